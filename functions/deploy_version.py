@@ -31,14 +31,13 @@ from .personalize.campaigns import (
     campaign_state,
     deployment_spec,
     describe_campaign,
-    read_creation_time,
     read_record,
-    read_version,
     record_as_tags,
     update_request,
-    with_version_facts,
+    with_versions,
 )
 from .personalize.tags import tags_of, write_tags
+from .personalize.trainings import find_version, read_version
 from .reconcile import REFUSALS, InvocationResult, from_document, reconcile, to_document
 from .rules.campaigns import (
     CampaignState,
@@ -109,7 +108,7 @@ class CampaignDeployment:
         )
         self.progress = _progress_in(event["item"])
         # A creation time never changes, and each poll of a trial asks for it.
-        self._read_creation_time = cache(partial(read_creation_time, read_client()))
+        self._find_version = cache(partial(find_version, read_client()))
 
     def proceed(self) -> DeploymentItem:
         """Poll, decide and act, and return the item for the next invocation."""
@@ -136,12 +135,12 @@ class CampaignDeployment:
         if self.spec.alarm_names and serves_trial and not campaign.update.is_running:
             campaign = replace(campaign, alarms=read_alarms(cloudwatch(), self.spec.alarm_names))
 
-        return with_version_facts(
+        return with_versions(
             campaign,
             self.spec,
+            find=self._find_version,
             # They are read at each poll, because their baselines may have been trained since.
-            read_facts=partial(read_version, client, self.solution),
-            creation_time_of=self._read_creation_time,
+            read=partial(read_version, client, self.solution),
             now=clock.now(),
         )
 

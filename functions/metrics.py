@@ -125,6 +125,9 @@ def write_ages(settings: Settings, ages: Ages) -> None:
 
 def greatest_age(hours: Iterable[float | None]) -> float | None:
     """Return the greatest age, or None if any age is not known or if there are no ages."""
-    ages_in_hours = list(hours)
-    known = [age for age in ages_in_hours if age is not None]
-    return max(known, default=None) if len(known) == len(ages_in_hours) else None
+    known = []
+    for age in hours:
+        if age is None:
+            return None
+        known.append(age)
+    return max(known, default=None)

@@ -13,7 +13,7 @@ from .execution_input import input_problems
 from .executions import run_of, trial_results
 from .log import log
 from .overlap import event_of_deployment, pause_before, pause_for_deletion
-from .personalize.campaigns import read_record, served_version_arn
+from .personalize.campaigns import read_record
 from .personalize.imports import mark_broken
 from .personalize.tags import CHECKED, CONFIRMED, tags_of, write_tags
 from .planning.plan_run import RunView, plan_run, read_view
@@ -178,7 +178,6 @@ def found_up_to_date(view: RunView) -> Iterator[str]:
             continue
         if not solution.campaigns:
             yield solution.arn
-        for campaign in solution.campaigns:
-            arn = campaign["campaignArn"]
-            if served_version_arn(view.world.campaigns[arn]) == version.arn:
+        for arn, campaign in solution.campaigns.items():
+            if campaign.served_version_arn == version.arn:
                 yield arn

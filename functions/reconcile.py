@@ -23,7 +23,7 @@ from .rules.batch_jobs import BatchJob
 from .rules.imports import Import
 from .rules.pacing import LONGEST_SLEEP
 from .rules.steps import BUSY_PAUSE, SHORT_PAUSE, Action, JobMemory, Step, remember
-from .rules.trainings import Training
+from .rules.versions import SolutionVersion
 
 INVOCATION = timedelta(minutes=14)
 """How long one invocation goes on. Lambda would end it after 15 minutes."""
@@ -58,7 +58,7 @@ class InvocationResult(NamedTuple, Generic[Seen]):
     def item(
         self,
         memory: object,
-        job: Import | Training | BatchJob | None = None,
+        job: Import | SolutionVersion | BatchJob | None = None,
         warnings: Sequence[str] = (),
     ) -> Item:
         """Return the fields of every kind of item. An item that has ended needs no memory."""

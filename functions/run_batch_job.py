@@ -19,10 +19,10 @@ from .personalize.batch_jobs import (
     read_results,
     with_present_results,
 )
-from .personalize.campaigns import read_campaign, read_version
+from .personalize.campaigns import read_campaign
 from .personalize.lists import list_deletions
 from .personalize.tags import BATCH, RUN, api_tags
-from .personalize.trainings import describe_version
+from .personalize.trainings import describe_version, read_version
 from .reconcile import InvocationResult, creation, from_document, reconcile
 from .rules.batch_jobs import (
     BatchJob,
@@ -32,7 +32,7 @@ from .rules.batch_jobs import (
     Create,
     decide,
     job_to_follow,
-    with_version_facts,
+    with_versions,
 )
 from .rules.steps import Action
 from .texts import with_short_texts
@@ -105,8 +105,8 @@ class RunningBatchJob:
                 for campaign in self._solution["campaigns"]
             ],
         )
-        read_facts = cache(partial(read_version, client, self._solution))
-        return with_version_facts(state, self.spec, read_facts)
+        read = cache(partial(read_version, client, self._solution))
+        return with_versions(state, self.spec, read)
 
     def _list_jobs(self) -> list[BatchJob]:
         """List the jobs of the slot, if possible only those of one version."""

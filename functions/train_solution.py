@@ -1,6 +1,5 @@
 """Trains a solution: polls, decides and acts until the solution has its version."""
 
-from contextlib import suppress
 from datetime import datetime
 
 from . import aws, clock, metrics
@@ -9,11 +8,11 @@ from .log import log_item
 from .personalize.imports import ImportReader
 from .personalize.lists import list_deletions
 from .personalize.tags import DIGEST, RUN, api_tags
-from .personalize.trainings import SolutionReader, stop_training, wanted_training
+from .personalize.trainings import SolutionReader, stop_training
 from .reconcile import InvocationResult, creation, from_document, reconcile
 from .rules import trainings
 from .rules.steps import Action
-from .rules.trainings import Create, Memory, SeenSolution, Stop
+from .rules.trainings import Create, Memory, SeenSolution, Stop, WantedTraining
 from .texts import with_short_texts
 from .words import name_of
 
@@ -26,8 +25,7 @@ def handler(event: SolutionIteration, _context: object) -> TrainingItem:
     item = job.item(reconcile(job.poll, trainings.decide, job.act, job.wanted, job.memory))
     if item["outcome"] and not event["solution"]["existingVersionArn"]:
         hours = {"TrainingHours": item["trainingHours"]}
-        solution = name_of(solution_arn)
-        metrics.write(pipeline_name(event["settings"]), hours, Solution=solution)
+        metrics.write(pipeline_name(event["settings"]), hours, Solution=name_of(solution_arn))
     return log_item("train_solution", event["run"], item["arn"] or solution_arn, item)
 
 
@@ -35,14 +33,24 @@ class SolutionTraining:
     """The training of one solution in one invocation. The item carries its memory to the next."""
 
     def __init__(self, event: SolutionIteration) -> None:
-        self._settings, self._planned = event["settings"], event["solution"]
-        since = self._planned["requestedSince"]
-        self.wanted = wanted_training(
-            self._settings,
-            event["run"],
+        settings = event["settings"]
+        planned = event["solution"]
+        run = event["run"]
+        since = planned["requestedSince"]
+        self._settings = settings
+        self._planned = planned
+        self.wanted = WantedTraining(
+            run=run["id"],
+            datasets={
+                dataset["datasetArn"]: dataset["importMode"] == "FULL"
+                for dataset in settings["datasets"]
+            },
+            accepts_foreign=run["request"].get("skipImport", False),
+            version=planned["existingVersionArn"],
             requested_since=datetime.fromisoformat(since) if since else None,
-            version=self._planned["existingVersionArn"],
-            durations=self._planned["durations"],
+            max_per_month=trainings.monthly_limit(settings, run),
+            durations=planned["durations"],
+            max_hours=settings["limits"]["maxTrainingHours"],
         )
         item = event["item"]
         self.memory = from_document(Memory, item["memory"]) if item else Memory(clock.now())
@@ -55,12 +63,12 @@ class SolutionTraining:
         If the version is given, or if this run has created it, nothing else is read, because the
         rules need nothing else. Personalize may not find a version that was just created.
         """
+        known_arn = self.wanted.version or self.memory.version
+        version = self._solutions.version(known_arn) if known_arn else None
+        if version and self.wanted.is_for(version):
+            return SeenSolution(trainings=[version])
+
         client = aws.read_client()
-        if known_arn := self.wanted.version or self.memory.version:
-            with suppress(client.exceptions.ResourceNotFoundException):
-                version = self._solutions.training(known_arn)
-                if known_arn == self.wanted.version or version.run == self.wanted.run:
-                    return SeenSolution(config="", imports=(), trainings=[version])
         arn = self._planned["solutionArn"]
         solution = client.describe_solution(solutionArn=arn)["solution"]
         imports = self._imports.of_group(solution["datasetGroupArn"])

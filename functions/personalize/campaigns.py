@@ -1,4 +1,4 @@
-"""Reads campaigns and versions for the rules of deployments, and builds their tags and updates.
+"""Reads campaigns for the rules of deployments, and builds their tags and updates.
 
 During an update, a campaign remains ACTIVE, and its `solutionVersionArn` still names the *served
 version*. Only `latestCampaignUpdate` shows that something is going on. What runs have learned about
@@ -8,12 +8,10 @@ end of its *bake*, the *good version*, the one before that, and the *bad version
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
 
-from .. import clock
 from ..bake_alarms import alarm_names
 from ..rules.campaigns import (
     CampaignState,
@@ -23,14 +21,12 @@ from ..rules.campaigns import (
     Trial,
 )
 from ..rules.deployments import versions_to_compare, versions_to_order
-from ..rules.gate import NO_VERSION, Baseline, VersionFacts
-from ..rules.trainings import imports_of
+from ..rules.versions import NO_VERSION
 from .statuses import is_active, is_running
 from .tags import (
     APPROVAL,
     BAD,
     BAKE,
-    DIGEST,
     GOOD,
     PINNED,
     PREVIOUS,
@@ -39,7 +35,6 @@ from .tags import (
     past_time,
     tags_of,
 )
-from .trainings import describe_version, list_versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +43,7 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize.type_defs import CampaignTypeDef, UpdateCampaignRequestTypeDef
 
     from ..contract import ApprovalSettings, Settings, SolutionSettings, Tags
+    from ..rules.versions import SolutionVersion
 
 Answer = Literal["ASKED", "APPROVED", "REFUSED"]
 LATEST = "/$LATEST"
@@ -61,8 +57,6 @@ BAKE_POLLS = 600
 """About the most polls of all bakes of a run. A poll is 9 events, and a run may bake twice, because
 it also ends the trials of earlier runs. Step Functions allows 25,000 events, and the largest
 pipeline may need 13,200 for everything else."""
-MAX_SEARCHED = 60
-"""The most versions, nearest in time, whose tags a poll reads to find a baseline."""
 SERVED = "served"
 """The last word of the tag about a trial, once a run has seen that the campaign serves the version.
 Without it, nobody can have rolled the version back."""
@@ -110,18 +104,21 @@ def read_campaign(client: PersonalizeClient, campaign_arn: str, solution_arn: st
     return campaign_state(campaign, tags_of(client, campaign_arn), solution_arn)
 
 
-def with_version_facts(
+def with_versions(
     campaign: CampaignState,
     spec: DeploymentSpec,
-    read_facts: Callable[[str], VersionFacts],
-    creation_time_of: Callable[[str], datetime | None],
+    *,
+    find: Callable[[str], SolutionVersion | None],
+    read: Callable[[str], SolutionVersion],
     now: datetime,
 ) -> CampaignState:
-    """Return the campaign with the facts about the versions that the rules are going to compare."""
-    facts = {arn: read_facts(arn) for arn in versions_to_compare(campaign, spec, now)}
-    found_times = {arn: creation_time_of(arn) for arn in versions_to_order(campaign, spec, now)}
-    creation_times = {arn: time for arn, time in found_times.items() if time is not None}
-    return replace(campaign, version_facts=facts, creation_times=creation_times)
+    """Return the campaign with what the rules are going to ask about versions.
+
+    To read a version takes several requests, so where only its age matters, it's enough to find it.
+    """
+    versions = {arn: find(arn) or NO_VERSION for arn in versions_to_order(campaign, spec, now)}
+    versions |= {arn: read(arn) for arn in versions_to_compare(campaign, spec, now)}
+    return replace(campaign, versions=versions)
 
 
 def read_record(tags: Tags, solution_arn: str) -> DeploymentRecord:
@@ -225,102 +222,6 @@ def current_answer(tags: Tags, settings: ApprovalSettings | None, now: datetime)
     if is_request and settings is not None and now > approval.end(settings):
         return None
     return approval.answer
-
-
-def read_version(
-    client: PersonalizeClient, solution: SolutionSettings, version_arn: str
-) -> VersionFacts:
-    """Read the facts about a version that the rules compare."""
-    try:
-        version = describe_version(client, version_arn)
-        tags = tags_of(client, version_arn)
-    except client.exceptions.ResourceNotFoundException:
-        # A batch job outlives its solution, so the version that it used may be gone.
-        return NO_VERSION
-
-    created_at = version["creationDateTime"]
-    gate = solution["qualityGate"]
-    baseline_solution_arns = {arn for rule in gate if (arn := rule.get("relativeTo"))}
-    return VersionFacts(
-        created_at=created_at,
-        metrics=metrics_of(client, version_arn) if gate else {},
-        answer=current_answer(tags, solution["approval"], clock.now()),
-        trained_at=version["lastUpdatedDateTime"],
-        baselines={
-            arn: read_baseline(client, arn, tags, created_at) for arn in baseline_solution_arns
-        },
-    )
-
-
-def read_creation_time(client: PersonalizeClient, version_arn: str) -> datetime | None:
-    """Read when a version was created. People can edit tags, so a version may not exist."""
-    try:
-        return describe_version(client, version_arn)["creationDateTime"]
-    except client.exceptions.ResourceNotFoundException:
-        return None
-
-
-def read_baseline(
-    client: PersonalizeClient, solution_arn: str, tags: Tags, created_at: datetime
-) -> Baseline | None:
-    """Find the version of a baseline solution that was trained on the same imports as a version.
-
-    `tags` and `created_at` are those of the version. If a solution is trained several times on the
-    same imports, because of an event tracker, then the baseline that was created at the nearest
-    time counts.
-    """
-    imports = imports_of(tags.get(DIGEST, ""))
-    if not imports:
-        return None
-    try:
-        return _find_baseline(client, solution_arn, imports, created_at)
-    except client.exceptions.ResourceNotFoundException:
-        return None  # The baseline solution was deleted.
-
-
-def _find_baseline(
-    client: PersonalizeClient, solution_arn: str, imports: str, created_at: datetime
-) -> Baseline | None:
-    """Search a baseline solution for a version with these imports, nearest in time first."""
-    summaries = sorted(
-        list_versions(client, solution_arn),
-        key=lambda summary: abs(summary["creationDateTime"] - created_at),
-    )
-    # The data of a dataset group never goes back to earlier imports. So once we've seen a version
-    # with other imports, we don't have to read those beyond it.
-    searched_directions = set()
-    for summary in summaries[:MAX_SEARCHED]:
-        is_later = summary["creationDateTime"] > created_at
-        is_training = is_running(summary["status"])
-        is_usable = is_training or is_active(summary["status"])
-        if not is_usable or is_later in searched_directions:
-            continue
-
-        version_arn = summary["solutionVersionArn"]
-        digest = tags_of(client, version_arn).get(DIGEST)
-        if not digest:
-            continue  # No run has trained it, so we don't know its imports.
-        if imports_of(digest) != imports:
-            searched_directions.add(is_later)
-            continue
-
-        return Baseline(
-            arn=version_arn,
-            created_at=summary["creationDateTime"],
-            is_running=is_training,
-            metrics={} if is_training else metrics_of(client, version_arn),
-        )
-    return None
-
-
-def metrics_of(client: PersonalizeClient, version_arn: str) -> dict[str, float]:
-    """Read the offline metrics of a version. The result is empty if it has none."""
-    metrics = client.get_solution_metrics(solutionVersionArn=version_arn).get("metrics", {})
-    # JSON has no NaN, so Personalize may send it as a text.
-    return {
-        name: value if isinstance(value, int | float) else math.nan
-        for name, value in metrics.items()
-    }
 
 
 def deployment_spec(

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 from contextlib import suppress
+from functools import cache, partial
 from typing import TYPE_CHECKING, cast
 
 from .. import clock
 from ..executions import short_hash
-from ..rules import trainings as rules
-from ..rules.trainings import MONTH, Deletion, SeenSolution, Training, WantedTraining
+from ..rules.gate import choose_baseline
+from ..rules.trainings import MONTH, Deletion, SeenSolution, newest_active
+from ..rules.versions import NO_VERSION, SolutionVersion
+from .campaigns import current_answer
 from .lists import PAGE_SIZE, read_list
 from .statuses import ACTIVE, is_active, is_running, is_stopped, is_stopping
 from .tags import DIGEST, RUN, tags_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from mypy_boto3_personalize import PersonalizeClient
@@ -25,13 +29,13 @@ if TYPE_CHECKING:
         SolutionVersionTypeDef,
     )
 
-    from ..contract import Run, Settings, Tags
+    from ..contract import SolutionSettings, Tags
     from ..rules.imports import Import
-
-    Version = SolutionVersionTypeDef | SolutionVersionSummaryTypeDef
 
 MAX_OLDER = 60
 """The most versions from before the last month whose tags are read."""
+MAX_SEARCHED = 60
+"""The most versions, nearest in time, whose tags a poll reads to find a baseline."""
 CONFIG_DIGITS = 8
 CONFIG_KEYS = ("recipeArn", "performHPO", "performAutoML", "eventType")
 """The fields of a solution that affect a training, besides `solutionConfig`."""
@@ -53,6 +57,89 @@ def describe_version(client: PersonalizeClient, arn: str) -> SolutionVersionType
     return client.describe_solution_version(solutionVersionArn=arn)["solutionVersion"]
 
 
+def find_version(client: PersonalizeClient, version_arn: str) -> SolutionVersion | None:
+    """Return a version without its tags, or None if it doesn't exist.
+
+    People can edit the tags of a campaign, so they may name any version.
+    """
+    try:
+        return _version_of(describe_version(client, version_arn))
+    except client.exceptions.ResourceNotFoundException:
+        return None
+
+
+def read_version(
+    client: PersonalizeClient, solution: SolutionSettings, version_arn: str
+) -> SolutionVersion:
+    """Read everything about a version that the rules compare.
+
+    A batch job outlives its solution, so the version that it used may be gone.
+    """
+    try:
+        shown = describe_version(client, version_arn)
+        tags = tags_of(client, version_arn)
+    except client.exceptions.ResourceNotFoundException:
+        return NO_VERSION
+
+    version = _with_tags(_version_of(shown), tags)
+    gate = solution["qualityGate"]
+    baseline_solution_arns = {arn for rule in gate if (arn := rule.get("relativeTo"))}
+    return version._replace(
+        answer=current_answer(tags, solution["approval"], clock.now()),
+        metrics=metrics_of(client, version_arn) if gate else {},
+        baselines={arn: read_baseline(client, arn, version) for arn in baseline_solution_arns},
+    )
+
+
+def read_baseline(
+    client: PersonalizeClient, solution_arn: str, version: SolutionVersion
+) -> SolutionVersion | None:
+    """Read the baseline of a version with its metrics. None if there isn't one."""
+    if not version.imports:
+        return None
+    try:
+        baseline = choose_baseline(version, _neighbors(client, solution_arn, version.created_at))
+    except client.exceptions.ResourceNotFoundException:
+        return None  # The baseline solution was deleted.
+
+    if baseline is None or baseline.is_running:
+        return baseline
+    return baseline._replace(metrics=metrics_of(client, baseline.arn))
+
+
+def _neighbors(
+    client: PersonalizeClient, solution_arn: str, time: datetime
+) -> Iterator[SolutionVersion]:
+    """Yield the last version of a run that was created before a time, and the first one after it.
+
+    The nearer one is first, and the tags of others are read only as far as necessary. Without tags,
+    nobody knows who has trained a version.
+    """
+    versions = [_version_of(summary) for summary in list_versions(client, solution_arn)]
+    versions.sort(key=lambda version: abs(version.created_at - time))
+    found_directions = set()
+    for version in versions[:MAX_SEARCHED]:
+        is_later = version.created_at > time
+        is_usable = version.is_running or version.is_active
+        if not is_usable or is_later in found_directions:
+            continue
+
+        tagged = _with_tags(version, tags_of(client, version.arn))
+        if tagged.digest:
+            found_directions.add(is_later)
+            yield tagged
+
+
+def metrics_of(client: PersonalizeClient, version_arn: str) -> dict[str, float]:
+    """Read the offline metrics of a version. The result is empty if it has none."""
+    metrics = client.get_solution_metrics(solutionVersionArn=version_arn).get("metrics", {})
+    # JSON has no NaN, so Personalize may send it as a text.
+    return {
+        name: value if isinstance(value, int | float) else math.nan
+        for name, value in metrics.items()
+    }
+
+
 class SolutionReader:
     """Reads solutions and their versions.
 
@@ -61,7 +148,7 @@ class SolutionReader:
 
     def __init__(self, client: PersonalizeClient) -> None:
         self._client = client
-        self._tags: dict[str, Tags] = {}
+        self._tags_of = cache(partial(tags_of, client))
 
     def solution(
         self,
@@ -76,50 +163,58 @@ class SolutionReader:
         newest ACTIVE version of a run is found, but not of many older ones, because Personalize may
         have trained hundreds by itself. `imports` and `deletions` are those of its group.
         """
-        trainings: list[Training] = []
+        versions: list[SolutionVersion] = []
         older = 0
         for summary in list_versions(self._client, solution["solutionArn"]):
-            version: Version = summary
-            if is_running(summary["status"]):
-                with suppress(self._client.exceptions.ResourceNotFoundException):
-                    version = describe_version(self._client, summary["solutionVersionArn"])
-            is_recent = version["creationDateTime"] > clock.now() - MONTH
+            version = _version_of(summary)
+            if version.is_running:
+                version = find_version(self._client, version.arn) or version
+
+            is_recent = version.created_at > clock.now() - MONTH
             older += not is_recent
-            is_searched = older <= MAX_OLDER and rules.newest_active(trainings) is None
-            with_tags = is_recent or is_searched
-            trainings.append(self._training(version, with_tags=with_tags))
+            is_searched = older <= MAX_OLDER and newest_active(versions) is None
+            if is_recent or is_searched:
+                version = _with_tags(version, self._tags_of(version.arn))
+            versions.append(version)
+
         latest_update = solution.get("latestSolutionUpdate", {})
         return SeenSolution(
             config=config_digest(solution),
             is_being_updated=is_running(latest_update.get("status", ACTIVE)),
             imports=imports,
             deletions=deletions,
-            trainings=trainings,
+            trainings=versions,
         )
 
-    def training(self, version_arn: str) -> Training:
-        """Return a version as DescribeSolutionVersion shows it, with its tags."""
-        return self._training(describe_version(self._client, version_arn))
+    def version(self, version_arn: str) -> SolutionVersion | None:
+        """Return a version with its tags, or None if Personalize doesn't know it, or not yet."""
+        try:
+            shown = describe_version(self._client, version_arn)
+            tags = self._tags_of(version_arn)
+        except self._client.exceptions.ResourceNotFoundException:
+            return None
+        return _with_tags(_version_of(shown), tags)
 
-    def _training(self, version: Version, *, with_tags: bool = True) -> Training:
-        arn, status = version["solutionVersionArn"], version["status"]
-        if with_tags and arn not in self._tags:
-            self._tags[arn] = tags_of(self._client, arn)
-        tags = self._tags.get(arn, {})
-        return Training(
-            arn=arn,
-            is_running=is_running(status),
-            is_active=is_active(status),
-            created_at=version["creationDateTime"],
-            ended_at=version["lastUpdatedDateTime"],
-            run=tags.get(RUN),
-            digest=tags.get(DIGEST),
-            was_stopped=is_stopped(status),
-            is_stopping=is_stopping(status),
-            failure=version.get("failureReason"),
-            mode=version.get("trainingMode", "FULL"),
-            hours=cast("float | None", version.get("trainingHours")),
-        )
+
+def _version_of(shown: SolutionVersionTypeDef | SolutionVersionSummaryTypeDef) -> SolutionVersion:
+    """Return a version from the responses of Personalize. They don't show its tags."""
+    status = shown["status"]
+    return SolutionVersion(
+        arn=shown["solutionVersionArn"],
+        is_running=is_running(status),
+        is_active=is_active(status),
+        created_at=shown["creationDateTime"],
+        ended_at=shown["lastUpdatedDateTime"],
+        was_stopped=is_stopped(status),
+        is_stopping=is_stopping(status),
+        failure=shown.get("failureReason"),
+        mode=shown.get("trainingMode", "FULL"),
+        hours=cast("float | None", shown.get("trainingHours")),
+    )
+
+
+def _with_tags(version: SolutionVersion, tags: Tags) -> SolutionVersion:
+    return version._replace(run=tags.get(RUN), digest=tags.get(DIGEST))
 
 
 def config_digest(solution: SolutionTypeDef) -> str:
@@ -129,30 +224,6 @@ def config_digest(solution: SolutionTypeDef) -> str:
     values = {**{key: solution.get(key) for key in CONFIG_KEYS}, "solutionConfig": config}
     values_in_use = {key: value for key, value in values.items() if value}
     return short_hash(json.dumps(values_in_use, sort_keys=True, default=str), CONFIG_DIGITS)
-
-
-def wanted_training(
-    settings: Settings,
-    run: Run,
-    requested_since: datetime | None = None,
-    version: str | None = None,
-    durations: Sequence[int] = (),
-) -> WantedTraining:
-    """Return what a run wants to do with a solution. `force` switches the monthly limit off."""
-    limits, request = settings["limits"], run["request"]
-    return WantedTraining(
-        run=run["id"],
-        datasets={
-            dataset["datasetArn"]: dataset["importMode"] == "FULL"
-            for dataset in settings["datasets"]
-        },
-        accepts_foreign=request.get("skipImport", False),
-        version=version,
-        requested_since=requested_since,
-        max_per_month=0 if request.get("force") else limits["maxTrainingsPerMonth"],
-        durations=durations,
-        max_hours=limits["maxTrainingHours"],
-    )
 
 
 def stop_training(client: PersonalizeClient, version_arn: str) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ..exports import Export
-    from ..rules.trainings import Training
+    from ..rules.versions import SolutionVersion
     from .world import DataState, SchemaField
 
 TIMED_JOBS = 5
@@ -277,7 +277,7 @@ def locations_of_days(dataset: DatasetOfRun, days: range) -> dict[str, str]:
     return {day: dataset["dataLocation"].replace(today, day) for day in names}
 
 
-def durations_of(newest_first: Iterable[Import | Training]) -> list[int]:
+def durations_of(newest_first: Iterable[Import | SolutionVersion]) -> list[int]:
     """Return the seconds that the last successful jobs took, newest first."""
     return [
         round((job.ended_at - job.created_at).total_seconds())

@@ -114,8 +114,7 @@ def automatic_deployment(view: SolutionView) -> Iterator[str]:
     The command in the message keeps the campaign's other settings. It names a version, because
     UpdateCampaign needs one to turn the setting off.
     """
-    for configured in view.campaigns:
-        arn = configured["campaignArn"]
+    for arn in view.campaigns:
         campaign = view.world.campaigns[arn]
         if not syncs_with_latest_version(campaign):
             continue
@@ -174,10 +173,10 @@ def untold_verdict(view: SolutionView) -> Iterator[str]:
     if not is_trained or view.newest is None:
         return
 
-    for campaign, step in view.untold_verdicts:
+    for arn, step in view.untold_verdicts.items():
         yield (
-            f"{campaign['campaignArn']}: {view.newest.arn} was {step.outcome} there, and no report "
-            f"has said so, because its run died; the reason: {'; '.join(step.reasons)}"
+            f"{arn}: {view.newest.arn} was {step.outcome} there, and no report has said so, "
+            f"because its run died; the reason: {'; '.join(step.reasons)}"
         )
 
 

@@ -1,12 +1,12 @@
 """Decides for one solution whether the run trains it, and which version its campaigns get."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import cast
 
 from ..contract import (
-    CampaignSettings,
     PlannedSolution,
     ProbeSettings,
     Run,
@@ -16,8 +16,7 @@ from ..contract import (
 )
 from ..executions import job_name, run_began_at, short_hash
 from ..personalize.batch_jobs import BatchJobOfRun, batch_jobs_of
-from ..personalize.campaigns import campaign_state, deployment_spec, with_version_facts
-from ..personalize.trainings import wanted_training
+from ..personalize.campaigns import campaign_state, deployment_spec, with_versions
 from ..rules import batch_jobs
 from ..rules.batch_jobs import BatchProgress, BatchSpec, BatchState
 from ..rules.campaigns import CampaignState, DeploymentProgress
@@ -26,13 +25,14 @@ from ..rules.steps import Step
 from ..rules.trainings import (
     Deletion,
     SeenSolution,
-    Training,
-    WantedTraining,
+    full_versions,
     learned_deletion,
+    monthly_limit,
     newest_active,
     reached_limit,
     usable_version,
 )
+from ..rules.versions import SolutionVersion
 from .datasets import Decision, durations_of
 from .world import World, recipe_name
 
@@ -44,7 +44,7 @@ AWS advises a FULL training each week. A weekly run creates its version up to 12
 start, because it imports first. So last week's FULL version may be younger than 7 days.
 """
 LEARNED_DELETED_USERS = "its newest version may have learned users who were deleted since then"
-UNKNOWN_SOLUTION = SeenSolution(config="", imports=(), trainings=())
+UNKNOWN_SOLUTION = SeenSolution()
 
 
 @dataclass(frozen=True)
@@ -92,11 +92,14 @@ class SolutionView:
     @property
     def user_ids(self) -> frozenset[str] | None:
         """All users with interactions, or None if no export shows all of them."""
+        if self.receives_events:
+            return None
+
         for dataset in self.settings["datasets"]:
             export = self.world.exports.get(dataset["datasetArn"])
-            if export and (dataset["type"], dataset["importMode"]) == ("interactions", "FULL"):
-                is_known = export.row_count is not None and not self.receives_events
-                return frozenset(export.values("USER_ID")) if is_known else None
+            is_full = (dataset["type"], dataset["importMode"]) == ("interactions", "FULL")
+            if is_full and export and export.row_count is not None:
+                return frozenset(export.values("USER_ID"))
         return None
 
     @property
@@ -123,24 +126,28 @@ class SolutionView:
             return self.world.now - timedelta(seconds=self.settings["cadenceSeconds"] / 2)
         return run_began_at(self.run) if self.requested_by else None
 
-    @property
-    def wanted(self) -> WantedTraining:
-        """What the run wants to do with the solution."""
-        return wanted_training(self.settings, self.run, self.requested_since)
-
     @cached_property
-    def version_to_use(self) -> Training | None:
+    def version_to_use(self) -> SolutionVersion | None:
         """The newest version that makes a training unnecessary, or None if the run imports."""
-        return None if self.imports_anything else usable_version(self.seen, self.wanted)
+        return None if self.imports_anything else usable_version(self.seen, self.requested_since)
 
     @property
     def needs_training(self) -> bool:
-        """True if the run trains the solution, or waits for a training."""
+        """True if the solution has to be trained, or waits for a training."""
         version = self.version_to_use
         return "only" not in self.run["request"] and (version is None or version.is_running)
 
+    @cached_property
+    def limit_message(self) -> str | None:
+        """Why the monthly limit forbids the training that is needed, or None."""
+        if not self.needs_training or self.version_to_use:
+            return None
+        max_per_month = monthly_limit(self.settings, self.run)
+        limit = reached_limit(self.seen.trainings, max_per_month, self.world.now)
+        return f"{limit}; {LEARNED_DELETED_USERS}" if limit and self.deletion else limit
+
     @property
-    def newest(self) -> Training | None:
+    def newest(self) -> SolutionVersion | None:
         """The newest ACTIVE version that a run has trained, or None."""
         return newest_active(self.seen.trainings)
 
@@ -149,100 +156,112 @@ class SolutionView:
         """The last deletion of users, if the newest version may have learned them, else None."""
         return learned_deletion(self.newest, self.seen) if self.newest else None
 
-    @property
-    def limit_message(self) -> str | None:
-        """Why the monthly limit forbids the training that is needed, or None."""
-        if not self.needs_training or self.version_to_use:
-            return None
-        limit = reached_limit(self.seen.trainings, self.wanted, self.world.now)
-        return f"{limit}; {LEARNED_DELETED_USERS}" if limit and self.deletion else limit
+    @cached_property
+    def campaigns(self) -> Mapping[str, CampaignState]:
+        """The ARN of each campaign that exists -> its state, as the rules understand it.
+
+        A guard reports the other campaigns, after all decisions were made.
+        """
+        arns = [campaign["campaignArn"] for campaign in self.solution["campaigns"]]
+        return {
+            arn: campaign_state(campaign, self.world.campaign_tags.get(arn, {}), self.arn)
+            for arn, campaign in self.world.campaigns.items()
+            if arn in arns
+        }
 
     @property
     def training_mode(self) -> TrainingMode:
-        """The mode in the settings.
+        """The mode in the settings, but FULL if an UPDATE would build on a bad or an old model.
 
-        UPDATE becomes FULL if there is no FULL version, not even a foreign one, if the newest one
-        is older than MAX_FULL_AGE, or if the newest version may have learned deleted users, or a
-        campaign would reject it or has rolled it back. UPDATE adds new data to its model:
+        An UPDATE adds new data to the newest model. So it would keep users who were deleted, or
+        what makes a campaign reject the version or roll it back. The newest FULL version, even a
+        foreign one, has to be younger than MAX_FULL_AGE:
         https://docs.aws.amazon.com/personalize/latest/dg/API_SolutionVersion.html.
         """
-        if self.solution["trainingMode"] == "FULL" or self.deletion:
+        since = self.world.now - MAX_FULL_AGE
+        is_full_young = any(full.created_at > since for full in full_versions(self.seen.trainings))
+        if self.solution["trainingMode"] == "FULL" or self.deletion or not is_full_young:
             return "FULL"
-        if any(step.outcome in ("REJECTED", "ROLLED_BACK") for _, step in self._first_steps):
-            return "FULL"
-        full = (item for item in self.seen.trainings if item.is_active and item.mode == "FULL")
-        newest, since = next(full, None), self.world.now - MAX_FULL_AGE
-        return "UPDATE" if newest and newest.created_at > since else "FULL"
 
-    @property
-    def campaigns(self) -> list[CampaignSettings]:
-        """The campaigns that exist. A guard reports the others, after all decisions were made."""
-        return [
-            campaign
-            for campaign in self.solution["campaigns"]
-            if campaign["campaignArn"] in self.world.campaigns
-        ]
-
-    def campaign_state(self, campaign: CampaignSettings) -> CampaignState:
-        """Return a campaign of the solution, as the rules of a deployment understand it."""
-        campaign_arn = campaign["campaignArn"]
-        tags = self.world.campaign_tags.get(campaign_arn, {})
-        return campaign_state(self.world.campaigns[campaign_arn], tags, self.arn)
+        is_bad = any(
+            step.outcome in ("REJECTED", "ROLLED_BACK") for step in self._first_steps.values()
+        )
+        return "FULL" if is_bad else "UPDATE"
 
     @cached_property
     def decision(self) -> Decision:
         """What the run does with the solution, and why."""
-        version, limit = self.version_to_use, self.limit_message or ""
-        trains, by_events = self.needs_training and not limit, self.requested_by == "events"
-        # A run that trains does not read whether a campaign waits for an earlier version.
-        waits = not trains and self._waiting_campaigns
-        untold = not trains and self.untold_verdicts
-        newest = None if trains else self.newest
-        steps = [self.first_batch_step(job, newest) for job in self.batch_jobs if newest]
+        # Only a run that trains nothing has to know what the newest version still has to do.
+        if not self.needs_training or self.limit_message:
+            return self._open_work() or Decision("keep", self._why_kept())
+        if self.version_to_use:
+            return Decision("wait", "a version is in training on the present data")
+        return Decision("train", self._why_trained())
+
+    def _why_trained(self) -> str:
+        """Return what is new to the solution, or what asks for a training."""
+        if self.deletion:
+            return LEARNED_DELETED_USERS
+        if self.imports_anything:
+            return "new data is imported"
+        if self.requested_by == "events":
+            return "events may have come since the last training"
+        if self.requested_by:
+            return f"{self.requested_by} asks for a training"
+        return "no version was trained on the present data"
+
+    def _open_work(self) -> Decision | None:
+        """Return what the newest version still has to do, or that the limit forbids a newer one."""
+        limit = self.limit_message
+        if self._waiting_campaigns:
+            return Decision("deploy", limit or "its newest version waits for a campaign")
         # A batch job that cannot be written fails in each run, not only beside other work.
-        writes = any(step.outcome in (None, "FAILED") for step in steps)
-        skipped = (step.reasons[0] for step in steps if step.outcome == "SKIPPED")
-        obstacle = next(skipped, None)
-        return Decision.first(
-            (trains and version, "wait", "a version is in training on the present data"),
-            (trains and self.deletion, "train", LEARNED_DELETED_USERS),
-            (trains and self.imports_anything, "train", "new data is imported"),
-            (trains and by_events, "train", "events may have come since the last training"),
-            (trains and self.requested_by, "train", f"{self.requested_by} asks for a training"),
-            (trains, "train", "no version was trained on the present data"),
-            (waits, "deploy", limit or "its newest version waits for a campaign"),
-            (writes, "use", limit or "its newest version has to write a batch job"),
-            (untold, "report", limit or "no report has told the verdict on its newest version"),
-            (limit, "hold back", limit),
-            (not version, "keep", "the run only deploys versions"),
-            (version and version.was_stopped, "keep", "the training on its data was stopped"),
-            (obstacle, "keep", f"a batch job is not written, because {obstacle}"),
-            (by_events, "keep", "it was trained recently enough for the events"),
-            (True, "keep", "it was trained on the present data"),
-        )
+        if any(step.outcome in (None, "FAILED") for step in self._batch_steps):
+            return Decision("use", limit or "its newest version has to write a batch job")
+        if self.untold_verdicts:
+            return Decision(
+                "report", limit or "no report has told the verdict on its newest version"
+            )
+        return Decision("hold back", limit) if limit else None
+
+    def _why_kept(self) -> str:
+        """Return why the run has nothing to do with the solution."""
+        version = self.version_to_use
+        if version is None:
+            return "the run only deploys versions"
+        if version.was_stopped:
+            return "the training on its data was stopped"
+        for step in self._batch_steps:
+            if step.outcome == "SKIPPED":
+                return f"a batch job is not written, because {step.reasons[0]}"
+        if self.requested_by == "events":
+            return "it was trained recently enough for the events"
+        return "it was trained on the present data"
 
     def planned(self) -> PlannedSolution | None:
-        """Return the training of the solution, or the use of a version that waits, or None."""
-        if self.decision.action in ("keep", "hold back"):
+        """Return the training of the solution, or the use of its newest version, or None."""
+        action = self.decision.action
+        if action in ("keep", "hold back"):
             return None
-        campaigns, existing = self._campaigns, None
-        if self.decision.action in ("deploy", "use", "report"):
-            campaigns = [
-                *self._waiting_campaigns,
-                *(campaign for campaign, _ in self.untold_verdicts),
-            ]
-            existing = self.newest
-        mode = cast("TrainingMode", existing.mode) if existing else self.training_mode
+
+        version = None if action in ("wait", "train") else self.newest
+        if version is None:
+            mode = self.training_mode
+            campaigns = self._open_campaigns
+        else:
+            mode = cast("TrainingMode", version.mode)
+            campaigns = [*self._waiting_campaigns, *self.untold_verdicts]
+
         since = self.requested_since
         return {
             "solutionArn": self.arn,
             "versionName": job_name(self.settings, self.run, short_hash(self.arn, 8)),
             "trainingMode": mode,
             "recipe": self.recipe or "",
-            "existingVersionArn": existing.arn if existing else None,
+            "existingVersionArn": version.arn if version else None,
             "requestedSince": since.isoformat() if since else None,
             "durations": durations_of(job for job in self.seen.trainings if job.mode == mode),
-            "campaigns": [{"campaignArn": campaign["campaignArn"]} for campaign in campaigns],
+            "campaigns": [{"campaignArn": arn} for arn in campaigns],
             "batchJobs": [job["output"] for job in self.batch_jobs],
         }
 
@@ -251,7 +270,7 @@ class SolutionView:
         """The batch jobs of the solution."""
         return batch_jobs_of(self.solution, self.run)
 
-    def first_batch_step(self, job: BatchJobOfRun, version: Training) -> Step:
+    def first_batch_step(self, job: BatchJobOfRun, version: SolutionVersion) -> Step:
         """Return the first step of a batch job, with the campaigns as they are now."""
         world = self.world
         batch_input = world.batch_inputs[job["input"]]
@@ -266,61 +285,57 @@ class SolutionView:
             jobs=world.batch_jobs[job["slot"]],
             input_fingerprint=batch_input.fingerprint if batch_input.objects else None,
             filter_expression=used_filter["filterExpression"] if used_filter else None,
-            campaigns=[self.campaign_state(campaign) for campaign in self.campaigns],
+            campaigns=[*self.campaigns.values()],
         )
-        state = batch_jobs.with_version_facts(state, spec, world.version_readers[self.arn])
+        state = batch_jobs.with_versions(state, spec, world.version_readers[self.arn])
         return batch_jobs.decide(state, spec, BatchProgress(world.now), world.now)
 
-    @property
-    def _waiting_campaigns(self) -> list[CampaignSettings]:
-        """The campaigns to which the run deploys the newest version of earlier runs."""
-        return [campaign for campaign, step in self._first_steps if needs_run(step)]
+    @cached_property
+    def _batch_steps(self) -> list[Step]:
+        """The first step of each batch job with the newest version."""
+        version = self.newest
+        return [self.first_batch_step(job, version) for job in self.batch_jobs if version]
 
     @property
-    def untold_verdicts(self) -> list[tuple[CampaignSettings, Step]]:
-        """The campaigns whose verdict on the newest version people don't know.
+    def _open_campaigns(self) -> list[str]:
+        """The campaigns that may be updated, because no version is on trial there."""
+        return [arn for arn, state in self.campaigns.items() if state.record.trial is None]
+
+    @cached_property
+    def _first_steps(self) -> dict[str, Step]:
+        """Each of these campaigns -> the first step towards the newest version."""
+        version = self.newest
+        return {arn: self.first_step(arn, version) for arn in self._open_campaigns if version}
+
+    @property
+    def _waiting_campaigns(self) -> list[str]:
+        """The campaigns to which the run deploys the newest version of earlier runs."""
+        return [arn for arn, step in self._first_steps.items() if needs_run(step)]
+
+    @property
+    def untold_verdicts(self) -> dict[str, Step]:
+        """The campaigns whose verdict on the newest version people don't know, with that step.
 
         The run that came to this verdict has died before its report.
         """
-        return [
-            (campaign, step)
-            for campaign, step in self._first_steps
-            if self.newest and needs_report(step, self.campaign_state(campaign), self.newest.arn)
-        ]
+        return {
+            arn: step
+            for arn, step in self._first_steps.items()
+            if self.newest and needs_report(step, self.campaigns[arn], self.newest.arn)
+        }
 
-    @cached_property
-    def _first_steps(self) -> list[tuple[CampaignSettings, Step]]:
-        """The campaigns that may be updated, with the first step towards the newest version."""
-        return [
-            (campaign, self.first_step(campaign, self.newest))
-            for campaign in self._campaigns
-            if self.newest
-        ]
-
-    @property
-    def _campaigns(self) -> list[CampaignSettings]:
-        """The campaigns that may be updated, because no trial is open there."""
-        return [
-            campaign
-            for campaign in self.campaigns
-            if self.campaign_state(campaign).record.trial is None
-        ]
-
-    def first_step(self, campaign: CampaignSettings, version: Training) -> Step:
+    def first_step(self, campaign_arn: str, version: SolutionVersion) -> Step:
         """Return the first step of the deployment of an earlier run's version to a campaign."""
         now = self.world.now
+        known = {version.arn: version for version in self.seen.trainings}
         spec = deployment_spec(
-            self.settings,
-            self.solution,
-            campaign["campaignArn"],
-            version.arn,
-            from_earlier_run=True,
+            self.settings, self.solution, campaign_arn, version.arn, from_earlier_run=True
         )
-        state = with_version_facts(
-            self.campaign_state(campaign),
+        state = with_versions(
+            self.campaigns[campaign_arn],
             spec,
-            read_facts=self.world.version_readers[self.arn],
-            creation_time_of={item.arn: item.created_at for item in self.seen.trainings}.get,
+            find=known.get,
+            read=self.world.version_readers[self.arn],
             now=now,
         )
         return decide(state, spec, DeploymentProgress(began_at=now), now)

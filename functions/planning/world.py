@@ -17,11 +17,11 @@ from ..personalize.batch_jobs import (
     read_results,
     with_present_results,
 )
-from ..personalize.campaigns import describe_campaign, read_version
+from ..personalize.campaigns import describe_campaign
 from ..personalize.imports import ImportReader
 from ..personalize.lists import active_event_trackers, list_deletions
 from ..personalize.tags import tags_of
-from ..personalize.trainings import SolutionReader
+from ..personalize.trainings import SolutionReader, read_version
 from ..rules.imports import Import, confirmable_imports
 from .datasets import SearchedDay, datasets_to_import, days_to_search
 
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
     from ..exports import Export
     from ..rules.batch_jobs import BatchJob
-    from ..rules.gate import VersionFacts
     from ..rules.trainings import Deletion, SeenSolution
+    from ..rules.versions import SolutionVersion
 
 Resource = TypeVar("Resource")
 
@@ -93,7 +93,7 @@ class World(DataState):
     campaigns: Mapping[str, CampaignTypeDef]
     campaign_tags: Mapping[str, Tags]
     """Campaign ARN -> its tags, which say what runs have found out about its versions."""
-    version_readers: Mapping[str, Callable[[str], VersionFacts]]
+    version_readers: Mapping[str, Callable[[str], SolutionVersion]]
     """Solution ARN -> reads one of its versions. Most plans need none, so none is read here yet."""
     batch_jobs: Mapping[str, Sequence[BatchJob]]
     """Slot of a configured batch job -> its batch jobs, newest first (`list_batch_jobs`)."""

@@ -15,11 +15,12 @@ from typing import Final, NamedTuple
 
 from ..contract import BatchJobSettings, QualityRule
 from .campaigns import CampaignState
-from .gate import NO_VERSION, Comparison, VersionFacts, compare, wait_for_baselines
+from .gate import Comparison, compare, wait_for_baselines
 from .pacing import pause
 from .recipes import EXPLORATION_KEYS
 from .steps import Action, JobMemory, Step, failed
 from .trainings import Deletion, running_deletion
+from .versions import NO_VERSION, SolutionVersion
 
 KEYS_OF_RESULTS: Final = ("input", "numResults", "filterArn", "themes", *EXPLORATION_KEYS)
 """The settings on which the results of a batch job depend."""
@@ -59,9 +60,9 @@ class BatchState:
     """The data deletion jobs of the dataset group."""
     campaigns: Sequence[CampaignState] = ()
     """The campaigns of the solution."""
-    newest_facts: VersionFacts = NO_VERSION
-    """What we know about the newest version, if the gate judges it (`with_version_facts()`)."""
-    last_facts: VersionFacts = NO_VERSION
+    newest_version: SolutionVersion = NO_VERSION
+    """What we know about the newest version, if the gate judges it (`with_versions()`)."""
+    last_version: SolutionVersion = NO_VERSION
     """What we know about the version of the last results then."""
 
 
@@ -108,8 +109,8 @@ def decide(state: BatchState, spec: BatchSpec, progress: BatchProgress, now: dat
     )
 
 
-def with_version_facts(
-    state: BatchState, spec: BatchSpec, read_facts: Callable[[str], VersionFacts]
+def with_versions(
+    state: BatchState, spec: BatchSpec, read: Callable[[str], SolutionVersion]
 ) -> BatchState:
     """Return the state with what `decide()` has to know about the versions that the gate compares.
 
@@ -119,11 +120,11 @@ def with_version_facts(
     if state.campaigns or job_to_follow(state.jobs, spec.run):
         return state
 
-    last_facts = NO_VERSION
+    last_version = NO_VERSION
     last_version_arn = _last_version_arn(state, spec)
     if last_version_arn is not None:
-        last_facts = read_facts(last_version_arn)
-    return replace(state, newest_facts=read_facts(spec.version_arn), last_facts=last_facts)
+        last_version = read(last_version_arn)
+    return replace(state, newest_version=read(spec.version_arn), last_version=last_version)
 
 
 def last_job(jobs: Sequence[BatchJob]) -> BatchJob | None:
@@ -191,7 +192,7 @@ def _wait_for_baselines(
     state: BatchState, spec: BatchSpec, progress: BatchProgress, now: datetime
 ) -> Step | None:
     """Hold the quality gate back until it can compare with the baselines."""
-    step = wait_for_baselines("WRITING", state.newest_facts, state.last_facts, now)
+    step = wait_for_baselines("WRITING", state.newest_version, state.last_version, now)
     if step is None:
         return None
     return progress.at_deadline(step.reasons[0], spec.job["maxHours"], now) or step
@@ -220,7 +221,7 @@ def _judge_newest_version(state: BatchState, spec: BatchSpec) -> Comparison:
     that of the last results.
     """
     if not state.campaigns:
-        return compare(state.newest_facts, state.last_facts, spec.gate)
+        return compare(state.newest_version, state.last_version, spec.gate)
 
     verdict = Comparison(rejections=[], warnings=[], values=[])
     if not any(campaign.has_passed(spec.version_arn) for campaign in state.campaigns):

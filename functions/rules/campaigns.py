@@ -4,7 +4,7 @@ A *candidate* is the version that a campaign is to get. From just before its upd
 verdict, it's on *trial*: first it answers a *probe*, then alarms watch it, which is its *bake*. If
 it passes, it becomes the campaign's *good version*, the one to roll back to. If it doesn't, it's
 the *blocked version*: no run deploys it or an older one there. Versions are named by their ARNs,
-and what we know of one is `VersionFacts`.
+and what we know of one is a `SolutionVersion`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from ..contract import MetricValues, ProbeSettings, QualityRule
-from .gate import NO_VERSION, VersionFacts
 from .probing import ProbeRun
 from .steps import Action
+from .versions import NO_VERSION, SolutionVersion
 
 DESCRIBE_LAG = timedelta(minutes=10)
 """After this time, DescribeCampaign certainly shows an update, and the version that it changed."""
@@ -95,10 +95,9 @@ class CampaignState:
     """None if the creation of the campaign has failed."""
     update: CampaignUpdate
     record: DeploymentRecord
-    version_facts: Mapping[str, VersionFacts] = field(default_factory=dict)
-    """What we know about each of `versions_to_compare()`."""
-    creation_times: Mapping[str, datetime] = field(default_factory=dict)
-    """When each of `versions_to_order()` was created. One that doesn't exist is missing."""
+    versions: Mapping[str, SolutionVersion] = field(default_factory=dict)
+    """What we know about each of `versions_to_compare()` and `versions_to_order()`. Of the latter,
+    that's only what DescribeSolutionVersion shows."""
     reported_verdict: str | None = None
     """The verdict about a candidate that a report has told people (`verdict_about()`)."""
     pin: str | None = None
@@ -107,11 +106,11 @@ class CampaignState:
     """The alarms of the bake. They're only read while the version on trial is being served."""
 
     @property
-    def served_facts(self) -> VersionFacts:
+    def served_version(self) -> SolutionVersion:
         """What we know about the served version, which is one of `versions_to_compare()`."""
         if self.served_version_arn is None:
             return NO_VERSION
-        return self.version_facts[self.served_version_arn]
+        return self.versions[self.served_version_arn]
 
     @property
     def serves_good_version(self) -> bool:
@@ -124,13 +123,14 @@ class CampaignState:
         return is_good and self.record.trial is None
 
     def newer_blocked_version_arn(self, version_arn: str) -> str | None:
-        """Return the blocked version if it's newer than a version that exists, else None."""
+        """Return the blocked version if it's newer than another version, else None.
+
+        A version that doesn't exist is older than any other.
+        """
         blocked_arn = self.record.blocked_version_arn
-        created_at = self.creation_times.get(version_arn)
-        blocked_created_at = self.creation_times.get(blocked_arn or "")
-        if created_at is None or blocked_created_at is None or blocked_created_at <= created_at:
-            return None
-        return blocked_arn
+        version = self.versions.get(version_arn, NO_VERSION)
+        blocked = self.versions.get(blocked_arn or "", NO_VERSION)
+        return blocked_arn if blocked.created_at > version.created_at else None
 
     def is_updating(self, now: datetime) -> bool:
         """Return True if an update is running, or has ended without a visible result so far."""

@@ -18,8 +18,9 @@ from .campaigns import (
     SaveRecord,
     Trial,
 )
-from .gate import VersionFacts, compare, wait_for_baselines
+from .gate import compare, wait_for_baselines
 from .steps import Step
+from .versions import SolutionVersion
 
 
 def judge_candidate(
@@ -33,7 +34,7 @@ def judge_candidate(
     if campaign.served_version_arn == candidate_arn:
         return _judge_served_candidate(campaign, candidate_arn, now)
 
-    candidate = campaign.version_facts[candidate_arn]
+    candidate = campaign.versions[candidate_arn]
     return (
         _keep_newer_version(campaign, candidate_arn, candidate)
         or _respect_intervention(campaign, candidate, spec)
@@ -65,8 +66,8 @@ def _judge_metrics(
     now: datetime,
 ) -> Step:
     """Compare the candidate with the served version. Deploy it if it's good enough."""
-    candidate = campaign.version_facts[candidate_arn]
-    comparison = compare(candidate, campaign.served_facts, spec.gate)
+    candidate = campaign.versions[candidate_arn]
+    comparison = compare(candidate, campaign.served_version, spec.gate)
 
     step = (
         _reject_bad_metrics(comparison.rejections)
@@ -96,10 +97,10 @@ def _confirm_good_version(campaign: CampaignState, candidate_arn: str) -> Step |
 
 
 def _keep_newer_version(
-    campaign: CampaignState, candidate_arn: str, candidate: VersionFacts
+    campaign: CampaignState, candidate_arn: str, candidate: SolutionVersion
 ) -> Step | None:
     """Don't replace a version by an older one."""
-    if campaign.served_facts.created_at <= candidate.created_at:
+    if campaign.served_version.created_at <= candidate.created_at:
         return None
 
     served_version_arn = campaign.served_version_arn
@@ -108,7 +109,7 @@ def _keep_newer_version(
 
 
 def _respect_intervention(
-    campaign: CampaignState, candidate: VersionFacts, spec: DeploymentSpec
+    campaign: CampaignState, candidate: SolutionVersion, spec: DeploymentSpec
 ) -> Step | None:
     """Don't undo what a person has done while the candidate was waiting for its deployment.
 
@@ -164,7 +165,7 @@ def _avoid_version_before_blocked_one(
     return _end("SKIPPED", "older", reason)
 
 
-def _respect_refusal(candidate_arn: str, candidate: VersionFacts) -> Step | None:
+def _respect_refusal(candidate_arn: str, candidate: SolutionVersion) -> Step | None:
     """Reject a version that a person has refused to approve."""
     if candidate.answer != "REFUSED":
         return None
@@ -174,10 +175,10 @@ def _respect_refusal(candidate_arn: str, candidate: VersionFacts) -> Step | None
 
 
 def _wait_for_baselines(
-    campaign: CampaignState, candidate: VersionFacts, now: datetime
+    campaign: CampaignState, candidate: SolutionVersion, now: datetime
 ) -> Step | None:
     """Hold the quality gate back until it can compare with the baselines."""
-    step = wait_for_baselines("JUDGING", candidate, campaign.served_facts, now)
+    step = wait_for_baselines("JUDGING", candidate, campaign.served_version, now)
     if step is None:
         return None
     return step.remembering(blocked_by=step.reasons[0])
@@ -203,7 +204,7 @@ def _respect_pin(campaign: CampaignState) -> Step | None:
 
 
 def _request_approval(
-    candidate_arn: str, candidate: VersionFacts, spec: DeploymentSpec, now: datetime
+    candidate_arn: str, candidate: SolutionVersion, spec: DeploymentSpec, now: datetime
 ) -> Step | None:
     """Ask people to approve the candidate, and leave the deployment to a later run."""
     if spec.approval_hours is None or candidate.answer == "APPROVED":

@@ -8,50 +8,20 @@ the baseline, so it doesn't count against the candidate. But if the baseline fal
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from types import MappingProxyType
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from ..contract import MetricValues, QualityRule
 from ..words import judged_value, metric_name, name_of
 from .pacing import LONGEST_SLEEP, OVERDUE_SHARE
 from .steps import LIST_LAG, Step
+from .versions import SolutionVersion
 
 ROUNDING = 1e-9
 """Metrics that differ by less than this are equal, because floating-point numbers are rounded."""
 MAX_BASELINE_DROP = 0.5
 """The `maxBaselineDrop` of a rule that sets none."""
-
-
-class Baseline(NamedTuple):
-    """A version of a baseline solution, trained on the same imports as the version to judge."""
-
-    arn: str
-    created_at: datetime
-    is_running: bool
-    """True until its training has ended. Before that, it has no metrics."""
-    metrics: Mapping[str, float]
-
-
-Baselines = Mapping[str, Baseline | None]
-"""ARN of a baseline solution -> the baseline of a version, or None if there isn't one."""
-
-
-class VersionFacts(NamedTuple):
-    """What we know about a version. Only the approval and the baselines can still change."""
-
-    created_at: datetime
-    metrics: Mapping[str, float]
-    answer: str | None = None
-    """APPROVED, REFUSED, ASKED, or None if nobody was asked or the request has expired."""
-    trained_at: datetime = datetime.min.replace(tzinfo=UTC)
-    """When its training ended."""
-    baselines: Baselines = MappingProxyType({})
-
-
-NO_VERSION = VersionFacts(created_at=datetime.min.replace(tzinfo=UTC), metrics={})
-"""Stands for the served version where none is being served, so there's nothing to compare with."""
 
 
 class Comparison(NamedTuple):
@@ -71,112 +41,92 @@ class IncomparableError(Exception):
 
 
 def compare(
-    candidate: VersionFacts, served: VersionFacts, rules: Sequence[QualityRule]
+    candidate: SolutionVersion, served: SolutionVersion, rules: Sequence[QualityRule]
 ) -> Comparison:
     """Judge a candidate by the rules of the quality gate. Higher metrics are better."""
     comparison = Comparison(rejections=[], warnings=[], values=[])
     for rule in rules:
-        result = _apply_rule(rule, candidate, served)
-        comparison.rejections.extend(result.rejections)
-        comparison.warnings.extend(result.warnings)
-        comparison.values.extend(result.values)
-
+        _apply_rule(rule, candidate, served, comparison)
     return comparison
 
 
-def _apply_rule(rule: QualityRule, candidate: VersionFacts, served: VersionFacts) -> Comparison:
-    """Return what one rule says about the candidate."""
+def _apply_rule(
+    rule: QualityRule, candidate: SolutionVersion, served: SolutionVersion, comparison: Comparison
+) -> None:
+    """Add what one rule says about the candidate to the comparison."""
     metric = rule["metric"]
-    values = _plain_values(metric, candidate, served)
-    if metric in candidate.metrics and values["new"] is None:
-        rejection = _not_finite_message(metric, candidate.metrics[metric])
-        return Comparison(rejections=[rejection], warnings=[], values=[values])
-
-    warnings = []
-    try:
-        _check_served_value(values, rule)
-        _add_baselines(values, candidate, served, rule)
-    except IncomparableError as error:
-        warnings.append(str(error))
-
-    messages = [_minimum_message(values, rule), _drop_message(values, rule)]
-    if messages[-1] is not None:
-        values["hasDropped"] = True
-        messages.append(_doubt_message(values, rule))
-
-    rejections = [message for message in messages if message is not None]
-    return Comparison(rejections=rejections, warnings=warnings, values=[values])
-
-
-def _plain_values(metric: str, candidate: VersionFacts, served: VersionFacts) -> MetricValues:
-    """Return the values of both versions, without their baselines.
-
-    The document of a run calls the candidate new, and the served version live.
-    """
-    return {
+    # The document of a run calls the candidate new, and the served version live.
+    values: MetricValues = {
         "metric": metric,
-        "new": _finite(candidate.metrics.get(metric)),
-        "live": _finite(served.metrics.get(metric)),
+        "new": _finite_value(candidate, metric),
+        "live": _finite_value(served, metric),
     }
+    comparison.values.append(values)
 
-
-def _check_served_value(values: MetricValues, rule: QualityRule) -> None:
-    """Raise IncomparableError if maxDrop has nothing to compare the candidate with."""
-    if rule.get("maxDrop") is None or values["live"] is not None:
+    if values["new"] is None and metric in candidate.metrics:
+        comparison.rejections.append(
+            f"{metric_name(metric)} has the value {candidate.metrics[metric]}, which is not a "
+            "finite number; check the exports, or remove the rule from the qualityGate"
+        )
         return
 
-    candidate_value = "no value" if values["new"] is None else values["new"]
-    raise IncomparableError(
-        f"{metric_name(rule['metric'])} was not compared, because the candidate has "
-        f"{candidate_value} and no served version has a value; maxDrop had no effect"
-    )
+    try:
+        _add_baselines(values, candidate, served, rule)
+    except IncomparableError as error:
+        comparison.warnings.append(str(error))
+
+    drops = list(_drop_messages(values, rule))
+    if drops:
+        values["hasDropped"] = True
+    comparison.rejections.extend([*_minimum_messages(values, rule), *drops])
+
+
+def _finite_value(version: SolutionVersion, metric: str) -> float | None:
+    """Return the metric of a version, or None if it's missing, NaN or infinite."""
+    value = version.metrics.get(metric, math.nan)
+    return value if math.isfinite(value) else None
 
 
 def _add_baselines(
-    values: MetricValues, candidate: VersionFacts, served: VersionFacts, rule: QualityRule
+    values: MetricValues, candidate: SolutionVersion, served: SolutionVersion, rule: QualityRule
 ) -> None:
-    """Add the values of both baselines if the rule is relative to them.
+    """Add the values of both baselines if maxDrop is relative to them.
 
     It takes both. With a single one, we'd compare a quotient with a plain number.
+
+    Raises:
+        IncomparableError: maxDrop has nothing to compare with, or no baselines.
     """
+    name = metric_name(rule["metric"])
+    if rule.get("maxDrop") is not None and values["live"] is None:
+        candidate_value = "no value" if values["new"] is None else values["new"]
+        raise IncomparableError(
+            f"{name} was not compared, because the candidate has {candidate_value} and no served "
+            "version has a value; maxDrop had no effect"
+        )
+
     solution_arn = rule.get("relativeTo")
     if solution_arn is None or values["new"] is None:
         return
 
-    metric = rule["metric"]
-    candidate_baseline = _baseline_value("candidate", candidate, solution_arn, metric)
-    served_baseline = _baseline_value("served version", served, solution_arn, metric)
+    candidate_baseline = _baseline_value("candidate", candidate, solution_arn, rule["metric"])
+    served_baseline = _baseline_value("served version", served, solution_arn, rule["metric"])
     values["newBaseline"] = candidate_baseline
     values["liveBaseline"] = served_baseline
 
-    max_baseline_drop = _max_baseline_drop(rule)
-    if _has_fallen(served_baseline, candidate_baseline, max_baseline_drop):
+    max_drop = _max_baseline_drop(rule)
+    if _has_fallen(served_baseline, candidate_baseline, max_drop):
         # With random data, both models are equally bad, so their quotient may look as good as ever.
         values["hasBaselineDropped"] = True
         raise IncomparableError(
-            f"{metric_name(metric)} was compared without baselines, because even the baseline fell "
-            f"from {served_baseline:.4f} to {candidate_baseline:.4f}, by more than "
-            f"{max_baseline_drop * 100:g}%; look at the exports, or raise maxBaselineDrop if they "
-            "are right"
+            f"{name} was compared without baselines, because even the baseline fell from "
+            f"{served_baseline:.4f} to {candidate_baseline:.4f}, by more than {max_drop * 100:g}%; "
+            "look at the exports, or raise maxBaselineDrop if they are right"
         )
 
 
-def _max_baseline_drop(rule: QualityRule) -> float:
-    max_baseline_drop = rule.get("maxBaselineDrop")
-    return MAX_BASELINE_DROP if max_baseline_drop is None else max_baseline_drop
-
-
-def _has_fallen(before: float, after: float, max_drop: float) -> bool:
-    """Return True if a value fell by more than this share."""
-    return before - after > max_drop * abs(before) + ROUNDING
-
-
-def _baseline_value(role: str, version: VersionFacts, solution_arn: str, metric: str) -> float:
-    """Return the value by which the metric of a version is divided.
-
-    Raises:
-        IncomparableError: There's no such value.
-    """
+def _baseline_value(role: str, version: SolutionVersion, solution_arn: str, metric: str) -> float:
+    """Return the value by which the metric of a version is divided."""
     name = metric_name(metric)
     baseline = version.baselines.get(solution_arn)
     if baseline is None:
@@ -185,72 +135,53 @@ def _baseline_value(role: str, version: VersionFacts, solution_arn: str, metric:
             f"{name_of(solution_arn)} has the imports of the {role}"
         )
 
-    value = _finite(baseline.metrics.get(metric))
-    if value is None:
+    value = _finite_value(baseline, metric)
+    if value is None or value <= 0:
+        found = "no value" if value is None else f"the value {value:g}"
         raise IncomparableError(
-            f"{name} was compared without baselines, because it has no value in the baseline of "
+            f"{name} was compared without baselines, because it has {found} in the baseline of "
             f"the {role}"
-        )
-    if value <= 0:
-        raise IncomparableError(
-            f"{name} was compared without baselines, because it has the value {value:g} in the "
-            f"baseline of the {role}"
         )
     return value
 
 
-def _not_finite_message(metric: str, value: float) -> str:
-    return (
-        f"{metric_name(metric)} has the value {value}, which is not a finite number; "
-        "check the exports, or remove the rule from the qualityGate"
-    )
-
-
-def _minimum_message(values: MetricValues, rule: QualityRule) -> str | None:
-    """Explain that the candidate doesn't reach the rule's minimum. None if it does."""
+def _minimum_messages(values: MetricValues, rule: QualityRule) -> Iterator[str]:
+    """Yield a message if the candidate doesn't reach the rule's minimum."""
     minimum = rule.get("minimum")
-    if minimum is None:
-        return None
-
-    name = metric_name(rule["metric"])
     value = values["new"]
-    if value is None:
-        return f"{name} has no value, but the minimum is {minimum:g}"
-    if value < minimum:
-        return f"{name} has the value {value:.4f}, but the minimum is {minimum:g}"
-    return None
+    if minimum is not None and (value is None or value < minimum):
+        found = "no value" if value is None else f"the value {value:.4f}"
+        yield f"{metric_name(rule['metric'])} has {found}, but the minimum is {minimum:g}"
 
 
-def _drop_message(values: MetricValues, rule: QualityRule) -> str | None:
-    """Explain that the metric fell by more than the rule's maxDrop. None if it didn't."""
+def _drop_messages(values: MetricValues, rule: QualityRule) -> Iterator[str]:
+    """Yield a message if the metric fell by more than the rule's maxDrop."""
     max_drop = rule.get("maxDrop")
     candidate_value = judged_value(values, "new")
     served_value = judged_value(values, "live")
     if max_drop is None or served_value is None:
-        return None
+        return
 
     name = metric_name(rule["metric"])
     percent = max_drop * 100
     if candidate_value is None:
-        return (
+        yield (
             f"{name} has no value, but the served version has {served_value:.4f}, so it may have "
             f"fallen by more than {percent:g}%; "
             "check the exports, or remove the rule from the qualityGate"
         )
-    if not _has_fallen(served_value, candidate_value, max_drop):
-        return None
-    if "newBaseline" in values and not values.get("hasBaselineDropped"):
-        return (
-            f"{name} fell from {served_value:.4f} to {candidate_value:.4f} times the baseline, "
+    elif _has_fallen(served_value, candidate_value, max_drop):
+        is_relative = "newBaseline" in values and "hasBaselineDropped" not in values
+        unit = " times the baseline" if is_relative else ""
+        yield (
+            f"{name} fell from {served_value:.4f} to {candidate_value:.4f}{unit}, "
             f"by more than {percent:g}%"
         )
-    return (
-        f"{name} fell from {served_value:.4f} to {candidate_value:.4f}, by more than {percent:g}%"
-    )
+        yield from _doubt_messages(values, rule)
 
 
-def _doubt_message(values: MetricValues, rule: QualityRule) -> str | None:
-    """Explain that the served version may be the broken one. None if nothing points to it.
+def _doubt_messages(values: MetricValues, rule: QualityRule) -> Iterator[str]:
+    """Yield a message if the served version may be the broken one.
 
     If its exports were broken, both its metric and its baseline were low, and their quotient can
     be anything. The candidate stays rejected, because only a person can tell.
@@ -258,40 +189,60 @@ def _doubt_message(values: MetricValues, rule: QualityRule) -> str | None:
     served_baseline = values.get("liveBaseline")
     candidate_baseline = values.get("newBaseline")
     if served_baseline is None or candidate_baseline is None:
-        return None
-    if not _has_fallen(candidate_baseline, served_baseline, _max_baseline_drop(rule)):
-        return None
-    return (
-        f"the baseline of {metric_name(rule['metric'])} rose from {served_baseline:.4f} to "
-        f"{candidate_baseline:.4f}, so perhaps the served version is the broken one; "
-        "if it is, remove relativeTo until the candidate is deployed"
-    )
+        return
+
+    if _has_fallen(candidate_baseline, served_baseline, _max_baseline_drop(rule)):
+        yield (
+            f"the baseline of {metric_name(rule['metric'])} rose from {served_baseline:.4f} to "
+            f"{candidate_baseline:.4f}, so perhaps the served version is the broken one; "
+            "if it is, remove relativeTo until the candidate is deployed"
+        )
 
 
-def _finite(value: float | None) -> float | None:
-    """Turn NaN and infinity into None."""
-    return value if value is not None and math.isfinite(value) else None
+def _has_fallen(before: float, after: float, max_drop: float) -> bool:
+    """Return True if a value fell by more than this share."""
+    return before - after > max_drop * abs(before) + ROUNDING
+
+
+def _max_baseline_drop(rule: QualityRule) -> float:
+    max_drop = rule.get("maxBaselineDrop")
+    return MAX_BASELINE_DROP if max_drop is None else max_drop
+
+
+def choose_baseline(
+    version: SolutionVersion, neighbors: Iterable[SolutionVersion]
+) -> SolutionVersion | None:
+    """Return the neighbor that was trained on the same imports as a version, or None.
+
+    `neighbors` are the versions of the baseline solution that runs have trained just before and
+    just after it, nearest in time first. Those beyond don't count, because the data of a dataset
+    group never goes back to earlier imports. With an event tracker, a solution is trained several
+    times on the same imports, so both may have them.
+    """
+    for neighbor in neighbors:
+        if neighbor.imports == version.imports:
+            return neighbor
+    return None
 
 
 def wait_for_baselines(
-    phase: str, candidate: VersionFacts, served: VersionFacts, now: datetime
+    phase: str, candidate: SolutionVersion, served: SolutionVersion, now: datetime
 ) -> Step | None:
     """Wait until the baselines of both versions are trained.
 
     They're trained in parallel with the versions. Without them, a rule that is relative to a
     baseline could only compare the plain metrics.
     """
-    baselines = [*candidate.baselines.values(), *served.baselines.values()]
-    for baseline in baselines:
-        if baseline is not None and baseline.is_running:
+    for baseline in (*candidate.baselines.values(), *served.baselines.values()):
+        if baseline and baseline.is_running:
             reason = f"the baseline {baseline.arn} is still in training"
             return _growing_pause(phase, reason, since=baseline.created_at, now=now)
 
     # A list may lag behind, so a baseline that isn't listed yet may be in training nevertheless.
     is_one_missing = None in candidate.baselines.values()
-    if is_one_missing and now < candidate.trained_at + LIST_LAG:
+    if is_one_missing and now < candidate.ended_at + LIST_LAG:
         reason = "no baseline is listed yet"
-        return _growing_pause(phase, reason, since=candidate.trained_at, now=now)
+        return _growing_pause(phase, reason, since=candidate.ended_at, now=now)
     return None
 
 

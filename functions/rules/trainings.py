@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from ..contract import Run, Settings
 from .imports import (
     Import,
     effective_imports,
@@ -15,6 +16,7 @@ from .imports import (
 )
 from .pacing import pause
 from .steps import SHORT_PAUSE, Action, JobMemory, Step, failed
+from .versions import SolutionVersion
 
 DIGEST_DIGITS = 24
 MONTH = timedelta(days=30)
@@ -37,40 +39,18 @@ class Deletion(NamedTuple):
     ended_at: datetime
 
 
-class Training(NamedTuple):
-    """One version of a solution."""
-
-    arn: str
-    is_running: bool
-    """True until the training has ended, even while it is stopping."""
-    is_active: bool
-    created_at: datetime
-    ended_at: datetime
-    """The time of the last change, which is the end if the training is not running."""
-    run: str | None = None
-    """The run that created the version, or None for a foreign version."""
-    digest: str | None = None
-    """A hash of the data and the configuration, as they were when the training began."""
-    was_stopped: bool = False
-    is_stopping: bool = False
-    failure: str | None = None
-    mode: str = "FULL"
-    hours: float | None = None
-    """The hours that Personalize charges for a training that has succeeded."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class SeenSolution:
     """A solution, its versions and the imports of its dataset group, as one poll shows them."""
 
-    config: str
+    config: str = ""
     """A hash of the recipe and the configuration of the solution."""
     is_being_updated: bool = False
-    imports: Sequence[Import]
+    imports: Sequence[Import] = ()
     """The imports of all datasets of the group."""
     deletions: Sequence[Deletion] = ()
     """The data deletion jobs of the group."""
-    trainings: Sequence[Training]
+    trainings: Sequence[SolutionVersion] = ()
     """The versions of the solution, newest first."""
 
 
@@ -91,6 +71,10 @@ class WantedTraining:
     """0 means no limit."""
     durations: Sequence[int] = ()
     max_hours: float
+
+    def is_for(self, version: SolutionVersion) -> bool:
+        """Return True if the version is the given one, or if this run has created it."""
+        return version.run == self.run or version.arn == self.version
 
 
 @dataclass
@@ -123,7 +107,7 @@ def decide(seen: SeenSolution, wanted: WantedTraining, memory: Memory, now: date
     """Return the next step of a training, and write the version that it is about to `memory`."""
     for version in seen.trainings:
         # What is imported meanwhile does not matter to the version of this run, or the given one.
-        if version.run == wanted.run or version.arn == wanted.version:
+        if wanted.is_for(version):
             return _follow(version, wanted, memory, now)
     return _check_data(seen, wanted, memory, now) or _train(seen, wanted, memory, now)
 
@@ -132,19 +116,21 @@ def _check_data(
     seen: SeenSolution, wanted: WantedTraining, memory: Memory, now: datetime
 ) -> Step | None:
     """Wait while the data or the configuration changes. Fail if no run has checked the data."""
-    imports = (job for job in seen.imports if job.is_running)
-    running = running_deletion(seen.deletions) or next(imports, None)
-    if running or seen.is_being_updated:
-        reason = f"{running.arn} is running" if running else "the solution is being updated"
-        return memory.wait_for(reason, wanted.max_hours, now)
+    jobs: list[Deletion | Import] = [*seen.deletions, *seen.imports]
+    reasons = [f"{job.arn} is running" for job in jobs if job.is_running]
+    if seen.is_being_updated:
+        reasons.append("the solution is being updated")
+    if reasons:
+        return memory.wait_for(reasons[0], wanted.max_hours, now)
+
     unusable = unusable_data(seen.imports, wanted)
     return failed("CHECKING", unusable) if unusable else None
 
 
 def _train(seen: SeenSolution, wanted: WantedTraining, memory: Memory, now: datetime) -> Step:
-    if version := usable_version(seen, wanted):
+    if version := usable_version(seen, wanted.requested_since):
         return _follow(version, wanted, memory, now)
-    if reason := reached_limit(seen.trainings, wanted, now):
+    if reason := reached_limit(seen.trainings, wanted.max_per_month, now):
         return Step("LIMITED", outcome="SKIPPED", reasons=(reason,))
     if wait := memory.before_create(wanted.max_hours, now):
         return wait
@@ -159,65 +145,71 @@ def digest(seen: SeenSolution) -> str:
     return f"{imports}-{seen.config}"
 
 
-def imports_of(digest: str) -> str:
-    """Return the part of a digest that is the same for all trainings on the same imports."""
-    return digest.partition("-")[0]
-
-
 def running_deletion(deletions: Iterable[Deletion]) -> Deletion | None:
     """Return a job that is running, or None."""
     return next((job for job in deletions if job.is_running), None)
 
 
-def last_deletion(deletions: Iterable[Deletion]) -> Deletion | None:
-    """Return the completed job that ended last, or None. A job that has failed does not count."""
-    completed = (job for job in deletions if job.has_completed)
-    return max(completed, key=lambda job: job.ended_at, default=None)
-
-
-def usable_version(seen: SeenSolution, wanted: WantedTraining) -> Training | None:
+def usable_version(seen: SeenSolution, requested_since: datetime | None) -> SolutionVersion | None:
     """Return the newest version that was trained on the present data and configuration, or None.
 
     A version that was stopped counts too, because somebody did not want this training. A version
     that failed does not count, and neither does one that may have learned users who were deleted.
     """
-    present_digest, since = digest(seen), wanted.requested_since
+    present_digest = digest(seen)
     for version in seen.trainings:
-        is_new = since is None or version.created_at >= since
+        is_new = requested_since is None or version.created_at >= requested_since
         is_usable = is_new and not learned_deletion(version, seen)
         if version.digest == present_digest and is_usable and _counts(version):
             return version
     return None
 
 
-def learned_deletion(version: Training, seen: SeenSolution) -> Deletion | None:
+def learned_deletion(version: SolutionVersion, seen: SeenSolution) -> Deletion | None:
     """Return the last deletion of users if the version may have learned them, else None.
 
-    An UPDATE keeps what the FULL version before it has learned.
+    An UPDATE keeps what the FULL version before it has learned. A deletion that has failed does not
+    count.
     """
-    deletion, origin = last_deletion(seen.deletions), version
+    origin = version
     if version.mode == "UPDATE":
-        full = (item for item in seen.trainings if item.is_active and item.mode == "FULL")
+        full = full_versions(seen.trainings)
         origin = next((item for item in full if item.created_at < version.created_at), version)
-    return deletion if deletion and origin.created_at < deletion.ended_at else None
+
+    later = [
+        job for job in seen.deletions if job.has_completed and job.ended_at > origin.created_at
+    ]
+    return max(later, key=lambda job: job.ended_at, default=None)
 
 
-def newest_active(trainings: Sequence[Training]) -> Training | None:
+def full_versions(trainings: Iterable[SolutionVersion]) -> list[SolutionVersion]:
+    """Return the ACTIVE versions that were trained on all data, whoever has trained them."""
+    return [version for version in trainings if version.is_active and version.mode == "FULL"]
+
+
+def newest_active(trainings: Sequence[SolutionVersion]) -> SolutionVersion | None:
     """Return the newest ACTIVE version that a run has trained, or None. The newest is first."""
     known = (version for version in trainings if version.is_active and version.run is not None)
     return next(known, None)
 
 
+def monthly_limit(settings: Settings, run: Run) -> int:
+    """Return how many trainings a month are allowed. 0 means no limit, as with `force`."""
+    if run["request"].get("force"):
+        return 0
+    return settings["limits"]["maxTrainingsPerMonth"]
+
+
 def reached_limit(
-    trainings: Sequence[Training], wanted: WantedTraining, now: datetime
+    trainings: Sequence[SolutionVersion], max_per_month: int, now: datetime
 ) -> str | None:
     """Return a message if the monthly limit is reached, or None. A failed training is free."""
     count = sum(_counts(version) and version.created_at > now - MONTH for version in trainings)
-    if not wanted.max_per_month or count < wanted.max_per_month:
+    if not max_per_month or count < max_per_month:
         return None
     return (
         f"trainings of this pipeline within 30 days: {count}, and limits.maxTrainingsPerMonth is "
-        f"{wanted.max_per_month}; wait some days, raise the limit, or use retrain start "
+        f"{max_per_month}; wait some days, raise the limit, or use retrain start "
         "--skip-import --force"
     )
 
@@ -261,6 +253,7 @@ def _foreign_jobs(seen: SeenSolution, wanted: WantedTraining) -> Iterator[str]:
                 f"{version.arn} is in training too, but this pipeline did not start it; stop it if "
                 "nobody needs it"
             )
+
     for job in effective_imports(seen.imports):
         is_accepted = not job.is_full or wanted.accepts_foreign
         if job.is_foreign and is_accepted and job.dataset in wanted.datasets:
@@ -270,13 +263,15 @@ def _foreign_jobs(seen: SeenSolution, wanted: WantedTraining) -> Iterator[str]:
             )
 
 
-def _counts(version: Training) -> bool:
+def _counts(version: SolutionVersion) -> bool:
     """Return True if a run started the training and it has not failed."""
     has_not_failed = version.is_running or version.is_active or version.was_stopped
     return version.run is not None and has_not_failed
 
 
-def _follow(version: Training, wanted: WantedTraining, memory: Memory, now: datetime) -> Step:
+def _follow(
+    version: SolutionVersion, wanted: WantedTraining, memory: Memory, now: datetime
+) -> Step:
     """Wait until a training ends. Stop it at its deadline."""
     memory.version = version.arn
     deadline = version.created_at + timedelta(hours=wanted.max_hours)
@@ -284,22 +279,26 @@ def _follow(version: Training, wanted: WantedTraining, memory: Memory, now: date
         return Step("TRAINED", outcome="TRAINED")
     if not version.is_running:
         return failed("TRAINING", _failure(version, wanted, deadline))
+
     if version.is_stopping or now >= deadline:
         memory.stopping_since = memory.stopping_since or now
         if now >= memory.stopping_since + STOP_GRACE:
             return failed("STOPPING", f"{version.arn} did not stop within an hour")
         stop = None if version.is_stopping else Stop(version.arn)
         return Step("STOPPING", stop, pause=SHORT_PAUSE)
+
     elapsed = (now - version.created_at).total_seconds()
     remaining = (deadline - now).total_seconds()
     return Step("TRAINING", pause=min(pause(wanted.durations, elapsed), remaining))
 
 
-def _failure(version: Training, wanted: WantedTraining, deadline: datetime) -> str:
+def _failure(version: SolutionVersion, wanted: WantedTraining, deadline: datetime) -> str:
     if not version.was_stopped:
         return version.failure or f"{version.arn} has failed, and Personalize gives no reason"
+
     again = "use retrain start --skip-import --force to train again"
     if version.ended_at >= deadline:
         return f"{version.arn} was stopped after more than {wanted.max_hours:g} hours; {again}"
-    same_data = ", which an earlier run has trained on the same data,"
-    return f"{version.arn}{'' if version.run == wanted.run else same_data} was stopped; {again}"
+    if version.run == wanted.run:
+        return f"{version.arn} was stopped; {again}"
+    return f"{version.arn}, which an earlier run has trained on the same data, was stopped; {again}"

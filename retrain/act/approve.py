@@ -15,14 +15,17 @@ from functions.personalize.campaigns import (
     approval_tags,
     current_answer,
     deployment_spec,
-    metrics_of,
     read_campaign,
-    read_version,
-    with_version_facts,
+    with_versions,
 )
 from functions.personalize.statuses import is_active, is_running
 from functions.personalize.tags import APPROVAL, RUN, tags_of, write_tags
-from functions.personalize.trainings import list_versions
+from functions.personalize.trainings import (
+    find_version,
+    list_versions,
+    metrics_of,
+    read_version,
+)
 from functions.report.text import with_short_arns
 from functions.rules.campaigns import DeploymentProgress
 from functions.rules.deployments import decide, needs_run
@@ -37,15 +40,14 @@ from retrain.options import JsonOption, YesOption, command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from datetime import datetime
 
     from mypy_boto3_personalize import PersonalizeClient
 
     from functions.contract import MetricValues, SolutionSettings, Tags
     from functions.personalize.campaigns import Answer
     from functions.rules.campaigns import CampaignState
-    from functions.rules.gate import VersionFacts
     from functions.rules.steps import Step
+    from functions.rules.versions import SolutionVersion
 
 
 class Candidate(NamedTuple):
@@ -190,24 +192,14 @@ def _judged_candidate(
     """
     approval = solution["approval"]
     assert approval is not None, "the solution needs an approval"
-    creation_times = {
-        summary["solutionVersionArn"]: summary["creationDateTime"]
-        for summary in list_versions(target.access.personalize, solution["solutionArn"])
-    }
+    find = cache(partial(find_version, target.access.personalize))
     read = cache(partial(read_version, target.access.personalize, solution))
     live = {}
     compared = {}
     obstacles = {}
     for campaign in solution["campaigns"]:
         campaign_arn = campaign["campaignArn"]
-        state, step = _first_step(
-            target,
-            solution,
-            campaign_arn,
-            arn,
-            read_facts=read,
-            creation_time_of=creation_times.get,
-        )
+        state, step = _first_step(target, solution, campaign_arn, arn, find=find, read=read)
         live[campaign_arn] = state.served_version_arn
         compared[campaign_arn] = step.remembered.get("metrics", ())
         if not needs_run(step):
@@ -237,8 +229,8 @@ def _first_step(
     campaign_arn: str,
     version_arn: str,
     *,
-    read_facts: Callable[[str], VersionFacts],
-    creation_time_of: Callable[[str], datetime | None],
+    find: Callable[[str], SolutionVersion | None],
+    read: Callable[[str], SolutionVersion],
 ) -> tuple[CampaignState, Step]:
     """Return a campaign, and the first step of a run that deploys an approved version there."""
     client = target.access.personalize
@@ -248,7 +240,7 @@ def _first_step(
     approved = replace(spec, approval_hours=None)
     campaign = read_campaign(client, campaign_arn, solution["solutionArn"])
     now = clock.now()
-    state = with_version_facts(campaign, approved, read_facts, creation_time_of, now)
+    state = with_versions(campaign, approved, find=find, read=read, now=now)
     return state, decide(state, approved, DeploymentProgress(began_at=now), now)
 
 

@@ -258,9 +258,9 @@ def _campaign_step(
 ) -> Document:
     """Return what the run does with a campaign. If it keeps its version, the rules say why."""
     arn = campaign["campaignArn"]
-    state = view.campaign_state(campaign)
+    state = view.campaigns[arn]
     newest = view.newest
-    first_step = view.first_step(campaign, newest) if newest else None
+    first_step = view.first_step(arn, newest) if newest else None
     action, reason = "keep", f"it serves {name_of(state.served_version_arn or 'nothing')}"
     if state.record.trial:
         version = name_of(state.record.trial.version_arn)

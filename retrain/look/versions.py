@@ -11,17 +11,17 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from functions import clock
-from functions.personalize.campaigns import (
-    current_answer,
-    metrics_of,
-    read_approval,
-    read_campaign,
-)
+from functions.personalize.campaigns import current_answer, read_approval, read_campaign
 from functions.personalize.imports import ImportReader
 from functions.personalize.lists import PAGE_SIZE, list_deletions
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import BAD, BYTES, RUN, tags_of
-from functions.personalize.trainings import SolutionReader, describe_version, list_versions
+from functions.personalize.trainings import (
+    SolutionReader,
+    describe_version,
+    list_versions,
+    metrics_of,
+)
 from functions.rules.imports import effective_imports
 from functions.rules.trainings import learned_deletion
 from functions.words import duration_text, list_text, metric_name, size_text, time_text

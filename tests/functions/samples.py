@@ -11,9 +11,9 @@ from functions.planning.datasets import DatasetView
 from functions.planning.plan_run import view_of
 from functions.planning.world import DataState, World
 from functions.rules import trainings as training_rules
-from functions.rules.gate import VersionFacts
 from functions.rules.imports import Import
-from functions.rules.trainings import SeenSolution, Training
+from functions.rules.trainings import SeenSolution
+from functions.rules.versions import NO_VERSION, SolutionVersion
 from tests.world import (
     MOVIES,
     PREFIX,
@@ -307,9 +307,9 @@ def run(request=None, *, trigger="schedule", **changes):
 
 
 VERSIONS = {
-    OLD_VERSION: VersionFacts(ago(72), {NDCG: 0.4}),
-    VERSION: VersionFacts(ago(47), {NDCG: 0.42}),
-    FOREIGN_VERSION: VersionFacts(ago(1), {NDCG: 0.42}),
+    OLD_VERSION: NO_VERSION._replace(created_at=ago(72), metrics={NDCG: 0.4}),
+    VERSION: NO_VERSION._replace(created_at=ago(47), metrics={NDCG: 0.42}),
+    FOREIGN_VERSION: NO_VERSION._replace(created_at=ago(1), metrics={NDCG: 0.42}),
 }
 """What the rules of a deployment know about each version."""
 
@@ -364,7 +364,7 @@ def digest(solution=None, **changes):
 
 def trained_version(**changes):
     """Return a version that the run of last week has trained on the present imports."""
-    return Training(
+    return SolutionVersion(
         **{
             "arn": VERSION,
             "is_running": False,

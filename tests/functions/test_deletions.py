@@ -72,9 +72,6 @@ def test_only_a_run_that_could_train_waits_and_only_for_a_running_job():
     [
         ([], {}, [], "UPDATE", None),
         ([DELETED], {}, [None], "FULL", JOB),
-        ([DELETED._replace(ended_at=s.ago(47))], {}, [], "UPDATE", None),
-        ([FAILED], {}, [], "UPDATE", None),
-        ([RUNNING], {}, [], "UPDATE", None),
         ([DELETED], {"trainings": []}, [None], "FULL", None),
         ([DELETED], {"request": {"only": "deployments"}}, [], "FULL", None),
     ],

@@ -18,12 +18,11 @@ from functions.deploy_version import handler, request_recommendations
 from functions.personalize.campaigns import (
     approval_tags,
     current_answer,
-    read_baseline,
     read_record,
     record_as_tags,
     update_request,
 )
-from functions.personalize.tags import APPROVAL, BAD, DIGEST, TRIAL, api_tags, tags_of
+from functions.personalize.tags import APPROVAL, BAD, TRIAL, tags_of
 from functions.rules.campaigns import DeploymentRecord, Trial
 from functions.rules.probing import Response
 from tests.functions import samples as s
@@ -31,7 +30,6 @@ from tests.workflow.pipeline import deploy
 from tests.world import MOVIES, PERSONALIZE, campaign_arn, solution, solution_arn
 from tests.world import campaign as campaign_args
 
-TWO_HOURS = timedelta(hours=2)
 PROBED = MOVIES.with_solutions(solution(campaigns=[campaign_args("home", user_id="u1")]))
 
 
@@ -227,68 +225,6 @@ def test_a_version_whose_metric_is_no_number_is_rejected(value):
         item = deploy_once(pipeline, new)
     (reason,) = item["reasons"]
     assert reason.startswith("NDCG@10 has the value nan, which is not a finite number; check ")
-
-
-# Baselines
-
-
-NEAREST = {
-    ("a", -1): 0,
-    ("a", 0.4): 0,
-    ("a", 1.4): 2,
-    ("a", 2): 2,
-    ("a", 3.4): None,
-    ("aa", 0.4): None,
-    ("", 1): None,
-    ("b", 3.6): 3,
-    ("b", 7): None,
-    ("c", 5.4): 6,
-}
-"""The imports and the number of another version -> the number of its baseline."""
-
-
-def test_the_baseline_is_the_nearest_version_of_a_run_with_the_same_imports():
-    """The versions with the numbers 1 and 5 are foreign, 4 fails, and 6 is still in training."""
-
-    def found(imports, number, name="popular"):
-        created_at, tags = first_at + number * TWO_HOURS, {DIGEST: f"{imports}-9"}
-        return read_baseline(pipeline.client, solution_arn(name), tags, created_at)
-
-    versions = []
-    with deploy(MOVIES.with_solutions(solution(), solution("popular", campaigns=[]))) as pipeline:
-        first_at = pipeline.clock.now() + TWO_HOURS
-        for digest in ("a-1", None, "a-2", "b-1", "b-2", None, "c-1"):
-            pipeline.sleep(7200)
-            if digest == "b-2":
-                pipeline.inject_fault("fail", job="solution-version")
-            tags = api_tags({DIGEST: digest} if digest else {})
-            request = {"solutionArn": solution_arn("popular"), "tags": tags}
-            versions.append(pipeline.foreign_training(f"v{len(versions)}", **request))
-        baselines = {case: found(*case) for case in NEAREST}
-        assert found("a", 0, "deleted") is None
-        pipeline.inject_fault("deny", operation="ListSolutionVersions")
-        with pytest.raises(ClientError):
-            found("a", 0)
-    assert {case: item and versions.index(item.arn) for case, item in baselines.items()} == NEAREST
-    assert s.NDCG in baselines["a", 1.4].metrics
-    assert (baselines["c", 5.4].is_running, baselines["c", 5.4].metrics) == (True, {})
-
-
-def test_a_baseline_is_searched_among_a_bounded_number_of_versions(monkeypatch):
-    group = MOVIES.with_solutions(solution(), solution("popular", campaigns=[]))
-    with deploy(group) as pipeline:
-        pipeline.sleep(7200)
-        for number in range(70):
-            request = {"solutionArn": solution_arn("popular")}
-            pipeline.foreign_training(f"v{number}", **request)
-            pipeline.sleep(7200)
-        read = []
-        monkeypatch.setattr(
-            "functions.personalize.campaigns.tags_of", lambda *_: read.append(1) or {}
-        )
-        now = pipeline.clock.now()
-        assert read_baseline(pipeline.client, solution_arn("popular"), {DIGEST: "a-1"}, now) is None
-    assert len(read) == 60
 
 
 # Requests

@@ -2,7 +2,6 @@
 
 import pytest
 
-from functions.rules.gate import VersionFacts
 from tests.functions import samples as s
 
 WITHOUT_IMPORT = {"skipImport": True}
@@ -14,8 +13,8 @@ SERVED = {
 }
 """The campaign serves the newest version, which has passed there."""
 WORSE = {
-    s.OLD_VERSION: VersionFacts(s.ago(72), {s.NDCG: 0.9}),
-    s.VERSION: VersionFacts(s.ago(47), {s.NDCG: 0.1}),
+    **s.VERSIONS,
+    s.VERSION: s.VERSIONS[s.VERSION]._replace(metrics={s.NDCG: 0.1}),
 }
 
 
@@ -155,6 +154,8 @@ def test_at_the_limit_a_campaign_still_gets_the_version_that_it_waits_for(reques
 def test_a_waiting_version_is_deployed_without_a_training():
     foreign = s.trained_version(arn=s.FOREIGN_VERSION, created_at=s.ago(1), run=None)
     assert existing(LEARNED, foreign) == s.VERSION, "no foreign version waits"
+    gone = {s.CAMPAIGN: {"retraining-bad": f"{s.SOLUTION}/gone"}}
+    assert existing(campaign_tags=gone) == s.VERSION, "what does not exist is not newer"
     plan = planned(WITHOUT_IMPORT, s.trained_version(mode="UPDATE"))
     assert plan["trainingMode"] == "UPDATE", "this is how it was trained"
 

@@ -11,7 +11,6 @@ import pytest
 from components.args import LimitsArgs
 from emulator.personalize import Switches
 from functions.personalize.tags import write_tags
-from functions.personalize.trainings import SolutionReader, config_digest
 from tests.workflow.pipeline import deploy, handler
 from tests.world import HOUR, MOVIES, PREFIX, solution_arn
 
@@ -83,15 +82,6 @@ def test_a_version_is_created_with_the_tags_of_the_run_and_the_digest_of_its_dat
     assert item["trainingHours"] > 0
 
 
-def test_automatic_training_and_names_do_not_change_the_digest():
-    solution = {"recipeArn": "recipe", "name": "a", "solutionConfig": {}, "performHPO": False}
-    automatic = {"solutionConfig": {"autoTrainingConfig": {"schedulingExpression": "rate(1 day)"}}}
-    digest = config_digest(solution)
-    assert config_digest({**solution, **automatic, "name": "b"}) == digest
-    assert config_digest({**solution, "recipeArn": "another"}) != digest
-    assert config_digest({**solution, "solutionConfig": {"eventValueThreshold": "1"}}) != digest
-
-
 def test_many_foreign_versions_hide_no_version_of_a_run():
     with deployed() as pipeline:
         first = trained(pipeline, run="first")
@@ -100,21 +90,6 @@ def test_many_foreign_versions_hide_no_version_of_a_run():
             pipeline.sleep(2 * HOUR)
         pipeline.sleep(60 * 24 * HOUR)
         assert trained(pipeline)["arn"] == first["arn"]
-
-
-def test_the_tags_of_few_old_versions_of_somebody_else_are_read(monkeypatch):
-    with deploy() as pipeline:
-        for number in range(70):
-            pipeline.foreign_training(f"foreign-{number}")
-            pipeline.sleep(7200)
-        pipeline.sleep(31 * 24 * 3600)
-        read = []
-        monkeypatch.setattr(
-            "functions.personalize.trainings.tags_of", lambda *_: read.append(1) or {}
-        )
-        solution = pipeline.client.describe_solution(solutionArn=solution_arn())["solution"]
-        SolutionReader(pipeline.client).solution(solution, [])
-    assert len(read) == 60
 
 
 def test_a_given_version_is_used_without_a_look_at_anything_else(caplog):
@@ -133,11 +108,7 @@ def test_a_training_starts_when_no_import_and_no_update_of_the_solution_is_runni
         items = train(pipeline, document(pipeline))
         assert {item["phase"] for item in items} == {"WAITING", "TRAINING", "TRAINED"}
         (warning,) = items[-1]["warnings"]
-        assert warning == (
-            "arn:aws:personalize:eu-west-1:123456789012:dataset-import-job/foreign, an import that "
-            "this pipeline did not start, has changed the data that the version is trained on; "
-            "find out who started it"
-        )
+        assert "/foreign, an import that this pipeline did not start, has changed" in warning
         pipeline.client.update_solution(solutionArn=solution_arn(), performAutoTraining=True)
         assert train(pipeline, document(pipeline, run="other"))[0]["phase"] == "WAITING"
 

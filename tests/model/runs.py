@@ -26,11 +26,10 @@ from functions.rules.campaigns import (
     SaveRecord,
     Trial,
 )
-from functions.rules.gate import Baseline, VersionFacts
 from functions.rules.imports import SeenDataset, WantedImport
 from functions.rules.probing import Probe, Response
 from functions.rules.steps import Step, remember
-from functions.rules.trainings import SeenSolution, WantedTraining, imports_of, running_deletion
+from functions.rules.trainings import SeenSolution, WantedTraining, running_deletion
 
 BASELINE = "similar"
 """The solution that is the baseline of the deployed one."""
@@ -276,11 +275,8 @@ class Run:
             seen = replace(self._seen(served, latest, record, listed), pin=pin)
             compared = deployments.versions_to_compare(seen, wanted, as_time(self.world.now))
             ordered = deployments.versions_to_order(seen, wanted, as_time(self.world.now))
-            seen = replace(
-                seen,
-                version_facts={name: seen.version_facts[name] for name in compared},
-                creation_times={name: seen.version_facts[name].created_at for name in ordered},
-            )
+            versions = {name: seen.versions[name] for name in (*compared, *ordered)}
+            seen = replace(seen, versions=versions)
             is_baking = (
                 campaign.is_baked and record.trial and record.trial.version_arn == served.name
             )
@@ -322,20 +318,20 @@ class Run:
         )
         # All baselines have the same metric. The newest one on the same imports counts.
         baselines = {
-            imports_of(item.digest): Baseline(item.arn, item.created_at, item.is_running, {"m": 50})
+            item.imports: item._replace(metrics={"m": 50})
             for item in reversed(listed)
             if item.digest and (item.is_active or item.is_running)
         }
-        versions = {
-            version.name: VersionFacts(
-                *(as_time(version.created), {"m": version.metric}, version.answer),
-                as_time(version.ended),
-                {BASELINE: baselines.get(imports_of(str(version.tags.get("digest"))))},
+        versions = {}
+        for version in self.world.deployable():
+            shown = version.seen(self.world.now)
+            versions[version.name] = shown._replace(
+                answer=version.answer,
+                metrics={"m": version.metric},
+                baselines={BASELINE: baselines.get(shown.imports)},
             )
-            for version in self.world.deployable()
-        }
         return CampaignState(
-            served_version_arn=served.name, update=update, record=record, version_facts=versions
+            served_version_arn=served.name, update=update, record=record, versions=versions
         )
 
     def _perform(self, campaign: Campaign, act: object, memory: DeploymentProgress) -> Process:
@@ -454,7 +450,7 @@ class Run:
         was_chosen = campaign.choice_stands(version, self.world.now)
         is_trusted = live in campaign.passed and seen.record.blocked_version_arn != live.name
         has_good = seen.record.good_version_arn not in (None, seen.served_version_arn)
-        baseline = seen.version_facts[name].baselines[BASELINE]
+        baseline = seen.versions[name].baselines[BASELINE]
         reasons = {
             "does not wait for its baseline": baseline is not None and baseline.is_running,
             "replaces a person's choice": self._has_waited(version) and was_chosen and has_good,

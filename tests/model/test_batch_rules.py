@@ -13,19 +13,19 @@ from functions.rules.batch_jobs import (
     BatchSpec,
     BatchState,
     decide,
-    with_version_facts,
+    with_versions,
 )
 from functions.rules.campaigns import CampaignState, CampaignUpdate, DeploymentRecord, Trial
-from functions.rules.gate import Baseline, VersionFacts
 from functions.rules.steps import Step, failed
 from functions.rules.trainings import Deletion
+from functions.rules.versions import NO_VERSION
 
 OLD = "solution/old"
 NEW = "solution/new"
 UNSET = dict.fromkeys(KEYS_OF_RESULTS)
 VERSIONS = {
-    OLD: VersionFacts(NOW - 9 * HOUR, {"coverage": 0.5}),
-    NEW: VersionFacts(NOW - 2 * HOUR, {"coverage": 0.4}),
+    OLD: NO_VERSION._replace(created_at=NOW - 9 * HOUR, metrics={"coverage": 0.5}),
+    NEW: NO_VERSION._replace(created_at=NOW - 2 * HOUR, metrics={"coverage": 0.4}),
 }
 
 
@@ -56,7 +56,7 @@ def step(
     progress = BatchProgress(NOW - waited, sent_at, blocked_by)
     before = replace(progress)
     state = BatchState(jobs=jobs, **{"campaigns": [campaign()], "input_fingerprint": "i1", **state})
-    found = decide(with_version_facts(state, spec, versions.__getitem__), spec, progress, NOW)
+    found = decide(with_versions(state, spec, versions.__getitem__), spec, progress, NOW)
     assert progress == before, "rules only return steps"
     return found
 
@@ -222,9 +222,9 @@ def test_without_campaigns_the_gate_compares_with_the_last_results(
     [(NEW, HOUR, None), (OLD, HOUR, None), (NEW, 6 * HOUR, "FAILED")],
 )
 def test_without_campaigns_the_gate_waits_for_baselines(version, waited, outcome):
-    baseline = Baseline("base/1", NOW - MINUTE, is_running=True, metrics={})
-    facts = VERSIONS[version]._replace(baselines={"base": baseline})
-    versions = {**VERSIONS, version: facts}
+    baseline = NO_VERSION._replace(arn="base/1", is_running=True, created_at=NOW - MINUTE)
+    judged = VERSIONS[version]._replace(baselines={"base": baseline})
+    versions = {**VERSIONS, version: judged}
     found = step(job(version_arn=OLD), campaigns=(), waited=waited, versions=versions)
     assert (found.outcome, found.pause) == (outcome, 0 if outcome else 12)
     assert found.reasons[0].endswith("the baseline base/1 is still in training")

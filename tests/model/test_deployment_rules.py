@@ -25,20 +25,20 @@ from functions.rules.deployments import (
     versions_to_compare,
     versions_to_order,
 )
-from functions.rules.gate import Baseline, VersionFacts
 from functions.rules.pacing import pause
 from functions.rules.probing import Probe, ProbeRun, Response
 from functions.rules.steps import Step, remember
+from functions.rules.versions import NO_VERSION
 
 NOW = datetime(2026, 11, 29, 6, tzinfo=UTC)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 OLD, LIVE, TWIN, NEW, NEWER = "old", "live", "twin", "new", "newer"
 VERSIONS = {
-    OLD: VersionFacts(NOW - 50 * HOUR, {"ndcg": 0.3}),
-    LIVE: VersionFacts(NOW - 30 * HOUR, {"ndcg": 0.4}),
-    TWIN: VersionFacts(NOW - 2 * HOUR, {"ndcg": 0.4}),
-    NEW: VersionFacts(NOW - 2 * HOUR, {"ndcg": 0.39}),
-    NEWER: VersionFacts(NOW - HOUR, {"ndcg": 0.5}),
+    OLD: NO_VERSION._replace(created_at=NOW - 50 * HOUR, metrics={"ndcg": 0.3}),
+    LIVE: NO_VERSION._replace(created_at=NOW - 30 * HOUR, metrics={"ndcg": 0.4}),
+    TWIN: NO_VERSION._replace(created_at=NOW - 2 * HOUR, metrics={"ndcg": 0.4}),
+    NEW: NO_VERSION._replace(created_at=NOW - 2 * HOUR, metrics={"ndcg": 0.39}),
+    NEWER: NO_VERSION._replace(created_at=NOW - HOUR, metrics={"ndcg": 0.5}),
 }
 
 
@@ -57,7 +57,7 @@ def campaign(served_version_arn=LIVE, *, latest=None, answer=None, **record):
         served_version_arn=served_version_arn,
         update=latest or update(served_version_arn),
         record=DeploymentRecord(**record),
-        version_facts={**VERSIONS, NEW: VERSIONS[NEW]._replace(answer=answer)},
+        versions={**VERSIONS, NEW: VERSIONS[NEW]._replace(answer=answer)},
     )
 
 
@@ -81,13 +81,10 @@ DEPLOY_NEW = wanted()
 
 def polled(seen, spec):
     """Return the campaign with what a poll reads about versions, and not more."""
-    compared = {arn: seen.version_facts[arn] for arn in versions_to_compare(seen, spec, NOW)}
-    times = {
-        arn: seen.version_facts[arn].created_at
-        for arn in versions_to_order(seen, spec, NOW)
-        if arn in seen.version_facts
-    }
-    return replace(seen, version_facts=compared, creation_times=times)
+    compared = versions_to_compare(seen, spec, NOW)
+    ordered = versions_to_order(seen, spec, NOW)
+    versions = {arn: seen.versions.get(arn, NO_VERSION) for arn in (*compared, *ordered)}
+    return replace(seen, versions=versions)
 
 
 def step(seen, want=None, progress=None, now=NOW):
@@ -431,18 +428,18 @@ def test_the_update_of_a_trial_is_looked_at_rarely_after_its_deadline(hours, sec
 # The baselines of the gate
 
 RELATIVE = wanted(gate=[{"metric": "ndcg", "maxDrop": 0.1, "relativeTo": "popular"}])
-TRAINED = Baseline("popular/1", NOW - 2 * HOUR, is_running=False, metrics={"ndcg": 0.1})
-IN_TRAINING = Baseline("popular/2", NOW - 20 * SECOND, is_running=True, metrics={})
+TRAINED = NO_VERSION._replace(arn="popular/1", metrics={"ndcg": 0.1})
+IN_TRAINING = NO_VERSION._replace(arn="popular/2", created_at=NOW - 20 * SECOND, is_running=True)
 
 
 def with_baselines(new, live, *, ended=HOUR, **changes):
     """Return a campaign whose two versions have these baselines. The training ended before."""
     seen = campaign(**changes)
     versions = {
-        NEW: seen.version_facts[NEW]._replace(baselines={"popular": new}, trained_at=NOW - ended),
-        LIVE: seen.version_facts[LIVE]._replace(baselines={"popular": live}, trained_at=NOW),
+        NEW: seen.versions[NEW]._replace(baselines={"popular": new}, ended_at=NOW - ended),
+        LIVE: seen.versions[LIVE]._replace(baselines={"popular": live}, ended_at=NOW),
     }
-    return replace(seen, version_facts={**seen.version_facts, **versions})
+    return replace(seen, versions={**seen.versions, **versions})
 
 
 @pytest.mark.parametrize(

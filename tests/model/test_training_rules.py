@@ -13,12 +13,12 @@ from functions.rules.trainings import (
     Memory,
     SeenSolution,
     Stop,
-    Training,
     WantedTraining,
     decide,
     digest,
     newest_active,
 )
+from functions.rules.versions import SolutionVersion
 
 MONTH_OLD = NOW - timedelta(days=30)
 
@@ -41,7 +41,7 @@ def version(number=1, **fields):
         "run": "earlier",
         "digest": present(),
     }
-    return Training(**{**standard, **fields})
+    return SolutionVersion(**{**standard, **fields})
 
 
 def own(**fields):

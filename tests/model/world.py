@@ -14,7 +14,8 @@ from simulation import Clock, RequestFailedError, as_time
 from functions.rules import batch_jobs as rules
 from functions.rules.campaigns import DeploymentRecord
 from functions.rules.imports import ExportState, Import
-from functions.rules.trainings import Deletion, Training
+from functions.rules.trainings import Deletion
+from functions.rules.versions import SolutionVersion
 
 DATASETS = "interactions", "items"
 SOLUTIONS = "taste", "similar"
@@ -128,9 +129,9 @@ class Version(TaggedJob):
     answer: str | None = None
     """What a person has answered about the version: APPROVED, REFUSED, ASKED or nothing."""
 
-    def seen(self, when: int) -> Training:
+    def seen(self, when: int) -> SolutionVersion:
         """Return the version as the rules see it at a time."""
-        return Training(**self.facts(when), digest=self.tags.get("digest"))
+        return SolutionVersion(**self.facts(when), digest=self.tags.get("digest"))
 
 
 @dataclass(eq=False)
@@ -417,7 +418,7 @@ class World(Clock):
         """Return the data deletion jobs. Each may be as it was 90 seconds ago."""
         return self._listed(self.deletions)
 
-    def list_versions(self, solution: str) -> list[Training]:
+    def list_versions(self, solution: str) -> list[SolutionVersion]:
         """Return the versions of a solution, newest first. Each may be as it was 90 seconds ago."""
         return self._listed(
             version for version in reversed(self.versions) if version.solution == solution

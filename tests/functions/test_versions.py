@@ -1,0 +1,120 @@
+"""Tests of how solutions and their versions are read: which is a baseline, and whose tags."""
+
+from datetime import timedelta
+
+import pytest
+from botocore.exceptions import ClientError
+
+from functions.personalize.campaigns import approval_tags
+from functions.personalize.tags import DIGEST, api_tags
+from functions.personalize.trainings import (
+    SolutionReader,
+    config_digest,
+    read_baseline,
+    read_version,
+)
+from functions.rules.versions import NO_VERSION
+from tests.functions import samples as s
+from tests.workflow.pipeline import deploy
+from tests.world import solution_arn
+
+TWO_HOURS = timedelta(hours=2)
+
+
+def test_automatic_training_and_names_do_not_change_the_digest():
+    solution = {"recipeArn": "recipe", "name": "a", "solutionConfig": {}, "performHPO": False}
+    automatic = {"solutionConfig": {"autoTrainingConfig": {"schedulingExpression": "rate(1 day)"}}}
+    digest = config_digest(solution)
+    assert config_digest({**solution, **automatic, "name": "b"}) == digest
+    assert config_digest({**solution, "recipeArn": "another"}) != digest
+    assert config_digest({**solution, "solutionConfig": {"eventValueThreshold": "1"}}) != digest
+
+
+NEAREST = {
+    ("a", -1): 0,
+    ("a", 0.4): 0,
+    ("a", 1.4): 2,
+    ("a", 2): 2,
+    ("a", 2.6): 2,
+    ("a", 3.4): None,
+    ("aa", 0.4): None,
+    ("", 1): None,
+    ("b", 2.4): 3,
+    ("b", 3.6): 3,
+    ("b", 7): None,
+    ("c", 5.4): 6,
+}
+"""The imports and the number of another version -> the number of its baseline."""
+
+
+def test_the_baseline_is_the_nearest_version_of_a_run_with_the_same_imports():
+    """The versions with the numbers 1 and 5 are foreign, 4 fails, and 6 is still in training."""
+
+    def found(imports, number, name="taste"):
+        created_at = first_at + number * TWO_HOURS
+        version = NO_VERSION._replace(created_at=created_at, digest=f"{imports}-9")
+        return read_baseline(pipeline.client, solution_arn(name), version)
+
+    versions = []
+    with deploy() as pipeline:
+        first_at = pipeline.clock.now() + TWO_HOURS
+        for digest in ("a-1", None, "a-2", "b-1", "b-2", None, "c-1"):
+            pipeline.sleep(7200)
+            if digest == "b-2":
+                pipeline.inject_fault("fail", job="solution-version")
+            tags = api_tags({DIGEST: digest} if digest else {})
+            versions.append(pipeline.foreign_training(f"v{len(versions)}", tags=tags))
+        baselines = {case: found(*case) for case in NEAREST}
+        assert found("a", 0, "deleted") is None
+        pipeline.inject_fault("deny", operation="ListSolutionVersions")
+        with pytest.raises(ClientError):
+            found("a", 0)
+    assert {case: item and versions.index(item.arn) for case, item in baselines.items()} == NEAREST
+    assert s.NDCG in baselines["a", 1.4].metrics
+    assert (baselines["c", 5.4].is_running, baselines["c", 5.4].metrics) == (True, {})
+
+
+def test_a_version_is_read_with_what_the_rules_compare():
+    relative = {"qualityGate": [{"relativeTo": solution_arn()}], "approval": {"timeoutHours": 3}}
+    without_gate = {"qualityGate": [], "approval": None}
+    with deploy() as pipeline:
+        tags = {DIGEST: "a-1", **approval_tags("ASKED", pipeline.clock.now())}
+        arn = pipeline.foreign_training(tags=api_tags(tags))
+        pipeline.sleep(7200)
+        found = read_version(pipeline.client, relative, arn)
+        baseline = found.baselines[solution_arn()]
+        assert (found.answer, baseline.arn) == ("ASKED", arn), "it has its own imports"
+        assert found.metrics[s.NDCG] == baseline.metrics[s.NDCG]
+        plain = read_version(pipeline.client, without_gate, arn)
+        assert plain == found._replace(metrics={}, baselines={}), "nobody compares anything"
+        pipeline.sleep(7200)
+        assert read_version(pipeline.client, relative, arn).answer is None, "it has expired"
+        assert read_version(pipeline.client, relative, f"{arn}0") == NO_VERSION
+
+
+def test_a_version_that_an_old_list_shows_in_training_is_described():
+    with deploy() as pipeline:
+        pipeline.foreign_training()
+        pipeline.sleep(7200)
+        pipeline.inject_fault("stale", operation="ListSolutionVersions", seconds=7000)
+        solution = pipeline.client.describe_solution(solutionArn=solution_arn())["solution"]
+        newest, _ = SolutionReader(pipeline.client).solution(solution, []).trainings
+    assert newest.is_active
+
+
+def test_the_tags_of_at_most_60_versions_of_somebody_else_are_read(monkeypatch):
+    """A poll reads them to find a baseline, or an old version of a run."""
+    read = []
+    monkeypatch.setattr("functions.personalize.trainings.tags_of", lambda *_: read.append(1) or {})
+    with deploy() as pipeline:
+        for number in range(70):
+            pipeline.foreign_training(f"v{number}")
+            pipeline.sleep(7200)
+        version = NO_VERSION._replace(created_at=pipeline.clock.now(), digest="a-1")
+        assert read_baseline(pipeline.client, solution_arn(), version) is None
+        assert len(read) == 60
+
+        pipeline.sleep(31 * 24 * 3600)
+        solution = pipeline.client.describe_solution(solutionArn=solution_arn())["solution"]
+        SolutionReader(pipeline.client).solution(solution, [])
+    assert len(read) == 60 + 60
