@@ -4,7 +4,6 @@ from tests.end_to_end.sample_runs import (
     abort_during_training,
     abort_during_update,
     deadline,
-    exceed_size,
     hanging_training,
     time_out,
 )
@@ -60,20 +59,6 @@ def test_the_watcher_starts_a_run_for_a_trial_that_an_aborted_run_has_left(films
         "the invocation of the aborted run may end the trial first"
     )
     assert films.served_version() == run.version_arn
-
-
-def test_a_run_whose_input_is_too_large_is_reported(films, result_of):
-    run = result_of(exceed_size)
-    assert (run.status, run.execution["error"]) == ("FAILED", "States.DataLimitExceeded")
-    (record,) = eventually(
-        lambda: [
-            record
-            for record in films.log(run.started_at)
-            if "States.DataLimitExceeded" in record.get("message", "")
-        ],
-        bool,
-    )
-    assert record["outcome"] == "FAILED"
 
 
 def test_a_run_that_has_reported_its_failure_is_not_reported_again(films):

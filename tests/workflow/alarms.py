@@ -29,6 +29,11 @@ class Alarms:
         alarm = {"AlarmName": name, "StateValue": state, "StateTransitionedTimestamp": self.now()}
         self._found[name] = alarm
 
+    def rings_since(self, name: str, time: datetime) -> bool:
+        """Return True if an alarm is ringing, and began to after a time."""
+        alarm = self._found.get(name, {"StateValue": "OK"})
+        return alarm["StateValue"] == "ALARM" and alarm["StateTransitionedTimestamp"] > time
+
     def describe_alarms(self, *, AlarmNames: list[str], AlarmTypes: list[str]) -> dict[str, object]:  # noqa: N803
         """Return the alarms with these names that exist. Those with a slash are composite."""
         self.requests.append(AlarmNames)

@@ -1,9 +1,20 @@
 """Check what the pipeline promises over several slots, with what the emulator really did."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
-from emulator.personalize.resources import ImportJob, SolutionVersion
-from functions.personalize.tags import CONFIRMED, FINGERPRINT, RUN, SPOILED
+from emulator.personalize.resources import BatchInferenceJob, ImportJob, SolutionVersion
+from functions.overlap import AFTER_DEATH
+from functions.personalize.tags import (
+    APPROVAL,
+    BATCH,
+    CONFIRMED,
+    DIGEST,
+    FINGERPRINT,
+    RUN,
+    SPOILED,
+)
+from functions.personalize.trainings import config_digest
 from functions.reconcile import LAST_CHANGE
 from functions.report.text import text_of
 from tests.workflow.storytelling import (
@@ -33,7 +44,11 @@ def broken_promises(teller: Storyteller) -> Iterator[str]:
         for campaign in ended.untried:
             yield f"after {arn}, {campaign} serves {ended.served[campaign]}, untried"
     yield from _unreported_jobs(teller)
-    yield from teller.redeployed
+    yield from _written_twice(teller)
+    yield from _began_during_deletions(teller)
+    yield from teller.written_untrusted
+    for witness in teller.witnesses.values():
+        yield from witness.problems
     for left in teller.left:
         yield f"a day after a slot, nobody has taken care of {left}"
 
@@ -49,6 +64,7 @@ def _paid_twice(teller: Storyteller) -> Iterator[str]:
         for ended in teller.ended
         if '"force": true' in str(ended.execution.events[0].get("executionStartedEventDetails"))
     ]
+    deletion_ends = [job.timeline.moments[-1].time for job in teller.deletions()]
     import_ends = [job.timeline.moments[-1].time for job in teller.imports()]
     paid: dict[tuple[object, ...], str] = {}
     for version in teller.versions("ACTIVE"):
@@ -59,12 +75,33 @@ def _paid_twice(teller: Storyteller) -> Iterator[str]:
         keys: list[tuple[object, ...]] = [(solution, version.tags[RUN])]
         is_mixed = any(created <= end <= ended for end in import_ends)
         if not is_mixed and not any(since <= created <= end for since, end in forced):
-            config = str(version.details.get("solutionConfig"))
-            keys.append((solution, config, *sorted(version.learned.items())))
+            config = version.tags[DIGEST].partition("-")[2]
+            deleted = sum(end <= created for end in deletion_ends)
+            keys.append((solution, config, deleted, *sorted(version.learned.items())))
         for key in keys:
             if key in paid:
                 yield f"{version.arn} was paid for although there was {paid[key]}: {key}"
             paid[key] = version.arn
+
+
+def _written_twice(teller: Storyteller) -> Iterator[str]:
+    """Yield a message for each batch job beside another one, or with the same results again."""
+    jobs = teller.resources(BatchInferenceJob).values()
+    for before, after in pairwise(job for job in jobs if job.status(teller.now) != "CREATE FAILED"):
+        if after.timeline.created < before.timeline.moments[-1].time:
+            yield f"{after.arn} was created before the end of {before.arn}"
+        if after.tags[BATCH].partition(" ")[0] == before.tags[BATCH].partition(" ")[0]:
+            yield f"{after.arn} writes the same as {before.arn}"
+
+
+def _began_during_deletions(teller: Storyteller) -> Iterator[str]:
+    """Yield a message for each job that a run created while a list showed a deletion of users."""
+    jobs = {**teller.resources(SolutionVersion), **teller.resources(BatchInferenceJob)}
+    for arn, job in jobs.items():
+        for deletion in teller.deletions():
+            began_at, ended_at = deletion.timeline.created, deletion.timeline.moments[-1].time
+            if RUN in job.tags and began_at + AFTER_DEATH < job.timeline.created < ended_at:
+                yield f"{arn} was created during {deletion.arn}"
 
 
 def learned_unchecked(teller: Storyteller) -> Iterator[str]:
@@ -110,6 +147,11 @@ def _wrong_report(teller: Storyteller, ended: Ended) -> Iterator[str]:
                 yield f"it used a version that somebody else has trained: {solution}"
         for campaign in campaigns:
             served, outcome = ended.served[campaign["campaignArn"]], campaign["outcome"]
+            if (
+                outcome == "AWAITING_APPROVAL"
+                and "ASKED" not in ended.answers[campaign["versionArn"]]
+            ):
+                yield f"it waits for an approval, but nobody was asked: {campaign}"
             is_wrong = (outcome == "DEPLOYED") != (served == campaign["versionArn"])
             if is_wrong and outcome in ("DEPLOYED", "ROLLED_BACK"):
                 yield f"it says {campaign}, but the campaign serves {served}"
@@ -142,14 +184,16 @@ def _untold_verdicts(teller: Storyteller) -> Iterator[str]:
             *(campaign for solution in report["solutions"] for campaign in solution["campaigns"]),
         )
     ]
-    told = {(result["campaignArn"], result["versionArn"]) for result in results}
+    told = {(item["campaignArn"], item["versionArn"]): item["outcome"] for item in results}
     for campaign in map(campaign_arn, CAMPAIGNS):
         served = teller.served(campaign)
         solution = served.rpartition("/")[0]
         known = [item for item in teller.versions("ACTIVE") if RUN in item.tags]
-        newest = [item.arn for item in known if item.solution.arn == solution][-1]
-        if newest != served and (campaign, newest) not in told:
-            yield f"no report says why {campaign} serves {served} and not {newest}"
+        newest = [item for item in known if item.solution.arn == solution][-1]
+        outcome = told.get((campaign, newest.arn))
+        is_overdue = outcome == "AWAITING_APPROVAL" and "APPROVED" in newest.tags[APPROVAL]
+        if newest.arn != served and (outcome is None or is_overdue):
+            yield f"{campaign} serves {served} and not {newest.arn}, which was told: {outcome}"
 
 
 def not_up_to_date(teller: Storyteller) -> Iterator[str]:
@@ -158,21 +202,34 @@ def not_up_to_date(teller: Storyteller) -> Iterator[str]:
     The last run may fail only if a campaign serves a bad version, which a person has chosen.
     """
     last, versions = teller.ended[-1], teller.versions("ACTIVE")
-    for dataset in DATASETS:
-        if not teller.holds_export(dataset):
-            yield f"{dataset} does not hold its export"
-    for arn in map(solution_arn, SOLUTIONS):
-        newest = [item for item in versions if item.solution.arn == arn and RUN in item.tags][-1]
-        for dataset in DATASETS:
-            if newest.learned[dataset_arn(dataset)] != teller.held(dataset):
-                yield f"{newest.arn} has learned other data than {dataset} holds"
+    yield from _outdated_data(teller)
     yield from _untold_verdicts(teller)
     bad = {version.arn for version in versions if not version.timeline.gives_results}
     for campaign in map(campaign_arn, PROBED_CAMPAIGNS):
         served = last.served[campaign]
-        if served in bad and (campaign, served) not in teller.tried:
+        witness = teller.witnesses[campaign]
+        if served in bad and served not in witness.tried and not witness.is_edited:
             yield f"{campaign} still serves {served}, which answers badly"
     if last.report is None or (
         last.report["outcome"] == "FAILED" and bad.isdisjoint(last.served.values())
     ):
         yield f"nothing goes wrong any more, but {last.execution.arn} failed: {last.report}"
+
+
+def _outdated_data(teller: Storyteller) -> Iterator[str]:
+    """Yield a message for each dataset and each newest version that is not up to date."""
+    for dataset in DATASETS:
+        if not teller.holds_export(dataset):
+            yield f"{dataset} does not hold its export"
+    versions = teller.versions("ACTIVE")
+    deletion_ends = [job.timeline.moments[-1].time for job in teller.deletions()]
+    for arn in map(solution_arn, SOLUTIONS):
+        newest = [item for item in versions if item.solution.arn == arn and RUN in item.tags][-1]
+        for dataset in DATASETS:
+            if newest.learned[dataset_arn(dataset)] != teller.held(dataset):
+                yield f"{newest.arn} has learned other data than {dataset} holds"
+        described = teller.pipeline.client.describe_solution(solutionArn=arn)["solution"]
+        if not newest.tags[DIGEST].endswith(config_digest(described)):
+            yield f"{newest.arn} was trained with another configuration"
+        if any(newest.timeline.created < ended_at for ended_at in deletion_ends):
+            yield f"{newest.arn} may know users who were deleted"

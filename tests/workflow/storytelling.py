@@ -7,11 +7,12 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
 from random import Random
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
@@ -19,14 +20,33 @@ from botocore.exceptions import ClientError
 
 from components.state_machine.steps import STEPS
 from emulator.personalize.faults import Faults
-from emulator.personalize.resources import Campaign, Dataset, ImportJob, SolutionVersion
+from emulator.personalize.resources import (
+    Campaign,
+    DataDeletionJob,
+    Dataset,
+    ImportJob,
+    SolutionVersion,
+)
 from emulator.virtual.step_functions import Execution, Fails, StartedExecution
-from functions.personalize.campaigns import read_record
-from functions.personalize.tags import CONFIRMED, RUN, SPOILED, TRIAL
+from functions.personalize.campaigns import NONE, approval_tags, read_pin, record_as_tags
+from functions.personalize.tags import (
+    APPROVAL,
+    BAD,
+    CONFIRMED,
+    PINNED,
+    RUN,
+    SPOILED,
+    TRIAL,
+    write_tags,
+)
+from functions.rules.campaigns import DeploymentRecord
+from retrain.account.errors import FailedError, OperatorError
+from retrain.act import rollback
 from tests.workflow.clients import FUNCTIONS as CALLER
 from tests.workflow.clients import OPERATOR
 from tests.workflow.pipeline import SLOT, Pipeline, handler
 from tests.workflow.summaries import event_of, report_of
+from tests.workflow.witness import ALARM, Witness
 from tests.world import HOUR, campaign_arn, dataset_arn, exports, interactions, solution_arn
 
 WEEK = 7 * 24 * HOUR
@@ -71,6 +91,7 @@ FAULTS: Mapping[str, tuple[Sequence[str], Mapping[str, object]]] = {
     "full": (CREATES, {"fault": "limit-exceeded"}),
     "in-use": (WRITES, {"fault": "resource-in-use"}),
     "no-item-list": ((PROBE,), {"fault": "no-item-list"}),
+    "wrong-probe": ((PROBE,), {"fault": "no-item-list", "times": None}),
     "fail": (JOBS, {"fault": "fail", "times": 1}),
     "late": (JOBS, {"fault": "take", "seconds": 3 * HOUR, "times": 1}),
     "quick": (JOBS, {"fault": "take", "seconds": 1}),
@@ -80,6 +101,8 @@ FAULTS: Mapping[str, tuple[Sequence[str], Mapping[str, object]]] = {
 }
 """The operations or kinds of jobs that a fault of the Personalize emulator can meet, and its
 values. A fault with `times` None is there for hours."""
+DURING_TRIALS = 1800
+"""The seconds after the start of a slot at which campaigns usually serve new versions on trial."""
 BAD_VERSIONS = 0.25
 """The probability that a solution trains a version in a slot from which campaigns answer without
 items."""
@@ -119,6 +142,8 @@ class Ended:
     """The campaigns that served a version on trial."""
     untried: Sequence[str]
     """The campaigns that served a version that nobody chose, that never passed, not on trial."""
+    answers: Mapping[str, str]
+    """What the tag of each version said about its approval."""
     closed_by: list[Mapping[str, Any]] = field(default_factory=list)
     """The reports of `close_run`."""
 
@@ -143,22 +168,27 @@ class Storyteller:
     """What was left a day after a slot: versions on trial, and trainings that nobody stops."""
     changes: list[tuple[datetime, object, str]] = field(default_factory=list)
     """When a function of which execution has requested which change."""
-    redeployed: list[str] = field(default_factory=list)
-    """Each version that a run has deployed although it, or a newer one, was rolled back there."""
+    written_untrusted: list[str] = field(default_factory=list)
+    """Each version whose results a run has written although it has passed on no campaign."""
     spoiled: set[str] = field(default_factory=set)
     """The import jobs that a function has marked as spoiled."""
-    tried: set[tuple[str, str]] = field(default_factory=set)
-    """The campaigns and versions where a probe got a good answer, or that a person has chosen."""
+    witnesses: dict[str, Witness] = field(default_factory=dict)
+    """Who watches each campaign."""
+    runs: dict[object, str] = field(default_factory=dict)
+    """The id of the run of each execution."""
     number: Iterator[int] = field(default_factory=lambda: count(1))
 
     def __post_init__(self) -> None:
         self._tasks = 0
         self._deaths: dict[str, list[str]] = defaultdict(list)
         self.pipeline.handlers = {step: partial(self._invoke, step) for step in FUNCTIONS}
-        self.tried.update((arn, self.served(arn)) for arn in map(campaign_arn, CAMPAIGNS))
+        for solution in self.pipeline.args.solutions:
+            for campaign in solution.campaigns:
+                self.witnesses[campaign.campaign_arn] = Witness(self, solution, campaign)
         for dataset, content in exports(shift=33).items():
             self.pipeline.bucket.objects[f"foreign-{dataset}"] = content
         self.pipeline.bucket.objects[KEYS["items"]] = exports()["items.csv"]
+        self.write_batch_input()
 
     def tell(self, slots: Sequence[Slot]) -> None:
         """Run the slots, one after the other, until nothing is running."""
@@ -210,6 +240,10 @@ class Storyteller:
             key=lambda job: job.timeline.moments[-1].time,
         )
 
+    def deletions(self) -> list[DataDeletionJob]:
+        """Return the deletions of users."""
+        return [*self.resources(DataDeletionJob).values()]
+
     def jobs_of(self, run: str) -> list[str]:
         """Return the import jobs and the versions that a run has created."""
         jobs = {**self.resources(ImportJob), **self.resources(SolutionVersion)}
@@ -234,42 +268,48 @@ class Storyteller:
         tag = self.resources(Campaign)[campaign].tags.get(TRIAL, "")
         return tag.split(" ")[0] == self.served(campaign)
 
-    def is_tried(self, campaign: str) -> bool:
-        """Return True if a campaign serves a version that passed there, or that a person chose."""
-        return (campaign, self.served(campaign)) in self.tried
+    @property
+    def now(self) -> datetime:
+        """Return the virtual time."""
+        return self.pipeline.clock.now()
+
+    @property
+    def current_run(self) -> str | None:
+        """Return the id of the run whose function is calling."""
+        return self.runs.get(self.pipeline.clock.running.group)
 
     def _call(self, send, operation, request, caller):
         """Send a request to Personalize, and note what it changes or proves."""
-        campaign = request.get("campaignArn")
-        served = self.served(campaign) if operation == PROBE else None
-        if operation == "UpdateCampaign" and caller.arn == CALLER.arn:
-            self._note_update(campaign, request["solutionVersionArn"])
+        is_person = caller.arn != CALLER.arn
+        tags = {tag["tagKey"]: tag["tagValue"] for tag in request.get("tags", ())}
+        witness = self.witnesses.get(request.get("campaignArn") or request.get("resourceArn"))
+        version = request.get("solutionVersionArn")
+        record = witness.record if witness else None
+        if operation == "UpdateCampaign" and not is_person:
+            witness.note_move(version, is_person=False)
+        if operation == "CreateBatchInferenceJob":
+            self._note_batch_job(version)
+        response = {}
         try:
             response = send(operation, request, caller)
         finally:
-            if caller.arn == CALLER.arn and operation.startswith(CHANGES):
-                clock = self.pipeline.clock
-                self.changes.append((clock.now(), clock.running.group, operation))
-        if {"tagKey": CONFIRMED, "tagValue": SPOILED} in request.get("tags", ()):
+            if not is_person and operation.startswith(CHANGES):
+                self.changes.append((self.now, self.pipeline.clock.running.group, operation))
+            if operation == PROBE:
+                witness.note_answer(response)
+            if witness and witness.record != record:
+                witness.note_record(record, is_person=is_person)
+        if tags.get(CONFIRMED) == SPOILED:
             self.spoiled.add(request["resourceArn"])
-        if operation == PROBE and response.get("itemList"):
-            self.tried.add((campaign, served))
-        if operation == "UpdateCampaign" and caller.arn != CALLER.arn:
-            self.tried.add((campaign, request["solutionVersionArn"]))
+        if operation == "UpdateCampaign" and is_person and version:
+            witness.note_move(version, is_person=True)
         return response
 
-    def _note_update(self, campaign: str, version: str) -> None:
-        """Note an update to a version that no run may deploy to the campaign any more."""
-        record = read_record(self.resources(Campaign)[campaign].tags, version.rpartition("/")[0])
-        created = {
-            arn: item.timeline.created for arn, item in self.resources(SolutionVersion).items()
-        }
-        blocked = record.blocked_version_arn
-        is_rollback = version == record.good_version_arn
-        if blocked in created and not is_rollback and created[version] <= created[blocked]:
-            self.redeployed.append(
-                f"{version} was sent to {campaign}, which had rolled {blocked} back"
-            )
+    def _note_batch_job(self, version: str) -> None:
+        solution = version.rpartition("/")[0]
+        campaigns = [item for item in self.witnesses.values() if item.served.startswith(solution)]
+        if not any(version in item.passed - item.blocked for item in campaigns):
+            self.written_untrusted.append(f"the results of {version} are written")
 
     # Time
 
@@ -310,17 +350,23 @@ class Storyteller:
         campaigns = [campaign_arn(name) for name in CAMPAIGNS]
         on_trial = [campaign for campaign in campaigns if self.on_trial(campaign)]
         probed = [campaign_arn(name) for name in PROBED_CAMPAIGNS]
+        versions = self.resources(SolutionVersion)
         ended = Ended(
             execution,
             report_of(execution),
             {campaign: self.served(campaign) for campaign in campaigns},
             on_trial,
-            [arn for arn in probed if not self.is_tried(arn) and arn not in on_trial],
+            [arn for arn in probed if arn not in on_trial and self._is_untried(arn)],
+            {arn: item.tags.get(APPROVAL, "") for arn, item in versions.items()},
         )
         self.ended.append(ended)
         if execution.status != "SUCCEEDED":
             for seconds in CLOSE_SECONDS[: self.random.choice((1, 1, 2))]:
                 self._in(seconds, partial(self._close, ended))
+
+    def _is_untried(self, campaign: str) -> bool:
+        witness = self.witnesses[campaign]
+        return witness.served not in witness.tried and not witness.is_edited
 
     def _close(self, ended: Ended) -> None:
         """Invoke `close_run` as EventBridge and Lambda do."""
@@ -337,6 +383,7 @@ class Storyteller:
 
     def _invoke(self, step: str, event, context):
         """Invoke a function. Perhaps it is killed, or invoked twice."""
+        self.runs[self.pipeline.clock.running.group] = event["run"].get("id")
         kind = self._deaths[step].pop() if self._deaths[step] else None
         if kind in ("killed-before", "no-memory"):
             raise Fails(DEATHS[kind])
@@ -384,10 +431,18 @@ class Storyteller:
         request = {"force": True} if item.where == "force" else {}
         self.pipeline.start(scheduledTime=None, scheduleArn=None, trigger=None, **request)
 
-    def recreate(self, _item: Happening) -> None:
-        """Destroy the stack, and deploy it again. Only tags tell what the old one has done."""
-        prefix = f"{next(self.number):08x}"
-        self.pipeline = self.pipeline.second_pipeline(self.pipeline.group, prefix=prefix)
+    def recreate(self, item: Happening) -> None:
+        """Destroy the stack, and deploy it again. Only tags tell what the old one has done.
+
+        Perhaps without a quality gate, so that a version that was rejected may be deployed.
+        """
+        group, prefix = self.pipeline.group, f"{next(self.number):08x}"
+        if item.where == "without a gate":
+            ungated = [replace(row, quality_gate_enabled=False) for row in group.solutions]
+            group = group.with_solutions(*ungated)
+            for witness in self.witnesses.values():
+                witness.solution = replace(witness.solution, quality_gate_enabled=False)
+        self.pipeline = replace(self.pipeline, group=group, prefix=prefix)
 
     def upload(self, item: Happening) -> None:
         """Write a new export."""
@@ -415,7 +470,7 @@ class Storyteller:
 
     def import_something_else(self, item: Happening) -> None:
         """Import another file into a dataset."""
-        with self._without_faults():
+        with self.without_faults():
             self.pipeline.foreign_import(
                 item.where,
                 location=f"s3://exports/foreign-{item.where}.csv",
@@ -424,7 +479,7 @@ class Storyteller:
 
     def train(self, item: Happening) -> None:
         """Train a version by hand."""
-        with self._without_faults():
+        with self.without_faults():
             name = f"foreign-{next(self.number)}"
             self.pipeline.foreign_training(name, solutionArn=solution_arn(item.where))
 
@@ -432,18 +487,103 @@ class Storyteller:
         """Move a campaign to any version of its solution."""
         solution = self.served(campaign_arn(item.where)).rpartition("/")[0]
         versions = [item.arn for item in self.versions("ACTIVE") if item.solution.arn == solution]
-        with self._without_faults():
+        with self.without_faults():
             self.pipeline.foreign_update(self.random.choice(versions), item.where)
 
     def configure(self, item: Happening) -> None:
-        """Update a solution, as somebody does who turns automatic training off."""
-        with self._without_faults():
-            self.pipeline.client.update_solution(
-                solutionArn=solution_arn(item.where), performAutoTraining=False
+        """Update a solution: turn automatic training off, or change what a training depends on."""
+        changes = {"performAutoTraining": False}
+        if item.times > 1:
+            events = {"eventParametersList": [{"eventType": f"type{next(self.number)}"}]}
+            changes = {"solutionUpdateConfig": {"eventsConfig": events}}
+        with self.without_faults():
+            self.pipeline.client.update_solution(solutionArn=solution_arn(item.where), **changes)
+
+    def resize(self, item: Happening) -> None:
+        """Change the capacity of a campaign, which is an update to the version that it serves."""
+        with self.without_faults():
+            self.pipeline.client.update_campaign(
+                campaignArn=campaign_arn(item.where), minProvisionedTPS=2 + item.times
             )
 
+    def pin(self, item: Happening) -> None:
+        """Pin a campaign, or end its pin."""
+        witness = self.witnesses[campaign_arn(item.where)]
+        self._tag(witness.arn, {PINNED: NONE if read_pin(witness.tags) else "by a person"})
+
+    def answer(self, item: Happening) -> None:
+        """Approve or refuse the newest version for which a run has asked, and start a run."""
+        versions = self.resources(SolutionVersion)
+        asked = [arn for arn in versions if "ASKED" in versions[arn].tags.get(APPROVAL, "")]
+        for arn in asked[-1:]:
+            self._tag(arn, approval_tags(item.where, self.now))
+            self.pipeline.machine.start({"only": "deployments"})
+
+    def roll_back(self, item: Happening) -> None:
+        """Move a campaign back as `retrain rollback` does, perhaps again and again."""
+        arn, client = campaign_arn(item.where), self.pipeline.client
+        settings = self.pipeline.group.settings()
+        target = SimpleNamespace(
+            settings=settings, access=SimpleNamespace(personalize=client), command=lambda *_: ""
+        )
+        with self.without_faults(), suppress(FailedError, OperatorError):
+            move = rollback.planned_move(target, arn)
+            client.update_campaign(**rollback.update_request(move.campaign, move.good))
+            rollback._mark(target, move)  # noqa: SLF001 - the command also asks and waits
+        if item.times > 1:
+            self._in(HOUR, partial(self.roll_back, item._replace(times=item.times - 1)))
+
+    def roll_two_versions_back(self, item: Happening) -> None:
+        """Let the next version be bad. Block a newer one of a person during its trial."""
+        arn = campaign_arn(item.where)
+        solution = self.served(arn).rpartition("/")[0]
+        self.pipeline.inject_fault("no-results", job="solution-version", of=solution)
+
+        def block() -> None:
+            with self.without_faults():
+                name = f"foreign-{next(self.number)}"
+                version = self.pipeline.foreign_training(name, solutionArn=solution)
+                self._tag(arn, {BAD: version})
+
+        self._in(HOUR + DURING_TRIALS, block)
+
+    def edit_tags(self, item: Happening) -> None:
+        """Write on a campaign what no run would write there."""
+        witness = self.witnesses[campaign_arn(item.where)]
+        witness.is_edited = True
+        versions = list(self.resources(SolutionVersion))
+        words = (
+            NONE,
+            "nonsense",
+            f"{self.random.choice(versions)} {self.now.isoformat()}",
+            *versions,
+        )
+        keys = self.random.sample(sorted(record_as_tags(DeploymentRecord())), 2)
+        self._tag(witness.arn, {key: self.random.choice(words) for key in keys})
+
+    def delete_users(self, _item: Happening) -> None:
+        """Delete a user from all datasets."""
+        with self.without_faults():
+            self.pipeline.delete_users("u7", job_name=f"forget-{next(self.number)}")
+
+    def ring(self, item: Happening) -> None:
+        """Let the alarm of the bakes go off, and end after some minutes."""
+        for witness in self.witnesses.values():
+            witness.note_alarm()
+        self.pipeline.alarms.change(ALARM, "ALARM")
+        self._in(item.times * 600, partial(self.pipeline.alarms.change, ALARM, "OK"))
+
+    def write_batch_input(self, _item: Happening | None = None) -> None:
+        """Write the input of the batch job, sometimes as it was before."""
+        user = self.random.randint(1, 3)
+        self.pipeline.bucket.put("batch/users.json", f'{{"userId": "u{user}"}}\n'.encode())
+
+    def _tag(self, arn: str, tags: Mapping[str, str]) -> None:
+        with self.without_faults():
+            write_tags(self.pipeline.client, arn, tags)
+
     @contextmanager
-    def _without_faults(self) -> Iterator[None]:
+    def without_faults(self) -> Iterator[None]:
         """Let the requests of a person meet no faults. Personalize may still refuse them."""
         personalize = self.pipeline.personalize
         faults, personalize.faults = personalize.faults, Faults()
@@ -462,7 +602,7 @@ HAPPENINGS: Mapping[str, tuple[Sequence[str], Callable[[Storyteller, Happening],
     "time-out": (("execution",), Storyteller.end),
     "duplicate": (("schedule",), Storyteller.start_again),
     "run": (("manual", "force"), Storyteller.start_by_hand),
-    "recreate": (("stack",), Storyteller.recreate),
+    "recreate": (("stack", "without a gate"), Storyteller.recreate),
     "upload": (DATASETS, Storyteller.upload),
     "upload-same": (DATASETS, Storyteller.upload_same),
     "stray-file": (("items",), Storyteller.add_stray_file),
@@ -471,5 +611,14 @@ HAPPENINGS: Mapping[str, tuple[Sequence[str], Callable[[Storyteller, Happening],
     "foreign-training": (SOLUTIONS, Storyteller.train),
     "move": (CAMPAIGNS, Storyteller.move),
     "configure": (SOLUTIONS, Storyteller.configure),
+    "resize": (CAMPAIGNS, Storyteller.resize),
+    "pin": (CAMPAIGNS, Storyteller.pin),
+    "answer": (("APPROVED", "APPROVED", "REFUSED"), Storyteller.answer),
+    "roll-back": (CAMPAIGNS, Storyteller.roll_back),
+    "two-rollbacks": (PROBED_CAMPAIGNS, Storyteller.roll_two_versions_back),
+    "edit-tags": (CAMPAIGNS, Storyteller.edit_tags),
+    "delete-users": (("group",), Storyteller.delete_users),
+    "ring": (("alarm",), Storyteller.ring),
+    "batch-input": (("file",), Storyteller.write_batch_input),
 }
 """The places of each kind of happening, and what happens there."""

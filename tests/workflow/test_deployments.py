@@ -169,22 +169,6 @@ def test_an_update_without_a_response_is_not_requested_twice(status, visible_aft
     assert outcomes(execution) == DEPLOYED
 
 
-@pytest.mark.parametrize(
-    ("fault", "operation"),
-    [
-        ("server-error", "UpdateCampaign"),
-        ("server-error", "DescribeCampaign"),
-        ("throttle", "TagResource"),
-    ],
-)
-def test_a_run_goes_on_after_throttling_and_server_errors(fault, operation):
-    with deploy(PROBED) as pipeline:
-        pipeline.inject_fault(fault, operation=operation, times=3)
-        execution = pipeline.run(skipImport=True)
-        assert pipeline.served_version() == pipeline.versions()[-1]
-    assert outcomes(execution) == DEPLOYED
-
-
 @pytest.mark.parametrize("first_killed", [0, 1], ids=["before its first item", "afterwards"])
 @pytest.mark.parametrize("error", ["Runtime.OutOfMemory", "Lambda.TooManyRequestsException"])
 def test_a_bad_version_is_rolled_back_although_the_function_was_killed_ten_times(

@@ -1,15 +1,12 @@
-"""Good runs: what they request and report, whichever way Personalize behaves."""
+"""Good runs: what they request and report."""
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from components.rules.fields import NDCG_AT_10
-from emulator.personalize import Switches
 from functions.exports import read_export
 from functions.personalize.tags import tags_of
 from tests.functions.samples import NO_BASELINES
-from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, deploy
+from tests.workflow.pipeline import RUN_ID, deploy
 from tests.workflow.summaries import (
     ALL_DONE,
     document,
@@ -20,7 +17,6 @@ from tests.workflow.summaries import (
     text,
 )
 from tests.world import (
-    HOUR,
     IMPORT_ROLE,
     MOVIES,
     PERSONALIZE,
@@ -34,20 +30,6 @@ from tests.world import (
 EXECUTION_ARN = f"arn:aws:states:eu-west-1:123456789012:execution:retraining-{PREFIX}:run-1"
 JOB_PREFIX = f"{PREFIX}-{RUN_ID}"
 DATASET_TYPES = ("interactions", "items", "users")
-WAYS = [
-    {"unique_version_names": True},
-    {"update_visible_after": 50},
-    {"update_keeps_settings": False},
-    {"update_verb": "UPDATE"},
-    {"senseless_campaign_settings": True},
-    {"underscore_in_stop_status": True},
-    {"list_order": "newest first"},
-    {"list_order": "shuffled"},
-    {"page_size": 1},
-    {"unknown_user": "nothing"},
-    {"import_reads": "start"},
-]
-"""How Personalize may behave where AWS's documentation is silent."""
 
 
 def test_a_good_run_imports_trains_and_updates_the_campaign():
@@ -163,17 +145,3 @@ def test_an_execution_with_an_empty_input_runs_as_configured():
     run_ids = {report(execution)["runId"] for execution in (first, second)}
     assert len(run_ids) == 2, "each manual run has another id"
     assert {run_id[:9] for run_id in run_ids} == {f"{RUN_ID[:8]}-"}, "the id begins with the day"
-
-
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: "-".join(map(str, *way.items())))
-def test_two_runs_succeed_whichever_way_personalize_behaves(way):
-    with deploy(switches=Switches(**way)) as pipeline:
-        old, executions = pipeline.served_version(), [pipeline.run()]
-        pipeline.sleep(7 * 24 * HOUR)
-        executions.append(pipeline.run(scheduledTime=NEXT_SLOT))
-        assert len(pipeline.requests("CreateSolutionVersion")) == 1
-        assert pipeline.served_version() != old
-    statuses = [(execution.status, report(execution)["outcome"]) for execution in executions]
-    assert statuses == [("SUCCEEDED", "DEPLOYED"), ("SUCCEEDED", "SKIPPED")], (
-        "the second run finds nothing new"
-    )

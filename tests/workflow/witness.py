@@ -1,0 +1,186 @@
+"""Watch the requests about a campaign: which promise does one break, whatever the reports say?"""
+
+from collections.abc import Iterator, Mapping
+
+from components.args import CampaignArgs, SolutionArgs
+from emulator.personalize.resources import Campaign, SolutionVersion
+from functions.personalize.campaigns import read_pin, read_record
+from functions.personalize.tags import APPROVAL, DIGEST, RUN
+from functions.rules.campaigns import DeploymentRecord, Trial
+from functions.rules.trainings import imports_of
+from tests.workflow.summaries import ndcg
+
+ALARM = "orders"
+"""The alarm of each bake."""
+
+
+class Witness:
+    """Knows what the functions and people have done to one campaign, and what they may not do."""
+
+    def __init__(self, teller, solution: SolutionArgs, campaign: CampaignArgs):
+        self._teller = teller
+        self.solution = solution
+        self.campaign = campaign
+        self.arn = campaign.campaign_arn
+        self.problems = []
+        self.tried = {self.served}
+        """The versions that got a good answer here, or that a person has chosen."""
+        self.passed = {self.served}
+        """The versions that a run has kept, or that a person has chosen."""
+        self.suspects = set()
+        """The versions against which something speaks: an answer, an alarm, or a person."""
+        self.blocked = set()
+        """The versions that were rolled back, and that nobody has chosen since."""
+        self.is_edited = False
+        """Somebody has edited the tags, so that what they say is not true any more."""
+        self._chosen_at = {}
+        """Version -> when a person has moved the campaign there."""
+        self._answer = None
+        """The version that has answered the last request of a probe, and whether it did well."""
+        self._record_before = DeploymentRecord()
+        """The record before a run has written the present one."""
+
+    @property
+    def served(self) -> str:
+        """The version that the campaign serves."""
+        return self._teller.served(self.arn)
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """The tags of the campaign."""
+        return self._teller.resources(Campaign)[self.arn].tags
+
+    @property
+    def record(self) -> DeploymentRecord:
+        """What the tags say about versions."""
+        return read_record(self.tags, self.solution.solution_arn)
+
+    def note_answer(self, response: Mapping[str, object]) -> None:
+        """Note the answer to a probe. It is empty after an error."""
+        is_good = bool(response.get("itemList"))
+        self._answer = (self.served, is_good)
+        (self.tried if is_good else self.suspects).add(self.served)
+
+    def note_alarm(self) -> None:
+        """Note that the alarm went off."""
+        self.suspects.add(self.served)
+
+    def note_move(self, version: str, *, is_person: bool) -> None:
+        """Note an update to a version."""
+        if not is_person:
+            self._note(f"{version} {problem}" for problem in self._wrong_move(version))
+            return
+        self._chosen_at[version] = self._teller.now
+        self.tried.add(version)
+        self.passed.add(version)
+        self.blocked.discard(version)
+        trial = self.record.trial
+        self.suspects |= {self.served, trial.version_arn if trial else version}
+
+    def note_record(self, before: DeploymentRecord, *, is_person: bool) -> None:
+        """Note that tags were written."""
+        after = self.record
+        if not is_person:
+            self._note(self._wrong_record(before, after))
+            self._record_before = before
+        if before.trial and not after.trial and after.good_version_arn == before.trial.version_arn:
+            self.passed.add(before.trial.version_arn)
+        if after.blocked_version_arn is None:
+            self.blocked.clear()
+        else:
+            self.blocked.add(after.blocked_version_arn)
+
+    def _note(self, problems: Iterator[str]) -> None:
+        if not self.is_edited:
+            self.problems += [f"{self.arn} at {self._teller.now}: {text}" for text in problems]
+
+    def _wrong_move(self, version: str) -> Iterator[str]:
+        """Yield why no run may move the campaign to a version like this."""
+        record = self.record
+        if record.trial is None or record.trial.version_arn != version:
+            if version != record.good_version_arn:
+                yield "is deployed, but it is neither on trial nor the good version"
+            return
+        versions = self._teller.resources(SolutionVersion)
+        created = {arn: item.timeline.created for arn, item in versions.items()}
+        answer = versions[version].tags.get(APPROVAL, "").partition(" ")[0]
+        gate = self.solution.quality_gate if self.solution.quality_gate_enabled else ()
+        reasons = {
+            "is not newer than what is served": created[version] <= created[self.served],
+            "was rolled back, or a newer one was": any(
+                created[version] <= created[arn] for arn in self.blocked & created.keys()
+            ),
+            "is deployed to a pinned campaign": read_pin(self.tags) is not None,
+            "is not approved": self.solution.approval is not None and answer != "APPROVED",
+            "replaces a person's choice": self._was_chosen_since(versions[version]),
+            "does not wait for its baseline": any(
+                rule.relative_to and self._is_baseline_in_training(version, rule.relative_to)
+                for rule in gate
+            ),
+            "is worse than what is served": any(
+                rule.relative_to is None and self._has_fallen(version, rule.max_drop)
+                for rule in gate
+            ),
+            "loses the way back": self.served in self.passed - self.blocked
+            and record.good_version_arn != self.served,
+        }
+        yield from (reason for reason, is_broken in reasons.items() if is_broken)
+
+    def _was_chosen_since(self, version: SolutionVersion) -> bool:
+        """Return True if a person has moved the campaign while a version waited."""
+        chosen_at = self._chosen_at.get(self.served)
+        if chosen_at is None or version.tags[RUN] == self._teller.current_run:
+            return False
+        good = self._record_before.good_version_arn
+        return chosen_at > version.timeline.created and good not in (None, self.served)
+
+    def _is_baseline_in_training(self, version: str, baseline_solution: str) -> bool:
+        versions = self._teller.resources(SolutionVersion)
+        imports = imports_of(versions[version].tags[DIGEST])
+        return any(
+            item.solution.arn == baseline_solution
+            and imports_of(item.tags.get(DIGEST, "")) == imports
+            for item in self._teller.versions("CREATE PENDING", "CREATE IN_PROGRESS")
+        )
+
+    def _has_fallen(self, version: str, max_drop: float) -> bool:
+        with self._teller.without_faults():
+            value, served = (ndcg(self._teller.pipeline, arn) for arn in (version, self.served))
+            return value < served * (1 - max_drop) - 1e-6
+        return False
+
+    def _wrong_record(self, before: DeploymentRecord, after: DeploymentRecord) -> Iterator[str]:
+        """Yield what a run may not write on the campaign."""
+        created = {
+            arn: item.timeline.created
+            for arn, item in self._teller.resources(SolutionVersion).items()
+        }
+        old, new = before.blocked_version_arn, after.blocked_version_arn
+        if old in created and new in created and created[new] < created[old]:
+            yield f"it is forgotten that {old} was rolled back"
+        if after.trial and not before.trial and read_pin(self.tags):
+            yield f"is pinned, but {after.trial.version_arn} is on trial"
+        if before.trial and not after.trial:
+            version = before.trial.version_arn
+            if after.good_version_arn == version:
+                yield from self._wrong_praise(before.trial)
+            elif self.served != version and new is not None and new != old:
+                yield from self._wrong_blame(version)
+
+    def _wrong_praise(self, trial: Trial) -> Iterator[str]:
+        """Yield why a version may not be kept."""
+        version = trial.version_arn
+        if self.campaign.probe and self._answer != (version, True):
+            yield f"{version} is kept without a good answer"
+        if self.campaign.bake:
+            if trial.bake_ends_at is None or self._teller.now < trial.bake_ends_at:
+                yield f"{version} is kept before the end of its bake"
+            if self._teller.pipeline.alarms.rings_since(ALARM, trial.began_at):
+                yield f"{version} is kept although its alarm rings"
+
+    def _wrong_blame(self, version: str) -> Iterator[str]:
+        """Yield why a version may not be blocked."""
+        if version not in self.suspects:
+            yield f"{version} is blocked, but nothing speaks against it"
+        if self.campaign.probe and self._answer == (self.served, False):
+            yield f"{version} is blocked, but {self.served} answers as badly"
