@@ -2,8 +2,8 @@
 
 A *poll* reads everything that the rules have to know. A *rule* returns a *step*, or None if it
 doesn't apply, and the first rule that applies decides. A step may contain one *action*, which is a
-request. Rules read no clock and call no service, so that `tests/model` can play them against a
-simulated Personalize, thousands of times.
+request. Rules read no clock and call no service, so that a test in `tests/model` needs nothing but
+the state that a poll has read.
 """
 
 from collections.abc import Mapping, Sequence

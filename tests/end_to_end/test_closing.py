@@ -5,7 +5,6 @@ from tests.end_to_end.sample_runs import (
     abort_during_update,
     deadline,
     hanging_training,
-    time_out,
 )
 from tests.end_to_end.stack import eventually
 
@@ -20,13 +19,6 @@ def test_an_aborted_run_is_reported_and_its_training_goes_on(films):
     assert record["message"].startswith("FAILED: the execution was stopped.\n")
     assert "\nWhy\nABORTED: Enough: stopped by hand\n" in record["message"]
     assert record["outcome"] == "FAILED"
-
-
-def test_a_run_that_times_out_is_reported(films, result_of):
-    run = result_of(time_out)
-    (record,) = eventually(lambda: films.closing_records(run), bool)
-    assert run.status == "TIMED_OUT"
-    assert record["message"].startswith("FAILED: the execution took too long.\n")
 
 
 def test_the_watcher_stops_the_overdue_training_of_a_dead_run(films):

@@ -1,7 +1,6 @@
-"""These tests prove that the rules of the pipeline keep their promises in a small model.
+"""These tests prove what the rules of `functions/rules` decide, with a row for each state.
 
-The model has late lists, lost responses, runs that die or wait for each other, stacks that are
-recreated, and people who interfere, in random sequences of runs. The rules are those of
-`functions/rules`. What is around them is written for the model, so the tests do not prove that a
-function reads and sends what the rules mean.
+The rules are pure, so a test hands them a state and compares the step. What a function reads and
+sends is in `tests/functions`. Whether the promises hold over many runs is in `tests/workflow`, in
+random stories.
 """

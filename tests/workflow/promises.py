@@ -35,6 +35,7 @@ def broken_promises(teller: Storyteller) -> Iterator[str]:
     """Yield a message for each promise that a story has broken."""
     yield from _paid_twice(teller)
     yield from learned_unchecked(teller)
+    yield from _learned_foreign(teller)
     for ended in teller.ended:
         arn = ended.execution.arn
         yield from (f"{arn}: {problem}" for problem in _wrong_report(teller, ended))
@@ -119,6 +120,19 @@ def learned_unchecked(teller: Storyteller) -> Iterator[str]:
             is_checked = tags.get(CONFIRMED) == tags.get(FINGERPRINT)
             if RUN in version.tags and not is_checked and ended <= version.timeline.created:
                 yield f"{version.arn} has learned {arn}, which is unchecked"
+
+
+def _learned_foreign(teller: Storyteller) -> Iterator[str]:
+    """Yield a message for each import of a person that has replaced what a version learned.
+
+    In these stories, nobody asks for a version of such data with `skipImport`.
+    """
+    jobs = teller.resources(ImportJob)
+    for version in teller.versions("ACTIVE"):
+        for *_, arn in version.learned.values():
+            is_old = jobs[arn].timeline.moments[-1].time <= version.timeline.created
+            if RUN in version.tags and RUN not in jobs[arn].tags and is_old:
+                yield f"{version.arn} has learned {arn}, which a person has started"
 
 
 def wrongly_appended(teller: Storyteller) -> Iterator[str]:
@@ -206,10 +220,8 @@ def not_up_to_date(teller: Storyteller) -> Iterator[str]:
     yield from _untold_verdicts(teller)
     bad = {version.arn for version in versions if not version.timeline.gives_results}
     for campaign in map(campaign_arn, PROBED_CAMPAIGNS):
-        served = last.served[campaign]
-        witness = teller.witnesses[campaign]
-        if served in bad and served not in witness.tried and not witness.is_edited:
-            yield f"{campaign} still serves {served}, which answers badly"
+        if last.served[campaign] in bad and teller.witnesses[campaign].is_untried:
+            yield f"{campaign} still serves {last.served[campaign]}, which answers badly"
     if last.report is None or (
         last.report["outcome"] == "FAILED" and bad.isdisjoint(last.served.values())
     ):

@@ -356,17 +356,13 @@ class Storyteller:
             report_of(execution),
             {campaign: self.served(campaign) for campaign in campaigns},
             on_trial,
-            [arn for arn in probed if arn not in on_trial and self._is_untried(arn)],
+            [arn for arn in probed if arn not in on_trial and self.witnesses[arn].is_untried],
             {arn: item.tags.get(APPROVAL, "") for arn, item in versions.items()},
         )
         self.ended.append(ended)
         if execution.status != "SUCCEEDED":
             for seconds in CLOSE_SECONDS[: self.random.choice((1, 1, 2))]:
                 self._in(seconds, partial(self._close, ended))
-
-    def _is_untried(self, campaign: str) -> bool:
-        witness = self.witnesses[campaign]
-        return witness.served not in witness.tried and not witness.is_edited
 
     def _close(self, ended: Ended) -> None:
         """Invoke `close_run` as EventBridge and Lambda do."""
@@ -487,8 +483,11 @@ class Storyteller:
         """Move a campaign to any version of its solution."""
         solution = self.served(campaign_arn(item.where)).rpartition("/")[0]
         versions = [item.arn for item in self.versions("ACTIVE") if item.solution.arn == solution]
+        self._move(item.where, self.random.choice(versions))
+
+    def _move(self, campaign: str, version: str) -> None:
         with self.without_faults():
-            self.pipeline.foreign_update(self.random.choice(versions), item.where)
+            self.pipeline.foreign_update(version, campaign)
 
     def configure(self, item: Happening) -> None:
         """Update a solution: turn automatic training off, or change what a training depends on."""
@@ -544,8 +543,26 @@ class Storyteller:
                 name = f"foreign-{next(self.number)}"
                 version = self.pipeline.foreign_training(name, solutionArn=solution)
                 self._tag(arn, {BAD: version})
+            self._in(2 * HOUR, partial(self.start_by_hand, item))
 
         self._in(HOUR + DURING_TRIALS, block)
+
+    def overtake(self, item: Happening) -> None:
+        """Move a campaign to a version of a person that is newer than what a run is training."""
+        solution = self.served(campaign_arn(item.where)).rpartition("/")[0]
+        with self.without_faults():
+            self.pipeline.inject_fault("take", seconds=1, job="solution-version", of=solution)
+            name = f"foreign-{next(self.number)}"
+            version = self.pipeline.foreign_training(name, solutionArn=solution)
+            self._in(120, partial(self._move, item.where, version))
+
+    def hide_creation(self, item: Happening) -> None:
+        """Lose the answer to a creation, and show the job in no list at first."""
+        faults = self.pipeline.personalize.faults
+        faults.inject({"operation": item.where, **FAULTS["lost"][1]})
+        for operation in LISTS:
+            values = {"operation": operation, **FAULTS["old-list"][1], "rate": 1}
+            self._inject(faults, values, item.times)
 
     def edit_tags(self, item: Happening) -> None:
         """Write on a campaign what no run would write there."""
@@ -571,7 +588,7 @@ class Storyteller:
         for witness in self.witnesses.values():
             witness.note_alarm()
         self.pipeline.alarms.change(ALARM, "ALARM")
-        self._in(item.times * 600, partial(self.pipeline.alarms.change, ALARM, "OK"))
+        self._in(item.times * 1200, partial(self.pipeline.alarms.change, ALARM, "OK"))
 
     def write_batch_input(self, _item: Happening | None = None) -> None:
         """Write the input of the batch job, sometimes as it was before."""
@@ -616,6 +633,8 @@ HAPPENINGS: Mapping[str, tuple[Sequence[str], Callable[[Storyteller, Happening],
     "answer": (("APPROVED", "APPROVED", "REFUSED"), Storyteller.answer),
     "roll-back": (CAMPAIGNS, Storyteller.roll_back),
     "two-rollbacks": (PROBED_CAMPAIGNS, Storyteller.roll_two_versions_back),
+    "overtake": (CAMPAIGNS, Storyteller.overtake),
+    "hide": (CREATES, Storyteller.hide_creation),
     "edit-tags": (CAMPAIGNS, Storyteller.edit_tags),
     "delete-users": (("group",), Storyteller.delete_users),
     "ring": (("alarm",), Storyteller.ring),

@@ -1,9 +1,9 @@
-"""Nothing is imported or trained twice, and nothing is trained on data that nobody has checked."""
+"""Nothing is imported or trained twice, whichever run, day or person asks for it."""
 
 import pytest
 
 from tests.workflow.pipeline import deploy
-from tests.workflow.summaries import DEPLOYED, failures, outcomes, report, skip_reason
+from tests.workflow.summaries import DEPLOYED, outcomes, report, skip_reason
 from tests.workflow.test_skipped_runs import NOTHING_NEW
 from tests.world import MOVIES, interactions, solution
 
@@ -85,19 +85,3 @@ def test_the_next_scheduled_run_neither_undoes_nor_repeats_a_day_that_was_append
     assert skip_reason(same_day) == NOTHING_NEW.format("interactions", "2026-11-29 03:00")
     assert outcomes(next_day) == {"interactions": "IMPORTED", **DEPLOYED}
     assert report(next_day)["warnings"] == [], "no day is missing, and each has new events"
-
-
-# Imports that nobody has confirmed
-
-
-def test_an_import_of_an_aborted_run_has_to_be_confirmed_before_a_training():
-    with deploy() as pipeline:
-        started = pipeline.start()
-        pipeline.sleep(300)
-        started.abort()
-        pipeline.sleep(180)
-        execution = pipeline.machine.start({"skipImport": True}).wait()
-        second = pipeline.machine.start({}).wait()
-        assert len(pipeline.requests("CreateDatasetImportJob")) == 3
-    assert "may have imported only a part of its export" in failures(execution)["taste"]
-    assert outcomes(second) == DEPLOYED

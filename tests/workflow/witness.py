@@ -55,11 +55,19 @@ class Witness:
         """What the tags say about versions."""
         return read_record(self.tags, self.solution.solution_arn)
 
+    @property
+    def is_untried(self) -> bool:
+        """True if nothing speaks for the served version, although there is a way back."""
+        record = self.record
+        is_stuck = record.good_version_arn is None and record.blocked_version_arn == self.served
+        return not (self.served in self.tried or self.is_edited or is_stuck)
+
     def note_answer(self, response: Mapping[str, object]) -> None:
         """Note the answer to a probe. It is empty after an error."""
         is_good = bool(response.get("itemList"))
         self._answer = (self.served, is_good)
-        (self.tried if is_good else self.suspects).add(self.served)
+        noted = self.tried if is_good else self.suspects
+        noted.add(self.served)
 
     def note_alarm(self) -> None:
         """Note that the alarm went off."""
@@ -74,8 +82,11 @@ class Witness:
         self.tried.add(version)
         self.passed.add(version)
         self.blocked.discard(version)
+        # The person may have left the version on trial, so a run may take it for a bad one.
         trial = self.record.trial
-        self.suspects |= {self.served, trial.version_arn if trial else version}
+        self.suspects.add(self.served)
+        if trial:
+            self.suspects.add(trial.version_arn)
 
     def note_record(self, before: DeploymentRecord, *, is_person: bool) -> None:
         """Note that tags were written."""
@@ -145,9 +156,9 @@ class Witness:
 
     def _has_fallen(self, version: str, max_drop: float) -> bool:
         with self._teller.without_faults():
-            value, served = (ndcg(self._teller.pipeline, arn) for arn in (version, self.served))
-            return value < served * (1 - max_drop) - 1e-6
-        return False
+            served = ndcg(self._teller.pipeline, self.served)
+            return ndcg(self._teller.pipeline, version) < served * (1 - max_drop) - 1e-6
+        return False  # Personalize has refused a request.
 
     def _wrong_record(self, before: DeploymentRecord, after: DeploymentRecord) -> Iterator[str]:
         """Yield what a run may not write on the campaign."""
