@@ -35,7 +35,6 @@ def broken_promises(teller: Storyteller) -> Iterator[str]:
     """Yield a message for each promise that a story has broken."""
     yield from _paid_twice(teller)
     yield from learned_unchecked(teller)
-    yield from _learned_foreign(teller)
     for ended in teller.ended:
         arn = ended.execution.arn
         yield from (f"{arn}: {problem}" for problem in _wrong_report(teller, ended))
@@ -105,10 +104,11 @@ def _began_during_deletions(teller: Storyteller) -> Iterator[str]:
                 yield f"{arn} was created during {deletion.arn}"
 
 
-def learned_unchecked(teller: Storyteller) -> Iterator[str]:
+def learned_unchecked(teller: Storyteller, *, accepts_foreign: bool = False) -> Iterator[str]:
     """Yield a message for each import that a version has learned although no run has checked it.
 
-    An import that ended during the training does not count. What is spoiled stays so for ever.
+    An import that ended during the training does not count. What is spoiled stays so for ever. A
+    pipeline that appends accepts the import of a person before its own.
     """
     jobs = teller.resources(ImportJob)
     for arn in teller.spoiled:
@@ -117,22 +117,10 @@ def learned_unchecked(teller: Storyteller) -> Iterator[str]:
     for version in teller.versions("ACTIVE"):
         for arn in (arn for arns in version.learned.values() for arn in arns):
             tags, ended = jobs[arn].tags, jobs[arn].timeline.moments[-1].time
-            is_checked = tags.get(CONFIRMED) == tags.get(FINGERPRINT)
+            is_confirmed = tags.get(CONFIRMED) == tags.get(FINGERPRINT)
+            is_checked = is_confirmed and (RUN in tags or accepts_foreign)
             if RUN in version.tags and not is_checked and ended <= version.timeline.created:
                 yield f"{version.arn} has learned {arn}, which is unchecked"
-
-
-def _learned_foreign(teller: Storyteller) -> Iterator[str]:
-    """Yield a message for each import of a person that has replaced what a version learned.
-
-    In these stories, nobody asks for a version of such data with `skipImport`.
-    """
-    jobs = teller.resources(ImportJob)
-    for version in teller.versions("ACTIVE"):
-        for *_, arn in version.learned.values():
-            is_old = jobs[arn].timeline.moments[-1].time <= version.timeline.created
-            if RUN in version.tags and RUN not in jobs[arn].tags and is_old:
-                yield f"{version.arn} has learned {arn}, which a person has started"
 
 
 def wrongly_appended(teller: Storyteller) -> Iterator[str]:

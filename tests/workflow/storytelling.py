@@ -36,7 +36,6 @@ from functions.personalize.tags import (
     PINNED,
     RUN,
     SPOILED,
-    TRIAL,
     write_tags,
 )
 from functions.rules.campaigns import DeploymentRecord
@@ -265,8 +264,8 @@ class Storyteller:
 
     def on_trial(self, campaign: str) -> bool:
         """Return True if the tags say that the version that a campaign serves is on trial."""
-        tag = self.resources(Campaign)[campaign].tags.get(TRIAL, "")
-        return tag.split(" ")[0] == self.served(campaign)
+        trial = self.witnesses[campaign].record.trial
+        return trial is not None and trial.version_arn == self.served(campaign)
 
     @property
     def now(self) -> datetime:
@@ -511,7 +510,14 @@ class Storyteller:
         self._tag(witness.arn, {PINNED: NONE if read_pin(witness.tags) else "by a person"})
 
     def answer(self, item: Happening) -> None:
-        """Approve or refuse the newest version for which a run has asked, and start a run."""
+        """Approve or refuse the newest version for which a run has asked, and start a run.
+
+        Perhaps another person has moved the campaign just before.
+        """
+        if item.times > 2:
+            self.move(item._replace(where="page"))
+            self._in(HOUR / 4, partial(self.answer, item._replace(times=1)))
+            return
         versions = self.resources(SolutionVersion)
         asked = [arn for arn in versions if "ASKED" in versions[arn].tags.get(APPROVAL, "")]
         for arn in asked[-1:]:
@@ -550,6 +556,11 @@ class Storyteller:
     def overtake(self, item: Happening) -> None:
         """Move a campaign to a version of a person that is newer than what a run is training."""
         solution = self.served(campaign_arn(item.where)).rpartition("/")[0]
+        training = self.versions("CREATE IN_PROGRESS")
+        if solution not in [version.solution.arn for version in training]:
+            if item.seconds < 4 * HOUR:
+                self._in(60, partial(self.overtake, item._replace(seconds=item.seconds + 60)))
+            return
         with self.without_faults():
             self.pipeline.inject_fault("take", seconds=1, job="solution-version", of=solution)
             name = f"foreign-{next(self.number)}"
