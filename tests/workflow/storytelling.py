@@ -561,8 +561,8 @@ class Storyteller:
             if item.seconds < 4 * HOUR:
                 self._in(60, partial(self.overtake, item._replace(seconds=item.seconds + 60)))
             return
+        self.pipeline.inject_fault("take", seconds=1, job="solution-version", of=solution)
         with self.without_faults():
-            self.pipeline.inject_fault("take", seconds=1, job="solution-version", of=solution)
             name = f"foreign-{next(self.number)}"
             version = self.pipeline.foreign_training(name, solutionArn=solution)
             self._in(120, partial(self._move, item.where, version))
