@@ -315,8 +315,6 @@ class Plan(TypedDict):
     """The number of users in the export of interactions, or null if not all of it was read."""
     dataDeletionJobArn: NotRequired[str | None]
     """The last data deletion job, if a solution is trained because of it, or null."""
-    worstTrial: NotRequired[Outcome]
-    """The worst outcome of the trials whose results are only in the warnings."""
 
 
 class RunContext(TypedDict):
@@ -503,8 +501,8 @@ class FinishedRun(TypedDict, total=False):
     """After planning it is a `Run`."""
     plan: Plan
     trials: list[CampaignResult]
-    """The results of earlier runs' trials. If the run has more to do, the plan's warnings contain
-    them instead, because the document must not grow too large."""
+    """The results of earlier runs' trials. If there are many, and the run has more to do, only the
+    worst stay, because the document must not grow too large."""
     imports: ImportResults
     solutions: list[SolutionResult]
     error: StateError

@@ -18,8 +18,9 @@ from .personalize.imports import mark_broken
 from .personalize.tags import CHECKED, CONFIRMED, tags_of, write_tags
 from .planning.plan_run import RunView, plan_run, read_view
 from .planning.world import describe_existing
-from .report.model import with_trials
+from .report.model import worst_results
 from .texts import with_short_texts
+from .words import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -56,9 +57,12 @@ def handler(event: FinishedRun, _context: object) -> FinishedRun:
     trials = trial_results(event)
     plan = _plan_before_work(settings, run, trials) or _plan_work(settings, run)
     if plan["todo"] == "WORK":
-        # The document has no room for the results of both these trials and the jobs.
-        plan = with_trials(plan, trials)
-        trials = []
+        # The document has no room for the results of both many trials and the jobs.
+        kept_trials = worst_results(trials)
+        if missing := len(trials) - len(kept_trials):
+            more = count_text(missing, "more trial")
+            plan["warnings"].insert(0, f"{more} of earlier runs ended, and none of them worse")
+        trials = kept_trials
 
     log(
         "plan_retraining",

@@ -21,6 +21,9 @@ MAX_PLAN_TEXT_BYTES = 8_000
 """The most bytes of a text in the plan, because the reason for a skip may name every solution."""
 MAX_LIST_BYTES = 8_000
 """The most bytes of a list of texts, for example of all warnings of the plan."""
+MAX_TRIALS_BYTES = 10_000
+"""The most bytes of the results of earlier runs' trials in the document of a run with other jobs.
+Each is usually 700 bytes."""
 MAX_REFUSAL_BYTES = 16_000
 """The most bytes of the message of RunRefused, which lists everything that is wrong with a run."""
 
@@ -28,6 +31,7 @@ logger = logging.getLogger("retraining")
 
 Event = TypeVar("Event")
 Result = TypeVar("Result")
+Value = TypeVar("Value")
 
 
 def with_short_texts(
@@ -63,10 +67,15 @@ def shortened(text: str, max_bytes: int = MAX_TEXT_BYTES) -> str:
 
 def shortened_list(texts: Sequence[str], max_bytes: int = MAX_LIST_BYTES) -> list[str]:
     """Return as many texts as `max_bytes` allow, but at least one, and how many are missing."""
-    sizes = accumulate(json_bytes(text) + len('"", ') for text in texts)
-    kept = list(texts[: max(1, sum(1 for size in sizes if size <= max_bytes))])
+    kept = fitting(texts, max_bytes)
     missing = len(texts) - len(kept)
     return [*kept, f"… and {missing} more"] if missing else kept
+
+
+def fitting(values: Sequence[Value], max_bytes: int) -> list[Value]:
+    """Return the first of some JSON values, as many as `max_bytes` allow, but at least one."""
+    sizes = accumulate(len(json.dumps(value)) + len(", ") for value in values)
+    return list(values[: max(1, sum(size <= max_bytes for size in sizes))])
 
 
 def shortened_texts(value: object, max_bytes: int = MAX_TEXT_BYTES) -> object:

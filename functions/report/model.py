@@ -8,7 +8,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from itertools import chain
 from typing import Literal, TypedDict, cast, get_args
 
 from ..contract import (
@@ -20,16 +19,24 @@ from ..contract import (
     Item,
     MetricValues,
     Outcome,
-    Plan,
     SolutionResult,
     StateError,
 )
 from ..executions import campaign_results, run_of, solution_results, trial_results
 from ..prices import import_cost, training_cost
-from ..texts import MAX_REFUSAL_BYTES, MAX_TEXT_BYTES, shortened, shortened_list
+from ..texts import (
+    MAX_REFUSAL_BYTES,
+    MAX_TEXT_BYTES,
+    MAX_TRIALS_BYTES,
+    fitting,
+    shortened,
+    shortened_list,
+)
 from ..words import judged_value, share_of_change
 
 SCHEMA_VERSION: Literal[1] = 1
+OUTCOMES: Sequence[Outcome] = get_args(Outcome)[::-1]
+"""The outcomes, the worst one first."""
 TRIGGERS = ("schedule", "export", "trials", "deployments", "manual")
 """What starts a run. The input of a run that was refused may have any other text."""
 MAX_REASON_BYTES = 2 * MAX_TEXT_BYTES
@@ -242,9 +249,12 @@ def report_of(
     results = document["imports"]["results"] if "imports" in document else []
     imports = [_import_report(result) for result in results]
     solutions = [_solution_report(result, served) for result in solution_results(document)]
-    trials = [_campaign_report(result, served) for result in trial_results(document)]
+    # Since the trials of earlier runs, this run itself has updated some of the campaigns.
+    updated = {item["campaignArn"] for solution in solutions for item in solution["campaigns"]}
+    served_since = {arn: version for arn, version in served.items() if arn not in updated}
+    trials = [_campaign_report(result, served_since) for result in trial_results(document)]
     results_of_jobs = (*imports, *solutions, *trials, *batch_jobs_of(solutions))
-    outcomes = [report["outcome"] for report in results_of_jobs]
+    outcomes: list[Outcome] = [report["outcome"] for report in results_of_jobs]
     plan = document.get("plan", {})
     error = document.get("error")
     users = plan.get("users")
@@ -259,7 +269,7 @@ def report_of(
     return {
         "schemaVersion": SCHEMA_VERSION,
         "pipeline": pipeline,
-        "outcome": "FAILED" if error else worst_outcome([*outcomes, plan.get("worstTrial")]),
+        "outcome": "FAILED" if error else worst_outcome(outcomes),
         "error": error["Error"] if error else None,
         "reason": error_text(error) if error else plan.get("reason"),
         "runId": run["id"],
@@ -283,23 +293,15 @@ def report_of(
     }
 
 
-def worst_outcome(outcomes: Sequence[str | None]) -> Outcome:
+def worst_outcome(outcomes: Iterable[Outcome]) -> Outcome:
     """Return the outcome that hides the others. It is SKIPPED if there are none."""
-    return next((outcome for outcome in get_args(Outcome)[::-1] if outcome in outcomes), "SKIPPED")
+    return min(outcomes, key=OUTCOMES.index, default="SKIPPED")
 
 
-def with_trials(plan: Plan, results: Sequence[CampaignResult]) -> Plan:
-    """Return the plan with a warning about each trial, because the document must not grow more."""
-    trials = [_campaign_report(result, {}) for result in results]
-    if not trials:
-        return plan
-    lines = [
-        f"trial at {trial['campaignArn']}: {trial['outcome']}"
-        + (f": {trial['reason']}" if trial["reason"] else "")
-        for trial in trials
-    ]
-    worst = worst_outcome([trial["outcome"] for trial in trials])
-    return {**plan, "warnings": [*lines, *plan["warnings"]], "worstTrial": worst}
+def worst_results(results: Sequence[CampaignResult]) -> list[CampaignResult]:
+    """Return the results with the worst outcomes, as many as a run with other jobs may carry."""
+    worst_first = sorted(results, key=lambda result: OUTCOMES.index(result["outcome"]))
+    return fitting(worst_first, MAX_TRIALS_BYTES)
 
 
 def batch_jobs_of(solutions: Iterable[SolutionReport]) -> list[BatchJobReport]:
@@ -308,9 +310,9 @@ def batch_jobs_of(solutions: Iterable[SolutionReport]) -> list[BatchJobReport]:
 
 
 def campaigns_of(report: Report) -> list[CampaignReport]:
-    """Return the campaigns of all solutions and of the trials of earlier runs."""
-    of_solutions = [solution["campaigns"] for solution in report["solutions"]]
-    return [*chain.from_iterable(of_solutions), *report["trials"]]
+    """Return the campaigns of the trials of earlier runs, and those of all solutions."""
+    of_solutions = (campaign for item in report["solutions"] for campaign in item["campaigns"])
+    return [*report["trials"], *of_solutions]
 
 
 def bad_campaigns(report: Report) -> list[str]:
@@ -350,7 +352,8 @@ def _solution_report(result: SolutionResult, served: Mapping[str, str | None]) -
         outcomes = [campaign["outcome"] for campaign in campaigns]
         # A run may do nothing else than write batch jobs with an earlier version.
         is_only_used = trained is None and result["batchJobs"]
-        outcome = worst_outcome(outcomes or ["SKIPPED" if is_only_used else version["outcome"]])
+        of_version = cast("Outcome", version["outcome"])
+        outcome = worst_outcome(outcomes or ["SKIPPED" if is_only_used else of_version])
     return {
         "solutionArn": result["solution"]["solutionArn"],
         "outcome": outcome,

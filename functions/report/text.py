@@ -166,7 +166,7 @@ def text_of(report: Report, max_bytes: int = MAX_TEXT_BYTES) -> str:
         _section("Trainings", map(_training_line, report["solutions"])),
         _section("Batch jobs", _batch_lines(report)),
         _section("Data and costs", _import_lines(report)),
-        _section("Warnings", _warning_lines(report, about_trials=False)),
+        _section("Warnings", [f"- {with_short_arns(text)}" for text in report["warnings"]]),
         _section("Run", _run_lines(report)),
     ]
     text = "\n\n".join(section for section in sections if section).replace("\r\n", "\n")
@@ -195,7 +195,7 @@ def headline(report: Report) -> str:
         # "campaign home failed" would say that the campaign does not answer.
         return re.sub("^campaign", "update of campaign", f"{next(failed, 'a trial')} failed")
     campaigns = [item for item in campaigns_of(report) if item["outcome"] == report["outcome"]]
-    names = [name_of(campaign["campaignArn"]) for campaign in campaigns]
+    names = dict.fromkeys(name_of(campaign["campaignArn"]) for campaign in campaigns)
     return HEADLINES[report["outcome"]].format(", ".join(names) or "a campaign")
 
 
@@ -218,8 +218,11 @@ def _results(
     for solution in report["solutions"]:
         if not solution["campaigns"]:
             yield f"training of {name_of(solution['solutionArn'])}", solution
-    for campaign in campaigns_of(report):
-        yield f"campaign {name_of(campaign['campaignArn'])}", campaign
+    for solution in report["solutions"]:
+        for campaign in solution["campaigns"]:
+            yield f"campaign {name_of(campaign['campaignArn'])}", campaign
+    for trial in report["trials"]:
+        yield f"trial at {name_of(trial['campaignArn'])}", trial
     for job in batch_jobs_of(report["solutions"]):
         yield f"batch job to {job['output']}", job
 
@@ -234,7 +237,6 @@ def _reason_lines(report: Report) -> Iterator[str]:
             names.setdefault(with_short_arns(result["reason"]), []).append(name)
     for reason, found in names.items():
         yield f"- {', '.join(found)}: {reason}"
-    yield from _warning_lines(report, about_trials=True)
     users = report["heldOutUsers"]
     rejected = [item for item in campaigns_of(report) if item["outcome"] == "REJECTED"]
     metrics = [metric for item in rejected for metric in item["metrics"]]
@@ -251,13 +253,6 @@ def _reason_lines(report: Report) -> Iterator[str]:
             "chance decides. Until there are more, raise maxDrop in the qualityGate, or set "
             "qualityGateEnabled to false."
         )
-
-
-def _warning_lines(report: Report, *, about_trials: bool) -> Iterator[str]:
-    """Yield the warnings about the trials of earlier runs (`with_trials()`), or the others."""
-    for warning in report["warnings"]:
-        if warning.startswith("trial at ") == about_trials:
-            yield f"- {with_short_arns(warning)}"
 
 
 def _advice_lines(report: Report) -> Iterator[str]:

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from functions.report.model import report_of, with_trials, worst_outcome
+from functions.report.model import report_of, worst_outcome, worst_results
+from functions.texts import MAX_TRIALS_BYTES
 from tests.functions import samples as s
 from tests.world import PIPELINE
 
@@ -388,37 +389,32 @@ def test_an_outcome_says_what_the_campaign_serves_now(outcome, serves, outcome_n
 # Trials of earlier runs
 
 TRIAL = s.campaign_result("ROLLED_BACK", "the probe failed: 0 results")
-TRIAL_LINE = f"trial at {s.CAMPAIGN}: ROLLED_BACK: the probe failed: 0 results"
-
-
-def test_a_run_that_only_ends_trials_has_their_worst_outcome():
-    ended = report(skipped(None, trials=[s.campaign_result(), TRIAL]), serving(s.OLD_VERSION))
-    assert ended["outcome"] == "ROLLED_BACK"
-    assert [trial["outcome"] for trial in ended["trials"]] == ["SKIPPED", "ROLLED_BACK"], (
-        "the first one does not serve its version any more"
-    )
-    assert report(skipped(None, trials=[s.campaign_result()]))["outcome"] == "DEPLOYED"
+OTHER_TRIAL = s.campaign_result(campaign=s.planned_campaign(campaignArn=s.OTHER_CAMPAIGN))
+RETRAINED = [s.solution_result()]
 
 
 @pytest.mark.parametrize(
-    ("trials", "reason", "outcome", "lines"),
+    ("trials", "solutions", "served", "outcomes"),
     [
-        ([], None, "DEPLOYED", []),
-        (
-            [s.campaign_result(), TRIAL],
-            *(None, "ROLLED_BACK", [f"trial at {s.CAMPAIGN}: DEPLOYED", TRIAL_LINE]),
-        ),
-        ([TRIAL], "nothing is new", "ROLLED_BACK", [TRIAL_LINE]),
-        ([s.campaign_result()], "nothing is new", "DEPLOYED", [f"trial at {s.CAMPAIGN}: DEPLOYED"]),
+        ([s.campaign_result(), TRIAL], [], s.OLD_VERSION, ["SKIPPED", "ROLLED_BACK"]),
+        ([s.campaign_result()], [], s.VERSION, ["DEPLOYED"]),
+        ([OTHER_TRIAL, TRIAL], RETRAINED, s.VERSION, ["DEPLOYED", "ROLLED_BACK"]),
+        ([s.campaign_result(versionArn=s.OLD_VERSION)], RETRAINED, s.VERSION, ["DEPLOYED"]),
     ],
+    ids=["moved since", "passed", "before the work", "before another version was deployed"],
 )
-def test_the_trials_of_a_run_that_does_more_are_lines_of_its_warnings(
-    trials, reason, outcome, lines
-):
-    planned = with_trials(s.plan(reason=reason, warnings=["w"]), trials)
-    results = [] if reason else [s.solution_result()]
-    found = report(plan=planned, solutions=results)
-    assert (found["outcome"], found["warnings"]) == (outcome, [*lines, "w"])
+def test_trials_have_their_outcomes_and_the_run_the_worst(trials, solutions, served, outcomes):
+    ended = report(serves=serving(served), trials=trials, solutions=solutions)
+    assert [trial["outcome"] for trial in ended["trials"]] == outcomes
+    assert ended["outcome"] == outcomes[-1]
+
+
+def test_only_the_worst_trials_stay_if_there_are_many():
+    many = [s.campaign_result(outcome) for outcome in ("DEPLOYED", "FAILED", "SKIPPED") * 9]
+    kept = worst_results(many)
+    assert [result["outcome"] for result in kept] == ["FAILED"] * 9 + ["DEPLOYED"] * 7
+    assert len(json.dumps(kept)) <= MAX_TRIALS_BYTES < len(json.dumps([*kept, many[0]]))
+    assert worst_results([]) == []
 
 
 # Warnings

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from functions.report.model import with_trials
 from functions.report.send import is_repetition, needs_person
 from functions.report.text import MAX_CHAT_BYTES, MAX_TEXT_BYTES, subject_of, text_of
 from functions.texts import json_bytes
@@ -78,7 +77,7 @@ OUTCOMES = {
     ),
     "rolled back": (with_campaign("ROLLED_BACK", FAILED_PROBE), OLD),
     "trial": (TRIAL, OLD),
-    "trial before the work": (s.finished(plan=with_trials(s.plan(), TRIAL["trials"])), OLD),
+    "trial before the work": (s.finished(trials=TRIAL["trials"]), OLD),
     "bad version": (with_campaign("FAILED", FAILED_PROBE, "no good version is known"), BAD),
     "update": (with_campaign("FAILED", "no capacity"), OLD),
     "unknown": (with_campaign("FAILED", "no answer"), serving(s.VERSION, on_trial=s.VERSION)),

@@ -141,13 +141,15 @@ def _wrong_report(teller: Storyteller, ended: Ended) -> Iterator[str]:
         yield f"it ended as {ended.execution.status} with the reports {ended.closed_by}"
     versions = teller.resources(SolutionVersion)
     for report in reports:
-        campaigns = [*report["trials"]]
+        trials = {trial["campaignArn"]: trial for trial in report["trials"]}
+        campaigns = []
         for solution in report["solutions"]:
             campaigns += solution["campaigns"]
             version = versions.get(solution["solutionVersionArn"])
             if version and RUN not in version.tags:
                 yield f"it used a version that somebody else has trained: {solution}"
-        for campaign in campaigns:
+        latest = trials | {campaign["campaignArn"]: campaign for campaign in campaigns}
+        for campaign in latest.values():
             served, outcome = ended.served[campaign["campaignArn"]], campaign["outcome"]
             if (
                 outcome == "AWAITING_APPROVAL"

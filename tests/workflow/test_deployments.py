@@ -11,6 +11,7 @@ from emulator.personalize import Switches
 from emulator.virtual.step_functions import Fails
 from functions.personalize.campaigns import read_record
 from functions.personalize.tags import tags_of
+from functions.report import model
 from functions.rules.campaigns import DeploymentRecord
 from functions.words import share_of_change
 from tests.functions.samples import NO_BASELINES
@@ -221,6 +222,21 @@ def test_a_run_that_is_refused_has_ended_the_trial_before():
     (trial,) = report(execution)["trials"]
     assert (trial["campaignArn"], trial["outcome"]) == (campaign_arn(), "ROLLED_BACK")
     assert report(execution)["outcome"] == "FAILED", "there is no export"
+
+
+def test_a_run_with_other_work_reports_the_worst_trials_and_counts_the_others(monkeypatch):
+    monkeypatch.setattr(model, "MAX_TRIALS_BYTES", 1)
+    both = MOVIES.with_solutions(solution(campaigns=[campaign(), campaign("mail", user_id="u1")]))
+    with deploy(both) as pipeline:
+        pipeline.inject_fault("no-results", job="solution-version")
+        start_update(pipeline).abort()
+        pipeline.sleep(HOUR)
+        execution = pipeline.run(**AGAIN, force=True)
+    found = report(execution)
+    (trial,) = found["trials"]
+    assert (trial["campaignArn"], trial["outcome"]) == (campaign_arn("mail"), "ROLLED_BACK")
+    assert found["warnings"][0] == "1 more trial of earlier runs ended, and none of them worse"
+    assert (outcomes(execution)["mail"], found["outcome"]) == ("DEPLOYED", "ROLLED_BACK")
 
 
 def test_an_update_that_hangs_is_given_up_after_a_day_and_its_campaign_gets_no_other_version():

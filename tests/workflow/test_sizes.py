@@ -11,9 +11,9 @@ from emulator.personalize.resources import Campaign, Solution
 from emulator.virtual.step_functions import Fails
 from functions.personalize.campaigns import BAKE_POLLS
 from functions.planning.export_content import SHOWN_COLUMNS, SHOWN_NAME, SHOWN_TYPES
-from functions.texts import MAX_LIST_BYTES
+from functions.texts import MAX_LIST_BYTES, MAX_TRIALS_BYTES
 from tests.workflow.pipeline import deploy, handler
-from tests.workflow.summaries import report
+from tests.workflow.summaries import document, report
 from tests.world import largest_group
 
 LONG_REASON = "The data are not good enough, because the rows are " + "long " * 20_000
@@ -108,9 +108,11 @@ def test_the_largest_pipeline_stays_within_the_limits_of_step_functions(monkeypa
     assert {job["outcome"] for job in batch_jobs} == {"FAILED"}, "each has a long error"
     assert all("cut, " in campaign["reason"] for campaign in campaigns), "the texts are the longest"
     rules = sum(len(each.quality_gate) * len(each.campaigns) for each in group.solutions)
-    reserve = MAX_LIST_BYTES + rules * MAX_NOTE_BYTES + CONTENT_COPIES * content_bytes(group)
-    assert largest_state(execution) + reserve <= MAX_STATE_BYTES, (
-        "there is room for the warnings of the plan, the notes of the gates and the contents"
+    more_warnings = MAX_LIST_BYTES - len(json.dumps(document(execution)["plan"]["warnings"]))
+    assert more_warnings < MAX_LIST_BYTES / 10, "the plan has nearly as many warnings as it may"
+    reserve = more_warnings + rules * MAX_NOTE_BYTES + CONTENT_COPIES * content_bytes(group)
+    assert largest_state(execution) + reserve + MAX_TRIALS_BYTES <= MAX_STATE_BYTES, (
+        "there is room for the notes of the gates, the contents and the trials of earlier runs"
     )
     assert len(execution.events) <= MAX_EVENTS - BAKE_EVENTS
 
