@@ -7,8 +7,8 @@ and its meaning. If one has to change, SCHEMA_VERSION becomes 2.
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
-from typing import Literal, TypedDict, cast, get_args
+from datetime import datetime
+from typing import Any, Literal, TypedDict, cast, get_args
 
 from ..contract import (
     BatchResult,
@@ -44,6 +44,20 @@ MAX_REASON_BYTES = 2 * MAX_TEXT_BYTES
 HELD_OUT_SHARE = 0.1
 """Personalize measures the metrics on this share of the users:
 https://docs.aws.amazon.com/personalize/latest/dg/working-with-training-metrics.html"""
+NO_ITEM: Any = {
+    "arn": None,
+    "versionArn": None,
+    "previousVersionArn": None,
+    "outcome": None,
+    "isOfRun": False,
+    "trainingHours": None,
+    "createdAt": None,
+    "endedAt": None,
+    "metrics": [],
+    "reasons": [],
+    "warnings": [],
+}
+"""Stands for an item of any kind if an error has ended it before its first result."""
 CONSOLES = {"aws-us-gov": "console.amazonaws-us-gov.com", "aws-cn": "console.amazonaws.cn"}
 """Partition -> the host of its console."""
 
@@ -240,32 +254,31 @@ def report_of(
 ) -> Report:
     """Return the report of a run, which may have ended at any state."""
     run = run_of(document["run"])
-    arn, started_at = run["executionArn"], datetime.fromisoformat(run["startedAt"])
-    served = {
-        campaign["campaignArn"]: campaign["servedVersionArn"]
-        for campaign in serving
-        if campaign["isKnown"]
-    }
-    results = document["imports"]["results"] if "imports" in document else []
-    imports = [_import_report(result) for result in results]
-    solutions = [_solution_report(result, served) for result in solution_results(document)]
-    # Since the trials of earlier runs, this run itself has updated some of the campaigns.
-    updated = {item["campaignArn"] for solution in solutions for item in solution["campaigns"]}
-    served_since = {arn: version for arn, version in served.items() if arn not in updated}
-    trials = [_campaign_report(result, served_since) for result in trial_results(document)]
-    results_of_jobs = (*imports, *solutions, *trials, *batch_jobs_of(solutions))
-    outcomes: list[Outcome] = [report["outcome"] for report in results_of_jobs]
     plan = document.get("plan", {})
     error = document.get("error")
-    users = plan.get("users")
-    is_trained = any(solution["isTrained"] for solution in solutions)
-    hours = sum(solution["trainingHours"] or 0 for solution in solutions)
-    price = document["settings"]["trainingHourPrice"] if "settings" in document else None
-    costs = [
-        training_cost(result["solution"]["recipe"], report["trainingHours"], price) or 0
-        for result, report in zip(solution_results(document), solutions, strict=True)
+
+    results = document["imports"]["results"] if "imports" in document else []
+    imports = [_import_report(result) for result in results]
+    served = {item["campaignArn"]: item["servedVersionArn"] for item in serving if item["isKnown"]}
+    solutions = [_solution_report(result, served) for result in solution_results(document)]
+    # Since the trials of earlier runs, this run itself has updated some of the campaigns.
+    for solution in solutions:
+        for campaign in solution["campaigns"]:
+            served.pop(campaign["campaignArn"], None)
+    trials = [_campaign_report(result, served) for result in trial_results(document)]
+    outcomes: list[Outcome] = [
+        result["outcome"] for result in (*imports, *solutions, *trials, *batch_jobs_of(solutions))
     ]
-    imported_bytes = sum(report["bytes"] for report in imports if report["datasetImportJobArn"])
+
+    trainings = [
+        (result["solution"]["recipe"], result["version"]["trainingHours"] or 0)
+        for result in solution_results(document)
+        if result["version"] and result["version"]["isOfRun"]
+    ]
+    price = document["settings"]["trainingHourPrice"] if "settings" in document else None
+    costs = [training_cost(recipe, hours, price) or 0 for recipe, hours in trainings]
+    imported_bytes = sum(item["bytes"] for item in imports if item["datasetImportJobArn"])
+    users = plan.get("users")
     return {
         "schemaVersion": SCHEMA_VERSION,
         "pipeline": pipeline,
@@ -274,11 +287,11 @@ def report_of(
         "reason": error_text(error) if error else plan.get("reason"),
         "runId": run["id"],
         "trigger": run["trigger"] if run["trigger"] in TRIGGERS else "unknown",
-        "executionArn": arn,
+        "executionArn": run["executionArn"],
         "startedAt": run["startedAt"],
         "endedAt": ended_at.isoformat(),
-        "seconds": max(0, (ended_at - started_at) / timedelta(seconds=1)),
-        "trainingHours": round(hours, 4),
+        "seconds": max(0, _seconds_between(run["startedAt"], ended_at.isoformat())),
+        "trainingHours": round(sum(hours for _, hours in trainings), 4),
         "trainingCost": None if price is None else round(sum(costs), 2),
         "importCost": round(import_cost(imported_bytes), 2),
         "imports": imports,
@@ -286,9 +299,9 @@ def report_of(
         "trials": trials,
         "serving": serving,
         "heldOutUsers": None if users is None else round(users * HELD_OUT_SHARE),
-        "dataDeletionJobArn": plan.get("dataDeletionJobArn") if is_trained else None,
+        "dataDeletionJobArn": plan.get("dataDeletionJobArn") if trainings else None,
         "warnings": shortened_list([*_warnings(document)]),
-        "executionUrl": _execution_url(arn),
+        "executionUrl": _execution_url(run["executionArn"]),
         "dashboardUrl": dashboard_url,
     }
 
@@ -329,99 +342,108 @@ def error_text(error: StateError) -> str:
 
 
 def _import_report(result: DatasetResult) -> ImportReport:
-    item = result["item"]
+    item = result["item"] or NO_ITEM
+    dataset = result["dataset"]
     return {
-        "type": result["dataset"]["type"],
+        "type": dataset["type"],
         "outcome": result["outcome"],
-        "reason": _reason_of_item(result["error"], item),
-        "datasetImportJobArn": item["arn"] if item else None,
-        "bytes": (item or result["dataset"])["bytes"],
-        "dataWrittenAt": result["dataset"]["newestObjectAt"],
-        "content": result["dataset"]["content"],
+        "reason": _reason(result["error"], item),
+        "datasetImportJobArn": item["arn"],
+        "bytes": (result["item"] or dataset)["bytes"],
+        "dataWrittenAt": dataset["newestObjectAt"],
+        "content": dataset["content"],
         "seconds": _seconds(item),
     }
 
 
 def _solution_report(result: SolutionResult, served: Mapping[str, str | None]) -> SolutionReport:
     """Return the report of a solution. `served` is what each campaign serves now."""
-    version = result["version"]
+    solution = result["solution"]
+    version = result["version"] or NO_ITEM
+    training = version if version["isOfRun"] else NO_ITEM
     campaigns = [_campaign_report(campaign, served) for campaign in result["campaigns"]]
+
     outcome: Outcome = "FAILED"
-    trained = version if version and version["isOfRun"] else None
-    if version and version["outcome"] and not result["error"]:
-        outcomes = [campaign["outcome"] for campaign in campaigns]
+    if version["outcome"] and not result["error"]:
         # A run may do nothing else than write batch jobs with an earlier version.
-        is_only_used = trained is None and result["batchJobs"]
-        of_version = cast("Outcome", version["outcome"])
-        outcome = worst_outcome(outcomes or ["SKIPPED" if is_only_used else of_version])
+        is_only_used = result["batchJobs"] and not version["isOfRun"]
+        of_version = cast("Outcome", "SKIPPED" if is_only_used else version["outcome"])
+        outcome = worst_outcome([item["outcome"] for item in campaigns] or [of_version])
+
     return {
-        "solutionArn": result["solution"]["solutionArn"],
+        "solutionArn": solution["solutionArn"],
         "outcome": outcome,
-        "reason": _reason_of_item(result["error"], version),
-        "solutionVersionArn": version["arn"] if version else None,
-        "trainingMode": result["solution"]["trainingMode"],
-        "isTrained": trained is not None,
-        "trainingHours": trained["trainingHours"] if trained else None,
-        "seconds": _seconds(trained),
+        "reason": _reason(result["error"], version),
+        "solutionVersionArn": version["arn"],
+        "trainingMode": solution["trainingMode"],
+        "isTrained": version["isOfRun"],
+        "trainingHours": training["trainingHours"],
+        "seconds": _seconds(training),
         "campaigns": campaigns,
         "batchJobs": [_batch_job_report(batch_job) for batch_job in result["batchJobs"]],
     }
 
 
 def _batch_job_report(result: BatchResult) -> BatchJobReport:
-    item, error = result["item"], result["error"]
-    has_ended = item is not None and item["outcome"] is not None and error is None
+    item = result["item"] or NO_ITEM
     return {
         "output": result["batchJob"],
-        "outcome": cast("Outcome", item["outcome"]) if item and has_ended else "FAILED",
-        "reason": _reason_of_item(error, item),
-        "jobArn": item["arn"] if item else None,
-        "versionArn": item["versionArn"] if item else None,
+        "outcome": cast("Outcome", item["outcome"] or "FAILED"),
+        "reason": _reason(result["error"], item),
+        "jobArn": item["arn"],
+        "versionArn": item["versionArn"],
         "seconds": _seconds(item),
     }
 
 
 def _campaign_report(result: CampaignResult, served: Mapping[str, str | None]) -> CampaignReport:
     """Return the report of a campaign. A person may have moved it since it got its outcome."""
-    arn, item, outcome = result["campaign"]["campaignArn"], result["item"], result["outcome"]
-    reason = _reason_of_item(result["error"], item)
-    version = item["versionArn"] if item else None
+    arn = result["campaign"]["campaignArn"]
+    item = result["item"] or NO_ITEM
+    outcome = result["outcome"]
+    reason = _reason(result["error"], item)
     if arn in served:
         # Other solutions of the run may have been trained for hours since then.
         serves_now = f"the campaign serves {served[arn] or 'nothing'} now"
-        if outcome == "DEPLOYED" and served[arn] != version:
-            outcome, reason = "SKIPPED", serves_now
-        elif outcome == "ROLLED_BACK" and served[arn] == version:
-            outcome, reason = "FAILED", f"{reason}; {serves_now}"
-    metrics = item["metrics"] if item else []
+        serves_version = served[arn] == item["versionArn"]
+        if outcome == "DEPLOYED" and not serves_version:
+            outcome = "SKIPPED"
+            reason = serves_now
+        if outcome == "ROLLED_BACK" and serves_version:
+            outcome = "FAILED"
+            reason = f"{reason}; {serves_now}"
     return {
         "campaignArn": arn,
         "outcome": outcome,
         "reason": reason,
-        "versionArn": version,
-        "previousVersionArn": item["previousVersionArn"] if item else None,
-        "metrics": [_metric_report(values) for values in metrics],
+        "versionArn": item["versionArn"],
+        "previousVersionArn": item["previousVersionArn"],
+        "metrics": [_metric_report(values) for values in item["metrics"]],
         "seconds": _seconds(item),
     }
 
 
 def _metric_report(values: MetricValues) -> MetricReport:
-    change = share_of_change(judged_value(values, "new"), judged_value(values, "live"))
-    flags = {"hasDropped": False, "hasBaselineDropped": False}
-    defaults = {"newBaseline": None, "liveBaseline": None, **flags}
-    return cast("MetricReport", {**defaults, **values, "change": change})
+    report = {
+        "newBaseline": None,
+        "liveBaseline": None,
+        "hasDropped": False,
+        "hasBaselineDropped": False,
+        **values,
+        "change": share_of_change(judged_value(values, "new"), judged_value(values, "live")),
+    }
+    return cast("MetricReport", report)
 
 
-def _reason_of_item(error: StateError | None, item: Item | None) -> str | None:
+def _reason(error: StateError | None, item: Item) -> str | None:
     """Return why an item has its outcome: the error that ended it, and the reasons of its rule."""
-    texts = [*([error_text(error)] if error else []), *(item["reasons"] if item else [])]
+    texts = [*([error_text(error)] if error else []), *item["reasons"]]
     return shortened("; ".join(texts), MAX_REASON_BYTES) or None
 
 
 def _warnings(document: FinishedRun) -> Iterator[str]:
     """Yield the warnings of the plan, of each campaign and of each training, in this order."""
-    if "plan" in document:
-        yield from document["plan"]["warnings"]
+    yield from document.get("plan", {}).get("warnings", ())
     solutions = solution_results(document)
     campaigns = campaign_results(document)
     items: list[tuple[str, Item | None]] = [
@@ -430,14 +452,18 @@ def _warnings(document: FinishedRun) -> Iterator[str]:
         *((job["batchJob"], job["item"]) for result in solutions for job in result["batchJobs"]),
     ]
     for arn, item in items:
-        yield from (f"{arn}: {warning}" for warning in (item["warnings"] if item else ()))
+        yield from (f"{arn}: {warning}" for warning in (item or NO_ITEM)["warnings"])
 
 
-def _seconds(item: Item | None) -> float | None:
-    start, end = (item["createdAt"], item["endedAt"]) if item else (None, None)
-    if start is None or end is None:
+def _seconds(item: Item) -> float | None:
+    """Return how long a job or an update took, or None if it has not ended."""
+    if item["createdAt"] is None or item["endedAt"] is None:
         return None
-    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)) / timedelta(seconds=1)
+    return _seconds_between(item["createdAt"], item["endedAt"])
+
+
+def _seconds_between(start: str, end: str) -> float:
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
 
 
 def _execution_url(arn: str) -> str:
