@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Literal
+from typing import NamedTuple
 
 from .contract import ExportContent, MetricValues
 
@@ -90,43 +90,43 @@ def metric_text(values: MetricValues) -> str:
     """
     live = "none" if values["live"] is None else f"{values['live']:.4f}"
     new = "none" if values["new"] is None else f"{values['new']:.4f}"
-    changes = [_change_text(values["new"], values["live"]), _baseline_text(values)]
-    known_changes = "; ".join(filter(None, changes))
-    return f"{live} → {new} ({known_changes})" if known_changes else f"{live} → {new}"
+    change = ComparedValues(values["live"], values["new"]).change
+    facts = [] if change is None else [f"{change:+.1%}"]
+    if values.get("hasBaselineDropped"):
+        fall = f"from {values['liveBaseline']:.4f} to {values['newBaseline']:.4f}"
+        facts.append(f"even the baseline fell {fall}")
+    elif values.get("newBaseline") is not None:
+        judged = judged_values(values)
+        change_text = "" if judged.change is None else f", {judged.change:+.1%}"
+        multiples = f"{judged.live:.3g} → {judged.new:.3g} times the baseline"
+        facts.append(f"{multiples}{change_text}")
+    return f"{live} → {new} ({'; '.join(facts)})" if facts else f"{live} → {new}"
 
 
-def _change_text(new: float | None, live: float | None) -> str:
-    change = share_of_change(new, live)
-    return "" if change is None else f"{change:+.1%}"
+class ComparedValues(NamedTuple):
+    """The values of a metric of the served version and of the new one, None where it has none."""
+
+    live: float | None
+    new: float | None
+
+    @property
+    def change(self) -> float | None:
+        """The change as a share of the live value. There is none if the live value is 0."""
+        if self.new is None or not self.live:
+            return None
+        return round((self.new - self.live) / abs(self.live), 6)
 
 
-def _baseline_text(values: MetricValues) -> str:
-    """Return what the baselines say about a metric. It is empty if they are not known."""
+def judged_values(values: MetricValues) -> ComparedValues:
+    """Return the values as the quality gate compares them.
+
+    They are divided by the baselines, if there are any and the new one has not collapsed.
+    """
+    live = values["live"]
+    new = values["new"]
     live_baseline = values.get("liveBaseline")
     new_baseline = values.get("newBaseline")
-    if live_baseline is None or new_baseline is None:
-        return ""
-    if values.get("hasBaselineDropped"):
-        return f"even the baseline fell from {live_baseline:.4f} to {new_baseline:.4f}"
-
-    live = judged_value(values, "live")
-    new = judged_value(values, "new")
-    multiples = f"{live:.3g} → {new:.3g} times the baseline"
-    return ", ".join(filter(None, [multiples, _change_text(new, live)]))
-
-
-def judged_value(values: MetricValues, version: Literal["new", "live"]) -> float | None:
-    """Return a version's value as the quality gate compares it.
-
-    It is divided by the baseline, if there is one and it has not collapsed.
-    """
-    value = values[version]
-    baseline = values.get("newBaseline") if version == "new" else values.get("liveBaseline")
-    if value is None or not baseline or values.get("hasBaselineDropped"):
-        return value
-    return value / baseline
-
-
-def share_of_change(new: float | None, live: float | None) -> float | None:
-    """Return the change as a share of the live value. There is none if the live value is 0."""
-    return None if new is None or not live else round((new - live) / abs(live), 6)
+    has_fallen = values.get("hasBaselineDropped")
+    if has_fallen or live is None or new is None or not live_baseline or not new_baseline:
+        return ComparedValues(live, new)
+    return ComparedValues(live / live_baseline, new / new_baseline)

@@ -32,7 +32,7 @@ from ..texts import (
     shortened,
     shortened_list,
 )
-from ..words import judged_value, share_of_change
+from ..words import judged_values
 
 SCHEMA_VERSION: Literal[1] = 1
 OUTCOMES: Sequence[Outcome] = get_args(Outcome)[::-1]
@@ -430,7 +430,7 @@ def _metric_report(values: MetricValues) -> MetricReport:
         "hasDropped": False,
         "hasBaselineDropped": False,
         **values,
-        "change": share_of_change(judged_value(values, "new"), judged_value(values, "live")),
+        "change": judged_values(values).change,
     }
     return cast("MetricReport", report)
 

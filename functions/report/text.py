@@ -28,6 +28,7 @@ from .model import (
     ImportReport,
     MetricReport,
     Report,
+    ServingReport,
     SolutionReport,
     bad_campaigns,
     batch_jobs_of,
@@ -178,7 +179,7 @@ def text_of(report: Report, max_bytes: int = MAX_TEXT_BYTES) -> str:
 def subject_of(report: Report) -> str:
     """Return the subject of a message: the outcome, the pipeline and the most important fact."""
     text = f"{report['outcome']} {report['pipeline']}: {headline(report)}"
-    visible = "".join(character if " " <= character <= "~" else "?" for character in text)
+    visible = re.sub("[^ -~]", "?", text)
     if len(visible) <= MAX_SUBJECT_CHARACTERS:
         return visible
     return visible[: MAX_SUBJECT_CHARACTERS - 3].rstrip() + "..."
@@ -213,17 +214,18 @@ def _results(
     report: Report,
 ) -> Iterator[tuple[str, ImportReport | SolutionReport | BatchJobReport | CampaignReport]]:
     """Yield a name and a report: of imports, trainings without campaigns, campaigns, batch jobs."""
+    solutions = report["solutions"]
     for dataset in report["imports"]:
         yield f"import of {dataset['type']}", dataset
-    for solution in report["solutions"]:
+    for solution in solutions:
         if not solution["campaigns"]:
             yield f"training of {name_of(solution['solutionArn'])}", solution
-    for solution in report["solutions"]:
+    for solution in solutions:
         for campaign in solution["campaigns"]:
             yield f"campaign {name_of(campaign['campaignArn'])}", campaign
     for trial in report["trials"]:
         yield f"trial at {name_of(trial['campaignArn'])}", trial
-    for job in batch_jobs_of(report["solutions"]):
+    for job in batch_jobs_of(solutions):
         yield f"batch job to {job['output']}", job
 
 
@@ -237,7 +239,7 @@ def _reason_lines(report: Report) -> Iterator[str]:
             names.setdefault(with_short_arns(result["reason"]), []).append(name)
     for reason, found in names.items():
         yield f"- {', '.join(found)}: {reason}"
-    users = report["heldOutUsers"]
+
     rejected = [item for item in campaigns_of(report) if item["outcome"] == "REJECTED"]
     metrics = [metric for item in rejected for metric in item["metrics"]]
     drops = [metric for metric in metrics if metric["hasDropped"]]
@@ -246,8 +248,9 @@ def _reason_lines(report: Report) -> Iterator[str]:
             "- A lower value can come from a worse model, or from new data that is harder for "
             "every model. This rule cannot tell which. A rule with relativeTo can."
         )
-    is_small = min((metric["change"] or 0 for metric in metrics), default=0) >= MOST_BY_CHANCE
-    if drops and is_small and users is not None and users < FEW_USERS:
+    users = report["heldOutUsers"]
+    largest_fall = min((metric["change"] or 0 for metric in metrics), default=0)
+    if drops and largest_fall >= MOST_BY_CHANCE and users is not None and users < FEW_USERS:
         yield (
             f"- Personalize measured this on about {count_text(users, 'user')}, 10% of all, so "
             "chance decides. Until there are more, raise maxDrop in the qualityGate, or set "
@@ -259,19 +262,21 @@ def _advice_lines(report: Report) -> Iterator[str]:
     if report["outcome"] == "FAILED":
         advice = RUN_ADVICE.get(report["error"] or "FAILED", RUN_ADVICE["FAILED"])
         yield from _advised(report, advice, [""])
-    served = [(item["campaignArn"], item["servedVersionArn"]) for item in report["serving"]]
+
+    # A campaign can only go back from the version of the run, and to an earlier version.
+    served = {item["campaignArn"]: item["servedVersionArn"] for item in report["serving"]}
     bad = bad_campaigns(report)
     for outcome, advice in CAMPAIGN_ADVICE.items():
         names: dict[str, None] = {}
         for campaign in campaigns_of(report):
-            arn, version = campaign["campaignArn"], campaign["versionArn"]
-            # A campaign can only go back from the version of the run, and to an earlier version.
-            is_served = (arn, version) in served and arn not in bad
-            if campaign["outcome"] == outcome and version:
-                if advice.subject == "versionArn":
-                    names[version] = None
-                elif is_served and campaign["previousVersionArn"]:
-                    names[arn] = None
+            arn = campaign["campaignArn"]
+            version = campaign["versionArn"]
+            if campaign["outcome"] != outcome or not version:
+                continue
+            if advice.subject == "versionArn":
+                names[version] = None
+            elif served.get(arn) == version and campaign["previousVersionArn"] and arn not in bad:
+                names[arn] = None
         if names:
             yield from _advised(report, advice, [*names])
 
@@ -290,32 +295,41 @@ def _advised(report: Report, advice: Advice, names: Sequence[str]) -> Iterator[s
 
 def _campaign_lines(report: Report) -> Iterator[str]:
     """Yield what each campaign serves, what happened to it, and the metrics of the gate."""
+    # What the run itself has done to a campaign comes after the trial of an earlier run.
     results = {campaign["campaignArn"]: campaign for campaign in campaigns_of(report)}
     shown_metrics: list[tuple[str | None, Sequence[MetricReport]]] = []
     for serving in report["serving"]:
-        arn, trial = serving["campaignArn"], serving["versionOnTrial"]
-        line = f"- {name_of(arn)}: {name_of(serving['servedVersionArn'] or 'nothing')}"
-        if not serving["isKnown"]:
-            line = f"- {name_of(arn)}: not known, because it could not be read"
-        elif trial:
-            line += f"; {name_of(trial)} is still on trial"
-        elif serving["isBad"]:
-            line += ", which failed its probe or bake"
-        line += "; pinned" if serving["pin"] else ""
-        result = results.get(arn)
+        line = _serving_line(serving)
+        result = results.get(serving["campaignArn"])
         if result is None:
             yield line
             continue
-        deployed, before = result["outcome"] == "DEPLOYED", result["previousVersionArn"]
-        other = before if deployed else result["versionArn"]
-        other = None if other == serving["servedVersionArn"] else other
-        about = f"{'before' if deployed else 'new'}: {name_of(other)}, " if other else ""
+
+        is_deployed = result["outcome"] == "DEPLOYED"
+        other = result["previousVersionArn"] if is_deployed else result["versionArn"]
+        about = ""
+        if other and other != serving["servedVersionArn"]:
+            about = f"{'before' if is_deployed else 'new'}: {name_of(other)}, "
         yield f"{line} ({about}{result['outcome']})"
+
         metrics = (result["versionArn"], result["metrics"])
         if metrics not in shown_metrics:
             shown_metrics.append(metrics)
             lines = metric_lines(cast("list[MetricValues]", result["metrics"]), ": ")
             yield from (f"  {line}" for line in lines)
+
+
+def _serving_line(serving: ServingReport) -> str:
+    line = (
+        f"- {name_of(serving['campaignArn'])}: {name_of(serving['servedVersionArn'] or 'nothing')}"
+    )
+    if not serving["isKnown"]:
+        line = f"- {name_of(serving['campaignArn'])}: not known, because it could not be read"
+    elif serving["versionOnTrial"]:
+        line += f"; {name_of(serving['versionOnTrial'])} is still on trial"
+    elif serving["isBad"]:
+        line += ", which failed its probe or bake"
+    return f"{line}; pinned" if serving["pin"] else line
 
 
 def _batch_lines(report: Report) -> Iterator[str]:

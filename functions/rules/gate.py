@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ..contract import MetricValues, QualityRule
-from ..words import judged_value, metric_name, name_of
+from ..words import judged_values, metric_name, name_of
 from .pacing import LONGEST_SLEEP, OVERDUE_SHARE
 from .steps import LIST_LAG, Step
 from .versions import SolutionVersion
@@ -157,8 +157,7 @@ def _minimum_messages(values: MetricValues, rule: QualityRule) -> Iterator[str]:
 def _drop_messages(values: MetricValues, rule: QualityRule) -> Iterator[str]:
     """Yield a message if the metric fell by more than the rule's maxDrop."""
     max_drop = rule.get("maxDrop")
-    candidate_value = judged_value(values, "new")
-    served_value = judged_value(values, "live")
+    served_value, candidate_value = judged_values(values)
     if max_drop is None or served_value is None:
         return
 
