@@ -10,7 +10,7 @@ import functools
 import json
 import logging
 from collections.abc import Callable, Sequence
-from itertools import accumulate, takewhile
+from itertools import accumulate
 from typing import TypeVar, cast
 
 from . import errors
@@ -60,8 +60,9 @@ def shortened(text: str, max_bytes: int = MAX_TEXT_BYTES) -> str:
         return text
     end = f"… (cut, {len(text):,} characters)"
     max_kept_bytes = max_bytes - json_bytes(end)
-    sizes = accumulate(map(json_bytes, text))
-    kept_count = sum(1 for _ in takewhile(lambda size: size <= max_kept_bytes, sizes))
+    # A character has at least one byte, so those beyond `max_bytes` need not be measured.
+    sizes = accumulate(map(json_bytes, text[:max_bytes]))
+    kept_count = sum(size <= max_kept_bytes for size in sizes)
     return text[:kept_count].rstrip() + end
 
 
@@ -75,7 +76,8 @@ def shortened_list(texts: Sequence[str], max_bytes: int = MAX_LIST_BYTES) -> lis
 def fitting(values: Sequence[Value], max_bytes: int) -> list[Value]:
     """Return the first of some JSON values, as many as `max_bytes` allow, but at least one."""
     sizes = accumulate(len(json.dumps(value)) + len(", ") for value in values)
-    return list(values[: max(1, sum(size <= max_bytes for size in sizes))])
+    count = sum(size <= max_bytes for size in sizes)
+    return list(values[: max(count, 1)])
 
 
 def shortened_texts(value: object, max_bytes: int = MAX_TEXT_BYTES) -> object:

@@ -10,6 +10,7 @@ import json
 import logging
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, TypedDict
 
 from .. import clock, metrics
@@ -22,10 +23,8 @@ from .text import MAX_CHAT_BYTES, subject_of, text_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
     from mypy_boto3_personalize import PersonalizeClient
-    from mypy_boto3_sns import SNSClient
 
     from ..contract import FinishedRun, NotificationSettings, Settings
 
@@ -68,17 +67,15 @@ def report_run(
         ended_at=clock.now(),
     )
     text = text_of(report)
-    logger.info(text, extra={"step": step, "runId": report["runId"], "outcome": report["outcome"]})
+    facts = {"step": step, "runId": report["runId"]}
+    logger.info(text, extra={**facts, "outcome": report["outcome"]})
     metrics.write(pipeline, {"Runs": 1}, Outcome=report["outcome"])
+
     failures = [*_failed_deliveries(notifications, report, text)]
     metrics.write(pipeline, {"UndeliveredReports": len(failures)})
     if failures:
-        logger.error(
-            "%s: the report was not delivered: %s",
-            step,
-            "; ".join(failures),
-            extra={"step": step, "runId": report["runId"], "undeliveredReports": len(failures)},
-        )
+        message = f"{step}: the report was not delivered: {'; '.join(failures)}"
+        logger.error(message, extra={**facts, "undeliveredReports": len(failures)})
     elif after_delivery:
         after_delivery()
     return {"report": report, "text": text}
@@ -133,12 +130,10 @@ def _failed_deliveries(
 ) -> Iterator[str]:
     """Send the message and the event. Yield a message for each that was not delivered."""
     topic = notifications["topicArn"]
-    deliveries: dict[str, Callable[[], None]] = {
-        "event to the default event bus": lambda: _put_event(events(), report)
-    }
+    deliveries = {"event to the default event bus": partial(_put_event, report)}
     is_wanted = notifications["on"] == "always" or needs_person(report)
     if is_wanted and not is_repetition(report):
-        deliveries[f"message to {topic}"] = lambda: _publish(sns(), topic, report, text)
+        deliveries[f"message to {topic}"] = partial(_publish, report, topic, text)
     for name, deliver in deliveries.items():
         try:
             deliver()
@@ -146,7 +141,7 @@ def _failed_deliveries(
             yield f"{name}: {error}"
 
 
-def _publish(client: SNSClient, topic_arn: str, report: Report, text: str) -> None:
+def _publish(report: Report, topic_arn: str, text: str) -> None:
     """Publish a message to the topic, which passes it on to the subscriptions.
 
     Chat applications subscribe with HTTPS, and show only JSON in this form:
@@ -159,7 +154,7 @@ def _publish(client: SNSClient, topic_arn: str, report: Report, text: str) -> No
         "description": text_of(report, MAX_CHAT_BYTES),
     }
     chat = {"version": "1.0", "source": "custom", "content": content}
-    client.publish(
+    sns().publish(
         TopicArn=topic_arn,
         Subject=subject,
         Message=json.dumps({"default": text, "https": json.dumps(chat)}),
@@ -172,7 +167,7 @@ def _publish(client: SNSClient, topic_arn: str, report: Report, text: str) -> No
     )
 
 
-def _put_event(client: EventBridgeClient, report: Report) -> None:
+def _put_event(report: Report) -> None:
     """Put the report on the default event bus.
 
     EventBridge reports a failed entry in a successful response, so botocore raises nothing.
@@ -186,7 +181,7 @@ def _put_event(client: EventBridgeClient, report: Report) -> None:
         "Detail": json.dumps(report),
         "Resources": [report["executionArn"]],
     }
-    response = client.put_events(Entries=[entry])
+    response = events().put_events(Entries=[entry])
     if response["FailedEntryCount"]:
         (result,) = response["Entries"]
         raise ServiceUnavailable(f"{result.get('ErrorCode')}: {result.get('ErrorMessage')}")
