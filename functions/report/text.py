@@ -153,8 +153,7 @@ CAMPAIGN_ADVICE: Mapping[Outcome, Advice] = {
 
 def text_of(report: Report, max_bytes: int = MAX_TEXT_BYTES) -> str:
     """Return the report as text. If it is too long, the reasons and the end are cut."""
-    bad = bad_campaigns(report)
-    urgent = _advised(report, BAD_VERSION, bad) if bad else ()
+    urgent = _advised(report, BAD_VERSION, bad_campaigns(report))
     head = "\n".join([f"{report['outcome']}: {headline(report)}.", *urgent])
     why = _section("Why", _reason_lines(report))
     advice = _section("What to do", _advice_lines(report))
@@ -192,9 +191,9 @@ def headline(report: Report) -> str:
     if report["error"] is not None:
         return ENDS.get(report["error"], f"the run ended with {report['error']}")
     if report["outcome"] == "FAILED":
-        failed = (name for name, result in _results(report) if result["outcome"] == "FAILED")
+        failed = next(name for name, result in _results(report) if result["outcome"] == "FAILED")
         # "campaign home failed" would say that the campaign does not answer.
-        return re.sub("^campaign", "update of campaign", f"{next(failed, 'a trial')} failed")
+        return re.sub("^campaign", "update of campaign", f"{failed} failed")
     campaigns = [item for item in campaigns_of(report) if item["outcome"] == report["outcome"]]
     names = dict.fromkeys(name_of(campaign["campaignArn"]) for campaign in campaigns)
     return HEADLINES[report["outcome"]].format(", ".join(names) or "a campaign")
@@ -213,12 +212,15 @@ def _section(title: str, lines: Iterable[str]) -> str:
 def _results(
     report: Report,
 ) -> Iterator[tuple[str, ImportReport | SolutionReport | BatchJobReport | CampaignReport]]:
-    """Yield a name and a report: of imports, trainings without campaigns, campaigns, batch jobs."""
+    """Yield a name and a report: of imports, trainings, campaigns, trials, batch jobs.
+
+    A training whose campaigns have the results of the solution is left out.
+    """
     solutions = report["solutions"]
     for dataset in report["imports"]:
         yield f"import of {dataset['type']}", dataset
     for solution in solutions:
-        if not solution["campaigns"]:
+        if solution["reason"] or not solution["campaigns"]:
             yield f"training of {name_of(solution['solutionArn'])}", solution
     for solution in solutions:
         for campaign in solution["campaigns"]:
@@ -277,11 +279,13 @@ def _advice_lines(report: Report) -> Iterator[str]:
                 names[version] = None
             elif served.get(arn) == version and campaign["previousVersionArn"] and arn not in bad:
                 names[arn] = None
-        if names:
-            yield from _advised(report, advice, [*names])
+        yield from _advised(report, advice, [*names])
 
 
 def _advised(report: Report, advice: Advice, names: Sequence[str]) -> Iterator[str]:
+    """Yield the advice, with its commands for each name. There is none if there are no names."""
+    if not names:
+        return
     machine = ["--state-machine-arn", machine_arn_of(report["executionArn"])]
     yield advice.sentence
     for name in names[:MAX_ADVISED]:

@@ -51,6 +51,7 @@ FAILED_PROBE = f"{s.VERSION} failed its probe: 0 results, fewer than minResults 
 NOT_IMPORTED = s.dataset_result(
     item=s.import_item(outcome="FAILED", reasons=["no access"]), outcome="FAILED"
 )
+TOO_LARGE = {"Error": "States.DataLimitExceeded", "Cause": "the result is too large"}
 NOT_TRAINED = s.solution_result(version=s.failed_training("too few users"), campaigns=[])
 TRIAL = skipped(None, trials=[s.campaign_result("ROLLED_BACK", FAILED_PROBE)])
 PRICED = {
@@ -86,6 +87,7 @@ OUTCOMES = {
         OLD,
     ),
     "training": (s.finished(solutions=[NOT_TRAINED]), OLD),
+    "solution": (s.finished(solutions=[s.solution_result(error=TOO_LARGE)]), NEW),
     "several outcomes": (
         with_campaigns(
             s.campaign_result("AWAITING_APPROVAL", "it waits"),
