@@ -55,6 +55,7 @@ class Inbox:
             name: value["StringValue"] for name, value in request["MessageAttributes"].items()
         }
         assert all(attributes.values()), "SNS refuses an empty attribute"
+        assert {item["DataType"] for item in request["MessageAttributes"].values()} == {"String"}
         self.messages.append(
             Received(request["TopicArn"], subject, bodies["default"], attributes, bodies["https"])
         )

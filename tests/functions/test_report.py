@@ -17,7 +17,7 @@ ERROR = {
 ERROR_TEXT = "InvalidInputException: it exists"
 
 
-def serving(served, on_trial=None, *, is_known=True, is_bad=False):
+def serving(served, on_trial=None, *, is_known=True, is_bad=False, pin=None):
     """Return what the campaign serves at the end of the run."""
     return [
         {
@@ -26,7 +26,7 @@ def serving(served, on_trial=None, *, is_known=True, is_bad=False):
             "servedVersionArn": served,
             "versionOnTrial": on_trial,
             "isBad": is_bad,
-            "pin": None,
+            "pin": pin,
         }
     ]
 
@@ -69,81 +69,18 @@ def campaign(*result, serves=None, **changes):
 # The run
 
 
-def test_the_report_of_a_good_run():
-    version = s.training_item(trainingHours=1.5)
+def test_golden_report_of_a_good_run(golden):
+    version = s.training_item(trainingHours=1.5, createdAt=s.iso(1.25))
+    other = s.planned_campaign(campaignArn=s.OTHER_CAMPAIGN)
+    imported = s.dataset_result(item=s.import_item(bytes=2 * 10**9))
     good = report(
+        plan=s.plan(users=40, warnings=["the config has no probe"]),
         settings=s.settings(trainingHourPrice=0.25),
-        solutions=[s.solution_result(version=version)],
+        imports={"results": [imported], "anyFailed": False},
+        solutions=[s.solution_result(version=version, batchJobs=[s.batch_result()])],
+        trials=[s.campaign_result("SKIPPED", "it was moved", campaign=other, metrics=[])],
     )
-    assert good == {
-        "schemaVersion": 1,
-        "pipeline": PIPELINE,
-        "outcome": "DEPLOYED",
-        "error": None,
-        "reason": None,
-        "runId": s.RUN_ID,
-        "trigger": "schedule",
-        "executionArn": s.EXECUTION,
-        "startedAt": s.STARTED.isoformat(),
-        "endedAt": (s.STARTED + timedelta(hours=2)).isoformat(),
-        "seconds": 7200,
-        "trainingHours": 1.5,
-        "trainingCost": 0.38,
-        "importCost": 0.0,
-        "imports": [
-            {
-                "type": "interactions",
-                "outcome": "IMPORTED",
-                "reason": None,
-                "datasetImportJobArn": s.IMPORT_JOB,
-                "bytes": 1000,
-                "dataWrittenAt": s.ago(2).isoformat(),
-                "content": s.CONTENT,
-                "seconds": 1800,
-            }
-        ],
-        "solutions": [
-            {
-                "solutionArn": s.SOLUTION,
-                "outcome": "DEPLOYED",
-                "reason": None,
-                "solutionVersionArn": s.VERSION,
-                "trainingMode": "FULL",
-                "isTrained": True,
-                "trainingHours": 1.5,
-                "seconds": 1800,
-                "campaigns": [
-                    {
-                        "campaignArn": s.CAMPAIGN,
-                        "outcome": "DEPLOYED",
-                        "reason": None,
-                        "versionArn": s.VERSION,
-                        "previousVersionArn": s.OLD_VERSION,
-                        "metrics": [
-                            {
-                                "metric": s.NDCG,
-                                "new": 0.42,
-                                "live": 0.4,
-                                "change": 0.05,
-                                **s.NO_BASELINES,
-                            }
-                        ],
-                        "seconds": 1200,
-                    }
-                ],
-                "batchJobs": [],
-            }
-        ],
-        "trials": [],
-        "serving": serving(s.VERSION),
-        "heldOutUsers": None,
-        "dataDeletionJobArn": None,
-        "warnings": [],
-        "executionUrl": "https://console.aws.amazon.com/states/home?region=eu-west-1"
-        f"#/v2/executions/details/{s.EXECUTION}",
-        "dashboardUrl": "https://dashboard",
-    }
-    assert json.loads(json.dumps(good)) == good
+    golden("report.json", json.dumps(good, indent=2) + "\n")
 
 
 ENDS = {

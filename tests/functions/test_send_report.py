@@ -3,10 +3,8 @@
 import json
 import logging
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
-from botocore.stub import Stubber
 
 from functions import clock as functions_clock
 from functions.report import send
@@ -128,44 +126,18 @@ def test_an_entry_that_eventbridge_does_not_take_is_logged(inbox, caplog, monkey
 # The requests
 
 
-def test_the_requests_fit_the_api(monkeypatch):
-    keys = {"aws_access_key_id": "AKIA", "aws_secret_access_key": "secret", "region_name": s.REGION}
-    requests = {}
-    for service, method, response in (
-        ("sns", "publish", {"MessageId": "1"}),
-        ("events", "put_events", {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}),
-    ):
-        stubber = Stubber(boto3.client(service, **keys))
-        stubber.client.meta.events.register(
-            "provide-client-params",
-            lambda params, service=service, **_: requests.update({service: params}),
-        )
-        stubber.add_response(method, response)
-        stubber.activate()
-        monkeypatch.setattr(send, service, lambda client=stubber.client: client)
+def test_a_message_has_the_text_and_an_event_the_report(inbox):
     delivered = deliver()
-    published, (entry,) = requests["sns"], requests["events"]["Entries"]
-    assert published["MessageAttributes"]["outcome"] == {
-        "DataType": "String",
-        "StringValue": "DEPLOYED",
+    (message,), (detail,) = inbox.messages, inbox.details
+    assert (message.body, detail) == (delivered["text"], delivered["report"])
+    content = {
+        "textType": "client-markdown",
+        "title": message.subject,
+        "description": delivered["text"],
     }
-    bodies = json.loads(published["Message"])
-    assert (published["MessageStructure"], bodies["default"]) == ("json", delivered["text"])
-    assert json.loads(bodies["https"]) == {
-        "version": "1.0",
-        "source": "custom",
-        "content": {
-            "textType": "client-markdown",
-            "title": published["Subject"],
-            "description": delivered["text"],
-        },
-    }, "the form that chat applications show"
-    assert json.loads(entry.pop("Detail")) == delivered["report"]
-    assert entry == {
-        "Source": "personalize-retraining",
-        "DetailType": "Retraining Run Report",
-        "Resources": [s.EXECUTION],
-    }
+    assert json.loads(message.chat) == {"version": "1.0", "source": "custom", "content": content}, (
+        "the form that chat applications show"
+    )
 
 
 # The size
