@@ -51,6 +51,8 @@ FAILED_PROBE = f"{s.VERSION} failed its probe: 0 results, fewer than minResults 
 NOT_IMPORTED = s.dataset_result(
     item=s.import_item(outcome="FAILED", reasons=["no access"]), outcome="FAILED"
 )
+REJECTED = [s.campaign_result("REJECTED", FELL)]
+NOT_WRITTEN = {"batchJob": "s3://out/", "item": None, "error": {"Error": "Late", "Cause": "lost"}}
 TOO_LARGE = {"Error": "States.DataLimitExceeded", "Cause": "the result is too large"}
 NOT_TRAINED = s.solution_result(version=s.failed_training("too few users"), campaigns=[])
 TRIAL = skipped(None, trials=[s.campaign_result("ROLLED_BACK", FAILED_PROBE)])
@@ -92,6 +94,10 @@ OUTCOMES = {
     ),
     "training": (s.finished(solutions=[NOT_TRAINED]), OLD),
     "solution": (s.finished(solutions=[s.solution_result(error=TOO_LARGE)]), NEW),
+    "batch job": (
+        s.finished(solutions=[s.solution_result(campaigns=REJECTED, batchJobs=[NOT_WRITTEN])]),
+        OLD,
+    ),
     "several outcomes": (
         with_campaigns(
             s.campaign_result("AWAITING_APPROVAL", "it waits"),
@@ -200,14 +206,6 @@ def test_only_a_rule_without_a_baseline_is_advised_to_have_one(baselines, is_sai
     values = {"metric": s.NDCG, "new": 0.2, "live": 0.4, "hasDropped": True, **baselines}
     lines = sections(with_campaign("REJECTED", FELL, metrics=[values]))["Why"]
     assert any("A rule with relativeTo can." in line for line in lines) == is_said
-
-
-def test_the_reason_of_a_campaign_is_before_that_of_a_batch_job():
-    job = {"batchJob": "s3://out/", "item": None, "error": {"Error": "Late", "Cause": "lost"}}
-    rejected = s.solution_result(campaigns=campaigns(1, "REJECTED", FELL), batchJobs=[job])
-    lines = sections(s.finished(solutions=[rejected]))["Why"]
-    named = [line.partition(": ")[0] for line in lines[:2]]
-    assert named == ["- campaign home-0", "- batch job to s3://out/"]
 
 
 def test_each_reason_is_one_line_with_short_arns():

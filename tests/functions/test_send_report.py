@@ -80,38 +80,39 @@ def test_a_run_whose_settings_are_not_known_serves_nothing_that_is_known():
 DENIED = ClientError({"Error": {"Code": "AuthorizationError", "Message": "no"}}, "Publish")
 
 
+EVENT, MESSAGE = "event to the default event bus", f"message to {TOPIC}"
+
+
 @pytest.mark.parametrize(
-    "failure",
-    [DENIED, ConnectTimeoutError(endpoint_url="https://sns"), MemoryError()],
-    ids=["denied", "unreachable", "anything else"],
+    ("failing", "failure"),
+    [
+        ({"put_events": EVENT}, DENIED),
+        ({"publish": MESSAGE}, ConnectTimeoutError(endpoint_url="https://sns")),
+        ({"put_events": EVENT, "publish": MESSAGE}, MemoryError()),
+    ],
+    ids=["no event", "no message", "neither"],
 )
-def test_a_report_that_cannot_be_delivered_changes_nothing(inbox, caplog, failure):
-    caplog.set_level(logging.INFO)
-    inbox.failure = failure
-    assert deliver()["report"]["outcome"] == "DEPLOYED"
-    (record,) = errors(caplog)
-    assert record.getMessage() == (
-        "report_outcome: the report was not delivered: event to the default event bus: "
-        f"{failure}; message to {TOPIC}: {failure}"
-    )
-    assert (record.step, record.runId, record.undeliveredReports) == ("report_outcome", s.RUN_ID, 2)
-    assert [getattr(entry, "UndeliveredReports", None) for entry in caplog.records].count(2) == 1, (
-        "the alarm rings"
-    )
-
-
-@pytest.mark.parametrize(("method", "left"), [("publish", (0, 1)), ("put_events", (1, 0))])
-def test_a_message_and_an_event_do_not_keep_each_other_back(
-    inbox, caplog, monkeypatch, method, left
+def test_what_cannot_be_delivered_changes_nothing_else(
+    inbox, caplog, monkeypatch, failing, failure
 ):
-    def deny(**_):
-        raise DENIED
+    def fail(**_):
+        raise failure
 
-    monkeypatch.setattr(inbox, method, deny)
-    deliver()
-    assert (len(inbox.messages), len(inbox.details)) == left
+    caplog.set_level(logging.INFO)
+    for method in failing:
+        monkeypatch.setattr(inbox, method, fail)
+    assert deliver()["report"]["outcome"] == "DEPLOYED"
+    assert len(inbox.details) == ("put_events" not in failing)
+    assert len(inbox.messages) == ("publish" not in failing)
     (record,) = errors(caplog)
-    assert record.undeliveredReports == 1
+    texts = [f"{name}: {failure}" for name in failing.values()]
+    assert record.getMessage() == (
+        f"report_outcome: the report was not delivered: {'; '.join(texts)}"
+    )
+    assert (record.step, record.runId) == ("report_outcome", s.RUN_ID)
+    assert record.undeliveredReports == len(failing)
+    counts = [getattr(entry, "UndeliveredReports", None) for entry in caplog.records]
+    assert len(failing) in counts, "the alarm rings"
 
 
 def test_an_entry_that_eventbridge_does_not_take_is_logged(inbox, caplog, monkeypatch):

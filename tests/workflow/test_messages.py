@@ -1,13 +1,8 @@
 """Each run sends one message and one event, with what it has really done."""
 
-from datetime import datetime
-from types import SimpleNamespace
-
-import pytest
-
 from components.args import QualityRuleArgs
 from components.rules.fields import NDCG_AT_10
-from functions.words import duration_text
+from functions.words import duration_text, name_of
 from tests.workflow.pipeline import deploy
 from tests.workflow.summaries import report, text
 from tests.world import MOVIES, PIPELINE, TOPIC, solution, solution_arn
@@ -41,9 +36,7 @@ THREE_SOLUTIONS = MOVIES.with_options(training_hour_price=2).with_solutions(
 )
 
 
-@pytest.fixture(scope="module")
-def mixed_run():
-    """Return an execution with a DEPLOYED, a REJECTED and a FAILED solution, and its report."""
+def test_the_cause_of_a_failed_run_shows_its_report_with_the_durations_of_the_service():
     with deploy(THREE_SOLUTIONS) as pipeline:
         pipeline.inject_fault(
             "fail", job="solution-version", of=solution_arn("late"), reason="too few users"
@@ -55,39 +48,17 @@ def mixed_run():
             for name in ("taste", "similar", "late")
             for arn in pipeline.versions(name)
         }
-    return SimpleNamespace(
-        execution=execution,
-        report=report(execution),
-        versions={arn: item["solutionVersion"] for arn, item in versions.items()},
-    )
-
-
-def test_the_cause_of_a_failed_run_shows_its_report(mixed_run):
-    assert mixed_run.execution.status == "FAILED"
-    outcomes = [solution["outcome"] for solution in mixed_run.report["solutions"]]
+    found = report(execution)
+    assert execution.status == "FAILED"
+    assert f" UTC, after {duration_text(found['seconds'])}\n" in execution.cause
+    outcomes = [row["outcome"] for row in found["solutions"]]
     assert outcomes == ["DEPLOYED", "REJECTED", "FAILED"]
-    for row in mixed_run.report["solutions"]:
-        name, version = (
-            row[key].rpartition("/")[2] for key in ("solutionArn", "solutionVersionArn")
-        )
-        failed = "FAILED, " if row["outcome"] == "FAILED" else ""
-        assert f"\n- {name}: {failed}version {version}, FULL in " in mixed_run.execution.cause
-
-
-def test_the_report_has_the_durations_of_the_service(mixed_run):
-    found = mixed_run.report
-    duration_of_run = datetime.fromisoformat(found["endedAt"]) - datetime.fromisoformat(
-        found["startedAt"]
-    )
-    assert found["seconds"] == duration_of_run.total_seconds()
-    whole = duration_text(found["seconds"])
-    assert f" UTC, after {whole}\n" in mixed_run.execution.cause
-    hours = 0
     for row in found["solutions"]:
-        version = mixed_run.versions[row["solutionVersionArn"]]
+        version = versions[row["solutionVersionArn"]]["solutionVersion"]
         took = version["lastUpdatedDateTime"] - version["creationDateTime"]
         assert row["seconds"] == took.total_seconds()
         assert row["trainingHours"] == version.get("trainingHours")
-        hours += row["trainingHours"] or 0
-    assert found["trainingHours"] == round(hours, 4) > 0
-    assert found["trainingCost"] == round(hours * 2, 2)
+        failed = "FAILED, " if row["outcome"] == "FAILED" else ""
+        name, version_id = map(name_of, (row["solutionArn"], row["solutionVersionArn"]))
+        assert f"\n- {name}: {failed}version {version_id}, FULL in " in execution.cause
+    assert found["trainingCost"] == round(found["trainingHours"] * 2, 2) > 0
