@@ -33,10 +33,10 @@ def note_verdicts(document: FinishedRun) -> None:
     """
     for result in campaign_results(document):
         item = result["item"]
-        version_arn = item["versionArn"] if item else None
-        if item is None or version_arn is None or item["outcome"] not in REPORTED_OUTCOMES:
+        if not item or not item["versionArn"] or item["outcome"] not in REPORTED_OUTCOMES:
             continue
 
+        version_arn = item["versionArn"]
         campaign_arn = result["campaign"]["campaignArn"]
         verdict = verdict_about(version_arn, item["outcome"], item["cause"])
         try:

@@ -34,11 +34,12 @@ def duration_text(seconds: float) -> str:
 
 def size_text(size: int) -> str:
     """Return a number of bytes like `912 bytes` or `1.23 GB`."""
-    value, units = float(size), iter(("bytes", "KB", "MB", "GB", "TB"))
-    unit = next(units)
-    while value >= BYTES_PER_UNIT and unit != "TB":
-        value, unit = value / BYTES_PER_UNIT, next(units)
-    return f"{value:.3g} {unit}"
+    value = float(size)
+    for unit in ("bytes", "KB", "MB", "GB"):
+        if value < BYTES_PER_UNIT:
+            return f"{value:.3g} {unit}"
+        value /= BYTES_PER_UNIT
+    return f"{value:.3g} TB"
 
 
 def content_facts(content: ExportContent) -> list[str]:
@@ -66,7 +67,9 @@ def name_of(arn: str) -> str:
 
 def list_text(items: Sequence[str]) -> str:
     """Return items as in a sentence, like `a`, `a and b` or `a, b and c`."""
-    return " and ".join([*filter(None, [", ".join(items[:-1])]), *items[-1:]])
+    if len(items) <= 1:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} and {items[-1]}"
 
 
 def metric_name(name: str) -> str:

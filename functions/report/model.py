@@ -442,17 +442,20 @@ def _reason(error: StateError | None, item: Item) -> str | None:
 
 
 def _warnings(document: FinishedRun) -> Iterator[str]:
-    """Yield the warnings of the plan, of each campaign and of each training, in this order."""
+    """Yield the warnings of the plan, of each campaign, of each training and of each batch job."""
     yield from document.get("plan", {}).get("warnings", ())
     solutions = solution_results(document)
-    campaigns = campaign_results(document)
-    items: list[tuple[str, Item | None]] = [
-        *((result["campaign"]["campaignArn"], result["item"]) for result in campaigns),
-        *((result["solution"]["solutionArn"], result["version"]) for result in solutions),
-        *((job["batchJob"], job["item"]) for result in solutions for job in result["batchJobs"]),
-    ]
-    for arn, item in items:
-        yield from (f"{arn}: {warning}" for warning in (item or NO_ITEM)["warnings"])
+    for campaign in campaign_results(document):
+        yield from _named_warnings(campaign["campaign"]["campaignArn"], campaign["item"])
+    for solution in solutions:
+        yield from _named_warnings(solution["solution"]["solutionArn"], solution["version"])
+    for solution in solutions:
+        for job in solution["batchJobs"]:
+            yield from _named_warnings(job["batchJob"], job["item"])
+
+
+def _named_warnings(name: str, item: Item | None) -> list[str]:
+    return [f"{name}: {warning}" for warning in (item or NO_ITEM)["warnings"]]
 
 
 def _seconds(item: Item) -> float | None:

@@ -30,9 +30,7 @@ PREFIXES = {
 CLIENTS = {
     "PersonalizeClient": "personalize",
     "PersonalizeRuntimeClient": "personalize-runtime",
-    "EventBridgeClient": "events",
     "S3Client": "s3",
-    "SNSClient": "sns",
     "SFNClient": "stepfunctions",
     "CloudWatchClient": "cloudwatch",
     "BaseClient": None,
@@ -46,6 +44,8 @@ CLIENT_CALLS = {
     "cloudwatch": "cloudwatch",
     "scheduler": "scheduler",
     "stepfunctions": "stepfunctions",
+    "sns": "sns",
+    "events": "events",
 }
 """Function of `aws.py` -> the service of its client."""
 RENAMED = {"s3:ListObjectsV2": "s3:ListBucket"}
