@@ -196,7 +196,7 @@ def headline(report: Report) -> str:
         return re.sub("^campaign", "update of campaign", f"{failed} failed")
     campaigns = [item for item in campaigns_of(report) if item["outcome"] == report["outcome"]]
     names = dict.fromkeys(name_of(campaign["campaignArn"]) for campaign in campaigns)
-    return HEADLINES[report["outcome"]].format(", ".join(names) or "a campaign")
+    return HEADLINES[report["outcome"]].format(", ".join(names))
 
 
 def with_short_arns(text: str) -> str:
