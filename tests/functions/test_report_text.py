@@ -24,9 +24,9 @@ def sections(document=None, serves=None, **changes):
     return {block.partition("\n")[0]: block.split("\n")[1:] for block in blocks}
 
 
-def with_campaign(*result, **changes):
+def with_campaign(*result, trials=(), **changes):
     """Return the document of a run with one campaign with this result."""
-    return with_campaigns(s.campaign_result(*result, **changes))
+    return with_campaigns(s.campaign_result(*result, **changes), trials=list(trials))
 
 
 def with_campaigns(*results, **changes):
@@ -84,7 +84,10 @@ OUTCOMES = {
     ),
     "rolled back": (with_campaign("ROLLED_BACK", FAILED_PROBE), OLD),
     "trial": (TRIAL, OLD),
-    "trial before the work": (s.finished(trials=TRIAL["trials"]), OLD),
+    "trial before the work": (
+        with_campaign("ROLLED_BACK", "it was rolled back", trials=TRIAL["trials"]),
+        OLD,
+    ),
     "bad version": (with_campaign("FAILED", FAILED_PROBE, "no good version is known"), BAD),
     "update": (with_campaign("FAILED", "no capacity"), OLD),
     "unknown": (with_campaign("FAILED", "no answer"), serving(s.VERSION, on_trial=s.VERSION)),
