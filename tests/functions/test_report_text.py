@@ -230,7 +230,9 @@ def test_each_reason_is_one_line_with_short_arns():
 )
 def test_a_solution_says_how_its_version_was_trained(version, line):
     result = s.solution_result(version=version, campaigns=[])
-    assert sections(solutions=[result])["Trainings"] == [f"- taste: {line}"]
+    shown = sections(solutions=[result])
+    assert shown["Trainings"] == [f"- taste: {line}"]
+    assert len(shown["Data and costs"]) == 1, "an import of some bytes has no price"
 
 
 def test_characters_that_sns_refuses_or_that_turn_a_line_around_are_replaced():

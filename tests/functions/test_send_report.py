@@ -63,6 +63,12 @@ def test_the_config_says_which_runs_send_a_message(inbox, notifications, documen
     assert len(inbox.details) == 1, "programs hear of every run"
 
 
+def test_a_repetition_sends_no_message(inbox, monkeypatch):
+    monkeypatch.setattr(send, "is_repetition", lambda _: True)
+    deliver(REJECTED)
+    assert (len(inbox.messages), len(inbox.details)) == (0, 1)
+
+
 @pytest.mark.parametrize("key", ["versionOnTrial", "isBad"])
 def test_a_campaign_with_an_open_trial_or_a_bad_version_needs_a_person(key):
     serving = {"versionOnTrial": None, "isBad": False, key: s.VERSION}
