@@ -9,7 +9,7 @@ run would then create a new metric, and every metric costs money.
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple, TypedDict, cast
+from typing import Literal, NamedTuple, TypedDict
 
 from . import clock
 from .contract import Settings, pipeline_name
