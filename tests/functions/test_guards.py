@@ -69,6 +69,7 @@ def test_golden_messages_about_resources(golden):
         world = {key: {arn: usual} for key, arn, usual in RESOURCES.values()}
         key, arn, usual = RESOURCES[name]
         world[key] = {} if unusual == "is missing" else {arn: {**usual, **json.loads(unusual)}}
+        world["datasets"][s.ITEMS] = s.dataset_resource()
         return [
             f"{guard.verdict} {message}".replace(f"{s.ARN}:", "")
             for guard in GUARDS

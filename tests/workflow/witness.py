@@ -7,7 +7,6 @@ from emulator.personalize.resources import Campaign, SolutionVersion
 from functions.personalize.campaigns import read_pin, read_record
 from functions.personalize.tags import APPROVAL, DIGEST, RUN
 from functions.rules.campaigns import DeploymentRecord, Trial
-from functions.rules.trainings import imports_of
 from tests.workflow.summaries import ndcg
 
 ALARM = "orders"
@@ -147,10 +146,9 @@ class Witness:
 
     def _is_baseline_in_training(self, version: str, baseline_solution: str) -> bool:
         versions = self._teller.resources(SolutionVersion)
-        imports = imports_of(versions[version].tags[DIGEST])
+        imports = _imports_of(versions[version])
         return any(
-            item.solution.arn == baseline_solution
-            and imports_of(item.tags.get(DIGEST, "")) == imports
+            item.solution.arn == baseline_solution and _imports_of(item) == imports
             for item in self._teller.versions("CREATE PENDING", "CREATE IN_PROGRESS")
         )
 
@@ -195,3 +193,8 @@ class Witness:
             yield f"{version} is blocked, but nothing speaks against it"
         if self.campaign.probe and self._answer == (self.served, False):
             yield f"{version} is blocked, but {self.served} answers as badly"
+
+
+def _imports_of(version: SolutionVersion) -> str:
+    """Return the part of a version's digest that is the same for all trainings on its imports."""
+    return version.tags.get(DIGEST, "").partition("-")[0]
