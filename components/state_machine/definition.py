@@ -3,13 +3,13 @@
 `functions/contract.py` describes the document that travels between the states.
 """
 
+import math
 from collections.abc import Mapping
 
 import pulumi
 
 from ..args import SECONDS_PER_HOUR, RetrainingPipelineArgs
 from .asl import (
-    RETRY_PAUSE_SECONDS,
     Definition,
     Retries,
     call,
@@ -30,10 +30,9 @@ LONGEST_DELETION_HOURS = 26
 LONGEST_TRIAL_HOURS = 24
 """A run gives up a trial after these hours and those of its bake
 (`functions/rules/deployments.py`)."""
-MAX_RETRIES = 3000
-"""About the most retries of all campaigns whose function is killed. A retry is 3 events, so they
-have as much room in the history as polls that fail (`FAILING_SHARE` in
-`functions/deploy_version.py`)."""
+HALF_AN_HOUR = 1800
+"""The longest pause before a killed `deploy_version` is called again, in seconds. A retry is 3
+events, so the history still has room for 50 campaigns (tests/workflow/test_sizes.py)."""
 SPARE_HOURS = 2
 """The time for everything except jobs and trials. To stop a training takes at most one hour of it
 (`functions/rules/trainings.py`)."""
@@ -273,41 +272,44 @@ def definition(
 
 
 def execution_timeout_seconds(args: RetrainingPipelineArgs) -> int:
-    """Return the seconds after which Step Functions ends an execution that is still running.
+    """Add up the longest time that all stages may take together.
 
-    This is the longest time that all stages may take together. So it ends only an execution whose
-    functions could not enforce their deadlines. Each job may wait until its deadline, and then run
-    until its deadline. A training may also wait for imports that the run did not start. Before its
-    own trials, the run ends those of earlier runs.
+    Functions enforce deadlines of their own. Step Functions ends an execution only if they have
+    failed to.
     """
     limits = args.limits
-    trials = 2 * _trial_hours(args)
+    # A run waits for an older run and for a deletion at the same time, and a training also for
+    # imports that the run hasn't started.
+    wait_hours = max(LONGEST_OVERLAP_HOURS, LONGEST_DELETION_HOURS) + limits.max_import_hours
+
+    # A job may wait until its deadline, and then run until its deadline.
     batch_jobs = [job for solution in args.solutions for job in solution.batch_jobs]
     batch_hours = max([job.max_hours for job in batch_jobs], default=0)
-    deployment_hours = limits.max_campaign_hours + batch_hours
-    jobs = 2 * (limits.max_import_hours + limits.max_training_hours + deployment_hours)
-    waits = max(LONGEST_OVERLAP_HOURS, LONGEST_DELETION_HOURS) + limits.max_import_hours
-    return round((waits + jobs + trials + SPARE_HOURS) * SECONDS_PER_HOUR)
+    job_hours = 2 * (
+        limits.max_import_hours
+        + limits.max_training_hours
+        + limits.max_campaign_hours
+        + batch_hours
+    )
+
+    # Before its own trials, a run ends those of earlier runs.
+    trial_hours = 2 * _trial_hours(args)
+    hours = wait_hours + job_hours + trial_hours + SPARE_HOURS
+    return round(hours * SECONDS_PER_HOUR)
 
 
 def retries_during_trial(args: RetrainingPipelineArgs) -> Retries:
-    """Return how often `deploy_version` is called again if it is killed or cannot be started.
+    """Call `deploy_version` again for as long as a trial may last, if it's killed or can't start.
 
-    A killed function cannot say whether a version is on trial, and while the run goes on with
-    another solution, nobody else rolls a bad version back. So the retries last as long as a trial.
-    With many campaigns their pauses are longer, because the history has room for 3,000 retries.
+    A killed function can't say whether a version is on trial. If the run gave up, it might go on
+    with another solution for a day, and nobody would roll the bad version back meanwhile.
     """
-    hours = _trial_hours(args)
-    campaigns = sum(len(solution.campaigns) for solution in args.solutions)
-    longest_pause = max(
-        RETRY_PAUSE_SECONDS, round(hours * SECONDS_PER_HOUR * campaigns / MAX_RETRIES)
-    )
-    # The first three pauses may be shorter than the longest one.
-    times = round(hours * SECONDS_PER_HOUR / longest_pause) + 3
-    return Retries(times, longest_pause)
+    # The first three pauses are shorter.
+    times = math.ceil(_trial_hours(args) * SECONDS_PER_HOUR / HALF_AN_HOUR) + 3
+    return Retries(times, HALF_AN_HOUR)
 
 
 def _trial_hours(args: RetrainingPipelineArgs) -> float:
-    """Return the hours after which a run has certainly given up the trial of a version."""
+    """Return the hours after which a run has certainly given up a version on trial."""
     bakes = [item.bake for solution in args.solutions for item in solution.campaigns if item.bake]
     return LONGEST_TRIAL_HOURS + max([bake.hours for bake in bakes], default=0)
