@@ -365,7 +365,7 @@ class Item(TypedDict):
     createdAt: str | None
     """When its job or update was created, or null if there is none."""
     endedAt: str | None
-    memory: dict[str, object]
+    progress: dict[str, object]
     """What the next call must know (`reconcile.py`)."""
 
 

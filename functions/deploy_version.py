@@ -64,7 +64,7 @@ REPORTED_FIELDS = {
     "update_ended_at": "endedAt",
 }
 """Field of `DeploymentProgress` -> the key of the item where the report looks for it. The document
-of 50 campaigns has no room for these fields twice, so the item's `memory` lacks them."""
+of 50 campaigns has no room for these fields twice, so the item's `progress` lacks them."""
 PROBE_REQUEST_KEYS = ("userId", "itemId", "inputList", "filterArn", "filterValues", "context")
 FAILING_SHARE = 0.35
 """The pause after an error, as a share of the time since the first of these errors. The history of
@@ -215,7 +215,7 @@ class CampaignDeployment:
             tags = tags_of(client, self.campaign_arn)
         except client.exceptions.ResourceNotFoundException:
             step = failed("TRYING", "the campaign was deleted")
-            return InvocationResult(seen=None, step=step, seconds=0)
+            return InvocationResult(state=None, step=step, seconds=0)
         except AWS_ERRORS:
             deadline = failing_since + timedelta(hours=self.spec.max_hours)
             return self._pause_after(error, None, failing_since, deadline)
@@ -246,7 +246,7 @@ class CampaignDeployment:
         if self.spec.bake and is_baking:
             pause = min(pause, self.spec.bake_pause)
         seconds = math.ceil(min(pause, (deadline - now).total_seconds()))
-        return InvocationResult(seen=None, step=Step("TRYING"), seconds=seconds)
+        return InvocationResult(state=None, step=Step("TRYING"), seconds=seconds)
 
     def _item(
         self, result: InvocationResult[CampaignState] | InvocationResult[None]
@@ -255,9 +255,11 @@ class CampaignDeployment:
         item = result.item(self.progress)
         progress = to_document(self.progress)
         reported = {key: progress.pop(field) for field, key in REPORTED_FIELDS.items()}
-        memory = {} if item["outcome"] else progress
+        kept_progress = {} if item["outcome"] else progress
         cause = result.step.cause
-        return cast("DeploymentItem", {**item, **reported, "cause": cause, "memory": memory})
+        return cast(
+            "DeploymentItem", {**item, **reported, "cause": cause, "progress": kept_progress}
+        )
 
 
 def _progress_in(item: DeploymentItem | None) -> DeploymentProgress:
@@ -266,7 +268,7 @@ def _progress_in(item: DeploymentItem | None) -> DeploymentProgress:
         return DeploymentProgress(began_at=clock.now())
     document = cast("dict[str, object]", item)
     reported = {field: document[key] for field, key in REPORTED_FIELDS.items()}
-    return from_document(DeploymentProgress, {**item["memory"], **reported})
+    return from_document(DeploymentProgress, {**item["progress"], **reported})
 
 
 def request_recommendations(campaign_arn: str, probe: ProbeSettings) -> Response:

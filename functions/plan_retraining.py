@@ -17,7 +17,7 @@ from .personalize.campaigns import read_record
 from .personalize.imports import mark_broken
 from .personalize.tags import CHECKED, CONFIRMED, tags_of, write_tags
 from .planning.plan_run import RunView, plan_run, read_view
-from .planning.world import describe_existing
+from .planning.snapshot import describe_existing
 from .report.model import worst_results
 from .texts import with_short_texts
 from .words import count_text
@@ -110,12 +110,12 @@ def _without_jobs(reason: str | None = None, seconds: int = 0) -> Plan:
 
 def _plan_work(settings: Settings, run: Run) -> Plan:
     view = read_view(read_client(), settings, run)
-    for confirmed in view.world.newly_confirmed:
+    for confirmed in view.snapshot.newly_confirmed:
         write_tags(write_client(), confirmed.arn, {CONFIRMED: str(confirmed.fingerprint)})
     for dataset in view.datasets:
         if job := dataset.broken_by:
             mark_broken(write_client(), job)
-    if pause := pause_for_deletion(view.world.deletions, run):
+    if pause := pause_for_deletion(view.snapshot.deletions, run):
         return _without_jobs(pause.reason, pause.seconds)
     plan = plan_run(view)
     plan["warnings"] += write_checks(read_client(), view)
@@ -146,7 +146,7 @@ def write_checks(client: PersonalizeClient, view: RunView) -> list[str]:
     the newest data is not outdated. Return a warning for each tag that could not be written. If
     Personalize does not respond, the other tags are not tried.
     """
-    checked_at = view.world.now.isoformat(timespec="seconds")
+    checked_at = view.snapshot.now.isoformat(timespec="seconds")
     warnings = []
     for arn in found_up_to_date(view):
         try:

@@ -22,7 +22,7 @@ from .errors import Refused, ServiceUnavailable, Throttled
 from .rules.batch_jobs import BatchJob
 from .rules.imports import Import
 from .rules.pacing import LONGEST_SLEEP
-from .rules.steps import BUSY_PAUSE, SHORT_PAUSE, Action, JobMemory, Step, remember
+from .rules.steps import BUSY_PAUSE, SHORT_PAUSE, Action, JobProgress, Step, remember
 from .rules.versions import SolutionVersion
 
 INVOCATION = timedelta(minutes=14)
@@ -41,15 +41,15 @@ the second one when the first has been answered, which takes up to 15 seconds (`
 REFUSALS = ("ResourceInUseException", "LimitExceededException")
 """The errors of Personalize after which the same request may be accepted later."""
 
-Seen = TypeVar("Seen")
-Wanted = TypeVar("Wanted")
-Memory = TypeVar("Memory")
+State = TypeVar("State")
+Spec = TypeVar("Spec")
+Kind = TypeVar("Kind")
 
 
-class InvocationResult(NamedTuple, Generic[Seen]):
+class InvocationResult(NamedTuple, Generic[State]):
     """How far an item has come when its invocation ends."""
 
-    seen: Seen
+    state: State
     """What the last poll has shown."""
     step: Step
     seconds: int
@@ -57,11 +57,11 @@ class InvocationResult(NamedTuple, Generic[Seen]):
 
     def item(
         self,
-        memory: object,
+        progress: object,
         job: Import | SolutionVersion | BatchJob | None = None,
         warnings: Sequence[str] = (),
     ) -> Item:
-        """Return the fields of every kind of item. An item that has ended needs no memory."""
+        """Return the fields of every kind of item. An item that has ended needs no progress."""
         return {
             "phase": self.step.phase,
             "seconds": self.seconds,
@@ -70,7 +70,7 @@ class InvocationResult(NamedTuple, Generic[Seen]):
             "warnings": [*warnings],
             "createdAt": job.created_at.isoformat() if job else None,
             "endedAt": job.ended_at.isoformat() if job and not job.is_running else None,
-            "memory": {} if self.step.outcome else to_document(memory),
+            "progress": {} if self.step.outcome else to_document(progress),
         }
 
 
@@ -81,16 +81,16 @@ class Progress(Protocol):
     """What has kept the item from acting so far, which is the reason if it reaches its deadline."""
 
 
-Remembered = TypeVar("Remembered", bound=Progress)
+ProgressT = TypeVar("ProgressT", bound=Progress)
 
 
 def reconcile(
-    poll: Callable[[], Seen],
-    decide: Callable[[Seen, Wanted, Remembered, datetime], Step],
+    poll: Callable[[], State],
+    decide: Callable[[State, Spec, ProgressT, datetime], Step],
     act: Callable[[Action], None],
-    wanted: Wanted,
-    progress: Remembered,
-) -> InvocationResult[Seen]:
+    spec: Spec,
+    progress: ProgressT,
+) -> InvocationResult[State]:
     """Poll, decide and act until there is an outcome or the next poll is far away.
 
     If a service fails after the first decision, the loop pauses, so that the progress is kept.
@@ -100,20 +100,20 @@ def reconcile(
     step: Step | None = None
     while True:
         try:
-            seen = poll()
+            state = poll()
             if step is None:
                 invocation.note_first_poll()
-            step = decide(seen, wanted, progress, clock.now())
+            step = decide(state, spec, progress, clock.now())
             remember(progress, step)
 
             if step.action is not None:
                 pause = invocation.pause_before(step.action, progress)
                 if pause is not None:
-                    return InvocationResult(seen, step._replace(outcome=None), pause)
+                    return InvocationResult(state, step._replace(outcome=None), pause)
                 act(step.action)
 
             if step.outcome is not None:
-                return InvocationResult(seen, step, 0)
+                return InvocationResult(state, step, 0)
             seconds = step.pause
         except (Refused, Throttled, ServiceUnavailable) as error:
             if step is None:
@@ -122,9 +122,9 @@ def reconcile(
             seconds = BUSY_PAUSE if isinstance(error, Refused) else SHORT_PAUSE
 
         if seconds > LONGEST_SLEEP:
-            return InvocationResult(seen, step, round(seconds))
+            return InvocationResult(state, step, round(seconds))
         if clock.now() + timedelta(seconds=seconds) > invocation.ends_at:
-            return InvocationResult(seen, step, 0)
+            return InvocationResult(state, step, 0)
         clock.sleep(seconds)
 
 
@@ -157,37 +157,39 @@ class _Invocation:
 
 
 @contextmanager
-def creation(memory: JobMemory, name: str) -> Iterator[None]:
+def creation(progress: JobProgress, name: str) -> Iterator[None]:
     """Remember that a job may exist once its create was sent, unless it certainly does not.
 
     Raises:
         Refused: Personalize cannot create the job now. Other jobs have to end first.
     """
-    memory.sent_at = clock.now()
+    progress.sent_at = clock.now()
     try:
         yield
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code == "ResourceAlreadyExistsException":
-            memory.blocked_by = f"the name {name} is taken"
+            progress.blocked_by = f"the name {name} is taken"
             return
-        memory.sent_at = None
+        progress.sent_at = None
         if code not in REFUSALS:
             raise
-        memory.blocked_by = f"it cannot start yet: {error.response['Error']['Message']}"
-        raise Refused(memory.blocked_by) from error
+        progress.blocked_by = f"it cannot start yet: {error.response['Error']['Message']}"
+        raise Refused(progress.blocked_by) from error
     except Throttled:
-        memory.sent_at = None
+        progress.sent_at = None
         raise
 
 
-def to_document(memory: Any) -> dict[str, object]:  # noqa: ANN401 - any dataclass
+def to_document(progress: Any) -> dict[str, object]:  # noqa: ANN401 - any dataclass
     """Return a dataclass as a JSON object. A time is in ISO 8601."""
-    document: dict[str, object] = json.loads(json.dumps(asdict(memory), default=datetime.isoformat))
+    document: dict[str, object] = json.loads(
+        json.dumps(asdict(progress), default=datetime.isoformat)
+    )
     return document
 
 
-def from_document(kind: type[Memory], document: dict[str, Any]) -> Memory:
+def from_document(kind: type[Kind], document: dict[str, Any]) -> Kind:
     """Return the dataclass from which `to_document` has made this object.
 
     Each field is a JSON value but no object, a time or a dataclass, and may be None.

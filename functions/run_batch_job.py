@@ -69,7 +69,7 @@ class RunningBatchJob:
 
         item = event["item"]
         if item:
-            self.progress = from_document(BatchProgress, item["memory"])
+            self.progress = from_document(BatchProgress, item["progress"])
         else:
             self.progress = BatchProgress(clock.now())
         self._recipe = event["recipe"]
@@ -136,7 +136,7 @@ class RunningBatchJob:
     def item(self, result: InvocationResult[BatchState]) -> BatchItem:
         """Return how far the batch job has come."""
         progress = self.progress
-        jobs = result.seen.jobs
+        jobs = result.state.jobs
         warnings = [*progress.warnings]
         if result.step.outcome == "WRITTEN":
             warnings += self._result_warnings(jobs)

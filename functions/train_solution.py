@@ -12,7 +12,7 @@ from .personalize.trainings import SolutionReader, stop_training
 from .reconcile import InvocationResult, creation, from_document, reconcile
 from .rules import trainings
 from .rules.steps import Action
-from .rules.trainings import Create, Memory, SeenSolution, Stop, WantedTraining
+from .rules.trainings import Create, SolutionState, Stop, TrainingProgress, TrainingSpec
 from .texts import with_short_texts
 from .words import name_of
 
@@ -22,7 +22,7 @@ def handler(event: SolutionIteration, _context: object) -> TrainingItem:
     """Train the solution until it has an outcome, or has to wait for long."""
     solution_arn = event["solution"]["solutionArn"]
     job = SolutionTraining(event)
-    item = job.item(reconcile(job.poll, trainings.decide, job.act, job.wanted, job.memory))
+    item = job.item(reconcile(job.poll, trainings.decide, job.act, job.spec, job.progress))
     if item["outcome"] and not event["solution"]["existingVersionArn"]:
         hours = {"TrainingHours": item["trainingHours"]}
         metrics.write(pipeline_name(event["settings"]), hours, Solution=name_of(solution_arn))
@@ -30,7 +30,7 @@ def handler(event: SolutionIteration, _context: object) -> TrainingItem:
 
 
 class SolutionTraining:
-    """The training of one solution in one invocation. The item carries its memory to the next."""
+    """The training of one solution in one invocation. The item carries its progress on."""
 
     def __init__(self, event: SolutionIteration) -> None:
         settings = event["settings"]
@@ -39,7 +39,7 @@ class SolutionTraining:
         since = planned["requestedSince"]
         self._settings = settings
         self._planned = planned
-        self.wanted = WantedTraining(
+        self.spec = TrainingSpec(
             run=run["id"],
             datasets={
                 dataset["datasetArn"]: dataset["importMode"] == "FULL"
@@ -53,20 +53,24 @@ class SolutionTraining:
             max_hours=settings["limits"]["maxTrainingHours"],
         )
         item = event["item"]
-        self.memory = from_document(Memory, item["memory"]) if item else Memory(clock.now())
+        self.progress = (
+            from_document(TrainingProgress, item["progress"])
+            if item
+            else TrainingProgress(clock.now())
+        )
         self._solutions = SolutionReader(aws.read_client())
         self._imports = ImportReader(aws.read_client(), self._settings["datasets"])
 
-    def poll(self) -> SeenSolution:
+    def poll(self) -> SolutionState:
         """Return the solution, all its versions and the jobs of its group as they are now.
 
         If the version is given, or if this run has created it, nothing else is read, because the
         rules need nothing else. Personalize may not find a version that was just created.
         """
-        known_arn = self.wanted.version or self.memory.version
+        known_arn = self.spec.version or self.progress.version
         version = self._solutions.version(known_arn) if known_arn else None
-        if version and self.wanted.is_for(version):
-            return SeenSolution(trainings=[version])
+        if version and self.spec.is_for(version):
+            return SolutionState(trainings=[version])
 
         client = aws.read_client()
         arn = self._planned["solutionArn"]
@@ -82,23 +86,23 @@ class SolutionTraining:
             case Stop(arn):
                 stop_training(aws.write_client(), arn)
             case Create(digest):
-                tags = {**self._settings["tags"], RUN: self.wanted.run, DIGEST: digest}
-                with creation(self.memory, planned["versionName"]):
+                tags = {**self._settings["tags"], RUN: self.spec.run, DIGEST: digest}
+                with creation(self.progress, planned["versionName"]):
                     response = aws.write_client().create_solution_version(
                         name=planned["versionName"],
                         solutionArn=planned["solutionArn"],
                         trainingMode=planned["trainingMode"],
                         tags=api_tags(tags),
                     )
-                    self.memory.version = response["solutionVersionArn"]
+                    self.progress.version = response["solutionVersionArn"]
 
-    def item(self, progress: InvocationResult[SeenSolution]) -> TrainingItem:
+    def item(self, result: InvocationResult[SolutionState]) -> TrainingItem:
         """Return how far the training has come, and its version."""
-        memory, seen = self.memory, progress.seen
-        version = next((item for item in seen.trainings if item.arn == memory.version), None)
+        progress, state = self.progress, result.state
+        version = next((item for item in state.trainings if item.arn == progress.version), None)
         return {
-            **progress.item(memory, version, memory.warnings),
-            "arn": memory.version,
-            "isOfRun": version is not None and version.run == self.wanted.run,
+            **result.item(progress, version, progress.warnings),
+            "arn": progress.version,
+            "isOfRun": version is not None and version.run == self.spec.run,
             "trainingHours": version.hours if version else None,
         }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from .. import clock
 from ..executions import short_hash
 from ..rules.gate import choose_baseline
-from ..rules.trainings import MONTH, Deletion, SeenSolution, newest_active
+from ..rules.trainings import MONTH, Deletion, SolutionState, newest_active
 from ..rules.versions import NO_VERSION, SolutionVersion
 from .campaigns import current_answer
 from .lists import PAGE_SIZE, read_list
@@ -155,7 +155,7 @@ class SolutionReader:
         solution: SolutionTypeDef,
         imports: Sequence[Import],
         deletions: Sequence[Deletion] = (),
-    ) -> SeenSolution:
+    ) -> SolutionState:
         """Return a solution with its versions.
 
         A list may be old, so a running training is also described, if Personalize can do so yet.
@@ -178,7 +178,7 @@ class SolutionReader:
             versions.append(version)
 
         latest_update = solution.get("latestSolutionUpdate", {})
-        return SeenSolution(
+        return SolutionState(
             config=config_digest(solution),
             is_being_updated=is_running(latest_update.get("status", ACTIVE)),
             imports=imports,

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from ..contract import DatasetSettings, PlannedImport, Run, Settings
 from ..executions import DATE, export_day, run_began_at
 from ..rules.imports import (
+    DatasetState,
     Import,
-    SeenDataset,
     effective_imports,
     fingerprint_part,
     holding_import,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ..exports import Export
     from ..rules.versions import SolutionVersion
-    from .world import DataState, SchemaField
+    from .snapshot import DataSnapshot, SchemaField
 
 TIMED_JOBS = 5
 """How many earlier jobs are used to estimate the duration of the next one."""
@@ -64,23 +64,23 @@ class DatasetView:
 
     settings: Settings
     run: Run
-    world: DataState
+    snapshot: DataSnapshot
     dataset: DatasetOfRun
 
     @property
     def export(self) -> Export:
         """The export as it is in S3."""
-        return self.world.exports[self.dataset["datasetArn"]]
+        return self.snapshot.exports[self.dataset["datasetArn"]]
 
     @cached_property
     def imports(self) -> list[Import]:
         """The imports of the dataset."""
-        return [job for job in self.world.imports if job.dataset == self.dataset["datasetArn"]]
+        return [job for job in self.snapshot.imports if job.dataset == self.dataset["datasetArn"]]
 
     @property
     def fields(self) -> Sequence[SchemaField]:
         """The fields of the schema. A dataset that does not exist has none."""
-        return self.world.schemas.get(self.dataset["datasetArn"], [])
+        return self.snapshot.schemas.get(self.dataset["datasetArn"], [])
 
     @property
     def columns(self) -> list[str]:
@@ -100,12 +100,12 @@ class DatasetView:
         return "exportDate" in self.run["request"] and self.dataset["day"] is not None
 
     @cached_property
-    def seen(self) -> SeenDataset:
+    def state(self) -> DatasetState:
         """The imports and the export, as the rules need them."""
-        described = self.world.datasets.get(self.dataset["datasetArn"])
+        described = self.snapshot.datasets.get(self.dataset["datasetArn"])
         schema_arn = described["schemaArn"] if described else ""
         export = self.export.state(self.dataset["importMode"], schema_arn)
-        return SeenDataset(is_full=self.is_full, imports=self.imports, exports=[export])
+        return DatasetState(is_full=self.is_full, imports=self.imports, exports=[export])
 
     @property
     def is_requested(self) -> bool:
@@ -120,7 +120,7 @@ class DatasetView:
     @property
     def holds_export(self) -> bool:
         """True if the dataset holds the present export."""
-        return holding_import(self.seen) is not None
+        return holding_import(self.state) is not None
 
     @cached_property
     def decision(self) -> Decision:
@@ -128,11 +128,11 @@ class DatasetView:
         data = effective_imports(self.imports)
         last = data[-1] if data else None
         last_import = f"the last import ({time_text(last.ended_at)} UTC)" if last else ""
-        newest_at = self.seen.export.newest_at
+        newest_at = self.state.export.newest_at
         written = f"{time_text(newest_at)} UTC" if newest_at else "its import"
         is_newer = last and newest_at and newest_at > last.created_at
         since = run_began_at(self.run) if self.is_requested else None
-        held_by = holding_import(self.seen, since)
+        held_by = holding_import(self.state, since)
         return Decision.first(
             (self.awaits_marker, "keep", "its ready marker is missing, and will start a run"),
             (self.holds_later_day, "keep", "the export of a later day was imported"),
@@ -155,7 +155,7 @@ class DatasetView:
     @property
     def is_being_imported(self) -> bool:
         """True if an import of this export is running. The run then creates no import job."""
-        fingerprint = self.seen.export.fingerprint
+        fingerprint = self.state.export.fingerprint
         return any(job.is_running and job.fingerprint == fingerprint for job in self.imports)
 
     @property
@@ -178,7 +178,7 @@ class DatasetView:
         day = self.dataset["day"]
         if day is None or not self.is_full or self.has_export_date:
             return False
-        tomorrow = self.world.now.date() + timedelta(days=1)
+        tomorrow = self.snapshot.now.date() + timedelta(days=1)
         days_ahead = (tomorrow - date.fromisoformat(day)).days
         imported = imports_by_location(self.imports)
         later = locations_of_days(self.dataset, range(1, days_ahead + 1)).values()
@@ -196,13 +196,13 @@ class DatasetView:
             return None
 
         job, day = unchecked[-1], self.dataset["day"]
-        is_given_up = job.is_spoiled or job.ended_at < self.world.now - GIVEN_UP
+        is_given_up = job.is_spoiled or job.ended_at < self.snapshot.now - GIVEN_UP
         was_compared = day is None or job.day <= day
         return job if is_given_up and was_compared and not job.is_full else None
 
     def planned(self) -> PlannedImport:
         """Return the planned import of the dataset."""
-        export = self.seen.export
+        export = self.state.export
         return {
             "type": self.dataset["type"],
             "dataLocation": self.dataset["dataLocation"],
@@ -215,10 +215,10 @@ class DatasetView:
         }
 
 
-def dataset_views(settings: Settings, run: Run, world: DataState) -> list[DatasetView]:
+def dataset_views(settings: Settings, run: Run, snapshot: DataSnapshot) -> list[DatasetView]:
     """Return the datasets that the run may import."""
     return [
-        DatasetView(settings=settings, run=run, world=world, dataset=dataset)
+        DatasetView(settings=settings, run=run, snapshot=snapshot, dataset=dataset)
         for dataset in datasets_to_import(settings, run)
     ]
 

@@ -50,7 +50,7 @@ def export_with_deleted_users(view: DatasetView) -> Iterator[str]:
 
     An import could bring the users back. One older file is enough, because each may contain them.
     """
-    begun = [job for job in view.world.deletions if job.is_running or job.has_completed]
+    begun = [job for job in view.snapshot.deletions if job.is_running or job.has_completed]
     if not begun or view.dataset["type"] not in DATASETS_WITH_USERS:
         return
     last, export = max(begun, key=lambda job: job.created_at), view.export
@@ -124,7 +124,7 @@ def replaced_data(view: DatasetView) -> Iterator[str]:
 
     Nobody can append only the rest of an export. A foreign FULL import has replaced the data.
     """
-    if reason := refusal_to_append(view.seen, is_requested=view.is_requested):
+    if reason := refusal_to_append(view.state, is_requested=view.is_requested):
         yield reason
 
 
@@ -136,7 +136,7 @@ def damaged_data(view: DatasetView) -> Iterator[str]:
     may come days later, and its export need not have this day.
     """
     unchecked = unchecked_imports(view.imports)
-    if unchecked and not (view.is_full or partly_appended_by(view.seen)):
+    if unchecked and not (view.is_full or partly_appended_by(view.state)):
         yield only_full_import_repairs(unchecked[-1])
 
 
@@ -156,7 +156,7 @@ def wrong_increment(view: DatasetView) -> Iterator[str]:
             f"{MAX_INCREMENTAL_BYTES}; export more often, or use importMode FULL with a "
             "complete export, because it replaces all bulk data"
         )
-    if partly_appended_by(view.seen):
+    if partly_appended_by(view.state):
         return  # Another guard says that this export is not appended at all.
     if not day:
         yield from _appended_objects(view)
@@ -192,7 +192,7 @@ def _appended_day(view: DatasetView, day: str) -> Iterator[str]:
 
     Only a ready marker can start a run for an old day, for example when a bucket is copied.
     """
-    held = [job for job in imports_of_export(view.seen) if job.is_confirmed]
+    held = [job for job in imports_of_export(view.state) if job.is_confirmed]
     settled = settled_day(view.imports)
     if held:
         reason = f"was imported by {held[-1].arn}, and has changed since then"
@@ -215,7 +215,7 @@ def skipped_days(view: DatasetView) -> Iterator[str]:
     it again.
     """
     dataset = view.dataset
-    if days := view.world.skipped_days.get(dataset["datasetArn"]):
+    if days := view.snapshot.skipped_days.get(dataset["datasetArn"]):
         yield (
             f"no run has imported the exports of these days: {', '.join(days)}; "
             f"append each whose rows are missing with retrain start --dataset {dataset['type']} "

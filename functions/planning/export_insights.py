@@ -64,7 +64,7 @@ def _untried_solutions(view: RunView) -> list[str]:
     return [
         solution.arn
         for solution in view.trained_solutions
-        if not any(version.is_active for version in solution.seen.trainings)
+        if not any(version.is_active for version in solution.state.trainings)
     ]
 
 

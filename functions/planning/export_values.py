@@ -15,7 +15,7 @@ from functools import cache, partial
 from typing import NamedTuple
 
 from ..csv_files import SHOWN_CHARACTERS, FileSample
-from .world import SchemaField
+from .snapshot import SchemaField
 
 MAX_ID_LENGTH = 256
 MAX_LENGTH = 1000

@@ -17,8 +17,8 @@ from . import (
 )
 from .datasets import DatasetView, dataset_views
 from .guards import Guard, Verdict
+from .snapshot import Snapshot, read_snapshot, solutions_to_train
 from .solutions import SolutionView
-from .world import World, read_world, solutions_to_train
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,7 +49,7 @@ class RunView:
 
     settings: Settings
     run: Run
-    world: World
+    snapshot: Snapshot
     datasets: Sequence[DatasetView]
     """The datasets that the run may import."""
     solutions: Sequence[SolutionView]
@@ -63,18 +63,18 @@ class RunView:
 
 def read_view(client: PersonalizeClient, settings: Settings, run: Run) -> RunView:
     """Read the state of the services for a run."""
-    return view_of(settings, run, read_world(client, settings, run))
+    return view_of(settings, run, read_snapshot(client, settings, run))
 
 
-def view_of(settings: Settings, run: Run, world: World) -> RunView:
+def view_of(settings: Settings, run: Run, snapshot: Snapshot) -> RunView:
     """Return a run with its datasets and solutions in this state of the services."""
-    datasets = dataset_views(settings, run, world)
+    datasets = dataset_views(settings, run, snapshot)
     imports_anything = any(dataset.needs_import for dataset in datasets)
     solutions = [
-        SolutionView(settings, run, world, solution, imports_anything=imports_anything)
+        SolutionView(settings, run, snapshot, solution, imports_anything=imports_anything)
         for solution in solutions_to_train(settings, run)
     ]
-    return RunView(settings, run, world, datasets, solutions)
+    return RunView(settings, run, snapshot, datasets, solutions)
 
 
 def plan_run(view: RunView) -> Plan:

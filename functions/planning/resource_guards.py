@@ -28,8 +28,8 @@ def inactive_datasets(view: RunView) -> Iterator[str]:
     """Yield a message for a dataset or dataset group that does not exist or is not ACTIVE."""
     for dataset in view.settings["datasets"]:
         arn = dataset["datasetArn"]
-        yield from _unusable(arn, view.world.datasets.get(arn))
-    for arn, group in view.world.dataset_groups.items():
+        yield from _unusable(arn, view.snapshot.datasets.get(arn))
+    for arn, group in view.snapshot.dataset_groups.items():
         yield from _unusable(arn, group)
 
 
@@ -40,11 +40,11 @@ def unusable_solution(view: SolutionView) -> Iterator[str]:
     The solution must belong to the dataset group, and the campaign to the solution. A campaign need
     not be ACTIVE, because an update can repair it.
     """
-    world = view.world
-    yield from _unusable(view.arn, world.solutions.get(view.arn), world.dataset_groups)
+    snapshot = view.snapshot
+    yield from _unusable(view.arn, snapshot.solutions.get(view.arn), snapshot.dataset_groups)
     for configured in view.solution["campaigns"]:
         arn = configured["campaignArn"]
-        campaign = world.campaigns.get(arn)
+        campaign = snapshot.campaigns.get(arn)
         if campaign is None:
             yield f"{arn}: does not exist; create it, or take it out of the stack's config"
         elif is_deleted(campaign["status"]):
@@ -99,7 +99,7 @@ def allowed_automatic_training(view: SolutionView) -> Iterator[str]:
 
 def _automatic_training(view: SolutionView, setting: str) -> Iterator[str]:
     """Yield a message for automatic training, which costs extra, with this `autoTraining`."""
-    solution: Mapping[str, Any] = view.world.solutions.get(view.arn, {})
+    solution: Mapping[str, Any] = view.snapshot.solutions.get(view.arn, {})
     if solution.get("performAutoTraining") and view.settings["autoTraining"] == setting:
         yield (
             f"{view.arn}: also trains automatically; turn that off with `aws personalize "
@@ -115,13 +115,13 @@ def automatic_deployment(view: SolutionView) -> Iterator[str]:
     UpdateCampaign needs one to turn the setting off.
     """
     for arn in view.campaigns:
-        campaign = view.world.campaigns[arn]
+        campaign = view.snapshot.campaigns[arn]
         if not syncs_with_latest_version(campaign):
             continue
 
         version = campaign["solutionVersionArn"]
         if version.endswith(LATEST):
-            active = (training.arn for training in view.seen.trainings if training.is_active)
+            active = (training.arn for training in view.state.trainings if training.is_active)
             version = next(active, version)
         config = {**campaign["campaignConfig"], "syncWithLatestSolutionVersion": False}
         yield (
@@ -136,7 +136,7 @@ def pinned_campaigns(view: SolutionView) -> Iterator[str]:
     """Yield a message for a campaign that a person has pinned, because pins are forgotten."""
     for campaign in view.solution["campaigns"]:
         arn = campaign["campaignArn"]
-        if pin := read_pin(view.world.campaign_tags.get(arn, {})):
+        if pin := read_pin(view.snapshot.campaign_tags.get(arn, {})):
             unpin = f"retrain unpin --campaign {name_of(arn)}"
             yield f"{arn}: is {pin}, so runs deploy nothing to it; to end this, use {unpin}"
 
@@ -151,9 +151,9 @@ def served_deleted_users(view: SolutionView) -> Iterator[str]:
     if view.needs_training and not view.limit_message:
         return
 
-    for version in view.seen.trainings:
-        deletion = learned_deletion(version, view.seen)
-        for arn, campaign in view.world.campaigns.items():
+    for version in view.state.trainings:
+        deletion = learned_deletion(version, view.state)
+        for arn, campaign in view.snapshot.campaigns.items():
             if deletion and served_version_arn(campaign) == version.arn:
                 yield (
                     f"{arn}: until it gets a newer version, it serves one that may have learned "
@@ -183,7 +183,7 @@ def untold_verdict(view: SolutionView) -> Iterator[str]:
 @guard("deleted users", "WARN", "run")
 def failed_deletion(view: RunView) -> Iterator[str]:
     """Yield a message for a data deletion job that has failed, if it is the newest."""
-    last = max(view.world.deletions, key=lambda job: job.created_at, default=None)
+    last = max(view.snapshot.deletions, key=lambda job: job.created_at, default=None)
     if last and not last.is_running and not last.has_completed:
         yield f"{last.arn} has failed, so its users may not be deleted; start another job"
 
@@ -191,11 +191,11 @@ def failed_deletion(view: RunView) -> Iterator[str]:
 @guard("filters", "REFUSE", "solution")
 def unusable_filters(view: SolutionView) -> Iterator[str]:
     """Yield a message for a filter that is not ACTIVE or of another group, or gets wrong values."""
-    world = view.world
+    snapshot = view.snapshot
     for arn in filter_arns(view.solution):
-        yield from _unusable(arn, world.filters.get(arn), world.dataset_groups)
+        yield from _unusable(arn, snapshot.filters.get(arn), snapshot.dataset_groups)
     for arn, probe in view.probes:
-        if used := world.filters.get(probe["filterArn"] or ""):
+        if used := snapshot.filters.get(probe["filterArn"] or ""):
             for problem in filter_problems(used["filterExpression"], probe):
                 yield f"{arn}: the probe {problem}"
 
@@ -210,7 +210,7 @@ def unknown_context(view: SolutionView) -> Iterator[str]:
         field["name"]
         for dataset in view.settings["datasets"]
         if dataset["type"] == "interactions"
-        for field in view.world.schemas.get(dataset["datasetArn"], ())
+        for field in view.snapshot.schemas.get(dataset["datasetArn"], ())
     ]
     if not columns:
         return  # No interactions are configured, or another guard says that they don't exist.
@@ -250,7 +250,7 @@ def unusable_inputs(view: SolutionView) -> Iterator[str]:
     keys = (recipe and recipe.line_keys) or ()
     for job in view.batch_jobs:
         name = f"batch job to {job['output']}"
-        export = view.world.batch_inputs[job["input"]]
+        export = view.snapshot.batch_inputs[job["input"]]
         others = [file.key for file in export.objects if export.url(file.key) != export.location]
         if others and not export.location.endswith("/"):
             yield (
@@ -275,7 +275,7 @@ def incomplete_inputs(view: SolutionView) -> Iterator[str]:
     https://docs.aws.amazon.com/personalize/latest/dg/getting-user-segments.html.
     """
     for job in view.batch_jobs:
-        export = view.world.batch_inputs[job["input"]]
+        export = view.snapshot.batch_inputs[job["input"]]
         if export.first_line is None:
             reason = export.read_error or f"{export.location} has no content"
             yield (
@@ -298,8 +298,8 @@ def obsolete_batch_results(view: SolutionView) -> Iterator[str]:
     With `{date}` in the output, the results of each day have a folder of their own.
     """
     for job in view.batch_jobs:
-        batch_input = view.world.batch_inputs[job["input"]]
-        results = view.world.batch_results.get(job["slot"])
+        batch_input = view.snapshot.batch_inputs[job["input"]]
+        results = view.snapshot.batch_results.get(job["slot"])
         # Without any input, the batch job fails, which says enough.
         if results is None or not batch_input.objects or DATE in job["pattern"]:
             continue

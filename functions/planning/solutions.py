@@ -24,7 +24,7 @@ from ..rules.deployments import decide, needs_report, needs_run
 from ..rules.steps import Step
 from ..rules.trainings import (
     Deletion,
-    SeenSolution,
+    SolutionState,
     full_versions,
     learned_deletion,
     monthly_limit,
@@ -34,7 +34,7 @@ from ..rules.trainings import (
 )
 from ..rules.versions import SolutionVersion
 from .datasets import Decision, durations_of
-from .world import World, recipe_name
+from .snapshot import Snapshot, recipe_name
 
 MAX_FULL_AGE = timedelta(days=6, hours=12)
 """The age of the newest FULL version from which the next training is FULL although the mode is
@@ -44,7 +44,7 @@ AWS advises a FULL training each week. A weekly run creates its version up to 12
 start, because it imports first. So last week's FULL version may be younger than 7 days.
 """
 LEARNED_DELETED_USERS = "its newest version may have learned users who were deleted since then"
-UNKNOWN_SOLUTION = SeenSolution()
+UNKNOWN_SOLUTION = SolutionState()
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class SolutionView:
 
     settings: Settings
     run: Run
-    world: World
+    snapshot: Snapshot
     solution: SolutionSettings
     imports_anything: bool
     """True if the run imports a dataset. Then no version was trained on the data of the run yet."""
@@ -64,14 +64,14 @@ class SolutionView:
         return self.solution["solutionArn"]
 
     @property
-    def seen(self) -> SeenSolution:
+    def state(self) -> SolutionState:
         """The solution and its versions, newest first. A solution that does not exist has none."""
-        return self.world.seen_solutions.get(self.arn, UNKNOWN_SOLUTION)
+        return self.snapshot.solution_states.get(self.arn, UNKNOWN_SOLUTION)
 
     @property
     def recipe(self) -> str | None:
         """The name of the recipe, or "" without one. None if the solution does not exist."""
-        solution = self.world.solutions.get(self.arn)
+        solution = self.snapshot.solutions.get(self.arn)
         return None if solution is None else recipe_name(solution)
 
     @property
@@ -87,7 +87,7 @@ class SolutionView:
     def receives_events(self) -> bool:
         """True if the dataset group receives records besides imports."""
         is_streamed = any(dataset["streamed"] for dataset in self.settings["datasets"])
-        return is_streamed or bool(self.world.event_trackers)
+        return is_streamed or bool(self.snapshot.event_trackers)
 
     @property
     def user_ids(self) -> frozenset[str] | None:
@@ -96,7 +96,7 @@ class SolutionView:
             return None
 
         for dataset in self.settings["datasets"]:
-            export = self.world.exports.get(dataset["datasetArn"])
+            export = self.snapshot.exports.get(dataset["datasetArn"])
             is_full = (dataset["type"], dataset["importMode"]) == ("interactions", "FULL")
             if is_full and export and export.row_count is not None:
                 return frozenset(export.values("USER_ID"))
@@ -123,13 +123,13 @@ class SolutionView:
         that is younger than half of the time between two runs.
         """
         if self.requested_by == "events":
-            return self.world.now - timedelta(seconds=self.settings["cadenceSeconds"] / 2)
+            return self.snapshot.now - timedelta(seconds=self.settings["cadenceSeconds"] / 2)
         return run_began_at(self.run) if self.requested_by else None
 
     @cached_property
     def version_to_use(self) -> SolutionVersion | None:
         """The newest version that makes a training unnecessary, or None if the run imports."""
-        return None if self.imports_anything else usable_version(self.seen, self.requested_since)
+        return None if self.imports_anything else usable_version(self.state, self.requested_since)
 
     @property
     def needs_training(self) -> bool:
@@ -143,18 +143,18 @@ class SolutionView:
         if not self.needs_training or self.version_to_use:
             return None
         max_per_month = monthly_limit(self.settings, self.run)
-        limit = reached_limit(self.seen.trainings, max_per_month, self.world.now)
+        limit = reached_limit(self.state.trainings, max_per_month, self.snapshot.now)
         return f"{limit}; {LEARNED_DELETED_USERS}" if limit and self.deletion else limit
 
     @property
     def newest(self) -> SolutionVersion | None:
         """The newest ACTIVE version that a run has trained, or None."""
-        return newest_active(self.seen.trainings)
+        return newest_active(self.state.trainings)
 
     @property
     def deletion(self) -> Deletion | None:
         """The last deletion of users, if the newest version may have learned them, else None."""
-        return learned_deletion(self.newest, self.seen) if self.newest else None
+        return learned_deletion(self.newest, self.state) if self.newest else None
 
     @cached_property
     def campaigns(self) -> Mapping[str, CampaignState]:
@@ -164,8 +164,8 @@ class SolutionView:
         """
         arns = [campaign["campaignArn"] for campaign in self.solution["campaigns"]]
         return {
-            arn: campaign_state(campaign, self.world.campaign_tags.get(arn, {}), self.arn)
-            for arn, campaign in self.world.campaigns.items()
+            arn: campaign_state(campaign, self.snapshot.campaign_tags.get(arn, {}), self.arn)
+            for arn, campaign in self.snapshot.campaigns.items()
             if arn in arns
         }
 
@@ -178,8 +178,8 @@ class SolutionView:
         foreign one, has to be younger than MAX_FULL_AGE:
         https://docs.aws.amazon.com/personalize/latest/dg/API_SolutionVersion.html.
         """
-        since = self.world.now - MAX_FULL_AGE
-        is_full_young = any(full.created_at > since for full in full_versions(self.seen.trainings))
+        since = self.snapshot.now - MAX_FULL_AGE
+        is_full_young = any(full.created_at > since for full in full_versions(self.state.trainings))
         if self.solution["trainingMode"] == "FULL" or self.deletion or not is_full_young:
             return "FULL"
 
@@ -260,7 +260,7 @@ class SolutionView:
             "recipe": self.recipe or "",
             "existingVersionArn": version.arn if version else None,
             "requestedSince": since.isoformat() if since else None,
-            "durations": durations_of(job for job in self.seen.trainings if job.mode == mode),
+            "durations": durations_of(job for job in self.state.trainings if job.mode == mode),
             "campaigns": [{"campaignArn": arn} for arn in campaigns],
             "batchJobs": [job["output"] for job in self.batch_jobs],
         }
@@ -272,9 +272,9 @@ class SolutionView:
 
     def first_batch_step(self, job: BatchJobOfRun, version: SolutionVersion) -> Step:
         """Return the first step of a batch job, with the campaigns as they are now."""
-        world = self.world
-        batch_input = world.batch_inputs[job["input"]]
-        used_filter = world.filters.get(job["filterArn"] or "")
+        snapshot = self.snapshot
+        batch_input = snapshot.batch_inputs[job["input"]]
+        used_filter = snapshot.filters.get(job["filterArn"] or "")
         spec = BatchSpec(
             run=self.run["id"],
             version_arn=version.arn,
@@ -282,13 +282,13 @@ class SolutionView:
             gate=self.solution["qualityGate"],
         )
         state = BatchState(
-            jobs=world.batch_jobs[job["slot"]],
+            jobs=snapshot.batch_jobs[job["slot"]],
             input_fingerprint=batch_input.fingerprint if batch_input.objects else None,
             filter_expression=used_filter["filterExpression"] if used_filter else None,
             campaigns=[*self.campaigns.values()],
         )
-        state = batch_jobs.with_versions(state, spec, world.version_readers[self.arn])
-        return batch_jobs.decide(state, spec, BatchProgress(world.now), world.now)
+        state = batch_jobs.with_versions(state, spec, snapshot.version_readers[self.arn])
+        return batch_jobs.decide(state, spec, BatchProgress(snapshot.now), snapshot.now)
 
     @cached_property
     def _batch_steps(self) -> list[Step]:
@@ -326,8 +326,8 @@ class SolutionView:
 
     def first_step(self, campaign_arn: str, version: SolutionVersion) -> Step:
         """Return the first step of the deployment of an earlier run's version to a campaign."""
-        now = self.world.now
-        known = {version.arn: version for version in self.seen.trainings}
+        now = self.snapshot.now
+        known = {version.arn: version for version in self.state.trainings}
         spec = deployment_spec(
             self.settings, self.solution, campaign_arn, version.arn, from_earlier_run=True
         )
@@ -335,7 +335,7 @@ class SolutionView:
             self.campaigns[campaign_arn],
             spec,
             find=known.get,
-            read=self.world.version_readers[self.arn],
+            read=self.snapshot.version_readers[self.arn],
             now=now,
         )
         return decide(state, spec, DeploymentProgress(began_at=now), now)

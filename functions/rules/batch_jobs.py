@@ -18,7 +18,7 @@ from .campaigns import CampaignState
 from .gate import Comparison, compare, wait_for_baselines
 from .pacing import pause
 from .recipes import EXPLORATION_KEYS
-from .steps import Action, JobMemory, Step, failed
+from .steps import Action, JobProgress, Step, failed
 from .trainings import Deletion, running_deletion
 from .versions import NO_VERSION, SolutionVersion
 
@@ -78,7 +78,7 @@ class BatchSpec:
 
 
 @dataclass
-class BatchProgress(JobMemory):
+class BatchProgress(JobProgress):
     """How far a batch job has come."""
 
     job_arn: str | None = None

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import ClassVar, NamedTuple
 
 from .pacing import pause
-from .steps import Action, JobMemory, Step, failed
+from .steps import Action, JobProgress, Step, failed
 
 PART_DIGITS = 8
 """The digits of a location and of a form in a fingerprint."""
@@ -79,7 +79,7 @@ class ExportState(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeenDataset:
+class DatasetState:
     """A dataset and its export, as one poll shows them."""
 
     is_full: bool
@@ -96,7 +96,7 @@ class SeenDataset:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WantedImport:
+class ImportSpec:
     """What a run wants to do with a dataset."""
 
     run: str
@@ -109,7 +109,7 @@ class WantedImport:
 
 
 @dataclass
-class Memory(JobMemory):
+class ImportProgress(JobProgress):
     """What an import remembers between two polls."""
 
     checked: str = ""
@@ -159,33 +159,35 @@ class CheckContent(Action):
     fingerprint: str
 
 
-def decide(seen: SeenDataset, wanted: WantedImport, memory: Memory, now: datetime) -> Step:
+def decide(state: DatasetState, spec: ImportSpec, progress: ImportProgress, now: datetime) -> Step:
     """Return the next step of an import."""
     return (
-        _spoil(seen, wanted, memory, now)
-        or _wait_for_import(seen, wanted, memory, now)
-        or _confirm(seen)
-        or _end(seen, wanted)
-        or _create(seen, wanted, memory, now)
+        _spoil(state, spec, progress, now)
+        or _wait_for_import(state, spec, progress, now)
+        or _confirm(state)
+        or _end(state, spec)
+        or _create(state, spec, progress, now)
     )
 
 
-def _spoil(seen: SeenDataset, wanted: WantedImport, memory: Memory, now: datetime) -> Step | None:
+def _spoil(
+    state: DatasetState, spec: ImportSpec, progress: ImportProgress, now: datetime
+) -> Step | None:
     """Mark an import if other files are there than it was created for.
 
     A file that is gone a minute later was perhaps imported all the same, so nobody may confirm the
     import afterwards. That is why it is remembered until the tag is there. The run that has created
     a running import may be dead, so any run that waits for it watches its files.
     """
-    for job in seen.imports:
-        is_watched = job.run == wanted.run or (job.run is not None and job.is_running)
-        spoiled_at = memory.spoiled_at if job.arn == memory.spoiled_arn else None
-        if spoiled_at is None and is_watched and _has_other_files(job, seen):
+    for job in state.imports:
+        is_watched = job.run == spec.run or (job.run is not None and job.is_running)
+        spoiled_at = progress.spoiled_at if job.arn == progress.spoiled_arn else None
+        if spoiled_at is None and is_watched and _has_other_files(job, state):
             spoiled_at = now
 
         if spoiled_at is None or not job.is_open:
             continue
-        if now >= spoiled_at + timedelta(hours=wanted.max_hours):
+        if now >= spoiled_at + timedelta(hours=spec.max_hours):
             reason = f"{job.arn} is spoiled, but the tag that says so cannot be written"
             return failed("IMPORTING", reason)
         step = Step("IMPORTING", Spoil(job.arn))
@@ -193,62 +195,62 @@ def _spoil(seen: SeenDataset, wanted: WantedImport, memory: Memory, now: datetim
     return None
 
 
-def _has_other_files(job: Import, seen: SeenDataset) -> bool:
+def _has_other_files(job: Import, state: DatasetState) -> bool:
     """Return True if the export does not have the files for which an import was created.
 
     Another mode or schema has no effect on an old import. A file that was written again as it was
     is missing from the export until the end, so both states of the export count.
     """
-    known_files = [export.fingerprint.split("-")[:2] for export in seen.exports]
+    known_files = [export.fingerprint.split("-")[:2] for export in state.exports]
     # A run of another stack may have the same id, and another location.
     is_of_location = job.location == known_files[0][0]
     return is_of_location and str(job.fingerprint).split("-")[:2] not in known_files
 
 
 def _wait_for_import(
-    seen: SeenDataset, wanted: WantedImport, memory: Memory, now: datetime
+    state: DatasetState, spec: ImportSpec, progress: ImportProgress, now: datetime
 ) -> Step | None:
     """Look again until no import of the dataset is running. Give up at the deadline."""
-    job = next((job for job in seen.imports if job.is_running), None)
+    job = next((job for job in state.imports if job.is_running), None)
     if job is None:
         return None
-    if now >= max(job.created_at, memory.began_at) + timedelta(hours=wanted.max_hours):
+    if now >= max(job.created_at, progress.began_at) + timedelta(hours=spec.max_hours):
         return failed(
             "IMPORTING",
-            f"{job.arn} is still running after {wanted.max_hours:g} hours; no import can be "
+            f"{job.arn} is still running after {spec.max_hours:g} hours; no import can be "
             "stopped, so wait for its end, or ask AWS Support",
         )
-    return Step("IMPORTING", pause=pause(wanted.durations, (now - job.created_at).total_seconds()))
+    return Step("IMPORTING", pause=pause(spec.durations, (now - job.created_at).total_seconds()))
 
 
-def _confirm(seen: SeenDataset) -> Step | None:
+def _confirm(state: DatasetState) -> Step | None:
     """Confirm an import whose export has not changed until its end, whichever run created it."""
-    job = next(iter(confirmable_imports(seen.imports, seen.exports)), None)
+    job = next(iter(confirmable_imports(state.imports, state.exports)), None)
     return Step("CONFIRMING", Confirm(job.arn, str(job.fingerprint))) if job else None
 
 
-def _end(seen: SeenDataset, wanted: WantedImport) -> Step | None:
+def _end(state: DatasetState, spec: ImportSpec) -> Step | None:
     """End the item if the dataset holds the export, or if the import of this run has ended."""
-    if holding_import(seen, since=wanted.requested_at):
+    if holding_import(state, since=spec.requested_at):
         return Step("IMPORTED", outcome="IMPORTED")
 
-    job = import_of_run(seen.imports, wanted.run)
+    job = import_of_run(state.imports, spec.run)
     if job is None:
         return None
 
-    step = failed("IMPORTING", _failure(job, seen))
+    step = failed("IMPORTING", _failure(job, state))
     # The tag of the job is not enough, because nobody reads it once the job is old.
-    needs_full = job.is_spoiled and job.is_active and not seen.is_full
+    needs_full = job.is_spoiled and job.is_active and not state.is_full
     return step._replace(action=MarkBroken(job)) if needs_full else step
 
 
-def _failure(job: Import, seen: SeenDataset) -> str:
+def _failure(job: Import, state: DatasetState) -> str:
     """Return why the dataset does not hold the export although the run's import has ended."""
     if not job.is_active:
         return job.failure or f"{job.arn} has failed without a reason"
-    if job.is_confirmed and job.fingerprint == seen.export.fingerprint:
+    if job.is_confirmed and job.fingerprint == state.export.fingerprint:
         return f"another import has replaced the data of {job.arn}"
-    if seen.is_full:
+    if state.is_full:
         return "the export changed while it was imported; the next run imports it again"
     if job.is_confirmed:
         return (
@@ -258,37 +260,37 @@ def _failure(job: Import, seen: SeenDataset) -> str:
     return only_full_import_repairs(job)
 
 
-def _create(seen: SeenDataset, wanted: WantedImport, memory: Memory, now: datetime) -> Step:
+def _create(state: DatasetState, spec: ImportSpec, progress: ImportProgress, now: datetime) -> Step:
     """Create the import. If the export has changed since its last check, check it first."""
-    is_requested = wanted.requested_at is not None
-    if refusal := refusal_to_append(seen, is_requested=is_requested):
+    is_requested = spec.requested_at is not None
+    if refusal := refusal_to_append(state, is_requested=is_requested):
         return failed("CHECKING", refusal)
-    if wait := memory.before_create(wanted.max_hours, now):
+    if wait := progress.before_create(spec.max_hours, now):
         return wait
-    if seen.export.fingerprint != memory.checked:
-        return Step("CHECKING", CheckContent(seen.export.fingerprint))
-    if memory.problems:
-        return failed("CHECKING", *memory.problems)
-    return Step("WAITING", Create(seen.export))
+    if state.export.fingerprint != progress.checked:
+        return Step("CHECKING", CheckContent(state.export.fingerprint))
+    if progress.problems:
+        return failed("CHECKING", *progress.problems)
+    return Step("WAITING", Create(state.export))
 
 
 # Facts that rules share. `imports` are those of one dataset.
 
 
-def holding_import(seen: SeenDataset, since: datetime | None = None) -> Import | None:
+def holding_import(state: DatasetState, since: datetime | None = None) -> Import | None:
     """Return the import by which the dataset holds the present export, or None.
 
     A FULL export must have been imported by the newest FULL import, and no import since then may be
     unchecked. With `since`, that FULL import must not be older. An INCREMENTAL export may have been
     imported by any import since the newest FULL import, because no export is appended twice.
     """
-    if seen.is_full and unchecked_imports(seen.imports):
+    if state.is_full and unchecked_imports(state.imports):
         return None
 
-    for job in reversed(effective_imports(seen.imports)):
+    for job in reversed(effective_imports(state.imports)):
         is_wanted = job.is_full and (since is None or job.created_at >= since)
-        is_present = job.is_confirmed and job.fingerprint == seen.export.fingerprint
-        if is_present and (is_wanted or not seen.is_full):
+        is_present = job.is_confirmed and job.fingerprint == state.export.fingerprint
+        if is_present and (is_wanted or not state.is_full):
             return job
     return None
 
@@ -362,15 +364,15 @@ def imports_by_location(imports: Sequence[Import]) -> dict[str, list[Import]]:
     return found
 
 
-def imports_of_export(seen: SeenDataset) -> list[Import]:
+def imports_of_export(state: DatasetState) -> list[Import]:
     """Return the imports that have brought the rows of the present export, or perhaps a part."""
-    location = seen.export.fingerprint.partition("-")[0]
-    return imports_by_location(seen.imports).get(location, [])
+    location = state.export.fingerprint.partition("-")[0]
+    return imports_by_location(state.imports).get(location, [])
 
 
-def partly_appended_by(seen: SeenDataset) -> Import | None:
+def partly_appended_by(state: DatasetState) -> Import | None:
     """Return the last import that may have appended a part of the export, or None."""
-    jobs = [job for job in imports_of_export(seen) if not (job.is_confirmed or job.is_running)]
+    jobs = [job for job in imports_of_export(state) if not (job.is_confirmed or job.is_running)]
     return jobs[-1] if jobs else None
 
 
@@ -402,18 +404,18 @@ def foreign_replacement(imports: Sequence[Import], *, is_full: bool) -> Import |
     return None if is_accepted and not is_full else data[0]
 
 
-def refusal_to_append(seen: SeenDataset, *, is_requested: bool) -> str | None:
+def refusal_to_append(state: DatasetState, *, is_requested: bool) -> str | None:
     """Return why an INCREMENTAL export is not appended, or None.
 
     Somebody may ask for an import into data that a foreign import has replaced, but nobody for
     rows of which a part may be there.
     """
-    if seen.is_full:
+    if state.is_full:
         return None
-    if job := partly_appended_by(seen):
+    if job := partly_appended_by(state):
         return only_full_import_repairs(job)
 
-    foreign = foreign_replacement(seen.imports, is_full=False)
+    foreign = foreign_replacement(state.imports, is_full=False)
     if foreign is None or is_requested:
         return None
     return (

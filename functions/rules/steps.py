@@ -71,7 +71,7 @@ def failed(phase: str, *reasons: str) -> Step:
 
 
 @dataclass
-class JobMemory:
+class JobProgress:
     """What an import, a training or a batch job remembers between two polls."""
 
     began_at: datetime

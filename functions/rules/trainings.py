@@ -15,7 +15,7 @@ from .imports import (
     unchecked_imports,
 )
 from .pacing import pause
-from .steps import SHORT_PAUSE, Action, JobMemory, Step, failed
+from .steps import SHORT_PAUSE, Action, JobProgress, Step, failed
 from .versions import SolutionVersion
 
 DIGEST_DIGITS = 24
@@ -40,7 +40,7 @@ class Deletion(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeenSolution:
+class SolutionState:
     """A solution, its versions and the imports of its dataset group, as one poll shows them."""
 
     config: str = ""
@@ -55,7 +55,7 @@ class SeenSolution:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WantedTraining:
+class TrainingSpec:
     """What a run wants to do with a solution."""
 
     run: str
@@ -78,7 +78,7 @@ class WantedTraining:
 
 
 @dataclass
-class Memory(JobMemory):
+class TrainingProgress(JobProgress):
     """What a training remembers between two polls."""
 
     version: str | None = None
@@ -103,46 +103,50 @@ class Stop(Action):
     arn: str
 
 
-def decide(seen: SeenSolution, wanted: WantedTraining, memory: Memory, now: datetime) -> Step:
-    """Return the next step of a training, and write the version that it is about to `memory`."""
-    for version in seen.trainings:
+def decide(
+    state: SolutionState, spec: TrainingSpec, progress: TrainingProgress, now: datetime
+) -> Step:
+    """Return the next step of a training, and note in `progress` the version that it's about."""
+    for version in state.trainings:
         # What is imported meanwhile does not matter to the version of this run, or the given one.
-        if wanted.is_for(version):
-            return _follow(version, wanted, memory, now)
-    return _check_data(seen, wanted, memory, now) or _train(seen, wanted, memory, now)
+        if spec.is_for(version):
+            return _follow(version, spec, progress, now)
+    return _check_data(state, spec, progress, now) or _train(state, spec, progress, now)
 
 
 def _check_data(
-    seen: SeenSolution, wanted: WantedTraining, memory: Memory, now: datetime
+    state: SolutionState, spec: TrainingSpec, progress: TrainingProgress, now: datetime
 ) -> Step | None:
     """Wait while the data or the configuration changes. Fail if no run has checked the data."""
-    jobs: list[Deletion | Import] = [*seen.deletions, *seen.imports]
+    jobs: list[Deletion | Import] = [*state.deletions, *state.imports]
     reasons = [f"{job.arn} is running" for job in jobs if job.is_running]
-    if seen.is_being_updated:
+    if state.is_being_updated:
         reasons.append("the solution is being updated")
     if reasons:
-        return memory.wait_for(reasons[0], wanted.max_hours, now)
+        return progress.wait_for(reasons[0], spec.max_hours, now)
 
-    unusable = unusable_data(seen.imports, wanted)
+    unusable = unusable_data(state.imports, spec)
     return failed("CHECKING", unusable) if unusable else None
 
 
-def _train(seen: SeenSolution, wanted: WantedTraining, memory: Memory, now: datetime) -> Step:
-    if version := usable_version(seen, wanted.requested_since):
-        return _follow(version, wanted, memory, now)
-    if reason := reached_limit(seen.trainings, wanted.max_per_month, now):
+def _train(
+    state: SolutionState, spec: TrainingSpec, progress: TrainingProgress, now: datetime
+) -> Step:
+    if version := usable_version(state, spec.requested_since):
+        return _follow(version, spec, progress, now)
+    if reason := reached_limit(state.trainings, spec.max_per_month, now):
         return Step("LIMITED", outcome="SKIPPED", reasons=(reason,))
-    if wait := memory.before_create(wanted.max_hours, now):
+    if wait := progress.before_create(spec.max_hours, now):
         return wait
-    memory.warnings = list(_foreign_jobs(seen, wanted))
-    return Step("TRAINING", Create(digest(seen)))
+    progress.warnings = list(_foreign_jobs(state, spec))
+    return Step("TRAINING", Create(digest(state)))
 
 
-def digest(seen: SeenSolution) -> str:
+def digest(state: SolutionState) -> str:
     """Return a hash of what a training depends on: the imports and the configuration."""
-    arns = sorted(job.arn for job in effective_imports(seen.imports))
+    arns = sorted(job.arn for job in effective_imports(state.imports))
     imports = hashlib.sha256(" ".join(arns).encode()).hexdigest()[:DIGEST_DIGITS]
-    return f"{imports}-{seen.config}"
+    return f"{imports}-{state.config}"
 
 
 def running_deletion(deletions: Iterable[Deletion]) -> Deletion | None:
@@ -150,22 +154,24 @@ def running_deletion(deletions: Iterable[Deletion]) -> Deletion | None:
     return next((job for job in deletions if job.is_running), None)
 
 
-def usable_version(seen: SeenSolution, requested_since: datetime | None) -> SolutionVersion | None:
+def usable_version(
+    state: SolutionState, requested_since: datetime | None
+) -> SolutionVersion | None:
     """Return the newest version that was trained on the present data and configuration, or None.
 
     A version that was stopped counts too, because somebody did not want this training. A version
     that failed does not count, and neither does one that may have learned users who were deleted.
     """
-    present_digest = digest(seen)
-    for version in seen.trainings:
+    present_digest = digest(state)
+    for version in state.trainings:
         is_new = requested_since is None or version.created_at >= requested_since
-        is_usable = is_new and not learned_deletion(version, seen)
+        is_usable = is_new and not learned_deletion(version, state)
         if version.digest == present_digest and is_usable and _counts(version):
             return version
     return None
 
 
-def learned_deletion(version: SolutionVersion, seen: SeenSolution) -> Deletion | None:
+def learned_deletion(version: SolutionVersion, state: SolutionState) -> Deletion | None:
     """Return the last deletion of users if the version may have learned them, else None.
 
     An UPDATE keeps what the FULL version before it has learned. A deletion that has failed does not
@@ -173,11 +179,11 @@ def learned_deletion(version: SolutionVersion, seen: SeenSolution) -> Deletion |
     """
     origin = version
     if version.mode == "UPDATE":
-        full = full_versions(seen.trainings)
+        full = full_versions(state.trainings)
         origin = next((item for item in full if item.created_at < version.created_at), version)
 
     later = [
-        job for job in seen.deletions if job.has_completed and job.ended_at > origin.created_at
+        job for job in state.deletions if job.has_completed and job.ended_at > origin.created_at
     ]
     return max(later, key=lambda job: job.ended_at, default=None)
 
@@ -214,16 +220,16 @@ def reached_limit(
     )
 
 
-def unusable_data(imports: Sequence[Import], wanted: WantedTraining) -> str | None:
+def unusable_data(imports: Sequence[Import], spec: TrainingSpec) -> str | None:
     """Return a message if no run has checked the data of a dataset, or None."""
-    for dataset, is_full in wanted.datasets.items():
+    for dataset, is_full in spec.datasets.items():
         jobs = [job for job in imports if job.dataset == dataset]
         # A foreign import repairs nothing, because nobody has checked it either.
         if unchecked := unchecked_imports(jobs):
             return _unchecked_data(unchecked[-1], is_full=is_full)
 
         foreign = foreign_replacement(jobs, is_full=is_full)
-        if foreign and not wanted.accepts_foreign:
+        if foreign and not spec.accepts_foreign:
             return (
                 f"{foreign.arn}, which this pipeline did not start, is the newest FULL import "
                 "of its dataset; import the export with retrain start, or train on this data "
@@ -245,18 +251,18 @@ def _unchecked_data(job: Import, *, is_full: bool) -> str:
     )
 
 
-def _foreign_jobs(seen: SeenSolution, wanted: WantedTraining) -> Iterator[str]:
+def _foreign_jobs(state: SolutionState, spec: TrainingSpec) -> Iterator[str]:
     """Yield a message for each foreign training, and for each foreign import that is accepted."""
-    for version in seen.trainings:
+    for version in state.trainings:
         if version.run is None and version.is_running and not version.is_stopping:
             yield (
                 f"{version.arn} is in training too, but this pipeline did not start it; stop it if "
                 "nobody needs it"
             )
 
-    for job in effective_imports(seen.imports):
-        is_accepted = not job.is_full or wanted.accepts_foreign
-        if job.is_foreign and is_accepted and job.dataset in wanted.datasets:
+    for job in effective_imports(state.imports):
+        is_accepted = not job.is_full or spec.accepts_foreign
+        if job.is_foreign and is_accepted and job.dataset in spec.datasets:
             yield (
                 f"{job.arn}, an import that this pipeline did not start, has changed the data that "
                 "the version is trained on; find out who started it"
@@ -270,35 +276,35 @@ def _counts(version: SolutionVersion) -> bool:
 
 
 def _follow(
-    version: SolutionVersion, wanted: WantedTraining, memory: Memory, now: datetime
+    version: SolutionVersion, spec: TrainingSpec, progress: TrainingProgress, now: datetime
 ) -> Step:
     """Wait until a training ends. Stop it at its deadline."""
-    memory.version = version.arn
-    deadline = version.created_at + timedelta(hours=wanted.max_hours)
+    progress.version = version.arn
+    deadline = version.created_at + timedelta(hours=spec.max_hours)
     if version.is_active:
         return Step("TRAINED", outcome="TRAINED")
     if not version.is_running:
-        return failed("TRAINING", _failure(version, wanted, deadline))
+        return failed("TRAINING", _failure(version, spec, deadline))
 
     if version.is_stopping or now >= deadline:
-        memory.stopping_since = memory.stopping_since or now
-        if now >= memory.stopping_since + STOP_GRACE:
+        progress.stopping_since = progress.stopping_since or now
+        if now >= progress.stopping_since + STOP_GRACE:
             return failed("STOPPING", f"{version.arn} did not stop within an hour")
         stop = None if version.is_stopping else Stop(version.arn)
         return Step("STOPPING", stop, pause=SHORT_PAUSE)
 
     elapsed = (now - version.created_at).total_seconds()
     remaining = (deadline - now).total_seconds()
-    return Step("TRAINING", pause=min(pause(wanted.durations, elapsed), remaining))
+    return Step("TRAINING", pause=min(pause(spec.durations, elapsed), remaining))
 
 
-def _failure(version: SolutionVersion, wanted: WantedTraining, deadline: datetime) -> str:
+def _failure(version: SolutionVersion, spec: TrainingSpec, deadline: datetime) -> str:
     if not version.was_stopped:
         return version.failure or f"{version.arn} has failed, and Personalize gives no reason"
 
     again = "use retrain start --skip-import --force to train again"
     if version.ended_at >= deadline:
-        return f"{version.arn} was stopped after more than {wanted.max_hours:g} hours; {again}"
-    if version.run == wanted.run:
+        return f"{version.arn} was stopped after more than {spec.max_hours:g} hours; {again}"
+    if version.run == spec.run:
         return f"{version.arn} was stopped; {again}"
     return f"{version.arn}, which an earlier run has trained on the same data, was stopped; {again}"

@@ -109,7 +109,11 @@ def check_guards(account: Account) -> Iterator[Finding]:
 
 def check_way_back(account: Account) -> Iterator[Finding]:
     """Check that each campaign has a probe or a bake, and a version to be rolled back to."""
-    client, world, pipeline = account.client("personalize"), account.view.world, account.pipeline
+    client, snapshot, pipeline = (
+        account.client("personalize"),
+        account.view.snapshot,
+        account.pipeline,
+    )
     for solution in pipeline.settings["solutions"]:
         for configured in solution["campaigns"]:
             arn = configured["campaignArn"]
@@ -117,16 +121,16 @@ def check_way_back(account: Account) -> Iterator[Finding]:
             if configured["probe"] is None and configured["bake"] is None:
                 text = f"{name} has no probe and no bake, so nothing moves a bad version back"
                 yield Finding("warn", text, "add a probe to the campaign in the stack's file")
-            if arn not in world.campaigns:
+            if arn not in snapshot.campaigns:
                 continue
-            record = read_record(world.campaign_tags[arn], solution["solutionArn"])
+            record = read_record(snapshot.campaign_tags[arn], solution["solutionArn"])
             if record.trial and pipeline.target and not running_executions(pipeline.target):
                 trial = short_name(record.trial.version_arn)
                 text = f"{trial} is on trial at {name}, but no run is active;"
                 start = 'aws stepfunctions start-execution --input \'{"only": "trials"}\''
                 fix = f"{start} --state-machine-arn {pipeline.target.state_machine_arn}"
                 yield Finding("warn", f"{text} the watcher starts one soon, or start one:", fix)
-            version = record.other_good_version_arn(served_version_arn(world.campaigns[arn]))
+            version = record.other_good_version_arn(served_version_arn(snapshot.campaigns[arn]))
             if version is None:
                 yield Finding("ok", f"{name} gets a way back with its next version")
                 continue

@@ -143,7 +143,7 @@ def _document(pipeline: ExaminedPipeline, request: Request) -> Document:
     try:
         with function_clients(pipeline.access) as client:
             view = read_view(client, pipeline.settings, run_of(started))
-            pause = pause_for_deletion(view.world.deletions, view.run)
+            pause = pause_for_deletion(view.snapshot.deletions, view.run)
             if pause:
                 document["notes"].append(f"{with_short_arns(pause.reason)}.")
             planned = plan_run(view)
@@ -201,12 +201,12 @@ def _steps(client: PersonalizeClient, view: RunView, planned: Plan) -> Iterator[
 def _import_step(view: DatasetView, planned: PlannedImport | None) -> Document:
     """Return what the run does with a dataset, and what its export contains."""
     action, reason = view.decision
-    export, newest_at = view.export, view.seen.export.newest_at
+    export, newest_at = view.export, view.state.export.newest_at
     contents = [count_text(len(export.objects), "file"), size_text(export.size)]
     if export.row_count is not None:
         contents.append(f"{export.row_count:,} rows")
     if newest_at:
-        age = (view.world.now - newest_at).total_seconds()
+        age = (view.snapshot.now - newest_at).total_seconds()
         contents.append(f"written {duration_text(age)} ago")
     contents += content_facts(view.content)
     return {
@@ -232,7 +232,7 @@ def _training_step(
     step = {"action": action, "resource": view.arn, "name": name, "reason": reason}
     if planned is None or action != "train":
         return step
-    mode, trainings = planned["trainingMode"], view.seen.trainings
+    mode, trainings = planned["trainingMode"], view.state.trainings
     arns = [version.arn for version in trainings if version.is_active and version.mode == mode]
     billed = [describe_version(client, arn) for arn in arns[:BILLED_VERSIONS]]
     known = [version["trainingHours"] for version in billed if "trainingHours" in version]

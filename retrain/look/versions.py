@@ -85,12 +85,12 @@ def deletion_warning(client: PersonalizeClient, version_arn: str) -> str | None:
         deletions = list_deletions(client, version["datasetGroupArn"])
         solution = client.describe_solution(solutionArn=version["solutionArn"])["solution"]
         # The reader also finds the FULL version whose knowledge an UPDATE keeps.
-        seen = SolutionReader(client).solution(solution, (), deletions)
+        state = SolutionReader(client).solution(solution, (), deletions)
     except AWS_ERRORS as error:
         return f"it is not known whether users were deleted since its training: {aws_error(error)}"
 
-    for training in seen.trainings:
-        deletion = learned_deletion(training, seen)
+    for training in state.trainings:
+        deletion = learned_deletion(training, state)
         if training.arn == version_arn and deletion:
             job = short_name(deletion.arn)
             time = time_text(deletion.ended_at)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from functions.planning.world import SchemaField
+    from functions.planning.snapshot import SchemaField
 
 RESERVED_TYPES: Mapping[str, str | list[str]] = {
     "USER_ID": "string",

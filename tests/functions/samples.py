@@ -9,10 +9,10 @@ from functions.exports import Export, S3Object
 from functions.personalize.trainings import config_digest
 from functions.planning.datasets import DatasetView
 from functions.planning.plan_run import view_of
-from functions.planning.world import DataState, World
+from functions.planning.snapshot import DataSnapshot, Snapshot
 from functions.rules import trainings as training_rules
 from functions.rules.imports import Import
-from functions.rules.trainings import SeenSolution
+from functions.rules.trainings import SolutionState
 from functions.rules.versions import NO_VERSION, SolutionVersion
 from tests.world import (
     MOVIES,
@@ -328,10 +328,10 @@ NEIGHBOURS = {
 """What else is in the group, and comes first. It must not matter to what a test is about."""
 
 
-def world(trainings=(), **changes):
+def snapshot(trainings=(), **changes):
     """Return the state of the services. `trainings` are the versions as the rules see them."""
     standard = {
-        **{name: {} for name in (*DataState.__annotations__, *World.__annotations__)},
+        **{name: {} for name in (*DataSnapshot.__annotations__, *Snapshot.__annotations__)},
         "now": NOW,
         "dataset_groups": {GROUP: group_resource()},
         "datasets": {DATASET: dataset_resource()},
@@ -350,16 +350,16 @@ def world(trainings=(), **changes):
     ]
     jobs = {"imports": imports, "deletions": standard["deletions"]}
     seen = {
-        arn: SeenSolution(config=config_digest(solution), **jobs, trainings=trainings)
+        arn: SolutionState(config=config_digest(solution), **jobs, trainings=trainings)
         for arn, solution in standard["solutions"].items()
     }
-    return World(**{**standard, "seen_solutions": seen, **changes, "imports": imports})
+    return Snapshot(**{**standard, "solution_states": seen, **changes, "imports": imports})
 
 
 def digest(solution=None, **changes):
     """Return the digest of a training that would begin now in the world with these changes."""
     solutions = {SOLUTION: solution or solution_resource()}
-    return training_rules.digest(world(solutions=solutions, **changes).seen_solutions[SOLUTION])
+    return training_rules.digest(snapshot(solutions=solutions, **changes).solution_states[SOLUTION])
 
 
 def trained_version(**changes):
@@ -380,7 +380,7 @@ def trained_version(**changes):
 
 def view(request=None, settings_=None, trigger="schedule", **changes):
     """Return the view of a run in the standard world with these changes."""
-    return view_of(settings_ or settings(), run(request, trigger=trigger), world(**changes))
+    return view_of(settings_ or settings(), run(request, trigger=trigger), snapshot(**changes))
 
 
 def dataset_view(request=None, settings_=None, *, trigger="schedule", dataset=None, **changes):
@@ -388,7 +388,7 @@ def dataset_view(request=None, settings_=None, *, trigger="schedule", dataset=No
     return DatasetView(
         settings_ or settings(),
         run(request, trigger=trigger),
-        world(**changes),
+        snapshot(**changes),
         dataset or dataset_of_run(),
     )
 
@@ -448,7 +448,7 @@ NO_BASELINES = {
     "hasBaselineDropped": False,
 }
 """What the report says about a metric that was compared without baselines and has not dropped."""
-ENDED = {"seconds": 0, "reasons": [], "warnings": [], "memory": {}}
+ENDED = {"seconds": 0, "reasons": [], "warnings": [], "progress": {}}
 """What the items of all jobs have at their end."""
 
 

@@ -91,7 +91,7 @@ def test_an_import_is_requested_by_force_or_by_a_setting(request_, changes, mode
         "settings_": s.settings(datasets=[s.dataset_settings(importMode=mode)], **changes),
         "dataset": s.dataset_of_run(importMode=mode),
     }
-    planned = of_imports(**known).seen.export.fingerprint
+    planned = of_imports(**known).state.export.fingerprint
     held = of_imports(s.held_import(is_full=mode == "FULL", fingerprint=planned), **known)
     assert held.is_requested == requested
     assert held.needs_import == (requested and mode == "FULL"), "no export is appended twice"

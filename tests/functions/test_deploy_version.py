@@ -148,7 +148,7 @@ def test_a_new_invocation_that_cannot_poll_finds_the_trial_in_the_tags():
             ("TRYING", None)
         ] * 2
         item = next(items)
-        assert item["memory"]["failing_since"] is None, "pauses would go on growing"
+        assert item["progress"]["failing_since"] is None, "pauses would go on growing"
         assert finish(pipeline, new, item)["outcome"] == "DEPLOYED"
 
 

@@ -21,7 +21,7 @@ def rows(*types, hours=5):
     return [HEADER, *(f"u,i,{seconds(hours) - n},{name}" for n, name in enumerate(types))]
 
 
-def world(*files, is_whole_file=True, columns=HEADER, imports=(), **changes):
+def snapshot(*files, is_whole_file=True, columns=HEADER, imports=(), **changes):
     """Return a world with an export of these files, each of which is a list of lines."""
     contents = ["\n".join([*lines, ""]).encode() for lines in files]
     samples = [read_sample("a.csv", text, is_whole_file=is_whole_file) for text in contents]
@@ -33,7 +33,7 @@ def world(*files, is_whole_file=True, columns=HEADER, imports=(), **changes):
 
 def content(*files, **changes):
     """Return the content of an export."""
-    return s.dataset_view(**world(*files, **changes)).content
+    return s.dataset_view(**snapshot(*files, **changes)).content
 
 
 WRONG = ("soon", "-5", "²", "9" * 5000, "1790000000000", seconds(-25), "")
@@ -164,7 +164,7 @@ def test_an_export_whose_newest_event_is_too_old_is_refused(max_age, hours, is_o
             "repair the job that writes the export, or raise maxEventAge"
         )
     ] * is_old
-    known = world(rows("view", hours=hours), is_whole_file=is_certain)
+    known = snapshot(rows("view", hours=hours), is_whole_file=is_certain)
     expected = (messages, []) if is_certain else ([], messages)
     assert found(known, maxEventAge=max_age) == expected, "a later row may be newer"
 
@@ -176,15 +176,15 @@ def test_three_imports_in_a_row_without_a_new_event_are_a_warning(imports, is_no
         f"the newest event of {s.LOCATION} is from {s.ago(5):%Y-%m-%d %H:%M} UTC, as in the last "
         f"{imports} imports; check the job that writes the export"
     )
-    assert found(world(rows("view"), imports=last)) == ([], [message] * is_noticed)
-    assert found(world(rows("view"), imports=last), streamed=True) == ([], [])
+    assert found(snapshot(rows("view"), imports=last)) == ([], [message] * is_noticed)
+    assert found(snapshot(rows("view"), imports=last), streamed=True) == ([], [])
     unchanged = [imported(tag_of(imports=imports), fingerprint=s.held_import().fingerprint)]
     for changes in (
         {"imports": last, "is_whole_file": False},
         {"imports": last, "event_trackers": ["tracker"]},
         {"imports": unchanged},
     ):
-        assert found(world(rows("view"), **changes)) == ([], []), changes
+        assert found(snapshot(rows("view"), **changes)) == ([], []), changes
 
 
 BOTH = {"view": 900, "purchase": 96}
@@ -215,7 +215,7 @@ def test_a_type_of_events_that_vanishes_is_a_warning_or_a_refusal(types, shares,
             "import, and check the job that writes the export, or set strictEvents to false"
         )
     ] * bool(missing)
-    known = world(rows(*types), imports=last)
+    known = snapshot(rows(*types), imports=last)
     assert found(known, importMode=mode, strictEvents=False) == ([], messages)
     assert found(known, importMode=mode, strictEvents=True) == (messages, [])
 
@@ -223,7 +223,7 @@ def test_a_type_of_events_that_vanishes_is_a_warning_or_a_refusal(types, shares,
 def test_a_type_that_begins_like_another_one_is_missed():
     before, after = (f"{'watched a recommended trailer '}{end}" for end in ("twice", "once"))
     tag = content_tags(content(rows(*[before] * 500, *[after] * 500)))[CONTENT]
-    known = world(rows(*[after] * 1000), imports=[imported(tag)])
+    known = snapshot(rows(*[after] * 1000), imports=[imported(tag)])
     (message,) = found(known, strictEvents=True)[0]
     assert "lacks types of events that 50.0% of the rows" in message
     assert content(rows(before, after), imports=[imported(tag)])["missingPerMille"] == 0
@@ -257,7 +257,7 @@ def test_a_type_that_begins_like_another_one_is_missed():
     ],
 )
 def test_strict_events_says_what_it_cannot_check(changes, reason):
-    known = world(rows("view"), **{"imports": [imported(tag_of(hours=9, view=1000))], **changes})
+    known = snapshot(rows("view"), **{"imports": [imported(tag_of(hours=9, view=1000))], **changes})
     message = f"strictEvents cannot check the types of events of {s.LOCATION}, because {reason}"
     assert found(known, strictEvents=True) == ([], [message])
     assert found(known, strictEvents=False) == ([], [])
@@ -265,6 +265,6 @@ def test_strict_events_says_what_it_cannot_check(changes, reason):
 
 def test_a_person_may_ask_for_an_old_export():
     settings = {"maxEventAge": "1 hour", "day": "2026-11-22", "strictEvents": True}
-    known = world(rows("x"), imports=[imported(tag_of(imports=9, **BOTH))])
+    known = snapshot(rows("x"), imports=[imported(tag_of(imports=9, **BOTH))])
     assert [len(messages) for messages in found(known, **settings)] == [2, 1]
     assert found({**known, "request": {"exportDate": "2026-11-22"}}, **settings) == ([], [])

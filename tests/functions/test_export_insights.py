@@ -16,7 +16,7 @@ COLUMNS = ["USER_ID", "ITEM_ID", "TIMESTAMP", *RESERVED, "EVENT_ATTRIBUTION_SOUR
 ELEVEN = [f"type {number}" for number in range(11)]
 
 
-def world(types, *, times=(1, 2), is_whole_file=True, columns=(), **changes):
+def snapshot(types, *, times=(1, 2), is_whole_file=True, columns=(), **changes):
     """Return a world with an export that has an event of each of these types."""
     lines = ["USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE"]
     lines += [f"u,i,{1790000000 + times[n % len(times)]},{name}" for n, name in enumerate(types)]
@@ -44,7 +44,7 @@ def test_a_message_says_what_fails_and_which_types_there_are():
         "metadata column; Personalize fails to train {} on more than 10 of both together; write "
         "fewer types, and each in only one spelling: a, b, c, d, e, f, g, h, i, j and k"
     )
-    known = world("abcdefghijk", columns=["DEVICE"])
+    known = snapshot("abcdefghijk", columns=["DEVICE"])
     assert found(known) == ([text.format(s.SOLUTION)], [])
     trained = {**known, "trainings": [s.trained_version()]}
     assert found(trained) == ([], [text.format("a solution")])
@@ -61,8 +61,8 @@ def test_a_message_says_what_fails_and_which_types_there_are():
     ids=["eleven", "null is no type", "two columns of the schema", "three columns"],
 )
 def test_more_than_ten_types_and_columns_refuse_the_first_training(types, columns, is_found):
-    assert counts(world(types, columns=columns)) == (is_found, 0)
-    part = world(types, columns=columns, is_whole_file=False)
+    assert counts(snapshot(types, columns=columns)) == (is_found, 0)
+    part = snapshot(types, columns=columns, is_whole_file=False)
     assert counts(part) == (is_found, 0), "later rows can only add types"
 
 
@@ -85,7 +85,7 @@ MARKED = s.dataset_settings(readyMarker="s3://exports/_SUCCESS")
     ],
 )
 def test_too_many_types_are_refused_only_if_a_first_training_would_fail(changes, expected):
-    assert counts(world(ELEVEN, **changes)) == expected
+    assert counts(snapshot(ELEVEN, **changes)) == expected
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_one_timestamp_in_all_rows_refuses_the_training_of_segments(changes, mod
         f"datasets.interactions: all rows of {s.LOCATION} have the TIMESTAMP 1790000007, with "
         f"which Personalize fails to train {s.SOLUTION}; write the time of each event"
     )
-    known = world(["view", "click"], **{"times": (7,), "solutions": solutions, **changes})
+    known = snapshot(["view", "click"], **{"times": (7,), "solutions": solutions, **changes})
     assert found(known, importMode=mode) == ([message] * is_refused, [])
 
 

@@ -66,15 +66,15 @@ def test_golden_messages_about_resources(golden):
         if line.startswith("#"):
             return []
         name, _, unusual = line.partition(" ")
-        world = {key: {arn: usual} for key, arn, usual in RESOURCES.values()}
+        snapshot = {key: {arn: usual} for key, arn, usual in RESOURCES.values()}
         key, arn, usual = RESOURCES[name]
-        world[key] = {} if unusual == "is missing" else {arn: {**usual, **json.loads(unusual)}}
-        world["datasets"][s.ITEMS] = s.dataset_resource()
+        snapshot[key] = {} if unusual == "is missing" else {arn: {**usual, **json.loads(unusual)}}
+        snapshot["datasets"][s.ITEMS] = s.dataset_resource()
         return [
             f"{guard.verdict} {message}".replace(f"{s.ARN}:", "")
             for guard in GUARDS
             if guard.check.__module__ == resource_guards.__name__
-            for message in s.messages(guard, solution=solution, **both, **world)
+            for message in s.messages(guard, solution=solution, **both, **snapshot)
         ]
 
     golden.answers("resources.txt", answer)

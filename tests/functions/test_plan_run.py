@@ -106,7 +106,7 @@ BAD_EXPORT = {"exports": {s.DATASET: s.export(objects=[], samples=[])}}
 def planned_bad_import(**changes):
     """Return an import of the bad export."""
     (dataset,) = s.view(**BAD_EXPORT).datasets
-    return s.held_import(fingerprint=dataset.seen.export.fingerprint, **changes)
+    return s.held_import(fingerprint=dataset.state.export.fingerprint, **changes)
 
 
 @pytest.mark.parametrize(

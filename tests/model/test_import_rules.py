@@ -7,12 +7,12 @@ from functions.rules.imports import (
     CheckContent,
     Confirm,
     Create,
+    DatasetState,
     ExportState,
+    ImportProgress,
+    ImportSpec,
     MarkBroken,
-    Memory,
-    SeenDataset,
     Spoil,
-    WantedImport,
     decide,
     effective_imports,
     settled_day,
@@ -25,12 +25,14 @@ EXPORT = ExportState(FINGERPRINT, 1000, NOW - 200 * HOUR)
 OTHER = EXPORT._replace(fingerprint="a-2")
 
 
-def step(*jobs, is_full=True, export=EXPORT, until_end=None, memory=(), **fields):
+def step(*jobs, is_full=True, export=EXPORT, until_end=None, progress=(), **fields):
     """Return the step of the rules for a dataset with these import jobs."""
-    seen = SeenDataset(is_full=is_full, imports=jobs, exports=[export, until_end or export])
-    wanted = WantedImport(**{"run": "this", "max_hours": 6, **fields})
-    remembered = Memory(**{"began_at": NOW - 3 * MINUTE, "checked": FINGERPRINT, **dict(memory)})
-    return decide(seen, wanted, remembered, NOW)
+    state = DatasetState(is_full=is_full, imports=jobs, exports=[export, until_end or export])
+    spec = ImportSpec(**{"run": "this", "max_hours": 6, **fields})
+    remembered = ImportProgress(
+        **{"began_at": NOW - 3 * MINUTE, "checked": FINGERPRINT, **dict(progress)}
+    )
+    return decide(state, spec, remembered, NOW)
 
 
 DONE = Step("IMPORTED", outcome="IMPORTED")
@@ -105,7 +107,7 @@ CONFIRM = Step("CONFIRMING", Confirm("job-1", FINGERPRINT))
 WRITTEN_AGAIN = EXPORT._replace(newest_at=NOW)
 LATE = {"began_at": NOW - 6 * HOUR}
 UNTAGGED = failed("IMPORTING", "job-1 is spoiled, but the tag that says so cannot be written")
-IS_REMEMBERED = {"memory": SPOILED_NOW}
+IS_REMEMBERED = {"progress": SPOILED_NOW}
 SEEN_BEFORE = {**SPOILED_NOW, "spoiled_at": NOW - 5 * HOUR}
 SPOIL_AGAIN = SPOIL._replace(remembered=SEEN_BEFORE)
 HOURS_AGO = {**SPOILED_NOW, "spoiled_at": NOW - 6 * HOUR}
@@ -117,9 +119,9 @@ HOURS_AGO = {**SPOILED_NOW, "spoiled_at": NOW - 6 * HOUR}
         (OWN_RUNNING, {"export": OTHER}, SPOIL),
         (OWN, {"export": OTHER}, SPOIL),
         (OWN, IS_REMEMBERED, SPOIL),
-        (OWN, {"memory": {**SEEN_BEFORE, **LATE}}, SPOIL_AGAIN),
-        (OWN, {"memory": HOURS_AGO}, UNTAGGED),
-        (OWN, {"memory": LATE, "export": OTHER}, SPOIL),
+        (OWN, {"progress": {**SEEN_BEFORE, **LATE}}, SPOIL_AGAIN),
+        (OWN, {"progress": HOURS_AGO}, UNTAGGED),
+        (OWN, {"progress": LATE, "export": OTHER}, SPOIL),
         (OWN._replace(is_spoiled=True), IS_REMEMBERED, failed("IMPORTING", CHANGED)),
         (OWN, {"export": OTHER, "until_end": EXPORT}, CONFIRM),
         (OWN, {"export": WRITTEN_AGAIN, "until_end": OTHER}, failed("IMPORTING", CHANGED)),
@@ -128,7 +130,7 @@ HOURS_AGO = {**SPOILED_NOW, "spoiled_at": NOW - 6 * HOUR}
         (OWN._replace(fingerprint="b-1"), {}, failed("IMPORTING", CHANGED)),
         (OWN._replace(is_confirmed=True), {"export": OTHER}, failed("IMPORTING", CHANGED)),
         (OWN._replace(is_active=False, failure="no"), {"export": OTHER}, failed("IMPORTING", "no")),
-        (OWN._replace(run="earlier"), {"memory": {"checked": "a-2"}, "export": OTHER}, None),
+        (OWN._replace(run="earlier"), {"progress": {"checked": "a-2"}, "export": OTHER}, None),
         (OWN_RUNNING._replace(run="dead"), {"export": OTHER}, SPOIL),
         (OWN._replace(run="dead"), IS_REMEMBERED, SPOIL),
     ],
@@ -201,13 +203,13 @@ OVERDUE = failed(
 
 def test_a_running_import_is_waited_for_whoever_has_started_it():
     assert step(RUNNING, durations=[1200]).pause == pause([1200], 600)
-    assert step(OLD, memory={"began_at": NOW - 6 * HOUR}) == OVERDUE
-    assert step(OLD, memory={"began_at": NOW - 5 * HOUR}).outcome is None
-    assert step(RUNNING, memory={"began_at": NOW - 6 * HOUR}).outcome is None
+    assert step(OLD, progress={"began_at": NOW - 6 * HOUR}) == OVERDUE
+    assert step(OLD, progress={"began_at": NOW - 5 * HOUR}).outcome is None
+    assert step(RUNNING, progress={"began_at": NOW - 6 * HOUR}).outcome is None
 
 
 @pytest.mark.parametrize(
-    ("export", "memory", "expected"),
+    ("export", "progress", "expected"),
     [
         (OTHER, {"problems": ["no header"]}, Step("CHECKING", CheckContent("a-2"))),
         (OTHER, {"checked": "a-2"}, Step("WAITING", Create(OTHER))),
@@ -227,8 +229,8 @@ def test_a_running_import_is_waited_for_whoever_has_started_it():
         (EXPORT, {"began_at": NOW - 5 * HOUR}, CREATE),
     ],
 )
-def test_an_export_is_checked_again_if_it_has_changed_and_created_once(export, memory, expected):
-    assert step(export=export, memory=memory) == expected
+def test_an_export_is_checked_again_if_it_has_changed_and_created_once(export, progress, expected):
+    assert step(export=export, progress=progress) == expected
 
 
 @pytest.mark.parametrize(

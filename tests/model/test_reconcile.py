@@ -15,7 +15,7 @@ from functions.overlap import AFTER_DEATH, DEFAULT_LISTS_LAG
 from functions.reconcile import LAST_CHANGE, creation, from_document, reconcile, to_document
 from functions.rules.imports import CheckContent
 from functions.rules.pacing import pause
-from functions.rules.steps import JobMemory, Step
+from functions.rules.steps import JobProgress, Step
 from functions.rules.trainings import Stop
 
 CHANGE, QUESTION = Stop("version"), CheckContent("fingerprint")
@@ -29,7 +29,7 @@ class Item:
     def __init__(self, *steps, seconds=0):
         self.steps = list(steps)
         self.seconds = seconds
-        self.memory = JobMemory(NOW)
+        self.progress = JobProgress(NOW)
         self.acts = []
 
     def poll(self):
@@ -46,7 +46,7 @@ class Item:
 
     def run(self):
         """Reconcile the item. Return the last step, and the seconds until the next invocation."""
-        return reconcile(self.poll, lambda seen, *_: seen, self.act, None, self.memory)[1:]
+        return reconcile(self.poll, lambda seen, *_: seen, self.act, None, self.progress)[1:]
 
 
 @pytest.fixture(autouse=True)
@@ -111,8 +111,8 @@ def test_a_poll_that_was_too_slow_is_repeated_and_named(monkeypatch):
     item = Item(Step("WAITING", CHANGE, outcome="DONE", remembered={"sent_at": NOW}), seconds=61)
     step, pause_seconds = item.run()
     assert (step.outcome, pause_seconds) == (None, 60)
-    assert item.memory.sent_at == NOW, "what the poll has shown is kept"
-    end = item.memory.before_create(max_hours=1, now=NOW + timedelta(hours=2))
+    assert item.progress.sent_at == NOW, "what the poll has shown is kept"
+    end = item.progress.before_create(max_hours=1, now=NOW + timedelta(hours=2))
     assert end.reasons == (
         f"gave up after 1 hours: one poll took too long to act on it: {slowest}",
     )
@@ -162,11 +162,11 @@ def client_error(code):
     ],
 )
 def test_a_create_is_remembered_if_its_job_may_exist(error, raised, may_exist, refusal):
-    memory = JobMemory(NOW)
-    with pytest.raises(raised) if raised else nullcontext(), creation(memory, "job"):
+    progress = JobProgress(NOW)
+    with pytest.raises(raised) if raised else nullcontext(), creation(progress, "job"):
         if error:
             raise error
-    assert (memory.sent_at is not None, memory.blocked_by) == (may_exist, refusal)
+    assert (progress.sent_at is not None, progress.blocked_by) == (may_exist, refusal)
 
 
 @dataclass
@@ -177,7 +177,7 @@ class Inner:
 
 
 @dataclass
-class Memory:
+class Progress:
     """What an item remembers."""
 
     began_at: datetime
@@ -187,10 +187,12 @@ class Memory:
     is_sent: bool = False
 
 
-@pytest.mark.parametrize("memory", [Memory(NOW), Memory(NOW, Inner(NOW), NOW, ["late"], True)])
-def test_a_memory_is_the_same_after_it_has_travelled_through_the_document(memory):
-    document = json.loads(json.dumps(to_document(memory)))
-    assert from_document(Memory, document) == memory
+@pytest.mark.parametrize(
+    "progress", [Progress(NOW), Progress(NOW, Inner(NOW), NOW, ["late"], True)]
+)
+def test_a_memory_is_the_same_after_it_has_travelled_through_the_document(progress):
+    document = json.loads(json.dumps(to_document(progress)))
+    assert from_document(Progress, document) == progress
 
 
 # The pauses between two looks

@@ -10,10 +10,10 @@ from functions.rules.steps import Step, failed
 from functions.rules.trainings import (
     Create,
     Deletion,
-    Memory,
-    SeenSolution,
+    SolutionState,
     Stop,
-    WantedTraining,
+    TrainingProgress,
+    TrainingSpec,
     decide,
     digest,
     newest_active,
@@ -27,7 +27,7 @@ IMPORTED = job()
 
 def present(*jobs, config="c"):
     """Return the digest of these imports, by default of the one import."""
-    return digest(SeenSolution(config=config, imports=jobs or (IMPORTED,), trainings=[]))
+    return digest(SolutionState(config=config, imports=jobs or (IMPORTED,), trainings=[]))
 
 
 def version(number=1, **fields):
@@ -54,9 +54,9 @@ DELETED = Deletion("forget", False, True, created_at=NOW - 2 * HOUR, ended_at=NO
 UPDATED = version(mode="UPDATE", created_at=NOW - MINUTE)
 
 
-def step(*versions, imports=(IMPORTED,), memory=None, updated=False, deletions=(), **fields):
+def step(*versions, imports=(IMPORTED,), progress=None, updated=False, deletions=(), **fields):
     """Return the step of the rules for a solution with these versions."""
-    seen = SeenSolution(
+    state = SolutionState(
         config="c",
         is_being_updated=updated,
         imports=imports,
@@ -65,7 +65,10 @@ def step(*versions, imports=(IMPORTED,), memory=None, updated=False, deletions=(
     )
     standard = {"run": "this", "datasets": {"items": True}, "max_hours": 24}
     return decide(
-        seen, WantedTraining(**{**standard, **fields}), memory or Memory(NOW - 3 * MINUTE), NOW
+        state,
+        TrainingSpec(**{**standard, **fields}),
+        progress or TrainingProgress(NOW - 3 * MINUTE),
+        NOW,
     )
 
 
@@ -115,15 +118,15 @@ IN_TIME = {"ended_at": NOW - MINUTE, **STOPPED}
     ],
 )
 def test_the_present_data_are_learned_once(versions, fields, expected):
-    memory = Memory(NOW)
-    assert step(*versions, memory=memory, **fields) == expected
-    assert memory.version == (None if expected == CREATE else "version-1")
+    progress = TrainingProgress(NOW)
+    assert step(*versions, progress=progress, **fields) == expected
+    assert progress.version == (None if expected == CREATE else "version-1")
 
 
 def test_the_newest_version_is_used():
-    memory = Memory(NOW)
-    assert step(version(2), version(), memory=memory) == TRAINED
-    assert memory.version == "version-2"
+    progress = TrainingProgress(NOW)
+    assert step(version(2), version(), progress=progress) == TRAINED
+    assert progress.version == "version-2"
     assert newest_active([version(3, run=None), own(), version(2), version()]) == version(2)
 
 
@@ -209,22 +212,24 @@ def test_only_data_that_a_run_has_checked_are_learned(imports, fields, expected)
 
 
 def test_foreign_data_that_a_person_has_accepted_are_named():
-    memory = Memory(NOW)
-    assert step(imports=[job(), FOREIGN], memory=memory, accepts_foreign=True).action is not None
-    (warning,) = memory.warnings
+    progress = TrainingProgress(NOW)
+    assert (
+        step(imports=[job(), FOREIGN], progress=progress, accepts_foreign=True).action is not None
+    )
+    (warning,) = progress.warnings
     assert warning.startswith("job-9, an import that this pipeline did not start, has changed")
 
 
 def test_what_is_foreign_is_named_and_neither_used_nor_stopped():
-    memory, foreign = Memory(NOW), own(run=None, arn="foreign")
+    progress, foreign = TrainingProgress(NOW), own(run=None, arn="foreign")
     imports = [
         job(),
         FOREIGN._replace(is_full=False),
         FOREIGN._replace(dataset="users", is_full=False),
     ]
     versions = [foreign, foreign._replace(is_stopping=True), version(run=None)]
-    assert step(*versions, imports=imports, memory=memory, max_hours=1).action is not None
-    training, addition = memory.warnings
+    assert step(*versions, imports=imports, progress=progress, max_hours=1).action is not None
+    training, addition = progress.warnings
     assert training == (
         "foreign is in training too, but this pipeline did not start it; stop it if nobody needs it"
     )
@@ -238,7 +243,7 @@ RUNNING = job(2, is_running=True, is_active=False)
 
 
 @pytest.mark.parametrize(
-    ("fields", "memory", "reason"),
+    ("fields", "progress", "reason"),
     [
         ({"imports": [IMPORTED, RUNNING]}, {}, "job-2 is running"),
         ({"updated": True}, {}, "the solution is being updated"),
@@ -247,31 +252,35 @@ RUNNING = job(2, is_running=True, is_active=False)
         ({}, {}, "Personalize did not answer"),
     ],
 )
-def test_a_training_waits_until_nothing_moves_and_no_longer_than_its_limit(fields, memory, reason):
-    late = Memory(NOW - 24 * HOUR, **memory)
-    assert step(memory=late, **fields) == failed("WAITING", f"gave up after 24 hours: {reason}")
+def test_a_training_waits_until_nothing_moves_and_no_longer_than_its_limit(
+    fields, progress, reason
+):
+    late = TrainingProgress(NOW - 24 * HOUR, **progress)
+    assert step(progress=late, **fields) == failed("WAITING", f"gave up after 24 hours: {reason}")
     for hours, seconds in ((0, 60), (1, 360), (23, 1800)):
         waits = Step("WAITING", pause=seconds) if fields else CREATE
-        assert step(memory=Memory(NOW - hours * HOUR, **memory), **fields) == waits
-    assert step(own(), memory=late, **fields).phase == "TRAINING", "its training has begun"
+        assert step(progress=TrainingProgress(NOW - hours * HOUR, **progress), **fields) == waits
+    assert step(own(), progress=late, **fields).phase == "TRAINING", "its training has begun"
 
 
 def test_a_create_without_an_answer_is_not_repeated_at_once():
-    assert step(memory=Memory(NOW, sent_at=NOW - 2 * MINUTE)) == Step("WAITING", pause=60)
-    assert step(memory=Memory(NOW, sent_at=NOW - 3 * MINUTE)) == CREATE
+    assert step(progress=TrainingProgress(NOW, sent_at=NOW - 2 * MINUTE)) == Step(
+        "WAITING", pause=60
+    )
+    assert step(progress=TrainingProgress(NOW, sent_at=NOW - 3 * MINUTE)) == CREATE
 
 
 @pytest.mark.parametrize("fields", [{}, {"is_stopping": True}])
 def test_a_late_training_is_stopped_and_looked_at_for_an_hour(fields):
-    memory = Memory(NOW)
+    progress = TrainingProgress(NOW)
     stopping = STOP._replace(action=None) if fields else STOP
-    assert step(own(**fields), max_hours=1, memory=memory) == stopping
-    assert memory.stopping_since == NOW
-    memory.stopping_since = NOW - 59 * MINUTE
-    assert step(own(**fields), max_hours=1, memory=memory) == stopping
-    memory.stopping_since = NOW - HOUR
+    assert step(own(**fields), max_hours=1, progress=progress) == stopping
+    assert progress.stopping_since == NOW
+    progress.stopping_since = NOW - 59 * MINUTE
+    assert step(own(**fields), max_hours=1, progress=progress) == stopping
+    progress.stopping_since = NOW - HOUR
     expected = failed("STOPPING", "version-1 did not stop within an hour")
-    assert step(own(**fields), max_hours=1, memory=memory) == expected
+    assert step(own(**fields), max_hours=1, progress=progress) == expected
 
 
 def test_the_digest_changes_with_each_import_and_with_the_configuration():

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from ..exports import Export
     from ..rules.batch_jobs import BatchJob
-    from ..rules.trainings import Deletion, SeenSolution
+    from ..rules.trainings import Deletion, SolutionState
     from ..rules.versions import SolutionVersion
 
 Resource = TypeVar("Resource")
@@ -56,7 +56,7 @@ class SchemaField(TypedDict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataState:
+class DataSnapshot:
     """The datasets, their imports and their exports when the run was planned.
 
     Lists of jobs are sorted, newest first. The key of a mapping is the ARN of the resource, unless
@@ -84,11 +84,11 @@ class DataState:
 
 
 @dataclass(frozen=True, kw_only=True)
-class World(DataState):
+class Snapshot(DataSnapshot):
     """The state of Personalize and S3 when the run was planned."""
 
     solutions: Mapping[str, SolutionTypeDef]
-    seen_solutions: Mapping[str, SeenSolution]
+    solution_states: Mapping[str, SolutionState]
     """Solution ARN -> the solution with its versions, as the rules need them."""
     campaigns: Mapping[str, CampaignTypeDef]
     campaign_tags: Mapping[str, Tags]
@@ -104,7 +104,7 @@ class World(DataState):
     filters: Mapping[str, FilterTypeDef]
 
 
-def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World:
+def read_snapshot(client: PersonalizeClient, settings: Settings, run: Run) -> Snapshot:
     """Read all datasets, the exports that the run imports, and the solutions that it trains."""
     solutions = solutions_to_train(settings, run)
     campaigns = [
@@ -128,7 +128,7 @@ def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World
                 jobs = list_batch_jobs(client, recipe_name(described[arn]), slot)
                 results = batch_results[slot] = read_results(job, jobs)
                 batch_jobs[slot] = with_present_results(jobs, batch_inputs[location], results)
-    return World(
+    return Snapshot(
         **vars(data),
         batch_jobs=batch_jobs,
         batch_inputs=batch_inputs,
@@ -138,7 +138,7 @@ def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World
             lambda arn: client.describe_filter(filterArn=arn)["filter"],
         ),
         solutions=described,
-        seen_solutions={
+        solution_states={
             arn: reader.solution(solution, data.imports, data.deletions)
             for arn, solution in described.items()
         },
@@ -167,7 +167,7 @@ def solutions_to_train(settings: Settings, run: Run) -> list[SolutionSettings]:
     ]
 
 
-def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> DataState:
+def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> DataSnapshot:
     """Read all configured datasets, the jobs of their group, and the run's exports.
 
     An import is compared with the export of the day that it imported, so that the import of a dead
@@ -205,7 +205,7 @@ def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> DataSt
                 jobs, [known.state(*form) for known in exports_of_days]
             )
 
-    return DataState(
+    return DataSnapshot(
         now=clock.now(),
         dataset_groups=groups,
         event_trackers=[arn for group in groups for arn in active_event_trackers(client, group)],

@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions import aws
-from functions.planning.world import describe_existing, read_world
+from functions.planning.snapshot import describe_existing, read_snapshot
 from tests.functions.samples import run
 from tests.workflow.pipeline import deploy
 from tests.world import (
@@ -30,7 +30,7 @@ def read(pipeline, request=None, **changes):
     settings = {**pipeline.group.settings(), **changes}
     now = pipeline.clock.now()
     started = {"startedAt": now.isoformat(), "id": f"{now:%Y%m%dT%H%M%SZ}"}
-    return read_world(aws.read_client(), settings, run(request or {}, **started))
+    return read_snapshot(aws.read_client(), settings, run(request or {}, **started))
 
 
 def renamed(arn):
@@ -49,10 +49,10 @@ def test_resources_that_do_not_exist_are_left_out():
             {**trained, "campaigns": campaigns},
             {**trained, "solutionArn": renamed(solution_arn()), "campaigns": []},
         ]
-        world = read(pipeline, datasets=[known, *unknown], solutions=solutions)
-    assert set(world.datasets) == set(world.schemas) == {known["datasetArn"]}
-    assert set(world.solutions) == set(world.seen_solutions) == {solution_arn()}
-    assert world.campaigns == world.campaign_tags == {}
+        snapshot = read(pipeline, datasets=[known, *unknown], solutions=solutions)
+    assert set(snapshot.datasets) == set(snapshot.schemas) == {known["datasetArn"]}
+    assert set(snapshot.solutions) == set(snapshot.solution_states) == {solution_arn()}
+    assert snapshot.campaigns == snapshot.campaign_tags == {}
 
 
 def test_a_resource_that_may_not_be_read_is_not_taken_for_missing():
@@ -67,9 +67,9 @@ def test_the_imports_of_datasets_that_are_not_configured_are_read():
     """A version is trained on them too."""
     with deploy() as pipeline:
         settings = pipeline.group.settings()["datasets"]
-        world = read(pipeline, datasets=[row for row in settings if row["type"] != "items"])
-    assert {job.dataset for job in world.imports} == DATASETS
-    assert world.seen_solutions[solution_arn()].imports == world.imports
+        snapshot = read(pipeline, datasets=[row for row in settings if row["type"] != "items"])
+    assert {job.dataset for job in snapshot.imports} == DATASETS
+    assert snapshot.solution_states[solution_arn()].imports == snapshot.imports
 
 
 def test_only_what_a_run_imports_or_trains_is_read():
@@ -77,11 +77,11 @@ def test_only_what_a_run_imports_or_trains_is_read():
         MOVIES.with_solutions(solution("taste"), solution("like", campaigns=["detail"]))
     ) as pipeline:
         chosen = {"datasets": ["items"], "solutions": [solution_arn("like")]}
-        world = read(pipeline, chosen)
+        snapshot = read(pipeline, chosen)
         without = read(pipeline, {"skipImport": True})
-    assert set(world.exports) == {dataset_arn("items")}
-    assert set(world.datasets) == DATASETS, "they belong to the group"
-    assert set(world.solutions) == set(world.version_readers) == {solution_arn("like")}
+    assert set(snapshot.exports) == {dataset_arn("items")}
+    assert set(snapshot.datasets) == DATASETS, "they belong to the group"
+    assert set(snapshot.solutions) == set(snapshot.version_readers) == {solution_arn("like")}
     assert (without.exports, set(without.datasets)) == ({}, DATASETS)
 
 
@@ -106,8 +106,8 @@ def test_the_import_of_an_earlier_day_is_held_if_its_run_has_died(has_changed):
         pipeline.sleep(24 * 3600)
         if has_changed:
             pipeline.bucket.put(key, interactions(shift=2))
-        world = read(pipeline)
-    newest = world.imports[0]
+        snapshot = read(pipeline)
+    newest = snapshot.imports[0]
     assert newest.is_confirmed is not has_changed
-    assert [job.arn for job in world.newly_confirmed] == [newest.arn] * (not has_changed)
-    assert world.skipped_days == {dataset_arn("interactions"): []}
+    assert [job.arn for job in snapshot.newly_confirmed] == [newest.arn] * (not has_changed)
+    assert snapshot.skipped_days == {dataset_arn("interactions"): []}
