@@ -444,7 +444,9 @@ class RetrainingPipelineArgs:
     def schedule_expression(self) -> str:
         """The retraining rate as EventBridge Scheduler wants it."""
         rate = self.retraining_rate
-        return rate if "(" in rate else f"rate({rate})"
+        if "(" in rate:
+            return rate
+        return f"rate({rate})"
 
     @property
     def max_trainings_per_month(self) -> int:

@@ -193,5 +193,6 @@ def _place(rows: Sequence[Sequence[Widget]], *, top: int, height: int) -> Iterat
 
 def _console(home: Home) -> str:
     """Link to the console in the pipeline's region. China has another host."""
-    host = "console.amazonaws.cn" if home.partition == "aws-cn" else "console.aws.amazon.com"
-    return f"https://{home.region}.{host}"
+    if home.partition == "aws-cn":
+        return f"https://{home.region}.console.amazonaws.cn"
+    return f"https://{home.region}.console.aws.amazon.com"

@@ -250,6 +250,7 @@ def _create_execution_role(
     After a deployment, running executions still need the versions from before.
     """
     every_version = [pulumi.Output.concat(arn, ":*") for arn in function_arns]
+
     return iam.create_role(
         shared,
         shared.name,

@@ -50,6 +50,7 @@ def create_schedules(
     trial may be open.
     """
     args = shared.args
+
     role_arn = iam.create_role(
         shared,
         f"{shared.name}-schedule",

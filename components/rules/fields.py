@@ -94,7 +94,9 @@ def problem_text(problems: Sequence[object], where: str) -> str:
 
 def without_rules(type_: Any) -> Any:  # noqa: ANN401
     """Remove the rules that `Annotated` adds to a field's type."""
-    return get_args(type_)[0] if get_origin(type_) is Annotated else type_
+    if get_origin(type_) is Annotated:
+        return get_args(type_)[0]
+    return type_
 
 
 class Between(NamedTuple):
@@ -108,8 +110,10 @@ class Between(NamedTuple):
 
     def __call__(self, number: float) -> str | None:
         """Reject a number outside the range."""
-        is_enough = self.least < number if self.is_above else self.least <= number
-        return None if is_enough and number <= self.most else f"is not {self}; {self.hint}"
+        is_forbidden_least = self.is_above and number == self.least
+        if self.least <= number <= self.most and not is_forbidden_least:
+            return None
+        return f"is not {self}; {self.hint}"
 
     def __str__(self) -> str:
         """Put the range into words, for the message and for docs/configuration.md."""
@@ -133,7 +137,9 @@ class Elements(NamedTuple):
     def __call__(self, elements: Sized) -> str | None:
         """Reject too few or too many elements."""
         count = len(elements)
-        return None if self.least <= count <= self.most else f"has {count} elements; {self.hint}"
+        if self.least <= count <= self.most:
+            return None
+        return f"has {count} elements; {self.hint}"
 
     def __str__(self) -> str:
         """Put the limit into words for docs/configuration.md."""

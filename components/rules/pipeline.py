@@ -148,6 +148,7 @@ def _lies_in(inner: str, outer: str, *, is_input: bool) -> bool:
         # not begin with it either: those for `users.json` are in `users.json.out`.
         file_name = outer.rpartition("/")[2]
         return f"{inner}{file_name}".startswith(outer)
+
     if outer.endswith("/"):
         return inner.startswith(outer)
     return inner == outer
@@ -243,6 +244,7 @@ def _check_size_of_texts(args: RetrainingPipelineArgs, _key: str) -> Iterator[Pr
     characters = sum(len(text) for text in texts if isinstance(text, str))
     job_count = sum(len(solution.batch_jobs) for solution in args.solutions)
     characters += job_count * CHARACTERS_PER_BATCH_JOB
+
     if characters > MAX_TEXT_CHARACTERS:
         message = (
             f"has {characters} characters in probes, ARNs of alarms, relativeTo and batch jobs, "
@@ -258,6 +260,7 @@ def _texts_of(solution: SolutionArgs) -> Iterator[object]:
         yield rule.relative_to
     for job in solution.batch_jobs:
         yield from (job.input, job.output, job.filter_arn, job.themes)
+
     for campaign in solution.campaigns:
         if campaign.bake is not None:
             yield from campaign.bake.alarms

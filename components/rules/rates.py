@@ -57,8 +57,9 @@ def rate_error(expression: str) -> str | None:
 
 def age_error(text: str) -> str | None:
     """Require an age, which is written like the period of a rate, for example `7 days`."""
-    is_age = _scheduled_times(f"rate({text})")
-    return None if is_age else "is not an age; expected for example '36 hours' or '3 days'"
+    if _scheduled_times(f"rate({text})"):
+        return None
+    return "is not an age; expected for example '36 hours' or '3 days'"
 
 
 def timezone_error(name: str) -> str | None:

@@ -68,7 +68,9 @@ class Reader:
         if value is None:
             return self._refuse(key, "has no value; write one, or remove the key")
         if isinstance(value, pulumi.Output | Awaitable):
-            return value if _takes_outputs(type_) else self._refuse(key, IS_OUTPUT)
+            if _takes_outputs(type_):
+                return value
+            return self._refuse(key, IS_OUTPUT)
 
         plain_type = _first_member(type_)
         rules = getattr(type_, "__metadata__", ())
@@ -105,9 +107,7 @@ class Reader:
         if origin is Mapping and isinstance(value, Mapping):
             return self._mapping(get_args(plain_type)[1], value, key)
         if origin is str and isinstance(value, str):
-            # Nobody would find a space at the end of an ARN.
-            is_clean = value.isprintable() and value == value.strip()
-            return value if is_clean else self._refuse(key, INVISIBLE, value)
+            return self._text(value, key)
 
         literals = get_args(plain_type) if origin is Literal else ()
         if type(value) in SCALARS.get(origin, ()) or value in literals:
@@ -116,6 +116,12 @@ class Reader:
         is_parameter = origin is str and ".filterValues." in key
         description = PARAMETER if is_parameter else _description(plain_type)
         return self._refuse(key, f"is not {description}", value)
+
+    def _text(self, value: str, key: str) -> Any:  # noqa: ANN401
+        """Refuse invisible characters. Nobody would find a space at the end of an ARN."""
+        if value.isprintable() and value == value.strip():
+            return value
+        return self._refuse(key, INVISIBLE, value)
 
     def _dataclass(self, cls: Any, value: Mapping[str, object], key: str) -> Any:  # noqa: ANN401
         """Read a mapping with keys in camelCase. UNREAD if it lacks a field that rules rely on."""
@@ -145,7 +151,9 @@ class Reader:
         """Read a list without its unreadable elements. UNREAD if nothing is left."""
         read = [self.read(type_, element, f"{key}[{index}]") for index, element in enumerate(value)]
         left = tuple(element for element in read if element is not UNREAD)
-        return left if left or not value else UNREAD
+        if value and not left:
+            return UNREAD
+        return left
 
     def _mapping(self, type_: object, value: Mapping[str, object], key: str) -> dict[str, Any]:
         """Read a mapping with arbitrary keys, without its unreadable values."""
@@ -168,7 +176,9 @@ def _takes_outputs(type_: object) -> bool:
 def _first_member(type_: object) -> Any:  # noqa: ANN401
     """Choose a union's first type, so that `Input[str]` and `str | None` are read as str."""
     plain = without_rules(type_)
-    return get_args(plain)[0] if get_origin(plain) in (Union, UnionType) else plain
+    if get_origin(plain) in (Union, UnionType):
+        return get_args(plain)[0]
+    return plain
 
 
 def _unknown_key(key: str, known_keys: Sequence[str]) -> str:
@@ -194,8 +204,11 @@ def _description(type_: Any) -> str:  # noqa: ANN401
         has_defaults = all(item.default not in (None, MISSING) for item in fields(type_))
         example = "; write {} for the defaults" if has_defaults else ""
         return f"a mapping with {', '.join(config_keys(type_))}{example}"
+
     kind = get_origin(type_) or type_
-    return f"one of {', '.join(get_args(type_))}" if kind is Literal else EXPECTED[kind]
+    if kind is Literal:
+        return f"one of {', '.join(get_args(type_))}"
+    return EXPECTED[kind]
 
 
 def _decoded(value: object) -> object:

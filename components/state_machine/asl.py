@@ -152,6 +152,7 @@ def loop(
         if_killed: how often the function is called again if it is killed or cannot be started.
     """
     names = list(dict.fromkeys(waits.values()))
+
     return {
         name: call(
             function,

@@ -1,0 +1,124 @@
+"""Proves that the code isn't packed: several thoughts in one statement cost more than lines do."""
+
+import ast
+import io
+import textwrap
+import tokenize
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("components",)
+LINES_WITHOUT_PAUSE = 7
+"""The most lines of a function's body that may stand without a blank line."""
+MAX_TOKENS = 120
+"""The most code tokens of a function. A form doesn't count, because it's easy to read."""
+MAX_CONDITIONALS = 6
+"""The most conditional expressions in 1,000 lines."""
+LAYOUT = {
+    tokenize.COMMENT,
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.ENDMARKER,
+}
+LONG_FUNCTIONS = {
+    "components/alarms.py create_alarms": "an alarm, perhaps with a log filter before it",
+    "components/dashboard.py dashboard_body": "a line for each line of the charts",
+    "components/iam.py create_role": "a role, its policy, and why their order matters",
+    "components/iam.py resource_arns": "a table with the lists that it needs",
+    "components/lambda_functions.py create_functions": "a function with its role",
+    "components/pipeline.py __init__": "it only connects the parts",
+    "components/pipeline.py _checked_home": "an inner function, because its inputs are outputs",
+    "components/rules/pipeline.py _check_trigger": "three checks, each with its message",
+    "components/rules/reading.py read": "the order of the checks is the rule",
+    "components/rules/reading.py _read": "a case for each kind of type",
+    "components/rules/reading.py _dataclass": "fields that are unknown, missing or unread",
+}
+"""Function -> why it is long all the same."""
+
+MODULES = {
+    path.relative_to(ROOT).as_posix(): path.read_text()
+    for room in ROOMS
+    for path in sorted((ROOT / room).rglob("*.py"))
+}
+NODES = [
+    (name, source, node) for name, source in MODULES.items() for node in ast.walk(ast.parse(source))
+]
+
+
+def statements(function):
+    """Return the body of a function without its docstring and its forms.
+
+    A form is a table, a chain of rules, or one call with many keywords.
+    """
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return [statement for statement in body if not is_form(statement)]
+
+
+def is_form(statement):
+    value = getattr(statement, "value", None)
+    if isinstance(value, ast.Call):
+        return len(value.keywords) >= 4
+    return isinstance(value, ast.Dict | ast.List | ast.Tuple | ast.BoolOp | ast.DictComp)
+
+
+def count_tokens(source, statement):
+    lines = source.splitlines()[statement.lineno - 1 : statement.end_lineno]
+    code = textwrap.dedent("\n".join(lines))
+    tokens = tokenize.generate_tokens(io.StringIO(code).readline)
+    return sum(token.type not in LAYOUT and token.string != "," for token in tokens)
+
+
+def functions():
+    return [item for item in NODES if isinstance(item[2], ast.FunctionDef)]
+
+
+def test_no_assignment_unpacks_values_that_are_written_beside_it():
+    packed = [
+        f"{name}:{node.lineno}"
+        for name, _, node in NODES
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Tuple)
+        and isinstance(node.value, ast.Tuple)
+    ]
+    assert packed == [], "write one assignment a line"
+
+
+def test_no_conditional_expression_is_inside_another():
+    nested = [
+        f"{name}:{node.lineno}"
+        for name, _, node in NODES
+        if isinstance(node, ast.IfExp)
+        and any(isinstance(part, ast.IfExp) for part in ast.walk(node) if part is not node)
+    ]
+    assert nested == [], "use if statements, or a function that returns early"
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_conditional_expressions_are_rare(room):
+    lines = sum(len(code.splitlines()) for name, code in MODULES.items() if name.startswith(room))
+    count = sum(isinstance(node, ast.IfExp) for name, _, node in NODES if name.startswith(room))
+    assert count * 1000 / lines <= MAX_CONDITIONALS, "an if statement reads more easily"
+
+
+def test_a_body_has_a_pause_between_its_thoughts():
+    walls = []
+    for name, source, function in functions():
+        body = statements(function)
+        if len(body) < 2:
+            continue
+        whole = source.splitlines()[body[0].lineno - 1 : body[-1].end_lineno]
+        if len(whole) > LINES_WITHOUT_PAUSE and all(line.strip() for line in whole):
+            walls.append(f"{name} {function.name}")
+    assert walls == [], "separate preparation, work and result by a blank line"
+
+
+def test_long_functions_are_named_with_their_reason():
+    found = set()
+    for name, source, function in functions():
+        if sum(count_tokens(source, statement) for statement in statements(function)) > MAX_TOKENS:
+            found.add(f"{name} {function.name}")
+    assert found == set(LONG_FUNCTIONS), "split it, or say above why it is long; remove others"
