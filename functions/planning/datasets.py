@@ -1,4 +1,7 @@
-"""Decides for one dataset whether the run imports its export. It reads nothing."""
+"""Decides for one dataset whether the run imports its export.
+
+Nothing here sends a request, because `snapshot.py` has read everything before.
+"""
 
 from __future__ import annotations
 
@@ -30,12 +33,12 @@ if TYPE_CHECKING:
     from .snapshot import DataSnapshot, SchemaField
 
 TIMED_JOBS = 5
-"""How many earlier jobs are used to estimate the duration of the next one."""
+"""The number of earlier jobs from which the duration of the next one is estimated."""
 SEARCHED_DAYS = 31
-"""For how many days before the run INCREMENTAL exports are searched."""
+"""The number of days before the run in which planning looks for INCREMENTAL exports."""
 GIVEN_UP = timedelta(hours=1)
-"""After this time an import is given up that its run has not confirmed. Each run looks at its own
-imports within minutes of their end, but a run of another stack may do so just now."""
+"""How long after its end an unconfirmed import is given up. A run polls its own imports within
+minutes of their end, but a run of another stack may be about to confirm one now."""
 Action = Literal["import", "train", "deploy", "use", "report", "wait", "keep", "hold back"]
 
 
@@ -47,20 +50,20 @@ class Decision(NamedTuple):
 
     @classmethod
     def first(cls, *cases: tuple[object, Action, str]) -> Decision:
-        """Return the action and the reason of the first case that applies."""
+        """Choose the first case that applies. The last case always has to."""
         return next(cls(action, reason) for applies, action, reason in cases if applies)
 
 
 class DatasetOfRun(DatasetSettings):
-    """The settings of a dataset that a run imports. Its locations have a day for `{date}`."""
+    """The settings of a dataset that a run imports, with a day in place of `{date}`."""
 
     day: str | None
-    """The day that has replaced `{date}` in the data location, or None if there is no `{date}`."""
+    """The day that replaced `{date}` in the data location, or None if there was no `{date}`."""
 
 
 @dataclass(frozen=True)
 class DatasetView:
-    """A dataset that the run may import, with its export and its earlier imports."""
+    """A dataset that the run may import, and what planning knows about it."""
 
     settings: Settings
     run: Run
@@ -69,70 +72,76 @@ class DatasetView:
 
     @property
     def export(self) -> Export:
-        """The export as it is in S3."""
+        """The export that planning has found in S3."""
         return self.snapshot.exports[self.dataset["datasetArn"]]
 
     @cached_property
     def imports(self) -> list[Import]:
-        """The imports of the dataset."""
+        """The import jobs of the dataset, newest first."""
         return [job for job in self.snapshot.imports if job.dataset == self.dataset["datasetArn"]]
 
     @property
     def fields(self) -> Sequence[SchemaField]:
-        """The fields of the schema. A dataset that does not exist has none."""
+        """The schema's fields. A dataset that doesn't exist has none, and a guard reports it."""
         return self.snapshot.schemas.get(self.dataset["datasetArn"], [])
 
     @property
     def columns(self) -> list[str]:
-        """The names of these fields."""
+        """The columns that Personalize imports, which are the names of the schema's fields."""
         return [field["name"] for field in self.fields]
 
     content = cached_property(content_of)
 
     @property
     def is_full(self) -> bool:
-        """True if imports replace the data of the dataset."""
+        """True if an import replaces the dataset's bulk data instead of adding to it."""
         return self.dataset["importMode"] == "FULL"
 
     @property
     def has_export_date(self) -> bool:
-        """True if a person has named the day of the export, whose location has a `{date}`."""
+        """True if a person has chosen the day of the export, and `{date}` is in its location."""
         return "exportDate" in self.run["request"] and self.dataset["day"] is not None
 
     @cached_property
     def state(self) -> DatasetState:
-        """The imports and the export, as the rules need them."""
+        """The imports and the export in the form that the rules take."""
         described = self.snapshot.datasets.get(self.dataset["datasetArn"])
+        # A guard refuses a dataset that does not exist.
         schema_arn = described["schemaArn"] if described else ""
         export = self.export.state(self.dataset["importMode"], schema_arn)
         return DatasetState(is_full=self.is_full, imports=self.imports, exports=[export])
 
     @property
     def is_requested(self) -> bool:
-        """True if the run imports the dataset even if it holds its export.
+        """True if somebody asks for the import even though the dataset may hold the export.
 
-        `skipWhenUnchanged` applies only to FULL exports. For an INCREMENTAL export, `force` means
-        that it is appended although a foreign import has replaced the data.
+        An INCREMENTAL export is never appended twice, so `skipWhenUnchanged` applies only to FULL
+        ones. For an INCREMENTAL export, `force` overrides another rule: it is appended although a
+        foreign import has replaced the data.
         """
         is_forced = self.run["request"].get("force", False)
         return is_forced or (self.is_full and not self.settings["skipWhenUnchanged"])
 
     @property
     def holds_export(self) -> bool:
-        """True if the dataset holds the present export."""
+        """True if the present export was imported, and its rows are still there."""
         return holding_import(self.state) is not None
 
     @cached_property
     def decision(self) -> Decision:
-        """What the run does with the dataset. It waits for an import that is running."""
+        """What the run does with the dataset. It never starts an import beside a running one."""
         data = effective_imports(self.imports)
         last = data[-1] if data else None
         last_import = f"the last import ({time_text(last.ended_at)} UTC)" if last else ""
+
         newest_at = self.state.export.newest_at
         written = f"{time_text(newest_at)} UTC" if newest_at else "its import"
         is_newer = last and newest_at and newest_at > last.created_at
-        since = run_began_at(self.run) if self.is_requested else None
-        held_by = holding_import(self.state, since)
+
+        # On request, only an import that was created since the run began counts.
+        requested_since = run_began_at(self.run) if self.is_requested else None
+        held_by = holding_import(self.state, requested_since)
+
         return Decision.first(
             (self.awaits_marker, "keep", "its ready marker is missing, and will start a run"),
             (self.holds_later_day, "keep", "the export of a later day was imported"),
@@ -149,21 +158,18 @@ class DatasetView:
 
     @property
     def needs_import(self) -> bool:
-        """True if the run imports the export, or waits for an import that is running."""
+        """True if the run imports the export, or waits for a running import."""
         return self.decision.action != "keep"
 
     @property
     def is_being_imported(self) -> bool:
-        """True if an import of this export is running. The run then creates no import job."""
+        """True if an import of this very export is running, so the run creates none."""
         fingerprint = self.state.export.fingerprint
         return any(job.is_running and job.fingerprint == fingerprint for job in self.imports)
 
     @property
     def awaits_marker(self) -> bool:
-        """True if the export is left to a later run, which its ready marker will start.
-
-        A scheduled run leaves an export without its marker alone if ready markers start runs.
-        """
+        """True if a scheduled run leaves the export to the run that its ready marker will start."""
         is_scheduled = self.run["trigger"] == "schedule" and self.settings["triggerOnExport"]
         has_marker = self.dataset["readyMarker"] is not None
         return is_scheduled and has_marker and self.export.marker_written_at is None
@@ -172,37 +178,46 @@ class DatasetView:
     def holds_later_day(self) -> bool:
         """True if the FULL export of a later day was imported, or is being imported.
 
-        An event may come late, or from a schedule in another time zone. The earlier export would
-        replace newer data, so only a person can import it, with `exportDate`.
+        The event that starts a run may come late, or from a schedule in another time zone. Its
+        earlier export would replace newer data, so only a person can import it, with `exportDate`.
         """
         day = self.dataset["day"]
         if day is None or not self.is_full or self.has_export_date:
             return False
+
         tomorrow = self.snapshot.now.date() + timedelta(days=1)
         days_ahead = (tomorrow - date.fromisoformat(day)).days
+        later_locations = locations_of_days(self.dataset, range(1, days_ahead + 1)).values()
+
         imported = imports_by_location(self.imports)
-        later = locations_of_days(self.dataset, range(1, days_ahead + 1)).values()
-        return any(fingerprint_part(location) in imported for location in later)
+        return any(fingerprint_part(location) in imported for location in later_locations)
 
     @property
     def broken_by(self) -> Import | None:
-        """The last import that nobody has checked, if only a FULL import repairs the dataset.
+        """The last unconfirmed import, if by now only a FULL import can repair the dataset.
 
-        An export that cannot be read now may be unchanged. A run for an earlier day has not seen
-        the exports of later days, so it judges no later import.
+        The import may have appended other rows than those of its export, so planning tags the
+        dataset, and nothing is trained on it. An import isn't given up if its export can't be read
+        now, because that may be unchanged. A run for an earlier day has not read the exports of
+        later days, so it gives up none of their imports.
         """
         unchecked = unchecked_imports(self.imports)
         if not unchecked or self.export.read_error:
             return None
 
-        job, day = unchecked[-1], self.dataset["day"]
+        job = unchecked[-1]
+        day = self.dataset["day"]
         is_given_up = job.is_spoiled or job.ended_at < self.snapshot.now - GIVEN_UP
         was_compared = day is None or job.day <= day
+
+        # A FULL import that nobody could confirm is simply repeated.
         return job if is_given_up and was_compared and not job.is_full else None
 
     def planned(self) -> PlannedImport:
-        """Return the planned import of the dataset."""
+        """Return the import as the plan has it, for the function that creates the job."""
         export = self.state.export
+        durations = durations_of(job for job in self.imports if job.is_full == self.is_full)
+
         return {
             "type": self.dataset["type"],
             "dataLocation": self.dataset["dataLocation"],
@@ -210,13 +225,13 @@ class DatasetView:
             "bytes": self.export.size,
             "newestObjectAt": export.newest_at.isoformat() if export.newest_at else None,
             "isRequested": self.is_requested,
-            "durations": durations_of(job for job in self.imports if job.is_full == self.is_full),
+            "durations": durations,
             "content": self.content,
         }
 
 
 def dataset_views(settings: Settings, run: Run, snapshot: DataSnapshot) -> list[DatasetView]:
-    """Return the datasets that the run may import."""
+    """Look at each dataset that the run may import."""
     return [
         DatasetView(settings=settings, run=run, snapshot=snapshot, dataset=dataset)
         for dataset in datasets_to_import(settings, run)
@@ -224,10 +239,12 @@ def dataset_views(settings: Settings, run: Run, snapshot: DataSnapshot) -> list[
 
 
 def datasets_to_import(settings: Settings, run: Run) -> list[DatasetOfRun]:
-    """Return the datasets that the run imports: those in the request, or else all."""
-    request, day = run["request"], export_day(run)
+    """Select the datasets that the request names, or all, and put the run's day into locations."""
+    request = run["request"]
     if request.get("skipImport") or "only" in request:
         return []
+
+    day = export_day(run)
     return [
         {
             **dataset,
@@ -242,43 +259,45 @@ def datasets_to_import(settings: Settings, run: Run) -> list[DatasetOfRun]:
 
 
 class SearchedDay(NamedTuple):
-    """An earlier day whose INCREMENTAL export the dataset does not certainly hold."""
+    """An earlier day whose INCREMENTAL export may not have been imported, or only in part."""
 
     day: str
     location: str
     is_imported: bool
-    """True if an import has perhaps brought its rows, or a part of them."""
+    """True if an import may have brought some or all of its rows."""
 
 
 def days_to_search(dataset: DatasetOfRun, imports: Sequence[Import]) -> list[SearchedDay]:
-    """Return the days whose exports planning looks for, to confirm imports or to name the days.
+    """List the days whose exports planning has to look for in S3.
 
-    These are only days since the last FULL import, because it contains all earlier data.
+    If one of their imports can still be confirmed, planning does so, and if nobody has imported an
+    export, a guard names its day. Days before the last FULL import don't matter, because that
+    contains all earlier data.
     """
     if dataset["day"] is None or dataset["importMode"] == "FULL":
         return []
 
     settled = settled_day(imports)
     imported = imports_by_location(imports)
-    found = []
+    searched_days = []
     for day, location in locations_of_days(dataset, range(-SEARCHED_DAYS, 0)).items():
         jobs = imported.get(fingerprint_part(location), [])
         is_held = all(job.is_confirmed for job in jobs) if jobs else day <= settled
         if not is_held:
-            found.append(SearchedDay(day, location, is_imported=bool(jobs)))
-    return found
+            searched_days.append(SearchedDay(day, location, is_imported=bool(jobs)))
+    return searched_days
 
 
 def locations_of_days(dataset: DatasetOfRun, days: range) -> dict[str, str]:
-    """Return each day, counted from the day of the run -> the location of its export."""
-    today = str(dataset["day"])
-    first = date.fromisoformat(today)
-    names = [(first + timedelta(days=number)).isoformat() for number in days]
-    return {day: dataset["dataLocation"].replace(today, day) for day in names}
+    """Map days to the locations of their exports. `days` counts from the day of the run."""
+    run_day = str(dataset["day"])
+    start = date.fromisoformat(run_day)
+    iso_days = [(start + timedelta(days=offset)).isoformat() for offset in days]
+    return {day: dataset["dataLocation"].replace(run_day, day) for day in iso_days}
 
 
 def durations_of(newest_first: Iterable[Import | SolutionVersion]) -> list[int]:
-    """Return the seconds that the last successful jobs took, newest first."""
+    """Measure the seconds that the last successful jobs took, newest first."""
     return [
         round((job.ended_at - job.created_at).total_seconds())
         for job in newest_first

@@ -1,7 +1,8 @@
-"""Finds out what the rows of an export contain, and compares it with the last import.
+"""Summarizes the rows of an export, and compares them with the last import.
 
-A file that was written today may contain the events of last month. Only if every row was read, the
-newest event and the types are certain, so only then does the content refuse a run.
+A file that was written today may contain the events of last month. But the newest event and the
+types of events are certain only if every row was read, so otherwise a run is never refused because
+of them.
 """
 
 from __future__ import annotations
@@ -23,82 +24,98 @@ if TYPE_CHECKING:
     from ..contract import ExportContent, Tags
     from .datasets import DatasetView
 
-SHOWN_TYPES, SHOWN_COLUMNS, SHOWN_NAME = 5, 10, 30
-"""The most types of events and columns in a document, and the most characters of their names."""
+SHOWN_TYPES = 5
+"""The most types of events in a document."""
+SHOWN_COLUMNS = 10
+"""The most columns with empty values in a document."""
+SHOWN_NAME = 30
+"""The most characters of their names."""
 STANDSTILL = 3
-"""The number of imports with the same newest event about which a run warns."""
+"""A run warns from this number of imports in a row with the same newest event on."""
 EXPECTED_ROWS = 10
-"""If fewer rows of a type are to be expected, an INCREMENTAL export may lack them by chance."""
+"""An INCREMENTAL export may lack a type by chance if fewer rows of it are expected. With ten
+expected rows, that happens once in 20,000 days (ADR 44)."""
 TIME = re.compile(r"\s*0*([0-9]{1,11})\s*")
-"""A time in seconds. The guide of Personalize does not say that it may not be padded. A number with
-more digits is in milliseconds."""
+"""A time in seconds, perhaps padded, which Personalize's guide doesn't forbid. A number with more
+digits is in milliseconds."""
 HASH_LENGTH = 6
 SHARE = re.compile(r" ([0-9a-f]{6}):([0-9]{1,4})")
 CONTENT_TAG = re.compile(
     rf"(?P<newest>\S+) (?P<imports>[0-9]{{1,6}})(?P<shares>(?:{SHARE.pattern})*)"
 )
-"""The newest event, how many imports had it, and types as hashes, because there is no room for
-names, with their rows per 1,000."""
+"""What a tag says about the content of an import: the newest event, how many imports in a row have
+had it, and the types of events with their rows per 1,000. A tag has no room for the types' names,
+so there are hashes of them."""
 
 
 def content_of(view: DatasetView) -> ExportContent:
-    """Return what the rows that were read contain, also in comparison with the last import."""
+    """Summarize the rows that were read, and compare them with the last import."""
     columns = {name: view.export.values(name) for name in view.columns}
-    empty = Counter({shown_name(name): values[""] for name, values in columns.items()})
+    empty_values = Counter({shown_name(name): values[""] for name, values in columns.items()})
 
-    newest_at = _newest_event(view)
-
+    # The last tag counts the earlier imports, because those aren't read any more once their data
+    # was replaced.
     last = _last_content(view)
-    count = int(last["imports"]) if last and last["newest"] == newest_at else 0
+    newest_at = _newest_event(view)
+    earlier_imports = int(last["imports"]) if last and last["newest"] == newest_at else 0
 
     types = event_types(view)
-    present = {short_hash(shown_name(name), HASH_LENGTH) for name in types}
-    shares = SHARE.findall(last["shares"]) if last else ()
-
     return {
         "rows": max((values.total() for values in columns.values()), default=0),
         "areAllRowsRead": view.export.row_count is not None,
         "newestEventAt": newest_at,
-        "importsWithNewestEvent": count + 1,
+        "importsWithNewestEvent": earlier_imports + 1,
         "eventTypes": {shown_name(name): n for name, n in types.most_common(SHOWN_TYPES)},
-        "missingPerMille": sum(int(share) for digits, share in shares if digits not in present),
-        "emptyValues": dict((+empty).most_common(SHOWN_COLUMNS)),
+        "missingPerMille": _missing_per_mille(types, last),
+        # The plus drops the columns without empty values.
+        "emptyValues": dict((+empty_values).most_common(SHOWN_COLUMNS)),
     }
 
 
+def _missing_per_mille(types: Counter[str], last: re.Match[str] | None) -> int:
+    """Add up the shares of those types that the last import had, and that are missing now.
+
+    A share is the number of a type's rows per 1,000 rows of the last import.
+    """
+    present_hashes = {short_hash(shown_name(name), HASH_LENGTH) for name in types}
+    last_shares = SHARE.findall(last["shares"]) if last else ()
+    return sum(int(share) for digits, share in last_shares if digits not in present_hashes)
+
+
 def _last_content(view: DatasetView) -> re.Match[str] | None:
-    """Return the last tag about the content of an import. What a person has edited says nothing."""
+    """Parse the newest tag about the content of an import, unless a person has broken it."""
     tags = (job.content for job in view.imports if job.is_active and job.content)
-    return CONTENT_TAG.fullmatch(next(tags, ""))
+    newest_tag = next(tags, "")
+    return CONTENT_TAG.fullmatch(newest_tag)
 
 
 def _newest_event(view: DatasetView) -> str | None:
-    """Return the time of the newest event. A time after tomorrow is a mistake."""
+    """Find the newest event. One that is more than a day ahead is a mistake, so it's left out."""
     latest = (view.snapshot.now + timedelta(days=1)).timestamp()
     times = [time for time in event_times(view) if time <= latest]
     return datetime.fromtimestamp(max(times), UTC).isoformat() if times else None
 
 
 def event_types(view: DatasetView) -> Counter[str]:
-    """Return each type of events -> the number of its rows. An empty type is null."""
+    """Count the rows of each type of events. An empty value is null, so it isn't a type."""
     types = _known_values(view, "EVENT_TYPE")
     del types[""]
     return types
 
 
 def event_times(view: DatasetView) -> set[int]:
-    """Return the times of the events, in seconds since 1970. Other values are left out."""
+    """Collect the times of the events in seconds since 1970. Other values are left out."""
     times = map(TIME.fullmatch, _known_values(view, "TIMESTAMP"))
     return {int(time[1]) for time in times if time}
 
 
 def _known_values(view: DatasetView, column: str) -> Counter[str]:
-    """Return each value of a column -> its rows. Personalize ignores what the schema lacks."""
+    """Count the rows of each value of a column. Without a field in the schema, it's ignored."""
     return view.export.values(column) if column in view.columns else Counter()
 
 
 def shown_name(name: str) -> str:
-    """Return a name for a document. A hash tells long names apart that begin alike."""
+    """Shorten a name for a document. Long names that begin alike differ in their hash."""
     if len(name) <= SHOWN_NAME:
         return name
     end = f"…{short_hash(name, HASH_LENGTH)}"
@@ -106,21 +123,27 @@ def shown_name(name: str) -> str:
 
 
 def content_tags(content: ExportContent) -> Tags:
-    """Return the tag about the content of an export, or no tag if it is not certain."""
+    """Encode the content of an export in a tag, with which the next run compares its own.
+
+    There is no tag if the content isn't certain.
+    """
     newest_at = content["newestEventAt"]
     rows = content["rows"]
     if newest_at is None or not content["areAllRowsRead"]:
         return {}
+
     types = content["eventTypes"].items()
     shares = (
-        f"{short_hash(name, HASH_LENGTH)}:{max(1, round(1000 * n / rows))}" for name, n in types
+        # Even the rarest type has a share, so that it's missed if it disappears.
+        f"{short_hash(name, HASH_LENGTH)}:{max(1, round(1000 * n / rows))}"
+        for name, n in types
     )
     return {CONTENT: " ".join([newest_at, str(content["importsWithNewestEvent"]), *shares])}
 
 
 @guard("content of events", "REFUSE", "export")
 def stale_content(view: DatasetView) -> Iterator[str]:
-    """Yield a message for old events (`maxEventAge`), or missing types (`strictEvents`)."""
+    """Yield a message for outdated events (`maxEventAge`) or missing types (`strictEvents`)."""
     if view.has_export_date:
         return  # `exportDate` asks for old events.
 
@@ -132,9 +155,10 @@ def stale_content(view: DatasetView) -> Iterator[str]:
 
 @guard("content of events", "WARN", "export")
 def perhaps_stale_content(view: DatasetView) -> Iterator[str]:
-    """Yield a message for events that may be too old, are not new, or lack a common type.
+    """Yield a message for events that may be outdated, aren't new, or lack a common type.
 
-    There is also a message if `strictEvents` cannot compare the types.
+    What `strictEvents` promises has no silent gap, so the run also warns if it cannot compare the
+    types.
     """
     if view.has_export_date:
         return
@@ -155,6 +179,7 @@ def _old_events(view: DatasetView) -> Iterator[str]:
         return
 
     number, unit = max_age.split()
+    # A setting may say 1 day, but timedelta() takes only days.
     longest = timedelta(**{f"{unit.removesuffix('s')}s": int(number)})
     newest = datetime.fromisoformat(newest_at)
     read = "" if view.content["areAllRowsRead"] else " in the rows that were read"
@@ -181,7 +206,7 @@ def _no_new_event(view: DatasetView) -> Iterator[str]:
 
 
 def _missing_types(view: DatasetView) -> Iterator[str]:
-    """Yield a message if no row has a type that was common in the last import."""
+    """Yield a message if no row has a type of events that the last import had."""
     content = view.content
     missing = view.content["missingPerMille"]
     expected_rows = content["rows"] * missing / 1000
@@ -198,7 +223,7 @@ def _missing_types(view: DatasetView) -> Iterator[str]:
 
 
 def _unchecked_types(view: DatasetView) -> Iterator[str]:
-    """Yield a message if `strictEvents` has nothing to compare."""
+    """Yield a message if `strictEvents` can't compare the types of events, with the reason."""
     last = _last_content(view)
     cannot = f"strictEvents cannot check the types of events of {view.export.location}, because"
 

@@ -1,6 +1,6 @@
 """Checks that the files of an export exist and that Personalize can import them.
 
-Each guard yields messages. Sources:
+Sources:
 https://docs.aws.amazon.com/personalize/latest/dg/how-it-works-dataset-schema.html and
 https://docs.aws.amazon.com/personalize/latest/dg/limits.html.
 """
@@ -14,10 +14,10 @@ from .export_values import value_error, wrong_value
 from .guards import guard
 
 SHOWN_FILES = 3
-"""The most files of an export about which there are messages."""
+"""At most this many files of an export get a message."""
 SHOWN_HEADER = 200
-"""The most characters of a header that a message shows. A file that is not CSV may have a very long
-first line."""
+"""The most characters of a header that a message shows, because the first line of a file that isn't
+CSV may be very long."""
 MIN_ROWS = 1000
 """The fewest rows that Personalize accepts in an import of interactions."""
 
@@ -26,10 +26,12 @@ MIN_ROWS = 1000
 def missing_export(view: DatasetView) -> Iterator[str]:
     """Yield a message for a location that cannot be read, has no rows, or has an empty file.
 
-    Files in subfolders are refused as well, because Personalize does not import them.
+    Files in subfolders are rejected as well. They were most likely meant to be imported, but
+    Personalize only imports the first level of a folder.
     """
     export = view.export
     empty = [file.key for file in export.objects if file.size == 0]
+
     if export.read_error:
         yield (
             f"{export.read_error}; check that it exists and that the role of plan-retraining "
@@ -59,10 +61,9 @@ def missing_export(view: DatasetView) -> Iterator[str]:
 
 @guard("content", "REFUSE", "export")
 def wrong_content(view: DatasetView) -> Iterator[str]:
-    """Yield a message for a file that Personalize cannot read or that does not fit the schema.
+    """Yield a message for a file that is not valid CSV or does not fit the dataset's schema.
 
-    A message is about the first problem of a file: its header, or a value or a line among its first
-    1,000 rows.
+    Only the header and the first 1,000 rows are checked, and each file's first problem is reported.
     """
     messages = (
         f"{view.export.url(file.key)}: {error}"
@@ -73,14 +74,15 @@ def wrong_content(view: DatasetView) -> Iterator[str]:
 
 
 def _file_error(file: FileSample, view: DatasetView) -> str | None:
-    """Return a message about the first problem of a file, or None.
+    """Validate the header and the rows of a file, and return the first problem, or None.
 
-    A column is required if its values may not be empty. The order does not matter.
+    The order of the columns doesn't matter.
     """
     if file.error and not file.header:
         return file.error
 
     now = view.snapshot.now
+    # A column is required if the schema doesn't allow an empty value.
     required = [field["name"] for field in view.fields if value_error("", field, now)]
     if missing := [name for name in required if name not in file.header]:
         return (
@@ -105,7 +107,7 @@ def _file_error(file: FileSample, view: DatasetView) -> str | None:
 def too_few_rows(view: DatasetView) -> Iterator[str]:
     """Yield a message for an export with fewer interactions than the 1,000 that an import needs.
 
-    A FULL export may have fewer if events add interactions.
+    A FULL export may have fewer if the dataset also receives streamed events.
     """
     dataset = view.dataset
     types = ("interactions",) if view.is_full else ("interactions", "actionInteractions")
@@ -115,7 +117,7 @@ def too_few_rows(view: DatasetView) -> Iterator[str]:
         return
 
     rows = view.export.row_count
-    # missing_export finds an export without rows.
+    # An export without any row is reported by missing_export().
     if rows and rows < MIN_ROWS:
         advice = (
             "export all interactions, because a FULL import replaces all bulk data"
@@ -135,6 +137,8 @@ def unknown_columns(view: DatasetView) -> Iterator[str]:
     export = view.export
     columns = dict.fromkeys(name for file in export.samples for name in file.header)
     unknown = [repr(name[:SHOWN_CHARACTERS]) for name in columns if name not in view.columns]
+
+    # Without a schema, every column would be unknown.
     if unknown and view.columns:
         yield (
             f"{export.location} has columns that the dataset's schema lacks: {', '.join(unknown)}; "

@@ -17,29 +17,28 @@ from .guards import guard
 
 DATASETS_WITH_USERS = ("interactions", "users", "actionInteractions")
 MAX_INCREMENTAL_BYTES = 10**9
-"""AWS's limit for an INCREMENTAL import:
+"""The most that Personalize accepts in an INCREMENTAL import:
 https://docs.aws.amazon.com/personalize/latest/dg/limits.html."""
 
 
 @guard("ready marker", "REFUSE", "export")
 def export_not_ready(view: DatasetView) -> Iterator[str]:
-    """Yield a message for a ready marker that is missing, or older than an object of the export.
-
-    Whether the export was imported before is decided by its fingerprint, not by the marker.
-    """
-    export, marker = view.export, view.dataset["readyMarker"]
+    """Yield a message for a ready marker that is missing, or older than an object of the export."""
+    export = view.export
+    marker = view.dataset["readyMarker"]
     if marker is None or export.read_error:
         return
+
     written_at = export.marker_written_at
     if written_at is None:
         yield (
             f"the ready marker {marker} does not exist; write it when the export is complete, or "
             "use retrain start --skip-import to train on the data that the dataset has"
         )
-    elif late := [file.key for file in export.objects if file.modified_at > written_at]:
+    elif late_keys := [file.key for file in export.objects if file.modified_at > written_at]:
         yield (
-            f"{len(late)} of {len(export.objects)} objects at {export.location} are newer "
-            f"than the ready marker {marker}, for example {late[0]}; write the marker "
+            f"{len(late_keys)} of {len(export.objects)} objects at {export.location} are newer "
+            f"than the ready marker {marker}, for example {late_keys[0]}; write the marker "
             "after the last object of the export"
         )
 
@@ -48,19 +47,24 @@ def export_not_ready(view: DatasetView) -> Iterator[str]:
 def export_with_deleted_users(view: DatasetView) -> Iterator[str]:
     """Yield a message for an export that is older than the last data deletion job.
 
-    An import could bring the users back. One older file is enough, because each may contain them.
+    An import could bring the users back. A single older file is enough for that, because any file
+    may contain them.
     """
     begun = [job for job in view.snapshot.deletions if job.is_running or job.has_completed]
     if not begun or view.dataset["type"] not in DATASETS_WITH_USERS:
         return
-    last, export = max(begun, key=lambda job: job.created_at), view.export
-    if old := [file.key for file in export.objects if file.modified_at < last.created_at]:
-        url = export.url(old[0])
+
+    export = view.export
+    last = max(begun, key=lambda job: job.created_at)
+    old_keys = [file.key for file in export.objects if file.modified_at < last.created_at]
+
+    if old_keys:
+        url = export.url(old_keys[0])
         yield (
-            f"{len(old)} of {len(export.objects)} objects at {export.location} were written before "
-            f"{last.arn} began, so an import could bring the deleted users back; write the export "
-            f"again without them, or, only if somebody has checked that {url} has none of them, "
-            f"make it new with `aws s3 cp {url} {url} --metadata-directive REPLACE`"
+            f"{len(old_keys)} of {len(export.objects)} objects at {export.location} were written "
+            f"before {last.arn} began, so an import could bring the deleted users back; write the "
+            f"export again without them, or, only if somebody has checked that {url} has none of "
+            f"them, make it new with `aws s3 cp {url} {url} --metadata-directive REPLACE`"
         )
 
 
@@ -68,13 +72,12 @@ def export_with_deleted_users(view: DatasetView) -> Iterator[str]:
 def truncated_export(view: DatasetView) -> Iterator[str]:
     """Yield a message for a FULL export that is much smaller than the last FULL import.
 
-    A FULL import replaces all data, so a truncated export would delete data. Only imports of this
-    pipeline have a tag with their size. `exportDate` switches the guard off, because a person may
-    want an earlier, smaller export.
+    A FULL import replaces all bulk data, so a truncated export would delete some of it.
     """
     export = view.export
     min_share = view.dataset["minRelativeSize"]
     sizes = [job.size for job in _compared_imports(view) if job.size]
+
     if sizes and export.objects and export.size < min_share * sizes[0]:
         yield (
             f"{export.location} has {export.size} bytes, which is less than minRelativeSize "
@@ -85,11 +88,12 @@ def truncated_export(view: DatasetView) -> Iterator[str]:
 
 @guard("size", "WARN", "export")
 def unknown_size(view: DatasetView) -> Iterator[str]:
-    """Yield a message for a last FULL import whose tag with its size is no usable number.
+    """Yield a message for a last FULL import whose size is unknown, because its tag was edited.
 
-    Somebody has changed the tag. Without a warning, a truncated export could pass unnoticed.
+    Without a warning, a truncated export could pass unnoticed.
     """
     last = next(iter(_compared_imports(view)), None)
+
     if last and not last.size and view.dataset["minRelativeSize"]:
         yield (
             f"the tag {BYTES} of {last.arn} is not the size of its export, so minRelativeSize "
@@ -100,15 +104,18 @@ def unknown_size(view: DatasetView) -> Iterator[str]:
 
 
 def _compared_imports(view: DatasetView) -> list[Import]:
-    """Return the imports of this pipeline with which a FULL export is compared, newest first."""
+    """List the imports with which the size of a FULL export is compared, newest first.
+
+    Only imports of a pipeline have a tag with their size.
+    """
     if not view.is_full or view.has_export_date:
-        return []
+        return []  # With `exportDate`, a person may want an earlier, smaller export.
     return [job for job in view.imports if job.is_active and job.is_full and job.run]
 
 
 @guard("first import", "REFUSE", "dataset")
 def incremental_without_full(view: DatasetView) -> Iterator[str]:
-    """Yield a message for an INCREMENTAL import of a dataset that has no ACTIVE FULL import."""
+    """Yield a message for an INCREMENTAL import into a dataset that has no ACTIVE FULL import."""
     has_full = any(job.is_active and job.is_full for job in view.imports)
     if not view.is_full and not has_full:
         yield (
@@ -120,9 +127,9 @@ def incremental_without_full(view: DatasetView) -> Iterator[str]:
 
 @guard("replaced data", "REFUSE", "export")
 def replaced_data(view: DatasetView) -> Iterator[str]:
-    """Yield a message for an INCREMENTAL export that may be there in part, or for replaced data.
+    """Yield a message for a partly appended export, or for data that a foreign import has replaced.
 
-    Nobody can append only the rest of an export. A foreign FULL import has replaced the data.
+    Nobody can append only the rest of an INCREMENTAL export.
     """
     if reason := refusal_to_append(view.state, is_requested=view.is_requested):
         yield reason
@@ -132,8 +139,8 @@ def replaced_data(view: DatasetView) -> Iterator[str]:
 def damaged_data(view: DatasetView) -> Iterator[str]:
     """Yield a message for rows that were appended unchecked, so that nothing is trained on them.
 
-    The export of another day is appended all the same. The FULL import that repairs the dataset
-    may come days later, and its export need not have this day.
+    It's only a warning, so that the exports of other days are appended all the same. The FULL
+    import that repairs the dataset may come days later, and its export may lack those days.
     """
     unchecked = unchecked_imports(view.imports)
     if unchecked and not (view.is_full or partly_appended_by(view.state)):
@@ -144,20 +151,23 @@ def damaged_data(view: DatasetView) -> Iterator[str]:
 def wrong_increment(view: DatasetView) -> Iterator[str]:
     """Yield a message for an INCREMENTAL export that was imported before or has more than 1 GB.
 
-    If each day has its own location, the export of a day is imported once. Otherwise, an object
-    that is older than the last import counts as imported.
+    If each day has a location of its own, its export is imported once. If all days share a
+    location, an object that is older than the last import counts as imported.
     """
-    day, export = view.dataset["day"], view.export
+    day = view.dataset["day"]
+    export = view.export
     if view.is_full or not export.objects:
         return
+
     if export.size > MAX_INCREMENTAL_BYTES:
         yield (
             f"{export.location} has {export.size} bytes; an INCREMENTAL import takes at most "
             f"{MAX_INCREMENTAL_BYTES}; export more often, or use importMode FULL with a "
             "complete export, because it replaces all bulk data"
         )
+
     if partly_appended_by(view.state):
-        return  # Another guard says that this export is not appended at all.
+        return  # replaced_data() reports that this export isn't appended at all.
     if not day:
         yield from _appended_objects(view)
     elif not view.has_export_date:
@@ -167,8 +177,9 @@ def wrong_increment(view: DatasetView) -> Iterator[str]:
 def _appended_objects(view: DatasetView) -> Iterator[str]:
     """Yield a message if objects of the export were written before the last import began.
 
-    An import of this pipeline counts if it is confirmed, because otherwise its export has to be
-    imported again. A foreign import counts even while it is running, because it may succeed.
+    An import of this pipeline counts only if it's confirmed, because the export of an unconfirmed
+    one has to be imported again. A foreign import counts even while it is running, because it may
+    succeed.
     """
     export = view.export
     times = [
@@ -176,11 +187,12 @@ def _appended_objects(view: DatasetView) -> Iterator[str]:
         for job in view.imports
         if job.is_confirmed or (job.is_foreign and (job.is_active or job.is_running))
     ]
-    old = [file.key for file in export.objects if times and file.modified_at < max(times)]
-    if old:
+    old_keys = [file.key for file in export.objects if times and file.modified_at < max(times)]
+
+    if old_keys:
         yield (
-            f"{len(old)} of {len(export.objects)} objects at {export.location} are older than "
-            f"the last import, for example {old[0]}, and would be appended again; "
+            f"{len(old_keys)} of {len(export.objects)} objects at {export.location} are older than "
+            f"the last import, for example {old_keys[0]}, and would be appended again; "
             "write each export to a new location, for example "
             "'s3://bucket/interactions/{date}/', or use retrain start --skip-import to train on "
             "the data that the dataset has"
@@ -188,18 +200,18 @@ def _appended_objects(view: DatasetView) -> Iterator[str]:
 
 
 def _appended_day(view: DatasetView, day: str) -> Iterator[str]:
-    """Yield a message if the rows of a day's export are in the dataset already.
-
-    Only a ready marker can start a run for an old day, for example when a bucket is copied.
-    """
-    held = [job for job in imports_of_export(view.state) if job.is_confirmed]
+    """Yield a message if the dataset already contains the rows of a day's export."""
+    confirmed = [job for job in imports_of_export(view.state) if job.is_confirmed]
     settled = settled_day(view.imports)
-    if held:
-        reason = f"was imported by {held[-1].arn}, and has changed since then"
+
+    if confirmed:
+        reason = f"was imported by {confirmed[-1].arn}, and has changed since then"
     elif view.run["trigger"] == "export" and day < settled:
+        # Only a ready marker can start a run for an old day, for example when a bucket is copied.
         reason = f"is from a day before {settled}, and all earlier data is there already"
     else:
         return
+
     yield (
         f"{view.export.location} {reason}, so its rows would be appended twice; write new rows to "
         "the location of a later day, or append this export on purpose with retrain start "
@@ -211,8 +223,8 @@ def _appended_day(view: DatasetView, day: str) -> Iterator[str]:
 def skipped_days(view: DatasetView) -> Iterator[str]:
     """Yield a message for earlier days whose INCREMENTAL exports the dataset does not hold.
 
-    An export of which a part may be there, or will be, is not named, because nobody should append
-    it again.
+    A day whose import is running, or has perhaps imported a part of the export, isn't named,
+    because nobody should append that export again.
     """
     dataset = view.dataset
     if days := view.snapshot.skipped_days.get(dataset["datasetArn"]):

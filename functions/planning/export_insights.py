@@ -1,4 +1,6 @@
-"""Finds in exports what Personalize shows in its console as data insights, after their import.
+"""Finds problems before an import that the console of Personalize shows only after it.
+
+Personalize calls them data insights.
 
 Source: https://docs.aws.amazon.com/personalize/latest/dg/analyzing-data.html.
 """
@@ -22,17 +24,19 @@ MAX_TYPES = 10
 """The most types of events and metadata columns together:
 https://docs.aws.amazon.com/personalize/latest/dg/limits.html."""
 SHOWN_TYPES = 15
-"""The most types that a message names. Two spellings of one type are often beside each other."""
+"""The most types that a message names."""
 OPTIONAL_COLUMNS = ("EVENT_VALUE", "IMPRESSION", "RECOMMENDATION_ID", "EVENT_ATTRIBUTION_SOURCE")
 RESERVED_COLUMNS = ("USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_TYPE", *OPTIONAL_COLUMNS)
-"""The columns of interactions that are no metadata:
+"""The columns of interactions that don't count as metadata:
 https://docs.aws.amazon.com/personalize/latest/dg/custom-datasets-and-schemas.html."""
 OFTEN_EMPTY = (*OPTIONAL_COLUMNS, "CATEGORY_L2", "CATEGORY_L3", "GENRE_L2", "GENRE_L3")
-"""The columns that are empty by nature. Only some events have a value or follow a recommendation,
-and only some items have a category on a second level:
+"""The columns that are often empty in good data, because only some events have a value or follow a
+recommendation, and only some items have a category on a second level:
 https://docs.aws.amazon.com/personalize/latest/dg/ECOMMERCE-items-dataset.html."""
-MIN_TEXT_SHARE, MIN_SHARE = 0.85, 0.7
-"""The share of the rows in which a textual column should have a value, and any other column."""
+MIN_TEXT_SHARE = 0.85
+"""The share of the rows in which a textual column should have a value."""
+MIN_SHARE = 0.7
+"""The share of the rows in which any other column should have a value."""
 
 
 @guard("data insights", "REFUSE", "run")
@@ -57,9 +61,10 @@ def doubtful_interactions(view: RunView) -> Iterator[str]:
 
 
 def _untried_solutions(view: RunView) -> list[str]:
-    """Return the solutions that the run trains and that have no ACTIVE version.
+    """List the solutions that the run trains, and that have no ACTIVE version yet.
 
-    If there is an ACTIVE version, Personalize may have trained it on as many types.
+    Personalize may have trained an ACTIVE version on as many types, so it isn't certain that the
+    next training fails.
     """
     return [
         solution.arn
@@ -69,7 +74,7 @@ def _untried_solutions(view: RunView) -> list[str]:
 
 
 def _learned_interactions(view: RunView) -> list[DatasetView]:
-    """Return the dataset of interactions, if a training learns from its present export."""
+    """Find the dataset of interactions, if a training of the run learns from its present export."""
     return [
         dataset
         for dataset in view.datasets
@@ -79,7 +84,10 @@ def _learned_interactions(view: RunView) -> list[DatasetView]:
 
 
 def _too_many_types(view: DatasetView, trained: str) -> Iterator[str]:
-    """Yield a message if there are too many types. Rows that were not read can only add some."""
+    """Yield a message if there are too many types of events and metadata columns.
+
+    Not all rows need to be read, because the others can only add types.
+    """
     types = event_types(view)
     columns = [name for name in view.columns if name not in RESERVED_COLUMNS]
 
@@ -94,8 +102,9 @@ def _too_many_types(view: DatasetView, trained: str) -> Iterator[str]:
 
 
 def _one_timestamp(view: DatasetView, trained: str) -> Iterator[str]:
-    """Yield a message if all rows have one time. Segments ignore all data but FULL imports.
+    """Yield a message if all rows have the same time, on which user segments can't be trained.
 
+    Those only know data of FULL imports, so an INCREMENTAL export isn't checked.
     https://docs.aws.amazon.com/personalize/latest/dg/getting-user-segments.html
     """
     times = event_times(view)
@@ -109,23 +118,23 @@ def _one_timestamp(view: DatasetView, trained: str) -> Iterator[str]:
 
 @guard("completeness", "WARN", "export")
 def incomplete_columns(view: DatasetView) -> Iterator[str]:
-    """Yield a message for columns that have too few values to be of use to a model."""
+    """Yield a message for columns that have too few values to be useful to a model."""
     rows = view.content["rows"]
     if view.dataset["type"] not in ("interactions", "items", "users") or not rows:
         return  # Personalize has no insights about actions.
 
-    sparse = []
+    sparse_columns = []
     for field in view.fields:
         values = view.export.values(field["name"])
-        # A column that no file has is null in each row.
+        # A column that is missing from a file is null in each of its rows.
         share = (values.total() - values[""]) / rows
         min_share = MIN_TEXT_SHARE if field.get("textual") is True else MIN_SHARE
         if share < min_share and field["name"] not in OFTEN_EMPTY:
-            sparse.append(f"{shown_name(field['name'])} ({share:.1%})")
+            sparse_columns.append(f"{shown_name(field['name'])} ({share:.1%})")
 
-    if sparse:
+    if sparse_columns:
         yield (
-            f"columns of {view.export.location} have too few values: {list_text(sparse)}; models "
-            f"use a text column only if {MIN_TEXT_SHARE:.0%} of the rows have a text, and other "
-            f"columns help if {MIN_SHARE:.0%} have a value; write values in more rows"
+            f"columns of {view.export.location} have too few values: {list_text(sparse_columns)}; "
+            f"models use a text column only if {MIN_TEXT_SHARE:.0%} of the rows have a text, and "
+            f"other columns help if {MIN_SHARE:.0%} have a value; write values in more rows"
         )

@@ -1,4 +1,4 @@
-"""Checks the values of a CSV file against the schema of its dataset.
+"""Validates the values in a CSV file against the schema of its dataset.
 
 Sources:
 https://docs.aws.amazon.com/personalize/latest/dg/custom-datasets-and-schemas.html,
@@ -21,23 +21,23 @@ MAX_ID_LENGTH = 256
 MAX_LENGTH = 1000
 ID_COLUMNS = ("USER_ID", "ITEM_ID", "ACTION_ID")
 FIRST_YEAR = 1990
-"""An interaction before this year is an error, for example a time that counts days."""
+"""An interaction before this year is a mistake, for example a time that counts days."""
 FIRST_TIME = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC).timestamp()
 DAY_SECONDS = 24 * 60 * 60
 FIRST_MILLISECONDS = 10**11
-"""A time from this number on is not in seconds, which would be the year 5138."""
-# Python refuses to parse a number of thousands of digits, even if they are zeros.
+"""From this number on, a time can't be in seconds, because it would be in the year 5138."""
+# The digits are limited, because Python refuses to parse thousands of them, even if all are zeros.
 WHOLE_NUMBER = re.compile(rf"-?[0-9]{{1,{MAX_LENGTH}}}")
 DECIMAL_NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
 class _Number(NamedTuple):
-    """A numeric type of Avro."""
+    """What a value of a numeric Avro type may look like."""
 
     pattern: re.Pattern[str]
     parse: Callable[[str], float]
     limit: float
-    """A value is less than this number, and not less than its negative."""
+    """A value is in the range from `-limit` to below `limit`."""
     advice: str
 
 
@@ -51,13 +51,14 @@ NUMBERS: Mapping[str, _Number] = {
     "float": DECIMALS,
     "double": DECIMALS,
 }
-"""Name of an Avro type -> what its numbers look like."""
+"""Avro type -> what its numbers look like."""
 
 
 def wrong_value(file: FileSample, fields: Sequence[SchemaField], now: datetime) -> str | None:
-    """Return a message about the first wrong value in the rows of a file, or None."""
-    # The same values occur in many rows, so the result for each value is cached.
+    """Validate the rows of a file, and return a message about the first wrong value, or None."""
+    # Checks are cached, because the same values occur in many rows.
     checks = {field["name"]: cache(partial(value_error, field=field, now=now)) for field in fields}
+
     for line, values in file.rows:
         for name, value in zip(file.header, values, strict=True):
             if name in checks and (error := checks[name](value)):
@@ -66,27 +67,24 @@ def wrong_value(file: FileSample, fields: Sequence[SchemaField], now: datetime) 
 
 
 def value_error(value: str, field: SchemaField, now: datetime) -> str | None:
-    """Return what is wrong with a field's value and how to correct it, or None.
-
-    An empty value is null. If the field allows several other types, its values are texts.
-    """
+    """Validate a field's value, and return what is wrong and how to correct it, or None."""
     types = [field["type"]] if isinstance(field["type"], str) else field["type"]
-    names = [name for name in types if name != "null"]
-    avro_type = names[0] if len(names) == 1 else "string"
+    value_types = [name for name in types if name != "null"]
+    # If a field allows several types, its values are checked like texts.
+    avro_type = value_types[0] if len(value_types) == 1 else "string"
+
     if not value:
+        # An empty value is null.
         is_wrong = "null" not in types
         return f"but the schema requires {avro_type}; write a value" if is_wrong else None
-    if number := NUMBERS.get(avro_type):
-        is_number = number.pattern.fullmatch(value)
-        if not is_number or not -number.limit - 1 < number.parse(value) < number.limit:
-            advice = WHOLE_SECONDS if field["name"] in TIMES else number.advice
-            if value != value.strip():
-                advice = "write it without spaces around it"
-            return f"but the schema requires {avro_type}; {advice}"
-        return _time_error(number.parse(value), field["name"], now)
+
+    if avro_type in NUMBERS:
+        return _number_error(value, avro_type, field["name"], now)
+
     if avro_type == "boolean":
         is_boolean = value.lower() in ("true", "false")
         return None if is_boolean else "but the schema requires boolean; write true or false"
+
     limit = MAX_ID_LENGTH if field["name"] in ID_COLUMNS else MAX_LENGTH
     # Personalize truncates a longer textual value and imports it.
     if len(value) <= limit or field.get("textual") is True:
@@ -94,8 +92,22 @@ def value_error(value: str, field: SchemaField, now: datetime) -> str | None:
     return f"which has {len(value)} characters, but Personalize accepts at most {limit}; shorten it"
 
 
+def _number_error(value: str, avro_type: str, column: str, now: datetime) -> str | None:
+    """Validate a number, and return what is wrong with it, or None."""
+    number = NUMBERS[avro_type]
+    is_number = number.pattern.fullmatch(value)
+    # Both comparisons are strict, so that infinity is out of range too.
+    if is_number and -number.limit - 1 < number.parse(value) < number.limit:
+        return _time_error(number.parse(value), column, now)
+
+    advice = WHOLE_SECONDS if column in TIMES else number.advice
+    if value != value.strip():
+        advice = "write it without spaces around it"
+    return f"but the schema requires {avro_type}; {advice}"
+
+
 def _time_error(seconds: float, column: str, now: datetime) -> str | None:
-    """Return a message about a time that is not in seconds or cannot be right, or None.
+    """Reject a number in a column of times that isn't in seconds or can't be right.
 
     An interaction is between 1990 and the end of tomorrow in UTC. The creation of an item may be
     earlier, or in the future if the item is only announced.
@@ -105,12 +117,14 @@ def _time_error(seconds: float, column: str, now: datetime) -> str | None:
         return in_milliseconds
     if column != "TIMESTAMP":
         return None
-    days = now.timestamp() // DAY_SECONDS
-    end = (days + 2) * DAY_SECONDS
+
+    days_since_1970 = now.timestamp() // DAY_SECONDS
+    end = (days_since_1970 + 2) * DAY_SECONDS
     if FIRST_TIME <= seconds < end:
         return None
     if FIRST_TIME <= seconds / 1000 < end:
         return in_milliseconds
+
     if seconds < FIRST_TIME:
         return f"which is before {FIRST_YEAR}; write seconds since 1970"
     return "which is later than tomorrow; write seconds since 1970, not in the future"

@@ -1,7 +1,7 @@
 """The decorator of the guards, which check a run before anything is imported or trained.
 
-A guard is a function that yields messages, which say what is wrong and what to do. The first
-sentence of its docstring describes it in `docs/guards.md`.
+A guard is a function that yields messages, which say what is wrong and what to do. The first line
+of its docstring begins with "Yield a message for", and the rest of it is a row in `docs/guards.md`.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ Check = Callable[..., Iterator[str]]
 
 
 class Guard(NamedTuple):
-    """A check of a run, with what happens if it finds something."""
+    """A check of a run, and what becomes of the run if the check finds something."""
 
     name: str
     verdict: Verdict
     """REFUSE fails the run. WARN adds a warning to the report."""
     scope: Scope
-    """What the guard gets: the run, each of its datasets, each of its solutions, or each dataset
-    whose export has to be imported and is not being imported yet."""
+    """What the guard is called with: the run, each of its datasets, or each of its solutions. With
+    `export`, it's each dataset whose export the run is going to import."""
     check: Check
 
 
 def guard(name: str, verdict: Verdict, scope: Scope) -> Callable[[Check], Guard]:
-    """Return a decorator that turns a function into a guard."""
+    """Turn the decorated function into a guard."""
     return lambda check: Guard(name, verdict, scope, check)

@@ -1,4 +1,4 @@
-"""Plans a run: checks the guards, and decides which jobs the run has."""
+"""Plans a run: checks the guards, and puts the jobs of its datasets and solutions together."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..contract import Plan, Run, Settings
 
 GUARDS = tuple(
-    found
+    member
     for module in (
         resource_guards,
         recipe_guards,
@@ -37,15 +37,15 @@ GUARDS = tuple(
         export_content,
         export_insights,
     )
-    for found in vars(module).values()
-    if isinstance(found, Guard)
+    for member in vars(module).values()
+    if isinstance(member, Guard)
 )
-"""The guards in the order in which they are checked. `docs/guards.md` shows them."""
+"""All guards, in the order in which they're checked and listed in `docs/guards.md`."""
 
 
 @dataclass(frozen=True)
 class RunView:
-    """A run, and the state of the services from which it is planned."""
+    """A run, with its datasets and solutions as the snapshot shows them."""
 
     settings: Settings
     run: Run
@@ -62,26 +62,29 @@ class RunView:
 
 
 def read_view(client: PersonalizeClient, settings: Settings, run: Run) -> RunView:
-    """Read the state of the services for a run."""
+    """Read the snapshot of a run, and look at the run with it."""
     return view_of(settings, run, read_snapshot(client, settings, run))
 
 
 def view_of(settings: Settings, run: Run, snapshot: Snapshot) -> RunView:
-    """Return a run with its datasets and solutions in this state of the services."""
+    """Look at a run, its datasets and its solutions with a snapshot."""
     datasets = dataset_views(settings, run, snapshot)
+
+    # If any data is new, no version has been trained on the data of this run yet.
     imports_anything = any(dataset.needs_import for dataset in datasets)
     solutions = [
         SolutionView(settings, run, snapshot, solution, imports_anything=imports_anything)
         for solution in solutions_to_train(settings, run)
     ]
+
     return RunView(settings, run, snapshot, datasets, solutions)
 
 
 def plan_run(view: RunView) -> Plan:
-    """Return the plan of a run: its imports and trainings, or why it is skipped.
+    """Plan the imports and trainings of a run, or say why it has nothing to do.
 
     Raises:
-        RunRefused: one or more guards refuse the run. The exception has all their messages.
+        RunRefused: One or more guards refuse the run. The exception has all their messages.
     """
     if refusals := _messages("REFUSE", view):
         raise RunRefused(refusals)
@@ -89,8 +92,12 @@ def plan_run(view: RunView) -> Plan:
     imports = [dataset.planned() for dataset in view.datasets if dataset.needs_import]
     solutions = [planned for solution in view.solutions if (planned := solution.planned())]
     reason = None if imports or solutions else _why_skipped(view)
+
+    # The solutions share their dataset group, so the first one answers for all of them.
     users = view.solutions[0].user_ids if view.solutions else None
     deletions = [item.deletion for item in view.trained_solutions if item.deletion]
+
+    # The reason of a skipped run names the monthly limit already.
     held_back = [
         f"{solution.arn}: {solution.limit_message}"
         for solution in view.solutions
@@ -110,34 +117,42 @@ def plan_run(view: RunView) -> Plan:
 
 
 def _messages(verdict: Verdict, view: RunView) -> list[str]:
+    """Collect the messages of all guards with this verdict."""
     guards = [guard for guard in GUARDS if guard.verdict == verdict]
     return [message for guard in guards for message in messages_of(guard, view)]
 
 
 def messages_of(guard: Guard, view: RunView) -> Iterator[str]:
-    """Yield a guard's messages. A message about a dataset begins with the dataset's config key."""
+    """Check one guard. Its messages about a dataset begin with the dataset's config key."""
     if guard.scope == "run":
         yield from guard.check(view)
     if guard.scope == "solution":
         for solution in view.solutions:
             yield from guard.check(solution)
+
     for dataset_view in view.datasets:
-        is_new = dataset_view.needs_import and not dataset_view.is_being_imported
-        if guard.scope == "dataset" or (guard.scope == "export" and is_new):
+        is_to_import = dataset_view.needs_import and not dataset_view.is_being_imported
+        if guard.scope == "dataset" or (guard.scope == "export" and is_to_import):
             for message in guard.check(dataset_view):
                 yield f"datasets.{dataset_view.dataset['type']}: {message}"
 
 
 def _why_skipped(view: RunView) -> str:
+    """Explain why a run has nothing to do, by the reasons of its datasets and solutions."""
+    # Often several of them have the same reason, which is given once.
     names: dict[str, list[str]] = {}
     for dataset in view.datasets:
         names.setdefault(dataset.decision.reason, []).append(dataset.dataset["type"])
     for solution in view.solutions:
         names.setdefault(solution.decision.reason, []).append(name_of(solution.arn))
+
     if "only" in view.run["request"] or not names:
         return "no campaign waits for a version"
+
     facts = "; ".join(f"{list_text(found)}: {reason}" for reason, found in names.items())
+    # The message about the monthly limit says itself how to train anyway.
     if any(solution.limit_message for solution in view.solutions):
         return facts
+
     work = "train" if view.settings["solutions"] else "import"
     return f"nothing is new: {facts}; to {work} anyway, use retrain start --force"

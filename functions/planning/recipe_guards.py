@@ -1,6 +1,7 @@
-"""Checks that the settings of a solution fit its recipe (`rules/recipes.py`).
+"""Checks that the settings of a solution fit its recipe.
 
-A recipe that the table does not have is a warning. No other guard refuses anything then.
+`rules/recipes.py` has a table of recipes. If a recipe is not in it, there is a warning, and the
+other guards here check nothing.
 """
 
 from collections.abc import Iterator
@@ -18,16 +19,14 @@ WATCH_OTHERS = {
         "of this operation"
     ),
 }
-"""The operation that campaigns answer -> how their bake gets alarms with data:
+"""The operation that campaigns answer -> how to get alarms for their bake that have data:
 https://docs.aws.amazon.com/personalize/latest/dg/cloudwatch-metrics.html"""
 
 
 @guard("recipe", "WARN", "solution")
 def unknown_recipe(view: SolutionView) -> Iterator[str]:
-    """Yield a message for a recipe that this program does not know.
-
-    A solution that does not exist has no recipe. Another guard reports it.
-    """
+    """Yield a message for a recipe that this program does not know."""
+    # The recipe of a missing solution is None, and unusable_solution() reports the solution.
     if view.recipe is not None and view.recipe not in RECIPES:
         yield (
             f"{view.arn}: this program does not know its recipe {view.recipe or 'of AutoML'}, so "
@@ -48,7 +47,9 @@ def unsupported_settings(view: SolutionView) -> Iterator[str]:
 
     used = {f"trainingMode {view.solution['trainingMode']}"}
     for job in view.batch_jobs:
+        # A setting that isn't in the config is None.
         used |= {key for key, value in job.items() if value is not None}
+
     for setting in sorted(used & FEATURES - {*recipe.features}):
         able = [name for name, known in RECIPES.items() if setting in known.features]
         yield (
@@ -61,11 +62,11 @@ def unsupported_settings(view: SolutionView) -> Iterator[str]:
 def missing_metrics(view: SolutionView) -> Iterator[str]:
     """Yield a message for a metric of the qualityGate that no version of the recipe has.
 
-    A version without the metric passes or is rejected whatever it has learned. The gate of a
-    solution without campaigns and batch jobs judges nothing.
+    A version without the metric is accepted or rejected whatever it has learned.
     """
     recipe = find_recipe(view.recipe)
-    if recipe is None or not (view.solution["campaigns"] or view.batch_jobs):
+    is_gate_used = bool(view.solution["campaigns"] or view.batch_jobs)
+    if recipe is None or not is_gate_used:
         return
 
     for rule in view.solution["qualityGate"]:
@@ -88,16 +89,16 @@ def unanswered_probes(view: SolutionView) -> Iterator[str]:
         return
 
     for arn, probe in view.probes:
-        given = [key for key in ("userId", "itemId", "inputList") if probe.get(key)]
+        probe_ids = [key for key in ("userId", "itemId", "inputList") if probe.get(key)]
         if recipe.operation == "GetActionRecommendations":
             yield (
                 f"{arn}: campaigns of the recipe {view.recipe} do not answer a probe; remove the "
                 "probe from the campaign"
             )
-        elif not recipe.takes(given):
+        elif not recipe.takes(probe_ids):
             optional = (f"{key} if its filter needs it" for key in recipe.optional_keys)
             yield (
-                f"{arn}: the probe has {list_text(given) or 'no id'}, but campaigns of the "
+                f"{arn}: the probe has {list_text(probe_ids) or 'no id'}, but campaigns of the "
                 f"recipe {view.recipe} take {list_text([*recipe.required_keys, *optional])}; "
                 "correct the probe"
             )
@@ -107,16 +108,19 @@ def unanswered_probes(view: SolutionView) -> Iterator[str]:
 def deaf_alarms(view: SolutionView) -> Iterator[str]:
     """Yield a message for a bake with `createAlarms` that watches a metric without data.
 
-    CloudWatch shows such alarms as OK, so that every version would pass its bake.
+    The alarms would always be OK, so every version would pass its bake.
     """
     recipe = find_recipe(view.recipe)
     answered = recipe and recipe.operation
+
     for campaign in view.solution["campaigns"]:
         probe = campaign["probe"]
         bake = campaign["bake"]
-        # `components/alarms.py` knows the probe, but not the recipe.
+
+        # Alarms are created by `components/alarms.py`, which knows the probe, but not the recipe.
         is_ranking = probe is not None and probe.get("inputList")
         watched = "GetPersonalizedRanking" if is_ranking else "GetRecommendations"
+
         if bake and bake["createAlarms"] and answered not in (None, watched):
             yield (
                 f"{campaign['campaignArn']}: createAlarms watches {watched}, but campaigns of the "

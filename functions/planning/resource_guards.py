@@ -1,4 +1,4 @@
-"""Checks that datasets, solutions, campaigns, filters and batch inputs are there and usable."""
+"""Checks that datasets, solutions, campaigns, filters and batch inputs exist and are usable."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def inactive_datasets(view: RunView) -> Iterator[str]:
     for dataset in view.settings["datasets"]:
         arn = dataset["datasetArn"]
         yield from _unusable(arn, view.snapshot.datasets.get(arn))
+
     for arn, group in view.snapshot.dataset_groups.items():
         yield from _unusable(arn, group)
 
@@ -37,13 +38,14 @@ def inactive_datasets(view: RunView) -> Iterator[str]:
 def unusable_solution(view: SolutionView) -> Iterator[str]:
     """Yield a message for a solution or campaign that does not exist or is not usable.
 
-    The solution must belong to the dataset group, and the campaign to the solution. A campaign need
-    not be ACTIVE, because an update can repair it.
+    The solution must belong to the dataset group, and the campaign to the solution. A campaign
+    doesn't have to be ACTIVE, because an update can repair it.
     """
     snapshot = view.snapshot
     yield from _unusable(view.arn, snapshot.solutions.get(view.arn), snapshot.dataset_groups)
-    for configured in view.solution["campaigns"]:
-        arn = configured["campaignArn"]
+
+    for campaign_settings in view.solution["campaigns"]:
+        arn = campaign_settings["campaignArn"]
         campaign = snapshot.campaigns.get(arn)
         if campaign is None:
             yield f"{arn}: does not exist; create it, or take it out of the stack's config"
@@ -59,9 +61,9 @@ def unusable_solution(view: SolutionView) -> Iterator[str]:
 def _unusable(
     arn: str, resource: Mapping[str, Any] | None, groups: Collection[str] = ()
 ) -> Iterator[str]:
-    """Yield a message for a resource that does not exist, is not ACTIVE, or is of another group.
+    """Yield a message for a resource that is missing, not ACTIVE, or not in one of the groups.
 
-    `groups` are the dataset groups of the datasets. Without them, any group will do.
+    Without `groups`, it may be in any dataset group.
     """
     if resource is None:
         yield f"{arn}: does not exist; create it, or correct the ARN in the stack's config"
@@ -73,6 +75,7 @@ def _unusable(
             f"{arn}: its status is {status}, but it has to be {ACTIVE}; wait if it is being "
             "created, otherwise repair it or take it out of the config"
         )
+
     group = resource["datasetGroupArn"]
     if groups and group not in groups:
         yield (
@@ -83,10 +86,8 @@ def _unusable(
 
 @guard("automatic training", "REFUSE", "solution")
 def refused_automatic_training(view: SolutionView) -> Iterator[str]:
-    """Yield a message for a solution with automatic training, if autoTraining is `refuse`.
-
-    A run that only deploys an approved version trains nothing, so it is not refused.
-    """
+    """Yield a message for a solution with automatic training, if autoTraining is `refuse`."""
+    # A run that only deploys an approved version trains nothing, so it isn't refused.
     if "only" not in view.run["request"]:
         yield from _automatic_training(view, "refuse")
 
@@ -98,7 +99,7 @@ def allowed_automatic_training(view: SolutionView) -> Iterator[str]:
 
 
 def _automatic_training(view: SolutionView, setting: str) -> Iterator[str]:
-    """Yield a message for automatic training, which costs extra, with this `autoTraining`."""
+    """Yield a message for automatic training, which costs extra, if `autoTraining` is `setting`."""
     solution: Mapping[str, Any] = view.snapshot.solutions.get(view.arn, {})
     if solution.get("performAutoTraining") and view.settings["autoTraining"] == setting:
         yield (
@@ -109,25 +110,24 @@ def _automatic_training(view: SolutionView, setting: str) -> Iterator[str]:
 
 @guard("automatic deployment", "REFUSE", "solution")
 def automatic_deployment(view: SolutionView) -> Iterator[str]:
-    """Yield a message for a campaign that Personalize itself moves to each new version.
-
-    The command in the message keeps the campaign's other settings. It names a version, because
-    UpdateCampaign needs one to turn the setting off.
-    """
+    """Yield a message for a campaign that Personalize itself updates to each new version."""
     for arn in view.campaigns:
         campaign = view.snapshot.campaigns[arn]
         if not syncs_with_latest_version(campaign):
             continue
 
-        version = campaign["solutionVersionArn"]
-        if version.endswith(LATEST):
-            active = (training.arn for training in view.state.trainings if training.is_active)
-            version = next(active, version)
+        # To turn the setting off, UpdateCampaign needs a version, which may not be $LATEST.
+        version_arn = campaign["solutionVersionArn"]
+        if version_arn.endswith(LATEST):
+            active_arns = (training.arn for training in view.state.trainings if training.is_active)
+            version_arn = next(active_arns, version_arn)
+
+        # The campaign keeps its other settings.
         config = {**campaign["campaignConfig"], "syncWithLatestSolutionVersion": False}
         yield (
             f"{arn}: syncWithLatestSolutionVersion deploys versions before a run has judged them; "
             f"turn it off with `aws personalize update-campaign --campaign-arn {arn} "
-            f"--solution-version-arn {version} --campaign-config '{json.dumps(config)}'`"
+            f"--solution-version-arn {version_arn} --campaign-config '{json.dumps(config)}'`"
         )
 
 
@@ -145,11 +145,12 @@ def pinned_campaigns(view: SolutionView) -> Iterator[str]:
 def served_deleted_users(view: SolutionView) -> Iterator[str]:
     """Yield a message for a campaign that still serves a version that may know deleted users.
 
-    A run that trains the solution says so in its decision. A training that was stopped changes
-    nothing for the campaign, although no run repeats it.
+    There's also a warning if the training of a newer version was stopped, because no run repeats
+    it, and the campaign goes on serving the older version.
     """
-    if view.needs_training and not view.limit_message:
-        return
+    is_trained = view.needs_training and not view.limit_message
+    if is_trained:
+        return  # The decision about the solution says so already.
 
     for version in view.state.trainings:
         deletion = learned_deletion(version, view.state)
@@ -164,14 +165,10 @@ def served_deleted_users(view: SolutionView) -> Iterator[str]:
 
 @guard("verdict", "WARN", "solution")
 def untold_verdict(view: SolutionView) -> Iterator[str]:
-    """Yield a message for a verdict of a run that died before its report.
-
-    Only a run that trains a newer version says it so. Any other run comes to the verdict again, and
-    reports it.
-    """
+    """Yield a message for a verdict of a run that died before its report."""
     is_trained = view.needs_training and not view.limit_message
     if not is_trained or view.newest is None:
-        return
+        return  # A run that trains no newer version comes to the verdict again, and reports it.
 
     for arn, step in view.untold_verdicts.items():
         yield (
@@ -190,19 +187,20 @@ def failed_deletion(view: RunView) -> Iterator[str]:
 
 @guard("filters", "REFUSE", "solution")
 def unusable_filters(view: SolutionView) -> Iterator[str]:
-    """Yield a message for a filter that is not ACTIVE or of another group, or gets wrong values."""
+    """Yield a message for a filter that is not usable, or that gets wrong values from a probe."""
     snapshot = view.snapshot
     for arn in filter_arns(view.solution):
         yield from _unusable(arn, snapshot.filters.get(arn), snapshot.dataset_groups)
+
     for arn, probe in view.probes:
-        if used := snapshot.filters.get(probe["filterArn"] or ""):
-            for problem in filter_problems(used["filterExpression"], probe):
+        if probe_filter := snapshot.filters.get(probe["filterArn"] or ""):
+            for problem in filter_problems(probe_filter["filterExpression"], probe):
                 yield f"{arn}: the probe {problem}"
 
 
 @guard("context of a probe", "REFUSE", "solution")
 def unknown_context(view: SolutionView) -> Iterator[str]:
-    """Yield a message for a key in the context of a probe that is no column of the interactions.
+    """Yield a message for a key in the context of a probe that is not a column of interactions.
 
     https://docs.aws.amazon.com/personalize/latest/dg/contextual-metadata.html
     """
@@ -213,7 +211,7 @@ def unknown_context(view: SolutionView) -> Iterator[str]:
         for field in view.snapshot.schemas.get(dataset["datasetArn"], ())
     ]
     if not columns:
-        return  # No interactions are configured, or another guard says that they don't exist.
+        return  # No interactions are configured, or inactive_datasets() reports them.
 
     for arn, probe in view.probes:
         for key in sorted({*probe["context"]} - {*columns}):
@@ -227,7 +225,7 @@ def unknown_context(view: SolutionView) -> Iterator[str]:
 def unknown_probe_users(view: SolutionView) -> Iterator[str]:
     """Yield a message for a probe with a user who has no interactions in a small FULL export.
 
-    The export of a large pipeline is not read to its end, so its users are not known.
+    A large export isn't read to its end, so nobody knows all of its users.
     """
     for arn, probe in view.probes:
         user = probe["userId"]
@@ -241,37 +239,39 @@ def unknown_probe_users(view: SolutionView) -> Iterator[str]:
 
 @guard("batch jobs", "REFUSE", "solution")
 def unusable_inputs(view: SolutionView) -> Iterator[str]:
-    """Yield a message for the input of a batch job that has another key than its recipe needs.
+    """Yield a message for the input of a batch job that lacks a key that its recipe needs.
 
-    Only the first line of one file is read. If the input is a file, no other key may begin with its
-    key, because Personalize would read that object too.
+    Only the first line of one file is read.
     """
     recipe = find_recipe(view.recipe)
-    keys = (recipe and recipe.line_keys) or ()
+    required_keys = (recipe and recipe.line_keys) or ()
+
     for job in view.batch_jobs:
-        name = f"batch job to {job['output']}"
+        job_title = f"batch job to {job['output']}"
         export = view.snapshot.batch_inputs[job["input"]]
+
+        # Personalize takes the location of a file as a prefix.
         others = [file.key for file in export.objects if export.url(file.key) != export.location]
         if others and not export.location.endswith("/"):
             yield (
-                f"{name}: Personalize would also read {others[0]}, because it begins like the "
+                f"{job_title}: Personalize would also read {others[0]}, because it begins like the "
                 "input; move it, or put the input into a folder"
             )
 
         line = export.first_line
-        if line is not None and not all(f'"{key}"' in line for key in keys):
+        if line is not None and not all(f'"{key}"' in line for key in required_keys):
             yield (
-                f"{name}: its input begins with {line[:60]!r}, but each line has to be a JSON "
-                f"object with {list_text(keys)}; correct it"
+                f"{job_title}: its input begins with {line[:60]!r}, but each line has to be a JSON "
+                f"object with {list_text(required_keys)}; correct it"
             )
 
 
 @guard("batch inputs", "WARN", "solution")
 def incomplete_inputs(view: SolutionView) -> Iterator[str]:
-    """Yield a message for an input without content, and for user segments of appended data.
+    """Yield a message for a missing or empty batch input, or for user segments of appended data.
 
-    The run is not refused, because the input may be written while it trains. Segments use only the
-    data of FULL imports:
+    The run isn't refused, because the input may be written while the run trains. User segments only
+    use the data of FULL imports:
     https://docs.aws.amazon.com/personalize/latest/dg/getting-user-segments.html.
     """
     for job in view.batch_jobs:
@@ -282,6 +282,7 @@ def incomplete_inputs(view: SolutionView) -> Iterator[str]:
                 f"batch job to {job['output']}: {reason}; the batch job fails unless this changes "
                 "before it begins"
             )
+
     modes = [dataset["importMode"] for dataset in view.settings["datasets"]]
     if makes_segments(view.recipe) and view.batch_jobs and "INCREMENTAL" in modes:
         yield (
@@ -292,20 +293,21 @@ def incomplete_inputs(view: SolutionView) -> Iterator[str]:
 
 @guard("batch results", "WARN", "solution")
 def obsolete_batch_results(view: SolutionView) -> Iterator[str]:
-    """Yield a message for results whose input is gone, beside the results of the present input.
+    """Yield a message for outdated results, whose input is gone, beside those of the present input.
 
-    Personalize replaces only the results of the present input, and the pipeline deletes nothing.
-    With `{date}` in the output, the results of each day have a folder of their own.
+    Personalize only replaces the results of the present input, and the pipeline deletes nothing.
     """
     for job in view.batch_jobs:
         batch_input = view.snapshot.batch_inputs[job["input"]]
         results = view.snapshot.batch_results.get(job["slot"])
+        has_daily_folders = DATE in job["pattern"]
         # Without any input, the batch job fails, which says enough.
-        if results is None or not batch_input.objects or DATE in job["pattern"]:
+        if results is None or not batch_input.objects or has_daily_folders:
             continue
-        keys = obsolete_results(batch_input, results)
-        if keys:
+
+        result_keys = obsolete_results(batch_input, results)
+        if result_keys:
             yield (
                 f"batch job to {job['output']}: has results whose input is gone, for example "
-                f"{keys[0]}; delete them, or put {DATE} into the output"
+                f"{result_keys[0]}; delete them, or put {DATE} into the output"
             )

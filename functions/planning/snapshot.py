@@ -1,4 +1,4 @@
-"""Reads what planning needs to know about Personalize and S3. What it means, the rules decide."""
+"""Reads everything that planning has to know from Personalize and S3. It judges nothing."""
 
 from __future__ import annotations
 
@@ -47,20 +47,20 @@ Resource = TypeVar("Resource")
 
 
 class SchemaField(TypedDict):
-    """A field of a dataset's schema. `type` is one Avro type, or a list of Avro types."""
+    """A field of a dataset's schema. `type` is an Avro type or a list of several."""
 
     name: str
     type: str | list[str]
     textual: NotRequired[bool]
-    """True if the field is a long text that models read. Personalize truncates it."""
+    """True if models read the field as a text. Personalize truncates long ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataSnapshot:
-    """The datasets, their imports and their exports when the run was planned.
+    """What planning has read about the datasets, their imports and their exports.
 
-    Lists of jobs are sorted, newest first. The key of a mapping is the ARN of the resource, unless
-    its docstring names another. A resource that does not exist is missing from its mapping.
+    Lists of jobs are sorted, newest first. The keys of a mapping are the ARNs of its resources,
+    unless its docstring says otherwise. A resource that doesn't exist is missing from its mapping.
     """
 
     now: datetime
@@ -73,61 +73,67 @@ class DataSnapshot:
     schemas: Mapping[str, Sequence[SchemaField]]
     """Dataset ARN -> the fields of its schema."""
     imports: Sequence[Import]
-    """The imports of all datasets in the group. Only those of configured datasets have tags. Those
-    in `newly_confirmed` are confirmed here already."""
+    """The imports of all datasets in the group, among which those in `newly_confirmed` count as
+    confirmed. Tags were read only for the datasets in the config."""
     newly_confirmed: Sequence[Import]
-    """The imports that are confirmed, but not tagged yet."""
+    """The imports that this plan has confirmed, but that aren't tagged yet."""
     exports: Mapping[str, Export]
-    """Dataset ARN -> the export at its location, for each dataset that the run imports."""
+    """Dataset ARN -> its export, for each dataset that the run may import."""
     skipped_days: Mapping[str, Sequence[str]]
-    """Dataset ARN -> earlier days whose INCREMENTAL exports no import has brought."""
+    """Dataset ARN -> the earlier days whose INCREMENTAL exports were never imported."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot(DataSnapshot):
-    """The state of Personalize and S3 when the run was planned."""
+    """Everything that planning has read from Personalize and S3."""
 
     solutions: Mapping[str, SolutionTypeDef]
     solution_states: Mapping[str, SolutionState]
-    """Solution ARN -> the solution with its versions, as the rules need them."""
+    """Solution ARN -> the solution and its versions in the form that the rules take."""
     campaigns: Mapping[str, CampaignTypeDef]
     campaign_tags: Mapping[str, Tags]
-    """Campaign ARN -> its tags, which say what runs have found out about its versions."""
+    """Campaign ARN -> its tags, in which runs have recorded what became of its versions."""
     version_readers: Mapping[str, Callable[[str], SolutionVersion]]
-    """Solution ARN -> reads one of its versions. Most plans need none, so none is read here yet."""
+    """Solution ARN -> a function that reads one of its versions, because most plans need none."""
     batch_jobs: Mapping[str, Sequence[BatchJob]]
-    """Slot of a configured batch job -> its batch jobs, newest first (`list_batch_jobs`)."""
+    """Slot of a batch job in the config -> the jobs in Personalize, newest first."""
     batch_inputs: Mapping[str, Export]
-    """Location -> the input of batch jobs there."""
+    """Location -> the input of batch jobs that is there."""
     batch_results: Mapping[str, Export]
-    """Slot of a configured batch job -> the files beside its last results."""
+    """Slot of a batch job in the config -> its last results, and the files beside them."""
     filters: Mapping[str, FilterTypeDef]
 
 
 def read_snapshot(client: PersonalizeClient, settings: Settings, run: Run) -> Snapshot:
-    """Read all datasets, the exports that the run imports, and the solutions that it trains."""
+    """Read the datasets, the exports to import, the solutions to train, and what they refer to."""
     solutions = solutions_to_train(settings, run)
-    campaigns = [
+    campaign_arns = [
         campaign["campaignArn"] for solution in solutions for campaign in solution["campaigns"]
     ]
+
     data = read_data(client, settings, run)
-    described = describe_existing(
+    described_solutions = describe_existing(
         [solution["solutionArn"] for solution in solutions],
         lambda arn: client.describe_solution(solutionArn=arn)["solution"],
     )
     reader = SolutionReader(client)
+
     batch_jobs: dict[str, Sequence[BatchJob]] = {}
     batch_inputs: dict[str, Export] = {}
     batch_results: dict[str, Export] = {}
     for solution in solutions:
         arn = solution["solutionArn"]
         for job in batch_jobs_of(solution, run):
-            slot, location = job["slot"], job["input"]
+            slot = job["slot"]
+            location = job["input"]
             batch_inputs[location] = exports.read_batch_input(aws.s3(), location)
-            if arn in described:
-                jobs = list_batch_jobs(client, recipe_name(described[arn]), slot)
+
+            # The recipe says which kind of batch job to list.
+            if arn in described_solutions:
+                jobs = list_batch_jobs(client, recipe_name(described_solutions[arn]), slot)
                 results = batch_results[slot] = read_results(job, jobs)
                 batch_jobs[slot] = with_present_results(jobs, batch_inputs[location], results)
+
     return Snapshot(
         **vars(data),
         batch_jobs=batch_jobs,
@@ -137,15 +143,15 @@ def read_snapshot(client: PersonalizeClient, settings: Settings, run: Run) -> Sn
             {arn for solution in solutions for arn in filter_arns(solution)},
             lambda arn: client.describe_filter(filterArn=arn)["filter"],
         ),
-        solutions=described,
+        solutions=described_solutions,
         solution_states={
             arn: reader.solution(solution, data.imports, data.deletions)
-            for arn, solution in described.items()
+            for arn, solution in described_solutions.items()
         },
-        campaigns=describe_existing(campaigns, partial(describe_campaign, client)),
-        campaign_tags=describe_existing(campaigns, partial(tags_of, client)),
+        campaigns=describe_existing(campaign_arns, partial(describe_campaign, client)),
+        campaign_tags=describe_existing(campaign_arns, partial(tags_of, client)),
         version_readers={
-            # Several campaigns may serve the same version, so each is read once.
+            # Several campaigns may serve the same version, which is read only once.
             solution["solutionArn"]: cache(partial(read_version, client, solution))
             for solution in solutions
         },
@@ -153,12 +159,12 @@ def read_snapshot(client: PersonalizeClient, settings: Settings, run: Run) -> Sn
 
 
 def recipe_name(solution: SolutionTypeDef) -> str:
-    """Return the name of a solution's recipe, or "" without one."""
+    """Derive the name of a solution's recipe from its ARN. It's empty without a recipe (AutoML)."""
     return solution.get("recipeArn", "").rpartition("/")[2]
 
 
 def solutions_to_train(settings: Settings, run: Run) -> list[SolutionSettings]:
-    """Return the solutions that the run trains: those in the request, or else all."""
+    """Select the solutions that the run may train: those in the request, or else all."""
     chosen_arns = run["request"].get("solutions")
     return [
         solution
@@ -168,11 +174,7 @@ def solutions_to_train(settings: Settings, run: Run) -> list[SolutionSettings]:
 
 
 def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> DataSnapshot:
-    """Read all configured datasets, the jobs of their group, and the run's exports.
-
-    An import is compared with the export of the day that it imported, so that the import of a dead
-    run is confirmed on a later day too.
-    """
+    """Read the datasets in the config, the jobs of their dataset group, and the run's exports."""
     datasets = describe_existing(
         [dataset["datasetArn"] for dataset in settings["datasets"]],
         lambda arn: client.describe_dataset(datasetArn=arn)["dataset"],
@@ -181,6 +183,7 @@ def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> DataSn
         {dataset["datasetGroupArn"] for dataset in datasets.values()},
         lambda arn: client.describe_dataset_group(datasetGroupArn=arn)["datasetGroup"],
     )
+
     reader = ImportReader(client, settings["datasets"])
     imports = [job for group in groups for job in reader.of_group(group)]
 
@@ -195,14 +198,20 @@ def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> DataSn
             dataset["readyMarker"],
             reads_all_rows=dataset["strictEvents"],
         )
+
         if arn in datasets:
             jobs = [job for job in imports if job.dataset == arn]
-            earlier = read_earlier_exports(days_to_search(dataset, jobs))
-            skipped_days[arn] = [searched.day for searched in earlier if not searched.is_imported]
-            form = (dataset["importMode"], datasets[arn]["schemaArn"])
-            exports_of_days = [export, *earlier.values()]
+            earlier_exports = read_earlier_exports(days_to_search(dataset, jobs))
+            skipped_days[arn] = [
+                searched.day for searched in earlier_exports if not searched.is_imported
+            ]
+
+            # Each import is compared with the export of its own day. Otherwise, nobody could
+            # confirm the import of a dead run on a later day.
+            mode_and_schema = (dataset["importMode"], datasets[arn]["schemaArn"])
+            exports_of_days = [export, *earlier_exports.values()]
             newly_confirmed += confirmable_imports(
-                jobs, [known.state(*form) for known in exports_of_days]
+                jobs, [day_export.state(*mode_and_schema) for day_export in exports_of_days]
             )
 
     return DataSnapshot(
@@ -222,24 +231,25 @@ def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> DataSn
 
 
 def _schema_fields(client: PersonalizeClient, dataset: DatasetTypeDef) -> list[SchemaField]:
+    """Read the fields in the Avro schema of a dataset."""
     response = client.describe_schema(schemaArn=dataset["schemaArn"])
     fields: list[SchemaField] = json.loads(response["schema"]["schema"])["fields"]
     return fields
 
 
 def read_earlier_exports(days: Iterable[SearchedDay]) -> dict[SearchedDay, Export]:
-    """Return each of these days that has an export -> the export."""
-    found = {}
+    """List the files of the exports of these days. A day without an export is left out."""
+    earlier_exports = {}
     for searched in days:
         if objects := exports.list_objects(aws.s3(), searched.location):
-            found[searched] = exports.Export(location=searched.location, objects=objects)
-    return found
+            earlier_exports[searched] = exports.Export(location=searched.location, objects=objects)
+    return earlier_exports
 
 
 def describe_existing(
     arns: Iterable[str], describe: Callable[[str], Resource]
 ) -> dict[str, Resource]:
-    """Return the ARN of each resource that exists -> what `describe` returns for it."""
+    """Describe the resources that exist, by their ARNs. Those that don't exist are left out."""
     resources = {}
     for arn in arns:
         try:
@@ -247,4 +257,5 @@ def describe_existing(
         except ClientError as error:
             if error.response["Error"]["Code"] != "ResourceNotFoundException":
                 raise
+
     return resources
