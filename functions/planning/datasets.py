@@ -130,24 +130,25 @@ class DatasetView:
     @cached_property
     def decision(self) -> Decision:
         """What the run does with the dataset. It never starts an import beside a running one."""
-        data = effective_imports(self.imports)
-        last = data[-1] if data else None
+        effective = effective_imports(self.imports)
+        last = effective[-1] if effective else None
         last_import = f"the last import ({time_text(last.ended_at)} UTC)" if last else ""
 
         newest_at = self.state.export.newest_at
-        written = f"{time_text(newest_at)} UTC" if newest_at else "its import"
+        unchanged_since = f"{time_text(newest_at)} UTC" if newest_at else "its import"
         is_newer = last and newest_at and newest_at > last.created_at
 
         # On request, only an import that was created since the run began counts.
         requested_since = run_began_at(self.run) if self.is_requested else None
         held_by = holding_import(self.state, requested_since)
 
+        # The first five cases import nothing. The others differ only in the reason.
         return Decision.first(
             (self.awaits_marker, "keep", "its ready marker is missing, and will start a run"),
             (self.holds_later_day, "keep", "the export of a later day was imported"),
             (self.is_being_imported, "wait", "an import of this export is running"),
             (any(job.is_running for job in self.imports), "wait", "another import is running"),
-            (held_by, "keep", f"the export has not changed since {written}"),
+            (held_by, "keep", f"the export has not changed since {unchanged_since}"),
             (last is None, "import", "the dataset was never imported"),
             (self.holds_export, "import", "exports are imported even if they have not changed"),
             (last and last.is_foreign, "import", f"this pipeline did not start {last_import}"),
@@ -231,7 +232,7 @@ class DatasetView:
 
 
 def dataset_views(settings: Settings, run: Run, snapshot: DataSnapshot) -> list[DatasetView]:
-    """Look at each dataset that the run may import."""
+    """Create a view of each dataset that the run may import."""
     return [
         DatasetView(settings=settings, run=run, snapshot=snapshot, dataset=dataset)
         for dataset in datasets_to_import(settings, run)

@@ -50,21 +50,21 @@ def export_with_deleted_users(view: DatasetView) -> Iterator[str]:
     An import could bring the users back. A single older file is enough for that, because any file
     may contain them.
     """
-    begun = [job for job in view.snapshot.deletions if job.is_running or job.has_completed]
-    if not begun or view.dataset["type"] not in DATASETS_WITH_USERS:
+    deletions = [job for job in view.snapshot.deletions if job.is_running or job.has_completed]
+    if not deletions or view.dataset["type"] not in DATASETS_WITH_USERS:
         return
 
     export = view.export
-    last = max(begun, key=lambda job: job.created_at)
-    old_keys = [file.key for file in export.objects if file.modified_at < last.created_at]
+    deletion = max(deletions, key=lambda job: job.created_at)
+    old_keys = [file.key for file in export.objects if file.modified_at < deletion.created_at]
 
     if old_keys:
         url = export.url(old_keys[0])
         yield (
             f"{len(old_keys)} of {len(export.objects)} objects at {export.location} were written "
-            f"before {last.arn} began, so an import could bring the deleted users back; write the "
-            f"export again without them, or, only if somebody has checked that {url} has none of "
-            f"them, make it new with `aws s3 cp {url} {url} --metadata-directive REPLACE`"
+            f"before {deletion.arn} began, so an import could bring the deleted users back; write "
+            f"the export again without them, or, only if somebody has checked that {url} has none "
+            f"of them, make it new with `aws s3 cp {url} {url} --metadata-directive REPLACE`"
         )
 
 

@@ -1,4 +1,4 @@
-"""Plans a run: checks the guards, and puts the jobs of its datasets and solutions together."""
+"""Plans a run: checks the guards, and collects the jobs of its datasets and solutions."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ class RunView:
 
 
 def read_view(client: PersonalizeClient, settings: Settings, run: Run) -> RunView:
-    """Read the snapshot of a run, and look at the run with it."""
+    """Read a snapshot for a run, and create the view of the run from it."""
     return view_of(settings, run, read_snapshot(client, settings, run))
 
 
 def view_of(settings: Settings, run: Run, snapshot: Snapshot) -> RunView:
-    """Look at a run, its datasets and its solutions with a snapshot."""
+    """Create the view of a run, with its datasets and solutions, from a snapshot."""
     datasets = dataset_views(settings, run, snapshot)
 
     # If any data is new, no version has been trained on the data of this run yet.

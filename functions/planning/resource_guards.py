@@ -116,7 +116,8 @@ def automatic_deployment(view: SolutionView) -> Iterator[str]:
         if not syncs_with_latest_version(campaign):
             continue
 
-        # To turn the setting off, UpdateCampaign needs a version, which may not be $LATEST.
+        # To turn the setting off, UpdateCampaign needs a version other than $LATEST. The newest
+        # ACTIVE one comes first.
         version_arn = campaign["solutionVersionArn"]
         if version_arn.endswith(LATEST):
             active_arns = (training.arn for training in view.state.trainings if training.is_active)

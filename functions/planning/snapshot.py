@@ -100,7 +100,7 @@ class Snapshot(DataSnapshot):
     batch_inputs: Mapping[str, Export]
     """Location -> the input of batch jobs that is there."""
     batch_results: Mapping[str, Export]
-    """Slot of a batch job in the config -> its last results, and the files beside them."""
+    """Slot of a batch job in the config -> all results in the folder of its last ones."""
     filters: Mapping[str, FilterTypeDef]
 
 
@@ -208,11 +208,11 @@ def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> DataSn
 
             # Each import is compared with the export of its own day. Otherwise, nobody could
             # confirm the import of a dead run on a later day.
-            mode_and_schema = (dataset["importMode"], datasets[arn]["schemaArn"])
-            exports_of_days = [export, *earlier_exports.values()]
-            newly_confirmed += confirmable_imports(
-                jobs, [day_export.state(*mode_and_schema) for day_export in exports_of_days]
-            )
+            mode = dataset["importMode"]
+            schema_arn = datasets[arn]["schemaArn"]
+            day_exports = [export, *earlier_exports.values()]
+            states = [day_export.state(mode, schema_arn) for day_export in day_exports]
+            newly_confirmed += confirmable_imports(jobs, states)
 
     return DataSnapshot(
         now=clock.now(),
@@ -249,7 +249,7 @@ def read_earlier_exports(days: Iterable[SearchedDay]) -> dict[SearchedDay, Expor
 def describe_existing(
     arns: Iterable[str], describe: Callable[[str], Resource]
 ) -> dict[str, Resource]:
-    """Describe the resources that exist, by their ARNs. Those that don't exist are left out."""
+    """Map each ARN to what `describe` returns for it, without resources that don't exist."""
     resources = {}
     for arn in arns:
         try:

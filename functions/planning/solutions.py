@@ -131,12 +131,13 @@ class SolutionView:
 
     @cached_property
     def version_to_use(self) -> SolutionVersion | None:
-        """The newest version that makes a training unnecessary, or None. New data always needs one."""
+        """The newest version that makes a training unnecessary, or None."""
         return None if self.imports_anything else usable_version(self.state, self.requested_since)
 
     @property
     def needs_training(self) -> bool:
-        """True if the run has to train the solution or wait for a training, unless it only deploys."""
+        """True if the run has to train the solution, or to wait for a running training."""
+        # A request with `only` trains nothing.
         version = self.version_to_use
         return "only" not in self.run["request"] and (version is None or version.is_running)
 
