@@ -29,7 +29,7 @@ SHOWN_TYPES = 5
 SHOWN_COLUMNS = 10
 """The most columns with empty values in a document."""
 SHOWN_NAME = 30
-"""The most characters of their names."""
+"""The most characters in the name of a type or a column there."""
 STANDSTILL = 3
 """A run warns from this number of imports in a row with the same newest event on."""
 EXPECTED_ROWS = 10

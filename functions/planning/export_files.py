@@ -91,6 +91,7 @@ def _file_error(file: FileSample, view: DatasetView) -> str | None:
             "export"
         )
 
+    # All files are compared with the first one whose header could be read.
     readable = (sample for sample in view.export.samples if sample.header)
     first = next(readable, file)
     if differing := sorted(set(file.header) ^ set(first.header)):
