@@ -243,7 +243,7 @@ INFLUENCE = {"rankingInfluence": {"POPULARITY": 0.5}}
     ],
     ids=["no config", "empty settings", "influence", "sync"],
 )
-@pytest.mark.parametrize(("transactions", "sent_transactions"), [(0, None), (2, 2)])
+@pytest.mark.parametrize(("transactions", "sent_transactions"), [(0, None), (1, 1)])
 def test_an_update_repeats_every_setting_that_the_service_accepts(
     shown, sent, transactions, sent_transactions
 ):
