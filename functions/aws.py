@@ -1,6 +1,6 @@
-"""Creates the AWS clients, which raise the exceptions of `errors.py` for transient errors.
+"""Creates all AWS clients, most of which raise the exceptions of `errors.py` for transient errors.
 
-No other module creates a client. A client gives up long before the timeout of a function
+Each client is created once in a process. It gives up long before its function times out
 (`components/state_machine/steps.py`).
 """
 
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 Client = TypeVar("Client", bound="BaseClient")
 
 READ_ATTEMPTS = 4
-"""The most times that a client for reads sends a request."""
+"""How often a client that only reads sends a request, at most."""
 WRITE_ATTEMPTS = 1
 DELIVERY_ATTEMPTS = 2
-"""A message and an event together may take as long as a read."""
+"""A report is a message and an event, which together may take as long as one read."""
 THROTTLING_CODES = frozenset(
     {
         "ThrottlingException",
@@ -46,76 +46,76 @@ THROTTLING_CODES = frozenset(
         "SlowDown",
     }
 )
-"""The error codes with which AWS services refuse a request because there are too many."""
+"""The error codes of AWS services that limit the rate of requests."""
 FIRST_SERVER_ERROR = 500
-"""HTTP status codes from this number on mean a fault of the service."""
+"""HTTP status codes from this one on are the fault of the service."""
 NO_RESPONSE_ERRORS = (exceptions.ConnectionError, exceptions.HTTPClientError)
-"""The base classes of the errors that botocore raises if no response came."""
+"""The base classes of what botocore raises if there is no response."""
 
 
 @functools.cache
 def read_client() -> PersonalizeClient:
-    """Return the client of Personalize for functions that only read. botocore retries reads."""
+    """Return the Personalize client for functions that only read. It retries."""
     return with_transient_errors(boto3.client("personalize", config=_config(READ_ATTEMPTS)))
 
 
 @functools.cache
 def write_client() -> PersonalizeClient:
-    """Return the client of Personalize for functions that write. It sends each request once.
+    """Return the Personalize client for functions that write. It sends each request only once.
 
-    If the response to a create is lost, the job may exist. Somebody has to look for it before the
-    create is sent again, and botocore would not do that.
+    If the response to a create request is lost, the job may exist nevertheless. The rules look for
+    it before they create it again, but botocore would simply repeat the request.
     """
     return with_transient_errors(boto3.client("personalize", config=_config(WRITE_ATTEMPTS)))
 
 
 @functools.cache
 def runtime_client() -> PersonalizeRuntimeClient:
-    """Return the client of the Personalize runtime. It sends each request once.
+    """Return the client that asks campaigns for recommendations. It sends each request only once.
 
-    The probe handles throttling and 5xx itself, so the client raises botocore's exceptions.
+    It raises botocore's own exceptions, because the probe handles throttling and 5xx itself.
     """
     return boto3.client("personalize-runtime", config=_config(WRITE_ATTEMPTS))
 
 
 @functools.cache
 def s3() -> S3Client:
-    """Return the client of S3."""
+    """Return the S3 client."""
     return with_transient_errors(boto3.client("s3", config=_config(READ_ATTEMPTS)))
 
 
 @functools.cache
 def stepfunctions() -> SFNClient:
-    """Return the client of Step Functions."""
+    """Return the Step Functions client."""
     return with_transient_errors(boto3.client("stepfunctions", config=_config(READ_ATTEMPTS)))
 
 
 @functools.cache
 def scheduler() -> EventBridgeSchedulerClient:
-    """Return the client of EventBridge Scheduler."""
+    """Return the EventBridge Scheduler client."""
     return with_transient_errors(boto3.client("scheduler", config=_config(READ_ATTEMPTS)))
 
 
 @functools.cache
 def cloudwatch() -> Any:  # noqa: ANN401 - the types of CloudWatch are not installed
-    """Return the client of CloudWatch."""
+    """Return the CloudWatch client."""
     return with_transient_errors(boto3.client("cloudwatch", config=_config(READ_ATTEMPTS)))
 
 
 @functools.cache
 def sns() -> SNSClient:
-    """Return the client of SNS. A lost response may lead to a second message."""
+    """Return the SNS client. After a lost response, it may publish a message twice."""
     return boto3.client("sns", config=_config(DELIVERY_ATTEMPTS))
 
 
 @functools.cache
 def events() -> EventBridgeClient:
-    """Return the client of EventBridge. A lost response may lead to a second event."""
+    """Return the EventBridge client. After a lost response, it may send an event twice."""
     return boto3.client("events", config=_config(DELIVERY_ATTEMPTS))
 
 
 def _config(attempts: int) -> Config:
-    """Return the config of a client. Four attempts take about 60 seconds."""
+    """Set the timeouts such that four attempts take about 60 seconds."""
     return Config(
         retries={"mode": "standard", "total_max_attempts": attempts},
         connect_timeout=5,
@@ -124,13 +124,14 @@ def _config(attempts: int) -> Config:
 
 
 def with_transient_errors(client: Client) -> Client:
-    """Make the client raise `Throttled` and `ServiceUnavailable`, and return it.
+    """Make a client raise `Throttled` and `ServiceUnavailable`, and return it.
 
-    For throttling and 5xx responses, botocore raises a ClientError, as for many other errors. The
-    workflow matches class names, so it needs a class for each error that it retries.
+    The workflow recognizes errors by their class names, so it needs a class for each error that it
+    retries. For throttling and 5xx, botocore raises a ClientError, as for many other errors.
     """
-    # An error that is raised ends the events of a call, so it has to be measured before.
+    # The handlers below may raise. Handlers that are registered after them wouldn't be called then.
     measure_calls(client)
+
     client.meta.events.register("after-call", _raise_for_response)
     client.meta.events.register("after-call-error", _raise_without_response)
     return client
@@ -142,12 +143,13 @@ def _raise_for_response(
     model: OperationModel,
     **_: object,
 ) -> None:
-    """Raise an exception if the response means throttling or a fault of the service.
+    """Turn a response about throttling or a fault of the service into an exception.
 
     botocore passes these arguments by name.
     """
     error = parsed.get("Error", {})
     message = f"{model.name}: {error.get('Code')}: {error.get('Message')}"
+
     if error.get("Code") in THROTTLING_CODES:
         raise Throttled(message)
     if http_response.status_code >= FIRST_SERVER_ERROR:
@@ -155,6 +157,9 @@ def _raise_for_response(
 
 
 def _raise_without_response(exception: Exception, **_: object) -> None:
-    """Raise `ServiceUnavailable` if there was no response. botocore raises other exceptions."""
+    """Raise `ServiceUnavailable` if there was no response.
+
+    All other exceptions are left to botocore.
+    """
     if isinstance(exception, NO_RESPONSE_ERRORS):
         raise ServiceUnavailable(f"the service did not respond: {exception}") from exception

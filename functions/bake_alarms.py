@@ -1,4 +1,4 @@
-"""The CloudWatch alarms that watch a new version during its bake."""
+"""Names and reads the CloudWatch alarms that watch a new version during its bake."""
 
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -16,15 +16,15 @@ CREATED_ALARMS = ("4xx", "5xx", "latency")
 
 
 def alarm_names(settings: Settings, campaign: CampaignSettings) -> list[str]:
-    """Return the names of the alarms that watch the versions of a campaign during their bakes."""
+    """List the names of the alarms that watch the bakes of a campaign."""
     bake = campaign["bake"]
     if bake is None:
         return []
 
     names = [arn.partition(":alarm:")[2] for arn in bake["alarms"]]
     if bake["createAlarms"]:
-        # Not by its number: if a campaign was inserted before it during the bake, the alarms of
-        # another one would decide.
+        # The alarms are named by their campaign instead of numbered. Otherwise, if a campaign was
+        # inserted into the config during a bake, the alarms of another one would decide.
         bake_name = f"{pipeline_name(settings)}-bake-{name_of(campaign['campaignArn'])}"
         names += [f"{bake_name}-{alarm}-{settings['prefix']}" for alarm in CREATED_ALARMS]
     return names
@@ -33,14 +33,14 @@ def alarm_names(settings: Settings, campaign: CampaignSettings) -> list[str]:
 def read_alarms(client: CloudWatchClient, names: Sequence[str]) -> list[Alarm]:
     """Read the alarms of a bake.
 
-    An error becomes the state of an alarm. It must not stop the deployment, and it's no reason to
-    roll back either.
+    An error becomes the state of each alarm that it concerns, because it mustn't stop the
+    deployment and is no reason to roll back either.
     """
     alarms = _described_alarms(client, names, "MetricAlarm", "CompositeAlarm")
     other_names = [name for name in names if name not in alarms]
     if other_names:
-        # DescribeAlarms shows log alarms only if asked for them. It's a request of its own, because
-        # an error here must not hide an alarm that rings.
+        # DescribeAlarms shows log alarms only on request. That request is a separate one, because
+        # its failure must not hide an alarm that went off.
         alarms |= _described_alarms(client, other_names, "LogAlarm")
 
     missing_state = _state_of_missing(client)
@@ -50,7 +50,7 @@ def read_alarms(client: CloudWatchClient, names: Sequence[str]) -> list[Alarm]:
 def _described_alarms(
     client: CloudWatchClient, names: Sequence[str], *alarm_types: str
 ) -> dict[str, Alarm]:
-    """Return the alarms of these types by their names. After an error, it's the state of each."""
+    """Describe the alarms of these types, by name. An error becomes the state of all of them."""
     try:
         response = client.describe_alarms(AlarmNames=names, AlarmTypes=list(alarm_types))
     except AWS_ERRORS as error:
@@ -67,9 +67,9 @@ def _described_alarms(
 
 
 def _state_of_missing(client: CloudWatchClient) -> str:
-    """Return what we know about an alarm that was not found.
+    """Return what can be said about an alarm that wasn't found.
 
-    Lambda's own boto3 may be too old to know log alarms. It leaves out what it doesn't know.
+    Lambda's own boto3 may be too old for log alarms, and then omits them from the response.
     """
     shape = client.meta.service_model.operation_model("DescribeAlarms").output_shape
     if "LogAlarms" in shape.members:

@@ -1,4 +1,4 @@
-"""Measures how long AWS takes to answer, so that a slow poll can say what has made it slow."""
+"""Measures how long calls to AWS take, so that a poll that was too slow can name the reason."""
 
 from collections import defaultdict
 from typing import Any
@@ -9,19 +9,19 @@ from . import clock
 from .words import duration_text
 
 MAX_NAMED = 3
-"""The most operations that are named. The slowest ones explain the rest."""
+"""The most operations that are named."""
 
 _seconds: defaultdict[str, list[float]] = defaultdict(list)
 _SENT_AT = "retraining_sent_at"
 
 
 def forget_calls() -> None:
-    """Begin to measure anew. Lambda keeps a process, and this module, for many invocations."""
+    """Start to measure anew, because Lambda keeps this module in memory between invocations."""
     _seconds.clear()
 
 
 def slowest_calls() -> str:
-    """Return what took the most time, for example `ListTagsForResource 33 times in 2 min`."""
+    """Name what took the most time, for example `ListTagsForResource 33 times in 2 min`."""
     slowest = sorted(_seconds, key=lambda operation: sum(_seconds[operation]), reverse=True)
     return ", ".join(
         f"{operation} {len(_seconds[operation])} times in {duration_text(sum(_seconds[operation]))}"
@@ -30,7 +30,7 @@ def slowest_calls() -> str:
 
 
 def measure_calls(client: BaseClient) -> None:
-    """Measure each call of a client, with all its retries."""
+    """Measure each call of a client, including its retries."""
     client.meta.events.register("provide-client-params", _begin)
     client.meta.events.register("after-call", _end)
     client.meta.events.register("after-call-error", _end)
@@ -42,6 +42,6 @@ def _begin(context: dict[str, Any], **_: object) -> None:
 
 
 def _end(context: dict[str, Any], event_name: str, **_: object) -> None:
-    # The name of an event is `after-call.personalize.ListTagsForResource`.
+    # The name is, for example, `after-call.personalize.ListTagsForResource`.
     operation = event_name.rpartition(".")[2]
     _seconds[operation].append((clock.now() - context[_SENT_AT]).total_seconds())

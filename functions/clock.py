@@ -1,4 +1,4 @@
-"""Reads the time and waits. Tests replace this module by a clock of their own."""
+"""Tells the time and waits. Tests replace this module with a clock of their own."""
 
 import time
 from datetime import UTC, datetime

@@ -1,7 +1,9 @@
 """Reads and creates batch inference jobs and batch segment jobs. The recipe decides which kind.
 
-Personalize writes the results of the input `users.json` to `users.json.out`, with a line for each
-line of the input. A line that has failed has an `error` instead of an output.
+A job turns the input `users.json` into the results `users.json.out`, line by line. A line that has
+failed has an `error` instead of an output.
+
+Batch jobs that write to the same output of the config belong to the same *slot*.
 """
 
 from __future__ import annotations
@@ -28,19 +30,22 @@ if TYPE_CHECKING:
 
     from mypy_boto3_personalize import PersonalizeClient
 
+    from ..contract import Tags
+
 
 class BatchJobOfRun(BatchJobSettings):
-    """The settings of a batch job in a run. Its locations have a day for `{date}`."""
+    """The settings of a batch job in a run. The run's day has replaced `{date}` in its locations."""
 
     pattern: str
-    """The output in the config."""
+    """The output as it is in the config, with `{date}`."""
     slot: str
-    """A hash of the output in the config. The names of its batch jobs end with it."""
+    """A hash of this pattern, with which the names of the slot's batch jobs end."""
 
 
 def batch_jobs_of(solution: SolutionSettings, run: Run) -> list[BatchJobOfRun]:
-    """Return the batch jobs of a solution in a run."""
+    """Derive the batch jobs of a solution in a run from the settings."""
     day = export_day(run)
+
     return [
         {
             **job,
@@ -56,9 +61,9 @@ def batch_jobs_of(solution: SolutionSettings, run: Run) -> list[BatchJobOfRun]:
 def list_batch_jobs(
     client: PersonalizeClient, recipe: str, slot: str, version_arn: str | None = None
 ) -> list[BatchJob]:
-    """Return a slot's newest ACTIVE batch job and those after it, of one version or all.
+    """List the batch jobs of a slot, newest first, until the newest ACTIVE one.
 
-    The newest is first. The list of all versions only grows, so it takes longer.
+    Without a version, all batch jobs of the region are searched, a list that only grows.
     """
     request: Any = {"solutionVersionArn": version_arn} if version_arn else {}
     paginator: Any = client.get_paginator("list_batch_inference_jobs")
@@ -68,38 +73,44 @@ def list_batch_jobs(
         kind = "Segment"
 
     pages = paginator.paginate(**request, PaginationConfig=PAGE_SIZE)
-    listed = read_list(pages, lambda page: page[f"batch{kind}Jobs"])
+    summaries = read_list(pages, lambda page: page[f"batch{kind}Jobs"])
+    summaries.sort(key=lambda summary: summary["creationDateTime"], reverse=True)
+
     jobs: list[BatchJob] = []
-    for shown in sorted(listed, key=lambda shown: shown["creationDateTime"], reverse=True):
-        arn = shown[f"batch{kind}JobArn"]
-        # Another solution may have written there, if the batch job was its own meanwhile.
+    for summary in summaries:
+        arn = summary[f"batch{kind}JobArn"]
+        # The solution doesn't matter, because the output may have been another one's meanwhile.
         if not arn.endswith(f"-{slot}"):
             continue
 
-        tags = tags_of(client, arn)
-        content, _, day = tags.get(BATCH, "").partition(" ")
-        job = BatchJob(
-            arn=arn,
-            version_arn=shown["solutionVersionArn"],
-            is_running=is_running(shown["status"]),
-            is_active=is_active(shown["status"]),
-            created_at=shown["creationDateTime"],
-            ended_at=shown["lastUpdatedDateTime"],
-            run=tags.get(RUN),
-            content=content,
-            day=day,
-            failure=shown.get("failureReason"),
-        )
+        job = _batch_job_of(summary, arn, tags_of(client, arn))
         jobs.append(job)
         if job.is_active:
             break
     return jobs
 
 
-def read_results(job: BatchJobOfRun, jobs: Sequence[BatchJob]) -> Export:
-    """List all results beside the last ones of a slot. With `{date}`, they are those of its day.
+def _batch_job_of(summary: Any, arn: str, tags: Tags) -> BatchJob:  # noqa: ANN401 - of two kinds
+    content, _, day = tags.get(BATCH, "").partition(" ")
+    return BatchJob(
+        arn=arn,
+        version_arn=summary["solutionVersionArn"],
+        is_running=is_running(summary["status"]),
+        is_active=is_active(summary["status"]),
+        created_at=summary["creationDateTime"],
+        ended_at=summary["lastUpdatedDateTime"],
+        run=tags.get(RUN),
+        content=content,
+        day=day,
+        failure=summary.get("failureReason"),
+    )
 
-    A run can do without them, so an error is returned.
+
+def read_results(job: BatchJobOfRun, jobs: Sequence[BatchJob]) -> Export:
+    """List all results in the folder of a slot's last results.
+
+    With `{date}`, each day has a folder. A run can do without the list, so an error becomes the
+    `read_error` of the result.
     """
     last = last_job(jobs)
     if last is None:
@@ -110,6 +121,7 @@ def read_results(job: BatchJobOfRun, jobs: Sequence[BatchJob]) -> Export:
         objects = exports.list_objects(aws.s3(), location)
     except ClientError as error:
         return Export(location=location, read_error=exports.error_text(location, error))
+
     results = [file for file in objects if file.key.endswith(".out")]
     return Export(location=location, objects=results)
 
@@ -117,76 +129,83 @@ def read_results(job: BatchJobOfRun, jobs: Sequence[BatchJob]) -> Export:
 def with_present_results(
     jobs: Sequence[BatchJob], batch_input: Export, results: Export
 ) -> Sequence[BatchJob]:
-    """Return the jobs, without their content if files of the last results were deleted.
+    """Forget the content of the jobs if files of the last results were deleted.
 
-    If there are files with other names than we expect, we can't say whether one is missing.
-    Otherwise, each run would write and pay again.
+    Then the rules write the results again. As long as there are files with names that we don't
+    expect, nothing counts as deleted. Otherwise, if Personalize named its files differently than
+    documented, each run would write and pay again.
     """
-    names = {name_of(file.key) for file in _last_results(jobs, results)}
-    if results.read_error or not names < _result_names(batch_input):
+    present_names = {name_of(file.key) for file in _last_results(jobs, results)}
+    # The operator < is only true for a proper subset.
+    if results.read_error or not present_names < _result_names(batch_input):
         return jobs
+
     return [job._replace(content=None) for job in jobs]
 
 
 def obsolete_results(batch_input: Export, results: Export) -> list[str]:
-    """Return the keys of the results whose input is gone.
+    """List the keys of the results whose input is gone.
 
-    Subfolders may be outputs of other batch jobs.
+    Results in subfolders don't count, because they may be those of other batch jobs.
     """
-    names = _result_names(batch_input)
-    keys = {file.key for file in results.objects if name_of(file.key) not in names}
+    expected_names = _result_names(batch_input)
+    keys = {file.key for file in results.objects if name_of(file.key) not in expected_names}
     return sorted(keys - {*results.subfolder_keys})
 
 
 def failed_lines(jobs: Sequence[BatchJob], results: Export) -> list[str]:
     """Return a warning if lines of the last results have failed, or nothing.
 
-    The job succeeds nevertheless. Of large results, only the beginning is read.
+    The job succeeds nevertheless. Only the beginning of large results is read.
     """
     files = _last_results(jobs, results)
-    errors = []
+    errors_of_lines = []
     for line in exports.read_lines(aws.s3(), results.location, files):
-        # The last line may be cut, and files of other programs may end in .out too.
+        # The last line may be cut off, and files of other programs may end in .out, too.
         with suppress(ValueError, AttributeError):
-            errors.append(json.loads(line).get("error"))
+            errors_of_lines.append(json.loads(line).get("error"))
 
-    found = [error for error in errors if error]
-    if not found:
+    errors = [error for error in errors_of_lines if error]
+    if not errors:
         return []
+
     warning = (
-        f"at least {len(found):,} of {len(errors):,} lines that were read failed; correct them in "
-        f"the input; the first error: {found[0]}"
+        f"at least {len(errors):,} of {len(errors_of_lines):,} lines that were read failed; "
+        f"correct them in the input; the first error: {errors[0]}"
     )
     return [warning]
 
 
 def _last_results(jobs: Sequence[BatchJob], results: Export) -> list[S3Object]:
-    """Return the results that were written since the creation of the last job."""
+    """Find the results that were written since the creation of the last job."""
     last = last_job(jobs)
     if last is None:
         return []
+
     since = last.created_at - CLOCK_TOLERANCE
     return [file for file in results.objects if file.modified_at >= since]
 
 
 def _result_names(batch_input: Export) -> set[str]:
-    """Return the names of the files that a batch job writes. An empty file has no results."""
+    """Predict the names of the files that a batch job writes. An empty input has no results."""
     return {f"{name_of(file.key)}.out" for file in batch_input.objects if file.size}
 
 
 def create_batch_job(
     client: PersonalizeClient, recipe: str, job: BatchJobOfRun, request: dict[str, Any]
 ) -> None:
-    """Create a batch job. `request` has its name, its version, its role and its tags."""
+    """Create a batch job. `request` already has its name, version, role and tags."""
     request |= {
         "jobInput": {"s3DataSource": {"path": job["input"]}},
         "jobOutput": {"s3DataDestination": {"path": job["output"]}},
         **{key: job[key] for key in ("numResults", "filterArn") if job[key] is not None},
     }
+
     if makes_segments(recipe):
         client.create_batch_segment_job(**request)
         return
 
+    # The API takes the values of these settings as strings.
     exploration = {key: f"{job[key]:g}" for key in EXPLORATION_KEYS if job[key] is not None}
     if exploration:
         request["batchInferenceJobConfig"] = {"itemExplorationConfig": exploration}
@@ -194,4 +213,5 @@ def create_batch_job(
         fields = {"itemName": job["themes"]}
         request["batchInferenceJobMode"] = "THEME_GENERATION"
         request["themeGenerationConfig"] = {"fieldsForThemeGeneration": fields}
+
     client.create_batch_inference_job(**request)

@@ -1,9 +1,11 @@
 """Reads campaigns for the rules of deployments, and builds their tags and updates.
 
-During an update, a campaign remains ACTIVE, and its `solutionVersionArn` still names the *served
-version*. Only `latestCampaignUpdate` shows that something is going on. What runs have learned about
-its versions is the campaign's *record*, which is stored in tags: the version on *trial* with the
-end of its *bake*, the *good version*, the one before that, and the *bad version*.
+During an update, a campaign stays ACTIVE, and its `solutionVersionArn` still names the *served
+version*, with which it answers. Only `latestCampaignUpdate` shows that something is going on.
+
+What runs have found out about the versions of a campaign is its *record*. It's stored in tags: the
+version on *trial* with the end of its *bake*, the *good version*, to which the campaign is rolled
+back, the good version before that, and the *blocked version*, which is not deployed again.
 """
 
 from __future__ import annotations
@@ -50,16 +52,16 @@ LATEST = "/$LATEST"
 """A campaign with syncWithLatestSolutionVersion may show `<solution>/$LATEST` as its version."""
 NONE = "-"
 """The value of a tag that says nothing. We always write all tags, because a resource can have at
-most 50. Otherwise, a trial could not end if a person has added tags since it began."""
+most 50. Otherwise, a trial couldn't end after people have used up the rest."""
 BAKE_PAUSE = 300
-"""The seconds between two polls of the alarms of a bake."""
+"""The seconds between two polls of a bake, at least."""
 BAKE_POLLS = 600
-"""About the most polls of all bakes of a run. A poll is 9 events, and a run may bake twice, because
-it also ends the trials of earlier runs. Step Functions allows 25,000 events, and the largest
-pipeline may need 13,200 for everything else."""
+"""The most polls, roughly, of all bakes in a run. A poll takes 9 events, and a run may bake twice,
+because it also ends the trials of earlier runs. Step Functions allows 25,000 events, and the
+largest pipeline may need 13,200 for everything else."""
 SERVED = "served"
-"""The last word of the tag about a trial, once a run has seen that the campaign serves the version.
-Without it, nobody can have rolled the version back."""
+"""The last word of a trial's tag, once a run has seen that the campaign serves the version. Without
+this word, nobody can have rolled the version back."""
 
 
 def describe_campaign(client: PersonalizeClient, campaign_arn: str) -> CampaignTypeDef:
@@ -75,23 +77,25 @@ def served_version_arn(campaign: CampaignTypeDef) -> str | None:
 
 
 def syncs_with_latest_version(campaign: CampaignTypeDef) -> bool:
-    """Return True if Personalize itself moves the campaign to each new version."""
+    """Return True if the campaign deploys each new version by itself."""
     return campaign.get("campaignConfig", {}).get("syncWithLatestSolutionVersion", False)
 
 
 def campaign_state(campaign: CampaignTypeDef, tags: Tags, solution_arn: str) -> CampaignState:
-    """Return the state of a campaign from the responses of Personalize."""
-    # A campaign that was never updated only shows its creation.
-    update = campaign.get("latestCampaignUpdate", campaign)
+    """Derive the state of a campaign from what Personalize shows of it."""
+    # A campaign that was never updated shows only its creation.
+    shown_update = campaign.get("latestCampaignUpdate", campaign)
+    update = CampaignUpdate(
+        version_arn=shown_update["solutionVersionArn"],
+        is_running=is_running(shown_update["status"]),
+        created_at=shown_update["creationDateTime"],
+        ended_at=shown_update["lastUpdatedDateTime"],
+        failure=shown_update.get("failureReason"),
+    )
+
     return CampaignState(
         served_version_arn=served_version_arn(campaign),
-        update=CampaignUpdate(
-            version_arn=update["solutionVersionArn"],
-            is_running=is_running(update["status"]),
-            created_at=update["creationDateTime"],
-            ended_at=update["lastUpdatedDateTime"],
-            failure=update.get("failureReason"),
-        ),
+        update=update,
         record=read_record(tags, solution_arn),
         reported_verdict=tags.get(REPORTED),
         pin=read_pin(tags),
@@ -99,7 +103,7 @@ def campaign_state(campaign: CampaignTypeDef, tags: Tags, solution_arn: str) -> 
 
 
 def read_campaign(client: PersonalizeClient, campaign_arn: str, solution_arn: str) -> CampaignState:
-    """Read the state of a campaign, without what only the rules of deployments need."""
+    """Read the state of a campaign, without the versions and alarms that only deployments need."""
     campaign = describe_campaign(client, campaign_arn)
     return campaign_state(campaign, tags_of(client, campaign_arn), solution_arn)
 
@@ -112,17 +116,18 @@ def with_versions(
     read: Callable[[str], SolutionVersion],
     now: datetime,
 ) -> CampaignState:
-    """Return the campaign with what the rules are going to ask about versions.
+    """Add what the rules of deployments are going to compare to the state of a campaign.
 
-    To read a version takes several requests, so where only its age matters, it's enough to find it.
+    `read` takes several requests. Where only the age of a version matters, `find` is enough.
     """
     versions = {arn: find(arn) or NO_VERSION for arn in versions_to_order(campaign, spec, now)}
     versions |= {arn: read(arn) for arn in versions_to_compare(campaign, spec, now)}
+
     return replace(campaign, versions=versions)
 
 
 def read_record(tags: Tags, solution_arn: str) -> DeploymentRecord:
-    """Return the record in the tags of a campaign.
+    """Parse the record in the tags of a campaign.
 
     People can edit tags, so a value that no run can have written counts as missing.
     """
@@ -136,14 +141,14 @@ def read_record(tags: Tags, solution_arn: str) -> DeploymentRecord:
 
 
 def _read_trial(trial_tag: str, bake_tag: str) -> Trial | None:
-    """Return the trial in two tags: `<version ARN> <time> served` and `<time>`."""
+    """Parse a trial from its two tags: `<version ARN> <began at> served` and `<bake ends at>`."""
     version_arn, _, time_and_word = trial_tag.partition(" ")
     time, _, word = time_and_word.partition(" ")
     began_at = past_time(time)
     if began_at is None:
         return None
 
-    # A bake takes at most 12 hours, so no run has written a later end.
+    # The config allows a bake of at most 12 hours, so no run has written a later end.
     longest_bake = timedelta(hours=12)
     return Trial(
         version_arn=version_arn,
@@ -154,7 +159,7 @@ def _read_trial(trial_tag: str, bake_tag: str) -> Trial | None:
 
 
 def record_as_tags(record: DeploymentRecord) -> Tags:
-    """Return the tags from which `read_record()` reads this record."""
+    """Turn a record into the tags from which `read_record()` restores it."""
     trial_tag = NONE
     bake_tag = NONE
     if record.trial is not None:
@@ -176,16 +181,17 @@ def record_as_tags(record: DeploymentRecord) -> Tags:
 def read_pin(tags: Tags) -> str | None:
     """Return since when and by whom a campaign is pinned, or None if it isn't.
 
-    Any value but `-` pins a campaign, for people who tag it without our CLI.
+    Any value but `-` counts, because people who write this tag without our CLI want a pin, too.
     """
     value = tags.get(PINNED, NONE)
     if value == NONE:
         return None
+
     return f"pinned {value}".rstrip()
 
 
 class Approval(NamedTuple):
-    """The approval tag of a version: the request of a run, or the answer that has replaced it."""
+    """The approval tag of a version: a run's request for approval, or the answer to it."""
 
     answer: Answer
     at: datetime
@@ -193,22 +199,26 @@ class Approval(NamedTuple):
     """The ARN of the person or role that has answered."""
 
     def end(self, settings: ApprovalSettings) -> datetime:
-        """Return when a request expires."""
+        """Return when the request expires."""
         return self.at + timedelta(hours=settings["timeoutHours"])
 
 
 def read_approval(tags: Tags) -> Approval | None:
-    """Return what the approval tag of a version says. People can edit it, so it may say nothing."""
+    """Parse the approval tag of a version. The result is None if it's missing or invalid.
+
+    People can edit tags, so an invalid one is no error.
+    """
     answer, _, time_and_person = tags.get(APPROVAL, "").partition(" ")
     time, _, person_arn = time_and_person.partition(" ")
     given_at = past_time(time)
     if answer not in get_args(Answer) or given_at is None:
         return None
+
     return Approval(answer=cast("Answer", answer), at=given_at, by=person_arn)
 
 
 def approval_tags(answer: Answer, now: datetime, by: str = "") -> Tags:
-    """Return the tag for a request or an answer that is given now."""
+    """Build the tag for a request or an answer that is given now."""
     return {APPROVAL: f"{answer} {now.isoformat(timespec='seconds')} {by}".rstrip()}
 
 
@@ -232,11 +242,13 @@ def deployment_spec(
     *,
     from_earlier_run: bool,
 ) -> DeploymentSpec:
-    """Return what a run is supposed to do with a campaign, from the settings."""
-    campaign = next(item for item in solution["campaigns"] if item["campaignArn"] == campaign_arn)
+    """Derive what a run is supposed to do with a campaign from the settings."""
+    campaigns = solution["campaigns"]
+    campaign = next(campaign for campaign in campaigns if campaign["campaignArn"] == campaign_arn)
     approval = solution["approval"]
     bake = campaign["bake"]
     bake_hours = bake["hours"] if bake else 0
+
     return DeploymentSpec(
         campaign_arn=campaign_arn,
         candidate_arn=candidate_arn,
@@ -252,35 +264,37 @@ def deployment_spec(
 
 
 def _bake_pause(settings: Settings, bake_hours: float) -> float:
-    """Return the seconds between two polls, such that all bakes share the polls of a run."""
+    """Return the seconds between two polls of a bake. All bakes of a run share BAKE_POLLS."""
     bake_count = sum(
         campaign["bake"] is not None
         for solution in settings["solutions"]
         for campaign in solution["campaigns"]
     )
+
     return max(BAKE_PAUSE, bake_hours * 3600 * bake_count / BAKE_POLLS)
 
 
 def update_request(campaign: CampaignTypeDef, version_arn: str) -> UpdateCampaignRequestTypeDef:
-    """Return the request that updates a campaign to a version and keeps its other settings.
+    """Build the request that updates a campaign to a version and keeps its other settings.
 
-    The API doesn't promise to keep a setting that a request leaves out, so the request repeats
-    them all.
+    AWS doesn't promise to keep a setting that the request leaves out, so the request repeats all of
+    them.
     """
     request: dict[str, object] = {
         "campaignArn": campaign["campaignArn"],
         "solutionVersionArn": version_arn,
     }
-    # DescribeCampaign may show 0 transactions, and settings that are empty. UpdateCampaign refuses
-    # both.
+
+    # DescribeCampaign may show 0 transactions and empty settings, but UpdateCampaign refuses both.
     if campaign.get("minProvisionedTPS", 0) >= 1:
         request["minProvisionedTPS"] = campaign["minProvisionedTPS"]
+
     shown_config = campaign.get("campaignConfig", {})
     config = {key: value for key, value in shown_config.items() if value not in ({}, None)}
-
     if syncs_with_latest_version(campaign):
-        # Otherwise, Personalize would move the campaign away again.
+        # Otherwise, Personalize would deploy the next version by itself.
         config["syncWithLatestSolutionVersion"] = False
     if config:
         request["campaignConfig"] = config
+
     return cast("UpdateCampaignRequestTypeDef", request)

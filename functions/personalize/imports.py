@@ -1,4 +1,4 @@
-"""Reads import jobs and their tags as the facts that the rules need."""
+"""Reads import jobs and their tags for the rules, and tags what has gone wrong."""
 
 from __future__ import annotations
 
@@ -42,17 +42,18 @@ if TYPE_CHECKING:
     ImportJob = DatasetImportJobTypeDef | DatasetImportJobSummaryTypeDef
 
 RECENT = timedelta(days=33)
-"""Imports that ended longer ago are hardly ever read: planning searches exports of 31 days."""
+"""Tags of imports that ended longer ago are hardly ever read. Planning searches 31 days."""
 MAX_TAGS = {"INCREMENTAL": 60, "FULL": 20}
-"""The most imports whose tags a poll reads, of all configured datasets with this mode together. So
-the number of calls grows neither with the history nor with the number of datasets, because a poll
-has a minute (`reconcile.py`). What a FULL import has replaced does not matter, so 20 are enough."""
+"""Import mode -> the most imports whose tags a poll reads, of all configured datasets together. A
+poll has a minute (`reconcile.py`), so the number of requests must grow neither with the history nor
+with the number of datasets. Imports that a later FULL import has replaced don't matter, so for FULL
+20 are enough."""
 
 
 def list_imports(
     client: PersonalizeClient, dataset_arn: str
 ) -> list[DatasetImportJobSummaryTypeDef]:
-    """Return the import jobs of a dataset. The list may be 90 seconds old."""
+    """List the import jobs of a dataset. The list may be 90 seconds old."""
     pages = client.get_paginator("list_dataset_import_jobs").paginate(
         datasetArn=dataset_arn, PaginationConfig=PAGE_SIZE
     )
@@ -60,11 +61,11 @@ def list_imports(
 
 
 def spoil(client: PersonalizeClient, arn: str) -> None:
-    """Write on an import that nobody may confirm it.
+    """Tag an import as spoiled, so that nobody confirms it.
 
     Raises:
-        Refused: the tag cannot be written now. If the run gave up, the next one would confirm the
-            import.
+        Refused: the tag couldn't be written, and the run has to try again. If it gave up, the next
+            run would confirm the import.
     """
     try:
         write_tags(client, arn, {CONFIRMED: SPOILED})
@@ -73,34 +74,37 @@ def spoil(client: PersonalizeClient, arn: str) -> None:
 
 
 def mark_broken(client: PersonalizeClient, job: Import) -> None:
-    """Write on a dataset that only a later FULL import repairs what a job has imported.
+    """Tag a dataset with an import whose damage only a later FULL import repairs.
 
-    A dataset with 50 tags takes no more, but a run must be able to repair it all the same.
+    A dataset that already has 50 tags takes no other one. Even then, a run must be able to repair
+    the dataset, so errors are ignored.
     """
-    name = job.arn.rpartition("/")[2]
-    ended = job.ended_at.astimezone(UTC).isoformat(timespec="seconds")
+    job_name = job.arn.rpartition("/")[2]
+    ended_at = job.ended_at.astimezone(UTC).isoformat(timespec="seconds")
     with suppress(ClientError):
-        write_tags(client, job.dataset, {BROKEN: f"{name} {ended}"})
+        write_tags(client, job.dataset, {BROKEN: f"{job_name} {ended_at}"})
 
 
 class ImportReader:
-    """Reads the import jobs of datasets. Tags that cannot change any more are read only once.
+    """Reads the import jobs of datasets. It reads tags only once if they can't change any more.
 
-    All functions give it the datasets of the stack, so that they read the tags of the same imports.
+    `datasets` are those of the stack, also if only one of them is read. Otherwise, an import could
+    refuse or confirm what planning didn't know.
     """
 
     def __init__(self, client: PersonalizeClient, datasets: Sequence[DatasetSettings]) -> None:
         self._client = client
         self._tags: dict[str, Tags] = {}
+
         modes = [dataset["importMode"] for dataset in datasets]
         self._shares = {
             dataset["datasetArn"]: MAX_TAGS[mode] // modes.count(mode)
             for dataset, mode in zip(datasets, modes, strict=True)
         }
-        """Dataset -> how many of the tags that a poll may read are those of its imports."""
+        """Dataset -> the most of its imports whose tags a poll reads."""
 
     def of_group(self, group_arn: str) -> list[Import]:
-        """Return the imports of all datasets in a group. In each dataset, the last one is first."""
+        """Read the imports of all datasets in a group. Each dataset's last one comes first."""
         pages = self._client.get_paginator("list_datasets").paginate(
             datasetGroupArn=group_arn, PaginationConfig=PAGE_SIZE
         )
@@ -108,27 +112,27 @@ class ImportReader:
         return [job for dataset in datasets for job in self.of_dataset(dataset)]
 
     def of_dataset(self, dataset: Dataset, own_arn: str | None = None) -> list[Import]:
-        """Return the imports of a dataset. The import that ended last is first.
+        """Read the imports of a dataset. The one that ended last comes first.
 
-        Args:
-            dataset: the dataset as Describe or a list shows it. If it is not configured, no import
-                has a tag of a run, so none is read.
-            own_arn: the import job of this run, once its create was sent. It may not exist. Its
-                tags are always read. While it is running, no other import is read.
+        `own_arn` is the import job of this run, once its creation was requested. It may not exist.
+        While it's running, the result contains no other import.
         """
         dataset_arn = dataset["datasetArn"]
         imports = self._jobs(dataset, own_arn)
+        # No run imports into a dataset that isn't configured, so there are no tags to read.
         if dataset_arn not in self._shares:
             return imports
 
         imports = self._with_tags(imports, own_arn, self._shares[dataset_arn])
+        # Runs tag a dataset only because of INCREMENTAL imports.
         if all(job.is_full for job in imports if job.is_active):
             return imports
-        # A value that no run wrote names no import.
-        broken = tags_of(self._client, dataset_arn).get(BROKEN, "").partition(" ")[0]
+
+        # A value that no run has written doesn't match any import.
+        broken_name = tags_of(self._client, dataset_arn).get(BROKEN, "").partition(" ")[0]
         return [
             job._replace(is_spoiled=True, is_confirmed=False)
-            if job.arn.endswith(f"/{broken}")
+            if job.arn.endswith(f"/{broken_name}")
             else job
             for job in imports
         ]
@@ -136,84 +140,97 @@ class ImportReader:
     def _with_tags(
         self, imports: Sequence[Import], own_arn: str | None, share: int
     ) -> list[Import]:
-        """Read the tags that the rules need. The import that ended last is first.
+        """Add the tags that the rules need to the imports, which keep their order.
 
-        These are the tags of the newest FULL import, and, as long as the share lasts, of the recent
-        imports, and of those before them until one of this pipeline is found.
+        Those are the tags of this run's import and of the newest FULL import. As long as the share
+        lasts, they're also those of all recent imports, and of older ones until an import of the
+        pipeline is found.
         """
-        oldest = clock.now() - RECENT
-        newest_full = next((job.arn for job in imports if job.is_full and job.is_active), None)
-        has_own = False
-        found = []
+        recent_since = clock.now() - RECENT
+        # The import that ended last comes first.
+        full_arns = (job.arn for job in imports if job.is_full and job.is_active)
+        newest_full_arn = next(full_arns, None)
+        found_own = False
+        result = []
+
         for number, job in enumerate(imports):
-            is_needed = number < share and (job.ended_at > oldest or not has_own)
-            if is_needed or job.arn in (newest_full, own_arn):
-                known = _with_facts(job, self._tags_of(job.arn))
-                found.append(known)
-                if known.run and job.is_active:
-                    has_own = True
-                    if job.is_full:
-                        share = 0  # It has replaced the data of all earlier imports.
-            else:
-                found.append(job)
-        return found
+            is_in_share = number < share and (job.ended_at > recent_since or not found_own)
+            if not is_in_share and job.arn not in (newest_full_arn, own_arn):
+                result.append(job)
+                continue
+
+            tagged_job = _with_facts(job, self._tags_of(job.arn))
+            result.append(tagged_job)
+            if tagged_job.run and job.is_active:
+                found_own = True
+                if job.is_full:
+                    share = 0  # It has replaced the data of all earlier imports.
+        return result
 
     def _jobs(self, dataset: Dataset, own_arn: str | None) -> list[Import]:
-        """Return the import jobs of a dataset without their tags. The one that ended last is first.
+        """Read the import jobs of a dataset without their tags. The one that ended last is first.
 
-        A list may be old and may lack the job of this run, so that job is described, and so is a
-        job that the list shows as running. A job that is older than the dataset is left out,
-        because it belongs to a deleted dataset with the same ARN.
+        The list may be outdated, and this run's job may be missing there. So this job is described,
+        like each job that the list shows as running.
         """
         dataset_arn = dataset["datasetArn"]
-        own = self._described(own_arn, dataset_arn) if own_arn else None
-        if own and own.is_running:
-            return [own]
+        own_job = self._described(own_arn, dataset_arn) if own_arn else None
+        if own_job and own_job.is_running:
+            return [own_job]
 
         jobs: dict[str, Import] = {}
         for summary in list_imports(self._client, dataset_arn):
             job = _import_of(summary, dataset_arn)
-            described = self._described(job.arn, dataset_arn) if job.is_running else None
-            jobs[job.arn] = described or job
-        if own:
-            jobs[own.arn] = own
-        present = (job for job in jobs.values() if job.created_at >= dataset["creationDateTime"])
-        return sorted(present, key=lambda job: job.ended_at, reverse=True)
+            described_job = self._described(job.arn, dataset_arn) if job.is_running else None
+            jobs[job.arn] = described_job or job
+        if own_job:
+            jobs[own_job.arn] = own_job
+
+        # A job that is older than the dataset belongs to a deleted dataset with the same ARN.
+        created_at = dataset["creationDateTime"]
+        present_jobs = (job for job in jobs.values() if job.created_at >= created_at)
+        return sorted(present_jobs, key=lambda job: job.ended_at, reverse=True)
 
     def _described(self, arn: str, dataset_arn: str) -> Import | None:
-        """Return an import job as Describe shows it, or None if it does not exist."""
+        """Describe an import job. The result is None if it doesn't exist."""
         with suppress(self._client.exceptions.ResourceNotFoundException):
             response = self._client.describe_dataset_import_job(datasetImportJobArn=arn)
             return _import_of(response["datasetImportJob"], dataset_arn)
         return None
 
     def _tags_of(self, arn: str) -> Tags:
-        """Return the tags of an import. Those of this pipeline's imports change until confirmed."""
+        """Read the tags of an import, unless they're known and can't change any more."""
         tags = self._tags.get(arn)
+        # The tags of the pipeline's own imports change until they're confirmed.
         if tags is None or (RUN in tags and not _is_confirmed(tags)):
             tags = self._tags[arn] = tags_of(self._client, arn)
         return tags
 
 
 def _import_of(job: ImportJob, dataset_arn: str) -> Import:
-    """Return a job as the rules see it. Without its tags, it counts as confirmed."""
-    active = is_active(job["status"])
+    """Convert an import job into what the rules know of it.
+
+    As long as its tags aren't read, a job that has succeeded counts as confirmed.
+    """
+    status = job["status"]
+
     return Import(
         arn=job["datasetImportJobArn"],
         dataset=dataset_arn,
         is_full=job.get("importMode", "FULL") == "FULL",
-        is_running=is_running(job["status"]),
-        is_active=active,
+        is_running=is_running(status),
+        is_active=is_active(status),
         created_at=job["creationDateTime"],
         ended_at=job["lastUpdatedDateTime"],
-        is_confirmed=active,
+        is_confirmed=is_active(status),
         failure=job.get("failureReason"),
     )
 
 
 def _with_facts(job: Import, tags: Tags) -> Import:
-    """Return an import with what its tags say."""
+    """Add what the tags of an import say about it."""
     size = tags.get(BYTES, "")
+
     return job._replace(
         run=tags.get(RUN),
         fingerprint=tags.get(FINGERPRINT),

@@ -20,37 +20,39 @@ Item = TypeVar("Item")
 Page = TypeVar("Page")
 
 PAGE_SIZE: PaginatorConfigTypeDef = {"PageSize": 100}
-"""The configuration of a paginator. Personalize returns at most 100 items per page."""
+"""The paginator configuration for the largest pages that Personalize returns."""
 READING_TIME = timedelta(seconds=30)
-"""How long the pages of a list are read. Import jobs and versions cannot be deleted, so their lists
-become longer with every run."""
+"""How long we read the pages of a list. Import jobs and solution versions can't be deleted, so
+every run makes their lists longer."""
 
 
 def read_list(pages: Iterable[Page], items_of: Callable[[Page], Sequence[Item]]) -> list[Item]:
-    """Return the items of all pages of a list.
+    """Collect the items from all pages of a list.
 
     Raises:
-        ServiceUnavailable: the reading time was over before the last page.
+        ServiceUnavailable: the last page didn't arrive within READING_TIME.
     """
-    end = clock.now() + READING_TIME
+    deadline = clock.now() + READING_TIME
     items: list[Item] = []
+
     for page in pages:
-        if clock.now() > end:
+        if clock.now() > deadline:
             raise ServiceUnavailable("a list of Personalize is too slow")
         items.extend(items_of(page))
     return items
 
 
 def active_event_trackers(client: PersonalizeClient, group_arn: str) -> list[str]:
-    """Return the ARNs of the ACTIVE event trackers of a dataset group."""
+    """List the ARNs of a dataset group's event trackers that are ACTIVE."""
     pages = client.get_paginator("list_event_trackers").paginate(datasetGroupArn=group_arn)
     trackers = read_list(pages, lambda page: page["eventTrackers"])
     return [tracker["eventTrackerArn"] for tracker in trackers if is_active(tracker["status"])]
 
 
 def list_deletions(client: PersonalizeClient, group_arn: str) -> list[Deletion]:
-    """Return the last 100 data deletion jobs of a dataset group. The list may be 90 s old."""
+    """List the last 100 data deletion jobs of a dataset group. The list may be 90 seconds old."""
     response = client.list_data_deletion_jobs(datasetGroupArn=group_arn, maxResults=100)
+
     return [
         Deletion(
             arn=job["dataDeletionJobArn"],

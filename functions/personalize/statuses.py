@@ -1,8 +1,8 @@
 """Interprets the statuses of jobs and resources in Amazon Personalize.
 
-Apart from ACTIVE, a status is an operation and its progress, for example `CREATE PENDING`. The
-developer guide writes some with an underscore, and a batch job is only `PENDING`, so only their
-beginnings and ends are compared.
+Most statuses consist of an operation and its progress, for example `CREATE PENDING`. But a batch
+job is just `PENDING`, and the developer guide writes some statuses with an underscore. So only
+their beginnings and ends are compared.
 """
 
 ACTIVE = "ACTIVE"
@@ -11,12 +11,12 @@ COMPLETED = "COMPLETED"
 
 
 def is_active(status: str) -> bool:
-    """Return True if a job has succeeded, or if a resource can be used."""
+    """Return True if a job has succeeded or a resource can be used."""
     return status == ACTIVE
 
 
 def is_running(status: str) -> bool:
-    """Return True if a job has not ended yet. An unknown status counts as running."""
+    """Return True if a job hasn't ended yet. An unknown status counts as running."""
     has_succeeded = status in (ACTIVE, COMPLETED)
     has_ended = has_succeeded or status.endswith("FAILED") or is_stopped(status)
     return not has_ended and not is_deleted(status)
@@ -28,10 +28,10 @@ def is_stopped(status: str) -> bool:
 
 
 def is_stopping(status: str) -> bool:
-    """Return True if a training is being stopped. It is still running."""
+    """Return True if a training is being stopped, so it's still running."""
     return status.endswith("STOPPING")
 
 
 def is_deleted(status: str) -> bool:
-    """Return True if the deletion of a resource was requested. It may be running or have failed."""
+    """Return True if the deletion of a resource was requested, even if that deletion has failed."""
     return status.startswith("DELETE")

@@ -1,7 +1,8 @@
-"""Reads and writes the tags with which the pipeline remembers facts about jobs and campaigns.
+"""Reads and writes the tags in which the pipeline stores what Personalize doesn't.
 
-Each tag holds one fact. Describe does not return tags, so they are read by ARN. The value of a tag
-may contain letters, digits, white space and `_.:/=+-@` only, so it cannot be JSON.
+Each tag holds one fact about the job or resource that has it. The Describe operations don't return
+tags, so each resource takes a second request. JSON is impossible as a value, because AWS accepts
+only letters, digits, white space and `_.:/=+-@`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from ..contract import Tags
 
 RUN = "retraining-run"
-"""Import jobs, batch jobs and versions: the id of the run that created the job."""
+"""Import jobs, batch jobs and solution versions: the ID of the run that has created them."""
 BYTES = "retraining-bytes"
 """Import jobs: the size of the export in bytes when the import job was created."""
 CONTENT = "retraining-content"
@@ -26,33 +27,33 @@ CONTENT = "retraining-content"
 FINGERPRINT = "retraining-fingerprint"
 """Import jobs: the fingerprint of the export when the import job was created (`exports.py`)."""
 CONFIRMED = "retraining-confirmed"
-"""Import jobs: the same fingerprint, once the export was found unchanged after the import, or
-`spoiled`, once a run has found other files there meanwhile (`rules/imports.py`)."""
+"""Import jobs: the same fingerprint, if the export was unchanged after the import, or `spoiled`, if
+a run has found other files there meanwhile (`rules/imports.py`)."""
 SPOILED = "spoiled"
-"""The value of `CONFIRMED` that nobody replaces."""
+"""The value of `CONFIRMED` that no run replaces."""
 BROKEN = "retraining-broken"
-"""Datasets: the name and the end of the last INCREMENTAL import that only a later FULL import
+"""Datasets: name and end time of the last INCREMENTAL import that only a later FULL import
 repairs."""
 DIGEST = "retraining-digest"
-"""Versions: the digest of the data and configuration, when the training was created
+"""Solution versions: a hash of the data and the configuration at the creation of the training
 (`rules/trainings.py`)."""
 APPROVAL = "retraining-approval"
-"""Versions: that a run has asked for an approval, or the answer of a person (`campaigns.py`)."""
+"""Solution versions: the request for an approval, or the answer to it (`campaigns.py`)."""
 BATCH = "retraining-batch"
 """Batch jobs: a hash of everything on which the results depend (`rules/batch_jobs.py`), and the day
 that has replaced `{date}` in the output."""
 TRIAL = "retraining-trial"
-"""Campaigns: the version on trial and the time just before its update (`campaigns.py`)."""
+"""Campaigns: the version on trial, and when the trial began (`campaigns.py`)."""
 BAKE = "retraining-bake"
-"""Campaigns: the end of the bake of the version on trial, once a run has seen that it is served."""
+"""Campaigns: when the bake of the version on trial ends, once a run has seen that it's served."""
 GOOD = "retraining-good"
 """Campaigns: the version to which the campaign is rolled back if the version on trial is bad."""
 PREVIOUS = "retraining-previous"
-"""Campaigns: the version that was good before the version of the tag `retraining-good`."""
+"""Campaigns: the version that was good before the one in `retraining-good`."""
 BAD = "retraining-bad"
-"""Campaigns: the newest version that was rolled back here, by a run or by a person."""
+"""Campaigns: the newest version that a run or a person has rolled back here."""
 REPORTED = "retraining-seen"
-"""Campaigns: the last verdict about a candidate that a report has told, without a deployment."""
+"""Campaigns: the last verdict that a report has told about a candidate that wasn't deployed."""
 PINNED = "retraining-pinned"
 """Campaigns: any value but `-` pins the campaign. Our commands write `since <time> by <person>`."""
 CHECKED = "retraining-checked"
@@ -60,28 +61,29 @@ CHECKED = "retraining-checked"
 serves a version trained on the newest data, or that the dataset holds its present export."""
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
-"""How far another clock may be ahead."""
+"""How far another clock may be ahead of ours."""
 
 
 def tags_of(client: PersonalizeClient, arn: str) -> Tags:
-    """Return the tags of a resource as a mapping."""
+    """Read the tags of a resource."""
     tags = client.list_tags_for_resource(resourceArn=arn)["tags"]
     return {tag["tagKey"]: tag["tagValue"] for tag in tags}
 
 
 def write_tags(client: PersonalizeClient, arn: str, tags: Tags) -> None:
-    """Write tags on a resource in one request. They replace the tags with these keys."""
+    """Tag a resource in a single request. Tags with other keys stay as they are."""
     client.tag_resource(resourceArn=arn, tags=api_tags(tags))
 
 
 def api_tags(tags: Tags) -> list[TagTypeDef]:
-    """Return tags in the form that the API of Personalize expects."""
+    """Convert tags into the form that the API of Personalize expects."""
     return [{"tagKey": key, "tagValue": value} for key, value in tags.items()]
 
 
 def past_time(text: str, ahead: timedelta = timedelta()) -> datetime | None:
-    """Return the time in a tag, or None if it has no zone or is too far in the future."""
+    """Parse the time in a tag. The result is None without a time zone or too far in the future."""
     try:
+        # To compare a time without a time zone raises TypeError.
         time = datetime.fromisoformat(text)
         return time if time <= clock.now() + ahead + CLOCK_TOLERANCE else None
     except (ValueError, TypeError):

@@ -1,4 +1,4 @@
-"""Reads solutions and their versions as the facts that the rules need."""
+"""Reads solutions and their versions from Personalize for the rules."""
 
 from __future__ import annotations
 
@@ -33,34 +33,34 @@ if TYPE_CHECKING:
     from ..rules.imports import Import
 
 MAX_OLDER = 60
-"""The most versions from before the last month whose tags are read."""
+"""The most versions from before the last month whose tags a poll reads."""
 MAX_SEARCHED = 60
-"""The most versions, nearest in time, whose tags a poll reads to find a baseline."""
+"""The most versions, nearest in time, among which a poll looks for a baseline."""
 CONFIG_DIGITS = 8
 CONFIG_KEYS = ("recipeArn", "performHPO", "performAutoML", "eventType")
-"""The fields of a solution that affect a training, besides `solutionConfig`."""
+"""The fields of a solution that affect its trainings, besides `solutionConfig`."""
 
 
 def list_versions(
     client: PersonalizeClient, solution_arn: str
 ) -> list[SolutionVersionSummaryTypeDef]:
-    """Return the versions of a solution, newest first. The list may be 90 seconds old."""
+    """List the versions of a solution, newest first. The list may be 90 seconds old."""
     pages = client.get_paginator("list_solution_versions").paginate(
         solutionArn=solution_arn, PaginationConfig=PAGE_SIZE
     )
-    listed = read_list(pages, lambda page: page["solutionVersions"])
-    return sorted(listed, key=lambda summary: summary["creationDateTime"], reverse=True)
+    summaries = read_list(pages, lambda page: page["solutionVersions"])
+    return sorted(summaries, key=lambda summary: summary["creationDateTime"], reverse=True)
 
 
 def describe_version(client: PersonalizeClient, arn: str) -> SolutionVersionTypeDef:
-    """Return a solution version as DescribeSolutionVersion shows it."""
+    """Describe a solution version."""
     return client.describe_solution_version(solutionVersionArn=arn)["solutionVersion"]
 
 
 def find_version(client: PersonalizeClient, version_arn: str) -> SolutionVersion | None:
-    """Return a version without its tags, or None if it doesn't exist.
+    """Look up a version without its tags. The result is None if it doesn't exist.
 
-    People can edit the tags of a campaign, so they may name any version.
+    People can edit the tags of a campaign, so the ARN there may be that of any version.
     """
     try:
         return _version_of(describe_version(client, version_arn))
@@ -73,17 +73,18 @@ def read_version(
 ) -> SolutionVersion:
     """Read everything about a version that the rules compare.
 
-    A batch job outlives its solution, so the version that it used may be gone.
+    A batch job outlives its solution, so the version that made its results may be gone.
     """
     try:
-        shown = describe_version(client, version_arn)
+        description = describe_version(client, version_arn)
         tags = tags_of(client, version_arn)
     except client.exceptions.ResourceNotFoundException:
         return NO_VERSION
 
-    version = _with_tags(_version_of(shown), tags)
+    version = _with_tags(_version_of(description), tags)
     gate = solution["qualityGate"]
     baseline_solution_arns = {arn for rule in gate if (arn := rule.get("relativeTo"))}
+
     return version._replace(
         answer=current_answer(tags, solution["approval"], clock.now()),
         metrics=metrics_of(client, version_arn) if gate else {},
@@ -94,14 +95,20 @@ def read_version(
 def read_baseline(
     client: PersonalizeClient, solution_arn: str, version: SolutionVersion
 ) -> SolutionVersion | None:
-    """Read the baseline of a version with its metrics. None if there isn't one."""
+    """Find the baseline for a version, and read its metrics. The result is None if there isn't one.
+
+    A baseline is a version of another solution that was trained on the same data. It shows how hard
+    this data is.
+    """
     if not version.imports:
-        return None
+        return None  # Nobody knows on which data a foreign version was trained.
+
     try:
         baseline = choose_baseline(version, _neighbors(client, solution_arn, version.created_at))
     except client.exceptions.ResourceNotFoundException:
         return None  # The baseline solution was deleted.
 
+    # During its training, a version has no metrics yet.
     if baseline is None or baseline.is_running:
         return baseline
     return baseline._replace(metrics=metrics_of(client, baseline.arn))
@@ -110,13 +117,13 @@ def read_baseline(
 def _neighbors(
     client: PersonalizeClient, solution_arn: str, time: datetime
 ) -> Iterator[SolutionVersion]:
-    """Yield the last version of a run that was created before a time, and the first one after it.
+    """Yield the last version that a run created before a time, and the first one after it.
 
-    The nearer one is first, and the tags of others are read only as far as necessary. Without tags,
-    nobody knows who has trained a version.
+    The nearer one comes first, and tags are read only until the caller stops asking for more.
     """
     versions = [_version_of(summary) for summary in list_versions(client, solution_arn)]
     versions.sort(key=lambda version: abs(version.created_at - time))
+
     found_directions = set()
     for version in versions[:MAX_SEARCHED]:
         is_later = version.created_at > time
@@ -124,16 +131,18 @@ def _neighbors(
         if not is_usable or is_later in found_directions:
             continue
 
-        tagged = _with_tags(version, tags_of(client, version.arn))
-        if tagged.digest:
+        # Only the tags say whether a run has created the version.
+        tagged_version = _with_tags(version, tags_of(client, version.arn))
+        if tagged_version.digest:
             found_directions.add(is_later)
-            yield tagged
+            yield tagged_version
 
 
 def metrics_of(client: PersonalizeClient, version_arn: str) -> dict[str, float]:
     """Read the offline metrics of a version. The result is empty if it has none."""
     metrics = client.get_solution_metrics(solutionVersionArn=version_arn).get("metrics", {})
-    # JSON has no NaN, so Personalize may send it as a text.
+
+    # JSON has no NaN, so Personalize may send it as a string.
     return {
         name: value if isinstance(value, int | float) else math.nan
         for name, value in metrics.items()
@@ -141,9 +150,9 @@ def metrics_of(client: PersonalizeClient, version_arn: str) -> dict[str, float]:
 
 
 class SolutionReader:
-    """Reads solutions and their versions.
+    """Reads solutions and their versions at each poll of a training.
 
-    The tags of a version are read once, because the rules use only tags from its creation.
+    But it reads the tags of a version only once, because the rules use only tags from its creation.
     """
 
     def __init__(self, client: PersonalizeClient) -> None:
@@ -156,23 +165,23 @@ class SolutionReader:
         imports: Sequence[Import],
         deletions: Sequence[Deletion] = (),
     ) -> SolutionState:
-        """Return a solution with its versions.
+        """Read the versions of a solution, and as many of their tags as the rules need.
 
-        A list may be old, so a running training is also described, if Personalize can do so yet.
-        Tags are read only where the rules need them: of versions from the last month, and until the
-        newest ACTIVE version of a run is found, but not of many older ones, because Personalize may
-        have trained hundreds by itself. `imports` and `deletions` are those of its group.
+        Those are the tags from the last month, and older ones until the newest ACTIVE version of a
+        run is found. `imports` and `deletions` are those of the solution's dataset group.
         """
         versions: list[SolutionVersion] = []
-        older = 0
+        older_count = 0
         for summary in list_versions(self._client, solution["solutionArn"]):
             version = _version_of(summary)
             if version.is_running:
+                # The list may be old, but Personalize may not be able to describe the version yet.
                 version = find_version(self._client, version.arn) or version
 
             is_recent = version.created_at > clock.now() - MONTH
-            older += not is_recent
-            is_searched = older <= MAX_OLDER and newest_active(versions) is None
+            older_count += not is_recent
+            # The search has to end, because Personalize may have trained hundreds by itself.
+            is_searched = older_count <= MAX_OLDER and newest_active(versions) is None
             if is_recent or is_searched:
                 version = _with_tags(version, self._tags_of(version.arn))
             versions.append(version)
@@ -187,29 +196,32 @@ class SolutionReader:
         )
 
     def version(self, version_arn: str) -> SolutionVersion | None:
-        """Return a version with its tags, or None if Personalize doesn't know it, or not yet."""
+        """Look up a version with its tags. The result is None if it doesn't exist, or not yet."""
         try:
-            shown = describe_version(self._client, version_arn)
+            description = describe_version(self._client, version_arn)
             tags = self._tags_of(version_arn)
         except self._client.exceptions.ResourceNotFoundException:
             return None
-        return _with_tags(_version_of(shown), tags)
+        return _with_tags(_version_of(description), tags)
 
 
-def _version_of(shown: SolutionVersionTypeDef | SolutionVersionSummaryTypeDef) -> SolutionVersion:
-    """Return a version from the responses of Personalize. They don't show its tags."""
-    status = shown["status"]
+def _version_of(
+    description: SolutionVersionTypeDef | SolutionVersionSummaryTypeDef,
+) -> SolutionVersion:
+    """Interpret a response of Personalize, which doesn't include the version's tags."""
+    status = description["status"]
+
     return SolutionVersion(
-        arn=shown["solutionVersionArn"],
+        arn=description["solutionVersionArn"],
         is_running=is_running(status),
         is_active=is_active(status),
-        created_at=shown["creationDateTime"],
-        ended_at=shown["lastUpdatedDateTime"],
+        created_at=description["creationDateTime"],
+        ended_at=description["lastUpdatedDateTime"],
         was_stopped=is_stopped(status),
         is_stopping=is_stopping(status),
-        failure=shown.get("failureReason"),
-        mode=shown.get("trainingMode", "FULL"),
-        hours=cast("float | None", shown.get("trainingHours")),
+        failure=description.get("failureReason"),
+        mode=description.get("trainingMode", "FULL"),
+        hours=cast("float | None", description.get("trainingHours")),
     )
 
 
@@ -218,10 +230,14 @@ def _with_tags(version: SolutionVersion, tags: Tags) -> SolutionVersion:
 
 
 def config_digest(solution: SolutionTypeDef) -> str:
-    """Return a hash of the recipe and the configuration of a solution."""
+    """Hash the recipe and the configuration of a solution, to notice when they change.
+
+    The schedule of automatic trainings doesn't count.
+    """
     config: dict[str, object] = {**solution.get("solutionConfig", {})}
     config.pop("autoTrainingConfig", None)
     values = {**{key: solution.get(key) for key in CONFIG_KEYS}, "solutionConfig": config}
+
     values_in_use = {key: value for key, value in values.items() if value}
     return short_hash(json.dumps(values_in_use, sort_keys=True, default=str), CONFIG_DIGITS)
 
@@ -229,8 +245,8 @@ def config_digest(solution: SolutionTypeDef) -> str:
 def stop_training(client: PersonalizeClient, version_arn: str) -> None:
     """Ask Personalize to stop a training.
 
-    The training may end just before the request arrives. So the errors for a training that has
-    ended or is stopping are ignored.
+    It may have ended, or be stopping already, when the request arrives. The errors that say so are
+    ignored.
     """
     errors = client.exceptions
     with suppress(errors.InvalidInputException, errors.ResourceInUseException):
