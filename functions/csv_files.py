@@ -1,4 +1,4 @@
-"""Reads the beginning of a CSV file as Personalize does, and finds what Personalize cannot read.
+"""Reads the beginning of a CSV file like Personalize, and finds what Personalize can't read.
 
 Source: https://docs.aws.amazon.com/personalize/latest/dg/preparing-training-data.html.
 """
@@ -7,13 +7,13 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 CHECKED_ROWS = 1000
-"""The most rows that are checked in each file. An import of interactions needs at least as many."""
+"""The most rows of a file that are checked. An import of interactions needs at least as many."""
 SHOWN_CHARACTERS = 20
-"""The most characters of a line or a value that a message shows."""
+"""The most characters of a line or a name that a message shows."""
 LINE_BREAK = re.compile(r"\r\n|\n|\r")
 
 
@@ -21,69 +21,87 @@ class Row(NamedTuple):
     """A row of a CSV file."""
 
     line: int
-    """The line number. The first line of a file is 1."""
+    """The line number, counted from 1."""
     values: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileSample:
-    """The beginning of a CSV file: its header, and at most the first 1,000 rows after it."""
+    """The beginning of a CSV file: its header, and the first rows after it."""
 
     key: str
     header: tuple[str, ...] = ()
     rows: tuple[Row, ...] = ()
     error: str | None = None
-    """A message about the first line that Personalize cannot read. The rows end before it."""
+    """A message about the first line that Personalize can't read. `rows` ends before this line."""
     row_count: int | None = None
-    """The number of rows in the file, or None if it has an error or was not read to its end."""
+    """The number of rows in the file, or None if it has an error or wasn't read to its end."""
     values: Mapping[str, Counter[str]] = field(default_factory=dict)
-    """Column -> each of its values -> the number of complete rows that have it, checked or not."""
+    """Column -> how often each value occurs, also in rows that aren't checked."""
 
 
 def read_sample(
     key: str, content: bytes, *, is_whole_file: bool, max_rows: int | None = CHECKED_ROWS
 ) -> FileSample:
-    """Return the header and the rows in a file's first bytes, without empty and cut-off lines."""
+    """Parse a file's header and rows from its first bytes, skipping empty lines.
+
+    At most `max_rows` are checked and returned, but the values of all rows are counted.
+    """
     if not is_whole_file:
+        # The last line is probably cut off.
         end = max(content.rfind(b"\n"), content.rfind(b"\r")) + 1
         content = content[:end] or content
     if error := encoding_error(content):
         return FileSample(key=key, error=error)
 
-    numbered = enumerate(LINE_BREAK.split(content.decode("utf-8-sig")), start=1)
-    (header_line, header), *lines = [(line, text) for line, text in numbered if text] or [(1, "")]
+    numbered_lines = enumerate(LINE_BREAK.split(content.decode("utf-8-sig")), start=1)
+    filled_lines = [(number, line) for number, line in numbered_lines if line]
+    (header_number, header), *row_lines = filled_lines or [(1, "")]
     if error := header_error(header):
-        return FileSample(key=key, error=f"line {header_line}: {error}")
+        return FileSample(key=key, error=f"line {header_number}: {error}")
 
-    names = tuple(header.split(",")) if header else ()
-    checked_lines = len(lines) if max_rows is None else max_rows
+    columns = tuple(header.split(",")) if header else ()
+    row_count = len(row_lines) if is_whole_file else None
+    sample = FileSample(key=key, header=columns, row_count=row_count)
+    return _add_rows(sample, row_lines, len(row_lines) if max_rows is None else max_rows)
+
+
+def _add_rows(
+    sample: FileSample, row_lines: Sequence[tuple[int, str]], max_rows: int
+) -> FileSample:
+    """Check the first rows, and count the values of all complete rows.
+
+    The rows are parsed one by one, because all of them at once would need twice as much memory as
+    those that are checked.
+    """
+    columns = sample.header
     rows: list[Row] = []
-    counts = {name: Counter[str]() for name in names}
-    # All rows at once would need twice as much memory as those that are checked.
-    for line, text in lines:
-        values = cells(text)
-        if len(rows) < checked_lines:
-            if error := record_error(text, values, len(names)):
-                error = f"line {line} {error}"
-                return FileSample(key=key, header=names, rows=tuple(rows), error=error)
-            rows.append(Row(line, values))
+    value_counts = {column: Counter[str]() for column in columns}
 
-        if len(values) == len(names):
-            for name, value in zip(names, values, strict=True):
-                counts[name][value] += 1
+    for number, line in row_lines:
+        values = cells(line)
+        if len(rows) < max_rows:
+            if error := record_error(line, values, len(columns)):
+                error = f"line {number} {error}"
+                return replace(sample, rows=tuple(rows), row_count=None, error=error)
+            rows.append(Row(number, values))
 
-    row_count = len(lines) if is_whole_file else None
-    return FileSample(key=key, header=names, rows=tuple(rows), row_count=row_count, values=counts)
+        if len(values) == len(columns):
+            for column, value in zip(columns, values, strict=True):
+                value_counts[column][value] += 1
+
+    return replace(sample, rows=tuple(rows), values=value_counts)
 
 
 def cells(line: str) -> tuple[str, ...]:
-    r"""Return the values in a line. `\` is the escape character.
+    r"""Split a line into its values. `\` is the escape character.
 
-    The result is empty if the line is not a record: a quotation mark is not closed, text follows
-    the mark that closes a value, or the line ends in the escape character.
+    The result is empty if the line isn't a record: a quotation mark isn't closed, text follows the
+    mark that closes a value, or the line ends in the escape character.
     """
     if '"' not in line and "\\" not in line:
         return tuple(line.split(","))
+
     try:
         return tuple(next(csv.reader([line], escapechar="\\", strict=True)))
     except csv.Error:
@@ -91,13 +109,17 @@ def cells(line: str) -> tuple[str, ...]:
 
 
 def encoding_error(content: bytes) -> str | None:
-    """Return a message about the first line with NUL or with bytes that are not UTF-8, or None."""
+    """Reject text with NUL or with bytes that aren't UTF-8.
+
+    Like the two checks below, it returns a message, or None.
+    """
     try:
         readable, nul, _ = content.decode().partition("\0")
         if not nul:
             return None
     except UnicodeDecodeError as error:
         readable = content[: error.start].decode()
+
     line = len(LINE_BREAK.findall(readable)) + 1
     return (
         f"line {line} is not UTF-8 text; perhaps the file is compressed, Parquet, UTF-16, "
@@ -106,12 +128,13 @@ def encoding_error(content: bytes) -> str | None:
 
 
 def header_error(header: str) -> str | None:
-    """Return a message about the column names, or None."""
+    """Reject column names with quotation marks, and names that are the same for Personalize."""
     if '"' in header:
         return (
             f"the header is {header[:SHOWN_CHARACTERS]!r}, but Personalize accepts no quotation "
             "marks there; write the column names without them"
         )
+
     names = header.split(",")
     counts = Counter(name.replace("_", "") for name in names)
     duplicates = [name for name in names if counts[name.replace("_", "")] > 1]
@@ -125,13 +148,14 @@ def header_error(header: str) -> str | None:
 
 
 def record_error(line: str, values: Sequence[str], column_count: int) -> str | None:
-    """Return a message if a line is not one complete row, or None."""
+    """Reject a line that isn't a complete row. The message continues "line 7"."""
     if not values:
         return (
             f"is {line[:SHOWN_CHARACTERS]!r}, which is not a complete record; remove line breaks "
             "from values, put quotation marks around whole values, and write \\ before a quotation "
             "mark or backslash in a value"
         )
+
     if len(values) != column_count:
         return (
             f"has {len(values)} values for {column_count} columns; put quotation marks around "

@@ -1,4 +1,7 @@
-"""Reads exports and inputs of batch jobs in S3: lists the files, and reads how some begin."""
+"""Reads exports, and inputs and results of batch jobs, in S3.
+
+An export may have 100 GB, so all its files are listed, but only the beginnings of some are read.
+"""
 
 from __future__ import annotations
 
@@ -21,23 +24,23 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 SAMPLED_FILES = 20
-"""The most files that are read: the ten newest, and the largest of the others."""
+"""The most files of an export that are read: the ten newest, and the largest of the others."""
 SAMPLED_BYTES = 1024 * 1024
-"""The most bytes that are read from all these files together."""
+"""The most bytes that are read of these files together."""
 COUNTED_FILES = 500
-"""The most files of an export whose rows are all read on request."""
+"""The most files that an export may have to be read as a whole on request."""
 COUNTED_BYTES = 8 * 1000**2
-"""The most bytes of such an export. Two of them need 110 of the 256 MB of a function (ADR 22)."""
+"""The most bytes of such an export. Two of them need 110 of a function's 256 MB (ADR 22)."""
 LINE_BYTES = 1024 * 1024
-"""The most bytes that are read of a batch input's first line. A line to rank has at most 500 ids of
-256 characters, of which each has at most 6 bytes in JSON."""
+"""The most bytes that are read of a batch input's first line. A line of items to rank has at most
+500 IDs of 256 characters, each of which takes at most 6 bytes in JSON."""
 RESULT_BYTES = 20 * 1000**2
-"""The most bytes that are read of the results of a batch job, which takes a small function some
+"""The most bytes that are read of a batch job's results. That takes a small function some
 seconds."""
 CHUNK_BYTES = 64 * 1024
-"""How many of these bytes are in its memory at once."""
+"""How many bytes of the results are in memory at the same time."""
 PARALLEL_READS = 10
-"""The number of files that are read at once. A boto3 client has as many connections."""
+"""How many files are read at the same time. A boto3 client has as many connections."""
 
 
 class Location(NamedTuple):
@@ -48,7 +51,10 @@ class Location(NamedTuple):
 
 
 class S3Object(NamedTuple):
-    """One object in S3. `modified_at` may be the beginning of a multipart upload."""
+    """An object in S3.
+
+    `modified_at` is the end of its upload, or the beginning of a multipart upload.
+    """
 
     key: str
     size: int
@@ -58,26 +64,26 @@ class S3Object(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """The files at a location, with samples of some of them."""
+    """The files at a location, and what was read of them."""
 
     location: str
     objects: Sequence[S3Object] = ()
     """The file at the location, or the files in the folder and its subfolders."""
     samples: Sequence[FileSample] = ()
     marker_written_at: datetime | None = None
-    """When the ready marker was written, or None if there is no marker."""
+    """When the ready marker was written, or None without a marker."""
     read_error: str | None = None
-    """A message that says which location could not be read, and why."""
+    """A message about a location that couldn't be read, or None."""
     first_line: str | None = None
-    """The first line of the first file with content. Only the input of a batch job has one."""
+    """The first line of the first file that isn't empty. It's only read of a batch job's input."""
 
     def url(self, key: str) -> str:
-        """Return `s3://bucket/key` of an object of the export."""
+        """Return the URL `s3://bucket/key` of one of the objects."""
         return f"s3://{split_location(self.location).bucket}/{key}"
 
     @property
     def subfolder_keys(self) -> list[str]:
-        """The keys of the objects in subfolders, which Personalize does not import.
+        """The keys of the objects in subfolders, which Personalize doesn't import.
 
         https://docs.aws.amazon.com/personalize/latest/dg/bulk-data-import-step.html
         """
@@ -86,31 +92,32 @@ class Export:
 
     @property
     def size(self) -> int:
-        """The size of all objects together in bytes."""
+        """The total size of the objects in bytes."""
         return sum(file.size for file in self.objects)
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the list of objects. It changes if one is added, removed or written again."""
+        """A hash of the objects. It changes if one of them is added, removed or written again."""
         contents = sorted((file.key, file.size, file.etag) for file in self.objects)
         return hashlib.sha256(repr(contents).encode()).hexdigest()[:32]
 
     def state(
         self, import_mode: str, schema_arn: str, until: datetime | None = None
     ) -> ExportState:
-        """Return what the rules of an import need. With `until`, leave out what came later.
+        """Summarize the export for the rules of an import. Files written after `until` don't count.
 
-        The fingerprint is `<location>-<files>-<form>`, three hashes. The files are those that
-        Personalize imports, so none in a subfolder. The form is import mode and schema, because the
-        same files become other data in another mode or with another schema.
+        The fingerprint consists of three hashes, `<location>-<files>-<form>`. The form is import
+        mode and schema, because with another one the same files become different data.
         """
-        in_subfolders = set(self.subfolder_keys)
+        # Personalize doesn't import the files in subfolders.
+        subfolder_keys = set(self.subfolder_keys)
         objects = [
             file
             for file in self.objects
-            if file.key not in in_subfolders and (until is None or file.modified_at <= until)
+            if file.key not in subfolder_keys and (until is None or file.modified_at <= until)
         ]
         imported = replace(self, objects=objects)
+
         location = fingerprint_part(self.location)
         form = fingerprint_part(f"{import_mode} {schema_arn}")
         return ExportState(
@@ -121,12 +128,12 @@ class Export:
 
     @property
     def row_count(self) -> int | None:
-        """The number of rows in all files, or None if not every file was read to its end."""
+        """The number of rows in all files, or None unless each file was read to its end."""
         counts = [file.row_count for file in self.samples if file.row_count is not None]
         return sum(counts) if len(counts) == len(self.objects) else None
 
     def values(self, column: str) -> Counter[str]:
-        """Return each value of a column -> the number of rows that were read and have it."""
+        """Count the values of a column in all rows that were read."""
         counts: Counter[str] = Counter()
         for file in self.samples:
             counts.update(file.values.get(column, {}))
@@ -136,8 +143,8 @@ class Export:
     def has_rows(self) -> bool:
         """True if a sample has a row, or an error that may hide its rows.
 
-        Samples are enough: if the largest files have only a header, the smaller files have no more,
-        because all files of an export have the same header.
+        There's no need to read the other files. All files of an export have the same header, so if
+        the largest ones have nothing else, then neither do the smaller ones.
         """
         return any(sample.rows or sample.error for sample in self.samples)
 
@@ -145,18 +152,20 @@ class Export:
 def read_export(
     client: S3Client, location: str, marker: str | None = None, *, reads_all_rows: bool = False
 ) -> Export:
-    """Return the export at a location, or only a `read_error` if it or its marker is unreadable.
+    """Read the export at a location. If S3 denies that, the result has only a `read_error`.
 
-    With `reads_all_rows`, each file is read to its end, unless they are too large or too many.
+    With `reads_all_rows`, each file is read to its end, unless they're too large or too many.
     """
-    being_read = location
+    location_being_read = location
     try:
         objects = list_objects(client, location)
         samples = _read_samples(client, location, objects, reads_all_rows=reads_all_rows)
-        being_read = marker or location
+
+        location_being_read = marker or location
         marker_objects = list_objects(client, marker) if marker else []
     except ClientError as error:
-        return Export(location=location, read_error=error_text(being_read, error))
+        return Export(location=location, read_error=error_text(location_being_read, error))
+
     return Export(
         location=location,
         objects=objects,
@@ -166,11 +175,13 @@ def read_export(
 
 
 def read_batch_input(client: S3Client, location: str) -> Export:
-    """Return the input of a batch job, with its first line.
+    """Read the input of a batch job, which is a file or a folder, and its first line.
 
-    If it is a file, roles may read only this one of the objects that Personalize would read.
+    For Personalize, each location is a prefix, so all objects that begin with it are listed. If the
+    location is a file, our role may read the content of this object only.
     """
     batch_input = Export(location=location)
+
     try:
         batch_input = replace(batch_input, objects=list_objects(client, location, by_prefix=True))
         for file in batch_input.objects:
@@ -180,37 +191,39 @@ def read_batch_input(client: S3Client, location: str) -> Export:
                 line, _, _ = beginning.partition(b"\n")
                 return replace(batch_input, first_line=line.decode(errors="replace"))
     except ClientError as error:
-        # The functions may lack a key that the role of the batch job has.
+        # The job's role may be allowed to use a KMS key that ours isn't.
         return replace(batch_input, read_error=error_text(location, error))
+
     return batch_input
 
 
 def error_text(location: str, error: ClientError) -> str:
-    """Say that a location cannot be read, and why."""
+    """Build the message about a location that S3 doesn't let us read."""
     details = error.response["Error"]
     return f"{location} cannot be read: {details.get('Code')}: {details.get('Message')}"
 
 
 def list_objects(client: S3Client, location: str, *, by_prefix: bool = False) -> list[S3Object]:
-    """Return the objects at a location.
+    """List the objects at a location, which is a file or a folder.
 
-    An empty object whose key ends in `/` is left out, because the S3 console creates one for each
-    folder. If the location is a file, longer keys are left out too, because S3 lists by prefix. A
-    batch job also reads those, so they are returned if `by_prefix` is set.
+    S3 lists by prefix, so beside the file `a.csv` it also shows `a.csv.gz`. A batch job reads both,
+    so such objects are included with `by_prefix`.
     """
     bucket, prefix = split_location(location)
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    takes_longer_keys = by_prefix or prefix.endswith("/")
+
+    # The S3 console creates an empty object for each folder, whose key ends in a slash.
     return [
         S3Object(listed["Key"], listed["Size"], listed["ETag"], listed["LastModified"])
         for page in pages
         for listed in page.get("Contents", [])
-        if not listed["Key"].endswith("/")
-        and (by_prefix or prefix.endswith("/") or listed["Key"] == prefix)
+        if not listed["Key"].endswith("/") and (takes_longer_keys or listed["Key"] == prefix)
     ]
 
 
 def split_location(location: str) -> Location:
-    """Return the bucket and the key of a location `s3://bucket/key`."""
+    """Split a location `s3://bucket/key` into its two parts."""
     bucket, _, key = location.removeprefix("s3://").partition("/")
     return Location(bucket, key)
 
@@ -220,30 +233,30 @@ def _read_samples(
 ) -> list[FileSample]:
     """Read the beginning of the sampled files, or all files to their end.
 
-    Only the rows of the sampled files are checked, because checked rows need memory. An empty file
-    has no sample.
+    An empty file has no sample.
     """
     bucket = split_location(location).bucket
     files = [file for file in objects if file.size > 0]
-    sampled = _sampled_files(files)
+    sampled_files = _sampled_files(files)
     is_small = len(files) <= COUNTED_FILES and sum(file.size for file in files) <= COUNTED_BYTES
     are_all_read = reads_all_rows and is_small
-    max_bytes = COUNTED_BYTES if are_all_read else SAMPLED_BYTES // max(len(sampled), 1)
+    max_bytes = COUNTED_BYTES if are_all_read else SAMPLED_BYTES // max(len(sampled_files), 1)
 
     def read_file(file: S3Object) -> FileSample:
         content = _read_beginning(client, f"s3://{bucket}/{file.key}", max_bytes)
-        max_rows = CHECKED_ROWS if file in sampled else 0
+        # Rows that are checked need memory, so those of other files are only counted.
+        max_rows = CHECKED_ROWS if file in sampled_files else 0
         is_whole_file = file.size <= max_bytes
         return read_sample(file.key, content, is_whole_file=is_whole_file, max_rows=max_rows)
 
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        return list(pool.map(read_file, files if are_all_read else sampled))
+        return list(pool.map(read_file, files if are_all_read else sampled_files))
 
 
 def _sampled_files(files: Sequence[S3Object]) -> list[S3Object]:
-    """Return the newest and the largest files.
+    """Choose the newest and the largest files.
 
-    A mistake is likely to be in the newest files, and rows are likely to be in the largest ones.
+    Mistakes are likely to be in the newest files, and rows are likely to be in the largest ones.
     """
     newest_first = sorted(files, key=lambda file: file.modified_at, reverse=True)
     largest_first = sorted(files, key=lambda file: file.size, reverse=True)
@@ -252,14 +265,15 @@ def _sampled_files(files: Sequence[S3Object]) -> list[S3Object]:
 
 
 def read_lines(client: S3Client, location: str, files: Sequence[S3Object]) -> Iterator[bytes]:
-    """Yield the lines of files, at most RESULT_BYTES together. The last line may be cut.
+    """Yield the lines in the first RESULT_BYTES of some files. The last line may be cut off.
 
-    Together, they would not fit into the memory of a small function.
+    A list of all these lines wouldn't fit into the memory of a small function.
     """
     bucket = split_location(location).bucket
     remaining_bytes = RESULT_BYTES
+
     for file in files:
-        # S3 refuses to read the beginning of an empty object.
+        # S3 can't return the beginning of an empty object.
         if file.size and remaining_bytes > 0:
             last_byte = remaining_bytes - 1
             response = client.get_object(Bucket=bucket, Key=file.key, Range=f"bytes=0-{last_byte}")
@@ -268,7 +282,7 @@ def read_lines(client: S3Client, location: str, files: Sequence[S3Object]) -> It
 
 
 def _read_beginning(client: S3Client, url: str, max_bytes: int) -> bytes:
-    """Return the first bytes of an object."""
+    """Read the first bytes of an object."""
     bucket, key = split_location(url)
     response = client.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{max_bytes - 1}")
     try:

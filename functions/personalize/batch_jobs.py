@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class BatchJobOfRun(BatchJobSettings):
-    """The settings of a batch job in a run. The run's day has replaced `{date}` in its locations."""
+    """The settings of a batch job in a run. A day has replaced `{date}` in its locations."""
 
     pattern: str
     """The output as it is in the config, with `{date}`."""
@@ -90,7 +90,8 @@ def list_batch_jobs(
     return jobs
 
 
-def _batch_job_of(summary: Any, arn: str, tags: Tags) -> BatchJob:  # noqa: ANN401 - of two kinds
+def _batch_job_of(summary: Any, arn: str, tags: Tags) -> BatchJob:  # noqa: ANN401 - of either kind
+    """Convert a batch job, as a list shows it, and its tags."""
     content, _, day = tags.get(BATCH, "").partition(" ")
     return BatchJob(
         arn=arn,
@@ -136,7 +137,7 @@ def with_present_results(
     documented, each run would write and pay again.
     """
     present_names = {name_of(file.key) for file in _last_results(jobs, results)}
-    # The operator < is only true for a proper subset.
+    # For sets, < means that one is part of the other, and smaller.
     if results.read_error or not present_names < _result_names(batch_input):
         return jobs
 
