@@ -43,7 +43,7 @@ class FileSample:
 def read_sample(
     key: str, content: bytes, *, is_whole_file: bool, max_rows: int | None = CHECKED_ROWS
 ) -> FileSample:
-    """Parse a file's header and rows from its first bytes, skipping empty lines.
+    """Parse the header and rows in the first bytes of a file, skipping empty lines.
 
     At most `max_rows` are checked and returned, but the values of all rows are counted.
     """
@@ -55,32 +55,31 @@ def read_sample(
         return FileSample(key=key, error=error)
 
     numbered_lines = enumerate(LINE_BREAK.split(content.decode("utf-8-sig")), start=1)
-    filled_lines = [(number, line) for number, line in numbered_lines if line]
-    (header_number, header), *row_lines = filled_lines or [(1, "")]
+    lines = [(number, line) for number, line in numbered_lines if line]
+    header_number, header = lines.pop(0) if lines else (1, "")
     if error := header_error(header):
         return FileSample(key=key, error=f"line {header_number}: {error}")
 
     columns = tuple(header.split(",")) if header else ()
-    row_count = len(row_lines) if is_whole_file else None
+    row_count = len(lines) if is_whole_file else None
     sample = FileSample(key=key, header=columns, row_count=row_count)
-    return _add_rows(sample, row_lines, len(row_lines) if max_rows is None else max_rows)
+    return _add_rows(sample, lines, max_rows)
 
 
 def _add_rows(
-    sample: FileSample, row_lines: Sequence[tuple[int, str]], max_rows: int
+    sample: FileSample, lines: Sequence[tuple[int, str]], max_rows: int | None
 ) -> FileSample:
-    """Check the first rows, and count the values of all complete rows.
+    """Add the rows up to `max_rows`, checked, and count the values of all complete rows.
 
-    The rows are parsed one by one, because all of them at once would need twice as much memory as
-    those that are checked.
+    Only the rows that are added stay in memory, because all of them would need twice as much.
     """
     columns = sample.header
     rows: list[Row] = []
     value_counts = {column: Counter[str]() for column in columns}
 
-    for number, line in row_lines:
+    for number, line in lines:
         values = cells(line)
-        if len(rows) < max_rows:
+        if max_rows is None or len(rows) < max_rows:
             if error := record_error(line, values, len(columns)):
                 error = f"line {number} {error}"
                 return replace(sample, rows=tuple(rows), row_count=None, error=error)
@@ -128,7 +127,7 @@ def encoding_error(content: bytes) -> str | None:
 
 
 def header_error(header: str) -> str | None:
-    """Reject column names with quotation marks, and names that are the same for Personalize."""
+    """Reject column names with quotation marks, and names that Personalize confuses."""
     if '"' in header:
         return (
             f"the header is {header[:SHOWN_CHARACTERS]!r}, but Personalize accepts no quotation "
@@ -148,7 +147,7 @@ def header_error(header: str) -> str | None:
 
 
 def record_error(line: str, values: Sequence[str], column_count: int) -> str | None:
-    """Reject a line that isn't a complete row. The message continues "line 7"."""
+    """Reject a line that isn't a complete row. The message follows "line 7"."""
     if not values:
         return (
             f"is {line[:SHOWN_CHARACTERS]!r}, which is not a complete record; remove line breaks "

@@ -1,6 +1,6 @@
 """Reads exports, and inputs and results of batch jobs, in S3.
 
-An export may have 100 GB, so all its files are listed, but only the beginnings of some are read.
+All files are listed, but only the beginnings of some are read, because an export may have 100 GB.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ RESULT_BYTES = 20 * 1000**2
 """The most bytes that are read of a batch job's results. That takes a small function some
 seconds."""
 CHUNK_BYTES = 64 * 1024
-"""How many bytes of the results are in memory at the same time."""
+"""How many of these bytes are in memory at the same time."""
 PARALLEL_READS = 10
 """How many files are read at the same time. A boto3 client has as many connections."""
 
@@ -51,10 +51,7 @@ class Location(NamedTuple):
 
 
 class S3Object(NamedTuple):
-    """An object in S3.
-
-    `modified_at` is the end of its upload, or the beginning of a multipart upload.
-    """
+    """An object in S3. After a multipart upload, `modified_at` is when that began."""
 
     key: str
     size: int
@@ -107,7 +104,8 @@ class Export:
         """Summarize the export for the rules of an import. Files written after `until` don't count.
 
         The fingerprint consists of three hashes, `<location>-<files>-<form>`. The form is import
-        mode and schema, because with another one the same files become different data.
+        mode and schema, because the same files become different data in another mode or with
+        another schema.
         """
         # Personalize doesn't import the files in subfolders.
         subfolder_keys = set(self.subfolder_keys)
@@ -152,9 +150,10 @@ class Export:
 def read_export(
     client: S3Client, location: str, marker: str | None = None, *, reads_all_rows: bool = False
 ) -> Export:
-    """Read the export at a location. If S3 denies that, the result has only a `read_error`.
+    """Read the export at a location.
 
-    With `reads_all_rows`, each file is read to its end, unless they're too large or too many.
+    If the export or its marker can't be read, the result has only a `read_error`. With
+    `reads_all_rows`, each file is read to its end, unless the files are too large or too many.
     """
     location_being_read = location
     try:
@@ -177,8 +176,8 @@ def read_export(
 def read_batch_input(client: S3Client, location: str) -> Export:
     """Read the input of a batch job, which is a file or a folder, and its first line.
 
-    For Personalize, each location is a prefix, so all objects that begin with it are listed. If the
-    location is a file, our role may read the content of this object only.
+    For Personalize, each location is a prefix, so all objects whose URLs begin with it are listed.
+    But if it's a file, the functions may read only this one of them.
     """
     batch_input = Export(location=location)
 
@@ -191,14 +190,14 @@ def read_batch_input(client: S3Client, location: str) -> Export:
                 line, _, _ = beginning.partition(b"\n")
                 return replace(batch_input, first_line=line.decode(errors="replace"))
     except ClientError as error:
-        # The job's role may be allowed to use a KMS key that ours isn't.
+        # The role of the batch job may have access to a KMS key that the functions don't have.
         return replace(batch_input, read_error=error_text(location, error))
 
     return batch_input
 
 
 def error_text(location: str, error: ClientError) -> str:
-    """Build the message about a location that S3 doesn't let us read."""
+    """Build the message about a location that can't be read."""
     details = error.response["Error"]
     return f"{location} cannot be read: {details.get('Code')}: {details.get('Message')}"
 
@@ -273,7 +272,7 @@ def read_lines(client: S3Client, location: str, files: Sequence[S3Object]) -> It
     remaining_bytes = RESULT_BYTES
 
     for file in files:
-        # S3 can't return the beginning of an empty object.
+        # S3 rejects a byte range of an empty object.
         if file.size and remaining_bytes > 0:
             last_byte = remaining_bytes - 1
             response = client.get_object(Bucket=bucket, Key=file.key, Range=f"bytes=0-{last_byte}")

@@ -79,7 +79,7 @@ def list_batch_jobs(
     jobs: list[BatchJob] = []
     for summary in summaries:
         arn = summary[f"batch{kind}JobArn"]
-        # The solution doesn't matter, because the output may have been another one's meanwhile.
+        # The job's solution doesn't matter, because the output may have moved to another one.
         if not arn.endswith(f"-{slot}"):
             continue
 
@@ -93,6 +93,7 @@ def list_batch_jobs(
 def _batch_job_of(summary: Any, arn: str, tags: Tags) -> BatchJob:  # noqa: ANN401 - of either kind
     """Convert a batch job, as a list shows it, and its tags."""
     content, _, day = tags.get(BATCH, "").partition(" ")
+
     return BatchJob(
         arn=arn,
         version_arn=summary["solutionVersionArn"],
@@ -137,8 +138,9 @@ def with_present_results(
     documented, each run would write and pay again.
     """
     present_names = {name_of(file.key) for file in _last_results(jobs, results)}
-    # For sets, < means that one is part of the other, and smaller.
-    if results.read_error or not present_names < _result_names(batch_input):
+    # With sets, < is True only for a proper subset.
+    is_one_missing = present_names < _result_names(batch_input)
+    if results.read_error or not is_one_missing:
         return jobs
 
     return [job._replace(content=None) for job in jobs]

@@ -243,8 +243,9 @@ def deployment_spec(
     from_earlier_run: bool,
 ) -> DeploymentSpec:
     """Derive what a run is supposed to do with a campaign from the settings."""
-    campaigns = solution["campaigns"]
-    campaign = next(campaign for campaign in campaigns if campaign["campaignArn"] == campaign_arn)
+    campaign = next(
+        campaign for campaign in solution["campaigns"] if campaign["campaignArn"] == campaign_arn
+    )
     approval = solution["approval"]
     bake = campaign["bake"]
     bake_hours = bake["hours"] if bake else 0

@@ -42,12 +42,12 @@ if TYPE_CHECKING:
     ImportJob = DatasetImportJobTypeDef | DatasetImportJobSummaryTypeDef
 
 RECENT = timedelta(days=33)
-"""Tags of imports that ended longer ago are hardly ever read. Planning searches 31 days."""
+"""How far back most tags are read. Planning searches the exports of the last 31 days."""
 MAX_TAGS = {"INCREMENTAL": 60, "FULL": 20}
-"""Import mode -> the most imports whose tags a poll reads, of all configured datasets together. A
-poll has a minute (`reconcile.py`), so the number of requests must grow neither with the history nor
-with the number of datasets. Imports that a later FULL import has replaced don't matter, so for FULL
-20 are enough."""
+"""Import mode -> the most imports whose tags a poll reads, in all configured datasets with this mode
+together. A poll has a minute (`reconcile.py`), so the number of requests must grow neither with the
+history nor with the number of datasets. For FULL, 20 are enough, because imports that a later one
+has replaced don't matter."""
 
 
 def list_imports(
@@ -115,7 +115,7 @@ class ImportReader:
         """Read the imports of a dataset. The one that ended last comes first.
 
         `own_arn` is the import job of this run, once its creation was requested. It may not exist.
-        While it's running, the result contains no other import.
+        While it's running, no other import is read.
         """
         dataset_arn = dataset["datasetArn"]
         imports = self._jobs(dataset, own_arn)
@@ -123,7 +123,7 @@ class ImportReader:
         if dataset_arn not in self._shares:
             return imports
 
-        imports = self._with_tags(imports, own_arn, self._shares[dataset_arn])
+        imports = self._with_needed_tags(imports, own_arn, self._shares[dataset_arn])
         # Runs tag a dataset only because of INCREMENTAL imports.
         if all(job.is_full for job in imports if job.is_active):
             return imports
@@ -137,7 +137,7 @@ class ImportReader:
             for job in imports
         ]
 
-    def _with_tags(
+    def _with_needed_tags(
         self, imports: Sequence[Import], own_arn: str | None, share: int
     ) -> list[Import]:
         """Add the tags that the rules need to the imports, which keep their order.
@@ -148,8 +148,7 @@ class ImportReader:
         """
         recent_since = clock.now() - RECENT
         # The import that ended last comes first.
-        full_arns = (job.arn for job in imports if job.is_full and job.is_active)
-        newest_full_arn = next(full_arns, None)
+        newest_full_arn = next((job.arn for job in imports if job.is_full and job.is_active), None)
         found_own = False
         result = []
 
@@ -159,7 +158,7 @@ class ImportReader:
                 result.append(job)
                 continue
 
-            tagged_job = _with_facts(job, self._tags_of(job.arn))
+            tagged_job = _with_tags(job, self._tags_of(job.arn))
             result.append(tagged_job)
             if tagged_job.run and job.is_active:
                 found_own = True
@@ -193,17 +192,19 @@ class ImportReader:
 
     def _described(self, arn: str, dataset_arn: str) -> Import | None:
         """Describe an import job. The result is None if it doesn't exist."""
-        with suppress(self._client.exceptions.ResourceNotFoundException):
+        try:
             response = self._client.describe_dataset_import_job(datasetImportJobArn=arn)
-            return _import_of(response["datasetImportJob"], dataset_arn)
-        return None
+        except self._client.exceptions.ResourceNotFoundException:
+            return None
+        return _import_of(response["datasetImportJob"], dataset_arn)
 
     def _tags_of(self, arn: str) -> Tags:
         """Read the tags of an import, unless they're known and can't change any more."""
         tags = self._tags.get(arn)
         # The tags of the pipeline's own imports change until they're confirmed.
         if tags is None or (RUN in tags and not _is_confirmed(tags)):
-            tags = self._tags[arn] = tags_of(self._client, arn)
+            tags = tags_of(self._client, arn)
+            self._tags[arn] = tags
         return tags
 
 
@@ -227,7 +228,7 @@ def _import_of(job: ImportJob, dataset_arn: str) -> Import:
     )
 
 
-def _with_facts(job: Import, tags: Tags) -> Import:
+def _with_tags(job: Import, tags: Tags) -> Import:
     """Add what the tags of an import say about it."""
     size = tags.get(BYTES, "")
 
