@@ -116,7 +116,7 @@ def with_versions(
     read: Callable[[str], SolutionVersion],
     now: datetime,
 ) -> CampaignState:
-    """Add what the rules of deployments are going to compare to the state of a campaign.
+    """Add the versions that the rules of deployments are going to compare.
 
     `read` takes several requests. Where only the age of a version matters, `find` is enough.
     """

@@ -44,10 +44,10 @@ if TYPE_CHECKING:
 RECENT = timedelta(days=33)
 """How far back most tags are read. Planning searches the exports of the last 31 days."""
 MAX_TAGS = {"INCREMENTAL": 60, "FULL": 20}
-"""Import mode -> the most imports whose tags a poll reads, in all configured datasets with this mode
-together. A poll has a minute (`reconcile.py`), so the number of requests must grow neither with the
-history nor with the number of datasets. For FULL, 20 are enough, because imports that a later one
-has replaced don't matter."""
+"""Import mode -> the most imports whose tags a poll reads. All configured datasets with this mode
+share them. A poll has a minute (`reconcile.py`), so the number of requests must grow neither with
+the history nor with the number of datasets. For FULL, 20 are enough, because imports that a later
+one has replaced don't matter."""
 
 
 def list_imports(
@@ -124,7 +124,7 @@ class ImportReader:
             return imports
 
         imports = self._with_needed_tags(imports, own_arn, self._shares[dataset_arn])
-        # Runs tag a dataset only because of INCREMENTAL imports.
+        # A run tags a dataset as broken only because of an INCREMENTAL import.
         if all(job.is_full for job in imports if job.is_active):
             return imports
 

@@ -73,7 +73,8 @@ def read_version(
 ) -> SolutionVersion:
     """Read everything about a version that the rules compare.
 
-    A batch job outlives its solution, so the version that made its results may be gone.
+    A batch job outlives its solution, so the version that made its results may be gone. In this
+    case, the result is NO_VERSION.
     """
     try:
         description = describe_version(client, version_arn)
@@ -119,7 +120,7 @@ def _neighbors(
 ) -> Iterator[SolutionVersion]:
     """Yield the last version that a run created before a time, and the first one after it.
 
-    The nearer one comes first, and tags are read only until the caller stops asking for more.
+    The nearer one comes first. Tags are read lazily, only as far as the caller iterates.
     """
     versions = [_version_of(summary) for summary in list_versions(client, solution_arn)]
     versions.sort(key=lambda version: abs(version.created_at - time))
@@ -150,9 +151,9 @@ def metrics_of(client: PersonalizeClient, version_arn: str) -> dict[str, float]:
 
 
 class SolutionReader:
-    """Reads solutions and their versions at each poll of a training.
+    """Reads solutions and their versions, again at each poll.
 
-    But it reads the tags of a version only once, because the rules use only tags from its creation.
+    The tags of a version are cached, because the rules use only those that it got at its creation.
     """
 
     def __init__(self, client: PersonalizeClient) -> None:
@@ -226,6 +227,7 @@ def _version_of(
 
 
 def _with_tags(version: SolutionVersion, tags: Tags) -> SolutionVersion:
+    """Add what the tags of a version say about it."""
     return version._replace(run=tags.get(RUN), digest=tags.get(DIGEST))
 
 
@@ -245,8 +247,8 @@ def config_digest(solution: SolutionTypeDef) -> str:
 def stop_training(client: PersonalizeClient, version_arn: str) -> None:
     """Ask Personalize to stop a training.
 
-    It may have ended, or be stopping already, when the request arrives. The errors that say so are
-    ignored.
+    The training may have ended, or be stopping already, when the request arrives. The errors that
+    say so are ignored.
     """
     errors = client.exceptions
     with suppress(errors.InvalidInputException, errors.ResourceInUseException):
