@@ -55,7 +55,7 @@ NO_RESPONSE_ERRORS = (exceptions.ConnectionError, exceptions.HTTPClientError)
 
 @functools.cache
 def read_client() -> PersonalizeClient:
-    """Return the Personalize client for functions that only read. It retries."""
+    """Return the Personalize client for functions that only read. It retries requests."""
     return with_transient_errors(boto3.client("personalize", config=_config(READ_ATTEMPTS)))
 
 

@@ -95,7 +95,7 @@ def _add_rows(
 def cells(line: str) -> tuple[str, ...]:
     r"""Split a line into its values. `\` is the escape character.
 
-    The result is empty if the line isn't a record: a quotation mark isn't closed, text follows the
+    The result is empty if the line isn't a record: a quotation mark stays open, text follows the
     mark that closes a value, or the line ends in the escape character.
     """
     if '"' not in line and "\\" not in line:

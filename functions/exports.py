@@ -72,7 +72,7 @@ class Export:
     read_error: str | None = None
     """A message about a location that couldn't be read, or None."""
     first_line: str | None = None
-    """The first line of the first file that isn't empty. It's only read of a batch job's input."""
+    """The first line of the first file that isn't empty. Only the input of a batch job has one."""
 
     def url(self, key: str) -> str:
         """Return the URL `s3://bucket/key` of one of the objects."""

@@ -86,10 +86,10 @@ def mark_broken(client: PersonalizeClient, job: Import) -> None:
 
 
 class ImportReader:
-    """Reads the import jobs of datasets. It reads tags only once if they can't change any more.
+    """Reads the import jobs of datasets, and caches the tags that can't change any more.
 
-    `datasets` are those of the stack, also if only one of them is read. Otherwise, an import could
-    refuse or confirm what planning didn't know.
+    `datasets` are those of the stack, even if only one of them is read. They share the number of
+    tags that a poll may read, so an import sees the same tags as planning did.
     """
 
     def __init__(self, client: PersonalizeClient, datasets: Sequence[DatasetSettings]) -> None:
@@ -199,7 +199,7 @@ class ImportReader:
         return _import_of(response["datasetImportJob"], dataset_arn)
 
     def _tags_of(self, arn: str) -> Tags:
-        """Read the tags of an import, unless they're known and can't change any more."""
+        """Read the tags of an import, from the cache if they can't change any more."""
         tags = self._tags.get(arn)
         # The tags of the pipeline's own imports change until they're confirmed.
         if tags is None or (RUN in tags and not _is_confirmed(tags)):

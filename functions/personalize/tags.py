@@ -1,8 +1,8 @@
-"""Reads and writes the tags in which the pipeline stores what Personalize doesn't.
+"""Reads and writes the tags in which the pipeline remembers what Personalize does not store.
 
-Each tag holds one fact about the job or resource that has it. The Describe operations don't return
-tags, so each resource takes a second request. JSON is impossible as a value, because AWS accepts
-only letters, digits, white space and `_.:/=+-@`.
+Each tag holds one fact about the job or resource to which it is attached. The Describe operations
+don't return tags, so reading them takes another request for each resource. A value cannot be JSON,
+because AWS accepts only letters, digits, white space and `_.:/=+-@`.
 """
 
 from __future__ import annotations
@@ -81,10 +81,13 @@ def api_tags(tags: Tags) -> list[TagTypeDef]:
 
 
 def past_time(text: str, ahead: timedelta = timedelta()) -> datetime | None:
-    """Parse the time in a tag. The result is None without a time zone or too far in the future."""
+    """Parse the time in a tag, which may be up to `ahead` in the future.
+
+    The result is None if it's later, or if the tag has no valid time with a time zone.
+    """
     try:
-        # To compare a time without a time zone raises TypeError.
         time = datetime.fromisoformat(text)
+        # Without a time zone, the comparison raises TypeError.
         return time if time <= clock.now() + ahead + CLOCK_TOLERANCE else None
     except (ValueError, TypeError):
         return None
