@@ -1,7 +1,7 @@
 """Builds the report of a run, which is the detail of its event. All functions are pure.
 
-`docs/events.md` describes the report. Other people's programs read it, so a key must keep its name
-and its meaning. If one has to change, SCHEMA_VERSION becomes 2.
+`docs/events.md` describes the report. Other people's programs read the report, so a key must keep
+its name and its meaning. If a key has to change, SCHEMA_VERSION becomes 2.
 """
 
 import json
@@ -38,9 +38,9 @@ SCHEMA_VERSION: Literal[1] = 1
 OUTCOMES: Sequence[Outcome] = get_args(Outcome)[::-1]
 """The outcomes, the worst one first."""
 TRIGGERS = ("schedule", "export", "trials", "deployments", "manual")
-"""What starts a run. The input of a run that was refused may have any other text."""
+"""What starts a run. A refused run may name any other trigger, since its input is unchecked."""
 MAX_REASON_BYTES = 2 * MAX_TEXT_BYTES
-"""The most bytes of the reason of an item: the error that ended it, and what its rule said."""
+"""The most bytes of an item's reason: the error that ended the item, and what its rule said."""
 HELD_OUT_SHARE = 0.1
 """Personalize measures the metrics on this share of the users:
 https://docs.aws.amazon.com/personalize/latest/dg/working-with-training-metrics.html"""
@@ -123,7 +123,7 @@ class CampaignReport(TypedDict):
     previousVersionArn: str | None
     """The version that the campaign served before, or null if it served none."""
     metrics: list[MetricReport]
-    """What each rule of the quality gate has compared, in the order of the rules. It is empty
+    """What each rule of the quality gate has compared, in the order of the rules. The list is empty
     without a gate."""
     seconds: float | None
     """The duration of the update in seconds, or null if there was none."""
@@ -187,7 +187,8 @@ class ServingReport(TypedDict):
     isBad: bool
     """True if the version that the campaign serves has failed its probe or its bake there."""
     pin: str | None
-    """Since when and by whom the campaign is pinned, or null. Runs deploy nothing to it."""
+    """Since when and by whom the campaign is pinned, or null. Runs deploy nothing to a pinned
+    campaign."""
 
 
 class Report(TypedDict):
@@ -198,7 +199,8 @@ class Report(TypedDict):
     pipeline: str
     """The name of the pipeline, for example `retraining-prod`."""
     outcome: Outcome
-    """The worst outcome of its imports, solutions and trials, or `SKIPPED` if all were skipped."""
+    """The worst outcome of the run's imports, solutions and trials, or `SKIPPED` if all were
+    skipped."""
     error: str | None
     """The name of the error that ended the run, for example `RunRefused` or `TIMED_OUT`, or null.
     An import, a training or a campaign that failed does not end the run."""
@@ -207,9 +209,10 @@ class Report(TypedDict):
     runId: str
     """The id of the run."""
     trigger: str
-    """What started it: `schedule`, `export`, `trials`, `deployments`, `manual` or `unknown`."""
+    """What started the run: `schedule`, `export`, `trials`, `deployments`, `manual` or
+    `unknown`."""
     executionArn: str
-    """The execution of the run. Use it to recognize an event that comes twice."""
+    """The execution of the run. Use it to recognize a duplicate event."""
     startedAt: str
     """The start of the execution (ISO 8601)."""
     endedAt: str
@@ -219,8 +222,8 @@ class Report(TypedDict):
     trainingHours: float
     """The hours of all trainings of this run."""
     trainingCost: float | None
-    """The price in dollars of those that are priced by hours, or null if `trainingHourPrice` is not
-    set."""
+    """The price in dollars of the trainings that are priced by hours, or null if
+    `trainingHourPrice` is not set."""
     importCost: float
     """About what AWS charges in dollars for the imports, by the size of their exports."""
     imports: list[ImportReport]
@@ -239,7 +242,7 @@ class Report(TypedDict):
     warnings: list[str]
     """What a person should know, as sentences."""
     executionUrl: str
-    """The page of the execution in the console of AWS."""
+    """The page of the execution in the AWS console."""
     dashboardUrl: str | None
     """The page of the pipeline's dashboard, or null if there is none."""
 
@@ -252,20 +255,27 @@ def report_of(
     dashboard_url: str | None,
     ended_at: datetime,
 ) -> Report:
-    """Return the report of a run, which may have ended at any state."""
+    """Turn the document of a run, which may have ended at any state, into its report."""
     run = run_of(document["run"])
     plan = document.get("plan", {})
     error = document.get("error")
 
-    results = document["imports"]["results"] if "imports" in document else []
-    imports = [_import_report(result) for result in results]
-    served = {item["campaignArn"]: item["servedVersionArn"] for item in serving if item["isKnown"]}
-    solutions = [_solution_report(result, served) for result in solution_results(document)]
-    # Since the trials of earlier runs, this run itself has updated some of the campaigns.
+    import_results = document["imports"]["results"] if "imports" in document else []
+    imports = [_import_report(result) for result in import_results]
+    served_arns = {
+        campaign["campaignArn"]: campaign["servedVersionArn"]
+        for campaign in serving
+        if campaign["isKnown"]
+    }
+    solutions = [_solution_report(result, served_arns) for result in solution_results(document)]
+
+    # After the trials of earlier runs, this run has updated some of the same campaigns. What those
+    # serve now says nothing about the trials any more.
     for solution in solutions:
         for campaign in solution["campaigns"]:
-            served.pop(campaign["campaignArn"], None)
-    trials = [_campaign_report(result, served) for result in trial_results(document)]
+            served_arns.pop(campaign["campaignArn"], None)
+    trials = [_campaign_report(result, served_arns) for result in trial_results(document)]
+
     outcomes: list[Outcome] = [
         result["outcome"] for result in (*imports, *solutions, *trials, *batch_jobs_of(solutions))
     ]
@@ -277,8 +287,10 @@ def report_of(
     ]
     price = document["settings"]["trainingHourPrice"] if "settings" in document else None
     costs = [training_cost(recipe, hours, price) or 0 for recipe, hours in trainings]
+    # An import without a job has cost nothing.
     imported_bytes = sum(item["bytes"] for item in imports if item["datasetImportJobArn"])
     users = plan.get("users")
+
     return {
         "schemaVersion": SCHEMA_VERSION,
         "pipeline": pipeline,
@@ -307,34 +319,40 @@ def report_of(
 
 
 def worst_outcome(outcomes: Iterable[Outcome]) -> Outcome:
-    """Return the outcome that hides the others. It is SKIPPED if there are none."""
+    """Find the outcome that hides the others. Without any outcomes, it's SKIPPED."""
     return min(outcomes, key=OUTCOMES.index, default="SKIPPED")
 
 
 def worst_results(results: Sequence[CampaignResult]) -> list[CampaignResult]:
-    """Return the results with the worst outcomes, as many as a run with other jobs may carry."""
+    """Keep the results with the worst outcomes, as many as fit.
+
+    Otherwise, the document of a run that has other jobs as well could grow too large.
+    """
     worst_first = sorted(results, key=lambda result: OUTCOMES.index(result["outcome"]))
     return fitting(worst_first, MAX_TRIALS_BYTES)
 
 
 def batch_jobs_of(solutions: Iterable[SolutionReport]) -> list[BatchJobReport]:
-    """Return the batch jobs of all these solutions."""
+    """List the batch jobs of all these solutions."""
     return [job for solution in solutions for job in solution["batchJobs"]]
 
 
 def campaigns_of(report: Report) -> list[CampaignReport]:
-    """Return the campaigns of the trials of earlier runs, and those of all solutions."""
-    of_solutions = (campaign for item in report["solutions"] for campaign in item["campaigns"])
-    return [*report["trials"], *of_solutions]
+    """List the campaigns of earlier runs' trials, then those of all solutions."""
+    updated = (campaign for solution in report["solutions"] for campaign in solution["campaigns"])
+    return [*report["trials"], *updated]
 
 
 def bad_campaigns(report: Report) -> list[str]:
-    """Return the campaigns that serve a version although it has failed its probe or its bake."""
+    """List the campaigns that serve a version although it has failed its probe or its bake."""
     return [serving["campaignArn"] for serving in report["serving"] if serving["isBad"]]
 
 
 def error_text(error: StateError) -> str:
-    """Return an error as text. If a function raised it, its cause is JSON."""
+    """Turn an error into text.
+
+    If a function raised the error, its cause is JSON, of which only the message is for people.
+    """
     cause = error.get("Cause", "no cause given")
     with suppress(ValueError, TypeError, KeyError):
         cause = json.loads(cause)["errorMessage"]
@@ -344,11 +362,13 @@ def error_text(error: StateError) -> str:
 def _import_report(result: DatasetResult) -> ImportReport:
     item = result["item"] or NO_ITEM
     dataset = result["dataset"]
+
     return {
         "type": dataset["type"],
         "outcome": result["outcome"],
         "reason": _reason(result["error"], item),
         "datasetImportJobArn": item["arn"],
+        # If no import began, the size is that of the plan.
         "bytes": (result["item"] or dataset)["bytes"],
         "dataWrittenAt": dataset["newestObjectAt"],
         "content": dataset["content"],
@@ -356,23 +376,22 @@ def _import_report(result: DatasetResult) -> ImportReport:
     }
 
 
-def _solution_report(result: SolutionResult, served: Mapping[str, str | None]) -> SolutionReport:
-    """Return the report of a solution. `served` is what each campaign serves now."""
+def _solution_report(
+    result: SolutionResult, served_arns: Mapping[str, str | None]
+) -> SolutionReport:
+    """Report on a solution, its campaigns and its batch jobs.
+
+    `served_arns` has the version that each campaign serves now, unless that's unknown.
+    """
     solution = result["solution"]
     version = result["version"] or NO_ITEM
+    # A version that an earlier run has trained costs this run nothing.
     training = version if version["isOfRun"] else NO_ITEM
-    campaigns = [_campaign_report(campaign, served) for campaign in result["campaigns"]]
-
-    outcome: Outcome = "FAILED"
-    if version["outcome"] and not result["error"]:
-        # A run may do nothing else than write batch jobs with an earlier version.
-        is_only_used = result["batchJobs"] and not version["isOfRun"]
-        of_version = cast("Outcome", "SKIPPED" if is_only_used else version["outcome"])
-        outcome = worst_outcome([item["outcome"] for item in campaigns] or [of_version])
+    campaigns = [_campaign_report(campaign, served_arns) for campaign in result["campaigns"]]
 
     return {
         "solutionArn": solution["solutionArn"],
-        "outcome": outcome,
+        "outcome": _solution_outcome(result, campaigns),
         "reason": _reason(result["error"], version),
         "solutionVersionArn": version["arn"],
         "trainingMode": solution["trainingMode"],
@@ -384,10 +403,28 @@ def _solution_report(result: SolutionResult, served: Mapping[str, str | None]) -
     }
 
 
+def _solution_outcome(result: SolutionResult, campaigns: Sequence[CampaignReport]) -> Outcome:
+    """Find the worst outcome of the campaigns, or without campaigns, the outcome of the training.
+
+    If an error has kept the run from getting that far, the solution is FAILED.
+    """
+    version = result["version"] or NO_ITEM
+    if result["error"] or not version["outcome"]:
+        return "FAILED"
+    if campaigns:
+        return worst_outcome(campaign["outcome"] for campaign in campaigns)
+
+    # A run may do nothing else than write batch jobs with an earlier version.
+    is_only_used = result["batchJobs"] and not version["isOfRun"]
+    return cast("Outcome", "SKIPPED" if is_only_used else version["outcome"])
+
+
 def _batch_job_report(result: BatchResult) -> BatchJobReport:
     item = result["item"] or NO_ITEM
+
     return {
         "output": result["batchJob"],
+        # An item that an error has ended has no outcome.
         "outcome": cast("Outcome", item["outcome"] or "FAILED"),
         "reason": _reason(result["error"], item),
         "jobArn": item["arn"],
@@ -396,24 +433,33 @@ def _batch_job_report(result: BatchResult) -> BatchJobReport:
     }
 
 
-def _campaign_report(result: CampaignResult, served: Mapping[str, str | None]) -> CampaignReport:
-    """Return the report of a campaign. A person may have moved it since it got its outcome."""
-    arn = result["campaign"]["campaignArn"]
+def _campaign_report(
+    result: CampaignResult, served_arns: Mapping[str, str | None]
+) -> CampaignReport:
+    """Report on a campaign, whose outcome may be outdated.
+
+    Since the campaign got it, other solutions of the run may have been trained for hours, and a
+    person may have moved the campaign to another version.
+    """
+    campaign_arn = result["campaign"]["campaignArn"]
     item = result["item"] or NO_ITEM
     outcome = result["outcome"]
     reason = _reason(result["error"], item)
-    if arn in served:
-        # Other solutions of the run may have been trained for hours since then.
-        serves_now = f"the campaign serves {served[arn] or 'nothing'} now"
-        serves_version = served[arn] == item["versionArn"]
+
+    if campaign_arn in served_arns:
+        served_arn = served_arns[campaign_arn]
+        serves_now = f"the campaign serves {served_arn or 'nothing'} now"
+        serves_version = served_arn == item["versionArn"]
+
         if outcome == "DEPLOYED" and not serves_version:
             outcome = "SKIPPED"
             reason = serves_now
         if outcome == "ROLLED_BACK" and serves_version:
             outcome = "FAILED"
             reason = f"{reason}; {serves_now}"
+
     return {
-        "campaignArn": arn,
+        "campaignArn": campaign_arn,
         "outcome": outcome,
         "reason": reason,
         "versionArn": item["versionArn"],
@@ -424,6 +470,7 @@ def _campaign_report(result: CampaignResult, served: Mapping[str, str | None]) -
 
 
 def _metric_report(values: MetricValues) -> MetricReport:
+    # The keys about baselines and drops may be missing in the values, but never in a report.
     report = {
         "newBaseline": None,
         "liveBaseline": None,
@@ -432,21 +479,24 @@ def _metric_report(values: MetricValues) -> MetricReport:
         **values,
         "change": judged_values(values).change,
     }
+
     return cast("MetricReport", report)
 
 
 def _reason(error: StateError | None, item: Item) -> str | None:
-    """Return why an item has its outcome: the error that ended it, and the reasons of its rule."""
+    """Explain an item's outcome by the error that ended the item, and the reasons of its rule."""
     texts = [*([error_text(error)] if error else []), *item["reasons"]]
     return shortened("; ".join(texts), MAX_REASON_BYTES) or None
 
 
 def _warnings(document: FinishedRun) -> Iterator[str]:
-    """Yield the warnings of the plan, of each campaign, of each training and of each batch job."""
+    """Yield the warnings of the plan, then those of the campaigns, trainings and batch jobs."""
     yield from document.get("plan", {}).get("warnings", ())
-    solutions = solution_results(document)
+
     for campaign in campaign_results(document):
         yield from _named_warnings(campaign["campaign"]["campaignArn"], campaign["item"])
+
+    solutions = solution_results(document)
     for solution in solutions:
         yield from _named_warnings(solution["solution"]["solutionArn"], solution["version"])
     for solution in solutions:
@@ -454,12 +504,12 @@ def _warnings(document: FinishedRun) -> Iterator[str]:
             yield from _named_warnings(job["batchJob"], job["item"])
 
 
-def _named_warnings(name: str, item: Item | None) -> list[str]:
-    return [f"{name}: {warning}" for warning in (item or NO_ITEM)["warnings"]]
+def _named_warnings(origin: str, item: Item | None) -> list[str]:
+    return [f"{origin}: {warning}" for warning in (item or NO_ITEM)["warnings"]]
 
 
 def _seconds(item: Item) -> float | None:
-    """Return how long a job or an update took, or None if it has not ended."""
+    """Measure how long a job or an update took. None if it hasn't ended."""
     if item["createdAt"] is None or item["endedAt"] is None:
         return None
     return _seconds_between(item["createdAt"], item["endedAt"])
@@ -470,7 +520,10 @@ def _seconds_between(start: str, end: str) -> float:
 
 
 def _execution_url(arn: str) -> str:
-    """Return the page of an execution. An unknown partition has the console of `aws`."""
+    """Link to an execution's page in the AWS console.
+
+    In a partition that we don't know, the host is that of `aws`.
+    """
     _, partition, _, region, *_ = arn.split(":")
     host = CONSOLES.get(partition, "console.aws.amazon.com")
     return f"https://{host}/states/home?region={region}#/v2/executions/details/{arn}"

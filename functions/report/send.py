@@ -1,7 +1,7 @@
 """Reports a run: as a log record, as a message to people, and as an event for programs.
 
-A report that cannot be delivered never changes the outcome of a run. It is logged, and an alarm
-counts it.
+A report that cannot be delivered never changes the outcome of a run, which has done its work. The
+failure is logged, and an alarm counts it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, TypedDict
 
@@ -33,7 +33,7 @@ DETAIL_TYPE = "Retraining Run Report"
 LONGEST_READING = timedelta(seconds=60)
 """After this time, no more campaigns are read, because a slow service must not hold up a report."""
 PROBLEMS = frozenset({"FAILED", "ROLLED_BACK", "REJECTED", "AWAITING_APPROVAL"})
-"""The outcomes of runs that need a person."""
+"""The outcomes with which a run needs a person."""
 
 logger = logging.getLogger("retraining")
 
@@ -43,7 +43,7 @@ class ReportedRun(TypedDict):
 
     report: Report
     text: str
-    """The report as people read it. It is the cause of a failed execution."""
+    """The report as people read it, which is also the cause of a failed execution."""
 
 
 def report_run(
@@ -56,8 +56,10 @@ def report_run(
 ) -> ReportedRun:
     """Log the report of a run, send it as a message and as an event, and return it.
 
-    `after_delivery` is called if both were delivered, so that people and programs know the report.
+    `after_delivery` is called once people and programs know the report, but not if the message or
+    the event could not be delivered.
     """
+    # If the input is too large for the first state, the settings are missing.
     serving = read_serving(read_client(), document["settings"]) if "settings" in document else []
     report = report_of(
         document,
@@ -67,78 +69,99 @@ def report_run(
         ended_at=clock.now(),
     )
     text = text_of(report)
-    facts = {"step": step, "runId": report["runId"]}
-    logger.info(text, extra={**facts, "outcome": report["outcome"]})
+
+    log_fields = {"step": step, "runId": report["runId"]}
+    logger.info(text, extra={**log_fields, "outcome": report["outcome"]})
     metrics.write(pipeline, {"Runs": 1}, Outcome=report["outcome"])
 
     failures = [*_failed_deliveries(notifications, report, text)]
     metrics.write(pipeline, {"UndeliveredReports": len(failures)})
     if failures:
         message = f"{step}: the report was not delivered: {'; '.join(failures)}"
-        logger.error(message, extra={**facts, "undeliveredReports": len(failures)})
+        logger.error(message, extra={**log_fields, "undeliveredReports": len(failures)})
     elif after_delivery:
         after_delivery()
+
     return {"report": report, "text": text}
 
 
 def needs_person(report: Report) -> bool:
-    """Return True if a person should look at the run, also because a trial has not ended."""
+    """Check whether a person should look at the run.
+
+    A run without problems needs a person too if a campaign serves a bad version, or if its trial
+    hasn't ended.
+    """
     return report["outcome"] in PROBLEMS or any(
         serving["versionOnTrial"] or serving["isBad"] for serving in report["serving"]
     )
 
 
 def is_repetition(report: Report) -> bool:
-    """Return True if the run has failed again to end a trial, as an earlier report has said."""
-    is_open = any(serving["versionOnTrial"] for serving in report["serving"])
-    return is_open and (report["trigger"], report["outcome"]) == ("trials", "FAILED")
+    """Check whether the run has failed to end a trial, as an earlier report has already said.
+
+    `watch_pipeline` may start 25 such runs a day for a trial that nobody can end.
+    """
+    has_failed = report["trigger"] == "trials" and report["outcome"] == "FAILED"
+    return has_failed and any(serving["versionOnTrial"] for serving in report["serving"])
 
 
 def read_serving(client: PersonalizeClient, settings: Settings) -> list[ServingReport]:
-    """Return what each campaign serves now, or that it is not known."""
+    """Find out what each campaign serves now."""
     deadline = clock.now() + LONGEST_READING
-    serving: list[ServingReport] = []
-    for solution in settings["solutions"]:
-        for campaign in solution["campaigns"]:
-            arn = campaign["campaignArn"]
-            campaign_report: ServingReport = {
-                "campaignArn": arn,
-                "isKnown": False,
-                "servedVersionArn": None,
-                "versionOnTrial": None,
-                "isBad": False,
-                "pin": None,
-            }
-            serving.append(campaign_report)
-            if clock.now() < deadline:
-                with suppress(*AWS_ERRORS):
-                    state = read_campaign(client, arn, solution["solutionArn"])
-                    served = state.served_version_arn
-                    record = state.record
-                    campaign_report |= {
-                        "isKnown": True,
-                        "servedVersionArn": served,
-                        "versionOnTrial": record.trial and record.trial.version_arn,
-                        "isBad": served is not None and served == record.blocked_version_arn,
-                        "pin": state.pin,
-                    }
-    return serving
+    return [
+        _serving_report(client, campaign["campaignArn"], solution["solutionArn"], deadline)
+        for solution in settings["solutions"]
+        for campaign in solution["campaigns"]
+    ]
+
+
+def _serving_report(
+    client: PersonalizeClient, campaign_arn: str, solution_arn: str, deadline: datetime
+) -> ServingReport:
+    """Report what a campaign serves. After an error or the deadline, that isn't known."""
+    report: ServingReport = {
+        "campaignArn": campaign_arn,
+        "isKnown": False,
+        "servedVersionArn": None,
+        "versionOnTrial": None,
+        "isBad": False,
+        "pin": None,
+    }
+    if clock.now() >= deadline:
+        return report
+
+    with suppress(*AWS_ERRORS):
+        state = read_campaign(client, campaign_arn, solution_arn)
+        served_arn = state.served_version_arn
+        record = state.record
+        report |= {
+            "isKnown": True,
+            "servedVersionArn": served_arn,
+            "versionOnTrial": record.trial and record.trial.version_arn,
+            "isBad": served_arn is not None and served_arn == record.blocked_version_arn,
+            "pin": state.pin,
+        }
+    return report
 
 
 def _failed_deliveries(
     notifications: NotificationSettings, report: Report, text: str
 ) -> Iterator[str]:
-    """Send the message and the event. Yield a message for each that was not delivered."""
-    topic = notifications["topicArn"]
+    """Send the event, and the message if anybody wants it. Yield each failure.
+
+    If one of them cannot be delivered, the other is still sent.
+    """
+    topic_arn = notifications["topicArn"]
     deliveries = {"event to the default event bus": partial(_put_event, report)}
     is_wanted = notifications["on"] == "always" or needs_person(report)
     if is_wanted and not is_repetition(report):
-        deliveries[f"message to {topic}"] = partial(_publish, report, topic, text)
-    for name, deliver in deliveries.items():
+        deliveries[f"message to {topic_arn}"] = partial(_publish, report, topic_arn, text)
+
+    for subject, deliver in deliveries.items():
         try:
             deliver()
         except Exception as error:  # noqa: BLE001 - after any error, the run has done its work
-            yield f"{name}: {error}"
+            yield f"{subject}: {error}"
 
 
 def _publish(report: Report, topic_arn: str, text: str) -> None:
@@ -154,6 +177,7 @@ def _publish(report: Report, topic_arn: str, text: str) -> None:
         "description": text_of(report, MAX_CHAT_BYTES),
     }
     chat = {"version": "1.0", "source": "custom", "content": content}
+
     sns().publish(
         TopicArn=topic_arn,
         Subject=subject,
@@ -170,10 +194,8 @@ def _publish(report: Report, topic_arn: str, text: str) -> None:
 def _put_event(report: Report) -> None:
     """Put the report on the default event bus.
 
-    EventBridge reports a failed entry in a successful response, so botocore raises nothing.
-
-    Raises:
-        ServiceUnavailable: EventBridge has not accepted the event.
+    EventBridge reports a failed entry in a successful response, for which botocore raises nothing.
+    So this function raises ServiceUnavailable.
     """
     entry: PutEventsRequestEntryTypeDef = {
         "Source": SOURCE,
@@ -182,6 +204,7 @@ def _put_event(report: Report) -> None:
         "Resources": [report["executionArn"]],
     }
     response = events().put_events(Entries=[entry])
+
     if response["FailedEntryCount"]:
         (result,) = response["Entries"]
         raise ServiceUnavailable(f"{result.get('ErrorCode')}: {result.get('ErrorMessage')}")
