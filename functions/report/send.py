@@ -88,8 +88,8 @@ def report_run(
 def needs_person(report: Report) -> bool:
     """Check whether a person should look at the run.
 
-    A run without problems needs a person too if a campaign serves a bad version, or if its trial
-    hasn't ended.
+    A run without problems needs a person too if a campaign serves a bad version, or has a trial
+    that hasn't ended.
     """
     return report["outcome"] in PROBLEMS or any(
         serving["versionOnTrial"] or serving["isBad"] for serving in report["serving"]

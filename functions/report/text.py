@@ -1,7 +1,7 @@
 """Writes the report of a run as a text, which people read on a phone or in the AWS console.
 
-What needs a person comes first. Lines are short, and so are ARNs, except in commands. No line is
-there twice. All functions are pure.
+What needs a person comes first. Lines are short, and so are ARNs, except in commands. No line
+appears twice. All functions are pure.
 """
 
 import re
@@ -36,7 +36,7 @@ from .model import (
 )
 
 MAX_TEXT_BYTES = 24_000
-"""The most bytes of a text. It becomes the cause of a failed execution, which may have 32,768
+"""The most bytes of a text. The text becomes the cause of a failed execution, which may have 32,768
 characters."""
 MAX_CHAT_BYTES = 7_500
 """The most bytes of a text for a chat application, which accepts 8,000 characters (`send.py`)."""
@@ -44,14 +44,14 @@ MAX_SUBJECT_CHARACTERS = 99
 """SNS refuses a subject of 100 characters, with a line break, or with characters beyond ASCII:
 https://docs.aws.amazon.com/sns/latest/api/API_Publish.html"""
 MAX_ADVISED = 5
-"""The most versions or campaigns for which a text has commands. More would not fit into a chat
-message."""
+"""The most versions or campaigns for which a text has commands. More commands would not fit into a
+chat message."""
 FEW_USERS = 100
 """With fewer held-out users, metrics differ by a quarter by chance."""
 MOST_BY_CHANCE = -0.5
-"""The largest fall of a metric that chance may explain with few users."""
+"""The largest relative fall of a metric that chance may explain with few users."""
 SEPARATORS_BYTES = 100
-"""The bytes of the line breaks between the sections."""
+"""More bytes than the line breaks between the sections need."""
 HEADLINES: Mapping[Outcome, str] = {
     "IMPORTED": "new data was imported, and nothing was trained",
     "WRITTEN": "the batch jobs have written their results",
@@ -62,7 +62,7 @@ HEADLINES: Mapping[Outcome, str] = {
     "REJECTED": "the new version for {} was rejected",
     "ROLLED_BACK": "the new version for {} was rolled back",
 }
-"""Outcome of a run -> the most important fact. `{}` stands for campaigns."""
+"""Outcome of a run -> the most important fact. The names of campaigns replace `{}`."""
 ENDS = {
     "RunRefused": "the run was refused",
     "ABORTED": "the execution was stopped",
@@ -75,7 +75,7 @@ BARE_COMMAND = re.compile(
     rf"\bretrain (?:start{START_OPTIONS}|unpin(?: --campaign [\w-]+)?"
     r"|rollback --campaign [\w-]+ --to [\w-]+)(?![\w-]| -)"
 )
-"""The command in a reason, which does not name the pipeline."""
+"""A command in a reason, where it does not name the pipeline yet."""
 UNREADABLE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069"
     r"\ud800-\udfff\ufffe\uffff]"
@@ -89,7 +89,7 @@ class Advice(NamedTuple):
 
     sentence: str
     commands: Sequence[str]
-    """Commands of `retrain`. `{}` stands for a version or a campaign."""
+    """Commands of `retrain`. A version or a campaign replaces `{}`."""
     section: str
     """A section of docs/operations.md."""
     subject: Literal["versionArn", "campaignArn"] = "versionArn"
@@ -152,79 +152,95 @@ CAMPAIGN_ADVICE: Mapping[Outcome, Advice] = {
 
 
 def text_of(report: Report, max_bytes: int = MAX_TEXT_BYTES) -> str:
-    """Return the report as text. If it is too long, the reasons and the end are cut."""
-    urgent = _advised(report, BAD_VERSION, bad_campaigns(report))
-    head = "\n".join([f"{report['outcome']}: {headline(report)}.", *urgent])
-    why = _section("Why", _reason_lines(report))
+    """Turn the report into text. If that is too long, the reasons and the end are cut."""
+    urgent_advice = _advised(report, BAD_VERSION, bad_campaigns(report))
+    head = "\n".join([f"{report['outcome']}: {headline(report)}.", *urgent_advice])
+    reasons = _section("Why", _reason_lines(report))
     advice = _section("What to do", _advice_lines(report))
-    room = max_bytes - json_bytes(f"{head}{advice}") - SEPARATORS_BYTES
+
+    # Commands are never cut, so the reasons get what the advice leaves.
+    max_reasons_bytes = max_bytes - json_bytes(f"{head}{advice}") - SEPARATORS_BYTES
     sections = [
         head,
-        shortened(why, room),
+        shortened(reasons, max_reasons_bytes),
         advice,
         _section("What the campaigns serve now", _campaign_lines(report)),
         _section("Trainings", map(_training_line, report["solutions"])),
         _section("Batch jobs", _batch_lines(report)),
-        _section("Data and costs", _import_lines(report)),
+        _section("Data and costs", _data_lines(report)),
         _section("Warnings", [f"- {with_short_arns(text)}" for text in report["warnings"]]),
         _section("Run", _run_lines(report)),
     ]
-    text = "\n\n".join(section for section in sections if section).replace("\r\n", "\n")
+    text = "\n\n".join(filter(None, sections)).replace("\r\n", "\n")
+
+    # Without this option, a command would take the stack `dev`.
     option = f" --state-machine-arn {machine_arn_of(report['executionArn'])}"
-    text = UNREADABLE.sub("?", BARE_COMMAND.sub(rf"\g<0>{option}", text))
-    return shortened(text, max_bytes) + "\n"
+    text = BARE_COMMAND.sub(rf"\g<0>{option}", text)
+    return shortened(UNREADABLE.sub("?", text), max_bytes) + "\n"
 
 
 def subject_of(report: Report) -> str:
-    """Return the subject of a message: the outcome, the pipeline and the most important fact."""
-    text = f"{report['outcome']} {report['pipeline']}: {headline(report)}"
-    visible = re.sub("[^ -~]", "?", text)
-    if len(visible) <= MAX_SUBJECT_CHARACTERS:
-        return visible
-    return visible[: MAX_SUBJECT_CHARACTERS - 3].rstrip() + "..."
+    """Sum the run up for the subject of a message, in characters and a length that SNS accepts."""
+    subject = f"{report['outcome']} {report['pipeline']}: {headline(report)}"
+    subject = re.sub("[^ -~]", "?", subject)
+    if len(subject) <= MAX_SUBJECT_CHARACTERS:
+        return subject
+    return subject[: MAX_SUBJECT_CHARACTERS - 3].rstrip() + "..."
 
 
 def headline(report: Report) -> str:
-    """Return the most important fact about a run, in a few words."""
-    if bad := bad_campaigns(report):
-        return f"{', '.join(map(name_of, bad))} serves a version that failed its probe or bake"
+    """Name the most important fact about a run, in a few words."""
+    bad_arns = bad_campaigns(report)
+    if bad_arns:
+        return f"{', '.join(map(name_of, bad_arns))} serves a version that failed its probe or bake"
     if report["error"] is not None:
         return ENDS.get(report["error"], f"the run ended with {report['error']}")
-    if report["outcome"] == "FAILED":
-        failed = next(name for name, result in _results(report) if result["outcome"] == "FAILED")
+
+    outcome = report["outcome"]
+    if outcome == "FAILED":
+        failed_name = next(
+            name for name, result in _results(report) if result["outcome"] == outcome
+        )
         # "campaign home failed" would say that the campaign does not answer.
-        return re.sub("^campaign", "update of campaign", f"{failed} failed")
-    campaigns = [item for item in campaigns_of(report) if item["outcome"] == report["outcome"]]
-    names = dict.fromkeys(name_of(campaign["campaignArn"]) for campaign in campaigns)
-    return HEADLINES[report["outcome"]].format(", ".join(names))
+        return re.sub("^campaign", "update of campaign", f"{failed_name} failed")
+
+    arns = [item["campaignArn"] for item in campaigns_of(report) if item["outcome"] == outcome]
+    # Without duplicates, because a campaign may have had a trial before its update.
+    return HEADLINES[outcome].format(", ".join(dict.fromkeys(map(name_of, arns))))
 
 
 def with_short_arns(text: str) -> str:
-    """Return a text in one line. ARNs of Personalize become names, but not those in commands."""
+    """Put a text into one line, with names instead of Personalize ARNs.
+
+    In a command, an ARN stays, so that the command can be pasted.
+    """
     return PERSONALIZE_ARN.sub("", " ".join(text.split()))
 
 
 def _section(title: str, lines: Iterable[str]) -> str:
-    items = list(lines)
-    return "\n".join([title, *items]) if items else ""
+    line_list = list(lines)
+    return "\n".join([title, *line_list]) if line_list else ""
 
 
 def _results(
     report: Report,
 ) -> Iterator[tuple[str, ImportReport | SolutionReport | BatchJobReport | CampaignReport]]:
-    """Yield a name and a report: of imports, trainings, campaigns, trials, batch jobs.
+    """Yield what the run worked on, each with a name for people and its part of the report.
 
-    A training whose campaigns have the results of the solution is left out.
+    A training without a reason is left out if the solution has campaigns, because the solution then
+    has their outcome.
     """
-    solutions = report["solutions"]
     for dataset in report["imports"]:
         yield f"import of {dataset['type']}", dataset
+
+    solutions = report["solutions"]
     for solution in solutions:
         if solution["reason"] or not solution["campaigns"]:
             yield f"training of {name_of(solution['solutionArn'])}", solution
     for solution in solutions:
         for campaign in solution["campaigns"]:
             yield f"campaign {name_of(campaign['campaignArn'])}", campaign
+
     for trial in report["trials"]:
         yield f"trial at {name_of(trial['campaignArn'])}", trial
     for job in batch_jobs_of(solutions):
@@ -232,27 +248,40 @@ def _results(
 
 
 def _reason_lines(report: Report) -> Iterator[str]:
-    """Yield why the run and each item has its outcome. Items with the same reason share a line."""
+    """Yield why the run and each of its parts has its outcome, and how far to trust a rejection.
+
+    Parts with the same reason share a line.
+    """
     if report["reason"] is not None:
         yield PERSONALIZE_ARN.sub("", report["reason"])
+
     names: dict[str, list[str]] = {}
     for name, result in _results(report):
         if result["reason"]:
             names.setdefault(with_short_arns(result["reason"]), []).append(name)
-    for reason, found in names.items():
-        yield f"- {', '.join(found)}: {reason}"
+    for reason, sharing_names in names.items():
+        yield f"- {', '.join(sharing_names)}: {reason}"
 
-    rejected = [item for item in campaigns_of(report) if item["outcome"] == "REJECTED"]
-    metrics = [metric for item in rejected for metric in item["metrics"]]
+    yield from _notes_on_drops(report)
+
+
+def _notes_on_drops(report: Report) -> Iterator[str]:
+    """Yield other causes than a worse model for which the gate may have rejected a version."""
+    rejected = [campaign for campaign in campaigns_of(report) if campaign["outcome"] == "REJECTED"]
+    metrics = [metric for campaign in rejected for metric in campaign["metrics"]]
     drops = [metric for metric in metrics if metric["hasDropped"]]
+    if not drops:
+        return
+
     if any(metric["newBaseline"] is None for metric in drops):
         yield (
             "- A lower value can come from a worse model, or from new data that is harder for "
             "every model. This rule cannot tell which. A rule with relativeTo can."
         )
+
     users = report["heldOutUsers"]
-    largest_fall = min((metric["change"] or 0 for metric in metrics), default=0)
-    if drops and largest_fall >= MOST_BY_CHANCE and users is not None and users < FEW_USERS:
+    largest_fall = min(metric["change"] or 0 for metric in metrics)
+    if users is not None and users < FEW_USERS and largest_fall >= MOST_BY_CHANCE:
         yield (
             f"- Personalize measured this on about {count_text(users, 'user')}, 10% of all, so "
             "chance decides. Until there are more, raise maxDrop in the qualityGate, or set "
@@ -261,39 +290,51 @@ def _reason_lines(report: Report) -> Iterator[str]:
 
 
 def _advice_lines(report: Report) -> Iterator[str]:
+    """Yield what a person should do after the run, and about its campaigns by their outcome."""
     if report["outcome"] == "FAILED":
         advice = RUN_ADVICE.get(report["error"] or "FAILED", RUN_ADVICE["FAILED"])
+        # Commands about a whole run have no `{}`.
         yield from _advised(report, advice, [""])
 
-    # A campaign can only go back from the version of the run, and to an earlier version.
-    served = {item["campaignArn"]: item["servedVersionArn"] for item in report["serving"]}
-    bad = bad_campaigns(report)
     for outcome, advice in CAMPAIGN_ADVICE.items():
-        names: dict[str, None] = {}
-        for campaign in campaigns_of(report):
-            arn = campaign["campaignArn"]
-            version = campaign["versionArn"]
-            if campaign["outcome"] != outcome or not version:
-                continue
-            if advice.subject == "versionArn":
-                names[version] = None
-            elif served.get(arn) == version and campaign["previousVersionArn"] and arn not in bad:
-                names[arn] = None
-        yield from _advised(report, advice, [*names])
+        campaigns = [item for item in campaigns_of(report) if item["outcome"] == outcome]
+        if advice.subject == "campaignArn":
+            campaigns = [item for item in campaigns if _can_roll_back(item, report)]
+
+        # Campaigns may share a version, and a campaign may have had a trial before its update.
+        arns = dict.fromkeys(item[advice.subject] for item in campaigns)
+        yield from _advised(report, advice, [*filter(None, arns)])
 
 
-def _advised(report: Report, advice: Advice, names: Sequence[str]) -> Iterator[str]:
-    """Yield the advice, with its commands for each name. There is none if there are no names."""
-    if not names:
+def _can_roll_back(campaign: CampaignReport, report: Report) -> bool:
+    """Check whether the campaign serves the version of the run, and served another one before.
+
+    If that version is bad, the text already begins with the advice to roll back.
+    """
+    version_arn = campaign["versionArn"]
+    serves_version = any(
+        serving["campaignArn"] == campaign["campaignArn"]
+        and serving["servedVersionArn"] == version_arn
+        and not serving["isBad"]
+        for serving in report["serving"]
+    )
+    return bool(version_arn and serves_version and campaign["previousVersionArn"])
+
+
+def _advised(report: Report, advice: Advice, arns: Sequence[str]) -> Iterator[str]:
+    """Yield the advice, with its commands for each version or campaign. None without any."""
+    if not arns:
         return
-    machine = ["--state-machine-arn", machine_arn_of(report["executionArn"])]
+
+    machine_option = ["--state-machine-arn", machine_arn_of(report["executionArn"])]
     yield advice.sentence
-    for name in names[:MAX_ADVISED]:
+    for arn in arns[:MAX_ADVISED]:
         for command in advice.commands:
-            words = [word.format(PERSONALIZE_ARN.sub("", name)) for word in command.split()]
-            yield f"  {shlex.join(['retrain', *words, *machine])}"
-    if len(names) > MAX_ADVISED:
-        yield f"and the same for {len(names) - MAX_ADVISED} more, named below"
+            words = [word.format(PERSONALIZE_ARN.sub("", arn)) for word in command.split()]
+            yield f"  {shlex.join(['retrain', *words, *machine_option])}"
+
+    if len(arns) > MAX_ADVISED:
+        yield f"and the same for {len(arns) - MAX_ADVISED} more, named below"
     yield f'Guide: docs/operations.md, section "{advice.section}"'
 
 
@@ -302,20 +343,16 @@ def _campaign_lines(report: Report) -> Iterator[str]:
     # What the run itself has done to a campaign comes after the trial of an earlier run.
     results = {campaign["campaignArn"]: campaign for campaign in campaigns_of(report)}
     shown_metrics: list[tuple[str | None, Sequence[MetricReport]]] = []
+
     for serving in report["serving"]:
         line = _serving_line(serving)
         result = results.get(serving["campaignArn"])
         if result is None:
             yield line
             continue
+        yield f"{line} ({_result_text(result, serving['servedVersionArn'])})"
 
-        is_deployed = result["outcome"] == "DEPLOYED"
-        other = result["previousVersionArn"] if is_deployed else result["versionArn"]
-        about = ""
-        if other and other != serving["servedVersionArn"]:
-            about = f"{'before' if is_deployed else 'new'}: {name_of(other)}, "
-        yield f"{line} ({about}{result['outcome']})"
-
+        # Campaigns with the same version and the same metrics share the lines of the first one.
         metrics = (result["versionArn"], result["metrics"])
         if metrics not in shown_metrics:
             shown_metrics.append(metrics)
@@ -323,13 +360,29 @@ def _campaign_lines(report: Report) -> Iterator[str]:
             yield from (f"  {line}" for line in lines)
 
 
+def _result_text(result: CampaignReport, served_version_arn: str | None) -> str:
+    """Say what happened to a campaign, and name the version that it doesn't serve any more or yet.
+
+    After a deployment, that's the version before. After any other outcome, it's the new one.
+    """
+    label = "new"
+    other_version_arn = result["versionArn"]
+    if result["outcome"] == "DEPLOYED":
+        label = "before"
+        other_version_arn = result["previousVersionArn"]
+
+    if not other_version_arn or other_version_arn == served_version_arn:
+        return result["outcome"]
+    return f"{label}: {name_of(other_version_arn)}, {result['outcome']}"
+
+
 def _serving_line(serving: ServingReport) -> str:
-    line = (
-        f"- {name_of(serving['campaignArn'])}: {name_of(serving['servedVersionArn'] or 'nothing')}"
-    )
+    campaign_name = name_of(serving["campaignArn"])
     if not serving["isKnown"]:
-        line = f"- {name_of(serving['campaignArn'])}: not known, because it could not be read"
-    elif serving["versionOnTrial"]:
+        return f"- {campaign_name}: not known, because it could not be read"
+
+    line = f"- {campaign_name}: {name_of(serving['servedVersionArn'] or 'nothing')}"
+    if serving["versionOnTrial"]:
         line += f"; {name_of(serving['versionOnTrial'])} is still on trial"
     elif serving["isBad"]:
         line += ", which failed its probe or bake"
@@ -347,11 +400,14 @@ def _batch_lines(report: Report) -> Iterator[str]:
 
 
 def _training_line(solution: SolutionReport) -> str:
+    # The outcome of a solution with campaigns is the worst of theirs, which have their own lines.
     facts = [] if solution["campaigns"] else [str(solution["outcome"])]
+
     if solution["solutionVersionArn"] is not None:
         facts.append(f"version {name_of(solution['solutionVersionArn'])}")
         if not solution["isTrained"]:
             facts.append("trained before")
+
     if solution["seconds"] is not None:
         facts.append(f"{solution['trainingMode']} in {duration_text(solution['seconds'])}")
     if solution["trainingHours"] is not None:
@@ -359,22 +415,31 @@ def _training_line(solution: SolutionReport) -> str:
     return f"- {name_of(solution['solutionArn'])}: {', '.join(facts)}"
 
 
-def _import_lines(report: Report) -> Iterator[str]:
+def _data_lines(report: Report) -> Iterator[str]:
+    """Yield what each import read, why deleted users led to trainings, and what all of it costs."""
     started_at = datetime.fromisoformat(report["startedAt"])
     for dataset in report["imports"]:
-        facts = [dataset["outcome"], size_text(dataset["bytes"])]
-        if dataset["dataWrittenAt"] is not None:
-            age = (started_at - datetime.fromisoformat(dataset["dataWrittenAt"])).total_seconds()
-            facts.append(f"written {duration_text(age)} before the run")
-        if dataset["seconds"] is not None:
-            facts.append(f"imported in {duration_text(dataset['seconds'])}")
-        facts += content_facts(dataset["content"])
-        yield f"- {dataset['type']}: {', '.join(facts)}"
-    if deletion := report["dataDeletionJobArn"]:
-        yield f"- users were deleted by {name_of(deletion)}, so the solutions are trained again"
+        yield f"- {dataset['type']}: {', '.join(_import_facts(dataset, started_at))}"
+
+    deletion_arn = report["dataDeletionJobArn"]
+    if deletion_arn:
+        yield f"- users were deleted by {name_of(deletion_arn)}, so the solutions are trained again"
+
     costs = {"trainings": report["trainingCost"], "imports": report["importCost"]}
-    if texts := [f"{name} ${cost:.2f}" for name, cost in costs.items() if cost]:
-        yield f"- about {', '.join(texts)}"
+    cost_texts = [f"{name} ${cost:.2f}" for name, cost in costs.items() if cost]
+    if cost_texts:
+        yield f"- about {', '.join(cost_texts)}"
+
+
+def _import_facts(dataset: ImportReport, started_at: datetime) -> list[str]:
+    facts = [dataset["outcome"], size_text(dataset["bytes"])]
+
+    if dataset["dataWrittenAt"] is not None:
+        age = started_at - datetime.fromisoformat(dataset["dataWrittenAt"])
+        facts.append(f"written {duration_text(age.total_seconds())} before the run")
+    if dataset["seconds"] is not None:
+        facts.append(f"imported in {duration_text(dataset['seconds'])}")
+    return facts + content_facts(dataset["content"])
 
 
 def _run_lines(report: Report) -> Iterator[str]:
