@@ -20,19 +20,21 @@ class EndedExecution(TypedDict):
 
 
 def handler(event: EndedExecution, _context: object) -> ReportedRun | None:
-    """Send the report of the run, and return it. Nothing happens if the run has sent it itself.
+    """Send the report of the run, and return it, unless the run has already sent one itself.
 
     The handler may be called more than once for a run. It starts and stops nothing, because
     `watch_pipeline` takes care of what the run has left.
     """
-    arn = event["executionArn"]
-    error = unreported_error(stepfunctions(), arn)
+    execution_arn = event["executionArn"]
+    error = unreported_error(stepfunctions(), execution_arn)
     if error is None:
         return None
-    document = configured_run_of(stepfunctions(), arn)
+
+    document = configured_run_of(stepfunctions(), execution_arn)
     if document is None:
         # The input was too large for the first state, so it is not known what was asked for.
         started_at = datetime.fromtimestamp(event["startDate"] / 1000, UTC).isoformat()
-        document = {"run": {"request": {}, "executionArn": arn, "startedAt": started_at}}
+        document = {"run": {"request": {}, "executionArn": execution_arn, "startedAt": started_at}}
+
     document["error"] = error
     return report_run("close_run", document, event["pipeline"], event["notifications"])

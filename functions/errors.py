@@ -16,7 +16,7 @@ class ServiceUnavailable(Exception):  # noqa: N818 - the word of the API
 
 
 AWS_ERRORS = (ClientError, Throttled, ServiceUnavailable)
-"""What a client of `aws.py` raises if it does not get what it has asked for."""
+"""What a client of `aws.py` raises if a request does not succeed."""
 
 
 class Refused(Exception):  # noqa: N818 - the word of `reconcile`
@@ -24,7 +24,7 @@ class Refused(Exception):  # noqa: N818 - the word of `reconcile`
 
 
 class RunRefused(Exception):  # noqa: N818 - a result of planning, not a fault of the program
-    """A guard refuses the run. The report contains the problems, each with a way out."""
+    """Guards refuse the run. The report lists their problems, each with a way out."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         count = count_text(len(problems), "problem")

@@ -3,7 +3,7 @@
 A record is in the embedded metric format (EMF), so no request is sent:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 Lambda's JSON log format puts the fields of `extra` at the root of the record, where CloudWatch
-looks for `_aws`. A solution, a dataset or an outcome is a dimension. A version is not, because each
+looks for `_aws`. A solution, a dataset or an outcome is a dimension. A version isn't, because each
 run would then create a new metric, and every metric costs money.
 """
 
@@ -18,7 +18,7 @@ NAMESPACE = "PersonalizeRetraining"
 PIPELINE = "Pipeline"
 Dimension = Literal["Solution", "Dataset", "Outcome"]
 Unit = Literal["Count", "None"]
-"""A unit in CloudWatch. There is none for hours, so hours have the unit `None`."""
+"""A unit in CloudWatch, which has none for hours. So hours have the unit `None`."""
 
 
 class Metric(NamedTuple):
@@ -26,7 +26,7 @@ class Metric(NamedTuple):
 
     unit: Unit
     dimensions: Sequence[Dimension | None]
-    """The second dimensions. None stands for a value of the whole pipeline."""
+    """What may be the second dimension. None stands for a value of the whole pipeline."""
     meaning: str
     is_watched: bool = False
     """True if `watch_pipeline` writes the metric every 15 minutes."""
@@ -70,33 +70,40 @@ METRICS: Mapping[str, Metric] = {
         is_watched=True,
     ),
 }
-"""Name -> metric. The offline metrics are not in this table: they have the names in
-GetSolutionMetrics, the unit `None`, and the dimension `Solution`."""
+"""Name -> metric. Offline metrics are not in this table, because they have the names of
+GetSolutionMetrics. Their unit is `None`, and their second dimension is `Solution`."""
 
 logger = logging.getLogger("retraining.metrics")
 
 
 def write(pipeline: str, values: Mapping[str, float | None], **dimensions: str) -> None:
     """Write metrics with at most one more dimension in one record. A value of None is left out."""
-    known = {name: value for name, value in values.items() if value is not None}
-    if not known:
+    known_values = {name: value for name, value in values.items() if value is not None}
+    if not known_values:
         return
+
+    # CloudWatch finds the value of a dimension in the field with its name.
     fields = {PIPELINE: pipeline, **dimensions}
     directive = {
         "Namespace": NAMESPACE,
         "Dimensions": [list(fields)],
         "Metrics": [
             {"Name": name, "Unit": METRICS[name].unit if name in METRICS else "None"}
-            for name in known
+            for name in known_values
         ],
     }
+
     milliseconds = round(clock.now().timestamp() * 1000)
     metadata = {"Timestamp": milliseconds, "CloudWatchMetrics": [directive]}
-    logger.info("metrics: %s", ", ".join(known), extra={**fields, **known, "_aws": metadata})
+    logger.info(
+        "metrics: %s",
+        ", ".join(known_values),
+        extra={**fields, **known_values, "_aws": metadata},
+    )
 
 
 class Ages(TypedDict):
-    """Ages in hours, null where they are not known."""
+    """What `watch_pipeline` measures: ages in hours, null if unknown, and unfinished trials."""
 
     models: dict[str, float | None]
     """Name of a solution -> the age of the oldest model that its campaigns serve."""
@@ -109,10 +116,11 @@ class Ages(TypedDict):
 def write_ages(settings: Settings, ages: Ages) -> None:
     """Write each known age, the greatest ages if all are known, and the unfinished trials."""
     pipeline = pipeline_name(settings)
-    for name, hours in ages["models"].items():
-        write(pipeline, {"ModelAgeHours": hours}, Solution=name)
+    for solution_name, hours in ages["models"].items():
+        write(pipeline, {"ModelAgeHours": hours}, Solution=solution_name)
     for dataset_type, hours in ages["data"].items():
         write(pipeline, {"DataAgeHours": hours}, Dataset=dataset_type)
+
     write(
         pipeline,
         {
@@ -124,10 +132,13 @@ def write_ages(settings: Settings, ages: Ages) -> None:
 
 
 def greatest_age(hours: Iterable[float | None]) -> float | None:
-    """Return the greatest age, or None if any age is not known or if there are no ages."""
-    known = []
+    """Find the greatest age, or None if any age is unknown or if there are no ages.
+
+    An alarm counts the missing metric as too old.
+    """
+    known_ages = []
     for age in hours:
         if age is None:
             return None
-        known.append(age)
-    return max(known, default=None)
+        known_ages.append(age)
+    return max(known_ages, default=None)

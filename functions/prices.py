@@ -3,17 +3,20 @@
 from .rules.recipes import find_recipe
 
 DOLLARS_PER_IMPORTED_GB = 0.05
-"""Every import is charged for the size of its export, also if the data has hardly changed."""
+"""AWS charges every import by the size of its export, even if the data has hardly changed."""
 
 
 def import_cost(size: int) -> float:
-    """Return about how many dollars an import of this many bytes costs."""
+    """Estimate how many dollars an import of this many bytes costs."""
     return size / 10**9 * DOLLARS_PER_IMPORTED_GB
 
 
 def training_cost(recipe: str | None, hours: float | None, price: float | None) -> float | None:
-    """Return how many dollars a training costs, or None if its price is not known."""
-    known = find_recipe(recipe)
-    if hours is None or price is None or known is None or known.is_priced_by_interactions:
+    """Compute how many dollars a training costs, or None if its price is unknown.
+
+    `price` is that of an hour. Some recipes are priced by interactions instead.
+    """
+    known_recipe = find_recipe(recipe)
+    if known_recipe is None or known_recipe.is_priced_by_interactions:
         return None
-    return hours * price
+    return None if hours is None or price is None else hours * price

@@ -17,6 +17,7 @@ logger = logging.getLogger("retraining")
 def handler(event: FinishedRun, _context: object) -> ReportedRun:
     """Send the report of the run, and return it as the output of the execution."""
     settings = event["settings"]
+
     return report_run(
         "report_outcome",
         event,
@@ -27,9 +28,10 @@ def handler(event: FinishedRun, _context: object) -> ReportedRun:
 
 
 def note_verdicts(document: FinishedRun) -> None:
-    """Note at each campaign which verdict people know now, so that no later run repeats it.
+    """Tag each campaign with the verdict that people know now, so that no later run repeats it.
 
-    If a note cannot be written, the next run reports the verdict again.
+    Tags are written after the report. Otherwise, a run that dies in between would lose the verdict.
+    If a tag can't be written, the next run reports the verdict again.
     """
     for result in campaign_results(document):
         item = result["item"]

@@ -37,7 +37,7 @@ Value = TypeVar("Value")
 def with_short_texts(
     handler: Callable[[Event, object], Result],
 ) -> Callable[[Event, object], Result]:
-    """Decorate a handler so that the texts in its result and in its errors are shortened.
+    """Decorate a handler to shorten the texts in its result and in its errors.
 
     An error is raised without its stack trace, which would become part of the document as well. The
     log has the whole error.
@@ -49,41 +49,45 @@ def with_short_texts(
             result = handler(event, context)
         except Exception as error:  # noqa: BLE001 - it is raised again
             raise _short_error(error).with_traceback(None) from None
+
         return cast("Result", shortened_texts(result))
 
     return short_handler
 
 
 def shortened(text: str, max_bytes: int = MAX_TEXT_BYTES) -> str:
-    """Return a text whose JSON has at most `max_bytes`. A cut text says how long it was."""
+    """Cut a text to `max_bytes` in JSON, and append how long it was."""
     if json_bytes(text) <= max_bytes:
         return text
+
     end = f"… (cut, {len(text):,} characters)"
     max_kept_bytes = max_bytes - json_bytes(end)
-    # A character has at least one byte, so those beyond `max_bytes` need not be measured.
+    # Each character has at least one byte, so no more than `max_bytes` of them can be kept.
     sizes = accumulate(map(json_bytes, text[:max_bytes]))
     kept_count = sum(size <= max_kept_bytes for size in sizes)
+
     return text[:kept_count].rstrip() + end
 
 
 def shortened_list(texts: Sequence[str], max_bytes: int = MAX_LIST_BYTES) -> list[str]:
-    """Return as many texts as `max_bytes` allow, but at least one, and how many are missing."""
-    kept = fitting(texts, max_bytes)
-    missing = len(texts) - len(kept)
-    return [*kept, f"… and {missing} more"] if missing else kept
+    """Keep as many texts as `max_bytes` allow, but at least one, and append how many are cut."""
+    kept_texts = fitting(texts, max_bytes)
+    missing = len(texts) - len(kept_texts)
+    return [*kept_texts, f"… and {missing} more"] if missing else kept_texts
 
 
 def fitting(values: Sequence[Value], max_bytes: int) -> list[Value]:
-    """Return the first of some JSON values, as many as `max_bytes` allow, but at least one."""
+    """Keep the first of some JSON values, as many as `max_bytes` allow, but at least one."""
     sizes = accumulate(len(json.dumps(value)) + len(", ") for value in values)
     count = sum(size <= max_bytes for size in sizes)
     return list(values[: max(count, 1)])
 
 
 def shortened_texts(value: object, max_bytes: int = MAX_TEXT_BYTES) -> object:
-    """Return a JSON value in which texts and lists of texts are shortened."""
+    """Shorten all texts and lists of texts in a JSON value."""
     if isinstance(value, str):
         return shortened(value, max_bytes)
+
     if isinstance(value, dict):
         limits = {"plan": MAX_PLAN_TEXT_BYTES}
         return {
@@ -91,26 +95,30 @@ def shortened_texts(value: object, max_bytes: int = MAX_TEXT_BYTES) -> object:
             key: inner if key == "settings" else shortened_texts(inner, limits.get(key, max_bytes))
             for key, inner in value.items()
         }
+
     if isinstance(value, list):
         inner_values = [shortened_texts(inner, max_bytes) for inner in value]
         if all(isinstance(inner, str) for inner in inner_values):
             return shortened_list(cast("list[str]", inner_values))
         return inner_values
+
     return value
 
 
 def json_bytes(text: str) -> int:
-    """Return the bytes of a text in ASCII JSON, without the quotes."""
+    """Count the bytes of a text in ASCII JSON, without the quotes."""
     return len(json.dumps(text)) - len('""')
 
 
 def _short_error(error: Exception) -> Exception:
-    """Return the error with a short message. Log it if its class is not in errors.py."""
+    """Shorten the message of an error. If its class isn't in errors.py, log the whole error."""
     message = str(error)
     if type(error).__module__ != errors.__name__:
         logger.error("%s: %s", type(error).__name__, message, exc_info=error)
+
     is_refusal = isinstance(error, errors.RunRefused)
     short_message = shortened(message, MAX_REFUSAL_BYTES if is_refusal else MAX_TEXT_BYTES)
+    # str(KeyError("x")) has quotes, so a message that is short enough stays as it is.
     if short_message != message:
         error.args = (short_message,)
     return error

@@ -6,34 +6,39 @@ from typing import NamedTuple
 
 from .contract import ExportContent, MetricValues
 
-SECONDS_PER_MINUTE, MINUTES_PER_HOUR, HOURS_PER_DAY, BYTES_PER_UNIT = 60, 60, 24, 1000
+SECONDS_PER_MINUTE = 60
+MINUTES_PER_HOUR = 60
+HOURS_PER_DAY = 24
+BYTES_PER_UNIT = 1000
 SHORT_METRICS = {
     "normalized_discounted_cumulative_gain": "NDCG",
     "mean_reciprocal_rank": "MRR",
     "precision": "precision",
 }
-"""The beginning of the name of a metric that ends with `_at_<number>` -> its usual short name."""
+"""A metric's name without `_at_<number>` at the end -> its usual short name."""
 
 
 def time_text(time: datetime) -> str:
-    """Return a time in UTC to the minute, like `2026-11-29 03:00`."""
+    """Write a time in UTC to the minute, like `2026-11-29 03:00`."""
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 def duration_text(seconds: float) -> str:
-    """Return a duration like `45 s`, `12 min` or `2 h 31 min`, or in days if it is long."""
+    """Write a duration like `45 s`, `12 min` or `2 h 31 min`. From two days on, only days count."""
     if seconds < SECONDS_PER_MINUTE:
         return f"{max(seconds, 0):.0f} s"
+
     hours, minutes = divmod(round(seconds / SECONDS_PER_MINUTE), MINUTES_PER_HOUR)
     if hours >= 2 * HOURS_PER_DAY:
         return f"{hours // HOURS_PER_DAY} days"
     if not hours:
         return f"{minutes} min"
+
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
 def size_text(size: int) -> str:
-    """Return a number of bytes like `912 bytes` or `1.23 GB`."""
+    """Write a number of bytes like `912 bytes` or `1.23 GB`."""
     value = float(size)
     for unit in ("bytes", "KB", "MB", "GB"):
         if value < BYTES_PER_UNIT:
@@ -43,58 +48,62 @@ def size_text(size: int) -> str:
 
 
 def content_facts(content: ExportContent) -> list[str]:
-    """Return the newest event of an export and the rows of each type, or nothing without events."""
+    """Describe an export by its newest event and the rows of each type, if it has events."""
     if content["newestEventAt"] is None:
         return []
-    newest = time_text(datetime.fromisoformat(content["newestEventAt"]))
-    types = [f"{rows:,} {name}" for name, rows in content["eventTypes"].items()]
-    read = [] if content["areAllRowsRead"] else ["in the rows that were read"]
-    return [f"newest event {newest} UTC", *types, *read]
+
+    newest_event_time = time_text(datetime.fromisoformat(content["newestEventAt"]))
+    facts = [f"newest event {newest_event_time} UTC"]
+    facts += [f"{rows:,} {event_type}" for event_type, rows in content["eventTypes"].items()]
+    if not content["areAllRowsRead"]:
+        facts.append("in the rows that were read")
+    return facts
 
 
 def count_text(count: int, noun: str) -> str:
-    """Return a number with its noun, like `1 import` or `2 imports`."""
+    """Write a number with its noun, like `1 import` or `2 imports`."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def name_of(arn: str) -> str:
-    """Return the last part of an ARN: the name of a resource, or the id of a version.
+    """Extract the last part of an ARN: the name of a resource, or the id of a version.
 
-    Of the key of an object in S3, that is the name of the file.
+    The last part of an S3 key is the name of the file.
     """
     return arn.rpartition("/")[2]
 
 
 def list_text(items: Sequence[str]) -> str:
-    """Return items as in a sentence, like `a`, `a and b` or `a, b and c`."""
+    """Enumerate items as in a sentence, like `a`, `a and b` or `a, b and c`."""
     if len(items) <= 1:
         return "".join(items)
     return f"{', '.join(items[:-1])} and {items[-1]}"
 
 
 def metric_name(name: str) -> str:
-    """Return the short name of a metric, like `NDCG@10`."""
+    """Shorten the name of a metric, like `NDCG@10`, if there is a usual short name."""
     prefix, _, number = name.rpartition("_at_")
     return f"{SHORT_METRICS[prefix]}@{number}" if prefix in SHORT_METRICS else name
 
 
 def metric_lines(metrics: Iterable[MetricValues], separator: str = " ") -> list[str]:
-    """Return a line for each rule of a gate. Rules that have compared the same share a line."""
-    lines = [f"{metric_name(item['metric'])}{separator}{metric_text(item)}" for item in metrics]
+    """Write a line for each rule of a gate. Rules that have compared the same share a line."""
+    lines = [f"{metric_name(rule['metric'])}{separator}{metric_text(rule)}" for rule in metrics]
     return list(dict.fromkeys(lines))
 
 
 def metric_text(values: MetricValues) -> str:
-    """Return a metric of the live and of the new version, like `0.2410 → 0.2492 (+3.4%)`.
+    """Compare a metric of the live and of the new version, like `0.2410 → 0.2492 (+3.4%)`.
 
-    If the gate has compared multiples of baselines, it is like `0.3100 → 0.2100 (-32.3%; 1.55 → 1.5
-    times the baseline, -3.2%)`. The plain change stays visible, because a person should see it if
-    the baseline has fallen too.
+    If the gate has compared multiples of baselines, the text adds them, like `0.3100 → 0.2100
+    (-32.3%; 1.55 → 1.5 times the baseline, -3.2%)`. The plain change stays visible, because a
+    person should see it if the baseline has fallen too.
     """
-    live = "none" if values["live"] is None else f"{values['live']:.4f}"
-    new = "none" if values["new"] is None else f"{values['new']:.4f}"
-    change = ComparedValues(values["live"], values["new"]).change
-    facts = [] if change is None else [f"{change:+.1%}"]
+    live_text = "none" if values["live"] is None else f"{values['live']:.4f}"
+    new_text = "none" if values["new"] is None else f"{values['new']:.4f}"
+    plain_change = ComparedValues(values["live"], values["new"]).change
+    facts = [] if plain_change is None else [f"{plain_change:+.1%}"]
+
     if values.get("hasBaselineDropped"):
         fall = f"from {values['liveBaseline']:.4f} to {values['newBaseline']:.4f}"
         facts.append(f"even the baseline fell {fall}")
@@ -103,33 +112,39 @@ def metric_text(values: MetricValues) -> str:
         change_text = "" if judged.change is None else f", {judged.change:+.1%}"
         multiples = f"{judged.live:.3g} → {judged.new:.3g} times the baseline"
         facts.append(f"{multiples}{change_text}")
-    return f"{live} → {new} ({'; '.join(facts)})" if facts else f"{live} → {new}"
+
+    comparison = f"{live_text} → {new_text}"
+    return f"{comparison} ({'; '.join(facts)})" if facts else comparison
 
 
 class ComparedValues(NamedTuple):
-    """The values of a metric of the served version and of the new one, None where it has none."""
+    """A metric's values for the served version and for the new one, None if a version has none."""
 
     live: float | None
     new: float | None
 
     @property
     def change(self) -> float | None:
-        """The change as a share of the live value. There is none if the live value is 0."""
+        """The change as a share of the live value, or None if a value is missing or live is 0."""
         if self.new is None or not self.live:
             return None
         return round((self.new - self.live) / abs(self.live), 6)
 
 
 def judged_values(values: MetricValues) -> ComparedValues:
-    """Return the values as the quality gate compares them.
+    """Turn the values of a rule into those that the quality gate compares.
 
-    They are divided by the baselines, if there are any and the new one has not collapsed.
+    The values are divided by their baselines if all four are known. If the new baseline has
+    collapsed, it excuses nothing, and the plain values count.
     """
     live = values["live"]
     new = values["new"]
+    if live is None or new is None or values.get("hasBaselineDropped"):
+        return ComparedValues(live, new)
+
     live_baseline = values.get("liveBaseline")
     new_baseline = values.get("newBaseline")
-    has_fallen = values.get("hasBaselineDropped")
-    if has_fallen or live is None or new is None or not live_baseline or not new_baseline:
+    # Nothing can be divided by a baseline of 0.
+    if not live_baseline or not new_baseline:
         return ComparedValues(live, new)
     return ComparedValues(live / live_baseline, new / new_baseline)

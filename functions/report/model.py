@@ -339,8 +339,9 @@ def batch_jobs_of(solutions: Iterable[SolutionReport]) -> list[BatchJobReport]:
 
 def campaigns_of(report: Report) -> list[CampaignReport]:
     """List the campaigns of earlier runs' trials, then those of all solutions."""
-    updated = (campaign for solution in report["solutions"] for campaign in solution["campaigns"])
-    return [*report["trials"], *updated]
+    return report["trials"] + [
+        campaign for solution in report["solutions"] for campaign in solution["campaigns"]
+    ]
 
 
 def bad_campaigns(report: Report) -> list[str]:
@@ -470,17 +471,18 @@ def _campaign_report(
 
 
 def _metric_report(values: MetricValues) -> MetricReport:
-    # The keys about baselines and drops may be missing in the values, but never in a report.
-    report = {
-        "newBaseline": None,
-        "liveBaseline": None,
-        "hasDropped": False,
-        "hasBaselineDropped": False,
-        **values,
-        "change": judged_values(values).change,
-    }
-
-    return cast("MetricReport", report)
+    """Turn the values of a rule into a report, in which no key is missing."""
+    return cast(
+        "MetricReport",
+        {
+            "newBaseline": None,
+            "liveBaseline": None,
+            "hasDropped": False,
+            "hasBaselineDropped": False,
+            **values,
+            "change": judged_values(values).change,
+        },
+    )
 
 
 def _reason(error: StateError | None, item: Item) -> str | None:

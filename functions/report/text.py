@@ -26,7 +26,6 @@ from .model import (
     BatchJobReport,
     CampaignReport,
     ImportReport,
-    MetricReport,
     Report,
     ServingReport,
     SolutionReport,
@@ -267,8 +266,12 @@ def _reason_lines(report: Report) -> Iterator[str]:
 
 def _notes_on_drops(report: Report) -> Iterator[str]:
     """Yield other causes than a worse model for which the gate may have rejected a version."""
-    rejected = [campaign for campaign in campaigns_of(report) if campaign["outcome"] == "REJECTED"]
-    metrics = [metric for campaign in rejected for metric in campaign["metrics"]]
+    metrics = [
+        metric
+        for campaign in campaigns_of(report)
+        if campaign["outcome"] == "REJECTED"
+        for metric in campaign["metrics"]
+    ]
     drops = [metric for metric in metrics if metric["hasDropped"]]
     if not drops:
         return
@@ -312,13 +315,15 @@ def _can_roll_back(campaign: CampaignReport, report: Report) -> bool:
     If that version is bad, the text already begins with the advice to roll back.
     """
     version_arn = campaign["versionArn"]
-    serves_version = any(
+    if not version_arn or not campaign["previousVersionArn"]:
+        return False
+
+    return any(
         serving["campaignArn"] == campaign["campaignArn"]
         and serving["servedVersionArn"] == version_arn
         and not serving["isBad"]
         for serving in report["serving"]
     )
-    return bool(version_arn and serves_version and campaign["previousVersionArn"])
 
 
 def _advised(report: Report, advice: Advice, arns: Sequence[str]) -> Iterator[str]:
@@ -342,7 +347,7 @@ def _campaign_lines(report: Report) -> Iterator[str]:
     """Yield what each campaign serves, what happened to it, and the metrics of the gate."""
     # What the run itself has done to a campaign comes after the trial of an earlier run.
     results = {campaign["campaignArn"]: campaign for campaign in campaigns_of(report)}
-    shown_metrics: list[tuple[str | None, Sequence[MetricReport]]] = []
+    shown_metrics: list[object] = []
 
     for serving in report["serving"]:
         line = _serving_line(serving)
