@@ -1,7 +1,7 @@
 """The documents that travel through the state machine: the input, and what each state adds.
 
-Times are ISO 8601 with a zone, durations are whole seconds, and keys are camelCase, as in the API.
-The settings come from the stack's config.
+Times are ISO 8601 with a zone, durations are whole seconds, and keys are camelCase, as in the
+Personalize API. The settings come from the stack's config.
 """
 
 from typing import Literal, NotRequired, TypedDict
@@ -30,7 +30,7 @@ class DatasetSettings(TypedDict):
 
 
 class ProbeSettings(TypedDict):
-    """The probe of a campaign. It names what the recipe needs: a user, an item, items to rank."""
+    """The probe of a campaign, with what its recipe needs: a user, an item, or items to rank."""
 
     userId: str | None
     itemId: str | None
@@ -43,11 +43,11 @@ class ProbeSettings(TypedDict):
 
 
 class BakeSettings(TypedDict):
-    """The bake of a campaign: how long alarms decide about a version that is on trial."""
+    """The bake of a campaign: the alarms that watch a version on trial, and for how long."""
 
     hours: float
     alarms: list[str]
-    """The ARNs of alarms that exist already."""
+    """The ARNs of existing alarms."""
     createAlarms: bool
 
 
@@ -60,7 +60,7 @@ class CampaignSettings(TypedDict):
 
 
 class QualityRule(TypedDict):
-    """A rule of the quality gate. It has `maxDrop`, `minimum`, or both."""
+    """A rule of the quality gate, with `maxDrop`, `minimum`, or both."""
 
     metric: str
     maxDrop: float | None
@@ -93,7 +93,7 @@ class BatchJobSettings(TypedDict):
 
 
 class SolutionSettings(TypedDict):
-    """A solution of the config. If its gate is switched off, `qualityGate` is empty."""
+    """A solution of the config. `qualityGate` is empty if the gate is switched off."""
 
     solutionArn: str
     trainingMode: TrainingMode
@@ -104,7 +104,7 @@ class SolutionSettings(TypedDict):
 
 
 class Limits(TypedDict):
-    """The limits of the config. Those that are not set were derived from the rate."""
+    """The limits of the config. A limit that is not set was derived from the rate."""
 
     maxImportHours: float
     maxTrainingHours: float
@@ -125,7 +125,7 @@ class Settings(TypedDict):
     """The settings of the state machine, which `components/workflow_settings.py` writes."""
 
     prefix: str
-    """The names of all import jobs begin with it."""
+    """The beginning of the names of all import and batch jobs."""
     importRoleArn: str
     batchRoleArn: str | None
     """The role that Personalize assumes for batch jobs, or null if there are none."""
@@ -133,28 +133,28 @@ class Settings(TypedDict):
     solutions: list[SolutionSettings]
     limits: Limits
     cadenceSeconds: int
-    """The shortest time between two firings of the schedule within a year."""
+    """The shortest time between two scheduled runs."""
     skipWhenUnchanged: bool
     autoTraining: Literal["warn", "refuse"]
     notifications: NotificationSettings
     trainingHourPrice: float | None
     triggerOnExport: bool
     tags: Tags
-    """The tags of every job. One of them names the pipeline."""
+    """The tags of every job. PIPELINE_TAG is among them."""
 
 
 def pipeline_name(settings: Settings) -> str:
-    """Return the name of the pipeline, which is also the name of its Pulumi component."""
+    """Look up the name of the pipeline, which is also the name of its Pulumi component."""
     return settings["tags"][PIPELINE_TAG]
 
 
 def dataset_settings(settings: Settings, dataset_type: str) -> DatasetSettings:
-    """Return the settings of the dataset with a type, for example `interactions`."""
+    """Look up the settings of a dataset by its type, for example `interactions`."""
     return next(dataset for dataset in settings["datasets"] if dataset["type"] == dataset_type)
 
 
 def solution_of_campaign(settings: Settings, campaign_arn: str) -> SolutionSettings:
-    """Return the settings of the solution under which a campaign is configured."""
+    """Find the settings of the solution under which a campaign is configured."""
     return next(
         solution
         for solution in settings["solutions"]
@@ -164,29 +164,30 @@ def solution_of_campaign(settings: Settings, campaign_arn: str) -> SolutionSetti
 
 
 def filter_arns(solution: SolutionSettings) -> list[str]:
-    """Return the ARNs of the filters in the probes and in the batch jobs of a solution."""
+    """Collect the filters that a solution's probes and batch jobs use: their ARNs, sorted."""
     probes = [campaign["probe"] for campaign in solution["campaigns"] if campaign["probe"]]
     filtered = [*probes, *solution["batchJobs"]]
     return sorted({item["filterArn"] for item in filtered if item["filterArn"]})
 
 
 class Request(TypedDict, total=False):
-    """The input of an execution. Every key may be left out."""
+    """The input of an execution. Every key is optional."""
 
     trigger: Literal["schedule", "export"]
     """The program that started the run."""
     day: str
-    """The day whose exports are ready. Only an `export` run has it (`start_on_export.py`)."""
+    """The day whose exports are ready. Only a run with the trigger `export` has one
+    (`start_on_export.py`)."""
     only: Literal["trials", "deployments"]
-    """`trials`: the run ends the trials of campaigns. `deployments`: it also deploys the versions
-    that wait for a campaign. Such a run neither imports nor trains."""
+    """`trials`: the run ends the trials of campaigns. `deployments`: the run also deploys the
+    versions that are waiting for a campaign. Neither run imports or trains."""
     scheduledTime: str
     scheduleArn: str
     skipImport: bool
     datasets: list[str]
     solutions: list[str]
     exportDate: str
-    """The day of the exports to import. Without it, it is the day of the run."""
+    """The day of the exports to import, by default the day of the run."""
     force: bool
 
 
@@ -203,7 +204,7 @@ class Run(StartedRun):
     """The identity of a run, and the request that started it."""
 
     id: str
-    """The scheduled time, or the day and a hash."""
+    """The scheduled time, or the day and a hash (`executions.py`)."""
     trigger: str
     """What started the run: `schedule`, `export`, `trials`, `deployments` or `manual`."""
 
@@ -233,14 +234,14 @@ class ExportContent(TypedDict):
     rows: int
     """The number of rows that were read."""
     areAllRowsRead: bool
-    """False if the export has more rows, because it is too large to read all of them."""
+    """False if the export is too large, so that only some of its rows were read."""
     newestEventAt: str | None
     """The newest `TIMESTAMP` of these rows, or null if the dataset has no events."""
     importsWithNewestEvent: int
-    """How many imports in a row, with this one, have had this newest event."""
+    """How many imports in a row, including this one, have had the same newest event."""
     eventTypes: dict[str, int]
-    """The five commonest types of events, and the rows of each. It is empty without types. The name
-    of a long type or column ends in a hash."""
+    """The five commonest types of events, and the rows of each. The object is empty if events have
+    no types. The name of a long type or column ends in a hash."""
     missingPerMille: int
     """How many of 1,000 rows of the last import had a type that these rows lack."""
     emptyValues: dict[str, int]
@@ -248,7 +249,7 @@ class ExportContent(TypedDict):
 
 
 class PlannedImport(TypedDict):
-    """One export to import. If the dataset holds it when its turn comes, nothing is imported."""
+    """One export to import, unless the dataset already holds it when its turn comes."""
 
     type: str
     dataLocation: str
@@ -259,7 +260,7 @@ class PlannedImport(TypedDict):
     newestObjectAt: str | None
     """When the newest object of the export was written, or null if it has no objects."""
     isRequested: bool
-    """True if somebody asks for the import even if it is not needed."""
+    """True if somebody has asked for the import, whether or not it is needed."""
     durations: list[int]
     """How many seconds each of the last imports took, newest first."""
     content: ExportContent
@@ -272,12 +273,13 @@ class PlannedCampaign(TypedDict):
 
 
 class PlannedDeployments(TypedDict):
-    """The campaigns of one solution. Alone, it means that only their trials are ended."""
+    """The campaigns of one solution. If it isn't a PlannedSolution, only their trials are ended."""
 
     solutionArn: str
     campaigns: list[PlannedCampaign]
     batchJobs: list[str]
-    """The output of each batch job, in which the day has replaced `{date}`. None with trials."""
+    """The output of each batch job, in which the day has replaced `{date}`. There are no batch jobs
+    if only trials are ended."""
 
 
 class PlannedSolution(PlannedDeployments):
@@ -285,20 +287,20 @@ class PlannedSolution(PlannedDeployments):
 
     versionName: str
     trainingMode: TrainingMode
-    """The mode of this training, which may differ from the settings."""
+    """The mode of this training, which may differ from that in the settings."""
     recipe: str
     """The name of the recipe, or an empty text if it is not known."""
     existingVersionArn: str | None
     """An earlier run's version to deploy instead of training one, or null."""
     requestedSince: str | None
-    """The version must have been created after this time. Null if any version that was trained on
-    the present data will do."""
+    """The time after which the version must have been created. Null if any version that was trained
+    on the current data will do."""
     durations: list[int]
     """How many seconds each of the last trainings in this mode took, newest first."""
 
 
 class Plan(TypedDict):
-    """What a run does next, and its jobs."""
+    """What a run does next, and the jobs that it executes."""
 
     todo: Literal["WAIT", "TRIALS", "WORK", "NOTHING"]
     """`WAIT`: plan again later. `TRIALS`: first end the trials of earlier runs, and plan again.
@@ -306,10 +308,10 @@ class Plan(TypedDict):
     seconds: int
     """The seconds to wait, or 0."""
     reason: str | None
-    """Why the run waits, or why it executes no job. It is null in a run that only ends trials."""
+    """Why the run waits, or why it executes no job. Null in a run that only ends trials."""
     imports: list[PlannedImport]
     solutions: list[PlannedSolution] | list[PlannedDeployments]
-    """The second with `TRIALS`, because the state machine has one Map for both."""
+    """With `TRIALS`, these are PlannedDeployments. The state machine has one Map for both types."""
     warnings: list[str]
     users: NotRequired[int | None]
     """The number of users in the export of interactions, or null if not all of it was read."""
@@ -318,7 +320,7 @@ class Plan(TypedDict):
 
 
 class RunContext(TypedDict):
-    """What every function after `Plan retraining` gets."""
+    """The part of a document that every function after `Plan retraining` gets."""
 
     settings: Settings
     run: Run
@@ -327,7 +329,7 @@ class RunContext(TypedDict):
 class MetricValues(TypedDict):
     """The values that a rule of the quality gate compares, null where one is missing.
 
-    With `relativeTo`, the values of the baselines are there too if all four numbers are known.
+    With `relativeTo`, the document also has the values of the baselines if all four are known.
     """
 
     metric: str
@@ -337,10 +339,10 @@ class MetricValues(TypedDict):
     newBaseline: NotRequired[float | None]
     liveBaseline: NotRequired[float | None]
     hasDropped: NotRequired[bool]
-    """True if the metric fell by more than the rule's maxDrop, or may have. Otherwise missing."""
+    """True if the metric fell by more than the rule's maxDrop, or may have. Otherwise left out."""
     hasBaselineDropped: NotRequired[bool]
-    """True if the baseline fell by more than the rule's maxBaselineDrop, so that the gate has
-    compared without baselines. Otherwise missing."""
+    """True if the baseline fell by more than the rule's maxBaselineDrop. The gate has then
+    compared without baselines. Otherwise left out."""
 
 
 class StateError(TypedDict):
@@ -373,13 +375,15 @@ class DeploymentItem(Item):
     """How far the deployment of a version to a campaign has come."""
 
     versionArn: str | None
-    """The version, or null if the campaign has no version on trial."""
+    """The version to deploy or on trial, or null if there is none."""
     previousVersionArn: str | None
     """The version that the campaign served before, or null if it served none."""
     metrics: list[MetricValues]
     """What the quality gate has compared, in the order of its rules."""
     cause: str | None
-    """One word for the rule that decided, if a later run may come to the same verdict again."""
+    """One word for the rule that decided, if a later run may come to the same verdict again.
+
+    Planning compares the verdict with a tag, so that it is reported only once."""
 
 
 class ImportItem(Item):
@@ -460,10 +464,10 @@ class CampaignResult(TypedDict):
 
 
 class BatchResult(TypedDict):
-    """The result of one batch job. Its item has no outcome if an error has ended it."""
+    """The result of one batch job. After an error, its item has no outcome."""
 
     batchJob: str
-    """The output."""
+    """The output of the batch job."""
     item: BatchItem | None
     error: StateError | None
 
@@ -498,7 +502,7 @@ class FinishedRun(TypedDict, total=False):
 
     settings: Settings
     run: StartedRun
-    """After planning it is a `Run`."""
+    """After planning, this is a `Run`."""
     plan: Plan
     trials: list[CampaignResult]
     """The results of earlier runs' trials. If there are many, and the run has more to do, only the
