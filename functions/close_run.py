@@ -32,7 +32,7 @@ def handler(event: EndedExecution, _context: object) -> ReportedRun | None:
 
     document = configured_run_of(stepfunctions(), execution_arn)
     if document is None:
-        # The input was too large for the first state, so it is not known what was asked for.
+        # The input was too large for the first state, so nobody knows what was asked for.
         started_at = datetime.fromtimestamp(event["startDate"] / 1000, UTC).isoformat()
         document = {"run": {"request": {}, "executionArn": execution_arn, "startedAt": started_at}}
 

@@ -187,7 +187,7 @@ class Request(TypedDict, total=False):
     datasets: list[str]
     solutions: list[str]
     exportDate: str
-    """The day of the exports to import, by default the day of the run."""
+    """The day of the exports to import, by default `day` or the day of the run."""
     force: bool
 
 

@@ -24,7 +24,7 @@ class Refused(Exception):  # noqa: N818 - the word of `reconcile`
 
 
 class RunRefused(Exception):  # noqa: N818 - a result of planning, not a fault of the program
-    """Guards refuse the run. The report lists their problems, each with a way out."""
+    """Planning refuses the run. The report lists the problems, each with a way out."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         count = count_text(len(problems), "problem")

@@ -70,8 +70,8 @@ METRICS: Mapping[str, Metric] = {
         is_watched=True,
     ),
 }
-"""Name -> metric. Offline metrics are not in this table, because they have the names of
-GetSolutionMetrics. Their unit is `None`, and their second dimension is `Solution`."""
+"""Name -> metric. Offline metrics are not in this table. They have the names in GetSolutionMetrics,
+the unit `None`, and the second dimension `Solution`."""
 
 logger = logging.getLogger("retraining.metrics")
 
@@ -134,7 +134,7 @@ def write_ages(settings: Settings, ages: Ages) -> None:
 def greatest_age(hours: Iterable[float | None]) -> float | None:
     """Find the greatest age, or None if any age is unknown or if there are no ages.
 
-    An alarm counts the missing metric as too old.
+    The metric of the whole pipeline is missing then, which an alarm counts as too old.
     """
     known_ages = []
     for age in hours:

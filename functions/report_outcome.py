@@ -16,13 +16,11 @@ logger = logging.getLogger("retraining")
 
 def handler(event: FinishedRun, _context: object) -> ReportedRun:
     """Send the report of the run, and return it as the output of the execution."""
-    settings = event["settings"]
-
     return report_run(
         "report_outcome",
         event,
-        pipeline_name(settings),
-        settings["notifications"],
+        pipeline_name(event["settings"]),
+        event["settings"]["notifications"],
         after_delivery=partial(note_verdicts, event),
     )
 

@@ -56,7 +56,7 @@ def with_short_texts(
 
 
 def shortened(text: str, max_bytes: int = MAX_TEXT_BYTES) -> str:
-    """Cut a text to `max_bytes` in JSON, and append how long it was."""
+    """Cut a text that has more than `max_bytes` in JSON, and append how long it was."""
     if json_bytes(text) <= max_bytes:
         return text
 

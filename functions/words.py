@@ -144,7 +144,7 @@ def judged_values(values: MetricValues) -> ComparedValues:
 
     live_baseline = values.get("liveBaseline")
     new_baseline = values.get("newBaseline")
-    # Nothing can be divided by a baseline of 0.
+    # A baseline may be missing, or 0.
     if not live_baseline or not new_baseline:
         return ComparedValues(live, new)
     return ComparedValues(live / live_baseline, new / new_baseline)

@@ -407,7 +407,7 @@ def _solution_report(
 def _solution_outcome(result: SolutionResult, campaigns: Sequence[CampaignReport]) -> Outcome:
     """Find the worst outcome of the campaigns, or without campaigns, the outcome of the training.
 
-    If an error has kept the run from getting that far, the solution is FAILED.
+    After an error, the solution is FAILED, even if its campaigns were updated.
     """
     version = result["version"] or NO_ITEM
     if result["error"] or not version["outcome"]:

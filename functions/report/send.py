@@ -99,7 +99,7 @@ def needs_person(report: Report) -> bool:
 def is_repetition(report: Report) -> bool:
     """Check whether the run has failed to end a trial, as an earlier report has already said.
 
-    `watch_pipeline` may start 25 such runs a day for a trial that nobody can end.
+    For a trial that nobody can end, `watch_pipeline` starts about 25 such runs a day.
     """
     has_failed = report["trigger"] == "trials" and report["outcome"] == "FAILED"
     return has_failed and any(serving["versionOnTrial"] for serving in report["serving"])
@@ -194,8 +194,8 @@ def _publish(report: Report, topic_arn: str, text: str) -> None:
 def _put_event(report: Report) -> None:
     """Put the report on the default event bus.
 
-    EventBridge reports a failed entry in a successful response, for which botocore raises nothing.
-    So this function raises ServiceUnavailable.
+    Raises ServiceUnavailable if EventBridge doesn't accept the event. A failed entry is part of a
+    successful response, for which botocore raises nothing.
     """
     entry: PutEventsRequestEntryTypeDef = {
         "Source": SOURCE,

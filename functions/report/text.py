@@ -265,7 +265,7 @@ def _reason_lines(report: Report) -> Iterator[str]:
 
 
 def _notes_on_drops(report: Report) -> Iterator[str]:
-    """Yield other causes than a worse model for which the gate may have rejected a version."""
+    """Yield what else than a worse model may explain why the gate has rejected a version."""
     metrics = [
         metric
         for campaign in campaigns_of(report)
@@ -312,7 +312,7 @@ def _advice_lines(report: Report) -> Iterator[str]:
 def _can_roll_back(campaign: CampaignReport, report: Report) -> bool:
     """Check whether the campaign serves the version of the run, and served another one before.
 
-    If that version is bad, the text already begins with the advice to roll back.
+    If the served version is bad, the text already begins with the advice to roll back.
     """
     version_arn = campaign["versionArn"]
     if not version_arn or not campaign["previousVersionArn"]:
@@ -327,7 +327,7 @@ def _can_roll_back(campaign: CampaignReport, report: Report) -> bool:
 
 
 def _advised(report: Report, advice: Advice, arns: Sequence[str]) -> Iterator[str]:
-    """Yield the advice, with its commands for each version or campaign. None without any."""
+    """Yield the advice, with its commands for each version or campaign, or nothing without any."""
     if not arns:
         return
 
@@ -405,7 +405,7 @@ def _batch_lines(report: Report) -> Iterator[str]:
 
 
 def _training_line(solution: SolutionReport) -> str:
-    # The outcome of a solution with campaigns is the worst of theirs, which have their own lines.
+    # A solution with campaigns has the worst outcome of theirs, and those have their own lines.
     facts = [] if solution["campaigns"] else [str(solution["outcome"])]
 
     if solution["solutionVersionArn"] is not None:
