@@ -1,4 +1,8 @@
-"""Imports the export of a dataset: polls, decides and acts until the dataset holds it."""
+"""Imports the export of a dataset: polls, decides and acts until the dataset holds it.
+
+The rules are in `rules/imports.py`. This module reads what they have to know, and sends what they
+have decided.
+"""
 
 from datetime import datetime
 
@@ -38,24 +42,37 @@ from .texts import with_short_texts
 
 @with_short_texts
 def handler(event: DatasetIteration, _context: object) -> ImportItem:
-    """Import the dataset until it has an outcome, or has to wait for long."""
+    """Import the export until there's an outcome, or a long wait for the next poll."""
     job = DatasetImport(event)
     item = job.item(reconcile(job.poll, imports.decide, job.act, job.spec, job.progress))
-    content, dataset_type = event["dataset"]["content"], event["dataset"]["type"]
-    if item["outcome"] == "IMPORTED" and content["areAllRowsRead"] and content["newestEventAt"]:
-        age = clock.now() - datetime.fromisoformat(content["newestEventAt"])
-        hours = {"NewestEventAgeHours": round(age.total_seconds() / 3600, 2)}
-        metrics.write(pipeline_name(event["settings"]), hours, Dataset=dataset_type)
+    if item["outcome"] == "IMPORTED":
+        _write_event_age(event)
+
     arn = item["arn"] or event["dataset"]["dataLocation"]
     return log_item("import_dataset", event["run"], arn, item)
 
 
+def _write_event_age(event: DatasetIteration) -> None:
+    """Publish the age of the newest event in the export, if planning has read all of its rows."""
+    planned = event["dataset"]
+    content = planned["content"]
+    if content["areAllRowsRead"] and content["newestEventAt"]:
+        age = clock.now() - datetime.fromisoformat(content["newestEventAt"])
+        hours = {"NewestEventAgeHours": round(age.total_seconds() / 3600, 2)}
+        metrics.write(pipeline_name(event["settings"]), hours, Dataset=planned["type"])
+
+
 class DatasetImport:
-    """The import of one dataset in one invocation. The item carries its progress on."""
+    """The part of an import that happens in one invocation."""
 
     def __init__(self, event: DatasetIteration) -> None:
-        settings, run, planned = event["settings"], event["run"], event["dataset"]
-        self._event, self._location = event, planned["dataLocation"]
+        settings = event["settings"]
+        run = event["run"]
+        planned = event["dataset"]
+        item = event["item"]
+
+        self._event = event
+        self._location = planned["dataLocation"]
         self._configured = dataset_settings(settings, planned["type"])
         self.spec = ImportSpec(
             run=run["id"],
@@ -63,29 +80,33 @@ class DatasetImport:
             durations=planned["durations"],
             max_hours=settings["limits"]["maxImportHours"],
         )
-        item, arn = event["item"], self._configured["datasetArn"]
-        self.progress = (
-            from_document(ImportProgress, item["progress"])
-            if item
-            else ImportProgress(clock.now(), checked=planned["fingerprint"])
-        )
-        self._job_name = job_name(settings, run, planned["type"])
-        self._job_arn = f"{arn.split(':dataset/')[0]}:dataset-import-job/{self._job_name}"
-        self._dataset = aws.read_client().describe_dataset(datasetArn=arn)["dataset"]
+        if item:
+            self.progress = from_document(ImportProgress, item["progress"])
+        else:
+            self.progress = ImportProgress(clock.now(), checked=planned["fingerprint"])
+
+        dataset_arn = self._configured["datasetArn"]
+        self._dataset = aws.read_client().describe_dataset(datasetArn=dataset_arn)["dataset"]
         self._reader = ImportReader(aws.read_client(), settings["datasets"])
 
-    def poll(self) -> DatasetState:
-        """Return the dataset's import jobs and its export as they are now.
+        # Unlike that of a solution version, the ARN of an import job is made of its name.
+        self._job_name = job_name(settings, run, planned["type"])
+        arn_prefix = dataset_arn.split(":dataset/")[0]
+        self._job_arn = f"{arn_prefix}:dataset-import-job/{self._job_name}"
 
-        The export is listed last, so that a change before the end of an import is not missed.
-        """
+    def poll(self) -> DatasetState:
+        """Read the dataset's import jobs and its export."""
         own_arn = self._job_arn if self.progress.sent_at else None
         jobs = self._reader.of_dataset(self._dataset, own_arn)
+
+        # The export comes last. Otherwise, we'd miss a change between both requests if the import
+        # ends in between.
         objects = exports.list_objects(aws.s3(), self._location)
         export = exports.Export(location=self._location, objects=objects)
+
         form = (self._configured["importMode"], self._dataset["schemaArn"])
-        own = imports.import_of_run(jobs, self.spec.run)
-        until = None if own is None or own.is_running else own.ended_at
+        own_job = imports.import_of_run(jobs, self.spec.run)
+        until = None if own_job is None or own_job.is_running else own_job.ended_at
         return DatasetState(
             is_full=self._configured["importMode"] == "FULL",
             imports=jobs,
@@ -105,16 +126,18 @@ class DatasetImport:
             case MarkBroken(job):
                 mark_broken(aws.write_client(), job)
             case Create(export):
-                # If Personalize refuses the import for now, because users are being deleted, the
-                # export may have become older than the deletion when it is accepted.
+                # Personalize may refuse the import for now, because users are being deleted. Then
+                # the guards have to look again, because an export from before the deletion would
+                # bring these users back.
                 self.progress.checked = ""
                 self._create(export)
 
     def item(self, result: InvocationResult[DatasetState]) -> ImportItem:
-        """Return how far the import has come, with the job of this run or the one before it."""
+        """Return the item, with the job of this run or else the one that brought the export."""
         state = result.state
-        own = imports.import_of_run(state.imports, self.spec.run)
-        job = own or imports.holding_import(state)
+        own_job = imports.import_of_run(state.imports, self.spec.run)
+        job = own_job or imports.holding_import(state)
+
         return {
             **result.item(self.progress, job),
             "arn": job.arn if job else None,
@@ -122,10 +145,14 @@ class DatasetImport:
         }
 
     def _create(self, export: ExportState) -> None:
-        settings, planned = self._event["settings"], self._event["dataset"]
+        """Create the import job, with tags that say which export it imports."""
+        settings = self._event["settings"]
+        planned = self._event["dataset"]
         tags = {RUN: self.spec.run, FINGERPRINT: export.fingerprint, BYTES: str(export.size)}
+        # What planning knows about the content is only true of the export that planning has read.
         if export.fingerprint == planned["fingerprint"]:
             tags |= content_tags(planned["content"])
+
         with creation(self.progress, self._job_name):
             aws.write_client().create_dataset_import_job(
                 jobName=self._job_name,
@@ -138,11 +165,13 @@ class DatasetImport:
 
 
 def _content_problems(event: DatasetIteration) -> list[str]:
-    """Return the messages of the guards about an export that has changed since planning."""
+    """Validate an export that has changed since planning: return the messages of the guards."""
+    # The guards check a whole run, so pretend that somebody has asked for this dataset only.
     dataset_type = event["dataset"]["type"]
-    settings = event["settings"]
     request: Request = {**event["run"]["request"], "datasets": [dataset_type]}
     run: Run = {**event["run"], "request": request}
+
+    settings = event["settings"]
     data = read_data(aws.read_client(), settings, run)
     (dataset,) = dataset_views(settings, run, data)
     return [

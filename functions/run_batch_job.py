@@ -1,4 +1,7 @@
-"""Runs a batch job: polls, decides and acts until its results are written."""
+"""Runs a batch job: polls, decides and acts until its results are written.
+
+The rules are in `rules/batch_jobs.py`, which also explains *slot*, *last results* and *content*.
+"""
 
 from collections.abc import Sequence
 from functools import cache, partial
@@ -40,26 +43,32 @@ from .texts import with_short_texts
 
 @with_short_texts
 def handler(event: BatchIteration, _context: object) -> BatchItem:
-    """Run the batch job until it has an outcome, or has to wait for long."""
+    """Run the batch job until there's an outcome, or a long wait for the next poll."""
     job = RunningBatchJob(event)
     item = job.item(reconcile(job.poll, decide, job.act, job.spec, job.progress))
     return log_item("run_batch_job", event["run"], event["batchJob"], item)
 
 
 class RunningBatchJob:
-    """One batch job in one invocation. The item carries its progress to the next."""
+    """The part of a batch job that happens in one invocation."""
 
     def __init__(self, event: BatchIteration) -> None:
         settings = event["settings"]
         run = event["run"]
+        item = event["item"]
         version_arn = event["training"]["arn"]
         assert version_arn, "a training that has succeeded has a version"
 
-        solutions = {solution["solutionArn"]: solution for solution in settings["solutions"]}
         self._settings = settings
+        self._recipe = event["recipe"]
+        self._run = run
+
+        solutions = {solution["solutionArn"]: solution for solution in settings["solutions"]}
         self._solution = solutions[event["solutionArn"]]
+        # A batch job has no name in the config, so the plan names it by its output.
         jobs = {job["output"]: job for job in batch_jobs_of(self._solution, run)}
         self._job = jobs[event["batchJob"]]
+
         self.spec = BatchSpec(
             run=run["id"],
             version_arn=version_arn,
@@ -67,18 +76,15 @@ class RunningBatchJob:
             gate=self._solution["qualityGate"],
         )
 
-        item = event["item"]
         if item:
             self.progress = from_document(BatchProgress, item["progress"])
         else:
             self.progress = BatchProgress(clock.now())
-        self._recipe = event["recipe"]
-        self._run = run
 
     def poll(self) -> BatchState:
         """Read the slot of the batch job, and what its results depend on.
 
-        Nothing else is read while a job is running, because the rules need nothing else.
+        While a job is running, only the slot is read, because the rules need nothing else.
         """
         client = aws.read_client()
         jobs = self._list_jobs()
@@ -111,30 +117,33 @@ class RunningBatchJob:
     def _list_jobs(self) -> list[BatchJob]:
         """List the jobs of the slot, if possible only those of one version."""
         list_jobs = partial(list_batch_jobs, aws.read_client(), self._recipe, self._job["slot"])
+
         if self.progress.sent_at:
-            # The job that was sent is in the list of its version, which is short.
+            # The list of a single version is short, and contains the job that was sent.
             jobs = list_jobs(self.progress.version_arn)
             if job_to_follow(jobs, self.spec.run):
                 return jobs
+
         return list_jobs()
 
     def act(self, action: Action) -> None:
-        """Create the batch job, which is the only thing that the rules decide to do."""
+        """Create the batch job, which is the only action that the rules know."""
         assert isinstance(action, Create)
         name = job_name(self._settings, self._run, self._job["slot"])
-        content = f"{action.content} {export_day(self._run)}"
-        tags = {**self._settings["tags"], RUN: self.spec.run, BATCH: content}
+        content_and_day = f"{action.content} {export_day(self._run)}"
+        tags = {**self._settings["tags"], RUN: self.spec.run, BATCH: content_and_day}
         request = {
             "jobName": name,
             "solutionVersionArn": action.version_arn,
             "roleArn": self._settings["batchRoleArn"],
             "tags": api_tags(tags),
         }
+
         with creation(self.progress, name):
             create_batch_job(aws.write_client(), self._recipe, self._job, request)
 
     def item(self, result: InvocationResult[BatchState]) -> BatchItem:
-        """Return how far the batch job has come."""
+        """Return the item, with warnings about the results once they are there."""
         progress = self.progress
         jobs = result.state.jobs
         warnings = [*progress.warnings]
@@ -147,9 +156,9 @@ class RunningBatchJob:
         return {**item, "arn": progress.job_arn, "versionArn": progress.version_arn}
 
     def _result_warnings(self, jobs: Sequence[BatchJob]) -> list[str]:
-        """Return a warning if lines of the results have failed, or if they cannot be read.
+        """Warn of lines in the results that have failed, or of results that can't be read.
 
-        The results are there, so nothing makes the batch job FAILED any more.
+        They're only warnings, because the results are there.
         """
         try:
             results = read_results(self._job, jobs)

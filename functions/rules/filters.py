@@ -1,4 +1,4 @@
-"""Checks what a probe gives to its filter. The expression of the filter says what it needs.
+"""Validates the parameters that a probe passes to its filter, against the filter's expression.
 
 The rules are from the guide:
 https://docs.aws.amazon.com/personalize/latest/dg/creating-filter-expressions.html and
@@ -21,8 +21,8 @@ _OF_USER = r"(?i)\b(CurrentUser|Interactions)\s*\."
 
 
 def filter_problems(expression: str, probe: ProbeSettings) -> Iterator[str]:
-    """Yield what is wrong with a probe that uses a filter with this expression."""
-    # A text may have a dollar sign, a pipe or a keyword in it, which mean nothing there.
+    """Yield a message for each mistake in the parameters of a probe's filter."""
+    # A quoted text may contain a dollar sign, a pipe or a keyword, which mean nothing there.
     expression = re.sub(_TEXT, "", expression)
     if re.search(_OF_USER, expression) and not probe.get("userId"):
         yield "has a filter that uses data of the user, but no userId; add a userId"
@@ -31,16 +31,18 @@ def filter_problems(expression: str, probe: ProbeSettings) -> Iterator[str]:
     parameters = {*re.findall(_PARAMETER, expression)}
     # Personalize leaves out an EXCLUDE expression whose parameters have no values.
     required = {*re.findall(_PARAMETER, re.sub(_EXCLUDED, "", expression))}
-    if not required <= values.keys() <= parameters:
+    has_right_parameters = required <= values.keys() <= parameters
+    if not has_right_parameters:
         given = list_text(sorted(values)) or "nothing"
         expected = list_text(sorted(parameters)) or "nothing"
         yield f"has filterValues for {given}, but the filter needs {expected}; correct them"
 
     # IN compares only texts. The other operators compare numbers as well.
-    texts = {*re.findall(_IN_LIST, expression)}
-    for name, value in values.items():
-        if not re.fullmatch(_TEXTS if name in texts else _VALUES, value):
+    text_parameters = {*re.findall(_IN_LIST, expression)}
+    for parameter, value in values.items():
+        pattern = _TEXTS if parameter in text_parameters else _VALUES
+        if not re.fullmatch(pattern, value):
             yield (
-                f"has {value!r} for {name} in its filterValues; put each text into double quotes, "
-                "for example '\"Drama\"'"
+                f"has {value!r} for {parameter} in its filterValues; put each text into double "
+                "quotes, for example '\"Drama\"'"
             )

@@ -53,9 +53,9 @@ def compare(
 def _apply_rule(
     rule: QualityRule, candidate: SolutionVersion, served: SolutionVersion, comparison: Comparison
 ) -> None:
-    """Add what one rule says about the candidate to the comparison."""
+    """Judge a candidate by a single rule, and add the verdict to the comparison."""
     metric = rule["metric"]
-    # The document of a run calls the candidate new, and the served version live.
+    # A run's document calls the candidate new, and the served version live.
     values: MetricValues = {
         "metric": metric,
         "new": _finite_value(candidate, metric),
@@ -63,7 +63,8 @@ def _apply_rule(
     }
     comparison.values.append(values)
 
-    if values["new"] is None and metric in candidate.metrics:
+    is_not_finite = values["new"] is None and metric in candidate.metrics
+    if is_not_finite:
         comparison.rejections.append(
             f"{metric_name(metric)} has the value {candidate.metrics[metric]}, which is not a "
             "finite number; check the exports, or remove the rule from the qualityGate"
@@ -82,7 +83,7 @@ def _apply_rule(
 
 
 def _finite_value(version: SolutionVersion, metric: str) -> float | None:
-    """Return the metric of a version, or None if it's missing, NaN or infinite."""
+    """Look up a metric of a version. It's None if it's missing, NaN or infinite."""
     value = version.metrics.get(metric, math.nan)
     return value if math.isfinite(value) else None
 
@@ -92,7 +93,7 @@ def _add_baselines(
 ) -> None:
     """Add the values of both baselines if maxDrop is relative to them.
 
-    It takes both. With a single one, we'd compare a quotient with a plain number.
+    A single one is no use, because we'd compare a quotient with a plain number.
 
     Raises:
         IncomparableError: maxDrop has nothing to compare with, or no baselines.
@@ -126,7 +127,11 @@ def _add_baselines(
 
 
 def _baseline_value(role: str, version: SolutionVersion, solution_arn: str, metric: str) -> float:
-    """Return the value by which the metric of a version is divided."""
+    """Return the value by which to divide a version's metric.
+
+    Raises:
+        IncomparableError: the version has no baseline, or the baseline has no positive value.
+    """
     name = metric_name(metric)
     baseline = version.baselines.get(solution_arn)
     if baseline is None:
@@ -136,13 +141,14 @@ def _baseline_value(role: str, version: SolutionVersion, solution_arn: str, metr
         )
 
     value = _finite_value(baseline, metric)
-    if value is None or value <= 0:
-        found = "no value" if value is None else f"the value {value:g}"
-        raise IncomparableError(
-            f"{name} was compared without baselines, because it has {found} in the baseline of "
-            f"the {role}"
-        )
-    return value
+    if value is not None and value > 0:
+        return value
+
+    value_text = "no value" if value is None else f"the value {value:g}"
+    raise IncomparableError(
+        f"{name} was compared without baselines, because it has {value_text} in the baseline of "
+        f"the {role}"
+    )
 
 
 def _minimum_messages(values: MetricValues, rule: QualityRule) -> Iterator[str]:
@@ -150,8 +156,8 @@ def _minimum_messages(values: MetricValues, rule: QualityRule) -> Iterator[str]:
     minimum = rule.get("minimum")
     value = values["new"]
     if minimum is not None and (value is None or value < minimum):
-        found = "no value" if value is None else f"the value {value:.4f}"
-        yield f"{metric_name(rule['metric'])} has {found}, but the minimum is {minimum:g}"
+        value_text = "no value" if value is None else f"the value {value:.4f}"
+        yield f"{metric_name(rule['metric'])} has {value_text}, but the minimum is {minimum:g}"
 
 
 def _drop_messages(values: MetricValues, rule: QualityRule) -> Iterator[str]:
@@ -199,7 +205,7 @@ def _doubt_messages(values: MetricValues, rule: QualityRule) -> Iterator[str]:
 
 
 def _has_fallen(before: float, after: float, max_drop: float) -> bool:
-    """Return True if a value fell by more than this share."""
+    """Return True if a value fell by more than the share `max_drop`."""
     return before - after > max_drop * abs(before) + ROUNDING
 
 
@@ -211,12 +217,13 @@ def _max_baseline_drop(rule: QualityRule) -> float:
 def choose_baseline(
     version: SolutionVersion, neighbors: Iterable[SolutionVersion]
 ) -> SolutionVersion | None:
-    """Return the neighbor that was trained on the same imports as a version, or None.
+    """Find the neighbor that was trained on the same imports as a version, if there is one.
 
     `neighbors` are the versions of the baseline solution that runs have trained just before and
-    just after it, nearest in time first. Those beyond don't count, because the data of a dataset
-    group never goes back to earlier imports. With an event tracker, a solution is trained several
-    times on the same imports, so both may have them.
+    just after the version, nearest in time first. Older and newer ones don't count, because the
+    data of a dataset group never goes back to earlier imports. With an event tracker, a solution is
+    trained several times on the same imports, so both neighbors may have them. Then the nearest one
+    is chosen.
     """
     for neighbor in neighbors:
         if neighbor.imports == version.imports:
@@ -246,6 +253,6 @@ def wait_for_baselines(
 
 
 def _growing_pause(phase: str, reason: str, *, since: datetime, now: datetime) -> Step:
-    """Return a step that pauses, for longer each time, but so that the invocation stays open."""
+    """Return a pause that grows with the time since then, but never closes the invocation."""
     seconds = ((now - since) * OVERDUE_SHARE).total_seconds()
     return Step(phase, pause=min(max(seconds, 1), LONGEST_SLEEP), reasons=(reason,))

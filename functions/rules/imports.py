@@ -1,4 +1,11 @@
-"""Decides how a dataset gets its export, and which exports it holds already."""
+"""Decides how a dataset gets its export, and which exports it holds already.
+
+Personalize doesn't say when an import reads its files, or which ones. So an import is *confirmed*
+only if its export is found unchanged after the end. If a poll sees other files meanwhile, the
+import is *spoiled* for ever, because it may have read them. In a FULL dataset, the next import
+replaces its rows. To an INCREMENTAL dataset, imports only append, so nothing but a FULL import
+repairs it (docs/adr/0047-spoiled-imports.md).
+"""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -10,7 +17,7 @@ from .pacing import pause
 from .steps import Action, JobProgress, Step, failed
 
 PART_DIGITS = 8
-"""The digits of a location and of a form in a fingerprint."""
+"""The length of a location or a form in a fingerprint."""
 
 
 class Import(NamedTuple):
@@ -28,32 +35,32 @@ class Import(NamedTuple):
     run: str | None = None
     """The run that created the job, or None for a foreign import."""
     fingerprint: str | None = None
-    """The fingerprint of the export when the job was created: `<location>-<content>`."""
+    """The export's fingerprint when the job was created (`ExportState.fingerprint`)."""
     is_confirmed: bool = False
-    """True if the export was found unchanged after the end, so the dataset holds all of it. An
-    import whose tags are too old to be read counts as confirmed, and as nobody's."""
+    """True if the export was found unchanged after the end, so the dataset holds all of it. We
+    don't read the tags of very old imports. Such an import counts as confirmed, and has no run."""
     is_spoiled: bool = False
-    """True if no poll can confirm the import any more, because other files were there meanwhile, or
+    """True if the import can't be confirmed any more, because other files were there meanwhile, or
     because a tag of the dataset names it."""
     size: int | None = None
     """The bytes of the export when the job was created, or None for a foreign import."""
     failure: str | None = None
     content: str = ""
-    """What the tag says about the content of the export. It is empty without a tag."""
+    """What a tag says about the export's content. Empty without the tag."""
 
     @property
     def location(self) -> str:
-        """The hash of the location, with which the fingerprint of the export begins."""
+        """The hash of the export's location, with which the fingerprint begins."""
         return (self.fingerprint or "").partition("-")[0]
 
     @property
     def day(self) -> str:
-        """The day in UTC on which the import was created."""
+        """The creation day in UTC, because that's what `{date}` in a location stands for."""
         return self.created_at.astimezone(UTC).date().isoformat()
 
     @property
     def is_open(self) -> bool:
-        """True for an import that has not failed, until it is confirmed or spoiled."""
+        """True for an import that hasn't failed, until it is confirmed or spoiled."""
         has_data = self.is_running or self.is_active
         return has_data and not (self.is_confirmed or self.is_spoiled)
 
@@ -64,16 +71,16 @@ class Import(NamedTuple):
 
 
 class ExportState(NamedTuple):
-    """What a poll has read of an export."""
+    """The files of an export, as one poll shows them."""
 
     fingerprint: str
-    """`<location>-<files>-<form>`: the form is the import mode and the schema."""
+    """Three hashes, `<location>-<files>-<form>`. The form is the import mode and the schema."""
     size: int
     newest_at: datetime | None
     """When the newest file was written, or None without files."""
 
     def is_unchanged_since(self, job: Import) -> bool:
-        """Return True if these files, and no others, were there when the import was created."""
+        """Return True if the import was created for these files and no others."""
         is_older = self.newest_at is None or self.newest_at <= job.created_at
         return is_older and job.fingerprint == self.fingerprint
 
@@ -86,8 +93,8 @@ class DatasetState:
     """True if the configured importMode is FULL."""
     imports: Sequence[Import]
     exports: Sequence[ExportState]
-    """The present export and, in an import, what was there at the end of this run's job, because
-    nothing was imported that was written later."""
+    """The present export. After an import by this run, also the files that were there at its end,
+    because anything written later was certainly not imported."""
 
     @property
     def export(self) -> ExportState:
@@ -97,29 +104,32 @@ class DatasetState:
 
 @dataclass(frozen=True, kw_only=True)
 class ImportSpec:
-    """What a run wants to do with a dataset."""
+    """What a run is supposed to import."""
 
     run: str
     requested_at: datetime | None = None
-    """The start of the run if somebody asks for the import, else None. On request, a FULL export is
-    imported although the dataset holds it, and an INCREMENTAL one is added to data that a foreign
-    import has replaced. But no export is appended twice."""
+    """The start of the run if somebody has asked for the import, else None.
+
+    On request, a FULL export is imported even if the dataset holds it, and an INCREMENTAL one is
+    appended to data that a foreign import has replaced. But no export is appended twice."""
     durations: Sequence[int] = ()
     max_hours: float
 
 
 @dataclass
 class ImportProgress(JobProgress):
-    """What an import remembers between two polls."""
+    """How far an import has come."""
 
     checked: str = ""
-    """The fingerprint of the export whose content was checked last. The first check is planning."""
+    """The fingerprint of the export whose content was checked last, for the first time by
+    planning."""
     problems: list[str] = field(default_factory=list)
-    """The problems that this check has found."""
+    """The problems that the last check has found."""
     spoiled_arn: str | None = None
-    """The import during which a poll has seen other files. The tag that says so may be lost."""
+    """The import during which a poll has seen other files. It's remembered here, because the
+    request to tag the import may be lost."""
     spoiled_at: datetime | None = None
-    """When that poll was."""
+    """The time of that poll."""
 
 
 @dataclass(frozen=True)
@@ -139,28 +149,31 @@ class Confirm(Action):
 
 @dataclass(frozen=True)
 class Spoil(Action):
-    """Tag an import job as spoiled, for ever."""
+    """Tag an import job as spoiled."""
 
     arn: str
 
 
 @dataclass(frozen=True)
 class MarkBroken(Action):
-    """Tag the dataset with an INCREMENTAL import that only a FULL import repairs."""
+    """Tag the dataset with an INCREMENTAL import that only a FULL import can repair."""
 
     job: Import
 
 
 @dataclass(frozen=True)
 class CheckContent(Action):
-    """Let the guards check the content of the present export."""
+    """Let the guards validate the content of the present export."""
 
     changes: ClassVar[bool] = False
     fingerprint: str
 
 
 def decide(state: DatasetState, spec: ImportSpec, progress: ImportProgress, now: datetime) -> Step:
-    """Return the next step of an import."""
+    """Return the next step of an import.
+
+    Each rule returns a step, or None if it doesn't apply. The first one that applies decides.
+    """
     return (
         _spoil(state, spec, progress, now)
         or _wait_for_import(state, spec, progress, now)
@@ -173,64 +186,72 @@ def decide(state: DatasetState, spec: ImportSpec, progress: ImportProgress, now:
 def _spoil(
     state: DatasetState, spec: ImportSpec, progress: ImportProgress, now: datetime
 ) -> Step | None:
-    """Mark an import if other files are there than it was created for.
+    """Tag an import as spoiled if its export has other files than those it was created for.
 
-    A file that is gone a minute later was perhaps imported all the same, so nobody may confirm the
-    import afterwards. That is why it is remembered until the tag is there. The run that has created
-    a running import may be dead, so any run that waits for it watches its files.
+    A stray file that disappears a minute later may have been imported all the same. So the import
+    stays spoiled then, and the request is repeated until the tag is there.
     """
     for job in state.imports:
+        if not job.is_open:
+            continue
+
+        # The run that has created a running import may be dead, so every run that waits for the
+        # import watches its files.
         is_watched = job.run == spec.run or (job.run is not None and job.is_running)
         spoiled_at = progress.spoiled_at if job.arn == progress.spoiled_arn else None
         if spoiled_at is None and is_watched and _has_other_files(job, state):
             spoiled_at = now
-
-        if spoiled_at is None or not job.is_open:
+        if spoiled_at is None:
             continue
+
         if now >= spoiled_at + timedelta(hours=spec.max_hours):
             reason = f"{job.arn} is spoiled, but the tag that says so cannot be written"
             return failed("IMPORTING", reason)
+
         step = Step("IMPORTING", Spoil(job.arn))
         return step.remembering(spoiled_arn=job.arn, spoiled_at=spoiled_at)
     return None
 
 
 def _has_other_files(job: Import, state: DatasetState) -> bool:
-    """Return True if the export does not have the files for which an import was created.
-
-    Another mode or schema has no effect on an old import. A file that was written again as it was
-    is missing from the export until the end, so both states of the export count.
-    """
+    """Return True if the export doesn't have the files for which an import was created."""
+    # Only location and files count, because another mode or schema has no effect on an old import.
+    # A file that was written again unchanged is newer than the end of the import and therefore
+    # missing from the export at that time, so compare with both states of the export.
     known_files = [export.fingerprint.split("-")[:2] for export in state.exports]
-    # A run of another stack may have the same id, and another location.
-    is_of_location = job.location == known_files[0][0]
-    return is_of_location and str(job.fingerprint).split("-")[:2] not in known_files
+
+    # A run of another stack may have the same id, but another location.
+    is_same_location = job.location == known_files[0][0]
+    return is_same_location and str(job.fingerprint).split("-")[:2] not in known_files
 
 
 def _wait_for_import(
     state: DatasetState, spec: ImportSpec, progress: ImportProgress, now: datetime
 ) -> Step | None:
-    """Look again until no import of the dataset is running. Give up at the deadline."""
+    """Wait while an import of the dataset is running, whoever has created it, or give up."""
     job = next((job for job in state.imports if job.is_running), None)
     if job is None:
         return None
-    if now >= max(job.created_at, progress.began_at) + timedelta(hours=spec.max_hours):
-        return failed(
-            "IMPORTING",
-            f"{job.arn} is still running after {spec.max_hours:g} hours; no import can be "
-            "stopped, so wait for its end, or ask AWS Support",
-        )
-    return Step("IMPORTING", pause=pause(spec.durations, (now - job.created_at).total_seconds()))
+
+    if now < max(job.created_at, progress.began_at) + timedelta(hours=spec.max_hours):
+        elapsed = (now - job.created_at).total_seconds()
+        return Step("IMPORTING", pause=pause(spec.durations, elapsed))
+
+    return failed(
+        "IMPORTING",
+        f"{job.arn} is still running after {spec.max_hours:g} hours; no import can be "
+        "stopped, so wait for its end, or ask AWS Support",
+    )
 
 
 def _confirm(state: DatasetState) -> Step | None:
-    """Confirm an import whose export has not changed until its end, whichever run created it."""
+    """Confirm an import whose export didn't change before its end, whichever run created it."""
     job = next(iter(confirmable_imports(state.imports, state.exports)), None)
     return Step("CONFIRMING", Confirm(job.arn, str(job.fingerprint))) if job else None
 
 
 def _end(state: DatasetState, spec: ImportSpec) -> Step | None:
-    """End the item if the dataset holds the export, or if the import of this run has ended."""
+    """End with IMPORTED if the dataset holds the export. Fail if this run's import was in vain."""
     if holding_import(state, since=spec.requested_at):
         return Step("IMPORTED", outcome="IMPORTED")
 
@@ -239,19 +260,24 @@ def _end(state: DatasetState, spec: ImportSpec) -> Step | None:
         return None
 
     step = failed("IMPORTING", _failure(job, state))
-    # The tag of the job is not enough, because nobody reads it once the job is old.
-    needs_full = job.is_spoiled and job.is_active and not state.is_full
-    return step._replace(action=MarkBroken(job)) if needs_full else step
+    needs_full_import = job.is_spoiled and job.is_active and not state.is_full
+    if not needs_full_import:
+        return step
+    # The tags of an old job aren't read any more, so the dataset gets a tag as well.
+    return step._replace(action=MarkBroken(job))
 
 
 def _failure(job: Import, state: DatasetState) -> str:
-    """Return why the dataset does not hold the export although the run's import has ended."""
+    """Explain why the dataset doesn't hold the export although the run's import has ended."""
     if not job.is_active:
         return job.failure or f"{job.arn} has failed without a reason"
+
     if job.is_confirmed and job.fingerprint == state.export.fingerprint:
         return f"another import has replaced the data of {job.arn}"
     if state.is_full:
         return "the export changed while it was imported; the next run imports it again"
+
+    # Nobody could import an INCREMENTAL export again without appending its rows twice.
     if job.is_confirmed:
         return (
             "the export has changed since it was imported; write new rows to the location of a "
@@ -261,28 +287,34 @@ def _failure(job: Import, state: DatasetState) -> str:
 
 
 def _create(state: DatasetState, spec: ImportSpec, progress: ImportProgress, now: datetime) -> Step:
-    """Create the import. If the export has changed since its last check, check it first."""
+    """Create the import, unless something is wrong with the export.
+
+    If the export has changed since it was validated, it's validated again.
+    """
     is_requested = spec.requested_at is not None
     if refusal := refusal_to_append(state, is_requested=is_requested):
         return failed("CHECKING", refusal)
     if wait := progress.before_create(spec.max_hours, now):
         return wait
+
     if state.export.fingerprint != progress.checked:
         return Step("CHECKING", CheckContent(state.export.fingerprint))
     if progress.problems:
         return failed("CHECKING", *progress.problems)
+
     return Step("WAITING", Create(state.export))
 
 
-# Facts that rules share. `imports` are those of one dataset.
+# What the rules and planning share. If not said otherwise, `imports` are those of one dataset.
 
 
 def holding_import(state: DatasetState, since: datetime | None = None) -> Import | None:
-    """Return the import by which the dataset holds the present export, or None.
+    """Find the confirmed import that brought the present export into the dataset, if there is one.
 
-    A FULL export must have been imported by the newest FULL import, and no import since then may be
-    unchecked. With `since`, that FULL import must not be older. An INCREMENTAL export may have been
-    imported by any import since the newest FULL import, because no export is appended twice.
+    - FULL: it's the newest FULL import, and isn't older than `since`. No import since then may be
+      unconfirmed.
+    - INCREMENTAL: it's any import since the newest FULL import, because no export is appended
+      twice.
     """
     if state.is_full and unchecked_imports(state.imports):
         return None
@@ -296,12 +328,12 @@ def holding_import(state: DatasetState, since: datetime | None = None) -> Import
 
 
 def import_of_run(imports: Iterable[Import], run: str) -> Import | None:
-    """Return the import that a run has created, or None."""
+    """Find the import that a run has created, if there is one."""
     return next((job for job in imports if job.run == run), None)
 
 
 def confirmable_imports(imports: Iterable[Import], exports: Sequence[ExportState]) -> list[Import]:
-    """Return the imports that can be confirmed, because their export has not changed since."""
+    """List the imports that can be confirmed, because their export didn't change before the end."""
     return [
         job
         for job in imports
@@ -311,10 +343,10 @@ def confirmable_imports(imports: Iterable[Import], exports: Sequence[ExportState
 
 
 def effective_imports(imports: Iterable[Import]) -> list[Import]:
-    """Return the imports whose data a training uses. The import that ended first is first.
+    """List the imports whose data a training uses, sorted by their end.
 
-    These are the newest FULL import of each dataset, which has replaced all earlier data, and the
-    imports that ended after it.
+    For each dataset, that's the newest FULL import, which has replaced all earlier data, and the
+    imports that ended after it. `imports` may be those of several datasets.
     """
     ended = sorted((job for job in imports if job.is_active), key=lambda job: job.ended_at)
     newest_full = {job.dataset: index for index, job in enumerate(ended) if job.is_full}
@@ -324,65 +356,68 @@ def effective_imports(imports: Iterable[Import]) -> list[Import]:
 def settled_day(imports: Iterable[Import]) -> str:
     """Return the day in UTC before which all exports count as imported, or "".
 
-    On this day the newest FULL import was created, or the last one whose tags were not read.
+    The newest FULL import contains all earlier data. Of the imports before one whose tags are too
+    old to be read, we don't know the exports, so nobody is asked to append these again.
     """
-    data = effective_imports(imports)
-    days = (job.day for job in data if job.is_full or (job.is_confirmed and job.run is None))
+    days = []
+    for job in effective_imports(imports):
+        has_unread_tags = job.is_confirmed and job.run is None
+        if job.is_full or has_unread_tags:
+            days.append(job.day)
     return max(days, default="")
 
 
 def unchecked_imports(imports: Sequence[Import]) -> list[Import]:
-    """Return the imports that nobody has confirmed, and that no FULL import has repaired.
+    """List the imports whose rows are still there although no run could confirm them.
 
-    A later import of the same export repairs nothing, because it only adds the rows once more. A
-    spoiled INCREMENTAL import is not even repaired by a FULL one that nobody confirms. The import
-    that ended last is last.
+    They're sorted by their end. A later import of the same export doesn't repair an INCREMENTAL
+    dataset, because it only appends the rows once more.
     """
     data = effective_imports(imports)
     ended = sorted((job for job in imports if job.is_active), key=lambda job: job.ended_at)
-    repairs = [job.created_at for job in ended if job.is_full and job.is_confirmed]
+    repair_times = [job.created_at for job in ended if job.is_full and job.is_confirmed]
 
     def is_unchecked(job: Import) -> bool:
         if job.is_spoiled and not job.is_full:
-            return all(job.ended_at > repair for repair in repairs)
+            # A FULL import repairs the dataset only if it was created later and is confirmed.
+            return all(job.ended_at > repaired_at for repaired_at in repair_times)
         return not job.is_confirmed and job.run is not None and job in data
 
     return [job for job in ended if is_unchecked(job)]
 
 
 def imports_by_location(imports: Sequence[Import]) -> dict[str, list[Import]]:
-    """Return each location -> the imports that have brought its rows, or perhaps a part of them.
+    """Group the imports whose rows are still there by location: its hash -> imports.
 
-    Was an export imported? It was if each import of its location is confirmed. If one is not, it
-    may have appended a part of the export, or it is still running. An import whose data was
-    replaced is left out. A location is the hash with which fingerprints begin.
+    An export was imported if each import of its location is confirmed. An unconfirmed one may have
+    appended only a part of it, or is still running.
     """
-    found: dict[str, list[Import]] = {}
+    jobs_by_location: dict[str, list[Import]] = {}
     running = [job for job in imports if job.is_running]
     for job in [*effective_imports(imports), *unchecked_imports(imports), *running]:
-        found.setdefault(job.location, []).append(job)
-    return found
+        jobs_by_location.setdefault(job.location, []).append(job)
+    return jobs_by_location
 
 
 def imports_of_export(state: DatasetState) -> list[Import]:
-    """Return the imports that have brought the rows of the present export, or perhaps a part."""
+    """List the imports that have brought rows of the present export, perhaps not all of them."""
     location = state.export.fingerprint.partition("-")[0]
     return imports_by_location(state.imports).get(location, [])
 
 
 def partly_appended_by(state: DatasetState) -> Import | None:
-    """Return the last import that may have appended a part of the export, or None."""
+    """Find the last import that may have appended only a part of the export, if there is one."""
     jobs = [job for job in imports_of_export(state) if not (job.is_confirmed or job.is_running)]
     return jobs[-1] if jobs else None
 
 
 def fingerprint_part(text: str) -> str:
-    """Return the hash of a location, or of a form, as fingerprints have it."""
+    """Hash the location or the form of an export for a fingerprint."""
     return hashlib.sha256(text.encode()).hexdigest()[:PART_DIGITS]
 
 
 def only_full_import_repairs(job: Import) -> str:
-    """Return the message about an INCREMENTAL dataset whose data is spoiled by an import."""
+    """Return the message about an INCREMENTAL dataset that holds the rows of a spoiled import."""
     return (
         f"{job.arn} may have imported other rows than its export has; to replace them, import a "
         'complete export with importMode FULL ("Replace bad data" in docs/operations.md)'
@@ -390,28 +425,30 @@ def only_full_import_repairs(job: Import) -> str:
 
 
 def foreign_replacement(imports: Sequence[Import], *, is_full: bool) -> Import | None:
-    """Return the foreign FULL import that has replaced the data of a dataset, or None.
+    """Find a foreign FULL import that has replaced a dataset's data and that nobody has accepted.
 
-    A pipeline that appends accepts a foreign FULL import from before its first import. It accepts a
-    later one once a person has asked to append to it.
+    With importMode INCREMENTAL, the first import of a pipeline may append to foreign data. Later,
+    a person has to accept such data by a request to append to it.
     """
     data = effective_imports(imports)
     if not data or not data[0].is_full or not data[0].is_foreign:
         return None
-    is_accepted = any(job.run for job in data) or not any(
-        job.is_active and job.run for job in imports
-    )
-    return None if is_accepted and not is_full else data[0]
+
+    was_appended_to = any(job.run for job in data)
+    is_first_import = not any(job.is_active and job.run for job in imports)
+    is_accepted = not is_full and (was_appended_to or is_first_import)
+    return None if is_accepted else data[0]
 
 
 def refusal_to_append(state: DatasetState, *, is_requested: bool) -> str | None:
-    """Return why an INCREMENTAL export is not appended, or None.
+    """Reject an INCREMENTAL export that must not be appended: return the reason, or None.
 
-    Somebody may ask for an import into data that a foreign import has replaced, but nobody for
-    rows of which a part may be there.
+    A person may insist on appending to data that a foreign import has replaced. But nobody may
+    append an export a second time, because some of its rows would then be there twice.
     """
     if state.is_full:
         return None
+
     if job := partly_appended_by(state):
         return only_full_import_repairs(job)
 

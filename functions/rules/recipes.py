@@ -1,8 +1,8 @@
-"""What a recipe decides: what its campaigns and batch jobs are asked, and how it is trained.
+"""What depends on a recipe: the requests to its campaigns and batch jobs, and how it's trained.
 
-RECIPES has what AWS documents, and nothing else: a fact that is missing in the guide is None, and
-whoever asks for it checks nothing then. The same holds for a recipe that AWS has added since, for
-which there is no row. Planning warns of that.
+RECIPES contains only what AWS documents. A fact that the guide doesn't mention is None, and is not
+validated. A recipe that AWS has added since then isn't in the table, so nothing of it is validated,
+and planning warns of that.
 """
 
 import re
@@ -17,28 +17,29 @@ ITEM_METRICS = (
     *("precision_at_5", "precision_at_10", "precision_at_25", "average_rewards_at_k"),
     "normalized_discounted_cumulative_gain_with_event_weights_at_k",
 )
-"""The metrics of recommended items. The last two need an objective or weights in the solution."""
+"""The metrics of recipes that recommend items. The last two need an objective or event weights in
+the solution."""
 EXPLORATION_KEYS: Final = ("explorationWeight", "explorationItemAgeCutOff")
 
 
 class Recipe(NamedTuple):
-    """The facts about one recipe."""
+    """What AWS documents about one recipe."""
 
     operation: Operation | None
-    """The operation that its campaigns answer, or None for user segments, which only batch jobs
-    list: https://docs.aws.amazon.com/personalize/latest/dg/working-with-predefined-recipes.html"""
+    """The operation that its campaigns answer. None for user segments, which have only batch jobs:
+    https://docs.aws.amazon.com/personalize/latest/dg/working-with-predefined-recipes.html"""
     required_keys: tuple[str, ...] = ()
     """The keys that each request to a campaign needs."""
     optional_keys: tuple[str, ...] = ()
-    """The keys that a request may have, because a filter can need them."""
+    """The keys that a request may have as well, because a filter may need them."""
     line_keys: tuple[str, ...] = ()
-    """The keys that each line in the input of a batch job needs. It is empty without batch jobs:
+    """The keys that each line in a batch job's input needs. Empty if there are no batch jobs:
     https://docs.aws.amazon.com/personalize/latest/dg/batch-data-upload.html"""
     metrics: tuple[str, ...] | None = ITEM_METRICS
-    """The metrics that its versions may have, or None if they are not documented:
+    """The metrics that its versions may have, or None if they aren't documented:
     https://docs.aws.amazon.com/personalize/latest/dg/working-with-training-metrics.html"""
     other_metrics: str = ""
-    """A pattern of more metrics, whose names in the API are not documented."""
+    """A pattern for further metrics, whose names in the API aren't documented."""
     features: tuple[str, ...] = ()
     """The settings that only some recipes support:
 
@@ -47,7 +48,7 @@ class Recipe(NamedTuple):
     - exploration: https://docs.aws.amazon.com/personalize/latest/dg/use-case-recipe-features.html
     """
     is_priced_by_interactions: bool = False
-    """True if its trainings are not priced by hours: https://aws.amazon.com/personalize/pricing/"""
+    """True if trainings aren't priced by the hour: https://aws.amazon.com/personalize/pricing/"""
 
     def takes(self, keys: Collection[str]) -> bool:
         """Return True if a request to a campaign may have exactly these keys."""
@@ -70,8 +71,8 @@ _RANKING = Recipe(
 _SEGMENTS = Recipe(
     operation=None,
     metrics=("coverage",),
-    # The guide excludes segments from the mean reciprocal rank by name, but not from the metrics at
-    # a number of items, so these are not refused. One of them is in the default quality gate.
+    # The guide says that segments have no mean reciprocal rank, but doesn't exclude metrics at a
+    # number of items. So we accept these, and one of them is in the default quality gate.
     other_metrics=r"(hit|recall)(_at_\w+)?|(precision|normalized_discounted_cumulative_gain)_at_\d+",
 )
 
@@ -99,17 +100,17 @@ RECIPES: Mapping[str, Recipe] = {
         other_metrics="precision|recall|auc|area_under_the_curve",
     ),
 }
-"""The name of a recipe -> what it decides."""
+"""The name of a recipe -> what AWS documents about it."""
 FEATURES = {feature for recipe in RECIPES.values() for feature in recipe.features}
 """All settings that only some recipes support."""
 
 
 def find_recipe(name: str | None) -> Recipe | None:
-    """Return the facts about a recipe, or None if its name is not known or not in the table."""
+    """Look up a recipe. It's None if the name is unknown, or isn't in the table."""
     return RECIPES.get(name or "")
 
 
 def makes_segments(name: str | None) -> bool:
-    """Return True if the batch jobs of a recipe are batch segment jobs."""
+    """Return True if the recipe's batch jobs are segment jobs instead of inference jobs."""
     recipe = find_recipe(name)
     return recipe is not None and recipe.operation is None

@@ -1,4 +1,9 @@
-"""Decides whether a solution is trained, and which version a run deploys."""
+"""Decides whether a solution is trained, and which version a run deploys.
+
+A version's *digest* stands for the imports and the configuration that it was trained on. A version
+with the present digest makes a training unnecessary, unless users were deleted since then, or a
+person or streamed events ask for a newer one.
+"""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,7 +25,7 @@ from .versions import SolutionVersion
 
 DIGEST_DIGITS = 24
 MONTH = timedelta(days=30)
-"""Trainings within this time count for limits.maxTrainingsPerMonth."""
+"""Trainings within this time count towards limits.maxTrainingsPerMonth."""
 STOP_GRACE = timedelta(hours=1)
 """How long a training may take to stop."""
 
@@ -44,42 +49,42 @@ class SolutionState:
     """A solution, its versions and the imports of its dataset group, as one poll shows them."""
 
     config: str = ""
-    """A hash of the recipe and the configuration of the solution."""
+    """A hash of the solution's recipe and configuration."""
     is_being_updated: bool = False
     imports: Sequence[Import] = ()
-    """The imports of all datasets of the group."""
+    """The imports of all datasets in the group."""
     deletions: Sequence[Deletion] = ()
-    """The data deletion jobs of the group."""
+    """The group's data deletion jobs."""
     trainings: Sequence[SolutionVersion] = ()
-    """The versions of the solution, newest first."""
+    """The solution's versions, newest first."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSpec:
-    """What a run wants to do with a solution."""
+    """What a run is supposed to train or deploy."""
 
     run: str
     datasets: Mapping[str, bool]
-    """The ARN of each configured dataset -> True if its imports are FULL."""
+    """The ARN of each configured dataset -> True if its importMode is FULL."""
     accepts_foreign: bool = False
     """True if the run accepts foreign data, because a person has started it with `skipImport`."""
     version: str | None = None
     """The ACTIVE version that the run deploys, or None if the solution has to be trained."""
     requested_since: datetime | None = None
-    """The version must have been created after this time. None if the time does not matter."""
+    """A version counts only if it was created after this time. None if its age doesn't matter."""
     max_per_month: int = 0
     """0 means no limit."""
     durations: Sequence[int] = ()
     max_hours: float
 
     def is_for(self, version: SolutionVersion) -> bool:
-        """Return True if the version is the given one, or if this run has created it."""
+        """Return True if this run has created the version, or has to deploy it without training."""
         return version.run == self.run or version.arn == self.version
 
 
 @dataclass
 class TrainingProgress(JobProgress):
-    """What a training remembers between two polls."""
+    """How far a training has come."""
 
     version: str | None = None
     """The version that the run waits for or deploys."""
@@ -108,16 +113,17 @@ def decide(
 ) -> Step:
     """Return the next step of a training, and note in `progress` the version that it's about."""
     for version in state.trainings:
-        # What is imported meanwhile does not matter to the version of this run, or the given one.
+        # What is imported during this training doesn't matter to it, so the data isn't checked.
         if spec.is_for(version):
             return _follow(version, spec, progress, now)
+
     return _check_data(state, spec, progress, now) or _train(state, spec, progress, now)
 
 
 def _check_data(
     state: SolutionState, spec: TrainingSpec, progress: TrainingProgress, now: datetime
 ) -> Step | None:
-    """Wait while the data or the configuration changes. Fail if no run has checked the data."""
+    """Wait while the data or the configuration changes. Reject data that no run has confirmed."""
     jobs: list[Deletion | Import] = [*state.deletions, *state.imports]
     reasons = [f"{job.arn} is running" for job in jobs if job.is_running]
     if state.is_being_updated:
@@ -132,55 +138,56 @@ def _check_data(
 def _train(
     state: SolutionState, spec: TrainingSpec, progress: TrainingProgress, now: datetime
 ) -> Step:
+    """Start a training, unless a version of an earlier run makes it unnecessary."""
     if version := usable_version(state, spec.requested_since):
         return _follow(version, spec, progress, now)
+
     if reason := reached_limit(state.trainings, spec.max_per_month, now):
         return Step("LIMITED", outcome="SKIPPED", reasons=(reason,))
     if wait := progress.before_create(spec.max_hours, now):
         return wait
+
     progress.warnings = list(_foreign_jobs(state, spec))
     return Step("TRAINING", Create(digest(state)))
 
 
 def digest(state: SolutionState) -> str:
-    """Return a hash of what a training depends on: the imports and the configuration."""
+    """Hash what a training depends on: the imports and the configuration."""
     arns = sorted(job.arn for job in effective_imports(state.imports))
     imports = hashlib.sha256(" ".join(arns).encode()).hexdigest()[:DIGEST_DIGITS]
     return f"{imports}-{state.config}"
 
 
 def running_deletion(deletions: Iterable[Deletion]) -> Deletion | None:
-    """Return a job that is running, or None."""
+    """Find a data deletion job that is running, if there is one."""
     return next((job for job in deletions if job.is_running), None)
 
 
 def usable_version(
     state: SolutionState, requested_since: datetime | None
 ) -> SolutionVersion | None:
-    """Return the newest version that was trained on the present data and configuration, or None.
+    """Find the newest version trained on the present data and configuration, if there is one.
 
-    A version that was stopped counts too, because somebody did not want this training. A version
-    that failed does not count, and neither does one that may have learned users who were deleted.
+    A stopped training counts too, because somebody may have decided against it. A failed one
+    doesn't, and neither does a version that may have learned users who were deleted.
     """
     present_digest = digest(state)
     for version in state.trainings:
-        is_new = requested_since is None or version.created_at >= requested_since
-        is_usable = is_new and not learned_deletion(version, state)
+        is_new_enough = requested_since is None or version.created_at >= requested_since
+        is_usable = is_new_enough and not learned_deletion(version, state)
         if version.digest == present_digest and is_usable and _counts(version):
             return version
+
     return None
 
 
 def learned_deletion(version: SolutionVersion, state: SolutionState) -> Deletion | None:
-    """Return the last deletion of users if the version may have learned them, else None.
-
-    An UPDATE keeps what the FULL version before it has learned. A deletion that has failed does not
-    count.
-    """
+    """Find the last deletion of users whom the version may have learned, if there is one."""
     origin = version
     if version.mode == "UPDATE":
-        full = full_versions(state.trainings)
-        origin = next((item for item in full if item.created_at < version.created_at), version)
+        # An UPDATE may keep what the FULL version before it has learned of deleted users.
+        candidates = full_versions(state.trainings)
+        origin = next((full for full in candidates if full.created_at < version.created_at), origin)
 
     later = [
         job for job in state.deletions if job.has_completed and job.ended_at > origin.created_at
@@ -189,18 +196,18 @@ def learned_deletion(version: SolutionVersion, state: SolutionState) -> Deletion
 
 
 def full_versions(trainings: Iterable[SolutionVersion]) -> list[SolutionVersion]:
-    """Return the ACTIVE versions that were trained on all data, whoever has trained them."""
+    """List the ACTIVE versions trained with mode FULL, whoever has trained them."""
     return [version for version in trainings if version.is_active and version.mode == "FULL"]
 
 
 def newest_active(trainings: Sequence[SolutionVersion]) -> SolutionVersion | None:
-    """Return the newest ACTIVE version that a run has trained, or None. The newest is first."""
-    known = (version for version in trainings if version.is_active and version.run is not None)
-    return next(known, None)
+    """Find the newest ACTIVE version that a run has trained. `trainings` are newest first."""
+    trained = (version for version in trainings if version.is_active and version.run is not None)
+    return next(trained, None)
 
 
 def monthly_limit(settings: Settings, run: Run) -> int:
-    """Return how many trainings a month are allowed. 0 means no limit, as with `force`."""
+    """Return how many trainings are allowed in 30 days. 0 means no limit, as with `force`."""
     if run["request"].get("force"):
         return 0
     return settings["limits"]["maxTrainingsPerMonth"]
@@ -209,10 +216,12 @@ def monthly_limit(settings: Settings, run: Run) -> int:
 def reached_limit(
     trainings: Sequence[SolutionVersion], max_per_month: int, now: datetime
 ) -> str | None:
-    """Return a message if the monthly limit is reached, or None. A failed training is free."""
+    """Require that the monthly limit isn't reached: return a message, or None."""
+    # A failed training isn't billed, so it doesn't count.
     count = sum(_counts(version) and version.created_at > now - MONTH for version in trainings)
     if not max_per_month or count < max_per_month:
         return None
+
     return (
         f"trainings of this pipeline within 30 days: {count}, and limits.maxTrainingsPerMonth is "
         f"{max_per_month}; wait some days, raise the limit, or use retrain start "
@@ -221,10 +230,11 @@ def reached_limit(
 
 
 def unusable_data(imports: Sequence[Import], spec: TrainingSpec) -> str | None:
-    """Return a message if no run has checked the data of a dataset, or None."""
+    """Require that runs have confirmed the data of each dataset: return a message, or None."""
     for dataset, is_full in spec.datasets.items():
         jobs = [job for job in imports if job.dataset == dataset]
-        # A foreign import repairs nothing, because nobody has checked it either.
+
+        # A later foreign import repairs nothing, because nobody has confirmed it either.
         if unchecked := unchecked_imports(jobs):
             return _unchecked_data(unchecked[-1], is_full=is_full)
 
@@ -243,7 +253,8 @@ def _unchecked_data(job: Import, *, is_full: bool) -> str:
     if not is_full and (job.is_full or job.is_spoiled):
         return only_full_import_repairs(job)
 
-    # In an INCREMENTAL dataset, the next run finds out if only a FULL import helps.
+    # In an INCREMENTAL dataset, the next run may still confirm the import. If it can't, it tags the
+    # dataset as broken.
     way_out = "import the export again" if is_full else "let a run look at the export again"
     return (
         f"{job.arn} may have imported only a part of its export, because no run has found the "
@@ -252,7 +263,10 @@ def _unchecked_data(job: Import, *, is_full: bool) -> str:
 
 
 def _foreign_jobs(state: SolutionState, spec: TrainingSpec) -> Iterator[str]:
-    """Yield a message for each foreign training, and for each foreign import that is accepted."""
+    """Warn of foreign jobs that compete with this training, or have changed its data.
+
+    They're left alone, because a run can't know what somebody wanted them for.
+    """
     for version in state.trainings:
         if version.run is None and version.is_running and not version.is_stopping:
             yield (
@@ -270,7 +284,7 @@ def _foreign_jobs(state: SolutionState, spec: TrainingSpec) -> Iterator[str]:
 
 
 def _counts(version: SolutionVersion) -> bool:
-    """Return True if a run started the training and it has not failed."""
+    """Return True if a run has started the training, and it hasn't failed."""
     has_not_failed = version.is_running or version.is_active or version.was_stopped
     return version.run is not None and has_not_failed
 
@@ -278,27 +292,33 @@ def _counts(version: SolutionVersion) -> bool:
 def _follow(
     version: SolutionVersion, spec: TrainingSpec, progress: TrainingProgress, now: datetime
 ) -> Step:
-    """Wait until a training ends. Stop it at its deadline."""
+    """Wait for the end of a training, or stop it at its deadline."""
     progress.version = version.arn
     deadline = version.created_at + timedelta(hours=spec.max_hours)
     if version.is_active:
         return Step("TRAINED", outcome="TRAINED")
     if not version.is_running:
         return failed("TRAINING", _failure(version, spec, deadline))
-
     if version.is_stopping or now >= deadline:
-        progress.stopping_since = progress.stopping_since or now
-        if now >= progress.stopping_since + STOP_GRACE:
-            return failed("STOPPING", f"{version.arn} did not stop within an hour")
-        stop = None if version.is_stopping else Stop(version.arn)
-        return Step("STOPPING", stop, pause=SHORT_PAUSE)
+        return _stop(version, progress, now)
 
     elapsed = (now - version.created_at).total_seconds()
     remaining = (deadline - now).total_seconds()
     return Step("TRAINING", pause=min(pause(spec.durations, elapsed), remaining))
 
 
+def _stop(version: SolutionVersion, progress: TrainingProgress, now: datetime) -> Step:
+    """Stop a training, and wait for the end of it for an hour."""
+    progress.stopping_since = progress.stopping_since or now
+    if now >= progress.stopping_since + STOP_GRACE:
+        return failed("STOPPING", f"{version.arn} did not stop within an hour")
+
+    stop = None if version.is_stopping else Stop(version.arn)
+    return Step("STOPPING", stop, pause=SHORT_PAUSE)
+
+
 def _failure(version: SolutionVersion, spec: TrainingSpec, deadline: datetime) -> str:
+    """Explain why a training has ended without an ACTIVE version."""
     if not version.was_stopped:
         return version.failure or f"{version.arn} has failed, and Personalize gives no reason"
 

@@ -1,4 +1,4 @@
-"""What the rules of trainings, deployments and batch jobs know about a solution version."""
+"""What the rules for trainings, deployments and batch jobs know about a solution version."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,21 +15,22 @@ class SolutionVersion(NamedTuple):
 
     arn: str
     is_running: bool
-    """True until the training has ended, even while it is stopping."""
+    """True until the training has ended, even while it's being stopped."""
     is_active: bool
     created_at: datetime
     ended_at: datetime
-    """The time of the last change, which is the end if the training is not running."""
+    """The time of the last change, which is the end if the training isn't running."""
     run: str | None = None
     """The run that created the version, or None for a foreign version."""
     digest: str | None = None
-    """A hash of the data and the configuration, as they were when the training began."""
+    """A hash of the data and the configuration at the start of the training
+    (`trainings.digest()`)."""
     was_stopped: bool = False
     is_stopping: bool = False
     failure: str | None = None
     mode: str = "FULL"
     hours: float | None = None
-    """The hours that Personalize charges for a training that has succeeded."""
+    """The training hours that Personalize charges. Known only once the training has succeeded."""
     answer: str | None = None
     """APPROVED, REFUSED, ASKED, or None if nobody was asked or the request has expired."""
     metrics: Mapping[str, float] = MappingProxyType({})
@@ -39,7 +40,7 @@ class SolutionVersion(NamedTuple):
 
     @property
     def imports(self) -> str:
-        """The part of the digest that is the same for all trainings on the same imports."""
+        """The part of the digest that all trainings on the same imports share."""
         return (self.digest or "").partition("-")[0]
 
 
