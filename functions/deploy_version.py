@@ -76,7 +76,7 @@ failure, and as the reason for the rollback."""
 
 @with_short_texts
 def handler(event: CampaignIteration, _context: object) -> DeploymentItem:
-    """Deploy the version until the campaign has an outcome, or has to wait for long."""
+    """Deploy the version until there's an outcome, or a long wait for the next poll."""
     deployment = CampaignDeployment(event)
     item = deployment.proceed()
     if item["outcome"]:
@@ -85,7 +85,7 @@ def handler(event: CampaignIteration, _context: object) -> DeploymentItem:
 
 
 def _write_metrics(item: DeploymentItem, event: CampaignIteration, solution_arn: str) -> None:
-    """Publish the offline metrics of the version that was judged."""
+    """Publish the offline metrics of the judged version."""
     # Two rules about the same metric have the same new value, so it's published once.
     values = {compared["metric"]: compared["new"] for compared in item["metrics"]}
     metrics.write(pipeline_name(event["settings"]), values, Solution=name_of(solution_arn))
@@ -99,6 +99,7 @@ class CampaignDeployment:
         training = event["training"]
         self.campaign_arn = event["campaign"]["campaignArn"]
         self.solution = solution_of_campaign(settings, self.campaign_arn)
+
         self.spec = deployment_spec(
             settings,
             self.solution,
@@ -107,11 +108,12 @@ class CampaignDeployment:
             from_earlier_run=training is not None and not training["isOfRun"],
         )
         self.progress = _progress_in(event["item"])
+
         # A creation time never changes, and each poll of a trial asks for it.
         self._find_version = cache(partial(find_version, read_client()))
 
     def proceed(self) -> DeploymentItem:
-        """Poll, decide and act, and return the item for the next invocation."""
+        """Poll, decide and act until this invocation is over, and return the item."""
         try:
             result = reconcile(self.poll, decide, self.act, self.spec, self.progress)
         except Exception as error:  # noqa: BLE001 - it is raised again if no version is on trial
@@ -124,7 +126,7 @@ class CampaignDeployment:
         return self._item(result)
 
     def poll(self) -> CampaignState:
-        """Read everything that the rules have to know about the campaign right now."""
+        """Read everything that the rules have to know about the campaign."""
         client = read_client()
         self._described = describe_campaign(client, self.campaign_arn)
         tags = tags_of(client, self.campaign_arn)
@@ -132,6 +134,7 @@ class CampaignDeployment:
 
         trial = campaign.record.trial
         serves_trial = trial is not None and trial.version_arn == campaign.served_version_arn
+        # Alarms matter only while the version on trial is being served.
         if self.spec.alarm_names and serves_trial and not campaign.update.is_running:
             campaign = replace(campaign, alarms=read_alarms(cloudwatch(), self.spec.alarm_names))
 
@@ -139,7 +142,7 @@ class CampaignDeployment:
             campaign,
             self.spec,
             find=self._find_version,
-            # They are read at each poll, because their baselines may have been trained since.
+            # Versions are read again at each poll, because a baseline may have been trained since.
             read=partial(read_version, client, self.solution),
             now=clock.now(),
         )
@@ -161,19 +164,21 @@ class CampaignDeployment:
     def _deploy(self, candidate_arn: str, record: DeploymentRecord) -> None:
         """Save the record of the trial, then send the update.
 
-        In the other order, a run that dies in between would leave a version that is never tried.
+        In the other order, a run that dies in between would leave a version that's served without
+        a trial.
         """
         self._save(record)
+
         try:
             self._send_update(candidate_arn)
         except (Refused, ClientError, Throttled):
-            # The update has certainly not begun, so the trial hasn't either. ServiceUnavailable
-            # isn't in the list, because the request may have arrived nevertheless.
+            # The update has certainly not begun, so the trial hasn't either. After
+            # ServiceUnavailable, we can't be certain, because the request may have arrived.
             self._save(record._replace(trial=None))
             raise
 
     def _send_update(self, version_arn: str) -> None:
-        """Send an update that keeps all settings which the last poll has shown.
+        """Move the campaign to a version, and keep the settings that the last poll has shown.
 
         Raises:
             Refused: The campaign is busy, so the same update may succeed later.
@@ -190,7 +195,7 @@ class CampaignDeployment:
         write_tags(write_client(), self.campaign_arn, record_as_tags(record))
 
     def _probe(self) -> None:
-        """Send one request of the probe. The rules count its response at the next poll."""
+        """Send one request of the probe. The rules judge the response at the next poll."""
         probe_run = self.progress.probe_run
         assert self.spec.probe is not None, "the rules probe only campaigns with a probe"
         assert probe_run is not None, "the step with this action has a probe run"
@@ -198,10 +203,10 @@ class CampaignDeployment:
         self.progress.probe_run = replace(probe_run, response=response)
 
     def _result_after(self, error: Exception) -> InvocationResult[None]:
-        """Return the result of an invocation that an error has ended: a pause during a trial.
+        """Pause after an error instead of failing if a version is on trial.
 
-        If the error ended the deployment too, the version on trial would be left alone for hours,
-        because no other run polls it while this one goes on with another solution.
+        If the deployment failed, nobody would watch that version for hours, because no other run
+        polls the campaign while this one goes on with another solution.
 
         Raises:
             Exception: The error, if no version is on trial, or at the deadline.
@@ -217,44 +222,54 @@ class CampaignDeployment:
             step = failed("TRYING", "the campaign was deleted")
             return InvocationResult(state=None, step=step, seconds=0)
         except AWS_ERRORS:
+            # There may be a trial, but we don't know when it began.
             deadline = failing_since + timedelta(hours=self.spec.max_hours)
             return self._pause_after(error, None, failing_since, deadline)
 
         trial = read_record(tags, self.solution["solutionArn"]).trial
         if trial is None:
+            # Fail at once, so that somebody hears of a missing permission, for example.
             raise error
+
         deadline = self.progress.began_at + MAX_TRIAL + self.spec.bake
         return self._pause_after(error, trial, failing_since, deadline)
 
     def _pause_after(
         self, error: Exception, trial: Trial | None, failing_since: datetime, deadline: datetime
     ) -> InvocationResult[None]:
-        """Return a pause until the next attempt, or raise the error at the deadline.
+        """Pause until the next attempt, or raise the error at the deadline.
 
-        The pauses grow, so as not to fill the history. But in a bake, somebody has to see an alarm
-        as soon as without the error.
+        `trial` is None if it couldn't be read.
         """
         now = clock.now()
         if now >= deadline:
             raise error
+
         warning = f"{type(error).__name__}: {error}"
         self.progress.warnings = self.progress.warnings_with([warning])
 
+        # The pauses grow, because the execution's history has no room for more.
         pause = max(BUSY_PAUSE, (now - failing_since).total_seconds() * FAILING_SHARE)
-        # As long as the tags cannot be read either, it may be baking.
+        # But in a bake, an alarm has to be seen as soon as without the error. If the trial couldn't
+        # be read, it may be in its bake.
         is_baking = trial is None or (trial.bake_ends_at is not None and now < trial.bake_ends_at)
         if self.spec.bake and is_baking:
             pause = min(pause, self.spec.bake_pause)
+
         seconds = math.ceil(min(pause, (deadline - now).total_seconds()))
         return InvocationResult(state=None, step=Step("TRYING"), seconds=seconds)
 
     def _item(
         self, result: InvocationResult[CampaignState] | InvocationResult[None]
     ) -> DeploymentItem:
-        """Return the item of the run's document, which contains the progress."""
+        """Return the item for the run's document, with some of the progress where reports read it.
+
+        `_progress_in()` puts it together again.
+        """
         item = result.item(self.progress)
         progress = to_document(self.progress)
         reported = {key: progress.pop(field) for field, key in REPORTED_FIELDS.items()}
+
         kept_progress = {} if item["outcome"] else progress
         cause = result.step.cause
         return cast(
@@ -263,9 +278,10 @@ class CampaignDeployment:
 
 
 def _progress_in(item: DeploymentItem | None) -> DeploymentProgress:
-    """Return the progress in the item of the last invocation, or a new one without an item."""
+    """Restore the progress from the item of the last invocation. Without an item, begin anew."""
     if item is None:
         return DeploymentProgress(began_at=clock.now())
+
     document = cast("dict[str, object]", item)
     reported = {field: document[key] for field, key in REPORTED_FIELDS.items()}
     return from_document(DeploymentProgress, {**item["progress"], **reported})
@@ -293,8 +309,10 @@ def _results(campaign_arn: str, probe: ProbeSettings) -> object:
         key: value for key, value in probe.items() if key in PROBE_REQUEST_KEYS and value
     }
     request["campaignArn"] = campaign_arn
+
     if "inputList" in request:
         return runtime_client().get_personalized_ranking(**request).get("personalizedRanking")
-    # Without numResults, there are at most 25 results.
+
+    # Without numResults, there are at most 25 results, which minResults may exceed.
     request["numResults"] = probe["minResults"]
     return runtime_client().get_recommendations(**request).get("itemList")

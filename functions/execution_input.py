@@ -1,4 +1,4 @@
-"""Checks the input of an execution, which a person or a program wrote."""
+"""Validates the input of an execution, which may come from a person or a program."""
 
 import json
 import re
@@ -11,9 +11,9 @@ from .executions import DATE, request_of, scheduled_at
 from .texts import shortened
 
 KEYS = tuple(Request.__annotations__)
-"""The keys that the input of an execution may have."""
+"""The keys that an execution's input may have."""
 PEOPLES_KEYS = ("skipImport", "datasets", "solutions", "exportDate", "force")
-"""The keys that messages suggest. Only programs set the others."""
+"""The keys that messages suggest. Only programs use the others."""
 CHOICES: Mapping[str, Sequence[object]] = {
     "trigger": ("schedule", "export"),
     "only": ("trials", "deployments"),
@@ -24,17 +24,18 @@ CHOICES: Mapping[str, Sequence[object]] = {
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 SCHEDULE_ARN = re.compile(r"(?a)arn:[a-z-]+:scheduler:[a-z0-9-]+:\d{12}:schedule(/[\w.-]{1,64}){2}")
 EARLIER_ZONES = timedelta(days=1)
-"""How far a `day` may be ahead of UTC: in some time zones, a day begins 14 hours earlier."""
+"""How far a `day` may be ahead of UTC, because some time zones are up to 14 hours ahead."""
 MAX_SHOWN_BYTES = 200
-"""The most bytes of a wrong value that a message shows."""
+"""The most bytes of an invalid value that a message shows."""
 
 
 def input_problems(settings: Settings, started: StartedRun) -> list[str]:
-    """Return a message for each mistake in the input of an execution, which may be any JSON."""
+    """Validate an execution's input, which may be any JSON: return a message for each mistake."""
     execution_input: object = started["request"]
     if not isinstance(execution_input, dict):
         mistake = f"the input {_shown(execution_input)} is not a JSON object"
         return [f"{mistake}; to retrain as configured, use {{}}"]
+
     request = request_of(execution_input)
     return [
         *(_unknown_message("key", key, PEOPLES_KEYS) for key in request if key not in KEYS),
@@ -46,12 +47,14 @@ def input_problems(settings: Settings, started: StartedRun) -> list[str]:
 
 
 def _wrong_values(request: Request) -> Iterator[str]:
-    """Yield a message for each value that its key may not have, such as a time without a zone."""
+    """Yield a message for each value that its key doesn't accept, such as a time without a zone."""
     for key, choices in CHOICES.items():
+        # In Python, 1 equals True. In JSON, they differ.
         allowed = [json.dumps(choice) for choice in choices]
         if key in request and json.dumps(request.get(key)) not in allowed:
             shown = _shown(request.get(key))
             yield f"{key}: {shown} is not one of {', '.join(allowed)}; use one of them or omit it"
+
     scheduled = request.get("scheduledTime")
     is_needed = scheduled or request.get("trigger") == "schedule"
     if is_needed and scheduled_at(request) is None:
@@ -59,31 +62,38 @@ def _wrong_values(request: Request) -> Iterator[str]:
             f"scheduledTime: {_shown(scheduled)} is not a time with a zone, for example "
             '"2026-11-29T03:00:00Z"'
         )
+
     schedule_arn: object = request.get("scheduleArn")
     if schedule_arn is not None and not SCHEDULE_ARN.fullmatch(str(schedule_arn)):
         yield f"scheduleArn: {_shown(schedule_arn)} is not the ARN of a schedule; leave it out"
 
 
 def _unknown_resources(settings: Settings, request: Request) -> Iterator[str]:
+    """Yield a message for each dataset or solution that the config doesn't have."""
     configured = {
         "datasets": [dataset["type"] for dataset in settings["datasets"]],
         "solutions": [solution["solutionArn"] for solution in settings["solutions"]],
     }
-    for key, known in configured.items():
+
+    for key, known_values in configured.items():
         chosen = request.get(key)
         if chosen is None:
             continue
+
         if not isinstance(chosen, list) or not chosen:
-            yield f"{key}: {_shown(chosen)} is not a list of one or more of {json.dumps(known)}"
+            expected = json.dumps(known_values)
+            yield f"{key}: {_shown(chosen)} is not a list of one or more of {expected}"
             continue
+
         for value in chosen:
-            if value not in known:
-                yield _unknown_message(key, value, known)
+            if value not in known_values:
+                yield _unknown_message(key, value, known_values)
 
 
 def _wrong_days(settings: Settings, request: Request, started: StartedRun) -> Iterator[str]:
-    """Yield a message for a day that does not exist, is in the future, or has no effect."""
+    """Yield a message for a day that doesn't exist, is in the future, or has no effect."""
     today = datetime.fromisoformat(started["startedAt"]).astimezone(UTC).date()
+
     for key, last_day in (("exportDate", today), ("day", today + EARLIER_ZONES)):
         if key in request:
             day = _day(request.get(key))
@@ -91,6 +101,7 @@ def _wrong_days(settings: Settings, request: Request, started: StartedRun) -> It
                 yield f'{key}: {_shown(request.get(key))} is not a day, for example "{today}"'
             elif day > last_day:
                 yield f"{key}: {day} is in the future; today is {today} in UTC"
+
     if "exportDate" in request:
         chosen: object = request.get("datasets")
         locations = [
@@ -106,7 +117,8 @@ def _wrong_days(settings: Settings, request: Request, started: StartedRun) -> It
 
 
 def _day(text: object) -> date | None:
-    """Return the day that a text like 2026-11-29 means, or None for anything else."""
+    """Parse a day like 2026-11-29. It's None for anything else."""
+    # Without DAY, fromisoformat() would also accept other formats, such as 20261129.
     try:
         return date.fromisoformat(str(text)) if DAY.fullmatch(str(text)) else None
     except ValueError:
@@ -114,7 +126,7 @@ def _day(text: object) -> date | None:
 
 
 def _keys_without_effect(request: Request) -> Iterator[str]:
-    """Yield a message for keys about an import in the input of a run that imports nothing."""
+    """Yield a message for keys about an import if the run isn't supposed to import anything."""
     keys = [key for key in ("day", "datasets", "exportDate") if key in request]
     if request.get("skipImport") and keys:
         yield (
@@ -125,11 +137,17 @@ def _keys_without_effect(request: Request) -> Iterator[str]:
 
 def _unknown_message(key: str, value: object, known_values: Sequence[str]) -> str:
     """Return a message that suggests the most similar known value, or lists all of them."""
-    nearest = get_close_matches(str(value)[:MAX_SHOWN_BYTES], known_values, n=1)
-    known = f"expected one of {json.dumps(known_values)}" if known_values else "there are none"
-    hint = f'did you mean "{nearest[0]}"?' if nearest else known
+    similar_values = get_close_matches(str(value)[:MAX_SHOWN_BYTES], known_values, n=1)
+    if similar_values:
+        hint = f'did you mean "{similar_values[0]}"?'
+    elif known_values:
+        hint = f"expected one of {json.dumps(known_values)}"
+    else:
+        hint = "there are none"
+
     return f"{key}: {_shown(value)} is unknown; {hint}"
 
 
 def _shown(value: object) -> str:
+    """Quote an invalid value in a message, as JSON and not too long."""
     return shortened(json.dumps(value), MAX_SHOWN_BYTES)

@@ -1,4 +1,8 @@
-"""Decides whether a run may begin, or has to wait for older runs or for the deletion of users."""
+"""Decides whether a run may begin, or has to wait for older runs or for the deletion of users.
+
+Two runs at once would import and train the same data. So of two runs the younger one waits, without
+a lock that a killed run might keep (docs/adr/0013-no-lock.md).
+"""
 
 from __future__ import annotations
 
@@ -30,43 +34,45 @@ if TYPE_CHECKING:
     from .contract import Run, Settings
 
 LISTS_LAG = "LISTS_LAG_SECONDS"
-"""The environment variable for the seconds that a list of AWS may be out of date. On AWS it is not
-set. An emulator sets it to 0, because its lists are never out of date."""
+"""The environment variable for the seconds that lists may lag behind. It isn't set on AWS. An
+emulator sets it to 0, because its lists are never outdated."""
 DEFAULT_LISTS_LAG = 90
 AFTER_DEATH = timedelta(minutes=4)
-"""A run waits this long after the end of one that has not succeeded. Until then, the last function
-of that run may still send a change (`reconcile.LAST_CHANGE`), which a list may show late."""
+"""How long a run waits after the end of one that hasn't succeeded. The last function of that one
+may still send a change (`reconcile.LAST_CHANGE`), which a list may show late."""
 DEPLOYMENT_EVENT_WINDOW = timedelta(minutes=10)
-"""A scheduled time at most this long after a change of the schedule was caused by the change."""
+"""An event counts as caused by a change of the schedule if its scheduled time is at most this long
+after the change."""
 SCHEDULE_ROUNDING = timedelta(minutes=2)
-"""The same is true for a time at most this long before the change, because a schedule counts in
-minutes. An event with an even earlier time was due before the change and came late."""
+"""How long before the change the scheduled time of such an event may be, because these times are
+whole minutes. An event with an even earlier time was due before the change, and came late."""
 LONGEST_OVERLAP = timedelta(hours=24)
-"""A run waits for an older run at most this long (`components/args.py`)."""
+"""The longest time that a run waits for an older run (`components/args.py`)."""
 LONGEST_DELETION = timedelta(hours=26)
-"""A run waits at most until this time after its start while users are deleted. That may take a day:
+"""The time after its start until which a run waits while users are deleted. That may take a day:
 https://docs.aws.amazon.com/personalize/latest/dg/delete-records.html."""
 
 NO_SCHEDULE = ("ResourceNotFoundException", "AccessDeniedException")
-"""The errors for a schedule that the function's role may not read, because it is not its own."""
+"""The errors for a schedule of another pipeline, which the function's role may not read."""
 
 
 class Pause(NamedTuple):
-    """Why a run may not begin."""
+    """Why a run may not begin yet, or not at all."""
 
     reason: str
     seconds: int
-    """The seconds until the next check, or 0 if the run has given up."""
+    """The seconds until the next check, or 0 if the run gives up."""
 
 
 def pause_before(client: SFNClient, settings: Settings, run: Run) -> Pause | None:
-    """Return why the run may not begin now, or None. Lists may still lack something of older runs.
+    """Hold a run back until all older runs have ended and their jobs are listed, then return None.
 
     Raises:
         RunRefused: the run has waited too long, and no other run imports its exports.
     """
     lag = timedelta(seconds=float(os.environ.get(LISTS_LAG, DEFAULT_LISTS_LAG)))
     waited = clock.now() - datetime.fromisoformat(run["startedAt"])
+
     if older := older_executions(client, run):
         # `retrain watch` and `retrain stop` find an execution by its name.
         reason = f"{older[0].rpartition(':')[2]}, an older run, is still running"
@@ -74,15 +80,12 @@ def pause_before(client: SFNClient, settings: Settings, run: Run) -> Pause | Non
         if remaining <= timedelta():
             return _give_up(settings, run, reason)
         return _pause(reason, min(max(lag, waiting_pause(waited)), remaining))
-    for execution in last_executions(client, machine_arn_of(run["executionArn"])):
-        if execution["status"] in WITHOUT_SUCCESS:
-            # An emulator has no late lists, and its functions end with their execution.
-            after_death = AFTER_DEATH if lag else timedelta()
-            remaining = execution["stopDate"] + after_death - clock.now()
-            if remaining > timedelta():
-                name = execution["executionArn"].rpartition(":")[2]
-                reason = f"{name} has just ended, and its jobs may not be listed yet"
-                return _pause(reason, remaining)
+
+    # In an emulator, lists are never late, and functions end with their execution.
+    after_death = AFTER_DEATH if lag else timedelta()
+    if pause := _pause_after_death(client, run, after_death):
+        return pause
+
     if waited < lag:
         late = f"{lag.total_seconds():g} seconds late"
         return _pause(
@@ -91,34 +94,53 @@ def pause_before(client: SFNClient, settings: Settings, run: Run) -> Pause | Non
     return None
 
 
+def _pause_after_death(client: SFNClient, run: Run, after_death: timedelta) -> Pause | None:
+    """Hold a run back until an execution without success can't change anything any more."""
+    for execution in last_executions(client, machine_arn_of(run["executionArn"])):
+        if execution["status"] in WITHOUT_SUCCESS:
+            remaining = execution["stopDate"] + after_death - clock.now()
+            if remaining > timedelta():
+                name = execution["executionArn"].rpartition(":")[2]
+                reason = f"{name} has just ended, and its jobs may not be listed yet"
+                return _pause(reason, remaining)
+
+    return None
+
+
 def pause_for_deletion(deletions: Iterable[Deletion], run: Run) -> Pause | None:
-    """Return why the run may not import or train yet, or None if no users are being deleted.
+    """Hold a run back while users are being deleted, then return None.
 
     Raises:
         RunRefused: the run has waited too long.
     """
     job = running_deletion(deletions)
+    # With `only`, the run neither imports nor trains.
     if job is None or "only" in run["request"]:
         return None
+
     waited = clock.now() - datetime.fromisoformat(run["startedAt"])
-    reason, remaining = f"users are being deleted by {job.arn}", LONGEST_DELETION - waited
+    reason = f"users are being deleted by {job.arn}"
+    remaining = LONGEST_DELETION - waited
     if remaining <= timedelta():
         waited_in_vain = f"this run has waited for {LONGEST_DELETION / timedelta(hours=1):g} hours"
         raise RunRefused([f"{reason}, and {waited_in_vain}; start a run when the job has ended"])
+
     pause = max(waiting_pause(waited), timedelta(seconds=1))
     return _pause(reason, min(pause, remaining))
 
 
 def longest_wait(settings: Settings) -> timedelta:
-    """Return how long a run waits for an older run, so that it begins before the next one."""
+    """Return how long a run waits for an older run, if it's to begin before the next run."""
     return min(timedelta(seconds=settings["cadenceSeconds"] / 2), LONGEST_OVERLAP)
 
 
 def _give_up(settings: Settings, run: Run, reason: str) -> Pause:
-    """Return why the run gives up. The next run does its work, unless a ready marker started it."""
+    """Skip the run, or refuse it if the next run wouldn't do its work."""
     hours = longest_wait(settings) / timedelta(hours=1)
     reason = f"{reason}, and this run has waited for {hours:g} hours"
     advice = "if the older run hangs, stop it"
+
+    # A run that a ready marker has started is the only one that imports the exports of its day.
     if run["trigger"] == "export":
         day = export_day(run)
         message = (
@@ -126,27 +148,30 @@ def _give_up(settings: Settings, run: Run, reason: str) -> Pause:
             f"replaced them; use retrain start --export-date {day}; {advice}"
         )
         raise RunRefused([message])
+
     return Pause(f"{reason}; the next run does what is left to do; {advice}", 0)
 
 
 def _pause(reason: str, time: timedelta) -> Pause:
-    """Return a pause in whole seconds, because a Wait state takes no fractions."""
+    """Round a pause up to whole seconds, because a Wait state takes no fractions."""
     return Pause(reason, math.ceil(time.total_seconds()))
 
 
 def event_of_deployment(run: Run) -> str | None:
-    """Return why the run is skipped if a deployment of its schedule started it, else None.
+    """Skip a run that was only started because its schedule was deployed: return why, or None.
 
-    A schedule with a rate, unlike a cron, fires when it is created, and perhaps when it is changed.
-    A person who deploys does not expect a training, which costs money.
+    Unlike a cron, a rate fires as soon as it's created, and perhaps also when it's changed. But
+    nobody who deploys expects a training, which costs money.
 
     Raises:
-        RunRefused: the input names a schedule that does not exist, or that is of another pipeline.
+        RunRefused: the input names a schedule that doesn't exist, or belongs to another pipeline.
     """
     request = run["request"]
-    scheduled, arn = scheduled_at(request), request.get("scheduleArn")
+    scheduled = scheduled_at(request)
+    arn = request.get("scheduleArn")
     if scheduled is None or not arn:
         return None
+
     group, name = arn.split("/")[1:]
     try:
         schedule = aws.scheduler().get_schedule(GroupName=group, Name=name)
@@ -155,10 +180,12 @@ def event_of_deployment(run: Run) -> str | None:
             raise
         message = f"scheduleArn: {arn} is not a schedule of this pipeline; leave it out"
         raise RunRefused([message]) from error
+
     changed = max(schedule["CreationDate"], schedule["LastModificationDate"])
     is_close = -SCHEDULE_ROUNDING <= scheduled - changed <= DEPLOYMENT_EVENT_WINDOW
     if not is_close or not schedule["ScheduleExpression"].startswith("rate("):
         return None
+
     return (
         f"the schedule was created or changed at {changed.isoformat(timespec='seconds')}, and a "
         "deployment starts no training; to retrain now, use retrain start"

@@ -38,16 +38,16 @@ if TYPE_CHECKING:
     )
 
 PARTIAL_KEYS = {"skipImport", "datasets", "exportDate", "only"}
-"""The keys of a request with which a run does not check the present export of each dataset."""
+"""The keys of a request that keep a run from checking the present export of each dataset."""
 
 
 @with_short_texts
 def handler(event: FinishedRun, _context: object) -> FinishedRun:
-    """Return the document with the plan of the run.
+    """Add the plan to the run's document.
 
     Raises:
-        RunRefused: the input of the execution is wrong, the run has waited too long for an older
-            run or for the deletion of users, or a guard refuses the run.
+        RunRefused: the execution's input is invalid, the run has waited too long for an older run
+            or for the deletion of users, or a guard refuses the run.
     """
     settings = event["settings"]
     if problems := input_problems(settings, event["run"]):
@@ -56,6 +56,7 @@ def handler(event: FinishedRun, _context: object) -> FinishedRun:
     run = run_of(event["run"])
     trials = trial_results(event)
     plan = _plan_before_work(settings, run, trials) or _plan_work(settings, run)
+
     if plan["todo"] == "WORK":
         # The document has no room for the results of both many trials and the jobs.
         kept_trials = worst_results(trials)
@@ -80,15 +81,19 @@ def handler(event: FinishedRun, _context: object) -> FinishedRun:
 def _plan_before_work(
     settings: Settings, run: Run, trials: Sequence[CampaignResult]
 ) -> Plan | None:
-    """Return what the run does before it imports, trains or deploys. Return None if it may begin.
+    """Plan what comes before the work: wait for older runs, and end their trials.
 
-    `trials` are the results of the trials that the run has tried to end. It tries only once.
+    Return None if the work may begin. `trials` are the results of the trials that this run has
+    tried to end already.
     """
     if pause := pause_before(stepfunctions(), settings, run):
         return _without_jobs(pause.reason, pause.seconds)
-    tried = {trial["campaign"]["campaignArn"] for trial in trials}
-    if solutions := solutions_on_trial(read_client(), settings, tried):
+
+    # A run tries only once to end a trial.
+    tried_arns = {trial["campaign"]["campaignArn"] for trial in trials}
+    if solutions := solutions_on_trial(read_client(), settings, tried_arns):
         return {**_without_jobs(), "todo": "TRIALS", "solutions": solutions}
+
     if reason := event_of_deployment(run):
         return _without_jobs(reason)
     if run["request"].get("only") == "trials":
@@ -97,7 +102,7 @@ def _plan_before_work(
 
 
 def _without_jobs(reason: str | None = None, seconds: int = 0) -> Plan:
-    """Return the plan of a run that waits for some seconds, or else ends."""
+    """Return the plan of a run that waits for some seconds. With 0 seconds, the run ends."""
     return {
         "todo": "WAIT" if seconds else "NOTHING",
         "seconds": seconds,
@@ -109,14 +114,19 @@ def _without_jobs(reason: str | None = None, seconds: int = 0) -> Plan:
 
 
 def _plan_work(settings: Settings, run: Run) -> Plan:
+    """Plan imports, trainings and deployments, or wait while users are being deleted."""
     view = read_view(read_client(), settings, run)
+
+    # Write into tags what was found out about earlier imports.
     for confirmed in view.snapshot.newly_confirmed:
         write_tags(write_client(), confirmed.arn, {CONFIRMED: str(confirmed.fingerprint)})
     for dataset in view.datasets:
         if job := dataset.broken_by:
             mark_broken(write_client(), job)
+
     if pause := pause_for_deletion(view.snapshot.deletions, run):
         return _without_jobs(pause.reason, pause.seconds)
+
     plan = plan_run(view)
     plan["warnings"] += write_checks(read_client(), view)
     return plan
@@ -125,29 +135,33 @@ def _plan_work(settings: Settings, run: Run) -> Plan:
 def solutions_on_trial(
     client: PersonalizeClient, settings: Settings, tried: Collection[str] = ()
 ) -> list[PlannedDeployments]:
-    """Return the campaigns on trial that were not `tried`, by solution."""
-    found: list[PlannedDeployments] = []
+    """Find the campaigns with a version on trial, except for those in `tried`, by solution."""
+    deployments: list[PlannedDeployments] = []
     for solution in settings["solutions"]:
         solution_arn = solution["solutionArn"]
         arns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
-        untried = [arn for arn in arns if arn not in tried]
-        tags = describe_existing(untried, partial(tags_of, client))
+        untried_arns = [arn for arn in arns if arn not in tried]
+        tags = describe_existing(untried_arns, partial(tags_of, client))
+
         on_trial = [arn for arn in tags if read_record(tags[arn], solution_arn).trial]
         if on_trial:
             campaigns: list[PlannedCampaign] = [{"campaignArn": arn} for arn in on_trial]
-            found.append({"solutionArn": solution_arn, "campaigns": campaigns, "batchJobs": []})
-    return found
+            deployments.append(
+                {"solutionArn": solution_arn, "campaigns": campaigns, "batchJobs": []}
+            )
+
+    return deployments
 
 
 def write_checks(client: PersonalizeClient, view: RunView) -> list[str]:
-    """Tag each resource that the run has found up to date with the present time.
+    """Tag each resource that is up to date with the present time, and return warnings of failures.
 
     The alarm about a model's age counts from this time, because an old model that was trained on
-    the newest data is not outdated. Return a warning for each tag that could not be written. If
-    Personalize does not respond, the other tags are not tried.
+    the newest data isn't outdated.
     """
     checked_at = view.snapshot.now.isoformat(timespec="seconds")
     warnings = []
+
     for arn in found_up_to_date(view):
         try:
             write_tags(client, arn, {CHECKED: checked_at})
@@ -157,22 +171,24 @@ def write_checks(client: PersonalizeClient, view: RunView) -> list[str]:
                 "until a run writes it, the alarm about the age may go off"
             )
             if not isinstance(error, ClientError):
+                # Personalize doesn't respond, so don't wait for each of the other tags.
                 break
+
     return warnings
 
 
 def found_up_to_date(view: RunView) -> Iterator[str]:
-    """Yield the ARNs of the datasets, campaigns and solutions that the run has found up to date.
+    """Find the datasets, campaigns and solutions that are up to date, and yield their ARNs.
 
     - A dataset is up to date if it holds its present export.
     - A campaign is up to date if it serves the version that was trained on the present data.
     - A solution without campaigns is up to date if that version exists.
-
-    A run that does not check the present export of each dataset finds only datasets up to date.
     """
     for dataset in view.datasets:
         if dataset.holds_export and not dataset.has_export_date:
             yield dataset.dataset["datasetArn"]
+
+    # Unless each dataset was checked, we don't know whether versions have the newest data.
     if PARTIAL_KEYS & view.run["request"].keys():
         return
 

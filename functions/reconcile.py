@@ -1,9 +1,9 @@
-"""Polls, decides and acts until an item has its outcome or has to wait for long.
+"""Polls, decides and acts until an item has its outcome, or the next poll is far away.
 
-Imports, trainings, deployments and batch jobs use this loop. It remembers only what the services do
-not show yet, never what it has done. So nothing is lost if a run dies: the next run polls what is
-there, and the same rules continue from it. What an item must remember until the next invocation
-travels in the document of the run.
+An *item* is an import, a training, a deployment or a batch job of a run. It doesn't keep a record
+of what it has done, only of what the services don't show yet. So nothing is lost if a run dies: the
+next run polls what is there, and the same rules continue from it. What an item must remember until
+the next invocation travels in the run's document.
 """
 
 import json
@@ -26,20 +26,21 @@ from .rules.steps import BUSY_PAUSE, SHORT_PAUSE, Action, JobProgress, Step, rem
 from .rules.versions import SolutionVersion
 
 INVOCATION = timedelta(minutes=14)
-"""How long one invocation goes on. Lambda would end it after 15 minutes."""
+"""How long one invocation goes on. Lambda would kill it after 15 minutes."""
 FIRST_POLL = timedelta(minutes=1)
-"""An invocation whose first poll takes longer changes nothing. Usually, a poll takes seconds."""
+"""The longest first poll after which an invocation still changes something. Usually, a poll takes
+seconds."""
 ACTING = timedelta(minutes=1)
-"""An invocation changes something only within this time after its first poll.
+"""How long after its first poll an invocation may change something.
 
 Otherwise, an aborted execution could still change things for 14 minutes, because its last
-invocation goes on to its end. The next run waits until nothing more can come (`overlap.py`).
+invocation goes on to its end. The next run waits until that's over (`overlap.py`).
 """
 LAST_CHANGE = FIRST_POLL + ACTING + timedelta(seconds=2 * 15)
-"""After this time, an invocation has sent its last change. An action sends two requests at most,
-the second one when the first has been answered, which takes up to 15 seconds (`aws.py`)."""
+"""The time after which an invocation has certainly sent its last change. An action sends at most
+two requests, one after the other, and a response takes up to 15 seconds (`aws.py`)."""
 REFUSALS = ("ResourceInUseException", "LimitExceededException")
-"""The errors of Personalize after which the same request may be accepted later."""
+"""Error codes of Personalize that mean "not now": the same request may be accepted later."""
 
 State = TypeVar("State")
 Spec = TypeVar("Spec")
@@ -61,7 +62,10 @@ class InvocationResult(NamedTuple, Generic[State]):
         job: Import | SolutionVersion | BatchJob | None = None,
         warnings: Sequence[str] = (),
     ) -> Item:
-        """Return the fields of every kind of item. An item that has ended needs no progress."""
+        """Return the fields that all kinds of items share.
+
+        An item that has ended needs no progress any more.
+        """
         return {
             "phase": self.step.phase,
             "seconds": self.seconds,
@@ -75,10 +79,10 @@ class InvocationResult(NamedTuple, Generic[State]):
 
 
 class Progress(Protocol):
-    """What every item remembers."""
+    """What the progress of every kind of item contains."""
 
     blocked_by: str
-    """What has kept the item from acting so far, which is the reason if it reaches its deadline."""
+    """What has kept the item from acting so far. At the deadline, it fails for this reason."""
 
 
 ProgressT = TypeVar("ProgressT", bound=Progress)
@@ -91,9 +95,8 @@ def reconcile(
     spec: Spec,
     progress: ProgressT,
 ) -> InvocationResult[State]:
-    """Poll, decide and act until there is an outcome or the next poll is far away.
+    """Poll, decide and act until there's an outcome, or the next poll is far away.
 
-    If a service fails after the first decision, the loop pauses, so that the progress is kept.
     `act` raises Refused if the service has certainly not done anything.
     """
     invocation = _Invocation()
@@ -118,6 +121,7 @@ def reconcile(
         except (Refused, Throttled, ServiceUnavailable) as error:
             if step is None:
                 raise
+            # Pause instead of failing, because an exception would lose the progress.
             step = step._replace(outcome=None)
             seconds = BUSY_PAUSE if isinstance(error, Refused) else SHORT_PAUSE
 
@@ -129,27 +133,32 @@ def reconcile(
 
 
 class _Invocation:
-    """The times of one invocation, which say whether it may still change something."""
+    """The clock of one invocation, which says whether it may still change something."""
 
     def __init__(self) -> None:
         forget_calls()
         self.began_at = clock.now()
         self.ends_at = self.began_at + INVOCATION
-        """When the next invocation has to go on."""
+        """When the next invocation has to take over."""
         self.slowness = ""
-        """Why what the first poll has shown may be out of date already. Empty if it isn't."""
+        """Why the first poll has taken too long to act on it. Empty if it hasn't."""
 
     def note_first_poll(self) -> None:
-        """Note the end of the first poll."""
+        """Start the time for changes at the end of the first poll, unless that was too slow."""
         now = clock.now()
         self.acts_until = now + ACTING
         if now - self.began_at > FIRST_POLL:
             self.slowness = f"one poll took too long to act on it: {slowest_calls()}"
 
     def pause_before(self, action: Action, progress: Progress) -> int | None:
-        """Return the seconds until another invocation may send this action, or None if we may."""
+        """Return None if this invocation may send the action.
+
+        If not, return the seconds until the next invocation. Should all of them be too slow, the
+        item fails at its deadline, and names the calls that took the time.
+        """
         if not action.changes:
             return None
+
         if self.slowness:
             progress.blocked_by = self.slowness
             return BUSY_PAUSE
@@ -158,10 +167,13 @@ class _Invocation:
 
 @contextmanager
 def creation(progress: JobProgress, name: str) -> Iterator[None]:
-    """Remember that a job may exist once its create was sent, unless it certainly does not.
+    """Remember the request in the block, which creates a job, unless it was certainly in vain.
+
+    Lists may not show the new job yet, and the response may be lost. So the rules wait for a while
+    until they send the request again.
 
     Raises:
-        Refused: Personalize cannot create the job now. Other jobs have to end first.
+        Refused: Personalize can't create the job now. Other jobs have to end first.
     """
     progress.sent_at = clock.now()
     try:
@@ -169,8 +181,10 @@ def creation(progress: JobProgress, name: str) -> Iterator[None]:
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code == "ResourceAlreadyExistsException":
+            # Perhaps an earlier request has arrived after all, so poll again.
             progress.blocked_by = f"the name {name} is taken"
             return
+
         progress.sent_at = None
         if code not in REFUSALS:
             raise
@@ -182,7 +196,7 @@ def creation(progress: JobProgress, name: str) -> Iterator[None]:
 
 
 def to_document(progress: Any) -> dict[str, object]:  # noqa: ANN401 - any dataclass
-    """Return a dataclass as a JSON object. A time is in ISO 8601."""
+    """Turn a dataclass into a JSON object. Times are in ISO 8601."""
     document: dict[str, object] = json.loads(
         json.dumps(asdict(progress), default=datetime.isoformat)
     )
@@ -190,16 +204,19 @@ def to_document(progress: Any) -> dict[str, object]:  # noqa: ANN401 - any datac
 
 
 def from_document(kind: type[Kind], document: dict[str, Any]) -> Kind:
-    """Return the dataclass from which `to_document` has made this object.
+    """Turn a JSON object from `to_document()` into a dataclass again.
 
-    Each field is a JSON value but no object, a time or a dataclass, and may be None.
+    A field is a time, a dataclass or a JSON value, and may be None. It can't be a plain dictionary,
+    because that would be taken for a dataclass.
     """
     hints = get_type_hints(kind)
-    return kind(**{name: _read(hints[name], value) for name, value in document.items()})
+    return kind(**{name: _read_field(hints[name], value) for name, value in document.items()})
 
 
-def _read(hint: Any, value: Any) -> Any:  # noqa: ANN401 - see `to_document`
+def _read_field(hint: Any, value: Any) -> Any:  # noqa: ANN401 - see `to_document`
+    # `datetime | None`, for example, is a datetime here.
     kind = next((kind for kind in get_args(hint) if kind is not type(None)), hint)
+
     if isinstance(value, dict):
         return from_document(kind, value)
     return datetime.fromisoformat(value) if value and kind is datetime else value

@@ -65,7 +65,7 @@ class RunningBatchJob:
 
         solutions = {solution["solutionArn"]: solution for solution in settings["solutions"]}
         self._solution = solutions[event["solutionArn"]]
-        # A batch job has no name in the config, so the plan names it by its output.
+        # The plan refers to a batch job by its output.
         jobs = {job["output"]: job for job in batch_jobs_of(self._solution, run)}
         self._job = jobs[event["batchJob"]]
 

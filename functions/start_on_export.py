@@ -1,4 +1,8 @@
-"""Starts a run when the ready markers of all exports of a day are written."""
+"""Starts a run as soon as a day's exports are complete.
+
+Each export may have a *ready marker*, an object that is written after it. When the markers of all
+datasets are there, the run starts.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +25,14 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 DAY = re.compile(r"(?=([0-9]{4}-[0-9]{2}-[0-9]{2}))")
-"""Any day in a text, also if digits before it look like the beginning of another day."""
+"""Any day in a text. The lookahead also finds days that overlap, as in `2026-11-2026-11-29`."""
 PATIENCE = timedelta(minutes=5)
-"""How long an invocation tries again, because Lambda retries only for some minutes."""
+"""How long an invocation tries again. Lambda itself invokes a failed function only twice more."""
 PAUSE_SECONDS = 30
 
 
 class WrittenObject(TypedDict):
-    """The event: an object that was written, and the state machine to start."""
+    """The event: an object that was written, and the state machine for the run."""
 
     stateMachineArn: str
     bucket: str
@@ -36,16 +40,16 @@ class WrittenObject(TypedDict):
 
 
 def handler(event: WrittenObject, _context: object) -> str | None:
-    """Start an execution if all exports of the marker's day are ready, and return its name.
+    """Start an execution if all exports of the marker's day are complete, and return its name.
 
-    Return None if the object is not a marker. Also return None if another marker is still missing,
-    because its own event will follow. S3 and EventBridge may deliver an event more than once, late,
-    and out of order. The markers determine the name of the execution, so it starts only once.
+    Return None if the object isn't a marker, or if another marker is missing, whose own event will
+    follow.
 
     Raises:
-        Throttled, ServiceUnavailable: a service has not responded for PATIENCE.
+        Throttled, ServiceUnavailable: a service hasn't responded for PATIENCE.
     """
     end = clock.now() + PATIENCE
+
     while True:
         try:
             return _start_if_ready(stepfunctions(), event)
@@ -56,16 +60,21 @@ def handler(event: WrittenObject, _context: object) -> str | None:
 
 
 def _start_if_ready(client: SFNClient, event: WrittenObject) -> str | None:
+    """Try once to start the execution, and log the result."""
     written_location = f"s3://{event['bucket']}/{event['key']}"
     datasets = deployed_machine(client, event["stateMachineArn"]).settings["datasets"]
     markers = [dataset["readyMarker"] for dataset in datasets if dataset["readyMarker"]]
     day = _day_of_marker(markers, written_location)
+
     locations = [marker.replace(DATE, day) for marker in markers] if day else []
     files = {location: list_objects(s3(), location) for location in locations}
     missing = [location for location, objects in files.items() if not objects]
+
     name = None
     if day and not missing:
-        # If a marker is written again, its new version starts another execution.
+        # S3 and EventBridge may deliver an event more than once, late, and out of order. So the
+        # name depends on nothing but the markers, and all their events start the same execution. If
+        # a marker is written again, its new version starts another one.
         versions = "\n".join(
             f"{location} {file.etag} {file.modified_at.isoformat()}"
             for location, objects in files.items()
@@ -78,16 +87,17 @@ def _start_if_ready(client: SFNClient, event: WrittenObject) -> str | None:
                 name=name,
                 input=json.dumps({"trigger": "export", "day": day}),
             )
+
     facts = {"locationWritten": written_location, "execution": name, "missing": missing}
     log("start_on_export", name or "nothing started", **facts)
     return name
 
 
 def _day_of_marker(markers: Sequence[str], location: str) -> str | None:
-    """Return the day in a ready marker's location, or None if the location is not a marker's."""
+    """Find the day in a ready marker's location. It's None if the location isn't a marker's."""
     days: list[str] = DAY.findall(location)
     for day in days:
-        # Each `{date}` of a marker stands for the same day.
+        # A location may contain other days, too, but every `{date}` stands for the same one.
         if location in [marker.replace(DATE, day) for marker in markers]:
             return day
     return None
