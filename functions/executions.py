@@ -123,8 +123,8 @@ def trial_results(document: FinishedRun) -> list[CampaignResult]:
 def campaign_results(document: FinishedRun) -> list[CampaignResult]:
     """Return the results of all campaigns: those of earlier runs' trials come first."""
     solutions = document.get("solutions", [])
-    latest = [campaign for solution in solutions for campaign in solution["campaigns"]]
-    return [*document.get("trials", []), *latest]
+    campaigns = [campaign for solution in solutions for campaign in solution["campaigns"]]
+    return [*document.get("trials", []), *campaigns]
 
 
 def _has_worked(document: FinishedRun) -> bool:
@@ -205,7 +205,9 @@ def older_executions(client: SFNClient, run: Run) -> list[str]:
 def last_executions(client: SFNClient, machine_arn: str) -> list[ExecutionListItemTypeDef]:
     """List the last LISTED_EXECUTIONS executions of a state machine, newest first."""
     response = client.list_executions(stateMachineArn=machine_arn, maxResults=LISTED_EXECUTIONS)
-    return sorted(response["executions"], key=lambda item: item["startDate"], reverse=True)
+    return sorted(
+        response["executions"], key=lambda execution: execution["startDate"], reverse=True
+    )
 
 
 def machine_arn_of(execution_arn: str) -> str:

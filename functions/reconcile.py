@@ -167,10 +167,10 @@ class _Invocation:
 
 @contextmanager
 def creation(progress: JobProgress, name: str) -> Iterator[None]:
-    """Remember the request in the block, which creates a job, unless it was certainly in vain.
+    """Remember that the block has sent a create, unless there's certainly no job afterwards.
 
-    Lists may not show the new job yet, and the response may be lost. So the rules wait for a while
-    until they send the request again.
+    The response may be lost, and lists may not show the job yet. So the rules wait for a while
+    before they send the request again.
 
     Raises:
         Refused: Personalize can't create the job now. Other jobs have to end first.

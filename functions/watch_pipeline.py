@@ -83,7 +83,7 @@ def handler(event: dict[str, str], _context: object) -> metrics.Ages:
 
 
 class Watcher:
-    """Reads the ages of one pipeline, and acts if no run is at work. Used for a single call."""
+    """What one call of the function finds and does."""
 
     def __init__(self, machine_arn: str) -> None:
         # The definition has the settings that runs use. A copy in the event could differ from them.
@@ -117,10 +117,10 @@ class Watcher:
     def act(self) -> None:
         """Start a run for the trials that were found, and stop late trainings.
 
-        If a run is at work, do nothing, because it may take care of them.
+        If a run is at work, leave both to that run.
         """
         executions = self._try(self._arn, last_executions, stepfunctions(), self._arn)
-        if executions is None or any(item["status"] == "RUNNING" for item in executions):
+        if executions is None or any(execution["status"] == "RUNNING" for execution in executions):
             return
 
         last_start = executions[0]["startDate"] if executions else None

@@ -31,7 +31,7 @@ class Import(NamedTuple):
     is_active: bool
     created_at: datetime
     ended_at: datetime
-    """The time of the last change, which is the end if the import is not running."""
+    """The time of the last change, which is the end if the import isn't running."""
     run: str | None = None
     """The run that created the job, or None for a foreign import."""
     fingerprint: str | None = None
@@ -356,8 +356,8 @@ def effective_imports(imports: Iterable[Import]) -> list[Import]:
 def settled_day(imports: Iterable[Import]) -> str:
     """Return the day in UTC before which all exports count as imported, or "".
 
-    The newest FULL import contains all earlier data. Of the imports before one whose tags are too
-    old to be read, we don't know the exports, so nobody is asked to append these again.
+    The newest FULL import contains all earlier data. If the tags of an import are too old to be
+    read, we don't know which exports were imported before it, so nobody is asked to append them.
     """
     days = []
     for job in effective_imports(imports):
@@ -368,10 +368,10 @@ def settled_day(imports: Iterable[Import]) -> str:
 
 
 def unchecked_imports(imports: Sequence[Import]) -> list[Import]:
-    """List the imports whose rows are still there although no run could confirm them.
+    """List the unconfirmed imports whose rows no FULL import has replaced, sorted by their end.
 
-    They're sorted by their end. A later import of the same export doesn't repair an INCREMENTAL
-    dataset, because it only appends the rows once more.
+    Another import of the same export doesn't repair an INCREMENTAL dataset, because it only appends
+    the rows once more. Foreign imports aren't listed.
     """
     data = effective_imports(imports)
     ended = sorted((job for job in imports if job.is_active), key=lambda job: job.ended_at)
@@ -379,7 +379,7 @@ def unchecked_imports(imports: Sequence[Import]) -> list[Import]:
 
     def is_unchecked(job: Import) -> bool:
         if job.is_spoiled and not job.is_full:
-            # A FULL import repairs the dataset only if it was created later and is confirmed.
+            # It's repaired only by a FULL import that was created later and is confirmed.
             return all(job.ended_at > repaired_at for repaired_at in repair_times)
         return not job.is_confirmed and job.run is not None and job in data
 
@@ -387,10 +387,10 @@ def unchecked_imports(imports: Sequence[Import]) -> list[Import]:
 
 
 def imports_by_location(imports: Sequence[Import]) -> dict[str, list[Import]]:
-    """Group the imports whose rows are still there by location: its hash -> imports.
+    """Group the imports whose rows are in the dataset by the hash of their location.
 
-    An export was imported if each import of its location is confirmed. An unconfirmed one may have
-    appended only a part of it, or is still running.
+    An export was imported completely if each import of its location is confirmed. An unconfirmed
+    import is still running, or may have appended only a part of the export.
     """
     jobs_by_location: dict[str, list[Import]] = {}
     running = [job for job in imports if job.is_running]
@@ -425,7 +425,7 @@ def only_full_import_repairs(job: Import) -> str:
 
 
 def foreign_replacement(imports: Sequence[Import], *, is_full: bool) -> Import | None:
-    """Find a foreign FULL import that has replaced a dataset's data and that nobody has accepted.
+    """Find a foreign FULL import that has replaced a dataset's data, unless it's accepted.
 
     With importMode INCREMENTAL, the first import of a pipeline may append to foreign data. Later,
     a person has to accept such data by a request to append to it.
