@@ -119,7 +119,7 @@ class RunningBatchJob:
         list_jobs = partial(list_batch_jobs, aws.read_client(), self._recipe, self._job["slot"])
 
         if self.progress.sent_at:
-            # The list of a single version is short, and contains the job that was sent.
+            # If the job exists, it's in the list of its version, which is short.
             jobs = list_jobs(self.progress.version_arn)
             if job_to_follow(jobs, self.spec.run):
                 return jobs
