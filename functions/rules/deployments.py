@@ -54,6 +54,7 @@ def versions_to_compare(campaign: CampaignState, spec: DeploymentSpec, now: date
         return []
     if campaign.record.trial is not None or campaign.is_updating(now):
         return []
+
     if served_version_arn is None:
         return [candidate_arn]
     return [candidate_arn, served_version_arn]

@@ -16,7 +16,7 @@ _TEXTS = rf"\s*{_TEXT}(\s*,\s*{_TEXT})*\s*"
 _VALUES = rf"{_TEXTS}|\s*[-+]?\d+(\.\d+)?\s*"
 _PARAMETER = r"\$(\w+)"
 _EXCLUDED = r"(?i)(^|\|)\s*EXCLUDE\b[^|]*"
-_IN_LIST = rf"(?i)\bIN\s*\([^)]*?{_PARAMETER}"
+_IN_LIST = r"(?i)\bIN\s*\([^)]*"
 _OF_USER = r"(?i)\b(CurrentUser|Interactions)\s*\."
 
 
@@ -38,7 +38,7 @@ def filter_problems(expression: str, probe: ProbeSettings) -> Iterator[str]:
         yield f"has filterValues for {given}, but the filter needs {expected}; correct them"
 
     # IN compares only texts. The other operators compare numbers as well.
-    text_parameters = {*re.findall(_IN_LIST, expression)}
+    text_parameters = {*re.findall(_PARAMETER, " ".join(re.findall(_IN_LIST, expression)))}
     for parameter, value in values.items():
         pattern = _TEXTS if parameter in text_parameters else _VALUES
         if not re.fullmatch(pattern, value):
