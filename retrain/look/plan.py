@@ -201,7 +201,8 @@ def _steps(client: PersonalizeClient, view: RunView, planned: Plan) -> Iterator[
 def _import_step(view: DatasetView, planned: PlannedImport | None) -> Document:
     """Return what the run does with a dataset, and what its export contains."""
     action, reason = view.decision
-    export, newest_at = view.export, view.state.export.newest_at
+    export = view.export
+    newest_at = view.state.export.newest_at
     contents = [count_text(len(export.objects), "file"), size_text(export.size)]
     if export.row_count is not None:
         contents.append(f"{export.row_count:,} rows")
@@ -232,7 +233,8 @@ def _training_step(
     step = {"action": action, "resource": view.arn, "name": name, "reason": reason}
     if planned is None or action != "train":
         return step
-    mode, trainings = planned["trainingMode"], view.state.trainings
+    mode = planned["trainingMode"]
+    trainings = view.state.trainings
     arns = [version.arn for version in trainings if version.is_active and version.mode == mode]
     billed = [describe_version(client, arn) for arn in arns[:BILLED_VERSIONS]]
     known = [version["trainingHours"] for version in billed if "trainingHours" in version]

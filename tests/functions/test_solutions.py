@@ -179,7 +179,8 @@ def test_a_campaign_whose_trial_could_not_be_ended_is_left_out():
 
 
 def test_only_the_campaigns_that_lack_the_version_or_its_verdict_are_updated():
-    second, third = f"{s.CAMPAIGN}2", f"{s.CAMPAIGN}3"
+    second = f"{s.CAMPAIGN}2"
+    third = f"{s.CAMPAIGN}3"
     campaigns = [s.campaign_settings(campaignArn=arn) for arn in (s.CAMPAIGN, second, third)]
     plan = planned(
         WITHOUT_IMPORT,
