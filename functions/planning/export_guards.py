@@ -76,41 +76,46 @@ def truncated_export(view: DatasetView) -> Iterator[str]:
     """
     export = view.export
     min_share = view.dataset["minRelativeSize"]
-    sizes = [job.size for job in _compared_imports(view) if job.size]
+    last = _last_full_import(view)
+    last_size = (last and last.size) or 0
 
-    if sizes and export.objects and export.size < min_share * sizes[0]:
+    if export.objects and export.size < min_share * last_size:
         yield (
             f"{export.location} has {export.size} bytes, which is less than minRelativeSize "
-            f"{min_share:g} of the last FULL import, which had {sizes[0]}; a FULL import replaces "
+            f"{min_share:g} of the last FULL import, which had {last_size}; a FULL import replaces "
             "all bulk data, so lower minRelativeSize for one run only if the data really shrank"
         )
 
 
 @guard("size", "WARN", "export")
 def unknown_size(view: DatasetView) -> Iterator[str]:
-    """Yield a message for a last FULL import whose size is unknown, because its tag was edited.
+    """Yield a message for an edited tag, which makes the size of the last FULL import unknown.
 
     Without a warning, a truncated export could pass unnoticed.
     """
-    last = next(iter(_compared_imports(view)), None)
+    last = _last_full_import(view)
 
     if last and not last.size and view.dataset["minRelativeSize"]:
         yield (
-            f"the tag {BYTES} of {last.arn} is not the size of its export, so minRelativeSize "
-            "compares with an earlier import of this pipeline, or with nothing; check that "
-            f"{view.export.location} is complete with {view.export.size} bytes, because its import "
-            "gets a new tag"
+            f"the tag {BYTES} of {last.arn} is not the size of an export, so minRelativeSize has "
+            f"nothing to compare with; check that {view.export.location} is complete with "
+            f"{view.export.size} bytes"
         )
 
 
-def _compared_imports(view: DatasetView) -> list[Import]:
-    """List the imports with which the size of a FULL export is compared, newest first.
+def _last_full_import(view: DatasetView) -> Import | None:
+    """Find the import with whose size a FULL export is compared.
 
-    Only imports of a pipeline have a tag with their size.
+    Only imports of a pipeline have a tag with their size. The tags of those before the last one
+    aren't read.
     """
     if not view.is_full or view.has_export_date:
-        return []  # With `exportDate`, a person may want an earlier, smaller export.
-    return [job for job in view.imports if job.is_active and job.is_full and job.run]
+        return None  # With `exportDate`, a person may want an earlier, smaller export.
+
+    for job in view.imports:
+        if job.is_active and job.is_full and job.run:
+            return job
+    return None
 
 
 @guard("first import", "REFUSE", "dataset")
