@@ -18,16 +18,17 @@ WITHOUT_CAMPAIGNS = s.settings(datasets=[], solutions=[s.solution_settings(campa
 def measure(personalize, monkeypatch):
     """Return a function that measures a pipeline which was deployed so many hours ago.
 
-    Its last execution began an hour ago. While it is running, nothing is started or stopped.
+    Its last execution began an hour ago, or `last_start` hours. While it is running, nothing is
+    started or stopped.
     """
     monkeypatch.setattr(watch_pipeline, "read_client", lambda: personalize.client)
     monkeypatch.setattr(watch_pipeline, "stepfunctions", lambda: None)
 
-    def call(settings_, deployed=1000, status="RUNNING"):
+    def call(settings_, deployed=1000, status="RUNNING", last_start=1):
         def last_executions(*_):
             if status == "UNKNOWN":
                 raise Throttled("ListExecutions")
-            return [{"status": status, "startDate": s.ago(1)}]
+            return [{"status": status, "startDate": s.ago(last_start)}]
 
         monkeypatch.setattr(watch_pipeline, "last_executions", last_executions)
         machine = DeployedMachine(settings_, s.ago(deployed))
@@ -133,6 +134,10 @@ def test_a_trial_is_late_five_hours_after_its_bake(measure, personalize, began, 
     assert measure(s.settings(datasets=[]))["unfinishedTrials"] == count
 
 
+CAMPAIGNS = [s.campaign_settings(campaignArn=arn) for arn in (s.CAMPAIGN, s.OTHER_CAMPAIGN)]
+WITH_TWO = s.settings(datasets=[], solutions=[s.solution_settings(campaigns=CAMPAIGNS)])
+
+
 def test_the_trial_that_is_due_first_starts_a_run(measure, personalize, executions, monkeypatch):
     monkeypatch.setattr(watch_pipeline, "stepfunctions", lambda: executions.client)
     expect_trial(personalize, began=4)
@@ -141,9 +146,14 @@ def test_the_trial_that_is_due_first_starts_a_run(measure, personalize, executio
     started = {"executionArn": s.EXECUTION, "startDate": s.NOW}
     request = {"name": "trial-20261129T031000Z", "input": '{"only": "trials"}'}
     executions.expect("start_execution", started, stateMachineArn="machine", **request)
-    campaigns = [s.campaign_settings(campaignArn=arn) for arn in (s.CAMPAIGN, s.OTHER_CAMPAIGN)]
-    with_two = s.settings(datasets=[], solutions=[s.solution_settings(campaigns=campaigns)])
-    measure(with_two, status="FAILED")
+    measure(WITH_TWO, status="FAILED")
+
+
+def test_a_young_trial_does_not_shorten_the_pauses_of_an_old_one(measure, personalize):
+    expect_trial(personalize, began=4)
+    expect_trial(personalize, began=0.2, arn=s.OTHER_CAMPAIGN)
+    expect_versions(personalize)
+    measure(WITH_TWO, status="FAILED", last_start=0.5)
 
 
 # What cannot be measured
