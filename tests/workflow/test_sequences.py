@@ -4,7 +4,7 @@ The real state machine and functions run on virtual time, among late lists, lost
 people: they import, train, delete users, approve, pin, move and roll back campaigns, edit tags.
 
 The stories are the same in every test run. The environment variable STORIES is their number, by
-default 14, and WEEKS the length of the long story. `make faults` tells many more and longer ones,
+default 10, and WEEKS the length of the long story. `make faults` tells many more and longer ones,
 which takes some minutes.
 """
 
@@ -54,7 +54,7 @@ from tests.world import (
     solution_arn,
 )
 
-STORIES = int(os.environ.get("STORIES", "14"))
+STORIES = int(os.environ.get("STORIES", "10"))
 WEEKS = int(os.environ.get("WEEKS", "8"))
 SLOTS = 4
 DURATIONS = {"solution-version": 600, "campaign-update": 300, "data-deletion-job": HOUR}
