@@ -99,7 +99,8 @@ def _began_during_deletions(teller: Storyteller) -> Iterator[str]:
     jobs = {**teller.resources(SolutionVersion), **teller.resources(BatchInferenceJob)}
     for arn, job in jobs.items():
         for deletion in teller.deletions():
-            began_at, ended_at = deletion.timeline.created, deletion.timeline.moments[-1].time
+            began_at = deletion.timeline.created
+            ended_at = deletion.timeline.moments[-1].time
             if RUN in job.tags and began_at + AFTER_DEATH < job.timeline.created < ended_at:
                 yield f"{arn} was created during {deletion.arn}"
 

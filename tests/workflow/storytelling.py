@@ -431,7 +431,8 @@ class Storyteller:
 
         Perhaps without a quality gate, so that a version that was rejected may be deployed.
         """
-        group, prefix = self.pipeline.group, f"{next(self.number):08x}"
+        group = self.pipeline.group
+        prefix = f"{next(self.number):08x}"
         if item.where == "without a gate":
             ungated = [replace(row, quality_gate_enabled=False) for row in group.solutions]
             group = group.with_solutions(*ungated)

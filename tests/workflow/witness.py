@@ -164,7 +164,8 @@ class Witness:
             arn: item.timeline.created
             for arn, item in self._teller.resources(SolutionVersion).items()
         }
-        old, new = before.blocked_version_arn, after.blocked_version_arn
+        old = before.blocked_version_arn
+        new = after.blocked_version_arn
         if old in created and new in created and created[new] < created[old]:
             yield f"it is forgotten that {old} was rolled back"
         if after.trial and not before.trial and read_pin(self.tags):
