@@ -270,6 +270,9 @@ class PlannedCampaign(TypedDict):
     """One campaign to update."""
 
     campaignArn: str
+    approvedVersionArn: NotRequired[str]
+    """An earlier version that a person has approved. The campaign gets it instead of the solution's
+    version, which was rejected there or is still waiting for approval."""
 
 
 class PlannedDeployments(TypedDict):

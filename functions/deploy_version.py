@@ -96,15 +96,16 @@ class CampaignDeployment:
 
     def __init__(self, event: CampaignIteration) -> None:
         settings = event["settings"]
+        campaign = event["campaign"]
         training = event["training"]
-        self.campaign_arn = event["campaign"]["campaignArn"]
+        self.campaign_arn = campaign["campaignArn"]
         self.solution = solution_of_campaign(settings, self.campaign_arn)
 
         self.spec = deployment_spec(
             settings,
             self.solution,
             self.campaign_arn,
-            candidate_arn=training["arn"] if training else None,
+            candidate_arn=campaign.get("approvedVersionArn", training and training["arn"]),
             from_earlier_run=training is not None and not training["isOfRun"],
         )
         self.progress = _progress_in(event["item"])

@@ -118,13 +118,13 @@ def _plan_work(settings: Settings, run: Run) -> Plan:
     view = read_view(read_client(), settings, run)
 
     # Write into tags what was found out about earlier imports.
-    for confirmed in view.snapshot.newly_confirmed:
+    for confirmed in view.data.newly_confirmed:
         write_tags(write_client(), confirmed.arn, {CONFIRMED: str(confirmed.fingerprint)})
     for dataset in view.datasets:
         if job := dataset.broken_by:
             mark_broken(write_client(), job)
 
-    if pause := pause_for_deletion(view.snapshot.deletions, run):
+    if pause := pause_for_deletion(view.data.deletions, run):
         return _without_jobs(pause.reason, pause.seconds)
 
     plan = plan_run(view)
@@ -159,7 +159,7 @@ def write_checks(client: PersonalizeClient, view: RunView) -> list[str]:
     The alarm about a model's age counts from this time, because an old model that was trained on
     the newest data isn't outdated.
     """
-    checked_at = view.snapshot.now.isoformat(timespec="seconds")
+    checked_at = view.data.now.isoformat(timespec="seconds")
     warnings = []
 
     for arn in found_up_to_date(view):
@@ -193,11 +193,11 @@ def found_up_to_date(view: RunView) -> Iterator[str]:
         return
 
     for solution in view.solutions:
-        version = solution.version_to_use
+        version = solution.usable_version
         if version is None or not version.is_active:
             continue
-        if not solution.campaigns:
+        if not solution.earlier.campaigns:
             yield solution.arn
-        for arn, campaign in solution.campaigns.items():
+        for arn, campaign in solution.earlier.campaigns.items():
             if campaign.served_version_arn == version.arn:
                 yield arn

@@ -35,6 +35,8 @@ def note_verdicts(document: FinishedRun) -> None:
         item = result["item"]
         if not item or not item["versionArn"] or item["outcome"] not in REPORTED_OUTCOMES:
             continue
+        if "approvedVersionArn" in result["campaign"]:
+            continue  # The tag is about the newest version, to whose verdict each run comes again.
 
         version_arn = item["versionArn"]
         campaign_arn = result["campaign"]["campaignArn"]

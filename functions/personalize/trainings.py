@@ -228,7 +228,9 @@ def _version_of(
 
 def _with_tags(version: SolutionVersion, tags: Tags) -> SolutionVersion:
     """Add what the tags of a version say about it."""
-    return version._replace(run=tags.get(RUN), digest=tags.get(DIGEST))
+    return version._replace(
+        run=tags.get(RUN), digest=tags.get(DIGEST), answer=current_answer(tags, None, clock.now())
+    )
 
 
 def config_digest(solution: SolutionTypeDef) -> str:

@@ -67,23 +67,23 @@ class DatasetView:
 
     settings: Settings
     run: Run
-    snapshot: DataSnapshot
+    data: DataSnapshot
     dataset: DatasetOfRun
 
     @property
     def export(self) -> Export:
         """The export that planning has found in S3."""
-        return self.snapshot.exports[self.dataset["datasetArn"]]
+        return self.data.exports[self.dataset["datasetArn"]]
 
     @cached_property
     def imports(self) -> list[Import]:
         """The import jobs of the dataset, newest first."""
-        return [job for job in self.snapshot.imports if job.dataset == self.dataset["datasetArn"]]
+        return [job for job in self.data.imports if job.dataset == self.dataset["datasetArn"]]
 
     @property
     def fields(self) -> Sequence[SchemaField]:
         """The schema's fields. A dataset that doesn't exist has none, and a guard reports it."""
-        return self.snapshot.schemas.get(self.dataset["datasetArn"], [])
+        return self.data.schemas.get(self.dataset["datasetArn"], [])
 
     @property
     def columns(self) -> list[str]:
@@ -105,7 +105,7 @@ class DatasetView:
     @cached_property
     def state(self) -> DatasetState:
         """The imports and the export in the form that the rules take."""
-        described = self.snapshot.datasets.get(self.dataset["datasetArn"])
+        described = self.data.datasets.get(self.dataset["datasetArn"])
         # A guard refuses a dataset that does not exist.
         schema_arn = described["schemaArn"] if described else ""
         export = self.export.state(self.dataset["importMode"], schema_arn)
@@ -186,7 +186,7 @@ class DatasetView:
         if day is None or not self.is_full or self.has_export_date:
             return False
 
-        tomorrow = self.snapshot.now.date() + timedelta(days=1)
+        tomorrow = self.data.now.date() + timedelta(days=1)
         days_ahead = (tomorrow - date.fromisoformat(day)).days
         later_locations = locations_of_days(self.dataset, range(1, days_ahead + 1)).values()
 
@@ -208,7 +208,7 @@ class DatasetView:
 
         job = unchecked[-1]
         day = self.dataset["day"]
-        is_given_up = job.is_spoiled or job.ended_at < self.snapshot.now - GIVEN_UP
+        is_given_up = job.is_spoiled or job.ended_at < self.data.now - GIVEN_UP
         was_compared = day is None or job.day <= day
 
         # A FULL import that nobody could confirm is simply repeated.
@@ -231,11 +231,10 @@ class DatasetView:
         }
 
 
-def dataset_views(settings: Settings, run: Run, snapshot: DataSnapshot) -> list[DatasetView]:
+def dataset_views(settings: Settings, run: Run, data: DataSnapshot) -> list[DatasetView]:
     """Create a view of each dataset that the run may import."""
     return [
-        DatasetView(settings=settings, run=run, snapshot=snapshot, dataset=dataset)
-        for dataset in datasets_to_import(settings, run)
+        DatasetView(settings, run, data, dataset) for dataset in datasets_to_import(settings, run)
     ]
 
 

@@ -91,7 +91,7 @@ def _last_content(view: DatasetView) -> re.Match[str] | None:
 
 def _newest_event(view: DatasetView) -> str | None:
     """Find the newest event. One that is more than a day ahead is a mistake, so it's left out."""
-    latest = (view.snapshot.now + timedelta(days=1)).timestamp()
+    latest = (view.data.now + timedelta(days=1)).timestamp()
     times = [time for time in event_times(view) if time <= latest]
     return datetime.fromtimestamp(max(times), UTC).isoformat() if times else None
 
@@ -184,7 +184,7 @@ def _old_events(view: DatasetView) -> Iterator[str]:
     newest = datetime.fromisoformat(newest_at)
     read = "" if view.content["areAllRowsRead"] else " in the rows that were read"
 
-    if view.snapshot.now - newest > longest:
+    if view.data.now - newest > longest:
         yield (
             f"the newest event of {view.export.location}{read} is from {time_text(newest)} UTC, "
             f"longer ago than maxEventAge, {max_age}; repair the job that writes the export, or "
@@ -195,7 +195,7 @@ def _old_events(view: DatasetView) -> Iterator[str]:
 def _no_new_event(view: DatasetView) -> Iterator[str]:
     newest_at = view.content["newestEventAt"]
     count = view.content["importsWithNewestEvent"]
-    may_stay = view.holds_export or view.dataset["streamed"] or view.snapshot.event_trackers
+    may_stay = view.holds_export or view.dataset["streamed"] or view.data.event_trackers
 
     if newest_at and view.content["areAllRowsRead"] and count >= STANDSTILL and not may_stay:
         newest = time_text(datetime.fromisoformat(newest_at))

@@ -81,7 +81,7 @@ def _file_error(file: FileSample, view: DatasetView) -> str | None:
     if file.error and not file.header:
         return file.error
 
-    now = view.snapshot.now
+    now = view.data.now
     # A column is required if the schema doesn't allow an empty value.
     required = [field["name"] for field in view.fields if value_error("", field, now)]
     if missing := [name for name in required if name not in file.header]:
@@ -114,7 +114,7 @@ def too_few_rows(view: DatasetView) -> Iterator[str]:
     types = ("interactions",) if view.is_full else ("interactions", "actionInteractions")
     if dataset["type"] not in types:
         return
-    if view.is_full and (view.snapshot.event_trackers or dataset["streamed"]):
+    if view.is_full and (view.data.event_trackers or dataset["streamed"]):
         return
 
     rows = view.export.row_count

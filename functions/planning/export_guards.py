@@ -50,7 +50,7 @@ def export_with_deleted_users(view: DatasetView) -> Iterator[str]:
     An import could bring the users back. A single older file is enough for that, because any file
     may contain them.
     """
-    deletions = [job for job in view.snapshot.deletions if job.is_running or job.has_completed]
+    deletions = [job for job in view.data.deletions if job.is_running or job.has_completed]
     if not deletions or view.dataset["type"] not in DATASETS_WITH_USERS:
         return
 
@@ -232,7 +232,7 @@ def skipped_days(view: DatasetView) -> Iterator[str]:
     because nobody should append that export again.
     """
     dataset = view.dataset
-    if days := view.snapshot.skipped_days.get(dataset["datasetArn"]):
+    if days := view.data.skipped_days.get(dataset["datasetArn"]):
         yield (
             f"no run has imported the exports of these days: {', '.join(days)}; "
             f"append each whose rows are missing with retrain start --dataset {dataset['type']} "

@@ -17,11 +17,11 @@ from . import (
 )
 from .datasets import DatasetView, dataset_views
 from .guards import Guard, Verdict
-from .snapshot import Snapshot, read_snapshot, solutions_to_train
+from .snapshot import DataSnapshot, SolutionSnapshot, read_data, read_solution
 from .solutions import SolutionView
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mypy_boto3_personalize import PersonalizeClient
 
@@ -45,11 +45,11 @@ GUARDS = tuple(
 
 @dataclass(frozen=True)
 class RunView:
-    """A run, with its datasets and solutions as the snapshot shows them."""
+    """A run, with its datasets and solutions as planning has found them."""
 
     settings: Settings
     run: Run
-    snapshot: Snapshot
+    data: DataSnapshot
     datasets: Sequence[DatasetView]
     """The datasets that the run may import."""
     solutions: Sequence[SolutionView]
@@ -62,22 +62,33 @@ class RunView:
 
 
 def read_view(client: PersonalizeClient, settings: Settings, run: Run) -> RunView:
-    """Read a snapshot for a run, and create the view of the run from it."""
-    return view_of(settings, run, read_snapshot(client, settings, run))
+    """Read what planning has to know about a run."""
+    data = read_data(client, settings, run)
+    chosen_arns = run["request"].get("solutions")
+    snapshots = {
+        solution["solutionArn"]: read_solution(client, solution, run, data)
+        for solution in settings["solutions"]
+        if chosen_arns is None or solution["solutionArn"] in chosen_arns
+    }
+    return view_of(settings, run, data, snapshots)
 
 
-def view_of(settings: Settings, run: Run, snapshot: Snapshot) -> RunView:
-    """Create the view of a run, with its datasets and solutions, from a snapshot."""
-    datasets = dataset_views(settings, run, snapshot)
-
+def view_of(
+    settings: Settings, run: Run, data: DataSnapshot, snapshots: Mapping[str, SolutionSnapshot]
+) -> RunView:
+    """View a run from what was read: the data, and the solutions that the run may train."""
+    datasets = dataset_views(settings, run, data)
     # If any data is new, no version has been trained on the data of this run yet.
     imports_anything = any(dataset.needs_import for dataset in datasets)
-    solutions = [
-        SolutionView(settings, run, snapshot, solution, imports_anything=imports_anything)
-        for solution in solutions_to_train(settings, run)
-    ]
 
-    return RunView(settings, run, snapshot, datasets, solutions)
+    solutions = [
+        SolutionView(
+            settings, run, data, solution, snapshots[solution["solutionArn"]], imports_anything
+        )
+        for solution in settings["solutions"]
+        if solution["solutionArn"] in snapshots
+    ]
+    return RunView(settings, run, data, datasets, solutions)
 
 
 def plan_run(view: RunView) -> Plan:

@@ -42,13 +42,13 @@ def unsupported_settings(view: SolutionView) -> Iterator[str]:
     if recipe is None:
         return
 
-    if view.batch_jobs and not recipe.line_keys:
+    if view.snapshot.batch_jobs and not recipe.line_keys:
         yield f"{view.arn}: its recipe {view.recipe} has no batch jobs; remove the batchJobs"
 
     used = {f"trainingMode {view.solution['trainingMode']}"}
-    for job in view.batch_jobs:
+    for batch in view.snapshot.batch_jobs:
         # A setting that isn't in the config is None.
-        used |= {key for key, value in job.items() if value is not None}
+        used |= {key for key, value in batch.job.items() if value is not None}
 
     for setting in sorted(used & FEATURES - {*recipe.features}):
         able = [name for name, known in RECIPES.items() if setting in known.features]
@@ -65,7 +65,7 @@ def missing_metrics(view: SolutionView) -> Iterator[str]:
     A version without the metric is accepted or rejected whatever it has learned.
     """
     recipe = find_recipe(view.recipe)
-    is_gate_used = bool(view.solution["campaigns"] or view.batch_jobs)
+    is_gate_used = bool(view.solution["campaigns"] or view.snapshot.batch_jobs)
     if recipe is None or not is_gate_used:
         return
 

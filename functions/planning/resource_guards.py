@@ -28,9 +28,9 @@ def inactive_datasets(view: RunView) -> Iterator[str]:
     """Yield a message for a dataset or dataset group that does not exist or is not ACTIVE."""
     for dataset in view.settings["datasets"]:
         arn = dataset["datasetArn"]
-        yield from _unusable(arn, view.snapshot.datasets.get(arn))
+        yield from _unusable(arn, view.data.datasets.get(arn))
 
-    for arn, group in view.snapshot.dataset_groups.items():
+    for arn, group in view.data.dataset_groups.items():
         yield from _unusable(arn, group)
 
 
@@ -41,12 +41,11 @@ def unusable_solution(view: SolutionView) -> Iterator[str]:
     The solution must belong to the dataset group, and the campaign to the solution. A campaign
     doesn't have to be ACTIVE, because an update can repair it.
     """
-    snapshot = view.snapshot
-    yield from _unusable(view.arn, snapshot.solutions.get(view.arn), snapshot.dataset_groups)
+    yield from _unusable(view.arn, view.snapshot.description, view.data.dataset_groups)
 
     for campaign_settings in view.solution["campaigns"]:
         arn = campaign_settings["campaignArn"]
-        campaign = snapshot.campaigns.get(arn)
+        campaign = view.snapshot.campaigns.get(arn)
         if campaign is None:
             yield f"{arn}: does not exist; create it, or take it out of the stack's config"
         elif is_deleted(campaign["status"]):
@@ -100,7 +99,7 @@ def allowed_automatic_training(view: SolutionView) -> Iterator[str]:
 
 def _automatic_training(view: SolutionView, setting: str) -> Iterator[str]:
     """Yield a message for automatic training, which costs extra, if `autoTraining` is `setting`."""
-    solution: Mapping[str, Any] = view.snapshot.solutions.get(view.arn, {})
+    solution: Mapping[str, Any] = view.snapshot.description or {}
     if solution.get("performAutoTraining") and view.settings["autoTraining"] == setting:
         yield (
             f"{view.arn}: also trains automatically; turn that off with `aws personalize "
@@ -111,8 +110,7 @@ def _automatic_training(view: SolutionView, setting: str) -> Iterator[str]:
 @guard("automatic deployment", "REFUSE", "solution")
 def automatic_deployment(view: SolutionView) -> Iterator[str]:
     """Yield a message for a campaign that Personalize itself updates to each new version."""
-    for arn in view.campaigns:
-        campaign = view.snapshot.campaigns[arn]
+    for arn, campaign in view.snapshot.campaigns.items():
         if not syncs_with_latest_version(campaign):
             continue
 
@@ -149,8 +147,7 @@ def served_deleted_users(view: SolutionView) -> Iterator[str]:
     There's also a warning if the training of a newer version was stopped, because no run repeats
     it, and the campaign goes on serving the older version.
     """
-    is_trained = view.needs_training and not view.limit_message
-    if is_trained:
+    if view.gets_new_version:
         return  # The decision about the solution says so already.
 
     for version in view.state.trainings:
@@ -167,13 +164,12 @@ def served_deleted_users(view: SolutionView) -> Iterator[str]:
 @guard("verdict", "WARN", "solution")
 def untold_verdict(view: SolutionView) -> Iterator[str]:
     """Yield a message for a verdict of a run that died before its report."""
-    is_trained = view.needs_training and not view.limit_message
-    if not is_trained or view.newest is None:
+    if not view.gets_new_version:
         return  # A run that trains no newer version comes to the verdict again, and reports it.
 
-    for arn, step in view.untold_verdicts.items():
+    for arn, (version, step) in view.earlier.untold_verdicts.items():
         yield (
-            f"{arn}: {view.newest.arn} was {step.outcome} there, and no report has said so, "
+            f"{arn}: {version.arn} was {step.outcome} there, and no report has said so, "
             f"because its run died; the reason: {'; '.join(step.reasons)}"
         )
 
@@ -181,7 +177,7 @@ def untold_verdict(view: SolutionView) -> Iterator[str]:
 @guard("deleted users", "WARN", "run")
 def failed_deletion(view: RunView) -> Iterator[str]:
     """Yield a message for a data deletion job that has failed, if it is the newest."""
-    last = max(view.snapshot.deletions, key=lambda job: job.created_at, default=None)
+    last = max(view.data.deletions, key=lambda job: job.created_at, default=None)
     if last and not last.is_running and not last.has_completed:
         yield f"{last.arn} has failed, so its users may not be deleted; start another job"
 
@@ -189,12 +185,12 @@ def failed_deletion(view: RunView) -> Iterator[str]:
 @guard("filters", "REFUSE", "solution")
 def unusable_filters(view: SolutionView) -> Iterator[str]:
     """Yield a message for a filter that is not usable, or that gets wrong values from a probe."""
-    snapshot = view.snapshot
+    filters = view.snapshot.filters
     for arn in filter_arns(view.solution):
-        yield from _unusable(arn, snapshot.filters.get(arn), snapshot.dataset_groups)
+        yield from _unusable(arn, filters.get(arn), view.data.dataset_groups)
 
     for arn, probe in view.probes:
-        if probe_filter := snapshot.filters.get(probe["filterArn"] or ""):
+        if probe_filter := filters.get(probe["filterArn"] or ""):
             for problem in filter_problems(probe_filter["filterExpression"], probe):
                 yield f"{arn}: the probe {problem}"
 
@@ -209,7 +205,7 @@ def unknown_context(view: SolutionView) -> Iterator[str]:
         field["name"]
         for dataset in view.settings["datasets"]
         if dataset["type"] == "interactions"
-        for field in view.snapshot.schemas.get(dataset["datasetArn"], ())
+        for field in view.data.schemas.get(dataset["datasetArn"], ())
     ]
     if not columns:
         return  # No interactions are configured, or inactive_datasets() reports them.
@@ -247,9 +243,9 @@ def unusable_inputs(view: SolutionView) -> Iterator[str]:
     recipe = find_recipe(view.recipe)
     required_keys = (recipe and recipe.line_keys) or ()
 
-    for job in view.batch_jobs:
-        job_title = f"batch job to {job['output']}"
-        export = view.snapshot.batch_inputs[job["input"]]
+    for batch in view.snapshot.batch_jobs:
+        job_title = f"batch job to {batch.job['output']}"
+        export = batch.input
 
         # Personalize takes the location of a file as a prefix.
         others = [file.key for file in export.objects if export.url(file.key) != export.location]
@@ -275,17 +271,17 @@ def incomplete_inputs(view: SolutionView) -> Iterator[str]:
     use the data of FULL imports:
     https://docs.aws.amazon.com/personalize/latest/dg/getting-user-segments.html.
     """
-    for job in view.batch_jobs:
-        export = view.snapshot.batch_inputs[job["input"]]
+    for batch in view.snapshot.batch_jobs:
+        export = batch.input
         if export.first_line is None:
             reason = export.read_error or f"{export.location} has no content"
             yield (
-                f"batch job to {job['output']}: {reason}; the batch job fails unless this changes "
-                "before it begins"
+                f"batch job to {batch.job['output']}: {reason}; the batch job fails unless this "
+                "changes before it begins"
             )
 
     modes = [dataset["importMode"] for dataset in view.settings["datasets"]]
-    if makes_segments(view.recipe) and view.batch_jobs and "INCREMENTAL" in modes:
+    if makes_segments(view.recipe) and view.snapshot.batch_jobs and "INCREMENTAL" in modes:
         yield (
             f"{view.arn}: user segments leave out what INCREMENTAL imports have added; use "
             "importMode FULL"
@@ -298,17 +294,15 @@ def obsolete_batch_results(view: SolutionView) -> Iterator[str]:
 
     Personalize only replaces the results of the present input, and the pipeline deletes nothing.
     """
-    for job in view.batch_jobs:
-        batch_input = view.snapshot.batch_inputs[job["input"]]
-        results = view.snapshot.batch_results.get(job["slot"])
-        has_daily_folders = DATE in job["pattern"]
+    for batch in view.snapshot.batch_jobs:
+        has_daily_folders = DATE in batch.job["pattern"]
         # Without any input, the batch job fails, which says enough.
-        if results is None or not batch_input.objects or has_daily_folders:
+        if batch.results is None or not batch.input.objects or has_daily_folders:
             continue
 
-        result_keys = obsolete_results(batch_input, results)
+        result_keys = obsolete_results(batch.input, batch.results)
         if result_keys:
             yield (
-                f"batch job to {job['output']}: has results whose input is gone, for example "
+                f"batch job to {batch.job['output']}: has results whose input is gone, for example "
                 f"{result_keys[0]}; delete them, or put {DATE} into the output"
             )

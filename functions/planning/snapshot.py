@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import TYPE_CHECKING, NotRequired, TypedDict, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, NotRequired, TypedDict, TypeVar
 
 from botocore.exceptions import ClientError
 
 from .. import aws, clock, exports
-from ..contract import Run, Settings, SolutionSettings, Tags, filter_arns
+from ..contract import Run, Settings, SolutionSettings, filter_arns
 from ..personalize.batch_jobs import (
+    BatchJobOfRun,
     batch_jobs_of,
     list_batch_jobs,
     read_results,
@@ -23,7 +24,8 @@ from ..personalize.lists import active_event_trackers, list_deletions
 from ..personalize.tags import tags_of
 from ..personalize.trainings import SolutionReader, read_version
 from ..rules.imports import Import, confirmable_imports
-from .datasets import SearchedDay, datasets_to_import, days_to_search
+from ..rules.trainings import SolutionState
+from .datasets import DatasetOfRun, SearchedDay, datasets_to_import, days_to_search
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -38,9 +40,10 @@ if TYPE_CHECKING:
         SolutionTypeDef,
     )
 
+    from ..contract import Tags
     from ..exports import Export
     from ..rules.batch_jobs import BatchJob
-    from ..rules.trainings import Deletion, SolutionState
+    from ..rules.trainings import Deletion
     from ..rules.versions import SolutionVersion
 
 Resource = TypeVar("Resource")
@@ -83,94 +86,84 @@ class DataSnapshot:
     """Dataset ARN -> the earlier days whose INCREMENTAL exports were never imported."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Snapshot(DataSnapshot):
-    """Everything that planning has read from Personalize and S3."""
+class BatchSnapshot(NamedTuple):
+    """A batch job of the run, and what planning has read about it."""
 
-    solutions: Mapping[str, SolutionTypeDef]
-    solution_states: Mapping[str, SolutionState]
-    """Solution ARN -> the solution and its versions in the form that the rules take."""
+    job: BatchJobOfRun
+    input: Export
+    jobs: Sequence[BatchJob] = ()
+    """The jobs of its slot in Personalize, newest first."""
+    results: Export | None = None
+    """All results in the folder of the last job, or None if nobody knows the recipe."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SolutionSnapshot:
+    """What planning has read about a solution, and about what its settings refer to."""
+
+    description: SolutionTypeDef | None
+    """None if the solution doesn't exist."""
+    state: SolutionState
+    """The solution and its versions in the form that the rules take."""
+    read_version: Callable[[str], SolutionVersion]
+    """Reads a version of the solution, because most plans need none."""
     campaigns: Mapping[str, CampaignTypeDef]
     campaign_tags: Mapping[str, Tags]
     """Campaign ARN -> its tags, in which runs have recorded what became of its versions."""
-    version_readers: Mapping[str, Callable[[str], SolutionVersion]]
-    """Solution ARN -> a function that reads one of its versions, because most plans need none."""
-    batch_jobs: Mapping[str, Sequence[BatchJob]]
-    """Slot of a batch job in the config -> the jobs in Personalize, newest first."""
-    batch_inputs: Mapping[str, Export]
-    """Location -> the input of batch jobs that is there."""
-    batch_results: Mapping[str, Export]
-    """Slot of a batch job in the config -> all results in the folder of its last ones."""
+    batch_jobs: Sequence[BatchSnapshot]
     filters: Mapping[str, FilterTypeDef]
 
 
-def read_snapshot(client: PersonalizeClient, settings: Settings, run: Run) -> Snapshot:
-    """Read the datasets, the exports to import, the solutions to train, and what they refer to."""
-    solutions = solutions_to_train(settings, run)
-    campaign_arns = [
-        campaign["campaignArn"] for solution in solutions for campaign in solution["campaigns"]
-    ]
+def read_solution(
+    client: PersonalizeClient, solution: SolutionSettings, run: Run, data: DataSnapshot
+) -> SolutionSnapshot:
+    """Read a solution with its versions, campaigns, filters and batch jobs."""
+    solution_arn = solution["solutionArn"]
+    campaign_arns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
 
-    data = read_data(client, settings, run)
-    described_solutions = describe_existing(
-        [solution["solutionArn"] for solution in solutions],
-        lambda arn: client.describe_solution(solutionArn=arn)["solution"],
+    descriptions = describe_existing(
+        [solution_arn], lambda arn: client.describe_solution(solutionArn=arn)["solution"]
     )
-    reader = SolutionReader(client)
+    description = descriptions.get(solution_arn)
+    state = SolutionState()
+    if description is not None:
+        state = SolutionReader(client).solution(description, data.imports, data.deletions)
 
-    batch_jobs: dict[str, Sequence[BatchJob]] = {}
-    batch_inputs: dict[str, Export] = {}
-    batch_results: dict[str, Export] = {}
-    for solution in solutions:
-        arn = solution["solutionArn"]
-        for job in batch_jobs_of(solution, run):
-            slot = job["slot"]
-            location = job["input"]
-            batch_inputs[location] = exports.read_batch_input(aws.s3(), location)
-
-            # The recipe says which kind of batch job to list.
-            if arn in described_solutions:
-                jobs = list_batch_jobs(client, recipe_name(described_solutions[arn]), slot)
-                results = batch_results[slot] = read_results(job, jobs)
-                batch_jobs[slot] = with_present_results(jobs, batch_inputs[location], results)
-
-    return Snapshot(
-        **vars(data),
-        batch_jobs=batch_jobs,
-        batch_inputs=batch_inputs,
-        batch_results=batch_results,
-        filters=describe_existing(
-            {arn for solution in solutions for arn in filter_arns(solution)},
-            lambda arn: client.describe_filter(filterArn=arn)["filter"],
-        ),
-        solutions=described_solutions,
-        solution_states={
-            arn: reader.solution(solution, data.imports, data.deletions)
-            for arn, solution in described_solutions.items()
-        },
+    return SolutionSnapshot(
+        description=description,
+        state=state,
+        # Several campaigns may serve the same version, which is read only once.
+        read_version=cache(partial(read_version, client, solution)),
         campaigns=describe_existing(campaign_arns, partial(describe_campaign, client)),
         campaign_tags=describe_existing(campaign_arns, partial(tags_of, client)),
-        version_readers={
-            # Several campaigns may serve the same version, which is read only once.
-            solution["solutionArn"]: cache(partial(read_version, client, solution))
-            for solution in solutions
-        },
+        batch_jobs=[
+            _read_batch_job(client, job, description) for job in batch_jobs_of(solution, run)
+        ],
+        filters=describe_existing(
+            filter_arns(solution), lambda arn: client.describe_filter(filterArn=arn)["filter"]
+        ),
+    )
+
+
+def _read_batch_job(
+    client: PersonalizeClient, job: BatchJobOfRun, solution: SolutionTypeDef | None
+) -> BatchSnapshot:
+    """Read the input and the last results of a batch job."""
+    batch_input = exports.read_batch_input(aws.s3(), job["input"])
+    if solution is None:
+        # Only the recipe says which kind of batch job to list.
+        return BatchSnapshot(job, batch_input)
+
+    jobs = list_batch_jobs(client, recipe_name(solution), job["slot"])
+    results = read_results(job, jobs)
+    return BatchSnapshot(
+        job, batch_input, with_present_results(jobs, batch_input, results), results
     )
 
 
 def recipe_name(solution: SolutionTypeDef) -> str:
     """Derive the name of a solution's recipe from its ARN. It's empty without a recipe (AutoML)."""
     return solution.get("recipeArn", "").rpartition("/")[2]
-
-
-def solutions_to_train(settings: Settings, run: Run) -> list[SolutionSettings]:
-    """Select the solutions that the run may train: those in the request, or else all."""
-    chosen_arns = run["request"].get("solutions")
-    return [
-        solution
-        for solution in settings["solutions"]
-        if chosen_arns is None or solution["solutionArn"] in chosen_arns
-    ]
 
 
 def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> DataSnapshot:
@@ -183,7 +176,6 @@ def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> DataSn
         {dataset["datasetGroupArn"] for dataset in datasets.values()},
         lambda arn: client.describe_dataset_group(datasetGroupArn=arn)["datasetGroup"],
     )
-
     reader = ImportReader(client, settings["datasets"])
     imports = [job for group in groups for job in reader.of_group(group)]
 
@@ -192,27 +184,21 @@ def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> DataSn
     newly_confirmed: list[Import] = []
     for dataset in datasets_to_import(settings, run):
         arn = dataset["datasetArn"]
-        export = present_exports[arn] = exports.read_export(
-            aws.s3(),
-            dataset["dataLocation"],
-            dataset["readyMarker"],
-            reads_all_rows=dataset["strictEvents"],
-        )
+        present_exports[arn] = _read_export(dataset)
+        if arn not in datasets:
+            continue
 
-        if arn in datasets:
-            jobs = [job for job in imports if job.dataset == arn]
-            earlier_exports = read_earlier_exports(days_to_search(dataset, jobs))
-            skipped_days[arn] = [
-                searched.day for searched in earlier_exports if not searched.is_imported
-            ]
+        jobs = [job for job in imports if job.dataset == arn]
+        earlier_exports = read_earlier_exports(days_to_search(dataset, jobs))
+        skipped_days[arn] = [day.day for day in earlier_exports if not day.is_imported]
 
-            # Each import is compared with the export of its own day. Otherwise, nobody could
-            # confirm the import of a dead run on a later day.
-            mode = dataset["importMode"]
-            schema_arn = datasets[arn]["schemaArn"]
-            day_exports = [export, *earlier_exports.values()]
-            states = [day_export.state(mode, schema_arn) for day_export in day_exports]
-            newly_confirmed += confirmable_imports(jobs, states)
+        # Each import is compared with the export of its own day. Otherwise, nobody could confirm
+        # the import of a dead run on a later day.
+        states = [
+            export.state(dataset["importMode"], datasets[arn]["schemaArn"])
+            for export in (present_exports[arn], *earlier_exports.values())
+        ]
+        newly_confirmed += confirmable_imports(jobs, states)
 
     return DataSnapshot(
         now=clock.now(),
@@ -227,6 +213,16 @@ def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> DataSn
         newly_confirmed=newly_confirmed,
         exports=present_exports,
         skipped_days=skipped_days,
+    )
+
+
+def _read_export(dataset: DatasetOfRun) -> Export:
+    """Read the present export of a dataset."""
+    return exports.read_export(
+        aws.s3(),
+        dataset["dataLocation"],
+        dataset["readyMarker"],
+        reads_all_rows=dataset["strictEvents"],
     )
 
 

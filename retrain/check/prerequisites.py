@@ -109,13 +109,11 @@ def check_guards(account: Account) -> Iterator[Finding]:
 
 def check_way_back(account: Account) -> Iterator[Finding]:
     """Check that each campaign has a probe or a bake, and a version to be rolled back to."""
-    client, snapshot, pipeline = (
-        account.client("personalize"),
-        account.view.snapshot,
-        account.pipeline,
-    )
-    for solution in pipeline.settings["solutions"]:
-        for configured in solution["campaigns"]:
+    client = account.client("personalize")
+    pipeline = account.pipeline
+    for solution in account.view.solutions:
+        snapshot = solution.snapshot
+        for configured in solution.solution["campaigns"]:
             arn = configured["campaignArn"]
             name = arn.rpartition("/")[2]
             if configured["probe"] is None and configured["bake"] is None:
@@ -123,7 +121,7 @@ def check_way_back(account: Account) -> Iterator[Finding]:
                 yield Finding("warn", text, "add a probe to the campaign in the stack's file")
             if arn not in snapshot.campaigns:
                 continue
-            record = read_record(snapshot.campaign_tags[arn], solution["solutionArn"])
+            record = read_record(snapshot.campaign_tags[arn], solution.arn)
             if record.trial and pipeline.target and not running_executions(pipeline.target):
                 trial = short_name(record.trial.version_arn)
                 text = f"{trial} is on trial at {name}, but no run is active;"

@@ -20,7 +20,6 @@ from functions.personalize.trainings import describe_version
 from functions.planning.plan_run import plan_run, read_view
 from functions.prices import import_cost, training_cost
 from functions.report.text import with_short_arns
-from functions.rules.deployments import needs_run
 from functions.rules.recipes import find_recipe
 from functions.words import (
     content_facts,
@@ -143,7 +142,7 @@ def _document(pipeline: ExaminedPipeline, request: Request) -> Document:
     try:
         with function_clients(pipeline.access) as client:
             view = read_view(client, pipeline.settings, run_of(started))
-            pause = pause_for_deletion(view.snapshot.deletions, view.run)
+            pause = pause_for_deletion(view.data.deletions, view.run)
             if pause:
                 document["notes"].append(f"{with_short_arns(pause.reason)}.")
             planned = plan_run(view)
@@ -194,8 +193,8 @@ def _steps(client: PersonalizeClient, view: RunView, planned: Plan) -> Iterator[
             is_planned = campaign["campaignArn"] in updated
             is_trained = training is not None and training["existingVersionArn"] is None
             yield _campaign_step(solution, campaign, is_planned=is_planned, is_trained=is_trained)
-        for job in solution.batch_jobs:
-            yield _batch_step(solution, job, is_planned=training is not None)
+        for batch in solution.snapshot.batch_jobs:
+            yield _batch_step(solution, batch.job, is_planned=training is not None)
 
 
 def _import_step(view: DatasetView, planned: PlannedImport | None) -> Document:
@@ -207,7 +206,7 @@ def _import_step(view: DatasetView, planned: PlannedImport | None) -> Document:
     if export.row_count is not None:
         contents.append(f"{export.row_count:,} rows")
     if newest_at:
-        age = (view.snapshot.now - newest_at).total_seconds()
+        age = (view.data.now - newest_at).total_seconds()
         contents.append(f"written {duration_text(age)} ago")
     contents += content_facts(view.content)
     return {
@@ -260,29 +259,33 @@ def _campaign_step(
 ) -> Document:
     """Return what the run does with a campaign. If it keeps its version, the rules say why."""
     arn = campaign["campaignArn"]
-    state = view.campaigns[arn]
-    newest = view.newest
-    first_step = view.first_step(arn, newest) if newest else None
+    earlier = view.earlier
+    state = earlier.campaigns[arn]
+    candidate = earlier.candidate
+    first = earlier.first_steps.get(arn)
+    waiting = earlier.waiting.get(arn)
     action, reason = "keep", f"it serves {name_of(state.served_version_arn or 'nothing')}"
     if state.record.trial:
         version = name_of(state.record.trial.version_arn)
         action, reason = "wait", f"{version} is on trial, which the run ends first"
     elif state.pin:
         reason = f"{reason} and is pinned"
-    elif is_planned and (is_trained or (first_step and needs_run(first_step))):
+    elif is_planned and waiting and waiting != candidate:
+        action = "update"
+        reason = f"{reason}; it gets {name_of(waiting.arn)}, which a person has approved"
+    elif is_planned and (is_trained or waiting):
         action, reason = "update", f"{reason}; {_conditions(view, campaign)}"
-    elif newest and first_step and first_step.reasons:
+    elif first and first.step.reasons:
         action = "report" if is_planned else "keep"
-        rule = with_short_arns("; ".join(first_step.reasons))
-        reason += f", because {name_of(newest.arn)} is {first_step.outcome}: {rule}"
+        rule = with_short_arns("; ".join(first.step.reasons))
+        reason += f", because {name_of(first.version.arn)} is {first.step.outcome}: {rule}"
     name = f"campaign {name_of(arn)}"
     return {"action": action, "resource": arn, "name": name, "reason": reason}
 
 
 def _batch_step(view: SolutionView, job: BatchJobOfRun, *, is_planned: bool) -> Document:
     """Return what the run does with a batch job, after it has updated the campaigns."""
-    newest = view.newest
-    step = view.first_batch_step(job, newest) if newest else None
+    step = view.earlier.batch_steps.get(job["output"])
     if is_planned:
         reason = "if version, input or settings have changed by then"
     elif step is None:

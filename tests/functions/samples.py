@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from components.args import LimitsArgs
 from functions.csv_files import FileSample, Row
 from functions.exports import Export, S3Object
+from functions.personalize.batch_jobs import batch_jobs_of
 from functions.personalize.trainings import config_digest
 from functions.planning.datasets import DatasetView
 from functions.planning.plan_run import view_of
-from functions.planning.snapshot import DataSnapshot, Snapshot
+from functions.planning.snapshot import BatchSnapshot, DataSnapshot, SolutionSnapshot
 from functions.rules import trainings as training_rules
 from functions.rules.imports import Import
 from functions.rules.trainings import SolutionState
@@ -328,38 +329,75 @@ NEIGHBOURS = {
 """What else is in the group, and comes first. It must not matter to what a test is about."""
 
 
-def snapshot(trainings=(), **changes):
-    """Return the state of the services. `trainings` are the versions as the rules see them."""
+def data_snapshot(**changes):
+    """Return what planning has read about the data. `imports` are the jobs of each dataset."""
     standard = {
-        **{name: {} for name in (*DataSnapshot.__annotations__, *Snapshot.__annotations__)},
+        **{name: {} for name in DataSnapshot.__annotations__},
         "now": NOW,
         "dataset_groups": {GROUP: group_resource()},
-        "datasets": {DATASET: dataset_resource()},
-        "schemas": {DATASET: FIELDS},
         "exports": {DATASET: export()},
-        "imports": {DATASET: [imported()]},
-        "solutions": {SOLUTION: solution_resource()},
-        "campaigns": {CAMPAIGN: campaign()},
-        "campaign_tags": {},
-        "version_readers": dict.fromkeys((SOLUTION, OTHER_SOLUTION), VERSIONS.__getitem__),
-        **changes,
     }
-    standard |= {key: {**others, **standard[key]} for key, others in NEIGHBOURS.items()}
-    imports = [
-        job._replace(dataset=arn) for arn, jobs in standard["imports"].items() for job in jobs
-    ]
-    jobs = {"imports": imports, "deletions": standard["deletions"]}
-    seen = {
-        arn: SolutionState(config=config_digest(solution), **jobs, trainings=trainings)
-        for arn, solution in standard["solutions"].items()
-    }
-    return Snapshot(**{**standard, "solution_states": seen, **changes, "imports": imports})
+    datasets = {**NEIGHBOURS["datasets"], **changes.pop("datasets", {DATASET: dataset_resource()})}
+    imports = {**NEIGHBOURS["imports"], **changes.pop("imports", {DATASET: [imported()]})}
+    jobs = [job._replace(dataset=arn) for arn, found in imports.items() for job in found]
+    schemas = {DATASET: FIELDS}
+    return DataSnapshot(
+        **{**standard, "datasets": datasets, "schemas": schemas, **changes, "imports": jobs}
+    )
+
+
+READ_OF_SOLUTIONS = {
+    "solutions": {SOLUTION: solution_resource()},
+    "campaigns": {CAMPAIGN: campaign()},
+    "campaign_tags": {},
+    "filters": {},
+    "trainings": (),
+    "versions": VERSIONS,
+    "batch_inputs": {},
+    "batch_jobs": {},
+    "batch_results": {},
+}
+"""What planning has read about the solutions, unless a test changes it."""
+
+
+def solution_snapshot(settings_, data, run_, **changes):
+    """Return what planning has read about a solution with these settings."""
+    read = {**READ_OF_SOLUTIONS, **changes}
+    for key in ("solutions", "campaigns", "campaign_tags"):
+        read[key] = {**NEIGHBOURS[key], **read[key]}
+
+    description = read["solutions"].get(settings_["solutionArn"])
+    config = config_digest(description) if description else ""
+    jobs = {"imports": data.imports, "deletions": data.deletions}
+    arns = {each["campaignArn"] for each in settings_["campaigns"]}
+    return SolutionSnapshot(
+        description=description,
+        state=SolutionState(config=config, **jobs, trainings=read["trainings"]),
+        read_version=read["versions"].__getitem__,
+        **{
+            key: {arn: value for arn, value in read[key].items() if arn in arns}
+            for key in ("campaigns", "campaign_tags")
+        },
+        filters=read["filters"],
+        batch_jobs=[
+            BatchSnapshot(
+                job,
+                read["batch_inputs"].get(job["input"], export(location=job["input"])),
+                read["batch_jobs"].get(job["slot"], []),
+                read["batch_results"].get(job["slot"]),
+            )
+            for job in batch_jobs_of(settings_, run_)
+        ],
+    )
 
 
 def digest(solution=None, **changes):
     """Return the digest of a training that would begin now in the world with these changes."""
     solutions = {SOLUTION: solution or solution_resource()}
-    return training_rules.digest(snapshot(solutions=solutions, **changes).solution_states[SOLUTION])
+    read = solution_snapshot(
+        solution_settings(), data_snapshot(**changes), run(), solutions=solutions
+    )
+    return training_rules.digest(read.state)
 
 
 def trained_version(**changes):
@@ -380,7 +418,17 @@ def trained_version(**changes):
 
 def view(request=None, settings_=None, trigger="schedule", **changes):
     """Return the view of a run in the standard world with these changes."""
-    return view_of(settings_ or settings(), run(request, trigger=trigger), snapshot(**changes))
+    settings_ = settings_ or settings()
+    run_ = run(request, trigger=trigger)
+    about_solutions = {key: changes.pop(key) for key in READ_OF_SOLUTIONS if key in changes}
+    data = data_snapshot(**changes)
+    chosen = run_["request"].get("solutions")
+    snapshots = {
+        each["solutionArn"]: solution_snapshot(each, data, run_, **about_solutions)
+        for each in settings_["solutions"]
+        if chosen is None or each["solutionArn"] in chosen
+    }
+    return view_of(settings_, run_, data, snapshots)
 
 
 def dataset_view(request=None, settings_=None, *, trigger="schedule", dataset=None, **changes):
@@ -388,7 +436,7 @@ def dataset_view(request=None, settings_=None, *, trigger="schedule", dataset=No
     return DatasetView(
         settings_ or settings(),
         run(request, trigger=trigger),
-        snapshot(**changes),
+        data_snapshot(**changes),
         dataset or dataset_of_run(),
     )
 

@@ -90,9 +90,10 @@ def test_after_a_deletion_a_solution_is_trained_again_in_full_although_nothing_i
 def test_the_deletion_is_named_if_only_the_second_solution_has_learned_the_users():
     new = s.solution_settings(solutionArn=s.OTHER_SOLUTION, campaigns=[])
     two = s.settings(solutions=[new, s.solution_settings()])
-    seen = view(DELETED).snapshot.solution_states
-    seen[s.OTHER_SOLUTION] = replace(seen[s.OTHER_SOLUTION], trainings=())
-    plan = plan_run(view(DELETED, settings_=two, solution_states=seen))
+    seen = view(DELETED, settings_=two)
+    first, second = seen.solutions
+    untrained = replace(first.snapshot, state=replace(first.state, trainings=()))
+    plan = plan_run(replace(seen, solutions=[replace(first, snapshot=untrained), second]))
     assert (len(plan["solutions"]), plan["dataDeletionJobArn"]) == (2, JOB)
 
 

@@ -4,7 +4,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions import aws
-from functions.planning.snapshot import describe_existing, read_snapshot
+from functions.planning.plan_run import read_view
+from functions.planning.snapshot import describe_existing
+from functions.rules.trainings import SolutionState
 from tests.functions.samples import run
 from tests.workflow.pipeline import deploy
 from tests.world import (
@@ -26,11 +28,11 @@ DAILY = MOVIES.with_datasets(
 
 
 def read(pipeline, request=None, **changes):
-    """Return the world that a run of this day plans from, with these settings changed."""
+    """Return the view from which a run of this day plans, with these settings changed."""
     settings = {**pipeline.group.settings(), **changes}
     now = pipeline.clock.now()
     started = {"startedAt": now.isoformat(), "id": f"{now:%Y%m%dT%H%M%SZ}"}
-    return read_snapshot(aws.read_client(), settings, run(request or {}, **started))
+    return read_view(aws.read_client(), settings, run(request or {}, **started))
 
 
 def renamed(arn):
@@ -49,10 +51,12 @@ def test_resources_that_do_not_exist_are_left_out():
             {**trained, "campaigns": campaigns},
             {**trained, "solutionArn": renamed(solution_arn()), "campaigns": []},
         ]
-        snapshot = read(pipeline, datasets=[known, *unknown], solutions=solutions)
-    assert set(snapshot.datasets) == set(snapshot.schemas) == {known["datasetArn"]}
-    assert set(snapshot.solutions) == set(snapshot.solution_states) == {solution_arn()}
-    assert snapshot.campaigns == snapshot.campaign_tags == {}
+        view = read(pipeline, datasets=[known, *unknown], solutions=solutions)
+    found, missing = (solution.snapshot for solution in view.solutions)
+    assert set(view.data.datasets) == set(view.data.schemas) == {known["datasetArn"]}
+    assert found.description["solutionArn"] == solution_arn()
+    assert found.campaigns == found.campaign_tags == {}
+    assert (missing.description, missing.state) == (None, SolutionState())
 
 
 def test_a_resource_that_may_not_be_read_is_not_taken_for_missing():
@@ -67,9 +71,9 @@ def test_the_imports_of_datasets_that_are_not_configured_are_read():
     """A version is trained on them too."""
     with deploy() as pipeline:
         settings = pipeline.group.settings()["datasets"]
-        snapshot = read(pipeline, datasets=[row for row in settings if row["type"] != "items"])
-    assert {job.dataset for job in snapshot.imports} == DATASETS
-    assert snapshot.solution_states[solution_arn()].imports == snapshot.imports
+        view = read(pipeline, datasets=[row for row in settings if row["type"] != "items"])
+    assert {job.dataset for job in view.data.imports} == DATASETS
+    assert view.solutions[0].state.imports == view.data.imports
 
 
 def test_only_what_a_run_imports_or_trains_is_read():
@@ -77,11 +81,11 @@ def test_only_what_a_run_imports_or_trains_is_read():
         MOVIES.with_solutions(solution("taste"), solution("like", campaigns=["detail"]))
     ) as pipeline:
         chosen = {"datasets": ["items"], "solutions": [solution_arn("like")]}
-        snapshot = read(pipeline, chosen)
-        without = read(pipeline, {"skipImport": True})
-    assert set(snapshot.exports) == {dataset_arn("items")}
-    assert set(snapshot.datasets) == DATASETS, "they belong to the group"
-    assert set(snapshot.solutions) == set(snapshot.version_readers) == {solution_arn("like")}
+        view = read(pipeline, chosen)
+        without = read(pipeline, {"skipImport": True}).data
+    assert set(view.data.exports) == {dataset_arn("items")}
+    assert set(view.data.datasets) == DATASETS, "they belong to the group"
+    assert [solution.arn for solution in view.solutions] == [solution_arn("like")]
     assert (without.exports, set(without.datasets)) == ({}, DATASETS)
 
 
@@ -89,9 +93,9 @@ def test_only_active_event_trackers_count():
     with deploy() as pipeline:
         tracker = pipeline.client.create_event_tracker(name="clicks", datasetGroupArn=MOVIES.arn)
         pipeline.sleep(600)
-        active = read(pipeline).event_trackers
+        active = read(pipeline).data.event_trackers
         pipeline.client.delete_event_tracker(eventTrackerArn=tracker["eventTrackerArn"])
-        deleted = read(pipeline).event_trackers
+        deleted = read(pipeline).data.event_trackers
     assert (active, deleted) == ([tracker["eventTrackerArn"]], [])
 
 
@@ -106,8 +110,8 @@ def test_the_import_of_an_earlier_day_is_held_if_its_run_has_died(has_changed):
         pipeline.sleep(24 * 3600)
         if has_changed:
             pipeline.bucket.put(key, interactions(shift=2))
-        snapshot = read(pipeline)
-    newest = snapshot.imports[0]
+        data = read(pipeline).data
+    newest = data.imports[0]
     assert newest.is_confirmed is not has_changed
-    assert [job.arn for job in snapshot.newly_confirmed] == [newest.arn] * (not has_changed)
-    assert snapshot.skipped_days == {dataset_arn("interactions"): []}
+    assert [job.arn for job in data.newly_confirmed] == [newest.arn] * (not has_changed)
+    assert data.skipped_days == {dataset_arn("interactions"): []}

@@ -73,7 +73,7 @@ def test_an_update_becomes_full_without_a_young_full_version(version, mode):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"version_readers": {s.SOLUTION: WORSE.__getitem__}},
+        {"versions": WORSE},
         {"campaign_tags": {s.CAMPAIGN: {"retraining-bad": s.VERSION}}},
     ],
     ids=["worse", "taken back"],
