@@ -18,7 +18,7 @@ from .errors import ServiceUnavailable
 from .rules.imports import ExportState, fingerprint_part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from mypy_boto3_s3 import S3Client
@@ -200,6 +200,15 @@ def error_text(location: str, error: ClientError) -> str:
     """Build the message about a location that can't be read."""
     details = error.response["Error"]
     return f"{location} cannot be read: {details.get('Code')}: {details.get('Message')}"
+
+
+def find_exports(client: S3Client, locations: Iterable[str]) -> dict[str, Export]:
+    """List the files at these locations. A location without files is left out."""
+    found = {}
+    for location in locations:
+        if objects := list_objects(client, location):
+            found[location] = Export(location=location, objects=objects)
+    return found
 
 
 def list_objects(client: S3Client, location: str, *, by_prefix: bool = False) -> list[S3Object]:

@@ -19,8 +19,9 @@ from .executions import job_name, run_began_at
 from .log import log_item
 from .personalize.imports import ImportReader, mark_broken, spoil
 from .personalize.tags import BYTES, CONFIRMED, FINGERPRINT, RUN, api_tags, write_tags
-from .planning.datasets import dataset_views
+from .planning.datasets import DatasetView
 from .planning.export_content import content_tags
+from .planning.locations import datasets_to_import
 from .planning.plan_run import GUARDS
 from .planning.snapshot import read_data
 from .reconcile import InvocationResult, creation, from_document, reconcile
@@ -172,8 +173,9 @@ def _content_problems(event: DatasetIteration) -> list[str]:
     run: Run = {**event["run"], "request": request}
 
     settings = event["settings"]
-    data = read_data(aws.read_client(), settings, run)
-    (dataset,) = dataset_views(settings, run, data)
+    (chosen_dataset,) = datasets_to_import(settings, run)
+    data = read_data(aws.read_client(), settings, [chosen_dataset])
+    dataset = DatasetView(settings, run, data, chosen_dataset)
     return [
         f"datasets.{dataset_type}: {message}"
         for guard in GUARDS

@@ -3,15 +3,15 @@
 Nothing here sends a request, because `snapshot.py` has read everything before.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from ..contract import DatasetSettings, PlannedImport, Run, Settings
-from ..executions import DATE, export_day, run_began_at
+from ..contract import PlannedImport, Run, Settings
+from ..executions import run_began_at
+from ..exports import Export
 from ..rules.imports import (
     DatasetState,
     Import,
@@ -19,23 +19,16 @@ from ..rules.imports import (
     fingerprint_part,
     holding_import,
     imports_by_location,
-    settled_day,
     unchecked_imports,
 )
+from ..rules.versions import SolutionVersion
 from ..words import time_text
 from .export_content import content_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from ..exports import Export
-    from ..rules.versions import SolutionVersion
-    from .snapshot import DataSnapshot, SchemaField
+from .locations import DatasetOfRun, locations_of_days
+from .snapshot import DataSnapshot, SchemaField
 
 TIMED_JOBS = 5
 """The number of earlier jobs from which the duration of the next one is estimated."""
-SEARCHED_DAYS = 31
-"""The number of days before the run in which planning looks for INCREMENTAL exports."""
 GIVEN_UP = timedelta(hours=1)
 """How long after its end an unconfirmed import is given up. A run polls its own imports within
 minutes of their end, but a run of another stack may be about to confirm one now."""
@@ -47,18 +40,6 @@ class Decision(NamedTuple):
 
     action: Action
     reason: str
-
-    @classmethod
-    def first(cls, *cases: tuple[object, Action, str]) -> Decision:
-        """Choose the first case that applies. The last case always has to."""
-        return next(cls(action, reason) for applies, action, reason in cases if applies)
-
-
-class DatasetOfRun(DatasetSettings):
-    """The settings of a dataset that a run imports, with a day in place of `{date}`."""
-
-    day: str | None
-    """The day that replaced `{date}` in the data location, or None if there was no `{date}`."""
 
 
 @dataclass(frozen=True)
@@ -130,32 +111,43 @@ class DatasetView:
     @cached_property
     def decision(self) -> Decision:
         """What the run does with the dataset. It never starts an import beside a running one."""
-        effective = effective_imports(self.imports)
-        last = effective[-1] if effective else None
-        last_import = f"the last import ({time_text(last.ended_at)} UTC)" if last else ""
+        if self.awaits_marker:
+            return Decision("keep", "its ready marker is missing, and will start a run")
+        if self.holds_later_day:
+            return Decision("keep", "the export of a later day was imported")
 
-        newest_at = self.state.export.newest_at
-        unchanged_since = f"{time_text(newest_at)} UTC" if newest_at else "its import"
-        is_newer = last and newest_at and newest_at > last.created_at
+        if self.is_being_imported:
+            return Decision("wait", "an import of this export is running")
+        if any(job.is_running for job in self.imports):
+            return Decision("wait", "another import is running")
 
         # On request, only an import that was created since the run began counts.
         requested_since = run_began_at(self.run) if self.is_requested else None
-        held_by = holding_import(self.state, requested_since)
+        if holding_import(self.state, requested_since):
+            newest_at = self.state.export.newest_at
+            since = f"{time_text(newest_at)} UTC" if newest_at else "its import"
+            return Decision("keep", f"the export has not changed since {since}")
+        return Decision("import", self._why_imported())
 
-        # The first five cases import nothing. The others differ only in the reason.
-        return Decision.first(
-            (self.awaits_marker, "keep", "its ready marker is missing, and will start a run"),
-            (self.holds_later_day, "keep", "the export of a later day was imported"),
-            (self.is_being_imported, "wait", "an import of this export is running"),
-            (any(job.is_running for job in self.imports), "wait", "another import is running"),
-            (held_by, "keep", f"the export has not changed since {unchanged_since}"),
-            (last is None, "import", "the dataset was never imported"),
-            (self.holds_export, "import", "exports are imported even if they have not changed"),
-            (last and last.is_foreign, "import", f"this pipeline did not start {last_import}"),
-            (last and last.is_spoiled, "import", f"the export changed during {last_import}"),
-            (is_newer, "import", f"the export is newer than {last_import}"),
-            (True, "import", f"the export has changed since {last_import}"),
-        )
+    def _why_imported(self) -> str:
+        """Say what is new about the export, compared with the last import."""
+        effective = effective_imports(self.imports)
+        if not effective:
+            return "the dataset was never imported"
+        if self.holds_export:
+            return "exports are imported even if they have not changed"
+
+        last = effective[-1]
+        last_import = f"the last import ({time_text(last.ended_at)} UTC)"
+        if last.is_foreign:
+            return f"this pipeline did not start {last_import}"
+        if last.is_spoiled:
+            return f"the export changed during {last_import}"
+
+        newest_at = self.state.export.newest_at
+        if newest_at and newest_at > last.created_at:
+            return f"the export is newer than {last_import}"
+        return f"the export has changed since {last_import}"
 
     @property
     def needs_import(self) -> bool:
@@ -229,71 +221,6 @@ class DatasetView:
             "durations": durations,
             "content": self.content,
         }
-
-
-def dataset_views(settings: Settings, run: Run, data: DataSnapshot) -> list[DatasetView]:
-    """Create a view of each dataset that the run may import."""
-    return [
-        DatasetView(settings, run, data, dataset) for dataset in datasets_to_import(settings, run)
-    ]
-
-
-def datasets_to_import(settings: Settings, run: Run) -> list[DatasetOfRun]:
-    """Select the datasets that the request names, or all, and put the run's day into locations."""
-    request = run["request"]
-    if request.get("skipImport") or "only" in request:
-        return []
-
-    day = export_day(run)
-    return [
-        {
-            **dataset,
-            "day": day if DATE in dataset["dataLocation"] else None,
-            "dataLocation": dataset["dataLocation"].replace(DATE, day),
-            "readyMarker": marker and marker.replace(DATE, day),
-        }
-        for dataset in settings["datasets"]
-        for marker in [dataset["readyMarker"]]
-        if dataset["type"] in request.get("datasets", [dataset["type"]])
-    ]
-
-
-class SearchedDay(NamedTuple):
-    """An earlier day whose INCREMENTAL export may not have been imported, or only in part."""
-
-    day: str
-    location: str
-    is_imported: bool
-    """True if an import may have brought some or all of its rows."""
-
-
-def days_to_search(dataset: DatasetOfRun, imports: Sequence[Import]) -> list[SearchedDay]:
-    """List the days whose exports planning has to look for in S3.
-
-    If one of their imports can still be confirmed, planning does so, and if nobody has imported an
-    export, a guard names its day. Days before the last FULL import don't matter, because that
-    contains all earlier data.
-    """
-    if dataset["day"] is None or dataset["importMode"] == "FULL":
-        return []
-
-    settled = settled_day(imports)
-    imported = imports_by_location(imports)
-    searched_days = []
-    for day, location in locations_of_days(dataset, range(-SEARCHED_DAYS, 0)).items():
-        jobs = imported.get(fingerprint_part(location), [])
-        is_held = all(job.is_confirmed for job in jobs) if jobs else day <= settled
-        if not is_held:
-            searched_days.append(SearchedDay(day, location, is_imported=bool(jobs)))
-    return searched_days
-
-
-def locations_of_days(dataset: DatasetOfRun, days: range) -> dict[str, str]:
-    """Map days to the locations of their exports. `days` counts from the day of the run."""
-    run_day = str(dataset["day"])
-    start = date.fromisoformat(run_day)
-    iso_days = [(start + timedelta(days=offset)).isoformat() for offset in days]
-    return {day: dataset["dataLocation"].replace(run_day, day) for day in iso_days}
 
 
 def durations_of(newest_first: Iterable[Import | SolutionVersion]) -> list[int]:

@@ -15,17 +15,18 @@ from . import (
     recipe_guards,
     resource_guards,
 )
-from .datasets import DatasetView, dataset_views
+from .datasets import DatasetView
 from .guards import Guard, Verdict
+from .locations import datasets_to_import
 from .snapshot import DataSnapshot, SolutionSnapshot, read_data, read_solution
 from .solutions import SolutionView
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from mypy_boto3_personalize import PersonalizeClient
 
-    from ..contract import Plan, Run, Settings
+    from ..contract import Plan, Run, Settings, SolutionSettings
 
 GUARDS = tuple(
     member
@@ -63,32 +64,35 @@ class RunView:
 
 def read_view(client: PersonalizeClient, settings: Settings, run: Run) -> RunView:
     """Read what planning has to know about a run."""
-    data = read_data(client, settings, run)
-    chosen_arns = run["request"].get("solutions")
-    snapshots = {
-        solution["solutionArn"]: read_solution(client, solution, run, data)
-        for solution in settings["solutions"]
-        if chosen_arns is None or solution["solutionArn"] in chosen_arns
-    }
+    data = read_data(client, settings, datasets_to_import(settings, run))
+    snapshots = [
+        read_solution(client, solution, run, data) for solution in solutions_to_train(settings, run)
+    ]
     return view_of(settings, run, data, snapshots)
 
 
 def view_of(
-    settings: Settings, run: Run, data: DataSnapshot, snapshots: Mapping[str, SolutionSnapshot]
+    settings: Settings, run: Run, data: DataSnapshot, snapshots: Sequence[SolutionSnapshot]
 ) -> RunView:
     """View a run from what was read: the data, and the solutions that the run may train."""
-    datasets = dataset_views(settings, run, data)
+    datasets = [DatasetView(settings, run, data, dataset) for dataset in data.chosen_datasets]
     # If any data is new, no version has been trained on the data of this run yet.
     imports_anything = any(dataset.needs_import for dataset in datasets)
 
     solutions = [
-        SolutionView(
-            settings, run, data, solution, snapshots[solution["solutionArn"]], imports_anything
-        )
-        for solution in settings["solutions"]
-        if solution["solutionArn"] in snapshots
+        SolutionView(settings, run, data, snapshot, imports_anything) for snapshot in snapshots
     ]
     return RunView(settings, run, data, datasets, solutions)
+
+
+def solutions_to_train(settings: Settings, run: Run) -> list[SolutionSettings]:
+    """Select the solutions that the run may train: those in the request, or else all."""
+    chosen_arns = run["request"].get("solutions")
+    return [
+        solution
+        for solution in settings["solutions"]
+        if chosen_arns is None or solution["solutionArn"] in chosen_arns
+    ]
 
 
 def plan_run(view: RunView) -> Plan:

@@ -25,7 +25,7 @@ from ..personalize.tags import tags_of
 from ..personalize.trainings import SolutionReader, read_version
 from ..rules.imports import Import, confirmable_imports
 from ..rules.trainings import SolutionState
-from .datasets import DatasetOfRun, SearchedDay, datasets_to_import, days_to_search
+from .locations import DatasetOfRun, days_to_search
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -72,6 +72,8 @@ class DataSnapshot:
     """The ARNs of the ACTIVE event trackers of the dataset group."""
     deletions: Sequence[Deletion]
     """The data deletion jobs of the dataset group."""
+    chosen_datasets: Sequence[DatasetOfRun]
+    """The settings of the datasets that the run may import."""
     datasets: Mapping[str, DatasetTypeDef]
     schemas: Mapping[str, Sequence[SchemaField]]
     """Dataset ARN -> the fields of its schema."""
@@ -101,6 +103,7 @@ class BatchSnapshot(NamedTuple):
 class SolutionSnapshot:
     """What planning has read about a solution, and about what its settings refer to."""
 
+    solution: SolutionSettings
     description: SolutionTypeDef | None
     """None if the solution doesn't exist."""
     state: SolutionState
@@ -120,28 +123,32 @@ def read_solution(
     """Read a solution with its versions, campaigns, filters and batch jobs."""
     solution_arn = solution["solutionArn"]
     campaign_arns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
-
+    filters = describe_existing(
+        filter_arns(solution), lambda arn: client.describe_filter(filterArn=arn)["filter"]
+    )
+    campaigns = describe_existing(campaign_arns, partial(describe_campaign, client))
+    campaign_tags = describe_existing(campaign_arns, partial(tags_of, client))
     descriptions = describe_existing(
         [solution_arn], lambda arn: client.describe_solution(solutionArn=arn)["solution"]
     )
+
     description = descriptions.get(solution_arn)
     state = SolutionState()
     if description is not None:
         state = SolutionReader(client).solution(description, data.imports, data.deletions)
 
     return SolutionSnapshot(
+        solution=solution,
         description=description,
         state=state,
         # Several campaigns may serve the same version, which is read only once.
         read_version=cache(partial(read_version, client, solution)),
-        campaigns=describe_existing(campaign_arns, partial(describe_campaign, client)),
-        campaign_tags=describe_existing(campaign_arns, partial(tags_of, client)),
+        campaigns=campaigns,
+        campaign_tags=campaign_tags,
+        filters=filters,
         batch_jobs=[
             _read_batch_job(client, job, description) for job in batch_jobs_of(solution, run)
         ],
-        filters=describe_existing(
-            filter_arns(solution), lambda arn: client.describe_filter(filterArn=arn)["filter"]
-        ),
     )
 
 
@@ -166,8 +173,10 @@ def recipe_name(solution: SolutionTypeDef) -> str:
     return solution.get("recipeArn", "").rpartition("/")[2]
 
 
-def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> DataSnapshot:
-    """Read the datasets in the config, the jobs of their dataset group, and the run's exports."""
+def read_data(
+    client: PersonalizeClient, settings: Settings, chosen_datasets: Sequence[DatasetOfRun]
+) -> DataSnapshot:
+    """Read the datasets in the config, the jobs of their group, and the exports of chosen ones."""
     datasets = describe_existing(
         [dataset["datasetArn"] for dataset in settings["datasets"]],
         lambda arn: client.describe_dataset(datasetArn=arn)["dataset"],
@@ -176,37 +185,52 @@ def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> DataSn
         {dataset["datasetGroupArn"] for dataset in datasets.values()},
         lambda arn: client.describe_dataset_group(datasetGroupArn=arn)["datasetGroup"],
     )
+    schemas = {arn: _schema_fields(client, dataset) for arn, dataset in datasets.items()}
+
     reader = ImportReader(client, settings["datasets"])
     imports = [job for group in groups for job in reader.of_group(group)]
+    event_trackers = [arn for group in groups for arn in active_event_trackers(client, group)]
+    deletions = [job for group in groups for job in list_deletions(client, group)]
 
     present_exports: dict[str, Export] = {}
     skipped_days: dict[str, list[str]] = {}
     newly_confirmed: list[Import] = []
-    for dataset in datasets_to_import(settings, run):
+    for dataset in chosen_datasets:
         arn = dataset["datasetArn"]
-        present_exports[arn] = _read_export(dataset)
+        export = present_exports[arn] = exports.read_export(
+            aws.s3(),
+            dataset["dataLocation"],
+            dataset["readyMarker"],
+            reads_all_rows=dataset["strictEvents"],
+        )
         if arn not in datasets:
             continue
 
         jobs = [job for job in imports if job.dataset == arn]
-        earlier_exports = read_earlier_exports(days_to_search(dataset, jobs))
-        skipped_days[arn] = [day.day for day in earlier_exports if not day.is_imported]
+        searched_days = days_to_search(dataset, jobs)
+        earlier_exports = exports.find_exports(aws.s3(), [day.location for day in searched_days])
+        skipped_days[arn] = [
+            searched.day
+            for searched in searched_days
+            if searched.location in earlier_exports and not searched.is_imported
+        ]
 
         # Each import is compared with the export of its own day. Otherwise, nobody could confirm
         # the import of a dead run on a later day.
         states = [
-            export.state(dataset["importMode"], datasets[arn]["schemaArn"])
-            for export in (present_exports[arn], *earlier_exports.values())
+            found.state(dataset["importMode"], datasets[arn]["schemaArn"])
+            for found in (export, *earlier_exports.values())
         ]
         newly_confirmed += confirmable_imports(jobs, states)
 
     return DataSnapshot(
         now=clock.now(),
         dataset_groups=groups,
-        event_trackers=[arn for group in groups for arn in active_event_trackers(client, group)],
-        deletions=[job for group in groups for job in list_deletions(client, group)],
+        event_trackers=event_trackers,
+        deletions=deletions,
+        chosen_datasets=chosen_datasets,
         datasets=datasets,
-        schemas={arn: _schema_fields(client, dataset) for arn, dataset in datasets.items()},
+        schemas=schemas,
         imports=[
             job._replace(is_confirmed=job.is_confirmed or job in newly_confirmed) for job in imports
         ],
@@ -216,30 +240,11 @@ def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> DataSn
     )
 
 
-def _read_export(dataset: DatasetOfRun) -> Export:
-    """Read the present export of a dataset."""
-    return exports.read_export(
-        aws.s3(),
-        dataset["dataLocation"],
-        dataset["readyMarker"],
-        reads_all_rows=dataset["strictEvents"],
-    )
-
-
 def _schema_fields(client: PersonalizeClient, dataset: DatasetTypeDef) -> list[SchemaField]:
     """Read the fields in the Avro schema of a dataset."""
     response = client.describe_schema(schemaArn=dataset["schemaArn"])
     fields: list[SchemaField] = json.loads(response["schema"]["schema"])["fields"]
     return fields
-
-
-def read_earlier_exports(days: Iterable[SearchedDay]) -> dict[SearchedDay, Export]:
-    """List the files of the exports of these days. A day without an export is left out."""
-    earlier_exports = {}
-    for searched in days:
-        if objects := exports.list_objects(aws.s3(), searched.location):
-            earlier_exports[searched] = exports.Export(location=searched.location, objects=objects)
-    return earlier_exports
 
 
 def describe_existing(

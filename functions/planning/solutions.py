@@ -46,10 +46,14 @@ class SolutionView:
     settings: Settings
     run: Run
     data: DataSnapshot
-    solution: SolutionSettings
     snapshot: SolutionSnapshot
     imports_anything: bool
     """True if the run imports any dataset, so no version was trained on the data of the run yet."""
+
+    @property
+    def solution(self) -> SolutionSettings:
+        """The settings of the solution."""
+        return self.snapshot.solution
 
     @property
     def arn(self) -> str:
@@ -71,7 +75,7 @@ class SolutionView:
     @cached_property
     def earlier(self) -> EarlierVersions:
         """The versions of earlier runs, and what is left to do with them."""
-        return EarlierVersions(self.settings, self.run, self.data.now, self.solution, self.snapshot)
+        return EarlierVersions(self.settings, self.run, self.data.now, self.snapshot)
 
     @property
     def probes(self) -> list[tuple[str, ProbeSettings]]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from ..contract import Run, Settings, SolutionSettings
+    from ..contract import Run, Settings
     from ..rules.campaigns import CampaignState
     from ..rules.steps import Step
     from ..rules.versions import SolutionVersion
@@ -50,7 +50,6 @@ class EarlierVersions:
     settings: Settings
     run: Run
     now: datetime
-    solution: SolutionSettings
     snapshot: SolutionSnapshot
 
     @property
@@ -61,7 +60,7 @@ class EarlierVersions:
     @property
     def approved(self) -> list[SolutionVersion]:
         """The versions of the last month that a person has approved, newest first."""
-        if self.solution["approval"] is None:
+        if self.snapshot.solution["approval"] is None:
             return []
 
         return [
@@ -79,7 +78,7 @@ class EarlierVersions:
         Campaigns that don't exist are left out, and unusable_solution() reports them.
         """
         tags = self.snapshot.campaign_tags
-        solution_arn = self.solution["solutionArn"]
+        solution_arn = self.snapshot.solution["solutionArn"]
         return {
             arn: campaign_state(campaign, tags.get(arn, {}), solution_arn)
             for arn, campaign in self.snapshot.campaigns.items()
@@ -132,7 +131,7 @@ class EarlierVersions:
         """Predict how the deployment of a version to a campaign begins."""
         versions = {known.arn: known for known in self.snapshot.state.trainings}
         spec = deployment_spec(
-            self.settings, self.solution, campaign_arn, version.arn, from_earlier_run=True
+            self.settings, self.snapshot.solution, campaign_arn, version.arn, from_earlier_run=True
         )
         campaign = with_versions(
             self.campaigns[campaign_arn],
@@ -164,7 +163,7 @@ class EarlierVersions:
             run=self.run["id"],
             version_arn=version.arn,
             job=batch.job,
-            gate=self.solution["qualityGate"],
+            gate=self.snapshot.solution["qualityGate"],
         )
         state = BatchState(
             jobs=batch.jobs,

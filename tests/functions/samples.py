@@ -9,7 +9,8 @@ from functions.exports import Export, S3Object
 from functions.personalize.batch_jobs import batch_jobs_of
 from functions.personalize.trainings import config_digest
 from functions.planning.datasets import DatasetView
-from functions.planning.plan_run import view_of
+from functions.planning.locations import datasets_to_import
+from functions.planning.plan_run import solutions_to_train, view_of
 from functions.planning.snapshot import BatchSnapshot, DataSnapshot, SolutionSnapshot
 from functions.rules import trainings as training_rules
 from functions.rules.imports import Import
@@ -371,6 +372,7 @@ def solution_snapshot(settings_, data, run_, **changes):
     jobs = {"imports": data.imports, "deletions": data.deletions}
     arns = {each["campaignArn"] for each in settings_["campaigns"]}
     return SolutionSnapshot(
+        solution=settings_,
         description=description,
         state=SolutionState(config=config, **jobs, trainings=read["trainings"]),
         read_version=read["versions"].__getitem__,
@@ -420,14 +422,13 @@ def view(request=None, settings_=None, trigger="schedule", **changes):
     """Return the view of a run in the standard world with these changes."""
     settings_ = settings_ or settings()
     run_ = run(request, trigger=trigger)
+    changes = {"chosen_datasets": datasets_to_import(settings_, run_), **changes}
     about_solutions = {key: changes.pop(key) for key in READ_OF_SOLUTIONS if key in changes}
     data = data_snapshot(**changes)
-    chosen = run_["request"].get("solutions")
-    snapshots = {
-        each["solutionArn"]: solution_snapshot(each, data, run_, **about_solutions)
-        for each in settings_["solutions"]
-        if chosen is None or each["solutionArn"] in chosen
-    }
+    snapshots = [
+        solution_snapshot(each, data, run_, **about_solutions)
+        for each in solutions_to_train(settings_, run_)
+    ]
     return view_of(settings_, run_, data, snapshots)
 
 

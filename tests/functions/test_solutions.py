@@ -191,3 +191,62 @@ def test_only_the_campaigns_that_lack_the_version_or_its_verdict_are_updated():
     )
     updated = [campaign["campaignArn"] for campaign in plan["campaigns"]]
     assert updated == [second, third], "no report has told that the third has rolled it back"
+
+
+# Which version waits
+
+
+APPROVING = s.solution_settings(approval={"timeoutHours": 24})
+OLDER = s.trained_version(arn=f"{s.SOLUTION}/older", created_at=s.ago(71), answer="APPROVED")
+
+
+def waits_for(answer, *earlier, solution=APPROVING, **changes):
+    """Return the planned campaigns if this is the answer about the newest version."""
+    versions = {
+        **s.VERSIONS,
+        s.VERSION: s.VERSIONS[s.VERSION]._replace(answer=answer),
+        OLDER.arn: OLDER._replace(metrics={s.NDCG: 0.41}),
+    }
+    known = {"trainings": [LEARNED, *earlier], "versions": versions, **changes}
+    plan = s.solution_view({"only": "deployments"}, solution=solution, **known).planned()
+    return plan and plan["campaigns"]
+
+
+NEWEST_WAITS = [{"campaignArn": s.CAMPAIGN}]
+OLDER_WAITS = [{"campaignArn": s.CAMPAIGN, "approvedVersionArn": OLDER.arn}]
+
+
+@pytest.mark.parametrize(
+    ("answer", "campaigns"),
+    [("APPROVED", NEWEST_WAITS), ("REFUSED", OLDER_WAITS), ("ASKED", OLDER_WAITS)],
+)
+def test_an_approved_version_waits_if_the_newest_is_not_deployed(answer, campaigns):
+    assert waits_for(answer, OLDER) == campaigns
+
+
+def test_the_newest_of_several_approved_versions_waits():
+    oldest = OLDER._replace(arn=s.OLD_VERSION, created_at=s.ago(71.5))
+    assert waits_for("REFUSED", OLDER, oldest) == OLDER_WAITS
+
+
+@pytest.mark.parametrize(
+    "older",
+    [
+        OLDER._replace(answer="ASKED"),
+        OLDER._replace(answer="REFUSED"),
+        OLDER._replace(created_at=s.ago(30 * 24)),
+        OLDER._replace(is_active=False),
+    ],
+    ids=["asked", "refused", "a month old", "failed"],
+)
+def test_no_other_version_waits_beside_the_newest(older):
+    assert waits_for("ASKED", older) == NEWEST_WAITS, "the report has not said so yet"
+
+
+def test_a_version_that_was_approved_before_the_setting_was_removed_does_not_wait():
+    assert waits_for("REFUSED", OLDER, solution=s.solution_settings()) == NEWEST_WAITS
+
+
+def test_an_approved_version_is_not_deployed_over_a_newer_one():
+    moved = {"campaigns": {s.CAMPAIGN: s.campaign(solutionVersionArn=s.VERSION)}}
+    assert waits_for("ASKED", OLDER, **moved) == NEWEST_WAITS, "it serves the newest already"

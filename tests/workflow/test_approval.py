@@ -1,8 +1,10 @@
 """A version that needs an approval is deployed only after a person has approved it in time."""
 
+import pytest
+
 from components.args import ApprovalArgs
 from functions.personalize.campaigns import approval_tags
-from functions.personalize.tags import APPROVAL, GOOD, tags_of, write_tags
+from functions.personalize.tags import APPROVAL, GOOD, REPORTED, tags_of, write_tags
 from tests.workflow.pipeline import NEXT_SLOT, deploy
 from tests.workflow.summaries import DEPLOYED, outcomes, report, skip_reason
 from tests.world import HOUR, MOVIES, campaign_arn, solution
@@ -88,3 +90,25 @@ def test_an_approval_leaves_a_campaign_alone_that_somebody_has_moved_meanwhile()
         execution = deploy_approved(pipeline)
         assert pipeline.served_version() == older, "perhaps there is an incident"
     assert outcomes(execution) == {"taste": "DEPLOYED", "app": "DEPLOYED", "home": "SKIPPED"}
+
+
+@pytest.mark.parametrize("newest_answer", ["REFUSED", None], ids=["refused", "not answered"])
+def test_an_approved_version_is_deployed_while_a_newer_one_is_not(newest_answer):
+    with deploy(ASKING) as pipeline:
+        pipeline.run()
+        pipeline.run(skipImport=True, force=True, scheduledTime=NEXT_SLOT)
+        _, approved, newer = pipeline.versions()
+        answer(pipeline, version=approved)
+        if newest_answer:
+            answer(pipeline, newest_answer)
+        execution = deploy_approved(pipeline)
+        assert pipeline.served_version() == approved
+        noted = tags_of(pipeline.client, campaign_arn()).get(REPORTED, "")
+        again = deploy_approved(pipeline)
+    assert outcomes(execution) == DEPLOYED
+    assert approved not in noted, "the tag is about the newest version"
+    if newest_answer is None:
+        assert skip_reason(again) == NONE_WAITS, "it is deployed once"
+    else:
+        assert outcomes(again)["home"] == "REJECTED", "nobody was told about the newest version"
+    assert newer != approved
