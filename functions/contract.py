@@ -204,7 +204,7 @@ class Run(StartedRun):
     """The identity of a run, and the request that started it."""
 
     id: str
-    """The scheduled time, or the day and a hash (`executions.py`)."""
+    """The scheduled time, or the day and a hash (`runs.py`)."""
     trigger: str
     """What started the run: `schedule`, `export`, `trials`, `deployments` or `manual`."""
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
 
 from .contract import Request, Settings, StartedRun
-from .executions import DATE, request_of, scheduled_at
+from .runs import DATE, request_of, scheduled_at
 from .texts import shortened
 
 KEYS = tuple(Request.__annotations__)

@@ -15,7 +15,6 @@ from .contract import (
     dataset_settings,
     pipeline_name,
 )
-from .executions import job_name, run_began_at
 from .log import log_item
 from .personalize.imports import ImportReader, mark_broken, spoil
 from .personalize.tags import BYTES, CONFIRMED, FINGERPRINT, RUN, api_tags, write_tags
@@ -38,6 +37,7 @@ from .rules.imports import (
     Spoil,
 )
 from .rules.steps import Action
+from .runs import job_name, run_began_at
 from .texts import with_short_texts
 
 

@@ -15,16 +15,10 @@ from botocore.exceptions import ClientError
 
 from . import aws, clock
 from .errors import RunRefused
-from .executions import (
-    WITHOUT_SUCCESS,
-    export_day,
-    last_executions,
-    machine_arn_of,
-    older_executions,
-    scheduled_at,
-)
+from .executions import WITHOUT_SUCCESS, last_executions, machine_arn_of, older_executions
 from .rules.pacing import waiting_pause
 from .rules.trainings import Deletion, running_deletion
+from .runs import export_day, scheduled_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,7 +10,6 @@ from botocore.exceptions import ClientError
 from .aws import read_client, stepfunctions, write_client
 from .errors import AWS_ERRORS, RunRefused
 from .execution_input import input_problems
-from .executions import run_of, trial_results
 from .log import log
 from .overlap import event_of_deployment, pause_before, pause_for_deletion
 from .personalize.campaigns import read_record
@@ -19,6 +18,7 @@ from .personalize.tags import CHECKED, CONFIRMED, tags_of, write_tags
 from .planning.plan_run import RunView, plan_run, read_view
 from .planning.snapshot import describe_existing
 from .report.model import worst_results
+from .runs import run_of, trial_results
 from .texts import with_short_texts
 from .words import count_text
 

@@ -6,10 +6,10 @@ from functools import partial
 from .aws import write_client
 from .contract import FinishedRun, pipeline_name
 from .errors import AWS_ERRORS
-from .executions import campaign_results
 from .personalize.tags import REPORTED, write_tags
 from .report.send import ReportedRun, report_run
 from .rules.deployments import REPORTED_OUTCOMES, verdict_about
+from .runs import campaign_results
 
 logger = logging.getLogger("retraining")
 

@@ -11,7 +11,6 @@ from botocore.exceptions import BotoCoreError
 from . import aws, clock, exports
 from .contract import BatchItem, BatchIteration
 from .errors import AWS_ERRORS
-from .executions import export_day, job_name
 from .exports import Export
 from .log import log_item
 from .personalize.batch_jobs import (
@@ -38,6 +37,7 @@ from .rules.batch_jobs import (
     with_versions,
 )
 from .rules.steps import Action
+from .runs import export_day, job_name
 from .texts import with_short_texts
 
 

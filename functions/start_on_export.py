@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, TypedDict
 from . import clock
 from .aws import s3, stepfunctions
 from .errors import ServiceUnavailable, Throttled
-from .executions import DATE, deployed_machine, short_hash
+from .executions import deployed_machine
 from .exports import list_objects
+from .hashes import short_hash
 from .log import log
+from .runs import DATE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,10 +16,11 @@ from botocore.exceptions import ClientError
 
 from .. import aws, exports
 from ..contract import BatchJobSettings, Run, SolutionSettings
-from ..executions import DATE, export_day, short_hash
 from ..exports import Export, S3Object
+from ..hashes import short_hash
 from ..rules.batch_jobs import BatchJob, last_job
 from ..rules.recipes import EXPLORATION_KEYS, makes_segments
+from ..runs import DATE, export_day
 from ..words import name_of
 from .lists import PAGE_SIZE, read_list
 from .statuses import is_active, is_running

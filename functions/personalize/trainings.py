@@ -9,7 +9,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, cast
 
 from .. import clock
-from ..executions import short_hash
+from ..hashes import short_hash
 from ..rules.gate import choose_baseline
 from ..rules.trainings import MONTH, Deletion, SolutionState, newest_active
 from ..rules.versions import NO_VERSION, SolutionVersion

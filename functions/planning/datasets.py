@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 from ..contract import PlannedImport, Run, Settings
-from ..executions import run_began_at
 from ..exports import Export
 from ..rules.imports import (
     DatasetState,
@@ -22,6 +21,7 @@ from ..rules.imports import (
     unchecked_imports,
 )
 from ..rules.versions import SolutionVersion
+from ..runs import run_began_at
 from ..words import time_text
 from .export_content import content_of
 from .locations import DatasetOfRun, locations_of_days

@@ -12,8 +12,8 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ..executions import short_hash
 from ..exports import COUNTED_BYTES, COUNTED_FILES
+from ..hashes import short_hash
 from ..personalize.tags import CONTENT
 from ..words import list_text, size_text, time_text
 from .guards import guard

@@ -5,8 +5,8 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from ..contract import DatasetSettings, Run, Settings
-from ..executions import DATE, export_day
 from ..rules.imports import Import, fingerprint_part, imports_by_location, settled_day
+from ..runs import DATE, export_day
 
 SEARCHED_DAYS = 31
 """The number of days before the run in which planning looks for INCREMENTAL exports."""

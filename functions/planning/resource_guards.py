@@ -6,13 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ..contract import filter_arns
-from ..executions import DATE
 from ..personalize.batch_jobs import obsolete_results
 from ..personalize.campaigns import LATEST, read_pin, served_version_arn, syncs_with_latest_version
 from ..personalize.statuses import ACTIVE, is_active, is_deleted
 from ..rules.filters import filter_problems
 from ..rules.recipes import find_recipe, makes_segments
 from ..rules.trainings import learned_deletion
+from ..runs import DATE
 from ..words import list_text, name_of
 from .guards import guard
 

@@ -15,7 +15,7 @@ from ..contract import (
     SolutionSettings,
     TrainingMode,
 )
-from ..executions import job_name, run_began_at, short_hash
+from ..hashes import short_hash
 from ..rules.trainings import (
     Deletion,
     SolutionState,
@@ -26,6 +26,7 @@ from ..rules.trainings import (
     usable_version,
 )
 from ..rules.versions import SolutionVersion
+from ..runs import job_name, run_began_at
 from .datasets import Decision, durations_of
 from .snapshot import DataSnapshot, SolutionSnapshot, recipe_name
 from .waiting import EarlierVersions

@@ -22,8 +22,8 @@ from ..contract import (
     SolutionResult,
     StateError,
 )
-from ..executions import campaign_results, run_of, solution_results, trial_results
 from ..prices import import_cost, training_cost
+from ..runs import campaign_results, run_of, solution_results, trial_results
 from ..texts import (
     MAX_REFUSAL_BYTES,
     MAX_TEXT_BYTES,

@@ -6,7 +6,6 @@ depend is their *content*: the version, the input, the filter and some settings.
 stays the same, nothing has to be written.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from ..contract import BatchJobSettings, QualityRule
+from ..hashes import short_hash
 from .campaigns import CampaignState
 from .gate import Comparison, compare, wait_for_baselines
 from .pacing import pause
@@ -22,6 +22,7 @@ from .steps import Action, JobProgress, Step, failed
 from .trainings import Deletion, running_deletion
 from .versions import NO_VERSION, SolutionVersion
 
+CONTENT_DIGITS = 32
 KEYS_OF_RESULTS: Final = ("input", "numResults", "filterArn", "themes", *EXPLORATION_KEYS)
 """The settings on which the results of a batch job depend."""
 WRITTEN: Final = Step("WRITING", outcome="WRITTEN")
@@ -303,4 +304,4 @@ def _content(version_arn: str, state: BatchState, spec: BatchSpec) -> str:
     """Return a hash of everything on which the results depend."""
     settings = [spec.job[key] for key in KEYS_OF_RESULTS]
     parts = [version_arn, state.input_fingerprint, state.filter_expression, *settings]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+    return short_hash(json.dumps(parts), CONTENT_DIGITS)

@@ -5,13 +5,13 @@ with the present digest makes a training unnecessary, unless users were deleted 
 person or streamed events ask for a newer one.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from ..contract import Run, Settings
+from ..hashes import short_hash
 from .imports import (
     Import,
     effective_imports,
@@ -154,8 +154,7 @@ def _train(
 def digest(state: SolutionState) -> str:
     """Hash what a training depends on: the imports and the configuration."""
     arns = sorted(job.arn for job in effective_imports(state.imports))
-    imports = hashlib.sha256(" ".join(arns).encode()).hexdigest()[:DIGEST_DIGITS]
-    return f"{imports}-{state.config}"
+    return f"{short_hash(' '.join(arns), DIGEST_DIGITS)}-{state.config}"
 
 
 def running_deletion(deletions: Iterable[Deletion]) -> Deletion | None:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from components.args import DEFAULT_GATE, DatasetsArgs, config_keys
 from components.rules.arns import dataset_type
 from components.rules.fields import MRR, NDCG_AT_10
-from functions.executions import DATE
 from functions.exports import read_export
 from functions.personalize.imports import list_imports
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import RUN, tags_of
 from functions.personalize.trainings import list_versions, metrics_of
 from functions.rules.recipes import find_recipe
+from functions.runs import DATE
 from retrain.account.errors import OperatorError
 from retrain.names import short_name
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from functions import clock
-from functions.executions import short_hash
+from functions.hashes import short_hash
 from functions.personalize.campaigns import (
     approval_tags,
     current_answer,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functions import clock
-from functions.executions import configured_run_of, run_of
+from functions.executions import configured_run_of
 from functions.personalize.statuses import is_running, is_stopping
 from functions.personalize.tags import RUN, tags_of
 from functions.personalize.trainings import describe_version, list_versions, stop_training
+from functions.runs import run_of
 from functions.words import duration_text, time_text
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result

@@ -17,8 +17,8 @@ from components.shared import step_name
 from components.state_machine.definition import definition
 from components.state_machine.steps import STEPS
 from functions.contract import pipeline_name
-from functions.executions import run_of
 from functions.planning.plan_run import read_view
+from functions.runs import run_of
 from retrain.account.errors import code_of
 from retrain.account.function_clients import function_clients
 

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from functions import clock
 from functions.errors import RunRefused
 from functions.execution_input import input_problems
-from functions.executions import run_of
 from functions.overlap import pause_for_deletion
 from functions.personalize.trainings import describe_version
 from functions.planning.plan_run import plan_run, read_view
 from functions.prices import import_cost, training_cost
 from functions.report.text import with_short_arns
 from functions.rules.recipes import find_recipe
+from functions.runs import run_of
 from functions.words import (
     content_facts,
     count_text,

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from functions import clock
 from functions.contract import solution_of_campaign
-from functions.executions import run_of
 from functions.report.model import error_text
 from functions.report.text import ENDS, with_short_arns
+from functions.runs import run_of
 from functions.words import duration_text, metric_lines, time_text
 from retrain.account.errors import one_line
 from retrain.look.lines import STYLES, Line

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
-from functions.executions import LISTED_EXECUTIONS, RUN_ID, configured_run_of, run_of
+from functions.executions import LISTED_EXECUTIONS, configured_run_of
+from functions.runs import RUN_ID, run_of
 from retrain.account.errors import OperatorError
 
 if TYPE_CHECKING:

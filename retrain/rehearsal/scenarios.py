@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from functions.executions import DATE
+from functions.runs import DATE
 from retrain.names import short_name
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import boto3
 
 from components.args import DatasetArgs, as_config
 from components.rules.arns import dataset_type as type_of_key
-from functions.executions import DATE
 from functions.rules.recipes import FEATURES, RECIPES
+from functions.runs import DATE
 from retrain.account.errors import OperatorError
 from retrain.account.output import print_progress
 from retrain.names import short_name

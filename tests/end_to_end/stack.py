@@ -16,7 +16,7 @@ from components.shared import job_prefix
 from emulator import Emulator
 from emulator.deployer.configuration import read_project
 from emulator.deployer.program import Deployment, deploy
-from functions.executions import run_of
+from functions.runs import run_of
 
 PROJECT = Path(__file__).resolve().parents[2]
 DEADLINE_SECONDS = 60

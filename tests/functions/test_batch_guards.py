@@ -7,8 +7,8 @@ from unittest.mock import patch
 import pytest
 from botocore.exceptions import ClientError
 
-from functions.executions import short_hash
 from functions.exports import Export, read_batch_input
+from functions.hashes import short_hash
 from functions.planning.resource_guards import (
     incomplete_inputs,
     obsolete_batch_results,

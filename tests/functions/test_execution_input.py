@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.execution_input import KEYS, input_problems
-from functions.executions import run_of
+from functions.runs import run_of
 from tests.functions import samples as s
 
 SETTINGS = s.settings(

@@ -1,4 +1,4 @@
-"""Tests of executions: the id of their run, how they ended, and which is older."""
+"""Tests of runs and executions: the id of a run, how its execution ended, and which is older."""
 
 import re
 from datetime import UTC, datetime
@@ -6,16 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from functions.errors import ServiceUnavailable
-from functions.executions import (
-    configured_run_of,
-    export_day,
-    job_name,
-    request_of,
-    run_began_at,
-    run_of,
-    scheduled_at,
-    unreported_error,
-)
+from functions.executions import configured_run_of, unreported_error
+from functions.runs import export_day, job_name, request_of, run_began_at, run_of, scheduled_at
 from tests.functions import samples as s
 
 SCHEDULED = {"trigger": "schedule", "scheduledTime": "2026-11-29T03:00:00Z"}

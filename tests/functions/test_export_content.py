@@ -3,7 +3,7 @@
 import pytest
 
 from functions.csv_files import read_sample
-from functions.executions import short_hash
+from functions.hashes import short_hash
 from functions.personalize.tags import CONTENT
 from functions.planning.export_content import content_tags, perhaps_stale_content, stale_content
 from tests.functions import samples as s

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from functions.errors import RunRefused
-from functions.executions import short_hash
+from functions.hashes import short_hash
 from functions.overlap import event_of_deployment
 from functions.plan_retraining import found_up_to_date, solutions_on_trial, write_checks
 from functions.planning.plan_run import plan_run

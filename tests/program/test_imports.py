@@ -35,9 +35,9 @@ MAY_IMPORT = {
 """Module, or package for all its modules, to the modules of this project that it may import."""
 
 ORDER = (
-    ("functions.clock", "functions.contract"),
+    ("functions.clock", "functions.contract", "functions.hashes"),
     ("functions.words",),
-    ("functions.call_times", "functions.errors"),
+    ("functions.call_times", "functions.errors", "functions.runs"),
     ("functions.rules",),
     ("functions.prices", "functions.reconcile"),
     ("functions.texts",),

@@ -19,7 +19,7 @@ from components.rules.pipeline import RESERVED_TAGS, check
 from components.rules.reading import ENCRYPTED, IS_OUTPUT
 from components.shared import MAX_NAME_CHARACTERS
 from docs.configuration import rows
-from functions import executions
+from functions import runs
 from functions.personalize import tags
 from tests.components.recording import run
 from tests.components.sample import IMPORT_ROLE, USERS_TOPIC, complete
@@ -152,7 +152,7 @@ def test_a_deeply_nested_setting_is_refused_by_its_type(depth):
 
 
 def test_the_placeholder_of_a_location_is_the_one_that_a_run_replaces():
-    assert executions.DATE == DATE_PLACEHOLDER
+    assert runs.DATE == DATE_PLACEHOLDER
 
 
 def test_the_tags_of_the_pipeline_have_keys_that_it_reserves():

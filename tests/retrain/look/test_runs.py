@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from functions.executions import configured_run_of, run_of
+from functions.executions import configured_run_of
+from functions.runs import run_of
 from tests.retrain.in_process import account
 from tests.workflow.pipeline import NEXT_SLOT, RUN_ID
 from tests.world import MOVIES

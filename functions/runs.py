@@ -1,0 +1,115 @@
+"""Derives from the document of a run: its id, its day, the names of its jobs, and its results."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, cast
+
+from .hashes import short_hash
+
+if TYPE_CHECKING:
+    from .contract import (
+        CampaignResult,
+        FinishedRun,
+        Request,
+        Run,
+        Settings,
+        SolutionResult,
+        StartedRun,
+    )
+
+RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z|[0-9]{8}-[0-9a-f]{8}")
+DATE = "{date}"
+"""This placeholder in a location stands for the export's day in UTC, for example 2026-11-29."""
+
+
+def run_of(started: StartedRun) -> Run:
+    """Derive the run from the execution that has started."""
+    request = request_of(started["request"])
+    return {
+        **started,
+        "id": _run_id(started, request),
+        "trigger": str(request.get("trigger") or request.get("only") or "manual"),
+        "request": request,
+    }
+
+
+def _run_id(started: StartedRun, request: Request) -> str:
+    """Derive the run's id: its scheduled time, or else the day of its start and a hash."""
+    if scheduled := scheduled_at(request):
+        return scheduled.strftime("%Y%m%dT%H%M%SZ")
+
+    day = datetime.fromisoformat(started["startedAt"]).astimezone(UTC).strftime("%Y%m%d")
+    execution_name = started["executionArn"].rpartition(":")[2]
+    # `retrain start` names an execution with the id of its run.
+    if re.fullmatch(f"{day}-[0-9a-f]{{8}}", execution_name):
+        return execution_name
+
+    # The ARN isn't enough, because an execution's name may be used again after 90 days.
+    execution = f"{started['executionArn']} {started['startedAt']}"
+    return f"{day}-{short_hash(execution, 8)}"
+
+
+def request_of(execution_input: object) -> Request:
+    """Return an execution's input without the keys that are null, or {} if it isn't an object."""
+    if not isinstance(execution_input, dict):
+        return {}
+
+    return cast(
+        "Request", {key: value for key, value in execution_input.items() if value is not None}
+    )
+
+
+def scheduled_at(request: Request) -> datetime | None:
+    """Parse the run's scheduled time. It's in UTC, or None without a valid time with a zone."""
+    try:
+        scheduled = datetime.fromisoformat(str(request.get("scheduledTime")))
+        return scheduled.astimezone(UTC) if scheduled.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def run_began_at(run: Run) -> datetime:
+    """Return the run's scheduled time, or its execution's start if that's earlier or the only one.
+
+    What an earlier execution has done for the same scheduled time counts as done by this run.
+    """
+    started_at = datetime.fromisoformat(run["startedAt"])
+    return min(started_at, scheduled_at(run["request"]) or started_at)
+
+
+def job_name(settings: Settings, run: Run, suffix: str) -> str:
+    """Build a job's name, which has to be unique in the account and region."""
+    return f"{settings['prefix']}-{run['id']}-{suffix}"
+
+
+def export_day(run: Run) -> str:
+    """Return the day whose exports the run imports. By default, the run's id begins with it."""
+    request = run["request"]
+    run_id = run["id"]
+    day_of_run = f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}"
+    return request.get("exportDate") or request.get("day") or day_of_run
+
+
+def solution_results(document: FinishedRun) -> list[SolutionResult]:
+    """Return the results of the trainings. There are none if the run ended before them."""
+    return document.get("solutions", []) if _has_worked(document) else []
+
+
+def trial_results(document: FinishedRun) -> list[CampaignResult]:
+    """Return the results of the earlier runs' trials that this run has tried to end."""
+    # Until the work begins, `solutions` are those with trials.
+    return document.get("trials", []) if _has_worked(document) else campaign_results(document)
+
+
+def campaign_results(document: FinishedRun) -> list[CampaignResult]:
+    """Return the results of all campaigns: those of earlier runs' trials come first."""
+    solutions = document.get("solutions", [])
+    campaigns = [campaign for solution in solutions for campaign in solution["campaigns"]]
+    return [*document.get("trials", []), *campaigns]
+
+
+def _has_worked(document: FinishedRun) -> bool:
+    """Return True if `solutions` have the results of trainings instead of earlier runs' trials."""
+    return "plan" in document and document["plan"]["todo"] == "WORK"
