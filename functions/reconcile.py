@@ -195,6 +195,13 @@ def creation(progress: JobProgress, name: str) -> Iterator[None]:
         raise
 
 
+def progress_in(item: Item | None, new_progress: Kind) -> Kind:
+    """Restore the progress from the item of the last invocation. Without an item, begin anew."""
+    if item is None:
+        return new_progress
+    return from_document(type(new_progress), item["progress"])
+
+
 def to_document(progress: Any) -> dict[str, object]:  # noqa: ANN401 - any dataclass
     """Turn a dataclass into a JSON object. Times are in ISO 8601."""
     document: dict[str, object] = json.loads(

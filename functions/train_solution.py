@@ -13,10 +13,18 @@ from .personalize.imports import ImportReader
 from .personalize.lists import list_deletions
 from .personalize.tags import DIGEST, RUN, api_tags
 from .personalize.trainings import SolutionReader, stop_training
-from .reconcile import InvocationResult, creation, from_document, reconcile
-from .rules import trainings
+from .reconcile import InvocationResult, creation, progress_in, reconcile
 from .rules.steps import Action
-from .rules.trainings import Create, SolutionState, Stop, TrainingProgress, TrainingSpec
+from .rules.trainings import (
+    Create,
+    SolutionState,
+    Stop,
+    TrainingProgress,
+    TrainingSpec,
+    decide,
+    monthly_limit,
+)
+from .rules.versions import NO_VERSION
 from .texts import with_short_texts
 from .words import name_of
 
@@ -24,10 +32,12 @@ from .words import name_of
 @with_short_texts
 def handler(event: SolutionIteration, _context: object) -> TrainingItem:
     """Train the solution until there's an outcome, or a long wait for the next poll."""
-    solution_arn = event["solution"]["solutionArn"]
-    job = SolutionTraining(event)
-    item = job.item(reconcile(job.poll, trainings.decide, job.act, job.spec, job.progress))
+    training = SolutionTraining(event)
+    result = reconcile(training.poll, decide, training.act, training.spec, training.progress)
+    item = training.item(result)
 
+    solution_arn = event["solution"]["solutionArn"]
+    # The hours of an earlier run's version were published when its training ended.
     if item["outcome"] and not event["solution"]["existingVersionArn"]:
         hours = {"TrainingHours": item["trainingHours"]}
         metrics.write(pipeline_name(event["settings"]), hours, Solution=name_of(solution_arn))
@@ -35,57 +45,63 @@ def handler(event: SolutionIteration, _context: object) -> TrainingItem:
     return log_item("train_solution", event["run"], item["arn"] or solution_arn, item)
 
 
+def training_spec(event: SolutionIteration) -> TrainingSpec:
+    """Derive what the run is supposed to train, or to deploy without a training."""
+    settings = event["settings"]
+    planned = event["solution"]
+    run = event["run"]
+
+    requested_since = None
+    if planned["requestedSince"]:
+        requested_since = datetime.fromisoformat(planned["requestedSince"])
+
+    return TrainingSpec(
+        run=run["id"],
+        datasets={
+            dataset["datasetArn"]: dataset["importMode"] == "FULL"
+            for dataset in settings["datasets"]
+        },
+        accepts_foreign=run["request"].get("skipImport", False),
+        version=planned["existingVersionArn"],
+        requested_since=requested_since,
+        max_per_month=monthly_limit(settings, run),
+        durations=planned["durations"],
+        max_hours=settings["limits"]["maxTrainingHours"],
+    )
+
+
 class SolutionTraining:
     """The part of a training that happens in one invocation."""
 
     def __init__(self, event: SolutionIteration) -> None:
-        settings = event["settings"]
-        planned = event["solution"]
-        run = event["run"]
-        item = event["item"]
-        self._settings = settings
-        self._planned = planned
-
-        since = planned["requestedSince"]
-        self.spec = TrainingSpec(
-            run=run["id"],
-            datasets={
-                dataset["datasetArn"]: dataset["importMode"] == "FULL"
-                for dataset in settings["datasets"]
-            },
-            accepts_foreign=run["request"].get("skipImport", False),
-            version=planned["existingVersionArn"],
-            requested_since=datetime.fromisoformat(since) if since else None,
-            max_per_month=trainings.monthly_limit(settings, run),
-            durations=planned["durations"],
-            max_hours=settings["limits"]["maxTrainingHours"],
-        )
-        if item:
-            self.progress = from_document(TrainingProgress, item["progress"])
-        else:
-            self.progress = TrainingProgress(clock.now())
+        self._planned = event["solution"]
+        self._tags = event["settings"]["tags"]
+        self.spec = training_spec(event)
+        self.progress = progress_in(event["item"], TrainingProgress(clock.now()))
 
         self._solutions = SolutionReader(aws.read_client())
-        self._imports = ImportReader(aws.read_client(), self._settings["datasets"])
+        self._imports = ImportReader(aws.read_client(), event["settings"]["datasets"])
 
     def poll(self) -> SolutionState:
         """Read the solution, all its versions, and the jobs of its dataset group.
 
-        As soon as the run has its version, nothing else is read, because the rules need nothing
-        else.
+        As soon as the run has its version, only that is read, because the rules need nothing else.
         """
         version_arn = self.spec.version or self.progress.version
-        # Personalize may not find a version that was just created. Then it's None, too.
-        version = self._solutions.version(version_arn) if version_arn else None
-        if version and self.spec.is_for(version):
-            return SolutionState(trainings=[version])
+        if version_arn:
+            version = self._solutions.version(version_arn)
+            # Personalize may not find a version that was just created.
+            if version and self.spec.is_for(version):
+                return SolutionState(trainings=[version])
 
         client = aws.read_client()
-        solution_arn = self._planned["solutionArn"]
-        solution = client.describe_solution(solutionArn=solution_arn)["solution"]
-        imports = self._imports.of_group(solution["datasetGroupArn"])
-        deletions = list_deletions(client, solution["datasetGroupArn"])
-        return self._solutions.solution(solution, imports, deletions)
+        response = client.describe_solution(solutionArn=self._planned["solutionArn"])
+        group_arn = response["solution"]["datasetGroupArn"]
+        return self._solutions.solution(
+            response["solution"],
+            imports=self._imports.of_group(group_arn),
+            deletions=list_deletions(client, group_arn),
+        )
 
     def act(self, action: Action) -> None:
         """Do what the rules have decided."""
@@ -97,14 +113,14 @@ class SolutionTraining:
 
     def _create(self, digest: str) -> None:
         """Start the training. Its tags say which run did so, and on which data."""
-        planned = self._planned
-        tags = {**self._settings["tags"], RUN: self.spec.run, DIGEST: digest}
+        name = self._planned["versionName"]
+        tags = {**self._tags, RUN: self.spec.run, DIGEST: digest}
 
-        with creation(self.progress, planned["versionName"]):
+        with creation(self.progress, name):
             response = aws.write_client().create_solution_version(
-                name=planned["versionName"],
-                solutionArn=planned["solutionArn"],
-                trainingMode=planned["trainingMode"],
+                name=name,
+                solutionArn=self._planned["solutionArn"],
+                trainingMode=self._planned["trainingMode"],
                 tags=api_tags(tags),
             )
             self.progress.version = response["solutionVersionArn"]
@@ -115,9 +131,11 @@ class SolutionTraining:
         versions = result.state.trainings
         version = next((version for version in versions if version.arn == progress.version), None)
 
+        # The last poll may not have shown a version that was just created.
+        known_version = version or NO_VERSION
         return {
             **result.item(progress, version, progress.warnings),
             "arn": progress.version,
-            "isOfRun": version is not None and version.run == self.spec.run,
-            "trainingHours": version.hours if version else None,
+            "isOfRun": known_version.run == self.spec.run,
+            "trainingHours": known_version.hours,
         }

@@ -89,7 +89,7 @@ class TrainingProgress(JobProgress):
     version: str | None = None
     """The version that the run waits for or deploys."""
     stopping_since: datetime | None = None
-    """When the training was first seen stopping or past its deadline."""
+    """When a poll first showed the training past its deadline, or being stopped."""
     warnings: list[str] = field(default_factory=list)
     """What a person should know about the training."""
 
@@ -111,44 +111,169 @@ class Stop(Action):
 def decide(
     state: SolutionState, spec: TrainingSpec, progress: TrainingProgress, now: datetime
 ) -> Step:
-    """Return the next step of a training, and note in `progress` the version that it's about."""
-    for version in state.trainings:
-        # What is imported during this training doesn't matter to it, so the data isn't checked.
-        if spec.is_for(version):
-            return _follow(version, spec, progress, now)
+    """Return the next step of a training.
 
-    return _check_data(state, spec, progress, now) or _train(state, spec, progress, now)
+    Each rule returns a step, or None if it doesn't apply. The first one that applies decides.
+    """
+    return (
+        _follow(_version_of_run(state, spec), spec, progress, now)
+        or _wait_for_changes(state, spec, progress, now)
+        or _require_confirmed_data(state, spec)
+        or _follow(usable_version(state, spec.requested_since), spec, progress, now)
+        or _respect_limit(state, spec, now)
+        or progress.before_create(spec.max_hours, now)
+        or _create(state, spec)
+    )
 
 
-def _check_data(
+# A version that makes a training unnecessary
+
+
+def _version_of_run(state: SolutionState, spec: TrainingSpec) -> SolutionVersion | None:
+    """Find the version that this run has created, or that it only deploys, if there is one.
+
+    It comes first, because nothing that happens to the data meanwhile matters to its training.
+    """
+    return next((version for version in state.trainings if spec.is_for(version)), None)
+
+
+def _follow(
+    version: SolutionVersion | None, spec: TrainingSpec, progress: TrainingProgress, now: datetime
+) -> Step | None:
+    """Wait for the end of a version's training, or stop it at its deadline."""
+    if version is None:
+        return None
+
+    deadline = version.created_at + timedelta(hours=spec.max_hours)
+    if version.is_active:
+        step = Step("TRAINED", outcome="TRAINED")
+    elif not version.is_running:
+        step = failed("TRAINING", _failure(version, spec, deadline))
+    elif version.is_stopping or now >= deadline:
+        step = _stop(version, progress, now)
+    else:
+        elapsed = (now - version.created_at).total_seconds()
+        remaining = (deadline - now).total_seconds()
+        step = Step("TRAINING", pause=min(pause(spec.durations, elapsed), remaining))
+    return step.remembering(version=version.arn)
+
+
+def _stop(version: SolutionVersion, progress: TrainingProgress, now: datetime) -> Step:
+    """Stop a training, and wait for the end of it for an hour."""
+    stopping_since = progress.stopping_since or now
+    if now >= stopping_since + STOP_GRACE:
+        return failed("STOPPING", f"{version.arn} did not stop within an hour")
+
+    step = Step("STOPPING", pause=SHORT_PAUSE)
+    if not version.is_stopping:
+        step = step._replace(action=Stop(version.arn))
+    return step.remembering(stopping_since=stopping_since)
+
+
+def _failure(version: SolutionVersion, spec: TrainingSpec, deadline: datetime) -> str:
+    """Explain why a training has ended without an ACTIVE version."""
+    if not version.was_stopped:
+        return version.failure or f"{version.arn} has failed, and Personalize gives no reason"
+
+    if version.ended_at >= deadline:
+        problem = f"{version.arn} was stopped after more than {spec.max_hours:g} hours"
+    elif version.run == spec.run:
+        problem = f"{version.arn} was stopped"
+    else:
+        problem = f"{version.arn}, which an earlier run has trained on the same data, was stopped"
+    return f"{problem}; use retrain start --skip-import --force to train again"
+
+
+# Reasons against a training
+
+
+def _wait_for_changes(
     state: SolutionState, spec: TrainingSpec, progress: TrainingProgress, now: datetime
 ) -> Step | None:
-    """Wait while the data or the configuration changes. Reject data that no run has confirmed."""
+    """Wait while jobs change the data of the dataset group, or somebody changes the solution."""
     jobs: list[Deletion | Import] = [*state.deletions, *state.imports]
     reasons = [f"{job.arn} is running" for job in jobs if job.is_running]
     if state.is_being_updated:
         reasons.append("the solution is being updated")
-    if reasons:
-        return progress.wait_for(reasons[0], spec.max_hours, now)
 
-    unusable = unusable_data(state.imports, spec)
-    return failed("CHECKING", unusable) if unusable else None
+    if not reasons:
+        return None
+    return progress.wait_for(reasons[0], spec.max_hours, now)
 
 
-def _train(
-    state: SolutionState, spec: TrainingSpec, progress: TrainingProgress, now: datetime
-) -> Step:
-    """Start a training, unless a version of an earlier run makes it unnecessary."""
-    if version := usable_version(state, spec.requested_since):
-        return _follow(version, spec, progress, now)
+def _require_confirmed_data(state: SolutionState, spec: TrainingSpec) -> Step | None:
+    """Don't train on data that no run has confirmed."""
+    for dataset, is_full in spec.datasets.items():
+        jobs = [job for job in state.imports if job.dataset == dataset]
 
-    if reason := reached_limit(state.trainings, spec.max_per_month, now):
-        return Step("LIMITED", outcome="SKIPPED", reasons=(reason,))
-    if wait := progress.before_create(spec.max_hours, now):
-        return wait
+        # A later foreign import repairs nothing, because nobody has confirmed it either.
+        if unchecked := unchecked_imports(jobs):
+            return failed("CHECKING", _unchecked_data(unchecked[-1], is_full=is_full))
 
-    progress.warnings = list(_foreign_jobs(state, spec))
-    return Step("TRAINING", Create(digest(state)))
+        foreign = foreign_replacement(jobs, is_full=is_full)
+        if foreign and not spec.accepts_foreign:
+            reason = (
+                f"{foreign.arn}, which this pipeline did not start, is the newest FULL import of "
+                "its dataset; import the export with retrain start, or train on this data with "
+                "retrain start --skip-import"
+            )
+            return failed("CHECKING", reason)
+    return None
+
+
+def _unchecked_data(job: Import, *, is_full: bool) -> str:
+    """Return the message about an import that no run has confirmed."""
+    if not is_full and (job.is_full or job.is_spoiled):
+        return only_full_import_repairs(job)
+
+    # In an INCREMENTAL dataset, the next run may still confirm the import. If it can't, it tags the
+    # dataset as broken.
+    way_out = "import the export again" if is_full else "let a run look at the export again"
+    return (
+        f"{job.arn} may have imported only a part of its export, because no run has found the "
+        f"export unchanged after the import; {way_out} with retrain start"
+    )
+
+
+def _respect_limit(state: SolutionState, spec: TrainingSpec, now: datetime) -> Step | None:
+    """Don't train more often than the monthly limit allows."""
+    reason = reached_limit(state.trainings, spec.max_per_month, now)
+    if reason is None:
+        return None
+    return Step("LIMITED", outcome="SKIPPED", reasons=(reason,))
+
+
+# A new version
+
+
+def _create(state: SolutionState, spec: TrainingSpec) -> Step:
+    """Start the training of this run."""
+    step = Step("TRAINING", Create(digest(state)))
+    return step.remembering(warnings=[*_foreign_job_warnings(state, spec)])
+
+
+def _foreign_job_warnings(state: SolutionState, spec: TrainingSpec) -> Iterator[str]:
+    """Warn of foreign jobs that compete with this training, or have changed its data.
+
+    They're left alone, because a run can't know what somebody wanted them for.
+    """
+    for version in state.trainings:
+        if version.run is None and version.is_running and not version.is_stopping:
+            yield (
+                f"{version.arn} is in training too, but this pipeline did not start it; stop it if "
+                "nobody needs it"
+            )
+
+    for job in effective_imports(state.imports):
+        is_accepted = not job.is_full or spec.accepts_foreign
+        if job.is_foreign and is_accepted and job.dataset in spec.datasets:
+            yield (
+                f"{job.arn}, an import that this pipeline did not start, has changed the data that "
+                "the version is trained on; find out who started it"
+            )
+
+
+# What the rules and planning share
 
 
 def digest(state: SolutionState) -> str:
@@ -172,26 +297,26 @@ def usable_version(
     """
     present_digest = digest(state)
     for version in state.trainings:
-        is_new_enough = requested_since is None or version.created_at >= requested_since
-        is_usable = is_new_enough and not learned_deletion(version, state)
-        if version.digest == present_digest and is_usable and _counts(version):
-            return version
+        is_too_old = requested_since is not None and version.created_at < requested_since
+        if version.digest != present_digest or is_too_old or not _counts(version):
+            continue
 
+        if learned_deletion(version, state) is None:
+            return version
     return None
 
 
 def learned_deletion(version: SolutionVersion, state: SolutionState) -> Deletion | None:
     """Find the last deletion of users whom the version may have learned, if there is one."""
-    origin = version
+    learned_at = version.created_at
     if version.mode == "UPDATE":
         # An UPDATE may keep what the FULL version before it has learned of deleted users.
-        candidates = full_versions(state.trainings)
-        origin = next((full for full in candidates if full.created_at < version.created_at), origin)
+        full_times = [full.created_at for full in full_versions(state.trainings)]
+        earlier_times = [time for time in full_times if time < version.created_at]
+        learned_at = max(earlier_times, default=version.created_at)
 
-    later = [
-        job for job in state.deletions if job.has_completed and job.ended_at > origin.created_at
-    ]
-    return max(later, key=lambda job: job.ended_at, default=None)
+    later_jobs = [job for job in state.deletions if job.has_completed and job.ended_at > learned_at]
+    return max(later_jobs, key=lambda job: job.ended_at, default=None)
 
 
 def full_versions(trainings: Iterable[SolutionVersion]) -> list[SolutionVersion]:
@@ -199,7 +324,7 @@ def full_versions(trainings: Iterable[SolutionVersion]) -> list[SolutionVersion]
     return [version for version in trainings if version.is_active and version.mode == "FULL"]
 
 
-def newest_active(trainings: Sequence[SolutionVersion]) -> SolutionVersion | None:
+def newest_active(trainings: Iterable[SolutionVersion]) -> SolutionVersion | None:
     """Find the newest ACTIVE version that a run has trained. `trainings` are newest first."""
     trained = (version for version in trainings if version.is_active and version.run is not None)
     return next(trained, None)
@@ -213,7 +338,7 @@ def monthly_limit(settings: Settings, run: Run) -> int:
 
 
 def reached_limit(
-    trainings: Sequence[SolutionVersion], max_per_month: int, now: datetime
+    trainings: Iterable[SolutionVersion], max_per_month: int, now: datetime
 ) -> str | None:
     """Require that the monthly limit isn't reached: return a message, or None."""
     # A failed training isn't billed, so it doesn't count.
@@ -228,102 +353,7 @@ def reached_limit(
     )
 
 
-def unusable_data(imports: Sequence[Import], spec: TrainingSpec) -> str | None:
-    """Require that runs have confirmed the data of each dataset: return a message, or None."""
-    for dataset, is_full in spec.datasets.items():
-        jobs = [job for job in imports if job.dataset == dataset]
-
-        # A later foreign import repairs nothing, because nobody has confirmed it either.
-        if unchecked := unchecked_imports(jobs):
-            return _unchecked_data(unchecked[-1], is_full=is_full)
-
-        foreign = foreign_replacement(jobs, is_full=is_full)
-        if foreign and not spec.accepts_foreign:
-            return (
-                f"{foreign.arn}, which this pipeline did not start, is the newest FULL import "
-                "of its dataset; import the export with retrain start, or train on this data "
-                "with retrain start --skip-import"
-            )
-    return None
-
-
-def _unchecked_data(job: Import, *, is_full: bool) -> str:
-    """Return the message about an import that no run has confirmed."""
-    if not is_full and (job.is_full or job.is_spoiled):
-        return only_full_import_repairs(job)
-
-    # In an INCREMENTAL dataset, the next run may still confirm the import. If it can't, it tags the
-    # dataset as broken.
-    way_out = "import the export again" if is_full else "let a run look at the export again"
-    return (
-        f"{job.arn} may have imported only a part of its export, because no run has found the "
-        f"export unchanged after the import; {way_out} with retrain start"
-    )
-
-
-def _foreign_jobs(state: SolutionState, spec: TrainingSpec) -> Iterator[str]:
-    """Warn of foreign jobs that compete with this training, or have changed its data.
-
-    They're left alone, because a run can't know what somebody wanted them for.
-    """
-    for version in state.trainings:
-        if version.run is None and version.is_running and not version.is_stopping:
-            yield (
-                f"{version.arn} is in training too, but this pipeline did not start it; stop it if "
-                "nobody needs it"
-            )
-
-    for job in effective_imports(state.imports):
-        is_accepted = not job.is_full or spec.accepts_foreign
-        if job.is_foreign and is_accepted and job.dataset in spec.datasets:
-            yield (
-                f"{job.arn}, an import that this pipeline did not start, has changed the data that "
-                "the version is trained on; find out who started it"
-            )
-
-
 def _counts(version: SolutionVersion) -> bool:
     """Return True if a run has started the training, and it hasn't failed."""
     has_not_failed = version.is_running or version.is_active or version.was_stopped
     return version.run is not None and has_not_failed
-
-
-def _follow(
-    version: SolutionVersion, spec: TrainingSpec, progress: TrainingProgress, now: datetime
-) -> Step:
-    """Wait for the end of a training, or stop it at its deadline."""
-    progress.version = version.arn
-    deadline = version.created_at + timedelta(hours=spec.max_hours)
-    if version.is_active:
-        return Step("TRAINED", outcome="TRAINED")
-    if not version.is_running:
-        return failed("TRAINING", _failure(version, spec, deadline))
-    if version.is_stopping or now >= deadline:
-        return _stop(version, progress, now)
-
-    elapsed = (now - version.created_at).total_seconds()
-    remaining = (deadline - now).total_seconds()
-    return Step("TRAINING", pause=min(pause(spec.durations, elapsed), remaining))
-
-
-def _stop(version: SolutionVersion, progress: TrainingProgress, now: datetime) -> Step:
-    """Stop a training, and wait for the end of it for an hour."""
-    progress.stopping_since = progress.stopping_since or now
-    if now >= progress.stopping_since + STOP_GRACE:
-        return failed("STOPPING", f"{version.arn} did not stop within an hour")
-
-    stop = None if version.is_stopping else Stop(version.arn)
-    return Step("STOPPING", stop, pause=SHORT_PAUSE)
-
-
-def _failure(version: SolutionVersion, spec: TrainingSpec, deadline: datetime) -> str:
-    """Explain why a training has ended without an ACTIVE version."""
-    if not version.was_stopped:
-        return version.failure or f"{version.arn} has failed, and Personalize gives no reason"
-
-    again = "use retrain start --skip-import --force to train again"
-    if version.ended_at >= deadline:
-        return f"{version.arn} was stopped after more than {spec.max_hours:g} hours; {again}"
-    if version.run == spec.run:
-        return f"{version.arn} was stopped; {again}"
-    return f"{version.arn}, which an earlier run has trained on the same data, was stopped; {again}"

@@ -1,5 +1,6 @@
 """The rules of a training, one row for each situation. tests/model plays them in random order."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -54,7 +55,7 @@ DELETED = Deletion("forget", False, True, created_at=NOW - 2 * HOUR, ended_at=NO
 UPDATED = version(mode="UPDATE", created_at=NOW - MINUTE)
 
 
-def step(*versions, imports=(IMPORTED,), progress=None, updated=False, deletions=(), **fields):
+def decided(*versions, imports=(IMPORTED,), progress=None, updated=False, deletions=(), **fields):
     """Return the step of the rules for a solution with these versions."""
     state = SolutionState(
         config="c",
@@ -64,12 +65,17 @@ def step(*versions, imports=(IMPORTED,), progress=None, updated=False, deletions
         trainings=versions,
     )
     standard = {"run": "this", "datasets": {"items": True}, "max_hours": 24}
-    return decide(
-        state,
-        TrainingSpec(**{**standard, **fields}),
-        progress or TrainingProgress(NOW - 3 * MINUTE),
-        NOW,
-    )
+    spec = TrainingSpec(**{**standard, **fields})
+    progress = progress or TrainingProgress(NOW - 3 * MINUTE)
+    before = replace(progress)
+    found = decide(state, spec, progress, NOW)
+    assert progress == before, "rules only return steps"
+    return found
+
+
+def step(*versions, **fields):
+    """Return the same step without what it remembers."""
+    return decided(*versions, **fields)._replace(remembered={})
 
 
 CREATE = Step("TRAINING", Create(present()))
@@ -118,15 +124,13 @@ IN_TIME = {"ended_at": NOW - MINUTE, **STOPPED}
     ],
 )
 def test_the_present_data_are_learned_once(versions, fields, expected):
-    progress = TrainingProgress(NOW)
-    assert step(*versions, progress=progress, **fields) == expected
-    assert progress.version == (None if expected == CREATE else "version-1")
+    assert step(*versions, **fields) == expected
+    followed = None if expected == CREATE else "version-1"
+    assert decided(*versions, **fields).remembered.get("version") == followed
 
 
 def test_the_newest_version_is_used():
-    progress = TrainingProgress(NOW)
-    assert step(version(2), version(), progress=progress) == TRAINED
-    assert progress.version == "version-2"
+    assert decided(version(2), version()) == TRAINED.remembering(version="version-2")
     assert newest_active([version(3, run=None), own(), version(2), version()]) == version(2)
 
 
@@ -212,24 +216,23 @@ def test_only_data_that_a_run_has_checked_are_learned(imports, fields, expected)
 
 
 def test_foreign_data_that_a_person_has_accepted_are_named():
-    progress = TrainingProgress(NOW)
-    assert (
-        step(imports=[job(), FOREIGN], progress=progress, accepts_foreign=True).action is not None
-    )
-    (warning,) = progress.warnings
+    create = decided(imports=[job(), FOREIGN], accepts_foreign=True)
+    assert isinstance(create.action, Create)
+    (warning,) = create.remembered["warnings"]
     assert warning.startswith("job-9, an import that this pipeline did not start, has changed")
 
 
 def test_what_is_foreign_is_named_and_neither_used_nor_stopped():
-    progress, foreign = TrainingProgress(NOW), own(run=None, arn="foreign")
+    foreign = own(run=None, arn="foreign")
     imports = [
         job(),
         FOREIGN._replace(is_full=False),
         FOREIGN._replace(dataset="users", is_full=False),
     ]
     versions = [foreign, foreign._replace(is_stopping=True), version(run=None)]
-    assert step(*versions, imports=imports, progress=progress, max_hours=1).action is not None
-    training, addition = progress.warnings
+    create = decided(*versions, imports=imports, max_hours=1)
+    assert isinstance(create.action, Create)
+    training, addition = create.remembered["warnings"]
     assert training == (
         "foreign is in training too, but this pipeline did not start it; stop it if nobody needs it"
     )
@@ -272,13 +275,13 @@ def test_a_create_without_an_answer_is_not_repeated_at_once():
 
 @pytest.mark.parametrize("fields", [{}, {"is_stopping": True}])
 def test_a_late_training_is_stopped_and_looked_at_for_an_hour(fields):
-    progress = TrainingProgress(NOW)
+    first = decided(own(**fields), max_hours=1)
     stopping = STOP._replace(action=None) if fields else STOP
+    assert first == stopping.remembering(stopping_since=NOW, version="version-1")
+
+    progress = TrainingProgress(NOW, stopping_since=NOW - 59 * MINUTE)
     assert step(own(**fields), max_hours=1, progress=progress) == stopping
-    assert progress.stopping_since == NOW
-    progress.stopping_since = NOW - 59 * MINUTE
-    assert step(own(**fields), max_hours=1, progress=progress) == stopping
-    progress.stopping_since = NOW - HOUR
+    progress = TrainingProgress(NOW, stopping_since=NOW - HOUR)
     expected = failed("STOPPING", "version-1 did not stop within an hour")
     assert step(own(**fields), max_hours=1, progress=progress) == expected
 
