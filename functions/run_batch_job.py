@@ -25,7 +25,7 @@ from .personalize.campaigns import read_campaign
 from .personalize.lists import list_deletions
 from .personalize.tags import BATCH, RUN, api_tags
 from .personalize.trainings import describe_version, read_version
-from .reconcile import InvocationResult, creation, from_document, reconcile
+from .reconcile import InvocationResult, creation, progress_in, reconcile
 from .rules.batch_jobs import (
     BatchJob,
     BatchProgress,
@@ -36,6 +36,7 @@ from .rules.batch_jobs import (
     job_to_follow,
     with_versions,
 )
+from .rules.campaigns import CampaignState
 from .rules.steps import Action
 from .runs import export_day, job_name
 from .texts import with_short_texts
@@ -53,66 +54,51 @@ class RunningBatchJob:
     """The part of a batch job that happens in one invocation."""
 
     def __init__(self, event: BatchIteration) -> None:
-        settings = event["settings"]
-        run = event["run"]
-        item = event["item"]
-        version_arn = event["training"]["arn"]
-        assert version_arn, "a training that has succeeded has a version"
-
-        self._settings = settings
+        self._settings = event["settings"]
+        self._run = event["run"]
         self._recipe = event["recipe"]
-        self._run = run
+        self.progress = progress_in(event["item"], BatchProgress(clock.now()))
 
-        solutions = {solution["solutionArn"]: solution for solution in settings["solutions"]}
+        # The plan names a solution by its ARN, and a batch job by its output.
+        solutions = {solution["solutionArn"]: solution for solution in self._settings["solutions"]}
         self._solution = solutions[event["solutionArn"]]
-        # The plan refers to a batch job by its output.
-        jobs = {job["output"]: job for job in batch_jobs_of(self._solution, run)}
+        jobs = {job["output"]: job for job in batch_jobs_of(self._solution, self._run)}
         self._job = jobs[event["batchJob"]]
 
+        version_arn = event["training"]["arn"]
+        assert version_arn, "a training that has succeeded has a version"
         self.spec = BatchSpec(
-            run=run["id"],
+            run=self._run["id"],
             version_arn=version_arn,
             job=self._job,
             gate=self._solution["qualityGate"],
         )
-
-        if item:
-            self.progress = from_document(BatchProgress, item["progress"])
-        else:
-            self.progress = BatchProgress(clock.now())
 
     def poll(self) -> BatchState:
         """Read the slot of the batch job, and what its results depend on.
 
         While a job is running, only the slot is read, because the rules need nothing else.
         """
-        client = aws.read_client()
         jobs = self._list_jobs()
         if job_to_follow(jobs, self.spec.run):
             return BatchState(jobs=jobs)
 
         location = self._job["input"]
-        objects = exports.list_objects(aws.s3(), location)
-        batch_input = Export(location=location, objects=objects)
+        batch_input = Export(location=location, objects=exports.list_objects(aws.s3(), location))
+        input_fingerprint = None
+        if batch_input.objects:
+            input_fingerprint = batch_input.fingerprint
 
-        filter_expression = None
-        if self._job["filterArn"]:
-            response = client.describe_filter(filterArn=self._job["filterArn"])
-            filter_expression = response["filter"]["filterExpression"]
-
+        client = aws.read_client()
         version = describe_version(client, self.spec.version_arn)
         state = BatchState(
             jobs=with_present_results(jobs, batch_input, read_results(self._job, jobs)),
-            input_fingerprint=batch_input.fingerprint if objects else None,
-            filter_expression=filter_expression,
+            input_fingerprint=input_fingerprint,
+            filter_expression=self._read_filter(),
             deletions=list_deletions(client, version["datasetGroupArn"]),
-            campaigns=[
-                read_campaign(client, campaign["campaignArn"], self._solution["solutionArn"])
-                for campaign in self._solution["campaigns"]
-            ],
+            campaigns=self._read_campaigns(),
         )
-        read = cache(partial(read_version, client, self._solution))
-        return with_versions(state, self.spec, read)
+        return with_versions(state, self.spec, cache(partial(read_version, client, self._solution)))
 
     def _list_jobs(self) -> list[BatchJob]:
         """List the jobs of the slot, if possible only those of one version."""
@@ -125,6 +111,22 @@ class RunningBatchJob:
                 return jobs
 
         return list_jobs()
+
+    def _read_filter(self) -> str | None:
+        """Read the expression of the batch job's filter, if it has one."""
+        filter_arn = self._job["filterArn"]
+        if filter_arn is None:
+            return None
+        response = aws.read_client().describe_filter(filterArn=filter_arn)
+        return response["filter"]["filterExpression"]
+
+    def _read_campaigns(self) -> list[CampaignState]:
+        """Read the campaigns of the solution, which say what version has passed."""
+        solution = self._solution
+        return [
+            read_campaign(aws.read_client(), campaign["campaignArn"], solution["solutionArn"])
+            for campaign in solution["campaigns"]
+        ]
 
     def act(self, action: Action) -> None:
         """Create the batch job, which is the only action that the rules know."""
@@ -150,8 +152,7 @@ class RunningBatchJob:
         if result.step.outcome == "WRITTEN":
             warnings += self._result_warnings(jobs)
 
-        job = job_to_follow(jobs, self.spec.run)
-        own_job = job if job and job.run == self.spec.run else None
+        own_job = next((job for job in jobs if job.run == self.spec.run), None)
         item = result.item(progress, own_job, warnings)
         return {**item, "arn": progress.job_arn, "versionArn": progress.version_arn}
 
@@ -162,6 +163,8 @@ class RunningBatchJob:
         """
         try:
             results = read_results(self._job, jobs)
-            return [results.read_error] if results.read_error else failed_lines(jobs, results)
+            if results.read_error:
+                return [results.read_error]
+            return failed_lines(jobs, results)
         except (*AWS_ERRORS, BotoCoreError) as error:
             return [f"its results were not searched for lines that failed: {error}"]

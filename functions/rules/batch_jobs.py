@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from ..contract import BatchJobSettings, QualityRule
 from ..hashes import short_hash
 from .campaigns import CampaignState
-from .gate import Comparison, compare, wait_for_baselines
+from .gate import compare, wait_for_baselines
 from .pacing import pause
 from .recipes import EXPLORATION_KEYS
 from .steps import Action, JobProgress, Step, failed
@@ -87,6 +87,16 @@ class BatchProgress(JobProgress):
     version_arn: str | None = None
     """The version that it uses."""
     warnings: list[str] = field(default_factory=list)
+
+
+class VersionChoice(NamedTuple):
+    """The version whose results are written, and why it isn't the newest one."""
+
+    version_arn: str | None
+    """None if the last results stay as they are."""
+    rejections: Sequence[str] = ()
+    """Why the newest version is rejected. Empty if it was chosen."""
+    warnings: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -202,52 +212,53 @@ def _wait_for_baselines(
 def _use_version(
     state: BatchState, spec: BatchSpec, progress: BatchProgress, now: datetime
 ) -> Step:
-    """Write the results of the newest version. If that is rejected, perhaps use another one."""
-    verdict = _judge_newest_version(state, spec)
-    version_arn: str | None = spec.version_arn
-    if verdict.rejections:
-        version_arn = _version_instead(state, spec)
-
-    if version_arn is None:
-        step = Step("WRITING", outcome="SKIPPED", reasons=verdict.rejections)
+    """Write the results of the version that is chosen, or keep the last results."""
+    choice = _choose_by_campaigns(state, spec) or _choose_by_gate(state, spec)
+    if choice.version_arn is None:
+        step = Step("WRITING", outcome="SKIPPED", reasons=choice.rejections)
     else:
-        step = _write(version_arn, state, spec, progress, now)
-    return step.remembering(version_arn=version_arn, warnings=sorted({*verdict.warnings}))
+        step = _write(choice.version_arn, state, spec, progress, now)
+    return step.remembering(version_arn=choice.version_arn, warnings=sorted({*choice.warnings}))
 
 
-def _judge_newest_version(state: BatchState, spec: BatchSpec) -> Comparison:
-    """Reject the newest version unless it has passed on a campaign.
+def _choose_by_campaigns(state: BatchState, spec: BatchSpec) -> VersionChoice | None:
+    """Choose the newest version if it has passed on a campaign, or else perhaps a served one.
 
-    A solution without campaigns has no place to pass, so there the gate compares the version with
-    that of the last results.
-    """
-    if not state.campaigns:
-        return compare(state.newest_version, state.last_version, spec.gate)
-
-    verdict = Comparison(rejections=[], warnings=[], values=[])
-    if not any(campaign.has_passed(spec.version_arn) for campaign in state.campaigns):
-        verdict.rejections.append(f"no campaign serves {spec.version_arn} as its good version")
-        verdict.warnings.extend(_abandoned_version_warnings(state))
-    return verdict
-
-
-def _version_instead(state: BatchState, spec: BatchSpec) -> str | None:
-    """Return the version to use instead of the newest one, or None to keep the last results.
-
-    After a rollback, the served one replaces the results of the bad version. Otherwise, those would
+    After a rollback, a served version replaces the results of the bad one. Otherwise, those would
     stay until a newer version passes.
     """
-    if spec.job["onRejected"] != "live" and not _abandoned_version_warnings(state):
-        return None
     if not state.campaigns:
-        return _last_version_arn(state, spec)
-
-    # If several campaigns serve different versions, the first one decides.
-    campaign = state.campaigns[0]
-    version_arn = campaign.served_version_arn
-    if campaign.record.trial or version_arn == campaign.record.blocked_version_arn:
         return None
-    return version_arn
+    if any(campaign.has_passed(spec.version_arn) for campaign in state.campaigns):
+        return VersionChoice(spec.version_arn)
+
+    served_version_arn = None
+    warnings = _abandoned_version_warnings(state)
+    if warnings or spec.job["onRejected"] == "live":
+        # If several campaigns serve different versions, the first one decides.
+        campaign = state.campaigns[0]
+        is_bad = campaign.served_version_arn == campaign.record.blocked_version_arn
+        if campaign.record.trial is None and not is_bad:
+            served_version_arn = campaign.served_version_arn
+
+    rejection = f"no campaign serves {spec.version_arn} as its good version"
+    return VersionChoice(served_version_arn, [rejection], warnings)
+
+
+def _choose_by_gate(state: BatchState, spec: BatchSpec) -> VersionChoice:
+    """Choose the newest version if it passes the gate, or else perhaps that of the last results.
+
+    A solution without campaigns has no place where a version can pass, so the gate compares the
+    newest one with the version of the last results.
+    """
+    verdict = compare(state.newest_version, state.last_version, spec.gate)
+
+    version_arn: str | None = spec.version_arn
+    if verdict.rejections:
+        version_arn = None
+        if spec.job["onRejected"] == "live":
+            version_arn = _last_version_arn(state, spec)
+    return VersionChoice(version_arn, verdict.rejections, verdict.warnings)
 
 
 def _abandoned_version_warnings(state: BatchState) -> list[str]:
