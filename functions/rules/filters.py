@@ -6,43 +6,61 @@ https://docs.aws.amazon.com/personalize/latest/dg/API_RS_GetRecommendations.html
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ..contract import ProbeSettings
 from ..words import list_text
 
-_TEXT = r'"[^"]*"'
-_TEXTS = rf"\s*{_TEXT}(\s*,\s*{_TEXT})*\s*"
-_VALUES = rf"{_TEXTS}|\s*[-+]?\d+(\.\d+)?\s*"
+_STRING = r'"[^"]*"'
+_STRINGS = rf"\s*{_STRING}(\s*,\s*{_STRING})*\s*"
+"""One or more strings, like `"Drama", "Comedy"`."""
+_STRINGS_OR_NUMBER = rf"{_STRINGS}|\s*[-+]?\d+(\.\d+)?\s*"
 _PARAMETER = r"\$(\w+)"
-_EXCLUDED = r"(?i)(^|\|)\s*EXCLUDE\b[^|]*"
-_IN_LIST = r"(?i)\bIN\s*\([^)]*"
-_OF_USER = r"(?i)\b(CurrentUser|Interactions)\s*\."
+_EXCLUDE_EXPRESSION = r"(?i)(^|\|)\s*EXCLUDE\b[^|]*"
+"""A filter may be several expressions, with a pipe between them."""
+_LIST_AFTER_IN = r"(?i)\bIN\s*\([^)]*"
+"""For example `IN ($genre`, of `Items.GENRE IN ($genre)`."""
+_DATA_OF_USER = r"(?i)\b(CurrentUser|Interactions)\s*\."
 
 
 def filter_problems(expression: str, probe: ProbeSettings) -> Iterator[str]:
     """Yield a message for each mistake in the parameters of a probe's filter."""
-    # A quoted text may contain a dollar sign, a pipe or a keyword, which mean nothing there.
-    expression = re.sub(_TEXT, "", expression)
-    if re.search(_OF_USER, expression) and not probe.get("userId"):
+    # A quoted string may contain a dollar sign, a pipe or a keyword, which mean nothing there.
+    unquoted = re.sub(_STRING, "", expression)
+    if re.search(_DATA_OF_USER, unquoted) and not probe.get("userId"):
         yield "has a filter that uses data of the user, but no userId; add a userId"
 
-    values = probe["filterValues"]
-    parameters = {*re.findall(_PARAMETER, expression)}
-    # Personalize leaves out an EXCLUDE expression whose parameters have no values.
-    required = {*re.findall(_PARAMETER, re.sub(_EXCLUDED, "", expression))}
-    has_right_parameters = required <= values.keys() <= parameters
-    if not has_right_parameters:
-        given = list_text(sorted(values)) or "nothing"
-        expected = list_text(sorted(parameters)) or "nothing"
-        yield f"has filterValues for {given}, but the filter needs {expected}; correct them"
+    yield from _wrong_parameters(unquoted, probe["filterValues"])
+    yield from _wrong_values(unquoted, probe["filterValues"])
 
-    # IN compares only texts. The other operators compare numbers as well.
-    text_parameters = {*re.findall(_PARAMETER, " ".join(re.findall(_IN_LIST, expression)))}
+
+def _wrong_parameters(expression: str, values: Mapping[str, str]) -> Iterator[str]:
+    """Yield a message if a parameter has no value, or a value has no parameter."""
+    parameters = _parameters_in(expression)
+    # Personalize leaves out an EXCLUDE expression whose parameters have no values.
+    required_parameters = _parameters_in(re.sub(_EXCLUDE_EXPRESSION, "", expression))
+    if required_parameters <= values.keys() <= parameters:
+        return
+
+    given = list_text(sorted(values)) or "nothing"
+    expected = list_text(sorted(parameters)) or "nothing"
+    yield f"has filterValues for {given}, but the filter needs {expected}; correct them"
+
+
+def _wrong_values(expression: str, values: Mapping[str, str]) -> Iterator[str]:
+    """Yield a message for each value that the operator in the filter can't compare."""
+    # IN compares only strings. The other operators compare numbers as well.
+    lists = " ".join(re.findall(_LIST_AFTER_IN, expression))
+    patterns = dict.fromkeys(_parameters_in(lists), _STRINGS)
+
     for parameter, value in values.items():
-        pattern = _TEXTS if parameter in text_parameters else _VALUES
-        if not re.fullmatch(pattern, value):
+        if not re.fullmatch(patterns.get(parameter, _STRINGS_OR_NUMBER), value):
             yield (
                 f"has {value!r} for {parameter} in its filterValues; put each text into double "
                 "quotes, for example '\"Drama\"'"
             )
+
+
+def _parameters_in(expression: str) -> set[str]:
+    """Find the names of the parameters, without their dollar signs."""
+    return {*re.findall(_PARAMETER, expression)}
