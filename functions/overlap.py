@@ -23,6 +23,7 @@ from .runs import export_day, scheduled_at
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef
     from mypy_boto3_stepfunctions import SFNClient
 
     from .contract import Run, Settings
@@ -46,6 +47,8 @@ LONGEST_DELETION = timedelta(hours=26)
 """The time after its start until which a run waits while users are deleted. That may take a day:
 https://docs.aws.amazon.com/personalize/latest/dg/delete-records.html."""
 
+NO_TIME = timedelta()
+ONE_SECOND = timedelta(seconds=1)
 NO_SCHEDULE = ("ResourceNotFoundException", "AccessDeniedException")
 """The errors for a schedule of another pipeline, which the function's role may not read."""
 
@@ -65,40 +68,43 @@ def pause_before(client: SFNClient, settings: Settings, run: Run) -> Pause | Non
         RunRefused: the run has waited too long, and no other run imports its exports.
     """
     lag = timedelta(seconds=float(os.environ.get(LISTS_LAG, DEFAULT_LISTS_LAG)))
-    waited = clock.now() - datetime.fromisoformat(run["startedAt"])
 
-    if older := older_executions(client, run):
+    older_arns = older_executions(client, run)
+    if older_arns:
         # `retrain watch` and `retrain stop` find an execution by its name.
-        reason = f"{older[0].rpartition(':')[2]}, an older run, is still running"
-        remaining = longest_wait(settings) - waited
-        if remaining <= timedelta():
-            return _give_up(settings, run, reason)
-        return _pause(reason, min(max(lag, waiting_pause(waited)), remaining))
+        name = older_arns[0].rpartition(":")[2]
+        reason = f"{name}, an older run, is still running"
+        pause = _growing_pause(run, reason, shortest=lag, until=longest_wait(settings))
+        return pause or _give_up(settings, run, reason)
 
     # In an emulator, lists are never late, and functions end with their execution.
-    after_death = AFTER_DEATH if lag else timedelta()
-    if pause := _pause_after_death(client, run, after_death):
-        return pause
-
-    if waited < lag:
-        late = f"{lag.total_seconds():g} seconds late"
-        return _pause(
-            f"AWS may list an older run {late}, and two must not run at once", lag - waited
-        )
-    return None
+    if not lag:
+        return None
+    return _pause_after_death(client, run) or _pause_for_list(run, lag)
 
 
-def _pause_after_death(client: SFNClient, run: Run, after_death: timedelta) -> Pause | None:
+def _pause_after_death(client: SFNClient, run: Run) -> Pause | None:
     """Hold a run back until an execution without success can't change anything any more."""
     for execution in last_executions(client, machine_arn_of(run["executionArn"])):
-        if execution["status"] in WITHOUT_SUCCESS:
-            remaining = execution["stopDate"] + after_death - clock.now()
-            if remaining > timedelta():
-                name = execution["executionArn"].rpartition(":")[2]
-                reason = f"{name} has just ended, and its jobs may not be listed yet"
-                return _pause(reason, remaining)
+        if execution["status"] not in WITHOUT_SUCCESS:
+            continue
 
+        remaining = execution["stopDate"] + AFTER_DEATH - clock.now()
+        if remaining > NO_TIME:
+            name = execution["executionArn"].rpartition(":")[2]
+            return _pause(f"{name} has just ended, and its jobs may not be listed yet", remaining)
     return None
+
+
+def _pause_for_list(run: Run, lag: timedelta) -> Pause | None:
+    """Hold a run back until the list of executions certainly shows every older one."""
+    remaining = lag - _waited(run)
+    if remaining <= NO_TIME:
+        return None
+
+    seconds = lag.total_seconds()
+    reason = f"AWS may list an older run {seconds:g} seconds late, and two must not run at once"
+    return _pause(reason, remaining)
 
 
 def pause_for_deletion(deletions: Iterable[Deletion], run: Run) -> Pause | None:
@@ -112,15 +118,13 @@ def pause_for_deletion(deletions: Iterable[Deletion], run: Run) -> Pause | None:
     if job is None or "only" in run["request"]:
         return None
 
-    waited = clock.now() - datetime.fromisoformat(run["startedAt"])
     reason = f"users are being deleted by {job.arn}"
-    remaining = LONGEST_DELETION - waited
-    if remaining <= timedelta():
-        waited_in_vain = f"this run has waited for {LONGEST_DELETION / timedelta(hours=1):g} hours"
-        raise RunRefused([f"{reason}, and {waited_in_vain}; start a run when the job has ended"])
-
-    pause = max(waiting_pause(waited), timedelta(seconds=1))
-    return _pause(reason, min(pause, remaining))
+    pause = _growing_pause(run, reason, shortest=ONE_SECOND, until=LONGEST_DELETION)
+    if pause is None:
+        hours = LONGEST_DELETION / timedelta(hours=1)
+        problem = f"{reason}, and this run has waited for {hours:g} hours"
+        raise RunRefused([f"{problem}; start a run when the job has ended"])
+    return pause
 
 
 def longest_wait(settings: Settings) -> timedelta:
@@ -146,6 +150,20 @@ def _give_up(settings: Settings, run: Run, reason: str) -> Pause:
     return Pause(f"{reason}; the next run does what is left to do; {advice}", 0)
 
 
+def _growing_pause(run: Run, reason: str, *, shortest: timedelta, until: timedelta) -> Pause | None:
+    """Return a pause that grows with the time waited so far, or None at the end of it."""
+    waited = _waited(run)
+    remaining = until - waited
+    if remaining <= NO_TIME:
+        return None
+    return _pause(reason, min(max(shortest, waiting_pause(waited)), remaining))
+
+
+def _waited(run: Run) -> timedelta:
+    """Return how long a run has waited, which is the time since its start."""
+    return clock.now() - datetime.fromisoformat(run["startedAt"])
+
+
 def _pause(reason: str, time: timedelta) -> Pause:
     """Round a pause up to whole seconds, because a Wait state takes no fractions."""
     return Pause(reason, math.ceil(time.total_seconds()))
@@ -160,27 +178,34 @@ def event_of_deployment(run: Run) -> str | None:
     Raises:
         RunRefused: the input names a schedule that doesn't exist, or belongs to another pipeline.
     """
-    request = run["request"]
-    scheduled = scheduled_at(request)
-    arn = request.get("scheduleArn")
+    scheduled = scheduled_at(run["request"])
+    arn = run["request"].get("scheduleArn")
     if scheduled is None or not arn:
         return None
 
-    group, name = arn.split("/")[1:]
+    schedule = _read_schedule(arn)
+    changed_at = max(schedule["CreationDate"], schedule["LastModificationDate"])
+    is_close = -SCHEDULE_ROUNDING <= scheduled - changed_at <= DEPLOYMENT_EVENT_WINDOW
+    if not is_close or not schedule["ScheduleExpression"].startswith("rate("):
+        return None
+
+    return (
+        f"the schedule was created or changed at {changed_at.isoformat(timespec='seconds')}, and a "
+        "deployment starts no training; to retrain now, use retrain start"
+    )
+
+
+def _read_schedule(arn: str) -> GetScheduleOutputTypeDef:
+    """Read a schedule of this pipeline.
+
+    Raises:
+        RunRefused: the schedule doesn't exist, or belongs to another pipeline.
+    """
+    _, group, name = arn.split("/")
     try:
-        schedule = aws.scheduler().get_schedule(GroupName=group, Name=name)
+        return aws.scheduler().get_schedule(GroupName=group, Name=name)
     except ClientError as error:
         if error.response["Error"]["Code"] not in NO_SCHEDULE:
             raise
         message = f"scheduleArn: {arn} is not a schedule of this pipeline; leave it out"
         raise RunRefused([message]) from error
-
-    changed = max(schedule["CreationDate"], schedule["LastModificationDate"])
-    is_close = -SCHEDULE_ROUNDING <= scheduled - changed <= DEPLOYMENT_EVENT_WINDOW
-    if not is_close or not schedule["ScheduleExpression"].startswith("rate("):
-        return None
-
-    return (
-        f"the schedule was created or changed at {changed.isoformat(timespec='seconds')}, and a "
-        "deployment starts no training; to retrain now, use retrain start"
-    )
