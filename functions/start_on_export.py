@@ -22,12 +22,14 @@ from .log import log
 from .runs import DATE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mypy_boto3_stepfunctions import SFNClient
 
-DAY = re.compile(r"(?=([0-9]{4}-[0-9]{2}-[0-9]{2}))")
-"""Any day in a text. The lookahead also finds days that overlap, as in `2026-11-2026-11-29`."""
+    from .exports import S3Object
+
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+DAY_LENGTH = len("2026-11-29")
 PATIENCE = timedelta(minutes=5)
 """How long an invocation tries again. Lambda itself invokes a failed function only twice more."""
 PAUSE_SECONDS = 30
@@ -50,45 +52,33 @@ def handler(event: WrittenObject, _context: object) -> str | None:
     Raises:
         Throttled, ServiceUnavailable: a service hasn't responded for PATIENCE.
     """
-    end = clock.now() + PATIENCE
+    deadline = clock.now() + PATIENCE
 
     while True:
         try:
             return _start_if_ready(stepfunctions(), event)
         except (Throttled, ServiceUnavailable):
-            if clock.now() >= end:
+            if clock.now() >= deadline:
                 raise
             clock.sleep(PAUSE_SECONDS)
 
 
 def _start_if_ready(client: SFNClient, event: WrittenObject) -> str | None:
     """Try once to start the execution, and log the result."""
+    machine_arn = event["stateMachineArn"]
     written_location = f"s3://{event['bucket']}/{event['key']}"
-    datasets = deployed_machine(client, event["stateMachineArn"]).settings["datasets"]
+    datasets = deployed_machine(client, machine_arn).settings["datasets"]
     markers = [dataset["readyMarker"] for dataset in datasets if dataset["readyMarker"]]
     day = _day_of_marker(markers, written_location)
 
-    locations = [marker.replace(DATE, day) for marker in markers] if day else []
-    files = {location: list_objects(s3(), location) for location in locations}
-    missing = [location for location, objects in files.items() if not objects]
-
     name = None
-    if day and not missing:
-        # S3 and EventBridge may deliver an event more than once, late, and out of order. So the
-        # name depends on nothing but the markers, and all their events start the same execution. If
-        # a marker is written again, its new version starts another one.
-        versions = "\n".join(
-            f"{location} {file.etag} {file.modified_at.isoformat()}"
-            for location, objects in files.items()
-            for file in objects
-        )
-        name = f"export-{day}-{short_hash(versions, 16)}"
-        with suppress(client.exceptions.ExecutionAlreadyExists):
-            client.start_execution(
-                stateMachineArn=event["stateMachineArn"],
-                name=name,
-                input=json.dumps({"trigger": "export", "day": day}),
-            )
+    missing: list[str] = []
+    if day:
+        locations = [marker.replace(DATE, day) for marker in markers]
+        written = {location: list_objects(s3(), location) for location in locations}
+        missing = [location for location, objects in written.items() if not objects]
+        if not missing:
+            name = _start_execution(client, machine_arn, day, written)
 
     facts = {"locationWritten": written_location, "execution": name, "missing": missing}
     log("start_on_export", name or "nothing started", **facts)
@@ -97,9 +87,36 @@ def _start_if_ready(client: SFNClient, event: WrittenObject) -> str | None:
 
 def _day_of_marker(markers: Sequence[str], location: str) -> str | None:
     """Find the day in a ready marker's location. It's None if the location isn't a marker's."""
-    days: list[str] = DAY.findall(location)
-    for day in days:
-        # A location may contain other days, too, but every `{date}` stands for the same one.
-        if location in [marker.replace(DATE, day) for marker in markers]:
+    for marker in markers:
+        start = marker.find(DATE)
+        day = location[start : start + DAY_LENGTH]
+        # Every `{date}` in a marker stands for the same day.
+        if DAY.fullmatch(day) and location == marker.replace(DATE, day):
             return day
     return None
+
+
+def _start_execution(
+    client: SFNClient, machine_arn: str, day: str, markers: Mapping[str, Sequence[S3Object]]
+) -> str:
+    """Start the execution for a day, unless it was started before, and return its name.
+
+    S3 and EventBridge may deliver an event more than once, late, and out of order. So the name
+    depends on nothing but the markers, and all their events start the same execution. If a marker
+    is written again, its new version starts another one.
+    """
+    versions = [
+        f"{location} {file.etag} {file.modified_at.isoformat()}"
+        for location, objects in markers.items()
+        for file in objects
+    ]
+    marker_hash = short_hash("\n".join(versions), 16)
+    name = f"export-{day}-{marker_hash}"
+
+    with suppress(client.exceptions.ExecutionAlreadyExists):
+        client.start_execution(
+            stateMachineArn=machine_arn,
+            name=name,
+            input=json.dumps({"trigger": "export", "day": day}),
+        )
+    return name
