@@ -66,20 +66,8 @@ def list_batch_jobs(
 
     Without a version, all batch jobs of the region are searched, a list that only grows.
     """
-    request: Any = {"solutionVersionArn": version_arn} if version_arn else {}
-    paginator: Any = client.get_paginator("list_batch_inference_jobs")
-    kind = "Inference"
-    if makes_segments(recipe):
-        paginator = client.get_paginator("list_batch_segment_jobs")
-        kind = "Segment"
-
-    pages = paginator.paginate(**request, PaginationConfig=PAGE_SIZE)
-    summaries = read_list(pages, lambda page: page[f"batch{kind}Jobs"])
-    summaries.sort(key=lambda summary: summary["creationDateTime"], reverse=True)
-
     jobs: list[BatchJob] = []
-    for summary in summaries:
-        arn = summary[f"batch{kind}JobArn"]
+    for arn, summary in _list_summaries(client, recipe, version_arn).items():
         # The job's solution doesn't matter, because the output may have moved to another one.
         if not arn.endswith(f"-{slot}"):
             continue
@@ -89,6 +77,25 @@ def list_batch_jobs(
         if job.is_active:
             break
     return jobs
+
+
+def _list_summaries(
+    client: PersonalizeClient, recipe: str, version_arn: str | None
+) -> dict[str, Any]:
+    """List the batch jobs of one kind as Personalize shows them, by their ARNs, newest first."""
+    kind = "Inference"
+    paginator: Any = client.get_paginator("list_batch_inference_jobs")
+    if makes_segments(recipe):
+        kind = "Segment"
+        paginator = client.get_paginator("list_batch_segment_jobs")
+
+    request = {}
+    if version_arn:
+        request["solutionVersionArn"] = version_arn
+    pages = paginator.paginate(**request, PaginationConfig=PAGE_SIZE)
+    summaries = read_list(pages, lambda page: page[f"batch{kind}Jobs"])
+    summaries.sort(key=lambda summary: summary["creationDateTime"], reverse=True)
+    return {summary[f"batch{kind}JobArn"]: summary for summary in summaries}
 
 
 def _batch_job_of(summary: Any, arn: str, tags: Tags) -> BatchJob:  # noqa: ANN401 - of either kind
