@@ -76,20 +76,21 @@ def read_version(
     A batch job outlives its solution, so the version that made its results may be gone. In this
     case, the result is NO_VERSION.
     """
-    try:
-        description = describe_version(client, version_arn)
-        tags = tags_of(client, version_arn)
-    except client.exceptions.ResourceNotFoundException:
+    version = find_version(client, version_arn)
+    if version is None:
         return NO_VERSION
 
-    version = _with_tags(_version_of(description), tags)
-    gate = solution["qualityGate"]
-    baseline_solution_arns = {arn for rule in gate if (arn := rule.get("relativeTo"))}
+    tags = tags_of(client, version_arn)
+    version = _with_tags(version, tags)
+    answer = current_answer(tags, solution["approval"], clock.now())
+    if not solution["qualityGate"]:
+        return version._replace(answer=answer)
 
+    baseline_arns = {arn for rule in solution["qualityGate"] if (arn := rule.get("relativeTo"))}
     return version._replace(
-        answer=current_answer(tags, solution["approval"], clock.now()),
-        metrics=metrics_of(client, version_arn) if gate else {},
-        baselines={arn: read_baseline(client, arn, version) for arn in baseline_solution_arns},
+        answer=answer,
+        metrics=metrics_of(client, version_arn),
+        baselines={arn: read_baseline(client, arn, version) for arn in baseline_arns},
     )
 
 
@@ -198,12 +199,10 @@ class SolutionReader:
 
     def version(self, version_arn: str) -> SolutionVersion | None:
         """Look up a version with its tags. The result is None if it doesn't exist, or not yet."""
-        try:
-            description = describe_version(self._client, version_arn)
-            tags = self._tags_of(version_arn)
-        except self._client.exceptions.ResourceNotFoundException:
+        version = find_version(self._client, version_arn)
+        if version is None:
             return None
-        return _with_tags(_version_of(description), tags)
+        return _with_tags(version, self._tags_of(version_arn))
 
 
 def _version_of(
