@@ -36,7 +36,6 @@ from .rules.batch_jobs import (
     job_to_follow,
     with_versions,
 )
-from .rules.campaigns import CampaignState
 from .rules.steps import Action
 from .runs import export_day, job_name
 from .texts import with_short_texts
@@ -96,7 +95,10 @@ class RunningBatchJob:
             input_fingerprint=input_fingerprint,
             filter_expression=self._read_filter(),
             deletions=list_deletions(client, version["datasetGroupArn"]),
-            campaigns=self._read_campaigns(),
+            campaigns=[
+                read_campaign(client, campaign["campaignArn"], self._solution["solutionArn"])
+                for campaign in self._solution["campaigns"]
+            ],
         )
         return with_versions(state, self.spec, cache(partial(read_version, client, self._solution)))
 
@@ -119,14 +121,6 @@ class RunningBatchJob:
             return None
         response = aws.read_client().describe_filter(filterArn=filter_arn)
         return response["filter"]["filterExpression"]
-
-    def _read_campaigns(self) -> list[CampaignState]:
-        """Read the campaigns of the solution, which say what version has passed."""
-        solution = self._solution
-        return [
-            read_campaign(aws.read_client(), campaign["campaignArn"], solution["solutionArn"])
-            for campaign in solution["campaigns"]
-        ]
 
     def act(self, action: Action) -> None:
         """Create the batch job, which is the only action that the rules know."""

@@ -52,35 +52,34 @@ def handler(event: WrittenObject, _context: object) -> str | None:
     Raises:
         Throttled, ServiceUnavailable: a service hasn't responded for PATIENCE.
     """
+    location = f"s3://{event['bucket']}/{event['key']}"
     deadline = clock.now() + PATIENCE
 
     while True:
         try:
-            return _start_if_ready(stepfunctions(), event)
+            return _start_if_ready(stepfunctions(), event["stateMachineArn"], location)
         except (Throttled, ServiceUnavailable):
             if clock.now() >= deadline:
                 raise
             clock.sleep(PAUSE_SECONDS)
 
 
-def _start_if_ready(client: SFNClient, event: WrittenObject) -> str | None:
-    """Try once to start the execution, and log the result."""
-    machine_arn = event["stateMachineArn"]
-    written_location = f"s3://{event['bucket']}/{event['key']}"
+def _start_if_ready(client: SFNClient, machine_arn: str, location: str) -> str | None:
+    """Try once to start the execution, and log the result. `location` is that of the object."""
     datasets = deployed_machine(client, machine_arn).settings["datasets"]
     markers = [dataset["readyMarker"] for dataset in datasets if dataset["readyMarker"]]
-    day = _day_of_marker(markers, written_location)
+    day = _day_of_marker(markers, location)
 
     name = None
     missing: list[str] = []
     if day:
         locations = [marker.replace(DATE, day) for marker in markers]
-        written = {location: list_objects(s3(), location) for location in locations}
-        missing = [location for location, objects in written.items() if not objects]
+        written = {marker: list_objects(s3(), marker) for marker in locations}
+        missing = [marker for marker, objects in written.items() if not objects]
         if not missing:
             name = _start_execution(client, machine_arn, day, written)
 
-    facts = {"locationWritten": written_location, "execution": name, "missing": missing}
+    facts = {"locationWritten": location, "execution": name, "missing": missing}
     log("start_on_export", name or "nothing started", **facts)
     return name
 

@@ -45,42 +45,35 @@ def handler(event: SolutionIteration, _context: object) -> TrainingItem:
     return log_item("train_solution", event["run"], item["arn"] or solution_arn, item)
 
 
-def training_spec(event: SolutionIteration) -> TrainingSpec:
-    """Derive what the run is supposed to train, or to deploy without a training."""
-    settings = event["settings"]
-    planned = event["solution"]
-    run = event["run"]
-
-    requested_since = None
-    if planned["requestedSince"]:
-        requested_since = datetime.fromisoformat(planned["requestedSince"])
-
-    return TrainingSpec(
-        run=run["id"],
-        datasets={
-            dataset["datasetArn"]: dataset["importMode"] == "FULL"
-            for dataset in settings["datasets"]
-        },
-        accepts_foreign=run["request"].get("skipImport", False),
-        version=planned["existingVersionArn"],
-        requested_since=requested_since,
-        max_per_month=monthly_limit(settings, run),
-        durations=planned["durations"],
-        max_hours=settings["limits"]["maxTrainingHours"],
-    )
-
-
 class SolutionTraining:
     """The part of a training that happens in one invocation."""
 
     def __init__(self, event: SolutionIteration) -> None:
+        settings = event["settings"]
+        run = event["run"]
+        self._tags = settings["tags"]
         self._planned = event["solution"]
-        self._tags = event["settings"]["tags"]
-        self.spec = training_spec(event)
-        self.progress = progress_in(event["item"], TrainingProgress(clock.now()))
-
         self._solutions = SolutionReader(aws.read_client())
-        self._imports = ImportReader(aws.read_client(), event["settings"]["datasets"])
+        self._imports = ImportReader(aws.read_client(), settings["datasets"])
+
+        requested_since = None
+        if self._planned["requestedSince"]:
+            requested_since = datetime.fromisoformat(self._planned["requestedSince"])
+
+        self.progress = progress_in(event["item"], TrainingProgress(clock.now()))
+        self.spec = TrainingSpec(
+            run=run["id"],
+            datasets={
+                dataset["datasetArn"]: dataset["importMode"] == "FULL"
+                for dataset in settings["datasets"]
+            },
+            accepts_foreign=run["request"].get("skipImport", False),
+            version=self._planned["existingVersionArn"],
+            requested_since=requested_since,
+            max_per_month=monthly_limit(settings, run),
+            durations=self._planned["durations"],
+            max_hours=settings["limits"]["maxTrainingHours"],
+        )
 
     def poll(self) -> SolutionState:
         """Read the solution, all its versions, and the jobs of its dataset group.

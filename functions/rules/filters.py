@@ -30,8 +30,18 @@ def filter_problems(expression: str, probe: ProbeSettings) -> Iterator[str]:
     if re.search(_DATA_OF_USER, unquoted) and not probe.get("userId"):
         yield "has a filter that uses data of the user, but no userId; add a userId"
 
-    yield from _wrong_parameters(unquoted, probe["filterValues"])
-    yield from _wrong_values(unquoted, probe["filterValues"])
+    values = probe["filterValues"]
+    yield from _wrong_parameters(unquoted, values)
+
+    # IN compares only strings. The other operators compare numbers as well.
+    string_parameters = _parameters_in(" ".join(re.findall(_LIST_AFTER_IN, unquoted)))
+    patterns = dict.fromkeys(string_parameters, _STRINGS)
+    for parameter, value in values.items():
+        if not re.fullmatch(patterns.get(parameter, _STRINGS_OR_NUMBER), value):
+            yield (
+                f"has {value!r} for {parameter} in its filterValues; put each text into double "
+                "quotes, for example '\"Drama\"'"
+            )
 
 
 def _wrong_parameters(expression: str, values: Mapping[str, str]) -> Iterator[str]:
@@ -45,20 +55,6 @@ def _wrong_parameters(expression: str, values: Mapping[str, str]) -> Iterator[st
     given = list_text(sorted(values)) or "nothing"
     expected = list_text(sorted(parameters)) or "nothing"
     yield f"has filterValues for {given}, but the filter needs {expected}; correct them"
-
-
-def _wrong_values(expression: str, values: Mapping[str, str]) -> Iterator[str]:
-    """Yield a message for each value that the operator in the filter can't compare."""
-    # IN compares only strings. The other operators compare numbers as well.
-    lists = " ".join(re.findall(_LIST_AFTER_IN, expression))
-    patterns = dict.fromkeys(_parameters_in(lists), _STRINGS)
-
-    for parameter, value in values.items():
-        if not re.fullmatch(patterns.get(parameter, _STRINGS_OR_NUMBER), value):
-            yield (
-                f"has {value!r} for {parameter} in its filterValues; put each text into double "
-                "quotes, for example '\"Drama\"'"
-            )
 
 
 def _parameters_in(expression: str) -> set[str]:

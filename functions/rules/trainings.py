@@ -144,17 +144,18 @@ def _follow(
     if version is None:
         return None
 
-    deadline = version.created_at + timedelta(hours=spec.max_hours)
+    age = now - version.created_at
+    max_age = timedelta(hours=spec.max_hours)
     if version.is_active:
         step = Step("TRAINED", outcome="TRAINED")
     elif not version.is_running:
-        step = failed("TRAINING", _failure(version, spec, deadline))
-    elif version.is_stopping or now >= deadline:
+        step = failed("TRAINING", _failure(version, spec))
+    elif version.is_stopping or age >= max_age:
         step = _stop(version, progress, now)
     else:
-        elapsed = (now - version.created_at).total_seconds()
-        remaining = (deadline - now).total_seconds()
-        step = Step("TRAINING", pause=min(pause(spec.durations, elapsed), remaining))
+        seconds = pause(spec.durations, age.total_seconds())
+        remaining = (max_age - age).total_seconds()
+        step = Step("TRAINING", pause=min(seconds, remaining))
     return step.remembering(version=version.arn)
 
 
@@ -170,12 +171,12 @@ def _stop(version: SolutionVersion, progress: TrainingProgress, now: datetime) -
     return step.remembering(stopping_since=stopping_since)
 
 
-def _failure(version: SolutionVersion, spec: TrainingSpec, deadline: datetime) -> str:
+def _failure(version: SolutionVersion, spec: TrainingSpec) -> str:
     """Explain why a training has ended without an ACTIVE version."""
     if not version.was_stopped:
         return version.failure or f"{version.arn} has failed, and Personalize gives no reason"
 
-    if version.ended_at >= deadline:
+    if version.ended_at - version.created_at >= timedelta(hours=spec.max_hours):
         problem = f"{version.arn} was stopped after more than {spec.max_hours:g} hours"
     elif version.run == spec.run:
         problem = f"{version.arn} was stopped"
