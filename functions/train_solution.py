@@ -68,7 +68,7 @@ class SolutionTraining:
                 for dataset in settings["datasets"]
             },
             accepts_foreign=run["request"].get("skipImport", False),
-            version=self._planned["existingVersionArn"],
+            version_arn=self._planned["existingVersionArn"],
             requested_since=requested_since,
             max_per_month=monthly_limit(settings, run),
             durations=self._planned["durations"],
@@ -78,9 +78,11 @@ class SolutionTraining:
     def poll(self) -> SolutionState:
         """Read the solution, all its versions, and the jobs of its dataset group.
 
-        As soon as the run has its version, only that is read, because the rules need nothing else.
+        As soon as the run has a version of its own, only that is read, because the rules need
+        nothing else. An earlier run's version counts only as long as no data changes, so to follow
+        one the rules have to see everything.
         """
-        version_arn = self.spec.version or self.progress.version
+        version_arn = self.spec.version_arn or self.progress.version_arn
         if version_arn:
             version = self._solutions.version(version_arn)
             # Personalize may not find a version that was just created.
@@ -99,13 +101,16 @@ class SolutionTraining:
     def act(self, action: Action) -> None:
         """Do what the rules have decided."""
         match action:
-            case Stop(arn):
-                stop_training(aws.write_client(), arn)
+            case Stop(version_arn):
+                stop_training(aws.write_client(), version_arn)
             case Create(digest):
                 self._create(digest)
 
     def _create(self, digest: str) -> None:
-        """Start the training. Its tags say which run did so, and on which data."""
+        """Start the training. Its tags say which run did so, and on which data.
+
+        They're part of the request, so that no failure in between leaves a version without them.
+        """
         name = self._planned["versionName"]
         tags = {**self._tags, RUN: self.spec.run, DIGEST: digest}
 
@@ -116,19 +121,21 @@ class SolutionTraining:
                 trainingMode=self._planned["trainingMode"],
                 tags=api_tags(tags),
             )
-            self.progress.version = response["solutionVersionArn"]
+            self.progress.version_arn = response["solutionVersionArn"]
 
     def item(self, result: InvocationResult[SolutionState]) -> TrainingItem:
         """Return the item, with the version that the run waits for or deploys."""
         progress = self.progress
         versions = result.state.trainings
-        version = next((version for version in versions if version.arn == progress.version), None)
+        version = next(
+            (version for version in versions if version.arn == progress.version_arn), None
+        )
 
-        # The last poll may not have shown a version that was just created.
+        # A version that was just created isn't in the last poll.
         known_version = version or NO_VERSION
         return {
             **result.item(progress, version, progress.warnings),
-            "arn": progress.version,
+            "arn": progress.version_arn,
             "isOfRun": known_version.run == self.spec.run,
             "trainingHours": known_version.hours,
         }

@@ -23,6 +23,7 @@ from .trainings import Deletion, running_deletion
 from .versions import NO_VERSION, SolutionVersion
 
 CONTENT_DIGITS = 32
+"""The length of a content in a tag."""
 KEYS_OF_RESULTS: Final = ("input", "numResults", "filterArn", "themes", *EXPLORATION_KEYS)
 """The settings on which the results of a batch job depend."""
 WRITTEN: Final = Step("WRITING", outcome="WRITTEN")
@@ -64,7 +65,7 @@ class BatchState:
     newest_version: SolutionVersion = NO_VERSION
     """What we know about the newest version, if the gate judges it (`with_versions()`)."""
     last_version: SolutionVersion = NO_VERSION
-    """What we know about the version of the last results then."""
+    """What we know about the version of the last results, with which the gate compares it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +88,7 @@ class BatchProgress(JobProgress):
     version_arn: str | None = None
     """The version that it uses."""
     warnings: list[str] = field(default_factory=list)
+    """What a person should know about the choice of the version."""
 
 
 class VersionChoice(NamedTuple):
@@ -222,10 +224,10 @@ def _use_version(
 
 
 def _choose_by_campaigns(state: BatchState, spec: BatchSpec) -> VersionChoice | None:
-    """Choose the newest version if it has passed on a campaign, or else perhaps a served one.
+    """Choose the newest version if it has passed on a campaign, or else perhaps the served one.
 
-    After a rollback, a served version replaces the results of the bad one. Otherwise, those would
-    stay until a newer version passes.
+    With `onRejected: live`, the served version is always written instead. Without, only after a
+    rollback: otherwise, the results of the bad version would stay until a newer one passes.
     """
     if not state.campaigns:
         return None
@@ -233,7 +235,7 @@ def _choose_by_campaigns(state: BatchState, spec: BatchSpec) -> VersionChoice | 
         return VersionChoice(spec.version_arn)
 
     served_version_arn = None
-    warnings = _abandoned_version_warnings(state)
+    warnings = _unserved_results_warnings(state)
     if warnings or spec.job["onRejected"] == "live":
         # If several campaigns serve different versions, the first one decides.
         campaign = state.campaigns[0]
@@ -248,11 +250,10 @@ def _choose_by_campaigns(state: BatchState, spec: BatchSpec) -> VersionChoice | 
 def _choose_by_gate(state: BatchState, spec: BatchSpec) -> VersionChoice:
     """Choose the newest version if it passes the gate, or else perhaps that of the last results.
 
-    A solution without campaigns has no place where a version can pass, so the gate compares the
-    newest one with the version of the last results.
+    A solution without campaigns serves no version, so the gate compares the newest one with the
+    version of the last results instead.
     """
     verdict = compare(state.newest_version, state.last_version, spec.gate)
-
     version_arn: str | None = spec.version_arn
     if verdict.rejections:
         version_arn = None
@@ -261,14 +262,14 @@ def _choose_by_gate(state: BatchState, spec: BatchSpec) -> VersionChoice:
     return VersionChoice(version_arn, verdict.rejections, verdict.warnings)
 
 
-def _abandoned_version_warnings(state: BatchState) -> list[str]:
+def _unserved_results_warnings(state: BatchState) -> list[str]:
     """Return a warning if no campaign serves the version of the last results, or nothing.
 
     A rollback doesn't change results. During a trial, it isn't certain yet what a campaign is going
-    to serve.
+    to serve, so there's no warning.
     """
     last = last_job(state.jobs)
-    if last is None or not state.campaigns:
+    if last is None:
         return []
     for campaign in state.campaigns:
         if campaign.record.trial or campaign.served_version_arn == last.version_arn:

@@ -3,6 +3,9 @@
 A version's *digest* stands for the imports and the configuration that it was trained on. A version
 with the present digest makes a training unnecessary, unless users were deleted since then, or a
 person or streamed events ask for a newer one.
+
+An import is *confirmed* if a run has found its export unchanged afterwards (`imports.py`). What
+this pipeline hasn't created is *foreign*.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -68,7 +71,7 @@ class TrainingSpec:
     """The ARN of each configured dataset -> True if its importMode is FULL."""
     accepts_foreign: bool = False
     """True if the run accepts foreign data, because a person has started it with `skipImport`."""
-    version: str | None = None
+    version_arn: str | None = None
     """The ACTIVE version that the run deploys, or None if the solution has to be trained."""
     requested_since: datetime | None = None
     """A version counts only if it was created after this time. None if its age doesn't matter."""
@@ -79,14 +82,14 @@ class TrainingSpec:
 
     def is_for(self, version: SolutionVersion) -> bool:
         """Return True if this run has created the version, or has to deploy it without training."""
-        return version.run == self.run or version.arn == self.version
+        return version.run == self.run or version.arn == self.version_arn
 
 
 @dataclass
 class TrainingProgress(JobProgress):
     """How far a training has come."""
 
-    version: str | None = None
+    version_arn: str | None = None
     """The version that the run waits for or deploys."""
     stopping_since: datetime | None = None
     """When a poll first showed the training past its deadline, or being stopped."""
@@ -105,7 +108,7 @@ class Create(Action):
 class Stop(Action):
     """Stop a training of the pipeline that is past its deadline."""
 
-    arn: str
+    version_arn: str
 
 
 def decide(
@@ -156,7 +159,7 @@ def _follow(
         seconds = pause(spec.durations, age.total_seconds())
         remaining = (max_age - age).total_seconds()
         step = Step("TRAINING", pause=min(seconds, remaining))
-    return step.remembering(version=version.arn)
+    return step.remembering(version_arn=version.arn)
 
 
 def _stop(version: SolutionVersion, progress: TrainingProgress, now: datetime) -> Step:
@@ -193,23 +196,26 @@ def _wait_for_changes(
 ) -> Step | None:
     """Wait while jobs change the data of the dataset group, or somebody changes the solution."""
     jobs: list[Deletion | Import] = [*state.deletions, *state.imports]
-    reasons = [f"{job.arn} is running" for job in jobs if job.is_running]
-    if state.is_being_updated:
-        reasons.append("the solution is being updated")
+    for job in jobs:
+        if job.is_running:
+            return progress.wait_for(f"{job.arn} is running", spec.max_hours, now)
 
-    if not reasons:
-        return None
-    return progress.wait_for(reasons[0], spec.max_hours, now)
+    if state.is_being_updated:
+        return progress.wait_for("the solution is being updated", spec.max_hours, now)
+    return None
 
 
 def _require_confirmed_data(state: SolutionState, spec: TrainingSpec) -> Step | None:
-    """Don't train on data that no run has confirmed."""
+    """Don't train on data that no run has confirmed, because it may be incomplete or foreign.
+
+    A person may accept foreign data, but not an import of ours that perhaps read half an export.
+    """
     for dataset, is_full in spec.datasets.items():
         jobs = [job for job in state.imports if job.dataset == dataset]
 
         # A later foreign import repairs nothing, because nobody has confirmed it either.
         if unchecked := unchecked_imports(jobs):
-            return failed("CHECKING", _unchecked_data(unchecked[-1], is_full=is_full))
+            return failed("CHECKING", _unconfirmed_message(unchecked[-1], is_full=is_full))
 
         foreign = foreign_replacement(jobs, is_full=is_full)
         if foreign and not spec.accepts_foreign:
@@ -222,7 +228,7 @@ def _require_confirmed_data(state: SolutionState, spec: TrainingSpec) -> Step | 
     return None
 
 
-def _unchecked_data(job: Import, *, is_full: bool) -> str:
+def _unconfirmed_message(job: Import, *, is_full: bool) -> str:
     """Return the message about an import that no run has confirmed."""
     if not is_full and (job.is_full or job.is_spoiled):
         return only_full_import_repairs(job)
@@ -237,7 +243,7 @@ def _unchecked_data(job: Import, *, is_full: bool) -> str:
 
 
 def _respect_limit(state: SolutionState, spec: TrainingSpec, now: datetime) -> Step | None:
-    """Don't train more often than the monthly limit allows."""
+    """Don't train more often than the monthly limit allows, because each training costs money."""
     reason = reached_limit(state.trainings, spec.max_per_month, now)
     if reason is None:
         return None
@@ -248,7 +254,7 @@ def _respect_limit(state: SolutionState, spec: TrainingSpec, now: datetime) -> S
 
 
 def _create(state: SolutionState, spec: TrainingSpec) -> Step:
-    """Start the training of this run."""
+    """Start the training of this run, with warnings about foreign jobs."""
     step = Step("TRAINING", Create(digest(state)))
     return step.remembering(warnings=[*_foreign_job_warnings(state, spec)])
 
@@ -355,6 +361,6 @@ def reached_limit(
 
 
 def _counts(version: SolutionVersion) -> bool:
-    """Return True if a run has started the training, and it hasn't failed."""
+    """Return True if a training counts: a run has started it, and it hasn't failed."""
     has_not_failed = version.is_running or version.is_active or version.was_stopped
     return version.run is not None and has_not_failed

@@ -98,7 +98,7 @@ IN_TIME = {"ended_at": NOW - MINUTE, **STOPPED}
         ([version()], {}, TRAINED),
         ([OTHER], {}, CREATE),
         ([version(run=None)], {}, CREATE),
-        ([version(run=None)], {"version": "version-1"}, TRAINED),
+        ([version(run=None)], {"version_arn": "version-1"}, TRAINED),
         ([version(is_active=False)], {}, CREATE),
         ([version(is_active=False, was_stopped=True)], {}, failed("TRAINING", STOPPED_BEFORE)),
         ([version()], {"requested_since": NOW}, CREATE),
@@ -126,11 +126,11 @@ IN_TIME = {"ended_at": NOW - MINUTE, **STOPPED}
 def test_the_present_data_are_learned_once(versions, fields, expected):
     assert step(*versions, **fields) == expected
     followed = None if expected == CREATE else "version-1"
-    assert decided(*versions, **fields).remembered.get("version") == followed
+    assert decided(*versions, **fields).remembered.get("version_arn") == followed
 
 
 def test_the_newest_version_is_used():
-    assert decided(version(2), version()) == TRAINED.remembering(version="version-2")
+    assert decided(version(2), version()) == TRAINED.remembering(version_arn="version-2")
     assert newest_active([version(3, run=None), own(), version(2), version()]) == version(2)
 
 
@@ -277,7 +277,7 @@ def test_a_create_without_an_answer_is_not_repeated_at_once():
 def test_a_late_training_is_stopped_and_looked_at_for_an_hour(fields):
     first = decided(own(**fields), max_hours=1)
     stopping = STOP._replace(action=None) if fields else STOP
-    assert first == stopping.remembering(stopping_since=NOW, version="version-1")
+    assert first == stopping.remembering(stopping_since=NOW, version_arn="version-1")
 
     progress = TrainingProgress(NOW, stopping_since=NOW - 59 * MINUTE)
     assert step(own(**fields), max_hours=1, progress=progress) == stopping
