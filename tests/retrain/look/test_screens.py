@@ -4,12 +4,12 @@ import io
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from components.args import ApprovalArgs
 from retrain.look import watch
 from retrain.look.run_view import read_run
 from tests.retrain.in_process import account
-from tests.terminal import CONTROL_SEQUENCE
 from tests.workflow.pipeline import NEXT_SLOT
 from tests.world import HOUR, MOVIES, campaign, campaign_arn, interactions, solution
 
@@ -112,7 +112,7 @@ def frame(prod, run, *, width=80, height=24, note=""):
     bars = watch.Screen(console, read_run(prod.client("stepfunctions"), run.arn))
     bars.show(note)
     console.print(bars.render())
-    text = CONTROL_SEQUENCE.sub("", file.getvalue())
+    text = Text.from_ansi(file.getvalue()).plain
     lines = [line.rstrip() for line in text.splitlines()]
     assert max(map(len, lines)) <= width, "a line that is drawn again must not be wrapped"
     return "\n".join([f"-- {width} x {height} --", *lines, ""])
@@ -122,10 +122,12 @@ def test_the_golden_screens_of_a_terminal(golden, monkeypatch):
     names = ("taste", "movies-of-the-shop-in-germany")
     solutions = [solution(name, campaigns=[name], approval=ApprovalArgs()) for name in names]
     with account(MOVIES.with_solutions(*solutions)) as prod:
-        pipeline, frames = prod.pipeline, []
+        pipeline = prod.pipeline
+        frames = []
         pipeline.clock.sleep(DAY)
         pipeline.inject_fault("fail", job="solution-version", reason="too few items")
-        run, older = pipeline.start(), pipeline.start(scheduledTime=NEXT_SLOT)
+        run = pipeline.start()
+        older = pipeline.start(scheduledTime=NEXT_SLOT)
         pipeline.sleep(60)
         frames.append(frame(prod, older))
         pipeline.sleep(840)
@@ -135,5 +137,6 @@ def test_the_golden_screens_of_a_terminal(golden, monkeypatch):
         run.wait()
         for name, value in {"FORCE_COLOR": "1", "NO_COLOR": "1", "COLUMNS": "80"}.items():
             monkeypatch.setenv(name, value)
-        frames.append(CONTROL_SEQUENCE.sub("", prod.transcript("history -n 1")))
+        shown = Text.from_ansi(prod.transcript("history -n 1"))
+        frames.append(f"{shown.plain}\n")
     golden("terminal.txt", "\n".join(frames))

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from botocore import exceptions
 from rich.console import Console
+from rich.text import Text
 
 from functions.report.text import text_of
 from retrain.account.access import Access
@@ -19,7 +20,6 @@ from retrain.look.lines import Line
 from retrain.look.run_view import ShownRun
 from retrain.look.runs import Execution
 from tests.functions.test_report import report, solution
-from tests.terminal import CONTROL_SEQUENCE
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:m"
 ARN = "arn:aws:states:eu-west-1:123456789012:execution:m:20261129-1a2b3c4d"
@@ -129,7 +129,7 @@ def test_a_terminal_breaks_no_word_and_no_command_of_a_report(states, capsys, mo
     assert watch.watch_execution(TARGET, EXECUTION, as_json=False) == 1
     out, err = capsys.readouterr()
     assert err.endswith("FAILED: the run ended with X.\n"), "the outcome has scrolled away"
-    printed = CONTROL_SEQUENCE.sub("", out).splitlines()
+    printed = Text.from_ansi(out).plain.splitlines()
     assert " ".join(printed).split() == text_of(failed).split()
     long = [line for line in printed if len(line) > 40 and " " in line.strip()]
     machine = failed["executionArn"].rpartition(":")[0].replace("execution", "stateMachine")
@@ -178,7 +178,8 @@ def test_of_a_report_that_lacks_a_key_the_outcome_is_shown():
 
 
 def test_a_version_that_the_run_did_not_train_is_used():
-    trained_before, not_created = (("a", "a/1", "no data"), ("b", None, "no data"))
+    trained_before = ("a", "a/1", "no data")
+    not_created = ("b", None, "no data")
     names = ("solutionArn", "solutionVersionArn", "reason", "isTrained", "campaigns")
     solutions = [
         {**solution(), **dict(zip(names, (*values, False, []), strict=True))}
