@@ -1,7 +1,7 @@
 """Deal the tests out to the processes of `pytest -n` so that no process waits long for another.
 
-A file goes to one process, so that its tests share what they set up. The files of a group share an
-emulator and its deployed stacks, so they go to one process together. The tests of random faults
+A file goes to one process, so that its tests share what they set up. The end-to-end tests share
+an emulator and its deployed stacks, so they go to one process together. The tests of random faults
 share nothing, so each of them goes to the next free process. The longest groups start first.
 """
 
@@ -17,19 +17,13 @@ from tests.golden import golden, pytest_addoption
 
 __all__ = ["golden", "pytest_addoption"]
 
-GROUPS = {
-    "end_to_end": (
-        *("end_to_end/test_happy_path", "end_to_end/test_two_stacks", "end_to_end/test_metrics"),
-        *("end_to_end/test_closing", "end_to_end/test_dead_letters"),
-        *("end_to_end/test_permissions", "end_to_end/test_messages", "end_to_end/test_on_export"),
-        *("end_to_end/test_guide", "end_to_end/test_scenarios"),
-    ),
-    "rehearsal": ("end_to_end/test_rehearse",),
-}
-"""The beginnings of the paths of files that share a deployed stack, by group, in order."""
+STACKS = "end_to_end/"
+"""The folder whose files share an emulator and its deployed stacks."""
+REHEARSALS = "end_to_end/test_rehearse"
 RANDOM_FAULTS = "workflow/test_sequences"
-ORDER = [*(path for paths in GROUPS.values() for path in paths), RANDOM_FAULTS, "engine/test_life"]
-"""The beginnings of the paths of the tests that start first."""
+ORDER = ["end_to_end/test_happy_path", STACKS, RANDOM_FAULTS, "engine/test_life"]
+"""The beginnings of the paths of the tests that start first. The tests of the happy path look at
+everything that the first runs have done, so they are before the other tests of their stacks."""
 
 # Each boto3 session would read the data files of botocore again, longer than most tests take.
 botocore.session.create_loader = functools.cache(botocore.session.create_loader)
@@ -48,9 +42,8 @@ class Scheduling(LoadFileScheduling):
         path = nodeid.removeprefix("tests/")
         if path.startswith(RANDOM_FAULTS):
             return nodeid
-        for group, paths in GROUPS.items():
-            if path.startswith(paths):
-                return group
+        if path.startswith(STACKS) and not path.startswith(REHEARSALS):
+            return STACKS
         return super()._split_scope(nodeid)
 
 
