@@ -77,7 +77,9 @@ def commands_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("commands")
     with (
         warm_command(folder, "aws", "awscli", ["awscli.clidriver", "awscli.handlers"]),
-        warm_command(folder, "retrain", "retrain", [*MODULES.values()], SERVICES),
+        warm_command(
+            folder, "retrain", "tests.end_to_end.quick_retrain", [*MODULES.values()], SERVICES
+        ),
     ):
         yield folder
 
