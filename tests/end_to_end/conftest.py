@@ -147,16 +147,3 @@ def stack(first_runs):
 def films(first_runs):
     """Return the second stack, after its first run. Its functions are warm."""
     return first_runs.films
-
-
-@pytest.fixture(scope="session")
-def result_of(films):
-    """Return a function that runs one of `sample_runs` on the second stack, and caches it."""
-    results = {}
-
-    def run_once(sample_run):
-        if sample_run not in results:
-            results[sample_run] = sample_run(films)
-        return results[sample_run]
-
-    return run_once

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -11,7 +10,6 @@ from pathlib import Path
 
 from components import settings
 from components.args import RetrainingPipelineArgs
-from components.lambda_functions import CALLED_BY_EVENTS
 from components.shared import job_prefix
 from emulator import Emulator
 from emulator.deployer.configuration import read_project
@@ -193,21 +191,6 @@ class Stack:
         described = self.client("personalize").describe_solution_version(solutionVersionArn=arn)
         return described["solutionVersion"]["status"].replace("STOPPING", "STOPPED")
 
-    def steps(self, run: Run) -> list[str]:
-        """Return the names of the functions that logged something about a run.
-
-        Functions that events call are left out. The last invocation of a run that was aborted goes
-        on for minutes, so its records are left out too, unless the run itself was not planned.
-        """
-        with suppress(StopIteration, KeyError):
-            wanted = (None, run.id)
-            return self._steps(run, lambda record: record.get("runId") in wanted)
-        return self._steps(run, lambda _: True)
-
-    def _steps(self, run: Run, is_wanted) -> list[str]:
-        records = [each for each in self.log(run.started_at) if "step" in each and is_wanted(each)]
-        return sorted({record["step"] for record in records} - CALLED_BY_EVENTS)
-
     def closing_records(self, run: Run, run_id: str | None = None) -> list[Mapping[str, object]]:
         """Return what `close_run` logged about a run. A run that was not planned needs its id."""
         wanted = ("close_run", run_id or run.id)
@@ -247,7 +230,8 @@ class Stack:
 
     def dead_letters(self) -> list[Mapping[str, object]]:
         """Take the messages from the dead-letter queue: the body, and attributes by name."""
-        sqs, queue = self.client("sqs"), self.output("dead_letter_queue_url")
+        sqs = self.client("sqs")
+        queue = self.output("dead_letter_queue_url")
         letters = []
         while messages := sqs.receive_message(
             QueueUrl=queue, MaxNumberOfMessages=10, MessageAttributeNames=["All"]

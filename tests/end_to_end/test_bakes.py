@@ -11,7 +11,7 @@ from retrain.rehearsal.films import film_service
 from retrain.rehearsal.play import DeployedStack
 from retrain.rehearsal.scenarios import SCENARIOS
 from retrain.rehearsal.world import World
-from tests.end_to_end.sample_runs import changed_definition, update_definition
+from tests.end_to_end.sample_runs import changed_settings
 from tests.end_to_end.stack import PROJECT
 
 
@@ -19,14 +19,17 @@ def test_an_alarm_that_goes_off_during_the_bake_moves_the_campaign_back(films, m
     for name, value in films.emulator.exports.items():
         monkeypatch.setitem(os.environ, name, value)
     (scenario,) = (scenario for scenario in SCENARIOS if "bake" in scenario.needs)
-    data, arn = film_service(), films.output("state_machine_arn")
+    data = film_service()
     rehearsed = rehearsal.Stack("films", PROJECT, films.args, data)
-    world, target = World(films.emulator, films.args, data), find_target("films", arn, Access())
+    world = World(films.emulator, films.args, data)
+    target = find_target("films", films.output("state_machine_arn"), Access())
     world.write_newer_exports(date(2026, 1, 1))  # the stack has imported these already
     deployed = DeployedStack(rehearsed, world, target, films.output("schedule_arn"))
-    with changed_definition(films) as (definition, settings):
+
+    def bake_longer(settings):
         settings["solutions"][0]["campaigns"][0]["bake"]["hours"] = rehearsal.BAKE_HOURS
-        update_definition(films, definition)
+
+    with changed_settings(films, bake_longer) as settings:
         result = deployed.play(scenario)
     assert [check.text for check in result.checks if not check.is_met] == []
     (campaign,) = result.run.report["solutions"][0]["campaigns"]

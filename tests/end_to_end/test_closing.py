@@ -1,19 +1,22 @@
-"""Runs that end without a report: `close_run` reports them, and the watcher ends what they left."""
+"""Runs that do not end well: they are reported once, and what they have left ends, with the roles.
+
+`test_happy_path.py` shows that the roles are enough for a run that succeeds.
+"""
 
 from tests.end_to_end.sample_runs import (
     abort_during_training,
     abort_during_update,
     deadline,
     hanging_training,
+    start_training,
 )
 from tests.end_to_end.stack import eventually
 
 
 def test_an_aborted_run_is_reported_and_its_training_goes_on(films):
-    with hanging_training(films):
-        run = abort_during_training(films, deadline_hours=1)
+    with hanging_training(films), deadline(films, 1):
+        run, version = abort_during_training(films)
         (record,) = eventually(lambda: films.closing_records(run), bool)
-        version = films.version_arns()[-1]
         assert films.version_status(version) == "CREATE IN_PROGRESS"
     assert run.status == "ABORTED"
     assert record["message"].startswith("FAILED: the execution was stopped.\n")
@@ -21,18 +24,26 @@ def test_an_aborted_run_is_reported_and_its_training_goes_on(films):
     assert record["outcome"] == "FAILED"
 
 
+def has_ended(status):
+    return status not in ("CREATE PENDING", "CREATE IN_PROGRESS")
+
+
+def test_a_run_stops_its_overdue_training(films):
+    with hanging_training(films):
+        _, version = start_training(films)
+        status = eventually(lambda: films.version_status(version), has_ended)
+    assert status == "CREATE STOPPED"
+
+
 def test_the_watcher_stops_the_overdue_training_of_a_dead_run(films):
-    with hanging_training(films), deadline(films, 1 / 600):
-        abort_during_training(films, deadline_hours=1 / 600)
-        version = films.version_arns()[-1]
+    with hanging_training(films), deadline(films, 1 / 900):
+        _, version = abort_during_training(films)
 
         def watch():
             films.watch()
             return films.version_status(version)
 
-        assert eventually(watch, lambda status: status != "CREATE IN_PROGRESS") == (
-            "CREATE STOPPED"
-        ), "it would cost money"
+        assert eventually(watch, has_ended) == "CREATE STOPPED", "it would cost money"
 
 
 def test_the_watcher_starts_a_run_for_a_trial_that_an_aborted_run_has_left(films):
