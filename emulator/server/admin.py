@@ -5,7 +5,6 @@
     DELETE /_emulator/calls              forget the calls
     POST   /_emulator/fire               {"schedule": NAME, "group": "default", "scheduledTime":
                                          ISO 8601, by default now}; returns {"executionArn": ...}
-    GET    /_emulator/personalize/calls  the calls to Personalize, with their requests
     GET    /_emulator/faults             the waiting faults (`emulator.personalize.faults`)
     POST   /_emulator/faults             inject a fault; returns {"id": ...}
     DELETE /_emulator/faults?id=fault-1  remove a fault, or without an id all of them

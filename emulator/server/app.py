@@ -64,9 +64,6 @@ class Application:
             ("GET", "calls"): lambda query: call_log.calls(query.get("action", "")),
             ("DELETE", "calls"): lambda _: call_log.CALLS.clear(),
             ("POST", "fire"): self._fire,
-            ("GET", "personalize/calls"): lambda _: [
-                call._asdict() for call in list(self._personalize.calls)
-            ],
             ("GET", "faults"): lambda _: self._personalize.faults.list(),
             ("POST", "faults"): lambda fault: {"id": self._personalize.faults.inject(fault)},
             ("DELETE", "faults"): lambda query: self._personalize.faults.clear(query.get("id")),

@@ -12,15 +12,15 @@ import emulator
 
 CONTROLS = (
     "GET /_emulator/health, GET /_emulator/calls, DELETE /_emulator/calls, POST /_emulator/fire, "
-    "GET /_emulator/personalize/calls, GET /_emulator/faults, POST /_emulator/faults, "
-    "DELETE /_emulator/faults"
+    "GET /_emulator/faults, POST /_emulator/faults, DELETE /_emulator/faults"
 )
 DELETED_TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:deleted"
 
 
 def create_topic_with_queue(aws, name):
     """Create a topic that sends its messages to a queue. Return the queue's URL and both ARNs."""
-    sqs, sns = aws.client("sqs"), aws.client("sns")
+    sqs = aws.client("sqs")
+    sns = aws.client("sns")
     url, queue = create_queue(aws, name)
     topic = sns.create_topic(Name=name)["TopicArn"]
     policy = allowing("sns", "sqs:SendMessage", topic)
@@ -31,7 +31,9 @@ def create_topic_with_queue(aws, name):
 
 @pytest.mark.parametrize("action", ["sqs:SendMessage", "sns:Publish"])
 def test_an_event_reaches_a_target_only_if_its_policy_allows_the_rule(aws, action):
-    name, sqs, sns = f"ev-{action[:3]}", aws.client("sqs"), aws.client("sns")
+    name = f"ev-{action[:3]}"
+    sqs = aws.client("sqs")
+    sns = aws.client("sns")
     url, queue, topic = create_topic_with_queue(aws, name)
     is_topic = action == "sns:Publish"
     if not is_topic:
