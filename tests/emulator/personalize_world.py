@@ -13,7 +13,8 @@ from emulator.personalize import Caller, JobFailed, Personalize, attach
 from retrain.rehearsal.data import to_csv
 from retrain.rehearsal.films import sample_data, schema
 
-ACCOUNT, REGION = "123456789012", "eu-west-1"
+ACCOUNT = "123456789012"
+REGION = "eu-west-1"
 CALLER = Caller(ACCOUNT, REGION, f"arn:aws:iam::{ACCOUNT}:role/caller")
 IMPORT_ROLE = f"arn:aws:iam::{ACCOUNT}:role/import"
 ARN = f"arn:aws:personalize:{REGION}:{ACCOUNT}:"

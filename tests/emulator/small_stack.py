@@ -12,7 +12,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from small_machines import machine, wait
 
-ACCOUNT, REGION = "123456789012", "eu-west-1"
+ACCOUNT = "123456789012"
+REGION = "eu-west-1"
 AS_ROOT = json.dumps(
     {
         "Statement": {

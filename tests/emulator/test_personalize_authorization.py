@@ -63,7 +63,8 @@ def world():
             raise ApiError("AccessDeniedException", f"{caller.arn} may not {action}")
 
     world = World(authorize=authorize)
-    world.checks, world.denied = [], None
+    world.checks = []
+    world.denied = None
     return world
 
 
@@ -82,7 +83,8 @@ def test_each_call_of_the_golden_file_needs_its_actions_on_the_resources(world, 
 
     def answer(operation):
         operations.append(operation)
-        request, action = request_of(operation), f"personalize:{operation}"
+        request = request_of(operation)
+        action = f"personalize:{operation}"
         checks = denied_checks(world, action, operation, request)
         if operation.startswith("Create") and "tags" in request:
             checks = denied_checks(world, "personalize:TagResource", operation, request)

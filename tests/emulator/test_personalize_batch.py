@@ -45,7 +45,8 @@ class Films(World):
         self.client = self.connect(AMERICA)
         self.runtime = self.connect(AMERICA, "personalize-runtime")
         self.group = self.create_group()
-        self.versions, self.number = {}, 0
+        self.versions = {}
+        self.number = 0
         title = '"name": "TITLE", "type": "string"'
         for name in ("INTERACTIONS", "ITEMS", "USERS"):
             avro = schema(name).replace(title, f'{title}, "textual": true').replace("PLAN", "Plan")

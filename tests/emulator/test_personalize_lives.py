@@ -26,10 +26,12 @@ class Life:
     def __init__(self, **switches):
         self.world = World(switches=Switches(**switches))
         solution = self.world.create_trainable_solution()
-        first, _ = self.world.train(solution), self.world.train(solution)
+        first = self.world.train(solution)
+        self.world.train(solution)
         self.world.create_campaign(first)
         self.start = self.world.now
-        self.versions, self.shown = {}, {}
+        self.versions = {}
+        self.shown = {}
         self.changes()
 
     def text(self, value):
@@ -58,7 +60,8 @@ class Life:
                 self.versions[f"v{len(self.versions) + 1}"] = arn
         now = {}
         for arn, resource in resources.items():
-            operation, request = f"Describe{resource.noun()}", {resource.arn_field(): arn}
+            operation = f"Describe{resource.noun()}"
+            request = {resource.arn_field(): arn}
             described = self.world.personalize.call(operation, request, CALLER)
             now[self.text(arn)[1:-1]] = self.flat(described[resource.response_field()])
         lines = [f"{name} is gone" for name in self.shown if name not in now]

@@ -50,7 +50,8 @@ def personalization():
 
 
 def test_each_known_user_gets_different_items_with_falling_scores(personalization):
-    call, campaign = personalization.world.runtime.get_recommendations, personalization.campaign
+    call = personalization.world.runtime.get_recommendations
+    campaign = personalization.campaign
     scores = [item["score"] for item in call(campaignArn=campaign, userId="user-001")["itemList"]]
     assert len(scores) == 25, "the default of numResults"
     assert scores == sorted(scores, reverse=True)
@@ -74,7 +75,8 @@ def test_similar_items_need_an_item():
     served = Served("similar-items")
     assert served.items(itemId="film-004")[0] == "film-005", "the next part of the series"
     assert len(served.items(itemId="none", numResults=1)) == 1, "the most popular item"
-    call, campaign = served.world.runtime.get_recommendations, served.campaign
+    call = served.world.runtime.get_recommendations
+    campaign = served.campaign
     error = error_of(call, campaignArn=campaign, userId="user-001")
     assert error == ("InvalidInputException", "itemId is required")
 
@@ -91,7 +93,8 @@ def test_popular_items_need_a_user_only_for_a_filter_that_uses_interactions(reci
     served.world.wait()
     unseen = {"filterArn": f"{ARN}filter/unseen"}
     assert served.items(userId="user-001", **unseen)
-    call, campaign = served.world.runtime.get_recommendations, served.campaign
+    call = served.world.runtime.get_recommendations
+    campaign = served.campaign
     error = error_of(call, campaignArn=campaign, **unseen)
     assert error.message == "userId is required, because the filter uses interactions"
 
@@ -107,7 +110,8 @@ def test_a_ranking_orders_the_items_of_the_request_for_the_user():
     assert items[0] != items[1]
     assert items[0][-1] == "unknown-item"
     assert round(sum(item["score"] for item in rankings[0]), 6) == 1
-    call, many = served.world.runtime.get_personalized_ranking, [str(n) for n in range(501)]
+    call = served.world.runtime.get_personalized_ranking
+    many = [str(n) for n in range(501)]
     assert len(served.ranking(userId="user-001", inputList=many[:500])) == 500
     error = error_of(call, campaignArn=served.campaign, userId="user-001", inputList=many)
     assert error == ("InvalidInputException", "inputList has 501 items, more than 500")
@@ -127,7 +131,8 @@ def test_the_recipe_for_actions_recommends_actions():
 
 
 def test_a_missing_campaign_is_not_found_with_status_404(personalization):
-    runtime, arn = personalization.world.runtime, f"{ARN}campaign/none"
+    runtime = personalization.world.runtime
+    arn = f"{ARN}campaign/none"
     with pytest.raises(runtime.exceptions.ResourceNotFoundException) as error:
         runtime.get_recommendations(campaignArn=arn, userId="user-001")
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
@@ -136,7 +141,8 @@ def test_a_missing_campaign_is_not_found_with_status_404(personalization):
 def test_the_old_version_serves_until_the_update_is_active():
     served = Served("user-personalization", unknown_user="nothing")
     assert served.items(userId="nobody") == [], "a switch decides what unknown users get"
-    world, old_items = served.world, served.items(userId="user-001")
+    world = served.world
+    old_items = served.items(userId="user-001")
     world.put("interactions.csv", numbered_interactions(3000))
     world.import_file(INTERACTIONS, "second")
     world.start_update(served.campaign, world.train(f"{ARN}solution/for-you"))

@@ -103,7 +103,8 @@ def assert_current(engine, resource):
 def test_a_resource_is_created_as_previewed_updated_in_place_and_deleted(
     engine, existing, type_token
 ):
-    row, inputs = ROWS[type_token], filled(TYPES[type_token]["inputs"], existing)
+    row = ROWS[type_token]
+    inputs = filled(TYPES[type_token]["inputs"], existing)
     previewed = engine.preview(type_token, "sample", inputs)
     resource = engine.create(type_token, "sample", inputs)
     assert previewed.keys() == resource.outputs.keys(), "a preview shows each output"
@@ -135,7 +136,8 @@ def test_a_resource_is_created_as_previewed_updated_in_place_and_deleted(
 
 @pytest.mark.parametrize("type_token", TYPES)
 def test_an_input_that_aws_cannot_change_replaces_the_resource(engine, existing, type_token):
-    inputs, row = filled(TYPES[type_token]["inputs"], existing), ROWS[type_token]
+    inputs = filled(TYPES[type_token]["inputs"], existing)
+    row = ROWS[type_token]
     complete = engine.checked(type_token, "replaced", inputs)
     resource = Resource(type_token, "replaced", "the-id", complete, complete)
     for change in TYPES[type_token]["replacements"]:

@@ -82,7 +82,8 @@ def test_a_schedule_invokes_a_function_with_its_role_and_does_not_wait(aws):
     url, queue_arn = s.create_queue(aws, name)
     send = s.allow("sqs:SendMessage", queue_arn)
     function_arn = s.create_function(aws, name, send, code=SENDING_CODE.format(url=url))
-    by, invoke = f"{name}-by", s.allow("lambda:InvokeFunction", function_arn)
+    by = f"{name}-by"
+    invoke = s.allow("lambda:InvokeFunction", function_arn)
     s.create_schedule(
         aws, by, function_arn, invoke, Input='{"at": "<aws.scheduler.scheduled-time>"}'
     )
@@ -133,7 +134,8 @@ def test_an_event_that_cannot_be_delivered_is_a_dead_letter(aws, may_send):
 
 def test_each_schedule_of_the_golden_file_is_refused(aws, golden):
     """A line has fields of the schedule, and the service and the condition in its role's trust."""
-    numbers, create = itertools.count(), aws.client("scheduler").create_schedule
+    numbers = itertools.count()
+    create = aws.client("scheduler").create_schedule
     standard = {"trust": "scheduler", "condition": {}, "ScheduleExpression": "rate(1 day)"}
 
     def answer(line):
@@ -151,7 +153,8 @@ def test_each_schedule_of_the_golden_file_is_refused(aws, golden):
 
 
 def test_a_rate_fires_when_it_is_created_and_a_disabled_schedule_does_not(aws):
-    paused, by = "sched-paused", "sched-paused-by"
+    paused = "sched-paused"
+    by = "sched-paused-by"
     machine_arn = s.create_machine(aws, paused, s.waiting(0))
     role_arn = s.create_role(aws, by, s.trust("scheduler"), s.allow("states:*", "*"))
     aws.client("scheduler").create_schedule(

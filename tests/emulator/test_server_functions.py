@@ -68,10 +68,8 @@ def test_a_function_sees_only_its_code_and_its_environment(aws):
         for environment in (seen["environment"], s.invoke(aws, other, {})["environment"])
     ]
     assert logging == [["/aws/lambda/fn-context", "Text", None], ["own", "JSON", "WARN"]]
-    (first, parent), (second, second_parent) = (
-        seen["processes"],
-        s.invoke(aws, other, {})["processes"],
-    )
+    first, parent = seen["processes"]
+    second, second_parent = s.invoke(aws, other, {})["processes"]
     assert first != second
     assert parent == second_parent != aws.process.pid, "functions are copies of one process"
 
@@ -90,7 +88,8 @@ def test_an_error_has_its_class_as_type_and_a_stack_trace(aws, code, error):
 
 def test_log_lines_are_lost_if_the_role_may_not_write_them(aws):
     name = "fn-silent"
-    group, logs = f"/aws/lambda/{name}", aws.client("logs")
+    group = f"/aws/lambda/{name}"
+    logs = aws.client("logs")
     group_arn = f"arn:aws:logs:{s.REGION}:{s.ACCOUNT}:log-group:{group}:*"
     arn = s.create_function(aws, name, code=LOGGING_CODE)
     groups = []
@@ -131,7 +130,8 @@ def test_a_function_is_not_created_with_a_role_that_does_not_trust_lambda(aws):
 
 
 def test_a_function_whose_role_no_longer_trusts_lambda_gets_no_calls_and_no_events(aws):
-    arn, events = s.create_function(aws, "fr-once"), aws.client("events")
+    arn = s.create_function(aws, "fr-once")
+    events = aws.client("events")
     assert s.invoke(aws, arn, {"n": 1})["event"] == {"n": 1}
     rule = events.put_rule(Name="fr-event", EventPattern=json.dumps({"source": ["fr"]}))["RuleArn"]
     aws.client("lambda").add_permission(

@@ -81,7 +81,8 @@ def test_no_response_lets_a_web_page_read_it(aws):
 
 def test_boto3_reaches_buckets_by_the_name_localhost_too(aws):
     connection = {**aws.connection, "endpoint_url": f"http://localhost:{port_of(aws)}"}
-    s3, bucket = boto3.client("s3", **connection), "by-localhost"
+    s3 = boto3.client("s3", **connection)
+    bucket = "by-localhost"
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": aws.region})
     s3.put_object(Bucket=bucket, Key="folder/key", Body=b"text")
     assert s3.get_object(Bucket=bucket, Key="folder/key")["Body"].read() == b"text"

@@ -77,10 +77,12 @@ def create_import_role(aws, name, *statements, service="personalize"):
 
 
 def test_a_role_may_do_what_its_policy_allows_on_the_named_resources_only(aws, dataset):
-    action, campaign = "personalize:GetRecommendations", f"{ARN}campaign/none"
+    action = "personalize:GetRecommendations"
+    campaign = f"{ARN}campaign/none"
     described = s.allow("personalize:DescribeDataset", dataset)
     connect = s.role_clients(aws, "http-reader", described)
-    client, runtime = connect(), connect("personalize-runtime")
+    client = connect()
+    runtime = connect("personalize-runtime")
     assert client.describe_dataset(datasetArn=dataset)["dataset"]["datasetArn"] == dataset
     group = f"{ARN}dataset-group/http"
     assert s.refusal(client.describe_dataset_group, datasetGroupArn=group) == (
@@ -137,7 +139,9 @@ def test_the_events_of_personalize_are_not_emulated(aws):
 
 
 def test_a_bucket_can_have_the_name_of_a_path_of_the_runtime(aws):
-    s3, bucket, objects = aws.client("s3"), "recommendations", [{"Key": "a"}]
+    s3 = aws.client("s3")
+    bucket = "recommendations"
+    objects = [{"Key": "a"}]
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": s.REGION})
     s3.put_object(Bucket=bucket, Key="a", Body=b"1")
     response = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects})
@@ -168,7 +172,8 @@ import job."""
 
 
 def test_an_import_job_needs_the_permissions_of_its_role_and_of_the_bucket(aws, dataset):
-    s3, client = aws.client("s3"), aws.client("personalize")
+    s3 = aws.client("s3")
+    client = aws.client("personalize")
     for name, (statements, difference, bucket, failure) in IMPORTS.items():
         role_arn = create_import_role(aws, name.replace(" ", "-"), *statements)
         s3.delete_bucket_policy(Bucket=BUCKET)
@@ -186,7 +191,8 @@ def test_an_import_job_needs_the_permissions_of_its_role_and_of_the_bucket(aws, 
 
 
 def test_a_batch_job_writes_its_output_as_its_role(aws, dataset):
-    client, s3 = aws.client("personalize"), aws.client("s3")
+    client = aws.client("personalize")
+    s3 = aws.client("s3")
     group = client.describe_dataset(datasetArn=dataset)["dataset"]["datasetGroupArn"]
     role_arn = create_import_role(aws, "http-batch", *ROLE)
     import_result(aws, start_import(client, dataset, role_arn))

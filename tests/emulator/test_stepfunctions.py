@@ -143,7 +143,8 @@ def test_an_event_says_that_an_execution_has_ended(aws, client, echo):
     events = {f"{body['detail']['name']} {body['detail']['status']}": body for body in bodies}
     keys = ["done SUCCEEDED", "failing FAILED", "late TIMED_OUT", "stopped ABORTED"]
     assert sorted(events) == keys, "RUNNING is not in the pattern"
-    event, description = events["done SUCCEEDED"], s.finished(aws, done["executionArn"])
+    event = events["done SUCCEEDED"]
+    description = s.finished(aws, done["executionArn"])
     assert event["resources"] == [done["executionArn"]]
     assert event["detail"] == {
         "executionArn": done["executionArn"],

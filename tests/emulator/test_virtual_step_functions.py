@@ -39,7 +39,8 @@ def test_the_event_and_the_result_are_converted_to_json():
 
 
 def test_a_function_is_stopped_at_its_timeout():
-    clock, times = VirtualClock(), []
+    clock = VirtualClock()
+    times = []
 
     def work(_event, _context):
         for _ in range(2):
@@ -47,7 +48,8 @@ def test_a_function_is_stopped_at_its_timeout():
             times.append(elapsed(clock))
 
     with StepFunctions(clock) as step_functions:
-        definition, functions = machine(Work=task("work")), {"work": work}
+        definition = machine(Work=task("work"))
+        functions = {"work": work}
         created = step_functions.machine(definition, functions, timeouts={"work": 30})
         execution = created.start({}).wait()
     assert (execution.error, elapsed(clock)) == ("Sandbox.Timedout", 30), execution
@@ -73,7 +75,8 @@ def test_each_state_of_each_iteration_and_each_retry_is_a_transition():
 
 
 def test_a_function_continues_after_the_timeout_of_its_task_and_its_result_is_lost():
-    clock, ends = VirtualClock(), []
+    clock = VirtualClock()
+    ends = []
 
     def work(_event, _context):
         clock.sleep(100)
@@ -149,7 +152,8 @@ def test_random_times_and_failures_are_the_same_each_time():
 
 
 def test_functions_end_with_the_block_and_the_clock_is_forgotten():
-    clocks, ends = [VirtualClock()], []
+    clocks = [VirtualClock()]
+    ends = []
 
     def work(event, _context):
         try:

@@ -14,7 +14,8 @@ from emulator.virtual.virtual_time import (
 
 
 def test_time_stands_still_until_all_tasks_wait_and_then_jumps_to_the_first_end():
-    clock, wakes = VirtualClock(), []
+    clock = VirtualClock()
+    wakes = []
 
     def work(name, pause):
         for _ in range(3):
@@ -30,7 +31,8 @@ def test_time_stands_still_until_all_tasks_wait_and_then_jumps_to_the_first_end(
 
 def test_an_event_wakes_the_tasks_whose_timeout_is_not_over():
     clock = VirtualClock()
-    event, wakes = Event(clock), []
+    event = Event(clock)
+    wakes = []
 
     def work(timeout):
         wakes.append((event.wait(timeout), elapsed(clock)))
@@ -57,7 +59,8 @@ def test_a_sleep_ends_exactly_at_the_limit_and_except_exception_does_not_catch_i
 
 
 def test_the_end_of_a_group_runs_its_finally_blocks_and_no_other_task():
-    clock, ends = VirtualClock(), []
+    clock = VirtualClock()
+    ends = []
 
     def work(name):
         try:
