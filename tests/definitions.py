@@ -33,7 +33,8 @@ def problems(definition):
 
 
 def _transition_problems(start, states):
-    reached, to_visit = set(), [start]
+    reached = set()
+    to_visit = [start]
     while to_visit:
         name = to_visit.pop()
         if name in reached:

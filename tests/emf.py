@@ -7,8 +7,10 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-MAX_METRICS, MAX_DIMENSIONS = 100, 30
-MAX_NAME, MAX_DIMENSION_VALUE = 255, 1024
+MAX_METRICS = 100
+MAX_DIMENSIONS = 30
+MAX_NAME = 255
+MAX_DIMENSION_VALUE = 1024
 UNITS = {"Seconds", "Count", "Bytes", "None"}
 """The units of CloudWatch that the functions use."""
 

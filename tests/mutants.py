@@ -184,13 +184,15 @@ def main() -> int:
         help="the arguments of pytest, as '-n 2 tests/workflow'; may be given several times",
     )
     arguments = parser.parse_args()
-    sources, suites = arguments.source or SOURCES, arguments.suite or SUITES
+    sources = arguments.source or SOURCES
+    suites = arguments.suite or SUITES
     end = time.monotonic() + arguments.seconds
     paths = [str(file.relative_to(ROOT)) for glob in sources for file in ROOT.glob(glob)]
     # A statement of a nested function is found twice.
     mutants = sorted({mutant for path in paths for mutant in mutants_of(path)})
     random.Random(arguments.seed).shuffle(mutants)  # noqa: S311 - a sample
-    tried, survivors = 0, []
+    tried = 0
+    survivors = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(shutil.copytree(ROOT, Path(temporary) / "copy", ignore=NOT_COPIED))
         started = time.monotonic()

@@ -90,7 +90,8 @@ def _put_exports(bucket: Bucket, number: int) -> None:
 
 
 def _random_duration(chance: random.Random, usual: float) -> float:
-    seconds, draw = chance.gauss(usual, usual * DEVIATION), chance.random()
+    seconds = chance.gauss(usual, usual * DEVIATION)
+    draw = chance.random()
     if draw < OUTLIERS:
         return seconds / 2
     if draw < 2 * OUTLIERS:
@@ -99,7 +100,8 @@ def _random_duration(chance: random.Random, usual: float) -> float:
 
 
 def _measure(execution: Execution) -> Measurements:
-    ended, noticed = _ends(execution), _noticed(execution)
+    ended = _ends(execution)
+    noticed = _noticed(execution)
     failed_calls = [call for call in execution.calls if isinstance(call.outcome, str)]
     return Measurements(
         lags={stage: (noticed[stage] - ended[stage]).total_seconds() for stage in STAGES},

@@ -104,7 +104,8 @@ def document(engine):
 def changes(before, after):
     """Return lines with what is removed (-) and added (+), and in which resources."""
     resources = defaultdict(list)
-    old, new = recorded(before), recorded(after)
+    old = recorded(before)
+    new = recorded(after)
     for sign, these, others in (("-", old, new), ("+", new, old)):
         for name, inputs in these.items():
             if name not in others:

@@ -22,8 +22,11 @@ from pulumi.runtime.proto import resource_pb2
 # of a deployment. Waiting for the first error has the same result.
 stack.asyncio = SimpleNamespace(**{**vars(asyncio), "FIRST_COMPLETED": asyncio.FIRST_EXCEPTION})
 
-PROJECT, STACK, ORGANIZATION = "personalize-retraining", "dev", "acme"
-ACCOUNT, REGION = "123456789012", "eu-west-1"
+PROJECT = "personalize-retraining"
+STACK = "dev"
+ORGANIZATION = "acme"
+ACCOUNT = "123456789012"
+REGION = "eu-west-1"
 STACK_TYPE = "pulumi:pulumi:Stack"
 SCHEDULE_GROUP = "aws:scheduler/scheduleGroup:ScheduleGroup"
 

@@ -63,7 +63,8 @@ def with_users(**changes):
 
 def shape_problems(type_, value, path):
     """Yield each place at which a document differs from its type, with the keys that lead there."""
-    origin, arguments = get_origin(type_), get_args(type_)
+    origin = get_origin(type_)
+    arguments = get_args(type_)
     if origin in (Union, UnionType, NotRequired):
         if all(list(shape_problems(member, value, path)) for member in arguments):
             yield f"{path} is {value!r}"

@@ -26,7 +26,8 @@ def widgets_of(engine):
     [("deployed", "dashboard.txt"), ("datasets_only", "dashboard_of_imports.txt")],
 )
 def test_the_dashboard_of_the_golden_file_is_deployed(request, golden, pipeline, file):
-    engine, lines = request.getfixturevalue(pipeline), []
+    engine = request.getfixturevalue(pipeline)
+    lines = []
     for widget in widgets_of(engine):
         shown = {key: value for key, value in widget["properties"].items() if key != "metrics"}
         place = f"{widget['x']}, {widget['y']}: {widget['width']} x {widget['height']}"

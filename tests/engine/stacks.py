@@ -171,7 +171,8 @@ def environment(folder: Path, endpoint: str) -> dict[str, str]:
 
     The CLI then keeps its plugins and the state of its stacks in the folder.
     """
-    state, home = folder / ".state", folder / ".home"
+    state = folder / ".state"
+    home = folder / ".home"
     for directory in (state, home):
         directory.mkdir(exist_ok=True)
     return {

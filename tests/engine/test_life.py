@@ -111,7 +111,8 @@ class Execution:
     """An execution of the state machine."""
 
     def __init__(self, emulator, arn):
-        self._client, self._request = emulator.client("stepfunctions"), {"executionArn": arn}
+        self._client = emulator.client("stepfunctions")
+        self._request = {"executionArn": arn}
 
     def wait_for(self, state):
         """Wait until the execution has entered a state."""
@@ -197,7 +198,9 @@ CHANGED = {SCHEDULE, f"Function {NAME}-report-outcome"}
 
 def break_by_hand(ids, client):
     """Delete DELETED, disable the schedule, and publish broken code of a function."""
-    functions, events, scheduler = client("lambda"), client("events"), client("scheduler")
+    functions = client("lambda")
+    events = client("events")
+    scheduler = client("scheduler")
     functions.delete_function(FunctionName=ids[f"Function {NAME}-plan-retraining"])
     role, policy = ids[f"RolePolicy {NAME}-deploy-version"].split(":")
     client("iam").delete_role_policy(RoleName=role, PolicyName=policy)

@@ -64,7 +64,8 @@ class Paster:
 
     def __init__(self, page, heading, folder, variables):
         self._commands = iter(commands(page, heading))
-        self._folder, self._variables = folder, variables
+        self._folder = folder
+        self._variables = variables
 
     def until(self, beginning, **placeholders):
         """Paste commands until one has run that begins like this. Return what that one printed.

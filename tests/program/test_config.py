@@ -24,7 +24,8 @@ def results(case):
     Keys with a namespace, and the name of the stack, are changes of the stack's config. The CLI
     passes all of its values as text.
     """
-    changes, stack = dict(case), case.get("stack", "dev")
+    changes = dict(case)
+    stack = case.get("stack", "dev")
     of_stack = {key: changes.pop(key) for key in case if re.match(r"stack$|[\w-]+:", key)}
     config = {**texts(changes), **of_stack}
     given = {key: value for key, value in config.items() if value != LEFT_OUT and key != "stack"}

@@ -15,7 +15,8 @@ import pytest
 from tests.program.sample_stack import ROOT
 
 FILES = ("Makefile", "requirements.txt", "requirements-dev.txt")
-NEW, OLD = "exit 0", "exit 1"
+NEW = "exit 0"
+OLD = "exit 1"
 """What a Python does when the Makefile checks whether it is new enough."""
 INSTALLING = "installing the requirements into .venv (once)"
 
@@ -109,7 +110,8 @@ def test_a_missing_or_unusable_venv_is_created_by_a_new_enough_python(make, venv
 
 def test_the_command_runs_the_checkout_from_any_folder_and_through_a_link(tmp_path):
     """The Python of the checkout only runs a command line that prints its folder and arguments."""
-    checkout, another = tmp_path / "a checkout", tmp_path / "another"
+    checkout = tmp_path / "a checkout"
+    another = tmp_path / "another"
     for folder in (checkout, another):
         (folder / "retrain").mkdir(parents=True)
         program = f"import sys; print({folder.name!r}, sys.argv[1:])\n"

@@ -45,7 +45,8 @@ def allows(policy, action, arns):
 def calls(monkeypatch):
     """Return the list of the actions that commands call, each with the ARNs in its request."""
     recorded = []
-    call, call_step_functions = CURRENT.call, CURRENT.call_step_functions
+    call = CURRENT.call
+    call_step_functions = CURRENT.call_step_functions
 
     def record_call(operation, request, caller):
         if caller is OPERATOR:
@@ -67,7 +68,8 @@ def test_a_command_uses_its_permissions_and_no_others(calls):
     def run(prod, line):
         calls.clear()
         assert prod.retrain(line).code == 0, line
-        command, called = line.split()[0], [*calls]
+        command = line.split()[0]
+        called = [*calls]
         arns = resource_arns(find_pipeline("prod", None, Access()))
         policy = policy_with(COMMANDS[command], arns)
         assert [call for call in called if not allows(policy, *call)] == [], command

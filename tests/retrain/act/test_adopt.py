@@ -54,7 +54,8 @@ def test_golden_the_file_of_a_group_has_what_personalize_knows(golden):
 
 def test_golden_what_needs_a_person_is_said_on_the_screen_and_in_the_file(golden):
     with account() as prod:
-        pipeline, client = prod.pipeline, prod.pipeline.client
+        pipeline = prod.pipeline
+        client = prod.pipeline.client
         create_solution(client, "auto", "aws-similar-items", performAutoTraining=True)
         MOVIES.create_dataset(client, "actions")
         pipeline.sleep(HOUR)

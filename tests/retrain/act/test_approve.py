@@ -127,7 +127,8 @@ def test_an_approval_whose_execution_has_failed_is_not_given_again():
         (execution,) = prod.pipeline.executions("20261129")
         assert outcomes(execution.wait())["home"] == "FAILED"
         again = prod.retrain("approve --yes")
-        name, version = execution.arn.rpartition(":")[2], short(newest(prod))
+        name = execution.arn.rpartition(":")[2]
+        version = short(newest(prod))
     assert (again.code, again.out) == (1, "")
     assert again.err.splitlines()[-1] == (
         f"{version} was approved before, and the run {name} was started; "
@@ -177,7 +178,8 @@ def test_a_version_that_no_run_would_deploy_takes_no_approval(happening, reason)
 def test_a_version_is_compared_with_that_of_each_campaign_and_one_may_take_it_alone():
     two = MOVIES.with_solutions(solution(campaigns=["home", "tv"], approval=APPROVAL))
     with account(two) as prod:
-        old, other = newest(prod), prod.pipeline.foreign_training()
+        old = newest(prod)
+        other = prod.pipeline.foreign_training()
         prod.pipeline.sleep(4 * HOUR)
         prod.pipeline.foreign_update(other, "tv")
         prod.pipeline.run()

@@ -22,7 +22,8 @@ class Client:
     """A client whose answer to an operation is a response, an error code, or a function."""
 
     def __init__(self, base=None, **answers):
-        self.base, self.answers = base, answers
+        self.base = base
+        self.answers = answers
 
     def __getattr__(self, operation):
         if operation not in self.answers:
@@ -106,7 +107,8 @@ def rule(name=f"{NAME}-close-run-0a1b2c3", machine=MACHINE, state="ENABLED"):
 
 def alarm(name, **changes):
     row = next(row for row in ALARMS if row.name == name)
-    dimensions, age = dict.fromkeys(NAMESPACES, NAME), max_age_hours(MOVIES.settings())
+    dimensions = dict.fromkeys(NAMESPACES, NAME)
+    age = max_age_hours(MOVIES.settings())
     inputs = alarm_inputs(row, NAME, dimensions, age).items()
     return {
         **{key.title().replace("_", ""): value for key, value in inputs},

@@ -115,12 +115,14 @@ def log_groups(name, **more):
 DISABLED = {"State": "DISABLED"}
 CLOSE_RUN = "the event rule that reports runs that were stopped"
 NO_RULE = f"rules: {CLOSE_RUN} does not exist, is disabled or calls nothing"
-RUNS, WATCH = "the schedule that starts runs", "the schedule that watches the pipeline"
+RUNS = "the schedule that starts runs"
+WATCH = "the schedule that watches the pipeline"
 SILENT = "alarms: the alarm run-failed does not exist or does not notify the topic"
 OTHER_CODE = "functions: plan_retraining has other code than was deployed with the other functions"
 OTHER_HANDLER = "functions: plan_retraining has another handler than was deployed"
 FOREIGN = {"Schedules": [{"Name": "nightly", "Target": {"Arn": "arn:aws:sqs:eu-west-1:1:queue"}}]}
-UPDATE, STOP = "personalize:UpdateCampaign", "states:StopExecution"
+UPDATE = "personalize:UpdateCampaign"
+STOP = "states:StopExecution"
 OPERATIONS = {
     "simulation": ("iam", "simulate_principal_policy"),
     "function": ("lambda", "get_function_configuration"),
@@ -357,7 +359,8 @@ LOGS_KEY = KEY.replace("/1", "/2")
     [(KEY, "Personalize and IAM policies"), (LOGS_KEY, "CloudWatch Logs and IAM policies")],
 )
 def test_a_key_policy_is_mended_by_the_printed_policy(encrypted, arn, who):
-    kms, title = encrypted.services["kms"], "keys"
+    kms = encrypted.services["kms"]
+    title = "keys"
     both = {text.split()[3]: (text, fix) for _, text, fix in findings(encrypted, title)}
     text, fix = both[arn]
     assert text.startswith(f"the policy of {arn} does not let {who} call kms:")
@@ -577,7 +580,8 @@ def test_the_caller_is_named_and_a_role_counts_instead_of_its_session(prod):
 
 def test_a_way_back_that_is_blocked_is_named_before_it_is_needed():
     with account(MOVIES) as prod:
-        first, real = prod.pipeline.served_version(), prod.client("personalize")
+        first = prod.pipeline.served_version()
+        real = prod.client("personalize")
         prod.pipeline.run()
         answers = {first: {"solutionVersion": {"status": "ACTIVE"}}}
 
@@ -590,7 +594,8 @@ def test_a_way_back_that_is_blocked_is_named_before_it_is_needed():
         assert [row[0] for row in findings(prod, "way back")] == ["warn"], "there is no probe"
         start = "retrain start --force --stack prod"
         answers[first] = "ResourceNotFoundException"
-        name, text = short_name(first), "so home cannot be rolled back to it"
+        name = short_name(first)
+        text = "so home cannot be rolled back to it"
         assert ("missing", f"{name} is gone, {text}", start) in findings(prod, "way back")
         answers[first] = {"solutionVersion": {"status": "CREATE FAILED"}}
         failed = ("missing", f"{name} is CREATE FAILED, {text}", start)
@@ -600,7 +605,8 @@ def test_a_way_back_that_is_blocked_is_named_before_it_is_needed():
 def test_a_version_on_trial_without_a_run_is_named():
     with account(MOVIES) as prod:
         prod.services = a.services(prod.pipeline.bucket)
-        machine, version = prod.pipeline.machine.arn, prod.pipeline.served_version()
+        machine = prod.pipeline.machine.arn
+        version = prod.pipeline.served_version()
         value = f"{version} 2026-11-29T03:00:00+00:00"
         tags = [{"tagKey": "retraining-trial", "tagValue": value}]
         prod.pipeline.client.tag_resource(resourceArn=campaign_arn(), tags=tags)

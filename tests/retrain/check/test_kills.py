@@ -129,7 +129,8 @@ def test_golden_each_kill_is_named_with_a_remedy(deployed, run_doctor, golden):
 
 
 def test_a_deleted_topic_and_a_deleted_state_machine_are_named(deployed, run_doctor):
-    topic, machine = deployed.output("topic_arn"), deployed.output("state_machine_arn")
+    topic = deployed.output("topic_arn")
+    machine = deployed.output("state_machine_arn")
     deployed.client("sns").delete_topic(TopicArn=topic)
     _, out = run_doctor()
     missing = f"✗ messages: the topic retraining-dev does not exist {RESTORE} "

@@ -57,7 +57,8 @@ AWS_EXAMPLE = {
 
 def test_all_conditions_of_a_statement_have_to_hold():
     assert judged({**ALLOW, "Condition": AWS_EXAMPLE}) == "allowed"
-    account, organization = {"aws:SourceAccount": "9*"}, {"aws:PrincipalOrgID": "o-*"}
+    account = {"aws:SourceAccount": "9*"}
+    organization = {"aws:PrincipalOrgID": "o-*"}
     for likes, result in (
         (account, "not allowed"),
         (organization, "uncertain"),

@@ -13,8 +13,10 @@ from tests.world import MOVIES
 
 def test_a_run_is_found_by_each_of_its_names():
     with account(MOVIES) as prod:
-        pipeline, client = prod.pipeline, prod.client("stepfunctions")
-        first, repeated = pipeline.run(), pipeline.run()
+        pipeline = prod.pipeline
+        client = prod.client("stepfunctions")
+        first = pipeline.run()
+        repeated = pipeline.run()
         later = pipeline.run(scheduledTime=NEXT_SLOT)
 
         def found(name=""):

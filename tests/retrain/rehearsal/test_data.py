@@ -272,7 +272,8 @@ def dicts(content):
 
 def test_a_shuffled_export_has_the_same_users_and_items_in_other_pairs():
     content = sample_data()["INTERACTIONS"]
-    original, shuffled = dicts(content), dicts(spoil("shuffled", content))
+    original = dicts(content)
+    shuffled = dicts(spoil("shuffled", content))
     for column in ("USER_ID", "TIMESTAMP"):
         assert [row[column] for row in shuffled] == [row[column] for row in original]
     films, shuffled_films = ([row["ITEM_ID"] for row in rows] for rows in (original, shuffled))
@@ -301,7 +302,8 @@ def test_the_sample_data_are_always_the_same_and_useful_for_training():
 
 def test_the_newer_sample_data_have_more_days():
     service = film_service()
-    older, newer = service.older["INTERACTIONS"], service.newer["INTERACTIONS"]
+    older = service.older["INTERACTIONS"]
+    newer = service.newer["INTERACTIONS"]
     assert newer.startswith(older)
     assert len(newer) > len(older) * 1.1, f"{NEWER_DAYS - DAYS} days more"
     assert service.item_labels()["film-001"] == "The Lost Island (Adventure)"

@@ -55,12 +55,15 @@ RUNS = {
 class FakeEmulator:
     """A double of the emulator, which dies when the answers are used up."""
 
-    endpoint, account, region = "http://127.0.0.1:1", "123456789012", "eu-west-1"
+    endpoint = "http://127.0.0.1:1"
+    account = "123456789012"
+    region = "eu-west-1"
     exports = {"AWS_ENDPOINT_URL": endpoint, "AWS_REGION": region}  # noqa: RUF012  # never changed
     connection = {"endpoint_url": endpoint, "region_name": region}  # noqa: RUF012
 
     def __init__(self):
-        self.answers, self.requests = [True], []
+        self.answers = [True]
+        self.requests = []
 
     def alive(self):
         """Return the next answer, or False."""
@@ -193,7 +196,8 @@ def test_the_rehearsal_ends_if_the_emulator_dies(emulator, results, capsys):
     code, _, err = retrain("rehearse", capsys=capsys)
     message = "the emulator does not answer (<urlopen error refused>); start the command again"
     assert (code, err.splitlines()[-1]) == (1, message)
-    emulator.answers, results[Name.HAPPY_PATH] = [], EmulatorError("died")
+    emulator.answers = []
+    results[Name.HAPPY_PATH] = EmulatorError("died")
     code, _, err = retrain("rehearse", "--scenario", "all", capsys=capsys)
     assert (code, err.splitlines()[-1]) == (2, "died")
 

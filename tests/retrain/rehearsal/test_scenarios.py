@@ -6,7 +6,8 @@ from components.args import ApprovalArgs
 from retrain.rehearsal.scenarios import SCENARIOS, Name, Snapshot, judge, select
 from tests.world import MOVIES, campaign, campaign_arn, dataset_arn, solution, solution_arn
 
-CAMPAIGN, DATASET = campaign_arn(), dataset_arn()
+CAMPAIGN = campaign_arn()
+DATASET = dataset_arn()
 OLD, NEW = (f"{solution_arn()}/{number}" for number in (1, 2))
 OTHER_OLD, OTHER_NEW = (f"{solution_arn('series')}/{number}" for number in (1, 2))
 BEFORE = Snapshot({DATASET: 1}, {OLD: "ACTIVE", OTHER_OLD: "ACTIVE"}, {CAMPAIGN: OLD})
@@ -53,7 +54,8 @@ def test_a_run_that_waits_for_an_approval_is_as_designed_if_the_stack_asks_for_i
 
 
 def test_of_a_stack_without_solutions_no_version_is_expected():
-    report, scenario = {"outcome": "IMPORTED", "reason": None}, BY_NAME["happy-path"]
+    report = {"outcome": "IMPORTED", "reason": None}
+    scenario = BY_NAME["happy-path"]
     before, after = (Snapshot({DATASET: count}, {}, {}) for count in (1, 2))
     checks = list(judge(scenario, report, before, after))
     assert all(check.is_met for check in checks)

@@ -47,7 +47,8 @@ def world_of(region="eu-west-1", key="interactions", **dataset):
     [("a.csv", {"a.csv": CONTENT}), ("day={date}/", {"day=2026-11-29/part-0.csv": CONTENT})],
 )
 def test_the_export_of_a_day_is_written_byte_for_byte_and_then_its_marker(uploads, key, files):
-    location, marker = f"s3://existing/{key}", "s3://new/{date}.ready"
+    location = f"s3://existing/{key}"
+    marker = "s3://new/{date}.ready"
     aws = world_of(data_location=location, ready_marker=marker)
     aws.write_newer_exports(date(2026, 11, 29))
     bucket = {"CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}}
