@@ -1,6 +1,7 @@
 """Proves the responses of campaigns to the operations of the runtime."""
 
 import json
+from typing import NamedTuple
 
 import pytest
 from personalize_world import (
@@ -23,20 +24,27 @@ FILMS = {
     "divorce": "Two families survive|a wedding",
 }
 TEXTS = "ITEM_ID,TITLE,PLOT\n" + "".join(f"{name},{name},{plot}\n" for name, plot in FILMS.items())
+ITEM_REQUIRED = ("InvalidInputException", "itemId is required")
 
 
-class Served:
-    """A campaign that serves a version of a recipe, trained on the sample data."""
+class Served(NamedTuple):
+    """A campaign that serves a version."""
 
-    def __init__(self, recipe, **switches):
-        self.world = World(switches=Switches(**switches))
-        solution = self.world.create_trainable_solution(recipe_arn(recipe), interactions())
-        self.campaign = self.world.create_campaign(self.world.train(solution))
+    world: World
+    campaign: str
+
+    def recommend(self, **fields):
+        """Return the response of GetRecommendations."""
+        return self.world.runtime.get_recommendations(campaignArn=self.campaign, **fields)
 
     def items(self, **fields):
         """Return the item ids of GetRecommendations."""
+        return [item["itemId"] for item in self.recommend(**fields)["itemList"]]
+
+    def refusal(self, **fields):
+        """Return the error of GetRecommendations."""
         call = self.world.runtime.get_recommendations
-        return [item["itemId"] for item in call(campaignArn=self.campaign, **fields)["itemList"]]
+        return error_of(call, campaignArn=self.campaign, **fields)
 
     def ranking(self, **fields):
         """Return the ranking of GetPersonalizedRanking."""
@@ -44,15 +52,21 @@ class Served:
         return call(campaignArn=self.campaign, **fields)["personalizedRanking"]
 
 
+def served(recipe, **switches):
+    """Serve a version of a recipe, trained on the sample data."""
+    world = World(switches=Switches(**switches))
+    solution = world.create_trainable_solution(recipe_arn(recipe), interactions())
+    return Served(world, world.create_campaign(world.train(solution)))
+
+
 @pytest.fixture(scope="module")
 def personalization():
-    return Served("user-personalization")
+    return served("user-personalization")
 
 
 def test_each_known_user_gets_different_items_with_falling_scores(personalization):
-    call = personalization.world.runtime.get_recommendations
-    campaign = personalization.campaign
-    scores = [item["score"] for item in call(campaignArn=campaign, userId="user-001")["itemList"]]
+    response = personalization.recommend(userId="user-001")
+    scores = [item["score"] for item in response["itemList"]]
     assert len(scores) == 25, "the default of numResults"
     assert scores == sorted(scores, reverse=True)
     assert sum(scores) <= 1, "the scores of all items add up to 1"
@@ -72,48 +86,43 @@ def test_unknown_users_get_as_many_popular_items_as_they_ask_for(
 
 
 def test_similar_items_need_an_item():
-    served = Served("similar-items")
-    assert served.items(itemId="film-004")[0] == "film-005", "the next part of the series"
-    assert len(served.items(itemId="none", numResults=1)) == 1, "the most popular item"
-    call = served.world.runtime.get_recommendations
-    campaign = served.campaign
-    error = error_of(call, campaignArn=campaign, userId="user-001")
-    assert error == ("InvalidInputException", "itemId is required")
+    similar = served("similar-items")
+    assert similar.items(itemId="film-004")[0] == "film-005", "the next part of the series"
+    assert len(similar.items(itemId="none", numResults=1)) == 1, "the most popular item"
+    assert similar.refusal(userId="user-001") == ITEM_REQUIRED
 
 
 @pytest.mark.parametrize("recipe", ["trending-now", "popularity-count"])
 def test_popular_items_need_a_user_only_for_a_filter_that_uses_interactions(recipe):
-    served = Served(recipe, unknown_user="nothing")
-    assert len(served.items()) == 25
-    served.world.client.create_filter(
+    popular = served(recipe, unknown_user="nothing")
+    assert len(popular.items()) == 25
+    popular.world.client.create_filter(
         name="unseen",
         datasetGroupArn=f"{ARN}dataset-group/movies",
         filterExpression='EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("*")',
     )
-    served.world.wait()
+    popular.world.wait()
     unseen = {"filterArn": f"{ARN}filter/unseen"}
-    assert served.items(userId="user-001", **unseen)
-    call = served.world.runtime.get_recommendations
-    campaign = served.campaign
-    error = error_of(call, campaignArn=campaign, **unseen)
+    assert popular.items(userId="user-001", **unseen)
+    error = popular.refusal(**unseen)
     assert error.message == "userId is required, because the filter uses interactions"
 
 
 def test_a_ranking_orders_the_items_of_the_request_for_the_user():
-    served = Served("personalized-ranking")
+    ranked = served("personalized-ranking")
     requested = ["unknown-item", *(f"film-{number:03}" for number in range(1, 300, 10))]
     rankings = [
-        served.ranking(userId=user, inputList=requested) for user in ("user-001", "user-002")
+        ranked.ranking(userId=user, inputList=requested) for user in ("user-001", "user-002")
     ]
-    items = [[item["itemId"] for item in ranked] for ranked in rankings]
-    assert [sorted(ranked) for ranked in items] == [sorted(requested)] * 2
+    items = [[item["itemId"] for item in ranking] for ranking in rankings]
+    assert [sorted(ids) for ids in items] == [sorted(requested)] * 2
     assert items[0] != items[1]
     assert items[0][-1] == "unknown-item"
     assert round(sum(item["score"] for item in rankings[0]), 6) == 1
-    call = served.world.runtime.get_personalized_ranking
     many = [str(n) for n in range(501)]
-    assert len(served.ranking(userId="user-001", inputList=many[:500])) == 500
-    error = error_of(call, campaignArn=served.campaign, userId="user-001", inputList=many)
+    assert len(ranked.ranking(userId="user-001", inputList=many[:500])) == 500
+    call = ranked.world.runtime.get_personalized_ranking
+    error = error_of(call, campaignArn=ranked.campaign, userId="user-001", inputList=many)
     assert error == ("InvalidInputException", "inputList has 501 items, more than 500")
 
 
@@ -131,25 +140,24 @@ def test_the_recipe_for_actions_recommends_actions():
 
 
 def test_a_missing_campaign_is_not_found_with_status_404(personalization):
-    runtime = personalization.world.runtime
-    arn = f"{ARN}campaign/none"
-    with pytest.raises(runtime.exceptions.ResourceNotFoundException) as error:
-        runtime.get_recommendations(campaignArn=arn, userId="user-001")
+    missing = personalization._replace(campaign=f"{ARN}campaign/none")
+    with pytest.raises(missing.world.runtime.exceptions.ResourceNotFoundException) as error:
+        missing.recommend(userId="user-001")
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
 
 
 def test_the_old_version_serves_until_the_update_is_active():
-    served = Served("user-personalization", unknown_user="nothing")
-    assert served.items(userId="nobody") == [], "a switch decides what unknown users get"
-    world = served.world
-    old_items = served.items(userId="user-001")
+    live = served("user-personalization", unknown_user="nothing")
+    assert live.items(userId="nobody") == [], "a switch decides what unknown users get"
+    world = live.world
+    old_items = live.items(userId="user-001")
     world.put("interactions.csv", numbered_interactions(3000))
     world.import_file(INTERACTIONS, "second")
-    world.start_update(served.campaign, world.train(f"{ARN}solution/for-you"))
+    world.start_update(live.campaign, world.train(f"{ARN}solution/for-you"))
     world.wait(2)
-    assert served.items(userId="user-001") == old_items, "the update is in progress"
+    assert live.items(userId="user-001") == old_items, "the update is in progress"
     world.wait()
-    assert served.items(userId="user-001") != old_items
+    assert live.items(userId="user-001") != old_items
 
 
 # The recipe aws-semantic-similarity
@@ -174,14 +182,10 @@ def solution_on_texts(world, *, name="itemName", text="textual", export=TEXTS):
 def test_the_item_with_the_most_similar_text_comes_first():
     world = World()
     version = world.train(solution_on_texts(world))
-    campaign = world.create_campaign(version)
-    responses = [
-        world.runtime.get_recommendations(campaignArn=campaign, itemId=film) for film in FILMS
-    ]
-    similar = [response["itemList"][0]["itemId"] for response in responses]
-    assert similar == ["orca", "shark", "divorce", "wedding"]
-    error = error_of(world.runtime.get_recommendations, campaignArn=campaign, userId="user-001")
-    assert error == ("InvalidInputException", "itemId is required")
+    similar = Served(world, world.create_campaign(version))
+    first_items = [similar.items(itemId=film)[0] for film in FILMS]
+    assert first_items == ["orca", "shark", "divorce", "wedding"]
+    assert similar.refusal(userId="user-001") == ITEM_REQUIRED
     metrics = world.client.get_solution_metrics(solutionVersionArn=version)["metrics"]
     assert metrics == {"coverage": 1.0}, "there are no interactions to hold out"
 
