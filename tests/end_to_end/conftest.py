@@ -3,8 +3,6 @@
 With the emulator. Does not prove the AWS provider's own checks.
 """
 
-from contextlib import suppress
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -15,7 +13,7 @@ from emulator.deployer.configuration import read_project
 from emulator.personalize import Duration, FixedTimings
 from retrain.rehearsal.films import film_service
 from retrain.rehearsal.world import World
-from tests.end_to_end.stack import PROJECT, SHORT_WAITS, Run, Stack, deploy_stack, eventually
+from tests.end_to_end.stack import PROJECT, SHORT_WAITS, Run, Stack, deploy_stack
 
 TIMINGS = FixedTimings(
     jobs=Duration(pending=0.1, in_progress=0.2),
@@ -46,23 +44,6 @@ def emulator():
     """Return an emulator without any stack."""
     with running(timings=TIMINGS) as started:
         yield started
-        processes = processes_of(started.process.pid)
-    assert not started.log.parent.exists(), "its folder is removed"
-    if Path("/proc/self/stat").exists():
-        assert processes != [], "the server and the functions were running"
-        eventually(lambda: processes_of(started.process.pid), lambda remaining: remaining == [])
-
-
-def processes_of(group: int) -> list[str]:
-    """Return the processes in a process group: the server, and the functions that it started."""
-    processes = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # the process has ended meanwhile
-            text = path.read_text()
-            state, _parent, process_group = text.rpartition(")")[2].split()[:3]
-            if process_group == str(group) and state != "Z":
-                processes.append(text)
-    return processes
 
 
 FILMS = """\
