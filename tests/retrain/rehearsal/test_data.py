@@ -1,7 +1,6 @@
 """Proves which CSV files of the user become the data of a rehearsal, and how exports differ."""
 
 import csv
-import gzip
 import io
 import json
 
@@ -19,7 +18,6 @@ NOT_UTF_8 = (
     "Windows-1252; export plain CSV in UTF-8"
 )
 RENAME = "rename the columns to the names that Personalize requires"
-WHOLE = "write whole seconds since 1970"
 
 
 def interactions(number):
@@ -185,41 +183,27 @@ def test_the_first_problem_of_each_file_is_reported(folder):
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (gzip.compress(b"USER_ID\n1\n", mtime=0), f"line 1 {NOT_UTF_8}"),
-        (b"USER_ID,A,A\n1,2,3\n", "line 1: the header has the columns 'A' and 'A', but"),
         (b"USER_ID,,A\n1,2,3\n", "column 2 of the header has no name; name it"),
         (b"USER_ID\n\n\n", "has no rows below its header; repeat the export"),
-        (b'USER_ID,A\n1,"Anna\n', "line 2 is '1,\"Anna', which is not a complete record; "),
         (b"USER_ID,A\n1\n", "line 2 has 1 values for 2 columns; put quotation marks around "),
-        (b"USER_ID,A\n,2\n", "line 2: USER_ID is '', but the schema requires string; write a"),
         (b"USER_ID,A\n,2\n1\n", "line 2: USER_ID is ''"),
     ],
 )
 def test_a_file_that_personalize_could_not_import_is_refused(folder, content, problem):
+    """`tests/functions/test_csv_files.py` has the other reasons."""
     (folder / "users.csv").write_bytes(content)
     (message,) = problems(folder, "users")
     assert message.startswith(f"users.csv: {problem}")
 
 
-@pytest.mark.parametrize(
-    ("timestamp", "reason"),
-    [
-        ("2020-01-01", f"but the schema requires long; {WHOLE}"),
-        ("", "but the schema requires long; write a value"),
-        ("1767225600000", "which is in milliseconds; write seconds since 1970"),
-        ("-5", "which is before 1990; write seconds since 1970"),
-    ],
-)
-def test_a_wrong_value_is_named_with_its_line_even_beyond_the_rows_that_a_run_checks(
-    folder, timestamp, reason
-):
+def test_a_wrong_value_is_named_with_its_line_even_beyond_the_rows_that_a_run_checks(folder):
     header, *rows = (list(row) for row in read_rows(interactions(1250)))
-    rows[CHECKED_ROWS + 100][2] = timestamp
+    rows[CHECKED_ROWS + 100][2] = "-5"
     text = to_csv(header, rows).decode()
     (folder / "interactions.csv").write_text(text.replace("\n", "\n\n", 1))
-    assert problems(folder) == [
-        f"interactions.csv: line {CHECKED_ROWS + 103}: TIMESTAMP is {timestamp!r}, {reason}"
-    ]
+    place = f"interactions.csv: line {CHECKED_ROWS + 103}"
+    reason = "TIMESTAMP is '-5', which is before 1990; write seconds since 1970"
+    assert problems(folder) == [f"{place}: {reason}"]
 
 
 def test_too_few_interactions_or_users_to_train_on_are_refused(folder):
@@ -282,7 +266,7 @@ def test_a_shuffled_export_has_the_same_users_and_items_in_other_pairs():
     assert unchanged < len(films) / 50
 
 
-def test_the_sample_data_are_always_the_same_and_useful_for_training():
+def test_the_sample_data_are_always_the_same_and_fit_together():
     data = sample_data()
     assert sample_data.__wrapped__() == data, "without the cache"
     assert sample_data(seed=2) != data
@@ -290,10 +274,6 @@ def test_the_sample_data_are_always_the_same_and_useful_for_training():
     assert {kind: tuple(rows[kind][0]) for kind in rows} == {
         kind: tuple(fields) for kind, fields in FIELDS.items()
     }
-    sizes = {kind: len(rows[kind]) for kind in rows}
-    assert (sizes["USERS"], sizes["ITEMS"], sizes["ACTIONS"]) == (500, 300, 8)
-    assert sizes["INTERACTIONS"] > 10_000
-    assert sizes["ACTION_INTERACTIONS"] > 1_000
     watched = [(row["USER_ID"], row["ITEM_ID"]) for row in rows["INTERACTIONS"]]
     assert {user for user, _ in watched} <= {row["USER_ID"] for row in rows["USERS"]}
     assert {film for _, film in watched} <= {row["ITEM_ID"] for row in rows["ITEMS"]}
