@@ -87,7 +87,6 @@ faults: $(READY) ## test other random cases, and many more of them, than the tes
 
 benchmark: $(READY) ## replay good runs in virtual time: delays, transitions, calls, cost
 	@$(BIN)/python -m tests.benchmarks.replay
-	@$(BIN)/python -m tests.benchmarks.cost
 
 requirements: $(READY) ## compile the requirements from their .in files and constraints.txt
 	@for name in requirements requirements-dev; do \

@@ -1,4 +1,4 @@
-"""Replay weekly runs in virtual time, and measure lag, transitions and Lambda calls.
+"""Replay weekly runs in virtual time, and measure lag, transitions, Lambda calls and their cost.
 
     python -m tests.benchmarks.replay [--runs 100] [--seed 1] [--seconds 930,745,1245,5430,930]
 
@@ -7,6 +7,9 @@ are simulated: a usual duration with a standard deviation of 10%, and 3% of the 
 long and 3% twice as long. The functions expect what they read about earlier jobs. Each week has
 other exports. The lag of a job is the time from its end until the workflow enters the state that
 follows.
+
+The cost is that of Step Functions and Lambda, at AWS's list prices. In virtual time, an invocation
+only takes the time that the function sleeps. The cost of a cold start is added to every invocation.
 """
 
 import argparse
@@ -17,9 +20,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from components.state_machine.steps import STEPS
 from emulator.virtual.step_functions import Execution, Handler
+from functions import clock
 from tests.workflow.bucket import Bucket
-from tests.workflow.pipeline import deploy
+from tests.workflow.pipeline import deploy, handler
 from tests.world import exports
 
 IMPORTS = ("interactions", "items", "users")
@@ -32,8 +37,23 @@ OUTLIERS = 0.03
 WARM_UP_RUNS = 5
 """The runs before the first measured run. Planning reads as many earlier durations."""
 WEEK = timedelta(days=7)
+DOLLARS_PER_TRANSITION = 0.025 / 1000
+"""In most regions: https://aws.amazon.com/step-functions/pricing/."""
+DOLLARS_PER_GIGABYTE_SECOND = 0.0000133334
+"""On arm64: https://aws.amazon.com/lambda/pricing/."""
+DOLLARS_PER_CALL = 0.20 / 1_000_000
+"""https://aws.amazon.com/lambda/pricing/"""
+COLD_START_SECONDS = 5
+"""The time in which a function of 128 MB imports boto3 and creates a client (`steps.py`)."""
 ATTEMPT_EVENTS = {"LambdaFunctionScheduled", "MapStateStarted"}
 """The history events with which an attempt at a state begins."""
+
+
+class Invocation(NamedTuple):
+    """The invocation of a step's function, and the seconds that it took."""
+
+    step: str
+    seconds: float
 
 
 class Measurements(NamedTuple):
@@ -46,15 +66,11 @@ class Measurements(NamedTuple):
 
 
 def replay(
-    usual_seconds: Sequence[float],
-    *,
-    runs: int,
-    seed: int,
-    handlers: Mapping[str, Handler] | None = None,
+    usual_seconds: Sequence[float], invocations: list[Invocation], *, runs: int, seed: int
 ) -> Iterator[Measurements]:
     """Run once a week, and yield the measurements of each run after the warm-up.
 
-    `handlers` replace functions, by step.
+    Each invocation of a function is appended to `invocations`.
     """
     chance = random.Random(seed)  # noqa: S311 - a simulation
     durations: dict[str, float] = {}
@@ -65,7 +81,7 @@ def replay(
         simulated.add(stage)
         return 60, durations.get(stage, 600) - 60
 
-    with deploy(timings=timings, handlers=handlers) as pipeline:
+    with deploy(timings=timings, handlers=timed_handlers(invocations)) as pipeline:
         for number in range(WARM_UP_RUNS + runs):
             for stage, seconds in zip(STAGES, usual_seconds, strict=True):
                 durations[stage] = _random_duration(chance, seconds)
@@ -79,6 +95,23 @@ def replay(
             if number >= WARM_UP_RUNS:
                 yield _measure(execution)
             pipeline.sleep((slot + WEEK - pipeline.clock.now()).total_seconds())
+
+
+def timed_handlers(invocations: list[Invocation]) -> dict[str, Handler]:
+    """Return the functions by step. Each invocation is appended to `invocations`."""
+
+    def timed(step: str) -> Handler:
+        def run(event, context):
+            started_at = clock.now()
+            try:
+                return handler(step)(event, context)
+            finally:
+                seconds = (clock.now() - started_at).total_seconds()
+                invocations.append(Invocation(step, seconds))
+
+        return run
+
+    return {step: timed(step) for step in STEPS}
 
 
 def _put_exports(bucket: Bucket, number: int) -> None:
@@ -182,6 +215,27 @@ def table(measurements: Sequence[Measurements]) -> str:
     )
 
 
+def cost_table(measurements: Sequence[Measurements], invocations: Sequence[Invocation]) -> str:
+    """Return the cost of a run as text. The invocations include those of the warm-up runs."""
+    runs = WARM_UP_RUNS + len(measurements)
+    calls = len(invocations) / runs
+    seconds = sum(invocation.seconds for invocation in invocations) / runs
+    gigabyte_seconds = sum(map(_gigabyte_seconds, invocations)) / runs
+    transitions = statistics.mean(run.transitions for run in measurements)
+    states_cost = transitions * DOLLARS_PER_TRANSITION
+    functions_cost = gigabyte_seconds * DOLLARS_PER_GIGABYTE_SECOND + calls * DOLLARS_PER_CALL
+    return (
+        f"Step Functions: {transitions:.0f} transitions a run, ${states_cost:.4f}\n"
+        f"Lambda: {calls:.0f} calls a run, held for {seconds:.0f} s, ${functions_cost:.4f}\n"
+        f"both: ${states_cost + functions_cost:.4f} a run"
+    )
+
+
+def _gigabyte_seconds(invocation: Invocation) -> float:
+    gigabytes = STEPS[invocation.step].memory_megabytes / 1024
+    return gigabytes * (invocation.seconds + COLD_START_SECONDS)
+
+
 def main() -> None:
     """Print the measurements."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -194,7 +248,10 @@ def main() -> None:
         help=f"usual durations of {', '.join(STAGES)}",
     )
     arguments = parser.parse_args()
-    print(table(list(replay(arguments.seconds, runs=arguments.runs, seed=arguments.seed))))
+    invocations: list[Invocation] = []
+    runs = replay(arguments.seconds, invocations, runs=arguments.runs, seed=arguments.seed)
+    measurements = list(runs)
+    print(table(measurements), cost_table(measurements, invocations), sep="\n\n")
 
 
 if __name__ == "__main__":
