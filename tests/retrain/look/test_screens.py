@@ -137,6 +137,5 @@ def test_the_golden_screens_of_a_terminal(golden, monkeypatch):
         run.wait()
         for name, value in {"FORCE_COLOR": "1", "NO_COLOR": "1", "COLUMNS": "80"}.items():
             monkeypatch.setenv(name, value)
-        shown = Text.from_ansi(prod.transcript("history -n 1"))
-        frames.append(f"{shown.plain}\n")
+        frames.append(Text.from_ansi(prod.transcript("history -n 1")).plain)
     golden("terminal.txt", "\n".join(frames))

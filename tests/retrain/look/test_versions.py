@@ -102,7 +102,6 @@ ASKED, ANSWERED = (
 IMPORTED = "INCREMENTAL, ended 2026-11-29 04:00 UTC, foreign "
 OLDER = "and 43 earlier imports users no import before the training"
 FACTS = [
-    ({}, "trained 2026-11-29 04:00 UTC in 1 h, FULL, 1.5 training hours, aws-sims by run 2026"),
     ({"trainingHours": None, "recipeArn": None}, "UTC in 1 h, FULL by run"),
     ({"runId": None}, NO_RUN),
     ({"failure": "no data"}, "failure no data"),
@@ -111,7 +110,6 @@ FACTS = [
     ({"datasets": [ITEMS, USERS]}, f"items {IMPORTED * 5}{OLDER}"),
     ({"metrics": {"precision_at_5": 0.2, "coverage": 1}}, "metrics coverage 1.0000 precision@5 0"),
     ({"campaigns": [VERDICTS]}, "campaigns home does not serve it"),
-    ({"campaigns": [{**VERDICTS, "serves": True, "good": True}]}, "campaigns home serves it"),
     (
         {"campaigns": [{**VERDICTS, "good": True, "bad": True}]},
         "campaigns home rolls back to it, was rolled back from it",
