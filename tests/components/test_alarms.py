@@ -23,6 +23,7 @@ def test_a_description_says_what_happened_and_what_to_do(deployed):
     named = {f"{NAME}-{alarm.name}": alarm for alarm in ALARMS}
     named |= {f"{NAME}-bake-for-you-{alarm.name}": alarm for alarm in BAKE_ALARMS}
     assert alarms.keys() == named.keys()
+
     for name, alarm in named.items():
         text = alarms[name].inputs["alarmDescription"]
         words = f'{alarm.meaning} {alarm.what_to_do} See "Alarms" in docs/operations.md.'
@@ -56,5 +57,6 @@ def test_the_alarms_of_a_bake_have_the_names_by_which_a_run_reads_them():
     configured = settings["solutions"][0]["campaigns"]
     names = [name for item in configured for name in alarm_names(settings, item)]
     assert [f"{PIPELINE}-{alarm.name}-{PREFIX}" for alarm in created] == names
+
     metrics = ["4xxErrors", "5xxErrors", "Latency"] * 2
     assert [alarm.metric.removeprefix("GetPersonalizedRanking") for alarm in created] == metrics

@@ -187,6 +187,7 @@ def test_the_state_machine_runs_longer_than_all_deadlines():
     assert timeout_hours(minimal(), **limits) == (
         WAITS_TRIALS_AND_SPARE_HOURS + 3 * 0.5 + 2 * 8 + 2 * 1.5
     ), "a job waits as long as it may run, and a training also for imports"
+
     baked = solution(campaigns=[campaign(bake=BakeArgs(hours=hours)) for hours in (1, 12)])
     longer = timeout_hours(minimal(solutions=[baked])) - timeout_hours(minimal())
     assert longer == 2 * 12, "of parallel bakes, the longest counts"
@@ -205,6 +206,7 @@ def test_the_longest_deadlines_together_fit_into_the_year_of_a_state_machine():
         for each in fields(LimitsArgs)
         if re.fullmatch("max_.*_hours", each.name)
     }
+
     assert check(replace(minimal(), limits=LimitsArgs(**limits))).problems == []
     assert timeout_hours(minimal(), **limits) <= 365 * 24
 

@@ -34,6 +34,7 @@ def test_the_dashboard_of_the_golden_file_is_deployed(request, golden, pipeline,
         lines += [f"{place} {shown.pop('title', '')}", *(f"  {leaf}" for leaf in leaves(shown))]
     text = shortened("\n".join([*lines, ""]))
     golden(file, text)
+
     assert text.count(":alarm:") == len(engine.all_of("aws:cloudwatch/metricAlarm:MetricAlarm"))
 
 

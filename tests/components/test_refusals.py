@@ -47,6 +47,7 @@ def test_all_problems_are_reported_at_once_and_nothing_is_registered():
         ),
         name,
     )
+
     assert lines[0] == (
         f"name: '{name}' is 41 characters long; choose one of at most 40, because the names of "
         "roles and functions begin with it and have at most 64 characters"

@@ -134,6 +134,7 @@ def test_the_provider_of_the_caller_is_used_for_every_resource_and_lookup(two_pi
         *(r for r in two_pipelines.registered.values() if r.type.startswith("aws:")),
         *two_pipelines.invokes,
     ]
+
     assert [user for user in users if not user.provider.startswith(f"{provider}::")] == []
     assert {invoke.tok.rpartition(":")[2] for invoke in two_pipelines.invokes} == {
         "getCallerIdentity",
@@ -179,6 +180,7 @@ def test_a_preview_shows_every_resource_and_what_is_known_of_it(deployed):
     assert engine.messages == []
     assert isinstance(definition_of(engine), Unknown), "the functions have no ARNs yet"
     assert engine.policy(f"{NAME}-import") == deployed.policy(f"{NAME}-import")
+
     tags = deployed.one(SCHEDULE_GROUP, NAME).inputs["tags"]
     assert engine.one(SCHEDULE_GROUP, NAME).inputs["tags"] == tags
 

@@ -55,6 +55,7 @@ config:
 """
     stack = "config:\n  zone: Europe/Berlin\n  limits: {maxTrainingHours: 3}\n  mode: slow\n"
     read_stack = read(tmp_path, stack, project, mode="own", short="bye")
+
     assert read_stack.config == {
         "test:rate": "7 days",
         "test:zone": "Europe/Berlin",
@@ -71,6 +72,7 @@ def test_a_missing_file_a_project_without_a_name_and_too_many_levels_are_refused
     assert result(tmp_path, nested) == [
         "Pulumi.dev.yaml: cannot be read: maximum recursion depth exceeded"
     ]
+
     for line, error in (
         (PROJECT, "Pulumi.prod.yaml: cannot be read: no such file or directory"),
         ("runtime: python", "Pulumi.yaml: name: None is not text"),

@@ -86,6 +86,7 @@ def test_a_small_machine_has_the_history_that_was_recorded(case):
             started.abort(case["abort"].get("error"), case["abort"].get("cause"))
         execution = started.wait()
     assert recorded(execution, DEFAULT_START, expanded) == case["events"]
+
     end = case["events"][-1][3]
     assert execution.status == case["status"]
     assert shortened([execution.output, execution.error, execution.cause]) == [

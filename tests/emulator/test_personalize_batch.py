@@ -161,6 +161,7 @@ def test_themes_need_a_textual_field(films, monkeypatch):
     error = error_of(
         films.client.create_batch_inference_job, **films.request("similar-items", **mode)
     )
+
     assert error == ("InvalidInputException", "Themes need a textual field of the items")
 
 
@@ -168,6 +169,7 @@ def test_a_filter_of_a_campaign_includes_or_excludes_items(films):
     plain = films.items()
     drama = films.items(filterArn="genre", filterValues={"GENRE": '"Drama"'})
     assert {GENRES[item] for item in drama} == {"Drama"}
+
     among_first = [item for item in plain if GENRES[item] == "Drama"]
     assert len(drama) > len(among_first), "the filter comes before the number of results"
     without = films.items(filterArn="not-genre", filterValues={"GENRE": '"Drama", "Comedy"'})

@@ -51,15 +51,18 @@ def test_full_replaces_the_rows_and_incremental_adds_rows(world, dataset):
     request = world.import_request(dataset, importMode="INCREMENTAL")
     error = error_of(world.client.create_dataset_import_job, **request)
     assert error.code == "InvalidInputException", "it needs an ACTIVE full import"
+
     world.import_file(dataset)
     increment = numbered_interactions(2500).replace(b"user-1,film-1,", b"user-1,film-x,")
     world.put("more.csv", increment)
     world.import_file(dataset, "second", "more.csv", importMode="INCREMENTAL")
     assert len(rows(world, dataset)) == 2501, "1,000 more rows, and the changed one"
+
     for mode in ("FULL", "INCREMENTAL"):
         reason = "Dataset import job has 999 interactions, fewer than 1000"
         assert failure(world, dataset, f"few-{mode}", "few.csv", importMode=mode) == reason
     assert len(rows(world, dataset)) == 2501, "a failed import changes nothing"
+
     world.import_file(dataset, "third")
     assert len(rows(world, dataset)) == 1500
 
@@ -116,6 +119,7 @@ def test_numbers_and_booleans_are_read(world):
     dataset = world.create_dataset(dataset_type="ITEMS", avro=avro)
     world.put("good.csv", b"ITEM_ID,TITLE,GENRE,CREATION_TIMESTAMP\ni,t,True,1.5\nj,t,false,2\n")
     assert failure(world, dataset, key="good.csv") is None
+
     values = [row[2:4] for row in rows(world, dataset)]
     assert values == [(True, 1.5), (False, 2.0)]
 
@@ -144,6 +148,7 @@ def test_the_emulator_knows_what_each_import_read_and_what_each_version_learned(
     assert world.personalize.resources(Dataset, CALLER)[dataset].imports == (again,), (
         "a FULL import replaces the others, and a failed one brings nothing"
     )
+
     job = world.personalize.resources(ImportJob, CALLER)[more]
     digest = sha256(numbered_interactions(1000)).hexdigest()
     assert (job.hashes, job.files) == ({"s3://exports/more.csv": digest}, {})
@@ -159,6 +164,7 @@ def test_a_job_reads_its_files_at_the_start_or_the_end_of_its_work(reads, number
     world.client.list_dataset_import_jobs()
     world.put("interactions.csv", numbered_interactions(1001))
     world.wait(15)
+
     assert len(rows(world, dataset)) == number
 
 
@@ -186,6 +192,7 @@ def test_a_training_uses_the_data_of_the_time_when_it_came_into_progress(world):
     world.start_import(INTERACTIONS, "second")
     world.wait()
     third = world.train(solution)
+
     assert metrics(world, first) == metrics(world, second), "the import ended during the training"
     assert metrics(world, second) != metrics(world, third), "it used the new rows"
 
@@ -237,4 +244,5 @@ def test_an_event_type_without_its_column_fails_the_training(world):
     world.put("interactions.csv", numbered_interactions(1000))
     world.import_file(world.create_dataset(avro=avro))
     solution = world.create_solution(GROUP, eventType="watch")
+
     assert training_failure(world, solution) == f"{TOO_FEW} after filtering by event type: watch"

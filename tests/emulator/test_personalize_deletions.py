@@ -22,12 +22,15 @@ def test_a_job_deletes_users_from_all_datasets_until_an_import_brings_them_back(
     )["dataDeletionJobArn"]
     world.wait(1.5)
     assert "user-1" in users(world)
+
     world.wait()
     described = world.client.describe_data_deletion_job(dataDeletionJobArn=arn)
     job = described["dataDeletionJob"]
     assert (job["status"], job["numDeleted"]) == ("COMPLETED", 40), "20 films of two users"
+
     (listed,) = world.client.list_data_deletion_jobs(datasetGroupArn=GROUP)["dataDeletionJobs"]
     assert (listed["status"], listed["dataDeletionJobArn"]) == ("COMPLETED", arn)
     assert (len(users(world)), "user-1" in users(world)) == (48, False)
+
     world.import_file(INTERACTIONS, "again")
     assert "user-1" in users(world)

@@ -92,6 +92,7 @@ def test_metrics_can_be_changed_to_no_number_to_infinity_and_to_nothing(world, s
     changed, real = (
         world.client.get_solution_metrics(solutionVersionArn=version)["metrics"] for _ in range(2)
     )
+
     assert math.isnan(changed["coverage"])
     assert changed["precision_at_5"] == -math.inf
     assert changed.keys() == real.keys() - {"precision_at_10"}
@@ -104,6 +105,7 @@ def test_a_response_is_lost_or_replaced_after_the_operation_was_performed(world)
         world.client.create_dataset_group(name="first")
     world.inject("lost-answer", operation="CreateDatasetGroup", status=503)
     error = error_of(world.client.create_dataset_group, name="second")
+
     assert error.code == "InternalServerError"
     assert group_names(world) == ["first", "second"]
 
@@ -115,9 +117,11 @@ def test_a_stale_response_shows_the_resources_as_they_were(world, solution):
     world.inject("stale", operation="*", times=3)
     error = error_of(world.client.describe_solution_version, solutionVersionArn=version)
     assert error.code == "ResourceNotFoundException"
+
     listed = world.client.list_solution_versions(solutionArn=solution)["solutionVersions"]
     assert len(listed) == 1, "only the older version"
     assert "latestCampaignUpdate" not in world.describe_campaign(campaign)
+
     world.wait(30)
     world.inject("stale", operation="DescribeSolutionVersion", seconds=28)
     statuses = [world.describe_version(version)["status"] for _ in range(2)]

@@ -12,6 +12,7 @@ def test_accounts_and_regions_are_separate(other):
     world.create_group()
     caller = CALLER._replace(**other)
     client = world.connect(caller)
+
     assert client.list_dataset_groups()["datasetGroups"] == []
     assert client.create_dataset_group(name="movies")["datasetGroupArn"] == (
         f"arn:aws:personalize:{caller.region}:{caller.account}:dataset-group/movies"

@@ -107,5 +107,6 @@ def test_a_refused_call_uses_no_fault_and_creates_nothing(world):
     for request in ({"name": "sixth"}, {"name": "other", "tags": TAGS}):
         with pytest.raises(ApiError):
             world.personalize.call("CreateDatasetGroup", request, CALLER)
+
     assert len(world.personalize.faults.list()) == 1
     assert world.client.list_dataset_groups()["datasetGroups"] == groups

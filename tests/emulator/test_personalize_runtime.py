@@ -104,6 +104,7 @@ def test_popular_items_need_a_user_only_for_a_filter_that_uses_interactions(reci
     popular.world.wait()
     unseen = {"filterArn": f"{ARN}filter/unseen"}
     assert popular.items(userId="user-001", **unseen)
+
     error = popular.refusal(**unseen)
     assert error.message == "userId is required, because the filter uses interactions"
 
@@ -119,6 +120,7 @@ def test_a_ranking_orders_the_items_of_the_request_for_the_user():
     assert items[0] != items[1]
     assert items[0][-1] == "unknown-item"
     assert round(sum(item["score"] for item in rankings[0]), 6) == 1
+
     many = [str(n) for n in range(501)]
     assert len(ranked.ranking(userId="user-001", inputList=many[:500])) == 500
     call = ranked.world.runtime.get_personalized_ranking
@@ -136,6 +138,7 @@ def test_the_recipe_for_actions_recommends_actions():
     response = world.runtime.get_action_recommendations(
         campaignArn=campaign, userId="nobody", numResults=2
     )
+
     assert [sorted(action) for action in response["actionList"]] == [["actionId", "score"]] * 2
 
 
@@ -156,6 +159,7 @@ def test_the_old_version_serves_until_the_update_is_active():
     world.start_update(live.campaign, world.train(f"{ARN}solution/for-you"))
     world.wait(2)
     assert live.items(userId="user-001") == old_items, "the update is in progress"
+
     world.wait()
     assert live.items(userId="user-001") != old_items
 
@@ -186,6 +190,7 @@ def test_the_item_with_the_most_similar_text_comes_first():
     first_items = [similar.items(itemId=film)[0] for film in FILMS]
     assert first_items == ["orca", "shark", "divorce", "wedding"]
     assert similar.refusal(userId="user-001") == ITEM_REQUIRED
+
     metrics = world.client.get_solution_metrics(solutionVersionArn=version)["metrics"]
     assert metrics == {"coverage": 1.0}, "there are no interactions to hold out"
 
@@ -200,6 +205,7 @@ def test_a_comparison_of_texts_needs_a_name_and_a_text_of_each_item_and_items():
     world = World()
     version = world.describe_version(world.train(solution_on_texts(world, export=None)))
     shown = (version["status"], version["failureReason"])
+
     assert shown == ("CREATE FAILED", "Dataset has no items")
 
 

@@ -59,6 +59,7 @@ def test_metrics_of_perfect_predictions_are_1():
         for user in range(40)
         for film in range(30)
     ]
+
     assert trained(to_csv(INTERACTION_COLUMNS, rows)).metrics == {
         "coverage": 0.8333,
         "mean_reciprocal_rank_at_25": 1.0,
@@ -78,6 +79,7 @@ def test_recommendations_are_new_to_the_user_and_of_the_favourite_genre(model):
     watched_genres = [genres[item] for item in watched]
     favourite = max(watched_genres, key=watched_genres.count)
     recommended = list(model.recommend_to_user("user-007"))[:10]
+
     assert not set(recommended) & set(watched)
     assert [genres[item] for item in recommended].count(favourite) >= 4
 

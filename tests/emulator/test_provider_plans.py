@@ -37,6 +37,7 @@ def test_an_automatic_name_comes_from_the_seed_and_stays(engine):
     assert engine.checked(Type.QUEUE, "q", {}, seed=b"one") == first
     assert engine.checked(Type.QUEUE, "q", {}, seed=b"two") != first
     assert engine.checked(Type.QUEUE, "q", {}, first, seed=b"two") == first, "it keeps its name"
+
     named = engine.checked(Type.QUEUE, "q", {"name": "mine"})
     assert "name" not in named["__defaults"], "the program has set the name"
     assert engine.checked(Type.QUEUE, "q", {}, named)["name"] == "q-19b2585"
@@ -66,6 +67,7 @@ def test_default_tags_reach_the_resource_and_its_own_tags_win(aws):
     queue_tags = aws.client("sqs").list_queue_tags(QueueUrl=queue.id)["Tags"]
     assert queue.outputs["tags"] == {"team": "ranking"}, "only the tags of the program"
     assert queue.outputs["tagsAll"] == queue_tags == {"team": "ranking", "stage": "dev"}
+
     untagged = engine.checked(Type.QUEUE, "q", {})
     assert untagged["tagsAll"] == {"team": "platform", "stage": "dev"}
 

@@ -142,6 +142,7 @@ def test_the_executable_prints_its_port_and_nothing_else(aws, tmp_path):
         finally:
             timer.cancel()
             plugin.kill()
+
     assert (plugin.returncode, output) == (0, ("", "")), "the engine shows the user all output"
 
 
@@ -203,6 +204,7 @@ def test_settings_that_only_help_to_find_an_account_are_accepted(aws):
     }
     with provider(aws.endpoint) as stub:
         response = configure(stub, **settings)
+
     assert response == pb.ConfigureResponse(supportsPreview=True)
 
 

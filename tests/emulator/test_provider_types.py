@@ -114,6 +114,7 @@ def test_a_resource_is_created_as_previewed_updated_in_place_and_deleted(
         if value not in (UNKNOWN, resource.outputs[name]) and name != "code"
     } == {}, "a preview shows what it knows"
     assert None not in resource.outputs.values(), "the response has each output"
+
     assert_current(engine, resource)
     for change in TYPES[type_token]["updates"]:
         new_inputs = changed_inputs(inputs, filled(change, existing))
@@ -199,6 +200,7 @@ def test_new_code_becomes_a_new_version(aws, engine, function, inputs):
     assert (function.outputs["version"], updated.outputs["version"]) == ("1", "2")
     assert updated.outputs["qualifiedArn"] == f"{updated.outputs['arn']}:2"
     assert updated.outputs["codeSha256"] != function.outputs["codeSha256"]
+
     arns = (function.outputs["qualifiedArn"], updated.outputs["qualifiedArn"], function.id)
     results = [invoke(aws, arn, {}) for arn in arns]
     assert results == ["old", "new", "new"], "the old version stays, and a name is the latest"
@@ -214,6 +216,7 @@ def test_only_code_and_configuration_become_a_new_version(aws, engine, function,
     client = aws.client("lambda")
     versions = client.list_versions_by_function(FunctionName=function.id)["Versions"]
     assert versions[-1]["Version"] == version
+
     first = client.get_function_configuration(FunctionName=function.outputs["qualifiedArn"])
     assert first["MemorySize"] == 128, "a published version never changes"
 
@@ -258,6 +261,7 @@ def test_a_refresh_finds_a_change_by_hand_and_the_next_update_corrects_it(aws, e
         assert {key: after.get(key) for key in changed} == {
             key: parse_document(value) for key, value in found.items()
         }
+
     assert engine.diff(refreshed, inputs).changed == {*found}, "the next update mends it"
 
 
@@ -269,6 +273,7 @@ def test_code_that_was_changed_by_hand_is_found_by_its_hash_and_mended(
     changed = {"ZipFile": wire.zip_file(returning("by hand"), "code"), "Publish": True}
     aws.client("lambda").update_function_code(FunctionName=function.id, **changed)
     refreshed = engine.read(function)
+
     assert refreshed.inputs["codeSha256"] == code_hash(returning("by hand"))
     assert engine.diff(refreshed, inputs).changed == {"codeSha256"}, "the archive is not returned"
     assert invoke(aws, engine.update(refreshed, inputs).outputs["arn"], {}) == "old"

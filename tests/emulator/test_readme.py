@@ -29,6 +29,7 @@ def test_an_example_of_the_readme_runs(aws, example):
         timeout=60,
         check=False,
     )
+
     assert command.returncode == 0, command.stderr
 
 
@@ -41,6 +42,7 @@ def test_the_table_of_faults_is_complete(first, kinds):
     table = "\n".join(
         [f"| fault of a {first} | parameters | effect |", "| --- | --- | --- |", *rows]
     )
+
     assert f"{table}\n\n" in README, f"the README should have this table:\n{table}"
 
 

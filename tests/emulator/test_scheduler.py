@@ -54,16 +54,20 @@ def test_a_fired_schedule_fills_in_the_context_and_uses_its_role(aws):
     machine_arn, schedule_arn = create_allowed_schedule(aws, name, seconds=60, Input=target_input)
     first, again = (aws.fire(name, name, SLOT) for _ in range(2))
     assert again == first, "a second delivery for a slot finds the first execution"
+
     execution = states.describe_execution(executionArn=first)
     values = (schedule_arn, SLOT, execution["name"], "1")
     assert json.loads(execution["input"]) == dict(zip(ATTRIBUTES, values, strict=True))
+
     session = f"arn:aws:sts::{s.ACCOUNT}:assumed-role/{name}/{execution['name']}"
     starts = [call for call in aws.calls("states:StartExecution") if call["caller"] == session]
     assert [call["status"] for call in starts] == [200, 200]
+
     run = states.describe_execution(executionArn=aws.fire(name, name))
     slot = dt.datetime.fromisoformat(json.loads(run["input"])["scheduled-time"])
     assert abs(run["startDate"] - slot) < dt.timedelta(seconds=10), "by default it is now"
     assert len(executions_of(aws, machine_arn)) == 2
+
     states.delete_state_machine(stateMachineArn=machine_arn)
     aws.client("iam").update_assume_role_policy(
         RoleName=name,
@@ -88,6 +92,7 @@ def test_a_schedule_invokes_a_function_with_its_role_and_does_not_wait(aws):
         aws, by, function_arn, invoke, Input='{"at": "<aws.scheduler.scheduled-time>"}'
     )
     assert aws.fire(by, by, SLOT) == function_arn
+
     (message,) = s.received(aws, url)
     assert json.loads(message["Body"]) == {"at": SLOT}
     s.create_schedule(aws, "sched-denied", function_arn, send)
@@ -109,11 +114,13 @@ def test_an_event_that_cannot_be_delivered_is_a_dead_letter(aws, may_send):
     error = error_of(aws.fire, name, name, SLOT)
     sends = [call for call in aws.calls("sqs:SendMessage") if f"/{name}/" in call["caller"]]
     assert [call["status"] for call in sends] == [200 if may_send else 403]
+
     if not may_send:
         assert "Messages" not in aws.client("sqs").receive_message(QueueUrl=url), "it is lost"
         return
     (message,) = s.received(aws, url)
     assert json.loads(message["Body"]) == {"at": SLOT}
+
     sent = message["MessageAttributes"].items()
     attributes = {key: attribute["StringValue"] for key, attribute in sent}
     assert len(attributes.pop("EXECUTION_ID")) == 16
@@ -165,6 +172,7 @@ def test_a_rate_fires_when_it_is_created_and_a_disabled_schedule_does_not(aws):
         Target={"Arn": machine_arn, "RoleArn": role_arn},
     )
     assert error_of(aws.fire, paused) == f"schedule {paused} in group default is DISABLED"
+
     later_machine, _ = create_allowed_schedule(aws, "sched-running", expression="rate(1 minute)")
     s.eventually(lambda: executions_of(aws, later_machine), bool)
     assert executions_of(aws, machine_arn) == [], "it would have fired before the later schedule"

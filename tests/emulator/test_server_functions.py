@@ -54,6 +54,7 @@ def test_a_function_sees_only_its_code_and_its_environment(aws):
     assert 15 < seen["seconds"] <= 20, "until the timeout"
     assert seen["files"] == ["bootstrap", "code.py"]
     assert seen["caller"] == f"arn:aws:sts::{s.ACCOUNT}:assumed-role/fn-context/fn-context"
+
     expected = {
         "MODE": "fast",
         "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
@@ -61,6 +62,7 @@ def test_a_function_sees_only_its_code_and_its_environment(aws):
     }
     assert {name: seen["environment"].get(name) for name in expected} == expected
     assert not {"PYTHONPATH", "AWS_PROFILE"} & seen["environment"].keys()
+
     own_log = {"LogGroup": "own", "LogFormat": "JSON", "ApplicationLogLevel": "WARN"}
     other = s.create_function(aws, "fn-other", code=CONTEXT_CODE, LoggingConfig=own_log)
     logging = [
@@ -68,6 +70,7 @@ def test_a_function_sees_only_its_code_and_its_environment(aws):
         for environment in (seen["environment"], s.invoke(aws, other, {})["environment"])
     ]
     assert logging == [["/aws/lambda/fn-context", "Text", None], ["own", "JSON", "WARN"]]
+
     first, parent = seen["processes"]
     second, second_parent = s.invoke(aws, other, {})["processes"]
     assert first != second
@@ -79,6 +82,7 @@ def test_an_error_has_its_class_as_type_and_a_stack_trace(aws, code, error):
     arn = s.create_function(aws, f"fn-{error.rpartition('.')[2]}", code=code)
     response = aws.client("lambda").invoke(FunctionName=arn)
     assert response["FunctionError"] == "Unhandled"
+
     payload = json.loads(response["Payload"].read())
     assert payload["errorType"] == error
     if error == "LookupError":
@@ -99,6 +103,7 @@ def test_log_lines_are_lost_if_the_role_may_not_write_them(aws):
         found = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
         groups.append([item["logGroupName"] for item in found])
     assert groups == [[], [], [group]], "a group that does not exist takes three actions"
+
     denied = [call for call in aws.calls("logs:") if f"/{name}/" in call["caller"]]
     assert (denied[0]["action"], denied[0]["status"]) == ("logs:CreateLogStream", 403)
 

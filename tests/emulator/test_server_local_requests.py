@@ -76,6 +76,7 @@ def test_no_response_lets_a_web_page_read_it(aws):
         assert not has_cors(response["HTTPHeaders"]), service
         assert len(response["HTTPHeaders"]["x-amzn-requestid"]) == 36, f"one id of {service}"
     status, names, _ = ask(aws, path="/_ministack/health")
+
     assert (status, has_cors(names)) == (200, False)
 
 
@@ -103,4 +104,5 @@ def test_a_web_page_can_read_no_event_of_a_function_and_answer_none(aws):
         with contextlib.closing(connection):
             connection.request(method, f"/2018-06-01/runtime/{path}", headers=headers)
             assert connection.getresponse().status == 403, (headers, method, path)
+
     assert invoke(aws, function, {}) == address, "the function still gets its events"

@@ -84,6 +84,7 @@ def test_a_role_may_do_what_its_policy_allows_on_the_named_resources_only(aws, d
     client = connect()
     runtime = connect("personalize-runtime")
     assert client.describe_dataset(datasetArn=dataset)["dataset"]["datasetArn"] == dataset
+
     group = f"{ARN}dataset-group/http"
     assert s.refusal(client.describe_dataset_group, datasetGroupArn=group) == (
         "AccessDeniedException",
@@ -93,12 +94,15 @@ def test_a_role_may_do_what_its_policy_allows_on_the_named_resources_only(aws, d
             " identity-based policy allows the personalize:DescribeDatasetGroup action"
         ),
     )
+
     request = {"campaignArn": campaign, "userId": "1"}
     code, message = s.refusal(runtime.get_recommendations, **request)
     assert (code, f"{action} on resource: {campaign}" in message) == ("AccessDeniedException", True)
+
     s.grant(aws, "http-reader", s.allow(action, campaign))
     code, _ = s.refusal(runtime.get_recommendations, **request)
     assert code == "ResourceNotFoundException", "allowed, but there is no such campaign"
+
     calls = aws.calls("personalize:")
     calls = [call for call in calls if call["caller"].endswith("/http-reader/test")]
     assert [(call["action"].partition(":")[2], call["status"]) for call in calls] == [
@@ -127,6 +131,7 @@ def test_invalid_credentials_are_refused(aws, access_key, secret, code):
         aws_secret_access_key=secret,
         aws_session_token=credentials.token,
     )
+
     assert s.refusal(client.list_dataset_groups)[0] == code
 
 
@@ -145,6 +150,7 @@ def test_a_bucket_can_have_the_name_of_a_path_of_the_runtime(aws):
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": s.REGION})
     s3.put_object(Bucket=bucket, Key="a", Body=b"1")
     response = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects})
+
     assert response["Deleted"] == objects, "this POST to /recommendations is signed for S3"
 
 
@@ -187,6 +193,7 @@ def test_an_import_job_needs_the_permissions_of_its_role_and_of_the_bucket(aws, 
     s3.put_bucket_policy(Bucket=BUCKET, Policy=s.policy(BUCKET_STATEMENT))
     session = f"arn:aws:sts::{s.ACCOUNT}:assumed-role/policy-for-this-account/Personalize"
     calls = [call["action"] for call in aws.calls("s3:") if call["caller"] == session]
+
     assert calls == ["s3:ListBucket", "s3:GetObject"]
 
 
@@ -272,6 +279,7 @@ def test_a_lost_response_is_a_closed_connection_after_the_operation(aws):
     with pytest.raises(ConnectionClosedError):
         client.create_schema(**request)
     assert s.refusal(client.create_schema, **request)[0] == "ResourceAlreadyExistsException"
+
     calls = aws.calls("personalize:CreateSchema")
     assert [call["status"] for call in calls if "lost" in call["caller"]] == [0, 400]
 
@@ -281,6 +289,7 @@ def test_faults_can_be_injected_listed_and_removed(aws):
     fault_id = aws.control("POST", "faults", fault)["id"]
     client = s.role_clients(aws, "http-faults", s.allow("personalize:*"))()
     assert s.refusal(client.list_schemas)[0] == "ThrottlingException"
+
     other = {"fault": "fail", "job": "campaign-update", "of": "live", "rate": 0.5}
     other_id = aws.control("POST", "faults", other)["id"]
     error, _ = CALL_FAULTS["throttle"]
@@ -289,10 +298,12 @@ def test_faults_can_be_injected_listed_and_removed(aws):
         {"id": fault_id, **fault, "of": None, "rate": 1, "times": 1, **error},
         rest,
     ]
+
     aws.control("DELETE", f"faults?id={fault_id}")
     assert aws.control("GET", "faults") == [rest]
     client.list_schemas()
     aws.control("DELETE", "faults")
     assert aws.control("GET", "faults") == []
+
     with pytest.raises(EmulatorError, match="unknown fault 'explode'"):
         aws.control("POST", "faults", {"fault": "explode", "operation": "ListSchemas"})

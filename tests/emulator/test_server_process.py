@@ -85,6 +85,7 @@ def test_a_shell_needs_only_the_exports_until_the_server_dies(command):
     assert sorted(command.exports) == [f"AWS_{name}" for name in names]
     root = "arn:aws:iam::123456789012:root"
     assert command.aws.client("sts").get_caller_identity()["Arn"] == root
+
     topic = command.aws.client("sns").create_topic(Name="a")["TopicArn"]
     assert topic == "arn:aws:sns:eu-central-1:123456789012:a"
     os.kill(command.pids[0], signal.SIGKILL)
@@ -102,6 +103,7 @@ def test_a_running_function_does_not_delay_the_end_and_sees_no_settings_of_the_c
         sleeper = create_function(running, "sleeper", code=SLEEPING_CODE)
         running.client("lambda").invoke(FunctionName=sleeper, InvocationType="Event", Payload="{}")
         workers = eventually(lambda: children(running.process.pid), bool)
+
     assert all_end([running.process.pid, *workers])
     assert environment["AWS_ENDPOINT_URL"] == running.endpoint
     assert "nonsense" not in environment.values()
@@ -119,9 +121,11 @@ def test_a_port_in_use_is_an_error_of_one_line_and_help_lists_the_options(aws):
     port = aws.endpoint.rpartition(":")[2]
     code, output, error = run("--port", port)
     assert (code, output, error.count("\n")) == (1, "", 1)
+
     message = f"error: the emulator cannot serve on 127.0.0.1:{port}: Address already in use"
     assert error.startswith(message)
     assert error.endswith("; name another port with --port, or 0 for a free one\n")
+
     code, output, _ = run("--help")
     assert (code, "--port" in output, "--region" in output) == (0, True, True)
 
@@ -151,4 +155,5 @@ def test_it_listens_on_loopback_only(aws):
     ]
     loopback = socket.inet_aton("127.0.0.1")[::-1].hex().upper()
     addresses = [address for address in sockets if address.endswith(f":{port:04X}")]
+
     assert addresses == [f"{loopback}:{port:04X}"]

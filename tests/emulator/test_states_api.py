@@ -131,6 +131,7 @@ def test_a_history_has_at_most_25000_events_and_the_last_one_is_the_end(monkeypa
     assert (execution.status, execution.error) == ("FAILED", "States.Runtime")
     assert execution.cause == "The execution reached the maximum number of history events (250)."
     assert [len(execution.events), execution.events[-1]["type"]] == [250, "ExecutionFailed"]
+
     monkeypatch.setattr("emulator.states.execution.MAX_EVENTS", 4)
     assert run(machine(A={"Type": "Pass", "End": True}), {}, {}).status == "SUCCEEDED"
 

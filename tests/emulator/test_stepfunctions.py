@@ -42,15 +42,18 @@ def test_a_task_invokes_a_published_function_with_the_role_of_its_machine(aws, e
     output = json.loads(s.execute(aws, arn, {"a": 1})["output"])
     assert (output["event"], output["arn"]) == ({"a": 1}, echo), "the named version ran"
     assert session("sf-calls") in {call["caller"] for call in aws.calls("lambda:InvokeFunction")}
+
     failed = s.execute(aws, arn, {"fail": "no data"})
     assert (failed["status"], failed["error"]) == ("FAILED", "ValueError"), "the name of its class"
     assert json.loads(failed["cause"])["errorMessage"] == "no data"
+
     s.grant(aws, "sf-calls", s.allow("lambda:InvokeFunction", "arn:aws:lambda:x"))
     denied = s.execute(aws, arn, {"a": 1})
     assert (denied["status"], denied["error"]) == ("FAILED", "Lambda.AccessDeniedException")
     assert denied["cause"].startswith(
         f"User: {session('sf-calls')} is not authorized to perform: lambda:InvokeFunction"
     )
+
     s.grant(aws, "sf-calls", invokes)
     aws.client("iam").update_assume_role_policy(
         RoleName="sf-calls", PolicyDocument=s.trust("lambda")
@@ -95,6 +98,7 @@ def test_an_execution_is_stopped_immediately_and_has_no_later_events(aws, client
     stopped = client.stop_execution(executionArn=execution)
     description = client.describe_execution(executionArn=execution)
     assert (description["status"], description["stopDate"]) == ("ABORTED", stopped["stopDate"])
+
     types = event_types(client, execution)
     assert types[-1] == "ExecutionAborted"
     s.eventually(
@@ -143,6 +147,7 @@ def test_an_event_says_that_an_execution_has_ended(aws, client, echo):
     events = {f"{body['detail']['name']} {body['detail']['status']}": body for body in bodies}
     keys = ["done SUCCEEDED", "failing FAILED", "late TIMED_OUT", "stopped ABORTED"]
     assert sorted(events) == keys, "RUNNING is not in the pattern"
+
     event = events["done SUCCEEDED"]
     description = s.finished(aws, done["executionArn"])
     assert event["resources"] == [done["executionArn"]]
@@ -162,6 +167,7 @@ def test_an_event_says_that_an_execution_has_ended(aws, client, echo):
         "error": None,
         "cause": None,
     }
+
     reasons = [events[key]["detail"] for key in keys[1:]]
     assert [reason["error"] for reason in reasons] == ["ValueError", None, "Enough"]
     assert [reason["output"] for reason in reasons] == [None] * 3

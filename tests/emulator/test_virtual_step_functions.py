@@ -22,6 +22,7 @@ def test_an_exception_is_caught_by_its_class_name_and_has_lambdas_cause():
     definition = machine(Work=task("work", Catch=[catch]), Rest={"Type": "Succeed"})
     execution = run(definition, {"work": lambda event, _context: event["absent"]}, {})
     cause = json.loads(execution.output["error"]["Cause"])
+
     assert (cause["errorType"], cause["errorMessage"]) == ("KeyError", "'absent'")
     assert cause["stackTrace"][0].startswith(f'  File "{__file__}"'), "only the handler's frames"
     assert execution.calls[0].outcome == "KeyError"
@@ -65,6 +66,7 @@ def test_each_state_of_each_iteration_and_each_retry_is_a_transition():
         Each=map_over("$.items", One=wait(1, Next="Two"), Two=wait(1)),
     )
     execution = run(definition, functions, {"items": [1, 2, 3]})
+
     assert [call.outcome for call in execution.calls] == [
         "ValueError",
         "ValueError",
@@ -128,6 +130,7 @@ def test_executions_overlap_and_each_machine_has_its_own_functions():
             functions = {"work": replies(name)}
             started.append(step_functions.machine(definition, functions, name=name).start({}))
         ends = [execution.wait() for execution in reversed(started)]
+
     assert [(execution.output, execution.timeline[-1]) for execution in ends] == [
         ("prod", (DEFAULT_START + timedelta(seconds=40), "Work")),
         ("dev", (DEFAULT_START + timedelta(seconds=100), "Work")),

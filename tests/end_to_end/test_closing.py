@@ -18,6 +18,7 @@ def test_an_aborted_run_is_reported_and_its_training_goes_on(films):
         run, version = abort_during_training(films)
         (record,) = eventually(lambda: films.closing_records(run), bool)
         assert films.version_status(version) == "CREATE IN_PROGRESS"
+
     assert run.status == "ABORTED"
     assert record["message"].startswith("FAILED: the execution was stopped.\n")
     assert "\nWhy\nABORTED: Enough: stopped by hand\n" in record["message"]
@@ -72,6 +73,7 @@ def test_a_run_that_has_reported_its_failure_is_not_reported_again(films):
         '  key: "dataset" is unknown; did you mean "datasets"?'
     )
     assert run.execution["error"] == "RetrainingFailed"
+
     eventually(lambda: calls_of_close_run(films), lambda calls: len(calls) > earlier_calls)
     assert films.closing_records(run, run.report["runId"]) == []
 

@@ -11,6 +11,7 @@ def test_an_event_whose_execution_has_ended_already_becomes_a_dead_letter(films)
     with pytest.raises(EmulatorError, match="ExecutionAlreadyExists"):
         films.fire(SLOT)
     (letter,) = films.dead_letters()
+
     assert letter["ERROR_CODE"] == "ExecutionAlreadyExists"
     assert letter["body"] == {
         "trigger": "schedule",

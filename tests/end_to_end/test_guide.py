@@ -207,6 +207,7 @@ def test_a_campaign_is_rolled_back_without_retrain(paste, films):
     printed = paste("Roll back a campaign", slice(1, None), CAMPAIGN=films.campaign_arn)
     assert f"serves now:    {deployed.version_arn}\nserved before: {old_version}\n" in printed
     assert "last update:   ACTIVE\n" in printed
+
     eventually(films.served_version, lambda version: version == old_version)
     assert noted(films)["retraining-bad"] == deployed.version_arn
 
@@ -224,6 +225,7 @@ def test_a_dead_letter_is_read_and_deleted(paste, films):
         MessageAttributes={"ERROR_MESSAGE": reason},
     )
     assert "the role may not start it" in paste("No run started", slice(1))
+
     ((_, _, handle),) = json.loads(paste("No run started", slice(1)))
     paste("No run started", slice(1, None), HANDLE=handle)
     assert films.dead_letters() == []

@@ -18,6 +18,7 @@ def test_the_campaign_serves_the_new_version_and_recommends_items(stack, run, fi
     assert run.status == "SUCCEEDED", run.execution
     assert stack.served_version() == stack.version_arns()[-1] == run.version_arn
     assert stack.served_version() != first_runs.previous_version_arn
+
     response = stack.client("personalize-runtime").get_recommendations(
         campaignArn=stack.campaign_arn, userId="user-001", numResults=5
     )
@@ -34,9 +35,11 @@ def test_nothing_fails_in_a_run_that_succeeds(stack, run):
     assert failures == [], "an unfinished job is data, not an exception"
     log = stack.log()
     assert {record["level"] for record in log if "level" in record} == {"INFO"}
+
     words = {record["text"].split()[0] for record in log if "text" in record}
     assert words == {"START", "END", "REPORT"}, "Lambda's own lines, without a stack trace"
     assert stack.refused_calls() == []
+
     (report,) = [record for record in log if record.get("step") == "report_outcome"]
     assert (report["outcome"], report["message"]) == ("DEPLOYED", text_of(run.report))
 

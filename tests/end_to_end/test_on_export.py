@@ -60,6 +60,7 @@ def test_a_marker_starts_a_run_that_imports_the_export_of_its_day(daily):
         lambda: states.list_executions(stateMachineArn=machine_arn)["executions"], bool
     )
     assert execution["name"].startswith(f"export-{day}-")
+
     run = daily.wait_for(execution["executionArn"])
     assert run.outcomes == {"interactions": "IMPORTED", daily.solution_arn: "TRAINED"}, run.report
     records = eventually(

@@ -54,12 +54,15 @@ def test_a_stack_with_many_options_is_rehearsed_with_the_csv_files_of_the_user(d
     assert document["succeeded"]
     (scenario,) = document["scenarios"]
     assert {check["isMet"] for check in scenario["checks"]} == {True}
+
     report = scenario["run"]["report"]
     assert report["outcome"] == "AWAITING_APPROVAL", "as the stack asks for it"
     assert [dataset["outcome"] for dataset in report["imports"]] == ["IMPORTED"] * 3
+
     first, second = report["solutions"]
     assert (first["outcome"], first["trainingMode"]) == ("AWAITING_APPROVAL", "UPDATE")
     assert (second["outcome"], second["trainingMode"]) == ("TRAINED", "FULL")
+
     (metric,) = first["campaigns"][0]["metrics"]
     assert metric["live"] != metric["new"], "the newer data make another model"
     assert any("imports of the served version" in warning for warning in report["warnings"])
@@ -101,6 +104,7 @@ def test_the_commands_that_a_kept_rehearsal_prints_operate_its_pipeline():
         assert printed.stdout.count("  DEPLOYED  ") >= 2, "the run by hand has a newer export"
         command.send_signal(signal.SIGINT)
         _, errors = command.communicate(timeout=30)
+
     assert (command.returncode, errors.strip()) == (0, "")
 
 
@@ -111,5 +115,6 @@ def test_an_interrupted_rehearsal_prints_one_line_and_leaves_no_process():
         output, errors = command.communicate(timeout=30)
     assert (command.returncode, output, errors.splitlines()[-1]) == (130, "", "interrupted")
     assert "Traceback" not in errors
+
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((endpoint.hostname, endpoint.port), timeout=5)

@@ -15,6 +15,7 @@ def test_the_import_jobs_of_both_have_different_names(first_runs):
     films = first_runs.films
     pages = stack.client("personalize").get_paginator("list_dataset_import_jobs").paginate()
     names = [job["jobName"] for page in pages for job in page["datasetImportJobs"]]
+
     assert sorted(name for name in names if f"-{RUN_ID}-" in name) == sorted(
         [
             *(f"{stack.job_prefix}-{RUN_ID}-{key}" for key in ("interactions", "items", "users")),

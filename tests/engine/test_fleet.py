@@ -82,6 +82,7 @@ def test_a_second_start_deploys_what_the_table_changed_and_nothing_else(fleet):
         "films": config("films"),
     }
     result = fleet("up", stacks)
+
     assert rows(result) == {
         "music": ("create", "done"),
         "books": ("update", "done"),

@@ -235,11 +235,13 @@ def test_a_refresh_mends_what_was_deleted_or_changed_by_hand(stack, deployed, st
     plain = run(stack.up)
     assert plain.changes == {}, "the engine only compares with its state"
     assert plain.steps.keys() == deployed.steps.keys()
+
     shown = stack.preview("--refresh").changes
     mended = run(stack.mend).changes
     assert {name for name in {*DELETED, *CHANGED} if name not in shown} == set()
     assert {name for name in DELETED if mended[name] == "created/deleted"} == DELETED
     assert {name for name in CHANGED if mended[name] == "updated"} == CHANGED
+
     execution = start(force=True, skipImport=True).finish()
     assert execution["status"] == "SUCCEEDED", "no state calls the version that was published"
 
@@ -252,6 +254,7 @@ def test_a_run_keeps_its_code_although_the_code_changed(stack, start, take, run)
     module.write_text(module.read_text() + CHANGED_HANDLER)
     functions = [f"Function {NAME}-{step.replace('_', '-')}" for step in STEPS_WITHOUT_TRIGGER]
     assert run(stack.up).changes == dict.fromkeys([MACHINE, *functions], "updated")
+
     output = execution.finish()["output"]
     assert MARK not in output, "this execution started before the change"
     output = start(only="trials").finish()["output"]
@@ -266,6 +269,7 @@ def test_a_run_whose_dataset_is_removed_fails_and_reports_the_denied_action(
     execution.wait_for("Import dataset")
     stack.remove("datasets.users")
     assert run(stack.up).changes[f"RolePolicy {NAME}-import"] == "updated"
+
     execution = execution.finish()
     assert execution["status"] == "FAILED", "an update changes the policies of a run at once"
     assert execution["cause"].startswith("FAILED: import of users failed.\n")
@@ -288,6 +292,7 @@ def test_new_settings_change_resources_in_place(stack, run):
     changes = run(stack.up).changes
     assert changes[SCHEDULE] == "updated"
     assert {name for name, step in changes.items() if step == "created"} == {SUBSCRIPTION}
+
     deleted = {name for name, step in changes.items() if step == "deleted"}
     assert deleted == IMPORT_ROLE_OF_THE_PIPELINE
     assert set(changes.values()) == {"updated", "created", "deleted"}, "nothing is replaced"
@@ -300,6 +305,7 @@ def test_an_input_that_aws_cannot_change_replaces_its_resource(stack, run):
     module.write_text(module.read_text().replace("endpoint=address", 'endpoint=f"new-{address}"'))
     changes = run(stack.up).changes
     assert {name for name, step in changes.items() if step == "replaced"} == {SUBSCRIPTION}
+
     created = {name for name, step in changes.items() if step == "created"}
     assert created == IMPORT_ROLE_OF_THE_PIPELINE
 
@@ -308,6 +314,7 @@ def test_a_destroy_waits_for_the_run_and_deletes_all_resources(stack, start, tak
     take("solution-version", 10, of=SOLUTION)
     start(force=True, skipImport=True).wait_for("Train solution")
     assert remaining_resources(emulator) != []
+
     started = time.monotonic()
     assert set(run(stack.destroy).steps.values()) == {"deleted"}
     assert time.monotonic() - started < 60

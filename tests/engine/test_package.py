@@ -85,6 +85,7 @@ def test_a_yaml_program_deploys_two_pipelines_and_its_second_up_changes_nothing(
     preview = shop.preview().steps
     deployed = deploy(shop)
     assert deployed == preview == dict.fromkeys(deployed, "created")
+
     pipelines = [name for name in deployed if name.startswith("RetrainingPipeline ")]
     assert sorted(pipelines) == ["RetrainingPipeline books", "RetrainingPipeline movies"]
     assert [name for name in deployed if name.endswith("-import")] == [
@@ -105,6 +106,7 @@ def test_all_problems_of_a_yaml_program_are_reported_without_a_traceback(plugin,
     with pytest.raises(CommandError) as failed:
         shop.preview()
     text = str(failed.value)
+
     assert (
         f"""\
 3 problems in the retraining pipeline 'books':
@@ -125,6 +127,7 @@ def test_with_only_the_wheel_the_page_is_previewed_and_the_project_of_an_empty_f
     (tmp_path / "__main__.py").write_text(snippet("python"))
     shop = project("name: shop\nruntime: {name: python, options: {virtualenv: .venv}}\n")
     assert "RetrainingPipeline movies" in shop.preview().steps
+
     for name in ("__main__.py", "Pulumi.yaml", "Pulumi.dev.yaml"):
         (tmp_path / name).unlink()
     wheel.output(python, WRITE_PROJECT, tmp_path)

@@ -64,11 +64,13 @@ def test_an_empty_folder_becomes_a_project_that_can_be_planned_and_rehearsed(
     code, out, err = retrain(emulated[1])()
     assert code == 0, err
     assert "pulumi install" in out
+
     files = ["Pulumi.prod.yaml", "Pulumi.yaml", "__main__.py", "requirements.txt"]
     assert sorted(file.name for file in tmp_path.glob("*.*")) == files
     assert re.fullmatch(
         r"personalize-retraining @ file:///.*\.whl\n", (tmp_path / "requirements.txt").read_text()
     ), "the same version is installed from the same place"
+
     for words, result in [
         (words, retrain(f"retrain {command} --stack prod"))
         for command, words in (

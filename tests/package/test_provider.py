@@ -104,6 +104,7 @@ def test_all_problems_are_reported_at_once_with_the_keys_of_the_config(plugin):
         tags=output_value({"team": "discovery"}),
     )
     header, *lines = plugin.error_of("my movies", broken, preview=True).splitlines()
+
     assert header == f"{ERROR}7 problems in the retraining pipeline 'my movies':"
     assert [line.split(":")[0].strip() for line in lines] == [
         "name",

@@ -54,6 +54,7 @@ def test_the_wheel_has_the_folders_of_a_checkout_below_one_name(wheel):
     }
     metadata = f"personalize_retraining-{PROJECT['version']}.dist-info"
     files = ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")
+
     assert set(ZipFile(wheel).namelist()) == {
         *modules,
         *(f"personalize_retraining/emulator/{file}" for file in EMULATOR),
@@ -83,6 +84,7 @@ def test_the_package_requires_what_its_modules_import(folders, extras):
         for distribution in distributions.get(module.split(".")[0], ())
     }
     required = [*PROJECT["dependencies"], *(text for extra in extras for text in EXTRAS[extra])]
+
     assert imported - {canonicalize_name(text.split()[0]) for text in required} == set()
 
 
@@ -97,6 +99,7 @@ def test_the_python_program_of_the_page_deploys_what_the_yaml_program_deploys(
     assert exports == {
         "state_machine_arn": "arn:aws:states:eu-west-1:123456789012:stateMachine:movies-1234567"
     }
+
     _, engine = plugin.construct("movies", MOVIES)
     assert {urn: inputs for urn, inputs in from_wheel.items() if STACK_TYPE not in urn} == {
         urn: json.loads(json.dumps(resource.inputs, default=contents))

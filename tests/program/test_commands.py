@@ -79,6 +79,7 @@ def test_a_test_runs_each_command_of_a_page(page):
         for command in lines(text)
     }
     known = [set(command.split()) for command in {*pasted(), *RUN_BY, *ONLY_NAMED}]
+
     assert [
         one for one in sorted(named) if not any(set(one.split()) <= other for other in known)
     ] == []

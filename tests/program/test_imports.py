@@ -156,6 +156,7 @@ def test_a_module_imports_only_its_layer_entry_and_lower_layers():
             other_entry = entry_of(imported, layers)
             if other_entry not in (None, entry) and layers[other_entry] >= layers[entry]:
                 upward_imports.append((name, imported))
+
     assert upward_imports == []
 
 

@@ -41,6 +41,7 @@ def test_the_metrics_of_a_pipeline_are_counted():
     )
     kinds = [dimension for metric in METRICS.values() for dimension in metric.dimensions]
     outcomes = len(get_args(Outcome))
+
     assert costs.metric_count(many.settings()) == (
         kinds.count(None)
         + outcomes * kinds.count("Outcome")

@@ -70,11 +70,13 @@ def test_the_first_deployment_has_no_campaign_and_imports_into_the_new_datasets(
     assert "Campaign movies" not in made
     (solution,) = settings["solutions"]
     assert (solution["solutionArn"], solution["campaigns"]) == (solution_arn("movies"), [])
+
     arns = {dataset["datasetArn"]: dataset["dataLocation"] for dataset in settings["datasets"]}
     assert arns == {
         dataset_arn("interactions"): "s3://exports/interactions/",
         dataset_arn("items"): "s3://exports/items/",
     }
+
     _, opts = made["Command no-automatic-training"]
     replacing = [type(resource).__name__ for resource in opts.replace_with]
     assert (settings["autoTraining"], replacing) == ("refuse", ["Solution"])
@@ -85,6 +87,7 @@ def test_the_campaign_follows_with_its_first_version_which_is_ignored_later():
     inputs, opts = made["Campaign movies"]
     assert inputs["solution_version_arn"] == VERSION
     assert opts.ignore_changes == ["solutionVersionArn"]
+
     ((campaign,),) = (solution["campaigns"] for solution in settings["solutions"])
     assert campaign["campaignArn"] == campaign_arn("movies")
     assert campaign["probe"]["filterArn"] == ARNS["Filter unseen"]

@@ -82,6 +82,7 @@ def test_the_page_about_fleets_knows_how_many_roles_a_stack_takes():
     roles = types.count("aws:iam/role:Role")
     first, *_ = rows(FLEET, "resource")
     shown, fitting = (int(cell.removeprefix("some ")) for cell in (first[1], first[3]))
+
     assert first[0] == "IAM roles"
     assert abs(shown - roles) <= 2, f"a stack has {roles} roles"
     assert abs(fitting - 1000 / roles) <= 10, f"{1000 // roles} stacks fit into the quota"
@@ -112,6 +113,7 @@ def test_every_scenario_is_explained_in_its_own_words():
         (code(name)[0], story, damage.lower())
         for name, story, damage in rows(REHEARSAL, "scenario")
     ]
+
     assert in_table == [
         (scenario.name, scenario.story, f"{scenario.prevented}.".lower())
         for scenario in SCENARIOS[1:]
@@ -149,6 +151,7 @@ def test_every_target_and_module_that_a_page_names_exists(page):
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     named = re.findall(r"(?:`|^    )make ([a-z]+)", text, re.MULTILINE)
     assert [target for target in named if target not in targets] == []
+
     modules = re.findall(r"python -m ((?:retrain|emulator|docs|tests)[\w.]*)", text)
     paths = [ROOT / module.replace(".", "/") for module in modules]
     assert [

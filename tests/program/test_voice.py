@@ -86,6 +86,7 @@ def test_no_assignment_unpacks_values_that_are_written_beside_it():
         and isinstance(node.targets[0], ast.Tuple)
         and isinstance(node.value, ast.Tuple)
     ]
+
     assert packed == [], "write one assignment a line"
 
 
@@ -96,6 +97,7 @@ def test_no_conditional_expression_is_inside_another():
         if isinstance(node, ast.IfExp)
         and any(isinstance(part, ast.IfExp) for part in ast.walk(node) if part is not node)
     ]
+
     assert nested == [], "use if statements, or a function that returns early"
 
 
@@ -114,6 +116,7 @@ def test_a_body_has_a_pause_between_its_thoughts():
         whole = source.splitlines()[body[0].lineno - 1 : function.end_lineno] if body else []
         if len(body) > 1 and line_count > LINES_WITHOUT_PAUSE and all(map(str.strip, whole)):
             walls.append(f"{name} {function.name}")
+
     assert walls == [], "separate preparation, work and result by a blank line"
 
 
