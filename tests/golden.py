@@ -41,18 +41,20 @@ class Golden(NamedTuple):
         """Compare a text with the golden file of this name."""
         check(self.folder / name, text, update=self.update)
 
-    def answers(self, name, answer, width=999):
+    def answers(self, name, answer, width=999, begin=None):
         """Compare the answers to the questions in a golden file.
 
         `answer` returns a text, or a list of texts, for a line at the margin. Longer texts than
-        `width` are wrapped.
+        `width` are wrapped. A line with # has no answer, but `begin` gets it, if there is one.
         """
         lines = []
         for line in (self.folder / name).read_text().splitlines():
             if line.startswith(" "):
                 continue
             lines.append(line)
-            answers = answer(line) if line else []
+            if line.startswith("#") and begin:
+                begin(line)
+            answers = answer(line) if line and not line.startswith("#") else []
             for text in [answers] if isinstance(answers, str) else answers:
                 indents = {"initial_indent": " " * 4, "subsequent_indent": " " * 8}
                 lines += textwrap.wrap(text, width, **indents)

@@ -41,8 +41,6 @@ def test_golden_messages_about_inputs(golden):
     """A question is a recipe, the location of the input, and the files in the bucket."""
 
     def answer(line):
-        if line.startswith("#"):
-            return []
         recipe, location, files = line.split(" ", 2)
         objects = {key: text.encode() for key, text in json.loads(files).items()}
         return [

@@ -31,8 +31,6 @@ def test_golden_problems_of_inputs(golden):
     arns = {"SOLUTION": s.SOLUTION.rpartition("/")[0], "SCHEDULE": s.SCHEDULE.partition("/")[0]}
 
     def answer(line):
-        if line.startswith("#"):
-            return []
         for name, arn in arns.items():
             line = line.replace(name, arn)
         texts = "\n".join(problems(json.loads(line)))
