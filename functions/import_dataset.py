@@ -20,7 +20,7 @@ from .personalize.imports import ImportReader, mark_broken, spoil
 from .personalize.tags import BYTES, CONFIRMED, FINGERPRINT, RUN, api_tags, write_tags
 from .planning.datasets import DatasetView
 from .planning.export_content import content_tags
-from .planning.locations import datasets_to_import
+from .planning.export_search import datasets_to_import
 from .planning.plan_run import GUARDS
 from .planning.snapshot import read_data
 from .reconcile import InvocationResult, creation, from_document, reconcile

@@ -24,7 +24,7 @@ from ..rules.versions import SolutionVersion
 from ..runs import run_began_at
 from ..words import time_text
 from .export_content import content_of
-from .locations import DatasetOfRun, locations_of_days
+from .export_search import DatasetOfRun, locations_of_days
 from .snapshot import DataSnapshot, SchemaField
 
 TIMED_JOBS = 5

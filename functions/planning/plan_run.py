@@ -16,8 +16,8 @@ from . import (
     resource_guards,
 )
 from .datasets import DatasetView
+from .export_search import datasets_to_import
 from .guards import Guard, Verdict
-from .locations import datasets_to_import
 from .snapshot import DataSnapshot, SolutionSnapshot, read_data, read_solution
 from .solutions import SolutionView
 

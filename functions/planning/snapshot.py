@@ -23,9 +23,8 @@ from ..personalize.imports import ImportReader
 from ..personalize.lists import active_event_trackers, list_deletions
 from ..personalize.tags import tags_of
 from ..personalize.trainings import SolutionReader, read_version
-from ..rules.imports import Import, confirmable_imports
 from ..rules.trainings import SolutionState
-from .locations import DatasetOfRun, days_to_search
+from .export_search import DatasetOfRun, search_exports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from ..contract import Tags
     from ..exports import Export
     from ..rules.batch_jobs import BatchJob
+    from ..rules.imports import Import
     from ..rules.trainings import Deletion
     from ..rules.versions import SolutionVersion
 
@@ -192,36 +192,11 @@ def read_data(
     event_trackers = [arn for group in groups for arn in active_event_trackers(client, group)]
     deletions = [job for group in groups for job in list_deletions(client, group)]
 
-    present_exports: dict[str, Export] = {}
-    skipped_days: dict[str, list[str]] = {}
-    newly_confirmed: list[Import] = []
-    for dataset in chosen_datasets:
-        arn = dataset["datasetArn"]
-        export = present_exports[arn] = exports.read_export(
-            aws.s3(),
-            dataset["dataLocation"],
-            dataset["readyMarker"],
-            reads_all_rows=dataset["strictEvents"],
-        )
-        if arn not in datasets:
-            continue
-
-        jobs = [job for job in imports if job.dataset == arn]
-        searched_days = days_to_search(dataset, jobs)
-        earlier_exports = exports.find_exports(aws.s3(), [day.location for day in searched_days])
-        skipped_days[arn] = [
-            searched.day
-            for searched in searched_days
-            if searched.location in earlier_exports and not searched.is_imported
-        ]
-
-        # Each import is compared with the export of its own day. Otherwise, nobody could confirm
-        # the import of a dead run on a later day.
-        states = [
-            found.state(dataset["importMode"], datasets[arn]["schemaArn"])
-            for found in (export, *earlier_exports.values())
-        ]
-        newly_confirmed += confirmable_imports(jobs, states)
+    searches = {
+        dataset["datasetArn"]: search_exports(dataset, datasets, imports)
+        for dataset in chosen_datasets
+    }
+    newly_confirmed = [job for search in searches.values() for job in search.confirmed]
 
     return DataSnapshot(
         now=clock.now(),
@@ -235,8 +210,8 @@ def read_data(
             job._replace(is_confirmed=job.is_confirmed or job in newly_confirmed) for job in imports
         ],
         newly_confirmed=newly_confirmed,
-        exports=present_exports,
-        skipped_days=skipped_days,
+        exports={arn: search.export for arn, search in searches.items()},
+        skipped_days={arn: search.skipped_days for arn, search in searches.items()},
     )
 
 

@@ -215,10 +215,12 @@ class SolutionView:
         earlier = self.earlier
         if earlier.waiting:
             return Decision("deploy", "a version of an earlier run waits for a campaign")
+
         # A batch job that can't be written fails in each run. Otherwise, only a run with other work
         # would report it.
         if any(step.outcome in (None, "FAILED") for step in earlier.batch_steps.values()):
             return Decision("use", "its newest version has to write a batch job")
+
         if earlier.untold_verdicts:
             return Decision("report", "no report has told the verdict on its newest version")
         return None
@@ -227,6 +229,7 @@ class SolutionView:
         """Say what is new to the solution, or what asks for a training."""
         if self.deletion:
             return LEARNED_DELETED_USERS
+
         if self.imports_anything:
             return "new data is imported"
         if self.requested_by == "events":

@@ -9,7 +9,7 @@ from functions.exports import Export, S3Object
 from functions.personalize.batch_jobs import batch_jobs_of
 from functions.personalize.trainings import config_digest
 from functions.planning.datasets import DatasetView
-from functions.planning.locations import datasets_to_import
+from functions.planning.export_search import datasets_to_import
 from functions.planning.plan_run import solutions_to_train, view_of
 from functions.planning.snapshot import BatchSnapshot, DataSnapshot, SolutionSnapshot
 from functions.rules import trainings as training_rules

@@ -2,7 +2,7 @@
 
 import pytest
 
-from functions.planning.locations import datasets_to_import, days_to_search
+from functions.planning.export_search import datasets_to_import, days_to_search
 from functions.rules.imports import fingerprint_part
 from tests.functions import samples as s
 

@@ -1,12 +1,22 @@
-"""Derives from the settings which exports a run has to look at, and where they are."""
+"""Finds the exports that a run may import, and those of earlier days that nobody has imported."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from .. import aws, exports
 from ..contract import DatasetSettings, Run, Settings
-from ..rules.imports import Import, fingerprint_part, imports_by_location, settled_day
+from ..rules.imports import confirmable_imports, fingerprint_part, imports_by_location, settled_day
 from ..runs import DATE, export_day
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mypy_boto3_personalize.type_defs import DatasetTypeDef
+
+    from ..exports import Export
+    from ..rules.imports import Import
 
 SEARCHED_DAYS = 31
 """The number of days before the run in which planning looks for INCREMENTAL exports."""
@@ -37,6 +47,57 @@ def datasets_to_import(settings: Settings, run: Run) -> list[DatasetOfRun]:
         for marker in [dataset["readyMarker"]]
         if dataset["type"] in request.get("datasets", [dataset["type"]])
     ]
+
+
+class ExportSearch(NamedTuple):
+    """What planning has found in S3 for a dataset."""
+
+    export: Export
+    """The export of the run's day."""
+    skipped_days: Sequence[str]
+    """The earlier days whose INCREMENTAL exports were never imported."""
+    confirmed: Sequence[Import]
+    """The imports whose exports were found unchanged."""
+
+
+def search_exports(
+    dataset: DatasetOfRun, datasets: Mapping[str, DatasetTypeDef], imports: Sequence[Import]
+) -> ExportSearch:
+    """Read the export of the run's day, and look for those of earlier days.
+
+    `datasets` are the descriptions of the datasets that exist.
+    """
+    jobs = [job for job in imports if job.dataset == dataset["datasetArn"]]
+    searched_days = days_to_search(dataset, jobs)
+
+    export = _read_export(dataset)
+    earlier_exports = exports.find_exports(aws.s3(), [day.location for day in searched_days])
+    skipped_days = [
+        searched.day
+        for searched in searched_days
+        if searched.location in earlier_exports and not searched.is_imported
+    ]
+
+    description = datasets.get(dataset["datasetArn"])
+    confirmed = []
+    if description is not None:
+        # Each import is compared with the export of its own day. Otherwise, nobody could confirm
+        # the import of a dead run on a later day.
+        form = (dataset["importMode"], description["schemaArn"])
+        states = [found.state(*form) for found in (export, *earlier_exports.values())]
+        confirmed = confirmable_imports(jobs, states)
+
+    return ExportSearch(export, skipped_days, confirmed)
+
+
+def _read_export(dataset: DatasetOfRun) -> Export:
+    """Read the export of the run's day."""
+    return exports.read_export(
+        aws.s3(),
+        dataset["dataLocation"],
+        dataset["readyMarker"],
+        reads_all_rows=dataset["strictEvents"],
+    )
 
 
 class SearchedDay(NamedTuple):
