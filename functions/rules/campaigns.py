@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ..contract import MetricValues, ProbeSettings, QualityRule
 from .probing import ProbeRun
 from .steps import Action
-from .versions import NO_VERSION, SolutionVersion
+from .versions import LONG_AGO, NO_VERSION, SolutionVersion
 
 DESCRIBE_LAG = timedelta(minutes=10)
 """After this time, DescribeCampaign certainly shows an update, and the version that it changed."""
@@ -34,6 +34,10 @@ class Trial(NamedTuple):
     """True once a poll has shown that the campaign serves the version."""
     bake_ends_at: datetime | None = None
     """The end of the bake, which begins with that poll. None before it, or without a bake."""
+
+    def is_baking(self, now: datetime) -> bool:
+        """Return True during the bake."""
+        return self.bake_ends_at is not None and now < self.bake_ends_at
 
 
 class DeploymentRecord(NamedTuple):
@@ -79,12 +83,12 @@ class Alarm(NamedTuple):
     name: str
     state: str
     """Its state in CloudWatch, or why we don't know it."""
-    since: datetime | None = None
-    """When it went into this state."""
+    since: datetime = LONG_AGO
+    """When it went into this state, if we know it."""
 
     def went_off_after(self, time: datetime) -> bool:
         """Return True if the alarm is ringing, and began to after `time`."""
-        return self.state == "ALARM" and self.since is not None and self.since > time
+        return self.state == "ALARM" and self.since > time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +134,9 @@ class CampaignState:
         blocked_arn = self.record.blocked_version_arn
         version = self.versions.get(version_arn, NO_VERSION)
         blocked = self.versions.get(blocked_arn or "", NO_VERSION)
-        return blocked_arn if blocked.created_at > version.created_at else None
+        if blocked.created_at <= version.created_at:
+            return None
+        return blocked_arn
 
     def is_updating(self, now: datetime) -> bool:
         """Return True if an update is running, or has ended without a visible result so far."""

@@ -36,18 +36,18 @@ def judge_candidate(
 
     candidate = campaign.versions[candidate_arn]
     return (
-        _keep_newer_version(campaign, candidate_arn, candidate)
+        _keep_newer_version(campaign, candidate)
         or _respect_intervention(campaign, candidate, spec)
-        or _avoid_blocked_version(campaign, candidate_arn, progress)
-        or _avoid_version_before_blocked_one(campaign, candidate_arn, spec)
-        or _respect_refusal(candidate_arn, candidate)
+        or _avoid_blocked_version(campaign, candidate, progress)
+        or _avoid_version_before_blocked_one(campaign, candidate, spec)
+        or _respect_refusal(candidate)
         or _wait_for_baselines(campaign, candidate, now)
-        or _judge_metrics(campaign, candidate_arn, spec, progress, now)
+        or _judge_metrics(campaign, candidate, spec, progress, now)
     )
 
 
 def _judge_served_candidate(campaign: CampaignState, candidate_arn: str, now: datetime) -> Step:
-    """Try a candidate that is being served already, for example because of a person.
+    """Put a candidate on trial that is being served already, for example because of a person.
 
     There's no need to compare or to update anything.
     """
@@ -60,23 +60,19 @@ def _judge_served_candidate(campaign: CampaignState, candidate_arn: str, now: da
 
 def _judge_metrics(
     campaign: CampaignState,
-    candidate_arn: str,
+    candidate: SolutionVersion,
     spec: DeploymentSpec,
     progress: DeploymentProgress,
     now: datetime,
 ) -> Step:
     """Compare the candidate with the served version. Deploy it if it's good enough."""
-    candidate = campaign.versions[candidate_arn]
     comparison = compare(candidate, campaign.served_version, spec.gate)
 
     step = (
         _reject_bad_metrics(comparison.rejections)
         or _respect_pin(campaign)
-        or _request_approval(candidate_arn, candidate, spec, now)
-        or Step(
-            "UPDATING",
-            Deploy(candidate_arn, record=_record_with_trial(campaign, candidate_arn, now)),
-        )
+        or _request_approval(candidate, spec, now)
+        or _deploy(campaign, candidate, now)
     )
 
     return step.remembering(
@@ -96,15 +92,13 @@ def _confirm_good_version(campaign: CampaignState, candidate_arn: str) -> Step |
     return None
 
 
-def _keep_newer_version(
-    campaign: CampaignState, candidate_arn: str, candidate: SolutionVersion
-) -> Step | None:
+def _keep_newer_version(campaign: CampaignState, candidate: SolutionVersion) -> Step | None:
     """Don't replace a version by an older one."""
     if campaign.served_version.created_at <= candidate.created_at:
         return None
 
     served_version_arn = campaign.served_version_arn
-    reason = f"the campaign serves {served_version_arn}, which is newer than {candidate_arn}"
+    reason = f"the campaign serves {served_version_arn}, which is newer than {candidate.arn}"
     return _end("SKIPPED", "newer", reason)
 
 
@@ -132,46 +126,44 @@ def _respect_intervention(
 
 
 def _avoid_blocked_version(
-    campaign: CampaignState, candidate_arn: str, progress: DeploymentProgress
+    campaign: CampaignState, candidate: SolutionVersion, progress: DeploymentProgress
 ) -> Step | None:
     """Don't deploy a version again that was rolled back here."""
-    if campaign.record.blocked_version_arn != candidate_arn:
+    if campaign.record.blocked_version_arn != candidate.arn:
         return None
 
     # If this run has rolled it back itself, we know why.
-    unknown_reason = f"a run or a person has rolled {candidate_arn} back here"
+    unknown_reason = f"a run or a person has rolled {candidate.arn} back here"
     reasons = progress.rollback_reasons or [unknown_reason]
     return Step("JUDGING", outcome="ROLLED_BACK", reasons=reasons)
 
 
 def _avoid_version_before_blocked_one(
-    campaign: CampaignState, candidate_arn: str, spec: DeploymentSpec
+    campaign: CampaignState, candidate: SolutionVersion, spec: DeploymentSpec
 ) -> Step | None:
     """Don't deploy a version that is older than one that was rolled back here.
 
     After two rollbacks in a row, only the newer version is remembered as blocked, but the older one
     is as bad.
     """
-    blocked_arn = campaign.newer_blocked_version_arn(candidate_arn)
+    blocked_arn = campaign.newer_blocked_version_arn(candidate.arn)
     if blocked_arn is None:
         return None
 
     campaign_name = name_of(spec.campaign_arn)
-    version_id = name_of(candidate_arn)
+    version_id = name_of(candidate.arn)
     reason = (
-        f"{candidate_arn} is older than {blocked_arn}, which was rolled back here; to deploy it "
+        f"{candidate.arn} is older than {blocked_arn}, which was rolled back here; to deploy it "
         f"anyway, use retrain rollback --campaign {campaign_name} --to {version_id}"
     )
     return _end("SKIPPED", "older", reason)
 
 
-def _respect_refusal(candidate_arn: str, candidate: SolutionVersion) -> Step | None:
+def _respect_refusal(candidate: SolutionVersion) -> Step | None:
     """Reject a version that a person has refused to approve."""
     if candidate.answer != "REFUSED":
         return None
-
-    reason = f"{candidate_arn} was refused"
-    return _end("REJECTED", "refused", reason)
+    return _end("REJECTED", "refused", f"{candidate.arn} was refused")
 
 
 def _wait_for_baselines(
@@ -204,24 +196,29 @@ def _respect_pin(campaign: CampaignState) -> Step | None:
 
 
 def _request_approval(
-    candidate_arn: str, candidate: SolutionVersion, spec: DeploymentSpec, now: datetime
+    candidate: SolutionVersion, spec: DeploymentSpec, now: datetime
 ) -> Step | None:
     """Ask people to approve the candidate, and leave the deployment to a later run."""
     if spec.approval_hours is None or candidate.answer == "APPROVED":
         return None
 
+    reason = f"{candidate.arn} is waiting for approval"
     if candidate.answer == "ASKED":
-        reason = f"{candidate_arn} is waiting for approval"
         return Step("JUDGING", outcome="AWAITING_APPROVAL", reasons=(reason,))
 
     expires_at = time_text(now + timedelta(hours=spec.approval_hours))
-    reason = f"{candidate_arn} is waiting for approval until {expires_at} UTC"
     return Step(
         "JUDGING",
-        RequestApproval(candidate_arn),
+        RequestApproval(candidate.arn),
         outcome="AWAITING_APPROVAL",
-        reasons=(reason,),
+        reasons=(f"{reason} until {expires_at} UTC",),
     )
+
+
+def _deploy(campaign: CampaignState, candidate: SolutionVersion, now: datetime) -> Step:
+    """Put the candidate on trial, and update the campaign to it."""
+    record = _record_with_trial(campaign, candidate.arn, now)
+    return Step("UPDATING", Deploy(candidate.arn, record))
 
 
 # What the rules use
@@ -238,18 +235,11 @@ def _record_with_trial(
     """Return the record of the campaign once the candidate is on trial."""
     # Rounded down, because an update that is created in the same second belongs to the trial.
     trial = Trial(version_arn=candidate_arn, began_at=now.replace(microsecond=0))
-    good_version_arn = _version_to_roll_back_to(campaign, candidate_arn)
-    return campaign.record._replace(trial=trial, good_version_arn=good_version_arn)
 
-
-def _version_to_roll_back_to(campaign: CampaignState, candidate_arn: str) -> str | None:
-    """Return the good version during the trial of the candidate, or None if there isn't any.
-
-    What is being served now counts as good, even if it never was on trial. Otherwise, a campaign
-    that has served it for months could not be rolled back after its first trial.
-    """
+    # What is being served now counts as good, even if it never was on trial. Otherwise, a campaign
+    # that has served it for months could not be rolled back after its first trial.
     record = campaign.record
-    served_version_arn = campaign.served_version_arn
-    if served_version_arn in (candidate_arn, record.blocked_version_arn, None):
-        return record.other_good_version_arn(candidate_arn)
-    return served_version_arn
+    good_version_arn = campaign.served_version_arn
+    if good_version_arn in (candidate_arn, record.blocked_version_arn, None):
+        good_version_arn = record.other_good_version_arn(candidate_arn)
+    return record._replace(trial=trial, good_version_arn=good_version_arn)

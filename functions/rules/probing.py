@@ -46,6 +46,8 @@ class ProbeRun:
 
     version_arn: str
     began_at: datetime
+    minutes: float
+    """How long the probe takes."""
     requested_at: datetime | None = None
     """When the last request was sent."""
     update_created_at: datetime | None = None
@@ -64,10 +66,11 @@ class ProbeRun:
         """True if the version did not pass."""
         return self.verdict == "FAILED"
 
-    def after_response(
-        self, update_created_at: datetime, minutes: float, now: datetime
-    ) -> ProbeRun:
-        """Return the probe run with its last response counted. The probe takes `minutes`."""
+    def after_response(self, update_created_at: datetime, now: datetime) -> ProbeRun:
+        """Return the probe run with its last response counted.
+
+        `update_created_at` is when the campaign's latest update was created.
+        """
         response = self.response
         probe_run = replace(self, response=None)
         # If there was an update in the meantime, the response may be another version's.
@@ -75,15 +78,16 @@ class ProbeRun:
             return probe_run
 
         probe_run = _with_counted(probe_run, response, now)
-        return replace(probe_run, verdict=_verdict(probe_run, response, minutes, now))
+        return replace(probe_run, verdict=_verdict(probe_run, response, now))
 
-    def next_step(self, update_created_at: datetime, minutes: float, now: datetime) -> Step | None:
+    def next_step(self, update_created_at: datetime, now: datetime) -> Step | None:
         """Return the pause or the request that comes next, or None once there's a verdict."""
         if self.verdict is not None:
             return None
 
+        # After an update, there's no reason to wait, because the last request didn't count.
         if self.requested_at is not None and self.update_created_at == update_created_at:
-            pause = min(MAX_PAUSE, minutes * 60 / MIN_REQUESTS)
+            pause = min(MAX_PAUSE, self.minutes * 60 / MIN_REQUESTS)
             remaining = pause - (now - self.requested_at).total_seconds()
             if remaining > 0:
                 return Step("TRYING", pause=remaining)
@@ -94,17 +98,16 @@ class ProbeRun:
 
 def _with_counted(probe_run: ProbeRun, response: Response, now: datetime) -> ProbeRun:
     """Return the probe run with one response more."""
-    probe_run = replace(probe_run, failure=response.failure or probe_run.failure)
+    if response.failure is None:
+        return replace(probe_run, silent_since=None, bad_in_a_row=0)
+
+    failed = replace(probe_run, failure=response.failure)
     if response.is_error:
-        return replace(probe_run, silent_since=probe_run.silent_since or now)
-
-    bad_in_a_row = 0 if response.failure is None else probe_run.bad_in_a_row + 1
-    return replace(probe_run, silent_since=None, bad_in_a_row=bad_in_a_row)
+        return replace(failed, silent_since=probe_run.silent_since or now)
+    return replace(failed, silent_since=None, bad_in_a_row=probe_run.bad_in_a_row + 1)
 
 
-def _verdict(
-    probe_run: ProbeRun, last_response: Response, minutes: float, now: datetime
-) -> str | None:
+def _verdict(probe_run: ProbeRun, last_response: Response, now: datetime) -> str | None:
     """Return the verdict, or None if more requests are needed."""
     silent_since = probe_run.silent_since
     if silent_since is not None and now - silent_since >= MAX_SILENCE:
@@ -113,5 +116,7 @@ def _verdict(
         return "FAILED"
 
     # A probe never passes with a bad response: it goes on until it gets a good one.
-    is_over = now >= probe_run.began_at + timedelta(minutes=minutes)
-    return "PASSED" if is_over and last_response.failure is None else None
+    ends_at = probe_run.began_at + timedelta(minutes=probe_run.minutes)
+    if now >= ends_at and last_response.failure is None:
+        return "PASSED"
+    return None

@@ -58,7 +58,7 @@ def _judge_served_version(
     progress: DeploymentProgress,
     now: datetime,
 ) -> Step:
-    """Watch the version, and keep it if nothing goes wrong.
+    """Watch and probe the version, and keep it if nothing goes wrong.
 
     Alarms come first, also during the probe, because a bad version shouldn't stay until the end of
     it.
@@ -68,25 +68,15 @@ def _judge_served_version(
     if arrival_step is not None and progress.failing_since is None:
         return arrival_step
 
-    return (
-        _roll_back_after_alarm(campaign, trial)
-        or _resume_rollback(campaign, trial, progress)
-        or arrival_step
-        or _judge_probe_and_bake(campaign, trial, spec, progress, now)
-    )
+    reasons = _rollback_reasons(campaign, trial, progress)
+    if reasons:
+        return _rollback_step(campaign, trial, reasons)
+    if arrival_step is not None:
+        return arrival_step
 
-
-def _judge_probe_and_bake(
-    campaign: CampaignState,
-    trial: Trial,
-    spec: DeploymentSpec,
-    progress: DeploymentProgress,
-    now: datetime,
-) -> Step:
-    """Probe the version, then wait for the end of its bake."""
     probe_run = _probe_run(campaign, spec, progress, now)
     step = (
-        _continue_probe(campaign, spec, probe_run, now)
+        probe_run.next_step(campaign.update.created_at, now)
         or _roll_back_after_probe(campaign, trial, probe_run)
         or _wait_for_bake(trial, spec, now)
         or _keep(campaign, trial, progress)
@@ -114,35 +104,27 @@ def _record_arrival(
     return Step("TRYING", SaveRecord(campaign.record._replace(trial=served_trial)))
 
 
-def _roll_back_after_alarm(campaign: CampaignState, trial: Trial) -> Step | None:
-    """Roll back if an alarm went off during the trial, not if it was ringing before."""
+def _rollback_reasons(
+    campaign: CampaignState, trial: Trial, progress: DeploymentProgress
+) -> list[str]:
+    """Return why the version has to go, or nothing if no alarm went off during the trial.
+
+    If a rollback was decided before, but its request has failed, the decision stands, even if the
+    alarm is over by now.
+    """
     ringing = [alarm for alarm in campaign.alarms if alarm.went_off_after(trial.began_at)]
     if not ringing:
-        return None
+        return progress.rollback_reasons
 
     alarm = ringing[-1]
-    assert alarm.since is not None, "it went off at a known time"
-    reason = f"the alarm {alarm.name} went off at {time_text(alarm.since)} UTC"
-    return _rollback_step(campaign, trial, [reason])
-
-
-def _resume_rollback(
-    campaign: CampaignState, trial: Trial, progress: DeploymentProgress
-) -> Step | None:
-    """Roll back if that was decided before.
-
-    The request may have failed. The decision stands, even if the alarm is over by now.
-    """
-    if not progress.rollback_reasons:
-        return None
-    return _rollback_step(campaign, trial, progress.rollback_reasons)
+    return [f"the alarm {alarm.name} went off at {time_text(alarm.since)} UTC"]
 
 
 def _roll_back_after_probe(
-    campaign: CampaignState, trial: Trial, probe_run: ProbeRun | None
+    campaign: CampaignState, trial: Trial, probe_run: ProbeRun
 ) -> Step | None:
     """Roll back if the version has failed its probe."""
-    if probe_run is None or not probe_run.has_failed:
+    if not probe_run.has_failed:
         return None
 
     reason = f"{trial.version_arn} failed its probe: {probe_run.failure}"
@@ -165,13 +147,15 @@ def _wait_for_bake(trial: Trial, spec: DeploymentSpec, now: datetime) -> Step | 
 
 def _keep(campaign: CampaignState, trial: Trial, progress: DeploymentProgress) -> Step:
     """Make the version on trial the good version."""
-    record = campaign.record
     version_arn = trial.version_arn
-    was_blocked = record.blocked_version_arn == version_arn
+    blocked_version_arn = campaign.record.blocked_version_arn
+    if blocked_version_arn == version_arn:
+        blocked_version_arn = None
+
     kept_record = DeploymentRecord(
         good_version_arn=version_arn,
-        previous_good_version_arn=record.other_good_version_arn(version_arn),
-        blocked_version_arn=None if was_blocked else record.blocked_version_arn,
+        previous_good_version_arn=campaign.record.other_good_version_arn(version_arn),
+        blocked_version_arn=blocked_version_arn,
     )
 
     step = Step("TRYING", SaveRecord(kept_record), outcome="DEPLOYED")
@@ -194,21 +178,19 @@ def _alarm_warnings(campaign: CampaignState) -> list[str]:
 
 
 def _rollback_step(campaign: CampaignState, trial: Trial, reasons: Sequence[str]) -> Step:
-    """Return the step that rolls the campaign back to its good version, if there is one."""
+    """Return the step that rolls the campaign back to its good version.
+
+    If there isn't one, the trial ends although the campaign serves a bad version.
+    """
+    version_arn = trial.version_arn
     good_version_arn = campaign.record.good_version_arn
-    if good_version_arn in (trial.version_arn, None):
-        step = _failed_rollback_step(campaign, trial, reasons)
+    if good_version_arn in (version_arn, None):
+        record = _blocking_record(campaign, trial)._replace(good_version_arn=None)
+        reason = f"no good version is known, so the campaign still serves {version_arn}"
+        step = Step("TRYING", SaveRecord(record), outcome="FAILED", reasons=(*reasons, reason))
     else:
         step = Step("ROLLING_BACK", RollBack(good_version_arn))
     return step.remembering(rollback_reasons=[*reasons])
-
-
-def _failed_rollback_step(campaign: CampaignState, trial: Trial, reasons: Sequence[str]) -> Step:
-    """Return the step that ends a trial although the campaign serves a bad version."""
-    version_arn = trial.version_arn
-    record = _blocking_record(campaign, trial)._replace(good_version_arn=None)
-    reason = f"no good version is known, so the campaign still serves {version_arn}"
-    return Step("TRYING", SaveRecord(record), outcome="FAILED", reasons=(*reasons, reason))
 
 
 # The campaign doesn't serve the version on trial
@@ -277,7 +259,7 @@ def _judge_rollback(
     """
     probe_run = _probe_run(campaign, spec, progress, now)
     step = (
-        _continue_probe(campaign, spec, probe_run, now)
+        probe_run.next_step(campaign.update.created_at, now)
         or _blame_probe(campaign, progress, probe_run)
         or _block_version(campaign, trial, progress)
     )
@@ -285,13 +267,13 @@ def _judge_rollback(
 
 
 def _blame_probe(
-    campaign: CampaignState, progress: DeploymentProgress, probe_run: ProbeRun | None
+    campaign: CampaignState, progress: DeploymentProgress, probe_run: ProbeRun
 ) -> Step | None:
     """Don't block a version if the good version has failed the same probe.
 
     If the user of the probe was deleted, for example, then every version would fail.
     """
-    if probe_run is None or not probe_run.has_failed:
+    if not probe_run.has_failed:
         return None
 
     reason = (
@@ -327,26 +309,20 @@ def _blocking_record(campaign: CampaignState, trial: Trial) -> DeploymentRecord:
 
 def _probe_run(
     campaign: CampaignState, spec: DeploymentSpec, progress: DeploymentProgress, now: datetime
-) -> ProbeRun | None:
-    """Return the probe of the served version, with its last response. None without a probe."""
+) -> ProbeRun:
+    """Return the probe of the served version, with its last response counted."""
     version_arn = campaign.served_version_arn
-    if spec.probe is None or version_arn is None:
-        return None
+    assert version_arn is not None, "the campaign serves the version on trial or its good version"
+
+    if spec.probe is None:
+        # Without a probe, every version passes.
+        return ProbeRun(version_arn=version_arn, began_at=now, minutes=0, verdict="PASSED")
 
     # After a rollback, the good version gets a probe of its own.
     probe_run = progress.probe_run
     if probe_run is None or probe_run.version_arn != version_arn:
-        return ProbeRun(version_arn=version_arn, began_at=now)
-    return probe_run.after_response(campaign.update.created_at, spec.probe["minutes"], now)
-
-
-def _continue_probe(
-    campaign: CampaignState, spec: DeploymentSpec, probe_run: ProbeRun | None, now: datetime
-) -> Step | None:
-    """Probe the served version until there's a verdict."""
-    if spec.probe is None or probe_run is None:
-        return None
-    return probe_run.next_step(campaign.update.created_at, spec.probe["minutes"], now)
+        return ProbeRun(version_arn=version_arn, began_at=now, minutes=spec.probe["minutes"])
+    return probe_run.after_response(campaign.update.created_at, now)
 
 
 def _end_trial(campaign: CampaignState) -> SaveRecord:

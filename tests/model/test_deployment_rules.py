@@ -40,6 +40,7 @@ VERSIONS = {
     NEW: NO_VERSION._replace(created_at=NOW - 2 * HOUR, metrics={"ndcg": 0.39}),
     NEWER: NO_VERSION._replace(created_at=NOW - HOUR, metrics={"ndcg": 0.5}),
 }
+VERSIONS = {arn: version._replace(arn=arn) for arn, version in VERSIONS.items()}
 
 
 def update(version, **fields):
@@ -513,7 +514,7 @@ def stuck(reason):
 def probed(verdict, version=NEW):
     """Return the progress of a deployment whose probe has ended."""
     return DeploymentProgress(
-        NOW, probe_run=ProbeRun(version, NOW, verdict=verdict, failure="0 results")
+        NOW, probe_run=ProbeRun(version, NOW, 10, verdict=verdict, failure="0 results")
     )
 
 
@@ -670,7 +671,7 @@ def test_a_version_on_trial_that_is_not_served_is_judged_by_what_happened(seen, 
 def test_the_reason_of_a_rollback_is_the_failure_of_the_probe_also_if_the_tags_got_no_answer():
     progress = probed("FAILED")
     step(TRIED, progress=progress)
-    progress.probe_run = ProbeRun(LIVE, NOW, verdict="PASSED")
+    progress.probe_run = ProbeRun(LIVE, NOW, 10, verdict="PASSED")
     for seen in (REJUDGED, campaign(blocked_version_arn=NEW)):
         ended, _ = step(seen, progress=progress)
         assert (ended.outcome, ended.reasons) == ("ROLLED_BACK", (FAILURE,))
@@ -843,13 +844,14 @@ GOOD_ONE, BAD, ERROR = Response(), Response("0 results"), Response("500", is_err
 def test_a_probe_ends_after_its_minutes_three_bad_responses_or_15_silent_minutes(
     responses, minutes, verdict
 ):
-    probing, now = ProbeRun(NEW, NOW), NOW
+    probing = ProbeRun(NEW, NOW, minutes)
+    now = NOW
     for response in responses:
-        asking = probing.next_step(NOW, minutes, now)
+        asking = probing.next_step(NOW, now)
         assert asking.action == Probe()
         asked = replace(asking.remembered["probe_run"], response=response)
-        probing = asked.after_response(NOW, minutes, now)
-        waiting = probing.next_step(NOW, minutes, now)
+        probing = asked.after_response(NOW, now)
+        waiting = probing.next_step(NOW, now)
         now += timedelta(seconds=waiting.pause if waiting else 0)
     assert probing.verdict == verdict
     failures = [response.failure for response in responses if response.failure]
