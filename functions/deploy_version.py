@@ -6,9 +6,7 @@ and perhaps an update back to the *good version*. What has to outlive the run is
 campaign's tags. All else is *progress*, which the run's document carries to the next invocation.
 """
 
-import math
 from dataclasses import replace
-from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import Any, cast
 
@@ -47,11 +45,10 @@ from .rules.campaigns import (
     RequestApproval,
     RollBack,
     SaveRecord,
-    Trial,
 )
-from .rules.deployments import MAX_TRIAL, decide
+from .rules.deployments import decide, pause_after_error
 from .rules.probing import Probe, Response
-from .rules.steps import BUSY_PAUSE, Action, Step, failed
+from .rules.steps import Action, Step, failed, remember
 from .texts import shortened, with_short_texts
 from .words import name_of
 
@@ -66,9 +63,6 @@ REPORTED_FIELDS = {
 """Field of `DeploymentProgress` -> the key of the item where the report looks for it. The document
 of 50 campaigns has no room for these fields twice, so the item's `progress` lacks them."""
 PROBE_REQUEST_KEYS = ("userId", "itemId", "inputList", "filterArn", "filterValues", "context")
-FAILING_SHARE = 0.35
-"""The pause after an error, as a share of the time since the first of these errors. The history of
-an execution has room for 50 campaigns that fail for a day (tests/workflow/test_sizes.py)."""
 MAX_FAILURE_BYTES = 180
 """The most bytes of a probe's error. The document of a run contains the error twice: as the probe's
 failure, and as the reason for the rollback."""
@@ -119,9 +113,10 @@ class CampaignDeployment:
             result = reconcile(self.poll, decide, self.act, self.spec, self.progress)
         except Exception as error:  # noqa: BLE001 - it is raised again if no version is on trial
             # Whatever has failed, a version on trial must not be left alone.
-            paused = self._result_after(error)
+            step = self._step_after(error)
+            remember(self.progress, step)
             logger.exception("deploy_version: an error during the trial at %s", self.campaign_arn)
-            return self._item(paused)
+            return self._item(InvocationResult(None, step))
 
         self.progress.failing_since = None
         return self._item(result)
@@ -203,79 +198,44 @@ class CampaignDeployment:
         response = request_recommendations(self.campaign_arn, self.spec.probe)
         self.progress.probe_run = replace(probe_run, response=response)
 
-    def _result_after(self, error: Exception) -> InvocationResult[None]:
-        """Pause after an error instead of failing if a version is on trial.
-
-        If the deployment failed, nobody would watch that version for hours, because no other run
-        polls the campaign while this one goes on with another solution.
+    def _step_after(self, error: Exception) -> Step:
+        """Decide what follows an error of `poll()` or `act()`.
 
         Raises:
             Exception: The error, if no version is on trial, or at the deadline.
         """
-        failing_since = self.progress.failing_since or clock.now()
-        self.progress.failing_since = failing_since
-
         client = read_client()
         try:
             # Without a poll, only the tags say whether a version is on trial.
             tags = tags_of(client, self.campaign_arn)
         except client.exceptions.ResourceNotFoundException:
-            step = failed("TRYING", "the campaign was deleted")
-            return InvocationResult(state=None, step=step, seconds=0)
+            return failed("TRYING", "the campaign was deleted")
         except AWS_ERRORS:
-            # There may be a trial, but we don't know when it began.
-            deadline = failing_since + timedelta(hours=self.spec.max_hours)
-            return self._pause_after(error, None, failing_since, deadline)
-
-        trial = read_record(tags, self.solution["solutionArn"]).trial
-        if trial is None:
-            # Fail at once, so that somebody hears of a missing permission, for example.
-            raise error
-
-        deadline = self.progress.began_at + MAX_TRIAL + self.spec.bake
-        return self._pause_after(error, trial, failing_since, deadline)
-
-    def _pause_after(
-        self, error: Exception, trial: Trial | None, failing_since: datetime, deadline: datetime
-    ) -> InvocationResult[None]:
-        """Pause until the next attempt, or raise the error at the deadline.
-
-        `trial` is None if it couldn't be read.
-        """
-        now = clock.now()
-        if now >= deadline:
-            raise error
+            trial = None
+        else:
+            trial = read_record(tags, self.solution["solutionArn"]).trial
+            if trial is None:
+                # Fail at once, so that somebody hears of a missing permission, for example.
+                raise error
 
         warning = f"{type(error).__name__}: {error}"
-        self.progress.warnings = self.progress.warnings_with([warning])
+        step = pause_after_error(trial, self.spec, self.progress, warning, clock.now())
+        if step is None:
+            raise error
+        return step
 
-        # The pauses grow, because the execution's history has no room for more.
-        pause = max(BUSY_PAUSE, (now - failing_since).total_seconds() * FAILING_SHARE)
-        # But in a bake, an alarm has to be seen as soon as without the error. If the trial couldn't
-        # be read, it may be in its bake.
-        is_baking = trial is None or (trial.bake_ends_at is not None and now < trial.bake_ends_at)
-        if self.spec.bake and is_baking:
-            pause = min(pause, self.spec.bake_pause)
-
-        seconds = math.ceil(min(pause, (deadline - now).total_seconds()))
-        return InvocationResult(state=None, step=Step("TRYING"), seconds=seconds)
-
-    def _item(
-        self, result: InvocationResult[CampaignState] | InvocationResult[None]
-    ) -> DeploymentItem:
+    def _item(self, result: InvocationResult[Any]) -> DeploymentItem:
         """Return the item for the run's document, with some of the progress where reports read it.
 
         `_progress_in()` puts it together again.
         """
-        item = result.item(self.progress)
         progress = to_document(self.progress)
         reported = {key: progress.pop(field) for field, key in REPORTED_FIELDS.items()}
 
-        kept_progress = {} if item["outcome"] else progress
-        cause = result.step.cause
-        return cast(
-            "DeploymentItem", {**item, **reported, "cause": cause, "progress": kept_progress}
-        )
+        item = {**result.item(self.progress), **reported, "cause": result.step.cause}
+        if item["outcome"] is None:
+            item["progress"] = progress
+        return cast("DeploymentItem", item)
 
 
 def _progress_in(item: DeploymentItem | None) -> DeploymentProgress:

@@ -39,6 +39,8 @@ invocation goes on to its end. The next run waits until that's over (`overlap.py
 LAST_CHANGE = FIRST_POLL + ACTING + timedelta(seconds=2 * 15)
 """The time after which an invocation has certainly sent its last change. An action sends at most
 two requests, one after the other, and a response takes up to 15 seconds (`aws.py`)."""
+PAUSES = {Refused: BUSY_PAUSE, Throttled: SHORT_PAUSE, ServiceUnavailable: SHORT_PAUSE}
+"""Error -> the seconds until the next poll. What is refused now may be accepted after a minute."""
 REFUSALS = ("ResourceInUseException", "LimitExceededException")
 """Error codes of Personalize that mean "not now": the same request may be accepted later."""
 
@@ -53,8 +55,13 @@ class InvocationResult(NamedTuple, Generic[State]):
     state: State
     """What the last poll has shown."""
     step: Step
-    seconds: int
-    """The seconds until the next invocation. 0 means at once."""
+
+    @property
+    def seconds(self) -> int:
+        """The seconds until the next invocation. 0 means at once."""
+        if self.step.pause <= LONGEST_SLEEP:
+            return 0
+        return round(self.step.pause)
 
     def item(
         self,
@@ -62,20 +69,25 @@ class InvocationResult(NamedTuple, Generic[State]):
         job: Import | SolutionVersion | BatchJob | None = None,
         warnings: Sequence[str] = (),
     ) -> Item:
-        """Return the fields that all kinds of items share.
-
-        An item that has ended needs no progress any more.
-        """
-        return {
+        """Return the fields that all kinds of items share."""
+        item: Item = {
             "phase": self.step.phase,
             "seconds": self.seconds,
             "outcome": self.step.outcome,
             "reasons": list(self.step.reasons),
             "warnings": [*warnings],
-            "createdAt": job.created_at.isoformat() if job else None,
-            "endedAt": job.ended_at.isoformat() if job and not job.is_running else None,
-            "progress": {} if self.step.outcome else to_document(progress),
+            "createdAt": None,
+            "endedAt": None,
+            "progress": {},
         }
+
+        if job is not None:
+            item["createdAt"] = job.created_at.isoformat()
+            if not job.is_running:
+                item["endedAt"] = job.ended_at.isoformat()
+        if self.step.outcome is None:
+            item["progress"] = to_document(progress)
+        return item
 
 
 class Progress(Protocol):
@@ -105,64 +117,70 @@ def reconcile(
         try:
             state = poll()
             if step is None:
-                invocation.note_first_poll()
+                invocation.start_acting()
+
             step = decide(state, spec, progress, clock.now())
             remember(progress, step)
-
+            step = invocation.withhold_action(step, progress)
             if step.action is not None:
-                pause = invocation.pause_before(step.action, progress)
-                if pause is not None:
-                    return InvocationResult(state, step._replace(outcome=None), pause)
                 act(step.action)
+        except tuple(PAUSES) as error:
+            step = _step_after(error, step)
 
-            if step.outcome is not None:
-                return InvocationResult(state, step, 0)
-            seconds = step.pause
-        except (Refused, Throttled, ServiceUnavailable) as error:
-            if step is None:
-                raise
-            # Pause instead of failing, because an exception would lose the progress.
-            step = step._replace(outcome=None)
-            seconds = BUSY_PAUSE if isinstance(error, Refused) else SHORT_PAUSE
+        if step.outcome is not None or not invocation.has_time_for(step.pause):
+            return InvocationResult(state, step)
+        clock.sleep(step.pause)
 
-        if seconds > LONGEST_SLEEP:
-            return InvocationResult(state, step, round(seconds))
-        if clock.now() + timedelta(seconds=seconds) > invocation.ends_at:
-            return InvocationResult(state, step, 0)
-        clock.sleep(seconds)
+
+def _step_after(error: Exception, last_step: Step | None) -> Step:
+    """Pause after an error instead of failing, because an exception would lose the progress.
+
+    Before the first step, there's no progress to lose, and the error is raised.
+    """
+    if last_step is None:
+        raise error
+    return last_step._replace(outcome=None, pause=PAUSES[type(error)])
 
 
 class _Invocation:
-    """The clock of one invocation, which says whether it may still change something."""
+    """The clock of one invocation, which polls to its end, but may only act at first."""
 
     def __init__(self) -> None:
         forget_calls()
         self.began_at = clock.now()
         self.ends_at = self.began_at + INVOCATION
         """When the next invocation has to take over."""
+        self.acts_until = self.began_at
         self.slowness = ""
         """Why the first poll has taken too long to act on it. Empty if it hasn't."""
 
-    def note_first_poll(self) -> None:
+    def start_acting(self) -> None:
         """Start the time for changes at the end of the first poll, unless that was too slow."""
         now = clock.now()
         self.acts_until = now + ACTING
         if now - self.began_at > FIRST_POLL:
             self.slowness = f"one poll took too long to act on it: {slowest_calls()}"
 
-    def pause_before(self, action: Action, progress: Progress) -> int | None:
-        """Return None if this invocation may send the action.
+    def has_time_for(self, pause: float) -> bool:
+        """Return True if the invocation can sleep for so many seconds, and poll again."""
+        return pause <= LONGEST_SLEEP and clock.now() + timedelta(seconds=pause) < self.ends_at
 
-        If not, return the seconds until the next invocation. Should all of them be too slow, the
-        item fails at its deadline, and names the calls that took the time.
+    def withhold_action(self, step: Step, progress: Progress) -> Step:
+        """Take the action out of a step, and so its outcome, if it's too late for a change.
+
+        The next invocation polls and decides again. Should all of them be too slow, the item fails
+        at its deadline, and names the calls that took the time.
         """
-        if not action.changes:
-            return None
+        if step.action is None or not step.action.changes:
+            return step
 
         if self.slowness:
             progress.blocked_by = self.slowness
-            return BUSY_PAUSE
-        return 0 if clock.now() > self.acts_until else None
+            return step._replace(action=None, outcome=None, pause=BUSY_PAUSE)
+        if clock.now() > self.acts_until:
+            self.ends_at = clock.now()
+            return step._replace(action=None, outcome=None)
+        return step
 
 
 @contextmanager

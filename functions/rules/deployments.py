@@ -10,10 +10,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from .campaigns import CampaignState, DeploymentProgress, DeploymentSpec
+from .campaigns import CampaignState, DeploymentProgress, DeploymentSpec, Trial
 from .candidates import judge_candidate
 from .pacing import OVERDUE_SHARE, pause
-from .steps import Step, failed
+from .steps import BUSY_PAUSE, Step, failed
 from .trials import judge_trial
 
 REPORTED_OUTCOMES = ("REJECTED", "ROLLED_BACK", "AWAITING_APPROVAL", "SKIPPED")
@@ -21,6 +21,9 @@ REPORTED_OUTCOMES = ("REJECTED", "ROLLED_BACK", "AWAITING_APPROVAL", "SKIPPED")
 MAX_TRIAL = timedelta(hours=24)
 """A run gives up on a trial after this time and the hours of its bake. The trial remains open, so
 that an alarm goes off."""
+FAILING_SHARE = 0.35
+"""The pause after an error, as a share of the time since the first of these errors. The history of
+an execution has room for 50 campaigns that fail for a day (tests/workflow/test_sizes.py)."""
 
 
 def decide(
@@ -66,12 +69,52 @@ def versions_to_order(campaign: CampaignState, spec: DeploymentSpec, now: dateti
     Those are the blocked version, and the one on trial or else the candidate. Without a blocked
     version there's nothing to compare.
     """
-    trial = campaign.record.trial
-    version_arn = trial.version_arn if trial else spec.candidate_arn
+    version_arn = _judged_version_arn(campaign, spec)
     blocked_arn = campaign.record.blocked_version_arn
     if version_arn is None or blocked_arn in (version_arn, None) or campaign.is_updating(now):
         return []
     return [version_arn, blocked_arn]
+
+
+def pause_after_error(
+    trial: Trial | None,
+    spec: DeploymentSpec,
+    progress: DeploymentProgress,
+    warning: str,
+    now: datetime,
+) -> Step | None:
+    """Return the pause after an error during a trial, or None at the deadline.
+
+    If the deployment failed, nobody would watch the version on trial for hours, because no other
+    run polls the campaign while this one goes on with another solution. `trial` is None if it
+    couldn't be read.
+    """
+    failing_since = progress.failing_since or now
+    began_at = progress.began_at
+    if trial is None:
+        # There may be a trial, but we don't know when it began.
+        began_at = failing_since
+    remaining = began_at + _max_duration(trial, spec) - now
+    if remaining <= timedelta():
+        return None
+
+    # The pauses grow, because the execution's history has no room for more. But in a bake, an alarm
+    # has to be seen as soon as without the error.
+    seconds = (now - failing_since).total_seconds() * FAILING_SHARE
+    if spec.bake and (trial is None or trial.is_baking(now)):
+        seconds = min(seconds, spec.bake_pause)
+
+    pause_seconds = max(min(seconds, remaining.total_seconds()), BUSY_PAUSE)
+    return Step("TRYING", pause=pause_seconds).remembering(
+        failing_since=failing_since, warnings=progress.warnings_with([warning])
+    )
+
+
+def _max_duration(trial: Trial | None, spec: DeploymentSpec) -> timedelta:
+    """Return how long a run works on a deployment, at most."""
+    if trial is None:
+        return timedelta(hours=spec.max_hours)
+    return MAX_TRIAL + spec.bake
 
 
 def needs_run(first_step: Step) -> bool:
@@ -99,26 +142,31 @@ def _observations(
     campaign: CampaignState, spec: DeploymentSpec, progress: DeploymentProgress
 ) -> dict[str, Any]:
     """Return the fields of the progress that follow from a poll alone, whatever is decided."""
-    record = campaign.record
-    trial = record.trial
-    version_arn = spec.candidate_arn or progress.version_arn
-    if trial is not None:
-        version_arn = trial.version_arn
-
+    trial = campaign.record.trial
+    version_arn = _judged_version_arn(campaign, spec) or progress.version_arn
     observations: dict[str, Any] = {"version_arn": version_arn}
 
     # Once the trial has begun, the campaign may already serve the version.
     if trial is None or progress.previous_version_arn is None:
         previous_version_arn = campaign.served_version_arn
         if previous_version_arn == version_arn:
-            previous_version_arn = record.other_good_version_arn(version_arn)
+            previous_version_arn = campaign.record.other_good_version_arn(version_arn)
         observations["previous_version_arn"] = previous_version_arn
 
     update = campaign.update
     if trial and update.belongs_to(trial):
         observations["update_created_at"] = update.created_at
-        observations["update_ended_at"] = None if update.is_running else update.ended_at
+        observations["update_ended_at"] = None
+        if not update.is_running:
+            observations["update_ended_at"] = update.ended_at
     return observations
+
+
+def _judged_version_arn(campaign: CampaignState, spec: DeploymentSpec) -> str | None:
+    """Return the version on trial, or else the candidate."""
+    if campaign.record.trial is not None:
+        return campaign.record.trial.version_arn
+    return spec.candidate_arn
 
 
 def _give_up(
@@ -126,11 +174,15 @@ def _give_up(
 ) -> Step | None:
     """End the deployment at its deadline."""
     trial = campaign.record.trial
-    longest = MAX_TRIAL + spec.bake if trial else timedelta(hours=spec.max_hours)
-    if now < progress.began_at + longest:
+    max_duration = _max_duration(trial, spec)
+    if now < progress.began_at + max_duration:
         return None
 
-    hours = longest / timedelta(hours=1)
+    phase = "UPDATING"
+    if trial is not None:
+        phase = "TRYING"
+
+    hours = max_duration / timedelta(hours=1)
     if campaign.is_updating(now):
         reason = f"the update to {campaign.update.version_arn} has not ended in {hours:g} hours"
     elif trial:
@@ -143,7 +195,6 @@ def _give_up(
             f"Personalize has not accepted the update to {progress.version_arn} in {hours:g} hours"
         )
 
-    phase = "TRYING" if trial else "UPDATING"
     return failed(phase, *progress.rollback_reasons, reason)
 
 
@@ -153,8 +204,9 @@ def _wait_for_update(campaign: CampaignState, spec: DeploymentSpec, now: datetim
         return None
 
     trial = campaign.record.trial
-    is_rollback = trial is not None and campaign.update.version_arn != trial.version_arn
-    phase = "ROLLING_BACK" if is_rollback else "UPDATING"
+    phase = "UPDATING"
+    if trial is not None and campaign.update.version_arn != trial.version_arn:
+        phase = "ROLLING_BACK"
 
     age = (now - campaign.update.created_at).total_seconds()
     if trial is not None and age >= spec.max_hours * 3600:
