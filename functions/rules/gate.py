@@ -63,8 +63,7 @@ def _apply_rule(
     }
     comparison.values.append(values)
 
-    is_not_finite = values["new"] is None and metric in candidate.metrics
-    if is_not_finite:
+    if values["new"] is None and metric in candidate.metrics:
         comparison.rejections.append(
             f"{metric_name(metric)} has the value {candidate.metrics[metric]}, which is not a "
             "finite number; check the exports, or remove the rule from the qualityGate"
@@ -72,6 +71,7 @@ def _apply_rule(
         return
 
     try:
+        _require_served_value(values, rule)
         _add_baselines(values, candidate, served, rule)
     except IncomparableError as error:
         comparison.warnings.append(str(error))
@@ -84,8 +84,23 @@ def _apply_rule(
 
 def _finite_value(version: SolutionVersion, metric: str) -> float | None:
     """Look up a metric of a version. It's None if it's missing, NaN or infinite."""
-    value = version.metrics.get(metric, math.nan)
-    return value if math.isfinite(value) else None
+    value = version.metrics.get(metric)
+    if value is None or not math.isfinite(value):
+        return None
+    return value
+
+
+def _require_served_value(values: MetricValues, rule: QualityRule) -> None:
+    """Raise IncomparableError if a rule has a maxDrop, but no value to compare with."""
+    if rule.get("maxDrop") is None or values["live"] is not None:
+        return
+
+    value = values["new"]
+    value_text = "no value" if value is None else value
+    raise IncomparableError(
+        f"{metric_name(rule['metric'])} was not compared, because the candidate has {value_text} "
+        "and no served version has a value; maxDrop had no effect"
+    )
 
 
 def _add_baselines(
@@ -96,16 +111,8 @@ def _add_baselines(
     A single one is no use, because we'd compare a quotient with a plain number.
 
     Raises:
-        IncomparableError: maxDrop has nothing to compare with, or no baselines.
+        IncomparableError: a baseline is missing, or has collapsed.
     """
-    name = metric_name(rule["metric"])
-    if rule.get("maxDrop") is not None and values["live"] is None:
-        candidate_value = "no value" if values["new"] is None else values["new"]
-        raise IncomparableError(
-            f"{name} was not compared, because the candidate has {candidate_value} and no served "
-            "version has a value; maxDrop had no effect"
-        )
-
     solution_arn = rule.get("relativeTo")
     if solution_arn is None or values["new"] is None:
         return
@@ -120,9 +127,9 @@ def _add_baselines(
         # With random data, both models are equally bad, so their quotient may look as good as ever.
         values["hasBaselineDropped"] = True
         raise IncomparableError(
-            f"{name} was compared without baselines, because even the baseline fell from "
-            f"{served_baseline:.4f} to {candidate_baseline:.4f}, by more than {max_drop * 100:g}%; "
-            "look at the exports, or raise maxBaselineDrop if they are right"
+            f"{metric_name(rule['metric'])} was compared without baselines, because even the "
+            f"baseline fell from {served_baseline:.4f} to {candidate_baseline:.4f}, by more than "
+            f"{max_drop * 100:g}%; look at the exports, or raise maxBaselineDrop if they are right"
         )
 
 
@@ -211,7 +218,9 @@ def _has_fallen(before: float, after: float, max_drop: float) -> bool:
 
 def _max_baseline_drop(rule: QualityRule) -> float:
     max_drop = rule.get("maxBaselineDrop")
-    return MAX_BASELINE_DROP if max_drop is None else max_drop
+    if max_drop is None:
+        return MAX_BASELINE_DROP
+    return max_drop
 
 
 def choose_baseline(
