@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from . import clock, metrics
 from .aws import read_client, stepfunctions, write_client
@@ -22,10 +22,11 @@ from .personalize.lists import active_event_trackers
 from .personalize.statuses import is_active, is_running, is_stopping
 from .personalize.tags import CHECKED, RUN, past_time, tags_of
 from .personalize.trainings import describe_version, list_versions, stop_training
+from .rules.versions import LONG_AGO
 from .words import name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from mypy_boto3_personalize.type_defs import SolutionVersionSummaryTypeDef
 
@@ -66,56 +67,75 @@ def handler(event: dict[str, str], _context: object) -> metrics.Ages:
     """
     watcher = Watcher(event["stateMachineArn"])
     settings = watcher.settings
+    ages: metrics.Ages = {"models": {}, "data": {}, "unfinishedTrials": 0}
+    trials: list[Trial] = []
 
-    # This also finds the trials that act() has to finish.
-    models = {
-        name_of(solution["solutionArn"]): watcher.model_age(solution)
-        for solution in settings["solutions"]
-    }
-    watcher.act()
-    data = {dataset["type"]: watcher.data_age(dataset) for dataset in settings["datasets"]}
+    for solution in settings["solutions"]:
+        models = watcher.read_models(solution)
+        trials += [model.trial for model in models if model.trial]
+        name = name_of(solution["solutionArn"])
+        ages["models"][name] = metrics.greatest_age(model.age for model in models)
+        ages["unfinishedTrials"] += sum(model.has_unfinished_trial for model in models)
 
-    unfinished = watcher.unfinished_trials
-    ages: metrics.Ages = {"models": models, "data": data, "unfinishedTrials": unfinished}
+    watcher.finish(trials)
+
+    for dataset in settings["datasets"]:
+        ages["data"][dataset["type"]] = watcher.data_age(dataset)
+
     metrics.write_ages(settings, ages)
     log("watch_pipeline", "the ages were measured", **ages)
     return ages
 
 
+class Model(NamedTuple):
+    """The version that a campaign serves, or the newest one of a solution without campaigns."""
+
+    age: float | None
+    """The hours since it was trained, or last found up to date. None if that can't be read."""
+    trial: Trial | None = None
+    """The trial at its campaign."""
+    is_trial_unknown: bool = False
+
+    @property
+    def has_unfinished_trial(self) -> bool:
+        """True if the trial lasts too long, or if nobody can read what it would take to end it."""
+        if self.trial is None:
+            return self.is_trial_unknown
+
+        # A run that can't read the campaign either would poll it again without saying so.
+        trial_age = clock.now() - (self.trial.bake_ends_at or self.trial.began_at)
+        return self.age is None or trial_age > UNFINISHED_AGE
+
+
 class Watcher:
-    """What one call of the function finds and does."""
+    """Reads a pipeline, and finishes what no run takes care of.
+
+    What can't be read or finished is logged, and doesn't get in the way of the rest.
+    """
 
     def __init__(self, machine_arn: str) -> None:
         # The definition has the settings that runs use. A copy in the event could differ from them.
         machine = deployed_machine(stepfunctions(), machine_arn)
         self.settings = machine.settings
-        self.unfinished_trials = 0
-        """The number of campaigns whose trial is too old, or that can't be read."""
-
-        self._trials: list[Trial] = []
         self._arn = machine_arn
         self._deployed_at = machine.created_at
-        self._client = read_client()
         self._end = clock.now() + WATCHING_TIME
 
-    def model_age(self, solution: SolutionSettings) -> float | None:
-        """Measure the age in hours of a solution's oldest model in use. None if it's unknown.
-
-        Without campaigns, it's the age of the newest version.
-        """
+    def read_models(self, solution: SolutionSettings) -> list[Model]:
+        """Read what the campaigns of a solution serve. Without campaigns, its newest version."""
         solution_arn = solution["solutionArn"]
         if not solution["campaigns"]:
-            return self._try(solution_arn, self._age_of_newest, solution_arn)
+            return [Model(self._try(solution_arn, self._age_of_newest, solution_arn))]
 
         arns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
-        return metrics.greatest_age([self._campaign_age(arn, solution_arn) for arn in arns])
+        return [self._read_served_model(arn, solution_arn) for arn in arns]
 
     def data_age(self, dataset: DatasetSettings) -> float | None:
         """Measure the age in hours of a dataset's data. None if it can't be read."""
         return self._try(dataset["datasetArn"], self._age_of_data, dataset)
 
-    def act(self) -> None:
-        """Start a run for the trials that were found, and stop late trainings.
+    def finish(self, trials: Sequence[Trial]) -> None:
+        """Start a run for the trials, and stop late trainings.
 
         If a run is at work, leave both to that run.
         """
@@ -123,23 +143,21 @@ class Watcher:
         if executions is None or any(execution["status"] == "RUNNING" for execution in executions):
             return
 
-        last_start = executions[0]["startDate"] if executions else None
-        self._try(self._arn, self._start_run_for_trials, last_start)
+        if trials:
+            last_start = max((execution["startDate"] for execution in executions), default=LONG_AGO)
+            self._try(self._arn, self._start_run_for, trials, last_start)
 
         for solution in self.settings["solutions"]:
-            arn = solution["solutionArn"]
-            for version in self._try(arn, list_versions, self._client, arn) or ():
+            solution_arn = solution["solutionArn"]
+            versions = self._try(solution_arn, list_versions, read_client(), solution_arn)
+            for version in versions or ():
                 self._try(version["solutionVersionArn"], self._stop_if_late, version)
 
-    def _start_run_for_trials(self, last_start: datetime | None) -> None:
-        """Start a run that finishes the trials, if there are any, unless one has just started."""
-        if not self._trials:
-            return
-
+    def _start_run_for(self, trials: Sequence[Trial], last_start: datetime) -> None:
+        """Start a run that finishes the trials, unless one has just started."""
         now = clock.now()
-        began_at = min(trial.began_at for trial in self._trials)
-        pause = min((now - began_at) * PAUSE_SHARE, MAX_PAUSE)
-        if last_start and now - last_start < pause:
+        began_at = min(trial.began_at for trial in trials)
+        if now - last_start < min((now - began_at) * PAUSE_SHARE, MAX_PAUSE):
             return
 
         name = f"trial-{now:%Y%m%dT%H%M%SZ}"
@@ -155,41 +173,34 @@ class Watcher:
 
         is_late = clock.now() - version["creationDateTime"] >= max_duration
         is_stoppable = is_running(status) and not is_stopping(status)
-        if is_late and is_stoppable and RUN in tags_of(self._client, arn):
+        if is_late and is_stoppable and RUN in tags_of(read_client(), arn):
             stop_training(write_client(), arn)
             log("watch_pipeline", f"stopped {arn}")
 
-    def _campaign_age(self, arn: str, solution_arn: str) -> float | None:
-        """Measure the age of the model that a campaign serves, and keep its trial for `act()`."""
-        tags = self._try(arn, tags_of, self._client, arn)
+    def _read_served_model(self, campaign_arn: str, solution_arn: str) -> Model:
+        """Read the age of the model that a campaign serves, and the trial there."""
+        tags = self._try(campaign_arn, tags_of, read_client(), campaign_arn)
         if tags is None:
-            # There may be a trial.
-            self.unfinished_trials += 1
-            return None
+            return Model(age=None, is_trial_unknown=True)
 
-        model_age = self._try(arn, self._age_of_served, arn, tags)
-
-        trial = read_record(tags, solution_arn).trial
-        if trial is not None:
-            self._trials.append(trial)
-            trial_age = clock.now() - (trial.bake_ends_at or trial.began_at)
-            # A run that can't read the campaign either would poll it again without saying so.
-            self.unfinished_trials += model_age is None or trial_age > UNFINISHED_AGE
-        return model_age
+        age = self._try(campaign_arn, self._age_of_served, campaign_arn, tags)
+        return Model(age, read_record(tags, solution_arn).trial)
 
     def _age_of_served(self, arn: str, tags: Tags) -> float:
         """Return the hours since the served version was trained or found up to date."""
-        version_arn = served_version_arn(describe_campaign(self._client, arn))
+        version_arn = served_version_arn(describe_campaign(read_client(), arn))
         if version_arn is None:
             raise NotMeasurableError("the campaign serves nothing, because it is not ACTIVE")
 
-        return self._hours(describe_version(self._client, version_arn)["creationDateTime"], tags)
+        return self._hours(describe_version(read_client(), version_arn)["creationDateTime"], tags)
 
     def _age_of_newest(self, solution_arn: str) -> float:
         """Return the hours since the newest ACTIVE version was trained or found up to date."""
-        for version in list_versions(self._client, solution_arn):
+        for version in list_versions(read_client(), solution_arn):
             if is_active(version["status"]):
-                return self._hours(version["creationDateTime"], tags_of(self._client, solution_arn))
+                return self._hours(
+                    version["creationDateTime"], tags_of(read_client(), solution_arn)
+                )
         raise NotMeasurableError("the solution has no ACTIVE version")
 
     def _age_of_data(self, dataset: DatasetSettings) -> float:
@@ -201,15 +212,16 @@ class Watcher:
         arn = dataset["datasetArn"]
         import_times = [
             job["creationDateTime"]
-            for job in list_imports(self._client, arn)
+            for job in list_imports(read_client(), arn)
             if is_active(job["status"])
         ]
 
         may_stay_unchanged = dataset["type"] not in DAILY_DATASETS or dataset["streamed"]
         # The ARN is `dataset/<group>/<type>`, and the dataset is in `dataset-group/<group>`.
         group_arn = arn.rpartition("/")[0].replace(":dataset/", ":dataset-group/", 1)
-        does_check_count = may_stay_unchanged or active_event_trackers(self._client, group_arn)
-        tags = tags_of(self._client, arn) if does_check_count else {}
+        tags: Tags = {}
+        if may_stay_unchanged or active_event_trackers(read_client(), group_arn):
+            tags = tags_of(read_client(), arn)
 
         return self._hours(max(import_times, default=self._deployed_at), tags)
 
