@@ -12,7 +12,9 @@ MAX_NAMED = 3
 """The most operations that are named."""
 
 _seconds: defaultdict[str, list[float]] = defaultdict(list)
+"""Operation -> how many seconds each call of it took in this invocation."""
 _SENT_AT = "retraining_sent_at"
+"""The key in botocore's context under which the time of a call is kept until its end."""
 
 
 def forget_calls() -> None:
@@ -22,10 +24,12 @@ def forget_calls() -> None:
 
 def slowest_calls() -> str:
     """Name what took the most time, for example `ListTagsForResource 33 times in 2 min`."""
-    slowest = sorted(_seconds, key=lambda operation: sum(_seconds[operation]), reverse=True)
+    totals = {operation: sum(seconds) for operation, seconds in _seconds.items()}
+    slowest_first = sorted(totals, key=totals.__getitem__, reverse=True)
+
     return ", ".join(
-        f"{operation} {len(_seconds[operation])} times in {duration_text(sum(_seconds[operation]))}"
-        for operation in slowest[:MAX_NAMED]
+        f"{operation} {len(_seconds[operation])} times in {duration_text(totals[operation])}"
+        for operation in slowest_first[:MAX_NAMED]
     )
 
 
@@ -37,11 +41,14 @@ def measure_calls(client: BaseClient) -> None:
 
 
 def _begin(context: dict[str, Any], **_: object) -> None:
+    """Keep the time of a call, before its first request."""
     # botocore passes the same context to all events of one call.
     context[_SENT_AT] = clock.now()
 
 
 def _end(context: dict[str, Any], event_name: str, **_: object) -> None:
+    """Add the duration of a call, whether or not it has succeeded."""
     # The name is, for example, `after-call.personalize.ListTagsForResource`.
     operation = event_name.rpartition(".")[2]
-    _seconds[operation].append((clock.now() - context[_SENT_AT]).total_seconds())
+    duration = clock.now() - context[_SENT_AT]
+    _seconds[operation].append(duration.total_seconds())

@@ -43,10 +43,15 @@ class DeployedMachine(NamedTuple):
 
 
 def deployed_machine(client: SFNClient, machine_arn: str) -> DeployedMachine:
-    """Read a state machine's settings, which are in its definition, and its creation time."""
+    """Read a state machine's settings and its creation time.
+
+    The settings are in its definition, among the parameters of the first state.
+    """
     machine = client.describe_state_machine(stateMachineArn=machine_arn)
     definition = json.loads(machine["definition"])
-    settings = definition["States"][definition["StartAt"]]["Parameters"]["settings"]
+
+    first_state = definition["States"][definition["StartAt"]]
+    settings = first_state["Parameters"]["settings"]
     return DeployedMachine(settings, machine["creationDate"])
 
 
@@ -59,15 +64,17 @@ def unreported_error(client: SFNClient, execution_arn: str) -> StateError | None
     """
     execution = client.describe_execution(executionArn=execution_arn)
     status = execution["status"]
-    error = execution.get("error")
     if status == "RUNNING":
         raise ServiceUnavailable(f"the status of {execution_arn} is still RUNNING")
 
+    error = execution.get("error")
     if status in ("SUCCEEDED", "PENDING_REDRIVE") or error == REPORTED_ERROR:
         return None
 
     cause = execution.get("cause", "no cause given")
-    return {"Error": status, "Cause": f"{error}: {cause}" if error else cause}
+    if error:
+        cause = f"{error}: {cause}"
+    return {"Error": status, "Cause": cause}
 
 
 def older_executions(client: SFNClient, run: Run) -> list[str]:
@@ -95,9 +102,9 @@ def older_executions(client: SFNClient, run: Run) -> list[str]:
 def last_executions(client: SFNClient, machine_arn: str) -> list[ExecutionListItemTypeDef]:
     """List the last LISTED_EXECUTIONS executions of a state machine, newest first."""
     response = client.list_executions(stateMachineArn=machine_arn, maxResults=LISTED_EXECUTIONS)
-    return sorted(
-        response["executions"], key=lambda execution: execution["startDate"], reverse=True
-    )
+    executions = response["executions"]
+
+    return sorted(executions, key=lambda execution: execution["startDate"], reverse=True)
 
 
 def machine_arn_of(execution_arn: str) -> str:

@@ -107,7 +107,8 @@ class RunningBatchJob:
         list_jobs = partial(list_batch_jobs, aws.read_client(), self._recipe, self._job["slot"])
 
         if self.progress.sent_at:
-            # If the job exists, it's in the list of its version, which is short.
+            # This run has sent a create. If the job exists, it's in the list of its version, which
+            # is short.
             jobs = list_jobs(self.progress.version_arn)
             if job_to_follow(jobs, self.spec.run):
                 return jobs
@@ -119,15 +120,19 @@ class RunningBatchJob:
         filter_arn = self._job["filterArn"]
         if filter_arn is None:
             return None
+
         response = aws.read_client().describe_filter(filterArn=filter_arn)
         return response["filter"]["filterExpression"]
 
     def act(self, action: Action) -> None:
         """Create the batch job, which is the only action that the rules know."""
         assert isinstance(action, Create)
+
+        # The name ends with the slot, by which later runs find the job in a list.
         name = job_name(self._settings, self._run, self._job["slot"])
         content_and_day = f"{action.content} {export_day(self._run)}"
         tags = {**self._settings["tags"], RUN: self.spec.run, BATCH: content_and_day}
+
         request = {
             "jobName": name,
             "solutionVersionArn": action.version_arn,
@@ -147,8 +152,11 @@ class RunningBatchJob:
             warnings += self._result_warnings(jobs)
 
         own_job = next((job for job in jobs if job.run == self.spec.run), None)
-        item = result.item(progress, own_job, warnings)
-        return {**item, "arn": progress.job_arn, "versionArn": progress.version_arn}
+        return {
+            **result.item(progress, own_job, warnings),
+            "arn": progress.job_arn,
+            "versionArn": progress.version_arn,
+        }
 
     def _result_warnings(self, jobs: Sequence[BatchJob]) -> list[str]:
         """Warn of lines in the results that have failed, or of results that can't be read.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
 
 RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z|[0-9]{8}-[0-9a-f]{8}")
+"""The id of a run: its scheduled time, or the day of its start and a hash."""
 DATE = "{date}"
 """This placeholder in a location stands for the export's day in UTC, for example 2026-11-29."""
 
@@ -27,6 +28,7 @@ DATE = "{date}"
 def run_of(started: StartedRun) -> Run:
     """Derive the run from the execution that has started."""
     request = request_of(started["request"])
+
     return {
         **started,
         "id": _run_id(started, request),
@@ -89,25 +91,32 @@ def export_day(run: Run) -> str:
     request = run["request"]
     run_id = run["id"]
     day_of_run = f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}"
+
     return request.get("exportDate") or request.get("day") or day_of_run
 
 
 def solution_results(document: FinishedRun) -> list[SolutionResult]:
     """Return the results of the trainings. There are none if the run ended before them."""
-    return document.get("solutions", []) if _has_worked(document) else []
+    if _has_worked(document):
+        return document.get("solutions", [])
+    return []
 
 
 def trial_results(document: FinishedRun) -> list[CampaignResult]:
     """Return the results of the earlier runs' trials that this run has tried to end."""
+    if _has_worked(document):
+        return document.get("trials", [])
+
     # Until the work begins, `solutions` are those with trials.
-    return document.get("trials", []) if _has_worked(document) else campaign_results(document)
+    return campaign_results(document)
 
 
 def campaign_results(document: FinishedRun) -> list[CampaignResult]:
     """Return the results of all campaigns: those of earlier runs' trials come first."""
-    solutions = document.get("solutions", [])
-    campaigns = [campaign for solution in solutions for campaign in solution["campaigns"]]
-    return [*document.get("trials", []), *campaigns]
+    results = [*document.get("trials", [])]
+    for solution in document.get("solutions", []):
+        results += solution["campaigns"]
+    return results
 
 
 def _has_worked(document: FinishedRun) -> bool:

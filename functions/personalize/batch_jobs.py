@@ -82,24 +82,25 @@ def list_batch_jobs(
 def _list_summaries(
     client: PersonalizeClient, recipe: str, version_arn: str | None
 ) -> dict[str, Any]:
-    """List the batch jobs of one kind as Personalize shows them, by their ARNs, newest first."""
+    """List the jobs of the recipe's kind, newest first: their ARNs, and what Personalize shows."""
     kind = "Inference"
     paginator: Any = client.get_paginator("list_batch_inference_jobs")
     if makes_segments(recipe):
         kind = "Segment"
         paginator = client.get_paginator("list_batch_segment_jobs")
 
-    request = {}
+    request: Any = {"PaginationConfig": PAGE_SIZE}
     if version_arn:
         request["solutionVersionArn"] = version_arn
-    pages = paginator.paginate(**request, PaginationConfig=PAGE_SIZE)
-    summaries = read_list(pages, lambda page: page[f"batch{kind}Jobs"])
+    summaries = read_list(paginator.paginate(**request), lambda page: page[f"batch{kind}Jobs"])
+
     summaries.sort(key=lambda summary: summary["creationDateTime"], reverse=True)
     return {summary[f"batch{kind}JobArn"]: summary for summary in summaries}
 
 
 def _batch_job_of(summary: Any, arn: str, tags: Tags) -> BatchJob:  # noqa: ANN401 - of either kind
     """Convert a batch job, as a list shows it, and its tags."""
+    # A foreign job in the slot has no such tag.
     content, _, day = tags.get(BATCH, "").partition(" ")
 
     return BatchJob(
@@ -160,8 +161,11 @@ def obsolete_results(batch_input: Export, results: Export) -> list[str]:
     Results in subfolders don't count, because they may be those of other batch jobs.
     """
     expected_names = _result_names(batch_input)
-    keys = {file.key for file in results.objects if name_of(file.key) not in expected_names}
-    return sorted(keys - {*results.subfolder_keys})
+    obsolete_keys = {
+        file.key for file in results.objects if name_of(file.key) not in expected_names
+    }
+
+    return sorted(obsolete_keys - {*results.subfolder_keys})
 
 
 def failed_lines(jobs: Sequence[BatchJob], results: Export) -> list[str]:
@@ -206,7 +210,8 @@ def create_batch_job(
     client: PersonalizeClient, recipe: str, job: BatchJobOfRun, request: dict[str, Any]
 ) -> None:
     """Create a batch job. `request` already has its name, version, role and tags."""
-    request |= {
+    request = {
+        **request,
         "jobInput": {"s3DataSource": {"path": job["input"]}},
         "jobOutput": {"s3DataDestination": {"path": job["output"]}},
         **{key: job[key] for key in ("numResults", "filterArn") if job[key] is not None},
@@ -220,6 +225,7 @@ def create_batch_job(
     exploration = {key: f"{job[key]:g}" for key in EXPLORATION_KEYS if job[key] is not None}
     if exploration:
         request["batchInferenceJobConfig"] = {"itemExplorationConfig": exploration}
+
     if job["themes"]:
         fields = {"itemName": job["themes"]}
         request["batchInferenceJobMode"] = "THEME_GENERATION"

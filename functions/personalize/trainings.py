@@ -49,6 +49,7 @@ def list_versions(
         solutionArn=solution_arn, PaginationConfig=PAGE_SIZE
     )
     summaries = read_list(pages, lambda page: page["solutionVersions"])
+
     return sorted(summaries, key=lambda summary: summary["creationDateTime"], reverse=True)
 
 
@@ -202,6 +203,7 @@ class SolutionReader:
         version = find_version(self._client, version_arn)
         if version is None:
             return None
+
         return _with_tags(version, self._tags_of(version_arn))
 
 
@@ -241,8 +243,10 @@ def config_digest(solution: SolutionTypeDef) -> str:
     config.pop("autoTrainingConfig", None)
     values = {**{key: solution.get(key) for key in CONFIG_KEYS}, "solutionConfig": config}
 
+    # A setting that is off is the same as one that is missing.
     values_in_use = {key: value for key, value in values.items() if value}
-    return short_hash(json.dumps(values_in_use, sort_keys=True, default=str), CONFIG_DIGITS)
+    text = json.dumps(values_in_use, sort_keys=True, default=str)
+    return short_hash(text, CONFIG_DIGITS)
 
 
 def stop_training(client: PersonalizeClient, version_arn: str) -> None:

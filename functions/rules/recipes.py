@@ -12,6 +12,7 @@ from typing import Final, Literal, NamedTuple
 Operation = Literal["GetRecommendations", "GetPersonalizedRanking", "GetActionRecommendations"]
 
 NDCGS = tuple(f"normalized_discounted_cumulative_gain_at_{k}" for k in (5, 10, 25))
+"""The normalized discounted cumulative gain of the first 5, 10 and 25 recommendations."""
 ITEM_METRICS = (
     *("coverage", "mean_reciprocal_rank_at_25", *NDCGS),
     *("precision_at_5", "precision_at_10", "precision_at_25", "average_rewards_at_k"),
@@ -20,6 +21,7 @@ ITEM_METRICS = (
 """The metrics of recipes that recommend items. The last two need an objective or event weights in
 the solution."""
 EXPLORATION_KEYS: Final = ("explorationWeight", "explorationItemAgeCutOff")
+"""The settings that say how often, and up to which age, hardly known items are recommended."""
 
 
 class Recipe(NamedTuple):
@@ -52,13 +54,15 @@ class Recipe(NamedTuple):
 
     def takes(self, keys: Collection[str]) -> bool:
         """Return True if a request to a campaign may have exactly these keys."""
-        required = {*self.required_keys}
-        return required <= {*keys} <= required | {*self.optional_keys}
+        required_keys = {*self.required_keys}
+        possible_keys = required_keys.union(self.optional_keys)
+        return required_keys <= {*keys} <= possible_keys
 
     def lacks_metric(self, name: str) -> bool:
         """Return True if the guide says that no version has this metric."""
         if self.metrics is None or name in self.metrics:
             return False
+
         return not re.fullmatch(self.other_metrics, name)
 
 
@@ -101,6 +105,7 @@ RECIPES: Mapping[str, Recipe] = {
     ),
 }
 """The name of a recipe -> what AWS documents about it."""
+
 FEATURES = {feature for recipe in RECIPES.values() for feature in recipe.features}
 """All settings that only some recipes support."""
 

@@ -11,7 +11,7 @@ this pipeline hasn't created is *foreign*.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ..contract import Run, Settings
 from ..hashes import short_hash
@@ -27,8 +27,11 @@ from .steps import SHORT_PAUSE, Action, JobProgress, Step, failed
 from .versions import SolutionVersion
 
 DIGEST_DIGITS = 24
+"""The length of the first part of a digest, which stands for the imports."""
 MONTH = timedelta(days=30)
 """Trainings within this time count towards limits.maxTrainingsPerMonth."""
+TRAINED: Final = Step("TRAINED", outcome="TRAINED")
+"""The step that ends a training whose version can be used."""
 STOP_GRACE = timedelta(hours=1)
 """How long a training may take to stop."""
 
@@ -149,8 +152,9 @@ def _follow(
 
     age = now - version.created_at
     max_age = timedelta(hours=spec.max_hours)
+
     if version.is_active:
-        step = Step("TRAINED", outcome="TRAINED")
+        step = TRAINED
     elif not version.is_running:
         step = failed("TRAINING", _failure(version, spec))
     elif version.is_stopping or age >= max_age:
@@ -159,6 +163,7 @@ def _follow(
         seconds = pause(spec.durations, age.total_seconds())
         remaining = (max_age - age).total_seconds()
         step = Step("TRAINING", pause=min(seconds, remaining))
+
     return step.remembering(version_arn=version.arn)
 
 
@@ -171,6 +176,7 @@ def _stop(version: SolutionVersion, progress: TrainingProgress, now: datetime) -
     step = Step("STOPPING", pause=SHORT_PAUSE)
     if not version.is_stopping:
         step = step._replace(action=Stop(version.arn))
+
     return step.remembering(stopping_since=stopping_since)
 
 
@@ -247,6 +253,7 @@ def _respect_limit(state: SolutionState, spec: TrainingSpec, now: datetime) -> S
     reason = reached_limit(state.trainings, spec.max_per_month, now)
     if reason is None:
         return None
+
     return Step("LIMITED", outcome="SKIPPED", reasons=(reason,))
 
 
