@@ -22,7 +22,7 @@ from functions.personalize.campaigns import (
     record_as_tags,
     update_request,
 )
-from functions.personalize.tags import APPROVAL, BAD, TRIAL, tags_of
+from functions.personalize.tags import APPROVAL, BAD, GOOD, TRIAL, tags_of, write_tags
 from functions.rules.campaigns import DeploymentRecord, Trial
 from functions.rules.probing import Response
 from tests.functions import samples as s
@@ -33,13 +33,13 @@ from tests.world import campaign as campaign_args
 PROBED = MOVIES.with_solutions(solution(campaigns=[campaign_args("home", user_id="u1")]))
 
 
-def deploy_once(pipeline, version, item=None):
+def deploy_once(pipeline, version, item=None, *, is_of_run=True):
     """Invoke the function as the state machine does, and return the item."""
     started_at = {"startedAt": pipeline.clock.now().isoformat()}
     event = {
         "settings": pipeline.group.settings(),
         "run": s.run(**started_at),
-        "training": {"arn": version, "isOfRun": True} if version else None,
+        "training": {"arn": version, "isOfRun": is_of_run},
         "campaign": {**s.planned_campaign(), "campaignArn": campaign_arn()},
         "item": item,
         "error": None,
@@ -62,7 +62,7 @@ def finish(pipeline, version, item):
 
 def trained(pipeline):
     """Train a version, and return its ARN."""
-    arn = pipeline.foreign_training()
+    arn = pipeline.foreign_training(f"version-{len(pipeline.versions())}")
     pipeline.sleep(7200)
     return arn
 
@@ -78,7 +78,8 @@ def test_a_deployment_goes_on_from_its_item_until_the_version_is_kept(caplog):
     caplog.set_level("INFO", "retraining.metrics")
     (probed,) = PROBED.solutions
     with deploy(PROBED.with_solutions(replace(probed, quality_gate=DEFAULT_GATE * 2))) as pipeline:
-        old, new = pipeline.versions()[0], trained(pipeline)
+        old = pipeline.versions()[0]
+        new = trained(pipeline)
         better = {"operation": "GetSolutionMetrics", "of": new, "values": {s.NDCG: 0.9}}
         pipeline.inject_fault("metrics", **better)
         began_at = pipeline.clock.now()
@@ -107,7 +108,8 @@ def test_a_deployment_goes_on_from_its_item_until_the_version_is_kept(caplog):
 def test_an_error_while_a_version_is_on_trial_does_not_end_the_deployment(operation):
     with deploy(PROBED) as pipeline:
         pipeline.inject_fault("no-results", job="solution-version")
-        old, new = pipeline.versions()[0], trained(pipeline)
+        old = pipeline.versions()[0]
+        new = trained(pipeline)
         item = deploy_once(pipeline, new)
         pipeline.inject_fault("error", operation=operation, message="not now", times=10)
         item = finish(pipeline, new, item)
@@ -213,6 +215,17 @@ def test_a_campaign_that_is_in_use_is_asked_again():
         deploy_once(pipeline, new, item)
         assert len(pipeline.requests("UpdateCampaign")) == 2
         assert record(pipeline).trial.version_arn == new
+
+
+@pytest.mark.parametrize(("is_of_run", "outcome"), [(False, "SKIPPED"), (True, None)])
+def test_only_a_version_of_this_run_replaces_a_version_that_a_person_has_chosen(is_of_run, outcome):
+    with deploy() as pipeline:
+        good = trained(pipeline)
+        new = trained(pipeline)
+        write_tags(pipeline.client, campaign_arn(), {GOOD: good})
+        pipeline.foreign_update(pipeline.served_version())
+        pipeline.sleep(3600)
+        assert deploy_once(pipeline, new, is_of_run=is_of_run)["outcome"] == outcome
 
 
 @pytest.mark.parametrize("value", ["NaN", math.nan])

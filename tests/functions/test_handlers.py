@@ -3,7 +3,6 @@
 The requests of each function have tests of their own.
 """
 
-import ast
 import json
 import logging
 import subprocess
@@ -95,8 +94,6 @@ def test_the_message_of_a_record_is_readable(records):
 
 # The import of a handler
 
-ROOT = Path(__file__).parents[2]
-MODULES = sorted((ROOT / "functions").rglob("*.py"))
 STANDARD_LIBRARY = {"_csv", "csv", "difflib"}
 """Modules that handlers import and that `import boto3` does not import in every Python."""
 LARGEST_CODE = 500_000
@@ -161,31 +158,6 @@ def test_the_import_of_the_handlers_loads_little_and_reads_nothing(tmp_path):
     assert found["environment"] == []
     others = {name for name in found["imported"] if name.partition(".")[0] != "functions"}
     assert others == STANDARD_LIBRARY, "a cold start has a fourteenth of a core"
-
-
-def is_for_types(node):
-    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-
-
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
-def test_a_module_begins_with_a_sentence_and_imports_only_what_lambda_has(path):
-    tree = ast.parse(path.read_text())
-    first = ast.get_docstring(tree).split("\n\n")[0]
-    assert first.endswith((".", "?"))
-    assert "\n" not in first
-    tree.body = [node for node in tree.body if not is_for_types(node)]
-    imported = {
-        name.partition(".")[0]
-        for node in ast.walk(tree)
-        for name in (
-            [alias.name for alias in node.names]
-            if isinstance(node, ast.Import)
-            else [node.module]
-            if isinstance(node, ast.ImportFrom) and not node.level
-            else []
-        )
-    }
-    assert imported <= sys.stdlib_module_names | {"boto3", "botocore"}
 
 
 def test_the_code_of_a_function_is_small():

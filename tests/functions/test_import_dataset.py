@@ -87,7 +87,8 @@ def created(pipeline):
 def test_the_age_of_the_newest_event_is_measured_once_if_it_is_certain(caplog, is_certain):
     caplog.set_level("INFO")
     with items() as pipeline:
-        event, newest = iteration(pipeline), clock.now() - timedelta(hours=5)
+        event = iteration(pipeline)
+        newest = clock.now() - timedelta(hours=5)
         known = {"areAllRowsRead": is_certain, "newestEventAt": newest.isoformat()}
         event["dataset"]["content"] = {**NO_EVENTS, **known}
         import_items(pipeline, event)
@@ -218,7 +219,8 @@ def read_imports(
     return ImportReader(client, datasets).of_dataset(dataset, own_arn), read
 
 
-DAILY, HOURLY = range(0, 3 * 365 * 24, 24), range(2000)
+DAILY = range(0, 3 * 365 * 24, 24)
+HOURLY = range(2000)
 OLD = [n * 1000 for n in range(1, 40)]
 ALL = range(2000)
 FIVE = ["INCREMENTAL"] * 5
@@ -338,6 +340,7 @@ def test_a_tag_that_cannot_be_written_now_is_refused_so_that_the_run_waits():
 def test_an_export_that_has_changed_since_the_plan_is_checked_again():
     with deploy(MOVIES.with_datasets("items", "users")) as pipeline:
         event = iteration(pipeline)
+        event["dataset"]["content"] = s.CONTENT
         pipeline.bucket.put("items.csv", b"ITEM,GENRE\ni1,g1")
         refused = import_items(pipeline, {**event})
         assert created(pipeline) == []
@@ -346,6 +349,7 @@ def test_an_export_that_has_changed_since_the_plan_is_checked_again():
         tags = tags_of(pipeline.client, JOB)
         assert tags["retraining-fingerprint"] == fingerprint(pipeline)
         assert tags["retraining-bytes"] == "1511"
+        assert "retraining-content" not in tags, "that of the new export is not known"
     assert (item["outcome"], item["bytes"]) == ("IMPORTED", 1511)
     assert (refused["phase"], refused["outcome"], refused["arn"]) == ("CHECKING", "FAILED", None)
     assert "the header lacks ITEM_ID" in refused["reasons"][0]

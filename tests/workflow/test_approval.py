@@ -4,7 +4,7 @@ import pytest
 
 from components.args import ApprovalArgs
 from functions.personalize.campaigns import approval_tags
-from functions.personalize.tags import APPROVAL, GOOD, REPORTED, tags_of, write_tags
+from functions.personalize.tags import APPROVAL, REPORTED, tags_of, write_tags
 from tests.workflow.pipeline import NEXT_SLOT, deploy
 from tests.workflow.summaries import DEPLOYED, outcomes, report, skip_reason
 from tests.world import HOUR, MOVIES, campaign_arn, solution
@@ -75,21 +75,6 @@ def test_a_refused_version_is_neither_deployed_nor_trained_again_nor_asked_for()
     assert outcomes(reported)["home"] == "REJECTED", "not everybody knows of the answer"
     assert skip_reason(execution).startswith("nothing is new: ")
     assert skip_reason(approved_later) == NONE_WAITS
-
-
-def test_an_approval_leaves_a_campaign_alone_that_somebody_has_moved_meanwhile():
-    asking = MOVIES.with_solutions(solution(approval=ApprovalArgs(), campaigns=["home", "app"]))
-    with deploy(asking) as pipeline:
-        older = pipeline.foreign_training()
-        pipeline.sleep(3 * HOUR)
-        pipeline.run()
-        write_tags(pipeline.client, campaign_arn(), {GOOD: pipeline.served_version()})
-        pipeline.foreign_update(older)
-        pipeline.sleep(HOUR)
-        answer(pipeline)
-        execution = deploy_approved(pipeline)
-        assert pipeline.served_version() == older, "perhaps there is an incident"
-    assert outcomes(execution) == {"taste": "DEPLOYED", "app": "DEPLOYED", "home": "SKIPPED"}
 
 
 @pytest.mark.parametrize("newest_answer", ["REFUSED", None], ids=["refused", "not answered"])

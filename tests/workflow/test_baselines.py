@@ -26,7 +26,8 @@ NEW, LIVE = (WITHOUT_BASELINE + version for version in ("candidate", "served ver
 
 def group(rule=RELATIVE):
     """Return a group with a solution that is judged by a rule, and with its baseline."""
-    judged, baseline = solution(quality_gate=[rule]), solution("popular", campaigns=[])
+    judged = solution(quality_gate=[rule])
+    baseline = solution("popular", campaigns=[])
     only = MOVIES.with_datasets("interactions").with_solutions(judged, baseline)
     return replace(only, baseline="popular")
 
@@ -140,21 +141,6 @@ def test_a_version_in_use_gets_its_baseline_later_from_a_run_on_the_same_imports
         execution = second_run(changed, 3)
     assert outcomes(later) == {"popular": "TRAINED"}, "nothing is new for the other solution"
     assert (outcomes(execution)["home"], warnings(execution)) == ("DEPLOYED", [])
-
-
-def test_without_a_baseline_of_the_new_version_a_plain_comparison_decides():
-    """A training that has failed is repeated, and then the version is judged again."""
-    with deploy(group()) as pipeline:
-        pipeline.bucket.put("interactions.csv", interactions())
-        pipeline.run()
-        pipeline.inject_fault("fail", job="solution-version", of=POPULAR)
-        execution = second_run(pipeline, 3)
-        for slot in ("2026-12-13T03:00:00Z", "2026-12-20T03:00:00Z"):
-            pipeline.run(scheduledTime=slot)
-        assert len(pipeline.versions()) == 3, "a rejected version is not trained again"
-        assert pipeline.served_version() == pipeline.versions()[-1]
-    assert outcomes(execution)["home"] == "REJECTED"
-    assert NEW in warnings(execution)
 
 
 def test_a_run_waits_until_the_baseline_is_trained():

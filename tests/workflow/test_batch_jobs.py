@@ -91,15 +91,6 @@ def test_a_rejected_version_writes_nothing():
     assert f"taste: a batch job is not written, because {reason}" in skip_reason(unchanged)
 
 
-def test_after_a_rejection_the_served_version_is_written_on_request():
-    with deploy(group(on_rejected="live")) as pipeline:
-        run(pipeline)
-        pipeline.upload_worse_data()
-        rejected = run(pipeline, {"batch/users.json": OTHER_USERS}, scheduledTime=NEXT_SLOT)
-        assert versions_written(pipeline) == [1, 1]
-    assert results(rejected) == ("REJECTED", [("WRITTEN", None)])
-
-
 def test_without_campaigns_the_gate_compares_with_the_version_of_the_last_results_if_it_exists():
     with deploy(group(campaigns=[])) as pipeline:
         first = run(pipeline)
@@ -193,18 +184,6 @@ def test_an_input_that_cannot_be_read_fails_whatever_else_is_new():
 def warnings(execution):
     """Return the warnings about the batch job."""
     return [text for text in report(execution)["warnings"] if "s3://exports/out/" in text]
-
-
-def test_failed_lines_are_a_warning():
-    lines = b'{"userId": "u1"}\n{"itemId": "i1"}\nno JSON\n'
-    with deploy(group()) as pipeline:
-        execution = run(pipeline, {"batch/users.json": lines})
-    assert results(execution) == ("DEPLOYED", [("WRITTEN", None)])
-    warning = (
-        f"s3://exports/out/{DAYS[0]}/: at least 2 of 3 lines that were read failed; correct them "
-        "in the input; the first error: userId is required by the recipe aws-user-personalization"
-    )
-    assert warnings(execution) == [warning]
 
 
 @pytest.mark.parametrize(

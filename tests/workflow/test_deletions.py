@@ -1,8 +1,5 @@
 """Deleted users stay deleted: runs wait for the deletion, train again, and refuse old exports."""
 
-from datetime import timedelta
-
-from emulator.personalize import Switches
 from tests.workflow.clients import shared_clients
 from tests.workflow.pipeline import NEXT_SLOT, before_step, deploy
 from tests.workflow.summaries import DEPLOYED, failures, outcomes, report, skip_reason
@@ -54,21 +51,3 @@ def test_an_import_that_waits_for_a_deletion_refuses_an_export_from_before_it():
         execution = pipeline.run()
     assert outcomes(execution) == {"interactions": "FAILED", "items": "IMPORTED"}
     assert "written before" in failures(execution)["interactions"], "nobody comes back"
-
-
-def test_a_training_waits_for_a_deletion_that_began_during_the_imports():
-    def delete(_event):
-        started.append(pipeline.clock.now())
-        pipeline.delete_users("u1")
-
-    started = []
-    with deploy(
-        durations=SLOW,
-        handlers=before_step("train_solution", delete),
-        switches=Switches(deletions_exclude_jobs=False),
-    ) as pipeline:
-        execution = pipeline.run()
-        assert outcomes(execution)["home"] == "DEPLOYED"
-        assert len(pipeline.requests("CreateSolutionVersion")) == 1
-        assert created_at(pipeline) - started[0] >= timedelta(hours=HOURS)
-        assert "nothing is new" in skip_reason(pipeline.run(scheduledTime=NEXT_SLOT))

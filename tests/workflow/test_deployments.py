@@ -6,19 +6,16 @@ tests/model shows the rules. These runs show that the state machine and its func
 import pytest
 
 from components.args import LimitsArgs
-from components.rules.fields import NDCG_AT_10
 from emulator.personalize import Switches
 from emulator.virtual.step_functions import Fails
 from functions.personalize.campaigns import read_record
 from functions.personalize.tags import tags_of
 from functions.report import model
 from functions.rules.campaigns import DeploymentRecord
-from tests.functions.samples import NO_BASELINES
 from tests.workflow.pipeline import NEXT_SLOT, before_step, deploy, handler
 from tests.workflow.summaries import (
     DEPLOYED,
     failures,
-    ndcg,
     outcomes,
     report,
     skip_reason,
@@ -82,45 +79,6 @@ def test_a_verdict_is_told_too_if_the_next_run_trains_a_newer_version():
 
 
 # A version is kept, or taken back
-
-
-def test_a_version_without_results_is_taken_back_and_not_deployed_again():
-    with deploy(PROBED) as pipeline:
-        pipeline.inject_fault("no-results", job="solution-version")
-        execution = pipeline.run(skipImport=True)
-        old, bad = pipeline.versions()
-        assert pipeline.served_version() == old
-        assert record(pipeline) == DeploymentRecord(good_version_arn=old, blocked_version_arn=bad)
-        later = pipeline.run(**AGAIN)
-        assert pipeline.versions() == [old, bad], "nothing is new"
-    assert outcomes(execution) == ROLLED_BACK
-    assert failures(execution) == {"home": f"{bad} failed its probe: {FEW}"}
-    assert "nothing is new" in skip_reason(later)
-
-
-def test_a_worse_version_is_rejected_with_both_values_and_reported_once():
-    with deploy() as pipeline:
-        pipeline.upload_worse_data()
-        execution = pipeline.run()
-        old_value, new_value = (ndcg(pipeline, version) for version in pipeline.versions())
-        later = pipeline.run(**AGAIN)
-        assert pipeline.requests("UpdateCampaign") == []
-    reason = f"NDCG@10 fell from {old_value:.4f} to {new_value:.4f}, by more than 25%"
-    assert execution.status == "SUCCEEDED", "a rejection is a result, and not a failure"
-    assert report(execution)["outcome"] == "REJECTED"
-    assert failures(execution) == {"home": reason}
-    (row,) = report(execution)["solutions"][0]["campaigns"]
-    assert row["metrics"] == [
-        {
-            "metric": NDCG_AT_10,
-            "new": new_value,
-            "live": old_value,
-            "change": round(new_value / old_value - 1, 6),
-            **NO_BASELINES,
-            "hasDropped": True,
-        }
-    ]
-    assert "nothing is new" in skip_reason(later)
 
 
 # The service is slow, fails, or does not answer

@@ -3,14 +3,10 @@
 What the function does is tested in `tests/functions/test_import_dataset.py`.
 """
 
-from datetime import datetime, timedelta
-
 from emulator.virtual.step_functions import Fails
 from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, deploy, handler
 from tests.workflow.summaries import (
-    ALL_DONE,
     DEPLOYED,
-    document,
     failed_calls,
     failures,
     outcomes,
@@ -41,21 +37,6 @@ def test_one_failed_import_stops_the_run_before_training():
     assert (execution.status, execution.error) == ("FAILED", "RetrainingFailed")
     assert execution.cause == text(execution)
     assert failed_calls(execution) == [], "a failed job is no error of a function"
-
-
-def test_the_run_waits_for_free_import_slots():
-    foreign_jobs = {f"foreign-{number}": 3 * 3600 + number * 600 for number in range(5)}
-    with deploy(durations=foreign_jobs) as pipeline:
-        for job_name in foreign_jobs:
-            pipeline.foreign_import("items", job_name=job_name)
-        started_at = pipeline.clock.now()
-        execution = pipeline.run()
-        results = document(execution)["imports"]["results"]
-    assert outcomes(execution) == ALL_DONE
-    assert failed_calls(execution) == [], "a full quota is no error of a function"
-    waits = [datetime.fromisoformat(result["item"]["createdAt"]) - started_at for result in results]
-    assert min(waits) >= timedelta(hours=3), "the first slot becomes free after three hours"
-    assert max(waits) <= timedelta(hours=4.5), "then a slot becomes free every 10 minutes"
 
 
 def test_a_function_that_is_always_killed_fails_only_its_dataset():
