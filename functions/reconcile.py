@@ -7,6 +7,7 @@ the next invocation travels in the run's document.
 """
 
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -58,10 +59,10 @@ class InvocationResult(NamedTuple, Generic[State]):
 
     @property
     def seconds(self) -> int:
-        """The seconds until the next invocation. 0 means at once."""
+        """The seconds until the next invocation, rounded up. 0 means at once."""
         if self.step.pause <= LONGEST_SLEEP:
             return 0
-        return round(self.step.pause)
+        return math.ceil(self.step.pause)
 
     def item(
         self,
@@ -163,13 +164,13 @@ class _Invocation:
 
     def has_time_for(self, pause: float) -> bool:
         """Return True if the invocation can sleep for so many seconds, and poll again."""
-        return pause <= LONGEST_SLEEP and clock.now() + timedelta(seconds=pause) < self.ends_at
+        return pause <= LONGEST_SLEEP and clock.now() + timedelta(seconds=pause) <= self.ends_at
 
     def withhold_action(self, step: Step, progress: Progress) -> Step:
         """Take the action out of a step, and so its outcome, if it's too late for a change.
 
-        The next invocation polls and decides again. Should all of them be too slow, the item fails
-        at its deadline, and names the calls that took the time.
+        Should all invocations be too slow, the item fails at its deadline, and names the calls that
+        took the time.
         """
         if step.action is None or not step.action.changes:
             return step
@@ -178,7 +179,8 @@ class _Invocation:
             progress.blocked_by = self.slowness
             return step._replace(action=None, outcome=None, pause=BUSY_PAUSE)
         if clock.now() > self.acts_until:
-            self.ends_at = clock.now()
+            # The next invocation takes over at once.
+            self.ends_at = self.began_at
             return step._replace(action=None, outcome=None)
         return step
 

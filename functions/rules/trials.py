@@ -184,6 +184,7 @@ def _rollback_step(campaign: CampaignState, trial: Trial, reasons: Sequence[str]
     """
     version_arn = trial.version_arn
     good_version_arn = campaign.record.good_version_arn
+
     if good_version_arn in (version_arn, None):
         record = _blocking_record(campaign, trial)._replace(good_version_arn=None)
         reason = f"no good version is known, so the campaign still serves {version_arn}"
