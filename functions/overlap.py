@@ -47,8 +47,7 @@ LONGEST_DELETION = timedelta(hours=26)
 """The time after its start until which a run waits while users are deleted. That may take a day:
 https://docs.aws.amazon.com/personalize/latest/dg/delete-records.html."""
 
-NO_TIME = timedelta()
-ONE_SECOND = timedelta(seconds=1)
+SHORTEST_PAUSE = timedelta(seconds=1)
 NO_SCHEDULE = ("ResourceNotFoundException", "AccessDeniedException")
 """The errors for a schedule of another pipeline, which the function's role may not read."""
 
@@ -74,7 +73,8 @@ def pause_before(client: SFNClient, settings: Settings, run: Run) -> Pause | Non
         # `retrain watch` and `retrain stop` find an execution by its name.
         name = older_arns[0].rpartition(":")[2]
         reason = f"{name}, an older run, is still running"
-        pause = _growing_pause(run, reason, shortest=lag, until=longest_wait(settings))
+        shortest = max(lag, SHORTEST_PAUSE)
+        pause = _growing_pause(run, reason, shortest, until=longest_wait(settings))
         return pause or _give_up(settings, run, reason)
 
     # In an emulator, lists are never late, and functions end with their execution.
@@ -89,22 +89,19 @@ def _pause_after_death(client: SFNClient, run: Run) -> Pause | None:
         if execution["status"] not in WITHOUT_SUCCESS:
             continue
 
+        name = execution["executionArn"].rpartition(":")[2]
+        reason = f"{name} has just ended, and its jobs may not be listed yet"
         remaining = execution["stopDate"] + AFTER_DEATH - clock.now()
-        if remaining > NO_TIME:
-            name = execution["executionArn"].rpartition(":")[2]
-            return _pause(f"{name} has just ended, and its jobs may not be listed yet", remaining)
+        if pause := _pause(reason, remaining):
+            return pause
     return None
 
 
 def _pause_for_list(run: Run, lag: timedelta) -> Pause | None:
     """Hold a run back until the list of executions certainly shows every older one."""
-    remaining = lag - _waited(run)
-    if remaining <= NO_TIME:
-        return None
-
     seconds = lag.total_seconds()
     reason = f"AWS may list an older run {seconds:g} seconds late, and two must not run at once"
-    return _pause(reason, remaining)
+    return _pause(reason, lag - _waited(run))
 
 
 def pause_for_deletion(deletions: Iterable[Deletion], run: Run) -> Pause | None:
@@ -119,7 +116,7 @@ def pause_for_deletion(deletions: Iterable[Deletion], run: Run) -> Pause | None:
         return None
 
     reason = f"users are being deleted by {job.arn}"
-    pause = _growing_pause(run, reason, shortest=ONE_SECOND, until=LONGEST_DELETION)
+    pause = _growing_pause(run, reason, SHORTEST_PAUSE, until=LONGEST_DELETION)
     if pause is None:
         hours = LONGEST_DELETION / timedelta(hours=1)
         problem = f"{reason}, and this run has waited for {hours:g} hours"
@@ -135,28 +132,26 @@ def longest_wait(settings: Settings) -> timedelta:
 def _give_up(settings: Settings, run: Run, reason: str) -> Pause:
     """Skip the run, or refuse it if the next run wouldn't do its work."""
     hours = longest_wait(settings) / timedelta(hours=1)
-    reason = f"{reason}, and this run has waited for {hours:g} hours"
-    advice = "if the older run hangs, stop it"
+    problem = f"{reason}, and this run has waited for {hours:g} hours"
 
     # A run that a ready marker has started is the only one that imports the exports of its day.
     if run["trigger"] == "export":
         day = export_day(run)
         message = (
-            f"{reason}; no other run imports the exports of {day}, unless later exports have "
-            f"replaced them; use retrain start --export-date {day}; {advice}"
+            f"{problem}; no other run imports the exports of {day}, unless later exports have "
+            f"replaced them; use retrain start --export-date {day}; if the older run hangs, stop it"
         )
         raise RunRefused([message])
 
-    return Pause(f"{reason}; the next run does what is left to do; {advice}", 0)
+    way_out = "the next run does what is left to do; if the older run hangs, stop it"
+    return Pause(f"{problem}; {way_out}", 0)
 
 
-def _growing_pause(run: Run, reason: str, *, shortest: timedelta, until: timedelta) -> Pause | None:
-    """Return a pause that grows with the time waited so far, or None at the end of it."""
+def _growing_pause(run: Run, reason: str, shortest: timedelta, until: timedelta) -> Pause | None:
+    """Return a pause that grows with the time since the run's start, or None after `until`."""
     waited = _waited(run)
-    remaining = until - waited
-    if remaining <= NO_TIME:
-        return None
-    return _pause(reason, min(max(shortest, waiting_pause(waited)), remaining))
+    pause = max(shortest, waiting_pause(waited))
+    return _pause(reason, min(pause, until - waited))
 
 
 def _waited(run: Run) -> timedelta:
@@ -164,9 +159,15 @@ def _waited(run: Run) -> timedelta:
     return clock.now() - datetime.fromisoformat(run["startedAt"])
 
 
-def _pause(reason: str, time: timedelta) -> Pause:
-    """Round a pause up to whole seconds, because a Wait state takes no fractions."""
-    return Pause(reason, math.ceil(time.total_seconds()))
+def _pause(reason: str, remaining: timedelta) -> Pause | None:
+    """Return a pause for the time that remains, or None if none does.
+
+    It's rounded up to whole seconds, because a Wait state takes no fractions.
+    """
+    seconds = math.ceil(remaining.total_seconds())
+    if seconds <= 0:
+        return None
+    return Pause(reason, seconds)
 
 
 def event_of_deployment(run: Run) -> str | None:
