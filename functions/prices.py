@@ -19,4 +19,7 @@ def training_cost(recipe: str | None, hours: float | None, price: float | None) 
     known_recipe = find_recipe(recipe)
     if known_recipe is None or known_recipe.is_priced_by_interactions:
         return None
-    return None if hours is None or price is None else hours * price
+    if hours is None or price is None:
+        return None
+
+    return hours * price

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         SolutionVersionTypeDef,
     )
 
-    from ..contract import SolutionSettings, Tags
+    from ..contract import ApprovalSettings, SolutionSettings, Tags
     from ..rules.imports import Import
 
 MAX_OLDER = 60
@@ -37,6 +37,7 @@ MAX_OLDER = 60
 MAX_SEARCHED = 60
 """The most versions, nearest in time, among which a poll looks for a baseline."""
 CONFIG_DIGITS = 8
+"""The length of the second part of a digest, which stands for the configuration."""
 CONFIG_KEYS = ("recipeArn", "performHPO", "performAutoML", "eventType")
 """The fields of a solution that affect its trainings, besides `solutionConfig`."""
 
@@ -81,15 +82,12 @@ def read_version(
     if version is None:
         return NO_VERSION
 
-    tags = tags_of(client, version_arn)
-    version = _with_tags(version, tags)
-    answer = current_answer(tags, solution["approval"], clock.now())
+    version = _with_tags(version, tags_of(client, version_arn), solution["approval"])
     if not solution["qualityGate"]:
-        return version._replace(answer=answer)
+        return version  # Nobody compares its metrics.
 
     baseline_arns = {arn for rule in solution["qualityGate"] if (arn := rule.get("relativeTo"))}
     return version._replace(
-        answer=answer,
         metrics=metrics_of(client, version_arn),
         baselines={arn: read_baseline(client, arn, version) for arn in baseline_arns},
     )
@@ -127,6 +125,7 @@ def _neighbors(
     versions = [_version_of(summary) for summary in list_versions(client, solution_arn)]
     versions.sort(key=lambda version: abs(version.created_at - time))
 
+    # Of the earlier versions, and of the later ones, only the nearest is a neighbor.
     found_directions = set()
     for version in versions[:MAX_SEARCHED]:
         is_later = version.created_at > time
@@ -155,7 +154,7 @@ def metrics_of(client: PersonalizeClient, version_arn: str) -> dict[str, float]:
 class SolutionReader:
     """Reads solutions and their versions, again at each poll.
 
-    The tags of a version are cached, because the rules use only those that it got at its creation.
+    The tags of a version are cached, because a training uses only those from its creation.
     """
 
     def __init__(self, client: PersonalizeClient) -> None:
@@ -182,7 +181,8 @@ class SolutionReader:
                 version = find_version(self._client, version.arn) or version
 
             is_recent = version.created_at > clock.now() - MONTH
-            older_count += not is_recent
+            if not is_recent:
+                older_count += 1
             # The search has to end, because Personalize may have trained hundreds by itself.
             is_searched = older_count <= MAX_OLDER and newest_active(versions) is None
             if is_recent or is_searched:
@@ -227,10 +227,14 @@ def _version_of(
     )
 
 
-def _with_tags(version: SolutionVersion, tags: Tags) -> SolutionVersion:
-    """Add what the tags of a version say about it."""
+def _with_tags(
+    version: SolutionVersion, tags: Tags, approval: ApprovalSettings | None = None
+) -> SolutionVersion:
+    """Add what the tags of a version say about it. `approval` says when a request expires."""
     return version._replace(
-        run=tags.get(RUN), digest=tags.get(DIGEST), answer=current_answer(tags, None, clock.now())
+        run=tags.get(RUN),
+        digest=tags.get(DIGEST),
+        answer=current_answer(tags, approval, clock.now()),
     )
 
 
