@@ -16,7 +16,7 @@ from .contract import (
     pipeline_name,
 )
 from .log import log_item
-from .personalize.imports import ImportReader, mark_broken, spoil
+from .personalize.imports import ImportReader, taint, taint_dataset
 from .personalize.tags import BYTES, CONFIRMED, FINGERPRINT, RUN, api_tags, write_tags
 from .planning.datasets import DatasetView
 from .planning.export_content import content_tags
@@ -33,8 +33,8 @@ from .rules.imports import (
     ExportState,
     ImportProgress,
     ImportSpec,
-    MarkBroken,
-    Spoil,
+    Taint,
+    TaintDataset,
 )
 from .rules.steps import Action
 from .runs import job_name, run_began_at
@@ -122,10 +122,10 @@ class DatasetImport:
                 self.progress.problems = _content_problems(self._event)
             case Confirm(arn, fingerprint):
                 write_tags(aws.write_client(), arn, {CONFIRMED: fingerprint})
-            case Spoil(arn):
-                spoil(aws.write_client(), arn)
-            case MarkBroken(job):
-                mark_broken(aws.write_client(), job)
+            case Taint(arn):
+                taint(aws.write_client(), arn)
+            case TaintDataset(job):
+                taint_dataset(aws.write_client(), job)
             case Create(export):
                 # Personalize may refuse the import for now, because users are being deleted. Then
                 # the guards have to look again, because an export from before the deletion would

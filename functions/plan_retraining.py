@@ -13,7 +13,7 @@ from .execution_input import input_problems
 from .log import log
 from .overlap import event_of_deployment, pause_before, pause_for_deletion
 from .personalize.campaigns import read_record
-from .personalize.imports import mark_broken
+from .personalize.imports import taint_dataset
 from .personalize.tags import CHECKED, CONFIRMED, tags_of, write_tags
 from .planning.plan_run import RunView, plan_run, read_view
 from .planning.snapshot import describe_existing
@@ -121,8 +121,8 @@ def _plan_work(settings: Settings, run: Run) -> Plan:
     for confirmed in view.data.newly_confirmed:
         write_tags(write_client(), confirmed.arn, {CONFIRMED: str(confirmed.fingerprint)})
     for dataset in view.datasets:
-        if job := dataset.broken_by:
-            mark_broken(write_client(), job)
+        if job := dataset.tainted_by:
+            taint_dataset(write_client(), job)
 
     if pause := pause_for_deletion(view.data.deletions, run):
         return _without_jobs(pause.reason, pause.seconds)

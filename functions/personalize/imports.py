@@ -14,13 +14,13 @@ from ..rules.imports import Import
 from .lists import PAGE_SIZE, read_list
 from .statuses import is_active, is_running
 from .tags import (
-    BROKEN,
     BYTES,
     CONFIRMED,
     CONTENT,
     FINGERPRINT,
     RUN,
-    SPOILED,
+    TAINTED,
+    TAINTED_BY,
     tags_of,
     write_tags,
 )
@@ -60,29 +60,29 @@ def list_imports(
     return read_list(pages, lambda page: page["datasetImportJobs"])
 
 
-def spoil(client: PersonalizeClient, arn: str) -> None:
-    """Tag an import as spoiled, so that nobody confirms it.
+def taint(client: PersonalizeClient, arn: str) -> None:
+    """Tag an import as tainted, so that nobody confirms it.
 
     Raises:
         Refused: the tag couldn't be written, and the run has to try again. If it gave up, the next
             run would confirm the import.
     """
     try:
-        write_tags(client, arn, {CONFIRMED: SPOILED})
+        write_tags(client, arn, {CONFIRMED: TAINTED})
     except ClientError as error:
         raise Refused(str(error)) from error
 
 
-def mark_broken(client: PersonalizeClient, job: Import) -> None:
-    """Tag a dataset with an import whose damage only a later FULL import repairs.
+def taint_dataset(client: PersonalizeClient, job: Import) -> None:
+    """Tag a dataset with an import whose rows only a later FULL import replaces.
 
-    A dataset that already has 50 tags takes no other one. Even then, a run must be able to repair
-    the dataset, so errors are ignored.
+    A dataset that already has 50 tags takes no other one. Even then, a run must be able to
+    replace its rows, so errors are ignored.
     """
     job_name = job.arn.rpartition("/")[2]
     ended_at = job.ended_at.astimezone(UTC).isoformat(timespec="seconds")
     with suppress(ClientError):
-        write_tags(client, job.dataset, {BROKEN: f"{job_name} {ended_at}"})
+        write_tags(client, job.dataset, {TAINTED_BY: f"{job_name} {ended_at}"})
 
 
 class ImportReader:
@@ -124,15 +124,15 @@ class ImportReader:
             return imports
 
         imports = self._with_needed_tags(imports, own_arn, self._shares[dataset_arn])
-        # A run tags a dataset as broken only because of an INCREMENTAL import.
+        # A run tags a dataset as tainted only because of an INCREMENTAL import.
         if all(job.is_full for job in imports if job.is_active):
             return imports
 
         # A value that no run has written doesn't match any import.
-        broken_name = tags_of(self._client, dataset_arn).get(BROKEN, "").partition(" ")[0]
+        tainted_name = tags_of(self._client, dataset_arn).get(TAINTED_BY, "").partition(" ")[0]
         return [
-            job._replace(is_spoiled=True, is_confirmed=False)
-            if job.arn.endswith(f"/{broken_name}")
+            job._replace(is_tainted=True, is_confirmed=False)
+            if job.arn.endswith(f"/{tainted_name}")
             else job
             for job in imports
         ]
@@ -236,7 +236,7 @@ def _with_tags(job: Import, tags: Tags) -> Import:
         run=tags.get(RUN),
         fingerprint=tags.get(FINGERPRINT),
         is_confirmed=_is_confirmed(tags),
-        is_spoiled=tags.get(CONFIRMED) == SPOILED,
+        is_tainted=tags.get(CONFIRMED) == TAINTED,
         size=int(size) if size.isdecimal() else None,
         content=tags.get(CONTENT, ""),
     )

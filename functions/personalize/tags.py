@@ -27,13 +27,13 @@ CONTENT = "retraining-content"
 FINGERPRINT = "retraining-fingerprint"
 """Import jobs: the fingerprint of the export when the import job was created (`exports.py`)."""
 CONFIRMED = "retraining-confirmed"
-"""Import jobs: the same fingerprint, if the export was unchanged after the import, or `spoiled`, if
+"""Import jobs: the same fingerprint, if the export was unchanged after the import, or `tainted`, if
 a run has found other files there meanwhile (`rules/imports.py`)."""
-SPOILED = "spoiled"
+TAINTED = "tainted"
 """The value of `CONFIRMED` that no run replaces."""
-BROKEN = "retraining-broken"
-"""Datasets: name and end time of the last INCREMENTAL import that only a later FULL import
-repairs."""
+TAINTED_BY = "retraining-tainted-by"
+"""Datasets: name and end time of the last INCREMENTAL import that is tainted, or that no run could
+confirm in time. Only a later FULL import replaces its rows."""
 DIGEST = "retraining-digest"
 """Solution versions: a hash of the data and the configuration at the creation of the training
 (`rules/trainings.py`)."""

@@ -18,7 +18,7 @@ from ..rules.imports import (
     fingerprint_part,
     holding_import,
     imports_by_location,
-    unchecked_imports,
+    unconfirmed_imports,
 )
 from ..rules.versions import SolutionVersion
 from ..runs import run_began_at
@@ -141,7 +141,7 @@ class DatasetView:
         last_import = f"the last import ({time_text(last.ended_at)} UTC)"
         if last.is_foreign:
             return f"this pipeline did not start {last_import}"
-        if last.is_spoiled:
+        if last.is_tainted:
             return f"the export changed during {last_import}"
 
         newest_at = self.state.export.newest_at
@@ -186,21 +186,21 @@ class DatasetView:
         return any(fingerprint_part(location) in imported for location in later_locations)
 
     @property
-    def broken_by(self) -> Import | None:
-        """The last unconfirmed import, if by now only a FULL import can repair the dataset.
+    def tainted_by(self) -> Import | None:
+        """The last unconfirmed import, if by now only a FULL import can replace its rows.
 
         The import may have appended other rows than those of its export, so planning tags the
         dataset, and nothing is trained on it. An import isn't given up if its export can't be read
         now, because that may be unchanged. A run for an earlier day has not read the exports of
         later days, so it gives up none of their imports.
         """
-        unchecked = unchecked_imports(self.imports)
-        if not unchecked or self.export.read_error:
+        unconfirmed = unconfirmed_imports(self.imports)
+        if not unconfirmed or self.export.read_error:
             return None
 
-        job = unchecked[-1]
+        job = unconfirmed[-1]
         day = self.dataset["day"]
-        is_given_up = job.is_spoiled or job.ended_at < self.data.now - GIVEN_UP
+        is_given_up = job.is_tainted or job.ended_at < self.data.now - GIVEN_UP
         was_compared = day is None or job.day <= day
 
         # A FULL import that nobody could confirm is simply repeated.

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from ..personalize.tags import BYTES
 from ..rules.imports import (
     Import,
+    ask_for_full_import,
+    import_watermark,
     imports_of_export,
-    only_full_import_repairs,
-    partly_appended_by,
+    partial_import,
     refusal_to_append,
-    settled_day,
-    unchecked_imports,
+    unconfirmed_imports,
 )
 from .datasets import DatasetView
 from .guards import guard
@@ -140,16 +140,16 @@ def replaced_data(view: DatasetView) -> Iterator[str]:
         yield reason
 
 
-@guard("damaged data", "WARN", "dataset")
-def damaged_data(view: DatasetView) -> Iterator[str]:
-    """Yield a message for rows that were appended unchecked, so that nothing is trained on them.
+@guard("unconfirmed data", "WARN", "dataset")
+def unconfirmed_data(view: DatasetView) -> Iterator[str]:
+    """Yield a message for appended rows that no run has confirmed, so nothing is trained on them.
 
     It's only a warning, so that the exports of other days are appended all the same. The FULL
-    import that repairs the dataset may come days later, and its export may lack those days.
+    import that replaces the rows may come days later, and its export may lack those days.
     """
-    unchecked = unchecked_imports(view.imports)
-    if unchecked and not (view.is_full or partly_appended_by(view.state)):
-        yield only_full_import_repairs(unchecked[-1])
+    unconfirmed = unconfirmed_imports(view.imports)
+    if unconfirmed and not (view.is_full or partial_import(view.state)):
+        yield ask_for_full_import(unconfirmed[-1])
 
 
 @guard("rows to append", "REFUSE", "export")
@@ -171,7 +171,7 @@ def wrong_increment(view: DatasetView) -> Iterator[str]:
             "complete export, because it replaces all bulk data"
         )
 
-    if partly_appended_by(view.state):
+    if partial_import(view.state):
         return  # replaced_data() reports that this export isn't appended at all.
     if not day:
         yield from _appended_objects(view)
@@ -207,13 +207,13 @@ def _appended_objects(view: DatasetView) -> Iterator[str]:
 def _appended_day(view: DatasetView, day: str) -> Iterator[str]:
     """Yield a message if the dataset already contains the rows of a day's export."""
     confirmed = [job for job in imports_of_export(view.state) if job.is_confirmed]
-    settled = settled_day(view.imports)
+    watermark = import_watermark(view.imports)
 
     if confirmed:
         reason = f"was imported by {confirmed[-1].arn}, and has changed since then"
-    elif view.run["trigger"] == "export" and day < settled:
+    elif view.run["trigger"] == "export" and day < watermark:
         # Only a ready marker can start a run for an old day, for example when a bucket is copied.
-        reason = f"is from a day before {settled}, and all earlier data is there already"
+        reason = f"is from a day before {watermark}, and all earlier data is there already"
     else:
         return
 

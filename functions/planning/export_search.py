@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .. import aws, exports
 from ..contract import DatasetSettings, Run, Settings
-from ..rules.imports import confirmable_imports, fingerprint_part, imports_by_location, settled_day
+from ..rules.imports import (
+    confirmable_imports,
+    fingerprint_part,
+    import_watermark,
+    imports_by_location,
+)
 from ..runs import DATE, export_day
 
 if TYPE_CHECKING:
@@ -120,13 +125,13 @@ def days_to_search(dataset: DatasetOfRun, imports: Sequence[Import]) -> list[Sea
         return []
 
     locations = locations_of_days(dataset, range(-SEARCHED_DAYS, 0))
-    settled = settled_day(imports)
+    watermark = import_watermark(imports)
     imported = imports_by_location(imports)
 
     searched_days = []
     for day, location in locations.items():
         jobs = imported.get(fingerprint_part(location), [])
-        is_held = day <= settled
+        is_held = day <= watermark
         if jobs:
             is_held = all(job.is_confirmed for job in jobs)
         if not is_held:

@@ -2,9 +2,9 @@
 
 Personalize doesn't say when an import reads its files, or which ones. So an import is *confirmed*
 only if its export is found unchanged after the end. If a poll sees other files meanwhile, the
-import is *spoiled* for ever, because it may have read them. In a FULL dataset, the next import
+import is *tainted* for ever, because it may have read them. In a FULL dataset, the next import
 replaces its rows. To an INCREMENTAL dataset, imports only append, so nothing but a FULL import
-repairs it (docs/adr/0047-spoiled-imports.md).
+replaces them (docs/adr/0047-tainted-imports.md).
 """
 
 import hashlib
@@ -39,7 +39,7 @@ class Import(NamedTuple):
     is_confirmed: bool = False
     """True if the export was found unchanged after the end, so the dataset holds all of it. We
     don't read the tags of very old imports. Such an import counts as confirmed, and has no run."""
-    is_spoiled: bool = False
+    is_tainted: bool = False
     """True if the import can't be confirmed any more, because other files were there meanwhile, or
     because a tag of the dataset names it."""
     size: int | None = None
@@ -59,10 +59,10 @@ class Import(NamedTuple):
         return self.created_at.astimezone(UTC).date().isoformat()
 
     @property
-    def is_open(self) -> bool:
-        """True for an import that hasn't failed, until it is confirmed or spoiled."""
+    def awaits_confirmation(self) -> bool:
+        """True for an import that hasn't failed, until it is confirmed or tainted."""
         has_data = self.is_running or self.is_active
-        return has_data and not (self.is_confirmed or self.is_spoiled)
+        return has_data and not (self.is_confirmed or self.is_tainted)
 
     @property
     def is_foreign(self) -> bool:
@@ -125,10 +125,10 @@ class ImportProgress(JobProgress):
     planning."""
     problems: list[str] = field(default_factory=list)
     """The problems that the last check has found."""
-    spoiled_arn: str | None = None
+    tainted_arn: str | None = None
     """The import during which a poll has seen other files. It's remembered here, because the
     request to tag the import may be lost."""
-    spoiled_at: datetime | None = None
+    tainted_at: datetime | None = None
     """The time of that poll."""
 
 
@@ -148,15 +148,15 @@ class Confirm(Action):
 
 
 @dataclass(frozen=True)
-class Spoil(Action):
-    """Tag an import job as spoiled."""
+class Taint(Action):
+    """Tag an import job as tainted."""
 
     arn: str
 
 
 @dataclass(frozen=True)
-class MarkBroken(Action):
-    """Tag the dataset with an INCREMENTAL import that only a FULL import can repair."""
+class TaintDataset(Action):
+    """Tag the dataset with an INCREMENTAL import whose rows only a FULL import can replace."""
 
     job: Import
 
@@ -175,7 +175,7 @@ def decide(state: DatasetState, spec: ImportSpec, progress: ImportProgress, now:
     Each rule returns a step, or None if it doesn't apply. The first one that applies decides.
     """
     return (
-        _spoil(state, spec, progress, now)
+        _taint(state, spec, progress, now)
         or _wait_for_import(state, spec, progress, now)
         or _confirm(state)
         or _end(state, spec)
@@ -183,33 +183,33 @@ def decide(state: DatasetState, spec: ImportSpec, progress: ImportProgress, now:
     )
 
 
-def _spoil(
+def _taint(
     state: DatasetState, spec: ImportSpec, progress: ImportProgress, now: datetime
 ) -> Step | None:
-    """Tag an import as spoiled if its export has other files than those it was created for.
+    """Tag an import as tainted if its export has other files than those it was created for.
 
     A stray file that disappears a minute later may have been imported all the same. So the import
-    stays spoiled then, and the request is repeated until the tag is there.
+    stays tainted then, and the request is repeated until the tag is there.
     """
     for job in state.imports:
-        if not job.is_open:
+        if not job.awaits_confirmation:
             continue
 
         # The run that has created a running import may be dead, so every run that waits for the
         # import watches its files.
         is_watched = job.run == spec.run or (job.run is not None and job.is_running)
-        spoiled_at = progress.spoiled_at if job.arn == progress.spoiled_arn else None
-        if spoiled_at is None and is_watched and _has_other_files(job, state):
-            spoiled_at = now
-        if spoiled_at is None:
+        tainted_at = progress.tainted_at if job.arn == progress.tainted_arn else None
+        if tainted_at is None and is_watched and _has_other_files(job, state):
+            tainted_at = now
+        if tainted_at is None:
             continue
 
-        if now >= spoiled_at + timedelta(hours=spec.max_hours):
-            reason = f"{job.arn} is spoiled, but the tag that says so cannot be written"
+        if now >= tainted_at + timedelta(hours=spec.max_hours):
+            reason = f"{job.arn} is tainted, but the tag that says so cannot be written"
             return failed("IMPORTING", reason)
 
-        step = Step("IMPORTING", Spoil(job.arn))
-        return step.remembering(spoiled_arn=job.arn, spoiled_at=spoiled_at)
+        step = Step("IMPORTING", Taint(job.arn))
+        return step.remembering(tainted_arn=job.arn, tainted_at=tainted_at)
     return None
 
 
@@ -260,11 +260,11 @@ def _end(state: DatasetState, spec: ImportSpec) -> Step | None:
         return None
 
     step = failed("IMPORTING", _failure(job, state))
-    needs_full_import = job.is_spoiled and job.is_active and not state.is_full
+    needs_full_import = job.is_tainted and job.is_active and not state.is_full
     if not needs_full_import:
         return step
     # The tags of an old job aren't read any more, so the dataset gets a tag as well.
-    return step._replace(action=MarkBroken(job))
+    return step._replace(action=TaintDataset(job))
 
 
 def _failure(job: Import, state: DatasetState) -> str:
@@ -283,7 +283,7 @@ def _failure(job: Import, state: DatasetState) -> str:
             "the export has changed since it was imported; write new rows to the location of a "
             "later day"
         )
-    return only_full_import_repairs(job)
+    return ask_for_full_import(job)
 
 
 def _create(state: DatasetState, spec: ImportSpec, progress: ImportProgress, now: datetime) -> Step:
@@ -316,7 +316,7 @@ def holding_import(state: DatasetState, since: datetime | None = None) -> Import
     - INCREMENTAL: it's any import since the newest FULL import, because no export is appended
       twice.
     """
-    if state.is_full and unchecked_imports(state.imports):
+    if state.is_full and unconfirmed_imports(state.imports):
         return None
 
     for job in reversed(effective_imports(state.imports)):
@@ -337,7 +337,7 @@ def confirmable_imports(imports: Iterable[Import], exports: Sequence[ExportState
     return [
         job
         for job in imports
-        if job.is_active and job.is_open
+        if job.is_active and job.awaits_confirmation
         if any(export.is_unchanged_since(job) for export in exports)
     ]
 
@@ -353,7 +353,7 @@ def effective_imports(imports: Iterable[Import]) -> list[Import]:
     return [job for index, job in enumerate(ended) if index >= newest_full.get(job.dataset, 0)]
 
 
-def settled_day(imports: Iterable[Import]) -> str:
+def import_watermark(imports: Iterable[Import]) -> str:
     """Return the day in UTC before which all exports count as imported, or "".
 
     The newest FULL import contains all earlier data. If the tags of an import are too old to be
@@ -367,7 +367,7 @@ def settled_day(imports: Iterable[Import]) -> str:
     return max(days, default="")
 
 
-def unchecked_imports(imports: Sequence[Import]) -> list[Import]:
+def unconfirmed_imports(imports: Sequence[Import]) -> list[Import]:
     """List the unconfirmed imports whose rows no FULL import has replaced, sorted by their end.
 
     Another import of the same export doesn't repair an INCREMENTAL dataset, because it only appends
@@ -378,7 +378,7 @@ def unchecked_imports(imports: Sequence[Import]) -> list[Import]:
     repair_times = [job.created_at for job in ended if job.is_full and job.is_confirmed]
 
     def is_unchecked(job: Import) -> bool:
-        if job.is_spoiled and not job.is_full:
+        if job.is_tainted and not job.is_full:
             # It's repaired only by a FULL import that was created later and is confirmed.
             return all(job.ended_at > repaired_at for repaired_at in repair_times)
         return not job.is_confirmed and job.run is not None and job in data
@@ -394,7 +394,7 @@ def imports_by_location(imports: Sequence[Import]) -> dict[str, list[Import]]:
     """
     jobs_by_location: dict[str, list[Import]] = {}
     running = [job for job in imports if job.is_running]
-    for job in [*effective_imports(imports), *unchecked_imports(imports), *running]:
+    for job in [*effective_imports(imports), *unconfirmed_imports(imports), *running]:
         jobs_by_location.setdefault(job.location, []).append(job)
     return jobs_by_location
 
@@ -405,7 +405,7 @@ def imports_of_export(state: DatasetState) -> list[Import]:
     return imports_by_location(state.imports).get(location, [])
 
 
-def partly_appended_by(state: DatasetState) -> Import | None:
+def partial_import(state: DatasetState) -> Import | None:
     """Find the last import that may have appended only a part of the export, if there is one."""
     jobs = [job for job in imports_of_export(state) if not (job.is_confirmed or job.is_running)]
     return jobs[-1] if jobs else None
@@ -416,8 +416,8 @@ def fingerprint_part(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:PART_DIGITS]
 
 
-def only_full_import_repairs(job: Import) -> str:
-    """Return the message about an INCREMENTAL dataset that holds the rows of a spoiled import."""
+def ask_for_full_import(job: Import) -> str:
+    """Return the message about an INCREMENTAL dataset that holds the rows of a tainted import."""
     return (
         f"{job.arn} may have imported other rows than its export has; to replace them, import a "
         'complete export with importMode FULL ("Replace bad data" in docs/operations.md)'
@@ -449,8 +449,8 @@ def refusal_to_append(state: DatasetState, *, is_requested: bool) -> str | None:
     if state.is_full:
         return None
 
-    if job := partly_appended_by(state):
-        return only_full_import_repairs(job)
+    if job := partial_import(state):
+        return ask_for_full_import(job)
 
     foreign = foreign_replacement(state.imports, is_full=False)
     if foreign is None or is_requested:

@@ -17,10 +17,10 @@ from ..contract import Run, Settings
 from ..hashes import short_hash
 from .imports import (
     Import,
+    ask_for_full_import,
     effective_imports,
     foreign_replacement,
-    only_full_import_repairs,
-    unchecked_imports,
+    unconfirmed_imports,
 )
 from .pacing import pause
 from .steps import SHORT_PAUSE, Action, JobProgress, Step, failed
@@ -219,9 +219,9 @@ def _require_confirmed_data(state: SolutionState, spec: TrainingSpec) -> Step | 
     for dataset, is_full in spec.datasets.items():
         jobs = [job for job in state.imports if job.dataset == dataset]
 
-        # A later foreign import repairs nothing, because nobody has confirmed it either.
-        if unchecked := unchecked_imports(jobs):
-            return failed("CHECKING", _unconfirmed_message(unchecked[-1], is_full=is_full))
+        # A later foreign import is no help, because nobody has confirmed it either.
+        if unconfirmed := unconfirmed_imports(jobs):
+            return failed("CHECKING", _unconfirmed_message(unconfirmed[-1], is_full=is_full))
 
         foreign = foreign_replacement(jobs, is_full=is_full)
         if foreign and not spec.accepts_foreign:
@@ -236,11 +236,11 @@ def _require_confirmed_data(state: SolutionState, spec: TrainingSpec) -> Step | 
 
 def _unconfirmed_message(job: Import, *, is_full: bool) -> str:
     """Return the message about an import that no run has confirmed."""
-    if not is_full and (job.is_full or job.is_spoiled):
-        return only_full_import_repairs(job)
+    if not is_full and (job.is_full or job.is_tainted):
+        return ask_for_full_import(job)
 
     # In an INCREMENTAL dataset, the next run may still confirm the import. If it can't, it tags the
-    # dataset as broken.
+    # dataset as tainted.
     way_out = "import the export again" if is_full else "let a run look at the export again"
     return (
         f"{job.arn} may have imported only a part of its export, because no run has found the "

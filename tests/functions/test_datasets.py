@@ -126,31 +126,31 @@ def test_what_was_imported_since_the_beginning_of_the_run_is_not_imported_again(
     assert of_imports(since, request={"force": True}).decision.action == "keep"
 
 
-UNCHECKED = s.held_import(arn="unchecked", is_full=False, is_confirmed=False)
-SPOILED = UNCHECKED._replace(is_spoiled=True, ended_at=s.ago(0.5))
+UNCONFIRMED = s.held_import(arn="unconfirmed", is_full=False, is_confirmed=False)
+TAINTED = UNCONFIRMED._replace(is_tainted=True, ended_at=s.ago(0.5))
 
 
 @pytest.mark.parametrize(
     ("job", "changes", "is_broken"),
     [
-        (UNCHECKED, {}, True),
-        (UNCHECKED._replace(is_confirmed=True), {}, False),
-        (UNCHECKED._replace(ended_at=s.ago(1)), {}, False),
-        (UNCHECKED._replace(ended_at=s.ago(1, seconds=1)), {}, True),
-        (SPOILED, {}, True),
-        (SPOILED._replace(is_full=True), {}, False),
-        (SPOILED, {"exports": {s.DATASET: s.export(read_error="no access")}}, False),
-        (SPOILED, {"dataset": s.dataset_of_run(day="2026-11-27")}, True),
-        (SPOILED, {"dataset": s.dataset_of_run(day="2026-11-26")}, False),
+        (UNCONFIRMED, {}, True),
+        (UNCONFIRMED._replace(is_confirmed=True), {}, False),
+        (UNCONFIRMED._replace(ended_at=s.ago(1)), {}, False),
+        (UNCONFIRMED._replace(ended_at=s.ago(1, seconds=1)), {}, True),
+        (TAINTED, {}, True),
+        (TAINTED._replace(is_full=True), {}, False),
+        (TAINTED, {"exports": {s.DATASET: s.export(read_error="no access")}}, False),
+        (TAINTED, {"dataset": s.dataset_of_run(day="2026-11-27")}, True),
+        (TAINTED, {"dataset": s.dataset_of_run(day="2026-11-26")}, False),
     ],
     ids=[
-        *("never confirmed", "confirmed", "it may be confirmed now", "given up", "spoiled"),
+        *("never confirmed", "confirmed", "it may be confirmed now", "given up", "tainted"),
         *("FULL", "its export may be unchanged", "of this day", "a run for an earlier day"),
     ],
 )
 def test_a_dataset_is_broken_by_an_appended_import_that_no_run_can_confirm(job, changes, is_broken):
     full = s.imported(ended_at=s.ago(100))
-    assert of_imports(job, full, **changes).broken_by == (job if is_broken else None)
+    assert of_imports(job, full, **changes).tainted_by == (job if is_broken else None)
 
 
 # Days and ready markers
@@ -171,7 +171,7 @@ SEARCHED = {"2026-11-26": False, "2026-11-27": False}
         ([LATE._replace(is_active=False)], SEARCHED),
         ([LATE._replace(is_active=False, is_running=True)], {"2026-11-25": True, **SEARCHED}),
         ([REPLACING, LATE], SEARCHED),
-        ([REPLACING, LATE._replace(is_spoiled=True)], {"2026-11-25": True, **SEARCHED}),
+        ([REPLACING, LATE._replace(is_tainted=True)], {"2026-11-25": True, **SEARCHED}),
         (
             [LATE._replace(is_confirmed=True), LATE._replace(ended_at=s.ago(60))],
             {"2026-11-25": True, **SEARCHED},
@@ -183,7 +183,7 @@ SEARCHED = {"2026-11-26": False, "2026-11-27": False}
     ],
     ids=[
         *("since the FULL import", "it may be confirmed", "held", "failed", "running"),
-        *("replaced by a FULL import", "spoiled before", "held, and unchecked before", "unread"),
+        *("replaced by a FULL import", "tainted before", "held, and unconfirmed before", "unread"),
     ],
 )
 def test_days_are_searched_of_which_not_all_rows_are_certainly_there(jobs, searched):

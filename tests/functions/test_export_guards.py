@@ -7,12 +7,12 @@ import pytest
 from functions.execution_input import input_problems
 from functions.exports import Export
 from functions.planning.export_guards import (
-    damaged_data,
     export_not_ready,
     incremental_without_full,
     replaced_data,
     skipped_days,
     truncated_export,
+    unconfirmed_data,
     unknown_size,
     wrong_increment,
 )
@@ -241,24 +241,24 @@ def test_the_changed_export_of_a_day_is_not_appended_twice():
     assert appending_day(running, FULL) == [], "the run waits for it"
 
 
-SPOILED = APPENDED._replace(is_confirmed=False, is_spoiled=True)
+TAINTED = APPENDED._replace(is_confirmed=False, is_tainted=True)
 REPAIR = (
-    f"{SPOILED.arn} may have imported other rows than its export has; to replace them, import a "
+    f"{TAINTED.arn} may have imported other rows than its export has; to replace them, import a "
     'complete export with importMode FULL ("Replace bad data" in docs/operations.md)'
 )
 
 
 @pytest.mark.parametrize("request_", [None, {"exportDate": DAY}, {"force": True}])
 def test_nobody_appends_a_day_again_of_which_a_part_may_be_there(request_):
-    jobs = {"imports": {s.DATASET: [SPOILED, FULL]}}
+    jobs = {"imports": {s.DATASET: [TAINTED, FULL]}}
     known = {"dataset": {**INCREMENTAL, "day": DAY}, "request": request_, **jobs}
     messages = [found(guard, s.export(), **known) for guard in (replaced_data, wrong_increment)]
     assert messages == [[REPAIR], []], "one message, which does not offer to append it"
-    assert found(damaged_data, s.export(), **known) == []
+    assert found(unconfirmed_data, s.export(), **known) == []
     other = {**known["dataset"], "dataLocation": "s3://exports/other.csv"}
     export = s.export(location=other["dataLocation"])
-    assert found(damaged_data, export, **{**known, "dataset": other}) == [REPAIR], "another day"
-    assert found(damaged_data, export, **{**known, "dataset": s.dataset_of_run()}) == [], "FULL"
+    assert found(unconfirmed_data, export, **{**known, "dataset": other}) == [REPAIR], "another day"
+    assert found(unconfirmed_data, export, **{**known, "dataset": s.dataset_of_run()}) == [], "FULL"
 
 
 def test_a_day_before_the_last_full_import_is_not_appended():

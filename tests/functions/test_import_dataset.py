@@ -9,7 +9,7 @@ from functions import clock, exports
 from functions.errors import Refused, ServiceUnavailable
 from functions.import_dataset import handler
 from functions.personalize import imports
-from functions.personalize.imports import ImportReader, spoil
+from functions.personalize.imports import ImportReader, taint
 from functions.personalize.tags import tags_of, write_tags
 from functions.rules.imports import Import
 from tests.functions import samples as s
@@ -190,7 +190,7 @@ def read_imports(
 
     def tags_of_job(_, arn):
         if arn == ITEMS:
-            return {"retraining-broken": broken}
+            return {"retraining-tainted-by": broken}
         read.append(int(arn.rpartition("/")[2]))
         return {"retraining-run": "run"} if read[-1] in own else {}
 
@@ -266,10 +266,10 @@ def test_the_tags_of_few_imports_are_read_however_many_there_are(monkeypatch, ag
 
 
 @pytest.mark.parametrize(("broken", "number"), [("50 2026-10-01T00:00:00+00:00", 50), ("-", None)])
-def test_the_import_that_the_tag_of_the_dataset_names_is_spoiled(monkeypatch, broken, number):
+def test_the_import_that_the_tag_of_the_dataset_names_is_tainted(monkeypatch, broken, number):
     found, _ = read_imports(monkeypatch, DAILY, own=ALL, broken=broken)
-    spoiled = [n for n, job in enumerate(found) if job.is_spoiled and not job.is_confirmed]
-    assert spoiled == ([] if number is None else [number])
+    tainted = [n for n, job in enumerate(found) if job.is_tainted and not job.is_confirmed]
+    assert tainted == ([] if number is None else [number])
 
 
 def test_a_list_that_cannot_be_read_in_time_decides_nothing():
@@ -299,7 +299,7 @@ def begun(pipeline):
     return event
 
 
-def test_a_file_that_was_written_after_the_end_of_an_import_does_not_spoil_it():
+def test_a_file_that_was_written_after_the_end_of_an_import_does_not_taint_it():
     with deploy(FOLDER) as pipeline:
         event = begun(pipeline)
         pipeline.sleep(800)
@@ -310,7 +310,7 @@ def test_a_file_that_was_written_after_the_end_of_an_import_does_not_spoil_it():
 
 
 @pytest.mark.parametrize("fault", ["throttle", "deny", "lost-answer"])
-def test_a_file_that_was_there_only_for_a_moment_spoils_the_import_though_tags_get_lost(fault):
+def test_a_file_that_was_there_only_for_a_moment_taints_the_import_though_tags_get_lost(fault):
     with deploy(FOLDER) as pipeline:
         event = begun(pipeline)
         assert event["item"]["seconds"] > 45, "a Wait passes the time until it is expected to end"
@@ -326,7 +326,7 @@ def test_a_file_that_was_there_only_for_a_moment_spoils_the_import_though_tags_g
         pipeline.personalize.call = call
         pipeline.inject_fault(fault, operation="TagResource", times=12)
         item = import_items(pipeline, event)
-        assert tags_of(pipeline.client, JOB)["retraining-confirmed"] == "spoiled"
+        assert tags_of(pipeline.client, JOB)["retraining-confirmed"] == "tainted"
     assert (item["outcome"], item["arn"]) == ("FAILED", JOB)
 
 
@@ -334,7 +334,7 @@ def test_a_tag_that_cannot_be_written_now_is_refused_so_that_the_run_waits():
     with items() as pipeline:
         pipeline.inject_fault("deny", operation="TagResource")
         with pytest.raises(Refused):
-            spoil(pipeline.client, FIRST)
+            taint(pipeline.client, FIRST)
 
 
 def test_an_export_that_has_changed_since_the_plan_is_checked_again():

@@ -11,12 +11,12 @@ from functions.rules.imports import (
     ExportState,
     ImportProgress,
     ImportSpec,
-    MarkBroken,
-    Spoil,
+    Taint,
+    TaintDataset,
     decide,
     effective_imports,
-    settled_day,
-    unchecked_imports,
+    import_watermark,
+    unconfirmed_imports,
 )
 from functions.rules.pacing import pause
 from functions.rules.steps import Step, failed
@@ -101,28 +101,28 @@ def test_an_import_is_confirmed_if_its_export_has_not_changed(fields, expected):
 
 OWN = job(run="this", is_confirmed=False)
 OWN_RUNNING = OWN._replace(is_running=True, is_active=False)
-SPOILED_NOW = {"spoiled_arn": "job-1", "spoiled_at": NOW}
-SPOIL = Step("IMPORTING", Spoil("job-1"), remembered=SPOILED_NOW)
+TAINTED_NOW = {"tainted_arn": "job-1", "tainted_at": NOW}
+TAINT = Step("IMPORTING", Taint("job-1"), remembered=TAINTED_NOW)
 CONFIRM = Step("CONFIRMING", Confirm("job-1", FINGERPRINT))
 WRITTEN_AGAIN = EXPORT._replace(newest_at=NOW)
 LATE = {"began_at": NOW - 6 * HOUR}
-UNTAGGED = failed("IMPORTING", "job-1 is spoiled, but the tag that says so cannot be written")
-IS_REMEMBERED = {"progress": SPOILED_NOW}
-SEEN_BEFORE = {**SPOILED_NOW, "spoiled_at": NOW - 5 * HOUR}
-SPOIL_AGAIN = SPOIL._replace(remembered=SEEN_BEFORE)
-HOURS_AGO = {**SPOILED_NOW, "spoiled_at": NOW - 6 * HOUR}
+UNTAGGED = failed("IMPORTING", "job-1 is tainted, but the tag that says so cannot be written")
+IS_REMEMBERED = {"progress": TAINTED_NOW}
+SEEN_BEFORE = {**TAINTED_NOW, "tainted_at": NOW - 5 * HOUR}
+TAINT_AGAIN = TAINT._replace(remembered=SEEN_BEFORE)
+HOURS_AGO = {**TAINTED_NOW, "tainted_at": NOW - 6 * HOUR}
 
 
 @pytest.mark.parametrize(
     ("own", "fields", "expected"),
     [
-        (OWN_RUNNING, {"export": OTHER}, SPOIL),
-        (OWN, {"export": OTHER}, SPOIL),
-        (OWN, IS_REMEMBERED, SPOIL),
-        (OWN, {"progress": {**SEEN_BEFORE, **LATE}}, SPOIL_AGAIN),
+        (OWN_RUNNING, {"export": OTHER}, TAINT),
+        (OWN, {"export": OTHER}, TAINT),
+        (OWN, IS_REMEMBERED, TAINT),
+        (OWN, {"progress": {**SEEN_BEFORE, **LATE}}, TAINT_AGAIN),
         (OWN, {"progress": HOURS_AGO}, UNTAGGED),
-        (OWN, {"progress": LATE, "export": OTHER}, SPOIL),
-        (OWN._replace(is_spoiled=True), IS_REMEMBERED, failed("IMPORTING", CHANGED)),
+        (OWN, {"progress": LATE, "export": OTHER}, TAINT),
+        (OWN._replace(is_tainted=True), IS_REMEMBERED, failed("IMPORTING", CHANGED)),
         (OWN, {"export": OTHER, "until_end": EXPORT}, CONFIRM),
         (OWN, {"export": WRITTEN_AGAIN, "until_end": OTHER}, failed("IMPORTING", CHANGED)),
         (OWN._replace(fingerprint="a-1-x"), {}, failed("IMPORTING", CHANGED)),
@@ -131,24 +131,24 @@ HOURS_AGO = {**SPOILED_NOW, "spoiled_at": NOW - 6 * HOUR}
         (OWN._replace(is_confirmed=True), {"export": OTHER}, failed("IMPORTING", CHANGED)),
         (OWN._replace(is_active=False, failure="no"), {"export": OTHER}, failed("IMPORTING", "no")),
         (OWN._replace(run="earlier"), {"progress": {"checked": "a-2"}, "export": OTHER}, None),
-        (OWN_RUNNING._replace(run="dead"), {"export": OTHER}, SPOIL),
-        (OWN._replace(run="dead"), IS_REMEMBERED, SPOIL),
+        (OWN_RUNNING._replace(run="dead"), {"export": OTHER}, TAINT),
+        (OWN._replace(run="dead"), IS_REMEMBERED, TAINT),
     ],
     ids=[
-        *("running", "ended", "the tag was lost", "for hours", "for too long", "late", "spoiled"),
+        *("running", "ended", "the tag was lost", "for hours", "for too long", "late", "tainted"),
         *("a file was written after the end", "a file was written again after the end as it was"),
         *("another schema", "without its tag", "elsewhere"),
         *("confirmed before", "failed", "of another run"),
         *("of a dead run that still runs", "of a dead run, and the tag was lost"),
     ],
 )
-def test_an_import_is_spoiled_for_ever_if_its_run_has_seen_other_files(own, fields, expected):
+def test_an_import_is_tainted_for_ever_if_its_run_has_seen_other_files(own, fields, expected):
     assert step(own, **fields) == (expected or Step("WAITING", Create(OTHER)))
 
 
 FULL = job(fingerprint="c-1")
 ADDED = job(2, is_full=False, is_confirmed=False)
-SPOILED = ADDED._replace(is_spoiled=True)
+TAINTED = ADDED._replace(is_tainted=True)
 REPAIR = (
     "job-2 may have imported other rows than its export has; to replace them, import a complete "
     'export with importMode FULL ("Replace bad data" in docs/operations.md)'
@@ -160,11 +160,11 @@ REFUSED = failed("CHECKING", REPAIR)
     ("jobs", "expected"),
     [
         ([ADDED._replace(fingerprint="a-0")], REFUSED),
-        ([SPOILED, FOREIGN], REFUSED),
-        ([SPOILED, job(3, fingerprint="b-1")], CREATE),
-        ([SPOILED._replace(fingerprint="b-1")], CREATE),
+        ([TAINTED, FOREIGN], REFUSED),
+        ([TAINTED, job(3, fingerprint="b-1")], CREATE),
+        ([TAINTED._replace(fingerprint="b-1")], CREATE),
     ],
-    ids=["never confirmed", "spoiled", "repaired by a confirmed FULL import", "of another day"],
+    ids=["never confirmed", "tainted", "repaired by a confirmed FULL import", "of another day"],
 )
 @pytest.mark.parametrize("requested_at", [None, NOW])
 def test_no_export_is_appended_again_of_which_a_part_may_be_there(jobs, expected, requested_at):
@@ -174,7 +174,7 @@ def test_no_export_is_appended_again_of_which_a_part_may_be_there(jobs, expected
 @pytest.mark.parametrize(
     ("own", "expected"),
     [
-        (SPOILED, failed("IMPORTING", REPAIR)._replace(action=MarkBroken(SPOILED))),
+        (TAINTED, failed("IMPORTING", REPAIR)._replace(action=TaintDataset(TAINTED))),
         (ADDED._replace(fingerprint="a-1-x"), failed("IMPORTING", REPAIR)),
         (
             ADDED._replace(fingerprint="a-0", is_confirmed=True),
@@ -186,9 +186,9 @@ def test_no_export_is_appended_again_of_which_a_part_may_be_there(jobs, expected
         ),
     ],
 )
-def test_a_dataset_gets_a_tag_about_a_spoiled_import_that_was_added(own, expected):
+def test_a_dataset_gets_a_tag_about_a_tainted_import_that_was_added(own, expected):
     own = own._replace(run="this")
-    action = MarkBroken(own) if expected.action else None
+    action = TaintDataset(own) if expected.action else None
     assert step(FULL, own, is_full=False) == expected._replace(action=action)
 
 
@@ -256,22 +256,22 @@ def test_a_dataset_holds_the_newest_full_import_and_all_later_ones(jobs, numbers
         ([job(2)], []),
         ([job(2, is_confirmed=False)], [2]),
         ([FOREIGN], []),
-        ([SPOILED, FOREIGN], [2]),
-        ([SPOILED._replace(run=None, fingerprint=None), FOREIGN], [2]),
-        ([SPOILED, job(3)], []),
-        ([SPOILED, job(3, created_at=SPOILED.created_at)], [2]),
-        ([SPOILED, job(3, is_confirmed=False)], [2, 3]),
-        ([SPOILED._replace(is_full=True), FOREIGN], []),
+        ([TAINTED, FOREIGN], [2]),
+        ([TAINTED._replace(run=None, fingerprint=None), FOREIGN], [2]),
+        ([TAINTED, job(3)], []),
+        ([TAINTED, job(3, created_at=TAINTED.created_at)], [2]),
+        ([TAINTED, job(3, is_confirmed=False)], [2, 3]),
+        ([TAINTED._replace(is_full=True), FOREIGN], []),
     ],
     ids=[
         *("none", "of the same export", "added", "imported again", "replaced"),
-        *("foreign", "spoiled before", "named by the dataset", "repaired"),
-        *("created before its end", "repaired, but not confirmed", "a spoiled FULL import"),
+        *("foreign", "tainted before", "named by the dataset", "repaired"),
+        *("created before its end", "repaired, but not confirmed", "a tainted FULL import"),
     ],
 )
-def test_an_import_is_unchecked_until_a_full_import_has_replaced_its_data(later, numbers):
+def test_an_import_is_unconfirmed_until_a_full_import_has_replaced_its_data(later, numbers):
     jobs = [job(is_confirmed=False, fingerprint="a-0"), *later]
-    assert [job.arn for job in unchecked_imports(jobs[::-1])] == [f"job-{n}" for n in numbers]
+    assert [job.arn for job in unconfirmed_imports(jobs[::-1])] == [f"job-{n}" for n in numbers]
 
 
 def test_a_full_export_is_imported_again_after_rows_that_nobody_has_checked():
@@ -288,4 +288,4 @@ def test_an_import_that_was_not_looked_at_is_neither_foreign_nor_a_proof():
     assert step(FOREIGN, OLD_IMPORT, is_full=False) == CREATE, "the pipeline accepts the first data"
     assert step(OLD_IMPORT._replace(is_full=True)) == CREATE
     assert [job.is_foreign for job in (OLD_IMPORT, FOREIGN)] == [False, True]
-    assert settled_day([job(), OLD_IMPORT, ADDED]) == f"{OLD_IMPORT.created_at:%Y-%m-%d}"
+    assert import_watermark([job(), OLD_IMPORT, ADDED]) == f"{OLD_IMPORT.created_at:%Y-%m-%d}"

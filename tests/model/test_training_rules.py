@@ -174,7 +174,7 @@ PARTIAL = failed(
 )
 ADDED = {"datasets": {"items": False}}
 APPENDED = job(2, is_full=False, is_confirmed=False)
-UNCHECKED = failed(
+UNCONFIRMED = failed(
     "CHECKING",
     "job-2 may have imported only a part of its export, because no run has found the export "
     "unchanged after the import; let a run look at the export again with retrain start",
@@ -184,7 +184,7 @@ DAMAGED = failed(
     "job-2 may have imported other rows than its export has; to replace them, import a complete "
     'export with importMode FULL ("Replace bad data" in docs/operations.md)',
 )
-SPOILED = APPENDED._replace(is_spoiled=True)
+TAINTED = APPENDED._replace(is_tainted=True)
 
 
 @pytest.mark.parametrize(
@@ -200,14 +200,14 @@ SPOILED = APPENDED._replace(is_spoiled=True)
         ([job(), job(2, is_confirmed=False)], {}, PARTIAL),
         ([job(), job(2, is_confirmed=False)], {"accepts_foreign": True}, PARTIAL),
         ([job(), APPENDED], {}, PARTIAL),
-        ([job(), APPENDED], ADDED, UNCHECKED),
-        ([job(), APPENDED, job(3, is_full=False)], ADDED, UNCHECKED),
+        ([job(), APPENDED], ADDED, UNCONFIRMED),
+        ([job(), APPENDED, job(3, is_full=False)], ADDED, UNCONFIRMED),
         ([job(), APPENDED, FOREIGN], {**ADDED, "accepts_foreign": True}, None),
         ([job(2, is_confirmed=False), job(3, is_full=False)], ADDED, DAMAGED),
-        ([job(), SPOILED, job(3, is_full=False)], ADDED, DAMAGED),
-        ([job(), SPOILED, FOREIGN], {**ADDED, "accepts_foreign": True}, DAMAGED),
-        ([job(), SPOILED], {}, PARTIAL),
-        ([job(), SPOILED, job(3)], ADDED, None),
+        ([job(), TAINTED, job(3, is_full=False)], ADDED, DAMAGED),
+        ([job(), TAINTED, FOREIGN], {**ADDED, "accepts_foreign": True}, DAMAGED),
+        ([job(), TAINTED], {}, PARTIAL),
+        ([job(), TAINTED, job(3)], ADDED, None),
     ],
 )
 def test_only_data_that_a_run_has_checked_are_learned(imports, fields, expected):

@@ -12,7 +12,7 @@ from functions.personalize.tags import (
     DIGEST,
     FINGERPRINT,
     RUN,
-    SPOILED,
+    TAINTED,
 )
 from functions.personalize.trainings import config_digest
 from functions.reconcile import LAST_CHANGE
@@ -34,7 +34,7 @@ FATAL = ("AccessDenied", "ReportFailed")
 def broken_promises(teller: Storyteller) -> Iterator[str]:
     """Yield a message for each promise that a story has broken."""
     yield from _paid_twice(teller)
-    yield from learned_unchecked(teller)
+    yield from learned_unconfirmed(teller)
     for ended in teller.ended:
         arn = ended.execution.arn
         yield from (f"{arn}: {problem}" for problem in _wrong_report(teller, ended))
@@ -105,23 +105,23 @@ def _began_during_deletions(teller: Storyteller) -> Iterator[str]:
                 yield f"{arn} was created during {deletion.arn}"
 
 
-def learned_unchecked(teller: Storyteller, *, accepts_foreign: bool = False) -> Iterator[str]:
+def learned_unconfirmed(teller: Storyteller, *, accepts_foreign: bool = False) -> Iterator[str]:
     """Yield a message for each import that a version has learned although no run has checked it.
 
-    An import that ended during the training does not count. What is spoiled stays so for ever. A
+    An import that ended during the training does not count. What is tainted stays so for ever. A
     pipeline that appends accepts the import of a person before its own.
     """
     jobs = teller.resources(ImportJob)
-    for arn in teller.spoiled:
-        if jobs[arn].tags[CONFIRMED] != SPOILED:
-            yield f"{arn} was spoiled, and then confirmed"
+    for arn in teller.tainted:
+        if jobs[arn].tags[CONFIRMED] != TAINTED:
+            yield f"{arn} was tainted, and then confirmed"
     for version in teller.versions("ACTIVE"):
         for arn in (arn for arns in version.learned.values() for arn in arns):
             tags, ended = jobs[arn].tags, jobs[arn].timeline.moments[-1].time
             is_confirmed = tags.get(CONFIRMED) == tags.get(FINGERPRINT)
             is_checked = is_confirmed and (RUN in tags or accepts_foreign)
             if RUN in version.tags and not is_checked and ended <= version.timeline.created:
-                yield f"{version.arn} has learned {arn}, which is unchecked"
+                yield f"{version.arn} has learned {arn}, which is unconfirmed"
 
 
 def wrongly_appended(teller: Storyteller) -> Iterator[str]:

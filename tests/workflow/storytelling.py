@@ -35,7 +35,7 @@ from functions.personalize.tags import (
     CONFIRMED,
     PINNED,
     RUN,
-    SPOILED,
+    TAINTED,
     write_tags,
 )
 from functions.rules.campaigns import DeploymentRecord
@@ -169,8 +169,8 @@ class Storyteller:
     """When a function of which execution has requested which change."""
     written_untrusted: list[str] = field(default_factory=list)
     """Each version whose results a run has written although it has passed on no campaign."""
-    spoiled: set[str] = field(default_factory=set)
-    """The import jobs that a function has marked as spoiled."""
+    tainted: set[str] = field(default_factory=set)
+    """The import jobs that a function has marked as tainted."""
     witnesses: dict[str, Witness] = field(default_factory=dict)
     """Who watches each campaign."""
     runs: dict[object, str] = field(default_factory=dict)
@@ -298,8 +298,8 @@ class Storyteller:
                 witness.note_answer(response)
             if witness and witness.record != record:
                 witness.note_record(record, is_person=is_person)
-        if tags.get(CONFIRMED) == SPOILED:
-            self.spoiled.add(request["resourceArn"])
+        if tags.get(CONFIRMED) == TAINTED:
+            self.tainted.add(request["resourceArn"])
         if operation == "UpdateCampaign" and is_person and version:
             witness.note_move(version, is_person=True)
         return response

@@ -24,7 +24,7 @@ from functions.personalize.tags import RUN
 from tests.workflow.pipeline import SLOT, deploy
 from tests.workflow.promises import (
     broken_promises,
-    learned_unchecked,
+    learned_unconfirmed,
     not_up_to_date,
     wrongly_appended,
 )
@@ -231,7 +231,7 @@ def test_no_day_is_appended_twice_and_nothing_is_learned_that_nobody_has_checked
             bucket.objects.pop(stray, None)
             pipeline.start(scheduledTime=f"{day}T09:00:00Z").wait()
             pipeline.sleep(15 * HOUR)
-        problems = [*learned_unchecked(teller, accepts_foreign=True), *wrongly_appended(teller)]
+        problems = [*learned_unconfirmed(teller, accepts_foreign=True), *wrongly_appended(teller)]
     assert problems == [], mishaps
 
 

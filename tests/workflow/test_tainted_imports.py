@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from emulator.personalize.resources import ImportJob, SolutionVersion
-from functions.personalize.tags import BROKEN, CONFIRMED, tags_of
+from functions.personalize.tags import CONFIRMED, TAINTED_BY, tags_of
 from tests.workflow.clients import OPERATOR
 from tests.workflow.pipeline import NEXT_SLOT, deploy
 from tests.workflow.summaries import DEPLOYED, failures, outcomes, problems_of, report
@@ -55,13 +55,13 @@ def import_arns(pipeline):
 def test_an_import_beside_a_stray_file_is_repeated_though_the_file_is_gone():
     with deploy(FULL) as pipeline:
         put(pipeline, "today")
-        spoiled = run_beside_a_stray_file(pipeline, "today")
+        tainted = run_beside_a_stray_file(pipeline, "today")
         plan = pipeline.run(scheduledTime=NEXT_SLOT)
         first, _ = import_arns(pipeline)
         assert learned_files(pipeline, pipeline.served_version()) == ["today/interactions.csv"]
-        assert tags_of(pipeline.client, first)[CONFIRMED] == "spoiled"
-        assert BROKEN not in tags_of(pipeline.client, INTERACTIONS)
-    assert failures(spoiled) == {
+        assert tags_of(pipeline.client, first)[CONFIRMED] == "tainted"
+        assert TAINTED_BY not in tags_of(pipeline.client, INTERACTIONS)
+    assert failures(tainted) == {
         "interactions": "the export changed while it was imported; the next run imports it again"
     }
     assert outcomes(plan) == {"interactions": "IMPORTED", **DEPLOYED}
@@ -78,9 +78,11 @@ def test_only_a_full_import_repairs_a_dataset_to_which_a_stray_file_was_added():
     with deploy(DAILY) as pipeline:
         put(pipeline, "2026-11-29")
         served = pipeline.served_version()
-        spoiled = run_beside_a_stray_file(pipeline, "2026-11-29")
+        tainted = run_beside_a_stray_file(pipeline, "2026-11-29")
         (job,) = import_arns(pipeline)
-        assert tags_of(pipeline.client, INTERACTIONS)[BROKEN].split()[0] == job.rpartition("/")[2]
+        assert (
+            tags_of(pipeline.client, INTERACTIONS)[TAINTED_BY].split()[0] == job.rpartition("/")[2]
+        )
         refused = [
             pipeline.machine.start({"exportDate": "2026-11-29", **request}).wait()
             for request in ({}, {"force": True})
@@ -104,7 +106,7 @@ def test_only_a_full_import_repairs_a_dataset_to_which_a_stray_file_was_added():
         f"{job} may have imported other rows than its export has; to replace them, import a "
         'complete export with importMode FULL ("Replace bad data" in docs/operations.md)'
     )
-    assert failures(spoiled) == {"interactions": reason}
+    assert failures(tainted) == {"interactions": reason}
     assert [problems_of(run) for run in refused] == [[f"datasets.interactions: {reason}"]] * 2
     assert outcomes(next_day) == {"interactions": "IMPORTED", "taste": "FAILED"}
     assert failures(next_day) == failures(foreign) == {"taste": reason}
@@ -123,5 +125,5 @@ def test_a_day_that_was_written_again_after_an_abort_has_broken_the_dataset():
         put(pipeline, "2026-11-30", shift=3)
         execution = pipeline.run(scheduledTime="2026-11-30T03:00:00Z")
         aborted, _ = import_arns(pipeline)
-        assert aborted.rpartition("/")[2] in tags_of(pipeline.client, INTERACTIONS)[BROKEN]
+        assert aborted.rpartition("/")[2] in tags_of(pipeline.client, INTERACTIONS)[TAINTED_BY]
     assert "with importMode FULL" in failures(execution)["taste"]
