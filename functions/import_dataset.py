@@ -16,8 +16,13 @@ from .contract import (
     pipeline_name,
 )
 from .log import log_item
-from .personalize.imports import ImportReader, taint, taint_dataset
-from .personalize.tags import BYTES, CONFIRMED, FINGERPRINT, RUN, api_tags, write_tags
+from .personalize.imports import (
+    ImportReader,
+    confirm_import,
+    taint_dataset,
+    taint_import,
+)
+from .personalize.tags import BYTES, FINGERPRINT, RUN, api_tags
 from .planning.datasets import DatasetView
 from .planning.export_content import content_tags
 from .planning.export_search import datasets_to_import
@@ -45,7 +50,9 @@ from .texts import with_short_texts
 def handler(event: DatasetIteration, _context: object) -> ImportItem:
     """Import the export until there's an outcome, or a long wait for the next poll."""
     job = DatasetImport(event)
-    item = job.item(reconcile(job.poll, imports.decide, job.act, job.spec, job.progress))
+    result = reconcile(job.poll, imports.decide, job.act, job.spec, job.progress)
+
+    item = job.item(result)
     if item["outcome"] == "IMPORTED":
         _write_event_age(event)
 
@@ -56,11 +63,13 @@ def handler(event: DatasetIteration, _context: object) -> ImportItem:
 def _write_event_age(event: DatasetIteration) -> None:
     """Publish the age of the newest event in the export, if planning has read all of its rows."""
     planned = event["dataset"]
-    content = planned["content"]
-    if content["areAllRowsRead"] and content["newestEventAt"]:
-        age = clock.now() - datetime.fromisoformat(content["newestEventAt"])
-        hours = {"NewestEventAgeHours": round(age.total_seconds() / 3600, 2)}
-        metrics.write(pipeline_name(event["settings"]), hours, Dataset=planned["type"])
+    newest_at = planned["content"]["newestEventAt"]
+    if newest_at is None or not planned["content"]["areAllRowsRead"]:
+        return
+
+    age = clock.now() - datetime.fromisoformat(newest_at)
+    hours = {"NewestEventAgeHours": round(age.total_seconds() / 3600, 2)}
+    metrics.write(pipeline_name(event["settings"]), hours, Dataset=planned["type"])
 
 
 class DatasetImport:
@@ -68,51 +77,54 @@ class DatasetImport:
 
     def __init__(self, event: DatasetIteration) -> None:
         settings = event["settings"]
-        run = event["run"]
         planned = event["dataset"]
         item = event["item"]
 
         self._event = event
         self._location = planned["dataLocation"]
         self._configured = dataset_settings(settings, planned["type"])
-        self.spec = ImportSpec(
-            run=run["id"],
-            requested_at=run_began_at(run) if planned["isRequested"] else None,
-            durations=planned["durations"],
-            max_hours=settings["limits"]["maxImportHours"],
-        )
+        self._job_name = job_name(settings, event["run"], planned["type"])
+
+        self.spec = _spec_of(event)
+        self.progress = ImportProgress(clock.now(), checked=planned["fingerprint"])
         if item:
             self.progress = from_document(ImportProgress, item["progress"])
-        else:
-            self.progress = ImportProgress(clock.now(), checked=planned["fingerprint"])
 
         dataset_arn = self._configured["datasetArn"]
         self._dataset = aws.read_client().describe_dataset(datasetArn=dataset_arn)["dataset"]
         self._reader = ImportReader(aws.read_client(), settings["datasets"])
 
-        # Unlike that of a solution version, the ARN of an import job is made of its name.
-        self._job_name = job_name(settings, run, planned["type"])
-        arn_prefix = dataset_arn.split(":dataset/")[0]
-        self._job_arn = f"{arn_prefix}:dataset-import-job/{self._job_name}"
-
     def poll(self) -> DatasetState:
         """Read the dataset's import jobs and its export."""
-        own_arn = self._job_arn if self.progress.sent_at else None
-        jobs = self._reader.of_dataset(self._dataset, own_arn)
+        jobs = self._reader.of_dataset(self._dataset, self._own_arn())
 
         # The export comes last. Otherwise, we'd miss a change between both requests if the import
         # ends in between.
         objects = exports.list_objects(aws.s3(), self._location)
         export = exports.Export(location=self._location, objects=objects)
 
-        form = (self._configured["importMode"], self._dataset["schemaArn"])
+        import_mode = self._configured["importMode"]
+        schema_arn = self._dataset["schemaArn"]
+        export_states = [export.state(import_mode, schema_arn)]
+
         own_job = imports.import_of_run(jobs, self.spec.run)
-        until = None if own_job is None or own_job.is_running else own_job.ended_at
-        return DatasetState(
-            is_full=self._configured["importMode"] == "FULL",
-            imports=jobs,
-            exports=[export.state(*form), export.state(*form, until)],
-        )
+        if own_job and not own_job.is_running:
+            # What was written after its end was certainly not imported.
+            at_its_end = export.state(import_mode, schema_arn, until=own_job.ended_at)
+            export_states.append(at_its_end)
+
+        return DatasetState(is_full=import_mode == "FULL", imports=jobs, exports=export_states)
+
+    def _own_arn(self) -> str | None:
+        """Derive the ARN of this run's import job, once its creation was requested.
+
+        Unlike that of a solution version, it's made of the job's name.
+        """
+        if self.progress.sent_at is None:
+            return None
+
+        arn_prefix = self._configured["datasetArn"].partition(":dataset/")[0]
+        return f"{arn_prefix}:dataset-import-job/{self._job_name}"
 
     def act(self, action: Action) -> None:
         """Do what the rules have decided."""
@@ -120,10 +132,10 @@ class DatasetImport:
             case CheckContent(fingerprint):
                 self.progress.checked = fingerprint
                 self.progress.problems = _content_problems(self._event)
-            case Confirm(arn, fingerprint):
-                write_tags(aws.write_client(), arn, {CONFIRMED: fingerprint})
-            case Taint(arn):
-                taint(aws.write_client(), arn)
+            case Confirm(job):
+                confirm_import(aws.write_client(), job)
+            case Taint(job):
+                taint_import(aws.write_client(), job)
             case TaintDataset(job):
                 taint_dataset(aws.write_client(), job)
             case Create(export):
@@ -133,23 +145,16 @@ class DatasetImport:
                 self.progress.checked = ""
                 self._create(export)
 
-    def item(self, result: InvocationResult[DatasetState]) -> ImportItem:
-        """Return the item, with the job of this run or else the one that brought the export."""
-        state = result.state
-        own_job = imports.import_of_run(state.imports, self.spec.run)
-        job = own_job or imports.holding_import(state)
-
-        return {
-            **result.item(self.progress, job),
-            "arn": job.arn if job else None,
-            "bytes": job.size if job and job.size is not None else state.export.size,
-        }
-
     def _create(self, export: ExportState) -> None:
         """Create the import job, with tags that say which export it imports."""
         settings = self._event["settings"]
         planned = self._event["dataset"]
-        tags = {RUN: self.spec.run, FINGERPRINT: export.fingerprint, BYTES: str(export.size)}
+        tags = {
+            **settings["tags"],
+            RUN: self.spec.run,
+            FINGERPRINT: export.fingerprint,
+            BYTES: str(export.size),
+        }
         # What planning knows about the content is only true of the export that planning has read.
         if export.fingerprint == planned["fingerprint"]:
             tags |= content_tags(planned["content"])
@@ -161,8 +166,35 @@ class DatasetImport:
                 dataSource={"dataLocation": self._location},
                 roleArn=settings["importRoleArn"],
                 importMode=self._configured["importMode"],
-                tags=api_tags({**settings["tags"], **tags}),
+                tags=api_tags(tags),
             )
+
+    def item(self, result: InvocationResult[DatasetState]) -> ImportItem:
+        """Return the item, with the job of this run or else the one that brought the export."""
+        state = result.state
+        own_job = imports.import_of_run(state.imports, self.spec.run)
+        job = own_job or imports.holding_import(state)
+
+        size = state.export.size
+        if job and job.size is not None:
+            size = job.size
+
+        return {**result.item(self.progress, job), "arn": job and job.arn, "bytes": size}
+
+
+def _spec_of(event: DatasetIteration) -> ImportSpec:
+    """Derive what this run is supposed to import from its plan."""
+    planned = event["dataset"]
+    requested_at = None
+    if planned["isRequested"]:
+        requested_at = run_began_at(event["run"])
+
+    return ImportSpec(
+        run=event["run"]["id"],
+        requested_at=requested_at,
+        durations=planned["durations"],
+        max_hours=event["settings"]["limits"]["maxImportHours"],
+    )
 
 
 def _content_problems(event: DatasetIteration) -> list[str]:

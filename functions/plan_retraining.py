@@ -13,8 +13,8 @@ from .execution_input import input_problems
 from .log import log
 from .overlap import event_of_deployment, pause_before, pause_for_deletion
 from .personalize.campaigns import read_record
-from .personalize.imports import taint_dataset
-from .personalize.tags import CHECKED, CONFIRMED, tags_of, write_tags
+from .personalize.imports import confirm_import, taint_dataset
+from .personalize.tags import CHECKED, tags_of, write_tags
 from .planning.plan_run import RunView, plan_run, read_view
 from .planning.snapshot import describe_existing
 from .report.model import worst_results
@@ -119,7 +119,7 @@ def _plan_work(settings: Settings, run: Run) -> Plan:
 
     # Write into tags what was found out about earlier imports.
     for confirmed in view.data.newly_confirmed:
-        write_tags(write_client(), confirmed.arn, {CONFIRMED: str(confirmed.fingerprint)})
+        confirm_import(write_client(), confirmed)
     for dataset in view.datasets:
         if job := dataset.tainted_by:
             taint_dataset(write_client(), job)

@@ -1,4 +1,4 @@
-"""Reads import jobs and their tags for the rules, and tags what has gone wrong."""
+"""Reads import jobs and their tags for the rules, and tags what the rules have found out."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from .. import clock
 from ..errors import Refused
 from ..rules.imports import Import
+from ..words import name_of
 from .lists import PAGE_SIZE, read_list
 from .statuses import is_active, is_running
 from .tags import (
@@ -60,7 +61,12 @@ def list_imports(
     return read_list(pages, lambda page: page["datasetImportJobs"])
 
 
-def taint(client: PersonalizeClient, arn: str) -> None:
+def confirm_import(client: PersonalizeClient, job: Import) -> None:
+    """Tag an import as confirmed."""
+    write_tags(client, job.arn, {CONFIRMED: job.fingerprint})
+
+
+def taint_import(client: PersonalizeClient, job: Import) -> None:
     """Tag an import as tainted, so that nobody confirms it.
 
     Raises:
@@ -68,7 +74,7 @@ def taint(client: PersonalizeClient, arn: str) -> None:
             run would confirm the import.
     """
     try:
-        write_tags(client, arn, {CONFIRMED: TAINTED})
+        write_tags(client, job.arn, {CONFIRMED: TAINTED})
     except ClientError as error:
         raise Refused(str(error)) from error
 
@@ -76,13 +82,12 @@ def taint(client: PersonalizeClient, arn: str) -> None:
 def taint_dataset(client: PersonalizeClient, job: Import) -> None:
     """Tag a dataset with an import whose rows only a later FULL import replaces.
 
-    A dataset that already has 50 tags takes no other one. Even then, a run must be able to
-    replace its rows, so errors are ignored.
+    A dataset that already has 50 tags takes no other one. Even then, a run must be able to import
+    the FULL export, so errors are ignored.
     """
-    job_name = job.arn.rpartition("/")[2]
     ended_at = job.ended_at.astimezone(UTC).isoformat(timespec="seconds")
     with suppress(ClientError):
-        write_tags(client, job.dataset, {TAINTED_BY: f"{job_name} {ended_at}"})
+        write_tags(client, job.dataset, {TAINTED_BY: f"{name_of(job.arn)} {ended_at}"})
 
 
 class ImportReader:
@@ -94,7 +99,7 @@ class ImportReader:
 
     def __init__(self, client: PersonalizeClient, datasets: Sequence[DatasetSettings]) -> None:
         self._client = client
-        self._tags: dict[str, Tags] = {}
+        self._final_tags: dict[str, Tags] = {}
 
         modes = [dataset["importMode"] for dataset in datasets]
         self._shares = {
@@ -130,12 +135,10 @@ class ImportReader:
 
         # A value that no run has written doesn't match any import.
         tainted_name = tags_of(self._client, dataset_arn).get(TAINTED_BY, "").partition(" ")[0]
-        return [
-            job._replace(is_tainted=True, is_confirmed=False)
-            if job.arn.endswith(f"/{tainted_name}")
-            else job
-            for job in imports
-        ]
+        for index, job in enumerate(imports):
+            if name_of(job.arn) == tainted_name:
+                imports[index] = job._replace(is_tainted=True, is_confirmed=False)
+        return imports
 
     def _with_needed_tags(
         self, imports: Sequence[Import], own_arn: str | None, share: int
@@ -148,20 +151,21 @@ class ImportReader:
         """
         recent_since = clock.now() - RECENT
         # The import that ended last comes first.
-        newest_full_arn = next((job.arn for job in imports if job.is_full and job.is_active), None)
-        found_own = False
+        newest_full = next((job for job in imports if job.is_full and job.is_active), None)
+        is_pipeline_found = False
         result = []
 
-        for number, job in enumerate(imports):
-            is_in_share = number < share and (job.ended_at > recent_since or not found_own)
-            if not is_in_share and job.arn not in (newest_full_arn, own_arn):
-                result.append(job)
-                continue
+        for number, listed_job in enumerate(imports):
+            job = listed_job
+            is_needed = job is newest_full or job.arn == own_arn
+            is_searched = job.ended_at > recent_since or not is_pipeline_found
+            if is_needed or (is_searched and number < share):
+                job = _with_tags(job, self._tags_of(job.arn))
+            result.append(job)
 
-            tagged_job = _with_tags(job, self._tags_of(job.arn))
-            result.append(tagged_job)
-            if tagged_job.run and job.is_active:
-                found_own = True
+            # Without its tags, a job has no run.
+            if job.run and job.is_active:
+                is_pipeline_found = True
                 if job.is_full:
                     share = 0  # It has replaced the data of all earlier imports.
         return result
@@ -173,38 +177,42 @@ class ImportReader:
         like each job that the list shows as running.
         """
         dataset_arn = dataset["datasetArn"]
-        own_job = self._described(own_arn, dataset_arn) if own_arn else None
-        if own_job and own_job.is_running:
-            return [own_job]
+        own_jobs = self._described(own_arn, dataset_arn) if own_arn else []
+        if any(job.is_running for job in own_jobs):
+            return own_jobs
 
-        jobs: dict[str, Import] = {}
-        for summary in list_imports(self._client, dataset_arn):
-            job = _import_of(summary, dataset_arn)
-            described_job = self._described(job.arn, dataset_arn) if job.is_running else None
-            jobs[job.arn] = described_job or job
-        if own_job:
-            jobs[own_job.arn] = own_job
+        listed = [_import_of(job, dataset_arn) for job in list_imports(self._client, dataset_arn)]
+        described = [
+            job
+            for listed_job in listed
+            if listed_job.is_running
+            for job in self._described(listed_job.arn, dataset_arn)
+        ]
+        # Where there are two answers about a job, the described one is newer.
+        jobs = {job.arn: job for job in [*listed, *described, *own_jobs]}
 
         # A job that is older than the dataset belongs to a deleted dataset with the same ARN.
         created_at = dataset["creationDateTime"]
         present_jobs = (job for job in jobs.values() if job.created_at >= created_at)
         return sorted(present_jobs, key=lambda job: job.ended_at, reverse=True)
 
-    def _described(self, arn: str, dataset_arn: str) -> Import | None:
-        """Describe an import job. The result is None if it doesn't exist."""
+    def _described(self, arn: str, dataset_arn: str) -> list[Import]:
+        """Describe an import job. The list is empty if it doesn't exist."""
         try:
             response = self._client.describe_dataset_import_job(datasetImportJobArn=arn)
         except self._client.exceptions.ResourceNotFoundException:
-            return None
-        return _import_of(response["datasetImportJob"], dataset_arn)
+            return []
+        return [_import_of(response["datasetImportJob"], dataset_arn)]
 
     def _tags_of(self, arn: str) -> Tags:
         """Read the tags of an import, from the cache if they can't change any more."""
-        tags = self._tags.get(arn)
+        if arn in self._final_tags:
+            return self._final_tags[arn]
+
+        tags = tags_of(self._client, arn)
         # The tags of the pipeline's own imports change until they're confirmed.
-        if tags is None or (RUN in tags and not _is_confirmed(tags)):
-            tags = tags_of(self._client, arn)
-            self._tags[arn] = tags
+        if RUN not in tags or _is_confirmed(tags):
+            self._final_tags[arn] = tags
         return tags
 
 
@@ -234,7 +242,7 @@ def _with_tags(job: Import, tags: Tags) -> Import:
 
     return job._replace(
         run=tags.get(RUN),
-        fingerprint=tags.get(FINGERPRINT),
+        fingerprint=tags.get(FINGERPRINT, ""),
         is_confirmed=_is_confirmed(tags),
         is_tainted=tags.get(CONFIRMED) == TAINTED,
         size=int(size) if size.isdecimal() else None,

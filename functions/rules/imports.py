@@ -5,6 +5,10 @@ only if its export is found unchanged after the end. If a poll sees other files 
 import is *tainted* for ever, because it may have read them. In a FULL dataset, the next import
 replaces its rows. To an INCREMENTAL dataset, imports only append, so nothing but a FULL import
 replaces them (docs/adr/0047-tainted-imports.md).
+
+A *fingerprint* tells exports apart. It consists of three hashes: of the location, of the files, and
+of import mode and schema, because the same files become different data in another mode or with
+another schema.
 """
 
 import hashlib
@@ -17,7 +21,7 @@ from .pacing import pause
 from .steps import Action, JobProgress, Step, failed
 
 PART_DIGITS = 8
-"""The length of a location or a form in a fingerprint."""
+"""The length of the first and the last hash in a fingerprint."""
 
 
 class Import(NamedTuple):
@@ -34,8 +38,8 @@ class Import(NamedTuple):
     """The time of the last change, which is the end if the import isn't running."""
     run: str | None = None
     """The run that created the job, or None for a foreign import."""
-    fingerprint: str | None = None
-    """The export's fingerprint when the job was created (`ExportState.fingerprint`)."""
+    fingerprint: str = ""
+    """The export's fingerprint when the job was created. Empty for a foreign import."""
     is_confirmed: bool = False
     """True if the export was found unchanged after the end, so the dataset holds all of it. We
     don't read the tags of very old imports. Such an import counts as confirmed, and has no run."""
@@ -50,8 +54,8 @@ class Import(NamedTuple):
 
     @property
     def location(self) -> str:
-        """The hash of the export's location, with which the fingerprint begins."""
-        return (self.fingerprint or "").partition("-")[0]
+        """The hash of the export's location. Empty for a foreign import."""
+        return self.fingerprint.partition("-")[0]
 
     @property
     def day(self) -> str:
@@ -74,10 +78,14 @@ class ExportState(NamedTuple):
     """The files of an export, as one poll shows them."""
 
     fingerprint: str
-    """Three hashes, `<location>-<files>-<form>`. The form is the import mode and the schema."""
     size: int
     newest_at: datetime | None
     """When the newest file was written, or None without files."""
+
+    @property
+    def location(self) -> str:
+        """The hash of the export's location."""
+        return self.fingerprint.partition("-")[0]
 
     def is_unchanged_since(self, job: Import) -> bool:
         """Return True if the import was created for these files and no others."""
@@ -93,8 +101,8 @@ class DatasetState:
     """True if the configured importMode is FULL."""
     imports: Sequence[Import]
     exports: Sequence[ExportState]
-    """The present export. After an import by this run, also the files that were there at its end,
-    because anything written later was certainly not imported."""
+    """The export as it is now. After an import by this run, also as it was at the import's end,
+    because a file that was written later was certainly not imported."""
 
     @property
     def export(self) -> ExportState:
@@ -143,15 +151,14 @@ class Create(Action):
 class Confirm(Action):
     """Tag an import job as confirmed."""
 
-    arn: str
-    fingerprint: str
+    job: Import
 
 
 @dataclass(frozen=True)
 class Taint(Action):
     """Tag an import job as tainted."""
 
-    arn: str
+    job: Import
 
 
 @dataclass(frozen=True)
@@ -191,38 +198,50 @@ def _taint(
     A stray file that disappears a minute later may have been imported all the same. So the import
     stays tainted then, and the request is repeated until the tag is there.
     """
-    for job in state.imports:
-        if not job.awaits_confirmation:
-            continue
+    job = _tainted_import(state, spec, progress)
+    if job is None:
+        return None
 
+    tainted_at = now
+    if progress.tainted_at and job.arn == progress.tainted_arn:
+        tainted_at = progress.tainted_at
+    if now >= tainted_at + timedelta(hours=spec.max_hours):
+        reason = f"{job.arn} is tainted, but the tag that says so cannot be written"
+        return failed("IMPORTING", reason)
+
+    remembered = {"tainted_arn": job.arn, "tainted_at": tainted_at}
+    return Step("IMPORTING", Taint(job), remembered=remembered)
+
+
+def _tainted_import(
+    state: DatasetState, spec: ImportSpec, progress: ImportProgress
+) -> Import | None:
+    """Find an import that this or an earlier poll has found tainted, but that has no tag yet."""
+    for job in state.imports:
         # The run that has created a running import may be dead, so every run that waits for the
         # import watches its files.
         is_watched = job.run == spec.run or (job.run is not None and job.is_running)
-        tainted_at = progress.tainted_at if job.arn == progress.tainted_arn else None
-        if tainted_at is None and is_watched and _has_other_files(job, state):
-            tainted_at = now
-        if tainted_at is None:
-            continue
+        is_tainted_now = is_watched and _has_other_files(job, state)
 
-        if now >= tainted_at + timedelta(hours=spec.max_hours):
-            reason = f"{job.arn} is tainted, but the tag that says so cannot be written"
-            return failed("IMPORTING", reason)
-
-        step = Step("IMPORTING", Taint(job.arn))
-        return step.remembering(tainted_arn=job.arn, tainted_at=tainted_at)
+        if job.awaits_confirmation and (is_tainted_now or job.arn == progress.tainted_arn):
+            return job
     return None
 
 
 def _has_other_files(job: Import, state: DatasetState) -> bool:
     """Return True if the export doesn't have the files for which an import was created."""
-    # Only location and files count, because another mode or schema has no effect on an old import.
+    # A run of another stack may have the same id, but another location.
+    if job.location != state.export.location:
+        return False
+
     # A file that was written again unchanged is newer than the end of the import and therefore
     # missing from the export at that time, so compare with both states of the export.
-    known_files = [export.fingerprint.split("-")[:2] for export in state.exports]
+    return all(_files(job) != _files(export) for export in state.exports)
 
-    # A run of another stack may have the same id, but another location.
-    is_same_location = job.location == known_files[0][0]
-    return is_same_location and str(job.fingerprint).split("-")[:2] not in known_files
+
+def _files(exported: Import | ExportState) -> list[str]:
+    """Cut import mode and schema off a fingerprint, because they don't change an old import."""
+    return exported.fingerprint.split("-")[:2]
 
 
 def _wait_for_import(
@@ -246,8 +265,8 @@ def _wait_for_import(
 
 def _confirm(state: DatasetState) -> Step | None:
     """Confirm an import whose export didn't change before its end, whichever run created it."""
-    job = next(iter(confirmable_imports(state.imports, state.exports)), None)
-    return Step("CONFIRMING", Confirm(job.arn, str(job.fingerprint))) if job else None
+    jobs = confirmable_imports(state.imports, state.exports)
+    return Step("CONFIRMING", Confirm(jobs[0])) if jobs else None
 
 
 def _end(state: DatasetState, spec: ImportSpec) -> Step | None:
@@ -316,13 +335,17 @@ def holding_import(state: DatasetState, since: datetime | None = None) -> Import
     - INCREMENTAL: it's any import since the newest FULL import, because no export is appended
       twice.
     """
-    if state.is_full and unconfirmed_imports(state.imports):
-        return None
+    candidates = effective_imports(state.imports)
+    if state.is_full:
+        if unconfirmed_imports(state.imports):
+            return None
+        candidates = [
+            job for job in candidates if job.is_full and (since is None or job.created_at >= since)
+        ]
 
-    for job in reversed(effective_imports(state.imports)):
-        is_wanted = job.is_full and (since is None or job.created_at >= since)
-        is_present = job.is_confirmed and job.fingerprint == state.export.fingerprint
-        if is_present and (is_wanted or not state.is_full):
+    # The import that ended last comes last.
+    for job in reversed(candidates):
+        if job.is_confirmed and job.fingerprint == state.export.fingerprint:
             return job
     return None
 
@@ -348,9 +371,17 @@ def effective_imports(imports: Iterable[Import]) -> list[Import]:
     For each dataset, that's the newest FULL import, which has replaced all earlier data, and the
     imports that ended after it. `imports` may be those of several datasets.
     """
-    ended = sorted((job for job in imports if job.is_active), key=lambda job: job.ended_at)
-    newest_full = {job.dataset: index for index, job in enumerate(ended) if job.is_full}
-    return [job for index, job in enumerate(ended) if index >= newest_full.get(job.dataset, 0)]
+    effective: list[Import] = []
+    for job in _succeeded_imports(imports):
+        if job.is_full:
+            effective = [earlier for earlier in effective if earlier.dataset != job.dataset]
+        effective.append(job)
+    return effective
+
+
+def _succeeded_imports(imports: Iterable[Import]) -> list[Import]:
+    """List the imports that have succeeded, sorted by their end."""
+    return sorted((job for job in imports if job.is_active), key=lambda job: job.ended_at)
 
 
 def import_watermark(imports: Iterable[Import]) -> str:
@@ -370,54 +401,61 @@ def import_watermark(imports: Iterable[Import]) -> str:
 def unconfirmed_imports(imports: Sequence[Import]) -> list[Import]:
     """List the unconfirmed imports whose rows no FULL import has replaced, sorted by their end.
 
-    Another import of the same export doesn't repair an INCREMENTAL dataset, because it only appends
-    the rows once more. Foreign imports aren't listed.
+    Another import of the same export doesn't count in an INCREMENTAL dataset, because it only
+    appends the rows once more. Foreign imports aren't listed.
     """
-    data = effective_imports(imports)
-    ended = sorted((job for job in imports if job.is_active), key=lambda job: job.ended_at)
-    repair_times = [job.created_at for job in ended if job.is_full and job.is_confirmed]
+    succeeded = _succeeded_imports(imports)
+    effective = effective_imports(imports)
+    replacements = [job for job in succeeded if job.is_full and job.is_confirmed]
 
-    def is_unchecked(job: Import) -> bool:
+    unconfirmed = []
+    for job in succeeded:
+        is_listed = job.run is not None and not job.is_confirmed and job in effective
         if job.is_tainted and not job.is_full:
-            # It's repaired only by a FULL import that was created later and is confirmed.
-            return all(job.ended_at > repaired_at for repaired_at in repair_times)
-        return not job.is_confirmed and job.run is not None and job in data
-
-    return [job for job in ended if is_unchecked(job)]
+            # Only a confirmed FULL import that was created later is certain to replace its rows.
+            is_listed = all(full.created_at < job.ended_at for full in replacements)
+        if is_listed:
+            unconfirmed.append(job)
+    return unconfirmed
 
 
 def imports_by_location(imports: Sequence[Import]) -> dict[str, list[Import]]:
     """Group the imports whose rows are in the dataset by the hash of their location.
 
-    An export was imported completely if each import of its location is confirmed. An unconfirmed
-    import is still running, or may have appended only a part of the export.
+    In each group, confirmed imports come first, and running ones last. Both of them and the
+    unconfirmed ones between them are sorted by their end. An unconfirmed import may have appended
+    only a part of its export.
     """
-    jobs_by_location: dict[str, list[Import]] = {}
+    confirmed = [job for job in effective_imports(imports) if job.is_confirmed]
     running = [job for job in imports if job.is_running]
-    for job in [*effective_imports(imports), *unconfirmed_imports(imports), *running]:
+
+    jobs_by_location: dict[str, list[Import]] = {}
+    for job in [*confirmed, *unconfirmed_imports(imports), *running]:
         jobs_by_location.setdefault(job.location, []).append(job)
     return jobs_by_location
 
 
 def imports_of_export(state: DatasetState) -> list[Import]:
     """List the imports that have brought rows of the present export, perhaps not all of them."""
-    location = state.export.fingerprint.partition("-")[0]
-    return imports_by_location(state.imports).get(location, [])
+    return imports_by_location(state.imports).get(state.export.location, [])
 
 
 def partial_import(state: DatasetState) -> Import | None:
     """Find the last import that may have appended only a part of the export, if there is one."""
-    jobs = [job for job in imports_of_export(state) if not (job.is_confirmed or job.is_running)]
-    return jobs[-1] if jobs else None
+    # Unconfirmed imports come after confirmed ones, and the last one of them comes last.
+    for job in reversed(imports_of_export(state)):
+        if not (job.is_confirmed or job.is_running):
+            return job
+    return None
 
 
 def fingerprint_part(text: str) -> str:
-    """Hash the location or the form of an export for a fingerprint."""
+    """Hash a location, or an import mode and a schema, for a fingerprint."""
     return hashlib.sha256(text.encode()).hexdigest()[:PART_DIGITS]
 
 
 def ask_for_full_import(job: Import) -> str:
-    """Return the message about an INCREMENTAL dataset that holds the rows of a tainted import."""
+    """Ask for a FULL import, because nothing else replaces what an unconfirmed one has appended."""
     return (
         f"{job.arn} may have imported other rows than its export has; to replace them, import a "
         'complete export with importMode FULL ("Replace bad data" in docs/operations.md)'
@@ -431,7 +469,8 @@ def foreign_replacement(imports: Sequence[Import], *, is_full: bool) -> Import |
     a person has to accept such data by a request to append to it.
     """
     data = effective_imports(imports)
-    if not data or not data[0].is_full or not data[0].is_foreign:
+    # The FULL import comes first, because all others ended after it.
+    if not (data and data[0].is_full and data[0].is_foreign):
         return None
 
     was_appended_to = any(job.run for job in data)

@@ -9,7 +9,7 @@ from functions import clock, exports
 from functions.errors import Refused, ServiceUnavailable
 from functions.import_dataset import handler
 from functions.personalize import imports
-from functions.personalize.imports import ImportReader, taint
+from functions.personalize.imports import ImportReader, taint_import
 from functions.personalize.tags import tags_of, write_tags
 from functions.rules.imports import Import
 from tests.functions import samples as s
@@ -131,7 +131,7 @@ def test_an_import_is_read_with_its_tags():
         )
         newer = {"creationDateTime": own.created_at + timedelta(seconds=1)}
         assert seen(pipeline, **newer) == [], "they are of an older dataset"
-    assert (first.arn, first.run, first.fingerprint, first.size) == (FIRST, None, None, None)
+    assert (first.arn, first.run, first.fingerprint, first.size) == (FIRST, None, "", None)
 
 
 @pytest.mark.parametrize("size", ["many", "-1", "", "²"])
@@ -332,9 +332,10 @@ def test_a_file_that_was_there_only_for_a_moment_taints_the_import_though_tags_g
 
 def test_a_tag_that_cannot_be_written_now_is_refused_so_that_the_run_waits():
     with items() as pipeline:
+        (first,) = seen(pipeline)
         pipeline.inject_fault("deny", operation="TagResource")
         with pytest.raises(Refused):
-            taint(pipeline.client, FIRST)
+            taint_import(pipeline.client, first)
 
 
 def test_an_export_that_has_changed_since_the_plan_is_checked_again():
