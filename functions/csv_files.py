@@ -17,6 +17,13 @@ SHOWN_CHARACTERS = 20
 LINE_BREAK = re.compile(r"\r\n|\n|\r")
 
 
+class Line(NamedTuple):
+    """A line of a CSV file that isn't empty."""
+
+    number: int
+    text: str
+
+
 class Row(NamedTuple):
     """A row of a CSV file."""
 
@@ -48,48 +55,58 @@ def read_sample(
     At most `max_rows` are checked and returned, but the values of all rows are counted.
     """
     if not is_whole_file:
-        # The last line is probably cut off.
-        end = max(content.rfind(b"\n"), content.rfind(b"\r")) + 1
-        content = content[:end] or content
+        content = _complete_lines(content)
     if error := encoding_error(content):
         return FileSample(key=key, error=error)
 
     numbered_lines = enumerate(LINE_BREAK.split(content.decode("utf-8-sig")), start=1)
-    lines = [(number, line) for number, line in numbered_lines if line]
-    header_number, header = lines.pop(0) if lines else (1, "")
-    if error := header_error(header):
-        return FileSample(key=key, error=f"line {header_number}: {error}")
+    lines = [Line(number, text) for number, text in numbered_lines if text]
+    sample = FileSample(key=key)
+    if lines:
+        header = lines.pop(0)
+        if error := header_error(header.text):
+            return replace(sample, error=f"line {header.number}: {error}")
+        sample = replace(sample, header=tuple(header.text.split(",")))
 
-    columns = tuple(header.split(",")) if header else ()
-    row_count = len(lines) if is_whole_file else None
-    sample = FileSample(key=key, header=columns, row_count=row_count)
-    return _add_rows(sample, lines, max_rows)
+    sample = _with_checked_rows(sample, lines[:max_rows])
+    if sample.error:
+        return sample
+
+    sample = replace(sample, values=_count_values(sample.header, lines))
+    return replace(sample, row_count=len(lines)) if is_whole_file else sample
 
 
-def _add_rows(
-    sample: FileSample, lines: Sequence[tuple[int, str]], max_rows: int | None
-) -> FileSample:
-    """Add the rows up to `max_rows`, checked, and count the values of all complete rows.
+def _complete_lines(content: bytes) -> bytes:
+    """Drop the last line, because it's probably cut off, unless it's the only one."""
+    end = max(content.rfind(b"\n"), content.rfind(b"\r")) + 1
+    return content[:end] or content
 
-    Only the rows that are added stay in memory, because all of them would need twice as much.
-    """
-    columns = sample.header
+
+def _with_checked_rows(sample: FileSample, lines: Sequence[Line]) -> FileSample:
+    """Add rows up to the first line that Personalize can't read, which becomes the error."""
     rows: list[Row] = []
-    value_counts = {column: Counter[str]() for column in columns}
+    for number, text in lines:
+        values = cells(text)
+        if error := record_error(text, values, len(sample.header)):
+            error = f"line {number} {error}"
+            return replace(sample, rows=tuple(rows), error=error)
+        rows.append(Row(number, values))
 
-    for number, line in lines:
-        values = cells(line)
-        if max_rows is None or len(rows) < max_rows:
-            if error := record_error(line, values, len(columns)):
-                error = f"line {number} {error}"
-                return replace(sample, rows=tuple(rows), row_count=None, error=error)
-            rows.append(Row(number, values))
+    return replace(sample, rows=tuple(rows))
 
+
+def _count_values(columns: Sequence[str], lines: Sequence[Line]) -> dict[str, Counter[str]]:
+    """Count the values of each column in all complete rows.
+
+    The rows themselves aren't kept, because all of them would need twice as much memory.
+    """
+    counts = {column: Counter[str]() for column in columns}
+    for _, text in lines:
+        values = cells(text)
         if len(values) == len(columns):
             for column, value in zip(columns, values, strict=True):
-                value_counts[column][value] += 1
-
-    return replace(sample, rows=tuple(rows), values=value_counts)
+                counts[column][value] += 1
+    return counts
 
 
 def cells(line: str) -> tuple[str, ...]:
