@@ -5,7 +5,6 @@ All files are listed, but only the beginnings of some are read, because an expor
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,7 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from .csv_files import CHECKED_ROWS, FileSample, read_sample
 from .errors import ServiceUnavailable
-from .rules.imports import ExportState, fingerprint_part
+from .hashes import short_hash
+from .rules.imports import ExportState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -60,19 +60,14 @@ class S3Object(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Export:
-    """The files at a location, and what was read of them."""
+class Listing:
+    """The objects at a location, for example the results of batch jobs."""
 
     location: str
     objects: Sequence[S3Object] = ()
     """The file at the location, or the files in the folder and its subfolders."""
-    samples: Sequence[FileSample] = ()
-    marker_written_at: datetime | None = None
-    """When the ready marker was written, or None without a marker."""
     read_error: str | None = None
     """A message about a location that couldn't be read, or None."""
-    first_line: str | None = None
-    """The first line of the first file that isn't empty. Only the input of a batch job has one."""
 
     def url(self, key: str) -> str:
         """Return the URL `s3://bucket/key` of one of the objects."""
@@ -93,19 +88,34 @@ class Export:
         return sum(file.size for file in self.objects)
 
     @property
-    def fingerprint(self) -> str:
+    def files_hash(self) -> str:
         """A hash of the objects. It changes if one of them is added, removed or written again."""
         contents = sorted((file.key, file.size, file.etag) for file in self.objects)
-        return hashlib.sha256(repr(contents).encode()).hexdigest()[:32]
+        return short_hash(repr(contents), 32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchInput(Listing):
+    """The input of a batch job."""
+
+    first_line: str | None = None
+    """The first line of the first file that isn't empty, or None without such a file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export(Listing):
+    """The files that an import reads, and what was read of them."""
+
+    samples: Sequence[FileSample] = ()
+    marker_written_at: datetime | None = None
+    """When the ready marker was written, or None without a marker."""
 
     def state(
         self, import_mode: str, schema_arn: str, until: datetime | None = None
     ) -> ExportState:
         """Summarize the export for the rules of an import. Files written after `until` don't count.
 
-        The fingerprint consists of three hashes, `<location>-<files>-<form>`. The form is import
-        mode and schema, because the same files become different data in another mode or with
-        another schema.
+        `rules/imports.py` explains the fingerprint.
         """
         # Personalize doesn't import the files in subfolders.
         subfolder_keys = set(self.subfolder_keys)
@@ -116,10 +126,10 @@ class Export:
         ]
         imported = replace(self, objects=objects)
 
-        location = fingerprint_part(self.location)
-        form = fingerprint_part(f"{import_mode} {schema_arn}")
+        location = location_hash(self.location)
+        mode_and_schema = short_hash(f"{import_mode} {schema_arn}", 8)
         return ExportState(
-            fingerprint=f"{location}-{imported.fingerprint}-{form}",
+            fingerprint=f"{location}-{imported.files_hash}-{mode_and_schema}",
             size=imported.size,
             newest_at=max((file.modified_at for file in objects), default=None),
         )
@@ -128,7 +138,9 @@ class Export:
     def row_count(self) -> int | None:
         """The number of rows in all files, or None unless each file was read to its end."""
         counts = [file.row_count for file in self.samples if file.row_count is not None]
-        return sum(counts) if len(counts) == len(self.objects) else None
+        if len(counts) != len(self.objects):
+            return None
+        return sum(counts)
 
     def values(self, column: str) -> Counter[str]:
         """Count the values of a column in all rows that were read."""
@@ -159,41 +171,45 @@ def read_export(
     try:
         objects = list_objects(client, location)
         samples = _read_samples(client, location, objects, reads_all_rows=reads_all_rows)
+        export = Export(location=location, objects=objects, samples=samples)
 
-        location_being_read = marker or location
-        marker_objects = list_objects(client, marker) if marker else []
+        if marker:
+            location_being_read = marker
+            # There's at most one such file.
+            for file in list_objects(client, marker):
+                export = replace(export, marker_written_at=file.modified_at)
     except ClientError as error:
         return Export(location=location, read_error=error_text(location_being_read, error))
 
-    return Export(
-        location=location,
-        objects=objects,
-        samples=samples,
-        marker_written_at=marker_objects[0].modified_at if marker_objects else None,
-    )
+    return export
 
 
-def read_batch_input(client: S3Client, location: str) -> Export:
+def read_batch_input(client: S3Client, location: str) -> BatchInput:
     """Read the input of a batch job, which is a file or a folder, and its first line.
 
     For Personalize, each location is a prefix, so all objects whose URLs begin with it are listed.
-    But if it's a file, the functions may read only this one of them.
     """
-    batch_input = Export(location=location)
-
+    batch_input = BatchInput(location=location)
     try:
         batch_input = replace(batch_input, objects=list_objects(client, location, by_prefix=True))
-        for file in batch_input.objects:
-            url = batch_input.url(file.key)
-            if file.size and (url == location or location.endswith("/")):
-                beginning = _read_beginning(client, url, LINE_BYTES)
-                line, _, _ = beginning.partition(b"\n")
-                return replace(batch_input, first_line=line.decode(errors="replace"))
+        return replace(batch_input, first_line=_read_first_line(client, batch_input))
     except ClientError as error:
         # The role of the batch job may have access to a KMS key that the functions don't have.
         return replace(batch_input, read_error=error_text(location, error))
 
-    return batch_input
+
+def _read_first_line(client: S3Client, batch_input: BatchInput) -> str | None:
+    """Read the first line of the first file that isn't empty, if there is one."""
+    location = batch_input.location
+
+    for file in batch_input.objects:
+        # If the location is a file, the functions may read nothing but that file.
+        url = batch_input.url(file.key)
+        is_readable = location == url or location.endswith("/")
+        if file.size and is_readable:
+            beginning = _read_beginning(client, url, LINE_BYTES)
+            return beginning.partition(b"\n")[0].decode(errors="replace")
+    return None
 
 
 def error_text(location: str, error: ClientError) -> str:
@@ -230,6 +246,11 @@ def list_objects(client: S3Client, location: str, *, by_prefix: bool = False) ->
     ]
 
 
+def location_hash(location: str) -> str:
+    """Hash a location for a fingerprint, which begins with it."""
+    return short_hash(location, 8)
+
+
 def split_location(location: str) -> Location:
     """Split a location `s3://bucket/key` into its two parts."""
     bucket, _, key = location.removeprefix("s3://").partition("/")
@@ -246,19 +267,25 @@ def _read_samples(
     bucket = split_location(location).bucket
     files = [file for file in objects if file.size > 0]
     sampled_files = _sampled_files(files)
+
+    files_to_read = sampled_files
+    max_bytes = SAMPLED_BYTES // max(len(sampled_files), 1)
     is_small = len(files) <= COUNTED_FILES and sum(file.size for file in files) <= COUNTED_BYTES
-    are_all_read = reads_all_rows and is_small
-    max_bytes = COUNTED_BYTES if are_all_read else SAMPLED_BYTES // max(len(sampled_files), 1)
+    if reads_all_rows and is_small:
+        files_to_read = files
+        max_bytes = COUNTED_BYTES
 
     def read_file(file: S3Object) -> FileSample:
         content = _read_beginning(client, f"s3://{bucket}/{file.key}", max_bytes)
-        # Rows that are checked need memory, so those of other files are only counted.
-        max_rows = CHECKED_ROWS if file in sampled_files else 0
         is_whole_file = file.size <= max_bytes
+        # Rows that are checked need memory, so those of other files are only counted.
+        max_rows = 0
+        if file in sampled_files:
+            max_rows = CHECKED_ROWS
         return read_sample(file.key, content, is_whole_file=is_whole_file, max_rows=max_rows)
 
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        return list(pool.map(read_file, files if are_all_read else sampled_files))
+        return list(pool.map(read_file, files_to_read))
 
 
 def _sampled_files(files: Sequence[S3Object]) -> list[S3Object]:

@@ -90,13 +90,20 @@ class DatasetImport:
         if item:
             self.progress = from_document(ImportProgress, item["progress"])
 
+        # Unlike that of a solution version, the ARN of an import job is made of its name.
         dataset_arn = self._configured["datasetArn"]
+        arn_prefix = dataset_arn.partition(":dataset/")[0]
+        self._job_arn = f"{arn_prefix}:dataset-import-job/{self._job_name}"
+
         self._dataset = aws.read_client().describe_dataset(datasetArn=dataset_arn)["dataset"]
         self._reader = ImportReader(aws.read_client(), settings["datasets"])
 
     def poll(self) -> DatasetState:
         """Read the dataset's import jobs and its export."""
-        jobs = self._reader.of_dataset(self._dataset, self._own_arn())
+        own_arn = None
+        if self.progress.sent_at:
+            own_arn = self._job_arn
+        jobs = self._reader.of_dataset(self._dataset, own_arn)
 
         # The export comes last. Otherwise, we'd miss a change between both requests if the import
         # ends in between.
@@ -107,24 +114,17 @@ class DatasetImport:
         schema_arn = self._dataset["schemaArn"]
         export_states = [export.state(import_mode, schema_arn)]
 
-        own_job = imports.import_of_run(jobs, self.spec.run)
+        own_job = next((job for job in jobs if job.arn == self._job_arn), None)
         if own_job and not own_job.is_running:
             # What was written after its end was certainly not imported.
-            at_its_end = export.state(import_mode, schema_arn, until=own_job.ended_at)
-            export_states.append(at_its_end)
+            export_states.append(export.state(import_mode, schema_arn, until=own_job.ended_at))
 
-        return DatasetState(is_full=import_mode == "FULL", imports=jobs, exports=export_states)
-
-    def _own_arn(self) -> str | None:
-        """Derive the ARN of this run's import job, once its creation was requested.
-
-        Unlike that of a solution version, it's made of the job's name.
-        """
-        if self.progress.sent_at is None:
-            return None
-
-        arn_prefix = self._configured["datasetArn"].partition(":dataset/")[0]
-        return f"{arn_prefix}:dataset-import-job/{self._job_name}"
+        return DatasetState(
+            is_full=import_mode == "FULL",
+            imports=jobs,
+            exports=export_states,
+            own_job=own_job,
+        )
 
     def act(self, action: Action) -> None:
         """Do what the rules have decided."""
@@ -151,7 +151,7 @@ class DatasetImport:
         planned = self._event["dataset"]
         tags = {
             **settings["tags"],
-            RUN: self.spec.run,
+            RUN: self._event["run"]["id"],
             FINGERPRINT: export.fingerprint,
             BYTES: str(export.size),
         }
@@ -172,8 +172,7 @@ class DatasetImport:
     def item(self, result: InvocationResult[DatasetState]) -> ImportItem:
         """Return the item, with the job of this run or else the one that brought the export."""
         state = result.state
-        own_job = imports.import_of_run(state.imports, self.spec.run)
-        job = own_job or imports.holding_import(state)
+        job = state.own_job or imports.holding_import(state)
 
         size = state.export.size
         if job and job.size is not None:
@@ -190,7 +189,6 @@ def _spec_of(event: DatasetIteration) -> ImportSpec:
         requested_at = run_began_at(event["run"])
 
     return ImportSpec(
-        run=event["run"]["id"],
         requested_at=requested_at,
         durations=planned["durations"],
         max_hours=event["settings"]["limits"]["maxImportHours"],

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError
 from . import aws, clock, exports
 from .contract import BatchItem, BatchIteration
 from .errors import AWS_ERRORS
-from .exports import Export
+from .exports import Listing
 from .log import log_item
 from .personalize.batch_jobs import (
     batch_jobs_of,
@@ -83,10 +83,10 @@ class RunningBatchJob:
             return BatchState(jobs=jobs)
 
         location = self._job["input"]
-        batch_input = Export(location=location, objects=exports.list_objects(aws.s3(), location))
+        batch_input = Listing(location=location, objects=exports.list_objects(aws.s3(), location))
         input_fingerprint = None
         if batch_input.objects:
-            input_fingerprint = batch_input.fingerprint
+            input_fingerprint = batch_input.files_hash
 
         client = aws.read_client()
         version = describe_version(client, self.spec.version_arn)

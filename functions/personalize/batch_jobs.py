@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from .. import aws, exports
 from ..contract import BatchJobSettings, Run, SolutionSettings
-from ..exports import Export, S3Object
+from ..exports import Listing, S3Object
 from ..hashes import short_hash
 from ..rules.batch_jobs import BatchJob, last_job
 from ..rules.recipes import EXPLORATION_KEYS, makes_segments
@@ -117,7 +117,7 @@ def _batch_job_of(summary: Any, arn: str, tags: Tags) -> BatchJob:  # noqa: ANN4
     )
 
 
-def read_results(job: BatchJobOfRun, jobs: Sequence[BatchJob]) -> Export:
+def read_results(job: BatchJobOfRun, jobs: Sequence[BatchJob]) -> Listing:
     """List all results in the folder of a slot's last results.
 
     With `{date}`, each day has a folder. A run can do without the list, so an error becomes the
@@ -125,20 +125,20 @@ def read_results(job: BatchJobOfRun, jobs: Sequence[BatchJob]) -> Export:
     """
     last = last_job(jobs)
     if last is None:
-        return Export(location=job["output"])
+        return Listing(location=job["output"])
 
     location = job["pattern"].replace(DATE, last.day)
     try:
         objects = exports.list_objects(aws.s3(), location)
     except ClientError as error:
-        return Export(location=location, read_error=exports.error_text(location, error))
+        return Listing(location=location, read_error=exports.error_text(location, error))
 
     results = [file for file in objects if file.key.endswith(".out")]
-    return Export(location=location, objects=results)
+    return Listing(location=location, objects=results)
 
 
 def with_present_results(
-    jobs: Sequence[BatchJob], batch_input: Export, results: Export
+    jobs: Sequence[BatchJob], batch_input: Listing, results: Listing
 ) -> Sequence[BatchJob]:
     """Forget the content of the jobs if files of the last results were deleted.
 
@@ -155,7 +155,7 @@ def with_present_results(
     return [job._replace(content=None) for job in jobs]
 
 
-def obsolete_results(batch_input: Export, results: Export) -> list[str]:
+def obsolete_results(batch_input: Listing, results: Listing) -> list[str]:
     """List the keys of the results whose input is gone.
 
     Results in subfolders don't count, because they may be those of other batch jobs.
@@ -168,7 +168,7 @@ def obsolete_results(batch_input: Export, results: Export) -> list[str]:
     return sorted(obsolete_keys - {*results.subfolder_keys})
 
 
-def failed_lines(jobs: Sequence[BatchJob], results: Export) -> list[str]:
+def failed_lines(jobs: Sequence[BatchJob], results: Listing) -> list[str]:
     """Return a warning if lines of the last results have failed, or nothing.
 
     The job succeeds nevertheless. Only the beginning of large results is read.
@@ -191,7 +191,7 @@ def failed_lines(jobs: Sequence[BatchJob], results: Export) -> list[str]:
     return [warning]
 
 
-def _last_results(jobs: Sequence[BatchJob], results: Export) -> list[S3Object]:
+def _last_results(jobs: Sequence[BatchJob], results: Listing) -> list[S3Object]:
     """Find the results that were written since the creation of the last job."""
     last = last_job(jobs)
     if last is None:
@@ -201,7 +201,7 @@ def _last_results(jobs: Sequence[BatchJob], results: Export) -> list[S3Object]:
     return [file for file in results.objects if file.modified_at >= since]
 
 
-def _result_names(batch_input: Export) -> set[str]:
+def _result_names(batch_input: Listing) -> set[str]:
     """Predict the names of the files that a batch job writes. An empty input has no results."""
     return {f"{name_of(file.key)}.out" for file in batch_input.objects if file.size}
 

@@ -160,7 +160,7 @@ class ImportReader:
             is_needed = job is newest_full or job.arn == own_arn
             is_searched = job.ended_at > recent_since or not is_pipeline_found
             if is_needed or (is_searched and number < share):
-                job = _with_tags(job, self._tags_of(job.arn))
+                job = self._with_tags(job)
             result.append(job)
 
             # Without its tags, a job has no run.
@@ -204,16 +204,27 @@ class ImportReader:
             return []
         return [_import_of(response["datasetImportJob"], dataset_arn)]
 
-    def _tags_of(self, arn: str) -> Tags:
-        """Read the tags of an import, from the cache if they can't change any more."""
-        if arn in self._final_tags:
-            return self._final_tags[arn]
+    def _with_tags(self, job: Import) -> Import:
+        """Add what the tags of an import say about it, which is cached if it can't change."""
+        tags = self._final_tags.get(job.arn)
+        if tags is None:
+            tags = tags_of(self._client, job.arn)
 
-        tags = tags_of(self._client, arn)
+        fingerprint = tags.get(FINGERPRINT, "")
+        size = tags.get(BYTES, "")
+        tagged_job = job._replace(
+            run=tags.get(RUN),
+            fingerprint=fingerprint,
+            is_confirmed=fingerprint != "" and tags.get(CONFIRMED) == fingerprint,
+            is_tainted=tags.get(CONFIRMED) == TAINTED,
+            size=int(size) if size.isdecimal() else None,
+            content=tags.get(CONTENT, ""),
+        )
+
         # The tags of the pipeline's own imports change until they're confirmed.
-        if RUN not in tags or _is_confirmed(tags):
-            self._final_tags[arn] = tags
-        return tags
+        if tagged_job.run is None or tagged_job.is_confirmed:
+            self._final_tags[job.arn] = tags
+        return tagged_job
 
 
 def _import_of(job: ImportJob, dataset_arn: str) -> Import:
@@ -234,22 +245,3 @@ def _import_of(job: ImportJob, dataset_arn: str) -> Import:
         is_confirmed=is_active(status),
         failure=job.get("failureReason"),
     )
-
-
-def _with_tags(job: Import, tags: Tags) -> Import:
-    """Add what the tags of an import say about it."""
-    size = tags.get(BYTES, "")
-
-    return job._replace(
-        run=tags.get(RUN),
-        fingerprint=tags.get(FINGERPRINT, ""),
-        is_confirmed=_is_confirmed(tags),
-        is_tainted=tags.get(CONFIRMED) == TAINTED,
-        size=int(size) if size.isdecimal() else None,
-        content=tags.get(CONTENT, ""),
-    )
-
-
-def _is_confirmed(tags: Tags) -> bool:
-    """Return True if the tags say that the export was found unchanged after the import."""
-    return FINGERPRINT in tags and tags.get(CONFIRMED) == tags[FINGERPRINT]

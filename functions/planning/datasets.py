@@ -10,12 +10,11 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 from ..contract import PlannedImport, Run, Settings
-from ..exports import Export
+from ..exports import Export, location_hash
 from ..rules.imports import (
     DatasetState,
     Import,
     effective_imports,
-    fingerprint_part,
     holding_import,
     imports_by_location,
     unconfirmed_imports,
@@ -183,7 +182,7 @@ class DatasetView:
         later_locations = locations_of_days(self.dataset, range(1, days_ahead + 1)).values()
 
         imported = imports_by_location(self.imports)
-        return any(fingerprint_part(location) in imported for location in later_locations)
+        return any(location_hash(location) in imported for location in later_locations)
 
     @property
     def tainted_by(self) -> Import | None:

@@ -9,7 +9,6 @@ from .. import aws, exports
 from ..contract import DatasetSettings, Run, Settings
 from ..rules.imports import (
     confirmable_imports,
-    fingerprint_part,
     import_watermark,
     imports_by_location,
 )
@@ -130,7 +129,7 @@ def days_to_search(dataset: DatasetOfRun, imports: Sequence[Import]) -> list[Sea
 
     searched_days = []
     for day, location in locations.items():
-        jobs = imported.get(fingerprint_part(location), [])
+        jobs = imported.get(exports.location_hash(location), [])
         is_held = day <= watermark
         if jobs:
             is_held = all(job.is_confirmed for job in jobs)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     )
 
     from ..contract import Tags
-    from ..exports import Export
+    from ..exports import BatchInput, Export, Listing
     from ..rules.batch_jobs import BatchJob
     from ..rules.imports import Import
     from ..rules.trainings import Deletion
@@ -92,10 +92,10 @@ class BatchSnapshot(NamedTuple):
     """A batch job of the run, and what planning has read about it."""
 
     job: BatchJobOfRun
-    input: Export
+    input: BatchInput
     jobs: Sequence[BatchJob] = ()
     """The jobs of its slot in Personalize, newest first."""
-    results: Export | None = None
+    results: Listing | None = None
     """All results in the folder of the last job, or None if nobody knows the recipe."""
 
 

@@ -167,7 +167,7 @@ class EarlierVersions:
         )
         state = BatchState(
             jobs=batch.jobs,
-            input_fingerprint=batch.input.fingerprint if batch.input.objects else None,
+            input_fingerprint=batch.input.files_hash if batch.input.objects else None,
             filter_expression=job_filter["filterExpression"] if job_filter else None,
             campaigns=[*self.campaigns.values()],
         )

@@ -11,7 +11,6 @@ of import mode and schema, because the same files become different data in anoth
 another schema.
 """
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,9 +18,6 @@ from typing import ClassVar, NamedTuple
 
 from .pacing import pause
 from .steps import Action, JobProgress, Step, failed
-
-PART_DIGITS = 8
-"""The length of the first and the last hash in a fingerprint."""
 
 
 class Import(NamedTuple):
@@ -103,6 +99,8 @@ class DatasetState:
     exports: Sequence[ExportState]
     """The export as it is now. After an import by this run, also as it was at the import's end,
     because a file that was written later was certainly not imported."""
+    own_job: Import | None = None
+    """The import by this run, if there is one."""
 
     @property
     def export(self) -> ExportState:
@@ -114,7 +112,6 @@ class DatasetState:
 class ImportSpec:
     """What a run is supposed to import."""
 
-    run: str
     requested_at: datetime | None = None
     """The start of the run if somebody has asked for the import, else None.
 
@@ -198,7 +195,7 @@ def _taint(
     A stray file that disappears a minute later may have been imported all the same. So the import
     stays tainted then, and the request is repeated until the tag is there.
     """
-    job = _tainted_import(state, spec, progress)
+    job = _tainted_import(state, progress)
     if job is None:
         return None
 
@@ -213,14 +210,12 @@ def _taint(
     return Step("IMPORTING", Taint(job), remembered=remembered)
 
 
-def _tainted_import(
-    state: DatasetState, spec: ImportSpec, progress: ImportProgress
-) -> Import | None:
+def _tainted_import(state: DatasetState, progress: ImportProgress) -> Import | None:
     """Find an import that this or an earlier poll has found tainted, but that has no tag yet."""
     for job in state.imports:
         # The run that has created a running import may be dead, so every run that waits for the
         # import watches its files.
-        is_watched = job.run == spec.run or (job.run is not None and job.is_running)
+        is_watched = job == state.own_job or (job.run is not None and job.is_running)
         is_tainted_now = is_watched and _has_other_files(job, state)
 
         if job.awaits_confirmation and (is_tainted_now or job.arn == progress.tainted_arn):
@@ -230,7 +225,7 @@ def _tainted_import(
 
 def _has_other_files(job: Import, state: DatasetState) -> bool:
     """Return True if the export doesn't have the files for which an import was created."""
-    # A run of another stack may have the same id, but another location.
+    # A running import may be that of another stack or day, which has another location.
     if job.location != state.export.location:
         return False
 
@@ -274,7 +269,7 @@ def _end(state: DatasetState, spec: ImportSpec) -> Step | None:
     if holding_import(state, since=spec.requested_at):
         return Step("IMPORTED", outcome="IMPORTED")
 
-    job = import_of_run(state.imports, spec.run)
+    job = state.own_job
     if job is None:
         return None
 
@@ -348,11 +343,6 @@ def holding_import(state: DatasetState, since: datetime | None = None) -> Import
         if job.is_confirmed and job.fingerprint == state.export.fingerprint:
             return job
     return None
-
-
-def import_of_run(imports: Iterable[Import], run: str) -> Import | None:
-    """Find the import that a run has created, if there is one."""
-    return next((job for job in imports if job.run == run), None)
 
 
 def confirmable_imports(imports: Iterable[Import], exports: Sequence[ExportState]) -> list[Import]:
@@ -447,11 +437,6 @@ def partial_import(state: DatasetState) -> Import | None:
         if not (job.is_confirmed or job.is_running):
             return job
     return None
-
-
-def fingerprint_part(text: str) -> str:
-    """Hash a location, or an import mode and a schema, for a fingerprint."""
-    return hashlib.sha256(text.encode()).hexdigest()[:PART_DIGITS]
 
 
 def ask_for_full_import(job: Import) -> str:

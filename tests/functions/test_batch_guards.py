@@ -68,7 +68,7 @@ def test_an_input_that_cannot_be_read_is_still_compared_with_that_of_the_last_re
     with patch.object(bucket, "get_object", side_effect=denied):
         export = read_batch_input(bucket, INPUT)
     assert export.read_error == f"{INPUT} cannot be read: AccessDenied: None"
-    assert export.fingerprint == readable.fingerprint
+    assert export.files_hash == readable.files_hash
 
 
 GONE = (

@@ -2,8 +2,8 @@
 
 import pytest
 
+from functions.exports import location_hash
 from functions.planning.export_search import datasets_to_import, days_to_search
-from functions.rules.imports import fingerprint_part
 from tests.functions import samples as s
 
 DATED = s.dataset_settings(
@@ -25,7 +25,7 @@ def of_imports(*imports, request=None, **changes):
 
 def import_of_day(day, mode="FULL", **changes):
     """Return an import that holds the export of a day."""
-    planned = f"{fingerprint_part(DATED['dataLocation'].replace('{date}', day))}-x"
+    planned = f"{location_hash(DATED['dataLocation'].replace('{date}', day))}-x"
     return s.held_import(fingerprint=planned, is_full=mode == "FULL", **changes)
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from functions.execution_input import input_problems
-from functions.exports import Export
+from functions.exports import Export, location_hash
 from functions.planning.export_guards import (
     export_not_ready,
     incremental_without_full,
@@ -16,7 +16,6 @@ from functions.planning.export_guards import (
     unknown_size,
     wrong_increment,
 )
-from functions.rules.imports import fingerprint_part
 from tests.functions import samples as s
 
 INCREMENTAL = s.dataset_of_run(importMode="INCREMENTAL")
@@ -212,7 +211,7 @@ def test_at_most_a_gigabyte_is_appended(size, refused):
 DAY = "2026-11-22"
 FULL = s.held_import(fingerprint="x", created_at=s.ago(20 * 24), ended_at=s.ago(20 * 24))
 APPENDED = s.held_import(
-    fingerprint=f"{fingerprint_part(s.LOCATION)}-x",
+    fingerprint=f"{location_hash(s.LOCATION)}-x",
     is_full=False,
     created_at=s.ago(7 * 24),
     ended_at=s.ago(7 * 24),

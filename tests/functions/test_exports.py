@@ -232,11 +232,11 @@ def test_all_rows_are_read_on_request_unless_they_are_too_many(files, file_bytes
     ],
     ids=str,
 )
-def test_the_fingerprint_changes_with_every_object_but_not_with_order_or_time(change, is_another):
+def test_the_hash_of_files_changes_with_every_object_but_not_with_order_or_time(change, is_another):
     other = s.s3_object(key="b.csv", size=9)
     before = Export(location=s.LOCATION, objects=[s.s3_object(), other])
     after = Export(location=s.LOCATION, objects=[other, s.s3_object(**change)])
-    assert (after.fingerprint != before.fingerprint) == is_another
+    assert (after.files_hash != before.files_hash) == is_another
     assert before.size == 1009
 
 

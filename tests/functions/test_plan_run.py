@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 
 from functions.errors import RunRefused
+from functions.exports import BatchInput, location_hash
 from functions.hashes import short_hash
 from functions.overlap import event_of_deployment
 from functions.plan_retraining import found_up_to_date, solutions_on_trial, write_checks
 from functions.planning.plan_run import plan_run
 from functions.rules.batch_jobs import KEYS_OF_RESULTS
-from functions.rules.imports import fingerprint_part
 from tests.functions import samples as s
 
 
@@ -148,7 +148,7 @@ ON_EXPORT = s.settings(
 DATED = s.settings(datasets=[s.dataset_settings(dataLocation="s3://exports/{date}.csv")])
 
 
-LATER = f"{fingerprint_part('s3://exports/2026-11-30.csv')}-x"
+LATER = f"{location_hash('s3://exports/2026-11-30.csv')}-x"
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_a_campaign_that_does_not_exist_refuses_a_run_that_trains_nothing():
         **UNCHANGED,
         "settings_": s.settings(solutions=[s.solution_settings(batchJobs=[job])]),
         "campaigns": {},
-        "batch_inputs": {"in": s.export(first_line='{"userId": "1"}', location="in/")},
+        "batch_inputs": {"in": BatchInput(location="in/", objects=[s.s3_object()])},
         "batch_jobs": {short_hash("out", 8): []},
     }
     message = f"{s.CAMPAIGN}: does not exist; create it, or take it out of the stack's config"

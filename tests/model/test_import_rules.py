@@ -29,8 +29,13 @@ OTHER = EXPORT._replace(fingerprint="a-2")
 
 def step(*jobs, is_full=True, export=EXPORT, until_end=None, progress=(), **fields):
     """Return the step of the rules for a dataset with these import jobs."""
-    state = DatasetState(is_full=is_full, imports=jobs, exports=[export, until_end or export])
-    spec = ImportSpec(**{"run": "this", "max_hours": 6, **fields})
+    state = DatasetState(
+        is_full=is_full,
+        imports=jobs,
+        exports=[export, until_end or export],
+        own_job=next((job for job in jobs if job.run == "this"), None),
+    )
+    spec = ImportSpec(**{"max_hours": 6, **fields})
     remembered = ImportProgress(
         **{"began_at": NOW - 3 * MINUTE, "checked": FINGERPRINT, **dict(progress)}
     )
