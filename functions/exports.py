@@ -270,8 +270,7 @@ def _read_samples(
 
     files_to_read = sampled_files
     max_bytes = SAMPLED_BYTES // max(len(sampled_files), 1)
-    is_small = len(files) <= COUNTED_FILES and sum(file.size for file in files) <= COUNTED_BYTES
-    if reads_all_rows and is_small:
+    if reads_all_rows and _is_small(files):
         files_to_read = files
         max_bytes = COUNTED_BYTES
 
@@ -286,6 +285,11 @@ def _read_samples(
 
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
         return list(pool.map(read_file, files_to_read))
+
+
+def _is_small(files: Sequence[S3Object]) -> bool:
+    """Return True if the files may all be read to their ends."""
+    return len(files) <= COUNTED_FILES and sum(file.size for file in files) <= COUNTED_BYTES
 
 
 def _sampled_files(files: Sequence[S3Object]) -> list[S3Object]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..exports import COUNTED_BYTES, COUNTED_FILES
 from ..hashes import short_hash
@@ -19,7 +19,7 @@ from ..words import list_text, size_text, time_text
 from .guards import guard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ..contract import ExportContent, Tags
     from .datasets import DatasetView
@@ -40,12 +40,19 @@ TIME = re.compile(r"\s*0*([0-9]{1,11})\s*")
 digits is in milliseconds."""
 HASH_LENGTH = 6
 SHARE = re.compile(r" ([0-9a-f]{6}):([0-9]{1,4})")
-CONTENT_TAG = re.compile(
-    rf"(?P<newest>\S+) (?P<imports>[0-9]{{1,6}})(?P<shares>(?:{SHARE.pattern})*)"
-)
-"""What a tag says about the content of an import: the newest event, how many imports in a row have
-had it, and the types of events with their rows per 1,000. A tag has no room for the types' names,
-so there are hashes of them."""
+CONTENT_TAG = re.compile(rf"(\S+) ([0-9]{{1,6}})((?:{SHARE.pattern})*)")
+
+
+class ImportedContent(NamedTuple):
+    """What the tag of an import says about the content of its export."""
+
+    newest_at: str = ""
+    """The time of the newest event."""
+    imports: int = 0
+    """How many imports in a row have had this newest event."""
+    shares: Sequence[tuple[str, str]] = ()
+    """The commonest types of events, and each one's rows per 1,000. A tag has no room for the names
+    of the types, so there are hashes of them."""
 
 
 def content_of(view: DatasetView) -> ExportContent:
@@ -53,18 +60,20 @@ def content_of(view: DatasetView) -> ExportContent:
     columns = {name: view.export.values(name) for name in view.columns}
     empty_values = Counter({shown_name(name): values[""] for name, values in columns.items()})
 
-    # The last tag counts the earlier imports, because those aren't read any more once their data
-    # was replaced.
     last = _last_content(view)
-    newest_at = _newest_event(view)
-    earlier_imports = int(last["imports"]) if last and last["newest"] == newest_at else 0
-
     types = event_types(view)
+    newest_at = _newest_event(view)
+    imports_with_newest = 1
+    if newest_at == last.newest_at:
+        # The last tag counts the earlier imports, because those aren't read any more once their
+        # data was replaced.
+        imports_with_newest += last.imports
+
     return {
         "rows": max((values.total() for values in columns.values()), default=0),
         "areAllRowsRead": view.export.row_count is not None,
         "newestEventAt": newest_at,
-        "importsWithNewestEvent": earlier_imports + 1,
+        "importsWithNewestEvent": imports_with_newest,
         "eventTypes": {shown_name(name): n for name, n in types.most_common(SHOWN_TYPES)},
         "missingPerMille": _missing_per_mille(types, last),
         # The plus drops the columns without empty values.
@@ -72,28 +81,33 @@ def content_of(view: DatasetView) -> ExportContent:
     }
 
 
-def _missing_per_mille(types: Counter[str], last: re.Match[str] | None) -> int:
-    """Add up the shares of those types that the last import had, and that are missing now.
-
-    A share is the number of a type's rows per 1,000 rows of the last import.
-    """
+def _missing_per_mille(types: Iterable[str], last: ImportedContent) -> int:
+    """Add up the shares of those types that the last import had, and that are missing now."""
     present_hashes = {short_hash(shown_name(name), HASH_LENGTH) for name in types}
-    last_shares = SHARE.findall(last["shares"]) if last else ()
-    return sum(int(share) for digits, share in last_shares if digits not in present_hashes)
+    return sum(int(share) for hashed, share in last.shares if hashed not in present_hashes)
 
 
-def _last_content(view: DatasetView) -> re.Match[str] | None:
-    """Parse the newest tag about the content of an import, unless a person has broken it."""
+def _last_content(view: DatasetView) -> ImportedContent:
+    """Parse the newest tag about the content of an import.
+
+    The result is empty without such a tag, or if a person has edited it.
+    """
+    # The import that ended last comes first.
     tags = (job.content for job in view.imports if job.is_active and job.content)
-    newest_tag = next(tags, "")
-    return CONTENT_TAG.fullmatch(newest_tag)
+    parts = CONTENT_TAG.fullmatch(next(tags, ""))
+    if parts is None:
+        return ImportedContent()
+
+    return ImportedContent(parts[1], int(parts[2]), SHARE.findall(parts[3]))
 
 
 def _newest_event(view: DatasetView) -> str | None:
     """Find the newest event. One that is more than a day ahead is a mistake, so it's left out."""
     latest = (view.data.now + timedelta(days=1)).timestamp()
     times = [time for time in event_times(view) if time <= latest]
-    return datetime.fromtimestamp(max(times), UTC).isoformat() if times else None
+    if not times:
+        return None
+    return datetime.fromtimestamp(max(times), UTC).isoformat()
 
 
 def event_types(view: DatasetView) -> Counter[str]:
@@ -111,7 +125,9 @@ def event_times(view: DatasetView) -> set[int]:
 
 def _known_values(view: DatasetView, column: str) -> Counter[str]:
     """Count the rows of each value of a column. Without a field in the schema, it's ignored."""
-    return view.export.values(column) if column in view.columns else Counter()
+    if column not in view.columns:
+        return Counter()
+    return view.export.values(column)
 
 
 def shown_name(name: str) -> str:
@@ -132,13 +148,12 @@ def content_tags(content: ExportContent) -> Tags:
     if newest_at is None or not content["areAllRowsRead"]:
         return {}
 
-    types = content["eventTypes"].items()
-    shares = (
+    parts = [newest_at, str(content["importsWithNewestEvent"])]
+    for name, count in content["eventTypes"].items():
         # Even the rarest type has a share, so that it's missed if it disappears.
-        f"{short_hash(name, HASH_LENGTH)}:{max(1, round(1000 * n / rows))}"
-        for name, n in types
-    )
-    return {CONTENT: " ".join([newest_at, str(content["importsWithNewestEvent"]), *shares])}
+        per_mille = max(1, round(1000 * count / rows))
+        parts.append(f"{short_hash(name, HASH_LENGTH)}:{per_mille}")
+    return {CONTENT: " ".join(parts)}
 
 
 @guard("content of events", "REFUSE", "export")
@@ -167,7 +182,7 @@ def perhaps_stale_content(view: DatasetView) -> Iterator[str]:
         yield from _old_events(view)
     yield from _no_new_event(view)
     if view.dataset["strictEvents"]:
-        yield from _unchecked_types(view)
+        yield from _unknown_types(view)
     else:
         yield from _missing_types(view)
 
@@ -222,9 +237,8 @@ def _missing_types(view: DatasetView) -> Iterator[str]:
         )
 
 
-def _unchecked_types(view: DatasetView) -> Iterator[str]:
-    """Yield a message if `strictEvents` can't compare the types of events, with the reason."""
-    last = _last_content(view)
+def _unknown_types(view: DatasetView) -> Iterator[str]:
+    """Yield a message if the types of this export or of the last import aren't known."""
     cannot = f"strictEvents cannot check the types of events of {view.export.location}, because"
 
     if "EVENT_TYPE" not in view.columns:
@@ -235,7 +249,7 @@ def _unchecked_types(view: DatasetView) -> Iterator[str]:
             f"{size_text(COUNTED_BYTES)} in {COUNTED_FILES} files to the end; write a smaller "
             "export, or check the types in the job that writes it, and set strictEvents to false"
         )
-    elif last is None or not last["shares"]:
+    elif not _last_content(view).shares:
         yield (
             f"{cannot} no type of an earlier import is known; check that the report of this run "
             "shows the types that you expect, because the next run compares with them"

@@ -68,28 +68,48 @@ def wrong_value(file: FileSample, fields: Sequence[SchemaField], now: datetime) 
 
 def value_error(value: str, field: SchemaField, now: datetime) -> str | None:
     """Validate a field's value, and return what is wrong and how to correct it, or None."""
-    types = [field["type"]] if isinstance(field["type"], str) else field["type"]
-    value_types = [name for name in types if name != "null"]
+    avro_types = field["type"]
+    if isinstance(avro_types, str):
+        avro_types = [avro_types]
+
     # If a field allows several types, its values are checked like texts.
-    avro_type = value_types[0] if len(value_types) == 1 else "string"
+    value_types = [name for name in avro_types if name != "null"]
+    avro_type = "string"
+    if len(value_types) == 1:
+        avro_type = value_types[0]
 
+    # An empty value is null.
+    if not value and "null" in avro_types:
+        return None
     if not value:
-        # An empty value is null.
-        is_wrong = "null" not in types
-        return f"but the schema requires {avro_type}; write a value" if is_wrong else None
-
+        return f"but the schema requires {avro_type}; write a value"
     if avro_type in NUMBERS:
         return _number_error(value, avro_type, field["name"], now)
-
     if avro_type == "boolean":
-        is_boolean = value.lower() in ("true", "false")
-        return None if is_boolean else "but the schema requires boolean; write true or false"
+        return _boolean_error(value)
+    return _text_error(value, field)
 
-    limit = MAX_ID_LENGTH if field["name"] in ID_COLUMNS else MAX_LENGTH
-    # Personalize truncates a longer textual value and imports it.
-    if len(value) <= limit or field.get("textual") is True:
+
+def _boolean_error(value: str) -> str | None:
+    """Reject what isn't a boolean."""
+    if value.lower() in ("true", "false"):
         return None
-    return f"which has {len(value)} characters, but Personalize accepts at most {limit}; shorten it"
+    return "but the schema requires boolean; write true or false"
+
+
+def _text_error(value: str, field: SchemaField) -> str | None:
+    """Reject a text that is too long."""
+    max_length = MAX_LENGTH
+    if field["name"] in ID_COLUMNS:
+        max_length = MAX_ID_LENGTH
+
+    # Personalize truncates a longer textual value and imports it.
+    if len(value) <= max_length or field.get("textual") is True:
+        return None
+    return (
+        f"which has {len(value)} characters, but Personalize accepts at most {max_length}; "
+        "shorten it"
+    )
 
 
 def _number_error(value: str, avro_type: str, column: str, now: datetime) -> str | None:
@@ -100,7 +120,9 @@ def _number_error(value: str, avro_type: str, column: str, now: datetime) -> str
     if is_number and -number.limit - 1 < number.parse(value) < number.limit:
         return _time_error(number.parse(value), column, now)
 
-    advice = WHOLE_SECONDS if column in TIMES else number.advice
+    advice = number.advice
+    if column in TIMES:
+        advice = WHOLE_SECONDS
     if value != value.strip():
         advice = "write it without spaces around it"
     return f"but the schema requires {avro_type}; {advice}"
