@@ -17,13 +17,6 @@ SHOWN_CHARACTERS = 20
 LINE_BREAK = re.compile(r"\r\n|\n|\r")
 
 
-class Line(NamedTuple):
-    """A line of a CSV file that isn't empty."""
-
-    number: int
-    text: str
-
-
 class Row(NamedTuple):
     """A row of a CSV file."""
 
@@ -59,16 +52,12 @@ def read_sample(
     if error := encoding_error(content):
         return FileSample(key=key, error=error)
 
-    numbered_lines = enumerate(LINE_BREAK.split(content.decode("utf-8-sig")), start=1)
-    lines = [Line(number, text) for number, text in numbered_lines if text]
+    lines = _numbered_lines(content.decode("utf-8-sig"))
     sample = FileSample(key=key)
     if lines:
-        header = lines.pop(0)
-        if error := header_error(header.text):
-            return replace(sample, error=f"line {header.number}: {error}")
-        sample = replace(sample, header=tuple(header.text.split(",")))
-
-    sample = _with_checked_rows(sample, lines[:max_rows])
+        sample = _with_header(sample, *lines.pop(0))
+    if not sample.error:
+        sample = _with_checked_rows(sample, lines[:max_rows])
     if sample.error:
         return sample
 
@@ -82,12 +71,25 @@ def _complete_lines(content: bytes) -> bytes:
     return content[:end] or content
 
 
-def _with_checked_rows(sample: FileSample, lines: Sequence[Line]) -> FileSample:
+def _numbered_lines(text: str) -> list[tuple[int, str]]:
+    """Split a text into its lines, without empty ones."""
+    lines = enumerate(LINE_BREAK.split(text), start=1)
+    return [(number, line) for number, line in lines if line]
+
+
+def _with_header(sample: FileSample, number: int, line: str) -> FileSample:
+    """Add the names of the columns, or an error if Personalize can't read them."""
+    if error := header_error(line):
+        return replace(sample, error=f"line {number}: {error}")
+    return replace(sample, header=tuple(line.split(",")))
+
+
+def _with_checked_rows(sample: FileSample, lines: Sequence[tuple[int, str]]) -> FileSample:
     """Add rows up to the first line that Personalize can't read, which becomes the error."""
     rows: list[Row] = []
-    for number, text in lines:
-        values = cells(text)
-        if error := record_error(text, values, len(sample.header)):
+    for number, line in lines:
+        values = cells(line)
+        if error := record_error(line, values, len(sample.header)):
             error = f"line {number} {error}"
             return replace(sample, rows=tuple(rows), error=error)
         rows.append(Row(number, values))
@@ -95,14 +97,16 @@ def _with_checked_rows(sample: FileSample, lines: Sequence[Line]) -> FileSample:
     return replace(sample, rows=tuple(rows))
 
 
-def _count_values(columns: Sequence[str], lines: Sequence[Line]) -> dict[str, Counter[str]]:
+def _count_values(
+    columns: Sequence[str], lines: Sequence[tuple[int, str]]
+) -> dict[str, Counter[str]]:
     """Count the values of each column in all complete rows.
 
     The rows themselves aren't kept, because all of them would need twice as much memory.
     """
     counts = {column: Counter[str]() for column in columns}
-    for _, text in lines:
-        values = cells(text)
+    for _, line in lines:
+        values = cells(line)
         if len(values) == len(columns):
             for column, value in zip(columns, values, strict=True):
                 counts[column][value] += 1

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -264,27 +266,27 @@ def _read_samples(
 
     An empty file has no sample.
     """
-    bucket = split_location(location).bucket
     files = [file for file in objects if file.size > 0]
     sampled_files = _sampled_files(files)
-
-    files_to_read = sampled_files
-    max_bytes = SAMPLED_BYTES // max(len(sampled_files), 1)
-    if reads_all_rows and _is_small(files):
-        files_to_read = files
-        max_bytes = COUNTED_BYTES
-
-    def read_file(file: S3Object) -> FileSample:
-        content = _read_beginning(client, f"s3://{bucket}/{file.key}", max_bytes)
-        is_whole_file = file.size <= max_bytes
-        # Rows that are checked need memory, so those of other files are only counted.
-        max_rows = 0
-        if file in sampled_files:
-            max_rows = CHECKED_ROWS
-        return read_sample(file.key, content, is_whole_file=is_whole_file, max_rows=max_rows)
+    read_file = partial(_read_file, client, split_location(location).bucket)
 
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        return list(pool.map(read_file, files_to_read))
+        if reads_all_rows and _is_small(files):
+            # Rows that are checked need memory, so those of other files are only counted.
+            max_rows = [CHECKED_ROWS if file in sampled_files else 0 for file in files]
+            return list(pool.map(read_file, files, repeat(COUNTED_BYTES), max_rows))
+
+        max_bytes = SAMPLED_BYTES // max(len(sampled_files), 1)
+        return list(pool.map(read_file, sampled_files, repeat(max_bytes)))
+
+
+def _read_file(
+    client: S3Client, bucket: str, file: S3Object, max_bytes: int, max_rows: int = CHECKED_ROWS
+) -> FileSample:
+    """Read the beginning of a file, and check at most `max_rows` of its rows."""
+    content = _read_beginning(client, f"s3://{bucket}/{file.key}", max_bytes)
+    is_whole_file = file.size <= max_bytes
+    return read_sample(file.key, content, is_whole_file=is_whole_file, max_rows=max_rows)
 
 
 def _is_small(files: Sequence[S3Object]) -> bool:

@@ -5,6 +5,7 @@ have decided.
 """
 
 from datetime import datetime
+from functools import partial
 
 from . import aws, clock, exports, metrics
 from .contract import (
@@ -19,6 +20,7 @@ from .log import log_item
 from .personalize.imports import (
     ImportReader,
     confirm_import,
+    import_job_arn,
     taint_dataset,
     taint_import,
 )
@@ -36,6 +38,7 @@ from .rules.imports import (
     Create,
     DatasetState,
     ExportState,
+    Import,
     ImportProgress,
     ImportSpec,
     Taint,
@@ -73,58 +76,55 @@ def _write_event_age(event: DatasetIteration) -> None:
 
 
 class DatasetImport:
-    """The part of an import that happens in one invocation."""
+    """The part of an import that happens in one invocation.
+
+    `reconcile()` calls `poll` and `act`, until there is an outcome or the invocation has to end.
+    Then `item` is what the next invocation, or the report, has to know.
+    """
 
     def __init__(self, event: DatasetIteration) -> None:
+        client = aws.read_client()
         settings = event["settings"]
         planned = event["dataset"]
-        item = event["item"]
+        dataset = dataset_settings(settings, planned["type"])
 
         self._event = event
         self._location = planned["dataLocation"]
-        self._configured = dataset_settings(settings, planned["type"])
+        self._import_mode = dataset["importMode"]
+        self._dataset = client.describe_dataset(datasetArn=dataset["datasetArn"])["dataset"]
+        self._reader = ImportReader(client, settings["datasets"])
+
         self._job_name = job_name(settings, event["run"], planned["type"])
 
         self.spec = _spec_of(event)
-        self.progress = ImportProgress(clock.now(), checked=planned["fingerprint"])
-        if item:
-            self.progress = from_document(ImportProgress, item["progress"])
-
-        # Unlike that of a solution version, the ARN of an import job is made of its name.
-        dataset_arn = self._configured["datasetArn"]
-        arn_prefix = dataset_arn.partition(":dataset/")[0]
-        self._job_arn = f"{arn_prefix}:dataset-import-job/{self._job_name}"
-
-        self._dataset = aws.read_client().describe_dataset(datasetArn=dataset_arn)["dataset"]
-        self._reader = ImportReader(aws.read_client(), settings["datasets"])
+        self.progress = _progress_of(event)
 
     def poll(self) -> DatasetState:
         """Read the dataset's import jobs and its export."""
-        own_arn = None
-        if self.progress.sent_at:
-            own_arn = self._job_arn
-        jobs = self._reader.of_dataset(self._dataset, own_arn)
-
-        # The export comes last. Otherwise, we'd miss a change between both requests if the import
-        # ends in between.
-        objects = exports.list_objects(aws.s3(), self._location)
-        export = exports.Export(location=self._location, objects=objects)
-
-        import_mode = self._configured["importMode"]
-        schema_arn = self._dataset["schemaArn"]
-        export_states = [export.state(import_mode, schema_arn)]
-
-        own_job = next((job for job in jobs if job.arn == self._job_arn), None)
-        if own_job and not own_job.is_running:
-            # What was written after its end was certainly not imported.
-            export_states.append(export.state(import_mode, schema_arn, until=own_job.ended_at))
+        own_arn = import_job_arn(self._dataset["datasetArn"], self._job_name)
+        jobs = self._reader.of_dataset(self._dataset, own_arn if self.progress.sent_at else None)
+        own_job = next((job for job in jobs if job.arn == own_arn), None)
 
         return DatasetState(
-            is_full=import_mode == "FULL",
+            is_full=self._import_mode == "FULL",
             imports=jobs,
-            exports=export_states,
+            # The export comes last. Otherwise, we'd miss a change between both requests if the
+            # import ends in between.
+            exports=self._read_export(own_job),
             own_job=own_job,
         )
+
+    def _read_export(self, own_job: Import | None) -> list[ExportState]:
+        """Read the export as it is now, and as it was when the import by this run ended."""
+        objects = exports.list_objects(aws.s3(), self._location)
+        export = exports.Export(location=self._location, objects=objects)
+        summarize = partial(export.state, self._import_mode, self._dataset["schemaArn"])
+
+        states = [summarize()]
+        if own_job and not own_job.is_running:
+            # What was written later was certainly not imported.
+            states.append(summarize(until=own_job.ended_at))
+        return states
 
     def act(self, action: Action) -> None:
         """Do what the rules have decided."""
@@ -162,10 +162,10 @@ class DatasetImport:
         with creation(self.progress, self._job_name):
             aws.write_client().create_dataset_import_job(
                 jobName=self._job_name,
-                datasetArn=self._configured["datasetArn"],
+                datasetArn=self._dataset["datasetArn"],
                 dataSource={"dataLocation": self._location},
                 roleArn=settings["importRoleArn"],
-                importMode=self._configured["importMode"],
+                importMode=self._import_mode,
                 tags=api_tags(tags),
             )
 
@@ -193,6 +193,13 @@ def _spec_of(event: DatasetIteration) -> ImportSpec:
         durations=planned["durations"],
         max_hours=event["settings"]["limits"]["maxImportHours"],
     )
+
+
+def _progress_of(event: DatasetIteration) -> ImportProgress:
+    """Restore what the last invocation has remembered, or begin with the plan."""
+    if event["item"]:
+        return from_document(ImportProgress, event["item"]["progress"])
+    return ImportProgress(clock.now(), checked=event["dataset"]["fingerprint"])
 
 
 def _content_problems(event: DatasetIteration) -> list[str]:

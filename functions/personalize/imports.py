@@ -61,6 +61,11 @@ def list_imports(
     return read_list(pages, lambda page: page["datasetImportJobs"])
 
 
+def import_job_arn(dataset_arn: str, job_name: str) -> str:
+    """Derive the ARN of an import job. Unlike that of a solution version, it's made of the name."""
+    return f"{dataset_arn.partition(':dataset/')[0]}:dataset-import-job/{job_name}"
+
+
 def confirm_import(client: PersonalizeClient, job: Import) -> None:
     """Tag an import as confirmed."""
     write_tags(client, job.arn, {CONFIRMED: job.fingerprint})
