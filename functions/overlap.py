@@ -208,5 +208,6 @@ def _read_schedule(arn: str) -> GetScheduleOutputTypeDef:
     except ClientError as error:
         if error.response["Error"]["Code"] not in NO_SCHEDULE:
             raise
+
         message = f"scheduleArn: {arn} is not a schedule of this pipeline; leave it out"
         raise RunRefused([message]) from error

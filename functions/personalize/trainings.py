@@ -76,11 +76,11 @@ def read_version(
     """Read everything about a version that the rules compare.
 
     A batch job outlives its solution, so the version that made its results may be gone. In this
-    case, the result is NO_VERSION.
+    case, nothing but its ARN is known (NO_VERSION).
     """
     version = find_version(client, version_arn)
     if version is None:
-        return NO_VERSION
+        return NO_VERSION._replace(arn=version_arn)
 
     version = _with_tags(version, tags_of(client, version_arn), solution["approval"])
     if not solution["qualityGate"]:

@@ -313,6 +313,7 @@ VERSIONS = {
     VERSION: NO_VERSION._replace(created_at=ago(47), metrics={NDCG: 0.42}),
     FOREIGN_VERSION: NO_VERSION._replace(created_at=ago(1), metrics={NDCG: 0.42}),
 }
+VERSIONS = {arn: version._replace(arn=arn) for arn, version in VERSIONS.items()}
 """What the rules of a deployment know about each version."""
 
 
