@@ -20,7 +20,7 @@ EXAMPLE = {
     "pipeline": "retraining-prod",
     "outcome": "DEPLOYED",
     "error": None,
-    "reason": None,
+    "reasons": [],
     "runId": "20261130T030000Z",
     "trigger": "schedule",
     "executionArn": "arn:aws:states:eu-west-1:123456789012:execution:retraining-prod-1a2b3c4:7f1d",
@@ -34,7 +34,7 @@ EXAMPLE = {
         {
             "type": "interactions",
             "outcome": "IMPORTED",
-            "reason": None,
+            "reasons": [],
             "datasetImportJobArn": "arn:aws:personalize:eu-west-1:123456789012:dataset-import-job/"
             "0a1b2c3d-20261130T030000Z-interactions",
             "bytes": 1234567890,
@@ -55,7 +55,7 @@ EXAMPLE = {
         {
             "solutionArn": "arn:aws:personalize:eu-west-1:123456789012:solution/taste",
             "outcome": "DEPLOYED",
-            "reason": None,
+            "reasons": [],
             "solutionVersionArn": "arn:aws:personalize:eu-west-1:123456789012:solution/taste/6f1b",
             "trainingMode": "FULL",
             "isTrained": True,
@@ -65,7 +65,7 @@ EXAMPLE = {
                 {
                     "campaignArn": "arn:aws:personalize:eu-west-1:123456789012:campaign/home",
                     "outcome": "DEPLOYED",
-                    "reason": None,
+                    "reasons": [],
                     "versionArn": "arn:aws:personalize:eu-west-1:123456789012:solution/taste/6f1b",
                     "previousVersionArn": "arn:aws:personalize:eu-west-1:123456789012:solution/"
                     "taste/0c9d",
@@ -88,7 +88,7 @@ EXAMPLE = {
                 {
                     "output": "s3://batch/recommendations/2026-11-30/",
                     "outcome": "WRITTEN",
-                    "reason": None,
+                    "reasons": [],
                     "jobArn": "arn:aws:personalize:eu-west-1:123456789012:batch-inference-job/"
                     "0a1b2c3d-20261130T030000Z-5e6f7a8b",
                     "versionArn": "arn:aws:personalize:eu-west-1:123456789012:solution/taste/6f1b",
@@ -152,6 +152,7 @@ The field `detail` of the event has these keys. A key keeps its name and its mea
 """
 TITLES = {
     "Report": "`detail`",
+    "Message": "`detail.reasons[]`, `detail.warnings[]`, and the `reasons` of each part",
     "ImportReport": "`detail.imports[]`",
     "ExportContent": "`detail.imports[].content`",
     "SolutionReport": "`detail.solutions[]`",

@@ -6,6 +6,8 @@ Personalize API. The settings come from the stack's config.
 
 from typing import Literal, NotRequired, TypedDict
 
+from .messages import Message
+
 ImportMode = Literal["FULL", "INCREMENTAL"]
 TrainingMode = Literal["FULL", "UPDATE"]
 Tags = dict[str, str]
@@ -310,12 +312,12 @@ class Plan(TypedDict):
     `WORK`: execute the jobs."""
     seconds: int
     """The seconds to wait, or 0."""
-    reason: str | None
-    """Why the run waits, or why it executes no job. Null in a run that only ends trials."""
+    reasons: list[Message]
+    """Why the run waits, or why it executes no job. Empty in a run that only ends trials."""
     imports: list[PlannedImport]
     solutions: list[PlannedSolution] | list[PlannedDeployments]
     """With `TRIALS`, these are PlannedDeployments. The state machine has one Map for both types."""
-    warnings: list[str]
+    warnings: list[Message]
     users: NotRequired[int | None]
     """The number of users in the export of interactions, or null if not all of it was read."""
     dataDeletionJobArn: NotRequired[str | None]
@@ -364,7 +366,7 @@ class Item(TypedDict):
     """The seconds to wait before the next call. 0 means at once."""
     outcome: str | None
     """How the item ended, or null while it goes on."""
-    reasons: list[str]
+    reasons: list[Message]
     """Why the item ends with this outcome."""
     warnings: list[str]
     createdAt: str | None

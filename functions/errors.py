@@ -1,10 +1,11 @@
 """The exceptions of the functions. The workflow matches them by their class names."""
 
+import json
 from collections.abc import Sequence
 
 from botocore.exceptions import ClientError
 
-from .words import count_text
+from .messages import Reason, as_message
 
 
 class Throttled(Exception):  # noqa: N818 - the word of the API
@@ -24,9 +25,12 @@ class Refused(Exception):  # noqa: N818 - the word of `reconcile`
 
 
 class RunRefused(Exception):  # noqa: N818 - a result of planning, not a fault of the program
-    """Planning refuses the run. The report lists the problems, each with a way out."""
+    """Planning refuses the run, because of problems that the report lists.
 
-    def __init__(self, problems: Sequence[str]) -> None:
-        count = count_text(len(problems), "problem")
-        super().__init__("\n  ".join((f"{count} with this run:", *problems)))
-        self.problems = list(problems)
+    The text of an error is all that leaves a Lambda function. So it's the problems as JSON, from
+    which the report reads them again.
+    """
+
+    def __init__(self, problems: Sequence[Reason]) -> None:
+        self.problems = [as_message(problem) for problem in problems]
+        super().__init__(json.dumps(self.problems))

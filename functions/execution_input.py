@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
+from typing import NamedTuple
 
 from .contract import Request, Settings, StartedRun
 from .runs import DATE, request_of, scheduled_at
@@ -29,16 +30,27 @@ MAX_SHOWN_BYTES = 200
 """The most bytes of an invalid value that a message shows."""
 
 
-def input_problems(settings: Settings, started: StartedRun) -> list[str]:
-    """Validate an execution's input, which may be any JSON: return a message for each mistake."""
+class InputProblem(NamedTuple):
+    """A mistake in an execution's input."""
+
+    key: str
+    """The key with the mistake. The command line has an option for it."""
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.text}"
+
+
+def input_problems(settings: Settings, started: StartedRun) -> list[InputProblem]:
+    """Find the mistakes in an execution's input, which may be any JSON."""
     execution_input: object = started["request"]
     if not isinstance(execution_input, dict):
-        mistake = f"the input {_shown(execution_input)} is not a JSON object"
-        return [f"{mistake}; to retrain as configured, use {{}}"]
+        text = f"{_shown(execution_input)} is not a JSON object; to retrain as configured, use {{}}"
+        return [InputProblem("input", text)]
 
     request = request_of(execution_input)
     return [
-        *(_unknown_message("key", key, PEOPLES_KEYS) for key in request if key not in KEYS),
+        *(_unknown_value("key", key, PEOPLES_KEYS) for key in request if key not in KEYS),
         *_wrong_values(request),
         *_unknown_resources(settings, request),
         *_wrong_days(settings, request, started),
@@ -46,30 +58,30 @@ def input_problems(settings: Settings, started: StartedRun) -> list[str]:
     ]
 
 
-def _wrong_values(request: Request) -> Iterator[str]:
-    """Yield a message for each value that its key doesn't accept, such as a time without a zone."""
+def _wrong_values(request: Request) -> Iterator[InputProblem]:
+    """Yield each value that its key doesn't accept, such as a time without a zone."""
     for key, choices in CHOICES.items():
         # In Python, 1 equals True. In JSON, they differ.
         allowed = [json.dumps(choice) for choice in choices]
         if key in request and json.dumps(request.get(key)) not in allowed:
             shown = _shown(request.get(key))
-            yield f"{key}: {shown} is not one of {', '.join(allowed)}; use one of them or omit it"
+            text = f"{shown} is not one of {', '.join(allowed)}; use one of them or omit it"
+            yield InputProblem(key, text)
 
     scheduled = request.get("scheduledTime")
     is_needed = scheduled or request.get("trigger") == "schedule"
     if is_needed and scheduled_at(request) is None:
-        yield (
-            f"scheduledTime: {_shown(scheduled)} is not a time with a zone, for example "
-            '"2026-11-29T03:00:00Z"'
-        )
+        text = f'{_shown(scheduled)} is not a time with a zone, for example "2026-11-29T03:00:00Z"'
+        yield InputProblem("scheduledTime", text)
 
     schedule_arn: object = request.get("scheduleArn")
     if schedule_arn is not None and not SCHEDULE_ARN.fullmatch(str(schedule_arn)):
-        yield f"scheduleArn: {_shown(schedule_arn)} is not the ARN of a schedule; leave it out"
+        text = f"{_shown(schedule_arn)} is not the ARN of a schedule; leave it out"
+        yield InputProblem("scheduleArn", text)
 
 
-def _unknown_resources(settings: Settings, request: Request) -> Iterator[str]:
-    """Yield a message for each dataset or solution that the config doesn't have."""
+def _unknown_resources(settings: Settings, request: Request) -> Iterator[InputProblem]:
+    """Yield each dataset or solution that the config doesn't have."""
     configured = {
         "datasets": [dataset["type"] for dataset in settings["datasets"]],
         "solutions": [solution["solutionArn"] for solution in settings["solutions"]],
@@ -82,38 +94,45 @@ def _unknown_resources(settings: Settings, request: Request) -> Iterator[str]:
 
         if not isinstance(chosen, list) or not chosen:
             expected = json.dumps(known_values)
-            yield f"{key}: {_shown(chosen)} is not a list of one or more of {expected}"
+            yield InputProblem(key, f"{_shown(chosen)} is not a list of one or more of {expected}")
             continue
 
         for value in chosen:
             if value not in known_values:
-                yield _unknown_message(key, value, known_values)
+                yield _unknown_value(key, value, known_values)
 
 
-def _wrong_days(settings: Settings, request: Request, started: StartedRun) -> Iterator[str]:
-    """Yield a message for a day that doesn't exist, is in the future, or has no effect."""
+def _wrong_days(
+    settings: Settings, request: Request, started: StartedRun
+) -> Iterator[InputProblem]:
+    """Yield each day that doesn't exist, is in the future, or has no effect."""
     today = datetime.fromisoformat(started["startedAt"]).astimezone(UTC).date()
 
     for key, last_day in (("exportDate", today), ("day", today + EARLIER_ZONES)):
         if key in request:
             day = _day(request.get(key))
             if day is None:
-                yield f'{key}: {_shown(request.get(key))} is not a day, for example "{today}"'
+                text = f'{_shown(request.get(key))} is not a day, for example "{today}"'
+                yield InputProblem(key, text)
             elif day > last_day:
-                yield f"{key}: {day} is in the future; today is {today} in UTC"
+                yield InputProblem(key, f"{day} is in the future; today is {today} in UTC")
 
-    if "exportDate" in request:
-        chosen: object = request.get("datasets")
-        locations = [
-            dataset["dataLocation"]
-            for dataset in settings["datasets"]
-            if not isinstance(chosen, list) or dataset["type"] in chosen
-        ]
-        if not any(DATE in location for location in locations):
-            yield (
-                f"exportDate: no location contains {DATE}, so there is no export of an earlier "
-                "day; write the earlier export to its location, and start a run without exportDate"
-            )
+    if "exportDate" in request and not _has_daily_export(settings, request):
+        text = (
+            f"no location contains {DATE}, so there is no export of an earlier day; write the "
+            "earlier export to its location, and start a run without a day"
+        )
+        yield InputProblem("exportDate", text)
+
+
+def _has_daily_export(settings: Settings, request: Request) -> bool:
+    """Check whether any dataset of the run has an export for each day."""
+    chosen: object = request.get("datasets")
+    return any(
+        DATE in dataset["dataLocation"]
+        for dataset in settings["datasets"]
+        if not isinstance(chosen, list) or dataset["type"] in chosen
+    )
 
 
 def _day(text: object) -> date | None:
@@ -125,18 +144,17 @@ def _day(text: object) -> date | None:
         return None
 
 
-def _keys_without_effect(request: Request) -> Iterator[str]:
-    """Yield a message for keys about an import if the run isn't supposed to import anything."""
-    keys = [key for key in ("day", "datasets", "exportDate") if key in request]
-    if request.get("skipImport") and keys:
-        yield (
-            f"skipImport: nothing is imported, so {', '.join(keys)} would have no effect; leave it "
-            "out"
-        )
+def _keys_without_effect(request: Request) -> Iterator[InputProblem]:
+    """Yield each key about an import if the run isn't supposed to import anything."""
+    if not request.get("skipImport"):
+        return
+    for key in ("day", "datasets", "exportDate"):
+        if key in request:
+            yield InputProblem(key, "has no effect, because the run imports nothing; leave it out")
 
 
-def _unknown_message(key: str, value: object, known_values: Sequence[str]) -> str:
-    """Return a message that suggests the most similar known value, or lists all of them."""
+def _unknown_value(key: str, value: object, known_values: Sequence[str]) -> InputProblem:
+    """Suggest the most similar known value, or list all of them."""
     similar_values = get_close_matches(str(value)[:MAX_SHOWN_BYTES], known_values, n=1)
     if similar_values:
         hint = f'did you mean "{similar_values[0]}"?'
@@ -145,7 +163,7 @@ def _unknown_message(key: str, value: object, known_values: Sequence[str]) -> st
     else:
         hint = "there are none"
 
-    return f"{key}: {_shown(value)} is unknown; {hint}"
+    return InputProblem(key, f"{_shown(value)} is unknown; {hint}")
 
 
 def _shown(value: object) -> str:

@@ -17,6 +17,7 @@ from .contract import (
     pipeline_name,
 )
 from .log import log_item
+from .messages import Message, about
 from .personalize.imports import (
     ImportReader,
     confirm_import,
@@ -202,7 +203,7 @@ def _progress_of(event: DatasetIteration) -> ImportProgress:
     return ImportProgress(clock.now(), checked=event["dataset"]["fingerprint"])
 
 
-def _content_problems(event: DatasetIteration) -> list[str]:
+def _content_problems(event: DatasetIteration) -> list[Message]:
     """Validate an export that has changed since planning: return the messages of the guards."""
     # The guards check a whole run, so pretend that somebody has asked for this dataset only.
     dataset_type = event["dataset"]["type"]
@@ -214,8 +215,8 @@ def _content_problems(event: DatasetIteration) -> list[str]:
     data = read_data(aws.read_client(), settings, [chosen_dataset])
     dataset = DatasetView(settings, run, data, chosen_dataset)
     return [
-        f"datasets.{dataset_type}: {message}"
+        about(f"datasets.{dataset_type}", reason)
         for guard in GUARDS
         if guard.verdict == "REFUSE" and guard.scope in ("dataset", "export")
-        for message in guard.check(dataset)
+        for reason in guard.check(dataset)
     ]

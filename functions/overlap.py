@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from . import aws, clock
 from .errors import RunRefused
 from .executions import WITHOUT_SUCCESS, last_executions, machine_arn_of, older_executions
+from .messages import Message
 from .rules.pacing import waiting_pause
 from .rules.trainings import Deletion, running_deletion
 from .runs import export_day, scheduled_at
@@ -137,9 +138,12 @@ def _give_up(settings: Settings, run: Run, reason: str) -> Pause:
     # A run that a ready marker has started is the only one that imports the exports of its day.
     if run["trigger"] == "export":
         day = export_day(run)
-        message = (
-            f"{problem}; no other run imports the exports of {day}, unless later exports have "
-            f"replaced them; use retrain start --export-date {day}; if the older run hangs, stop it"
+        message = Message(
+            text=(
+                f"{problem}; if the older run hangs, stop it; no other run imports the exports of "
+                f"{day}, unless later exports have replaced them, so import them"
+            ),
+            command=f"retrain start --export-date {day}",
         )
         raise RunRefused([message])
 
@@ -170,7 +174,7 @@ def _pause(reason: str, remaining: timedelta) -> Pause | None:
     return Pause(reason, seconds)
 
 
-def event_of_deployment(run: Run) -> str | None:
+def event_of_deployment(run: Run) -> Message | None:
     """Skip a run that was only started because its schedule was deployed: return why, or None.
 
     Unlike a cron, a rate fires as soon as it's created, and perhaps also when it's changed. But
@@ -190,9 +194,12 @@ def event_of_deployment(run: Run) -> str | None:
     if not is_close or not schedule["ScheduleExpression"].startswith("rate("):
         return None
 
-    return (
-        f"the schedule was created or changed at {changed_at.isoformat(timespec='seconds')}, and a "
-        "deployment starts no training; to retrain now, use retrain start"
+    return Message(
+        text=(
+            f"the schedule was created or changed at {changed_at.isoformat(timespec='seconds')}, "
+            "and a deployment starts no training; to retrain now, start a run"
+        ),
+        command="retrain start",
     )
 
 

@@ -11,6 +11,7 @@ from .aws import read_client, stepfunctions, write_client
 from .errors import AWS_ERRORS, RunRefused
 from .execution_input import input_problems
 from .log import log
+from .messages import Message, Reason, as_message
 from .overlap import event_of_deployment, pause_before, pause_for_deletion
 from .personalize.campaigns import read_record
 from .personalize.imports import confirm_import, taint_dataset
@@ -51,7 +52,7 @@ def handler(event: FinishedRun, _context: object) -> FinishedRun:
     """
     settings = event["settings"]
     if problems := input_problems(settings, event["run"]):
-        raise RunRefused(problems)
+        raise RunRefused([*map(str, problems)])
 
     run = run_of(event["run"])
     trials = trial_results(event)
@@ -62,7 +63,8 @@ def handler(event: FinishedRun, _context: object) -> FinishedRun:
         kept_trials = worst_results(trials)
         if missing := len(trials) - len(kept_trials):
             more = count_text(missing, "more trial")
-            plan["warnings"].insert(0, f"{more} of earlier runs ended, and none of them worse")
+            text = f"{more} of earlier runs ended, and none of them worse"
+            plan["warnings"].insert(0, Message(text=text))
         trials = kept_trials
 
     log(
@@ -71,7 +73,7 @@ def handler(event: FinishedRun, _context: object) -> FinishedRun:
         runId=run["id"],
         todo=plan["todo"],
         seconds=plan["seconds"],
-        reason=plan["reason"],
+        reasons=plan["reasons"],
         imports=len(plan["imports"]),
         solutions=len(plan["solutions"]),
     )
@@ -87,7 +89,7 @@ def _plan_before_work(
     tried to end already.
     """
     if pause := pause_before(stepfunctions(), settings, run):
-        return _without_jobs(pause.reason, pause.seconds)
+        return _without_jobs(pause.reason, seconds=pause.seconds)
 
     # A run tries only once to end a trial.
     tried_arns = {trial["campaign"]["campaignArn"] for trial in trials}
@@ -97,16 +99,17 @@ def _plan_before_work(
     if reason := event_of_deployment(run):
         return _without_jobs(reason)
     if run["request"].get("only") == "trials":
-        return _without_jobs(None if trials else "no campaign has a version on trial")
+        # The report of trials that have ended needs no other reason.
+        return _without_jobs() if trials else _without_jobs("no campaign has a version on trial")
     return None
 
 
-def _without_jobs(reason: str | None = None, seconds: int = 0) -> Plan:
+def _without_jobs(*reasons: Reason, seconds: int = 0) -> Plan:
     """Return the plan of a run that waits for some seconds. With 0 seconds, the run ends."""
     return {
         "todo": "WAIT" if seconds else "NOTHING",
         "seconds": seconds,
-        "reason": reason,
+        "reasons": [as_message(reason) for reason in reasons],
         "imports": [],
         "solutions": [],
         "warnings": [],
@@ -125,7 +128,7 @@ def _plan_work(settings: Settings, run: Run) -> Plan:
             taint_dataset(write_client(), job)
 
     if pause := pause_for_deletion(view.data.deletions, run):
-        return _without_jobs(pause.reason, pause.seconds)
+        return _without_jobs(pause.reason, seconds=pause.seconds)
 
     plan = plan_run(view)
     plan["warnings"] += write_checks(read_client(), view)
@@ -153,7 +156,7 @@ def solutions_on_trial(
     return deployments
 
 
-def write_checks(client: PersonalizeClient, view: RunView) -> list[str]:
+def write_checks(client: PersonalizeClient, view: RunView) -> list[Message]:
     """Tag each resource that is up to date with the present time, and return warnings of failures.
 
     The alarm about a model's age counts from this time, because an old model that was trained on
@@ -166,10 +169,11 @@ def write_checks(client: PersonalizeClient, view: RunView) -> list[str]:
         try:
             write_tags(client, arn, {CHECKED: checked_at})
         except AWS_ERRORS as error:
-            warnings.append(
+            text = (
                 f"{arn}: was found up to date, but the tag {CHECKED} cannot be written: {error}; "
                 "until a run writes it, the alarm about the age may go off"
             )
+            warnings.append(Message(text=text))
             if not isinstance(error, ClientError):
                 # Personalize doesn't respond, so don't wait for each of the other tags.
                 break

@@ -20,6 +20,7 @@ from . import clock
 from .call_times import forget_calls, slowest_calls
 from .contract import Item
 from .errors import Refused, ServiceUnavailable, Throttled
+from .messages import as_message
 from .rules.batch_jobs import BatchJob
 from .rules.imports import Import
 from .rules.pacing import LONGEST_SLEEP
@@ -75,7 +76,7 @@ class InvocationResult(NamedTuple, Generic[State]):
             "phase": self.step.phase,
             "seconds": self.seconds,
             "outcome": self.step.outcome,
-            "reasons": list(self.step.reasons),
+            "reasons": [as_message(reason) for reason in self.step.reasons],
             "warnings": [*warnings],
             "createdAt": None,
             "endedAt": None,

@@ -14,13 +14,14 @@ from itertools import accumulate
 from typing import TypeVar, cast
 
 from . import errors
+from .messages import Message, as_message, text_of
 
 MAX_TEXT_BYTES = 300
 """The most bytes of most texts, for example of a job's failure or an error. ARNs are shorter."""
 MAX_PLAN_TEXT_BYTES = 8_000
 """The most bytes of a text in the plan, because the reason for a skip may name every solution."""
 MAX_LIST_BYTES = 8_000
-"""The most bytes of a list of texts, for example of all warnings of the plan."""
+"""The most bytes of a list of messages, for example of all warnings of the plan."""
 MAX_TRIALS_BYTES = 10_000
 """The most bytes of the results of earlier runs' trials in the document of a run with other jobs.
 Each is usually 700 bytes."""
@@ -69,11 +70,17 @@ def shortened(text: str, max_bytes: int = MAX_TEXT_BYTES) -> str:
     return text[:kept_count].rstrip() + end
 
 
-def shortened_list(texts: Sequence[str], max_bytes: int = MAX_LIST_BYTES) -> list[str]:
-    """Keep as many texts as `max_bytes` allow, but at least one, and append how many are cut."""
-    kept_texts = fitting(texts, max_bytes)
-    missing = len(texts) - len(kept_texts)
-    return [*kept_texts, f"… and {missing} more"] if missing else kept_texts
+def shortened_list(messages: Sequence[Message], max_bytes: int = MAX_LIST_BYTES) -> list[Message]:
+    """Keep as many messages as `max_bytes` allow, but at least one, and append how many are cut."""
+    kept_messages = fitting(messages, max_bytes)
+    if missing := len(messages) - len(kept_messages):
+        kept_messages.append(Message(text=f"… and {missing} more"))
+    return kept_messages
+
+
+def _shortened_warnings(warnings: Sequence[str]) -> list[str]:
+    """Do the same with the warnings of an item, which are plain texts."""
+    return [text_of(message) for message in shortened_list([*map(as_message, warnings)])]
 
 
 def fitting(values: Sequence[Value], max_bytes: int) -> list[Value]:
@@ -99,7 +106,9 @@ def shortened_texts(value: object, max_bytes: int = MAX_TEXT_BYTES) -> object:
     if isinstance(value, list):
         inner_values = [shortened_texts(inner, max_bytes) for inner in value]
         if all(isinstance(inner, str) for inner in inner_values):
-            return shortened_list(cast("list[str]", inner_values))
+            return _shortened_warnings(cast("list[str]", inner_values))
+        if all(isinstance(inner, dict) and "text" in inner for inner in inner_values):
+            return shortened_list(cast("list[Message]", inner_values))
         return inner_values
 
     return value
@@ -112,12 +121,15 @@ def json_bytes(text: str) -> int:
 
 def _short_error(error: Exception) -> Exception:
     """Shorten the message of an error. If its class isn't in errors.py, log the whole error."""
+    if isinstance(error, errors.RunRefused):
+        problems = [shortened_texts(problem, MAX_PLAN_TEXT_BYTES) for problem in error.problems]
+        return errors.RunRefused(shortened_list(cast("list[Message]", problems), MAX_REFUSAL_BYTES))
+
     message = str(error)
     if type(error).__module__ != errors.__name__:
         logger.error("%s: %s", type(error).__name__, message, exc_info=error)
 
-    is_refusal = isinstance(error, errors.RunRefused)
-    short_message = shortened(message, MAX_REFUSAL_BYTES if is_refusal else MAX_TEXT_BYTES)
+    short_message = shortened(message)
     # str(KeyError("x")) has quotes, so a message that is short enough stays as it is.
     if short_message != message:
         error.args = (short_message,)

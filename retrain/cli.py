@@ -20,7 +20,7 @@ from retrain.account.errors import (
     OperatorError,
     aws_error,
 )
-from retrain.account.output import pipeline_options, print_message
+from retrain.account.output import print_message
 from retrain.options import commands
 
 PROGRAM = "retrain"
@@ -81,8 +81,6 @@ def main(arguments: Sequence[str]) -> int:
         exit_code = EXIT_CLOSED_OUTPUT
     except BrokenPipeError:
         exit_code = EXIT_CLOSED_OUTPUT
-    finally:
-        pipeline_options.clear()
     for stream in filter(None, (sys.stdout, sys.stderr)):
         exit_code = _flush(stream) or exit_code
     return exit_code

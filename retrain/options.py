@@ -12,7 +12,6 @@ import typer
 from botocore.utils import is_valid_endpoint_url
 
 from retrain.account.access import Access
-from retrain.account.output import pipeline_options
 from retrain.account.target import PipelineOptions, Target, find_target
 
 if TYPE_CHECKING:
@@ -148,7 +147,6 @@ def _with_account_options(function: Callable[..., int]) -> Callable[..., int]:
         if kind is Access:
             return function(access, **values)
         chosen = PipelineOptions(values.pop("stack"), values.pop("state_machine_arn"), access)
-        pipeline_options[:] = chosen.words()
         return function(find_target(*chosen) if kind is Target else chosen, **values)
 
     options = [*own, *ACCESS] if kind is Access else [STACK, *own, STATE_MACHINE, *ACCESS]

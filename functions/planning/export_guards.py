@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from ..messages import Message, Reason
 from ..personalize.tags import BYTES
 from ..rules.imports import (
     Import,
@@ -22,7 +23,7 @@ https://docs.aws.amazon.com/personalize/latest/dg/limits.html."""
 
 
 @guard("ready marker", "REFUSE", "export")
-def export_not_ready(view: DatasetView) -> Iterator[str]:
+def export_not_ready(view: DatasetView) -> Iterator[Reason]:
     """Yield a message for a ready marker that is missing, or older than an object of the export."""
     export = view.export
     marker = view.dataset["readyMarker"]
@@ -31,9 +32,12 @@ def export_not_ready(view: DatasetView) -> Iterator[str]:
 
     written_at = export.marker_written_at
     if written_at is None:
-        yield (
-            f"the ready marker {marker} does not exist; write it when the export is complete, or "
-            "use retrain start --skip-import to train on the data that the dataset has"
+        yield Message(
+            text=(
+                f"the ready marker {marker} does not exist; write it when the export is complete, "
+                "or train on the data that the dataset has"
+            ),
+            command="retrain start --skip-import",
         )
     elif late_keys := [file.key for file in export.objects if file.modified_at > written_at]:
         yield (
@@ -44,7 +48,7 @@ def export_not_ready(view: DatasetView) -> Iterator[str]:
 
 
 @guard("deleted users", "REFUSE", "export")
-def export_with_deleted_users(view: DatasetView) -> Iterator[str]:
+def export_with_deleted_users(view: DatasetView) -> Iterator[Message]:
     """Yield a message for an export that is older than the last data deletion job.
 
     An import could bring the users back. A single older file is enough for that, because any file
@@ -60,11 +64,14 @@ def export_with_deleted_users(view: DatasetView) -> Iterator[str]:
 
     if old_keys:
         url = export.url(old_keys[0])
-        yield (
-            f"{len(old_keys)} of {len(export.objects)} objects at {export.location} were written "
-            f"before {deletion.arn} began, so an import could bring the deleted users back; write "
-            f"the export again without them, or, only if somebody has checked that {url} has none "
-            f"of them, make it new with `aws s3 cp {url} {url} --metadata-directive REPLACE`"
+        yield Message(
+            text=(
+                f"{len(old_keys)} of {len(export.objects)} objects at {export.location} were "
+                f"written before {deletion.arn} began, so an import could bring the deleted users "
+                "back; write the export again without them, or, only if somebody has checked that "
+                f"{url} has none of them, make it new"
+            ),
+            command=f"aws s3 cp {url} {url} --metadata-directive REPLACE",
         )
 
 
@@ -131,7 +138,7 @@ def incremental_without_full(view: DatasetView) -> Iterator[str]:
 
 
 @guard("replaced data", "REFUSE", "export")
-def replaced_data(view: DatasetView) -> Iterator[str]:
+def replaced_data(view: DatasetView) -> Iterator[Reason]:
     """Yield a message for a partly appended export, or for data that a foreign import has replaced.
 
     Nobody can append only the rest of an INCREMENTAL export.
@@ -153,7 +160,7 @@ def unconfirmed_data(view: DatasetView) -> Iterator[str]:
 
 
 @guard("rows to append", "REFUSE", "export")
-def wrong_increment(view: DatasetView) -> Iterator[str]:
+def wrong_increment(view: DatasetView) -> Iterator[Reason]:
     """Yield a message for an INCREMENTAL export that was imported before or has more than 1 GB.
 
     If each day has a location of its own, its export is imported once. If all days share a
@@ -179,7 +186,7 @@ def wrong_increment(view: DatasetView) -> Iterator[str]:
         yield from _appended_day(view, day)
 
 
-def _appended_objects(view: DatasetView) -> Iterator[str]:
+def _appended_objects(view: DatasetView) -> Iterator[Message]:
     """Yield a message if objects of the export were written before the last import began.
 
     An import of this pipeline counts only if it's confirmed, because the export of an unconfirmed
@@ -195,16 +202,18 @@ def _appended_objects(view: DatasetView) -> Iterator[str]:
     old_keys = [file.key for file in export.objects if times and file.modified_at < max(times)]
 
     if old_keys:
-        yield (
-            f"{len(old_keys)} of {len(export.objects)} objects at {export.location} are older than "
-            f"the last import, for example {old_keys[0]}, and would be appended again; "
-            "write each export to a new location, for example "
-            "'s3://bucket/interactions/{date}/', or use retrain start --skip-import to train on "
-            "the data that the dataset has"
+        yield Message(
+            text=(
+                f"{len(old_keys)} of {len(export.objects)} objects at {export.location} are older "
+                f"than the last import, for example {old_keys[0]}, and would be appended again; "
+                "write each export to a new location, for example "
+                "'s3://bucket/interactions/{date}/', or train on the data that the dataset has"
+            ),
+            command="retrain start --skip-import",
         )
 
 
-def _appended_day(view: DatasetView, day: str) -> Iterator[str]:
+def _appended_day(view: DatasetView, day: str) -> Iterator[Message]:
     """Yield a message if the dataset already contains the rows of a day's export."""
     confirmed = [job for job in imports_of_export(view.state) if job.is_confirmed]
     watermark = import_watermark(view.imports)
@@ -217,24 +226,29 @@ def _appended_day(view: DatasetView, day: str) -> Iterator[str]:
     else:
         return
 
-    yield (
-        f"{view.export.location} {reason}, so its rows would be appended twice; write new rows to "
-        "the location of a later day, or append this export on purpose with retrain start "
-        f"--dataset {view.dataset['type']} --export-date {day}"
+    yield Message(
+        text=(
+            f"{view.export.location} {reason}, so its rows would be appended twice; write new rows "
+            "to the location of a later day, or append this export on purpose"
+        ),
+        command=f"retrain start --dataset {view.dataset['type']} --export-date {day}",
     )
 
 
 @guard("skipped days", "WARN", "dataset")
-def skipped_days(view: DatasetView) -> Iterator[str]:
+def skipped_days(view: DatasetView) -> Iterator[Message]:
     """Yield a message for earlier days whose INCREMENTAL exports the dataset does not hold.
 
     A day whose import is running, or has perhaps imported a part of the export, isn't named,
     because nobody should append that export again.
     """
     dataset = view.dataset
+
     if days := view.data.skipped_days.get(dataset["datasetArn"]):
-        yield (
-            f"no run has imported the exports of these days: {', '.join(days)}; "
-            f"append each whose rows are missing with retrain start --dataset {dataset['type']} "
-            f"--export-date {days[0]}, or import a complete export with importMode FULL"
+        yield Message(
+            text=(
+                f"no run has imported the exports of these days: {', '.join(days)}; import a "
+                "complete export with importMode FULL, or append each whose rows are missing"
+            ),
+            command=f"retrain start --dataset {dataset['type']} --export-date {days[0]}",
         )

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
+from ..messages import Reason
+
 Verdict = Literal["REFUSE", "WARN"]
 Scope = Literal["run", "dataset", "export", "solution"]
-Check = Callable[..., Iterator[str]]
+Check = Callable[..., Iterator[Reason]]
 
 
 class Guard(NamedTuple):

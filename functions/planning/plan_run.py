@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import RunRefused
+from ..messages import Message, about, as_message
 from ..words import list_text, name_of
 from . import (
     export_content,
@@ -106,23 +107,23 @@ def plan_run(view: RunView) -> Plan:
 
     imports = [dataset.planned() for dataset in view.datasets if dataset.needs_import]
     solutions = [planned for solution in view.solutions if (planned := solution.planned())]
-    reason = None if imports or solutions else _why_skipped(view)
+    is_skipped = not (imports or solutions)
 
     # The solutions share their dataset group, so the first one answers for all of them.
     users = view.solutions[0].user_ids if view.solutions else None
     deletions = [item.deletion for item in view.trained_solutions if item.deletion]
 
-    # The reason of a skipped run names the monthly limit already.
+    # The reasons of a skipped run name the monthly limit already.
     held_back = [
-        f"{solution.arn}: {solution.limit_message}"
+        about(solution.arn, solution.limit_message)
         for solution in view.solutions
-        if solution.limit_message and not reason
+        if solution.limit_message and not is_skipped
     ]
 
     return {
-        "todo": "NOTHING" if reason else "WORK",
+        "todo": "NOTHING" if is_skipped else "WORK",
         "seconds": 0,
-        "reason": reason,
+        "reasons": _why_skipped(view) if is_skipped else [],
         "imports": imports,
         "solutions": solutions,
         "users": len(users) if users else None,
@@ -131,28 +132,28 @@ def plan_run(view: RunView) -> Plan:
     }
 
 
-def _messages(verdict: Verdict, view: RunView) -> list[str]:
+def _messages(verdict: Verdict, view: RunView) -> list[Message]:
     """Collect the messages of all guards with this verdict."""
     guards = [guard for guard in GUARDS if guard.verdict == verdict]
     return [message for guard in guards for message in messages_of(guard, view)]
 
 
-def messages_of(guard: Guard, view: RunView) -> Iterator[str]:
+def messages_of(guard: Guard, view: RunView) -> Iterator[Message]:
     """Check one guard. Its messages about a dataset begin with the dataset's config key."""
     if guard.scope == "run":
-        yield from guard.check(view)
+        yield from map(as_message, guard.check(view))
     if guard.scope == "solution":
         for solution in view.solutions:
-            yield from guard.check(solution)
+            yield from map(as_message, guard.check(solution))
 
     for dataset_view in view.datasets:
         is_to_import = dataset_view.needs_import and not dataset_view.is_being_imported
         if guard.scope == "dataset" or (guard.scope == "export" and is_to_import):
-            for message in guard.check(dataset_view):
-                yield f"datasets.{dataset_view.dataset['type']}: {message}"
+            for reason in guard.check(dataset_view):
+                yield about(f"datasets.{dataset_view.dataset['type']}", reason)
 
 
-def _why_skipped(view: RunView) -> str:
+def _why_skipped(view: RunView) -> list[Message]:
     """Explain why a run has nothing to do, by the reasons of its datasets and solutions."""
     # Often several of them have the same reason, which is given once.
     names: dict[str, list[str]] = {}
@@ -162,12 +163,17 @@ def _why_skipped(view: RunView) -> str:
         names.setdefault(solution.decision.reason, []).append(name_of(solution.arn))
 
     if "only" in view.run["request"] or not names:
-        return "no campaign waits for a version"
+        return [Message(text="no campaign waits for a version")]
 
-    facts = "; ".join(f"{list_text(found)}: {reason}" for reason, found in names.items())
-    # The message about the monthly limit says itself how to train anyway.
+    facts = [about(list_text(found), reason) for reason, found in names.items()]
     if any(solution.limit_message for solution in view.solutions):
-        return facts
-
-    work = "train" if view.settings["solutions"] else "import"
-    return f"nothing is new: {facts}; to {work} anyway, use retrain start --force"
+        way_out = Message(
+            text="the monthly limit is reached; force a training beyond it",
+            command="retrain start --skip-import --force",
+        )
+    else:
+        way_out = Message(
+            text="nothing is new; force a run that imports and trains anyway",
+            command="retrain start --force",
+        )
+    return [way_out, *facts]

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ..contract import filter_arns
+from ..messages import Message, about, joined
 from ..personalize.batch_jobs import obsolete_results
 from ..personalize.campaigns import LATEST, read_pin, served_version_arn, syncs_with_latest_version
 from ..personalize.statuses import ACTIVE, is_active, is_deleted
@@ -84,7 +85,7 @@ def _unusable(
 
 
 @guard("automatic training", "REFUSE", "solution")
-def refused_automatic_training(view: SolutionView) -> Iterator[str]:
+def refused_automatic_training(view: SolutionView) -> Iterator[Message]:
     """Yield a message for a solution with automatic training, if autoTraining is `refuse`."""
     # A run that only deploys an approved version trains nothing, so it isn't refused.
     if "only" not in view.run["request"]:
@@ -92,23 +93,27 @@ def refused_automatic_training(view: SolutionView) -> Iterator[str]:
 
 
 @guard("automatic training", "WARN", "solution")
-def allowed_automatic_training(view: SolutionView) -> Iterator[str]:
+def allowed_automatic_training(view: SolutionView) -> Iterator[Message]:
     """Yield a message for a solution with automatic training, if autoTraining is `warn`."""
     yield from _automatic_training(view, "warn")
 
 
-def _automatic_training(view: SolutionView, setting: str) -> Iterator[str]:
+def _automatic_training(view: SolutionView, setting: str) -> Iterator[Message]:
     """Yield a message for automatic training, which costs extra, if `autoTraining` is `setting`."""
     solution: Mapping[str, Any] = view.snapshot.description or {}
+
     if solution.get("performAutoTraining") and view.settings["autoTraining"] == setting:
-        yield (
-            f"{view.arn}: also trains automatically; turn that off with `aws personalize "
-            f"update-solution --solution-arn {view.arn} --no-perform-auto-training`"
+        yield Message(
+            text=f"{view.arn}: also trains automatically; turn that off",
+            command=(
+                f"aws personalize update-solution --solution-arn {view.arn} "
+                "--no-perform-auto-training"
+            ),
         )
 
 
 @guard("automatic deployment", "REFUSE", "solution")
-def automatic_deployment(view: SolutionView) -> Iterator[str]:
+def automatic_deployment(view: SolutionView) -> Iterator[Message]:
     """Yield a message for a campaign that Personalize itself updates to each new version."""
     for arn, campaign in view.snapshot.campaigns.items():
         if not syncs_with_latest_version(campaign):
@@ -123,25 +128,32 @@ def automatic_deployment(view: SolutionView) -> Iterator[str]:
 
         # The campaign keeps its other settings.
         config = {**campaign["campaignConfig"], "syncWithLatestSolutionVersion": False}
-        yield (
-            f"{arn}: syncWithLatestSolutionVersion deploys versions before a run has judged them; "
-            f"turn it off with `aws personalize update-campaign --campaign-arn {arn} "
-            f"--solution-version-arn {version_arn} --campaign-config '{json.dumps(config)}'`"
+        yield Message(
+            text=(
+                f"{arn}: syncWithLatestSolutionVersion deploys versions before a run has judged "
+                "them; turn it off"
+            ),
+            command=(
+                f"aws personalize update-campaign --campaign-arn {arn} "
+                f"--solution-version-arn {version_arn} --campaign-config '{json.dumps(config)}'"
+            ),
         )
 
 
 @guard("pin", "WARN", "solution")
-def pinned_campaigns(view: SolutionView) -> Iterator[str]:
+def pinned_campaigns(view: SolutionView) -> Iterator[Message]:
     """Yield a message for a campaign that a person has pinned, because pins are forgotten."""
     for campaign in view.solution["campaigns"]:
         arn = campaign["campaignArn"]
         if pin := read_pin(view.snapshot.campaign_tags.get(arn, {})):
-            unpin = f"retrain unpin --campaign {name_of(arn)}"
-            yield f"{arn}: is {pin}, so runs deploy nothing to it; to end this, use {unpin}"
+            yield Message(
+                text=f"{arn}: is {pin}, so runs deploy nothing to it; to end this, unpin it",
+                command=f"retrain unpin --campaign {name_of(arn)}",
+            )
 
 
 @guard("deleted users", "WARN", "solution")
-def served_deleted_users(view: SolutionView) -> Iterator[str]:
+def served_deleted_users(view: SolutionView) -> Iterator[Message]:
     """Yield a message for a campaign that still serves a version that may know deleted users.
 
     There's also a warning if the training of a newer version was stopped, because no run repeats
@@ -154,24 +166,28 @@ def served_deleted_users(view: SolutionView) -> Iterator[str]:
         deletion = learned_deletion(version, view.state)
         for arn, campaign in view.snapshot.campaigns.items():
             if deletion and served_version_arn(campaign) == version.arn:
-                yield (
-                    f"{arn}: until it gets a newer version, it serves one that may have learned "
-                    f"the users whom {deletion.arn} deleted; correct what stopped its newer "
-                    "versions, and use retrain start --skip-import --force"
+                yield Message(
+                    text=(
+                        f"{arn}: until it gets a newer version, it serves one that may have "
+                        f"learned the users whom {deletion.arn} deleted; correct what stopped its "
+                        "newer versions, and train again"
+                    ),
+                    command="retrain start --skip-import --force",
                 )
 
 
 @guard("verdict", "WARN", "solution")
-def untold_verdict(view: SolutionView) -> Iterator[str]:
+def untold_verdict(view: SolutionView) -> Iterator[Message]:
     """Yield a message for a verdict of a run that died before its report."""
     if not view.gets_new_version:
         return  # A run that trains no newer version comes to the verdict again, and reports it.
 
     for arn, (version, step) in view.earlier.untold_verdicts.items():
-        yield (
-            f"{arn}: {version.arn} was {step.outcome} there, and no report has said so, "
-            f"because its run died; the reason: {'; '.join(step.reasons)}"
+        text = (
+            f"{arn}: {version.arn} was {step.outcome} there, and no report has said so, because "
+            "its run died; the reason"
         )
+        yield about(text, joined(step.reasons))
 
 
 @guard("deleted users", "WARN", "run")

@@ -16,6 +16,7 @@ from ..contract import (
     TrainingMode,
 )
 from ..hashes import short_hash
+from ..messages import Message, text_of
 from ..rules.trainings import (
     Deletion,
     SolutionState,
@@ -149,7 +150,7 @@ class SolutionView:
         return is_missing and "only" not in self.run["request"]
 
     @cached_property
-    def limit_message(self) -> str | None:
+    def limit_message(self) -> Message | None:
         """Why the monthly limit forbids the training that is needed, or None."""
         if not self.lacks_version or self.usable_version:
             return None
@@ -157,7 +158,7 @@ class SolutionView:
         max_per_month = monthly_limit(self.settings, self.run)
         limit = reached_limit(self.state.trainings, max_per_month, self.data.now)
         if limit and self.deletion:
-            return f"{limit}; {LEARNED_DELETED_USERS}"
+            limit["text"] = f"{LEARNED_DELETED_USERS}; {limit['text']}"
         return limit
 
     @property
@@ -198,7 +199,7 @@ class SolutionView:
     def decision(self) -> Decision:
         """What the run does with the solution, and why."""
         if not self.gets_new_version:
-            reason = self.limit_message
+            reason = self.limit_message and self.limit_message["text"]
             if work := self._open_work:
                 return Decision(work.action, reason or work.reason)
             if reason:
@@ -248,7 +249,7 @@ class SolutionView:
 
         for step in self.earlier.batch_steps.values():
             if step.outcome == "SKIPPED":
-                return f"a batch job is not written, because {step.reasons[0]}"
+                return f"a batch job is not written, because {text_of(step.reasons[0])}"
 
         if self.requested_by == "events":
             return "it was trained recently enough for the events"

@@ -22,16 +22,11 @@ from ..contract import (
     SolutionResult,
     StateError,
 )
+from ..errors import RunRefused
+from ..messages import Message, about
 from ..prices import import_cost, training_cost
 from ..runs import campaign_results, run_of, solution_results, trial_results
-from ..texts import (
-    MAX_REFUSAL_BYTES,
-    MAX_TEXT_BYTES,
-    MAX_TRIALS_BYTES,
-    fitting,
-    shortened,
-    shortened_list,
-)
+from ..texts import MAX_TEXT_BYTES, MAX_TRIALS_BYTES, fitting, shortened, shortened_list
 from ..words import judged_values
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -40,7 +35,8 @@ OUTCOMES: Sequence[Outcome] = get_args(Outcome)[::-1]
 TRIGGERS = ("schedule", "export", "trials", "deployments", "manual")
 """What starts a run. A refused run may name any other trigger, since its input is unchecked."""
 MAX_REASON_BYTES = 2 * MAX_TEXT_BYTES
-"""The most bytes of an item's reason: the error that ended the item, and what its rule said."""
+"""The most bytes of an error, and of all reasons of an item. An error of Step Functions itself may
+quote a whole document."""
 HELD_OUT_SHARE = 0.1
 """Personalize measures the metrics on this share of the users:
 https://docs.aws.amazon.com/personalize/latest/dg/working-with-training-metrics.html"""
@@ -69,8 +65,8 @@ class ImportReport(TypedDict):
     """The type of the dataset as the config writes it, for example `interactions`."""
     outcome: Literal["IMPORTED", "FAILED"]
     """`IMPORTED` or `FAILED`."""
-    reason: str | None
-    """Why the import failed, or null."""
+    reasons: list[Message]
+    """Why the import failed."""
     datasetImportJobArn: str | None
     """The import job, or null if none was created."""
     bytes: int
@@ -116,8 +112,8 @@ class CampaignReport(TypedDict):
     """The campaign."""
     outcome: Outcome
     """The outcome of the campaign."""
-    reason: str | None
-    """Why the campaign has this outcome, or null."""
+    reasons: list[Message]
+    """Why the campaign has this outcome. The list may be empty."""
     versionArn: str | None
     """The version that the run has deployed or not deployed, or null if there was none."""
     previousVersionArn: str | None
@@ -136,8 +132,8 @@ class BatchJobReport(TypedDict):
     """The location of the results."""
     outcome: Outcome
     """`WRITTEN`, `SKIPPED` or `FAILED`."""
-    reason: str | None
-    """Why the batch job has this outcome, or null."""
+    reasons: list[Message]
+    """Why the batch job has this outcome. The list may be empty."""
     jobArn: str | None
     """The batch inference or batch segment job, or null if there is none."""
     versionArn: str | None
@@ -153,8 +149,8 @@ class SolutionReport(TypedDict):
     """The solution."""
     outcome: Outcome
     """The worst outcome of its campaigns, or `TRAINED`, `SKIPPED` or `FAILED`."""
-    reason: str | None
-    """Why there is no trained version, or null."""
+    reasons: list[Message]
+    """Why there is no trained version."""
     solutionVersionArn: str | None
     """The new version, or null if none was created."""
     trainingMode: str
@@ -204,8 +200,9 @@ class Report(TypedDict):
     error: str | None
     """The name of the error that ended the run, for example `RunRefused` or `TIMED_OUT`, or null.
     An import, a training or a campaign that failed does not end the run."""
-    reason: str | None
-    """The error with its message, or why the run was skipped, or null."""
+    reasons: list[Message]
+    """Everything that is wrong with a refused run, the error that ended the run, or why it was
+    skipped. The list may be empty."""
     runId: str
     """The id of the run."""
     trigger: str
@@ -239,8 +236,8 @@ class Report(TypedDict):
     of interactions is too large to count them."""
     dataDeletionJobArn: str | None
     """The last data deletion job, if the run has trained because users were deleted, or null."""
-    warnings: list[str]
-    """What a person should know, as sentences."""
+    warnings: list[Message]
+    """What a person should know."""
     executionUrl: str
     """The page of the execution in the AWS console."""
     dashboardUrl: str | None
@@ -296,7 +293,7 @@ def report_of(
         "pipeline": pipeline,
         "outcome": "FAILED" if error else worst_outcome(outcomes),
         "error": error["Error"] if error else None,
-        "reason": error_text(error) if error else plan.get("reason"),
+        "reasons": error_reasons(error) if error else plan.get("reasons", []),
         "runId": run["id"],
         "trigger": run["trigger"] if run["trigger"] in TRIGGERS else "unknown",
         "executionArn": run["executionArn"],
@@ -349,15 +346,18 @@ def bad_campaigns(report: Report) -> list[str]:
     return [serving["campaignArn"] for serving in report["serving"] if serving["isBad"]]
 
 
-def error_text(error: StateError) -> str:
-    """Turn an error into text.
+def error_reasons(error: StateError) -> list[Message]:
+    """Turn an error into messages: the problems of a refused run, or the error's own message.
 
     If a function raised the error, its cause is JSON, of which only the message is for people.
     """
     cause = error.get("Cause", "no cause given")
     with suppress(ValueError, TypeError, KeyError):
         cause = json.loads(cause)["errorMessage"]
-    return shortened(f"{error['Error']}: {cause}", MAX_REFUSAL_BYTES)
+
+    if error["Error"] == RunRefused.__name__:
+        return cast("list[Message]", json.loads(cause))
+    return [Message(text=shortened(f"{error['Error']}: {cause}", MAX_REASON_BYTES))]
 
 
 def _import_report(result: DatasetResult) -> ImportReport:
@@ -367,7 +367,7 @@ def _import_report(result: DatasetResult) -> ImportReport:
     return {
         "type": dataset["type"],
         "outcome": result["outcome"],
-        "reason": _reason(result["error"], item),
+        "reasons": _reasons(result["error"], item),
         "datasetImportJobArn": item["arn"],
         # If no import began, the size is that of the plan.
         "bytes": (result["item"] or dataset)["bytes"],
@@ -393,7 +393,7 @@ def _solution_report(
     return {
         "solutionArn": solution["solutionArn"],
         "outcome": _solution_outcome(result, campaigns),
-        "reason": _reason(result["error"], version),
+        "reasons": _reasons(result["error"], version),
         "solutionVersionArn": version["arn"],
         "trainingMode": solution["trainingMode"],
         "isTrained": version["isOfRun"],
@@ -427,7 +427,7 @@ def _batch_job_report(result: BatchResult) -> BatchJobReport:
         "output": result["batchJob"],
         # An item that an error has ended has no outcome.
         "outcome": cast("Outcome", item["outcome"] or "FAILED"),
-        "reason": _reason(result["error"], item),
+        "reasons": _reasons(result["error"], item),
         "jobArn": item["arn"],
         "versionArn": item["versionArn"],
         "seconds": _seconds(item),
@@ -445,24 +445,24 @@ def _campaign_report(
     campaign_arn = result["campaign"]["campaignArn"]
     item = result["item"] or NO_ITEM
     outcome = result["outcome"]
-    reason = _reason(result["error"], item)
+    reasons = _reasons(result["error"], item)
 
     if campaign_arn in served_arns:
         served_arn = served_arns[campaign_arn]
-        serves_now = f"the campaign serves {served_arn or 'nothing'} now"
+        serves_now = Message(text=f"the campaign serves {served_arn or 'nothing'} now")
         serves_version = served_arn == item["versionArn"]
 
         if outcome == "DEPLOYED" and not serves_version:
             outcome = "SKIPPED"
-            reason = serves_now
+            reasons = [serves_now]
         if outcome == "ROLLED_BACK" and serves_version:
             outcome = "FAILED"
-            reason = f"{reason}; {serves_now}"
+            reasons = [*reasons, serves_now]
 
     return {
         "campaignArn": campaign_arn,
         "outcome": outcome,
-        "reason": reason,
+        "reasons": reasons,
         "versionArn": item["versionArn"],
         "previousVersionArn": item["previousVersionArn"],
         "metrics": [_metric_report(values) for values in item["metrics"]],
@@ -485,13 +485,13 @@ def _metric_report(values: MetricValues) -> MetricReport:
     )
 
 
-def _reason(error: StateError | None, item: Item) -> str | None:
+def _reasons(error: StateError | None, item: Item) -> list[Message]:
     """Explain an item's outcome by the error that ended the item, and the reasons of its rule."""
-    texts = [*([error_text(error)] if error else []), *item["reasons"]]
-    return shortened("; ".join(texts), MAX_REASON_BYTES) or None
+    reasons = [*(error_reasons(error) if error else []), *item["reasons"]]
+    return shortened_list(reasons, MAX_REASON_BYTES)
 
 
-def _warnings(document: FinishedRun) -> Iterator[str]:
+def _warnings(document: FinishedRun) -> Iterator[Message]:
     """Yield the warnings of the plan, then those of the campaigns, trainings and batch jobs."""
     yield from document.get("plan", {}).get("warnings", ())
 
@@ -506,8 +506,8 @@ def _warnings(document: FinishedRun) -> Iterator[str]:
             yield from _named_warnings(job["batchJob"], job["item"])
 
 
-def _named_warnings(origin: str, item: Item | None) -> list[str]:
-    return [f"{origin}: {warning}" for warning in (item or NO_ITEM)["warnings"]]
+def _named_warnings(origin: str, item: Item | None) -> list[Message]:
+    return [about(origin, warning) for warning in (item or NO_ITEM)["warnings"]]
 
 
 def _seconds(item: Item) -> float | None:

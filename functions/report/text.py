@@ -5,13 +5,13 @@ appears twice. All functions are pure.
 """
 
 import re
-import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple, cast
 
 from ..contract import MetricValues, Outcome
 from ..executions import machine_arn_of
+from ..messages import complete, sentence_of, with_short_arns
 from ..texts import json_bytes, shortened
 from ..words import (
     content_facts,
@@ -68,13 +68,6 @@ ENDS = {
     "TIMED_OUT": "the execution took too long",
 }
 """Error that ended a run -> what happened, in words."""
-PERSONALIZE_ARN = re.compile(r"(?<!-arn )arn:[a-z-]+:personalize:[a-z0-9-]+:\d{12}:[a-z-]+/")
-START_OPTIONS = r"(?: --(?:force|skip-import|(?:dataset|export-date) [\w-]+))*"
-BARE_COMMAND = re.compile(
-    rf"\bretrain (?:start{START_OPTIONS}|unpin(?: --campaign [\w-]+)?"
-    r"|rollback --campaign [\w-]+ --to [\w-]+)(?![\w-]| -)"
-)
-"""A command in a reason, where it does not name the pipeline yet."""
 UNREADABLE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069"
     r"\ud800-\udfff\ufffe\uffff]"
@@ -88,7 +81,7 @@ class Advice(NamedTuple):
 
     sentence: str
     commands: Sequence[str]
-    """Commands of `retrain`. A version or a campaign replaces `{}`."""
+    """The name of a version or a campaign replaces `{}`."""
     section: str
     """A section of docs/operations.md."""
     subject: Literal["versionArn", "campaignArn"] = "versionArn"
@@ -97,21 +90,21 @@ class Advice(NamedTuple):
 
 BAD_VERSION = Advice(
     "Move the campaign to a version that answers well:",
-    ["rollback --campaign {}"],
+    ["retrain rollback --campaign {}"],
     "Roll back a campaign",
     "campaignArn",
 )
 NOT_REPORTED = Advice(
     "The imports, trainings and updates of the run go on. The next run uses those that succeed, "
     "and finishes the trials. If you cannot wait for it, start a run:",
-    ["start"],
+    ["retrain start"],
     "No report",
 )
 RUN_ADVICE: Mapping[str, Advice] = {
     "RunRefused": Advice(
         "Nothing was imported or trained. Correct what the reason names. Then start a run, or "
         "write the ready markers again if they have started this run:",
-        ["start"],
+        ["retrain start"],
         "A run failed",
     ),
     "ABORTED": NOT_REPORTED,
@@ -119,7 +112,7 @@ RUN_ADVICE: Mapping[str, Advice] = {
     "FAILED": Advice(
         "Solve the problem. `doctor` finds what is missing or was changed in the account. Then "
         "start a run, which uses everything that has succeeded:",
-        ["doctor", "start"],
+        ["retrain doctor", "retrain start"],
         "A run failed",
     ),
 }
@@ -131,18 +124,18 @@ CAMPAIGN_ADVICE: Mapping[Outcome, Advice] = {
     "ROLLED_BACK": Advice(
         "The campaign serves its good version again. Find out what was wrong with the new version, "
         "and train again soon. This prints how it was made:",
-        ["history --version {}"],
+        ["retrain history --version {}"],
         "Outcomes",
     ),
     "REJECTED": Advice(
         "The campaign keeps its version. Correct the data or the rules, and train again soon. "
         "This prints how the rejected version was made:",
-        ["history --version {}"],
+        ["retrain history --version {}"],
         "The quality gate",
     ),
     "AWAITING_APPROVAL": Advice(
         "Judge the version, and answer with one of two commands:",
-        ["approve {}", "approve --refuse {}"],
+        ["retrain approve {}", "retrain approve --refuse {}"],
         "Approve a version",
     ),
     "DEPLOYED": BAD_VERSION._replace(sentence="If the campaign answers badly, roll it back:"),
@@ -150,12 +143,21 @@ CAMPAIGN_ADVICE: Mapping[Outcome, Advice] = {
 """The outcome of a campaign -> what to do."""
 
 
-def text_of(report: Report, max_bytes: int = MAX_TEXT_BYTES) -> str:
-    """Turn the report into text. If that is too long, the reasons and the end are cut."""
-    urgent_advice = _advised(report, BAD_VERSION, bad_campaigns(report))
+def text_of(
+    report: Report,
+    max_bytes: int = MAX_TEXT_BYTES,
+    pipeline_options: Sequence[str] | None = None,
+) -> str:
+    """Turn the report into text. If that is too long, the reasons and the end are cut.
+
+    Commands name the pipeline by its state machine, unless there are other options.
+    """
+    options = pipeline_options or ["--state-machine-arn", machine_arn_of(report["executionArn"])]
+    urgent_advice = _advised(BAD_VERSION, bad_campaigns(report), options)
     head = "\n".join([f"{report['outcome']}: {headline(report)}.", *urgent_advice])
-    reasons = _section("Why", _reason_lines(report))
-    advice = _section("What to do", _advice_lines(report))
+    reasons = _section("Why", _reason_lines(report, options))
+    advice = _section("What to do", _advice_lines(report, options))
+    warnings = [f"- {sentence_of(warning, options)}" for warning in report["warnings"]]
 
     # Commands are never cut, so the reasons get what the advice leaves.
     max_reasons_bytes = max_bytes - json_bytes(f"{head}{advice}") - SEPARATORS_BYTES
@@ -167,14 +169,10 @@ def text_of(report: Report, max_bytes: int = MAX_TEXT_BYTES) -> str:
         _section("Trainings", map(_training_line, report["solutions"])),
         _section("Batch jobs", _batch_lines(report)),
         _section("Data and costs", _data_lines(report)),
-        _section("Warnings", [f"- {with_short_arns(text)}" for text in report["warnings"]]),
+        _section("Warnings", warnings),
         _section("Run", _run_lines(report)),
     ]
-    text = "\n\n".join(filter(None, sections)).replace("\r\n", "\n")
-
-    # Without this option, a command would take the stack `dev`.
-    option = f" --state-machine-arn {machine_arn_of(report['executionArn'])}"
-    text = BARE_COMMAND.sub(rf"\g<0>{option}", text)
+    text = "\n\n".join(filter(None, sections))
     return shortened(UNREADABLE.sub("?", text), max_bytes) + "\n"
 
 
@@ -197,23 +195,14 @@ def headline(report: Report) -> str:
 
     outcome = report["outcome"]
     if outcome == "FAILED":
-        failed_name = next(
-            name for name, result in _results(report) if result["outcome"] == outcome
-        )
         # "campaign home failed" would say that the campaign does not answer.
-        return re.sub("^campaign", "update of campaign", f"{failed_name} failed")
+        results = _results(report, campaign_label="update of campaign")
+        failed_name = next(name for name, result in results if result["outcome"] == outcome)
+        return f"{failed_name} failed"
 
     arns = [item["campaignArn"] for item in campaigns_of(report) if item["outcome"] == outcome]
     # Without duplicates, because a campaign may have had a trial before its update.
     return HEADLINES[outcome].format(", ".join(dict.fromkeys(map(name_of, arns))))
-
-
-def with_short_arns(text: str) -> str:
-    """Put a text into one line, with names instead of Personalize ARNs.
-
-    In a command, an ARN stays, so that the command can be pasted.
-    """
-    return PERSONALIZE_ARN.sub("", " ".join(text.split()))
 
 
 def _section(title: str, lines: Iterable[str]) -> str:
@@ -222,7 +211,7 @@ def _section(title: str, lines: Iterable[str]) -> str:
 
 
 def _results(
-    report: Report,
+    report: Report, campaign_label: str = "campaign"
 ) -> Iterator[tuple[str, ImportReport | SolutionReport | BatchJobReport | CampaignReport]]:
     """Yield what the run worked on, each with a name for people and its part of the report.
 
@@ -234,11 +223,11 @@ def _results(
 
     solutions = report["solutions"]
     for solution in solutions:
-        if solution["reason"] or not solution["campaigns"]:
+        if solution["reasons"] or not solution["campaigns"]:
             yield f"training of {name_of(solution['solutionArn'])}", solution
     for solution in solutions:
         for campaign in solution["campaigns"]:
-            yield f"campaign {name_of(campaign['campaignArn'])}", campaign
+            yield f"{campaign_label} {name_of(campaign['campaignArn'])}", campaign
 
     for trial in report["trials"]:
         yield f"trial at {name_of(trial['campaignArn'])}", trial
@@ -246,20 +235,20 @@ def _results(
         yield f"batch job to {job['output']}", job
 
 
-def _reason_lines(report: Report) -> Iterator[str]:
+def _reason_lines(report: Report, pipeline_options: Sequence[str]) -> Iterator[str]:
     """Yield why the run and each of its parts has its outcome, and how far to trust a rejection.
 
     Parts with the same reason share a line.
     """
-    if report["reason"] is not None:
-        yield PERSONALIZE_ARN.sub("", report["reason"])
+    for reason in report["reasons"]:
+        yield f"- {sentence_of(reason, pipeline_options)}"
 
     names: dict[str, list[str]] = {}
     for name, result in _results(report):
-        if result["reason"]:
-            names.setdefault(with_short_arns(result["reason"]), []).append(name)
-    for reason, sharing_names in names.items():
-        yield f"- {', '.join(sharing_names)}: {reason}"
+        for reason in result["reasons"]:
+            names.setdefault(sentence_of(reason, pipeline_options), []).append(name)
+    for sentence, sharing_names in names.items():
+        yield f"- {', '.join(sharing_names)}: {sentence}"
 
     yield from _notes_on_drops(report)
 
@@ -292,12 +281,12 @@ def _notes_on_drops(report: Report) -> Iterator[str]:
         )
 
 
-def _advice_lines(report: Report) -> Iterator[str]:
+def _advice_lines(report: Report, pipeline_options: Sequence[str]) -> Iterator[str]:
     """Yield what a person should do after the run, and about its campaigns by their outcome."""
     if report["outcome"] == "FAILED":
         advice = RUN_ADVICE.get(report["error"] or "FAILED", RUN_ADVICE["FAILED"])
         # Commands about a whole run have no `{}`.
-        yield from _advised(report, advice, [""])
+        yield from _advised(advice, [""], pipeline_options)
 
     for outcome, advice in CAMPAIGN_ADVICE.items():
         campaigns = [item for item in campaigns_of(report) if item["outcome"] == outcome]
@@ -306,7 +295,7 @@ def _advice_lines(report: Report) -> Iterator[str]:
 
         # Campaigns may share a version, and a campaign may have had a trial before its update.
         arns = dict.fromkeys(item[advice.subject] for item in campaigns)
-        yield from _advised(report, advice, [*filter(None, arns)])
+        yield from _advised(advice, [*filter(None, arns)], pipeline_options)
 
 
 def _can_roll_back(campaign: CampaignReport, report: Report) -> bool:
@@ -326,17 +315,15 @@ def _can_roll_back(campaign: CampaignReport, report: Report) -> bool:
     )
 
 
-def _advised(report: Report, advice: Advice, arns: Sequence[str]) -> Iterator[str]:
+def _advised(advice: Advice, arns: Sequence[str], pipeline_options: Sequence[str]) -> Iterator[str]:
     """Yield the advice, with its commands for each version or campaign, or nothing without any."""
     if not arns:
         return
 
-    machine_option = ["--state-machine-arn", machine_arn_of(report["executionArn"])]
     yield advice.sentence
     for arn in arns[:MAX_ADVISED]:
         for command in advice.commands:
-            words = [word.format(PERSONALIZE_ARN.sub("", arn)) for word in command.split()]
-            yield f"  {shlex.join(['retrain', *words, *machine_option])}"
+            yield f"  {complete(command.format(with_short_arns(arn)), pipeline_options)}"
 
     if len(arns) > MAX_ADVISED:
         yield f"and the same for {len(arns) - MAX_ADVISED} more, named below"

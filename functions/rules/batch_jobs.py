@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from ..contract import BatchJobSettings, QualityRule
 from ..hashes import short_hash
+from ..messages import text_of
 from .campaigns import CampaignState
 from .gate import compare, wait_for_baselines
 from .pacing import pause
@@ -208,7 +209,7 @@ def _wait_for_baselines(
     step = wait_for_baselines("WRITING", state.newest_version, state.last_version, now)
     if step is None:
         return None
-    return progress.at_deadline(step.reasons[0], spec.job["maxHours"], now) or step
+    return progress.at_deadline(text_of(step.reasons[0]), spec.job["maxHours"], now) or step
 
 
 def _use_version(

@@ -7,6 +7,7 @@ campaign is updated to the candidate, unless there's a reason against it.
 
 from datetime import datetime, timedelta
 
+from ..messages import Message, Reason, text_of
 from ..words import name_of, time_text
 from .campaigns import (
     CampaignState,
@@ -32,7 +33,7 @@ def judge_candidate(
 ) -> Step:
     """Return the step that begins the trial, or what the first reason against it leads to."""
     if campaign.served_version_arn == candidate_arn:
-        return _judge_served_candidate(campaign, candidate_arn, now)
+        return _judge_served_candidate(campaign, candidate_arn, spec, now)
 
     candidate = campaign.versions[candidate_arn]
     return (
@@ -46,14 +47,16 @@ def judge_candidate(
     )
 
 
-def _judge_served_candidate(campaign: CampaignState, candidate_arn: str, now: datetime) -> Step:
+def _judge_served_candidate(
+    campaign: CampaignState, candidate_arn: str, spec: DeploymentSpec, now: datetime
+) -> Step:
     """Put a candidate on trial that is being served already, for example because of a person.
 
     There's no need to compare or to update anything.
     """
     return (
         _confirm_good_version(campaign, candidate_arn)
-        or _respect_pin(campaign)
+        or _respect_pin(campaign, spec)
         or Step("TRYING", SaveRecord(_record_with_trial(campaign, candidate_arn, now)))
     )
 
@@ -70,7 +73,7 @@ def _judge_metrics(
 
     step = (
         _reject_bad_metrics(comparison.rejections)
-        or _respect_pin(campaign)
+        or _respect_pin(campaign, spec)
         or _request_approval(candidate, spec, now)
         or _deploy(campaign, candidate, now)
     )
@@ -152,9 +155,12 @@ def _avoid_version_before_blocked_one(
 
     campaign_name = name_of(spec.campaign_arn)
     version_id = name_of(candidate.arn)
-    reason = (
-        f"{candidate.arn} is older than {blocked_arn}, which was rolled back here; to deploy it "
-        f"anyway, use retrain rollback --campaign {campaign_name} --to {version_id}"
+    reason = Message(
+        text=(
+            f"{candidate.arn} is older than {blocked_arn}, which was rolled back here; to deploy "
+            "it anyway, move the campaign to it"
+        ),
+        command=f"retrain rollback --campaign {campaign_name} --to {version_id}",
     )
     return _end("SKIPPED", "older", reason)
 
@@ -173,7 +179,7 @@ def _wait_for_baselines(
     step = wait_for_baselines("JUDGING", candidate, campaign.served_version, now)
     if step is None:
         return None
-    return step.remembering(blocked_by=step.reasons[0])
+    return step.remembering(blocked_by=text_of(step.reasons[0]))
 
 
 def _reject_bad_metrics(rejections: list[str]) -> Step | None:
@@ -183,7 +189,7 @@ def _reject_bad_metrics(rejections: list[str]) -> Step | None:
     return _end("REJECTED", "gate", *rejections)
 
 
-def _respect_pin(campaign: CampaignState) -> Step | None:
+def _respect_pin(campaign: CampaignState, spec: DeploymentSpec) -> Step | None:
     """Skip a campaign that a person has pinned to the version that it serves.
 
     Trials aren't affected: a version that nobody has probed must not stay, pinned or not.
@@ -191,7 +197,10 @@ def _respect_pin(campaign: CampaignState) -> Step | None:
     if campaign.pin is None:
         return None
 
-    reason = f"the campaign is {campaign.pin}, so it keeps its version; see retrain unpin"
+    reason = Message(
+        text=f"the campaign is {campaign.pin}, so it keeps its version; to end this, unpin it",
+        command=f"retrain unpin --campaign {name_of(spec.campaign_arn)}",
+    )
     return _end("SKIPPED", "pinned", reason)
 
 
@@ -224,7 +233,7 @@ def _deploy(campaign: CampaignState, candidate: SolutionVersion, now: datetime) 
 # What the rules use
 
 
-def _end(outcome: str, cause: str, *reasons: str) -> Step:
+def _end(outcome: str, cause: str, *reasons: Reason) -> Step:
     """Return the step that ends the deployment before its trial."""
     return Step("JUDGING", outcome=outcome, cause=cause, reasons=reasons)
 

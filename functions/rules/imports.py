@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar, NamedTuple
 
+from ..messages import Message, Reason
 from .pacing import pause
 from .steps import Action, JobProgress, Step, failed
 
@@ -128,7 +129,7 @@ class ImportProgress(JobProgress):
     checked: str = ""
     """The fingerprint of the export whose content was checked last, for the first time by
     planning."""
-    problems: list[str] = field(default_factory=list)
+    problems: list[Message] = field(default_factory=list)
     """The problems that the last check has found."""
     tainted_arn: str | None = None
     """The import during which a poll has seen other files. It's remembered here, because the
@@ -464,7 +465,7 @@ def foreign_replacement(imports: Sequence[Import], *, is_full: bool) -> Import |
     return None if is_accepted else data[0]
 
 
-def refusal_to_append(state: DatasetState, *, is_requested: bool) -> str | None:
+def refusal_to_append(state: DatasetState, *, is_requested: bool) -> Reason | None:
     """Reject an INCREMENTAL export that must not be appended: return the reason, or None.
 
     A person may insist on appending to data that a foreign import has replaced. But nobody may
@@ -479,7 +480,10 @@ def refusal_to_append(state: DatasetState, *, is_requested: bool) -> str | None:
     foreign = foreign_replacement(state.imports, is_full=False)
     if foreign is None or is_requested:
         return None
-    return (
-        f"{foreign.arn}, which this pipeline did not start, has replaced the data; to append the "
-        "export anyway, use retrain start --force"
+    return Message(
+        text=(
+            f"{foreign.arn}, which this pipeline did not start, has replaced the data; accept "
+            "that, and append the export anyway"
+        ),
+        command="retrain start --force",
     )

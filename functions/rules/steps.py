@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
+from ..messages import Reason
 from .pacing import waiting_pause
 
 SHORT_PAUSE = 15
@@ -45,7 +46,7 @@ class Step(NamedTuple):
     outcome: str | None = None
     cause: str | None = None
     """One word for the rule that decided, if a later run may come to the same verdict again."""
-    reasons: Sequence[str] = ()
+    reasons: Sequence[Reason] = ()
     """Why the item ends with this outcome, or why it waits."""
     remembered: Mapping[str, Any] = MappingProxyType({})
     """What the item remembers from now on: fields of its progress, and their new values."""
@@ -65,7 +66,7 @@ def remember(progress: object, step: Step) -> None:
         setattr(progress, field, value)
 
 
-def failed(phase: str, *reasons: str) -> Step:
+def failed(phase: str, *reasons: Reason) -> Step:
     """Return the step that ends an item as FAILED."""
     return Step(phase, outcome="FAILED", reasons=reasons)
 

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from ..contract import Run, Settings
 from ..hashes import short_hash
+from ..messages import Message, Reason
 from .imports import (
     Import,
     ask_for_full_import,
@@ -180,7 +181,7 @@ def _stop(version: SolutionVersion, progress: TrainingProgress, now: datetime) -
     return step.remembering(stopping_since=stopping_since)
 
 
-def _failure(version: SolutionVersion, spec: TrainingSpec) -> str:
+def _failure(version: SolutionVersion, spec: TrainingSpec) -> Reason:
     """Explain why a training has ended without an ACTIVE version."""
     if not version.was_stopped:
         return version.failure or f"{version.arn} has failed, and Personalize gives no reason"
@@ -191,7 +192,7 @@ def _failure(version: SolutionVersion, spec: TrainingSpec) -> str:
         problem = f"{version.arn} was stopped"
     else:
         problem = f"{version.arn}, which an earlier run has trained on the same data, was stopped"
-    return f"{problem}; use retrain start --skip-import --force to train again"
+    return Message(text=f"{problem}; train again", command="retrain start --skip-import --force")
 
 
 # Reasons against a training
@@ -225,26 +226,30 @@ def _require_confirmed_data(state: SolutionState, spec: TrainingSpec) -> Step | 
 
         foreign = foreign_replacement(jobs, is_full=is_full)
         if foreign and not spec.accepts_foreign:
-            reason = (
-                f"{foreign.arn}, which this pipeline did not start, is the newest FULL import of "
-                "its dataset; import the export with retrain start, or train on this data with "
-                "retrain start --skip-import"
+            reason = Message(
+                text=(
+                    f"{foreign.arn}, which this pipeline did not start, is the newest FULL import "
+                    "of its dataset; let the next run import the export, or train on this data"
+                ),
+                command="retrain start --skip-import",
             )
             return failed("CHECKING", reason)
     return None
 
 
-def _unconfirmed_message(job: Import, *, is_full: bool) -> str:
+def _unconfirmed_message(job: Import, *, is_full: bool) -> Reason:
     """Return the message about an import that no run has confirmed."""
     if not is_full and (job.is_full or job.is_tainted):
         return ask_for_full_import(job)
 
     # In an INCREMENTAL dataset, the next run may still confirm the import. If it can't, it tags the
     # dataset as tainted.
-    way_out = "import the export again" if is_full else "let a run look at the export again"
-    return (
-        f"{job.arn} may have imported only a part of its export, because no run has found the "
-        f"export unchanged after the import; {way_out} with retrain start"
+    return Message(
+        text=(
+            f"{job.arn} may have imported only a part of its export, because no run has found the "
+            "export unchanged after the import; let another run look at it"
+        ),
+        command="retrain start",
     )
 
 
@@ -353,17 +358,19 @@ def monthly_limit(settings: Settings, run: Run) -> int:
 
 def reached_limit(
     trainings: Iterable[SolutionVersion], max_per_month: int, now: datetime
-) -> str | None:
+) -> Message | None:
     """Require that the monthly limit isn't reached: return a message, or None."""
     # A failed training isn't billed, so it doesn't count.
     count = sum(_counts(version) and version.created_at > now - MONTH for version in trainings)
     if not max_per_month or count < max_per_month:
         return None
 
-    return (
-        f"trainings of this pipeline within 30 days: {count}, and limits.maxTrainingsPerMonth is "
-        f"{max_per_month}; wait some days, raise the limit, or use retrain start "
-        "--skip-import --force"
+    return Message(
+        text=(
+            f"trainings of this pipeline within 30 days: {count}, and limits.maxTrainingsPerMonth "
+            f"is {max_per_month}; wait some days, raise the limit, or train beyond it"
+        ),
+        command="retrain start --skip-import --force",
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from functions.report.text import with_short_arns
+from functions.messages import with_short_arns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from functions.execution_input import InputProblem
 
 FLAGS = {
     "skipImport": "--skip-import",
@@ -18,8 +19,6 @@ FLAGS = {
     "exportDate": "--export-date",
 }
 """Key of the input -> the option that sets it."""
-KEY = re.compile(r"^\w+(?=: )|\b(skipImport|exportDate)\b|\b\w+(?=(, \w+)* would have no effect)")
-"""A key of the input in a message: at its beginning, in a list, or a word that is not English."""
 
 
 def options_of(values: Mapping[str, object]) -> list[str]:
@@ -31,6 +30,6 @@ def options_of(values: Mapping[str, object]) -> list[str]:
     return options
 
 
-def in_words_of_options(message: str) -> str:
-    """Return a message about the input of a run with options and names, not keys and ARNs."""
-    return KEY.sub(lambda key: FLAGS.get(key[0], key[0]), with_short_arns(message))
+def in_words_of_options(problem: InputProblem) -> str:
+    """Return a problem with the option instead of the key, and with names instead of ARNs."""
+    return f"{FLAGS[problem.key]}: {with_short_arns(problem.text)}"

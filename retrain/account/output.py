@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shlex
 import sys
 import textwrap
 from functools import partial
@@ -16,20 +14,14 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from functions.report.text import BARE_COMMAND
 from retrain.account.errors import FailedError, OperatorError
 
 UNLIMITED = 1_000_000
 """The columns of an output that is no terminal. No line is as long as this."""
 DEFAULT_WIDTH = 80
 """The columns of a terminal that says it has none, as with COLUMNS=0."""
-COMMAND = re.compile(r"`[^`]+`|^  retrain .+|\bretrain (?:start|unpin)(?: --\S+(?: [^-\s]\S*)?)*")
-PIPELINE_OPTION = re.compile(
-    rf"({BARE_COMMAND.pattern})|(\bretrain [^`;\n]*?) --state-machine-arn [\w:-]+"
-)
-"""Where a command in a text of the pipeline's code names the pipeline, or has to."""
-pipeline_options: list[str] = []
-"""The options that name the pipeline of the command that is running."""
+INDENT = "  "
+"""The indent of a line with a command, which is never broken."""
 UNBREAKABLE = "\N{NO-BREAK SPACE}"
 
 
@@ -66,7 +58,7 @@ def print_result(result: str) -> None:
 def print_json(document: object) -> None:
     """Print a result to stdout as JSON, in the order of its keys. Times are ISO 8601."""
     iso = methodcaller("isoformat")  # no document has anything else that JSON does not know
-    typer.echo(to_paste(json.dumps(document, indent=2, default=iso, ensure_ascii=False)))
+    typer.echo(json.dumps(document, indent=2, default=iso, ensure_ascii=False))
 
 
 def print_message(message: str) -> None:
@@ -82,7 +74,7 @@ def print_progress(line: str) -> None:
 def print_command(purpose: str, command: str) -> None:
     """Print a command to stderr on lines of its own, from which it can be copied."""
     print_message(f"{purpose}:")
-    message_console().print(textwrap.indent(command, "  "), soft_wrap=True)
+    message_console().print(textwrap.indent(command, INDENT), soft_wrap=True)
 
 
 def _print(console: Console, text: str, *, end: str = "\n") -> None:
@@ -91,27 +83,23 @@ def _print(console: Console, text: str, *, end: str = "\n") -> None:
     console.print("\n".join(lines), soft_wrap=True, end=end)
 
 
-def to_paste(text: str) -> str:
-    """Return a text whose commands name the pipeline with the options that the user has given."""
-    options = shlex.join(pipeline_options)
-    return PIPELINE_OPTION.sub(lambda at: f"{at[1] or at[2]} {options}", text) if options else text
-
-
 def wrapped(text: str, width: int | None) -> list[str]:
-    """Return a text as lines of at most this width, but with each word and command in one line."""
-    lines = to_paste(text).split("\n")
+    """Return a text as lines of at most this width, but with each word and command in one line.
+
+    A command is in backticks, or on an indented line of its own.
+    """
+    lines = text.split("\n")
     if width is None:
         return lines
     parts: list[str] = []
     for line in lines:
-        fixed = COMMAND.sub(lambda command: command[0].replace(" ", UNBREAKABLE), line)
-        parts += textwrap.wrap(
-            fixed,
-            width,
-            break_long_words=False,
-            break_on_hyphens=False,
-            subsequent_indent=" " * (len(line) - len(line.lstrip())),
-        ) or [""]
+        if line.startswith(INDENT):
+            parts.append(line)
+            continue
+        pieces = line.split("`")
+        pieces[1::2] = [command.replace(" ", UNBREAKABLE) for command in pieces[1::2]]
+        fixed = "`".join(pieces)
+        parts += textwrap.wrap(fixed, width, break_long_words=False, break_on_hyphens=False) or [""]
     return [part.replace(UNBREAKABLE, " ") for part in parts]
 
 

@@ -60,11 +60,15 @@ class Target:
         """The name of the state machine."""
         return self.state_machine_arn.rpartition(":")[2]
 
+    @property
+    def options(self) -> list[str]:
+        """The options that name the pipeline, as words of a command."""
+        arn = None if self.stack else self.state_machine_arn
+        return PipelineOptions(self.stack or "", arn, self.access).words()
+
     def command(self, *words: str) -> str:
         """Return a command of this program for the same pipeline, to be pasted into a shell."""
-        arn = None if self.stack else self.state_machine_arn
-        options = PipelineOptions(self.stack or "", arn, self.access)
-        return shlex.join(["retrain", *words, *options.words()])
+        return shlex.join(["retrain", *words, *self.options])
 
     @property
     def deploy_command(self) -> str:

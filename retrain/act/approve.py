@@ -11,6 +11,7 @@ import typer
 
 from functions import clock
 from functions.hashes import short_hash
+from functions.messages import joined, sentence_of
 from functions.personalize.campaigns import (
     approval_tags,
     current_answer,
@@ -26,7 +27,6 @@ from functions.personalize.trainings import (
     metrics_of,
     read_version,
 )
-from functions.report.text import with_short_arns
 from functions.rules.campaigns import DeploymentProgress
 from functions.rules.deployments import decide, needs_run
 from functions.words import metric_lines
@@ -203,8 +203,7 @@ def _judged_candidate(
         live[campaign_arn] = state.served_version_arn
         compared[campaign_arn] = step.remembered.get("metrics", ())
         if not needs_run(step):
-            reason = with_short_arns("; ".join(step.reasons) or f"{step.outcome}")
-            reason = reason.replace(f"{short_name(arn)} ", "it ", 1)
+            reason = sentence_of(joined(step.reasons or [f"{step.outcome}"]), target.options)
             obstacles[campaign_arn] = f"no run deploys it to {short_name(campaign_arn)}: {reason}"
 
     reasons = list(obstacles.values())

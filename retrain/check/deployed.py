@@ -17,6 +17,7 @@ from components.alarms import NAMESPACES, alarm_inputs, alarms_of, max_age_hours
 from components.schedules import EXECUTION_INPUT
 from components.state_machine.steps import STEPS
 from functions.words import list_text
+from retrain.account.errors import one_line
 from retrain.account.permissions import resource_arns, topic_arn_of
 from retrain.check.findings import Finding, found, is_named, subscriptions_of
 from retrain.check.policies import Request, service_context, verdict
@@ -170,8 +171,8 @@ def check_alarms(account: Account) -> Iterator[Finding]:
         for item in heard:
             if item["StateValue"] == "ALARM":
                 what_to_do = alarm.what_to_do.replace("STACK", account.pipeline.stack or "STACK")
-                text = f"{alarm.name} is in ALARM: {item['StateReason']}"
-                yield Finding("warn", text, what_to_do)
+                reason = one_line(item["StateReason"])
+                yield Finding("warn", f"{alarm.name} is in ALARM: {reason}. {what_to_do}")
 
 
 def check_messages(account: Account) -> Iterator[Finding]:

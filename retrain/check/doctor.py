@@ -49,8 +49,6 @@ CHECKS, CHECKS_OF_DEPLOYED = (
     for module in (prerequisites, deployed)
 )
 """The checks of all pipelines, and of those that are deployed, by title in the order of screens."""
-PROGRAMS = ("aws ", "pulumi ", "retrain ")
-"""The first word of a command. Any other way to mend a finding is a sentence."""
 MANY = 4
 """So many resources without a problem are counted, and not named."""
 SYMBOLS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "missing": ("✗", "red")}
@@ -89,8 +87,7 @@ def doctor(
     else:
         _print_screen(findings)
         if pipeline.error:
-            reason = str(pipeline.error).partition("; ")[0]
-            print_result(f"The deployed pipeline was not checked: {reason}.")
+            print_result("The deployed pipeline was not checked, because it was not found.")
     return EXIT_FAILED if any(finding.level == "missing" for _, finding in findings) else 0
 
 
@@ -105,36 +102,37 @@ def findings_of(pipeline: ExaminedPipeline) -> Iterator[tuple[str, Finding]]:
                 for finding in check(account):
                     yield title, finding
             except (*AWS_ERRORS, OperatorError) as error:
-                message = error if isinstance(error, OperatorError) else aws_error(error)
-                reason, _, fix = str(message).partition("; ")
-                if isinstance(error, ClientError) and code_of(error) in DENIED_CODES:
-                    reason = f"these credentials may not call {error.operation_name}"
-                    fix = pipeline.command("doctor", "--policy")
-                yield title, Finding("warn", f"cannot be checked: {reason}", fix or None)
+                yield title, _unchecked(pipeline, error)
+
+
+def _unchecked(pipeline: ExaminedPipeline, error: Exception) -> Finding:
+    """Return the finding of a check that an error has ended."""
+    if isinstance(error, ClientError) and code_of(error) in DENIED_CODES:
+        text = f"cannot be checked: these credentials may not call {error.operation_name}"
+        return Finding("warn", text, pipeline.command("doctor", "--policy"))
+
+    explained = error if isinstance(error, OperatorError) else aws_error(error)
+    return Finding("warn", f"cannot be checked: {explained}")
 
 
 def _print_screen(findings: Sequence[tuple[str, Finding]]) -> None:
     """Print a line for each finding, and below it how to mend it. Commands stay in one line."""
     console = result_console()
-
-    def lines(text: str) -> list[str]:
-        width = None if text.startswith(PROGRAMS) else max(console.width - 2, 1)
-        return wrapped(text, width) if text else []
-
+    width = max(console.width - 2, 1)
     for title, pairs in groupby(findings, key=itemgetter(0)):
         of_check = [finding for _, finding in pairs]
         intact = [finding.text for finding in of_check if finding.level == "ok"]
         ok_text = "; ".join(intact) if len(intact) < MANY else f"{len(intact)} ok"
         faults = [finding for finding in of_check if finding.level != "ok"]
-        for level, text, fix in [*faults, *([Finding("ok", ok_text)] if intact else [])]:
-            symbol, colour = SYMBOLS[level]
-            mark = symbol if console.is_terminal else f"{level}:"
-            first, *rest = lines(f"{title}: {text}")
+        for finding in [*faults, *([Finding("ok", ok_text)] if intact else [])]:
+            symbol, colour = SYMBOLS[finding.level]
+            mark = symbol if console.is_terminal else f"{finding.level}:"
+            first, *rest = wrapped(f"{title}: {finding.text}", width)
             console.print(Text.assemble((mark, colour), f" {first}"), soft_wrap=True)
             for line in rest:
                 console.print(f"  {line}", soft_wrap=True)
-            for line in lines(fix or ""):
-                console.print(f"  {line}", style="cyan", soft_wrap=True)
+            if finding.command:
+                console.print(f"  {finding.command}", style="cyan", soft_wrap=True)
     counts = Counter(finding.level for _, finding in findings)
     problems = count_text(counts["missing"], "problem") if counts["missing"] else "No problems"
     console.print(f"{problems}, {count_text(counts['warn'], 'warning')}, {counts['ok']} ok.")

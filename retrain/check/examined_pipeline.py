@@ -83,12 +83,16 @@ class ExaminedPipeline:
         stack = f" --stack {self.stack}" if self.stack else ""
         return f"pulumi config {change}{stack} && {self.deploy_command}"
 
+    @property
+    def options(self) -> list[str]:
+        """The options that name the pipeline, as words of a command."""
+        if self.target is not None:
+            return self.target.options
+        return ["--stack", str(self.stack), *self.access.options()]
+
     def command(self, *words: str) -> str:
         """Return a command of this program for the same pipeline, to be pasted into a shell."""
-        if self.target is not None:
-            return self.target.command(*words)
-        place = ["--stack", str(self.stack), *self.access.options()]
-        return shlex.join(["retrain", *words, *place])
+        return shlex.join(["retrain", *words, *self.options])
 
 
 def find_pipeline(stack: str, state_machine_arn: str | None, access: Access) -> ExaminedPipeline:

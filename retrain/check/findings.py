@@ -17,6 +17,7 @@ from components.shared import step_name
 from components.state_machine.definition import definition
 from components.state_machine.steps import STEPS
 from functions.contract import pipeline_name
+from functions.messages import complete
 from functions.planning.plan_run import read_view
 from functions.runs import run_of
 from retrain.account.errors import code_of
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from functions.contract import Request
+    from functions.messages import Message
     from functions.planning.plan_run import RunView
     from retrain.account.access import Access
     from retrain.account.target import Target
@@ -39,11 +41,17 @@ PUBLISHED = re.compile(r"arn:[\w-]+:lambda:[\w-]+:\d+:function:[\w-]+:\d+")
 
 
 class Finding(NamedTuple):
-    """One line of the result. `fix` is the command, or what to do, if something is not ok."""
+    """One line of the result, and the command that mends what is not ok, if there is one."""
 
     level: Level
     text: str
-    fix: str | None = None
+    command: str | None = None
+
+
+def finding_of(level: Level, message: Message, pipeline_options: Sequence[str]) -> Finding:
+    """Return the finding about a message of the pipeline's code."""
+    command = message.get("command")
+    return Finding(level, message["text"], command and complete(command, pipeline_options))
 
 
 def found(request: Callable[..., Any], **arguments: object) -> Any:  # noqa: ANN401  # a response
@@ -74,11 +82,11 @@ class Account:
         """Return boto3's client of a service in the region of the pipeline."""
         return self.pipeline.access.client(service)
 
-    def finding(self, name: str, problem: str | None, fix: str | None = None) -> Finding:
-        """Return the finding about a resource. Without another fix, a refresh brings it back."""
+    def finding(self, name: str, problem: str | None, command: str | None = None) -> Finding:
+        """Return the finding about a resource. Without a command, a refresh brings it back."""
         if problem is None:
             return Finding("ok", name)
-        return Finding("missing", f"{name} {problem}", fix or self.pipeline.deploy_command)
+        return Finding("missing", f"{name} {problem}", command or self.pipeline.deploy_command)
 
     @cached_property
     def view(self) -> RunView:

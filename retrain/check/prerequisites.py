@@ -22,7 +22,7 @@ from retrain.account.permissions import (
     resource_arns,
 )
 from retrain.account.pulumi_cli import NotDeployedError
-from retrain.check.findings import Finding, found
+from retrain.check.findings import Finding, finding_of, found
 from retrain.check.policies import PERSONALIZE, root_arn, service_context
 from retrain.check.questions import (
     Question,
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
 SESSION = re.compile(r"arn:([^:]+):sts::(\d+):assumed-role/([^/]+)/.+")
 
-ONLY_COMMAND = re.compile(r"[^,`]*`(aws [^`]+)`")
-"""A way out that is nothing but a command of the AWS CLI, and not one of several ways."""
 DATA_KEY_ACTIONS = (
     *("kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey", "kms:CreateGrant", "kms:ListGrants"),
 )
@@ -64,7 +62,7 @@ def check_caller(account: Account) -> Iterator[Finding]:
     home, principal = account.pipeline.home, account.caller
     if principal.split(":")[4] != home.account:
         text = f"{principal} is not of the pipeline's account {home.account}"
-        yield Finding("missing", text, "choose other credentials with --profile")
+        yield Finding("missing", f"{text}; choose other credentials with --profile")
         return
     yield Finding("ok", f"{principal}, region {home.region}")
     if principal.endswith(":root"):
@@ -88,10 +86,7 @@ def check_caller(account: Account) -> Iterator[Finding]:
 
 
 def check_guards(account: Account) -> Iterator[Finding]:
-    """Yield a finding for each message of a guard, or one that no guard stops a run.
-
-    The way out is after the first `; ` of a message.
-    """
+    """Yield a finding for each message of a guard, or one that no guard stops a run."""
     if day := account.view.run["request"].get("day"):
         yield Finding("ok", f"today's exports are not all there, so those of {day} were checked")
 
@@ -99,10 +94,8 @@ def check_guards(account: Account) -> Iterator[Finding]:
     for guard in GUARDS:
         for message in messages_of(guard, account.view):
             is_ok = False
-            text, _, way_out = message.partition("; ")
-            command = ONLY_COMMAND.fullmatch(way_out)
-            fix = command[1] if command else way_out or None
-            yield Finding("warn" if guard.verdict == "WARN" else "missing", text, fix)
+            level: Level = "warn" if guard.verdict == "WARN" else "missing"
+            yield finding_of(level, message, account.pipeline.options)
     if is_ok:
         yield Finding("ok", "the datasets, exports, solutions and campaigns are ready for a run")
 
@@ -118,7 +111,7 @@ def check_way_back(account: Account) -> Iterator[Finding]:
             name = arn.rpartition("/")[2]
             if configured["probe"] is None and configured["bake"] is None:
                 text = f"{name} has no probe and no bake, so nothing moves a bad version back"
-                yield Finding("warn", text, "add a probe to the campaign in the stack's file")
+                yield Finding("warn", f"{text}; add a probe to the campaign in the stack's file")
             if arn not in snapshot.campaigns:
                 continue
             record = read_record(snapshot.campaign_tags[arn], solution.arn)
@@ -149,14 +142,16 @@ def check_bakes(account: Account) -> Iterator[Finding]:
     for arn in sorted({arn for bake in bakes if bake for arn in bake["alarms"]}):
         name = arn.partition(":alarm:")[2]
         (alarm,) = read_alarms(client, [name])
-        problem = None if alarm.since else f"{alarm.state}, so it moves nothing back"
-        fix = "create the alarm, or take its ARN out of bake.alarms in the stack's file"
-        yield account.finding(f"the alarm {name}", problem, fix)
+        if alarm.since:
+            yield Finding("ok", f"the alarm {name}")
+        else:
+            text = f"the alarm {name} {alarm.state}, so it moves nothing back; create the alarm, "
+            text += "or take its ARN out of bake.alarms in the stack's file"
+            yield Finding("missing", text)
         if alarm.state == "ALARM":
-            text = f"the alarm {name} is in ALARM, so it cannot go off during a bake"
-            yield Finding(
-                "warn", text, "solve its problem before the next run, or change the alarm"
-            )
+            text = f"the alarm {name} is in ALARM, so it cannot go off during a bake; solve its "
+            text += "problem before the next run, or change the alarm"
+            yield Finding("warn", text)
 
 
 def check_bucket_policies(account: Account) -> Iterator[Finding]:
@@ -269,11 +264,9 @@ def check_deployment(account: Account) -> Iterator[Finding]:
     """Check that the state machine can run, with the settings of the stack's file."""
     pipeline, deploy = account.pipeline, account.pipeline.deploy_command
     if pipeline.target is None:
-        reason, _, way_out = str(pipeline.error).partition("; ")
-        fix = deploy if f"`{deploy}`" in way_out else way_out
         # A pipeline that was deployed and cannot be read may have lost any of its parts.
         level: Level = "warn" if isinstance(pipeline.error, NotDeployedError) else "missing"
-        yield Finding(level, reason, fix)
+        yield Finding(level, str(pipeline.error))
     elif account.machine["status"] != "ACTIVE":
         yield Finding("missing", f"{pipeline.target.name} is {account.machine['status']}", deploy)
     elif pipeline.has_other_settings:

@@ -97,15 +97,18 @@ def policy_finding(
     what = f"{who} call {actions_text(action for _, action, _ in decisive)}"
     if worst == "denied":
         text = f"{name} has a Deny that does not let {what}"
-        return Finding("missing", text, f"correct its condition on {keys}" if keys else None)
+        way_out = f"; correct its condition on {keys}" if keys else ""
+        return Finding("missing", f"{text}{way_out}")
     if worst == "not allowed":
         added = {id(question): question.statement for question, *_ in decisive}.values()
         mended = shlex.quote(json.dumps(with_statements(document, *added)))
         text = f"{name} does not let {what}"
         return Finding("missing", text, mend.replace("{}", mended))
     if worst == "uncertain":
-        text = f"{keys} in {name} cannot be judged from here"
-        return Finding("warn", text, "nothing, if imports and messages work")
+        text = (
+            f"{keys} in {name} cannot be judged from here; ignore this if imports and messages work"
+        )
+        return Finding("warn", text)
     return Finding("ok", f"{name} is enough for {who}")
 
 

@@ -52,7 +52,7 @@ def history(
         runs = [
             (view, notes.about(view.report) if view.report else {})
             for execution in islice(executions(target), limit)
-            for view in [read_run(client, execution.arn)]
+            for view in [read_run(client, execution.arn, target.options)]
         ]
         if as_json:
             print_json([{**view.document(), "since": since} for view, since in runs])

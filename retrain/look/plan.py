@@ -6,7 +6,6 @@ know besides: the files, the expected hours and the cost.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from statistics import mean, median
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -14,11 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from functions import clock
 from functions.errors import RunRefused
 from functions.execution_input import input_problems
+from functions.messages import Message, about, joined, sentence_of, with_short_arns
 from functions.overlap import pause_for_deletion
 from functions.personalize.trainings import describe_version
 from functions.planning.plan_run import plan_run, read_view
 from functions.prices import import_cost, training_cost
-from functions.report.text import with_short_arns
 from functions.rules.recipes import find_recipe
 from functions.runs import run_of
 from functions.words import (
@@ -41,7 +40,7 @@ from retrain.look.runs import running_executions
 from retrain.options import ExportDateOption, ForceOption, JsonOption, SkipImportOption, command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from mypy_boto3_personalize import PersonalizeClient
 
@@ -53,6 +52,7 @@ if TYPE_CHECKING:
         Request,
         StartedRun,
     )
+    from functions.messages import Reason
     from functions.personalize.batch_jobs import BatchJobOfRun
     from functions.planning.datasets import DatasetView
     from functions.planning.plan_run import RunView
@@ -112,8 +112,8 @@ def plan(
         home = pipeline.home
         header = f"{pipeline.source}, account {home.account}, {home.region}: a run now"
         print_result(header)
-        print_lines(_lines(document))
-        print_result(_conclusion(document))
+        print_lines(_lines(document, pipeline.options))
+        print_result(_conclusion(document, pipeline.options))
         _print_next(pipeline, document, request)
     return EXIT_FAILED if document["outcome"] == "REFUSED" else 0
 
@@ -131,14 +131,15 @@ def _document(pipeline: ExaminedPipeline, request: Request) -> Document:
         "deployed": pipeline.target is not None,
         "notes": [*_notes(pipeline)],
         "outcome": "REFUSED",
-        "reason": None,
+        "reasons": [],
         "problems": [],
         "steps": [],
         "warnings": [],
         "expectedCost": None,
     }
     if problems := input_problems(pipeline.settings, started):
-        return {**document, "problems": [*map(in_words_of_options, problems)]}
+        messages = [Message(text=in_words_of_options(problem)) for problem in problems]
+        return {**document, "problems": messages}
     try:
         with function_clients(pipeline.access) as client:
             view = read_view(client, pipeline.settings, run_of(started))
@@ -148,15 +149,15 @@ def _document(pipeline: ExaminedPipeline, request: Request) -> Document:
             planned = plan_run(view)
             steps = [*_steps(client, view, planned)]
     except RunRefused as refusal:
-        return {**document, "problems": [*map(in_words_of_options, refusal.problems)]}
+        return {**document, "problems": refusal.problems}
     costs = [cost for step in steps if (cost := step.get("expectedCost")) is not None]
-    reason = planned["reason"]
+    is_skipped = planned["todo"] == "NOTHING"
     return {
         **document,
-        "outcome": "WAIT" if pause else "SKIPPED" if reason else "RUN",
-        "reason": reason and in_words_of_options(reason),
+        "outcome": "WAIT" if pause else "SKIPPED" if is_skipped else "RUN",
+        "reasons": planned["reasons"],
         "steps": steps,
-        "warnings": [*map(in_words_of_options, planned["warnings"])],
+        "warnings": planned["warnings"],
         "expectedCost": round(sum(costs), 2) if costs else None,
     }
 
@@ -213,7 +214,7 @@ def _import_step(view: DatasetView, planned: PlannedImport | None) -> Document:
         "action": action,
         "resource": view.dataset["datasetArn"],
         "name": view.dataset["type"],
-        "reason": reason,
+        "reason": Message(text=reason),
         "facts": [f"{view.dataset['dataLocation']}: {', '.join(contents)}"],
         "expectedSeconds": _median(planned),
         "expectedCost": round(import_cost(export.size), 2) if action == "import" else 0,
@@ -229,7 +230,12 @@ def _training_step(
     """
     action, reason = view.decision
     name = name_of(view.arn)
-    step = {"action": action, "resource": view.arn, "name": name, "reason": reason}
+    step = {
+        "action": action,
+        "resource": view.arn,
+        "name": name,
+        "reason": Message(text=reason),
+    }
     if planned is None or action != "train":
         return step
     mode = planned["trainingMode"]
@@ -264,21 +270,23 @@ def _campaign_step(
     candidate = earlier.candidate
     first = earlier.first_steps.get(arn)
     waiting = earlier.waiting.get(arn)
-    action, reason = "keep", f"it serves {name_of(state.served_version_arn or 'nothing')}"
+    served = f"it serves {name_of(state.served_version_arn or 'nothing')}"
+    action, reason = "keep", Message(text=served)
     if state.record.trial:
         version = name_of(state.record.trial.version_arn)
-        action, reason = "wait", f"{version} is on trial, which the run ends first"
+        action, reason = "wait", Message(text=f"{version} is on trial, which the run ends first")
     elif state.pin:
-        reason = f"{reason} and is pinned"
+        reason = Message(text=f"{served} and is pinned")
     elif is_planned and waiting and waiting != candidate:
         action = "update"
-        reason = f"{reason}; it gets {name_of(waiting.arn)}, which a person has approved"
+        text = f"{served}; it gets {name_of(waiting.arn)}, which a person has approved"
+        reason = Message(text=text)
     elif is_planned and (is_trained or waiting):
-        action, reason = "update", f"{reason}; {_conditions(view, campaign)}"
+        action, reason = "update", Message(text=f"{served}; {_conditions(view, campaign)}")
     elif first and first.step.reasons:
         action = "report" if is_planned else "keep"
-        rule = with_short_arns("; ".join(first.step.reasons))
-        reason += f", because {name_of(first.version.arn)} is {first.step.outcome}: {rule}"
+        outcome = f"{served}, because {name_of(first.version.arn)} is {first.step.outcome}"
+        reason = about(outcome, joined(first.step.reasons))
     name = f"campaign {name_of(arn)}"
     return {"action": action, "resource": arn, "name": name, "reason": reason}
 
@@ -287,18 +295,18 @@ def _batch_step(view: SolutionView, job: BatchJobOfRun, *, is_planned: bool) -> 
     """Return what the run does with a batch job, after it has updated the campaigns."""
     step = view.earlier.batch_steps.get(job["output"])
     if is_planned:
-        reason = "if version, input or settings have changed by then"
+        reasons: Sequence[Reason] = ["if version, input or settings have changed by then"]
     elif step is None:
-        reason = "no version is trained"
+        reasons = ["no version is trained"]
     else:
-        reason = "; ".join(step.reasons) or "version, input and settings have not changed"
+        reasons = step.reasons or ["version, input and settings have not changed"]
 
     warnings = step.remembered.get("warnings", ()) if step else ()
     return {
         "action": "write" if is_planned else "keep",
         "resource": job["output"],
         "name": f"batch job to {job['output']}",
-        "reason": with_short_arns("; ".join([reason, *warnings])),
+        "reason": joined([*reasons, *warnings]),
     }
 
 
@@ -327,15 +335,17 @@ def _median(planned: PlannedImport | PlannedSolution | None) -> int | None:
     return round(median(planned["durations"])) if planned and planned["durations"] else None
 
 
-def _lines(document: Document) -> Iterator[Line]:
+def _lines(document: Document, pipeline_options: Sequence[str]) -> Iterator[Line]:
     """Yield the lines of the screen: notes, problems, steps, warnings and the counts."""
     yield from (Line(0, "! note", note, label_style="yellow") for note in document["notes"])
     for problem in document["problems"]:
-        yield Line(0, "✗ problem", problem, label_style="red")
+        text = sentence_of(problem, pipeline_options)
+        yield Line(0, "✗ problem", text, label_style="red")
     for step in document["steps"]:
         symbol, colour, _ = ACTIONS[step["action"]]
         label = f"{symbol} {step['action']} {step['name']}"
-        yield Line(0, label, step["reason"], label_style=colour)
+        text = sentence_of(step["reason"], pipeline_options)
+        yield Line(0, label, text, label_style=colour)
         seconds, cost = step.get("expectedSeconds"), step.get("expectedCost")
         details = [
             *step.get("facts", ()),
@@ -345,19 +355,18 @@ def _lines(document: Document) -> Iterator[Line]:
         if details:
             yield Line(0, "", "; ".join(details))
     for warning in document["warnings"]:
-        yield Line(0, "! warning", warning, label_style="yellow")
+        yield Line(0, "! warning", sentence_of(warning, pipeline_options), label_style="yellow")
 
 
-def _conclusion(document: Document) -> str:
+def _conclusion(document: Document, pipeline_options: Sequence[str]) -> str:
     """Return the last line: what the run would come to, with the counts of what it changes."""
     if document["outcome"] == "REFUSED":
         return f"Plan: refused, {count_text(len(document['problems']), 'problem')}."
     if document["outcome"] == "WAIT":
         return "Plan: wait until the users are deleted, and then train every solution again."
     if document["outcome"] == "SKIPPED":
-        # The steps say what is not new.
-        reason = re.sub("^nothing is new: .*; ", "nothing is new; ", document["reason"])
-        return f"Plan: skipped: {reason}."
+        # The steps give the other reasons.
+        return f"Plan: skipped: {sentence_of(document['reasons'][0], pipeline_options)}."
     steps, cost = document["steps"], document["expectedCost"]
     counts = Counter(step["action"] for step in steps)
     parts = [f"{counts[key]} {words}" for key, (*_, words) in ACTIONS.items() if counts[key]]

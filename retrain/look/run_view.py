@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from functions import clock
 from functions.contract import solution_of_campaign
-from functions.report.model import error_text
-from functions.report.text import ENDS, with_short_arns
+from functions.messages import Message, sentence_of
+from functions.report.model import error_reasons
+from functions.report.text import ENDS
 from functions.runs import run_of
 from functions.words import duration_text, metric_lines, time_text
-from retrain.account.errors import one_line
 from retrain.look.lines import STYLES, Line
 from retrain.look.runs import Execution, execution_of
 from retrain.names import short_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mypy_boto3_stepfunctions import SFNClient
     from mypy_boto3_stepfunctions.type_defs import HistoryEventTypeDef
@@ -70,7 +70,7 @@ class Job:
     began_at: datetime | None = None
     took: float | None = None
     """The seconds that the job took."""
-    reason: str = ""
+    reasons: Sequence[Message] = ()
     versions: str = ""
     """The ids of the version, and of the version that the campaign served before."""
     metrics: list[str] = field(default_factory=list)
@@ -115,7 +115,7 @@ class Job:
         item, error = document.get("item") or document.get("version"), document.get("error")
         if item:
             self.phase, self.outcome = item["phase"], item["outcome"]
-            self.reason = "; ".join(item["reasons"])
+            self.reasons = item["reasons"]
             began, ended = (
                 datetime.fromisoformat(item[key]) if item[key] else None
                 for key in ("createdAt", "endedAt")
@@ -126,12 +126,12 @@ class Job:
         elif is_entry and self.began_at is None:
             self.phase, self.began_at = "IN_PROGRESS", time
         if error and not self.outcome:
-            self.outcome, self.reason = "FAILED", error_text(error)
+            self.outcome, self.reasons = "FAILED", error_reasons(error)
 
     def end(self, result: Document, outcome: str) -> None:
         """Add what the report says about the job."""
         self.outcome, self.took = outcome, result["seconds"]
-        self.reason = one_line(with_short_arns(result["reason"] or ""))
+        self.reasons = result["reasons"]
         version = result.get("versionArn") or result.get("solutionVersionArn")
         previous = result.get("previousVersionArn") if outcome == "DEPLOYED" else None
         self.versions = " → ".join(arn.rpartition("/")[2] for arn in (previous, version) if arn)
@@ -143,18 +143,18 @@ class ShownRun:
     """A run: its execution, its plan, its jobs and its report, as far as they have been read."""
 
     execution: Execution
+    pipeline_options: Sequence[str] = ()
+    """The options with which a printed command names the pipeline."""
     run_id: str | None = None
     """The id, or None if the execution has only just begun."""
     trigger: str | None = None
     """What started the run (`functions/contract.py`), or None like the id."""
     stage: str = "starting"
     """What the run does now, or did when it ended without a report."""
-    why: str = ""
+    why: Sequence[Message] = ()
     """What the run waits for before it begins."""
     report: Report | None = None
     """The report at the end of the run. A run that was aborted or timed out has none."""
-    text: str = ""
-    """The text of the report, as the run has sent it."""
     is_trial: bool = False
     """True while the run ends the trials of earlier runs before it does anything else."""
     update_seconds: float = USUAL_UPDATE_SECONDS
@@ -178,13 +178,14 @@ class ShownRun:
         return [job for job in jobs if not (job.is_used and job.outcome == "TRAINED")]
 
     @property
-    def reason(self) -> str | None:
-        """Why the run ended like this, or None while it goes on or if the jobs say it."""
+    def reasons(self) -> Sequence[Message]:
+        """Why the run ended like this, or nothing while it goes on or if the jobs say it."""
         if self.report:
-            return self.report["reason"]
+            return self.report["reasons"]
         if self.execution.status in ("RUNNING", "SUCCEEDED"):
-            return None
-        return self.execution.error or ENDS.get(self.execution.status, "no cause given")
+            return []
+        text = self.execution.error or ENDS.get(self.execution.status, "no cause given")
+        return [Message(text=text)]
 
     def document(self) -> dict[str, object]:
         """Return the run as JSON: the execution, its outcome, and its report, which may be null."""
@@ -199,7 +200,7 @@ class ShownRun:
             "stoppedAt": execution.stopped_at,
             "seconds": round(execution.seconds(clock.now())),
             "stage": None if report and not report["error"] else self.stage,
-            "reason": self.reason,
+            "reasons": self.reasons,
             "report": report,
         }
 
@@ -231,7 +232,7 @@ class ShownRun:
         elif entered:
             if name in STAGES and "error" not in document:  # a failure keeps the stage that failed
                 is_trial = self.is_trial and name == "Retrain solutions"
-                self.stage, self.why = TRIALS if is_trial else STAGES[name], ""
+                self.stage, self.why = TRIALS if is_trial else STAGES[name], ()
         else:
             self._read_run(name, document, event["timestamp"])
         if job:
@@ -246,15 +247,14 @@ class ShownRun:
             self._read_plan(document, time)
         if report := document.get("report"):
             self.read_report(report)
-            self.text = document["text"]
 
     def _read_plan(self, document: Document, time: datetime) -> None:
         """Add the jobs of a plan, or what the run does before it is planned."""
         plan, settings = document["plan"], document["settings"]
-        self.is_trial, self.why = plan["todo"] == "TRIALS", ""
+        self.is_trial, self.why = plan["todo"] == "TRIALS", ()
         if plan["todo"] == "WAIT":
             end = (time + timedelta(seconds=plan["seconds"])).astimezone(UTC)
-            self.stage, self.why = f"waiting until {end:%H:%M:%S} UTC or longer", plan["reason"]
+            self.stage, self.why = f"waiting until {end:%H:%M:%S} UTC or longer", plan["reasons"]
         if plan["todo"] != "WORK":
             return
         for dataset in plan["imports"]:
@@ -285,7 +285,7 @@ class ShownRun:
                 training = self.job("train", solution["solutionArn"])
                 has_version = solution["solutionVersionArn"] is not None
                 training.is_used = has_version and not solution["isTrained"]
-                training.end(solution, solution["outcome"] if solution["reason"] else "TRAINED")
+                training.end(solution, solution["outcome"] if solution["reasons"] else "TRAINED")
                 for campaign in solution["campaigns"]:
                     self.job("update", campaign["campaignArn"]).end(campaign, campaign["outcome"])
                 # The report of an earlier release lacks the key.
@@ -303,7 +303,7 @@ class ShownRun:
             if not (execution.is_running or job.outcome):
                 job.outcome = "not started" if job.phase == "PLANNED" else "not finished"
                 if job.kind == "update" and job.began_at:
-                    job.reason = ON_TRIAL
+                    job.reasons = [Message(text=ON_TRIAL)]
 
     def remaining_seconds(self, now: datetime) -> float:
         """Return the seconds until the run probably ends, or 0 if they are not known.
@@ -336,8 +336,8 @@ class ShownRun:
         yield Line(0, self.id, self.outcome, style, ", ".join(times), label_style="bold")
         if not self.report or self.report["error"]:
             yield Line(1, self.stage)
-        if reason := self.reason or self.why:
-            yield Line(2, "", one_line(reason), style)
+        for reason in self.reasons or self.why:
+            yield Line(2, "", sentence_of(reason, self.pipeline_options), style)
         # A report of an earlier release lacks the key.
         if self.report and (deletion := self.report.get("dataDeletionJobArn")):
             yield Line(1, f"trained again, because {short_name(deletion)} deleted users")
@@ -346,16 +346,19 @@ class ShownRun:
             yield job.line(now)
             if job.outcome != "REJECTED":  # its reason has the metrics that have decided
                 yield from (Line(2, "", metric) for metric in job.metrics)
-            note = (notes or {}).get(job.subject) or job.reason
+            reasons = [sentence_of(reason, self.pipeline_options) for reason in job.reasons]
+            note = (notes or {}).get(job.subject) or "; ".join(reasons)
             yield from [Line(2, "", note)] if note else []
         if hidden := len(self.jobs) - len(jobs):
             yield Line(1, f"and {hidden} more jobs")
 
 
-def read_run(client: SFNClient, execution_arn: str) -> ShownRun:
+def read_run(
+    client: SFNClient, execution_arn: str, pipeline_options: Sequence[str] = ()
+) -> ShownRun:
     """Return a run. A run that succeeded is read from its report, and any other from its events."""
     described = client.describe_execution(executionArn=execution_arn)
-    view = ShownRun(execution_of(described))
+    view = ShownRun(execution_of(described), pipeline_options)
     if described["status"] == "SUCCEEDED":
         view.read_report(json.loads(described["output"])["report"])
     else:

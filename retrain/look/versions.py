@@ -249,7 +249,7 @@ class VersionNotes:
         notes: dict[str, str] = {}
         for solution in report["solutions"]:
             version = solution["solutionVersionArn"]
-            if version is None or solution["reason"]:
+            if version is None or solution["reasons"]:
                 continue
             newest = self._newest.setdefault(solution["solutionArn"], version)
             for campaign in solution["campaigns"]:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from functions import clock
 from functions.aws import NO_RESPONSE_ERRORS
+from functions.report.text import text_of
 from retrain.account.errors import (
     AWS_ERRORS,
     EXIT_FAILED,
@@ -25,7 +26,6 @@ from retrain.account.output import (
     print_json,
     print_message,
     result_console,
-    to_paste,
     wrapped,
 )
 from retrain.account.target import Target
@@ -74,13 +74,16 @@ def watch_execution(target: Target, execution: Execution, *, as_json: bool) -> i
     if as_json:
         print_json(view.document())
     else:
-        _print_report(view.text or f"{view.outcome}: {view.reason}", view.outcome)
+        _print_report(view)
     return 0 if view.execution.status == "SUCCEEDED" else EXIT_FAILED
 
 
-def _print_report(report: str, outcome: str) -> None:
+def _print_report(view: ShownRun) -> None:
     """Print the text of a report. A terminal wraps its lines between words, but no command."""
-    console = result_console()
+    outcome, console = view.outcome, result_console()
+    report = f"{outcome}: {'; '.join(reason['text'] for reason in view.reasons)}"
+    if view.report:
+        report = text_of(view.report, pipeline_options=view.pipeline_options)
     width = console.width if console.is_terminal else None
     lines = wrapped(report.rstrip("\n"), width)
     for number, line in enumerate(lines):
@@ -109,7 +112,8 @@ def follow(
     The bars of a run that has ended lack its reasons, which are in the report below them. Without
     `keeps_bars` they are gone by then, so that the caller can print the whole run in their place.
     """
-    client, view, last_event = target.access.step_functions, ShownRun(execution), 0
+    client, last_event = target.access.step_functions, 0
+    view = ShownRun(execution, target.options)
     view.update_seconds = 2 if pause else view.update_seconds
     screen = Screen(console, view, is_brief=brief, keeps_bars=keeps_bars)
     live: AbstractContextManager[object] = nullcontext()
@@ -162,8 +166,7 @@ class Screen:
                 self._printed.add(known)
                 clock_time = f"{clock.now().astimezone(UTC):%H:%M:%S}"
                 text = "  ".join(filter(None, [line.label, line.text, line.time]))
-                text = to_paste(f"{clock_time} {INDENT * line.depth}{text}")
-                self._console.print(text, soft_wrap=True)
+                self._console.print(f"{clock_time} {INDENT * line.depth}{text}", soft_wrap=True)
 
     def _lines(self) -> list[Line]:
         """Return the lines of the run. The report that follows has the reasons and the metrics."""

@@ -121,7 +121,8 @@ def _print_result(result: Result, deployed: DeployedStack) -> None:
         print_lines([Line(0, ""), *deployed.recommendations(run.report)])
     if run and run.report and not is_good:
         # A line break within a command of the report would be pasted with it.
-        output.result_console().print(f"\n{text_of(run.report).rstrip()}", soft_wrap=True)
+        text = text_of(run.report, pipeline_options=run.pipeline_options)
+        output.result_console().print(f"\n{text.rstrip()}", soft_wrap=True)
     error = [Check(result.error, is_met=False)] if result.error else []
     lines = [Line(0, "")]
     for text, is_met in [*error, *result.checks]:

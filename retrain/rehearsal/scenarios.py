@@ -229,7 +229,8 @@ def judge(
     yield Check(f"the run ended as {' or '.join(outcomes)}", outcome in outcomes)
     if scenario.message:
         # Each of these expectations is about a run that a guard ends before it begins.
-        has_reason = scenario.message in ((report and report["reason"]) or "")
+        reasons = report["reasons"] if report else []
+        has_reason = any(scenario.message in reason["text"] for reason in reasons)
         yield Check("its report has the reason", has_reason)
     if scenario.trains and not scenario.deletes_user:
         imported = [count > before.imports[arn] for arn, count in after.imports.items()]

@@ -34,5 +34,5 @@ def test_an_alarm_that_goes_off_during_the_bake_moves_the_campaign_back(films, m
     assert [check.text for check in result.checks if not check.is_met] == []
     (campaign,) = result.run.report["solutions"][0]["campaigns"]
     alarm = alarm_names(settings, settings["solutions"][0]["campaigns"][0])[-1]
-    assert campaign["reason"].startswith(f"the alarm {alarm} went off at ")
+    assert campaign["reasons"][0]["text"].startswith(f"the alarm {alarm} went off at ")
     assert {call["status"] for call in films.calls("cloudwatch:DescribeAlarms")} == {200}

@@ -14,7 +14,8 @@ def test_the_first_run_writes_recommendations_of_its_version(films, first_runs):
     assert [len(line["output"]["recommendedItems"]) for line in lines] == [2, 2, 2]
     assert {line["error"] for line in lines} == {None}
 
-    about_results = [text for text in run.report["warnings"] if "films-batch" in text]
+    texts = [warning["text"] for warning in run.report["warnings"]]
+    about_results = [text for text in texts if "films-batch" in text]
     assert about_results == [], "the role of the function may read them"
     described = films.client("personalize").describe_batch_inference_job(
         batchInferenceJobArn=reported["jobArn"]

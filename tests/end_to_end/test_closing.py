@@ -68,10 +68,8 @@ def test_the_watcher_starts_a_run_for_a_trial_that_an_aborted_run_has_left(films
 def test_a_run_that_has_reported_its_failure_is_not_reported_again(films):
     earlier_calls = len(calls_of_close_run(films))
     run = films.run(dataset=["users"])
-    assert run.report["reason"] == (
-        "RunRefused: 1 problem with this run:\n"
-        '  key: "dataset" is unknown; did you mean "datasets"?'
-    )
+    text = 'key: "dataset" is unknown; did you mean "datasets"?'
+    assert (run.report["error"], run.report["reasons"]) == ("RunRefused", [{"text": text}])
     assert run.execution["error"] == "RetrainingFailed"
 
     eventually(lambda: calls_of_close_run(films), lambda calls: len(calls) > earlier_calls)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from components.args import LimitsArgs
 from functions.csv_files import FileSample, Row
 from functions.exports import Export, S3Object
+from functions.messages import as_message
 from functions.personalize.batch_jobs import batch_jobs_of
 from functions.personalize.trainings import config_digest
 from functions.planning.datasets import DatasetView
@@ -16,6 +17,7 @@ from functions.rules import trainings as training_rules
 from functions.rules.imports import Import
 from functions.rules.trainings import SolutionState
 from functions.rules.versions import NO_VERSION, SolutionVersion
+from tests.printed import all_printed
 from tests.world import (
     MOVIES,
     PREFIX,
@@ -462,7 +464,7 @@ def messages(guard, *, dataset=None, solution=None, **changes):
         "solution": lambda: solution_view(solution=solution, **changes),
     }
     checked = views.get(guard.scope, lambda: dataset_view(dataset=dataset, **changes))
-    return list(guard.check(checked()))
+    return all_printed(guard.check(checked()))
 
 
 CONTENT = {
@@ -546,7 +548,7 @@ def campaign_result(outcome="DEPLOYED", *reasons, campaign=None, error=None, **c
     """Return the result of a campaign. `changes` are fields of its item."""
     return {
         "campaign": campaign or planned_campaign(),
-        "item": item(outcome=outcome, reasons=list(reasons), **changes),
+        "item": item(outcome=outcome, reasons=[*map(as_message, reasons)], **changes),
         "error": error,
         "outcome": outcome,
     }
@@ -569,7 +571,7 @@ def training_item(**changes):
 
 def failed_training(*reasons, **changes):
     """Return a training of this run that failed half an hour ago."""
-    failed = {"phase": "TRAINING", "outcome": "FAILED", "reasons": list(reasons)}
+    failed = {"phase": "TRAINING", "outcome": "FAILED", "reasons": [*map(as_message, reasons)]}
     return training_item(**{**failed, **changes})
 
 
@@ -604,7 +606,7 @@ def plan(**changes):
     return {
         "todo": "WORK",
         "seconds": 0,
-        "reason": None,
+        "reasons": [],
         "imports": [planned_import()],
         "solutions": [planned_solution()],
         "users": None,

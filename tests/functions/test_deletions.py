@@ -12,6 +12,7 @@ from functions.planning.plan_run import plan_run
 from functions.planning.solutions import LEARNED_DELETED_USERS
 from functions.rules.trainings import Deletion
 from tests.functions import samples as s
+from tests.printed import all_printed
 
 JOB = f"{s.ARN}:data-deletion-job/forget"
 DELETED = Deletion(JOB, False, True, created_at=s.ago(24), ended_at=s.ago(10))
@@ -56,7 +57,7 @@ def test_a_run_looks_again_after_a_tenth_of_the_time_that_it_has_waited(waited, 
 def test_a_run_waits_for_26_hours_and_is_refused_then():
     with pytest.raises(RunRefused) as error:
         pause_for_deletion([RUNNING], s.run(startedAt=s.iso(26)))
-    assert error.value.problems == [
+    assert all_printed(error.value.problems) == [
         f"{DELETING}, and this run has waited for 26 hours; start a run when the job has ended"
     ]
 
@@ -101,15 +102,16 @@ def test_the_monthly_limit_holds_and_says_that_deleted_users_are_still_known():
     limit = s.limits(maxTrainingsPerMonth=1)
     plan = plan_run(view(DELETED, settings_=limit))
     assert (plan["todo"], plan["dataDeletionJobArn"]) == ("NOTHING", None)
-    assert plan["reason"].endswith(f"retrain start --skip-import --force; {LEARNED_DELETED_USERS}")
+    assert plan["reasons"][-1]["text"].startswith(f"taste: {LEARNED_DELETED_USERS}; trainings of ")
     outdated = {"trainings": [s.trained_version(digest="other")]}
-    assert plan_run(view(FAILED, settings_=limit, **outdated))["reason"].endswith("--force")
+    reasons = plan_run(view(FAILED, settings_=limit, **outdated))["reasons"]
+    assert reasons[-1]["text"].startswith("taste: trainings of ")
 
 
 STALE = (
     f"{s.CAMPAIGN}: until it gets a newer version, it serves one that may have learned the users "
-    f"whom {JOB} deleted; correct what stopped its newer versions, and use retrain start "
-    "--skip-import --force"
+    f"whom {JOB} deleted; correct what stopped its newer versions, and train again: "
+    "`retrain start --skip-import --force`"
 )
 NOT_DELETED = f"{JOB} has failed, so its users may not be deleted; start another job"
 
@@ -134,7 +136,8 @@ def test_a_campaign_with_deleted_users_and_a_failed_deletion_are_warnings(
     trainings = [newer, s.trained_version()]
     campaigns = {s.CAMPAIGN: s.campaign(solutionVersionArn=served)}
     plan = plan_run(view(*deletions, trainings=trainings, campaigns=campaigns))
-    about_deletions = [text for text in plan["warnings"] if "no report has said so" not in text]
+    texts = all_printed(plan["warnings"])
+    about_deletions = [text for text in texts if "no report has said so" not in text]
     assert about_deletions == warnings
 
 
@@ -157,7 +160,8 @@ STOPPED = s.trained_version(
 )
 def test_deleted_users_who_are_served_are_a_warning_until_a_run_trains(newer, changes, warnings):
     seen = view(DELETED, trainings=[*newer, s.trained_version()], **changes)
-    assert [item for item in plan_run(seen)["warnings"] if s.CAMPAIGN in item] == warnings
+    texts = all_printed(plan_run(seen)["warnings"])
+    assert [text for text in texts if s.CAMPAIGN in text] == warnings
 
 
 OLD = s.s3_object(key="old.csv", modified_at=s.ago(24, seconds=1))
@@ -186,7 +190,7 @@ def test_an_export_with_users_from_before_the_last_deletion_is_refused(
     message = (
         f"1 of {len(files)} objects at s3://exports/all/ were written before {JOB} began, so an "
         "import could bring the deleted users back; write the export again without them, or, "
-        f"only if somebody has checked that {url} has none of them, make it new with `aws s3 cp "
+        f"only if somebody has checked that {url} has none of them, make it new: `aws s3 cp "
         f"{url} {url} --metadata-directive REPLACE`"
     )
     found = s.messages(

@@ -237,7 +237,7 @@ def test_a_version_whose_metric_is_no_number_is_rejected(value):
         )
         item = deploy_once(pipeline, new)
     (reason,) = item["reasons"]
-    assert reason.startswith("NDCG@10 has the value nan, which is not a finite number; check ")
+    assert reason["text"].startswith("NDCG@10 has the value nan, which is not a finite number; ")
 
 
 # Requests

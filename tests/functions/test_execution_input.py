@@ -23,7 +23,7 @@ TIMES = st.datetimes().map(str) | st.datetimes(timezones=st.timezones()).map(str
 
 def problems(request):
     """Return the problems of an input of an execution with these SETTINGS."""
-    return input_problems(SETTINGS, s.configured(request)["run"])
+    return [*map(str, input_problems(SETTINGS, s.configured(request)["run"]))]
 
 
 def test_golden_problems_of_inputs(golden):
@@ -48,7 +48,7 @@ def test_every_key_may_be_null():
 def test_a_pipeline_without_solutions_knows_none():
     settings = {**SETTINGS, "solutions": []}
     found = input_problems(settings, s.configured({"solutions": ["x"]})["run"])
-    assert found == ['solutions: "x" is unknown; there are none']
+    assert [*map(str, found)] == ['solutions: "x" is unknown; there are none']
 
 
 @given(JSON | st.dictionaries(st.sampled_from(KEYS), JSON | TIMES))

@@ -102,8 +102,8 @@ MARKED = s.dataset_of_run(readyMarker=MARKER)
 
 def test_a_missing_marker_is_found():
     message = (
-        f"the ready marker {MARKER} does not exist; write it when the export is complete, or use "
-        "retrain start --skip-import to train on the data that the dataset has"
+        f"the ready marker {MARKER} does not exist; write it when the export is complete, or "
+        "train on the data that the dataset has: `retrain start --skip-import`"
     )
     unreadable = Export(
         location=s.LOCATION, read_error=f"{s.LOCATION} cannot be read: AccessDenied: x"
@@ -173,8 +173,8 @@ def test_objects_that_were_imported_before_are_found():
         (
             f"1 of 2 objects at {s.LOCATION} are older than the last import, for example old.csv, "
             "and would be appended again; write each export to a new location, for example "
-            "'s3://bucket/interactions/{date}/', or use retrain start --skip-import to train "
-            "on the data that the dataset has"
+            "'s3://bucket/interactions/{date}/', or train on the data that the dataset has: "
+            "`retrain start --skip-import`"
         )
     ]
 
@@ -229,7 +229,7 @@ def test_the_changed_export_of_a_day_is_not_appended_twice():
         (
             f"{s.LOCATION} was imported by {APPENDED.arn}, and has changed since then, so its rows "
             "would be appended twice; write new rows to the location of a later day, or append "
-            f"this export on purpose with retrain start --dataset interactions --export-date {DAY}"
+            f"this export on purpose: `retrain start --dataset interactions --export-date {DAY}`"
         )
     ]
     later = s.held_import(fingerprint="other-x", is_full=False, ended_at=s.ago(150))
@@ -281,9 +281,9 @@ def skipped():
 def test_the_days_that_no_import_has_brought_are_named():
     (message,) = skipped()
     assert message == (
-        "no run has imported the exports of these days: 2026-11-27, 2026-11-28; append each whose "
-        "rows are missing with retrain start --dataset interactions --export-date 2026-11-27, or "
-        "import a complete export with importMode FULL"
+        "no run has imported the exports of these days: 2026-11-27, 2026-11-28; import a complete "
+        "export with importMode FULL, or append each whose rows are missing: "
+        "`retrain start --dataset interactions --export-date 2026-11-27`"
     )
     assert s.messages(skipped_days, dataset=DATED, skipped_days={s.DATASET: []}) == []
 

@@ -118,7 +118,7 @@ def test_a_campaign_that_follows_the_newest_version_is_found(served):
     assert s.messages(automatic_deployment, campaigns=campaigns, trainings=versions) == [
         (
             f"{s.CAMPAIGN}: syncWithLatestSolutionVersion deploys versions before a run has judged "
-            "them; turn it off with `aws personalize update-campaign --campaign-arn "
+            "them; turn it off: `aws personalize update-campaign --campaign-arn "
             f"{s.CAMPAIGN} --solution-version-arn {s.OLD_VERSION} --campaign-config "
             '\'{"itemExplorationConfig": {"explorationWeight": "0.3"}, '
             '"syncWithLatestSolutionVersion": false}\'`'

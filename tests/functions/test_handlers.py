@@ -23,7 +23,7 @@ from tests.world import MOVIES, campaign_arn
 
 LOOP_FIELDS = {"runId", "arn", "phase", "outcome", "reasons"}
 FIELDS = {
-    "plan_retraining": {"runId", "todo", "seconds", "reason", "imports", "solutions"},
+    "plan_retraining": {"runId", "todo", "seconds", "reasons", "imports", "solutions"},
     "import_dataset": LOOP_FIELDS,
     "train_solution": LOOP_FIELDS,
     "deploy_version": LOOP_FIELDS,

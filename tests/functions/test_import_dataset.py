@@ -353,7 +353,7 @@ def test_an_export_that_has_changed_since_the_plan_is_checked_again():
         assert "retraining-content" not in tags, "that of the new export is not known"
     assert (item["outcome"], item["bytes"]) == ("IMPORTED", 1511)
     assert (refused["phase"], refused["outcome"], refused["arn"]) == ("CHECKING", "FAILED", None)
-    assert "the header lacks ITEM_ID" in refused["reasons"][0]
+    assert "the header lacks ITEM_ID" in refused["reasons"][0]["text"]
 
 
 @pytest.mark.parametrize(

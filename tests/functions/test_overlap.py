@@ -110,7 +110,8 @@ def test_a_run_of_an_export_that_has_waited_too_long_is_refused(executions):
     request = {"trigger": "export", "day": "2026-11-22"}
     with pytest.raises(RunRefused) as error:
         pause_before(executions.client, DAILY, run(request, trigger="export", startedAt=iso(12)))
-    assert "use retrain start --export-date 2026-11-22" in str(error.value)
+    (problem,) = error.value.problems
+    assert problem["command"] == "retrain start --export-date 2026-11-22"
 
 
 ABORTED = ("aborted", EARLIER, "ABORTED")

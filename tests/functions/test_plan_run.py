@@ -12,6 +12,7 @@ from functions.plan_retraining import found_up_to_date, solutions_on_trial, writ
 from functions.planning.plan_run import plan_run
 from functions.rules.batch_jobs import KEYS_OF_RESULTS
 from tests.functions import samples as s
+from tests.printed import all_printed, printed
 
 
 def plan(request=None, **changes):
@@ -20,10 +21,10 @@ def plan(request=None, **changes):
 
 
 def refusal(request=None, **changes):
-    """Return the text with which a run is refused."""
+    """Return the problems for which a run is refused."""
     with pytest.raises(RunRefused) as error:
         plan(request, **changes)
-    return str(error.value)
+    return all_printed(error.value.problems)
 
 
 TWO_OF_EACH = {
@@ -80,13 +81,12 @@ def test_a_run_is_refused_with_the_messages_of_all_guards():
     )
     exports = {s.DATASET: s.export(objects=[], samples=[])}
     changes = {"datasets": inactive, "imports": {s.DATASET: []}, "exports": exports}
-    heading, *problems = refusal(settings_=settings_, **changes).splitlines()
-    assert heading == "4 problems with this run:"
+    problems = refusal(settings_=settings_, **changes)
     assert [problem.partition(": ")[0] for problem in problems] == [
-        f"  {s.DATASET}",
-        f"  {s.CAMPAIGN}",
-        "  datasets.interactions",
-        "  datasets.interactions",
+        s.DATASET,
+        s.CAMPAIGN,
+        "datasets.interactions",
+        "datasets.interactions",
     ]
     assert "its status is CREATE FAILED" in problems[0]
     assert "the probe has itemId" in problems[1]
@@ -96,8 +96,7 @@ def test_a_run_is_refused_with_the_messages_of_all_guards():
 
 def test_no_resource_has_to_exist_for_a_refusal():
     keys = ("datasets", "dataset_groups", "schemas", "imports", "solutions", "campaigns")
-    text = refusal({}, **{key: {} for key in keys})
-    assert text.startswith("3 problems with this run:")
+    assert len(refusal({}, **{key: {} for key in keys})) == 3
 
 
 BAD_EXPORT = {"exports": {s.DATASET: s.export(objects=[], samples=[])}}
@@ -123,7 +122,8 @@ def test_an_export_is_checked_unless_it_is_held_or_being_imported(job, is_checke
     """The objects of a held export may have been deleted by now."""
     known = {"imports": {s.DATASET: [job]}, **BAD_EXPORT}
     if is_checked:
-        assert "check dataLocation and the job" in refusal(**known)
+        (problem,) = refusal(**known)
+        assert "check dataLocation and the job" in problem
     else:
         plan(**known)
     plan({"skipImport": True}, **known)
@@ -140,7 +140,7 @@ UNCHANGED = {
     "trainings": [s.trained_version()],
     **SERVED,
 }
-HELD = "interactions: the export has not changed since 2026-11-29 01:10 UTC; "
+HELD = "interactions: the export has not changed since 2026-11-29 01:10 UTC"
 LEARNED = "it was trained on the present data"
 ON_EXPORT = s.settings(
     datasets=[s.dataset_settings(readyMarker="s3://exports/_SUCCESS")], triggerOnExport=True
@@ -158,12 +158,12 @@ LATER = f"{location_hash('s3://exports/2026-11-30.csv')}-x"
         ({"request": {"skipImport": True}}, "", LEARNED),
         (
             {"settings_": ON_EXPORT},
-            "interactions: its ready marker is missing, and will start a run; ",
+            "interactions: its ready marker is missing, and will start a run",
             LEARNED,
         ),
         (
             {"settings_": DATED, "imports": {s.DATASET: [s.held_import(fingerprint=LATER)]}},
-            "interactions: the export of a later day was imported; ",
+            "interactions: the export of a later day was imported",
             LEARNED,
         ),
         (
@@ -181,9 +181,11 @@ LATER = f"{location_hash('s3://exports/2026-11-30.csv')}-x"
 def test_a_run_with_nothing_to_do_says_why(changes, exports, learned):
     planned = plan(**{**UNCHANGED, **changes})
     assert (planned["imports"], planned["solutions"]) == ([], [])
-    assert planned["reason"] == (
-        f"nothing is new: {exports}taste: {learned}; to train anyway, use retrain start --force"
-    )
+    assert all_printed(planned["reasons"]) == [
+        "nothing is new; force a run that imports and trains anyway: `retrain start --force`",
+        *filter(None, [exports]),
+        f"taste: {learned}",
+    ]
 
 
 def test_a_campaign_that_does_not_exist_refuses_a_run_that_trains_nothing():
@@ -198,7 +200,7 @@ def test_a_campaign_that_does_not_exist_refuses_a_run_that_trains_nothing():
         "batch_jobs": {short_hash("out", 8): []},
     }
     message = f"{s.CAMPAIGN}: does not exist; create it, or take it out of the stack's config"
-    assert refusal(**known) == f"1 problem with this run:\n  {message}"
+    assert refusal(**known) == [message]
 
 
 # The limit of the month
@@ -212,8 +214,13 @@ def test_a_run_that_may_train_nothing_and_imports_nothing_is_skipped():
     two = {**TWO_OF_EACH, **OFTEN, **SERVED}
     two["settings_"] = {**TWO_OF_EACH["settings_"], "limits": ONCE["limits"]}
     planned = plan({"skipImport": True}, **two)
-    assert planned["reason"].startswith(f"taste and taste-similar: {HELD_BACK}, and limits.")
-    first, second, *_ = plan({}, **two)["warnings"]
+    way_out, reason = all_printed(planned["reasons"])
+    assert way_out == (
+        "the monthly limit is reached; force a training beyond it: "
+        "`retrain start --skip-import --force`"
+    )
+    assert reason.startswith(f"taste and taste-similar: {HELD_BACK}, and limits.")
+    first, second, *_ = all_printed(plan({}, **two)["warnings"])
     assert first.startswith(f"{s.SOLUTION}: {HELD_BACK}")
     assert second.startswith(f"{s.OTHER_SOLUTION}: {HELD_BACK}")
     assert planned["warnings"] == [], "the reason says it"
@@ -222,7 +229,7 @@ def test_a_run_that_may_train_nothing_and_imports_nothing_is_skipped():
 def test_a_skipped_run_warns_too():
     automatic = {s.SOLUTION: s.solution_resource(performAutoTraining=True)}
     (warning,) = plan(solutions=automatic, **UNCHANGED)["warnings"]
-    assert warning.startswith(f"{s.SOLUTION}: also trains automatically")
+    assert warning["text"].startswith(f"{s.SOLUTION}: also trains automatically")
 
 
 # Trials of earlier runs
@@ -312,7 +319,7 @@ def test_a_tag_that_cannot_be_written_is_a_warning(personalize, error, status, r
     expect_tag(personalize, s.DATASET, error, status=status)
     if error == "TooManyTagsException":
         expect_tag(personalize, s.CAMPAIGN)  # A service that does not answer is asked no more.
-    assert write_checks(personalize.client, s.view(**UNCHANGED)) == [
+    assert all_printed(write_checks(personalize.client, s.view(**UNCHANGED))) == [
         (
             f"{s.DATASET}: was found up to date, but the tag retraining-checked cannot be written: "
             f"{reason}; until a run writes it, the alarm about the age may go off"
@@ -340,9 +347,9 @@ def reason_to_skip(scheduler, *, after, expression="rate(7 days)", request=SCHED
 
 @pytest.mark.parametrize("after", [timedelta(0), timedelta(minutes=10), timedelta(minutes=-2)])
 def test_an_event_of_a_rate_right_after_a_deployment_is_skipped(scheduler, after):
-    assert reason_to_skip(scheduler, after=after) == (
+    assert printed(reason_to_skip(scheduler, after=after)) == (
         f"the schedule was created or changed at {(s.NOW - after).isoformat()}, and a deployment "
-        "starts no training; to retrain now, use retrain start"
+        "starts no training; to retrain now, start a run: `retrain start`"
     )
 
 
@@ -351,7 +358,7 @@ def test_an_input_with_the_schedule_of_another_pipeline_is_refused(scheduler, er
     scheduler.expect_error("get_schedule", error, GroupName="group", Name="weekly")
     with pytest.raises(RunRefused) as caught:
         event_of_deployment(s.run(SCHEDULED))
-    assert caught.value.problems == [
+    assert all_printed(caught.value.problems) == [
         f"scheduleArn: {s.SCHEDULE} is not a schedule of this pipeline; leave it out"
     ]
 

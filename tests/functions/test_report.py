@@ -5,9 +5,12 @@ from datetime import timedelta
 
 import pytest
 
+from functions.errors import RunRefused
+from functions.messages import as_message
 from functions.report.model import report_of, worst_outcome, worst_results
 from functions.texts import MAX_TRIALS_BYTES
 from tests.functions import samples as s
+from tests.printed import all_printed
 from tests.world import PIPELINE
 
 ERROR = {
@@ -49,7 +52,8 @@ def without(*keys, **changes):
 
 def skipped(reason, **changes):
     """Return the document of a run that does nothing."""
-    document = {"plan": s.plan(todo="NOTHING", reason=reason, imports=[], solutions=[])}
+    reasons = [as_message(reason)] if reason else []
+    document = {"plan": s.plan(todo="NOTHING", reasons=reasons, imports=[], solutions=[])}
     return without("imports", "solutions", **{**document, **changes})
 
 
@@ -66,7 +70,15 @@ def campaign(*result, serves=None, **changes):
     return only
 
 
+def refused_with(*problems):
+    """Return the error of a run that was refused with these problems."""
+    cause = {"errorMessage": str(RunRefused(problems)), "errorType": "RunRefused"}
+    return {"Error": "RunRefused", "Cause": json.dumps(cause)}
+
+
 # The run
+
+START = {"text": "too few rows", "command": "retrain start"}
 
 
 def test_golden_report_of_a_good_run(golden):
@@ -74,7 +86,7 @@ def test_golden_report_of_a_good_run(golden):
     other = s.planned_campaign(campaignArn=s.OTHER_CAMPAIGN)
     imported = s.dataset_result(item=s.import_item(bytes=2 * 10**9))
     good = report(
-        plan=s.plan(users=40, warnings=["the config has no probe"]),
+        plan=s.plan(users=40, warnings=[as_message("the config has no probe")]),
         settings=s.settings(trainingHourPrice=0.25),
         imports={"results": [imported], "anyFailed": False},
         solutions=[
@@ -90,24 +102,24 @@ def test_golden_report_of_a_good_run(golden):
 
 
 ENDS = {
-    "nothing to do": (skipped("nothing is new"), "SKIPPED", "nothing is new"),
+    "nothing to do": (skipped("nothing is new"), "SKIPPED", None, ["nothing is new"]),
     "refused before planning": (
-        {
-            **s.configured(),
-            "error": {"Error": "RunRefused", "Cause": '{"errorMessage": "1 problem"}'},
-        },
-        *("FAILED", "RunRefused: 1 problem"),
+        {**s.configured(), "error": refused_with(START, "the input is wrong")},
+        *("FAILED", "RunRefused", ["too few rows: `retrain start`", "the input is wrong"]),
     ),
-    "error after planning": (without("solutions", error=ERROR), "FAILED", ERROR_TEXT),
-    "all trainings held back": (s.finished(solutions=[]), "IMPORTED", None),
+    "error after planning": (
+        without("solutions", error=ERROR),
+        *("FAILED", "InvalidInputException", [ERROR_TEXT]),
+    ),
+    "all trainings held back": (s.finished(solutions=[]), "IMPORTED", None, []),
 }
 
 
-@pytest.mark.parametrize(("document", "outcome", "reason"), ENDS.values(), ids=ENDS)
-def test_a_run_may_end_at_any_state(document, outcome, reason):
+@pytest.mark.parametrize(("document", "outcome", "error", "reasons"), ENDS.values(), ids=ENDS)
+def test_a_run_may_end_at_any_state(document, outcome, error, reasons):
     ended = report(document)
-    assert (ended["outcome"], ended["reason"]) == (outcome, reason)
-    assert ended["error"] == (reason.partition(":")[0] if outcome == "FAILED" else None)
+    assert (ended["outcome"], ended["error"]) == (outcome, error)
+    assert all_printed(ended["reasons"]) == reasons
 
 
 @pytest.mark.parametrize("execution_input", [{}, [], {"scheduledTime": 5}, {"trigger": "x" * 999}])
@@ -126,7 +138,7 @@ def test_a_known_trigger_is_named(trigger):
 @pytest.mark.parametrize(
     ("cause", "text"),
     [
-        ('{"errorMessage": "1 problem", "errorType": "RunRefused"}', "1 problem"),
+        ('{"errorMessage": "1 problem", "errorType": "X"}', "1 problem"),
         ("no such path", "no such path"),
         ('{"other": 1}', '{"other": 1}'),
         ("[]", "[]"),
@@ -135,7 +147,7 @@ def test_a_known_trigger_is_named(trigger):
 )
 def test_a_cause_is_shown_as_the_message_of_the_function_or_as_it_is(cause, text):
     error = {"Error": "X", **({} if cause is None else {"Cause": cause})}
-    assert report(error=error)["reason"] == f"X: {text}"
+    assert report(error=error)["reasons"] == [{"text": f"X: {text}"}]
 
 
 def test_the_outcome_of_a_run_is_the_worst_one():
@@ -174,16 +186,16 @@ def test_a_clock_that_is_a_little_behind_gives_no_negative_duration():
 @pytest.mark.parametrize(
     ("item", "error", "facts"),
     [
-        (None, ERROR, (ERROR_TEXT, None, 1000, None)),
+        (None, ERROR, ([{"text": ERROR_TEXT}], None, 1000, None)),
         (
-            s.import_item(endedAt=None, bytes=7, reasons=["too few users", "too few items"]),
+            s.import_item(endedAt=None, bytes=7, reasons=[START, {"text": "too few items"}]),
             None,
-            ("too few users; too few items", s.IMPORT_JOB, 7, None),
+            ([START, {"text": "too few items"}], s.IMPORT_JOB, 7, None),
         ),
         (
-            s.import_item(bytes=7, reasons=["it hangs"]),
+            s.import_item(bytes=7, reasons=[{"text": "it hangs"}]),
             ERROR,
-            (f"{ERROR_TEXT}; it hangs", s.IMPORT_JOB, 7, 1800),
+            ([{"text": ERROR_TEXT}, {"text": "it hangs"}], s.IMPORT_JOB, 7, 1800),
         ),
     ],
     ids=["not created", "failed", "failed later"],
@@ -193,7 +205,7 @@ def test_a_failed_import_has_its_reason(item, error, facts):
     result = s.dataset_result(dataset=planned, item=item, error=error, outcome="FAILED")
     (failed,) = report(imports={"results": [result], "anyFailed": True})["imports"]
     assert (failed["outcome"], failed["dataWrittenAt"]) == ("FAILED", None)
-    keys = ("reason", "datasetImportJobArn", "bytes", "seconds")
+    keys = ("reasons", "datasetImportJobArn", "bytes", "seconds")
     assert tuple(failed[key] for key in keys) == facts
 
 
@@ -222,9 +234,9 @@ SOLUTIONS = {
 @pytest.mark.parametrize(("result", "outcome"), SOLUTIONS.values(), ids=SOLUTIONS)
 def test_a_solution_has_the_outcome_of_its_training_or_of_its_campaigns(result, outcome):
     version, error = result.get("version", s.training_item()), result.get("error")
-    reasons = [*([ERROR_TEXT] if error else []), *(version["reasons"] if version else [])]
+    reasons = [*([{"text": ERROR_TEXT}] if error else []), *(version["reasons"] if version else [])]
     found = solution(**result)
-    assert (found["outcome"], found["reason"]) == (outcome, "; ".join(reasons) or None)
+    assert (found["outcome"], found["reasons"]) == (outcome, reasons)
     assert found["solutionVersionArn"] == (s.VERSION if version else None)
 
 
@@ -267,7 +279,7 @@ def test_a_campaign_whose_function_failed_has_the_error():
     assert found == {
         "campaignArn": s.CAMPAIGN,
         "outcome": "FAILED",
-        "reason": ERROR_TEXT,
+        "reasons": [{"text": ERROR_TEXT}],
         "versionArn": None,
         "previousVersionArn": None,
         "metrics": [],
@@ -282,25 +294,25 @@ def test_the_change_of_a_metric_is_that_of_the_multiples_of_its_baselines():
 
 
 @pytest.mark.parametrize(
-    ("outcome", "serves", "outcome_now", "reason"),
+    ("outcome", "serves", "outcome_now", "reasons"),
     [
-        ("DEPLOYED", serving(s.VERSION), "DEPLOYED", None),
-        ("DEPLOYED", serving(None, is_known=False), "DEPLOYED", None),
+        ("DEPLOYED", serving(s.VERSION), "DEPLOYED", []),
+        ("DEPLOYED", serving(None, is_known=False), "DEPLOYED", []),
         (
             *("DEPLOYED", serving(s.FOREIGN_VERSION), "SKIPPED"),
-            f"the campaign serves {s.FOREIGN_VERSION} now",
+            [f"the campaign serves {s.FOREIGN_VERSION} now"],
         ),
-        ("DEPLOYED", serving(None), "SKIPPED", "the campaign serves nothing now"),
-        ("ROLLED_BACK", serving(s.OLD_VERSION), "ROLLED_BACK", "0 results"),
+        ("DEPLOYED", serving(None), "SKIPPED", ["the campaign serves nothing now"]),
+        ("ROLLED_BACK", serving(s.OLD_VERSION), "ROLLED_BACK", ["0 results"]),
         (
             *("ROLLED_BACK", serving(s.VERSION), "FAILED"),
-            f"0 results; the campaign serves {s.VERSION} now",
+            ["0 results", f"the campaign serves {s.VERSION} now"],
         ),
     ],
 )
-def test_an_outcome_says_what_the_campaign_serves_now(outcome, serves, outcome_now, reason):
+def test_an_outcome_says_what_the_campaign_serves_now(outcome, serves, outcome_now, reasons):
     found = campaign(outcome, *(["0 results"] if outcome == "ROLLED_BACK" else []), serves=serves)
-    assert (found["outcome"], found["reason"]) == (outcome_now, reason)
+    assert (found["outcome"], all_printed(found["reasons"])) == (outcome_now, reasons)
 
 
 # Trials of earlier runs
@@ -347,10 +359,10 @@ def test_the_warnings_of_the_plan_and_of_each_job_are_listed():
         batchJobs=[s.batch_result(warnings=["about the results"])],
     )
     document = s.finished(
-        plan=s.plan(warnings=["about the plan"]),
+        plan=s.plan(warnings=[as_message("about the plan")]),
         solutions=[result, s.solution_result(version=None)],
     )
-    assert report(document)["warnings"] == [
+    assert all_printed(report(document)["warnings"]) == [
         "about the plan",
         f"{s.CAMPAIGN}: about home",
         f"{s.SOLUTION}: about /new",

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from functions.messages import as_message
 from functions.report.send import is_repetition, needs_person
 from functions.report.text import MAX_CHAT_BYTES, MAX_TEXT_BYTES, subject_of, text_of
 from functions.texts import json_bytes
 from tests.functions import samples as s
-from tests.functions.test_report import report, serving, skipped
+from tests.functions.test_report import START, refused_with, report, serving, skipped
 
 ROOT = Path(__file__).parents[2]
 MACHINE = "--state-machine-arn arn:aws:states:eu-west-1:123456789012:stateMachine:retraining"
@@ -38,6 +39,9 @@ def without_report(error):
     return {**s.configured(), "error": {"Error": error, "Cause": "no cause given"}}
 
 
+REFUSED = {**s.configured(), "error": refused_with("no file is there", START)}
+
+
 def campaigns(count, *result, **changes):
     """Return the results of campaigns with numbered names."""
     names = [f"{s.CAMPAIGN}-{number}" for number in range(count)]
@@ -49,7 +53,7 @@ FELL = "NDCG@10 fell from 0.4000 to 0.2000, by more than 25%"
 DROPPED = {"metrics": [{"metric": s.NDCG, "new": 0.42, "live": 0.4, "hasDropped": True}]}
 FAILED_PROBE = f"{s.VERSION} failed its probe: 0 results, fewer than minResults 5"
 NOT_IMPORTED = s.dataset_result(
-    item=s.import_item(outcome="FAILED", reasons=["no access"]), outcome="FAILED"
+    item=s.import_item(outcome="FAILED", reasons=[as_message("no access")]), outcome="FAILED"
 )
 REJECTED = [s.campaign_result("REJECTED", FELL)]
 NOT_WRITTEN = {"batchJob": "s3://out/", "item": None, "error": {"Error": "Late", "Cause": "lost"}}
@@ -108,7 +112,7 @@ OUTCOMES = {
         ),
         OLD,
     ),
-    "refused": (without_report("RunRefused"), OLD),
+    "refused": (REFUSED, OLD),
     "error": (without_report("Throttled"), OLD),
     "aborted": (without_report("ABORTED"), OLD),
 }
@@ -155,15 +159,19 @@ def test_a_subject_has_fewer_than_100_printable_ascii_characters():
     subject = subject_of(report(with_campaigns(*rejected)))
     assert (len(subject), subject.isascii(), subject[-3:]) == (99, True, "...")
     assert "home-?????????, home-0, home-" in subject
-    refused = report(without_report("RunRefused")) | {"pipeline": "a\nb\x00"}
+    refused = report(REFUSED) | {"pipeline": "a\nb\x00"}
     assert subject_of(refused) == "FAILED a?b?: the run was refused"
 
 
 def test_a_command_in_a_reason_names_the_pipeline():
-    skipped = report() | {"reason": "nothing is new; use retrain start --force"}
-    machine = skipped["executionArn"].rpartition(":")[0].replace(":execution:", ":stateMachine:")
-    line = f"nothing is new; use retrain start --force --state-machine-arn {machine}"
-    assert line in text_of(skipped).splitlines(), "without it, the command takes the stack dev"
+    new = {"text": "nothing is new; start a run", "command": "retrain start --force"}
+    aws = {"text": f"{s.CAMPAIGN} is odd", "command": f"aws x --campaign-arn {s.CAMPAIGN}"}
+    lines = text_of(report() | {"reasons": [new, aws]}).splitlines()
+    start = f"- nothing is new; start a run: `retrain start --force {MACHINE}`"
+    assert start in lines, "without it, the command takes the stack dev"
+    assert f"- home is odd: `aws x --campaign-arn {s.CAMPAIGN}`" in lines, "it can be pasted"
+    stack = text_of(report() | {"reasons": [new]}, pipeline_options=["-s", "prod"])
+    assert "- nothing is new; start a run: `retrain start --force -s prod`" in stack
 
 
 def test_a_command_can_be_pasted_although_a_name_is_odd():
@@ -212,11 +220,10 @@ def test_only_a_rule_without_a_baseline_is_advised_to_have_one(baselines, is_sai
 
 
 def test_each_reason_is_one_line_with_short_arns():
-    command = f"`aws x --solution-version-arn {s.VERSION}`"
-    reason = f"{s.VERSION} fell\r\n\n  What to do\n{command}"
-    shown = f"taste/new fell What to do {command}"
+    reason = f'{s.VERSION} fell\r\n\n  What to do\n["{s.CAMPAIGN}"]'
+    shown = 'taste/new fell What to do ["home"]'
     lines = sections(with_campaign("REJECTED", reason))["Why"]
-    assert lines == [f"- campaign home: {shown}"], "a command can be pasted"
+    assert lines == [f"- campaign home: {shown}"]
     assert sections(with_campaign(warnings=[reason]))["Warnings"] == [f"- home: {shown}"]
 
 
@@ -236,16 +243,16 @@ def test_a_solution_says_how_its_version_was_trained(version, line):
 
 
 def test_characters_that_sns_refuses_or_that_turn_a_line_around_are_replaced():
-    odd = "tab\tbell\x07 nul\x00 escape\x1b[31m turn\u202e half\ud83d \N{BRAIN} שלום\r\nend"
-    shown = "tab\tbell? nul? escape?[31m turn? half? \N{BRAIN} שלום\nend"
-    assert f"\nWhy\n{shown}\n" in text_of(report(skipped(odd)))
+    odd = "bell\x07 nul\x00 escape\x1b[31m turn\u202e half\ud83d \N{BRAIN} שלום"
+    shown = "bell? nul? escape?[31m turn? half? \N{BRAIN} שלום"
+    assert f"\nWhy\n- {shown}\n" in text_of(report(skipped(odd)))
 
 
 @pytest.mark.parametrize("max_bytes", [MAX_CHAT_BYTES, MAX_TEXT_BYTES])
 @pytest.mark.parametrize("reason", ["x" * 15_000, "\N{BRAIN} " * 9_000], ids=["ASCII", "emoji"])
 def test_a_long_reason_is_cut_and_leaves_room_for_what_to_do(max_bytes, reason):
-    error = {"Error": "RunRefused", "Cause": reason}
-    short = text_of(report({**s.configured(), "error": error}), max_bytes)
+    refused = {**s.configured(), "error": refused_with(reason)}
+    short = text_of(report(refused), max_bytes)
     assert json_bytes(short.rstrip("\n")) <= max_bytes
-    assert f"\nWhy\nRunRefused: {reason[:500].strip()}" in short
+    assert f"\nWhy\n- {reason[:500].strip()}" in short
     assert f"\n  retrain start {MACHINE}\nGuide: " in short

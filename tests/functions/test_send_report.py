@@ -177,7 +177,9 @@ def largest_run(outcome, text):
         planned = s.planned_solution(solutionArn=solution)
         solutions.append(s.solution_result(solution=planned, version=version, campaigns=campaigns))
     imports = {"results": [s.dataset_result(error={"Error": "E", "Cause": text})] * 5}
-    return s.finished(solutions=solutions, imports=imports, plan=s.plan(warnings=[text] * 99))
+    return s.finished(
+        solutions=solutions, imports=imports, plan=s.plan(warnings=[{"text": text}] * 99)
+    )
 
 
 @pytest.mark.parametrize("outcome", ["FAILED", "ROLLED_BACK", "REJECTED", "AWAITING_APPROVAL"])
@@ -206,7 +208,8 @@ def test_the_report_of_the_largest_pipeline_fits_everywhere(inbox, monkeypatch, 
     assert len(chat) < CHAT_CHARACTERS
     advice = next(part for part in message.body.split("\n\n") if part.startswith("What to do\n"))
     assert advice in chat, "nothing of the advice is cut"
-    assert all(row["reason"].startswith(f"E: {text[:99]}") for row in detail["imports"])
+    reasons = [reason["text"] for row in detail["imports"] for reason in row["reasons"]]
+    assert all(reason.startswith(f"E: {text[:99]}") for reason in reasons)
 
 
 # What the campaigns serve

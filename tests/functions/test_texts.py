@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from components.lambda_functions import CALLED_BY_EVENTS
 from components.state_machine.steps import STEPS
 from functions.errors import RunRefused
+from functions.messages import as_message
 from functions.texts import (
     json_bytes,
     shortened,
@@ -49,23 +50,26 @@ def test_a_text_has_at_most_the_bytes_of_its_limit(text, max_bytes):
 
 
 @given(st.lists(st.text(max_size=8), max_size=40), st.integers(60, 700))
-def test_a_list_of_short_texts_has_at_most_the_bytes_of_its_limit(texts, max_bytes):
-    *short, last = shortened_list(texts, max_bytes) or [""]
-    if [*short, last] == texts or not texts:
+def test_a_list_of_short_messages_has_at_most_the_bytes_of_its_limit(texts, max_bytes):
+    messages = [*map(as_message, texts)]
+    *short, last = shortened_list(messages, max_bytes) or [as_message("")]
+    if [*short, last] == messages or not texts:
         return
-    assert (texts[: len(short)], last) == (short, f"… and {len(texts) - len(short)} more")
+    more = as_message(f"… and {len(texts) - len(short)} more")
+    assert (messages[: len(short)], last) == (short, more)
     assert len(json.dumps(short)) <= max_bytes + len("[]")
-    assert len(json.dumps(texts[: len(short) + 1])) > max_bytes, "no more texts would fit"
+    assert len(json.dumps(messages[: len(short) + 1])) > max_bytes, "no more messages would fit"
 
 
-def test_the_first_text_of_a_list_is_always_there():
-    assert shortened_list(["x" * 800, "y"], 120) == ["x" * 800, "… and 1 more"]
+def test_the_first_message_of_a_list_is_always_there():
+    messages = [*map(as_message, ["x" * 800, "y"])]
+    assert shortened_list(messages, 120) == [messages[0], {"text": "… and 1 more"}]
 
 
 def test_the_texts_of_a_result_are_cut_but_not_its_settings():
     result = {
         "settings": {"tags": {"note": "x" * 600}, "ids": ["y" * 200] * 100},
-        "plan": {"reason": "x" * 600},
+        "plan": {"reasons": [{"text": "x" * 600, "command": "retrain start"}] * 20},
         "job": {"failure": "x" * 600, "seconds": 1, "arn": None},
         "warnings": ["y" * 200] * 100,
         "durations": [1, 2],
@@ -74,8 +78,9 @@ def test_the_texts_of_a_result_are_cut_but_not_its_settings():
     short = with_short_texts(lambda _event, _context: result)({}, None)
     assert short == {
         **result,
+        "plan": {"reasons": [*result["plan"]["reasons"][:12], {"text": "… and 8 more"}]},
         "job": {**result["job"], "failure": shortened("x" * 600)},
-        "warnings": [*["y" * 200] * 39, "… and 61 more"],
+        "warnings": [*["y" * 200] * 37, "… and 63 more"],
     }
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from functions.messages import Message
 from functions.rules.campaigns import (
     Alarm,
     CampaignState,
@@ -162,8 +163,11 @@ def pinned(seen):
     return replace(seen, pin="pinned since Monday by ops")
 
 
-UNTIL_UNPIN = (
-    "the campaign is pinned since Monday by ops, so it keeps its version; see retrain unpin"
+UNTIL_UNPIN = Message(
+    text=(
+        "the campaign is pinned since Monday by ops, so it keeps its version; to end this, unpin it"
+    ),
+    command="retrain unpin --campaign home",
 )
 SKIPPED_BY_PIN = end("SKIPPED", UNTIL_UNPIN, cause="pinned")
 
@@ -211,8 +215,13 @@ def test_a_pinned_campaign_gets_no_version_but_its_trial_goes_on(seen, want, exp
             DEPLOY_NEW,
             end(
                 "SKIPPED",
-                "new is older than newer, which was rolled back here; to deploy it anyway, "
-                "use retrain rollback --campaign home --to new",
+                Message(
+                    text=(
+                        "new is older than newer, which was rolled back here; to deploy it "
+                        "anyway, move the campaign to it"
+                    ),
+                    command="retrain rollback --campaign home --to new",
+                ),
                 cause="older",
             ),
         ),

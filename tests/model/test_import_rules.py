@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from import_jobs import FINGERPRINT, HOUR, MINUTE, NOW, job
 
+from functions.messages import Message
 from functions.rules.imports import (
     CheckContent,
     Confirm,
@@ -46,9 +47,12 @@ DONE = Step("IMPORTED", outcome="IMPORTED")
 CREATE = Step("WAITING", Create(EXPORT))
 CHANGED = "the export changed while it was imported; the next run imports it again"
 FOREIGN = job(9, run=None, fingerprint="", is_confirmed=False)
-REPLACED = (
-    "job-9, which this pipeline did not start, has replaced the data; to append the export anyway, "
-    "use retrain start --force"
+REPLACED = Message(
+    text=(
+        "job-9, which this pipeline did not start, has replaced the data; accept that, and append "
+        "the export anyway"
+    ),
+    command="retrain start --force",
 )
 
 

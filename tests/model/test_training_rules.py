@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from import_jobs import HOUR, MINUTE, NOW, job
 
+from functions.messages import Message
 from functions.rules.pacing import pause
 from functions.rules.steps import Step, failed
 from functions.rules.trainings import (
@@ -83,9 +84,14 @@ TRAINED = Step("TRAINED", outcome="TRAINED")
 STOP = Step("STOPPING", Stop("version-1"), pause=15)
 OTHER = version(digest="other")
 STOPPED = {"is_running": False, "was_stopped": True}
-AGAIN = "use retrain start --skip-import --force to train again"
-STOPPED_BEFORE = (
-    f"version-1, which an earlier run has trained on the same data, was stopped; {AGAIN}"
+FORCE = "retrain start --skip-import --force"
+STOPPED_BEFORE = Message(
+    text="version-1, which an earlier run has trained on the same data, was stopped; train again",
+    command=FORCE,
+)
+STOPPED_NOW = Message(text="version-1 was stopped; train again", command=FORCE)
+STOPPED_LATE = Message(
+    text="version-1 was stopped after more than 1 hours; train again", command=FORCE
 )
 NO_REASON = "version-1 has failed, and Personalize gives no reason"
 IN_TIME = {"ended_at": NOW - MINUTE, **STOPPED}
@@ -114,11 +120,11 @@ IN_TIME = {"ended_at": NOW - MINUTE, **STOPPED}
         ([own(is_running=False, is_active=True, digest="other")], {}, TRAINED),
         ([own(is_running=False, failure="no")], {}, failed("TRAINING", "no")),
         ([own(is_running=False)], {}, failed("TRAINING", NO_REASON)),
-        ([own(**IN_TIME)], {"max_hours": 1}, failed("TRAINING", f"version-1 was stopped; {AGAIN}")),
+        ([own(**IN_TIME)], {"max_hours": 1}, failed("TRAINING", STOPPED_NOW)),
         (
             [own(ended_at=NOW, **STOPPED)],
             {"max_hours": 1},
-            failed("TRAINING", f"version-1 was stopped after more than 1 hours; {AGAIN}"),
+            failed("TRAINING", STOPPED_LATE),
         ),
         ([own(is_stopping=True)], {}, Step("STOPPING", pause=15)),
     ],
@@ -134,9 +140,12 @@ def test_the_newest_version_is_used():
     assert newest_active([version(3, run=None), own(), version(2), version()]) == version(2)
 
 
-LIMITED = (
-    "trainings of this pipeline within 30 days: 1, and limits.maxTrainingsPerMonth is 1; wait some "
-    "days, raise the limit, or use retrain start --skip-import --force"
+LIMITED = Message(
+    text=(
+        "trainings of this pipeline within 30 days: 1, and limits.maxTrainingsPerMonth is 1; wait "
+        "some days, raise the limit, or train beyond it"
+    ),
+    command=FORCE,
 )
 
 
@@ -164,21 +173,27 @@ def test_the_limit_of_the_month_counts_the_trainings_that_are_paid_for(versions,
 FOREIGN = job(9, run=None, is_confirmed=False)
 REPLACED = failed(
     "CHECKING",
-    "job-9, which this pipeline did not start, is the newest FULL import of its dataset; import "
-    "the export with retrain start, or train on this data with retrain start --skip-import",
+    Message(
+        text=(
+            "job-9, which this pipeline did not start, is the newest FULL import of its dataset; "
+            "let the next run import the export, or train on this data"
+        ),
+        command="retrain start --skip-import",
+    ),
 )
 PARTIAL = failed(
     "CHECKING",
-    "job-2 may have imported only a part of its export, because no run has found the export "
-    "unchanged after the import; import the export again with retrain start",
+    Message(
+        text=(
+            "job-2 may have imported only a part of its export, because no run has found the "
+            "export unchanged after the import; let another run look at it"
+        ),
+        command="retrain start",
+    ),
 )
 ADDED = {"datasets": {"items": False}}
 APPENDED = job(2, is_full=False, is_confirmed=False)
-UNCONFIRMED = failed(
-    "CHECKING",
-    "job-2 may have imported only a part of its export, because no run has found the export "
-    "unchanged after the import; let a run look at the export again with retrain start",
-)
+UNCONFIRMED = PARTIAL
 DAMAGED = failed(
     "CHECKING",
     "job-2 may have imported other rows than its export has; to replace them, import a complete "

@@ -35,7 +35,8 @@ MAY_IMPORT = {
 """Module, or package for all its modules, to the modules of this project that it may import."""
 
 ORDER = (
-    ("functions.clock", "functions.contract", "functions.hashes"),
+    ("functions.clock", "functions.hashes", "functions.messages"),
+    ("functions.contract",),
     ("functions.words",),
     ("functions.call_times", "functions.errors", "functions.runs"),
     ("functions.rules",),

@@ -58,7 +58,9 @@ def test_the_metrics_of_a_pipeline_are_counted():
 
 def test_the_page_has_a_table_for_each_part():
     types = {name for name, value in vars(model).items() if is_typeddict(value)}
-    assert {name for name in types if name.endswith(("Report", "Content"))} == set(events.TITLES)
+    assert {name for name in types if name.endswith(("Report", "Content", "Message"))} == set(
+        events.TITLES
+    )
 
 
 def test_the_example_has_exactly_the_keys_and_the_types_of_the_detail():

@@ -358,10 +358,11 @@ def reason(message: str) -> str:
     """Return the outcome that a message names, what has failed first, and the name of the error."""
     outcome, _, first = message.partition("\n")[0].partition(": ")
     why = message.partition("\nWhy\n")[2].partition("\n\n")[0].partition(": made to fail")[0]
-    if not why:
+    if not why or first == "the run was refused.":
         return f"{outcome}: {first}"
     errors = re.findall(r"[\w.]+(?:Error|Exception|Failed|Refused)\b", why)
-    parts = [why.partition("\n")[0].strip("- ").partition(": ")[0], *errors[-1:]]
+    subject = re.split("[:;] ", why.partition("\n")[0].strip("- "))[0]
+    parts = [subject, *errors[-1:]]
     return f"{outcome}: {', '.join(part for part in dict.fromkeys(parts) if part != outcome)}"
 
 

@@ -3,6 +3,7 @@
 import json
 
 from components.rules.fields import NDCG_AT_10
+from tests.printed import all_printed
 from tests.world import MOVIES, PIPELINE
 
 DEPLOYED = {"taste": "DEPLOYED", "home": "DEPLOYED"}
@@ -38,26 +39,29 @@ def outcomes(execution):
 
 def failures(execution):
     """Return the reason of each dataset type, solution name and campaign name that has one."""
-    parts = _parts(report(execution), "reason")
-    return {part: reason for part, reason in parts.items() if reason}
+    parts = _parts(report(execution), "reasons")
+    return {part: "; ".join(all_printed(reasons)) for part, reasons in parts.items() if reasons}
 
 
 def problems_of(execution):
     """Return the problems for which a run was refused. Such a run did nothing."""
     assert execution.status == "FAILED", execution
     assert report(execution)["imports"] == report(execution)["solutions"] == []
-    heading, *problems = report(execution)["reason"].split("\n  ")
-    plural = "" if len(problems) == 1 else "s"
-    assert heading == f"RunRefused: {len(problems)} problem{plural} with this run:"
-    return problems
+    assert report(execution)["error"] == "RunRefused"
+    return all_printed(report(execution)["reasons"])
 
 
 def skip_reason(execution):
-    """Return the reason for which a run was skipped. Such a run did nothing."""
+    """Return the reasons for which a run was skipped. Such a run did nothing."""
     assert execution.status == "SUCCEEDED", "a skipped run alarms nobody"
     assert report(execution)["outcome"] == "SKIPPED"
     assert report(execution)["imports"] == report(execution)["solutions"] == []
-    return report(execution)["reason"]
+    return "; ".join(all_printed(report(execution)["reasons"]))
+
+
+def warnings_of(execution):
+    """Return the warnings of a run."""
+    return all_printed(report(execution)["warnings"])
 
 
 def _parts(report_, key):

@@ -43,7 +43,7 @@ def test_an_approved_version_is_deployed_without_an_import_or_a_training():
     assert asking.status == "SUCCEEDED", "a run that asks did what it should"
     (row,) = report(asking)["solutions"][0]["campaigns"]
     assert row["outcome"] == "AWAITING_APPROVAL"
-    assert row["reason"].startswith(f"{new} is waiting for approval until 2026-11-30 ")
+    assert row["reasons"][0]["text"].startswith(f"{new} is waiting for approval until 2026-11-30 ")
     assert outcomes(execution) == DEPLOYED
 
 
@@ -73,7 +73,7 @@ def test_a_refused_version_is_neither_deployed_nor_trained_again_nor_asked_for()
         assert len(pipeline.versions()) == 2
         assert pipeline.served_version() == pipeline.versions()[0]
     assert outcomes(reported)["home"] == "REJECTED", "not everybody knows of the answer"
-    assert skip_reason(execution).startswith("nothing is new: ")
+    assert skip_reason(execution).startswith("nothing is new; ")
     assert skip_reason(approved_later) == NONE_WAITS
 
 

@@ -13,7 +13,7 @@ from functions.personalize.campaigns import deployment_spec, read_record
 from functions.personalize.tags import BAKE, tags_of
 from functions.rules.campaigns import DeploymentRecord
 from tests.workflow.pipeline import deploy, handler
-from tests.workflow.summaries import DEPLOYED, failures, outcomes, report
+from tests.workflow.summaries import DEPLOYED, failures, outcomes, report, warnings_of
 from tests.world import HOUR, MOVIES, alarm_arn, campaign, campaign_arn, solution, solution_arn
 
 ORDERS = "shop/orders: too low"
@@ -38,7 +38,7 @@ def start_bake(pipeline):
 
 def warnings(execution):
     """Return what the report says about alarms."""
-    return [warning for warning in report(execution)["warnings"] if "alarm" in warning]
+    return [warning for warning in warnings_of(execution) if "alarm" in warning]
 
 
 def test_a_version_is_good_once_its_bake_has_ended():

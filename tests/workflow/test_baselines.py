@@ -12,7 +12,7 @@ import pytest
 from components.args import QualityRuleArgs
 from components.rules.fields import NDCG_AT_10
 from tests.workflow.pipeline import NEXT_SLOT, deploy
-from tests.workflow.summaries import failures, ndcg, outcomes, report, text
+from tests.workflow.summaries import failures, ndcg, outcomes, report, text, warnings_of
 from tests.world import HOUR, MOVIES, solution, solution_arn
 
 POPULAR = solution_arn("popular")
@@ -72,7 +72,7 @@ def second_run(pipeline, random_users=0):
 
 def warnings(execution):
     """Return the warnings without the ARN of the campaign."""
-    return [warning.partition(": ")[2] for warning in report(execution)["warnings"]]
+    return [warning.partition(": ")[2] for warning in warnings_of(execution)]
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from components import BatchJobArgs
 from emulator.personalize import Switches
 from functions import exports
 from functions.errors import Throttled
+from tests.printed import all_printed
 from tests.workflow.pipeline import NEXT_SLOT, SLOT, deploy
-from tests.workflow.summaries import report, skip_reason
+from tests.workflow.summaries import report, skip_reason, warnings_of
 from tests.world import HOUR, MOVIES, PERSONALIZE, solution, solution_arn
 
 DAYS = ("2026-11-29", "2026-12-13")
@@ -48,7 +49,9 @@ def run(pipeline, files=USERS, **request):
 def results(execution):
     """Return the outcome of a run, and the outcome and the reason of its batch job."""
     jobs = [job for item in report(execution)["solutions"] for job in item["batchJobs"]]
-    return report(execution)["outcome"], [(job["outcome"], job["reason"]) for job in jobs]
+    return report(execution)["outcome"], [
+        (job["outcome"], "; ".join(all_printed(job["reasons"])) or None) for job in jobs
+    ]
 
 
 def versions_written(pipeline):
@@ -109,7 +112,7 @@ def test_without_campaigns_the_gate_compares_with_the_version_of_the_last_result
         pipeline.sleep(600)
         created_again = pipeline.run(scheduledTime=LATER)
     assert results(first) == results(created_again) == ("TRAINED", [("WRITTEN", None)])
-    (warning,) = report(first)["warnings"]
+    (warning,) = warnings_of(first)
     assert warning.startswith("s3://exports/out/2026-11-29/: NDCG@10 was not compared")
     outcome, [(batch_outcome, reason)] = results(worse)
     assert (outcome, batch_outcome) == ("TRAINED", "SKIPPED")
@@ -183,7 +186,7 @@ def test_an_input_that_cannot_be_read_fails_whatever_else_is_new():
 
 def warnings(execution):
     """Return the warnings about the batch job."""
-    return [text for text in report(execution)["warnings"] if "s3://exports/out/" in text]
+    return [text for text in warnings_of(execution) if "s3://exports/out/" in text]
 
 
 @pytest.mark.parametrize(

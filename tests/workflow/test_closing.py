@@ -59,8 +59,8 @@ def test_a_run_that_times_out_after_all_deadlines_is_reported():
         assert pipeline.requests("StopSolutionVersionCreation") == [], "the watcher stops it"
     report_ = closing["report"]
     (message,) = pipeline.inbox.messages
-    assert [report_[key] for key in ("runId", "executionArn", "outcome", "reason")] == [
-        *(RUN_ID, execution.arn, "FAILED", "TIMED_OUT: no cause given")
+    assert [report_[key] for key in ("runId", "executionArn", "outcome", "reasons")] == [
+        *(RUN_ID, execution.arn, "FAILED", [{"text": "TIMED_OUT: no cause given"}])
     ]
     assert report_["serving"][0]["servedVersionArn"] == served
     assert message.body == closing["text"]
@@ -77,7 +77,7 @@ def test_a_run_whose_input_is_too_large_is_reported(size):
         closing = close(execution)
         assert pipeline.requests("CreateDatasetImportJob") == []
     assert (execution.status, execution.error) == ("FAILED", "States.DataLimitExceeded")
-    assert closing["report"]["reason"].startswith("FAILED: States.DataLimitExceeded: ")
+    assert closing["report"]["reasons"][0]["text"].startswith("FAILED: States.DataLimitExceeded: ")
     assert len(closing["text"]) < 3000
 
 
@@ -98,7 +98,7 @@ def test_a_run_that_could_not_report_is_closed():
         execution = pipeline.run(skipImport=True)
         closing = close(execution)
     assert (execution.status, execution.error) == ("FAILED", "ReportFailed")
-    assert closing["report"]["reason"].startswith("FAILED: ReportFailed: ")
+    assert closing["report"]["reasons"][0]["text"].startswith("FAILED: ReportFailed: ")
 
 
 # Functions that fail
@@ -119,5 +119,5 @@ def test_a_plan_that_is_always_killed_is_reported():
 
     with deploy(handlers={"plan_retraining": killed}) as pipeline:
         execution = pipeline.run()
-    assert report(execution)["reason"] == "Runtime.ExitError: signal: killed"
+    assert report(execution)["reasons"] == [{"text": "Runtime.ExitError: signal: killed"}]
     assert len(failed_calls(execution)) == 6

@@ -25,5 +25,5 @@ def test_a_run_without_solutions_imports_what_is_new_and_nothing_twice():
     ]
     runs = [report(execution)["outcome"] for execution in (first, second, third, forced)]
     assert runs == ["IMPORTED", "IMPORTED", "SKIPPED", "IMPORTED"]
-    assert report(third)["reason"].endswith("; to import anyway, use retrain start --force")
+    assert report(third)["reasons"][0]["command"] == "retrain start --force"
     assert messages[0] == "IMPORTED retraining: new data was imported, and nothing was trained"

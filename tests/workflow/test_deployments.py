@@ -19,6 +19,7 @@ from tests.workflow.summaries import (
     outcomes,
     report,
     skip_reason,
+    warnings_of,
 )
 from tests.world import HOUR, MOVIES, campaign, campaign_arn, interactions, solution, solution_arn
 
@@ -61,7 +62,7 @@ def test_a_verdict_is_reported_again_if_its_run_died_before_the_report():
         assert len(pipeline.versions()) == 2, "nothing is trained twice for a report"
     assert outcomes(told) == {"taste": "REJECTED", "home": "REJECTED"}
     assert failures(told)["home"].startswith("NDCG@10 fell from ")
-    assert skip_reason(silent).startswith("nothing is new: ")
+    assert skip_reason(silent).startswith("nothing is new; ")
 
 
 def test_a_verdict_is_told_too_if_the_next_run_trains_a_newer_version():
@@ -72,10 +73,10 @@ def test_a_verdict_is_told_too_if_the_next_run_trains_a_newer_version():
         pipeline.bucket.put("interactions.csv", interactions(shift=1))
         told = pipeline.run(scheduledTime=NEXT_SLOT)
         later = pipeline.run(scheduledTime=NEXT_SLOT, force=True)
-    (warning,) = (text for text in report(told)["warnings"] if "no report has said so" in text)
+    (warning,) = (text for text in warnings_of(told) if "no report has said so" in text)
     assert warning.startswith(f"{campaign_arn()}: {rejected} was REJECTED there, and ")
     assert "NDCG@10 fell from " in warning
-    assert not any("no report has said so" in text for text in report(later)["warnings"])
+    assert not any("no report has said so" in text for text in warnings_of(later))
 
 
 # A version is kept, or taken back
@@ -192,7 +193,8 @@ def test_a_run_with_other_work_reports_the_worst_trials_and_counts_the_others(mo
     found = report(execution)
     (trial,) = found["trials"]
     assert (trial["campaignArn"], trial["outcome"]) == (campaign_arn("mail"), "ROLLED_BACK")
-    assert found["warnings"][0] == "1 more trial of earlier runs ended, and none of them worse"
+    text = "1 more trial of earlier runs ended, and none of them worse"
+    assert found["warnings"][0] == {"text": text}
     assert (outcomes(execution)["mail"], found["outcome"]) == ("DEPLOYED", "ROLLED_BACK")
 
 

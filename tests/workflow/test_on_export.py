@@ -17,8 +17,9 @@ MARKERS = {"interactions": "{date}/interactions-{date}.SUCCESS", "items": "{date
 DAY, NEXT_DAY = "2026-11-22", "2026-11-23"
 """Virtual time begins on DAY."""
 WAITING = (
-    "nothing is new: interactions: its ready marker is missing, and will start a run; taste: it "
-    "was trained on the present data; to train anyway, use retrain start --force"
+    "nothing is new; force a run that imports and trains anyway: `retrain start --force`; "
+    "interactions: its ready marker is missing, and will start a run; taste: it was trained on the "
+    "present data"
 )
 
 

@@ -48,7 +48,7 @@ def test_a_run_waits_for_an_older_run_and_then_goes_on():
     assert outcomes(later) == {"interactions": "IMPORTED", **DEPLOYED}
     delay = began_at(later) - ended_at(first)
     assert timedelta(0) < delay <= timedelta(minutes=10)
-    assert plans(later)[0]["reason"] == "run-1, an older run, is still running"
+    assert plans(later)[0]["reasons"] == [{"text": "run-1, an older run, is still running"}]
     assert max(waits(later)) <= 600
     assert len(waits(later)) < 40, "the checks become rarer: three transitions each are paid for"
 

@@ -44,9 +44,9 @@ def test_a_good_run_imports_trains_and_updates_the_campaign():
     assert outcomes(execution) == ALL_DONE
     assert failed_calls(execution) == [], "an unfinished job is no error of a function"
     assert execution.output == {"report": report(execution), "text": text(execution)}
-    keys = ("outcome", "reason", "runId", "executionArn", "trials", "warnings")
+    keys = ("outcome", "reasons", "runId", "executionArn", "trials", "warnings")
     assert [report(execution)[key] for key in keys] == [
-        *("DEPLOYED", None, RUN_ID, EXECUTION_ARN, [], [])
+        *("DEPLOYED", [], RUN_ID, EXECUTION_ARN, [], [])
     ]
     assert {row["type"]: row["datasetImportJobArn"] for row in report(execution)["imports"]} == {
         dataset_type: f"{PERSONALIZE}:dataset-import-job/{JOB_PREFIX}-{dataset_type}"

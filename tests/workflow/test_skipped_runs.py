@@ -11,8 +11,8 @@ from tests.workflow.summaries import (
 from tests.world import interactions
 
 NOTHING_NEW = (
-    "nothing is new: {}: the export has not changed since {} UTC; taste: it was trained on "
-    "the present data; to train anyway, use retrain start --force"
+    "nothing is new; force a run that imports and trains anyway: `retrain start --force`; "
+    "{}: the export has not changed since {} UTC; taste: it was trained on the present data"
 )
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from functions.personalize.tags import tags_of
 from tests.workflow.pipeline import SLOT, deploy
-from tests.workflow.summaries import outcomes, problems_of, report, text
+from tests.workflow.summaries import outcomes, problems_of, report, text, warnings_of
 from tests.world import FIRST_EVENT, MOVIES, PERSONALIZE, PREFIX, interactions
 
 IMPORTS_ONLY = MOVIES.with_solutions()
@@ -42,9 +42,9 @@ def test_an_export_that_is_written_again_each_night_with_old_events_is_a_warning
     for execution in (*first, third, fourth, fresh):
         assert outcomes(execution) == {"interactions": "IMPORTED"}, "it is new and complete"
     assert tags[1:] == [f"{NEWEST.isoformat()} {count}" for count in (2, 3, 4)]
-    assert [report(execution)["warnings"] for execution in (*first, fresh)] == [[], [], []]
+    assert [warnings_of(execution) for execution in (*first, fresh)] == [[], [], []]
     for execution, count in ((third, 3), (fourth, 4)):
-        (warning,) = report(execution)["warnings"]
+        (warning,) = warnings_of(execution)
         assert f"UTC, as in the last {count - 1} imports; check the job" in warning
         (dataset,) = report(execution)["imports"]
         assert dataset["content"]["importsWithNewestEvent"] == count
@@ -69,7 +69,7 @@ def test_a_type_that_vanishes_from_a_large_export_is_refused_if_events_are_stric
         put_files("taken", "taken")
         second = pipeline.run(scheduledTime=slots()[1])
     assert outcomes(first)["actionInteractions"] == "IMPORTED"
-    (warning,) = report(first)["warnings"]
+    (warning,) = warnings_of(first)
     assert "because no type of an earlier import is known" in warning
     (problem,) = problems_of(second)
     assert "s3://exports/offers/ lacks types of events that 50.0% of the rows" in problem

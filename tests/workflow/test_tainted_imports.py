@@ -110,7 +110,7 @@ def test_only_a_full_import_repairs_a_dataset_to_which_a_stray_file_was_added():
     assert [problems_of(run) for run in refused] == [[f"datasets.interactions: {reason}"]] * 2
     assert outcomes(next_day) == {"interactions": "IMPORTED", "taste": "FAILED"}
     assert failures(next_day) == failures(foreign) == {"taste": reason}
-    assert report(next_day)["warnings"] == [f"datasets.interactions: {reason}"]
+    assert report(next_day)["warnings"] == [{"text": f"datasets.interactions: {reason}"}]
     assert outcomes(repaired) == outcomes(after) == {"interactions": "IMPORTED", **DEPLOYED}
 
 

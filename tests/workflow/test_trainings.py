@@ -42,7 +42,7 @@ def test_a_training_is_stopped_at_its_deadline_and_not_repeated():
         second = pipeline.run(skipImport=True, scheduledTime=NEXT_SLOT)
         third = pipeline.run(skipImport=True, scheduledTime=NEXT_SLOT, force=True)
         assert pipeline.statuses() == ["ACTIVE", "CREATE STOPPED", "ACTIVE"]
-    again = "use retrain start --skip-import --force to train again"
+    again = "train again: `retrain start --skip-import --force`"
     assert failures(execution) == {"taste": f"{new} was stopped after more than 24 hours; {again}"}
     assert timedelta(hours=24) <= duration < timedelta(hours=24, minutes=15)
     assert "the training on its data was stopped" in skip_reason(second)
