@@ -136,6 +136,7 @@ class DatasetImport:
             case Confirm(job):
                 confirm_import(aws.write_client(), job)
             case Taint(job):
+                self._reader.forget_tags(job)
                 taint_import(aws.write_client(), job)
             case TaintDataset(job):
                 taint_dataset(aws.write_client(), job)

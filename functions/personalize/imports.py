@@ -104,7 +104,7 @@ class ImportReader:
 
     def __init__(self, client: PersonalizeClient, datasets: Sequence[DatasetSettings]) -> None:
         self._client = client
-        self._final_tags: dict[str, Tags] = {}
+        self._tags: dict[tuple[str, bool], Tags] = {}
 
         modes = [dataset["importMode"] for dataset in datasets]
         self._shares = {
@@ -211,7 +211,7 @@ class ImportReader:
 
     def _with_tags(self, job: Import) -> Import:
         """Add what the tags of an import say about it, which is cached if it can't change."""
-        tags = self._final_tags.get(job.arn)
+        tags = self._tags.get((job.arn, job.is_running))
         if tags is None:
             tags = tags_of(self._client, job.arn)
 
@@ -226,10 +226,15 @@ class ImportReader:
             content=tags.get(CONTENT, ""),
         )
 
-        # The tags of the pipeline's own imports change until they're confirmed.
-        if tagged_job.run is None or tagged_job.is_confirmed:
-            self._final_tags[job.arn] = tags
+        # The tags of the pipeline's own imports change until they're confirmed. But only this run
+        # tags a running one, and otherwise one request in four would read these tags again.
+        if job.is_running or tagged_job.run is None or tagged_job.is_confirmed:
+            self._tags[job.arn, job.is_running] = tags
         return tagged_job
+
+    def forget_tags(self, job: Import) -> None:
+        """Let the next poll read the tags of a running import again, because they change now."""
+        self._tags.pop((job.arn, job.is_running), None)
 
 
 def _import_of(job: ImportJob, dataset_arn: str) -> Import:

@@ -177,6 +177,16 @@ def test_the_imports_of_a_group_have_tags_only_in_the_configured_datasets():
     assert operations == {"ListDatasets", "ListDatasetImportJobs"}
 
 
+def test_the_tags_of_a_running_import_are_read_once_and_after_its_end():
+    with items() as pipeline:
+        pipeline.personalize.calls.clear()
+        import_items(pipeline)
+        calls = [call for call in pipeline.personalize.calls if JOB in call.request.values()]
+    operations = [call.operation for call in calls]
+    assert operations.count("DescribeDatasetImportJob") > 10, "it was polled"
+    assert operations.count("ListTagsForResource") <= 5, "at first, and after its end"
+
+
 def read_imports(
     monkeypatch, ages, *, own=(), full=(), broken="", modes=("INCREMENTAL",), of_run=None
 ):
