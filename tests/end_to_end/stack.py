@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -37,32 +36,10 @@ class Run:
         """The status of the execution."""
         return self.execution["status"]
 
-    @property
-    def started_at(self) -> datetime:
-        """The start of the execution."""
-        return self.execution["startDate"]
-
     @cached_property
     def report(self):
         """The report of the run."""
         return self.output("Report outcome")["report"]
-
-    @property
-    def outcomes(self) -> dict[str, str] | None:
-        """The outcome by dataset type, solution ARN, campaign ARN, and of a batch job.
-
-        None if the run ended without a report.
-        """
-        if "Did the run succeed?" not in self.states:
-            return None
-        outcomes = {dataset["type"]: dataset["outcome"] for dataset in self.report["imports"]}
-        for solution in self.report["solutions"]:
-            outcomes[solution["solutionArn"]] = solution["outcome"]
-            for campaign in solution["campaigns"]:
-                outcomes[campaign["campaignArn"]] = campaign["outcome"]
-            for batch_job in solution["batchJobs"]:
-                outcomes["batch job"] = batch_job["outcome"]
-        return outcomes
 
     @property
     def id(self) -> str:
@@ -194,25 +171,20 @@ class Stack:
     def closing_records(self, run: Run, run_id: str | None = None) -> list[Mapping[str, object]]:
         """Return what `close_run` logged about a run. A run that was not planned needs its id."""
         wanted = ("close_run", run_id or run.id)
-        records = self.log(run.started_at)
-        return [each for each in records if (each.get("step"), each.get("runId")) == wanted]
+        return [each for each in self.log() if (each.get("step"), each.get("runId")) == wanted]
 
-    def log(self, since: datetime | None = None) -> list[Mapping[str, object]]:
+    def log(self) -> list[Mapping[str, object]]:
         """Return the records in the functions' log group, sorted by time.
 
         A line that is no JSON is returned as `{"text": line}`.
         """
-        start = 0 if since is None else int(since.timestamp() * 1000)
-        pages = (
-            self.client("logs")
-            .get_paginator("filter_log_events")
-            .paginate(logGroupName=self.output("log_group_name"), startTime=start)
-        )
+        paginator = self.client("logs").get_paginator("filter_log_events")
+        pages = paginator.paginate(logGroupName=self.output("log_group_name"))
         events = [event for page in pages for event in page["events"]]
         events.sort(key=lambda event: event["timestamp"])
         return [_parse(event["message"]) for event in events]
 
-    def calls(self, action: str = "", since: datetime | None = None):
+    def calls(self, action: str = ""):
         """Return the calls by this stack's roles, sorted by time.
 
         `action` is an action, a service such as `states:`, or the empty string.
@@ -221,7 +193,6 @@ class Stack:
             call
             for call in self.emulator.calls(action)
             if f":assumed-role/retraining-{self.name}-" in call["caller"]
-            and (since is None or datetime.fromisoformat(call["time"]) >= since)
         ]
 
     def refused_calls(self) -> list[Mapping[str, object]]:
