@@ -113,6 +113,7 @@ def changes(before, after):
                 continue
             for leaf in {*leaves(inputs)} - {*leaves(others[name])}:
                 resources[leaf, sign].append(name)
+
     lines = []
     for (leaf, sign), names in sorted(resources.items()):
         if not leaf:

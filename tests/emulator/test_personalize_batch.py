@@ -53,6 +53,7 @@ class Films(World):
             data = sample_data()[name].replace(b"PLAN", b"Plan")
             self.put(f"{name}.csv", data.replace(b",Horror,", b",Horror|Cult,"))
             self.import_file(self.create_dataset(self.group, name, avro=avro), name, f"{name}.csv")
+
         for name, expression in FILTERS.items():
             self.client.create_filter(
                 name=name, datasetGroupArn=self.group, filterExpression=expression

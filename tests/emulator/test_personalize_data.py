@@ -95,6 +95,7 @@ def test_each_folder_of_the_golden_file_is_imported_or_has_a_reason(world, golde
             is_number = isinstance(content, int)
             data = numbered_interactions(content) if is_number else content.encode(errors=ESCAPE)
             world.put(f"daily/{name}", data)
+
         job = f"job-{next(numbers)}"
         return failure(world, datasets[dataset_type], job, "daily/") or "is imported"
 

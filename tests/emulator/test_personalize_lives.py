@@ -64,6 +64,7 @@ class Life:
             request = {resource.arn_field(): arn}
             described = self.world.personalize.call(operation, request, CALLER)
             now[self.text(arn)[1:-1]] = self.flat(described[resource.response_field()])
+
         lines = [f"{name} is gone" for name in self.shown if name not in now]
         for name, fields in now.items():
             before = self.shown.get(name)

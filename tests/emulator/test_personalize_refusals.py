@@ -51,6 +51,7 @@ def world():
         world.client.create_filter(
             name=f"filter-{number}", datasetGroupArn=full, filterExpression=WATCHED
         )
+
     world.wait()
     world.versions["stopped"] = world.start_training(solution)
     world.client.stop_solution_version_creation(solutionVersionArn=world.versions["stopped"])

@@ -96,6 +96,7 @@ def first_runs(emulator, tmp_path_factory):
         project = read_project(project_dir, name, {})
         args = settings.parse_stack(project.name, name, project.config)
         World(emulator, args, film_service()).create()
+
     emulator.client("personalize").create_filter(
         name="films",
         datasetGroupArn="arn:aws:personalize:eu-west-1:123456789012:dataset-group/films",

@@ -40,6 +40,7 @@ def plugin(warm, tmp_path_factory):
             shutil.copytree(ROOT / name, checkout / name, ignore=ignored)
         else:
             shutil.copy(ROOT / name, checkout)
+
     (checkout / "package" / ".venv").symlink_to(warm)
     return checkout / "package"
 

@@ -116,6 +116,7 @@ def test_the_command_runs_the_checkout_from_any_folder_and_through_a_link(tmp_pa
         (folder / "retrain").mkdir(parents=True)
         program = f"import sys; print({folder.name!r}, sys.argv[1:])\n"
         (folder / "retrain" / "__main__.py").write_text(program)
+
     for name in FILES:
         shutil.copy(ROOT / name, checkout)
     python, command = (checkout / ".venv" / "bin" / name for name in ("python", "retrain"))

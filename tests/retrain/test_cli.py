@@ -107,6 +107,7 @@ def test_the_help_of_a_command_has_an_example_that_it_accepts_and_its_exit_codes
         r"For example: retrain (.*?)\n(.*)", capsys.readouterr().out, re.DOTALL
     ).groups()
     assert example.split()[0] == name
+
     cli.typer.main.get_command(cli.program([name])).commands[name].make_context(
         name, example.split()[1:], resilient_parsing=True
     )
@@ -128,6 +129,7 @@ def test_without_the_emulators_libraries_a_command_says_how_to_install_them(
         local_commands, "find_spec", {"awslambdaric": 1, "implicit": 1, "ministack": 1}.get
     )
     assert [cli.main(["rehearse"]), cli.main(["emulate"])] == [2, 2]
+
     message = f"this command needs hypercorn; install them with pip install {packages}\n"
     assert capsys.readouterr().err == message * 2
 
@@ -157,6 +159,7 @@ def test_an_output_that_nobody_reads_any_more_is_no_error(
     monkeypatch.setattr(sys, "stdout", closed_output)
     monkeypatch.setattr(cli, "program", lambda _: lambda *_, **__: write(text))
     assert cli.main(["history"]) == 141, "as if the signal SIGPIPE had ended the command"
+
     if text == "movies":  # it was still in Python's buffer
         closed_output.write("more")
         closed_output.flush()
@@ -186,6 +189,7 @@ def test_a_python_without_the_requirements_gets_one_line(tmp_path, is_installed,
     folder = tmp_path if is_installed else ROOT
     completed = run_python("-S", "-m", "retrain", "watch", cwd=folder)
     python = f"{sys.executable} (Python {platform.python_version()})"
+
     assert (completed.returncode, completed.stderr) == (
         2,
         f"{python} cannot run retrain: No module named 'typer'; {way_out}\n",
@@ -200,6 +204,7 @@ def test_a_terminal_that_is_not_utf8_shows_signs_as_codes(monkeypatch):
     monkeypatch.setattr(cli, "main", lambda _: print("✓ ✗ a→b 1… ü", flush=True))
     with pytest.raises(SystemExit):
         retrain.__main__.main()
+
     assert written.getvalue() == b"\\u2713 \\u2717 a\\u2192b 1\\u2026 \\xfc\n"
 
 

@@ -98,6 +98,7 @@ def _build(folder: Path) -> None:
         Path(temporary).chmod(0o755)
         Path(temporary).rename(folder)
         Path(temporary).mkdir()  # The context manager removes it.
+
     minutes = (time.monotonic() - started) / 60
     print(f"built {folder} in {minutes:.1f} minutes", file=sys.stderr, flush=True)
 

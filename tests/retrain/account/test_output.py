@@ -42,6 +42,7 @@ def test_a_terminal_breaks_texts_between_words_and_breaks_no_command(monkeypatch
     print_message("eleven words are too long for a line of forty characters")
     print_message("eleven words are too long `for a line of forty` characters")
     print_command("To follow it", "retrain watch --run manual-20261129T030412Z-1f0c9a")
+
     assert capsys.readouterr().err.splitlines() == [
         "eleven words are too long for a line of",
         "forty characters",

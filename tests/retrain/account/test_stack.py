@@ -49,6 +49,7 @@ def test_a_failure_of_the_cli_is_one_line_as_in_the_golden_file(
         install_pulumi(code=code)
         monkeypatch.setattr(pulumi_cli, "CLI_SECONDS", 0.5 if name == "no end" else 120)
         lines.append(f"{name}:\n  {message(stack_outputs, stack)}\n")
+
     (folder / "Pulumi.yaml").unlink()
     lines.append(f"no project:\n  {message(stack_outputs, 'dev')}\n")
     golden("pulumi_cli.txt", "".join(lines).replace(str(folder), "FOLDER"))
@@ -73,6 +74,7 @@ def test_a_config_that_cannot_be_used_is_refused_as_in_the_golden_file(folder, g
         config = {**texts({}), **{f"{PROJECT}:{key}": value for key, value in changes.items()}}
         (folder / "Pulumi.prod.yaml").write_text(json.dumps({"config": config}))
         lines.append(f"{name}:\n  {message(read_args, folder, stack)}\n")
+
     (folder / "Pulumi.prod.yaml").unlink()
     lines.append(f"no stacks at all:\n  {message(read_args, folder, 'qa')}\n")
     golden("configs.txt", "".join(lines).replace(f"{folder}/", ""))
@@ -90,5 +92,6 @@ def test_the_cli_resolves_an_environment_and_secrets_stay_encrypted(folder, inst
         assert document["config"]["datadog:apiKey"] == {"secure": ""}
         main = json.loads((resolved / "Pulumi.yaml").read_text())["main"]
         assert main == str(ROOT)
+
     assert call()[:2] == ["config", "--open"]
     assert not resolved.exists()

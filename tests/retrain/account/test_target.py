@@ -49,6 +49,7 @@ def test_the_outputs_of_the_stack_or_an_option_name_the_state_machine(describe, 
     monkeypatch.setattr(target, "stack_outputs", {"prod": {"state_machine_arn": MACHINE}}.get)
     by_stack = find_target("prod", None, Access(profile="ops team", endpoint_url="http://x"))
     by_arn = find_target("dev", MACHINE, Access())
+
     assert by_stack.settings == by_arn.settings == SETTINGS
     assert (by_stack.name, by_stack.access.region) == ("retraining-prod-57ea0f0", "eu-west-1")
     assert (by_stack.deploy_command, by_arn.deploy_command) == (
@@ -90,6 +91,7 @@ def test_what_is_no_pipeline_is_refused_as_in_the_golden_file(
         describe(state)
         code = cli.main(["watch", *options.split()])
         lines.append(f"{name}, exit code {code}:\n  {capsys.readouterr().err}")
+
     describe(MISSING, OTHER)
     cli.main(["watch", "--state-machine-arn", MACHINE])
     lines.append(f"no machine, other account:\n  {capsys.readouterr().err}")
@@ -103,6 +105,7 @@ def test_a_plan_with_credentials_of_another_account_reads_nothing():
         result = prod.retrain("plan --stack prod")
     subject = "the pipeline of Pulumi.prod.yaml is in account 123456789012"
     message = f"{subject}, but the credentials are of {OTHER}; choose others with --profile\n"
+
     assert result == (2, "", message)
 
 

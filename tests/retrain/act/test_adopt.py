@@ -46,6 +46,7 @@ def test_golden_the_file_of_a_group_has_what_personalize_knows(golden):
     words = re.findall(r"\w+", text)
     assert {*config_keys(RetrainingPipelineArgs)} - {*words} == set(), "each key is mentioned"
     assert (args.datasets, args.import_role_arn) == (group.args.datasets, IMPORT_ROLE)
+
     (retrained,) = args.solutions
     (campaign,) = retrained.campaigns
     assert retrained.solution_arn == solution().solution_arn
@@ -74,6 +75,7 @@ def test_golden_what_needs_a_person_is_said_on_the_screen_and_in_the_file(golden
         document = prod.retrain(f"{adopt()} --force --json").document
         text = (prod.folder / "Pulumi.new.yaml").read_text()
     assert [*document] == ["file", "config", "notes", "problems"]
+
     comments = " ".join(line.strip("# ") for line in text.splitlines())
     assert [note for note in document["notes"] if note not in comments] == []
 
@@ -85,6 +87,7 @@ def test_a_domain_dataset_group_without_solutions_is_adopted_for_its_recommender
     with account(group) as prod:
         args = adopted(prod)
         plan = prod.retrain("plan --stack new")
+
     assert (args.datasets, args.solutions) == (group.args.datasets, ())
     assert (plan.code, plan.out.splitlines()[-1]) == (0, "Plan: 2 to import.")
 
@@ -98,6 +101,7 @@ def test_a_solution_without_the_usual_metrics_has_no_gate():
         prod.pipeline.inject_fault("metrics", operation="GetSolutionMetrics", values=values)
         document = prod.retrain(f"{adopt()} --json").document
     (row,) = document["config"]["solutions"]
+
     assert (row["qualityGateEnabled"], "qualityGate" in row) == (False, False)
     assert "usual metrics; it has hits" in document["notes"][0]
 
@@ -124,6 +128,7 @@ def test_a_solution_without_versions_gets_a_gate_for_a_metric_that_its_recipe_ha
         row["solutionArn"].rpartition("/")[2]: row.get("qualityGate", [{"metric": None}])
         for row in document["config"]["solutions"]
     }
+
     assert {name: gates[name][0]["metric"] for name in metrics} == metrics
     assert "none of the usual metrics; it has none" in " ".join(document["notes"])
 
@@ -157,6 +162,7 @@ def test_without_the_exports_there_is_no_probe_and_a_note_says_so():
         prod.pipeline.bucket.objects.clear()
         document = prod.retrain(f"{adopt()} --json").document
     (note,) = document["notes"]
+
     assert note == (
         "the campaigns of taste have no probe, because no export could be read, or their recipe "
         "answers none"
@@ -213,6 +219,7 @@ def test_golden_what_cannot_be_adopted_is_one_line(golden):
         prod.pipeline.sleep(HOUR)
         text += prod.transcript(adopt(shop))
         assert [*prod.folder.glob("*new*")] == [], "no file is written"
+
         (prod.folder / "Pulumi.yaml").write_text("name: 3")
         text += prod.transcript(adopt()).replace(str(prod.folder), "FOLDER")
         (prod.folder / "Pulumi.yaml").write_text("[")

@@ -40,6 +40,7 @@ def test_golden_an_approved_version_is_deployed(golden):
         prod.pipeline.run()
         golden("approve.txt", before + prod.transcript("approve", "approve --yes"))
         assert (approval(prod).answer, approval(prod).by) == ("APPROVED", CALLER)
+
         (execution,) = prod.pipeline.executions("20261129")
         assert outcomes(execution.wait()) == DEPLOYED
         assert prod.pipeline.served_version() == newest(prod)
@@ -55,6 +56,7 @@ def test_a_version_from_before_a_deletion_is_a_warning_before_the_question():
         prod.pipeline.machine.start({}).wait()
         trained_again = prod.retrain("approve")
     warning = "warning: it may still know the users whom forget deleted until 2026-11-29 "
+
     assert warning in asked.err
     assert warning not in refused.err
     assert "NDCG@10" in trained_again.err
@@ -68,6 +70,7 @@ def test_a_run_that_may_train_a_newer_version_is_a_warning_before_the_question()
         asked = prod.retrain("approve")
         refused = prod.retrain("approve --refuse --yes")
     warning = "is under way; if it trains a newer version, runs deploy that one instead"
+
     assert warning in " ".join(asked.err.split())
     assert warning not in " ".join(refused.err.split())
 
@@ -84,6 +87,7 @@ def test_a_refused_version_is_never_deployed():
         assert prod.pipeline.served_version() != newest(prod)
     kept = "the campaigns keep the versions that they serve"
     assert (result.code, result.out) == (0, f"{version} is refused; {kept}\n")
+
     reason = (
         f"no version is waiting for approval; {version}: it was refused by {CALLER} at 2026-11-29T"
     )
@@ -99,6 +103,7 @@ def test_an_approval_whose_execution_cannot_be_started_says_so(monkeypatch):
         result = prod.retrain("approve --yes")
         start = f"{short(newest(prod))} is approved, but no run was started: these credentials may"
         assert approval(prod).answer == "APPROVED"
+
     assert (result.code, result.out, result.err[: len(start)]) == (2, "", start)
 
 
@@ -112,6 +117,7 @@ def test_an_approval_whose_execution_was_not_started_is_given_again():
         (execution,) = prod.pipeline.executions("20261129")
         assert tags_of(prod.pipeline.client, newest(prod)).items() >= tags.items()
         version = newest(prod)
+
     assert document == {
         "versionArn": version,
         "answer": "APPROVED",
@@ -129,6 +135,7 @@ def test_an_approval_whose_execution_has_failed_is_not_given_again():
         again = prod.retrain("approve --yes")
         name = execution.arn.rpartition(":")[2]
         version = short(newest(prod))
+
     assert (again.code, again.out) == (1, "")
     assert again.err.splitlines()[-1] == (
         f"{version} was approved before, and the run {name} was started; "
@@ -172,6 +179,7 @@ def test_a_version_that_no_run_would_deploy_takes_no_approval(happening, reason)
         assert read_approval(tags_of(prod.pipeline.client, new)).answer == "ASKED"
     ids = {"new": new.rpartition("/")[2], "live": live.rpartition("/")[2]}
     expected = f"no version is waiting for approval; {short(new)}: {reason.format(**ids)}"
+
     assert (result.code, result.out, result.err[: len(expected)]) == (1, "", expected)
 
 
@@ -187,6 +195,7 @@ def test_a_version_is_compared_with_that_of_each_campaign_and_one_may_take_it_al
         write_tags(prod.pipeline.client, campaign_arn("tv"), {BAD: new})
         shown = prod.retrain("approve").err.splitlines()
         assert prod.retrain("approve --yes").code == 0
+
     assert [line for line in shown if "taste/" in line][:2] == [
         f"home: {short(old)} → {short(new)}",
         f"tv: {short(other)} → {short(new)}",
@@ -212,6 +221,7 @@ def test_a_person_sees_the_plain_fall_beside_the_one_that_is_relative_to_the_bas
         write_tags(prod.pipeline.client, campaign_arn("away"), {BAD: newest(prod)})
         asked = prod.retrain("approve")
     assert "passes the quality gate (NDCG@10 relative to popular and NDCG@10) and a" in planned
+
     both = "0.8524 → 0.5708 (-33.0%; 1.55 → 1.26 times the baseline, -18.6%)"
     shown = [f"NDCG@10 {both}", "NDCG@10 0.8524 → 0.5708 (-33.0%)"]
     for result, campaigns in ((asked, 1), (history, 2)):

@@ -26,6 +26,7 @@ def test_golden_runs_train_and_judge_and_leave_a_pinned_campaign_alone(golden):
         prod.pipeline.sleep(HOUR)
         again = prod.transcript("plan", "history --limit 1")
         assert "use retrain unpin --campaign home --stack dev" in prod.retrain("doctor").out
+
         lineage = prod.transcript(f"history --version {first.rpartition('/')[2]}")
         golden("pin.txt", f"{pinned}\n{planned}\n{again}\n{lineage}")
         message = prod.pipeline.inbox.messages[-1].body
@@ -36,6 +37,7 @@ def test_golden_runs_train_and_judge_and_leave_a_pinned_campaign_alone(golden):
             f"is pinned since 2026-11-29 05:08 UTC by {CALLER}, so runs deploy nothing" in message
         )
         assert tags_of(prod.pipeline.client, ARN)[PINNED] == PIN.removeprefix("pinned ")
+
         golden("unpin.txt", prod.transcript("unpin", "unpin --json"))
         prod.pipeline.machine.start({}).wait()
         assert prod.pipeline.served_version() == prod.pipeline.versions()[-1], "it has waited"
@@ -50,6 +52,7 @@ def test_any_value_of_the_tag_pins_a_campaign_and_a_pin_keeps_its_time():
         other = prod.retrain("unpin --campaign tv --json")
         unknown = prod.retrain("unpin --campaign film")
     names = "the campaigns of this pipeline are home, tv\n"
+
     assert (unnamed.code, unnamed.err) == (2, f"--campaign is missing; {names}")
     assert (kept.code, kept.out) == (0, "home is pinned by the film festival\n")
     assert other.document == {"campaignArn": campaign_arn("tv"), "pin": None}
@@ -64,6 +67,7 @@ def test_rollback_moves_a_pinned_campaign_and_says_that_it_stays_pinned():
         assert prod.pipeline.served_version() == prod.pipeline.versions()[0]
         assert tags_of(prod.pipeline.client, ARN)[PINNED].startswith("since ")
     (said,) = (line for line in result.err.splitlines() if "pinned" in line)
+
     assert (result.code, said) == (0, f"home is {PIN}, and stays pinned")
 
 

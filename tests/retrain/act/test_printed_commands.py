@@ -163,6 +163,7 @@ def test_a_command_in_a_sentence_works(command):
         result = prod.retrain(command.removeprefix("retrain ") + more)
         if name == "start":
             assert execution_of(prod, result).wait().status == "SUCCEEDED"
+
     assert result.code == 0, result.err
 
 

@@ -45,6 +45,7 @@ def test_golden_a_campaign_moves_back_and_no_run_deploys_the_version_again(golde
         forward = prod.retrain(f"rollback --yes --to {new.rpartition('/')[2]}")
         assert prod.pipeline.served_version() == new
     assert forward.code == 0
+
     warning = f"warning: it was rolled back from {short(new)} before"
     assert warning in forward.err.splitlines()
 
@@ -57,9 +58,11 @@ def test_of_two_versions_that_were_rolled_back_neither_is_deployed_again():
         first, second, third = prod.pipeline.versions()
         prod.retrain("rollback --yes")
         assert prod.pipeline.served_version() == second
+
         prod.retrain(f"rollback --yes --to {last_part(first)}")
         prod.pipeline.run(scheduledTime=NEXT_SLOT)
         assert (prod.pipeline.served_version(), tags(prod)[BAD]) == (first, third)
+
         prod.retrain(f"rollback --yes --to {last_part(second)}")
         assert tags(prod)[BAD] == third, "it is newer than what was chosen"
         prod.retrain(f"rollback --yes --to {last_part(third)}")
@@ -76,6 +79,7 @@ def test_a_campaign_that_serves_its_good_version_moves_to_the_one_before():
         result = prod.retrain("rollback --yes --json")
         shared_clients()["operator"].update_campaign(campaignArn=ARN, solutionVersionArn=good)
         busy = prod.retrain("rollback --yes")
+
     assert (result.code, result.document) == (
         0,
         {"campaignArn": ARN, "left": good, "serves": previous},
@@ -115,6 +119,7 @@ def test_a_rollback_that_cannot_work_changes_nothing_and_names_the_way_out(optio
         before = prod.pipeline.describe_campaign(), tags(prod)
         result = prod.retrain(f"rollback --yes {options.format(**ids)}")
         assert (prod.pipeline.describe_campaign(), tags(prod)) == before
+
     assert result.code == code
     assert result.err.startswith(reason.format(**ids)), result.err
 
@@ -135,6 +140,7 @@ def test_an_update_that_does_not_succeed_is_reported(fault, error):
         old, new = map(short, prod.pipeline.versions())
         prod.pipeline.inject_fault(job="campaign-update", **fault)
         result = prod.retrain("rollback --yes")
+
     assert (result.code, result.out) == (1, "")
     assert result.err.splitlines()[-1] == error.format(old=old, new=new)
 
@@ -151,6 +157,7 @@ def test_tags_that_cannot_be_written_are_an_error_with_the_command_that_writes_t
         pairs = [re.fullmatch("tagKey=(.*),tagValue=(.*)", tag).groups() for tag in written]
         write_tags(prod.pipeline.client, arn, dict(pairs))
         assert (tags(prod)[GOOD], tags(prod)[BAD], tags(prod)[TRIAL]) == (old, new, NONE)
+
     assert result.code == 1
     assert f"home moves, but a run may deploy {short(new)} again, because its tags" in result.err
 
@@ -171,6 +178,7 @@ def test_an_update_that_cannot_be_watched_is_said_to_go_on(monkeypatch):
         deny = partial(prod.pipeline.inject_fault, "error", **fault)
         monkeypatch.setattr(rollback, "_mark", lambda *_: deny())
         result = prod.retrain("rollback --yes")
+
     assert result.code == 2
     assert f"home moves to {old}, but is not watched any more: these credentials" in result.err
 
@@ -180,6 +188,7 @@ def test_a_run_that_is_under_way_is_named_with_the_command_that_stops_it():
         prod.pipeline.run()
         name = prod.retrain("start --json").document["runId"]
         lines = prod.retrain("rollback").err.splitlines()
+
     assert (
         lines[1] == f"{name} is under way and may deploy a new version; to prevent this, stop it:"
     )

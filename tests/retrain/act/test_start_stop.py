@@ -32,6 +32,7 @@ def test_golden_a_run_is_started_and_stopped_with_its_training(golden):
         (execution,) = prod.pipeline.executions("20261129")
         assert execution.wait().status == "ABORTED"
     stopped = [arn for arn, status in versions.items() if status == "CREATE STOPPED"]
+
     assert len(stopped) == 1
     assert versions[foreign] == "ACTIVE", "only the training of the run is stopped"
 
@@ -51,6 +52,7 @@ def test_the_options_become_the_input_of_the_execution(options, request_):
         (execution,) = prod.pipeline.executions("20261129")
         client = prod.client("stepfunctions")
         described = client.describe_execution(executionArn=execution.arn)
+
     assert json.loads(described["input"]) == request_
     assert [*document] == ["runId", "executionArn", "startedAt"]
     assert document["executionArn"] == execution.arn
@@ -64,6 +66,7 @@ def test_a_second_run_waits_so_the_command_asks_first():
         assert prod.retrain("start --yes").code == 0
         several = prod.retrain("stop --yes")
         document = prod.retrain("stop --yes --json --run 20261129-00000000").document
+
     assert several.code == 2
     assert several.err == (
         "several runs are under way; name one with --run: 20261129-00000002, 20261129-00000000\n"
@@ -85,6 +88,7 @@ def test_a_refusal_in_the_middle_names_the_command_that_shows_what_was_stopped()
         prod.pipeline.inject_fault("error", operation="StopSolutionVersionCreation", code=code)
         result = prod.retrain("stop --yes")
     assert (result.code, result.out) == (2, "")
+
     shown = "; `retrain history --stack dev` shows whether the run goes on\n"
     assert result.err.endswith(shown)
 

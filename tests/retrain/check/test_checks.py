@@ -218,12 +218,14 @@ def test_a_pipeline_that_a_removed_stack_has_left_behind_is_another_one(prod):
     watches = {"Dimensions": [{"Name": "StateMachineArn", "Value": left}]}
     answer(prod, "alarms", {"MetricAlarms": [*alarms()["MetricAlarms"], a.alarm("run-failed")]})
     assert findings(prod, "alarms") == [], "two alarms of the same pipeline"
+
     more = a.alarm("run-failed", StateValue="ALARM", **watches)
     answer(prod, "alarms", {"MetricAlarms": [*alarms()["MetricAlarms"], more]})
     text = f"{left} has the name retraining too, so their alarms and charts mix; rename one stack"
     text += ", or if the other one was removed, end its schedules:"
     end = "aws scheduler delete-schedule-group --name retraining-left"
     assert findings(prod, "alarms") == [("warn", text, end)], "its alarms are not those of this one"
+
     left_rule = a.rule("retraining-close-run-left", left)
     answer(prod, "rules", {"Rules": [a.rule(), left_rule]})
     answer(prod, "targets", called_function)
@@ -286,9 +288,11 @@ def test_a_bucket_policy_is_mended_by_the_printed_policy(prod, kept):
     shown = f"the policy of exports does not let Personalize call {lacking[len(kept)]}"
     assert (level, text) == ("missing", shown)
     assert fix.startswith("aws s3api put-bucket-policy --bucket exports --policy ")
+
     mended = document_in(fix)
     assert mended["Statement"][: len(kept)] == kept, "nothing is lost"
     assert len(mended["Statement"]) == 2 + (len(kept) == 2), "nothing is added twice"
+
     answer(prod, "bucket", a.text(mended))
     assert findings(prod, "bucket policies") == []
 
@@ -318,6 +322,7 @@ def test_the_topic_of_the_user_is_mended_by_the_printed_policy(encrypted):
     ((level, text, fix),) = findings(encrypted, "messages")
     lacking = "the policy of the topic reports does not let alarms call sns:Publish"
     assert (level, text) == ("missing", lacking)
+
     start = f"aws sns set-topic-attributes --topic-arn {TOPIC} --attribute-name Policy "
     assert fix.startswith(f"{start}--attribute-value ")
     answer(encrypted, "topic", a.topic(document_in(fix)))
@@ -348,11 +353,13 @@ def test_a_key_policy_is_mended_by_the_printed_policy(encrypted, arn, who):
     text, fix = both[arn]
     assert text.startswith(f"the policy of {arn} does not let {who} call kms:")
     assert fix.startswith(f"aws kms put-key-policy --key-id {arn} --policy-name default --policy ")
+
     kms.answers["get_key_policy"] = lambda **request: a.text(document_in(both[request["KeyId"]][1]))
     assert findings(encrypted, title) == []
     kms.answers["describe_key"] = {"KeyMetadata": {"KeyState": "PendingDeletion"}}
     cancel = f"aws kms cancel-key-deletion --key-id {arn} && aws kms enable-key --key-id {arn}"
     assert ("missing", f"{arn} is PendingDeletion", cancel) in findings(encrypted, title)
+
     kms.answers["describe_key"] = "NotFoundException"
     assert ("missing", f"{arn} is gone", None) in findings(encrypted, title)
 
@@ -365,6 +372,7 @@ def test_batch_jobs_need_a_policy_with_which_personalize_writes_their_results():
         answer(prod, "bucket", a.text(document_in(fix)))
         assert findings(prod, "bucket policies") == []
     shown = "the policy of exports does not let Personalize call s3:PutObject"
+
     assert (level, text) == ("missing", shown), "it may read all of the bucket"
 
 
@@ -429,13 +437,16 @@ def test_an_import_role_of_the_user_is_mended_by_the_printed_documents(encrypted
     (trust, policy) = findings(encrypted, "import role")
     shown = "the trust policy of import does not let Personalize call sts:AssumeRole"
     assert trust[:2] == ("missing", shown)
+
     iam.answers["get_role"] = a.role(document_in(trust[2]))
     assert policy[:2] == ("missing", "import may not call kms:Decrypt")
     put = "aws iam put-role-policy --role-name import --policy-name read-exports "
     assert policy[2].startswith(put)
+
     allowed = [action for row in document_in(policy[2])["Statement"] for action in row["Action"]]
     assert allowed == ["s3:GetObject", "s3:ListBucket", "kms:Decrypt"], "it may replace a policy"
     assert findings(encrypted, "import role") == [policy]
+
     iam.answers["get_role"] = "NoSuchEntity"
     remove = "pulumi config rm importRoleArn --stack prod"
     missing = ("missing", f"{IMPORT_ROLE} does not exist", f"{remove} && {RESTORE}")
@@ -469,16 +480,20 @@ def test_a_pipeline_that_starts_on_exports_needs_events_a_rule_and_subscribers(e
     ((*found, fix),) = findings(eager, "export events")
     assert found == ["missing", events]
     assert document_in(fix) == {"EventBridgeConfiguration": {}}
+
     s3 = eager.services["s3"].answers
     s3["get_bucket_notification_configuration"] = {"ResponseMetadata": {}, **document_in(fix)}
     assert findings(eager, "export events") == []
+
     rule = "the event rule that starts a run for a new export"
     no_rule = ("missing", f"{rule} does not exist, is disabled or calls nothing", RESTORE)
     assert findings(eager, "rules") == [no_rule]
     assert findings(eager, "messages") == [("missing", "a@b.c is not subscribed", RESTORE)]
+
     both = [*PENDING["Subscriptions"], *subscribed("pager")["Subscriptions"]]
     answer(eager, "subscriptions", {"Subscriptions": both})
     assert findings(eager, "messages") == [("warn", NO_LINK, LINK)], "somebody gets the messages"
+
     configure(eager, paused=True)
     assert findings(eager, "rules") == [], "the rule is disabled while it is paused"
     answer(eager, "schedule", disabled)
@@ -495,6 +510,7 @@ def test_a_state_machine_that_cannot_run_is_named(prod, monkeypatch):
     prod.services["stepfunctions"] = a.Client(real, describe_state_machine=machine)
     deleting = ("missing", "retraining-0a1b2c3d is DELETING", RESTORE)
     assert findings(prod, "deployment") == [deleting]
+
     skips = machine["definition"].replace('"Next": "Import datasets"', '"Next": "Report outcome"')
     assert skips != machine["definition"], "a state is skipped"
     unversioned = machine["definition"].replace("report_outcome:1", "report_outcome")
@@ -505,12 +521,14 @@ def test_a_state_machine_that_cannot_run_is_named(prod, monkeypatch):
         assert findings(prod, "deployment") == [("warn", other, RESTORE)]
     prod.services["stepfunctions"].answers["describe_state_machine"] = "StateMachineDoesNotExist"
     assert findings(prod, "deployment") == [("missing", f"{arn} does not exist", RESTORE)]
+
     _, _, last = prod.retrain("doctor -s prod").out.strip().rpartition("\n")
     assert last == f"The deployed pipeline was not checked: {arn} does not exist."
     monkeypatch.setattr("retrain.account.target.stack_outputs", lambda _: {})
     reason = "stack prod has no output state_machine_arn, so it is not deployed"
     undeployed = ("warn", reason, "pulumi up --stack prod")
     assert findings(prod, "deployment") == [undeployed]
+
     result = prod.retrain("doctor -s prod")
     assert result.out.endswith(f" ok.\nThe deployed pipeline was not checked: {reason}.\n")
     assert result.code == 0, "a stack that was never deployed is no problem"
@@ -541,6 +559,7 @@ def test_settings_of_the_file_ask_for_no_permission_before_they_are_deployed(gro
         assert prod.retrain("plan -s prod").code in (0, 1), "what it names may be missing"
         assert len(findings(prod, "deployment")) == (config != group)
     of_batch_and_bake = ["retraining-deploy_version", "retraining-run_batch_job"]
+
     assert roles == sorted([*of_batch_and_bake * (group is RICH), "retraining-import_dataset"])
 
 
@@ -550,11 +569,13 @@ def test_the_caller_is_named_and_a_role_counts_instead_of_its_session(prod):
     text = "arn:aws:iam::999999999999:user/ops is not of the pipeline's account 123456789012"
     wrong = ("missing", text, "choose other credentials with --profile")
     assert findings(prod, "caller") == [wrong]
+
     session = "arn:aws:sts::123456789012:assumed-role/ops/me"
     prod.services["sts"] = a.Client(get_caller_identity={"Arn": session})
     prod.services["iam"].answers["get_role"] = a.role(a.TRUST)
     prod.services["iam"].answers["simulate_principal_policy"] = simulate(a.ROLE, STOP)
     assert findings(prod, "caller") == [NO_STOP]
+
     prod.services["sts"] = a.Client(get_caller_identity=Mock(side_effect=NoCredentialsError))
     result = prod.retrain("doctor -s prod --json")
     assert (result.code, result.out) == (2, "")
@@ -598,6 +619,7 @@ def test_a_version_on_trial_without_a_run_is_named():
         start = 'aws stepfunctions start-execution --input \'{"only": "trials"}\''
         trial = ("warn", text, f"{start} --state-machine-arn {machine}")
         assert trial in findings(prod, "way back")
+
         real = prod.client("stepfunctions")
         listed = [{"executionArn": f"{machine}:a", "status": "RUNNING", "startDate": HOUR}]
         running = a.Client(real, list_executions={"executions": listed})
@@ -612,6 +634,7 @@ def test_without_the_pulumi_cli_its_address_is_the_remedy(prod, monkeypatch):
     install = "install it (https://www.pulumi.com/docs/install/)"
     way_out = f"{install}, or name the state machine with --state-machine-arn"
     assert findings(prod, "deployment") == [("missing", reason, way_out)]
+
     result = prod.retrain("doctor -s prod")
     assert result.out.endswith(f" ok.\nThe deployed pipeline was not checked: {reason}.\n")
     assert result.code == 1, "nobody knows what was deleted there"
@@ -625,6 +648,7 @@ def test_the_messages_of_guards_are_findings_with_their_commands():
         prod.pipeline.client.update_solution(solutionArn=arn, performAutoTraining=True)
         prod.pipeline.sleep(HOUR)
         command = f"aws personalize update-solution --solution-arn {arn} --no-perform-auto-training"
+
         assert findings(prod, "guards") == [
             ("warn", f"{arn}: also trains automatically", command),
             ("missing", "datasets.items: s3://exports/items.csv has no rows", "repeat the export"),
@@ -639,6 +663,7 @@ def test_deleted_users_are_not_brought_back_by_a_remedy():
         prod.pipeline.delete_users("u1")
         remedies = [fix for _, text, fix in findings(prod, "guards") if "deleted users" in text]
     assert remedies, "the export is older than the deletion"
+
     for fix in remedies:
         first, _, rest = fix.partition(", or, only if somebody has checked that s3://exports/")
         assert first == "write the export again without them"
@@ -650,6 +675,7 @@ def test_the_arn_of_the_state_machine_is_enough(prod):
     arn = prod.pipeline.machine.arn
     result = prod.retrain(f"doctor --state-machine-arn {arn}")
     assert result.code == 0, result.out
+
     key = "'notifications.emails[0]' team@example.com"
     assert f"  pulumi config set --path {key} && pulumi up --refresh\n" in result.out
     policy = prod.retrain(f"doctor --policy --state-machine-arn {arn}").document
@@ -690,6 +716,7 @@ def test_exports_of_yesterday_are_judged_like_those_of_today(options, rows, prob
         rows = prod.retrain("doctor -s prod --json").document["checks"]
     said, (level, text) = [(row["level"], row["text"]) for row in rows if row["check"] == "guards"]
     day = "today's exports are not all there, so those of 2026-11-28 were checked"
+
     assert said == ("ok", day), "a run of today would find no export"
     assert level == ("missing" if problem else "ok")
     assert (problem or "are ready for a run") in text

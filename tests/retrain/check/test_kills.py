@@ -122,6 +122,7 @@ def test_golden_each_kill_is_named_with_a_remedy(deployed, run_doctor, golden):
         getattr(client, operation)(**request)
         if operation == "update_function_code":
             client.get_waiter("function_updated_v2").wait(FunctionName=request["FunctionName"])
+
     code, out = run_doctor()
     assert code == 1
     golden("kills.txt", out)

@@ -83,6 +83,7 @@ def test_a_trust_policy_has_no_resources_and_a_root_has_two_names():
     trust = {"Effect": "Allow", "Principal": SERVICE, "Action": "sts:AssumeRole"}
     request = Request(PERSONALIZE, "sts:AssumeRole", "role", CONTEXT)
     assert verdict({"Statement": trust}, request).result == "allowed"
+
     root = Request("arn:aws:iam::123456789012:root", "s3:GetObject", FILE, {})
     for name in (root.principal, "123456789012", "*"):
         named = {**ALLOW, "Principal": {"AWS": [name]}}

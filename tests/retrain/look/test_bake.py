@@ -27,6 +27,7 @@ def test_the_hours_of_a_bake_that_are_left_are_shown():
         pipeline.sleep(HOUR)
         view = read_run(prod.client("stepfunctions"), started.arn)
         baking, reason = [*view.lines()][3:5]
+
     assert "; then a probe decides; alarms decide for 2 h" in before
     assert ", without a probe; alarms decide for 0.5 h" in before
     assert (baking.text, baking.time) == ("baking", "1 h 16 min, until ~06:47")
@@ -48,6 +49,7 @@ def test_an_alarm_that_is_missing_or_rings_already_is_a_finding_with_a_remedy():
         )
         checks = prod.retrain("doctor -s prod --json").document["checks"]
     missing, ringing = (row for row in checks if row["check"] == "bakes" and row["level"] != "ok")
+
     assert ringing["text"] == "the alarm orders is in ALARM, so it cannot go off during a bake"
     assert (missing["level"], ringing["level"]) == ("missing", "warn")
     assert missing["text"] == "the alarm carts does not exist, so it moves nothing back"

@@ -23,6 +23,7 @@ def test_the_golden_screens_of_batch_jobs(golden):
         prod.pipeline.sleep(3 * HOUR)
         during = prod.transcript("history -s prod")
         assert run.wait().status == "FAILED", "one of its batch jobs has no input"
+
         after = prod.transcript("history -s prod", "plan -s prod")
         prod.pipeline.bucket.put("in/late.json", b'{"userId": "u2"}\n')
         later = prod.transcript("plan -s prod")
@@ -41,6 +42,7 @@ def test_a_plan_warns_of_the_results_of_a_version_that_was_rolled_back():
         assert prod.retrain("rollback --yes").code == 0
         result = prod.retrain("plan -s prod --json")
     (step,) = [step for step in json.loads(result.out)["steps"] if step["action"] == "write"]
+
     assert step["reason"] == (
         f"if version, input or settings have changed by then; its last results were made by {bad}, "
         "which no campaign of the solution serves, for example because it was rolled back"

@@ -17,4 +17,5 @@ def test_golden_plan_history_and_rollback_after_a_deletion(golden):
         rolled_back = prod.transcript("history -s prod --limit 1", "rollback -s prod --yes")
     golden("deletions.txt", f"{deleting}\n{deleted}\n{rolled_back}")
     warning = "warning: it is not known whether users were deleted since its training"
+
     assert warning in unknown.err, "a rollback is urgent, so it goes on"

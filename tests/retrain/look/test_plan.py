@@ -32,6 +32,7 @@ def test_golden_plans_of_a_pipeline(golden):
         prod.pipeline.upload_worse_data()
         newer = prod.transcript("plan -s prod", "plan -s prod --force --skip-import --json")
         assert [len(prod.pipeline.requests(name)) for name in WRITES] == requests
+
         prod.pipeline.run(scheduledTime=NEXT_SLOT)
         rejected = prod.transcript("plan -s prod")
     golden("plan.txt", f"{first}\n{held}\n{newer}\n{rejected}")
@@ -67,6 +68,7 @@ def test_the_expected_hours_are_those_of_trainings_in_the_same_mode():
         ]
         steps = prod.retrain("plan --force --skip-import --json").document["steps"]
     (hours,) = (step["expectedTrainingHours"] for step in steps if step["action"] == "train")
+
     assert modes == ["FULL", "FULL", "UPDATE"]
     assert hours == 1, "a FULL training takes longer"
 
@@ -78,6 +80,7 @@ def test_an_export_is_as_old_as_its_newest_file():
             prod.pipeline.sleep(HOUR)
         steps = {step["name"]: step for step in prod.retrain("plan --json").document["steps"]}
     (fact,) = steps["items"]["facts"]
+
     assert "written 1 h ago" in fact
 
 
@@ -93,6 +96,7 @@ def test_a_verdict_that_people_know_is_not_reported_beside_a_campaign_that_is_up
         write_tags(prod.pipeline.client, campaign_arn("home"), {GOOD: old})
         steps = prod.retrain("plan --json").document["steps"]
     actions = {step["name"]: step["action"] for step in steps}
+
     assert (actions["campaign home"], actions["campaign mail"]) == ("update", "keep")
 
 

@@ -41,6 +41,7 @@ def test_a_run_that_does_not_exist_is_one_line(name):
         result = prod.retrain(f"watch --run {name}")
         hint = "`retrain history --stack dev` lists them"
         assert result.err == f"--run '{name}' is not the id of one of the last 100 runs; {hint}\n"
+
     assert (result.code, result.out) == (2, "")
     assert (row["outcome"], row["reason"], row["report"]) == ("RUNNING", None, None)
 

@@ -60,6 +60,7 @@ def test_a_version_is_traced_to_its_data():
         (campaign,) = lineage_of["campaigns"]
         assert [key for key in versions.VERDICTS if campaign[key]] == verdicts
     newest = f"the newest versions: {', '.join(names)}"
+
     assert unknown == (2, "", f"'films/1a2b' is not a version of taste; {newest}\n")
     assert missing.code == 2
     assert "does not exist; it was deleted with its solution, or the cred" in missing.err

@@ -127,10 +127,12 @@ def test_a_terminal_breaks_no_word_and_no_command_of_a_report(states, capsys, mo
     failed = {**report(), "outcome": "FAILED", "error": "X", "reason": "no data " * 20}
     states("FAILED").events = [reported(failed)]
     assert watch.watch_execution(TARGET, EXECUTION, as_json=False) == 1
+
     out, err = capsys.readouterr()
     assert err.endswith("FAILED: the run ended with X.\n"), "the outcome has scrolled away"
     printed = Text.from_ansi(out).plain.splitlines()
     assert " ".join(printed).split() == text_of(failed).split()
+
     long = [line for line in printed if len(line) > 40 and " " in line.strip()]
     machine = failed["executionArn"].rpartition(":")[0].replace("execution", "stateMachine")
     commands = ("doctor", "start", "rollback --campaign home")
@@ -162,9 +164,11 @@ def test_a_job_whose_usual_duration_is_not_known_has_no_expected_end():
     job = view.job("train", "arn:aws:personalize:eu-west-1:123456789012:solution/movies")
     now = EXECUTION.started_at + timedelta(hours=1)
     assert job.line(now) == Line(1, "train movies", "planned", "yellow", share=0)
+
     job.read({"item": None, "error": None}, EXECUTION.started_at, is_entry=True)
     assert job.line(now) == Line(1, "train movies", "in progress", time="1 h", share=0)
     assert view.remaining_seconds(now) == 0
+
     error = {"Error": "Denied", "Cause": '{"errorMessage": "the name is taken"}'}
     job.read({"item": None, "error": error}, now, is_entry=False)
     assert (job.outcome, job.reason) == ("FAILED", "Denied: the name is taken")
@@ -188,4 +192,5 @@ def test_a_version_that_the_run_did_not_train_is_used():
     view = ShownRun(EXECUTION)
     view.read_report({**report(), "imports": [], "solutions": solutions})
     labels = [job.line(EXECUTION.started_at).label for job in view.jobs]
+
     assert labels == ["use a", "train b"], "a version that was ready has no line"

@@ -59,9 +59,11 @@ def test_the_schema_has_the_narrowest_type_of_each_column(folder):
     data = read(folder, "items", "users")
     ids = {"USER_ID": "string", "ITEM_ID": "string"}
     assert avro_types(data, "INTERACTIONS") == {**ids, "TIMESTAMP": "long", "RATING": "long"}
+
     item = {"ITEM_ID": "string", "TITLE": "string", "YEAR": "long", "SCORE": ["null", "float"]}
     assert avro_types(data, "ITEMS") == item
     assert avro_types(data, "USERS")["NOTE"] == ["null", "string"], "it has no values"
+
     textual = [field.get("textual") for field in json.loads(data.schemas["ITEMS"])["fields"]]
     assert textual == [None, True, None, None], "only a textual column takes 1,001 characters"
 
@@ -81,6 +83,7 @@ def test_columns_that_personalize_knows_have_its_types(folder):
     (folder / "actionInteractions.csv").write_text(action)
     data = read(folder, "items", "actionInteractions")
     types = avro_types(data, "INTERACTIONS")
+
     assert {name: types[name] for name in known} == known
     assert avro_types(data, "ITEMS")["CREATION_TIMESTAMP"] == ["null", "long"]
     assert avro_types(data, "ACTION_INTERACTIONS")["EVENT_TYPE"] == "string", "it is required"
@@ -170,6 +173,7 @@ def test_the_first_problem_of_each_file_is_reported(folder):
     (folder / "items.csv").write_bytes("ITEM_ID,TITLE\n1,A\n2,Amélie\n".encode("latin-1"))
     (folder / "actions.csv").write_text("")
     (folder / "actionInteractions.csv").mkdir()
+
     assert problems(folder, "items", "users", "actions", "actionInteractions") == [
         "interactions.csv: the header lacks USER_ID, ITEM_ID; it is 'userId,movieId,TIMESTAMP'; "
         + RENAME,
@@ -203,6 +207,7 @@ def test_a_wrong_value_is_named_with_its_line_even_beyond_the_rows_that_a_run_ch
     (folder / "interactions.csv").write_text(text.replace("\n", "\n\n", 1))
     place = f"interactions.csv: line {CHECKED_ROWS + 103}"
     reason = "TIMESTAMP is '-5', which is before 1990; write seconds since 1970"
+
     assert problems(folder) == [f"{place}: {reason}"]
 
 
@@ -213,12 +218,14 @@ def test_too_few_interactions_or_users_to_train_on_are_refused(folder):
         "interactions.csv: has 1249 interactions; export at least 1250, because the first version "
         "is trained on the older 80%, and Personalize needs 1000"
     )
+
     (folder / "interactions.csv").write_bytes(interactions(4995))
     (message,) = problems(folder, interactions="INCREMENTAL")
     assert message == (
         "interactions.csv: has 4995 interactions; export at least 5000, because an INCREMENTAL "
         "import gets the newer 20%, and Personalize needs 1000"
     )
+
     (folder / "interactions.csv").write_bytes(interactions(5000))
     assert read(folder, interactions="INCREMENTAL")
     rows = [
@@ -262,6 +269,7 @@ def test_a_shuffled_export_has_the_same_users_and_items_in_other_pairs():
         assert [row[column] for row in shuffled] == [row[column] for row in original]
     films, shuffled_films = ([row["ITEM_ID"] for row in rows] for rows in (original, shuffled))
     assert sorted(films) == sorted(shuffled_films)
+
     unchanged = sum(a == b for a, b in zip(films, shuffled_films, strict=True))
     assert unchanged < len(films) / 50
 
@@ -270,10 +278,12 @@ def test_the_sample_data_are_always_the_same_and_fit_together():
     data = sample_data()
     assert sample_data.__wrapped__() == data, "without the cache"
     assert sample_data(seed=2) != data
+
     rows = {kind: dicts(content) for kind, content in data.items()}
     assert {kind: tuple(rows[kind][0]) for kind in rows} == {
         kind: tuple(fields) for kind, fields in FIELDS.items()
     }
+
     watched = [(row["USER_ID"], row["ITEM_ID"]) for row in rows["INTERACTIONS"]]
     assert {user for user, _ in watched} <= {row["USER_ID"] for row in rows["USERS"]}
     assert {film for _, film in watched} <= {row["ITEM_ID"] for row in rows["ITEMS"]}

@@ -144,6 +144,7 @@ def test_the_golden_screens_of_a_rehearsal(results, golden, capsys):
     results[Name.BAD_PROBE] = Result(BY_NAME[Name.BAD_PROBE], NOT_MET, died)
     bad = retrain("rehearse", *options, capsys=capsys)
     assert (good[0], bad[0]) == (0, 1), "the others are played although the first one ended badly"
+
     text = "\n".join(f"$ retrain rehearse\n{err}{out}" for _, out, err in (good, bad))
     golden("rehearse.txt", text)
 
@@ -168,6 +169,7 @@ def test_json_is_the_only_result(results, capsys):
     code, out, _ = retrain(*arguments, capsys=capsys)
     document = json.loads(out)
     assert (code, document["stack"], document["succeeded"]) == (1, "dev", False)
+
     good, bad = document["scenarios"]
     assert (good["scenario"], good["isAsDesigned"], good["wayOut"]) == ("happy-path", True, None)
     assert good["run"]["outcome"] == "DEPLOYED"
@@ -184,6 +186,7 @@ def test_scenarios_that_the_stack_cannot_play_are_refused_or_left_out(emulator, 
     assert (code, out) == (2, "")
     assert err.endswith(f"stack dev cannot play:\n  bad-probe: {reason}")
     assert emulator.requests == []
+
     code, out, err = retrain("rehearse", "--scenario", "all", capsys=capsys)
     assert f"left out: bad-probe: {reason}" in err
     left_out = (Name.BAD_PROBE, Name.RINGING_ALARM)
@@ -196,6 +199,7 @@ def test_the_rehearsal_ends_if_the_emulator_dies(emulator, results, capsys):
     code, _, err = retrain("rehearse", capsys=capsys)
     message = "the emulator does not answer (<urlopen error refused>); start the command again"
     assert (code, err.splitlines()[-1]) == (1, message)
+
     emulator.answers = []
     results[Name.HAPPY_PATH] = EmulatorError("died")
     code, _, err = retrain("rehearse", "--scenario", "all", capsys=capsys)
@@ -230,6 +234,7 @@ def test_a_kept_emulator_runs_until_a_signal(emulator, monkeypatch, capsys):
     assert "export AWS_ENDPOINT_URL=http://127.0.0.1:1" in lines
     assert lines[-3:] == ["retrain plan", "retrain start --watch", "retrain history"]
     assert "For SQS, version 1 of the AWS CLI" in err, "it would call AWS"
+
     emulator.answers = []
     code, _, err = retrain("rehearse", "--keep", capsys=capsys)
     died = "the emulator ended unexpectedly; start the command again"
@@ -242,10 +247,12 @@ def test_emulate_prints_how_to_deploy(emulator, monkeypatch, capsys):
     lines = [line.strip() for line in err.splitlines()]
     assert (code, out, emulator.options["port"]) == (0, "", 4567)
     assert "export AWS_REGION=eu-west-1" in lines
+
     up = lines.index("pulumi up -s dev")
     assert lines[up - 1] == "pulumi stack init dev", "without it there is no stack"
     assert rehearse.PULUMI_STATE in lines[:up], "nobody has to log in to a backend"
     assert "retrain adopt --stack prod --dataset-group-arn arn:group" in lines
+
     (path,) = (line for line in lines if line.startswith("export PATH="))
     assert f":{ROOT}/emulator/deployer/plugin:$PATH" in path
 
@@ -275,6 +282,7 @@ def test_each_run_of_the_schedule_belongs_to_the_next_of_the_last_days(emulator,
     code, out, err = retrain("rehearse", "--scenario", "wrong-header", capsys=capsys)
     assert (code, out.count("no a")) == (1, 2), "the runs have no reports"
     assert "a change" not in err, "without a terminal, each run is printed once, when it has ended"
+
     first = datetime.now(UTC).date() - timedelta(days=play.PAST_DAYS)
     days = [str(first + timedelta(days=number)) for number in range(2)]
     slots = [(day, f"{day}T03:00:00Z", ("DELETE", "faults")) for day in days]
@@ -323,6 +331,7 @@ def test_a_rehearsal_shows_the_first_results_of_a_batch_job():
     deployed = DeployedStack(campaigns, world, target=None, schedule_arn="")
     run = {"solutions": [{"batchJobs": [{"output": "s3://batch/out/"}]}]}
     _, *shown = deployed.recommendations(run)
+
     assert [(line.label, line.text.split("\n")) for line in shown] == [
         (f"a batch job wrote for u{user}", [f"i{user}"] * play.RECOMMENDED_ITEMS)
         for user in range(3)

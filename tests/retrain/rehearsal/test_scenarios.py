@@ -48,6 +48,7 @@ def test_a_run_that_waits_for_an_approval_is_as_designed_if_the_stack_asks_for_i
     waits = {"outcome": "AWAITING_APPROVAL", "served_versions": {CAMPAIGN: OLD}}
     report, after = outcome_of(scenario, **waits, approved_campaigns=[CAMPAIGN])
     assert failed_checks(scenario, report, after) == []
+
     report, after = outcome_of(scenario, approved_campaigns=[CAMPAIGN])
     failed = [f"{ENDED} AWAITING_APPROVAL", f"{SERVES} previous version"]
     assert failed_checks(scenario, report, after) == failed, "a deployment without the approval"
@@ -58,6 +59,7 @@ def test_of_a_stack_without_solutions_no_version_is_expected():
     scenario = BY_NAME["happy-path"]
     before, after = (Snapshot({DATASET: count}, {}, {}) for count in (1, 2))
     checks = list(judge(scenario, report, before, after))
+
     assert all(check.is_met for check in checks)
     assert [check.text for check in checks][1:] == [
         "every dataset was imported",

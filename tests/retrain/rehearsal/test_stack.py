@@ -37,9 +37,11 @@ def test_a_rehearsal_has_short_probes_and_bakes_old_events_and_no_filters_themes
     assert list(stack.overrides) == ["datasets", "solutions", "limits"]
     assert datasets["interactions"].items() >= CONFIG["datasets"]["interactions"].items()
     assert "maxEventAge" not in datasets["interactions"]
+
     (campaign,) = solutions[0].pop("campaigns")
     assert campaign["probe"] == {"userId": "42", "minResults": 1, "minutes": 0.02}
     assert campaign["bake"] == {"hours": 0.0015, "createAlarms": True}
+
     [job] = solutions[0]["batchJobs"]
     assert kept.items() <= job.items()
     assert not named.keys() & job.keys()
@@ -65,6 +67,7 @@ def test_nothing_in_a_rehearsal_reaches_a_real_account(project, monkeypatch):
         assert not before.keys() & os.environ.keys()
         assert os.environ["AWS_CONFIG_FILE"] == os.environ["AWS_SHARED_CREDENTIALS_FILE"]
         assert os.environ["AWS_CONFIG_FILE"] == os.devnull
+
     assert before.items() <= os.environ.items(), "the caller's environment is restored"
 
 
@@ -74,6 +77,7 @@ def test_a_stack_that_cannot_be_read_is_refused(project, tmp_path):
     config = json.dumps({"config": texts({})}).replace("arn:aws:", "arn:aws-cn:")
     (tmp_path / "Pulumi.cn.yaml").write_text(config.replace("eu-west-1", "cn-north-1"))
     assert error_message(tmp_path, "cn").startswith("stack cn is in the partition aws-cn, but")
+
     problems = error_message(project(retrainingRate="7 dayz", paused="maybe")).splitlines()
     assert problems[0] == "2 problems in the configuration of stack dev:"
 
@@ -85,6 +89,7 @@ def test_a_stack_that_imports_environments_is_rehearsed_with_their_values(tmp_pa
     monkeypatch.setattr(stack_config, "resolved_config", lambda *_: resolved)
     with open_stack(tmp_path, "dev", None) as stack:
         project = read_project(stack.folder, "dev", {})
+
     assert (project.config, project.program) == (texts({"tags.cost": "42"}), ROOT)
     assert stack.args.tags["cost"] == "42"
     assert not stack.folder.exists(), "the copy is deleted"

@@ -55,6 +55,7 @@ def test_the_export_of_a_day_is_written_byte_for_byte_and_then_its_marker(upload
     written = [("existing", name, content) for name, content in files.items()]
     ready = ("new", "2026-11-29.ready", b"")
     assert uploads == [{"Bucket": "new", **bucket}, *written, ready]
+
     aws.write_newer_exports(date(2026, 11, 29))
     assert uploads[-2][2] != CONTENT, "the next export differs"
     assert sorted(uploads[-2][2].splitlines()) == sorted(CONTENT.splitlines())
@@ -88,6 +89,7 @@ def test_a_batch_job_has_an_input_with_queries_for_its_recipe(uploads, probe, ke
         date(2026, 11, 29)
     )
     assert uploads[:2] == [{"Bucket": "in"}, {"Bucket": "out"}]
+
     bucket, written, content = uploads[2]
     lines = [json.loads(text) for text in content.splitlines()]
     assert (bucket, written, lines[0], len(lines)) == ("in", file, line, 3)
