@@ -210,6 +210,7 @@ def _read_schedule(arn: str) -> GetScheduleOutputTypeDef:
         RunRefused: the schedule doesn't exist, or belongs to another pipeline.
     """
     _, group, name = arn.split("/")
+
     try:
         return aws.scheduler().get_schedule(GroupName=group, Name=name)
     except ClientError as error:

@@ -84,15 +84,12 @@ class RunningBatchJob:
 
         location = self._job["input"]
         batch_input = Listing(location=location, objects=exports.list_objects(aws.s3(), location))
-        input_fingerprint = None
-        if batch_input.objects:
-            input_fingerprint = batch_input.files_hash
 
         client = aws.read_client()
         version = describe_version(client, self.spec.version_arn)
         state = BatchState(
             jobs=with_present_results(jobs, batch_input, read_results(self._job, jobs)),
-            input_fingerprint=input_fingerprint,
+            input_fingerprint=batch_input.files_hash if batch_input.objects else None,
             filter_expression=self._read_filter(),
             deletions=list_deletions(client, version["datasetGroupArn"]),
             campaigns=[
@@ -164,9 +161,6 @@ class RunningBatchJob:
         They're only warnings, because the results are there.
         """
         try:
-            results = read_results(self._job, jobs)
-            if results.read_error:
-                return [results.read_error]
-            return failed_lines(jobs, results)
+            return failed_lines(jobs, read_results(self._job, jobs))
         except (*AWS_ERRORS, BotoCoreError) as error:
             return [f"its results were not searched for lines that failed: {error}"]

@@ -169,10 +169,13 @@ def obsolete_results(batch_input: Listing, results: Listing) -> list[str]:
 
 
 def failed_lines(jobs: Sequence[BatchJob], results: Listing) -> list[str]:
-    """Return a warning if lines of the last results have failed, or nothing.
+    """Return a warning if lines of the last results have failed or can't be read, or nothing.
 
     The job succeeds nevertheless. Only the beginning of large results is read.
     """
+    if results.read_error:
+        return [results.read_error]
+
     files = _last_results(jobs, results)
     errors_of_lines = []
     for line in exports.read_lines(aws.s3(), results.location, files):

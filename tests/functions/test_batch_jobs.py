@@ -127,6 +127,7 @@ def test_results_that_cannot_be_listed_do_not_count_as_deleted(s3):
     results = read_results(SETTINGS, [JOB])
     assert results.read_error == f"{LOCATION} cannot be read: AccessDenied: no"
     assert with_present_results([JOB], INPUT, results) == [JOB]
+    assert failed_lines([JOB], results) == [results.read_error], "nobody has read the lines"
 
 
 BEFORE = JOB.created_at - CLOCK_TOLERANCE - timedelta(seconds=1)

@@ -191,6 +191,11 @@ def test_a_version_is_written_that_has_passed_on_a_campaign_or_replaces_an_aband
         assert (found.outcome, found.reasons) == ("SKIPPED", [reason])
 
 
+def test_without_results_there_is_nothing_that_no_campaign_serves():
+    found = step(campaigns=[campaign(OLD)])
+    assert (found.outcome, found.remembered["warnings"]) == ("SKIPPED", [])
+
+
 GATE = [{"metric": "coverage", "maxDrop": 0.1}, {"metric": "precision", "maxDrop": 0.1}]
 BOTH = ["coverage", "precision"]
 DROP = "coverage fell from 0.5000 to 0.4000, by more than 10%"
