@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from . import clock, metrics
 from .aws import read_client, stepfunctions, write_client
@@ -26,11 +26,11 @@ from .rules.versions import LONG_AGO
 from .words import name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from mypy_boto3_personalize.type_defs import SolutionVersionSummaryTypeDef
 
-    from .contract import DatasetSettings, SolutionSettings, Tags
+    from .contract import DatasetSettings, Tags
     from .rules.campaigns import Trial
 
 Value = TypeVar("Value")
@@ -66,49 +66,18 @@ def handler(event: dict[str, str], _context: object) -> metrics.Ages:
         ClientError: the state machine can't be read, so the settings aren't known.
     """
     watcher = Watcher(event["stateMachineArn"])
-    settings = watcher.settings
-    ages: metrics.Ages = {"models": {}, "data": {}, "unfinishedTrials": 0}
-    trials: list[Trial] = []
+    watcher.measure_models()
+    watcher.finish()
+    watcher.measure_data()
 
-    for solution in settings["solutions"]:
-        models = watcher.read_models(solution)
-        trials += [model.trial for model in models if model.trial]
-        name = name_of(solution["solutionArn"])
-        ages["models"][name] = metrics.greatest_age(model.age for model in models)
-        ages["unfinishedTrials"] += sum(model.has_unfinished_trial for model in models)
-
-    watcher.finish(trials)
-
-    for dataset in settings["datasets"]:
-        ages["data"][dataset["type"]] = watcher.data_age(dataset)
-
-    metrics.write_ages(settings, ages)
+    ages = watcher.ages
+    metrics.write_ages(watcher.settings, ages)
     log("watch_pipeline", "the ages were measured", **ages)
     return ages
 
 
-class Model(NamedTuple):
-    """The version that a campaign serves, or the newest one of a solution without campaigns."""
-
-    age: float | None
-    """The hours since it was trained, or last found up to date. None if that can't be read."""
-    trial: Trial | None = None
-    """The trial at its campaign."""
-    is_trial_unknown: bool = False
-
-    @property
-    def has_unfinished_trial(self) -> bool:
-        """True if the trial lasts too long, or if nobody can read what it would take to end it."""
-        if self.trial is None:
-            return self.is_trial_unknown
-
-        # A run that can't read the campaign either would poll it again without saying so.
-        trial_age = clock.now() - (self.trial.bake_ends_at or self.trial.began_at)
-        return self.age is None or trial_age > UNFINISHED_AGE
-
-
 class Watcher:
-    """Reads a pipeline, and finishes what no run takes care of.
+    """Measures a pipeline, and finishes what no run takes care of.
 
     What can't be read or finished is logged, and doesn't get in the way of the rest.
     """
@@ -117,24 +86,38 @@ class Watcher:
         # The definition has the settings that runs use. A copy in the event could differ from them.
         machine = deployed_machine(stepfunctions(), machine_arn)
         self.settings = machine.settings
+        self.ages: metrics.Ages = {"models": {}, "data": {}, "unfinishedTrials": 0}
+        """What was measured so far."""
+
+        self._trials: list[Trial] = []
+        """The trials of the campaigns that were measured so far."""
         self._arn = machine_arn
         self._deployed_at = machine.created_at
         self._end = clock.now() + WATCHING_TIME
 
-    def read_models(self, solution: SolutionSettings) -> list[Model]:
-        """Read what the campaigns of a solution serve. Without campaigns, its newest version."""
-        solution_arn = solution["solutionArn"]
-        if not solution["campaigns"]:
-            return [Model(self._try(solution_arn, self._age_of_newest, solution_arn))]
+    def measure_models(self) -> None:
+        """Measure the oldest model that the campaigns of each solution serve.
 
-        arns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
-        return [self._read_served_model(arn, solution_arn) for arn in arns]
+        A solution without campaigns is as old as its newest version.
+        """
+        for solution in self.settings["solutions"]:
+            solution_arn = solution["solutionArn"]
+            ages = [
+                self._measure_campaign(campaign["campaignArn"], solution_arn)
+                for campaign in solution["campaigns"]
+            ]
 
-    def data_age(self, dataset: DatasetSettings) -> float | None:
-        """Measure the age in hours of a dataset's data. None if it can't be read."""
-        return self._try(dataset["datasetArn"], self._age_of_data, dataset)
+            if not solution["campaigns"]:
+                ages = [self._try(solution_arn, self._age_of_newest, solution_arn)]
+            self.ages["models"][name_of(solution_arn)] = metrics.greatest_age(ages)
 
-    def finish(self, trials: Sequence[Trial]) -> None:
+    def measure_data(self) -> None:
+        """Measure the data of each dataset."""
+        for dataset in self.settings["datasets"]:
+            age = self._try(dataset["datasetArn"], self._age_of_data, dataset)
+            self.ages["data"][dataset["type"]] = age
+
+    def finish(self) -> None:
         """Start a run for the trials, and stop late trainings.
 
         If a run is at work, leave both to that run.
@@ -143,20 +126,25 @@ class Watcher:
         if executions is None or any(execution["status"] == "RUNNING" for execution in executions):
             return
 
-        if trials:
-            last_start = max((execution["startDate"] for execution in executions), default=LONG_AGO)
-            self._try(self._arn, self._start_run_for, trials, last_start)
+        last_start = max((execution["startDate"] for execution in executions), default=LONG_AGO)
+        self._try(self._arn, self._start_run_for_trials, last_start)
+        self._stop_late_trainings()
 
+    def _stop_late_trainings(self) -> None:
+        """Stop the trainings that are past their deadline."""
         for solution in self.settings["solutions"]:
             solution_arn = solution["solutionArn"]
             versions = self._try(solution_arn, list_versions, read_client(), solution_arn)
             for version in versions or ():
                 self._try(version["solutionVersionArn"], self._stop_if_late, version)
 
-    def _start_run_for(self, trials: Sequence[Trial], last_start: datetime) -> None:
+    def _start_run_for_trials(self, last_start: datetime) -> None:
         """Start a run that finishes the trials, unless one has just started."""
+        if not self._trials:
+            return
+
         now = clock.now()
-        began_at = min(trial.began_at for trial in trials)
+        began_at = min(trial.began_at for trial in self._trials)
         if now - last_start < min((now - began_at) * PAUSE_SHARE, MAX_PAUSE):
             return
 
@@ -166,7 +154,7 @@ class Watcher:
         log("watch_pipeline", f"started {name}")
 
     def _stop_if_late(self, version: SolutionVersionSummaryTypeDef) -> None:
-        """Stop a training past its deadline if it was started by this pipeline."""
+        """Stop a training past its deadline if a run of this pipeline has started it."""
         arn = version["solutionVersionArn"]
         status = version["status"]
         max_duration = timedelta(hours=self.settings["limits"]["maxTrainingHours"])
@@ -177,14 +165,28 @@ class Watcher:
             stop_training(write_client(), arn)
             log("watch_pipeline", f"stopped {arn}")
 
-    def _read_served_model(self, campaign_arn: str, solution_arn: str) -> Model:
-        """Read the age of the model that a campaign serves, and the trial there."""
-        tags = self._try(campaign_arn, tags_of, read_client(), campaign_arn)
+    def _measure_campaign(self, arn: str, solution_arn: str) -> float | None:
+        """Measure the age of the model that a campaign serves, and note the trial there."""
+        tags = self._try(arn, tags_of, read_client(), arn)
         if tags is None:
-            return Model(age=None, is_trial_unknown=True)
+            # There may be a trial.
+            self.ages["unfinishedTrials"] += 1
+            return None
 
-        age = self._try(campaign_arn, self._age_of_served, campaign_arn, tags)
-        return Model(age, read_record(tags, solution_arn).trial)
+        model_age = self._try(arn, self._age_of_served, arn, tags)
+        trial = read_record(tags, solution_arn).trial
+        if trial is not None:
+            self._note_trial(trial, model_age)
+        return model_age
+
+    def _note_trial(self, trial: Trial, model_age: float | None) -> None:
+        """Keep a trial for `finish()`, and count it if it lasts too long or can't end."""
+        self._trials.append(trial)
+
+        trial_age = clock.now() - (trial.bake_ends_at or trial.began_at)
+        # A run that can't read the campaign either would poll it again without saying so.
+        if model_age is None or trial_age > UNFINISHED_AGE:
+            self.ages["unfinishedTrials"] += 1
 
     def _age_of_served(self, arn: str, tags: Tags) -> float:
         """Return the hours since the served version was trained or found up to date."""
@@ -192,15 +194,15 @@ class Watcher:
         if version_arn is None:
             raise NotMeasurableError("the campaign serves nothing, because it is not ACTIVE")
 
-        return self._hours(describe_version(read_client(), version_arn)["creationDateTime"], tags)
+        version = describe_version(read_client(), version_arn)
+        return self._hours(version["creationDateTime"], tags)
 
     def _age_of_newest(self, solution_arn: str) -> float:
         """Return the hours since the newest ACTIVE version was trained or found up to date."""
         for version in list_versions(read_client(), solution_arn):
             if is_active(version["status"]):
-                return self._hours(
-                    version["creationDateTime"], tags_of(read_client(), solution_arn)
-                )
+                tags = tags_of(read_client(), solution_arn)
+                return self._hours(version["creationDateTime"], tags)
         raise NotMeasurableError("the solution has no ACTIVE version")
 
     def _age_of_data(self, dataset: DatasetSettings) -> float:
