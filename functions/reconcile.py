@@ -119,17 +119,17 @@ def reconcile(
         try:
             state = poll()
             if step is None:
-                invocation.start_acting()
+                invocation.acts_from = clock.now()
 
             step = decide(state, spec, progress, clock.now())
             remember(progress, step)
             step = invocation.withhold_action(step, progress)
-            if step.action is not None:
+            if step.action:
                 act(step.action)
         except tuple(PAUSES) as error:
             step = _step_after(error, step)
 
-        if step.outcome is not None or not invocation.has_time_for(step.pause):
+        if step.outcome or not invocation.has_time_for(step.pause):
             return InvocationResult(state, step)
         clock.sleep(step.pause)
 
@@ -152,16 +152,8 @@ class _Invocation:
         self.began_at = clock.now()
         self.ends_at = self.began_at + INVOCATION
         """When the next invocation has to take over."""
-        self.acts_until = self.began_at
-        self.slowness = ""
-        """Why the first poll has taken too long to act on it. Empty if it hasn't."""
-
-    def start_acting(self) -> None:
-        """Start the time for changes at the end of the first poll, unless that was too slow."""
-        now = clock.now()
-        self.acts_until = now + ACTING
-        if now - self.began_at > FIRST_POLL:
-            self.slowness = f"one poll took too long to act on it: {slowest_calls()}"
+        self.acts_from = self.began_at
+        """When the first poll has ended, from which the time for changes counts."""
 
     def has_time_for(self, pause: float) -> bool:
         """Return True if the invocation can sleep for so many seconds, and poll again."""
@@ -176,10 +168,10 @@ class _Invocation:
         if step.action is None or not step.action.changes:
             return step
 
-        if self.slowness:
-            progress.blocked_by = self.slowness
+        if self.acts_from > self.began_at + FIRST_POLL:
+            progress.blocked_by = f"one poll took too long to act on it: {slowest_calls()}"
             return step._replace(action=None, outcome=None, pause=BUSY_PAUSE)
-        if clock.now() > self.acts_until:
+        if clock.now() > self.acts_from + ACTING:
             # The next invocation takes over at once.
             self.ends_at = self.began_at
             return step._replace(action=None, outcome=None)
