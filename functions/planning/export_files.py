@@ -111,21 +111,22 @@ def too_few_rows(view: DatasetView) -> Iterator[str]:
     A FULL export may have fewer if the dataset also receives streamed events.
     """
     dataset = view.dataset
-    types = ("interactions",) if view.is_full else ("interactions", "actionInteractions")
-    if dataset["type"] not in types:
-        return
-    if view.is_full and (view.data.event_trackers or dataset["streamed"]):
+    types = ["interactions"]
+    advice = "export all interactions, because a FULL import replaces all bulk data"
+    if not view.is_full:
+        types.append("actionInteractions")
+        advice = (
+            "import less often, or use importMode FULL with a complete export, because it "
+            "replaces all bulk data"
+        )
+
+    is_streamed = dataset["streamed"] or view.data.event_trackers
+    if dataset["type"] not in types or (view.is_full and is_streamed):
         return
 
     rows = view.export.row_count
     # An export without any row is reported by missing_export().
     if rows and rows < MIN_ROWS:
-        advice = (
-            "export all interactions, because a FULL import replaces all bulk data"
-            if view.is_full
-            else "import less often, or use importMode FULL with a complete export, because it "
-            "replaces all bulk data"
-        )
         yield (
             f"{view.export.location} has {rows} interactions, but an import needs at least "
             f"{MIN_ROWS}; {advice}"

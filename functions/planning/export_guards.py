@@ -119,6 +119,7 @@ def _last_full_import(view: DatasetView) -> Import | None:
     if not view.is_full or view.has_export_date:
         return None  # With `exportDate`, a person may want an earlier, smaller export.
 
+    # The import that ended last comes first.
     for job in view.imports:
         if job.is_active and job.is_full and job.run:
             return job
@@ -154,6 +155,7 @@ def unconfirmed_data(view: DatasetView) -> Iterator[str]:
     It's only a warning, so that the exports of other days are appended all the same. The FULL
     import that replaces the rows may come days later, and its export may lack those days.
     """
+    # The import that ended last comes last.
     unconfirmed = unconfirmed_imports(view.imports)
     if unconfirmed and not (view.is_full or partial_import(view.state)):
         yield ask_for_full_import(unconfirmed[-1])
@@ -215,10 +217,11 @@ def _appended_objects(view: DatasetView) -> Iterator[Message]:
 
 def _appended_day(view: DatasetView, day: str) -> Iterator[Message]:
     """Yield a message if the dataset already contains the rows of a day's export."""
-    confirmed = [job for job in imports_of_export(view.state) if job.is_confirmed]
     watermark = import_watermark(view.imports)
+    confirmed = [job for job in imports_of_export(view.state) if job.is_confirmed]
 
     if confirmed:
+        # The import that ended last comes last.
         reason = f"was imported by {confirmed[-1].arn}, and has changed since then"
     elif view.run["trigger"] == "export" and day < watermark:
         # Only a ready marker can start a run for an old day, for example when a bucket is copied.

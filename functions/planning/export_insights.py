@@ -42,12 +42,12 @@ MIN_SHARE = 0.7
 @guard("data insights", "REFUSE", "run")
 def failing_interactions(view: RunView) -> Iterator[str]:
     """Yield a message for interactions with which a training of the run would fail."""
-    untried = _untried_solutions(view)
+    untrained = _untrained_solutions(view)
     segments = [item.arn for item in view.trained_solutions if makes_segments(item.recipe)]
 
     for dataset in _learned_interactions(view):
-        if untried:
-            yield from _too_many_types(dataset, list_text(untried))
+        if untrained:
+            yield from _too_many_types(dataset, list_text(untrained))
         if segments:
             yield from _one_timestamp(dataset, list_text(segments))
 
@@ -55,12 +55,12 @@ def failing_interactions(view: RunView) -> Iterator[str]:
 @guard("data insights", "WARN", "run")
 def doubtful_interactions(view: RunView) -> Iterator[str]:
     """Yield a message for interactions with which a training may fail."""
-    if not _untried_solutions(view):
+    if not _untrained_solutions(view):
         for dataset in _learned_interactions(view):
             yield from _too_many_types(dataset, "a solution")
 
 
-def _untried_solutions(view: RunView) -> list[str]:
+def _untrained_solutions(view: RunView) -> list[str]:
     """List the solutions that the run trains, and that have no ACTIVE version yet.
 
     Personalize may have trained an ACTIVE version on as many types, so it isn't certain that the
@@ -74,7 +74,10 @@ def _untried_solutions(view: RunView) -> list[str]:
 
 
 def _learned_interactions(view: RunView) -> list[DatasetView]:
-    """Find the dataset of interactions, if a training of the run learns from its present export."""
+    """Find the dataset of interactions, if a training of the run learns from its present export.
+
+    The list is empty or has one dataset.
+    """
     return [
         dataset
         for dataset in view.datasets
@@ -128,7 +131,9 @@ def incomplete_columns(view: DatasetView) -> Iterator[str]:
         values = view.export.values(field["name"])
         # A column that is missing from a file is null in each of its rows.
         share = (values.total() - values[""]) / rows
-        min_share = MIN_TEXT_SHARE if field.get("textual") is True else MIN_SHARE
+        min_share = MIN_SHARE
+        if field.get("textual") is True:
+            min_share = MIN_TEXT_SHARE
         if share < min_share and field["name"] not in OFTEN_EMPTY:
             sparse_columns.append(f"{shown_name(field['name'])} ({share:.1%})")
 

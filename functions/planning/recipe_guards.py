@@ -11,7 +11,7 @@ from ..words import list_text
 from .guards import guard
 from .solutions import SolutionView
 
-WATCH_OTHERS = {
+ALARM_ADVICE = {
     "GetRecommendations": "remove the inputList from the probe",
     "GetPersonalizedRanking": "give the campaign a probe with an inputList",
     "GetActionRecommendations": (
@@ -45,12 +45,14 @@ def unsupported_settings(view: SolutionView) -> Iterator[str]:
     if view.snapshot.batch_jobs and not recipe.line_keys:
         yield f"{view.arn}: its recipe {view.recipe} has no batch jobs; remove the batchJobs"
 
-    used = {f"trainingMode {view.solution['trainingMode']}"}
+    settings = {f"trainingMode {view.solution['trainingMode']}"}
     for batch in view.snapshot.batch_jobs:
         # A setting that isn't in the config is None.
-        used |= {key for key, value in batch.job.items() if value is not None}
+        settings |= {key for key, value in batch.job.items() if value is not None}
 
-    for setting in sorted(used & FEATURES - {*recipe.features}):
+    # FEATURES are the settings that only some recipes support.
+    unsupported = (settings & FEATURES) - {*recipe.features}
+    for setting in sorted(unsupported):
         able = [name for name, known in RECIPES.items() if setting in known.features]
         yield (
             f"{view.arn}: {setting} needs the recipe {' or '.join(able)}, but this solution has "
@@ -105,7 +107,7 @@ def unanswered_probes(view: SolutionView) -> Iterator[str]:
 
 
 @guard("bake", "REFUSE", "solution")
-def deaf_alarms(view: SolutionView) -> Iterator[str]:
+def alarms_without_data(view: SolutionView) -> Iterator[str]:
     """Yield a message for a bake with `createAlarms` that watches a metric without data.
 
     The alarms would always be OK, so every version would pass its bake.
@@ -118,11 +120,12 @@ def deaf_alarms(view: SolutionView) -> Iterator[str]:
         bake = campaign["bake"]
 
         # Alarms are created by `components/alarms.py`, which knows the probe, but not the recipe.
-        is_ranking = probe is not None and probe.get("inputList")
-        watched = "GetPersonalizedRanking" if is_ranking else "GetRecommendations"
+        watched = "GetRecommendations"
+        if probe and probe.get("inputList"):
+            watched = "GetPersonalizedRanking"
 
         if bake and bake["createAlarms"] and answered not in (None, watched):
             yield (
                 f"{campaign['campaignArn']}: createAlarms watches {watched}, but campaigns of the "
-                f"recipe {view.recipe} answer {answered}; {WATCH_OTHERS[answered]}"
+                f"recipe {view.recipe} answer {answered}; {ALARM_ADVICE[answered]}"
             )
