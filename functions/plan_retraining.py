@@ -11,12 +11,12 @@ from .aws import read_client, stepfunctions, write_client
 from .errors import AWS_ERRORS, RunRefused
 from .execution_input import input_problems
 from .log import log
-from .messages import Message, Reason, as_message
+from .messages import Message
 from .overlap import event_of_deployment, pause_before, pause_for_deletion
 from .personalize.campaigns import read_record
 from .personalize.imports import confirm_import, taint_dataset
 from .personalize.tags import CHECKED, tags_of, write_tags
-from .planning.plan_run import RunView, plan_run, read_view
+from .planning.plan_run import RunView, plan_run, plan_without_jobs, read_view
 from .planning.snapshot import describe_existing
 from .report.model import worst_results
 from .runs import run_of, trial_results
@@ -89,31 +89,22 @@ def _plan_before_work(
     tried to end already.
     """
     if pause := pause_before(stepfunctions(), settings, run):
-        return _without_jobs(pause.reason, seconds=pause.seconds)
+        return plan_without_jobs(pause.reason, seconds=pause.seconds)
 
     # A run tries only once to end a trial.
     tried_arns = {trial["campaign"]["campaignArn"] for trial in trials}
     if solutions := solutions_on_trial(read_client(), settings, tried_arns):
-        return {**_without_jobs(), "todo": "TRIALS", "solutions": solutions}
+        return {**plan_without_jobs(), "todo": "TRIALS", "solutions": solutions}
 
     if reason := event_of_deployment(run):
-        return _without_jobs(reason)
-    if run["request"].get("only") == "trials":
-        # The report of trials that have ended needs no other reason.
-        return _without_jobs() if trials else _without_jobs("no campaign has a version on trial")
-    return None
+        return plan_without_jobs(reason)
+    if run["request"].get("only") != "trials":
+        return None
 
-
-def _without_jobs(*reasons: Reason, seconds: int = 0) -> Plan:
-    """Return the plan of a run that waits for some seconds. With 0 seconds, the run ends."""
-    return {
-        "todo": "WAIT" if seconds else "NOTHING",
-        "seconds": seconds,
-        "reasons": [as_message(reason) for reason in reasons],
-        "imports": [],
-        "solutions": [],
-        "warnings": [],
-    }
+    # The report of trials that have ended needs no other reason.
+    if trials:
+        return plan_without_jobs()
+    return plan_without_jobs("no campaign has a version on trial")
 
 
 def _plan_work(settings: Settings, run: Run) -> Plan:
@@ -128,7 +119,7 @@ def _plan_work(settings: Settings, run: Run) -> Plan:
             taint_dataset(write_client(), job)
 
     if pause := pause_for_deletion(view.data.deletions, run):
-        return _without_jobs(pause.reason, seconds=pause.seconds)
+        return plan_without_jobs(pause.reason, seconds=pause.seconds)
 
     plan = plan_run(view)
     plan["warnings"] += write_checks(read_client(), view)

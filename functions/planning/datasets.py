@@ -205,7 +205,7 @@ class DatasetView:
         # A FULL import that nobody could confirm is simply repeated.
         return job if is_given_up and was_compared and not job.is_full else None
 
-    def planned(self) -> PlannedImport:
+    def plan_import(self) -> PlannedImport:
         """Return the import as the plan has it, for the function that creates the job."""
         export = self.state.export
         durations = durations_of(job for job in self.imports if job.is_full == self.is_full)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import RunRefused
-from ..messages import Message, about, as_message
+from ..messages import Message, Reason, about, as_message
 from ..words import list_text, name_of
 from . import (
     export_content,
@@ -62,6 +62,23 @@ class RunView:
         """The solutions that the run trains."""
         return [solution for solution in self.solutions if solution.decision.action == "train"]
 
+    @property
+    def user_count(self) -> int | None:
+        """The number of users with interactions, or None if nobody has counted them."""
+        for solution in self.solutions:
+            # The solutions share their dataset group, so the first one answers for all of them.
+            if solution.user_ids:
+                return len(solution.user_ids)
+        return None
+
+    @property
+    def learned_deletion_arn(self) -> str | None:
+        """The data deletion job that makes the run train a solution, or None."""
+        for solution in self.trained_solutions:
+            if solution.deletion:
+                return solution.deletion.arn
+        return None
+
 
 def read_view(client: PersonalizeClient, settings: Settings, run: Run) -> RunView:
     """Read what planning has to know about a run."""
@@ -105,30 +122,39 @@ def plan_run(view: RunView) -> Plan:
     if refusals := _messages("REFUSE", view):
         raise RunRefused(refusals)
 
-    imports = [dataset.planned() for dataset in view.datasets if dataset.needs_import]
-    solutions = [planned for solution in view.solutions if (planned := solution.planned())]
-    is_skipped = not (imports or solutions)
-
-    # The solutions share their dataset group, so the first one answers for all of them.
-    users = view.solutions[0].user_ids if view.solutions else None
-    deletions = [item.deletion for item in view.trained_solutions if item.deletion]
+    imports = [dataset.plan_import() for dataset in view.datasets if dataset.needs_import]
+    solutions = [planned for solution in view.solutions if (planned := solution.plan_work())]
+    warnings = _messages("WARN", view)
+    if not imports and not solutions:
+        return {**plan_without_jobs(*_why_skipped(view)), "warnings": warnings}
 
     # The reasons of a skipped run name the monthly limit already.
     held_back = [
         about(solution.arn, solution.limit_message)
         for solution in view.solutions
-        if solution.limit_message and not is_skipped
+        if solution.limit_message
     ]
-
     return {
-        "todo": "NOTHING" if is_skipped else "WORK",
+        "todo": "WORK",
         "seconds": 0,
-        "reasons": _why_skipped(view) if is_skipped else [],
+        "reasons": [],
         "imports": imports,
         "solutions": solutions,
-        "users": len(users) if users else None,
-        "dataDeletionJobArn": deletions[0].arn if deletions else None,
-        "warnings": [*held_back, *_messages("WARN", view)],
+        "users": view.user_count,
+        "dataDeletionJobArn": view.learned_deletion_arn,
+        "warnings": [*held_back, *warnings],
+    }
+
+
+def plan_without_jobs(*reasons: Reason, seconds: int = 0) -> Plan:
+    """Return the plan of a run that waits for some seconds. With 0 seconds, the run ends."""
+    return {
+        "todo": "WAIT" if seconds else "NOTHING",
+        "seconds": seconds,
+        "reasons": [as_message(reason) for reason in reasons],
+        "imports": [],
+        "solutions": [],
+        "warnings": [],
     }
 
 

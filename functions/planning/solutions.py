@@ -255,7 +255,7 @@ class SolutionView:
             return "it was trained recently enough for the events"
         return "it was trained on the present data"
 
-    def planned(self) -> PlannedSolution | None:
+    def plan_work(self) -> PlannedSolution | None:
         """Plan a training, or what is left to do with earlier versions, or nothing (None)."""
         if self.decision.action in ("keep", "hold back"):
             return None

@@ -186,7 +186,7 @@ def _steps(client: PersonalizeClient, view: RunView, planned: Plan) -> Iterator[
     for dataset in view.datasets:
         yield _import_step(dataset, imports.get(dataset.dataset["type"]))
     for solution in view.solutions:
-        training = solution.planned()
+        training = solution.plan_work()
         yield _training_step(client, solution, training)
         campaigns = training["campaigns"] if training else []
         updated = [campaign["campaignArn"] for campaign in campaigns]

@@ -480,7 +480,7 @@ CONTENT = {
 
 def planned_import(**changes):
     """Return the import of the dataset interactions in the standard world."""
-    return {**dataset_view().planned(), **changes}
+    return {**dataset_view().plan_import(), **changes}
 
 
 def planned_campaign(**changes):
@@ -490,7 +490,7 @@ def planned_campaign(**changes):
 
 def planned_solution(**changes):
     """Return the training of a solution, whose last training took two hours."""
-    return {**solution_view().planned(), "durations": [7200], **changes}
+    return {**solution_view().plan_work(), "durations": [7200], **changes}
 
 
 NO_BASELINES = {

@@ -56,10 +56,10 @@ def test_the_day_of_a_request_is_about_locations_with_a_day(dataset):
 
 
 def test_the_plan_has_the_export_whose_content_was_checked():
-    planned = of_imports().planned()
+    planned = of_imports().plan_import()
     assert (planned["fingerprint"], planned["bytes"]) == (s.FINGERPRINT, 1000)
     assert planned["newestObjectAt"] == s.ago(2).isoformat()
-    nothing = s.dataset_view(exports={s.DATASET: s.export(objects=[], samples=[])}).planned()
+    nothing = s.dataset_view(exports={s.DATASET: s.export(objects=[], samples=[])}).plan_import()
     assert (nothing["bytes"], nothing["newestObjectAt"]) == (0, None)
 
 
@@ -72,7 +72,7 @@ def test_the_last_five_successful_imports_with_this_mode_count_for_the_durations
         lasted(2, is_full=False),
         *(lasted(minutes) for minutes in (3, 4, 5, 6, 7, 8)),
     ]
-    assert of_imports(*imports).planned()["durations"] == [180, 240, 300, 360, 420]
+    assert of_imports(*imports).plan_import()["durations"] == [180, 240, 300, 360, 420]
 
 
 @pytest.mark.parametrize(

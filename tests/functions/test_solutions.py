@@ -20,7 +20,7 @@ WORSE = {
 
 def planned(request=WITHOUT_IMPORT, *versions, **changes):
     """Return what is planned with these versions, by default in a run without imports."""
-    return s.solution_view(request, trainings=versions, **changes).planned()
+    return s.solution_view(request, trainings=versions, **changes).plan_work()
 
 
 def existing(*versions, **changes):
@@ -208,7 +208,7 @@ def waits_for(answer, *earlier, solution=APPROVING, **changes):
         OLDER.arn: OLDER._replace(metrics={s.NDCG: 0.41}),
     }
     known = {"trainings": [LEARNED, *earlier], "versions": versions, **changes}
-    plan = s.solution_view({"only": "deployments"}, solution=solution, **known).planned()
+    plan = s.solution_view({"only": "deployments"}, solution=solution, **known).plan_work()
     return plan and plan["campaigns"]
 
 
