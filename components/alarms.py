@@ -9,16 +9,20 @@ import pulumi_aws as aws
 
 from . import iam
 from .args import HOURS_PER_DAY
+from .constants import (
+    DATA_AGE,
+    METRICS_NAMESPACE,
+    MODEL_AGE,
+    PIPELINE_DIMENSION,
+    UNDELIVERED_REPORTS,
+    UNFINISHED_TRIALS,
+)
 from .shared import Shared
 from .state_machine.asl import KILLED_ERRORS
 
-METRICS_NAMESPACE = "PersonalizeRetraining"
-"""Where the functions write their metrics (`functions/metrics.py`)."""
-PIPELINE: Literal["Pipeline"] = "Pipeline"
-"""The dimension whose value is the pipeline's name."""
 Dimension = Literal["Pipeline", "StateMachineArn", "QueueName", "CampaignArn"]
 NAMESPACES: Mapping[Dimension, str] = {
-    "Pipeline": METRICS_NAMESPACE,
+    PIPELINE_DIMENSION: METRICS_NAMESPACE,
     "StateMachineArn": "AWS/States",
     "QueueName": "AWS/SQS",
     "CampaignArn": "AWS/Personalize",
@@ -56,7 +60,7 @@ class Alarm(NamedTuple):
     metric: str
     meaning: str
     what_to_do: str
-    dimension: Dimension = "Pipeline"
+    dimension: Dimension = PIPELINE_DIMENSION
     pattern: str | None = None
     """Which log records the metric counts, if it's made from a log. It then has no dimension."""
     threshold: float | None = 1
@@ -100,7 +104,7 @@ ALARMS = (
     ),
     Alarm(
         "model-too-old",
-        "ModelAgeHours",
+        MODEL_AGE,
         "A campaign serves a model that is too old, or nothing has measured its age for hours. "
         "Users get recommendations without the newest items.",
         "This can wait until the morning. retrain history -s STACK shows what the last runs did, "
@@ -113,7 +117,7 @@ ALARMS = (
     ),
     Alarm(
         "data-too-old",
-        "DataAgeHours",
+        DATA_AGE,
         "A dataset has got no new data for too long, or nothing has measured it for hours.",
         "This can wait until the morning. Check the job that writes the exports. If it works, "
         "retrain doctor -s STACK shows what is missing.",
@@ -124,7 +128,7 @@ ALARMS = (
     ),
     Alarm(
         "trial-unfinished",
-        "UnfinishedTrials",
+        UNFINISHED_TRIALS,
         "A campaign has a version on trial for more than 5 hours besides its bake, or cannot be "
         "read. The version may be served although no probe has judged it.",
         "Ask the campaign for recommendations. If they are bad, roll it back at once with retrain "
@@ -135,7 +139,7 @@ ALARMS = (
     ),
     Alarm(
         "report-undelivered",
-        "UndeliveredReports",
+        UNDELIVERED_REPORTS,
         "A message or an event with the report of a run could not be sent. The run itself is not "
         "affected.",
         "Read the report with retrain watch -s STACK. Check the SNS topic, its policy and its key.",
@@ -151,7 +155,7 @@ ALARMS = (
     ),
 )
 """Every pipeline's alarms, in the order in which `docs/operations.md` explains them."""
-OF_MODELS = ("ModelAgeHours", "UnfinishedTrials")
+OF_MODELS = (MODEL_AGE, UNFINISHED_TRIALS)
 """The metrics that a pipeline without solutions doesn't have."""
 _of_campaign = partial(
     Alarm,

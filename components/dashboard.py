@@ -11,9 +11,20 @@ from typing import Any, TypeAlias
 import pulumi
 import pulumi_aws as aws
 
-from .alarms import METRICS_NAMESPACE, PIPELINE, max_age_hours
+from .alarms import max_age_hours
+from .constants import (
+    CONSOLES,
+    DATA_AGE,
+    DEFAULT_CONSOLE,
+    EVENT_DATASETS,
+    METRICS_NAMESPACE,
+    MODEL_AGE,
+    NEWEST_EVENT_AGE,
+    PIPELINE_DIMENSION,
+    RUNS,
+    TRAINING_HOURS,
+)
 from .rules.arns import Home
-from .rules.pipeline import EVENT_DATASETS
 from .shared import Shared
 from .state_machine.asl import KILLED_ERRORS
 
@@ -109,16 +120,16 @@ def dashboard_body(
         solution["solutionArn"].rpartition("/")[2]: solution["qualityGate"]
         for solution in settings["solutions"]
     }
-    model_ages = [line("ModelAgeHours", "Solution", name) for name in gates]
-    training_hours = [line("TrainingHours", "Solution", name) for name in gates]
+    model_ages = [line(MODEL_AGE, "Solution", name) for name in gates]
+    training_hours = [line(TRAINING_HOURS, "Solution", name) for name in gates]
     types = [dataset["type"] for dataset in settings["datasets"]]
-    data_ages = [line("DataAgeHours", "Dataset", name) for name in types]
+    data_ages = [line(DATA_AGE, "Dataset", name) for name in types]
     event_ages = [
-        line("NewestEventAgeHours", "Dataset", name, label=f"events: {name}")
+        line(NEWEST_EVENT_AGE, "Dataset", name, label=f"events: {name}")
         for name in types
         if name in EVENT_DATASETS
     ]
-    outcomes = [line("Runs", "Outcome", name, color=color) for name, color in COLORS.items()]
+    outcomes = [line(RUNS, "Outcome", name, color=color) for name, color in COLORS.items()]
     offline_metrics = [
         line(rule["metric"], "Solution", name, label=f"{name} {rule['metric']}")
         for name, rules in gates.items()
@@ -158,7 +169,7 @@ def _line(
     pipeline: str, metric: str, dimension: str, value: str, **options: object
 ) -> list[object]:
     """Build a line of a chart, which is called like the value of its dimension."""
-    names = [METRICS_NAMESPACE, metric, PIPELINE, pipeline, dimension, value]
+    names = [METRICS_NAMESPACE, metric, PIPELINE_DIMENSION, pipeline, dimension, value]
     return [*names, {"label": value, **options}]
 
 
@@ -192,7 +203,6 @@ def _place(rows: Sequence[Sequence[Widget]], *, top: int, height: int) -> Iterat
 
 
 def _console(home: Home) -> str:
-    """Link to the console in the pipeline's region. China has another host."""
-    if home.partition == "aws-cn":
-        return f"https://{home.region}.console.amazonaws.cn"
-    return f"https://{home.region}.console.aws.amazon.com"
+    """Link to the console in the pipeline's region."""
+    host = CONSOLES.get(home.partition, DEFAULT_CONSOLE)
+    return f"https://{home.region}.{host}"

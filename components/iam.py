@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 import pulumi
 import pulumi_aws as aws
 
+from .constants import DATE_PLACEHOLDER
 from .rules.arns import Home
-from .rules.fields import DATE_PLACEHOLDER
 from .shared import Shared, raise_if_any_problem
 from .state_machine.steps import Resource
 

@@ -8,8 +8,9 @@ import pulumi
 import pulumi_aws as aws
 
 from . import iam
-from .alarms import PIPELINE, create_alarms, create_topic
+from .alarms import create_alarms, create_topic
 from .args import RetrainingPipelineArgs, as_config
+from .constants import PIPELINE_DIMENSION, PIPELINE_TAG
 from .dashboard import create_dashboard, dashboard_url
 from .lambda_functions import CALLED_BY_EVENTS, Functions, create_functions, create_log_group
 from .rules.arns import Home, parse_arn
@@ -23,9 +24,6 @@ from .schedules import (
 from .shared import Shared, job_prefix, name_problems, raise_if_any_problem
 from .state_machine.definition import definition
 from .workflow_settings import workflow_settings
-
-PIPELINE_TAG = "retraining-pipeline"
-"""The tag with the pipeline's name, which every resource and every job has."""
 
 
 class RetrainingPipeline(pulumi.ComponentResource):
@@ -144,7 +142,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
             settings,
             log_group_name=log_group.name,
             dimension_values={
-                PIPELINE: name,
+                PIPELINE_DIMENSION: name,
                 "StateMachineArn": machine.arn,
                 "QueueName": queue.name,
             },

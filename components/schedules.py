@@ -7,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from . import iam
+from .constants import ENDS_WITHOUT_SUCCESS
 from .rules.pipeline import marker_pattern
 from .shared import Shared, step_name
 
@@ -149,7 +150,7 @@ def report_unreported_runs(
             "detail-type": ["Step Functions Execution Status Change"],
             "detail": {
                 "stateMachineArn": [state_machine_arn],
-                "status": ["FAILED", "TIMED_OUT", "ABORTED"],
+                "status": ENDS_WITHOUT_SUCCESS,
             },
         },
         event_fields={field: f"$.detail.{field}" for field in fields},

@@ -8,8 +8,9 @@ from typing import cast
 
 from docs import costs
 from docs.state_machine import sample_definition
+from functions.constants import METRICS_NAMESPACE, PIPELINE_DIMENSION
 from functions.contract import Settings
-from functions.metrics import METRICS, NAMESPACE, PIPELINE, Metric
+from functions.metrics import METRICS, Metric
 
 OFFLINE = {
     "`precision_at_5`, …": Metric(
@@ -87,8 +88,8 @@ def page() -> str:
     sample_costs = costs.monthly_costs(settings_of_sample_stack())
     dollars = costs.total(sample_costs)
     return PAGE.format(
-        namespace=NAMESPACE,
-        pipeline=PIPELINE,
+        namespace=METRICS_NAMESPACE,
+        pipeline=PIPELINE_DIMENSION,
         rows="\n".join(
             f"| {name} | {metric.unit} | {_dimensions(metric)} | {metric.meaning} |"
             for name, metric in rows.items()

@@ -6,13 +6,12 @@ Personalize API. The settings come from the stack's config.
 
 from typing import Literal, NotRequired, TypedDict
 
+from .constants import PIPELINE_TAG
 from .messages import Message
 
 ImportMode = Literal["FULL", "INCREMENTAL"]
 TrainingMode = Literal["FULL", "UPDATE"]
 Tags = dict[str, str]
-PIPELINE_TAG = "retraining-pipeline"
-"""The key of the tag that names the pipeline."""
 
 
 class DatasetSettings(TypedDict):

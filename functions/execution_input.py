@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
 from typing import NamedTuple
 
+from .constants import DATE_PLACEHOLDER
 from .contract import Request, Settings, StartedRun
-from .runs import DATE, request_of, scheduled_at
+from .runs import request_of, scheduled_at
 from .texts import shortened
 
 KEYS = tuple(Request.__annotations__)
@@ -119,8 +120,8 @@ def _wrong_days(
 
     if "exportDate" in request and not _has_daily_export(settings, request):
         text = (
-            f"no location contains {DATE}, so there is no export of an earlier day; write the "
-            "earlier export to its location, and start a run without a day"
+            f"no location contains {DATE_PLACEHOLDER}, so there is no export of an earlier day; "
+            "write the earlier export to its location, and start a run without a day"
         )
         yield InputProblem("exportDate", text)
 
@@ -129,7 +130,7 @@ def _has_daily_export(settings: Settings, request: Request) -> bool:
     """Check whether any dataset of the run has an export for each day."""
     chosen: object = request.get("datasets")
     return any(
-        DATE in dataset["dataLocation"]
+        DATE_PLACEHOLDER in dataset["dataLocation"]
         for dataset in settings["datasets"]
         if not isinstance(chosen, list) or dataset["type"] in chosen
     )

@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from .constants import REPORTED_ERROR
 from .errors import ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -14,10 +15,6 @@ if TYPE_CHECKING:
 
     from .contract import FinishedRun, Run, Settings, StateError
 
-REPORTED_ERROR = "RetrainingFailed"
-"""The error of a failed execution that has sent its report (`state_machine/definition.py`)."""
-WITHOUT_SUCCESS = ("FAILED", "TIMED_OUT", "ABORTED")
-"""The statuses of an execution that has ended without success."""
 LISTED_EXECUTIONS = 100
 """How many executions are searched. With one run a day, they go back three months."""
 

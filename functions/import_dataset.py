@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 
 from . import aws, clock, exports, metrics
+from .constants import NEWEST_EVENT_AGE
 from .contract import (
     DatasetIteration,
     ImportItem,
@@ -72,7 +73,7 @@ def _write_event_age(event: DatasetIteration) -> None:
         return
 
     age = clock.now() - datetime.fromisoformat(newest_at)
-    hours = {"NewestEventAgeHours": round(age.total_seconds() / 3600, 2)}
+    hours = {NEWEST_EVENT_AGE: round(age.total_seconds() / 3600, 2)}
     metrics.write(pipeline_name(event["settings"]), hours, Dataset=planned["type"])
 
 

@@ -12,17 +12,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple, TypedDict
 
 from . import clock
+from .constants import (
+    DATA_AGE,
+    METRICS_NAMESPACE,
+    MODEL_AGE,
+    NEWEST_EVENT_AGE,
+    PIPELINE_DIMENSION,
+    RUNS,
+    TRAINING_HOURS,
+    UNDELIVERED_REPORTS,
+    UNFINISHED_TRIALS,
+)
 from .contract import Settings, pipeline_name
 
-NAMESPACE = "PersonalizeRetraining"
-PIPELINE = "Pipeline"
 Dimension = Literal["Solution", "Dataset", "Outcome"]
 Unit = Literal["Count", "None"]
 """A unit in CloudWatch, which has none for hours. So hours have the unit `None`."""
 
 
 class Metric(NamedTuple):
-    """A metric that the functions write. Every metric has the dimension PIPELINE."""
+    """A metric that the functions write. Every metric has the dimension PIPELINE_DIMENSION."""
 
     unit: Unit
     dimensions: Sequence[Dimension | None]
@@ -33,23 +42,23 @@ class Metric(NamedTuple):
 
 
 METRICS: Mapping[str, Metric] = {
-    "Runs": Metric("Count", ("Outcome",), "1 for each run that has ended"),
-    "UndeliveredReports": Metric(
+    RUNS: Metric("Count", ("Outcome",), "1 for each run that has ended"),
+    UNDELIVERED_REPORTS: Metric(
         "Count",
         (None,),
         "the messages and events of a run's report that could not be delivered, usually 0",
     ),
-    "TrainingHours": Metric(
+    TRAINING_HOURS: Metric(
         "None", ("Solution",), "the hours of a training as Personalize charges them"
     ),
-    "ModelAgeHours": Metric(
+    MODEL_AGE: Metric(
         "None",
         (None, "Solution"),
         "the hours since the model that a campaign serves was trained, or was last found up to "
         "date by a run. The oldest model counts. A model does not count as older than the pipeline",
         is_watched=True,
     ),
-    "DataAgeHours": Metric(
+    DATA_AGE: Metric(
         "None",
         (None, "Dataset"),
         "the hours since a dataset was last imported, or was last found unchanged by a run. The "
@@ -57,12 +66,12 @@ METRICS: Mapping[str, Metric] = {
         "not count, unless an event tracker is ACTIVE or `streamed` is set",
         is_watched=True,
     ),
-    "NewestEventAgeHours": Metric(
+    NEWEST_EVENT_AGE: Metric(
         "None",
         ("Dataset",),
         "the hours from the newest event to the end of its import, if every row was read",
     ),
-    "UnfinishedTrials": Metric(
+    UNFINISHED_TRIALS: Metric(
         "Count",
         (None,),
         "the number of campaigns with a version on trial for more than 5 hours besides its bake, "
@@ -83,9 +92,9 @@ def write(pipeline: str, values: Mapping[str, float | None], **dimensions: str) 
         return
 
     # CloudWatch finds the value of a dimension in the field with its name.
-    fields = {PIPELINE: pipeline, **dimensions}
+    fields = {PIPELINE_DIMENSION: pipeline, **dimensions}
     directive = {
-        "Namespace": NAMESPACE,
+        "Namespace": METRICS_NAMESPACE,
         "Dimensions": [list(fields)],
         "Metrics": [
             {"Name": name, "Unit": METRICS[name].unit if name in METRICS else "None"}
@@ -117,16 +126,16 @@ def write_ages(settings: Settings, ages: Ages) -> None:
     """Write each known age, the greatest ages if all are known, and the unfinished trials."""
     pipeline = pipeline_name(settings)
     for solution_name, hours in ages["models"].items():
-        write(pipeline, {"ModelAgeHours": hours}, Solution=solution_name)
+        write(pipeline, {MODEL_AGE: hours}, Solution=solution_name)
     for dataset_type, hours in ages["data"].items():
-        write(pipeline, {"DataAgeHours": hours}, Dataset=dataset_type)
+        write(pipeline, {DATA_AGE: hours}, Dataset=dataset_type)
 
     write(
         pipeline,
         {
-            "ModelAgeHours": greatest_age(ages["models"].values()),
-            "DataAgeHours": greatest_age(ages["data"].values()),
-            "UnfinishedTrials": ages["unfinishedTrials"],
+            MODEL_AGE: greatest_age(ages["models"].values()),
+            DATA_AGE: greatest_age(ages["data"].values()),
+            UNFINISHED_TRIALS: ages["unfinishedTrials"],
         },
     )
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from botocore.exceptions import ClientError
 
 from . import aws, clock
+from .constants import ENDS_WITHOUT_SUCCESS, LONGEST_DELETION, LONGEST_OVERLAP
 from .errors import RunRefused
-from .executions import WITHOUT_SUCCESS, last_executions, machine_arn_of, older_executions
+from .executions import last_executions, machine_arn_of, older_executions
 from .messages import Message
 from .rules.pacing import waiting_pause
 from .rules.trainings import Deletion, running_deletion
@@ -42,11 +43,6 @@ after the change."""
 SCHEDULE_ROUNDING = timedelta(minutes=2)
 """How long before the change the scheduled time of such an event may be, because these times are
 whole minutes. An event with an even earlier time was due before the change, and came late."""
-LONGEST_OVERLAP = timedelta(hours=24)
-"""The longest time that a run waits for an older run (`components/args.py`)."""
-LONGEST_DELETION = timedelta(hours=26)
-"""The time after its start until which a run waits while users are deleted. That may take a day:
-https://docs.aws.amazon.com/personalize/latest/dg/delete-records.html."""
 
 SHORTEST_PAUSE = timedelta(seconds=1)
 NO_SCHEDULE = ("ResourceNotFoundException", "AccessDeniedException")
@@ -87,7 +83,7 @@ def pause_before(client: SFNClient, settings: Settings, run: Run) -> Pause | Non
 def _pause_after_death(client: SFNClient, run: Run) -> Pause | None:
     """Hold a run back until an execution without success can't change anything any more."""
     for execution in last_executions(client, machine_arn_of(run["executionArn"])):
-        if execution["status"] not in WITHOUT_SUCCESS:
+        if execution["status"] not in ENDS_WITHOUT_SUCCESS:
             continue
 
         name = execution["executionArn"].rpartition(":")[2]

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z|[0-9]{8}-[0-9a-f]{8}")
 """The id of a run: its scheduled time, or the day of its start and a hash."""
-DATE = "{date}"
-"""This placeholder in a location stands for the export's day in UTC, for example 2026-11-29."""
 
 
 def run_of(started: StartedRun) -> Run:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, TypedDict
 
 from . import clock
 from .aws import s3, stepfunctions
+from .constants import DATE_PLACEHOLDER
 from .errors import ServiceUnavailable, Throttled
 from .executions import deployed_machine
 from .exports import list_objects
 from .hashes import short_hash
 from .log import log
-from .runs import DATE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,7 +73,7 @@ def _start_if_ready(client: SFNClient, machine_arn: str, location: str) -> str |
     name = None
     missing: list[str] = []
     if day:
-        locations = [marker.replace(DATE, day) for marker in markers]
+        locations = [marker.replace(DATE_PLACEHOLDER, day) for marker in markers]
         written = {marker: list_objects(s3(), marker) for marker in locations}
         missing = [marker for marker, objects in written.items() if not objects]
         if not missing:
@@ -87,10 +87,10 @@ def _start_if_ready(client: SFNClient, machine_arn: str, location: str) -> str |
 def _day_of_marker(markers: Sequence[str], location: str) -> str | None:
     """Find the day in a ready marker's location. It's None if the location isn't a marker's."""
     for marker in markers:
-        start = marker.find(DATE)
+        start = marker.find(DATE_PLACEHOLDER)
         day = location[start : start + DAY_LENGTH]
         # Every `{date}` in a marker stands for the same day.
-        if DAY.fullmatch(day) and location == marker.replace(DATE, day):
+        if DAY.fullmatch(day) and location == marker.replace(DATE_PLACEHOLDER, day):
             return day
     return None
 

@@ -7,6 +7,7 @@ have decided.
 from datetime import datetime
 
 from . import aws, clock, metrics
+from .constants import TRAINING_HOURS
 from .contract import SolutionIteration, TrainingItem, pipeline_name
 from .log import log_item
 from .personalize.imports import ImportReader
@@ -39,7 +40,7 @@ def handler(event: SolutionIteration, _context: object) -> TrainingItem:
     solution_arn = event["solution"]["solutionArn"]
     # The hours of an earlier run's version were published when its training ended.
     if item["outcome"] and not event["solution"]["existingVersionArn"]:
-        hours = {"TrainingHours": item["trainingHours"]}
+        hours = {TRAINING_HOURS: item["trainingHours"]}
         metrics.write(pipeline_name(event["settings"]), hours, Solution=name_of(solution_arn))
 
     return log_item("train_solution", event["run"], item["arn"] or solution_arn, item)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from . import clock, metrics
 from .aws import read_client, stepfunctions, write_client
+from .constants import EVENT_DATASETS
 from .errors import AWS_ERRORS
 from .executions import deployed_machine, last_executions
 from .log import log, logger
@@ -47,9 +48,6 @@ can end the trial, the pauses grow."""
 MAX_PAUSE = timedelta(hours=1)
 """The longest of these pauses. It isn't longer, because only runs read the alarms of a bake and
 roll back."""
-DAILY_DATASETS = ("interactions", "actionInteractions")
-"""The datasets that grow every day. If such an export doesn't change, its data has stopped
-arriving, unless applications send events as well."""
 
 
 class NotMeasurableError(Exception):
@@ -218,7 +216,9 @@ class Watcher:
             if is_active(job["status"])
         ]
 
-        may_stay_unchanged = dataset["type"] not in DAILY_DATASETS or dataset["streamed"]
+        # If an export of events doesn't change, they've stopped arriving, unless applications send
+        # them as well.
+        may_stay_unchanged = dataset["type"] not in EVENT_DATASETS or dataset["streamed"]
         # The ARN is `dataset/<group>/<type>`, and the dataset is in `dataset-group/<group>`.
         group_arn = arn.rpartition("/")[0].replace(":dataset/", ":dataset-group/", 1)
         tags: Tags = {}

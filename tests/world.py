@@ -38,7 +38,7 @@ from components.args import (
 from components.rules.fields import METRIC_NAMES
 from components.rules.pipeline import CHARACTERS_PER_BATCH_JOB, MAX_TEXT_CHARACTERS
 from components.workflow_settings import workflow_settings
-from functions.contract import PIPELINE_TAG
+from functions.constants import PIPELINE_TAG
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"

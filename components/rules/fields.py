@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence, Sized
 from difflib import get_close_matches
 from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
-DATE_PLACEHOLDER = "{date}"
-"""Stands for the day of the run in a location. It's replaced by the UTC date, like 2026-11-29."""
+from ..constants import DATE_PLACEHOLDER, FILTER_VALUE, ITEM_METRICS, MRR, NDCG, TREND_METRIC
+
 MAX_LOCATION_CHARACTERS = 256
 """The longest dataLocation in the API's model."""
 MAX_VALUES = 25
@@ -19,10 +19,6 @@ MAX_VALUES = 25
 MAX_VALUE_CHARACTERS = 1_000
 """The most characters of the value of a parameter, according to the API."""
 _PARAMETER = re.compile(r"\w{1,50}", re.ASCII)
-_TEXTS = r'\s*"[^"]*"(\s*,\s*"[^"]*")*\s*'
-_FILTER_VALUE = re.compile(rf"{_TEXTS}|\s*[-+]?[0-9]+(\.[0-9]+)?\s*")
-"""Texts in double quotes, or a number:
-https://docs.aws.amazon.com/personalize/latest/dg/filter-batch.html"""
 MAX_ID_CHARACTERS = 256
 """The longest id of a user or an item in the API's model of GetRecommendations."""
 MAX_RESULTS = 500
@@ -30,22 +26,8 @@ MAX_RESULTS = 500
 accepts, according to the API's models."""
 
 
-NDCG = "normalized_discounted_cumulative_gain"
 NDCG_AT_10 = f"{NDCG}_at_10"
-MRR = "mean_reciprocal_rank"
-RANKING_METRICS = (
-    "coverage",
-    f"{MRR}_at_25",
-    *(f"{NDCG}_at_{k}" for k in (5, 10, 25)),
-    *(f"precision_at_{k}" for k in (5, 10, 25)),
-)
-"""The metrics that most recipes produce."""
-METRIC_NAMES = (
-    *RANKING_METRICS,
-    "average_rewards_at_k",
-    f"{NDCG}_with_event_weights_at_k",
-    "trend_prediction_accuracy",
-)
+METRIC_NAMES = (*ITEM_METRICS, TREND_METRIC)
 """All metrics that AWS documents for GetSolutionMetrics. Which of them a solution version has
 depends on its recipe and on the solution's configuration:
 https://docs.aws.amazon.com/personalize/latest/dg/working-with-training-metrics.html"""
@@ -234,7 +216,7 @@ def filter_values_error(values: Mapping[str, str]) -> str | None:
         return error
 
     for name, value in values.items():
-        if not _FILTER_VALUE.fullmatch(value):
+        if not re.fullmatch(FILTER_VALUE, value):
             return (
                 f"has {value!r} for {name}; put each text into double quotes, and commas between "
                 'several, for example \'"Drama","Comedy"\''

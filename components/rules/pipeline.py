@@ -21,19 +21,16 @@ from ..args import (
     as_config,
     config_keys,
 )
+from ..constants import DATE_PLACEHOLDER, EVENT_DATASETS, RESERVED_TAG_PREFIX
 from . import arns, rates
-from .fields import DATE_PLACEHOLDER, Problem
+from .fields import Problem
 from .reading import Reader
 
 MAX_TEXT_CHARACTERS = 5_000
 """The most characters in all probes, bakes, baselines and batch jobs together. An execution's state
 contains most of them three times, and has room for 256 KiB (tests/workflow/test_sizes.py)."""
-EVENT_DATASETS = ("interactions", "actionInteractions")
-"""The datasets whose rows are events, with a time and a type."""
 CHARACTERS_PER_BATCH_JOB = 270
 """What a batch job counts in addition to its texts, because its result has up to 800 bytes."""
-RESERVED_TAGS = "retraining-"
-"""The keys of the pipeline's own tags begin with it."""
 TAG_KEY = re.compile(r"[\w .:/=+\-@]{1,128}")
 TAG_VALUE = re.compile(r"[\w .:/=+\-@]{1,256}")
 """Tags may have empty values elsewhere, but not in EventBridge Scheduler."""
@@ -279,8 +276,10 @@ def _check_tags(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
     yield from role_tag_problems("tags", args.tags)
 
     for key, value in args.tags.items():
-        if key.lower().startswith(RESERVED_TAGS):
-            message = f"has a reserved key; choose one that does not begin with {RESERVED_TAGS}"
+        if key.lower().startswith(RESERVED_TAG_PREFIX):
+            message = (
+                f"has a reserved key; choose one that does not begin with {RESERVED_TAG_PREFIX}"
+            )
             yield Problem(f"tags.{key}", message, value)
         elif not TAG_KEY.fullmatch(key) or not TAG_VALUE.fullmatch(value):
             message = (

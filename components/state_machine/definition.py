@@ -5,10 +5,12 @@
 
 import math
 from collections.abc import Mapping
+from datetime import timedelta
 
 import pulumi
 
-from ..args import SECONDS_PER_HOUR, RetrainingPipelineArgs
+from ..args import RetrainingPipelineArgs
+from ..constants import LONGEST_DELETION, LONGEST_OVERLAP, MAX_TRIAL, REPORTED_ERROR
 from .asl import (
     Definition,
     Retries,
@@ -20,21 +22,11 @@ from .asl import (
     wait,
 )
 
-REPORTED_ERROR = "RetrainingFailed"
-"""The error of a failed execution that has sent its report. `close_run` does nothing after it."""
-LONGEST_OVERLAP_HOURS = 24
-"""How long a run waits for an older run (`functions/overlap.py`)."""
-LONGEST_DELETION_HOURS = 26
-"""How long after its start a run still waits for the deletion of users
-(`functions/overlap.py`)."""
-LONGEST_TRIAL_HOURS = 24
-"""A run gives up a trial after these hours and those of its bake
-(`functions/rules/deployments.py`)."""
-HALF_AN_HOUR = 1800
-"""The longest pause before a killed `deploy_version` is called again, in seconds. A retry is 3
-events, so the history still has room for 50 campaigns (tests/workflow/test_sizes.py)."""
-SPARE_HOURS = 2
-"""The time for everything except jobs and trials. To stop a training takes at most one hour of it
+LONGEST_TRIAL_PAUSE = timedelta(minutes=30)
+"""The longest pause before a killed `deploy_version` is called again. A retry adds 3 events, so the
+history still has room for 50 campaigns (tests/workflow/test_sizes.py)."""
+SPARE_TIME = timedelta(hours=2)
+"""The time for everything except jobs and trials. Stopping a training takes at most an hour of it
 (`functions/rules/trainings.py`)."""
 
 
@@ -280,22 +272,21 @@ def execution_timeout_seconds(args: RetrainingPipelineArgs) -> int:
     limits = args.limits
     # A run waits for an older run and for a deletion at the same time, and a training also for
     # imports that the run hasn't started.
-    wait_hours = max(LONGEST_OVERLAP_HOURS, LONGEST_DELETION_HOURS) + limits.max_import_hours
+    waiting_time = max(LONGEST_OVERLAP, LONGEST_DELETION) + timedelta(hours=limits.max_import_hours)
 
-    # A job may wait until its deadline, and then run until its deadline.
     batch_jobs = [job for solution in args.solutions for job in solution.batch_jobs]
-    batch_hours = max([job.max_hours for job in batch_jobs], default=0)
-    job_hours = 2 * (
-        limits.max_import_hours
-        + limits.max_training_hours
-        + limits.max_campaign_hours
-        + batch_hours
-    )
+    deadlines = [
+        limits.max_import_hours,
+        limits.max_training_hours,
+        limits.max_campaign_hours,
+        max([job.max_hours for job in batch_jobs], default=0),
+    ]
+    # A job may wait until its deadline, and then run until its deadline.
+    job_time = 2 * timedelta(hours=sum(deadlines))
 
     # Before its own trials, a run ends those of earlier runs.
-    trial_hours = 2 * _trial_hours(args)
-    hours = wait_hours + job_hours + trial_hours + SPARE_HOURS
-    return round(hours * SECONDS_PER_HOUR)
+    trial_time = 2 * _longest_trial(args)
+    return round((waiting_time + job_time + trial_time + SPARE_TIME).total_seconds())
 
 
 def retries_during_trial(args: RetrainingPipelineArgs) -> Retries:
@@ -304,12 +295,13 @@ def retries_during_trial(args: RetrainingPipelineArgs) -> Retries:
     A killed function can't say whether a version is on trial. If the run gave up, it might go on
     with another solution for a day, and nobody would roll the bad version back meanwhile.
     """
-    # The first three pauses are shorter.
-    times = math.ceil(_trial_hours(args) * SECONDS_PER_HOUR / HALF_AN_HOUR) + 3
-    return Retries(times, HALF_AN_HOUR)
+    # Three more, because the first three pauses are shorter.
+    times = math.ceil(_longest_trial(args) / LONGEST_TRIAL_PAUSE) + 3
+    return Retries(times, longest_pause=round(LONGEST_TRIAL_PAUSE.total_seconds()))
 
 
-def _trial_hours(args: RetrainingPipelineArgs) -> float:
-    """Return the hours after which a run has certainly given up a version on trial."""
-    bakes = [item.bake for solution in args.solutions for item in solution.campaigns if item.bake]
-    return LONGEST_TRIAL_HOURS + max([bake.hours for bake in bakes], default=0)
+def _longest_trial(args: RetrainingPipelineArgs) -> timedelta:
+    """Return the time after which a run has certainly given up a version on trial."""
+    campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
+    bake_hours = [campaign.bake.hours for campaign in campaigns if campaign.bake is not None]
+    return MAX_TRIAL + timedelta(hours=max(bake_hours, default=0))

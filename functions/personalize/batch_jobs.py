@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from .. import aws, exports
+from ..constants import DATE_PLACEHOLDER
 from ..contract import BatchJobSettings, Run, SolutionSettings
 from ..exports import Listing, S3Object
 from ..hashes import short_hash
 from ..rules.batch_jobs import BatchJob, last_job
 from ..rules.recipes import EXPLORATION_KEYS, makes_segments
-from ..runs import DATE, export_day
+from ..runs import export_day
 from ..words import name_of
 from .lists import PAGE_SIZE, read_list
 from .statuses import is_active, is_running
@@ -50,8 +51,8 @@ def batch_jobs_of(solution: SolutionSettings, run: Run) -> list[BatchJobOfRun]:
     return [
         {
             **job,
-            "input": job["input"].replace(DATE, day),
-            "output": job["output"].replace(DATE, day),
+            "input": job["input"].replace(DATE_PLACEHOLDER, day),
+            "output": job["output"].replace(DATE_PLACEHOLDER, day),
             "pattern": job["output"],
             "slot": short_hash(job["output"], 8),
         }
@@ -127,7 +128,7 @@ def read_results(job: BatchJobOfRun, jobs: Sequence[BatchJob]) -> Listing:
     if last is None:
         return Listing(location=job["output"])
 
-    location = job["pattern"].replace(DATE, last.day)
+    location = job["pattern"].replace(DATE_PLACEHOLDER, last.day)
     try:
         objects = exports.list_objects(aws.s3(), location)
     except ClientError as error:

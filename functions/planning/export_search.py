@@ -6,13 +6,14 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from .. import aws, exports
+from ..constants import DATE_PLACEHOLDER
 from ..contract import DatasetSettings, Run, Settings
 from ..rules.imports import (
     confirmable_imports,
     import_watermark,
     imports_by_location,
 )
-from ..runs import DATE, export_day
+from ..runs import export_day
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,9 +44,9 @@ def datasets_to_import(settings: Settings, run: Run) -> list[DatasetOfRun]:
     return [
         {
             **dataset,
-            "day": day if DATE in dataset["dataLocation"] else None,
-            "dataLocation": dataset["dataLocation"].replace(DATE, day),
-            "readyMarker": marker and marker.replace(DATE, day),
+            "day": day if DATE_PLACEHOLDER in dataset["dataLocation"] else None,
+            "dataLocation": dataset["dataLocation"].replace(DATE_PLACEHOLDER, day),
+            "readyMarker": marker and marker.replace(DATE_PLACEHOLDER, day),
         }
         for dataset in settings["datasets"]
         for marker in [dataset["readyMarker"]]

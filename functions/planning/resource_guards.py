@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from ..constants import DATE_PLACEHOLDER
 from ..contract import filter_arns
 from ..messages import Message, about, joined
 from ..personalize.batch_jobs import obsolete_results
@@ -13,7 +14,6 @@ from ..personalize.statuses import ACTIVE, is_active, is_deleted
 from ..rules.filters import filter_problems
 from ..rules.recipes import find_recipe, makes_segments
 from ..rules.trainings import learned_deletion
-from ..runs import DATE
 from ..words import list_text, name_of
 from .guards import guard
 
@@ -311,7 +311,7 @@ def obsolete_batch_results(view: SolutionView) -> Iterator[str]:
     Personalize only replaces the results of the present input, and the pipeline deletes nothing.
     """
     for batch in view.snapshot.batch_jobs:
-        has_daily_folders = DATE in batch.job["pattern"]
+        has_daily_folders = DATE_PLACEHOLDER in batch.job["pattern"]
         # Without any input, the batch job fails, which says enough.
         if batch.results is None or not batch.input.objects or has_daily_folders:
             continue
@@ -320,5 +320,5 @@ def obsolete_batch_results(view: SolutionView) -> Iterator[str]:
         if result_keys:
             yield (
                 f"batch job to {batch.job['output']}: has results whose input is gone, for example "
-                f"{result_keys[0]}; delete them, or put {DATE} into the output"
+                f"{result_keys[0]}; delete them, or put {DATE_PLACEHOLDER} into the output"
             )

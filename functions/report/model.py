@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, Literal, TypedDict, cast, get_args
 
+from ..constants import CONSOLES, DEFAULT_CONSOLE
 from ..contract import (
     BatchResult,
     CampaignResult,
@@ -54,8 +55,6 @@ NO_ITEM: Any = {
     "warnings": [],
 }
 """Stands for an item of any kind if an error has ended it before its first result."""
-CONSOLES = {"aws-us-gov": "console.amazonaws-us-gov.com", "aws-cn": "console.amazonaws.cn"}
-"""Partition -> the host of its console."""
 
 
 class ImportReport(TypedDict):
@@ -527,5 +526,5 @@ def _execution_url(arn: str) -> str:
     In a partition that we don't know, the host is that of `aws`.
     """
     _, partition, _, region, *_ = arn.split(":")
-    host = CONSOLES.get(partition, "console.aws.amazon.com")
+    host = CONSOLES.get(partition, DEFAULT_CONSOLE)
     return f"https://{host}/states/home?region={region}#/v2/executions/details/{arn}"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from .. import clock, metrics
 from ..aws import events, read_client, sns
+from ..constants import RUNS, UNDELIVERED_REPORTS
 from ..errors import AWS_ERRORS, ServiceUnavailable
 from ..personalize.campaigns import read_campaign
 from .model import Report, ServingReport, report_of
@@ -72,10 +73,10 @@ def report_run(
 
     log_fields = {"step": step, "runId": report["runId"]}
     logger.info(text, extra={**log_fields, "outcome": report["outcome"]})
-    metrics.write(pipeline, {"Runs": 1}, Outcome=report["outcome"])
+    metrics.write(pipeline, {RUNS: 1}, Outcome=report["outcome"])
 
     failures = [*_failed_deliveries(notifications, report, text)]
-    metrics.write(pipeline, {"UndeliveredReports": len(failures)})
+    metrics.write(pipeline, {UNDELIVERED_REPORTS: len(failures)})
     if failures:
         message = f"{step}: the report was not delivered: {'; '.join(failures)}"
         logger.error(message, extra={**log_fields, "undeliveredReports": len(failures)})

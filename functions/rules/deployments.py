@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from ..constants import MAX_TRIAL
 from .campaigns import CampaignState, DeploymentProgress, DeploymentSpec, Trial
 from .candidates import judge_candidate
 from .pacing import OVERDUE_SHARE, pause
@@ -18,9 +19,6 @@ from .trials import judge_trial
 
 REPORTED_OUTCOMES = ("REJECTED", "ROLLED_BACK", "AWAITING_APPROVAL", "SKIPPED")
 """The verdicts to which each run comes again, until something changes. One report is enough."""
-MAX_TRIAL = timedelta(hours=24)
-"""A run gives up on a trial after this time and the hours of its bake. The trial remains open, so
-that an alarm goes off."""
 FAILING_SHARE = 0.35
 """The pause after an error, as a share of the time since the first of these errors. The history of
 an execution has room for 50 campaigns that fail for a day (tests/workflow/test_sizes.py)."""

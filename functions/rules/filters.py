@@ -8,13 +8,10 @@ https://docs.aws.amazon.com/personalize/latest/dg/API_RS_GetRecommendations.html
 import re
 from collections.abc import Iterator, Mapping
 
+from ..constants import FILTER_VALUE, QUOTED_STRING, QUOTED_STRINGS
 from ..contract import ProbeSettings
 from ..words import list_text
 
-_STRING = r'"[^"]*"'
-_STRINGS = rf"\s*{_STRING}(\s*,\s*{_STRING})*\s*"
-"""One or more strings, like `"Drama", "Comedy"`."""
-_STRINGS_OR_NUMBER = rf"{_STRINGS}|\s*[-+]?\d+(\.\d+)?\s*"
 _PARAMETER = r"\$(\w+)"
 _EXCLUDE_EXPRESSION = r"(?i)(^|\|)\s*EXCLUDE\b[^|]*"
 """A filter may be several expressions, with a pipe between them."""
@@ -26,7 +23,7 @@ _DATA_OF_USER = r"(?i)\b(CurrentUser|Interactions)\s*\."
 def filter_problems(expression: str, probe: ProbeSettings) -> Iterator[str]:
     """Yield a message for each mistake in the parameters of a probe's filter."""
     # A quoted string may contain a dollar sign, a pipe or a keyword, which mean nothing there.
-    unquoted = re.sub(_STRING, "", expression)
+    unquoted = re.sub(QUOTED_STRING, "", expression)
     if re.search(_DATA_OF_USER, unquoted) and not probe.get("userId"):
         yield "has a filter that uses data of the user, but no userId; add a userId"
 
@@ -35,9 +32,9 @@ def filter_problems(expression: str, probe: ProbeSettings) -> Iterator[str]:
 
     # IN compares only strings. The other operators compare numbers as well.
     string_parameters = _parameters_in(" ".join(re.findall(_LIST_AFTER_IN, unquoted)))
-    patterns = dict.fromkeys(string_parameters, _STRINGS)
+    patterns = dict.fromkeys(string_parameters, QUOTED_STRINGS)
     for parameter, value in values.items():
-        if not re.fullmatch(patterns.get(parameter, _STRINGS_OR_NUMBER), value):
+        if not re.fullmatch(patterns.get(parameter, FILTER_VALUE), value):
             yield (
                 f"has {value!r} for {parameter} in its filterValues; put each text into double "
                 "quotes, for example '\"Drama\"'"

@@ -9,17 +9,10 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Final, Literal, NamedTuple
 
+from ..constants import ITEM_METRICS, NDCG_METRICS, TREND_METRIC
+
 Operation = Literal["GetRecommendations", "GetPersonalizedRanking", "GetActionRecommendations"]
 
-NDCGS = tuple(f"normalized_discounted_cumulative_gain_at_{k}" for k in (5, 10, 25))
-"""The normalized discounted cumulative gain of the first 5, 10 and 25 recommendations."""
-ITEM_METRICS = (
-    *("coverage", "mean_reciprocal_rank_at_25", *NDCGS),
-    *("precision_at_5", "precision_at_10", "precision_at_25", "average_rewards_at_k"),
-    "normalized_discounted_cumulative_gain_with_event_weights_at_k",
-)
-"""The metrics of recipes that recommend items. The last two need an objective or event weights in
-the solution."""
 EXPLORATION_KEYS: Final = ("explorationWeight", "explorationItemAgeCutOff")
 """The settings that say how often, and up to which age, hardly known items are recommended."""
 
@@ -89,7 +82,7 @@ RECIPES: Mapping[str, Recipe] = {
     "aws-hrnn-metadata": _FOR_USERS,
     "aws-hrnn-coldstart": _FOR_USERS._replace(features=("trainingMode UPDATE",)),
     "aws-popularity-count": _POPULAR._replace(line_keys=("userId",)),
-    "aws-trending-now": _POPULAR._replace(metrics=(*ITEM_METRICS, "trend_prediction_accuracy")),
+    "aws-trending-now": _POPULAR._replace(metrics=(*ITEM_METRICS, TREND_METRIC)),
     "aws-personalized-ranking-v2": _RANKING._replace(is_priced_by_interactions=True),
     "aws-personalized-ranking": _RANKING,
     "aws-similar-items": _RELATED._replace(features=("themes",)),
@@ -100,7 +93,7 @@ RECIPES: Mapping[str, Recipe] = {
     "aws-next-best-action": Recipe(
         "GetActionRecommendations",
         required_keys=("userId",),
-        metrics=("coverage", *NDCGS),
+        metrics=("coverage", *NDCG_METRICS),
         other_metrics="precision|recall|auc|area_under_the_curve",
     ),
 }

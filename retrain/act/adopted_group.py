@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from components.args import DEFAULT_GATE, DatasetsArgs, config_keys
 from components.rules.arns import dataset_type
-from components.rules.fields import MRR, NDCG_AT_10
+from components.rules.fields import NDCG_AT_10
+from functions.constants import DATE_PLACEHOLDER, MRR
 from functions.exports import read_export
 from functions.personalize.imports import list_imports
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import RUN, tags_of
 from functions.personalize.trainings import list_versions, metrics_of
 from functions.rules.recipes import find_recipe
-from functions.runs import DATE
 from retrain.account.errors import OperatorError
 from retrain.names import short_name
 
@@ -133,7 +133,7 @@ def _dataset(key: str, job: DatasetImportJobTypeDef, notes: list[str]) -> Config
     if DAY.search(location):
         notes.append(
             f"datasets.{key}.dataLocation contains a date; if every export has its own, write them "
-            f"to {DAY.sub(DATE, location)}, which becomes a day like 2026-11-29"
+            f"to {DAY.sub(DATE_PLACEHOLDER, location)}, which becomes a day like 2026-11-29"
         )
     mode = job.get("importMode", "FULL")
     return {"datasetArn": job["datasetArn"], "dataLocation": location, "importMode": mode}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from functions.runs import DATE
+from functions.constants import DATE_PLACEHOLDER
 from retrain.names import short_name
 
 if TYPE_CHECKING:
@@ -93,10 +93,10 @@ def _obstacles(need: Need, args: RetrainingPipelineArgs) -> Iterator[str]:
         yield "not every campaign has a bake; set solutions[].campaigns[].bake of each campaign"
     if need in ("probe", "bake") and any(solution.approval for solution in args.solutions):
         yield "a version that needs an approval is not tried before a person has approved it"
-    if need == "fixed locations" and any(DATE in location for location in locations):
+    if need == "fixed locations" and any(DATE_PLACEHOLDER in location for location in locations):
         yield (
-            f"the stack's locations contain {DATE}, so the export of each day is new, and this "
-            "scenario needs an export that has not changed"
+            f"the stack's locations contain {DATE_PLACEHOLDER}, so the export of each day is new, "
+            "and this scenario needs an export that has not changed"
         )
 
 

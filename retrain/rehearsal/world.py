@@ -12,8 +12,8 @@ import boto3
 
 from components.args import DatasetArgs, as_config
 from components.rules.arns import dataset_type as type_of_key
+from functions.constants import DATE_PLACEHOLDER
 from functions.rules.recipes import FEATURES, RECIPES
-from functions.runs import DATE
 from retrain.account.errors import OperatorError
 from retrain.account.output import print_progress
 from retrain.names import short_name
@@ -59,7 +59,9 @@ class Location(NamedTuple):
     @classmethod
     def of(cls, url: object, day: date) -> Location:
         """Return the location that `s3://bucket/key` names, with a day in place of `{date}`."""
-        bucket, _, key = str(url).replace(DATE, str(day)).removeprefix("s3://").partition("/")
+        bucket, _, key = (
+            str(url).replace(DATE_PLACEHOLDER, str(day)).removeprefix("s3://").partition("/")
+        )
         return cls(bucket, key)
 
 
@@ -208,7 +210,9 @@ class World:
             self.personalize.create_dataset_import_job(
                 jobName=self._name(f"first-{dataset_type}"),
                 datasetArn=str(dataset.dataset_arn),
-                dataSource={"dataLocation": str(dataset.data_location).replace(DATE, str(day))},
+                dataSource={
+                    "dataLocation": str(dataset.data_location).replace(DATE_PLACEHOLDER, str(day))
+                },
                 roleArn=role_arn,
                 importMode="FULL",
             )["datasetImportJobArn"]

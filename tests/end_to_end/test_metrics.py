@@ -1,10 +1,11 @@
 """The metrics of the first run and of the watcher really reach the log group."""
 
-from functions.metrics import METRICS, NAMESPACE
+from functions.constants import METRICS_NAMESPACE
+from functions.metrics import METRICS
 from tests.emf import data
 
 
 def test_every_metric_of_the_table_is_written(stack):
     written = [datum for record in stack.log() for datum in data(record)]
-    assert {datum.namespace for datum in written} == {NAMESPACE}
+    assert {datum.namespace for datum in written} == {METRICS_NAMESPACE}
     assert METRICS.keys() - {datum.name for datum in written} == set()

@@ -8,6 +8,7 @@ from awslambdaric.lambda_runtime_log_utils import _RESERVED_FIELDS, JsonFormatte
 
 from components.rules.fields import METRIC_NAMES
 from functions import metrics
+from functions.constants import PIPELINE_DIMENSION
 from tests.emf import data
 from tests.functions import samples as s
 from tests.world import PIPELINE
@@ -82,4 +83,4 @@ def test_ages_are_written_with_the_greatest_one_if_all_are_known(written, change
 
 def test_no_metric_has_a_name_that_logging_or_the_runtime_client_does_not_write():
     reserved = _RESERVED_FIELDS | vars(logging.makeLogRecord({})).keys() | {"message", "asctime"}
-    assert reserved & {*metrics.METRICS, *METRIC_NAMES, metrics.PIPELINE} == set()
+    assert reserved & {*metrics.METRICS, *METRIC_NAMES, PIPELINE_DIMENSION} == set()

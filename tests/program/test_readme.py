@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from components.alarms import ALARMS
-from components.state_machine.definition import REPORTED_ERROR
+from components.constants import REPORTED_ERROR
 from docs import configuration, costs, metrics
 from functions import errors
 from functions.contract import Outcome, Request

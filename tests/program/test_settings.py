@@ -13,13 +13,12 @@ from components.args import (
     SolutionArgs,
     as_config,
 )
-from components.pipeline import PIPELINE_TAG
-from components.rules.fields import DATE_PLACEHOLDER, Problem
-from components.rules.pipeline import RESERVED_TAGS, check
+from components.constants import RESERVED_TAG_PREFIX
+from components.rules.fields import Problem
+from components.rules.pipeline import check
 from components.rules.reading import ENCRYPTED, IS_OUTPUT
 from components.shared import MAX_NAME_CHARACTERS
 from docs.configuration import rows
-from functions import runs
 from functions.personalize import tags
 from tests.components.recording import run
 from tests.components.sample import IMPORT_ROLE, USERS_TOPIC, complete
@@ -151,14 +150,10 @@ def test_a_deeply_nested_setting_is_refused_by_its_type(depth):
 # --- constants of other modules ------------------------------------------------------------------
 
 
-def test_the_placeholder_of_a_location_is_the_one_that_a_run_replaces():
-    assert runs.DATE == DATE_PLACEHOLDER
-
-
 def test_the_tags_of_the_pipeline_have_keys_that_it_reserves():
     keys = [value for name, value in vars(tags).items() if name.isupper() and "-" in str(value)]
     assert keys, "functions/personalize/tags.py has the keys"
-    assert [key for key in [*keys, PIPELINE_TAG] if not key.startswith(RESERVED_TAGS)] == []
+    assert all(key.startswith(RESERVED_TAG_PREFIX) for key in keys)
 
 
 def test_the_longest_name_of_a_stack_leads_to_the_longest_name_of_a_pipeline():

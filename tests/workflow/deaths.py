@@ -24,7 +24,7 @@ from components.alarms import ALARMS, FUNCTION_ERRORS_PATTERN, alarm_inputs
 from components.args import LimitsArgs
 from components.state_machine.steps import STEPS
 from emulator.virtual.step_functions import Fails
-from functions.metrics import NAMESPACE
+from functions.constants import METRICS_NAMESPACE
 from tests.emf import data
 from tests.workflow.alarm_rules import Metrics, matches, ringing
 from tests.workflow.pipeline import SLOT, deploy, handler
@@ -97,7 +97,7 @@ class Life(logging.Handler):
             time = datetime.fromtimestamp(datum.milliseconds / 1000, self.now.tzinfo)
             self.metrics.put(datum.namespace, datum.name, datum.dimensions, time, datum.value)
         if matches(FUNCTION_ERRORS_PATTERN, record):
-            self.metrics.put(f"{NAMESPACE}/{PIPELINE}", "FunctionErrors", {}, self.now, 1)
+            self.metrics.put(f"{METRICS_NAMESPACE}/{PIPELINE}", "FunctionErrors", {}, self.now, 1)
 
     def live(self, time, slots=(), step=timedelta(hours=1)):
         """Let time pass, call the watcher after each step, and start a run at each of the slots.

@@ -14,8 +14,9 @@ from components.alarms import ALARMS, FUNCTION_ERRORS_PATTERN, Alarm, alarm_inpu
 from components.dashboard import QUERIES, dashboard_body
 from components.rules.arns import Home
 from components.state_machine.asl import KILLED_ERRORS
+from functions.constants import METRICS_NAMESPACE
 from functions.contract import Outcome
-from functions.metrics import METRICS, NAMESPACE
+from functions.metrics import METRICS
 from tests.workflow.alarm_rules import Metrics, is_in_alarm, key, matches
 from tests.workflow.deaths import DEATHS, EXTRA_PERIODS, FIRST, WEEK, living, row
 from tests.world import MOVIES, PIPELINE, exports, solution
@@ -46,7 +47,7 @@ def test_a_healthy_pipeline_never_rings(rate, gap, runs):
         for extra in (0, EXTRA_PERIODS, 5):
             assert life.first_rings(extra=extra) == {}, "a new pipeline has no measurement yet"
     for name in ("ModelAgeHours", "DataAgeHours", "UnfinishedTrials", "UndeliveredReports"):
-        assert key(NAMESPACE, name, {"Pipeline": PIPELINE}) in life.metrics.values, name
+        assert key(METRICS_NAMESPACE, name, {"Pipeline": PIPELINE}) in life.metrics.values, name
 
 
 # What the alarms and the dashboard read is what the functions write
@@ -71,18 +72,18 @@ def test_the_dashboard_draws_the_metrics_that_the_functions_write():
             log_group="log",
             state_machine_arn=life.machine_arn,
         )
-    written = {metric for metric in life.metrics.values if metric[0] == NAMESPACE}
+    written = {metric for metric in life.metrics.values if metric[0] == METRICS_NAMESPACE}
     drawn = {
         key(space, name, dict(zip(rest[:-1:2], rest[1::2], strict=True)))
         for widget in body["widgets"]
         for space, name, *rest in widget["properties"].get("metrics", [])
     }
     assert drawn - written == {
-        key(NAMESPACE, "Runs", {"Pipeline": PIPELINE, "Outcome": outcome})
+        key(METRICS_NAMESPACE, "Runs", {"Pipeline": PIPELINE, "Outcome": outcome})
         for outcome in {*get_args(Outcome)} - {"DEPLOYED"}
     }, "this run had no reason to write them"
     assert written - drawn == {
-        key(NAMESPACE, name, {"Pipeline": PIPELINE})
+        key(METRICS_NAMESPACE, name, {"Pipeline": PIPELINE})
         for name, metric in METRICS.items()
         if None in metric.dimensions
     }, "they are only for alarms"
@@ -113,7 +114,9 @@ def test_the_rules_of_missing_data(points, missing, extra, is_bad):
     for hours, point in enumerate(reversed(points)):
         if point != "-":
             at = FIRST - timedelta(hours=hours, minutes=30)
-            metrics.put(NAMESPACE, "M", {"Pipeline": PIPELINE}, at, 1 if point == "X" else 0)
+            metrics.put(
+                METRICS_NAMESPACE, "M", {"Pipeline": PIPELINE}, at, 1 if point == "X" else 0
+            )
     inputs = alarm_inputs(THREE_HOURS, PIPELINE, {"Pipeline": PIPELINE}, 0)
     alarm = {**inputs, "treat_missing_data": missing}
     assert is_in_alarm(alarm, metrics, FIRST, extra=extra) == is_bad

@@ -7,7 +7,7 @@ import pytest
 from components.args import LimitsArgs
 from components.state_machine.definition import execution_timeout_seconds
 from emulator.virtual.step_functions import Fails
-from functions.executions import REPORTED_ERROR
+from functions.constants import REPORTED_ERROR
 from tests.workflow.pipeline import (
     RUN_ID,
     deploy,

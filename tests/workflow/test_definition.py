@@ -2,7 +2,6 @@
 
 import inspect
 import json
-from datetime import timedelta
 
 from botocore.session import get_session
 
@@ -10,9 +9,8 @@ from components.lambda_functions import CALLED_BY_EVENTS
 from components.state_machine import asl
 from components.state_machine import definition as module
 from components.state_machine.steps import STEPS, TIMEOUT_SECONDS
-from functions import errors, executions, overlap
+from functions import errors
 from functions.reconcile import ACTING
-from functions.rules import deployments
 from tests.definitions import machines, problems
 from tests.workflow.pipeline import definition_of
 from tests.world import MOVIES, largest_group
@@ -209,11 +207,3 @@ def test_only_a_failed_campaign_ends_in_the_state_of_an_error():
     ends = {rule["StringEquals"]: rule["Next"] for rule in choices if "outcome" in rule["Variable"]}
     failed = [outcome for outcome, end in ends.items() if end == "Campaign not updated"]
     assert failed == ["FAILED"], "this state writes FAILED as the outcome"
-
-
-def test_the_definition_and_the_functions_have_the_same_error_and_deadlines():
-    assert timedelta(hours=module.LONGEST_OVERLAP_HOURS) == overlap.LONGEST_OVERLAP
-    assert timedelta(hours=module.LONGEST_DELETION_HOURS) == overlap.LONGEST_DELETION
-    assert timedelta(hours=module.LONGEST_TRIAL_HOURS) == deployments.MAX_TRIAL
-    assert module.REPORTED_ERROR == executions.REPORTED_ERROR
-    assert DEFINITION["States"]["Retraining failed"]["Error"] == executions.REPORTED_ERROR

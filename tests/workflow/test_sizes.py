@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from components.rules.pipeline import EVENT_DATASETS, check
+from components.constants import EVENT_DATASETS
+from components.rules.pipeline import check
 from emulator.personalize.resources import Campaign, Solution
 from emulator.virtual.step_functions import Fails
 from functions.personalize.campaigns import BAKE_POLLS
