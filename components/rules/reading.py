@@ -8,16 +8,23 @@ are reported at once, and not one in each `pulumi up`.
 import json
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
 from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
 
 import pulumi
 
-from ..args import config_keys
+from ..args import camel_case, config_keys
 from .arns import ArnSetting, Kind, parse_arn
 from .fields import Between, Elements, Problem, without_rules
+
+Value: TypeAlias = Any
+"""A value of any type, before or after it was read."""
+FieldType: TypeAlias = Any
+"""The type of a field, perhaps with rules, as `args.py` annotates it."""
+Rule: TypeAlias = Callable[[Value], str | None]
+"""A rule for a single setting (`fields.py`)."""
 
 IS_OUTPUT = (
     "is an Output; give a plain value, because the program needs it before it creates resources"
@@ -27,7 +34,7 @@ ENCRYPTED = (
     "set it again with pulumi config set --plaintext -s <stack>"
 )
 INVISIBLE = "has an invisible character, or a space at its beginning or end; delete it"
-UNREAD: Any = object()
+UNREAD: Value = object()
 """Stands for a value that couldn't be read. None won't do, because it's a value of some fields."""
 EXPECTED: Mapping[object, str] = {
     Sequence: "a list",
@@ -38,8 +45,8 @@ EXPECTED: Mapping[object, str] = {
     float: "a number",
 }
 """Type of a field -> what a message calls its values."""
-PARAMETER = "text; write for example '\"Drama\",\"Comedy\"' or '5'"
-"""What a message calls the value of a filter's parameter, which is a text with quotes inside."""
+FILTER_PARAMETER = "text; write for example '\"Drama\",\"Comedy\"' or '5'"
+"""What a message calls the value of a filter's parameter, which is text with quotes inside."""
 SCALARS: Mapping[object, tuple[type, ...]] = {bool: (bool,), int: (int,), float: (int, float)}
 """Type of a field -> the types of its values. Unlike in Python, a boolean isn't a number."""
 
@@ -52,166 +59,204 @@ class Reader:
     """The keys whose values are encrypted. They're refused without being shown."""
     problems: list[Problem] = field(default_factory=list)
     """What was refused so far."""
-    objects: list[tuple[str, Any]] = field(default_factory=list)
+    objects: list[tuple[str, Value]] = field(default_factory=list)
     """The dataclasses that were read, with their keys. Inner objects come first."""
     arns: list[ArnSetting] = field(default_factory=list)
     """The ARNs that are of the kind which their fields need."""
 
-    def read(self, type_: object, value: object, key: str) -> Any:  # noqa: ANN401
-        """Read a value from the config, where it has this key. UNREAD if that isn't possible.
+    def read(self, annotation: FieldType, value: object, key: str) -> Value:
+        """Read the value of a field that has this annotation. UNREAD if that isn't possible.
 
-        A value that only breaks a rule is reported, but returned nevertheless. So the rules about
-        several settings find their problems as well.
+        `key` is its place in the config. A value that only breaks a rule is reported, but returned
+        nevertheless. That way, the rules about several settings find their problems as well.
         """
         if key in self.secrets:
             return self._refuse(key, ENCRYPTED)
         if value is None:
             return self._refuse(key, "has no value; write one, or remove the key")
         if isinstance(value, pulumi.Output | Awaitable):
-            if _takes_outputs(type_):
-                return value
-            return self._refuse(key, IS_OUTPUT)
+            return self._read_output(annotation, value, key)
 
-        plain_type = _first_member(type_)
-        rules = getattr(type_, "__metadata__", ())
-        if plain_type is not str:
-            value = _decoded(value)
-        elif type(value) in (int, float):
-            # Quotes would not be enough for a number that the rule of the text refuses.
-            for error in filter(None, (rule(f"{value}") for rule in rules)):
-                return self._refuse(key, error, value)
+        type_ = _first_member(annotation)
+        rules = getattr(annotation, "__metadata__", ())
+        if type_ is str:
+            result = self._read_text(value, rules, key)
+        else:
+            value = _decode_json(value)
+            result = self._read_as(type_, value, key)
 
-        read = self._read(plain_type, value, key)
-        if read is not UNREAD:
-            for rule in rules:
+        if result is not UNREAD:
+            self._apply_rules(rules, value, result, key)
+        return result
+
+    def _apply_rules(self, rules: Sequence[Rule], value: Value, result: Value, key: str) -> None:
+        """Report the rules that a value breaks. Collect it if it's a valid ARN."""
+        for rule in rules:
+            checked = result
+            if isinstance(rule, Elements):
                 # Elements that couldn't be read count as well.
-                self._apply(rule, value if isinstance(rule, Elements) else read, key)
-        return read
+                checked = value
 
-    def _apply(self, rule: Callable[[Any], str | None], value: Any, key: str) -> None:  # noqa: ANN401
-        """Report a value that breaks the rule. Collect it if it's an ARN."""
-        if error := rule(value):
-            self._refuse(key, error, value)
-        elif isinstance(rule, Kind):
-            arn = parse_arn(value)
-            assert arn is not None, "the ARN fits the pattern of its kind"
-            self.arns.append(ArnSetting(key, arn))
+            if error := rule(checked):
+                self._refuse(key, error, result)
+            elif isinstance(rule, Kind):
+                arn = parse_arn(result)
+                assert arn is not None, "the ARN fits the pattern of its kind"
+                self.arns.append(ArnSetting(key, arn))
 
-    def _read(self, plain_type: Any, value: object, key: str) -> Any:  # noqa: ANN401
-        """Read a value as a type that isn't a union. If it doesn't fit, refuse it."""
-        origin = get_origin(plain_type) or plain_type
-        if is_dataclass(plain_type) and isinstance(value, Mapping):
-            return self._dataclass(plain_type, value, key)
-        if origin is Sequence and isinstance(value, list | tuple):
-            return self._sequence(get_args(plain_type)[0], value, key)
-        if origin is Mapping and isinstance(value, Mapping):
-            return self._mapping(get_args(plain_type)[1], value, key)
-        if origin is str and isinstance(value, str):
-            return self._text(value, key)
+    def _read_output(self, annotation: FieldType, output: object, key: str) -> Value:
+        """Accept an output where the field is a `pulumi.Input`, which is a union with Awaitable."""
+        members = get_args(without_rules(annotation))
+        if any(get_origin(member) is Awaitable for member in members):
+            return output
+        return self._refuse(key, IS_OUTPUT)
 
-        literals = get_args(plain_type) if origin is Literal else ()
-        if type(value) in SCALARS.get(origin, ()) or value in literals:
+    def _read_text(self, value: object, rules: Sequence[Rule], key: str) -> Value:
+        """Read text, but refuse what nobody would notice, like a space at the end of an ARN."""
+        if isinstance(value, str):
+            if value.isprintable() and value == value.strip():
+                return value
+            return self._refuse(key, INVISIBLE, value)
+
+        if type(value) in (int, float):
+            # Quotes around a number don't help if the rule would refuse the text as well.
+            for rule in rules:
+                if error := rule(str(value)):
+                    return self._refuse(key, error, value)
+
+        if ".filterValues." in key:
+            return self._refuse(key, f"is not {FILTER_PARAMETER}", value)
+        return self._refuse(key, f"is not {EXPECTED[str]}", value)
+
+    def _read_as(self, type_: FieldType, value: object, key: str) -> Value:
+        """Read a value as a type that is neither a union nor text. If it doesn't fit, refuse it."""
+        kind: object = get_origin(type_)
+        arguments = get_args(type_)
+
+        if is_dataclass(type_) and isinstance(value, Mapping):
+            return self._read_dataclass(type_, value, key)
+        if kind is Mapping and isinstance(value, Mapping):
+            return self._read_mapping(arguments[1], value, key)
+        if kind is Sequence and isinstance(value, list | tuple):
+            return self._read_sequence(arguments[0], value, key)
+        if type(value) in SCALARS.get(type_, ()) or (kind is Literal and value in arguments):
             return value
 
-        is_parameter = origin is str and ".filterValues." in key
-        description = PARAMETER if is_parameter else _description(plain_type)
-        return self._refuse(key, f"is not {description}", value)
+        return self._refuse(key, f"is not {_description(type_)}", value)
 
-    def _text(self, value: str, key: str) -> Any:  # noqa: ANN401
-        """Refuse invisible characters. Nobody would find a space at the end of an ARN."""
-        if value.isprintable() and value == value.strip():
-            return value
-        return self._refuse(key, INVISIBLE, value)
-
-    def _dataclass(self, cls: Any, value: Mapping[str, object], key: str) -> Any:  # noqa: ANN401
+    def _read_dataclass(self, cls: FieldType, settings: Mapping[str, object], key: str) -> Value:
         """Read a mapping with keys in camelCase. UNREAD if it lacks a field that rules rely on."""
-        keys = config_keys(cls)
-        prefix = f"{key}." if key else ""
-        for name in value:
-            if name not in keys:
-                self._refuse(f"{prefix}{name}", _unknown_key(name, keys))
+        known_keys = config_keys(cls)
+        for name in settings:
+            if name not in known_keys:
+                self._refuse(_inner_key(key, name), _unknown_key(name, known_keys))
 
-        read = {}
-        for name, field_ in zip(keys, fields(cls), strict=True):
-            if name in value:
-                read[field_] = self.read(field_.type, value[name], f"{prefix}{name}")
+        arguments = {}
+        for field_, result in self._read_fields(cls, settings, key).items():
+            if result is not UNREAD:
+                arguments[field_.name] = result
+            elif field_.default in (None, MISSING):
+                # A rule about several fields would believe that this one isn't set.
+                return UNREAD
+
+        instance = cls(**arguments)
+        self.objects.append((key, instance))
+        return instance
+
+    def _read_fields(
+        self,
+        cls: FieldType,
+        settings: Mapping[str, object],
+        key: str,
+    ) -> dict[Field[Any], Value]:
+        """Read the fields that are set, and report the required ones that aren't."""
+        results = {}
+        for field_ in fields(cls):
+            name = camel_case(field_.name)
+            inner_key = _inner_key(key, name)
+
+            if name in settings:
+                results[field_] = self.read(field_.type, settings[name], inner_key)
             elif field_.default is MISSING and field_.default_factory is MISSING:
-                read[field_] = self._refuse(f"{prefix}{name}", f"missing; {_hint(field_.type)}")
+                results[field_] = self._refuse(inner_key, f"missing; {_hint(field_.type)}")
+        return results
 
-        unread = [field_ for field_, inner in read.items() if inner is UNREAD]
-        if any(field_.default in (None, MISSING) for field_ in unread):
-            # A rule about several fields would believe that such a field isn't set.
-            return UNREAD
-
-        arguments = {field_.name: inner for field_, inner in read.items() if field_ not in unread}
-        self.objects.append((key, cls(**arguments)))
-        return self.objects[-1][1]
-
-    def _sequence(self, type_: object, value: Sequence[object], key: str) -> Any:  # noqa: ANN401
-        """Read a list without its unreadable elements. UNREAD if nothing is left."""
-        read = [self.read(type_, element, f"{key}[{index}]") for index, element in enumerate(value)]
-        left = tuple(element for element in read if element is not UNREAD)
-        if value and not left:
-            return UNREAD
-        return left
-
-    def _mapping(self, type_: object, value: Mapping[str, object], key: str) -> dict[str, Any]:
+    def _read_mapping(
+        self, type_: FieldType, value: Mapping[str, object], key: str
+    ) -> dict[str, Value]:
         """Read a mapping with arbitrary keys, without its unreadable values."""
-        read = {f"{name}": self.read(type_, item, f"{key}.{name}") for name, item in value.items()}
-        return {name: inner for name, inner in read.items() if inner is not UNREAD}
+        read_values = {}
+        for name, inner_value in value.items():
+            result = self.read(type_, inner_value, f"{key}.{name}")
+            if result is not UNREAD:
+                read_values[str(name)] = result
+        return read_values
 
-    def _refuse(self, key: str, message: str, value: object = None) -> Any:  # noqa: ANN401
+    def _read_sequence(self, type_: FieldType, value: Sequence[object], key: str) -> Value:
+        """Read a list without its unreadable elements. UNREAD if nothing is left."""
+        results = [self.read(type_, item, f"{key}[{index}]") for index, item in enumerate(value)]
+        readable = tuple(result for result in results if result is not UNREAD)
+        if value and not readable:
+            return UNREAD
+        return readable
+
+    def _refuse(self, key: str, message: str, value: object = None) -> Value:
         """Report a value. Lists and mappings aren't shown, because they may be long."""
-        is_short = isinstance(value, str | int | float)
-        self.problems.append(Problem(key, message, value if is_short else None))
+        if not isinstance(value, str | int | float):
+            value = None
+        self.problems.append(Problem(key, message, value))
         return UNREAD
 
 
-def _takes_outputs(type_: object) -> bool:
-    """Return True for a `pulumi.Input`, which is a union with Awaitable."""
-    members = get_args(without_rules(type_))
-    return any(get_origin(member) is Awaitable for member in members)
+def _inner_key(outer_key: str, name: str) -> str:
+    """Join two keys. The arguments as a whole have no key."""
+    if not outer_key:
+        return name
+    return f"{outer_key}.{name}"
 
 
-def _first_member(type_: object) -> Any:  # noqa: ANN401
+def _first_member(annotation: FieldType) -> FieldType:
     """Choose a union's first type, so that `Input[str]` and `str | None` are read as str."""
-    plain = without_rules(type_)
-    if get_origin(plain) in (Union, UnionType):
-        return get_args(plain)[0]
-    return plain
+    type_ = without_rules(annotation)
+    if get_origin(type_) in (Union, UnionType):
+        return get_args(type_)[0]
+    return type_
 
 
 def _unknown_key(key: str, known_keys: Sequence[str]) -> str:
     """Suggest the most similar key. If there's none, list all keys."""
-    for nearest in get_close_matches(key, known_keys, 1):
-        return f"unknown; did you mean {nearest}?"
+    similar_keys = get_close_matches(key, known_keys, 1)
+    if similar_keys:
+        return f"unknown; did you mean {similar_keys[0]}?"
     return f"unknown; the known keys are {', '.join(known_keys)}"
 
 
-def _hint(type_: Any) -> str:  # noqa: ANN401
+def _hint(annotation: FieldType) -> str:
     """Say what to write for a required field."""
-    for rule in getattr(type_, "__metadata__", ()):
+    for rule in getattr(annotation, "__metadata__", ()):
         if isinstance(rule, Between | Elements):
             return rule.hint
+        # Its message about an empty text ends with the same advice.
         message: str = rule("")
         return message.partition("; ")[2]
-    return f"expected {_description(type_)}"
+    return f"expected {_description(annotation)}"
 
 
-def _description(type_: Any) -> str:  # noqa: ANN401
+def _description(type_: FieldType) -> str:
     """Say what a message calls the values of a type."""
     if is_dataclass(type_):
-        has_defaults = all(item.default not in (None, MISSING) for item in fields(type_))
-        example = "; write {} for the defaults" if has_defaults else ""
-        return f"a mapping with {', '.join(config_keys(type_))}{example}"
+        description = f"a mapping with {', '.join(config_keys(type_))}"
+        if all(field_.default not in (None, MISSING) for field_ in fields(type_)):
+            return f"{description}; write {{}} for the defaults"
+        return description
 
-    kind = get_origin(type_) or type_
+    kind: object = get_origin(type_) or type_
     if kind is Literal:
         return f"one of {', '.join(get_args(type_))}"
     return EXPECTED[kind]
 
 
-def _decoded(value: object) -> object:
+def _decode_json(value: object) -> object:
     """Decode what the Pulumi CLI passes as JSON: a list, mapping, boolean or number."""
     if isinstance(value, str):
         with suppress(ValueError, RecursionError):

@@ -35,9 +35,6 @@ LONG_FUNCTIONS = {
     "components/pipeline.py __init__": "it only connects the parts",
     "components/pipeline.py _checked_home": "an inner function, because its inputs are outputs",
     "components/rules/pipeline.py _check_trigger": "three checks, each with its message",
-    "components/rules/reading.py read": "the order of the checks is the rule",
-    "components/rules/reading.py _read": "a case for each kind of type",
-    "components/rules/reading.py _dataclass": "fields that are unknown, missing or unread",
 }
 """Function -> why it is long all the same."""
 
