@@ -9,18 +9,16 @@ import pulumi
 import pulumi_aws as aws
 
 from .constants import DATE_PLACEHOLDER
-from .rules.arns import Home
+from .rules.arns import Home, parse_arn
 from .shared import Shared, raise_if_any_problem
 from .state_machine.steps import Resource
 
 PolicyDocument: TypeAlias = dict[str, Any]
-Grant: TypeAlias = tuple[Sequence[str], pulumi.Input[Sequence[pulumi.Input[str | None]]]]
-"""IAM actions, and the ARNs of the resources on which they're allowed.
+Grant: TypeAlias = tuple[Sequence[str], Any]
+"""IAM actions, and a list of the ARNs on which they're allowed.
 
-An ARN is None if the pipeline doesn't have the resource."""
+The list and the ARNs in it may be outputs. An ARN is None if the pipeline lacks the resource."""
 
-FILE_ACTIONS = ("s3:GetObject", "s3:PutObject", "s3:ListBucket")
-"""The actions for which `file_arns` has ARNs."""
 MAX_POLICY_CHARACTERS = 10_240
 """The most characters in all inline policies of a role together:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
@@ -41,7 +39,7 @@ def create_role(
     name: str,
     service: str,
     source: pulumi.Input[str] | None,
-    grants: Sequence[Grant],
+    grants: pulumi.Input[Sequence[Grant]],
 ) -> pulumi.Output[str]:
     """Create a role and its policy, which are both called `name`, and return the role's ARN.
 
@@ -54,7 +52,7 @@ def create_role(
     https://docs.aws.amazon.com/personalize/latest/dg/cross-service-confused-deputy-prevention.html
     """
     trust = pulumi.Output.all(shared.home, source).apply(
-        lambda both: _document([_service_statement(service, "sts:AssumeRole", *both)])
+        lambda home_and_source: _trust_policy(service, *home_and_source)
     )
     role = aws.iam.Role(
         name,
@@ -64,9 +62,8 @@ def create_role(
         opts=shared.child_options,
     )
 
-    actions = [actions for actions, _ in grants]
-    policy = pulumi.Output.all(*(resources for _, resources in grants)).apply(
-        lambda resources: _role_policy(shared.name, name, actions, resources)
+    policy = pulumi.Output.from_input(grants).apply(
+        lambda known_grants: _role_policy(shared.name, name, known_grants)
     )
     role_policy = aws.iam.RolePolicy(
         name,
@@ -86,9 +83,9 @@ def topic_policy(topic_arn: str) -> PolicyDocument:
     The functions aren't mentioned, because within an account their roles are enough.
     https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html
     """
-    _, partition, _, region, account, _ = topic_arn.split(":")
-    home = Home(partition, region, account)
-    statement = _service_statement("cloudwatch", "sns:Publish", home, "alarm:*")
+    topic = parse_arn(topic_arn)
+    assert topic is not None, "AWS has created it"
+    statement = _service_statement("cloudwatch", "sns:Publish", topic.home, "alarm:*")
     return _document([{"Sid": "Alarms", **statement, "Resource": topic_arn}])
 
 
@@ -182,6 +179,18 @@ def file_arns(
     }
 
 
+def file_grants(
+    partition: str, reads: Sequence[str], writes: Sequence[str], key_arn: str | None
+) -> list[Grant]:
+    """Let a role of Personalize read and write these files, which may be encrypted with a key."""
+    key_actions = ["kms:Decrypt"]
+    if writes:
+        key_actions.append("kms:GenerateDataKey")
+
+    grants = file_arns(partition, reads, writes).items()
+    return [*(([action], arns) for action, arns in grants), (key_actions, [key_arn])]
+
+
 def export_arns(partition: str, locations: Iterable[str]) -> list[str]:
     """Turn locations into sorted ARN patterns of their objects."""
     arns = {f"arn:{partition}:s3:::{_s3_path(location)}" for location in locations}
@@ -199,22 +208,21 @@ def _s3_path(location: str) -> str:
     return location.removeprefix("s3://").replace(DATE_PLACEHOLDER, "*")
 
 
-def _role_policy(
-    pipeline: str,
-    role: str,
-    actions: Sequence[Sequence[str]],
-    resources: Sequence[Sequence[str | None]],
-) -> PolicyDocument:
+def _trust_policy(service: str, home: Home, source: str | None) -> PolicyDocument:
+    """Let a service assume a role."""
+    return _document([_service_statement(service, "sts:AssumeRole", home, source)])
+
+
+def _role_policy(pipeline: str, role: str, grants: Sequence[Grant]) -> PolicyDocument:
     """Build a role's only policy. Raises InvalidPipelineError if it's too long for IAM.
 
     IAM itself wouldn't say what to shorten.
     """
-    statements = [*filter(None, map(_grant_statement, actions, resources))]
-    document = _document(statements)
+    document = _document(_grant_statement(actions, arns) for actions, arns in grants)
     characters = policy_characters(document)
 
     if characters > MAX_POLICY_CHARACTERS:
-        longest = sorted(statements, key=policy_characters, reverse=True)[:3]
+        longest = sorted(document["Statement"], key=policy_characters, reverse=True)[:3]
         parts = (f"{len(item['Resource'])} ARNs for {item['Action'][0]}" for item in longest)
         problem = (
             f"the policy of the role {role} has {characters:,} characters, but IAM accepts "
@@ -230,23 +238,21 @@ def policy_characters(policy: PolicyDocument) -> int:
     return len("".join(json.dumps(policy).split()))
 
 
-def _grant_statement(actions: Sequence[str], resources: Sequence[str | None]) -> PolicyDocument:
+def _grant_statement(actions: Sequence[str], arns: Sequence[str | None]) -> PolicyDocument:
     """Turn a grant into a policy statement.
 
     Without resources, the statement is empty and will be left out, because IAM would reject it.
     """
-    arns = [arn for arn in resources if arn]
-    if not arns:
+    known_arns = [arn for arn in arns if arn]
+    if not known_arns:
         return {}
 
-    # Without this condition, the function could pass the role to any service.
-    passed_to = {"StringEquals": {"iam:PassedToService": "personalize.amazonaws.com"}}
-    return {
-        "Effect": "Allow",
-        "Action": [*actions],
-        "Resource": arns,
-        **({"Condition": passed_to} if "iam:PassRole" in actions else {}),
-    }
+    statement: PolicyDocument = {"Effect": "Allow", "Action": [*actions], "Resource": known_arns}
+    if "iam:PassRole" in actions:
+        # Otherwise, the function could pass the role to any service.
+        only_personalize = {"iam:PassedToService": "personalize.amazonaws.com"}
+        statement["Condition"] = {"StringEquals": only_personalize}
+    return statement
 
 
 def _service_statement(service: str, action: str, home: Home, source: str | None) -> PolicyDocument:

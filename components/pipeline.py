@@ -179,20 +179,11 @@ def _personalize_role_arn(
     if given_arn is not None:
         return pulumi.Output.from_input(given_arn)
 
-    arns = pulumi.Output.all(shared.home.partition, [*reads], [*writes]).apply(
-        lambda values: iam.file_arns(*values)
-    )
-    key_actions = ["kms:Decrypt", "kms:GenerateDataKey"] if writes else ["kms:Decrypt"]
-    return iam.create_role(
-        shared,
-        f"{shared.name}-{purpose}",
-        "personalize",
-        source="*",
-        grants=[
-            *(([action], arns[action]) for action in iam.FILE_ACTIONS),
-            (key_actions, [shared.args.data_kms_key_arn]),
-        ],
-    )
+    grants = pulumi.Output.all(
+        shared.home.partition, [*reads], [*writes], shared.args.data_kms_key_arn
+    ).apply(lambda values: iam.file_grants(*values))
+    role_name = f"{shared.name}-{purpose}"
+    return iam.create_role(shared, role_name, "personalize", source="*", grants=grants)
 
 
 def _create_state_machine(

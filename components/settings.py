@@ -75,12 +75,13 @@ def parse_stack(
 
 def _stack_name_problems(stack: str) -> Iterator[Problem]:
     if len(stack) > LONGEST_STACK_NAME:
-        message = (
+        yield Problem(
+            "stack",
             f"has {len(stack)} characters; expected at most {LONGEST_STACK_NAME}, because the "
             "names of roles and functions contain it; choose a shorter name with "
-            f"pulumi stack rename <name> -s {stack}"
+            f"pulumi stack rename <name> -s {stack}",
+            stack,
         )
-        yield Problem("stack", message, stack)
 
 
 def _region_problems(stack: str, config: Mapping[str, str], checked: Checked) -> Iterator[Problem]:
@@ -93,11 +94,12 @@ def _region_problems(stack: str, config: Mapping[str, str], checked: Checked) ->
         return
 
     expected = " or ".join(sorted(checked.regions)) or "<the region of the ARNs>"
-    message = (
+    yield Problem(
+        "aws:region",
         f"{'is not' if region else 'missing; expected'} the region of the ARNs; run "
-        f"pulumi config set aws:region {expected} -s {stack}"
+        f"pulumi config set aws:region {expected} -s {stack}",
+        region,
     )
-    yield Problem("aws:region", message, region)
 
 
 def _default_tag_problems(config: Mapping[str, str], checked: Checked) -> Iterator[Problem]:

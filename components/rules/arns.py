@@ -182,8 +182,11 @@ def _repetitions(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
 
         first_key = first_keys.setdefault(arn, key)
         if first_key != key and arn.service == "personalize":
-            message = f"is also the value of {first_key}; correct or remove one of the two settings"
-            yield Problem(key, message, str(arn))
+            yield Problem(
+                key,
+                f"is also the value of {first_key}; correct or remove one of the two settings",
+                str(arn),
+            )
 
 
 def _differences(part: str, values: Sequence[tuple[ArnSetting, str]]) -> Iterator[Problem]:
@@ -195,8 +198,9 @@ def _differences(part: str, values: Sequence[tuple[ArnSetting, str]]) -> Iterato
         typical = next(setting for setting, value in values if value == expected)
         for (key, arn), value in values:
             if value != expected:
-                message = (
+                yield Problem(
+                    key,
                     f"is in {part} {value}, but {typical.key} is in {part} {expected}; correct one "
-                    f"of the two, because all must be in the same {part}"
+                    f"of the two, because all must be in the same {part}",
+                    str(arn),
                 )
-                yield Problem(key, message, str(arn))

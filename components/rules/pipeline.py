@@ -6,8 +6,7 @@ The types in `args.py` declare the rules for single fields. Here are those that 
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import product
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from ..args import (
     SECONDS_PER_HOUR,
@@ -28,14 +27,17 @@ from .reading import Reader
 
 MAX_TEXT_CHARACTERS = 5_000
 """The most characters in all probes, bakes, baselines and batch jobs together. An execution's state
-contains most of them three times, and has room for 256 KiB (tests/workflow/test_sizes.py)."""
+contains most of them three times, but must not exceed 256 KiB (tests/workflow/test_sizes.py)."""
 CHARACTERS_PER_BATCH_JOB = 270
-"""What a batch job counts in addition to its texts, because its result has up to 800 bytes."""
+"""What a batch job counts in addition to its strings, because its result has up to 800 bytes."""
 TAG_KEY = re.compile(r"[\w .:/=+\-@]{1,128}")
 TAG_VALUE = re.compile(r"[\w .:/=+\-@]{1,256}")
 """Tags may have empty values elsewhere, but not in EventBridge Scheduler."""
 MAX_PATTERN_CHARACTERS = 4_096
 """The longest event pattern of a rule, in the API's model of EventBridge."""
+
+Files: TypeAlias = dict[str, object]
+"""Key of a setting -> its location in S3, which may be an output, or None."""
 
 
 class Checked(NamedTuple):
@@ -78,91 +80,121 @@ def check(
 
 def _check_datasets(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
     """Require a dataset, and for each dataset an ARN and settings of its type."""
-    if not datasets.configured():
+    configured_datasets = datasets.configured()
+    if not configured_datasets:
         keys = ", ".join(config_keys(DatasetsArgs))
         yield Problem(key, f"has no dataset; configure at least one of {keys}")
 
-    for name, dataset in datasets.configured().items():
-        arn = dataset.dataset_arn
-        dataset_type = arns.dataset_type(name)
-        # If it isn't the ARN of any dataset, then the rule of the field has said so.
-        if isinstance(arn, str) and not arns.DATASET(arn) and not arn.endswith(f"/{dataset_type}"):
-            right_arn = f"{arn.rpartition('/')[0]}/{dataset_type}"
-            message = f"is not the ARN of the {dataset_type} dataset; expected '{right_arn}'"
-            yield Problem(f"{key}.{name}.datasetArn", message, arn)
+    for name, dataset in configured_datasets.items():
+        yield from _check_dataset_type(dataset.dataset_arn, name, f"{key}.{name}.datasetArn")
 
         if name not in EVENT_DATASETS and (dataset.max_event_age or dataset.strict_events):
             yield Problem(f"{key}.{name}", "has no events; remove maxEventAge and strictEvents")
 
 
+def _check_dataset_type(dataset_arn: object, name: str, key: str) -> Iterator[Problem]:
+    """Require that an ARN ends with the type of the dataset for which it is configured."""
+    # If it isn't the ARN of any dataset, then the rule of the field has said so.
+    if not isinstance(dataset_arn, str) or arns.DATASET(dataset_arn):
+        return
+
+    group, _, actual_type = dataset_arn.rpartition("/")
+    expected_type = arns.dataset_type(name)
+    if actual_type != expected_type:
+        right_arn = f"{group}/{expected_type}"
+        yield Problem(
+            key,
+            f"is not the ARN of the {expected_type} dataset; expected '{right_arn}'",
+            dataset_arn,
+        )
+
+
 def _check_gate(solution: SolutionArgs, key: str) -> Iterator[Problem]:
     """Reject a gate without a rule, which would let every version pass although it's enabled."""
     if solution.quality_gate_enabled and not solution.quality_gate:
-        message = (
-            "is empty; add a rule, or write 'qualityGateEnabled: false' to deploy every new version"
+        yield Problem(
+            f"{key}.qualityGate",
+            "is empty; add a rule, or write 'qualityGateEnabled: false' to deploy every new "
+            "version",
         )
-        yield Problem(f"{key}.qualityGate", message)
 
 
 def _check_approval(solution: SolutionArgs, key: str) -> Iterator[Problem]:
     """Reject an approval that nobody would be asked for, because only batch jobs wait for it."""
     if solution.approval and solution.batch_jobs and not solution.campaigns:
-        message = "has no effect on batch jobs without a campaign; add a campaign or remove it"
-        yield Problem(f"{key}.approval", message)
+        yield Problem(
+            f"{key}.approval",
+            "has no effect on batch jobs without a campaign; add a campaign or remove it",
+        )
 
 
 def _check_locations(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
-    """Reject files that lie where something else would read or replace them.
+    """Reject files that lie where something else would read or replace them."""
+    exports: Files = {}
+    markers: Files = {}
+    for name, dataset in args.datasets.configured().items():
+        exports[f"datasets.{name}.dataLocation"] = dataset.data_location
+        markers[f"datasets.{name}.readyMarker"] = dataset.ready_marker
 
-    All files in a dataLocation are imported, and a file in a subfolder is refused. Two batch jobs
-    with the same output would replace each other's results.
+    inputs: Files = {}
+    outputs: Files = {}
+    for number, solution in enumerate(args.solutions):
+        for index, job in enumerate(solution.batch_jobs):
+            key = f"solutions[{number}].batchJobs[{index}]"
+            inputs[f"{key}.input"] = job.input
+            outputs[f"{key}.output"] = job.output
+
+    # All files in a dataLocation are imported, and a file in a subfolder is refused.
+    yield from _find_nested({**exports, **markers, **inputs, **outputs}, exports, _is_exported)
+    yield from _find_nested(outputs, inputs, _is_read_by_batch_job)
+    # Two batch jobs with the same output would replace each other's results.
+    yield from _find_nested(outputs, outputs, _is_exported)
+
+
+def _find_nested(
+    inner_files: Files, outer_files: Files, is_inside: Callable[[str, str], bool]
+) -> Iterator[Problem]:
+    """Report the inner files that are inside one of the outer files, as far as they're known."""
+    for outer_key, outer in outer_files.items():
+        for key, inner in inner_files.items():
+            if not isinstance(inner, str) or not isinstance(outer, str) or key == outer_key:
+                continue
+            if is_inside(inner, outer):
+                yield Problem(key, f"lies in {outer_key}; move it elsewhere", inner)
+
+
+def _is_exported(file: str, location: str) -> bool:
+    """Return True if a file is the one at a location, or in the folder there."""
+    if location.endswith("/"):
+        return file.startswith(location)
+    return file == location
+
+
+def _is_read_by_batch_job(output: str, batch_input: str) -> bool:
+    """Return True if a batch job would read its own results, or those of another one.
+
+    It reads every object whose key begins with its input. The results for `users.json`, for
+    example, are in `users.json.out`.
     """
-    datasets = {f"datasets.{key}": item for key, item in args.datasets.configured().items()}
-    jobs = {
-        f"solutions[{number}].batchJobs[{index}]": job
-        for number, solution in enumerate(args.solutions)
-        for index, job in enumerate(solution.batch_jobs)
-    }
-    exports = {f"{key}.dataLocation": dataset.data_location for key, dataset in datasets.items()}
-    markers = {f"{key}.readyMarker": dataset.ready_marker for key, dataset in datasets.items()}
-    inputs = {f"{key}.input": job.input for key, job in jobs.items()}
-    outputs = {f"{key}.output": job.output for key, job in jobs.items()}
-
-    for (outer_key, outer), (key, inner) in [
-        *product(exports.items(), {**exports, **markers, **inputs}.items()),
-        *product({**exports, **inputs, **outputs}.items(), outputs.items()),
-    ]:
-        if key == outer_key or not isinstance(outer, str) or not isinstance(inner, str):
-            continue
-        if _lies_in(inner, outer, is_input=outer_key in inputs):
-            yield Problem(key, f"lies in {outer_key}; move it elsewhere", inner)
-
-
-def _lies_in(inner: str, outer: str, *, is_input: bool) -> bool:
-    """Return True if whoever reads `outer` would also read what lies at `inner`."""
-    if is_input:
-        # A batch job reads every object whose key begins with its input. So its own results must
-        # not begin with it either: those for `users.json` are in `users.json.out`.
-        file_name = outer.rpartition("/")[2]
-        return f"{inner}{file_name}".startswith(outer)
-
-    if outer.endswith("/"):
-        return inner.startswith(outer)
-    return inner == outer
+    file_name = batch_input.rpartition("/")[2]
+    return f"{output}{file_name}".startswith(batch_input)
 
 
 def _check_thresholds(rule: QualityRuleArgs, key: str) -> Iterator[Problem]:
     """Reject a rule that would compare nothing."""
     if rule.max_drop is None and rule.minimum is None:
-        message = "has no threshold; give maxDrop, minimum or both, as in 'maxDrop: 0.25'"
-        yield Problem(key, message)
+        yield Problem(key, "has no threshold; give maxDrop, minimum or both, as in 'maxDrop: 0.25'")
     elif rule.max_drop is None and rule.relative_to is not None:
-        message = "has no effect without maxDrop; add maxDrop, or remove relativeTo"
-        yield Problem(f"{key}{arns.BASELINE}", message)
+        yield Problem(
+            f"{key}{arns.BASELINE}",
+            "has no effect without maxDrop; add maxDrop, or remove relativeTo",
+        )
 
     if rule.max_baseline_drop is not None and rule.relative_to is None:
-        message = "has no effect without relativeTo; add relativeTo, or remove maxBaselineDrop"
-        yield Problem(f"{key}.maxBaselineDrop", message)
+        yield Problem(
+            f"{key}.maxBaselineDrop",
+            "has no effect without relativeTo; add relativeTo, or remove maxBaselineDrop",
+        )
 
 
 def _check_baselines(reader: Reader) -> Iterator[Problem]:
@@ -173,51 +205,55 @@ def _check_baselines(reader: Reader) -> Iterator[Problem]:
     solutions = [item.solution_arn for _, item in reader.objects if isinstance(item, SolutionArgs)]
     is_unread = any(problem.key.startswith("solutions[") for problem in reader.problems)
     if is_unread or not all(isinstance(arn, str) for arn in solutions):
-        # A solution that cannot be read now may be the right one.
+        # A baseline may be the solution that can't be read, or whose ARN isn't known yet.
         return
 
     keys = {arn: key for key, arn in reader.arns if key.endswith(".solutionArn")}
     for key, arn in reader.arns:
         own_key = f"{key.partition('.')[0]}.solutionArn"
         if key.endswith(arns.BASELINE) and keys.get(arn, own_key) == own_key:
-            message = (
+            yield Problem(
+                key,
                 "is not another solution of this stack; add it to solutions, so that each run "
-                "trains it on the same imports"
+                "trains it on the same imports",
+                str(arn),
             )
-            yield Problem(key, message, str(arn))
 
 
 def _check_request(probe: ProbeArgs, key: str) -> Iterator[Problem]:
     """Reject the settings of a probe that contradict each other."""
     # Which ids a request without a list needs is up to the recipe, which is known at run time.
     if probe.input_list is not None and (probe.user_id is None or probe.item_id is not None):
-        message = "cannot rank the items of inputList; set userId beside it, and no itemId"
-        yield Problem(key, message)
+        yield Problem(
+            key, "cannot rank the items of inputList; set userId beside it, and no itemId"
+        )
 
     if probe.filter_values and probe.filter_arn is None:
-        message = "has no effect without filterArn; add the filter, or remove filterValues"
-        yield Problem(f"{key}.filterValues", message)
+        yield Problem(
+            f"{key}.filterValues",
+            "has no effect without filterArn; add the filter, or remove filterValues",
+        )
 
 
 def _check_alarms(bake: BakeArgs, key: str) -> Iterator[Problem]:
     """Reject a bake without an alarm, which would only delay the run."""
     if not bake.alarms and not bake.create_alarms:
-        message = (
+        yield Problem(
+            key,
             "has no alarm, so nothing could move a bad version back; list the ARNs of alarms in "
-            "alarms, or write 'createAlarms: true'"
+            "alarms, or write 'createAlarms: true'",
         )
-        yield Problem(key, message)
 
 
 def _check_alarm_names(campaign: CampaignArgs, key: str) -> Iterator[Problem]:
     """Require a plain ARN if alarms are created, because runs find them by the campaign's name."""
     creates_alarms = campaign.bake is not None and campaign.bake.create_alarms
     if creates_alarms and not isinstance(campaign.campaign_arn, str):
-        message = (
+        yield Problem(
+            f"{key}.campaignArn",
             "is an Output, but bake.createAlarms names the alarms by the campaign; give a plain "
-            "ARN, or create the alarms yourself and list them in bake.alarms"
+            "ARN, or create the alarms yourself and list them in bake.alarms",
         )
-        yield Problem(f"{key}.campaignArn", message)
 
 
 def _check_bakes(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
@@ -228,31 +264,32 @@ def _check_bakes(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
     hours = rates.shortest_seconds_between_runs(args.retraining_rate) / 2 / SECONDS_PER_HOUR
     campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
     if any(campaign.bake and campaign.bake.hours > hours for campaign in campaigns):
-        message = (
+        yield Problem(
+            "retrainingRate",
             f"lets a bake take at most {hours:.3g} h, half of the time between two runs; "
-            "shorten bake.hours, or let runs start less often"
+            "shorten bake.hours, or let runs start less often",
+            args.retraining_rate,
         )
-        yield Problem("retrainingRate", message, args.retraining_rate)
 
 
-def _check_size_of_texts(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
-    """Limit the texts in the settings, all of which have to fit into the state of an execution."""
-    texts = [text for solution in args.solutions for text in _texts_of(solution)]
-    characters = sum(len(text) for text in texts if isinstance(text, str))
-    job_count = sum(len(solution.batch_jobs) for solution in args.solutions)
-    characters += job_count * CHARACTERS_PER_BATCH_JOB
+def _check_total_length(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
+    """Limit the length of the settings, which have to fit into the state of an execution."""
+    characters = 0
+    for solution in args.solutions:
+        characters += len(solution.batch_jobs) * CHARACTERS_PER_BATCH_JOB
+        characters += sum(len(value) for value in _long_values(solution) if isinstance(value, str))
 
     if characters > MAX_TEXT_CHARACTERS:
-        message = (
+        yield Problem(
+            "solutions",
             f"has {characters} characters in probes, ARNs of alarms, relativeTo and batch jobs, "
             f"with {CHARACTERS_PER_BATCH_JOB} besides the texts of each batch job; shorten them to "
-            f"{MAX_TEXT_CHARACTERS}"
+            f"{MAX_TEXT_CHARACTERS}",
         )
-        yield Problem("solutions", message)
 
 
-def _texts_of(solution: SolutionArgs) -> Iterator[object]:
-    """Yield the settings that may be long. Some are outputs or None, and have no length."""
+def _long_values(solution: SolutionArgs) -> Iterator[object]:
+    """Yield the values that may be long. Some are outputs or None, and have no length."""
     for rule in solution.quality_gate:
         yield rule.relative_to
     for job in solution.batch_jobs:
@@ -262,10 +299,10 @@ def _texts_of(solution: SolutionArgs) -> Iterator[object]:
         if campaign.bake is not None:
             yield from campaign.bake.alarms
         if campaign.probe is not None:
-            yield from _texts_of_probe(campaign.probe)
+            yield from _long_values_of_probe(campaign.probe)
 
 
-def _texts_of_probe(probe: ProbeArgs) -> Iterator[object]:
+def _long_values_of_probe(probe: ProbeArgs) -> Iterator[object]:
     yield from (probe.user_id, probe.item_id, *(probe.input_list or ()), probe.filter_arn)
     for values in (probe.filter_values, probe.context):
         yield from (*values, *values.values())
@@ -277,40 +314,45 @@ def _check_tags(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
 
     for key, value in args.tags.items():
         if key.lower().startswith(RESERVED_TAG_PREFIX):
-            message = (
-                f"has a reserved key; choose one that does not begin with {RESERVED_TAG_PREFIX}"
+            yield Problem(
+                f"tags.{key}",
+                f"has a reserved key; choose one that does not begin with {RESERVED_TAG_PREFIX}",
+                value,
             )
-            yield Problem(f"tags.{key}", message, value)
         elif not TAG_KEY.fullmatch(key) or not TAG_VALUE.fullmatch(value):
-            message = (
+            yield Problem(
+                f"tags.{key}",
                 "is not a valid AWS tag; write 1 to 128 characters as the key and 1 to 256 as the "
-                "value: letters, digits, spaces and _ . : / = + - @"
+                "value: letters, digits, spaces and _ . : / = + - @",
+                value,
             )
-            yield Problem(f"tags.{key}", message, value)
 
 
 def role_tag_problems(
     setting: str, tags: Mapping[str, str], others: Iterable[str] = ()
 ) -> Iterator[Problem]:
-    """Find the tags that IAM would refuse on a role. Every role would fail, in the middle of `up`.
+    """Find the tags that IAM would refuse on a role, in the middle of a deployment.
 
-    `others` are the keys of the tags that a role has besides:
+    `others` are the keys of the tags that a role has in addition to these:
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
     """
-    keys = {other.casefold(): other for other in others}
+    keys_of_role = {other.casefold(): other for other in others}
     for key, value in tags.items():
-        twin = keys.setdefault(key.casefold(), key)
-        if twin != key:
-            message = (
-                f"differs from the tag {twin} only in upper and lower case, so IAM refuses a role "
-                "with both; remove one of them"
+        similar_key = keys_of_role.setdefault(key.casefold(), key)
+        if similar_key != key:
+            yield Problem(
+                f"{setting}.{key}",
+                f"differs from the tag {similar_key} only in upper and lower case, so IAM refuses "
+                "a role with both; remove one of them",
             )
-            yield Problem(f"{setting}.{key}", message)
 
         for part, text in {"key": key, "value": value}.items():
             if text.lower().startswith("aws:"):
-                message = f"has a {part} that begins with aws:, which IAM refuses; choose another"
-                yield Problem(f"{setting}.{key}", message, value)
+                yield Problem(
+                    f"{setting}.{key}",
+                    f"has a {part} that begins with aws:, which IAM refuses; choose another",
+                    value,
+                )
 
 
 def _check_trigger(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
@@ -318,31 +360,36 @@ def _check_trigger(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]
     if not args.trigger.on_export:
         return
 
-    markers = [dataset.ready_marker for dataset in args.datasets.configured().values()]
+    datasets = args.datasets.configured().values()
+    yield from _check_markers([dataset.ready_marker for dataset in datasets])
+
+    if args.solutions and args.limits.max_trainings_per_month is None:
+        yield Problem(
+            "limits.maxTrainingsPerMonth",
+            "missing; trigger.onExport needs it, because the number of exports is not known; set "
+            "for example 35, or 0 for no limit",
+        )
+
+
+def _check_markers(markers: Sequence[object]) -> Iterator[Problem]:
+    """Require ready markers that name their day and fit into an event pattern."""
     known_markers = [marker for marker in markers if isinstance(marker, str)]
     if not any(markers) or any(DATE_PLACEHOLDER not in marker for marker in known_markers):
-        message = (
+        yield Problem(
+            "trigger.onExport",
             "needs a ready marker, whose arrival starts the run, and {date} in every ready marker, "
             "because the day says which exports belong together; set for example "
-            "datasets.interactions.readyMarker to 's3://bucket/{date}.SUCCESS'"
+            "datasets.interactions.readyMarker to 's3://bucket/{date}.SUCCESS'",
         )
-        yield Problem("trigger.onExport", message)
 
     characters = len(json.dumps(marker_pattern(known_markers)))
     if characters > MAX_PATTERN_CHARACTERS:
-        message = (
+        yield Problem(
+            "trigger.onExport",
             f"makes an event pattern of {characters:,} characters from the ready markers, but "
             f"EventBridge accepts {MAX_PATTERN_CHARACTERS:,}; shorten the part of each marker "
-            "before {date}, or let the markers share it"
+            "before {date}, or let the markers share it",
         )
-        yield Problem("trigger.onExport", message)
-
-    if args.solutions and args.limits.max_trainings_per_month is None:
-        message = (
-            "missing; trigger.onExport needs it, because the number of exports is not known; set "
-            "for example 35, or 0 for no limit"
-        )
-        yield Problem("limits.maxTrainingsPerMonth", message)
 
 
 def marker_pattern(markers: Sequence[str]) -> Mapping[str, object]:
@@ -373,9 +420,9 @@ RULES: Mapping[type, Sequence[Callable[[Any, str], Iterator[Problem]]]] = {
     RetrainingPipelineArgs: (
         _check_bakes,
         _check_locations,
-        _check_size_of_texts,
+        _check_total_length,
         _check_tags,
         _check_trigger,
     ),
 }
-"""Dataclass -> the functions that find its problems. They get an object and its key."""
+"""Dataclass -> the rules for its objects. A rule gets an object and its key in the config."""

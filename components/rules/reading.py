@@ -146,13 +146,15 @@ class Reader:
 
     def _read_dataclass(self, cls: FieldType, settings: Mapping[str, object], key: str) -> Value:
         """Read a mapping with keys in camelCase. UNREAD if it lacks a field that rules rely on."""
+        # The arguments as a whole have no key.
+        prefix = f"{key}." if key else ""
         known_keys = config_keys(cls)
         for name in settings:
             if name not in known_keys:
-                self._refuse(_inner_key(key, name), _unknown_key(name, known_keys))
+                self._refuse(f"{prefix}{name}", _unknown_key(name, known_keys))
 
         arguments = {}
-        for field_, result in self._read_fields(cls, settings, key).items():
+        for field_, result in self._read_fields(cls, settings, prefix).items():
             if result is not UNREAD:
                 arguments[field_.name] = result
             elif field_.default in (None, MISSING):
@@ -167,18 +169,18 @@ class Reader:
         self,
         cls: FieldType,
         settings: Mapping[str, object],
-        key: str,
+        prefix: str,
     ) -> dict[Field[Any], Value]:
         """Read the fields that are set, and report the required ones that aren't."""
         results = {}
         for field_ in fields(cls):
             name = camel_case(field_.name)
-            inner_key = _inner_key(key, name)
+            key = f"{prefix}{name}"
 
             if name in settings:
-                results[field_] = self.read(field_.type, settings[name], inner_key)
+                results[field_] = self.read(field_.type, settings[name], key)
             elif field_.default is MISSING and field_.default_factory is MISSING:
-                results[field_] = self._refuse(inner_key, f"missing; {_hint(field_.type)}")
+                results[field_] = self._refuse(key, f"missing; {_hint(field_.type)}")
         return results
 
     def _read_mapping(
@@ -206,13 +208,6 @@ class Reader:
             value = None
         self.problems.append(Problem(key, message, value))
         return UNREAD
-
-
-def _inner_key(outer_key: str, name: str) -> str:
-    """Join two keys. The arguments as a whole have no key."""
-    if not outer_key:
-        return name
-    return f"{outer_key}.{name}"
 
 
 def _first_member(annotation: FieldType) -> FieldType:
