@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
-import pulumi
 import pulumi_aws as aws
+from pulumi import Input, Output
 
 from . import iam
 from .args import HOURS_PER_DAY
@@ -17,7 +17,7 @@ from .constants import (
     UNDELIVERED_REPORTS,
     UNFINISHED_TRIALS,
 )
-from .shared import Shared
+from .shared import PipelineContext
 from .state_machine.asl import KILLED_ERRORS
 
 Dimension = Literal["Pipeline", "StateMachineArn", "QueueName", "CampaignArn"]
@@ -72,7 +72,7 @@ class Alarm(NamedTuple):
     statistic: str = "Sum"
     has_end: bool = False
     """True if the problem lasts until it's solved. The alarm then reports its end as well."""
-    campaign_arn: pulumi.Input[str] = ""
+    campaign_arn: str = ""
     """The campaign that the alarm is about, if its dimension is `CampaignArn`."""
 
 
@@ -181,50 +181,49 @@ of the API operation:
 https://docs.aws.amazon.com/personalize/latest/dg/cloudwatch-metrics.html"""
 
 
-def create_topic(shared: Shared) -> pulumi.Output[str]:
+def create_topic(context: PipelineContext) -> Output[str]:
     """Create the SNS topic for reports and alarms, and subscribe the e-mail addresses to it.
 
     If the arguments specify an existing topic, that one is used. Returns the topic's ARN.
     """
-    notifications = shared.args.notifications
-    if notifications.topic_arn is None:
-        topic_arn = _create_own_topic(shared)
+    notifications = context.args.notifications
+    given_arn = notifications.topic_arn
+    if given_arn is None:
+        topic_arn = _create_own_topic(context)
     else:
         # Resources wait for the validation of the arguments by means of their tags. Subscriptions
         # don't have tags, so they get an ARN that waits.
-        topic_arn = pulumi.Output.all(notifications.topic_arn, shared.tags).apply(
-            lambda arn_and_tags: arn_and_tags[0]
-        )
+        topic_arn = context.tags.apply(lambda _: given_arn)
 
     for address in dict.fromkeys(notifications.emails):
         # SNS can't delete an unconfirmed subscription. It expires after 48 hours:
         # https://docs.aws.amazon.com/sns/latest/dg/sns-delete-subscription-topic.html
         aws.sns.TopicSubscription(
-            f"{shared.name}-{address}",
+            f"{context.name}-{address}",
             topic=topic_arn,
             protocol="email",
             endpoint=address,
-            opts=shared.child_options,
+            opts=context.child_options,
         )
     return topic_arn
 
 
-def _create_own_topic(shared: Shared) -> pulumi.Output[str]:
+def _create_own_topic(context: PipelineContext) -> Output[str]:
     topic = aws.sns.Topic(
-        shared.name,
+        context.name,
         # Mail programs show it as the sender's name.
-        display_name=shared.name,
+        display_name=context.name,
         # CloudWatch cannot publish to a topic that is encrypted with alias/aws/sns:
         # https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
-        kms_master_key_id=shared.args.kms_key_arn,
-        tags=shared.tags,
-        opts=shared.child_options,
+        kms_master_key_id=context.args.kms_key_arn,
+        tags=context.tags,
+        opts=context.child_options,
     )
     policy = aws.sns.TopicPolicy(
-        shared.name,
+        context.name,
         arn=topic.arn,
-        policy=pulumi.Output.json_dumps(topic.arn.apply(iam.topic_policy)),
-        opts=shared.child_options,
+        policy=Output.json_dumps(topic.arn.apply(iam.topic_policy)),
+        opts=context.child_options,
     )
 
     # The policy's ARN is that of the topic. Whoever uses it is created after the policy, so that
@@ -233,53 +232,54 @@ def _create_own_topic(shared: Shared) -> pulumi.Output[str]:
 
 
 def create_alarms(
-    shared: Shared,
+    context: PipelineContext,
     settings: Mapping[str, Any],
     *,
-    log_group_name: pulumi.Output[str],
-    dimension_values: Mapping[Dimension, pulumi.Input[str]],
-) -> list[pulumi.Output[str]]:
+    log_group_name: Output[str],
+    dimension_values: Mapping[Dimension, Input[str]],
+) -> list[Output[str]]:
     """Create the alarms, and a log filter where their metric needs one. Return their ARNs."""
     topic_arn = settings["notifications"]["topicArn"]
     arns = []
     for alarm in alarms_of(settings):
-        inputs = alarm_inputs(alarm, shared.name, dimension_values, max_age_hours(settings))
+        name = f"{context.name}-{alarm.name}"
+        inputs = alarm_inputs(alarm, context.name, dimension_values, max_age_hours(settings))
 
-        if alarm.pattern is not None:
-            aws.cloudwatch.LogMetricFilter(
-                f"{shared.name}-{alarm.name}",
-                log_group_name=log_group_name,
-                pattern=alarm.pattern,
-                metric_transformation={
-                    "name": alarm.metric,
-                    "namespace": inputs["namespace"],
-                    "value": "1",
-                },
-                opts=shared.child_options,
-            )
-
+        if alarm.pattern:
+            _create_log_filter(context, name, alarm, inputs["namespace"], log_group_name)
         if alarm.campaign_arn:
             # Runs find the alarm by its name, so Pulumi mustn't choose one.
-            prefix = f"{shared.name}-{alarm.name}-"
-            inputs["name"] = pulumi.Output.concat(prefix, settings["prefix"])
-            inputs["alarm_description"] = pulumi.Output.concat(
-                alarm.campaign_arn, ": ", inputs["alarm_description"]
-            )
+            inputs["name"] = Output.concat(name, "-", settings["prefix"])
 
         created = aws.cloudwatch.MetricAlarm(
-            f"{shared.name}-{alarm.name}",
-            aws.cloudwatch.MetricAlarmArgs(
-                **inputs,
-                alarm_actions=[topic_arn],
-                # Without an end, OK would only mean that it hasn't happened again.
-                ok_actions=[topic_arn] if alarm.has_end else None,
-                tags=shared.tags,
-            ),
-            opts=shared.child_options,
+            name,
+            **inputs,
+            alarm_actions=[topic_arn],
+            # Without an end, OK would only mean that it hasn't happened again.
+            ok_actions=[topic_arn] if alarm.has_end else None,
+            tags=context.tags,
+            opts=context.child_options,
         )
         arns.append(created.arn)
 
     return arns
+
+
+def _create_log_filter(
+    context: PipelineContext,
+    name: str,
+    alarm: Alarm,
+    namespace: str,
+    log_group_name: Output[str],
+) -> None:
+    """Let CloudWatch count the log records that match the alarm's pattern."""
+    aws.cloudwatch.LogMetricFilter(
+        name,
+        log_group_name=log_group_name,
+        pattern=alarm.pattern,
+        metric_transformation={"name": alarm.metric, "namespace": namespace, "value": "1"},
+        opts=context.child_options,
+    )
 
 
 def alarms_of(settings: Mapping[str, Any]) -> list[Alarm]:
@@ -303,6 +303,7 @@ def alarms_of(settings: Mapping[str, Any]) -> list[Alarm]:
             alarm._replace(
                 name=f"bake-{arn.rpartition('/')[2]}-{alarm.name}",
                 metric=f"{operation}{alarm.metric}",
+                meaning=f"{arn}: {alarm.meaning}",
                 campaign_arn=arn,
             )
             for alarm in BAKE_ALARMS
@@ -318,7 +319,7 @@ def max_age_hours(settings: Mapping[str, Any]) -> float:
 def alarm_inputs(
     alarm: Alarm,
     pipeline: str,
-    dimension_values: Mapping[Dimension, pulumi.Input[str]],
+    dimension_values: Mapping[Dimension, Input[str]],
     max_age_hours: float,
 ) -> dict[str, Any]:
     """Turn a row of the table into the inputs of a MetricAlarm, without its actions and tags."""

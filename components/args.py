@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-import pulumi
+from pulumi import Input
 
 from .rules import arns, rates
 from .rules import fields as rules
@@ -49,9 +49,9 @@ OTHER_STACK = "and use another stack for more"
 class DatasetArgs:
     """A dataset and the CSV export that fills it."""
 
-    dataset_arn: Annotated[pulumi.Input[str], arns.DATASET]
+    dataset_arn: Annotated[Input[str], arns.DATASET]
     """ARN of the dataset to fill."""
-    data_location: Annotated[pulumi.Input[str], rules.location_error]
+    data_location: Annotated[Input[str], rules.location_error]
     """`s3://bucket/file.csv`, or a folder that ends in `/`, whose files are imported.
 
     Files in subfolders are refused. The files must be plain CSV in UTF-8. Each dataset needs a
@@ -68,7 +68,7 @@ class DatasetArgs:
 
     Sizes are compared in bytes. 0 accepts every export. Has no effect with `INCREMENTAL`.
     """
-    ready_marker: Annotated[pulumi.Input[str] | None, rules.marker_error] = None
+    ready_marker: Annotated[Input[str] | None, rules.marker_error] = None
     """`s3://bucket/file` that the export job writes last, outside the data location.
 
     The run is refused if this object is missing, or older than an object of the export. May contain
@@ -130,7 +130,7 @@ class ProbeArgs:
 
     All probes, bakes, baselines and batch jobs may have 5,000 characters of text together.
     """
-    filter_arn: Annotated[pulumi.Input[str] | None, arns.FILTER] = None
+    filter_arn: Annotated[Input[str] | None, arns.FILTER] = None
     """ARN of the filter that the application uses."""
     filter_values: Annotated[Mapping[str, str], rules.filter_values_error] = field(
         default_factory=dict
@@ -153,7 +153,7 @@ class BakeArgs:
     hours: Annotated[float, above_zero(12, "set for example 1, because the run waits for it")]
     """The hours of the bake, at most half of the time between two runs."""
     alarms: Annotated[
-        Sequence[Annotated[pulumi.Input[str], arns.ALARM]],
+        Sequence[Annotated[Input[str], arns.ALARM]],
         Elements(0, 10, "keep at most 10 alarms, or combine them in a composite alarm"),
     ] = ()
     """ARNs of CloudWatch alarms. An alarm that went off before the update does not count."""
@@ -170,7 +170,7 @@ class BakeArgs:
 class CampaignArgs:
     """A campaign that serves the newest version of the solution."""
 
-    campaign_arn: Annotated[pulumi.Input[str], arns.CAMPAIGN]
+    campaign_arn: Annotated[Input[str], arns.CAMPAIGN]
     """ARN of the campaign to update.
 
     Remove a campaign only while no version is on trial there. No later run finishes its trial.
@@ -197,7 +197,7 @@ class QualityRuleArgs:
         float | None, above_zero(1, "set for example 0.1, because metrics are shares")
     ] = None
     """The lowest value that passes. The value of the live version does not matter."""
-    relative_to: Annotated[pulumi.Input[str] | None, arns.SOLUTION] = None
+    relative_to: Annotated[Input[str] | None, arns.SOLUTION] = None
     """ARN of another solution of this stack, whose versions are the baselines of `maxDrop`.
 
     Each value is then divided by that of the baseline that was trained on the same imports, so data
@@ -235,20 +235,20 @@ class ApprovalArgs:
 class BatchJobArgs:
     """Recommendations, or user segments if the recipe makes them, that a run writes to S3."""
 
-    input: Annotated[pulumi.Input[str], rules.batch_input_error]
+    input: Annotated[Input[str], rules.batch_input_error]
     """`s3://bucket/users.json`, or a folder that ends in `/`. May contain `{date}`.
 
     Each line is a JSON object, for example `{"userId": "105"}`. Personalize reads every object
     whose key begins with this text.
     """
-    output: Annotated[pulumi.Input[str], rules.batch_output_error]
+    output: Annotated[Input[str], rules.batch_output_error]
     """`s3://bucket/recommendations/{date}/`, the folder for the results. `{date}` is optional.
 
     Without `{date}`, each job replaces the results of the job before.
     """
     num_results: Annotated[int | None, Between(1, 5_000_000, "set for example 25")] = None
     """How many items to recommend, or how many users a segment gets. The default of AWS is 25."""
-    filter_arn: Annotated[pulumi.Input[str] | None, arns.FILTER] = None
+    filter_arn: Annotated[Input[str] | None, arns.FILTER] = None
     """ARN of a filter. If it has parameters, each line of the input has their `filterValues`."""
     themes: str | None = None
     """The column of the item names, for example `TITLE`. If set, each list of similar items gets a
@@ -279,7 +279,7 @@ class BatchJobArgs:
 class SolutionArgs:
     """A solution to retrain, with the campaigns that serve its new version."""
 
-    solution_arn: Annotated[pulumi.Input[str], arns.SOLUTION]
+    solution_arn: Annotated[Input[str], arns.SOLUTION]
     """ARN of the solution to retrain, not of one of its versions."""
     training_mode: TrainingMode = "FULL"
     """`FULL` trains a new model. `UPDATE` adds new items and interactions to the existing model.
@@ -315,7 +315,7 @@ class NotificationsArgs:
 
     emails: Sequence[Annotated[str, rules.email_error]] = ()
     """The addresses that get each message. AWS asks each address for a confirmation."""
-    topic_arn: Annotated[pulumi.Input[str] | None, arns.TOPIC] = None
+    topic_arn: Annotated[Input[str] | None, arns.TOPIC] = None
     """ARN of the SNS topic to publish to. Without it, the pipeline creates a topic.
 
     The policy of the topic must let `cloudwatch.amazonaws.com` publish the alarms.
@@ -381,12 +381,12 @@ class RetrainingPipelineArgs:
 
     `[]` is for the recommenders of a Domain dataset group, which Personalize retrains itself.
     """
-    import_role_arn: Annotated[pulumi.Input[str] | None, arns.ROLE] = None
+    import_role_arn: Annotated[Input[str] | None, arns.ROLE] = None
     """ARN of the role that Personalize assumes to read the exports.
 
     Without it, the pipeline creates a role that may read only the configured exports.
     """
-    batch_role_arn: Annotated[pulumi.Input[str] | None, arns.ROLE] = None
+    batch_role_arn: Annotated[Input[str] | None, arns.ROLE] = None
     """ARN of the role that Personalize assumes to read the inputs of batch jobs and write results.
 
     Without it, a pipeline with batch jobs creates a role that may read only the configured inputs
@@ -423,13 +423,13 @@ class RetrainingPipelineArgs:
     Keys that begin with `retraining-` are reserved. `aws:defaultTags` would not reach import jobs
     and solution versions.
     """
-    permissions_boundary_arn: Annotated[pulumi.Input[str] | None, arns.POLICY] = None
+    permissions_boundary_arn: Annotated[Input[str] | None, arns.POLICY] = None
     """ARN of the IAM policy that is the permissions boundary of every created role."""
     log_retention_days: Annotated[int, Between(1, 3653, "set for example 90")] = 90
     """How many days CloudWatch Logs keeps the logs. It accepts 30, 90, 365 and a few others."""
-    kms_key_arn: Annotated[pulumi.Input[str] | None, arns.KEY] = None
+    kms_key_arn: Annotated[Input[str] | None, arns.KEY] = None
     """ARN of the KMS key that encrypts the logs, the topic and the dead-letter queue."""
-    data_kms_key_arn: Annotated[pulumi.Input[str] | None, arns.KEY] = None
+    data_kms_key_arn: Annotated[Input[str] | None, arns.KEY] = None
     """ARN of the KMS key that encrypts the exports.
 
     The created import role and the functions that read exports may decrypt with it.
@@ -499,12 +499,12 @@ def as_config(value: Any, *, keep_none: bool = True) -> Any:  # noqa: ANN401 - J
     With `keep_none=False`, arguments that are None are left out, as if their keys weren't set.
     """
     if is_dataclass(value):
-        arguments = {field_.name: getattr(value, field_.name) for field_ in fields(value)}
-        return {
-            camel_case(name): as_config(argument, keep_none=keep_none)
-            for name, argument in arguments.items()
-            if keep_none or argument is not None
-        }
+        config = {}
+        for field_ in fields(value):
+            argument = getattr(value, field_.name)
+            if keep_none or argument is not None:
+                config[camel_case(field_.name)] = as_config(argument, keep_none=keep_none)
+        return config
 
     if isinstance(value, list | tuple):
         return [as_config(element, keep_none=keep_none) for element in value]

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
-import pulumi
 import pulumi_aws as aws
+from pulumi import Output
 
 from .alarms import max_age_hours
 from .constants import (
@@ -24,8 +24,8 @@ from .constants import (
     RUNS,
     TRAINING_HOURS,
 )
-from .rules.arns import Home
-from .shared import Shared
+from .rules.arns import Environment
+from .shared import PipelineContext, when_known
 from .state_machine.asl import KILLED_ERRORS
 
 HOUR = 3600
@@ -69,72 +69,69 @@ Widget: TypeAlias = dict[str, Any]
 
 
 def create_dashboard(
-    shared: Shared,
+    context: PipelineContext,
     settings: Mapping[str, Any],
     *,
-    alarm_arns: Sequence[pulumi.Output[str]],
-    log_group_name: pulumi.Output[str],
-    state_machine_arn: pulumi.Output[str],
+    alarm_arns: Sequence[Output[str]],
+    log_group_name: Output[str],
+    state_machine_arn: Output[str],
 ) -> None:
     """Create the dashboard.
 
     Its name has to be unique, because PutDashboard would replace another dashboard of that name.
     """
-    body = pulumi.Output.all(
-        pipeline=shared.name,
+    body = when_known(
+        dashboard_body,
+        pipeline=context.name,
         settings=settings,
-        home=shared.home,
+        environment=context.environment,
         alarm_arns=alarm_arns,
         log_group=log_group_name,
         state_machine_arn=state_machine_arn,
-    ).apply(lambda values: dashboard_body(**values))
+    )
 
     aws.cloudwatch.Dashboard(
-        shared.name,
-        dashboard_name=shared.group.name,
-        dashboard_body=pulumi.Output.json_dumps(body),
-        opts=shared.child_options,
+        context.name,
+        dashboard_name=context.unique_name,
+        dashboard_body=Output.json_dumps(body),
+        opts=context.child_options,
     )
 
 
-def dashboard_url(home: Home, name: str) -> str:
+def dashboard_url(environment: Environment, name: str) -> str:
     """Link to a dashboard in the console."""
-    page = f"cloudwatch/home?region={home.region}#dashboards/dashboard/{name}"
-    return f"{_console(home)}/{page}"
+    page = f"cloudwatch/home?region={environment.region}#dashboards/dashboard/{name}"
+    return f"{_console(environment)}/{page}"
 
 
 def dashboard_body(
     *,
     pipeline: str,
     settings: Mapping[str, Any],
-    home: Home,
+    environment: Environment,
     alarm_arns: Sequence[str],
     log_group: str,
     state_machine_arn: str,
 ) -> dict[str, object]:
     """Build the dashboard's body. It shows four weeks, because most pipelines run weekly."""
     line = partial(_line, pipeline)
-    chart = partial(_chart, home.region)
+    chart = partial(_chart, environment.region)
 
     gates = {
         solution["solutionArn"].rpartition("/")[2]: solution["qualityGate"]
         for solution in settings["solutions"]
     }
+    datasets = [dataset["type"] for dataset in settings["datasets"]]
     model_ages = [line(MODEL_AGE, "Solution", name) for name in gates]
     training_hours = [line(TRAINING_HOURS, "Solution", name) for name in gates]
-    types = [dataset["type"] for dataset in settings["datasets"]]
-    data_ages = [line(DATA_AGE, "Dataset", name) for name in types]
+    data_ages = [line(DATA_AGE, "Dataset", name) for name in datasets]
     event_ages = [
         line(NEWEST_EVENT_AGE, "Dataset", name, label=f"events: {name}")
-        for name in types
+        for name in datasets
         if name in EVENT_DATASETS
     ]
     outcomes = [line(RUNS, "Outcome", name, color=color) for name, color in COLORS.items()]
-    offline_metrics = [
-        line(rule["metric"], "Solution", name, label=f"{name} {rule['metric']}")
-        for name, rules in gates.items()
-        for rule in rules
-    ]
+    offline_metrics = [*_offline_metrics(pipeline, gates)]
 
     limit = {"label": "alarm", "value": max_age_hours(settings), "color": RED}
     # The watcher measures each age four times an hour. While it's dead, the line has a gap.
@@ -155,27 +152,50 @@ def dashboard_body(
             chart("Offline metrics", offline_metrics, **mean),
             chart("Training hours a day", training_hours, **total),
         ],
-        [_table(home.region, log_group, title, query) for title, query in QUERIES.items()],
+        [_table(environment.region, log_group, title, query) for title, query in QUERIES.items()],
     ]
 
-    page = f"states/home?region={home.region}#/statemachines/view/{state_machine_arn}"
-    link = f"**{pipeline}** · [executions]({_console(home)}/{page})"
+    page = f"states/home?region={environment.region}#/statemachines/view/{state_machine_arn}"
+    link = f"**{pipeline}** · [executions]({_console(environment)}/{page})"
     head = {"type": "text", "properties": {"markdown": link}}
     widgets = [*_place([[head]], top=0, height=1), *_place(rows, top=1, height=HEIGHT)]
     return {"start": "-P28D", "periodOverride": "inherit", "widgets": widgets}
+
+
+def _offline_metrics(pipeline: str, gates: Mapping[str, Any]) -> Iterator[object]:
+    """Yield a line for each metric in the quality gate of each solution."""
+    for name, rules in gates.items():
+        for rule in rules:
+            metric = rule["metric"]
+            yield _line(pipeline, metric, "Solution", name, label=f"{name} {metric}")
 
 
 def _line(
     pipeline: str, metric: str, dimension: str, value: str, **options: object
 ) -> list[object]:
     """Build a line of a chart, which is called like the value of its dimension."""
-    names = [METRICS_NAMESPACE, metric, PIPELINE_DIMENSION, pipeline, dimension, value]
-    return [*names, {"label": value, **options}]
+    return [
+        METRICS_NAMESPACE,
+        metric,
+        PIPELINE_DIMENSION,
+        pipeline,
+        dimension,
+        value,
+        {"label": value, **options},
+    ]
 
 
 def _chart(region: str, title: str, lines: Sequence[object], **options: object) -> Widget:
-    properties = {"title": title, "region": region, "metrics": lines}
-    return {"type": "metric", "properties": {"view": "timeSeries", **properties, **options}}
+    return {
+        "type": "metric",
+        "properties": {
+            "view": "timeSeries",
+            "title": title,
+            "region": region,
+            "metrics": lines,
+            **options,
+        },
+    }
 
 
 def _table(region: str, log_group: str, title: str, query: str) -> Widget:
@@ -198,11 +218,16 @@ def _place(rows: Sequence[Sequence[Widget]], *, top: int, height: int) -> Iterat
     for number, row in enumerate(filter(None, charted)):
         width = COLUMNS // len(row)
         for column, widget in enumerate(row):
-            position = {"x": column * width, "y": top + number * height}
-            yield {**position, "width": width, "height": height, **widget}
+            yield {
+                "x": column * width,
+                "y": top + number * height,
+                "width": width,
+                "height": height,
+                **widget,
+            }
 
 
-def _console(home: Home) -> str:
+def _console(environment: Environment) -> str:
     """Link to the console in the pipeline's region."""
-    host = CONSOLES.get(home.partition, DEFAULT_CONSOLE)
-    return f"https://{home.region}.{host}"
+    host = CONSOLES.get(environment.partition, DEFAULT_CONSOLE)
+    return f"https://{environment.region}.{host}"

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
-import pulumi
 import pulumi_aws as aws
+from pulumi import Input, Output
 
 from .constants import DATE_PLACEHOLDER
-from .rules.arns import Home, parse_arn
-from .shared import Shared, raise_if_any_problem
+from .rules.arns import Environment, parse_arn
+from .shared import PipelineContext, raise_if_any_problem, when_known
 from .state_machine.steps import Resource
 
 PolicyDocument: TypeAlias = dict[str, Any]
@@ -35,12 +35,12 @@ https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam
 
 
 def create_role(
-    shared: Shared,
+    context: PipelineContext,
     name: str,
     service: str,
-    source: pulumi.Input[str] | None,
-    grants: pulumi.Input[Sequence[Grant]],
-) -> pulumi.Output[str]:
+    source: Input[str] | None,
+    grants: Input[Sequence[Grant]],
+) -> Output[str]:
     """Create a role and its policy, which are both called `name`, and return the role's ARN.
 
     The service may assume the role only on behalf of resources in this account whose ARNs end with
@@ -51,30 +51,28 @@ def create_role(
     https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html
     https://docs.aws.amazon.com/personalize/latest/dg/cross-service-confused-deputy-prevention.html
     """
-    trust = pulumi.Output.all(shared.home, source).apply(
-        lambda home_and_source: _trust_policy(service, *home_and_source)
+    trust = when_known(
+        _trust_policy, service=service, environment=context.environment, source=source
     )
     role = aws.iam.Role(
         name,
-        assume_role_policy=pulumi.Output.json_dumps(trust),
-        permissions_boundary=shared.args.permissions_boundary_arn,
-        tags=shared.tags,
-        opts=shared.child_options,
+        assume_role_policy=Output.json_dumps(trust),
+        permissions_boundary=context.args.permissions_boundary_arn,
+        tags=context.tags,
+        opts=context.child_options,
     )
 
-    policy = pulumi.Output.from_input(grants).apply(
-        lambda known_grants: _role_policy(shared.name, name, known_grants)
-    )
+    policy = when_known(_role_policy, pipeline=context.name, role=name, grants=grants)
     role_policy = aws.iam.RolePolicy(
         name,
         role=role.name,
-        policy=pulumi.Output.json_dumps(policy),
-        opts=shared.child_options,
+        policy=Output.json_dumps(policy),
+        opts=context.child_options,
     )
 
     # Whatever uses this ARN is created after the policy and deleted before it, so no function ever
     # runs without its permissions.
-    return pulumi.Output.all(role.arn, role_policy.id).apply(lambda values: str(values[0]))
+    return role_policy.id.apply(lambda _: role.arn)
 
 
 def topic_policy(topic_arn: str) -> PolicyDocument:
@@ -85,13 +83,13 @@ def topic_policy(topic_arn: str) -> PolicyDocument:
     """
     topic = parse_arn(topic_arn)
     assert topic is not None, "AWS has created it"
-    statement = _service_statement("cloudwatch", "sns:Publish", topic.home, "alarm:*")
+    statement = _service_statement("cloudwatch", "sns:Publish", topic.environment, "alarm:*")
     return _document([{"Sid": "Alarms", **statement, "Resource": topic_arn}])
 
 
 def resource_arns(
     settings: Mapping[str, Any],
-    home: Home,
+    environment: Environment,
     *,
     unique_name: str,
     kms_key_arn: str | None,
@@ -102,7 +100,8 @@ def resource_arns(
     If the pipeline has no resource of a kind, its list is empty. `settings` are those of the state
     machine, and `unique_name` is its name, which it shares with the schedule group.
     """
-    arn = partial(resource_arn, home)
+    arn = partial(resource_arn, environment)
+    personalize_arn = partial(arn, "personalize")
     datasets = settings["datasets"]
     solutions = settings["solutions"]
     # The dataset group of dataset/<group>/<type> is dataset-group/<group>.
@@ -114,29 +113,29 @@ def resource_arns(
     inputs = [job["input"] for job in batch_jobs]
     outputs = [job["output"] for job in batch_jobs]
     probes = [campaign["probe"] for campaign in campaigns if campaign["probe"]]
-    filtered = [*probes, *batch_jobs]
+    filter_arns = {request["filterArn"] for request in [*probes, *batch_jobs]} - {None}
 
     def batch_arns(kind: str, name: str) -> list[str]:
-        return [arn("personalize", f"batch-{kind}-job/{name}")] if batch_jobs else []
+        return [personalize_arn(f"batch-{kind}-job/{name}")] if batch_jobs else []
 
     return {
         "any": ["*"],
-        "dataset groups": [arn("personalize", f"dataset-group/{name}") for name in sorted(groups)],
+        "dataset groups": [personalize_arn(f"dataset-group/{name}") for name in sorted(groups)],
         "datasets": [dataset["datasetArn"] for dataset in datasets],
         # A dataset's schema isn't known until run time.
-        "schemas": [arn("personalize", "schema/*")],
-        "import jobs": [arn("personalize", f"dataset-import-job/{settings['prefix']}-*")],
+        "schemas": [personalize_arn("schema/*")],
+        "import jobs": [personalize_arn(f"dataset-import-job/{settings['prefix']}-*")],
         # A recreated stack has another prefix, and yet its runs have to read and confirm the import
         # jobs of the stack before it.
-        "all import jobs": [arn("personalize", "dataset-import-job/*")],
+        "all import jobs": [personalize_arn("dataset-import-job/*")],
         "import role": [settings["importRoleArn"]],
         "inference jobs": batch_arns("inference", f"{settings['prefix']}-*"),
         "segment jobs": batch_arns("segment", f"{settings['prefix']}-*"),
         "all batch jobs": [*batch_arns("inference", "*"), *batch_arns("segment", "*")],
         "batch role": [settings["batchRoleArn"]] if batch_jobs else [],
-        "batch inputs": export_arns(home.partition, inputs),
-        "batch outputs": export_arns(home.partition, outputs),
-        "filters": sorted({item["filterArn"] for item in filtered if item["filterArn"]}),
+        "batch inputs": export_arns(environment.partition, inputs),
+        "batch outputs": export_arns(environment.partition, outputs),
+        "filters": sorted(filter_arns),
         "solutions": [solution["solutionArn"] for solution in solutions],
         "solution versions": [f"{solution['solutionArn']}/*" for solution in solutions],
         "campaigns": [campaign["campaignArn"] for campaign in campaigns],
@@ -146,9 +145,11 @@ def resource_arns(
         "schedule": [arn("scheduler", f"schedule/{unique_name}/*")],
         "state machine": [arn("states", f"stateMachine:{unique_name}")],
         "executions": [arn("states", f"execution:{unique_name}:*")],
-        "exports": export_arns(home.partition, locations),
+        "exports": export_arns(environment.partition, locations),
         # A ready marker is only listed, never read.
-        "export buckets": bucket_arns(home.partition, [*locations, *markers, *inputs, *outputs]),
+        "export buckets": bucket_arns(
+            environment.partition, [*locations, *markers, *inputs, *outputs]
+        ),
         "data key": [data_kms_key_arn] if data_kms_key_arn else [],
         "topic": [settings["notifications"]["topicArn"]],
         "topic key": [kms_key_arn] if kms_key_arn else [],
@@ -156,9 +157,10 @@ def resource_arns(
     }
 
 
-def resource_arn(home: Home, service: str, resource: str) -> str:
+def resource_arn(environment: Environment, service: str, resource: str) -> str:
     """Build the ARN of a resource in the pipeline's account and region."""
-    return f"arn:{home.partition}:{service}:{home.region}:{home.account}:{resource}"
+    region = environment.region
+    return f"arn:{environment.partition}:{service}:{region}:{environment.account}:{resource}"
 
 
 def file_arns(
@@ -208,9 +210,9 @@ def _s3_path(location: str) -> str:
     return location.removeprefix("s3://").replace(DATE_PLACEHOLDER, "*")
 
 
-def _trust_policy(service: str, home: Home, source: str | None) -> PolicyDocument:
+def _trust_policy(service: str, environment: Environment, source: str | None) -> PolicyDocument:
     """Let a service assume a role."""
-    return _document([_service_statement(service, "sts:AssumeRole", home, source)])
+    return _document([_service_statement(service, "sts:AssumeRole", environment, source)])
 
 
 def _role_policy(pipeline: str, role: str, grants: Sequence[Grant]) -> PolicyDocument:
@@ -255,15 +257,19 @@ def _grant_statement(actions: Sequence[str], arns: Sequence[str | None]) -> Poli
     return statement
 
 
-def _service_statement(service: str, action: str, home: Home, source: str | None) -> PolicyDocument:
+def _service_statement(
+    service: str, action: str, environment: Environment, source: str | None
+) -> PolicyDocument:
     """Let a service act, but only for our resources whose ARNs end with `source`."""
-    principal = {"Service": f"{service}.amazonaws.com"}
-    statement: PolicyDocument = {"Effect": "Allow", "Principal": principal, "Action": action}
-
+    statement: PolicyDocument = {
+        "Effect": "Allow",
+        "Principal": {"Service": f"{service}.amazonaws.com"},
+        "Action": action,
+    }
     if source is not None:
         statement["Condition"] = {
-            "StringEquals": {"aws:SourceAccount": home.account},
-            "ArnLike": {"aws:SourceArn": resource_arn(home, service, source)},
+            "StringEquals": {"aws:SourceAccount": environment.account},
+            "ArnLike": {"aws:SourceArn": resource_arn(environment, service, source)},
         }
     return statement
 

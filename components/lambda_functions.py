@@ -13,9 +13,10 @@ from typing import TypeAlias
 
 import pulumi
 import pulumi_aws as aws
+from pulumi import Input, Output
 
 from . import iam
-from .shared import Shared, step_name
+from .shared import PipelineContext, step_name
 from .state_machine.steps import STEPS, TIMEOUT_SECONDS, Resource
 
 FUNCTIONS_FOLDER = Path(__file__).parents[1] / "functions"
@@ -52,68 +53,77 @@ def function_code() -> pulumi.FileArchive:
 
 
 def create_log_group(
-    shared: Shared, name: str, physical_name: pulumi.Input[str] | None = None
+    context: PipelineContext, name: str, physical_name: Input[str] | None = None
 ) -> aws.cloudwatch.LogGroup:
     """Create a log group with the pipeline's retention period and KMS key."""
     return aws.cloudwatch.LogGroup(
         name,
         name=physical_name,
-        retention_in_days=shared.args.log_retention_days,
-        kms_key_id=shared.args.kms_key_arn,
-        tags=shared.tags,
-        opts=shared.child_options,
+        retention_in_days=context.args.log_retention_days,
+        kms_key_id=context.args.kms_key_arn,
+        tags=context.tags,
+        opts=context.child_options,
     )
 
 
 def create_functions(
-    shared: Shared,
+    context: PipelineContext,
     log_group: aws.cloudwatch.LogGroup,
-    resource_arns: pulumi.Output[Mapping[Resource, Sequence[str]]],
+    resource_arns: Output[Mapping[Resource, Sequence[str]]],
 ) -> Functions:
-    """Create the functions. A function, its role and its policy have the same name."""
-    streams = pulumi.Output.concat(log_group.arn, ":log-stream:*")
-    code = function_code()
-    code_sha256 = hashlib.sha256(Path(code.path).read_bytes()).digest()
+    """Create the functions, and for each of them a role that may do exactly what it needs."""
+    steps = [step for step in STEPS if step != "start_on_export" or context.args.trigger.on_export]
+    return {step: _create_function(context, step, log_group, resource_arns) for step in steps}
 
-    functions = {}
-    for step, (grants, memory_megabytes) in STEPS.items():
-        if step == "start_on_export" and not shared.args.trigger.on_export:
-            continue
 
-        name = step_name(shared.name, step)
-        role_arn = iam.create_role(
-            shared,
-            name,
-            "lambda",
-            source=None,
-            grants=[
-                *((actions, resource_arns[kind]) for kind, actions in grants.items()),
-                (["logs:CreateLogStream", "logs:PutLogEvents"], [streams]),
-            ],
-        )
+def _create_function(
+    context: PipelineContext,
+    step: str,
+    log_group: aws.cloudwatch.LogGroup,
+    resource_arns: Output[Mapping[Resource, Sequence[str]]],
+) -> aws.lambda_.Function:
+    """Create a function, its role and its policy, which all have the same name."""
+    name = step_name(context.name, step)
+    needs = STEPS[step]
+    log_streams = Output.concat(log_group.arn, ":log-stream:*")
 
-        functions[step] = aws.lambda_.Function(
-            name,
-            role=role_arn,
-            runtime=aws.lambda_.Runtime.PYTHON3D13,
-            architectures=["arm64"],
-            code=code,
-            # Without the hash, a refresh wouldn't notice code that was published by hand, and the
-            # state machine would be moved to it.
-            code_sha256=base64.b64encode(code_sha256).decode(),
-            handler=f"functions.{step}.handler",
-            timeout=TIMEOUT_SECONDS,
-            memory_size=memory_megabytes,
-            # Each change becomes a new version, while running executions keep the old one.
-            publish=True,
-            logging_config={
-                "log_format": "JSON",
-                "log_group": log_group.name,
-                "application_log_level": "INFO",
-                "system_log_level": "INFO",
-            },
-            tags=shared.tags,
-            opts=shared.child_options,
-        )
+    role_arn = iam.create_role(
+        context,
+        name,
+        "lambda",
+        source=None,
+        grants=[
+            *((actions, resource_arns[kind]) for kind, actions in needs.grants.items()),
+            (("logs:CreateLogStream", "logs:PutLogEvents"), [log_streams]),
+        ],
+    )
+    return aws.lambda_.Function(
+        name,
+        role=role_arn,
+        runtime=aws.lambda_.Runtime.PYTHON3D13,
+        architectures=["arm64"],
+        code=function_code(),
+        # Without the hash, a refresh wouldn't notice code that was published by hand, and the
+        # state machine would be moved to it.
+        code_sha256=_code_sha256(),
+        handler=f"functions.{step}.handler",
+        timeout=TIMEOUT_SECONDS,
+        memory_size=needs.memory_megabytes,
+        # Each change becomes a new version, while running executions keep the old one.
+        publish=True,
+        logging_config={
+            "log_format": "JSON",
+            "log_group": log_group.name,
+            "application_log_level": "INFO",
+            "system_log_level": "INFO",
+        },
+        tags=context.tags,
+        opts=context.child_options,
+    )
 
-    return functions
+
+@cache
+def _code_sha256() -> str:
+    """Hash the deployment package like Lambda does."""
+    package = Path(function_code().path).read_bytes()
+    return base64.b64encode(hashlib.sha256(package).digest()).decode()

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 
 import pulumi
 import pulumi_aws as aws
+from pulumi import Input, Output
 
 from . import iam
 from .constants import ENDS_WITHOUT_SUCCESS
 from .rules.pipeline import marker_pattern
-from .shared import Shared, step_name
+from .shared import PipelineContext, step_name
 
 EXECUTION_INPUT = {
     "trigger": "schedule",
@@ -24,24 +25,24 @@ https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context
 """
 
 
-def create_dead_letter_queue(shared: Shared) -> aws.sqs.Queue:
+def create_dead_letter_queue(context: PipelineContext) -> aws.sqs.Queue:
     """Create the queue for runs that the schedule could not start within an hour."""
-    key = shared.args.kms_key_arn
+    key = context.args.kms_key_arn
 
     return aws.sqs.Queue(
-        f"{shared.name}-dead-letters",
+        f"{context.name}-dead-letters",
         message_retention_seconds=14 * 24 * 3600,
         # SQS accepts only one of the two kinds of keys.
         sqs_managed_sse_enabled=True if key is None else None,
         kms_master_key_id=key,
-        tags=shared.tags,
-        opts=shared.child_options,
+        tags=context.tags,
+        opts=context.child_options,
     )
 
 
 def create_schedules(
-    shared: Shared,
-    state_machine_arn: pulumi.Output[str],
+    context: PipelineContext,
+    state_machine_arn: Output[str],
     watcher: aws.lambda_.Function,
     dead_letters: aws.sqs.Queue,
 ) -> aws.scheduler.Schedule:
@@ -50,13 +51,13 @@ def create_schedules(
     The watcher isn't paused together with the pipeline, because models grow old nevertheless, and a
     trial may be open.
     """
-    args = shared.args
+    args = context.args
 
     role_arn = iam.create_role(
-        shared,
-        f"{shared.name}-schedule",
+        context,
+        f"{context.name}-schedule",
         "scheduler",
-        source=pulumi.Output.concat("schedule-group/", shared.group.name),
+        source=Output.concat("schedule-group/", context.unique_name),
         grants=[
             (["states:StartExecution"], [state_machine_arn]),
             (["lambda:InvokeFunction"], [watcher.arn]),
@@ -68,24 +69,24 @@ def create_schedules(
     )
 
     aws.scheduler.Schedule(
-        step_name(shared.name, "watch_pipeline"),
-        group_name=shared.group.name,
+        step_name(context.name, "watch_pipeline"),
+        group_name=context.unique_name,
         schedule_expression="rate(15 minutes)",
         flexible_time_window={"mode": "OFF"},
         target={
             "arn": watcher.arn,
             "role_arn": role_arn,
-            "input": pulumi.Output.json_dumps({"stateMachineArn": state_machine_arn}),
+            "input": Output.json_dumps({"stateMachineArn": state_machine_arn}),
             # There's no need for a dead-letter queue. The next call comes in 15 minutes, and if
             # calls are missing for hours, an alarm takes the missing ages for too old.
             "retry_policy": {"maximum_event_age_in_seconds": 600, "maximum_retry_attempts": 5},
         },
-        opts=shared.child_options,
+        opts=context.child_options,
     )
 
     return aws.scheduler.Schedule(
-        f"{shared.name}-schedule",
-        group_name=shared.group.name,
+        f"{context.name}-schedule",
+        group_name=context.unique_name,
         schedule_expression=args.schedule_expression,
         schedule_expression_timezone=args.timezone,
         state="DISABLED" if args.paused else "ENABLED",
@@ -93,43 +94,43 @@ def create_schedules(
         target={
             "arn": state_machine_arn,
             "role_arn": role_arn,
-            "input": pulumi.Output.json_dumps(EXECUTION_INPUT),
+            "input": Output.json_dumps(EXECUTION_INPUT),
             # By default, Scheduler retries for a day. Such a late run would import the data of the
             # next day.
             "retry_policy": {"maximum_event_age_in_seconds": 3600, "maximum_retry_attempts": 30},
             "dead_letter_config": {"arn": dead_letters.arn},
         },
-        opts=shared.child_options,
+        opts=context.child_options,
     )
 
 
 def start_on_export(
-    shared: Shared, state_machine_arn: pulumi.Output[str], function: aws.lambda_.Function
+    context: PipelineContext, state_machine_arn: Output[str], function: aws.lambda_.Function
 ) -> None:
     """Call `start_on_export` for each object that may be a ready marker.
 
     This works only if the bucket sends its events to EventBridge. We leave that to its owner:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-event-notifications-eventbridge.html
     """
-    datasets = shared.args.datasets.configured().values()
+    datasets = context.args.datasets.configured().values()
     markers = [dataset.ready_marker for dataset in datasets if dataset.ready_marker is not None]
 
     _call_on_event(
-        shared,
+        context,
         "start_on_export",
         function,
         description="Ready markers of exports",
-        pattern=pulumi.Output.all(*markers).apply(marker_pattern),
+        pattern=Output.all(*markers).apply(marker_pattern),
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
         event_fields={"bucket": "$.detail.bucket.name", "key": "$.detail.object.key"},
         document={"stateMachineArn": state_machine_arn, "bucket": "<bucket>", "key": "<key>"},
-        is_enabled=not shared.args.paused,
+        is_enabled=not context.args.paused,
     )
 
 
 def report_unreported_runs(
-    shared: Shared,
-    state_machine_arn: pulumi.Output[str],
+    context: PipelineContext,
+    state_machine_arn: Output[str],
     function: aws.lambda_.Function,
     notifications: object,
 ) -> None:
@@ -138,10 +139,8 @@ def report_unreported_runs(
     Most of those have sent a report themselves, and then there's nothing left to do. The settings'
     `notifications` are in the event, because an execution may have failed before it got settings.
     """
-    fields = ("executionArn", "startDate")
-
     _call_on_event(
-        shared,
+        context,
         "close_run",
         function,
         description="Executions that may have ended without a report",
@@ -153,22 +152,26 @@ def report_unreported_runs(
                 "status": ENDS_WITHOUT_SUCCESS,
             },
         },
-        event_fields={field: f"$.detail.{field}" for field in fields},
+        event_fields={
+            "executionArn": "$.detail.executionArn",
+            "startDate": "$.detail.startDate",
+        },
         document={
-            **{field: f"<{field}>" for field in fields},
-            "pipeline": shared.name,
+            "executionArn": "<executionArn>",
+            "startDate": "<startDate>",
+            "pipeline": context.name,
             "notifications": notifications,
         },
     )
 
 
 def _call_on_event(
-    shared: Shared,
+    context: PipelineContext,
     step: str,
     function: aws.lambda_.Function,
     *,
     description: str,
-    pattern: pulumi.Input[Mapping[str, object]],
+    pattern: Input[Mapping[str, object]],
     event_fields: Mapping[str, str],
     document: Mapping[str, object],
     is_enabled: bool = True,
@@ -180,14 +183,14 @@ def _call_on_event(
     events on a best-effort basis:
     https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
     """
-    name = step_name(shared.name, step)
+    name = step_name(context.name, step)
     rule = aws.cloudwatch.EventRule(
         name,
         description=description,
-        event_pattern=pulumi.Output.json_dumps(pattern),
+        event_pattern=Output.json_dumps(pattern),
         state="ENABLED" if is_enabled else "DISABLED",
-        tags=shared.tags,
-        opts=shared.child_options,
+        tags=context.tags,
+        opts=context.child_options,
     )
     permission = aws.lambda_.Permission(
         name,
@@ -195,19 +198,17 @@ def _call_on_event(
         function=function.name,
         principal="events.amazonaws.com",
         source_arn=rule.arn,
-        opts=shared.child_options,
+        opts=context.child_options,
     )
 
     # EventBridge itself writes quotes around a text that it fills in:
     # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
-    template = pulumi.Output.json_dumps(document).apply(
-        lambda text: re.sub(r'"(<\w+>)"', r"\1", text)
-    )
+    template = Output.json_dumps(document).apply(lambda text: re.sub(r'"(<\w+>)"', r"\1", text))
 
     aws.cloudwatch.EventTarget(
         name,
         rule=rule.name,
         arn=function.arn,
         input_transformer={"input_paths": event_fields, "input_template": template},
-        opts=pulumi.ResourceOptions(parent=shared.component, depends_on=[permission]),
+        opts=pulumi.ResourceOptions(parent=context.component, depends_on=[permission]),
     )

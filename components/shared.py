@@ -1,15 +1,17 @@
-"""What all resources of a pipeline have in common: names, tags and a parent."""
+"""What the modules that create resources have in common: names, errors and a context."""
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
+from pulumi import Output
 
 from .args import RetrainingPipelineArgs
-from .rules.arns import Home
+from .rules.arns import Environment
 from .rules.fields import problem_text
 from .state_machine.steps import STEPS
 
@@ -73,22 +75,33 @@ def raise_if_any_problem(messages: Iterable[str], name: str) -> None:
         raise InvalidPipelineError(problem_text(problems, f"the retraining pipeline {name!r}"))
 
 
+def when_known(function: Callable[..., Any], **inputs: Any) -> Output[Any]:  # noqa: ANN401
+    """Call a function once all inputs are known. Its result is an output as well."""
+    return Output.all(**inputs).apply(lambda values: function(**values))
+
+
 @dataclass(frozen=True, kw_only=True)
-class Shared:
-    """What every module needs to create its resources."""
+class PipelineContext:
+    """What every module needs to know about the pipeline to create its resources."""
 
     name: str
     """The component's name. The names of all its resources begin with it."""
     args: RetrainingPipelineArgs
     component: pulumi.Resource
     """The parent of every resource."""
-    home: pulumi.Output[Home]
+    environment: Output[Environment]
     """The partition, region and account, which are known once all arguments have been checked."""
-    tags: pulumi.Output[Mapping[str, str]]
+    tags: Output[Mapping[str, str]]
     """The tags that every resource gets."""
-    group: aws.scheduler.ScheduleGroup
-    """The group of the schedules. Its name is unique in the account and region, because Pulumi adds
-    a random suffix. The state machine and the dashboard have the same name."""
+    schedule_group: aws.scheduler.ScheduleGroup
+
+    @property
+    def unique_name(self) -> Output[str]:
+        """The name of the schedule group, the state machine and the dashboard.
+
+        It's unique in the account and region, because Pulumi adds a random suffix to it.
+        """
+        return self.schedule_group.name
 
     @property
     def child_options(self) -> pulumi.ResourceOptions:

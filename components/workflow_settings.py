@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import pulumi
+from pulumi import Input
 
 from .args import RetrainingPipelineArgs, as_config
 from .rules.rates import shortest_seconds_between_runs
@@ -11,11 +11,11 @@ from .rules.rates import shortest_seconds_between_runs
 def workflow_settings(
     args: RetrainingPipelineArgs,
     *,
-    job_prefix: pulumi.Input[str],
-    import_role_arn: pulumi.Input[str],
-    topic_arn: pulumi.Input[str],
-    dashboard_url: pulumi.Input[str],
-    batch_role_arn: pulumi.Input[str] | None = None,
+    job_prefix: Input[str],
+    import_role_arn: Input[str],
+    topic_arn: Input[str],
+    dashboard_url: Input[str],
+    batch_role_arn: Input[str] | None = None,
 ) -> dict[str, Any]:
     """Turn arguments into settings, which functions know as `Settings` (`functions/contract.py`).
 

@@ -71,7 +71,7 @@ def sample_definition() -> Document:
             f"arn:{arn.partition}:scheduler:{arn.region}:{arn.account}:schedule-group/{name}"
         ),
         import_role_arn=f"arn:{arn.partition}:iam::{arn.account}:role/{name}-import",
-        dashboard_url=dashboard_url(arn.home, name),
+        dashboard_url=dashboard_url(arn.environment, name),
         topic_arn=f"arn:{arn.partition}:sns:{arn.region}:{arn.account}:{name}",
     )
     return definition(functions, settings_document, args)

@@ -33,8 +33,8 @@ _AWS_MANAGED = "aws"
 
 
 @dataclass(frozen=True)
-class Home:
-    """Where a pipeline's resources are."""
+class Environment:
+    """The partition, region and account in which a pipeline's resources are."""
 
     partition: str
     region: str
@@ -55,9 +55,9 @@ class Arn(NamedTuple):
         return ":".join(("arn", *self))
 
     @property
-    def home(self) -> Home:
+    def environment(self) -> Environment:
         """Where the resource is."""
-        return Home(self.partition, self.region, self.account)
+        return Environment(self.partition, self.region, self.account)
 
     @property
     def name(self) -> str:
@@ -92,9 +92,9 @@ class Kind(NamedTuple):
         return f"is not the ARN of {self.noun}; expected for example '{self.example}'"
 
 
-def _kind(noun: str, home: str, resource: str, example: str) -> Kind:
-    """Build a rule from the patterns of an ARN's middle (service, region, account) and end."""
-    return Kind(noun, re.compile(f"arn:{_PARTITION}:{home}:{resource}"), f"arn:aws:{example}")
+def _kind(noun: str, scope: str, resource: str, example: str) -> Kind:
+    """Build a rule from the patterns of an ARN's scope (service, region, account) and its end."""
+    return Kind(noun, re.compile(f"arn:{_PARTITION}:{scope}:{resource}"), f"arn:aws:{example}")
 
 
 _PERSONALIZE = f"personalize:{_REGION}:{_ACCOUNT}"

@@ -6,7 +6,7 @@ The types in `args.py` declare the rules for single fields. Here are those that 
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from ..args import (
     SECONDS_PER_HOUR,
@@ -35,9 +35,6 @@ TAG_VALUE = re.compile(r"[\w .:/=+\-@]{1,256}")
 """Tags may have empty values elsewhere, but not in EventBridge Scheduler."""
 MAX_PATTERN_CHARACTERS = 4_096
 """The longest event pattern of a rule, in the API's model of EventBridge."""
-
-Files: TypeAlias = dict[str, object]
-"""Key of a setting -> its location in S3, which may be an output, or None."""
 
 
 class Checked(NamedTuple):
@@ -130,14 +127,14 @@ def _check_approval(solution: SolutionArgs, key: str) -> Iterator[Problem]:
 
 def _check_locations(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
     """Reject files that lie where something else would read or replace them."""
-    exports: Files = {}
-    markers: Files = {}
+    exports = {}
+    markers = {}
     for name, dataset in args.datasets.configured().items():
         exports[f"datasets.{name}.dataLocation"] = dataset.data_location
         markers[f"datasets.{name}.readyMarker"] = dataset.ready_marker
 
-    inputs: Files = {}
-    outputs: Files = {}
+    inputs = {}
+    outputs = {}
     for number, solution in enumerate(args.solutions):
         for index, job in enumerate(solution.batch_jobs):
             key = f"solutions[{number}].batchJobs[{index}]"
@@ -152,14 +149,19 @@ def _check_locations(args: RetrainingPipelineArgs, _key: str) -> Iterator[Proble
 
 
 def _find_nested(
-    inner_files: Files, outer_files: Files, is_inside: Callable[[str, str], bool]
+    inner_files: Mapping[str, object],
+    outer_files: Mapping[str, object],
+    is_inside: Callable[[str, str], bool],
 ) -> Iterator[Problem]:
     """Report the inner files that are inside one of the outer files, as far as they're known."""
     for outer_key, outer in outer_files.items():
         for key, inner in inner_files.items():
-            if not isinstance(inner, str) or not isinstance(outer, str) or key == outer_key:
-                continue
-            if is_inside(inner, outer):
+            if (
+                key != outer_key
+                and isinstance(inner, str)
+                and isinstance(outer, str)
+                and is_inside(inner, outer)
+            ):
                 yield Problem(key, f"lies in {outer_key}; move it elsewhere", inner)
 
 

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from types import UnionType
 from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
 
-import pulumi
+from pulumi import Output
 
 from ..args import camel_case, config_keys
 from .arns import ArnSetting, Kind, parse_arn
@@ -74,7 +74,7 @@ class Reader:
             return self._refuse(key, ENCRYPTED)
         if value is None:
             return self._refuse(key, "has no value; write one, or remove the key")
-        if isinstance(value, pulumi.Output | Awaitable):
+        if isinstance(value, Output | Awaitable):
             return self._read_output(annotation, value, key)
 
         type_ = _first_member(annotation)

@@ -8,7 +8,7 @@ would wrap the result in an envelope that every path in the document would have 
 from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
-import pulumi
+from pulumi import Input
 
 State: TypeAlias = dict[str, object]
 States: TypeAlias = dict[str, State]
@@ -63,7 +63,7 @@ USUAL_RETRIES = Retries(times=5, longest_pause=RETRY_PAUSE_SECONDS)
 
 
 def call(
-    function: pulumi.Input[str],
+    function: Input[str],
     *,
     result_path: str,
     next_state: str,
@@ -131,7 +131,7 @@ def loop(
     name: str,
     question: str,
     *,
-    function: pulumi.Input[str],
+    function: Input[str],
     waits: Mapping[str, str],
     outcomes: Mapping[str, str],
     on_error: str,

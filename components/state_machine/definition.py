@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from datetime import timedelta
 
-import pulumi
+from pulumi import Input
 
 from ..args import RetrainingPipelineArgs
 from ..constants import LONGEST_DELETION, LONGEST_OVERLAP, MAX_TRIAL, REPORTED_ERROR
@@ -48,7 +48,7 @@ SOLUTION_RESULT = {
 
 
 def definition(
-    functions: Mapping[str, pulumi.Input[str]],
+    functions: Mapping[str, Input[str]],
     settings: Mapping[str, object],
     args: RetrainingPipelineArgs,
 ) -> Definition:

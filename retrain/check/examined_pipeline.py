@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from components.args import RetrainingPipelineArgs
-    from components.rules.arns import Home
+    from components.rules.arns import Environment
     from functions.contract import Settings
     from retrain.account.access import Access
     from retrain.account.target import Target
@@ -51,11 +51,11 @@ class ExaminedPipeline:
     """Why the deployed pipeline was not found, or None if it was found."""
 
     @property
-    def home(self) -> Home:
+    def home(self) -> Environment:
         """The partition, the account and the region of the ARNs in the settings."""
         arn = parse_arn(self.settings["datasets"][0]["datasetArn"])
         assert arn is not None, "the settings were checked"
-        return arn.home
+        return arn.environment
 
     @property
     def as_deployed(self) -> ExaminedPipeline:

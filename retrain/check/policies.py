@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, cast
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from components.rules.arns import Home
+    from components.rules.arns import Environment
 
 Statement: TypeAlias = "Mapping[str, object]"
 
@@ -49,7 +49,7 @@ class Verdict(NamedTuple):
     """The condition keys of the denial, or those that make the result uncertain."""
 
 
-def service_context(home: Home, service: str) -> Mapping[str, str | None]:
+def service_context(home: Environment, service: str) -> Mapping[str, str | None]:
     """Return what is known about the requests that a service makes for an account.
 
     The service uses TLS, and no VPC endpoint of the account. For Personalize, the source keys are
@@ -64,7 +64,7 @@ def service_context(home: Home, service: str) -> Mapping[str, str | None]:
     }
 
 
-def root_arn(home: Home) -> str:
+def root_arn(home: Environment) -> str:
     """Return the ARN with which a policy lets the IAM policies of an account decide."""
     return f"arn:{home.partition}:iam::{home.account}:root"
 

@@ -17,7 +17,7 @@ from retrain.check.policies import Request, service_context, verdict, with_state
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from components.rules.arns import Home
+    from components.rules.arns import Environment
     from retrain.check.findings import Account
 
 SHOWN_ACTIONS = 3
@@ -63,7 +63,7 @@ class Question(NamedTuple):
         }
 
 
-def alarms_question(home: Home, actions: Sequence[str], arn: str) -> Question:
+def alarms_question(home: Environment, actions: Sequence[str], arn: str) -> Question:
     """Return the question if the account's alarms may call actions on a topic or its key.
 
     The policy that a topic has by default lets the account in by aws:SourceOwner.

@@ -12,7 +12,7 @@ import pytest
 
 from components.alarms import ALARMS, FUNCTION_ERRORS_PATTERN, Alarm, alarm_inputs
 from components.dashboard import QUERIES, dashboard_body
-from components.rules.arns import Home
+from components.rules.arns import Environment
 from components.state_machine.asl import KILLED_ERRORS
 from functions.constants import METRICS_NAMESPACE
 from functions.contract import Outcome
@@ -67,7 +67,7 @@ def test_the_dashboard_draws_the_metrics_that_the_functions_write():
         body = dashboard_body(
             pipeline=PIPELINE,
             settings=group.settings(),
-            home=Home("aws", "eu-west-1", "123456789012"),
+            environment=Environment("aws", "eu-west-1", "123456789012"),
             alarm_arns=[],
             log_group="log",
             state_machine_arn=life.machine_arn,

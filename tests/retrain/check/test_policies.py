@@ -2,7 +2,7 @@
 
 import json
 
-from components.rules.arns import Home
+from components.rules.arns import Environment
 from retrain.check.policies import (
     PERSONALIZE,
     Request,
@@ -12,7 +12,7 @@ from retrain.check.policies import (
     with_statements,
 )
 
-HOME = Home("aws", "eu-west-1", "123456789012")
+HOME = Environment("aws", "eu-west-1", "123456789012")
 CONTEXT = service_context(HOME, "personalize")
 BUCKET = "arn:aws:s3:::exports"
 FILE = f"{BUCKET}/interactions/part-0.csv"
