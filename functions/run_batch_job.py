@@ -89,7 +89,7 @@ class RunningBatchJob:
         version = describe_version(client, self.spec.version_arn)
         state = BatchState(
             jobs=with_present_results(jobs, batch_input, read_results(self._job, jobs)),
-            input_fingerprint=batch_input.files_hash if batch_input.objects else None,
+            input_hash=batch_input.files_hash if batch_input.objects else None,
             filter_expression=self._read_filter(),
             deletions=list_deletions(client, version["datasetGroupArn"]),
             campaigns=[

@@ -88,7 +88,7 @@ class SolutionTraining:
             version = self._solutions.version(version_arn)
             # Personalize may not find a version that was just created.
             if version and self.spec.is_for(version):
-                return SolutionState(trainings=[version])
+                return SolutionState(versions=[version])
 
         client = aws.read_client()
         response = client.describe_solution(solutionArn=self._planned["solutionArn"])
@@ -127,7 +127,7 @@ class SolutionTraining:
     def item(self, result: InvocationResult[SolutionState]) -> TrainingItem:
         """Return the item, with the version that the run waits for or deploys."""
         progress = self.progress
-        versions = result.state.trainings
+        versions = result.state.versions
         version = next(
             (version for version in versions if version.arn == progress.version_arn), None
         )

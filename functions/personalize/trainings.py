@@ -195,7 +195,7 @@ class SolutionReader:
             is_being_updated=is_running(latest_update.get("status", ACTIVE)),
             imports=imports,
             deletions=deletions,
-            trainings=versions,
+            versions=versions,
         )
 
     def version(self, version_arn: str) -> SolutionVersion | None:

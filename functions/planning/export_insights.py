@@ -69,7 +69,7 @@ def _untrained_solutions(view: RunView) -> list[str]:
     return [
         solution.arn
         for solution in view.trained_solutions
-        if not any(version.is_active for version in solution.state.trainings)
+        if not any(version.is_active for version in solution.state.versions)
     ]
 
 

@@ -123,7 +123,7 @@ def automatic_deployment(view: SolutionView) -> Iterator[Message]:
         # ACTIVE one comes first.
         version_arn = campaign["solutionVersionArn"]
         if version_arn.endswith(LATEST):
-            active_arns = (training.arn for training in view.state.trainings if training.is_active)
+            active_arns = (version.arn for version in view.state.versions if version.is_active)
             version_arn = next(active_arns, version_arn)
 
         # The campaign keeps its other settings.
@@ -162,7 +162,7 @@ def served_deleted_users(view: SolutionView) -> Iterator[Message]:
     if view.gets_new_version:
         return  # The decision about the solution says so already.
 
-    for version in view.state.trainings:
+    for version in view.state.versions:
         deletion = learned_deletion(version, view.state)
         for arn, campaign in view.snapshot.campaigns.items():
             if deletion and served_version_arn(campaign) == version.arn:

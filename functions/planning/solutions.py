@@ -156,7 +156,7 @@ class SolutionView:
             return None
 
         max_per_month = monthly_limit(self.settings, self.run)
-        limit = reached_limit(self.state.trainings, max_per_month, self.data.now)
+        limit = reached_limit(self.state.versions, max_per_month, self.data.now)
         if limit and self.deletion:
             limit["text"] = f"{LEARNED_DELETED_USERS}; {limit['text']}"
         return limit
@@ -187,7 +187,7 @@ class SolutionView:
 
         # The FULL version may be a foreign one.
         since = self.data.now - MAX_FULL_AGE
-        if not any(full.created_at > since for full in full_versions(self.state.trainings)):
+        if not any(full.created_at > since for full in full_versions(self.state.versions)):
             return "FULL"
 
         outcomes = {first.step.outcome for first in self.earlier.first_steps.values()}
@@ -275,7 +275,7 @@ class SolutionView:
             "recipe": self.recipe or "",
             "existingVersionArn": candidate.arn if candidate else None,
             "requestedSince": since.isoformat() if since else None,
-            "durations": durations_of(job for job in self.state.trainings if job.mode == mode),
+            "durations": durations_of(job for job in self.state.versions if job.mode == mode),
             "campaigns": [*self._planned_campaigns()],
             "batchJobs": [batch.job["output"] for batch in self.snapshot.batch_jobs],
         }

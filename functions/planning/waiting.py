@@ -55,7 +55,7 @@ class EarlierVersions:
     @property
     def candidate(self) -> SolutionVersion | None:
         """The candidate, or None if no run has trained a version."""
-        return newest_active(self.snapshot.state.trainings)
+        return newest_active(self.snapshot.state.versions)
 
     @property
     def approved(self) -> list[SolutionVersion]:
@@ -65,7 +65,7 @@ class EarlierVersions:
 
         return [
             version
-            for version in self.snapshot.state.trainings
+            for version in self.snapshot.state.versions
             if version.is_active
             and version.answer == "APPROVED"
             and version.created_at > self.now - MONTH
@@ -129,7 +129,7 @@ class EarlierVersions:
 
     def first_step(self, campaign_arn: str, version: SolutionVersion) -> FirstStep:
         """Predict how the deployment of a version to a campaign begins."""
-        versions = {known.arn: known for known in self.snapshot.state.trainings}
+        versions = {known.arn: known for known in self.snapshot.state.versions}
         spec = deployment_spec(
             self.settings, self.snapshot.solution, campaign_arn, version.arn, from_earlier_run=True
         )
@@ -167,7 +167,7 @@ class EarlierVersions:
         )
         state = BatchState(
             jobs=batch.jobs,
-            input_fingerprint=batch.input.files_hash if batch.input.objects else None,
+            input_hash=batch.input.files_hash if batch.input.objects else None,
             filter_expression=job_filter["filterExpression"] if job_filter else None,
             campaigns=[*self.campaigns.values()],
         )

@@ -55,7 +55,7 @@ class BatchState:
 
     jobs: Sequence[BatchJob]
     """The job that has written the last results and those after it, newest first."""
-    input_fingerprint: str | None = None
+    input_hash: str | None = None
     """None if the input has no objects."""
     filter_expression: str | None = None
     """A filter that was deleted and created again may have another one, but the same ARN."""
@@ -197,7 +197,7 @@ def _require_input(state: BatchState) -> Step | None:
 
     Otherwise, the same missing input would be FAILED in one run and SKIPPED in another.
     """
-    if state.input_fingerprint is not None:
+    if state.input_hash is not None:
         return None
     return failed("WRITING", "its input has no objects; check the job that writes it")
 
@@ -316,5 +316,5 @@ def _write(
 def _content(version_arn: str, state: BatchState, spec: BatchSpec) -> str:
     """Return a hash of everything on which the results depend."""
     settings = [spec.job[key] for key in KEYS_OF_RESULTS]
-    parts = [version_arn, state.input_fingerprint, state.filter_expression, *settings]
+    parts = [version_arn, state.input_hash, state.filter_expression, *settings]
     return short_hash(json.dumps(parts), CONTENT_DIGITS)

@@ -62,7 +62,7 @@ class SolutionState:
     """The imports of all datasets in the group."""
     deletions: Sequence[Deletion] = ()
     """The group's data deletion jobs."""
-    trainings: Sequence[SolutionVersion] = ()
+    versions: Sequence[SolutionVersion] = ()
     """The solution's versions, newest first."""
 
 
@@ -141,7 +141,7 @@ def _version_of_run(state: SolutionState, spec: TrainingSpec) -> SolutionVersion
 
     It comes first, because nothing that happens to the data meanwhile matters to its training.
     """
-    return next((version for version in state.trainings if spec.is_for(version)), None)
+    return next((version for version in state.versions if spec.is_for(version)), None)
 
 
 def _follow(
@@ -255,7 +255,7 @@ def _unconfirmed_message(job: Import, *, is_full: bool) -> Reason:
 
 def _respect_limit(state: SolutionState, spec: TrainingSpec, now: datetime) -> Step | None:
     """Don't train more often than the monthly limit allows, because each training costs money."""
-    reason = reached_limit(state.trainings, spec.max_per_month, now)
+    reason = reached_limit(state.versions, spec.max_per_month, now)
     if reason is None:
         return None
 
@@ -276,7 +276,7 @@ def _foreign_job_warnings(state: SolutionState, spec: TrainingSpec) -> Iterator[
 
     They're left alone, because a run can't know what somebody wanted them for.
     """
-    for version in state.trainings:
+    for version in state.versions:
         if version.run is None and version.is_running and not version.is_stopping:
             yield (
                 f"{version.arn} is in training too, but this pipeline did not start it; stop it if "
@@ -315,7 +315,7 @@ def usable_version(
     doesn't, and neither does a version that may have learned users who were deleted.
     """
     present_digest = digest(state)
-    for version in state.trainings:
+    for version in state.versions:
         is_too_old = requested_since is not None and version.created_at < requested_since
         if version.digest != present_digest or is_too_old or not _counts(version):
             continue
@@ -330,7 +330,7 @@ def learned_deletion(version: SolutionVersion, state: SolutionState) -> Deletion
     learned_at = version.created_at
     if version.mode == "UPDATE":
         # An UPDATE may keep what the FULL version before it has learned of deleted users.
-        full_times = [full.created_at for full in full_versions(state.trainings)]
+        full_times = [full.created_at for full in full_versions(state.versions)]
         earlier_times = [time for time in full_times if time < version.created_at]
         learned_at = max(earlier_times, default=version.created_at)
 
@@ -338,14 +338,14 @@ def learned_deletion(version: SolutionVersion, state: SolutionState) -> Deletion
     return max(later_jobs, key=lambda job: job.ended_at, default=None)
 
 
-def full_versions(trainings: Iterable[SolutionVersion]) -> list[SolutionVersion]:
+def full_versions(versions: Iterable[SolutionVersion]) -> list[SolutionVersion]:
     """List the ACTIVE versions trained with mode FULL, whoever has trained them."""
-    return [version for version in trainings if version.is_active and version.mode == "FULL"]
+    return [version for version in versions if version.is_active and version.mode == "FULL"]
 
 
-def newest_active(trainings: Iterable[SolutionVersion]) -> SolutionVersion | None:
-    """Find the newest ACTIVE version that a run has trained. `trainings` are newest first."""
-    trained = (version for version in trainings if version.is_active and version.run is not None)
+def newest_active(versions: Iterable[SolutionVersion]) -> SolutionVersion | None:
+    """Find the newest ACTIVE version that a run has trained. `versions` are newest first."""
+    trained = (version for version in versions if version.is_active and version.run is not None)
     return next(trained, None)
 
 
@@ -357,11 +357,11 @@ def monthly_limit(settings: Settings, run: Run) -> int:
 
 
 def reached_limit(
-    trainings: Iterable[SolutionVersion], max_per_month: int, now: datetime
+    versions: Iterable[SolutionVersion], max_per_month: int, now: datetime
 ) -> Message | None:
     """Require that the monthly limit isn't reached: return a message, or None."""
     # A failed training isn't billed, so it doesn't count.
-    count = sum(_counts(version) and version.created_at > now - MONTH for version in trainings)
+    count = sum(_counts(version) and version.created_at > now - MONTH for version in versions)
     if not max_per_month or count < max_per_month:
         return None
 

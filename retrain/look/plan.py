@@ -239,7 +239,7 @@ def _training_step(
     if planned is None or action != "train":
         return step
     mode = planned["trainingMode"]
-    trainings = view.state.trainings
+    trainings = view.state.versions
     arns = [version.arn for version in trainings if version.is_active and version.mode == mode]
     billed = [describe_version(client, arn) for arn in arns[:BILLED_VERSIONS]]
     known = [version["trainingHours"] for version in billed if "trainingHours" in version]

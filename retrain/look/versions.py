@@ -89,7 +89,7 @@ def deletion_warning(client: PersonalizeClient, version_arn: str) -> str | None:
     except AWS_ERRORS as error:
         return f"it is not known whether users were deleted since its training: {aws_error(error)}"
 
-    for training in state.trainings:
+    for training in state.versions:
         deletion = learned_deletion(training, state)
         if training.arn == version_arn and deletion:
             job = short_name(deletion.arn)

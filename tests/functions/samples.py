@@ -377,7 +377,7 @@ def solution_snapshot(settings_, data, run_, **changes):
     return SolutionSnapshot(
         solution=settings_,
         description=description,
-        state=SolutionState(config=config, **jobs, trainings=read["trainings"]),
+        state=SolutionState(config=config, **jobs, versions=read["trainings"]),
         read_version=read["versions"].__getitem__,
         **{
             key: {arn: value for arn, value in read[key].items() if arn in arns}

@@ -93,7 +93,7 @@ def test_the_deletion_is_named_if_only_the_second_solution_has_learned_the_users
     two = s.settings(solutions=[new, s.solution_settings()])
     seen = view(DELETED, settings_=two)
     first, second = seen.solutions
-    untrained = replace(first.snapshot, state=replace(first.state, trainings=()))
+    untrained = replace(first.snapshot, state=replace(first.state, versions=()))
     plan = plan_run(replace(seen, solutions=[replace(first, snapshot=untrained), second]))
     assert (len(plan["solutions"]), plan.get("dataDeletionJobArn")) == (2, JOB)
 

@@ -100,7 +100,7 @@ def test_a_version_that_an_old_list_shows_in_training_is_described():
         pipeline.sleep(7200)
         pipeline.inject_fault("stale", operation="ListSolutionVersions", seconds=7000)
         solution = pipeline.client.describe_solution(solutionArn=solution_arn())["solution"]
-        newest, _ = SolutionReader(pipeline.client).solution(solution, []).trainings
+        newest, _ = SolutionReader(pipeline.client).solution(solution, []).versions
     assert newest.is_active
 
 

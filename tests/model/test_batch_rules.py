@@ -55,7 +55,7 @@ def step(
     spec = BatchSpec(run="this", version_arn=newest, job=settings, gate=gate)
     progress = BatchProgress(NOW - waited, sent_at, blocked_by)
     before = replace(progress)
-    state = BatchState(jobs=jobs, **{"campaigns": [campaign()], "input_fingerprint": "i1", **state})
+    state = BatchState(jobs=jobs, **{"campaigns": [campaign()], "input_hash": "i1", **state})
     found = decide(with_versions(state, spec, versions.__getitem__), spec, progress, NOW)
     assert progress == before, "rules only return steps"
     return found
@@ -137,7 +137,7 @@ def test_the_job_that_has_written_the_results_or_is_writing_them_is_remembered(j
 
 def test_another_version_input_or_setting_is_another_content():
     changes = [
-        {"input_fingerprint": "i2"},
+        {"input_hash": "i2"},
         {"filter_expression": "EXCLUDE"},
         {"results": 6},
         {"newest": OLD, "campaigns": [campaign(OLD)]},
@@ -153,7 +153,7 @@ BACK = campaign(OLD, blocked_version_arn=NEW)
 @pytest.mark.parametrize("campaigns", [[campaign()], [campaign(OLD)], [campaign(trial=TRIAL)]])
 def test_a_missing_input_fails_whatever_version_could_be_used(campaigns):
     reason = "its input has no objects; check the job that writes it"
-    assert step(campaigns=campaigns, input_fingerprint=None) == failed("WRITING", reason)
+    assert step(campaigns=campaigns, input_hash=None) == failed("WRITING", reason)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ IMPORTED = job()
 
 def present(*jobs, config="c"):
     """Return the digest of these imports, by default of the one import."""
-    return digest(SolutionState(config=config, imports=jobs or (IMPORTED,), trainings=[]))
+    return digest(SolutionState(config=config, imports=jobs or (IMPORTED,), versions=[]))
 
 
 def version(number=1, **fields):
@@ -63,7 +63,7 @@ def decided(*versions, imports=(IMPORTED,), progress=None, updated=False, deleti
         is_being_updated=updated,
         imports=imports,
         deletions=deletions,
-        trainings=versions,
+        versions=versions,
     )
     standard = {"run": "this", "datasets": {"items": True}, "max_hours": 24}
     spec = TrainingSpec(**{**standard, **fields})
