@@ -37,14 +37,12 @@ READ_ATTEMPTS = 4
 WRITE_ATTEMPTS = 1
 DELIVERY_ATTEMPTS = 2
 """A report is a message and an event, which together may take as long as one read."""
-THROTTLING_CODES = frozenset(
-    {
-        "ThrottlingException",
-        "Throttling",
-        "TooManyRequestsException",
-        "RequestLimitExceeded",
-        "SlowDown",
-    }
+THROTTLING_CODES = (
+    "ThrottlingException",
+    "Throttling",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "SlowDown",
 )
 """The error codes of AWS services that limit the rate of requests."""
 FIRST_SERVER_ERROR = 500
@@ -55,13 +53,13 @@ NO_RESPONSE_ERRORS = (exceptions.ConnectionError, exceptions.HTTPClientError)
 
 @functools.cache
 def read_client() -> PersonalizeClient:
-    """Return the Personalize client for functions that only read. It retries requests."""
+    """Return the Personalize client for requests that only read. It repeats them after an error."""
     return with_transient_errors(boto3.client("personalize", config=_config(READ_ATTEMPTS)))
 
 
 @functools.cache
 def write_client() -> PersonalizeClient:
-    """Return the Personalize client for functions that write. It sends each request only once.
+    """Return the Personalize client for requests that write. It sends each of them only once.
 
     If the response to a create request is lost, the job may exist nevertheless. The rules look for
     it before they create it again, but botocore would simply repeat the request.
@@ -148,9 +146,10 @@ def _raise_for_response(
     botocore passes these arguments by name.
     """
     error = parsed.get("Error", {})
-    message = f"{model.name}: {error.get('Code')}: {error.get('Message')}"
+    code = error.get("Code")
+    message = f"{model.name}: {code}: {error.get('Message')}"
 
-    if error.get("Code") in THROTTLING_CODES:
+    if code in THROTTLING_CODES:
         raise Throttled(message)
     if http_response.status_code >= FIRST_SERVER_ERROR:
         raise ServiceUnavailable(message)

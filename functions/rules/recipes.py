@@ -48,8 +48,7 @@ class Recipe(NamedTuple):
     def takes(self, keys: Collection[str]) -> bool:
         """Return True if a request to a campaign may have exactly these keys."""
         required_keys = {*self.required_keys}
-        possible_keys = required_keys.union(self.optional_keys)
-        return required_keys <= {*keys} <= possible_keys
+        return required_keys <= {*keys} <= required_keys.union(self.optional_keys)
 
     def lacks_metric(self, name: str) -> bool:
         """Return True if the guide says that no version has this metric."""
