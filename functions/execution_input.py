@@ -46,39 +46,42 @@ def input_problems(settings: Settings, started: StartedRun) -> list[InputProblem
     """Find the mistakes in an execution's input, which may be any JSON."""
     execution_input: object = started["request"]
     if not isinstance(execution_input, dict):
-        text = f"{_shown(execution_input)} is not a JSON object; to retrain as configured, use {{}}"
-        return [InputProblem("input", text)]
+        reason = "is not a JSON object; to retrain as configured, use {}"
+        return [_invalid("input", execution_input, reason)]
 
     request = request_of(execution_input)
     return [
         *(_unknown_value("key", key, PEOPLES_KEYS) for key in request if key not in KEYS),
-        *_wrong_values(request),
+        *_wrong_choices(request),
+        *_wrong_schedule(request),
         *_unknown_resources(settings, request),
         *_wrong_days(settings, request, started),
         *_keys_without_effect(request),
     ]
 
 
-def _wrong_values(request: Request) -> Iterator[InputProblem]:
-    """Yield each value that its key doesn't accept, such as a time without a zone."""
+def _wrong_choices(request: Request) -> Iterator[InputProblem]:
+    """Yield each value that isn't one of those that its key may have."""
     for key, choices in CHOICES.items():
         # In Python, 1 equals True. In JSON, they differ.
         allowed = [json.dumps(choice) for choice in choices]
-        if key in request and json.dumps(request.get(key)) not in allowed:
-            shown = _shown(request.get(key))
-            text = f"{shown} is not one of {', '.join(allowed)}; use one of them or omit it"
-            yield InputProblem(key, text)
+        value: object = request.get(key)
+        if key in request and json.dumps(value) not in allowed:
+            expected = ", ".join(allowed)
+            yield _invalid(key, value, f"is not one of {expected}; use one of them or omit it")
 
+
+def _wrong_schedule(request: Request) -> Iterator[InputProblem]:
+    """Yield a scheduled time without a zone, and what isn't the ARN of a schedule."""
     scheduled = request.get("scheduledTime")
     is_needed = scheduled or request.get("trigger") == "schedule"
     if is_needed and scheduled_at(request) is None:
-        text = f'{_shown(scheduled)} is not a time with a zone, for example "2026-11-29T03:00:00Z"'
-        yield InputProblem("scheduledTime", text)
+        reason = 'is not a time with a zone, for example "2026-11-29T03:00:00Z"'
+        yield _invalid("scheduledTime", scheduled, reason)
 
     schedule_arn: object = request.get("scheduleArn")
     if schedule_arn is not None and not SCHEDULE_ARN.fullmatch(str(schedule_arn)):
-        text = f"{_shown(schedule_arn)} is not the ARN of a schedule; leave it out"
-        yield InputProblem("scheduleArn", text)
+        yield _invalid("scheduleArn", schedule_arn, "is not the ARN of a schedule; leave it out")
 
 
 def _unknown_resources(settings: Settings, request: Request) -> Iterator[InputProblem]:
@@ -95,7 +98,7 @@ def _unknown_resources(settings: Settings, request: Request) -> Iterator[InputPr
 
         if not isinstance(chosen, list) or not chosen:
             expected = json.dumps(known_values)
-            yield InputProblem(key, f"{_shown(chosen)} is not a list of one or more of {expected}")
+            yield _invalid(key, chosen, f"is not a list of one or more of {expected}")
             continue
 
         for value in chosen:
@@ -113,8 +116,7 @@ def _wrong_days(
         if key in request:
             day = _day(request.get(key))
             if day is None:
-                text = f'{_shown(request.get(key))} is not a day, for example "{today}"'
-                yield InputProblem(key, text)
+                yield _invalid(key, request.get(key), f'is not a day, for example "{today}"')
             elif day > last_day:
                 yield InputProblem(key, f"{day} is in the future; today is {today} in UTC")
 
@@ -164,9 +166,10 @@ def _unknown_value(key: str, value: object, known_values: Sequence[str]) -> Inpu
     else:
         hint = "there are none"
 
-    return InputProblem(key, f"{_shown(value)} is unknown; {hint}")
+    return _invalid(key, value, f"is unknown; {hint}")
 
 
-def _shown(value: object) -> str:
-    """Quote an invalid value in a message, as JSON and not too long."""
-    return shortened(json.dumps(value), MAX_SHOWN_BYTES)
+def _invalid(key: str, value: object, reason: str) -> InputProblem:
+    """Quote an invalid value, as JSON and not too long, before the reason."""
+    shown_value = shortened(json.dumps(value), MAX_SHOWN_BYTES)
+    return InputProblem(key, f"{shown_value} {reason}")
