@@ -75,7 +75,8 @@ def handler(event: CampaignIteration, _context: object) -> DeploymentItem:
     item = deployment.proceed()
     if item["outcome"]:
         _write_metrics(item, event, deployment.solution["solutionArn"])
-    return log_item("deploy_version", event["run"], event["campaign"]["campaignArn"], item)
+    log_item("deploy_version", event["run"], event["campaign"]["campaignArn"], item)
+    return item
 
 
 def _write_metrics(item: DeploymentItem, event: CampaignIteration, solution_arn: str) -> None:

@@ -62,7 +62,8 @@ def handler(event: DatasetIteration, _context: object) -> ImportItem:
         _write_event_age(event)
 
     arn = item["arn"] or event["dataset"]["dataLocation"]
-    return log_item("import_dataset", event["run"], arn, item)
+    log_item("import_dataset", event["run"], arn, item)
+    return item
 
 
 def _write_event_age(event: DatasetIteration) -> None:

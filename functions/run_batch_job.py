@@ -46,7 +46,8 @@ def handler(event: BatchIteration, _context: object) -> BatchItem:
     """Run the batch job until there's an outcome, or a long wait for the next poll."""
     job = RunningBatchJob(event)
     item = job.item(reconcile(job.poll, decide, job.act, job.spec, job.progress))
-    return log_item("run_batch_job", event["run"], event["batchJob"], item)
+    log_item("run_batch_job", event["run"], event["batchJob"], item)
+    return item
 
 
 class RunningBatchJob:

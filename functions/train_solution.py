@@ -43,7 +43,8 @@ def handler(event: SolutionIteration, _context: object) -> TrainingItem:
         hours = {TRAINING_HOURS: item["trainingHours"]}
         metrics.write(pipeline_name(event["settings"]), hours, Solution=name_of(solution_arn))
 
-    return log_item("train_solution", event["run"], item["arn"] or solution_arn, item)
+    log_item("train_solution", event["run"], item["arn"] or solution_arn, item)
+    return item
 
 
 class SolutionTraining:
