@@ -45,19 +45,24 @@ from .texts import with_short_texts
 def handler(event: BatchIteration, _context: object) -> BatchItem:
     """Run the batch job until there's an outcome, or a long wait for the next poll."""
     job = RunningBatchJob(event)
-    item = job.item(reconcile(job.poll, decide, job.act, job.spec, job.progress))
+    result = reconcile(job.poll, decide, job.act, job.spec, job.progress)
+
+    item = job.item(result)
     log_item("run_batch_job", event["run"], event["batchJob"], item)
     return item
 
 
 class RunningBatchJob:
-    """The part of a batch job that happens in one invocation."""
+    """The part of a batch job that happens in one invocation.
+
+    `reconcile()` calls `poll` and `act`, until there is an outcome or the invocation has to end.
+    Then `item` is what the next invocation, or the report, has to know.
+    """
 
     def __init__(self, event: BatchIteration) -> None:
         self._settings = event["settings"]
         self._run = event["run"]
         self._recipe = event["recipe"]
-        self.progress = progress_in(event["item"], BatchProgress(clock.now()))
 
         # The plan names a solution by its ARN, and a batch job by its output.
         solutions = {solution["solutionArn"]: solution for solution in self._settings["solutions"]}
@@ -67,6 +72,8 @@ class RunningBatchJob:
 
         version_arn = event["training"]["arn"]
         assert version_arn, "a training that has succeeded has a version"
+
+        self.progress = progress_in(event["item"], BatchProgress(clock.now()))
         self.spec = BatchSpec(
             run=self._run["id"],
             version_arn=version_arn,

@@ -35,8 +35,8 @@ def handler(event: SolutionIteration, _context: object) -> TrainingItem:
     """Train the solution until there's an outcome, or a long wait for the next poll."""
     training = SolutionTraining(event)
     result = reconcile(training.poll, decide, training.act, training.spec, training.progress)
-    item = training.item(result)
 
+    item = training.item(result)
     solution_arn = event["solution"]["solutionArn"]
     # The hours of an earlier run's version were published when its training ended.
     if item["outcome"] and not event["solution"]["existingVersionArn"]:
@@ -48,13 +48,18 @@ def handler(event: SolutionIteration, _context: object) -> TrainingItem:
 
 
 class SolutionTraining:
-    """The part of a training that happens in one invocation."""
+    """The part of a training that happens in one invocation.
+
+    `reconcile()` calls `poll` and `act`, until there is an outcome or the invocation has to end.
+    Then `item` is what the next invocation, or the report, has to know.
+    """
 
     def __init__(self, event: SolutionIteration) -> None:
         settings = event["settings"]
         run = event["run"]
-        self._tags = settings["tags"]
+
         self._planned = event["solution"]
+        self._tags = settings["tags"]
         self._solutions = SolutionReader(aws.read_client())
         self._imports = ImportReader(aws.read_client(), settings["datasets"])
 
