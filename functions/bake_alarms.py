@@ -59,9 +59,12 @@ def _described_alarms(
     alarms = {}
     for alarm_type in alarm_types:
         for alarm in response.get(f"{alarm_type}s", ()):
-            name = alarm["AlarmName"]
-            since = alarm.get("StateTransitionedTimestamp") or alarm["StateUpdatedTimestamp"]
-            alarms[name] = Alarm(name=name, state=alarm["StateValue"], since=since)
+            alarms[alarm["AlarmName"]] = Alarm(
+                name=alarm["AlarmName"],
+                state=alarm["StateValue"],
+                # The second time is a substitute: it's updated even if the state stays the same.
+                since=alarm.get("StateTransitionedTimestamp") or alarm["StateUpdatedTimestamp"],
+            )
     return alarms
 
 

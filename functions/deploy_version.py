@@ -129,10 +129,9 @@ class CampaignDeployment:
         tags = tags_of(client, self.campaign_arn)
         campaign = campaign_state(self._described, tags, self.solution["solutionArn"])
 
-        trial = campaign.record.trial
-        serves_trial = trial is not None and trial.version_arn == campaign.served_version_arn
         # Alarms matter only while the version on trial is being served.
-        if self.spec.alarm_names and serves_trial and not campaign.update.is_running:
+        is_watched = campaign.serves_version_on_trial and not campaign.update.is_running
+        if self.spec.alarm_names and is_watched:
             campaign = replace(campaign, alarms=read_alarms(cloudwatch(), self.spec.alarm_names))
 
         return with_versions(

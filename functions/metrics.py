@@ -81,6 +81,8 @@ METRICS: Mapping[str, Metric] = {
 }
 """Name -> metric. Offline metrics are not in this table. They have the names in GetSolutionMetrics,
 the unit `None`, and the second dimension `Solution`."""
+UNITS = {name: metric.unit for name, metric in METRICS.items()}
+"""Name -> unit."""
 
 logger = logging.getLogger("retraining.metrics")
 
@@ -96,10 +98,7 @@ def write(pipeline: str, values: Mapping[str, float | None], **dimensions: str) 
     directive = {
         "Namespace": METRICS_NAMESPACE,
         "Dimensions": [list(fields)],
-        "Metrics": [
-            {"Name": name, "Unit": METRICS[name].unit if name in METRICS else "None"}
-            for name in known_values
-        ],
+        "Metrics": [{"Name": name, "Unit": UNITS.get(name, "None")} for name in known_values],
     }
 
     milliseconds = round(clock.now().timestamp() * 1000)

@@ -246,16 +246,16 @@ def deployment_spec(
     campaign = next(
         campaign for campaign in solution["campaigns"] if campaign["campaignArn"] == campaign_arn
     )
-    approval = solution["approval"]
-    bake = campaign["bake"]
-    bake_hours = bake["hours"] if bake else 0
+    bake_hours = 0.0
+    if campaign["bake"] is not None:
+        bake_hours = campaign["bake"]["hours"]
 
     return DeploymentSpec(
         campaign_arn=campaign_arn,
         candidate_arn=candidate_arn,
         from_earlier_run=from_earlier_run,
         gate=solution["qualityGate"],
-        approval_hours=approval["timeoutHours"] if approval else None,
+        approval=solution["approval"],
         probe=campaign["probe"],
         bake=timedelta(hours=bake_hours),
         bake_pause=_bake_pause(settings, bake_hours),

@@ -88,6 +88,10 @@ def past_time(text: str, ahead: timedelta = timedelta()) -> datetime | None:
     try:
         time = datetime.fromisoformat(text)
         # Without a time zone, the comparison raises TypeError.
-        return time if time <= clock.now() + ahead + CLOCK_TOLERANCE else None
+        is_past = time <= clock.now() + ahead + CLOCK_TOLERANCE
     except (ValueError, TypeError):
         return None
+
+    if not is_past:
+        return None
+    return time

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from ..contract import MetricValues, ProbeSettings, QualityRule
+from ..contract import ApprovalSettings, MetricValues, ProbeSettings, QualityRule
 from .probing import ProbeRun
 from .steps import Action
 from .versions import LONG_AGO, NO_VERSION, SolutionVersion
@@ -117,6 +117,12 @@ class CampaignState:
         return self.versions[self.served_version_arn]
 
     @property
+    def serves_version_on_trial(self) -> bool:
+        """True if the campaign answers with the version on trial."""
+        trial = self.record.trial
+        return trial is not None and trial.version_arn == self.served_version_arn
+
+    @property
     def serves_good_version(self) -> bool:
         """True if the campaign answers with its good version, for example after a rollback."""
         return self.served_version_arn == self.record.good_version_arn
@@ -162,8 +168,8 @@ class DeploymentSpec:
     from_earlier_run: bool = False
     """True if an earlier run trained the candidate. Since then, somebody may have intervened."""
     gate: Sequence[QualityRule] = ()
-    approval_hours: float | None = None
-    """How long a person may take to approve the candidate. None if nobody has to."""
+    approval: ApprovalSettings | None = None
+    """How a person approves the candidate. None if nobody has to."""
     probe: ProbeSettings | None = None
     """Without a probe, every version passes."""
     bake: timedelta = timedelta()

@@ -208,19 +208,19 @@ def _request_approval(
     candidate: SolutionVersion, spec: DeploymentSpec, now: datetime
 ) -> Step | None:
     """Ask people to approve the candidate, and leave the deployment to a later run."""
-    if spec.approval_hours is None or candidate.answer == "APPROVED":
+    if spec.approval is None or candidate.answer == "APPROVED":
         return None
 
     reason = f"{candidate.arn} is waiting for approval"
     if candidate.answer == "ASKED":
         return Step("JUDGING", outcome="AWAITING_APPROVAL", reasons=(reason,))
 
-    expires_at = time_text(now + timedelta(hours=spec.approval_hours))
+    expires_at = now + timedelta(hours=spec.approval["timeoutHours"])
     return Step(
         "JUDGING",
         RequestApproval(candidate.arn),
         outcome="AWAITING_APPROVAL",
-        reasons=(f"{reason} until {expires_at} UTC",),
+        reasons=(f"{reason} until {time_text(expires_at)} UTC",),
     )
 
 

@@ -108,13 +108,6 @@ def pause_after_error(
     )
 
 
-def _max_duration(trial: Trial | None, spec: DeploymentSpec) -> timedelta:
-    """Return how long a run works on a deployment, at most."""
-    if trial is None:
-        return timedelta(hours=spec.max_hours)
-    return MAX_TRIAL + spec.bake
-
-
 def needs_run(first_step: Step) -> bool:
     """Return True if a deployment that begins with this step changes or waits for something."""
     return first_step.outcome is None or first_step.action is not None
@@ -167,6 +160,13 @@ def _judged_version_arn(campaign: CampaignState, spec: DeploymentSpec) -> str | 
     return spec.candidate_arn
 
 
+def _max_duration(trial: Trial | None, spec: DeploymentSpec) -> timedelta:
+    """Return how long a run works on a deployment, at most."""
+    if trial is None:
+        return timedelta(hours=spec.max_hours)
+    return MAX_TRIAL + spec.bake
+
+
 def _give_up(
     campaign: CampaignState, spec: DeploymentSpec, progress: DeploymentProgress, now: datetime
 ) -> Step | None:
@@ -210,7 +210,7 @@ def _wait_for_update(campaign: CampaignState, spec: DeploymentSpec, now: datetim
     if trial is not None and age >= spec.max_hours * 3600:
         # It's overdue. A day of frequent polls would fill the history of the run.
         return Step(phase, pause=age * OVERDUE_SHARE)
-    return Step(phase, pause=pause((), age))
+    return Step(phase, pause=pause(durations=(), elapsed=age))
 
 
 def _judge(

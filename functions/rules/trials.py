@@ -36,7 +36,7 @@ def judge_trial(
     It depends on what has become of the version on trial: it's being served, its update has failed
     or was lost, the campaign was rolled back, or a person has intervened.
     """
-    if campaign.served_version_arn == trial.version_arn:
+    if campaign.serves_version_on_trial:
         return _judge_served_version(campaign, trial, spec, progress, now)
 
     if campaign.update.belongs_to(trial):

@@ -236,7 +236,7 @@ def _first_step(
     spec = deployment_spec(
         target.settings, solution, campaign_arn, version_arn, from_earlier_run=True
     )
-    approved = replace(spec, approval_hours=None)
+    approved = replace(spec, approval=None)
     campaign = read_campaign(client, campaign_arn, solution["solutionArn"])
     now = clock.now()
     state = with_versions(campaign, approved, find=find, read=read, now=now)

@@ -118,7 +118,7 @@ TRIED = campaign(NEW, trial=on_trial(), good_version_arn=LIVE)
 # No version is on trial
 
 BEGUN = Trial(NEW, NOW)
-APPROVAL = wanted(approval_hours=2)
+APPROVAL = wanted(approval={"timeoutHours": 2})
 TOO_LOW = end("REJECTED", "ndcg has the value 0.3900, but the minimum is 0.4", cause="gate")
 MINIMUM = wanted(gate=[{"metric": "ndcg", "minimum": 0.4}])
 WAITING = "new is waiting for approval"
