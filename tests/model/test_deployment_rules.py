@@ -23,6 +23,7 @@ from functions.rules.deployments import (
     decide,
     needs_report,
     needs_run,
+    pause_after_error,
     versions_to_compare,
     versions_to_order,
 )
@@ -811,6 +812,50 @@ def test_an_alarm_that_recovers_before_the_campaign_has_gone_back_is_not_forgott
 
 def test_a_bake_that_the_config_has_no_more_ends_at_once():
     assert step(bake(), wanted(probe=None))[0] == KEPT
+
+
+# Errors during a trial
+
+BAKING_TRIAL = on_trial()._replace(bake_ends_at=NOW + HOUR)
+BAKED_TRIAL = on_trial()._replace(bake_ends_at=NOW)
+WITH_BAKE = wanted(bake=2 * HOUR, bake_pause=300)
+
+
+@pytest.mark.parametrize(
+    ("trial", "want", "began_ago", "failing_for", "seconds"),
+    [
+        (on_trial(), DEPLOY_NEW, HOUR, None, 60),
+        (on_trial(), DEPLOY_NEW, HOUR, 1000 * SECOND, 350),
+        (on_trial(), DEPLOY_NEW, 24 * HOUR - 100 * SECOND, 1000 * SECOND, 100),
+        (on_trial(), DEPLOY_NEW, 24 * HOUR - SECOND, 1000 * SECOND, 60),
+        (on_trial(), DEPLOY_NEW, 24 * HOUR, None, None),
+        (None, DEPLOY_NEW, 24 * HOUR, 1000 * SECOND, 350),
+        (None, DEPLOY_NEW, HOUR, 3 * HOUR, None),
+        (on_trial(), WITH_BAKE, 24 * HOUR, 1000 * SECOND, 350),
+        (BAKED_TRIAL, WITH_BAKE, HOUR, 1000 * SECOND, 350),
+        (BAKING_TRIAL, WITH_BAKE, HOUR, 1000 * SECOND, 300),
+        (BAKING_TRIAL, WITH_BAKE, 26 * HOUR, None, None),
+        (None, WITH_BAKE, HOUR, 1000 * SECOND, 300),
+        (BAKING_TRIAL, DEPLOY_NEW, HOUR, 1000 * SECOND, 350),
+    ],
+)
+def test_after_errors_a_trial_is_polled_in_growing_pauses_for_a_day_after_its_bake(
+    trial, want, began_ago, failing_for, seconds
+):
+    """Without the tags, there may be a trial. Then the deadline counts from the first error."""
+    progress = DeploymentProgress(NOW - began_ago, warnings=["early"])
+    if failing_for:
+        progress.failing_since = NOW - failing_for
+
+    pausing = pause_after_error(trial, want, progress, "late", NOW)
+    if seconds is None:
+        assert pausing is None
+        return
+
+    assert (pausing.phase, pausing.outcome, pausing.pause) == ("TRYING", None, seconds)
+    remember(progress, pausing)
+    assert progress.failing_since == NOW - (failing_for or 0 * SECOND)
+    assert progress.warnings == ["early", "late"]
 
 
 # Probes
