@@ -125,6 +125,7 @@ class CampaignDeployment:
     def poll(self) -> CampaignState:
         """Read everything that the rules have to know about the campaign."""
         client = read_client()
+        # An update has to repeat the settings that this shows.
         self._described = describe_campaign(client, self.campaign_arn)
         tags = tags_of(client, self.campaign_arn)
         campaign = campaign_state(self._described, tags, self.solution["solutionArn"])

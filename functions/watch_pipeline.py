@@ -193,14 +193,14 @@ class Watcher:
             raise NotMeasurableError("the campaign serves nothing, because it is not ACTIVE")
 
         version = describe_version(read_client(), version_arn)
-        return self._hours(version["creationDateTime"], tags)
+        return self._age_in_hours(version["creationDateTime"], tags)
 
     def _age_of_newest(self, solution_arn: str) -> float:
         """Return the hours since the newest ACTIVE version was trained or found up to date."""
         for version in list_versions(read_client(), solution_arn):
             if is_active(version["status"]):
                 tags = tags_of(read_client(), solution_arn)
-                return self._hours(version["creationDateTime"], tags)
+                return self._age_in_hours(version["creationDateTime"], tags)
         raise NotMeasurableError("the solution has no ACTIVE version")
 
     def _age_of_data(self, dataset: DatasetSettings) -> float:
@@ -225,9 +225,9 @@ class Watcher:
         if may_stay_unchanged or active_event_trackers(read_client(), group_arn):
             tags = tags_of(read_client(), arn)
 
-        return self._hours(max(import_times, default=self._deployed_at), tags)
+        return self._age_in_hours(max(import_times, default=self._deployed_at), tags)
 
-    def _hours(self, created_at: datetime, tags: Tags) -> float:
+    def _age_in_hours(self, created_at: datetime, tags: Tags) -> float:
         """Return the hours since the creation, the last check or the deployment, whichever is last.
 
         A pipeline that was just deployed isn't to blame for an old model. The time of the check is

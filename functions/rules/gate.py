@@ -64,6 +64,7 @@ def _apply_rule(
     comparison.values.append(values)
 
     if values["new"] is None and metric in candidate.metrics:
+        # It's NaN or infinite.
         comparison.rejections.append(
             f"{metric_name(metric)} has the value {candidate.metrics[metric]}, which is not a "
             "finite number; check the exports, or remove the rule from the qualityGate"

@@ -64,7 +64,8 @@ def _judge_served_version(
     it.
     """
     arrival_step = _record_arrival(campaign, trial, spec, now)
-    # Its tags may be denied for hours. After an error, alarms don't wait for them any longer.
+    # If there were errors, perhaps nobody may write the campaign's tags. Then alarms don't wait
+    # until the arrival is recorded.
     if arrival_step is not None and progress.failing_since is None:
         return arrival_step
 
@@ -91,8 +92,9 @@ def _record_arrival(
 ) -> Step | None:
     """Record that the version is being served, and when its bake ends.
 
-    Only a version that was served can be rolled back, so the run that takes over after a death has
-    to know. Without a probe and a bake, the trial ends at once, and there's nothing to record.
+    Only a version that was served can be rolled back. So if this run dies, the next one has to know
+    that this version was. Without a probe and a bake, the trial ends at once, and there's nothing
+    to record.
     """
     bake_ends_at = trial.bake_ends_at
     if spec.bake and bake_ends_at is None:
@@ -116,6 +118,7 @@ def _rollback_reasons(
     if not ringing:
         return progress.rollback_reasons
 
+    # One alarm is reason enough.
     alarm = ringing[-1]
     return [f"the alarm {alarm.name} went off at {time_text(alarm.since)} UTC"]
 
@@ -204,7 +207,7 @@ def _report_failed_update(campaign: CampaignState, trial: Trial) -> Step:
         reason = f"the update to {trial.version_arn} failed: {failure}"
     else:
         reason = f"the update to {trial.version_arn} failed, or the campaign is being deleted"
-    return Step("UPDATING", _end_trial(campaign), outcome="FAILED", reasons=(reason,))
+    return Step("UPDATING", _end_of_trial(campaign), outcome="FAILED", reasons=(reason,))
 
 
 def _was_update_lost(campaign: CampaignState, trial: Trial, progress: DeploymentProgress) -> bool:
@@ -231,10 +234,10 @@ def _handle_lost_update(
 
     if spec.candidate_arn == trial.version_arn:
         # No outcome: without the trial, the deployment begins again.
-        return Step("UPDATING", _end_trial(campaign))
+        return Step("UPDATING", _end_of_trial(campaign))
 
     reason = f"the update to {trial.version_arn} was never sent, or it failed"
-    return Step("UPDATING", _end_trial(campaign), outcome="FAILED", reasons=(reason,))
+    return Step("UPDATING", _end_of_trial(campaign), outcome="FAILED", reasons=(reason,))
 
 
 def _accept_intervention(campaign: CampaignState) -> Step:
@@ -243,8 +246,13 @@ def _accept_intervention(campaign: CampaignState) -> Step:
     It isn't a failure: the person knows, and the report says what the campaign serves.
     """
     reason = f"somebody has moved the campaign to {campaign.served_version_arn}"
-    step = Step("TRYING", _end_trial(campaign), outcome="SKIPPED", reasons=(reason,))
-    return step._replace(cause="moved")
+    return Step(
+        "TRYING",
+        _end_of_trial(campaign),
+        outcome="SKIPPED",
+        cause="moved",
+        reasons=(reason,),
+    )
 
 
 def _judge_rollback(
@@ -282,7 +290,7 @@ def _blame_probe(
         "so the probe is at fault; correct the probe"
     )
     reasons = (*progress.rollback_reasons, reason)
-    return Step("ROLLING_BACK", _end_trial(campaign), outcome="FAILED", reasons=reasons)
+    return Step("ROLLING_BACK", _end_of_trial(campaign), outcome="FAILED", reasons=reasons)
 
 
 def _block_version(campaign: CampaignState, trial: Trial, progress: DeploymentProgress) -> Step:
@@ -326,6 +334,6 @@ def _probe_run(
     return probe_run.after_response(campaign.update.created_at, now)
 
 
-def _end_trial(campaign: CampaignState) -> SaveRecord:
+def _end_of_trial(campaign: CampaignState) -> SaveRecord:
     """Return the action that ends the trial without a verdict."""
     return SaveRecord(campaign.record._replace(trial=None))
