@@ -246,13 +246,8 @@ def _accept_intervention(campaign: CampaignState) -> Step:
     It isn't a failure: the person knows, and the report says what the campaign serves.
     """
     reason = f"somebody has moved the campaign to {campaign.served_version_arn}"
-    return Step(
-        "TRYING",
-        _end_of_trial(campaign),
-        outcome="SKIPPED",
-        cause="moved",
-        reasons=(reason,),
-    )
+    end = _end_of_trial(campaign)
+    return Step("TRYING", end, outcome="SKIPPED", cause="moved", reasons=(reason,))
 
 
 def _judge_rollback(
