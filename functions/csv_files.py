@@ -1,5 +1,8 @@
 """Reads the beginning of a CSV file like Personalize, and finds what Personalize can't read.
 
+A *sample* is what was read of a file. Its first rows are checked and kept. Of all rows that were
+read, only the values are counted, because a function has little memory.
+
 Source: https://docs.aws.amazon.com/personalize/latest/dg/preparing-training-data.html.
 """
 
@@ -15,6 +18,7 @@ CHECKED_ROWS = 1000
 SHOWN_CHARACTERS = 20
 """The most characters of a line or a name that a message shows."""
 LINE_BREAK = re.compile(r"\r\n|\n|\r")
+"""Unlike `str.splitlines()`, it leaves line separators like U+2028 in the values."""
 
 
 class Row(NamedTuple):
@@ -30,8 +34,11 @@ class FileSample:
     """The beginning of a CSV file: its header, and the first rows after it."""
 
     key: str
+    """The key of the file in S3."""
     header: tuple[str, ...] = ()
+    """The names of the columns. Empty if the file has no line, or no readable first line."""
     rows: tuple[Row, ...] = ()
+    """The first rows, which have a value for each column."""
     error: str | None = None
     """A message about the first line that Personalize can't read. `rows` ends before this line."""
     row_count: int | None = None
@@ -43,7 +50,7 @@ class FileSample:
 def read_sample(
     key: str, content: bytes, *, is_whole_file: bool, max_rows: int | None = CHECKED_ROWS
 ) -> FileSample:
-    """Parse the header and rows in the first bytes of a file, skipping empty lines.
+    """Parse the header and rows in the first bytes of a file.
 
     At most `max_rows` are checked and returned, but the values of all rows are counted.
     """
@@ -52,8 +59,10 @@ def read_sample(
     if error := encoding_error(content):
         return FileSample(key=key, error=error)
 
+    # With this codec, a byte-order mark isn't part of the first column's name.
     lines = _numbered_lines(content.decode("utf-8-sig"))
     sample = FileSample(key=key)
+
     if lines:
         sample = _with_header(sample, *lines.pop(0))
     if not sample.error:
@@ -62,7 +71,9 @@ def read_sample(
         return sample
 
     sample = replace(sample, values=_count_values(sample.header, lines))
-    return replace(sample, row_count=len(lines)) if is_whole_file else sample
+    if is_whole_file:
+        sample = replace(sample, row_count=len(lines))
+    return sample
 
 
 def _complete_lines(content: bytes) -> bytes:
@@ -72,7 +83,7 @@ def _complete_lines(content: bytes) -> bytes:
 
 
 def _numbered_lines(text: str) -> list[tuple[int, str]]:
-    """Split a text into its lines, without empty ones."""
+    """Split a text into lines with their numbers. Personalize skips empty lines, so we do, too."""
     lines = enumerate(LINE_BREAK.split(text), start=1)
     return [(number, line) for number, line in lines if line]
 
@@ -105,6 +116,7 @@ def _count_values(
     The rows themselves aren't kept, because all of them would need twice as much memory.
     """
     counts = {column: Counter[str]() for column in columns}
+
     for _, line in lines:
         values = cells(line)
         if len(values) == len(columns):
@@ -119,6 +131,7 @@ def cells(line: str) -> tuple[str, ...]:
     The result is empty if the line isn't a record: a quotation mark stays open, text follows the
     mark that closes a value, or the line ends in the escape character.
     """
+    # Most lines are simple, and are split faster without the parser.
     if '"' not in line and "\\" not in line:
         return tuple(line.split(","))
 
@@ -134,6 +147,7 @@ def encoding_error(content: bytes) -> str | None:
     Like the two checks below, it returns a message, or None.
     """
     try:
+        # UTF-16 looks like UTF-8 with a NUL before or after each letter.
         readable, nul, _ = content.decode().partition("\0")
         if not nul:
             return None
@@ -155,9 +169,11 @@ def header_error(header: str) -> str | None:
             "marks there; write the column names without them"
         )
 
+    # Personalize takes GENRES_1 and GENRES1 for the same name.
     names = header.split(",")
     counts = Counter(name.replace("_", "") for name in names)
     duplicates = [name for name in names if counts[name.replace("_", "")] > 1]
+
     if duplicates:
         shown_names = " and ".join(repr(name[:SHOWN_CHARACTERS]) for name in duplicates[:2])
         return (

@@ -53,12 +53,15 @@ class Location(NamedTuple):
 
 
 class S3Object(NamedTuple):
-    """An object in S3. After a multipart upload, `modified_at` is when that began."""
+    """An object in S3."""
 
     key: str
     size: int
+    """The number of bytes."""
     etag: str
+    """It changes if the content changes, and stays the same if only metadata does."""
     modified_at: datetime
+    """When it was written. After a multipart upload, that's when the upload began."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,10 +271,11 @@ def _read_samples(
     """
     files = [file for file in objects if file.size > 0]
     sampled_files = _sampled_files(files)
+    is_small = len(files) <= COUNTED_FILES and sum(file.size for file in files) <= COUNTED_BYTES
     read_file = partial(_read_file, client, split_location(location).bucket)
 
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        if reads_all_rows and _is_small(files):
+        if reads_all_rows and is_small:
             # Rows that are checked need memory, so those of other files are only counted.
             max_rows = [CHECKED_ROWS if file in sampled_files else 0 for file in files]
             return list(pool.map(read_file, files, repeat(COUNTED_BYTES), max_rows))
@@ -289,18 +293,16 @@ def _read_file(
     return read_sample(file.key, content, is_whole_file=is_whole_file, max_rows=max_rows)
 
 
-def _is_small(files: Sequence[S3Object]) -> bool:
-    """Return True if the files may all be read to their ends."""
-    return len(files) <= COUNTED_FILES and sum(file.size for file in files) <= COUNTED_BYTES
-
-
 def _sampled_files(files: Sequence[S3Object]) -> list[S3Object]:
     """Choose the newest and the largest files.
 
-    Mistakes are likely to be in the newest files, and rows are likely to be in the largest ones.
+    Mistakes are likely to be in the newest files, and rows are likely to be in the largest ones
+    (docs/adr/0022-what-of-an-export-is-read.md).
     """
     newest_first = sorted(files, key=lambda file: file.modified_at, reverse=True)
     largest_first = sorted(files, key=lambda file: file.size, reverse=True)
+
+    # A file that is among both counts only once.
     candidates = dict.fromkeys(newest_first[: SAMPLED_FILES // 2] + largest_first)
     return list(candidates)[:SAMPLED_FILES]
 
@@ -315,17 +317,25 @@ def read_lines(client: S3Client, location: str, files: Sequence[S3Object]) -> It
 
     for file in files:
         # S3 rejects a byte range of an empty object.
-        if file.size and remaining_bytes > 0:
-            last_byte = remaining_bytes - 1
-            response = client.get_object(Bucket=bucket, Key=file.key, Range=f"bytes=0-{last_byte}")
-            yield from response["Body"].iter_lines(CHUNK_BYTES)
-            remaining_bytes -= file.size
+        if file.size == 0:
+            continue
+        # A file that has more bytes than remain is the last one.
+        if remaining_bytes <= 0:
+            return
+
+        last_byte = remaining_bytes - 1
+        response = client.get_object(Bucket=bucket, Key=file.key, Range=f"bytes=0-{last_byte}")
+        yield from response["Body"].iter_lines(CHUNK_BYTES)
+        remaining_bytes -= file.size
 
 
 def _read_beginning(client: S3Client, url: str, max_bytes: int) -> bytes:
     """Read the first bytes of an object."""
     bucket, key = split_location(url)
-    response = client.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{max_bytes - 1}")
+    last_byte = max_bytes - 1
+    response = client.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{last_byte}")
+
+    # botocore repeats a request that fails, but not one whose body breaks off.
     try:
         return response["Body"].read()
     except BotoCoreError as error:

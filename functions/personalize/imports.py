@@ -1,4 +1,7 @@
-"""Reads import jobs and their tags for the rules, and tags what the rules have found out."""
+"""Reads import jobs and their tags for the rules, and tags what the rules have found out.
+
+`rules/imports.py` explains *confirmed*, *tainted* and *fingerprint*.
+"""
 
 from __future__ import annotations
 
@@ -105,6 +108,7 @@ class ImportReader:
     def __init__(self, client: PersonalizeClient, datasets: Sequence[DatasetSettings]) -> None:
         self._client = client
         self._tags: dict[tuple[str, bool], Tags] = {}
+        """ARN of an import, and if it's running -> its tags, if they can't change meanwhile."""
 
         modes = [dataset["importMode"] for dataset in datasets]
         self._shares = {
@@ -114,11 +118,15 @@ class ImportReader:
         """Dataset -> the most of its imports whose tags a poll reads."""
 
     def of_group(self, group_arn: str) -> list[Import]:
-        """Read the imports of all datasets in a group. Each dataset's last one comes first."""
+        """Read the imports of all datasets in a group, one dataset after the other.
+
+        The import that ended last in its dataset comes first there.
+        """
         pages = self._client.get_paginator("list_datasets").paginate(
             datasetGroupArn=group_arn, PaginationConfig=PAGE_SIZE
         )
         datasets = read_list(pages, lambda page: page["datasets"])
+
         return [job for dataset in datasets for job in self.of_dataset(dataset)]
 
     def of_dataset(self, dataset: Dataset, own_arn: str | None = None) -> list[Import]:
@@ -134,12 +142,14 @@ class ImportReader:
             return imports
 
         imports = self._with_needed_tags(imports, own_arn, self._shares[dataset_arn])
+
         # A run tags a dataset as tainted only because of an INCREMENTAL import.
         if all(job.is_full for job in imports if job.is_active):
             return imports
 
         # A value that no run has written doesn't match any import.
-        tainted_name = tags_of(self._client, dataset_arn).get(TAINTED_BY, "").partition(" ")[0]
+        tag = tags_of(self._client, dataset_arn).get(TAINTED_BY, "")
+        tainted_name, _, _ = tag.partition(" ")
         for index, job in enumerate(imports):
             if name_of(job.arn) == tainted_name:
                 imports[index] = job._replace(is_tainted=True, is_confirmed=False)
@@ -152,7 +162,7 @@ class ImportReader:
 
         Those are the tags of this run's import and of the newest FULL import. As long as the share
         lasts, they're also those of all recent imports, and of older ones until an import of the
-        pipeline is found.
+        pipeline is found, which shows that the pipeline has imported here before.
         """
         recent_since = clock.now() - RECENT
         # The import that ended last comes first.
@@ -187,13 +197,9 @@ class ImportReader:
             return own_jobs
 
         listed = [_import_of(job, dataset_arn) for job in list_imports(self._client, dataset_arn)]
-        described = [
-            job
-            for listed_job in listed
-            if listed_job.is_running
-            for job in self._described(listed_job.arn, dataset_arn)
-        ]
-        # Where there are two answers about a job, the described one is newer.
+        running_arns = [job.arn for job in listed if job.is_running]
+        described = [job for arn in running_arns for job in self._described(arn, dataset_arn)]
+        # Where there are two answers about a job, the later one is newer and replaces the other.
         jobs = {job.arn: job for job in [*listed, *described, *own_jobs]}
 
         # A job that is older than the dataset belongs to a deleted dataset with the same ARN.
@@ -210,7 +216,10 @@ class ImportReader:
         return [_import_of(response["datasetImportJob"], dataset_arn)]
 
     def _with_tags(self, job: Import) -> Import:
-        """Add what the tags of an import say about it, which is cached if it can't change."""
+        """Add what the tags of an import say about it.
+
+        They're cached if they can't change, because a tag takes a request in each poll.
+        """
         tags = self._tags.get((job.arn, job.is_running))
         if tags is None:
             tags = tags_of(self._client, job.arn)

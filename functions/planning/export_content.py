@@ -39,8 +39,11 @@ TIME = re.compile(r"\s*0*([0-9]{1,11})\s*")
 """A time in seconds, perhaps padded, which Personalize's guide doesn't forbid. A number with more
 digits is in milliseconds."""
 HASH_LENGTH = 6
+"""The digits of a type's hash in a tag, whose value has room for 256 characters."""
 SHARE = re.compile(r" ([0-9a-f]{6}):([0-9]{1,4})")
+"""A type of events in a tag: its hash, and its rows per 1,000."""
 CONTENT_TAG = re.compile(rf"(\S+) ([0-9]{{1,6}})((?:{SHARE.pattern})*)")
+"""The value of a tag about an import's content: the fields of `ImportedContent`."""
 
 
 class ImportedContent(NamedTuple):
@@ -51,18 +54,22 @@ class ImportedContent(NamedTuple):
     imports: int = 0
     """How many imports in a row have had this newest event."""
     shares: Sequence[tuple[str, str]] = ()
-    """The commonest types of events, and each one's rows per 1,000. A tag has no room for the names
-    of the types, so there are hashes of them."""
+    """The hashes of the commonest types of events, and each one's rows per 1,000. A tag has no room
+    for the names of the types."""
 
 
 def content_of(view: DatasetView) -> ExportContent:
-    """Summarize the rows that were read, and compare them with the last import."""
+    """Summarize the rows that were read, and compare them with the last import.
+
+    The result travels in the run's document, so the names in it are few and short.
+    """
     columns = {name: view.export.values(name) for name in view.columns}
     empty_values = Counter({shown_name(name): values[""] for name, values in columns.items()})
 
     last = _last_content(view)
     types = event_types(view)
     newest_at = _newest_event(view)
+
     imports_with_newest = 1
     if newest_at == last.newest_at:
         # The last tag counts the earlier imports, because those aren't read any more once their
@@ -113,6 +120,7 @@ def _newest_event(view: DatasetView) -> str | None:
 def event_types(view: DatasetView) -> Counter[str]:
     """Count the rows of each type of events. An empty value is null, so it isn't a type."""
     types = _known_values(view, "EVENT_TYPE")
+    # A counter that lacks the key raises no error.
     del types[""]
     return types
 
@@ -188,16 +196,20 @@ def perhaps_stale_content(view: DatasetView) -> Iterator[str]:
 
 
 def _old_events(view: DatasetView) -> Iterator[str]:
+    """Yield a message if the newest event is older than `maxEventAge` allows."""
     newest_at = view.content["newestEventAt"]
     max_age = view.dataset["maxEventAge"]
     if newest_at is None or max_age is None:
         return
 
-    number, unit = max_age.split()
     # A setting may say 1 day, but timedelta() takes only days.
+    number, unit = max_age.split()
     longest = timedelta(**{f"{unit.removesuffix('s')}s": int(number)})
+
     newest = datetime.fromisoformat(newest_at)
-    read = "" if view.content["areAllRowsRead"] else " in the rows that were read"
+    read = ""
+    if not view.content["areAllRowsRead"]:
+        read = " in the rows that were read"
 
     if view.data.now - newest > longest:
         yield (
@@ -208,6 +220,10 @@ def _old_events(view: DatasetView) -> Iterator[str]:
 
 
 def _no_new_event(view: DatasetView) -> Iterator[str]:
+    """Yield a message if several imports in a row have had the same newest event.
+
+    The newest event may stay the same if nothing is imported now, or if new events are streamed.
+    """
     newest_at = view.content["newestEventAt"]
     count = view.content["importsWithNewestEvent"]
     may_stay = view.holds_export or view.dataset["streamed"] or view.data.event_trackers
@@ -221,7 +237,10 @@ def _no_new_event(view: DatasetView) -> Iterator[str]:
 
 
 def _missing_types(view: DatasetView) -> Iterator[str]:
-    """Yield a message if no row has a type of events that the last import had."""
+    """Yield a message if no row has a type of events that the last import had.
+
+    An INCREMENTAL export may lack a rare type by chance.
+    """
     content = view.content
     missing = view.content["missingPerMille"]
     expected_rows = content["rows"] * missing / 1000
