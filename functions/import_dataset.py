@@ -12,13 +12,10 @@ from .constants import NEWEST_EVENT_AGE
 from .contract import (
     DatasetIteration,
     ImportItem,
-    Request,
-    Run,
     dataset_settings,
     pipeline_name,
 )
 from .log import log_item
-from .messages import Message, about
 from .personalize.imports import (
     ImportReader,
     confirm_import,
@@ -27,12 +24,9 @@ from .personalize.imports import (
     taint_import,
 )
 from .personalize.tags import BYTES, FINGERPRINT, RUN, api_tags
-from .planning.datasets import DatasetView
 from .planning.export_content import content_tags
-from .planning.export_search import datasets_to_import
-from .planning.plan_run import GUARDS
-from .planning.snapshot import read_data
-from .reconcile import InvocationResult, creation, from_document, reconcile
+from .planning.plan_run import export_problems
+from .reconcile import InvocationResult, creation, progress_in, reconcile
 from .rules import imports
 from .rules.imports import (
     CheckContent,
@@ -87,20 +81,23 @@ class DatasetImport:
 
     def __init__(self, event: DatasetIteration) -> None:
         client = aws.read_client()
-        settings = event["settings"]
-        planned = event["dataset"]
-        dataset = dataset_settings(settings, planned["type"])
+        self._settings = event["settings"]
+        self._run = event["run"]
+        self._planned = event["dataset"]
 
-        self._event = event
-        self._location = planned["dataLocation"]
+        dataset = dataset_settings(self._settings, self._planned["type"])
         self._import_mode = dataset["importMode"]
         self._dataset = client.describe_dataset(datasetArn=dataset["datasetArn"])["dataset"]
-        self._reader = ImportReader(client, settings["datasets"])
+        self._reader = ImportReader(client, self._settings["datasets"])
 
-        self._job_name = job_name(settings, event["run"], planned["type"])
-
+        new_progress = ImportProgress(clock.now(), checked=self._planned["fingerprint"])
+        self.progress = progress_in(event["item"], new_progress)
         self.spec = _spec_of(event)
-        self.progress = _progress_of(event)
+
+    @property
+    def _job_name(self) -> str:
+        """The name of the import job that this run creates."""
+        return job_name(self._settings, self._run, self._planned["type"])
 
     def poll(self) -> DatasetState:
         """Read the dataset's import jobs and its export."""
@@ -119,8 +116,9 @@ class DatasetImport:
 
     def _read_export(self, own_job: Import | None) -> list[ExportState]:
         """Read the export as it is now, and as it was when the import by this run ended."""
-        objects = exports.list_objects(aws.s3(), self._location)
-        export = exports.Export(location=self._location, objects=objects)
+        location = self._planned["dataLocation"]
+        objects = exports.list_objects(aws.s3(), location)
+        export = exports.Export(location=location, objects=objects)
         summarize = partial(export.state, self._import_mode, self._dataset["schemaArn"])
 
         states = [summarize()]
@@ -134,7 +132,9 @@ class DatasetImport:
         match action:
             case CheckContent(fingerprint):
                 self.progress.checked = fingerprint
-                self.progress.problems = _content_problems(self._event)
+                self.progress.problems = export_problems(
+                    aws.read_client(), self._settings, self._run, self._planned["type"]
+                )
             case Confirm(job):
                 confirm_import(aws.write_client(), job)
             case Taint(job):
@@ -151,11 +151,10 @@ class DatasetImport:
 
     def _create(self, export: ExportState) -> None:
         """Create the import job, with tags that say which export it imports."""
-        settings = self._event["settings"]
-        planned = self._event["dataset"]
+        planned = self._planned
         tags = {
-            **settings["tags"],
-            RUN: self._event["run"]["id"],
+            **self._settings["tags"],
+            RUN: self._run["id"],
             FINGERPRINT: export.fingerprint,
             BYTES: str(export.size),
         }
@@ -167,8 +166,8 @@ class DatasetImport:
             aws.write_client().create_dataset_import_job(
                 jobName=self._job_name,
                 datasetArn=self._dataset["datasetArn"],
-                dataSource={"dataLocation": self._location},
-                roleArn=settings["importRoleArn"],
+                dataSource={"dataLocation": planned["dataLocation"]},
+                roleArn=self._settings["importRoleArn"],
                 importMode=self._import_mode,
                 tags=api_tags(tags),
             )
@@ -197,29 +196,3 @@ def _spec_of(event: DatasetIteration) -> ImportSpec:
         durations=planned["durations"],
         max_hours=event["settings"]["limits"]["maxImportHours"],
     )
-
-
-def _progress_of(event: DatasetIteration) -> ImportProgress:
-    """Restore what the last invocation has remembered, or begin with the plan."""
-    if event["item"]:
-        return from_document(ImportProgress, event["item"]["progress"])
-    return ImportProgress(clock.now(), checked=event["dataset"]["fingerprint"])
-
-
-def _content_problems(event: DatasetIteration) -> list[Message]:
-    """Validate an export that has changed since planning: return the messages of the guards."""
-    # The guards check a whole run, so pretend that somebody has asked for this dataset only.
-    dataset_type = event["dataset"]["type"]
-    request: Request = {**event["run"]["request"], "datasets": [dataset_type]}
-    run: Run = {**event["run"], "request": request}
-
-    settings = event["settings"]
-    (chosen_dataset,) = datasets_to_import(settings, run)
-    data = read_data(aws.read_client(), settings, [chosen_dataset])
-    dataset = DatasetView(settings, run, data, chosen_dataset)
-    return [
-        about(f"datasets.{dataset_type}", reason)
-        for guard in GUARDS
-        if guard.verdict == "REFUSE" and guard.scope in ("dataset", "export")
-        for reason in guard.check(dataset)
-    ]

@@ -30,7 +30,7 @@ from .tags import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import (
@@ -192,13 +192,13 @@ class ImportReader:
         like each job that the list shows as running.
         """
         dataset_arn = dataset["datasetArn"]
-        own_jobs = self._described(own_arn, dataset_arn) if own_arn else []
+        own_jobs = self._described([own_arn] if own_arn else [], dataset_arn)
         if any(job.is_running for job in own_jobs):
             return own_jobs
 
         listed = [_import_of(job, dataset_arn) for job in list_imports(self._client, dataset_arn)]
         running_arns = [job.arn for job in listed if job.is_running]
-        described = [job for arn in running_arns for job in self._described(arn, dataset_arn)]
+        described = self._described(running_arns, dataset_arn)
         # Where there are two answers about a job, the later one is newer and replaces the other.
         jobs = {job.arn: job for job in [*listed, *described, *own_jobs]}
 
@@ -207,13 +207,14 @@ class ImportReader:
         present_jobs = (job for job in jobs.values() if job.created_at >= created_at)
         return sorted(present_jobs, key=lambda job: job.ended_at, reverse=True)
 
-    def _described(self, arn: str, dataset_arn: str) -> list[Import]:
-        """Describe an import job. The list is empty if it doesn't exist."""
-        try:
-            response = self._client.describe_dataset_import_job(datasetImportJobArn=arn)
-        except self._client.exceptions.ResourceNotFoundException:
-            return []
-        return [_import_of(response["datasetImportJob"], dataset_arn)]
+    def _described(self, arns: Iterable[str], dataset_arn: str) -> list[Import]:
+        """Describe import jobs, without those that don't exist."""
+        described = []
+        for arn in arns:
+            with suppress(self._client.exceptions.ResourceNotFoundException):
+                response = self._client.describe_dataset_import_job(datasetImportJobArn=arn)
+                described.append(_import_of(response["datasetImportJob"], dataset_arn))
+        return described
 
     def _with_tags(self, job: Import) -> Import:
         """Add what the tags of an import say about it.

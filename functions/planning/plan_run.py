@@ -165,7 +165,7 @@ def _messages(verdict: Verdict, view: RunView) -> list[Message]:
 
 
 def messages_of(guard: Guard, view: RunView) -> Iterator[Message]:
-    """Check one guard. Its messages about a dataset begin with the dataset's config key."""
+    """Check one guard."""
     if guard.scope == "run":
         yield from map(as_message, guard.check(view))
     if guard.scope == "solution":
@@ -175,8 +175,30 @@ def messages_of(guard: Guard, view: RunView) -> Iterator[Message]:
     for dataset_view in view.datasets:
         is_to_import = dataset_view.needs_import and not dataset_view.is_being_imported
         if guard.scope == "dataset" or (guard.scope == "export" and is_to_import):
-            for reason in guard.check(dataset_view):
-                yield about(f"datasets.{dataset_view.dataset['type']}", reason)
+            yield from _dataset_messages(guard, dataset_view)
+
+
+def _dataset_messages(guard: Guard, view: DatasetView) -> Iterator[Message]:
+    """Check one guard of datasets. Its messages begin with the dataset's config key."""
+    for reason in guard.check(view):
+        yield about(f"datasets.{view.dataset['type']}", reason)
+
+
+def export_problems(
+    client: PersonalizeClient, settings: Settings, run: Run, dataset_type: str
+) -> list[Message]:
+    """Check the export of one dataset again, because it has changed since the plan."""
+    chosen = {dataset["type"]: dataset for dataset in datasets_to_import(settings, run)}
+    dataset = chosen[dataset_type]
+    data = read_data(client, settings, [dataset])
+
+    view = DatasetView(settings, run, data, dataset)
+    return [
+        message
+        for guard in GUARDS
+        if guard.verdict == "REFUSE" and guard.scope in ("dataset", "export")
+        for message in _dataset_messages(guard, view)
+    ]
 
 
 def _why_skipped(view: RunView) -> list[Message]:
