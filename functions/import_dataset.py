@@ -85,14 +85,15 @@ class DatasetImport:
         self._run = event["run"]
         self._planned = event["dataset"]
 
-        dataset = dataset_settings(self._settings, self._planned["type"])
-        self._import_mode = dataset["importMode"]
-        self._dataset = client.describe_dataset(datasetArn=dataset["datasetArn"])["dataset"]
+        self._configured = dataset_settings(self._settings, self._planned["type"])
+        dataset_arn = self._configured["datasetArn"]
+        self._dataset = client.describe_dataset(datasetArn=dataset_arn)["dataset"]
         self._reader = ImportReader(client, self._settings["datasets"])
 
-        new_progress = ImportProgress(clock.now(), checked=self._planned["fingerprint"])
-        self.progress = progress_in(event["item"], new_progress)
         self.spec = _spec_of(event)
+        self.progress = progress_in(
+            event["item"], ImportProgress(clock.now(), checked=self._planned["fingerprint"])
+        )
 
     @property
     def _job_name(self) -> str:
@@ -106,7 +107,7 @@ class DatasetImport:
         own_job = next((job for job in jobs if job.arn == own_arn), None)
 
         return DatasetState(
-            is_full=self._import_mode == "FULL",
+            is_full=self._configured["importMode"] == "FULL",
             imports=jobs,
             # The export comes last. Otherwise, we'd miss a change between both requests if the
             # import ends in between.
@@ -119,7 +120,9 @@ class DatasetImport:
         location = self._planned["dataLocation"]
         objects = exports.list_objects(aws.s3(), location)
         export = exports.Export(location=location, objects=objects)
-        summarize = partial(export.state, self._import_mode, self._dataset["schemaArn"])
+        summarize = partial(
+            export.state, self._configured["importMode"], self._dataset["schemaArn"]
+        )
 
         states = [summarize()]
         if own_job and not own_job.is_running:
@@ -168,7 +171,7 @@ class DatasetImport:
                 datasetArn=self._dataset["datasetArn"],
                 dataSource={"dataLocation": planned["dataLocation"]},
                 roleArn=self._settings["importRoleArn"],
-                importMode=self._import_mode,
+                importMode=self._configured["importMode"],
                 tags=api_tags(tags),
             )
 
