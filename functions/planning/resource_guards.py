@@ -119,8 +119,8 @@ def automatic_deployment(view: SolutionView) -> Iterator[Message]:
         if not syncs_with_latest_version(campaign):
             continue
 
-        # To turn the setting off, UpdateCampaign needs a version other than $LATEST. The newest
-        # ACTIVE one comes first.
+        # To turn the setting off, UpdateCampaign needs a version other than $LATEST. Trainings are
+        # sorted, newest first.
         version_arn = campaign["solutionVersionArn"]
         if version_arn.endswith(LATEST):
             active_arns = (version.arn for version in view.state.versions if version.is_active)
@@ -143,9 +143,8 @@ def automatic_deployment(view: SolutionView) -> Iterator[Message]:
 @guard("pin", "WARN", "solution")
 def pinned_campaigns(view: SolutionView) -> Iterator[Message]:
     """Yield a message for a campaign that a person has pinned, because pins are forgotten."""
-    for campaign in view.solution["campaigns"]:
-        arn = campaign["campaignArn"]
-        if pin := read_pin(view.snapshot.campaign_tags.get(arn, {})):
+    for arn, tags in view.snapshot.campaign_tags.items():
+        if pin := read_pin(tags):
             yield Message(
                 text=f"{arn}: is {pin}, so runs deploy nothing to it; to end this, unpin it",
                 command=f"retrain unpin --campaign {name_of(arn)}",
@@ -194,6 +193,7 @@ def untold_verdict(view: SolutionView) -> Iterator[Message]:
 def failed_deletion(view: RunView) -> Iterator[str]:
     """Yield a message for a data deletion job that has failed, if it is the newest."""
     last = max(view.data.deletions, key=lambda job: job.created_at, default=None)
+
     if last and not last.is_running and not last.has_completed:
         yield f"{last.arn} has failed, so its users may not be deleted; start another job"
 
@@ -261,17 +261,17 @@ def unusable_inputs(view: SolutionView) -> Iterator[str]:
 
     for batch in view.snapshot.batch_jobs:
         job_title = f"batch job to {batch.job['output']}"
-        export = batch.input
+        location = batch.input.location
 
         # Personalize takes the location of a file as a prefix.
-        others = [file.key for file in export.objects if export.url(file.key) != export.location]
-        if others and not export.location.endswith("/"):
+        others = [file.key for file in batch.input.objects if batch.input.url(file.key) != location]
+        if others and not location.endswith("/"):
             yield (
                 f"{job_title}: Personalize would also read {others[0]}, because it begins like the "
                 "input; move it, or put the input into a folder"
             )
 
-        line = export.first_line
+        line = batch.input.first_line
         if line is not None and not all(f'"{key}"' in line for key in required_keys):
             yield (
                 f"{job_title}: its input begins with {line[:60]!r}, but each line has to be a JSON "
@@ -288,9 +288,8 @@ def incomplete_inputs(view: SolutionView) -> Iterator[str]:
     https://docs.aws.amazon.com/personalize/latest/dg/getting-user-segments.html.
     """
     for batch in view.snapshot.batch_jobs:
-        export = batch.input
-        if export.first_line is None:
-            reason = export.read_error or f"{export.location} has no content"
+        if batch.input.first_line is None:
+            reason = batch.input.read_error or f"{batch.input.location} has no content"
             yield (
                 f"batch job to {batch.job['output']}: {reason}; the batch job fails unless this "
                 "changes before it begins"
@@ -316,6 +315,7 @@ def obsolete_batch_results(view: SolutionView) -> Iterator[str]:
         if batch.results is None or not batch.input.objects or has_daily_folders:
             continue
 
+        # The keys are sorted.
         result_keys = obsolete_results(batch.input, batch.results)
         if result_keys:
             yield (
