@@ -131,7 +131,7 @@ TAINTED = UNCONFIRMED._replace(is_tainted=True, ended_at=s.ago(0.5))
 
 
 @pytest.mark.parametrize(
-    ("job", "changes", "is_broken"),
+    ("job", "changes", "is_tainted"),
     [
         (UNCONFIRMED, {}, True),
         (UNCONFIRMED._replace(is_confirmed=True), {}, False),
@@ -148,9 +148,11 @@ TAINTED = UNCONFIRMED._replace(is_tainted=True, ended_at=s.ago(0.5))
         *("FULL", "its export may be unchanged", "of this day", "a run for an earlier day"),
     ],
 )
-def test_a_dataset_is_broken_by_an_appended_import_that_no_run_can_confirm(job, changes, is_broken):
+def test_a_dataset_is_tainted_by_an_appended_import_that_no_run_can_confirm(
+    job, changes, is_tainted
+):
     full = s.imported(ended_at=s.ago(100))
-    assert of_imports(job, full, **changes).tainted_by == (job if is_broken else None)
+    assert of_imports(job, full, **changes).tainted_by == (job if is_tainted else None)
 
 
 # Days and ready markers

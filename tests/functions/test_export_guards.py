@@ -241,7 +241,7 @@ def test_the_changed_export_of_a_day_is_not_appended_twice():
 
 
 TAINTED = APPENDED._replace(is_confirmed=False, is_tainted=True)
-REPAIR = (
+FULL_NEEDED = (
     f"{TAINTED.arn} may have imported other rows than its export has; to replace them, import a "
     'complete export with importMode FULL ("Replace bad data" in docs/operations.md)'
 )
@@ -252,11 +252,13 @@ def test_nobody_appends_a_day_again_of_which_a_part_may_be_there(request_):
     jobs = {"imports": {s.DATASET: [TAINTED, FULL]}}
     known = {"dataset": {**INCREMENTAL, "day": DAY}, "request": request_, **jobs}
     messages = [found(guard, s.export(), **known) for guard in (replaced_data, wrong_increment)]
-    assert messages == [[REPAIR], []], "one message, which does not offer to append it"
+    assert messages == [[FULL_NEEDED], []], "one message, which does not offer to append it"
     assert found(unconfirmed_data, s.export(), **known) == []
     other = {**known["dataset"], "dataLocation": "s3://exports/other.csv"}
     export = s.export(location=other["dataLocation"])
-    assert found(unconfirmed_data, export, **{**known, "dataset": other}) == [REPAIR], "another day"
+    assert found(unconfirmed_data, export, **{**known, "dataset": other}) == [FULL_NEEDED], (
+        "another day"
+    )
     assert found(unconfirmed_data, export, **{**known, "dataset": s.dataset_of_run()}) == [], "FULL"
 
 

@@ -188,19 +188,19 @@ def test_the_tags_of_a_running_import_are_read_once_and_after_its_end():
 
 
 def read_imports(
-    monkeypatch, ages, *, own=(), full=(), broken="", modes=("INCREMENTAL",), of_run=None
+    monkeypatch, ages, *, own=(), full=(), tainted_by="", modes=("INCREMENTAL",), of_run=None
 ):
     """Read INCREMENTAL imports that ended so many hours ago. Return them, and whose tags were read.
 
     `own` and `full` are the numbers of those that this pipeline has created, and that are FULL.
-    `broken` is the tag of the dataset, `modes` are those of all configured datasets, and `of_run`
-    is the number of the import of the present run, which is described.
+    `tainted_by` is the tag of the dataset, `modes` are those of all configured datasets, and
+    `of_run` is the number of the import of the present run, which is described.
     """
     read = []
 
     def tags_of_job(_, arn):
         if arn == ITEMS:
-            return {"retraining-tainted-by": broken}
+            return {"retraining-tainted-by": tainted_by}
         read.append(int(arn.rpartition("/")[2]))
         return {"retraining-run": "run"} if read[-1] in own else {}
 
@@ -275,9 +275,11 @@ def test_the_tags_of_few_imports_are_read_however_many_there_are(monkeypatch, ag
     assert {(job.run, job.is_confirmed, job.is_foreign) for job in unread} <= {(None, True, False)}
 
 
-@pytest.mark.parametrize(("broken", "number"), [("50 2026-10-01T00:00:00+00:00", 50), ("-", None)])
-def test_the_import_that_the_tag_of_the_dataset_names_is_tainted(monkeypatch, broken, number):
-    found, _ = read_imports(monkeypatch, DAILY, own=ALL, broken=broken)
+@pytest.mark.parametrize(
+    ("tainted_by", "number"), [("50 2026-10-01T00:00:00+00:00", 50), ("-", None)]
+)
+def test_the_import_that_the_tag_of_the_dataset_names_is_tainted(monkeypatch, tainted_by, number):
+    found, _ = read_imports(monkeypatch, DAILY, own=ALL, tainted_by=tainted_by)
     tainted = [n for n, job in enumerate(found) if job.is_tainted and not job.is_confirmed]
     assert tainted == ([] if number is None else [number])
 

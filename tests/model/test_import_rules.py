@@ -165,11 +165,11 @@ def test_an_import_is_tainted_for_ever_if_its_run_has_seen_other_files(own, fiel
 FULL = job(fingerprint="c-1")
 ADDED = job(2, is_full=False, is_confirmed=False)
 TAINTED = ADDED._replace(is_tainted=True)
-REPAIR = (
+FULL_NEEDED = (
     "job-2 may have imported other rows than its export has; to replace them, import a complete "
     'export with importMode FULL ("Replace bad data" in docs/operations.md)'
 )
-REFUSED = failed("CHECKING", REPAIR)
+REFUSED = failed("CHECKING", FULL_NEEDED)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ REFUSED = failed("CHECKING", REPAIR)
         ([TAINTED, job(3, fingerprint="b-1")], CREATE),
         ([TAINTED._replace(fingerprint="b-1")], CREATE),
     ],
-    ids=["never confirmed", "tainted", "repaired by a confirmed FULL import", "of another day"],
+    ids=["never confirmed", "tainted", "replaced by a confirmed FULL import", "of another day"],
 )
 @pytest.mark.parametrize("requested_at", [None, NOW])
 def test_no_export_is_appended_again_of_which_a_part_may_be_there(jobs, expected, requested_at):
@@ -190,8 +190,8 @@ def test_no_export_is_appended_again_of_which_a_part_may_be_there(jobs, expected
 @pytest.mark.parametrize(
     ("own", "expected"),
     [
-        (TAINTED, failed("IMPORTING", REPAIR)._replace(action=TaintDataset(TAINTED))),
-        (ADDED._replace(fingerprint="a-1-x"), failed("IMPORTING", REPAIR)),
+        (TAINTED, failed("IMPORTING", FULL_NEEDED)._replace(action=TaintDataset(TAINTED))),
+        (ADDED._replace(fingerprint="a-1-x"), failed("IMPORTING", FULL_NEEDED)),
         (
             ADDED._replace(fingerprint="a-0", is_confirmed=True),
             failed(
@@ -281,8 +281,8 @@ def test_a_dataset_holds_the_newest_full_import_and_all_later_ones(jobs, numbers
     ],
     ids=[
         *("none", "of the same export", "added", "imported again", "replaced"),
-        *("foreign", "tainted before", "named by the dataset", "repaired"),
-        *("created before its end", "repaired, but not confirmed", "a tainted FULL import"),
+        *("foreign", "tainted before", "named by the dataset", "replaced by a later one"),
+        *("created before its end", "replaced, but not confirmed", "a tainted FULL import"),
     ],
 )
 def test_an_import_is_unconfirmed_until_a_full_import_has_replaced_its_data(later, numbers):

@@ -194,7 +194,7 @@ PARTIAL = failed(
 ADDED = {"datasets": {"items": False}}
 APPENDED = job(2, is_full=False, is_confirmed=False)
 UNCONFIRMED = PARTIAL
-DAMAGED = failed(
+FULL_NEEDED = failed(
     "CHECKING",
     "job-2 may have imported other rows than its export has; to replace them, import a complete "
     'export with importMode FULL ("Replace bad data" in docs/operations.md)',
@@ -218,9 +218,9 @@ TAINTED = APPENDED._replace(is_tainted=True)
         ([job(), APPENDED], ADDED, UNCONFIRMED),
         ([job(), APPENDED, job(3, is_full=False)], ADDED, UNCONFIRMED),
         ([job(), APPENDED, FOREIGN], {**ADDED, "accepts_foreign": True}, None),
-        ([job(2, is_confirmed=False), job(3, is_full=False)], ADDED, DAMAGED),
-        ([job(), TAINTED, job(3, is_full=False)], ADDED, DAMAGED),
-        ([job(), TAINTED, FOREIGN], {**ADDED, "accepts_foreign": True}, DAMAGED),
+        ([job(2, is_confirmed=False), job(3, is_full=False)], ADDED, FULL_NEEDED),
+        ([job(), TAINTED, job(3, is_full=False)], ADDED, FULL_NEEDED),
+        ([job(), TAINTED, FOREIGN], {**ADDED, "accepts_foreign": True}, FULL_NEEDED),
         ([job(), TAINTED], {}, PARTIAL),
         ([job(), TAINTED, job(3)], ADDED, None),
     ],

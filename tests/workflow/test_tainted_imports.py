@@ -67,14 +67,14 @@ def test_an_import_beside_a_stray_file_is_repeated_though_the_file_is_gone():
     assert outcomes(plan) == {"interactions": "IMPORTED", **DEPLOYED}
 
 
-def repair(pipeline, folder):
+def import_complete_export(pipeline, folder):
     """Put a complete export, and start a run of the pipeline with importMode FULL."""
     pipeline.bucket.put(f"{folder}/interactions.csv", exports(shift=9)["interactions.csv"])
     full = FULL.with_datasets("interactions", **DAYS)
     return replace(pipeline, group=full, prefix="0000full").machine.start({}).wait()
 
 
-def test_only_a_full_import_repairs_a_dataset_to_which_a_stray_file_was_added():
+def test_only_a_full_import_replaces_the_rows_of_a_stray_file():
     with deploy(DAILY) as pipeline:
         put(pipeline, "2026-11-29")
         served = pipeline.served_version()
@@ -95,7 +95,7 @@ def test_only_a_full_import_repairs_a_dataset_to_which_a_stray_file_was_added():
         foreign = pipeline.machine.start({"skipImport": True}).wait()
         assert pipeline.requests("CreateSolutionVersion") == []
         assert pipeline.served_version() == served
-        repaired = repair(pipeline, "2026-11-30")
+        replaced = import_complete_export(pipeline, "2026-11-30")
         put(pipeline, "2026-12-01", shift=3)
         after = pipeline.run(scheduledTime="2026-12-01T03:00:00Z")
         assert learned_files(pipeline, pipeline.served_version()) == [
@@ -111,10 +111,10 @@ def test_only_a_full_import_repairs_a_dataset_to_which_a_stray_file_was_added():
     assert outcomes(next_day) == {"interactions": "IMPORTED", "taste": "FAILED"}
     assert failures(next_day) == failures(foreign) == {"taste": reason}
     assert report(next_day)["warnings"] == [{"text": f"datasets.interactions: {reason}"}]
-    assert outcomes(repaired) == outcomes(after) == {"interactions": "IMPORTED", **DEPLOYED}
+    assert outcomes(replaced) == outcomes(after) == {"interactions": "IMPORTED", **DEPLOYED}
 
 
-def test_a_day_that_was_written_again_after_an_abort_has_broken_the_dataset():
+def test_a_day_that_was_written_again_after_an_abort_has_tainted_the_dataset():
     with deploy(DAILY) as pipeline:
         put(pipeline, "2026-11-29")
         started = pipeline.start()
