@@ -10,10 +10,6 @@ from tests.pages import FENCED, ROOT, commands, sections
 GUIDES = ("operations.md", "runs.md")
 """The pages whose fenced blocks are pasted by tests/end_to_end/test_guide.py."""
 AUTO_TRAINING = "aws personalize update-solution --no-perform-auto-training --solution-arn"
-CREATE_SOLUTION = (
-    "aws personalize create-solution"
-    " --dataset-group-arn --name --no-perform-auto-training --recipe-arn"
-)
 PUT_ALARM = (
     "aws cloudwatch put-metric-alarm --alarm-name --comparison-operator --evaluation-periods"
     " --metric-name --namespace --period --statistic --threshold"
@@ -21,7 +17,6 @@ PUT_ALARM = (
 SET_ALARM = "aws cloudwatch set-alarm-state --alarm-name --state-reason --state-value"
 RUN_BY = {
     AUTO_TRAINING: ("engine", 'until("aws personalize update-solution"'),
-    CREATE_SOLUTION: ("emulator", "self.client.create_solution("),
     PUT_ALARM: ("emulator", "cloudwatch.put_metric_alarm("),
     SET_ALARM: ("emulator", "cloudwatch.set_alarm_state("),
     "pulumi install": ("engine", '"install"'),
@@ -29,7 +24,6 @@ RUN_BY = {
     "pulumi preview": ("engine", ".preview().steps"),
     "pulumi preview --refresh": ("engine", 'stack.preview("--refresh")'),
     "pulumi stack export": ("engine", '"stack", "export"'),
-    "retrain --version": ("retrain", '"--version"'),
     "retrain approve": ("retrain", "approve "),
     "retrain approve --refuse": ("retrain", "--refuse"),
     "retrain doctor --policy": ("retrain", "doctor --policy"),
@@ -41,7 +35,7 @@ RUN_BY = {
     "retrain watch --run": ("retrain", "--run "),
 }
 """Command -> the folder of the tests that run it, and a text in one of these tests."""
-ONLY_NAMED = {"pulumi config", "pulumi package publish", "pulumi stack import"}
+ONLY_NAMED = {"pulumi package publish", "pulumi stack import"}
 """Commands that a page only writes about."""
 
 
