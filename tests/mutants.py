@@ -202,6 +202,7 @@ def main() -> int:
     share = (tried - len(survivors)) / max(tried, 1)
     summary = f"of {len(mutants)} mutants {tried} were tried, and {share:.0%} were killed"
     print(summary, *survivors, sep="\n")
+
     return 0 if share >= LEAST_SHARE else 1
 
 

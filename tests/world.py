@@ -165,6 +165,7 @@ class DatasetGroup:
             "solutions": self.solutions,
             "import_role_arn": IMPORT_ROLE,
         }
+
         return RetrainingPipelineArgs(**{**standard, **self.options})
 
     def settings(self, prefix: str = PREFIX) -> dict[str, object]:
@@ -349,6 +350,7 @@ def exports(
         "actions": ["ACTION_ID,VALUE", "a1,5", "a2,9"],
         "action_interactions": ["USER_ID,ACTION_ID,EVENT_TYPE,TIMESTAMP", "u1,a1,taken,1790000000"],
     }
+
     return {f"{name}.csv": "\n".join(rows).encode() for name, rows in tables.items()}
 
 

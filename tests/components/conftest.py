@@ -48,6 +48,7 @@ def smallest():
             DatasetArgs(dataset_arn=dataset.dataset_arn, data_location=dataset.data_location)
             for dataset in (args.datasets.interactions, args.datasets.items)
         )
+
         return RetrainingPipelineArgs(
             datasets=DatasetsArgs(interactions=interactions, items=items),
             solutions=[SolutionArgs(solution_arn=one.solution_arn) for one in args.solutions],

@@ -40,6 +40,7 @@ def recorded(engine):
         if resource.type != STACK_TYPE:
             name = f"{resource.type.rpartition(':')[2]} {resource.name}"
             shown[shortened(name)] = json.loads(shortened(json.dumps(inputs)))
+
     return shown
 
 
@@ -63,6 +64,7 @@ def shown_inputs(resource, engine):
         for key, value in resource.inputs.items()
         if key not in LEFT_OUT and (key != "tags" or value != pipeline_tags)
     }
+
     return {**inputs, **{key: value for key, value in options.items() if value}}
 
 

@@ -117,6 +117,7 @@ class Engine(MockMonitor):
         physical = str(given or f"{request.name}-1234567")
         if self._known and request.custom:
             outputs.update(self._computed(request.type, physical))
+
         return resource_pb2.RegisterResourceResponse(
             urn=urn,
             id=physical if self._known and request.custom else "",
@@ -132,6 +133,7 @@ class Engine(MockMonitor):
             computed["qualifiedArn"] = f"{computed['arn']}:1"
         if type_ == "aws:sqs/queue:Queue":
             computed["url"] = f"https://queues/{physical}"
+
         return computed
 
     def RegisterResourceOutputs(self, request):  # noqa: N802  # Pulumi's protocol
@@ -156,6 +158,7 @@ class Engine(MockMonitor):
                 "aws:index/getRegion:getRegion": {"region": self._home["region"]},
             }[request.tok]
         )
+
         return resource_pb2.ResourceInvokeResponse(**{"return": answer})
 
     # --- for tests -------------------------------------------------------------------------------

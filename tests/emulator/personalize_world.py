@@ -133,6 +133,7 @@ class World:
             config=Config(retries={"total_max_attempts": attempts}, parameter_validation=False),
         )
         attach(client, self.personalize, caller)
+
         return client
 
     @cached_property
@@ -170,6 +171,7 @@ class World:
             datasetType=dataset_type,
         )["datasetArn"]
         self.wait()
+
         return arn
 
     def put(self, key, data):

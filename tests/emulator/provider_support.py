@@ -46,6 +46,7 @@ def archive(digest, assets=None, **files):
         name: {wire.SIGNATURE: ASSET, "hash": f"{digest}-{name}", **asset}
         for name, asset in {**texts, **(assets or {})}.items()
     }
+
     return {
         wire.SIGNATURE: wire.ARCHIVE,
         "hash": digest,

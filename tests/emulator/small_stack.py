@@ -119,6 +119,7 @@ def create_function(aws, name, *statements, code=ECHO, **options):
         Timeout=20,
         **options,
     )
+
     return client.publish_version(FunctionName=name)["FunctionArn"]
 
 
@@ -247,6 +248,7 @@ def create_schedule(
         ),
         *statements,
     )
+
     return scheduler.create_schedule(
         Name=name,
         GroupName=name,

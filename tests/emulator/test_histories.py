@@ -71,6 +71,7 @@ def recorded(execution, start, shown):
             details[key] = shown(json.loads(details[key]))
         seconds = (event["timestamp"] - start).total_seconds()
         rows.append([seconds, event["type"], event["previousEventId"], shortened(details)])
+
     return rows
 
 

@@ -90,6 +90,7 @@ def test_each_call_of_the_golden_file_needs_its_actions_on_the_resources(world, 
             checks = denied_checks(world, "personalize:TagResource", operation, request)
         if not operation.endswith(("TagResource", "TagsForResource", "UntagResource")):
             assert len(checks[0][1]) == (len(reference()[operation]) or 1), "or * for none"
+
         return [short(f"{action} on {', '.join(arns)}", {}) for action, arns in checks]
 
     golden.answers("personalize_authorization.txt", answer)

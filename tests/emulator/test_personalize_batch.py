@@ -103,6 +103,7 @@ class Films(World):
         if described[field]["status"] == "ACTIVE":
             return written
         assert (described[field]["status"], written) == ("CREATE FAILED", [])
+
         return [described[field]["failureReason"]]
 
     def items(self, **fields):

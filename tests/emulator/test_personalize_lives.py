@@ -50,6 +50,7 @@ class Life:
                 fields[f"{path}status"] = f"{value} at {seconds:g}"
             elif name not in TIMES:
                 fields[f"{path}{name}"] = self.text(value)
+
         return fields
 
     def changes(self):
@@ -108,6 +109,7 @@ class Life:
             if word.startswith("List"):
                 (items,) = response.values()
                 return [", ".join(self.text(shown_item(item)) for item in items) or "nothing"]
+
         return []
 
 

@@ -180,6 +180,7 @@ def solution_on_texts(world, *, name="itemName", text="textual", export=TEXTS):
     if export is not None:
         world.put("items.csv", export.encode())
         world.import_file(dataset, key="items.csv")
+
     return world.create_solution(group, recipe=recipe_arn("semantic-similarity"))
 
 

@@ -51,6 +51,7 @@ def existing(aws, engine):
     function = engine.create(Type.FUNCTION, "types", function_inputs(role_arn, returning("old")))
     rule = engine.create(Type.RULE, "types", {"scheduleExpression": "rate(1 day)"})
     actions = ("s3:GetObject", "s3:PutObject", "sns:Publish", "sns:Subscribe")
+
     return {
         **{f"role {name}": role.id for name, role in roles.items()},
         **{f"arn {name}": role.outputs["arn"] for name, role in roles.items()},
@@ -84,6 +85,7 @@ def filled(value, existing):
     whole = re.fullmatch(r"\[([\w: -]+)\]", value)
     if whole:
         return existing[whole[1]]
+
     return re.sub(r"\[([a-z ]+)\]", lambda match: existing[match[1]], value)
 
 

@@ -221,6 +221,7 @@ def test_each_slot_of_the_golden_file_is_as_the_guide_of_scheduler_says(golden):
             slot = next_slot(timing(expression, **fields), *after)
         except ValueError as error:
             return str(error)
+
         return slot.isoformat() if slot else "never"
 
     golden.answers("slots.txt", answer)

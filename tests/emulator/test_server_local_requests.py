@@ -45,6 +45,7 @@ def ask(aws, method="GET", path="/_emulator/health", host=None, **headers):
     with response:
         body = response.read().decode()
     connection.close()
+
     return response.status, [name.lower() for name, _ in response.getheaders()], body
 
 

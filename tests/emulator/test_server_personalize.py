@@ -41,6 +41,7 @@ def dataset(aws):
     client = aws.client("personalize")
     group = client.create_dataset_group(name="http")["datasetGroupArn"]
     schema = client.create_schema(name="http", schema=SCHEMA)["schemaArn"]
+
     return client.create_dataset(
         name="http", schemaArn=schema, datasetGroupArn=group, datasetType="INTERACTIONS"
     )["datasetArn"]

@@ -57,6 +57,7 @@ class Story:
         text = value if isinstance(value, str) else json.dumps(value)
         for name, long in self.names.items():
             text = text.replace(long, f"<{name}>")
+
         return re.sub(rf"{ARN}(\w+):(\w+(:\w+)?)", r"<\1:\2>", text).replace("stateM", "m")
 
     def step(self, line):

@@ -212,6 +212,7 @@ class Stack:
                 attributes = message.get("MessageAttributes", {})
                 values = {name: value["StringValue"] for name, value in attributes.items()}
                 letters.append({"body": json.loads(message["Body"]), **values})
+
         return letters
 
 

@@ -68,6 +68,7 @@ def pulumi_calls(films, tmp_path):
     script = tmp_path / "pulumi"
     script.write_text(PULUMI.format(calls=calls, outputs=outputs))
     script.chmod(0o755)
+
     return calls
 
 
@@ -113,6 +114,7 @@ def paste(films, pulumi_calls, commands_folder):
             check=False,
         )
         assert (pasted.returncode, pasted.stderr) == (code, ""), pasted.stdout
+
         return pasted.stdout
 
     return paste_section

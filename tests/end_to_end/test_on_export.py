@@ -43,6 +43,7 @@ def daily(emulator, tmp_path_factory):
     stack.client("s3").put_bucket_notification_configuration(
         Bucket=BUCKET, NotificationConfiguration={"EventBridgeConfiguration": {}}
     )
+
     return stack
 
 

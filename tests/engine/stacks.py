@@ -109,6 +109,7 @@ class Stack:
         )
         if process.returncode:
             raise CommandError(f"{process.stdout}{process.stderr}")
+
         return process.stdout
 
     def _operate(self, command: str, *options: str) -> Result:

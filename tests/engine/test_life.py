@@ -69,6 +69,7 @@ def stack(emulator, warm, tmp_path_factory):
     sample = (ROOT / "Pulumi.dev.yaml").read_text()
     quick = sample.replace("minutes: 10\n", "minutes: 0.001\n")
     (folder / "Pulumi.dev.yaml").write_text(quick)
+
     return create_stack(folder, "dev", emulator.endpoint)
 
 
@@ -346,4 +347,5 @@ def remaining_resources(emulator):
         for resource in getattr(emulator.client(service), operation)()[key]
     ]
     queues = emulator.client("sqs").list_queues().get("QueueUrls", [])
+
     return [name for name in [*names, *queues] if NAME in name]

@@ -93,6 +93,7 @@ class Paster:
             timeout=SECONDS,
         )
         assert process.returncode == 0, f"{command}: {process.stdout}{process.stderr}"
+
         return process.stdout
 
 

@@ -83,6 +83,7 @@ def node_modules():
             (Path(name) / "package.json").write_bytes(package)
             run("npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", cwd=name)
             shutil.copytree(name, folder, symlinks=True)
+
     return folder / "node_modules"
 
 

@@ -96,6 +96,7 @@ class Plugin:
                 inputs=properties,
             )
         )
+
         return response, engine
 
     def error_of(self, name, inputs, **options):

@@ -50,4 +50,5 @@ def output(python, program, folder):
     )
     assert process.stderr == ""
     assert process.returncode == 0
+
     return process.stdout

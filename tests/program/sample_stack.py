@@ -72,6 +72,7 @@ def changed(changes, config=CONFIG):
             parent.append(value)
         else:
             parent[last] = value
+
     return config
 
 

@@ -38,6 +38,7 @@ def results(case):
     found = set(leaves(asdict(stack_args if of_stack else parse(changed(changes)))))
     differences = found - set(leaves(asdict(parse(changed({})))))
     as_written = differences == set(leaves(changes))
+
     return [] if as_written else ["; ".join(sorted(differences))]
 
 

@@ -21,6 +21,7 @@ def documented():
         ]
         for one in statements
     ]
+
     return {action: resources for actions, resources in lists for action in actions}
 
 

@@ -70,6 +70,7 @@ def make(tmp_path):
             check=False,
         )
         lines = (process.stdout + process.stderr).splitlines()
+
         return Result(
             process.returncode,
             [line for line in lines if not line.startswith("make: ")],

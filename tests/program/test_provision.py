@@ -62,6 +62,7 @@ def deploy(**config):
     with patch.dict(sys.modules, modules), patch.object(StandIn, "made", {}) as made:
         engine = run(lambda: runpy.run_path(str(PROGRAM)) and None, config=config)
     definition = engine.one("aws:sfn/stateMachine:StateMachine", "movies").inputs["definition"]
+
     return made, json.loads(definition)["States"]["Configure run"]["Parameters"]["settings"]
 
 

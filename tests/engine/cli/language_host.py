@@ -94,6 +94,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         if code == MESSAGE_WAS_SHOWN:
             return language_pb2.RunResponse(bail=True)
         error = f"Program exited with non-zero exit code: {code}" if code else ""
+
         return language_pb2.RunResponse(error=error)
 
     def RunPlugin(self, request, context):  # noqa: N802

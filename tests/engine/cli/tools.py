@@ -66,6 +66,7 @@ def _cached_cli() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)  # Only one process builds.
         if not folder.exists():
             _build(folder)
+
     return folder
 
 
@@ -116,6 +117,7 @@ def _run(command: list[str], folder: Path) -> str:
     if process.returncode:
         failure = f"failed with exit code {process.returncode}, as shown above"
         raise BuildError(f"'{shlex.join(command)}' {failure}")
+
     return process.stdout
 
 
@@ -130,6 +132,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     print(f'export PATH={path}:"$PATH"')
+
     return 0
 
 

@@ -42,6 +42,7 @@ def test_each_statement_of_the_golden_file_allows_or_denies(golden):
         denial = {"Effect": "Deny", "Principal": "*", **change}
         for key in ("Resource", "Action"):
             denial |= {} if f"Not{key}" in change else {key: "*"}
+
         return judged(ALLOW, denial)
 
     golden.answers("policies.txt", answer)

@@ -115,6 +115,7 @@ def frame(prod, run, *, width=80, height=24, note=""):
     text = Text.from_ansi(file.getvalue()).plain
     lines = [line.rstrip() for line in text.splitlines()]
     assert max(map(len, lines)) <= width, "a line that is drawn again must not be wrapped"
+
     return "\n".join([f"-- {width} x {height} --", *lines, ""])
 
 

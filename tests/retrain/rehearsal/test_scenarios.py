@@ -24,6 +24,7 @@ def outcome_of(scenario, **changes):
     }
     report = {"outcome": scenario.outcomes[0], "reason": f"because {scenario.message} is 1"}
     report |= {key: changes.pop(key) for key in ("outcome", "reason") if key in changes}
+
     return report, Snapshot(**(account | changes))
 
 
