@@ -1,6 +1,6 @@
-"""Runs that do not end well: they are reported once, and what they have left ends, with the roles.
+"""Runs that do not end well are reported once, and what they leave behind comes to an end.
 
-`test_happy_path.py` shows that the roles are enough for a run that succeeds.
+The roles of the stack are enforced. `test_happy_path.py` shows that they are enough for a good run.
 """
 
 from tests.end_to_end.sample_runs import (
