@@ -17,7 +17,8 @@ from functions.planning.resource_guards import (
 from tests.functions import samples as s
 from tests.workflow.bucket import Bucket
 
-INPUT, OUTPUT = "s3://exports/in/users.json", "s3://exports/out/"
+INPUT = "s3://exports/in/users.json"
+OUTPUT = "s3://exports/out/"
 NAMED = f"batch job to {OUTPUT}: "
 
 

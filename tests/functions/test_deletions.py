@@ -82,7 +82,8 @@ def test_after_a_deletion_a_solution_is_trained_again_in_full_although_nothing_i
 ):
     settings = s.settings(solutions=[s.solution_settings(trainingMode="UPDATE")])
     seen = view(*deletions, settings_=settings, **changes)
-    plan, (solution,) = plan_run(seen), seen.solutions
+    plan = plan_run(seen)
+    (solution,) = seen.solutions
     assert [item["existingVersionArn"] for item in plan["solutions"]] == trained
     assert (plan["imports"], solution.training_mode, plan.get("dataDeletionJobArn")) == ([], mode, job)
     assert (solution.decision.reason == LEARNED_DELETED_USERS) == (job is not None)

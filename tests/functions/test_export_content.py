@@ -115,7 +115,8 @@ def test_the_last_import_with_a_tag_is_compared(imports, count):
 
 def found(known, **settings):
     """Return the refusals and the warnings about the export of interactions in a world."""
-    guards, dataset = (stale_content, perhaps_stale_content), s.dataset_of_run(**settings)
+    guards = (stale_content, perhaps_stale_content)
+    dataset = s.dataset_of_run(**settings)
     return tuple(s.messages(guard, dataset=dataset, **known) for guard in guards)
 
 

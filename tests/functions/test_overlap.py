@@ -43,7 +43,8 @@ def expect_running(executions, *running):
     expect_list(executions, *listed, statusFilter="RUNNING")
 
 
-LATER, SOONER = STARTED + timedelta(milliseconds=1), STARTED - timedelta(milliseconds=1)
+LATER = STARTED + timedelta(milliseconds=1)
+SOONER = STARTED - timedelta(milliseconds=1)
 SOONEST = STARTED - timedelta(milliseconds=2)
 
 

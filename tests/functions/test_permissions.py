@@ -85,7 +85,8 @@ def module(name):
     node of a constant is its value.
     """
     path = FUNCTIONS / f"{name}.py"
-    definitions, imported = {}, {}
+    definitions = {}
+    imported = {}
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, CODE):
             definitions[node.name] = node
@@ -134,7 +135,8 @@ def reached(step):
 
     A constant or a class can lead to functions too, for example the table of the guards.
     """
-    nodes, waiting = {}, [(step, "handler")]
+    nodes = {}
+    waiting = [(step, "handler")]
     while waiting:
         module_name, name = found = waiting.pop()
         node = module(module_name)[0].get(name)

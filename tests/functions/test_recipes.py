@@ -9,7 +9,9 @@ from emulator.personalize.runtime import OPERATIONS
 from functions.rules.recipes import RECIPES, find_recipe, makes_segments
 
 SEGMENTS = ("aws-item-affinity", "aws-item-attribute-affinity")
-NBA, TRENDING, SEMANTIC = "aws-next-best-action", "aws-trending-now", "aws-semantic-similarity"
+NBA = "aws-next-best-action"
+TRENDING = "aws-trending-now"
+SEMANTIC = "aws-semantic-similarity"
 
 
 @pytest.mark.parametrize("recipe", ALL, ids=lambda recipe: recipe.name)

@@ -233,7 +233,8 @@ SOLUTIONS = {
 
 @pytest.mark.parametrize(("result", "outcome"), SOLUTIONS.values(), ids=SOLUTIONS)
 def test_a_solution_has_the_outcome_of_its_training_or_of_its_campaigns(result, outcome):
-    version, error = result.get("version", s.training_item()), result.get("error")
+    version = result.get("version", s.training_item())
+    error = result.get("error")
     reasons = [*([{"text": ERROR_TEXT}] if error else []), *(version["reasons"] if version else [])]
     found = solution(**result)
     assert (found["outcome"], found["reasons"]) == (outcome, reasons)
@@ -250,7 +251,8 @@ def test_a_version_that_the_run_did_not_train_costs_the_run_nothing():
 
 def test_a_deletion_is_named_if_the_run_has_trained():
     earlier = s.solution_result(version=s.training_item(isOfRun=False))
-    plan, all_results = s.plan(dataDeletionJobArn="job"), ([s.solution_result()], [earlier], [])
+    plan = s.plan(dataDeletionJobArn="job")
+    all_results = ([s.solution_result()], [earlier], [])
     reports = [report(plan=plan, solutions=results) for results in all_results]
     assert [one["dataDeletionJobArn"] for one in reports] == ["job", None, None]
 

@@ -15,7 +15,8 @@ from tests.functions.test_report import START, refused_with, report, serving, sk
 
 ROOT = Path(__file__).parents[2]
 MACHINE = "--state-machine-arn arn:aws:states:eu-west-1:123456789012:stateMachine:retraining"
-OLD, NEW = serving(s.OLD_VERSION), serving(s.VERSION)
+OLD = serving(s.OLD_VERSION)
+NEW = serving(s.VERSION)
 BAD = serving(s.VERSION, is_bad=True)
 
 

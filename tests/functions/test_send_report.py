@@ -19,7 +19,8 @@ REJECTED = s.finished(
 )
 EVENT_BYTES = STATE_BYTES = 256 * 1024
 """An event may be larger, but a rule can pass 256 KB to an SNS topic or to a state machine."""
-CAUSE_CHARACTERS, CHAT_CHARACTERS = 32_768, 8_000
+CAUSE_CHARACTERS = 32_768
+CHAT_CHARACTERS = 8_000
 
 
 @pytest.fixture(autouse=True)
@@ -86,7 +87,8 @@ def test_a_run_whose_settings_are_not_known_serves_nothing_that_is_known():
 DENIED = ClientError({"Error": {"Code": "AuthorizationError", "Message": "no"}}, "Publish")
 
 
-EVENT, MESSAGE = "event to the default event bus", f"message to {TOPIC}"
+EVENT = "event to the default event bus"
+MESSAGE = f"message to {TOPIC}"
 
 
 @pytest.mark.parametrize(
@@ -135,7 +137,8 @@ def test_an_entry_that_eventbridge_does_not_take_is_logged(inbox, caplog, monkey
 
 def test_a_message_has_the_text_and_an_event_the_report(inbox):
     delivered = deliver()
-    (message,), (detail,) = inbox.messages, inbox.details
+    (message,) = inbox.messages
+    (detail,) = inbox.details
     assert (message.body, detail) == (delivered["text"], delivered["report"])
     content = {
         "textType": "client-markdown",
@@ -200,7 +203,8 @@ def test_the_report_of_the_largest_pipeline_fits_everywhere(inbox, monkeypatch, 
     ]
     monkeypatch.setattr(send, "read_serving", lambda *_: serving)
     delivered = deliver(document)
-    (message,), (detail,) = inbox.messages, inbox.details
+    (message,) = inbox.messages
+    (detail,) = inbox.details
     assert len(json.dumps(delivered)) < STATE_BYTES, "the output of the execution"
     assert len(json.dumps(detail)) < EVENT_BYTES - 2_000, "with the other fields of an event"
     assert len(json.dumps(message.body)) < CAUSE_CHARACTERS

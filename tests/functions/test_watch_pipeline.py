@@ -64,7 +64,8 @@ def expect_imports(personalize, arn, statuses):
 
 
 def expect_versions(personalize, *summaries):
-    response, request = {"solutionVersions": summaries}, {"maxResults": 100}
+    response = {"solutionVersions": summaries}
+    request = {"maxResults": 100}
     personalize.expect("list_solution_versions", response, solutionArn=s.SOLUTION, **request)
 
 
@@ -198,7 +199,8 @@ def test_a_service_that_answers_slowly_does_not_keep_back_what_was_read(
     expect_campaign(personalize, trained=72)
     expect_imports(personalize, s.ITEMS, {20: "ACTIVE"})
     expect_tags(personalize, s.ITEMS)
-    events, name = personalize.client.meta.events, "after-call.personalize.ListTagsForResource"
+    events = personalize.client.meta.events
+    name = "after-call.personalize.ListTagsForResource"
     events.register(name, lambda **_: clock.advance(60), "slow")
     try:
         ages = measure(s.settings(datasets=[s.items_settings(), s.dataset_settings()]))

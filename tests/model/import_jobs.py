@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from functions.rules.imports import Import
 
 NOW = datetime(2026, 11, 29, 6, tzinfo=UTC)
-MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
 FINGERPRINT = "a-1"
 """The fingerprint of the export: its location is `a`."""
 

@@ -33,8 +33,14 @@ from functions.rules.steps import Step, remember
 from functions.rules.versions import NO_VERSION
 
 NOW = datetime(2026, 11, 29, 6, tzinfo=UTC)
-SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
-OLD, LIVE, TWIN, NEW, NEWER = "old", "live", "twin", "new", "newer"
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+OLD = "old"
+LIVE = "live"
+TWIN = "twin"
+NEW = "new"
+NEWER = "newer"
 VERSIONS = {
     OLD: NO_VERSION._replace(created_at=NOW - 50 * HOUR, metrics={"ndcg": 0.3}),
     LIVE: NO_VERSION._replace(created_at=NOW - 30 * HOUR, metrics={"ndcg": 0.4}),
@@ -66,7 +72,8 @@ def campaign(served_version_arn=LIVE, *, latest=None, answer=None, **record):
 
 def wanted(**fields):
     """Return what a run wants of the campaign: that it serves the new version."""
-    gate, probe = [{"metric": "ndcg", "maxDrop": 0.1}], {"minutes": 10}
+    gate = [{"metric": "ndcg", "maxDrop": 0.1}]
+    probe = {"minutes": 10}
     return DeploymentSpec(
         **{
             "campaign_arn": "home",
@@ -876,7 +883,9 @@ def test_a_response_counts_only_if_nothing_has_changed_meanwhile():
     assert (asking.action, progress.probe_run.bad_in_a_row) == (Probe(), 1)
 
 
-GOOD_ONE, BAD, ERROR = Response(), Response("0 results"), Response("500", is_error=True)
+GOOD_ONE = Response()
+BAD = Response("0 results")
+ERROR = Response("500", is_error=True)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from functions.rules.pacing import pause
 from functions.rules.steps import JobProgress, Step
 from functions.rules.trainings import Stop
 
-CHANGE, QUESTION = Stop("version"), CheckContent("fingerprint")
+CHANGE = Stop("version")
+QUESTION = CheckContent("fingerprint")
 DONE = Step("DONE", outcome="DONE")
 NOW = clock.now()
 

@@ -44,7 +44,8 @@ class CurrentService:
     def call(self, *request: object) -> Mapping[str, object]:
         """Forward a request to the present emulator of Personalize."""
         if self.failure is not None:
-            failure, self.failure = self.failure, None
+            failure = self.failure
+            self.failure = None
             raise failure
         return self.personalize.call(*request)
 

@@ -34,7 +34,9 @@ from tests.world import HOUR, MOVIES, PIPELINE, campaign_arn, exports
 EXTRA_PERIODS = 2
 """In AWS's example, an alarm of 3 periods reads 5."""
 FIRST = datetime.fromisoformat(SLOT)
-WEEK, DAY, QUARTER = timedelta(weeks=1), timedelta(days=1), timedelta(minutes=15)
+WEEK = timedelta(weeks=1)
+DAY = timedelta(days=1)
+QUARTER = timedelta(minutes=15)
 STATUSES = {"FAILED": "ExecutionsFailed", "TIMED_OUT": "ExecutionsTimedOut"}
 LONG = {"solution-version": 2 * HOUR}
 DELETED = "Lambda.ResourceNotFoundException"
@@ -49,7 +51,9 @@ class Life(logging.Handler):
     def __init__(self, pipeline):
         super().__init__()
         self.setFormatter(JsonFormatter())
-        self.pipeline, self.metrics, self.executions = pipeline, Metrics(), []
+        self.pipeline = pipeline
+        self.metrics = Metrics()
+        self.executions = []
         self.errors = {}
         """Step -> the error that each call of its function ends with."""
         self.silent = set()
@@ -104,7 +108,8 @@ class Life(logging.Handler):
 
         An hour is four times as fast as the real step of 15 minutes.
         """
-        end, slots = self.now + time, sorted(slots)
+        end = self.now + time
+        slots = sorted(slots)
         while self.now < end:
             next_call = self.now + step
             while slots and slots[0] <= next_call:
@@ -128,7 +133,8 @@ class Life(logging.Handler):
     def dead_letter(self, since):
         """Let the queue have a message since a time, which SQS measures each minute."""
         for minute in range(int((self.now - since).total_seconds() // 60)):
-            at, name = since + timedelta(minutes=minute), "ApproximateNumberOfMessagesVisible"
+            at = since + timedelta(minutes=minute)
+            name = "ApproximateNumberOfMessagesVisible"
             self.metrics.put("AWS/SQS", name, {"QueueName": self.watched["QueueName"]}, at, 1)
 
     def close_runs(self):
@@ -203,7 +209,8 @@ def broken(break_it: Callable[[Life], object], *, starts: bool = True):
         life.executions.clear()
         life.pipeline.inbox.messages.clear()
         break_it(life)
-        broken_at, run_at = life.now, life.now + timedelta(hours=7)
+        broken_at = life.now
+        run_at = life.now + timedelta(hours=7)
         life.live(timedelta(hours=11), [run_at] if starts else [], step=QUARTER)
         if not starts:
             life.dead_letter(run_at + timedelta(hours=1))  # Scheduler tries for an hour

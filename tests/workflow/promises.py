@@ -70,7 +70,8 @@ def _paid_twice(teller: Storyteller) -> Iterator[str]:
     for version in teller.versions("ACTIVE"):
         if RUN not in version.tags:
             continue
-        solution, created = version.solution.arn, version.timeline.created
+        solution = version.solution.arn
+        created = version.timeline.created
         ended = version.timeline.moments[-1].time
         keys: list[tuple[object, ...]] = [(solution, version.tags[RUN])]
         is_mixed = any(created <= end <= ended for end in import_ends)
@@ -117,7 +118,8 @@ def learned_unconfirmed(teller: Storyteller, *, accepts_foreign: bool = False) -
             yield f"{arn} was tainted, and then confirmed"
     for version in teller.versions("ACTIVE"):
         for arn in (arn for arns in version.learned.values() for arn in arns):
-            tags, ended = jobs[arn].tags, jobs[arn].timeline.moments[-1].time
+            tags = jobs[arn].tags
+            ended = jobs[arn].timeline.moments[-1].time
             is_confirmed = tags.get(CONFIRMED) == tags.get(FINGERPRINT)
             is_checked = is_confirmed and (RUN in tags or accepts_foreign)
             if RUN in version.tags and not is_checked and ended <= version.timeline.created:
@@ -151,7 +153,8 @@ def _wrong_report(teller: Storyteller, ended: Ended) -> Iterator[str]:
                 yield f"it used a version that somebody else has trained: {solution}"
         latest = trials | {campaign["campaignArn"]: campaign for campaign in campaigns}
         for campaign in latest.values():
-            served, outcome = ended.served[campaign["campaignArn"]], campaign["outcome"]
+            served = ended.served[campaign["campaignArn"]]
+            outcome = campaign["outcome"]
             if (
                 outcome == "AWAITING_APPROVAL"
                 and "ASKED" not in ended.answers[campaign["versionArn"]]
@@ -206,7 +209,8 @@ def not_up_to_date(teller: Storyteller) -> Iterator[str]:
 
     The last run may fail only if a campaign serves a bad version, which a person has chosen.
     """
-    last, versions = teller.ended[-1], teller.versions("ACTIVE")
+    last = teller.ended[-1]
+    versions = teller.versions("ACTIVE")
     yield from _outdated_data(teller)
     yield from _untold_verdicts(teller)
     bad = {version.arn for version in versions if not version.timeline.gives_results}

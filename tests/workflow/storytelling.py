@@ -228,12 +228,14 @@ class Storyteller:
 
     def versions(self, *statuses: str) -> list[SolutionVersion]:
         """Return the versions with one of these statuses, oldest first."""
-        now, versions = self.pipeline.clock.now(), self.resources(SolutionVersion).values()
+        now = self.pipeline.clock.now()
+        versions = self.resources(SolutionVersion).values()
         return [version for version in versions if version.status(now) in statuses]
 
     def imports(self) -> list[ImportJob]:
         """Return the successful imports in the order of their ends."""
-        jobs, now = self.resources(ImportJob).values(), self.pipeline.clock.now()
+        jobs = self.resources(ImportJob).values()
+        now = self.pipeline.clock.now()
         return sorted(
             (job for job in jobs if job.is_active(now)),
             key=lambda job: job.timeline.moments[-1].time,
@@ -527,7 +529,8 @@ class Storyteller:
 
     def roll_back(self, item: Happening) -> None:
         """Move a campaign back as `retrain rollback` does, perhaps again and again."""
-        arn, client = campaign_arn(item.where), self.pipeline.client
+        arn = campaign_arn(item.where)
+        client = self.pipeline.client
         settings = self.pipeline.group.settings()
         target = SimpleNamespace(
             settings=settings, access=SimpleNamespace(personalize=client), command=lambda *_: ""
@@ -615,7 +618,8 @@ class Storyteller:
     def without_faults(self) -> Iterator[None]:
         """Let the requests of a person meet no faults. Personalize may still refuse them."""
         personalize = self.pipeline.personalize
-        faults, personalize.faults = personalize.faults, Faults()
+        faults = personalize.faults
+        personalize.faults = Faults()
         try:
             with suppress(ClientError):
                 yield

@@ -12,7 +12,8 @@ def test_a_run_sends_one_message_and_one_event():
     with deploy() as pipeline:
         execution = pipeline.run()
         served = pipeline.served_version()
-    (message,), (detail,) = pipeline.inbox.messages, pipeline.inbox.details
+    (message,) = pipeline.inbox.messages
+    (detail,) = pipeline.inbox.details
     assert message.topic == TOPIC
     assert message.subject == f"DEPLOYED {PIPELINE}: the new version for home is in use"
     assert (message.body, detail) == (text(execution), report(execution))

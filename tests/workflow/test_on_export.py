@@ -14,7 +14,8 @@ from tests.workflow.summaries import outcomes, report, skip_reason
 from tests.world import MOVIES, interactions
 
 MARKERS = {"interactions": "{date}/interactions-{date}.SUCCESS", "items": "{date}/items.SUCCESS"}
-DAY, NEXT_DAY = "2026-11-22", "2026-11-23"
+DAY = "2026-11-22"
+NEXT_DAY = "2026-11-23"
 """Virtual time begins on DAY."""
 WAITING = (
     "nothing is new; force a run that imports and trains anyway: `retrain start --force`; "

@@ -211,7 +211,8 @@ def test_no_day_is_appended_twice_and_nothing_is_learned_that_nobody_has_checked
     random = Random(seed)  # noqa: S311 - a reproducible story
     mishaps = [(random.choice(MISHAPS), random.choice([*DAILY])) for _ in range(SLOTS)]
     with storyteller(random, APPENDING) as teller:
-        pipeline, bucket = teller.pipeline, teller.pipeline.bucket
+        pipeline = teller.pipeline
+        bucket = teller.pipeline.bucket
         for number, (mishap, dataset) in enumerate(mishaps):
             day = (datetime.fromisoformat(SLOT) + timedelta(days=number)).date().isoformat()
             stray = f"{day}/{dataset}/stray.csv"

@@ -24,7 +24,8 @@ ALWAYS = 10_000
 """The number of times that a fault happens if it never ends."""
 MAX_CAUSE_CHARACTERS = 32_768
 """https://docs.aws.amazon.com/step-functions/latest/apireference/API_StopExecution.html"""
-MAX_STATE_BYTES, MAX_EVENTS = 256 * 1024, 25_000
+MAX_STATE_BYTES = 256 * 1024
+MAX_EVENTS = 25_000
 """https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
 CONTENT_COPIES = 2
 """The plan and the dataset of an iteration each have the content of an export."""
