@@ -73,6 +73,12 @@ class OperatorError(Exception):
 
     exit_code = EXIT_UNUSABLE
 
+    def __init__(self, text: str, command: str | None = None) -> None:
+        """`command` is the way out, if a single command is."""
+        super().__init__(f"{text}: `{command}`" if command else text)
+        self.text = text
+        self.command = command
+
 
 class FailedError(OperatorError):
     """The command can be used, but what was asked for did not happen."""

@@ -130,5 +130,6 @@ def _read(*command: str, stack: str, project_dir: Path, way_out: str) -> dict[st
         raise missing_file_error(file)
     raise StackNotCreatedError(
         f"{stack_text(stack)} is not created yet, or it is in another backend than `pulumi whoami "
-        f"-v` prints; create and deploy it with `{deploy_command(stack, is_new=True)}`"
+        "-v` prints; create and deploy it",
+        deploy_command(stack, is_new=True),
     )

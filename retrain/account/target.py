@@ -82,8 +82,9 @@ def find_target(stack: str, state_machine_arn: str | None, access: Access) -> Ta
     deploy = "pulumi up" if state_machine_arn else deploy_command(stack)
     if not isinstance(arn, str):
         raise NotDeployedError(
-            f"{stack_text(stack)} has no output state_machine_arn, so it is not deployed; deploy "
-            f"it with `{deploy}`, or name another stack with --stack"
+            f"{stack_text(stack)} has no output state_machine_arn, so it is not deployed; name "
+            "another stack with --stack, or deploy it",
+            deploy,
         )
     match = MACHINE_ARN.fullmatch(arn)
     if match is None:
@@ -97,13 +98,15 @@ def find_target(stack: str, state_machine_arn: str | None, access: Access) -> Ta
             raise
         access.require_account(match["account"], arn)
         raise MachineNotFoundError(
-            f"{arn} does not exist; create it again with `{restore}`, or name another one"
+            f"{arn} does not exist; name another one, or create it again", restore
         ) from error
     definition = json.loads(machine["definition"])
     parameters = definition["States"][definition["StartAt"]].get("Parameters")
     settings = parameters.get("settings") if isinstance(parameters, dict) else None
     if not (isinstance(settings, dict) and settings.keys() >= KEYS_OF_EVERY_RELEASE):
-        way_out = ARN_HINT if state_machine_arn else f"`{restore}` brings it back"
-        raise MachineNotFoundError(f"{arn} is not the state machine of a pipeline; {way_out}")
+        text = f"{arn} is not the state machine of a pipeline"
+        if state_machine_arn:
+            raise MachineNotFoundError(f"{text}; {ARN_HINT}")
+        raise MachineNotFoundError(f"{text}; bring it back", restore)
     stack_of_target = None if state_machine_arn else stack
     return Target(arn, cast("Settings", settings), access, stack_of_target)

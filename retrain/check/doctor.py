@@ -112,7 +112,7 @@ def _unchecked(pipeline: ExaminedPipeline, error: Exception) -> Finding:
         return Finding("warn", text, pipeline.command("doctor", "--policy"))
 
     explained = error if isinstance(error, OperatorError) else aws_error(error)
-    return Finding("warn", f"cannot be checked: {explained}")
+    return Finding("warn", f"cannot be checked: {explained.text}", explained.command)
 
 
 def _print_screen(findings: Sequence[tuple[str, Finding]]) -> None:

@@ -263,12 +263,12 @@ def check_export_events(account: Account) -> Iterator[Finding]:
 def check_deployment(account: Account) -> Iterator[Finding]:
     """Check that the state machine can run, with the settings of the stack's file."""
     pipeline, deploy = account.pipeline, account.pipeline.deploy_command
-    if pipeline.target is None:
+    if pipeline.error is not None:
         # A pipeline that was deployed and cannot be read may have lost any of its parts.
         level: Level = "warn" if isinstance(pipeline.error, NotDeployedError) else "missing"
-        yield Finding(level, str(pipeline.error))
+        yield Finding(level, pipeline.error.text, pipeline.error.command)
     elif account.machine["status"] != "ACTIVE":
-        yield Finding("missing", f"{pipeline.target.name} is {account.machine['status']}", deploy)
+        yield Finding("missing", f"{account.target.name} is {account.machine['status']}", deploy)
     elif pipeline.has_other_settings:
         text = f"the deployed pipeline has other settings than {pipeline.source}"
         yield Finding("warn", text, deploy)

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from retrain.account import output
 from retrain.account.errors import FailedError, OperatorError
 from retrain.account.output import (
     confirm,
@@ -95,38 +94,3 @@ def test_without_a_terminal_nobody_can_answer(monkeypatch, stdin):
     with pytest.raises(OperatorError) as caught:
         confirm("stop it?", "", yes=False)
     assert str(caught.value) == "stop it? nobody can answer without a terminal; add --yes"
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("use retrain start --force", "use retrain start --force -s prod"),
-        ("or retrain start; wait", "or retrain start -s prod; wait"),
-        (
-            "retrain start --dataset items --skip-import to train",
-            "retrain start --dataset items --skip-import -s prod to train",
-        ),
-        (
-            "`retrain start --export-date 2026-11-22`",
-            "`retrain start --export-date 2026-11-22 -s prod`",
-        ),
-        ("retrain start --force --stack prod", "retrain start --force --stack prod"),
-        (
-            "  retrain doctor --state-machine-arn arn:aws:states:x:1:stateMachine:m-1",
-            "  retrain doctor -s prod",
-        ),
-        (
-            "  retrain start --state-machine-arn arn:aws:states:x:1:stateMachine:m-1",
-            "  retrain start -s prod",
-        ),
-        (
-            "aws stepfunctions start-execution --state-machine-arn arn:a:b",
-            "aws stepfunctions start-execution --state-machine-arn arn:a:b",
-        ),
-        ("it restarted; the start failed", "it restarted; the start failed"),
-    ],
-)
-def test_a_command_in_a_text_names_the_pipeline_as_the_user_did(monkeypatch, text, shown):
-    assert output.to_paste(text) == text, "no pipeline was named"
-    monkeypatch.setattr(output, "pipeline_options", ["-s", "prod"])
-    assert output.to_paste(text) == shown

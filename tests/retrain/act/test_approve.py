@@ -164,7 +164,7 @@ def move_back(pipeline):
     ("happening", "reason"),
     [
         (lambda at: at.sleep(25 * HOUR), "a run asks about it when it has passed"),
-        (take_back, "no run deploys it to home: a run or a person has rolled it back here"),
+        (take_back, "no run deploys it to home: a run or a person has rolled taste/{new} back"),
         (move_back, "no run deploys it to home: somebody has moved the campaign to taste/{live}"),
         (move_away, "no run deploys it to home: the campaign serves taste/{live}, which is newer"),
     ],
@@ -200,7 +200,8 @@ def test_a_version_is_compared_with_that_of_each_campaign_and_one_may_take_it_al
         f"home: {short(old)} → {short(new)}",
         f"tv: {short(other)} → {short(new)}",
     ]
-    assert "warning: no run deploys it to tv: a run or a person has rolled it back here" in shown
+    said = f"warning: no run deploys it to tv: a run or a person has rolled {short(new)} back here"
+    assert said in shown
 
 
 def test_a_person_sees_the_plain_fall_beside_the_one_that_is_relative_to_the_baseline():

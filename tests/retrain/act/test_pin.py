@@ -25,14 +25,14 @@ def test_golden_runs_train_and_judge_and_leave_a_pinned_campaign_alone(golden):
         execution = prod.pipeline.run(scheduledTime=NEXT_SLOT)
         prod.pipeline.sleep(HOUR)
         again = prod.transcript("plan", "history --limit 1")
-        assert "use retrain unpin --campaign home --stack dev" in prod.retrain("doctor").out
+        assert "\n  retrain unpin --campaign home --stack dev\n" in prod.retrain("doctor").out
 
         lineage = prod.transcript(f"history --version {first.rpartition('/')[2]}")
         golden("pin.txt", f"{pinned}\n{planned}\n{again}\n{lineage}")
         message = prod.pipeline.inbox.messages[-1].body
         assert len(prod.pipeline.versions()) == 3, "the run has trained"
         assert (outcomes(execution), prod.pipeline.served_version()) == (SKIPPED, first)
-        assert "see retrain unpin --state-machine-arn arn:" in message
+        assert "`retrain unpin --campaign home --state-machine-arn arn:" in message
         assert (
             f"is pinned since 2026-11-29 05:08 UTC by {CALLER}, so runs deploy nothing" in message
         )
@@ -76,4 +76,4 @@ def test_a_version_for_pinned_campaigns_takes_no_approval():
         prod.pipeline.run()
         prod.retrain("pin")
         result = prod.retrain("approve --yes")
-    assert (result.code, "see retrain unpin" in result.err) == (1, True)
+    assert (result.code, "`retrain unpin --campaign home --stack dev`" in result.err) == (1, True)

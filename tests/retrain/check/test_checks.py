@@ -57,7 +57,7 @@ def findings(prod, title):
     """Return the findings of a check that are not ok."""
     checks = prod.retrain("doctor -s prod --json").document["checks"]
     rows = [row for row in checks if row["check"] == title and row["level"] != "ok"]
-    return [(row["level"], row["text"], row["fix"]) for row in rows]
+    return [(row["level"], row["text"], row["command"]) for row in rows]
 
 
 def document_in(command):
@@ -112,6 +112,8 @@ def log_groups(name, **more):
     return {"logGroups": [{"logGroupName": name, **more}]}
 
 
+NOT_CHECKED = "The deployed pipeline was not checked, because it was not found."
+CREATE_AGAIN = "name another one, or create it again"
 DISABLED = {"State": "DISABLED"}
 CLOSE_RUN = "the event rule that reports runs that were stopped"
 NO_RULE = f"rules: {CLOSE_RUN} does not exist, is disabled or calls nothing"
@@ -252,11 +254,10 @@ ADD = f"{ADD} --stack prod && {RESTORE}"
 POLICY = "retrain doctor --policy --stack prod"
 NO_STOP = ("warn", f"`retrain stop` lacks {STOP}", POLICY)
 REPORT = "Read the report with retrain watch -s prod. It says what failed and what to do."
-RINGS = ("warn", "run-failed is in ALARM: too many", REPORT)
+RINGS = ("warn", f"run-failed is in ALARM: too many. {REPORT}", None)
 NOBODY = "nobody gets the messages and alarms; with your address:"
 PENDING = subscribed("a@b.c", arn="PendingConfirmation")
-AGAIN = "try again in a minute"
-SLOW = "cannot be checked: AWS does not answer get_bucket_policy now: "
+SLOW = "cannot be checked: AWS does not answer get_bucket_policy now: ; try again in a minute"
 
 
 @pytest.mark.parametrize(
@@ -266,7 +267,7 @@ SLOW = "cannot be checked: AWS does not answer get_bucket_policy now: "
         ("alarms", "alarms", alarms(StateValue="ALARM"), RINGS),
         ("messages", "subscriptions", subscribed(), ("warn", NOBODY, ADD)),
         ("messages", "subscriptions", PENDING, ("missing", NO_LINK, LINK)),
-        ("bucket policies", "bucket", "SlowDown", ("warn", SLOW, AGAIN)),
+        ("bucket policies", "bucket", "SlowDown", ("warn", SLOW, None)),
     ],
 )
 def test_every_other_remedy_is_a_command_of_its_own(prod, title, operation, response, expected):
@@ -308,7 +309,7 @@ UNJUDGED = "aws:PrincipalOrgID in the policy of exports cannot be judged from he
         ([{**DENY, "Action": "s3:GetObject"}], ("missing", f"{HAS_DENY} s3:GetObject", None)),
         (
             [*a.READ, {**DENY, "Condition": UNKNOWN}],
-            ("warn", UNJUDGED, "nothing, if imports and messages work"),
+            ("warn", f"{UNJUDGED}; ignore this if imports and messages work", None),
         ),
     ],
 )
@@ -520,17 +521,22 @@ def test_a_state_machine_that_cannot_run_is_named(prod, monkeypatch):
         prod.services["stepfunctions"].answers["describe_state_machine"] = changed
         assert findings(prod, "deployment") == [("warn", other, RESTORE)]
     prod.services["stepfunctions"].answers["describe_state_machine"] = "StateMachineDoesNotExist"
-    assert findings(prod, "deployment") == [("missing", f"{arn} does not exist", RESTORE)]
+    assert findings(prod, "deployment") == [
+        ("missing", f"{arn} does not exist; {CREATE_AGAIN}", RESTORE)
+    ]
 
     _, _, last = prod.retrain("doctor -s prod").out.strip().rpartition("\n")
-    assert last == f"The deployed pipeline was not checked: {arn} does not exist."
+    assert last == NOT_CHECKED
     monkeypatch.setattr("retrain.account.target.stack_outputs", lambda _: {})
-    reason = "stack prod has no output state_machine_arn, so it is not deployed"
+    reason = (
+        "stack prod has no output state_machine_arn, so it is not deployed; name another stack "
+        "with --stack, or deploy it"
+    )
     undeployed = ("warn", reason, "pulumi up --stack prod")
     assert findings(prod, "deployment") == [undeployed]
 
     result = prod.retrain("doctor -s prod")
-    assert result.out.endswith(f" ok.\nThe deployed pipeline was not checked: {reason}.\n")
+    assert result.out.endswith(f" ok.\n{NOT_CHECKED}\n")
     assert result.code == 0, "a stack that was never deployed is no problem"
 
 
@@ -567,7 +573,7 @@ def test_the_caller_is_named_and_a_role_counts_instead_of_its_session(prod):
     other = "arn:aws:iam::999999999999:user/ops"
     prod.services["sts"] = a.Client(get_caller_identity={"Arn": other})
     text = "arn:aws:iam::999999999999:user/ops is not of the pipeline's account 123456789012"
-    wrong = ("missing", text, "choose other credentials with --profile")
+    wrong = ("missing", f"{text}; choose other credentials with --profile", None)
     assert findings(prod, "caller") == [wrong]
 
     session = "arn:aws:sts::123456789012:assumed-role/ops/me"
@@ -633,10 +639,10 @@ def test_without_the_pulumi_cli_its_address_is_the_remedy(prod, monkeypatch):
     reason = "the Pulumi CLI is not on the PATH, so stack prod cannot be read"
     install = "install it (https://www.pulumi.com/docs/install/)"
     way_out = f"{install}, or name the state machine with --state-machine-arn"
-    assert findings(prod, "deployment") == [("missing", reason, way_out)]
+    assert findings(prod, "deployment") == [("missing", f"{reason}; {way_out}", None)]
 
     result = prod.retrain("doctor -s prod")
-    assert result.out.endswith(f" ok.\nThe deployed pipeline was not checked: {reason}.\n")
+    assert result.out.endswith(f" ok.\n{NOT_CHECKED}\n")
     assert result.code == 1, "nobody knows what was deleted there"
 
 
@@ -650,8 +656,12 @@ def test_the_messages_of_guards_are_findings_with_their_commands():
         command = f"aws personalize update-solution --solution-arn {arn} --no-perform-auto-training"
 
         assert findings(prod, "guards") == [
-            ("warn", f"{arn}: also trains automatically", command),
-            ("missing", "datasets.items: s3://exports/items.csv has no rows", "repeat the export"),
+            ("warn", f"{arn}: also trains automatically; turn that off", command),
+            (
+                "missing",
+                "datasets.items: s3://exports/items.csv has no rows; repeat the export",
+                None,
+            ),
         ]
 
 
@@ -661,13 +671,13 @@ def test_deleted_users_are_not_brought_back_by_a_remedy():
         prod.pipeline.bucket.put("interactions.csv", interactions(shift=1))
         prod.pipeline.sleep(HOUR)
         prod.pipeline.delete_users("u1")
-        remedies = [fix for _, text, fix in findings(prod, "guards") if "deleted users" in text]
+        remedies = [row for row in findings(prod, "guards") if "deleted users" in row[1]]
     assert remedies, "the export is older than the deletion"
 
-    for fix in remedies:
-        first, _, rest = fix.partition(", or, only if somebody has checked that s3://exports/")
-        assert first == "write the export again without them"
-        assert rest.endswith(" --metadata-directive REPLACE`")
+    for _, text, command in remedies:
+        first, _, _ = text.partition(", or, only if somebody has checked that s3://exports/")
+        assert first.endswith("; write the export again without them")
+        assert command.endswith(" --metadata-directive REPLACE")
 
 
 def test_the_arn_of_the_state_machine_is_enough(prod):
@@ -685,7 +695,7 @@ def test_the_arn_of_the_state_machine_is_enough(prod):
 def test_a_state_machine_with_another_definition_is_missing(prod):
     definition = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass"}}})
     prod.services["stepfunctions"] = a.Client(describe_state_machine={"definition": definition})
-    text = f"{prod.pipeline.machine.arn} is not the state machine of a pipeline"
+    text = f"{prod.pipeline.machine.arn} is not the state machine of a pipeline; bring it back"
     assert findings(prod, "deployment") == [("missing", text, RESTORE)]
     assert prod.retrain("plan -s prod").err.endswith(f"next: `{RESTORE}` deploys the pipeline\n")
 

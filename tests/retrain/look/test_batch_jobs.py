@@ -38,12 +38,12 @@ def test_a_plan_warns_of_the_results_of_a_version_that_was_rolled_back():
     with account(group) as prod:
         prod.pipeline.bucket.put("in/users.json", b'{"userId": "u1"}\n')
         prod.pipeline.run()
-        bad = prod.pipeline.versions()[-1].partition(":solution/")[2]
+        bad = prod.pipeline.versions()[-1]
         assert prod.retrain("rollback --yes").code == 0
         result = prod.retrain("plan -s prod --json")
     (step,) = [step for step in json.loads(result.out)["steps"] if step["action"] == "write"]
 
-    assert step["reason"] == (
+    assert step["reason"]["text"] == (
         f"if version, input or settings have changed by then; its last results were made by {bad}, "
         "which no campaign of the solution serves, for example because it was rolled back"
     )

@@ -39,7 +39,7 @@ def test_a_terminal_wraps_a_text_below_its_beginning():
         ("now `retrain watch` shows it", ["now", "`retrain watch`", "shows it"]),
         ("s3://exports/interactions.csv is new", ["s3://exports/interactions.csv", "is new"]),
         ("a well-known-name", ["a", "well-known-name"]),
-        ("  an item of a list", ["  an item of", "  a list"]),
+        ("  retrain watch --stack prod", ["  retrain watch --stack prod"]),
         ("one\n\ntwo", ["one", "", "two"]),
     ],
 )

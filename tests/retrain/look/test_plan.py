@@ -1,9 +1,8 @@
 """Proves that `retrain plan` says what a run would do, and changes nothing."""
 
-import pytest
-
 from components.args import ApprovalArgs
 from functions import prices
+from functions.execution_input import InputProblem
 from functions.personalize.tags import BAD, GOOD, REPORTED, write_tags
 from functions.personalize.trainings import describe_version
 from functions.rules.deployments import verdict_about
@@ -100,20 +99,8 @@ def test_a_verdict_that_people_know_is_not_reported_beside_a_campaign_that_is_up
     assert (actions["campaign home"], actions["campaign mail"]) == ("update", "keep")
 
 
-MESSAGES = {
-    "datasets: has no effect with skipImport; leave it out": (
-        "--dataset: has no effect with --skip-import; leave it out"
-    ),
-    "movies: trainingMode UPDATE needs data": "movies: trainingMode UPDATE needs data",
-    "only: such a run neither imports nor trains, so trigger, force would have no effect": (
-        "only: such a run neither imports nor trains, so trigger, --force would have no effect"
-    ),
-    f'solutions: "movie" is unknown; expected one of ["{SOLUTION}", "{SOLUTION}-2"]': (
+def test_a_problem_names_the_option_and_the_solutions():
+    text = f'"movie" is unknown; expected one of ["{SOLUTION}", "{SOLUTION}-2"]'
+    assert in_words_of_options(InputProblem("solutions", text)) == (
         '--solution: "movie" is unknown; expected one of ["movies-for-you", "movies-for-you-2"]'
-    ),
-}
-
-
-@pytest.mark.parametrize(("message", "text"), MESSAGES.items())
-def test_a_message_names_the_options(message, text):
-    assert in_words_of_options(message) == text
+    )

@@ -43,7 +43,7 @@ def test_a_run_that_does_not_exist_is_one_line(name):
         assert result.err == f"--run '{name}' is not the id of one of the last 100 runs; {hint}\n"
 
     assert (result.code, result.out) == (2, "")
-    assert (row["outcome"], row["reason"], row["report"]) == ("RUNNING", None, None)
+    assert (row["outcome"], row["reasons"], row["report"]) == ("RUNNING", [], None)
 
 
 def test_an_input_with_the_keys_of_a_job_is_no_job():

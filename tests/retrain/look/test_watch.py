@@ -124,21 +124,18 @@ def test_a_run_can_be_left_even_while_a_request_waits(states, capsys, error):
 def test_a_terminal_breaks_no_word_and_no_command_of_a_report(states, capsys, monkeypatch):
     for name, value in {"FORCE_COLOR": "1", "NO_COLOR": "1", "COLUMNS": "40"}.items():
         monkeypatch.setenv(name, value)
-    failed = {**report(), "outcome": "FAILED", "error": "X", "reason": "no data " * 20}
+    failed = {**report(), "outcome": "FAILED", "error": "X", "reasons": [{"text": "no data " * 20}]}
     states("FAILED").events = [reported(failed)]
     assert watch.watch_execution(TARGET, EXECUTION, as_json=False) == 1
 
     out, err = capsys.readouterr()
     assert err.endswith("FAILED: the run ended with X.\n"), "the outcome has scrolled away"
     printed = Text.from_ansi(out).plain.splitlines()
-    assert " ".join(printed).split() == text_of(failed).split()
+    expected = text_of(failed, pipeline_options=TARGET.options)
+    assert " ".join(printed).split() == expected.split()
 
     long = [line for line in printed if len(line) > 40 and " " in line.strip()]
-    machine = failed["executionArn"].rpartition(":")[0].replace("execution", "stateMachine")
-    commands = ("doctor", "start", "rollback --campaign home")
-    assert sorted(long) == [
-        f"  retrain {command} --state-machine-arn {machine}" for command in sorted(commands)
-    ]
+    assert long == ["  retrain rollback --campaign home --stack prod"]
 
 
 @pytest.mark.parametrize(("status", "is_drawn"), [("RUNNING", True), ("SUCCEEDED", False)])
@@ -171,7 +168,7 @@ def test_a_job_whose_usual_duration_is_not_known_has_no_expected_end():
 
     error = {"Error": "Denied", "Cause": '{"errorMessage": "the name is taken"}'}
     job.read({"item": None, "error": error}, now, is_entry=False)
-    assert (job.outcome, job.reason) == ("FAILED", "Denied: the name is taken")
+    assert (job.outcome, job.reasons) == ("FAILED", [{"text": "Denied: the name is taken"}])
 
 
 def test_of_a_report_that_lacks_a_key_the_outcome_is_shown():
@@ -182,12 +179,13 @@ def test_of_a_report_that_lacks_a_key_the_outcome_is_shown():
 
 
 def test_a_version_that_the_run_did_not_train_is_used():
-    trained_before = ("a", "a/1", "no data")
-    not_created = ("b", None, "no data")
-    names = ("solutionArn", "solutionVersionArn", "reason", "isTrained", "campaigns")
+    no_data = [{"text": "no data"}]
+    trained_before = ("a", "a/1", no_data)
+    not_created = ("b", None, no_data)
+    names = ("solutionArn", "solutionVersionArn", "reasons", "isTrained", "campaigns")
     solutions = [
         {**solution(), **dict(zip(names, (*values, False, []), strict=True))}
-        for values in (trained_before, not_created, ("c", "c/1", None))
+        for values in (trained_before, not_created, ("c", "c/1", []))
     ]
     view = ShownRun(EXECUTION)
     view.read_report({**report(), "imports": [], "solutions": solutions})

@@ -22,9 +22,9 @@ def outcome_of(scenario, **changes):
         "version_statuses": {**BEFORE.version_statuses, **trained},
         "served_versions": {CAMPAIGN: NEW if scenario.serves_new_version else OLD},
     }
-    report = {"outcome": scenario.outcomes[0], "reason": f"because {scenario.message} is 1"}
-    report |= {key: changes.pop(key) for key in ("outcome", "reason") if key in changes}
-
+    reason = {"text": f"because {scenario.message} is 1"}
+    report = {"outcome": scenario.outcomes[0], "reasons": [reason]}
+    report |= {key: changes.pop(key) for key in ("outcome", "reasons") if key in changes}
     return report, Snapshot(**(account | changes))
 
 
@@ -56,7 +56,7 @@ def test_a_run_that_waits_for_an_approval_is_as_designed_if_the_stack_asks_for_i
 
 
 def test_of_a_stack_without_solutions_no_version_is_expected():
-    report = {"outcome": "IMPORTED", "reason": None}
+    report = {"outcome": "IMPORTED", "reasons": []}
     scenario = BY_NAME["happy-path"]
     before, after = (Snapshot({DATASET: count}, {}, {}) for count in (1, 2))
     checks = list(judge(scenario, report, before, after))
@@ -78,8 +78,8 @@ def test_of_a_stack_without_solutions_no_version_is_expected():
         ("deleted-user", {"imports": {DATASET: 2}}, "nothing was imported"),
         ("deleted-user", {"served_versions": {CAMPAIGN: OLD}}, f"{SERVES} new version"),
         ("nothing-new", {"outcome": "DEPLOYED"}, f"{ENDED} SKIPPED"),
-        ("nothing-new", {"reason": None}, "its report has the reason"),
-        ("truncated-export", {"reason": "no files"}, "its report has the reason"),
+        ("nothing-new", {"reasons": []}, "its report has the reason"),
+        ("truncated-export", {"reasons": [{"text": "no files"}]}, "its report has the reason"),
         ("truncated-export", {"imports": {DATASET: 2}}, "nothing was imported"),
         (
             "truncated-export",
