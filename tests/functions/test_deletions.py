@@ -85,7 +85,11 @@ def test_after_a_deletion_a_solution_is_trained_again_in_full_although_nothing_i
     plan = plan_run(seen)
     (solution,) = seen.solutions
     assert [item["existingVersionArn"] for item in plan["solutions"]] == trained
-    assert (plan["imports"], solution.training_mode, plan.get("dataDeletionJobArn")) == ([], mode, job)
+    assert (plan["imports"], solution.training_mode, plan.get("dataDeletionJobArn")) == (
+        [],
+        mode,
+        job,
+    )
     assert (solution.decision.reason == LEARNED_DELETED_USERS) == (job is not None)
 
 
