@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache, partial
 from json import dumps
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
@@ -29,6 +30,7 @@ from functions.personalize.trainings import (
 )
 from functions.rules.campaigns import DeploymentProgress
 from functions.rules.deployments import decide, needs_run
+from functions.rules.trainings import MONTH
 from functions.words import metric_lines
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
@@ -51,21 +53,23 @@ if TYPE_CHECKING:
 
 
 class Candidate(NamedTuple):
-    """The newest version of a solution whose versions need an approval."""
+    """A version of a solution whose versions need an approval."""
 
     arn: str
     tags: Tags
     answer: str | None
     """The answer that counts now (`current_answer`)."""
-    live: Mapping[str, str | None]
-    """Campaign ARN -> the version that it serves."""
-    compared: Mapping[str, Sequence[MetricValues]]
-    """Campaign ARN -> what the quality gate has compared, which is empty if it did not come to it.
-    """
-    reasons: Sequence[str]
-    """Why the version is not deployed to a campaign, for each such campaign."""
     error: str | None
     """Why the version does not take the answer of the command, or None if it does."""
+    newer: Sequence[str] = ()
+    """The ARNs of newer versions, to which runs prefer none but an approved one."""
+    live: Mapping[str, str | None] = MappingProxyType({})
+    """Campaign ARN -> the version that it serves."""
+    compared: Mapping[str, Sequence[MetricValues]] = MappingProxyType({})
+    """Campaign ARN -> what the quality gate has compared, which is empty if it did not come to it.
+    """
+    reasons: Sequence[str] = ()
+    """Why the version is not deployed to a campaign, for each such campaign."""
 
 
 @command
@@ -106,12 +110,14 @@ def approve(
             print_message(f"warning: {reason}")
         if warning := deletion_warning(client, chosen.arn):
             print_message(f"warning: {warning}")
+        for newer in chosen.newer:
+            print_message(
+                f"warning: {short_name(newer)} is newer; where it passes the quality gate and a "
+                f"person has approved it, runs deploy it instead of {name}"
+            )
         for execution in running_executions(target):
             run = run_id_of(target, execution)
-            print_message(
-                f"warning: the run {run} is under way; if it trains a newer version, runs deploy "
-                "that one instead"
-            )
+            print_message(f"warning: the run {run} is under way; the deployment waits for its end")
     question = f"{'Never deploy' if refuse else 'Deploy'} {name}?"
     confirm(question, "nothing was changed", yes=yes)
     answer: Answer = "REFUSED" if refuse else "APPROVED"
@@ -140,41 +146,61 @@ def _chosen(target: Target, name: str | None, *, refuse: bool) -> Candidate:
     candidates = [
         candidate
         for solution in target.settings["solutions"]
-        if solution["approval"] and (candidate := _candidate(target, solution, refuse=refuse))
+        if solution["approval"] and (candidate := _candidate(target, solution, name, refuse=refuse))
     ]
-    named = [candidate for candidate in candidates if name is None or is_named(candidate.arn, name)]
-    if candidates and not named:
+    if name is not None and not candidates:
         raise OperatorError(
-            f"{name!r} is not the newest version of a solution with an approval; these are "
-            f"{', '.join(short_name(candidate.arn) for candidate in candidates)}"
+            f"{name!r} is not a version of the last month that a run has trained for a solution "
+            "with an approval; retrain history lists the versions"
         )
-    waiting = [candidate for candidate in named if candidate.error is None]
+
+    waiting = [candidate for candidate in candidates if candidate.error is None]
     if len(waiting) > 1:
         names = ", ".join(short_name(candidate.arn) for candidate in waiting)
         raise OperatorError(f"{len(waiting)} versions wait for an approval; name one of {names}")
     if waiting:
         return waiting[0]
-    reasons = [f"{short_name(candidate.arn)}: {candidate.error}" for candidate in named]
+
+    reasons = [f"{short_name(candidate.arn)}: {candidate.error}" for candidate in candidates]
     raise FailedError("; ".join(["no version is waiting for approval", *reasons]))
 
 
-def _candidate(target: Target, solution: SolutionSettings, *, refuse: bool) -> Candidate | None:
-    """Return the newest ACTIVE version of a solution that a run has trained, or None."""
-    client = target.access.personalize
-    in_training: str | None = None
-    for summary in list_versions(client, solution["solutionArn"]):
-        arn = summary["solutionVersionArn"]
-        status = summary["status"]
-        if not is_active(status) and not is_running(status):
-            continue
+def _candidate(
+    target: Target, solution: SolutionSettings, name: str | None, *, refuse: bool
+) -> Candidate | None:
+    """Return the newest version of a solution that takes the answer, or else the newest one.
 
-        tags = tags_of(client, arn)
-        if RUN not in tags:
-            continue
-        if is_active(status):
-            return _judged_candidate(target, solution, arn, tags, in_training, refuse=refuse)
-        in_training = arn
-    return None
+    With a name, only the version of this name counts.
+    """
+    candidates: list[Candidate] = []
+    newer: list[str] = []
+    for arn, status, tags in _trained_versions(target, solution):
+        if is_active(status) and (name is None or is_named(arn, name)):
+            candidate = _judged_candidate(target, solution, arn, tags, newer, refuse=refuse)
+            if candidate.error is None:
+                return candidate
+            candidates.append(candidate)
+        newer.append(arn)
+
+    return candidates[0] if candidates else None
+
+
+def _trained_versions(
+    target: Target, solution: SolutionSettings
+) -> Iterator[tuple[str, str, Tags]]:
+    """Yield ARN, status and tags of the last month's versions that runs have trained.
+
+    The newest comes first. No run deploys the others any more, even if somebody approves them.
+    """
+    client = target.access.personalize
+    for summary in list_versions(client, solution["solutionArn"]):
+        status = summary["status"]
+        is_recent = summary["creationDateTime"] > clock.now() - MONTH
+        if is_recent and (is_active(status) or is_running(status)):
+            arn = summary["solutionVersionArn"]
+            tags = tags_of(client, arn)
+            if RUN in tags:
+                yield arn, status, tags
 
 
 def _judged_candidate(
@@ -182,7 +208,7 @@ def _judged_candidate(
     solution: SolutionSettings,
     arn: str,
     tags: Tags,
-    in_training: str | None,
+    newer: Sequence[str],
     *,
     refuse: bool,
 ) -> Candidate:
@@ -192,6 +218,12 @@ def _judged_candidate(
     """
     approval = solution["approval"]
     assert approval is not None, "the solution needs an approval"
+    answer = current_answer(tags, approval, clock.now())
+    error = answer_error(tags, approval, clock.now())
+    is_repeated = answer == "APPROVED" and not refuse
+    if error is not None and not is_repeated:
+        return Candidate(arn, tags, answer, error)
+
     find = cache(partial(find_version, target.access.personalize))
     read = cache(partial(read_version, target.access.personalize, solution))
     live = {}
@@ -207,19 +239,10 @@ def _judged_candidate(
             obstacles[campaign_arn] = f"no run deploys it to {short_name(campaign_arn)}: {reason}"
 
     reasons = list(obstacles.values())
-    answer = current_answer(tags, approval, clock.now())
-    error = answer_error(tags, approval, clock.now())
-    if answer == "APPROVED" and not refuse:
-        error = None
-    if error is None and not refuse and len(obstacles) == len(live):
+    error = None
+    if not refuse and len(obstacles) == len(live):
         error = "; ".join(reasons) or "its solution has no campaign"
-    if error is None and not refuse and in_training:
-        # Once that version has been trained, runs deploy it instead, and forget this approval.
-        error = (
-            f"{short_name(in_training)} is newer and still in training, and runs deploy only the "
-            f"newest version; wait until it ends, or stop it, and then approve {short_name(arn)}"
-        )
-    return Candidate(arn, tags, answer, live, compared, reasons, error)
+    return Candidate(arn, tags, answer, error, [*newer], live, compared, reasons)
 
 
 def _first_step(

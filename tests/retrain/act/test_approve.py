@@ -63,13 +63,13 @@ def test_a_version_from_before_a_deletion_is_a_warning_before_the_question():
     assert warning not in trained_again.err
 
 
-def test_a_run_that_may_train_a_newer_version_is_a_warning_before_the_question():
+def test_a_run_that_is_under_way_is_a_warning_before_the_question():
     with account(ASKING) as prod:
         prod.pipeline.run()
         prod.pipeline.start(scheduledTime=NEXT_SLOT)
         asked = prod.retrain("approve")
         refused = prod.retrain("approve --refuse --yes")
-    warning = "is under way; if it trains a newer version, runs deploy that one instead"
+    warning = "is under way; the deployment waits for its end"
 
     assert warning in " ".join(asked.err.split())
     assert warning not in " ".join(refused.err.split())
@@ -236,3 +236,29 @@ def test_golden_of_several_versions_one_has_to_be_named(golden):
         name = newest(prod, "series").rpartition("/")[2]
         commands = ("approve", "approve x", f"approve --refuse --yes --json {name}")
         golden("approve_two.txt", prod.transcript(*commands))
+
+
+def test_an_older_version_is_approved_by_its_name_and_newer_ones_are_named():
+    with account(ASKING) as prod:
+        prod.pipeline.run()
+        prod.pipeline.run(skipImport=True, force=True, scheduledTime=NEXT_SLOT)
+        _, older, newer = prod.pipeline.versions()
+        asked = prod.retrain("approve")
+        refused = prod.retrain(f"approve --refuse --yes {short(newer)}")
+        approved = prod.retrain(f"approve --yes {short(older)}")
+        (execution,) = prod.pipeline.executions("20261129")
+        execution.wait()
+        served = prod.pipeline.served_version()
+    assert f"Deploy {short(newer)}?" in asked.err, "without a name, it is about the newest"
+    assert refused.code == 0
+    assert f"warning: {short(newer)} is newer; where it passes" in " ".join(approved.err.split())
+    assert served == older
+
+
+def test_a_version_is_not_approved_after_a_month():
+    with account(ASKING) as prod:
+        prod.pipeline.run()
+        name = short(newest(prod))
+        prod.pipeline.sleep(30 * 24 * HOUR)
+        late = prod.retrain(f"approve --yes {name}")
+    assert (late.code, late.err.partition(" is not")[0]) == (2, f"'{name}'")
