@@ -14,6 +14,7 @@ from functions.exports import split_location
 from functions.personalize.campaigns import read_record, served_version_arn
 from functions.personalize.statuses import is_active
 from functions.planning.plan_run import GUARDS, messages_of
+from functions.rules.versions import LONG_AGO
 from retrain.account.permissions import (
     COMMANDS,
     file_arns,
@@ -142,7 +143,7 @@ def check_bakes(account: Account) -> Iterator[Finding]:
     for arn in sorted({arn for bake in bakes if bake for arn in bake["alarms"]}):
         name = arn.partition(":alarm:")[2]
         (alarm,) = read_alarms(client, [name])
-        if alarm.since:
+        if alarm.since > LONG_AGO:
             yield Finding("ok", f"the alarm {name}")
         else:
             text = f"the alarm {name} {alarm.state}, so it moves nothing back; create the alarm, "
