@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from botocore.loaders import Loader
@@ -56,8 +56,18 @@ def members(shape: Shape | None) -> Mapping[str, Shape]:
 
 def validate(operation_name: str, request: Mapping[str, object]) -> None:
     """Check a request to Personalize. Raise ApiError (InvalidInputException) if it is wrong."""
-    if message := validation_errors(operation_model(operation_name), request):
+    try:
+        message = _errors_of_poll(operation_name, **request)
+    except TypeError:  # A list or a structure has no hash, but the request of a poll has neither.
+        message = validation_errors(operation_model(operation_name), request)
+    if message:
         raise invalid_input(message)
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _errors_of_poll(operation_name: str, /, **request: object) -> str:
+    """Return all errors of a request. Most requests are polls, which repeat an earlier one."""
+    return validation_errors(operation_model(operation_name), request)
 
 
 def validation_errors(operation: OperationModel, request: Mapping[str, object]) -> str:
