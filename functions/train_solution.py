@@ -60,7 +60,7 @@ class SolutionTraining:
 
         self._planned = event["solution"]
         self._tags = settings["tags"]
-        self._solutions = SolutionReader(aws.read_client())
+        self._reader = SolutionReader(aws.read_client())
         self._imports = ImportReader(aws.read_client(), settings["datasets"])
 
         requested_since = None
@@ -91,7 +91,7 @@ class SolutionTraining:
         """
         version_arn = self.spec.version_arn or self.progress.version_arn
         if version_arn:
-            version = self._solutions.version(version_arn)
+            version = self._reader.find_version(version_arn)
             # Personalize may not find a version that was just created.
             if version and self.spec.is_for(version):
                 return SolutionState(versions=[version])
@@ -99,7 +99,7 @@ class SolutionTraining:
         client = aws.read_client()
         response = client.describe_solution(solutionArn=self._planned["solutionArn"])
         group_arn = response["solution"]["datasetGroupArn"]
-        return self._solutions.solution(
+        return self._reader.read_state(
             response["solution"],
             imports=self._imports.of_group(group_arn),
             deletions=list_deletions(client, group_arn),

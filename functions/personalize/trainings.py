@@ -161,7 +161,7 @@ class SolutionReader:
         self._client = client
         self._tags_of = cache(partial(tags_of, client))
 
-    def solution(
+    def read_state(
         self,
         solution: SolutionTypeDef,
         imports: Sequence[Import],
@@ -198,7 +198,7 @@ class SolutionReader:
             versions=versions,
         )
 
-    def version(self, version_arn: str) -> SolutionVersion | None:
+    def find_version(self, version_arn: str) -> SolutionVersion | None:
         """Look up a version with its tags. The result is None if it doesn't exist, or not yet."""
         version = find_version(self._client, version_arn)
         if version is None:

@@ -135,7 +135,7 @@ def read_solution(
     description = descriptions.get(solution_arn)
     state = SolutionState()
     if description is not None:
-        state = SolutionReader(client).solution(description, data.imports, data.deletions)
+        state = SolutionReader(client).read_state(description, data.imports, data.deletions)
 
     return SolutionSnapshot(
         solution=solution,

@@ -85,7 +85,7 @@ def deletion_warning(client: PersonalizeClient, version_arn: str) -> str | None:
         deletions = list_deletions(client, version["datasetGroupArn"])
         solution = client.describe_solution(solutionArn=version["solutionArn"])["solution"]
         # The reader also finds the FULL version whose knowledge an UPDATE keeps.
-        state = SolutionReader(client).solution(solution, (), deletions)
+        state = SolutionReader(client).read_state(solution, (), deletions)
     except AWS_ERRORS as error:
         return f"it is not known whether users were deleted since its training: {aws_error(error)}"
 

@@ -100,7 +100,7 @@ def test_a_version_that_an_old_list_shows_in_training_is_described():
         pipeline.sleep(7200)
         pipeline.inject_fault("stale", operation="ListSolutionVersions", seconds=7000)
         solution = pipeline.client.describe_solution(solutionArn=solution_arn())["solution"]
-        newest, _ = SolutionReader(pipeline.client).solution(solution, []).versions
+        newest, _ = SolutionReader(pipeline.client).read_state(solution, []).versions
     assert newest.is_active
 
 
@@ -118,5 +118,5 @@ def test_the_tags_of_at_most_60_versions_of_somebody_else_are_read(monkeypatch):
 
         pipeline.sleep(31 * 24 * 3600)
         solution = pipeline.client.describe_solution(solutionArn=solution_arn())["solution"]
-        SolutionReader(pipeline.client).solution(solution, [])
+        SolutionReader(pipeline.client).read_state(solution, [])
     assert len(read) == 60 + 60
