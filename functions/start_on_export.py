@@ -22,11 +22,9 @@ from .hashes import short_hash
 from .log import log
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from mypy_boto3_stepfunctions import SFNClient
-
-    from .exports import S3Object
 
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 DAY_LENGTH = len("2026-11-29")
@@ -77,7 +75,11 @@ def _start_if_ready(client: SFNClient, machine_arn: str, location: str) -> str |
         written = {marker: list_objects(s3(), marker) for marker in locations}
         missing = [marker for marker, objects in written.items() if not objects]
         if not missing:
-            name = _start_execution(client, machine_arn, day, written)
+            # S3 and EventBridge may deliver an event more than once, late, and out of order. So
+            # the name depends on nothing but the markers, and all their events start the same
+            # execution. If a marker is written again, its new version starts another one.
+            name = f"export-{day}-{short_hash(repr(written), 16)}"
+            _start_execution(client, machine_arn, name, day)
 
     facts = {"locationWritten": location, "execution": name, "missing": missing}
     log("start_on_export", name or "nothing started", **facts)
@@ -95,27 +97,11 @@ def _day_of_marker(markers: Sequence[str], location: str) -> str | None:
     return None
 
 
-def _start_execution(
-    client: SFNClient, machine_arn: str, day: str, markers: Mapping[str, Sequence[S3Object]]
-) -> str:
-    """Start the execution for a day, unless it was started before, and return its name.
-
-    S3 and EventBridge may deliver an event more than once, late, and out of order. So the name
-    depends on nothing but the markers, and all their events start the same execution. If a marker
-    is written again, its new version starts another one.
-    """
-    versions = [
-        f"{location} {file.etag} {file.modified_at.isoformat()}"
-        for location, objects in markers.items()
-        for file in objects
-    ]
-    marker_hash = short_hash("\n".join(versions), 16)
-    name = f"export-{day}-{marker_hash}"
-
+def _start_execution(client: SFNClient, machine_arn: str, name: str, day: str) -> None:
+    """Start the execution for a day, unless an earlier event has started it."""
     with suppress(client.exceptions.ExecutionAlreadyExists):
         client.start_execution(
             stateMachineArn=machine_arn,
             name=name,
             input=json.dumps({"trigger": "export", "day": day}),
         )
-    return name
