@@ -65,10 +65,13 @@ class RunningBatchJob:
         self._recipe = event["recipe"]
 
         # The plan names a solution by its ARN, and a batch job by its output.
-        solutions = {solution["solutionArn"]: solution for solution in self._settings["solutions"]}
-        self._solution = solutions[event["solutionArn"]]
-        jobs = {job["output"]: job for job in batch_jobs_of(self._solution, self._run)}
-        self._job = jobs[event["batchJob"]]
+        self._solution = next(
+            solution
+            for solution in self._settings["solutions"]
+            if solution["solutionArn"] == event["solutionArn"]
+        )
+        jobs = batch_jobs_of(self._solution, self._run)
+        self._job = next(job for job in jobs if job["output"] == event["batchJob"])
 
         version_arn = event["training"]["arn"]
         assert version_arn, "a training that has succeeded has a version"
