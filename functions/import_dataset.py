@@ -62,14 +62,18 @@ def handler(event: DatasetIteration, _context: object) -> ImportItem:
 
 def _write_event_age(event: DatasetIteration) -> None:
     """Publish the age of the newest event in the export, if planning has read all of its rows."""
-    planned = event["dataset"]
-    newest_at = planned["content"]["newestEventAt"]
-    if newest_at is None or not planned["content"]["areAllRowsRead"]:
+    content = event["dataset"]["content"]
+    newest_at = content["newestEventAt"]
+    # A row that wasn't read may have a newer event.
+    if newest_at is None or not content["areAllRowsRead"]:
         return
 
     age = clock.now() - datetime.fromisoformat(newest_at)
-    hours = {NEWEST_EVENT_AGE: round(age.total_seconds() / 3600, 2)}
-    metrics.write(pipeline_name(event["settings"]), hours, Dataset=planned["type"])
+    metrics.write(
+        pipeline_name(event["settings"]),
+        {NEWEST_EVENT_AGE: round(age.total_seconds() / 3600, 2)},
+        Dataset=event["dataset"]["type"],
+    )
 
 
 class DatasetImport:
@@ -83,8 +87,11 @@ class DatasetImport:
         client = aws.read_client()
         self._settings = event["settings"]
         self._run = event["run"]
+        # What planning has found out about the export.
         self._planned = event["dataset"]
 
+        # The dataset in the stack's config, and in Personalize. The schema and the creation time of
+        # the latter matter to its imports.
         self._configured = dataset_settings(self._settings, self._planned["type"])
         dataset_arn = self._configured["datasetArn"]
         self._dataset = client.describe_dataset(datasetArn=dataset_arn)["dataset"]
@@ -102,6 +109,7 @@ class DatasetImport:
 
     def poll(self) -> DatasetState:
         """Read the dataset's import jobs and its export."""
+        # The reader describes this run's job, so it's only told once the job may exist.
         own_arn = import_job_arn(self._dataset["datasetArn"], self._job_name)
         jobs = self._reader.of_dataset(self._dataset, own_arn if self.progress.sent_at else None)
         own_job = next((job for job in jobs if job.arn == own_arn), None)
@@ -141,6 +149,7 @@ class DatasetImport:
             case Confirm(job):
                 confirm_import(aws.write_client(), job)
             case Taint(job):
+                # Even if the response is lost, the next poll has to see the tag.
                 self._reader.forget_tags(job)
                 taint_import(aws.write_client(), job)
             case TaintDataset(job):
@@ -176,7 +185,10 @@ class DatasetImport:
             )
 
     def item(self, result: InvocationResult[DatasetState]) -> ImportItem:
-        """Return the item, with the job of this run or else the one that brought the export."""
+        """Return the item, with the job of this run or else the one that brought the export.
+
+        There may be no job yet, or one without a tag that says how large its export was.
+        """
         state = result.state
         job = state.own_job or imports.holding_import(state)
 

@@ -17,12 +17,15 @@ from typing import NamedTuple
 from ..csv_files import SHOWN_CHARACTERS, FileSample
 from .snapshot import SchemaField
 
-MAX_ID_LENGTH = 256
-MAX_LENGTH = 1000
 ID_COLUMNS = ("USER_ID", "ITEM_ID", "ACTION_ID")
+MAX_ID_LENGTH = 256
+"""The most characters of a value in these columns."""
+MAX_LENGTH = 1000
+"""The most characters of any other value that isn't textual."""
 FIRST_YEAR = 1990
 """An interaction before this year is a mistake, for example a time that counts days."""
 FIRST_TIME = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC).timestamp()
+"""The beginning of this year in seconds since 1970."""
 DAY_SECONDS = 24 * 60 * 60
 FIRST_MILLISECONDS = 10**11
 """From this number on, a time can't be in seconds, because it would be in the year 5138."""
@@ -44,6 +47,7 @@ class _Number(NamedTuple):
 WHOLE_ADVICE = "write a {}-bit whole number: digits with an optional minus"
 WHOLE_SECONDS = "write whole seconds since 1970"
 TIMES = ("TIMESTAMP", "CREATION_TIMESTAMP")
+"""The columns of times, for which the advice about numbers would not be enough."""
 DECIMALS = _Number(DECIMAL_NUMBER, float, math.inf, "write a number like -2.5 or 1e-3")
 NUMBERS: Mapping[str, _Number] = {
     "int": _Number(WHOLE_NUMBER, int, 2**31, WHOLE_ADVICE.format(32)),
@@ -56,7 +60,7 @@ NUMBERS: Mapping[str, _Number] = {
 
 def wrong_value(file: FileSample, fields: Sequence[SchemaField], now: datetime) -> str | None:
     """Validate the rows of a file, and return a message about the first wrong value, or None."""
-    # Checks are cached, because the same values occur in many rows.
+    # A value that was checked once isn't checked again, because many rows have the same values.
     checks = {field["name"]: cache(partial(value_error, field=field, now=now)) for field in fields}
 
     for line, values in file.rows:
@@ -67,7 +71,10 @@ def wrong_value(file: FileSample, fields: Sequence[SchemaField], now: datetime) 
 
 
 def value_error(value: str, field: SchemaField, now: datetime) -> str | None:
-    """Validate a field's value, and return what is wrong and how to correct it, or None."""
+    """Validate a field's value, and return what is wrong and how to correct it, or None.
+
+    The message follows the name of the column and the value.
+    """
     avro_types = field["type"]
     if isinstance(avro_types, str):
         avro_types = [avro_types]

@@ -200,6 +200,7 @@ def _taint(
     if job is None:
         return None
 
+    # If an earlier poll has found it tainted, the tag couldn't be written since then.
     tainted_at = now
     if progress.tainted_at and job.arn == progress.tainted_arn:
         tainted_at = progress.tainted_at
@@ -216,7 +217,7 @@ def _tainted_import(state: DatasetState, progress: ImportProgress) -> Import | N
     for job in state.imports:
         # The run that has created a running import may be dead, so every run that waits for the
         # import watches its files.
-        is_watched = job == state.own_job or (job.run is not None and job.is_running)
+        is_watched = job.is_running or job == state.own_job
         is_tainted_now = is_watched and _has_other_files(job, state)
 
         if job.awaits_confirmation and (is_tainted_now or job.arn == progress.tainted_arn):
@@ -226,7 +227,7 @@ def _tainted_import(state: DatasetState, progress: ImportProgress) -> Import | N
 
 def _has_other_files(job: Import, state: DatasetState) -> bool:
     """Return True if the export doesn't have the files for which an import was created."""
-    # A running import may be that of another stack or day, which has another location.
+    # A running import may be foreign, or that of another stack or day, with another location.
     if job.location != state.export.location:
         return False
 
