@@ -95,6 +95,7 @@ class Listing:
     @property
     def files_hash(self) -> str:
         """A hash of the objects. It changes if one of them is added, removed or written again."""
+        # A file that is copied onto itself gets another time, but stays the same file.
         contents = sorted((file.key, file.size, file.etag) for file in self.objects)
         return short_hash(repr(contents), 32)
 
@@ -142,6 +143,7 @@ class Export(Listing):
     @property
     def row_count(self) -> int | None:
         """The number of rows in all files, or None unless each file was read to its end."""
+        # An empty file has no sample, so the rows of an export with one are never counted.
         counts = [file.row_count for file in self.samples if file.row_count is not None]
         if len(counts) != len(self.objects):
             return None
@@ -150,6 +152,7 @@ class Export(Listing):
     def values(self, column: str) -> Counter[str]:
         """Count the values of a column in all rows that were read."""
         counts: Counter[str] = Counter()
+
         for file in self.samples:
             counts.update(file.values.get(column, {}))
         return counts

@@ -93,6 +93,7 @@ def taint_dataset(client: PersonalizeClient, job: Import) -> None:
     A dataset that already has 50 tags takes no other one. Even then, a run must be able to import
     the FULL export, so errors are ignored.
     """
+    # The time is for people. The reader below only compares the name.
     ended_at = job.ended_at.astimezone(UTC).isoformat(timespec="seconds")
     with suppress(ClientError):
         write_tags(client, job.dataset, {TAINTED_BY: f"{name_of(job.arn)} {ended_at}"})
@@ -132,6 +133,7 @@ class ImportReader:
     def of_dataset(self, dataset: Dataset, own_arn: str | None = None) -> list[Import]:
         """Read the imports of a dataset. The one that ended last comes first.
 
+        The import that a tag of the dataset names is tainted, even if its own tags aren't read.
         `own_arn` is the import job of this run, once its creation was requested. It may not exist.
         While it's running, no other import is read.
         """
@@ -172,6 +174,7 @@ class ImportReader:
 
         for number, listed_job in enumerate(imports):
             job = listed_job
+
             is_needed = job is newest_full or job.arn == own_arn
             is_searched = job.ended_at > recent_since or not is_pipeline_found
             if is_needed or (is_searched and number < share):
@@ -257,6 +260,7 @@ def _import_of(job: ImportJob, dataset_arn: str) -> Import:
     return Import(
         arn=job["datasetImportJobArn"],
         dataset=dataset_arn,
+        # FULL is the default of the API.
         is_full=job.get("importMode", "FULL") == "FULL",
         is_running=is_running(status),
         is_active=is_active(status),
