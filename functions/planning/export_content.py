@@ -42,7 +42,9 @@ HASH_LENGTH = 6
 """The digits of a type's hash in a tag, whose value has room for 256 characters."""
 SHARE = re.compile(r" ([0-9a-f]{6}):([0-9]{1,4})")
 """A type of events in a tag: its hash, and its rows per 1,000."""
-CONTENT_TAG = re.compile(rf"(\S+) ([0-9]{{1,6}})((?:{SHARE.pattern})*)")
+CONTENT_TAG = re.compile(
+    rf"(?P<newest_at>\S+) (?P<imports>[0-9]{{1,6}})(?P<shares>(?:{SHARE.pattern})*)"
+)
 """The value of a tag about an import's content: the fields of `ImportedContent`."""
 
 
@@ -105,7 +107,11 @@ def _last_content(view: DatasetView) -> ImportedContent:
     if parts is None:
         return ImportedContent()
 
-    return ImportedContent(parts[1], int(parts[2]), SHARE.findall(parts[3]))
+    return ImportedContent(
+        newest_at=parts["newest_at"],
+        imports=int(parts["imports"]),
+        shares=SHARE.findall(parts["shares"]),
+    )
 
 
 def _newest_event(view: DatasetView) -> str | None:
