@@ -27,6 +27,7 @@ class Row(NamedTuple):
     line: int
     """The line number, counted from 1."""
     values: tuple[str, ...]
+    """One value for each column. An empty value is null."""
 
 
 @dataclass(frozen=True, kw_only=True)

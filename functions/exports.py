@@ -102,7 +102,7 @@ class Listing:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchInput(Listing):
-    """The input of a batch job."""
+    """The input of a batch job, of which only the beginning is read."""
 
     first_line: str | None = None
     """The first line of the first file that isn't empty, or None without such a file."""
@@ -125,19 +125,19 @@ class Export(Listing):
         """
         # Personalize doesn't import the files in subfolders.
         subfolder_keys = set(self.subfolder_keys)
-        objects = [
+        imported_files = [
             file
             for file in self.objects
             if file.key not in subfolder_keys and (until is None or file.modified_at <= until)
         ]
-        imported = replace(self, objects=objects)
+        imported = replace(self, objects=imported_files)
 
         location = location_hash(self.location)
         mode_and_schema = short_hash(f"{import_mode} {schema_arn}", 8)
         return ExportState(
             fingerprint=f"{location}-{imported.files_hash}-{mode_and_schema}",
             size=imported.size,
-            newest_at=max((file.modified_at for file in objects), default=None),
+            newest_at=max((file.modified_at for file in imported_files), default=None),
         )
 
     @property

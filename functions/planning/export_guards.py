@@ -247,6 +247,7 @@ def skipped_days(view: DatasetView) -> Iterator[Message]:
     """
     dataset = view.dataset
 
+    # The earliest day comes first.
     if days := view.data.skipped_days.get(dataset["datasetArn"]):
         yield Message(
             text=(

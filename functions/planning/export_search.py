@@ -88,8 +88,8 @@ def search_exports(
     if description is not None:
         # Each import is compared with the export of its own day. Otherwise, nobody could confirm
         # the import of a dead run on a later day.
-        form = (dataset["importMode"], description["schemaArn"])
-        states = [found.state(*form) for found in (export, *earlier_exports.values())]
+        mode_and_schema = (dataset["importMode"], description["schemaArn"])
+        states = [found.state(*mode_and_schema) for found in (export, *earlier_exports.values())]
         confirmed = confirmable_imports(jobs, states)
 
     return ExportSearch(export, skipped_days, confirmed)
