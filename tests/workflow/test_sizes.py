@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from components.args import MAX_CAMPAIGNS, MAX_SOLUTIONS
 from components.constants import EVENT_DATASETS
 from components.rules.pipeline import check
-from emulator.personalize.resources import Campaign, Solution
+from emulator.personalize.resources import Campaign
 from emulator.virtual.step_functions import Fails
 from functions.personalize.campaigns import BAKE_POLLS
 from functions.planning.export_content import SHOWN_COLUMNS, SHOWN_NAME, SHOWN_TYPES
@@ -83,48 +84,58 @@ def largest_state(execution):
     return max(len(item.get(key, "").encode()) for item in details for key in ("input", "output"))
 
 
+def of_all_solutions(of_one, of_two):
+    """Return a number for the largest pipeline. Each solution adds as much as the second one."""
+    return of_one + (MAX_SOLUTIONS - 1) * (of_two - of_one)
+
+
+def with_solutions(group, count):
+    """Return the group with its first solutions. Each has as many campaigns as the rules allow."""
+    return group.with_solutions(*group.solutions[:count])
+
+
 def test_the_largest_pipeline_stays_within_the_limits_of_step_functions(monkeypatch):
     """Each update succeeds. Its probe fails with a long error, and so does each rollback."""
     monkeypatch.setattr(Campaign, "quota", 50)
-    monkeypatch.setattr(Solution, "quota", 50)
-
     group = largest_group()
     assert check(group.args).problems == []
     error = {"fault": "error", "message": LONG_REASON[:2000], "times": ALWAYS}  # it is cut too
-    with deploy(group, durations={"campaign-update": 150}) as pipeline:
-        pipeline.inject_fault(operation="GetRecommendations", **error)
-        started = pipeline.start()
-        while not pipeline.requests("GetRecommendations"):
-            pipeline.sleep(60)
-        pipeline.inject_fault(operation="UpdateCampaign", **error)
-        pipeline.inject_fault(operation="ListBatchInferenceJobs", **error)
-        execution = started.wait()
-    assert execution.status == "FAILED"
-    assert_delivered(pipeline)
-    campaigns = [
-        campaign
-        for solution in report(execution)["solutions"]
-        for campaign in solution["campaigns"]
-    ]
-    assert len(campaigns) == 50
-    batch_jobs = [job for item in report(execution)["solutions"] for job in item["batchJobs"]]
-    assert {job["outcome"] for job in batch_jobs} == {"FAILED"}, "each has a long error"
+    state_bytes = []
+    events = []
+    for count in (1, 2):
+        with deploy(with_solutions(group, count), durations={"campaign-update": 150}) as pipeline:
+            pipeline.inject_fault(operation="GetRecommendations", **error)
+            started = pipeline.start()
+            while not pipeline.requests("GetRecommendations"):
+                pipeline.sleep(60)
+            pipeline.inject_fault(operation="UpdateCampaign", **error)
+            pipeline.inject_fault(operation="ListBatchInferenceJobs", **error)
+            execution = started.wait()
+        assert execution.status == "FAILED"
+        assert_delivered(pipeline)
+        # The warnings of the largest pipeline are cut.
+        warnings = json.dumps(document(execution)["plan"]["warnings"])
+        state_bytes.append(largest_state(execution) - len(warnings))
+        events.append(len(execution.events))
+
+    solutions = report(execution)["solutions"]
+    campaigns = [campaign for solution in solutions for campaign in solution["campaigns"]]
+    batch_jobs = [job for solution in solutions for job in solution["batchJobs"]]
+    assert len(campaigns) == count * MAX_CAMPAIGNS
+    assert [job["outcome"] for job in batch_jobs] == ["FAILED"] * count, "each has a long error"
     reasons = ["; ".join(all_printed(campaign["reasons"])) for campaign in campaigns]
     assert all("cut, " in reason for reason in reasons), "the texts are the longest"
+
     rules = sum(len(each.quality_gate) * len(each.campaigns) for each in group.solutions)
-    more_warnings = MAX_LIST_BYTES - len(json.dumps(document(execution)["plan"]["warnings"]))
-    assert more_warnings < MAX_LIST_BYTES / 10, "the plan has nearly as many warnings as it may"
-    reserve = more_warnings + rules * MAX_NOTE_BYTES + CONTENT_COPIES * content_bytes(group)
-    assert largest_state(execution) + reserve + MAX_TRIALS_BYTES <= MAX_STATE_BYTES, (
-        "there is room for the notes of the gates, the contents and the trials of earlier runs"
+    reserve = MAX_LIST_BYTES + rules * MAX_NOTE_BYTES + CONTENT_COPIES * content_bytes(group)
+    assert of_all_solutions(*state_bytes) + reserve + MAX_TRIALS_BYTES <= MAX_STATE_BYTES, (
+        "there is room for the warnings, the notes of the gates, the contents and earlier trials"
     )
-    assert len(execution.events) <= MAX_EVENTS - BAKE_EVENTS
+    assert of_all_solutions(*events) <= MAX_EVENTS - BAKE_EVENTS
 
 
 def test_the_history_has_room_for_a_day_in_which_each_campaign_s_function_is_killed(monkeypatch):
     """Nobody bakes while a function is killed, except in the trials of earlier runs."""
-    monkeypatch.setattr(Campaign, "quota", 50)
-    monkeypatch.setattr(Solution, "quota", 50)
 
     def dying(event, context):
         arn = event["campaign"]["campaignArn"]
@@ -133,11 +144,16 @@ def test_the_history_has_room_for_a_day_in_which_each_campaign_s_function_is_kil
             handler("deploy_version")(event, context)
         raise Fails("Runtime.OutOfMemory")
 
-    begun = set()
-    group = largest_group(bake_hours=12)
-    with deploy(group, handlers={"deploy_version": dying}) as pipeline:
-        execution = pipeline.run()
-        lasted = pipeline.clock.now() - execution.events[0]["timestamp"]
-    assert lasted > timedelta(hours=24 + 12), "no version on trial is given up before"
-    assert_delivered(pipeline)
-    assert len(execution.events) <= MAX_EVENTS - BAKE_EVENTS
+    monkeypatch.setattr(Campaign, "quota", 50)
+    events = []
+    for count in (1, 2):
+        begun = set()
+        group = with_solutions(largest_group(bake_hours=12), count)
+        with deploy(group, handlers={"deploy_version": dying}) as pipeline:
+            execution = pipeline.run()
+            lasted = pipeline.clock.now() - execution.events[0]["timestamp"]
+        assert lasted > timedelta(hours=24 + 12), "no version on trial is given up before"
+        assert_delivered(pipeline)
+        events.append(len(execution.events))
+
+    assert of_all_solutions(*events) <= MAX_EVENTS - BAKE_EVENTS
