@@ -181,13 +181,6 @@ def test_ten_files_are_read_at_once():
     assert export.row_count == 20, "the barrier opens only for ten reads together"
 
 
-def test_a_row_in_the_largest_file_is_found_among_thousands_of_files_without_rows():
-    files = {f"{number:04}.csv": (len(HEADER), number, HEADER) for number in range(5000)}
-    assert not read_folder(files)[0].has_rows
-    files["3210.csv"] = (len(CSV), 3210, CSV)
-    assert read_folder(files)[0].has_rows
-
-
 @pytest.mark.parametrize("files", [1, 8])
 @pytest.mark.parametrize(("extra_bytes", "is_counted"), [(0, True), (1, False)])
 def test_the_rows_are_counted_if_a_megabyte_contains_every_file(files, extra_bytes, is_counted):

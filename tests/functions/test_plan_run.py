@@ -71,29 +71,6 @@ def test_a_request_may_choose_datasets_and_solutions(request_, types, solutions)
 # Runs that are refused
 
 
-def test_a_run_is_refused_with_the_messages_of_all_guards():
-    inactive = {s.DATASET: s.dataset_resource(status="CREATE FAILED")}
-    probe = {"itemId": "i1", "filterArn": None, "context": {}}
-    probed = s.campaign_settings(probe=probe)
-    settings_ = s.settings(
-        datasets=[s.dataset_settings(importMode="INCREMENTAL")],
-        solutions=[s.solution_settings(campaigns=[probed])],
-    )
-    exports = {s.DATASET: s.export(objects=[], samples=[])}
-    changes = {"datasets": inactive, "imports": {s.DATASET: []}, "exports": exports}
-    problems = refusal(settings_=settings_, **changes)
-    assert [problem.partition(": ")[0] for problem in problems] == [
-        s.DATASET,
-        s.CAMPAIGN,
-        "datasets.interactions",
-        "datasets.interactions",
-    ]
-    assert "its status is CREATE FAILED" in problems[0]
-    assert "the probe has itemId" in problems[1]
-    assert "check dataLocation and the job" in problems[2]
-    assert "needs an earlier ACTIVE FULL import" in problems[3]
-
-
 def test_no_resource_has_to_exist_for_a_refusal():
     keys = ("datasets", "dataset_groups", "schemas", "imports", "solutions", "campaigns")
     assert len(refusal({}, **{key: {} for key in keys})) == 3

@@ -4,7 +4,7 @@ Which version is used, and when, is tested in `tests/model/test_training_rules.p
 """
 
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -79,6 +79,8 @@ def test_a_version_is_created_with_the_tags_of_the_run_and_the_digest_of_its_dat
     assert (waiting["phase"], waiting["endedAt"], waiting["arn"]) == ("TRAINING", None, new)
     assert waiting["seconds"] > 1000, "the time until shortly before the end passes in a Wait"
     assert (item["arn"], item["isOfRun"], item["warnings"]) == (new, True, [])
+    created_at, ended_at = map(datetime.fromisoformat, (item["createdAt"], item["endedAt"]))
+    assert ended_at - created_at == timedelta(seconds=5430), "as Personalize says"
     assert item["trainingHours"] > 0
 
 

@@ -12,7 +12,7 @@ from components.args import BakeArgs
 from functions.personalize.campaigns import deployment_spec, read_record
 from functions.personalize.tags import BAKE, tags_of
 from functions.rules.campaigns import DeploymentRecord
-from tests.workflow.pipeline import deploy, handler
+from tests.workflow.pipeline import deploy
 from tests.workflow.summaries import DEPLOYED, failures, outcomes, report, warnings_of
 from tests.world import HOUR, MOVIES, alarm_arn, campaign, campaign_arn, solution, solution_arn
 
@@ -100,23 +100,6 @@ def test_an_alarm_whose_state_is_not_known_is_said_and_moves_nothing_back(state,
     assert outcomes(execution) == DEPLOYED
     (found,) = warnings(execution)
     assert found.startswith(f"{campaign_arn()}: after the bake, the alarm {ORDERS}: {warning}")
-
-
-def test_the_watcher_goes_on_with_a_bake_that_a_dead_run_has_left():
-    long = BakeArgs(hours=6, alarms=BAKED.alarms)
-    with deploy(MOVIES.with_solutions(solution(campaigns=[campaign(bake=long)]))) as pipeline:
-        start_bake(pipeline).abort()
-        rings = []
-        while record(pipeline).trial:
-            pipeline.sleep(HOUR / 4)
-            if len(rings) == 22:
-                pipeline.alarms.change(ORDERS, "ALARM")
-            machine = {"stateMachineArn": pipeline.machine.arn}
-            rings.append(handler("watch_pipeline")(machine, None)["unfinishedTrials"])
-        (run,) = pipeline.executions("trial")
-        (trial,) = report(run.wait())["trials"]
-    assert rings == [0] * len(rings), "no bell rings for a bake"
-    assert trial["outcome"] == "ROLLED_BACK"
 
 
 @pytest.mark.parametrize(

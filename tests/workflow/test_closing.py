@@ -6,18 +6,15 @@ import pytest
 
 from components.args import LimitsArgs
 from components.state_machine.definition import execution_timeout_seconds
-from emulator.virtual.step_functions import Fails
-from functions.constants import REPORTED_ERROR
 from tests.workflow.pipeline import (
     RUN_ID,
     deploy,
     handler,
     killed_after_work,
 )
-from tests.workflow.summaries import event_of, failed_calls, report
-from tests.world import MOVIES, PIPELINE, PREFIX
+from tests.workflow.summaries import event_of
+from tests.world import MOVIES, PIPELINE
 
-VERSION_NAME = f"{PREFIX}-{RUN_ID}-0b519087"
 SHORT_LIMITS = MOVIES.with_options(
     limits=LimitsArgs(max_import_hours=1, max_training_hours=1, max_campaign_hours=1)
 )
@@ -81,26 +78,6 @@ def test_a_run_whose_input_is_too_large_is_reported(size):
     assert len(closing["text"]) < 3000
 
 
-def test_closing_a_run_that_has_reported_does_nothing():
-    with deploy() as pipeline:
-        pipeline.inject_fault("fail", job="solution-version", of=VERSION_NAME)
-        execution = pipeline.run(skipImport=True)
-        assert execution.error == REPORTED_ERROR
-        assert close(execution) is None
-    assert len(pipeline.inbox.messages) == 1
-
-
-def test_a_run_that_could_not_report_is_closed():
-    def raise_error(_event, _context):
-        raise MemoryError("too much")
-
-    with deploy(handlers={"report_outcome": raise_error}) as pipeline:
-        execution = pipeline.run(skipImport=True)
-        closing = close(execution)
-    assert (execution.status, execution.error) == ("FAILED", "ReportFailed")
-    assert closing["report"]["reasons"][0]["text"].startswith("FAILED: ReportFailed: ")
-
-
 # Functions that fail
 
 
@@ -111,13 +88,3 @@ def test_a_report_that_is_always_killed_sends_few_messages():
     subjects = [message.subject.split()[0] for message in pipeline.inbox.messages]
     assert subjects == ["DEPLOYED"] * 6 + ["FAILED"]
     assert execution.error == "ReportFailed"
-
-
-def test_a_plan_that_is_always_killed_is_reported():
-    def killed(_event, _context):
-        raise Fails("Runtime.ExitError", "signal: killed")
-
-    with deploy(handlers={"plan_retraining": killed}) as pipeline:
-        execution = pipeline.run()
-    assert report(execution)["reasons"] == [{"text": "Runtime.ExitError: signal: killed"}]
-    assert len(failed_calls(execution)) == 6

@@ -10,18 +10,13 @@ from functions import start_on_export
 from functions.aws import READ_ATTEMPTS
 from functions.errors import ServiceUnavailable
 from tests.workflow.pipeline import deploy
-from tests.workflow.summaries import outcomes, report, skip_reason
+from tests.workflow.summaries import outcomes, report
 from tests.world import MOVIES, interactions
 
 MARKERS = {"interactions": "{date}/interactions-{date}.SUCCESS", "items": "{date}/items.SUCCESS"}
 DAY = "2026-11-22"
 NEXT_DAY = "2026-11-23"
 """Virtual time begins on DAY."""
-WAITING = (
-    "nothing is new; force a run that imports and trains anyway: `retrain start --force`; "
-    "interactions: its ready marker is missing, and will start a run; taste: it was trained on the "
-    "present data"
-)
 
 
 @contextmanager
@@ -123,16 +118,6 @@ def test_an_incremental_export_of_an_earlier_day_that_comes_late_is_appended():
         marker_event(pipeline, "interactions", NEXT_DAY)
         assert executions(pipeline)[-1].arn == runs[-1].arn
     assert [outcomes(run)["interactions"] for run in runs] == ["IMPORTED", "IMPORTED"]
-
-
-def test_a_scheduled_run_does_not_import_an_export_without_its_marker():
-    with deployed("interactions") as pipeline:
-        first = pipeline.run(skipImport=True)
-        pipeline.bucket.put("2026-11-29/interactions.csv", interactions(shift=2))
-        without_marker = pipeline.run(scheduledTime="2026-11-29T04:00:00Z")
-        assert sources(pipeline) == []
-    assert outcomes(first) == {"taste": "DEPLOYED", "home": "DEPLOYED"}, "it was never trained"
-    assert skip_reason(without_marker) == WAITING
 
 
 def test_a_scheduled_run_imports_an_export_whose_marker_has_started_no_run():
