@@ -333,8 +333,27 @@ NEIGHBOURS = {
 """What else is in the group, and comes first. It must not matter to what a test is about."""
 
 
+USUAL_OWNERS = {
+    **dict.fromkeys(("datasets", "exports", "imports", "schemas", "skipped_days"), DATASET),
+    "solutions": SOLUTION,
+    **dict.fromkeys(("campaigns", "campaign_tags"), CAMPAIGN),
+}
+"""What planning has read -> the resource to which it belongs if a test does not say so."""
+
+
+def by_arn(changes):
+    """Return changes of what planning has read, by the ARN of their resources."""
+    owned = {}
+    for key, value in changes.items():
+        has_arns = isinstance(value, dict) and all(arn.startswith("arn:") for arn in value)
+        needs_owner = key in USUAL_OWNERS and not has_arns
+        owned[key] = {USUAL_OWNERS[key]: value} if needs_owner else value
+    return owned
+
+
 def data_snapshot(**changes):
     """Return what planning has read about the data. `imports` are the jobs of each dataset."""
+    changes = by_arn(changes)
     standard = {
         **{name: {} for name in DataSnapshot.__annotations__},
         "now": NOW,
@@ -366,7 +385,7 @@ READ_OF_SOLUTIONS = {
 
 def solution_snapshot(settings_, data, run_, **changes):
     """Return what planning has read about a solution with these settings."""
-    read = {**READ_OF_SOLUTIONS, **changes}
+    read = {**READ_OF_SOLUTIONS, **by_arn(changes)}
     for key in ("solutions", "campaigns", "campaign_tags"):
         read[key] = {**NEIGHBOURS[key], **read[key]}
 

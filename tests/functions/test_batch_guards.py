@@ -33,7 +33,7 @@ def found(
         guard,
         batch_inputs={location: read_batch_input(bucket, location)},
         solution=s.solution_settings(batchJobs=[job]),
-        solutions={s.SOLUTION: resource},
+        solutions=resource,
         **changes,
     )
 

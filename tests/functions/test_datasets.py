@@ -20,7 +20,7 @@ RUNNING = s.imported(is_running=True, is_active=False)
 
 def of_imports(*imports, request=None, **changes):
     """Return the view of a dataset with these imports."""
-    return s.dataset_view(request, imports={s.DATASET: imports}, **changes)
+    return s.dataset_view(request, imports=imports, **changes)
 
 
 def import_of_day(day, mode="FULL", **changes):
@@ -59,7 +59,7 @@ def test_the_plan_has_the_export_whose_content_was_checked():
     planned = of_imports().plan_import()
     assert (planned["fingerprint"], planned["bytes"]) == (s.FINGERPRINT, 1000)
     assert planned["newestObjectAt"] == s.ago(2).isoformat()
-    nothing = s.dataset_view(exports={s.DATASET: s.export(objects=[], samples=[])}).plan_import()
+    nothing = s.dataset_view(exports=s.export(objects=[], samples=[])).plan_import()
     assert (nothing["bytes"], nothing["newestObjectAt"]) == (0, None)
 
 
@@ -139,7 +139,7 @@ TAINTED = UNCONFIRMED._replace(is_tainted=True, ended_at=s.ago(0.5))
         (UNCONFIRMED._replace(ended_at=s.ago(1, seconds=1)), {}, True),
         (TAINTED, {}, True),
         (TAINTED._replace(is_full=True), {}, False),
-        (TAINTED, {"exports": {s.DATASET: s.export(read_error="no access")}}, False),
+        (TAINTED, {"exports": s.export(read_error="no access")}, False),
         (TAINTED, {"dataset": s.dataset_of_run(day="2026-11-27")}, True),
         (TAINTED, {"dataset": s.dataset_of_run(day="2026-11-26")}, False),
     ],
@@ -240,7 +240,7 @@ def test_an_earlier_day_does_not_wait_for_the_import_of_a_later_one_to_replace_i
         ({}, True),
         ({"trigger": "manual"}, False),
         ({"settings_": s.settings(datasets=[DATED])}, False),
-        ({"exports": {s.DATASET: s.export(marker_written_at=s.ago(1))}}, False),
+        ({"exports": s.export(marker_written_at=s.ago(1))}, False),
         ({"dataset": {**DAY, "readyMarker": None}}, False),
     ],
     ids=["awaited", "a person starts", "markers start no runs", "written", "no marker"],

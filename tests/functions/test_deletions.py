@@ -19,9 +19,9 @@ DELETED = Deletion(JOB, False, True, created_at=s.ago(24), ended_at=s.ago(10))
 RUNNING = DELETED._replace(is_running=True, has_completed=False)
 FAILED = DELETED._replace(has_completed=False)
 UNCHANGED = {
-    "imports": {s.DATASET: [s.held_import()]},
-    "campaigns": {s.CAMPAIGN: s.campaign(solutionVersionArn=s.VERSION)},
-    "campaign_tags": {s.CAMPAIGN: {"retraining-good": s.VERSION}},
+    "imports": [s.held_import()],
+    "campaigns": s.campaign(solutionVersionArn=s.VERSION),
+    "campaign_tags": {"retraining-good": s.VERSION},
     "trainings": [s.trained_version()],
 }
 """The dataset holds its export, and the campaign serves the version that was trained on it."""

@@ -21,7 +21,7 @@ INCREMENTAL = s.dataset_of_run(importMode="INCREMENTAL")
 
 def found(guard, known_export, **changes):
     """Return the messages of a guard about this export of interactions."""
-    return s.messages(guard, exports={s.DATASET: known_export}, **changes)
+    return s.messages(guard, exports=known_export, **changes)
 
 
 # The export is there
@@ -102,7 +102,7 @@ def test_golden_messages_about_the_content_of_files(golden):
             for message in found(
                 guard,
                 s.export(samples=samples),
-                schemas={s.DATASET: FIELDS},
+                schemas=FIELDS,
                 dataset=s.dataset_of_run(type="items"),
             )
         ]

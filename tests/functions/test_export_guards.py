@@ -23,12 +23,12 @@ INCREMENTAL = s.dataset_of_run(importMode="INCREMENTAL")
 
 def found(guard, known_export, **changes):
     """Return the messages of a guard about this export of interactions."""
-    return s.messages(guard, exports={s.DATASET: known_export}, **changes)
+    return s.messages(guard, exports=known_export, **changes)
 
 
 # The size
 
-LAST_FULL = {s.DATASET: [s.held_import()]}
+LAST_FULL = [s.held_import()]
 TINY = s.export(objects=[s.s3_object(size=1)])
 
 
@@ -53,7 +53,7 @@ def test_an_export_that_is_much_smaller_than_the_last_one_is_found(size, share, 
     "changes",
     [
         {"dataset": INCREMENTAL},
-        {"imports": {s.DATASET: [s.imported()]}},
+        {"imports": [s.imported()]},
         {"known_export": Export(location=s.LOCATION)},
         {"request": {"exportDate": "2026-11-22"}, "dataset": s.dataset_of_run(day="2026-11-22")},
     ],
@@ -89,7 +89,7 @@ def test_a_size_tag_that_is_no_size_is_a_warning(jobs, dataset, warnings, refusa
         "the tag retraining-bytes of edited is not the size of an export, so minRelativeSize has "
         f"nothing to compare with; check that {s.LOCATION} is complete with 1 bytes"
     )
-    known = {"imports": {s.DATASET: jobs}, "dataset": s.dataset_of_run(**dataset)}
+    known = {"imports": jobs, "dataset": s.dataset_of_run(**dataset)}
     assert found(unknown_size, TINY, **known) == [message] * warnings
     assert len(found(truncated_export, TINY, **known)) == refusals
 
@@ -144,7 +144,7 @@ def test_an_incremental_import_needs_a_full_one_before(dataset, jobs, refused):
         f"importMode INCREMENTAL needs an earlier ACTIVE FULL import of {s.DATASET}; import a "
         "complete export once with importMode FULL, which replaces all bulk data"
     )
-    known = {"dataset": dataset, "imports": {s.DATASET: jobs}}
+    known = {"dataset": dataset, "imports": jobs}
     assert s.messages(incremental_without_full, **known) == [message] * refused
 
 
@@ -162,7 +162,7 @@ OLD = s.s3_object(key="old.csv", modified_at=s.ago(48, seconds=1))
 def appending(*objects, dataset=INCREMENTAL, jobs=None, **changes):
     """Return the messages about an export that is added to the data."""
     jobs = [s.held_import(fingerprint="x")] if jobs is None else jobs
-    known = {"dataset": dataset, "imports": {s.DATASET: jobs}, **changes}
+    known = {"dataset": dataset, "imports": jobs, **changes}
     return found(wrong_increment, s.export(objects=objects), **known)
 
 
@@ -249,7 +249,7 @@ FULL_NEEDED = (
 
 @pytest.mark.parametrize("request_", [None, {"exportDate": DAY}, {"force": True}])
 def test_nobody_appends_a_day_again_of_which_a_part_may_be_there(request_):
-    jobs = {"imports": {s.DATASET: [TAINTED, FULL]}}
+    jobs = {"imports": [TAINTED, FULL]}
     known = {"dataset": {**INCREMENTAL, "day": DAY}, "request": request_, **jobs}
     messages = [found(guard, s.export(), **known) for guard in (replaced_data, wrong_increment)]
     assert messages == [[FULL_NEEDED], []], "one message, which does not offer to append it"
@@ -277,7 +277,7 @@ BOTH = ("2026-11-27", "2026-11-28")
 
 def skipped():
     """Return the messages about the exports of two earlier days."""
-    return s.messages(skipped_days, dataset=DATED, skipped_days={s.DATASET: BOTH})
+    return s.messages(skipped_days, dataset=DATED, skipped_days=BOTH)
 
 
 def test_the_days_that_no_import_has_brought_are_named():
@@ -287,7 +287,7 @@ def test_the_days_that_no_import_has_brought_are_named():
         "export with importMode FULL, or append each whose rows are missing: "
         "`retrain start --dataset interactions --export-date 2026-11-27`"
     )
-    assert s.messages(skipped_days, dataset=DATED, skipped_days={s.DATASET: []}) == []
+    assert s.messages(skipped_days, dataset=DATED, skipped_days=[]) == []
 
 
 def test_the_commands_of_the_messages_are_accepted_beside_a_dataset_without_days():

@@ -23,7 +23,7 @@ def snapshot(types, *, times=(1, 2), is_whole_file=True, columns=(), **changes):
     text = "\n".join([*lines, ""]).encode()
     export = s.export(samples=[read_sample("a.csv", text, is_whole_file=is_whole_file)])
     fields = [{"name": name, "type": ["null", "string"]} for name in (*COLUMNS, *columns)]
-    return {"exports": {s.DATASET: export}, "schemas": {s.DATASET: fields}, **changes}
+    return {"exports": export, "schemas": fields, **changes}
 
 
 def found(known, **settings):
@@ -66,7 +66,7 @@ def test_more_than_ten_types_and_columns_refuse_the_first_training(types, column
     assert counts(part) == (is_found, 0), "later rows can only add types"
 
 
-HELD = {s.DATASET: [s.held_import()]}
+HELD = [s.held_import()]
 MARKED = s.dataset_settings(readyMarker="s3://exports/_SUCCESS")
 
 
@@ -97,7 +97,7 @@ def test_too_many_types_are_refused_only_if_a_first_training_would_fail(changes,
         ({"times": (1, 2)}, "FULL", False),
         ({"is_whole_file": False}, "FULL", False),
         ({}, "INCREMENTAL", False),
-        ({"solutions": {s.SOLUTION: s.solution_resource()}}, "FULL", False),
+        ({"solutions": s.solution_resource()}, "FULL", False),
     ],
     ids=[
         *("one", "segments ignore events", "even if it was trained before", "two"),
@@ -125,8 +125,8 @@ def incomplete(filled, column="PLOT", *, type_="items", rows=20, header=None, **
     return s.messages(
         incomplete_columns,
         dataset=s.dataset_of_run(type=type_),
-        exports={s.DATASET: s.export(samples=[sample])},
-        schemas={s.DATASET: [{"name": "ID", "type": "string"}, field]},
+        exports=s.export(samples=[sample]),
+        schemas=[{"name": "ID", "type": "string"}, field],
     )
 
 

@@ -95,7 +95,7 @@ def test_automatic_training_is_either_refused_or_a_warning(setting, request_, co
     known = {
         "request": request_,
         "settings_": s.settings(autoTraining=setting),
-        "solutions": {s.SOLUTION: s.solution_resource(performAutoTraining=True)},
+        "solutions": s.solution_resource(performAutoTraining=True),
     }
     guards = (refused_automatic_training, allowed_automatic_training)
     assert tuple(len(s.messages(guard, **known)) for guard in guards) == counts
@@ -152,7 +152,7 @@ def test_a_probe_with_a_user_without_interactions_is_a_warning():
         probe = {"userId": user, "minResults": 1, "minutes": 1}
         solution = s.solution_settings(campaigns=[s.campaign_settings(probe=probe)])
         export = s.export(samples=[s.sample(values={"USER_ID": Counter(users)})])
-        known = {"exports": {s.DATASET: export}, "solution": solution, **changes}
+        known = {"exports": export, "solution": solution, **changes}
         return s.messages(unknown_probe_users, **known)
 
     (message,) = found(["u3", "u2"])

@@ -76,7 +76,7 @@ def test_no_resource_has_to_exist_for_a_refusal():
     assert len(refusal({}, **{key: {} for key in keys})) == 3
 
 
-BAD_EXPORT = {"exports": {s.DATASET: s.export(objects=[], samples=[])}}
+BAD_EXPORT = {"exports": s.export(objects=[], samples=[])}
 
 
 def planned_bad_import(**changes):
@@ -97,7 +97,7 @@ def planned_bad_import(**changes):
 )
 def test_an_export_is_checked_unless_it_is_held_or_being_imported(job, is_checked):
     """The objects of a held export may have been deleted by now."""
-    known = {"imports": {s.DATASET: [job]}, **BAD_EXPORT}
+    known = {"imports": [job], **BAD_EXPORT}
     if is_checked:
         (problem,) = refusal(**known)
         assert "check dataLocation and the job" in problem
@@ -109,11 +109,11 @@ def test_an_export_is_checked_unless_it_is_held_or_being_imported(job, is_checke
 # Runs that are skipped
 
 SERVED = {
-    "campaigns": {s.CAMPAIGN: s.campaign(solutionVersionArn=s.VERSION)},
-    "campaign_tags": {s.CAMPAIGN: {"retraining-good": s.VERSION}},
+    "campaigns": s.campaign(solutionVersionArn=s.VERSION),
+    "campaign_tags": {"retraining-good": s.VERSION},
 }
 UNCHANGED = {
-    "imports": {s.DATASET: [s.held_import()]},
+    "imports": [s.held_import()],
     "trainings": [s.trained_version()],
     **SERVED,
 }
@@ -139,7 +139,7 @@ LATER = f"{location_hash('s3://exports/2026-11-30.csv')}-x"
             LEARNED,
         ),
         (
-            {"settings_": DATED, "imports": {s.DATASET: [s.held_import(fingerprint=LATER)]}},
+            {"settings_": DATED, "imports": [s.held_import(fingerprint=LATER)]},
             "interactions: the export of a later day was imported",
             LEARNED,
         ),
@@ -231,16 +231,12 @@ WITHOUT_CAMPAIGNS = s.settings(solutions=[s.solution_settings(campaigns=[])])
     [
         ({}, [s.DATASET, s.CAMPAIGN]),
         ({"settings_": WITHOUT_CAMPAIGNS}, [s.DATASET, s.SOLUTION]),
-        ({"imports": {s.DATASET: [s.held_import(fingerprint="other")]}}, []),
+        ({"imports": [s.held_import(fingerprint="other")]}, []),
         ({"trainings": []}, [s.DATASET]),
         ({"request": {"force": True}, "trainings": []}, [s.DATASET]),
-        ({"campaigns": {s.CAMPAIGN: s.campaign(solutionVersionArn=s.OLD_VERSION)}}, [s.DATASET]),
+        ({"campaigns": s.campaign(solutionVersionArn=s.OLD_VERSION)}, [s.DATASET]),
         (
-            {
-                "campaigns": {
-                    s.CAMPAIGN: s.campaign(solutionVersionArn=s.VERSION, status="CREATE FAILED")
-                }
-            },
+            {"campaigns": s.campaign(solutionVersionArn=s.VERSION, status="CREATE FAILED")},
             [s.DATASET],
         ),
         *(
