@@ -20,12 +20,12 @@ from functions.personalize.campaigns import (
     record_as_tags,
     update_request,
 )
-from functions.personalize.tags import APPROVAL, BAD, GOOD, TRIAL, tags_of, write_tags
+from functions.personalize.tags import APPROVAL, BAD, GOOD, TRIAL, write_tags
 from functions.rules.campaigns import DeploymentRecord, Trial
 from functions.rules.probing import Response
 from tests.functions import samples as s
 from tests.workflow.pipeline import deploy
-from tests.world import MOVIES, PERSONALIZE, campaign_arn, solution, solution_arn
+from tests.world import MOVIES, PERSONALIZE, campaign_arn, solution
 from tests.world import campaign as campaign_args
 
 PROBED = MOVIES.with_solutions(solution(campaigns=[campaign_args("home", user_id="u1")]))
@@ -65,10 +65,6 @@ def trained(pipeline):
     return arn
 
 
-def record(pipeline):
-    return read_record(tags_of(pipeline.client, campaign_arn()), solution_arn())
-
-
 # One deployment
 
 
@@ -84,10 +80,10 @@ def test_a_deployment_goes_on_from_its_item_until_the_version_is_kept(caplog):
         items = [deploy_once(pipeline, new)]
         sent = [call.operation for call in pipeline.personalize.calls]
         assert sent.index("TagResource") < sent.index("UpdateCampaign"), "a run may die in between"
-        assert record(pipeline).trial == Trial(new, began_at)
+        assert pipeline.record().trial == Trial(new, began_at)
         while items[-1]["outcome"] is None:
             items.append(next(next_items(pipeline, new, items[-1])))
-        assert record(pipeline) == DeploymentRecord(
+        assert pipeline.record() == DeploymentRecord(
             good_version_arn=new, previous_good_version_arn=old
         )
         assert len(pipeline.requests("UpdateCampaign")) == 1
@@ -147,7 +143,7 @@ def test_an_error_without_a_trial_is_raised_at_once(operation):
         pipeline.inject_fault("deny", operation=operation)
         with pytest.raises(ClientError, match="AccessDeniedException"):
             deploy_once(pipeline, trained(pipeline))
-        assert record(pipeline).trial is None, "an update that was denied ends the trial"
+        assert pipeline.record().trial is None, "an update that was denied ends the trial"
 
 
 def test_an_error_is_raised_after_the_longest_update_if_the_tags_cannot_be_read_either():
@@ -173,10 +169,10 @@ def test_a_campaign_that_is_in_use_is_asked_again():
         pipeline.inject_fault("resource-in-use", operation="UpdateCampaign")
         item = deploy_once(pipeline, new)
         assert (item["phase"], item["seconds"], item["outcome"]) == ("UPDATING", 60, None)
-        assert record(pipeline).trial is None, "the update was certainly not sent"
+        assert pipeline.record().trial is None, "the update was certainly not sent"
         deploy_once(pipeline, new, item)
         assert len(pipeline.requests("UpdateCampaign")) == 2
-        assert record(pipeline).trial.version_arn == new
+        assert pipeline.record().trial.version_arn == new
 
 
 @pytest.mark.parametrize(("is_of_run", "outcome"), [(False, "SKIPPED"), (True, None)])

@@ -23,6 +23,9 @@ from emulator.virtual.step_functions import (
 )
 from emulator.virtual.virtual_time import VirtualClock
 from functions import clock as functions_clock
+from functions.personalize.campaigns import read_record
+from functions.personalize.tags import tags_of
+from functions.rules.campaigns import DeploymentRecord
 from tests.inbox import Inbox
 from tests.workflow.alarms import Alarms
 from tests.workflow.bucket import Bucket
@@ -119,6 +122,13 @@ class Pipeline:
             {key: value for key, value in {**scheduled, **request}.items() if value is not None}
         )
 
+    def start_until(self, operation: str, **request: object) -> StartedExecution:
+        """Start an execution, and return it when it has sent a request of this operation."""
+        started = self.start(**request)
+        while not self.requests(operation):
+            self.sleep(30)
+        return started
+
     def executions(self, prefix: str) -> list[StartedExecution]:
         """Return the executions whose names begin with this word, sorted by their names."""
         started = sorted(self.step_functions.executions(), key=lambda started: started.arn)
@@ -135,6 +145,10 @@ class Pipeline:
     def describe_campaign(self, name: str = "home") -> Mapping[str, object]:
         """Return a campaign as DescribeCampaign shows it."""
         return self.client.describe_campaign(campaignArn=campaign_arn(name))["campaign"]
+
+    def record(self, campaign: str = "home") -> DeploymentRecord:
+        """Return what the tags of a campaign of the first solution say about its versions."""
+        return read_record(tags_of(self.client, campaign_arn(campaign)), solution_arn())
 
     def versions(self, solution: str = "taste") -> list[str]:
         """Return the ARNs of a solution's versions, oldest first."""

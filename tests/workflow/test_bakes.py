@@ -9,23 +9,18 @@ import pytest
 from botocore.exceptions import ClientError
 
 from components.args import BakeArgs
-from functions.personalize.campaigns import deployment_spec, read_record
+from functions.personalize.campaigns import deployment_spec
 from functions.personalize.tags import BAKE, tags_of
 from functions.rules.campaigns import DeploymentRecord
 from tests.workflow.pipeline import deploy
 from tests.workflow.summaries import DEPLOYED, failures, outcomes, report, warnings_of
-from tests.world import HOUR, MOVIES, alarm_arn, campaign, campaign_arn, solution, solution_arn
+from tests.world import HOUR, MOVIES, alarm_arn, campaign, campaign_arn, solution
 
 ORDERS = "shop/orders: too low"
 BAKED = BakeArgs(hours=2, alarms=[alarm_arn(ORDERS)])
 GROUP = MOVIES.with_solutions(solution(campaigns=[campaign(bake=BAKED)]))
 PROBED = MOVIES.with_solutions(solution(campaigns=[campaign(bake=BAKED, user_id="u1")]))
 DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "DescribeAlarms")
-
-
-def record(pipeline):
-    """Return what the tags of the campaign say about its versions."""
-    return read_record(tags_of(pipeline.client, campaign_arn()), solution_arn())
 
 
 def start_bake(pipeline):
@@ -50,9 +45,9 @@ def test_a_version_is_good_once_its_bake_has_ended():
         began_at = pipeline.describe_campaign()["latestCampaignUpdate"]["lastUpdatedDateTime"]
         assert until - began_at < timedelta(hours=2, minutes=1)
         pipeline.sleep(1.9 * HOUR)
-        assert (pipeline.served_version(), record(pipeline).good_version_arn) == (new, old)
+        assert (pipeline.served_version(), pipeline.record().good_version_arn) == (new, old)
         execution = started.wait()
-        assert record(pipeline) == DeploymentRecord(
+        assert pipeline.record() == DeploymentRecord(
             good_version_arn=new, previous_good_version_arn=old
         )
         assert pipeline.clock.now() - until < timedelta(minutes=1)
@@ -73,7 +68,7 @@ def test_an_alarm_moves_the_campaign_back_within_minutes():
         old, bad = pipeline.versions()
         assert pipeline.served_version() == old
         execution = started.wait()
-        assert record(pipeline) == DeploymentRecord(good_version_arn=old, blocked_version_arn=bad)
+        assert pipeline.record() == DeploymentRecord(good_version_arn=old, blocked_version_arn=bad)
         later = pipeline.run(skipImport=True, scheduledTime="2026-12-06T03:00:00Z")
         assert pipeline.served_version() == old
         assert len(pipeline.alarms.requests) < 60, "nobody asks while an update is running"

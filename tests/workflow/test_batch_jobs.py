@@ -154,10 +154,7 @@ def test_a_create_whose_answer_is_lost_is_not_repeated():
 def test_the_job_of_an_aborted_run_is_finished_by_the_next_one():
     with deploy(group(), durations={"batch-inference-job": 7200}) as pipeline:
         pipeline.bucket.put("batch/users.json", USERS["batch/users.json"])
-        started = pipeline.start()
-        while not pipeline.requests(CREATE):
-            pipeline.sleep(60)
-        started.abort()
+        pipeline.start_until(CREATE).abort()
         execution = pipeline.run(scheduledTime=NEXT_SLOT)
         assert len(pipeline.requests(CREATE)) == 1
     assert results(execution) == ("WRITTEN", [("WRITTEN", None)])

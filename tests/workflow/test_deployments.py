@@ -8,8 +8,6 @@ import pytest
 from components.args import LimitsArgs
 from emulator.personalize import Switches
 from emulator.virtual.step_functions import Fails
-from functions.personalize.campaigns import read_record
-from functions.personalize.tags import tags_of
 from functions.report import model
 from functions.rules.campaigns import DeploymentRecord
 from tests.workflow.pipeline import NEXT_SLOT, before_step, deploy, handler
@@ -21,27 +19,13 @@ from tests.workflow.summaries import (
     skip_reason,
     warnings_of,
 )
-from tests.world import HOUR, MOVIES, campaign, campaign_arn, interactions, solution, solution_arn
+from tests.world import HOUR, MOVIES, campaign, campaign_arn, interactions, solution
 
 PROBED = MOVIES.with_solutions(solution(campaigns=[campaign("home", user_id="u1")]))
 TWO = MOVIES.with_solutions(solution(campaigns=["home", "mail"]))
 ROLLED_BACK = {"taste": "ROLLED_BACK", "home": "ROLLED_BACK"}
 FAILED = {"taste": "FAILED", "home": "FAILED"}
-FEW = "0 results, fewer than minResults 1"
 AGAIN = {"skipImport": True, "scheduledTime": NEXT_SLOT}
-
-
-def record(pipeline, name="home"):
-    """Return what the tags of a campaign say about its versions."""
-    return read_record(tags_of(pipeline.client, campaign_arn(name)), solution_arn())
-
-
-def start_update(pipeline, **request):
-    """Start a run, and return its execution when its update was sent."""
-    started = pipeline.start(**request)
-    while not pipeline.requests("UpdateCampaign"):
-        pipeline.sleep(30)
-    return started
 
 
 # A verdict is told once
@@ -91,7 +75,7 @@ def test_a_failed_update_leaves_the_old_version_live_and_the_next_run_repeats_it
         old = pipeline.served_version()
         execution = pipeline.run(skipImport=True)
         new = pipeline.versions()[-1]
-        assert (pipeline.served_version(), record(pipeline)) == (
+        assert (pipeline.served_version(), pipeline.record()) == (
             old,
             DeploymentRecord(good_version_arn=old),
         )
@@ -155,7 +139,7 @@ def test_a_bad_version_is_rolled_back_although_the_function_was_killed_ten_times
         execution = pipeline.run(skipImport=True)
         old, bad = pipeline.versions()
         rolled_back_at = pipeline.describe_campaign()["latestCampaignUpdate"]["creationDateTime"]
-        assert record(pipeline) == DeploymentRecord(good_version_arn=old, blocked_version_arn=bad)
+        assert pipeline.record() == DeploymentRecord(good_version_arn=old, blocked_version_arn=bad)
     assert outcomes(execution) == ROLLED_BACK | {"slow": "TRAINED"}
     delay = rolled_back_at - invocations[first_killed + 10]
     assert delay.total_seconds() < 0.1 * HOUR, "it does so as soon as it lives again"
@@ -167,13 +151,13 @@ def test_a_bad_version_is_rolled_back_although_the_function_was_killed_ten_times
 def test_a_run_that_is_refused_has_ended_the_trial_before():
     with deploy(PROBED) as pipeline:
         pipeline.inject_fault("no-results", job="solution-version")
-        start_update(pipeline).abort()
+        pipeline.start_until("UpdateCampaign").abort()
         pipeline.sleep(HOUR)
         del pipeline.bucket.objects["interactions.csv"]
         execution = pipeline.run(scheduledTime=NEXT_SLOT)
         old, bad = pipeline.versions()
         assert pipeline.served_version() == old
-        assert record(pipeline) == DeploymentRecord(good_version_arn=old, blocked_version_arn=bad)
+        assert pipeline.record() == DeploymentRecord(good_version_arn=old, blocked_version_arn=bad)
     assert report(execution)["solutions"] == []
     called = {call.function for call in execution.calls}
     assert called == {"plan_retraining", "deploy_version", "report_outcome"}, "nothing is trained"
@@ -187,7 +171,7 @@ def test_a_run_with_other_work_reports_the_worst_trials_and_counts_the_others(mo
     both = MOVIES.with_solutions(solution(campaigns=[campaign(), campaign("mail", user_id="u1")]))
     with deploy(both) as pipeline:
         pipeline.inject_fault("no-results", job="solution-version")
-        start_update(pipeline).abort()
+        pipeline.start_until("UpdateCampaign").abort()
         pipeline.sleep(HOUR)
         execution = pipeline.run(**AGAIN, force=True)
     found = report(execution)
@@ -203,7 +187,7 @@ def test_an_update_that_hangs_is_given_up_after_a_day_and_its_campaign_gets_no_o
         pipeline.inject_fault("hang", job="campaign-update")
         execution = pipeline.run(skipImport=True)
         new = pipeline.versions()[-1]
-        assert record(pipeline).trial.version_arn == new
+        assert pipeline.record().trial.version_arn == new
         later = pipeline.run(**AGAIN, force=True)
         assert len(pipeline.requests("UpdateCampaign")) == 1
     assert failures(execution) == {"home": f"the update to {new} has not ended in 24 hours"}

@@ -105,9 +105,7 @@ def test_the_largest_pipeline_stays_within_the_limits_of_step_functions(monkeypa
     for count in (1, 2):
         with deploy(with_solutions(group, count), durations={"campaign-update": 150}) as pipeline:
             pipeline.inject_fault(operation="GetRecommendations", **error)
-            started = pipeline.start()
-            while not pipeline.requests("GetRecommendations"):
-                pipeline.sleep(60)
+            started = pipeline.start_until("GetRecommendations")
             pipeline.inject_fault(operation="UpdateCampaign", **error)
             pipeline.inject_fault(operation="ListBatchInferenceJobs", **error)
             execution = started.wait()

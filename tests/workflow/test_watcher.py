@@ -1,4 +1,4 @@
-"""The watcher starts what a dead run has left, stops what is late, rings, and measures ages."""
+"""The watcher starts a run for what a dead run has left, and stops what is late."""
 
 import pytest
 
@@ -12,44 +12,22 @@ QUARTER = HOUR / 4
 PROBED = MOVIES.with_solutions(solution(campaigns=[campaign("home", user_id="u1", minutes=1)]))
 
 
-def ages(pipeline):
-    """Call the watcher once, and return what it has measured."""
-    return handler("watch_pipeline")({"stateMachineArn": pipeline.machine.arn}, None)
-
-
-def watch(pipeline):
-    """Call the watcher once, and return how many campaigns ring."""
-    return ages(pipeline)["unfinishedTrials"]
-
-
 def watch_for(pipeline, hours):
     """Call the watcher every 15 minutes. Return the number of ringing campaigns at each call."""
     rings = []
     for _ in range(round(hours * 4)):
         pipeline.sleep(QUARTER)
-        rings.append(watch(pipeline))
+        found = handler("watch_pipeline")({"stateMachineArn": pipeline.machine.arn}, None)
+        rings.append(found["unfinishedTrials"])
     return rings
-
-
-def die_on_trial(pipeline):
-    """Let a run die just after it has put a version on trial and sent its update."""
-    started = pipeline.start()
-    while not pipeline.requests("UpdateCampaign"):
-        pipeline.sleep(30)
-    started.abort()
-
-
-def trial_runs(pipeline):
-    """Return the executions that the watcher has started."""
-    return pipeline.executions("trial")
 
 
 @pytest.mark.parametrize("group", [MOVIES, PROBED], ids=["without a probe", "with a probe"])
 def test_a_trial_that_a_dead_run_has_left_is_ended_within_minutes(group):
     with deploy(group) as pipeline:
-        die_on_trial(pipeline)
+        pipeline.start_until("UpdateCampaign").abort()
         assert watch_for(pipeline, 1.5) == [0] * 6
-        (run,) = trial_runs(pipeline)
+        (run,) = pipeline.executions("trial")
         assert outcomes(run.wait()) == {}
         assert report(run.wait())["trials"][0]["outcome"] == "DEPLOYED"
         new = pipeline.versions()[-1]
