@@ -7,18 +7,18 @@ from botocore.stub import Stubber
 
 from functions.bake_alarms import read_alarms
 from functions.rules.campaigns import Alarm
-from tests.functions import samples as s
+from tests.functions.samples import NOW
 
 
 def test_an_alarm_that_is_no_metric_alarm_is_asked_for_as_a_log_alarm():
-    since = s.NOW - timedelta(hours=1)
+    since = NOW - timedelta(hours=1)
     responses = {
         "LogAlarm": {"AlarmName": "log", "StateValue": "ALARM", "StateUpdatedTimestamp": since},
         "MetricAlarm": {
             "AlarmName": "5xx",
             "StateValue": "OK",
             "StateTransitionedTimestamp": since,
-            "StateUpdatedTimestamp": s.NOW,  # when CloudWatch last evaluated it
+            "StateUpdatedTimestamp": NOW,  # when CloudWatch last evaluated it
         },
     }
     client = boto3.client("cloudwatch", region_name="eu-west-1")
@@ -40,12 +40,12 @@ def test_an_alarm_that_is_no_metric_alarm_is_asked_for_as_a_log_alarm():
 
 def test_an_alarm_that_rings_is_seen_although_another_one_cannot_be_asked_for():
     client = boto3.client("cloudwatch", region_name="eu-west-1")
-    ringing = {"AlarmName": "5xx", "StateValue": "ALARM", "StateUpdatedTimestamp": s.NOW}
+    ringing = {"AlarmName": "5xx", "StateValue": "ALARM", "StateUpdatedTimestamp": NOW}
     with Stubber(client) as stubber:
         stubber.add_response("describe_alarms", {"MetricAlarms": [ringing]})
         stubber.add_client_error("describe_alarms", "InvalidParameterValue", "no LogAlarm here")
         first, second = read_alarms(client, ["5xx", "gone"])
-    assert first == Alarm("5xx", "ALARM", s.NOW)
+    assert first == Alarm("5xx", "ALARM", NOW)
     assert "no LogAlarm here" in second.state
 
 

@@ -15,6 +15,13 @@ from functions.planning.resource_guards import (
     unusable_inputs,
 )
 from tests.functions import samples as s
+from tests.functions.samples import (
+    SOLUTION,
+    dataset_settings,
+    s3_object,
+    solution_resource,
+    solution_settings,
+)
 from tests.workflow.bucket import Bucket
 
 INPUT = "s3://exports/in/users.json"
@@ -27,12 +34,12 @@ def found(
 ):
     """Return the messages of a guard about a batch job whose input are these objects."""
     job = {"input": location, "output": output}
-    resource = s.solution_resource(recipeArn=f"arn:aws:personalize:::recipe/{recipe}")
+    resource = solution_resource(recipeArn=f"arn:aws:personalize:::recipe/{recipe}")
     bucket = Bucket(objects, lambda: datetime.now(UTC))
     return s.messages(
         guard,
         batch_inputs={location: read_batch_input(bucket, location)},
-        solution=s.solution_settings(batchJobs=[job]),
+        solution=solution_settings(batchJobs=[job]),
         solutions=resource,
         **changes,
     )
@@ -95,19 +102,19 @@ GONE = (
     ids=["old", "present", "with a date", "no input", "no solution"],
 )
 def test_results_whose_input_is_gone_are_a_warning(objects, output, keys, messages):
-    files = [s.s3_object(key=key) for key in keys or ()]
+    files = [s3_object(key=key) for key in keys or ()]
     location = output.replace("{date}", "2026-11-29")
     results = {short_hash(output, 8): Export(location=location, objects=files)} if keys else {}
     assert found(obsolete_batch_results, objects, output=output, batch_results=results) == messages
 
 
 def test_user_segments_of_incremental_imports_are_a_warning():
-    text = f"{s.SOLUTION}: user segments leave out what INCREMENTAL imports have added; use "
+    text = f"{SOLUTION}: user segments leave out what INCREMENTAL imports have added; use "
     for recipe, mode, messages in (
         ("aws-item-affinity", "INCREMENTAL", [f"{text}importMode FULL"]),
         ("aws-item-affinity", "FULL", []),
         ("aws-sims", "INCREMENTAL", []),
     ):
-        settings = s.settings(datasets=[s.dataset_settings(importMode=mode)])
+        settings = s.settings(datasets=[dataset_settings(importMode=mode)])
         files = {"in/users.json": b"{}"}
         assert found(incomplete_inputs, files, recipe, settings_=settings) == messages

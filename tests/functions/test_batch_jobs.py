@@ -19,12 +19,21 @@ from functions.personalize.batch_jobs import (
 from functions.personalize.lists import PAGE_SIZE
 from functions.personalize.tags import BATCH, CLOCK_TOLERANCE, RUN
 from functions.rules.batch_jobs import KEYS_OF_RESULTS, BatchJob
-from tests.functions import samples as s
+from tests.functions.samples import (
+    ARN,
+    OLD_VERSION,
+    SOLUTION,
+    VERSION,
+    ago,
+    run,
+    s3_object,
+    solution_settings,
+)
 
 UNSET = dict.fromkeys(KEYS_OF_RESULTS)
 COMMON = {
     "jobName": "p-run-slot",
-    "solutionVersionArn": s.VERSION,
+    "solutionVersionArn": VERSION,
     "roleArn": "arn:aws:iam::123456789012:role/b",
 }
 LOCATIONS = {
@@ -35,7 +44,7 @@ THEMES = {
     "batchInferenceJobMode": "THEME_GENERATION",
     "themeGenerationConfig": {"fieldsForThemeGeneration": {"itemName": "TITLE"}},
 }
-PLAIN = {"numResults": 5, "filterArn": f"{s.ARN}:filter/unseen"}
+PLAIN = {"numResults": 5, "filterArn": f"{ARN}:filter/unseen"}
 WEIGHT = {"batchInferenceJobConfig": {"itemExplorationConfig": {"explorationWeight": "0"}}}
 CUT_OFF = {"batchInferenceJobConfig": {"itemExplorationConfig": {"explorationItemAgeCutOff": "30"}}}
 
@@ -57,69 +66,69 @@ def test_a_create_sends_the_settings_that_are_set(personalize, settings, expecte
 
 def test_each_date_in_a_location_is_the_day_of_the_run():
     job = {"input": "s3://batch/{date}/{date}.json", "output": "s3://batch/{date}/{date}/"}
-    (found,) = batch_jobs_of(s.solution_settings(batchJobs=[job]), s.run())
+    (found,) = batch_jobs_of(solution_settings(batchJobs=[job]), run())
     assert found["input"] == "s3://batch/2026-11-29/2026-11-29.json"
     assert found["output"] == "s3://batch/2026-11-29/2026-11-29/"
 
 
 def test_the_jobs_of_an_output_are_listed_back_to_the_last_one_that_succeeded(personalize):
     jobs = [
-        ("p-run-1-slot", s.OLD_VERSION, "ACTIVE"),
-        ("q-run-2-slot", f"{s.SOLUTION}-2/1", "ACTIVE"),
-        ("p-run-3-slot", s.VERSION, "CREATE FAILED"),
-        ("p-slot-5-other", s.VERSION, "ACTIVE"),
-        ("p-run-5-slot", s.VERSION, "IN PROGRESS"),
+        ("p-run-1-slot", OLD_VERSION, "ACTIVE"),
+        ("q-run-2-slot", f"{SOLUTION}-2/1", "ACTIVE"),
+        ("p-run-3-slot", VERSION, "CREATE FAILED"),
+        ("p-slot-5-other", VERSION, "ACTIVE"),
+        ("p-run-5-slot", VERSION, "IN PROGRESS"),
     ]
     shown = [
         {
-            "batchInferenceJobArn": f"{s.ARN}:batch-inference-job/{name}",
+            "batchInferenceJobArn": f"{ARN}:batch-inference-job/{name}",
             "solutionVersionArn": version,
             "status": status,
-            "creationDateTime": s.ago(9 - hours),
-            "lastUpdatedDateTime": s.ago(8.5 - hours),
+            "creationDateTime": ago(9 - hours),
+            "lastUpdatedDateTime": ago(8.5 - hours),
         }
         for hours, (name, version, status) in enumerate(jobs)
     ]
-    request = {"maxResults": PAGE_SIZE["PageSize"], "solutionVersionArn": s.VERSION}
+    request = {"maxResults": PAGE_SIZE["PageSize"], "solutionVersionArn": VERSION}
     personalize.expect("list_batch_inference_jobs", {"batchInferenceJobs": shown}, **request)
     expected = [("p-run-5-slot", True, False), ("p-run-3-slot", False, False)]
     expected += [("q-run-2-slot", False, True)]
     for name, _, _ in expected:
         value = "content 2026-11-22"
         tags = [{"tagKey": RUN, "tagValue": name}, {"tagKey": BATCH, "tagValue": value}]
-        arn = f"{s.ARN}:batch-inference-job/{name}"
+        arn = f"{ARN}:batch-inference-job/{name}"
         personalize.expect("list_tags_for_resource", {"tags": tags}, resourceArn=arn)
-    found = list_batch_jobs(personalize.client, "aws-sims", "slot", s.VERSION)
+    found = list_batch_jobs(personalize.client, "aws-sims", "slot", VERSION)
     assert [(job.run, job.is_running, job.is_active) for job in found] == expected, (
         "another solution has written to the output meanwhile"
     )
     assert {(job.content, job.day) for job in found} == {("content", "2026-11-22")}
-    assert (found[0].created_at, found[0].ended_at) == (s.ago(5), s.ago(4.5))
+    assert (found[0].created_at, found[0].ended_at) == (ago(5), ago(4.5))
 
 
 JOB = BatchJob(
-    arn=f"{s.ARN}:batch-inference-job/p-run-slot",
-    version_arn=s.VERSION,
+    arn=f"{ARN}:batch-inference-job/p-run-slot",
+    version_arn=VERSION,
     is_running=False,
     is_active=True,
-    created_at=s.ago(3),
-    ended_at=s.ago(2),
+    created_at=ago(3),
+    ended_at=ago(2),
     content="content",
     day="2026-11-22",
 )
-FAILED = JOB._replace(is_active=False, created_at=s.ago(1))
+FAILED = JOB._replace(is_active=False, created_at=ago(1))
 SETTINGS = {"output": "s3://batch/2026-11-29/out/", "pattern": "s3://batch/{date}/out/"}
 LOCATION = "s3://batch/2026-11-22/out/"
 
 
 def files(*keys, location=LOCATION, **changes):
     """Return files with these keys, which were written during the last job."""
-    objects = [s.s3_object(**{"key": key, "modified_at": s.ago(2.5), **changes}) for key in keys]
+    objects = [s3_object(**{"key": key, "modified_at": ago(2.5), **changes}) for key in keys]
     return Export(location=location, objects=objects)
 
 
 INPUT = files("in/a.json", "in/deep/b.json", location="s3://batch/in/")
-EMPTY = s.s3_object(key="in/_SUCCESS", size=0)
+EMPTY = s3_object(key="in/_SUCCESS", size=0)
 
 
 def test_results_that_cannot_be_listed_do_not_count_as_deleted(s3):
@@ -141,7 +150,7 @@ BEFORE = JOB.created_at - CLOCK_TOLERANCE - timedelta(seconds=1)
         (files("out/a.json.out"), False),
         (files(), False),
         (files("out/a.json.out", "out/b.json.out", modified_at=BEFORE), False),
-        (files("out/a.json.out", "out/b.json.out", modified_at=s.ago(3, seconds=60)), True),
+        (files("out/a.json.out", "out/b.json.out", modified_at=ago(3, seconds=60)), True),
         (files("out/part-1.out"), True),
         (files("out/a.json.out", "out/part-1.out"), True),
     ],

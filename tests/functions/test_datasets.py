@@ -4,9 +4,23 @@ import pytest
 
 from functions.exports import location_hash
 from functions.planning.export_search import datasets_to_import, days_to_search
-from tests.functions import samples as s
+from tests.functions.samples import (
+    FINGERPRINT,
+    NOW,
+    STARTED,
+    ago,
+    dataset_of_run,
+    dataset_settings,
+    dataset_view,
+    export,
+    held_import,
+    imported,
+    items_settings,
+    run,
+    settings,
+)
 
-DATED = s.dataset_settings(
+DATED = dataset_settings(
     dataLocation="s3://exports/{date}/{date}.csv", readyMarker="s3://exports/{date}/{date}.SUCCESS"
 )
 DAY = {
@@ -15,18 +29,18 @@ DAY = {
     "readyMarker": "s3://exports/2026-11-28/2026-11-28.SUCCESS",
     "day": "2026-11-28",
 }
-RUNNING = s.imported(is_running=True, is_active=False)
+RUNNING = imported(is_running=True, is_active=False)
 
 
 def of_imports(*imports, request=None, **changes):
     """Return the view of a dataset with these imports."""
-    return s.dataset_view(request, imports=imports, **changes)
+    return dataset_view(request, imports=imports, **changes)
 
 
 def import_of_day(day, mode="FULL", **changes):
     """Return an import that holds the export of a day."""
     planned = f"{location_hash(DATED['dataLocation'].replace('{date}', day))}-x"
-    return s.held_import(fingerprint=planned, is_full=mode == "FULL", **changes)
+    return held_import(fingerprint=planned, is_full=mode == "FULL", **changes)
 
 
 # The date in a location
@@ -42,13 +56,13 @@ def import_of_day(day, mode="FULL", **changes):
     ids=["scheduled", "started by hand", "begun late"],
 )
 def test_a_date_in_a_location_is_the_day_of_the_run(changes):
-    both = s.settings(datasets=[DATED, s.items_settings()])
-    assert datasets_to_import(both, s.run(**changes)) == [DAY, {**s.items_settings(), "day": None}]
+    both = settings(datasets=[DATED, items_settings()])
+    assert datasets_to_import(both, run(**changes)) == [DAY, {**items_settings(), "day": None}]
 
 
-@pytest.mark.parametrize("dataset", [DAY, s.dataset_of_run()], ids=["with a day", "without a day"])
+@pytest.mark.parametrize("dataset", [DAY, dataset_of_run()], ids=["with a day", "without a day"])
 def test_the_day_of_a_request_is_about_locations_with_a_day(dataset):
-    view = s.dataset_view({"exportDate": "2026-11-28"}, dataset=dataset)
+    view = dataset_view({"exportDate": "2026-11-28"}, dataset=dataset)
     assert view.has_export_date == (dataset is DAY)
 
 
@@ -57,15 +71,15 @@ def test_the_day_of_a_request_is_about_locations_with_a_day(dataset):
 
 def test_the_plan_has_the_export_whose_content_was_checked():
     planned = of_imports().plan_import()
-    assert (planned["fingerprint"], planned["bytes"]) == (s.FINGERPRINT, 1000)
-    assert planned["newestObjectAt"] == s.ago(2).isoformat()
-    nothing = s.dataset_view(exports=s.export(objects=[], samples=[])).plan_import()
+    assert (planned["fingerprint"], planned["bytes"]) == (FINGERPRINT, 1000)
+    assert planned["newestObjectAt"] == ago(2).isoformat()
+    nothing = dataset_view(exports=export(objects=[], samples=[])).plan_import()
     assert (nothing["bytes"], nothing["newestObjectAt"]) == (0, None)
 
 
 def test_the_last_five_successful_imports_with_this_mode_count_for_the_durations():
     def lasted(minutes, **changes):
-        return s.imported(created_at=s.ago(minutes=minutes), ended_at=s.NOW, **changes)
+        return imported(created_at=ago(minutes=minutes), ended_at=NOW, **changes)
 
     imports = [
         lasted(1, is_active=False),
@@ -88,11 +102,11 @@ def test_the_last_five_successful_imports_with_this_mode_count_for_the_durations
 def test_an_import_is_requested_by_force_or_by_a_setting(request_, changes, mode, requested):
     known = {
         "request": request_,
-        "settings_": s.settings(datasets=[s.dataset_settings(importMode=mode)], **changes),
-        "dataset": s.dataset_of_run(importMode=mode),
+        "settings_": settings(datasets=[dataset_settings(importMode=mode)], **changes),
+        "dataset": dataset_of_run(importMode=mode),
     }
     planned = of_imports(**known).state.export.fingerprint
-    held = of_imports(s.held_import(is_full=mode == "FULL", fingerprint=planned), **known)
+    held = of_imports(held_import(is_full=mode == "FULL", fingerprint=planned), **known)
     assert held.is_requested == requested
     assert held.needs_import == (requested and mode == "FULL"), "no export is appended twice"
 
@@ -101,17 +115,17 @@ def test_an_import_is_requested_by_force_or_by_a_setting(request_, changes, mode
     ("imports", "reason"),
     [
         ([], "the dataset was never imported"),
-        ([s.imported()], "this pipeline did not start the last import (2026-11-27 03:40 UTC)"),
+        ([imported()], "this pipeline did not start the last import (2026-11-27 03:40 UTC)"),
         (
-            [s.imported(is_full=False, ended_at=s.ago(9)), s.held_import(fingerprint="other")],
+            [imported(is_full=False, ended_at=ago(9)), held_import(fingerprint="other")],
             "this pipeline did not start the last import (2026-11-28 18:10 UTC)",
         ),
         (
-            [s.held_import(fingerprint="other", created_at=s.ago(3), ended_at=s.ago(1))],
+            [held_import(fingerprint="other", created_at=ago(3), ended_at=ago(1))],
             "the export is newer than the last import (2026-11-29 02:10 UTC)",
         ),
         (
-            [s.held_import(fingerprint="other", created_at=s.ago(1.5), ended_at=s.ago(1))],
+            [held_import(fingerprint="other", created_at=ago(1.5), ended_at=ago(1))],
             "the export has changed since the last import (2026-11-29 02:10 UTC)",
         ),
     ],
@@ -122,12 +136,12 @@ def test_an_import_has_a_reason(imports, reason):
 
 
 def test_what_was_imported_since_the_beginning_of_the_run_is_not_imported_again():
-    since = s.held_import(created_at=s.STARTED)
+    since = held_import(created_at=STARTED)
     assert of_imports(since, request={"force": True}).decision.action == "keep"
 
 
-UNCONFIRMED = s.held_import(arn="unconfirmed", is_full=False, is_confirmed=False)
-TAINTED = UNCONFIRMED._replace(is_tainted=True, ended_at=s.ago(0.5))
+UNCONFIRMED = held_import(arn="unconfirmed", is_full=False, is_confirmed=False)
+TAINTED = UNCONFIRMED._replace(is_tainted=True, ended_at=ago(0.5))
 
 
 @pytest.mark.parametrize(
@@ -135,13 +149,13 @@ TAINTED = UNCONFIRMED._replace(is_tainted=True, ended_at=s.ago(0.5))
     [
         (UNCONFIRMED, {}, True),
         (UNCONFIRMED._replace(is_confirmed=True), {}, False),
-        (UNCONFIRMED._replace(ended_at=s.ago(1)), {}, False),
-        (UNCONFIRMED._replace(ended_at=s.ago(1, seconds=1)), {}, True),
+        (UNCONFIRMED._replace(ended_at=ago(1)), {}, False),
+        (UNCONFIRMED._replace(ended_at=ago(1, seconds=1)), {}, True),
         (TAINTED, {}, True),
         (TAINTED._replace(is_full=True), {}, False),
-        (TAINTED, {"exports": s.export(read_error="no access")}, False),
-        (TAINTED, {"dataset": s.dataset_of_run(day="2026-11-27")}, True),
-        (TAINTED, {"dataset": s.dataset_of_run(day="2026-11-26")}, False),
+        (TAINTED, {"exports": export(read_error="no access")}, False),
+        (TAINTED, {"dataset": dataset_of_run(day="2026-11-27")}, True),
+        (TAINTED, {"dataset": dataset_of_run(day="2026-11-26")}, False),
     ],
     ids=[
         *("never confirmed", "confirmed", "it may be confirmed now", "given up", "tainted"),
@@ -151,16 +165,16 @@ TAINTED = UNCONFIRMED._replace(is_tainted=True, ended_at=s.ago(0.5))
 def test_a_dataset_is_tainted_by_an_appended_import_that_no_run_can_confirm(
     job, changes, is_tainted
 ):
-    full = s.imported(ended_at=s.ago(100))
+    full = imported(ended_at=ago(100))
     assert of_imports(job, full, **changes).tainted_by == (job if is_tainted else None)
 
 
 # Days and ready markers
 
 APPENDED = {**DAY, "importMode": "INCREMENTAL"}
-FULL = s.imported(created_at=s.ago(97), ended_at=s.ago(96))
-REPLACING = FULL._replace(ended_at=s.ago(0.1))
-LATE = import_of_day("2026-11-25", "INCREMENTAL", is_confirmed=False, ended_at=s.ago(0.5))
+FULL = imported(created_at=ago(97), ended_at=ago(96))
+REPLACING = FULL._replace(ended_at=ago(0.1))
+LATE = import_of_day("2026-11-25", "INCREMENTAL", is_confirmed=False, ended_at=ago(0.5))
 SEARCHED = {"2026-11-26": False, "2026-11-27": False}
 
 
@@ -175,11 +189,11 @@ SEARCHED = {"2026-11-26": False, "2026-11-27": False}
         ([REPLACING, LATE], SEARCHED),
         ([REPLACING, LATE._replace(is_tainted=True)], {"2026-11-25": True, **SEARCHED}),
         (
-            [LATE._replace(is_confirmed=True), LATE._replace(ended_at=s.ago(60))],
+            [LATE._replace(is_confirmed=True), LATE._replace(ended_at=ago(60))],
             {"2026-11-25": True, **SEARCHED},
         ),
         (
-            [s.imported(is_full=False, is_confirmed=True, created_at=s.ago(72))],
+            [imported(is_full=False, is_confirmed=True, created_at=ago(72))],
             {"2026-11-27": False},
         ),
     ],
@@ -219,10 +233,10 @@ def test_an_event_that_comes_late_does_not_bring_an_earlier_day_back(
     imported_, mode, request_, needed
 ):
     view = of_imports(
-        s.imported(is_full=False, ended_at=s.ago(1)),
+        imported(is_full=False, ended_at=ago(1)),
         import_of_day(imported_, mode),
         request=request_,
-        settings_=s.settings(datasets=[{**DATED, "importMode": mode}]),
+        settings_=settings(datasets=[{**DATED, "importMode": mode}]),
         dataset={**DAY, "importMode": mode},
     )
     assert view.needs_import == needed
@@ -230,7 +244,7 @@ def test_an_event_that_comes_late_does_not_bring_an_earlier_day_back(
 
 def test_an_earlier_day_does_not_wait_for_the_import_of_a_later_one_to_replace_its_data():
     later = import_of_day("2026-11-29", is_running=True, is_active=False)
-    view = of_imports(later, settings_=s.settings(datasets=[DATED]), dataset=DAY)
+    view = of_imports(later, settings_=settings(datasets=[DATED]), dataset=DAY)
     assert view.decision == ("keep", "the export of a later day was imported")
 
 
@@ -239,8 +253,8 @@ def test_an_earlier_day_does_not_wait_for_the_import_of_a_later_one_to_replace_i
     [
         ({}, True),
         ({"trigger": "manual"}, False),
-        ({"settings_": s.settings(datasets=[DATED])}, False),
-        ({"exports": s.export(marker_written_at=s.ago(1))}, False),
+        ({"settings_": settings(datasets=[DATED])}, False),
+        ({"exports": export(marker_written_at=ago(1))}, False),
         ({"dataset": {**DAY, "readyMarker": None}}, False),
     ],
     ids=["awaited", "a person starts", "markers start no runs", "written", "no marker"],
@@ -248,6 +262,6 @@ def test_an_earlier_day_does_not_wait_for_the_import_of_a_later_one_to_replace_i
 def test_a_scheduled_run_leaves_an_export_without_its_marker_to_the_run_of_the_marker(
     changes, awaited
 ):
-    on_export = s.settings(datasets=[DATED], triggerOnExport=True)
-    view = s.dataset_view(**{"settings_": on_export, "dataset": DAY, **changes})
+    on_export = settings(datasets=[DATED], triggerOnExport=True)
+    view = dataset_view(**{"settings_": on_export, "dataset": DAY, **changes})
     assert (view.awaits_marker, view.needs_import) == (awaited, not awaited)

@@ -12,17 +12,38 @@ from functions.planning.plan_run import plan_run
 from functions.planning.solutions import LEARNED_DELETED_USERS
 from functions.rules.trainings import Deletion
 from tests.functions import samples as s
+from tests.functions.samples import (
+    ARN,
+    CAMPAIGN,
+    DATASET,
+    GROUP,
+    OLD_VERSION,
+    OTHER_SOLUTION,
+    VERSION,
+    ago,
+    campaign,
+    dataset_of_run,
+    export,
+    held_import,
+    iso,
+    limits,
+    messages,
+    run,
+    s3_object,
+    solution_settings,
+    trained_version,
+)
 from tests.printed import all_printed
 
-JOB = f"{s.ARN}:data-deletion-job/forget"
-DELETED = Deletion(JOB, False, True, created_at=s.ago(24), ended_at=s.ago(10))
+JOB = f"{ARN}:data-deletion-job/forget"
+DELETED = Deletion(JOB, False, True, created_at=ago(24), ended_at=ago(10))
 RUNNING = DELETED._replace(is_running=True, has_completed=False)
 FAILED = DELETED._replace(has_completed=False)
 UNCHANGED = {
-    "imports": [s.held_import()],
-    "campaigns": s.campaign(solutionVersionArn=s.VERSION),
-    "campaign_tags": {"retraining-good": s.VERSION},
-    "trainings": [s.trained_version()],
+    "imports": [held_import()],
+    "campaigns": campaign(solutionVersionArn=VERSION),
+    "campaign_tags": {"retraining-good": VERSION},
+    "trainings": [trained_version()],
 }
 """The dataset holds its export, and the campaign serves the version that was trained on it."""
 
@@ -37,11 +58,11 @@ def view(*deletions, request=None, settings_=None, **changes):
     [("PENDING", RUNNING), ("IN_PROGRESS", RUNNING), ("COMPLETED", DELETED), ("FAILED", FAILED)],
 )
 def test_a_job_is_read_from_the_list(personalize, status, expected):
-    listed = {"dataDeletionJobArn": JOB, "status": status, "creationDateTime": s.ago(24)}
-    response = {"dataDeletionJobs": [{**listed, "lastUpdatedDateTime": s.ago(10)}]}
-    request = {"datasetGroupArn": s.GROUP, "maxResults": 100}
+    listed = {"dataDeletionJobArn": JOB, "status": status, "creationDateTime": ago(24)}
+    response = {"dataDeletionJobs": [{**listed, "lastUpdatedDateTime": ago(10)}]}
+    request = {"datasetGroupArn": GROUP, "maxResults": 100}
     personalize.expect("list_data_deletion_jobs", response, **request)
-    assert list_deletions(personalize.client, s.GROUP) == [expected]
+    assert list_deletions(personalize.client, GROUP) == [expected]
 
 
 DELETING = f"users are being deleted by {JOB}"
@@ -51,21 +72,21 @@ DELETING = f"users are being deleted by {JOB}"
     ("waited", "seconds"), [(-1, 1), (1, 360), (24, 1800), (25.75, 900)], ids=str
 )
 def test_a_run_looks_again_after_a_tenth_of_the_time_that_it_has_waited(waited, seconds):
-    assert pause_for_deletion([RUNNING], s.run(startedAt=s.iso(waited))) == (DELETING, seconds)
+    assert pause_for_deletion([RUNNING], run(startedAt=iso(waited))) == (DELETING, seconds)
 
 
 def test_a_run_waits_for_26_hours_and_is_refused_then():
     with pytest.raises(RunRefused) as error:
-        pause_for_deletion([RUNNING], s.run(startedAt=s.iso(26)))
+        pause_for_deletion([RUNNING], run(startedAt=iso(26)))
     assert all_printed(error.value.problems) == [
         f"{DELETING}, and this run has waited for 26 hours; start a run when the job has ended"
     ]
 
 
 def test_only_a_run_that_could_train_waits_and_only_for_a_running_job():
-    assert pause_for_deletion([DELETED, FAILED], s.run()) is None
-    assert pause_for_deletion([RUNNING], s.run({"only": "deployments"})) is None
-    assert pause_for_deletion([RUNNING], s.run({"skipImport": True})) is not None
+    assert pause_for_deletion([DELETED, FAILED], run()) is None
+    assert pause_for_deletion([RUNNING], run({"only": "deployments"})) is None
+    assert pause_for_deletion([RUNNING], run({"skipImport": True})) is not None
 
 
 @pytest.mark.parametrize(
@@ -80,7 +101,7 @@ def test_only_a_run_that_could_train_waits_and_only_for_a_running_job():
 def test_after_a_deletion_a_solution_is_trained_again_in_full_although_nothing_is_new(
     deletions, changes, trained, mode, job
 ):
-    settings = s.settings(solutions=[s.solution_settings(trainingMode="UPDATE")])
+    settings = s.settings(solutions=[solution_settings(trainingMode="UPDATE")])
     seen = view(*deletions, settings_=settings, **changes)
     plan = plan_run(seen)
     (solution,) = seen.solutions
@@ -94,8 +115,8 @@ def test_after_a_deletion_a_solution_is_trained_again_in_full_although_nothing_i
 
 
 def test_the_deletion_is_named_if_only_the_second_solution_has_learned_the_users():
-    new = s.solution_settings(solutionArn=s.OTHER_SOLUTION, campaigns=[])
-    two = s.settings(solutions=[new, s.solution_settings()])
+    new = solution_settings(solutionArn=OTHER_SOLUTION, campaigns=[])
+    two = s.settings(solutions=[new, solution_settings()])
     seen = view(DELETED, settings_=two)
     first, second = seen.solutions
     untrained = replace(first.snapshot, state=replace(first.state, versions=()))
@@ -104,17 +125,17 @@ def test_the_deletion_is_named_if_only_the_second_solution_has_learned_the_users
 
 
 def test_the_monthly_limit_holds_and_says_that_deleted_users_are_still_known():
-    limit = s.limits(maxTrainingsPerMonth=1)
+    limit = limits(maxTrainingsPerMonth=1)
     plan = plan_run(view(DELETED, settings_=limit))
     assert (plan["todo"], plan.get("dataDeletionJobArn")) == ("NOTHING", None)
     assert plan["reasons"][-1]["text"].startswith(f"taste: {LEARNED_DELETED_USERS}; trainings of ")
-    outdated = {"trainings": [s.trained_version(digest="other")]}
+    outdated = {"trainings": [trained_version(digest="other")]}
     reasons = plan_run(view(FAILED, settings_=limit, **outdated))["reasons"]
     assert reasons[-1]["text"].startswith("taste: trainings of ")
 
 
 STALE = (
-    f"{s.CAMPAIGN}: until it gets a newer version, it serves one that may have learned the users "
+    f"{CAMPAIGN}: until it gets a newer version, it serves one that may have learned the users "
     f"whom {JOB} deleted; correct what stopped its newer versions, and train again: "
     "`retrain start --skip-import --force`"
 )
@@ -124,30 +145,30 @@ NOT_DELETED = f"{JOB} has failed, so its users may not be deleted; start another
 @pytest.mark.parametrize(
     ("deletions", "served", "warnings"),
     [
-        ([DELETED], s.VERSION, [STALE]),
-        ([DELETED], s.OLD_VERSION, []),
-        ([DELETED._replace(ended_at=s.ago(48))], s.VERSION, []),
-        ([DELETED._replace(ended_at=s.ago(4))], s.VERSION, []),
-        ([DELETED._replace(created_at=s.ago(25)), FAILED], s.OLD_VERSION, [NOT_DELETED]),
-        ([FAILED, DELETED._replace(created_at=s.ago(23))], s.OLD_VERSION, []),
-        ([FAILED, RUNNING._replace(created_at=s.ago(23))], s.OLD_VERSION, []),
+        ([DELETED], VERSION, [STALE]),
+        ([DELETED], OLD_VERSION, []),
+        ([DELETED._replace(ended_at=ago(48))], VERSION, []),
+        ([DELETED._replace(ended_at=ago(4))], VERSION, []),
+        ([DELETED._replace(created_at=ago(25)), FAILED], OLD_VERSION, [NOT_DELETED]),
+        ([FAILED, DELETED._replace(created_at=ago(23))], OLD_VERSION, []),
+        ([FAILED, RUNNING._replace(created_at=ago(23))], OLD_VERSION, []),
     ],
 )
 def test_a_campaign_with_deleted_users_and_a_failed_deletion_are_warnings(
     deletions, served, warnings
 ):
     """Its newer version has not learned the users."""
-    newer = s.trained_version(arn=s.OLD_VERSION, created_at=s.ago(5), ended_at=s.ago(4))
-    trainings = [newer, s.trained_version()]
-    campaigns = {s.CAMPAIGN: s.campaign(solutionVersionArn=served)}
+    newer = trained_version(arn=OLD_VERSION, created_at=ago(5), ended_at=ago(4))
+    trainings = [newer, trained_version()]
+    campaigns = {CAMPAIGN: campaign(solutionVersionArn=served)}
     plan = plan_run(view(*deletions, trainings=trainings, campaigns=campaigns))
     texts = all_printed(plan["warnings"])
     about_deletions = [text for text in texts if "no report has said so" not in text]
     assert about_deletions == warnings
 
 
-STOPPED = s.trained_version(
-    arn=s.OLD_VERSION, created_at=s.ago(5), ended_at=s.ago(4), is_active=False, was_stopped=True
+STOPPED = trained_version(
+    arn=OLD_VERSION, created_at=ago(5), ended_at=ago(4), is_active=False, was_stopped=True
 )
 
 
@@ -159,18 +180,18 @@ STOPPED = s.trained_version(
         ([STOPPED._replace(was_stopped=False)], {}, []),
         ([], {}, []),
         ([], {"request": {"only": "deployments"}}, [STALE]),
-        ([], {"settings_": s.limits(maxTrainingsPerMonth=1)}, [STALE]),
+        ([], {"settings_": limits(maxTrainingsPerMonth=1)}, [STALE]),
     ],
     ids=["stopped", "asked for", "failed", "not trained", "only deployments", "limit"],
 )
 def test_deleted_users_who_are_served_are_a_warning_until_a_run_trains(newer, changes, warnings):
-    seen = view(DELETED, trainings=[*newer, s.trained_version()], **changes)
+    seen = view(DELETED, trainings=[*newer, trained_version()], **changes)
     texts = all_printed(plan_run(seen)["warnings"])
-    assert [text for text in texts if s.CAMPAIGN in text] == warnings
+    assert [text for text in texts if CAMPAIGN in text] == warnings
 
 
-OLD = s.s3_object(key="old.csv", modified_at=s.ago(24, seconds=1))
-NEW = s.s3_object(key="new.csv", modified_at=s.ago(24))
+OLD = s3_object(key="old.csv", modified_at=ago(24, seconds=1))
+NEW = s3_object(key="new.csv", modified_at=ago(24))
 
 
 @pytest.mark.parametrize("mode", ["FULL", "INCREMENTAL"])
@@ -181,7 +202,7 @@ NEW = s.s3_object(key="new.csv", modified_at=s.ago(24))
         ("interactions", [OLD], [DELETED], True),
         ("interactions", [OLD], [RUNNING], True),
         ("interactions", [OLD], [FAILED], False),
-        ("users", [OLD], [DELETED, DELETED._replace(created_at=s.ago(100))], True),
+        ("users", [OLD], [DELETED, DELETED._replace(created_at=ago(100))], True),
         ("actionInteractions", [NEW, OLD, NEW], [DELETED], True),
         ("items", [OLD], [DELETED], False),
         ("actions", [OLD], [DELETED], False),
@@ -190,7 +211,7 @@ NEW = s.s3_object(key="new.csv", modified_at=s.ago(24))
 def test_an_export_with_users_from_before_the_last_deletion_is_refused(
     dataset, files, deletions, is_refused, mode
 ):
-    exports = {s.DATASET: s.export(location="s3://exports/all/", objects=files)}
+    exports = {DATASET: export(location="s3://exports/all/", objects=files)}
     url = "s3://exports/old.csv"
     message = (
         f"1 of {len(files)} objects at s3://exports/all/ were written before {JOB} began, so an "
@@ -198,9 +219,9 @@ def test_an_export_with_users_from_before_the_last_deletion_is_refused(
         f"only if somebody has checked that {url} has none of them, make it new: `aws s3 cp "
         f"{url} {url} --metadata-directive REPLACE`"
     )
-    found = s.messages(
+    found = messages(
         export_with_deleted_users,
-        dataset=s.dataset_of_run(type=dataset, importMode=mode),
+        dataset=dataset_of_run(type=dataset, importMode=mode),
         exports=exports,
         deletions=deletions,
     )

@@ -23,7 +23,17 @@ from functions.personalize.campaigns import (
 from functions.personalize.tags import APPROVAL, BAD, GOOD, TRIAL, write_tags
 from functions.rules.campaigns import DeploymentRecord, Trial
 from functions.rules.probing import Response
-from tests.functions import samples as s
+from tests.functions.samples import (
+    CAMPAIGN,
+    NDCG,
+    NOW,
+    OLD_VERSION,
+    SOLUTION,
+    VERSION,
+    campaign,
+    planned_campaign,
+    run,
+)
 from tests.workflow.pipeline import deploy
 from tests.world import MOVIES, PERSONALIZE, campaign_arn, solution
 from tests.world import campaign as campaign_args
@@ -36,9 +46,9 @@ def deploy_once(pipeline, version, item=None, *, is_of_run=True):
     started_at = {"startedAt": pipeline.clock.now().isoformat()}
     event = {
         "settings": pipeline.group.settings(),
-        "run": s.run(**started_at),
+        "run": run(**started_at),
         "training": {"arn": version, "isOfRun": is_of_run},
-        "campaign": {**s.planned_campaign(), "campaignArn": campaign_arn()},
+        "campaign": {**planned_campaign(), "campaignArn": campaign_arn()},
         "item": item,
         "error": None,
     }
@@ -74,7 +84,7 @@ def test_a_deployment_goes_on_from_its_item_until_the_version_is_kept(caplog):
     with deploy(PROBED.with_solutions(replace(probed, quality_gate=DEFAULT_GATE * 2))) as pipeline:
         old = pipeline.versions()[0]
         new = trained(pipeline)
-        better = {"operation": "GetSolutionMetrics", "of": new, "values": {s.NDCG: 0.9}}
+        better = {"operation": "GetSolutionMetrics", "of": new, "values": {NDCG: 0.9}}
         pipeline.inject_fault("metrics", **better)
         began_at = pipeline.clock.now()
         items = [deploy_once(pipeline, new)]
@@ -92,8 +102,8 @@ def test_a_deployment_goes_on_from_its_item_until_the_version_is_kept(caplog):
     assert phases == ["UPDATING", "TRYING", "TRYING"], "14 minutes each, or a tag is due"
     assert (item["versionArn"], item["previousVersionArn"]) == (new, old)
     assert item["endedAt"] > item["createdAt"] >= began_at.isoformat()
-    assert [values["metric"] for values in item["metrics"]] == [s.NDCG, s.NDCG]
-    written = [vars(record)[s.NDCG] for record in caplog.records if s.NDCG in vars(record)]
+    assert [values["metric"] for values in item["metrics"]] == [NDCG, NDCG]
+    written = [vars(record)[NDCG] for record in caplog.records if NDCG in vars(record)]
     assert written == [0.9], "as a metric, at the end, and once for both rules"
     assert item["reasons"] == item["warnings"] == []
 
@@ -191,7 +201,7 @@ def test_a_version_whose_metric_is_no_number_is_rejected(value):
     with deploy() as pipeline:
         new = trained(pipeline)
         pipeline.inject_fault(
-            "metrics", operation="GetSolutionMetrics", of=new, values={s.NDCG: value}
+            "metrics", operation="GetSolutionMetrics", of=new, values={NDCG: value}
         )
         item = deploy_once(pipeline, new)
     (reason,) = item["reasons"]
@@ -218,15 +228,15 @@ INFLUENCE = {"rankingInfluence": {"POPULARITY": 0.5}}
 def test_an_update_repeats_every_setting_that_the_service_accepts(
     shown, sent, transactions, sent_transactions
 ):
-    described = s.campaign(campaignConfig=shown, minProvisionedTPS=transactions)
+    described = campaign(campaignConfig=shown, minProvisionedTPS=transactions)
     request = {
-        "campaignArn": s.CAMPAIGN,
-        "solutionVersionArn": s.VERSION,
+        "campaignArn": CAMPAIGN,
+        "solutionVersionArn": VERSION,
         "campaignConfig": sent,
         "minProvisionedTPS": sent_transactions,
     }
     given = {key: value for key, value in request.items() if value is not None}
-    assert update_request(described, s.VERSION) == given
+    assert update_request(described, VERSION) == given
 
 
 FILTERED = {
@@ -289,13 +299,13 @@ def test_a_bad_response_says_what_is_wrong_with_it(fault, failure, is_error):
     "written",
     [
         DeploymentRecord(),
-        DeploymentRecord(Trial(s.VERSION, s.NOW), s.OLD_VERSION),
-        DeploymentRecord(Trial(s.VERSION, s.NOW, True)),
-        DeploymentRecord(Trial(s.VERSION, s.NOW, True, s.NOW + timedelta(hours=12))),
+        DeploymentRecord(Trial(VERSION, NOW), OLD_VERSION),
+        DeploymentRecord(Trial(VERSION, NOW, True)),
+        DeploymentRecord(Trial(VERSION, NOW, True, NOW + timedelta(hours=12))),
     ],
 )
 def test_the_tags_of_a_campaign_are_read_as_they_were_written(written):
-    assert read_record(record_as_tags(written), s.SOLUTION) == written
+    assert read_record(record_as_tags(written), SOLUTION) == written
 
 
 @pytest.mark.parametrize(
@@ -303,29 +313,29 @@ def test_the_tags_of_a_campaign_are_read_as_they_were_written(written):
     [
         "nonsense",
         "-",
-        s.VERSION,
-        f"{s.VERSION} soon",
-        f"{s.VERSION} 2026-11-29T03:00:00",
-        f"{s.VERSION} 9999-12-31T23:59:59+00:00",
-        f"{s.SOLUTION}-2/new {s.NOW.isoformat()}",
+        VERSION,
+        f"{VERSION} soon",
+        f"{VERSION} 2026-11-29T03:00:00",
+        f"{VERSION} 9999-12-31T23:59:59+00:00",
+        f"{SOLUTION}-2/new {NOW.isoformat()}",
     ],
 )
 def test_a_tag_that_no_run_has_written_says_nothing(value):
-    bad = value if value.startswith(f"{s.SOLUTION}/") else None
-    assert read_record({TRIAL: value, BAD: value}, s.SOLUTION) == DeploymentRecord(
+    bad = value if value.startswith(f"{SOLUTION}/") else None
+    assert read_record({TRIAL: value, BAD: value}, SOLUTION) == DeploymentRecord(
         blocked_version_arn=bad
     )
 
 
 def test_the_end_of_a_bake_that_is_longer_than_any_says_nothing():
-    trial = Trial(s.VERSION, s.NOW)
-    longer = trial._replace(bake_ends_at=s.NOW + timedelta(hours=13))
-    assert read_record(record_as_tags(DeploymentRecord(longer)), s.SOLUTION).trial == trial
+    trial = Trial(VERSION, NOW)
+    longer = trial._replace(bake_ends_at=NOW + timedelta(hours=13))
+    assert read_record(record_as_tags(DeploymentRecord(longer)), SOLUTION).trial == trial
 
 
 HOURS = {"timeoutHours": 24}
-ASKED = approval_tags("ASKED", s.NOW)
-WHEN = s.NOW.isoformat()
+ASKED = approval_tags("ASKED", NOW)
+WHEN = NOW.isoformat()
 
 
 @pytest.mark.parametrize(
@@ -333,8 +343,8 @@ WHEN = s.NOW.isoformat()
     [
         (ASKED, 24, "ASKED"),
         (ASKED, 24.1, None),
-        (approval_tags("APPROVED", s.NOW, "boss"), 99, "APPROVED"),
-        (approval_tags("REFUSED", s.NOW, "boss"), 99, "REFUSED"),
+        (approval_tags("APPROVED", NOW, "boss"), 99, "APPROVED"),
+        (approval_tags("REFUSED", NOW, "boss"), 99, "REFUSED"),
         ({APPROVAL: "soon"}, 0, None),
         ({APPROVAL: f"GRANTED {WHEN} me"}, 0, None),
         ({APPROVAL: "APPROVED 2026-11-29"}, 0, None),
@@ -342,4 +352,4 @@ WHEN = s.NOW.isoformat()
     ],
 )
 def test_the_answer_about_a_version_is_in_one_tag(tags, later, answer):
-    assert current_answer(tags, HOURS, s.NOW + timedelta(hours=later)) == answer
+    assert current_answer(tags, HOURS, NOW + timedelta(hours=later)) == answer

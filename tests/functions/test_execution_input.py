@@ -8,10 +8,19 @@ from hypothesis import strategies as st
 from functions.execution_input import KEYS, input_problems
 from functions.runs import run_of
 from tests.functions import samples as s
+from tests.functions.samples import (
+    OTHER_SOLUTION,
+    SCHEDULE,
+    SOLUTION,
+    configured,
+    dataset_settings,
+    items_settings,
+    solution_settings,
+)
 
 SETTINGS = s.settings(
-    datasets=[s.dataset_settings(), s.items_settings(dataLocation="s3://exports/items/{date}/")],
-    solutions=[s.solution_settings(), s.solution_settings(solutionArn=s.OTHER_SOLUTION)],
+    datasets=[dataset_settings(), items_settings(dataLocation="s3://exports/items/{date}/")],
+    solutions=[solution_settings(), solution_settings(solutionArn=OTHER_SOLUTION)],
 )
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -23,12 +32,12 @@ TIMES = st.datetimes().map(str) | st.datetimes(timezones=st.timezones()).map(str
 
 def problems(request):
     """Return the problems of an input of an execution with these SETTINGS."""
-    return [*map(str, input_problems(SETTINGS, s.configured(request)["run"]))]
+    return [*map(str, input_problems(SETTINGS, configured(request)["run"]))]
 
 
 def test_golden_problems_of_inputs(golden):
     """A question is an input as JSON."""
-    arns = {"SOLUTION": s.SOLUTION.rpartition("/")[0], "SCHEDULE": s.SCHEDULE.partition("/")[0]}
+    arns = {"SOLUTION": SOLUTION.rpartition("/")[0], "SCHEDULE": SCHEDULE.partition("/")[0]}
 
     def answer(line):
         for name, arn in arns.items():
@@ -47,12 +56,12 @@ def test_every_key_may_be_null():
 
 def test_a_pipeline_without_solutions_knows_none():
     settings = {**SETTINGS, "solutions": []}
-    found = input_problems(settings, s.configured({"solutions": ["x"]})["run"])
+    found = input_problems(settings, configured({"solutions": ["x"]})["run"])
     assert [*map(str, found)] == ['solutions: "x" is unknown; there are none']
 
 
 @given(JSON | st.dictionaries(st.sampled_from(KEYS), JSON | TIMES))
 def test_any_json_is_checked_and_has_a_run_id(execution_input):
     assert all(isinstance(problem, str) for problem in problems(execution_input))
-    run = run_of(s.configured(execution_input)["run"])
+    run = run_of(configured(execution_input)["run"])
     assert run["id"], "the report of a refused run has an id too"

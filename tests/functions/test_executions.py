@@ -9,13 +9,26 @@ from functions.errors import ServiceUnavailable
 from functions.executions import configured_run_of, unreported_error
 from functions.runs import export_day, job_name, request_of, run_began_at, run_of, scheduled_at
 from tests.functions import samples as s
+from tests.functions.samples import (
+    EXECUTION,
+    JOB_NAME,
+    RUN_ID,
+    SLOT,
+    VERSION_NAME,
+    ago,
+    configured,
+    expect_execution,
+    expect_history,
+    first_state,
+    settings,
+)
 
 SCHEDULED = {"trigger": "schedule", "scheduledTime": "2026-11-29T03:00:00Z"}
 MANUAL_RUN_ID = "20261129-abe5865e"
 
 
 def started(request, **changes):
-    return {**s.configured(request)["run"], **changes}
+    return {**configured(request)["run"], **changes}
 
 
 def test_a_key_that_is_null_is_left_out():
@@ -31,8 +44,8 @@ def test_a_scheduled_time_is_in_utc():
 @pytest.mark.parametrize(
     ("run", "began_at"),
     [
-        (s.run(), s.SLOT),
-        (s.run(startedAt=s.ago(1).isoformat()), s.ago(1)),
+        (s.run(), SLOT),
+        (s.run(startedAt=ago(1).isoformat()), ago(1)),
         (s.run({}), s.STARTED),
     ],
     ids=["late", "early", "by hand"],
@@ -56,17 +69,17 @@ def test_a_run_imports_the_exports_of_its_day_unless_a_person_names_another(requ
 
 def test_the_id_of_a_scheduled_run_is_its_scheduled_time():
     assert run_of(started({**SCHEDULED, "scheduleArn": None})) == {
-        "id": s.RUN_ID,
+        "id": RUN_ID,
         "trigger": "schedule",
         "startedAt": s.STARTED.isoformat(),
-        "executionArn": s.EXECUTION,
+        "executionArn": EXECUTION,
         "request": SCHEDULED,
     }
 
 
 def test_the_zone_of_the_scheduled_time_does_not_matter():
     request = {**SCHEDULED, "scheduledTime": "2026-11-29T04:00:00+01:00"}
-    assert run_of(started(request))["id"] == s.RUN_ID
+    assert run_of(started(request))["id"] == RUN_ID
 
 
 def test_the_id_of_a_manual_run_is_its_day_and_a_hash_of_its_execution():
@@ -74,14 +87,14 @@ def test_the_id_of_a_manual_run_is_its_day_and_a_hash_of_its_execution():
         "id": MANUAL_RUN_ID,
         "trigger": "manual",
         "startedAt": s.STARTED.isoformat(),
-        "executionArn": s.EXECUTION,
+        "executionArn": EXECUTION,
         "request": {},
     }
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"startedAt": "2027-03-01T00:00:00Z"}, {"executionArn": f"{s.EXECUTION}2"}],
+    [{"startedAt": "2027-03-01T00:00:00Z"}, {"executionArn": f"{EXECUTION}2"}],
     ids=["another start", "another name"],
 )
 def test_another_execution_has_another_run_id(changes):
@@ -93,15 +106,15 @@ def test_another_execution_has_another_run_id(changes):
 
 
 def test_the_name_of_a_job_begins_with_the_stack_and_the_run():
-    names = [job_name(s.settings(), s.run(), suffix) for suffix in ("interactions", "0b519087")]
-    assert names == [s.JOB_NAME, s.VERSION_NAME]
-    assert not s.JOB_NAME.startswith(job_name(s.settings(), s.run(id="20261122T030000Z"), ""))
-    assert not s.JOB_NAME.startswith(job_name(s.settings(prefix="ffffffff"), s.run(), ""))
+    names = [job_name(settings(), s.run(), suffix) for suffix in ("interactions", "0b519087")]
+    assert names == [JOB_NAME, VERSION_NAME]
+    assert not JOB_NAME.startswith(job_name(settings(), s.run(id="20261122T030000Z"), ""))
+    assert not JOB_NAME.startswith(job_name(settings(prefix="ffffffff"), s.run(), ""))
 
 
 def test_personalize_accepts_the_longest_name():
     pattern = r"[a-zA-Z0-9][a-zA-Z0-9\-_]{0,62}"
-    assert re.fullmatch(pattern, job_name(s.settings(), s.run(), "actionInteractions"))
+    assert re.fullmatch(pattern, job_name(settings(), s.run(), "actionInteractions"))
 
 
 # How an execution ended
@@ -127,26 +140,26 @@ def test_personalize_accepts_the_longest_name():
     ],
 )
 def test_an_execution_without_a_report_has_an_error(executions, status, details, error):
-    s.expect_execution(executions, status, **details)
-    assert unreported_error(executions.client, s.EXECUTION) == error
+    expect_execution(executions, status, **details)
+    assert unreported_error(executions.client, EXECUTION) == error
 
 
 def test_an_execution_that_still_seems_to_run_is_described_again_later(executions):
-    s.expect_execution(executions, "RUNNING")
+    expect_execution(executions, "RUNNING")
     with pytest.raises(ServiceUnavailable) as error:
-        unreported_error(executions.client, s.EXECUTION)
-    assert str(error.value) == f"the status of {s.EXECUTION} is still RUNNING"
+        unreported_error(executions.client, EXECUTION)
+    assert str(error.value) == f"the status of {EXECUTION} is still RUNNING"
 
 
 STARTED = {"type": "ExecutionStarted"}
 
 
 def test_the_configuration_is_the_output_of_the_first_state(executions):
-    later = s.first_state({"request": "of a later state"})
-    s.expect_history(executions, STARTED, s.first_state(s.configured(SCHEDULED)), later)
-    assert configured_run_of(executions.client, s.EXECUTION) == s.configured(SCHEDULED)
+    later = first_state({"request": "of a later state"})
+    expect_history(executions, STARTED, first_state(configured(SCHEDULED)), later)
+    assert configured_run_of(executions.client, EXECUTION) == configured(SCHEDULED)
 
 
 def test_an_execution_that_did_not_leave_its_first_state_has_no_configuration(executions):
-    s.expect_history(executions, STARTED)
-    assert configured_run_of(executions.client, s.EXECUTION) is None
+    expect_history(executions, STARTED)
+    assert configured_run_of(executions.client, EXECUTION) is None

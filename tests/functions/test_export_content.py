@@ -10,13 +10,23 @@ from functions.hashes import short_hash
 from functions.personalize.tags import CONTENT
 from functions.planning.export_content import content_tags, perhaps_stale_content, stale_content
 from tests.functions import samples as s
+from tests.functions.samples import (
+    DATASET,
+    LOCATION,
+    ago,
+    dataset_of_run,
+    dataset_view,
+    held_import,
+    iso,
+    s3_object,
+)
 
 HEADER = "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE"
 
 
 def seconds(hours=0):
     """Return the time this many hours before the run as an export contains it."""
-    return int(s.ago(hours).timestamp())
+    return int(ago(hours).timestamp())
 
 
 def rows(*types, hours=5):
@@ -32,22 +42,22 @@ def snapshot(*files, **changes):
 def snapshot_of(contents, *, is_whole_file=True, columns=HEADER, imports=(), **changes):
     """Return a world with an export of files with these contents."""
     samples = [read_sample("a.csv", text, is_whole_file=is_whole_file) for text in contents]
-    export = s.export(objects=[s.s3_object()] * len(contents), samples=samples)
+    export = s.export(objects=[s3_object()] * len(contents), samples=samples)
     fields = [{"name": name, "type": ["null", "string"]} for name in columns.split(",")]
     parts = {"exports": export, "schemas": fields, "imports": list(imports)}
-    return {**{key: {s.DATASET: part} for key, part in parts.items()}, **changes}
+    return {**{key: {DATASET: part} for key, part in parts.items()}, **changes}
 
 
 def content(*files, **changes):
     """Return the content of an export."""
-    return s.dataset_view(**snapshot(*files, **changes)).content
+    return dataset_view(**snapshot(*files, **changes)).content
 
 
 def test_golden_contents_of_exports(golden):
     """A question is a list with each file of an export of interactions, in Python."""
 
     def answer(line):
-        return json.dumps(s.dataset_view(**snapshot_of(ast.literal_eval(line))).content)
+        return json.dumps(dataset_view(**snapshot_of(ast.literal_eval(line))).content)
 
     golden.answers("export_contents.txt", answer)
 
@@ -75,12 +85,12 @@ def test_a_document_and_a_tag_have_five_types_and_a_document_ten_columns_with_sh
 def tag_of(hours=5, imports=1, **shares):
     """Return the tag about an export with this newest event and these types."""
     types = [f" {short_hash(name, 6)}:{share}" for name, share in shares.items()]
-    return f"{s.iso(hours)} {imports}{''.join(types)}"
+    return f"{iso(hours)} {imports}{''.join(types)}"
 
 
 def imported(tag="", **changes):
     """Return an import whose job has this tag about the content of its export."""
-    return s.held_import(**{"content": tag, "fingerprint": "1-a", **changes})
+    return held_import(**{"content": tag, "fingerprint": "1-a", **changes})
 
 
 def test_the_tag_of_an_import_job_has_the_content_for_the_next_run():
@@ -100,9 +110,9 @@ def test_the_tag_of_an_import_job_has_the_content_for_the_next_run():
         ([imported(), s.imported(), imported(tag_of(imports=2))], 3),
         ([imported(tag_of(hours=6, imports=2))], 1),
         ([imported("yesterday")], 1),
-        ([imported(f"{s.iso(5)} many")], 1),
-        ([imported(f"{s.iso(5)} 2 view:5")], 1),
-        ([imported(f"{s.iso(5)} 2,")], 1),
+        ([imported(f"{iso(5)} many")], 1),
+        ([imported(f"{iso(5)} 2 view:5")], 1),
+        ([imported(f"{iso(5)} 2,")], 1),
     ],
 )
 def test_the_last_import_with_a_tag_is_compared(imports, count):
@@ -116,7 +126,7 @@ def test_the_last_import_with_a_tag_is_compared(imports, count):
 def found(known, **settings):
     """Return the refusals and the warnings about the export of interactions in a world."""
     guards = (stale_content, perhaps_stale_content)
-    dataset = s.dataset_of_run(**settings)
+    dataset = dataset_of_run(**settings)
     return tuple(s.messages(guard, dataset=dataset, **known) for guard in guards)
 
 
@@ -136,8 +146,8 @@ def found(known, **settings):
 def test_an_export_whose_newest_event_is_too_old_is_refused(max_age, hours, is_old, is_certain):
     messages = [
         (
-            f"the newest event of {s.LOCATION}{'' if is_certain else ' in the rows that were read'}"
-            f" is from {s.ago(hours):%Y-%m-%d %H:%M} UTC, longer ago than maxEventAge, {max_age}; "
+            f"the newest event of {LOCATION}{'' if is_certain else ' in the rows that were read'}"
+            f" is from {ago(hours):%Y-%m-%d %H:%M} UTC, longer ago than maxEventAge, {max_age}; "
             "repair the job that writes the export, or raise maxEventAge"
         )
     ] * is_old
@@ -150,12 +160,12 @@ def test_an_export_whose_newest_event_is_too_old_is_refused(max_age, hours, is_o
 def test_three_imports_in_a_row_without_a_new_event_are_a_warning(imports, is_noticed):
     last = [imported(tag_of(imports=imports))]
     message = (
-        f"the newest event of {s.LOCATION} is from {s.ago(5):%Y-%m-%d %H:%M} UTC, as in the last "
+        f"the newest event of {LOCATION} is from {ago(5):%Y-%m-%d %H:%M} UTC, as in the last "
         f"{imports} imports; check the job that writes the export"
     )
     assert found(snapshot(rows("view"), imports=last)) == ([], [message] * is_noticed)
     assert found(snapshot(rows("view"), imports=last), streamed=True) == ([], [])
-    unchanged = [imported(tag_of(imports=imports), fingerprint=s.held_import().fingerprint)]
+    unchanged = [imported(tag_of(imports=imports), fingerprint=held_import().fingerprint)]
     for changes in (
         {"imports": last, "is_whole_file": False},
         {"imports": last, "event_trackers": ["tracker"]},
@@ -187,7 +197,7 @@ def test_a_type_of_events_that_vanishes_is_a_warning_or_a_refusal(types, shares,
     now = " and ".join(filter(None, dict.fromkeys(types))) or "none"
     messages = [
         (
-            f"{s.LOCATION} lacks types of events that {missing} of the rows of the last import "
+            f"{LOCATION} lacks types of events that {missing} of the rows of the last import "
             f"had; its commonest types are {now}; compare them with the report of the last "
             "import, and check the job that writes the export, or set strictEvents to false"
         )
@@ -235,7 +245,7 @@ def test_a_type_that_begins_like_another_one_is_missed():
 )
 def test_strict_events_says_what_it_cannot_check(changes, reason):
     known = snapshot(rows("view"), **{"imports": [imported(tag_of(hours=9, view=1000))], **changes})
-    message = f"strictEvents cannot check the types of events of {s.LOCATION}, because {reason}"
+    message = f"strictEvents cannot check the types of events of {LOCATION}, because {reason}"
     assert found(known, strictEvents=True) == ([], [message])
     assert found(known, strictEvents=False) == ([], [])
 

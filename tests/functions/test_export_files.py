@@ -13,23 +13,31 @@ from functions.planning.export_files import (
     wrong_content,
 )
 from tests.functions import samples as s
+from tests.functions.samples import (
+    LOCATION,
+    ROW,
+    dataset_of_run,
+    export,
+    items_settings,
+    messages,
+    s3_object,
+    sample,
+)
 
 FOLDER = "s3://exports/interactions/"
 FILE = "s3://exports/interactions.csv"
-INCREMENTAL = s.dataset_of_run(importMode="INCREMENTAL")
+INCREMENTAL = dataset_of_run(importMode="INCREMENTAL")
 
 
 def found(guard, known_export, **changes):
     """Return the messages of a guard about this export of interactions."""
-    return s.messages(guard, exports=known_export, **changes)
+    return messages(guard, exports=known_export, **changes)
 
 
 # The export is there
 
-EMPTY = [s.s3_object(), *[s.s3_object(key=f"{letter}.csv", size=0) for letter in "abc"]]
-DEEPER = [
-    s.s3_object(key=f"interactions/{day}/1.csv") for day in ("mon", "tue", "wed", "thu", "fri")
-]
+EMPTY = [s3_object(), *[s3_object(key=f"{letter}.csv", size=0) for letter in "abc"]]
+DEEPER = [s3_object(key=f"interactions/{day}/1.csv") for day in ("mon", "tue", "wed", "thu", "fri")]
 SUBFOLDERS = (
     f"5 of 6 objects at {FOLDER} are in subfolders, for example interactions/mon/1.csv; "
     "Personalize imports only the first level of a folder; move them there or out of this "
@@ -40,32 +48,32 @@ SUBFOLDERS = (
 @pytest.mark.parametrize(
     ("known_export", "message"),
     [
-        (s.export(), None),
+        (export(), None),
         (
-            Export(location=s.LOCATION, read_error=f"{s.LOCATION} cannot be read: AccessDenied: x"),
+            Export(location=LOCATION, read_error=f"{LOCATION} cannot be read: AccessDenied: x"),
             (
-                f"{s.LOCATION} cannot be read: AccessDenied: x; check that it exists and that the "
+                f"{LOCATION} cannot be read: AccessDenied: x; check that it exists and that the "
                 "role of plan-retraining may list and read it"
             ),
         ),
         (
-            Export(location=s.LOCATION),
+            Export(location=LOCATION),
             (
-                f"there is no object at {s.LOCATION}; check dataLocation and the job that writes "
+                f"there is no object at {LOCATION}; check dataLocation and the job that writes "
                 "the export"
             ),
         ),
         (
-            s.export(objects=EMPTY),
+            export(objects=EMPTY),
             (
-                f"3 of 4 objects at {s.LOCATION} are empty, for example a.csv; if one is a marker, "
+                f"3 of 4 objects at {LOCATION} are empty, for example a.csv; if one is a marker, "
                 "write it outside of this location, otherwise repeat the export"
             ),
         ),
-        (s.export(samples=[s.sample(rows=())]), f"{s.LOCATION} has no rows; repeat the export"),
-        (s.export(samples=[s.sample(rows=()), s.sample()]), None),
+        (export(samples=[sample(rows=())]), f"{LOCATION} has no rows; repeat the export"),
+        (export(samples=[sample(rows=()), sample()]), None),
         (
-            s.export(location=FOLDER, objects=[s.s3_object(key="interactions/1"), *DEEPER]),
+            export(location=FOLDER, objects=[s3_object(key="interactions/1"), *DEEPER]),
             SUBFOLDERS,
         ),
     ],
@@ -101,9 +109,9 @@ def test_golden_messages_about_the_content_of_files(golden):
             for guard in (wrong_content, too_few_rows, unknown_columns)
             for message in found(
                 guard,
-                s.export(samples=samples),
+                export(samples=samples),
                 schemas=FIELDS,
-                dataset=s.dataset_of_run(type="items"),
+                dataset=dataset_of_run(type="items"),
             )
         ]
 
@@ -111,13 +119,13 @@ def test_golden_messages_about_the_content_of_files(golden):
 
 
 def test_a_dataset_that_does_not_exist_has_no_columns_that_an_export_could_lack():
-    assert found(unknown_columns, s.export(), schemas={}) == []
+    assert found(unknown_columns, export(), schemas={}) == []
 
 
 def test_a_wrong_value_in_row_700_is_found():
     columns = ("USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_VALUE")
-    file = s.sample(*[(*s.ROW, "2.5")] * 699, (*s.ROW, "x"), header=columns)
-    (message,) = found(wrong_content, s.export(samples=[file]))
+    file = sample(*[(*ROW, "2.5")] * 699, (*ROW, "x"), header=columns)
+    (message,) = found(wrong_content, export(samples=[file]))
     assert message.startswith(f"{FILE}: line 701: EVENT_VALUE is 'x', but")
 
 
@@ -126,9 +134,9 @@ def test_a_wrong_value_in_row_700_is_found():
 
 def row_messages(rows, dataset, **changes):
     """Return the messages about an export with this number of rows."""
-    seen = s.export(samples=[s.sample(s.ROW, row_count=rows)])
+    seen = export(samples=[sample(ROW, row_count=rows)])
     exports = {dataset["datasetArn"]: seen}
-    return s.messages(too_few_rows, dataset=dataset, exports=exports, **changes)
+    return messages(too_few_rows, dataset=dataset, exports=exports, **changes)
 
 
 @pytest.mark.parametrize(
@@ -148,8 +156,8 @@ def row_messages(rows, dataset, **changes):
     ("rows", "refused"), [(1000, False), (999, True), (1, True), (0, False), (None, False)]
 )
 def test_an_import_needs_a_thousand_interactions(mode, advice, rows, refused):
-    message = f"{s.LOCATION} has {rows} interactions, but an import needs at least 1000; {advice}"
-    dataset = s.dataset_of_run(importMode=mode)
+    message = f"{LOCATION} has {rows} interactions, but an import needs at least 1000; {advice}"
+    dataset = dataset_of_run(importMode=mode)
     assert row_messages(rows, dataset) == [message] * refused, "another guard finds 0 rows"
 
 
@@ -164,11 +172,11 @@ def test_an_import_needs_a_thousand_interactions(mode, advice, rows, refused):
     ],
 )
 def test_only_these_imports_need_a_thousand_rows(dataset_type, mode, refused):
-    dataset = s.items_settings(type=dataset_type, importMode=mode)
+    dataset = items_settings(type=dataset_type, importMode=mode)
     assert len(row_messages(1, dataset)) == refused
 
 
-@pytest.mark.parametrize(("dataset", "refused"), [(s.dataset_of_run(), False), (INCREMENTAL, True)])
+@pytest.mark.parametrize(("dataset", "refused"), [(dataset_of_run(), False), (INCREMENTAL, True)])
 def test_a_full_export_may_have_few_rows_if_events_bring_others(dataset, refused):
     assert len(row_messages(1, dataset, event_trackers=["arn:tracker"])) == refused
     assert len(row_messages(1, {**dataset, "streamed": True})) == refused

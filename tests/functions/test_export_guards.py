@@ -17,8 +17,21 @@ from functions.planning.export_guards import (
     wrong_increment,
 )
 from tests.functions import samples as s
+from tests.functions.samples import (
+    DATASET,
+    LOCATION,
+    ago,
+    configured,
+    dataset_of_run,
+    dataset_settings,
+    held_import,
+    imported,
+    items_settings,
+    s3_object,
+    settings,
+)
 
-INCREMENTAL = s.dataset_of_run(importMode="INCREMENTAL")
+INCREMENTAL = dataset_of_run(importMode="INCREMENTAL")
 
 
 def found(guard, known_export, **changes):
@@ -28,8 +41,8 @@ def found(guard, known_export, **changes):
 
 # The size
 
-LAST_FULL = [s.held_import()]
-TINY = s.export(objects=[s.s3_object(size=1)])
+LAST_FULL = [held_import()]
+TINY = s.export(objects=[s3_object(size=1)])
 
 
 @pytest.mark.parametrize(
@@ -37,10 +50,10 @@ TINY = s.export(objects=[s.s3_object(size=1)])
     [(500, 0.5, False), (499, 0.5, True), (1, 0.0, False), (1000, 1.0, False), (999, 1.0, True)],
 )
 def test_an_export_that_is_much_smaller_than_the_last_one_is_found(size, share, refused):
-    dataset = s.dataset_of_run(minRelativeSize=share)
-    seen = s.export(objects=[s.s3_object(size=size)])
+    dataset = dataset_of_run(minRelativeSize=share)
+    seen = s.export(objects=[s3_object(size=size)])
     message = (
-        f"{s.LOCATION} has {size} bytes, which is less than minRelativeSize {share:g} of the last "
+        f"{LOCATION} has {size} bytes, which is less than minRelativeSize {share:g} of the last "
         "FULL import, which had 1000; a FULL import replaces all bulk data, so lower "
         "minRelativeSize for one run only if the data really shrank"
     )
@@ -53,9 +66,9 @@ def test_an_export_that_is_much_smaller_than_the_last_one_is_found(size, share, 
     "changes",
     [
         {"dataset": INCREMENTAL},
-        {"imports": [s.imported()]},
-        {"known_export": Export(location=s.LOCATION)},
-        {"request": {"exportDate": "2026-11-22"}, "dataset": s.dataset_of_run(day="2026-11-22")},
+        {"imports": [imported()]},
+        {"known_export": Export(location=LOCATION)},
+        {"request": {"exportDate": "2026-11-22"}, "dataset": dataset_of_run(day="2026-11-22")},
     ],
     ids=["incremental", "no size known", "no export, which another guard finds", "on purpose"],
 )
@@ -63,19 +76,19 @@ def test_a_small_export_passes_if_it_replaces_no_known_data(changes):
     assert found(truncated_export, **{"known_export": TINY, "imports": LAST_FULL, **changes}) == []
 
 
-EDITED = s.held_import(arn="edited", size=None)
-SMALLER = s.held_import(size=1)
-NOT_COMPARED = (s.imported(), SMALLER._replace(is_full=False), SMALLER._replace(is_active=False))
+EDITED = held_import(arn="edited", size=None)
+SMALLER = held_import(size=1)
+NOT_COMPARED = (imported(), SMALLER._replace(is_full=False), SMALLER._replace(is_active=False))
 
 
 @pytest.mark.parametrize(
     ("jobs", "dataset", "warnings", "refusals"),
     [
-        ([EDITED, s.held_import()], {}, 1, 0),
-        ([s.imported(), EDITED._replace(size=0)], {}, 1, 0),
-        ([s.held_import(), EDITED], {}, 0, 1),
-        ([*NOT_COMPARED, s.held_import(), SMALLER], {}, 0, 1),
-        ([s.imported()], {}, 0, 0),
+        ([EDITED, held_import()], {}, 1, 0),
+        ([imported(), EDITED._replace(size=0)], {}, 1, 0),
+        ([held_import(), EDITED], {}, 0, 1),
+        ([*NOT_COMPARED, held_import(), SMALLER], {}, 0, 1),
+        ([imported()], {}, 0, 0),
         ([EDITED], {"importMode": "INCREMENTAL"}, 0, 0),
         ([EDITED], {"minRelativeSize": 0}, 0, 0),
     ],
@@ -87,9 +100,9 @@ NOT_COMPARED = (s.imported(), SMALLER._replace(is_full=False), SMALLER._replace(
 def test_a_size_tag_that_is_no_size_is_a_warning(jobs, dataset, warnings, refusals):
     message = (
         "the tag retraining-bytes of edited is not the size of an export, so minRelativeSize has "
-        f"nothing to compare with; check that {s.LOCATION} is complete with 1 bytes"
+        f"nothing to compare with; check that {LOCATION} is complete with 1 bytes"
     )
-    known = {"imports": jobs, "dataset": s.dataset_of_run(**dataset)}
+    known = {"imports": jobs, "dataset": dataset_of_run(**dataset)}
     assert found(unknown_size, TINY, **known) == [message] * warnings
     assert len(found(truncated_export, TINY, **known)) == refusals
 
@@ -97,7 +110,7 @@ def test_a_size_tag_that_is_no_size_is_a_warning(jobs, dataset, warnings, refusa
 # The ready marker
 
 MARKER = "s3://exports/_SUCCESS"
-MARKED = s.dataset_of_run(readyMarker=MARKER)
+MARKED = dataset_of_run(readyMarker=MARKER)
 
 
 def test_a_missing_marker_is_found():
@@ -105,9 +118,7 @@ def test_a_missing_marker_is_found():
         f"the ready marker {MARKER} does not exist; write it when the export is complete, or "
         "train on the data that the dataset has: `retrain start --skip-import`"
     )
-    unreadable = Export(
-        location=s.LOCATION, read_error=f"{s.LOCATION} cannot be read: AccessDenied: x"
-    )
+    unreadable = Export(location=LOCATION, read_error=f"{LOCATION} cannot be read: AccessDenied: x")
     assert found(export_not_ready, s.export(), dataset=MARKED) == [message]
     assert found(export_not_ready, unreadable, dataset=MARKED) == [], "one message is enough"
     assert found(export_not_ready, s.export()) == [], "no marker is configured"
@@ -115,11 +126,11 @@ def test_a_missing_marker_is_found():
 
 def test_objects_that_are_newer_than_the_marker_are_found():
     """The marker is that of the export before, and the next export is still being written."""
-    objects = [s.s3_object(key=f"{hours}.csv", modified_at=s.ago(hours)) for hours in (11, 10, 9)]
-    seen = s.export(marker_written_at=s.ago(10), objects=objects)
+    objects = [s3_object(key=f"{hours}.csv", modified_at=ago(hours)) for hours in (11, 10, 9)]
+    seen = s.export(marker_written_at=ago(10), objects=objects)
     assert found(export_not_ready, seen, dataset=MARKED) == [
         (
-            f"1 of 3 objects at {s.LOCATION} are newer than the ready marker {MARKER}, for example "
+            f"1 of 3 objects at {LOCATION} are newer than the ready marker {MARKER}, for example "
             "9.csv; write the marker after the last object of the export"
         )
     ]
@@ -132,16 +143,16 @@ def test_objects_that_are_newer_than_the_marker_are_found():
     ("dataset", "jobs", "refused"),
     [
         (INCREMENTAL, [], True),
-        (INCREMENTAL, [s.imported(is_active=False)], True),
-        (INCREMENTAL, [s.imported(is_full=False)], True),
-        (INCREMENTAL, [s.imported(is_full=False), s.imported()], False),
-        (s.dataset_of_run(), [], False),
+        (INCREMENTAL, [imported(is_active=False)], True),
+        (INCREMENTAL, [imported(is_full=False)], True),
+        (INCREMENTAL, [imported(is_full=False), imported()], False),
+        (dataset_of_run(), [], False),
     ],
     ids=["none", "failed", "incremental", "full before", "FULL mode"],
 )
 def test_an_incremental_import_needs_a_full_one_before(dataset, jobs, refused):
     message = (
-        f"importMode INCREMENTAL needs an earlier ACTIVE FULL import of {s.DATASET}; import a "
+        f"importMode INCREMENTAL needs an earlier ACTIVE FULL import of {DATASET}; import a "
         "complete export once with importMode FULL, which replaces all bulk data"
     )
     known = {"dataset": dataset, "imports": jobs}
@@ -150,28 +161,28 @@ def test_an_incremental_import_needs_a_full_one_before(dataset, jobs, refused):
 
 @pytest.mark.parametrize(("request_", "refused"), [({}, True), ({"force": True}, False)])
 def test_nothing_is_added_to_data_that_a_foreign_import_has_replaced(request_, refused):
-    jobs = {s.DATASET: [s.imported(arn="foreign", ended_at=s.ago(1)), s.held_import()]}
+    jobs = {DATASET: [imported(arn="foreign", ended_at=ago(1)), held_import()]}
     found = s.messages(replaced_data, dataset=INCREMENTAL, request=request_, imports=jobs)
     assert [message.partition(",")[0] for message in found] == ["foreign"] * refused
 
 
-NEW = s.s3_object(modified_at=s.ago(48))
-OLD = s.s3_object(key="old.csv", modified_at=s.ago(48, seconds=1))
+NEW = s3_object(modified_at=ago(48))
+OLD = s3_object(key="old.csv", modified_at=ago(48, seconds=1))
 
 
 def appending(*objects, dataset=INCREMENTAL, jobs=None, **changes):
     """Return the messages about an export that is added to the data."""
-    jobs = [s.held_import(fingerprint="x")] if jobs is None else jobs
+    jobs = [held_import(fingerprint="x")] if jobs is None else jobs
     known = {"dataset": dataset, "imports": jobs, **changes}
     return found(wrong_increment, s.export(objects=objects), **known)
 
 
 def test_objects_that_were_imported_before_are_found():
     assert appending(NEW) == [], "the very moment of the import counts as since"
-    assert appending(OLD, dataset=s.dataset_of_run()) == [], "a FULL import replaces them"
+    assert appending(OLD, dataset=dataset_of_run()) == [], "a FULL import replaces them"
     assert appending(NEW, OLD) == [
         (
-            f"1 of 2 objects at {s.LOCATION} are older than the last import, for example old.csv, "
+            f"1 of 2 objects at {LOCATION} are older than the last import, for example old.csv, "
             "and would be appended again; write each export to a new location, for example "
             "'s3://bucket/interactions/{date}/', or train on the data that the dataset has: "
             "`retrain start --skip-import`"
@@ -182,57 +193,57 @@ def test_objects_that_were_imported_before_are_found():
 @pytest.mark.parametrize(
     ("job", "counts"),
     [
-        (s.imported(is_running=True, is_active=False, created_at=s.ago(1)), True),
-        (s.imported(created_at=s.ago(1)), True),
-        (s.imported(is_active=False, created_at=s.ago(1)), False),
-        (s.held_import(is_confirmed=False, fingerprint="x", created_at=s.ago(1)), False),
-        (s.imported(is_confirmed=True, created_at=s.ago(1)), True),
+        (imported(is_running=True, is_active=False, created_at=ago(1)), True),
+        (imported(created_at=ago(1)), True),
+        (imported(is_active=False, created_at=ago(1)), False),
+        (held_import(is_confirmed=False, fingerprint="x", created_at=ago(1)), False),
+        (imported(is_confirmed=True, created_at=ago(1)), True),
     ],
     ids=["running", "foreign", "failed", "changed during the import", "not looked at"],
 )
 def test_an_import_counts_as_the_last_import_if_its_rows_are_or_may_be_there(job, counts):
-    found_messages = appending(NEW, jobs=[job, s.held_import()])
+    found_messages = appending(NEW, jobs=[job, held_import()])
     assert ["would be appended again" in message for message in found_messages] == [True] * counts
 
 
 @pytest.mark.parametrize(("size", "refused"), [(10**9, False), (10**9 + 1, True)])
 def test_at_most_a_gigabyte_is_appended(size, refused):
     message = (
-        f"{s.LOCATION} has {size} bytes; an INCREMENTAL import takes at most 1000000000; export "
+        f"{LOCATION} has {size} bytes; an INCREMENTAL import takes at most 1000000000; export "
         "more often, or use importMode FULL with a complete export, because it replaces all "
         "bulk data"
     )
-    assert appending(s.s3_object(size=size)) == [message] * refused
-    assert appending(s.s3_object(size=size), dataset=s.dataset_of_run()) == []
+    assert appending(s3_object(size=size)) == [message] * refused
+    assert appending(s3_object(size=size), dataset=dataset_of_run()) == []
 
 
 # The days of an INCREMENTAL export
 
 DAY = "2026-11-22"
-FULL = s.held_import(fingerprint="x", created_at=s.ago(20 * 24), ended_at=s.ago(20 * 24))
-APPENDED = s.held_import(
-    fingerprint=f"{location_hash(s.LOCATION)}-x",
+FULL = held_import(fingerprint="x", created_at=ago(20 * 24), ended_at=ago(20 * 24))
+APPENDED = held_import(
+    fingerprint=f"{location_hash(LOCATION)}-x",
     is_full=False,
-    created_at=s.ago(7 * 24),
-    ended_at=s.ago(7 * 24),
+    created_at=ago(7 * 24),
+    ended_at=ago(7 * 24),
 )
 
 
 def appending_day(*jobs, day=DAY, **changes):
     """Return the messages about the changed export of a day."""
     dataset = {**INCREMENTAL, "day": day}
-    return appending(s.s3_object(modified_at=s.ago(1)), dataset=dataset, jobs=jobs, **changes)
+    return appending(s3_object(modified_at=ago(1)), dataset=dataset, jobs=jobs, **changes)
 
 
 def test_the_changed_export_of_a_day_is_not_appended_twice():
     refused = [
         (
-            f"{s.LOCATION} was imported by {APPENDED.arn}, and has changed since then, so its rows "
+            f"{LOCATION} was imported by {APPENDED.arn}, and has changed since then, so its rows "
             "would be appended twice; write new rows to the location of a later day, or append "
             f"this export on purpose: `retrain start --dataset interactions --export-date {DAY}`"
         )
     ]
-    later = s.held_import(fingerprint="other-x", is_full=False, ended_at=s.ago(150))
+    later = held_import(fingerprint="other-x", is_full=False, ended_at=ago(150))
     assert appending_day(APPENDED, FULL) == appending_day(later, APPENDED, FULL) == refused
     assert appending_day(APPENDED._replace(fingerprint="other-x"), FULL) == []
     assert appending_day(APPENDED, FULL, request={"exportDate": DAY}) == [], "on purpose"
@@ -259,14 +270,14 @@ def test_nobody_appends_a_day_again_of_which_a_part_may_be_there(request_):
     assert found(unconfirmed_data, export, **{**known, "dataset": other}) == [FULL_NEEDED], (
         "another day"
     )
-    assert found(unconfirmed_data, export, **{**known, "dataset": s.dataset_of_run()}) == [], "FULL"
+    assert found(unconfirmed_data, export, **{**known, "dataset": dataset_of_run()}) == [], "FULL"
 
 
 def test_a_day_before_the_last_full_import_is_not_appended():
-    full = FULL._replace(created_at=s.ago(6 * 24), ended_at=s.ago(6 * 24))
+    full = FULL._replace(created_at=ago(6 * 24), ended_at=ago(6 * 24))
     (message,) = appending_day(full, trigger="export")
     reason = "is from a day before 2026-11-23, and all earlier data is there already"
-    assert message.startswith(f"{s.LOCATION} {reason}, so its rows would be appended twice; ")
+    assert message.startswith(f"{LOCATION} {reason}, so its rows would be appended twice; ")
     assert appending_day(full, day="2026-11-23", trigger="export") == [], "it was on this day"
     assert appending_day(full) == [], "the schedule fires on the day of its export"
 
@@ -291,9 +302,9 @@ def test_the_days_that_no_import_has_brought_are_named():
 
 
 def test_the_commands_of_the_messages_are_accepted_beside_a_dataset_without_days():
-    dated = s.dataset_settings(dataLocation="s3://exports/{date}.csv", importMode="INCREMENTAL")
-    known = s.settings(datasets=[dated, s.items_settings()])
+    dated = dataset_settings(dataLocation="s3://exports/{date}.csv", importMode="INCREMENTAL")
+    known = settings(datasets=[dated, items_settings()])
     for message in [*appending_day(APPENDED, FULL), *skipped()]:
         dataset, day = re.search(r"--dataset (\S+) --export-date ([-0-9]+)", message).groups()
         request = {"datasets": [dataset], "exportDate": day}
-        assert input_problems(known, s.configured(request)["run"]) == [], message
+        assert input_problems(known, configured(request)["run"]) == [], message

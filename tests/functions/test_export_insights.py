@@ -9,6 +9,18 @@ from functions.planning.export_insights import (
     incomplete_columns,
 )
 from tests.functions import samples as s
+from tests.functions.samples import (
+    DATASET,
+    LOCATION,
+    SOLUTION,
+    dataset_of_run,
+    dataset_settings,
+    held_import,
+    items_settings,
+    messages,
+    solution_resource,
+    trained_version,
+)
 
 SEGMENTS = "arn:aws:personalize:::recipe/aws-item-affinity"
 RESERVED = ("EVENT_TYPE", "EVENT_VALUE", "IMPRESSION", "RECOMMENDATION_ID")
@@ -28,9 +40,9 @@ def snapshot(types, *, times=(1, 2), is_whole_file=True, columns=(), **changes):
 
 def found(known, **settings):
     """Return the refusals and the warnings about the interactions of a run."""
-    known = {"settings_": s.settings(datasets=[s.dataset_settings(**settings)]), **known}
+    known = {"settings_": s.settings(datasets=[dataset_settings(**settings)]), **known}
     guards = (failing_interactions, doubtful_interactions)
-    return tuple(s.messages(guard, **known) for guard in guards)
+    return tuple(messages(guard, **known) for guard in guards)
 
 
 def counts(known, **settings):
@@ -40,13 +52,13 @@ def counts(known, **settings):
 
 def test_a_message_says_what_fails_and_which_types_there_are():
     text = (
-        f"datasets.interactions: {s.LOCATION} has 11 types of events, and the schema has 1 "
+        f"datasets.interactions: {LOCATION} has 11 types of events, and the schema has 1 "
         "metadata column; Personalize fails to train {} on more than 10 of both together; write "
         "fewer types, and each in only one spelling: a, b, c, d, e, f, g, h, i, j and k"
     )
     known = snapshot("abcdefghijk", columns=["DEVICE"])
-    assert found(known) == ([text.format(s.SOLUTION)], [])
-    trained = {**known, "trainings": [s.trained_version()]}
+    assert found(known) == ([text.format(SOLUTION)], [])
+    trained = {**known, "trainings": [trained_version()]}
     assert found(trained) == ([], [text.format("a solution")])
 
 
@@ -66,18 +78,18 @@ def test_more_than_ten_types_and_columns_refuse_the_first_training(types, column
     assert counts(part) == (is_found, 0), "later rows can only add types"
 
 
-HELD = [s.held_import()]
-MARKED = s.dataset_settings(readyMarker="s3://exports/_SUCCESS")
+HELD = [held_import()]
+MARKED = dataset_settings(readyMarker="s3://exports/_SUCCESS")
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"trainings": [s.trained_version(run=None, digest=None)]}, (0, 1)),
-        ({"trainings": [s.trained_version(is_active=False)], "imports": HELD}, (1, 0)),
+        ({"trainings": [trained_version(run=None, digest=None)]}, (0, 1)),
+        ({"trainings": [trained_version(is_active=False)], "imports": HELD}, (1, 0)),
         ({"request": {"only": "deployments"}}, (0, 0)),
         ({"settings_": s.settings(triggerOnExport=True, datasets=[MARKED])}, (0, 0)),
-        ({"settings_": s.settings(datasets=[s.items_settings(datasetArn=s.DATASET)])}, (0, 0)),
+        ({"settings_": s.settings(datasets=[items_settings(datasetArn=DATASET)])}, (0, 0)),
     ],
     ids=[
         *("a foreign version has learned them", "the last training has failed on them"),
@@ -93,11 +105,11 @@ def test_too_many_types_are_refused_only_if_a_first_training_would_fail(changes,
     [
         ({}, "FULL", True),
         ({"event_trackers": ["tracker"]}, "FULL", True),
-        ({"trainings": [s.trained_version()]}, "FULL", True),
+        ({"trainings": [trained_version()]}, "FULL", True),
         ({"times": (1, 2)}, "FULL", False),
         ({"is_whole_file": False}, "FULL", False),
         ({}, "INCREMENTAL", False),
-        ({"solutions": s.solution_resource()}, "FULL", False),
+        ({"solutions": solution_resource()}, "FULL", False),
     ],
     ids=[
         *("one", "segments ignore events", "even if it was trained before", "two"),
@@ -105,10 +117,10 @@ def test_too_many_types_are_refused_only_if_a_first_training_would_fail(changes,
     ],
 )
 def test_one_timestamp_in_all_rows_refuses_the_training_of_segments(changes, mode, is_refused):
-    solutions = {s.SOLUTION: s.solution_resource(recipeArn=SEGMENTS)}
+    solutions = {SOLUTION: solution_resource(recipeArn=SEGMENTS)}
     message = (
-        f"datasets.interactions: all rows of {s.LOCATION} have the TIMESTAMP 1790000007, with "
-        f"which Personalize fails to train {s.SOLUTION}; write the time of each event"
+        f"datasets.interactions: all rows of {LOCATION} have the TIMESTAMP 1790000007, with "
+        f"which Personalize fails to train {SOLUTION}; write the time of each event"
     )
     known = snapshot(["view", "click"], **{"times": (7,), "solutions": solutions, **changes})
     assert found(known, importMode=mode) == ([message] * is_refused, [])
@@ -122,9 +134,9 @@ def incomplete(filled, column="PLOT", *, type_="items", rows=20, header=None, **
     lines = [f"ID,{header or column}", *(f"i,{'x' * (number < filled)}" for number in range(rows))]
     sample = read_sample("a.csv", "\n".join(lines).encode(), is_whole_file=True)
     field = {"name": column, "type": ["null", "string"], **textual}
-    return s.messages(
+    return messages(
         incomplete_columns,
-        dataset=s.dataset_of_run(type=type_),
+        dataset=dataset_of_run(type=type_),
         exports=s.export(samples=[sample]),
         schemas=[{"name": "ID", "type": "string"}, field],
     )
@@ -136,7 +148,7 @@ def incomplete(filled, column="PLOT", *, type_="items", rows=20, header=None, **
 )
 def test_texts_should_be_85_percent_complete_and_other_columns_70(filled, textual, share):
     message = (
-        f"columns of {s.LOCATION} have too few values: PLOT ({share}); models use a text column "
+        f"columns of {LOCATION} have too few values: PLOT ({share}); models use a text column "
         "only if 85% of the rows have a text, and other columns help if 70% have a value; write "
         "values in more rows"
     )

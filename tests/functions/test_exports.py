@@ -23,6 +23,7 @@ from functions.exports import (
     read_export,
 )
 from tests.functions import samples as s
+from tests.functions.samples import LOCATION, ago, rows_of, s3_object
 
 HEADER = b"USER_ID,ITEM_ID,TIMESTAMP\n"
 CSV = HEADER + b"1,2,3\n"
@@ -52,7 +53,7 @@ class Files:
         for path, (size, hours, _) in self.files.items():
             if path.startswith(f"{Bucket}/{Prefix}"):
                 key = path.removeprefix(f"{Bucket}/")
-                modified_at = s.ago(hours)
+                modified_at = ago(hours)
                 yield {
                     "Contents": [
                         {"Key": key, "Size": size, "ETag": '"e1"', "LastModified": modified_at}
@@ -94,13 +95,13 @@ def test_a_small_file_is_read_to_its_end_and_others_whose_names_begin_alike_are_
     sample = FileSample(
         key="interactions.csv",
         header=header,
-        rows=s.rows_of(("1", "2", "3")),
+        rows=rows_of(("1", "2", "3")),
         row_count=1,
         values={name: {value: 1} for name, value in zip(header, "123", strict=True)},
     )
     client = Files(files)
-    assert read_export(client, s.LOCATION) == Export(
-        location=s.LOCATION, objects=[s.s3_object(size=len(CSV))], samples=[sample]
+    assert read_export(client, LOCATION) == Export(
+        location=LOCATION, objects=[s3_object(size=len(CSV))], samples=[sample]
     )
     assert client.ranges == {f"bytes=0-{SAMPLED_BYTES - 1}"}
 
@@ -112,13 +113,11 @@ def test_files_in_subfolders_are_known():
     assert export.subfolder_keys == ["day/a/2.csv", "day/b/c/3.csv"]
 
 
-@pytest.mark.parametrize(("name", "written_at"), [("_SUCCESS", s.ago(1)), ("_SUCCESS.old", None)])
+@pytest.mark.parametrize(("name", "written_at"), [("_SUCCESS", ago(1)), ("_SUCCESS.old", None)])
 def test_a_ready_marker_may_be_in_another_bucket(name, written_at):
     files = {"exports/other.csv": (0, 3, b""), f"signals/done/{name}": (0, 1, b"")}
-    export = read_export(Files(files), s.LOCATION, MARKER)
-    assert export == Export(
-        location=s.LOCATION, objects=[], samples=[], marker_written_at=written_at
-    )
+    export = read_export(Files(files), LOCATION, MARKER)
+    assert export == Export(location=LOCATION, objects=[], samples=[], marker_written_at=written_at)
 
 
 # Errors
@@ -127,15 +126,15 @@ def test_a_ready_marker_may_be_in_another_bucket(name, written_at):
 @pytest.mark.parametrize(
     ("content", "error"),
     [
-        (error_of("AccessDenied"), f"{s.LOCATION} cannot be read: AccessDenied: no"),
+        (error_of("AccessDenied"), f"{LOCATION} cannot be read: AccessDenied: no"),
         (CSV, f"{MARKER} cannot be read: NoSuchBucket: no"),
     ],
     ids=["file", "marker"],
 )
 def test_a_file_or_a_marker_that_is_refused_is_a_read_error(content, error):
     client = Files({"exports/interactions.csv": (9, 2, content)})
-    found = read_export(client, s.LOCATION, MARKER)
-    assert found == Export(location=s.LOCATION, read_error=error)
+    found = read_export(client, LOCATION, MARKER)
+    assert found == Export(location=LOCATION, read_error=error)
 
 
 @pytest.mark.parametrize("error", [ReadTimeoutError, ResponseStreamingError, IncompleteReadError])
@@ -147,7 +146,7 @@ def test_a_read_that_breaks_off_is_retried_by_the_workflow(error):
     with pytest.raises(
         ServiceUnavailable, match=r"GetObject: s3://exports/interactions\.csv broke off: "
     ):
-        read_export(client, s.LOCATION)
+        read_export(client, LOCATION)
 
 
 # Which files are read
@@ -221,26 +220,26 @@ def test_all_rows_are_read_on_request_unless_they_are_too_many(files, file_bytes
         ({"key": "x.csv"}, True),
         ({"size": 999}, True),
         ({"etag": '"e2"'}, True),
-        ({"modified_at": s.ago(1)}, False),
+        ({"modified_at": ago(1)}, False),
     ],
     ids=str,
 )
 def test_the_hash_of_files_changes_with_every_object_but_not_with_order_or_time(change, is_another):
-    other = s.s3_object(key="b.csv", size=9)
-    before = Export(location=s.LOCATION, objects=[s.s3_object(), other])
-    after = Export(location=s.LOCATION, objects=[other, s.s3_object(**change)])
+    other = s3_object(key="b.csv", size=9)
+    before = Export(location=LOCATION, objects=[s3_object(), other])
+    after = Export(location=LOCATION, objects=[other, s3_object(**change)])
     assert (after.files_hash != before.files_hash) == is_another
     assert before.size == 1009
 
 
 def test_what_is_not_imported_does_not_change_the_state_of_an_export():
-    files = [s.s3_object(key=f"all/{n}.csv", size=n, modified_at=s.ago(n)) for n in (2, 5)]
-    late = s.s3_object(key="all/late.csv", modified_at=s.ago(1))
+    files = [s3_object(key=f"all/{n}.csv", size=n, modified_at=ago(n)) for n in (2, 5)]
+    late = s3_object(key="all/late.csv", modified_at=ago(1))
     old, seen = (
-        Export(location="s3://exports/all/", objects=objects).state("FULL", "schema", s.ago(2))
-        for objects in (files, [*files, late, s.s3_object(key="all/old/2.csv")])
+        Export(location="s3://exports/all/", objects=objects).state("FULL", "schema", ago(2))
+        for objects in (files, [*files, late, s3_object(key="all/old/2.csv")])
     )
-    assert (seen, seen.size, seen.newest_at) == (old, 7, s.ago(2))
+    assert (seen, seen.size, seen.newest_at) == (old, 7, ago(2))
 
 
 @pytest.mark.parametrize(
@@ -254,5 +253,5 @@ def test_what_is_not_imported_does_not_change_the_state_of_an_export():
     ids=["rows", "no rows", "only a header was read", "not readable"],
 )
 def test_an_export_has_rows_if_a_file_has_or_might_have_some(file, row_count, has_rows):
-    export = Export(location=s.LOCATION, objects=[s.s3_object()], samples=[file])
+    export = Export(location=LOCATION, objects=[s3_object()], samples=[file])
     assert (export.row_count, export.has_rows) == (row_count, has_rows)

@@ -17,6 +17,27 @@ from functions.planning.resource_guards import (
     unknown_probe_users,
 )
 from tests.functions import samples as s
+from tests.functions.samples import (
+    ARN,
+    CAMPAIGN,
+    DATASET,
+    GROUP,
+    ITEMS,
+    OLD_VERSION,
+    SOLUTION,
+    campaign,
+    campaign_settings,
+    dataset_resource,
+    dataset_settings,
+    group_resource,
+    items_settings,
+    messages,
+    sample,
+    settings,
+    solution_resource,
+    solution_settings,
+    trained_version,
+)
 
 
 def test_the_page_shows_the_guards():
@@ -33,19 +54,19 @@ def test_the_docstring_of_a_guard_says_what_it_looks_for(guard):
 # Resources exist and belong together
 
 USER = {"userId": "u1", "minResults": 1, "minutes": 1}
-FILTER = f"{s.ARN}:filter/unseen"
+FILTER = f"{ARN}:filter/unseen"
 DRAMA = {"filterArn": FILTER, "filterValues": {"GENRES": '"Drama"'}}
 RESOURCES = {
-    "dataset": ("datasets", s.DATASET, s.dataset_resource()),
-    "group": ("dataset_groups", s.GROUP, s.group_resource()),
-    "solution": ("solutions", s.SOLUTION, s.solution_resource()),
-    "campaign": ("campaigns", s.CAMPAIGN, s.campaign()),
+    "dataset": ("datasets", DATASET, dataset_resource()),
+    "group": ("dataset_groups", GROUP, group_resource()),
+    "solution": ("solutions", SOLUTION, solution_resource()),
+    "campaign": ("campaigns", CAMPAIGN, campaign()),
     "filter": (
         "filters",
         FILTER,
         {
             "status": "ACTIVE",
-            "datasetGroupArn": s.GROUP,
+            "datasetGroupArn": GROUP,
             "filterExpression": "INCLUDE ItemID WHERE Items.GENRE IN ($GENRES)",
         },
     ),
@@ -55,11 +76,11 @@ RESOURCES = {
 
 def test_golden_messages_about_resources(golden):
     """A question is a resource and what is unusual about it, or that it does not exist."""
-    probed = s.campaign_settings(probe={**USER, **DRAMA, "context": {}})
-    solution = s.solution_settings(campaigns=[probed])
+    probed = campaign_settings(probe={**USER, **DRAMA, "context": {}})
+    solution = solution_settings(campaigns=[probed])
     both = {
-        "settings_": s.settings(datasets=[s.items_settings(), s.dataset_settings()]),
-        "exports": {s.ITEMS: s.export(), s.DATASET: s.export()},
+        "settings_": settings(datasets=[items_settings(), dataset_settings()]),
+        "exports": {ITEMS: s.export(), DATASET: s.export()},
     }
 
     def answer(line):
@@ -67,12 +88,12 @@ def test_golden_messages_about_resources(golden):
         snapshot = {key: {arn: usual} for key, arn, usual in RESOURCES.values()}
         key, arn, usual = RESOURCES[name]
         snapshot[key] = {} if unusual == "is missing" else {arn: {**usual, **json.loads(unusual)}}
-        snapshot["datasets"][s.ITEMS] = s.dataset_resource()
+        snapshot["datasets"][ITEMS] = dataset_resource()
         return [
-            f"{guard.verdict} {message}".replace(f"{s.ARN}:", "")
+            f"{guard.verdict} {message}".replace(f"{ARN}:", "")
             for guard in GUARDS
             if guard.check.__module__ == resource_guards.__name__
-            for message in s.messages(guard, solution=solution, **both, **snapshot)
+            for message in messages(guard, solution=solution, **both, **snapshot)
         ]
 
     golden.answers("resources.txt", answer)
@@ -94,32 +115,32 @@ def test_automatic_training_is_either_refused_or_a_warning(setting, request_, co
     """A run that only deploys trains nothing, so it is not refused."""
     known = {
         "request": request_,
-        "settings_": s.settings(autoTraining=setting),
-        "solutions": s.solution_resource(performAutoTraining=True),
+        "settings_": settings(autoTraining=setting),
+        "solutions": solution_resource(performAutoTraining=True),
     }
     guards = (refused_automatic_training, allowed_automatic_training)
-    assert tuple(len(s.messages(guard, **known)) for guard in guards) == counts
+    assert tuple(len(messages(guard, **known)) for guard in guards) == counts
 
 
 # Versions that go live by themselves
 
 CONFIG = {"itemExplorationConfig": {"explorationWeight": "0.3"}}
-FOLLOWING = s.campaign(campaignConfig={**CONFIG, "syncWithLatestSolutionVersion": True})
+FOLLOWING = campaign(campaignConfig={**CONFIG, "syncWithLatestSolutionVersion": True})
 
 
-@pytest.mark.parametrize("served", [s.OLD_VERSION, f"{s.SOLUTION}/$LATEST"])
+@pytest.mark.parametrize("served", [OLD_VERSION, f"{SOLUTION}/$LATEST"])
 def test_a_campaign_that_follows_the_newest_version_is_found(served):
-    campaigns = {s.CAMPAIGN: {**FOLLOWING, "solutionVersionArn": served}}
+    campaigns = {CAMPAIGN: {**FOLLOWING, "solutionVersionArn": served}}
     versions = [
-        s.trained_version(is_active=False),
-        s.trained_version(arn=s.OLD_VERSION, run=None),
-        s.trained_version(),
+        trained_version(is_active=False),
+        trained_version(arn=OLD_VERSION, run=None),
+        trained_version(),
     ]
-    assert s.messages(automatic_deployment, campaigns=campaigns, trainings=versions) == [
+    assert messages(automatic_deployment, campaigns=campaigns, trainings=versions) == [
         (
-            f"{s.CAMPAIGN}: syncWithLatestSolutionVersion deploys versions before a run has judged "
+            f"{CAMPAIGN}: syncWithLatestSolutionVersion deploys versions before a run has judged "
             "them; turn it off: `aws personalize update-campaign --campaign-arn "
-            f"{s.CAMPAIGN} --solution-version-arn {s.OLD_VERSION} --campaign-config "
+            f"{CAMPAIGN} --solution-version-arn {OLD_VERSION} --campaign-config "
             '\'{"itemExplorationConfig": {"explorationWeight": "0.3"}, '
             '"syncWithLatestSolutionVersion": false}\'`'
         )
@@ -132,31 +153,31 @@ def test_a_campaign_that_follows_the_newest_version_is_found(served):
 def test_a_key_of_the_context_has_to_be_a_column_of_the_interactions():
     def found(context, *datasets):
         probe = {**USER, "context": context}
-        campaigns = [s.campaign_settings(probe=probe), s.campaign_settings()]
-        known = {"settings_": s.settings(datasets=list(datasets) or [s.dataset_settings()])}
+        campaigns = [campaign_settings(probe=probe), campaign_settings()]
+        known = {"settings_": settings(datasets=list(datasets) or [dataset_settings()])}
         request = {"skipImport": True}
-        solution = s.solution_settings(campaigns=campaigns)
-        return s.messages(unknown_context, solution=solution, request=request, **known)
+        solution = solution_settings(campaigns=campaigns)
+        return messages(unknown_context, solution=solution, request=request, **known)
 
     assert found({"EVENT_VALUE": "1"}) == found({}) == []
     assert found({"EVENT_VALUE": "1", "DEVICE": "phone", "device": "phone"}) == [
-        f"{s.CAMPAIGN}: the context of the probe has {key}, which is no column of the "
+        f"{CAMPAIGN}: the context of the probe has {key}, which is no column of the "
         "interactions; use one of USER_ID, ITEM_ID, EVENT_VALUE, TIMESTAMP"
         for key in ("DEVICE", "device")
     ]
-    assert found({"DEVICE": "phone"}, s.items_settings()) == [], "its interactions are not known"
+    assert found({"DEVICE": "phone"}, items_settings()) == [], "its interactions are not known"
 
 
 def test_a_probe_with_a_user_without_interactions_is_a_warning():
     def found(users, user="u1", **changes):
         probe = {"userId": user, "minResults": 1, "minutes": 1}
-        solution = s.solution_settings(campaigns=[s.campaign_settings(probe=probe)])
-        export = s.export(samples=[s.sample(values={"USER_ID": Counter(users)})])
+        solution = solution_settings(campaigns=[campaign_settings(probe=probe)])
+        export = s.export(samples=[sample(values={"USER_ID": Counter(users)})])
         known = {"exports": export, "solution": solution, **changes}
-        return s.messages(unknown_probe_users, **known)
+        return messages(unknown_probe_users, **known)
 
     (message,) = found(["u3", "u2"])
-    assert message.startswith(f"{s.CAMPAIGN}: the user 'u1' of the probe has no interactions, so ")
+    assert message.startswith(f"{CAMPAIGN}: the user 'u1' of the probe has no interactions, so ")
     assert message.endswith("; name a user of the export, for example 'u2'")
     assert found(["u1"]) == found(["u2"], user=None) == found([]) == []
     assert found(["u2"], event_trackers=["tracker"]) == [], "events may have brought the user"

@@ -12,7 +12,7 @@ from functions.personalize import imports
 from functions.personalize.imports import ImportReader, taint_import
 from functions.personalize.tags import tags_of, write_tags
 from functions.rules.imports import Import
-from tests.functions import samples as s
+from tests.functions.samples import CONTENT, NOW, ago
 from tests.workflow.pipeline import RUN_ID, deploy
 from tests.world import MOVIES, PERSONALIZE, PREFIX, dataset_arn
 from tests.world import exports as csv_files
@@ -21,7 +21,7 @@ LOCATION = "s3://exports/items.csv"
 ITEMS = dataset_arn("items")
 JOBS = f"{PERSONALIZE}:dataset-import-job"
 JOB = f"{JOBS}/{PREFIX}-{RUN_ID}-items"
-NO_EVENTS = {**s.CONTENT, "rows": 200, "newestEventAt": None, "eventTypes": {}, "emptyValues": {}}
+NO_EVENTS = {**CONTENT, "rows": 200, "newestEventAt": None, "eventTypes": {}, "emptyValues": {}}
 FIRST = f"{JOBS}/movies-first-items"
 
 
@@ -210,15 +210,15 @@ def read_imports(
             "importMode": "FULL" if number in full else "INCREMENTAL",
             "status": "ACTIVE",
             # Each second one took a day longer, so it began before the next one.
-            "creationDateTime": s.ago(age + (number + 1) % 2 * 25, minutes=1),
-            "lastUpdatedDateTime": s.ago(age),
+            "creationDateTime": ago(age + (number + 1) % 2 * 25, minutes=1),
+            "lastUpdatedDateTime": ago(age),
         }
         for number, age in enumerate(ages)
     ]
-    monkeypatch.setattr(clock, "now", lambda: s.NOW)
+    monkeypatch.setattr(clock, "now", lambda: NOW)
     monkeypatch.setattr(imports, "list_imports", lambda *_: jobs)
     monkeypatch.setattr(imports, "tags_of", tags_of_job)
-    dataset = {"datasetArn": ITEMS, "creationDateTime": s.ago(10**5)}
+    dataset = {"datasetArn": ITEMS, "creationDateTime": ago(10**5)}
     arns = [ITEMS, "another", "a third", "a fourth", "a fifth"]
     datasets = [{"datasetArn": arns[n], "importMode": mode} for n, mode in enumerate(modes)]
     client = SimpleNamespace(
@@ -353,7 +353,7 @@ def test_a_tag_that_cannot_be_written_now_is_refused_so_that_the_run_waits():
 def test_an_export_that_has_changed_since_the_plan_is_checked_again():
     with deploy(MOVIES.with_datasets("items", "users")) as pipeline:
         event = iteration(pipeline)
-        event["dataset"]["content"] = s.CONTENT
+        event["dataset"]["content"] = CONTENT
         pipeline.bucket.put("items.csv", b"ITEM,GENRE\ni1,g1")
         refused = import_items(pipeline, {**event})
         assert created(pipeline) == []

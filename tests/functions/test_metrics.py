@@ -10,7 +10,7 @@ from components.rules.fields import METRIC_NAMES
 from functions import metrics
 from functions.constants import PIPELINE_DIMENSION
 from tests.emf import data
-from tests.functions import samples as s
+from tests.functions.samples import NDCG, NOW, settings
 from tests.world import PIPELINE
 
 
@@ -35,20 +35,20 @@ def test_a_record_names_the_pipeline_and_the_time(written, caplog):
             "Count",
             {"Pipeline": PIPELINE, "Outcome": "DEPLOYED"},
             1,
-            int(s.NOW.timestamp() * 1000),
+            int(NOW.timestamp() * 1000),
         )
     ]
     assert [record.getMessage() for record in caplog.records] == ["metrics: Runs"]
 
 
 def test_a_metric_that_is_not_in_the_table_has_no_unit_and_a_missing_value_is_left_out(written):
-    metrics.write(PIPELINE, {s.NDCG: 0.3, "coverage": None}, Solution="taste")
-    assert [(datum.name, datum.unit, datum.value) for datum in written()] == [(s.NDCG, "None", 0.3)]
+    metrics.write(PIPELINE, {NDCG: 0.3, "coverage": None}, Solution="taste")
+    assert [(datum.name, datum.unit, datum.value) for datum in written()] == [(NDCG, "None", 0.3)]
 
 
 def test_without_a_value_nothing_is_written(caplog):
     caplog.set_level(logging.INFO)
-    metrics.write(PIPELINE, {s.NDCG: None}, Solution="taste")
+    metrics.write(PIPELINE, {NDCG: None}, Solution="taste")
     assert caplog.records == []
 
 
@@ -69,7 +69,7 @@ AGES = {
     ids=["known", "one is not known", "none"],
 )
 def test_ages_are_written_with_the_greatest_one_if_all_are_known(written, changes, models):
-    metrics.write_ages(s.settings(), {**AGES, **changes})
+    metrics.write_ages(settings(), {**AGES, **changes})
     values = {name: {} for name in ("ModelAgeHours", "DataAgeHours", "UnfinishedTrials")}
     for datum in written():
         _, *second = datum.dimensions.values()

@@ -12,12 +12,44 @@ from functions.plan_retraining import found_up_to_date, solutions_on_trial, writ
 from functions.planning.plan_run import plan_run
 from functions.rules.batch_jobs import KEYS_OF_RESULTS
 from tests.functions import samples as s
+from tests.functions.samples import (
+    CAMPAIGN,
+    DATASET,
+    FIELDS,
+    ITEMS,
+    NOW,
+    OLD_VERSION,
+    OTHER_CAMPAIGN,
+    OTHER_SOLUTION,
+    SCHEDULE,
+    SOLUTION,
+    VERSION,
+    ago,
+    campaign,
+    campaign_settings,
+    dataset_resource,
+    dataset_settings,
+    export,
+    held_import,
+    imported,
+    iso,
+    items_settings,
+    limits,
+    planned_solution,
+    run,
+    s3_object,
+    settings,
+    solution_resource,
+    solution_settings,
+    trained_version,
+    view,
+)
 from tests.printed import all_printed, printed
 
 
 def plan(request=None, **changes):
     """Return the plan in the standard world with these changes."""
-    return plan_run(s.view(request, **changes))
+    return plan_run(view(request, **changes))
 
 
 def refusal(request=None, **changes):
@@ -28,20 +60,18 @@ def refusal(request=None, **changes):
 
 
 TWO_OF_EACH = {
-    "settings_": s.settings(
-        datasets=[s.dataset_settings(), s.items_settings()],
+    "settings_": settings(
+        datasets=[dataset_settings(), items_settings()],
         solutions=[
-            s.solution_settings(),
-            s.solution_settings(solutionArn=s.OTHER_SOLUTION, campaigns=[]),
+            solution_settings(),
+            solution_settings(solutionArn=OTHER_SOLUTION, campaigns=[]),
         ],
     ),
-    "datasets": {s.DATASET: s.dataset_resource(), s.ITEMS: s.dataset_resource(datasetArn=s.ITEMS)},
-    "schemas": {s.DATASET: s.FIELDS, s.ITEMS: [{"name": "ITEM_ID", "type": "string"}]},
-    "exports": {s.DATASET: s.export(), s.ITEMS: s.export()},
-    "imports": {s.DATASET: [], s.ITEMS: []},
-    "solutions": {
-        arn: s.solution_resource(solutionArn=arn) for arn in (s.SOLUTION, s.OTHER_SOLUTION)
-    },
+    "datasets": {DATASET: dataset_resource(), ITEMS: dataset_resource(datasetArn=ITEMS)},
+    "schemas": {DATASET: FIELDS, ITEMS: [{"name": "ITEM_ID", "type": "string"}]},
+    "exports": {DATASET: export(), ITEMS: export()},
+    "imports": {DATASET: [], ITEMS: []},
+    "solutions": {arn: solution_resource(solutionArn=arn) for arn in (SOLUTION, OTHER_SOLUTION)},
 }
 """A world with two datasets and two solutions."""
 
@@ -50,16 +80,16 @@ TWO_OF_EACH = {
 
 
 def test_a_run_imports_trains_and_updates_what_is_configured():
-    assert plan() == s.plan(solutions=[s.planned_solution(durations=[])])
+    assert plan() == s.plan(solutions=[planned_solution(durations=[])])
 
 
 @pytest.mark.parametrize(
     ("request_", "types", "solutions"),
     [
-        ({}, ["interactions", "items"], [s.SOLUTION, s.OTHER_SOLUTION]),
-        ({"datasets": ["items"], "solutions": [s.OTHER_SOLUTION]}, ["items"], [s.OTHER_SOLUTION]),
-        ({"skipImport": True, "datasets": ["items"]}, [], [s.SOLUTION, s.OTHER_SOLUTION]),
-        ({"skipImport": False}, ["interactions", "items"], [s.SOLUTION, s.OTHER_SOLUTION]),
+        ({}, ["interactions", "items"], [SOLUTION, OTHER_SOLUTION]),
+        ({"datasets": ["items"], "solutions": [OTHER_SOLUTION]}, ["items"], [OTHER_SOLUTION]),
+        ({"skipImport": True, "datasets": ["items"]}, [], [SOLUTION, OTHER_SOLUTION]),
+        ({"skipImport": False}, ["interactions", "items"], [SOLUTION, OTHER_SOLUTION]),
     ],
 )
 def test_a_request_may_choose_datasets_and_solutions(request_, types, solutions):
@@ -76,13 +106,13 @@ def test_no_resource_has_to_exist_for_a_refusal():
     assert len(refusal({}, **{key: {} for key in keys})) == 3
 
 
-BAD_EXPORT = {"exports": s.export(objects=[], samples=[])}
+BAD_EXPORT = {"exports": export(objects=[], samples=[])}
 
 
 def planned_bad_import(**changes):
     """Return an import of the bad export."""
-    (dataset,) = s.view(**BAD_EXPORT).datasets
-    return s.held_import(fingerprint=dataset.state.export.fingerprint, **changes)
+    (dataset,) = view(**BAD_EXPORT).datasets
+    return held_import(fingerprint=dataset.state.export.fingerprint, **changes)
 
 
 @pytest.mark.parametrize(
@@ -90,8 +120,8 @@ def planned_bad_import(**changes):
     [
         (planned_bad_import(), False),
         (planned_bad_import(is_running=True, is_active=False), False),
-        (s.imported(is_active=False), True),
-        (s.imported(), True),
+        (imported(is_active=False), True),
+        (imported(), True),
     ],
     ids=["held", "running", "failed", "foreign"],
 )
@@ -109,20 +139,20 @@ def test_an_export_is_checked_unless_it_is_held_or_being_imported(job, is_checke
 # Runs that are skipped
 
 SERVED = {
-    "campaigns": s.campaign(solutionVersionArn=s.VERSION),
-    "campaign_tags": {"retraining-good": s.VERSION},
+    "campaigns": campaign(solutionVersionArn=VERSION),
+    "campaign_tags": {"retraining-good": VERSION},
 }
 UNCHANGED = {
-    "imports": [s.held_import()],
-    "trainings": [s.trained_version()],
+    "imports": [held_import()],
+    "trainings": [trained_version()],
     **SERVED,
 }
 HELD = "interactions: the export has not changed since 2026-11-29 01:10 UTC"
 LEARNED = "it was trained on the present data"
-ON_EXPORT = s.settings(
-    datasets=[s.dataset_settings(readyMarker="s3://exports/_SUCCESS")], triggerOnExport=True
+ON_EXPORT = settings(
+    datasets=[dataset_settings(readyMarker="s3://exports/_SUCCESS")], triggerOnExport=True
 )
-DATED = s.settings(datasets=[s.dataset_settings(dataLocation="s3://exports/{date}.csv")])
+DATED = settings(datasets=[dataset_settings(dataLocation="s3://exports/{date}.csv")])
 
 
 LATER = f"{location_hash('s3://exports/2026-11-30.csv')}-x"
@@ -139,12 +169,12 @@ LATER = f"{location_hash('s3://exports/2026-11-30.csv')}-x"
             LEARNED,
         ),
         (
-            {"settings_": DATED, "imports": [s.held_import(fingerprint=LATER)]},
+            {"settings_": DATED, "imports": [held_import(fingerprint=LATER)]},
             "interactions: the export of a later day was imported",
             LEARNED,
         ),
         (
-            {"trainings": [s.trained_version(is_active=False, was_stopped=True)]},
+            {"trainings": [trained_version(is_active=False, was_stopped=True)]},
             HELD,
             "the training on its data was stopped",
         ),
@@ -171,19 +201,19 @@ def test_a_campaign_that_does_not_exist_refuses_a_run_that_trains_nothing():
     job = {**dict.fromkeys(KEYS_OF_RESULTS), **locations, "onRejected": "live", "maxHours": 1}
     known = {
         **UNCHANGED,
-        "settings_": s.settings(solutions=[s.solution_settings(batchJobs=[job])]),
+        "settings_": settings(solutions=[solution_settings(batchJobs=[job])]),
         "campaigns": {},
-        "batch_inputs": {"in": BatchInput(location="in/", objects=[s.s3_object()])},
+        "batch_inputs": {"in": BatchInput(location="in/", objects=[s3_object()])},
         "batch_jobs": {short_hash("out", 8): []},
     }
-    message = f"{s.CAMPAIGN}: does not exist; create it, or take it out of the stack's config"
+    message = f"{CAMPAIGN}: does not exist; create it, or take it out of the stack's config"
     assert refusal(**known) == [message]
 
 
 # The limit of the month
 
-ONCE = s.limits(maxTrainingsPerMonth=1)
-OFTEN = {"settings_": ONCE, "trainings": [s.trained_version(digest="other")]}
+ONCE = limits(maxTrainingsPerMonth=1)
+OFTEN = {"settings_": ONCE, "trainings": [trained_version(digest="other")]}
 HELD_BACK = "trainings of this pipeline within 30 days: 1"
 
 
@@ -198,71 +228,71 @@ def test_a_run_that_may_train_nothing_and_imports_nothing_is_skipped():
     )
     assert reason.startswith(f"taste and taste-similar: {HELD_BACK}, and limits.")
     first, second, *_ = all_printed(plan({}, **two)["warnings"])
-    assert first.startswith(f"{s.SOLUTION}: {HELD_BACK}")
-    assert second.startswith(f"{s.OTHER_SOLUTION}: {HELD_BACK}")
+    assert first.startswith(f"{SOLUTION}: {HELD_BACK}")
+    assert second.startswith(f"{OTHER_SOLUTION}: {HELD_BACK}")
     assert planned["warnings"] == [], "the reason says it"
 
 
 def test_a_skipped_run_warns_too():
-    automatic = {s.SOLUTION: s.solution_resource(performAutoTraining=True)}
+    automatic = {SOLUTION: solution_resource(performAutoTraining=True)}
     (warning,) = plan(solutions=automatic, **UNCHANGED)["warnings"]
-    assert warning["text"].startswith(f"{s.SOLUTION}: also trains automatically")
+    assert warning["text"].startswith(f"{SOLUTION}: also trains automatically")
 
 
 # Trials of earlier runs
 
 
 def test_each_trial_is_tried_once_in_a_run(personalize):
-    tags = [{"tagKey": "retraining-trial", "tagValue": f"{s.VERSION} {s.iso(1)}"}]
-    personalize.expect("list_tags_for_resource", {"tags": tags}, resourceArn=s.OTHER_CAMPAIGN)
-    campaigns = [s.campaign_settings(campaignArn=arn) for arn in (s.CAMPAIGN, s.OTHER_CAMPAIGN)]
-    known = s.settings(solutions=[s.solution_settings(campaigns=campaigns)])
-    (found,) = solutions_on_trial(personalize.client, known, tried=[s.CAMPAIGN])
-    assert found["campaigns"] == [{"campaignArn": s.OTHER_CAMPAIGN}]
+    tags = [{"tagKey": "retraining-trial", "tagValue": f"{VERSION} {iso(1)}"}]
+    personalize.expect("list_tags_for_resource", {"tags": tags}, resourceArn=OTHER_CAMPAIGN)
+    campaigns = [campaign_settings(campaignArn=arn) for arn in (CAMPAIGN, OTHER_CAMPAIGN)]
+    known = settings(solutions=[solution_settings(campaigns=campaigns)])
+    (found,) = solutions_on_trial(personalize.client, known, tried=[CAMPAIGN])
+    assert found["campaigns"] == [{"campaignArn": OTHER_CAMPAIGN}]
 
 
 # What is up to date
 
-WITHOUT_CAMPAIGNS = s.settings(solutions=[s.solution_settings(campaigns=[])])
+WITHOUT_CAMPAIGNS = settings(solutions=[solution_settings(campaigns=[])])
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({}, [s.DATASET, s.CAMPAIGN]),
-        ({"settings_": WITHOUT_CAMPAIGNS}, [s.DATASET, s.SOLUTION]),
-        ({"imports": [s.held_import(fingerprint="other")]}, []),
-        ({"trainings": []}, [s.DATASET]),
-        ({"request": {"force": True}, "trainings": []}, [s.DATASET]),
-        ({"campaigns": s.campaign(solutionVersionArn=s.OLD_VERSION)}, [s.DATASET]),
+        ({}, [DATASET, CAMPAIGN]),
+        ({"settings_": WITHOUT_CAMPAIGNS}, [DATASET, SOLUTION]),
+        ({"imports": [held_import(fingerprint="other")]}, []),
+        ({"trainings": []}, [DATASET]),
+        ({"request": {"force": True}, "trainings": []}, [DATASET]),
+        ({"campaigns": campaign(solutionVersionArn=OLD_VERSION)}, [DATASET]),
         (
-            {"campaigns": s.campaign(solutionVersionArn=s.VERSION, status="CREATE FAILED")},
-            [s.DATASET],
+            {"campaigns": campaign(solutionVersionArn=VERSION, status="CREATE FAILED")},
+            [DATASET],
         ),
         *(
             (
                 {
                     "settings_": WITHOUT_CAMPAIGNS,
-                    "trainings": [s.trained_version(is_active=False, **{state: True})],
+                    "trainings": [trained_version(is_active=False, **{state: True})],
                 },
-                [s.DATASET],
+                [DATASET],
             )
             for state in ("is_running", "was_stopped")
         ),
         ({"request": {"skipImport": True}}, []),
-        ({"request": {"datasets": ["interactions"]}}, [s.DATASET]),
-        ({"request": {"exportDate": "2026-11-28"}}, [s.DATASET]),  # no {date} in its location
+        ({"request": {"datasets": ["interactions"]}}, [DATASET]),
+        ({"request": {"exportDate": "2026-11-28"}}, [DATASET]),  # no {date} in its location
         ({"settings_": DATED, "request": {"exportDate": "2026-11-28"}}, []),
         ({"request": {"only": "deployments"}}, []),
-        ({"request": {"solutions": [s.SOLUTION]}}, [s.DATASET, s.CAMPAIGN]),
+        ({"request": {"solutions": [SOLUTION]}}, [DATASET, CAMPAIGN]),
     ],
 )
 def test_a_run_finds_up_to_date_what_has_the_present_data(changes, expected):
-    assert list(found_up_to_date(s.view(**{**UNCHANGED, **changes}))) == expected
+    assert list(found_up_to_date(view(**{**UNCHANGED, **changes}))) == expected
 
 
 def expect_tag(personalize, arn, error=None, **details):
-    tag = {"tagKey": "retraining-checked", "tagValue": s.iso()}
+    tag = {"tagKey": "retraining-checked", "tagValue": iso()}
     request = {"resourceArn": arn, "tags": [tag]}
     if error:
         personalize.expect_error("tag_resource", error, "no", **details, **request)
@@ -271,9 +301,9 @@ def expect_tag(personalize, arn, error=None, **details):
 
 
 def test_the_time_of_the_plan_is_written(personalize):
-    expect_tag(personalize, s.DATASET)
-    expect_tag(personalize, s.CAMPAIGN)
-    assert write_checks(personalize.client, s.view(**UNCHANGED)) == []
+    expect_tag(personalize, DATASET)
+    expect_tag(personalize, CAMPAIGN)
+    assert write_checks(personalize.client, view(**UNCHANGED)) == []
 
 
 @pytest.mark.parametrize(
@@ -289,12 +319,12 @@ def test_the_time_of_the_plan_is_written(personalize):
     ],
 )
 def test_a_tag_that_cannot_be_written_is_a_warning(personalize, error, status, reason):
-    expect_tag(personalize, s.DATASET, error, status=status)
+    expect_tag(personalize, DATASET, error, status=status)
     if error == "TooManyTagsException":
-        expect_tag(personalize, s.CAMPAIGN)  # A service that does not answer is asked no more.
-    assert all_printed(write_checks(personalize.client, s.view(**UNCHANGED))) == [
+        expect_tag(personalize, CAMPAIGN)  # A service that does not answer is asked no more.
+    assert all_printed(write_checks(personalize.client, view(**UNCHANGED))) == [
         (
-            f"{s.DATASET}: was found up to date, but the tag retraining-checked cannot be written: "
+            f"{DATASET}: was found up to date, but the tag retraining-checked cannot be written: "
             f"{reason}; until a run writes it, the alarm about the age may go off"
         )
     ]
@@ -302,26 +332,26 @@ def test_a_tag_that_cannot_be_written_is_a_warning(personalize, error, status, r
 
 # The event of a deployment
 
-SCHEDULED = {"scheduledTime": s.NOW.isoformat(), "scheduleArn": s.SCHEDULE}
+SCHEDULED = {"scheduledTime": NOW.isoformat(), "scheduleArn": SCHEDULE}
 
 
 def reason_to_skip(scheduler, *, after, expression="rate(7 days)", request=SCHEDULED):
     """Return why an event is skipped if it comes so long after its schedule was changed."""
-    changed = s.NOW - after
+    changed = NOW - after
     response = {
-        "CreationDate": s.ago(100),
+        "CreationDate": ago(100),
         "LastModificationDate": changed,
         "ScheduleExpression": expression,
     }
     if request == SCHEDULED:
         scheduler.expect("get_schedule", response, GroupName="group", Name="weekly")
-    return event_of_deployment(s.run(request))
+    return event_of_deployment(run(request))
 
 
 @pytest.mark.parametrize("after", [timedelta(0), timedelta(minutes=10), timedelta(minutes=-2)])
 def test_an_event_of_a_rate_right_after_a_deployment_is_skipped(scheduler, after):
     assert printed(reason_to_skip(scheduler, after=after)) == (
-        f"the schedule was created or changed at {(s.NOW - after).isoformat()}, and a deployment "
+        f"the schedule was created or changed at {(NOW - after).isoformat()}, and a deployment "
         "starts no training; to retrain now, start a run: `retrain start`"
     )
 
@@ -330,9 +360,9 @@ def test_an_event_of_a_rate_right_after_a_deployment_is_skipped(scheduler, after
 def test_an_input_with_the_schedule_of_another_pipeline_is_refused(scheduler, error):
     scheduler.expect_error("get_schedule", error, GroupName="group", Name="weekly")
     with pytest.raises(RunRefused) as caught:
-        event_of_deployment(s.run(SCHEDULED))
+        event_of_deployment(run(SCHEDULED))
     assert all_printed(caught.value.problems) == [
-        f"scheduleArn: {s.SCHEDULE} is not a schedule of this pipeline; leave it out"
+        f"scheduleArn: {SCHEDULE} is not a schedule of this pipeline; leave it out"
     ]
 
 
@@ -343,7 +373,7 @@ def test_an_input_with_the_schedule_of_another_pipeline_is_refused(scheduler, er
         {"after": timedelta(minutes=-2, seconds=-1)},
         {"expression": "cron(0 3 * * ? *)"},
         {"request": {}},
-        {"request": {"scheduledTime": s.NOW.isoformat()}},
+        {"request": {"scheduledTime": NOW.isoformat()}},
     ],
     ids=["long after", "due before and late", "a cron's slot", "a person", "schedule unknown"],
 )

@@ -5,6 +5,13 @@ import json
 from functions.planning import recipe_guards
 from functions.planning.guards import Guard
 from tests.functions import samples as s
+from tests.functions.samples import (
+    CAMPAIGN,
+    SOLUTION,
+    campaign_settings,
+    solution_resource,
+    solution_settings,
+)
 
 GUARDS = [guard for guard in vars(recipe_guards).values() if isinstance(guard, Guard)]
 LOCATIONS = {"input": "s3://exports/u.json", "output": "s3://exports/out/"}
@@ -12,7 +19,7 @@ LOCATIONS = {"input": "s3://exports/u.json", "output": "s3://exports/out/"}
 
 def messages(resources, **settings):
     """Return the messages of all guards about a solution with these settings."""
-    solution = s.solution_settings(**settings)
+    solution = solution_settings(**settings)
     return [
         f"{guard.verdict} {message}"
         for guard in GUARDS
@@ -25,22 +32,22 @@ def test_golden_messages_about_settings_and_recipes(golden):
 
     def answer(line):
         recipe, _, settings = line.partition(" ")
-        resource = s.solution_resource(recipeArn=f"arn:aws:personalize:::recipe/{recipe}")
+        resource = solution_resource(recipeArn=f"arn:aws:personalize:::recipe/{recipe}")
         chosen = json.loads(settings)
         changes = {
             **chosen,
-            "campaigns": [s.campaign_settings(**each) for each in chosen.get("campaigns", [{}])],
+            "campaigns": [campaign_settings(**each) for each in chosen.get("campaigns", [{}])],
             "batchJobs": [{**LOCATIONS, **job} for job in chosen.get("batchJobs", [])],
         }
         assert messages({}, **changes) == [], "a solution that does not exist has no recipe"
-        found = messages({s.SOLUTION: resource}, **changes)
-        return [text.replace(s.SOLUTION, "taste").replace(s.CAMPAIGN, "home") for text in found]
+        found = messages({SOLUTION: resource}, **changes)
+        return [text.replace(SOLUTION, "taste").replace(CAMPAIGN, "home") for text in found]
 
     golden.answers("recipes.txt", answer)
 
 
 def test_a_solution_of_automl_has_no_recipe_that_could_be_checked():
-    resource = s.solution_resource()
+    resource = solution_resource()
     del resource["recipeArn"]
-    (warning,) = messages({s.SOLUTION: resource}, trainingMode="UPDATE")
+    (warning,) = messages({SOLUTION: resource}, trainingMode="UPDATE")
     assert "this program does not know its recipe of AutoML, so nothing has checked" in warning

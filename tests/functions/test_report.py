@@ -10,6 +10,34 @@ from functions.messages import as_message
 from functions.report.model import report_of, worst_outcome, worst_results
 from functions.texts import MAX_TRIALS_BYTES
 from tests.functions import samples as s
+from tests.functions.samples import (
+    CAMPAIGN,
+    EXECUTION,
+    FOREIGN_VERSION,
+    IMPORT_JOB,
+    NDCG,
+    NO_BASELINES,
+    OLD_VERSION,
+    OTHER_CAMPAIGN,
+    SOLUTION,
+    STARTED,
+    VERSION,
+    batch_result,
+    campaign_result,
+    configured,
+    dataset_result,
+    failed_training,
+    finished,
+    import_item,
+    iso,
+    planned_campaign,
+    planned_import,
+    planned_solution,
+    run,
+    settings,
+    solution_result,
+    training_item,
+)
 from tests.printed import all_printed
 from tests.world import PIPELINE
 
@@ -24,7 +52,7 @@ def serving(served, on_trial=None, *, is_known=True, is_bad=False, pin=None):
     """Return what the campaign serves at the end of the run."""
     return [
         {
-            "campaignArn": s.CAMPAIGN,
+            "campaignArn": CAMPAIGN,
             "isKnown": is_known,
             "servedVersionArn": served,
             "versionOnTrial": on_trial,
@@ -34,11 +62,11 @@ def serving(served, on_trial=None, *, is_known=True, is_bad=False, pin=None):
     ]
 
 
-def report(document=None, serves=None, *, ended_at=s.STARTED + timedelta(hours=2), **changes):
+def report(document=None, serves=None, *, ended_at=STARTED + timedelta(hours=2), **changes):
     """Return the report of a run of two hours. `changes` are changes of a good run's document."""
     return report_of(
-        document or s.finished(**changes),
-        serving(s.VERSION) if serves is None else serves,
+        document or finished(**changes),
+        serving(VERSION) if serves is None else serves,
         pipeline=PIPELINE,
         dashboard_url="https://dashboard",
         ended_at=ended_at,
@@ -47,7 +75,7 @@ def report(document=None, serves=None, *, ended_at=s.STARTED + timedelta(hours=2
 
 def without(*keys, **changes):
     """Return the document of a run that ended before these results were written."""
-    return {key: value for key, value in s.finished(**changes).items() if key not in keys}
+    return {key: value for key, value in finished(**changes).items() if key not in keys}
 
 
 def skipped(reason, **changes):
@@ -59,13 +87,13 @@ def skipped(reason, **changes):
 
 def solution(**changes):
     """Return the report of a solution whose result has these changes."""
-    (only,) = report(solutions=[s.solution_result(**changes)])["solutions"]
+    (only,) = report(solutions=[solution_result(**changes)])["solutions"]
     return only
 
 
 def campaign(*result, serves=None, **changes):
     """Return the report of a campaign with this result."""
-    result = s.solution_result(campaigns=[s.campaign_result(*result, **changes)])
+    result = solution_result(campaigns=[campaign_result(*result, **changes)])
     (only,) = report(serves=serves, solutions=[result])["solutions"][0]["campaigns"]
     return only
 
@@ -82,21 +110,21 @@ START = {"text": "too few rows", "command": "retrain start"}
 
 
 def test_golden_report_of_a_good_run(golden):
-    version = s.training_item(trainingHours=1.5, createdAt=s.iso(1.25))
-    other = s.planned_campaign(campaignArn=s.OTHER_CAMPAIGN)
-    imported = s.dataset_result(item=s.import_item(bytes=2 * 10**9))
+    version = training_item(trainingHours=1.5, createdAt=iso(1.25))
+    other = planned_campaign(campaignArn=OTHER_CAMPAIGN)
+    imported = dataset_result(item=import_item(bytes=2 * 10**9))
     good = report(
         plan=s.plan(users=40, warnings=[as_message("the config has no probe")]),
-        settings=s.settings(trainingHourPrice=0.25),
+        settings=settings(trainingHourPrice=0.25),
         imports={"results": [imported], "anyFailed": False},
         solutions=[
-            s.solution_result(
-                solution=s.planned_solution(trainingMode="UPDATE"),
+            solution_result(
+                solution=planned_solution(trainingMode="UPDATE"),
                 version=version,
-                batchJobs=[s.batch_result()],
+                batchJobs=[batch_result()],
             )
         ],
-        trials=[s.campaign_result("SKIPPED", "it was moved", campaign=other, metrics=[])],
+        trials=[campaign_result("SKIPPED", "it was moved", campaign=other, metrics=[])],
     )
     golden("report.json", json.dumps(good, indent=2) + "\n")
 
@@ -104,14 +132,14 @@ def test_golden_report_of_a_good_run(golden):
 ENDS = {
     "nothing to do": (skipped("nothing is new"), "SKIPPED", None, ["nothing is new"]),
     "refused before planning": (
-        {**s.configured(), "error": refused_with(START, "the input is wrong")},
+        {**configured(), "error": refused_with(START, "the input is wrong")},
         *("FAILED", "RunRefused", ["too few rows: `retrain start`", "the input is wrong"]),
     ),
     "error after planning": (
         without("solutions", error=ERROR),
         *("FAILED", "InvalidInputException", [ERROR_TEXT]),
     ),
-    "all trainings held back": (s.finished(solutions=[]), "IMPORTED", None, []),
+    "all trainings held back": (finished(solutions=[]), "IMPORTED", None, []),
 }
 
 
@@ -124,7 +152,7 @@ def test_a_run_may_end_at_any_state(document, outcome, error, reasons):
 
 @pytest.mark.parametrize("execution_input", [{}, [], {"scheduledTime": 5}, {"trigger": "x" * 999}])
 def test_a_run_that_was_refused_is_reported_whatever_its_input_was(execution_input):
-    refused = report({**s.configured(execution_input), "error": ERROR}, [])
+    refused = report({**configured(execution_input), "error": ERROR}, [])
     assert refused["runId"].startswith("20261129-")
     assert refused["trigger"] == ("unknown" if "trigger" in execution_input else "manual")
     assert (refused["imports"], refused["solutions"], refused["trainingCost"]) == ([], [], None)
@@ -132,7 +160,7 @@ def test_a_run_that_was_refused_is_reported_whatever_its_input_was(execution_inp
 
 @pytest.mark.parametrize("trigger", ["schedule", "export", "trials", "deployments", "manual"])
 def test_a_known_trigger_is_named(trigger):
-    assert report(run=s.run(trigger=trigger))["trigger"] == trigger
+    assert report(run=run(trigger=trigger))["trigger"] == trigger
 
 
 @pytest.mark.parametrize(
@@ -153,11 +181,11 @@ def test_a_cause_is_shown_as_the_message_of_the_function_or_as_it_is(cause, text
 def test_the_outcome_of_a_run_is_the_worst_one():
     outcomes = ["IMPORTED", "SKIPPED", "TRAINED", "DEPLOYED", "REJECTED", "ROLLED_BACK", "FAILED"]
     assert [worst_outcome(outcomes[: last + 1]) for last in range(7)] == outcomes
-    failed = s.solution_result(version=s.failed_training(), campaigns=[])
-    assert report(solutions=[s.solution_result(), failed])["outcome"] == "FAILED"
-    not_written = s.solution_result(batchJobs=[s.batch_result(outcome="FAILED")])
+    failed = solution_result(version=failed_training(), campaigns=[])
+    assert report(solutions=[solution_result(), failed])["outcome"] == "FAILED"
+    not_written = solution_result(batchJobs=[batch_result(outcome="FAILED")])
     assert report(solutions=[not_written])["outcome"] == "FAILED"
-    imports = [s.dataset_result(), s.dataset_result(outcome="FAILED")]
+    imports = [dataset_result(), dataset_result(outcome="FAILED")]
     document = without("solutions", imports={"results": imports, "anyFailed": True})
     assert report(document)["outcome"] == "FAILED"
 
@@ -171,13 +199,13 @@ def test_the_outcome_of_a_run_is_the_worst_one():
     ],
 )
 def test_each_partition_has_its_console(host, partition):
-    execution = s.EXECUTION.replace("arn:aws:", f"arn:{partition}:")
-    url = report(run=s.run(executionArn=execution))["executionUrl"]
+    execution = EXECUTION.replace("arn:aws:", f"arn:{partition}:")
+    url = report(run=run(executionArn=execution))["executionUrl"]
     assert url.startswith(f"https://{host}/states/home?region=eu-west-1#")
 
 
 def test_a_clock_that_is_a_little_behind_gives_no_negative_duration():
-    assert report(ended_at=s.STARTED - timedelta(seconds=1))["seconds"] == 0
+    assert report(ended_at=STARTED - timedelta(seconds=1))["seconds"] == 0
 
 
 # Imports
@@ -188,21 +216,21 @@ def test_a_clock_that_is_a_little_behind_gives_no_negative_duration():
     [
         (None, ERROR, ([{"text": ERROR_TEXT}], None, 1000, None)),
         (
-            s.import_item(endedAt=None, bytes=7, reasons=[START, {"text": "too few items"}]),
+            import_item(endedAt=None, bytes=7, reasons=[START, {"text": "too few items"}]),
             None,
-            ([START, {"text": "too few items"}], s.IMPORT_JOB, 7, None),
+            ([START, {"text": "too few items"}], IMPORT_JOB, 7, None),
         ),
         (
-            s.import_item(bytes=7, reasons=[{"text": "it hangs"}]),
+            import_item(bytes=7, reasons=[{"text": "it hangs"}]),
             ERROR,
-            ([{"text": ERROR_TEXT}, {"text": "it hangs"}], s.IMPORT_JOB, 7, 1800),
+            ([{"text": ERROR_TEXT}, {"text": "it hangs"}], IMPORT_JOB, 7, 1800),
         ),
     ],
     ids=["not created", "failed", "failed later"],
 )
 def test_a_failed_import_has_its_reason(item, error, facts):
-    planned = s.planned_import(newestObjectAt=None)
-    result = s.dataset_result(dataset=planned, item=item, error=error, outcome="FAILED")
+    planned = planned_import(newestObjectAt=None)
+    result = dataset_result(dataset=planned, item=item, error=error, outcome="FAILED")
     (failed,) = report(imports={"results": [result], "anyFailed": True})["imports"]
     assert (failed["outcome"], failed["dataWrittenAt"]) == ("FAILED", None)
     keys = ("reasons", "datasetImportJobArn", "bytes", "seconds")
@@ -212,20 +240,20 @@ def test_a_failed_import_has_its_reason(item, error, facts):
 # Solutions
 
 SOLUTIONS = {
-    "failed": ({"version": s.failed_training("too few users"), "campaigns": []}, "FAILED"),
+    "failed": ({"version": failed_training("too few users"), "campaigns": []}, "FAILED"),
     "skipped": (
-        {"version": s.failed_training("the limit", outcome="SKIPPED"), "campaigns": []},
+        {"version": failed_training("the limit", outcome="SKIPPED"), "campaigns": []},
         "SKIPPED",
     ),
     "ended by an error": (
-        {"version": s.training_item(outcome=None), "error": ERROR, "campaigns": []},
+        {"version": training_item(outcome=None), "error": ERROR, "campaigns": []},
         "FAILED",
     ),
     "not started": ({"version": None, "error": ERROR, "campaigns": []}, "FAILED"),
     "campaigns not reached": ({"error": ERROR, "campaigns": []}, "FAILED"),
     "without campaigns": ({"campaigns": []}, "TRAINED"),
     "worst campaign": (
-        {"campaigns": [s.campaign_result("SKIPPED"), s.campaign_result()]},
+        {"campaigns": [campaign_result("SKIPPED"), campaign_result()]},
         "DEPLOYED",
     ),
 }
@@ -233,38 +261,38 @@ SOLUTIONS = {
 
 @pytest.mark.parametrize(("result", "outcome"), SOLUTIONS.values(), ids=SOLUTIONS)
 def test_a_solution_has_the_outcome_of_its_training_or_of_its_campaigns(result, outcome):
-    version = result.get("version", s.training_item())
+    version = result.get("version", training_item())
     error = result.get("error")
     reasons = [*([{"text": ERROR_TEXT}] if error else []), *(version["reasons"] if version else [])]
     found = solution(**result)
     assert (found["outcome"], found["reasons"]) == (outcome, reasons)
-    assert found["solutionVersionArn"] == (s.VERSION if version else None)
+    assert found["solutionVersionArn"] == (VERSION if version else None)
 
 
 def test_a_version_that_the_run_did_not_train_costs_the_run_nothing():
-    existing = solution(version=s.training_item(isOfRun=False, trainingHours=2))
+    existing = solution(version=training_item(isOfRun=False, trainingHours=2))
     assert [existing[key] for key in ("isTrained", "trainingHours", "seconds")] == [
         *(False, None, None)
     ]
-    assert report(solutions=[s.solution_result()])["trainingCost"] is None, "no price is set"
+    assert report(solutions=[solution_result()])["trainingCost"] is None, "no price is set"
 
 
 def test_a_deletion_is_named_if_the_run_has_trained():
-    earlier = s.solution_result(version=s.training_item(isOfRun=False))
+    earlier = solution_result(version=training_item(isOfRun=False))
     plan = s.plan(dataDeletionJobArn="job")
-    all_results = ([s.solution_result()], [earlier], [])
+    all_results = ([solution_result()], [earlier], [])
     reports = [report(plan=plan, solutions=results) for results in all_results]
     assert [one["dataDeletionJobArn"] for one in reports] == ["job", None, None]
 
 
 def test_a_run_costs_its_training_hours_unless_the_recipe_is_priced_otherwise_and_its_imports():
     def costs(recipe):
-        planned = s.planned_solution(recipe=recipe)
-        result = s.solution_result(solution=planned, version=s.training_item(trainingHours=2))
-        imported = s.dataset_result(item=s.import_item(bytes=20 * 10**9))
-        not_begun = s.dataset_result(dataset=s.planned_import(bytes=10**12), item=None)
+        planned = planned_solution(recipe=recipe)
+        result = solution_result(solution=planned, version=training_item(trainingHours=2))
+        imported = dataset_result(item=import_item(bytes=20 * 10**9))
+        not_begun = dataset_result(dataset=planned_import(bytes=10**12), item=None)
         imports = {"results": [imported, not_begun], "anyFailed": True}
-        priced = s.settings(trainingHourPrice=0.24)
+        priced = settings(trainingHourPrice=0.24)
         found = report(settings=priced, imports=imports, solutions=[result])
         return found["trainingCost"], found["importCost"]
 
@@ -276,10 +304,10 @@ def test_a_run_costs_its_training_hours_unless_the_recipe_is_priced_otherwise_an
 
 
 def test_a_campaign_whose_function_failed_has_the_error():
-    failed = {**s.campaign_result("FAILED", error=ERROR), "item": None}
+    failed = {**campaign_result("FAILED", error=ERROR), "item": None}
     (found,) = solution(campaigns=[failed])["campaigns"]
     assert found == {
-        "campaignArn": s.CAMPAIGN,
+        "campaignArn": CAMPAIGN,
         "outcome": "FAILED",
         "reasons": [{"text": ERROR_TEXT}],
         "versionArn": None,
@@ -290,25 +318,25 @@ def test_a_campaign_whose_function_failed_has_the_error():
 
 
 def test_the_change_of_a_metric_is_that_of_the_multiples_of_its_baselines():
-    values = {"metric": s.NDCG, "new": 0.3, "live": 0.4, "newBaseline": 0.1, "liveBaseline": 0.2}
+    values = {"metric": NDCG, "new": 0.3, "live": 0.4, "newBaseline": 0.1, "liveBaseline": 0.2}
     reported = campaign(metrics=[{**values, "hasDropped": True}])["metrics"]
-    assert reported == [{**s.NO_BASELINES, **values, "hasDropped": True, "change": 0.5}]
+    assert reported == [{**NO_BASELINES, **values, "hasDropped": True, "change": 0.5}]
 
 
 @pytest.mark.parametrize(
     ("outcome", "serves", "outcome_now", "reasons"),
     [
-        ("DEPLOYED", serving(s.VERSION), "DEPLOYED", []),
+        ("DEPLOYED", serving(VERSION), "DEPLOYED", []),
         ("DEPLOYED", serving(None, is_known=False), "DEPLOYED", []),
         (
-            *("DEPLOYED", serving(s.FOREIGN_VERSION), "SKIPPED"),
-            [f"the campaign serves {s.FOREIGN_VERSION} now"],
+            *("DEPLOYED", serving(FOREIGN_VERSION), "SKIPPED"),
+            [f"the campaign serves {FOREIGN_VERSION} now"],
         ),
         ("DEPLOYED", serving(None), "SKIPPED", ["the campaign serves nothing now"]),
-        ("ROLLED_BACK", serving(s.OLD_VERSION), "ROLLED_BACK", ["0 results"]),
+        ("ROLLED_BACK", serving(OLD_VERSION), "ROLLED_BACK", ["0 results"]),
         (
-            *("ROLLED_BACK", serving(s.VERSION), "FAILED"),
-            ["0 results", f"the campaign serves {s.VERSION} now"],
+            *("ROLLED_BACK", serving(VERSION), "FAILED"),
+            ["0 results", f"the campaign serves {VERSION} now"],
         ),
     ],
 )
@@ -319,18 +347,18 @@ def test_an_outcome_says_what_the_campaign_serves_now(outcome, serves, outcome_n
 
 # Trials of earlier runs
 
-TRIAL = s.campaign_result("ROLLED_BACK", "the probe failed: 0 results")
-OTHER_TRIAL = s.campaign_result(campaign=s.planned_campaign(campaignArn=s.OTHER_CAMPAIGN))
-RETRAINED = [s.solution_result()]
+TRIAL = campaign_result("ROLLED_BACK", "the probe failed: 0 results")
+OTHER_TRIAL = campaign_result(campaign=planned_campaign(campaignArn=OTHER_CAMPAIGN))
+RETRAINED = [solution_result()]
 
 
 @pytest.mark.parametrize(
     ("trials", "solutions", "served", "outcomes"),
     [
-        ([s.campaign_result(), TRIAL], [], s.OLD_VERSION, ["SKIPPED", "ROLLED_BACK"]),
-        ([s.campaign_result()], [], s.VERSION, ["DEPLOYED"]),
-        ([OTHER_TRIAL, TRIAL], RETRAINED, s.VERSION, ["DEPLOYED", "ROLLED_BACK"]),
-        ([s.campaign_result(versionArn=s.OLD_VERSION)], RETRAINED, s.VERSION, ["DEPLOYED"]),
+        ([campaign_result(), TRIAL], [], OLD_VERSION, ["SKIPPED", "ROLLED_BACK"]),
+        ([campaign_result()], [], VERSION, ["DEPLOYED"]),
+        ([OTHER_TRIAL, TRIAL], RETRAINED, VERSION, ["DEPLOYED", "ROLLED_BACK"]),
+        ([campaign_result(versionArn=OLD_VERSION)], RETRAINED, VERSION, ["DEPLOYED"]),
     ],
     ids=["moved since", "passed", "before the work", "before another version was deployed"],
 )
@@ -341,7 +369,7 @@ def test_trials_have_their_outcomes_and_the_run_the_worst(trials, solutions, ser
 
 
 def test_only_the_worst_trials_stay_if_there_are_many():
-    many = [s.campaign_result(outcome) for outcome in ("DEPLOYED", "FAILED", "SKIPPED") * 9]
+    many = [campaign_result(outcome) for outcome in ("DEPLOYED", "FAILED", "SKIPPED") * 9]
     kept = worst_results(many)
     assert [result["outcome"] for result in kept] == ["FAILED"] * 9 + ["DEPLOYED"] * 7
     assert len(json.dumps(kept)) <= MAX_TRIALS_BYTES < len(json.dumps([*kept, many[0]]))
@@ -352,21 +380,21 @@ def test_only_the_worst_trials_stay_if_there_are_many():
 
 
 def test_the_warnings_of_the_plan_and_of_each_job_are_listed():
-    result = s.solution_result(
-        version=s.training_item(warnings=["about /new"]),
+    result = solution_result(
+        version=training_item(warnings=["about /new"]),
         campaigns=[
-            s.campaign_result(warnings=["about home"]),
-            {**s.campaign_result("FAILED", error=ERROR), "item": None},
+            campaign_result(warnings=["about home"]),
+            {**campaign_result("FAILED", error=ERROR), "item": None},
         ],
-        batchJobs=[s.batch_result(warnings=["about the results"])],
+        batchJobs=[batch_result(warnings=["about the results"])],
     )
-    document = s.finished(
+    document = finished(
         plan=s.plan(warnings=[as_message("about the plan")]),
-        solutions=[result, s.solution_result(version=None)],
+        solutions=[result, solution_result(version=None)],
     )
     assert all_printed(report(document)["warnings"]) == [
         "about the plan",
-        f"{s.CAMPAIGN}: about home",
-        f"{s.SOLUTION}: about /new",
+        f"{CAMPAIGN}: about home",
+        f"{SOLUTION}: about /new",
         "s3://batch/out/: about the results",
     ]

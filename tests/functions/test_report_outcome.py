@@ -10,6 +10,7 @@ from functions.personalize.tags import REPORTED
 from functions.report import send
 from functions.report_outcome import handler
 from tests.functions import samples as s
+from tests.functions.samples import CAMPAIGN, VERSION, campaign_result, solution_result
 
 DENIED = ClientError({"Error": {"Code": "AuthorizationError", "Message": "no"}}, "TagResource")
 CAUSES = {"REJECTED": "gate", "SKIPPED": "moved"}
@@ -33,18 +34,18 @@ def written(monkeypatch):
 
 def finished(outcome, *, is_trial=False):
     """Return the document of a run in which one campaign has this outcome."""
-    results = [s.campaign_result(outcome, "it fell", cause=CAUSES.get(outcome))]
-    document = s.finished(solutions=[s.solution_result(campaigns=[] if is_trial else results)])
+    results = [campaign_result(outcome, "it fell", cause=CAUSES.get(outcome))]
+    document = s.finished(solutions=[solution_result(campaigns=[] if is_trial else results)])
     return {**document, "trials": results if is_trial else []}
 
 
 @pytest.mark.parametrize(
     ("outcome", "verdict"),
     [
-        ("REJECTED", f"{s.VERSION} REJECTED gate"),
-        ("SKIPPED", f"{s.VERSION} SKIPPED moved"),
-        ("ROLLED_BACK", f"{s.VERSION} ROLLED_BACK"),
-        ("AWAITING_APPROVAL", f"{s.VERSION} AWAITING_APPROVAL"),
+        ("REJECTED", f"{VERSION} REJECTED gate"),
+        ("SKIPPED", f"{VERSION} SKIPPED moved"),
+        ("ROLLED_BACK", f"{VERSION} ROLLED_BACK"),
+        ("AWAITING_APPROVAL", f"{VERSION} AWAITING_APPROVAL"),
         ("DEPLOYED", None),
         ("FAILED", None),
     ],
@@ -52,7 +53,7 @@ def finished(outcome, *, is_trial=False):
 @pytest.mark.parametrize("is_trial", [False, True])
 def test_a_verdict_is_noted_after_its_report(written, outcome, verdict, is_trial):
     handler(finished(outcome, is_trial=is_trial), None)
-    assert written == ([(s.CAMPAIGN, {REPORTED: verdict})] if verdict else [])
+    assert written == ([(CAMPAIGN, {REPORTED: verdict})] if verdict else [])
 
 
 def test_a_verdict_is_not_noted_if_its_report_was_not_delivered(written, monkeypatch, inbox):

@@ -10,14 +10,33 @@ from functions.messages import as_message
 from functions.report.send import is_repetition, needs_person
 from functions.report.text import MAX_CHAT_BYTES, MAX_TEXT_BYTES, subject_of, text_of
 from functions.texts import json_bytes
-from tests.functions import samples as s
+from tests.functions.samples import (
+    CAMPAIGN,
+    EXECUTION,
+    NDCG,
+    OLD_VERSION,
+    SOLUTION,
+    VERSION,
+    campaign_result,
+    configured,
+    dataset_result,
+    failed_training,
+    finished,
+    import_item,
+    plan,
+    planned_campaign,
+    run,
+    settings,
+    solution_result,
+    training_item,
+)
 from tests.functions.test_report import START, refused_with, report, serving, skipped
 
 ROOT = Path(__file__).parents[2]
 MACHINE = "--state-machine-arn arn:aws:states:eu-west-1:123456789012:stateMachine:retraining"
-OLD = serving(s.OLD_VERSION)
-NEW = serving(s.VERSION)
-BAD = serving(s.VERSION, is_bad=True)
+OLD = serving(OLD_VERSION)
+NEW = serving(VERSION)
+BAD = serving(VERSION, is_bad=True)
 
 
 def sections(document=None, serves=None, **changes):
@@ -28,63 +47,63 @@ def sections(document=None, serves=None, **changes):
 
 def with_campaign(*result, trials=(), **changes):
     """Return the document of a run with one campaign with this result."""
-    return with_campaigns(s.campaign_result(*result, **changes), trials=list(trials))
+    return with_campaigns(campaign_result(*result, **changes), trials=list(trials))
 
 
 def with_campaigns(*results, **changes):
-    return s.finished(solutions=[s.solution_result(campaigns=list(results))], **changes)
+    return finished(solutions=[solution_result(campaigns=list(results))], **changes)
 
 
 def without_report(error):
     """Return the document of a run that ended with an error, before it was planned."""
-    return {**s.configured(), "error": {"Error": error, "Cause": "no cause given"}}
+    return {**configured(), "error": {"Error": error, "Cause": "no cause given"}}
 
 
-REFUSED = {**s.configured(), "error": refused_with("no file is there", START)}
+REFUSED = {**configured(), "error": refused_with("no file is there", START)}
 
 
 def campaigns(count, *result, **changes):
     """Return the results of campaigns with numbered names."""
-    names = [f"{s.CAMPAIGN}-{number}" for number in range(count)]
-    planned = [s.planned_campaign(campaignArn=name) for name in names]
-    return [s.campaign_result(*result, campaign=campaign, **changes) for campaign in planned]
+    names = [f"{CAMPAIGN}-{number}" for number in range(count)]
+    planned = [planned_campaign(campaignArn=name) for name in names]
+    return [campaign_result(*result, campaign=campaign, **changes) for campaign in planned]
 
 
 FELL = "NDCG@10 fell from 0.4000 to 0.2000, by more than 25%"
-DROPPED = {"metrics": [{"metric": s.NDCG, "new": 0.42, "live": 0.4, "hasDropped": True}]}
-FAILED_PROBE = f"{s.VERSION} failed its probe: 0 results, fewer than minResults 5"
-NOT_IMPORTED = s.dataset_result(
-    item=s.import_item(outcome="FAILED", reasons=[as_message("no access")]), outcome="FAILED"
+DROPPED = {"metrics": [{"metric": NDCG, "new": 0.42, "live": 0.4, "hasDropped": True}]}
+FAILED_PROBE = f"{VERSION} failed its probe: 0 results, fewer than minResults 5"
+NOT_IMPORTED = dataset_result(
+    item=import_item(outcome="FAILED", reasons=[as_message("no access")]), outcome="FAILED"
 )
-REJECTED = [s.campaign_result("REJECTED", FELL)]
+REJECTED = [campaign_result("REJECTED", FELL)]
 NOT_WRITTEN = {"batchJob": "s3://out/", "item": None, "error": {"Error": "Late", "Cause": "lost"}}
 TOO_LARGE = {"Error": "States.DataLimitExceeded", "Cause": "the result is too large"}
-NOT_TRAINED = s.solution_result(version=s.failed_training("too few users"), campaigns=[])
-TRIAL = skipped(None, trials=[s.campaign_result("ROLLED_BACK", FAILED_PROBE)])
+NOT_TRAINED = solution_result(version=failed_training("too few users"), campaigns=[])
+TRIAL = skipped(None, trials=[campaign_result("ROLLED_BACK", FAILED_PROBE)])
 PRICED = {
-    "settings": s.settings(trainingHourPrice=0.25),
+    "settings": settings(trainingHourPrice=0.25),
     "solutions": [
-        s.solution_result(version=s.training_item(trainingHours=1.5), campaigns=campaigns(2))
+        solution_result(version=training_item(trainingHours=1.5), campaigns=campaigns(2))
     ],
-    "imports": {"results": [s.dataset_result(item=s.import_item(bytes=2 * 10**9))]},
+    "imports": {"results": [dataset_result(item=import_item(bytes=2 * 10**9))]},
 }
 TWO_NEW, TWO_OLD = (
-    [{**serves[0], "campaignArn": f"{s.CAMPAIGN}-{number}"} for number in range(2)]
+    [{**serves[0], "campaignArn": f"{CAMPAIGN}-{number}"} for number in range(2)]
     for serves in (NEW, OLD)
 )
 OUTCOMES = {
-    "deployed": (s.finished(**PRICED), TWO_NEW),
+    "deployed": (finished(**PRICED), TWO_NEW),
     "first deployed": (with_campaign(previousVersionArn=None), NEW),
-    "trained": (s.finished(solutions=[s.solution_result(campaigns=[])]), []),
+    "trained": (finished(solutions=[solution_result(campaigns=[])]), []),
     "skipped": (skipped("nothing is new; interactions: the export has not changed"), NEW),
     "skipped, but bad": (skipped("nothing is new"), BAD),
     "serving nothing": (skipped("no"), serving(None)),
     "not read": (skipped("no"), serving(None, is_known=False)),
-    "pinned": (skipped("no"), serving(s.VERSION, pin="pinned since Monday by ops")),
-    "on trial": (skipped("no"), serving(s.OLD_VERSION, on_trial=s.VERSION)),
-    "approval": (with_campaign("AWAITING_APPROVAL", f"{s.VERSION} is waiting for approval"), OLD),
+    "pinned": (skipped("no"), serving(VERSION, pin="pinned since Monday by ops")),
+    "on trial": (skipped("no"), serving(OLD_VERSION, on_trial=VERSION)),
+    "approval": (with_campaign("AWAITING_APPROVAL", f"{VERSION} is waiting for approval"), OLD),
     "rejected": (
-        with_campaigns(*campaigns(2, "REJECTED", FELL, **DROPPED), plan=s.plan(users=40)),
+        with_campaigns(*campaigns(2, "REJECTED", FELL, **DROPPED), plan=plan(users=40)),
         TWO_OLD,
     ),
     "rolled back": (with_campaign("ROLLED_BACK", FAILED_PROBE), OLD),
@@ -95,20 +114,20 @@ OUTCOMES = {
     ),
     "bad version": (with_campaign("FAILED", FAILED_PROBE, "no good version is known"), BAD),
     "update": (with_campaign("FAILED", "no capacity"), OLD),
-    "unknown": (with_campaign("FAILED", "no answer"), serving(s.VERSION, on_trial=s.VERSION)),
+    "unknown": (with_campaign("FAILED", "no answer"), serving(VERSION, on_trial=VERSION)),
     "import": (
-        s.finished(imports={"results": [NOT_IMPORTED], "anyFailed": True}, solutions=[]),
+        finished(imports={"results": [NOT_IMPORTED], "anyFailed": True}, solutions=[]),
         OLD,
     ),
-    "training": (s.finished(solutions=[NOT_TRAINED]), OLD),
-    "solution": (s.finished(solutions=[s.solution_result(error=TOO_LARGE)]), NEW),
+    "training": (finished(solutions=[NOT_TRAINED]), OLD),
+    "solution": (finished(solutions=[solution_result(error=TOO_LARGE)]), NEW),
     "batch job": (
-        s.finished(solutions=[s.solution_result(campaigns=REJECTED, batchJobs=[NOT_WRITTEN])]),
+        finished(solutions=[solution_result(campaigns=REJECTED, batchJobs=[NOT_WRITTEN])]),
         OLD,
     ),
     "several outcomes": (
         with_campaigns(
-            s.campaign_result("AWAITING_APPROVAL", "it waits"),
+            campaign_result("AWAITING_APPROVAL", "it waits"),
             *campaigns(1, "REJECTED", FELL, **DROPPED),
         ),
         OLD,
@@ -128,7 +147,7 @@ def test_golden_messages_about_each_outcome(golden):
     for name, outcome in OUTCOMES.items():
         found = report(*outcome)
         assert needs_person(found) == (name not in CALM)
-        text = text_of(found).replace(MACHINE, "MACHINE").replace(s.EXECUTION, "EXECUTION")
+        text = text_of(found).replace(MACHINE, "MACHINE").replace(EXECUTION, "EXECUTION")
         if name != "deployed":
             text = re.split(r"\n\n(?:Trainings|Data|Run)\b", text)[0].partition("\n")[2]
             text = re.sub(r"\nGuide: .*", "", text)
@@ -147,16 +166,16 @@ def test_each_message_names_a_section_of_the_guide_and_no_line_is_there_twice():
 
 
 def test_a_trial_that_fails_again_is_no_news():
-    failed = skipped(None, run=s.run(trigger="trials"), trials=[s.campaign_result("FAILED", "no")])
-    on_trial = serving(s.VERSION, on_trial=s.VERSION)
+    failed = skipped(None, run=run(trigger="trials"), trials=[campaign_result("FAILED", "no")])
+    on_trial = serving(VERSION, on_trial=VERSION)
     assert is_repetition(report(failed, on_trial))
     assert not is_repetition(report(failed, NEW)), "the trial has ended"
     assert not is_repetition(report(TRIAL, on_trial)), "a run with other work"
 
 
 def test_a_subject_has_fewer_than_100_printable_ascii_characters():
-    odd = s.planned_campaign(campaignArn=f"{s.CAMPAIGN}-{'é' * 9}")
-    rejected = [s.campaign_result("REJECTED", campaign=odd), *campaigns(9, "REJECTED")]
+    odd = planned_campaign(campaignArn=f"{CAMPAIGN}-{'é' * 9}")
+    rejected = [campaign_result("REJECTED", campaign=odd), *campaigns(9, "REJECTED")]
     subject = subject_of(report(with_campaigns(*rejected)))
     assert (len(subject), subject.isascii(), subject[-3:]) == (99, True, "...")
     assert "home-?????????, home-0, home-" in subject
@@ -166,11 +185,11 @@ def test_a_subject_has_fewer_than_100_printable_ascii_characters():
 
 def test_a_command_in_a_reason_names_the_pipeline():
     new = {"text": "nothing is new; start a run", "command": "retrain start --force"}
-    aws = {"text": f"{s.CAMPAIGN} is odd", "command": f"aws x --campaign-arn {s.CAMPAIGN}"}
+    aws = {"text": f"{CAMPAIGN} is odd", "command": f"aws x --campaign-arn {CAMPAIGN}"}
     lines = text_of(report() | {"reasons": [new, aws]}).splitlines()
     start = f"- nothing is new; start a run: `retrain start --force {MACHINE}`"
     assert start in lines, "without it, the command takes the stack dev"
-    assert f"- home is odd: `aws x --campaign-arn {s.CAMPAIGN}`" in lines, "it can be pasted"
+    assert f"- home is odd: `aws x --campaign-arn {CAMPAIGN}`" in lines, "it can be pasted"
     stack = text_of(report() | {"reasons": [new]}, pipeline_options=["-s", "prod"])
     assert "- nothing is new; start a run: `retrain start --force -s prod`" in stack
 
@@ -184,7 +203,7 @@ def test_a_command_can_be_pasted_although_a_name_is_odd():
 
 def test_versions_without_a_command_are_counted():
     waiting = [
-        s.campaign_result("AWAITING_APPROVAL", versionArn=f"{s.SOLUTION}/{number}")
+        campaign_result("AWAITING_APPROVAL", versionArn=f"{SOLUTION}/{number}")
         for number in range(12)
     ]
     lines = sections(with_campaigns(*waiting))["What to do"]
@@ -206,7 +225,7 @@ def test_versions_without_a_command_are_counted():
 def test_a_small_drop_by_few_users_says_that_chance_decides(users, new, result, is_said):
     values = {"metric": "ndcg", "new": new, "live": 0.4, "hasDropped": FELL in result}
     rejected = with_campaign(*result, metrics=[values])
-    lines = sections(rejected | {"plan": s.plan(users=users)})["Why"]
+    lines = sections(rejected | {"plan": plan(users=users)})["Why"]
     assert ("chance decides" in lines[-1]) == is_said
 
 
@@ -215,13 +234,13 @@ def test_a_small_drop_by_few_users_says_that_chance_decides(users, new, result, 
     [({}, True), ({"newBaseline": 0.01, "liveBaseline": 0.5, "hasBaselineDropped": True}, False)],
 )
 def test_only_a_rule_without_a_baseline_is_advised_to_have_one(baselines, is_said):
-    values = {"metric": s.NDCG, "new": 0.2, "live": 0.4, "hasDropped": True, **baselines}
+    values = {"metric": NDCG, "new": 0.2, "live": 0.4, "hasDropped": True, **baselines}
     lines = sections(with_campaign("REJECTED", FELL, metrics=[values]))["Why"]
     assert any("A rule with relativeTo can." in line for line in lines) == is_said
 
 
 def test_each_reason_is_one_line_with_short_arns():
-    reason = f'{s.VERSION} fell\r\n\n  What to do\n["{s.CAMPAIGN}"]'
+    reason = f'{VERSION} fell\r\n\n  What to do\n["{CAMPAIGN}"]'
     shown = 'taste/new fell What to do ["home"]'
     lines = sections(with_campaign("REJECTED", reason))["Why"]
     assert lines == [f"- campaign home: {shown}"]
@@ -231,13 +250,13 @@ def test_each_reason_is_one_line_with_short_arns():
 @pytest.mark.parametrize(
     ("version", "line"),
     [
-        (s.training_item(isOfRun=False), "TRAINED, version new, trained before"),
-        (s.failed_training("no", endedAt=None), "FAILED, version new"),
+        (training_item(isOfRun=False), "TRAINED, version new, trained before"),
+        (failed_training("no", endedAt=None), "FAILED, version new"),
         (None, "FAILED"),
     ],
 )
 def test_a_solution_says_how_its_version_was_trained(version, line):
-    result = s.solution_result(version=version, campaigns=[])
+    result = solution_result(version=version, campaigns=[])
     shown = sections(solutions=[result])
     assert shown["Trainings"] == [f"- taste: {line}"]
     assert len(shown["Data and costs"]) == 1, "an import of some bytes has no price"
@@ -252,7 +271,7 @@ def test_characters_that_sns_refuses_or_that_turn_a_line_around_are_replaced():
 @pytest.mark.parametrize("max_bytes", [MAX_CHAT_BYTES, MAX_TEXT_BYTES])
 @pytest.mark.parametrize("reason", ["x" * 15_000, "\N{BRAIN} " * 9_000], ids=["ASCII", "emoji"])
 def test_a_long_reason_is_cut_and_leaves_room_for_what_to_do(max_bytes, reason):
-    refused = {**s.configured(), "error": refused_with(reason)}
+    refused = {**configured(), "error": refused_with(reason)}
     short = text_of(report(refused), max_bytes)
     assert json_bytes(short.rstrip("\n")) <= max_bytes
     assert f"\nWhy\n- {reason[:500].strip()}" in short

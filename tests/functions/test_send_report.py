@@ -9,14 +9,32 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from functions import clock as functions_clock
 from functions.report import send
 from functions.report.send import read_serving, report_run
-from tests.functions import samples as s
+from tests.functions.samples import (
+    CAMPAIGN,
+    NDCG,
+    OLD_VERSION,
+    RUN_ID,
+    SOLUTION,
+    VERSION,
+    campaign,
+    campaign_result,
+    campaign_settings,
+    dataset_result,
+    finished,
+    iso,
+    plan,
+    planned_campaign,
+    planned_solution,
+    settings,
+    solution_result,
+    solution_settings,
+    training_item,
+)
 from tests.world import PIPELINE, TOPIC, campaign_arn
 
 ALWAYS = {"topicArn": TOPIC, "on": "always", "dashboardUrl": None}
 ONLY_PROBLEMS = {**ALWAYS, "on": "problems"}
-REJECTED = s.finished(
-    solutions=[s.solution_result(campaigns=[s.campaign_result("REJECTED", "it fell")])]
-)
+REJECTED = finished(solutions=[solution_result(campaigns=[campaign_result("REJECTED", "it fell")])])
 EVENT_BYTES = STATE_BYTES = 256 * 1024
 """An event may be larger, but a rule can pass 256 KB to an SNS topic or to a state machine."""
 CAUSE_CHARACTERS = 32_768
@@ -26,14 +44,14 @@ CHAT_CHARACTERS = 8_000
 @pytest.fixture(autouse=True)
 def served(monkeypatch):
     """Let the campaign serve its new version."""
-    serving = {"campaignArn": s.CAMPAIGN, "isKnown": True, "servedVersionArn": s.VERSION}
+    serving = {"campaignArn": CAMPAIGN, "isKnown": True, "servedVersionArn": VERSION}
     serving |= {"isBad": False, "pin": None}
     monkeypatch.setattr(send, "read_client", lambda: None)
     monkeypatch.setattr(send, "read_serving", lambda *_: [{**serving, "versionOnTrial": None}])
 
 
 def deliver(document=None, notifications=ALWAYS):
-    return report_run("report_outcome", document or s.finished(), PIPELINE, notifications)
+    return report_run("report_outcome", document or finished(), PIPELINE, notifications)
 
 
 def errors(caplog):
@@ -45,16 +63,16 @@ def test_the_text_of_the_report_is_logged(caplog):
     delivered = deliver()
     record, outcome, undelivered = caplog.records
     assert record.getMessage() == delivered["text"]
-    assert (record.step, record.runId, record.outcome) == ("report_outcome", s.RUN_ID, "DEPLOYED")
+    assert (record.step, record.runId, record.outcome) == ("report_outcome", RUN_ID, "DEPLOYED")
     assert (outcome.Outcome, outcome.Runs, undelivered.UndeliveredReports) == ("DEPLOYED", 1, 0)
 
 
 @pytest.mark.parametrize(
     ("notifications", "document", "outcomes"),
     [
-        (ALWAYS, s.finished(), ["DEPLOYED"]),
+        (ALWAYS, finished(), ["DEPLOYED"]),
         (ALWAYS, REJECTED, ["REJECTED"]),
-        (ONLY_PROBLEMS, s.finished(), []),
+        (ONLY_PROBLEMS, finished(), []),
         (ONLY_PROBLEMS, REJECTED, ["REJECTED"]),
     ],
 )
@@ -72,12 +90,12 @@ def test_a_repetition_sends_no_message(inbox, monkeypatch):
 
 @pytest.mark.parametrize("key", ["versionOnTrial", "isBad"])
 def test_a_campaign_with_an_open_trial_or_a_bad_version_needs_a_person(key):
-    serving = {"versionOnTrial": None, "isBad": False, key: s.VERSION}
+    serving = {"versionOnTrial": None, "isBad": False, key: VERSION}
     assert send.needs_person({"outcome": "DEPLOYED", "serving": [serving]})
 
 
 def test_a_run_whose_settings_are_not_known_serves_nothing_that_is_known():
-    document = s.finished(error={"Error": "ABORTED", "Cause": "by hand"})
+    document = finished(error={"Error": "ABORTED", "Cause": "by hand"})
     del document["settings"]
     assert deliver(document)["report"]["serving"] == []
 
@@ -117,7 +135,7 @@ def test_what_cannot_be_delivered_changes_nothing_else(
     assert record.getMessage() == (
         f"report_outcome: the report was not delivered: {'; '.join(texts)}"
     )
-    assert (record.step, record.runId) == ("report_outcome", s.RUN_ID)
+    assert (record.step, record.runId) == ("report_outcome", RUN_ID)
     assert record.undeliveredReports == len(failing)
     counts = [getattr(entry, "UndeliveredReports", None) for entry in caplog.records]
     assert len(failing) in counts, "the alarm rings"
@@ -157,17 +175,16 @@ def largest_run(outcome, text):
     """Return a run of 10 solutions with 5 campaigns each, with the longest names and texts."""
     solutions = []
     for number in range(10):
-        solution = s.SOLUTION.replace("taste", f"s{number}".ljust(63, "x"))
+        solution = SOLUTION.replace("taste", f"s{number}".ljust(63, "x"))
         campaigns = [
-            s.campaign_result(
+            campaign_result(
                 outcome,
                 text,
-                campaign=s.planned_campaign(
-                    campaignArn=s.CAMPAIGN.replace("home", f"c{number}-{place}".ljust(63, "y"))
+                campaign=planned_campaign(
+                    campaignArn=CAMPAIGN.replace("home", f"c{number}-{place}".ljust(63, "y"))
                 ),
                 metrics=[
-                    {"metric": f"{s.NDCG}_{count}", "new": 1 / 3, "live": 2 / 3}
-                    for count in range(5)
+                    {"metric": f"{NDCG}_{count}", "new": 1 / 3, "live": 2 / 3} for count in range(5)
                 ],
                 warnings=[text],
                 versionArn=f"{solution}/{'n' * 12}",
@@ -176,13 +193,11 @@ def largest_run(outcome, text):
             )
             for place in range(5)
         ]
-        version = s.training_item(arn=f"{solution}/{'n' * 12}", warnings=[text])
-        planned = s.planned_solution(solutionArn=solution)
-        solutions.append(s.solution_result(solution=planned, version=version, campaigns=campaigns))
-    imports = {"results": [s.dataset_result(error={"Error": "E", "Cause": text})] * 5}
-    return s.finished(
-        solutions=solutions, imports=imports, plan=s.plan(warnings=[{"text": text}] * 99)
-    )
+        version = training_item(arn=f"{solution}/{'n' * 12}", warnings=[text])
+        planned = planned_solution(solutionArn=solution)
+        solutions.append(solution_result(solution=planned, version=version, campaigns=campaigns))
+    imports = {"results": [dataset_result(error={"Error": "E", "Cause": text})] * 5}
+    return finished(solutions=solutions, imports=imports, plan=plan(warnings=[{"text": text}] * 99))
 
 
 @pytest.mark.parametrize("outcome", ["FAILED", "ROLLED_BACK", "REJECTED", "AWAITING_APPROVAL"])
@@ -219,18 +234,16 @@ def test_the_report_of_the_largest_pipeline_fits_everywhere(inbox, monkeypatch, 
 # What the campaigns serve
 
 MAIL = campaign_arn("mail")
-TWO_CAMPAIGNS = s.settings(
+TWO_CAMPAIGNS = settings(
     solutions=[
-        s.solution_settings(
-            campaigns=[s.campaign_settings(), s.campaign_settings(campaignArn=MAIL)]
-        )
+        solution_settings(campaigns=[campaign_settings(), campaign_settings(campaignArn=MAIL)])
     ]
 )
 
 
 def expect(personalize, arn, trial=None, bad=None, pin=None, **changes):
     """Expect a campaign to be described and its tags to be read."""
-    personalize.expect("describe_campaign", {"campaign": s.campaign(**changes)}, campaignArn=arn)
+    personalize.expect("describe_campaign", {"campaign": campaign(**changes)}, campaignArn=arn)
     values = {"retraining-trial": trial, "retraining-bad": bad, "retraining-pinned": pin}
     tags = [
         {"tagKey": key, "tagValue": value} for key, value in values.items() if value is not None
@@ -253,11 +266,11 @@ NOT_KNOWN = (False, None, None, None)
 def test_each_campaign_is_read_with_its_trial_and_its_pin_which_is_any_value_but_a_hyphen(
     personalize,
 ):
-    tags = {"trial": f"{s.VERSION} {s.iso(1)}", "pin": "since Monday by ops"}
-    expect(personalize, s.CAMPAIGN, solutionVersionArn=s.VERSION, **tags)
+    tags = {"trial": f"{VERSION} {iso(1)}", "pin": "since Monday by ops"}
+    expect(personalize, CAMPAIGN, solutionVersionArn=VERSION, **tags)
     expect(personalize, MAIL, status="CREATE FAILED", pin="-")
     assert serving_of(personalize) == {
-        s.CAMPAIGN: (True, s.VERSION, s.VERSION, "pinned since Monday by ops"),
+        CAMPAIGN: (True, VERSION, VERSION, "pinned since Monday by ops"),
         MAIL: (True, None, None, None),
     }
 
@@ -266,20 +279,20 @@ def test_each_campaign_is_read_with_its_trial_and_its_pin_which_is_any_value_but
 @pytest.mark.parametrize("method", ["describe_campaign", "list_tags_for_resource"])
 def test_a_campaign_that_cannot_be_read_is_not_known(personalize, code, method):
     if method == "describe_campaign":
-        personalize.expect_error(method, code, campaignArn=s.CAMPAIGN)
+        personalize.expect_error(method, code, campaignArn=CAMPAIGN)
     else:
-        personalize.expect("describe_campaign", {"campaign": s.campaign()}, campaignArn=s.CAMPAIGN)
-        personalize.expect_error(method, code, resourceArn=s.CAMPAIGN)
+        personalize.expect("describe_campaign", {"campaign": campaign()}, campaignArn=CAMPAIGN)
+        personalize.expect_error(method, code, resourceArn=CAMPAIGN)
     expect(personalize, MAIL)
     assert serving_of(personalize) == {
-        s.CAMPAIGN: NOT_KNOWN,
-        MAIL: (True, s.OLD_VERSION, None, None),
+        CAMPAIGN: NOT_KNOWN,
+        MAIL: (True, OLD_VERSION, None, None),
     }
 
 
-@pytest.mark.parametrize(("served", "is_bad"), [(s.VERSION, True), (s.OLD_VERSION, False)])
+@pytest.mark.parametrize(("served", "is_bad"), [(VERSION, True), (OLD_VERSION, False)])
 def test_a_campaign_that_serves_a_version_that_failed_its_probe_is_bad(personalize, served, is_bad):
-    expect(personalize, s.CAMPAIGN, solutionVersionArn=served, bad=s.VERSION)
+    expect(personalize, CAMPAIGN, solutionVersionArn=served, bad=VERSION)
     expect(personalize, MAIL, status="CREATE FAILED", pin="-")
     first, second = read_serving(personalize.client, TWO_CAMPAIGNS)
     assert (first["isBad"], second["isBad"], second["pin"]) == (is_bad, False, None)
@@ -290,9 +303,9 @@ def test_after_a_minute_no_more_campaigns_are_read(personalize, clock, monkeypat
         clock.advance(30)
         return clock.now()
 
-    expect(personalize, s.CAMPAIGN)
+    expect(personalize, CAMPAIGN)
     monkeypatch.setattr(functions_clock, "now", slow_now)
     assert serving_of(personalize) == {
-        s.CAMPAIGN: (True, s.OLD_VERSION, None, None),
+        CAMPAIGN: (True, OLD_VERSION, None, None),
         MAIL: NOT_KNOWN,
     }

@@ -14,7 +14,7 @@ from functions.personalize.trainings import (
     read_version,
 )
 from functions.rules.versions import NO_VERSION
-from tests.functions import samples as s
+from tests.functions.samples import NDCG
 from tests.workflow.pipeline import deploy
 from tests.world import solution_arn
 
@@ -70,7 +70,7 @@ def test_the_baseline_is_the_nearest_version_of_a_run_with_the_same_imports():
         with pytest.raises(ClientError):
             found("a", 0)
     assert {case: item and versions.index(item.arn) for case, item in baselines.items()} == NEAREST
-    assert s.NDCG in baselines["a", 1.4].metrics
+    assert NDCG in baselines["a", 1.4].metrics
     assert (baselines["c", 5.4].is_running, baselines["c", 5.4].metrics) == (True, {})
 
 
@@ -84,7 +84,7 @@ def test_a_version_is_read_with_what_the_rules_compare():
         found = read_version(pipeline.client, relative, arn)
         baseline = found.baselines[solution_arn()]
         assert (found.answer, baseline.arn) == ("ASKED", arn), "it has its own imports"
-        assert found.metrics[s.NDCG] == baseline.metrics[s.NDCG]
+        assert found.metrics[NDCG] == baseline.metrics[NDCG]
         plain = read_version(pipeline.client, without_gate, arn)
         assert plain == found._replace(metrics={}, baselines={}), "nobody compares anything"
         pipeline.sleep(7200)
