@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, Literal, TypedDict, cast, get_args
+from typing import Any, Literal, NamedTuple, TypedDict, cast, get_args
 
 from ..constants import CONSOLES, DEFAULT_CONSOLE
 from ..contract import (
@@ -20,6 +20,7 @@ from ..contract import (
     Item,
     MetricValues,
     Outcome,
+    Run,
     SolutionResult,
     StateError,
 )
@@ -243,6 +244,21 @@ class Report(TypedDict):
     """The page of the pipeline's dashboard, or null if there is none."""
 
 
+class Ending(NamedTuple):
+    """How a run ended, and why."""
+
+    outcome: Outcome
+    error: str | None
+    reasons: list[Message]
+
+
+class OwnTraining(NamedTuple):
+    """A training that the run has started itself."""
+
+    recipe: str
+    hours: float
+
+
 def report_of(
     document: FinishedRun,
     serving: list[ServingReport],
@@ -254,59 +270,39 @@ def report_of(
     """Turn the document of a run, which may have ended at any state, into its report."""
     run = run_of(document["run"])
     plan = document.get("plan", {})
-    error = document.get("error")
-
-    import_results = document["imports"]["results"] if "imports" in document else []
-    imports = [_import_report(result) for result in import_results]
     served_arns = {
         campaign["campaignArn"]: campaign["servedVersionArn"]
         for campaign in serving
         if campaign["isKnown"]
     }
+
+    imports = [_import_report(result) for result in _import_results(document)]
     solutions = [_solution_report(result, served_arns) for result in solution_results(document)]
-
-    # After the trials of earlier runs, this run has updated some of the same campaigns. What those
-    # serve now says nothing about the trials any more.
-    for solution in solutions:
-        for campaign in solution["campaigns"]:
-            served_arns.pop(campaign["campaignArn"], None)
-    trials = [_campaign_report(result, served_arns) for result in trial_results(document)]
-
-    outcomes: list[Outcome] = [
-        result["outcome"] for result in (*imports, *solutions, *trials, *batch_jobs_of(solutions))
-    ]
-
-    trainings = [
-        (result["solution"]["recipe"], result["version"]["trainingHours"] or 0)
-        for result in solution_results(document)
-        if result["version"] and result["version"]["isOfRun"]
-    ]
-    price = document["settings"]["trainingHourPrice"] if "settings" in document else None
-    costs = [training_cost(recipe, hours, price) or 0 for recipe, hours in trainings]
-    # An import without a job has cost nothing.
-    imported_bytes = sum(item["bytes"] for item in imports if item["datasetImportJobArn"])
-    users = plan.get("users")
+    trials = _trial_reports(document, solutions, served_arns)
+    parts = (*imports, *solutions, *trials, *batch_jobs_of(solutions))
+    ending = _ending(document, [part["outcome"] for part in parts])
+    trainings = _own_trainings(document)
 
     return {
         "schemaVersion": SCHEMA_VERSION,
         "pipeline": pipeline,
-        "outcome": "FAILED" if error else worst_outcome(outcomes),
-        "error": error["Error"] if error else None,
-        "reasons": error_reasons(error) if error else plan.get("reasons", []),
+        "outcome": ending.outcome,
+        "error": ending.error,
+        "reasons": ending.reasons,
         "runId": run["id"],
-        "trigger": run["trigger"] if run["trigger"] in TRIGGERS else "unknown",
+        "trigger": _known_trigger(run),
         "executionArn": run["executionArn"],
         "startedAt": run["startedAt"],
         "endedAt": ended_at.isoformat(),
         "seconds": max(0, _seconds_between(run["startedAt"], ended_at.isoformat())),
-        "trainingHours": round(sum(hours for _, hours in trainings), 4),
-        "trainingCost": None if price is None else round(sum(costs), 2),
-        "importCost": round(import_cost(imported_bytes), 2),
+        "trainingHours": round(sum(training.hours for training in trainings), 4),
+        "trainingCost": _training_cost(document, trainings),
+        "importCost": _import_cost(imports),
         "imports": imports,
         "solutions": solutions,
         "trials": trials,
         "serving": serving,
-        "heldOutUsers": None if users is None else round(users * HELD_OUT_SHARE),
+        "heldOutUsers": _held_out_users(plan.get("users")),
         "dataDeletionJobArn": plan.get("dataDeletionJobArn") if trainings else None,
         "warnings": shortened_list([*_warnings(document)]),
         "executionUrl": _execution_url(run["executionArn"]),
@@ -357,6 +353,68 @@ def error_reasons(error: StateError) -> list[Message]:
     if error["Error"] == RunRefused.__name__:
         return cast("list[Message]", json.loads(cause))
     return [Message(text=shortened(f"{error['Error']}: {cause}", MAX_REASON_BYTES))]
+
+
+# The run
+
+
+def _ending(document: FinishedRun, outcomes: Iterable[Outcome]) -> Ending:
+    """Find out how the run ended: with an error, or with the worst outcome of its parts."""
+    error = document.get("error")
+    if error:
+        return Ending("FAILED", error["Error"], error_reasons(error))
+    return Ending(worst_outcome(outcomes), error=None, reasons=document["plan"]["reasons"])
+
+
+def _known_trigger(run: Run) -> str:
+    if run["trigger"] in TRIGGERS:
+        return run["trigger"]
+    return "unknown"
+
+
+def _own_trainings(document: FinishedRun) -> list[OwnTraining]:
+    """List the trainings that cost this run something. A failed one is free."""
+    return [
+        OwnTraining(result["solution"]["recipe"], result["version"]["trainingHours"] or 0)
+        for result in solution_results(document)
+        if result["version"] and result["version"]["isOfRun"]
+    ]
+
+
+def _training_cost(document: FinishedRun, trainings: Iterable[OwnTraining]) -> float | None:
+    """Add up what the trainings cost in dollars. None if the price isn't known."""
+    # If the input is too large for the first state, the settings are missing.
+    if "settings" not in document:
+        return None
+
+    price = document["settings"]["trainingHourPrice"]
+    if price is None:
+        return None
+
+    costs = [training_cost(training.recipe, training.hours, price) or 0 for training in trainings]
+    return round(sum(costs), 2)
+
+
+def _import_cost(imports: Iterable[ImportReport]) -> float:
+    """Add up what the imports cost in dollars. An import without a job was free."""
+    imported_bytes = sum(item["bytes"] for item in imports if item["datasetImportJobArn"])
+    return round(import_cost(imported_bytes), 2)
+
+
+def _held_out_users(users: int | None) -> int | None:
+    if users is None:
+        return None
+    return round(users * HELD_OUT_SHARE)
+
+
+# The parts of a run
+
+
+def _import_results(document: FinishedRun) -> list[DatasetResult]:
+    """Look up the results of the imports, of which there are none before the first import."""
+    if "imports" not in document:
+        return []
+    return document["imports"]["results"]
 
 
 def _import_report(result: DatasetResult) -> ImportReport:
@@ -415,8 +473,9 @@ def _solution_outcome(result: SolutionResult, campaigns: Sequence[CampaignReport
         return worst_outcome(campaign["outcome"] for campaign in campaigns)
 
     # A run may do nothing else than write batch jobs with an earlier version.
-    is_only_used = result["batchJobs"] and not version["isOfRun"]
-    return cast("Outcome", "SKIPPED" if is_only_used else version["outcome"])
+    if result["batchJobs"] and not version["isOfRun"]:
+        return "SKIPPED"
+    return cast("Outcome", version["outcome"])
 
 
 def _batch_job_report(result: BatchResult) -> BatchJobReport:
@@ -433,40 +492,56 @@ def _batch_job_report(result: BatchResult) -> BatchJobReport:
     }
 
 
+def _trial_reports(
+    document: FinishedRun,
+    solutions: Iterable[SolutionReport],
+    served_arns: Mapping[str, str | None],
+) -> list[CampaignReport]:
+    """Report on the trials of earlier runs, which this run has ended before its own work."""
+    # What a campaign serves after an update by this run says nothing about its trial any more.
+    updated = {
+        campaign["campaignArn"] for solution in solutions for campaign in solution["campaigns"]
+    }
+    untouched_arns = {arn: served_arns[arn] for arn in served_arns.keys() - updated}
+    return [_campaign_report(result, untouched_arns) for result in trial_results(document)]
+
+
 def _campaign_report(
     result: CampaignResult, served_arns: Mapping[str, str | None]
 ) -> CampaignReport:
-    """Report on a campaign, whose outcome may be outdated.
-
-    Since the campaign got it, other solutions of the run may have been trained for hours, and a
-    person may have moved the campaign to another version.
-    """
+    """Report on a campaign. `served_arns` has the version that it serves now, if that's known."""
     campaign_arn = result["campaign"]["campaignArn"]
     item = result["item"] or NO_ITEM
-    outcome = result["outcome"]
-    reasons = _reasons(result["error"], item)
-
-    if campaign_arn in served_arns:
-        served_arn = served_arns[campaign_arn]
-        serves_now = Message(text=f"the campaign serves {served_arn or 'nothing'} now")
-        serves_version = served_arn == item["versionArn"]
-
-        if outcome == "DEPLOYED" and not serves_version:
-            outcome = "SKIPPED"
-            reasons = [serves_now]
-        if outcome == "ROLLED_BACK" and serves_version:
-            outcome = "FAILED"
-            reasons = [*reasons, serves_now]
-
-    return {
+    report: CampaignReport = {
         "campaignArn": campaign_arn,
-        "outcome": outcome,
-        "reasons": reasons,
+        "outcome": result["outcome"],
+        "reasons": _reasons(result["error"], item),
         "versionArn": item["versionArn"],
         "previousVersionArn": item["previousVersionArn"],
         "metrics": [_metric_report(values) for values in item["metrics"]],
         "seconds": _seconds(item),
     }
+
+    if campaign_arn in served_arns:
+        _correct_outcome(report, served_arns[campaign_arn])
+    return report
+
+
+def _correct_outcome(report: CampaignReport, served_arn: str | None) -> None:
+    """Change an outcome that isn't true any more.
+
+    Since the campaign got it, other solutions of the run may have been trained for hours, and a
+    person may have moved the campaign to another version.
+    """
+    serves_now = Message(text=f"the campaign serves {served_arn or 'nothing'} now")
+    serves_version = served_arn == report["versionArn"]
+
+    if report["outcome"] == "DEPLOYED" and not serves_version:
+        report["outcome"] = "SKIPPED"
+        report["reasons"] = [serves_now]
+    elif report["outcome"] == "ROLLED_BACK" and serves_version:
+        report["outcome"] = "FAILED"
+        report["reasons"].append(serves_now)
 
 
 def _metric_report(values: MetricValues) -> MetricReport:
@@ -486,7 +561,9 @@ def _metric_report(values: MetricValues) -> MetricReport:
 
 def _reasons(error: StateError | None, item: Item) -> list[Message]:
     """Explain an item's outcome by the error that ended the item, and the reasons of its rule."""
-    reasons = [*(error_reasons(error) if error else []), *item["reasons"]]
+    reasons = item["reasons"]
+    if error:
+        reasons = [*error_reasons(error), *reasons]
     return shortened_list(reasons, MAX_REASON_BYTES)
 
 
