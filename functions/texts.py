@@ -14,7 +14,7 @@ from itertools import accumulate
 from typing import TypeVar, cast
 
 from . import errors
-from .messages import Message, as_message, text_of
+from .messages import Message
 
 MAX_TEXT_BYTES = 300
 """The most bytes of most texts, for example of a job's failure or an error. ARNs are shorter."""
@@ -78,11 +78,6 @@ def shortened_list(messages: Sequence[Message], max_bytes: int = MAX_LIST_BYTES)
     return kept_messages
 
 
-def _shortened_warnings(warnings: Sequence[str]) -> list[str]:
-    """Do the same with the warnings of an item, which are plain texts."""
-    return [text_of(message) for message in shortened_list([*map(as_message, warnings)])]
-
-
 def fitting(values: Sequence[Value], max_bytes: int) -> list[Value]:
     """Keep the first of some JSON values, as many as `max_bytes` allow, but at least one."""
     sizes = accumulate(len(json.dumps(value)) + len(", ") for value in values)
@@ -91,7 +86,7 @@ def fitting(values: Sequence[Value], max_bytes: int) -> list[Value]:
 
 
 def shortened_texts(value: object, max_bytes: int = MAX_TEXT_BYTES) -> object:
-    """Shorten all texts and lists of texts in a JSON value."""
+    """Shorten all texts and all lists of messages in a JSON value."""
     if isinstance(value, str):
         return shortened(value, max_bytes)
 
@@ -104,14 +99,20 @@ def shortened_texts(value: object, max_bytes: int = MAX_TEXT_BYTES) -> object:
         }
 
     if isinstance(value, list):
-        inner_values = [shortened_texts(inner, max_bytes) for inner in value]
-        if all(isinstance(inner, str) for inner in inner_values):
-            return _shortened_warnings(cast("list[str]", inner_values))
-        if all(isinstance(inner, dict) and "text" in inner for inner in inner_values):
-            return shortened_list(cast("list[Message]", inner_values))
-        return inner_values
+        return _limited([shortened_texts(inner, max_bytes) for inner in value])
 
     return value
+
+
+def _limited(values: list[object]) -> object:
+    """Shorten a list if it consists of messages, or of texts like the warnings of an item."""
+    if all(isinstance(value, str) for value in values):
+        messages = shortened_list([Message(text=str(value)) for value in values])
+        return [message["text"] for message in messages]
+
+    if all(isinstance(value, dict) and "text" in value for value in values):
+        return shortened_list(cast("list[Message]", values))
+    return values
 
 
 def json_bytes(text: str) -> int:

@@ -1,6 +1,6 @@
 """Writes times, durations, sizes and metrics for people, in messages and on screens."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -33,8 +33,9 @@ def duration_text(seconds: float) -> str:
         return f"{hours // HOURS_PER_DAY} days"
     if not hours:
         return f"{minutes} min"
-
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    if not minutes:
+        return f"{hours} h"
+    return f"{hours} h {minutes} min"
 
 
 def size_text(size: int) -> str:
@@ -62,7 +63,9 @@ def content_facts(content: ExportContent) -> list[str]:
 
 def count_text(count: int, noun: str) -> str:
     """Write a number with its noun, like `1 import` or `2 imports`."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count} {noun}s"
 
 
 def name_of(arn: str) -> str:
@@ -83,7 +86,9 @@ def list_text(items: Sequence[str]) -> str:
 def metric_name(name: str) -> str:
     """Shorten the name of a metric, like `NDCG@10`, if there is a usual short name."""
     prefix, _, number = name.rpartition("_at_")
-    return f"{SHORT_METRICS[prefix]}@{number}" if prefix in SHORT_METRICS else name
+    if prefix not in SHORT_METRICS:
+        return name
+    return f"{SHORT_METRICS[prefix]}@{number}"
 
 
 def metric_lines(metrics: Iterable[MetricValues], separator: str = " ") -> list[str]:
@@ -99,22 +104,36 @@ def metric_text(values: MetricValues) -> str:
     (-32.3%; 1.55 → 1.5 times the baseline, -3.2%)`. The plain change stays visible, because a
     person should see it if the baseline has fallen too.
     """
-    live_text = "none" if values["live"] is None else f"{values['live']:.4f}"
-    new_text = "none" if values["new"] is None else f"{values['new']:.4f}"
+    comparison = f"{_value_text(values['live'])} → {_value_text(values['new'])}"
+    facts = [*_change_facts(values)]
+    if not facts:
+        return comparison
+    return f"{comparison} ({'; '.join(facts)})"
+
+
+def _value_text(value: float | None) -> str:
+    if value is None:
+        return "none"
+    return f"{value:.4f}"
+
+
+def _change_facts(values: MetricValues) -> Iterator[str]:
+    """Yield by how much a metric has changed, alone and relative to its baselines."""
     plain_change = ComparedValues(values["live"], values["new"]).change
-    facts = [] if plain_change is None else [f"{plain_change:+.1%}"]
+    if plain_change is not None:
+        yield f"{plain_change:+.1%}"
 
     if values.get("hasBaselineDropped"):
         fall = f"from {values['liveBaseline']:.4f} to {values['newBaseline']:.4f}"
-        facts.append(f"even the baseline fell {fall}")
+        yield f"even the baseline fell {fall}"
     elif values.get("newBaseline") is not None:
         judged = judged_values(values)
-        change_text = "" if judged.change is None else f", {judged.change:+.1%}"
         multiples = f"{judged.live:.3g} → {judged.new:.3g} times the baseline"
-        facts.append(f"{multiples}{change_text}")
-
-    comparison = f"{live_text} → {new_text}"
-    return f"{comparison} ({'; '.join(facts)})" if facts else comparison
+        # There's no share of 0.
+        if judged.change is None:
+            yield multiples
+        else:
+            yield f"{multiples}, {judged.change:+.1%}"
 
 
 class ComparedValues(NamedTuple):

@@ -60,11 +60,9 @@ def report_run(
     `after_delivery` is called once people and programs know the report, but not if the message or
     the event could not be delivered.
     """
-    # If the input is too large for the first state, the settings are missing.
-    serving = read_serving(read_client(), document["settings"]) if "settings" in document else []
     report = report_of(
         document,
-        serving,
+        _read_serving_of(document),
         pipeline=pipeline,
         dashboard_url=notifications["dashboardUrl"],
         ended_at=clock.now(),
@@ -106,8 +104,16 @@ def is_repetition(report: Report) -> bool:
     return has_failed and any(serving["versionOnTrial"] for serving in report["serving"])
 
 
+def _read_serving_of(document: FinishedRun) -> list[ServingReport]:
+    """Find out what each campaign of the run serves now."""
+    # If the input is too large for the first state, the settings are missing.
+    if "settings" not in document:
+        return []
+    return read_serving(read_client(), document["settings"])
+
+
 def read_serving(client: PersonalizeClient, settings: Settings) -> list[ServingReport]:
-    """Find out what each campaign serves now."""
+    """Find out what each campaign in the settings serves now."""
     deadline = clock.now() + LONGEST_READING
     return [
         _serving_report(client, campaign["campaignArn"], solution["solutionArn"], deadline)

@@ -159,7 +159,7 @@ def text_of(
     advice = _section("What to do", _advice_lines(report, options))
     warnings = [f"- {sentence_of(warning, options)}" for warning in report["warnings"]]
 
-    # Commands are never cut, so the reasons get what the advice leaves.
+    # The commands of the advice must not be cut, so the reasons get what the advice leaves.
     max_reasons_bytes = max_bytes - json_bytes(f"{head}{advice}") - SEPARATORS_BYTES
     sections = [
         head,
@@ -206,8 +206,11 @@ def headline(report: Report) -> str:
 
 
 def _section(title: str, lines: Iterable[str]) -> str:
-    line_list = list(lines)
-    return "\n".join([title, *line_list]) if line_list else ""
+    """Put a title above some lines. Without any lines, there's no section."""
+    all_lines = [title, *lines]
+    if len(all_lines) == 1:
+        return ""
+    return "\n".join(all_lines)
 
 
 def _results(
@@ -378,7 +381,10 @@ def _serving_line(serving: ServingReport) -> str:
         line += f"; {name_of(serving['versionOnTrial'])} is still on trial"
     elif serving["isBad"]:
         line += ", which failed its probe or bake"
-    return f"{line}; pinned" if serving["pin"] else line
+
+    if serving["pin"]:
+        line += "; pinned"
+    return line
 
 
 def _batch_lines(report: Report) -> Iterator[str]:
@@ -392,8 +398,11 @@ def _batch_lines(report: Report) -> Iterator[str]:
 
 
 def _training_line(solution: SolutionReport) -> str:
-    # A solution with campaigns has the worst outcome of theirs, and those have their own lines.
-    facts = [] if solution["campaigns"] else [str(solution["outcome"])]
+    """Say how a solution was trained, and without campaigns, also its outcome."""
+    facts = []
+    # The lines of the campaigns say how the run ended for each of them.
+    if not solution["campaigns"]:
+        facts.append(str(solution["outcome"]))
 
     if solution["solutionVersionArn"] is not None:
         facts.append(f"version {name_of(solution['solutionVersionArn'])}")
