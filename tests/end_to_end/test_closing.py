@@ -21,7 +21,7 @@ def test_an_aborted_run_is_reported_and_its_training_goes_on(films):
 
     assert run.status == "ABORTED"
     assert record["message"].startswith("FAILED: the execution was stopped.\n")
-    assert "\nWhy\nABORTED: Enough: stopped by hand\n" in record["message"]
+    assert "\nWhy\n- ABORTED: Enough: stopped by hand\n" in record["message"]
     assert record["outcome"] == "FAILED"
 
 
