@@ -42,7 +42,6 @@ MAX_BATCH_JOBS = 5
 """The most batch jobs of a solution."""
 MAX_TAGS = 30
 """The most tags of a pipeline."""
-OTHER_STACK = "and use another stack for more"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -290,7 +289,11 @@ class SolutionArgs:
     """
     campaigns: Annotated[
         Sequence[CampaignArgs],
-        Elements(0, MAX_CAMPAIGNS, f"keep at most {MAX_CAMPAIGNS} campaigns, {OTHER_STACK}"),
+        Elements(
+            0,
+            MAX_CAMPAIGNS,
+            f"keep at most {MAX_CAMPAIGNS} campaigns, and use another stack for more",
+        ),
     ] = ()
     """The campaigns to update. A solution without campaigns is only trained."""
     quality_gate: Annotated[
@@ -375,7 +378,11 @@ class RetrainingPipelineArgs:
     """The datasets to import before each training. There must be at least one."""
     solutions: Annotated[
         Sequence[SolutionArgs],
-        Elements(0, MAX_SOLUTIONS, f"list at most {MAX_SOLUTIONS}, or [] for none, {OTHER_STACK}"),
+        Elements(
+            0,
+            MAX_SOLUTIONS,
+            f"list at most {MAX_SOLUTIONS}, or [] for none, and use another stack for more",
+        ),
     ]
     """The solutions to retrain, in parallel. With `[]` a run only imports.
 

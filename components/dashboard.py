@@ -131,26 +131,25 @@ def dashboard_body(
         if name in EVENT_DATASETS
     ]
     outcomes = [line(RUNS, "Outcome", name, color=color) for name, color in COLORS.items()]
-    offline_metrics = [*_offline_metrics(pipeline, gates)]
 
     limit = {"label": "alarm", "value": max_age_hours(settings), "color": RED}
-    # The watcher measures each age four times an hour. While it's dead, the line has a gap.
-    age = {"stat": "Maximum", "period": HOUR, "annotations": {"horizontal": [limit]}}
-    mean = {"stat": "Average", "period": DAY}
-    total = {"stat": "Sum", "period": DAY}
-    bars = {**total, "view": "bar", "setPeriodToTimeRange": True}
+    # The watcher measures each age four times an hour. If it stops, the lines get a gap.
+    highest_age = {"stat": "Maximum", "period": HOUR, "annotations": {"horizontal": [limit]}}
+    daily_mean = {"stat": "Average", "period": DAY}
+    daily_total = {"stat": "Sum", "period": DAY}
+    daily_bars = {**daily_total, "view": "bar", "setPeriodToTimeRange": True}
     alarms = [*alarm_arns][:MAX_WIDGET_ALARMS]
 
     rows: list[list[Widget]] = [
         [
             {"type": "alarm", "properties": {"title": "Is it healthy?", "alarms": alarms}},
-            chart("Age of the models (hours)", model_ages, **age),
-            chart("Outcomes of the runs", outcomes, **bars),
-            chart("Age of the data (hours)", [*data_ages, *event_ages], **age),
+            chart("Age of the models (hours)", model_ages, **highest_age),
+            chart("Outcomes of the runs", outcomes, **daily_bars),
+            chart("Age of the data (hours)", [*data_ages, *event_ages], **highest_age),
         ],
         [
-            chart("Offline metrics", offline_metrics, **mean),
-            chart("Training hours a day", training_hours, **total),
+            chart("Offline metrics", [*_offline_metrics(pipeline, gates)], **daily_mean),
+            chart("Training hours a day", training_hours, **daily_total),
         ],
         [_table(environment.region, log_group, title, query) for title, query in QUERIES.items()],
     ]
@@ -214,8 +213,11 @@ def _table(region: str, log_group: str, title: str, query: str) -> Widget:
 def _place(rows: Sequence[Sequence[Widget]], *, top: int, height: int) -> Iterator[Widget]:
     """Position the widgets such that those of a row share its width."""
     # CloudWatch refuses charts without lines.
-    charted = [[item for item in row if item["properties"].get("metrics") != []] for row in rows]
-    for number, row in enumerate(filter(None, charted)):
+    drawable_rows = [
+        [widget for widget in row if widget["properties"].get("metrics") != []] for row in rows
+    ]
+
+    for number, row in enumerate(filter(None, drawable_rows)):
         width = COLUMNS // len(row)
         for column, widget in enumerate(row):
             yield {

@@ -45,8 +45,8 @@ def create_role(
 
     The service may assume the role only on behalf of resources in this account whose ARNs end with
     `source`, which may be a pattern. Otherwise, it could be tricked into using the role for
-    somebody else. Lambda doesn't document such a condition, and EventBridge Scheduler accepts only
-    the ARN of a schedule group.
+    somebody else. For Lambda, `source` is None, because such a condition isn't documented. For
+    EventBridge Scheduler, it must be a schedule group.
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
     https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html
     https://docs.aws.amazon.com/personalize/latest/dg/cross-service-confused-deputy-prevention.html
@@ -82,7 +82,7 @@ def topic_policy(topic_arn: str) -> PolicyDocument:
     https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html
     """
     topic = parse_arn(topic_arn)
-    assert topic is not None, "AWS has created it"
+    assert topic is not None, "it is the ARN of a topic"
     statement = _service_statement("cloudwatch", "sns:Publish", topic.environment, "alarm:*")
     return _document([{"Sid": "Alarms", **statement, "Resource": topic_arn}])
 
@@ -102,12 +102,14 @@ def resource_arns(
     """
     arn = partial(resource_arn, environment)
     personalize_arn = partial(arn, "personalize")
+
     datasets = settings["datasets"]
-    solutions = settings["solutions"]
     # The dataset group of dataset/<group>/<type> is dataset-group/<group>.
     groups = {dataset["datasetArn"].split("/")[1] for dataset in datasets}
     locations = [dataset["dataLocation"] for dataset in datasets]
     markers = [dataset["readyMarker"] for dataset in datasets if dataset["readyMarker"]]
+
+    solutions = settings["solutions"]
     campaigns = [campaign for solution in solutions for campaign in solution["campaigns"]]
     batch_jobs = [job for solution in solutions for job in solution["batchJobs"]]
     inputs = [job["input"] for job in batch_jobs]
@@ -211,7 +213,7 @@ def _s3_path(location: str) -> str:
 
 
 def _trust_policy(service: str, environment: Environment, source: str | None) -> PolicyDocument:
-    """Let a service assume a role."""
+    """Let a service assume a role, but only for our resources whose ARNs end with `source`."""
     return _document([_service_statement(service, "sts:AssumeRole", environment, source)])
 
 

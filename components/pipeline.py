@@ -42,10 +42,10 @@ class RetrainingPipeline(pulumi.ComponentResource):
     must be short enough for the names of roles. To rename a pipeline and keep its resources, give
     the component an alias.
 
-    Raises InvalidPipelineError for arguments that break a rule, and for ARNs that are not in the
-    caller's account and the provider's region, and if IAM would refuse a policy because of its
-    length. Arguments that are outputs are checked once their values are known. A preview checks all
-    that it knows.
+    Arguments that break a rule raise InvalidPipelineError, which lists all problems. So do ARNs
+    that are not in the caller's account and the provider's region, and a policy that is too long
+    for IAM. Arguments that are outputs are checked once their values are known, so a preview checks
+    only what it knows.
 
     The key policy of `kms_key_arn` has to let CloudWatch Logs, CloudWatch alarms and the account's
     IAM policies use the key. docs/deployment.md has the statements.
@@ -79,18 +79,17 @@ class RetrainingPipeline(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         checked = check(args)
-        raise_if_any_problem([*name_problems(name), *map(str, checked.problems)], name)
+        raise_if_any_problem([*name_problems(name), *checked.problems], name)
 
         super().__init__("personalize-retraining:index:RetrainingPipeline", name, {}, opts)
         context = _create_context(self, name, checked.args)
         args = context.args
 
-        datasets = args.datasets.configured().values()
         self.import_role_arn = _personalize_role_arn(
             context,
             "import",
             args.import_role_arn,
-            reads=[dataset.data_location for dataset in datasets],
+            reads=[dataset.data_location for dataset in args.datasets.configured().values()],
         )
         self.topic_arn = create_topic(context)
         self.dashboard_url = when_known(
@@ -115,14 +114,14 @@ class RetrainingPipeline(pulumi.ComponentResource):
         )
         log_group = create_log_group(context, f"{name}-functions")
         functions = create_functions(context, log_group, resource_arns)
-        machine = _create_state_machine(context, settings, functions)
+        state_machine = _create_state_machine(context, settings, functions)
 
         queue = create_dead_letter_queue(context)
-        schedule = create_schedules(context, machine.arn, functions["watch_pipeline"], queue)
+        schedule = create_schedules(context, state_machine.arn, functions["watch_pipeline"], queue)
         if args.trigger.on_export:
-            start_on_export(context, machine.arn, functions["start_on_export"])
+            start_on_export(context, state_machine.arn, functions["start_on_export"])
         report_unreported_runs(
-            context, machine.arn, functions["close_run"], settings["notifications"]
+            context, state_machine.arn, functions["close_run"], settings["notifications"]
         )
 
         alarm_arns = create_alarms(
@@ -131,7 +130,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
             log_group_name=log_group.name,
             dimension_values={
                 PIPELINE_DIMENSION: name,
-                "StateMachineArn": machine.arn,
+                "StateMachineArn": state_machine.arn,
                 "QueueName": queue.name,
             },
         )
@@ -140,10 +139,10 @@ class RetrainingPipeline(pulumi.ComponentResource):
             settings,
             alarm_arns=alarm_arns,
             log_group_name=log_group.name,
-            state_machine_arn=machine.arn,
+            state_machine_arn=state_machine.arn,
         )
 
-        self.state_machine_arn = machine.arn
+        self.state_machine_arn = state_machine.arn
         self.schedule_arn = schedule.arn
         self.log_group_name = log_group.name
         self.dead_letter_queue_url = queue.url
@@ -155,7 +154,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
 def _create_context(
     component: pulumi.Resource, name: str, args: RetrainingPipelineArgs
 ) -> PipelineContext:
-    """Create the schedule group, from which the names and ARNs of the other resources follow."""
+    """Create the schedule group, which is the first resource, and collect what the others need."""
     environment = _checked_environment(name, args, pulumi.InvokeOptions(parent=component))
     args = dataclasses.replace(args, tags={**args.tags, PIPELINE_TAG: name})
     # Every resource has these tags, or refers to a resource that has them. So none is created
@@ -178,7 +177,7 @@ def _create_context(
 def _checked_environment(
     name: str, args: RetrainingPipelineArgs, opts: pulumi.InvokeOptions
 ) -> Output[Environment]:
-    """Derive the account and region from the ARNs, once all inputs are known and checked."""
+    """Check the arguments once all of them are known, and derive the environment from the ARNs."""
     environment = when_known(
         _check_known_args,
         name=name,
@@ -196,9 +195,9 @@ def _checked_environment(
 def _check_known_args(
     *, name: str, stack: str, config: Mapping[str, object], account: str, region: str
 ) -> Environment:
-    """Check arguments of which none is an output any more, and return where their ARNs are."""
+    """Check arguments of which none is an output any more. Returns the environment of the ARNs."""
     checked = check(config)
-    raise_if_any_problem(map(str, checked.problems), name)
+    raise_if_any_problem(checked.problems, name)
 
     arn = parse_arn(checked.args.first_dataset_arn)
     assert arn is not None, "check() has found that it is an ARN"
@@ -268,8 +267,8 @@ def _create_state_machine(
 ) -> aws.sfn.StateMachine:
     """Create the state machine, its role and its log group.
 
-    It's called like the schedule group, so that the functions' policies can name it before it
-    exists.
+    It gets the name of the schedule group, which exists earlier. So the functions' policies can
+    name the state machine before it's created.
     """
     steps = [step for step in functions if step not in CALLED_BY_EVENTS]
     role_arn = _create_execution_role(context, [functions[step].arn for step in steps])

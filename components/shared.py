@@ -69,10 +69,12 @@ class InvalidPipelineError(pulumi.RunError):
     """
 
 
-def raise_if_any_problem(messages: Iterable[str], name: str) -> None:
-    """Raise InvalidPipelineError with all messages about a pipeline, if there are any."""
-    if problems := list(messages):
-        raise InvalidPipelineError(problem_text(problems, f"the retraining pipeline {name!r}"))
+def raise_if_any_problem(problems: Iterable[object], name: str) -> None:
+    """Raise InvalidPipelineError with all problems of a pipeline, if it has any."""
+    if listed_problems := list(problems):
+        raise InvalidPipelineError(
+            problem_text(listed_problems, f"the retraining pipeline {name!r}")
+        )
 
 
 def when_known(function: Callable[..., Any], **inputs: Any) -> Output[Any]:  # noqa: ANN401

@@ -249,8 +249,8 @@ def _check_alarms(bake: BakeArgs, key: str) -> Iterator[Problem]:
 
 def _check_alarm_names(campaign: CampaignArgs, key: str) -> Iterator[Problem]:
     """Require a plain ARN if alarms are created, because runs find them by the campaign's name."""
-    creates_alarms = campaign.bake is not None and campaign.bake.create_alarms
-    if creates_alarms and not isinstance(campaign.campaign_arn, str):
+    bake = campaign.bake
+    if bake and bake.create_alarms and not isinstance(campaign.campaign_arn, str):
         yield Problem(
             f"{key}.campaignArn",
             "is an Output, but bake.createAlarms names the alarms by the campaign; give a plain "

@@ -303,5 +303,5 @@ def retries_during_trial(args: RetrainingPipelineArgs) -> Retries:
 def _longest_trial(args: RetrainingPipelineArgs) -> timedelta:
     """Return the time after which a run has certainly given up a version on trial."""
     campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
-    bake_hours = [campaign.bake.hours for campaign in campaigns if campaign.bake is not None]
+    bake_hours = [campaign.bake.hours for campaign in campaigns if campaign.bake]
     return MAX_TRIAL + timedelta(hours=max(bake_hours, default=0))
