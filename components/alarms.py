@@ -2,26 +2,28 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import pulumi_aws as aws
 from pulumi import Input, Output
 
 from . import iam
-from .args import HOURS_PER_DAY
+from .args import HOURS_PER_DAY, SECONDS_PER_HOUR
 from .constants import (
+    CLIENT_ERRORS,
     DATA_AGE,
+    LATENCY,
     METRICS_NAMESPACE,
     MODEL_AGE,
     PIPELINE_DIMENSION,
+    SERVER_ERRORS,
     UNDELIVERED_REPORTS,
     UNFINISHED_TRIALS,
 )
 from .shared import PipelineContext
 from .state_machine.asl import KILLED_ERRORS
 
-Dimension = Literal["Pipeline", "StateMachineArn", "QueueName", "CampaignArn"]
-NAMESPACES: Mapping[Dimension, str] = {
+NAMESPACES: Mapping[str, str] = {
     PIPELINE_DIMENSION: METRICS_NAMESPACE,
     "StateMachineArn": "AWS/States",
     "QueueName": "AWS/SQS",
@@ -30,7 +32,6 @@ NAMESPACES: Mapping[Dimension, str] = {
 """Dimension -> the namespace of the metrics that have it."""
 FIVE_MINUTES = 300
 QUARTER_HOUR = 900
-HOUR = 3600
 
 EXPECTED_ERRORS = ("Throttled", "ServiceUnavailable", "RunRefused")
 """Exceptions that are no reason to worry: they're retried, or they're the result of a run."""
@@ -60,7 +61,7 @@ class Alarm(NamedTuple):
     metric: str
     meaning: str
     what_to_do: str
-    dimension: Dimension = PIPELINE_DIMENSION
+    dimension: str = PIPELINE_DIMENSION
     pattern: str | None = None
     """Which log records the metric counts, if it's made from a log. It then has no dimension."""
     threshold: float | None = 1
@@ -112,7 +113,7 @@ ALARMS = (
         "is missing.",
         threshold=None,
         periods=3,
-        period_seconds=HOUR,
+        period_seconds=SECONDS_PER_HOUR,
         has_end=True,
     ),
     Alarm(
@@ -123,7 +124,7 @@ ALARMS = (
         "retrain doctor -s STACK shows what is missing.",
         threshold=None,
         periods=3,
-        period_seconds=HOUR,
+        period_seconds=SECONDS_PER_HOUR,
         has_end=True,
     ),
     Alarm(
@@ -155,9 +156,9 @@ ALARMS = (
     ),
 )
 """Every pipeline's alarms, in the order in which `docs/operations.md` explains them."""
-OF_MODELS = (MODEL_AGE, UNFINISHED_TRIALS)
+MODEL_METRICS = (MODEL_AGE, UNFINISHED_TRIALS)
 """The metrics that a pipeline without solutions doesn't have."""
-_of_campaign = partial(
+_campaign_alarm = partial(
     Alarm,
     what_to_do="If a version is on trial, the run takes it back. Otherwise ask the campaign for "
     "recommendations, and roll it back with retrain rollback -s STACK if they are bad.",
@@ -166,10 +167,14 @@ _of_campaign = partial(
     has_end=True,
 )
 BAKE_ALARMS = (
-    _of_campaign("4xx", "4xxErrors", "A campaign refused 10 requests in 5 minutes.", threshold=10),
-    _of_campaign("5xx", "5xxErrors", "A campaign failed 10 times in 5 minutes.", threshold=10),
-    _of_campaign(
-        "latency",
+    _campaign_alarm(
+        CLIENT_ERRORS, "4xxErrors", "A campaign refused 10 requests in 5 minutes.", threshold=10
+    ),
+    _campaign_alarm(
+        SERVER_ERRORS, "5xxErrors", "A campaign failed 10 times in 5 minutes.", threshold=10
+    ),
+    _campaign_alarm(
+        LATENCY,
         "Latency",
         "A campaign needed a second for each request.",
         statistic="Average",
@@ -236,11 +241,11 @@ def create_alarms(
     settings: Mapping[str, Any],
     *,
     log_group_name: Output[str],
-    dimension_values: Mapping[Dimension, Input[str]],
+    dimension_values: Mapping[str, Input[str]],
 ) -> list[Output[str]]:
     """Create the alarms, and a log filter where their metric needs one. Return their ARNs."""
     topic_arn = settings["notifications"]["topicArn"]
-    arns = []
+    alarm_arns = []
     for alarm in alarms_of(settings):
         name = f"{context.name}-{alarm.name}"
         inputs = alarm_inputs(alarm, context.name, dimension_values, max_age_hours(settings))
@@ -260,9 +265,9 @@ def create_alarms(
             tags=context.tags,
             opts=context.child_options,
         )
-        arns.append(created.arn)
+        alarm_arns.append(created.arn)
 
-    return arns
+    return alarm_arns
 
 
 def _create_log_filter(
@@ -285,9 +290,11 @@ def _create_log_filter(
 def alarms_of(settings: Mapping[str, Any]) -> list[Alarm]:
     """List a pipeline's alarms, including three for each campaign whose bake has `createAlarms`.
 
-    Their names contain that of the campaign, by which `deploy_version` finds them.
+    The names of these three contain the campaign's name, so that runs find them.
     """
-    alarms = [alarm for alarm in ALARMS if settings["solutions"] or alarm.metric not in OF_MODELS]
+    alarms = [
+        alarm for alarm in ALARMS if settings["solutions"] or alarm.metric not in MODEL_METRICS
+    ]
 
     campaigns = [item for solution in settings["solutions"] for item in solution["campaigns"]]
     for campaign in campaigns:
@@ -319,7 +326,7 @@ def max_age_hours(settings: Mapping[str, Any]) -> float:
 def alarm_inputs(
     alarm: Alarm,
     pipeline: str,
-    dimension_values: Mapping[Dimension, Input[str]],
+    dimension_values: Mapping[str, Input[str]],
     max_age_hours: float,
 ) -> dict[str, Any]:
     """Turn a row of the table into the inputs of a MetricAlarm, without its actions and tags."""

@@ -20,9 +20,6 @@ from .rules import arns, rates
 from .rules import fields as rules
 from .rules.fields import Between, Elements, above_zero
 
-ImportMode = Literal["FULL", "INCREMENTAL"]
-TrainingMode = Literal["FULL", "UPDATE"]
-
 SECONDS_PER_HOUR = 3600
 HOURS_PER_DAY = 24
 MODEL_AGE_FACTOR = 1.5
@@ -56,7 +53,7 @@ class DatasetArgs:
     Files in subfolders are refused. The files must be plain CSV in UTF-8. Each dataset needs a
     separate location. `{date}` stands for the day of the run in UTC, for example 2026-11-29.
     """
-    import_mode: ImportMode = "FULL"
+    import_mode: Literal["FULL", "INCREMENTAL"] = "FULL"
     """`FULL` replaces all bulk data of the dataset, and `INCREMENTAL` adds to it.
 
     `INCREMENTAL` needs a `FULL` import first. An export of interactions needs at least 1,000 rows,
@@ -106,8 +103,12 @@ class DatasetsArgs:
 
     def configured(self) -> dict[str, DatasetArgs]:
         """Return the datasets that are set, by their key in the config."""
-        datasets = {camel_case(field_.name): getattr(self, field_.name) for field_ in fields(self)}
-        return {key: dataset for key, dataset in datasets.items() if dataset is not None}
+        datasets = {}
+        for field_ in fields(self):
+            dataset = getattr(self, field_.name)
+            if dataset is not None:
+                datasets[camel_case(field_.name)] = dataset
+        return datasets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -280,7 +281,7 @@ class SolutionArgs:
 
     solution_arn: Annotated[Input[str], arns.SOLUTION]
     """ARN of the solution to retrain, not of one of its versions."""
-    training_mode: TrainingMode = "FULL"
+    training_mode: Literal["FULL", "UPDATE"] = "FULL"
     """`FULL` trains a new model. `UPDATE` adds new items and interactions to the existing model.
 
     With `UPDATE`, a training is `FULL` once a week, as AWS advises, and after a version that was

@@ -12,6 +12,7 @@ import pulumi_aws as aws
 from pulumi import Output
 
 from .alarms import max_age_hours
+from .args import SECONDS_PER_HOUR
 from .constants import (
     CONSOLES,
     DATA_AGE,
@@ -28,9 +29,7 @@ from .rules.arns import Environment
 from .shared import PipelineContext, when_known
 from .state_machine.asl import KILLED_ERRORS
 
-HOUR = 3600
-DAY = 86400
-"""Periods in seconds."""
+SECONDS_PER_DAY = 86400
 COLUMNS = 24
 """The columns of a dashboard, over which the widgets of a row are distributed."""
 HEIGHT = 6
@@ -134,11 +133,15 @@ def dashboard_body(
 
     limit = {"label": "alarm", "value": max_age_hours(settings), "color": RED}
     # The watcher measures each age four times an hour. If it stops, the lines get a gap.
-    highest_age = {"stat": "Maximum", "period": HOUR, "annotations": {"horizontal": [limit]}}
-    daily_mean = {"stat": "Average", "period": DAY}
-    daily_total = {"stat": "Sum", "period": DAY}
+    highest_age = {
+        "stat": "Maximum",
+        "period": SECONDS_PER_HOUR,
+        "annotations": {"horizontal": [limit]},
+    }
+    daily_mean = {"stat": "Average", "period": SECONDS_PER_DAY}
+    daily_total = {"stat": "Sum", "period": SECONDS_PER_DAY}
     daily_bars = {**daily_total, "view": "bar", "setPeriodToTimeRange": True}
-    alarms = [*alarm_arns][:MAX_WIDGET_ALARMS]
+    alarms = alarm_arns[:MAX_WIDGET_ALARMS]
 
     rows: list[list[Widget]] = [
         [
@@ -155,8 +158,8 @@ def dashboard_body(
     ]
 
     page = f"states/home?region={environment.region}#/statemachines/view/{state_machine_arn}"
-    link = f"**{pipeline}** · [executions]({_console(environment)}/{page})"
-    head = {"type": "text", "properties": {"markdown": link}}
+    link = f"[executions]({_console(environment)}/{page})"
+    head = {"type": "text", "properties": {"markdown": f"**{pipeline}** · {link}"}}
     widgets = [*_place([[head]], top=0, height=1), *_place(rows, top=1, height=HEIGHT)]
     return {"start": "-P28D", "periodOverride": "inherit", "widgets": widgets}
 

@@ -228,12 +228,12 @@ def _role_policy(pipeline: str, role: str, grants: Sequence[Grant]) -> PolicyDoc
     if characters > MAX_POLICY_CHARACTERS:
         longest = sorted(document["Statement"], key=policy_characters, reverse=True)[:3]
         parts = (f"{len(item['Resource'])} ARNs for {item['Action'][0]}" for item in longest)
-        problem = (
+        message = (
             f"the policy of the role {role} has {characters:,} characters, but IAM accepts "
             f"{MAX_POLICY_CHARACTERS:,}; most of them are {', '.join(parts)}; shorten the names or "
             "locations in these ARNs, use fewer of them, or move solutions to another stack"
         )
-        raise_if_any_problem([problem], pipeline)
+        raise_if_any_problem([message], pipeline)
     return document
 
 

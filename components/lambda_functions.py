@@ -122,7 +122,6 @@ def _create_function(
     )
 
 
-@cache
 def _code_sha256() -> str:
     """Hash the deployment package like Lambda does."""
     package = Path(function_code().path).read_bytes()

@@ -258,8 +258,9 @@ def _personalize_role_arn(
         writes=writes,
         key_arn=context.args.data_kms_key_arn,
     )
-    role_name = f"{context.name}-{purpose}"
-    return iam.create_role(context, role_name, "personalize", source="*", grants=grants)
+    return iam.create_role(
+        context, f"{context.name}-{purpose}", "personalize", source="*", grants=grants
+    )
 
 
 def _create_state_machine(

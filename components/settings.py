@@ -94,12 +94,11 @@ def _region_problems(stack: str, config: Mapping[str, str], checked: Checked) ->
         return
 
     expected = " or ".join(sorted(checked.regions)) or "<the region of the ARNs>"
-    yield Problem(
-        "aws:region",
-        f"{'is not' if region else 'missing; expected'} the region of the ARNs; run "
-        f"pulumi config set aws:region {expected} -s {stack}",
-        region,
-    )
+    command = f"run pulumi config set aws:region {expected} -s {stack}"
+    if region is None:
+        yield Problem("aws:region", f"missing; expected the region of the ARNs; {command}")
+    else:
+        yield Problem("aws:region", f"is not the region of the ARNs; {command}", region)
 
 
 def _default_tag_problems(config: Mapping[str, str], checked: Checked) -> Iterator[Problem]:

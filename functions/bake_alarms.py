@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from .constants import BAKE_ALARMS
+from .constants import BAKE_ALARM_NAMES
 from .contract import CampaignSettings, Settings, pipeline_name
 from .errors import AWS_ERRORS
 from .rules.campaigns import Alarm
@@ -25,7 +25,7 @@ def alarm_names(settings: Settings, campaign: CampaignSettings) -> list[str]:
         # The alarms are named by their campaign instead of numbered. Otherwise, if a campaign was
         # inserted into the config during a bake, the alarms of another one would decide.
         bake_name = f"{pipeline_name(settings)}-bake-{name_of(campaign['campaignArn'])}"
-        names += [f"{bake_name}-{alarm}-{settings['prefix']}" for alarm in BAKE_ALARMS]
+        names += [f"{bake_name}-{alarm}-{settings['prefix']}" for alarm in BAKE_ALARM_NAMES]
     return names
 
 

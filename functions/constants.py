@@ -5,7 +5,6 @@ So this module imports nothing but the standard library.
 """
 
 from datetime import timedelta
-from typing import Literal, get_args
 
 RESERVED_TAG_PREFIX = "retraining-"
 """The keys of the pipeline's own tags begin with it."""
@@ -31,7 +30,7 @@ ENDS_WITHOUT_SUCCESS = ("FAILED", "TIMED_OUT", "ABORTED")
 
 METRICS_NAMESPACE = "PersonalizeRetraining"
 """The namespace of the pipeline's own metrics in CloudWatch."""
-PIPELINE_DIMENSION: Literal["Pipeline"] = "Pipeline"
+PIPELINE_DIMENSION = "Pipeline"
 """The dimension of each of these metrics. Its value is the pipeline's name."""
 RUNS = "Runs"
 UNDELIVERED_REPORTS = "UndeliveredReports"
@@ -41,9 +40,12 @@ DATA_AGE = "DataAgeHours"
 NEWEST_EVENT_AGE = "NewestEventAgeHours"
 UNFINISHED_TRIALS = "UnfinishedTrials"
 
-BakeAlarm = Literal["4xx", "5xx", "latency"]
-"""An alarm that `createAlarms` creates, by the end of its name."""
-BAKE_ALARMS: tuple[BakeAlarm, ...] = get_args(BakeAlarm)
+CLIENT_ERRORS = "4xx"
+SERVER_ERRORS = "5xx"
+LATENCY = "latency"
+BAKE_ALARM_NAMES = (CLIENT_ERRORS, SERVER_ERRORS, LATENCY)
+"""The alarms that `createAlarms` creates, each by the part of its name that says what it
+watches."""
 
 NDCG = "normalized_discounted_cumulative_gain"
 MRR = "mean_reciprocal_rank"

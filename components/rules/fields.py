@@ -60,7 +60,9 @@ class Problem(NamedTuple):
 
     def __str__(self) -> str:
         """Put the key, the value and the message into one line."""
-        return f"{self.key}: {'' if self.value is None else f'{self.value!r} '}{self.message}"
+        if self.value is None:
+            return f"{self.key}: {self.message}"
+        return f"{self.key}: {self.value!r} {self.message}"
 
 
 def problem_text(problems: Sequence[object], where: str) -> str:
