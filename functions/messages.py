@@ -10,8 +10,6 @@ import shlex
 from collections.abc import Sequence
 from typing import NotRequired, TypedDict
 
-OUR_PROGRAM = "retrain"
-
 
 class Message(TypedDict):
     """A sentence, and the command that does what its end advises."""
@@ -61,8 +59,7 @@ def sentence_of(message: Message, pipeline_options: Sequence[str]) -> str:
 
 def complete(command: str, pipeline_options: Sequence[str]) -> str:
     """Let a command of ours name the pipeline. Otherwise, it would take that of the stack `dev`."""
-    program, *_ = command.split()
-    if program != OUR_PROGRAM:
+    if not command.startswith("retrain "):
         return command
     return " ".join([command, *map(shlex.quote, pipeline_options)])
 

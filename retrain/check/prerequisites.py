@@ -146,12 +146,16 @@ def check_bakes(account: Account) -> Iterator[Finding]:
         if alarm.since > LONG_AGO:
             yield Finding("ok", f"the alarm {name}")
         else:
-            text = f"the alarm {name} {alarm.state}, so it moves nothing back; create the alarm, "
-            text += "or take its ARN out of bake.alarms in the stack's file"
+            text = (
+                f"the alarm {name} {alarm.state}, so it moves nothing back; create the alarm, or "
+                "take its ARN out of bake.alarms in the stack's file"
+            )
             yield Finding("missing", text)
         if alarm.state == "ALARM":
-            text = f"the alarm {name} is in ALARM, so it cannot go off during a bake; solve its "
-            text += "problem before the next run, or change the alarm"
+            text = (
+                f"the alarm {name} is in ALARM, so it cannot go off during a bake; solve its "
+                "problem before the next run, or change the alarm"
+            )
             yield Finding("warn", text)
 
 
