@@ -30,7 +30,7 @@ from components.state_machine.steps import STEPS
 from tests.components.conftest import deploy
 from tests.components.documents import PIPELINE, document, recorded
 from tests.components.recording import SCHEDULE_GROUP, run
-from tests.components.sample import KEY, NAME, complete, minimal
+from tests.components.sample import IMPORT_ROLE, KEY, NAME, complete, minimal
 
 FUNCTION = "aws:lambda/function:Function"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
@@ -74,6 +74,13 @@ def test_the_definition_calls_a_version_of_each_function_that_no_event_calls(dep
         for step in STEPS
         if step not in CALLED_BY_EVENTS
     }
+
+
+@pytest.mark.parametrize(("arguments", "expected"), [(complete, IMPORT_ROLE), (minimal, None)])
+def test_a_batch_role_of_the_user_is_used_if_there_are_batch_jobs(arguments, expected):
+    definition = definition_of(deploy(lambda: arguments(batch_role_arn=IMPORT_ROLE)))
+    settings = json.loads(definition)["States"]["Configure run"]["Parameters"]["settings"]
+    assert settings["batchRoleArn"] == expected, "no function may pass a role without batch jobs"
 
 
 @pytest.mark.parametrize("type_", [FUNCTION, STATE_MACHINE, "aws:scheduler/schedule:Schedule"])
