@@ -27,7 +27,7 @@ _SHARED_PARTS = {
 """Service -> the parts that all ARNs of a pipeline must have in common. Keys and topics may belong
 to another account, and IAM's ARNs don't have a region."""
 BASELINE = ".relativeTo"
-"""How the keys end that refer to one of the pipeline's own solutions."""
+"""The end of each key whose value names another solution of the pipeline, as the baseline."""
 _AWS_MANAGED = "aws"
 """What AWS managed policies have in place of an account. Every account may use them."""
 
