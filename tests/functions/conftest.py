@@ -72,6 +72,7 @@ def clients():
         for service in ("personalize", "personalize-runtime", "s3", "stepfunctions", "scheduler")
     }
     with_transient_errors(clients["personalize"])
+
     return clients
 
 

@@ -92,6 +92,7 @@ def imported(**changes):
         "created_at": ago(48),
         "ended_at": ago(47.5),
     }
+
     return Import(**{**standard, **changes})
 
 
@@ -200,6 +201,7 @@ def sample(*rows, **changes):
         "rows": rows_of(*rows or [ROW] * 1000),
         **changes,
     }
+
     return FileSample(**{"row_count": len(values["rows"]), **values})
 
 
@@ -265,6 +267,7 @@ def configured(request=None, **changes):
         "executionArn": EXECUTION,
         "startedAt": STARTED.isoformat(),
     }
+
     return {"settings": settings(), "run": started, **changes}
 
 
@@ -348,6 +351,7 @@ def by_arn(changes):
         has_arns = isinstance(value, dict) and all(arn.startswith("arn:") for arn in value)
         needs_owner = key in USUAL_OWNERS and not has_arns
         owned[key] = {USUAL_OWNERS[key]: value} if needs_owner else value
+
     return owned
 
 
@@ -364,6 +368,7 @@ def data_snapshot(**changes):
     imports = {**NEIGHBOURS["imports"], **changes.pop("imports", {DATASET: [imported()]})}
     jobs = [job._replace(dataset=arn) for arn, found in imports.items() for job in found]
     schemas = {DATASET: FIELDS}
+
     return DataSnapshot(
         **{**standard, "datasets": datasets, "schemas": schemas, **changes, "imports": jobs}
     )
@@ -421,6 +426,7 @@ def digest(solution=None, **changes):
     read = solution_snapshot(
         solution_settings(), data_snapshot(**changes), run(), solutions=solutions
     )
+
     return training_rules.digest(read.state)
 
 
@@ -451,6 +457,7 @@ def view(request=None, settings_=None, trigger="schedule", **changes):
         solution_snapshot(each, data, run_, **about_solutions)
         for each in solutions_to_train(settings_, run_)
     ]
+
     return view_of(settings_, run_, data, snapshots)
 
 
@@ -470,6 +477,7 @@ def solution_view(request=None, settings_=None, *, solution=None, **changes):
     (found,) = view(
         request, {**(settings_ or settings()), "solutions": solutions}, **changes
     ).solutions
+
     return found
 
 
@@ -483,6 +491,7 @@ def messages(guard, *, dataset=None, solution=None, **changes):
         "solution": lambda: solution_view(solution=solution, **changes),
     }
     checked = views.get(guard.scope, lambda: dataset_view(dataset=dataset, **changes))
+
     return all_printed(guard.check(checked()))
 
 
@@ -606,6 +615,7 @@ def batch_result(**changes):
         "endedAt": iso(minutes=15),
         **changes,
     }
+
     return {"batchJob": "s3://batch/out/", "item": written, "error": None}
 
 

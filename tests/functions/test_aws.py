@@ -59,6 +59,7 @@ def error_of(monkeypatch):
                 raise response
             status, text = response
             body = HTTPResponse(body=io.BytesIO(text.encode()), preload_content=False)
+
             return AWSResponse(request.url, status, {}, body)
 
         client = getattr(aws, name).__wrapped__()
@@ -142,5 +143,6 @@ def test_a_client_gives_up_well_before_the_timeout_of_its_function(monkeypatch, 
     assert create_client() is client, "all invocations share one client"
     create_client.cache_clear()
     config = client.meta.config
+
     assert config.retries == {"mode": "standard", "total_max_attempts": ATTEMPTS[name]}
     assert (config.connect_timeout, config.read_timeout) == (5, 10)

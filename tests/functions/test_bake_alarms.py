@@ -31,6 +31,7 @@ def test_an_alarm_that_is_no_metric_alarm_is_asked_for_as_a_log_alarm():
             request = {"AlarmNames": names, "AlarmTypes": types}
             stubber.add_response("describe_alarms", found, request)
         alarms = read_alarms(client, ["5xx", "log", "gone"])
+
     assert alarms == [
         Alarm("5xx", "OK", since),
         Alarm("log", "ALARM", since),
@@ -45,6 +46,7 @@ def test_an_alarm_that_rings_is_seen_although_another_one_cannot_be_asked_for():
         stubber.add_response("describe_alarms", {"MetricAlarms": [ringing]})
         stubber.add_client_error("describe_alarms", "InvalidParameterValue", "no LogAlarm here")
         first, second = read_alarms(client, ["5xx", "gone"])
+
     assert first == Alarm("5xx", "ALARM", NOW)
     assert "no LogAlarm here" in second.state
 
@@ -57,4 +59,5 @@ def test_an_alarm_that_an_old_boto3_does_not_know_is_not_called_missing():
         for _ in range(2):
             stubber.add_response("describe_alarms", {})
         (alarm,) = read_alarms(client, ["log"])
+
     assert alarm.state == "is not a metric alarm or a composite alarm; this boto3 knows no others"

@@ -36,6 +36,7 @@ def found(
     job = {"input": location, "output": output}
     resource = solution_resource(recipeArn=f"arn:aws:personalize:::recipe/{recipe}")
     bucket = Bucket(objects, lambda: datetime.now(UTC))
+
     return s.messages(
         guard,
         batch_inputs={location: read_batch_input(bucket, location)},
@@ -51,6 +52,7 @@ def test_golden_messages_about_inputs(golden):
     def answer(line):
         recipe, location, files = line.split(" ", 2)
         objects = {key: text.encode() for key, text in json.loads(files).items()}
+
         return [
             f"{guard.verdict} {message}"
             for guard in (unusable_inputs, incomplete_inputs)
@@ -75,6 +77,7 @@ def test_an_input_that_cannot_be_read_is_still_compared_with_that_of_the_last_re
     denied = ClientError({"Error": {"Code": "AccessDenied"}}, "GetObject")
     with patch.object(bucket, "get_object", side_effect=denied):
         export = read_batch_input(bucket, INPUT)
+
     assert export.read_error == f"{INPUT} cannot be read: AccessDenied: None"
     assert export.files_hash == readable.files_hash
 

@@ -99,6 +99,7 @@ def test_the_jobs_of_an_output_are_listed_back_to_the_last_one_that_succeeded(pe
         arn = f"{ARN}:batch-inference-job/{name}"
         personalize.expect("list_tags_for_resource", {"tags": tags}, resourceArn=arn)
     found = list_batch_jobs(personalize.client, "aws-sims", "slot", VERSION)
+
     assert [(job.run, job.is_running, job.is_active) for job in found] == expected, (
         "another solution has written to the output meanwhile"
     )
@@ -134,6 +135,7 @@ EMPTY = s3_object(key="in/_SUCCESS", size=0)
 def test_results_that_cannot_be_listed_do_not_count_as_deleted(s3):
     s3.stubber.add_client_error("list_objects_v2", "AccessDenied", "no")
     results = read_results(SETTINGS, [JOB])
+
     assert results.read_error == f"{LOCATION} cannot be read: AccessDenied: no"
     assert with_present_results([JOB], INPUT, results) == [JOB]
     assert failed_lines([JOB], results) == [results.read_error], "nobody has read the lines"
@@ -187,6 +189,7 @@ def test_failed_lines_are_counted_in_the_beginning_of_the_last_results(s3, monke
     empty = files("out/empty.json.out", size=0).objects
     read = files(*lines, "out/c.json.out").objects
     (warning,) = failed_lines([JOB], Export(location=LOCATION, objects=[*old, *empty, *read]))
+
     assert warning == (
         "at least 2 of 4 lines that were read failed; correct them in the input; the first error: "
         "first"

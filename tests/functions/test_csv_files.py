@@ -16,6 +16,7 @@ def test_golden_samples_of_files(golden):
     def answer(line):
         content = line.removeprefix("beginning ")
         sample = read(ast.literal_eval(content), is_whole_file=content == line)
+
         return [
             f"{name}: {value}"
             for name, value in vars(sample).items()

@@ -74,6 +74,7 @@ def test_the_plan_has_the_export_whose_content_was_checked():
     assert (planned["fingerprint"], planned["bytes"]) == (FINGERPRINT, 1000)
     assert planned["newestObjectAt"] == ago(2).isoformat()
     nothing = dataset_view(exports=export(objects=[], samples=[])).plan_import()
+
     assert (nothing["bytes"], nothing["newestObjectAt"]) == (0, None)
 
 
@@ -107,6 +108,7 @@ def test_an_import_is_requested_by_force_or_by_a_setting(request_, changes, mode
     }
     planned = of_imports(**known).state.export.fingerprint
     held = of_imports(held_import(is_full=mode == "FULL", fingerprint=planned), **known)
+
     assert held.is_requested == requested
     assert held.needs_import == (requested and mode == "FULL"), "no export is appended twice"
 
@@ -239,6 +241,7 @@ def test_an_event_that_comes_late_does_not_bring_an_earlier_day_back(
         settings_=settings(datasets=[{**DATED, "importMode": mode}]),
         dataset={**DAY, "importMode": mode},
     )
+
     assert view.needs_import == needed
 
 

@@ -62,6 +62,7 @@ def test_a_job_is_read_from_the_list(personalize, status, expected):
     response = {"dataDeletionJobs": [{**listed, "lastUpdatedDateTime": ago(10)}]}
     request = {"datasetGroupArn": GROUP, "maxResults": 100}
     personalize.expect("list_data_deletion_jobs", response, **request)
+
     assert list_deletions(personalize.client, GROUP) == [expected]
 
 
@@ -78,6 +79,7 @@ def test_a_run_looks_again_after_a_tenth_of_the_time_that_it_has_waited(waited, 
 def test_a_run_waits_for_26_hours_and_is_refused_then():
     with pytest.raises(RunRefused) as error:
         pause_for_deletion([RUNNING], run(startedAt=iso(26)))
+
     assert all_printed(error.value.problems) == [
         f"{DELETING}, and this run has waited for 26 hours; start a run when the job has ended"
     ]
@@ -105,6 +107,7 @@ def test_after_a_deletion_a_solution_is_trained_again_in_full_although_nothing_i
     seen = view(*deletions, settings_=settings, **changes)
     plan = plan_run(seen)
     (solution,) = seen.solutions
+
     assert [item["existingVersionArn"] for item in plan["solutions"]] == trained
     assert (plan["imports"], solution.training_mode, plan.get("dataDeletionJobArn")) == (
         [],
@@ -121,6 +124,7 @@ def test_the_deletion_is_named_if_only_the_second_solution_has_learned_the_users
     first, second = seen.solutions
     untrained = replace(first.snapshot, state=replace(first.state, versions=()))
     plan = plan_run(replace(seen, solutions=[replace(first, snapshot=untrained), second]))
+
     assert (len(plan["solutions"]), plan.get("dataDeletionJobArn")) == (2, JOB)
 
 
@@ -131,6 +135,7 @@ def test_the_monthly_limit_holds_and_says_that_deleted_users_are_still_known():
     assert plan["reasons"][-1]["text"].startswith(f"taste: {LEARNED_DELETED_USERS}; trainings of ")
     outdated = {"trainings": [trained_version(digest="other")]}
     reasons = plan_run(view(FAILED, settings_=limit, **outdated))["reasons"]
+
     assert reasons[-1]["text"].startswith("taste: trainings of ")
 
 
@@ -164,6 +169,7 @@ def test_a_campaign_with_deleted_users_and_a_failed_deletion_are_warnings(
     plan = plan_run(view(*deletions, trainings=trainings, campaigns=campaigns))
     texts = all_printed(plan["warnings"])
     about_deletions = [text for text in texts if "no report has said so" not in text]
+
     assert about_deletions == warnings
 
 
@@ -225,4 +231,5 @@ def test_an_export_with_users_from_before_the_last_deletion_is_refused(
         exports=exports,
         deletions=deletions,
     )
+
     assert found == [message] * is_refused

@@ -52,6 +52,7 @@ def deploy_once(pipeline, version, item=None, *, is_of_run=True):
         "item": item,
         "error": None,
     }
+
     return json.loads(json.dumps(handler(json.loads(json.dumps(event)), None)))
 
 
@@ -93,10 +94,12 @@ def test_a_deployment_goes_on_from_its_item_until_the_version_is_kept(caplog):
         assert pipeline.record().trial == Trial(new, began_at)
         while items[-1]["outcome"] is None:
             items.append(next(next_items(pipeline, new, items[-1])))
+
         assert pipeline.record() == DeploymentRecord(
             good_version_arn=new, previous_good_version_arn=old
         )
         assert len(pipeline.requests("UpdateCampaign")) == 1
+
     *unfinished, item = items
     phases = [item["phase"] for item in unfinished]
     assert phases == ["UPDATING", "TRYING", "TRYING"], "14 minutes each, or a tag is due"
@@ -117,7 +120,9 @@ def test_an_error_while_a_version_is_on_trial_does_not_end_the_deployment(operat
         item = deploy_once(pipeline, new)
         pipeline.inject_fault("error", operation=operation, message="not now", times=10)
         item = finish(pipeline, new, item)
+
         assert pipeline.served_version() == old, "nobody else looks while the run goes on"
+
     assert item["outcome"] == "ROLLED_BACK"
     assert any("not now" in warning for warning in item["warnings"])
 
@@ -133,6 +138,7 @@ def test_a_new_invocation_that_cannot_poll_finds_the_trial_in_the_tags():
             ("TRYING", None)
         ] * 2
         item = next(items)
+
         assert item["progress"]["failing_since"] is None, "pauses would go on growing"
         assert finish(pipeline, new, item)["outcome"] == "DEPLOYED"
 
@@ -143,6 +149,7 @@ def test_an_error_that_nobody_expects_does_not_end_a_trial_either(monkeypatch):
         with monkeypatch.context() as broken:
             broken.setattr("functions.deploy_version.campaign_state", {}.__getitem__)
             item = deploy_once(pipeline, new)
+
         assert (item["phase"], item["outcome"], item["seconds"]) == ("TRYING", None, 60)
         assert item["warnings"][0].startswith("TypeError: ")
 
@@ -181,6 +188,7 @@ def test_a_campaign_that_is_in_use_is_asked_again():
         assert (item["phase"], item["seconds"], item["outcome"]) == ("UPDATING", 60, None)
         assert pipeline.record().trial is None, "the update was certainly not sent"
         deploy_once(pipeline, new, item)
+
         assert len(pipeline.requests("UpdateCampaign")) == 2
         assert pipeline.record().trial.version_arn == new
 
@@ -193,6 +201,7 @@ def test_only_a_version_of_this_run_replaces_a_version_that_a_person_has_chosen(
         write_tags(pipeline.client, campaign_arn(), {GOOD: good})
         pipeline.foreign_update(pipeline.served_version())
         pipeline.sleep(3600)
+
         assert deploy_once(pipeline, new, is_of_run=is_of_run)["outcome"] == outcome
 
 
@@ -204,6 +213,7 @@ def test_a_version_whose_metric_is_no_number_is_rejected(value):
             "metrics", operation="GetSolutionMetrics", of=new, values={NDCG: value}
         )
         item = deploy_once(pipeline, new)
+
     (reason,) = item["reasons"]
     assert reason["text"].startswith("NDCG@10 has the value nan, which is not a finite number; ")
 
@@ -236,6 +246,7 @@ def test_an_update_repeats_every_setting_that_the_service_accepts(
         "minProvisionedTPS": sent_transactions,
     }
     given = {key: value for key, value in request.items() if value is not None}
+
     assert update_request(described, VERSION) == given
 
 
@@ -271,6 +282,7 @@ def test_a_probe_requests_what_its_campaign_answers(recipe, probe, operation, op
         whole = {"minResults": 1, "minutes": 1, **unset, **probe, **options}
         assert request_recommendations(campaign_arn(), whole) == Response()
         request = {"campaignArn": campaign_arn(), **numbers, **probe, **options}
+
         assert pipeline.requests(operation) == [request]
 
 
@@ -288,6 +300,7 @@ def test_a_bad_response_says_what_is_wrong_with_it(fault, failure, is_error):
         if fault:
             pipeline.inject_fault(fault, operation="GetRecommendations", times=None)
         response = request_recommendations(campaign_arn(), probe)
+
     assert failure in response.failure
     assert response.is_error == is_error
 

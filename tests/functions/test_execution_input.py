@@ -45,6 +45,7 @@ def test_golden_problems_of_inputs(golden):
         texts = "\n".join(problems(json.loads(line)))
         for name, arn in arns.items():
             texts = texts.replace(arn, name)
+
         return texts.splitlines()
 
     golden.answers("inputs.txt", answer)

@@ -45,6 +45,7 @@ def snapshot_of(contents, *, is_whole_file=True, columns=HEADER, imports=(), **c
     export = s.export(objects=[s3_object()] * len(contents), samples=samples)
     fields = [{"name": name, "type": ["null", "string"]} for name in columns.split(",")]
     parts = {"exports": export, "schemas": fields, "imports": list(imports)}
+
     return {**{key: {DATASET: part} for key, part in parts.items()}, **changes}
 
 
@@ -75,6 +76,7 @@ def test_a_document_and_a_tag_have_five_types_and_a_document_ten_columns_with_sh
     columns = [f"{'c' * 60}{number}" for number in range(12)]
     lines = [",".join(columns), *(["1," * 11 + ""] * 3), "," * 11]
     nulls = content(lines, columns=lines[0])["emptyValues"]
+
     assert (len(nulls), {len(name) for name in nulls}) == (10, {30})
     assert next(iter(nulls.values())) == 4, "the most empty values"
 
@@ -97,6 +99,7 @@ def test_the_tag_of_an_import_job_has_the_content_for_the_next_run():
     known = content(rows(*["view"] * 8, "", "click"), imports=[imported(tag_of(imports=6))])
     assert content_tags(known) == {CONTENT: tag_of(imports=7, view=800, click=100)}
     rare = content(rows(*["view"] * 2999, "click"))
+
     assert content_tags(rare) == {CONTENT: tag_of(view=1000, click=1)}, "it is not forgotten"
     assert content_tags({**s.CONTENT, "areAllRowsRead": False}) == {}
     assert content_tags({**s.CONTENT, "newestEventAt": None}) == {}
@@ -153,6 +156,7 @@ def test_an_export_whose_newest_event_is_too_old_is_refused(max_age, hours, is_o
     ] * is_old
     known = snapshot(rows("view", hours=hours), is_whole_file=is_certain)
     expected = (messages, []) if is_certain else ([], messages)
+
     assert found(known, maxEventAge=max_age) == expected, "a later row may be newer"
 
 
@@ -203,6 +207,7 @@ def test_a_type_of_events_that_vanishes_is_a_warning_or_a_refusal(types, shares,
         )
     ] * bool(missing)
     known = snapshot(rows(*types), imports=last)
+
     assert found(known, importMode=mode, strictEvents=False) == ([], messages)
     assert found(known, importMode=mode, strictEvents=True) == (messages, [])
 
@@ -212,6 +217,7 @@ def test_a_type_that_begins_like_another_one_is_missed():
     tag = content_tags(content(rows(*[before] * 500, *[after] * 500)))[CONTENT]
     known = snapshot(rows(*[after] * 1000), imports=[imported(tag)])
     (message,) = found(known, strictEvents=True)[0]
+
     assert "lacks types of events that 50.0% of the rows" in message
     assert content(rows(before, after), imports=[imported(tag)])["missingPerMille"] == 0
 

@@ -104,6 +104,7 @@ def test_golden_messages_about_the_content_of_files(golden):
             read_sample(f"{number}.csv", text.encode(), is_whole_file=True)
             for number, text in enumerate(json.loads(line), start=1)
         ]
+
         return [
             f"{guard.verdict} {message}"
             for guard in (wrong_content, too_few_rows, unknown_columns)

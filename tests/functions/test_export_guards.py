@@ -57,6 +57,7 @@ def test_an_export_that_is_much_smaller_than_the_last_one_is_found(size, share, 
         "FULL import, which had 1000; a FULL import replaces all bulk data, so lower "
         "minRelativeSize for one run only if the data really shrank"
     )
+
     assert found(truncated_export, seen, dataset=dataset, imports=LAST_FULL) == (
         [message] * refused
     )
@@ -103,6 +104,7 @@ def test_a_size_tag_that_is_no_size_is_a_warning(jobs, dataset, warnings, refusa
         f"nothing to compare with; check that {LOCATION} is complete with 1 bytes"
     )
     known = {"imports": jobs, "dataset": dataset_of_run(**dataset)}
+
     assert found(unknown_size, TINY, **known) == [message] * warnings
     assert len(found(truncated_export, TINY, **known)) == refusals
 
@@ -119,6 +121,7 @@ def test_a_missing_marker_is_found():
         "train on the data that the dataset has: `retrain start --skip-import`"
     )
     unreadable = Export(location=LOCATION, read_error=f"{LOCATION} cannot be read: AccessDenied: x")
+
     assert found(export_not_ready, s.export(), dataset=MARKED) == [message]
     assert found(export_not_ready, unreadable, dataset=MARKED) == [], "one message is enough"
     assert found(export_not_ready, s.export()) == [], "no marker is configured"
@@ -128,6 +131,7 @@ def test_objects_that_are_newer_than_the_marker_are_found():
     """The marker is that of the export before, and the next export is still being written."""
     objects = [s3_object(key=f"{hours}.csv", modified_at=ago(hours)) for hours in (11, 10, 9)]
     seen = s.export(marker_written_at=ago(10), objects=objects)
+
     assert found(export_not_ready, seen, dataset=MARKED) == [
         (
             f"1 of 3 objects at {LOCATION} are newer than the ready marker {MARKER}, for example "
@@ -156,6 +160,7 @@ def test_an_incremental_import_needs_a_full_one_before(dataset, jobs, refused):
         "complete export once with importMode FULL, which replaces all bulk data"
     )
     known = {"dataset": dataset, "imports": jobs}
+
     assert s.messages(incremental_without_full, **known) == [message] * refused
 
 
@@ -213,6 +218,7 @@ def test_at_most_a_gigabyte_is_appended(size, refused):
         "more often, or use importMode FULL with a complete export, because it replaces all "
         "bulk data"
     )
+
     assert appending(s3_object(size=size)) == [message] * refused
     assert appending(s3_object(size=size), dataset=dataset_of_run()) == []
 
@@ -248,6 +254,7 @@ def test_the_changed_export_of_a_day_is_not_appended_twice():
     assert appending_day(APPENDED._replace(fingerprint="other-x"), FULL) == []
     assert appending_day(APPENDED, FULL, request={"exportDate": DAY}) == [], "on purpose"
     running = APPENDED._replace(is_running=True, is_active=False, is_confirmed=False)
+
     assert appending_day(running, FULL) == [], "the run waits for it"
 
 
@@ -267,6 +274,7 @@ def test_nobody_appends_a_day_again_of_which_a_part_may_be_there(request_):
     assert found(unconfirmed_data, s.export(), **known) == []
     other = {**known["dataset"], "dataLocation": "s3://exports/other.csv"}
     export = s.export(location=other["dataLocation"])
+
     assert found(unconfirmed_data, export, **{**known, "dataset": other}) == [FULL_NEEDED], (
         "another day"
     )
@@ -277,6 +285,7 @@ def test_a_day_before_the_last_full_import_is_not_appended():
     full = FULL._replace(created_at=ago(6 * 24), ended_at=ago(6 * 24))
     (message,) = appending_day(full, trigger="export")
     reason = "is from a day before 2026-11-23, and all earlier data is there already"
+
     assert message.startswith(f"{LOCATION} {reason}, so its rows would be appended twice; ")
     assert appending_day(full, day="2026-11-23", trigger="export") == [], "it was on this day"
     assert appending_day(full) == [], "the schedule fires on the day of its export"

@@ -35,6 +35,7 @@ def snapshot(types, *, times=(1, 2), is_whole_file=True, columns=(), **changes):
     text = "\n".join([*lines, ""]).encode()
     export = s.export(samples=[read_sample("a.csv", text, is_whole_file=is_whole_file)])
     fields = [{"name": name, "type": ["null", "string"]} for name in (*COLUMNS, *columns)]
+
     return {"exports": export, "schemas": fields, **changes}
 
 
@@ -59,6 +60,7 @@ def test_a_message_says_what_fails_and_which_types_there_are():
     known = snapshot("abcdefghijk", columns=["DEVICE"])
     assert found(known) == ([text.format(SOLUTION)], [])
     trained = {**known, "trainings": [trained_version()]}
+
     assert found(trained) == ([], [text.format("a solution")])
 
 
@@ -123,6 +125,7 @@ def test_one_timestamp_in_all_rows_refuses_the_training_of_segments(changes, mod
         f"which Personalize fails to train {SOLUTION}; write the time of each event"
     )
     known = snapshot(["view", "click"], **{"times": (7,), "solutions": solutions, **changes})
+
     assert found(known, importMode=mode) == ([message] * is_refused, [])
 
 
@@ -134,6 +137,7 @@ def incomplete(filled, column="PLOT", *, type_="items", rows=20, header=None, **
     lines = [f"ID,{header or column}", *(f"i,{'x' * (number < filled)}" for number in range(rows))]
     sample = read_sample("a.csv", "\n".join(lines).encode(), is_whole_file=True)
     field = {"name": column, "type": ["null", "string"], **textual}
+
     return messages(
         incomplete_columns,
         dataset=dataset_of_run(type=type_),
@@ -161,6 +165,7 @@ def test_texts_should_be_85_percent_complete_and_other_columns_70(filled, textua
 def test_only_a_column_that_is_empty_by_nature_may_be_empty():
     for column in ("EVENT_VALUE", "IMPRESSION", "RECOMMENDATION_ID", "GENRE_L2", "CATEGORY_L3"):
         assert incomplete(0, column) == []
+
     assert len(incomplete(0, "EVENT_TYPE")) == 1
     assert len(incomplete(20, header="TITLE")) == 1, "no file has the column of the schema"
     assert incomplete(0, rows=0) == [], "another guard finds that there are no rows"

@@ -68,6 +68,7 @@ class Files:
         if isinstance(content, Exception):
             raise content
         last = int(Range.removeprefix("bytes=0-"))
+
         return {"Body": io.BytesIO(content[: last + 1])}
 
 
@@ -100,6 +101,7 @@ def test_a_small_file_is_read_to_its_end_and_others_whose_names_begin_alike_are_
         values={name: {value: 1} for name, value in zip(header, "123", strict=True)},
     )
     client = Files(files)
+
     assert read_export(client, LOCATION) == Export(
         location=LOCATION, objects=[s3_object(size=len(CSV))], samples=[sample]
     )
@@ -158,6 +160,7 @@ def test_the_newest_and_the_largest_files_are_read():
     newest = sorted(files, key=lambda name: files[name][1])[:10]
     others = [name for name in files if name not in newest]
     largest = sorted(others, key=lambda name: files[name][0], reverse=True)[:10]
+
     assert keys == sorted(newest + largest)
     assert (len(export.objects), export.row_count) == (len(files), None)
 
@@ -208,6 +211,7 @@ def test_all_rows_are_read_on_request_unless_they_are_too_many(files, file_bytes
     assert export.row_count == (50 * files if is_read else None)
     assert len(keys) == (files if is_read else min(files, SAMPLED_FILES))
     checked_rows = sum(len(sample.rows) for sample in export.samples)
+
     assert checked_rows <= SAMPLED_FILES * CHECKED_ROWS, "the memory of a function is small"
 
 
@@ -228,6 +232,7 @@ def test_the_hash_of_files_changes_with_every_object_but_not_with_order_or_time(
     other = s3_object(key="b.csv", size=9)
     before = Export(location=LOCATION, objects=[s3_object(), other])
     after = Export(location=LOCATION, objects=[other, s3_object(**change)])
+
     assert (after.files_hash != before.files_hash) == is_another
     assert before.size == 1009
 
@@ -239,6 +244,7 @@ def test_what_is_not_imported_does_not_change_the_state_of_an_export():
         Export(location="s3://exports/all/", objects=objects).state("FULL", "schema", ago(2))
         for objects in (files, [*files, late, s3_object(key="all/old/2.csv")])
     )
+
     assert (seen, seen.size, seen.newest_at) == (old, 7, ago(2))
 
 

@@ -17,6 +17,7 @@ def version(value, baseline=None):
     ndcg = {} if value == "-" else {"ndcg": float(value)}
     other = NO_VERSION._replace(metrics={"ndcg": 0.9, "precision": 0.1})
     found = version(baseline) if baseline else None
+
     return NO_VERSION._replace(
         metrics={"precision": 0.5, **ndcg},
         baselines={"solution/hits": other, "solution/popular": found},
@@ -37,6 +38,7 @@ def test_golden_judgements_of_the_gate(golden):
         found = compare(
             candidate, served, [{**standard, **rule} for rule in json.loads(f"[{rules}")]
         )
+
         return [
             *(f"rejected: {text}" for text in found.rejections),
             *(f"warning: {text}" for text in found.warnings),

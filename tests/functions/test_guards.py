@@ -89,6 +89,7 @@ def test_golden_messages_about_resources(golden):
         key, arn, usual = RESOURCES[name]
         snapshot[key] = {} if unusual == "is missing" else {arn: {**usual, **json.loads(unusual)}}
         snapshot["datasets"][ITEMS] = dataset_resource()
+
         return [
             f"{guard.verdict} {message}".replace(f"{ARN}:", "")
             for guard in GUARDS
@@ -119,6 +120,7 @@ def test_automatic_training_is_either_refused_or_a_warning(setting, request_, co
         "solutions": solution_resource(performAutoTraining=True),
     }
     guards = (refused_automatic_training, allowed_automatic_training)
+
     assert tuple(len(messages(guard, **known)) for guard in guards) == counts
 
 
@@ -136,6 +138,7 @@ def test_a_campaign_that_follows_the_newest_version_is_found(served):
         trained_version(arn=OLD_VERSION, run=None),
         trained_version(),
     ]
+
     assert messages(automatic_deployment, campaigns=campaigns, trainings=versions) == [
         (
             f"{CAMPAIGN}: syncWithLatestSolutionVersion deploys versions before a run has judged "
@@ -157,6 +160,7 @@ def test_a_key_of_the_context_has_to_be_a_column_of_the_interactions():
         known = {"settings_": settings(datasets=list(datasets) or [dataset_settings()])}
         request = {"skipImport": True}
         solution = solution_settings(campaigns=campaigns)
+
         return messages(unknown_context, solution=solution, request=request, **known)
 
     assert found({"EVENT_VALUE": "1"}) == found({}) == []
@@ -174,6 +178,7 @@ def test_a_probe_with_a_user_without_interactions_is_a_warning():
         solution = solution_settings(campaigns=[campaign_settings(probe=probe)])
         export = s.export(samples=[sample(values={"USER_ID": Counter(users)})])
         known = {"exports": export, "solution": solution, **changes}
+
         return messages(unknown_probe_users, **known)
 
     (message,) = found(["u3", "u2"])

@@ -56,6 +56,7 @@ def records():
         handler("watch_pipeline")({"stateMachineArn": arn}, None)
         marker = {"stateMachineArn": arn, "bucket": "exports", "key": "no-marker"}
         handler("start_on_export")(marker, None)
+
     logger.removeHandler(listener)
     logger.setLevel(logging.NOTSET)
     return execution, [record for record in found if record.name == "retraining"]
@@ -72,6 +73,7 @@ def test_each_invocation_writes_one_record_with_ids_and_states(records):
     assert {record.levelname for record in written} == {"INFO"}
     of_run = [record.step for record in written if getattr(record, "runId", None) == RUN_ID]
     calls = [call.function for call in execution.calls]
+
     assert of_run == calls, "people read the log, and it costs money"
 
 
@@ -85,6 +87,7 @@ def test_every_field_reaches_the_log(records):
 def test_the_message_of_a_record_is_readable(records):
     execution, written = records
     last = {record.step: record for record in written}
+
     assert last["plan_retraining"].getMessage() == "plan_retraining: WORK"
     assert last["deploy_version"].getMessage() == "deploy_version: DEPLOYED"
     assert last["deploy_version"].arn == campaign_arn()
@@ -157,6 +160,7 @@ def test_the_import_of_the_handlers_loads_little_and_reads_nothing(tmp_path):
     assert found["handlers"] == [True] * len(STEPS)
     assert found["environment"] == []
     others = {name for name in found["imported"] if name.partition(".")[0] != "functions"}
+
     assert others == STANDARD_LIBRARY, "a cold start has a fourteenth of a core"
 
 

@@ -68,6 +68,7 @@ def import_items(pipeline, event=None, calls=100):
         if event["item"]["outcome"] is not None:
             break
         pipeline.sleep(event["item"]["seconds"])
+
     return event["item"]
 
 
@@ -92,6 +93,7 @@ def test_the_age_of_the_newest_event_is_measured_once_if_it_is_certain(caplog, i
         known = {"areAllRowsRead": is_certain, "newestEventAt": newest.isoformat()}
         event["dataset"]["content"] = {**NO_EVENTS, **known}
         import_items(pipeline, event)
+
     ages = [vars(record).get("NewestEventAgeHours") for record in caplog.records]
     assert [age for age in ages if age] == [pytest.approx(5.2, abs=0.1)] * is_certain
 
@@ -105,7 +107,9 @@ def test_an_import_that_a_person_asks_for_is_done_once_in_a_run():
         event["dataset"]["isRequested"] = True
         import_items(pipeline, event)
         again = import_items(pipeline, {**event, "item": None})
+
         assert len(created(pipeline)) == 2
+
     assert again["outcome"] == "IMPORTED"
 
 
@@ -130,7 +134,9 @@ def test_an_import_is_read_with_its_tags():
             size=1503,
         )
         newer = {"creationDateTime": own.created_at + timedelta(seconds=1)}
+
         assert seen(pipeline, **newer) == [], "they are of an older dataset"
+
     assert (first.arn, first.run, first.fingerprint, first.size) == (FIRST, None, "", None)
 
 
@@ -140,6 +146,7 @@ def test_tags_that_a_person_has_edited_make_no_import_hold_its_export(size):
         import_items(pipeline)
         write_tags(pipeline.client, JOB, {"retraining-bytes": size, "retraining-confirmed": "yes"})
         own, _ = seen(pipeline)
+
     assert (own.run, own.size, own.is_confirmed) == (RUN_ID, None, False)
 
 
@@ -156,6 +163,7 @@ def test_an_import_that_the_list_shows_as_running_or_lacks_is_described():
         (own,) = seen(pipeline, f"{JOBS}/new")
         assert own.is_running, "nothing else is read until the import of this run has ended"
         pipeline.sleep(700)
+
         assert seen(pipeline, own.arn)[0] == own._replace(
             is_running=False, is_active=True, ended_at=own.created_at + timedelta(minutes=10)
         ), "it is always known"
@@ -174,6 +182,7 @@ def test_the_imports_of_a_group_have_tags_only_in_the_configured_datasets():
         pipeline.personalize.calls.clear()
         ImportReader(pipeline.client, ()).of_group(pipeline.group.arn)
         operations = {call.operation for call in pipeline.personalize.calls}
+
     assert operations == {"ListDatasets", "ListDatasetImportJobs"}
 
 
@@ -182,6 +191,7 @@ def test_the_tags_of_a_running_import_are_read_once_and_after_its_end():
         pipeline.personalize.calls.clear()
         import_items(pipeline)
         calls = [call for call in pipeline.personalize.calls if JOB in call.request.values()]
+
     operations = [call.operation for call in calls]
     assert operations.count("DescribeDatasetImportJob") > 10, "it was polled"
     assert operations.count("ListTagsForResource") <= 5, "at first, and after its end"
@@ -318,6 +328,7 @@ def test_a_file_that_was_written_after_the_end_of_an_import_does_not_taint_it():
         pipeline.bucket.put("items/more.csv", b"ITEM_ID,GENRE\ni999,g1")
         import_items(pipeline, event)
         tags = tags_of(pipeline.client, JOB)
+
     assert tags["retraining-confirmed"] == tags["retraining-fingerprint"]
 
 
@@ -360,9 +371,11 @@ def test_an_export_that_has_changed_since_the_plan_is_checked_again():
         pipeline.bucket.put("items.csv", csv_files()["items.csv"] + b"\ni999,g1")
         item = import_items(pipeline, event)
         tags = tags_of(pipeline.client, JOB)
+
         assert tags["retraining-fingerprint"] == fingerprint(pipeline)
         assert tags["retraining-bytes"] == "1511"
         assert "retraining-content" not in tags, "that of the new export is not known"
+
     assert (item["outcome"], item["bytes"]) == ("IMPORTED", 1511)
     assert (refused["phase"], refused["outcome"], refused["arn"]) == ("CHECKING", "FAILED", None)
     assert "the header lacks ITEM_ID" in refused["reasons"][0]["text"]
@@ -378,6 +391,7 @@ def test_a_create_is_sent_again_only_if_no_import_job_can_exist(fault, phase, cr
         pipeline.inject_fault("stale", operation="ListDatasetImportJobs", seconds=90, times=9)
         event = iteration(pipeline)
         event["item"] = handler(event, None)
+
         assert event["item"]["phase"] == phase, "an import job is found by its ARN"
         assert import_items(pipeline, event)["outcome"] == "IMPORTED"
         assert len(created(pipeline)) == creates

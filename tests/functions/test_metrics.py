@@ -74,6 +74,7 @@ def test_ages_are_written_with_the_greatest_one_if_all_are_known(written, change
     for datum in written():
         _, *second = datum.dimensions.values()
         values[datum.name]["".join(second)] = datum.value
+
     assert values == {
         "ModelAgeHours": models,
         "DataAgeHours": {"interactions": 3, "items": 700, "": 700},

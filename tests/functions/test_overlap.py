@@ -73,6 +73,7 @@ def test_one_of_two_executions_with_the_same_listed_start_goes_on(executions):
         expect_running(executions, ("a", STARTED), ("own", STARTED))
         own = run(executionArn=arn(name), startedAt=started)
         older.append(older_executions(executions.client, own))
+
     assert older == [[], [arn("a")]], "the list is less precise than the document"
 
 
@@ -97,6 +98,7 @@ def test_a_run_that_has_waited_too_long_leaves_its_work_to_the_next_run(
 ):
     expect_running(executions, ("z", NOW - timedelta(days=2)))
     pause = pause_before(executions.client, configured, run(startedAt=iso(hours)))
+
     assert pause == (
         (
             f"z, {HANGS}, {IN_VAIN} {hours} hours; the next run does what is left to do; "
@@ -112,6 +114,7 @@ def test_a_run_of_an_export_that_has_waited_too_long_is_refused(executions):
     with pytest.raises(RunRefused) as error:
         pause_before(executions.client, DAILY, run(request, trigger="export", startedAt=iso(12)))
     (problem,) = error.value.problems
+
     assert problem["command"] == "retrain start --export-date 2026-11-22"
 
 
@@ -143,6 +146,7 @@ def test_a_run_begins_when_the_lists_show_every_older_run_and_its_jobs(
     ]
     expect_list(executions, *ended, maxResults=100)
     started = run(startedAt=(NOW - timedelta(seconds=waited)).isoformat())
+
     assert pause_before(executions.client, DAILY, started) == pause
 
 

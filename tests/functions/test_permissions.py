@@ -74,6 +74,7 @@ def methods():
         for method, operation in mapping.items():
             action = f"{prefix}:{operation}"
             found[service, method] = RENAMED.get(action, action)
+
     return found
 
 
@@ -101,6 +102,7 @@ def module(name):
                     origin = (owner / alias.name, None)
                 owner_name = origin[0].relative_to(FUNCTIONS).as_posix()
                 imported[alias.asname or alias.name] = (owner_name, origin[1])
+
     return definitions, imported
 
 
@@ -143,6 +145,7 @@ def reached(step):
         if found not in nodes and node is not None:
             nodes[found] = node
             waiting.extend(mentions(module_name, node))
+
     return {found: node for found, node in nodes.items() if isinstance(node, CODE)}
 
 
@@ -157,6 +160,7 @@ def actions(step):
             if isinstance(part, ast.Call) and ast.unparse(part.func).endswith(".get_paginator"):
                 service = services[ast.unparse(part.func.value)]
                 used.add(methods()[service, part.args[0].value])
+
     return used - {None}
 
 
@@ -177,6 +181,7 @@ def services_in(node):
     for part in ast.walk(node):
         if isinstance(part, ast.Assign) and ast.unparse(part.value) in services:
             services[ast.unparse(part.targets[0])] = services[ast.unparse(part.value)]
+
     return services
 
 
@@ -196,6 +201,7 @@ def test_every_function_in_the_code_is_reached_from_a_handler():
         if isinstance(node, CODE)
     }
     everything = {found for step in STEPS for found in reached(step)}
+
     assert everywhere - everything == set(), "a function that nothing calls can be deleted"
 
 

@@ -207,6 +207,7 @@ def test_a_campaign_that_does_not_exist_refuses_a_run_that_trains_nothing():
         "batch_jobs": {short_hash("out", 8): []},
     }
     message = f"{CAMPAIGN}: does not exist; create it, or take it out of the stack's config"
+
     assert refusal(**known) == [message]
 
 
@@ -228,6 +229,7 @@ def test_a_run_that_may_train_nothing_and_imports_nothing_is_skipped():
     )
     assert reason.startswith(f"taste and taste-similar: {HELD_BACK}, and limits.")
     first, second, *_ = all_printed(plan({}, **two)["warnings"])
+
     assert first.startswith(f"{SOLUTION}: {HELD_BACK}")
     assert second.startswith(f"{OTHER_SOLUTION}: {HELD_BACK}")
     assert planned["warnings"] == [], "the reason says it"
@@ -248,6 +250,7 @@ def test_each_trial_is_tried_once_in_a_run(personalize):
     campaigns = [campaign_settings(campaignArn=arn) for arn in (CAMPAIGN, OTHER_CAMPAIGN)]
     known = settings(solutions=[solution_settings(campaigns=campaigns)])
     (found,) = solutions_on_trial(personalize.client, known, tried=[CAMPAIGN])
+
     assert found["campaigns"] == [{"campaignArn": OTHER_CAMPAIGN}]
 
 
@@ -322,6 +325,7 @@ def test_a_tag_that_cannot_be_written_is_a_warning(personalize, error, status, r
     expect_tag(personalize, DATASET, error, status=status)
     if error == "TooManyTagsException":
         expect_tag(personalize, CAMPAIGN)  # A service that does not answer is asked no more.
+
     assert all_printed(write_checks(personalize.client, view(**UNCHANGED))) == [
         (
             f"{DATASET}: was found up to date, but the tag retraining-checked cannot be written: "
@@ -345,6 +349,7 @@ def reason_to_skip(scheduler, *, after, expression="rate(7 days)", request=SCHED
     }
     if request == SCHEDULED:
         scheduler.expect("get_schedule", response, GroupName="group", Name="weekly")
+
     return event_of_deployment(run(request))
 
 
@@ -361,6 +366,7 @@ def test_an_input_with_the_schedule_of_another_pipeline_is_refused(scheduler, er
     scheduler.expect_error("get_schedule", error, GroupName="group", Name="weekly")
     with pytest.raises(RunRefused) as caught:
         event_of_deployment(run(SCHEDULED))
+
     assert all_printed(caught.value.problems) == [
         f"scheduleArn: {SCHEDULE} is not a schedule of this pipeline; leave it out"
     ]

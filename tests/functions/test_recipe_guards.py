@@ -41,6 +41,7 @@ def test_golden_messages_about_settings_and_recipes(golden):
         }
         assert messages({}, **changes) == [], "a solution that does not exist has no recipe"
         found = messages({SOLUTION: resource}, **changes)
+
         return [text.replace(SOLUTION, "taste").replace(CAMPAIGN, "home") for text in found]
 
     golden.answers("recipes.txt", answer)

@@ -20,6 +20,7 @@ def test_the_emulator_has_the_same_recipes_with_the_same_facts(recipe):
     assert known.operation == OPERATIONS.get(recipe.type)
     assert ("trainingMode UPDATE" in known.features) == recipe.updatable
     by_name_or_type = INPUT_KEYS.get(recipe.name) or INPUT_KEYS.get(recipe.type, ())
+
     assert known.line_keys == (by_name_or_type if recipe.name != TRENDING else ())
 
 

@@ -187,6 +187,7 @@ def test_the_outcome_of_a_run_is_the_worst_one():
     assert report(solutions=[not_written])["outcome"] == "FAILED"
     imports = [dataset_result(), dataset_result(outcome="FAILED")]
     document = without("solutions", imports={"results": imports, "anyFailed": True})
+
     assert report(document)["outcome"] == "FAILED"
 
 
@@ -234,6 +235,7 @@ def test_a_failed_import_has_its_reason(item, error, facts):
     (failed,) = report(imports={"results": [result], "anyFailed": True})["imports"]
     assert (failed["outcome"], failed["dataWrittenAt"]) == ("FAILED", None)
     keys = ("reasons", "datasetImportJobArn", "bytes", "seconds")
+
     assert tuple(failed[key] for key in keys) == facts
 
 
@@ -265,6 +267,7 @@ def test_a_solution_has_the_outcome_of_its_training_or_of_its_campaigns(result, 
     error = result.get("error")
     reasons = [*([{"text": ERROR_TEXT}] if error else []), *(version["reasons"] if version else [])]
     found = solution(**result)
+
     assert (found["outcome"], found["reasons"]) == (outcome, reasons)
     assert found["solutionVersionArn"] == (VERSION if version else None)
 
@@ -282,6 +285,7 @@ def test_a_deletion_is_named_if_the_run_has_trained():
     plan = s.plan(dataDeletionJobArn="job")
     all_results = ([solution_result()], [earlier], [])
     reports = [report(plan=plan, solutions=results) for results in all_results]
+
     assert [one["dataDeletionJobArn"] for one in reports] == ["job", None, None]
 
 
@@ -294,6 +298,7 @@ def test_a_run_costs_its_training_hours_unless_the_recipe_is_priced_otherwise_an
         imports = {"results": [imported, not_begun], "anyFailed": True}
         priced = settings(trainingHourPrice=0.24)
         found = report(settings=priced, imports=imports, solutions=[result])
+
         return found["trainingCost"], found["importCost"]
 
     assert costs("aws-user-personalization") == (0.48, 1.0)
@@ -306,6 +311,7 @@ def test_a_run_costs_its_training_hours_unless_the_recipe_is_priced_otherwise_an
 def test_a_campaign_whose_function_failed_has_the_error():
     failed = {**campaign_result("FAILED", error=ERROR), "item": None}
     (found,) = solution(campaigns=[failed])["campaigns"]
+
     assert found == {
         "campaignArn": CAMPAIGN,
         "outcome": "FAILED",
@@ -371,6 +377,7 @@ def test_trials_have_their_outcomes_and_the_run_the_worst(trials, solutions, ser
 def test_only_the_worst_trials_stay_if_there_are_many():
     many = [campaign_result(outcome) for outcome in ("DEPLOYED", "FAILED", "SKIPPED") * 9]
     kept = worst_results(many)
+
     assert [result["outcome"] for result in kept] == ["FAILED"] * 9 + ["DEPLOYED"] * 7
     assert len(json.dumps(kept)) <= MAX_TRIALS_BYTES < len(json.dumps([*kept, many[0]]))
     assert worst_results([]) == []
@@ -392,6 +399,7 @@ def test_the_warnings_of_the_plan_and_of_each_job_are_listed():
         plan=s.plan(warnings=[as_message("about the plan")]),
         solutions=[result, solution_result(version=None)],
     )
+
     assert all_printed(report(document)["warnings"]) == [
         "about the plan",
         f"{CAMPAIGN}: about home",

@@ -29,6 +29,7 @@ def written(monkeypatch):
     monkeypatch.setattr(send, "read_serving", lambda *_: [])
     monkeypatch.setattr(report_outcome, "write_client", lambda: None)
     monkeypatch.setattr(report_outcome, "write_tags", lambda _, *written: tags.append(written))
+
     return tags
 
 
@@ -66,6 +67,7 @@ def test_a_verdict_is_not_noted_if_its_report_was_not_delivered(written, monkeyp
 def test_a_verdict_that_cannot_be_noted_is_a_warning_and_changes_nothing(monkeypatch, caplog):
     monkeypatch.setattr(report_outcome, "write_tags", deny)
     reported = handler(finished("REJECTED"), None)
+
     assert reported["report"]["outcome"] == "REJECTED"
     assert "was not noted, so the next run reports it again" in caplog.text
     assert {record.levelno for record in caplog.records if record.levelno >= logging.WARNING} == {

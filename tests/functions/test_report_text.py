@@ -168,6 +168,7 @@ def test_each_message_names_a_section_of_the_guide_and_no_line_is_there_twice():
 def test_a_trial_that_fails_again_is_no_news():
     failed = skipped(None, run=run(trigger="trials"), trials=[campaign_result("FAILED", "no")])
     on_trial = serving(VERSION, on_trial=VERSION)
+
     assert is_repetition(report(failed, on_trial))
     assert not is_repetition(report(failed, NEW)), "the trial has ended"
     assert not is_repetition(report(TRIAL, on_trial)), "a run with other work"
@@ -180,6 +181,7 @@ def test_a_subject_has_fewer_than_100_printable_ascii_characters():
     assert (len(subject), subject.isascii(), subject[-3:]) == (99, True, "...")
     assert "home-?????????, home-0, home-" in subject
     refused = report(REFUSED) | {"pipeline": "a\nb\x00"}
+
     assert subject_of(refused) == "FAILED a?b?: the run was refused"
 
 
@@ -191,6 +193,7 @@ def test_a_command_in_a_reason_names_the_pipeline():
     assert start in lines, "without it, the command takes the stack dev"
     assert f"- home is odd: `aws x --campaign-arn {CAMPAIGN}`" in lines, "it can be pasted"
     stack = text_of(report() | {"reasons": [new]}, pipeline_options=["-s", "prod"])
+
     assert "- nothing is new; start a run: `retrain start --force -s prod`" in stack
 
 
@@ -207,6 +210,7 @@ def test_versions_without_a_command_are_counted():
         for number in range(12)
     ]
     lines = sections(with_campaigns(*waiting))["What to do"]
+
     assert len([line for line in lines if "--refuse" in line]) == 5
     assert lines[-2] == "and the same for 7 more, named below"
 
@@ -243,6 +247,7 @@ def test_each_reason_is_one_line_with_short_arns():
     reason = f'{VERSION} fell\r\n\n  What to do\n["{CAMPAIGN}"]'
     shown = 'taste/new fell What to do ["home"]'
     lines = sections(with_campaign("REJECTED", reason))["Why"]
+
     assert lines == [f"- campaign home: {shown}"]
     assert sections(with_campaign(warnings=[reason]))["Warnings"] == [f"- home: {shown}"]
 
@@ -273,6 +278,7 @@ def test_characters_that_sns_refuses_or_that_turn_a_line_around_are_replaced():
 def test_a_long_reason_is_cut_and_leaves_room_for_what_to_do(max_bytes, reason):
     refused = {**configured(), "error": refused_with(reason)}
     short = text_of(report(refused), max_bytes)
+
     assert json_bytes(short.rstrip("\n")) <= max_bytes
     assert f"\nWhy\n- {reason[:500].strip()}" in short
     assert f"\n  retrain start {MACHINE}\nGuide: " in short

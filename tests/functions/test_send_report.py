@@ -62,6 +62,7 @@ def test_the_text_of_the_report_is_logged(caplog):
     caplog.set_level(logging.INFO)
     delivered = deliver()
     record, outcome, undelivered = caplog.records
+
     assert record.getMessage() == delivered["text"]
     assert (record.step, record.runId, record.outcome) == ("report_outcome", RUN_ID, "DEPLOYED")
     assert (outcome.Outcome, outcome.Runs, undelivered.UndeliveredReports) == ("DEPLOYED", 1, 0)
@@ -147,6 +148,7 @@ def test_an_entry_that_eventbridge_does_not_take_is_logged(inbox, caplog, monkey
     monkeypatch.setattr(inbox, "put_events", lambda **_: refusal)
     deliver()
     (record,) = errors(caplog)
+
     assert record.getMessage().endswith("event bus: InternalFailure: try again")
 
 
@@ -163,6 +165,7 @@ def test_a_message_has_the_text_and_an_event_the_report(inbox):
         "title": message.subject,
         "description": delivered["text"],
     }
+
     assert json.loads(message.chat) == {"version": "1.0", "source": "custom", "content": content}, (
         "the form that chat applications show"
     )
@@ -197,6 +200,7 @@ def largest_run(outcome, text):
         planned = planned_solution(solutionArn=solution)
         solutions.append(solution_result(solution=planned, version=version, campaigns=campaigns))
     imports = {"results": [dataset_result(error={"Error": "E", "Cause": text})] * 5}
+
     return finished(solutions=solutions, imports=imports, plan=plan(warnings=[{"text": text}] * 99))
 
 
@@ -228,6 +232,7 @@ def test_the_report_of_the_largest_pipeline_fits_everywhere(inbox, monkeypatch, 
     advice = next(part for part in message.body.split("\n\n") if part.startswith("What to do\n"))
     assert advice in chat, "nothing of the advice is cut"
     reasons = [reason["text"] for row in detail["imports"] for reason in row["reasons"]]
+
     assert all(reason.startswith(f"E: {text[:99]}") for reason in reasons)
 
 
@@ -269,6 +274,7 @@ def test_each_campaign_is_read_with_its_trial_and_its_pin_which_is_any_value_but
     tags = {"trial": f"{VERSION} {iso(1)}", "pin": "since Monday by ops"}
     expect(personalize, CAMPAIGN, solutionVersionArn=VERSION, **tags)
     expect(personalize, MAIL, status="CREATE FAILED", pin="-")
+
     assert serving_of(personalize) == {
         CAMPAIGN: (True, VERSION, VERSION, "pinned since Monday by ops"),
         MAIL: (True, None, None, None),
@@ -284,6 +290,7 @@ def test_a_campaign_that_cannot_be_read_is_not_known(personalize, code, method):
         personalize.expect("describe_campaign", {"campaign": campaign()}, campaignArn=CAMPAIGN)
         personalize.expect_error(method, code, resourceArn=CAMPAIGN)
     expect(personalize, MAIL)
+
     assert serving_of(personalize) == {
         CAMPAIGN: NOT_KNOWN,
         MAIL: (True, OLD_VERSION, None, None),

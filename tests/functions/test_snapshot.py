@@ -52,6 +52,7 @@ def test_resources_that_do_not_exist_are_left_out():
             {**trained, "solutionArn": renamed(solution_arn()), "campaigns": []},
         ]
         view = read(pipeline, datasets=[known, *unknown], solutions=solutions)
+
     found, missing = (solution.snapshot for solution in view.solutions)
     assert set(view.data.datasets) == set(view.data.schemas) == {known["datasetArn"]}
     assert found.description["solutionArn"] == solution_arn()
@@ -72,6 +73,7 @@ def test_the_imports_of_datasets_that_are_not_configured_are_read():
     with deploy() as pipeline:
         settings = pipeline.group.settings()["datasets"]
         view = read(pipeline, datasets=[row for row in settings if row["type"] != "items"])
+
     assert {job.dataset for job in view.data.imports} == DATASETS
     assert view.solutions[0].state.imports == view.data.imports
 
@@ -83,6 +85,7 @@ def test_only_what_a_run_imports_or_trains_is_read():
         chosen = {"datasets": ["items"], "solutions": [solution_arn("like")]}
         view = read(pipeline, chosen)
         without = read(pipeline, {"skipImport": True}).data
+
     assert set(view.data.exports) == {dataset_arn("items")}
     assert set(view.data.datasets) == DATASETS, "they belong to the group"
     assert [solution.arn for solution in view.solutions] == [solution_arn("like")]
@@ -96,6 +99,7 @@ def test_only_active_event_trackers_count():
         active = read(pipeline).data.event_trackers
         pipeline.client.delete_event_tracker(eventTrackerArn=tracker["eventTrackerArn"])
         deleted = read(pipeline).data.event_trackers
+
     assert (active, deleted) == ([tracker["eventTrackerArn"]], [])
 
 
@@ -111,6 +115,7 @@ def test_the_import_of_an_earlier_day_is_held_if_its_run_has_died(has_changed):
         if has_changed:
             pipeline.bucket.put(key, interactions(shift=2))
         data = read(pipeline).data
+
     newest = data.imports[0]
     assert newest.is_confirmed is not has_changed
     assert [job.arn for job in data.newly_confirmed] == [newest.arn] * (not has_changed)

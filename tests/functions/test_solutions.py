@@ -68,6 +68,7 @@ def test_only_versions_trained_with_this_mode_count_for_the_durations():
         trained_version(mode=mode, created_at=ago(72), ended_at=ago(72 - hours))
         for mode, hours in (("UPDATE", 0.5), ("FULL", 1), ("FULL", 2))
     ]
+
     assert planned({}, *versions)["durations"] == [3600, 7200]
     assert planned({}, *versions, trained_version(), solution=UPDATE)["durations"] == [1800]
 
@@ -105,6 +106,7 @@ def test_after_a_bad_version_the_next_training_is_full(changes):
         "solution": {**UPDATE, "campaigns": two},
         "campaigns": {arn: s.campaign() for arn in (CAMPAIGN, OTHER_CAMPAIGN)},
     }
+
     assert planned({}, LEARNED, **known)["trainingMode"] == "UPDATE"
     assert planned({}, LEARNED, **known, **changes)["trainingMode"] == "FULL", "bad for one of two"
 
@@ -131,6 +133,7 @@ def test_a_training_may_be_asked_for(request_, settings_):
     assert plan["requestedSince"] == STARTED.isoformat()
     again = trained_version(created_at=ago(0))
     plan = planned({**WITHOUT_IMPORT, **request_}, again, settings_=settings_)
+
     assert plan["existingVersionArn"] == VERSION, "it is asked for once"
 
 
@@ -164,6 +167,7 @@ def test_at_the_limit_a_campaign_still_gets_the_version_that_it_waits_for(reques
     assert plan["existingVersionArn"] == VERSION
     assert planned(request_, older, settings_=LIMITED, **SERVED) is None
     held_back = solution_view(request_, trainings=[older], settings_=LIMITED, **SERVED).decision
+
     assert is_trained(planned({**request_, "force": True}, older, settings_=LIMITED, **SERVED))
     assert held_back.action == "hold back"
     assert held_back.reason.startswith("trainings of this pipeline within 30 days: 1, and limits.")
@@ -178,6 +182,7 @@ def test_a_waiting_version_is_deployed_without_a_training():
     gone = {CAMPAIGN: {"retraining-bad": f"{SOLUTION}/gone"}}
     assert existing(campaign_tags=gone) == VERSION, "what does not exist is not newer"
     plan = planned(WITHOUT_IMPORT, trained_version(mode="UPDATE"))
+
     assert plan["trainingMode"] == "UPDATE", "this is how it was trained"
 
 
@@ -211,6 +216,7 @@ def test_only_the_campaigns_that_lack_the_version_or_its_verdict_are_updated():
         campaign_tags={**SERVED["campaign_tags"], third: {"retraining-bad": VERSION}},
     )
     updated = [campaign["campaignArn"] for campaign in plan["campaigns"]]
+
     assert updated == [second, third], "no report has told that the third has rolled it back"
 
 
@@ -230,6 +236,7 @@ def waits_for(answer, *earlier, solution=APPROVING, **changes):
     }
     known = {"trainings": [LEARNED, *earlier], "versions": versions, **changes}
     plan = solution_view({"only": "deployments"}, solution=solution, **known).plan_work()
+
     return plan and plan["campaigns"]
 
 

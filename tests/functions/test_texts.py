@@ -56,6 +56,7 @@ def test_a_list_of_short_messages_has_at_most_the_bytes_of_its_limit(texts, max_
     if [*short, last] == messages or not texts:
         return
     more = as_message(f"… and {len(texts) - len(short)} more")
+
     assert (messages[: len(short)], last) == (short, more)
     assert len(json.dumps(short)) <= max_bytes + len("[]")
     assert len(json.dumps(messages[: len(short) + 1])) > max_bytes, "no more messages would fit"
@@ -76,6 +77,7 @@ def test_the_texts_of_a_result_are_cut_but_not_its_settings():
         "empty": [],
     }
     short = with_short_texts(lambda _event, _context: result)({}, None)
+
     assert short == {
         **result,
         "plan": {"reasons": [*result["plan"]["reasons"][:12], {"text": "… and 8 more"}]},
@@ -91,6 +93,7 @@ def test_an_error_of_the_service_has_a_short_message_and_no_stack_trace_but_the_
     error = ClientError(response, "UpdateCampaign")
     with caplog.at_level(logging.ERROR), pytest.raises(ClientError) as caught:
         raises(error)({}, None)
+
     assert caught.value is error, "the workflow matches the class"
     assert json_bytes(str(error)) <= 300
     assert str(error).startswith("An error occurred (InvalidInputException) when calling")
@@ -110,6 +113,7 @@ def test_a_refusal_may_be_longer_and_is_not_logged(caplog):
     error = RunRefused(["y" * 900] * 10)
     with caplog.at_level(logging.ERROR), pytest.raises(RunRefused) as caught:
         raises(error)({}, None)
+
     assert str(caught.value) == str(RunRefused(["y" * 900] * 10))
     with pytest.raises(RunRefused) as caught:
         raises(RunRefused(["y" * 900] * 40))({}, None)

@@ -40,6 +40,7 @@ def document(pipeline, run="this", **planned):
         "durations": [5430],
     }
     now = pipeline.clock.now().isoformat()
+
     return {
         "settings": pipeline.group.settings(),
         "run": {"id": run, "startedAt": now, "request": {}},
@@ -55,6 +56,7 @@ def train(pipeline, event):
         items.append(handler("train_solution")(event, None))
         event = {**event, "item": items[-1]}
         pipeline.sleep(items[-1]["seconds"])
+
     return items
 
 
@@ -72,6 +74,7 @@ def test_a_version_is_created_with_the_tags_of_the_run_and_the_digest_of_its_dat
         new = pipeline.versions()[-1]
         (request,) = pipeline.requests("CreateSolutionVersion")
         assert pipeline.clock.now() - began_at < timedelta(seconds=5430 + 60)
+
     tags = {item["tagKey"]: item["tagValue"] for item in request.pop("tags")}
     assert request == {"name": NAME, "solutionArn": solution_arn(), "trainingMode": "FULL"}
     assert tags.pop("retraining-digest").count("-") == 1
@@ -91,6 +94,7 @@ def test_many_foreign_versions_hide_no_version_of_a_run():
             pipeline.foreign_training(f"foreign-{number}")
             pipeline.sleep(2 * HOUR)
         pipeline.sleep(60 * 24 * HOUR)
+
         assert trained(pipeline)["arn"] == first["arn"]
 
 
@@ -100,6 +104,7 @@ def test_a_given_version_is_used_without_a_look_at_anything_else(caplog):
         (version,) = pipeline.versions()
         item = trained(pipeline, existingVersionArn=version)
         assert pipeline.requests("DescribeSolution") == []
+
     assert caplog.records == [], "its hours were measured when its training ended"
     assert (item["arn"], item["isOfRun"]) == (version, False)
 
@@ -112,6 +117,7 @@ def test_a_training_starts_when_no_import_and_no_update_of_the_solution_is_runni
         (warning,) = items[-1]["warnings"]
         assert "/foreign, an import that this pipeline did not start, has changed" in warning
         pipeline.client.update_solution(solutionArn=solution_arn(), performAutoTraining=True)
+
         assert train(pipeline, document(pipeline, run="other"))[0]["phase"] == "WAITING"
 
 
@@ -130,6 +136,7 @@ def test_a_create_is_sent_again_only_if_no_version_can_exist(fault, stale, creat
         if stale:
             pipeline.inject_fault("stale", operation="ListSolutionVersions", seconds=stale, times=2)
         item = trained(pipeline)
+
         assert len(pipeline.requests("CreateSolutionVersion")) == creates
         assert [item["arn"]] == pipeline.versions()[1:]
 

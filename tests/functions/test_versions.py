@@ -25,6 +25,7 @@ def test_automatic_training_and_names_do_not_change_the_digest():
     solution = {"recipeArn": "recipe", "name": "a", "solutionConfig": {}, "performHPO": False}
     automatic = {"solutionConfig": {"autoTrainingConfig": {"schedulingExpression": "rate(1 day)"}}}
     digest = config_digest(solution)
+
     assert config_digest({**solution, **automatic, "name": "b"}) == digest
     assert config_digest({**solution, "recipeArn": "another"}) != digest
     assert config_digest({**solution, "solutionConfig": {"eventValueThreshold": "1"}}) != digest
@@ -88,6 +89,7 @@ def test_a_version_is_read_with_what_the_rules_compare():
         plain = read_version(pipeline.client, without_gate, arn)
         assert plain == found._replace(metrics={}, baselines={}), "nobody compares anything"
         pipeline.sleep(7200)
+
         assert read_version(pipeline.client, relative, arn).answer is None, "it has expired"
         assert read_version(pipeline.client, relative, f"{arn}0") == NO_VERSION._replace(
             arn=f"{arn}0"
@@ -101,6 +103,7 @@ def test_a_version_that_an_old_list_shows_in_training_is_described():
         pipeline.inject_fault("stale", operation="ListSolutionVersions", seconds=7000)
         solution = pipeline.client.describe_solution(solutionArn=solution_arn())["solution"]
         newest, _ = SolutionReader(pipeline.client).read_state(solution, []).versions
+
     assert newest.is_active
 
 

@@ -128,6 +128,7 @@ def test_the_oldest_campaign_of_a_solution_counts(measure, personalize):
         expect_tags(personalize, arn, checked=iso(hours))
         expect_campaign(personalize, trained=200, arn=arn)
     with_two = settings(datasets=[], solutions=[solution_settings(campaigns=campaigns)])
+
     assert measure(with_two)["models"] == {"taste": 40}
 
 
@@ -192,6 +193,7 @@ def test_a_campaign_that_serves_nothing_has_no_age(measure, personalize, caplog)
     expect_campaign(personalize, trained=None, status="CREATE FAILED")
     assert measure(settings(datasets=[]))["models"] == {"taste": None}
     failure = "the campaign serves nothing, because it is not ACTIVE"
+
     assert errors(caplog) == [f"watch_pipeline: {CAMPAIGN}: {failure}"]
 
 
@@ -209,6 +211,7 @@ def test_a_campaign_that_cannot_be_read_is_logged_and_rings_and_stops_nothing(
     ages = measure(settings(datasets=[items_settings()]))
     assert ages == {"models": {"taste": None}, "data": {"items": 20}, "unfinishedTrials": 1}
     (message,) = errors(caplog)
+
     assert message.startswith(f"watch_pipeline: {CAMPAIGN}: ")
     assert code in message
 
@@ -230,6 +233,7 @@ def test_a_service_that_answers_slowly_does_not_keep_back_what_was_read(
     assert ages["models"]["taste"] == pytest.approx(72, abs=0.1)
     assert ages["data"] == {"items": pytest.approx(20, abs=0.1), "interactions": None}
     failure = "the other resources took all the time"
+
     assert errors(caplog) == [f"watch_pipeline: {DATASET}: {failure}"]
 
 
@@ -281,4 +285,5 @@ def test_an_unchanged_export_of_interactions_means_that_no_data_arrive_without_e
     if age == 2:
         expect_tags(personalize, DATASET, checked=iso(2))
     ages = measure(settings(solutions=[], datasets=[dataset]))
+
     assert ages["data"] == {dataset["type"]: age}

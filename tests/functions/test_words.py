@@ -16,6 +16,7 @@ def test_golden_words_for_values(golden):
         value = json.loads(text)
         if name == "time_text":
             value = datetime.fromisoformat(value)
+
         return getattr(words, name)(value)
 
     golden.answers("words.txt", answer)

@@ -25,4 +25,5 @@ def job(number=1, **fields):
         "fingerprint": FINGERPRINT,
         "is_confirmed": True,
     }
+
     return Import(**{**standard, **fields})

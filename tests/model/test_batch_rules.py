@@ -35,6 +35,7 @@ def campaign(served_version_arn=NEW, **record):
         version_arn=served_version_arn, created_at=NOW - HOUR, ended_at=NOW - HOUR
     )
     record = DeploymentRecord(**{"good_version_arn": served_version_arn, **record})
+
     return CampaignState(served_version_arn=served_version_arn, update=update, record=record)
 
 
@@ -58,6 +59,7 @@ def step(
     state = BatchState(jobs=jobs, **{"campaigns": [campaign()], "input_hash": "i1", **state})
     found = decide(with_versions(state, spec, versions.__getitem__), spec, progress, NOW)
     assert progress == before, "rules only return steps"
+
     return found
 
 
@@ -77,6 +79,7 @@ def job(number=1, **fields):
         "run": "earlier",
         "content": CONTENT,
     }
+
     return BatchJob(**{**standard, **fields})
 
 
@@ -143,6 +146,7 @@ def test_another_version_input_or_setting_is_another_content():
         {"newest": OLD, "campaigns": [campaign(OLD)]},
     ]
     contents = {step(**change).action.content for change in changes}
+
     assert len({CONTENT, *contents}) == 5
 
 
@@ -231,5 +235,6 @@ def test_without_campaigns_the_gate_waits_for_baselines(version, waited, outcome
     judged = VERSIONS[version]._replace(baselines={"base": baseline})
     versions = {**VERSIONS, version: judged}
     found = step(job(version_arn=OLD), campaigns=(), waited=waited, versions=versions)
+
     assert (found.outcome, found.pause) == (outcome, 0 if outcome else 12)
     assert found.reasons[0].endswith("the baseline base/1 is still in training")

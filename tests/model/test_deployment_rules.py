@@ -74,6 +74,7 @@ def wanted(**fields):
     """Return what a run wants of the campaign: that it serves the new version."""
     gate = [{"metric": "ndcg", "maxDrop": 0.1}]
     probe = {"minutes": 10}
+
     return DeploymentSpec(
         **{
             "campaign_arn": "home",
@@ -106,6 +107,7 @@ def step(seen, want=None, progress=None, now=NOW):
     progress = progress or DeploymentProgress(NOW - 3 * MINUTE)
     decided = decide(polled(seen, spec), spec, progress, now)
     remember(progress, decided)
+
     return decided._replace(reasons=tuple(decided.reasons), remembered={}), progress
 
 
@@ -265,6 +267,7 @@ def test_a_campaign_that_serves_nothing_has_no_version_to_compare_with():
     step(campaign(None, latest=update(LIVE, failure="no")), progress=progress)
     assert progress.metrics == [{"metric": "ndcg", "new": 0.39, "live": None}]
     earlier, warning = progress.warnings
+
     assert earlier == "a tag is late"
     assert warning.startswith("ndcg was not compared, because the candidate has 0.39")
 
@@ -434,6 +437,7 @@ def test_a_deployment_is_given_up_at_its_deadline_and_a_trial_stays_open(
     assert (given_up.action, given_up.outcome) == (None, "FAILED")
     assert given_up.reasons == ("before", reason)
     progress.began_at += SECOND
+
     assert step(seen, want, progress)[0].outcome is None
 
 
@@ -457,6 +461,7 @@ def with_baselines(new, live, *, ended=HOUR, **changes):
         NEW: seen.versions[NEW]._replace(baselines={"popular": new}, ended_at=NOW - ended),
         LIVE: seen.versions[LIVE]._replace(baselines={"popular": live}, ended_at=NOW),
     }
+
     return replace(seen, versions={**seen.versions, **versions})
 
 
@@ -507,6 +512,7 @@ def test_the_baseline_is_named_if_its_training_does_not_end():
     assert (given_up.outcome, given_up.reasons) == ("FAILED", (reason,))
     progress.began_at = NOW
     step(with_baselines(TRAINED, TRAINED), RELATIVE, progress)
+
     assert progress.blocked_by == ""
 
 
@@ -796,6 +802,7 @@ def test_an_alarm_is_heeded_although_the_arrival_cannot_be_recorded():
     assert step(seen, wanted(**BAKED), progress)[0] == BACK
     rolled_back = campaign(latest=TAKEN_BACK, trial=arriving, good_version_arn=LIVE)
     ended, _ = step(rolled_back, wanted(**BAKED), progress)
+
     assert (ended.outcome, ended.reasons) == ("ROLLED_BACK", (RANG,))
     assert ended.action.record.blocked_version_arn == NEW
 
@@ -807,6 +814,7 @@ def test_an_alarm_is_heeded_during_the_probe_and_the_bake_goes_on_after_it():
     assert step(bake(), want, probed("PASSED"))[0] == BAKING
     assert step(bake(until=NOW), want)[0] == Step("TRYING", Probe()), "the probe is longer"
     failed, progress = step(bake(), want, probed("FAILED"))
+
     assert (failed, progress.rollback_reasons) == (BACK, [FAILURE])
 
 
@@ -880,6 +888,7 @@ def test_a_response_counts_only_if_nothing_has_changed_meanwhile():
         NEW, latest=update(NEW, created_at=NOW - MINUTE), trial=on_trial(), good_version_arn=LIVE
     )
     asking, _ = step(moved, progress=progress)
+
     assert (asking.action, progress.probe_run.bad_in_a_row) == (Probe(), 1)
 
 
@@ -918,4 +927,5 @@ def test_a_probe_ends_after_its_minutes_three_bad_responses_or_15_silent_minutes
         now += timedelta(seconds=waiting.pause if waiting else 0)
     assert probing.verdict == verdict
     failures = [response.failure for response in responses if response.failure]
+
     assert probing.failure == (failures[-1] if failures else None)

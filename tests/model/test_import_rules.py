@@ -40,6 +40,7 @@ def step(*jobs, is_full=True, export=EXPORT, until_end=None, progress=(), **fiel
     remembered = ImportProgress(
         **{"began_at": NOW - 3 * MINUTE, "checked": FINGERPRINT, **dict(progress)}
     )
+
     return decide(state, spec, remembered, NOW)
 
 

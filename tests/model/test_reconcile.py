@@ -39,6 +39,7 @@ class Item:
         step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
         if isinstance(step, Exception):
             raise step
+
         return step
 
     def act(self, action):
@@ -58,6 +59,7 @@ def time(monkeypatch):
     passed = [0.0]
     monkeypatch.setattr(clock, "now", lambda: start + timedelta(seconds=passed[0]))
     monkeypatch.setattr(clock, "sleep", lambda seconds: passed.append(passed.pop() + seconds))
+
     return lambda: passed[0]
 
 
@@ -91,6 +93,7 @@ def test_a_minute_after_its_first_poll_an_invocation_only_polls_and_asks():
     assert item.run() == (unfinished, 0), "the next invocation acts"
     assert item.acts == []
     item = Item(Step("WAITING", pause=40), Step("WAITING", pause=40), Step("ASK", QUESTION), DONE)
+
     assert item.run() == (DONE, 0)
     assert item.acts == [QUESTION]
 
@@ -116,6 +119,7 @@ def test_a_poll_that_was_too_slow_is_repeated_and_named(monkeypatch):
     assert (step.outcome, pause_seconds) == (None, 60)
     assert item.progress.sent_at == NOW, "what the poll has shown is kept"
     end = item.progress.before_create(max_hours=1, now=NOW + timedelta(hours=2))
+
     assert end.reasons == (
         f"gave up after 1 hours: one poll took too long to act on it: {slowest}",
     )
@@ -170,6 +174,7 @@ def test_a_create_is_remembered_if_its_job_may_exist(error, raised, may_exist, r
     with pytest.raises(raised) if raised else nullcontext(), creation(progress, "job"):
         if error:
             raise error
+
     assert (progress.sent_at is not None, progress.blocked_by) == (may_exist, refusal)
 
 

@@ -43,6 +43,7 @@ def version(number=1, **fields):
         "run": "earlier",
         "digest": present(),
     }
+
     return SolutionVersion(**{**standard, **fields})
 
 
@@ -71,6 +72,7 @@ def decided(*versions, imports=(IMPORTED,), progress=None, updated=False, deleti
     before = replace(progress)
     found = decide(state, spec, progress, NOW)
     assert progress == before, "rules only return steps"
+
     return found
 
 
@@ -248,6 +250,7 @@ def test_what_is_foreign_is_named_and_neither_used_nor_stopped():
     create = decided(*versions, imports=imports, max_hours=1)
     assert isinstance(create.action, Create)
     training, addition = create.remembered["warnings"]
+
     assert training == (
         "foreign is in training too, but this pipeline did not start it; stop it if nobody needs it"
     )
@@ -278,6 +281,7 @@ def test_a_training_waits_until_nothing_moves_and_no_longer_than_its_limit(
     for hours, seconds in ((0, 60), (1, 360), (23, 1800)):
         waits = Step("WAITING", pause=seconds) if fields else CREATE
         assert step(progress=TrainingProgress(NOW - hours * HOUR, **progress), **fields) == waits
+
     assert step(own(), progress=late, **fields).phase == "TRAINING", "its training has begun"
 
 
@@ -309,6 +313,7 @@ def test_the_digest_changes_with_each_import_and_with_the_configuration():
         present(IMPORTED, job(3, dataset="users")),
         present(config="d"),
     ]
+
     assert len(set(digests)) == len(digests)
     assert present(job(2), IMPORTED) == present(job(2)), "the older FULL import is replaced"
     assert present(IMPORTED, RUNNING) == present()

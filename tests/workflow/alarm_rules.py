@@ -72,6 +72,7 @@ def is_in_alarm(inputs: Inputs, metrics: Metrics, time: datetime, *, extra: int)
     missing = {"breaching": float("inf"), "notBreaching": -float("inf")}
     evaluated += [missing[inputs["treat_missing_data"]]] * (wanted - len(evaluated))
     assert inputs["comparison_operator"] == "GreaterThanOrEqualToThreshold"
+
     return min(evaluated) >= inputs["threshold"]
 
 

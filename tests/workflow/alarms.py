@@ -43,4 +43,5 @@ class Alarms:
         for name in set(AlarmNames) & self._found.keys():
             alarm_type = "CompositeAlarm" if "/" in name else "MetricAlarm"
             found[f"{alarm_type}s"] += [self._found[name]] * (alarm_type in AlarmTypes)
+
         return found

@@ -47,6 +47,7 @@ class CurrentService:
             failure = self.failure
             self.failure = None
             raise failure
+
         return self.personalize.call(*request)
 
     def call_step_functions(self, operation: str, request: Mapping[str, object]):
@@ -124,6 +125,7 @@ def _create_client(service: str, *, caller: Caller = FUNCTIONS, **options: objec
         intercept(client, lambda *call: CURRENT.call_step_functions(*call))  # noqa: PLW0108
     if service == "scheduler":
         events.register("before-call.scheduler.GetSchedule", CURRENT.get_schedule)
+
     return client
 
 
@@ -156,6 +158,7 @@ def _as_botocore_parses(value: object) -> object:
         return [_as_botocore_parses(item) for item in value]
     if isinstance(value, datetime):
         return datetime.fromtimestamp(round(value.timestamp(), 3), UTC)
+
     return value
 
 

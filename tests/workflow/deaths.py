@@ -165,6 +165,7 @@ class Life(logging.Handler):
             times = ringing(inputs, self.metrics, self.created, self.now, extra=extra)
             if time := next(times, None):
                 rings[alarm.name] = time
+
         return rings
 
 
@@ -215,6 +216,7 @@ def broken(break_it: Callable[[Life], object], *, starts: bool = True):
         if not starts:
             life.dead_letter(run_at + timedelta(hours=1))  # Scheduler tries for an hour
         life.close_runs()
+
         return [Origin(broken_at, "later"), Origin(run_at, "into the next run")]
 
     return happen
@@ -266,6 +268,7 @@ def endless_training(life):
     (arn,) = [arn for arn in life.pipeline.versions() if arn != life.pipeline.served_version()]
     version = life.pipeline.client.describe_solution_version(solutionVersionArn=arn)
     began = version["solutionVersion"]["creationDateTime"]
+
     return [Origin(began + timedelta(hours=hours), "after `maxTrainingHours`")]
 
 
@@ -278,6 +281,7 @@ def unfinished_trial(life):
     stopped = life.now
     life.pipeline.inject_fault("deny", operation="DescribeCampaign", times=None)
     life.live(DAY / 2, step=QUARTER)
+
     return [Origin(stopped, "after the run was stopped")]
 
 
@@ -345,6 +349,7 @@ def row(death: Death) -> str:
         origins = death.happen(life)
         messages = life.pipeline.inbox.messages
         rings = sorted((time, name) for name, time in life.first_rings().items())
+
     alarms = "; ".join(
         f"{', '.join(f'`{name}`' for _, name in same)} {told(time, origins)}"
         for time, same in itertools.groupby(rings, key=itemgetter(0))
@@ -370,6 +375,7 @@ def reason(message: str) -> str:
     errors = re.findall(r"[\w.]+(?:Error|Exception|Failed|Refused)\b", why)
     subject = re.split("[:;] ", why.partition("\n")[0].strip("- "))[0]
     parts = [subject, *errors[-1:]]
+
     return f"{outcome}: {', '.join(part for part in dict.fromkeys(parts) if part != outcome)}"
 
 

@@ -215,6 +215,7 @@ class Pipeline:
             dataSource={"dataLocation": "s3://exports/deleted.csv"},
             roleArn=IMPORT_ROLE,
         )
+
         return response["dataDeletionJobArn"]
 
     def upload_worse_data(self) -> None:
@@ -296,6 +297,7 @@ def killed_after_work(
         if killed < times:
             killed += 1
             raise Fails(error)
+
         return result
 
     return {step: run}
@@ -312,6 +314,7 @@ def before_step(
         if calls < times:
             calls += 1
             action(event)
+
         return handler(step)(event, context)
 
     return {step: run}

@@ -236,6 +236,7 @@ class Storyteller:
         """Return the successful imports in the order of their ends."""
         jobs = self.resources(ImportJob).values()
         now = self.pipeline.clock.now()
+
         return sorted(
             (job for job in jobs if job.is_active(now)),
             key=lambda job: job.timeline.moments[-1].time,
@@ -304,6 +305,7 @@ class Storyteller:
             self.tainted.add(request["resourceArn"])
         if operation == "UpdateCampaign" and is_person and version:
             witness.note_move(version, is_person=True)
+
         return response
 
     def _note_batch_job(self, version: str) -> None:
@@ -387,6 +389,7 @@ class Storyteller:
         result = handler(step)(event, context)
         if kind == "killed":
             raise Fails(DEATHS[kind])
+
         return handler(step)(event, context) if kind == "twice" else result
 
     # What happens. Each method below does what a `Happening` says.
@@ -539,6 +542,7 @@ class Storyteller:
             move = rollback.planned_move(target, arn)
             client.update_campaign(**rollback.update_request(move.campaign, move.good))
             rollback._mark(target, move)  # noqa: SLF001 - the command also asks and waits
+
         if item.times > 1:
             self._in(HOUR, partial(self.roll_back, item._replace(times=item.times - 1)))
 
@@ -553,6 +557,7 @@ class Storyteller:
                 name = f"foreign-{next(self.number)}"
                 version = self.pipeline.foreign_training(name, solutionArn=solution)
                 self._tag(arn, {BAD: version})
+
             self._in(2 * HOUR, partial(self.start_by_hand, item))
 
         self._in(HOUR + DURING_TRIALS, block)

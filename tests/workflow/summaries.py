@@ -71,6 +71,7 @@ def _parts(report_, key):
         values[name(solution["solutionArn"])] = solution[key]
         for campaign in solution["campaigns"]:
             values[name(campaign["campaignArn"])] = campaign[key]
+
     return values
 
 
@@ -98,6 +99,7 @@ def report_of(execution):
         exited = event.get("stateExitedEventDetails", {})
         if exited.get("name") == "Report outcome":
             return json.loads(exited["output"]).get("report")
+
     return None
 
 

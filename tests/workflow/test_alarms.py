@@ -72,6 +72,7 @@ def test_the_dashboard_draws_the_metrics_that_the_functions_write():
             log_group="log",
             state_machine_arn=life.machine_arn,
         )
+
     written = {metric for metric in life.metrics.values if metric[0] == METRICS_NAMESPACE}
     drawn = {
         key(space, name, dict(zip(rest[:-1:2], rest[1::2], strict=True)))
@@ -119,6 +120,7 @@ def test_the_rules_of_missing_data(points, missing, extra, is_bad):
             )
     inputs = alarm_inputs(THREE_HOURS, PIPELINE, {"Pipeline": PIPELINE}, 0)
     alarm = {**inputs, "treat_missing_data": missing}
+
     assert is_in_alarm(alarm, metrics, FIRST, extra=extra) == is_bad
 
 

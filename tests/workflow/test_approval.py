@@ -38,8 +38,10 @@ def test_an_approved_version_is_deployed_without_an_import_or_a_training():
         pipeline.bucket.objects.clear()
         answer(pipeline)
         execution = deploy_approved(pipeline)
+
         assert pipeline.served_version() == new
         assert len(pipeline.requests("CreateDatasetImportJob")) == 3, "from the first run"
+
     assert asking.status == "SUCCEEDED", "a run that asks did what it should"
     (row,) = report(asking)["solutions"][0]["campaigns"]
     assert row["outcome"] == "AWAITING_APPROVAL"
@@ -56,8 +58,10 @@ def test_a_version_is_asked_for_once_until_its_time_is_over():
         pipeline.sleep(LATE)
         later = pipeline.run(scheduledTime=NEXT_SLOT)
         version = newest(pipeline)
+
         assert tags_of(pipeline.client, version)[APPROVAL] > asked
         assert pipeline.served_version() == pipeline.versions()[0]
+
     assert skip_reason(waiting) == NONE_WAITS
     assert skip_reason(again).startswith("nothing is new"), "the first report has asked"
     assert outcomes(later)["home"] == "AWAITING_APPROVAL"
@@ -70,8 +74,10 @@ def test_a_refused_version_is_neither_deployed_nor_trained_again_nor_asked_for()
         reported = pipeline.run(scheduledTime=NEXT_SLOT)
         execution = pipeline.run(scheduledTime=NEXT_SLOT)
         approved_later = deploy_approved(pipeline)
+
         assert len(pipeline.versions()) == 2
         assert pipeline.served_version() == pipeline.versions()[0]
+
     assert outcomes(reported)["home"] == "REJECTED", "not everybody knows of the answer"
     assert skip_reason(execution).startswith("nothing is new; ")
     assert skip_reason(approved_later) == NONE_WAITS
@@ -90,6 +96,7 @@ def test_an_approved_version_is_deployed_while_a_newer_one_is_not(newest_answer)
         assert pipeline.served_version() == approved
         noted = tags_of(pipeline.client, campaign_arn()).get(REPORTED, "")
         again = deploy_approved(pipeline)
+
     assert outcomes(execution) == DEPLOYED
     assert approved not in noted, "the tag is about the newest version"
     if newest_answer is None:

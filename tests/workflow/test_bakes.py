@@ -53,7 +53,9 @@ def test_a_version_is_good_once_its_bake_has_ended():
         assert pipeline.clock.now() - until < timedelta(minutes=1)
         assert pipeline.alarms.requests[0] == [ORDERS]
         looks = str(execution.events).count("'name': 'Wait for the bake'") / 2
+
         assert looks == pytest.approx(24, abs=3), "the alarms are read every five minutes"
+
     assert outcomes(execution) == DEPLOYED
     assert warnings(execution) == []
 
@@ -70,8 +72,10 @@ def test_an_alarm_moves_the_campaign_back_within_minutes():
         execution = started.wait()
         assert pipeline.record() == DeploymentRecord(good_version_arn=old, blocked_version_arn=bad)
         later = pipeline.run(skipImport=True, scheduledTime="2026-12-06T03:00:00Z")
+
         assert pipeline.served_version() == old
         assert len(pipeline.alarms.requests) < 60, "nobody asks while an update is running"
+
     assert outcomes(execution) == {"taste": "ROLLED_BACK", "home": "ROLLED_BACK"}
     assert failures(execution)["home"].startswith(f"the alarm {ORDERS} went off at 2026-11-29 ")
     assert report(later)["outcome"] == "SKIPPED"
@@ -92,6 +96,7 @@ def test_an_alarm_whose_state_is_not_known_is_said_and_moves_nothing_back(state,
             pipeline.alarms.change(ORDERS, state)
         pipeline.alarms.failure = failure
         execution = started.wait()
+
     assert outcomes(execution) == DEPLOYED
     (found,) = warnings(execution)
     assert found.startswith(f"{campaign_arn()}: after the bake, the alarm {ORDERS}: {warning}")
@@ -109,4 +114,5 @@ def test_the_looks_at_the_alarms_of_all_bakes_fit_into_the_history(campaigns, ho
     spec = deployment_spec(
         settings, settings["solutions"][0], campaign_arn("c0"), None, from_earlier_run=False
     )
+
     assert spec.bake_pause == minutes * 60

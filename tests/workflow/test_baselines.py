@@ -48,6 +48,7 @@ def interactions(random_users=0):
             f"u{user},{item},{1_790_000_000 + user + 1000 * number}"
             for number, item in enumerate([*hits, *liked, newest])
         ]
+
     return "\n".join(["USER_ID,ITEM_ID,TIMESTAMP", *rows]).encode()
 
 
@@ -84,6 +85,7 @@ def test_the_baseline_tells_a_worse_model_from_harder_data(random_users, fault, 
             for name in ("taste", "popular")
             for version in pipeline.versions(name)[:0:-1]
         ]
+
     assert outcomes(execution)["home"] == outcome
     assert warnings(execution) == []
     (campaign,) = report(execution)["solutions"][0]["campaigns"]
@@ -108,6 +110,7 @@ def test_a_run_waits_until_the_baseline_is_trained():
         (baseline,) = pipeline.versions("popular")[-1:]
         described = pipeline.client.describe_solution_version(solutionVersionArn=baseline)
         update = pipeline.describe_campaign()["latestCampaignUpdate"]
+
     assert warnings(first) == [WITHOUT_BASELINE], "it was trained before there was a baseline"
     assert warnings(execution) == []
     assert report(execution)["outcome"] == "DEPLOYED", "the baseline is not the news"

@@ -72,6 +72,7 @@ def test_results_are_written_once_for_a_version_and_an_input():
         assert versions_written(pipeline) == [1, 1], "the version of the first run"
         del pipeline.bucket.objects["batch/users.json"]
         without_input = pipeline.run(scheduledTime="2026-12-20T03:00:00Z")
+
     assert results(first) == ("DEPLOYED", [("WRITTEN", None)])
     assert results(same) == ("SKIPPED", [])
     assert results(changed) == ("WRITTEN", [("WRITTEN", None)]), "nothing was trained for it"
@@ -90,6 +91,7 @@ def test_a_rejected_version_writes_nothing():
         unchanged = pipeline.run(scheduledTime=LATER)
         assert versions_written(pipeline) == [1]
         reason = f"no campaign serves {pipeline.versions()[-1]} as its good version"
+
     assert results(rejected) == ("REJECTED", [("SKIPPED", reason)])
     assert f"taste: a batch job is not written, because {reason}" in skip_reason(unchanged)
 
@@ -101,6 +103,7 @@ def test_without_campaigns_the_gate_compares_with_the_version_of_the_last_result
         worse = pipeline.run(scheduledTime=NEXT_SLOT)
         unchanged = pipeline.machine.start({}).wait()
         assert versions_written(pipeline) == [1]
+
     assert results(first) == ("TRAINED", [("WRITTEN", None)])
     (warning,) = warnings_of(first)
     assert warning.startswith("s3://exports/out/2026-11-29/: NDCG@10 was not compared")
@@ -116,6 +119,7 @@ def test_a_recipe_of_user_segments_gets_a_batch_segment_job():
         execution = run(pipeline, items)
         line = json.loads(pipeline.bucket.objects[f"out/{DAYS[0]}/users.json.out"])
         assert len(pipeline.requests("CreateBatchSegmentJob")) == 1
+
     assert results(execution) == ("TRAINED", [("WRITTEN", None)])
     assert (len(line["output"]["recommendedUsers"]), line["input"]) == (4, {"itemId": "i5"})
 
@@ -137,6 +141,7 @@ def test_a_failed_batch_job_keeps_the_deployment_and_is_tried_again_by_the_next_
         served = pipeline.served_version() == pipeline.versions()[-1]
         again = run(pipeline, scheduledTime=NEXT_SLOT)
         assert len(pipeline.requests(CREATE)) == 2
+
     outcome, [(batch_outcome, found)] = results(failed)
     assert (outcome, batch_outcome, served) == ("FAILED", "FAILED", True)
     assert found.startswith(reason)
@@ -148,6 +153,7 @@ def test_a_create_whose_answer_is_lost_is_not_repeated():
         pipeline.inject_fault("lost-answer", operation=CREATE)
         execution = run(pipeline)
         assert len(pipeline.requests(CREATE)) == 1
+
     assert results(execution) == ("DEPLOYED", [("WRITTEN", None)])
 
 
@@ -157,6 +163,7 @@ def test_the_job_of_an_aborted_run_is_finished_by_the_next_one():
         pipeline.start_until(CREATE).abort()
         execution = pipeline.run(scheduledTime=NEXT_SLOT)
         assert len(pipeline.requests(CREATE)) == 1
+
     assert results(execution) == ("WRITTEN", [("WRITTEN", None)])
     (job,) = report(execution)["solutions"][0]["batchJobs"]
     assert job["seconds"] is None, "another run created it"
@@ -165,6 +172,7 @@ def test_the_job_of_an_aborted_run_is_finished_by_the_next_one():
 def test_an_input_that_cannot_be_read_fails_whatever_else_is_new():
     with deploy(group(input="s3://others/users.json")) as pipeline:
         done = [results(pipeline.run(scheduledTime=slot)) for slot in (NEXT_SLOT, LATER)]
+
     reason = (
         "ClientError: An error occurred (NoSuchBucket) when calling the ListObjectsV2 operation"
     )
@@ -188,6 +196,7 @@ def warnings(execution):
 def test_results_that_cannot_be_read_are_a_warning(error):
     with deploy(group()) as pipeline, patch.object(exports, "read_lines", side_effect=error):
         execution = run(pipeline)
+
     assert results(execution) == ("DEPLOYED", [("WRITTEN", None)]), "the results are there"
     warning = f"its results were not searched for lines that failed: {error}"
     assert warnings(execution) == [f"s3://exports/out/{DAYS[0]}/: {warning}"]
@@ -205,7 +214,9 @@ def test_results_whose_input_is_gone_are_a_warning_and_deleted_ones_are_written_
         same = pipeline.machine.start({}).wait()
         del pipeline.bucket.objects["out/u2.json.out"]
         again = pipeline.run(scheduledTime=LATER)
+
         assert "out/u2.json.out" in pipeline.bucket.objects
+
     warning = (
         "batch job to s3://exports/out/: has results whose input is gone, for example "
         "out/u1.json.out; delete them, or put {date} into the output"
@@ -229,6 +240,7 @@ def test_a_filter_that_was_created_again_with_another_expression_is_another_cont
             outcomes.append(results(run(pipeline, scheduledTime=slot))[0])
             pipeline.client.delete_filter(filterArn=arn)
             pipeline.sleep(600)
+
     assert outcomes == ["DEPLOYED", "SKIPPED", "WRITTEN"]
 
 
@@ -242,5 +254,6 @@ def test_a_batch_job_waits_while_users_are_deleted():
         deleted_at = pipeline.clock.now() + timedelta(hours=3)
         execution = pipeline.machine.start({"only": "deployments"}).wait()
         jobs = pipeline.client.list_batch_inference_jobs()["batchInferenceJobs"]
+
     assert results(execution) == ("WRITTEN", [("WRITTEN", None)])
     assert max(job["creationDateTime"] for job in jobs) >= deleted_at

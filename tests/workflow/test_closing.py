@@ -53,7 +53,9 @@ def test_a_run_that_times_out_after_all_deadlines_is_reported():
         assert "report_outcome" not in {call.function for call in execution.calls}
         closing = close(execution)
         served = pipeline.served_version()
+
         assert pipeline.requests("StopSolutionVersionCreation") == [], "the watcher stops it"
+
     report_ = closing["report"]
     (message,) = pipeline.inbox.messages
     assert [report_[key] for key in ("runId", "executionArn", "outcome", "reasons")] == [
@@ -73,6 +75,7 @@ def test_a_run_whose_input_is_too_large_is_reported(size):
         execution = pipeline.machine.start({"datasets": ["x" * size]}).wait()
         closing = close(execution)
         assert pipeline.requests("CreateDatasetImportJob") == []
+
     assert (execution.status, execution.error) == ("FAILED", "States.DataLimitExceeded")
     assert closing["report"]["reasons"][0]["text"].startswith("FAILED: States.DataLimitExceeded: ")
     assert len(closing["text"]) < 3000
@@ -85,6 +88,7 @@ def test_a_report_that_is_always_killed_sends_few_messages():
     with deploy(handlers=killed_after_work("report_outcome", times=1000)) as pipeline:
         execution = pipeline.run(skipImport=True)
         close(execution)
+
     subjects = [message.subject.split()[0] for message in pipeline.inbox.messages]
     assert subjects == ["DEPLOYED"] * 6 + ["FAILED"]
     assert execution.error == "ReportFailed"

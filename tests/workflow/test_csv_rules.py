@@ -76,6 +76,7 @@ def verdicts(files: Mapping[str, bytes]) -> Verdicts:
         found = messages(guard, dataset=chosen, **known)
         texts[guard.verdict] += [text.replace(folder, "") for text in found]
     failure = job.get("failureReason", "").replace(folder, "")
+
     return Verdicts(texts["REFUSE"], texts["WARN"], job["status"], failure)
 
 
@@ -96,6 +97,7 @@ def test_golden_verdicts_of_both_sides(golden):
             files = {"a.csv": files}
         found = verdicts(file_of(files) if isinstance(files, str) else files)
         assert found.agree, line
+
         return [*found.problems, f"import job: {found.failure or found.status}"]
 
     golden.answers("csv_rules.txt", answer)
@@ -169,4 +171,5 @@ def test_both_sides_agree_about_any_files(contents):
     event("no rows" if found.problems and only_empty else found.status)
     assert found.agree or only_empty, "the service would import no row and delete all items"
     texts = [*found.problems, *found.warnings, found.failure]
+
     assert "".join(texts).isprintable(), "a report may be shown on a terminal"

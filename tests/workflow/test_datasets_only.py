@@ -17,6 +17,7 @@ def test_a_run_without_solutions_imports_what_is_new_and_nothing_twice():
         third = pipeline.run(scheduledTime="2026-12-13T03:00:00Z")
         forced = pipeline.run(scheduledTime="2026-12-20T03:00:00Z", force=True)
         messages = [message.subject for message in pipeline.inbox.messages]
+
     assert [outcomes(execution) for execution in (first, second, third, forced)] == [
         {"interactions": "IMPORTED", "items": "IMPORTED"},
         {"interactions": "IMPORTED"},

@@ -174,6 +174,7 @@ def test_every_error_that_is_matched_exists():
     rules = [rule for _, state in states("Task") for rule in state["Retry"]]
     matched = {error for rule in rules for error in rule["ErrorEquals"]}
     of_the_platform = matched - own_errors - service_errors
+
     assert of_the_platform == RESERVED, "a misspelled name is a retry that never happens"
 
 
@@ -192,6 +193,7 @@ def test_every_path_of_the_run_leads_to_the_report():
     predecessors = {
         name for name, state in run_states.items() if "Report outcome" in json.dumps(state)
     }
+
     assert predecessors == {
         "Plan retraining",
         "What is there to do?",

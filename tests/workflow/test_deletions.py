@@ -34,6 +34,7 @@ def test_after_a_deletion_the_next_run_trains_without_an_import_and_the_one_afte
         assert report(execution)["dataDeletionJobArn"] == job
         described = pipeline.client.describe_data_deletion_job(dataDeletionJobArn=job)
         ended_at = described["dataDeletionJob"]["lastUpdatedDateTime"]
+
         assert created_at(pipeline) > ended_at, "the run has waited"
         assert pipeline.served_version() == pipeline.versions()[-1]
         assert recommended("u1") == recommended("nobody")

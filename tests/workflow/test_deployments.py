@@ -43,7 +43,9 @@ def test_a_verdict_is_reported_again_if_its_run_died_before_the_report():
         assert dead.status == "FAILED"
         told = pipeline.run(scheduledTime=NEXT_SLOT)
         silent = pipeline.run(scheduledTime=NEXT_SLOT)
+
         assert len(pipeline.versions()) == 2, "nothing is trained twice for a report"
+
     assert outcomes(told) == {"taste": "REJECTED", "home": "REJECTED"}
     assert failures(told)["home"].startswith("NDCG@10 fell from ")
     assert skip_reason(silent).startswith("nothing is new; ")
@@ -57,6 +59,7 @@ def test_a_verdict_is_told_too_if_the_next_run_trains_a_newer_version():
         pipeline.bucket.put("interactions.csv", interactions(shift=1))
         told = pipeline.run(scheduledTime=NEXT_SLOT)
         later = pipeline.run(scheduledTime=NEXT_SLOT, force=True)
+
     (warning,) = (text for text in warnings_of(told) if "no report has said so" in text)
     assert warning.startswith(f"{campaign_arn()}: {rejected} was REJECTED there, and ")
     assert "NDCG@10 fell from " in warning
@@ -83,7 +86,9 @@ def test_a_failed_update_leaves_the_old_version_live_and_the_next_run_repeats_it
             campaignArn=campaign_arn(), solutionVersionArn=old, minProvisionedTPS=3
         )
         later = pipeline.run(**AGAIN)
+
         assert pipeline.served_version() == new, "more transactions are no move"
+
     assert outcomes(execution) == FAILED
     assert failures(execution) == {"home": f"the update to {new} failed: Internal service error"}
     assert report(execution)["solutions"][0]["campaigns"][0]["previousVersionArn"] == old
@@ -99,6 +104,7 @@ def test_a_campaign_that_cannot_be_read_fails_alone():
         ),
     ) as pipeline:
         execution = pipeline.run(skipImport=True)
+
     assert outcomes(execution) == {"taste": "FAILED", "home": "DEPLOYED", "mail": "FAILED"}
     assert failures(execution)["mail"] == "the campaign was deleted"
 
@@ -109,6 +115,7 @@ def test_an_update_without_a_response_is_not_requested_twice(status, visible_aft
         pipeline.inject_fault("lost-answer", operation="UpdateCampaign", status=status)
         execution = pipeline.run(skipImport=True)
         assert len(pipeline.requests("UpdateCampaign")) == 1
+
     assert outcomes(execution) == DEPLOYED
 
 
@@ -127,6 +134,7 @@ def test_a_bad_version_is_rolled_back_although_the_function_was_killed_ten_times
             item = handler("deploy_version")(event, context)
         if is_killed:
             raise Fails(error)
+
         return item
 
     def timings(kind, arn):
@@ -156,8 +164,10 @@ def test_a_run_that_is_refused_has_ended_the_trial_before():
         del pipeline.bucket.objects["interactions.csv"]
         execution = pipeline.run(scheduledTime=NEXT_SLOT)
         old, bad = pipeline.versions()
+
         assert pipeline.served_version() == old
         assert pipeline.record() == DeploymentRecord(good_version_arn=old, blocked_version_arn=bad)
+
     assert report(execution)["solutions"] == []
     called = {call.function for call in execution.calls}
     assert called == {"plan_retraining", "deploy_version", "report_outcome"}, "nothing is trained"
@@ -174,6 +184,7 @@ def test_a_run_with_other_work_reports_the_worst_trials_and_counts_the_others(mo
         pipeline.start_until("UpdateCampaign").abort()
         pipeline.sleep(HOUR)
         execution = pipeline.run(**AGAIN, force=True)
+
     found = report(execution)
     (trial,) = found["trials"]
     assert (trial["campaignArn"], trial["outcome"]) == (campaign_arn("mail"), "ROLLED_BACK")
@@ -189,7 +200,9 @@ def test_an_update_that_hangs_is_given_up_after_a_day_and_its_campaign_gets_no_o
         new = pipeline.versions()[-1]
         assert pipeline.record().trial.version_arn == new
         later = pipeline.run(**AGAIN, force=True)
+
         assert len(pipeline.requests("UpdateCampaign")) == 1
+
     assert failures(execution) == {"home": f"the update to {new} has not ended in 24 hours"}
     events = [event for event in execution.events if "stateEnteredEventDetails" in event]
     assert len(events) < 120, "the looks of a day do not fill the history"

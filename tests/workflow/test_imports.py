@@ -27,6 +27,7 @@ def test_one_failed_import_stops_the_run_before_training():
         assert pipeline.requests("CreateSolutionVersion") == []
         assert pipeline.served_version() == old
         later = pipeline.run(scheduledTime=NEXT_SLOT)
+
     assert outcomes(execution) == {
         "interactions": "IMPORTED",
         "items": "FAILED",

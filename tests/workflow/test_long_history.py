@@ -49,6 +49,7 @@ class History:
         # The datasets have existed during the whole history.
         for dataset in [response.get("dataset", {}), *response.get("datasets", ())]:
             dataset["creationDateTime"] = START - timedelta(days=DAYS + 1)
+
         return response
 
     def _page(self, key: str, operation: str, request: Mapping[str, object]):
@@ -60,6 +61,7 @@ class History:
         start = int(request.get("nextToken", 0))
         size = request["maxResults"]
         page = {key: items[start : start + size]}
+
         return {**page, "nextToken": str(start + size)} if start + size < len(items) else page
 
 
@@ -91,6 +93,7 @@ def seconds_of_first(execution, state):
         )
         for kind in ("Entered", "Exited")
     )
+
     return (exited - entered).total_seconds()
 
 
@@ -102,6 +105,7 @@ def test_planning_and_training_read_few_tags_and_stay_within_their_times(order):
         unchanged = pipeline.run(scheduledTime=NEXT_SLOT)
         tags_of_one_run = history.tags_read
         forced = pipeline.run(scheduledTime="2026-12-13T03:00:00Z", skipImport=True, force=True)
+
     assert skip_reason(unchanged) == NOTHING_NEW.format(
         "interactions, items and users", "2026-11-01 00:00"
     )
@@ -120,6 +124,7 @@ def test_the_ages_are_measured_within_the_timeout_of_the_function(order):
         began_at = pipeline.clock.now()
         ages = handler("watch_pipeline")({"stateMachineArn": pipeline.machine.arn}, None)
         seconds = (pipeline.clock.now() - began_at).total_seconds()
+
     assert seconds < TIMEOUT_SECONDS
     hours = [*ages["models"].values(), *ages["data"].values()]
     assert [0 < age < 24 for age in hours] == [True] * 4, "the newest job counts in any order"

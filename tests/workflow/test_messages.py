@@ -9,6 +9,7 @@ def test_a_run_sends_one_message_and_one_event():
     with deploy() as pipeline:
         execution = pipeline.run()
         served = pipeline.served_version()
+
     (message,) = pipeline.inbox.messages
     (detail,) = pipeline.inbox.details
     assert message.topic == TOPIC

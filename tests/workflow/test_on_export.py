@@ -56,6 +56,7 @@ def marker_event(pipeline, name, day):
         "bucket": "exports",
         "key": MARKERS[name].replace("{date}", day),
     }
+
     return start_on_export.handler(event, None)
 
 
@@ -79,7 +80,9 @@ def test_a_run_starts_when_the_last_marker_of_a_day_is_written():
         write(pipeline, "items", DAY)
         assert marker_event(pipeline, "items", DAY).startswith(f"export-{DAY}-")
         (execution,) = executions(pipeline)
+
         assert sorted(sources(pipeline)) == [f"{DAY}/interactions.csv", f"{DAY}/items.csv"]
+
     assert set(outcomes(execution).values()) == {"IMPORTED", "DEPLOYED"}
 
 
@@ -95,6 +98,7 @@ def test_one_run_starts_however_many_events_there_are_until_a_marker_is_written_
         write(pipeline, "interactions", DAY, shift=1)
         marker_event(pipeline, "interactions", DAY)
         (again,) = (run for run in executions(pipeline) if run.arn != first.arn)
+
     assert outcomes(again)["interactions"] == "IMPORTED"
 
 
@@ -116,7 +120,9 @@ def test_an_incremental_export_of_an_earlier_day_that_comes_late_is_appended():
         runs = executions(pipeline)
         assert sources(pipeline) == [f"{NEXT_DAY}/interactions.csv", f"{DAY}/interactions.csv"]
         marker_event(pipeline, "interactions", NEXT_DAY)
+
         assert executions(pipeline)[-1].arn == runs[-1].arn
+
     assert [outcomes(run)["interactions"] for run in runs] == ["IMPORTED", "IMPORTED"]
 
 
@@ -126,6 +132,7 @@ def test_a_scheduled_run_imports_an_export_whose_marker_has_started_no_run():
         assert outcomes(pipeline.run())["interactions"] == "IMPORTED"
         marker_event(pipeline, "interactions", "2026-11-29")
         (late,) = executions(pipeline)
+
     assert report(late)["outcome"] == "SKIPPED", "the event of the marker came after the run"
 
 
@@ -136,6 +143,7 @@ def test_step_functions_may_be_out_of_order_for_minutes_when_a_marker_comes():
         pipeline.step_functions.faults.inject(faults)
         assert marker_event(pipeline, "interactions", DAY).startswith(f"export-{DAY}-")
         (execution,) = executions(pipeline)
+
     assert report(execution)["outcome"] == "DEPLOYED"
 
 
@@ -149,6 +157,7 @@ def test_the_function_gives_up_before_its_timeout():
         with pytest.raises(ServiceUnavailable):
             marker_event(pipeline, "interactions", DAY)
         seconds = (pipeline.clock.now() - start).total_seconds()
+
     assert 300 <= seconds <= TIMEOUT_SECONDS
 
 

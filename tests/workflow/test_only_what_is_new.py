@@ -19,9 +19,11 @@ def test_after_an_aborted_run_the_next_run_goes_on_with_its_jobs(seconds):
         pipeline.sleep(180)
         execution = pipeline.machine.start({}).wait()
         names = [request["jobName"] for request in pipeline.requests("CreateDatasetImportJob")]
+
         assert len(names) == 3, "every import job is used, whichever run created it"
         assert len(pipeline.requests("CreateSolutionVersion")) == 1
         assert pipeline.served_version() == pipeline.versions()[-1]
+
     assert outcomes(execution)["home"] == "DEPLOYED"
 
 
@@ -68,7 +70,9 @@ def test_a_person_brings_back_an_earlier_smaller_export_until_the_next_scheduled
         assert import_days(pipeline) == ["2026-11-28", "2026-11-29", "2026-11-28"]
         again = pipeline.machine.start({"exportDate": "2026-11-28"}).wait()
         later = pipeline.run(scheduledTime="2026-11-29T09:00:00Z")
+
         assert import_days(pipeline) == ["2026-11-28", "2026-11-29", "2026-11-28", "2026-11-29"]
+
     assert outcomes(back) == outcomes(later) == {"interactions": "IMPORTED", **DEPLOYED}
     assert skip_reason(again) == NOTHING_NEW.format("interactions", "2026-11-29 03:00")
 
@@ -81,7 +85,9 @@ def test_the_next_scheduled_run_neither_undoes_nor_repeats_a_day_that_was_append
         same_day = pipeline.run(scheduledTime="2026-11-28T03:00:00Z")
         put_days(pipeline, 29)
         next_day = pipeline.run(scheduledTime="2026-11-29T03:00:00Z")
+
         assert import_days(pipeline) == ["2026-11-28", "2026-11-27", "2026-11-29"]
+
     assert skip_reason(same_day) == NOTHING_NEW.format("interactions", "2026-11-29 03:00")
     assert outcomes(next_day) == {"interactions": "IMPORTED", **DEPLOYED}
     assert report(next_day)["warnings"] == [], "no day is missing, and each has new events"

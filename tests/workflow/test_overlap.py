@@ -43,7 +43,9 @@ def test_a_run_waits_for_an_older_run_and_then_goes_on():
         pipeline.bucket.put("interactions.csv", interactions(shift=1))
         later = pipeline.run(scheduledTime=NEXT_SLOT)
         first = earlier.wait()
+
         assert len(pipeline.versions()) == 3, "each run trains a version"
+
     assert outcomes(first) == ALL_DONE
     assert outcomes(later) == {"interactions": "IMPORTED", **DEPLOYED}
     delay = began_at(later) - ended_at(first)
@@ -64,7 +66,9 @@ def test_of_two_runs_that_no_list_shows_at_first_the_younger_one_waits(seconds_b
         pipeline.sleep(seconds_between)
         started.append(pipeline.start(scheduledTime=NEXT_SLOT))
         first, second = (execution.wait() for execution in started)
+
         assert len(pipeline.versions()) == 2
+
     assert outcomes(first) == ALL_DONE
     assert began_at(second) > ended_at(first)
 
@@ -80,8 +84,10 @@ def test_two_stacks_with_the_same_slot_use_their_own_jobs():
         slot = pipeline.clock.now().isoformat()
         started = [item.start(scheduledTime=slot) for item in (pipeline, second_pipeline)]
         first, second = (execution.wait() for execution in started)
+
         assert pipeline.served_version("home") == pipeline.versions("taste")[-1]
         assert pipeline.served_version("shelf") == pipeline.versions("reader")[-1]
+
     assert outcomes(first) == ALL_DONE
     assert outcomes(second) == {
         "interactions": "IMPORTED",

@@ -38,6 +38,7 @@ def test_a_good_run_imports_trains_and_updates_the_campaign():
         old, new = pipeline.versions()
         assert (served_before, pipeline.served_version()) == (old, new)
         quality = ndcg(pipeline, new)
+
     assert quality > 0.4, "a model can learn something from the sample data"
     assert execution.status == "SUCCEEDED", execution
     assert outcomes(execution) == ALL_DONE
@@ -71,6 +72,7 @@ def import_tags(export, dataset):
     if times := export.values("TIMESTAMP"):
         newest_at = datetime.fromtimestamp(int(max(times)), UTC).isoformat()
         tags["retraining-content"] = f"{newest_at} 1"
+
     return api_tags(tags)
 
 
@@ -88,6 +90,7 @@ def test_a_good_run_requests_exactly_what_is_configured():
             kind: pipeline.client.describe_dataset(datasetArn=dataset_arn(kind))["dataset"]
             for kind in DATASET_TYPES
         }
+
     assert imports == [
         {
             "jobName": f"{JOB_PREFIX}-{dataset_type}",
@@ -112,6 +115,7 @@ def test_the_imports_run_in_parallel_and_the_training_starts_after_the_last_impo
     with deploy() as pipeline:
         started_at = pipeline.clock.now()
         execution = pipeline.run()
+
     jobs = [result["item"] for result in document(execution)["imports"]["results"]]
     created_at = {datetime.fromisoformat(job["createdAt"]) for job in jobs}
     assert created_at == {started_at + timedelta(seconds=90)}, "the lists may be behind"

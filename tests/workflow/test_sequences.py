@@ -146,6 +146,7 @@ def draw_story(random: Random, seed: int) -> list[Slot]:
         seconds = 0 if kind in AT_ONCE else TIMES.get(kind, random.randint(0, LAST_SECOND))
         random.choice(slots).append(Happening(kind, where, seconds, random.randint(1, 3)))
     last = LAST_REASONS[seed % len(LAST_REASONS)]
+
     return [*slots, _new_data(*DATASETS), [last]]
 
 
@@ -185,6 +186,7 @@ def test_no_promise_is_broken_whatever_goes_wrong(seed):
     with storyteller(random, ASKING if seed % 2 else GROUP) as teller:
         teller.tell(story)
         problems = [*broken_promises(teller), *not_up_to_date(teller)]
+
     assert problems == [], story
 
 
@@ -233,6 +235,7 @@ def test_no_day_is_appended_twice_and_nothing_is_learned_that_nobody_has_checked
             pipeline.start(scheduledTime=f"{day}T09:00:00Z").wait()
             pipeline.sleep(15 * HOUR)
         problems = [*learned_unconfirmed(teller, accepts_foreign=True), *wrongly_appended(teller)]
+
     assert problems == [], mishaps
 
 
@@ -241,5 +244,6 @@ def test_a_pipeline_that_nobody_touches_trains_every_week():
         teller.tell([_new_data(*DATASETS)] * WEEKS)
         problems = [*broken_promises(teller), *not_up_to_date(teller)]
         trained = [version for version in teller.versions("ACTIVE") if RUN in version.tags]
+
     assert problems == []
     assert len(trained) == WEEKS * len(SOLUTIONS)

@@ -54,6 +54,7 @@ def test_a_failure_reason_of_100_kb_is_cut_where_it_enters_the_document(job):
     with deploy() as pipeline:
         pipeline.inject_fault("fail", job=job, reason=LONG_REASON)
         execution = pipeline.run()
+
     assert execution.status == "FAILED"
     assert len(execution.cause) <= MAX_CAUSE_CHARACTERS
     assert re.search(r"\(cut, 100,\d{3} characters\)", execution.cause)

@@ -24,6 +24,7 @@ def test_a_run_with_the_exports_of_the_last_one_is_skipped(prefix):
         execution = later.run(scheduledTime=NEXT_SLOT)
         assert len(pipeline.requests("CreateDatasetImportJob")) == 3, "from the first run"
         assert len(pipeline.versions()) == 2
+
     assert skip_reason(execution) == NOTHING_NEW.format(
         "interactions, items and users", "2026-11-01 00:00"
     )
@@ -34,6 +35,7 @@ def test_the_event_of_a_deployment_trains_nothing():
         pipeline.schedule_changed_at = pipeline.clock.now()
         execution = pipeline.run()
         assert len(pipeline.versions()) == 1
+
     assert "a deployment starts no training" in skip_reason(execution)
 
 
@@ -53,6 +55,7 @@ def test_all_problems_of_all_exports_are_reported_and_nothing_is_written():
             if call.caller != OPERATOR.arn
             and call.operation.startswith(("Create", "Update", "Stop", "Tag"))
         ]
+
     assert writes == [], "a run that is refused writes nothing"
     assert sorted(problem.partition(";")[0] for problem in problems) == [
         (

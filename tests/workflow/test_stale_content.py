@@ -24,6 +24,7 @@ def run_each_night(pipeline, *exports, name="interactions.csv"):
         pipeline.sleep((datetime.fromisoformat(slot) - pipeline.clock.now()).total_seconds())
         pipeline.bucket.put(name, export)
         executions.append(pipeline.run(scheduledTime=slot))
+
     return executions
 
 
@@ -39,6 +40,7 @@ def test_an_export_that_is_written_again_each_night_with_old_events_is_a_warning
         nights = [interactions() + b"\n" * number for number in range(4)]
         *first, third, fourth, fresh = run_each_night(pipeline, *nights, interactions(shift=9))
         tags = [content_tag(pipeline, slot) for slot in slots()[:4]]
+
     for execution in (*first, third, fourth, fresh):
         assert outcomes(execution) == {"interactions": "IMPORTED"}, "it is new and complete"
     assert tags[1:] == [f"{NEWEST.isoformat()} {count}" for count in (2, 3, 4)]

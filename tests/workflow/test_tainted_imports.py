@@ -31,6 +31,7 @@ def run_beside_a_stray_file(pipeline, folder, **request):
     pipeline.bucket.put(f"{folder}/stray.csv", STRAY)
     execution = started.wait()
     del pipeline.bucket.objects[f"{folder}/stray.csv"]
+
     return execution
 
 
@@ -38,6 +39,7 @@ def learned_files(pipeline, version):
     """Return the keys of the files that a version has learned from, in order."""
     jobs = pipeline.personalize.resources(ImportJob, OPERATOR)
     learned = pipeline.personalize.resources(SolutionVersion, OPERATOR)[version].learned
+
     return [
         url.partition("exports/")[2] for arn in learned[INTERACTIONS] for url in jobs[arn].hashes
     ]
@@ -58,9 +60,11 @@ def test_an_import_beside_a_stray_file_is_repeated_though_the_file_is_gone():
         tainted = run_beside_a_stray_file(pipeline, "today")
         plan = pipeline.run(scheduledTime=NEXT_SLOT)
         first, _ = import_arns(pipeline)
+
         assert learned_files(pipeline, pipeline.served_version()) == ["today/interactions.csv"]
         assert tags_of(pipeline.client, first)[CONFIRMED] == "tainted"
         assert TAINTED_BY not in tags_of(pipeline.client, INTERACTIONS)
+
     assert failures(tainted) == {
         "interactions": "the export changed while it was imported; the next run imports it again"
     }
@@ -98,10 +102,12 @@ def test_only_a_full_import_replaces_the_rows_of_a_stray_file():
         replaced = import_complete_export(pipeline, "2026-11-30")
         put(pipeline, "2026-12-01", shift=3)
         after = pipeline.run(scheduledTime="2026-12-01T03:00:00Z")
+
         assert learned_files(pipeline, pipeline.served_version()) == [
             "2026-11-30/interactions.csv",
             "2026-12-01/interactions.csv",
         ]
+
     reason = (
         f"{job} may have imported other rows than its export has; to replace them, import a "
         'complete export with importMode FULL ("Replace bad data" in docs/operations.md)'
@@ -125,5 +131,7 @@ def test_a_day_that_was_written_again_after_an_abort_has_tainted_the_dataset():
         put(pipeline, "2026-11-30", shift=3)
         execution = pipeline.run(scheduledTime="2026-11-30T03:00:00Z")
         aborted, _ = import_arns(pipeline)
+
         assert aborted.rpartition("/")[2] in tags_of(pipeline.client, INTERACTIONS)[TAINTED_BY]
+
     assert "with importMode FULL" in failures(execution)["taste"]

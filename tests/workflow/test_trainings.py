@@ -24,6 +24,7 @@ def test_if_one_solution_fails_the_other_continues_and_is_not_trained_again():
         second = pipeline.run(skipImport=True, scheduledTime=NEXT_SLOT)
         assert pipeline.statuses("taste") == ["ACTIVE", "ACTIVE"], "the first one is foreign"
         assert pipeline.statuses("like")[1:] == ["CREATE FAILED"] * 2
+
     assert (first.status, report(first)["outcome"]) == ("FAILED", "FAILED")
     assert outcomes(first) == {"taste": "DEPLOYED", "home": "DEPLOYED", "like": "FAILED"}, (
         "the campaign of a solution whose training has failed stays as it is"
@@ -41,7 +42,9 @@ def test_a_training_is_stopped_at_its_deadline_and_not_repeated():
         assert pipeline.requests("StopSolutionVersionCreation") == [{"solutionVersionArn": new}]
         second = pipeline.run(skipImport=True, scheduledTime=NEXT_SLOT)
         third = pipeline.run(skipImport=True, scheduledTime=NEXT_SLOT, force=True)
+
         assert pipeline.statuses() == ["ACTIVE", "CREATE STOPPED", "ACTIVE"]
+
     again = "train again: `retrain start --skip-import --force`"
     assert failures(execution) == {"taste": f"{new} was stopped after more than 24 hours; {again}"}
     assert timedelta(hours=24) <= duration < timedelta(hours=24, minutes=15)

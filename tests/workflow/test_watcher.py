@@ -19,6 +19,7 @@ def watch_for(pipeline, hours):
         pipeline.sleep(QUARTER)
         found = handler("watch_pipeline")({"stateMachineArn": pipeline.machine.arn}, None)
         rings.append(found["unfinishedTrials"])
+
     return rings
 
 
@@ -33,6 +34,7 @@ def test_a_trial_that_a_dead_run_has_left_is_ended_within_minutes(group):
         new = pipeline.versions()[-1]
         assert pipeline.served_version() == tags_of(pipeline.client, campaign_arn())[GOOD] == new
         later = pipeline.machine.start({"only": "trials"}).wait()
+
     assert skip_reason(later) == "no campaign has a version on trial"
 
 
@@ -48,5 +50,6 @@ def test_an_overdue_training_of_a_dead_run_is_stopped_and_a_foreign_one_is_not()
         watch_for(pipeline, 0.75)
         assert pipeline.statuses()[1:] == ["CREATE IN_PROGRESS"] * 2, "it has time until then"
         watch_for(pipeline, 0.75)
+
         assert pipeline.statuses()[1:] == ["CREATE STOPPED", "CREATE IN_PROGRESS"]
         assert len(pipeline.requests("StopSolutionVersionCreation")) == 1

@@ -142,11 +142,13 @@ class Witness:
         if chosen_at is None or version.tags[RUN] == self._teller.current_run:
             return False
         good = self._record_before.good_version_arn
+
         return chosen_at > version.timeline.created and good not in (None, self.served)
 
     def _is_baseline_in_training(self, version: str, baseline_solution: str) -> bool:
         versions = self._teller.resources(SolutionVersion)
         imports = _imports_of(versions[version])
+
         return any(
             item.solution.arn == baseline_solution and _imports_of(item) == imports
             for item in self._teller.versions("CREATE PENDING", "CREATE IN_PROGRESS")
