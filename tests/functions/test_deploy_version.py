@@ -91,14 +91,8 @@ def test_a_deployment_goes_on_from_its_item_until_the_version_is_kept(caplog):
         items = [deploy_once(pipeline, new)]
         sent = [call.operation for call in pipeline.personalize.calls]
         assert sent.index("TagResource") < sent.index("UpdateCampaign"), "a run may die in between"
-        assert pipeline.record().trial == Trial(new, began_at)
         while items[-1]["outcome"] is None:
             items.append(next(next_items(pipeline, new, items[-1])))
-
-        assert pipeline.record() == DeploymentRecord(
-            good_version_arn=new, previous_good_version_arn=old
-        )
-        assert len(pipeline.requests("UpdateCampaign")) == 1
 
     *unfinished, item = items
     phases = [item["phase"] for item in unfinished]

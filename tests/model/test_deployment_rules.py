@@ -774,6 +774,7 @@ def test_a_bake_begins_when_a_look_shows_that_the_version_is_served(trial, probe
         (bake(until=NOW + 200 * SECOND), BAKING._replace(pause=200, reasons=(SOON,))),
         (bake(until=NOW), KEPT),
         (bake(RINGING, OK._replace(name="returns", since=NOW)), BACK),
+        (bake(RINGING._replace(name="returns"), RINGING), BACK),
         (bake(OK, RINGING, until=NOW - 9 * HOUR), BACK),
         (bake(RINGING._replace(since=BEGAN), until=NOW), KEPT),
         (bake(RINGING._replace(since=BEGAN)), BAKING),

@@ -55,7 +55,7 @@ from tests.world import (
 )
 
 STORIES = int(os.environ.get("STORIES", "10"))
-WEEKS = int(os.environ.get("WEEKS", "8"))
+WEEKS = int(os.environ.get("WEEKS", "4"))
 SLOTS = 4
 DURATIONS = {"solution-version": 600, "campaign-update": 300, "data-deletion-job": HOUR}
 """The jobs are short, because a long job only adds polls."""
