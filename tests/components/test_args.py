@@ -101,7 +101,7 @@ def test_the_settings_have_the_shape_that_the_functions_expect(args):
 
 
 @pytest.mark.parametrize(
-    ("rate", "limit", "expected"),
+    "rate, limit, expected",
     [
         ("7 days", None, 12),
         ("30 days", None, 4),
@@ -117,7 +117,7 @@ def test_the_limit_of_trainings_is_derived_from_the_rate_unless_it_is_set(rate, 
 
 
 @pytest.mark.parametrize(
-    ("rate", "limits", "days"),
+    "rate, limits, days",
     [
         ("7 days", {}, 7 * 1.5 + 1),
         ("7 days", {"max_training_hours": 48}, 7 * 1.5 + 2),

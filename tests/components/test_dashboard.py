@@ -22,7 +22,7 @@ def widgets_of(engine):
 
 
 @pytest.mark.parametrize(
-    ("pipeline", "file"),
+    "pipeline, file",
     [("deployed", "dashboard.txt"), ("datasets_only", "dashboard_of_imports.txt")],
 )
 def test_the_dashboard_of_the_golden_file_is_deployed(request, golden, pipeline, file):
@@ -46,7 +46,7 @@ def test_without_a_quality_gate_there_is_no_chart_of_offline_metrics():
 
 
 @pytest.mark.parametrize(
-    ("partition", "region", "host"),
+    "partition, region, host",
     [
         ("aws", "eu-west-1", "console.aws.amazon.com"),
         ("aws-cn", "cn-north-1", "console.amazonaws.cn"),

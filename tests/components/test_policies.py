@@ -102,7 +102,7 @@ def test_repeated_locations_and_buckets_are_named_once_and_a_date_is_a_wildcard(
 
 
 @pytest.mark.parametrize(
-    ("name_characters", "filters", "location_characters"),
+    "name_characters, filters, location_characters",
     [(45, 0, 0), (30, 0, 256), (20, 10, 256), (10, 35, 0)],
 )
 def test_the_policies_of_the_largest_pipeline_fit_into_their_roles(

@@ -27,7 +27,7 @@ RATES = [
 ]
 
 
-@pytest.mark.parametrize(("rate", "shortest", "longest", "runs"), RATES)
+@pytest.mark.parametrize("rate, shortest, longest, runs", RATES)
 def test_the_times_between_runs_are_those_of_a_year(rate, shortest, longest, runs):
     assert rates.rate_error(rate) is None
     assert rates.shortest_seconds_between_runs(rate) == shortest * 3600

@@ -137,7 +137,7 @@ def test_each_batch_job_of_the_golden_file_writes_its_lines_or_has_a_reason(film
 
 
 @pytest.mark.parametrize(
-    ("limit", "value", "reason"),
+    "limit, value, reason",
     [
         ("MAX_FILES", 1, "The input has 2 files, more than 1"),
         ("MAX_FILES", 2, None),

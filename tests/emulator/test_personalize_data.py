@@ -155,7 +155,7 @@ def test_the_emulator_knows_what_each_import_read_and_what_each_version_learned(
     assert (job.hashes, job.files) == ({"s3://exports/more.csv": digest}, {})
 
 
-@pytest.mark.parametrize(("reads", "number"), [("start", 1000), ("end", 1001)])
+@pytest.mark.parametrize("reads, number", [("start", 1000), ("end", 1001)])
 def test_a_job_reads_its_files_at_the_start_or_the_end_of_its_work(reads, number):
     world = World(timings=lambda *_: (10, 20), switches=Switches(import_reads=reads))
     dataset = world.create_dataset()
@@ -204,7 +204,7 @@ TOO_FEW = "Dataset has fewer than 1000 interactions"
 
 
 @pytest.mark.parametrize(
-    ("data", "event_type", "reason"),
+    "data, event_type, reason",
     [
         (None, None, TOO_FEW),
         (

@@ -27,7 +27,7 @@ def test_the_response_to_its_creation_has_the_id_of_an_event_tracker():
 
 
 @pytest.mark.parametrize(
-    ("switches", "request_fields", "pages"),
+    "switches, request_fields, pages",
     [
         ({}, {}, ["abcd"]),
         ({}, {"maxResults": 3}, ["abc", "d"]),

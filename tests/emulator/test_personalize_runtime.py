@@ -73,7 +73,7 @@ def test_each_known_user_gets_different_items_with_falling_scores(personalizatio
     assert personalization.items(userId="user-001") != personalization.items(userId="user-002")
 
 
-@pytest.mark.parametrize(("num_results", "length"), [(3, 3), (0, 25), (500, 300)])
+@pytest.mark.parametrize("num_results, length", [(3, 3), (0, 25), (500, 300)])
 def test_unknown_users_get_as_many_popular_items_as_they_ask_for(
     personalization, num_results, length
 ):
@@ -210,9 +210,7 @@ def test_a_comparison_of_texts_needs_a_name_and_a_text_of_each_item_and_items():
     assert shown == ("CREATE FAILED", "Dataset has no items")
 
 
-@pytest.mark.parametrize(
-    ("attribute", "status"), [("textual", "ACTIVE"), ("other", "CREATE FAILED")]
-)
+@pytest.mark.parametrize("attribute, status", [("textual", "ACTIVE"), ("other", "CREATE FAILED")])
 def test_only_a_textual_value_can_have_more_than_1000_characters(attribute, status):
     world = World()
     solution_on_texts(world, text=attribute, export=f"{TEXTS}epic,epic,{'long ' * 201}\n")

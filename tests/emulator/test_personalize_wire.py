@@ -39,7 +39,7 @@ def test_a_response_is_json_with_times_in_seconds(world):
 
 
 @pytest.mark.parametrize(
-    ("operation", "body", "code"),
+    "operation, body, code",
     [
         ("ListTables", b"{}", "UnknownOperationException"),
         ("ListSchemas", b"{", "SerializationException"),

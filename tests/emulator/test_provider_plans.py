@@ -114,7 +114,7 @@ NEW_VERSION = {"version": UNKNOWN, "qualifiedArn": UNKNOWN}
 
 
 @pytest.mark.parametrize(
-    ("change", "unknown"),
+    "change, unknown",
     [
         ({"code": archive("sha-2", work="")}, NEW_VERSION),
         ({"timeout": 60}, NEW_VERSION),

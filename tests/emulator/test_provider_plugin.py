@@ -206,7 +206,7 @@ def test_settings_that_only_help_to_find_an_account_are_accepted(aws):
 
 
 @pytest.mark.parametrize(
-    ("new", "changes", "replaces"),
+    "new, changes, replaces",
     [
         ({"region": "eu-west-1", "profile": "work"}, pb.DiffResponse.DIFF_NONE, []),
         ({"region": "eu-west-1", "profile": "home"}, pb.DiffResponse.DIFF_SOME, []),

@@ -209,7 +209,7 @@ def test_new_code_becomes_a_new_version(aws, engine, function, inputs):
 
 
 @pytest.mark.parametrize(
-    ("change", "version"),
+    "change, version",
     [({"memorySize": 256}, "2"), ({"tags": {"team": "ranking"}}, "1"), ({"publish": False}, "1")],
 )
 def test_only_code_and_configuration_become_a_new_version(aws, engine, function, change, version):

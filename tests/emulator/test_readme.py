@@ -33,7 +33,7 @@ def test_an_example_of_the_readme_runs(aws, example):
     assert command.returncode == 0, command.stderr
 
 
-@pytest.mark.parametrize(("first", "kinds"), [("call", CALL_FAULTS), ("job", JOB_FAULTS)])
+@pytest.mark.parametrize("first, kinds", [("call", CALL_FAULTS), ("job", JOB_FAULTS)])
 def test_the_table_of_faults_is_complete(first, kinds):
     rows = [
         f"| `{name}` | {_parameters(parameters)} | {effect} |"

@@ -182,7 +182,7 @@ CHANGED = dt.datetime(2026, 11, 24, 10, 0, 30, 700_000, tzinfo=dt.UTC)
 
 
 @pytest.mark.parametrize(
-    ("state", "since", "now", "slots"),
+    "state, since, now, slots",
     [
         ("ENABLED", -0.4, 0.1, ["10:00:30"]),
         ("ENABLED", -0.9, -0.4, []),

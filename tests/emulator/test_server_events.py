@@ -105,7 +105,7 @@ def test_an_alarm_sends_its_message_and_records_if_it_could(aws):
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "message"),
+    "path, body, message",
     [
         (
             "explode",

@@ -77,7 +77,7 @@ def test_a_function_sees_only_its_code_and_its_environment(aws):
     assert parent == second_parent != aws.process.pid, "functions are copies of one process"
 
 
-@pytest.mark.parametrize(("code", "error"), ERRORS.items(), ids=ERRORS.values())
+@pytest.mark.parametrize("code, error", ERRORS.items(), ids=ERRORS.values())
 def test_an_error_has_its_class_as_type_and_a_stack_trace(aws, code, error):
     arn = s.create_function(aws, f"fn-{error.rpartition('.')[2]}", code=code)
     response = aws.client("lambda").invoke(FunctionName=arn)

@@ -115,7 +115,7 @@ def test_a_role_may_do_what_its_policy_allows_on_the_named_resources_only(aws, d
 
 
 @pytest.mark.parametrize(
-    ("access_key", "secret", "code"),
+    "access_key, secret, code",
     [
         ("ASIAUNKNOWNUNKNOWN12", "test", "UnrecognizedClientException"),
         (None, "wrong", "InvalidSignatureException"),

@@ -102,7 +102,7 @@ NO_KEYS = r"defaults: \['eu-west-1'\]; expected keys of a stack's config$"
 
 
 @pytest.mark.parametrize(
-    ("stacks", "options", "defaults", "message"),
+    "stacks, options, defaults, message",
     [
         ({"books": None}, [], REGION, "stacks.books: has no config; give datasets and solutions$"),
         (BOOKS, ["--only", "boks"], REGION, "--only boks: no such stack in .*; it has books$"),

@@ -81,6 +81,7 @@ def stubbed(client):
     service = Service(client)
     with service.stubber:
         yield service
+
     service.stubber.assert_no_pending_responses()
 
 
@@ -113,6 +114,7 @@ def inbox(monkeypatch):
     receiver = Inbox()
     monkeypatch.setattr(send, "sns", lambda: receiver)
     monkeypatch.setattr(send, "events", lambda: receiver)
+
     return receiver
 
 
@@ -121,4 +123,5 @@ def clock(monkeypatch):
     manual = ManualClock()
     monkeypatch.setattr(functions_clock, "now", manual.now)
     monkeypatch.setattr(functions_clock, "sleep", manual.sleep)
+
     return manual

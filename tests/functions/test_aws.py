@@ -92,7 +92,7 @@ def test_every_transient_error_has_its_name_and_is_retried_for_reads(error_of, n
 
 
 @pytest.mark.parametrize(
-    ("response", "expected", "message"),
+    "response, expected, message",
     [
         *(
             (error_response(code), "Throttled", f"DescribeCampaign: {code}: not now")
@@ -121,7 +121,7 @@ def test_a_transient_error_names_the_operation_and_the_reason(
 
 @pytest.mark.parametrize("name", ["write_client", "read_client"])
 @pytest.mark.parametrize(
-    ("response", "expected"),
+    "response, expected",
     [
         (error_response("ResourceNotFoundException"), "ResourceNotFoundException"),
         (error_response("AccessDeniedException"), "ClientError"),

@@ -62,12 +62,13 @@ def test_golden_messages_about_inputs(golden):
     golden.answers("batch_inputs.txt", answer)
 
 
-@pytest.mark.parametrize(("item_bytes", "is_refused"), [(255, False), (1536, False), (4000, True)])
+@pytest.mark.parametrize("item_bytes, is_refused", [(255, False), (1536, False), (4000, True)])
 def test_a_first_line_is_read_to_its_end_even_if_its_items_are_long(item_bytes, is_refused):
     """The last line is longer than a line to rank can be: 500 ids of 256 characters in JSON."""
     items = ", ".join(f'"{"i" * item_bytes}"' for _ in range(500))
     line = f'{{"itemList": [{items}], "userId": "1"}}\n{{}}'
     messages = found(unusable_inputs, {"in/users.json": line.encode()}, "aws-personalized-ranking")
+
     assert len(messages) == is_refused
 
 
@@ -89,7 +90,7 @@ GONE = (
 
 
 @pytest.mark.parametrize(
-    ("objects", "output", "keys", "messages"),
+    "objects, output, keys, messages",
     [
         (
             {"in/users.json": b"{}"},
@@ -108,6 +109,7 @@ def test_results_whose_input_is_gone_are_a_warning(objects, output, keys, messag
     files = [s3_object(key=key) for key in keys or ()]
     location = output.replace("{date}", "2026-11-29")
     results = {short_hash(output, 8): Export(location=location, objects=files)} if keys else {}
+
     assert found(obsolete_batch_results, objects, output=output, batch_results=results) == messages
 
 

@@ -50,7 +50,7 @@ CUT_OFF = {"batchInferenceJobConfig": {"itemExplorationConfig": {"explorationIte
 
 
 @pytest.mark.parametrize(
-    ("settings", "expected"),
+    "settings, expected",
     [
         ({}, {}),
         ({**PLAIN, "themes": "TITLE"}, {**PLAIN, **THEMES}),
@@ -67,6 +67,7 @@ def test_a_create_sends_the_settings_that_are_set(personalize, settings, expecte
 def test_each_date_in_a_location_is_the_day_of_the_run():
     job = {"input": "s3://batch/{date}/{date}.json", "output": "s3://batch/{date}/{date}/"}
     (found,) = batch_jobs_of(solution_settings(batchJobs=[job]), run())
+
     assert found["input"] == "s3://batch/2026-11-29/2026-11-29.json"
     assert found["output"] == "s3://batch/2026-11-29/2026-11-29/"
 
@@ -145,7 +146,7 @@ BEFORE = JOB.created_at - CLOCK_TOLERANCE - timedelta(seconds=1)
 
 
 @pytest.mark.parametrize(
-    ("results", "are_present"),
+    "results, are_present",
     [
         (files("out/a.json.out", "out/b.json.out"), True),
         (files("out/a.json.out", "out/deep/b.json.out", "out/old.json.out"), True),

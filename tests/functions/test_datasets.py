@@ -91,7 +91,7 @@ def test_the_last_five_successful_imports_with_this_mode_count_for_the_durations
 
 
 @pytest.mark.parametrize(
-    ("request_", "changes", "mode", "requested"),
+    "request_, changes, mode, requested",
     [
         ({"force": True}, {}, "FULL", True),
         ({"force": True}, {}, "INCREMENTAL", True),
@@ -114,7 +114,7 @@ def test_an_import_is_requested_by_force_or_by_a_setting(request_, changes, mode
 
 
 @pytest.mark.parametrize(
-    ("imports", "reason"),
+    "imports, reason",
     [
         ([], "the dataset was never imported"),
         ([imported()], "this pipeline did not start the last import (2026-11-27 03:40 UTC)"),
@@ -147,7 +147,7 @@ TAINTED = UNCONFIRMED._replace(is_tainted=True, ended_at=ago(0.5))
 
 
 @pytest.mark.parametrize(
-    ("job", "changes", "is_tainted"),
+    "job, changes, is_tainted",
     [
         (UNCONFIRMED, {}, True),
         (UNCONFIRMED._replace(is_confirmed=True), {}, False),
@@ -181,7 +181,7 @@ SEARCHED = {"2026-11-26": False, "2026-11-27": False}
 
 
 @pytest.mark.parametrize(
-    ("jobs", "searched"),
+    "jobs, searched",
     [
         ([], SEARCHED),
         ([LATE], {"2026-11-25": True, **SEARCHED}),
@@ -219,7 +219,7 @@ def test_a_month_of_days_is_searched_if_the_locations_of_an_incremental_export_h
 
 
 @pytest.mark.parametrize(
-    ("imported_", "mode", "request_", "needed"),
+    "imported_, mode, request_, needed",
     [
         ("2026-11-29", "FULL", {}, False),
         ("2026-11-30", "FULL", {"force": True}, False),
@@ -252,7 +252,7 @@ def test_an_earlier_day_does_not_wait_for_the_import_of_a_later_one_to_replace_i
 
 
 @pytest.mark.parametrize(
-    ("changes", "awaited"),
+    "changes, awaited",
     [
         ({}, True),
         ({"trigger": "manual"}, False),

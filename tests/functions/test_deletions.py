@@ -54,7 +54,7 @@ def view(*deletions, request=None, settings_=None, **changes):
 
 
 @pytest.mark.parametrize(
-    ("status", "expected"),
+    "status, expected",
     [("PENDING", RUNNING), ("IN_PROGRESS", RUNNING), ("COMPLETED", DELETED), ("FAILED", FAILED)],
 )
 def test_a_job_is_read_from_the_list(personalize, status, expected):
@@ -69,9 +69,7 @@ def test_a_job_is_read_from_the_list(personalize, status, expected):
 DELETING = f"users are being deleted by {JOB}"
 
 
-@pytest.mark.parametrize(
-    ("waited", "seconds"), [(-1, 1), (1, 360), (24, 1800), (25.75, 900)], ids=str
-)
+@pytest.mark.parametrize("waited, seconds", [(-1, 1), (1, 360), (24, 1800), (25.75, 900)], ids=str)
 def test_a_run_looks_again_after_a_tenth_of_the_time_that_it_has_waited(waited, seconds):
     assert pause_for_deletion([RUNNING], run(startedAt=iso(waited))) == (DELETING, seconds)
 
@@ -92,7 +90,7 @@ def test_only_a_run_that_could_train_waits_and_only_for_a_running_job():
 
 
 @pytest.mark.parametrize(
-    ("deletions", "changes", "trained", "mode", "job"),
+    "deletions, changes, trained, mode, job",
     [
         ([], {}, [], "UPDATE", None),
         ([DELETED], {}, [None], "FULL", JOB),
@@ -148,7 +146,7 @@ NOT_DELETED = f"{JOB} has failed, so its users may not be deleted; start another
 
 
 @pytest.mark.parametrize(
-    ("deletions", "served", "warnings"),
+    "deletions, served, warnings",
     [
         ([DELETED], VERSION, [STALE]),
         ([DELETED], OLD_VERSION, []),
@@ -179,7 +177,7 @@ STOPPED = trained_version(
 
 
 @pytest.mark.parametrize(
-    ("newer", "changes", "warnings"),
+    "newer, changes, warnings",
     [
         ([STOPPED], {}, [STALE]),
         ([STOPPED], {"request": {"force": True}}, []),
@@ -202,7 +200,7 @@ NEW = s3_object(key="new.csv", modified_at=ago(24))
 
 @pytest.mark.parametrize("mode", ["FULL", "INCREMENTAL"])
 @pytest.mark.parametrize(
-    ("dataset", "files", "deletions", "is_refused"),
+    "dataset, files, deletions, is_refused",
     [
         ("interactions", [NEW], [DELETED], False),
         ("interactions", [OLD], [DELETED], True),

@@ -187,7 +187,7 @@ def test_a_campaign_that_is_in_use_is_asked_again():
         assert pipeline.record().trial.version_arn == new
 
 
-@pytest.mark.parametrize(("is_of_run", "outcome"), [(False, "SKIPPED"), (True, None)])
+@pytest.mark.parametrize("is_of_run, outcome", [(False, "SKIPPED"), (True, None)])
 def test_only_a_version_of_this_run_replaces_a_version_that_a_person_has_chosen(is_of_run, outcome):
     with deploy() as pipeline:
         good = trained(pipeline)
@@ -219,7 +219,7 @@ INFLUENCE = {"rankingInfluence": {"POPULARITY": 0.5}}
 
 
 @pytest.mark.parametrize(
-    ("shown", "sent"),
+    "shown, sent",
     [
         ({}, None),
         ({"itemExplorationConfig": {}, "rankingInfluence": {}}, None),
@@ -228,7 +228,7 @@ INFLUENCE = {"rankingInfluence": {"POPULARITY": 0.5}}
     ],
     ids=["no config", "empty settings", "influence", "sync"],
 )
-@pytest.mark.parametrize(("transactions", "sent_transactions"), [(0, None), (1, 1)])
+@pytest.mark.parametrize("transactions, sent_transactions", [(0, None), (1, 1)])
 def test_an_update_repeats_every_setting_that_the_service_accepts(
     shown, sent, transactions, sent_transactions
 ):
@@ -252,7 +252,7 @@ FILTERED = {
 
 
 @pytest.mark.parametrize(
-    ("recipe", "probe", "operation"),
+    "recipe, probe, operation",
     [
         ("user-personalization-v2", {"userId": "u1"}, "GetRecommendations"),
         ("similar-items", {"itemId": "i1"}, "GetRecommendations"),
@@ -281,7 +281,7 @@ def test_a_probe_requests_what_its_campaign_answers(recipe, probe, operation, op
 
 
 @pytest.mark.parametrize(
-    ("fault", "failure", "is_error"),
+    "fault, failure, is_error",
     [
         (None, " results, fewer than minResults 500", False),
         ("no-item-list", "the response has no list of results", False),
@@ -346,7 +346,7 @@ WHEN = NOW.isoformat()
 
 
 @pytest.mark.parametrize(
-    ("tags", "later", "answer"),
+    "tags, later, answer",
     [
         (ASKED, 24, "ASKED"),
         (ASKED, 24.1, None),

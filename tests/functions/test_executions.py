@@ -42,7 +42,7 @@ def test_a_scheduled_time_is_in_utc():
 
 
 @pytest.mark.parametrize(
-    ("run", "began_at"),
+    "run, began_at",
     [
         (s.run(), SLOT),
         (s.run(startedAt=ago(1).isoformat()), ago(1)),
@@ -55,7 +55,7 @@ def test_a_run_begins_at_its_scheduled_time_or_before(run, began_at):
 
 
 @pytest.mark.parametrize(
-    ("request_", "day"),
+    "request_, day",
     [({}, "2026-11-29"), ({"day": "2026-11-28"}, "2026-11-28")],
     ids=["of the run", "of a marker"],
 )
@@ -121,7 +121,7 @@ def test_personalize_accepts_the_longest_name():
 
 
 @pytest.mark.parametrize(
-    ("status", "details", "error"),
+    "status, details, error",
     [
         ("SUCCEEDED", {}, None),
         ("PENDING_REDRIVE", {"error": "States.Runtime"}, None),
@@ -148,6 +148,7 @@ def test_an_execution_that_still_seems_to_run_is_described_again_later(execution
     expect_execution(executions, "RUNNING")
     with pytest.raises(ServiceUnavailable) as error:
         unreported_error(executions.client, EXECUTION)
+
     assert str(error.value) == f"the status of {EXECUTION} is still RUNNING"
 
 

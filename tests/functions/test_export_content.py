@@ -106,7 +106,7 @@ def test_the_tag_of_an_import_job_has_the_content_for_the_next_run():
 
 
 @pytest.mark.parametrize(
-    ("imports", "count"),
+    "imports, count",
     [
         ([imported(tag_of(imports=2), is_full=False), imported(tag_of(imports=8))], 3),
         ([imported(tag_of(imports=8), is_active=False), imported(tag_of())], 2),
@@ -134,7 +134,7 @@ def found(known, **settings):
 
 
 @pytest.mark.parametrize(
-    ("max_age", "hours", "is_old"),
+    "max_age, hours, is_old",
     [
         ("3 days", 72, False),
         ("3 days", 72.01, True),
@@ -160,7 +160,7 @@ def test_an_export_whose_newest_event_is_too_old_is_refused(max_age, hours, is_o
     assert found(known, maxEventAge=max_age) == expected, "a later row may be newer"
 
 
-@pytest.mark.parametrize(("imports", "is_noticed"), [(1, False), (2, True), (7, True)])
+@pytest.mark.parametrize("imports, is_noticed", [(1, False), (2, True), (7, True)])
 def test_three_imports_in_a_row_without_a_new_event_are_a_warning(imports, is_noticed):
     last = [imported(tag_of(imports=imports))]
     message = (
@@ -182,7 +182,7 @@ BOTH = {"view": 900, "purchase": 96}
 
 
 @pytest.mark.parametrize(
-    ("types", "shares", "mode", "missing"),
+    "types, shares, mode, missing",
     [
         (["view"] * 20, BOTH, "FULL", "9.6%"),
         (["view"] * 20, {"view": 999, "purchase": 1}, "FULL", "0.1%"),
@@ -223,7 +223,7 @@ def test_a_type_that_begins_like_another_one_is_missed():
 
 
 @pytest.mark.parametrize(
-    ("changes", "reason"),
+    "changes, reason",
     [
         (
             {"is_whole_file": False},
@@ -252,6 +252,7 @@ def test_a_type_that_begins_like_another_one_is_missed():
 def test_strict_events_says_what_it_cannot_check(changes, reason):
     known = snapshot(rows("view"), **{"imports": [imported(tag_of(hours=9, view=1000))], **changes})
     message = f"strictEvents cannot check the types of events of {LOCATION}, because {reason}"
+
     assert found(known, strictEvents=True) == ([], [message])
     assert found(known, strictEvents=False) == ([], [])
 
@@ -259,5 +260,6 @@ def test_strict_events_says_what_it_cannot_check(changes, reason):
 def test_a_person_may_ask_for_an_old_export():
     settings = {"maxEventAge": "1 hour", "day": "2026-11-22", "strictEvents": True}
     known = snapshot(rows("x"), imports=[imported(tag_of(imports=9, **BOTH))])
+
     assert [len(messages) for messages in found(known, **settings)] == [2, 1]
     assert found({**known, "request": {"exportDate": "2026-11-22"}}, **settings) == ([], [])

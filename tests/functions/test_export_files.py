@@ -46,7 +46,7 @@ SUBFOLDERS = (
 
 
 @pytest.mark.parametrize(
-    ("known_export", "message"),
+    "known_export, message",
     [
         (export(), None),
         (
@@ -127,6 +127,7 @@ def test_a_wrong_value_in_row_700_is_found():
     columns = ("USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_VALUE")
     file = sample(*[(*ROW, "2.5")] * 699, (*ROW, "x"), header=columns)
     (message,) = found(wrong_content, export(samples=[file]))
+
     assert message.startswith(f"{FILE}: line 701: EVENT_VALUE is 'x', but")
 
 
@@ -141,7 +142,7 @@ def row_messages(rows, dataset, **changes):
 
 
 @pytest.mark.parametrize(
-    ("mode", "advice"),
+    "mode, advice",
     [
         ("FULL", "export all interactions, because a FULL import replaces all bulk data"),
         (
@@ -154,7 +155,7 @@ def row_messages(rows, dataset, **changes):
     ],
 )
 @pytest.mark.parametrize(
-    ("rows", "refused"), [(1000, False), (999, True), (1, True), (0, False), (None, False)]
+    "rows, refused", [(1000, False), (999, True), (1, True), (0, False), (None, False)]
 )
 def test_an_import_needs_a_thousand_interactions(mode, advice, rows, refused):
     message = f"{LOCATION} has {rows} interactions, but an import needs at least 1000; {advice}"
@@ -163,7 +164,7 @@ def test_an_import_needs_a_thousand_interactions(mode, advice, rows, refused):
 
 
 @pytest.mark.parametrize(
-    ("dataset_type", "mode", "refused"),
+    "dataset_type, mode, refused",
     [
         ("interactions", "INCREMENTAL", True),
         ("actionInteractions", "FULL", False),
@@ -177,7 +178,7 @@ def test_only_these_imports_need_a_thousand_rows(dataset_type, mode, refused):
     assert len(row_messages(1, dataset)) == refused
 
 
-@pytest.mark.parametrize(("dataset", "refused"), [(dataset_of_run(), False), (INCREMENTAL, True)])
+@pytest.mark.parametrize("dataset, refused", [(dataset_of_run(), False), (INCREMENTAL, True)])
 def test_a_full_export_may_have_few_rows_if_events_bring_others(dataset, refused):
     assert len(row_messages(1, dataset, event_trackers=["arn:tracker"])) == refused
     assert len(row_messages(1, {**dataset, "streamed": True})) == refused

@@ -46,7 +46,7 @@ TINY = s.export(objects=[s3_object(size=1)])
 
 
 @pytest.mark.parametrize(
-    ("size", "share", "refused"),
+    "size, share, refused",
     [(500, 0.5, False), (499, 0.5, True), (1, 0.0, False), (1000, 1.0, False), (999, 1.0, True)],
 )
 def test_an_export_that_is_much_smaller_than_the_last_one_is_found(size, share, refused):
@@ -83,7 +83,7 @@ NOT_COMPARED = (imported(), SMALLER._replace(is_full=False), SMALLER._replace(is
 
 
 @pytest.mark.parametrize(
-    ("jobs", "dataset", "warnings", "refusals"),
+    "jobs, dataset, warnings, refusals",
     [
         ([EDITED, held_import()], {}, 1, 0),
         ([imported(), EDITED._replace(size=0)], {}, 1, 0),
@@ -144,7 +144,7 @@ def test_objects_that_are_newer_than_the_marker_are_found():
 
 
 @pytest.mark.parametrize(
-    ("dataset", "jobs", "refused"),
+    "dataset, jobs, refused",
     [
         (INCREMENTAL, [], True),
         (INCREMENTAL, [imported(is_active=False)], True),
@@ -164,7 +164,7 @@ def test_an_incremental_import_needs_a_full_one_before(dataset, jobs, refused):
     assert s.messages(incremental_without_full, **known) == [message] * refused
 
 
-@pytest.mark.parametrize(("request_", "refused"), [({}, True), ({"force": True}, False)])
+@pytest.mark.parametrize("request_, refused", [({}, True), ({"force": True}, False)])
 def test_nothing_is_added_to_data_that_a_foreign_import_has_replaced(request_, refused):
     jobs = {DATASET: [imported(arn="foreign", ended_at=ago(1)), held_import()]}
     found = s.messages(replaced_data, dataset=INCREMENTAL, request=request_, imports=jobs)
@@ -196,7 +196,7 @@ def test_objects_that_were_imported_before_are_found():
 
 
 @pytest.mark.parametrize(
-    ("job", "counts"),
+    "job, counts",
     [
         (imported(is_running=True, is_active=False, created_at=ago(1)), True),
         (imported(created_at=ago(1)), True),
@@ -211,7 +211,7 @@ def test_an_import_counts_as_the_last_import_if_its_rows_are_or_may_be_there(job
     assert ["would be appended again" in message for message in found_messages] == [True] * counts
 
 
-@pytest.mark.parametrize(("size", "refused"), [(10**9, False), (10**9 + 1, True)])
+@pytest.mark.parametrize("size, refused", [(10**9, False), (10**9 + 1, True)])
 def test_at_most_a_gigabyte_is_appended(size, refused):
     message = (
         f"{LOCATION} has {size} bytes; an INCREMENTAL import takes at most 1000000000; export "

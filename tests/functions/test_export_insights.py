@@ -65,7 +65,7 @@ def test_a_message_says_what_fails_and_which_types_there_are():
 
 
 @pytest.mark.parametrize(
-    ("types", "columns", "is_found"),
+    "types, columns, is_found",
     [
         (ELEVEN, (), True),
         ([*ELEVEN[:10], "", *ELEVEN[:10]], (), False),
@@ -85,7 +85,7 @@ MARKED = dataset_settings(readyMarker="s3://exports/_SUCCESS")
 
 
 @pytest.mark.parametrize(
-    ("changes", "expected"),
+    "changes, expected",
     [
         ({"trainings": [trained_version(run=None, digest=None)]}, (0, 1)),
         ({"trainings": [trained_version(is_active=False)], "imports": HELD}, (1, 0)),
@@ -103,7 +103,7 @@ def test_too_many_types_are_refused_only_if_a_first_training_would_fail(changes,
 
 
 @pytest.mark.parametrize(
-    ("changes", "mode", "is_refused"),
+    "changes, mode, is_refused",
     [
         ({}, "FULL", True),
         ({"event_trackers": ["tracker"]}, "FULL", True),
@@ -147,7 +147,7 @@ def incomplete(filled, column="PLOT", *, type_="items", rows=20, header=None, **
 
 
 @pytest.mark.parametrize(
-    ("filled", "textual", "share"),
+    "filled, textual, share",
     [(17, True, None), (16, True, "80.0%"), (14, False, None), (13, False, "65.0%")],
 )
 def test_texts_should_be_85_percent_complete_and_other_columns_70(filled, textual, share):

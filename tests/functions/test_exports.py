@@ -82,6 +82,7 @@ def read_folder(files, **options):
     client = Files({f"exports/day/{name}": file for name, file in files.items()})
     export = read_export(client, "s3://exports/day/", **options)
     assert client.lists == 1, "one list is enough"
+
     return export, sorted(key.removeprefix("day/") for key in client.read)
 
 
@@ -111,11 +112,12 @@ def test_a_small_file_is_read_to_its_end_and_others_whose_names_begin_alike_are_
 def test_files_in_subfolders_are_known():
     names = ("", "1.csv", "a/", "a/2.csv", "b/c/3.csv")
     export, _ = read_folder(dict.fromkeys(names, (0, 2, b"")))
+
     assert [file.key for file in export.objects] == ["day/1.csv", "day/a/2.csv", "day/b/c/3.csv"]
     assert export.subfolder_keys == ["day/a/2.csv", "day/b/c/3.csv"]
 
 
-@pytest.mark.parametrize(("name", "written_at"), [("_SUCCESS", ago(1)), ("_SUCCESS.old", None)])
+@pytest.mark.parametrize("name, written_at", [("_SUCCESS", ago(1)), ("_SUCCESS.old", None)])
 def test_a_ready_marker_may_be_in_another_bucket(name, written_at):
     files = {"exports/other.csv": (0, 3, b""), f"signals/done/{name}": (0, 1, b"")}
     export = read_export(Files(files), LOCATION, MARKER)
@@ -126,7 +128,7 @@ def test_a_ready_marker_may_be_in_another_bucket(name, written_at):
 
 
 @pytest.mark.parametrize(
-    ("content", "error"),
+    "content, error",
     [
         (error_of("AccessDenied"), f"{LOCATION} cannot be read: AccessDenied: no"),
         (CSV, f"{MARKER} cannot be read: NoSuchBucket: no"),
@@ -184,16 +186,17 @@ def test_ten_files_are_read_at_once():
 
 
 @pytest.mark.parametrize("files", [1, 8])
-@pytest.mark.parametrize(("extra_bytes", "is_counted"), [(0, True), (1, False)])
+@pytest.mark.parametrize("extra_bytes, is_counted", [(0, True), (1, False)])
 def test_the_rows_are_counted_if_a_megabyte_contains_every_file(files, extra_bytes, is_counted):
     rows = (SAMPLED_BYTES // files - 4) // 4
     content = b"A,B\n" + b"1,2\n" * rows
     known = {f"{number}.csv": (len(content) + extra_bytes, 1, content) for number in range(files)}
+
     assert read_folder(known)[0].row_count == (rows * files if is_counted else None)
 
 
 @pytest.mark.parametrize(
-    ("files", "file_bytes", "is_read"),
+    "files, file_bytes, is_read",
     [
         (1, 2_300_000, True),
         (COUNTED_FILES, 9_000, True),
@@ -219,7 +222,7 @@ def test_all_rows_are_read_on_request_unless_they_are_too_many(files, file_bytes
 
 
 @pytest.mark.parametrize(
-    ("change", "is_another"),
+    "change, is_another",
     [
         ({"key": "x.csv"}, True),
         ({"size": 999}, True),
@@ -249,7 +252,7 @@ def test_what_is_not_imported_does_not_change_the_state_of_an_export():
 
 
 @pytest.mark.parametrize(
-    ("file", "row_count", "has_rows"),
+    "file, row_count, has_rows",
     [
         (s.sample(("1",), ("2",)), 2, True),
         (s.sample(rows=()), 0, False),

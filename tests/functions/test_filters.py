@@ -10,6 +10,7 @@ def test_golden_problems_of_probes_with_a_filter(golden):
         expression, _, given = line.partition(" <- ")
         values = dict(pair.split("=", 1) for pair in given.split("; ") if pair)
         probe = {"userId": values.pop("userId", None), "filterValues": values}
+
         return [*filter_problems(expression, probe)]
 
     golden.answers("filters.txt", answer)

@@ -104,7 +104,7 @@ def test_golden_messages_about_resources(golden):
 
 
 @pytest.mark.parametrize(
-    ("setting", "request_", "counts"),
+    "setting, request_, counts",
     [
         ("refuse", {}, (1, 0)),
         ("refuse", {"only": "deployments"}, (0, 0)),

@@ -35,6 +35,7 @@ def fingerprint(pipeline):
     objects = exports.list_objects(pipeline.bucket, LOCATION)
     schema = pipeline.client.describe_dataset(datasetArn=ITEMS)["dataset"]["schemaArn"]
     export = exports.Export(location=LOCATION, objects=objects)
+
     return export.state("FULL", schema).fingerprint
 
 
@@ -212,6 +213,7 @@ def read_imports(
         if arn == ITEMS:
             return {"retraining-tainted-by": tainted_by}
         read.append(int(arn.rpartition("/")[2]))
+
         return {"retraining-run": "run"} if read[-1] in own else {}
 
     jobs = [
@@ -248,7 +250,7 @@ MIXED = ["INCREMENTAL", "INCREMENTAL", "FULL", "FULL", "FULL"]
 
 
 @pytest.mark.parametrize(
-    ("ages", "facts", "read"),
+    "ages, facts, read",
     [
         (DAILY, {"own": ALL}, [*range(33)]),
         (DAILY, {"own": ALL, "full": [1000]}, [*range(33), 1000]),
@@ -282,12 +284,11 @@ def test_the_tags_of_few_imports_are_read_however_many_there_are(monkeypatch, ag
     found, numbers = read_imports(monkeypatch, ages, **facts)
     assert numbers == read
     unread = [job for number, job in enumerate(found) if number not in read]
+
     assert {(job.run, job.is_confirmed, job.is_foreign) for job in unread} <= {(None, True, False)}
 
 
-@pytest.mark.parametrize(
-    ("tainted_by", "number"), [("50 2026-10-01T00:00:00+00:00", 50), ("-", None)]
-)
+@pytest.mark.parametrize("tainted_by, number", [("50 2026-10-01T00:00:00+00:00", 50), ("-", None)])
 def test_the_import_that_the_tag_of_the_dataset_names_is_tainted(monkeypatch, tainted_by, number):
     found, _ = read_imports(monkeypatch, DAILY, own=ALL, tainted_by=tainted_by)
     tainted = [n for n, job in enumerate(found) if job.is_tainted and not job.is_confirmed]
@@ -318,6 +319,7 @@ def begun(pipeline):
     pipeline.bucket.put("items/items.csv", csv_files()["items.csv"])
     event = iteration(pipeline, "s3://exports/items/")
     event["item"] = handler(event, None)
+
     return event
 
 
@@ -382,7 +384,7 @@ def test_an_export_that_has_changed_since_the_plan_is_checked_again():
 
 
 @pytest.mark.parametrize(
-    ("fault", "phase", "creates"),
+    "fault, phase, creates",
     [("lost-answer", "IMPORTING", 1), ("limit-exceeded", "WAITING", 2)],
 )
 def test_a_create_is_sent_again_only_if_no_import_job_can_exist(fault, phase, creates):

@@ -60,7 +60,7 @@ AGES = {
 
 
 @pytest.mark.parametrize(
-    ("changes", "models"),
+    "changes, models",
     [
         ({}, {"taste": 12.5, "similar": 40, "": 40}),
         ({"models": {"taste": 12.5, "similar": None}}, {"taste": 12.5}),

@@ -49,7 +49,7 @@ SOONEST = STARTED - timedelta(milliseconds=2)
 
 
 @pytest.mark.parametrize(
-    ("running", "older"),
+    "running, older",
     [
         pytest.param([("own", STARTED)], [], id="only itself"),
         pytest.param([], [], id="none, itself not listed yet"),
@@ -78,7 +78,7 @@ def test_one_of_two_executions_with_the_same_listed_start_goes_on(executions):
 
 
 @pytest.mark.parametrize(
-    ("configured", "minutes", "seconds"),
+    "configured, minutes, seconds",
     [(MONTHLY, 0, 90), (MONTHLY, 60, 360), (MONTHLY, 23 * 60, 1800), (DAILY, 11.9 * 60, 360)],
     ids=["at first", "later", "much later", "before its time is over"],
 )
@@ -91,7 +91,7 @@ def test_a_run_asks_again_after_growing_pauses_while_an_older_run_is_running(
 
 
 @pytest.mark.parametrize(
-    ("configured", "hours"), [(DAILY, 12), (MONTHLY, 24)], ids=["half the cadence", "a day"]
+    "configured, hours", [(DAILY, 12), (MONTHLY, 24)], ids=["half the cadence", "a day"]
 )
 def test_a_run_that_has_waited_too_long_leaves_its_work_to_the_next_run(
     executions, configured, hours
@@ -124,7 +124,7 @@ TOO_EARLY = "AWS may list an older run 90 seconds late, and two must not run at 
 
 
 @pytest.mark.parametrize(
-    ("last", "waited", "pause"),
+    "last, waited, pause",
     [
         ([], 0, (TOO_EARLY, 90)),
         ([], 89.5, (TOO_EARLY, 1)),

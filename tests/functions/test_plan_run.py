@@ -84,7 +84,7 @@ def test_a_run_imports_trains_and_updates_what_is_configured():
 
 
 @pytest.mark.parametrize(
-    ("request_", "types", "solutions"),
+    "request_, types, solutions",
     [
         ({}, ["interactions", "items"], [SOLUTION, OTHER_SOLUTION]),
         ({"datasets": ["items"], "solutions": [OTHER_SOLUTION]}, ["items"], [OTHER_SOLUTION]),
@@ -116,7 +116,7 @@ def planned_bad_import(**changes):
 
 
 @pytest.mark.parametrize(
-    ("job", "is_checked"),
+    "job, is_checked",
     [
         (planned_bad_import(), False),
         (planned_bad_import(is_running=True, is_active=False), False),
@@ -159,7 +159,7 @@ LATER = f"{location_hash('s3://exports/2026-11-30.csv')}-x"
 
 
 @pytest.mark.parametrize(
-    ("changes", "exports", "learned"),
+    "changes, exports, learned",
     [
         ({}, HELD, LEARNED),
         ({"request": {"skipImport": True}}, "", LEARNED),
@@ -260,7 +260,7 @@ WITHOUT_CAMPAIGNS = settings(solutions=[solution_settings(campaigns=[])])
 
 
 @pytest.mark.parametrize(
-    ("changes", "expected"),
+    "changes, expected",
     [
         ({}, [DATASET, CAMPAIGN]),
         ({"settings_": WITHOUT_CAMPAIGNS}, [DATASET, SOLUTION]),
@@ -310,7 +310,7 @@ def test_the_time_of_the_plan_is_written(personalize):
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "reason"),
+    "error, status, reason",
     [
         (
             "TooManyTagsException",

@@ -51,4 +51,5 @@ def test_a_solution_of_automl_has_no_recipe_that_could_be_checked():
     resource = solution_resource()
     del resource["recipeArn"]
     (warning,) = messages({SOLUTION: resource}, trainingMode="UPDATE")
+
     assert "this program does not know its recipe of AutoML, so nothing has checked" in warning

@@ -35,7 +35,7 @@ def test_only_a_known_recipe_has_facts():
 
 
 @pytest.mark.parametrize(
-    ("metric", "recipes"),
+    "metric, recipes",
     [
         *((name, RECIPES.keys() - {*SEGMENTS, NBA}) for name in METRIC_NAMES[1:2]),
         *((name, RECIPES.keys()) for name in METRIC_NAMES[2:5]),

@@ -143,7 +143,7 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize(("document", "outcome", "error", "reasons"), ENDS.values(), ids=ENDS)
+@pytest.mark.parametrize("document, outcome, error, reasons", ENDS.values(), ids=ENDS)
 def test_a_run_may_end_at_any_state(document, outcome, error, reasons):
     ended = report(document)
     assert (ended["outcome"], ended["error"]) == (outcome, error)
@@ -164,7 +164,7 @@ def test_a_known_trigger_is_named(trigger):
 
 
 @pytest.mark.parametrize(
-    ("cause", "text"),
+    "cause, text",
     [
         ('{"errorMessage": "1 problem", "errorType": "X"}', "1 problem"),
         ("no such path", "no such path"),
@@ -192,7 +192,7 @@ def test_the_outcome_of_a_run_is_the_worst_one():
 
 
 @pytest.mark.parametrize(
-    ("host", "partition"),
+    "host, partition",
     [
         ("console.amazonaws.cn", "aws-cn"),
         ("console.amazonaws-us-gov.com", "aws-us-gov"),
@@ -213,7 +213,7 @@ def test_a_clock_that_is_a_little_behind_gives_no_negative_duration():
 
 
 @pytest.mark.parametrize(
-    ("item", "error", "facts"),
+    "item, error, facts",
     [
         (None, ERROR, ([{"text": ERROR_TEXT}], None, 1000, None)),
         (
@@ -261,7 +261,7 @@ SOLUTIONS = {
 }
 
 
-@pytest.mark.parametrize(("result", "outcome"), SOLUTIONS.values(), ids=SOLUTIONS)
+@pytest.mark.parametrize("result, outcome", SOLUTIONS.values(), ids=SOLUTIONS)
 def test_a_solution_has_the_outcome_of_its_training_or_of_its_campaigns(result, outcome):
     version = result.get("version", training_item())
     error = result.get("error")
@@ -330,7 +330,7 @@ def test_the_change_of_a_metric_is_that_of_the_multiples_of_its_baselines():
 
 
 @pytest.mark.parametrize(
-    ("outcome", "serves", "outcome_now", "reasons"),
+    "outcome, serves, outcome_now, reasons",
     [
         ("DEPLOYED", serving(VERSION), "DEPLOYED", []),
         ("DEPLOYED", serving(None, is_known=False), "DEPLOYED", []),
@@ -359,7 +359,7 @@ RETRAINED = [solution_result()]
 
 
 @pytest.mark.parametrize(
-    ("trials", "solutions", "served", "outcomes"),
+    "trials, solutions, served, outcomes",
     [
         ([campaign_result(), TRIAL], [], OLD_VERSION, ["SKIPPED", "ROLLED_BACK"]),
         ([campaign_result()], [], VERSION, ["DEPLOYED"]),

@@ -41,7 +41,7 @@ def finished(outcome, *, is_trial=False):
 
 
 @pytest.mark.parametrize(
-    ("outcome", "verdict"),
+    "outcome, verdict",
     [
         ("REJECTED", f"{VERSION} REJECTED gate"),
         ("SKIPPED", f"{VERSION} SKIPPED moved"),

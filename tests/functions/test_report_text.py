@@ -200,6 +200,7 @@ def test_a_command_in_a_reason_names_the_pipeline():
 def test_a_command_can_be_pasted_although_a_name_is_odd():
     odd = report(without_report("Throttled")) | {"executionArn": "a:execution:b; rm x:c"}
     lines = [line for line in text_of(odd).splitlines() if line.startswith("  retrain")]
+
     assert [shlex.split(line)[1] for line in lines] == ["doctor", "start"]
     assert shlex.split(lines[0])[2:] == ["--state-machine-arn", "a:stateMachine:b; rm x"]
 
@@ -216,7 +217,7 @@ def test_versions_without_a_command_are_counted():
 
 
 @pytest.mark.parametrize(
-    ("users", "new", "result", "is_said"),
+    "users, new, result, is_said",
     [
         (990, 0.2, ("REJECTED", FELL), True),
         (990, 0.1999, ("REJECTED", FELL), False),
@@ -230,11 +231,12 @@ def test_a_small_drop_by_few_users_says_that_chance_decides(users, new, result, 
     values = {"metric": "ndcg", "new": new, "live": 0.4, "hasDropped": FELL in result}
     rejected = with_campaign(*result, metrics=[values])
     lines = sections(rejected | {"plan": plan(users=users)})["Why"]
+
     assert ("chance decides" in lines[-1]) == is_said
 
 
 @pytest.mark.parametrize(
-    ("baselines", "is_said"),
+    "baselines, is_said",
     [({}, True), ({"newBaseline": 0.01, "liveBaseline": 0.5, "hasBaselineDropped": True}, False)],
 )
 def test_only_a_rule_without_a_baseline_is_advised_to_have_one(baselines, is_said):
@@ -253,7 +255,7 @@ def test_each_reason_is_one_line_with_short_arns():
 
 
 @pytest.mark.parametrize(
-    ("version", "line"),
+    "version, line",
     [
         (training_item(isOfRun=False), "TRAINED, version new, trained before"),
         (failed_training("no", endedAt=None), "FAILED, version new"),
@@ -263,6 +265,7 @@ def test_each_reason_is_one_line_with_short_arns():
 def test_a_solution_says_how_its_version_was_trained(version, line):
     result = solution_result(version=version, campaigns=[])
     shown = sections(solutions=[result])
+
     assert shown["Trainings"] == [f"- taste: {line}"]
     assert len(shown["Data and costs"]) == 1, "an import of some bytes has no price"
 

@@ -69,7 +69,7 @@ def test_the_text_of_the_report_is_logged(caplog):
 
 
 @pytest.mark.parametrize(
-    ("notifications", "document", "outcomes"),
+    "notifications, document, outcomes",
     [
         (ALWAYS, finished(), ["DEPLOYED"]),
         (ALWAYS, REJECTED, ["REJECTED"]),
@@ -111,7 +111,7 @@ MESSAGE = f"message to {TOPIC}"
 
 
 @pytest.mark.parametrize(
-    ("failing", "failure"),
+    "failing, failure",
     [
         ({"put_events": EVENT}, DENIED),
         ({"publish": MESSAGE}, ConnectTimeoutError(endpoint_url="https://sns")),
@@ -297,11 +297,12 @@ def test_a_campaign_that_cannot_be_read_is_not_known(personalize, code, method):
     }
 
 
-@pytest.mark.parametrize(("served", "is_bad"), [(VERSION, True), (OLD_VERSION, False)])
+@pytest.mark.parametrize("served, is_bad", [(VERSION, True), (OLD_VERSION, False)])
 def test_a_campaign_that_serves_a_version_that_failed_its_probe_is_bad(personalize, served, is_bad):
     expect(personalize, CAMPAIGN, solutionVersionArn=served, bad=VERSION)
     expect(personalize, MAIL, status="CREATE FAILED", pin="-")
     first, second = read_serving(personalize.client, TWO_CAMPAIGNS)
+
     assert (first["isBad"], second["isBad"], second["pin"]) == (is_bad, False, None)
 
 

@@ -32,6 +32,7 @@ def read(pipeline, request=None, **changes):
     settings = {**pipeline.group.settings(), **changes}
     now = pipeline.clock.now()
     started = {"startedAt": now.isoformat(), "id": f"{now:%Y%m%dT%H%M%SZ}"}
+
     return read_view(aws.read_client(), settings, run(request or {}, **started))
 
 

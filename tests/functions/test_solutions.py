@@ -77,7 +77,7 @@ def test_only_versions_trained_with_this_mode_count_for_the_durations():
 
 
 @pytest.mark.parametrize(
-    ("version", "mode"),
+    "version, mode",
     [
         ({"created_at": ago(6.5 * 24 - 0.01)}, "UPDATE"),
         ({"created_at": ago(6.5 * 24)}, "FULL"),
@@ -120,7 +120,7 @@ def test_a_run_waits_for_a_version_in_training_on_the_present_data():
 
 
 @pytest.mark.parametrize(
-    ("request_", "settings_"),
+    "request_, settings_",
     [
         ({"force": True}, settings()),
         ({}, settings(skipWhenUnchanged=False)),
@@ -141,7 +141,7 @@ HALF_A_WEEK = 3.5 * 24
 
 
 @pytest.mark.parametrize(
-    ("hours", "trained"), [(HALF_A_WEEK, False), (HALF_A_WEEK + 1, True)], ids=["young", "old"]
+    "hours, trained", [(HALF_A_WEEK, False), (HALF_A_WEEK + 1, True)], ids=["young", "old"]
 )
 @pytest.mark.parametrize("source", ["event tracker", "streamed"])
 def test_events_are_new_after_half_the_time_between_two_runs(source, hours, trained):
@@ -245,7 +245,7 @@ OLDER_WAITS = [{"campaignArn": CAMPAIGN, "approvedVersionArn": OLDER.arn}]
 
 
 @pytest.mark.parametrize(
-    ("answer", "campaigns"),
+    "answer, campaigns",
     [("APPROVED", NEWEST_WAITS), ("REFUSED", OLDER_WAITS), ("ASKED", OLDER_WAITS)],
 )
 def test_an_approved_version_waits_if_the_newest_is_not_deployed(answer, campaigns):

@@ -26,7 +26,7 @@ MEANINGS = {
 """Status -> the functions that return True. The last two statuses are unknown."""
 
 
-@pytest.mark.parametrize(("status", "meaning"), MEANINGS.items())
+@pytest.mark.parametrize("status, meaning", MEANINGS.items())
 def test_a_status_has_its_meaning(status, meaning):
     functions = (is_active, is_running, is_stopping, is_stopped, is_deleted)
     assert {function for function in functions if function(status)} == meaning

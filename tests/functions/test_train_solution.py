@@ -122,7 +122,7 @@ def test_a_training_starts_when_no_import_and_no_update_of_the_solution_is_runni
 
 
 @pytest.mark.parametrize(
-    ("fault", "stale", "creates", "unique"),
+    "fault, stale, creates, unique",
     [
         ("lost-answer", 0, 1, False),
         ("lost-answer", 100, 1, True),

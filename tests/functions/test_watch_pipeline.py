@@ -99,7 +99,7 @@ def errors(caplog):
 
 
 @pytest.mark.parametrize(
-    ("checked", "deployed", "age"),
+    "checked, deployed, age",
     [
         ({}, 1000, 72),
         ({"checked": iso(10)}, 1000, 10),
@@ -132,7 +132,7 @@ def test_the_oldest_campaign_of_a_solution_counts(measure, personalize):
     assert measure(with_two)["models"] == {"taste": 40}
 
 
-@pytest.mark.parametrize(("checked", "hours"), [({}, 70), ({"checked": iso(3)}, 3)])
+@pytest.mark.parametrize("checked, hours", [({}, 70), ({"checked": iso(3)}, 3)])
 def test_a_solution_without_campaigns_has_its_newest_version(measure, personalize, checked, hours):
     expect_versions(personalize, version_summary(creationDateTime=ago(70)))
     expect_tags(personalize, SOLUTION, **checked)
@@ -150,7 +150,7 @@ def expect_trial(personalize, began, bake_ended=None, arn=CAMPAIGN):
 
 
 @pytest.mark.parametrize(
-    ("began", "bake_ended", "count"), [(4, None, 0), (6, None, 1), (12, 4, 0), (12, 6, 1)]
+    "began, bake_ended, count", [(4, None, 0), (6, None, 1), (12, 4, 0), (12, 6, 1)]
 )
 def test_a_trial_is_late_five_hours_after_its_bake(measure, personalize, began, bake_ended, count):
     expect_trial(personalize, began, bake_ended)
@@ -198,7 +198,7 @@ def test_a_campaign_that_serves_nothing_has_no_age(measure, personalize, caplog)
 
 
 @pytest.mark.parametrize(
-    ("code", "status"), [("AccessDeniedException", 400), ("InternalServerError", 500)]
+    "code, status", [("AccessDeniedException", 400), ("InternalServerError", 500)]
 )
 def test_a_campaign_that_cannot_be_read_is_logged_and_rings_and_stops_nothing(
     measure, personalize, caplog, code, status
@@ -249,7 +249,7 @@ def test_executions_that_cannot_be_listed_are_logged_and_nothing_is_started(
 
 
 @pytest.mark.parametrize(
-    ("imports", "checked", "age"),
+    "imports, checked, age",
     [
         ({90: "ACTIVE", 20: "ACTIVE", 50: "ACTIVE"}, {}, 20),
         ({20: "CREATE FAILED"}, {}, 1000),
@@ -265,7 +265,7 @@ def test_the_data_of_items_have_an_age(measure, personalize, imports, checked, a
 
 
 @pytest.mark.parametrize(
-    ("dataset", "trackers", "age"),
+    "dataset, trackers, age",
     [
         (dataset_settings(), [], 90),
         (dataset_settings(type="actionInteractions"), [], 90),

@@ -22,6 +22,6 @@ def test_golden_words_for_values(golden):
     golden.answers("words.txt", answer)
 
 
-@pytest.mark.parametrize(("count", "text"), [(0, "0 runs"), (1, "1 run"), (2, "2 runs")])
+@pytest.mark.parametrize("count, text", [(0, "0 runs"), (1, "1 run"), (2, "2 runs")])
 def test_a_count_has_its_noun(count, text):
     assert words.count_text(count, "run") == text

@@ -100,7 +100,7 @@ GAVE_UP = "gave up after 6 hours"
 
 
 @pytest.mark.parametrize(
-    ("jobs", "fields", "expected"),
+    "jobs, fields, expected",
     [
         ([job()], {}, WRITTEN),
         ([job(**FAILED)], {}, CREATED),
@@ -161,7 +161,7 @@ def test_a_missing_input_fails_whatever_version_could_be_used(campaigns):
 
 
 @pytest.mark.parametrize(
-    ("campaigns", "last_version", "on_rejected", "version", "is_abandoned"),
+    "campaigns, last_version, on_rejected, version, is_abandoned",
     [
         ([campaign(OLD), campaign()], OLD, "skip", NEW, False),
         ([campaign(good_version_arn=OLD)], NEW, "skip", None, False),
@@ -206,7 +206,7 @@ DROP = "coverage fell from 0.5000 to 0.4000, by more than 10%"
 
 
 @pytest.mark.parametrize(
-    ("jobs", "fields", "version", "uncompared"),
+    "jobs, fields, version, uncompared",
     [
         ([], {}, NEW, BOTH),
         ([job(version_arn=OLD)], {}, None, ["precision"]),
@@ -227,7 +227,7 @@ def test_without_campaigns_the_gate_compares_with_the_last_results(
 
 
 @pytest.mark.parametrize(
-    ("version", "waited", "outcome"),
+    "version, waited, outcome",
     [(NEW, HOUR, None), (OLD, HOUR, None), (NEW, 6 * HOUR, "FAILED")],
 )
 def test_without_campaigns_the_gate_waits_for_baselines(version, waited, outcome):

@@ -95,6 +95,7 @@ def polled(seen, spec):
     compared = versions_to_compare(seen, spec, NOW)
     ordered = versions_to_order(seen, spec, NOW)
     versions = {arn: seen.versions.get(arn, NO_VERSION) for arn in (*compared, *ordered)}
+
     return replace(seen, versions=versions)
 
 
@@ -135,7 +136,7 @@ WAITING = "new is waiting for approval"
 
 
 @pytest.mark.parametrize(
-    ("seen", "want", "record"),
+    "seen, want, record",
     [
         (campaign(), DEPLOY_NEW, DeploymentRecord(BEGUN, good_version_arn=LIVE)),
         (campaign(TWIN), DEPLOY_NEW, DeploymentRecord(BEGUN, good_version_arn=TWIN)),
@@ -183,7 +184,7 @@ SKIPPED_BY_PIN = end("SKIPPED", UNTIL_UNPIN, cause="pinned")
 
 
 @pytest.mark.parametrize(
-    ("seen", "want", "expected"),
+    "seen, want, expected",
     [
         (pinned(campaign()), DEPLOY_NEW, SKIPPED_BY_PIN),
         (pinned(campaign()), APPROVAL, SKIPPED_BY_PIN),
@@ -202,7 +203,7 @@ def test_a_pinned_campaign_gets_no_version_but_its_trial_goes_on(seen, want, exp
 
 
 @pytest.mark.parametrize(
-    ("seen", "want", "expected"),
+    "seen, want, expected",
     [
         (campaign(NEW, good_version_arn=NEW), DEPLOY_NEW, end("DEPLOYED")),
         (
@@ -273,7 +274,7 @@ def test_a_campaign_that_serves_nothing_has_no_version_to_compare_with():
 
 
 @pytest.mark.parametrize(
-    ("seen", "want", "has_work", "has_news"),
+    "seen, want, has_work, has_news",
     [
         (campaign(), DEPLOY_NEW, True, False),
         (campaign(latest=update(NEW, is_running=True)), DEPLOY_NEW, True, False),
@@ -292,7 +293,7 @@ def test_a_campaign_waits_if_there_is_something_to_do_or_else_to_say(
 
 
 @pytest.mark.parametrize(
-    ("seen", "was_moved"),
+    "seen, was_moved",
     [
         (campaign(OLD, good_version_arn=LIVE), True),
         (campaign(OLD), False),
@@ -313,7 +314,7 @@ UPDATING = update(LIVE, is_running=True)
 
 
 @pytest.mark.parametrize(
-    ("seen", "want", "compared", "ordered"),
+    "seen, want, compared, ordered",
     [
         (campaign(), DEPLOY_NEW, [NEW, LIVE], []),
         (campaign(None, latest=update(LIVE, failure="no")), DEPLOY_NEW, [NEW], []),
@@ -334,7 +335,7 @@ def test_a_poll_reads_only_the_versions_that_are_going_to_be_compared(
 
 
 @pytest.mark.parametrize(
-    ("blocked", "is_deployed"),
+    "blocked, is_deployed",
     [(None, True), (LIVE, True), (TWIN, True), ("deleted", True), (NEWER, False)],
 )
 def test_only_a_version_that_is_older_than_the_blocked_one_is_left_out(blocked, is_deployed):
@@ -343,7 +344,7 @@ def test_only_a_version_that_is_older_than_the_blocked_one_is_left_out(blocked, 
 
 
 @pytest.mark.parametrize(
-    ("before", "after"), [(None, NEW), (OLD, NEW), ("deleted", NEW), (NEW, NEW), (NEWER, NEWER)]
+    "before, after", [(None, NEW), (OLD, NEW), ("deleted", NEW), (NEW, NEW), (NEWER, NEWER)]
 )
 def test_the_newest_version_that_was_rolled_back_stays_blocked(before, after):
     rolled_back = replace(REJUDGED, record=REJUDGED.record._replace(blocked_version_arn=before))
@@ -361,7 +362,7 @@ REFUSED = campaign(answer="REFUSED")
 
 
 @pytest.mark.parametrize(
-    ("seen", "want", "verdict"),
+    "seen, want, verdict",
     [
         (REFUSED, DEPLOY_NEW, "new REJECTED refused"),
         (campaign(), MINIMUM, "new REJECTED gate"),
@@ -374,6 +375,7 @@ def test_a_verdict_is_reported_until_the_tag_of_the_campaign_says_so(seen, want,
     first_step, _ = step(seen, want)
     for reported in (None, "new SKIPPED moved", verdict.replace("new", "old")):
         assert needs_report(first_step, replace(seen, reported_verdict=reported), NEW), reported
+
     assert not needs_report(first_step, replace(seen, reported_verdict=verdict), NEW)
 
 
@@ -383,7 +385,7 @@ RUNNING = update(NEW, is_running=True, created_at=NOW - 10 * MINUTE)
 
 
 @pytest.mark.parametrize(
-    ("seen", "phase"),
+    "seen, phase",
     [
         (campaign(latest=RUNNING), "UPDATING"),
         (campaign(latest=RUNNING, trial=on_trial()), "UPDATING"),
@@ -400,7 +402,7 @@ def test_an_update_is_waited_for(seen, phase):
 
 
 @pytest.mark.parametrize(
-    ("latest", "is_busy"),
+    "latest, is_busy",
     [
         (update(LIVE), False),
         (update(LIVE, is_running=True), True),
@@ -414,7 +416,7 @@ def test_a_campaign_is_busy_until_describe_shows_what_has_changed(latest, is_bus
 
 
 @pytest.mark.parametrize(
-    ("seen", "hours", "bake_hours", "reason"),
+    "seen, hours, bake_hours, reason",
     [
         (campaign(latest=RUNNING), 3, 2, "the update to new has not ended in 3 hours"),
         (campaign(), 3, 2, "Personalize has not accepted the update to new in 3 hours"),
@@ -441,7 +443,7 @@ def test_a_deployment_is_given_up_at_its_deadline_and_a_trial_stays_open(
     assert step(seen, want, progress)[0].outcome is None
 
 
-@pytest.mark.parametrize(("hours", "seconds"), [(3, 36 * 60), (5, 3600)])
+@pytest.mark.parametrize("hours, seconds", [(3, 36 * 60), (5, 3600)])
 def test_the_update_of_a_trial_is_looked_at_rarely_after_its_deadline(hours, seconds):
     late = update(NEW, is_running=True, created_at=NOW - hours * HOUR)
     assert step(campaign(latest=late, trial=on_trial()))[0] == Step("UPDATING", pause=seconds)
@@ -466,7 +468,7 @@ def with_baselines(new, live, *, ended=HOUR, **changes):
 
 
 @pytest.mark.parametrize(
-    ("seen", "pause_seconds"),
+    "seen, pause_seconds",
     [
         (with_baselines(IN_TRAINING, TRAINED), 4),
         (with_baselines(TRAINED, IN_TRAINING), 4),
@@ -483,7 +485,7 @@ def test_a_baseline_in_training_is_waited_for_in_an_open_invocation(seen, pause_
 
 
 @pytest.mark.parametrize(
-    ("seen", "outcome"),
+    "seen, outcome",
     [
         (with_baselines(TRAINED, TRAINED), None),
         (with_baselines(None, TRAINED, ended=3 * MINUTE), None),
@@ -542,7 +544,7 @@ def probed(verdict, version=NEW):
 
 
 @pytest.mark.parametrize(
-    ("record", "progress", "want", "expected"),
+    "record, progress, want, expected",
     [
         (
             DeploymentRecord(good_version_arn=LIVE),
@@ -610,7 +612,7 @@ REJUDGED = campaign(latest=TAKEN_BACK, trial=on_trial(), good_version_arn=LIVE)
 
 
 @pytest.mark.parametrize(
-    ("seen", "progress", "expected"),
+    "seen, progress, expected",
     [
         (
             campaign(trial=on_trial(ago=10 * MINUTE - SECOND)),
@@ -701,7 +703,7 @@ def test_the_reason_of_a_rollback_is_the_failure_of_the_probe_also_if_the_tags_g
 
 
 @pytest.mark.parametrize(
-    ("seen", "version", "previous"),
+    "seen, version, previous",
     [
         (campaign(), NEW, LIVE),
         (campaign(NEW, good_version_arn=LIVE), NEW, LIVE),
@@ -714,11 +716,12 @@ def test_the_report_is_about_the_version_on_trial_and_the_one_before(seen, versi
     _, progress = step(seen)
     assert (progress.version_arn, progress.previous_version_arn) == (version, previous)
     step(campaign(version, trial=on_trial(version), good_version_arn=OLD), progress=progress)
+
     assert progress.previous_version_arn == previous, "what was served before the trial stays"
 
 
 @pytest.mark.parametrize(
-    ("latest", "created_at", "ended_at"),
+    "latest, created_at, ended_at",
     [
         (RUNNING, RUNNING.created_at, None),
         (
@@ -764,11 +767,12 @@ def test_a_bake_begins_when_a_look_shows_that_the_version_is_served(trial, probe
     noted = trial._replace(was_served=True, bake_ends_at=NOW + 2 * HOUR)
     seen = campaign(NEW, trial=trial, good_version_arn=LIVE)
     expected = Step("TRYING", SaveRecord(DeploymentRecord(noted, good_version_arn=LIVE)))
+
     assert step(seen, wanted(**BAKED | {"probe": probe}), now=NOW + SECOND / 2)[0] == expected
 
 
 @pytest.mark.parametrize(
-    ("seen", "expected"),
+    "seen, expected",
     [
         (bake(OK), BAKING),
         (bake(until=NOW + 200 * SECOND), BAKING._replace(pause=200, reasons=(SOON,))),
@@ -823,6 +827,7 @@ def test_an_alarm_that_recovers_before_the_campaign_has_gone_back_is_not_forgott
     _, progress = step(bake(RINGING), wanted(**BAKED))
     assert step(bake(OK, until=NOW), wanted(**BAKED), progress)[0] == BACK
     ended, _ = step(REJUDGED, wanted(**BAKED), progress)
+
     assert (ended.outcome, ended.reasons) == ("ROLLED_BACK", (RANG,))
 
 
@@ -838,7 +843,7 @@ WITH_BAKE = wanted(bake=2 * HOUR, bake_pause=300)
 
 
 @pytest.mark.parametrize(
-    ("trial", "want", "began_ago", "failing_for", "seconds"),
+    "trial, want, began_ago, failing_for, seconds",
     [
         (on_trial(), DEPLOY_NEW, HOUR, None, 60),
         (on_trial(), DEPLOY_NEW, HOUR, 1000 * SECOND, 350),
@@ -899,7 +904,7 @@ ERROR = Response("500", is_error=True)
 
 
 @pytest.mark.parametrize(
-    ("responses", "minutes", "verdict"),
+    "responses, minutes, verdict",
     [
         ([GOOD_ONE] * 21, 10, "PASSED"),
         ([GOOD_ONE] * 20, 10, None),

@@ -58,7 +58,7 @@ REPLACED = Message(
 
 
 @pytest.mark.parametrize(
-    ("jobs", "fields", "expected"),
+    "jobs, fields, expected",
     [
         ([], {}, CREATE),
         ([job()], {}, DONE),
@@ -97,7 +97,7 @@ def test_an_export_that_is_not_held_is_imported_once(jobs, fields, expected):
 
 
 @pytest.mark.parametrize(
-    ("fields", "is_unchanged"),
+    "fields, is_unchanged",
     [
         ({}, True),
         ({"run": "this"}, True),
@@ -128,7 +128,7 @@ HOURS_AGO = {**TAINTED_NOW, "tainted_at": NOW - 6 * HOUR}
 
 
 @pytest.mark.parametrize(
-    ("own", "fields", "expected"),
+    "own, fields, expected",
     [
         (OWN_RUNNING, {"export": OTHER}, TAINT),
         (OWN, {"export": OTHER}, TAINT),
@@ -160,6 +160,7 @@ def test_an_import_is_tainted_for_ever_if_its_run_has_seen_other_files(own, fiel
     expected = expected or Step("WAITING", Create(OTHER))
     if hasattr(expected.action, "job"):
         expected = expected._replace(action=replace(expected.action, job=own))
+
     assert step(own, **fields) == expected
 
 
@@ -174,7 +175,7 @@ REFUSED = failed("CHECKING", FULL_NEEDED)
 
 
 @pytest.mark.parametrize(
-    ("jobs", "expected"),
+    "jobs, expected",
     [
         ([ADDED._replace(fingerprint="a-0")], REFUSED),
         ([TAINTED, FOREIGN], REFUSED),
@@ -189,7 +190,7 @@ def test_no_export_is_appended_again_of_which_a_part_may_be_there(jobs, expected
 
 
 @pytest.mark.parametrize(
-    ("own", "expected"),
+    "own, expected",
     [
         (TAINTED, failed("IMPORTING", FULL_NEEDED)._replace(action=TaintDataset(TAINTED))),
         (ADDED._replace(fingerprint="a-1-x"), failed("IMPORTING", FULL_NEEDED)),
@@ -226,7 +227,7 @@ def test_a_running_import_is_waited_for_whoever_has_started_it():
 
 
 @pytest.mark.parametrize(
-    ("export", "progress", "expected"),
+    "export, progress, expected",
     [
         (OTHER, {"problems": ["no header"]}, Step("CHECKING", CheckContent("a-2"))),
         (OTHER, {"checked": "a-2"}, Step("WAITING", Create(OTHER))),
@@ -251,7 +252,7 @@ def test_an_export_is_checked_again_if_it_has_changed_and_created_once(export, p
 
 
 @pytest.mark.parametrize(
-    ("jobs", "numbers"),
+    "jobs, numbers",
     [
         ([job(2, is_full=False), job(1)], [1, 2]),
         ([job(1), job(2), job(3, is_full=False), job(4, is_active=False)], [2, 3]),
@@ -265,7 +266,7 @@ def test_a_dataset_holds_the_newest_full_import_and_all_later_ones(jobs, numbers
 
 
 @pytest.mark.parametrize(
-    ("later", "numbers"),
+    "later, numbers",
     [
         ([], [1]),
         ([job(2, is_full=False)], [1]),

@@ -98,7 +98,7 @@ def test_a_minute_after_its_first_poll_an_invocation_only_polls_and_asks():
     assert item.acts == [QUESTION]
 
 
-@pytest.mark.parametrize(("seconds", "acts"), [(60, [CHANGE]), (61, [])])
+@pytest.mark.parametrize("seconds, acts", [(60, [CHANGE]), (61, [])])
 def test_an_action_follows_a_poll_of_up_to_a_minute(seconds, acts):
     item = Item(Step("DONE", CHANGE, outcome="DONE"), seconds=seconds)
     item.run()
@@ -148,6 +148,7 @@ def test_a_refused_action_is_followed_by_another_poll():
 def test_an_error_of_a_service_is_raised_only_at_the_first_poll(error, time):
     with pytest.raises(type(error)):
         Item(error).run()
+
     assert Item(Step("WAITING", pause=10), error, DONE).run() == (DONE, 0)
     assert time() == 25, "it has looked again after 15 seconds"
 
@@ -158,7 +159,7 @@ def client_error(code):
 
 
 @pytest.mark.parametrize(
-    ("error", "raised", "may_exist", "refusal"),
+    "error, raised, may_exist, refusal",
     [
         (None, None, True, ""),
         (client_error("ResourceAlreadyExistsException"), None, True, "the name job is taken"),
@@ -207,9 +208,7 @@ def test_a_memory_is_the_same_after_it_has_travelled_through_the_document(progre
 # The pauses between two looks
 
 
-@pytest.mark.parametrize(
-    ("elapsed", "seconds"), [(0, 1), (100, 1), (500, 5), (1200, 12), (90_000, 12)]
-)
+@pytest.mark.parametrize("elapsed, seconds", [(0, 1), (100, 1), (500, 5), (1200, 12), (90_000, 12)])
 def test_a_job_of_unknown_duration_is_looked_at_in_pauses_of_a_hundredth_of_its_age(
     elapsed, seconds
 ):
@@ -217,7 +216,7 @@ def test_a_job_of_unknown_duration_is_looked_at_in_pauses_of_a_hundredth_of_its_
 
 
 @pytest.mark.parametrize(
-    ("elapsed", "seconds"), [(0, 400), (399.5, 1), (400, 4), (1000, 10), (5000, 12)]
+    "elapsed, seconds", [(0, 400), (399.5, 1), (400, 4), (1000, 10), (5000, 12)]
 )
 def test_a_job_is_left_alone_for_two_fifths_of_its_usual_duration(elapsed, seconds):
     assert pause([1000] * 5, elapsed) == seconds

@@ -100,7 +100,7 @@ IN_TIME = {"ended_at": NOW - MINUTE, **STOPPED}
 
 
 @pytest.mark.parametrize(
-    ("versions", "fields", "expected"),
+    "versions, fields, expected",
     [
         ([], {}, CREATE),
         ([version()], {}, TRAINED),
@@ -152,7 +152,7 @@ LIMITED = Message(
 
 
 @pytest.mark.parametrize(
-    ("versions", "is_limited"),
+    "versions, is_limited",
     [
         ([OTHER], True),
         ([OTHER._replace(is_active=False, was_stopped=True)], True),
@@ -205,7 +205,7 @@ TAINTED = APPENDED._replace(is_tainted=True)
 
 
 @pytest.mark.parametrize(
-    ("imports", "fields", "expected"),
+    "imports, fields, expected",
     [
         ([job(), FOREIGN], {}, REPLACED),
         ([job(), FOREIGN], {"accepts_foreign": True}, None),
@@ -236,6 +236,7 @@ def test_foreign_data_that_a_person_has_accepted_are_named():
     create = decided(imports=[job(), FOREIGN], accepts_foreign=True)
     assert isinstance(create.action, Create)
     (warning,) = create.remembered["warnings"]
+
     assert warning.startswith("job-9, an import that this pipeline did not start, has changed")
 
 
@@ -264,7 +265,7 @@ RUNNING = job(2, is_running=True, is_active=False)
 
 
 @pytest.mark.parametrize(
-    ("fields", "progress", "reason"),
+    "fields, progress, reason",
     [
         ({"imports": [IMPORTED, RUNNING]}, {}, "job-2 is running"),
         ({"updated": True}, {}, "the solution is being updated"),
@@ -320,7 +321,7 @@ def test_the_digest_changes_with_each_import_and_with_the_configuration():
 
 
 @pytest.mark.parametrize(
-    ("deletions", "versions", "expected"),
+    "deletions, versions, expected",
     [
         ([DELETED], [version()], CREATE),
         ([DELETED], [version(created_at=NOW - 1.5 * HOUR)], CREATE),

@@ -69,7 +69,7 @@ def as_json(value):
 
 
 @pytest.mark.parametrize(
-    ("sent", "arn", "preview"),
+    "sent, arn, preview",
     [
         (output_value(ROLE), ROLE, False),
         (output_value(), Unknown(), True),

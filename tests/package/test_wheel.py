@@ -66,7 +66,7 @@ def test_the_wheel_has_the_folders_of_a_checkout_below_one_name(wheel):
 
 
 @pytest.mark.parametrize(
-    ("patterns", "extras"),
+    "patterns, extras",
     [
         (["components/**/*.py", "functions/constants.py"], []),
         (["retrain/**/*.py", "functions/**/*.py"], ["cli"]),

@@ -94,7 +94,7 @@ TOO_OLD = (
 
 
 @pytest.mark.parametrize(
-    ("venv", "python", "expected"),
+    "venv, python, expected",
     [
         (None, NEW, (0, [INSTALLING], CREATED)),
         (OLD, NEW, (0, [AGAIN, INSTALLING], CREATED)),

@@ -26,7 +26,7 @@ PAGES = [
 ]
 
 
-@pytest.mark.parametrize(("options", "page"), PAGES)
+@pytest.mark.parametrize("options, page", PAGES)
 def test_a_generated_page_is_current(options, page):
     name = "state_machine" if options else page.__module__.removeprefix("docs.")
     file = ROOT / "docs" / f"{name.replace('_', '-')}.md"

@@ -38,7 +38,7 @@ MISTAKES = (
 
 
 @pytest.mark.parametrize(
-    ("kind", "line", "found"),
+    "kind, line, found",
     [
         (Access, ALL, ACCOUNT),
         (PipelineOptions, "doctor", PipelineOptions("dev", None, Access())),
@@ -115,7 +115,7 @@ def test_the_help_of_a_command_has_an_example_that_it_accepts_and_its_exit_codes
 
 
 @pytest.mark.parametrize(
-    ("is_installed", "packages"),
+    "is_installed, packages",
     [
         (True, "'personalize-retraining[emulator]'"),
         (False, "--require-hashes -r requirements.txt -r requirements-dev.txt"),
@@ -172,7 +172,7 @@ def test_help_that_nobody_reads_any_more_is_no_error(closed_output):
 
 
 @pytest.mark.parametrize(
-    ("is_installed", "way_out"),
+    "is_installed, way_out",
     [
         (
             False,
@@ -210,7 +210,7 @@ def test_a_terminal_that_is_not_utf8_shows_signs_as_codes(monkeypatch):
 
 @pytest.mark.usefixtures("restored_signals")
 @pytest.mark.parametrize(
-    ("number", "command", "rest"),
+    "number, command, rest",
     [
         (signal.SIGINT, "start", "; AWS goes on with what it was asked for"),
         (signal.SIGTERM, "rehearse", ""),

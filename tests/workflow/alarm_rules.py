@@ -87,6 +87,7 @@ def matches(pattern: str, record: Mapping[str, object]) -> bool:
         value = record
         for name in path.split("."):
             value = value.get(name) if isinstance(value, Mapping) else None
+
         return value is not None and (literal in ("*", value)) == (operator == "=")
 
     condition = re.compile(r'\$\.([\w.]+) (!?=) "([^"]*)"')

@@ -51,6 +51,7 @@ class Bucket:
         assert (Bucket, Range.partition("=")[0]) == ("exports", "bytes")
         first, last = map(int, Range.removeprefix("bytes=").split("-"))
         content = self.objects[Key][first : last + 1]
+
         return {"Body": StreamingBody(BytesIO(content), len(content))}
 
     def _pages(self, *, Bucket: str, Prefix: str):  # noqa: N803 - (as above)
@@ -82,6 +83,7 @@ class Bucket:
         del role_arn
         if key not in self.objects:
             raise JobFailed(f"s3://{bucket}/{key} does not exist")
+
         return self.objects[key]
 
     def write(self, bucket: str, key: str, content: bytes, role_arn: str) -> None:

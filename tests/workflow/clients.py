@@ -72,6 +72,7 @@ def shared_clients() -> Mapping[str, object]:
     """Return the operator's client, and the functions' clients by their names in `aws`."""
     with patch("boto3.client", _create_client):
         clients = {name: getattr(aws, name).__wrapped__() for name in CLIENTS_OF_FUNCTIONS}
+
     operator = _create_client("personalize", caller=OPERATOR)
     return {**clients, "operator": operator}
 
@@ -168,4 +169,5 @@ def _session() -> boto3.Session:
     session = get_session()
     session.set_credentials("testing", "testing")
     session.set_default_client_config(Config(signature_version=UNSIGNED, user_agent="tests"))
+
     return boto3.Session(botocore_session=session)

@@ -363,6 +363,7 @@ def told(time: datetime, origins: list[Origin]) -> str:
     origin = next(found for found in reversed(origins) if found.time <= time)
     hours, minutes = divmod((time - origin.time) // timedelta(minutes=1), 60)
     words = [f"{hours} h" if hours else "", f"{minutes} min" if minutes else ""]
+
     return f"{' '.join(filter(None, words))} {origin.words}"
 
 

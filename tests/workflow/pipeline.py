@@ -127,6 +127,7 @@ class Pipeline:
         started = self.start(**request)
         while not self.requests(operation):
             self.sleep(30)
+
         return started
 
     def executions(self, prefix: str) -> list[StartedExecution]:
@@ -198,6 +199,7 @@ class Pipeline:
         response = self.client.create_solution_version(
             **{"solutionArn": solution_arn(), "name": name, **request}
         )
+
         return response["solutionVersionArn"]
 
     def foreign_update(self, version: str, campaign: str = "home", **request: object) -> None:

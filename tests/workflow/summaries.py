@@ -48,6 +48,7 @@ def problems_of(execution):
     assert execution.status == "FAILED", execution
     assert report(execution)["imports"] == report(execution)["solutions"] == []
     assert report(execution)["error"] == "RunRefused"
+
     return all_printed(report(execution)["reasons"])
 
 
@@ -56,6 +57,7 @@ def skip_reason(execution):
     assert execution.status == "SUCCEEDED", "a skipped run alarms nobody"
     assert report(execution)["outcome"] == "SKIPPED"
     assert report(execution)["imports"] == report(execution)["solutions"] == []
+
     return "; ".join(all_printed(report(execution)["reasons"]))
 
 

@@ -32,7 +32,7 @@ def test_the_guide_says_what_rings_when_a_pipeline_dies_and_what_mends_it(death)
 
 
 @pytest.mark.parametrize(
-    ("rate", "gap", "runs"),
+    "rate, gap, runs",
     [("cron(0 3 ? * SUN *)", WEEK, 3), ("rate(1 hour)", timedelta(hours=1), 30)],
     ids=["weekly", "hourly"],
 )
@@ -96,7 +96,7 @@ THREE_HOURS = Alarm("three-hours", "M", "", "", periods=3, period_seconds=3600)
 
 
 @pytest.mark.parametrize(
-    ("points", "missing", "extra", "is_bad"),
+    "points, missing, extra, is_bad",
     [
         # AWS's table of examples: X is bad, 0 is good, - is missing. The last is the newest.
         ("0-X-X", "breaching", 2, False),
@@ -129,11 +129,12 @@ def report(status, error=None):
     named = {"errorType": error} if error else {}
     metrics = {"durationMs": 32973.2, "memorySizeMB": 128, "maxMemoryUsedMB": 128}
     record = {"requestId": "671dc475", "metrics": metrics, "status": status, **named}
+
     return {"time": "2026-11-29T03:00:00Z", "type": "platform.report", "record": record}
 
 
 @pytest.mark.parametrize(
-    ("record", "counts"),
+    "record, counts",
     [
         ({"errorType": "AccessDeniedException"}, True),
         ({"errorType": "Runtime.ImportModuleError"}, True),

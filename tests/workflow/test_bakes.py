@@ -28,6 +28,7 @@ def start_bake(pipeline):
     started = pipeline.start(skipImport=True)
     while tags_of(pipeline.client, campaign_arn()).get(BAKE, "-") == "-":
         pipeline.sleep(60)
+
     return started
 
 
@@ -82,7 +83,7 @@ def test_an_alarm_moves_the_campaign_back_within_minutes():
 
 
 @pytest.mark.parametrize(
-    ("state", "failure", "warning"),
+    "state, failure, warning",
     [
         (None, None, "does not exist"),
         ("INSUFFICIENT_DATA", None, "INSUFFICIENT_DATA"),
@@ -103,7 +104,7 @@ def test_an_alarm_whose_state_is_not_known_is_said_and_moves_nothing_back(state,
 
 
 @pytest.mark.parametrize(
-    ("campaigns", "hours", "minutes"),
+    "campaigns, hours, minutes",
     [(1, 12, 5), (50, 1, 5), (10, 12, 12), (50, 12, 60)],
 )
 def test_the_looks_at_the_alarms_of_all_bakes_fit_into_the_history(campaigns, hours, minutes):

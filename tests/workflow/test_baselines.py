@@ -28,6 +28,7 @@ def group(rule=RELATIVE):
     judged = solution(quality_gate=[rule])
     baseline = solution("popular", campaigns=[])
     only = MOVIES.with_datasets("interactions").with_solutions(judged, baseline)
+
     return replace(only, baseline="popular")
 
 
@@ -64,7 +65,7 @@ def warnings(execution):
 
 
 @pytest.mark.parametrize(
-    ("random_users", "fault", "rule", "outcome"),
+    "random_users, fault, rule, outcome",
     [
         (3, None, PLAIN, "REJECTED"),
         (3, None, RELATIVE, "DEPLOYED"),

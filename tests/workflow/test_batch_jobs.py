@@ -36,6 +36,7 @@ def group(*, campaigns=("home",), recipe="aws-user-personalization", **changes):
     job = {"input": "s3://exports/batch/users.json", "output": "s3://exports/out/{date}/"}
     with_job = solution(campaigns=campaigns, batch_jobs=[BatchJobArgs(**{**job, **changes})])
     recipe_arn = f"arn:aws:personalize:::recipe/{recipe}"
+
     return replace(MOVIES, solutions=(with_job,), recipe=recipe_arn)
 
 
@@ -125,7 +126,7 @@ def test_a_recipe_of_user_segments_gets_a_batch_segment_job():
 
 
 @pytest.mark.parametrize(
-    ("fault", "reason"),
+    "fault, reason",
     [
         ({"fault": "fail", "job": "batch-inference-job", "reason": "it broke"}, "it broke"),
         (

@@ -36,6 +36,7 @@ def time_out(pipeline, **request):
     pipeline.handlers["train_solution"] = report_running
     execution = pipeline.run(**request)
     assert execution.status == "TIMED_OUT", execution
+
     return execution
 
 

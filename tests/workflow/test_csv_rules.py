@@ -57,6 +57,7 @@ def service():
     world = World()
     world.now = NOW
     avro = {"type": "record", "name": "Items", "fields": FIELDS}
+
     return world, world.create_dataset(dataset_type="ITEMS", avro=json.dumps(avro))
 
 
@@ -104,7 +105,7 @@ def test_golden_verdicts_of_both_sides(golden):
 
 
 @pytest.mark.parametrize(
-    ("row", "is_accepted"),
+    "row, is_accepted",
     [
         (f"i1,,,{'9' * 5000},,,,", False),
         (f"i1,,,{'0' * 5000},,,,", False),

@@ -208,4 +208,5 @@ def test_only_a_failed_campaign_ends_in_the_state_of_an_error():
     choices = dict(states("Choice"))["How is the campaign?"]["Choices"]
     ends = {rule["StringEquals"]: rule["Next"] for rule in choices if "outcome" in rule["Variable"]}
     failed = [outcome for outcome, end in ends.items() if end == "Campaign not updated"]
+
     assert failed == ["FAILED"], "this state writes FAILED as the outcome"

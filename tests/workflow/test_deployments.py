@@ -109,7 +109,7 @@ def test_a_campaign_that_cannot_be_read_fails_alone():
     assert failures(execution)["mail"] == "the campaign was deleted"
 
 
-@pytest.mark.parametrize(("status", "visible_after"), [(None, 20), (500, 120)])
+@pytest.mark.parametrize("status, visible_after", [(None, 20), (500, 120)])
 def test_an_update_without_a_response_is_not_requested_twice(status, visible_after):
     with deploy(switches=Switches(update_visible_after=visible_after)) as pipeline:
         pipeline.inject_fault("lost-answer", operation="UpdateCampaign", status=status)

@@ -41,6 +41,7 @@ def longest_text(value):
     if isinstance(value, str):
         return len(value)
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+
     return max(map(longest_text, inner), default=0)
 
 
@@ -74,6 +75,7 @@ def content_bytes(group):
     types = {"é" * (SHOWN_NAME - 1) + str(number): 10**6 for number in range(SHOWN_TYPES)}
     nulls = {"x" * (SHOWN_NAME - 1) + str(number): 10**6 for number in range(SHOWN_COLUMNS)}
     events = [name for name in group.args.datasets.configured() if name in EVENT_DATASETS]
+
     return len(json.dumps([types] * len(events) + [nulls] * len(group.datasets)))
 
 
@@ -82,6 +84,7 @@ def largest_state(execution):
     details = [
         value for event in execution.events for value in event.values() if isinstance(value, dict)
     ]
+
     return max(len(item.get(key, "").encode()) for item in details for key in ("input", "output"))
 
 

@@ -158,6 +158,7 @@ class Witness:
         with self._teller.without_faults():
             served = ndcg(self._teller.pipeline, self.served)
             return ndcg(self._teller.pipeline, version) < served * (1 - max_drop) - 1e-6
+
         return False  # Personalize has refused a request.
 
     def _wrong_record(self, before: DeploymentRecord, after: DeploymentRecord) -> Iterator[str]:

@@ -73,7 +73,7 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(
-    ("answer", "confirmed"),
+    "answer, confirmed",
     [("y\n", True), ("Yes\n", True), ("n\n", False), ("\n", False), ("", False)],
 )
 def test_only_yes_confirms(monkeypatch, capsys, answer, confirmed):

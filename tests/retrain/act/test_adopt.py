@@ -134,7 +134,7 @@ def test_a_solution_without_versions_gets_a_gate_for_a_metric_that_its_recipe_ha
 
 
 @pytest.mark.parametrize(
-    ("recipe", "probe"),
+    "recipe, probe",
     [
         ("aws-user-personalization-v2", {"userId": "u0"}),
         ("aws-similar-items", {"itemId": "i0"}),

@@ -62,7 +62,7 @@ def test_the_alarm_gets_its_former_state_back(former):
 
 
 @pytest.mark.parametrize(
-    ("action", "error"),
+    "action, error",
     [
         ("Failed", f"{NAME} could not notify {TOPIC}: no reason; check that the topic exists, "),
         ("Waiting", f"the history of {NAME} shows no action after 60 seconds; look at it with "),

@@ -161,7 +161,7 @@ def move_back(pipeline):
 
 
 @pytest.mark.parametrize(
-    ("happening", "reason"),
+    "happening, reason",
     [
         (lambda at: at.sleep(25 * HOUR), "a run asks about it when it has passed"),
         (take_back, "no run deploys it to home: a run or a person has rolled taste/{new} back"),

@@ -108,7 +108,7 @@ CASES = [
 """A command, the group and what happens before the run whose message has it, and what it does."""
 
 
-@pytest.mark.parametrize(("name", "group", "happening", "effect"), CASES)
+@pytest.mark.parametrize("name, group, happening, effect", CASES)
 def test_a_command_of_a_message_does_what_it_is_for(name, group, happening, effect):
     with account(group) as prod:
         prod.pipeline.run()

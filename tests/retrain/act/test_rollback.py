@@ -91,7 +91,7 @@ def test_a_campaign_that_serves_its_good_version_moves_to_the_one_before():
 
 
 @pytest.mark.parametrize(
-    ("options", "code", "reason"),
+    "options, code, reason",
     [
         ("", 2, "--campaign is missing; the campaigns of this pipeline are home, tv"),
         ("--campaign x", 2, "--campaign 'x' is unknown; the campaigns of this pipeline are"),
@@ -125,7 +125,7 @@ def test_a_rollback_that_cannot_work_changes_nothing_and_names_the_way_out(optio
 
 
 @pytest.mark.parametrize(
-    ("fault", "error"),
+    "fault, error",
     [
         (
             {"fault": "fail", "reason": "no capacity"},

@@ -38,7 +38,7 @@ def test_golden_a_run_is_started_and_stopped_with_its_training(golden):
 
 
 @pytest.mark.parametrize(
-    ("options", "request_"),
+    "options, request_",
     [
         ("", {}),
         ("--skip-import --force", {"skipImport": True, "force": True}),

@@ -173,7 +173,7 @@ NO_START = "roles: retraining-schedule may not call states:StartExecution"
 
 
 @pytest.mark.parametrize(
-    ("operation", "response", "text"),
+    "operation, response, text",
     [
         ("function", function("close_run", State="Failed"), "functions: close_run is Failed"),
         ("schedules", FOREIGN, f"schedules: {RUNS} does not exist"),
@@ -261,7 +261,7 @@ SLOW = "cannot be checked: AWS does not answer get_bucket_policy now: ; try agai
 
 
 @pytest.mark.parametrize(
-    ("title", "operation", "response", "expected"),
+    "title, operation, response, expected",
     [
         ("caller", "simulation", simulate("ops", STOP), NO_STOP),
         ("alarms", "alarms", alarms(StateValue="ALARM"), RINGS),
@@ -303,7 +303,7 @@ UNJUDGED = "aws:PrincipalOrgID in the policy of exports cannot be judged from he
 
 
 @pytest.mark.parametrize(
-    ("statements", "expected"),
+    "statements, expected",
     [
         ([*a.READ, DENY], ("missing", f"{HAS_DENY} {BOTH}", None)),
         ([{**DENY, "Action": "s3:GetObject"}], ("missing", f"{HAS_DENY} s3:GetObject", None)),
@@ -344,7 +344,7 @@ LOGS_KEY = KEY.replace("/1", "/2")
 
 
 @pytest.mark.parametrize(
-    ("arn", "who"),
+    "arn, who",
     [(KEY, "Personalize and IAM policies"), (LOGS_KEY, "CloudWatch Logs and IAM policies")],
 )
 def test_a_key_policy_is_mended_by_the_printed_policy(encrypted, arn, who):
@@ -707,7 +707,7 @@ def test_another_region_than_that_of_the_file_is_refused(prod):
 
 
 @pytest.mark.parametrize(
-    ("options", "rows", "problem"),
+    "options, rows, problem",
     [
         ({}, 2750, None),
         ({}, 1300, "minRelativeSize 0.5 of the last FULL import"),

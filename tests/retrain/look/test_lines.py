@@ -33,7 +33,7 @@ def test_a_terminal_wraps_a_text_below_its_beginning():
 
 
 @pytest.mark.parametrize(
-    ("text", "parts"),
+    "text, parts",
     [
         ("a word and another", ["a word and", "another"]),
         ("now `retrain watch` shows it", ["now", "`retrain watch`", "shows it"]),
@@ -48,9 +48,7 @@ def test_no_word_and_no_command_is_broken(text, parts):
     assert wrapped(text, None) == text.split("\n"), "a file has lines of any length"
 
 
-@pytest.mark.parametrize(
-    ("width", "bar"), [(None, "━━━━━━        "), (80, "━━━━━━        "), (50, "")]
-)
+@pytest.mark.parametrize("width, bar", [(None, "━━━━━━        "), (80, "━━━━━━        "), (50, "")])
 def test_a_bar_is_drawn_if_there_is_room(width, bar):
     job = Line(0, "train movies", "training", time="1 h", share=0.5)
     (shown,) = rendered([job], width, has_bars=True)

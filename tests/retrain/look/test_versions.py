@@ -123,7 +123,7 @@ FACTS = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "text"), FACTS)
+@pytest.mark.parametrize("changes, text", FACTS)
 def test_each_fact_about_a_version_has_a_line(changes, text):
     lines = [line.plain for line in rendered(versions.lineage_lines({**PLAIN, **changes}))]
     assert text in " ".join(" ".join(lines).split())

@@ -104,7 +104,7 @@ def test_while_aws_does_not_respond_the_requests_are_repeated(states, capsys):
     assert out == "TIMED_OUT: the execution took too long\n"
 
 
-@pytest.mark.parametrize(("status", "goes_on"), [("RUNNING", "the run goes on: "), ("FAILED", "")])
+@pytest.mark.parametrize("status, goes_on", [("RUNNING", "the run goes on: "), ("FAILED", "")])
 def test_a_refusal_names_the_command_that_takes_the_run_up_again(states, status, goes_on):
     states(REFUSAL)
     with pytest.raises(OperatorError) as caught:
@@ -138,7 +138,7 @@ def test_a_terminal_breaks_no_word_and_no_command_of_a_report(states, capsys, mo
     assert long == ["  retrain rollback --campaign home --stack prod"]
 
 
-@pytest.mark.parametrize(("status", "is_drawn"), [("RUNNING", True), ("SUCCEEDED", False)])
+@pytest.mark.parametrize("status, is_drawn", [("RUNNING", True), ("SUCCEEDED", False)])
 def test_bars_that_the_whole_run_replaces_are_gone_when_it_has_ended(status, is_drawn):
     view = ShownRun(replace(EXECUTION, status=status))
     file = io.StringIO()

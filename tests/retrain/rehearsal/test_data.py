@@ -90,7 +90,7 @@ def test_columns_that_personalize_knows_have_its_types(folder):
 
 
 @pytest.mark.parametrize(
-    ("avro_type", "texts"),
+    "avro_type, texts",
     [
         ("long", ["-1", "007", "9223372036854775807"]),
         ("float", ["1.5", "-.5", "1e3", "9223372036854775808"]),
@@ -132,7 +132,7 @@ def test_exports_without_a_timestamp_never_change(folder):
 
 
 @pytest.mark.parametrize(
-    ("items", "labels"),
+    "items, labels",
     [
         (ITEMS, {"1": 'The "Train", part \\ II', "2": "The Ship"}),
         ("ITEM_ID,YEAR\n1,1999\n", {"1": "1"}),
@@ -154,7 +154,7 @@ def rows_of(user, number, newest):
 
 
 @pytest.mark.parametrize(
-    ("rows", "user"),
+    "rows, user",
     [
         ([*rows_of("few", 2, 990), *rows_of("b", 5, 900), *rows_of("a", 4, 800)], "b"),
         ([*rows_of("a", 1, 5), *rows_of("b", 1, 6)], "b"),
@@ -185,7 +185,7 @@ def test_the_first_problem_of_each_file_is_reported(folder):
 
 
 @pytest.mark.parametrize(
-    ("content", "problem"),
+    "content, problem",
     [
         (b"USER_ID,,A\n1,2,3\n", "column 2 of the header has no name; name it"),
         (b"USER_ID\n\n\n", "has no rows below its header; repeat the export"),
@@ -243,7 +243,7 @@ ROWS = b"1,a\n2,b\n3,c\n4,d\n5,e\n"
 
 
 @pytest.mark.parametrize(
-    ("spoiling", "spoiled"),
+    "spoiling, spoiled",
     [
         ("none", b"USER_ID,ITEM_ID\n" + ROWS),
         ("truncated", b"USER_ID,ITEM_ID\n1,a\n"),

@@ -69,7 +69,7 @@ def test_of_a_stack_without_solutions_no_version_is_expected():
 
 
 @pytest.mark.parametrize(
-    ("name", "changes", "failed"),
+    "name, changes, failed",
     [
         ("happy-path", {"outcome": "REJECTED"}, f"{ENDED} DEPLOYED or TRAINED or IMPORTED"),
         ("happy-path", {"imports": {DATASET: 1}}, "every dataset was imported"),
@@ -134,7 +134,7 @@ DATED = {"import_mode": "INCREMENTAL", "data_location": "s3://bucket/{date}/"}
 
 
 @pytest.mark.parametrize(
-    ("dataset", "changes", "taste", "obstacles"),
+    "dataset, changes, taste, obstacles",
     [
         ("interactions", {}, {"campaigns": ["mail", PROBED]}, BAKED),
         ("interactions", {}, {}, {"bad-probe": NO_PROBE} | BAKED),

@@ -43,7 +43,7 @@ def world_of(region="eu-west-1", key="interactions", **dataset):
 
 
 @pytest.mark.parametrize(
-    ("key", "files"),
+    "key, files",
     [("a.csv", {"a.csv": CONTENT}), ("day={date}/", {"day=2026-11-29/part-0.csv": CONTENT})],
 )
 def test_the_export_of_a_day_is_written_byte_for_byte_and_then_its_marker(uploads, key, files):
@@ -67,7 +67,7 @@ def test_a_bucket_in_us_east_1_has_no_location(uploads):
 
 
 @pytest.mark.parametrize(
-    ("probe", "key", "file", "line"),
+    "probe, key, file, line",
     [
         ({}, "{date}/in/", "2026-11-29/in/part-0.csv", {"userId": "b"}),
         ({"item_id": "1"}, "items.json", "items.json", {"itemId": "2"}),
@@ -105,7 +105,7 @@ def test_a_stack_without_interactions_gets_an_export_of_interactions():
 
 
 @pytest.mark.parametrize(
-    ("resource", "seconds", "problem"),
+    "resource, seconds, problem",
     [
         ({"status": "CREATE FAILED", "failureReason": "no rows"}, 300, "CREATE FAILED: no rows"),
         ({"status": "CREATE PENDING"}, -1, "CREATE PENDING: not ACTIVE after -1 seconds"),
@@ -125,7 +125,7 @@ TRENDING = QualityRuleArgs(metric="trend_prediction_accuracy", minimum=0.1)
 
 
 @pytest.mark.parametrize(
-    ("probe", "mode", "recipe"),
+    "probe, mode, recipe",
     [
         ({}, "FULL", "aws-user-personalization-v2"),
         ({}, "UPDATE", "aws-user-personalization"),
@@ -139,7 +139,7 @@ def test_a_solution_has_a_recipe_for_its_probe_and_its_training_mode(probe, mode
 
 
 @pytest.mark.parametrize(
-    ("settings", "recipe"),
+    "settings, recipe",
     [
         ({"batch_jobs": [BatchJobArgs(**JOB, themes="TITLE")]}, "aws-similar-items"),
         ({"batch_jobs": [BatchJobArgs(**JOB, exploration_weight=0)]}, "aws-user-personalization"),
