@@ -160,8 +160,15 @@ TAINTED = UNCONFIRMED._replace(is_tainted=True, ended_at=ago(0.5))
         (TAINTED, {"dataset": dataset_of_run(day="2026-11-26")}, False),
     ],
     ids=[
-        *("never confirmed", "confirmed", "it may be confirmed now", "given up", "tainted"),
-        *("FULL", "its export may be unchanged", "of this day", "a run for an earlier day"),
+        "never confirmed",
+        "confirmed",
+        "it may be confirmed now",
+        "given up",
+        "tainted",
+        "FULL",
+        "its export may be unchanged",
+        "of this day",
+        "a run for an earlier day",
     ],
 )
 def test_a_dataset_is_tainted_by_an_appended_import_that_no_run_can_confirm(
@@ -200,8 +207,15 @@ SEARCHED = {"2026-11-26": False, "2026-11-27": False}
         ),
     ],
     ids=[
-        *("since the FULL import", "it may be confirmed", "held", "failed", "running"),
-        *("replaced by a FULL import", "tainted before", "held, and unconfirmed before", "unread"),
+        "since the FULL import",
+        "it may be confirmed",
+        "held",
+        "failed",
+        "running",
+        "replaced by a FULL import",
+        "tainted before",
+        "held, and unconfirmed before",
+        "unread",
     ],
 )
 def test_days_are_searched_of_which_not_all_rows_are_certainly_there(jobs, searched):

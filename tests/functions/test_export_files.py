@@ -78,7 +78,12 @@ SUBFOLDERS = (
         ),
     ],
     ids=[
-        *("there", "not readable", "not written", "empty files", "no rows", "one file has rows"),
+        "there",
+        "not readable",
+        "not written",
+        "empty files",
+        "no rows",
+        "one file has rows",
         "subfolders beside files",
     ],
 )

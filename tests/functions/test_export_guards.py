@@ -94,8 +94,13 @@ NOT_COMPARED = (imported(), SMALLER._replace(is_full=False), SMALLER._replace(is
         ([EDITED], {"minRelativeSize": 0}, 0, 0),
     ],
     ids=[
-        *("no earlier size is compared", "no size", "a size"),
-        *("whatever is newer", "only a foreign import", "INCREMENTAL", "never compared"),
+        "no earlier size is compared",
+        "no size",
+        "a size",
+        "whatever is newer",
+        "only a foreign import",
+        "INCREMENTAL",
+        "never compared",
     ],
 )
 def test_a_size_tag_that_is_no_size_is_a_warning(jobs, dataset, warnings, refusals):

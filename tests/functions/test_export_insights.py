@@ -94,8 +94,11 @@ MARKED = dataset_settings(readyMarker="s3://exports/_SUCCESS")
         ({"settings_": s.settings(datasets=[items_settings(datasetArn=DATASET)])}, (0, 0)),
     ],
     ids=[
-        *("a foreign version has learned them", "the last training has failed on them"),
-        *("nothing is read", "a later run reads them", "items have no events"),
+        "a foreign version has learned them",
+        "the last training has failed on them",
+        "nothing is read",
+        "a later run reads them",
+        "items have no events",
     ],
 )
 def test_too_many_types_are_refused_only_if_a_first_training_would_fail(changes, expected):
@@ -114,8 +117,13 @@ def test_too_many_types_are_refused_only_if_a_first_training_would_fail(changes,
         ({"solutions": solution_resource()}, "FULL", False),
     ],
     ids=[
-        *("one", "segments ignore events", "even if it was trained before", "two"),
-        *("not all rows", "INCREMENTAL", "no segments"),
+        "one",
+        "segments ignore events",
+        "even if it was trained before",
+        "two",
+        "not all rows",
+        "INCREMENTAL",
+        "no segments",
     ],
 )
 def test_one_timestamp_in_all_rows_refuses_the_training_of_segments(changes, mode, is_refused):

@@ -146,8 +146,13 @@ def test_the_import_of_the_handlers_loads_little_and_reads_nothing(tmp_path):
     zipfile.ZipFile(function_code().path).extractall(tmp_path)
     probe = subprocess.run(  # noqa: S603 - this interpreter and the program above
         [
-            *(sys.executable, "-W", "error", "-c", PROBE),
-            *(json.dumps(list(STEPS)), json.dumps(list(STANDARD_LIBRARY))),
+            sys.executable,
+            "-W",
+            "error",
+            "-c",
+            PROBE,
+            json.dumps(list(STEPS)),
+            json.dumps(list(STANDARD_LIBRARY)),
         ],
         cwd=tmp_path,
         check=True,

@@ -133,11 +133,15 @@ ENDS = {
     "nothing to do": (skipped("nothing is new"), "SKIPPED", None, ["nothing is new"]),
     "refused before planning": (
         {**configured(), "error": refused_with(START, "the input is wrong")},
-        *("FAILED", "RunRefused", ["too few rows: `retrain start`", "the input is wrong"]),
+        "FAILED",
+        "RunRefused",
+        ["too few rows: `retrain start`", "the input is wrong"],
     ),
     "error after planning": (
         without("solutions", error=ERROR),
-        *("FAILED", "InvalidInputException", [ERROR_TEXT]),
+        "FAILED",
+        "InvalidInputException",
+        [ERROR_TEXT],
     ),
     "all trainings held back": (finished(solutions=[]), "IMPORTED", None, []),
 }
@@ -275,7 +279,9 @@ def test_a_solution_has_the_outcome_of_its_training_or_of_its_campaigns(result, 
 def test_a_version_that_the_run_did_not_train_costs_the_run_nothing():
     existing = solution(version=training_item(isOfRun=False, trainingHours=2))
     assert [existing[key] for key in ("isTrained", "trainingHours", "seconds")] == [
-        *(False, None, None)
+        False,
+        None,
+        None,
     ]
     assert report(solutions=[solution_result()])["trainingCost"] is None, "no price is set"
 
@@ -335,13 +341,17 @@ def test_the_change_of_a_metric_is_that_of_the_multiples_of_its_baselines():
         ("DEPLOYED", serving(VERSION), "DEPLOYED", []),
         ("DEPLOYED", serving(None, is_known=False), "DEPLOYED", []),
         (
-            *("DEPLOYED", serving(FOREIGN_VERSION), "SKIPPED"),
+            "DEPLOYED",
+            serving(FOREIGN_VERSION),
+            "SKIPPED",
             [f"the campaign serves {FOREIGN_VERSION} now"],
         ),
         ("DEPLOYED", serving(None), "SKIPPED", ["the campaign serves nothing now"]),
         ("ROLLED_BACK", serving(OLD_VERSION), "ROLLED_BACK", ["0 results"]),
         (
-            *("ROLLED_BACK", serving(VERSION), "FAILED"),
+            "ROLLED_BACK",
+            serving(VERSION),
+            "FAILED",
             ["0 results", f"the campaign serves {VERSION} now"],
         ),
     ],

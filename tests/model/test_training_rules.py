@@ -338,10 +338,19 @@ def test_the_digest_changes_with_each_import_and_with_the_configuration():
         ([DELETED], [version(created_at=NOW, digest="other"), UPDATED, version()], CREATE),
     ],
     ids=[
-        *("trained before", "trained meanwhile", "trained afterwards", "a second job", "unsorted"),
-        *("the job has failed", "stopped before", "of this run", "in training since before"),
-        *("updates an older version", "updates a younger version"),
-        *("updates an older version than a failed one", "is older than a FULL version"),
+        "trained before",
+        "trained meanwhile",
+        "trained afterwards",
+        "a second job",
+        "unsorted",
+        "the job has failed",
+        "stopped before",
+        "of this run",
+        "in training since before",
+        "updates an older version",
+        "updates a younger version",
+        "updates an older version than a failed one",
+        "is older than a FULL version",
     ],
 )
 def test_a_version_that_may_have_learned_deleted_users_is_trained_again(

@@ -60,7 +60,10 @@ def test_a_run_that_times_out_after_all_deadlines_is_reported():
     report_ = closing["report"]
     (message,) = pipeline.inbox.messages
     assert [report_[key] for key in ("runId", "executionArn", "outcome", "reasons")] == [
-        *(RUN_ID, execution.arn, "FAILED", [{"text": "TIMED_OUT: no cause given"}])
+        RUN_ID,
+        execution.arn,
+        "FAILED",
+        [{"text": "TIMED_OUT: no cause given"}],
     ]
     assert report_["serving"][0]["servedVersionArn"] == served
     assert message.body == closing["text"]

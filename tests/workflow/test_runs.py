@@ -46,7 +46,12 @@ def test_a_good_run_imports_trains_and_updates_the_campaign():
     assert execution.output == {"report": report(execution), "text": text(execution)}
     keys = ("outcome", "reasons", "runId", "executionArn", "trials", "warnings")
     assert [report(execution)[key] for key in keys] == [
-        *("DEPLOYED", [], RUN_ID, EXECUTION_ARN, [], [])
+        "DEPLOYED",
+        [],
+        RUN_ID,
+        EXECUTION_ARN,
+        [],
+        [],
     ]
     assert {row["type"]: row["datasetImportJobArn"] for row in report(execution)["imports"]} == {
         dataset_type: f"{PERSONALIZE}:dataset-import-job/{JOB_PREFIX}-{dataset_type}"

@@ -92,8 +92,18 @@ ASKING = GROUP.with_solutions(TASTE, replace(NOVEL, approval=ApprovalArgs(timeou
 LAST_SECOND = 2400
 """The end of the time in which things happen after a slot. A run takes about as long."""
 OFTEN = (
-    *("abort", "killed", "lost", "stray-file"),
-    *("answer", "hide", "move", "overtake", "pin", "ring", "roll-back", "two-rollbacks"),
+    "abort",
+    "killed",
+    "lost",
+    "stray-file",
+    "answer",
+    "hide",
+    "move",
+    "overtake",
+    "pin",
+    "ring",
+    "roll-back",
+    "two-rollbacks",
 )
 """The kinds of which a deck has three cards."""
 SHARES = 4
