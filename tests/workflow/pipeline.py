@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
+from typing import Any
 from unittest.mock import patch
 
 from components.args import RetrainingPipelineArgs
@@ -129,6 +130,10 @@ class Pipeline:
             self.sleep(30)
 
         return started
+
+    def watch(self) -> Mapping[str, Any]:
+        """Call the watcher, and return the ages that it has measured."""
+        return handler("watch_pipeline")({"stateMachineArn": self.machine.arn}, None)
 
     def executions(self, prefix: str) -> list[StartedExecution]:
         """Return the executions whose names begin with this word, sorted by their names."""

@@ -24,6 +24,7 @@ from tests.workflow.storytelling import (
     SOLUTIONS,
     Ended,
     Storyteller,
+    end_of,
 )
 from tests.world import campaign_arn, dataset_arn, solution_arn
 
@@ -64,15 +65,15 @@ def _paid_twice(teller: Storyteller) -> Iterator[str]:
         for ended in teller.ended
         if '"force": true' in str(ended.execution.events[0].get("executionStartedEventDetails"))
     ]
-    deletion_ends = [job.timeline.moments[-1].time for job in teller.deletions()]
-    import_ends = [job.timeline.moments[-1].time for job in teller.imports()]
+    deletion_ends = [*map(end_of, teller.deletions())]
+    import_ends = [*map(end_of, teller.imports())]
     paid: dict[tuple[object, ...], str] = {}
     for version in teller.versions("ACTIVE"):
         if RUN not in version.tags:
             continue
         solution = version.solution.arn
         created = version.timeline.created
-        ended = version.timeline.moments[-1].time
+        ended = end_of(version)
         keys: list[tuple[object, ...]] = [(solution, version.tags[RUN])]
         is_mixed = any(created <= end <= ended for end in import_ends)
         if not is_mixed and not any(since <= created <= end for since, end in forced):
@@ -89,7 +90,7 @@ def _written_twice(teller: Storyteller) -> Iterator[str]:
     """Yield a message for each batch job beside another one, or with the same results again."""
     jobs = teller.resources(BatchInferenceJob).values()
     for before, after in pairwise(job for job in jobs if job.status(teller.now) != "CREATE FAILED"):
-        if after.timeline.created < before.timeline.moments[-1].time:
+        if after.timeline.created < end_of(before):
             yield f"{after.arn} was created before the end of {before.arn}"
         if after.tags[BATCH].partition(" ")[0] == before.tags[BATCH].partition(" ")[0]:
             yield f"{after.arn} writes the same as {before.arn}"
@@ -101,7 +102,7 @@ def _began_during_deletions(teller: Storyteller) -> Iterator[str]:
     for arn, job in jobs.items():
         for deletion in teller.deletions():
             began_at = deletion.timeline.created
-            ended_at = deletion.timeline.moments[-1].time
+            ended_at = end_of(deletion)
             if RUN in job.tags and began_at + AFTER_DEATH < job.timeline.created < ended_at:
                 yield f"{arn} was created during {deletion.arn}"
 
@@ -119,7 +120,7 @@ def learned_unconfirmed(teller: Storyteller, *, accepts_foreign: bool = False) -
     for version in teller.versions("ACTIVE"):
         for arn in (arn for arns in version.learned.values() for arn in arns):
             tags = jobs[arn].tags
-            ended = jobs[arn].timeline.moments[-1].time
+            ended = end_of(jobs[arn])
             is_confirmed = tags.get(CONFIRMED) == tags.get(FINGERPRINT)
             is_checked = is_confirmed and (RUN in tags or accepts_foreign)
             if RUN in version.tags and not is_checked and ended <= version.timeline.created:
@@ -229,7 +230,7 @@ def _outdated_data(teller: Storyteller) -> Iterator[str]:
         if not teller.holds_export(dataset):
             yield f"{dataset} does not hold its export"
     versions = teller.versions("ACTIVE")
-    deletion_ends = [job.timeline.moments[-1].time for job in teller.deletions()]
+    deletion_ends = [*map(end_of, teller.deletions())]
     for arn in map(solution_arn, SOLUTIONS):
         newest = [item for item in versions if item.solution.arn == arn and RUN in item.tags][-1]
         for dataset in DATASETS:

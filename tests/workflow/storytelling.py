@@ -129,6 +129,11 @@ class Happening(NamedTuple):
 Slot = Sequence[Happening]
 
 
+def end_of(job: Any) -> datetime:
+    """Return when a job of the emulator ends."""
+    return job.timeline.moments[-1].time
+
+
 @dataclass
 class Ended:
     """An execution that has ended, and what the world looked like then."""
@@ -216,8 +221,7 @@ class Storyteller:
         while self._tasks or self._running() or self._is_left(time):
             self.pipeline.sleep(WATCH_SECONDS)
             if self._running() or self._left():
-                watch = {"stateMachineArn": self.pipeline.machine.arn}
-                handler("watch_pipeline")(watch, None)
+                self.pipeline.watch()
         self.left += self._left()
 
     # What the emulator stores
@@ -228,18 +232,18 @@ class Storyteller:
 
     def versions(self, *statuses: str) -> list[SolutionVersion]:
         """Return the versions with one of these statuses, oldest first."""
-        now = self.pipeline.clock.now()
+        now = self.now
         versions = self.resources(SolutionVersion).values()
         return [version for version in versions if version.status(now) in statuses]
 
     def imports(self) -> list[ImportJob]:
         """Return the successful imports in the order of their ends."""
         jobs = self.resources(ImportJob).values()
-        now = self.pipeline.clock.now()
+        now = self.now
 
         return sorted(
             (job for job in jobs if job.is_active(now)),
-            key=lambda job: job.timeline.moments[-1].time,
+            key=end_of,
         )
 
     def deletions(self) -> list[DataDeletionJob]:
@@ -263,7 +267,7 @@ class Storyteller:
 
     def served(self, campaign: str) -> str:
         """Return the version that a campaign serves."""
-        return self.resources(Campaign)[campaign].served_version_arn(self.pipeline.clock.now())
+        return self.resources(Campaign)[campaign].served_version_arn(self.now)
 
     def on_trial(self, campaign: str) -> bool:
         """Return True if the tags say that the version that a campaign serves is on trial."""
@@ -317,7 +321,7 @@ class Storyteller:
     # Time
 
     def _at(self, when: datetime, action: Callable[[], object]) -> None:
-        self._in((when - self.pipeline.clock.now()).total_seconds(), action)
+        self._in((when - self.now).total_seconds(), action)
 
     def _in(self, seconds: float, action: Callable[[], object]) -> None:
         """Do something later, while other things go on."""
@@ -342,7 +346,7 @@ class Storyteller:
 
     def _is_left(self, time: datetime) -> bool:
         """Return True if something is left that the watcher still has time for."""
-        is_over = self.pipeline.clock.now() - time > timedelta(hours=WATCHED_HOURS)
+        is_over = self.now - time > timedelta(hours=WATCHED_HOURS)
         return bool(self._left()) and not is_over
 
     def _status_changed(self, running) -> None:
@@ -481,8 +485,11 @@ class Storyteller:
     def train(self, item: Happening) -> None:
         """Train a version by hand."""
         with self.without_faults():
-            name = f"foreign-{next(self.number)}"
-            self.pipeline.foreign_training(name, solutionArn=solution_arn(item.where))
+            self._train(solution_arn(item.where))
+
+    def _train(self, solution: str) -> str:
+        name = f"foreign-{next(self.number)}"
+        return self.pipeline.foreign_training(name, solutionArn=solution)
 
     def move(self, item: Happening) -> None:
         """Move a campaign to any version of its solution."""
@@ -554,9 +561,7 @@ class Storyteller:
 
         def block() -> None:
             with self.without_faults():
-                name = f"foreign-{next(self.number)}"
-                version = self.pipeline.foreign_training(name, solutionArn=solution)
-                self._tag(arn, {BAD: version})
+                self._tag(arn, {BAD: self._train(solution)})
 
             self._in(2 * HOUR, partial(self.start_by_hand, item))
 
@@ -572,9 +577,7 @@ class Storyteller:
             return
         self.pipeline.inject_fault("take", seconds=1, job="solution-version", of=solution)
         with self.without_faults():
-            name = f"foreign-{next(self.number)}"
-            version = self.pipeline.foreign_training(name, solutionArn=solution)
-            self._in(120, partial(self._move, item.where, version))
+            self._in(120, partial(self._move, item.where, self._train(solution)))
 
     def hide_creation(self, item: Happening) -> None:
         """Lose the answer to a creation, and show the job in no list at first."""

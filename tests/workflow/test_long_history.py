@@ -8,7 +8,7 @@ import pytest
 from components.args import LimitsArgs
 from components.state_machine.steps import TIMEOUT_SECONDS
 from tests.workflow.clients import FUNCTIONS
-from tests.workflow.pipeline import NEXT_SLOT, START, deploy, handler
+from tests.workflow.pipeline import NEXT_SLOT, START, deploy
 from tests.workflow.summaries import DEPLOYED, outcomes, skip_reason
 from tests.workflow.test_skipped_runs import NOTHING_NEW
 from tests.world import MOVIES, PERSONALIZE
@@ -122,7 +122,7 @@ def test_the_ages_are_measured_within_the_timeout_of_the_function(order):
         pipeline.run(scheduledTime=NEXT_SLOT)
         History(pipeline, order, seconds=1)
         began_at = pipeline.clock.now()
-        ages = handler("watch_pipeline")({"stateMachineArn": pipeline.machine.arn}, None)
+        ages = pipeline.watch()
         seconds = (pipeline.clock.now() - began_at).total_seconds()
 
     assert seconds < TIMEOUT_SECONDS

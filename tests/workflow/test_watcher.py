@@ -4,7 +4,7 @@ import pytest
 
 from components.args import LimitsArgs
 from functions.personalize.tags import GOOD, tags_of
-from tests.workflow.pipeline import deploy, handler
+from tests.workflow.pipeline import deploy
 from tests.workflow.summaries import outcomes, report, skip_reason
 from tests.world import HOUR, MOVIES, campaign, campaign_arn, solution
 
@@ -17,8 +17,7 @@ def watch_for(pipeline, hours):
     rings = []
     for _ in range(round(hours * 4)):
         pipeline.sleep(QUARTER)
-        found = handler("watch_pipeline")({"stateMachineArn": pipeline.machine.arn}, None)
-        rings.append(found["unfinishedTrials"])
+        rings.append(pipeline.watch()["unfinishedTrials"])
 
     return rings
 

@@ -1,6 +1,7 @@
 """Watch the requests about a campaign: which promise does one break, whatever the reports say?"""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 from components.args import CampaignArgs, SolutionArgs
 from emulator.personalize.resources import Campaign, SolutionVersion
@@ -112,7 +113,7 @@ class Witness:
                 yield "is deployed, but it is neither on trial nor the good version"
             return
         versions = self._teller.resources(SolutionVersion)
-        created = {arn: item.timeline.created for arn, item in versions.items()}
+        created = self._creations()
         answer = versions[version].tags.get(APPROVAL, "").partition(" ")[0]
         gate = self.solution.quality_gate if self.solution.quality_gate_enabled else ()
         reasons = {
@@ -135,6 +136,11 @@ class Witness:
             and record.good_version_arn != self.served,
         }
         yield from (reason for reason, is_broken in reasons.items() if is_broken)
+
+    def _creations(self) -> Mapping[str, datetime]:
+        """Return when each version was created."""
+        versions = self._teller.resources(SolutionVersion)
+        return {arn: item.timeline.created for arn, item in versions.items()}
 
     def _was_chosen_since(self, version: SolutionVersion) -> bool:
         """Return True if a person has moved the campaign while a version waited."""
@@ -163,10 +169,7 @@ class Witness:
 
     def _wrong_record(self, before: DeploymentRecord, after: DeploymentRecord) -> Iterator[str]:
         """Yield what a run may not write on the campaign."""
-        created = {
-            arn: item.timeline.created
-            for arn, item in self._teller.resources(SolutionVersion).items()
-        }
+        created = self._creations()
         old = before.blocked_version_arn
         new = after.blocked_version_arn
         if old in created and new in created and created[new] < created[old]:
