@@ -158,18 +158,6 @@ def test_a_create_whose_answer_is_lost_is_not_repeated():
     assert results(execution) == ("DEPLOYED", [("WRITTEN", None)])
 
 
-def test_the_job_of_an_aborted_run_is_finished_by_the_next_one():
-    with deploy(group(), durations={"batch-inference-job": 7200}) as pipeline:
-        pipeline.bucket.put("batch/users.json", USERS["batch/users.json"])
-        pipeline.start_until(CREATE).abort()
-        execution = pipeline.run(scheduledTime=NEXT_SLOT)
-        assert len(pipeline.requests(CREATE)) == 1
-
-    assert results(execution) == ("WRITTEN", [("WRITTEN", None)])
-    (job,) = report(execution)["solutions"][0]["batchJobs"]
-    assert job["seconds"] is None, "another run created it"
-
-
 def test_an_input_that_cannot_be_read_fails_whatever_else_is_new():
     with deploy(group(input="s3://others/users.json")) as pipeline:
         done = [results(pipeline.run(scheduledTime=slot)) for slot in (NEXT_SLOT, LATER)]

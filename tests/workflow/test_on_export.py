@@ -103,10 +103,18 @@ def test_one_run_starts_however_many_events_there_are_until_a_marker_is_written_
 
 
 @pytest.mark.parametrize(
-    "key", [f"{DAY}/interactions.csv", "interactions.SUCCESS", "x/items.SUCCESS"]
+    "key",
+    [
+        f"{DAY}/interactions.csv",
+        "interactions.SUCCESS",
+        "x/items.SUCCESS",
+        f"{DAY}/interactions-{NEXT_DAY}.SUCCESS",
+    ],
 )
 def test_an_object_that_is_no_marker_starts_nothing(key):
     with deployed("interactions", "items") as pipeline:
+        for name in MARKERS:
+            write(pipeline, name, DAY)
         event = {"stateMachineArn": pipeline.machine.arn, "bucket": "exports", "key": key}
         assert start_on_export.handler(event, None) is None
 

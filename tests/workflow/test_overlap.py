@@ -6,7 +6,7 @@ import pytest
 
 from tests.workflow.pipeline import NEXT_SLOT, deploy
 from tests.workflow.summaries import ALL_DONE, DEPLOYED, outcomes
-from tests.world import DatasetGroup, interactions, solution
+from tests.world import interactions
 
 STALE = {"operation": "ListExecutions", "times": None}
 """The fault of a list of executions that is behind, in the terms of `inject`."""
@@ -74,24 +74,3 @@ def test_of_two_runs_that_no_list_shows_at_first_the_younger_one_waits(seconds_b
 
 
 # Two stacks in one account
-
-
-def test_two_stacks_with_the_same_slot_use_their_own_jobs():
-    books = DatasetGroup("books").with_datasets("interactions", "items")
-    books = books.with_solutions(solution("reader", campaigns=["shelf"]))
-    with deploy() as pipeline:
-        second_pipeline = pipeline.second_pipeline(books, prefix="ffffffff")
-        slot = pipeline.clock.now().isoformat()
-        started = [item.start(scheduledTime=slot) for item in (pipeline, second_pipeline)]
-        first, second = (execution.wait() for execution in started)
-
-        assert pipeline.served_version("home") == pipeline.versions("taste")[-1]
-        assert pipeline.served_version("shelf") == pipeline.versions("reader")[-1]
-
-    assert outcomes(first) == ALL_DONE
-    assert outcomes(second) == {
-        "interactions": "IMPORTED",
-        "items": "IMPORTED",
-        "reader": "DEPLOYED",
-        "shelf": "DEPLOYED",
-    }
