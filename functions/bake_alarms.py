@@ -7,8 +7,8 @@ from .constants import BAKE_ALARM_NAMES
 from .contract import CampaignSettings, Settings, pipeline_name
 from .errors import AWS_ERRORS
 from .rules.campaigns import Alarm
-from .texts import shortened
-from .words import name_of
+from .texts import truncate
+from .words import resource_name
 
 CloudWatchClient: TypeAlias = Any
 """The types of CloudWatch are not installed."""
@@ -24,7 +24,7 @@ def alarm_names(settings: Settings, campaign: CampaignSettings) -> list[str]:
     if bake["createAlarms"]:
         # The alarms are named by their campaign instead of numbered. Otherwise, if a campaign was
         # inserted into the config during a bake, the alarms of another one would decide.
-        bake_name = f"{pipeline_name(settings)}-bake-{name_of(campaign['campaignArn'])}"
+        bake_name = f"{pipeline_name(settings)}-bake-{resource_name(campaign['campaignArn'])}"
         names += [f"{bake_name}-{alarm}-{settings['prefix']}" for alarm in BAKE_ALARM_NAMES]
     return names
 
@@ -35,25 +35,25 @@ def read_alarms(client: CloudWatchClient, names: Sequence[str]) -> list[Alarm]:
     An error becomes the state of each alarm that it concerns, because it mustn't stop the
     deployment and is no reason to roll back either.
     """
-    alarms = _described_alarms(client, names, "MetricAlarm", "CompositeAlarm")
+    alarms = _describe_alarms(client, names, "MetricAlarm", "CompositeAlarm")
     other_names = [name for name in names if name not in alarms]
     if other_names:
         # DescribeAlarms shows log alarms only on request. That request is a separate one, because
         # its failure must not hide an alarm that went off.
-        alarms |= _described_alarms(client, other_names, "LogAlarm")
+        alarms |= _describe_alarms(client, other_names, "LogAlarm")
 
     missing_state = _state_of_missing(client)
     return [alarms.get(name, Alarm(name=name, state=missing_state)) for name in names]
 
 
-def _described_alarms(
+def _describe_alarms(
     client: CloudWatchClient, names: Sequence[str], *alarm_types: str
 ) -> dict[str, Alarm]:
     """Describe the alarms of these types, by name. An error becomes the state of all of them."""
     try:
         response = client.describe_alarms(AlarmNames=names, AlarmTypes=list(alarm_types))
     except AWS_ERRORS as error:
-        state = shortened(str(error))
+        state = truncate(str(error))
         return {name: Alarm(name=name, state=state) for name in names}
 
     alarms = {}

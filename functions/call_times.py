@@ -6,7 +6,7 @@ from typing import Any
 from botocore.client import BaseClient
 
 from . import clock
-from .words import duration_text
+from .words import format_duration
 
 MAX_NAMED = 3
 """The most operations that are named."""
@@ -22,13 +22,13 @@ def forget_calls() -> None:
     _seconds.clear()
 
 
-def slowest_calls() -> str:
+def list_slowest_calls() -> str:
     """Name what took the most time, for example `ListTagsForResource 33 times in 2 min`."""
     totals = {operation: sum(seconds) for operation, seconds in _seconds.items()}
     slowest_first = sorted(totals, key=totals.__getitem__, reverse=True)
 
     return ", ".join(
-        f"{operation} {len(_seconds[operation])} times in {duration_text(totals[operation])}"
+        f"{operation} {len(_seconds[operation])} times in {format_duration(totals[operation])}"
         for operation in slowest_first[:MAX_NAMED]
     )
 

@@ -5,7 +5,7 @@ from typing import TypedDict
 
 from .aws import stepfunctions
 from .contract import NotificationSettings
-from .executions import configured_run_of, unreported_error
+from .executions import find_unreported_error, read_configured_run
 from .report.send import ReportedRun, report_run
 
 
@@ -26,11 +26,11 @@ def handler(event: EndedExecution, _context: object) -> ReportedRun | None:
     `watch_pipeline` takes care of what the run has left.
     """
     execution_arn = event["executionArn"]
-    error = unreported_error(stepfunctions(), execution_arn)
+    error = find_unreported_error(stepfunctions(), execution_arn)
     if error is None:
         return None
 
-    document = configured_run_of(stepfunctions(), execution_arn)
+    document = read_configured_run(stepfunctions(), execution_arn)
     if document is None:
         # The input was too large for the first state, so nobody knows what was asked for.
         started_at = datetime.fromtimestamp(event["startDate"] / 1000, UTC).isoformat()

@@ -154,7 +154,7 @@ def dataset_settings(settings: Settings, dataset_type: str) -> DatasetSettings:
     return next(dataset for dataset in settings["datasets"] if dataset["type"] == dataset_type)
 
 
-def solution_of_campaign(settings: Settings, campaign_arn: str) -> SolutionSettings:
+def find_solution_of_campaign(settings: Settings, campaign_arn: str) -> SolutionSettings:
     """Find the settings of the solution under which a campaign is configured."""
     return next(
         solution
@@ -501,7 +501,7 @@ class ImportResults(TypedDict):
     anyFailed: bool
 
 
-class FinishedRun(TypedDict, total=False):
+class RunDocument(TypedDict, total=False):
     """The document of a run, with the keys of the states that have run."""
 
     settings: Settings

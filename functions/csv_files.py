@@ -56,8 +56,8 @@ def read_sample(
     At most `max_rows` are checked and returned, but the values of all rows are counted.
     """
     if not is_whole_file:
-        content = _complete_lines(content)
-    if error := encoding_error(content):
+        content = _drop_cut_line(content)
+    if error := find_encoding_error(content):
         return FileSample(key=key, error=error)
 
     # With this codec, a byte-order mark isn't part of the first column's name.
@@ -65,7 +65,7 @@ def read_sample(
     sample = FileSample(key=key)
 
     if lines:
-        sample = _with_header(sample, *lines.pop(0))
+        sample = _check_header(sample, *lines.pop(0))
     if not sample.error:
         sample = _with_checked_rows(sample, lines[:max_rows])
     if sample.error:
@@ -77,7 +77,7 @@ def read_sample(
     return sample
 
 
-def _complete_lines(content: bytes) -> bytes:
+def _drop_cut_line(content: bytes) -> bytes:
     """Drop the last line, because it's probably cut off, unless it's the only one."""
     end = max(content.rfind(b"\n"), content.rfind(b"\r")) + 1
     return content[:end] or content
@@ -89,9 +89,9 @@ def _numbered_lines(text: str) -> list[tuple[int, str]]:
     return [(number, line) for number, line in lines if line]
 
 
-def _with_header(sample: FileSample, number: int, line: str) -> FileSample:
+def _check_header(sample: FileSample, number: int, line: str) -> FileSample:
     """Add the names of the columns, or an error if Personalize can't read them."""
-    if error := header_error(line):
+    if error := find_header_error(line):
         return replace(sample, error=f"line {number}: {error}")
     return replace(sample, header=tuple(line.split(",")))
 
@@ -101,7 +101,7 @@ def _with_checked_rows(sample: FileSample, lines: Sequence[tuple[int, str]]) -> 
     rows: list[Row] = []
     for number, line in lines:
         values = cells(line)
-        if error := record_error(line, values, len(sample.header)):
+        if error := find_record_error(line, values, len(sample.header)):
             error = f"line {number} {error}"
             return replace(sample, rows=tuple(rows), error=error)
         rows.append(Row(number, values))
@@ -142,7 +142,7 @@ def cells(line: str) -> tuple[str, ...]:
         return ()
 
 
-def encoding_error(content: bytes) -> str | None:
+def find_encoding_error(content: bytes) -> str | None:
     """Reject text with NUL or with bytes that aren't UTF-8.
 
     Like the two checks below, it returns a message, or None.
@@ -162,7 +162,7 @@ def encoding_error(content: bytes) -> str | None:
     )
 
 
-def header_error(header: str) -> str | None:
+def find_header_error(header: str) -> str | None:
     """Reject column names with quotation marks, and names that Personalize confuses."""
     if '"' in header:
         return (
@@ -184,7 +184,7 @@ def header_error(header: str) -> str | None:
     return None
 
 
-def record_error(line: str, values: Sequence[str], column_count: int) -> str | None:
+def find_record_error(line: str, values: Sequence[str], column_count: int) -> str | None:
     """Reject a line that isn't a complete row. The message follows "line 7"."""
     if not values:
         return (

@@ -19,22 +19,22 @@ from .contract import (
     CampaignIteration,
     DeploymentItem,
     ProbeSettings,
+    find_solution_of_campaign,
     pipeline_name,
-    solution_of_campaign,
 )
 from .errors import AWS_ERRORS, Refused, Throttled
 from .log import log_item, logger
 from .personalize.campaigns import (
-    approval_tags,
-    campaign_state,
-    deployment_spec,
+    build_approval_tags,
+    build_campaign_state,
+    build_deployment_spec,
+    build_record_tags,
+    build_update_request,
     describe_campaign,
-    read_record,
-    record_as_tags,
-    update_request,
+    parse_record,
     with_versions,
 )
-from .personalize.tags import tags_of, write_tags
+from .personalize.tags import read_tags, write_tags
 from .personalize.trainings import find_version, read_version
 from .reconcile import REFUSALS, InvocationResult, from_document, reconcile, to_document
 from .rules.campaigns import (
@@ -49,8 +49,8 @@ from .rules.campaigns import (
 from .rules.deployments import decide, pause_after_error
 from .rules.probing import Probe, Response
 from .rules.steps import Action, Step, failed, remember
-from .texts import shortened, with_short_texts
-from .words import name_of
+from .texts import truncate, with_truncated_strings
+from .words import resource_name
 
 REPORTED_FIELDS = {
     "version_arn": "versionArn",
@@ -68,7 +68,7 @@ MAX_FAILURE_BYTES = 180
 failure, and as the reason for the rollback."""
 
 
-@with_short_texts
+@with_truncated_strings
 def handler(event: CampaignIteration, _context: object) -> DeploymentItem:
     """Deploy the version until there's an outcome, or a long wait for the next poll."""
     deployment = CampaignDeployment(event)
@@ -83,7 +83,7 @@ def _write_metrics(item: DeploymentItem, event: CampaignIteration, solution_arn:
     """Publish the offline metrics of the judged version."""
     # Two rules about the same metric have the same new value, so it's published once.
     values = {compared["metric"]: compared["new"] for compared in item["metrics"]}
-    metrics.write(pipeline_name(event["settings"]), values, Solution=name_of(solution_arn))
+    metrics.write(pipeline_name(event["settings"]), values, Solution=resource_name(solution_arn))
 
 
 class CampaignDeployment:
@@ -94,9 +94,9 @@ class CampaignDeployment:
         campaign = event["campaign"]
         training = event["training"]
         self.campaign_arn = campaign["campaignArn"]
-        self.solution = solution_of_campaign(settings, self.campaign_arn)
+        self.solution = find_solution_of_campaign(settings, self.campaign_arn)
 
-        self.spec = deployment_spec(
+        self.spec = build_deployment_spec(
             settings,
             self.solution,
             self.campaign_arn,
@@ -126,9 +126,9 @@ class CampaignDeployment:
         """Read everything that the rules have to know about the campaign."""
         client = read_client()
         # An update has to repeat the settings that this shows.
-        self._described = describe_campaign(client, self.campaign_arn)
-        tags = tags_of(client, self.campaign_arn)
-        campaign = campaign_state(self._described, tags, self.solution["solutionArn"])
+        self._describe = describe_campaign(client, self.campaign_arn)
+        tags = read_tags(client, self.campaign_arn)
+        campaign = build_campaign_state(self._describe, tags, self.solution["solutionArn"])
 
         # Alarms matter only while the version on trial is being served.
         is_watched = campaign.serves_version_on_trial and not campaign.update.is_running
@@ -154,7 +154,7 @@ class CampaignDeployment:
             case SaveRecord(record):
                 self._save(record)
             case RequestApproval(candidate_arn):
-                write_tags(write_client(), candidate_arn, approval_tags("ASKED", clock.now()))
+                write_tags(write_client(), candidate_arn, build_approval_tags("ASKED", clock.now()))
             case Probe():
                 self._probe()
 
@@ -180,7 +180,7 @@ class CampaignDeployment:
         Raises:
             Refused: The campaign is busy, so the same update may succeed later.
         """
-        request = update_request(self._described, version_arn)
+        request = build_update_request(self._describe, version_arn)
         try:
             write_client().update_campaign(**request)
         except ClientError as error:
@@ -189,7 +189,7 @@ class CampaignDeployment:
             raise
 
     def _save(self, record: DeploymentRecord) -> None:
-        write_tags(write_client(), self.campaign_arn, record_as_tags(record))
+        write_tags(write_client(), self.campaign_arn, build_record_tags(record))
 
     def _probe(self) -> None:
         """Send one request of the probe. The rules judge the response at the next poll."""
@@ -208,13 +208,13 @@ class CampaignDeployment:
         client = read_client()
         try:
             # Without a poll, only the tags say whether a version is on trial.
-            tags = tags_of(client, self.campaign_arn)
+            tags = read_tags(client, self.campaign_arn)
         except client.exceptions.ResourceNotFoundException:
             return failed("TRYING", "the campaign was deleted")
         except AWS_ERRORS:
             trial = None
         else:
-            trial = read_record(tags, self.solution["solutionArn"]).trial
+            trial = parse_record(tags, self.solution["solutionArn"]).trial
             if trial is None:
                 # Fail at once, so that somebody hears of a missing permission, for example.
                 raise error
@@ -254,7 +254,7 @@ def request_recommendations(campaign_arn: str, probe: ProbeSettings) -> Response
     try:
         results = _results(campaign_arn, probe)
     except (ClientError, BotoCoreError) as error:
-        return Response(failure=shortened(str(error), MAX_FAILURE_BYTES), is_error=True)
+        return Response(failure=truncate(str(error), MAX_FAILURE_BYTES), is_error=True)
 
     if not isinstance(results, list):
         return Response(failure="the response has no list of results")

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from .constants import DATE_PLACEHOLDER
 from .contract import Request, Settings, StartedRun
-from .runs import request_of, scheduled_at
-from .texts import shortened
+from .runs import parse_scheduled_time, request_of
+from .texts import truncate
 
 KEYS = tuple(Request.__annotations__)
 """The keys that an execution's input may have."""
@@ -42,7 +42,7 @@ class InputProblem(NamedTuple):
         return f"{self.key}: {self.text}"
 
 
-def input_problems(settings: Settings, started: StartedRun) -> list[InputProblem]:
+def find_input_problems(settings: Settings, started: StartedRun) -> list[InputProblem]:
     """Find the mistakes in an execution's input, which may be any JSON."""
     execution_input: object = started["request"]
     if not isinstance(execution_input, dict):
@@ -51,16 +51,16 @@ def input_problems(settings: Settings, started: StartedRun) -> list[InputProblem
 
     request = request_of(execution_input)
     return [
-        *(_unknown_value("key", key, PEOPLES_KEYS) for key in request if key not in KEYS),
-        *_wrong_choices(request),
-        *_wrong_schedule(request),
-        *_unknown_resources(settings, request),
-        *_wrong_days(settings, request, started),
-        *_keys_without_effect(request),
+        *(_report_unknown_value("key", key, PEOPLES_KEYS) for key in request if key not in KEYS),
+        *_check_choices(request),
+        *_check_schedule(request),
+        *_check_resources(settings, request),
+        *_check_days(settings, request, started),
+        *_check_unused_keys(request),
     ]
 
 
-def _wrong_choices(request: Request) -> Iterator[InputProblem]:
+def _check_choices(request: Request) -> Iterator[InputProblem]:
     """Yield each value that isn't one of those that its key may have."""
     for key, choices in CHOICES.items():
         # In Python, 1 equals True. In JSON, they differ.
@@ -71,11 +71,11 @@ def _wrong_choices(request: Request) -> Iterator[InputProblem]:
             yield _invalid(key, value, f"is not one of {expected}; use one of them or omit it")
 
 
-def _wrong_schedule(request: Request) -> Iterator[InputProblem]:
+def _check_schedule(request: Request) -> Iterator[InputProblem]:
     """Yield a scheduled time without a zone, and what isn't the ARN of a schedule."""
     scheduled = request.get("scheduledTime")
     is_needed = scheduled or request.get("trigger") == "schedule"
-    if is_needed and scheduled_at(request) is None:
+    if is_needed and parse_scheduled_time(request) is None:
         reason = 'is not a time with a zone, for example "2026-11-29T03:00:00Z"'
         yield _invalid("scheduledTime", scheduled, reason)
 
@@ -84,7 +84,7 @@ def _wrong_schedule(request: Request) -> Iterator[InputProblem]:
         yield _invalid("scheduleArn", schedule_arn, "is not the ARN of a schedule; leave it out")
 
 
-def _unknown_resources(settings: Settings, request: Request) -> Iterator[InputProblem]:
+def _check_resources(settings: Settings, request: Request) -> Iterator[InputProblem]:
     """Yield each dataset or solution that the config doesn't have."""
     configured = {
         "datasets": [dataset["type"] for dataset in settings["datasets"]],
@@ -103,10 +103,10 @@ def _unknown_resources(settings: Settings, request: Request) -> Iterator[InputPr
 
         for value in chosen:
             if value not in known_values:
-                yield _unknown_value(key, value, known_values)
+                yield _report_unknown_value(key, value, known_values)
 
 
-def _wrong_days(
+def _check_days(
     settings: Settings, request: Request, started: StartedRun
 ) -> Iterator[InputProblem]:
     """Yield each day that doesn't exist, is in the future, or has no effect."""
@@ -147,7 +147,7 @@ def _day(text: object) -> date | None:
         return None
 
 
-def _keys_without_effect(request: Request) -> Iterator[InputProblem]:
+def _check_unused_keys(request: Request) -> Iterator[InputProblem]:
     """Yield each key about an import if the run isn't supposed to import anything."""
     if not request.get("skipImport"):
         return
@@ -156,7 +156,7 @@ def _keys_without_effect(request: Request) -> Iterator[InputProblem]:
             yield InputProblem(key, "has no effect, because the run imports nothing; leave it out")
 
 
-def _unknown_value(key: str, value: object, known_values: Sequence[str]) -> InputProblem:
+def _report_unknown_value(key: str, value: object, known_values: Sequence[str]) -> InputProblem:
     """Suggest the most similar known value, or list all of them."""
     similar_values = get_close_matches(str(value)[:MAX_SHOWN_BYTES], known_values, n=1)
     if similar_values:
@@ -171,5 +171,5 @@ def _unknown_value(key: str, value: object, known_values: Sequence[str]) -> Inpu
 
 def _invalid(key: str, value: object, reason: str) -> InputProblem:
     """Quote an invalid value, as JSON and not too long, before the reason."""
-    shown_value = shortened(json.dumps(value), MAX_SHOWN_BYTES)
+    shown_value = truncate(json.dumps(value), MAX_SHOWN_BYTES)
     return InputProblem(key, f"{shown_value} {reason}")

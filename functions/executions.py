@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
     from mypy_boto3_stepfunctions.type_defs import ExecutionListItemTypeDef
 
-    from .contract import FinishedRun, Run, Settings, StateError
+    from .contract import Run, RunDocument, Settings, StateError
 
 LISTED_EXECUTIONS = 100
 """How many executions are searched. With one run a day, they go back three months."""
 
 
-def configured_run_of(client: SFNClient, execution_arn: str) -> FinishedRun | None:
+def read_configured_run(client: SFNClient, execution_arn: str) -> RunDocument | None:
     """Read the output of the execution's first state, or None if that state didn't end."""
     # It's among the first four events of the history.
     history = client.get_execution_history(
@@ -28,7 +28,7 @@ def configured_run_of(client: SFNClient, execution_arn: str) -> FinishedRun | No
 
     for event in history["events"]:
         if event["type"] == "PassStateExited":
-            return cast("FinishedRun", json.loads(event["stateExitedEventDetails"]["output"]))
+            return cast("RunDocument", json.loads(event["stateExitedEventDetails"]["output"]))
     return None
 
 
@@ -39,7 +39,7 @@ class DeployedMachine(NamedTuple):
     created_at: datetime
 
 
-def deployed_machine(client: SFNClient, machine_arn: str) -> DeployedMachine:
+def describe_deployed_machine(client: SFNClient, machine_arn: str) -> DeployedMachine:
     """Read a state machine's settings and its creation time.
 
     The settings are in its definition, among the parameters of the first state.
@@ -52,7 +52,7 @@ def deployed_machine(client: SFNClient, machine_arn: str) -> DeployedMachine:
     return DeployedMachine(settings, machine["creationDate"])
 
 
-def unreported_error(client: SFNClient, execution_arn: str) -> StateError | None:
+def find_unreported_error(client: SFNClient, execution_arn: str) -> StateError | None:
     """Find the error of an execution that ended without success and without a report.
 
     Raises:
@@ -74,7 +74,7 @@ def unreported_error(client: SFNClient, execution_arn: str) -> StateError | None
     return {"Error": status, "Cause": cause}
 
 
-def older_executions(client: SFNClient, run: Run) -> list[str]:
+def list_older_executions(client: SFNClient, run: Run) -> list[str]:
     """List the ARNs of the running executions that are older than this run, oldest first.
 
     All runs sort executions in the same way, even if several started at the same time. So the
@@ -82,7 +82,7 @@ def older_executions(client: SFNClient, run: Run) -> list[str]:
     """
     own_arn = run["executionArn"]
     pages = client.get_paginator("list_executions").paginate(
-        stateMachineArn=machine_arn_of(own_arn), statusFilter="RUNNING"
+        stateMachineArn=derive_machine_arn(own_arn), statusFilter="RUNNING"
     )
     start_times = {
         execution["executionArn"]: execution["startDate"]
@@ -104,6 +104,6 @@ def last_executions(client: SFNClient, machine_arn: str) -> list[ExecutionListIt
     return sorted(executions, key=lambda execution: execution["startDate"], reverse=True)
 
 
-def machine_arn_of(execution_arn: str) -> str:
+def derive_machine_arn(execution_arn: str) -> str:
     """Derive the state machine's ARN from that of an execution."""
     return execution_arn.replace(":execution:", ":stateMachine:").rpartition(":")[0]

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from .csv_files import CHECKED_ROWS, FileSample, read_sample
 from .errors import ServiceUnavailable
-from .hashes import short_hash
+from .hashes import hash_shortly
 from .rules.imports import ExportState
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Listing:
         """A hash of the objects. It changes if one of them is added, removed or written again."""
         # A file that is copied onto itself gets another time, but stays the same file.
         contents = sorted((file.key, file.size, file.etag) for file in self.objects)
-        return short_hash(repr(contents), 32)
+        return hash_shortly(repr(contents), 32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,8 +132,8 @@ class Export(Listing):
         ]
         imported = replace(self, objects=imported_files)
 
-        location = location_hash(self.location)
-        mode_and_schema = short_hash(f"{import_mode} {schema_arn}", 8)
+        location = hash_location(self.location)
+        mode_and_schema = hash_shortly(f"{import_mode} {schema_arn}", 8)
         return ExportState(
             fingerprint=f"{location}-{imported.files_hash}-{mode_and_schema}",
             size=imported.size,
@@ -187,7 +187,7 @@ def read_export(
             for file in list_objects(client, marker):
                 export = replace(export, marker_written_at=file.modified_at)
     except ClientError as error:
-        return Export(location=location, read_error=error_text(location_being_read, error))
+        return Export(location=location, read_error=describe_s3_error(location_being_read, error))
 
     return export
 
@@ -203,7 +203,7 @@ def read_batch_input(client: S3Client, location: str) -> BatchInput:
         return replace(batch_input, first_line=_read_first_line(client, batch_input))
     except ClientError as error:
         # The role of the batch job may have access to a KMS key that the functions don't have.
-        return replace(batch_input, read_error=error_text(location, error))
+        return replace(batch_input, read_error=describe_s3_error(location, error))
 
 
 def _read_first_line(client: S3Client, batch_input: BatchInput) -> str | None:
@@ -220,7 +220,7 @@ def _read_first_line(client: S3Client, batch_input: BatchInput) -> str | None:
     return None
 
 
-def error_text(location: str, error: ClientError) -> str:
+def describe_s3_error(location: str, error: ClientError) -> str:
     """Build the message about a location that can't be read."""
     details = error.response["Error"]
     return f"{location} cannot be read: {details.get('Code')}: {details.get('Message')}"
@@ -254,9 +254,9 @@ def list_objects(client: S3Client, location: str, *, by_prefix: bool = False) ->
     ]
 
 
-def location_hash(location: str) -> str:
+def hash_location(location: str) -> str:
     """Hash a location for a fingerprint, which begins with it."""
-    return short_hash(location, 8)
+    return hash_shortly(location, 8)
 
 
 def split_location(location: str) -> Location:

@@ -18,15 +18,15 @@ from .contract import (
 from .log import log_item
 from .personalize.imports import (
     ImportReader,
+    build_import_job_arn,
     confirm_import,
-    import_job_arn,
     taint_dataset,
     taint_import,
 )
 from .personalize.tags import BYTES, FINGERPRINT, RUN, api_tags
-from .planning.export_content import content_tags
-from .planning.plan_run import export_problems
-from .reconcile import InvocationResult, creation, progress_in, reconcile
+from .planning.export_content import build_content_tags
+from .planning.plan_run import find_export_problems
+from .reconcile import InvocationResult, creation, reconcile, restore_progress
 from .rules import imports
 from .rules.imports import (
     CheckContent,
@@ -42,10 +42,10 @@ from .rules.imports import (
 )
 from .rules.steps import Action
 from .runs import job_name, run_began_at
-from .texts import with_short_texts
+from .texts import with_truncated_strings
 
 
-@with_short_texts
+@with_truncated_strings
 def handler(event: DatasetIteration, _context: object) -> ImportItem:
     """Import the export until there's an outcome, or a long wait for the next poll."""
     job = DatasetImport(event)
@@ -98,7 +98,7 @@ class DatasetImport:
         self._reader = ImportReader(client, self._settings["datasets"])
 
         self.spec = _spec_of(event)
-        self.progress = progress_in(
+        self.progress = restore_progress(
             event["item"], ImportProgress(clock.now(), checked=self._planned["fingerprint"])
         )
 
@@ -110,7 +110,7 @@ class DatasetImport:
     def poll(self) -> DatasetState:
         """Read the dataset's import jobs and its export."""
         # The reader describes this run's job, so it's only told once the job may exist.
-        own_arn = import_job_arn(self._dataset["datasetArn"], self._job_name)
+        own_arn = build_import_job_arn(self._dataset["datasetArn"], self._job_name)
         jobs = self._reader.of_dataset(self._dataset, own_arn if self.progress.sent_at else None)
         own_job = next((job for job in jobs if job.arn == own_arn), None)
 
@@ -143,7 +143,7 @@ class DatasetImport:
         match action:
             case CheckContent(fingerprint):
                 self.progress.checked = fingerprint
-                self.progress.problems = export_problems(
+                self.progress.problems = find_export_problems(
                     aws.read_client(), self._settings, self._run, self._planned["type"]
                 )
             case Confirm(job):
@@ -172,7 +172,7 @@ class DatasetImport:
         }
         # What planning knows about the content is only true of the export that planning has read.
         if export.fingerprint == planned["fingerprint"]:
-            tags |= content_tags(planned["content"])
+            tags |= build_content_tags(planned["content"])
 
         with creation(self.progress, self._job_name):
             aws.write_client().create_dataset_import_job(
@@ -190,7 +190,7 @@ class DatasetImport:
         There may be no job yet, or one without a tag that says how large its export was.
         """
         state = result.state
-        job = state.own_job or imports.holding_import(state)
+        job = state.own_job or imports.find_holding_import(state)
 
         size = state.export.size
         if job and job.size is not None:

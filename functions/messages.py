@@ -43,14 +43,14 @@ def about(subject: str, reason: Reason) -> Message:
     return {**message, "text": f"{subject}: {message['text']}"}
 
 
-def joined(reasons: Sequence[Reason]) -> Message:
+def join_reasons(reasons: Sequence[Reason]) -> Message:
     """Join reasons to one message. Its command is that of the last reason."""
     return {**as_message(reasons[-1]), "text": "; ".join(map(text_of, reasons))}
 
 
-def sentence_of(message: Message, pipeline_options: Sequence[str]) -> str:
+def format_message(message: Message, pipeline_options: Sequence[str]) -> str:
     """Print a message in one line, with names instead of ARNs, and a command to be pasted."""
-    text = with_short_arns(message["text"])
+    text = shorten_arns(message["text"])
     command = message.get("command")
     if command is None:
         return text
@@ -64,15 +64,15 @@ def complete(command: str, pipeline_options: Sequence[str]) -> str:
     return " ".join([command, *map(shlex.quote, pipeline_options)])
 
 
-def with_short_arns(text: str) -> str:
+def shorten_arns(text: str) -> str:
     """Put a text into one line, with names instead of the ARNs of Personalize.
 
     They're also in the texts of AWS, so the names can't be written from the start.
     """
-    return " ".join(map(_short_word, text.split()))
+    return " ".join(map(_shorten_arn, text.split()))
 
 
-def _short_word(word: str) -> str:
+def _shorten_arn(word: str) -> str:
     # An ARN may be in quotes or brackets.
     before_arn, arn, _ = word.partition("arn:")
     resource_type, _, name = word.partition("/")

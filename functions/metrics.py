@@ -132,14 +132,14 @@ def write_ages(settings: Settings, ages: Ages) -> None:
     write(
         pipeline,
         {
-            MODEL_AGE: greatest_age(ages["models"].values()),
-            DATA_AGE: greatest_age(ages["data"].values()),
+            MODEL_AGE: find_greatest_age(ages["models"].values()),
+            DATA_AGE: find_greatest_age(ages["data"].values()),
             UNFINISHED_TRIALS: ages["unfinishedTrials"],
         },
     )
 
 
-def greatest_age(hours: Iterable[float | None]) -> float | None:
+def find_greatest_age(hours: Iterable[float | None]) -> float | None:
     """Find the greatest age, or None if any age is unknown or if there are no ages.
 
     The metric of the whole pipeline is missing then, which an alarm counts as too old.

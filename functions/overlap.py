@@ -16,11 +16,11 @@ from botocore.exceptions import ClientError
 from . import aws, clock
 from .constants import ENDS_WITHOUT_SUCCESS, LONGEST_DELETION, LONGEST_OVERLAP
 from .errors import RunRefused
-from .executions import last_executions, machine_arn_of, older_executions
+from .executions import derive_machine_arn, last_executions, list_older_executions
 from .messages import Message
-from .rules.pacing import waiting_pause
-from .rules.trainings import Deletion, running_deletion
-from .runs import export_day, scheduled_at
+from .rules.pacing import choose_waiting_pause
+from .rules.trainings import Deletion, find_running_deletion
+from .runs import choose_export_day, parse_scheduled_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,7 +57,7 @@ class Pause(NamedTuple):
     """The seconds until the next check, or 0 if the run gives up."""
 
 
-def pause_before(client: SFNClient, settings: Settings, run: Run) -> Pause | None:
+def wait_for_older_runs(client: SFNClient, settings: Settings, run: Run) -> Pause | None:
     """Hold a run back until all older runs have ended and their jobs are listed, then return None.
 
     Raises:
@@ -65,24 +65,24 @@ def pause_before(client: SFNClient, settings: Settings, run: Run) -> Pause | Non
     """
     lag = timedelta(seconds=float(os.environ.get(LISTS_LAG, DEFAULT_LISTS_LAG)))
 
-    older_arns = older_executions(client, run)
+    older_arns = list_older_executions(client, run)
     if older_arns:
         # `retrain watch` and `retrain stop` find an execution by its name.
         name = older_arns[0].rpartition(":")[2]
         reason = f"{name}, an older run, is still running"
         shortest = max(lag, SHORTEST_PAUSE)
-        pause = _growing_pause(run, reason, shortest, until=longest_wait(settings))
+        pause = _choose_growing_pause(run, reason, shortest, until=choose_longest_wait(settings))
         return pause or _give_up(settings, run, reason)
 
     # In an emulator, lists are never late, and functions end with their execution.
     if not lag:
         return None
-    return _pause_after_death(client, run) or _pause_for_list(run, lag)
+    return _wait_after_death(client, run) or _wait_for_list(run, lag)
 
 
-def _pause_after_death(client: SFNClient, run: Run) -> Pause | None:
+def _wait_after_death(client: SFNClient, run: Run) -> Pause | None:
     """Hold a run back until an execution without success can't change anything any more."""
-    for execution in last_executions(client, machine_arn_of(run["executionArn"])):
+    for execution in last_executions(client, derive_machine_arn(run["executionArn"])):
         if execution["status"] not in ENDS_WITHOUT_SUCCESS:
             continue
 
@@ -94,26 +94,26 @@ def _pause_after_death(client: SFNClient, run: Run) -> Pause | None:
     return None
 
 
-def _pause_for_list(run: Run, lag: timedelta) -> Pause | None:
+def _wait_for_list(run: Run, lag: timedelta) -> Pause | None:
     """Hold a run back until the list of executions certainly shows every older one."""
     seconds = lag.total_seconds()
     reason = f"AWS may list an older run {seconds:g} seconds late, and two must not run at once"
     return _pause(reason, lag - _waited(run))
 
 
-def pause_for_deletion(deletions: Iterable[Deletion], run: Run) -> Pause | None:
+def wait_for_deletion(deletions: Iterable[Deletion], run: Run) -> Pause | None:
     """Hold a run back while users are being deleted, then return None.
 
     Raises:
         RunRefused: the run has waited too long.
     """
-    job = running_deletion(deletions)
+    job = find_running_deletion(deletions)
     # With `only`, the run neither imports nor trains.
     if job is None or "only" in run["request"]:
         return None
 
     reason = f"users are being deleted by {job.arn}"
-    pause = _growing_pause(run, reason, SHORTEST_PAUSE, until=LONGEST_DELETION)
+    pause = _choose_growing_pause(run, reason, SHORTEST_PAUSE, until=LONGEST_DELETION)
     if pause is None:
         hours = LONGEST_DELETION / timedelta(hours=1)
         problem = f"{reason}, and this run has waited for {hours:g} hours"
@@ -121,19 +121,19 @@ def pause_for_deletion(deletions: Iterable[Deletion], run: Run) -> Pause | None:
     return pause
 
 
-def longest_wait(settings: Settings) -> timedelta:
+def choose_longest_wait(settings: Settings) -> timedelta:
     """Return how long a run waits for an older run, if it's to begin before the next run."""
     return min(timedelta(seconds=settings["cadenceSeconds"] / 2), LONGEST_OVERLAP)
 
 
 def _give_up(settings: Settings, run: Run, reason: str) -> Pause:
     """Skip the run, or refuse it if the next run wouldn't do its work."""
-    hours = longest_wait(settings) / timedelta(hours=1)
+    hours = choose_longest_wait(settings) / timedelta(hours=1)
     problem = f"{reason}, and this run has waited for {hours:g} hours"
 
     # A run that a ready marker has started is the only one that imports the exports of its day.
     if run["trigger"] == "export":
-        day = export_day(run)
+        day = choose_export_day(run)
         message = Message(
             text=(
                 f"{problem}; if the older run hangs, stop it; no other run imports the exports of "
@@ -147,10 +147,12 @@ def _give_up(settings: Settings, run: Run, reason: str) -> Pause:
     return Pause(f"{problem}; {way_out}", 0)
 
 
-def _growing_pause(run: Run, reason: str, shortest: timedelta, until: timedelta) -> Pause | None:
+def _choose_growing_pause(
+    run: Run, reason: str, shortest: timedelta, until: timedelta
+) -> Pause | None:
     """Return a pause that grows with the time since the run's start, or None after `until`."""
     waited = _waited(run)
-    pause = max(shortest, waiting_pause(waited))
+    pause = max(shortest, choose_waiting_pause(waited))
     return _pause(reason, min(pause, until - waited))
 
 
@@ -170,7 +172,7 @@ def _pause(reason: str, remaining: timedelta) -> Pause | None:
     return Pause(reason, seconds)
 
 
-def event_of_deployment(run: Run) -> Message | None:
+def explain_deployment_event(run: Run) -> Message | None:
     """Skip a run that was only started because its schedule was deployed: return why, or None.
 
     Unlike a cron, a rate fires as soon as it's created, and perhaps also when it's changed. But
@@ -179,7 +181,7 @@ def event_of_deployment(run: Run) -> Message | None:
     Raises:
         RunRefused: the input names a schedule that doesn't exist, or belongs to another pipeline.
     """
-    scheduled = scheduled_at(run["request"])
+    scheduled = parse_scheduled_time(run["request"])
     arn = run["request"].get("scheduleArn")
     if scheduled is None or not arn:
         return None

@@ -9,19 +9,19 @@ from botocore.exceptions import ClientError
 
 from .aws import read_client, stepfunctions, write_client
 from .errors import AWS_ERRORS, RunRefused
-from .execution_input import input_problems
+from .execution_input import find_input_problems
 from .log import log
 from .messages import Message
-from .overlap import event_of_deployment, pause_before, pause_for_deletion
-from .personalize.campaigns import read_record
+from .overlap import explain_deployment_event, wait_for_deletion, wait_for_older_runs
+from .personalize.campaigns import parse_record
 from .personalize.imports import confirm_import, taint_dataset
-from .personalize.tags import CHECKED, tags_of, write_tags
+from .personalize.tags import CHECKED, read_tags, write_tags
 from .planning.plan_run import RunView, plan_run, plan_without_jobs, read_view
 from .planning.snapshot import describe_existing
-from .report.model import worst_results
-from .runs import run_of, trial_results
-from .texts import with_short_texts
-from .words import count_text
+from .report.model import keep_worst_results
+from .runs import identify_run, list_trial_results
+from .texts import with_truncated_strings
+from .words import format_count
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
     from .contract import (
         CampaignResult,
-        FinishedRun,
         Plan,
         PlannedCampaign,
         PlannedDeployments,
         Run,
+        RunDocument,
         Settings,
     )
 
@@ -42,8 +42,8 @@ PARTIAL_KEYS = {"skipImport", "datasets", "exportDate", "only"}
 """The keys of a request that keep a run from checking the present export of each dataset."""
 
 
-@with_short_texts
-def handler(event: FinishedRun, _context: object) -> FinishedRun:
+@with_truncated_strings
+def handler(event: RunDocument, _context: object) -> RunDocument:
     """Add the plan to the run's document.
 
     Raises:
@@ -51,18 +51,18 @@ def handler(event: FinishedRun, _context: object) -> FinishedRun:
             or for the deletion of users, or a guard refuses the run.
     """
     settings = event["settings"]
-    if problems := input_problems(settings, event["run"]):
+    if problems := find_input_problems(settings, event["run"]):
         raise RunRefused([*map(str, problems)])
 
-    run = run_of(event["run"])
-    trials = trial_results(event)
+    run = identify_run(event["run"])
+    trials = list_trial_results(event)
     plan = _plan_before_work(settings, run, trials) or _plan_work(settings, run)
 
     if plan["todo"] == "WORK":
         # The document has no room for the results of both many trials and the jobs.
-        kept_trials = worst_results(trials)
+        kept_trials = keep_worst_results(trials)
         if missing := len(trials) - len(kept_trials):
-            more = count_text(missing, "more trial")
+            more = format_count(missing, "more trial")
             text = f"{more} of earlier runs ended, and none of them worse"
             plan["warnings"].insert(0, Message(text=text))
         trials = kept_trials
@@ -88,15 +88,15 @@ def _plan_before_work(
     Return None if the work may begin. `trials` are the results of the trials that this run has
     tried to end already.
     """
-    if pause := pause_before(stepfunctions(), settings, run):
+    if pause := wait_for_older_runs(stepfunctions(), settings, run):
         return plan_without_jobs(pause.reason, seconds=pause.seconds)
 
     # A run tries only once to end a trial.
     tried_arns = {trial["campaign"]["campaignArn"] for trial in trials}
-    if solutions := solutions_on_trial(read_client(), settings, tried_arns):
+    if solutions := find_solutions_on_trial(read_client(), settings, tried_arns):
         return {**plan_without_jobs(), "todo": "TRIALS", "solutions": solutions}
 
-    if reason := event_of_deployment(run):
+    if reason := explain_deployment_event(run):
         return plan_without_jobs(reason)
     if run["request"].get("only") != "trials":
         return None
@@ -118,7 +118,7 @@ def _plan_work(settings: Settings, run: Run) -> Plan:
         if job := dataset.tainted_by:
             taint_dataset(write_client(), job)
 
-    if pause := pause_for_deletion(view.data.deletions, run):
+    if pause := wait_for_deletion(view.data.deletions, run):
         return plan_without_jobs(pause.reason, seconds=pause.seconds)
 
     plan = plan_run(view)
@@ -126,7 +126,7 @@ def _plan_work(settings: Settings, run: Run) -> Plan:
     return plan
 
 
-def solutions_on_trial(
+def find_solutions_on_trial(
     client: PersonalizeClient, settings: Settings, tried: Collection[str] = ()
 ) -> list[PlannedDeployments]:
     """Find the campaigns with a version on trial, except for those in `tried`, by solution."""
@@ -135,9 +135,9 @@ def solutions_on_trial(
         solution_arn = solution["solutionArn"]
         arns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
         untried_arns = [arn for arn in arns if arn not in tried]
-        tags = describe_existing(untried_arns, partial(tags_of, client))
+        tags = describe_existing(untried_arns, partial(read_tags, client))
 
-        on_trial = [arn for arn in tags if read_record(tags[arn], solution_arn).trial]
+        on_trial = [arn for arn in tags if parse_record(tags[arn], solution_arn).trial]
         if on_trial:
             campaigns: list[PlannedCampaign] = [{"campaignArn": arn} for arn in on_trial]
             deployments.append(
@@ -156,7 +156,7 @@ def write_checks(client: PersonalizeClient, view: RunView) -> list[Message]:
     checked_at = view.data.now.isoformat(timespec="seconds")
     warnings = []
 
-    for arn in found_up_to_date(view):
+    for arn in find_up_to_date(view):
         try:
             write_tags(client, arn, {CHECKED: checked_at})
         except AWS_ERRORS as error:
@@ -172,7 +172,7 @@ def write_checks(client: PersonalizeClient, view: RunView) -> list[Message]:
     return warnings
 
 
-def found_up_to_date(view: RunView) -> Iterator[str]:
+def find_up_to_date(view: RunView) -> Iterator[str]:
     """Find the datasets, campaigns and solutions that are up to date, and yield their ARNs.
 
     - A dataset is up to date if it holds its present export.

@@ -6,12 +6,14 @@ DOLLARS_PER_IMPORTED_GB = 0.05
 """AWS charges every import by the size of its export, even if the data has hardly changed."""
 
 
-def import_cost(size: int) -> float:
+def estimate_import_cost(size: int) -> float:
     """Estimate how many dollars an import of this many bytes costs."""
     return size / 10**9 * DOLLARS_PER_IMPORTED_GB
 
 
-def training_cost(recipe: str | None, hours: float | None, price: float | None) -> float | None:
+def estimate_training_cost(
+    recipe: str | None, hours: float | None, price: float | None
+) -> float | None:
     """Compute how many dollars a training costs, or None if its price is unknown.
 
     `price` is that of an hour. Some recipes are priced by interactions instead.

@@ -17,7 +17,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar, get_args, get_ty
 from botocore.exceptions import ClientError
 
 from . import clock
-from .call_times import forget_calls, slowest_calls
+from .call_times import forget_calls, list_slowest_calls
 from .contract import Item
 from .errors import Refused, ServiceUnavailable, Throttled
 from .messages import as_message
@@ -169,7 +169,7 @@ class _Invocation:
             return step
 
         if self.acts_from > self.began_at + FIRST_POLL:
-            progress.blocked_by = f"one poll took too long to act on it: {slowest_calls()}"
+            progress.blocked_by = f"one poll took too long to act on it: {list_slowest_calls()}"
             return step._replace(action=None, outcome=None, pause=BUSY_PAUSE)
         if clock.now() > self.acts_from + ACTING:
             # The next invocation takes over at once.
@@ -208,7 +208,7 @@ def creation(progress: JobProgress, name: str) -> Iterator[None]:
         raise
 
 
-def progress_in(item: Item | None, new_progress: Kind) -> Kind:
+def restore_progress(item: Item | None, new_progress: Kind) -> Kind:
     """Restore the progress from the item of the last invocation. Without an item, begin anew."""
     if item is None:
         return new_progress

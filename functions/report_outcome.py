@@ -4,17 +4,17 @@ import logging
 from functools import partial
 
 from .aws import write_client
-from .contract import FinishedRun, pipeline_name
+from .contract import RunDocument, pipeline_name
 from .errors import AWS_ERRORS
 from .personalize.tags import REPORTED, write_tags
 from .report.send import ReportedRun, report_run
-from .rules.deployments import REPORTED_OUTCOMES, verdict_about
-from .runs import campaign_results
+from .rules.deployments import REPORTED_OUTCOMES, format_verdict
+from .runs import list_campaign_results
 
 logger = logging.getLogger("retraining")
 
 
-def handler(event: FinishedRun, _context: object) -> ReportedRun:
+def handler(event: RunDocument, _context: object) -> ReportedRun:
     """Send the report of the run, and return it as the output of the execution."""
     return report_run(
         "report_outcome",
@@ -25,13 +25,13 @@ def handler(event: FinishedRun, _context: object) -> ReportedRun:
     )
 
 
-def note_verdicts(document: FinishedRun) -> None:
+def note_verdicts(document: RunDocument) -> None:
     """Tag each campaign with the verdict that people know now, so that no later run repeats it.
 
     Tags are written after the report. Otherwise, a run that dies in between would lose the verdict.
     If a tag can't be written, the next run reports the verdict again.
     """
-    for result in campaign_results(document):
+    for result in list_campaign_results(document):
         item = result["item"]
         if not item or not item["versionArn"] or item["outcome"] not in REPORTED_OUTCOMES:
             continue
@@ -40,7 +40,7 @@ def note_verdicts(document: FinishedRun) -> None:
 
         version_arn = item["versionArn"]
         campaign_arn = result["campaign"]["campaignArn"]
-        verdict = verdict_about(version_arn, item["outcome"], item["cause"])
+        verdict = format_verdict(version_arn, item["outcome"], item["cause"])
         try:
             write_tags(write_client(), campaign_arn, {REPORTED: verdict})
         except AWS_ERRORS as error:

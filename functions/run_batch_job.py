@@ -16,16 +16,16 @@ from .log import log_item
 from .personalize.batch_jobs import (
     batch_jobs_of,
     create_batch_job,
-    failed_lines,
+    forget_lost_results,
     list_batch_jobs,
     read_results,
-    with_present_results,
+    warn_of_failed_lines,
 )
 from .personalize.campaigns import read_campaign
 from .personalize.lists import list_deletions
 from .personalize.tags import BATCH, RUN, api_tags
 from .personalize.trainings import describe_version, read_version
-from .reconcile import InvocationResult, creation, progress_in, reconcile
+from .reconcile import InvocationResult, creation, reconcile, restore_progress
 from .rules.batch_jobs import (
     BatchJob,
     BatchProgress,
@@ -33,15 +33,15 @@ from .rules.batch_jobs import (
     BatchState,
     Create,
     decide,
-    job_to_follow,
+    find_job_to_follow,
     with_versions,
 )
 from .rules.steps import Action
-from .runs import export_day, job_name
-from .texts import with_short_texts
+from .runs import choose_export_day, job_name
+from .texts import with_truncated_strings
 
 
-@with_short_texts
+@with_truncated_strings
 def handler(event: BatchIteration, _context: object) -> BatchItem:
     """Run the batch job until there's an outcome, or a long wait for the next poll."""
     job = RunningBatchJob(event)
@@ -76,7 +76,7 @@ class RunningBatchJob:
         version_arn = event["training"]["arn"]
         assert version_arn, "a training that has succeeded has a version"
 
-        self.progress = progress_in(event["item"], BatchProgress(clock.now()))
+        self.progress = restore_progress(event["item"], BatchProgress(clock.now()))
         self.spec = BatchSpec(
             run=self._run["id"],
             version_arn=version_arn,
@@ -90,7 +90,7 @@ class RunningBatchJob:
         While a job is running, only the slot is read, because the rules need nothing else.
         """
         jobs = self._list_jobs()
-        if job_to_follow(jobs, self.spec.run):
+        if find_job_to_follow(jobs, self.spec.run):
             return BatchState(jobs=jobs)
 
         location = self._job["input"]
@@ -99,7 +99,7 @@ class RunningBatchJob:
         client = aws.read_client()
         version = describe_version(client, self.spec.version_arn)
         state = BatchState(
-            jobs=with_present_results(jobs, batch_input, read_results(self._job, jobs)),
+            jobs=forget_lost_results(jobs, batch_input, read_results(self._job, jobs)),
             input_hash=batch_input.files_hash if batch_input.objects else None,
             filter_expression=self._read_filter(),
             deletions=list_deletions(client, version["datasetGroupArn"]),
@@ -118,7 +118,7 @@ class RunningBatchJob:
             # This run has sent a create. If the job exists, it's in the list of its version, which
             # is short.
             jobs = list_jobs(self.progress.version_arn)
-            if job_to_follow(jobs, self.spec.run):
+            if find_job_to_follow(jobs, self.spec.run):
                 return jobs
 
         return list_jobs()
@@ -138,7 +138,7 @@ class RunningBatchJob:
 
         # The name ends with the slot, by which later runs find the job in a list.
         name = job_name(self._settings, self._run, self._job["slot"])
-        content_and_day = f"{action.content} {export_day(self._run)}"
+        content_and_day = f"{action.content} {choose_export_day(self._run)}"
         tags = {**self._settings["tags"], RUN: self.spec.run, BATCH: content_and_day}
 
         request = {
@@ -157,7 +157,7 @@ class RunningBatchJob:
         jobs = result.state.jobs
         warnings = [*progress.warnings]
         if result.step.outcome == "WRITTEN":
-            warnings += self._result_warnings(jobs)
+            warnings += self._warn_of_results(jobs)
 
         own_job = next((job for job in jobs if job.run == self.spec.run), None)
         return {
@@ -166,12 +166,12 @@ class RunningBatchJob:
             "versionArn": progress.version_arn,
         }
 
-    def _result_warnings(self, jobs: Sequence[BatchJob]) -> list[str]:
+    def _warn_of_results(self, jobs: Sequence[BatchJob]) -> list[str]:
         """Warn of lines in the results that have failed, or of results that can't be read.
 
         They're only warnings, because the results are there.
         """
         try:
-            return failed_lines(jobs, read_results(self._job, jobs))
+            return warn_of_failed_lines(jobs, read_results(self._job, jobs))
         except (*AWS_ERRORS, BotoCoreError) as error:
             return [f"its results were not searched for lines that failed: {error}"]

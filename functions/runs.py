@@ -6,14 +6,14 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
-from .hashes import short_hash
+from .hashes import hash_shortly
 
 if TYPE_CHECKING:
     from .contract import (
         CampaignResult,
-        FinishedRun,
         Request,
         Run,
+        RunDocument,
         Settings,
         SolutionResult,
         StartedRun,
@@ -23,7 +23,7 @@ RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z|[0-9]{8}-[0-9a-f]{8}")
 """The id of a run: its scheduled time, or the day of its start and a hash."""
 
 
-def run_of(started: StartedRun) -> Run:
+def identify_run(started: StartedRun) -> Run:
     """Derive the run from the execution that has started."""
     request = request_of(started["request"])
 
@@ -37,7 +37,7 @@ def run_of(started: StartedRun) -> Run:
 
 def _run_id(started: StartedRun, request: Request) -> str:
     """Derive the run's id: its scheduled time, or else the day of its start and a hash."""
-    if scheduled := scheduled_at(request):
+    if scheduled := parse_scheduled_time(request):
         return scheduled.strftime("%Y%m%dT%H%M%SZ")
 
     day = datetime.fromisoformat(started["startedAt"]).astimezone(UTC).strftime("%Y%m%d")
@@ -48,7 +48,7 @@ def _run_id(started: StartedRun, request: Request) -> str:
 
     # The ARN isn't enough, because an execution's name may be used again after 90 days.
     execution = f"{started['executionArn']} {started['startedAt']}"
-    return f"{day}-{short_hash(execution, 8)}"
+    return f"{day}-{hash_shortly(execution, 8)}"
 
 
 def request_of(execution_input: object) -> Request:
@@ -61,7 +61,7 @@ def request_of(execution_input: object) -> Request:
     )
 
 
-def scheduled_at(request: Request) -> datetime | None:
+def parse_scheduled_time(request: Request) -> datetime | None:
     """Parse the run's scheduled time. It's in UTC, or None without a valid time with a zone."""
     try:
         scheduled = datetime.fromisoformat(str(request.get("scheduledTime")))
@@ -76,7 +76,7 @@ def run_began_at(run: Run) -> datetime:
     What an earlier execution has done for the same scheduled time counts as done by this run.
     """
     started_at = datetime.fromisoformat(run["startedAt"])
-    return min(started_at, scheduled_at(run["request"]) or started_at)
+    return min(started_at, parse_scheduled_time(run["request"]) or started_at)
 
 
 def job_name(settings: Settings, run: Run, suffix: str) -> str:
@@ -84,7 +84,7 @@ def job_name(settings: Settings, run: Run, suffix: str) -> str:
     return f"{settings['prefix']}-{run['id']}-{suffix}"
 
 
-def export_day(run: Run) -> str:
+def choose_export_day(run: Run) -> str:
     """Return the day whose exports the run imports. By default, the run's id begins with it."""
     request = run["request"]
     run_id = run["id"]
@@ -93,23 +93,23 @@ def export_day(run: Run) -> str:
     return request.get("exportDate") or request.get("day") or day_of_run
 
 
-def solution_results(document: FinishedRun) -> list[SolutionResult]:
+def list_solution_results(document: RunDocument) -> list[SolutionResult]:
     """Return the results of the trainings. There are none if the run ended before them."""
     if _has_worked(document):
         return document.get("solutions", [])
     return []
 
 
-def trial_results(document: FinishedRun) -> list[CampaignResult]:
+def list_trial_results(document: RunDocument) -> list[CampaignResult]:
     """Return the results of the earlier runs' trials that this run has tried to end."""
     if _has_worked(document):
         return document.get("trials", [])
 
     # Until the work begins, `solutions` are those with trials.
-    return campaign_results(document)
+    return list_campaign_results(document)
 
 
-def campaign_results(document: FinishedRun) -> list[CampaignResult]:
+def list_campaign_results(document: RunDocument) -> list[CampaignResult]:
     """Return the results of all campaigns: those of earlier runs' trials come first."""
     results = [*document.get("trials", [])]
     for solution in document.get("solutions", []):
@@ -117,6 +117,6 @@ def campaign_results(document: FinishedRun) -> list[CampaignResult]:
     return results
 
 
-def _has_worked(document: FinishedRun) -> bool:
+def _has_worked(document: RunDocument) -> bool:
     """Return True if `solutions` have the results of trainings instead of earlier runs' trials."""
     return "plan" in document and document["plan"]["todo"] == "WORK"

@@ -16,9 +16,9 @@ from . import clock
 from .aws import s3, stepfunctions
 from .constants import DATE_PLACEHOLDER
 from .errors import ServiceUnavailable, Throttled
-from .executions import deployed_machine
+from .executions import describe_deployed_machine
 from .exports import list_objects
-from .hashes import short_hash
+from .hashes import hash_shortly
 from .log import log
 
 if TYPE_CHECKING:
@@ -64,9 +64,9 @@ def handler(event: WrittenObject, _context: object) -> str | None:
 
 def _start_if_ready(client: SFNClient, machine_arn: str, location: str) -> str | None:
     """Try once to start the execution, and log the result. `location` is that of the object."""
-    datasets = deployed_machine(client, machine_arn).settings["datasets"]
+    datasets = describe_deployed_machine(client, machine_arn).settings["datasets"]
     markers = [dataset["readyMarker"] for dataset in datasets if dataset["readyMarker"]]
-    day = _day_of_marker(markers, location)
+    day = _find_day_of_marker(markers, location)
 
     name = None
     missing: list[str] = []
@@ -78,7 +78,7 @@ def _start_if_ready(client: SFNClient, machine_arn: str, location: str) -> str |
             # S3 and EventBridge may deliver an event more than once, late, and out of order. So
             # the name depends on nothing but the markers, and all their events start the same
             # execution. If a marker is written again, its new version starts another one.
-            name = f"export-{day}-{short_hash(repr(written), 16)}"
+            name = f"export-{day}-{hash_shortly(repr(written), 16)}"
             _start_execution(client, machine_arn, name, day)
 
     facts = {"locationWritten": location, "execution": name, "missing": missing}
@@ -86,7 +86,7 @@ def _start_if_ready(client: SFNClient, machine_arn: str, location: str) -> str |
     return name
 
 
-def _day_of_marker(markers: Sequence[str], location: str) -> str | None:
+def _find_day_of_marker(markers: Sequence[str], location: str) -> str | None:
     """Find the day in a ready marker's location. It's None if the location isn't a marker's."""
     for marker in markers:
         start = marker.find(DATE_PLACEHOLDER)

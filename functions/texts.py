@@ -16,9 +16,9 @@ from typing import TypeVar, cast
 from . import errors
 from .messages import Message
 
-MAX_TEXT_BYTES = 300
+MAX_STRING_BYTES = 300
 """The most bytes of most texts, for example of a job's failure or an error. ARNs are shorter."""
-MAX_PLAN_TEXT_BYTES = 8_000
+MAX_PLAN_STRING_BYTES = 8_000
 """The most bytes of a text in the plan, because the reason for a skip may name every solution."""
 MAX_LIST_BYTES = 8_000
 """The most bytes of a list of messages, for example of all warnings of the plan."""
@@ -35,7 +35,7 @@ Result = TypeVar("Result")
 Value = TypeVar("Value")
 
 
-def with_short_texts(
+def with_truncated_strings(
     handler: Callable[[Event, object], Result],
 ) -> Callable[[Event, object], Result]:
     """Decorate a handler to shorten the texts in its result and in its errors.
@@ -49,57 +49,57 @@ def with_short_texts(
         try:
             result = handler(event, context)
         except Exception as error:  # noqa: BLE001 - it is raised again
-            raise _short_error(error).with_traceback(None) from None
+            raise _truncate_error(error).with_traceback(None) from None
 
-        return cast("Result", shortened_texts(result))
+        return cast("Result", truncate_strings(result))
 
     return short_handler
 
 
-def shortened(text: str, max_bytes: int = MAX_TEXT_BYTES) -> str:
+def truncate(text: str, max_bytes: int = MAX_STRING_BYTES) -> str:
     """Cut a text that has more than `max_bytes` in JSON, and append how long it was."""
-    if json_bytes(text) <= max_bytes:
+    if count_json_bytes(text) <= max_bytes:
         return text
 
     end = f"… (cut, {len(text):,} characters)"
-    max_kept_bytes = max_bytes - json_bytes(end)
+    max_kept_bytes = max_bytes - count_json_bytes(end)
     # Each character has at least one byte, so no more than `max_bytes` of them can be kept.
-    sizes = accumulate(map(json_bytes, text[:max_bytes]))
+    sizes = accumulate(map(count_json_bytes, text[:max_bytes]))
     kept_count = sum(size <= max_kept_bytes for size in sizes)
 
     return text[:kept_count].rstrip() + end
 
 
-def shortened_list(messages: Sequence[Message], max_bytes: int = MAX_LIST_BYTES) -> list[Message]:
+def truncate_list(messages: Sequence[Message], max_bytes: int = MAX_LIST_BYTES) -> list[Message]:
     """Keep as many messages as `max_bytes` allow, but at least one, and append how many are cut."""
-    kept_messages = fitting(messages, max_bytes)
+    kept_messages = take_fitting(messages, max_bytes)
     if missing := len(messages) - len(kept_messages):
         kept_messages.append(Message(text=f"… and {missing} more"))
     return kept_messages
 
 
-def fitting(values: Sequence[Value], max_bytes: int) -> list[Value]:
+def take_fitting(values: Sequence[Value], max_bytes: int) -> list[Value]:
     """Keep the first of some JSON values, as many as `max_bytes` allow, but at least one."""
     sizes = accumulate(len(json.dumps(value)) + len(", ") for value in values)
     count = sum(size <= max_bytes for size in sizes)
     return list(values[: max(count, 1)])
 
 
-def shortened_texts(value: object, max_bytes: int = MAX_TEXT_BYTES) -> object:
+def truncate_strings(value: object, max_bytes: int = MAX_STRING_BYTES) -> object:
     """Shorten all texts and all lists of messages in a JSON value."""
     if isinstance(value, str):
-        return shortened(value, max_bytes)
+        return truncate(value, max_bytes)
 
     if isinstance(value, dict):
-        limits = {"plan": MAX_PLAN_TEXT_BYTES}
+        limits = {"plan": MAX_PLAN_STRING_BYTES}
         return {
             # Functions need the settings exactly as they were deployed.
-            key: inner if key == "settings" else shortened_texts(inner, limits.get(key, max_bytes))
+            key: inner if key == "settings" else truncate_strings(inner, limits.get(key, max_bytes))
             for key, inner in value.items()
         }
 
     if isinstance(value, list):
-        return _limited([shortened_texts(inner, max_bytes) for inner in value])
+        return _limited([truncate_strings(inner, max_bytes) for inner in value])
 
     return value
 
@@ -107,30 +107,30 @@ def shortened_texts(value: object, max_bytes: int = MAX_TEXT_BYTES) -> object:
 def _limited(values: list[object]) -> object:
     """Shorten a list if it consists of messages, or of texts like the warnings of an item."""
     if all(isinstance(value, str) for value in values):
-        messages = shortened_list([Message(text=str(value)) for value in values])
+        messages = truncate_list([Message(text=str(value)) for value in values])
         return [message["text"] for message in messages]
 
     if all(isinstance(value, dict) and "text" in value for value in values):
-        return shortened_list(cast("list[Message]", values))
+        return truncate_list(cast("list[Message]", values))
     return values
 
 
-def json_bytes(text: str) -> int:
+def count_json_bytes(text: str) -> int:
     """Count the bytes of a text in ASCII JSON, without the quotes."""
     return len(json.dumps(text)) - len('""')
 
 
-def _short_error(error: Exception) -> Exception:
+def _truncate_error(error: Exception) -> Exception:
     """Shorten the message of an error. If its class isn't in errors.py, log the whole error."""
     if isinstance(error, errors.RunRefused):
-        problems = [shortened_texts(problem, MAX_PLAN_TEXT_BYTES) for problem in error.problems]
-        return errors.RunRefused(shortened_list(cast("list[Message]", problems), MAX_REFUSAL_BYTES))
+        problems = [truncate_strings(problem, MAX_PLAN_STRING_BYTES) for problem in error.problems]
+        return errors.RunRefused(truncate_list(cast("list[Message]", problems), MAX_REFUSAL_BYTES))
 
     message = str(error)
     if type(error).__module__ != errors.__name__:
         logger.error("%s: %s", type(error).__name__, message, exc_info=error)
 
-    short_message = shortened(message)
+    short_message = truncate(message)
     # str(KeyError("x")) has quotes, so a message that is short enough stays as it is.
     if short_message != message:
         error.args = (short_message,)

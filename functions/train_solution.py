@@ -14,7 +14,7 @@ from .personalize.imports import ImportReader
 from .personalize.lists import list_deletions
 from .personalize.tags import DIGEST, RUN, api_tags
 from .personalize.trainings import SolutionReader, stop_training
-from .reconcile import InvocationResult, creation, progress_in, reconcile
+from .reconcile import InvocationResult, creation, reconcile, restore_progress
 from .rules.steps import Action
 from .rules.trainings import (
     Create,
@@ -22,15 +22,15 @@ from .rules.trainings import (
     Stop,
     TrainingProgress,
     TrainingSpec,
+    choose_monthly_limit,
     decide,
-    monthly_limit,
 )
 from .rules.versions import NO_VERSION
-from .texts import with_short_texts
-from .words import name_of
+from .texts import with_truncated_strings
+from .words import resource_name
 
 
-@with_short_texts
+@with_truncated_strings
 def handler(event: SolutionIteration, _context: object) -> TrainingItem:
     """Train the solution until there's an outcome, or a long wait for the next poll."""
     training = SolutionTraining(event)
@@ -41,7 +41,7 @@ def handler(event: SolutionIteration, _context: object) -> TrainingItem:
     # The hours of an earlier run's version were published when its training ended.
     if item["outcome"] and not event["solution"]["existingVersionArn"]:
         hours = {TRAINING_HOURS: item["trainingHours"]}
-        metrics.write(pipeline_name(event["settings"]), hours, Solution=name_of(solution_arn))
+        metrics.write(pipeline_name(event["settings"]), hours, Solution=resource_name(solution_arn))
 
     log_item("train_solution", event["run"], item["arn"] or solution_arn, item)
     return item
@@ -67,7 +67,7 @@ class SolutionTraining:
         if self._planned["requestedSince"]:
             requested_since = datetime.fromisoformat(self._planned["requestedSince"])
 
-        self.progress = progress_in(event["item"], TrainingProgress(clock.now()))
+        self.progress = restore_progress(event["item"], TrainingProgress(clock.now()))
         self.spec = TrainingSpec(
             run=run["id"],
             datasets={
@@ -77,7 +77,7 @@ class SolutionTraining:
             accepts_foreign=run["request"].get("skipImport", False),
             version_arn=self._planned["existingVersionArn"],
             requested_since=requested_since,
-            max_per_month=monthly_limit(settings, run),
+            max_per_month=choose_monthly_limit(settings, run),
             durations=self._planned["durations"],
             max_hours=settings["limits"]["maxTrainingHours"],
         )

@@ -15,16 +15,16 @@ from . import clock, metrics
 from .aws import read_client, stepfunctions, write_client
 from .constants import EVENT_DATASETS
 from .errors import AWS_ERRORS
-from .executions import deployed_machine, last_executions
+from .executions import describe_deployed_machine, last_executions
 from .log import log, logger
-from .personalize.campaigns import describe_campaign, read_record, served_version_arn
+from .personalize.campaigns import describe_campaign, parse_record, served_version_arn
 from .personalize.imports import list_imports
-from .personalize.lists import active_event_trackers
+from .personalize.lists import list_active_event_trackers
 from .personalize.statuses import is_active, is_running, is_stopping
-from .personalize.tags import CHECKED, RUN, past_time, tags_of
+from .personalize.tags import CHECKED, RUN, parse_past_time, read_tags
 from .personalize.trainings import describe_version, list_versions, stop_training
 from .rules.versions import LONG_AGO
-from .words import name_of
+from .words import resource_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,7 +82,7 @@ class Watcher:
 
     def __init__(self, machine_arn: str) -> None:
         # The definition has the settings that runs use. A copy in the event could differ from them.
-        machine = deployed_machine(stepfunctions(), machine_arn)
+        machine = describe_deployed_machine(stepfunctions(), machine_arn)
         self.settings = machine.settings
         self.ages: metrics.Ages = {"models": {}, "data": {}, "unfinishedTrials": 0}
         """What was measured so far."""
@@ -106,13 +106,13 @@ class Watcher:
             ]
 
             if not solution["campaigns"]:
-                ages = [self._try(solution_arn, self._age_of_newest, solution_arn)]
-            self.ages["models"][name_of(solution_arn)] = metrics.greatest_age(ages)
+                ages = [self._try(solution_arn, self._measure_newest_age, solution_arn)]
+            self.ages["models"][resource_name(solution_arn)] = metrics.find_greatest_age(ages)
 
     def measure_data(self) -> None:
         """Measure the data of each dataset."""
         for dataset in self.settings["datasets"]:
-            age = self._try(dataset["datasetArn"], self._age_of_data, dataset)
+            age = self._try(dataset["datasetArn"], self._measure_data_age, dataset)
             self.ages["data"][dataset["type"]] = age
 
     def finish(self) -> None:
@@ -159,20 +159,20 @@ class Watcher:
 
         is_late = clock.now() - version["creationDateTime"] >= max_duration
         is_stoppable = is_running(status) and not is_stopping(status)
-        if is_late and is_stoppable and RUN in tags_of(read_client(), arn):
+        if is_late and is_stoppable and RUN in read_tags(read_client(), arn):
             stop_training(write_client(), arn)
             log("watch_pipeline", f"stopped {arn}")
 
     def _measure_campaign(self, arn: str, solution_arn: str) -> float | None:
         """Measure the age of the model that a campaign serves, and note the trial there."""
-        tags = self._try(arn, tags_of, read_client(), arn)
+        tags = self._try(arn, read_tags, read_client(), arn)
         if tags is None:
             # There may be a trial.
             self.ages["unfinishedTrials"] += 1
             return None
 
-        model_age = self._try(arn, self._age_of_served, arn, tags)
-        trial = read_record(tags, solution_arn).trial
+        model_age = self._try(arn, self._measure_served_age, arn, tags)
+        trial = parse_record(tags, solution_arn).trial
         if trial is not None:
             self._note_trial(trial, model_age)
         return model_age
@@ -186,7 +186,7 @@ class Watcher:
         if model_age is None or trial_age > UNFINISHED_AGE:
             self.ages["unfinishedTrials"] += 1
 
-    def _age_of_served(self, arn: str, tags: Tags) -> float:
+    def _measure_served_age(self, arn: str, tags: Tags) -> float:
         """Return the hours since the served version was trained or found up to date."""
         version_arn = served_version_arn(describe_campaign(read_client(), arn))
         if version_arn is None:
@@ -195,15 +195,15 @@ class Watcher:
         version = describe_version(read_client(), version_arn)
         return self._age_in_hours(version["creationDateTime"], tags)
 
-    def _age_of_newest(self, solution_arn: str) -> float:
+    def _measure_newest_age(self, solution_arn: str) -> float:
         """Return the hours since the newest ACTIVE version was trained or found up to date."""
         for version in list_versions(read_client(), solution_arn):
             if is_active(version["status"]):
-                tags = tags_of(read_client(), solution_arn)
+                tags = read_tags(read_client(), solution_arn)
                 return self._age_in_hours(version["creationDateTime"], tags)
         raise NotMeasurableError("the solution has no ACTIVE version")
 
-    def _age_of_data(self, dataset: DatasetSettings) -> float:
+    def _measure_data_age(self, dataset: DatasetSettings) -> float:
         """Return the hours since the newest import, or since the data was found up to date.
 
         An unchanged export doesn't make interactions up to date, because these happen every day. It
@@ -222,8 +222,8 @@ class Watcher:
         # The ARN is `dataset/<group>/<type>`, and the dataset is in `dataset-group/<group>`.
         group_arn = arn.rpartition("/")[0].replace(":dataset/", ":dataset-group/", 1)
         tags: Tags = {}
-        if may_stay_unchanged or active_event_trackers(read_client(), group_arn):
-            tags = tags_of(read_client(), arn)
+        if may_stay_unchanged or list_active_event_trackers(read_client(), group_arn):
+            tags = read_tags(read_client(), arn)
 
         return self._age_in_hours(max(import_times, default=self._deployed_at), tags)
 
@@ -233,7 +233,7 @@ class Watcher:
         A pipeline that was just deployed isn't to blame for an old model. The time of the check is
         in the tags.
         """
-        checked_at = past_time(tags.get(CHECKED, ""))
+        checked_at = parse_past_time(tags.get(CHECKED, ""))
         start = max(created_at, checked_at or created_at, self._deployed_at)
         return round((clock.now() - start).total_seconds() / 3600, 2)
 

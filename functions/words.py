@@ -18,12 +18,12 @@ SHORT_METRICS = {
 """A metric's name without `_at_<number>` at the end -> its usual short name."""
 
 
-def time_text(time: datetime) -> str:
+def format_time(time: datetime) -> str:
     """Write a time in UTC to the minute, like `2026-11-29 03:00`."""
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
-def duration_text(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Write a duration like `45 s`, `12 min` or `2 h 31 min`. From two days on, only days count."""
     if seconds < SECONDS_PER_MINUTE:
         return f"{max(seconds, 0):.0f} s"
@@ -38,7 +38,7 @@ def duration_text(seconds: float) -> str:
     return f"{hours} h {minutes} min"
 
 
-def size_text(size: int) -> str:
+def format_size(size: int) -> str:
     """Write a number of bytes like `912 bytes` or `1.23 GB`."""
     value = float(size)
     for unit in ("bytes", "KB", "MB", "GB"):
@@ -48,12 +48,12 @@ def size_text(size: int) -> str:
     return f"{value:.3g} TB"
 
 
-def content_facts(content: ExportContent) -> list[str]:
+def describe_content(content: ExportContent) -> list[str]:
     """Describe an export by its newest event and the rows of each type, if it has events."""
     if content["newestEventAt"] is None:
         return []
 
-    newest_event_time = time_text(datetime.fromisoformat(content["newestEventAt"]))
+    newest_event_time = format_time(datetime.fromisoformat(content["newestEventAt"]))
     facts = [f"newest event {newest_event_time} UTC"]
     facts += [f"{rows:,} {event_type}" for event_type, rows in content["eventTypes"].items()]
     if not content["areAllRowsRead"]:
@@ -61,14 +61,14 @@ def content_facts(content: ExportContent) -> list[str]:
     return facts
 
 
-def count_text(count: int, noun: str) -> str:
+def format_count(count: int, noun: str) -> str:
     """Write a number with its noun, like `1 import` or `2 imports`."""
     if count == 1:
         return f"1 {noun}"
     return f"{count} {noun}s"
 
 
-def name_of(arn: str) -> str:
+def resource_name(arn: str) -> str:
     """Extract the last part of an ARN: the name of a resource, or the id of a version.
 
     The last part of an S3 key is the name of the file.
@@ -76,14 +76,14 @@ def name_of(arn: str) -> str:
     return arn.rpartition("/")[2]
 
 
-def list_text(items: Sequence[str]) -> str:
+def format_list(items: Sequence[str]) -> str:
     """Enumerate items as in a sentence, like `a`, `a and b` or `a, b and c`."""
     if len(items) <= 1:
         return "".join(items)
     return f"{', '.join(items[:-1])} and {items[-1]}"
 
 
-def metric_name(name: str) -> str:
+def format_metric_name(name: str) -> str:
     """Shorten the name of a metric, like `NDCG@10`, if there is a usual short name."""
     prefix, _, number = name.rpartition("_at_")
     if prefix not in SHORT_METRICS:
@@ -91,27 +91,29 @@ def metric_name(name: str) -> str:
     return f"{SHORT_METRICS[prefix]}@{number}"
 
 
-def metric_lines(metrics: Iterable[MetricValues], separator: str = " ") -> list[str]:
+def format_metrics(metrics: Iterable[MetricValues], separator: str = " ") -> list[str]:
     """Write a line for each rule of a gate. Rules that have compared the same share a line."""
-    lines = [f"{metric_name(rule['metric'])}{separator}{metric_text(rule)}" for rule in metrics]
+    lines = [
+        f"{format_metric_name(rule['metric'])}{separator}{format_metric(rule)}" for rule in metrics
+    ]
     return list(dict.fromkeys(lines))
 
 
-def metric_text(values: MetricValues) -> str:
+def format_metric(values: MetricValues) -> str:
     """Compare a metric of the live and of the new version, like `0.2410 → 0.2492 (+3.4%)`.
 
     If the gate has compared multiples of baselines, the text adds them, like `0.3100 → 0.2100
     (-32.3%; 1.55 → 1.5 times the baseline, -3.2%)`. The plain change stays visible, because a
     person should see it if the baseline has fallen too.
     """
-    comparison = f"{_value_text(values['live'])} → {_value_text(values['new'])}"
+    comparison = f"{_format_value(values['live'])} → {_format_value(values['new'])}"
     facts = [*_change_facts(values)]
     if not facts:
         return comparison
     return f"{comparison} ({'; '.join(facts)})"
 
 
-def _value_text(value: float | None) -> str:
+def _format_value(value: float | None) -> str:
     if value is None:
         return "none"
     return f"{value:.4f}"

@@ -18,14 +18,14 @@ from .. import aws, exports
 from ..constants import DATE_PLACEHOLDER
 from ..contract import BatchJobSettings, Run, SolutionSettings
 from ..exports import Listing, S3Object
-from ..hashes import short_hash
-from ..rules.batch_jobs import BatchJob, last_job
+from ..hashes import hash_shortly
+from ..rules.batch_jobs import BatchJob, find_last_job
 from ..rules.recipes import EXPLORATION_KEYS, makes_segments
-from ..runs import export_day
-from ..words import name_of
+from ..runs import choose_export_day
+from ..words import resource_name
 from .lists import PAGE_SIZE, read_list
 from .statuses import is_active, is_running
-from .tags import BATCH, CLOCK_TOLERANCE, RUN, tags_of
+from .tags import BATCH, CLOCK_TOLERANCE, RUN, read_tags
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ..contract import Tags
 
 
-class BatchJobOfRun(BatchJobSettings):
+class ResolvedBatchJob(BatchJobSettings):
     """The settings of a batch job in a run. A day has replaced `{date}` in its locations."""
 
     pattern: str
@@ -44,9 +44,9 @@ class BatchJobOfRun(BatchJobSettings):
     """A hash of this pattern, with which the names of the slot's batch jobs end."""
 
 
-def batch_jobs_of(solution: SolutionSettings, run: Run) -> list[BatchJobOfRun]:
+def batch_jobs_of(solution: SolutionSettings, run: Run) -> list[ResolvedBatchJob]:
     """Derive the batch jobs of a solution in a run from the settings."""
-    day = export_day(run)
+    day = choose_export_day(run)
 
     return [
         {
@@ -54,7 +54,7 @@ def batch_jobs_of(solution: SolutionSettings, run: Run) -> list[BatchJobOfRun]:
             "input": job["input"].replace(DATE_PLACEHOLDER, day),
             "output": job["output"].replace(DATE_PLACEHOLDER, day),
             "pattern": job["output"],
-            "slot": short_hash(job["output"], 8),
+            "slot": hash_shortly(job["output"], 8),
         }
         for job in solution["batchJobs"]
     ]
@@ -73,7 +73,7 @@ def list_batch_jobs(
         if not arn.endswith(f"-{slot}"):
             continue
 
-        job = _batch_job_of(summary, arn, tags_of(client, arn))
+        job = _parse_batch_job(summary, arn, read_tags(client, arn))
         jobs.append(job)
         if job.is_active:
             break
@@ -99,7 +99,7 @@ def _list_summaries(
     return {summary[f"batch{kind}JobArn"]: summary for summary in summaries}
 
 
-def _batch_job_of(summary: Any, arn: str, tags: Tags) -> BatchJob:  # noqa: ANN401 - of either kind
+def _parse_batch_job(summary: Any, arn: str, tags: Tags) -> BatchJob:  # noqa: ANN401 - of either kind
     """Convert a batch job, as a list shows it, and its tags."""
     # A foreign job in the slot has no such tag.
     content, _, day = tags.get(BATCH, "").partition(" ")
@@ -118,13 +118,13 @@ def _batch_job_of(summary: Any, arn: str, tags: Tags) -> BatchJob:  # noqa: ANN4
     )
 
 
-def read_results(job: BatchJobOfRun, jobs: Sequence[BatchJob]) -> Listing:
+def read_results(job: ResolvedBatchJob, jobs: Sequence[BatchJob]) -> Listing:
     """List all results in the folder of a slot's last results.
 
     With `{date}`, each day has a folder. A run can do without the list, so an error becomes the
     `read_error` of the result.
     """
-    last = last_job(jobs)
+    last = find_last_job(jobs)
     if last is None:
         return Listing(location=job["output"])
 
@@ -132,13 +132,13 @@ def read_results(job: BatchJobOfRun, jobs: Sequence[BatchJob]) -> Listing:
     try:
         objects = exports.list_objects(aws.s3(), location)
     except ClientError as error:
-        return Listing(location=location, read_error=exports.error_text(location, error))
+        return Listing(location=location, read_error=exports.describe_s3_error(location, error))
 
     results = [file for file in objects if file.key.endswith(".out")]
     return Listing(location=location, objects=results)
 
 
-def with_present_results(
+def forget_lost_results(
     jobs: Sequence[BatchJob], batch_input: Listing, results: Listing
 ) -> Sequence[BatchJob]:
     """Forget the content of the jobs if files of the last results were deleted.
@@ -147,29 +147,29 @@ def with_present_results(
     expect, nothing counts as deleted. Otherwise, if Personalize named its files differently than
     documented, each run would write and pay again.
     """
-    present_names = {name_of(file.key) for file in _last_results(jobs, results)}
+    present_names = {resource_name(file.key) for file in _find_last_results(jobs, results)}
     # With sets, < is True only for a proper subset.
-    is_one_missing = present_names < _result_names(batch_input)
+    is_one_missing = present_names < _predict_result_names(batch_input)
     if results.read_error or not is_one_missing:
         return jobs
 
     return [job._replace(content=None) for job in jobs]
 
 
-def obsolete_results(batch_input: Listing, results: Listing) -> list[str]:
+def find_obsolete_results(batch_input: Listing, results: Listing) -> list[str]:
     """List the keys of the results whose input is gone.
 
     Results in subfolders don't count, because they may be those of other batch jobs.
     """
-    expected_names = _result_names(batch_input)
+    expected_names = _predict_result_names(batch_input)
     obsolete_keys = {
-        file.key for file in results.objects if name_of(file.key) not in expected_names
+        file.key for file in results.objects if resource_name(file.key) not in expected_names
     }
 
     return sorted(obsolete_keys - {*results.subfolder_keys})
 
 
-def failed_lines(jobs: Sequence[BatchJob], results: Listing) -> list[str]:
+def warn_of_failed_lines(jobs: Sequence[BatchJob], results: Listing) -> list[str]:
     """Return a warning if lines of the last results have failed or can't be read, or nothing.
 
     The job succeeds nevertheless. Only the beginning of large results is read.
@@ -177,7 +177,7 @@ def failed_lines(jobs: Sequence[BatchJob], results: Listing) -> list[str]:
     if results.read_error:
         return [results.read_error]
 
-    files = _last_results(jobs, results)
+    files = _find_last_results(jobs, results)
     errors_of_lines = []
     for line in exports.read_lines(aws.s3(), results.location, files):
         # The last line may be cut off, and files of other programs may end in .out, too.
@@ -195,9 +195,9 @@ def failed_lines(jobs: Sequence[BatchJob], results: Listing) -> list[str]:
     return [warning]
 
 
-def _last_results(jobs: Sequence[BatchJob], results: Listing) -> list[S3Object]:
+def _find_last_results(jobs: Sequence[BatchJob], results: Listing) -> list[S3Object]:
     """Find the results that were written since the creation of the last job."""
-    last = last_job(jobs)
+    last = find_last_job(jobs)
     if last is None:
         return []
 
@@ -205,13 +205,13 @@ def _last_results(jobs: Sequence[BatchJob], results: Listing) -> list[S3Object]:
     return [file for file in results.objects if file.modified_at >= since]
 
 
-def _result_names(batch_input: Listing) -> set[str]:
+def _predict_result_names(batch_input: Listing) -> set[str]:
     """Predict the names of the files that a batch job writes. An empty input has no results."""
-    return {f"{name_of(file.key)}.out" for file in batch_input.objects if file.size}
+    return {f"{resource_name(file.key)}.out" for file in batch_input.objects if file.size}
 
 
 def create_batch_job(
-    client: PersonalizeClient, recipe: str, job: BatchJobOfRun, request: dict[str, Any]
+    client: PersonalizeClient, recipe: str, job: ResolvedBatchJob, request: dict[str, Any]
 ) -> None:
     """Create a batch job. `request` already has its name, version, role and tags."""
     request = {

@@ -34,8 +34,8 @@ from .tags import (
     PREVIOUS,
     REPORTED,
     TRIAL,
-    past_time,
-    tags_of,
+    parse_past_time,
+    read_tags,
 )
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def syncs_with_latest_version(campaign: CampaignTypeDef) -> bool:
     return campaign.get("campaignConfig", {}).get("syncWithLatestSolutionVersion", False)
 
 
-def campaign_state(campaign: CampaignTypeDef, tags: Tags, solution_arn: str) -> CampaignState:
+def build_campaign_state(campaign: CampaignTypeDef, tags: Tags, solution_arn: str) -> CampaignState:
     """Derive the state of a campaign from what Personalize shows of it."""
     # A campaign that was never updated shows only its creation.
     shown_update = campaign.get("latestCampaignUpdate", campaign)
@@ -96,16 +96,16 @@ def campaign_state(campaign: CampaignTypeDef, tags: Tags, solution_arn: str) -> 
     return CampaignState(
         served_version_arn=served_version_arn(campaign),
         update=update,
-        record=read_record(tags, solution_arn),
+        record=parse_record(tags, solution_arn),
         reported_verdict=tags.get(REPORTED),
-        pin=read_pin(tags),
+        pin=parse_pin(tags),
     )
 
 
 def read_campaign(client: PersonalizeClient, campaign_arn: str, solution_arn: str) -> CampaignState:
     """Read the state of a campaign, without the versions and alarms that only deployments need."""
     campaign = describe_campaign(client, campaign_arn)
-    return campaign_state(campaign, tags_of(client, campaign_arn), solution_arn)
+    return build_campaign_state(campaign, read_tags(client, campaign_arn), solution_arn)
 
 
 def with_versions(
@@ -126,25 +126,25 @@ def with_versions(
     return replace(campaign, versions=versions)
 
 
-def read_record(tags: Tags, solution_arn: str) -> DeploymentRecord:
+def parse_record(tags: Tags, solution_arn: str) -> DeploymentRecord:
     """Parse the record in the tags of a campaign.
 
     People can edit tags, so a value that no run can have written counts as missing.
     """
     valid_tags = {key: value for key, value in tags.items() if value.startswith(f"{solution_arn}/")}
     return DeploymentRecord(
-        trial=_read_trial(trial_tag=valid_tags.get(TRIAL, ""), bake_tag=tags.get(BAKE, "")),
+        trial=_parse_trial(trial_tag=valid_tags.get(TRIAL, ""), bake_tag=tags.get(BAKE, "")),
         good_version_arn=valid_tags.get(GOOD),
         previous_good_version_arn=valid_tags.get(PREVIOUS),
         blocked_version_arn=valid_tags.get(BAD),
     )
 
 
-def _read_trial(trial_tag: str, bake_tag: str) -> Trial | None:
+def _parse_trial(trial_tag: str, bake_tag: str) -> Trial | None:
     """Parse a trial from its two tags: `<version ARN> <began at> served` and `<bake ends at>`."""
     version_arn, _, time_and_word = trial_tag.partition(" ")
     time, _, word = time_and_word.partition(" ")
-    began_at = past_time(time)
+    began_at = parse_past_time(time)
     if began_at is None:
         return None
 
@@ -154,12 +154,12 @@ def _read_trial(trial_tag: str, bake_tag: str) -> Trial | None:
         version_arn=version_arn,
         began_at=began_at,
         was_served=word == SERVED,
-        bake_ends_at=past_time(bake_tag, longest_bake),
+        bake_ends_at=parse_past_time(bake_tag, longest_bake),
     )
 
 
-def record_as_tags(record: DeploymentRecord) -> Tags:
-    """Turn a record into the tags from which `read_record()` restores it."""
+def build_record_tags(record: DeploymentRecord) -> Tags:
+    """Turn a record into the tags from which `parse_record()` restores it."""
     trial_tag = NONE
     bake_tag = NONE
     if record.trial is not None:
@@ -178,7 +178,7 @@ def record_as_tags(record: DeploymentRecord) -> Tags:
     }
 
 
-def read_pin(tags: Tags) -> str | None:
+def parse_pin(tags: Tags) -> str | None:
     """Return since when and by whom a campaign is pinned, or None if it isn't.
 
     Any value but `-` counts, because people who write this tag without our CLI want a pin, too.
@@ -203,28 +203,30 @@ class Approval(NamedTuple):
         return self.at + timedelta(hours=settings["timeoutHours"])
 
 
-def read_approval(tags: Tags) -> Approval | None:
+def parse_approval(tags: Tags) -> Approval | None:
     """Parse the approval tag of a version. The result is None if it's missing or invalid.
 
     People can edit tags, so an invalid one is no error.
     """
     answer, _, time_and_person = tags.get(APPROVAL, "").partition(" ")
     time, _, person_arn = time_and_person.partition(" ")
-    given_at = past_time(time)
+    given_at = parse_past_time(time)
     if answer not in get_args(Answer) or given_at is None:
         return None
 
     return Approval(answer=cast("Answer", answer), at=given_at, by=person_arn)
 
 
-def approval_tags(answer: Answer, now: datetime, by: str = "") -> Tags:
+def build_approval_tags(answer: Answer, now: datetime, by: str = "") -> Tags:
     """Build the tag for a request or an answer that is given now."""
     return {APPROVAL: f"{answer} {now.isoformat(timespec='seconds')} {by}".rstrip()}
 
 
-def current_answer(tags: Tags, settings: ApprovalSettings | None, now: datetime) -> Answer | None:
+def find_current_answer(
+    tags: Tags, settings: ApprovalSettings | None, now: datetime
+) -> Answer | None:
     """Return the answer about a version, or None if nobody was asked or the request has expired."""
-    approval = read_approval(tags)
+    approval = parse_approval(tags)
     if approval is None:
         return None
 
@@ -234,7 +236,7 @@ def current_answer(tags: Tags, settings: ApprovalSettings | None, now: datetime)
     return approval.answer
 
 
-def deployment_spec(
+def build_deployment_spec(
     settings: Settings,
     solution: SolutionSettings,
     campaign_arn: str,
@@ -275,7 +277,9 @@ def _bake_pause(settings: Settings, bake_hours: float) -> float:
     return max(BAKE_PAUSE, bake_hours * 3600 * bake_count / BAKE_POLLS)
 
 
-def update_request(campaign: CampaignTypeDef, version_arn: str) -> UpdateCampaignRequestTypeDef:
+def build_update_request(
+    campaign: CampaignTypeDef, version_arn: str
+) -> UpdateCampaignRequestTypeDef:
     """Build the request that updates a campaign to a version and keeps its other settings.
 
     AWS doesn't promise to keep a setting that the request leaves out, so the request repeats all of

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from .. import clock
 from ..errors import Refused
 from ..rules.imports import Import
-from ..words import name_of
+from ..words import resource_name
 from .lists import PAGE_SIZE, read_list
 from .statuses import is_active, is_running
 from .tags import (
@@ -25,7 +25,7 @@ from .tags import (
     RUN,
     TAINTED,
     TAINTED_BY,
-    tags_of,
+    read_tags,
     write_tags,
 )
 
@@ -64,7 +64,7 @@ def list_imports(
     return read_list(pages, lambda page: page["datasetImportJobs"])
 
 
-def import_job_arn(dataset_arn: str, job_name: str) -> str:
+def build_import_job_arn(dataset_arn: str, job_name: str) -> str:
     """Derive the ARN of an import job. Unlike that of a solution version, it's made of the name."""
     return f"{dataset_arn.partition(':dataset/')[0]}:dataset-import-job/{job_name}"
 
@@ -96,7 +96,7 @@ def taint_dataset(client: PersonalizeClient, job: Import) -> None:
     # The time is for people. The reader below only compares the name.
     ended_at = job.ended_at.astimezone(UTC).isoformat(timespec="seconds")
     with suppress(ClientError):
-        write_tags(client, job.dataset, {TAINTED_BY: f"{name_of(job.arn)} {ended_at}"})
+        write_tags(client, job.dataset, {TAINTED_BY: f"{resource_name(job.arn)} {ended_at}"})
 
 
 class ImportReader:
@@ -143,21 +143,21 @@ class ImportReader:
         if dataset_arn not in self._shares:
             return imports
 
-        imports = self._with_needed_tags(imports, own_arn, self._shares[dataset_arn])
+        imports = self._add_needed_tags(imports, own_arn, self._shares[dataset_arn])
 
         # A run tags a dataset as tainted only because of an INCREMENTAL import.
         if all(job.is_full for job in imports if job.is_active):
             return imports
 
         # A value that no run has written doesn't match any import.
-        tag = tags_of(self._client, dataset_arn).get(TAINTED_BY, "")
+        tag = read_tags(self._client, dataset_arn).get(TAINTED_BY, "")
         tainted_name, _, _ = tag.partition(" ")
         for index, job in enumerate(imports):
-            if name_of(job.arn) == tainted_name:
+            if resource_name(job.arn) == tainted_name:
                 imports[index] = job._replace(is_tainted=True, is_confirmed=False)
         return imports
 
-    def _with_needed_tags(
+    def _add_needed_tags(
         self, imports: Sequence[Import], own_arn: str | None, share: int
     ) -> list[Import]:
         """Add the tags that the rules need to the imports, which keep their order.
@@ -195,13 +195,15 @@ class ImportReader:
         like each job that the list shows as running.
         """
         dataset_arn = dataset["datasetArn"]
-        own_jobs = self._described([own_arn] if own_arn else [], dataset_arn)
+        own_jobs = self._describe([own_arn] if own_arn else [], dataset_arn)
         if any(job.is_running for job in own_jobs):
             return own_jobs
 
-        listed = [_import_of(job, dataset_arn) for job in list_imports(self._client, dataset_arn)]
+        listed = [
+            _parse_import(job, dataset_arn) for job in list_imports(self._client, dataset_arn)
+        ]
         running_arns = [job.arn for job in listed if job.is_running]
-        described = self._described(running_arns, dataset_arn)
+        described = self._describe(running_arns, dataset_arn)
         # Where there are two answers about a job, the later one is newer and replaces the other.
         jobs = {job.arn: job for job in [*listed, *described, *own_jobs]}
 
@@ -210,13 +212,13 @@ class ImportReader:
         present_jobs = (job for job in jobs.values() if job.created_at >= created_at)
         return sorted(present_jobs, key=lambda job: job.ended_at, reverse=True)
 
-    def _described(self, arns: Iterable[str], dataset_arn: str) -> list[Import]:
+    def _describe(self, arns: Iterable[str], dataset_arn: str) -> list[Import]:
         """Describe import jobs, without those that don't exist."""
         described = []
         for arn in arns:
             with suppress(self._client.exceptions.ResourceNotFoundException):
                 response = self._client.describe_dataset_import_job(datasetImportJobArn=arn)
-                described.append(_import_of(response["datasetImportJob"], dataset_arn))
+                described.append(_parse_import(response["datasetImportJob"], dataset_arn))
         return described
 
     def _with_tags(self, job: Import) -> Import:
@@ -226,7 +228,7 @@ class ImportReader:
         """
         tags = self._tags.get((job.arn, job.is_running))
         if tags is None:
-            tags = tags_of(self._client, job.arn)
+            tags = read_tags(self._client, job.arn)
 
         fingerprint = tags.get(FINGERPRINT, "")
         size = tags.get(BYTES, "")
@@ -250,7 +252,7 @@ class ImportReader:
         self._tags.pop((job.arn, job.is_running), None)
 
 
-def _import_of(job: ImportJob, dataset_arn: str) -> Import:
+def _parse_import(job: ImportJob, dataset_arn: str) -> Import:
     """Convert an import job into what the rules know of it.
 
     As long as its tags aren't read, a job that has succeeded counts as confirmed.

@@ -42,7 +42,7 @@ def read_list(pages: Iterable[Page], items_of: Callable[[Page], Sequence[Item]])
     return items
 
 
-def active_event_trackers(client: PersonalizeClient, group_arn: str) -> list[str]:
+def list_active_event_trackers(client: PersonalizeClient, group_arn: str) -> list[str]:
     """List the ARNs of a dataset group's event trackers that are ACTIVE."""
     pages = client.get_paginator("list_event_trackers").paginate(datasetGroupArn=group_arn)
     trackers = read_list(pages, lambda page: page["eventTrackers"])

@@ -64,7 +64,7 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far another clock may be ahead of ours."""
 
 
-def tags_of(client: PersonalizeClient, arn: str) -> Tags:
+def read_tags(client: PersonalizeClient, arn: str) -> Tags:
     """Read the tags of a resource."""
     tags = client.list_tags_for_resource(resourceArn=arn)["tags"]
     return {tag["tagKey"]: tag["tagValue"] for tag in tags}
@@ -80,7 +80,7 @@ def api_tags(tags: Tags) -> list[TagTypeDef]:
     return [{"tagKey": key, "tagValue": value} for key, value in tags.items()]
 
 
-def past_time(text: str, ahead: timedelta = timedelta()) -> datetime | None:
+def parse_past_time(text: str, ahead: timedelta = timedelta()) -> datetime | None:
     """Parse the time in a tag, which may be up to `ahead` in the future.
 
     The result is None if it's later, or if the tag has no valid time with a time zone.

@@ -9,14 +9,14 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, cast
 
 from .. import clock
-from ..hashes import short_hash
+from ..hashes import hash_shortly
 from ..rules.gate import choose_baseline
-from ..rules.trainings import MONTH, Deletion, SolutionState, newest_active
+from ..rules.trainings import MONTH, Deletion, SolutionState, find_newest_active
 from ..rules.versions import NO_VERSION, SolutionVersion
-from .campaigns import current_answer
+from .campaigns import find_current_answer
 from .lists import PAGE_SIZE, read_list
 from .statuses import ACTIVE, is_active, is_running, is_stopped, is_stopping
-from .tags import DIGEST, RUN, tags_of
+from .tags import DIGEST, RUN, read_tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -65,7 +65,7 @@ def find_version(client: PersonalizeClient, version_arn: str) -> SolutionVersion
     People can edit the tags of a campaign, so the ARN there may be that of any version.
     """
     try:
-        return _version_of(describe_version(client, version_arn))
+        return _parse_version(describe_version(client, version_arn))
     except client.exceptions.ResourceNotFoundException:
         return None
 
@@ -82,13 +82,13 @@ def read_version(
     if version is None:
         return NO_VERSION._replace(arn=version_arn)
 
-    version = _with_tags(version, tags_of(client, version_arn), solution["approval"])
+    version = _with_tags(version, read_tags(client, version_arn), solution["approval"])
     if not solution["qualityGate"]:
         return version  # Nobody compares its metrics.
 
     baseline_arns = {arn for rule in solution["qualityGate"] if (arn := rule.get("relativeTo"))}
     return version._replace(
-        metrics=metrics_of(client, version_arn),
+        metrics=read_metrics(client, version_arn),
         baselines={arn: read_baseline(client, arn, version) for arn in baseline_arns},
     )
 
@@ -105,24 +105,26 @@ def read_baseline(
         return None  # Nobody knows on which data a foreign version was trained.
 
     try:
-        baseline = choose_baseline(version, _neighbors(client, solution_arn, version.created_at))
+        baseline = choose_baseline(
+            version, _find_neighbors(client, solution_arn, version.created_at)
+        )
     except client.exceptions.ResourceNotFoundException:
         return None  # The baseline solution was deleted.
 
     # During its training, a version has no metrics yet.
     if baseline is None or baseline.is_running:
         return baseline
-    return baseline._replace(metrics=metrics_of(client, baseline.arn))
+    return baseline._replace(metrics=read_metrics(client, baseline.arn))
 
 
-def _neighbors(
+def _find_neighbors(
     client: PersonalizeClient, solution_arn: str, time: datetime
 ) -> Iterator[SolutionVersion]:
     """Yield the last version that a run created before a time, and the first one after it.
 
     The nearer one comes first. Tags are read lazily, only as far as the caller iterates.
     """
-    versions = [_version_of(summary) for summary in list_versions(client, solution_arn)]
+    versions = [_parse_version(summary) for summary in list_versions(client, solution_arn)]
     versions.sort(key=lambda version: abs(version.created_at - time))
 
     # Of the earlier versions, and of the later ones, only the nearest is a neighbor.
@@ -134,13 +136,13 @@ def _neighbors(
             continue
 
         # Only the tags say whether a run has created the version.
-        tagged_version = _with_tags(version, tags_of(client, version.arn))
+        tagged_version = _with_tags(version, read_tags(client, version.arn))
         if tagged_version.digest:
             found_directions.add(is_later)
             yield tagged_version
 
 
-def metrics_of(client: PersonalizeClient, version_arn: str) -> dict[str, float]:
+def read_metrics(client: PersonalizeClient, version_arn: str) -> dict[str, float]:
     """Read the offline metrics of a version. The result is empty if it has none."""
     metrics = client.get_solution_metrics(solutionVersionArn=version_arn).get("metrics", {})
 
@@ -159,7 +161,7 @@ class SolutionReader:
 
     def __init__(self, client: PersonalizeClient) -> None:
         self._client = client
-        self._tags_of = cache(partial(tags_of, client))
+        self._tags_of = cache(partial(read_tags, client))
 
     def read_state(
         self,
@@ -175,7 +177,7 @@ class SolutionReader:
         versions: list[SolutionVersion] = []
         older_count = 0
         for summary in list_versions(self._client, solution["solutionArn"]):
-            version = _version_of(summary)
+            version = _parse_version(summary)
             if version.is_running:
                 # The list may be old, but Personalize may not be able to describe the version yet.
                 version = find_version(self._client, version.arn) or version
@@ -184,14 +186,14 @@ class SolutionReader:
             if not is_recent:
                 older_count += 1
             # The search has to end, because Personalize may have trained hundreds by itself.
-            is_searched = older_count <= MAX_OLDER and newest_active(versions) is None
+            is_searched = older_count <= MAX_OLDER and find_newest_active(versions) is None
             if is_recent or is_searched:
                 version = _with_tags(version, self._tags_of(version.arn))
             versions.append(version)
 
         latest_update = solution.get("latestSolutionUpdate", {})
         return SolutionState(
-            config=config_digest(solution),
+            config=hash_config(solution),
             is_being_updated=is_running(latest_update.get("status", ACTIVE)),
             imports=imports,
             deletions=deletions,
@@ -207,7 +209,7 @@ class SolutionReader:
         return _with_tags(version, self._tags_of(version_arn))
 
 
-def _version_of(
+def _parse_version(
     description: SolutionVersionTypeDef | SolutionVersionSummaryTypeDef,
 ) -> SolutionVersion:
     """Interpret a response of Personalize, which doesn't include the version's tags."""
@@ -234,11 +236,11 @@ def _with_tags(
     return version._replace(
         run=tags.get(RUN),
         digest=tags.get(DIGEST),
-        answer=current_answer(tags, approval, clock.now()),
+        answer=find_current_answer(tags, approval, clock.now()),
     )
 
 
-def config_digest(solution: SolutionTypeDef) -> str:
+def hash_config(solution: SolutionTypeDef) -> str:
     """Hash the recipe and the configuration of a solution, to notice when they change.
 
     The schedule of automatic trainings doesn't count.
@@ -250,7 +252,7 @@ def config_digest(solution: SolutionTypeDef) -> str:
     # A setting that is off is the same as one that is missing.
     values_in_use = {key: value for key, value in values.items() if value}
     text = json.dumps(values_in_use, sort_keys=True, default=str)
-    return short_hash(text, CONFIG_DIGITS)
+    return hash_shortly(text, CONFIG_DIGITS)
 
 
 def stop_training(client: PersonalizeClient, version_arn: str) -> None:

@@ -10,20 +10,20 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 from ..contract import PlannedImport, Run, Settings
-from ..exports import Export, location_hash
+from ..exports import Export, hash_location
 from ..rules.imports import (
     DatasetState,
     Import,
-    effective_imports,
-    holding_import,
-    imports_by_location,
-    unconfirmed_imports,
+    find_holding_import,
+    group_imports_by_location,
+    list_effective_imports,
+    list_unconfirmed_imports,
 )
 from ..rules.versions import SolutionVersion
 from ..runs import run_began_at
-from ..words import time_text
-from .export_content import content_of
-from .export_search import DatasetOfRun, locations_of_days
+from ..words import format_time
+from .export_content import examine_content
+from .export_search import ResolvedDataset, locate_days
 from .snapshot import DataSnapshot, SchemaField
 
 TIMED_JOBS = 5
@@ -48,7 +48,7 @@ class DatasetView:
     settings: Settings
     run: Run
     data: DataSnapshot
-    dataset: DatasetOfRun
+    dataset: ResolvedDataset
 
     @property
     def export(self) -> Export:
@@ -70,7 +70,7 @@ class DatasetView:
         """The columns that Personalize imports, which are the names of the schema's fields."""
         return [field["name"] for field in self.fields]
 
-    content = cached_property(content_of)
+    content = cached_property(examine_content)
 
     @property
     def is_full(self) -> bool:
@@ -105,7 +105,7 @@ class DatasetView:
     @property
     def holds_export(self) -> bool:
         """True if the present export was imported, and its rows are still there."""
-        return holding_import(self.state) is not None
+        return find_holding_import(self.state) is not None
 
     @cached_property
     def decision(self) -> Decision:
@@ -122,22 +122,22 @@ class DatasetView:
 
         # On request, only an import that was created since the run began counts.
         requested_since = run_began_at(self.run) if self.is_requested else None
-        if holding_import(self.state, requested_since):
+        if find_holding_import(self.state, requested_since):
             newest_at = self.state.export.newest_at
-            since = f"{time_text(newest_at)} UTC" if newest_at else "its import"
+            since = f"{format_time(newest_at)} UTC" if newest_at else "its import"
             return Decision("keep", f"the export has not changed since {since}")
-        return Decision("import", self._why_imported())
+        return Decision("import", self._explain_import())
 
-    def _why_imported(self) -> str:
+    def _explain_import(self) -> str:
         """Say what is new about the export, compared with the last import."""
-        effective = effective_imports(self.imports)
+        effective = list_effective_imports(self.imports)
         if not effective:
             return "the dataset was never imported"
         if self.holds_export:
             return "exports are imported even if they have not changed"
 
         last = effective[-1]
-        last_import = f"the last import ({time_text(last.ended_at)} UTC)"
+        last_import = f"the last import ({format_time(last.ended_at)} UTC)"
         if last.is_foreign:
             return f"this pipeline did not start {last_import}"
         if last.is_tainted:
@@ -179,10 +179,10 @@ class DatasetView:
 
         tomorrow = self.data.now.date() + timedelta(days=1)
         days_ahead = (tomorrow - date.fromisoformat(day)).days
-        later_locations = locations_of_days(self.dataset, range(1, days_ahead + 1)).values()
+        later_locations = locate_days(self.dataset, range(1, days_ahead + 1)).values()
 
-        imported = imports_by_location(self.imports)
-        return any(location_hash(location) in imported for location in later_locations)
+        imported = group_imports_by_location(self.imports)
+        return any(hash_location(location) in imported for location in later_locations)
 
     @property
     def tainted_by(self) -> Import | None:
@@ -193,7 +193,7 @@ class DatasetView:
         now, because that may be unchanged. A run for an earlier day has not read the exports of
         later days, so it gives up none of their imports.
         """
-        unconfirmed = unconfirmed_imports(self.imports)
+        unconfirmed = list_unconfirmed_imports(self.imports)
         if not unconfirmed or self.export.read_error:
             return None
 
@@ -208,7 +208,7 @@ class DatasetView:
     def plan_import(self) -> PlannedImport:
         """Return the import as the plan has it, for the function that creates the job."""
         export = self.state.export
-        durations = durations_of(job for job in self.imports if job.is_full == self.is_full)
+        durations = measure_durations(job for job in self.imports if job.is_full == self.is_full)
 
         return {
             "type": self.dataset["type"],
@@ -222,7 +222,7 @@ class DatasetView:
         }
 
 
-def durations_of(newest_first: Iterable[Import | SolutionVersion]) -> list[int]:
+def measure_durations(newest_first: Iterable[Import | SolutionVersion]) -> list[int]:
     """Measure the seconds that the last successful jobs took, newest first."""
     return [
         round((job.ended_at - job.created_at).total_seconds())

@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..exports import COUNTED_BYTES, COUNTED_FILES
-from ..hashes import short_hash
+from ..hashes import hash_shortly
 from ..personalize.tags import CONTENT
-from ..words import list_text, size_text, time_text
+from ..words import format_list, format_size, format_time
 from .guards import guard
 
 if TYPE_CHECKING:
@@ -60,17 +60,17 @@ class ImportedContent(NamedTuple):
     for the names of the types."""
 
 
-def content_of(view: DatasetView) -> ExportContent:
+def examine_content(view: DatasetView) -> ExportContent:
     """Summarize the rows that were read, and compare them with the last import.
 
     The result travels in the run's document, so the names in it are few and short.
     """
     columns = {name: view.export.values(name) for name in view.columns}
-    empty_values = Counter({shown_name(name): values[""] for name, values in columns.items()})
+    empty_values = Counter({shorten_name(name): values[""] for name, values in columns.items()})
 
-    last = _last_content(view)
+    last = _parse_last_content(view)
     types = event_types(view)
-    newest_at = _newest_event(view)
+    newest_at = _find_newest_event(view)
 
     imports_with_newest = 1
     if newest_at == last.newest_at:
@@ -83,20 +83,20 @@ def content_of(view: DatasetView) -> ExportContent:
         "areAllRowsRead": view.export.row_count is not None,
         "newestEventAt": newest_at,
         "importsWithNewestEvent": imports_with_newest,
-        "eventTypes": {shown_name(name): n for name, n in types.most_common(SHOWN_TYPES)},
-        "missingPerMille": _missing_per_mille(types, last),
+        "eventTypes": {shorten_name(name): n for name, n in types.most_common(SHOWN_TYPES)},
+        "missingPerMille": _measure_missing_types(types, last),
         # The plus drops the columns without empty values.
         "emptyValues": dict((+empty_values).most_common(SHOWN_COLUMNS)),
     }
 
 
-def _missing_per_mille(types: Iterable[str], last: ImportedContent) -> int:
+def _measure_missing_types(types: Iterable[str], last: ImportedContent) -> int:
     """Add up the shares of those types that the last import had, and that are missing now."""
-    present_hashes = {short_hash(shown_name(name), HASH_LENGTH) for name in types}
+    present_hashes = {hash_shortly(shorten_name(name), HASH_LENGTH) for name in types}
     return sum(int(share) for hashed, share in last.shares if hashed not in present_hashes)
 
 
-def _last_content(view: DatasetView) -> ImportedContent:
+def _parse_last_content(view: DatasetView) -> ImportedContent:
     """Parse the newest tag about the content of an import.
 
     The result is empty without such a tag, or if a person has edited it.
@@ -114,10 +114,10 @@ def _last_content(view: DatasetView) -> ImportedContent:
     )
 
 
-def _newest_event(view: DatasetView) -> str | None:
+def _find_newest_event(view: DatasetView) -> str | None:
     """Find the newest event. One that is more than a day ahead is a mistake, so it's left out."""
     latest = (view.data.now + timedelta(days=1)).timestamp()
-    times = [time for time in event_times(view) if time <= latest]
+    times = [time for time in list_event_times(view) if time <= latest]
     if not times:
         return None
     return datetime.fromtimestamp(max(times), UTC).isoformat()
@@ -125,34 +125,34 @@ def _newest_event(view: DatasetView) -> str | None:
 
 def event_types(view: DatasetView) -> Counter[str]:
     """Count the rows of each type of events. An empty value is null, so it isn't a type."""
-    types = _known_values(view, "EVENT_TYPE")
+    types = _count_known_values(view, "EVENT_TYPE")
     # A counter that lacks the key raises no error.
     del types[""]
     return types
 
 
-def event_times(view: DatasetView) -> set[int]:
+def list_event_times(view: DatasetView) -> set[int]:
     """Collect the times of the events in seconds since 1970. Other values are left out."""
-    times = map(TIME.fullmatch, _known_values(view, "TIMESTAMP"))
+    times = map(TIME.fullmatch, _count_known_values(view, "TIMESTAMP"))
     return {int(time[1]) for time in times if time}
 
 
-def _known_values(view: DatasetView, column: str) -> Counter[str]:
+def _count_known_values(view: DatasetView, column: str) -> Counter[str]:
     """Count the rows of each value of a column. Without a field in the schema, it's ignored."""
     if column not in view.columns:
         return Counter()
     return view.export.values(column)
 
 
-def shown_name(name: str) -> str:
+def shorten_name(name: str) -> str:
     """Shorten a name for a document. Long names that begin alike differ in their hash."""
     if len(name) <= SHOWN_NAME:
         return name
-    end = f"…{short_hash(name, HASH_LENGTH)}"
+    end = f"…{hash_shortly(name, HASH_LENGTH)}"
     return name[: SHOWN_NAME - len(end)] + end
 
 
-def content_tags(content: ExportContent) -> Tags:
+def build_content_tags(content: ExportContent) -> Tags:
     """Encode the content of an export in a tag, with which the next run compares its own.
 
     There is no tag if the content isn't certain.
@@ -166,24 +166,24 @@ def content_tags(content: ExportContent) -> Tags:
     for name, count in content["eventTypes"].items():
         # Even the rarest type has a share, so that it's missed if it disappears.
         per_mille = max(1, round(1000 * count / rows))
-        parts.append(f"{short_hash(name, HASH_LENGTH)}:{per_mille}")
+        parts.append(f"{hash_shortly(name, HASH_LENGTH)}:{per_mille}")
     return {CONTENT: " ".join(parts)}
 
 
 @guard("content of events", "REFUSE", "export")
-def stale_content(view: DatasetView) -> Iterator[str]:
+def refuse_stale_content(view: DatasetView) -> Iterator[str]:
     """Yield a message for outdated events (`maxEventAge`) or missing types (`strictEvents`)."""
     if view.has_export_date:
         return  # `exportDate` asks for old events.
 
     if view.content["areAllRowsRead"]:
-        yield from _old_events(view)
+        yield from _check_event_age(view)
     if view.dataset["strictEvents"]:
-        yield from _missing_types(view)
+        yield from _check_missing_types(view)
 
 
 @guard("content of events", "WARN", "export")
-def perhaps_stale_content(view: DatasetView) -> Iterator[str]:
+def warn_of_stale_content(view: DatasetView) -> Iterator[str]:
     """Yield a message for events that may be outdated, aren't new, or lack a common type.
 
     What `strictEvents` promises has no silent gap, so the run also warns if it cannot compare the
@@ -193,15 +193,15 @@ def perhaps_stale_content(view: DatasetView) -> Iterator[str]:
         return
 
     if not view.content["areAllRowsRead"]:
-        yield from _old_events(view)
-    yield from _no_new_event(view)
+        yield from _check_event_age(view)
+    yield from _check_for_new_event(view)
     if view.dataset["strictEvents"]:
-        yield from _unknown_types(view)
+        yield from _check_unknown_types(view)
     else:
-        yield from _missing_types(view)
+        yield from _check_missing_types(view)
 
 
-def _old_events(view: DatasetView) -> Iterator[str]:
+def _check_event_age(view: DatasetView) -> Iterator[str]:
     """Yield a message if the newest event is older than `maxEventAge` allows."""
     newest_at = view.content["newestEventAt"]
     max_age = view.dataset["maxEventAge"]
@@ -219,13 +219,13 @@ def _old_events(view: DatasetView) -> Iterator[str]:
 
     if view.data.now - newest > longest:
         yield (
-            f"the newest event of {view.export.location}{read} is from {time_text(newest)} UTC, "
+            f"the newest event of {view.export.location}{read} is from {format_time(newest)} UTC, "
             f"longer ago than maxEventAge, {max_age}; repair the job that writes the export, or "
             "raise maxEventAge"
         )
 
 
-def _no_new_event(view: DatasetView) -> Iterator[str]:
+def _check_for_new_event(view: DatasetView) -> Iterator[str]:
     """Yield a message if several imports in a row have had the same newest event.
 
     The newest event may stay the same if nothing is imported now, or if new events are streamed.
@@ -235,14 +235,14 @@ def _no_new_event(view: DatasetView) -> Iterator[str]:
     may_stay = view.holds_export or view.dataset["streamed"] or view.data.event_trackers
 
     if newest_at and view.content["areAllRowsRead"] and count >= STANDSTILL and not may_stay:
-        newest = time_text(datetime.fromisoformat(newest_at))
+        newest = format_time(datetime.fromisoformat(newest_at))
         yield (
             f"the newest event of {view.export.location} is from {newest} UTC, as in the last "
             f"{count - 1} imports; check the job that writes the export"
         )
 
 
-def _missing_types(view: DatasetView) -> Iterator[str]:
+def _check_missing_types(view: DatasetView) -> Iterator[str]:
     """Yield a message if no row has a type of events that the last import had.
 
     An INCREMENTAL export may lack a rare type by chance.
@@ -253,7 +253,7 @@ def _missing_types(view: DatasetView) -> Iterator[str]:
     is_chance = not view.is_full and expected_rows < EXPECTED_ROWS
 
     if missing and content["areAllRowsRead"] and not is_chance:
-        types = list_text([*content["eventTypes"]]) or "none"
+        types = format_list([*content["eventTypes"]]) or "none"
         yield (
             f"{view.export.location} lacks types of events that {missing / 1000:.1%} of the rows "
             f"of the last import had; its commonest types are {types}; compare them with the "
@@ -262,7 +262,7 @@ def _missing_types(view: DatasetView) -> Iterator[str]:
         )
 
 
-def _unknown_types(view: DatasetView) -> Iterator[str]:
+def _check_unknown_types(view: DatasetView) -> Iterator[str]:
     """Yield a message if the types of this export or of the last import aren't known."""
     cannot = f"strictEvents cannot check the types of events of {view.export.location}, because"
 
@@ -271,10 +271,10 @@ def _unknown_types(view: DatasetView) -> Iterator[str]:
     elif not view.content["areAllRowsRead"]:
         yield (
             f"{cannot} not all of its rows were read; a run reads at most "
-            f"{size_text(COUNTED_BYTES)} in {COUNTED_FILES} files to the end; write a smaller "
+            f"{format_size(COUNTED_BYTES)} in {COUNTED_FILES} files to the end; write a smaller "
             "export, or check the types in the job that writes it, and set strictEvents to false"
         )
-    elif not _last_content(view).shares:
+    elif not _parse_last_content(view).shares:
         yield (
             f"{cannot} no type of an earlier import is known; check that the report of this run "
             "shows the types that you expect, because the next run compares with them"

@@ -10,7 +10,7 @@ from itertools import islice
 
 from ..csv_files import SHOWN_CHARACTERS, FileSample
 from .datasets import DatasetView
-from .export_values import value_error, wrong_value
+from .export_values import find_value_error, find_wrong_value
 from .guards import guard
 
 SHOWN_FILES = 3
@@ -23,7 +23,7 @@ MIN_ROWS = 1000
 
 
 @guard("export", "REFUSE", "export")
-def missing_export(view: DatasetView) -> Iterator[str]:
+def refuse_missing_export(view: DatasetView) -> Iterator[str]:
     """Yield a message for a location that cannot be read, has no rows, or has an empty file.
 
     Files in subfolders are rejected as well. They were most likely meant to be imported, but
@@ -60,7 +60,7 @@ def missing_export(view: DatasetView) -> Iterator[str]:
 
 
 @guard("content", "REFUSE", "export")
-def wrong_content(view: DatasetView) -> Iterator[str]:
+def refuse_wrong_content(view: DatasetView) -> Iterator[str]:
     """Yield a message for a file that is not valid CSV or does not fit the dataset's schema.
 
     Only the header and the first 1,000 rows are checked, and each file's first problem is reported.
@@ -68,12 +68,12 @@ def wrong_content(view: DatasetView) -> Iterator[str]:
     messages = (
         f"{view.export.url(file.key)}: {error}"
         for file in view.export.samples
-        if (error := _file_error(file, view))
+        if (error := _find_file_error(file, view))
     )
     yield from islice(messages, SHOWN_FILES)
 
 
-def _file_error(file: FileSample, view: DatasetView) -> str | None:
+def _find_file_error(file: FileSample, view: DatasetView) -> str | None:
     """Validate the header and the rows of a file, and return the first problem, or None.
 
     The order of the columns doesn't matter.
@@ -83,7 +83,7 @@ def _file_error(file: FileSample, view: DatasetView) -> str | None:
 
     now = view.data.now
     # A column is required if the schema doesn't allow an empty value.
-    required = [field["name"] for field in view.fields if value_error("", field, now)]
+    required = [field["name"] for field in view.fields if find_value_error("", field, now)]
     if missing := [name for name in required if name not in file.header]:
         return (
             f"the header lacks {', '.join(missing)}, which the dataset's schema requires; the "
@@ -101,11 +101,11 @@ def _file_error(file: FileSample, view: DatasetView) -> str | None:
             "columns; repeat the export"
         )
 
-    return wrong_value(file, view.fields, now) or file.error
+    return find_wrong_value(file, view.fields, now) or file.error
 
 
 @guard("number of rows", "REFUSE", "export")
-def too_few_rows(view: DatasetView) -> Iterator[str]:
+def refuse_too_few_rows(view: DatasetView) -> Iterator[str]:
     """Yield a message for an export with fewer interactions than the 1,000 that an import needs.
 
     A FULL export may have fewer if the dataset also receives streamed events.
@@ -125,7 +125,7 @@ def too_few_rows(view: DatasetView) -> Iterator[str]:
         return
 
     rows = view.export.row_count
-    # An export without any row is reported by missing_export().
+    # An export without any row is reported by refuse_missing_export().
     if rows and rows < MIN_ROWS:
         yield (
             f"{view.export.location} has {rows} interactions, but an import needs at least "
@@ -134,7 +134,7 @@ def too_few_rows(view: DatasetView) -> Iterator[str]:
 
 
 @guard("unknown columns", "WARN", "export")
-def unknown_columns(view: DatasetView) -> Iterator[str]:
+def warn_of_unknown_columns(view: DatasetView) -> Iterator[str]:
     """Yield a message for columns that are not imported because the schema lacks them."""
     export = view.export
     columns = dict.fromkeys(name for file in export.samples for name in file.header)

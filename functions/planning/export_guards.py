@@ -7,11 +7,11 @@ from ..personalize.tags import BYTES
 from ..rules.imports import (
     Import,
     ask_for_full_import,
-    import_watermark,
+    explain_refusal_to_append,
+    find_import_watermark,
+    find_partial_import,
     imports_of_export,
-    partial_import,
-    refusal_to_append,
-    unconfirmed_imports,
+    list_unconfirmed_imports,
 )
 from .datasets import DatasetView
 from .guards import guard
@@ -23,7 +23,7 @@ https://docs.aws.amazon.com/personalize/latest/dg/limits.html."""
 
 
 @guard("ready marker", "REFUSE", "export")
-def export_not_ready(view: DatasetView) -> Iterator[Reason]:
+def refuse_export_before_marker(view: DatasetView) -> Iterator[Reason]:
     """Yield a message for a ready marker that is missing, or older than an object of the export."""
     export = view.export
     marker = view.dataset["readyMarker"]
@@ -48,7 +48,7 @@ def export_not_ready(view: DatasetView) -> Iterator[Reason]:
 
 
 @guard("deleted users", "REFUSE", "export")
-def export_with_deleted_users(view: DatasetView) -> Iterator[Message]:
+def refuse_export_with_deleted_users(view: DatasetView) -> Iterator[Message]:
     """Yield a message for an export that is older than the last data deletion job.
 
     An import could bring the users back. A single older file is enough for that, because any file
@@ -76,14 +76,14 @@ def export_with_deleted_users(view: DatasetView) -> Iterator[Message]:
 
 
 @guard("size", "REFUSE", "export")
-def truncated_export(view: DatasetView) -> Iterator[str]:
+def refuse_truncated_export(view: DatasetView) -> Iterator[str]:
     """Yield a message for a FULL export that is much smaller than the last FULL import.
 
     A FULL import replaces all bulk data, so a truncated export would delete some of it.
     """
     export = view.export
     min_share = view.dataset["minRelativeSize"]
-    last = _last_full_import(view)
+    last = _find_last_full_import(view)
     last_size = (last and last.size) or 0
 
     if export.objects and export.size < min_share * last_size:
@@ -95,12 +95,12 @@ def truncated_export(view: DatasetView) -> Iterator[str]:
 
 
 @guard("size", "WARN", "export")
-def unknown_size(view: DatasetView) -> Iterator[str]:
+def warn_of_unknown_size(view: DatasetView) -> Iterator[str]:
     """Yield a message for an edited tag, which makes the size of the last FULL import unknown.
 
     Without a warning, a truncated export could pass unnoticed.
     """
-    last = _last_full_import(view)
+    last = _find_last_full_import(view)
 
     if last and not last.size and view.dataset["minRelativeSize"]:
         yield (
@@ -110,7 +110,7 @@ def unknown_size(view: DatasetView) -> Iterator[str]:
         )
 
 
-def _last_full_import(view: DatasetView) -> Import | None:
+def _find_last_full_import(view: DatasetView) -> Import | None:
     """Find the import with whose size a FULL export is compared.
 
     Only imports of a pipeline have a tag with their size. The tags of those before the last one
@@ -127,7 +127,7 @@ def _last_full_import(view: DatasetView) -> Import | None:
 
 
 @guard("first import", "REFUSE", "dataset")
-def incremental_without_full(view: DatasetView) -> Iterator[str]:
+def refuse_increment_without_full_import(view: DatasetView) -> Iterator[str]:
     """Yield a message for an INCREMENTAL import into a dataset that has no ACTIVE FULL import."""
     has_full = any(job.is_active and job.is_full for job in view.imports)
     if not view.is_full and not has_full:
@@ -139,30 +139,30 @@ def incremental_without_full(view: DatasetView) -> Iterator[str]:
 
 
 @guard("replaced data", "REFUSE", "export")
-def replaced_data(view: DatasetView) -> Iterator[Reason]:
+def refuse_increment_to_replaced_data(view: DatasetView) -> Iterator[Reason]:
     """Yield a message for a partly appended export, or for data that a foreign import has replaced.
 
     Nobody can append only the rest of an INCREMENTAL export.
     """
-    if reason := refusal_to_append(view.state, is_requested=view.is_requested):
+    if reason := explain_refusal_to_append(view.state, is_requested=view.is_requested):
         yield reason
 
 
 @guard("unconfirmed data", "WARN", "dataset")
-def unconfirmed_data(view: DatasetView) -> Iterator[str]:
+def warn_of_unconfirmed_data(view: DatasetView) -> Iterator[str]:
     """Yield a message for appended rows that no run has confirmed, so nothing is trained on them.
 
     It's only a warning, so that the exports of other days are appended all the same. The FULL
     import that replaces the rows may come days later, and its export may lack those days.
     """
     # The import that ended last comes last.
-    unconfirmed = unconfirmed_imports(view.imports)
-    if unconfirmed and not (view.is_full or partial_import(view.state)):
+    unconfirmed = list_unconfirmed_imports(view.imports)
+    if unconfirmed and not (view.is_full or find_partial_import(view.state)):
         yield ask_for_full_import(unconfirmed[-1])
 
 
 @guard("rows to append", "REFUSE", "export")
-def wrong_increment(view: DatasetView) -> Iterator[Reason]:
+def refuse_wrong_increment(view: DatasetView) -> Iterator[Reason]:
     """Yield a message for an INCREMENTAL export that was imported before or has more than 1 GB.
 
     If each day has a location of its own, its export is imported once. If all days share a
@@ -180,15 +180,16 @@ def wrong_increment(view: DatasetView) -> Iterator[Reason]:
             "complete export, because it replaces all bulk data"
         )
 
-    if partial_import(view.state):
-        return  # replaced_data() reports that this export isn't appended at all.
+    if find_partial_import(view.state):
+        # refuse_increment_to_replaced_data() reports that the export is not appended at all.
+        return
     if not day:
-        yield from _appended_objects(view)
+        yield from _check_appended_objects(view)
     elif not view.has_export_date:
-        yield from _appended_day(view, day)
+        yield from _check_appended_day(view, day)
 
 
-def _appended_objects(view: DatasetView) -> Iterator[Message]:
+def _check_appended_objects(view: DatasetView) -> Iterator[Message]:
     """Yield a message if objects of the export were written before the last import began.
 
     An import of this pipeline counts only if it's confirmed, because the export of an unconfirmed
@@ -215,9 +216,9 @@ def _appended_objects(view: DatasetView) -> Iterator[Message]:
         )
 
 
-def _appended_day(view: DatasetView, day: str) -> Iterator[Message]:
+def _check_appended_day(view: DatasetView, day: str) -> Iterator[Message]:
     """Yield a message if the dataset already contains the rows of a day's export."""
-    watermark = import_watermark(view.imports)
+    watermark = find_import_watermark(view.imports)
     confirmed = [job for job in imports_of_export(view.state) if job.is_confirmed]
 
     if confirmed:
@@ -239,7 +240,7 @@ def _appended_day(view: DatasetView, day: str) -> Iterator[Message]:
 
 
 @guard("skipped days", "WARN", "dataset")
-def skipped_days(view: DatasetView) -> Iterator[Message]:
+def warn_of_skipped_days(view: DatasetView) -> Iterator[Message]:
     """Yield a message for earlier days whose INCREMENTAL exports the dataset does not hold.
 
     A day whose import is running, or has perhaps imported a part of the export, isn't named,

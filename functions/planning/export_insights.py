@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..rules.recipes import makes_segments
-from ..words import count_text, list_text
-from .export_content import event_times, event_types, shown_name
+from ..words import format_count, format_list
+from .export_content import event_types, list_event_times, shorten_name
 from .guards import guard
 
 if TYPE_CHECKING:
@@ -40,27 +40,27 @@ MIN_SHARE = 0.7
 
 
 @guard("data insights", "REFUSE", "run")
-def failing_interactions(view: RunView) -> Iterator[str]:
+def refuse_failing_interactions(view: RunView) -> Iterator[str]:
     """Yield a message for interactions with which a training of the run would fail."""
-    untrained = _untrained_solutions(view)
+    untrained = _list_untrained_solutions(view)
     segments = [item.arn for item in view.trained_solutions if makes_segments(item.recipe)]
 
-    for dataset in _learned_interactions(view):
+    for dataset in _find_learned_interactions(view):
         if untrained:
-            yield from _too_many_types(dataset, list_text(untrained))
+            yield from _check_type_count(dataset, format_list(untrained))
         if segments:
-            yield from _one_timestamp(dataset, list_text(segments))
+            yield from _check_timestamps(dataset, format_list(segments))
 
 
 @guard("data insights", "WARN", "run")
-def doubtful_interactions(view: RunView) -> Iterator[str]:
+def warn_of_doubtful_interactions(view: RunView) -> Iterator[str]:
     """Yield a message for interactions with which a training may fail."""
-    if not _untrained_solutions(view):
-        for dataset in _learned_interactions(view):
-            yield from _too_many_types(dataset, "a solution")
+    if not _list_untrained_solutions(view):
+        for dataset in _find_learned_interactions(view):
+            yield from _check_type_count(dataset, "a solution")
 
 
-def _untrained_solutions(view: RunView) -> list[str]:
+def _list_untrained_solutions(view: RunView) -> list[str]:
     """List the solutions that the run trains, and that have no ACTIVE version yet.
 
     Personalize may have trained an ACTIVE version on as many types, so it isn't certain that the
@@ -73,7 +73,7 @@ def _untrained_solutions(view: RunView) -> list[str]:
     ]
 
 
-def _learned_interactions(view: RunView) -> list[DatasetView]:
+def _find_learned_interactions(view: RunView) -> list[DatasetView]:
     """Find the dataset of interactions, if a training of the run learns from its present export.
 
     The list is empty or has one dataset.
@@ -86,7 +86,7 @@ def _learned_interactions(view: RunView) -> list[DatasetView]:
     ]
 
 
-def _too_many_types(view: DatasetView, trained: str) -> Iterator[str]:
+def _check_type_count(view: DatasetView, trained: str) -> Iterator[str]:
     """Yield a message if there are too many types of events and metadata columns.
 
     Not all rows need to be read, because the others can only add types.
@@ -95,22 +95,22 @@ def _too_many_types(view: DatasetView, trained: str) -> Iterator[str]:
     columns = [name for name in view.columns if name not in RESERVED_COLUMNS]
 
     if len(types) + len(columns) > MAX_TYPES:
-        shown = list_text([shown_name(name) for name, _ in types.most_common(SHOWN_TYPES)])
+        shown = format_list([shorten_name(name) for name, _ in types.most_common(SHOWN_TYPES)])
         yield (
             f"datasets.interactions: {view.export.location} has {len(types)} types of events, and "
-            f"the schema has {count_text(len(columns), 'metadata column')}; Personalize fails to "
+            f"the schema has {format_count(len(columns), 'metadata column')}; Personalize fails to "
             f"train {trained} on more than {MAX_TYPES} of both together; write fewer types, and "
             f"each in only one spelling: {shown}"
         )
 
 
-def _one_timestamp(view: DatasetView, trained: str) -> Iterator[str]:
+def _check_timestamps(view: DatasetView, trained: str) -> Iterator[str]:
     """Yield a message if all rows have the same time, on which user segments can't be trained.
 
     Those only know data of FULL imports, so an INCREMENTAL export isn't checked.
     https://docs.aws.amazon.com/personalize/latest/dg/getting-user-segments.html
     """
-    times = event_times(view)
+    times = list_event_times(view)
     if len(times) == 1 and view.is_full and view.content["areAllRowsRead"]:
         yield (
             f"datasets.interactions: all rows of {view.export.location} have the TIMESTAMP "
@@ -120,7 +120,7 @@ def _one_timestamp(view: DatasetView, trained: str) -> Iterator[str]:
 
 
 @guard("completeness", "WARN", "export")
-def incomplete_columns(view: DatasetView) -> Iterator[str]:
+def warn_of_incomplete_columns(view: DatasetView) -> Iterator[str]:
     """Yield a message for columns that have too few values to be useful to a model."""
     rows = view.content["rows"]
     if view.dataset["type"] not in ("interactions", "items", "users") or not rows:
@@ -135,11 +135,12 @@ def incomplete_columns(view: DatasetView) -> Iterator[str]:
         if field.get("textual") is True:
             min_share = MIN_TEXT_SHARE
         if share < min_share and field["name"] not in OFTEN_EMPTY:
-            sparse_columns.append(f"{shown_name(field['name'])} ({share:.1%})")
+            sparse_columns.append(f"{shorten_name(field['name'])} ({share:.1%})")
 
     if sparse_columns:
         yield (
-            f"columns of {view.export.location} have too few values: {list_text(sparse_columns)}; "
-            f"models use a text column only if {MIN_TEXT_SHARE:.0%} of the rows have a text, and "
+            f"columns of {view.export.location} have too few values: "
+            f"{format_list(sparse_columns)}; models use a text column only if "
+            f"{MIN_TEXT_SHARE:.0%} of the rows have a text, and "
             f"other columns help if {MIN_SHARE:.0%} have a value; write values in more rows"
         )

@@ -9,11 +9,11 @@ from .. import aws, exports
 from ..constants import DATE_PLACEHOLDER
 from ..contract import DatasetSettings, Run, Settings
 from ..rules.imports import (
-    confirmable_imports,
-    import_watermark,
-    imports_by_location,
+    find_confirmable_imports,
+    find_import_watermark,
+    group_imports_by_location,
 )
-from ..runs import export_day
+from ..runs import choose_export_day
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,20 +27,20 @@ SEARCHED_DAYS = 31
 """The number of days before the run in which planning looks for INCREMENTAL exports."""
 
 
-class DatasetOfRun(DatasetSettings):
+class ResolvedDataset(DatasetSettings):
     """The settings of a dataset that a run imports, with a day in place of `{date}`."""
 
     day: str | None
     """The day that replaced `{date}` in the data location, or None if there was no `{date}`."""
 
 
-def datasets_to_import(settings: Settings, run: Run) -> list[DatasetOfRun]:
+def resolve_datasets(settings: Settings, run: Run) -> list[ResolvedDataset]:
     """Select the datasets that the request names, or all, and put the run's day into locations."""
     request = run["request"]
     if request.get("skipImport") or "only" in request:
         return []
 
-    day = export_day(run)
+    day = choose_export_day(run)
     return [
         {
             **dataset,
@@ -66,14 +66,14 @@ class ExportSearch(NamedTuple):
 
 
 def search_exports(
-    dataset: DatasetOfRun, datasets: Mapping[str, DatasetTypeDef], imports: Sequence[Import]
+    dataset: ResolvedDataset, datasets: Mapping[str, DatasetTypeDef], imports: Sequence[Import]
 ) -> ExportSearch:
     """Read the export of the run's day, and look for those of earlier days.
 
     `datasets` are the descriptions of the datasets that exist.
     """
     jobs = [job for job in imports if job.dataset == dataset["datasetArn"]]
-    searched_days = days_to_search(dataset, jobs)
+    searched_days = list_days_to_search(dataset, jobs)
 
     export = _read_export(dataset)
     earlier_exports = exports.find_exports(aws.s3(), [day.location for day in searched_days])
@@ -90,12 +90,12 @@ def search_exports(
         # the import of a dead run on a later day.
         mode_and_schema = (dataset["importMode"], description["schemaArn"])
         states = [found.state(*mode_and_schema) for found in (export, *earlier_exports.values())]
-        confirmed = confirmable_imports(jobs, states)
+        confirmed = find_confirmable_imports(jobs, states)
 
     return ExportSearch(export, skipped_days, confirmed)
 
 
-def _read_export(dataset: DatasetOfRun) -> Export:
+def _read_export(dataset: ResolvedDataset) -> Export:
     """Read the export of the run's day."""
     return exports.read_export(
         aws.s3(),
@@ -114,7 +114,7 @@ class SearchedDay(NamedTuple):
     """True if an import may have brought some or all of its rows."""
 
 
-def days_to_search(dataset: DatasetOfRun, imports: Sequence[Import]) -> list[SearchedDay]:
+def list_days_to_search(dataset: ResolvedDataset, imports: Sequence[Import]) -> list[SearchedDay]:
     """List the days whose exports planning has to look for in S3.
 
     If one of their imports can still be confirmed, planning does so, and if nobody has imported an
@@ -124,13 +124,13 @@ def days_to_search(dataset: DatasetOfRun, imports: Sequence[Import]) -> list[Sea
     if dataset["day"] is None or dataset["importMode"] == "FULL":
         return []
 
-    locations = locations_of_days(dataset, range(-SEARCHED_DAYS, 0))
-    watermark = import_watermark(imports)
-    imported = imports_by_location(imports)
+    locations = locate_days(dataset, range(-SEARCHED_DAYS, 0))
+    watermark = find_import_watermark(imports)
+    imported = group_imports_by_location(imports)
 
     searched_days = []
     for day, location in locations.items():
-        jobs = imported.get(exports.location_hash(location), [])
+        jobs = imported.get(exports.hash_location(location), [])
         is_held = day <= watermark
         if jobs:
             is_held = all(job.is_confirmed for job in jobs)
@@ -139,7 +139,7 @@ def days_to_search(dataset: DatasetOfRun, imports: Sequence[Import]) -> list[Sea
     return searched_days
 
 
-def locations_of_days(dataset: DatasetOfRun, days: range) -> dict[str, str]:
+def locate_days(dataset: ResolvedDataset, days: range) -> dict[str, str]:
     """Map days to the locations of their exports. `days` counts from the day of the run."""
     run_day = str(dataset["day"])
     start = date.fromisoformat(run_day)

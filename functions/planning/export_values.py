@@ -58,10 +58,12 @@ NUMBERS: Mapping[str, _Number] = {
 """Avro type -> what its numbers look like."""
 
 
-def wrong_value(file: FileSample, fields: Sequence[SchemaField], now: datetime) -> str | None:
+def find_wrong_value(file: FileSample, fields: Sequence[SchemaField], now: datetime) -> str | None:
     """Validate the rows of a file, and return a message about the first wrong value, or None."""
     # A value that was checked once isn't checked again, because many rows have the same values.
-    checks = {field["name"]: cache(partial(value_error, field=field, now=now)) for field in fields}
+    checks = {
+        field["name"]: cache(partial(find_value_error, field=field, now=now)) for field in fields
+    }
 
     for line, values in file.rows:
         for name, value in zip(file.header, values, strict=True):
@@ -70,7 +72,7 @@ def wrong_value(file: FileSample, fields: Sequence[SchemaField], now: datetime) 
     return None
 
 
-def value_error(value: str, field: SchemaField, now: datetime) -> str | None:
+def find_value_error(value: str, field: SchemaField, now: datetime) -> str | None:
     """Validate a field's value, and return what is wrong and how to correct it, or None.
 
     The message follows the name of the column and the value.
@@ -91,20 +93,20 @@ def value_error(value: str, field: SchemaField, now: datetime) -> str | None:
     if not value:
         return f"but the schema requires {avro_type}; write a value"
     if avro_type in NUMBERS:
-        return _number_error(value, avro_type, field["name"], now)
+        return _find_number_error(value, avro_type, field["name"], now)
     if avro_type == "boolean":
-        return _boolean_error(value)
-    return _text_error(value, field)
+        return _find_boolean_error(value)
+    return _find_text_error(value, field)
 
 
-def _boolean_error(value: str) -> str | None:
+def _find_boolean_error(value: str) -> str | None:
     """Reject what isn't a boolean."""
     if value.lower() in ("true", "false"):
         return None
     return "but the schema requires boolean; write true or false"
 
 
-def _text_error(value: str, field: SchemaField) -> str | None:
+def _find_text_error(value: str, field: SchemaField) -> str | None:
     """Reject a text that is too long."""
     max_length = MAX_LENGTH
     if field["name"] in ID_COLUMNS:
@@ -119,13 +121,13 @@ def _text_error(value: str, field: SchemaField) -> str | None:
     )
 
 
-def _number_error(value: str, avro_type: str, column: str, now: datetime) -> str | None:
+def _find_number_error(value: str, avro_type: str, column: str, now: datetime) -> str | None:
     """Validate a number, and return what is wrong with it, or None."""
     number = NUMBERS[avro_type]
     is_number = number.pattern.fullmatch(value)
     # Both comparisons are strict, so that infinity is out of range too.
     if is_number and -number.limit - 1 < number.parse(value) < number.limit:
-        return _time_error(number.parse(value), column, now)
+        return _find_time_error(number.parse(value), column, now)
 
     advice = number.advice
     if column in TIMES:
@@ -135,7 +137,7 @@ def _number_error(value: str, avro_type: str, column: str, now: datetime) -> str
     return f"but the schema requires {avro_type}; {advice}"
 
 
-def _time_error(seconds: float, column: str, now: datetime) -> str | None:
+def _find_time_error(seconds: float, column: str, now: datetime) -> str | None:
     """Reject a number in a column of times that isn't in seconds or can't be right.
 
     An interaction is between 1990 and the end of tomorrow in UTC. The creation of an item may be

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import RunRefused
 from ..messages import Message, Reason, about, as_message
-from ..words import list_text, name_of
+from ..words import format_list, resource_name
 from . import (
     export_content,
     export_files,
@@ -17,7 +17,7 @@ from . import (
     resource_guards,
 )
 from .datasets import DatasetView
-from .export_search import datasets_to_import
+from .export_search import resolve_datasets
 from .guards import Guard, Verdict
 from .snapshot import DataSnapshot, SolutionSnapshot, read_data, read_solution
 from .solutions import SolutionView
@@ -82,14 +82,14 @@ class RunView:
 
 def read_view(client: PersonalizeClient, settings: Settings, run: Run) -> RunView:
     """Read what planning has to know about a run."""
-    data = read_data(client, settings, datasets_to_import(settings, run))
+    data = read_data(client, settings, resolve_datasets(settings, run))
     snapshots = [
-        read_solution(client, solution, run, data) for solution in solutions_to_train(settings, run)
+        read_solution(client, solution, run, data) for solution in select_solutions(settings, run)
     ]
-    return view_of(settings, run, data, snapshots)
+    return build_view(settings, run, data, snapshots)
 
 
-def view_of(
+def build_view(
     settings: Settings, run: Run, data: DataSnapshot, snapshots: Sequence[SolutionSnapshot]
 ) -> RunView:
     """View a run from what was read: the data, and the solutions that the run may train."""
@@ -103,7 +103,7 @@ def view_of(
     return RunView(settings, run, data, datasets, solutions)
 
 
-def solutions_to_train(settings: Settings, run: Run) -> list[SolutionSettings]:
+def select_solutions(settings: Settings, run: Run) -> list[SolutionSettings]:
     """Select the solutions that the run may train: those in the request, or else all."""
     chosen_arns = run["request"].get("solutions")
     return [
@@ -126,7 +126,7 @@ def plan_run(view: RunView) -> Plan:
     solutions = [planned for solution in view.solutions if (planned := solution.plan_work())]
     warnings = _messages("WARN", view)
     if not imports and not solutions:
-        return {**plan_without_jobs(*_why_skipped(view)), "warnings": warnings}
+        return {**plan_without_jobs(*_explain_skip(view)), "warnings": warnings}
 
     # The reasons of a skipped run name the monthly limit already.
     held_back = [
@@ -161,10 +161,10 @@ def plan_without_jobs(*reasons: Reason, seconds: int = 0) -> Plan:
 def _messages(verdict: Verdict, view: RunView) -> list[Message]:
     """Collect the messages of all guards with this verdict."""
     guards = [guard for guard in GUARDS if guard.verdict == verdict]
-    return [message for guard in guards for message in messages_of(guard, view)]
+    return [message for guard in guards for message in check_guard(guard, view)]
 
 
-def messages_of(guard: Guard, view: RunView) -> Iterator[Message]:
+def check_guard(guard: Guard, view: RunView) -> Iterator[Message]:
     """Check one guard."""
     if guard.scope == "run":
         yield from map(as_message, guard.check(view))
@@ -184,11 +184,11 @@ def _dataset_messages(guard: Guard, view: DatasetView) -> Iterator[Message]:
         yield about(f"datasets.{view.dataset['type']}", reason)
 
 
-def export_problems(
+def find_export_problems(
     client: PersonalizeClient, settings: Settings, run: Run, dataset_type: str
 ) -> list[Message]:
     """Check the export of one dataset again, because it has changed since the plan."""
-    chosen = {dataset["type"]: dataset for dataset in datasets_to_import(settings, run)}
+    chosen = {dataset["type"]: dataset for dataset in resolve_datasets(settings, run)}
     dataset = chosen[dataset_type]
     data = read_data(client, settings, [dataset])
 
@@ -201,19 +201,19 @@ def export_problems(
     ]
 
 
-def _why_skipped(view: RunView) -> list[Message]:
+def _explain_skip(view: RunView) -> list[Message]:
     """Explain why a run has nothing to do, by the reasons of its datasets and solutions."""
     # Often several of them have the same reason, which is given once.
     names: dict[str, list[str]] = {}
     for dataset in view.datasets:
         names.setdefault(dataset.decision.reason, []).append(dataset.dataset["type"])
     for solution in view.solutions:
-        names.setdefault(solution.decision.reason, []).append(name_of(solution.arn))
+        names.setdefault(solution.decision.reason, []).append(resource_name(solution.arn))
 
     if "only" in view.run["request"] or not names:
         return [Message(text="no campaign waits for a version")]
 
-    facts = [about(list_text(found), reason) for reason, found in names.items()]
+    facts = [about(format_list(found), reason) for reason, found in names.items()]
     if any(solution.limit_message for solution in view.solutions):
         way_out = Message(
             text="the monthly limit is reached; force a training beyond it",

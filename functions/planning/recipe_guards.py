@@ -7,7 +7,7 @@ other guards here check nothing.
 from collections.abc import Iterator
 
 from ..rules.recipes import FEATURES, RECIPES, find_recipe
-from ..words import list_text
+from ..words import format_list
 from .guards import guard
 from .solutions import SolutionView
 
@@ -24,9 +24,9 @@ https://docs.aws.amazon.com/personalize/latest/dg/cloudwatch-metrics.html"""
 
 
 @guard("recipe", "WARN", "solution")
-def unknown_recipe(view: SolutionView) -> Iterator[str]:
+def warn_of_unknown_recipe(view: SolutionView) -> Iterator[str]:
     """Yield a message for a recipe that this program does not know."""
-    # The recipe of a missing solution is None, and unusable_solution() reports the solution.
+    # The recipe of a missing solution is None, and refuse_unusable_solution() reports the solution.
     if view.recipe is not None and view.recipe not in RECIPES:
         yield (
             f"{view.arn}: this program does not know its recipe {view.recipe or 'of AutoML'}, so "
@@ -36,7 +36,7 @@ def unknown_recipe(view: SolutionView) -> Iterator[str]:
 
 
 @guard("recipe", "REFUSE", "solution")
-def unsupported_settings(view: SolutionView) -> Iterator[str]:
+def refuse_unsupported_settings(view: SolutionView) -> Iterator[str]:
     """Yield a message for batch jobs or other settings that the recipe does not support."""
     recipe = find_recipe(view.recipe)
     if recipe is None:
@@ -61,7 +61,7 @@ def unsupported_settings(view: SolutionView) -> Iterator[str]:
 
 
 @guard("quality gate", "REFUSE", "solution")
-def missing_metrics(view: SolutionView) -> Iterator[str]:
+def refuse_missing_metrics(view: SolutionView) -> Iterator[str]:
     """Yield a message for a metric of the qualityGate that no version of the recipe has.
 
     A version without the metric is accepted or rejected whatever it has learned.
@@ -81,7 +81,7 @@ def missing_metrics(view: SolutionView) -> Iterator[str]:
 
 
 @guard("probe", "REFUSE", "solution")
-def unanswered_probes(view: SolutionView) -> Iterator[str]:
+def refuse_unanswered_probes(view: SolutionView) -> Iterator[str]:
     """Yield a message for a probe that does not fit the recipe of the solution.
 
     Otherwise, the probe would fail after a training that was paid for.
@@ -100,14 +100,14 @@ def unanswered_probes(view: SolutionView) -> Iterator[str]:
         elif not recipe.takes(probe_ids):
             optional = (f"{key} if its filter needs it" for key in recipe.optional_keys)
             yield (
-                f"{arn}: the probe has {list_text(probe_ids) or 'no id'}, but campaigns of the "
-                f"recipe {view.recipe} take {list_text([*recipe.required_keys, *optional])}; "
+                f"{arn}: the probe has {format_list(probe_ids) or 'no id'}, but campaigns of the "
+                f"recipe {view.recipe} take {format_list([*recipe.required_keys, *optional])}; "
                 "correct the probe"
             )
 
 
 @guard("bake", "REFUSE", "solution")
-def alarms_without_data(view: SolutionView) -> Iterator[str]:
+def refuse_alarms_without_data(view: SolutionView) -> Iterator[str]:
     """Yield a message for a bake with `createAlarms` that watches a metric without data.
 
     The alarms would always be OK, so every version would pass its bake.

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..constants import DATE_PLACEHOLDER
 from ..contract import filter_arns
-from ..messages import Message, about, joined
-from ..personalize.batch_jobs import obsolete_results
-from ..personalize.campaigns import LATEST, read_pin, served_version_arn, syncs_with_latest_version
+from ..messages import Message, about, join_reasons
+from ..personalize.batch_jobs import find_obsolete_results
+from ..personalize.campaigns import LATEST, parse_pin, served_version_arn, syncs_with_latest_version
 from ..personalize.statuses import ACTIVE, is_active, is_deleted
-from ..rules.filters import filter_problems
+from ..rules.filters import find_filter_problems
 from ..rules.recipes import find_recipe, makes_segments
-from ..rules.trainings import learned_deletion
-from ..words import list_text, name_of
+from ..rules.trainings import find_learned_deletion
+from ..words import format_list, resource_name
 from .guards import guard
 
 if TYPE_CHECKING:
@@ -25,24 +25,24 @@ if TYPE_CHECKING:
 
 
 @guard("datasets", "REFUSE", "run")
-def inactive_datasets(view: RunView) -> Iterator[str]:
+def refuse_inactive_datasets(view: RunView) -> Iterator[str]:
     """Yield a message for a dataset or dataset group that does not exist or is not ACTIVE."""
     for dataset in view.settings["datasets"]:
         arn = dataset["datasetArn"]
-        yield from _unusable(arn, view.data.datasets.get(arn))
+        yield from _check_usable(arn, view.data.datasets.get(arn))
 
     for arn, group in view.data.dataset_groups.items():
-        yield from _unusable(arn, group)
+        yield from _check_usable(arn, group)
 
 
 @guard("solutions and campaigns", "REFUSE", "solution")
-def unusable_solution(view: SolutionView) -> Iterator[str]:
+def refuse_unusable_solution(view: SolutionView) -> Iterator[str]:
     """Yield a message for a solution or campaign that does not exist or is not usable.
 
     The solution must belong to the dataset group, and the campaign to the solution. A campaign
     doesn't have to be ACTIVE, because an update can repair it.
     """
-    yield from _unusable(view.arn, view.snapshot.description, view.data.dataset_groups)
+    yield from _check_usable(view.arn, view.snapshot.description, view.data.dataset_groups)
 
     for campaign_settings in view.solution["campaigns"]:
         arn = campaign_settings["campaignArn"]
@@ -58,7 +58,7 @@ def unusable_solution(view: SolutionView) -> Iterator[str]:
             )
 
 
-def _unusable(
+def _check_usable(
     arn: str, resource: Mapping[str, Any] | None, groups: Collection[str] = ()
 ) -> Iterator[str]:
     """Yield a message for a resource that is missing, not ACTIVE, or not in one of the groups.
@@ -85,20 +85,20 @@ def _unusable(
 
 
 @guard("automatic training", "REFUSE", "solution")
-def refused_automatic_training(view: SolutionView) -> Iterator[Message]:
+def refuse_automatic_training(view: SolutionView) -> Iterator[Message]:
     """Yield a message for a solution with automatic training, if autoTraining is `refuse`."""
     # A run that only deploys an approved version trains nothing, so it isn't refused.
     if "only" not in view.run["request"]:
-        yield from _automatic_training(view, "refuse")
+        yield from _check_automatic_training(view, "refuse")
 
 
 @guard("automatic training", "WARN", "solution")
-def allowed_automatic_training(view: SolutionView) -> Iterator[Message]:
+def warn_of_automatic_training(view: SolutionView) -> Iterator[Message]:
     """Yield a message for a solution with automatic training, if autoTraining is `warn`."""
-    yield from _automatic_training(view, "warn")
+    yield from _check_automatic_training(view, "warn")
 
 
-def _automatic_training(view: SolutionView, setting: str) -> Iterator[Message]:
+def _check_automatic_training(view: SolutionView, setting: str) -> Iterator[Message]:
     """Yield a message for automatic training, which costs extra, if `autoTraining` is `setting`."""
     solution: Mapping[str, Any] = view.snapshot.description or {}
 
@@ -113,7 +113,7 @@ def _automatic_training(view: SolutionView, setting: str) -> Iterator[Message]:
 
 
 @guard("automatic deployment", "REFUSE", "solution")
-def automatic_deployment(view: SolutionView) -> Iterator[Message]:
+def refuse_automatic_deployment(view: SolutionView) -> Iterator[Message]:
     """Yield a message for a campaign that Personalize itself updates to each new version."""
     for arn, campaign in view.snapshot.campaigns.items():
         if not syncs_with_latest_version(campaign):
@@ -141,18 +141,18 @@ def automatic_deployment(view: SolutionView) -> Iterator[Message]:
 
 
 @guard("pin", "WARN", "solution")
-def pinned_campaigns(view: SolutionView) -> Iterator[Message]:
+def warn_of_pinned_campaigns(view: SolutionView) -> Iterator[Message]:
     """Yield a message for a campaign that a person has pinned, because pins are forgotten."""
     for arn, tags in view.snapshot.campaign_tags.items():
-        if pin := read_pin(tags):
+        if pin := parse_pin(tags):
             yield Message(
                 text=f"{arn}: is {pin}, so runs deploy nothing to it; to end this, unpin it",
-                command=f"retrain unpin --campaign {name_of(arn)}",
+                command=f"retrain unpin --campaign {resource_name(arn)}",
             )
 
 
 @guard("deleted users", "WARN", "solution")
-def served_deleted_users(view: SolutionView) -> Iterator[Message]:
+def warn_of_served_deleted_users(view: SolutionView) -> Iterator[Message]:
     """Yield a message for a campaign that still serves a version that may know deleted users.
 
     There's also a warning if the training of a newer version was stopped, because no run repeats
@@ -162,7 +162,7 @@ def served_deleted_users(view: SolutionView) -> Iterator[Message]:
         return  # The decision about the solution says so already.
 
     for version in view.state.versions:
-        deletion = learned_deletion(version, view.state)
+        deletion = find_learned_deletion(version, view.state)
         for arn, campaign in view.snapshot.campaigns.items():
             if deletion and served_version_arn(campaign) == version.arn:
                 yield Message(
@@ -176,7 +176,7 @@ def served_deleted_users(view: SolutionView) -> Iterator[Message]:
 
 
 @guard("verdict", "WARN", "solution")
-def untold_verdict(view: SolutionView) -> Iterator[Message]:
+def warn_of_untold_verdict(view: SolutionView) -> Iterator[Message]:
     """Yield a message for a verdict of a run that died before its report."""
     if not view.gets_new_version:
         return  # A run that trains no newer version comes to the verdict again, and reports it.
@@ -186,11 +186,11 @@ def untold_verdict(view: SolutionView) -> Iterator[Message]:
             f"{arn}: {version.arn} was {step.outcome} there, and no report has said so, because "
             "its run died; the reason"
         )
-        yield about(text, joined(step.reasons))
+        yield about(text, join_reasons(step.reasons))
 
 
 @guard("deleted users", "WARN", "run")
-def failed_deletion(view: RunView) -> Iterator[str]:
+def warn_of_failed_deletion(view: RunView) -> Iterator[str]:
     """Yield a message for a data deletion job that has failed, if it is the newest."""
     last = max(view.data.deletions, key=lambda job: job.created_at, default=None)
 
@@ -199,20 +199,20 @@ def failed_deletion(view: RunView) -> Iterator[str]:
 
 
 @guard("filters", "REFUSE", "solution")
-def unusable_filters(view: SolutionView) -> Iterator[str]:
+def refuse_unusable_filters(view: SolutionView) -> Iterator[str]:
     """Yield a message for a filter that is not usable, or that gets wrong values from a probe."""
     filters = view.snapshot.filters
     for arn in filter_arns(view.solution):
-        yield from _unusable(arn, filters.get(arn), view.data.dataset_groups)
+        yield from _check_usable(arn, filters.get(arn), view.data.dataset_groups)
 
     for arn, probe in view.probes:
         if probe_filter := filters.get(probe["filterArn"] or ""):
-            for problem in filter_problems(probe_filter["filterExpression"], probe):
+            for problem in find_filter_problems(probe_filter["filterExpression"], probe):
                 yield f"{arn}: the probe {problem}"
 
 
 @guard("context of a probe", "REFUSE", "solution")
-def unknown_context(view: SolutionView) -> Iterator[str]:
+def refuse_unknown_context(view: SolutionView) -> Iterator[str]:
     """Yield a message for a key in the context of a probe that is not a column of interactions.
 
     https://docs.aws.amazon.com/personalize/latest/dg/contextual-metadata.html
@@ -224,7 +224,7 @@ def unknown_context(view: SolutionView) -> Iterator[str]:
         for field in view.data.schemas.get(dataset["datasetArn"], ())
     ]
     if not columns:
-        return  # No interactions are configured, or inactive_datasets() reports them.
+        return  # No interactions are configured, or refuse_inactive_datasets() reports them.
 
     for arn, probe in view.probes:
         for key in sorted({*probe["context"]} - {*columns}):
@@ -235,7 +235,7 @@ def unknown_context(view: SolutionView) -> Iterator[str]:
 
 
 @guard("user of a probe", "WARN", "solution")
-def unknown_probe_users(view: SolutionView) -> Iterator[str]:
+def warn_of_unknown_probe_users(view: SolutionView) -> Iterator[str]:
     """Yield a message for a probe with a user who has no interactions in a small FULL export.
 
     A large export isn't read to its end, so nobody knows all of its users.
@@ -251,7 +251,7 @@ def unknown_probe_users(view: SolutionView) -> Iterator[str]:
 
 
 @guard("batch jobs", "REFUSE", "solution")
-def unusable_inputs(view: SolutionView) -> Iterator[str]:
+def refuse_unusable_inputs(view: SolutionView) -> Iterator[str]:
     """Yield a message for the input of a batch job that lacks a key that its recipe needs.
 
     Only the first line of one file is read.
@@ -275,12 +275,12 @@ def unusable_inputs(view: SolutionView) -> Iterator[str]:
         if line is not None and not all(f'"{key}"' in line for key in required_keys):
             yield (
                 f"{job_title}: its input begins with {line[:60]!r}, but each line has to be a JSON "
-                f"object with {list_text(required_keys)}; correct it"
+                f"object with {format_list(required_keys)}; correct it"
             )
 
 
 @guard("batch inputs", "WARN", "solution")
-def incomplete_inputs(view: SolutionView) -> Iterator[str]:
+def warn_of_incomplete_inputs(view: SolutionView) -> Iterator[str]:
     """Yield a message for a missing or empty batch input, or for user segments of appended data.
 
     The run isn't refused, because the input may be written while the run trains. User segments only
@@ -304,7 +304,7 @@ def incomplete_inputs(view: SolutionView) -> Iterator[str]:
 
 
 @guard("batch results", "WARN", "solution")
-def obsolete_batch_results(view: SolutionView) -> Iterator[str]:
+def warn_of_obsolete_batch_results(view: SolutionView) -> Iterator[str]:
     """Yield a message for outdated results, whose input is gone, beside those of the present input.
 
     Personalize only replaces the results of the present input, and the pipeline deletes nothing.
@@ -316,7 +316,7 @@ def obsolete_batch_results(view: SolutionView) -> Iterator[str]:
             continue
 
         # The keys are sorted.
-        result_keys = obsolete_results(batch.input, batch.results)
+        result_keys = find_obsolete_results(batch.input, batch.results)
         if result_keys:
             yield (
                 f"batch job to {batch.job['output']}: has results whose input is gone, for example "

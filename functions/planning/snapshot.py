@@ -12,19 +12,19 @@ from botocore.exceptions import ClientError
 from .. import aws, clock, exports
 from ..contract import Run, Settings, SolutionSettings, filter_arns
 from ..personalize.batch_jobs import (
-    BatchJobOfRun,
+    ResolvedBatchJob,
     batch_jobs_of,
+    forget_lost_results,
     list_batch_jobs,
     read_results,
-    with_present_results,
 )
 from ..personalize.campaigns import describe_campaign
 from ..personalize.imports import ImportReader
-from ..personalize.lists import active_event_trackers, list_deletions
-from ..personalize.tags import tags_of
+from ..personalize.lists import list_active_event_trackers, list_deletions
+from ..personalize.tags import read_tags
 from ..personalize.trainings import SolutionReader, read_version
 from ..rules.trainings import SolutionState
-from .export_search import DatasetOfRun, search_exports
+from .export_search import ResolvedDataset, search_exports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -72,7 +72,7 @@ class DataSnapshot:
     """The ARNs of the ACTIVE event trackers of the dataset group."""
     deletions: Sequence[Deletion]
     """The data deletion jobs of the dataset group."""
-    chosen_datasets: Sequence[DatasetOfRun]
+    chosen_datasets: Sequence[ResolvedDataset]
     """The settings of the datasets that the run may import."""
     datasets: Mapping[str, DatasetTypeDef]
     schemas: Mapping[str, Sequence[SchemaField]]
@@ -91,7 +91,7 @@ class DataSnapshot:
 class BatchSnapshot(NamedTuple):
     """A batch job of the run, and what planning has read about it."""
 
-    job: BatchJobOfRun
+    job: ResolvedBatchJob
     input: BatchInput
     jobs: Sequence[BatchJob] = ()
     """The jobs of its slot in Personalize, newest first."""
@@ -127,7 +127,7 @@ def read_solution(
         filter_arns(solution), lambda arn: client.describe_filter(filterArn=arn)["filter"]
     )
     campaigns = describe_existing(campaign_arns, partial(describe_campaign, client))
-    campaign_tags = describe_existing(campaign_arns, partial(tags_of, client))
+    campaign_tags = describe_existing(campaign_arns, partial(read_tags, client))
     descriptions = describe_existing(
         [solution_arn], lambda arn: client.describe_solution(solutionArn=arn)["solution"]
     )
@@ -153,7 +153,7 @@ def read_solution(
 
 
 def _read_batch_job(
-    client: PersonalizeClient, job: BatchJobOfRun, solution: SolutionTypeDef | None
+    client: PersonalizeClient, job: ResolvedBatchJob, solution: SolutionTypeDef | None
 ) -> BatchSnapshot:
     """Read the input and the last results of a batch job."""
     batch_input = exports.read_batch_input(aws.s3(), job["input"])
@@ -161,20 +161,18 @@ def _read_batch_job(
         # Only the recipe says which kind of batch job to list.
         return BatchSnapshot(job, batch_input)
 
-    jobs = list_batch_jobs(client, recipe_name(solution), job["slot"])
+    jobs = list_batch_jobs(client, parse_recipe_name(solution), job["slot"])
     results = read_results(job, jobs)
-    return BatchSnapshot(
-        job, batch_input, with_present_results(jobs, batch_input, results), results
-    )
+    return BatchSnapshot(job, batch_input, forget_lost_results(jobs, batch_input, results), results)
 
 
-def recipe_name(solution: SolutionTypeDef) -> str:
+def parse_recipe_name(solution: SolutionTypeDef) -> str:
     """Derive the name of a solution's recipe from its ARN. It's empty without a recipe (AutoML)."""
     return solution.get("recipeArn", "").rpartition("/")[2]
 
 
 def read_data(
-    client: PersonalizeClient, settings: Settings, chosen_datasets: Sequence[DatasetOfRun]
+    client: PersonalizeClient, settings: Settings, chosen_datasets: Sequence[ResolvedDataset]
 ) -> DataSnapshot:
     """Read the datasets in the config, the jobs of their group, and the exports of chosen ones."""
     datasets = describe_existing(
@@ -185,11 +183,11 @@ def read_data(
         {dataset["datasetGroupArn"] for dataset in datasets.values()},
         lambda arn: client.describe_dataset_group(datasetGroupArn=arn)["datasetGroup"],
     )
-    schemas = {arn: _schema_fields(client, dataset) for arn, dataset in datasets.items()}
+    schemas = {arn: _read_schema_fields(client, dataset) for arn, dataset in datasets.items()}
 
     reader = ImportReader(client, settings["datasets"])
     imports = [job for group in groups for job in reader.of_group(group)]
-    event_trackers = [arn for group in groups for arn in active_event_trackers(client, group)]
+    event_trackers = [arn for group in groups for arn in list_active_event_trackers(client, group)]
     deletions = [job for group in groups for job in list_deletions(client, group)]
 
     searches = {
@@ -215,7 +213,7 @@ def read_data(
     )
 
 
-def _schema_fields(client: PersonalizeClient, dataset: DatasetTypeDef) -> list[SchemaField]:
+def _read_schema_fields(client: PersonalizeClient, dataset: DatasetTypeDef) -> list[SchemaField]:
     """Read the fields in the Avro schema of a dataset."""
     response = client.describe_schema(schemaArn=dataset["schemaArn"])
     fields: list[SchemaField] = json.loads(response["schema"]["schema"])["fields"]

@@ -15,21 +15,21 @@ from ..contract import (
     SolutionSettings,
     TrainingMode,
 )
-from ..hashes import short_hash
+from ..hashes import hash_shortly
 from ..messages import Message, text_of
 from ..rules.trainings import (
     Deletion,
     SolutionState,
-    full_versions,
-    learned_deletion,
-    monthly_limit,
-    reached_limit,
+    choose_monthly_limit,
+    explain_reached_limit,
+    find_learned_deletion,
+    list_full_versions,
     usable_version,
 )
 from ..rules.versions import SolutionVersion
 from ..runs import job_name, run_began_at
-from .datasets import Decision, durations_of
-from .snapshot import DataSnapshot, SolutionSnapshot, recipe_name
+from .datasets import Decision, measure_durations
+from .snapshot import DataSnapshot, SolutionSnapshot, parse_recipe_name
 from .waiting import EarlierVersions
 
 MAX_FULL_AGE = timedelta(days=6, hours=12)
@@ -72,7 +72,7 @@ class SolutionView:
         """The name of the recipe, or "" with AutoML. None if the solution doesn't exist."""
         if self.snapshot.description is None:
             return None
-        return recipe_name(self.snapshot.description)
+        return parse_recipe_name(self.snapshot.description)
 
     @cached_property
     def earlier(self) -> EarlierVersions:
@@ -155,8 +155,8 @@ class SolutionView:
         if not self.lacks_version or self.usable_version:
             return None
 
-        max_per_month = monthly_limit(self.settings, self.run)
-        limit = reached_limit(self.state.versions, max_per_month, self.data.now)
+        max_per_month = choose_monthly_limit(self.settings, self.run)
+        limit = explain_reached_limit(self.state.versions, max_per_month, self.data.now)
         if limit and self.deletion:
             limit["text"] = f"{LEARNED_DELETED_USERS}; {limit['text']}"
         return limit
@@ -172,7 +172,7 @@ class SolutionView:
         candidate = self.earlier.candidate
         if candidate is None:
             return None
-        return learned_deletion(candidate, self.state)
+        return find_learned_deletion(candidate, self.state)
 
     @property
     def training_mode(self) -> TrainingMode:
@@ -187,7 +187,7 @@ class SolutionView:
 
         # The FULL version may be a foreign one.
         since = self.data.now - MAX_FULL_AGE
-        if not any(full.created_at > since for full in full_versions(self.state.versions)):
+        if not any(full.created_at > since for full in list_full_versions(self.state.versions)):
             return "FULL"
 
         outcomes = {first.step.outcome for first in self.earlier.first_steps.values()}
@@ -204,11 +204,11 @@ class SolutionView:
                 return Decision(work.action, reason or work.reason)
             if reason:
                 return Decision("hold back", reason)
-            return Decision("keep", self._why_kept())
+            return Decision("keep", self._explain_keeping())
 
         if self.usable_version:
             return Decision("wait", "a version is in training on the present data")
-        return Decision("train", self._why_trained())
+        return Decision("train", self._explain_training())
 
     @property
     def _open_work(self) -> Decision | None:
@@ -226,7 +226,7 @@ class SolutionView:
             return Decision("report", "no report has told the verdict on its newest version")
         return None
 
-    def _why_trained(self) -> str:
+    def _explain_training(self) -> str:
         """Say what is new to the solution, or what asks for a training."""
         if self.deletion:
             return LEARNED_DELETED_USERS
@@ -239,7 +239,7 @@ class SolutionView:
             return f"{self.requested_by} asks for a training"
         return "no version was trained on the present data"
 
-    def _why_kept(self) -> str:
+    def _explain_keeping(self) -> str:
         """Say why the run has nothing to do for the solution."""
         version = self.usable_version
         if version is None:
@@ -270,12 +270,12 @@ class SolutionView:
         since = self.requested_since
         return {
             "solutionArn": self.arn,
-            "versionName": job_name(self.settings, self.run, short_hash(self.arn, 8)),
+            "versionName": job_name(self.settings, self.run, hash_shortly(self.arn, 8)),
             "trainingMode": mode,
             "recipe": self.recipe or "",
             "existingVersionArn": candidate.arn if candidate else None,
             "requestedSince": since.isoformat() if since else None,
-            "durations": durations_of(job for job in self.state.versions if job.mode == mode),
+            "durations": measure_durations(job for job in self.state.versions if job.mode == mode),
             "campaigns": [*self._planned_campaigns()],
             "batchJobs": [batch.job["output"] for batch in self.snapshot.batch_jobs],
         }

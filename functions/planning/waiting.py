@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..personalize.campaigns import campaign_state, deployment_spec, with_versions
+from ..personalize.campaigns import build_campaign_state, build_deployment_spec, with_versions
 from ..rules import batch_jobs
 from ..rules.batch_jobs import BatchProgress, BatchSpec, BatchState
 from ..rules.campaigns import DeploymentProgress
 from ..rules.deployments import decide, needs_report, needs_run
-from ..rules.trainings import MONTH, newest_active
+from ..rules.trainings import MONTH, find_newest_active
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +55,7 @@ class EarlierVersions:
     @property
     def candidate(self) -> SolutionVersion | None:
         """The candidate, or None if no run has trained a version."""
-        return newest_active(self.snapshot.state.versions)
+        return find_newest_active(self.snapshot.state.versions)
 
     @property
     def approved(self) -> list[SolutionVersion]:
@@ -75,12 +75,12 @@ class EarlierVersions:
     def campaigns(self) -> Mapping[str, CampaignState]:
         """The ARN of each campaign -> its state, in the form that the rules take.
 
-        Campaigns that don't exist are left out, and unusable_solution() reports them.
+        Campaigns that don't exist are left out, and refuse_unusable_solution() reports them.
         """
         tags = self.snapshot.campaign_tags
         solution_arn = self.snapshot.solution["solutionArn"]
         return {
-            arn: campaign_state(campaign, tags.get(arn, {}), solution_arn)
+            arn: build_campaign_state(campaign, tags.get(arn, {}), solution_arn)
             for arn, campaign in self.snapshot.campaigns.items()
         }
 
@@ -130,7 +130,7 @@ class EarlierVersions:
     def first_step(self, campaign_arn: str, version: SolutionVersion) -> FirstStep:
         """Predict how the deployment of a version to a campaign begins."""
         versions = {known.arn: known for known in self.snapshot.state.versions}
-        spec = deployment_spec(
+        spec = build_deployment_spec(
             self.settings, self.snapshot.solution, campaign_arn, version.arn, from_earlier_run=True
         )
         campaign = with_versions(

@@ -16,19 +16,19 @@ from ..contract import (
     CampaignResult,
     DatasetResult,
     ExportContent,
-    FinishedRun,
     Item,
     MetricValues,
     Outcome,
     Run,
+    RunDocument,
     SolutionResult,
     StateError,
 )
 from ..errors import RunRefused
 from ..messages import Message, about
-from ..prices import import_cost, training_cost
-from ..runs import campaign_results, run_of, solution_results, trial_results
-from ..texts import MAX_TEXT_BYTES, MAX_TRIALS_BYTES, fitting, shortened, shortened_list
+from ..prices import estimate_import_cost, estimate_training_cost
+from ..runs import identify_run, list_campaign_results, list_solution_results, list_trial_results
+from ..texts import MAX_STRING_BYTES, MAX_TRIALS_BYTES, take_fitting, truncate, truncate_list
 from ..words import judged_values
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -36,7 +36,7 @@ OUTCOMES: Sequence[Outcome] = get_args(Outcome)[::-1]
 """The outcomes, the worst one first."""
 TRIGGERS = ("schedule", "export", "trials", "deployments", "manual")
 """What starts a run. A refused run may name any other trigger, since its input is unchecked."""
-MAX_REASON_BYTES = 2 * MAX_TEXT_BYTES
+MAX_REASON_BYTES = 2 * MAX_STRING_BYTES
 """The most bytes of an error, and of all reasons of an item. An error of Step Functions itself may
 quote a whole document."""
 HELD_OUT_SHARE = 0.1
@@ -260,7 +260,7 @@ class OwnTraining(NamedTuple):
 
 
 def report_of(
-    document: FinishedRun,
+    document: RunDocument,
     serving: list[ServingReport],
     *,
     pipeline: str,
@@ -268,7 +268,7 @@ def report_of(
     ended_at: datetime,
 ) -> Report:
     """Turn the document of a run, which may have ended at any state, into its report."""
-    run = run_of(document["run"])
+    run = identify_run(document["run"])
     plan = document.get("plan", {})
     served_arns = {
         campaign["campaignArn"]: campaign["servedVersionArn"]
@@ -276,9 +276,11 @@ def report_of(
         if campaign["isKnown"]
     }
 
-    imports = [_import_report(result) for result in _import_results(document)]
-    solutions = [_solution_report(result, served_arns) for result in solution_results(document)]
-    trials = _trial_reports(document, solutions, served_arns)
+    imports = [_report_import(result) for result in _import_results(document)]
+    solutions = [
+        _report_solution(result, served_arns) for result in list_solution_results(document)
+    ]
+    trials = _report_trials(document, solutions, served_arns)
     parts = (*imports, *solutions, *trials, *batch_jobs_of(solutions))
     ending = _ending(document, [part["outcome"] for part in parts])
     trainings = _own_trainings(document)
@@ -304,24 +306,24 @@ def report_of(
         "serving": serving,
         "heldOutUsers": _held_out_users(plan.get("users")),
         "dataDeletionJobArn": plan.get("dataDeletionJobArn") if trainings else None,
-        "warnings": shortened_list([*_warnings(document)]),
+        "warnings": truncate_list([*_warnings(document)]),
         "executionUrl": _execution_url(run["executionArn"]),
         "dashboardUrl": dashboard_url,
     }
 
 
-def worst_outcome(outcomes: Iterable[Outcome]) -> Outcome:
+def find_worst_outcome(outcomes: Iterable[Outcome]) -> Outcome:
     """Find the outcome that hides the others. Without any outcomes, it's SKIPPED."""
     return min(outcomes, key=OUTCOMES.index, default="SKIPPED")
 
 
-def worst_results(results: Sequence[CampaignResult]) -> list[CampaignResult]:
+def keep_worst_results(results: Sequence[CampaignResult]) -> list[CampaignResult]:
     """Keep the results with the worst outcomes, as many as fit.
 
     Otherwise, the document of a run that has other jobs as well could grow too large.
     """
     worst_first = sorted(results, key=lambda result: OUTCOMES.index(result["outcome"]))
-    return fitting(worst_first, MAX_TRIALS_BYTES)
+    return take_fitting(worst_first, MAX_TRIALS_BYTES)
 
 
 def batch_jobs_of(solutions: Iterable[SolutionReport]) -> list[BatchJobReport]:
@@ -329,19 +331,19 @@ def batch_jobs_of(solutions: Iterable[SolutionReport]) -> list[BatchJobReport]:
     return [job for solution in solutions for job in solution["batchJobs"]]
 
 
-def campaigns_of(report: Report) -> list[CampaignReport]:
+def list_campaigns(report: Report) -> list[CampaignReport]:
     """List the campaigns of earlier runs' trials, then those of all solutions."""
     return report["trials"] + [
         campaign for solution in report["solutions"] for campaign in solution["campaigns"]
     ]
 
 
-def bad_campaigns(report: Report) -> list[str]:
+def list_bad_campaigns(report: Report) -> list[str]:
     """List the campaigns that serve a version although it has failed its probe or its bake."""
     return [serving["campaignArn"] for serving in report["serving"] if serving["isBad"]]
 
 
-def error_reasons(error: StateError) -> list[Message]:
+def describe_error(error: StateError) -> list[Message]:
     """Turn an error into messages: the problems of a refused run, or the error's own message.
 
     If a function raised the error, its cause is JSON, of which only the message is for people.
@@ -352,18 +354,18 @@ def error_reasons(error: StateError) -> list[Message]:
 
     if error["Error"] == RunRefused.__name__:
         return cast("list[Message]", json.loads(cause))
-    return [Message(text=shortened(f"{error['Error']}: {cause}", MAX_REASON_BYTES))]
+    return [Message(text=truncate(f"{error['Error']}: {cause}", MAX_REASON_BYTES))]
 
 
 # The run
 
 
-def _ending(document: FinishedRun, outcomes: Iterable[Outcome]) -> Ending:
+def _ending(document: RunDocument, outcomes: Iterable[Outcome]) -> Ending:
     """Find out how the run ended: with an error, or with the worst outcome of its parts."""
     error = document.get("error")
     if error:
-        return Ending("FAILED", error["Error"], error_reasons(error))
-    return Ending(worst_outcome(outcomes), error=None, reasons=document["plan"]["reasons"])
+        return Ending("FAILED", error["Error"], describe_error(error))
+    return Ending(find_worst_outcome(outcomes), error=None, reasons=document["plan"]["reasons"])
 
 
 def _known_trigger(run: Run) -> str:
@@ -372,16 +374,16 @@ def _known_trigger(run: Run) -> str:
     return "unknown"
 
 
-def _own_trainings(document: FinishedRun) -> list[OwnTraining]:
+def _own_trainings(document: RunDocument) -> list[OwnTraining]:
     """List the trainings that cost this run something. A failed one is free."""
     return [
         OwnTraining(result["solution"]["recipe"], result["version"]["trainingHours"] or 0)
-        for result in solution_results(document)
+        for result in list_solution_results(document)
         if result["version"] and result["version"]["isOfRun"]
     ]
 
 
-def _training_cost(document: FinishedRun, trainings: Iterable[OwnTraining]) -> float | None:
+def _training_cost(document: RunDocument, trainings: Iterable[OwnTraining]) -> float | None:
     """Add up what the trainings cost in dollars. None if the price isn't known."""
     # If the input is too large for the first state, the settings are missing.
     if "settings" not in document:
@@ -391,14 +393,17 @@ def _training_cost(document: FinishedRun, trainings: Iterable[OwnTraining]) -> f
     if price is None:
         return None
 
-    costs = [training_cost(training.recipe, training.hours, price) or 0 for training in trainings]
+    costs = [
+        estimate_training_cost(training.recipe, training.hours, price) or 0
+        for training in trainings
+    ]
     return round(sum(costs), 2)
 
 
 def _import_cost(imports: Iterable[ImportReport]) -> float:
     """Add up what the imports cost in dollars. An import without a job was free."""
     imported_bytes = sum(item["bytes"] for item in imports if item["datasetImportJobArn"])
-    return round(import_cost(imported_bytes), 2)
+    return round(estimate_import_cost(imported_bytes), 2)
 
 
 def _held_out_users(users: int | None) -> int | None:
@@ -410,14 +415,14 @@ def _held_out_users(users: int | None) -> int | None:
 # The parts of a run
 
 
-def _import_results(document: FinishedRun) -> list[DatasetResult]:
+def _import_results(document: RunDocument) -> list[DatasetResult]:
     """Look up the results of the imports, of which there are none before the first import."""
     if "imports" not in document:
         return []
     return document["imports"]["results"]
 
 
-def _import_report(result: DatasetResult) -> ImportReport:
+def _report_import(result: DatasetResult) -> ImportReport:
     item = result["item"] or NO_ITEM
     dataset = result["dataset"]
 
@@ -434,7 +439,7 @@ def _import_report(result: DatasetResult) -> ImportReport:
     }
 
 
-def _solution_report(
+def _report_solution(
     result: SolutionResult, served_arns: Mapping[str, str | None]
 ) -> SolutionReport:
     """Report on a solution, its campaigns and its batch jobs.
@@ -445,7 +450,7 @@ def _solution_report(
     version = result["version"] or NO_ITEM
     # A version that an earlier run has trained costs this run nothing.
     training = version if version["isOfRun"] else NO_ITEM
-    campaigns = [_campaign_report(campaign, served_arns) for campaign in result["campaigns"]]
+    campaigns = [_report_campaign(campaign, served_arns) for campaign in result["campaigns"]]
 
     return {
         "solutionArn": solution["solutionArn"],
@@ -457,7 +462,7 @@ def _solution_report(
         "trainingHours": training["trainingHours"],
         "seconds": _seconds(training),
         "campaigns": campaigns,
-        "batchJobs": [_batch_job_report(batch_job) for batch_job in result["batchJobs"]],
+        "batchJobs": [_report_batch_job(batch_job) for batch_job in result["batchJobs"]],
     }
 
 
@@ -470,7 +475,7 @@ def _solution_outcome(result: SolutionResult, campaigns: Sequence[CampaignReport
     if result["error"] or not version["outcome"]:
         return "FAILED"
     if campaigns:
-        return worst_outcome(campaign["outcome"] for campaign in campaigns)
+        return find_worst_outcome(campaign["outcome"] for campaign in campaigns)
 
     # A run may do nothing else than write batch jobs with an earlier version.
     if result["batchJobs"] and not version["isOfRun"]:
@@ -478,7 +483,7 @@ def _solution_outcome(result: SolutionResult, campaigns: Sequence[CampaignReport
     return cast("Outcome", version["outcome"])
 
 
-def _batch_job_report(result: BatchResult) -> BatchJobReport:
+def _report_batch_job(result: BatchResult) -> BatchJobReport:
     item = result["item"] or NO_ITEM
 
     return {
@@ -492,8 +497,8 @@ def _batch_job_report(result: BatchResult) -> BatchJobReport:
     }
 
 
-def _trial_reports(
-    document: FinishedRun,
+def _report_trials(
+    document: RunDocument,
     solutions: Iterable[SolutionReport],
     served_arns: Mapping[str, str | None],
 ) -> list[CampaignReport]:
@@ -503,10 +508,10 @@ def _trial_reports(
         campaign["campaignArn"] for solution in solutions for campaign in solution["campaigns"]
     }
     untouched_arns = {arn: served_arns[arn] for arn in served_arns.keys() - updated}
-    return [_campaign_report(result, untouched_arns) for result in trial_results(document)]
+    return [_report_campaign(result, untouched_arns) for result in list_trial_results(document)]
 
 
-def _campaign_report(
+def _report_campaign(
     result: CampaignResult, served_arns: Mapping[str, str | None]
 ) -> CampaignReport:
     """Report on a campaign. `served_arns` has the version that it serves now, if that's known."""
@@ -518,7 +523,7 @@ def _campaign_report(
         "reasons": _reasons(result["error"], item),
         "versionArn": item["versionArn"],
         "previousVersionArn": item["previousVersionArn"],
-        "metrics": [_metric_report(values) for values in item["metrics"]],
+        "metrics": [_report_metric(values) for values in item["metrics"]],
         "seconds": _seconds(item),
     }
 
@@ -544,7 +549,7 @@ def _correct_outcome(report: CampaignReport, served_arn: str | None) -> None:
         report["reasons"].append(serves_now)
 
 
-def _metric_report(values: MetricValues) -> MetricReport:
+def _report_metric(values: MetricValues) -> MetricReport:
     """Turn the values of a rule into a report, in which no key is missing."""
     return cast(
         "MetricReport",
@@ -563,18 +568,18 @@ def _reasons(error: StateError | None, item: Item) -> list[Message]:
     """Explain an item's outcome by the error that ended the item, and the reasons of its rule."""
     reasons = item["reasons"]
     if error:
-        reasons = [*error_reasons(error), *reasons]
-    return shortened_list(reasons, MAX_REASON_BYTES)
+        reasons = [*describe_error(error), *reasons]
+    return truncate_list(reasons, MAX_REASON_BYTES)
 
 
-def _warnings(document: FinishedRun) -> Iterator[Message]:
+def _warnings(document: RunDocument) -> Iterator[Message]:
     """Yield the warnings of the plan, then those of the campaigns, trainings and batch jobs."""
     yield from document.get("plan", {}).get("warnings", ())
 
-    for campaign in campaign_results(document):
+    for campaign in list_campaign_results(document):
         yield from _named_warnings(campaign["campaign"]["campaignArn"], campaign["item"])
 
-    solutions = solution_results(document)
+    solutions = list_solution_results(document)
     for solution in solutions:
         yield from _named_warnings(solution["solution"]["solutionArn"], solution["version"])
     for solution in solutions:

@@ -19,7 +19,7 @@ from ..constants import RUNS, UNDELIVERED_REPORTS
 from ..errors import AWS_ERRORS, ServiceUnavailable
 from ..personalize.campaigns import read_campaign
 from .model import Report, ServingReport, report_of
-from .text import MAX_CHAT_BYTES, subject_of, text_of
+from .text import MAX_CHAT_BYTES, format_subject, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
     from mypy_boto3_personalize import PersonalizeClient
 
-    from ..contract import FinishedRun, NotificationSettings, Settings
+    from ..contract import NotificationSettings, RunDocument, Settings
 
 SOURCE = "personalize-retraining"
 DETAIL_TYPE = "Retraining Run Report"
@@ -49,7 +49,7 @@ class ReportedRun(TypedDict):
 
 def report_run(
     step: str,
-    document: FinishedRun,
+    document: RunDocument,
     pipeline: str,
     notifications: NotificationSettings,
     *,
@@ -73,7 +73,7 @@ def report_run(
     logger.info(text, extra={**log_fields, "outcome": report["outcome"]})
     metrics.write(pipeline, {RUNS: 1}, Outcome=report["outcome"])
 
-    failures = [*_failed_deliveries(notifications, report, text)]
+    failures = [*_deliver(notifications, report, text)]
     metrics.write(pipeline, {UNDELIVERED_REPORTS: len(failures)})
     if failures:
         message = f"{step}: the report was not delivered: {'; '.join(failures)}"
@@ -104,7 +104,7 @@ def is_repetition(report: Report) -> bool:
     return has_failed and any(serving["versionOnTrial"] for serving in report["serving"])
 
 
-def _read_serving_of(document: FinishedRun) -> list[ServingReport]:
+def _read_serving_of(document: RunDocument) -> list[ServingReport]:
     """Find out what each campaign of the run serves now."""
     # If the input is too large for the first state, the settings are missing.
     if "settings" not in document:
@@ -116,13 +116,13 @@ def read_serving(client: PersonalizeClient, settings: Settings) -> list[ServingR
     """Find out what each campaign in the settings serves now."""
     deadline = clock.now() + LONGEST_READING
     return [
-        _serving_report(client, campaign["campaignArn"], solution["solutionArn"], deadline)
+        _report_serving(client, campaign["campaignArn"], solution["solutionArn"], deadline)
         for solution in settings["solutions"]
         for campaign in solution["campaigns"]
     ]
 
 
-def _serving_report(
+def _report_serving(
     client: PersonalizeClient, campaign_arn: str, solution_arn: str, deadline: datetime
 ) -> ServingReport:
     """Report what a campaign serves. After an error or the deadline, that isn't known."""
@@ -151,9 +151,7 @@ def _serving_report(
     return report
 
 
-def _failed_deliveries(
-    notifications: NotificationSettings, report: Report, text: str
-) -> Iterator[str]:
+def _deliver(notifications: NotificationSettings, report: Report, text: str) -> Iterator[str]:
     """Send the event, and the message if anybody wants it. Yield each failure.
 
     If one of them cannot be delivered, the other is still sent.
@@ -177,7 +175,7 @@ def _publish(report: Report, topic_arn: str, text: str) -> None:
     Chat applications subscribe with HTTPS, and show only JSON in this form:
     https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
     """
-    subject = subject_of(report)
+    subject = format_subject(report)
     content = {
         "textType": "client-markdown",
         "title": subject,

@@ -10,17 +10,17 @@ from datetime import datetime
 from typing import Literal, NamedTuple, cast
 
 from ..contract import MetricValues, Outcome
-from ..executions import machine_arn_of
-from ..messages import complete, sentence_of, with_short_arns
-from ..texts import json_bytes, shortened
+from ..executions import derive_machine_arn
+from ..messages import complete, format_message, shorten_arns
+from ..texts import count_json_bytes, truncate
 from ..words import (
-    content_facts,
-    count_text,
-    duration_text,
-    metric_lines,
-    name_of,
-    size_text,
-    time_text,
+    describe_content,
+    format_count,
+    format_duration,
+    format_metrics,
+    format_size,
+    format_time,
+    resource_name,
 )
 from .model import (
     BatchJobReport,
@@ -29,12 +29,12 @@ from .model import (
     Report,
     ServingReport,
     SolutionReport,
-    bad_campaigns,
     batch_jobs_of,
-    campaigns_of,
+    list_bad_campaigns,
+    list_campaigns,
 )
 
-MAX_TEXT_BYTES = 24_000
+MAX_STRING_BYTES = 24_000
 """The most bytes of a text. The text becomes the cause of a failed execution, which may have 32,768
 characters."""
 MAX_CHAT_BYTES = 7_500
@@ -145,25 +145,28 @@ CAMPAIGN_ADVICE: Mapping[Outcome, Advice] = {
 
 def text_of(
     report: Report,
-    max_bytes: int = MAX_TEXT_BYTES,
+    max_bytes: int = MAX_STRING_BYTES,
     pipeline_options: Sequence[str] | None = None,
 ) -> str:
     """Turn the report into text. If that is too long, the reasons and the end are cut.
 
     Commands name the pipeline by its state machine, unless there are other options.
     """
-    options = pipeline_options or ["--state-machine-arn", machine_arn_of(report["executionArn"])]
-    urgent_advice = _advised(BAD_VERSION, bad_campaigns(report), options)
-    head = "\n".join([f"{report['outcome']}: {headline(report)}.", *urgent_advice])
+    options = pipeline_options or [
+        "--state-machine-arn",
+        derive_machine_arn(report["executionArn"]),
+    ]
+    urgent_advice = _advised(BAD_VERSION, list_bad_campaigns(report), options)
+    head = "\n".join([f"{report['outcome']}: {format_headline(report)}.", *urgent_advice])
     reasons = _section("Why", _reason_lines(report, options))
     advice = _section("What to do", _advice_lines(report, options))
-    warnings = [f"- {sentence_of(warning, options)}" for warning in report["warnings"]]
+    warnings = [f"- {format_message(warning, options)}" for warning in report["warnings"]]
 
     # The commands of the advice must not be cut, so the reasons get what the advice leaves.
-    max_reasons_bytes = max_bytes - json_bytes(f"{head}{advice}") - SEPARATORS_BYTES
+    max_reasons_bytes = max_bytes - count_json_bytes(f"{head}{advice}") - SEPARATORS_BYTES
     sections = [
         head,
-        shortened(reasons, max_reasons_bytes),
+        truncate(reasons, max_reasons_bytes),
         advice,
         _section("What the campaigns serve now", _campaign_lines(report)),
         _section("Trainings", map(_training_line, report["solutions"])),
@@ -173,23 +176,24 @@ def text_of(
         _section("Run", _run_lines(report)),
     ]
     text = "\n\n".join(filter(None, sections))
-    return shortened(UNREADABLE.sub("?", text), max_bytes) + "\n"
+    return truncate(UNREADABLE.sub("?", text), max_bytes) + "\n"
 
 
-def subject_of(report: Report) -> str:
+def format_subject(report: Report) -> str:
     """Sum the run up for the subject of a message, in characters and a length that SNS accepts."""
-    subject = f"{report['outcome']} {report['pipeline']}: {headline(report)}"
+    subject = f"{report['outcome']} {report['pipeline']}: {format_headline(report)}"
     subject = re.sub("[^ -~]", "?", subject)
     if len(subject) <= MAX_SUBJECT_CHARACTERS:
         return subject
     return subject[: MAX_SUBJECT_CHARACTERS - 3].rstrip() + "..."
 
 
-def headline(report: Report) -> str:
+def format_headline(report: Report) -> str:
     """Name the most important fact about a run, in a few words."""
-    bad_arns = bad_campaigns(report)
+    bad_arns = list_bad_campaigns(report)
     if bad_arns:
-        return f"{', '.join(map(name_of, bad_arns))} serves a version that failed its probe or bake"
+        names = ", ".join(map(resource_name, bad_arns))
+        return f"{names} serves a version that failed its probe or bake"
     if report["error"] is not None:
         return ENDS.get(report["error"], f"the run ended with {report['error']}")
 
@@ -200,9 +204,9 @@ def headline(report: Report) -> str:
         failed_name = next(name for name, result in results if result["outcome"] == outcome)
         return f"{failed_name} failed"
 
-    arns = [item["campaignArn"] for item in campaigns_of(report) if item["outcome"] == outcome]
+    arns = [item["campaignArn"] for item in list_campaigns(report) if item["outcome"] == outcome]
     # Without duplicates, because a campaign may have had a trial before its update.
-    return HEADLINES[outcome].format(", ".join(dict.fromkeys(map(name_of, arns))))
+    return HEADLINES[outcome].format(", ".join(dict.fromkeys(map(resource_name, arns))))
 
 
 def _section(title: str, lines: Iterable[str]) -> str:
@@ -227,13 +231,13 @@ def _results(
     solutions = report["solutions"]
     for solution in solutions:
         if solution["reasons"] or not solution["campaigns"]:
-            yield f"training of {name_of(solution['solutionArn'])}", solution
+            yield f"training of {resource_name(solution['solutionArn'])}", solution
     for solution in solutions:
         for campaign in solution["campaigns"]:
-            yield f"{campaign_label} {name_of(campaign['campaignArn'])}", campaign
+            yield f"{campaign_label} {resource_name(campaign['campaignArn'])}", campaign
 
     for trial in report["trials"]:
-        yield f"trial at {name_of(trial['campaignArn'])}", trial
+        yield f"trial at {resource_name(trial['campaignArn'])}", trial
     for job in batch_jobs_of(solutions):
         yield f"batch job to {job['output']}", job
 
@@ -244,12 +248,12 @@ def _reason_lines(report: Report, pipeline_options: Sequence[str]) -> Iterator[s
     Parts with the same reason share a line.
     """
     for reason in report["reasons"]:
-        yield f"- {sentence_of(reason, pipeline_options)}"
+        yield f"- {format_message(reason, pipeline_options)}"
 
     names: dict[str, list[str]] = {}
     for name, result in _results(report):
         for reason in result["reasons"]:
-            names.setdefault(sentence_of(reason, pipeline_options), []).append(name)
+            names.setdefault(format_message(reason, pipeline_options), []).append(name)
     for sentence, sharing_names in names.items():
         yield f"- {', '.join(sharing_names)}: {sentence}"
 
@@ -260,7 +264,7 @@ def _notes_on_drops(report: Report) -> Iterator[str]:
     """Yield what else than a worse model may explain why the gate has rejected a version."""
     metrics = [
         metric
-        for campaign in campaigns_of(report)
+        for campaign in list_campaigns(report)
         if campaign["outcome"] == "REJECTED"
         for metric in campaign["metrics"]
     ]
@@ -278,7 +282,7 @@ def _notes_on_drops(report: Report) -> Iterator[str]:
     largest_fall = min(metric["change"] or 0 for metric in metrics)
     if users is not None and users < FEW_USERS and largest_fall >= MOST_BY_CHANCE:
         yield (
-            f"- Personalize measured this on about {count_text(users, 'user')}, 10% of all, so "
+            f"- Personalize measured this on about {format_count(users, 'user')}, 10% of all, so "
             "chance decides. Until there are more, raise maxDrop in the qualityGate, or set "
             "qualityGateEnabled to false."
         )
@@ -292,7 +296,7 @@ def _advice_lines(report: Report, pipeline_options: Sequence[str]) -> Iterator[s
         yield from _advised(advice, [""], pipeline_options)
 
     for outcome, advice in CAMPAIGN_ADVICE.items():
-        campaigns = [item for item in campaigns_of(report) if item["outcome"] == outcome]
+        campaigns = [item for item in list_campaigns(report) if item["outcome"] == outcome]
         if advice.subject == "campaignArn":
             campaigns = [item for item in campaigns if _can_roll_back(item, report)]
 
@@ -326,7 +330,7 @@ def _advised(advice: Advice, arns: Sequence[str], pipeline_options: Sequence[str
     yield advice.sentence
     for arn in arns[:MAX_ADVISED]:
         for command in advice.commands:
-            yield f"  {complete(command.format(with_short_arns(arn)), pipeline_options)}"
+            yield f"  {complete(command.format(shorten_arns(arn)), pipeline_options)}"
 
     if len(arns) > MAX_ADVISED:
         yield f"and the same for {len(arns) - MAX_ADVISED} more, named below"
@@ -336,7 +340,7 @@ def _advised(advice: Advice, arns: Sequence[str], pipeline_options: Sequence[str
 def _campaign_lines(report: Report) -> Iterator[str]:
     """Yield what each campaign serves, what happened to it, and the metrics of the gate."""
     # What the run itself has done to a campaign comes after the trial of an earlier run.
-    results = {campaign["campaignArn"]: campaign for campaign in campaigns_of(report)}
+    results = {campaign["campaignArn"]: campaign for campaign in list_campaigns(report)}
     shown_metrics: list[object] = []
 
     for serving in report["serving"]:
@@ -351,7 +355,7 @@ def _campaign_lines(report: Report) -> Iterator[str]:
         metrics = (result["versionArn"], result["metrics"])
         if metrics not in shown_metrics:
             shown_metrics.append(metrics)
-            lines = metric_lines(cast("list[MetricValues]", result["metrics"]), ": ")
+            lines = format_metrics(cast("list[MetricValues]", result["metrics"]), ": ")
             yield from (f"  {line}" for line in lines)
 
 
@@ -368,17 +372,17 @@ def _result_text(result: CampaignReport, served_version_arn: str | None) -> str:
 
     if not other_version_arn or other_version_arn == served_version_arn:
         return result["outcome"]
-    return f"{label}: {name_of(other_version_arn)}, {result['outcome']}"
+    return f"{label}: {resource_name(other_version_arn)}, {result['outcome']}"
 
 
 def _serving_line(serving: ServingReport) -> str:
-    campaign_name = name_of(serving["campaignArn"])
+    campaign_name = resource_name(serving["campaignArn"])
     if not serving["isKnown"]:
         return f"- {campaign_name}: not known, because it could not be read"
 
-    line = f"- {campaign_name}: {name_of(serving['servedVersionArn'] or 'nothing')}"
+    line = f"- {campaign_name}: {resource_name(serving['servedVersionArn'] or 'nothing')}"
     if serving["versionOnTrial"]:
-        line += f"; {name_of(serving['versionOnTrial'])} is still on trial"
+        line += f"; {resource_name(serving['versionOnTrial'])} is still on trial"
     elif serving["isBad"]:
         line += ", which failed its probe or bake"
 
@@ -391,9 +395,9 @@ def _batch_lines(report: Report) -> Iterator[str]:
     for job in batch_jobs_of(report["solutions"]):
         facts = [str(job["outcome"])]
         if job["versionArn"] is not None:
-            facts.append(f"version {name_of(job['versionArn'])}")
+            facts.append(f"version {resource_name(job['versionArn'])}")
         if job["seconds"] is not None:
-            facts.append(f"written in {duration_text(job['seconds'])}")
+            facts.append(f"written in {format_duration(job['seconds'])}")
         yield f"- {job['output']}: {', '.join(facts)}"
 
 
@@ -405,15 +409,15 @@ def _training_line(solution: SolutionReport) -> str:
         facts.append(str(solution["outcome"]))
 
     if solution["solutionVersionArn"] is not None:
-        facts.append(f"version {name_of(solution['solutionVersionArn'])}")
+        facts.append(f"version {resource_name(solution['solutionVersionArn'])}")
         if not solution["isTrained"]:
             facts.append("trained before")
 
     if solution["seconds"] is not None:
-        facts.append(f"{solution['trainingMode']} in {duration_text(solution['seconds'])}")
+        facts.append(f"{solution['trainingMode']} in {format_duration(solution['seconds'])}")
     if solution["trainingHours"] is not None:
         facts.append(f"{solution['trainingHours']:.3g} training hours")
-    return f"- {name_of(solution['solutionArn'])}: {', '.join(facts)}"
+    return f"- {resource_name(solution['solutionArn'])}: {', '.join(facts)}"
 
 
 def _data_lines(report: Report) -> Iterator[str]:
@@ -424,7 +428,8 @@ def _data_lines(report: Report) -> Iterator[str]:
 
     deletion_arn = report["dataDeletionJobArn"]
     if deletion_arn:
-        yield f"- users were deleted by {name_of(deletion_arn)}, so the solutions are trained again"
+        job_name = resource_name(deletion_arn)
+        yield f"- users were deleted by {job_name}, so the solutions are trained again"
 
     costs = {"trainings": report["trainingCost"], "imports": report["importCost"]}
     cost_texts = [f"{name} ${cost:.2f}" for name, cost in costs.items() if cost]
@@ -433,20 +438,20 @@ def _data_lines(report: Report) -> Iterator[str]:
 
 
 def _import_facts(dataset: ImportReport, started_at: datetime) -> list[str]:
-    facts = [dataset["outcome"], size_text(dataset["bytes"])]
+    facts = [dataset["outcome"], format_size(dataset["bytes"])]
 
     if dataset["dataWrittenAt"] is not None:
         age = started_at - datetime.fromisoformat(dataset["dataWrittenAt"])
-        facts.append(f"written {duration_text(age.total_seconds())} before the run")
+        facts.append(f"written {format_duration(age.total_seconds())} before the run")
     if dataset["seconds"] is not None:
-        facts.append(f"imported in {duration_text(dataset['seconds'])}")
-    return facts + content_facts(dataset["content"])
+        facts.append(f"imported in {format_duration(dataset['seconds'])}")
+    return facts + describe_content(dataset["content"])
 
 
 def _run_lines(report: Report) -> Iterator[str]:
     yield f"- {report['runId']} ({report['trigger']}) of {report['pipeline']}"
-    ended_at = time_text(datetime.fromisoformat(report["endedAt"]))
-    yield f"- ended at {ended_at} UTC, after {duration_text(report['seconds'])}"
+    ended_at = format_time(datetime.fromisoformat(report["endedAt"]))
+    yield f"- ended at {ended_at} UTC, after {format_duration(report['seconds'])}"
     yield f"- Execution: {report['executionUrl']}"
     if report["dashboardUrl"]:
         yield f"- Dashboard: {report['dashboardUrl']}"

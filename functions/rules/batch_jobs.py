@@ -13,14 +13,14 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from ..contract import BatchJobSettings, QualityRule
-from ..hashes import short_hash
+from ..hashes import hash_shortly
 from ..messages import text_of
 from .campaigns import CampaignState
 from .gate import compare, wait_for_baselines
 from .pacing import pause
 from .recipes import EXPLORATION_KEYS
 from .steps import Action, JobProgress, Step, failed
-from .trainings import Deletion, running_deletion
+from .trainings import Deletion, find_running_deletion
 from .versions import NO_VERSION, SolutionVersion
 
 CONTENT_DIGITS = 32
@@ -131,22 +131,22 @@ def with_versions(
     Nothing is read while a job is running, or if campaigns judge the versions. The same version may
     be read twice.
     """
-    if state.campaigns or job_to_follow(state.jobs, spec.run):
+    if state.campaigns or find_job_to_follow(state.jobs, spec.run):
         return state
 
     last_version = NO_VERSION
-    last_version_arn = _last_version_arn(state, spec)
+    last_version_arn = _find_last_version(state, spec)
     if last_version_arn is not None:
         last_version = read(last_version_arn)
     return replace(state, newest_version=read(spec.version_arn), last_version=last_version)
 
 
-def last_job(jobs: Sequence[BatchJob]) -> BatchJob | None:
+def find_last_job(jobs: Sequence[BatchJob]) -> BatchJob | None:
     """Return the job that has written the last results, or None. The newest job is first."""
     return next((job for job in jobs if job.is_active), None)
 
 
-def job_to_follow(jobs: Sequence[BatchJob], run: str) -> BatchJob | None:
+def find_job_to_follow(jobs: Sequence[BatchJob], run: str) -> BatchJob | None:
     """Return the newest job that is running, or that the run has created, or None."""
     return next((job for job in jobs if job.is_running or job.run == run), None)
 
@@ -161,7 +161,7 @@ def _follow_job(
 
     It doesn't matter who has created a job that is running, because two jobs would mix their files.
     """
-    job = job_to_follow(state.jobs, spec.run)
+    job = find_job_to_follow(state.jobs, spec.run)
     if job is None:
         return None
 
@@ -236,7 +236,7 @@ def _choose_by_campaigns(state: BatchState, spec: BatchSpec) -> VersionChoice | 
         return VersionChoice(spec.version_arn)
 
     served_version_arn = None
-    warnings = _unserved_results_warnings(state)
+    warnings = _warn_of_unserved_results(state)
     if warnings or spec.job["onRejected"] == "live":
         # If several campaigns serve different versions, the first one decides.
         campaign = state.campaigns[0]
@@ -259,17 +259,17 @@ def _choose_by_gate(state: BatchState, spec: BatchSpec) -> VersionChoice:
     if verdict.rejections:
         version_arn = None
         if spec.job["onRejected"] == "live":
-            version_arn = _last_version_arn(state, spec)
+            version_arn = _find_last_version(state, spec)
     return VersionChoice(version_arn, verdict.rejections, verdict.warnings)
 
 
-def _unserved_results_warnings(state: BatchState) -> list[str]:
+def _warn_of_unserved_results(state: BatchState) -> list[str]:
     """Return a warning if no campaign serves the version of the last results, or nothing.
 
     A rollback doesn't change results. During a trial, it isn't certain yet what a campaign is going
     to serve, so there's no warning.
     """
-    last = last_job(state.jobs)
+    last = find_last_job(state.jobs)
     if last is None:
         return []
     for campaign in state.campaigns:
@@ -283,9 +283,9 @@ def _unserved_results_warnings(state: BatchState) -> list[str]:
     return [warning]
 
 
-def _last_version_arn(state: BatchState, spec: BatchSpec) -> str | None:
+def _find_last_version(state: BatchState, spec: BatchSpec) -> str | None:
     """Return the version of the last results, or None if they are of another solution."""
-    last = last_job(state.jobs)
+    last = find_last_job(state.jobs)
     solution_arn, _, _ = spec.version_arn.rpartition("/")
     if last is None or not last.version_arn.startswith(f"{solution_arn}/"):
         return None
@@ -300,13 +300,13 @@ def _write(
 ) -> Step:
     """Create the job of this run, unless the last results are those that it would write."""
     content = _content(version_arn, state, spec)
-    last = last_job(state.jobs)
+    last = find_last_job(state.jobs)
     if last is not None and last.content == content:
         # An earlier job with this content doesn't count, because its results were replaced.
         return WRITTEN.remembering(job_arn=last.arn)
 
     max_hours = spec.job["maxHours"]
-    deletion = running_deletion(state.deletions)
+    deletion = find_running_deletion(state.deletions)
     if deletion is not None:
         # AWS doesn't guarantee the deletion of users if a batch job is running at the same time.
         return progress.wait_for(f"{deletion.arn} is running", max_hours, now)
@@ -317,4 +317,4 @@ def _content(version_arn: str, state: BatchState, spec: BatchSpec) -> str:
     """Return a hash of everything on which the results depend."""
     settings = [spec.job[key] for key in KEYS_OF_RESULTS]
     parts = [version_arn, state.input_hash, state.filter_expression, *settings]
-    return short_hash(json.dumps(parts), CONTENT_DIGITS)
+    return hash_shortly(json.dumps(parts), CONTENT_DIGITS)

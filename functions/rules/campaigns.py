@@ -103,7 +103,7 @@ class CampaignState:
     """What we know about each of `versions_to_compare()` and `versions_to_order()`. Of the latter,
     that's only what DescribeSolutionVersion shows."""
     reported_verdict: str | None = None
-    """The verdict about a candidate that a report has told people (`verdict_about()`)."""
+    """The verdict about a candidate that a report has told people (`format_verdict()`)."""
     pin: str | None = None
     """Since when and by whom the campaign is pinned, or None. Only people pin campaigns."""
     alarms: Sequence[Alarm] = ()
@@ -207,7 +207,7 @@ class DeploymentProgress:
     blocked_by: str = ""
     """What has kept the deployment from going on so far, for example a baseline in training."""
 
-    def warnings_with(self, new_warnings: Iterable[str]) -> list[str]:
+    def add_warnings(self, new_warnings: Iterable[str]) -> list[str]:
         """Return all warnings. The rules run at each poll, so repetitions are dropped."""
         return sorted({*self.warnings, *new_warnings})
 

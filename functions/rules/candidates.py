@@ -8,7 +8,7 @@ campaign is updated to the candidate, unless there's a reason against it.
 from datetime import datetime, timedelta
 
 from ..messages import Message, Reason, text_of
-from ..words import name_of, time_text
+from ..words import format_time, resource_name
 from .campaigns import (
     CampaignState,
     Deploy,
@@ -57,7 +57,7 @@ def _judge_served_candidate(
     return (
         _confirm_good_version(campaign, candidate_arn)
         or _respect_pin(campaign, spec)
-        or Step("TRYING", SaveRecord(_record_with_trial(campaign, candidate_arn, now)))
+        or Step("TRYING", SaveRecord(_add_trial(campaign, candidate_arn, now)))
     )
 
 
@@ -81,7 +81,7 @@ def _judge_metrics(
     return step.remembering(
         blocked_by="",
         metrics=comparison.values,
-        warnings=progress.warnings_with(comparison.warnings),
+        warnings=progress.add_warnings(comparison.warnings),
     )
 
 
@@ -153,8 +153,8 @@ def _avoid_version_before_blocked_one(
     if blocked_arn is None:
         return None
 
-    campaign_name = name_of(spec.campaign_arn)
-    version_id = name_of(candidate.arn)
+    campaign_name = resource_name(spec.campaign_arn)
+    version_id = resource_name(candidate.arn)
     reason = Message(
         text=(
             f"{candidate.arn} is older than {blocked_arn}, which was rolled back here; to deploy "
@@ -199,7 +199,7 @@ def _respect_pin(campaign: CampaignState, spec: DeploymentSpec) -> Step | None:
 
     reason = Message(
         text=f"the campaign is {campaign.pin}, so it keeps its version; to end this, unpin it",
-        command=f"retrain unpin --campaign {name_of(spec.campaign_arn)}",
+        command=f"retrain unpin --campaign {resource_name(spec.campaign_arn)}",
     )
     return _end("SKIPPED", "pinned", reason)
 
@@ -220,13 +220,13 @@ def _request_approval(
         "JUDGING",
         RequestApproval(candidate.arn),
         outcome="AWAITING_APPROVAL",
-        reasons=(f"{reason} until {time_text(expires_at)} UTC",),
+        reasons=(f"{reason} until {format_time(expires_at)} UTC",),
     )
 
 
 def _deploy(campaign: CampaignState, candidate: SolutionVersion, now: datetime) -> Step:
     """Put the candidate on trial, and update the campaign to it."""
-    record = _record_with_trial(campaign, candidate.arn, now)
+    record = _add_trial(campaign, candidate.arn, now)
     return Step("UPDATING", Deploy(candidate.arn, record))
 
 
@@ -238,9 +238,7 @@ def _end(outcome: str, cause: str, *reasons: Reason) -> Step:
     return Step("JUDGING", outcome=outcome, cause=cause, reasons=reasons)
 
 
-def _record_with_trial(
-    campaign: CampaignState, candidate_arn: str, now: datetime
-) -> DeploymentRecord:
+def _add_trial(campaign: CampaignState, candidate_arn: str, now: datetime) -> DeploymentRecord:
     """Return the record of the campaign once the candidate is on trial."""
     # Rounded down, because an update that is created in the same second belongs to the trial.
     trial = Trial(version_arn=candidate_arn, began_at=now.replace(microsecond=0))

@@ -32,7 +32,7 @@ def decide(
     Each rule returns a step, or None if it doesn't apply. The first one that applies decides.
     """
     # The rules already see what the step is going to remember.
-    observations = _observations(campaign, spec, progress)
+    observations = _observe(campaign, spec, progress)
     progress = replace(progress, **observations)
 
     step = (
@@ -67,7 +67,7 @@ def versions_to_order(campaign: CampaignState, spec: DeploymentSpec, now: dateti
     Those are the blocked version, and the one on trial or else the candidate. Without a blocked
     version there's nothing to compare.
     """
-    version_arn = _judged_version_arn(campaign, spec)
+    version_arn = _find_judged_version(campaign, spec)
     blocked_arn = campaign.record.blocked_version_arn
     if version_arn is None or blocked_arn in (version_arn, None) or campaign.is_updating(now):
         return []
@@ -92,7 +92,7 @@ def pause_after_error(
     if trial is None:
         # There may be a trial, but we don't know when it began.
         began_at = failing_since
-    remaining = began_at + _max_duration(trial, spec) - now
+    remaining = began_at + _choose_max_duration(trial, spec) - now
     if remaining <= timedelta():
         return None
 
@@ -104,7 +104,7 @@ def pause_after_error(
 
     pause_seconds = max(min(seconds, remaining.total_seconds()), BUSY_PAUSE)
     return Step("TRYING", pause=pause_seconds).remembering(
-        failing_since=failing_since, warnings=progress.warnings_with([warning])
+        failing_since=failing_since, warnings=progress.add_warnings([warning])
     )
 
 
@@ -120,21 +120,21 @@ def needs_report(first_step: Step, campaign: CampaignState, candidate_arn: str) 
     """
     if needs_run(first_step) or first_step.outcome not in REPORTED_OUTCOMES:
         return False
-    verdict = verdict_about(candidate_arn, first_step.outcome, first_step.cause)
+    verdict = format_verdict(candidate_arn, first_step.outcome, first_step.cause)
     return campaign.reported_verdict != verdict
 
 
-def verdict_about(version_arn: str, outcome: str, cause: str | None) -> str:
+def format_verdict(version_arn: str, outcome: str, cause: str | None) -> str:
     """Return the verdict about a candidate as its campaign's tag names it."""
     return f"{version_arn} {outcome} {cause or ''}".rstrip()
 
 
-def _observations(
+def _observe(
     campaign: CampaignState, spec: DeploymentSpec, progress: DeploymentProgress
 ) -> dict[str, Any]:
     """Return the fields of the progress that follow from a poll alone, whatever is decided."""
     trial = campaign.record.trial
-    version_arn = _judged_version_arn(campaign, spec) or progress.version_arn
+    version_arn = _find_judged_version(campaign, spec) or progress.version_arn
     observations: dict[str, Any] = {"version_arn": version_arn}
 
     # Once the trial has begun, the campaign may already serve the version.
@@ -153,14 +153,14 @@ def _observations(
     return observations
 
 
-def _judged_version_arn(campaign: CampaignState, spec: DeploymentSpec) -> str | None:
+def _find_judged_version(campaign: CampaignState, spec: DeploymentSpec) -> str | None:
     """Return the version on trial, or else the candidate."""
     if campaign.record.trial is not None:
         return campaign.record.trial.version_arn
     return spec.candidate_arn
 
 
-def _max_duration(trial: Trial | None, spec: DeploymentSpec) -> timedelta:
+def _choose_max_duration(trial: Trial | None, spec: DeploymentSpec) -> timedelta:
     """Return how long a run works on a deployment, at most."""
     if trial is None:
         return timedelta(hours=spec.max_hours)
@@ -172,7 +172,7 @@ def _give_up(
 ) -> Step | None:
     """End the deployment at its deadline."""
     trial = campaign.record.trial
-    max_duration = _max_duration(trial, spec)
+    max_duration = _choose_max_duration(trial, spec)
     if now < progress.began_at + max_duration:
         return None
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from ..constants import FILTER_VALUE, QUOTED_STRING, QUOTED_STRINGS
 from ..contract import ProbeSettings
-from ..words import list_text
+from ..words import format_list
 
 _PARAMETER = r"\$(\w+)"
 _EXCLUDE_EXPRESSION = r"(?i)(^|\|)\s*EXCLUDE\b[^|]*"
@@ -20,7 +20,7 @@ _LIST_AFTER_IN = r"(?i)\bIN\s*\([^)]*"
 _DATA_OF_USER = r"(?i)\b(CurrentUser|Interactions)\s*\."
 
 
-def filter_problems(expression: str, probe: ProbeSettings) -> Iterator[str]:
+def find_filter_problems(expression: str, probe: ProbeSettings) -> Iterator[str]:
     """Yield a message for each mistake in the parameters of a probe's filter."""
     # A quoted string may contain a dollar sign, a pipe or a keyword, which mean nothing there.
     unquoted = re.sub(QUOTED_STRING, "", expression)
@@ -28,10 +28,10 @@ def filter_problems(expression: str, probe: ProbeSettings) -> Iterator[str]:
         yield "has a filter that uses data of the user, but no userId; add a userId"
 
     values = probe["filterValues"]
-    yield from _wrong_parameters(unquoted, values)
+    yield from _check_parameters(unquoted, values)
 
     # IN compares only strings. The other operators compare numbers as well.
-    string_parameters = _parameters_in(" ".join(re.findall(_LIST_AFTER_IN, unquoted)))
+    string_parameters = _find_parameters(" ".join(re.findall(_LIST_AFTER_IN, unquoted)))
     patterns = dict.fromkeys(string_parameters, QUOTED_STRINGS)
     for parameter, value in values.items():
         if not re.fullmatch(patterns.get(parameter, FILTER_VALUE), value):
@@ -41,19 +41,19 @@ def filter_problems(expression: str, probe: ProbeSettings) -> Iterator[str]:
             )
 
 
-def _wrong_parameters(expression: str, values: Mapping[str, str]) -> Iterator[str]:
+def _check_parameters(expression: str, values: Mapping[str, str]) -> Iterator[str]:
     """Yield a message if a parameter has no value, or a value has no parameter."""
-    parameters = _parameters_in(expression)
+    parameters = _find_parameters(expression)
     # Personalize leaves out an EXCLUDE expression whose parameters have no values.
-    required_parameters = _parameters_in(re.sub(_EXCLUDE_EXPRESSION, "", expression))
+    required_parameters = _find_parameters(re.sub(_EXCLUDE_EXPRESSION, "", expression))
     if required_parameters <= values.keys() <= parameters:
         return
 
-    given = list_text(sorted(values)) or "nothing"
-    expected = list_text(sorted(parameters)) or "nothing"
+    given = format_list(sorted(values)) or "nothing"
+    expected = format_list(sorted(parameters)) or "nothing"
     yield f"has filterValues for {given}, but the filter needs {expected}; correct them"
 
 
-def _parameters_in(expression: str) -> set[str]:
+def _find_parameters(expression: str) -> set[str]:
     """Find the names of the parameters, without their dollar signs."""
     return {*re.findall(_PARAMETER, expression)}

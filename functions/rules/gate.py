@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ..contract import MetricValues, QualityRule
-from ..words import judged_values, metric_name, name_of
+from ..words import format_metric_name, judged_values, resource_name
 from .pacing import LONGEST_SLEEP, OVERDUE_SHARE
 from .steps import LIST_LAG, Step
 from .versions import SolutionVersion
@@ -58,16 +58,16 @@ def _apply_rule(
     # A run's document calls the candidate new, and the served version live.
     values: MetricValues = {
         "metric": metric,
-        "new": _finite_value(candidate, metric),
-        "live": _finite_value(served, metric),
+        "new": _read_finite_value(candidate, metric),
+        "live": _read_finite_value(served, metric),
     }
     comparison.values.append(values)
 
     if values["new"] is None and metric in candidate.metrics:
         # It's NaN or infinite.
         comparison.rejections.append(
-            f"{metric_name(metric)} has the value {candidate.metrics[metric]}, which is not a "
-            "finite number; check the exports, or remove the rule from the qualityGate"
+            f"{format_metric_name(metric)} has the value {candidate.metrics[metric]}, which is not "
+            "a finite number; check the exports, or remove the rule from the qualityGate"
         )
         return
 
@@ -77,13 +77,13 @@ def _apply_rule(
     except IncomparableError as error:
         comparison.warnings.append(str(error))
 
-    drops = list(_drop_messages(values, rule))
+    drops = list(_check_drop(values, rule))
     if drops:
         values["hasDropped"] = True
-    comparison.rejections.extend([*_minimum_messages(values, rule), *drops])
+    comparison.rejections.extend([*_check_minimum(values, rule), *drops])
 
 
-def _finite_value(version: SolutionVersion, metric: str) -> float | None:
+def _read_finite_value(version: SolutionVersion, metric: str) -> float | None:
     """Look up a metric of a version. It's None if it's missing, NaN or infinite."""
     value = version.metrics.get(metric)
     if value is None or not math.isfinite(value):
@@ -99,8 +99,8 @@ def _require_served_value(values: MetricValues, rule: QualityRule) -> None:
     value = values["new"]
     value_text = "no value" if value is None else value
     raise IncomparableError(
-        f"{metric_name(rule['metric'])} was not compared, because the candidate has {value_text} "
-        "and no served version has a value; maxDrop had no effect"
+        f"{format_metric_name(rule['metric'])} was not compared, because the candidate has "
+        f"{value_text} and no served version has a value; maxDrop had no effect"
     )
 
 
@@ -118,8 +118,8 @@ def _add_baselines(
     if solution_arn is None or values["new"] is None:
         return
 
-    candidate_baseline = _baseline_value("candidate", candidate, solution_arn, rule["metric"])
-    served_baseline = _baseline_value("served version", served, solution_arn, rule["metric"])
+    candidate_baseline = _find_baseline_value("candidate", candidate, solution_arn, rule["metric"])
+    served_baseline = _find_baseline_value("served version", served, solution_arn, rule["metric"])
     values["newBaseline"] = candidate_baseline
     values["liveBaseline"] = served_baseline
 
@@ -128,27 +128,30 @@ def _add_baselines(
         # With random data, both models are equally bad, so their quotient may look as good as ever.
         values["hasBaselineDropped"] = True
         raise IncomparableError(
-            f"{metric_name(rule['metric'])} was compared without baselines, because even the "
-            f"baseline fell from {served_baseline:.4f} to {candidate_baseline:.4f}, by more than "
-            f"{max_drop * 100:g}%; look at the exports, or raise maxBaselineDrop if they are right"
+            f"{format_metric_name(rule['metric'])} was compared without baselines, because even "
+            f"the baseline fell from {served_baseline:.4f} to {candidate_baseline:.4f}, by more "
+            f"than {max_drop * 100:g}%; look at the exports, or raise maxBaselineDrop if they are "
+            "right"
         )
 
 
-def _baseline_value(role: str, version: SolutionVersion, solution_arn: str, metric: str) -> float:
+def _find_baseline_value(
+    role: str, version: SolutionVersion, solution_arn: str, metric: str
+) -> float:
     """Return the value by which to divide a version's metric.
 
     Raises:
         IncomparableError: the version has no baseline, or the baseline has no positive value.
     """
-    name = metric_name(metric)
+    name = format_metric_name(metric)
     baseline = version.baselines.get(solution_arn)
     if baseline is None:
         raise IncomparableError(
             f"{name} was compared without baselines, because no version of "
-            f"{name_of(solution_arn)} has the imports of the {role}"
+            f"{resource_name(solution_arn)} has the imports of the {role}"
         )
 
-    value = _finite_value(baseline, metric)
+    value = _read_finite_value(baseline, metric)
     if value is not None and value > 0:
         return value
 
@@ -159,23 +162,24 @@ def _baseline_value(role: str, version: SolutionVersion, solution_arn: str, metr
     )
 
 
-def _minimum_messages(values: MetricValues, rule: QualityRule) -> Iterator[str]:
+def _check_minimum(values: MetricValues, rule: QualityRule) -> Iterator[str]:
     """Yield a message if the candidate doesn't reach the rule's minimum."""
     minimum = rule.get("minimum")
     value = values["new"]
     if minimum is not None and (value is None or value < minimum):
         value_text = "no value" if value is None else f"the value {value:.4f}"
-        yield f"{metric_name(rule['metric'])} has {value_text}, but the minimum is {minimum:g}"
+        name = format_metric_name(rule["metric"])
+        yield f"{name} has {value_text}, but the minimum is {minimum:g}"
 
 
-def _drop_messages(values: MetricValues, rule: QualityRule) -> Iterator[str]:
+def _check_drop(values: MetricValues, rule: QualityRule) -> Iterator[str]:
     """Yield a message if the metric fell by more than the rule's maxDrop."""
     max_drop = rule.get("maxDrop")
     served_value, candidate_value = judged_values(values)
     if max_drop is None or served_value is None:
         return
 
-    name = metric_name(rule["metric"])
+    name = format_metric_name(rule["metric"])
     percent = max_drop * 100
     if candidate_value is None:
         yield (
@@ -190,10 +194,10 @@ def _drop_messages(values: MetricValues, rule: QualityRule) -> Iterator[str]:
             f"{name} fell from {served_value:.4f} to {candidate_value:.4f}{unit}, "
             f"by more than {percent:g}%"
         )
-        yield from _doubt_messages(values, rule)
+        yield from _check_doubts(values, rule)
 
 
-def _doubt_messages(values: MetricValues, rule: QualityRule) -> Iterator[str]:
+def _check_doubts(values: MetricValues, rule: QualityRule) -> Iterator[str]:
     """Yield a message if the served version may be the broken one.
 
     If its exports were broken, both its metric and its baseline were low, and their quotient can
@@ -206,8 +210,8 @@ def _doubt_messages(values: MetricValues, rule: QualityRule) -> Iterator[str]:
 
     if _has_fallen(candidate_baseline, served_baseline, _max_baseline_drop(rule)):
         yield (
-            f"the baseline of {metric_name(rule['metric'])} rose from {served_baseline:.4f} to "
-            f"{candidate_baseline:.4f}, so perhaps the served version is the broken one; "
+            f"the baseline of {format_metric_name(rule['metric'])} rose from {served_baseline:.4f} "
+            f"to {candidate_baseline:.4f}, so perhaps the served version is the broken one; "
             "if it is, remove relativeTo until the candidate is deployed"
         )
 
@@ -252,17 +256,17 @@ def wait_for_baselines(
     for baseline in (*candidate.baselines.values(), *served.baselines.values()):
         if baseline and baseline.is_running:
             reason = f"the baseline {baseline.arn} is still in training"
-            return _growing_pause(phase, reason, since=baseline.created_at, now=now)
+            return _choose_growing_pause(phase, reason, since=baseline.created_at, now=now)
 
     # A list may lag behind, so a baseline that isn't listed yet may be in training nevertheless.
     is_one_missing = None in candidate.baselines.values()
     if is_one_missing and now < candidate.ended_at + LIST_LAG:
         reason = "no baseline is listed yet"
-        return _growing_pause(phase, reason, since=candidate.ended_at, now=now)
+        return _choose_growing_pause(phase, reason, since=candidate.ended_at, now=now)
     return None
 
 
-def _growing_pause(phase: str, reason: str, *, since: datetime, now: datetime) -> Step:
+def _choose_growing_pause(phase: str, reason: str, *, since: datetime, now: datetime) -> Step:
     """Return a pause that grows with the time since then, but never closes the invocation."""
     seconds = ((now - since) * OVERDUE_SHARE).total_seconds()
     return Step(phase, pause=min(max(seconds, 1), LONGEST_SLEEP), reasons=(reason,))

@@ -196,7 +196,7 @@ def _taint(
     A stray file that disappears a minute later may have been imported all the same. So the import
     stays tainted then, and the request is repeated until the tag is there.
     """
-    job = _tainted_import(state, progress)
+    job = _find_tainted_import(state, progress)
     if job is None:
         return None
 
@@ -212,7 +212,7 @@ def _taint(
     return Step("IMPORTING", Taint(job), remembered=remembered)
 
 
-def _tainted_import(state: DatasetState, progress: ImportProgress) -> Import | None:
+def _find_tainted_import(state: DatasetState, progress: ImportProgress) -> Import | None:
     """Find an import that this or an earlier poll has found tainted, but that has no tag yet."""
     for job in state.imports:
         # The run that has created a running import may be dead, so every run that waits for the
@@ -262,13 +262,13 @@ def _wait_for_import(
 
 def _confirm(state: DatasetState) -> Step | None:
     """Confirm an import whose export didn't change before its end, whichever run created it."""
-    jobs = confirmable_imports(state.imports, state.exports)
+    jobs = find_confirmable_imports(state.imports, state.exports)
     return Step("CONFIRMING", Confirm(jobs[0])) if jobs else None
 
 
 def _end(state: DatasetState, spec: ImportSpec) -> Step | None:
     """End with IMPORTED if the dataset holds the export. Fail if this run's import was in vain."""
-    if holding_import(state, since=spec.requested_at):
+    if find_holding_import(state, since=spec.requested_at):
         return Step("IMPORTED", outcome="IMPORTED")
 
     job = state.own_job
@@ -308,7 +308,7 @@ def _create(state: DatasetState, spec: ImportSpec, progress: ImportProgress, now
     If the export has changed since it was validated, it's validated again.
     """
     is_requested = spec.requested_at is not None
-    if refusal := refusal_to_append(state, is_requested=is_requested):
+    if refusal := explain_refusal_to_append(state, is_requested=is_requested):
         return failed("CHECKING", refusal)
     if wait := progress.before_create(spec.max_hours, now):
         return wait
@@ -324,7 +324,7 @@ def _create(state: DatasetState, spec: ImportSpec, progress: ImportProgress, now
 # What the rules and planning share. If not said otherwise, `imports` are those of one dataset.
 
 
-def holding_import(state: DatasetState, since: datetime | None = None) -> Import | None:
+def find_holding_import(state: DatasetState, since: datetime | None = None) -> Import | None:
     """Find the confirmed import that brought the present export into the dataset, if there is one.
 
     - FULL: it's the newest FULL import, and isn't older than `since`. No import since then may be
@@ -332,9 +332,9 @@ def holding_import(state: DatasetState, since: datetime | None = None) -> Import
     - INCREMENTAL: it's any import since the newest FULL import, because no export is appended
       twice.
     """
-    candidates = effective_imports(state.imports)
+    candidates = list_effective_imports(state.imports)
     if state.is_full:
-        if unconfirmed_imports(state.imports):
+        if list_unconfirmed_imports(state.imports):
             return None
         candidates = [
             job for job in candidates if job.is_full and (since is None or job.created_at >= since)
@@ -347,7 +347,9 @@ def holding_import(state: DatasetState, since: datetime | None = None) -> Import
     return None
 
 
-def confirmable_imports(imports: Iterable[Import], exports: Sequence[ExportState]) -> list[Import]:
+def find_confirmable_imports(
+    imports: Iterable[Import], exports: Sequence[ExportState]
+) -> list[Import]:
     """List the imports that can be confirmed, because their export didn't change before the end."""
     return [
         job
@@ -357,47 +359,47 @@ def confirmable_imports(imports: Iterable[Import], exports: Sequence[ExportState
     ]
 
 
-def effective_imports(imports: Iterable[Import]) -> list[Import]:
+def list_effective_imports(imports: Iterable[Import]) -> list[Import]:
     """List the imports whose data a training uses, sorted by their end.
 
     For each dataset, that's the newest FULL import, which has replaced all earlier data, and the
     imports that ended after it. `imports` may be those of several datasets.
     """
     effective: list[Import] = []
-    for job in _succeeded_imports(imports):
+    for job in _list_succeeded_imports(imports):
         if job.is_full:
             effective = [earlier for earlier in effective if earlier.dataset != job.dataset]
         effective.append(job)
     return effective
 
 
-def _succeeded_imports(imports: Iterable[Import]) -> list[Import]:
+def _list_succeeded_imports(imports: Iterable[Import]) -> list[Import]:
     """List the imports that have succeeded, sorted by their end."""
     return sorted((job for job in imports if job.is_active), key=lambda job: job.ended_at)
 
 
-def import_watermark(imports: Iterable[Import]) -> str:
+def find_import_watermark(imports: Iterable[Import]) -> str:
     """Return the day in UTC before which all exports count as imported, or "".
 
     The newest FULL import contains all earlier data. If the tags of an import are too old to be
     read, we don't know which exports were imported before it, so nobody is asked to append them.
     """
     days = []
-    for job in effective_imports(imports):
+    for job in list_effective_imports(imports):
         has_unread_tags = job.is_confirmed and job.run is None
         if job.is_full or has_unread_tags:
             days.append(job.day)
     return max(days, default="")
 
 
-def unconfirmed_imports(imports: Sequence[Import]) -> list[Import]:
+def list_unconfirmed_imports(imports: Sequence[Import]) -> list[Import]:
     """List the unconfirmed imports whose rows no FULL import has replaced, sorted by their end.
 
     Another import of the same export doesn't count in an INCREMENTAL dataset, because it only
     appends the rows once more. Foreign imports aren't listed.
     """
-    succeeded = _succeeded_imports(imports)
-    effective = effective_imports(imports)
+    succeeded = _list_succeeded_imports(imports)
+    effective = list_effective_imports(imports)
     replacements = [job for job in succeeded if job.is_full and job.is_confirmed]
 
     unconfirmed = []
@@ -411,28 +413,28 @@ def unconfirmed_imports(imports: Sequence[Import]) -> list[Import]:
     return unconfirmed
 
 
-def imports_by_location(imports: Sequence[Import]) -> dict[str, list[Import]]:
+def group_imports_by_location(imports: Sequence[Import]) -> dict[str, list[Import]]:
     """Group the imports whose rows are in the dataset by the hash of their location.
 
     In each group, confirmed imports come first, and running ones last. Both of them and the
     unconfirmed ones between them are sorted by their end. An unconfirmed import may have appended
     only a part of its export.
     """
-    confirmed = [job for job in effective_imports(imports) if job.is_confirmed]
+    confirmed = [job for job in list_effective_imports(imports) if job.is_confirmed]
     running = [job for job in imports if job.is_running]
 
     jobs_by_location: dict[str, list[Import]] = {}
-    for job in [*confirmed, *unconfirmed_imports(imports), *running]:
+    for job in [*confirmed, *list_unconfirmed_imports(imports), *running]:
         jobs_by_location.setdefault(job.location, []).append(job)
     return jobs_by_location
 
 
 def imports_of_export(state: DatasetState) -> list[Import]:
     """List the imports that have brought rows of the present export, perhaps not all of them."""
-    return imports_by_location(state.imports).get(state.export.location, [])
+    return group_imports_by_location(state.imports).get(state.export.location, [])
 
 
-def partial_import(state: DatasetState) -> Import | None:
+def find_partial_import(state: DatasetState) -> Import | None:
     """Find the last import that may have appended only a part of the export, if there is one."""
     # Unconfirmed imports come after confirmed ones, and the last one of them comes last.
     for job in reversed(imports_of_export(state)):
@@ -449,13 +451,13 @@ def ask_for_full_import(job: Import) -> str:
     )
 
 
-def foreign_replacement(imports: Sequence[Import], *, is_full: bool) -> Import | None:
+def find_foreign_replacement(imports: Sequence[Import], *, is_full: bool) -> Import | None:
     """Find a foreign FULL import that has replaced a dataset's data, unless it's accepted.
 
     With importMode INCREMENTAL, the first import of a pipeline may append to foreign data. Later,
     a person has to accept such data by a request to append to it.
     """
-    data = effective_imports(imports)
+    data = list_effective_imports(imports)
     # The FULL import comes first, because all others ended after it.
     if not (data and data[0].is_full and data[0].is_foreign):
         return None
@@ -466,7 +468,7 @@ def foreign_replacement(imports: Sequence[Import], *, is_full: bool) -> Import |
     return None if is_accepted else data[0]
 
 
-def refusal_to_append(state: DatasetState, *, is_requested: bool) -> Reason | None:
+def explain_refusal_to_append(state: DatasetState, *, is_requested: bool) -> Reason | None:
     """Reject an INCREMENTAL export that must not be appended: return the reason, or None.
 
     A person may insist on appending to data that a foreign import has replaced. But nobody may
@@ -475,10 +477,10 @@ def refusal_to_append(state: DatasetState, *, is_requested: bool) -> Reason | No
     if state.is_full:
         return None
 
-    if job := partial_import(state):
+    if job := find_partial_import(state):
         return ask_for_full_import(job)
 
-    foreign = foreign_replacement(state.imports, is_full=False)
+    foreign = find_foreign_replacement(state.imports, is_full=False)
     if foreign is None or is_requested:
         return None
     return Message(

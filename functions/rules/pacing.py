@@ -46,6 +46,6 @@ def pause(durations: Sequence[int], elapsed: float) -> float:
     return min(max(elapsed * PAUSE_SHARE, 1), LONGEST_PAUSE)
 
 
-def waiting_pause(waited: timedelta) -> timedelta:
+def choose_waiting_pause(waited: timedelta) -> timedelta:
     """Return the pause while something else has to end first, for example an older run."""
     return min(waited * WAITING_SHARE, LONGEST_WAITING_PAUSE)

@@ -77,7 +77,7 @@ class ProbeRun:
         if response is None or self.update_created_at != update_created_at:
             return probe_run
 
-        probe_run = _with_counted(probe_run, response, now)
+        probe_run = _count_response(probe_run, response, now)
         return replace(probe_run, verdict=_verdict(probe_run, response, now))
 
     def next_step(self, update_created_at: datetime, now: datetime) -> Step | None:
@@ -96,7 +96,7 @@ class ProbeRun:
         return Step("TRYING", Probe()).remembering(probe_run=probe_run)
 
 
-def _with_counted(probe_run: ProbeRun, response: Response, now: datetime) -> ProbeRun:
+def _count_response(probe_run: ProbeRun, response: Response, now: datetime) -> ProbeRun:
     """Return the probe run with one response more."""
     if response.failure is None:
         return replace(probe_run, silent_since=None, bad_in_a_row=0)

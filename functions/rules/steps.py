@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 from ..messages import Reason
-from .pacing import waiting_pause
+from .pacing import choose_waiting_pause
 
 SHORT_PAUSE = 15
 """Seconds until the next poll while something is about to change."""
@@ -92,7 +92,7 @@ class JobProgress:
 
     def wait_for(self, reason: str, max_hours: float, now: datetime) -> Step:
         """Return a pause, for longer each time, or a failure at the deadline."""
-        seconds = waiting_pause(now - self.began_at).total_seconds()
+        seconds = choose_waiting_pause(now - self.began_at).total_seconds()
         late = self.at_deadline(reason, max_hours, now)
         return late or Step("WAITING", pause=max(seconds, BUSY_PAUSE))
 

@@ -14,14 +14,14 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from ..contract import Run, Settings
-from ..hashes import short_hash
+from ..hashes import hash_shortly
 from ..messages import Message, Reason
 from .imports import (
     Import,
     ask_for_full_import,
-    effective_imports,
-    foreign_replacement,
-    unconfirmed_imports,
+    find_foreign_replacement,
+    list_effective_imports,
+    list_unconfirmed_imports,
 )
 from .pacing import pause
 from .steps import SHORT_PAUSE, Action, JobProgress, Step, failed
@@ -123,7 +123,7 @@ def decide(
     Each rule returns a step, or None if it doesn't apply. The first one that applies decides.
     """
     return (
-        _follow(_version_of_run(state, spec), spec, progress, now)
+        _follow(_find_version_of_run(state, spec), spec, progress, now)
         or _wait_for_changes(state, spec, progress, now)
         or _require_confirmed_data(state, spec)
         or _follow(usable_version(state, spec.requested_since), spec, progress, now)
@@ -136,7 +136,7 @@ def decide(
 # A version that makes a training unnecessary
 
 
-def _version_of_run(state: SolutionState, spec: TrainingSpec) -> SolutionVersion | None:
+def _find_version_of_run(state: SolutionState, spec: TrainingSpec) -> SolutionVersion | None:
     """Find the version that this run has created, or that it only deploys, if there is one.
 
     It comes first, because nothing that happens to the data meanwhile matters to its training.
@@ -221,10 +221,10 @@ def _require_confirmed_data(state: SolutionState, spec: TrainingSpec) -> Step | 
         jobs = [job for job in state.imports if job.dataset == dataset]
 
         # A later foreign import is no help, because nobody has confirmed it either.
-        if unconfirmed := unconfirmed_imports(jobs):
-            return failed("CHECKING", _unconfirmed_message(unconfirmed[-1], is_full=is_full))
+        if unconfirmed := list_unconfirmed_imports(jobs):
+            return failed("CHECKING", _explain_unconfirmed(unconfirmed[-1], is_full=is_full))
 
-        foreign = foreign_replacement(jobs, is_full=is_full)
+        foreign = find_foreign_replacement(jobs, is_full=is_full)
         if foreign and not spec.accepts_foreign:
             reason = Message(
                 text=(
@@ -237,7 +237,7 @@ def _require_confirmed_data(state: SolutionState, spec: TrainingSpec) -> Step | 
     return None
 
 
-def _unconfirmed_message(job: Import, *, is_full: bool) -> Reason:
+def _explain_unconfirmed(job: Import, *, is_full: bool) -> Reason:
     """Return the message about an import that no run has confirmed."""
     if not is_full and (job.is_full or job.is_tainted):
         return ask_for_full_import(job)
@@ -255,7 +255,7 @@ def _unconfirmed_message(job: Import, *, is_full: bool) -> Reason:
 
 def _respect_limit(state: SolutionState, spec: TrainingSpec, now: datetime) -> Step | None:
     """Don't train more often than the monthly limit allows, because each training costs money."""
-    reason = reached_limit(state.versions, spec.max_per_month, now)
+    reason = explain_reached_limit(state.versions, spec.max_per_month, now)
     if reason is None:
         return None
 
@@ -268,10 +268,10 @@ def _respect_limit(state: SolutionState, spec: TrainingSpec, now: datetime) -> S
 def _create(state: SolutionState, spec: TrainingSpec) -> Step:
     """Start the training of this run, with warnings about foreign jobs."""
     step = Step("TRAINING", Create(digest(state)))
-    return step.remembering(warnings=[*_foreign_job_warnings(state, spec)])
+    return step.remembering(warnings=[*_warn_of_foreign_jobs(state, spec)])
 
 
-def _foreign_job_warnings(state: SolutionState, spec: TrainingSpec) -> Iterator[str]:
+def _warn_of_foreign_jobs(state: SolutionState, spec: TrainingSpec) -> Iterator[str]:
     """Warn of foreign jobs that compete with this training, or have changed its data.
 
     They're left alone, because a run can't know what somebody wanted them for.
@@ -283,7 +283,7 @@ def _foreign_job_warnings(state: SolutionState, spec: TrainingSpec) -> Iterator[
                 "nobody needs it"
             )
 
-    for job in effective_imports(state.imports):
+    for job in list_effective_imports(state.imports):
         is_accepted = not job.is_full or spec.accepts_foreign
         if job.is_foreign and is_accepted and job.dataset in spec.datasets:
             yield (
@@ -297,11 +297,11 @@ def _foreign_job_warnings(state: SolutionState, spec: TrainingSpec) -> Iterator[
 
 def digest(state: SolutionState) -> str:
     """Hash what a training depends on: the imports and the configuration."""
-    arns = sorted(job.arn for job in effective_imports(state.imports))
-    return f"{short_hash(' '.join(arns), DIGEST_DIGITS)}-{state.config}"
+    arns = sorted(job.arn for job in list_effective_imports(state.imports))
+    return f"{hash_shortly(' '.join(arns), DIGEST_DIGITS)}-{state.config}"
 
 
-def running_deletion(deletions: Iterable[Deletion]) -> Deletion | None:
+def find_running_deletion(deletions: Iterable[Deletion]) -> Deletion | None:
     """Find a data deletion job that is running, if there is one."""
     return next((job for job in deletions if job.is_running), None)
 
@@ -320,17 +320,17 @@ def usable_version(
         if version.digest != present_digest or is_too_old or not _counts(version):
             continue
 
-        if learned_deletion(version, state) is None:
+        if find_learned_deletion(version, state) is None:
             return version
     return None
 
 
-def learned_deletion(version: SolutionVersion, state: SolutionState) -> Deletion | None:
+def find_learned_deletion(version: SolutionVersion, state: SolutionState) -> Deletion | None:
     """Find the last deletion of users whom the version may have learned, if there is one."""
     learned_at = version.created_at
     if version.mode == "UPDATE":
         # An UPDATE may keep what the FULL version before it has learned of deleted users.
-        full_times = [full.created_at for full in full_versions(state.versions)]
+        full_times = [full.created_at for full in list_full_versions(state.versions)]
         earlier_times = [time for time in full_times if time < version.created_at]
         learned_at = max(earlier_times, default=version.created_at)
 
@@ -338,25 +338,25 @@ def learned_deletion(version: SolutionVersion, state: SolutionState) -> Deletion
     return max(later_jobs, key=lambda job: job.ended_at, default=None)
 
 
-def full_versions(versions: Iterable[SolutionVersion]) -> list[SolutionVersion]:
+def list_full_versions(versions: Iterable[SolutionVersion]) -> list[SolutionVersion]:
     """List the ACTIVE versions trained with mode FULL, whoever has trained them."""
     return [version for version in versions if version.is_active and version.mode == "FULL"]
 
 
-def newest_active(versions: Iterable[SolutionVersion]) -> SolutionVersion | None:
+def find_newest_active(versions: Iterable[SolutionVersion]) -> SolutionVersion | None:
     """Find the newest ACTIVE version that a run has trained. `versions` are newest first."""
     trained = (version for version in versions if version.is_active and version.run is not None)
     return next(trained, None)
 
 
-def monthly_limit(settings: Settings, run: Run) -> int:
+def choose_monthly_limit(settings: Settings, run: Run) -> int:
     """Return how many trainings are allowed in 30 days. 0 means no limit, as with `force`."""
     if run["request"].get("force"):
         return 0
     return settings["limits"]["maxTrainingsPerMonth"]
 
 
-def reached_limit(
+def explain_reached_limit(
     versions: Iterable[SolutionVersion], max_per_month: int, now: datetime
 ) -> Message | None:
     """Require that the monthly limit isn't reached: return a message, or None."""

@@ -9,7 +9,7 @@ that pass the same probe, then the version on trial becomes the *blocked version
 from collections.abc import Sequence
 from datetime import datetime
 
-from ..words import duration_text, time_text
+from ..words import format_duration, format_time
 from .campaigns import (
     DESCRIBE_LAG,
     CampaignState,
@@ -69,9 +69,9 @@ def _judge_served_version(
     if arrival_step is not None and progress.failing_since is None:
         return arrival_step
 
-    reasons = _rollback_reasons(campaign, trial, progress)
+    reasons = _find_rollback_reasons(campaign, trial, progress)
     if reasons:
-        return _rollback_step(campaign, trial, reasons)
+        return _build_rollback_step(campaign, trial, reasons)
     if arrival_step is not None:
         return arrival_step
 
@@ -106,7 +106,7 @@ def _record_arrival(
     return Step("TRYING", SaveRecord(campaign.record._replace(trial=served_trial)))
 
 
-def _rollback_reasons(
+def _find_rollback_reasons(
     campaign: CampaignState, trial: Trial, progress: DeploymentProgress
 ) -> list[str]:
     """Return why the version has to go, or nothing if no alarm went off during the trial.
@@ -120,7 +120,7 @@ def _rollback_reasons(
 
     # One alarm is reason enough.
     alarm = ringing[-1]
-    return [f"the alarm {alarm.name} went off at {time_text(alarm.since)} UTC"]
+    return [f"the alarm {alarm.name} went off at {format_time(alarm.since)} UTC"]
 
 
 def _roll_back_after_probe(
@@ -131,7 +131,7 @@ def _roll_back_after_probe(
         return None
 
     reason = f"{trial.version_arn} failed its probe: {probe_run.failure}"
-    return _rollback_step(campaign, trial, [reason])
+    return _build_rollback_step(campaign, trial, [reason])
 
 
 def _wait_for_bake(trial: Trial, spec: DeploymentSpec, now: datetime) -> Step | None:
@@ -144,7 +144,7 @@ def _wait_for_bake(trial: Trial, spec: DeploymentSpec, now: datetime) -> Step | 
         return None
 
     remaining = (ends_at - now).total_seconds()
-    reason = f"the bake ends at {time_text(ends_at)} UTC, in {duration_text(remaining)}"
+    reason = f"the bake ends at {format_time(ends_at)} UTC, in {format_duration(remaining)}"
     return Step("BAKING", pause=min(remaining, spec.bake_pause), reasons=(reason,))
 
 
@@ -162,10 +162,10 @@ def _keep(campaign: CampaignState, trial: Trial, progress: DeploymentProgress) -
     )
 
     step = Step("TRYING", SaveRecord(kept_record), outcome="DEPLOYED")
-    return step.remembering(warnings=progress.warnings_with(_alarm_warnings(campaign)))
+    return step.remembering(warnings=progress.add_warnings(_warn_of_alarms(campaign)))
 
 
-def _alarm_warnings(campaign: CampaignState) -> list[str]:
+def _warn_of_alarms(campaign: CampaignState) -> list[str]:
     """Return a warning if alarms couldn't be read, or nothing.
 
     They don't count against the version. Otherwise, a missing permission would make every version
@@ -180,7 +180,7 @@ def _alarm_warnings(campaign: CampaignState) -> list[str]:
     return [f"after the bake, {states}"]
 
 
-def _rollback_step(campaign: CampaignState, trial: Trial, reasons: Sequence[str]) -> Step:
+def _build_rollback_step(campaign: CampaignState, trial: Trial, reasons: Sequence[str]) -> Step:
     """Return the step that rolls the campaign back to its good version.
 
     If there isn't one, the trial ends although the campaign serves a bad version.
@@ -189,7 +189,7 @@ def _rollback_step(campaign: CampaignState, trial: Trial, reasons: Sequence[str]
     good_version_arn = campaign.record.good_version_arn
 
     if good_version_arn in (version_arn, None):
-        record = _blocking_record(campaign, trial)._replace(good_version_arn=None)
+        record = _build_blocking_record(campaign, trial)._replace(good_version_arn=None)
         reason = f"no good version is known, so the campaign still serves {version_arn}"
         step = Step("TRYING", SaveRecord(record), outcome="FAILED", reasons=(*reasons, reason))
     else:
@@ -207,7 +207,7 @@ def _report_failed_update(campaign: CampaignState, trial: Trial) -> Step:
         reason = f"the update to {trial.version_arn} failed: {failure}"
     else:
         reason = f"the update to {trial.version_arn} failed, or the campaign is being deleted"
-    return Step("UPDATING", _end_of_trial(campaign), outcome="FAILED", reasons=(reason,))
+    return Step("UPDATING", _find_end_of_trial(campaign), outcome="FAILED", reasons=(reason,))
 
 
 def _was_update_lost(campaign: CampaignState, trial: Trial, progress: DeploymentProgress) -> bool:
@@ -234,10 +234,10 @@ def _handle_lost_update(
 
     if spec.candidate_arn == trial.version_arn:
         # No outcome: without the trial, the deployment begins again.
-        return Step("UPDATING", _end_of_trial(campaign))
+        return Step("UPDATING", _find_end_of_trial(campaign))
 
     reason = f"the update to {trial.version_arn} was never sent, or it failed"
-    return Step("UPDATING", _end_of_trial(campaign), outcome="FAILED", reasons=(reason,))
+    return Step("UPDATING", _find_end_of_trial(campaign), outcome="FAILED", reasons=(reason,))
 
 
 def _accept_intervention(campaign: CampaignState) -> Step:
@@ -246,7 +246,7 @@ def _accept_intervention(campaign: CampaignState) -> Step:
     It isn't a failure: the person knows, and the report says what the campaign serves.
     """
     reason = f"somebody has moved the campaign to {campaign.served_version_arn}"
-    end = _end_of_trial(campaign)
+    end = _find_end_of_trial(campaign)
     return Step("TRYING", end, outcome="SKIPPED", cause="moved", reasons=(reason,))
 
 
@@ -285,21 +285,21 @@ def _blame_probe(
         "so the probe is at fault; correct the probe"
     )
     reasons = (*progress.rollback_reasons, reason)
-    return Step("ROLLING_BACK", _end_of_trial(campaign), outcome="FAILED", reasons=reasons)
+    return Step("ROLLING_BACK", _find_end_of_trial(campaign), outcome="FAILED", reasons=reasons)
 
 
 def _block_version(campaign: CampaignState, trial: Trial, progress: DeploymentProgress) -> Step:
     """Make the version on trial the blocked version."""
     unknown_reason = f"a run or a person has rolled it back to {campaign.served_version_arn}"
     reasons = progress.rollback_reasons or [unknown_reason]
-    record = _blocking_record(campaign, trial)
+    record = _build_blocking_record(campaign, trial)
     return Step("ROLLING_BACK", SaveRecord(record), outcome="ROLLED_BACK", reasons=reasons)
 
 
 # What the rules use
 
 
-def _blocking_record(campaign: CampaignState, trial: Trial) -> DeploymentRecord:
+def _build_blocking_record(campaign: CampaignState, trial: Trial) -> DeploymentRecord:
     """Return the record after the trial of a bad version.
 
     A newer version stays blocked. Otherwise, after a second rollback, a run would deploy the first
@@ -329,6 +329,6 @@ def _probe_run(
     return probe_run.after_response(campaign.update.created_at, now)
 
 
-def _end_of_trial(campaign: CampaignState) -> SaveRecord:
+def _find_end_of_trial(campaign: CampaignState) -> SaveRecord:
     """Return the action that ends the trial without a verdict."""
     return SaveRecord(campaign.record._replace(trial=None))

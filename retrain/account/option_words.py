@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functions.messages import with_short_arns
+from functions.messages import shorten_arns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,4 +32,4 @@ def options_of(values: Mapping[str, object]) -> list[str]:
 
 def in_words_of_options(problem: InputProblem) -> str:
     """Return a problem with the option instead of the key, and with names instead of ARNs."""
-    return f"{FLAGS[problem.key]}: {with_short_arns(problem.text)}"
+    return f"{FLAGS[problem.key]}: {shorten_arns(problem.text)}"

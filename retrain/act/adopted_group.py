@@ -13,8 +13,8 @@ from functions.constants import DATE_PLACEHOLDER, MRR
 from functions.exports import read_export
 from functions.personalize.imports import list_imports
 from functions.personalize.statuses import is_active
-from functions.personalize.tags import RUN, tags_of
-from functions.personalize.trainings import list_versions, metrics_of
+from functions.personalize.tags import RUN, read_tags
+from functions.personalize.trainings import list_versions, read_metrics
 from functions.rules.recipes import find_recipe
 from retrain.account.errors import OperatorError
 from retrain.names import short_name
@@ -78,7 +78,7 @@ def adopt_group(client: PersonalizeClient, s3: S3Client, group_arn: str) -> Adop
     roles = {
         job["roleArn"]
         for job in imports.values()
-        if RUN not in tags_of(client, job["datasetImportJobArn"])
+        if RUN not in read_tags(client, job["datasetImportJobArn"])
     }
     return Adopted(
         {
@@ -159,7 +159,7 @@ def _solution(
     recipe = find_recipe(short_name(solution.get("recipeArn", "")))
     metrics: Collection[str] = (recipe and recipe.metrics) or ()
     if newest:
-        metrics = metrics_of(client, newest)
+        metrics = read_metrics(client, newest)
     metric = next((known for known in GATE_METRICS if known in metrics), None)
     if metric is None:
         notes.append(

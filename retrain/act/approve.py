@@ -11,27 +11,27 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from functions import clock
-from functions.hashes import short_hash
-from functions.messages import joined, sentence_of
+from functions.hashes import hash_shortly
+from functions.messages import format_message, join_reasons
 from functions.personalize.campaigns import (
-    approval_tags,
-    current_answer,
-    deployment_spec,
+    build_approval_tags,
+    build_deployment_spec,
+    find_current_answer,
     read_campaign,
     with_versions,
 )
 from functions.personalize.statuses import is_active, is_running
-from functions.personalize.tags import APPROVAL, RUN, tags_of, write_tags
+from functions.personalize.tags import APPROVAL, RUN, read_tags, write_tags
 from functions.personalize.trainings import (
     find_version,
     list_versions,
-    metrics_of,
+    read_metrics,
     read_version,
 )
 from functions.rules.campaigns import DeploymentProgress
 from functions.rules.deployments import decide, needs_run
 from functions.rules.trainings import MONTH
-from functions.words import metric_lines
+from functions.words import format_metrics
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
@@ -58,7 +58,7 @@ class Candidate(NamedTuple):
     arn: str
     tags: Tags
     answer: str | None
-    """The answer that counts now (`current_answer`)."""
+    """The answer that counts now (`find_current_answer`)."""
     error: str | None
     """Why the version does not take the answer of the command, or None if it does."""
     newer: Sequence[str] = ()
@@ -123,7 +123,7 @@ def approve(
     answer: Answer = "REFUSED" if refuse else "APPROVED"
     tags = chosen.tags
     if chosen.answer != answer:
-        tags = approval_tags(answer, clock.now(), target.access.caller_in_tag())
+        tags = build_approval_tags(answer, clock.now(), target.access.caller_in_tag())
         write_tags(client, chosen.arn, tags)
     started = None if refuse else _start_deployment(target, chosen.arn, tags)
     if as_json:
@@ -198,7 +198,7 @@ def _trained_versions(
         is_recent = summary["creationDateTime"] > clock.now() - MONTH
         if is_recent and (is_active(status) or is_running(status)):
             arn = summary["solutionVersionArn"]
-            tags = tags_of(client, arn)
+            tags = read_tags(client, arn)
             if RUN in tags:
                 yield arn, status, tags
 
@@ -218,7 +218,7 @@ def _judged_candidate(
     """
     approval = solution["approval"]
     assert approval is not None, "the solution needs an approval"
-    answer = current_answer(tags, approval, clock.now())
+    answer = find_current_answer(tags, approval, clock.now())
     error = answer_error(tags, approval, clock.now())
     is_repeated = answer == "APPROVED" and not refuse
     if error is not None and not is_repeated:
@@ -235,7 +235,9 @@ def _judged_candidate(
         live[campaign_arn] = state.served_version_arn
         compared[campaign_arn] = step.remembered.get("metrics", ())
         if not needs_run(step):
-            reason = sentence_of(joined(step.reasons or [f"{step.outcome}"]), target.options)
+            reason = format_message(
+                join_reasons(step.reasons or [f"{step.outcome}"]), target.options
+            )
             obstacles[campaign_arn] = f"no run deploys it to {short_name(campaign_arn)}: {reason}"
 
     reasons = list(obstacles.values())
@@ -256,7 +258,7 @@ def _first_step(
 ) -> tuple[CampaignState, Step]:
     """Return a campaign, and the first step of a run that deploys an approved version there."""
     client = target.access.personalize
-    spec = deployment_spec(
+    spec = build_deployment_spec(
         target.settings, solution, campaign_arn, version_arn, from_earlier_run=True
     )
     approved = replace(spec, approval=None)
@@ -271,17 +273,17 @@ def _comparison(client: PersonalizeClient, chosen: Candidate) -> Iterator[str]:
 
     A metric that the gate compares relative to a baseline shows both changes.
     """
-    new = metrics_of(client, chosen.arn)
+    new = read_metrics(client, chosen.arn)
     for served in dict.fromkeys(chosen.live.values()):
         campaigns = [arn for arn, version in chosen.live.items() if version == served]
-        live = metrics_of(client, served) if served else {}
+        live = read_metrics(client, served) if served else {}
         versions = f"{short_name(served or 'nothing')} → {short_name(chosen.arn)}"
         yield f"{', '.join(map(short_name, campaigns))}: {versions}"
         judged = [values for arn in campaigns for values in chosen.compared[arn]]
         for name, value in sorted(new.items()):
             plain: MetricValues = {"metric": name, "new": value, "live": live.get(name)}
             of_gate = [values for values in judged if values["metric"] == name]
-            yield from (f"  {line}" for line in metric_lines(of_gate or [plain]))
+            yield from (f"  {line}" for line in format_metrics(of_gate or [plain]))
 
 
 def _start_deployment(target: Target, version_arn: str, tags: Tags) -> str:
@@ -292,7 +294,7 @@ def _start_deployment(target: Target, version_arn: str, tags: Tags) -> str:
     """
     client = target.access.step_functions
     day = tags[APPROVAL].split()[1][: len("2026-11-29")].replace("-", "")
-    name = f"{day}-{short_hash(f'{version_arn} {tags[APPROVAL]}', 8)}"  # also the id of the run
+    name = f"{day}-{hash_shortly(f'{version_arn} {tags[APPROVAL]}', 8)}"  # also the id of the run
     try:
         execution = client.start_execution(
             stateMachineArn=target.state_machine_arn,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functions import clock
-from functions.personalize.campaigns import NONE, read_pin
-from functions.personalize.tags import PINNED, tags_of, write_tags
-from functions.words import time_text
+from functions.personalize.campaigns import NONE, parse_pin
+from functions.personalize.tags import PINNED, read_tags, write_tags
+from functions.words import format_time
 from retrain.account.output import print_command, print_json, print_result
 from retrain.account.target import Target
 from retrain.act.rollback import campaign_arn_of
@@ -26,7 +26,7 @@ def pin(target: Target, *, campaign: CampaignOption = None, as_json: JsonOption 
     Exit code 2: the pipeline or the campaign was not found.
     """
     by = target.access.caller_in_tag()
-    return _pin(target, campaign, f"since {time_text(clock.now())} UTC by {by}", as_json=as_json)
+    return _pin(target, campaign, f"since {format_time(clock.now())} UTC by {by}", as_json=as_json)
 
 
 @command
@@ -47,7 +47,7 @@ def unpin(target: Target, *, campaign: CampaignOption = None, as_json: JsonOptio
 def _pin(target: Target, campaign: str | None, value: str, *, as_json: bool) -> int:
     """Write the tag unless the campaign is in this state already. Print the state, and return 0."""
     client, arn = target.access.personalize, campaign_arn_of(target, campaign)
-    found, wanted = read_pin(tags_of(client, arn)), read_pin({PINNED: value})
+    found, wanted = parse_pin(read_tags(client, arn)), parse_pin({PINNED: value})
     if bool(found) != bool(wanted):
         write_tags(client, arn, {PINNED: value})
         found = wanted

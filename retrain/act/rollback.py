@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from functions import clock
-from functions.contract import solution_of_campaign
+from functions.contract import find_solution_of_campaign
 from functions.personalize.campaigns import (
     LATEST,
+    build_record_tags,
+    build_update_request,
     describe_campaign,
-    read_pin,
-    read_record,
-    record_as_tags,
+    parse_pin,
+    parse_record,
     served_version_arn,
-    update_request,
 )
 from functions.personalize.statuses import is_active, is_running
-from functions.personalize.tags import tags_of, write_tags
+from functions.personalize.tags import read_tags, write_tags
 from functions.personalize.trainings import list_versions
 from functions.rules.campaigns import DeploymentRecord
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error
@@ -95,7 +95,7 @@ def rollback(
             target.command("stop", "--run", run),
         )
     confirm("Move the campaign?", "nothing was changed", yes=yes)
-    target.access.personalize.update_campaign(**update_request(move.campaign, good))
+    target.access.personalize.update_campaign(**build_update_request(move.campaign, good))
     _mark(target, move)
     _wait(target, move)
     if as_json:
@@ -121,9 +121,9 @@ def planned_move(target: Target, arn: str, to: str | None = None) -> Move:
         way_out = f"move it with `{command} VERSION`" if bad else "create it again"
         status = bad or f"nothing, because it is {campaign['status']}"
         raise FailedError(f"{name} serves {status}, so there is no version to leave; {way_out}")
-    solution_arn = solution_of_campaign(target.settings, arn)["solutionArn"]
-    tags = tags_of(client, arn)
-    record = read_record(tags, solution_arn)
+    solution_arn = find_solution_of_campaign(target.settings, arn)["solutionArn"]
+    tags = read_tags(client, arn)
+    record = parse_record(tags, solution_arn)
     versions = list_versions(client, solution_arn)
     active = [version["solutionVersionArn"] for version in versions if is_active(version["status"])]
     good = record.other_good_version_arn(bad)
@@ -132,7 +132,7 @@ def planned_move(target: Target, arn: str, to: str | None = None) -> Move:
     if good in active and good != bad:
         created = {item["solutionVersionArn"]: item["creationDateTime"] for item in versions}
         blocked = _blocked_version(record, bad, good, created)
-        return Move(campaign, record, bad, good, blocked, read_pin(tags))
+        return Move(campaign, record, bad, good, blocked, parse_pin(tags))
     if good == bad:
         problem = f"{name} serves {short_name(bad)} already"
     elif to is not None:
@@ -192,7 +192,7 @@ def _mark(target: Target, move: Move) -> None:
         previous_good_version_arn=None if previous == good else previous,
         blocked_version_arn=move.blocked,
     )
-    tags = record_as_tags(record)
+    tags = build_record_tags(record)
     try:
         write_tags(target.access.personalize, arn, tags)
     except AWS_ERRORS as error:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from functions import clock
-from functions.execution_input import input_problems
-from functions.overlap import longest_wait
-from functions.words import duration_text, time_text
+from functions.execution_input import find_input_problems
+from functions.overlap import choose_longest_wait
+from functions.words import format_duration, format_time
 from retrain.account.errors import OperatorError
 from retrain.account.option_words import in_words_of_options
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
@@ -94,13 +94,13 @@ def start(
         "executionArn": f"{executions}:{name}",
         "startedAt": clock.now().isoformat(),
     }
-    if problems := input_problems(target.settings, started):
+    if problems := find_input_problems(target.settings, started):
         raise OperatorError("\n".join(map(in_words_of_options, problems)))
     if running := running_executions(target):
         oldest = running[-1]
-        longest = duration_text(longest_wait(target.settings).total_seconds())
+        longest = format_duration(choose_longest_wait(target.settings).total_seconds())
         print_message(
-            f"{run_id_of(target, oldest)} has been running since {time_text(oldest.started_at)} "
+            f"{run_id_of(target, oldest)} has been running since {format_time(oldest.started_at)} "
             f"UTC. A new run waits until it has ended, and is SKIPPED if that takes over {longest}."
         )
         confirm("Start it?", "nothing was started", yes=yes)

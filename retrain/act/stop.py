@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functions import clock
-from functions.executions import configured_run_of
+from functions.executions import read_configured_run
 from functions.personalize.statuses import is_running, is_stopping
-from functions.personalize.tags import RUN, tags_of
+from functions.personalize.tags import RUN, read_tags
 from functions.personalize.trainings import describe_version, list_versions, stop_training
-from functions.runs import run_of
-from functions.words import duration_text, time_text
+from functions.runs import identify_run
+from functions.words import format_duration, format_time
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef
 
-    from functions.contract import FinishedRun
+    from functions.contract import RunDocument
     from retrain.look.runs import Execution
 
 STOPPED_ERROR = "Stopped"
@@ -50,16 +50,16 @@ def stop(
     """
     execution = _execution(target, run)
     # None if the run has just begun, so it has started nothing.
-    begun = configured_run_of(target.access.step_functions, execution.arn)
+    begun = read_configured_run(target.access.step_functions, execution.arn)
     personalize = target.access.personalize
     trainings = _trainings(personalize, begun)
-    since = time_text(execution.started_at)
-    run_id = run_of(begun["run"])["id"] if begun else execution.name
+    since = format_time(execution.started_at)
+    run_id = identify_run(begun["run"])["id"] if begun else execution.name
     print_message(f"{run_id} has been running since {since} UTC.")
     for version in trainings:
         age = (clock.now() - version["creationDateTime"]).total_seconds()
         name = short_name(version["solutionVersionArn"])
-        print_message(f"You lose its training {name} after {duration_text(age)}, and pay for it.")
+        print_message(f"You lose its training {name} after {format_duration(age)}, and pay for it.")
     confirm("Stop it?", "nothing was stopped", yes=yes)
     client = target.access.step_functions
     cause = f"by {target.access.caller()} with retrain stop"
@@ -110,18 +110,18 @@ def _execution(target: Target, run: str | None) -> Execution:
 
 
 def _trainings(
-    client: PersonalizeClient, begun: FinishedRun | None
+    client: PersonalizeClient, begun: RunDocument | None
 ) -> list[SolutionVersionTypeDef]:
     """Return the versions that a run has started to train and that have not ended."""
     if begun is None:
         return []
-    run_id = run_of(begun["run"])["id"]
+    run_id = identify_run(begun["run"])["id"]
     versions = [
         describe_version(client, arn)
         for solution in begun["settings"]["solutions"]
         for summary in list_versions(client, solution["solutionArn"])
         if is_running(summary["status"])
-        and tags_of(client, arn := summary["solutionVersionArn"]).get(RUN) == run_id
+        and read_tags(client, arn := summary["solutionVersionArn"]).get(RUN) == run_id
     ]
     return [
         version

@@ -16,7 +16,7 @@ from components import iam
 from components.alarms import NAMESPACES, alarm_inputs, alarms_of, max_age_hours
 from components.schedules import EXECUTION_INPUT
 from components.state_machine.steps import STEPS
-from functions.words import list_text
+from functions.words import format_list
 from retrain.account.errors import one_line
 from retrain.account.permissions import resource_arns, topic_arn_of
 from retrain.check.findings import Finding, found, is_named, subscriptions_of
@@ -203,7 +203,7 @@ def check_messages(account: Account) -> Iterator[Finding]:
         fix = f"{subscribe} --notification-endpoint {address}"
         yield Finding("warn" if confirmed else "missing", text, fix)
     if confirmed:
-        yield Finding("ok", f"messages and alarms go to {list_text(confirmed)}")
+        yield Finding("ok", f"messages and alarms go to {format_list(confirmed)}")
     elif not (pending or emails):
         add = "set --path 'notifications.emails[0]' team@example.com"
         fix = pipeline.config_command(add)

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from rich.text import Text
 
 from functions import clock
-from functions.words import count_text
+from functions.words import format_count
 from retrain.account.errors import (
     AWS_ERRORS,
     DENIED_CODES,
@@ -134,5 +134,5 @@ def _print_screen(findings: Sequence[tuple[str, Finding]]) -> None:
             if finding.command:
                 console.print(f"  {finding.command}", style="cyan", soft_wrap=True)
     counts = Counter(finding.level for _, finding in findings)
-    problems = count_text(counts["missing"], "problem") if counts["missing"] else "No problems"
-    console.print(f"{problems}, {count_text(counts['warn'], 'warning')}, {counts['ok']} ok.")
+    problems = format_count(counts["missing"], "problem") if counts["missing"] else "No problems"
+    console.print(f"{problems}, {format_count(counts['warn'], 'warning')}, {counts['ok']} ok.")

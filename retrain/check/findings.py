@@ -19,7 +19,7 @@ from components.state_machine.steps import STEPS
 from functions.contract import pipeline_name
 from functions.messages import complete
 from functions.planning.plan_run import read_view
-from functions.runs import run_of
+from functions.runs import identify_run
 from retrain.account.errors import code_of
 from retrain.account.function_clients import function_clients
 
@@ -104,7 +104,7 @@ class Account:
         """Return what the plan function would find for an input."""
         arn = "arn:aws:states:::execution:none:doctor"
         started_at = self.now.isoformat()
-        run = run_of({"request": request, "executionArn": arn, "startedAt": started_at})
+        run = identify_run({"request": request, "executionArn": arn, "startedAt": started_at})
         with function_clients(self.pipeline.access) as client:
             return read_view(client, self.pipeline.settings, run)
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from components import iam
 from functions.bake_alarms import read_alarms
 from functions.exports import split_location
-from functions.personalize.campaigns import read_record, served_version_arn
+from functions.personalize.campaigns import parse_record, served_version_arn
 from functions.personalize.statuses import is_active
-from functions.planning.plan_run import GUARDS, messages_of
+from functions.planning.plan_run import GUARDS, check_guard
 from functions.rules.versions import LONG_AGO
 from retrain.account.permissions import (
     COMMANDS,
@@ -93,7 +93,7 @@ def check_guards(account: Account) -> Iterator[Finding]:
 
     is_ok = True
     for guard in GUARDS:
-        for message in messages_of(guard, account.view):
+        for message in check_guard(guard, account.view):
             is_ok = False
             level: Level = "warn" if guard.verdict == "WARN" else "missing"
             yield finding_of(level, message, account.pipeline.options)
@@ -115,7 +115,7 @@ def check_way_back(account: Account) -> Iterator[Finding]:
                 yield Finding("warn", f"{text}; add a probe to the campaign in the stack's file")
             if arn not in snapshot.campaigns:
                 continue
-            record = read_record(snapshot.campaign_tags[arn], solution.arn)
+            record = parse_record(snapshot.campaign_tags[arn], solution.arn)
             if record.trial and pipeline.target and not running_executions(pipeline.target):
                 trial = short_name(record.trial.version_arn)
                 text = f"{trial} is on trial at {name}, but no run is active;"

@@ -10,7 +10,7 @@ import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from components.iam import resource_arn
-from functions.words import list_text
+from functions.words import format_list
 from retrain.check.findings import Finding
 from retrain.check.policies import Request, service_context, verdict, with_statements
 
@@ -92,8 +92,8 @@ def policy_finding(
     results = {result.result for *_, result in judged}
     worst = next((name for name in ("denied", "not allowed", "uncertain") if name in results), None)
     decisive = [item for item in judged if item[2].result == worst]
-    who = list_text([*dict.fromkeys(question.who for question, *_ in decisive or judged)])
-    keys = list_text(sorted({key for *_, result in decisive for key in result.keys}))
+    who = format_list([*dict.fromkeys(question.who for question, *_ in decisive or judged)])
+    keys = format_list(sorted({key for *_, result in decisive for key in result.keys}))
     what = f"{who} call {actions_text(action for _, action, _ in decisive)}"
     if worst == "denied":
         text = f"{name} has a Deny that does not let {what}"
@@ -116,7 +116,7 @@ def actions_text(actions: Iterable[str]) -> str:
     """Return some actions in a sentence. Many are counted after the first ones."""
     names = sorted(set(actions))
     shown, rest = names[:SHOWN_ACTIONS], names[SHOWN_ACTIONS:]
-    return list_text([*shown, f"{len(rest)} more actions"] if len(rest) > 1 else names)
+    return format_list([*shown, f"{len(rest)} more actions"] if len(rest) > 1 else names)
 
 
 def denied_actions(

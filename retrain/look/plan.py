@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from functions import clock
 from functions.errors import RunRefused
-from functions.execution_input import input_problems
-from functions.messages import Message, about, joined, sentence_of, with_short_arns
-from functions.overlap import pause_for_deletion
+from functions.execution_input import find_input_problems
+from functions.messages import Message, about, format_message, join_reasons, shorten_arns
+from functions.overlap import wait_for_deletion
 from functions.personalize.trainings import describe_version
 from functions.planning.plan_run import plan_run, read_view
-from functions.prices import import_cost, training_cost
+from functions.prices import estimate_import_cost, estimate_training_cost
 from functions.rules.recipes import find_recipe
-from functions.runs import run_of
+from functions.runs import identify_run
 from functions.words import (
-    content_facts,
-    count_text,
-    duration_text,
-    list_text,
-    metric_name,
-    name_of,
-    size_text,
+    describe_content,
+    format_count,
+    format_duration,
+    format_list,
+    format_metric_name,
+    format_size,
+    resource_name,
 )
 from retrain.account.errors import EXIT_FAILED
 from retrain.account.function_clients import function_clients
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
         StartedRun,
     )
     from functions.messages import Reason
-    from functions.personalize.batch_jobs import BatchJobOfRun
+    from functions.personalize.batch_jobs import ResolvedBatchJob
     from functions.planning.datasets import DatasetView
     from functions.planning.plan_run import RunView
     from functions.planning.solutions import SolutionView
@@ -102,7 +102,7 @@ def plan(
     pipeline = find_pipeline(*options)
     pipeline.access.require_account(pipeline.home.account, f"the pipeline of {pipeline.source}")
     values = {"skipImport": skip_import, "exportDate": export_date, "force": force}
-    # `input_problems()` checks the values.
+    # `find_input_problems()` checks the values.
     request = cast("Request", {key: value for key, value in values.items() if value or value == ""})
     print_message(f"reading what a run of {pipeline.source} would find")
     document = _document(pipeline, request)
@@ -137,15 +137,15 @@ def _document(pipeline: ExaminedPipeline, request: Request) -> Document:
         "warnings": [],
         "expectedCost": None,
     }
-    if problems := input_problems(pipeline.settings, started):
+    if problems := find_input_problems(pipeline.settings, started):
         messages = [Message(text=in_words_of_options(problem)) for problem in problems]
         return {**document, "problems": messages}
     try:
         with function_clients(pipeline.access) as client:
-            view = read_view(client, pipeline.settings, run_of(started))
-            pause = pause_for_deletion(view.data.deletions, view.run)
+            view = read_view(client, pipeline.settings, identify_run(started))
+            pause = wait_for_deletion(view.data.deletions, view.run)
             if pause:
-                document["notes"].append(f"{with_short_arns(pause.reason)}.")
+                document["notes"].append(f"{shorten_arns(pause.reason)}.")
             planned = plan_run(view)
             steps = [*_steps(client, view, planned)]
     except RunRefused as refusal:
@@ -203,13 +203,13 @@ def _import_step(view: DatasetView, planned: PlannedImport | None) -> Document:
     action, reason = view.decision
     export = view.export
     newest_at = view.state.export.newest_at
-    contents = [count_text(len(export.objects), "file"), size_text(export.size)]
+    contents = [format_count(len(export.objects), "file"), format_size(export.size)]
     if export.row_count is not None:
         contents.append(f"{export.row_count:,} rows")
     if newest_at:
         age = (view.data.now - newest_at).total_seconds()
-        contents.append(f"written {duration_text(age)} ago")
-    contents += content_facts(view.content)
+        contents.append(f"written {format_duration(age)} ago")
+    contents += describe_content(view.content)
     return {
         "action": action,
         "resource": view.dataset["datasetArn"],
@@ -217,7 +217,7 @@ def _import_step(view: DatasetView, planned: PlannedImport | None) -> Document:
         "reason": Message(text=reason),
         "facts": [f"{view.dataset['dataLocation']}: {', '.join(contents)}"],
         "expectedSeconds": _median(planned),
-        "expectedCost": round(import_cost(export.size), 2) if action == "import" else 0,
+        "expectedCost": round(estimate_import_cost(export.size), 2) if action == "import" else 0,
     }
 
 
@@ -229,7 +229,7 @@ def _training_step(
     The hours are the mean of the last versions that were trained in the same mode.
     """
     action, reason = view.decision
-    name = name_of(view.arn)
+    name = resource_name(view.arn)
     step = {
         "action": action,
         "resource": view.arn,
@@ -244,7 +244,7 @@ def _training_step(
     billed = [describe_version(client, arn) for arn in arns[:BILLED_VERSIONS]]
     known = [version["trainingHours"] for version in billed if "trainingHours" in version]
     hours = mean(known) if known else None
-    cost = training_cost(view.recipe, hours, view.settings["trainingHourPrice"])
+    cost = estimate_training_cost(view.recipe, hours, view.settings["trainingHourPrice"])
     facts = [f"{mode} training"]
     if hours is not None:
         facts.append(f"about {hours:.3g} training hours")
@@ -270,28 +270,28 @@ def _campaign_step(
     candidate = earlier.candidate
     first = earlier.first_steps.get(arn)
     waiting = earlier.waiting.get(arn)
-    served = f"it serves {name_of(state.served_version_arn or 'nothing')}"
+    served = f"it serves {resource_name(state.served_version_arn or 'nothing')}"
     action, reason = "keep", Message(text=served)
     if state.record.trial:
-        version = name_of(state.record.trial.version_arn)
+        version = resource_name(state.record.trial.version_arn)
         action, reason = "wait", Message(text=f"{version} is on trial, which the run ends first")
     elif state.pin:
         reason = Message(text=f"{served} and is pinned")
     elif is_planned and waiting and waiting != candidate:
         action = "update"
-        text = f"{served}; it gets {name_of(waiting.arn)}, which a person has approved"
+        text = f"{served}; it gets {resource_name(waiting.arn)}, which a person has approved"
         reason = Message(text=text)
     elif is_planned and (is_trained or waiting):
         action, reason = "update", Message(text=f"{served}; {_conditions(view, campaign)}")
     elif first and first.step.reasons:
         action = "report" if is_planned else "keep"
-        outcome = f"{served}, because {name_of(first.version.arn)} is {first.step.outcome}"
-        reason = about(outcome, joined(first.step.reasons))
-    name = f"campaign {name_of(arn)}"
+        outcome = f"{served}, because {resource_name(first.version.arn)} is {first.step.outcome}"
+        reason = about(outcome, join_reasons(first.step.reasons))
+    name = f"campaign {resource_name(arn)}"
     return {"action": action, "resource": arn, "name": name, "reason": reason}
 
 
-def _batch_step(view: SolutionView, job: BatchJobOfRun, *, is_planned: bool) -> Document:
+def _batch_step(view: SolutionView, job: ResolvedBatchJob, *, is_planned: bool) -> Document:
     """Return what the run does with a batch job, after it has updated the campaigns."""
     step = view.earlier.batch_steps.get(job["output"])
     if is_planned:
@@ -306,7 +306,7 @@ def _batch_step(view: SolutionView, job: BatchJobOfRun, *, is_planned: bool) -> 
         "action": "write" if is_planned else "keep",
         "resource": job["output"],
         "name": f"batch job to {job['output']}",
-        "reason": joined([*reasons, *warnings]),
+        "reason": join_reasons([*reasons, *warnings]),
     }
 
 
@@ -314,16 +314,16 @@ def _conditions(view: SolutionView, campaign: CampaignSettings) -> str:
     """Return what the new version of a campaign has to pass."""
     # A metric may have two rules.
     metrics = dict.fromkeys(
-        metric_name(rule["metric"])
-        + (f" relative to {name_of(baseline)}" if (baseline := rule["relativeTo"]) else "")
+        format_metric_name(rule["metric"])
+        + (f" relative to {resource_name(baseline)}" if (baseline := rule["relativeTo"]) else "")
         for rule in view.solution["qualityGate"]
     )
     approval = view.solution["approval"]
     conditions = [
-        *([f"this passes the quality gate ({list_text([*metrics])})"] if metrics else []),
+        *([f"this passes the quality gate ({format_list([*metrics])})"] if metrics else []),
         *([f"a person approves it within {approval['timeoutHours']:g} hours"] if approval else []),
     ]
-    first = f" if {list_text(conditions)}" if conditions else ", because it has no quality gate"
+    first = f" if {format_list(conditions)}" if conditions else ", because it has no quality gate"
     probe = "; then a probe decides" if campaign["probe"] else ", without a probe"
     bake = campaign["bake"]
     alarms = f"; alarms decide for {bake['hours']:g} h" if bake else ""
@@ -339,34 +339,34 @@ def _lines(document: Document, pipeline_options: Sequence[str]) -> Iterator[Line
     """Yield the lines of the screen: notes, problems, steps, warnings and the counts."""
     yield from (Line(0, "! note", note, label_style="yellow") for note in document["notes"])
     for problem in document["problems"]:
-        text = sentence_of(problem, pipeline_options)
+        text = format_message(problem, pipeline_options)
         yield Line(0, "✗ problem", text, label_style="red")
     for step in document["steps"]:
         symbol, colour, _ = ACTIONS[step["action"]]
         label = f"{symbol} {step['action']} {step['name']}"
-        text = sentence_of(step["reason"], pipeline_options)
+        text = format_message(step["reason"], pipeline_options)
         yield Line(0, label, text, label_style=colour)
         seconds, cost = step.get("expectedSeconds"), step.get("expectedCost")
         details = [
             *step.get("facts", ()),
-            *([f"takes about {duration_text(seconds)}"] if seconds else []),
+            *([f"takes about {format_duration(seconds)}"] if seconds else []),
             *([f"${cost:.2f}"] if cost else []),
         ]
         if details:
             yield Line(0, "", "; ".join(details))
     for warning in document["warnings"]:
-        yield Line(0, "! warning", sentence_of(warning, pipeline_options), label_style="yellow")
+        yield Line(0, "! warning", format_message(warning, pipeline_options), label_style="yellow")
 
 
 def _conclusion(document: Document, pipeline_options: Sequence[str]) -> str:
     """Return the last line: what the run would come to, with the counts of what it changes."""
     if document["outcome"] == "REFUSED":
-        return f"Plan: refused, {count_text(len(document['problems']), 'problem')}."
+        return f"Plan: refused, {format_count(len(document['problems']), 'problem')}."
     if document["outcome"] == "WAIT":
         return "Plan: wait until the users are deleted, and then train every solution again."
     if document["outcome"] == "SKIPPED":
         # The steps give the other reasons.
-        return f"Plan: skipped: {sentence_of(document['reasons'][0], pipeline_options)}."
+        return f"Plan: skipped: {format_message(document['reasons'][0], pipeline_options)}."
     steps, cost = document["steps"], document["expectedCost"]
     counts = Counter(step["action"] for step in steps)
     parts = [f"{counts[key]} {words}" for key, (*_, words) in ACTIONS.items() if counts[key]]

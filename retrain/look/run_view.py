@@ -13,12 +13,12 @@ from statistics import median_high
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from functions import clock
-from functions.contract import solution_of_campaign
-from functions.messages import Message, sentence_of
-from functions.report.model import error_reasons
+from functions.contract import find_solution_of_campaign
+from functions.messages import Message, format_message
+from functions.report.model import describe_error
 from functions.report.text import ENDS
-from functions.runs import run_of
-from functions.words import duration_text, metric_lines, time_text
+from functions.runs import identify_run
+from functions.words import format_duration, format_metrics, format_time
 from retrain.look.lines import STYLES, Line
 from retrain.look.runs import Execution, execution_of
 from retrain.names import short_name
@@ -95,15 +95,15 @@ class Job:
         phase = "UPDATING OR TRYING" if is_open else self.phase
         status = self.outcome or phase.lower().replace("_", " ")
         seconds, expected, share = self.seconds(now), self.expected_seconds, 0.0
-        times = [duration_text(seconds)] if self.is_running else []
+        times = [format_duration(seconds)] if self.is_running else []
         if self.outcome:
-            times = [] if self.took is None else [duration_text(self.took)]
+            times = [] if self.took is None else [format_duration(self.took)]
             times += [self.versions] if self.versions else []
             share = not self.outcome.startswith("not ")
         elif expected and not self.is_running:
-            times = [f"takes about {duration_text(expected)}"]
+            times = [f"takes about {format_duration(expected)}"]
         elif expected:
-            late = f"{duration_text(seconds - expected)} late"
+            late = f"{format_duration(seconds - expected)} late"
             until = f"until ~{clock_text(expected - seconds, now)}"
             times.append(late if seconds > expected else until)
             share = min(seconds / expected, MAX_SHARE)
@@ -126,7 +126,7 @@ class Job:
         elif is_entry and self.began_at is None:
             self.phase, self.began_at = "IN_PROGRESS", time
         if error and not self.outcome:
-            self.outcome, self.reasons = "FAILED", error_reasons(error)
+            self.outcome, self.reasons = "FAILED", describe_error(error)
 
     def end(self, result: Document, outcome: str) -> None:
         """Add what the report says about the job."""
@@ -135,7 +135,7 @@ class Job:
         version = result.get("versionArn") or result.get("solutionVersionArn")
         previous = result.get("previousVersionArn") if outcome == "DEPLOYED" else None
         self.versions = " → ".join(arn.rpartition("/")[2] for arn in (previous, version) if arn)
-        self.metrics = metric_lines(result.get("metrics", []))
+        self.metrics = format_metrics(result.get("metrics", []))
 
 
 @dataclass
@@ -241,7 +241,7 @@ class ShownRun:
     def _read_run(self, name: str, document: Document, time: datetime) -> None:
         """Add the output of a state outside the Maps."""
         if "run" in document:
-            run = run_of(document["run"])
+            run = identify_run(document["run"])
             self.run_id, self.trigger = run["id"], run["trigger"]
         if name == "Plan retraining" and "plan" in document:
             self._read_plan(document, time)
@@ -265,7 +265,7 @@ class ShownRun:
             job.expected_seconds = median_high(solution["durations"] or [0])
             job.is_used = solution["existingVersionArn"] is not None
             for arn in (campaign["campaignArn"] for campaign in solution["campaigns"]):
-                campaigns = solution_of_campaign(settings, arn)["campaigns"]
+                campaigns = find_solution_of_campaign(settings, arn)["campaigns"]
                 (campaign,) = (item for item in campaigns if item["campaignArn"] == arn)
                 probe, bake = campaign["probe"], campaign["bake"]
                 minutes = max(probe["minutes"] if probe else 0, bake["hours"] * 60 if bake else 0)
@@ -328,7 +328,7 @@ class ShownRun:
         `only_running`: leave out the jobs that are not running.
         """
         now, execution = clock.now(), self.execution
-        times = [time_text(execution.started_at), duration_text(execution.seconds(now))]
+        times = [format_time(execution.started_at), format_duration(execution.seconds(now))]
         times += [self.trigger] if self.trigger else []
         if execution.is_running and (seconds := self.remaining_seconds(now)):
             times.append(f"until ~{clock_text(seconds, now)}")
@@ -337,7 +337,7 @@ class ShownRun:
         if not self.report or self.report["error"]:
             yield Line(1, self.stage)
         for reason in self.reasons or self.why:
-            yield Line(2, "", sentence_of(reason, self.pipeline_options), style)
+            yield Line(2, "", format_message(reason, self.pipeline_options), style)
         # A report of an earlier release lacks the key.
         if self.report and (deletion := self.report.get("dataDeletionJobArn")):
             yield Line(1, f"trained again, because {short_name(deletion)} deleted users")
@@ -346,7 +346,7 @@ class ShownRun:
             yield job.line(now)
             if job.outcome != "REJECTED":  # its reason has the metrics that have decided
                 yield from (Line(2, "", metric) for metric in job.metrics)
-            reasons = [sentence_of(reason, self.pipeline_options) for reason in job.reasons]
+            reasons = [format_message(reason, self.pipeline_options) for reason in job.reasons]
             note = (notes or {}).get(job.subject) or "; ".join(reasons)
             yield from [Line(2, "", note)] if note else []
         if hidden := len(self.jobs) - len(jobs):

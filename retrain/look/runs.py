@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
-from functions.executions import LISTED_EXECUTIONS, configured_run_of
-from functions.runs import RUN_ID, run_of
+from functions.executions import LISTED_EXECUTIONS, read_configured_run
+from functions.runs import RUN_ID, identify_run
 from retrain.account.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -100,8 +100,8 @@ def find_execution(target: Target, run: str | None) -> Execution:
 
 def run_id_of(target: Target, execution: Execution) -> str:
     """Return the id of a run, or the name of an execution that has only just begun."""
-    configured = configured_run_of(target.access.step_functions, execution.arn)
-    return run_of(configured["run"])["id"] if configured else execution.name
+    configured = read_configured_run(target.access.step_functions, execution.arn)
+    return identify_run(configured["run"])["id"] if configured else execution.name
 
 
 def no_run_error(target: Target) -> OperatorError:

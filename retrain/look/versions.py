@@ -11,20 +11,26 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from functions import clock
-from functions.personalize.campaigns import current_answer, read_approval, read_campaign
+from functions.personalize.campaigns import find_current_answer, parse_approval, read_campaign
 from functions.personalize.imports import ImportReader
 from functions.personalize.lists import PAGE_SIZE, list_deletions
 from functions.personalize.statuses import is_active
-from functions.personalize.tags import BAD, BYTES, RUN, tags_of
+from functions.personalize.tags import BAD, BYTES, RUN, read_tags
 from functions.personalize.trainings import (
     SolutionReader,
     describe_version,
     list_versions,
-    metrics_of,
+    read_metrics,
 )
-from functions.rules.imports import effective_imports
-from functions.rules.trainings import learned_deletion
-from functions.words import duration_text, list_text, metric_name, size_text, time_text
+from functions.rules.imports import list_effective_imports
+from functions.rules.trainings import find_learned_deletion
+from functions.words import (
+    format_duration,
+    format_list,
+    format_metric_name,
+    format_size,
+    format_time,
+)
 from retrain.account.errors import AWS_ERRORS, OperatorError, aws_error
 from retrain.look.lines import STYLES, Line
 from retrain.names import is_named, short_name
@@ -71,7 +77,7 @@ def find_version(target: Target, name: str) -> str:
         if is_named(arn, name):
             return arn
     names = ", ".join(short_name(arn) for arn in newest_first[:SHOWN_VERSIONS]) or "none"
-    solutions = list_text([short_name(arn) for arn in arns]) or "this pipeline"
+    solutions = format_list([short_name(arn) for arn in arns]) or "this pipeline"
     raise OperatorError(f"{name!r} is not a version of {solutions}; the newest versions: {names}")
 
 
@@ -90,10 +96,10 @@ def deletion_warning(client: PersonalizeClient, version_arn: str) -> str | None:
         return f"it is not known whether users were deleted since its training: {aws_error(error)}"
 
     for training in state.versions:
-        deletion = learned_deletion(training, state)
+        deletion = find_learned_deletion(training, state)
         if training.arn == version_arn and deletion:
             job = short_name(deletion.arn)
-            time = time_text(deletion.ended_at)
+            time = format_time(deletion.ended_at)
             return f"it may still know the users whom {job} deleted until {time} UTC"
     return None
 
@@ -114,11 +120,11 @@ def read_lineage(access: Access, version_arn: str) -> Document:
             f"--version {version_arn} does not exist; it was deleted with its solution, or the "
             "credentials are of another account"
         ) from error
-    tags = tags_of(client, version_arn)
+    tags = read_tags(client, version_arn)
     imports = ImportReader(client, ()).of_group(version["datasetGroupArn"])
     began_at = version["creationDateTime"]
-    learned = effective_imports(job for job in imports if job.ended_at <= began_at)[::-1]
-    approval = read_approval(tags)
+    learned = list_effective_imports(job for job in imports if job.ended_at <= began_at)[::-1]
+    approval = parse_approval(tags)
     return {
         "solutionVersionArn": version_arn,
         "solutionArn": version["solutionArn"],
@@ -142,7 +148,7 @@ def read_lineage(access: Access, version_arn: str) -> Document:
             for arn in sorted({job.dataset for job in imports})
             for newest_first in [[job for job in learned if job.dataset == arn]]
         ],
-        "metrics": metrics_of(client, version_arn) if is_active(version["status"]) else {},
+        "metrics": read_metrics(client, version_arn) if is_active(version["status"]) else {},
         "campaigns": list(_campaign_verdicts(client, version_arn, version["solutionArn"])),
     }
 
@@ -150,7 +156,7 @@ def read_lineage(access: Access, version_arn: str) -> Document:
 def _learned_import(client: PersonalizeClient, job: Import) -> Document:
     """Return an import job with its location and what its tags say. A foreign one has no tags."""
     described = client.describe_dataset_import_job(datasetImportJobArn=job.arn)["datasetImportJob"]
-    tags = tags_of(client, job.arn)
+    tags = read_tags(client, job.arn)
     size = tags.get(BYTES, "")
     return {
         "datasetImportJobArn": job.arn,
@@ -193,18 +199,20 @@ def lineage_lines(lineage: Document) -> Iterator[Line]:
     if lineage["failure"]:
         yield Line(0, "failure", lineage["failure"], "red")
     hours, recipe, began_at = lineage["trainingHours"], lineage["recipeArn"], lineage["createdAt"]
-    took = duration_text((lineage["endedAt"] - began_at).total_seconds())
-    facts = [f"{time_text(began_at)} UTC in {took}", lineage["trainingMode"]]
+    took = format_duration((lineage["endedAt"] - began_at).total_seconds())
+    facts = [f"{format_time(began_at)} UTC in {took}", lineage["trainingMode"]]
     facts += [] if hours is None else [f"{hours:.3g} training hours"]
     facts += [short_name(recipe)] if recipe else []
     yield Line(0, "trained", ", ".join(facts))
     yield Line(0, "by", f"run {run}" if run else foreign)
     if approval:
-        by = f"by {approval['by'] or 'the run'} at {time_text(approval['at'])} UTC"
+        by = f"by {approval['by'] or 'the run'} at {format_time(approval['at'])} UTC"
         yield Line(0, "approval", f"{approval['answer'].lower()} {by}")
     for dataset in lineage["datasets"]:
         yield from _dataset_lines(dataset)
-    metrics = [f"{metric_name(name)} {value:.4f}" for name, value in lineage["metrics"].items()]
+    metrics = [
+        f"{format_metric_name(name)} {value:.4f}" for name, value in lineage["metrics"].items()
+    ]
     if metrics:
         yield Line(0, "metrics", "\n".join(sorted(metrics)))
     for number, campaign in enumerate(lineage["campaigns"]):
@@ -221,9 +229,9 @@ def _dataset_lines(dataset: Document) -> Iterator[Line]:
     """Yield the import jobs of a dataset that a version was trained on."""
     label = dataset["type"].lower()
     for job in dataset["imports"]:
-        size = "" if job["bytes"] is None else f", {size_text(job['bytes'])}"
+        size = "" if job["bytes"] is None else f", {format_size(job['bytes'])}"
         run = f"run {job['runId']}" if job["runId"] else "foreign"
-        text = f"{job['importMode']}, ended {time_text(job['endedAt'])} UTC{size}, {run}"
+        text = f"{job['importMode']}, ended {format_time(job['endedAt'])} UTC{size}, {run}"
         yield Line(0, label, "\n".join(filter(None, [text, job["dataLocation"]])))
         label = ""
     if label:
@@ -268,12 +276,12 @@ class VersionNotes:
         if settings is None:
             return "the solution needs no approval any more"
         tags = self._tags_of(version)
-        asked = read_approval(tags)
+        asked = parse_approval(tags)
         if (reason := answer_error(tags, settings, clock.now())) or asked is None:
             return reason or "nobody has asked"
         if version != newest:
             return "nobody has answered, and there is a newer version"
-        until = time_text(asked.end(settings))
+        until = format_time(asked.end(settings))
         approve, refuse = (
             self._target.command("approve", *options, short_name(version))
             for options in ((), ("--refuse",))
@@ -284,14 +292,14 @@ class VersionNotes:
         """Return the tags of a version or a campaign. One that was deleted has none."""
         client = self._target.access.personalize
         try:
-            return tags_of(client, arn)
+            return read_tags(client, arn)
         except client.exceptions.ResourceNotFoundException:
             return {}
 
 
 def answer_error(tags: Tags, settings: ApprovalSettings, now: datetime) -> str | None:
     """Return why nobody can answer about a version now, or None if it waits for an answer."""
-    approval, answer = read_approval(tags), current_answer(tags, settings, now)
+    approval, answer = parse_approval(tags), find_current_answer(tags, settings, now)
     if approval is None or answer is None:
         return (
             "a run asks about it when it has passed the gate, and an answer is then possible for "

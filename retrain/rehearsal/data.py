@@ -25,7 +25,7 @@ from emulator.personalize.tables import (
     REQUIRED_FIELDS,
 )
 from functions.csv_files import FileSample, cells, read_sample
-from functions.planning.export_values import MAX_LENGTH, value_error, wrong_value
+from functions.planning.export_values import MAX_LENGTH, find_value_error, find_wrong_value
 from retrain.account.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def _file_problem(file: FileSample, dataset_type: str, import_mode: str) -> str 
     if "" in file.header:
         return f"column {file.header.index('') + 1} of the header has no name; name it"
     fields = [_known_field(dataset_type, name) for name in file.header if name in RESERVED_TYPES]
-    if problem := wrong_value(file, fields, datetime.now(UTC)) or file.error:
+    if problem := find_wrong_value(file, fields, datetime.now(UTC)) or file.error:
         return problem
     if not file.rows:
         return "has no rows below its header; repeat the export"
@@ -228,7 +228,7 @@ def _narrowest_type(values: Sequence[str]) -> str:
     """Return the narrowest Avro type that fits the values of a column."""
     for avro_type in ("long", "float"):
         field: SchemaField = {"name": "", "type": avro_type}
-        error = partial(value_error, field=field, now=datetime.now(UTC))
+        error = partial(find_value_error, field=field, now=datetime.now(UTC))
         if values and not any(map(error, values)):
             return avro_type
     return "string"

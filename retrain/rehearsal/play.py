@@ -17,7 +17,7 @@ from emulator.deployer.program import deploy
 from functions.bake_alarms import alarm_names
 from functions.personalize.campaigns import NONE, describe_campaign, served_version_arn
 from functions.personalize.imports import list_imports
-from functions.personalize.tags import BAKE, tags_of
+from functions.personalize.tags import BAKE, read_tags
 from functions.personalize.trainings import list_versions
 from retrain.account.access import Access
 from retrain.account.errors import EXIT_INTERRUPTED, FailedError, OperatorError
@@ -115,7 +115,7 @@ class DeployedStack:
         while not has_ended.wait(POLL_SECONDS):
             for campaign in campaigns:
                 name = alarm_names(settings, campaign)[-1]
-                tags = tags_of(self.world.personalize, campaign["campaignArn"])
+                tags = read_tags(self.world.personalize, campaign["campaignArn"])
                 state = "OK" if tags.get(BAKE, NONE) == NONE else "ALARM"
                 cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason=reason)
 

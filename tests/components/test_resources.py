@@ -76,7 +76,7 @@ def test_the_definition_calls_a_version_of_each_function_that_no_event_calls(dep
     }
 
 
-@pytest.mark.parametrize(("arguments", "expected"), [(complete, IMPORT_ROLE), (minimal, None)])
+@pytest.mark.parametrize("arguments, expected", [(complete, IMPORT_ROLE), (minimal, None)])
 def test_a_batch_role_of_the_user_is_used_if_there_are_batch_jobs(arguments, expected):
     definition = definition_of(deploy(lambda: arguments(batch_role_arn=IMPORT_ROLE)))
     settings = json.loads(definition)["States"]["Configure run"]["Parameters"]["settings"]

@@ -13,7 +13,7 @@ from components.shared import job_prefix
 from emulator import Emulator
 from emulator.deployer.configuration import read_project
 from emulator.deployer.program import Deployment, deploy
-from functions.runs import run_of
+from functions.runs import identify_run
 
 PROJECT = Path(__file__).resolve().parents[2]
 DEADLINE_SECONDS = 60
@@ -44,7 +44,7 @@ class Run:
     @property
     def id(self) -> str:
         """The id of the run."""
-        return run_of(self.output("Configure run")["run"])["id"]
+        return identify_run(self.output("Configure run")["run"])["id"]
 
     @property
     def version_arn(self) -> str:

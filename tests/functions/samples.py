@@ -8,10 +8,10 @@ from functions.csv_files import FileSample, Row
 from functions.exports import Export, S3Object
 from functions.messages import as_message
 from functions.personalize.batch_jobs import batch_jobs_of
-from functions.personalize.trainings import config_digest
+from functions.personalize.trainings import hash_config
 from functions.planning.datasets import DatasetView
-from functions.planning.export_search import datasets_to_import
-from functions.planning.plan_run import solutions_to_train, view_of
+from functions.planning.export_search import resolve_datasets
+from functions.planning.plan_run import build_view, select_solutions
 from functions.planning.snapshot import BatchSnapshot, DataSnapshot, SolutionSnapshot
 from functions.rules import trainings as training_rules
 from functions.rules.imports import Import
@@ -395,7 +395,7 @@ def solution_snapshot(settings_, data, run_, **changes):
         read[key] = {**NEIGHBOURS[key], **read[key]}
 
     description = read["solutions"].get(settings_["solutionArn"])
-    config = config_digest(description) if description else ""
+    config = hash_config(description) if description else ""
     jobs = {"imports": data.imports, "deletions": data.deletions}
     arns = {each["campaignArn"] for each in settings_["campaigns"]}
     return SolutionSnapshot(
@@ -450,15 +450,15 @@ def view(request=None, settings_=None, trigger="schedule", **changes):
     """Return the view of a run in the standard world with these changes."""
     settings_ = settings_ or settings()
     run_ = run(request, trigger=trigger)
-    changes = {"chosen_datasets": datasets_to_import(settings_, run_), **changes}
+    changes = {"chosen_datasets": resolve_datasets(settings_, run_), **changes}
     about_solutions = {key: changes.pop(key) for key in READ_OF_SOLUTIONS if key in changes}
     data = data_snapshot(**changes)
     snapshots = [
         solution_snapshot(each, data, run_, **about_solutions)
-        for each in solutions_to_train(settings_, run_)
+        for each in select_solutions(settings_, run_)
     ]
 
-    return view_of(settings_, run_, data, snapshots)
+    return build_view(settings_, run_, data, snapshots)
 
 
 def dataset_view(request=None, settings_=None, *, trigger="schedule", dataset=None, **changes):

@@ -8,11 +8,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions.exports import Export, read_batch_input
-from functions.hashes import short_hash
+from functions.hashes import hash_shortly
 from functions.planning.resource_guards import (
-    incomplete_inputs,
-    obsolete_batch_results,
-    unusable_inputs,
+    refuse_unusable_inputs,
+    warn_of_incomplete_inputs,
+    warn_of_obsolete_batch_results,
 )
 from tests.functions import samples as s
 from tests.functions.samples import (
@@ -55,7 +55,7 @@ def test_golden_messages_about_inputs(golden):
 
         return [
             f"{guard.verdict} {message}"
-            for guard in (unusable_inputs, incomplete_inputs)
+            for guard in (refuse_unusable_inputs, warn_of_incomplete_inputs)
             for message in found(guard, objects, recipe, location)
         ]
 
@@ -67,7 +67,9 @@ def test_a_first_line_is_read_to_its_end_even_if_its_items_are_long(item_bytes, 
     """The last line is longer than a line to rank can be: 500 ids of 256 characters in JSON."""
     items = ", ".join(f'"{"i" * item_bytes}"' for _ in range(500))
     line = f'{{"itemList": [{items}], "userId": "1"}}\n{{}}'
-    messages = found(unusable_inputs, {"in/users.json": line.encode()}, "aws-personalized-ranking")
+    messages = found(
+        refuse_unusable_inputs, {"in/users.json": line.encode()}, "aws-personalized-ranking"
+    )
 
     assert len(messages) == is_refused
 
@@ -108,9 +110,12 @@ GONE = (
 def test_results_whose_input_is_gone_are_a_warning(objects, output, keys, messages):
     files = [s3_object(key=key) for key in keys or ()]
     location = output.replace("{date}", "2026-11-29")
-    results = {short_hash(output, 8): Export(location=location, objects=files)} if keys else {}
+    results = {hash_shortly(output, 8): Export(location=location, objects=files)} if keys else {}
 
-    assert found(obsolete_batch_results, objects, output=output, batch_results=results) == messages
+    assert (
+        found(warn_of_obsolete_batch_results, objects, output=output, batch_results=results)
+        == messages
+    )
 
 
 def test_user_segments_of_incremental_imports_are_a_warning():
@@ -122,4 +127,4 @@ def test_user_segments_of_incremental_imports_are_a_warning():
     ):
         settings = s.settings(datasets=[dataset_settings(importMode=mode)])
         files = {"in/users.json": b"{}"}
-        assert found(incomplete_inputs, files, recipe, settings_=settings) == messages
+        assert found(warn_of_incomplete_inputs, files, recipe, settings_=settings) == messages

@@ -11,10 +11,10 @@ from functions.exports import Export
 from functions.personalize.batch_jobs import (
     batch_jobs_of,
     create_batch_job,
-    failed_lines,
+    forget_lost_results,
     list_batch_jobs,
     read_results,
-    with_present_results,
+    warn_of_failed_lines,
 )
 from functions.personalize.lists import PAGE_SIZE
 from functions.personalize.tags import BATCH, CLOCK_TOLERANCE, RUN
@@ -138,8 +138,8 @@ def test_results_that_cannot_be_listed_do_not_count_as_deleted(s3):
     results = read_results(SETTINGS, [JOB])
 
     assert results.read_error == f"{LOCATION} cannot be read: AccessDenied: no"
-    assert with_present_results([JOB], INPUT, results) == [JOB]
-    assert failed_lines([JOB], results) == [results.read_error], "nobody has read the lines"
+    assert forget_lost_results([JOB], INPUT, results) == [JOB]
+    assert warn_of_failed_lines([JOB], results) == [results.read_error], "nobody has read the lines"
 
 
 BEFORE = JOB.created_at - CLOCK_TOLERANCE - timedelta(seconds=1)
@@ -170,7 +170,7 @@ BEFORE = JOB.created_at - CLOCK_TOLERANCE - timedelta(seconds=1)
 )
 def test_a_job_has_no_content_any_more_if_its_results_were_deleted(results, are_present):
     batch_input = Export(location=INPUT.location, objects=[*INPUT.objects, EMPTY])
-    present = with_present_results([FAILED, JOB], batch_input, results)
+    present = forget_lost_results([FAILED, JOB], batch_input, results)
     assert [job.content for job in present] == ["content" if are_present else None] * 2
 
 
@@ -189,7 +189,9 @@ def test_failed_lines_are_counted_in_the_beginning_of_the_last_results(s3, monke
     old = files("out/old.json.out", modified_at=BEFORE).objects
     empty = files("out/empty.json.out", size=0).objects
     read = files(*lines, "out/c.json.out").objects
-    (warning,) = failed_lines([JOB], Export(location=LOCATION, objects=[*old, *empty, *read]))
+    (warning,) = warn_of_failed_lines(
+        [JOB], Export(location=LOCATION, objects=[*old, *empty, *read])
+    )
 
     assert warning == (
         "at least 2 of 4 lines that were read failed; correct them in the input; the first error: "

@@ -2,8 +2,8 @@
 
 import pytest
 
-from functions.exports import location_hash
-from functions.planning.export_search import datasets_to_import, days_to_search
+from functions.exports import hash_location
+from functions.planning.export_search import list_days_to_search, resolve_datasets
 from tests.functions.samples import (
     FINGERPRINT,
     NOW,
@@ -39,7 +39,7 @@ def of_imports(*imports, request=None, **changes):
 
 def import_of_day(day, mode="FULL", **changes):
     """Return an import that holds the export of a day."""
-    planned = f"{location_hash(DATED['dataLocation'].replace('{date}', day))}-x"
+    planned = f"{hash_location(DATED['dataLocation'].replace('{date}', day))}-x"
     return held_import(fingerprint=planned, is_full=mode == "FULL", **changes)
 
 
@@ -57,7 +57,7 @@ def import_of_day(day, mode="FULL", **changes):
 )
 def test_a_date_in_a_location_is_the_day_of_the_run(changes):
     both = settings(datasets=[DATED, items_settings()])
-    assert datasets_to_import(both, run(**changes)) == [DAY, {**items_settings(), "day": None}]
+    assert resolve_datasets(both, run(**changes)) == [DAY, {**items_settings(), "day": None}]
 
 
 @pytest.mark.parametrize("dataset", [DAY, dataset_of_run()], ids=["with a day", "without a day"])
@@ -219,7 +219,7 @@ SEARCHED = {"2026-11-26": False, "2026-11-27": False}
     ],
 )
 def test_days_are_searched_of_which_not_all_rows_are_certainly_there(jobs, searched):
-    found = days_to_search(APPENDED, [*jobs, FULL])
+    found = list_days_to_search(APPENDED, [*jobs, FULL])
     assert {item.day: item.is_imported for item in found} == searched
     assert {item.location for item in found} == {
         f"s3://exports/{day}/{day}.csv" for day in searched
@@ -227,9 +227,9 @@ def test_days_are_searched_of_which_not_all_rows_are_certainly_there(jobs, searc
 
 
 def test_a_month_of_days_is_searched_if_the_locations_of_an_incremental_export_have_days():
-    days = [item.day for item in days_to_search(APPENDED, [])]
+    days = [item.day for item in list_days_to_search(APPENDED, [])]
     assert (len(days), days[0], days[-1]) == (31, "2026-10-28", "2026-11-27")
-    assert days_to_search({**APPENDED, "day": None}, []) == days_to_search(DAY, []) == []
+    assert list_days_to_search({**APPENDED, "day": None}, []) == list_days_to_search(DAY, []) == []
 
 
 @pytest.mark.parametrize(

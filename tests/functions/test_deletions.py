@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from functions.errors import RunRefused
-from functions.overlap import pause_for_deletion
+from functions.overlap import wait_for_deletion
 from functions.personalize.lists import list_deletions
-from functions.planning.export_guards import export_with_deleted_users
+from functions.planning.export_guards import refuse_export_with_deleted_users
 from functions.planning.plan_run import plan_run
 from functions.planning.solutions import LEARNED_DELETED_USERS
 from functions.rules.trainings import Deletion
@@ -71,12 +71,12 @@ DELETING = f"users are being deleted by {JOB}"
 
 @pytest.mark.parametrize("waited, seconds", [(-1, 1), (1, 360), (24, 1800), (25.75, 900)], ids=str)
 def test_a_run_looks_again_after_a_tenth_of_the_time_that_it_has_waited(waited, seconds):
-    assert pause_for_deletion([RUNNING], run(startedAt=iso(waited))) == (DELETING, seconds)
+    assert wait_for_deletion([RUNNING], run(startedAt=iso(waited))) == (DELETING, seconds)
 
 
 def test_a_run_waits_for_26_hours_and_is_refused_then():
     with pytest.raises(RunRefused) as error:
-        pause_for_deletion([RUNNING], run(startedAt=iso(26)))
+        wait_for_deletion([RUNNING], run(startedAt=iso(26)))
 
     assert all_printed(error.value.problems) == [
         f"{DELETING}, and this run has waited for 26 hours; start a run when the job has ended"
@@ -84,9 +84,9 @@ def test_a_run_waits_for_26_hours_and_is_refused_then():
 
 
 def test_only_a_run_that_could_train_waits_and_only_for_a_running_job():
-    assert pause_for_deletion([DELETED, FAILED], run()) is None
-    assert pause_for_deletion([RUNNING], run({"only": "deployments"})) is None
-    assert pause_for_deletion([RUNNING], run({"skipImport": True})) is not None
+    assert wait_for_deletion([DELETED, FAILED], run()) is None
+    assert wait_for_deletion([RUNNING], run({"only": "deployments"})) is None
+    assert wait_for_deletion([RUNNING], run({"skipImport": True})) is not None
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_an_export_with_users_from_before_the_last_deletion_is_refused(
         f"{url} {url} --metadata-directive REPLACE`"
     )
     found = messages(
-        export_with_deleted_users,
+        refuse_export_with_deleted_users,
         dataset=dataset_of_run(type=dataset, importMode=mode),
         exports=exports,
         deletions=deletions,

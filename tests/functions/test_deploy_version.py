@@ -14,11 +14,11 @@ from botocore.exceptions import ClientError
 from components.args import DEFAULT_GATE
 from functions.deploy_version import handler, request_recommendations
 from functions.personalize.campaigns import (
-    approval_tags,
-    current_answer,
-    read_record,
-    record_as_tags,
-    update_request,
+    build_approval_tags,
+    build_record_tags,
+    build_update_request,
+    find_current_answer,
+    parse_record,
 )
 from functions.personalize.tags import APPROVAL, BAD, GOOD, TRIAL, write_tags
 from functions.rules.campaigns import DeploymentRecord, Trial
@@ -141,7 +141,7 @@ def test_an_error_that_nobody_expects_does_not_end_a_trial_either(monkeypatch):
     with deploy(PROBED) as pipeline:
         deploy_once(pipeline, new := trained(pipeline))
         with monkeypatch.context() as broken:
-            broken.setattr("functions.deploy_version.campaign_state", {}.__getitem__)
+            broken.setattr("functions.deploy_version.build_campaign_state", {}.__getitem__)
             item = deploy_once(pipeline, new)
 
         assert (item["phase"], item["outcome"], item["seconds"]) == ("TRYING", None, 60)
@@ -241,7 +241,7 @@ def test_an_update_repeats_every_setting_that_the_service_accepts(
     }
     given = {key: value for key, value in request.items() if value is not None}
 
-    assert update_request(described, VERSION) == given
+    assert build_update_request(described, VERSION) == given
 
 
 FILTERED = {
@@ -312,7 +312,7 @@ def test_a_bad_response_says_what_is_wrong_with_it(fault, failure, is_error):
     ],
 )
 def test_the_tags_of_a_campaign_are_read_as_they_were_written(written):
-    assert read_record(record_as_tags(written), SOLUTION) == written
+    assert parse_record(build_record_tags(written), SOLUTION) == written
 
 
 @pytest.mark.parametrize(
@@ -329,7 +329,7 @@ def test_the_tags_of_a_campaign_are_read_as_they_were_written(written):
 )
 def test_a_tag_that_no_run_has_written_says_nothing(value):
     bad = value if value.startswith(f"{SOLUTION}/") else None
-    assert read_record({TRIAL: value, BAD: value}, SOLUTION) == DeploymentRecord(
+    assert parse_record({TRIAL: value, BAD: value}, SOLUTION) == DeploymentRecord(
         blocked_version_arn=bad
     )
 
@@ -337,11 +337,11 @@ def test_a_tag_that_no_run_has_written_says_nothing(value):
 def test_the_end_of_a_bake_that_is_longer_than_any_says_nothing():
     trial = Trial(VERSION, NOW)
     longer = trial._replace(bake_ends_at=NOW + timedelta(hours=13))
-    assert read_record(record_as_tags(DeploymentRecord(longer)), SOLUTION).trial == trial
+    assert parse_record(build_record_tags(DeploymentRecord(longer)), SOLUTION).trial == trial
 
 
 HOURS = {"timeoutHours": 24}
-ASKED = approval_tags("ASKED", NOW)
+ASKED = build_approval_tags("ASKED", NOW)
 WHEN = NOW.isoformat()
 
 
@@ -350,8 +350,8 @@ WHEN = NOW.isoformat()
     [
         (ASKED, 24, "ASKED"),
         (ASKED, 24.1, None),
-        (approval_tags("APPROVED", NOW, "boss"), 99, "APPROVED"),
-        (approval_tags("REFUSED", NOW, "boss"), 99, "REFUSED"),
+        (build_approval_tags("APPROVED", NOW, "boss"), 99, "APPROVED"),
+        (build_approval_tags("REFUSED", NOW, "boss"), 99, "REFUSED"),
         ({APPROVAL: "soon"}, 0, None),
         ({APPROVAL: f"GRANTED {WHEN} me"}, 0, None),
         ({APPROVAL: "APPROVED 2026-11-29"}, 0, None),
@@ -359,4 +359,4 @@ WHEN = NOW.isoformat()
     ],
 )
 def test_the_answer_about_a_version_is_in_one_tag(tags, later, answer):
-    assert current_answer(tags, HOURS, NOW + timedelta(hours=later)) == answer
+    assert find_current_answer(tags, HOURS, NOW + timedelta(hours=later)) == answer

@@ -5,8 +5,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.execution_input import KEYS, input_problems
-from functions.runs import run_of
+from functions.execution_input import KEYS, find_input_problems
+from functions.runs import identify_run
 from tests.functions import samples as s
 from tests.functions.samples import (
     OTHER_SOLUTION,
@@ -32,7 +32,7 @@ TIMES = st.datetimes().map(str) | st.datetimes(timezones=st.timezones()).map(str
 
 def problems(request):
     """Return the problems of an input of an execution with these SETTINGS."""
-    return [*map(str, input_problems(SETTINGS, configured(request)["run"]))]
+    return [*map(str, find_input_problems(SETTINGS, configured(request)["run"]))]
 
 
 def test_golden_problems_of_inputs(golden):
@@ -57,12 +57,12 @@ def test_every_key_may_be_null():
 
 def test_a_pipeline_without_solutions_knows_none():
     settings = {**SETTINGS, "solutions": []}
-    found = input_problems(settings, configured({"solutions": ["x"]})["run"])
+    found = find_input_problems(settings, configured({"solutions": ["x"]})["run"])
     assert [*map(str, found)] == ['solutions: "x" is unknown; there are none']
 
 
 @given(JSON | st.dictionaries(st.sampled_from(KEYS), JSON | TIMES))
 def test_any_json_is_checked_and_has_a_run_id(execution_input):
     assert all(isinstance(problem, str) for problem in problems(execution_input))
-    run = run_of(configured(execution_input)["run"])
+    run = identify_run(configured(execution_input)["run"])
     assert run["id"], "the report of a refused run has an id too"

@@ -6,8 +6,15 @@ from datetime import UTC, datetime
 import pytest
 
 from functions.errors import ServiceUnavailable
-from functions.executions import configured_run_of, unreported_error
-from functions.runs import export_day, job_name, request_of, run_began_at, run_of, scheduled_at
+from functions.executions import find_unreported_error, read_configured_run
+from functions.runs import (
+    choose_export_day,
+    identify_run,
+    job_name,
+    parse_scheduled_time,
+    request_of,
+    run_began_at,
+)
 from tests.functions import samples as s
 from tests.functions.samples import (
     EXECUTION,
@@ -37,8 +44,8 @@ def test_a_key_that_is_null_is_left_out():
 
 
 def test_a_scheduled_time_is_in_utc():
-    assert scheduled_at(SCHEDULED) == datetime(2026, 11, 29, 3, tzinfo=UTC)
-    assert scheduled_at({}) is None
+    assert parse_scheduled_time(SCHEDULED) == datetime(2026, 11, 29, 3, tzinfo=UTC)
+    assert parse_scheduled_time({}) is None
 
 
 @pytest.mark.parametrize(
@@ -60,15 +67,15 @@ def test_a_run_begins_at_its_scheduled_time_or_before(run, began_at):
     ids=["of the run", "of a marker"],
 )
 def test_a_run_imports_the_exports_of_its_day_unless_a_person_names_another(request_, day):
-    assert export_day(s.run(request_)) == day
-    assert export_day(s.run({**request_, "exportDate": "2026-11-27"})) == "2026-11-27"
+    assert choose_export_day(s.run(request_)) == day
+    assert choose_export_day(s.run({**request_, "exportDate": "2026-11-27"})) == "2026-11-27"
 
 
 # The run
 
 
 def test_the_id_of_a_scheduled_run_is_its_scheduled_time():
-    assert run_of(started({**SCHEDULED, "scheduleArn": None})) == {
+    assert identify_run(started({**SCHEDULED, "scheduleArn": None})) == {
         "id": RUN_ID,
         "trigger": "schedule",
         "startedAt": s.STARTED.isoformat(),
@@ -79,11 +86,11 @@ def test_the_id_of_a_scheduled_run_is_its_scheduled_time():
 
 def test_the_zone_of_the_scheduled_time_does_not_matter():
     request = {**SCHEDULED, "scheduledTime": "2026-11-29T04:00:00+01:00"}
-    assert run_of(started(request))["id"] == RUN_ID
+    assert identify_run(started(request))["id"] == RUN_ID
 
 
 def test_the_id_of_a_manual_run_is_its_day_and_a_hash_of_its_execution():
-    assert run_of(started({})) == {
+    assert identify_run(started({})) == {
         "id": MANUAL_RUN_ID,
         "trigger": "manual",
         "startedAt": s.STARTED.isoformat(),
@@ -99,7 +106,7 @@ def test_the_id_of_a_manual_run_is_its_day_and_a_hash_of_its_execution():
 )
 def test_another_execution_has_another_run_id(changes):
     """The name of an execution may be used again after 90 days."""
-    assert run_of(started({}, **changes))["id"] != MANUAL_RUN_ID
+    assert identify_run(started({}, **changes))["id"] != MANUAL_RUN_ID
 
 
 # The names of its jobs
@@ -141,13 +148,13 @@ def test_personalize_accepts_the_longest_name():
 )
 def test_an_execution_without_a_report_has_an_error(executions, status, details, error):
     expect_execution(executions, status, **details)
-    assert unreported_error(executions.client, EXECUTION) == error
+    assert find_unreported_error(executions.client, EXECUTION) == error
 
 
 def test_an_execution_that_still_seems_to_run_is_described_again_later(executions):
     expect_execution(executions, "RUNNING")
     with pytest.raises(ServiceUnavailable) as error:
-        unreported_error(executions.client, EXECUTION)
+        find_unreported_error(executions.client, EXECUTION)
 
     assert str(error.value) == f"the status of {EXECUTION} is still RUNNING"
 
@@ -158,9 +165,9 @@ STARTED = {"type": "ExecutionStarted"}
 def test_the_configuration_is_the_output_of_the_first_state(executions):
     later = first_state({"request": "of a later state"})
     expect_history(executions, STARTED, first_state(configured(SCHEDULED)), later)
-    assert configured_run_of(executions.client, EXECUTION) == configured(SCHEDULED)
+    assert read_configured_run(executions.client, EXECUTION) == configured(SCHEDULED)
 
 
 def test_an_execution_that_did_not_leave_its_first_state_has_no_configuration(executions):
     expect_history(executions, STARTED)
-    assert configured_run_of(executions.client, EXECUTION) is None
+    assert read_configured_run(executions.client, EXECUTION) is None

@@ -6,9 +6,13 @@ import json
 import pytest
 
 from functions.csv_files import read_sample
-from functions.hashes import short_hash
+from functions.hashes import hash_shortly
 from functions.personalize.tags import CONTENT
-from functions.planning.export_content import content_tags, perhaps_stale_content, stale_content
+from functions.planning.export_content import (
+    build_content_tags,
+    refuse_stale_content,
+    warn_of_stale_content,
+)
 from tests.functions import samples as s
 from tests.functions.samples import (
     DATASET,
@@ -70,7 +74,7 @@ def test_a_document_and_a_tag_have_five_types_and_a_document_ten_columns_with_sh
     assert [*known["eventTypes"].values()] == [50, 49, 48, 47, 46]
     assert {name[:24] for name in known["eventTypes"]} == {f"{'t' * 23}…"}, "they begin alike"
     assert {len(name) for name in known["eventTypes"]} == {30}
-    tag = content_tags({**known, "rows": 50})[CONTENT]
+    tag = build_content_tags({**known, "rows": 50})[CONTENT]
     assert len(tag) <= 256, "AWS accepts no longer value"
     assert not set(tag) - set("0123456789abcdefT:+- ")
     columns = [f"{'c' * 60}{number}" for number in range(12)]
@@ -86,7 +90,7 @@ def test_a_document_and_a_tag_have_five_types_and_a_document_ten_columns_with_sh
 
 def tag_of(hours=5, imports=1, **shares):
     """Return the tag about an export with this newest event and these types."""
-    types = [f" {short_hash(name, 6)}:{share}" for name, share in shares.items()]
+    types = [f" {hash_shortly(name, 6)}:{share}" for name, share in shares.items()]
     return f"{iso(hours)} {imports}{''.join(types)}"
 
 
@@ -97,12 +101,12 @@ def imported(tag="", **changes):
 
 def test_the_tag_of_an_import_job_has_the_content_for_the_next_run():
     known = content(rows(*["view"] * 8, "", "click"), imports=[imported(tag_of(imports=6))])
-    assert content_tags(known) == {CONTENT: tag_of(imports=7, view=800, click=100)}
+    assert build_content_tags(known) == {CONTENT: tag_of(imports=7, view=800, click=100)}
     rare = content(rows(*["view"] * 2999, "click"))
 
-    assert content_tags(rare) == {CONTENT: tag_of(view=1000, click=1)}, "it is not forgotten"
-    assert content_tags({**s.CONTENT, "areAllRowsRead": False}) == {}
-    assert content_tags({**s.CONTENT, "newestEventAt": None}) == {}
+    assert build_content_tags(rare) == {CONTENT: tag_of(view=1000, click=1)}, "it is not forgotten"
+    assert build_content_tags({**s.CONTENT, "areAllRowsRead": False}) == {}
+    assert build_content_tags({**s.CONTENT, "newestEventAt": None}) == {}
 
 
 @pytest.mark.parametrize(
@@ -128,7 +132,7 @@ def test_the_last_import_with_a_tag_is_compared(imports, count):
 
 def found(known, **settings):
     """Return the refusals and the warnings about the export of interactions in a world."""
-    guards = (stale_content, perhaps_stale_content)
+    guards = (refuse_stale_content, warn_of_stale_content)
     dataset = dataset_of_run(**settings)
     return tuple(s.messages(guard, dataset=dataset, **known) for guard in guards)
 
@@ -214,7 +218,7 @@ def test_a_type_of_events_that_vanishes_is_a_warning_or_a_refusal(types, shares,
 
 def test_a_type_that_begins_like_another_one_is_missed():
     before, after = (f"{'watched a recommended trailer '}{end}" for end in ("twice", "once"))
-    tag = content_tags(content(rows(*[before] * 500, *[after] * 500)))[CONTENT]
+    tag = build_content_tags(content(rows(*[before] * 500, *[after] * 500)))[CONTENT]
     known = snapshot(rows(*[after] * 1000), imports=[imported(tag)])
     (message,) = found(known, strictEvents=True)[0]
 

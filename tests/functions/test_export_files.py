@@ -7,10 +7,10 @@ import pytest
 from functions.csv_files import read_sample
 from functions.exports import Export
 from functions.planning.export_files import (
-    missing_export,
-    too_few_rows,
-    unknown_columns,
-    wrong_content,
+    refuse_missing_export,
+    refuse_too_few_rows,
+    refuse_wrong_content,
+    warn_of_unknown_columns,
 )
 from tests.functions import samples as s
 from tests.functions.samples import (
@@ -88,7 +88,7 @@ SUBFOLDERS = (
     ],
 )
 def test_an_export_is_there_or_the_message_says_what_is_missing(known_export, message):
-    assert found(missing_export, known_export) == ([message] if message else [])
+    assert found(refuse_missing_export, known_export) == ([message] if message else [])
 
 
 # The content
@@ -112,7 +112,7 @@ def test_golden_messages_about_the_content_of_files(golden):
 
         return [
             f"{guard.verdict} {message}"
-            for guard in (wrong_content, too_few_rows, unknown_columns)
+            for guard in (refuse_wrong_content, refuse_too_few_rows, warn_of_unknown_columns)
             for message in found(
                 guard,
                 export(samples=samples),
@@ -125,13 +125,13 @@ def test_golden_messages_about_the_content_of_files(golden):
 
 
 def test_a_dataset_that_does_not_exist_has_no_columns_that_an_export_could_lack():
-    assert found(unknown_columns, export(), schemas={}) == []
+    assert found(warn_of_unknown_columns, export(), schemas={}) == []
 
 
 def test_a_wrong_value_in_row_700_is_found():
     columns = ("USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_VALUE")
     file = sample(*[(*ROW, "2.5")] * 699, (*ROW, "x"), header=columns)
-    (message,) = found(wrong_content, export(samples=[file]))
+    (message,) = found(refuse_wrong_content, export(samples=[file]))
 
     assert message.startswith(f"{FILE}: line 701: EVENT_VALUE is 'x', but")
 
@@ -143,7 +143,7 @@ def row_messages(rows, dataset, **changes):
     """Return the messages about an export with this number of rows."""
     seen = export(samples=[sample(ROW, row_count=rows)])
     exports = {dataset["datasetArn"]: seen}
-    return messages(too_few_rows, dataset=dataset, exports=exports, **changes)
+    return messages(refuse_too_few_rows, dataset=dataset, exports=exports, **changes)
 
 
 @pytest.mark.parametrize(

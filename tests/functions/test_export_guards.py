@@ -4,17 +4,17 @@ import re
 
 import pytest
 
-from functions.execution_input import input_problems
-from functions.exports import Export, location_hash
+from functions.execution_input import find_input_problems
+from functions.exports import Export, hash_location
 from functions.planning.export_guards import (
-    export_not_ready,
-    incremental_without_full,
-    replaced_data,
-    skipped_days,
-    truncated_export,
-    unconfirmed_data,
-    unknown_size,
-    wrong_increment,
+    refuse_export_before_marker,
+    refuse_increment_to_replaced_data,
+    refuse_increment_without_full_import,
+    refuse_truncated_export,
+    refuse_wrong_increment,
+    warn_of_skipped_days,
+    warn_of_unconfirmed_data,
+    warn_of_unknown_size,
 )
 from tests.functions import samples as s
 from tests.functions.samples import (
@@ -58,7 +58,7 @@ def test_an_export_that_is_much_smaller_than_the_last_one_is_found(size, share, 
         "minRelativeSize for one run only if the data really shrank"
     )
 
-    assert found(truncated_export, seen, dataset=dataset, imports=LAST_FULL) == (
+    assert found(refuse_truncated_export, seen, dataset=dataset, imports=LAST_FULL) == (
         [message] * refused
     )
 
@@ -74,7 +74,10 @@ def test_an_export_that_is_much_smaller_than_the_last_one_is_found(size, share, 
     ids=["incremental", "no size known", "no export, which another guard finds", "on purpose"],
 )
 def test_a_small_export_passes_if_it_replaces_no_known_data(changes):
-    assert found(truncated_export, **{"known_export": TINY, "imports": LAST_FULL, **changes}) == []
+    assert (
+        found(refuse_truncated_export, **{"known_export": TINY, "imports": LAST_FULL, **changes})
+        == []
+    )
 
 
 EDITED = held_import(arn="edited", size=None)
@@ -110,8 +113,8 @@ def test_a_size_tag_that_is_no_size_is_a_warning(jobs, dataset, warnings, refusa
     )
     known = {"imports": jobs, "dataset": dataset_of_run(**dataset)}
 
-    assert found(unknown_size, TINY, **known) == [message] * warnings
-    assert len(found(truncated_export, TINY, **known)) == refusals
+    assert found(warn_of_unknown_size, TINY, **known) == [message] * warnings
+    assert len(found(refuse_truncated_export, TINY, **known)) == refusals
 
 
 # The ready marker
@@ -127,9 +130,11 @@ def test_a_missing_marker_is_found():
     )
     unreadable = Export(location=LOCATION, read_error=f"{LOCATION} cannot be read: AccessDenied: x")
 
-    assert found(export_not_ready, s.export(), dataset=MARKED) == [message]
-    assert found(export_not_ready, unreadable, dataset=MARKED) == [], "one message is enough"
-    assert found(export_not_ready, s.export()) == [], "no marker is configured"
+    assert found(refuse_export_before_marker, s.export(), dataset=MARKED) == [message]
+    assert found(refuse_export_before_marker, unreadable, dataset=MARKED) == [], (
+        "one message is enough"
+    )
+    assert found(refuse_export_before_marker, s.export()) == [], "no marker is configured"
 
 
 def test_objects_that_are_newer_than_the_marker_are_found():
@@ -137,7 +142,7 @@ def test_objects_that_are_newer_than_the_marker_are_found():
     objects = [s3_object(key=f"{hours}.csv", modified_at=ago(hours)) for hours in (11, 10, 9)]
     seen = s.export(marker_written_at=ago(10), objects=objects)
 
-    assert found(export_not_ready, seen, dataset=MARKED) == [
+    assert found(refuse_export_before_marker, seen, dataset=MARKED) == [
         (
             f"1 of 3 objects at {LOCATION} are newer than the ready marker {MARKER}, for example "
             "9.csv; write the marker after the last object of the export"
@@ -166,13 +171,15 @@ def test_an_incremental_import_needs_a_full_one_before(dataset, jobs, refused):
     )
     known = {"dataset": dataset, "imports": jobs}
 
-    assert s.messages(incremental_without_full, **known) == [message] * refused
+    assert s.messages(refuse_increment_without_full_import, **known) == [message] * refused
 
 
 @pytest.mark.parametrize("request_, refused", [({}, True), ({"force": True}, False)])
 def test_nothing_is_added_to_data_that_a_foreign_import_has_replaced(request_, refused):
     jobs = {DATASET: [imported(arn="foreign", ended_at=ago(1)), held_import()]}
-    found = s.messages(replaced_data, dataset=INCREMENTAL, request=request_, imports=jobs)
+    found = s.messages(
+        refuse_increment_to_replaced_data, dataset=INCREMENTAL, request=request_, imports=jobs
+    )
     assert [message.partition(",")[0] for message in found] == ["foreign"] * refused
 
 
@@ -184,7 +191,7 @@ def appending(*objects, dataset=INCREMENTAL, jobs=None, **changes):
     """Return the messages about an export that is added to the data."""
     jobs = [held_import(fingerprint="x")] if jobs is None else jobs
     known = {"dataset": dataset, "imports": jobs, **changes}
-    return found(wrong_increment, s.export(objects=objects), **known)
+    return found(refuse_wrong_increment, s.export(objects=objects), **known)
 
 
 def test_objects_that_were_imported_before_are_found():
@@ -233,7 +240,7 @@ def test_at_most_a_gigabyte_is_appended(size, refused):
 DAY = "2026-11-22"
 FULL = held_import(fingerprint="x", created_at=ago(20 * 24), ended_at=ago(20 * 24))
 APPENDED = held_import(
-    fingerprint=f"{location_hash(LOCATION)}-x",
+    fingerprint=f"{hash_location(LOCATION)}-x",
     is_full=False,
     created_at=ago(7 * 24),
     ended_at=ago(7 * 24),
@@ -274,16 +281,21 @@ FULL_NEEDED = (
 def test_nobody_appends_a_day_again_of_which_a_part_may_be_there(request_):
     jobs = {"imports": [TAINTED, FULL]}
     known = {"dataset": {**INCREMENTAL, "day": DAY}, "request": request_, **jobs}
-    messages = [found(guard, s.export(), **known) for guard in (replaced_data, wrong_increment)]
+    messages = [
+        found(guard, s.export(), **known)
+        for guard in (refuse_increment_to_replaced_data, refuse_wrong_increment)
+    ]
     assert messages == [[FULL_NEEDED], []], "one message, which does not offer to append it"
-    assert found(unconfirmed_data, s.export(), **known) == []
+    assert found(warn_of_unconfirmed_data, s.export(), **known) == []
     other = {**known["dataset"], "dataLocation": "s3://exports/other.csv"}
     export = s.export(location=other["dataLocation"])
 
-    assert found(unconfirmed_data, export, **{**known, "dataset": other}) == [FULL_NEEDED], (
-        "another day"
-    )
-    assert found(unconfirmed_data, export, **{**known, "dataset": dataset_of_run()}) == [], "FULL"
+    assert found(warn_of_unconfirmed_data, export, **{**known, "dataset": other}) == [
+        FULL_NEEDED
+    ], "another day"
+    assert (
+        found(warn_of_unconfirmed_data, export, **{**known, "dataset": dataset_of_run()}) == []
+    ), "FULL"
 
 
 def test_a_day_before_the_last_full_import_is_not_appended():
@@ -302,7 +314,7 @@ BOTH = ("2026-11-27", "2026-11-28")
 
 def skipped():
     """Return the messages about the exports of two earlier days."""
-    return s.messages(skipped_days, dataset=DATED, skipped_days=BOTH)
+    return s.messages(warn_of_skipped_days, dataset=DATED, skipped_days=BOTH)
 
 
 def test_the_days_that_no_import_has_brought_are_named():
@@ -312,7 +324,7 @@ def test_the_days_that_no_import_has_brought_are_named():
         "export with importMode FULL, or append each whose rows are missing: "
         "`retrain start --dataset interactions --export-date 2026-11-27`"
     )
-    assert s.messages(skipped_days, dataset=DATED, skipped_days=[]) == []
+    assert s.messages(warn_of_skipped_days, dataset=DATED, skipped_days=[]) == []
 
 
 def test_the_commands_of_the_messages_are_accepted_beside_a_dataset_without_days():
@@ -321,4 +333,4 @@ def test_the_commands_of_the_messages_are_accepted_beside_a_dataset_without_days
     for message in [*appending_day(APPENDED, FULL), *skipped()]:
         dataset, day = re.search(r"--dataset (\S+) --export-date ([-0-9]+)", message).groups()
         request = {"datasets": [dataset], "exportDate": day}
-        assert input_problems(known, configured(request)["run"]) == [], message
+        assert find_input_problems(known, configured(request)["run"]) == [], message

@@ -4,9 +4,9 @@ import pytest
 
 from functions.csv_files import read_sample
 from functions.planning.export_insights import (
-    doubtful_interactions,
-    failing_interactions,
-    incomplete_columns,
+    refuse_failing_interactions,
+    warn_of_doubtful_interactions,
+    warn_of_incomplete_columns,
 )
 from tests.functions import samples as s
 from tests.functions.samples import (
@@ -42,7 +42,7 @@ def snapshot(types, *, times=(1, 2), is_whole_file=True, columns=(), **changes):
 def found(known, **settings):
     """Return the refusals and the warnings about the interactions of a run."""
     known = {"settings_": s.settings(datasets=[dataset_settings(**settings)]), **known}
-    guards = (failing_interactions, doubtful_interactions)
+    guards = (refuse_failing_interactions, warn_of_doubtful_interactions)
     return tuple(messages(guard, **known) for guard in guards)
 
 
@@ -147,7 +147,7 @@ def incomplete(filled, column="PLOT", *, type_="items", rows=20, header=None, **
     field = {"name": column, "type": ["null", "string"], **textual}
 
     return messages(
-        incomplete_columns,
+        warn_of_incomplete_columns,
         dataset=dataset_of_run(type=type_),
         exports=s.export(samples=[sample]),
         schemas=[{"name": "ID", "type": "string"}, field],

@@ -1,6 +1,6 @@
 """What a probe has to give to its filter: values for the parameters, and perhaps a user."""
 
-from functions.rules.filters import filter_problems
+from functions.rules.filters import find_filter_problems
 
 
 def test_golden_problems_of_probes_with_a_filter(golden):
@@ -11,6 +11,6 @@ def test_golden_problems_of_probes_with_a_filter(golden):
         values = dict(pair.split("=", 1) for pair in given.split("; ") if pair)
         probe = {"userId": values.pop("userId", None), "filterValues": values}
 
-        return [*filter_problems(expression, probe)]
+        return [*find_filter_problems(expression, probe)]
 
     golden.answers("filters.txt", answer)

@@ -10,11 +10,11 @@ from docs import guards as page
 from functions.planning import resource_guards
 from functions.planning.plan_run import GUARDS
 from functions.planning.resource_guards import (
-    allowed_automatic_training,
-    automatic_deployment,
-    refused_automatic_training,
-    unknown_context,
-    unknown_probe_users,
+    refuse_automatic_deployment,
+    refuse_automatic_training,
+    refuse_unknown_context,
+    warn_of_automatic_training,
+    warn_of_unknown_probe_users,
 )
 from tests.functions import samples as s
 from tests.functions.samples import (
@@ -119,7 +119,7 @@ def test_automatic_training_is_either_refused_or_a_warning(setting, request_, co
         "settings_": settings(autoTraining=setting),
         "solutions": solution_resource(performAutoTraining=True),
     }
-    guards = (refused_automatic_training, allowed_automatic_training)
+    guards = (refuse_automatic_training, warn_of_automatic_training)
 
     assert tuple(len(messages(guard, **known)) for guard in guards) == counts
 
@@ -139,7 +139,7 @@ def test_a_campaign_that_follows_the_newest_version_is_found(served):
         trained_version(),
     ]
 
-    assert messages(automatic_deployment, campaigns=campaigns, trainings=versions) == [
+    assert messages(refuse_automatic_deployment, campaigns=campaigns, trainings=versions) == [
         (
             f"{CAMPAIGN}: syncWithLatestSolutionVersion deploys versions before a run has judged "
             "them; turn it off: `aws personalize update-campaign --campaign-arn "
@@ -161,7 +161,7 @@ def test_a_key_of_the_context_has_to_be_a_column_of_the_interactions():
         request = {"skipImport": True}
         solution = solution_settings(campaigns=campaigns)
 
-        return messages(unknown_context, solution=solution, request=request, **known)
+        return messages(refuse_unknown_context, solution=solution, request=request, **known)
 
     assert found({"EVENT_VALUE": "1"}) == found({}) == []
     assert found({"EVENT_VALUE": "1", "DEVICE": "phone", "device": "phone"}) == [
@@ -179,7 +179,7 @@ def test_a_probe_with_a_user_without_interactions_is_a_warning():
         export = s.export(samples=[sample(values={"USER_ID": Counter(users)})])
         known = {"exports": export, "solution": solution, **changes}
 
-        return messages(unknown_probe_users, **known)
+        return messages(warn_of_unknown_probe_users, **known)
 
     (message,) = found(["u3", "u2"])
     assert message.startswith(f"{CAMPAIGN}: the user 'u1' of the probe has no interactions, so ")

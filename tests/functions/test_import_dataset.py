@@ -10,7 +10,7 @@ from functions.errors import Refused, ServiceUnavailable
 from functions.import_dataset import handler
 from functions.personalize import imports
 from functions.personalize.imports import ImportReader, taint_import
-from functions.personalize.tags import tags_of, write_tags
+from functions.personalize.tags import read_tags, write_tags
 from functions.rules.imports import Import
 from tests.functions.samples import CONTENT, NOW, ago
 from tests.workflow.pipeline import RUN_ID, deploy
@@ -229,7 +229,7 @@ def read_imports(
     ]
     monkeypatch.setattr(clock, "now", lambda: NOW)
     monkeypatch.setattr(imports, "list_imports", lambda *_: jobs)
-    monkeypatch.setattr(imports, "tags_of", tags_of_job)
+    monkeypatch.setattr(imports, "read_tags", tags_of_job)
     dataset = {"datasetArn": ITEMS, "creationDateTime": ago(10**5)}
     arns = [ITEMS, "another", "a third", "a fourth", "a fifth"]
     datasets = [{"datasetArn": arns[n], "importMode": mode} for n, mode in enumerate(modes)]
@@ -333,7 +333,7 @@ def test_a_file_that_was_written_after_the_end_of_an_import_does_not_taint_it():
         pipeline.sleep(800)
         pipeline.bucket.put("items/more.csv", b"ITEM_ID,GENRE\ni999,g1")
         import_items(pipeline, event)
-        tags = tags_of(pipeline.client, JOB)
+        tags = read_tags(pipeline.client, JOB)
 
     assert tags["retraining-confirmed"] == tags["retraining-fingerprint"]
 
@@ -355,7 +355,7 @@ def test_a_file_that_was_there_only_for_a_moment_taints_the_import_though_tags_g
         pipeline.personalize.call = call
         pipeline.inject_fault(fault, operation="TagResource", times=12)
         item = import_items(pipeline, event)
-        assert tags_of(pipeline.client, JOB)["retraining-confirmed"] == "tainted"
+        assert read_tags(pipeline.client, JOB)["retraining-confirmed"] == "tainted"
     assert (item["outcome"], item["arn"]) == ("FAILED", JOB)
 
 
@@ -376,7 +376,7 @@ def test_an_export_that_has_changed_since_the_plan_is_checked_again():
         assert created(pipeline) == []
         pipeline.bucket.put("items.csv", csv_files()["items.csv"] + b"\ni999,g1")
         item = import_items(pipeline, event)
-        tags = tags_of(pipeline.client, JOB)
+        tags = read_tags(pipeline.client, JOB)
 
         assert tags["retraining-fingerprint"] == fingerprint(pipeline)
         assert tags["retraining-bytes"] == "1511"

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from functions.errors import RunRefused
-from functions.executions import older_executions
-from functions.overlap import LISTS_LAG, pause_before
+from functions.executions import list_older_executions
+from functions.overlap import LISTS_LAG, wait_for_older_runs
 from tests.functions.samples import EXECUTION, NOW, STARTED, iso, run, settings
 
 MACHINE = EXECUTION.replace(":execution:", ":stateMachine:").rpartition(":")[0]
@@ -63,7 +63,7 @@ SOONEST = STARTED - timedelta(milliseconds=2)
 def test_an_execution_is_older_if_it_started_before_or_is_first_by_arn(executions, running, older):
     expect_running(executions, *running)
     own = run(executionArn=arn("own"))
-    assert older_executions(executions.client, own) == [arn(name) for name in older]
+    assert list_older_executions(executions.client, own) == [arn(name) for name in older]
 
 
 def test_one_of_two_executions_with_the_same_listed_start_goes_on(executions):
@@ -72,7 +72,7 @@ def test_one_of_two_executions_with_the_same_listed_start_goes_on(executions):
     for name, started in starts.items():
         expect_running(executions, ("a", STARTED), ("own", STARTED))
         own = run(executionArn=arn(name), startedAt=started)
-        older.append(older_executions(executions.client, own))
+        older.append(list_older_executions(executions.client, own))
 
     assert older == [[], [arn("a")]], "the list is less precise than the document"
 
@@ -86,7 +86,7 @@ def test_a_run_asks_again_after_growing_pauses_while_an_older_run_is_running(
     executions, configured, minutes, seconds
 ):
     expect_running(executions, ("z", NOW - timedelta(days=2)))
-    pause = pause_before(executions.client, configured, run(startedAt=iso(minutes=minutes)))
+    pause = wait_for_older_runs(executions.client, configured, run(startedAt=iso(minutes=minutes)))
     assert pause == (f"z, {HANGS}", seconds)
 
 
@@ -97,7 +97,7 @@ def test_a_run_that_has_waited_too_long_leaves_its_work_to_the_next_run(
     executions, configured, hours
 ):
     expect_running(executions, ("z", NOW - timedelta(days=2)))
-    pause = pause_before(executions.client, configured, run(startedAt=iso(hours)))
+    pause = wait_for_older_runs(executions.client, configured, run(startedAt=iso(hours)))
 
     assert pause == (
         (
@@ -112,7 +112,9 @@ def test_a_run_of_an_export_that_has_waited_too_long_is_refused(executions):
     expect_running(executions, ("z", NOW - timedelta(days=2)))
     request = {"trigger": "export", "day": "2026-11-22"}
     with pytest.raises(RunRefused) as error:
-        pause_before(executions.client, DAILY, run(request, trigger="export", startedAt=iso(12)))
+        wait_for_older_runs(
+            executions.client, DAILY, run(request, trigger="export", startedAt=iso(12))
+        )
     (problem,) = error.value.problems
 
     assert problem["command"] == "retrain start --export-date 2026-11-22"
@@ -147,10 +149,10 @@ def test_a_run_begins_when_the_lists_show_every_older_run_and_its_jobs(
     expect_list(executions, *ended, maxResults=100)
     started = run(startedAt=(NOW - timedelta(seconds=waited)).isoformat())
 
-    assert pause_before(executions.client, DAILY, started) == pause
+    assert wait_for_older_runs(executions.client, DAILY, started) == pause
 
 
 def test_a_run_on_an_emulator_begins_at_once(executions, monkeypatch):
     monkeypatch.setenv(LISTS_LAG, "0")
     expect_running(executions)
-    assert pause_before(executions.client, DAILY, run()) is None, "no dead run is searched"
+    assert wait_for_older_runs(executions.client, DAILY, run()) is None, "no dead run is searched"

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from functions.errors import RunRefused
-from functions.exports import BatchInput, location_hash
-from functions.hashes import short_hash
-from functions.overlap import event_of_deployment
-from functions.plan_retraining import found_up_to_date, solutions_on_trial, write_checks
+from functions.exports import BatchInput, hash_location
+from functions.hashes import hash_shortly
+from functions.overlap import explain_deployment_event
+from functions.plan_retraining import find_solutions_on_trial, find_up_to_date, write_checks
 from functions.planning.plan_run import plan_run
 from functions.rules.batch_jobs import KEYS_OF_RESULTS
 from tests.functions import samples as s
@@ -155,7 +155,7 @@ ON_EXPORT = settings(
 DATED = settings(datasets=[dataset_settings(dataLocation="s3://exports/{date}.csv")])
 
 
-LATER = f"{location_hash('s3://exports/2026-11-30.csv')}-x"
+LATER = f"{hash_location('s3://exports/2026-11-30.csv')}-x"
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_a_campaign_that_does_not_exist_refuses_a_run_that_trains_nothing():
         "settings_": settings(solutions=[solution_settings(batchJobs=[job])]),
         "campaigns": {},
         "batch_inputs": {"in": BatchInput(location="in/", objects=[s3_object()])},
-        "batch_jobs": {short_hash("out", 8): []},
+        "batch_jobs": {hash_shortly("out", 8): []},
     }
     message = f"{CAMPAIGN}: does not exist; create it, or take it out of the stack's config"
 
@@ -249,7 +249,7 @@ def test_each_trial_is_tried_once_in_a_run(personalize):
     personalize.expect("list_tags_for_resource", {"tags": tags}, resourceArn=OTHER_CAMPAIGN)
     campaigns = [campaign_settings(campaignArn=arn) for arn in (CAMPAIGN, OTHER_CAMPAIGN)]
     known = settings(solutions=[solution_settings(campaigns=campaigns)])
-    (found,) = solutions_on_trial(personalize.client, known, tried=[CAMPAIGN])
+    (found,) = find_solutions_on_trial(personalize.client, known, tried=[CAMPAIGN])
 
     assert found["campaigns"] == [{"campaignArn": OTHER_CAMPAIGN}]
 
@@ -291,7 +291,7 @@ WITHOUT_CAMPAIGNS = settings(solutions=[solution_settings(campaigns=[])])
     ],
 )
 def test_a_run_finds_up_to_date_what_has_the_present_data(changes, expected):
-    assert list(found_up_to_date(view(**{**UNCHANGED, **changes}))) == expected
+    assert list(find_up_to_date(view(**{**UNCHANGED, **changes}))) == expected
 
 
 def expect_tag(personalize, arn, error=None, **details):
@@ -350,7 +350,7 @@ def reason_to_skip(scheduler, *, after, expression="rate(7 days)", request=SCHED
     if request == SCHEDULED:
         scheduler.expect("get_schedule", response, GroupName="group", Name="weekly")
 
-    return event_of_deployment(run(request))
+    return explain_deployment_event(run(request))
 
 
 @pytest.mark.parametrize("after", [timedelta(0), timedelta(minutes=10), timedelta(minutes=-2)])
@@ -365,7 +365,7 @@ def test_an_event_of_a_rate_right_after_a_deployment_is_skipped(scheduler, after
 def test_an_input_with_the_schedule_of_another_pipeline_is_refused(scheduler, error):
     scheduler.expect_error("get_schedule", error, GroupName="group", Name="weekly")
     with pytest.raises(RunRefused) as caught:
-        event_of_deployment(run(SCHEDULED))
+        explain_deployment_event(run(SCHEDULED))
 
     assert all_printed(caught.value.problems) == [
         f"scheduleArn: {SCHEDULE} is not a schedule of this pipeline; leave it out"

@@ -7,7 +7,7 @@ import pytest
 
 from functions.errors import RunRefused
 from functions.messages import as_message
-from functions.report.model import report_of, worst_outcome, worst_results
+from functions.report.model import find_worst_outcome, keep_worst_results, report_of
 from functions.texts import MAX_TRIALS_BYTES
 from tests.functions import samples as s
 from tests.functions.samples import (
@@ -184,7 +184,7 @@ def test_a_cause_is_shown_as_the_message_of_the_function_or_as_it_is(cause, text
 
 def test_the_outcome_of_a_run_is_the_worst_one():
     outcomes = ["IMPORTED", "SKIPPED", "TRAINED", "DEPLOYED", "REJECTED", "ROLLED_BACK", "FAILED"]
-    assert [worst_outcome(outcomes[: last + 1]) for last in range(7)] == outcomes
+    assert [find_worst_outcome(outcomes[: last + 1]) for last in range(7)] == outcomes
     failed = solution_result(version=failed_training(), campaigns=[])
     assert report(solutions=[solution_result(), failed])["outcome"] == "FAILED"
     not_written = solution_result(batchJobs=[batch_result(outcome="FAILED")])
@@ -386,11 +386,11 @@ def test_trials_have_their_outcomes_and_the_run_the_worst(trials, solutions, ser
 
 def test_only_the_worst_trials_stay_if_there_are_many():
     many = [campaign_result(outcome) for outcome in ("DEPLOYED", "FAILED", "SKIPPED") * 9]
-    kept = worst_results(many)
+    kept = keep_worst_results(many)
 
     assert [result["outcome"] for result in kept] == ["FAILED"] * 9 + ["DEPLOYED"] * 7
     assert len(json.dumps(kept)) <= MAX_TRIALS_BYTES < len(json.dumps([*kept, many[0]]))
-    assert worst_results([]) == []
+    assert keep_worst_results([]) == []
 
 
 # Warnings

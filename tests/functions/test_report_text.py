@@ -8,8 +8,8 @@ import pytest
 
 from functions.messages import as_message
 from functions.report.send import is_repetition, needs_person
-from functions.report.text import MAX_CHAT_BYTES, MAX_TEXT_BYTES, subject_of, text_of
-from functions.texts import json_bytes
+from functions.report.text import MAX_CHAT_BYTES, MAX_STRING_BYTES, format_subject, text_of
+from functions.texts import count_json_bytes
 from tests.functions.samples import (
     CAMPAIGN,
     EXECUTION,
@@ -151,7 +151,7 @@ def test_golden_messages_about_each_outcome(golden):
         if name != "deployed":
             text = re.split(r"\n\n(?:Trainings|Data|Run)\b", text)[0].partition("\n")[2]
             text = re.sub(r"\nGuide: .*", "", text)
-        messages.append(f"# {name}\n{subject_of(found)}\n{text.strip()}\n")
+        messages.append(f"# {name}\n{format_subject(found)}\n{text.strip()}\n")
     golden("messages.txt", "\n".join(messages))
 
 
@@ -177,12 +177,12 @@ def test_a_trial_that_fails_again_is_no_news():
 def test_a_subject_has_fewer_than_100_printable_ascii_characters():
     odd = planned_campaign(campaignArn=f"{CAMPAIGN}-{'é' * 9}")
     rejected = [campaign_result("REJECTED", campaign=odd), *campaigns(9, "REJECTED")]
-    subject = subject_of(report(with_campaigns(*rejected)))
+    subject = format_subject(report(with_campaigns(*rejected)))
     assert (len(subject), subject.isascii(), subject[-3:]) == (99, True, "...")
     assert "home-?????????, home-0, home-" in subject
     refused = report(REFUSED) | {"pipeline": "a\nb\x00"}
 
-    assert subject_of(refused) == "FAILED a?b?: the run was refused"
+    assert format_subject(refused) == "FAILED a?b?: the run was refused"
 
 
 def test_a_command_in_a_reason_names_the_pipeline():
@@ -276,12 +276,12 @@ def test_characters_that_sns_refuses_or_that_turn_a_line_around_are_replaced():
     assert f"\nWhy\n- {shown}\n" in text_of(report(skipped(odd)))
 
 
-@pytest.mark.parametrize("max_bytes", [MAX_CHAT_BYTES, MAX_TEXT_BYTES])
+@pytest.mark.parametrize("max_bytes", [MAX_CHAT_BYTES, MAX_STRING_BYTES])
 @pytest.mark.parametrize("reason", ["x" * 15_000, "\N{BRAIN} " * 9_000], ids=["ASCII", "emoji"])
 def test_a_long_reason_is_cut_and_leaves_room_for_what_to_do(max_bytes, reason):
     refused = {**configured(), "error": refused_with(reason)}
     short = text_of(report(refused), max_bytes)
 
-    assert json_bytes(short.rstrip("\n")) <= max_bytes
+    assert count_json_bytes(short.rstrip("\n")) <= max_bytes
     assert f"\nWhy\n- {reason[:500].strip()}" in short
     assert f"\n  retrain start {MACHINE}\nGuide: " in short

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from functions import clock as functions_clock
 from functions.report import send
 from functions.report.send import read_serving, report_run
-from functions.report.text import subject_of
+from functions.report.text import format_subject
 from tests.functions.samples import (
     CAMPAIGN,
     NDCG,
@@ -161,7 +161,7 @@ def test_a_message_has_the_text_and_an_event_the_report(inbox):
     (message,) = inbox.messages
     (detail,) = inbox.details
     assert (message.body, detail) == (delivered["text"], delivered["report"])
-    assert (message.topic, message.subject) == (TOPIC, subject_of(detail))
+    assert (message.topic, message.subject) == (TOPIC, format_subject(detail))
     known = {"pipeline": PIPELINE, "outcome": "DEPLOYED", "trigger": "schedule"}
     assert message.attributes == known, "subscribers can filter by them"
     content = {

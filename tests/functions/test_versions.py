@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import ClientError
 
-from functions.personalize.campaigns import approval_tags
+from functions.personalize.campaigns import build_approval_tags
 from functions.personalize.tags import DIGEST, api_tags
 from functions.personalize.trainings import (
     SolutionReader,
-    config_digest,
+    hash_config,
     read_baseline,
     read_version,
 )
@@ -24,11 +24,11 @@ TWO_HOURS = timedelta(hours=2)
 def test_automatic_training_and_names_do_not_change_the_digest():
     solution = {"recipeArn": "recipe", "name": "a", "solutionConfig": {}, "performHPO": False}
     automatic = {"solutionConfig": {"autoTrainingConfig": {"schedulingExpression": "rate(1 day)"}}}
-    digest = config_digest(solution)
+    digest = hash_config(solution)
 
-    assert config_digest({**solution, **automatic, "name": "b"}) == digest
-    assert config_digest({**solution, "recipeArn": "another"}) != digest
-    assert config_digest({**solution, "solutionConfig": {"eventValueThreshold": "1"}}) != digest
+    assert hash_config({**solution, **automatic, "name": "b"}) == digest
+    assert hash_config({**solution, "recipeArn": "another"}) != digest
+    assert hash_config({**solution, "solutionConfig": {"eventValueThreshold": "1"}}) != digest
 
 
 NEAREST = {
@@ -79,7 +79,7 @@ def test_a_version_is_read_with_what_the_rules_compare():
     relative = {"qualityGate": [{"relativeTo": solution_arn()}], "approval": {"timeoutHours": 3}}
     without_gate = {"qualityGate": [], "approval": None}
     with deploy() as pipeline:
-        tags = {DIGEST: "a-1", **approval_tags("ASKED", pipeline.clock.now())}
+        tags = {DIGEST: "a-1", **build_approval_tags("ASKED", pipeline.clock.now())}
         arn = pipeline.foreign_training(tags=api_tags(tags))
         pipeline.sleep(7200)
         found = read_version(pipeline.client, relative, arn)
@@ -110,7 +110,9 @@ def test_a_version_that_an_old_list_shows_in_training_is_described():
 def test_the_tags_of_at_most_60_versions_of_somebody_else_are_read(monkeypatch):
     """A poll reads them to find a baseline, or an old version of a run."""
     read = []
-    monkeypatch.setattr("functions.personalize.trainings.tags_of", lambda *_: read.append(1) or {})
+    monkeypatch.setattr(
+        "functions.personalize.trainings.read_tags", lambda *_: read.append(1) or {}
+    )
     with deploy() as pipeline:
         for number in range(70):
             pipeline.foreign_training(f"v{number}")

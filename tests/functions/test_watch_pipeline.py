@@ -53,7 +53,7 @@ def measure(personalize, monkeypatch):
 
         monkeypatch.setattr(watch_pipeline, "last_executions", last_executions)
         machine = DeployedMachine(settings_, ago(deployed))
-        monkeypatch.setattr(watch_pipeline, "deployed_machine", lambda *_: machine)
+        monkeypatch.setattr(watch_pipeline, "describe_deployed_machine", lambda *_: machine)
         return watch_pipeline.handler({"stateMachineArn": "machine"}, None)
 
     return call

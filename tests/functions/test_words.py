@@ -14,7 +14,7 @@ def test_golden_words_for_values(golden):
     def answer(line):
         name, _, text = line.partition(" ")
         value = json.loads(text)
-        if name == "time_text":
+        if name == "format_time":
             value = datetime.fromisoformat(value)
 
         return getattr(words, name)(value)
@@ -24,4 +24,4 @@ def test_golden_words_for_values(golden):
 
 @pytest.mark.parametrize("count, text", [(0, "0 runs"), (1, "1 run"), (2, "2 runs")])
 def test_a_count_has_its_noun(count, text):
-    assert words.count_text(count, "run") == text
+    assert words.format_count(count, "run") == text

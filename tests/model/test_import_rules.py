@@ -17,9 +17,9 @@ from functions.rules.imports import (
     Taint,
     TaintDataset,
     decide,
-    effective_imports,
-    import_watermark,
-    unconfirmed_imports,
+    find_import_watermark,
+    list_effective_imports,
+    list_unconfirmed_imports,
 )
 from functions.rules.pacing import pause
 from functions.rules.steps import Step, failed
@@ -274,7 +274,9 @@ def test_an_export_is_checked_again_if_it_has_changed_and_created_once(export, p
     ],
 )
 def test_a_dataset_holds_the_newest_full_import_and_all_later_ones(jobs, numbers):
-    assert [job.arn for job in effective_imports(jobs)] == [f"job-{number}" for number in numbers]
+    assert [job.arn for job in list_effective_imports(jobs)] == [
+        f"job-{number}" for number in numbers
+    ]
 
 
 @pytest.mark.parametrize(
@@ -310,7 +312,9 @@ def test_a_dataset_holds_the_newest_full_import_and_all_later_ones(jobs, numbers
 )
 def test_an_import_is_unconfirmed_until_a_full_import_has_replaced_its_data(later, numbers):
     jobs = [job(is_confirmed=False, fingerprint="a-0"), *later]
-    assert [job.arn for job in unconfirmed_imports(jobs[::-1])] == [f"job-{n}" for n in numbers]
+    assert [job.arn for job in list_unconfirmed_imports(jobs[::-1])] == [
+        f"job-{n}" for n in numbers
+    ]
 
 
 def test_a_full_export_is_imported_again_after_rows_that_nobody_has_checked():
@@ -327,4 +331,4 @@ def test_an_import_that_was_not_looked_at_is_neither_foreign_nor_a_proof():
     assert step(FOREIGN, OLD_IMPORT, is_full=False) == CREATE, "the pipeline accepts the first data"
     assert step(OLD_IMPORT._replace(is_full=True)) == CREATE
     assert [job.is_foreign for job in (OLD_IMPORT, FOREIGN)] == [False, True]
-    assert import_watermark([job(), OLD_IMPORT, ADDED]) == f"{OLD_IMPORT.created_at:%Y-%m-%d}"
+    assert find_import_watermark([job(), OLD_IMPORT, ADDED]) == f"{OLD_IMPORT.created_at:%Y-%m-%d}"

@@ -113,7 +113,7 @@ def test_the_minute_in_which_an_invocation_acts_begins_after_its_first_poll():
 
 def test_a_poll_that_was_too_slow_is_repeated_and_named(monkeypatch):
     slowest = "ListTagsForResource 300 times in 1 min"
-    monkeypatch.setattr("functions.reconcile.slowest_calls", lambda: slowest)
+    monkeypatch.setattr("functions.reconcile.list_slowest_calls", lambda: slowest)
     item = Item(Step("WAITING", CHANGE, outcome="DONE", remembered={"sent_at": NOW}), seconds=61)
     step, pause_seconds = item.run()
     assert (step.outcome, pause_seconds) == (None, 60)

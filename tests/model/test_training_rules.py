@@ -18,7 +18,7 @@ from functions.rules.trainings import (
     TrainingSpec,
     decide,
     digest,
-    newest_active,
+    find_newest_active,
 )
 from functions.rules.versions import SolutionVersion
 
@@ -139,7 +139,7 @@ def test_the_present_data_are_learned_once(versions, fields, expected):
 
 def test_the_newest_version_is_used():
     assert decided(version(2), version()) == TRAINED.remembering(version_arn="version-2")
-    assert newest_active([version(3, run=None), own(), version(2), version()]) == version(2)
+    assert find_newest_active([version(3, run=None), own(), version(2), version()]) == version(2)
 
 
 LIMITED = Message(

@@ -15,7 +15,7 @@ from docs import configuration, costs, metrics
 from functions import errors
 from functions.contract import Outcome, Request
 from functions.personalize import tags as known_tags
-from functions.prices import DOLLARS_PER_IMPORTED_GB, import_cost
+from functions.prices import DOLLARS_PER_IMPORTED_GB, estimate_import_cost
 from retrain import cli
 from retrain.rehearsal.scenarios import SCENARIOS
 from tests.program.sample_stack import PROJECT, PROJECT_FILE, ROOT
@@ -73,7 +73,7 @@ def test_the_costs_of_the_monitoring_are_those_of_the_page_about_metrics():
 
 def test_the_price_of_imports_is_that_of_reports_and_plans():
     assert f"An import costs about ${DOLLARS_PER_IMPORTED_GB:.2f} for each GB" in README
-    month = 30 * import_cost(20 * 10**9)
+    month = 30 * estimate_import_cost(20 * 10**9)
     assert f"so a daily `FULL` import of 20 GB costs ${month:.0f} a month." in README
 
 

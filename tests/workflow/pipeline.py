@@ -24,8 +24,8 @@ from emulator.virtual.step_functions import (
 )
 from emulator.virtual.virtual_time import VirtualClock
 from functions import clock as functions_clock
-from functions.personalize.campaigns import read_record
-from functions.personalize.tags import tags_of
+from functions.personalize.campaigns import parse_record
+from functions.personalize.tags import read_tags
 from functions.rules.campaigns import DeploymentRecord
 from tests.inbox import Inbox
 from tests.workflow.alarms import Alarms
@@ -154,7 +154,7 @@ class Pipeline:
 
     def record(self, campaign: str = "home") -> DeploymentRecord:
         """Return what the tags of a campaign of the first solution say about its versions."""
-        return read_record(tags_of(self.client, campaign_arn(campaign)), solution_arn())
+        return parse_record(read_tags(self.client, campaign_arn(campaign)), solution_arn())
 
     def versions(self, solution: str = "taste") -> list[str]:
         """Return the ARNs of a solution's versions, oldest first."""

@@ -14,7 +14,7 @@ from functions.personalize.tags import (
     RUN,
     TAINTED,
 )
-from functions.personalize.trainings import config_digest
+from functions.personalize.trainings import hash_config
 from functions.reconcile import LAST_CHANGE
 from functions.report.text import text_of
 from tests.workflow.storytelling import (
@@ -237,7 +237,7 @@ def _outdated_data(teller: Storyteller) -> Iterator[str]:
             if newest.learned[dataset_arn(dataset)] != teller.held(dataset):
                 yield f"{newest.arn} has learned other data than {dataset} holds"
         described = teller.pipeline.client.describe_solution(solutionArn=arn)["solution"]
-        if not newest.tags[DIGEST].endswith(config_digest(described)):
+        if not newest.tags[DIGEST].endswith(hash_config(described)):
             yield f"{newest.arn} was trained with another configuration"
         if any(newest.timeline.created < ended_at for ended_at in deletion_ends):
             yield f"{newest.arn} may know users who were deleted"

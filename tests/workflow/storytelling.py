@@ -28,7 +28,7 @@ from emulator.personalize.resources import (
     SolutionVersion,
 )
 from emulator.virtual.step_functions import Execution, Fails, StartedExecution
-from functions.personalize.campaigns import NONE, approval_tags, read_pin, record_as_tags
+from functions.personalize.campaigns import NONE, build_approval_tags, build_record_tags, parse_pin
 from functions.personalize.tags import (
     APPROVAL,
     BAD,
@@ -520,7 +520,7 @@ class Storyteller:
     def pin(self, item: Happening) -> None:
         """Pin a campaign, or end its pin."""
         witness = self.witnesses[campaign_arn(item.where)]
-        self._tag(witness.arn, {PINNED: NONE if read_pin(witness.tags) else "by a person"})
+        self._tag(witness.arn, {PINNED: NONE if parse_pin(witness.tags) else "by a person"})
 
     def answer(self, item: Happening) -> None:
         """Approve or refuse the newest version for which a run has asked, and start a run.
@@ -534,7 +534,7 @@ class Storyteller:
         versions = self.resources(SolutionVersion)
         asked = [arn for arn in versions if "ASKED" in versions[arn].tags.get(APPROVAL, "")]
         for arn in asked[-1:]:
-            self._tag(arn, approval_tags(item.where, self.now))
+            self._tag(arn, build_approval_tags(item.where, self.now))
             self.pipeline.machine.start({"only": "deployments"})
 
     def roll_back(self, item: Happening) -> None:
@@ -547,7 +547,7 @@ class Storyteller:
         )
         with self.without_faults(), suppress(FailedError, OperatorError):
             move = rollback.planned_move(target, arn)
-            client.update_campaign(**rollback.update_request(move.campaign, move.good))
+            client.update_campaign(**rollback.build_update_request(move.campaign, move.good))
             rollback._mark(target, move)  # noqa: SLF001 - the command also asks and waits
 
         if item.times > 1:
@@ -598,7 +598,7 @@ class Storyteller:
             f"{self.random.choice(versions)} {self.now.isoformat()}",
             *versions,
         )
-        keys = self.random.sample(sorted(record_as_tags(DeploymentRecord())), 2)
+        keys = self.random.sample(sorted(build_record_tags(DeploymentRecord())), 2)
         self._tag(witness.arn, {key: self.random.choice(words) for key in keys})
 
     def delete_users(self, _item: Happening) -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from components.args import ApprovalArgs
-from functions.personalize.campaigns import approval_tags
-from functions.personalize.tags import APPROVAL, REPORTED, tags_of, write_tags
+from functions.personalize.campaigns import build_approval_tags
+from functions.personalize.tags import APPROVAL, REPORTED, read_tags, write_tags
 from tests.workflow.pipeline import NEXT_SLOT, deploy
 from tests.workflow.summaries import DEPLOYED, outcomes, report, skip_reason
 from tests.world import HOUR, MOVIES, campaign_arn, solution
@@ -21,7 +21,7 @@ def newest(pipeline):
 
 def answer(pipeline, word="APPROVED", version=None):
     """Answer as `retrain approve` does, with or without `--refuse`."""
-    tags = approval_tags(word, pipeline.clock.now(), BOSS)
+    tags = build_approval_tags(word, pipeline.clock.now(), BOSS)
     write_tags(pipeline.client, version or newest(pipeline), tags)
 
 
@@ -53,13 +53,13 @@ def test_a_version_is_asked_for_once_until_its_time_is_over():
     with deploy(ASKING) as pipeline:
         pipeline.run()
         waiting = deploy_approved(pipeline)
-        asked = tags_of(pipeline.client, newest(pipeline))[APPROVAL]
+        asked = read_tags(pipeline.client, newest(pipeline))[APPROVAL]
         again = pipeline.run(skipImport=True)
         pipeline.sleep(LATE)
         later = pipeline.run(scheduledTime=NEXT_SLOT)
         version = newest(pipeline)
 
-        assert tags_of(pipeline.client, version)[APPROVAL] > asked
+        assert read_tags(pipeline.client, version)[APPROVAL] > asked
         assert pipeline.served_version() == pipeline.versions()[0]
 
     assert skip_reason(waiting) == NONE_WAITS
@@ -94,7 +94,7 @@ def test_an_approved_version_is_deployed_while_a_newer_one_is_not(newest_answer)
             answer(pipeline, newest_answer)
         execution = deploy_approved(pipeline)
         assert pipeline.served_version() == approved
-        noted = tags_of(pipeline.client, campaign_arn()).get(REPORTED, "")
+        noted = read_tags(pipeline.client, campaign_arn()).get(REPORTED, "")
         again = deploy_approved(pipeline)
 
     assert outcomes(execution) == DEPLOYED

@@ -9,8 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from components.args import BakeArgs
-from functions.personalize.campaigns import deployment_spec
-from functions.personalize.tags import BAKE, tags_of
+from functions.personalize.campaigns import build_deployment_spec
+from functions.personalize.tags import BAKE, read_tags
 from functions.rules.campaigns import DeploymentRecord
 from tests.workflow.pipeline import deploy
 from tests.workflow.summaries import DEPLOYED, failures, outcomes, report, warnings_of
@@ -26,7 +26,7 @@ DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Desc
 def start_bake(pipeline):
     """Start a run, and return its execution when its bake has begun."""
     started = pipeline.start(skipImport=True)
-    while tags_of(pipeline.client, campaign_arn()).get(BAKE, "-") == "-":
+    while read_tags(pipeline.client, campaign_arn()).get(BAKE, "-") == "-":
         pipeline.sleep(60)
 
     return started
@@ -42,7 +42,7 @@ def test_a_version_is_good_once_its_bake_has_ended():
         pipeline.alarms.change(ORDERS, "OK")
         started = start_bake(pipeline)
         old, new = pipeline.versions()
-        until = datetime.fromisoformat(tags_of(pipeline.client, campaign_arn())[BAKE])
+        until = datetime.fromisoformat(read_tags(pipeline.client, campaign_arn())[BAKE])
         began_at = pipeline.describe_campaign()["latestCampaignUpdate"]["lastUpdatedDateTime"]
         assert until - began_at < timedelta(hours=2, minutes=1)
         pipeline.sleep(1.9 * HOUR)
@@ -112,7 +112,7 @@ def test_the_looks_at_the_alarms_of_all_bakes_fit_into_the_history(campaigns, ho
     bake = BakeArgs(hours=hours, alarms=BAKED.alarms)
     baked = [campaign(f"c{number}", bake=bake) for number in range(campaigns)]
     settings = MOVIES.with_solutions(solution(campaigns=[*baked, campaign()])).settings()
-    spec = deployment_spec(
+    spec = build_deployment_spec(
         settings, settings["solutions"][0], campaign_arn("c0"), None, from_earlier_run=False
     )
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from functions.personalize.tags import tags_of
+from functions.personalize.tags import read_tags
 from tests.workflow.pipeline import SLOT, deploy
 from tests.workflow.summaries import outcomes, problems_of, report, text, warnings_of
 from tests.world import FIRST_EVENT, MOVIES, PERSONALIZE, PREFIX, interactions
@@ -32,7 +32,7 @@ def content_tag(pipeline, slot, dataset="interactions"):
     """Return the tag about the content of the export that the run of a night has imported."""
     run_id = slot.replace("-", "").replace(":", "")
     arn = f"{PERSONALIZE}:dataset-import-job/{PREFIX}-{run_id}-{dataset}"
-    return tags_of(pipeline.client, arn).get("retraining-content")
+    return read_tags(pipeline.client, arn).get("retraining-content")
 
 
 def test_an_export_that_is_written_again_each_night_with_old_events_is_a_warning():

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from emulator.personalize.resources import ImportJob, SolutionVersion
-from functions.personalize.tags import CONFIRMED, TAINTED_BY, tags_of
+from functions.personalize.tags import CONFIRMED, TAINTED_BY, read_tags
 from tests.workflow.clients import OPERATOR
 from tests.workflow.pipeline import NEXT_SLOT, deploy
 from tests.workflow.summaries import DEPLOYED, failures, outcomes, problems_of, report
@@ -62,8 +62,8 @@ def test_an_import_beside_a_stray_file_is_repeated_though_the_file_is_gone():
         first, _ = import_arns(pipeline)
 
         assert learned_files(pipeline, pipeline.served_version()) == ["today/interactions.csv"]
-        assert tags_of(pipeline.client, first)[CONFIRMED] == "tainted"
-        assert TAINTED_BY not in tags_of(pipeline.client, INTERACTIONS)
+        assert read_tags(pipeline.client, first)[CONFIRMED] == "tainted"
+        assert TAINTED_BY not in read_tags(pipeline.client, INTERACTIONS)
 
     assert failures(tainted) == {
         "interactions": "the export changed while it was imported; the next run imports it again"
@@ -85,7 +85,8 @@ def test_only_a_full_import_replaces_the_rows_of_a_stray_file():
         tainted = run_beside_a_stray_file(pipeline, "2026-11-29")
         (job,) = import_arns(pipeline)
         assert (
-            tags_of(pipeline.client, INTERACTIONS)[TAINTED_BY].split()[0] == job.rpartition("/")[2]
+            read_tags(pipeline.client, INTERACTIONS)[TAINTED_BY].split()[0]
+            == job.rpartition("/")[2]
         )
         refused = [
             pipeline.machine.start({"exportDate": "2026-11-29", **request}).wait()
@@ -132,6 +133,6 @@ def test_a_day_that_was_written_again_after_an_abort_has_tainted_the_dataset():
         execution = pipeline.run(scheduledTime="2026-11-30T03:00:00Z")
         aborted, _ = import_arns(pipeline)
 
-        assert aborted.rpartition("/")[2] in tags_of(pipeline.client, INTERACTIONS)[TAINTED_BY]
+        assert aborted.rpartition("/")[2] in read_tags(pipeline.client, INTERACTIONS)[TAINTED_BY]
 
     assert "with importMode FULL" in failures(execution)["taste"]

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from components.args import CampaignArgs, SolutionArgs
 from emulator.personalize.resources import Campaign, SolutionVersion
-from functions.personalize.campaigns import read_pin, read_record
+from functions.personalize.campaigns import parse_pin, parse_record
 from functions.personalize.tags import APPROVAL, DIGEST, RUN
 from functions.rules.campaigns import DeploymentRecord, Trial
 from tests.workflow.summaries import ndcg
@@ -53,7 +53,7 @@ class Witness:
     @property
     def record(self) -> DeploymentRecord:
         """What the tags say about versions."""
-        return read_record(self.tags, self.solution.solution_arn)
+        return parse_record(self.tags, self.solution.solution_arn)
 
     @property
     def is_untried(self) -> bool:
@@ -121,7 +121,7 @@ class Witness:
             "was rolled back, or a newer one was": any(
                 created[version] <= created[arn] for arn in self.blocked & created.keys()
             ),
-            "is deployed to a pinned campaign": read_pin(self.tags) is not None,
+            "is deployed to a pinned campaign": parse_pin(self.tags) is not None,
             "is not approved": self.solution.approval is not None and answer != "APPROVED",
             "replaces a person's choice": self._was_chosen_since(versions[version]),
             "does not wait for its baseline": any(
@@ -174,7 +174,7 @@ class Witness:
         new = after.blocked_version_arn
         if old in created and new in created and created[new] < created[old]:
             yield f"it is forgotten that {old} was rolled back"
-        if after.trial and not before.trial and read_pin(self.tags):
+        if after.trial and not before.trial and parse_pin(self.tags):
             yield f"is pinned, but {after.trial.version_arn} is on trial"
         if before.trial and not after.trial:
             version = before.trial.version_arn

@@ -7,8 +7,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from components.args import ApprovalArgs
-from functions.personalize.campaigns import approval_tags, read_approval
-from functions.personalize.tags import BAD, GOOD, tags_of, write_tags
+from functions.personalize.campaigns import build_approval_tags, parse_approval
+from functions.personalize.tags import BAD, GOOD, read_tags, write_tags
 from tests.retrain.in_process import CALLER, account
 from tests.workflow import test_baselines as baselines
 from tests.workflow.pipeline import NEXT_SLOT
@@ -27,7 +27,7 @@ def newest(prod, name="taste"):
 
 
 def approval(prod):
-    return read_approval(tags_of(prod.pipeline.client, newest(prod)))
+    return parse_approval(read_tags(prod.pipeline.client, newest(prod)))
 
 
 def short(arn):
@@ -110,12 +110,12 @@ def test_an_approval_whose_execution_cannot_be_started_says_so(monkeypatch):
 def test_an_approval_whose_execution_was_not_started_is_given_again():
     with account(ASKING) as prod:
         prod.pipeline.run()
-        tags = approval_tags("APPROVED", prod.pipeline.clock.now(), CALLER)
+        tags = build_approval_tags("APPROVED", prod.pipeline.clock.now(), CALLER)
         write_tags(prod.pipeline.client, newest(prod), tags)
         assert prod.retrain("approve --refuse --yes").code == 1, "it is too late for another answer"
         document = prod.retrain("approve --yes --json").document
         (execution,) = prod.pipeline.executions("20261129")
-        assert tags_of(prod.pipeline.client, newest(prod)).items() >= tags.items()
+        assert read_tags(prod.pipeline.client, newest(prod)).items() >= tags.items()
         version = newest(prod)
 
     assert document == {
@@ -176,7 +176,7 @@ def test_a_version_that_no_run_would_deploy_takes_no_approval(happening, reason)
         happening(prod.pipeline)
         result = prod.retrain("approve --yes")
         live = prod.pipeline.served_version()
-        assert read_approval(tags_of(prod.pipeline.client, new)).answer == "ASKED"
+        assert parse_approval(read_tags(prod.pipeline.client, new)).answer == "ASKED"
     ids = {"new": new.rpartition("/")[2], "live": live.rpartition("/")[2]}
     expected = f"no version is waiting for approval; {short(new)}: {reason.format(**ids)}"
 

@@ -2,7 +2,7 @@
 
 from components.args import ApprovalArgs
 from functions.personalize.campaigns import NONE
-from functions.personalize.tags import PINNED, tags_of, write_tags
+from functions.personalize.tags import PINNED, read_tags, write_tags
 from tests.retrain.in_process import CALLER, account
 from tests.workflow.pipeline import NEXT_SLOT
 from tests.workflow.summaries import outcomes
@@ -36,12 +36,12 @@ def test_golden_runs_train_and_judge_and_leave_a_pinned_campaign_alone(golden):
         assert (
             f"is pinned since 2026-11-29 05:08 UTC by {CALLER}, so runs deploy nothing" in message
         )
-        assert tags_of(prod.pipeline.client, ARN)[PINNED] == PIN.removeprefix("pinned ")
+        assert read_tags(prod.pipeline.client, ARN)[PINNED] == PIN.removeprefix("pinned ")
 
         golden("unpin.txt", prod.transcript("unpin", "unpin --json"))
         prod.pipeline.machine.start({}).wait()
         assert prod.pipeline.served_version() == prod.pipeline.versions()[-1], "it has waited"
-        assert tags_of(prod.pipeline.client, ARN)[PINNED] == NONE
+        assert read_tags(prod.pipeline.client, ARN)[PINNED] == NONE
 
 
 def test_any_value_of_the_tag_pins_a_campaign_and_a_pin_keeps_its_time():
@@ -65,7 +65,7 @@ def test_rollback_moves_a_pinned_campaign_and_says_that_it_stays_pinned():
         prod.retrain("pin")
         result = prod.retrain("rollback --yes")
         assert prod.pipeline.served_version() == prod.pipeline.versions()[0]
-        assert tags_of(prod.pipeline.client, ARN)[PINNED].startswith("since ")
+        assert read_tags(prod.pipeline.client, ARN)[PINNED].startswith("since ")
     (said,) = (line for line in result.err.splitlines() if "pinned" in line)
 
     assert (result.code, said) == (0, f"home is {PIN}, and stays pinned")

@@ -9,8 +9,8 @@ from awscli.clidriver import create_clidriver
 from typer.main import get_command
 
 from components.args import ApprovalArgs
-from functions.personalize.campaigns import read_approval
-from functions.personalize.tags import tags_of
+from functions.personalize.campaigns import parse_approval
+from functions.personalize.tags import read_tags
 from functions.report.text import text_of
 from retrain.cli import MODULES, program
 from tests.functions.test_report import report
@@ -74,7 +74,7 @@ def deploys_the_version(prod, _):
 
 
 def refuses_the_version(prod, _):
-    approval = read_approval(tags_of(prod.pipeline.client, prod.pipeline.versions()[-1]))
+    approval = parse_approval(read_tags(prod.pipeline.client, prod.pipeline.versions()[-1]))
     assert approval.answer == "REFUSED"
 
 

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from functions.personalize.campaigns import NONE
-from functions.personalize.tags import BAD, GOOD, PREVIOUS, TRIAL, tags_of, write_tags
+from functions.personalize.tags import BAD, GOOD, PREVIOUS, TRIAL, read_tags, write_tags
 from retrain.act import rollback
 from tests.retrain.in_process import account
 from tests.workflow.clients import shared_clients
@@ -20,7 +20,7 @@ LISTED = "choose a version with --to: taste/{old}"
 
 
 def tags(prod):
-    return tags_of(prod.pipeline.client, ARN)
+    return read_tags(prod.pipeline.client, ARN)
 
 
 def short(arn):
