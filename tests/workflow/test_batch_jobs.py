@@ -97,6 +97,16 @@ def test_a_rejected_version_writes_nothing():
     assert f"taste: a batch job is not written, because {reason}" in skip_reason(unchanged)
 
 
+def test_after_a_rejection_the_served_version_is_written_on_request():
+    with deploy(group(on_rejected="live")) as pipeline:
+        run(pipeline)
+        pipeline.upload_worse_data()
+        rejected = run(pipeline, {"batch/users.json": OTHER_USERS}, scheduledTime=NEXT_SLOT)
+        assert versions_written(pipeline) == [1, 1]
+
+    assert results(rejected) == ("REJECTED", [("WRITTEN", None)])
+
+
 def test_without_campaigns_the_gate_compares_with_the_version_of_the_last_results():
     with deploy(group(campaigns=[])) as pipeline:
         first = run(pipeline)
