@@ -121,6 +121,16 @@ def test_a_training_starts_when_no_import_and_no_update_of_the_solution_is_runni
         assert train(pipeline, document(pipeline, run="other"))[0]["phase"] == "WAITING"
 
 
+@pytest.mark.parametrize("request_, outcome", [({}, "FAILED"), ({"skipImport": True}, "TRAINED")])
+def test_only_a_run_without_imports_accepts_data_that_a_person_has_imported(request_, outcome):
+    with deployed() as pipeline:
+        pipeline.foreign_import("items")
+        pipeline.sleep(HOUR)
+        event = document(pipeline)
+        event["run"]["request"] = request_
+        assert train(pipeline, event)[-1]["outcome"] == outcome
+
+
 @pytest.mark.parametrize(
     "fault, stale, creates, unique",
     [
