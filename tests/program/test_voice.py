@@ -10,8 +10,6 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("components", "functions")
-STRICT_ROOMS = ("components",)
-"""The rooms that also keep conditional expressions rare and functions short."""
 LINES_WITHOUT_PAUSE = 7
 """The most lines of a function's body that may stand without a blank line."""
 MAX_TOKENS = 120
@@ -27,6 +25,11 @@ LAYOUT = {
     tokenize.ENDMARKER,
 }
 LONG_FUNCTIONS = {
+    "functions/planning/export_search.py search_exports": "what is found in S3, for one dataset",
+    "functions/planning/plan_run.py _explain_skip": "the reasons, and the command that overrides them",
+    "functions/planning/snapshot.py read_data": "a request for each part of the snapshot",
+    "functions/planning/snapshot.py read_solution": "a request for each part of the snapshot",
+    "functions/report/text.py format_headline": "a case for each outcome",
     "components/dashboard.py dashboard_body": "a line for each line of the charts",
     "components/iam.py resource_arns": "a table with the lists that it needs",
     "components/pipeline.py __init__": "it only connects the parts",
@@ -93,7 +96,7 @@ def test_no_conditional_expression_is_inside_another():
     assert nested == [], "use if statements, or a function that returns early"
 
 
-@pytest.mark.parametrize("room", STRICT_ROOMS)
+@pytest.mark.parametrize("room", ROOMS)
 def test_conditional_expressions_are_rare(room):
     lines = sum(len(code.splitlines()) for name, code in MODULES.items() if name.startswith(room))
     count = sum(isinstance(node, ast.IfExp) for name, _, node in NODES if name.startswith(room))
@@ -116,6 +119,6 @@ def test_long_functions_are_named_with_their_reason():
     found = set()
     for name, source, function in functions():
         count = sum(count_tokens(source, statement) for statement in statements(function))
-        if count > MAX_TOKENS and name.startswith(STRICT_ROOMS):
+        if count > MAX_TOKENS:
             found.add(f"{name} {function.name}")
     assert found == set(LONG_FUNCTIONS), "split it, or say above why it is long; remove others"
