@@ -161,10 +161,10 @@ def plan_without_jobs(*reasons: Reason, seconds: int = 0) -> Plan:
 def _messages(verdict: Verdict, view: RunView) -> list[Message]:
     """Collect the messages of all guards with this verdict."""
     guards = [guard for guard in GUARDS if guard.verdict == verdict]
-    return [message for guard in guards for message in check_guard(guard, view)]
+    return [message for guard in guards for message in apply_guard(guard, view)]
 
 
-def check_guard(guard: Guard, view: RunView) -> Iterator[Message]:
+def apply_guard(guard: Guard, view: RunView) -> Iterator[Message]:
     """Check one guard."""
     if guard.scope == "run":
         yield from map(as_message, guard.check(view))

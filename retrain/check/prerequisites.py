@@ -13,7 +13,7 @@ from functions.bake_alarms import read_alarms
 from functions.exports import split_location
 from functions.personalize.campaigns import parse_record, served_version_arn
 from functions.personalize.statuses import is_active
-from functions.planning.plan_run import GUARDS, check_guard
+from functions.planning.plan_run import GUARDS, apply_guard
 from functions.rules.versions import LONG_AGO
 from retrain.account.permissions import (
     COMMANDS,
@@ -93,7 +93,7 @@ def check_guards(account: Account) -> Iterator[Finding]:
 
     is_ok = True
     for guard in GUARDS:
-        for message in check_guard(guard, account.view):
+        for message in apply_guard(guard, account.view):
             is_ok = False
             level: Level = "warn" if guard.verdict == "WARN" else "missing"
             yield finding_of(level, message, account.pipeline.options)
