@@ -26,7 +26,7 @@ LAYOUT = {
 }
 LONG_FUNCTIONS = {
     "functions/planning/export_search.py search_exports": "what is found in S3, for one dataset",
-    "functions/planning/plan_run.py _explain_skip": "the reasons, and the command that overrides them",
+    "functions/planning/plan_run.py _explain_skip": "the reasons, and what overrides them",
     "functions/planning/snapshot.py read_data": "a request for each part of the snapshot",
     "functions/planning/snapshot.py read_solution": "a request for each part of the snapshot",
     "functions/report/text.py format_headline": "a case for each outcome",
