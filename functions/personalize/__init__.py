@@ -1,1 +1,1 @@
-"""Reads what Amazon Personalize shows as the facts for the rules, and builds the requests."""
+"""Reads the state of Amazon Personalize for the rules, and builds requests to it."""

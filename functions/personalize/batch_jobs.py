@@ -1,9 +1,9 @@
-"""Reads and creates batch inference jobs and batch segment jobs. The recipe decides which kind.
+"""Reads and creates batch inference jobs and batch segment jobs, depending on the recipe.
 
-A job turns the input `users.json` into the results `users.json.out`, line by line. A line that has
-failed has an `error` instead of an output.
+A job turns the input file `users.json` into the result file `users.json.out`, line by line. If a
+line fails, its result has an `error` instead of an output.
 
-Batch jobs that write to the same output of the config belong to the same *slot*.
+Batch jobs with the same configured output share a *slot*.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ if TYPE_CHECKING:
 
 
 class ResolvedBatchJob(BatchJobSettings):
-    """The settings of a batch job in a run. A day has replaced `{date}` in its locations."""
+    """A batch job's settings for one run, with a day in place of `{date}` in its locations."""
 
     pattern: str
-    """The output as it is in the config, with `{date}`."""
+    """The configured output, which may contain `{date}`."""
     slot: str
-    """A hash of this pattern, with which the names of the slot's batch jobs end."""
+    """A hash of the pattern. The names of the slot's batch jobs end with it."""
 
 
 def batch_jobs_of(solution: SolutionSettings, run: Run) -> list[ResolvedBatchJob]:
-    """Derive the batch jobs of a solution in a run from the settings."""
+    """Resolve the settings of a solution's batch jobs for one run."""
     day = choose_export_day(run)
 
     return [
@@ -63,13 +63,13 @@ def batch_jobs_of(solution: SolutionSettings, run: Run) -> list[ResolvedBatchJob
 def list_batch_jobs(
     client: PersonalizeClient, recipe: str, slot: str, version_arn: str | None = None
 ) -> list[BatchJob]:
-    """List the batch jobs of a slot, newest first, until the newest ACTIVE one.
+    """List the batch jobs of a slot, newest first, up to the newest ACTIVE one.
 
-    Without a version, all batch jobs of the region are searched, a list that only grows.
+    Without a version, this searches all batch jobs in the region, a list that only grows.
     """
     jobs: list[BatchJob] = []
     for arn, summary in _list_summaries(client, recipe, version_arn).items():
-        # The job's solution doesn't matter, because the output may have moved to another one.
+        # Jobs of any solution count, because the output may have moved from another solution.
         if not arn.endswith(f"-{slot}"):
             continue
 
@@ -83,25 +83,25 @@ def list_batch_jobs(
 def _list_summaries(
     client: PersonalizeClient, recipe: str, version_arn: str | None
 ) -> dict[str, Any]:
-    """List the jobs of the recipe's kind, newest first: their ARNs, and what Personalize shows."""
-    kind = "Inference"
+    """List segment or inference jobs by ARN, newest first, depending on the recipe."""
+    job_type = "Inference"
     paginator: Any = client.get_paginator("list_batch_inference_jobs")
     if makes_segments(recipe):
-        kind = "Segment"
+        job_type = "Segment"
         paginator = client.get_paginator("list_batch_segment_jobs")
 
     request: Any = {"PaginationConfig": PAGE_SIZE}
     if version_arn:
         request["solutionVersionArn"] = version_arn
-    summaries = read_list(paginator.paginate(**request), lambda page: page[f"batch{kind}Jobs"])
+    summaries = read_list(paginator.paginate(**request), lambda page: page[f"batch{job_type}Jobs"])
 
     summaries.sort(key=lambda summary: summary["creationDateTime"], reverse=True)
-    return {summary[f"batch{kind}JobArn"]: summary for summary in summaries}
+    return {summary[f"batch{job_type}JobArn"]: summary for summary in summaries}
 
 
-def _parse_batch_job(summary: Any, arn: str, tags: Tags) -> BatchJob:  # noqa: ANN401 - of either kind
-    """Convert a batch job, as a list shows it, and its tags."""
-    # A foreign job in the slot has no such tag.
+def _parse_batch_job(summary: Any, arn: str, tags: Tags) -> BatchJob:  # noqa: ANN401 - of either type
+    """Parse a batch job from its summary in a list, and from its tags."""
+    # A foreign job in the slot lacks the tag.
     content, _, day = tags.get(BATCH, "").partition(" ")
 
     return BatchJob(
@@ -119,10 +119,10 @@ def _parse_batch_job(summary: Any, arn: str, tags: Tags) -> BatchJob:  # noqa: A
 
 
 def read_results(job: ResolvedBatchJob, jobs: Sequence[BatchJob]) -> Listing:
-    """List all results in the folder of a slot's last results.
+    """List all result files in the folder that a slot's last job wrote to.
 
-    With `{date}`, each day has a folder. A run can do without the list, so an error becomes the
-    `read_error` of the result.
+    With `{date}`, each day has its own folder. A run can do without this list, so an error only
+    sets `read_error`.
     """
     last = find_last_job(jobs)
     if last is None:
@@ -141,25 +141,25 @@ def read_results(job: ResolvedBatchJob, jobs: Sequence[BatchJob]) -> Listing:
 def forget_lost_results(
     jobs: Sequence[BatchJob], batch_input: Listing, results: Listing
 ) -> Sequence[BatchJob]:
-    """Forget the content of the jobs if files of the last results were deleted.
+    """Clear the content of the jobs if files of the last results were deleted.
 
-    Then the rules write the results again. As long as there are files with names that we don't
-    expect, nothing counts as deleted. Otherwise, if Personalize named its files differently than
-    documented, each run would write and pay again.
+    The rules then write the results again. If there are files with unexpected names, nothing
+    counts as deleted. Otherwise, if Personalize named its files differently than documented, every
+    run would write and pay again.
     """
     present_names = {resource_name(file.key) for file in _find_last_results(jobs, results)}
-    # With sets, < is True only for a proper subset.
-    is_one_missing = present_names < _predict_result_names(batch_input)
-    if results.read_error or not is_one_missing:
+    # On sets, < means a proper subset.
+    are_some_missing = present_names < _predict_result_names(batch_input)
+    if results.read_error or not are_some_missing:
         return jobs
 
     return [job._replace(content=None) for job in jobs]
 
 
 def find_obsolete_results(batch_input: Listing, results: Listing) -> list[str]:
-    """List the keys of the results whose input is gone.
+    """List the keys of results whose input is gone.
 
-    Results in subfolders don't count, because they may be those of other batch jobs.
+    Results in subfolders don't count, because they may belong to other batch jobs.
     """
     expected_names = _predict_result_names(batch_input)
     obsolete_keys = {
@@ -170,33 +170,33 @@ def find_obsolete_results(batch_input: Listing, results: Listing) -> list[str]:
 
 
 def warn_of_failed_lines(jobs: Sequence[BatchJob], results: Listing) -> list[str]:
-    """Return a warning if lines of the last results have failed or can't be read, or nothing.
+    """Warn of lines that failed in the last results, or of results that can't be read.
 
-    The job succeeds nevertheless. Only the beginning of large results is read.
+    The job succeeds all the same. Only the first RESULT_BYTES are read.
     """
     if results.read_error:
         return [results.read_error]
 
     files = _find_last_results(jobs, results)
-    errors_of_lines = []
+    line_errors = []
     for line in exports.read_lines(aws.s3(), results.location, files):
-        # The last line may be cut off, and files of other programs may end in .out, too.
+        # The last line may be cut off, and other programs' files may end in .out, too.
         with suppress(ValueError, AttributeError):
-            errors_of_lines.append(json.loads(line).get("error"))
+            line_errors.append(json.loads(line).get("error"))
 
-    errors = [error for error in errors_of_lines if error]
+    errors = [error for error in line_errors if error]
     if not errors:
         return []
 
     warning = (
-        f"at least {len(errors):,} of {len(errors_of_lines):,} lines that were read failed; "
+        f"at least {len(errors):,} of {len(line_errors):,} lines that were read failed; "
         f"correct them in the input; the first error: {errors[0]}"
     )
     return [warning]
 
 
 def _find_last_results(jobs: Sequence[BatchJob], results: Listing) -> list[S3Object]:
-    """Find the results that were written since the creation of the last job."""
+    """Return the results written since the last job was created."""
     last = find_last_job(jobs)
     if last is None:
         return []
@@ -206,7 +206,7 @@ def _find_last_results(jobs: Sequence[BatchJob], results: Listing) -> list[S3Obj
 
 
 def _predict_result_names(batch_input: Listing) -> set[str]:
-    """Predict the names of the files that a batch job writes. An empty input has no results."""
+    """Predict the names of the files that a batch job writes: none for an empty input file."""
     return {f"{resource_name(file.key)}.out" for file in batch_input.objects if file.size}
 
 
@@ -225,7 +225,7 @@ def create_batch_job(
         client.create_batch_segment_job(**request)
         return
 
-    # The API takes the values of these settings as strings.
+    # The API takes these settings as strings.
     exploration = {key: f"{job[key]:g}" for key in EXPLORATION_KEYS if job[key] is not None}
     if exploration:
         request["batchInferenceJobConfig"] = {"itemExplorationConfig": exploration}

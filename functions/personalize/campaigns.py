@@ -1,11 +1,11 @@
-"""Reads campaigns for the rules of deployments, and builds their tags and updates.
+"""Reads campaigns for the deployment rules, and builds their tags and updates.
 
-During an update, a campaign stays ACTIVE, and its `solutionVersionArn` still names the *served
-version*, with which it answers. Only `latestCampaignUpdate` shows that something is going on.
+During an update, a campaign stays ACTIVE, and its `solutionVersionArn` is still the *served
+version*. Only `latestCampaignUpdate` shows the update.
 
-What runs have found out about the versions of a campaign is its *record*. It's stored in tags: the
-version on *trial* with the end of its *bake*, the *good version*, to which the campaign is rolled
-back, the good version before that, and the *blocked version*, which is not deployed again.
+A campaign's *record* is what runs have learned about its versions. Its tags store the version on
+*trial*, the end of its *bake*, the *good version* for rollbacks, the good version before that, and
+the *blocked version*, which isn't deployed again.
 """
 
 from __future__ import annotations
@@ -49,19 +49,19 @@ if TYPE_CHECKING:
 
 Answer = Literal["ASKED", "APPROVED", "REFUSED"]
 LATEST = "/$LATEST"
-"""A campaign with syncWithLatestSolutionVersion may show `<solution>/$LATEST` as its version."""
+"""What a campaign's version may end with if the campaign has syncWithLatestSolutionVersion."""
 NONE = "-"
-"""The value of a tag that says nothing. We always write all tags, because a resource can have at
-most 50. Otherwise, a trial couldn't end after people have used up the rest."""
+"""The value of an unset tag. We write all tags from the start, because a resource can have at most
+50. Otherwise, once people had used up the rest, a run couldn't add the tags that end a trial."""
 BAKE_PAUSE = 300
-"""The seconds between two polls of a bake, at least."""
+"""The fewest seconds between two polls of a bake."""
 BAKE_POLLS = 600
-"""The most polls, roughly, of all bakes in a run. A poll takes 9 events, and a run may bake twice,
-because it also ends the trials of earlier runs. Step Functions allows 25,000 events, and the
-largest pipeline may need 13,200 for everything else."""
+"""Roughly the most polls that all bakes of a run may take. Step Functions allows 25,000 events in
+an execution. A poll takes 9, a run may bake twice because it also ends the trials of earlier runs,
+and the largest pipeline may need 13,200 events for everything else."""
 SERVED = "served"
-"""The last word of a trial's tag, once a run has seen that the campaign serves the version. Without
-this word, nobody can have rolled the version back."""
+"""The last word of a trial's tag, added once a run has seen the campaign serve the version. Until
+then, nobody can have rolled the version back."""
 
 
 def describe_campaign(client: PersonalizeClient, campaign_arn: str) -> CampaignTypeDef:
@@ -70,27 +70,27 @@ def describe_campaign(client: PersonalizeClient, campaign_arn: str) -> CampaignT
 
 
 def served_version_arn(campaign: CampaignTypeDef) -> str | None:
-    """Return the version that a campaign serves, or None if its creation has failed."""
+    """Return the version that a campaign serves, or None if its creation failed."""
     if is_active(campaign["status"]):
         return campaign["solutionVersionArn"]
     return None
 
 
 def syncs_with_latest_version(campaign: CampaignTypeDef) -> bool:
-    """Return True if the campaign deploys each new version by itself."""
+    """Return True if Personalize deploys each new version to the campaign."""
     return campaign.get("campaignConfig", {}).get("syncWithLatestSolutionVersion", False)
 
 
 def build_campaign_state(campaign: CampaignTypeDef, tags: Tags, solution_arn: str) -> CampaignState:
-    """Derive the state of a campaign from what Personalize shows of it."""
-    # A campaign that was never updated shows only its creation.
-    shown_update = campaign.get("latestCampaignUpdate", campaign)
+    """Build the state of a campaign from its description and tags."""
+    # If the campaign was never updated, its creation has the same fields.
+    latest_update = campaign.get("latestCampaignUpdate", campaign)
     update = CampaignUpdate(
-        version_arn=shown_update["solutionVersionArn"],
-        is_running=is_running(shown_update["status"]),
-        created_at=shown_update["creationDateTime"],
-        ended_at=shown_update["lastUpdatedDateTime"],
-        failure=shown_update.get("failureReason"),
+        version_arn=latest_update["solutionVersionArn"],
+        is_running=is_running(latest_update["status"]),
+        created_at=latest_update["creationDateTime"],
+        ended_at=latest_update["lastUpdatedDateTime"],
+        failure=latest_update.get("failureReason"),
     )
 
     return CampaignState(
@@ -103,7 +103,7 @@ def build_campaign_state(campaign: CampaignTypeDef, tags: Tags, solution_arn: st
 
 
 def read_campaign(client: PersonalizeClient, campaign_arn: str, solution_arn: str) -> CampaignState:
-    """Read the state of a campaign, without the versions and alarms that only deployments need."""
+    """Read a campaign's state, without the versions and alarms that only deployments need."""
     campaign = describe_campaign(client, campaign_arn)
     return build_campaign_state(campaign, read_tags(client, campaign_arn), solution_arn)
 
@@ -116,9 +116,9 @@ def with_versions(
     read: Callable[[str], SolutionVersion],
     now: datetime,
 ) -> CampaignState:
-    """Add the versions that the rules of deployments are going to compare.
+    """Add the versions that the deployment rules will compare.
 
-    `read` takes several requests. Where only the age of a version matters, `find` is enough.
+    `read` takes several requests. If only a version's age matters, `find` is enough.
     """
     versions = {arn: find(arn) or NO_VERSION for arn in versions_to_order(campaign, spec, now)}
     versions |= {arn: read(arn) for arn in versions_to_compare(campaign, spec, now)}
@@ -127,9 +127,9 @@ def with_versions(
 
 
 def parse_record(tags: Tags, solution_arn: str) -> DeploymentRecord:
-    """Parse the record in the tags of a campaign.
+    """Parse a campaign's record from its tags.
 
-    People can edit tags, so a value that no run can have written counts as missing.
+    People can edit tags, so a value that no run could have written counts as missing.
     """
     valid_tags = {key: value for key, value in tags.items() if value.startswith(f"{solution_arn}/")}
     return DeploymentRecord(
@@ -148,7 +148,7 @@ def _parse_trial(trial_tag: str, bake_tag: str) -> Trial | None:
     if began_at is None:
         return None
 
-    # The config allows a bake of at most 12 hours, so no run has written a later end.
+    # The config limits a bake to 12 hours, so no run writes a later end.
     longest_bake = timedelta(hours=12)
     return Trial(
         version_arn=version_arn,
@@ -159,7 +159,7 @@ def _parse_trial(trial_tag: str, bake_tag: str) -> Trial | None:
 
 
 def build_record_tags(record: DeploymentRecord) -> Tags:
-    """Turn a record into the tags from which `parse_record()` restores it."""
+    """Convert a record to tags. This is the inverse of `parse_record()`."""
     trial_tag = NONE
     bake_tag = NONE
     if record.trial is not None:
@@ -179,9 +179,9 @@ def build_record_tags(record: DeploymentRecord) -> Tags:
 
 
 def parse_pin(tags: Tags) -> str | None:
-    """Return since when and by whom a campaign is pinned, or None if it isn't.
+    """Return a campaign's pin, usually `pinned since <time> by <person>`, or None.
 
-    Any value but `-` counts, because people who write this tag without our CLI want a pin, too.
+    Any value but `-` counts, because anyone who writes this tag without our CLI wants a pin, too.
     """
     value = tags.get(PINNED, NONE)
     if value == NONE:
@@ -191,12 +191,12 @@ def parse_pin(tags: Tags) -> str | None:
 
 
 class Approval(NamedTuple):
-    """The approval tag of a version: a run's request for approval, or the answer to it."""
+    """A version's approval tag: a run's request for approval, or the answer to it."""
 
     answer: Answer
     at: datetime
     by: str = ""
-    """The ARN of the person or role that has answered."""
+    """The ARN of the person or role that answered."""
 
     def end(self, settings: ApprovalSettings) -> datetime:
         """Return when the request expires."""
@@ -204,9 +204,9 @@ class Approval(NamedTuple):
 
 
 def parse_approval(tags: Tags) -> Approval | None:
-    """Parse the approval tag of a version. The result is None if it's missing or invalid.
+    """Parse a version's approval tag. The result is None if the tag is missing or invalid.
 
-    People can edit tags, so an invalid one is no error.
+    People can edit tags, so an invalid one isn't an error.
     """
     answer, _, time_and_person = tags.get(APPROVAL, "").partition(" ")
     time, _, person_arn = time_and_person.partition(" ")
@@ -218,14 +218,14 @@ def parse_approval(tags: Tags) -> Approval | None:
 
 
 def build_approval_tags(answer: Answer, now: datetime, by: str = "") -> Tags:
-    """Build the tag for a request or an answer that is given now."""
+    """Build the tag for a request for approval, or an answer to it, at `now`."""
     return {APPROVAL: f"{answer} {now.isoformat(timespec='seconds')} {by}".rstrip()}
 
 
 def find_current_answer(
     tags: Tags, settings: ApprovalSettings | None, now: datetime
 ) -> Answer | None:
-    """Return the answer about a version, or None if nobody was asked or the request has expired."""
+    """Return the answer for a version. It's None if nobody was asked or the request has expired."""
     approval = parse_approval(tags)
     if approval is None:
         return None
@@ -244,7 +244,7 @@ def build_deployment_spec(
     *,
     from_earlier_run: bool,
 ) -> DeploymentSpec:
-    """Derive what a run is supposed to do with a campaign from the settings."""
+    """Build the spec for a run's deployment to a campaign from the settings."""
     campaign = next(
         campaign for campaign in solution["campaigns"] if campaign["campaignArn"] == campaign_arn
     )
@@ -260,14 +260,14 @@ def build_deployment_spec(
         approval=solution["approval"],
         probe=campaign["probe"],
         bake=timedelta(hours=bake_hours),
-        bake_pause=_bake_pause(settings, bake_hours),
+        bake_pause=_choose_bake_pause(settings, bake_hours),
         alarm_names=alarm_names(settings, campaign),
         max_hours=settings["limits"]["maxCampaignHours"],
     )
 
 
-def _bake_pause(settings: Settings, bake_hours: float) -> float:
-    """Return the seconds between two polls of a bake. All bakes of a run share BAKE_POLLS."""
+def _choose_bake_pause(settings: Settings, bake_hours: float) -> float:
+    """Choose the seconds between two polls of a bake. All bakes of a run share BAKE_POLLS."""
     bake_count = sum(
         campaign["bake"] is not None
         for solution in settings["solutions"]
@@ -282,20 +282,19 @@ def build_update_request(
 ) -> UpdateCampaignRequestTypeDef:
     """Build the request that updates a campaign to a version and keeps its other settings.
 
-    AWS doesn't promise to keep a setting that the request leaves out, so the request repeats all of
-    them.
+    AWS doesn't promise to keep settings that the request omits, so the request repeats them all.
     """
     request: dict[str, object] = {
         "campaignArn": campaign["campaignArn"],
         "solutionVersionArn": version_arn,
     }
 
-    # DescribeCampaign may show 0 transactions and empty settings, but UpdateCampaign refuses both.
+    # DescribeCampaign may return 0 TPS and empty settings, but UpdateCampaign rejects both.
     if campaign.get("minProvisionedTPS", 0) >= 1:
         request["minProvisionedTPS"] = campaign["minProvisionedTPS"]
 
-    shown_config = campaign.get("campaignConfig", {})
-    config = {key: value for key, value in shown_config.items() if value not in ({}, None)}
+    current_config = campaign.get("campaignConfig", {})
+    config = {key: value for key, value in current_config.items() if value not in ({}, None)}
     if syncs_with_latest_version(campaign):
         # Otherwise, Personalize would deploy the next version by itself.
         config["syncWithLatestSolutionVersion"] = False

@@ -1,4 +1,4 @@
-"""Reads import jobs and their tags for the rules, and tags what the rules have found out.
+"""Reads import jobs and their tags for the rules, and writes the tags that the rules decide on.
 
 `rules/imports.py` explains *confirmed*, *tainted* and *fingerprint*.
 """
@@ -48,10 +48,10 @@ if TYPE_CHECKING:
 RECENT = timedelta(days=33)
 """How far back most tags are read. Planning searches the exports of the last 31 days."""
 MAX_TAGS = {"INCREMENTAL": 60, "FULL": 20}
-"""Import mode -> the most imports whose tags a poll reads. All configured datasets with this mode
-share them. A poll has a minute (`reconcile.py`), so the number of requests must grow neither with
-the history nor with the number of datasets. For FULL, 20 are enough, because imports that a later
-one has replaced don't matter."""
+"""Import mode -> the most imports whose tags a poll reads, shared by all configured datasets with
+this mode. A poll has a minute (`reconcile.py`), so the number of requests must not grow with the
+history or with the number of datasets. For FULL, 20 are enough, because imports that a later one
+replaced don't matter."""
 
 
 def list_imports(
@@ -65,7 +65,7 @@ def list_imports(
 
 
 def build_import_job_arn(dataset_arn: str, job_name: str) -> str:
-    """Derive the ARN of an import job. Unlike that of a solution version, it's made of the name."""
+    """Build the ARN of an import job from its name, unlike that of a solution version."""
     return f"{dataset_arn.partition(':dataset/')[0]}:dataset-import-job/{job_name}"
 
 
@@ -75,10 +75,10 @@ def confirm_import(client: PersonalizeClient, job: Import) -> None:
 
 
 def taint_import(client: PersonalizeClient, job: Import) -> None:
-    """Tag an import as tainted, so that nobody confirms it.
+    """Tag an import as tainted, so that no run confirms it.
 
     Raises:
-        Refused: the tag couldn't be written, and the run has to try again. If it gave up, the next
+        Refused: the tag couldn't be written, and the run must try again. If it gave up, the next
             run would confirm the import.
     """
     try:
@@ -88,40 +88,40 @@ def taint_import(client: PersonalizeClient, job: Import) -> None:
 
 
 def taint_dataset(client: PersonalizeClient, job: Import) -> None:
-    """Tag a dataset with an import whose rows only a later FULL import replaces.
+    """Tag a dataset with an import whose rows only a later FULL import can replace.
 
-    A dataset that already has 50 tags takes no other one. Even then, a run must be able to import
+    A dataset can't have more than 50 tags. Even with a tag missing, a run must be able to import
     the FULL export, so errors are ignored.
     """
-    # The time is for people. The reader below only compares the name.
+    # The time is only for people. ImportReader compares the name.
     ended_at = job.ended_at.astimezone(UTC).isoformat(timespec="seconds")
     with suppress(ClientError):
         write_tags(client, job.dataset, {TAINTED_BY: f"{resource_name(job.arn)} {ended_at}"})
 
 
 class ImportReader:
-    """Reads the import jobs of datasets, and caches the tags that can't change any more.
+    """Reads the import jobs of datasets, and caches tags that can't change any more.
 
-    `datasets` are those of the stack, even if only one of them is read. They share the number of
-    tags that a poll may read, so an import sees the same tags as planning did.
+    `datasets` are all datasets of the stack, even if only one of them is read. They share the
+    number of tags that a poll may read, so an import reads the same tags as planning did.
     """
 
     def __init__(self, client: PersonalizeClient, datasets: Sequence[DatasetSettings]) -> None:
         self._client = client
         self._tags: dict[tuple[str, bool], Tags] = {}
-        """ARN of an import, and if it's running -> its tags, if they can't change meanwhile."""
+        """(ARN of an import, is it running?) -> its tags, if they can't change in this state."""
 
         modes = [dataset["importMode"] for dataset in datasets]
         self._shares = {
             dataset["datasetArn"]: MAX_TAGS[mode] // modes.count(mode)
             for dataset, mode in zip(datasets, modes, strict=True)
         }
-        """Dataset -> the most of its imports whose tags a poll reads."""
+        """ARN of a dataset -> the most of its imports whose tags a poll reads."""
 
     def of_group(self, group_arn: str) -> list[Import]:
         """Read the imports of all datasets in a group, one dataset after the other.
 
-        The import that ended last in its dataset comes first there.
+        Within a dataset, the import that ended last comes first.
         """
         pages = self._client.get_paginator("list_datasets").paginate(
             datasetGroupArn=group_arn, PaginationConfig=PAGE_SIZE
@@ -133,23 +133,23 @@ class ImportReader:
     def of_dataset(self, dataset: Dataset, own_arn: str | None = None) -> list[Import]:
         """Read the imports of a dataset. The one that ended last comes first.
 
-        The import that a tag of the dataset names is tainted, even if its own tags aren't read.
-        `own_arn` is the import job of this run, once its creation was requested. It may not exist.
-        While it's running, no other import is read.
+        An import named in the dataset's TAINTED_BY tag is tainted, even if its own tags aren't
+        read. `own_arn` is this run's import job, once its creation was requested. The job may not
+        exist. While it's running, no other import is read.
         """
         dataset_arn = dataset["datasetArn"]
-        imports = self._jobs(dataset, own_arn)
-        # No run imports into a dataset that isn't configured, so there are no tags to read.
+        imports = self._list_jobs(dataset, own_arn)
+        # Runs don't import into a dataset that isn't configured, so there are no tags to read.
         if dataset_arn not in self._shares:
             return imports
 
         imports = self._add_needed_tags(imports, own_arn, self._shares[dataset_arn])
 
-        # A run tags a dataset as tainted only because of an INCREMENTAL import.
+        # Only an INCREMENTAL import makes a run tag the dataset as tainted.
         if all(job.is_full for job in imports if job.is_active):
             return imports
 
-        # A value that no run has written doesn't match any import.
+        # A value that no run wrote doesn't match any import.
         tag = read_tags(self._client, dataset_arn).get(TAINTED_BY, "")
         tainted_name, _, _ = tag.partition(" ")
         for index, job in enumerate(imports):
@@ -160,11 +160,11 @@ class ImportReader:
     def _add_needed_tags(
         self, imports: Sequence[Import], own_arn: str | None, share: int
     ) -> list[Import]:
-        """Add the tags that the rules need to the imports, which keep their order.
+        """Add the tags that the rules need. The imports keep their order.
 
-        Those are the tags of this run's import and of the newest FULL import. As long as the share
-        lasts, they're also those of all recent imports, and of older ones until an import of the
-        pipeline is found, which shows that the pipeline has imported here before.
+        Tags are always read for this run's import and for the newest FULL import. Within `share`,
+        they're also read for all recent imports, and for older ones up to the first one by the
+        pipeline, which shows that the pipeline has imported here before.
         """
         recent_since = clock.now() - RECENT
         # The import that ended last comes first.
@@ -178,21 +178,21 @@ class ImportReader:
             is_needed = job is newest_full or job.arn == own_arn
             is_searched = job.ended_at > recent_since or not is_pipeline_found
             if is_needed or (is_searched and number < share):
-                job = self._with_tags(job)
+                job = self._add_tags(job)
             result.append(job)
 
-            # Without its tags, a job has no run.
+            # `run` is None if the tags were not read.
             if job.run and job.is_active:
                 is_pipeline_found = True
                 if job.is_full:
-                    share = 0  # It has replaced the data of all earlier imports.
+                    share = 0  # This import replaced the data of all earlier ones.
         return result
 
-    def _jobs(self, dataset: Dataset, own_arn: str | None) -> list[Import]:
-        """Read the import jobs of a dataset without their tags. The one that ended last is first.
+    def _list_jobs(self, dataset: Dataset, own_arn: str | None) -> list[Import]:
+        """Read a dataset's import jobs without their tags. The one that ended last comes first.
 
-        The list may be outdated, and this run's job may be missing there. So this job is described,
-        like each job that the list shows as running.
+        The list may be outdated, and this run's job may be missing from it. So this job is
+        described, and so is each job that's running according to the list.
         """
         dataset_arn = dataset["datasetArn"]
         own_jobs = self._describe([own_arn] if own_arn else [], dataset_arn)
@@ -204,16 +204,16 @@ class ImportReader:
         ]
         running_arns = [job.arn for job in listed if job.is_running]
         described = self._describe(running_arns, dataset_arn)
-        # Where there are two answers about a job, the later one is newer and replaces the other.
+        # If a job was read more than once, the newest response comes last and replaces the others.
         jobs = {job.arn: job for job in [*listed, *described, *own_jobs]}
 
-        # A job that is older than the dataset belongs to a deleted dataset with the same ARN.
+        # A job older than the dataset belongs to a deleted dataset with the same ARN.
         created_at = dataset["creationDateTime"]
         present_jobs = (job for job in jobs.values() if job.created_at >= created_at)
         return sorted(present_jobs, key=lambda job: job.ended_at, reverse=True)
 
     def _describe(self, arns: Iterable[str], dataset_arn: str) -> list[Import]:
-        """Describe import jobs, without those that don't exist."""
+        """Describe import jobs, skipping those that don't exist."""
         described = []
         for arn in arns:
             with suppress(self._client.exceptions.ResourceNotFoundException):
@@ -221,10 +221,10 @@ class ImportReader:
                 described.append(_parse_import(response["datasetImportJob"], dataset_arn))
         return described
 
-    def _with_tags(self, job: Import) -> Import:
-        """Add what the tags of an import say about it.
+    def _add_tags(self, job: Import) -> Import:
+        """Add the facts in an import's tags.
 
-        They're cached if they can't change, because a tag takes a request in each poll.
+        Tags that can't change are cached. Otherwise, each poll would need a request per import.
         """
         tags = self._tags.get((job.arn, job.is_running))
         if tags is None:
@@ -241,21 +241,21 @@ class ImportReader:
             content=tags.get(CONTENT, ""),
         )
 
-        # The tags of the pipeline's own imports change until they're confirmed. But only this run
-        # tags a running one, and otherwise one request in four would read these tags again.
+        # The tags of a pipeline's imports change until they're confirmed. But only this run tags a
+        # running import, and reading its tags again would be one request in four.
         if job.is_running or tagged_job.run is None or tagged_job.is_confirmed:
             self._tags[job.arn, job.is_running] = tags
         return tagged_job
 
     def forget_tags(self, job: Import) -> None:
-        """Let the next poll read the tags of a running import again, because they change now."""
+        """Let the next poll read a running import's tags again, because they're about to change."""
         self._tags.pop((job.arn, job.is_running), None)
 
 
 def _parse_import(job: ImportJob, dataset_arn: str) -> Import:
-    """Convert an import job into what the rules know of it.
+    """Convert an import job for the rules.
 
-    As long as its tags aren't read, a job that has succeeded counts as confirmed.
+    Until its tags are read, a job that succeeded counts as confirmed.
     """
     status = job["status"]
 

@@ -1,4 +1,4 @@
-"""Reads the lists of Personalize in a limited time, because most of them only grow."""
+"""Reads lists from Personalize within a time limit, because most of them only grow."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Item = TypeVar("Item")
 Page = TypeVar("Page")
 
 PAGE_SIZE: PaginatorConfigTypeDef = {"PageSize": 100}
-"""The paginator configuration for the largest pages that Personalize returns."""
+"""The paginator configuration for the largest pages that Personalize allows."""
 READING_TIME = timedelta(seconds=30)
 """How long we read the pages of a list. Import jobs and solution versions can't be deleted, so
-every run makes their lists longer."""
+their lists grow with every run."""
 
 
-def read_list(pages: Iterable[Page], items_of: Callable[[Page], Sequence[Item]]) -> list[Item]:
+def read_list(pages: Iterable[Page], get_items: Callable[[Page], Sequence[Item]]) -> list[Item]:
     """Collect the items from all pages of a list.
 
     Raises:
@@ -38,12 +38,12 @@ def read_list(pages: Iterable[Page], items_of: Callable[[Page], Sequence[Item]])
     for page in pages:
         if clock.now() > deadline:
             raise ServiceUnavailable("a list of Personalize is too slow")
-        items.extend(items_of(page))
+        items.extend(get_items(page))
     return items
 
 
 def list_active_event_trackers(client: PersonalizeClient, group_arn: str) -> list[str]:
-    """List the ARNs of a dataset group's event trackers that are ACTIVE."""
+    """List the ARNs of a dataset group's ACTIVE event trackers."""
     pages = client.get_paginator("list_event_trackers").paginate(datasetGroupArn=group_arn)
     trackers = read_list(pages, lambda page: page["eventTrackers"])
     return [tracker["eventTrackerArn"] for tracker in trackers if is_active(tracker["status"])]

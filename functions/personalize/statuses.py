@@ -1,17 +1,17 @@
 """Interprets the statuses of jobs and resources in Amazon Personalize.
 
-Most statuses consist of an operation and its progress, for example `CREATE PENDING`. But a batch
-job is just `PENDING`, and the developer guide writes some statuses with an underscore. So only
-their beginnings and ends are compared.
+Most statuses combine an operation with its progress, for example `CREATE PENDING`. But a batch job
+is just `PENDING`, and the developer guide writes some statuses with an underscore. So we only look
+at how they begin or end.
 """
 
 ACTIVE = "ACTIVE"
 COMPLETED = "COMPLETED"
-"""The status of a data deletion job that has succeeded."""
+"""The status of a data deletion job that succeeded."""
 
 
 def is_active(status: str) -> bool:
-    """Return True if a job has succeeded or a resource can be used."""
+    """Return True if a job succeeded or a resource is ready."""
     return status == ACTIVE
 
 
@@ -28,10 +28,10 @@ def is_stopped(status: str) -> bool:
 
 
 def is_stopping(status: str) -> bool:
-    """Return True if a training is being stopped, so it's still running."""
+    """Return True if a training is being stopped. It's still running."""
     return status.endswith("STOPPING")
 
 
 def is_deleted(status: str) -> bool:
-    """Return True if the deletion of a resource was requested, even if that deletion has failed."""
+    """Return True if somebody requested a resource's deletion, even if the deletion failed."""
     return status.startswith("DELETE")

@@ -1,8 +1,8 @@
-"""Reads and writes the tags in which the pipeline remembers what Personalize does not store.
+"""Reads and writes the tags that store what Personalize itself doesn't.
 
-Each tag holds one fact about the job or resource to which it is attached. The Describe operations
-don't return tags, so reading them takes another request for each resource. A value cannot be JSON,
-because AWS accepts only letters, digits, white space and `_.:/=+-@`.
+Each tag holds one fact about its job or resource. The Describe operations don't return tags, so
+reading them takes another request for each resource. A value can't be JSON, because
+AWS accepts only letters, digits, white space and `_.:/=+-@`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..contract import Tags
 
 RUN = "retraining-run"
-"""Import jobs, batch jobs and solution versions: the ID of the run that has created them."""
+"""Import jobs, batch jobs and solution versions: the ID of the run that created them."""
 BYTES = "retraining-bytes"
 """Import jobs: the size of the export in bytes when the import job was created."""
 CONTENT = "retraining-content"
@@ -27,38 +27,38 @@ CONTENT = "retraining-content"
 FINGERPRINT = "retraining-fingerprint"
 """Import jobs: the fingerprint of the export when the import job was created (`exports.py`)."""
 CONFIRMED = "retraining-confirmed"
-"""Import jobs: the same fingerprint, if the export was unchanged after the import, or `tainted`, if
-a run has found other files there meanwhile (`rules/imports.py`)."""
+"""Import jobs: the same fingerprint if the export was unchanged after the import, or `tainted` if a
+run found other files there in the meantime (`rules/imports.py`)."""
 TAINTED = "tainted"
-"""The value of `CONFIRMED` that no run replaces."""
+"""The value of `CONFIRMED` for a tainted import. No run replaces it."""
 TAINTED_BY = "retraining-tainted-by"
-"""Datasets: name and end time of the last INCREMENTAL import that is tainted, or that no run could
-confirm in time. Only a later FULL import replaces its rows."""
+"""Datasets: the name and end time of the last INCREMENTAL import that is tainted, or that no run
+confirmed in time. Only a later FULL import replaces its rows."""
 DIGEST = "retraining-digest"
-"""Solution versions: a hash of the data and the configuration at the creation of the training
+"""Solution versions: a hash of the data and the configuration when the training was created
 (`rules/trainings.py`)."""
 APPROVAL = "retraining-approval"
 """Solution versions: the request for an approval, or the answer to it (`campaigns.py`)."""
 BATCH = "retraining-batch"
-"""Batch jobs: a hash of everything on which the results depend (`rules/batch_jobs.py`), and the day
-that has replaced `{date}` in the output."""
+"""Batch jobs: a hash of everything that affects the results (`rules/batch_jobs.py`), and the day in
+place of `{date}` in the output."""
 TRIAL = "retraining-trial"
 """Campaigns: the version on trial, and when the trial began (`campaigns.py`)."""
 BAKE = "retraining-bake"
-"""Campaigns: when the bake of the version on trial ends, once a run has seen that it's served."""
+"""Campaigns: when the bake of the version on trial ends, set once a run has seen it served."""
 GOOD = "retraining-good"
-"""Campaigns: the version to which the campaign is rolled back if the version on trial is bad."""
+"""Campaigns: the version to roll back to if the version on trial is bad."""
 PREVIOUS = "retraining-previous"
-"""Campaigns: the version that was good before the one in `retraining-good`."""
+"""Campaigns: the good version before the one in `retraining-good`."""
 BAD = "retraining-bad"
-"""Campaigns: the newest version that a run or a person has rolled back here."""
+"""Campaigns: the newest version that a run or a person rolled back here."""
 REPORTED = "retraining-seen"
-"""Campaigns: the last verdict that a report has told about a candidate that wasn't deployed."""
+"""Campaigns: the last reported verdict on a candidate that wasn't deployed."""
 PINNED = "retraining-pinned"
 """Campaigns: any value but `-` pins the campaign. Our commands write `since <time> by <person>`."""
 CHECKED = "retraining-checked"
-"""Campaigns, datasets, and solutions without campaigns: when a run last found that the campaign
-serves a version trained on the newest data, or that the dataset holds its present export."""
+"""Campaigns, datasets, and solutions without campaigns: when a run last found the model trained on
+the newest data, or the dataset holding its current export."""
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far another clock may be ahead of ours."""
@@ -71,19 +71,19 @@ def read_tags(client: PersonalizeClient, arn: str) -> Tags:
 
 
 def write_tags(client: PersonalizeClient, arn: str, tags: Tags) -> None:
-    """Tag a resource in a single request. Tags with other keys stay as they are."""
+    """Tag a resource in one request. Tags with other keys don't change."""
     client.tag_resource(resourceArn=arn, tags=api_tags(tags))
 
 
 def api_tags(tags: Tags) -> list[TagTypeDef]:
-    """Convert tags into the form that the API of Personalize expects."""
+    """Convert tags to the form that the Personalize API expects."""
     return [{"tagKey": key, "tagValue": value} for key, value in tags.items()]
 
 
 def parse_past_time(text: str, ahead: timedelta = timedelta()) -> datetime | None:
-    """Parse the time in a tag, which may be up to `ahead` in the future.
+    """Parse a time in a tag, which may be up to `ahead` in the future.
 
-    The result is None if it's later, or if the tag has no valid time with a time zone.
+    The result is None if the time is later, invalid or without a time zone.
     """
     try:
         time = datetime.fromisoformat(text)

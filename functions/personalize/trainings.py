@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from ..rules.imports import Import
 
 MAX_OLDER = 60
-"""The most versions from before the last month whose tags a poll reads."""
+"""The most versions older than a month whose tags a poll reads."""
 MAX_SEARCHED = 60
-"""The most versions, nearest in time, among which a poll looks for a baseline."""
+"""The most versions that a poll searches for a baseline, starting with the nearest in time."""
 CONFIG_DIGITS = 8
-"""The length of the second part of a digest, which stands for the configuration."""
+"""The length of a digest's second part, the hash of the configuration."""
 CONFIG_KEYS = ("recipeArn", "performHPO", "performAutoML", "eventType")
-"""The fields of a solution that affect its trainings, besides `solutionConfig`."""
+"""The fields of a solution that affect its trainings besides `solutionConfig`."""
 
 
 def list_versions(
@@ -62,7 +62,7 @@ def describe_version(client: PersonalizeClient, arn: str) -> SolutionVersionType
 def find_version(client: PersonalizeClient, version_arn: str) -> SolutionVersion | None:
     """Look up a version without its tags. The result is None if it doesn't exist.
 
-    People can edit the tags of a campaign, so the ARN there may be that of any version.
+    People can edit a campaign's tags, so an ARN from there may be of any version, or of none.
     """
     try:
         return _parse_version(describe_version(client, version_arn))
@@ -75,16 +75,16 @@ def read_version(
 ) -> SolutionVersion:
     """Read everything about a version that the rules compare.
 
-    A batch job outlives its solution, so the version that made its results may be gone. In this
-    case, nothing but its ARN is known (NO_VERSION).
+    A batch job outlives its solution, so the version behind its results may be gone. Then only the
+    ARN is known (NO_VERSION).
     """
     version = find_version(client, version_arn)
     if version is None:
         return NO_VERSION._replace(arn=version_arn)
 
-    version = _with_tags(version, read_tags(client, version_arn), solution["approval"])
+    version = _add_tags(version, read_tags(client, version_arn), solution["approval"])
     if not solution["qualityGate"]:
-        return version  # Nobody compares its metrics.
+        return version  # Without a quality gate, nothing compares its metrics.
 
     baseline_arns = {arn for rule in solution["qualityGate"] if (arn := rule.get("relativeTo"))}
     return version._replace(
@@ -96,13 +96,13 @@ def read_version(
 def read_baseline(
     client: PersonalizeClient, solution_arn: str, version: SolutionVersion
 ) -> SolutionVersion | None:
-    """Find the baseline for a version, and read its metrics. The result is None if there isn't one.
+    """Find the baseline for a version, and read its metrics. The result is None without one.
 
-    A baseline is a version of another solution that was trained on the same data. It shows how hard
-    this data is.
+    A baseline is another solution's version, trained on the same data. It shows how hard that data
+    is.
     """
     if not version.imports:
-        return None  # Nobody knows on which data a foreign version was trained.
+        return None  # A foreign version's training data is unknown.
 
     try:
         baseline = choose_baseline(
@@ -111,7 +111,7 @@ def read_baseline(
     except client.exceptions.ResourceNotFoundException:
         return None  # The baseline solution was deleted.
 
-    # During its training, a version has no metrics yet.
+    # A version has no metrics until its training ends.
     if baseline is None or baseline.is_running:
         return baseline
     return baseline._replace(metrics=read_metrics(client, baseline.arn))
@@ -120,14 +120,14 @@ def read_baseline(
 def _find_neighbors(
     client: PersonalizeClient, solution_arn: str, time: datetime
 ) -> Iterator[SolutionVersion]:
-    """Yield the last version that a run created before a time, and the first one after it.
+    """Yield the last version that runs created before a time, and the first one after it.
 
-    The nearer one comes first. Tags are read lazily, only as far as the caller iterates.
+    The nearer one comes first. Tags are read lazily, as the caller iterates.
     """
     versions = [_parse_version(summary) for summary in list_versions(client, solution_arn)]
     versions.sort(key=lambda version: abs(version.created_at - time))
 
-    # Of the earlier versions, and of the later ones, only the nearest is a neighbor.
+    # Only the nearest earlier version and the nearest later one are neighbors.
     found_directions = set()
     for version in versions[:MAX_SEARCHED]:
         is_later = version.created_at > time
@@ -135,15 +135,15 @@ def _find_neighbors(
         if not is_usable or is_later in found_directions:
             continue
 
-        # Only the tags say whether a run has created the version.
-        tagged_version = _with_tags(version, read_tags(client, version.arn))
+        # A version has a digest in its tags only if a run created it.
+        tagged_version = _add_tags(version, read_tags(client, version.arn))
         if tagged_version.digest:
             found_directions.add(is_later)
             yield tagged_version
 
 
 def read_metrics(client: PersonalizeClient, version_arn: str) -> dict[str, float]:
-    """Read the offline metrics of a version. The result is empty if it has none."""
+    """Read a version's offline metrics. The result is empty if it has none."""
     metrics = client.get_solution_metrics(solutionVersionArn=version_arn).get("metrics", {})
 
     # JSON has no NaN, so Personalize may send it as a string.
@@ -154,9 +154,9 @@ def read_metrics(client: PersonalizeClient, version_arn: str) -> dict[str, float
 
 
 class SolutionReader:
-    """Reads solutions and their versions, again at each poll.
+    """Reads solutions and their versions at each poll.
 
-    The tags of a version are cached, because a training uses only those from its creation.
+    A version's tags are cached, because a training only needs those set at creation.
     """
 
     def __init__(self, client: PersonalizeClient) -> None:
@@ -169,26 +169,27 @@ class SolutionReader:
         imports: Sequence[Import],
         deletions: Sequence[Deletion] = (),
     ) -> SolutionState:
-        """Read the versions of a solution, and as many of their tags as the rules need.
+        """Read a solution's versions, and the tags that the rules need.
 
-        Those are the tags from the last month, and older ones until the newest ACTIVE version of a
-        run is found. `imports` and `deletions` are those of the solution's dataset group.
+        Tags are read for all versions from the last month, and for older ones until the newest
+        ACTIVE version created by a run is found. `imports` and `deletions` belong to the solution's
+        dataset group.
         """
         versions: list[SolutionVersion] = []
         older_count = 0
         for summary in list_versions(self._client, solution["solutionArn"]):
             version = _parse_version(summary)
             if version.is_running:
-                # The list may be old, but Personalize may not be able to describe the version yet.
+                # The list may be outdated. But Personalize may not find a new version yet.
                 version = find_version(self._client, version.arn) or version
 
             is_recent = version.created_at > clock.now() - MONTH
             if not is_recent:
                 older_count += 1
-            # The search has to end, because Personalize may have trained hundreds by itself.
+            # The search needs a limit, because Personalize may have trained hundreds by itself.
             is_searched = older_count <= MAX_OLDER and find_newest_active(versions) is None
             if is_recent or is_searched:
-                version = _with_tags(version, self._tags_of(version.arn))
+                version = _add_tags(version, self._tags_of(version.arn))
             versions.append(version)
 
         latest_update = solution.get("latestSolutionUpdate", {})
@@ -201,18 +202,18 @@ class SolutionReader:
         )
 
     def find_version(self, version_arn: str) -> SolutionVersion | None:
-        """Look up a version with its tags. The result is None if it doesn't exist, or not yet."""
+        """Look up a version with its tags. The result is None if there's none, or not yet."""
         version = find_version(self._client, version_arn)
         if version is None:
             return None
 
-        return _with_tags(version, self._tags_of(version_arn))
+        return _add_tags(version, self._tags_of(version_arn))
 
 
 def _parse_version(
     description: SolutionVersionTypeDef | SolutionVersionSummaryTypeDef,
 ) -> SolutionVersion:
-    """Interpret a response of Personalize, which doesn't include the version's tags."""
+    """Convert a version from a response of Personalize, which doesn't include its tags."""
     status = description["status"]
 
     return SolutionVersion(
@@ -229,10 +230,10 @@ def _parse_version(
     )
 
 
-def _with_tags(
+def _add_tags(
     version: SolutionVersion, tags: Tags, approval: ApprovalSettings | None = None
 ) -> SolutionVersion:
-    """Add what the tags of a version say about it. `approval` says when a request expires."""
+    """Add the facts in a version's tags. With `approval`, an expired request doesn't count."""
     return version._replace(
         run=tags.get(RUN),
         digest=tags.get(DIGEST),
@@ -241,7 +242,7 @@ def _with_tags(
 
 
 def hash_config(solution: SolutionTypeDef) -> str:
-    """Hash the recipe and the configuration of a solution, to notice when they change.
+    """Hash the recipe and configuration of a solution, so that a change is noticed.
 
     The schedule of automatic trainings doesn't count.
     """
@@ -249,7 +250,7 @@ def hash_config(solution: SolutionTypeDef) -> str:
     config.pop("autoTrainingConfig", None)
     values = {**{key: solution.get(key) for key in CONFIG_KEYS}, "solutionConfig": config}
 
-    # A setting that is off is the same as one that is missing.
+    # A setting that is off is the same as a missing one.
     values_in_use = {key: value for key, value in values.items() if value}
     text = json.dumps(values_in_use, sort_keys=True, default=str)
     return hash_shortly(text, CONFIG_DIGITS)
@@ -258,8 +259,7 @@ def hash_config(solution: SolutionTypeDef) -> str:
 def stop_training(client: PersonalizeClient, version_arn: str) -> None:
     """Ask Personalize to stop a training.
 
-    The training may have ended, or be stopping already, when the request arrives. The errors that
-    say so are ignored.
+    The resulting errors are ignored if the training has ended or is already stopping.
     """
     errors = client.exceptions
     with suppress(errors.InvalidInputException, errors.ResourceInUseException):
