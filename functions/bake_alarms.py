@@ -11,19 +11,19 @@ from .texts import truncate
 from .words import resource_name
 
 CloudWatchClient: TypeAlias = Any
-"""The types of CloudWatch are not installed."""
+"""The type stubs for CloudWatch aren't installed."""
 
 
 def alarm_names(settings: Settings, campaign: CampaignSettings) -> list[str]:
-    """List the names of the alarms that watch the bakes of a campaign."""
+    """List the names of the alarms that watch a campaign's bakes."""
     bake = campaign["bake"]
     if bake is None:
         return []
 
     names = [arn.partition(":alarm:")[2] for arn in bake["alarms"]]
     if bake["createAlarms"]:
-        # The alarms are named by their campaign instead of numbered. Otherwise, if a campaign was
-        # inserted into the config during a bake, the alarms of another one would decide.
+        # The names contain the campaign instead of a number. Otherwise, if a campaign was inserted
+        # into the config during a bake, another campaign's alarms would decide.
         bake_name = f"{pipeline_name(settings)}-bake-{resource_name(campaign['campaignArn'])}"
         names += [f"{bake_name}-{alarm}-{settings['prefix']}" for alarm in BAKE_ALARM_NAMES]
     return names
@@ -32,24 +32,24 @@ def alarm_names(settings: Settings, campaign: CampaignSettings) -> list[str]:
 def read_alarms(client: CloudWatchClient, names: Sequence[str]) -> list[Alarm]:
     """Read the alarms of a bake.
 
-    An error becomes the state of each alarm that it concerns, because it mustn't stop the
-    deployment and is no reason to roll back either.
+    An error becomes the state of each alarm that it affects, because it must not stop the
+    deployment, and isn't a reason to roll back either.
     """
     alarms = _describe_alarms(client, names, "MetricAlarm", "CompositeAlarm")
     other_names = [name for name in names if name not in alarms]
     if other_names:
-        # DescribeAlarms shows log alarms only on request. That request is a separate one, because
-        # its failure must not hide an alarm that went off.
+        # DescribeAlarms returns log alarms only on request. We ask separately, so that a failure
+        # can't hide an alarm that went off.
         alarms |= _describe_alarms(client, other_names, "LogAlarm")
 
-    missing_state = _state_of_missing(client)
+    missing_state = _describe_missing_alarm(client)
     return [alarms.get(name, Alarm(name=name, state=missing_state)) for name in names]
 
 
 def _describe_alarms(
     client: CloudWatchClient, names: Sequence[str], *alarm_types: str
 ) -> dict[str, Alarm]:
-    """Describe the alarms of these types, by name. An error becomes the state of all of them."""
+    """Describe alarms of these types by name. An error becomes the state of every alarm."""
     try:
         response = client.describe_alarms(AlarmNames=names, AlarmTypes=list(alarm_types))
     except AWS_ERRORS as error:
@@ -62,14 +62,14 @@ def _describe_alarms(
             alarms[alarm["AlarmName"]] = Alarm(
                 name=alarm["AlarmName"],
                 state=alarm["StateValue"],
-                # The second time is a substitute: it's updated even if the state stays the same.
+                # StateUpdatedTimestamp is a fallback: it changes even if the state doesn't.
                 since=alarm.get("StateTransitionedTimestamp") or alarm["StateUpdatedTimestamp"],
             )
     return alarms
 
 
-def _state_of_missing(client: CloudWatchClient) -> str:
-    """Return what can be said about an alarm that wasn't found.
+def _describe_missing_alarm(client: CloudWatchClient) -> str:
+    """Explain why an alarm wasn't found, in place of its state.
 
     Lambda's own boto3 may be too old for log alarms, and then omits them from the response.
     """

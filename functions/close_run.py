@@ -10,7 +10,7 @@ from .report.send import ReportedRun, report_run
 
 
 class EndedExecution(TypedDict):
-    """An execution that did not succeed, and where to send its report."""
+    """An execution that didn't succeed, and where to send its report."""
 
     executionArn: str
     startDate: int
@@ -20,10 +20,10 @@ class EndedExecution(TypedDict):
 
 
 def handler(event: EndedExecution, _context: object) -> ReportedRun | None:
-    """Send the report of the run, and return it, unless the run has already sent one itself.
+    """Send the report of the run and return it, unless the run sent one itself.
 
     The handler may be called more than once for a run. It starts and stops nothing, because
-    `watch_pipeline` takes care of what the run has left.
+    `watch_pipeline` finishes what the run left.
     """
     execution_arn = event["executionArn"]
     error = find_unreported_error(stepfunctions(), execution_arn)
@@ -32,7 +32,7 @@ def handler(event: EndedExecution, _context: object) -> ReportedRun | None:
 
     document = read_configured_run(stepfunctions(), execution_arn)
     if document is None:
-        # The input was too large for the first state, so nobody knows what was asked for.
+        # The input was too large for the first state, so the request is unknown.
         started_at = datetime.fromtimestamp(event["startDate"] / 1000, UTC).isoformat()
         document = {"run": {"request": {}, "executionArn": execution_arn, "startedAt": started_at}}
 

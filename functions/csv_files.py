@@ -1,7 +1,7 @@
-"""Reads the beginning of a CSV file like Personalize, and finds what Personalize can't read.
+"""Parses the beginning of a CSV file like Personalize, and finds what Personalize can't read.
 
-A *sample* is what was read of a file. Its first rows are checked and kept. Of all rows that were
-read, only the values are counted, because a function has little memory.
+A *sample* is the part of a file that was read. Its first rows are checked and kept. Of all
+others, only the values are counted, because a function has little memory.
 
 Source: https://docs.aws.amazon.com/personalize/latest/dg/preparing-training-data.html.
 """
@@ -14,11 +14,11 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 CHECKED_ROWS = 1000
-"""The most rows of a file that are checked. An import of interactions needs at least as many."""
+"""The most rows of a file to check. An import of interactions needs at least this many."""
 SHOWN_CHARACTERS = 20
-"""The most characters of a line or a name that a message shows."""
+"""The most characters of a line or a name to show in a message."""
 LINE_BREAK = re.compile(r"\r\n|\n|\r")
-"""Unlike `str.splitlines()`, it leaves line separators like U+2028 in the values."""
+"""Unlike `str.splitlines()`, this leaves line separators like U+2028 in the values."""
 
 
 class Row(NamedTuple):
@@ -37,15 +37,15 @@ class FileSample:
     key: str
     """The key of the file in S3."""
     header: tuple[str, ...] = ()
-    """The names of the columns. Empty if the file has no line, or no readable first line."""
+    """The column names. Empty if there's no line, or if the first one can't be read."""
     rows: tuple[Row, ...] = ()
-    """The first rows, which have a value for each column."""
+    """The first rows, each with a value for every column."""
     error: str | None = None
-    """A message about the first line that Personalize can't read. `rows` ends before this line."""
+    """A message about the first line that Personalize can't read. `rows` ends before it."""
     row_count: int | None = None
     """The number of rows in the file, or None if it has an error or wasn't read to its end."""
     values: Mapping[str, Counter[str]] = field(default_factory=dict)
-    """Column -> how often each value occurs, also in rows that aren't checked."""
+    """Column -> how often each value occurs, including rows that aren't checked."""
 
 
 def read_sample(
@@ -53,21 +53,21 @@ def read_sample(
 ) -> FileSample:
     """Parse the header and rows in the first bytes of a file.
 
-    At most `max_rows` are checked and returned, but the values of all rows are counted.
+    At most `max_rows` rows are checked and returned, but values are counted in all rows.
     """
     if not is_whole_file:
         content = _drop_cut_line(content)
     if error := find_encoding_error(content):
         return FileSample(key=key, error=error)
 
-    # With this codec, a byte-order mark isn't part of the first column's name.
-    lines = _numbered_lines(content.decode("utf-8-sig"))
+    # This codec drops a byte-order mark, which isn't part of the first column's name.
+    lines = _split_into_lines(content.decode("utf-8-sig"))
     sample = FileSample(key=key)
 
     if lines:
         sample = _check_header(sample, *lines.pop(0))
     if not sample.error:
-        sample = _with_checked_rows(sample, lines[:max_rows])
+        sample = _check_rows(sample, lines[:max_rows])
     if sample.error:
         return sample
 
@@ -78,26 +78,26 @@ def read_sample(
 
 
 def _drop_cut_line(content: bytes) -> bytes:
-    """Drop the last line, because it's probably cut off, unless it's the only one."""
+    """Drop the last line, which is probably cut off, unless it's the only one."""
     end = max(content.rfind(b"\n"), content.rfind(b"\r")) + 1
     return content[:end] or content
 
 
-def _numbered_lines(text: str) -> list[tuple[int, str]]:
-    """Split a text into lines with their numbers. Personalize skips empty lines, so we do, too."""
+def _split_into_lines(text: str) -> list[tuple[int, str]]:
+    """Split text into numbered lines. Like Personalize, skip empty ones."""
     lines = enumerate(LINE_BREAK.split(text), start=1)
     return [(number, line) for number, line in lines if line]
 
 
 def _check_header(sample: FileSample, number: int, line: str) -> FileSample:
-    """Add the names of the columns, or an error if Personalize can't read them."""
+    """Add the column names, or an error if Personalize can't read them."""
     if error := find_header_error(line):
         return replace(sample, error=f"line {number}: {error}")
     return replace(sample, header=tuple(line.split(",")))
 
 
-def _with_checked_rows(sample: FileSample, lines: Sequence[tuple[int, str]]) -> FileSample:
-    """Add rows up to the first line that Personalize can't read, which becomes the error."""
+def _check_rows(sample: FileSample, lines: Sequence[tuple[int, str]]) -> FileSample:
+    """Add the rows before the first line that Personalize can't read, and an error about it."""
     rows: list[Row] = []
     for number, line in lines:
         values = cells(line)
@@ -114,7 +114,7 @@ def _count_values(
 ) -> dict[str, Counter[str]]:
     """Count the values of each column in all complete rows.
 
-    The rows themselves aren't kept, because all of them would need twice as much memory.
+    The rows themselves aren't kept, because that would take twice as much memory.
     """
     counts = {column: Counter[str]() for column in columns}
 
@@ -129,10 +129,10 @@ def _count_values(
 def cells(line: str) -> tuple[str, ...]:
     r"""Split a line into its values. `\` is the escape character.
 
-    The result is empty if the line isn't a record: a quotation mark stays open, text follows the
-    mark that closes a value, or the line ends in the escape character.
+    The result is empty if the line isn't a record: a quotation mark isn't closed, text follows a
+    closing quotation mark, or the line ends in the escape character.
     """
-    # Most lines are simple, and are split faster without the parser.
+    # Most lines are simple, and splitting them is faster than parsing.
     if '"' not in line and "\\" not in line:
         return tuple(line.split(","))
 
@@ -143,9 +143,9 @@ def cells(line: str) -> tuple[str, ...]:
 
 
 def find_encoding_error(content: bytes) -> str | None:
-    """Reject text with NUL or with bytes that aren't UTF-8.
+    """Reject text that contains NUL or isn't UTF-8.
 
-    Like the two checks below, it returns a message, or None.
+    Like the two checks below, this returns a message or None.
     """
     try:
         # UTF-16 looks like UTF-8 with a NUL before or after each letter.
@@ -163,14 +163,14 @@ def find_encoding_error(content: bytes) -> str | None:
 
 
 def find_header_error(header: str) -> str | None:
-    """Reject column names with quotation marks, and names that Personalize confuses."""
+    """Reject column names with quotation marks, or that Personalize can't tell apart."""
     if '"' in header:
         return (
             f"the header is {header[:SHOWN_CHARACTERS]!r}, but Personalize accepts no quotation "
             "marks there; write the column names without them"
         )
 
-    # Personalize takes GENRES_1 and GENRES1 for the same name.
+    # To Personalize, GENRES_1 and GENRES1 are the same name.
     names = header.split(",")
     counts = Counter(name.replace("_", "") for name in names)
     duplicates = [name for name in names if counts[name.replace("_", "")] > 1]
@@ -185,7 +185,7 @@ def find_header_error(header: str) -> str | None:
 
 
 def find_record_error(line: str, values: Sequence[str], column_count: int) -> str | None:
-    """Reject a line that isn't a complete row. The message follows "line 7"."""
+    """Reject a line that isn't a complete row. The message continues "line 7"."""
     if not values:
         return (
             f"is {line[:SHOWN_CHARACTERS]!r}, which is not a complete record; remove line breaks "

@@ -1,9 +1,10 @@
 """Deploys a version to a campaign: polls, decides and acts until the campaign has an outcome.
 
-The rules decide (`rules/deployments.py`). This module reads what they have to know and sends what
-they have decided: an update to the *candidate*, which is then on *trial*, requests that *probe* it,
-and perhaps an update back to the *good version*. What has to outlive the run is a *record* in the
-campaign's tags. All else is *progress*, which the run's document carries to the next invocation.
+The rules are in `rules/deployments.py`. This module reads the state for them, and carries out their
+actions: an update to the *candidate*, which is then on *trial*, requests that *probe* it, and
+perhaps an update back to the *good version*. What must outlive the run is the *record* in the
+campaign's tags. Everything else is *progress*, which the run's document carries to the next
+invocation.
 """
 
 from dataclasses import replace
@@ -60,17 +61,17 @@ REPORTED_FIELDS = {
     "update_created_at": "createdAt",
     "update_ended_at": "endedAt",
 }
-"""Field of `DeploymentProgress` -> the key of the item where the report looks for it. The document
-of 50 campaigns has no room for these fields twice, so the item's `progress` lacks them."""
+"""Field of `DeploymentProgress` -> the key of the item that the report reads. A document with 50
+campaigns has no room for these fields twice, so the item's `progress` omits them."""
 PROBE_REQUEST_KEYS = ("userId", "itemId", "inputList", "filterArn", "filterValues", "context")
 MAX_FAILURE_BYTES = 180
-"""The most bytes of a probe's error. The document of a run contains the error twice: as the probe's
+"""The most bytes of a probe's error. A run's document contains the error twice: as the probe's
 failure, and as the reason for the rollback."""
 
 
 @with_truncated_strings
 def handler(event: CampaignIteration, _context: object) -> DeploymentItem:
-    """Deploy the version until there's an outcome, or a long wait for the next poll."""
+    """Deploy the version until there's an outcome, or the next poll is far off."""
     deployment = CampaignDeployment(event)
     item = deployment.proceed()
     if item["outcome"]:
@@ -80,14 +81,14 @@ def handler(event: CampaignIteration, _context: object) -> DeploymentItem:
 
 
 def _write_metrics(item: DeploymentItem, event: CampaignIteration, solution_arn: str) -> None:
-    """Publish the offline metrics of the judged version."""
-    # Two rules about the same metric have the same new value, so it's published once.
+    """Publish the new version's offline metrics that the quality gate compared."""
+    # Two rules for the same metric have the same new value, so it's published once.
     values = {compared["metric"]: compared["new"] for compared in item["metrics"]}
     metrics.write(pipeline_name(event["settings"]), values, Solution=resource_name(solution_arn))
 
 
 class CampaignDeployment:
-    """The part of a deployment that happens in one invocation."""
+    """The part of a deployment that one invocation handles."""
 
     def __init__(self, event: CampaignIteration) -> None:
         settings = event["settings"]
@@ -103,17 +104,17 @@ class CampaignDeployment:
             candidate_arn=campaign.get("approvedVersionArn", training and training["arn"]),
             from_earlier_run=training is not None and not training["isOfRun"],
         )
-        self.progress = _progress_in(event["item"])
+        self.progress = _restore_progress(event["item"])
 
-        # A creation time never changes, and each poll of a trial asks for it.
+        # Each poll of a trial needs creation times, which never change.
         self._find_version = cache(partial(find_version, read_client()))
 
     def proceed(self) -> DeploymentItem:
-        """Poll, decide and act until this invocation is over, and return the item."""
+        """Poll, decide and act until the invocation ends, and return the item."""
         try:
             result = reconcile(self.poll, decide, self.act, self.spec, self.progress)
-        except Exception as error:  # noqa: BLE001 - it is raised again if no version is on trial
-            # Whatever has failed, a version on trial must not be left alone.
+        except Exception as error:  # noqa: BLE001 - raised again if no version is on trial
+            # Whatever failed, the run must not abandon a version on trial.
             step = self._step_after(error)
             remember(self.progress, step)
             logger.exception("deploy_version: an error during the trial at %s", self.campaign_arn)
@@ -123,12 +124,12 @@ class CampaignDeployment:
         return self._item(result)
 
     def poll(self) -> CampaignState:
-        """Read everything that the rules have to know about the campaign."""
+        """Read everything about the campaign that the rules need."""
         client = read_client()
-        # An update has to repeat the settings that this shows.
-        self._describe = describe_campaign(client, self.campaign_arn)
+        # An update repeats the settings in this description.
+        self._campaign = describe_campaign(client, self.campaign_arn)
         tags = read_tags(client, self.campaign_arn)
-        campaign = build_campaign_state(self._describe, tags, self.solution["solutionArn"])
+        campaign = build_campaign_state(self._campaign, tags, self.solution["solutionArn"])
 
         # Alarms matter only while the version on trial is being served.
         is_watched = campaign.serves_version_on_trial and not campaign.update.is_running
@@ -139,13 +140,13 @@ class CampaignDeployment:
             campaign,
             self.spec,
             find=self._find_version,
-            # Versions are read again at each poll, because a baseline may have been trained since.
+            # This isn't cached, because a baseline may have been trained since the last poll.
             read=partial(read_version, client, self.solution),
             now=clock.now(),
         )
 
     def act(self, action: Action) -> None:
-        """Do what the rules have decided."""
+        """Carry out an action that the rules decided on."""
         match action:
             case Deploy(candidate_arn, record):
                 self._deploy(candidate_arn, record)
@@ -161,26 +162,25 @@ class CampaignDeployment:
     def _deploy(self, candidate_arn: str, record: DeploymentRecord) -> None:
         """Save the record of the trial, then send the update.
 
-        In the other order, a run that dies in between would leave a version that's served without
-        a trial.
+        In the other order, a run that dies in between would leave a served version without a trial.
         """
         self._save(record)
 
         try:
             self._send_update(candidate_arn)
         except (Refused, ClientError, Throttled):
-            # The update has certainly not begun, so the trial hasn't either. After
-            # ServiceUnavailable, we can't be certain, because the request may have arrived.
+            # The update certainly hasn't begun, so there's no trial. After ServiceUnavailable, we
+            # can't be certain, because the request may have arrived.
             self._save(record._replace(trial=None))
             raise
 
     def _send_update(self, version_arn: str) -> None:
-        """Move the campaign to a version, and keep the settings that the last poll has shown.
+        """Update the campaign to a version, and keep the settings from the last poll.
 
         Raises:
-            Refused: The campaign is busy, so the same update may succeed later.
+            Refused: the campaign is busy, so the same update may succeed later.
         """
-        request = build_update_request(self._describe, version_arn)
+        request = build_update_request(self._campaign, version_arn)
         try:
             write_client().update_campaign(**request)
         except ClientError as error:
@@ -200,14 +200,14 @@ class CampaignDeployment:
         self.progress.probe_run = replace(probe_run, response=response)
 
     def _step_after(self, error: Exception) -> Step:
-        """Decide what follows an error of `poll()` or `act()`.
+        """Decide how to continue after an error in `poll()` or `act()`.
 
         Raises:
-            Exception: The error, if no version is on trial, or at the deadline.
+            Exception: the error, if no version is on trial or the deadline has passed.
         """
         client = read_client()
         try:
-            # Without a poll, only the tags say whether a version is on trial.
+            # The poll may have failed, so look in the tags for a version on trial.
             tags = read_tags(client, self.campaign_arn)
         except client.exceptions.ResourceNotFoundException:
             return failed("TRYING", "the campaign was deleted")
@@ -216,7 +216,7 @@ class CampaignDeployment:
         else:
             trial = parse_record(tags, self.solution["solutionArn"]).trial
             if trial is None:
-                # Fail at once, so that somebody hears of a missing permission, for example.
+                # Fail at once, so that people notice a missing permission, for example.
                 raise error
 
         warning = f"{type(error).__name__}: {error}"
@@ -226,9 +226,9 @@ class CampaignDeployment:
         return step
 
     def _item(self, result: InvocationResult[Any]) -> DeploymentItem:
-        """Return the item for the run's document, with some of the progress where reports read it.
+        """Build the item for the run's document, with REPORTED_FIELDS where the report reads them.
 
-        `_progress_in()` puts it together again.
+        `_restore_progress()` is the inverse.
         """
         progress = to_document(self.progress)
         reported = {key: progress.pop(field) for field, key in REPORTED_FIELDS.items()}
@@ -239,8 +239,8 @@ class CampaignDeployment:
         return cast("DeploymentItem", item)
 
 
-def _progress_in(item: DeploymentItem | None) -> DeploymentProgress:
-    """Restore the progress from the item of the last invocation. Without an item, begin anew."""
+def _restore_progress(item: DeploymentItem | None) -> DeploymentProgress:
+    """Restore the progress from the last invocation's item, or begin anew without one."""
     if item is None:
         return DeploymentProgress(began_at=clock.now())
 
@@ -250,9 +250,9 @@ def _progress_in(item: DeploymentItem | None) -> DeploymentProgress:
 
 
 def request_recommendations(campaign_arn: str, probe: ProbeSettings) -> Response:
-    """Send one request of a probe, and judge the response."""
+    """Send one request of a probe, and check the response."""
     try:
-        results = _results(campaign_arn, probe)
+        results = _request_results(campaign_arn, probe)
     except (ClientError, BotoCoreError) as error:
         return Response(failure=truncate(str(error), MAX_FAILURE_BYTES), is_error=True)
 
@@ -265,8 +265,8 @@ def request_recommendations(campaign_arn: str, probe: ProbeSettings) -> Response
     return Response()
 
 
-def _results(campaign_arn: str, probe: ProbeSettings) -> object:
-    """Request what the campaign is made for: a ranking or recommendations."""
+def _request_results(campaign_arn: str, probe: ProbeSettings) -> object:
+    """Request a ranking if the probe has items to rank, or else recommendations."""
     request: dict[str, Any] = {
         key: value for key, value in probe.items() if key in PROBE_REQUEST_KEYS and value
     }
@@ -275,6 +275,6 @@ def _results(campaign_arn: str, probe: ProbeSettings) -> object:
     if "inputList" in request:
         return runtime_client().get_personalized_ranking(**request).get("personalizedRanking")
 
-    # Without numResults, there are at most 25 results, which minResults may exceed.
+    # By default, there are at most 25 results, but minResults may be higher.
     request["numResults"] = probe["minResults"]
     return runtime_client().get_recommendations(**request).get("itemList")

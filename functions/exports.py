@@ -1,4 +1,4 @@
-"""Reads exports, and inputs and results of batch jobs, in S3.
+"""Reads exports from S3, and the inputs and results of batch jobs.
 
 All files are listed, but only the beginnings of some are read, because an export may have 100 GB.
 """
@@ -26,23 +26,22 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 SAMPLED_FILES = 20
-"""The most files of an export that are read: the ten newest, and the largest of the others."""
+"""The most files of an export to read: the ten newest, and the largest of the others."""
 SAMPLED_BYTES = 1024 * 1024
-"""The most bytes that are read of these files together."""
+"""The most bytes to read from these files together."""
 COUNTED_FILES = 500
-"""The most files that an export may have to be read as a whole on request."""
+"""The most files in an export that is read in full on request."""
 COUNTED_BYTES = 8 * 1000**2
-"""The most bytes of such an export. Two of them need 110 of a function's 256 MB (ADR 22)."""
+"""The most bytes in such an export. Two of these need 110 of a function's 256 MB (ADR 22)."""
 LINE_BYTES = 1024 * 1024
-"""The most bytes that are read of a batch input's first line. A line of items to rank has at most
-500 IDs of 256 characters, each of which takes at most 6 bytes in JSON."""
+"""The most bytes to read from a batch input's first line. A line of items to rank has at most 500
+IDs of 256 characters, and a character takes at most 6 bytes in JSON."""
 RESULT_BYTES = 20 * 1000**2
-"""The most bytes that are read of a batch job's results. That takes a small function some
-seconds."""
+"""The most bytes to read from a batch job's results. This takes a small function some seconds."""
 CHUNK_BYTES = 64 * 1024
-"""How many of these bytes are in memory at the same time."""
+"""How many of these bytes are in memory at once."""
 PARALLEL_READS = 10
-"""How many files are read at the same time. A boto3 client has as many connections."""
+"""How many files are read at once. A boto3 client has this many connections."""
 
 
 class Location(NamedTuple):
@@ -59,9 +58,9 @@ class S3Object(NamedTuple):
     size: int
     """The number of bytes."""
     etag: str
-    """It changes if the content changes, and stays the same if only metadata does."""
+    """A hash that changes with the content, but not with metadata."""
     modified_at: datetime
-    """When it was written. After a multipart upload, that's when the upload began."""
+    """When the object was written, or when its multipart upload began."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +71,7 @@ class Listing:
     objects: Sequence[S3Object] = ()
     """The file at the location, or the files in the folder and its subfolders."""
     read_error: str | None = None
-    """A message about a location that couldn't be read, or None."""
+    """Why the location couldn't be read, or None."""
 
     def url(self, key: str) -> str:
         """Return the URL `s3://bucket/key` of one of the objects."""
@@ -95,22 +94,22 @@ class Listing:
     @property
     def files_hash(self) -> str:
         """A hash of the objects. It changes if one of them is added, removed or written again."""
-        # A file that is copied onto itself gets another time, but stays the same file.
+        # The time doesn't count, because copying a file onto itself changes it.
         contents = sorted((file.key, file.size, file.etag) for file in self.objects)
         return hash_shortly(repr(contents), 32)
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchInput(Listing):
-    """The input of a batch job, of which only the beginning is read."""
+    """The input of a batch job. Only its beginning is read."""
 
     first_line: str | None = None
-    """The first line of the first file that isn't empty, or None without such a file."""
+    """The first line of the first file that isn't empty, or None if there's no such file."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Export(Listing):
-    """The files that an import reads, and what was read of them."""
+    """The files that an import reads, and samples of them."""
 
     samples: Sequence[FileSample] = ()
     marker_written_at: datetime | None = None
@@ -119,7 +118,7 @@ class Export(Listing):
     def state(
         self, import_mode: str, schema_arn: str, until: datetime | None = None
     ) -> ExportState:
-        """Summarize the export for the rules of an import. Files written after `until` don't count.
+        """Summarize the export for the import rules. Files written after `until` don't count.
 
         `rules/imports.py` explains the fingerprint.
         """
@@ -142,8 +141,8 @@ class Export(Listing):
 
     @property
     def row_count(self) -> int | None:
-        """The number of rows in all files, or None unless each file was read to its end."""
-        # An empty file has no sample, so the rows of an export with one are never counted.
+        """The number of rows in all files, or None if a file wasn't read to its end."""
+        # An empty file has no sample, so an export that contains one has no row count.
         counts = [file.row_count for file in self.samples if file.row_count is not None]
         if len(counts) != len(self.objects):
             return None
@@ -161,8 +160,8 @@ class Export(Listing):
     def has_rows(self) -> bool:
         """True if a sample has a row, or an error that may hide its rows.
 
-        There's no need to read the other files. All files of an export have the same header, so if
-        the largest ones have nothing else, then neither do the smaller ones.
+        The other files don't matter. All files of an export have the same header, so if the largest
+        ones contain nothing else, neither do the smaller ones.
         """
         return any(sample.rows or sample.error for sample in self.samples)
 
@@ -170,7 +169,7 @@ class Export(Listing):
 def read_export(
     client: S3Client, location: str, marker: str | None = None, *, reads_all_rows: bool = False
 ) -> Export:
-    """Read the export at a location.
+    """Read the export at a location, and look up its ready marker.
 
     If the export or its marker can't be read, the result has only a `read_error`. With
     `reads_all_rows`, each file is read to its end, unless the files are too large or too many.
@@ -183,7 +182,7 @@ def read_export(
 
         if marker:
             location_being_read = marker
-            # There's at most one such file.
+            # The marker is a single file, so there's at most one.
             for file in list_objects(client, marker):
                 export = replace(export, marker_written_at=file.modified_at)
     except ClientError as error:
@@ -193,16 +192,16 @@ def read_export(
 
 
 def read_batch_input(client: S3Client, location: str) -> BatchInput:
-    """Read the input of a batch job, which is a file or a folder, and its first line.
+    """List a batch job's input, which is a file or a folder, and read its first line.
 
-    For Personalize, each location is a prefix, so all objects whose URLs begin with it are listed.
+    To Personalize, each location is a prefix, so all objects whose URLs begin with it are listed.
     """
     batch_input = BatchInput(location=location)
     try:
         batch_input = replace(batch_input, objects=list_objects(client, location, by_prefix=True))
         return replace(batch_input, first_line=_read_first_line(client, batch_input))
     except ClientError as error:
-        # The role of the batch job may have access to a KMS key that the functions don't have.
+        # The batch job's role may have access to a KMS key that the functions can't use.
         return replace(batch_input, read_error=describe_s3_error(location, error))
 
 
@@ -211,7 +210,7 @@ def _read_first_line(client: S3Client, batch_input: BatchInput) -> str | None:
     location = batch_input.location
 
     for file in batch_input.objects:
-        # If the location is a file, the functions may read nothing but that file.
+        # If the location is a file, the functions have access to that file only.
         url = batch_input.url(file.key)
         is_readable = location == url or location.endswith("/")
         if file.size and is_readable:
@@ -221,13 +220,13 @@ def _read_first_line(client: S3Client, batch_input: BatchInput) -> str | None:
 
 
 def describe_s3_error(location: str, error: ClientError) -> str:
-    """Build the message about a location that can't be read."""
+    """Build the message about a location that couldn't be read."""
     details = error.response["Error"]
     return f"{location} cannot be read: {details.get('Code')}: {details.get('Message')}"
 
 
 def find_exports(client: S3Client, locations: Iterable[str]) -> dict[str, Export]:
-    """List the files at these locations. A location without files is left out."""
+    """List the files at these locations. Locations without files are omitted."""
     found = {}
     for location in locations:
         if objects := list_objects(client, location):
@@ -238,14 +237,14 @@ def find_exports(client: S3Client, locations: Iterable[str]) -> dict[str, Export
 def list_objects(client: S3Client, location: str, *, by_prefix: bool = False) -> list[S3Object]:
     """List the objects at a location, which is a file or a folder.
 
-    S3 lists by prefix, so beside the file `a.csv` it also shows `a.csv.gz`. A batch job reads both,
-    so such objects are included with `by_prefix`.
+    S3 lists by prefix, so a request for `a.csv` also returns `a.csv.gz`. A batch job reads both, so
+    `by_prefix` includes such objects.
     """
     bucket, prefix = split_location(location)
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     takes_longer_keys = by_prefix or prefix.endswith("/")
 
-    # The S3 console creates an empty object for each folder, whose key ends in a slash.
+    # For each folder, the S3 console creates an empty object whose key ends in a slash.
     return [
         S3Object(listed["Key"], listed["Size"], listed["ETag"], listed["LastModified"])
         for page in pages
@@ -255,7 +254,7 @@ def list_objects(client: S3Client, location: str, *, by_prefix: bool = False) ->
 
 
 def hash_location(location: str) -> str:
-    """Hash a location for a fingerprint, which begins with it."""
+    """Hash a location. A fingerprint begins with this hash."""
     return hash_shortly(location, 8)
 
 
@@ -268,18 +267,18 @@ def split_location(location: str) -> Location:
 def _read_samples(
     client: S3Client, location: str, objects: Sequence[S3Object], *, reads_all_rows: bool
 ) -> list[FileSample]:
-    """Read the beginning of the sampled files, or all files to their end.
+    """Read the beginnings of the sampled files, or all files to the end.
 
-    An empty file has no sample.
+    Empty files have no sample.
     """
     files = [file for file in objects if file.size > 0]
-    sampled_files = _sampled_files(files)
+    sampled_files = _choose_sampled_files(files)
     is_small = len(files) <= COUNTED_FILES and sum(file.size for file in files) <= COUNTED_BYTES
     read_file = partial(_read_file, client, split_location(location).bucket)
 
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
         if reads_all_rows and is_small:
-            # Rows that are checked need memory, so those of other files are only counted.
+            # Checked rows stay in memory, so the rows of other files are only counted.
             max_rows = [CHECKED_ROWS if file in sampled_files else 0 for file in files]
             return list(pool.map(read_file, files, repeat(COUNTED_BYTES), max_rows))
 
@@ -296,24 +295,24 @@ def _read_file(
     return read_sample(file.key, content, is_whole_file=is_whole_file, max_rows=max_rows)
 
 
-def _sampled_files(files: Sequence[S3Object]) -> list[S3Object]:
+def _choose_sampled_files(files: Sequence[S3Object]) -> list[S3Object]:
     """Choose the newest and the largest files.
 
-    Mistakes are likely to be in the newest files, and rows are likely to be in the largest ones
+    The newest files are the likeliest to contain mistakes, and the largest to contain rows
     (docs/adr/0022-what-of-an-export-is-read.md).
     """
     newest_first = sorted(files, key=lambda file: file.modified_at, reverse=True)
     largest_first = sorted(files, key=lambda file: file.size, reverse=True)
 
-    # A file that is among both counts only once.
+    # A file on both lists counts once.
     candidates = dict.fromkeys(newest_first[: SAMPLED_FILES // 2] + largest_first)
     return list(candidates)[:SAMPLED_FILES]
 
 
 def read_lines(client: S3Client, location: str, files: Sequence[S3Object]) -> Iterator[bytes]:
-    """Yield the lines in the first RESULT_BYTES of some files. The last line may be cut off.
+    """Yield the lines in the first RESULT_BYTES of these files. The last line may be cut off.
 
-    A list of all these lines wouldn't fit into the memory of a small function.
+    A list of all the lines wouldn't fit into the memory of a small function.
     """
     bucket = split_location(location).bucket
     remaining_bytes = RESULT_BYTES
@@ -322,7 +321,7 @@ def read_lines(client: S3Client, location: str, files: Sequence[S3Object]) -> It
         # S3 rejects a byte range of an empty object.
         if file.size == 0:
             continue
-        # A file that has more bytes than remain is the last one.
+        # The previous file used up the remaining bytes.
         if remaining_bytes <= 0:
             return
 
@@ -338,7 +337,7 @@ def _read_beginning(client: S3Client, url: str, max_bytes: int) -> bytes:
     last_byte = max_bytes - 1
     response = client.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{last_byte}")
 
-    # botocore repeats a request that fails, but not one whose body breaks off.
+    # botocore retries a failed request, but not one whose body breaks off.
     try:
         return response["Body"].read()
     except BotoCoreError as error:

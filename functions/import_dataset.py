@@ -1,7 +1,7 @@
 """Imports the export of a dataset: polls, decides and acts until the dataset holds it.
 
-The rules are in `rules/imports.py`. This module reads what they have to know, and sends what they
-have decided.
+The rules are in `rules/imports.py`. This module reads the state for them, and carries out their
+actions.
 """
 
 from datetime import datetime
@@ -47,7 +47,7 @@ from .texts import with_truncated_strings
 
 @with_truncated_strings
 def handler(event: DatasetIteration, _context: object) -> ImportItem:
-    """Import the export until there's an outcome, or a long wait for the next poll."""
+    """Import the export until there's an outcome, or the next poll is far off."""
     job = DatasetImport(event)
     result = reconcile(job.poll, imports.decide, job.act, job.spec, job.progress)
 
@@ -61,10 +61,10 @@ def handler(event: DatasetIteration, _context: object) -> ImportItem:
 
 
 def _write_event_age(event: DatasetIteration) -> None:
-    """Publish the age of the newest event in the export, if planning has read all of its rows."""
+    """Publish the age of the export's newest event, if planning read all rows."""
     content = event["dataset"]["content"]
     newest_at = content["newestEventAt"]
-    # A row that wasn't read may have a newer event.
+    # A row that wasn't read may be a newer event.
     if newest_at is None or not content["areAllRowsRead"]:
         return
 
@@ -77,27 +77,27 @@ def _write_event_age(event: DatasetIteration) -> None:
 
 
 class DatasetImport:
-    """The part of an import that happens in one invocation.
+    """The part of an import that one invocation handles.
 
-    `reconcile()` calls `poll` and `act`, until there is an outcome or the invocation has to end.
-    Then `item` is what the next invocation, or the report, has to know.
+    `reconcile()` calls `poll` and `act` until there's an outcome or the invocation must end. Then
+    `item` returns what the next invocation or the report needs.
     """
 
     def __init__(self, event: DatasetIteration) -> None:
         client = aws.read_client()
         self._settings = event["settings"]
         self._run = event["run"]
-        # What planning has found out about the export.
+        # What planning found out about the export.
         self._planned = event["dataset"]
 
-        # The dataset in the stack's config, and in Personalize. The schema and the creation time of
-        # the latter matter to its imports.
+        # The dataset as the stack configures it, and as Personalize describes it, with the schema
+        # and creation time that matter to its imports.
         self._configured = dataset_settings(self._settings, self._planned["type"])
         dataset_arn = self._configured["datasetArn"]
         self._dataset = client.describe_dataset(datasetArn=dataset_arn)["dataset"]
         self._reader = ImportReader(client, self._settings["datasets"])
 
-        self.spec = _spec_of(event)
+        self.spec = _build_spec(event)
         self.progress = restore_progress(
             event["item"], ImportProgress(clock.now(), checked=self._planned["fingerprint"])
         )
@@ -109,7 +109,7 @@ class DatasetImport:
 
     def poll(self) -> DatasetState:
         """Read the dataset's import jobs and its export."""
-        # The reader describes this run's job, so it's only told once the job may exist.
+        # The reader describes the job with this ARN, so pass the ARN only once the job may exist.
         own_arn = build_import_job_arn(self._dataset["datasetArn"], self._job_name)
         jobs = self._reader.of_dataset(self._dataset, own_arn if self.progress.sent_at else None)
         own_job = next((job for job in jobs if job.arn == own_arn), None)
@@ -117,14 +117,14 @@ class DatasetImport:
         return DatasetState(
             is_full=self._configured["importMode"] == "FULL",
             imports=jobs,
-            # The export comes last. Otherwise, we'd miss a change between both requests if the
-            # import ends in between.
+            # Read the export last. Otherwise, if the import ended between the two requests, we
+            # could miss a change before its end.
             exports=self._read_export(own_job),
             own_job=own_job,
         )
 
     def _read_export(self, own_job: Import | None) -> list[ExportState]:
-        """Read the export as it is now, and as it was when the import by this run ended."""
+        """Read the export as it is now, and as it was when this run's import ended."""
         location = self._planned["dataLocation"]
         objects = exports.list_objects(aws.s3(), location)
         export = exports.Export(location=location, objects=objects)
@@ -134,12 +134,12 @@ class DatasetImport:
 
         states = [summarize()]
         if own_job and not own_job.is_running:
-            # What was written later was certainly not imported.
+            # Files written later were certainly not imported.
             states.append(summarize(until=own_job.ended_at))
         return states
 
     def act(self, action: Action) -> None:
-        """Do what the rules have decided."""
+        """Carry out an action that the rules decided on."""
         match action:
             case CheckContent(fingerprint):
                 self.progress.checked = fingerprint
@@ -149,20 +149,20 @@ class DatasetImport:
             case Confirm(job):
                 confirm_import(aws.write_client(), job)
             case Taint(job):
-                # Even if the response is lost, the next poll has to see the tag.
+                # Even if the response is lost, the next poll must read the new tag.
                 self._reader.forget_tags(job)
                 taint_import(aws.write_client(), job)
             case TaintDataset(job):
                 taint_dataset(aws.write_client(), job)
             case Create(export):
                 # Personalize may refuse the import for now, because users are being deleted. Then
-                # the guards have to look again, because an export from before the deletion would
+                # the guards must check again, because an export from before the deletion would
                 # bring these users back.
                 self.progress.checked = ""
                 self._create(export)
 
     def _create(self, export: ExportState) -> None:
-        """Create the import job, with tags that say which export it imports."""
+        """Create the import job, with the export's fingerprint and size in its tags."""
         planned = self._planned
         tags = {
             **self._settings["tags"],
@@ -170,7 +170,7 @@ class DatasetImport:
             FINGERPRINT: export.fingerprint,
             BYTES: str(export.size),
         }
-        # What planning knows about the content is only true of the export that planning has read.
+        # Planning read the content of one version of the export, so it only describes that one.
         if export.fingerprint == planned["fingerprint"]:
             tags |= build_content_tags(planned["content"])
 
@@ -185,9 +185,9 @@ class DatasetImport:
             )
 
     def item(self, result: InvocationResult[DatasetState]) -> ImportItem:
-        """Return the item, with the job of this run or else the one that brought the export.
+        """Return the item, with this run's job or else the one that imported the export.
 
-        There may be no job yet, or one without a tag that says how large its export was.
+        There may be no job yet, or a job without a tag for the size of its export.
         """
         state = result.state
         job = state.own_job or imports.find_holding_import(state)
@@ -199,8 +199,8 @@ class DatasetImport:
         return {**result.item(self.progress, job), "arn": job and job.arn, "bytes": size}
 
 
-def _spec_of(event: DatasetIteration) -> ImportSpec:
-    """Derive what this run is supposed to import from its plan."""
+def _build_spec(event: DatasetIteration) -> ImportSpec:
+    """Build the spec of this import from the plan."""
     planned = event["dataset"]
     requested_at = None
     if planned["isRequested"]:

@@ -26,7 +26,7 @@ def handler(event: RunDocument, _context: object) -> ReportedRun:
 
 
 def note_verdicts(document: RunDocument) -> None:
-    """Tag each campaign with the verdict that people know now, so that no later run repeats it.
+    """Tag each campaign with its reported verdict, so that no later run reports it again.
 
     Tags are written after the report. Otherwise, a run that dies in between would lose the verdict.
     If a tag can't be written, the next run reports the verdict again.
@@ -36,7 +36,7 @@ def note_verdicts(document: RunDocument) -> None:
         if not item or not item["versionArn"] or item["outcome"] not in REPORTED_OUTCOMES:
             continue
         if "approvedVersionArn" in result["campaign"]:
-            continue  # The tag is about the newest version, to whose verdict each run comes again.
+            continue  # The tag is for the newest version, because every run judges it again.
 
         version_arn = item["versionArn"]
         campaign_arn = result["campaign"]["campaignArn"]

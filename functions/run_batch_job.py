@@ -43,7 +43,7 @@ from .texts import with_truncated_strings
 
 @with_truncated_strings
 def handler(event: BatchIteration, _context: object) -> BatchItem:
-    """Run the batch job until there's an outcome, or a long wait for the next poll."""
+    """Run the batch job until there's an outcome, or the next poll is far off."""
     job = RunningBatchJob(event)
     result = reconcile(job.poll, decide, job.act, job.spec, job.progress)
 
@@ -53,10 +53,10 @@ def handler(event: BatchIteration, _context: object) -> BatchItem:
 
 
 class RunningBatchJob:
-    """The part of a batch job that happens in one invocation.
+    """The part of a batch job that one invocation handles.
 
-    `reconcile()` calls `poll` and `act`, until there is an outcome or the invocation has to end.
-    Then `item` is what the next invocation, or the report, has to know.
+    `reconcile()` calls `poll` and `act` until there's an outcome or the invocation must end. Then
+    `item` returns what the next invocation or the report needs.
     """
 
     def __init__(self, event: BatchIteration) -> None:
@@ -87,7 +87,7 @@ class RunningBatchJob:
     def poll(self) -> BatchState:
         """Read the slot of the batch job, and what its results depend on.
 
-        While a job is running, only the slot is read, because the rules need nothing else.
+        If the run has a job to follow, only the slot is read, because the rules need nothing else.
         """
         jobs = self._list_jobs()
         if find_job_to_follow(jobs, self.spec.run):
@@ -111,12 +111,12 @@ class RunningBatchJob:
         return with_versions(state, self.spec, cache(partial(read_version, client, self._solution)))
 
     def _list_jobs(self) -> list[BatchJob]:
-        """List the jobs of the slot, if possible only those of one version."""
+        """List the slot's jobs, limited to this run's version if possible."""
         list_jobs = partial(list_batch_jobs, aws.read_client(), self._recipe, self._job["slot"])
 
         if self.progress.sent_at:
-            # This run has sent a create. If the job exists, it's in the list of its version, which
-            # is short.
+            # This run has requested a job. If the job exists, its version's list includes it, and
+            # this list is short.
             jobs = list_jobs(self.progress.version_arn)
             if find_job_to_follow(jobs, self.spec.run):
                 return jobs
@@ -124,7 +124,7 @@ class RunningBatchJob:
         return list_jobs()
 
     def _read_filter(self) -> str | None:
-        """Read the expression of the batch job's filter, if it has one."""
+        """Read the filter expression of the batch job, if it has a filter."""
         filter_arn = self._job["filterArn"]
         if filter_arn is None:
             return None
@@ -133,10 +133,10 @@ class RunningBatchJob:
         return response["filter"]["filterExpression"]
 
     def act(self, action: Action) -> None:
-        """Create the batch job, which is the only action that the rules know."""
+        """Create the batch job. The rules have no other action."""
         assert isinstance(action, Create)
 
-        # The name ends with the slot, by which later runs find the job in a list.
+        # The name ends with the slot, so that later runs find the job in a list.
         name = job_name(self._settings, self._run, self._job["slot"])
         content_and_day = f"{action.content} {choose_export_day(self._run)}"
         tags = {**self._settings["tags"], RUN: self.spec.run, BATCH: content_and_day}
@@ -152,7 +152,7 @@ class RunningBatchJob:
             create_batch_job(aws.write_client(), self._recipe, self._job, request)
 
     def item(self, result: InvocationResult[BatchState]) -> BatchItem:
-        """Return the item, with warnings about the results once they are there."""
+        """Return the item, with warnings about the results once they're written."""
         progress = self.progress
         jobs = result.state.jobs
         warnings = [*progress.warnings]
@@ -167,9 +167,9 @@ class RunningBatchJob:
         }
 
     def _warn_of_results(self, jobs: Sequence[BatchJob]) -> list[str]:
-        """Warn of lines in the results that have failed, or of results that can't be read.
+        """Warn of lines in the results that failed, or of results that can't be read.
 
-        They're only warnings, because the results are there.
+        These are only warnings, because the results are there.
         """
         try:
             return warn_of_failed_lines(jobs, read_results(self._job, jobs))

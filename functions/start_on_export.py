@@ -1,7 +1,7 @@
 """Starts a run as soon as a day's exports are complete.
 
-Each export may have a *ready marker*, an object that is written after it. When the markers of all
-datasets are there, the run starts.
+Each export may have a *ready marker*, an object that is written after it. The run starts once the
+markers of all datasets are there.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 DAY_LENGTH = len("2026-11-29")
-PATIENCE = timedelta(minutes=5)
-"""How long an invocation tries again. Lambda itself invokes a failed function only twice more."""
+RETRY_TIME = timedelta(minutes=5)
+"""How long an invocation retries. Lambda itself retries a failed function only twice."""
 PAUSE_SECONDS = 30
 
 
 class WrittenObject(TypedDict):
-    """The event: an object that was written, and the state machine for the run."""
+    """The event: an object that was written, and the state machine to start."""
 
     stateMachineArn: str
     bucket: str
@@ -44,14 +44,14 @@ class WrittenObject(TypedDict):
 def handler(event: WrittenObject, _context: object) -> str | None:
     """Start an execution if all exports of the marker's day are complete, and return its name.
 
-    Return None if the object isn't a marker, or if another marker is missing, whose own event will
-    follow.
+    Return None if the object isn't a marker, or if another marker is missing. An event will follow
+    when that marker is written.
 
     Raises:
-        Throttled, ServiceUnavailable: a service hasn't responded for PATIENCE.
+        Throttled, ServiceUnavailable: a service didn't respond for RETRY_TIME.
     """
     location = f"s3://{event['bucket']}/{event['key']}"
-    deadline = clock.now() + PATIENCE
+    deadline = clock.now() + RETRY_TIME
 
     while True:
         try:
@@ -63,7 +63,7 @@ def handler(event: WrittenObject, _context: object) -> str | None:
 
 
 def _start_if_ready(client: SFNClient, machine_arn: str, location: str) -> str | None:
-    """Try once to start the execution, and log the result. `location` is that of the object."""
+    """Try once to start the execution, and log the result. `location` is the object's."""
     datasets = describe_deployed_machine(client, machine_arn).settings["datasets"]
     markers = [dataset["readyMarker"] for dataset in datasets if dataset["readyMarker"]]
     day = _find_day_of_marker(markers, location)
@@ -75,9 +75,9 @@ def _start_if_ready(client: SFNClient, machine_arn: str, location: str) -> str |
         written = {marker: list_objects(s3(), marker) for marker in locations}
         missing = [marker for marker, objects in written.items() if not objects]
         if not missing:
-            # S3 and EventBridge may deliver an event more than once, late, and out of order. So
-            # the name depends on nothing but the markers, and all their events start the same
-            # execution. If a marker is written again, its new version starts another one.
+            # S3 and EventBridge may deliver an event late, out of order or more than once. So the
+            # name depends only on the markers, and all their events start the same execution. If a
+            # marker is written again, another execution starts.
             name = f"export-{day}-{hash_shortly(repr(written), 16)}"
             _start_execution(client, machine_arn, name, day)
 
@@ -87,7 +87,7 @@ def _start_if_ready(client: SFNClient, machine_arn: str, location: str) -> str |
 
 
 def _find_day_of_marker(markers: Sequence[str], location: str) -> str | None:
-    """Find the day in a ready marker's location. It's None if the location isn't a marker's."""
+    """Return the day in a ready marker's location, or None if no marker has this location."""
     for marker in markers:
         start = marker.find(DATE_PLACEHOLDER)
         day = location[start : start + DAY_LENGTH]
@@ -98,7 +98,7 @@ def _find_day_of_marker(markers: Sequence[str], location: str) -> str | None:
 
 
 def _start_execution(client: SFNClient, machine_arn: str, name: str, day: str) -> None:
-    """Start the execution for a day, unless an earlier event has started it."""
+    """Start the execution for a day, unless an earlier event already did."""
     with suppress(client.exceptions.ExecutionAlreadyExists):
         client.start_execution(
             stateMachineArn=machine_arn,

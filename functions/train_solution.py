@@ -1,7 +1,7 @@
 """Trains a solution: polls, decides and acts until the solution has its version.
 
-The rules are in `rules/trainings.py`. This module reads what they have to know, and sends what they
-have decided.
+The rules are in `rules/trainings.py`. This module reads the state for them, and carries out their
+actions.
 """
 
 from datetime import datetime
@@ -32,13 +32,13 @@ from .words import resource_name
 
 @with_truncated_strings
 def handler(event: SolutionIteration, _context: object) -> TrainingItem:
-    """Train the solution until there's an outcome, or a long wait for the next poll."""
+    """Train the solution until there's an outcome, or the next poll is far off."""
     training = SolutionTraining(event)
     result = reconcile(training.poll, decide, training.act, training.spec, training.progress)
 
     item = training.item(result)
     solution_arn = event["solution"]["solutionArn"]
-    # The hours of an earlier run's version were published when its training ended.
+    # For an earlier run's version, the hours were published when its training ended.
     if item["outcome"] and not event["solution"]["existingVersionArn"]:
         hours = {TRAINING_HOURS: item["trainingHours"]}
         metrics.write(pipeline_name(event["settings"]), hours, Solution=resource_name(solution_arn))
@@ -48,10 +48,10 @@ def handler(event: SolutionIteration, _context: object) -> TrainingItem:
 
 
 class SolutionTraining:
-    """The part of a training that happens in one invocation.
+    """The part of a training that one invocation handles.
 
-    `reconcile()` calls `poll` and `act`, until there is an outcome or the invocation has to end.
-    Then `item` is what the next invocation, or the report, has to know.
+    `reconcile()` calls `poll` and `act` until there's an outcome or the invocation must end. Then
+    `item` returns what the next invocation or the report needs.
     """
 
     def __init__(self, event: SolutionIteration) -> None:
@@ -85,9 +85,9 @@ class SolutionTraining:
     def poll(self) -> SolutionState:
         """Read the solution, all its versions, and the jobs of its dataset group.
 
-        As soon as the run has a version of its own, only that is read, because the rules need
-        nothing else. An earlier run's version counts only as long as no data changes, so to follow
-        one the rules have to see everything.
+        Once the run has a version of its own, only this version is read, because the rules need
+        nothing else. An earlier run's version counts only as long as no data changes, so while
+        the run waits for one, everything is read.
         """
         version_arn = self.spec.version_arn or self.progress.version_arn
         if version_arn:
@@ -106,7 +106,7 @@ class SolutionTraining:
         )
 
     def act(self, action: Action) -> None:
-        """Do what the rules have decided."""
+        """Carry out an action that the rules decided on."""
         match action:
             case Stop(version_arn):
                 stop_training(aws.write_client(), version_arn)
@@ -114,9 +114,9 @@ class SolutionTraining:
                 self._create(digest)
 
     def _create(self, digest: str) -> None:
-        """Start the training. Its tags say which run did so, and on which data.
+        """Start the training, tagged with the run and the digest.
 
-        They're part of the request, so that no failure in between leaves a version without them.
+        The tags are part of the request, so that a failure can't leave a version without them.
         """
         name = self._planned["versionName"]
         tags = {**self._tags, RUN: self.spec.run, DIGEST: digest}
@@ -138,11 +138,11 @@ class SolutionTraining:
             (version for version in versions if version.arn == progress.version_arn), None
         )
 
-        # A version that was just created isn't in the last poll.
-        known_version = version or NO_VERSION
+        # The last poll doesn't include a version that was just created.
+        polled_version = version or NO_VERSION
         return {
             **result.item(progress, version, progress.warnings),
             "arn": progress.version_arn,
-            "isOfRun": known_version.run == self.spec.run,
-            "trainingHours": known_version.hours,
+            "isOfRun": polled_version.run == self.spec.run,
+            "trainingHours": polled_version.hours,
         }

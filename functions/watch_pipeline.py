@@ -1,8 +1,8 @@
-"""Watches a pipeline every 15 minutes: finishes what a dead run has left, and measures ages.
+"""Watches a pipeline every 15 minutes: finishes what dead runs left, and measures ages.
 
 A dead pipeline sends no report, and its models just grow old. So an alarm watches their ages, which
-are measured without the help of a run. What has failed is still there at the next call, so nothing
-is remembered from one call to the next (docs/adr/0028-watcher.md).
+are measured without a run. Nothing is stored between invocations, because the next one finds any
+work that failed (docs/adr/0028-watcher.md).
 """
 
 from __future__ import annotations
@@ -37,31 +37,31 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 WATCHING_TIME = timedelta(seconds=120)
-"""How long a call sends requests. The last one may take 200 seconds longer if Personalize doesn't
-respond (`aws.py`)."""
+"""How long an invocation sends requests. The last one may take 200 seconds more if Personalize
+doesn't respond (`aws.py`)."""
 UNFINISHED_AGE = timedelta(hours=5)
-"""The age of a trial, or the time since the end of its bake, from which it counts as unfinished,
-even if a run takes care of it. By default, an update may take 3 hours."""
+"""A trial counts as unfinished this long after it began, or after its bake ended, even if a run is
+working on it. By default, an update may take 3 hours."""
 PAUSE_SHARE = 0.5
-"""The pause between the starts of two runs for a trial, as a share of the trial's age. If no run
-can end the trial, the pauses grow."""
+"""The pause between two runs for a trial, as a share of the trial's age. If no run can end the
+trial, the pauses grow."""
 MAX_PAUSE = timedelta(hours=1)
-"""The longest of these pauses. It isn't longer, because only runs read the alarms of a bake and
-roll back."""
+"""The longest of these pauses. Only runs read the alarms of a bake and roll back, so they mustn't
+wait longer."""
 
 
 class NotMeasurableError(Exception):
-    """The age of a model can't be measured. The message says why, and is logged."""
+    """A model's age can't be measured. The message says why, and is logged."""
 
 
 def handler(event: dict[str, str], _context: object) -> metrics.Ages:
-    """Finish what no run takes care of, publish the ages as metrics, and return them.
+    """Finish what earlier runs left, publish the ages as metrics, and return them.
 
     If a resource can't be read, its age is None. Then the age of the whole pipeline isn't published
-    either, and the alarm counts a missing value as too old.
+    either, and the alarm treats the missing value as too old.
 
     Raises:
-        ClientError: the state machine can't be read, so the settings aren't known.
+        ClientError: the state machine can't be read, and it contains the settings.
     """
     watcher = Watcher(event["stateMachineArn"])
     watcher.measure_models()
@@ -75,26 +75,26 @@ def handler(event: dict[str, str], _context: object) -> metrics.Ages:
 
 
 class Watcher:
-    """Measures a pipeline, and finishes what no run takes care of.
+    """Measures a pipeline, and finishes what earlier runs left.
 
-    What can't be read or finished is logged, and doesn't get in the way of the rest.
+    Failures are logged, and don't affect the rest.
     """
 
     def __init__(self, machine_arn: str) -> None:
-        # The definition has the settings that runs use. A copy in the event could differ from them.
+        # Runs use the settings in the definition. A copy in the event could differ.
         machine = describe_deployed_machine(stepfunctions(), machine_arn)
         self.settings = machine.settings
         self.ages: metrics.Ages = {"models": {}, "data": {}, "unfinishedTrials": 0}
-        """What was measured so far."""
+        """The ages measured so far."""
 
         self._trials: list[Trial] = []
-        """The trials of the campaigns that were measured so far."""
+        """The trials of the campaigns measured so far."""
         self._arn = machine_arn
         self._deployed_at = machine.created_at
         self._end = clock.now() + WATCHING_TIME
 
     def measure_models(self) -> None:
-        """Measure the oldest model that the campaigns of each solution serve.
+        """Measure the oldest model that each solution's campaigns serve.
 
         A solution without campaigns is as old as its newest version.
         """
@@ -110,7 +110,7 @@ class Watcher:
             self.ages["models"][resource_name(solution_arn)] = metrics.find_greatest_age(ages)
 
     def measure_data(self) -> None:
-        """Measure the data of each dataset."""
+        """Measure the age of each dataset's data."""
         for dataset in self.settings["datasets"]:
             age = self._try(dataset["datasetArn"], self._measure_data_age, dataset)
             self.ages["data"][dataset["type"]] = age
@@ -118,7 +118,7 @@ class Watcher:
     def finish(self) -> None:
         """Start a run for the trials, and stop late trainings.
 
-        If a run is at work, leave both to that run.
+        If a run is already in progress, it does both itself.
         """
         executions = self._try(self._arn, last_executions, stepfunctions(), self._arn)
         if executions is None or any(execution["status"] == "RUNNING" for execution in executions):
@@ -129,7 +129,7 @@ class Watcher:
         self._stop_late_trainings()
 
     def _stop_late_trainings(self) -> None:
-        """Stop the trainings that are past their deadline."""
+        """Stop trainings past their deadline."""
         for solution in self.settings["solutions"]:
             solution_arn = solution["solutionArn"]
             versions = self._try(solution_arn, list_versions, read_client(), solution_arn)
@@ -137,7 +137,7 @@ class Watcher:
                 self._try(version["solutionVersionArn"], self._stop_if_late, version)
 
     def _start_run_for_trials(self, last_start: datetime) -> None:
-        """Start a run that finishes the trials, unless one has just started."""
+        """Start a run that finishes the trials, unless the last run started too recently."""
         if not self._trials:
             return
 
@@ -152,7 +152,7 @@ class Watcher:
         log("watch_pipeline", f"started {name}")
 
     def _stop_if_late(self, version: SolutionVersionSummaryTypeDef) -> None:
-        """Stop a training past its deadline if a run of this pipeline has started it."""
+        """Stop a training past its deadline if one of the pipeline's runs started it."""
         arn = version["solutionVersionArn"]
         status = version["status"]
         max_duration = timedelta(hours=self.settings["limits"]["maxTrainingHours"])
@@ -164,10 +164,10 @@ class Watcher:
             log("watch_pipeline", f"stopped {arn}")
 
     def _measure_campaign(self, arn: str, solution_arn: str) -> float | None:
-        """Measure the age of the model that a campaign serves, and note the trial there."""
+        """Measure the age of the model that a campaign serves, and note the campaign's trial."""
         tags = self._try(arn, read_tags, read_client(), arn)
         if tags is None:
-            # There may be a trial.
+            # There may be a trial in the tags.
             self.ages["unfinishedTrials"] += 1
             return None
 
@@ -178,16 +178,16 @@ class Watcher:
         return model_age
 
     def _note_trial(self, trial: Trial, model_age: float | None) -> None:
-        """Keep a trial for `finish()`, and count it if it lasts too long or can't end."""
+        """Keep a trial for `finish()`, and count it as unfinished if it's too old or can't end."""
         self._trials.append(trial)
 
         trial_age = clock.now() - (trial.bake_ends_at or trial.began_at)
-        # A run that can't read the campaign either would poll it again without saying so.
+        # If a run can't read the campaign either, it keeps polling without telling anyone.
         if model_age is None or trial_age > UNFINISHED_AGE:
             self.ages["unfinishedTrials"] += 1
 
     def _measure_served_age(self, arn: str, tags: Tags) -> float:
-        """Return the hours since the served version was trained or found up to date."""
+        """Return the hours since the served version was trained or last found up to date."""
         version_arn = served_version_arn(describe_campaign(read_client(), arn))
         if version_arn is None:
             raise NotMeasurableError("the campaign serves nothing, because it is not ACTIVE")
@@ -196,7 +196,7 @@ class Watcher:
         return self._age_in_hours(version["creationDateTime"], tags)
 
     def _measure_newest_age(self, solution_arn: str) -> float:
-        """Return the hours since the newest ACTIVE version was trained or found up to date."""
+        """Return the hours since the newest ACTIVE version was trained or last found up to date."""
         for version in list_versions(read_client(), solution_arn):
             if is_active(version["status"]):
                 tags = read_tags(read_client(), solution_arn)
@@ -204,10 +204,10 @@ class Watcher:
         raise NotMeasurableError("the solution has no ACTIVE version")
 
     def _measure_data_age(self, dataset: DatasetSettings) -> float:
-        """Return the hours since the newest import, or since the data was found up to date.
+        """Return the hours since the newest import, or since the data was last found up to date.
 
-        An unchanged export doesn't make interactions up to date, because these happen every day. It
-        does if events arrive in another way.
+        Interactions happen every day, so an unchanged export of them doesn't count as up to date,
+        unless applications also send events.
         """
         arn = dataset["datasetArn"]
         import_times = [
@@ -216,10 +216,8 @@ class Watcher:
             if is_active(job["status"])
         ]
 
-        # If an export of events doesn't change, they've stopped arriving, unless applications send
-        # them as well.
         may_stay_unchanged = dataset["type"] not in EVENT_DATASETS or dataset["streamed"]
-        # The ARN is `dataset/<group>/<type>`, and the dataset is in `dataset-group/<group>`.
+        # The dataset `dataset/<group>/<type>` belongs to `dataset-group/<group>`.
         group_arn = arn.rpartition("/")[0].replace(":dataset/", ":dataset-group/", 1)
         tags: Tags = {}
         if may_stay_unchanged or list_active_event_trackers(read_client(), group_arn):
@@ -230,8 +228,8 @@ class Watcher:
     def _age_in_hours(self, created_at: datetime, tags: Tags) -> float:
         """Return the hours since the creation, the last check or the deployment, whichever is last.
 
-        A pipeline that was just deployed isn't to blame for an old model. The time of the check is
-        in the tags.
+        A pipeline that was just deployed isn't to blame for an old model. The time of the last
+        check is in `tags`.
         """
         checked_at = parse_past_time(tags.get(CHECKED, ""))
         start = max(created_at, checked_at or created_at, self._deployed_at)
@@ -240,7 +238,7 @@ class Watcher:
     def _try(self, arn: str, call: Callable[..., Value], *args: object) -> Value | None:
         """Return what `call` returns. If it fails, log why and return None.
 
-        Nothing is called after WATCHING_TIME, because what was read still has to be published.
+        Nothing is called after WATCHING_TIME, so that there's time to publish the ages.
         """
         try:
             if clock.now() < self._end:
