@@ -97,7 +97,7 @@ def _check_header(sample: FileSample, number: int, line: str) -> FileSample:
 
 
 def _check_rows(sample: FileSample, lines: Sequence[tuple[int, str]]) -> FileSample:
-    """Add the rows before the first line that Personalize can't read, and an error about it."""
+    """Add the rows before the first line that Personalize can't read, and that line's error."""
     rows: list[Row] = []
     for number, line in lines:
         values = cells(line)
@@ -163,7 +163,7 @@ def find_encoding_error(content: bytes) -> str | None:
 
 
 def find_header_error(header: str) -> str | None:
-    """Reject column names with quotation marks, or that Personalize can't tell apart."""
+    """Reject column names that contain quotation marks or that Personalize can't tell apart."""
     if '"' in header:
         return (
             f"the header is {header[:SHOWN_CHARACTERS]!r}, but Personalize accepts no quotation "

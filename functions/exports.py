@@ -94,7 +94,7 @@ class Listing:
     @property
     def files_hash(self) -> str:
         """A hash of the objects. It changes if one of them is added, removed or written again."""
-        # The time doesn't count, because copying a file onto itself changes it.
+        # `modified_at` isn't hashed, because copying a file onto itself changes it.
         contents = sorted((file.key, file.size, file.etag) for file in self.objects)
         return hash_shortly(repr(contents), 32)
 

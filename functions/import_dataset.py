@@ -170,7 +170,7 @@ class DatasetImport:
             FINGERPRINT: export.fingerprint,
             BYTES: str(export.size),
         }
-        # Planning read the content of one version of the export, so it only describes that one.
+        # The planned content describes only the version of the export that planning read.
         if export.fingerprint == planned["fingerprint"]:
             tags |= build_content_tags(planned["content"])
 

@@ -61,7 +61,7 @@ def handler(event: dict[str, str], _context: object) -> metrics.Ages:
     either, and the alarm treats the missing value as too old.
 
     Raises:
-        ClientError: the state machine can't be read, and it contains the settings.
+        ClientError: the state machine, which contains the settings, can't be read.
     """
     watcher = Watcher(event["stateMachineArn"])
     watcher.measure_models()
@@ -116,7 +116,7 @@ class Watcher:
             self.ages["data"][dataset["type"]] = age
 
     def finish(self) -> None:
-        """Start a run for the trials, and stop late trainings.
+        """Start a run for open trials, and stop late trainings.
 
         If a run is already in progress, it does both itself.
         """
@@ -182,7 +182,7 @@ class Watcher:
         self._trials.append(trial)
 
         trial_age = clock.now() - (trial.bake_ends_at or trial.began_at)
-        # If a run can't read the campaign either, it keeps polling without telling anyone.
+        # If a run can't read the campaign either, it keeps polling and reports nothing.
         if model_age is None or trial_age > UNFINISHED_AGE:
             self.ages["unfinishedTrials"] += 1
 

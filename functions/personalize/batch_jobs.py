@@ -101,7 +101,7 @@ def _list_summaries(
 
 def _parse_batch_job(summary: Any, arn: str, tags: Tags) -> BatchJob:  # noqa: ANN401 - of either type
     """Parse a batch job from its summary in a list, and from its tags."""
-    # A foreign job in the slot lacks the tag.
+    # A foreign job in the slot has no BATCH tag.
     content, _, day = tags.get(BATCH, "").partition(" ")
 
     return BatchJob(

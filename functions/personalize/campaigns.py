@@ -49,12 +49,12 @@ if TYPE_CHECKING:
 
 Answer = Literal["ASKED", "APPROVED", "REFUSED"]
 LATEST = "/$LATEST"
-"""What a campaign's version may end with if the campaign has syncWithLatestSolutionVersion."""
+"""How a campaign's version ARN may end if the campaign has syncWithLatestSolutionVersion."""
 NONE = "-"
 """The value of an unset tag. We write all tags from the start, because a resource can have at most
 50. Otherwise, once people had used up the rest, a run couldn't add the tags that end a trial."""
 BAKE_PAUSE = 300
-"""The fewest seconds between two polls of a bake."""
+"""The shortest pause between two polls of a bake, in seconds."""
 BAKE_POLLS = 600
 """Roughly the most polls that all bakes of a run may take. Step Functions allows 25,000 events in
 an execution. A poll takes 9, a run may bake twice because it also ends the trials of earlier runs,

@@ -65,7 +65,7 @@ def list_imports(
 
 
 def build_import_job_arn(dataset_arn: str, job_name: str) -> str:
-    """Build the ARN of an import job from its name, unlike that of a solution version."""
+    """Build an import job's ARN from its name. A solution version's can't be built like this."""
     return f"{dataset_arn.partition(':dataset/')[0]}:dataset-import-job/{job_name}"
 
 
@@ -90,8 +90,8 @@ def taint_import(client: PersonalizeClient, job: Import) -> None:
 def taint_dataset(client: PersonalizeClient, job: Import) -> None:
     """Tag a dataset with an import whose rows only a later FULL import can replace.
 
-    A dataset can't have more than 50 tags. Even with a tag missing, a run must be able to import
-    the FULL export, so errors are ignored.
+    The request fails if the dataset already has 50 tags. A run must still be able to import the
+    FULL export, so errors are ignored.
     """
     # The time is only for people. ImportReader compares the name.
     ended_at = job.ended_at.astimezone(UTC).isoformat(timespec="seconds")
@@ -242,7 +242,7 @@ class ImportReader:
         )
 
         # The tags of a pipeline's imports change until they're confirmed. But only this run tags a
-        # running import, and reading its tags again would be one request in four.
+        # running import, so caching the tags of running imports saves one request in four.
         if job.is_running or tagged_job.run is None or tagged_job.is_confirmed:
             self._tags[job.arn, job.is_running] = tags
         return tagged_job

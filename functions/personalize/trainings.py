@@ -62,7 +62,7 @@ def describe_version(client: PersonalizeClient, arn: str) -> SolutionVersionType
 def find_version(client: PersonalizeClient, version_arn: str) -> SolutionVersion | None:
     """Look up a version without its tags. The result is None if it doesn't exist.
 
-    People can edit a campaign's tags, so an ARN from there may be of any version, or of none.
+    People can edit a campaign's tags, so an ARN in them may not belong to any version.
     """
     try:
         return _parse_version(describe_version(client, version_arn))
@@ -180,7 +180,7 @@ class SolutionReader:
         for summary in list_versions(self._client, solution["solutionArn"]):
             version = _parse_version(summary)
             if version.is_running:
-                # The list may be outdated. But Personalize may not find a new version yet.
+                # The list may be outdated, but Personalize may not find a new version yet.
                 version = find_version(self._client, version.arn) or version
 
             is_recent = version.created_at > clock.now() - MONTH
@@ -202,7 +202,7 @@ class SolutionReader:
         )
 
     def find_version(self, version_arn: str) -> SolutionVersion | None:
-        """Look up a version with its tags. The result is None if there's none, or not yet."""
+        """Look up a version with its tags. The result is None if Personalize can't find it."""
         version = find_version(self._client, version_arn)
         if version is None:
             return None
@@ -259,7 +259,7 @@ def hash_config(solution: SolutionTypeDef) -> str:
 def stop_training(client: PersonalizeClient, version_arn: str) -> None:
     """Ask Personalize to stop a training.
 
-    The resulting errors are ignored if the training has ended or is already stopping.
+    It's no error if the training has ended or is already stopping.
     """
     errors = client.exceptions
     with suppress(errors.InvalidInputException, errors.ResourceInUseException):
