@@ -115,7 +115,7 @@ class CampaignDeployment:
             result = reconcile(self.poll, decide, self.act, self.spec, self.progress)
         except Exception as error:  # noqa: BLE001 - raised again if no version is on trial
             # Whatever failed, the run must not abandon a version on trial.
-            step = self._step_after(error)
+            step = self._decide_after_error(error)
             remember(self.progress, step)
             logger.exception("deploy_version: an error during the trial at %s", self.campaign_arn)
             return self._item(InvocationResult(None, step))
@@ -199,7 +199,7 @@ class CampaignDeployment:
         response = request_recommendations(self.campaign_arn, self.spec.probe)
         self.progress.probe_run = replace(probe_run, response=response)
 
-    def _step_after(self, error: Exception) -> Step:
+    def _decide_after_error(self, error: Exception) -> Step:
         """Decide how to continue after an error in `poll()` or `act()`.
 
         Raises:

@@ -21,11 +21,11 @@ def handler(event: RunDocument, _context: object) -> ReportedRun:
         event,
         pipeline_name(event["settings"]),
         event["settings"]["notifications"],
-        after_delivery=partial(note_verdicts, event),
+        after_delivery=partial(tag_verdicts, event),
     )
 
 
-def note_verdicts(document: RunDocument) -> None:
+def tag_verdicts(document: RunDocument) -> None:
     """Tag each campaign with its reported verdict, so that no later run reports it again.
 
     Tags are written after the report. Otherwise, a run that dies in between would lose the verdict.

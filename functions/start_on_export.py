@@ -81,8 +81,8 @@ def _start_if_ready(client: SFNClient, machine_arn: str, location: str) -> str |
             name = f"export-{day}-{hash_shortly(repr(written), 16)}"
             _start_execution(client, machine_arn, name, day)
 
-    facts = {"locationWritten": location, "execution": name, "missing": missing}
-    log("start_on_export", name or "nothing started", **facts)
+    details = {"locationWritten": location, "execution": name, "missing": missing}
+    log("start_on_export", name or "nothing started", **details)
     return name
 
 

@@ -164,7 +164,7 @@ class Watcher:
             log("watch_pipeline", f"stopped {arn}")
 
     def _measure_campaign(self, arn: str, solution_arn: str) -> float | None:
-        """Measure the age of the model that a campaign serves, and note the campaign's trial."""
+        """Measure the age of a campaign's served model, and track the campaign's trial."""
         tags = self._try(arn, read_tags, read_client(), arn)
         if tags is None:
             # There may be a trial in the tags.
@@ -174,10 +174,10 @@ class Watcher:
         model_age = self._try(arn, self._measure_served_age, arn, tags)
         trial = parse_record(tags, solution_arn).trial
         if trial is not None:
-            self._note_trial(trial, model_age)
+            self._track_trial(trial, model_age)
         return model_age
 
-    def _note_trial(self, trial: Trial, model_age: float | None) -> None:
+    def _track_trial(self, trial: Trial, model_age: float | None) -> None:
         """Keep a trial for `finish()`, and count it as unfinished if it's too old or can't end."""
         self._trials.append(trial)
 
