@@ -1,7 +1,7 @@
-"""Builds the report of a run, which is the detail of its event. All functions are pure.
+"""Builds a run's report, which is the detail of its event. All functions are pure.
 
-`docs/events.md` describes the report. Other people's programs read the report, so a key must keep
-its name and its meaning. If a key has to change, SCHEMA_VERSION becomes 2.
+`docs/events.md` documents the report. Users' programs read it, so don't rename a key or change its
+meaning. If you must, raise SCHEMA_VERSION to 2.
 """
 
 import json
@@ -33,14 +33,14 @@ from ..words import judged_values
 
 SCHEMA_VERSION: Literal[1] = 1
 OUTCOMES: Sequence[Outcome] = get_args(Outcome)[::-1]
-"""The outcomes, the worst one first."""
+"""The outcomes, worst first."""
 TRIGGERS = ("schedule", "export", "trials", "deployments", "manual")
-"""What starts a run. A refused run may name any other trigger, since its input is unchecked."""
+"""What can start a run. If planning refused the input, it may name any other trigger."""
 MAX_REASON_BYTES = 2 * MAX_STRING_BYTES
-"""The most bytes of an error, and of all reasons of an item. An error of Step Functions itself may
-quote a whole document."""
+"""The size limit of an error, and of all of an item's reasons together. An error from Step
+Functions itself may quote a whole document."""
 HELD_OUT_SHARE = 0.1
-"""Personalize measures the metrics on this share of the users:
+"""Personalize computes the metrics on this share of the users:
 https://docs.aws.amazon.com/personalize/latest/dg/working-with-training-metrics.html"""
 NO_ITEM: Any = {
     "arn": None,
@@ -55,14 +55,14 @@ NO_ITEM: Any = {
     "reasons": [],
     "warnings": [],
 }
-"""Stands for an item of any kind if an error has ended it before its first result."""
+"""Replaces an item, of any type, that an error ended before its first result."""
 
 
 class ImportReport(TypedDict):
-    """What a run did with a dataset."""
+    """What a run did with one dataset."""
 
     type: str
-    """The type of the dataset as the config writes it, for example `interactions`."""
+    """The dataset's type, written as in the config, for example `interactions`."""
     outcome: Literal["IMPORTED", "FAILED"]
     """`IMPORTED` or `FAILED`."""
     reasons: list[Message]
@@ -70,43 +70,43 @@ class ImportReport(TypedDict):
     datasetImportJobArn: str | None
     """The import job, or null if none was created."""
     bytes: int
-    """The size of the export when its import began, or when it was planned if none began."""
+    """The size of the export when its import began or, if it never began, when it was planned."""
     dataWrittenAt: str | None
     """When the newest file of the export was written, or null if the export has no files."""
     content: ExportContent
-    """What the rows of the export contained when the run was planned."""
+    """What the export's rows contained when the run was planned."""
     seconds: float | None
-    """The duration of the import job in seconds, or null if it has not ended."""
+    """How many seconds the import job took, or null if it has not ended."""
 
 
 class MetricReport(TypedDict):
-    """What a rule of the gate has compared: a metric of the new version and of the live one."""
+    """What a rule of the gate compared: a metric of the new version and of the live one."""
 
     metric: str
-    """The name of the metric in the API. Several rules of a gate may be about the same metric."""
+    """The metric's name in the API. Several rules of a gate may check the same metric."""
     new: float | None
-    """The value of the new version, or null if it has none."""
+    """The new version's value, or null if it has none."""
     live: float | None
     """The value of the version that the campaign served, or null if it has none."""
     change: float | None
-    """The change as a share of the live version's value. -0.25 means a quarter less. Null if one
-    of the two values is missing. If the gate has compared relative to baselines, it is the change
-    from `live` / `liveBaseline` to `new` / `newBaseline`."""
+    """The change relative to the live version's value: -0.25 means a quarter less. Null if either
+    value is missing, or if `live` is 0. If the gate compared relative to baselines, this is the
+    change from `live` / `liveBaseline` to `new` / `newBaseline`."""
     newBaseline: float | None
-    """The value of the new version's baseline. Null if the rule has no `relativeTo`, or if one of
+    """The value of the new version's baseline. Null if the rule has no `relativeTo`, or if any of
     the four values is missing."""
     liveBaseline: float | None
-    """The value of the live version's baseline, or null like `newBaseline`."""
+    """The value of the live version's baseline. Null whenever `newBaseline` is."""
     hasBaselineDropped: bool
-    """True if the baseline fell by more than `maxBaselineDrop`. The gate has then compared without
+    """True if the baseline fell by more than `maxBaselineDrop`, so the gate ignored the
     baselines."""
     hasDropped: bool
-    """True if the gate has rejected the new version because this metric is missing, or has fallen
-    by more than `maxDrop`."""
+    """True if the gate rejected the new version because this metric is missing or fell by more
+    than `maxDrop`."""
 
 
 class CampaignReport(TypedDict):
-    """What a run did with a campaign."""
+    """What a run did with one campaign."""
 
     campaignArn: str
     """The campaign."""
@@ -115,21 +115,21 @@ class CampaignReport(TypedDict):
     reasons: list[Message]
     """Why the campaign has this outcome. The list may be empty."""
     versionArn: str | None
-    """The version that the run has deployed or not deployed, or null if there was none."""
+    """The version that the run was to deploy, or null if there was none."""
     previousVersionArn: str | None
     """The version that the campaign served before, or null if it served none."""
     metrics: list[MetricReport]
-    """What each rule of the quality gate has compared, in the order of the rules. The list is empty
-    without a gate."""
+    """What each rule of the quality gate compared, in the order of the rules. Empty without a
+    gate."""
     seconds: float | None
-    """The duration of the update in seconds, or null if there was none."""
+    """How many seconds the update took, or null if none has ended."""
 
 
 class BatchJobReport(TypedDict):
-    """What a run did with a batch job."""
+    """What a run did with one batch job."""
 
     output: str
-    """The location of the results."""
+    """The S3 location of the results."""
     outcome: Outcome
     """`WRITTEN`, `SKIPPED` or `FAILED`."""
     reasons: list[Message]
@@ -137,13 +137,13 @@ class BatchJobReport(TypedDict):
     jobArn: str | None
     """The batch inference or batch segment job, or null if there is none."""
     versionArn: str | None
-    """The version whose results are written, or null if there is none."""
+    """The version that the results come from, or null if there is none."""
     seconds: float | None
-    """The duration of the job in seconds, or null if it has not ended or another run created it."""
+    """How many seconds the job took, or null if it has not ended or another run created it."""
 
 
 class SolutionReport(TypedDict):
-    """What a run did with a solution."""
+    """What a run did with one solution."""
 
     solutionArn: str
     """The solution."""
@@ -156,13 +156,13 @@ class SolutionReport(TypedDict):
     trainingMode: str
     """`FULL` or `UPDATE`."""
     isTrained: bool
-    """True if this run trained the version, false if the version existed before."""
+    """True if this run trained the version, false if it already existed."""
     trainingHours: float | None
-    """The hours that Personalize charges, or null if the training did not succeed or another run
-    trained the version."""
+    """The training hours that Personalize bills, or null if the training did not succeed or another
+    run trained the version."""
     seconds: float | None
-    """The duration of the training in seconds, or null if it has not ended or another run trained
-    the version."""
+    """How many seconds the training took, or null if it has not ended or another run trained the
+    version."""
     campaigns: list[CampaignReport]
     """The campaigns of the solution."""
     batchJobs: list[BatchJobReport]
@@ -181,9 +181,9 @@ class ServingReport(TypedDict):
     versionOnTrial: str | None
     """A version whose trial has not ended, or null."""
     isBad: bool
-    """True if the version that the campaign serves has failed its probe or its bake there."""
+    """True if the campaign serves a version that failed its probe or bake there."""
     pin: str | None
-    """Since when and by whom the campaign is pinned, or null. Runs deploy nothing to a pinned
+    """When and by whom the campaign was pinned, or null. Runs deploy nothing to a pinned
     campaign."""
 
 
@@ -199,17 +199,17 @@ class Report(TypedDict):
     skipped."""
     error: str | None
     """The name of the error that ended the run, for example `RunRefused` or `TIMED_OUT`, or null.
-    An import, a training or a campaign that failed does not end the run."""
+    A failed import, training or campaign does not end the run."""
     reasons: list[Message]
-    """Everything that is wrong with a refused run, the error that ended the run, or why it was
-    skipped. The list may be empty."""
+    """All problems of a refused run, the error that ended the run, or why it was skipped. The list
+    may be empty."""
     runId: str
-    """The id of the run."""
+    """The run's id."""
     trigger: str
     """What started the run: `schedule`, `export`, `trials`, `deployments`, `manual` or
     `unknown`."""
     executionArn: str
-    """The execution of the run. Use it to recognize a duplicate event."""
+    """The run's execution. Use it to detect duplicate events."""
     startedAt: str
     """The start of the execution (ISO 8601)."""
     endedAt: str
@@ -217,31 +217,31 @@ class Report(TypedDict):
     seconds: float
     """The seconds from `startedAt` to `endedAt`."""
     trainingHours: float
-    """The hours of all trainings of this run."""
+    """The total hours of this run's trainings."""
     trainingCost: float | None
-    """The price in dollars of the trainings that are priced by hours, or null if
+    """The cost in dollars of the trainings that are billed by the hour, or null if
     `trainingHourPrice` is not set."""
     importCost: float
-    """About what AWS charges in dollars for the imports, by the size of their exports."""
+    """The approximate cost of the imports in dollars, by the size of their exports."""
     imports: list[ImportReport]
-    """The imports of the run."""
+    """The run's imports."""
     solutions: list[SolutionReport]
-    """The solutions that the run has trained or deployed."""
+    """The solutions that the run trained or deployed."""
     trials: list[CampaignReport]
-    """The campaigns whose trials earlier runs had not finished."""
+    """The campaigns with trials that earlier runs left unfinished."""
     serving: list[ServingReport]
     """What each configured campaign serves at the end of the run."""
     heldOutUsers: int | None
-    """About how many users Personalize has held out to measure the metrics, or null if the export
-    of interactions is too large to count them."""
+    """About how many users Personalize held out to compute the metrics, or null if the export of
+    interactions is too large to count them."""
     dataDeletionJobArn: str | None
-    """The last data deletion job, if the run has trained because users were deleted, or null."""
+    """The last data deletion job if the run trained because of it, or null."""
     warnings: list[Message]
     """What a person should know."""
     executionUrl: str
-    """The page of the execution in the AWS console."""
+    """The execution's page in the AWS console."""
     dashboardUrl: str | None
-    """The page of the pipeline's dashboard, or null if there is none."""
+    """The pipeline's dashboard, or null if there is none."""
 
 
 class Ending(NamedTuple):
@@ -253,13 +253,13 @@ class Ending(NamedTuple):
 
 
 class OwnTraining(NamedTuple):
-    """A training that the run has started itself."""
+    """A training that this run started."""
 
     recipe: str
     hours: float
 
 
-def report_of(
+def build_report(
     document: RunDocument,
     serving: list[ServingReport],
     *,
@@ -267,7 +267,7 @@ def report_of(
     dashboard_url: str | None,
     ended_at: datetime,
 ) -> Report:
-    """Turn the document of a run, which may have ended at any state, into its report."""
+    """Build the report from a run's document. The run may have ended at any state."""
     run = identify_run(document["run"])
     plan = document.get("plan", {})
     served_arns = {
@@ -276,14 +276,14 @@ def report_of(
         if campaign["isKnown"]
     }
 
-    imports = [_report_import(result) for result in _import_results(document)]
+    imports = [_report_import(result) for result in _list_import_results(document)]
     solutions = [
         _report_solution(result, served_arns) for result in list_solution_results(document)
     ]
     trials = _report_trials(document, solutions, served_arns)
     parts = (*imports, *solutions, *trials, *batch_jobs_of(solutions))
-    ending = _ending(document, [part["outcome"] for part in parts])
-    trainings = _own_trainings(document)
+    ending = _find_ending(document, [part["outcome"] for part in parts])
+    trainings = _list_own_trainings(document)
 
     return {
         "schemaVersion": SCHEMA_VERSION,
@@ -298,55 +298,55 @@ def report_of(
         "endedAt": ended_at.isoformat(),
         "seconds": max(0, _seconds_between(run["startedAt"], ended_at.isoformat())),
         "trainingHours": round(sum(training.hours for training in trainings), 4),
-        "trainingCost": _training_cost(document, trainings),
-        "importCost": _import_cost(imports),
+        "trainingCost": _add_training_costs(document, trainings),
+        "importCost": _add_import_costs(imports),
         "imports": imports,
         "solutions": solutions,
         "trials": trials,
         "serving": serving,
-        "heldOutUsers": _held_out_users(plan.get("users")),
+        "heldOutUsers": _estimate_held_out_users(plan.get("users")),
         "dataDeletionJobArn": plan.get("dataDeletionJobArn") if trainings else None,
-        "warnings": truncate_list([*_warnings(document)]),
-        "executionUrl": _execution_url(run["executionArn"]),
+        "warnings": truncate_list([*_list_warnings(document)]),
+        "executionUrl": _link_to_execution(run["executionArn"]),
         "dashboardUrl": dashboard_url,
     }
 
 
 def find_worst_outcome(outcomes: Iterable[Outcome]) -> Outcome:
-    """Find the outcome that hides the others. Without any outcomes, it's SKIPPED."""
+    """Find the worst of the outcomes, or SKIPPED if there are none."""
     return min(outcomes, key=OUTCOMES.index, default="SKIPPED")
 
 
 def keep_worst_results(results: Sequence[CampaignResult]) -> list[CampaignResult]:
     """Keep the results with the worst outcomes, as many as fit.
 
-    Otherwise, the document of a run that has other jobs as well could grow too large.
+    If the run has other jobs too, its document could otherwise grow too large.
     """
     worst_first = sorted(results, key=lambda result: OUTCOMES.index(result["outcome"]))
     return take_fitting(worst_first, MAX_TRIALS_BYTES)
 
 
 def batch_jobs_of(solutions: Iterable[SolutionReport]) -> list[BatchJobReport]:
-    """List the batch jobs of all these solutions."""
+    """List the batch jobs of these solutions."""
     return [job for solution in solutions for job in solution["batchJobs"]]
 
 
 def list_campaigns(report: Report) -> list[CampaignReport]:
-    """List the campaigns of earlier runs' trials, then those of all solutions."""
+    """List the campaigns: first those with an earlier run's trial, then those of the solutions."""
     return report["trials"] + [
         campaign for solution in report["solutions"] for campaign in solution["campaigns"]
     ]
 
 
 def list_bad_campaigns(report: Report) -> list[str]:
-    """List the campaigns that serve a version although it has failed its probe or its bake."""
+    """List the campaigns that serve a version that failed its probe or bake."""
     return [serving["campaignArn"] for serving in report["serving"] if serving["isBad"]]
 
 
 def describe_error(error: StateError) -> list[Message]:
     """Turn an error into messages: the problems of a refused run, or the error's own message.
 
-    If a function raised the error, its cause is JSON, of which only the message is for people.
+    If a function raised the error, the cause is JSON, and only its `errorMessage` is for people.
     """
     cause = error.get("Cause", "no cause given")
     with suppress(ValueError, TypeError, KeyError):
@@ -360,8 +360,8 @@ def describe_error(error: StateError) -> list[Message]:
 # The run
 
 
-def _ending(document: RunDocument, outcomes: Iterable[Outcome]) -> Ending:
-    """Find out how the run ended: with an error, or with the worst outcome of its parts."""
+def _find_ending(document: RunDocument, outcomes: Iterable[Outcome]) -> Ending:
+    """Return how the run ended: with an error, or with the worst outcome of its parts."""
     error = document.get("error")
     if error:
         return Ending("FAILED", error["Error"], describe_error(error))
@@ -374,8 +374,8 @@ def _known_trigger(run: Run) -> str:
     return "unknown"
 
 
-def _own_trainings(document: RunDocument) -> list[OwnTraining]:
-    """List the trainings that cost this run something. A failed one is free."""
+def _list_own_trainings(document: RunDocument) -> list[OwnTraining]:
+    """List the trainings that this run started. A failed training is free."""
     return [
         OwnTraining(result["solution"]["recipe"], result["version"]["trainingHours"] or 0)
         for result in list_solution_results(document)
@@ -383,9 +383,9 @@ def _own_trainings(document: RunDocument) -> list[OwnTraining]:
     ]
 
 
-def _training_cost(document: RunDocument, trainings: Iterable[OwnTraining]) -> float | None:
-    """Add up what the trainings cost in dollars. None if the price isn't known."""
-    # If the input is too large for the first state, the settings are missing.
+def _add_training_costs(document: RunDocument, trainings: Iterable[OwnTraining]) -> float | None:
+    """Add up the cost of the trainings in dollars, or return None if the price isn't known."""
+    # If the input was too large for the first state, the document has no settings.
     if "settings" not in document:
         return None
 
@@ -400,13 +400,13 @@ def _training_cost(document: RunDocument, trainings: Iterable[OwnTraining]) -> f
     return round(sum(costs), 2)
 
 
-def _import_cost(imports: Iterable[ImportReport]) -> float:
-    """Add up what the imports cost in dollars. An import without a job was free."""
-    imported_bytes = sum(item["bytes"] for item in imports if item["datasetImportJobArn"])
+def _add_import_costs(imports: Iterable[ImportReport]) -> float:
+    """Add up the cost of the imports in dollars. An import that created no job was free."""
+    imported_bytes = sum(dataset["bytes"] for dataset in imports if dataset["datasetImportJobArn"])
     return round(estimate_import_cost(imported_bytes), 2)
 
 
-def _held_out_users(users: int | None) -> int | None:
+def _estimate_held_out_users(users: int | None) -> int | None:
     if users is None:
         return None
     return round(users * HELD_OUT_SHARE)
@@ -415,8 +415,8 @@ def _held_out_users(users: int | None) -> int | None:
 # The parts of a run
 
 
-def _import_results(document: RunDocument) -> list[DatasetResult]:
-    """Look up the results of the imports, of which there are none before the first import."""
+def _list_import_results(document: RunDocument) -> list[DatasetResult]:
+    """Return the results of the imports, or [] if the run ended before them."""
     if "imports" not in document:
         return []
     return document["imports"]["results"]
@@ -429,13 +429,13 @@ def _report_import(result: DatasetResult) -> ImportReport:
     return {
         "type": dataset["type"],
         "outcome": result["outcome"],
-        "reasons": _reasons(result["error"], item),
+        "reasons": _list_reasons(result["error"], item),
         "datasetImportJobArn": item["arn"],
-        # If no import began, the size is that of the plan.
+        # If the import never began, use the size from the plan.
         "bytes": (result["item"] or dataset)["bytes"],
         "dataWrittenAt": dataset["newestObjectAt"],
         "content": dataset["content"],
-        "seconds": _seconds(item),
+        "seconds": _measure_duration(item),
     }
 
 
@@ -444,30 +444,30 @@ def _report_solution(
 ) -> SolutionReport:
     """Report on a solution, its campaigns and its batch jobs.
 
-    `served_arns` has the version that each campaign serves now, unless that's unknown.
+    `served_arns` maps each campaign that could be read to the version that it serves now.
     """
     solution = result["solution"]
     version = result["version"] or NO_ITEM
-    # A version that an earlier run has trained costs this run nothing.
+    # An earlier run's version costs this run nothing.
     training = version if version["isOfRun"] else NO_ITEM
     campaigns = [_report_campaign(campaign, served_arns) for campaign in result["campaigns"]]
 
     return {
         "solutionArn": solution["solutionArn"],
-        "outcome": _solution_outcome(result, campaigns),
-        "reasons": _reasons(result["error"], version),
+        "outcome": _find_solution_outcome(result, campaigns),
+        "reasons": _list_reasons(result["error"], version),
         "solutionVersionArn": version["arn"],
         "trainingMode": solution["trainingMode"],
         "isTrained": version["isOfRun"],
         "trainingHours": training["trainingHours"],
-        "seconds": _seconds(training),
+        "seconds": _measure_duration(training),
         "campaigns": campaigns,
         "batchJobs": [_report_batch_job(batch_job) for batch_job in result["batchJobs"]],
     }
 
 
-def _solution_outcome(result: SolutionResult, campaigns: Sequence[CampaignReport]) -> Outcome:
-    """Find the worst outcome of the campaigns, or without campaigns, the outcome of the training.
+def _find_solution_outcome(result: SolutionResult, campaigns: Sequence[CampaignReport]) -> Outcome:
+    """Return the worst outcome of the campaigns, or the training's if there are no campaigns.
 
     After an error, the solution is FAILED, even if its campaigns were updated.
     """
@@ -477,7 +477,7 @@ def _solution_outcome(result: SolutionResult, campaigns: Sequence[CampaignReport
     if campaigns:
         return find_worst_outcome(campaign["outcome"] for campaign in campaigns)
 
-    # A run may do nothing else than write batch jobs with an earlier version.
+    # The run only ran batch jobs, with an earlier version.
     if result["batchJobs"] and not version["isOfRun"]:
         return "SKIPPED"
     return cast("Outcome", version["outcome"])
@@ -488,12 +488,12 @@ def _report_batch_job(result: BatchResult) -> BatchJobReport:
 
     return {
         "output": result["batchJob"],
-        # An item that an error has ended has no outcome.
+        # An item that ended with an error has no outcome.
         "outcome": cast("Outcome", item["outcome"] or "FAILED"),
-        "reasons": _reasons(result["error"], item),
+        "reasons": _list_reasons(result["error"], item),
         "jobArn": item["arn"],
         "versionArn": item["versionArn"],
-        "seconds": _seconds(item),
+        "seconds": _measure_duration(item),
     }
 
 
@@ -502,29 +502,29 @@ def _report_trials(
     solutions: Iterable[SolutionReport],
     served_arns: Mapping[str, str | None],
 ) -> list[CampaignReport]:
-    """Report on the trials of earlier runs, which this run has ended before its own work."""
-    # What a campaign serves after an update by this run says nothing about its trial any more.
-    updated = {
+    """Report on earlier runs' trials, which this run ended before its own work."""
+    # After this run's own update, the served version no longer shows how the trial ended.
+    updated_arns = {
         campaign["campaignArn"] for solution in solutions for campaign in solution["campaigns"]
     }
-    untouched_arns = {arn: served_arns[arn] for arn in served_arns.keys() - updated}
-    return [_report_campaign(result, untouched_arns) for result in list_trial_results(document)]
+    other_served_arns = {arn: served_arns[arn] for arn in served_arns.keys() - updated_arns}
+    return [_report_campaign(result, other_served_arns) for result in list_trial_results(document)]
 
 
 def _report_campaign(
     result: CampaignResult, served_arns: Mapping[str, str | None]
 ) -> CampaignReport:
-    """Report on a campaign. `served_arns` has the version that it serves now, if that's known."""
+    """Report on a campaign. `served_arns` is the same as in `_report_solution`."""
     campaign_arn = result["campaign"]["campaignArn"]
     item = result["item"] or NO_ITEM
     report: CampaignReport = {
         "campaignArn": campaign_arn,
         "outcome": result["outcome"],
-        "reasons": _reasons(result["error"], item),
+        "reasons": _list_reasons(result["error"], item),
         "versionArn": item["versionArn"],
         "previousVersionArn": item["previousVersionArn"],
         "metrics": [_report_metric(values) for values in item["metrics"]],
-        "seconds": _seconds(item),
+        "seconds": _measure_duration(item),
     }
 
     if campaign_arn in served_arns:
@@ -533,10 +533,10 @@ def _report_campaign(
 
 
 def _correct_outcome(report: CampaignReport, served_arn: str | None) -> None:
-    """Change an outcome that isn't true any more.
+    """Change an outcome that is no longer true.
 
-    Since the campaign got it, other solutions of the run may have been trained for hours, and a
-    person may have moved the campaign to another version.
+    The run may have gone on for hours to train other solutions. Meanwhile, a person may have moved
+    the campaign to another version.
     """
     serves_now = Message(text=f"the campaign serves {served_arn or 'nothing'} now")
     serves_version = served_arn == report["versionArn"]
@@ -550,7 +550,7 @@ def _correct_outcome(report: CampaignReport, served_arn: str | None) -> None:
 
 
 def _report_metric(values: MetricValues) -> MetricReport:
-    """Turn the values of a rule into a report, in which no key is missing."""
+    """Report the values of a rule, with a default for each missing key."""
     return cast(
         "MetricReport",
         {
@@ -564,35 +564,35 @@ def _report_metric(values: MetricValues) -> MetricReport:
     )
 
 
-def _reasons(error: StateError | None, item: Item) -> list[Message]:
-    """Explain an item's outcome by the error that ended the item, and the reasons of its rule."""
+def _list_reasons(error: StateError | None, item: Item) -> list[Message]:
+    """List why an item has its outcome: the error that ended it, then the reasons of its rule."""
     reasons = item["reasons"]
     if error:
         reasons = [*describe_error(error), *reasons]
     return truncate_list(reasons, MAX_REASON_BYTES)
 
 
-def _warnings(document: RunDocument) -> Iterator[Message]:
-    """Yield the warnings of the plan, then those of the campaigns, trainings and batch jobs."""
+def _list_warnings(document: RunDocument) -> Iterator[Message]:
+    """Yield the warnings of the plan, the campaigns, the trainings and the batch jobs."""
     yield from document.get("plan", {}).get("warnings", ())
 
     for campaign in list_campaign_results(document):
-        yield from _named_warnings(campaign["campaign"]["campaignArn"], campaign["item"])
+        yield from _list_named_warnings(campaign["campaign"]["campaignArn"], campaign["item"])
 
     solutions = list_solution_results(document)
     for solution in solutions:
-        yield from _named_warnings(solution["solution"]["solutionArn"], solution["version"])
+        yield from _list_named_warnings(solution["solution"]["solutionArn"], solution["version"])
     for solution in solutions:
         for job in solution["batchJobs"]:
-            yield from _named_warnings(job["batchJob"], job["item"])
+            yield from _list_named_warnings(job["batchJob"], job["item"])
 
 
-def _named_warnings(origin: str, item: Item | None) -> list[Message]:
+def _list_named_warnings(origin: str, item: Item | None) -> list[Message]:
     return [about(origin, warning) for warning in (item or NO_ITEM)["warnings"]]
 
 
-def _seconds(item: Item) -> float | None:
-    """Measure how long a job or an update took. None if it hasn't ended."""
+def _measure_duration(item: Item) -> float | None:
+    """Return how long a job or an update took, or None if it hasn't ended."""
     if item["createdAt"] is None or item["endedAt"] is None:
         return None
     return _seconds_between(item["createdAt"], item["endedAt"])
@@ -602,10 +602,10 @@ def _seconds_between(start: str, end: str) -> float:
     return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
 
 
-def _execution_url(arn: str) -> str:
+def _link_to_execution(arn: str) -> str:
     """Link to an execution's page in the AWS console.
 
-    In a partition that we don't know, the host is that of `aws`.
+    For an unknown partition, the host is the one of `aws`.
     """
     _, partition, _, region, *_ = arn.split(":")
     host = CONSOLES.get(partition, DEFAULT_CONSOLE)

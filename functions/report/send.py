@@ -18,7 +18,7 @@ from ..aws import events, read_client, sns
 from ..constants import RUNS, UNDELIVERED_REPORTS
 from ..errors import AWS_ERRORS, ServiceUnavailable
 from ..personalize.campaigns import read_campaign
-from .model import Report, ServingReport, report_of
+from .model import Report, ServingReport, build_report
 from .text import MAX_CHAT_BYTES, format_subject, text_of
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def report_run(
     `after_delivery` is called once people and programs know the report, but not if the message or
     the event could not be delivered.
     """
-    report = report_of(
+    report = build_report(
         document,
         _read_serving_of(document),
         pipeline=pipeline,

@@ -7,7 +7,7 @@ import pytest
 
 from functions.errors import RunRefused
 from functions.messages import as_message
-from functions.report.model import find_worst_outcome, keep_worst_results, report_of
+from functions.report.model import build_report, find_worst_outcome, keep_worst_results
 from functions.texts import MAX_TRIALS_BYTES
 from tests.functions import samples as s
 from tests.functions.samples import (
@@ -64,7 +64,7 @@ def serving(served, on_trial=None, *, is_known=True, is_bad=False, pin=None):
 
 def report(document=None, serves=None, *, ended_at=STARTED + timedelta(hours=2), **changes):
     """Return the report of a run of two hours. `changes` are changes of a good run's document."""
-    return report_of(
+    return build_report(
         document or finished(**changes),
         serving(VERSION) if serves is None else serves,
         pipeline=PIPELINE,
