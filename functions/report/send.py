@@ -1,7 +1,7 @@
-"""Reports a run: as a log record, as a message to people, and as an event for programs.
+"""Reports a run in three ways: a log record, a message to people, and an event for programs.
 
-A report that cannot be delivered never changes the outcome of a run, which has done its work. The
-failure is logged, and an alarm counts it.
+A failed delivery never changes the outcome, because the run has already done its work. The failure
+is logged and counted, and an alarm watches the count.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 SOURCE = "personalize-retraining"
 DETAIL_TYPE = "Retraining Run Report"
 LONGEST_READING = timedelta(seconds=60)
-"""After this time, no more campaigns are read, because a slow service must not hold up a report."""
+"""After this time, no more campaigns are read. A slow service must not hold up the report."""
 PROBLEMS = frozenset({"FAILED", "ROLLED_BACK", "REJECTED", "AWAITING_APPROVAL"})
-"""The outcomes with which a run needs a person."""
+"""The outcomes that need a person's attention."""
 
 logger = logging.getLogger("retraining")
 
@@ -44,7 +44,7 @@ class ReportedRun(TypedDict):
 
     report: Report
     text: str
-    """The report as people read it, which is also the cause of a failed execution."""
+    """The report for people to read, which is also the cause of a failed execution."""
 
 
 def report_run(
@@ -57,8 +57,7 @@ def report_run(
 ) -> ReportedRun:
     """Log the report of a run, send it as a message and as an event, and return it.
 
-    `after_delivery` is called once people and programs know the report, but not if the message or
-    the event could not be delivered.
+    `after_delivery` is called unless the message or the event could not be delivered.
     """
     report = build_report(
         document,
@@ -87,8 +86,7 @@ def report_run(
 def needs_person(report: Report) -> bool:
     """Check whether a person should look at the run.
 
-    A run without problems needs a person too if a campaign serves a bad version, or has a trial
-    that hasn't ended.
+    Whatever the outcome, they should if a campaign serves a bad version or has an unfinished trial.
     """
     return report["outcome"] in PROBLEMS or any(
         serving["versionOnTrial"] or serving["isBad"] for serving in report["serving"]
@@ -96,24 +94,24 @@ def needs_person(report: Report) -> bool:
 
 
 def is_repetition(report: Report) -> bool:
-    """Check whether the run has failed to end a trial, as an earlier report has already said.
+    """Check whether the report only repeats that a trial could not be ended.
 
-    For a trial that nobody can end, `watch_pipeline` starts about 25 such runs a day.
+    As long as a trial can't be ended, `watch_pipeline` starts about 25 such runs a day.
     """
     has_failed = report["trigger"] == "trials" and report["outcome"] == "FAILED"
     return has_failed and any(serving["versionOnTrial"] for serving in report["serving"])
 
 
 def _read_serving_of(document: RunDocument) -> list[ServingReport]:
-    """Find out what each campaign of the run serves now."""
-    # If the input is too large for the first state, the settings are missing.
+    """Read what each campaign of the run serves now."""
+    # If the input was too large for the first state, the document has no settings.
     if "settings" not in document:
         return []
     return read_serving(read_client(), document["settings"])
 
 
 def read_serving(client: PersonalizeClient, settings: Settings) -> list[ServingReport]:
-    """Find out what each campaign in the settings serves now."""
+    """Read what each campaign in the settings serves now."""
     deadline = clock.now() + LONGEST_READING
     return [
         _report_serving(client, campaign["campaignArn"], solution["solutionArn"], deadline)
@@ -125,7 +123,7 @@ def read_serving(client: PersonalizeClient, settings: Settings) -> list[ServingR
 def _report_serving(
     client: PersonalizeClient, campaign_arn: str, solution_arn: str, deadline: datetime
 ) -> ServingReport:
-    """Report what a campaign serves. After an error or the deadline, that isn't known."""
+    """Report what a campaign serves, or that it's unknown after an error or the deadline."""
     report: ServingReport = {
         "campaignArn": campaign_arn,
         "isKnown": False,
@@ -152,27 +150,27 @@ def _report_serving(
 
 
 def _deliver(notifications: NotificationSettings, report: Report, text: str) -> Iterator[str]:
-    """Send the event, and the message if anybody wants it. Yield each failure.
+    """Send the event, and the message if people should get it. Yield each failure.
 
-    If one of them cannot be delivered, the other is still sent.
+    If one can't be delivered, the other is still sent.
     """
     topic_arn = notifications["topicArn"]
     deliveries = {"event to the default event bus": partial(_put_event, report)}
-    is_wanted = notifications["on"] == "always" or needs_person(report)
-    if is_wanted and not is_repetition(report):
+    is_for_people = notifications["on"] == "always" or needs_person(report)
+    if is_for_people and not is_repetition(report):
         deliveries[f"message to {topic_arn}"] = partial(_publish, report, topic_arn, text)
 
-    for subject, deliver in deliveries.items():
+    for name, deliver in deliveries.items():
         try:
             deliver()
-        except Exception as error:  # noqa: BLE001 - after any error, the run has done its work
-            yield f"{subject}: {error}"
+        except Exception as error:  # noqa: BLE001 - whatever it is, the run has done its work
+            yield f"{name}: {error}"
 
 
 def _publish(report: Report, topic_arn: str, text: str) -> None:
-    """Publish a message to the topic, which passes it on to the subscriptions.
+    """Publish the message to the topic, which forwards it to its subscribers.
 
-    Chat applications subscribe with HTTPS, and show only JSON in this form:
+    Chat applications subscribe via HTTPS and only show JSON in this format:
     https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
     """
     subject = format_subject(report)
@@ -188,7 +186,7 @@ def _publish(report: Report, topic_arn: str, text: str) -> None:
         Subject=subject,
         Message=json.dumps({"default": text, "https": json.dumps(chat)}),
         MessageStructure="json",
-        # A subscription can filter messages by these attributes.
+        # Subscriptions can filter messages by these attributes.
         MessageAttributes={
             key: {"DataType": "String", "StringValue": report[key]}
             for key in ("pipeline", "outcome", "trigger")
@@ -199,8 +197,9 @@ def _publish(report: Report, topic_arn: str, text: str) -> None:
 def _put_event(report: Report) -> None:
     """Put the report on the default event bus.
 
-    Raises ServiceUnavailable if EventBridge doesn't accept the event. A failed entry is part of a
-    successful response, for which botocore raises nothing.
+    Raises:
+        ServiceUnavailable: EventBridge rejected the event. botocore doesn't raise anything then,
+            because the response as a whole is successful.
     """
     entry: PutEventsRequestEntryTypeDef = {
         "Source": SOURCE,

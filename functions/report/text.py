@@ -1,7 +1,7 @@
-"""Writes the report of a run as a text, which people read on a phone or in the AWS console.
+"""Formats a run's report as text, which people read on a phone or in the AWS console.
 
-What needs a person comes first. Lines are short, and so are ARNs, except in commands. No line
-appears twice. All functions are pure.
+Whatever needs a person comes first. Lines are short, ARNs are shortened (except in commands), and
+no line appears twice. All functions are pure.
 """
 
 import re
@@ -35,22 +35,21 @@ from .model import (
 )
 
 MAX_STRING_BYTES = 24_000
-"""The most bytes of a text. The text becomes the cause of a failed execution, which may have 32,768
+"""The size limit of a text. It becomes the cause of a failed execution, which may have 32,768
 characters."""
 MAX_CHAT_BYTES = 7_500
-"""The most bytes of a text for a chat application, which accepts 8,000 characters (`send.py`)."""
+"""The size limit of a text for a chat application, which accepts 8,000 characters (`send.py`)."""
 MAX_SUBJECT_CHARACTERS = 99
-"""SNS refuses a subject of 100 characters, with a line break, or with characters beyond ASCII:
+"""SNS requires a subject of fewer than 100 characters, in ASCII and without line breaks:
 https://docs.aws.amazon.com/sns/latest/api/API_Publish.html"""
 MAX_ADVISED = 5
-"""The most versions or campaigns for which a text has commands. More commands would not fit into a
-chat message."""
+"""How many versions or campaigns get commands. More commands would not fit into a chat message."""
 FEW_USERS = 100
-"""With fewer held-out users, metrics differ by a quarter by chance."""
+"""With fewer held-out users than this, metrics can vary by a quarter by chance."""
 MOST_BY_CHANCE = -0.5
-"""The largest relative fall of a metric that chance may explain with few users."""
+"""The largest relative drop of a metric that chance can explain if there are few users."""
 SEPARATORS_BYTES = 100
-"""More bytes than the line breaks between the sections need."""
+"""An upper bound for the line breaks between the sections."""
 HEADLINES: Mapping[Outcome, str] = {
     "IMPORTED": "new data was imported, and nothing was trained",
     "WRITTEN": "the batch jobs have written their results",
@@ -61,19 +60,19 @@ HEADLINES: Mapping[Outcome, str] = {
     "REJECTED": "the new version for {} was rejected",
     "ROLLED_BACK": "the new version for {} was rolled back",
 }
-"""Outcome of a run -> the most important fact. The names of campaigns replace `{}`."""
+"""Outcome of a run -> the most important fact. Campaign names replace `{}`."""
 ENDS = {
     "RunRefused": "the run was refused",
     "ABORTED": "the execution was stopped",
     "TIMED_OUT": "the execution took too long",
 }
-"""Error that ended a run -> what happened, in words."""
+"""Error that ended a run -> what happened."""
 UNREADABLE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069"
     r"\ud800-\udfff\ufffe\uffff]"
 )
-"""Characters that SNS refuses (https://aws.amazon.com/sns/faqs/), and characters that change the
-direction of a line, with which a name could make a person read something else."""
+"""Characters that SNS rejects (https://aws.amazon.com/sns/faqs/), and those that change the text
+direction, because a name with one could make a line read differently."""
 
 
 class Advice(NamedTuple):
@@ -83,9 +82,9 @@ class Advice(NamedTuple):
     commands: Sequence[str]
     """The name of a version or a campaign replaces `{}`."""
     section: str
-    """A section of docs/operations.md."""
+    """The section of docs/operations.md to read."""
     subject: Literal["versionArn", "campaignArn"] = "versionArn"
-    """The key of a campaign's report whose value replaces `{}`."""
+    """The key in a campaign's report whose value replaces `{}`."""
 
 
 BAD_VERSION = Advice(
@@ -116,7 +115,7 @@ RUN_ADVICE: Mapping[str, Advice] = {
         "A run failed",
     ),
 }
-"""The error that ended a run -> what to do. `FAILED` is for any other failure."""
+"""Error that ended the run -> what to do. `FAILED` covers all other failures."""
 CAMPAIGN_ADVICE: Mapping[Outcome, Advice] = {
     "FAILED": BAD_VERSION._replace(
         sentence="No probe has passed. If the campaign answers badly, roll it back:"
@@ -140,7 +139,7 @@ CAMPAIGN_ADVICE: Mapping[Outcome, Advice] = {
     ),
     "DEPLOYED": BAD_VERSION._replace(sentence="If the campaign answers badly, roll it back:"),
 }
-"""The outcome of a campaign -> what to do."""
+"""Outcome of a campaign -> what to do."""
 
 
 def text_of(
@@ -148,39 +147,39 @@ def text_of(
     max_bytes: int = MAX_STRING_BYTES,
     pipeline_options: Sequence[str] | None = None,
 ) -> str:
-    """Turn the report into text. If that is too long, the reasons and the end are cut.
+    """Format the report as text. If it's too long, cut the reasons and the end.
 
-    Commands name the pipeline by its state machine, unless there are other options.
+    Commands identify the pipeline by its state machine, unless `pipeline_options` are given.
     """
     options = pipeline_options or [
         "--state-machine-arn",
         derive_machine_arn(report["executionArn"]),
     ]
-    urgent_advice = _advised(BAD_VERSION, list_bad_campaigns(report), options)
+    urgent_advice = _format_advice(BAD_VERSION, list_bad_campaigns(report), options)
     head = "\n".join([f"{report['outcome']}: {format_headline(report)}.", *urgent_advice])
-    reasons = _section("Why", _reason_lines(report, options))
-    advice = _section("What to do", _advice_lines(report, options))
+    reasons = _format_section("Why", _reason_lines(report, options))
+    advice = _format_section("What to do", _advice_lines(report, options))
     warnings = [f"- {format_message(warning, options)}" for warning in report["warnings"]]
 
-    # The commands of the advice must not be cut, so the reasons get what the advice leaves.
+    # The commands in the advice must not be cut, so the reasons get only the remaining space.
     max_reasons_bytes = max_bytes - count_json_bytes(f"{head}{advice}") - SEPARATORS_BYTES
     sections = [
         head,
         truncate(reasons, max_reasons_bytes),
         advice,
-        _section("What the campaigns serve now", _campaign_lines(report)),
-        _section("Trainings", map(_training_line, report["solutions"])),
-        _section("Batch jobs", _batch_lines(report)),
-        _section("Data and costs", _data_lines(report)),
-        _section("Warnings", warnings),
-        _section("Run", _run_lines(report)),
+        _format_section("What the campaigns serve now", _campaign_lines(report)),
+        _format_section("Trainings", map(_training_line, report["solutions"])),
+        _format_section("Batch jobs", _batch_lines(report)),
+        _format_section("Data and costs", _data_lines(report)),
+        _format_section("Warnings", warnings),
+        _format_section("Run", _run_lines(report)),
     ]
     text = "\n\n".join(filter(None, sections))
     return truncate(UNREADABLE.sub("?", text), max_bytes) + "\n"
 
 
 def format_subject(report: Report) -> str:
-    """Sum the run up for the subject of a message, in characters and a length that SNS accepts."""
+    """Summarize the run in a subject line that SNS accepts."""
     subject = f"{report['outcome']} {report['pipeline']}: {format_headline(report)}"
     subject = re.sub("[^ -~]", "?", subject)
     if len(subject) <= MAX_SUBJECT_CHARACTERS:
@@ -189,7 +188,7 @@ def format_subject(report: Report) -> str:
 
 
 def format_headline(report: Report) -> str:
-    """Name the most important fact about a run, in a few words."""
+    """State the most important fact about a run, in a few words."""
     bad_arns = list_bad_campaigns(report)
     if bad_arns:
         names = ", ".join(map(resource_name, bad_arns))
@@ -199,31 +198,35 @@ def format_headline(report: Report) -> str:
 
     outcome = report["outcome"]
     if outcome == "FAILED":
-        # "campaign home failed" would say that the campaign does not answer.
-        results = _results(report, campaign_label="update of campaign")
+        # "campaign home failed" would sound as if the campaign were down.
+        results = _name_results(report, campaign_label="update of campaign")
         failed_name = next(name for name, result in results if result["outcome"] == outcome)
         return f"{failed_name} failed"
 
-    arns = [item["campaignArn"] for item in list_campaigns(report) if item["outcome"] == outcome]
-    # Without duplicates, because a campaign may have had a trial before its update.
+    arns = [
+        campaign["campaignArn"]
+        for campaign in list_campaigns(report)
+        if campaign["outcome"] == outcome
+    ]
+    # A campaign is listed twice if it had a trial before its update.
     return HEADLINES[outcome].format(", ".join(dict.fromkeys(map(resource_name, arns))))
 
 
-def _section(title: str, lines: Iterable[str]) -> str:
-    """Put a title above some lines. Without any lines, there's no section."""
+def _format_section(title: str, lines: Iterable[str]) -> str:
+    """Return a section with its title, or an empty string if it has no lines."""
     all_lines = [title, *lines]
     if len(all_lines) == 1:
         return ""
     return "\n".join(all_lines)
 
 
-def _results(
+def _name_results(
     report: Report, campaign_label: str = "campaign"
 ) -> Iterator[tuple[str, ImportReport | SolutionReport | BatchJobReport | CampaignReport]]:
-    """Yield what the run worked on, each with a name for people and its part of the report.
+    """Yield each import, training, campaign, trial and batch job with a readable name.
 
-    A training without a reason is left out if the solution has campaigns, because the solution then
-    has their outcome.
+    If a solution has campaigns, it has their outcome. So its training is left out, unless there are
+    reasons for the training itself.
     """
     for dataset in report["imports"]:
         yield f"import of {dataset['type']}", dataset
@@ -243,25 +246,26 @@ def _results(
 
 
 def _reason_lines(report: Report, pipeline_options: Sequence[str]) -> Iterator[str]:
-    """Yield why the run and each of its parts has its outcome, and how far to trust a rejection.
+    """Yield why the run and its parts ended as they did, and how far to trust a rejection.
 
     Parts with the same reason share a line.
     """
     for reason in report["reasons"]:
         yield f"- {format_message(reason, pipeline_options)}"
 
-    names: dict[str, list[str]] = {}
-    for name, result in _results(report):
+    names_by_reason: dict[str, list[str]] = {}
+    for name, result in _name_results(report):
         for reason in result["reasons"]:
-            names.setdefault(format_message(reason, pipeline_options), []).append(name)
-    for sentence, sharing_names in names.items():
-        yield f"- {', '.join(sharing_names)}: {sentence}"
+            text = format_message(reason, pipeline_options)
+            names_by_reason.setdefault(text, []).append(name)
+    for text, names in names_by_reason.items():
+        yield f"- {', '.join(names)}: {text}"
 
-    yield from _notes_on_drops(report)
+    yield from _explain_drops(report)
 
 
-def _notes_on_drops(report: Report) -> Iterator[str]:
-    """Yield what else than a worse model may explain why the gate has rejected a version."""
+def _explain_drops(report: Report) -> Iterator[str]:
+    """Yield what may explain a rejection other than a worse model."""
     metrics = [
         metric
         for campaign in list_campaigns(report)
@@ -289,26 +293,28 @@ def _notes_on_drops(report: Report) -> Iterator[str]:
 
 
 def _advice_lines(report: Report, pipeline_options: Sequence[str]) -> Iterator[str]:
-    """Yield what a person should do after the run, and about its campaigns by their outcome."""
+    """Yield what a person should do about the run, and about its campaigns by outcome."""
     if report["outcome"] == "FAILED":
         advice = RUN_ADVICE.get(report["error"] or "FAILED", RUN_ADVICE["FAILED"])
-        # Commands about a whole run have no `{}`.
-        yield from _advised(advice, [""], pipeline_options)
+        # Commands for a whole run have no `{}`.
+        yield from _format_advice(advice, [""], pipeline_options)
 
     for outcome, advice in CAMPAIGN_ADVICE.items():
-        campaigns = [item for item in list_campaigns(report) if item["outcome"] == outcome]
+        campaigns = [
+            campaign for campaign in list_campaigns(report) if campaign["outcome"] == outcome
+        ]
         if advice.subject == "campaignArn":
-            campaigns = [item for item in campaigns if _can_roll_back(item, report)]
+            campaigns = [campaign for campaign in campaigns if _can_roll_back(campaign, report)]
 
-        # Campaigns may share a version, and a campaign may have had a trial before its update.
-        arns = dict.fromkeys(item[advice.subject] for item in campaigns)
-        yield from _advised(advice, [*filter(None, arns)], pipeline_options)
+        # Campaigns can share a version, and one is listed twice if it had a trial first.
+        arns = dict.fromkeys(campaign[advice.subject] for campaign in campaigns)
+        yield from _format_advice(advice, [*filter(None, arns)], pipeline_options)
 
 
 def _can_roll_back(campaign: CampaignReport, report: Report) -> bool:
-    """Check whether the campaign serves the version of the run, and served another one before.
+    """Check whether the campaign serves the run's version and served another one before.
 
-    If the served version is bad, the text already begins with the advice to roll back.
+    If the version is bad, the text already begins with the advice to roll back.
     """
     version_arn = campaign["versionArn"]
     if not version_arn or not campaign["previousVersionArn"]:
@@ -322,8 +328,10 @@ def _can_roll_back(campaign: CampaignReport, report: Report) -> bool:
     )
 
 
-def _advised(advice: Advice, arns: Sequence[str], pipeline_options: Sequence[str]) -> Iterator[str]:
-    """Yield the advice, with its commands for each version or campaign, or nothing without any."""
+def _format_advice(
+    advice: Advice, arns: Sequence[str], pipeline_options: Sequence[str]
+) -> Iterator[str]:
+    """Yield the advice and its commands for each version or campaign, if there are any."""
     if not arns:
         return
 
@@ -339,9 +347,9 @@ def _advised(advice: Advice, arns: Sequence[str], pipeline_options: Sequence[str
 
 def _campaign_lines(report: Report) -> Iterator[str]:
     """Yield what each campaign serves, what happened to it, and the metrics of the gate."""
-    # What the run itself has done to a campaign comes after the trial of an earlier run.
+    # If a campaign has both, its update replaces the trial, which is listed first.
     results = {campaign["campaignArn"]: campaign for campaign in list_campaigns(report)}
-    shown_metrics: list[object] = []
+    printed_metrics: list[object] = []
 
     for serving in report["serving"]:
         line = _serving_line(serving)
@@ -349,20 +357,20 @@ def _campaign_lines(report: Report) -> Iterator[str]:
         if result is None:
             yield line
             continue
-        yield f"{line} ({_result_text(result, serving['servedVersionArn'])})"
+        yield f"{line} ({_describe_result(result, serving['servedVersionArn'])})"
 
-        # Campaigns with the same version and the same metrics share the lines of the first one.
+        # If campaigns share a version and its metrics, only the first one prints them.
         metrics = (result["versionArn"], result["metrics"])
-        if metrics not in shown_metrics:
-            shown_metrics.append(metrics)
+        if metrics not in printed_metrics:
+            printed_metrics.append(metrics)
             lines = format_metrics(cast("list[MetricValues]", result["metrics"]), ": ")
             yield from (f"  {line}" for line in lines)
 
 
-def _result_text(result: CampaignReport, served_version_arn: str | None) -> str:
-    """Say what happened to a campaign, and name the version that it doesn't serve any more or yet.
+def _describe_result(result: CampaignReport, served_version_arn: str | None) -> str:
+    """Describe what happened to a campaign, and name the other version, if any.
 
-    After a deployment, that's the version before. After any other outcome, it's the new one.
+    After a deployment, that's the previous version. Otherwise, it's the new one.
     """
     label = "new"
     other_version_arn = result["versionArn"]
@@ -402,9 +410,9 @@ def _batch_lines(report: Report) -> Iterator[str]:
 
 
 def _training_line(solution: SolutionReport) -> str:
-    """Say how a solution was trained, and without campaigns, also its outcome."""
+    """Describe a training, with the outcome of the solution if it has no campaigns."""
     facts = []
-    # The lines of the campaigns say how the run ended for each of them.
+    # Otherwise, the lines of the campaigns show the outcomes.
     if not solution["campaigns"]:
         facts.append(str(solution["outcome"]))
 
@@ -421,10 +429,10 @@ def _training_line(solution: SolutionReport) -> str:
 
 
 def _data_lines(report: Report) -> Iterator[str]:
-    """Yield what each import read, why deleted users led to trainings, and what all of it costs."""
+    """Yield what each import read, which deletion caused trainings, and the costs."""
     started_at = datetime.fromisoformat(report["startedAt"])
     for dataset in report["imports"]:
-        yield f"- {dataset['type']}: {', '.join(_import_facts(dataset, started_at))}"
+        yield f"- {dataset['type']}: {', '.join(_list_import_facts(dataset, started_at))}"
 
     deletion_arn = report["dataDeletionJobArn"]
     if deletion_arn:
@@ -437,7 +445,7 @@ def _data_lines(report: Report) -> Iterator[str]:
         yield f"- about {', '.join(cost_texts)}"
 
 
-def _import_facts(dataset: ImportReport, started_at: datetime) -> list[str]:
+def _list_import_facts(dataset: ImportReport, started_at: datetime) -> list[str]:
     facts = [dataset["outcome"], format_size(dataset["bytes"])]
 
     if dataset["dataWrittenAt"] is not None:
