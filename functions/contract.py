@@ -15,10 +15,10 @@ Tags = dict[str, str]
 
 
 class DatasetSettings(TypedDict):
-    """A dataset of the config."""
+    """A dataset in the config."""
 
     type: str
-    """The key of the dataset in the config, for example `interactions`."""
+    """The dataset's key in the config, for example `interactions`."""
     datasetArn: str
     dataLocation: str
     importMode: ImportMode
@@ -26,12 +26,12 @@ class DatasetSettings(TypedDict):
     readyMarker: str | None
     streamed: bool
     maxEventAge: str | None
-    """A number and its unit, for example `3 days`."""
+    """A number with its unit, for example `3 days`."""
     strictEvents: bool
 
 
 class ProbeSettings(TypedDict):
-    """The probe of a campaign, with what its recipe needs: a user, an item, or items to rank."""
+    """A campaign's probe, with the input its recipe needs: a user, an item or items to rank."""
 
     userId: str | None
     itemId: str | None
@@ -44,7 +44,7 @@ class ProbeSettings(TypedDict):
 
 
 class BakeSettings(TypedDict):
-    """The bake of a campaign: the alarms that watch a version on trial, and for how long."""
+    """A campaign's bake: the alarms that watch a version on trial, and for how long."""
 
     hours: float
     alarms: list[str]
@@ -53,7 +53,7 @@ class BakeSettings(TypedDict):
 
 
 class CampaignSettings(TypedDict):
-    """A campaign of the config."""
+    """A campaign in the config."""
 
     campaignArn: str
     probe: ProbeSettings | None
@@ -79,14 +79,14 @@ class ApprovalSettings(TypedDict):
 
 
 class BatchJobSettings(TypedDict):
-    """A batch job of the config."""
+    """A batch job in the config."""
 
     input: str
     output: str
     numResults: int | None
     filterArn: str | None
     themes: str | None
-    """The column of the item names, or null if the job generates no themes."""
+    """The column with the item names, or null if the job generates no themes."""
     explorationWeight: float | None
     explorationItemAgeCutOff: float | None
     onRejected: Literal["skip", "live"]
@@ -94,7 +94,7 @@ class BatchJobSettings(TypedDict):
 
 
 class SolutionSettings(TypedDict):
-    """A solution of the config. `qualityGate` is empty if the gate is switched off."""
+    """A solution in the config. `qualityGate` is empty if the gate is switched off."""
 
     solutionArn: str
     trainingMode: TrainingMode
@@ -105,7 +105,7 @@ class SolutionSettings(TypedDict):
 
 
 class Limits(TypedDict):
-    """The limits of the config. A limit that is not set was derived from the rate."""
+    """The limits in the config. Limits that were not set are derived from the rate."""
 
     maxImportHours: float
     maxTrainingHours: float
@@ -126,7 +126,7 @@ class Settings(TypedDict):
     """The settings of the state machine, which `components/workflow_settings.py` writes."""
 
     prefix: str
-    """The beginning of the names of all import and batch jobs."""
+    """The prefix of all import and batch job names."""
     importRoleArn: str
     batchRoleArn: str | None
     """The role that Personalize assumes for batch jobs, or null if there are none."""
@@ -141,21 +141,21 @@ class Settings(TypedDict):
     trainingHourPrice: float | None
     triggerOnExport: bool
     tags: Tags
-    """The tags of every job. PIPELINE_TAG is among them."""
+    """The tags of every job, including PIPELINE_TAG."""
 
 
 def pipeline_name(settings: Settings) -> str:
-    """Look up the name of the pipeline, which is also the name of its Pulumi component."""
+    """Look up the pipeline's name, which is also the name of its Pulumi component."""
     return settings["tags"][PIPELINE_TAG]
 
 
 def dataset_settings(settings: Settings, dataset_type: str) -> DatasetSettings:
-    """Look up the settings of a dataset by its type, for example `interactions`."""
+    """Look up a dataset's settings by its type, for example `interactions`."""
     return next(dataset for dataset in settings["datasets"] if dataset["type"] == dataset_type)
 
 
 def find_solution_of_campaign(settings: Settings, campaign_arn: str) -> SolutionSettings:
-    """Find the settings of the solution under which a campaign is configured."""
+    """Find the settings of the solution that a campaign is configured under."""
     return next(
         solution
         for solution in settings["solutions"]
@@ -165,10 +165,10 @@ def find_solution_of_campaign(settings: Settings, campaign_arn: str) -> Solution
 
 
 def filter_arns(solution: SolutionSettings) -> list[str]:
-    """Collect the filters that a solution's probes and batch jobs use: their ARNs, sorted."""
+    """List the ARNs of the filters that a solution's probes and batch jobs use, sorted."""
     probes = [campaign["probe"] for campaign in solution["campaigns"] if campaign["probe"]]
-    filtered = [*probes, *solution["batchJobs"]]
-    return sorted({item["filterArn"] for item in filtered if item["filterArn"]})
+    consumers = [*probes, *solution["batchJobs"]]
+    return sorted({consumer["filterArn"] for consumer in consumers if consumer["filterArn"]})
 
 
 class Request(TypedDict, total=False):
@@ -177,32 +177,32 @@ class Request(TypedDict, total=False):
     trigger: Literal["schedule", "export"]
     """The program that started the run."""
     day: str
-    """The day whose exports are ready. Only a run with the trigger `export` has one
+    """The day whose exports are ready. Set only with the trigger `export`
     (`start_on_export.py`)."""
     only: Literal["trials", "deployments"]
-    """`trials`: the run ends the trials of campaigns. `deployments`: the run also deploys the
-    versions that are waiting for a campaign. Neither run imports or trains."""
+    """`trials`: the run only ends trials. `deployments`: it also deploys versions that are waiting
+    for a campaign. Neither run imports or trains."""
     scheduledTime: str
     scheduleArn: str
     skipImport: bool
     datasets: list[str]
     solutions: list[str]
     exportDate: str
-    """The day of the exports to import, by default `day` or the day of the run."""
+    """The day of the exports to import. The default is `day`, or else the day of the run."""
     force: bool
 
 
 class StartedRun(TypedDict):
-    """The input and the start of an execution."""
+    """The input, the ARN and the start of an execution."""
 
     request: Request
-    """Before `Plan retraining` has checked it, the input may be any JSON."""
+    """The execution's input, which may be any JSON until `Plan retraining` has checked it."""
     executionArn: str
     startedAt: str
 
 
 class Run(StartedRun):
-    """The identity of a run, and the request that started it."""
+    """A run's identity, and the request that started it."""
 
     id: str
     """The scheduled time, or the day and a hash (`runs.py`)."""
@@ -221,49 +221,49 @@ Outcome = Literal[
     "ROLLED_BACK",
     "FAILED",
 ]
-"""The outcome of a campaign, a solution or a run. In a run, each outcome hides those before it.
+"""The outcome of a campaign, a solution or a run, from best to worst. A run has its worst one.
 
-IMPORTED: the run has no solution to train. WRITTEN: the run has only run batch jobs. TRAINED: the
-solution has no campaign. AWAITING_APPROVAL: the version has passed the gate, and a person has to
-approve it.
+IMPORTED: the run had no solution to train. WRITTEN: the run only wrote batch results. TRAINED: the
+solution has no campaign. AWAITING_APPROVAL: the version passed the gate, and a person must approve
+it.
 """
 
 
 class ExportContent(TypedDict):
-    """What a run has found in the rows of an export (`planning/export_content.py`)."""
+    """What a run found in the rows of an export (`planning/export_content.py`)."""
 
     rows: int
     """The number of rows that were read."""
     areAllRowsRead: bool
-    """False if the export is too large, so that only some of its rows were read."""
+    """False if the export was too large to read all of its rows."""
     newestEventAt: str | None
-    """The newest `TIMESTAMP` of these rows, or null if the dataset has no events."""
+    """The newest `TIMESTAMP` in these rows, or null if the dataset has no events."""
     importsWithNewestEvent: int
-    """How many imports in a row, including this one, have had the same newest event."""
+    """How many consecutive imports, including this one, had the same newest event."""
     eventTypes: dict[str, int]
-    """The five commonest types of events, and the rows of each. The object is empty if events have
-    no types. The name of a long type or column ends in a hash."""
+    """The five most common event types, and the number of rows of each. Empty if events have no
+    types. A long type or column name is cut and ends in a hash."""
     missingPerMille: int
-    """How many of 1,000 rows of the last import had a type that these rows lack."""
+    """How many of every 1,000 rows in the last import had a type that these rows lack."""
     emptyValues: dict[str, int]
-    """The ten columns of the schema with the most empty values, and the rows that have them."""
+    """The ten schema columns with the most empty values, and how many rows have one."""
 
 
 class PlannedImport(TypedDict):
-    """One export to import, unless the dataset already holds it when its turn comes."""
+    """One export to import, unless the dataset already holds it by then."""
 
     type: str
     dataLocation: str
-    """The location of the export, in which the day has replaced `{date}`."""
+    """The location of the export, with `{date}` replaced by the day."""
     fingerprint: str
-    """The fingerprint of the export that the guards have checked (`exports.py`)."""
+    """The fingerprint of the export that the guards checked (`exports.py`)."""
     bytes: int
     newestObjectAt: str | None
     """When the newest object of the export was written, or null if it has no objects."""
     isRequested: bool
-    """True if somebody has asked for the import, whether or not it is needed."""
+    """True if a person requested the import, whether or not it is needed."""
     durations: list[int]
-    """How many seconds each of the last imports took, newest first."""
+    """How many seconds each of the latest imports took, newest first."""
     content: ExportContent
 
 
@@ -272,59 +272,59 @@ class PlannedCampaign(TypedDict):
 
     campaignArn: str
     approvedVersionArn: NotRequired[str]
-    """An earlier version that a person has approved. The campaign gets it instead of the solution's
-    version, which was rejected there or is still waiting for approval."""
+    """An earlier version that a person approved. The campaign gets it if the solution's version was
+    rejected there or is still waiting for approval."""
 
 
 class PlannedDeployments(TypedDict):
-    """The campaigns of one solution. If it isn't a PlannedSolution, only their trials are ended."""
+    """A solution's campaigns. Unless this is a PlannedSolution, only their trials are ended."""
 
     solutionArn: str
     campaigns: list[PlannedCampaign]
     batchJobs: list[str]
-    """The output of each batch job, in which the day has replaced `{date}`. There are no batch jobs
-    if only trials are ended."""
+    """The output of each batch job, with `{date}` replaced by the day. Empty if only trials are
+    ended."""
 
 
 class PlannedSolution(PlannedDeployments):
-    """One solution version to create or to use, and the campaigns that will serve it."""
+    """One solution version to create or reuse, and the campaigns to deploy it to."""
 
     versionName: str
     trainingMode: TrainingMode
-    """The mode of this training, which may differ from that in the settings."""
+    """The mode of this training, which may differ from the one in the settings."""
     recipe: str
-    """The name of the recipe, or an empty text if it is not known."""
+    """The name of the recipe, or an empty string if it is not known."""
     existingVersionArn: str | None
-    """An earlier run's version to deploy instead of training one, or null."""
+    """An earlier run's version to deploy instead of a new one, or null."""
     requestedSince: str | None
-    """The time after which the version must have been created. Null if any version that was trained
-    on the current data will do."""
+    """The version must have been created after this time. Null if any version that was trained on
+    the current data will do."""
     durations: list[int]
-    """How many seconds each of the last trainings in this mode took, newest first."""
+    """How many seconds each of the latest trainings in this mode took, newest first."""
 
 
 class Plan(TypedDict):
     """What a run does next, and the jobs that it executes."""
 
     todo: Literal["WAIT", "TRIALS", "WORK", "NOTHING"]
-    """`WAIT`: plan again later. `TRIALS`: first end the trials of earlier runs, and plan again.
-    `WORK`: execute the jobs."""
+    """`WAIT`: plan again later. `TRIALS`: end the trials of earlier runs, then plan again. `WORK`:
+    execute the jobs. `NOTHING`: end the run."""
     seconds: int
     """The seconds to wait, or 0."""
     reasons: list[Message]
-    """Why the run waits, or why it executes no job. Empty in a run that only ends trials."""
+    """Why the run waits or has no jobs. Empty in a run that only ends trials."""
     imports: list[PlannedImport]
     solutions: list[PlannedSolution] | list[PlannedDeployments]
-    """With `TRIALS`, these are PlannedDeployments. The state machine has one Map for both types."""
+    """With `TRIALS`, PlannedDeployments. One Map of the state machine handles both types."""
     warnings: list[Message]
     users: NotRequired[int | None]
     """The number of users in the export of interactions, or null if not all of it was read."""
     dataDeletionJobArn: NotRequired[str | None]
-    """The last data deletion job, if a solution is trained because of it, or null."""
+    """The last data deletion job if a solution is trained because of it, or null."""
 
 
 class RunContext(TypedDict):
-    """The part of a document that every function after `Plan retraining` gets."""
+    """The part of the document that every function after `Plan retraining` receives."""
 
     settings: Settings
     run: Run
@@ -333,11 +333,11 @@ class RunContext(TypedDict):
 class MetricValues(TypedDict):
     """The values that a rule of the quality gate compares, null where one is missing.
 
-    With `relativeTo`, the document also has the values of the baselines if all four are known.
+    With `relativeTo`, it also has the values of the baselines if all four values are known.
     """
 
     metric: str
-    """The name of the metric in the API. Several rules may be about the same metric."""
+    """The metric's name in the API. Several rules may check the same metric."""
     new: float | None
     live: float | None
     newBaseline: NotRequired[float | None]
@@ -345,8 +345,8 @@ class MetricValues(TypedDict):
     hasDropped: NotRequired[bool]
     """True if the metric fell by more than the rule's maxDrop, or may have. Otherwise left out."""
     hasBaselineDropped: NotRequired[bool]
-    """True if the baseline fell by more than the rule's maxBaselineDrop. The gate has then
-    compared without baselines. Otherwise left out."""
+    """True if the baseline fell by more than the rule's maxBaselineDrop, so the gate ignored the
+    baselines. Otherwise left out."""
 
 
 class StateError(TypedDict):
@@ -360,19 +360,19 @@ class Item(TypedDict):
     """How far an import, a training, a deployment or a batch job has come (`reconcile.py`)."""
 
     phase: str
-    """What the item is waiting for, in the words of the rules."""
+    """What the item is waiting for, as the rules name it."""
     seconds: int
-    """The seconds to wait before the next call. 0 means at once."""
+    """The seconds to wait before the next invocation. 0 means at once."""
     outcome: str | None
-    """How the item ended, or null while it goes on."""
+    """How the item ended, or null if it has not ended."""
     reasons: list[Message]
-    """Why the item ends with this outcome."""
+    """Why the item has this outcome."""
     warnings: list[str]
     createdAt: str | None
     """When its job or update was created, or null if there is none."""
     endedAt: str | None
     progress: dict[str, object]
-    """What the next call must know (`reconcile.py`)."""
+    """What the next invocation needs to know (`reconcile.py`)."""
 
 
 class DeploymentItem(Item):
@@ -383,9 +383,9 @@ class DeploymentItem(Item):
     previousVersionArn: str | None
     """The version that the campaign served before, or null if it served none."""
     metrics: list[MetricValues]
-    """What the quality gate has compared, in the order of its rules."""
+    """What the quality gate compared, in the order of its rules."""
     cause: str | None
-    """One word for the rule that decided, if a later run may come to the same verdict again.
+    """One word for the rule that decided, if a later run may reach the same verdict.
 
     Planning compares the verdict with a tag, so that it is reported only once."""
 
@@ -394,9 +394,9 @@ class ImportItem(Item):
     """How far the import of a dataset has come."""
 
     arn: str | None
-    """The import job of this run, or else the job that had already imported the export."""
+    """This run's import job, or an earlier job that already imported the export."""
     bytes: int
-    """The size of the export when the import job was created."""
+    """The export's size when the import job was created."""
 
 
 class TrainingItem(Item):
@@ -405,22 +405,22 @@ class TrainingItem(Item):
     arn: str | None
     """The version, or null if there is none yet."""
     isOfRun: bool
-    """True if this run has started the training."""
+    """True if this run started the training."""
     trainingHours: float | None
-    """The hours that Personalize charges for a training that has succeeded."""
+    """The hours that Personalize bills for a successful training."""
 
 
 class BatchItem(Item):
     """How far a batch job has come."""
 
     arn: str | None
-    """The batch job that has written the results, or is writing them."""
+    """The batch job that wrote or is writing the results, or null if there is none."""
     versionArn: str | None
-    """The version whose recommendations or segments are written, or null if there is none."""
+    """The version that the results come from, or null if there is none."""
 
 
 class DatasetIteration(RunContext):
-    """The document inside `Import datasets`. The result of a state that has not run is null."""
+    """The document inside `Import datasets`. Results of states that have not run are null."""
 
     dataset: PlannedImport
     item: ImportItem | None
@@ -437,10 +437,10 @@ class DatasetResult(TypedDict):
 
 
 class SolutionIteration(RunContext):
-    """The document inside `Retrain solutions`. The result of a state that has not run is null."""
+    """The document inside `Retrain solutions`. Results of states that have not run are null."""
 
     todo: Literal["TRIALS", "WORK"]
-    """Before the trials of earlier runs have ended, nothing is trained."""
+    """With `TRIALS`, earlier runs' trials are ended and nothing is trained."""
     solution: PlannedSolution
     item: TrainingItem | None
     campaigns: list["CampaignResult"]
@@ -502,15 +502,15 @@ class ImportResults(TypedDict):
 
 
 class RunDocument(TypedDict, total=False):
-    """The document of a run, with the keys of the states that have run."""
+    """A run's document, with the keys that its states have added so far."""
 
     settings: Settings
     run: StartedRun
     """After planning, this is a `Run`."""
     plan: Plan
     trials: list[CampaignResult]
-    """The results of earlier runs' trials. If there are many, and the run has more to do, only the
-    worst stay, because the document must not grow too large."""
+    """The results of earlier runs' trials. If the run has more to do, only the worst ones are kept,
+    as many as fit, because the document must not grow too large."""
     imports: ImportResults
     solutions: list[SolutionResult]
     error: StateError
