@@ -261,7 +261,7 @@ class PlannedImport(TypedDict):
     newestObjectAt: str | None
     """When the newest object of the export was written, or null if it has no objects."""
     isRequested: bool
-    """True if a person requested the import, whether or not it is needed."""
+    """True if the request or the settings ask for the import even if it is not needed."""
     durations: list[int]
     """How many seconds each of the latest imports took, newest first."""
     content: ExportContent

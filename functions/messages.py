@@ -1,9 +1,9 @@
-"""Messages for people, which stay data until somebody prints them.
+"""Messages for people, kept as data until they are printed.
 
-A *message* says what is wrong, and usually what to do. If a command does that, it's a value of its
-own, because each printer names the pipeline differently: with the ARN of the state machine in a
-mail, with `--stack` on the command line. Rules and guards write a message without a command as a
-plain text. It becomes a Message where it enters a document.
+A *message* says what is wrong, and usually what to do. If a command helps, it's kept separate,
+because each printer identifies the pipeline differently: by the ARN of the state machine in an
+email, with `--stack` on the command line. Rules and guards write a message without a command as a
+plain string. It becomes a Message when it's added to a document.
 """
 
 import shlex
@@ -12,44 +12,44 @@ from typing import NotRequired, TypedDict
 
 
 class Message(TypedDict):
-    """A sentence, and the command that does what its end advises."""
+    """A text, and the command that does what the text finally advises."""
 
     text: str
     """What is wrong, and what to do about it."""
     command: NotRequired[str]
-    """The command for that. A command of `retrain` lacks the options that name the pipeline. The
-    key is left out if no command helps."""
+    """The command for that. A `retrain` command comes without the options that identify the
+    pipeline. Left out if no command helps."""
 
 
 Reason = str | Message
-"""What a rule or a guard says: a plain text, or a text with a command."""
+"""What a rule or a guard reports: a plain string, or a text with a command."""
 
 
 def as_message(reason: Reason) -> Message:
-    """Return a reason in the form that documents have."""
+    """Convert a reason into a Message, the form used in documents."""
     if isinstance(reason, str):
         return Message(text=reason)
     return reason
 
 
 def text_of(reason: Reason) -> str:
-    """Return what a reason says, without its command."""
+    """Return the text of a reason without its command."""
     return as_message(reason)["text"]
 
 
 def about(subject: str, reason: Reason) -> Message:
-    """Return a message that begins with what it is about."""
+    """Prefix a message with its subject, like `datasets.items: ...`."""
     message = as_message(reason)
     return {**message, "text": f"{subject}: {message['text']}"}
 
 
 def join_reasons(reasons: Sequence[Reason]) -> Message:
-    """Join reasons to one message. Its command is that of the last reason."""
+    """Join reasons into one message, with the command of the last reason."""
     return {**as_message(reasons[-1]), "text": "; ".join(map(text_of, reasons))}
 
 
 def format_message(message: Message, pipeline_options: Sequence[str]) -> str:
-    """Print a message in one line, with names instead of ARNs, and a command to be pasted."""
+    """Format a message as one line, with names instead of ARNs and a command to paste."""
     text = shorten_arns(message["text"])
     command = message.get("command")
     if command is None:
@@ -58,16 +58,16 @@ def format_message(message: Message, pipeline_options: Sequence[str]) -> str:
 
 
 def complete(command: str, pipeline_options: Sequence[str]) -> str:
-    """Let a command of ours name the pipeline. Otherwise, it would take that of the stack `dev`."""
+    """Add the pipeline's options to a `retrain` command, which defaults to the stack `dev`."""
     if not command.startswith("retrain "):
         return command
     return " ".join([command, *map(shlex.quote, pipeline_options)])
 
 
 def shorten_arns(text: str) -> str:
-    """Put a text into one line, with names instead of the ARNs of Personalize.
+    """Put a text on one line, and replace Personalize ARNs with the names that they end in.
 
-    They're also in the texts of AWS, so the names can't be written from the start.
+    Messages from AWS contain ARNs too, so it isn't enough to write names in our own messages.
     """
     return " ".join(map(_shorten_arn, text.split()))
 

@@ -1,4 +1,4 @@
-"""Writes times, durations, sizes and metrics for people, in messages and on screens."""
+"""Formats times, durations, sizes and metrics for people, in messages and on screens."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -15,16 +15,16 @@ SHORT_METRICS = {
     "mean_reciprocal_rank": "MRR",
     "precision": "precision",
 }
-"""A metric's name without `_at_<number>` at the end -> its usual short name."""
+"""Name of a metric without the suffix `_at_<number>` -> its usual short name."""
 
 
 def format_time(time: datetime) -> str:
-    """Write a time in UTC to the minute, like `2026-11-29 03:00`."""
+    """Format a time in UTC to the minute, like `2026-11-29 03:00`."""
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 def format_duration(seconds: float) -> str:
-    """Write a duration like `45 s`, `12 min` or `2 h 31 min`. From two days on, only days count."""
+    """Format a duration like `45 s`, `12 min` or `2 h 31 min`, and from 48 hours like `2 days`."""
     if seconds < SECONDS_PER_MINUTE:
         return f"{max(seconds, 0):.0f} s"
 
@@ -39,7 +39,7 @@ def format_duration(seconds: float) -> str:
 
 
 def format_size(size: int) -> str:
-    """Write a number of bytes like `912 bytes` or `1.23 GB`."""
+    """Format a number of bytes like `912 bytes` or `1.23 GB`."""
     value = float(size)
     for unit in ("bytes", "KB", "MB", "GB"):
         if value < BYTES_PER_UNIT:
@@ -49,7 +49,7 @@ def format_size(size: int) -> str:
 
 
 def describe_content(content: ExportContent) -> list[str]:
-    """Describe an export by its newest event and the rows of each type, if it has events."""
+    """Describe the newest event and the rows of each event type, if the export has events."""
     if content["newestEventAt"] is None:
         return []
 
@@ -62,29 +62,29 @@ def describe_content(content: ExportContent) -> list[str]:
 
 
 def format_count(count: int, noun: str) -> str:
-    """Write a number with its noun, like `1 import` or `2 imports`."""
+    """Format a count with its noun, like `1 import` or `2 imports`."""
     if count == 1:
         return f"1 {noun}"
     return f"{count} {noun}s"
 
 
 def resource_name(arn: str) -> str:
-    """Extract the last part of an ARN: the name of a resource, or the id of a version.
+    """Return the last part of an ARN: the name of a resource, or the id of a version.
 
-    The last part of an S3 key is the name of the file.
+    For an S3 key, it's the file name.
     """
     return arn.rpartition("/")[2]
 
 
-def format_list(items: Sequence[str]) -> str:
-    """Enumerate items as in a sentence, like `a`, `a and b` or `a, b and c`."""
-    if len(items) <= 1:
-        return "".join(items)
-    return f"{', '.join(items[:-1])} and {items[-1]}"
+def format_list(words: Sequence[str]) -> str:
+    """Join words as in a sentence, like `a`, `a and b` or `a, b and c`."""
+    if len(words) <= 1:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def format_metric_name(name: str) -> str:
-    """Shorten the name of a metric, like `NDCG@10`, if there is a usual short name."""
+    """Shorten a metric's name if it has a usual short form, like `NDCG@10`."""
     prefix, _, number = name.rpartition("_at_")
     if prefix not in SHORT_METRICS:
         return name
@@ -92,7 +92,7 @@ def format_metric_name(name: str) -> str:
 
 
 def format_metrics(metrics: Iterable[MetricValues], separator: str = " ") -> list[str]:
-    """Write a line for each rule of a gate. Rules that have compared the same share a line."""
+    """Format one line for each rule of a gate, without repeating a line."""
     lines = [
         f"{format_metric_name(rule['metric'])}{separator}{format_metric(rule)}" for rule in metrics
     ]
@@ -100,11 +100,11 @@ def format_metrics(metrics: Iterable[MetricValues], separator: str = " ") -> lis
 
 
 def format_metric(values: MetricValues) -> str:
-    """Compare a metric of the live and of the new version, like `0.2410 → 0.2492 (+3.4%)`.
+    """Format a metric's live and new value, like `0.2410 → 0.2492 (+3.4%)`.
 
-    If the gate has compared multiples of baselines, the text adds them, like `0.3100 → 0.2100
-    (-32.3%; 1.55 → 1.5 times the baseline, -3.2%)`. The plain change stays visible, because a
-    person should see it if the baseline has fallen too.
+    If the gate compared multiples of baselines, they're added, like `0.3100 → 0.2100
+    (-32.3%; 1.55 → 1.5 times the baseline, -3.2%)`. The plain change is shown anyway, because a
+    person should notice if the baseline fell too.
     """
     comparison = f"{_format_value(values['live'])} → {_format_value(values['new'])}"
     facts = [*_change_facts(values)]
@@ -120,7 +120,7 @@ def _format_value(value: float | None) -> str:
 
 
 def _change_facts(values: MetricValues) -> Iterator[str]:
-    """Yield by how much a metric has changed, alone and relative to its baselines."""
+    """Yield how much a metric changed, by itself and relative to its baselines."""
     plain_change = ComparedValues(values["live"], values["new"]).change
     if plain_change is not None:
         yield f"{plain_change:+.1%}"
@@ -129,34 +129,34 @@ def _change_facts(values: MetricValues) -> Iterator[str]:
         fall = f"from {values['liveBaseline']:.4f} to {values['newBaseline']:.4f}"
         yield f"even the baseline fell {fall}"
     elif values.get("newBaseline") is not None:
-        judged = judged_values(values)
-        multiples = f"{judged.live:.3g} → {judged.new:.3g} times the baseline"
-        # There's no share of 0.
-        if judged.change is None:
+        relative = judged_values(values)
+        multiples = f"{relative.live:.3g} → {relative.new:.3g} times the baseline"
+        # A change from 0 has no percentage.
+        if relative.change is None:
             yield multiples
         else:
-            yield f"{multiples}, {judged.change:+.1%}"
+            yield f"{multiples}, {relative.change:+.1%}"
 
 
 class ComparedValues(NamedTuple):
-    """A metric's values for the served version and for the new one, None if a version has none."""
+    """A metric's values for the served and the new version, None where a version has none."""
 
     live: float | None
     new: float | None
 
     @property
     def change(self) -> float | None:
-        """The change as a share of the live value, or None if a value is missing or live is 0."""
+        """The change relative to the live value, or None if a value is missing or live is 0."""
         if self.new is None or not self.live:
             return None
         return round((self.new - self.live) / abs(self.live), 6)
 
 
 def judged_values(values: MetricValues) -> ComparedValues:
-    """Turn the values of a rule into those that the quality gate compares.
+    """Compute the values that the quality gate compares for a rule.
 
-    The values are divided by their baselines if all four are known. If the new baseline has
-    collapsed, it excuses nothing, and the plain values count.
+    If all four values are known, they are divided by their baselines. But a baseline that fell too
+    far can't excuse anything, so the plain values are compared then.
     """
     live = values["live"]
     new = values["new"]
