@@ -1,4 +1,4 @@
-"""Validates the input of an execution, which may come from a person or a program."""
+"""Validates an execution's input, which may come from a person or a program."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from .texts import truncate
 
 KEYS = tuple(Request.__annotations__)
 """The keys that an execution's input may have."""
-PEOPLES_KEYS = ("skipImport", "datasets", "solutions", "exportDate", "force")
+SUGGESTED_KEYS = ("skipImport", "datasets", "solutions", "exportDate", "force")
 """The keys that messages suggest. Only programs use the others."""
 CHOICES: Mapping[str, Sequence[object]] = {
     "trigger": ("schedule", "export"),
@@ -25,10 +25,10 @@ CHOICES: Mapping[str, Sequence[object]] = {
 """Key of the input -> the values that it may have."""
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 SCHEDULE_ARN = re.compile(r"(?a)arn:[a-z-]+:scheduler:[a-z0-9-]+:\d{12}:schedule(/[\w.-]{1,64}){2}")
-EARLIER_ZONES = timedelta(days=1)
-"""How far a `day` may be ahead of UTC, because some time zones are up to 14 hours ahead."""
+MAX_ZONE_OFFSET = timedelta(days=1)
+"""How far `day` may be ahead of UTC. Some time zones are 14 hours ahead."""
 MAX_SHOWN_BYTES = 200
-"""The most bytes of an invalid value that a message shows."""
+"""The size limit of an invalid value in a message."""
 
 
 class InputProblem(NamedTuple):
@@ -47,11 +47,11 @@ def find_input_problems(settings: Settings, started: StartedRun) -> list[InputPr
     execution_input: object = started["request"]
     if not isinstance(execution_input, dict):
         reason = "is not a JSON object; to retrain as configured, use {}"
-        return [_invalid("input", execution_input, reason)]
+        return [_report_invalid("input", execution_input, reason)]
 
     request = request_of(execution_input)
     return [
-        *(_report_unknown_value("key", key, PEOPLES_KEYS) for key in request if key not in KEYS),
+        *(_report_unknown("key", key, SUGGESTED_KEYS) for key in request if key not in KEYS),
         *_check_choices(request),
         *_check_schedule(request),
         *_check_resources(settings, request),
@@ -61,31 +61,35 @@ def find_input_problems(settings: Settings, started: StartedRun) -> list[InputPr
 
 
 def _check_choices(request: Request) -> Iterator[InputProblem]:
-    """Yield each value that isn't one of those that its key may have."""
+    """Yield each value that its key doesn't allow."""
     for key, choices in CHOICES.items():
-        # In Python, 1 equals True. In JSON, they differ.
+        # Compare as JSON, because in Python 1 equals True.
         allowed = [json.dumps(choice) for choice in choices]
         value: object = request.get(key)
         if key in request and json.dumps(value) not in allowed:
             expected = ", ".join(allowed)
-            yield _invalid(key, value, f"is not one of {expected}; use one of them or omit it")
+            yield _report_invalid(
+                key, value, f"is not one of {expected}; use one of them or omit it"
+            )
 
 
 def _check_schedule(request: Request) -> Iterator[InputProblem]:
-    """Yield a scheduled time without a zone, and what isn't the ARN of a schedule."""
+    """Yield a scheduled time without a zone, and an invalid ARN of a schedule."""
     scheduled = request.get("scheduledTime")
     is_needed = scheduled or request.get("trigger") == "schedule"
     if is_needed and parse_scheduled_time(request) is None:
         reason = 'is not a time with a zone, for example "2026-11-29T03:00:00Z"'
-        yield _invalid("scheduledTime", scheduled, reason)
+        yield _report_invalid("scheduledTime", scheduled, reason)
 
     schedule_arn: object = request.get("scheduleArn")
     if schedule_arn is not None and not SCHEDULE_ARN.fullmatch(str(schedule_arn)):
-        yield _invalid("scheduleArn", schedule_arn, "is not the ARN of a schedule; leave it out")
+        yield _report_invalid(
+            "scheduleArn", schedule_arn, "is not the ARN of a schedule; leave it out"
+        )
 
 
 def _check_resources(settings: Settings, request: Request) -> Iterator[InputProblem]:
-    """Yield each dataset or solution that the config doesn't have."""
+    """Yield each dataset or solution that isn't in the config."""
     configured = {
         "datasets": [dataset["type"] for dataset in settings["datasets"]],
         "solutions": [solution["solutionArn"] for solution in settings["solutions"]],
@@ -98,12 +102,12 @@ def _check_resources(settings: Settings, request: Request) -> Iterator[InputProb
 
         if not isinstance(chosen, list) or not chosen:
             expected = json.dumps(known_values)
-            yield _invalid(key, chosen, f"is not a list of one or more of {expected}")
+            yield _report_invalid(key, chosen, f"is not a list of one or more of {expected}")
             continue
 
         for value in chosen:
             if value not in known_values:
-                yield _report_unknown_value(key, value, known_values)
+                yield _report_unknown(key, value, known_values)
 
 
 def _check_days(
@@ -112,11 +116,11 @@ def _check_days(
     """Yield each day that doesn't exist, is in the future, or has no effect."""
     today = datetime.fromisoformat(started["startedAt"]).astimezone(UTC).date()
 
-    for key, last_day in (("exportDate", today), ("day", today + EARLIER_ZONES)):
+    for key, last_day in (("exportDate", today), ("day", today + MAX_ZONE_OFFSET)):
         if key in request:
-            day = _day(request.get(key))
+            day = _parse_day(request.get(key))
             if day is None:
-                yield _invalid(key, request.get(key), f'is not a day, for example "{today}"')
+                yield _report_invalid(key, request.get(key), f'is not a day, for example "{today}"')
             elif day > last_day:
                 yield InputProblem(key, f"{day} is in the future; today is {today} in UTC")
 
@@ -129,7 +133,7 @@ def _check_days(
 
 
 def _has_daily_export(settings: Settings, request: Request) -> bool:
-    """Check whether any dataset of the run has an export for each day."""
+    """Check whether any of the run's datasets has an export for each day."""
     chosen: object = request.get("datasets")
     return any(
         DATE_PLACEHOLDER in dataset["dataLocation"]
@@ -138,8 +142,8 @@ def _has_daily_export(settings: Settings, request: Request) -> bool:
     )
 
 
-def _day(text: object) -> date | None:
-    """Parse a day like 2026-11-29. It's None for anything else."""
+def _parse_day(text: object) -> date | None:
+    """Parse a day like 2026-11-29, or return None for anything else."""
     # Without DAY, fromisoformat() would also accept other formats, such as 20261129.
     try:
         return date.fromisoformat(str(text)) if DAY.fullmatch(str(text)) else None
@@ -148,7 +152,7 @@ def _day(text: object) -> date | None:
 
 
 def _check_unused_keys(request: Request) -> Iterator[InputProblem]:
-    """Yield each key about an import if the run isn't supposed to import anything."""
+    """Yield each key about imports if the run skips them."""
     if not request.get("skipImport"):
         return
     for key in ("day", "datasets", "exportDate"):
@@ -156,8 +160,8 @@ def _check_unused_keys(request: Request) -> Iterator[InputProblem]:
             yield InputProblem(key, "has no effect, because the run imports nothing; leave it out")
 
 
-def _report_unknown_value(key: str, value: object, known_values: Sequence[str]) -> InputProblem:
-    """Suggest the most similar known value, or list all of them."""
+def _report_unknown(key: str, value: object, known_values: Sequence[str]) -> InputProblem:
+    """Report an unknown value, with the most similar known value or all of them."""
     similar_values = get_close_matches(str(value)[:MAX_SHOWN_BYTES], known_values, n=1)
     if similar_values:
         hint = f'did you mean "{similar_values[0]}"?'
@@ -166,10 +170,10 @@ def _report_unknown_value(key: str, value: object, known_values: Sequence[str]) 
     else:
         hint = "there are none"
 
-    return _invalid(key, value, f"is unknown; {hint}")
+    return _report_invalid(key, value, f"is unknown; {hint}")
 
 
-def _invalid(key: str, value: object, reason: str) -> InputProblem:
-    """Quote an invalid value, as JSON and not too long, before the reason."""
+def _report_invalid(key: str, value: object, reason: str) -> InputProblem:
+    """Report an invalid value, quoted as JSON and truncated, with the reason."""
     shown_value = truncate(json.dumps(value), MAX_SHOWN_BYTES)
     return InputProblem(key, f"{shown_value} {reason}")

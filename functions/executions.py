@@ -1,4 +1,4 @@
-"""Reads what Step Functions says about executions: their input, how they ended, which are older."""
+"""Reads executions from Step Functions: their input, how they ended, and which are older."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from .contract import Run, RunDocument, Settings, StateError
 
 LISTED_EXECUTIONS = 100
-"""How many executions are searched. With one run a day, they go back three months."""
+"""How many executions are searched. With one run a day, they cover three months."""
 
 
 def read_configured_run(client: SFNClient, execution_arn: str) -> RunDocument | None:
-    """Read the output of the execution's first state, or None if that state didn't end."""
-    # It's among the first four events of the history.
+    """Read the output of an execution's first state, or None if the state didn't end."""
+    # The state ends within the first four events of the history.
     history = client.get_execution_history(
         executionArn=execution_arn, maxResults=10, includeExecutionData=True
     )
@@ -33,7 +33,7 @@ def read_configured_run(client: SFNClient, execution_arn: str) -> RunDocument | 
 
 
 class DeployedMachine(NamedTuple):
-    """A state machine as it is deployed now."""
+    """The state machine as currently deployed."""
 
     settings: Settings
     created_at: datetime
@@ -42,7 +42,7 @@ class DeployedMachine(NamedTuple):
 def describe_deployed_machine(client: SFNClient, machine_arn: str) -> DeployedMachine:
     """Read a state machine's settings and its creation time.
 
-    The settings are in its definition, among the parameters of the first state.
+    The settings are in its definition, as a parameter of the first state.
     """
     machine = client.describe_state_machine(stateMachineArn=machine_arn)
     definition = json.loads(machine["definition"])
@@ -56,8 +56,8 @@ def find_unreported_error(client: SFNClient, execution_arn: str) -> StateError |
     """Find the error of an execution that ended without success and without a report.
 
     Raises:
-        ServiceUnavailable: the response is outdated. An event has invoked the function, so Lambda
-            will invoke it again.
+        ServiceUnavailable: the response is stale. An event invoked the function, so Lambda will
+            invoke it again.
     """
     execution = client.describe_execution(executionArn=execution_arn)
     status = execution["status"]
@@ -75,10 +75,10 @@ def find_unreported_error(client: SFNClient, execution_arn: str) -> StateError |
 
 
 def list_older_executions(client: SFNClient, run: Run) -> list[str]:
-    """List the ARNs of the running executions that are older than this run, oldest first.
+    """List the ARNs of running executions that are older than this run, oldest first.
 
-    All runs sort executions in the same way, even if several started at the same time. So the
-    oldest run finds no older one and goes on.
+    All runs sort executions the same way, even those that started at the same time. So the oldest
+    run finds no older one and goes on.
     """
     own_arn = run["executionArn"]
     pages = client.get_paginator("list_executions").paginate(
@@ -90,7 +90,7 @@ def list_older_executions(client: SFNClient, run: Run) -> list[str]:
         for execution in page["executions"]
     }
 
-    # The list may round times, so the run's own time is only used if the list doesn't have it.
+    # The list may round times, so the run's own start is only used if the list lacks the run.
     start_times.setdefault(own_arn, datetime.fromisoformat(run["startedAt"]))
     oldest_first = sorted(start_times, key=lambda arn: (start_times[arn], arn))
     return oldest_first[: oldest_first.index(own_arn)]
@@ -105,5 +105,5 @@ def last_executions(client: SFNClient, machine_arn: str) -> list[ExecutionListIt
 
 
 def derive_machine_arn(execution_arn: str) -> str:
-    """Derive the state machine's ARN from that of an execution."""
+    """Derive the state machine's ARN from an execution's ARN."""
     return execution_arn.replace(":execution:", ":stateMachine:").rpartition(":")[0]

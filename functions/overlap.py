@@ -1,7 +1,7 @@
-"""Decides whether a run may begin, or has to wait for older runs or for the deletion of users.
+"""Decides whether a run may begin, or must wait for older runs or for the deletion of users.
 
-Two runs at once would import and train the same data. So of two runs the younger one waits, without
-a lock that a killed run might keep (docs/adr/0013-no-lock.md).
+Two concurrent runs would import and train the same data, so the younger one waits. There is no
+lock, because a killed run might never release it (docs/adr/0013-no-lock.md).
 """
 
 from __future__ import annotations
@@ -31,26 +31,25 @@ if TYPE_CHECKING:
     from .contract import Run, Settings
 
 LISTS_LAG = "LISTS_LAG_SECONDS"
-"""The environment variable for the seconds that lists may lag behind. It isn't set on AWS. An
-emulator sets it to 0, because its lists are never outdated."""
+"""The environment variable for how many seconds lists may lag behind. It isn't set on AWS. An
+emulator sets it to 0, because its lists are never stale."""
 DEFAULT_LISTS_LAG = 90
 AFTER_DEATH = timedelta(minutes=4)
-"""How long a run waits after the end of one that hasn't succeeded. The last function of that one
-may still send a change (`reconcile.LAST_CHANGE`), which a list may show late."""
+"""How long a run waits after another run ended without success. The last function of that run may
+still send a change (`reconcile.LAST_CHANGE`), which may show up late in a list."""
 DEPLOYMENT_EVENT_WINDOW = timedelta(minutes=10)
-"""An event counts as caused by a change of the schedule if its scheduled time is at most this long
-after the change."""
+"""How soon after a change of the schedule an event must be scheduled to count as caused by it."""
 SCHEDULE_ROUNDING = timedelta(minutes=2)
-"""How long before the change the scheduled time of such an event may be, because these times are
-whole minutes. An event with an even earlier time was due before the change, and came late."""
+"""How long before the change such an event may be scheduled, because scheduled times are whole
+minutes. An event with an even earlier time was due before the change and arrived late."""
 
 SHORTEST_PAUSE = timedelta(seconds=1)
 NO_SCHEDULE = ("ResourceNotFoundException", "AccessDeniedException")
-"""The errors for a schedule of another pipeline, which the function's role may not read."""
+"""The errors for a missing schedule, and for another pipeline's, which the role may not read."""
 
 
 class Pause(NamedTuple):
-    """Why a run may not begin yet, or not at all."""
+    """Why a run can't begin yet, or can't begin at all."""
 
     reason: str
     seconds: int
@@ -58,30 +57,30 @@ class Pause(NamedTuple):
 
 
 def wait_for_older_runs(client: SFNClient, settings: Settings, run: Run) -> Pause | None:
-    """Hold a run back until all older runs have ended and their jobs are listed, then return None.
+    """Return a pause until all older runs have ended and their jobs are listed, or else None.
 
     Raises:
-        RunRefused: the run has waited too long, and no other run imports its exports.
+        RunRefused: the run waited too long, and no other run imports its exports.
     """
     lag = timedelta(seconds=float(os.environ.get(LISTS_LAG, DEFAULT_LISTS_LAG)))
 
     older_arns = list_older_executions(client, run)
     if older_arns:
-        # `retrain watch` and `retrain stop` find an execution by its name.
+        # `retrain watch` and `retrain stop` take an execution's name.
         name = older_arns[0].rpartition(":")[2]
         reason = f"{name}, an older run, is still running"
         shortest = max(lag, SHORTEST_PAUSE)
         pause = _choose_growing_pause(run, reason, shortest, until=choose_longest_wait(settings))
         return pause or _give_up(settings, run, reason)
 
-    # In an emulator, lists are never late, and functions end with their execution.
+    # In an emulator, lists are never stale, and functions end with their execution.
     if not lag:
         return None
-    return _wait_after_death(client, run) or _wait_for_list(run, lag)
+    return _wait_after_failure(client, run) or _wait_for_list(run, lag)
 
 
-def _wait_after_death(client: SFNClient, run: Run) -> Pause | None:
-    """Hold a run back until an execution without success can't change anything any more."""
+def _wait_after_failure(client: SFNClient, run: Run) -> Pause | None:
+    """Return a pause until executions that ended without success can't change anything."""
     for execution in last_executions(client, derive_machine_arn(run["executionArn"])):
         if execution["status"] not in ENDS_WITHOUT_SUCCESS:
             continue
@@ -89,26 +88,26 @@ def _wait_after_death(client: SFNClient, run: Run) -> Pause | None:
         name = execution["executionArn"].rpartition(":")[2]
         reason = f"{name} has just ended, and its jobs may not be listed yet"
         remaining = execution["stopDate"] + AFTER_DEATH - clock.now()
-        if pause := _pause(reason, remaining):
+        if pause := _pause_for(reason, remaining):
             return pause
     return None
 
 
 def _wait_for_list(run: Run, lag: timedelta) -> Pause | None:
-    """Hold a run back until the list of executions certainly shows every older one."""
+    """Return a pause until the list of executions is sure to contain every older one."""
     seconds = lag.total_seconds()
     reason = f"AWS may list an older run {seconds:g} seconds late, and two must not run at once"
-    return _pause(reason, lag - _waited(run))
+    return _pause_for(reason, lag - _time_waited(run))
 
 
 def wait_for_deletion(deletions: Iterable[Deletion], run: Run) -> Pause | None:
-    """Hold a run back while users are being deleted, then return None.
+    """Return a pause while users are being deleted, or else None.
 
     Raises:
-        RunRefused: the run has waited too long.
+        RunRefused: the run waited too long.
     """
     job = find_running_deletion(deletions)
-    # With `only`, the run neither imports nor trains.
+    # A run with `only` neither imports nor trains.
     if job is None or "only" in run["request"]:
         return None
 
@@ -122,16 +121,16 @@ def wait_for_deletion(deletions: Iterable[Deletion], run: Run) -> Pause | None:
 
 
 def choose_longest_wait(settings: Settings) -> timedelta:
-    """Return how long a run waits for an older run, if it's to begin before the next run."""
+    """Return how long a run may wait for an older one and still begin before the next one."""
     return min(timedelta(seconds=settings["cadenceSeconds"] / 2), LONGEST_OVERLAP)
 
 
 def _give_up(settings: Settings, run: Run, reason: str) -> Pause:
-    """Skip the run, or refuse it if the next run wouldn't do its work."""
+    """Skip the run, or raise RunRefused if the next run wouldn't do its work."""
     hours = choose_longest_wait(settings) / timedelta(hours=1)
     problem = f"{reason}, and this run has waited for {hours:g} hours"
 
-    # A run that a ready marker has started is the only one that imports the exports of its day.
+    # Only the run that a ready marker started imports the exports of that day.
     if run["trigger"] == "export":
         day = choose_export_day(run)
         message = Message(
@@ -150,21 +149,21 @@ def _give_up(settings: Settings, run: Run, reason: str) -> Pause:
 def _choose_growing_pause(
     run: Run, reason: str, shortest: timedelta, until: timedelta
 ) -> Pause | None:
-    """Return a pause that grows with the time since the run's start, or None after `until`."""
-    waited = _waited(run)
+    """Return a pause that grows with the time already waited, or None after `until`."""
+    waited = _time_waited(run)
     pause = max(shortest, choose_waiting_pause(waited))
-    return _pause(reason, min(pause, until - waited))
+    return _pause_for(reason, min(pause, until - waited))
 
 
-def _waited(run: Run) -> timedelta:
-    """Return how long a run has waited, which is the time since its start."""
+def _time_waited(run: Run) -> timedelta:
+    """Return how long a run has waited, which is the time since it started."""
     return clock.now() - datetime.fromisoformat(run["startedAt"])
 
 
-def _pause(reason: str, remaining: timedelta) -> Pause | None:
-    """Return a pause for the time that remains, or None if none does.
+def _pause_for(reason: str, remaining: timedelta) -> Pause | None:
+    """Return a pause for the remaining time, or None if there is none left.
 
-    It's rounded up to whole seconds, because a Wait state takes no fractions.
+    It's rounded up, because a Wait state only takes whole seconds.
     """
     seconds = math.ceil(remaining.total_seconds())
     if seconds <= 0:
@@ -173,13 +172,13 @@ def _pause(reason: str, remaining: timedelta) -> Pause | None:
 
 
 def explain_deployment_event(run: Run) -> Message | None:
-    """Skip a run that was only started because its schedule was deployed: return why, or None.
+    """Return why to skip a run that only the deployment of its schedule has started, or None.
 
-    Unlike a cron, a rate fires as soon as it's created, and perhaps also when it's changed. But
-    nobody who deploys expects a training, which costs money.
+    Unlike a cron schedule, a rate schedule fires as soon as it's created, and perhaps when it's
+    changed. But nobody expects a deployment to start a training, which costs money.
 
     Raises:
-        RunRefused: the input names a schedule that doesn't exist, or belongs to another pipeline.
+        RunRefused: the input names a schedule that doesn't exist or belongs to another pipeline.
     """
     scheduled = parse_scheduled_time(run["request"])
     arn = run["request"].get("scheduleArn")
@@ -205,7 +204,7 @@ def _read_schedule(arn: str) -> GetScheduleOutputTypeDef:
     """Read a schedule of this pipeline.
 
     Raises:
-        RunRefused: the schedule doesn't exist, or belongs to another pipeline.
+        RunRefused: the schedule doesn't exist or belongs to another pipeline.
     """
     _, group, name = arn.split("/")
 

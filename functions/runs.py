@@ -1,4 +1,4 @@
-"""Derives from the document of a run: its id, its day, the names of its jobs, and its results."""
+"""Derives a run's id, day, job names and results from its document."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     )
 
 RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z|[0-9]{8}-[0-9a-f]{8}")
-"""The id of a run: its scheduled time, or the day of its start and a hash."""
+"""A run's id: its scheduled time, or the day when it started and a hash."""
 
 
 def identify_run(started: StartedRun) -> Run:
-    """Derive the run from the execution that has started."""
+    """Derive the run from its execution."""
     request = request_of(started["request"])
 
     return {
@@ -36,23 +36,23 @@ def identify_run(started: StartedRun) -> Run:
 
 
 def _run_id(started: StartedRun, request: Request) -> str:
-    """Derive the run's id: its scheduled time, or else the day of its start and a hash."""
+    """Derive the run's id: its scheduled time, or else the day when it started and a hash."""
     if scheduled := parse_scheduled_time(request):
         return scheduled.strftime("%Y%m%dT%H%M%SZ")
 
     day = datetime.fromisoformat(started["startedAt"]).astimezone(UTC).strftime("%Y%m%d")
     execution_name = started["executionArn"].rpartition(":")[2]
-    # `retrain start` names an execution with the id of its run.
+    # `retrain start` names the execution after the run.
     if re.fullmatch(f"{day}-[0-9a-f]{{8}}", execution_name):
         return execution_name
 
-    # The ARN isn't enough, because an execution's name may be used again after 90 days.
+    # The ARN alone isn't unique, because execution names can be reused after 90 days.
     execution = f"{started['executionArn']} {started['startedAt']}"
     return f"{day}-{hash_shortly(execution, 8)}"
 
 
 def request_of(execution_input: object) -> Request:
-    """Return an execution's input without the keys that are null, or {} if it isn't an object."""
+    """Return an execution's input without null values, or {} if it isn't an object."""
     if not isinstance(execution_input, dict):
         return {}
 
@@ -62,7 +62,7 @@ def request_of(execution_input: object) -> Request:
 
 
 def parse_scheduled_time(request: Request) -> datetime | None:
-    """Parse the run's scheduled time. It's in UTC, or None without a valid time with a zone."""
+    """Parse the scheduled time as UTC, or return None unless it's a valid time with a zone."""
     try:
         scheduled = datetime.fromisoformat(str(request.get("scheduledTime")))
         return scheduled.astimezone(UTC) if scheduled.tzinfo else None
@@ -71,21 +71,21 @@ def parse_scheduled_time(request: Request) -> datetime | None:
 
 
 def run_began_at(run: Run) -> datetime:
-    """Return the run's scheduled time, or its execution's start if that's earlier or the only one.
+    """Return when the run's execution started, or its scheduled time if that's earlier.
 
-    What an earlier execution has done for the same scheduled time counts as done by this run.
+    So whatever an earlier execution did for the same scheduled time counts as done by this run.
     """
     started_at = datetime.fromisoformat(run["startedAt"])
     return min(started_at, parse_scheduled_time(run["request"]) or started_at)
 
 
 def job_name(settings: Settings, run: Run, suffix: str) -> str:
-    """Build a job's name, which has to be unique in the account and region."""
+    """Build a job's name, which must be unique in the account and region."""
     return f"{settings['prefix']}-{run['id']}-{suffix}"
 
 
 def choose_export_day(run: Run) -> str:
-    """Return the day whose exports the run imports. By default, the run's id begins with it."""
+    """Return the day whose exports the run imports, which is the day in its id by default."""
     request = run["request"]
     run_id = run["id"]
     day_of_run = f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}"
@@ -94,23 +94,23 @@ def choose_export_day(run: Run) -> str:
 
 
 def list_solution_results(document: RunDocument) -> list[SolutionResult]:
-    """Return the results of the trainings. There are none if the run ended before them."""
+    """Return the results of the trainings, or [] if the run ended before them."""
     if _has_worked(document):
         return document.get("solutions", [])
     return []
 
 
 def list_trial_results(document: RunDocument) -> list[CampaignResult]:
-    """Return the results of the earlier runs' trials that this run has tried to end."""
+    """Return the results of earlier runs' trials that this run tried to end."""
     if _has_worked(document):
         return document.get("trials", [])
 
-    # Until the work begins, `solutions` are those with trials.
+    # Until the run's own work begins, `solutions` has the results of trials.
     return list_campaign_results(document)
 
 
 def list_campaign_results(document: RunDocument) -> list[CampaignResult]:
-    """Return the results of all campaigns: those of earlier runs' trials come first."""
+    """Return the results of all campaigns, starting with those of earlier runs' trials."""
     results = [*document.get("trials", [])]
     for solution in document.get("solutions", []):
         results += solution["campaigns"]
@@ -118,5 +118,5 @@ def list_campaign_results(document: RunDocument) -> list[CampaignResult]:
 
 
 def _has_worked(document: RunDocument) -> bool:
-    """Return True if `solutions` have the results of trainings instead of earlier runs' trials."""
+    """Return True if `solutions` has the results of trainings, not of earlier runs' trials."""
     return "plan" in document and document["plan"]["todo"] == "WORK"
