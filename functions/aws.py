@@ -1,6 +1,6 @@
 """Creates all AWS clients, most of which raise the exceptions of `errors.py` for transient errors.
 
-Each client is created once in a process. It gives up long before its function times out
+Each client is created once per process, and gives up long before its function times out
 (`components/state_machine/steps.py`).
 """
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 Client = TypeVar("Client", bound="BaseClient")
 
 READ_ATTEMPTS = 4
-"""How often a client that only reads sends a request, at most."""
+"""How many times at most a client that only reads sends a request."""
 WRITE_ATTEMPTS = 1
 DELIVERY_ATTEMPTS = 2
 """A report is a message and an event, which together may take as long as one read."""
@@ -44,32 +44,32 @@ THROTTLING_CODES = (
     "RequestLimitExceeded",
     "SlowDown",
 )
-"""The error codes of AWS services that limit the rate of requests."""
+"""The error codes with which AWS services throttle requests."""
 FIRST_SERVER_ERROR = 500
-"""HTTP status codes from this one on are the fault of the service."""
+"""The HTTP status codes from this one on mean a server error."""
 NO_RESPONSE_ERRORS = (exceptions.ConnectionError, exceptions.HTTPClientError)
-"""The base classes of what botocore raises if there is no response."""
+"""The base classes of the exceptions that botocore raises without a response."""
 
 
 @functools.cache
 def read_client() -> PersonalizeClient:
-    """Return the Personalize client for requests that only read. It repeats them after an error."""
+    """Return the Personalize client for requests that only read. It retries after an error."""
     return with_transient_errors(boto3.client("personalize", config=_config(READ_ATTEMPTS)))
 
 
 @functools.cache
 def write_client() -> PersonalizeClient:
-    """Return the Personalize client for requests that write. It sends each of them only once.
+    """Return the Personalize client for requests that write. It never retries.
 
-    If the response to a create request is lost, the job may exist nevertheless. The rules look for
-    it before they create it again, but botocore would simply repeat the request.
+    If the response to a create request is lost, the job may exist anyway. The rules look for it
+    before they send the request again, but botocore would simply retry.
     """
     return with_transient_errors(boto3.client("personalize", config=_config(WRITE_ATTEMPTS)))
 
 
 @functools.cache
 def runtime_client() -> PersonalizeRuntimeClient:
-    """Return the client that asks campaigns for recommendations. It sends each request only once.
+    """Return the client that requests recommendations from campaigns. It never retries.
 
     It raises botocore's own exceptions, because the probe handles throttling and 5xx itself.
     """
@@ -102,18 +102,18 @@ def cloudwatch() -> Any:  # noqa: ANN401 - the types of CloudWatch are not insta
 
 @functools.cache
 def sns() -> SNSClient:
-    """Return the SNS client. After a lost response, it may publish a message twice."""
+    """Return the SNS client. If a response is lost, it may publish a message twice."""
     return boto3.client("sns", config=_config(DELIVERY_ATTEMPTS))
 
 
 @functools.cache
 def events() -> EventBridgeClient:
-    """Return the EventBridge client. After a lost response, it may send an event twice."""
+    """Return the EventBridge client. If a response is lost, it may send an event twice."""
     return boto3.client("events", config=_config(DELIVERY_ATTEMPTS))
 
 
 def _config(attempts: int) -> Config:
-    """Set the timeouts such that four attempts take about 60 seconds."""
+    """Set timeouts so that four attempts take about 60 seconds."""
     return Config(
         retries={"mode": "standard", "total_max_attempts": attempts},
         connect_timeout=5,
@@ -124,10 +124,10 @@ def _config(attempts: int) -> Config:
 def with_transient_errors(client: Client) -> Client:
     """Make a client raise `Throttled` and `ServiceUnavailable`, and return it.
 
-    The workflow recognizes errors by their class names, so it needs a class for each error that it
-    retries. For throttling and 5xx, botocore raises a ClientError, as for many other errors.
+    The workflow matches errors by class name, so each error that it retries needs its own class.
+    But botocore raises ClientError for throttling and 5xx, as it does for many other errors.
     """
-    # The handlers below may raise. Handlers that are registered after them wouldn't be called then.
+    # This comes first, because if a handler below raises, later handlers aren't called.
     measure_calls(client)
 
     client.meta.events.register("after-call", _raise_for_response)
@@ -141,7 +141,7 @@ def _raise_for_response(
     model: OperationModel,
     **_: object,
 ) -> None:
-    """Turn a response about throttling or a fault of the service into an exception.
+    """Raise an exception if the response reports throttling or a server error.
 
     botocore passes these arguments by name.
     """
@@ -158,7 +158,7 @@ def _raise_for_response(
 def _raise_without_response(exception: Exception, **_: object) -> None:
     """Raise `ServiceUnavailable` if there was no response.
 
-    All other exceptions are left to botocore.
+    botocore raises all other exceptions itself.
     """
     if isinstance(exception, NO_RESPONSE_ERRORS):
         raise ServiceUnavailable(f"the service did not respond: {exception}") from exception

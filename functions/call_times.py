@@ -1,4 +1,4 @@
-"""Measures how long calls to AWS take, so that a poll that was too slow can name the reason."""
+"""Measures how long calls to AWS take, to explain why a poll was too slow."""
 
 from collections import defaultdict
 from typing import Any
@@ -9,21 +9,21 @@ from . import clock
 from .words import format_duration
 
 MAX_NAMED = 3
-"""The most operations that are named."""
+"""How many operations are named at most."""
 
 _seconds: defaultdict[str, list[float]] = defaultdict(list)
-"""Operation -> how many seconds each call of it took in this invocation."""
+"""Operation -> the duration in seconds of each of its calls in this invocation."""
 _SENT_AT = "retraining_sent_at"
-"""The key in botocore's context under which the time of a call is kept until its end."""
+"""The key in botocore's context for the start time of a call."""
 
 
 def forget_calls() -> None:
-    """Start to measure anew, because Lambda keeps this module in memory between invocations."""
+    """Forget earlier calls, because Lambda keeps this module in memory between invocations."""
     _seconds.clear()
 
 
 def list_slowest_calls() -> str:
-    """Name what took the most time, for example `ListTagsForResource 33 times in 2 min`."""
+    """Name the operations that took longest, for example `ListTagsForResource 33 times in 2 min`."""
     totals = {operation: sum(seconds) for operation, seconds in _seconds.items()}
     slowest_first = sorted(totals, key=totals.__getitem__, reverse=True)
 
@@ -35,19 +35,19 @@ def list_slowest_calls() -> str:
 
 def measure_calls(client: BaseClient) -> None:
     """Measure each call of a client, including its retries."""
-    client.meta.events.register("provide-client-params", _begin)
-    client.meta.events.register("after-call", _end)
-    client.meta.events.register("after-call-error", _end)
+    client.meta.events.register("provide-client-params", _record_start)
+    client.meta.events.register("after-call", _record_duration)
+    client.meta.events.register("after-call-error", _record_duration)
 
 
-def _begin(context: dict[str, Any], **_: object) -> None:
-    """Keep the time of a call, before its first request."""
+def _record_start(context: dict[str, Any], **_: object) -> None:
+    """Record when a call starts, before its first request."""
     # botocore passes the same context to all events of one call.
     context[_SENT_AT] = clock.now()
 
 
-def _end(context: dict[str, Any], event_name: str, **_: object) -> None:
-    """Add the duration of a call, whether or not it has succeeded."""
+def _record_duration(context: dict[str, Any], event_name: str, **_: object) -> None:
+    """Record how long a call took, whether or not it succeeded."""
     # The name is, for example, `after-call.personalize.ListTagsForResource`.
     operation = event_name.rpartition(".")[2]
     duration = clock.now() - context[_SENT_AT]

@@ -1,4 +1,4 @@
-"""Tells the time and waits. Tests replace this module with a clock of their own."""
+"""Tells the time and sleeps. Tests replace this module with their own clock."""
 
 import time
 from datetime import UTC, datetime

@@ -1,37 +1,37 @@
-"""The names and limits on which the functions and the deployed resources both rely.
+"""The names and limits that the functions share with the deployed resources.
 
-The component reads them as well (`components/constants.py`), and may be installed without boto3.
-So this module imports nothing but the standard library.
+The component reads them too (`components/constants.py`), and may be installed without boto3. So
+this module imports only the standard library.
 """
 
 from datetime import timedelta
 
 RESERVED_TAG_PREFIX = "retraining-"
-"""The keys of the pipeline's own tags begin with it."""
+"""The prefix of the pipeline's own tag keys."""
 PIPELINE_TAG = f"{RESERVED_TAG_PREFIX}pipeline"
-"""The key of the tag with the pipeline's name, which every resource and every job has."""
+"""The tag with the pipeline's name. Every resource and every job has it."""
 DATE_PLACEHOLDER = "{date}"
-"""Stands for the day of the run in a location. It's replaced by the UTC date, like 2026-11-29."""
+"""The placeholder for a run's day in a location. A UTC date replaces it, like 2026-11-29."""
 EVENT_DATASETS = ("interactions", "actionInteractions")
 """The datasets whose rows are events, with a time and a type."""
 
 LONGEST_OVERLAP = timedelta(hours=24)
 """The longest time that a run waits for an older run."""
 LONGEST_DELETION = timedelta(hours=26)
-"""The time after its start until which a run waits while users are deleted. That may take a day:
+"""How long after its start a run waits while users are being deleted. That may take a day:
 https://docs.aws.amazon.com/personalize/latest/dg/delete-records.html."""
 MAX_TRIAL = timedelta(hours=24)
-"""A run gives up on a trial after this time and the hours of its bake. The trial remains open, so
+"""A run gives up on a trial after this time plus the hours of the bake. The trial remains open, so
 that an alarm goes off."""
 REPORTED_ERROR = "RetrainingFailed"
-"""The error of a failed execution that has sent its report. `close_run` does nothing after it."""
+"""The error of a failed execution that has sent its report. `close_run` ignores it."""
 ENDS_WITHOUT_SUCCESS = ("FAILED", "TIMED_OUT", "ABORTED")
-"""The statuses of an execution that has ended without success."""
+"""The statuses of an execution that ended without success."""
 
 METRICS_NAMESPACE = "PersonalizeRetraining"
 """The namespace of the pipeline's own metrics in CloudWatch."""
 PIPELINE_DIMENSION = "Pipeline"
-"""The dimension of each of these metrics. Its value is the pipeline's name."""
+"""The dimension that each of these metrics has. Its value is the pipeline's name."""
 RUNS = "Runs"
 UNDELIVERED_REPORTS = "UndeliveredReports"
 TRAINING_HOURS = "TrainingHours"
@@ -44,13 +44,12 @@ CLIENT_ERRORS = "4xx"
 SERVER_ERRORS = "5xx"
 LATENCY = "latency"
 BAKE_ALARM_NAMES = (CLIENT_ERRORS, SERVER_ERRORS, LATENCY)
-"""The alarms that `createAlarms` creates, each by the part of its name that says what it
-watches."""
+"""The alarms that `createAlarms` creates. The names of the real alarms contain these names."""
 
 NDCG = "normalized_discounted_cumulative_gain"
 MRR = "mean_reciprocal_rank"
 NDCG_METRICS = tuple(f"{NDCG}_at_{k}" for k in (5, 10, 25))
-"""The normalized discounted cumulative gain of the first 5, 10 and 25 recommendations."""
+"""The normalized discounted cumulative gain at 5, 10 and 25 recommendations."""
 ITEM_METRICS = (
     "coverage",
     f"{MRR}_at_25",
@@ -62,14 +61,14 @@ ITEM_METRICS = (
 """The metrics of recipes that recommend items. The last two need an objective or event weights in
 the solution: https://docs.aws.amazon.com/personalize/latest/dg/working-with-training-metrics.html"""
 TREND_METRIC = "trend_prediction_accuracy"
-"""The metric that only the recipe for trending items has."""
+"""A metric that only the recipe for trending items has."""
 
 QUOTED_STRING = r'"[^"]*"'
 QUOTED_STRINGS = rf"\s*{QUOTED_STRING}(\s*,\s*{QUOTED_STRING})*\s*"
 FILTER_VALUE = rf"{QUOTED_STRINGS}|\s*[-+]?[0-9]+(\.[0-9]+)?\s*"
-"""The value of a filter's parameter: strings in double quotes, or a number.
+"""The value of a filter parameter: strings in double quotes, or a number.
 https://docs.aws.amazon.com/personalize/latest/dg/filter-batch.html"""
 
 DEFAULT_CONSOLE = "console.aws.amazon.com"
 CONSOLES = {"aws-us-gov": "console.amazonaws-us-gov.com", "aws-cn": "console.amazonaws.cn"}
-"""Partition -> the host of its console, if it isn't DEFAULT_CONSOLE."""
+"""Partition -> the host of its AWS console, if it isn't DEFAULT_CONSOLE."""

@@ -9,26 +9,26 @@ from .messages import Reason, as_message
 
 
 class Throttled(Exception):  # noqa: N818 - the word of the API
-    """The service has limited the rate of requests. The workflow retries (`asl.py`)."""
+    """The service throttled the request. The workflow retries (`asl.py`)."""
 
 
 class ServiceUnavailable(Exception):  # noqa: N818 - the word of the API
-    """The service sent a 5xx response, an old response or none. The workflow retries (`asl.py`)."""
+    """The service sent a 5xx, a stale response or none. The workflow retries (`asl.py`)."""
 
 
 AWS_ERRORS = (ClientError, Throttled, ServiceUnavailable)
-"""What a client of `aws.py` raises if a request does not succeed."""
+"""What the clients of `aws.py` raise if a request fails."""
 
 
 class Refused(Exception):  # noqa: N818 - the word of `reconcile`
-    """A service has certainly not done what it was asked for. `reconcile` polls again."""
+    """A service certainly did not do what was requested. `reconcile` polls again."""
 
 
 class RunRefused(Exception):  # noqa: N818 - a result of planning, not a fault of the program
     """Planning refuses the run, because of problems that the report lists.
 
-    The text of an error is all that leaves a Lambda function. So it's the problems as JSON, from
-    which the report reads them again.
+    Only the text of an error leaves a Lambda function. So the text is the list of problems as JSON,
+    which the report parses.
     """
 
     def __init__(self, problems: Sequence[Reason]) -> None:

@@ -1,4 +1,4 @@
-"""Shortens texts to hashes: for names that have little room, and to notice a change."""
+"""Computes short hashes, for names with a length limit and to detect changes."""
 
 import hashlib
 

@@ -15,7 +15,7 @@ def log(step: str, text: str, **facts: object) -> None:
 
 
 def log_item(step: str, run: Run, arn: str, item: Item) -> None:
-    """Log how far an item has come. `arn` is the resource that the run works on."""
+    """Log how far an item has come. `arn` is the resource that the item is about."""
     log(
         step,
         item["outcome"] or item["phase"],

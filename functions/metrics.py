@@ -1,10 +1,10 @@
-"""Writes the pipeline's metrics as log records, which CloudWatch turns into metrics.
+"""Writes the pipeline's metrics as log records, from which CloudWatch extracts them.
 
-A record is in the embedded metric format (EMF), so no request is sent:
+The records are in the embedded metric format (EMF), so no request is sent:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 Lambda's JSON log format puts the fields of `extra` at the root of the record, where CloudWatch
-looks for `_aws`. A solution, a dataset or an outcome is a dimension. A version isn't, because each
-run would then create a new metric, and every metric costs money.
+looks for `_aws`. Solutions, datasets and outcomes are dimensions. Versions aren't, because each run
+would create a new metric, and every metric costs money.
 """
 
 import logging
@@ -27,7 +27,7 @@ from .contract import Settings, pipeline_name
 
 Dimension = Literal["Solution", "Dataset", "Outcome"]
 Unit = Literal["Count", "None"]
-"""A unit in CloudWatch, which has none for hours. So hours have the unit `None`."""
+"""A unit of CloudWatch. It has no unit for hours, so they have the unit `None`."""
 
 
 class Metric(NamedTuple):
@@ -35,7 +35,7 @@ class Metric(NamedTuple):
 
     unit: Unit
     dimensions: Sequence[Dimension | None]
-    """What may be the second dimension. None stands for a value of the whole pipeline."""
+    """The possible second dimensions. None stands for a value of the whole pipeline."""
     meaning: str
     is_watched: bool = False
     """True if `watch_pipeline` writes the metric every 15 minutes."""
@@ -79,8 +79,8 @@ METRICS: Mapping[str, Metric] = {
         is_watched=True,
     ),
 }
-"""Name -> metric. Offline metrics are not in this table. They have the names in GetSolutionMetrics,
-the unit `None`, and the second dimension `Solution`."""
+"""Name -> metric. Offline metrics are not in this table. They have the names that
+GetSolutionMetrics returns, the unit `None`, and the second dimension `Solution`."""
 UNITS = {name: metric.unit for name, metric in METRICS.items()}
 """Name -> unit."""
 
@@ -88,12 +88,12 @@ logger = logging.getLogger("retraining.metrics")
 
 
 def write(pipeline: str, values: Mapping[str, float | None], **dimensions: str) -> None:
-    """Write metrics with at most one more dimension in one record. A value of None is left out."""
+    """Write metrics in one record, with at most one more dimension. Skip values of None."""
     known_values = {name: value for name, value in values.items() if value is not None}
     if not known_values:
         return
 
-    # CloudWatch finds the value of a dimension in the field with its name.
+    # CloudWatch reads a dimension's value from the field with the same name.
     fields = {PIPELINE_DIMENSION: pipeline, **dimensions}
     directive = {
         "Namespace": METRICS_NAMESPACE,
@@ -114,11 +114,11 @@ class Ages(TypedDict):
     """What `watch_pipeline` measures: ages in hours, null if unknown, and unfinished trials."""
 
     models: dict[str, float | None]
-    """Name of a solution -> the age of the oldest model that its campaigns serve."""
+    """Solution name -> the age of the oldest model that its campaigns serve."""
     data: dict[str, float | None]
-    """Type of a dataset -> the age of its data."""
+    """Dataset type -> the age of its data."""
     unfinishedTrials: int
-    """The campaigns whose trial is too old, or that cannot be read."""
+    """The number of campaigns with a trial that is too old, or that cannot be read."""
 
 
 def write_ages(settings: Settings, ages: Ages) -> None:
@@ -140,9 +140,9 @@ def write_ages(settings: Settings, ages: Ages) -> None:
 
 
 def find_greatest_age(hours: Iterable[float | None]) -> float | None:
-    """Find the greatest age, or None if any age is unknown or if there are no ages.
+    """Find the greatest age, or None if any age is unknown or there are no ages.
 
-    The metric of the whole pipeline is missing then, which an alarm counts as too old.
+    With None, the metric of the whole pipeline is missing, which its alarm treats as too old.
     """
     known_ages = []
     for age in hours:

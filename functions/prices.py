@@ -3,7 +3,7 @@
 from .rules.recipes import find_recipe
 
 DOLLARS_PER_IMPORTED_GB = 0.05
-"""AWS charges every import by the size of its export, even if the data has hardly changed."""
+"""AWS bills every import by the size of its export, even if the data has hardly changed."""
 
 
 def estimate_import_cost(size: int) -> float:
@@ -14,9 +14,9 @@ def estimate_import_cost(size: int) -> float:
 def estimate_training_cost(
     recipe: str | None, hours: float | None, price: float | None
 ) -> float | None:
-    """Compute how many dollars a training costs, or None if its price is unknown.
+    """Estimate how many dollars a training costs, or return None if its price is unknown.
 
-    `price` is that of an hour. Some recipes are priced by interactions instead.
+    `price` is the price of a training hour. Some recipes are billed by interactions instead.
     """
     known_recipe = find_recipe(recipe)
     if known_recipe is None or known_recipe.is_priced_by_interactions:

@@ -1,9 +1,9 @@
-"""Polls, decides and acts until an item has its outcome, or the next poll is far away.
+"""Polls, decides and acts until an item has an outcome, or until the next poll isn't due soon.
 
-An *item* is an import, a training, a deployment or a batch job of a run. It doesn't keep a record
-of what it has done, only of what the services don't show yet. So nothing is lost if a run dies: the
-next run polls what is there, and the same rules continue from it. What an item must remember until
-the next invocation travels in the run's document.
+An *item* is one import, training, deployment or batch job of a run. It doesn't record what it has
+done, only what the services don't show yet. So nothing is lost if a run dies: the next run polls
+the services, and the same rules carry on from there. Whatever an item needs in its next invocation
+travels in the run's document.
 """
 
 import json
@@ -28,34 +28,34 @@ from .rules.steps import BUSY_PAUSE, SHORT_PAUSE, Action, JobProgress, Step, rem
 from .rules.versions import SolutionVersion
 
 INVOCATION = timedelta(minutes=14)
-"""How long one invocation goes on. Lambda would kill it after 15 minutes."""
+"""How long one invocation runs. Lambda would kill it after 15 minutes."""
 FIRST_POLL = timedelta(minutes=1)
-"""The longest first poll after which an invocation still changes something. Usually, a poll takes
+"""If its first poll takes longer than this, an invocation changes nothing. Polls usually take
 seconds."""
 ACTING = timedelta(minutes=1)
 """How long after its first poll an invocation may change something.
 
-Otherwise, an aborted execution could still change things for 14 minutes, because its last
-invocation goes on to its end. The next run waits until that's over (`overlap.py`).
+Without this limit, an aborted execution could change things for another 14 minutes, because its
+last invocation runs to the end. The next run waits until the limit is over (`overlap.py`).
 """
 LAST_CHANGE = FIRST_POLL + ACTING + timedelta(seconds=2 * 15)
-"""The time after which an invocation has certainly sent its last change. An action sends at most
-two requests, one after the other, and a response takes up to 15 seconds (`aws.py`)."""
+"""How long after its start an invocation may still send a change. An action sends at most two
+requests, one after the other, and each takes up to 15 seconds (`aws.py`)."""
 PAUSES = {Refused: BUSY_PAUSE, Throttled: SHORT_PAUSE, ServiceUnavailable: SHORT_PAUSE}
-"""Error -> the seconds until the next poll. What is refused now may be accepted after a minute."""
+"""Error -> the seconds until the next poll. A refused request may be accepted a minute later."""
 REFUSALS = ("ResourceInUseException", "LimitExceededException")
-"""Error codes of Personalize that mean "not now": the same request may be accepted later."""
+"""The Personalize error codes for "not now": the same request may be accepted later."""
 
 State = TypeVar("State")
 Spec = TypeVar("Spec")
-Kind = TypeVar("Kind")
+Data = TypeVar("Data")
 
 
 class InvocationResult(NamedTuple, Generic[State]):
     """How far an item has come when its invocation ends."""
 
     state: State
-    """What the last poll has shown."""
+    """What the last poll read."""
     step: Step
 
     @property
@@ -71,7 +71,7 @@ class InvocationResult(NamedTuple, Generic[State]):
         job: Import | SolutionVersion | BatchJob | None = None,
         warnings: Sequence[str] = (),
     ) -> Item:
-        """Return the fields that all kinds of items share."""
+        """Build the fields that imports, trainings, deployments and batch jobs share."""
         item: Item = {
             "phase": self.step.phase,
             "seconds": self.seconds,
@@ -93,10 +93,10 @@ class InvocationResult(NamedTuple, Generic[State]):
 
 
 class Progress(Protocol):
-    """What the progress of every kind of item contains."""
+    """What every item's progress contains."""
 
     blocked_by: str
-    """What has kept the item from acting so far. At the deadline, it fails for this reason."""
+    """Why the item could not act so far. If it reaches its deadline, it fails for this reason."""
 
 
 ProgressT = TypeVar("ProgressT", bound=Progress)
@@ -109,9 +109,9 @@ def reconcile(
     spec: Spec,
     progress: ProgressT,
 ) -> InvocationResult[State]:
-    """Poll, decide and act until there's an outcome, or the next poll is far away.
+    """Poll, decide and act until there's an outcome, or until the next poll isn't due soon.
 
-    `act` raises Refused if the service has certainly not done anything.
+    `act` raises Refused if the service certainly did nothing.
     """
     invocation = _Invocation()
     step: Step | None = None
@@ -135,9 +135,9 @@ def reconcile(
 
 
 def _step_after(error: Exception, last_step: Step | None) -> Step:
-    """Pause after an error instead of failing, because an exception would lose the progress.
+    """Pause after an error instead of raising it, because an exception would lose the progress.
 
-    Before the first step, there's no progress to lose, and the error is raised.
+    Before the first step, there's no progress to lose, so the error is raised.
     """
     if last_step is None:
         raise error
@@ -145,25 +145,24 @@ def _step_after(error: Exception, last_step: Step | None) -> Step:
 
 
 class _Invocation:
-    """The clock of one invocation, which polls to its end, but may only act at first."""
+    """The time budget of one invocation, which polls until its end but only acts at first."""
 
     def __init__(self) -> None:
         forget_calls()
         self.began_at = clock.now()
         self.ends_at = self.began_at + INVOCATION
-        """When the next invocation has to take over."""
+        """When the next invocation must take over."""
         self.acts_from = self.began_at
-        """When the first poll has ended, from which the time for changes counts."""
+        """When the first poll ended. The time for changes starts here."""
 
     def has_time_for(self, pause: float) -> bool:
-        """Return True if the invocation can sleep for so many seconds, and poll again."""
+        """Return True if the invocation can sleep for this many seconds and poll again."""
         return pause <= LONGEST_SLEEP and clock.now() + timedelta(seconds=pause) <= self.ends_at
 
     def withhold_action(self, step: Step, progress: Progress) -> Step:
-        """Take the action out of a step, and so its outcome, if it's too late for a change.
+        """Remove a step's action, and with it the outcome, if it's too late for a change.
 
-        Should all invocations be too slow, the item fails at its deadline, and names the calls that
-        took the time.
+        If every invocation is too slow, the item fails at its deadline and names the slowest calls.
         """
         if step.action is None or not step.action.changes:
             return step
@@ -172,7 +171,7 @@ class _Invocation:
             progress.blocked_by = f"one poll took too long to act on it: {list_slowest_calls()}"
             return step._replace(action=None, outcome=None, pause=BUSY_PAUSE)
         if clock.now() > self.acts_from + ACTING:
-            # The next invocation takes over at once.
+            # Let the next invocation take over at once.
             self.ends_at = self.began_at
             return step._replace(action=None, outcome=None)
         return step
@@ -180,13 +179,13 @@ class _Invocation:
 
 @contextmanager
 def creation(progress: JobProgress, name: str) -> Iterator[None]:
-    """Remember that the block has sent a create, unless there's certainly no job afterwards.
+    """Record that the block sent a create request, unless it certainly created no job.
 
     The response may be lost, and lists may not show the job yet. So the rules wait for a while
     before they send the request again.
 
     Raises:
-        Refused: Personalize can't create the job now. Other jobs have to end first.
+        Refused: Personalize can't create the job until other jobs have ended.
     """
     progress.sent_at = clock.now()
     try:
@@ -194,7 +193,7 @@ def creation(progress: JobProgress, name: str) -> Iterator[None]:
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code == "ResourceAlreadyExistsException":
-            # Perhaps an earlier request has arrived after all, so poll again.
+            # An earlier request may have succeeded after all, so poll again.
             progress.blocked_by = f"the name {name} is taken"
             return
 
@@ -208,8 +207,8 @@ def creation(progress: JobProgress, name: str) -> Iterator[None]:
         raise
 
 
-def restore_progress(item: Item | None, new_progress: Kind) -> Kind:
-    """Restore the progress from the item of the last invocation. Without an item, begin anew."""
+def restore_progress(item: Item | None, new_progress: Data) -> Data:
+    """Restore the progress from the last invocation's item, or use `new_progress` without one."""
     if item is None:
         return new_progress
     return from_document(type(new_progress), item["progress"])
@@ -223,20 +222,20 @@ def to_document(progress: Any) -> dict[str, object]:  # noqa: ANN401 - any datac
     return document
 
 
-def from_document(kind: type[Kind], document: dict[str, Any]) -> Kind:
-    """Turn a JSON object from `to_document()` into a dataclass again.
+def from_document(data_type: type[Data], document: dict[str, Any]) -> Data:
+    """Turn a JSON object from `to_document()` back into a dataclass.
 
-    A field is a time, a dataclass or a JSON value, and may be None. It can't be a plain dictionary,
-    because that would be taken for a dataclass.
+    A field may be a time, a dataclass, a JSON value or None. It can't be a plain dictionary, which
+    would be mistaken for a dataclass.
     """
-    hints = get_type_hints(kind)
-    return kind(**{name: _read_field(hints[name], value) for name, value in document.items()})
+    hints = get_type_hints(data_type)
+    return data_type(**{name: _read_field(hints[name], value) for name, value in document.items()})
 
 
 def _read_field(hint: Any, value: Any) -> Any:  # noqa: ANN401 - see `to_document`
-    # `datetime | None`, for example, is a datetime here.
-    kind = next((kind for kind in get_args(hint) if kind is not type(None)), hint)
+    # For example, the type of `datetime | None` is datetime.
+    field_type = next((part for part in get_args(hint) if part is not type(None)), hint)
 
     if isinstance(value, dict):
-        return from_document(kind, value)
-    return datetime.fromisoformat(value) if value and kind is datetime else value
+        return from_document(field_type, value)
+    return datetime.fromisoformat(value) if value and field_type is datetime else value
