@@ -23,7 +23,7 @@ def forget_calls() -> None:
 
 
 def list_slowest_calls() -> str:
-    """Name the operations that took longest, for example `ListTagsForResource 33 times in 2 min`."""
+    """Name the operations that took longest, like `ListTagsForResource 33 times in 2 min`."""
     totals = {operation: sum(seconds) for operation, seconds in _seconds.items()}
     slowest_first = sorted(totals, key=totals.__getitem__, reverse=True)
 

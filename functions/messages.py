@@ -12,7 +12,7 @@ from typing import NotRequired, TypedDict
 
 
 class Message(TypedDict):
-    """A text, and the command that does what the text finally advises."""
+    """A text, and the command that carries out the advice at its end."""
 
     text: str
     """What is wrong, and what to do about it."""

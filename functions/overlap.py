@@ -38,14 +38,16 @@ AFTER_DEATH = timedelta(minutes=4)
 """How long a run waits after another run ended without success. The last function of that run may
 still send a change (`reconcile.LAST_CHANGE`), which may show up late in a list."""
 DEPLOYMENT_EVENT_WINDOW = timedelta(minutes=10)
-"""How soon after a change of the schedule an event must be scheduled to count as caused by it."""
+"""An event counts as caused by a change of the schedule if it was scheduled at most this long after
+the change."""
 SCHEDULE_ROUNDING = timedelta(minutes=2)
 """How long before the change such an event may be scheduled, because scheduled times are whole
 minutes. An event with an even earlier time was due before the change and arrived late."""
 
 SHORTEST_PAUSE = timedelta(seconds=1)
 NO_SCHEDULE = ("ResourceNotFoundException", "AccessDeniedException")
-"""The errors for a missing schedule, and for another pipeline's, which the role may not read."""
+"""The error codes for a schedule that doesn't exist, and for another pipeline's schedule, which the
+function's role may not read."""
 
 
 class Pause(NamedTuple):

@@ -1,4 +1,4 @@
-"""Polls, decides and acts until an item has an outcome, or until the next poll isn't due soon.
+"""Polls, decides and acts until an item has an outcome or must wait for the next invocation.
 
 An *item* is one import, training, deployment or batch job of a run. It doesn't record what it has
 done, only what the services don't show yet. So nothing is lost if a run dies: the next run polls
@@ -109,7 +109,7 @@ def reconcile(
     spec: Spec,
     progress: ProgressT,
 ) -> InvocationResult[State]:
-    """Poll, decide and act until there's an outcome, or until the next poll isn't due soon.
+    """Poll, decide and act until the item has an outcome or must wait for the next invocation.
 
     `act` raises Refused if the service certainly did nothing.
     """

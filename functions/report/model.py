@@ -320,7 +320,7 @@ def find_worst_outcome(outcomes: Iterable[Outcome]) -> Outcome:
 def keep_worst_results(results: Sequence[CampaignResult]) -> list[CampaignResult]:
     """Keep the results with the worst outcomes, as many as fit.
 
-    If the run has other jobs too, its document could otherwise grow too large.
+    With all results, the document of a run that has other jobs could grow too large.
     """
     worst_first = sorted(results, key=lambda result: OUTCOMES.index(result["outcome"]))
     return take_fitting(worst_first, MAX_TRIALS_BYTES)
@@ -339,7 +339,7 @@ def list_campaigns(report: Report) -> list[CampaignReport]:
 
 
 def list_bad_campaigns(report: Report) -> list[str]:
-    """List the campaigns that serve a version that failed its probe or bake."""
+    """List the campaigns whose served version failed its probe or bake there."""
     return [serving["campaignArn"] for serving in report["serving"] if serving["isBad"]]
 
 
@@ -477,7 +477,7 @@ def _find_solution_outcome(result: SolutionResult, campaigns: Sequence[CampaignR
     if campaigns:
         return find_worst_outcome(campaign["outcome"] for campaign in campaigns)
 
-    # The run only ran batch jobs, with an earlier version.
+    # The run used an earlier version, and only for batch jobs.
     if result["batchJobs"] and not version["isOfRun"]:
         return "SKIPPED"
     return cast("Outcome", version["outcome"])
@@ -514,7 +514,7 @@ def _report_trials(
 def _report_campaign(
     result: CampaignResult, served_arns: Mapping[str, str | None]
 ) -> CampaignReport:
-    """Report on a campaign. `served_arns` is the same as in `_report_solution`."""
+    """Report on a campaign, and correct its outcome if `served_arns` shows a later change."""
     campaign_arn = result["campaign"]["campaignArn"]
     item = result["item"] or NO_ITEM
     report: CampaignReport = {
@@ -605,7 +605,7 @@ def _seconds_between(start: str, end: str) -> float:
 def _link_to_execution(arn: str) -> str:
     """Link to an execution's page in the AWS console.
 
-    For an unknown partition, the host is the one of `aws`.
+    An unknown partition gets the host of `aws`.
     """
     _, partition, _, region, *_ = arn.split(":")
     host = CONSOLES.get(partition, DEFAULT_CONSOLE)
