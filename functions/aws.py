@@ -1,4 +1,4 @@
-"""Creates all AWS clients, most of which raise the exceptions of `errors.py` for transient errors.
+"""Creates all AWS clients. Most raise the exceptions in `errors.py` for transient errors.
 
 Each client is created once per process, and gives up long before its function times out
 (`components/state_machine/steps.py`).
@@ -44,7 +44,7 @@ THROTTLING_CODES = (
     "RequestLimitExceeded",
     "SlowDown",
 )
-"""The error codes with which AWS services throttle requests."""
+"""The error codes of AWS services for throttled requests."""
 FIRST_SERVER_ERROR = 500
 """The HTTP status codes from this one on mean a server error."""
 NO_RESPONSE_ERRORS = (exceptions.ConnectionError, exceptions.HTTPClientError)

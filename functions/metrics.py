@@ -1,4 +1,4 @@
-"""Writes the pipeline's metrics as log records, from which CloudWatch extracts them.
+"""Writes the pipeline's metrics as log records, which CloudWatch turns into metrics.
 
 The records are in the embedded metric format (EMF), so no request is sent:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
@@ -27,7 +27,7 @@ from .contract import Settings, pipeline_name
 
 Dimension = Literal["Solution", "Dataset", "Outcome"]
 Unit = Literal["Count", "None"]
-"""A unit of CloudWatch. It has no unit for hours, so they have the unit `None`."""
+"""A CloudWatch unit. There is none for hours, so they have the unit `None`."""
 
 
 class Metric(NamedTuple):

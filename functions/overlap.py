@@ -59,7 +59,7 @@ class Pause(NamedTuple):
 
 
 def wait_for_older_runs(client: SFNClient, settings: Settings, run: Run) -> Pause | None:
-    """Return a pause until all older runs have ended and their jobs are listed, or else None.
+    """Return a pause if older runs are running or their jobs may not be listed yet, else None.
 
     Raises:
         RunRefused: the run waited too long, and no other run imports its exports.
@@ -82,7 +82,7 @@ def wait_for_older_runs(client: SFNClient, settings: Settings, run: Run) -> Paus
 
 
 def _wait_after_failure(client: SFNClient, run: Run) -> Pause | None:
-    """Return a pause until executions that ended without success can't change anything."""
+    """Return a pause if an execution that ended without success may still change something."""
     for execution in last_executions(client, derive_machine_arn(run["executionArn"])):
         if execution["status"] not in ENDS_WITHOUT_SUCCESS:
             continue
@@ -96,14 +96,14 @@ def _wait_after_failure(client: SFNClient, run: Run) -> Pause | None:
 
 
 def _wait_for_list(run: Run, lag: timedelta) -> Pause | None:
-    """Return a pause until the list of executions is sure to contain every older one."""
+    """Return a pause if the list of executions may still lack an older one."""
     seconds = lag.total_seconds()
     reason = f"AWS may list an older run {seconds:g} seconds late, and two must not run at once"
     return _pause_for(reason, lag - _time_waited(run))
 
 
 def wait_for_deletion(deletions: Iterable[Deletion], run: Run) -> Pause | None:
-    """Return a pause while users are being deleted, or else None.
+    """Return a pause if users are being deleted, else None.
 
     Raises:
         RunRefused: the run waited too long.
@@ -174,7 +174,7 @@ def _pause_for(reason: str, remaining: timedelta) -> Pause | None:
 
 
 def explain_deployment_event(run: Run) -> Message | None:
-    """Return why to skip a run that only the deployment of its schedule has started, or None.
+    """Explain why to skip a run if deploying its schedule started it, or return None.
 
     Unlike a cron schedule, a rate schedule fires as soon as it's created, and perhaps when it's
     changed. But nobody expects a deployment to start a training, which costs money.

@@ -85,7 +85,7 @@ def job_name(settings: Settings, run: Run, suffix: str) -> str:
 
 
 def choose_export_day(run: Run) -> str:
-    """Return the day whose exports the run imports, which is the day in its id by default."""
+    """Return the day whose exports the run imports. The default is the day in its id."""
     request = run["request"]
     run_id = run["id"]
     day_of_run = f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}"

@@ -46,9 +46,9 @@ MAX_ADVISED = 5
 """How many versions or campaigns get commands. More commands would not fit into a chat message."""
 FEW_USERS = 100
 """With fewer held-out users than this, metrics can vary by a quarter by chance."""
-MOST_BY_CHANCE = -0.5
+LARGEST_DROP_BY_CHANCE = -0.5
 """The largest relative drop of a metric that chance can explain if there are few users."""
-SEPARATORS_BYTES = 100
+MAX_SEPARATORS_BYTES = 100
 """An upper bound for the line breaks between the sections."""
 HEADLINES: Mapping[Outcome, str] = {
     "IMPORTED": "new data was imported, and nothing was trained",
@@ -162,7 +162,7 @@ def text_of(
     warnings = [f"- {format_message(warning, options)}" for warning in report["warnings"]]
 
     # The commands in the advice must not be cut, so the reasons get only the remaining space.
-    max_reasons_bytes = max_bytes - count_json_bytes(f"{head}{advice}") - SEPARATORS_BYTES
+    max_reasons_bytes = max_bytes - count_json_bytes(f"{head}{advice}") - MAX_SEPARATORS_BYTES
     sections = [
         head,
         truncate(reasons, max_reasons_bytes),
@@ -284,7 +284,7 @@ def _explain_drops(report: Report) -> Iterator[str]:
 
     users = report["heldOutUsers"]
     largest_fall = min(metric["change"] or 0 for metric in metrics)
-    if users is not None and users < FEW_USERS and largest_fall >= MOST_BY_CHANCE:
+    if users is not None and users < FEW_USERS and largest_fall >= LARGEST_DROP_BY_CHANCE:
         yield (
             f"- Personalize measured this on about {format_count(users, 'user')}, 10% of all, so "
             "chance decides. Until there are more, raise maxDrop in the qualityGate, or set "
