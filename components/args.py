@@ -1,8 +1,8 @@
-"""All settings of a pipeline: name, type, default, rule and explanation, each of them once.
+"""All settings of a pipeline, each defined once with its type, default, rule and explanation.
 
-The fields are called like the keys of the stack's config, but in snake_case. `settings.py` turns a
-config into these classes, while other programs create them directly. Rules about several fields are
-in `rules/pipeline.py`. docs/configuration.md is generated from this module.
+A field is named after its key in the stack's config, but in snake_case. `settings.py` turns a
+config into these classes, while other programs create them directly. Rules that involve several
+fields are in `rules/pipeline.py`. docs/configuration.md is generated from this module.
 """
 
 import ast
@@ -23,22 +23,22 @@ from .rules.fields import Between, Elements, above_zero
 SECONDS_PER_HOUR = 3600
 HOURS_PER_DAY = 24
 MODEL_AGE_FACTOR = 1.5
-"""At which multiple of the longest gap between two runs the alarm about a model goes off. A single
-late run doesn't set it off."""
+"""How many times the longest gap between two runs a model may age before its alarm goes off. A
+single late run doesn't set it off."""
 
-# With all of these, the state of an execution still has at most 256 KiB, as AWS requires
+# At these limits, an execution's state stays within the 256 KiB that AWS allows
 # (tests/workflow/test_sizes.py measures it):
 # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 MAX_SOLUTIONS = 10
-"""The most solutions of a pipeline."""
+"""The most solutions in a pipeline."""
 MAX_CAMPAIGNS = 5
-"""The most campaigns of a solution."""
+"""The most campaigns for a solution."""
 MAX_GATE_RULES = 5
-"""The most rules of a solution's quality gate."""
+"""The most rules in a solution's quality gate."""
 MAX_BATCH_JOBS = 5
-"""The most batch jobs of a solution."""
+"""The most batch jobs for a solution."""
 MAX_TAGS = 30
-"""The most tags of a pipeline."""
+"""The most tags on a pipeline."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class DatasetArgs:
     separate location. `{date}` stands for the day of the run in UTC, for example 2026-11-29.
     """
     import_mode: Literal["FULL", "INCREMENTAL"] = "FULL"
-    """`FULL` replaces all bulk data of the dataset, and `INCREMENTAL` adds to it.
+    """`FULL` replaces all bulk data in the dataset. `INCREMENTAL` adds to it.
 
     `INCREMENTAL` needs a `FULL` import first. An export of interactions needs at least 1,000 rows,
     and so does an `INCREMENTAL` export of action interactions.
@@ -65,24 +65,24 @@ class DatasetArgs:
     Sizes are compared in bytes. 0 accepts every export. Has no effect with `INCREMENTAL`.
     """
     ready_marker: Annotated[Input[str] | None, rules.marker_error] = None
-    """`s3://bucket/file` that the export job writes last, outside the data location.
+    """`s3://bucket/file`, which the export job writes last, outside the data location.
 
-    The run is refused if this object is missing, or older than an object of the export. May contain
+    A run is refused if this object is missing or older than any object in the export. May contain
     `{date}`.
     """
     streamed: bool = False
     """`true` if records also reach the dataset through the API, for example with PutItems.
 
-    Solutions are then trained again even if no export has changed. An event tracker is noticed
-    without this setting.
+    Solutions are then retrained even if no export has changed. Event trackers are detected without
+    this setting.
     """
     max_event_age: Annotated[str | None, rates.age_error] = None
     """An export is refused if its newest event is older, for example `3 days` or `36 hours`."""
     strict_events: bool = False
-    """`true` refuses an export that lacks one of the last import's five commonest types of events.
+    """`true` refuses an export that lacks one of the last import's five most common event types.
 
-    For this, each row is read of an export of at most 8 MB and 500 files. If a run has nothing to
-    compare, it warns.
+    For this, a run reads every row of exports of up to 8 MB and 500 files. It warns if it has
+    nothing to compare.
     """
 
 
@@ -93,7 +93,7 @@ class DatasetsArgs:
     interactions: DatasetArgs | None = None
     """The dataset of type Interactions: who did what, and when."""
     items: DatasetArgs | None = None
-    """The dataset of type Items: the catalogue."""
+    """The dataset of type Items: the catalog."""
     users: DatasetArgs | None = None
     """The dataset of type Users."""
     actions: DatasetArgs | None = None
@@ -102,7 +102,7 @@ class DatasetsArgs:
     """The dataset of type Action_Interactions, for next best actions: what was accepted."""
 
     def configured(self) -> dict[str, DatasetArgs]:
-        """Return the datasets that are set, by their key in the config."""
+        """Map the config key of each dataset that is set to its arguments."""
         datasets = {}
         for field_ in fields(self):
             dataset = getattr(self, field_.name)
@@ -115,7 +115,7 @@ class DatasetsArgs:
 class ProbeArgs:
     """A request to a campaign after its update: by user, by item, or to rank items for a user.
 
-    The recipe decides which of them it needs. Popular items need none.
+    The recipe determines which IDs it needs. Popular items need none.
     """
 
     user_id: Annotated[str | None, rules.id_error] = None
@@ -128,14 +128,14 @@ class ProbeArgs:
     ] = None
     """Items to rank for the user, for a recipe of the type PERSONALIZED_RANKING.
 
-    All probes, bakes, baselines and batch jobs may have 5,000 characters of text together.
+    The text in all probes, bakes, baselines and batch jobs may total 5,000 characters.
     """
     filter_arn: Annotated[Input[str] | None, arns.FILTER] = None
     """ARN of the filter that the application uses."""
     filter_values: Annotated[Mapping[str, str], rules.filter_values_error] = field(
         default_factory=dict
     )
-    """The parameters of the filter. Texts are in double quotes: `{GENRE: '"Drama","Comedy"'}`."""
+    """The filter's parameters. Put strings in double quotes: `{GENRE: '"Drama","Comedy"'}`."""
     context: Annotated[Mapping[str, str], rules.parameters_error] = field(default_factory=dict)
     """The context of the request, for example `{DEVICE: mobile}`."""
     min_results: Annotated[int, Between(1, rules.MAX_RESULTS, "set for example 10")] = 1
@@ -143,26 +143,26 @@ class ProbeArgs:
     minutes: Annotated[
         float, above_zero(240, "set for example 10, because an alarm reports a trial of 5 hours")
     ] = 10
-    """For how many minutes the request is repeated."""
+    """How many minutes to keep repeating the request."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BakeArgs:
-    """Alarms that can take a new version back for some hours after its update."""
+    """Alarms that can roll a new version back in the hours after an update."""
 
     hours: Annotated[float, above_zero(12, "set for example 1, because the run waits for it")]
-    """The hours of the bake, at most half of the time between two runs."""
+    """How many hours the bake lasts: at most half the time between two runs."""
     alarms: Annotated[
         Sequence[Annotated[Input[str], arns.ALARM]],
         Elements(0, 10, "keep at most 10 alarms, or combine them in a composite alarm"),
     ] = ()
     """ARNs of CloudWatch alarms. An alarm that went off before the update does not count."""
     create_alarms: bool = False
-    """`true` creates three alarms about the campaign: its 4xx errors, 5xx errors and latency.
+    """`true` creates three alarms for the campaign: on its 4xx errors, 5xx errors and latency.
 
-    Each goes off after ten minutes with at least 10 errors in 5 minutes, or with a mean latency of
-    1 second. They watch GetPersonalizedRanking if the probe has an `inputList`, otherwise
-    GetRecommendations. A run is refused if campaigns of the recipe answer another operation.
+    Each goes off after two 5-minute periods in a row with at least 10 errors, or with a mean
+    latency of 1 second. They watch GetPersonalizedRanking if the probe has an `inputList`,
+    otherwise GetRecommendations. A run is refused if the recipe needs another operation.
     """
 
 
@@ -173,12 +173,12 @@ class CampaignArgs:
     campaign_arn: Annotated[Input[str], arns.CAMPAIGN]
     """ARN of the campaign to update.
 
-    Remove a campaign only while no version is on trial there. No later run finishes its trial.
+    Remove a campaign only while no version is on trial there. No later run would finish the trial.
     """
     probe: ProbeArgs | None = None
     """A request that is sent after each update. If it fails, the campaign is rolled back."""
     bake: BakeArgs | None = None
-    """Alarms that decide about a new version for some hours, in addition to the probe."""
+    """Alarms that watch a new version for some hours, in addition to the probe."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,21 +200,22 @@ class QualityRuleArgs:
     relative_to: Annotated[Input[str] | None, arns.SOLUTION] = None
     """ARN of another solution of this stack, whose versions are the baselines of `maxDrop`.
 
-    Each value is then divided by that of the baseline that was trained on the same imports, so data
-    that is harder for every model rejects no version. AWS recommends aws-popularity-count.
+    Each value is then divided by the value of the baseline trained on the same imports, so no
+    version is rejected for data that is harder for every model. AWS recommends
+    aws-popularity-count.
     """
     max_baseline_drop: Annotated[float | None, Between(0, 1, "write a share, for example 0.5")] = (
         None
     )
-    """The largest drop that a baseline may have, as a share of the live version's baseline.
+    """The largest accepted drop of a baseline, as a share of the live version's baseline.
 
-    The default is 0.5. If the baseline falls further, the exports are probably broken, so the plain
+    The default is 0.5. If the baseline drops further, the exports are probably broken, so the plain
     values are compared.
     """
 
 
 DEFAULT_GATE = (QualityRuleArgs(metric=rules.NDCG_AT_10, max_drop=0.25),)
-"""The quality gate of a solution that sets none.
+"""The quality gate of a solution without its own.
 
 Personalize measures metrics on a random tenth of the users, so a smaller drop can be chance.
 """
@@ -228,30 +229,30 @@ class ApprovalArgs:
         float,
         above_zero(24 * 90, "set for example 72, because it is better to train again later"),
     ] = 72
-    """For how many hours after the last request a version can be approved."""
+    """How many hours a version can be approved after the last request."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchJobArgs:
-    """Recommendations, or user segments if the recipe makes them, that a run writes to S3."""
+    """A job that writes recommendations to S3, or user segments if the recipe makes them."""
 
     input: Annotated[Input[str], rules.batch_input_error]
     """`s3://bucket/users.json`, or a folder that ends in `/`. May contain `{date}`.
 
-    Each line is a JSON object, for example `{"userId": "105"}`. Personalize reads every object
-    whose key begins with this text.
+    Each line is a JSON object, for example `{"userId": "105"}`. Personalize reads every S3 object
+    with this prefix.
     """
     output: Annotated[Input[str], rules.batch_output_error]
     """`s3://bucket/recommendations/{date}/`, the folder for the results. `{date}` is optional.
 
-    Without `{date}`, each job replaces the results of the job before.
+    Without `{date}`, each job replaces the previous results.
     """
     num_results: Annotated[int | None, Between(1, 5_000_000, "set for example 25")] = None
-    """How many items to recommend, or how many users a segment gets. The default of AWS is 25."""
+    """How many items to recommend, or how many users a segment gets. AWS's default is 25."""
     filter_arn: Annotated[Input[str] | None, arns.FILTER] = None
-    """ARN of a filter. If it has parameters, each line of the input has their `filterValues`."""
+    """ARN of a filter. If it has parameters, each input line needs `filterValues`."""
     themes: str | None = None
-    """The column of the item names, for example `TITLE`. If set, each list of similar items gets a
+    """The column with item names, for example `TITLE`. If set, each list of similar items gets a
     theme.
 
     Needs the recipe aws-similar-items and costs extra.
@@ -259,20 +260,20 @@ class BatchJobArgs:
     exploration_weight: Annotated[float | None, Between(0, 1, "write a share, for example 0.3")] = (
         None
     )
-    """How much the recipe aws-user-personalization explores new items. The default of AWS is 0.3.
+    """How much the recipe aws-user-personalization explores new items. AWS's default is 0.3.
 
     The recipe aws-user-personalization-v2 decides that itself.
     """
     exploration_item_age_cut_off: Annotated[
         float | None, Between(1, 3650, "set days, for example 30")
     ] = None
-    """Up to which age in days an item counts as new. The default of AWS is 30."""
+    """The age in days up to which an item counts as new. AWS's default is 30."""
     on_rejected: Literal["skip", "live"] = "skip"
-    """If the newest version has not passed, `live` uses the version in use, and `skip` none."""
+    """If the newest version has not passed, `live` uses the live one, and `skip` skips the job."""
     max_hours: Annotated[
         float, above_zero(96, "set for example 12, because a batch job takes minutes to hours")
     ] = 12
-    """Hours for the job. A longer job fails the run, but goes on, because it cannot be stopped."""
+    """Hours for the job. A longer job fails the run but keeps running: it cannot be stopped."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,7 +285,7 @@ class SolutionArgs:
     training_mode: Literal["FULL", "UPDATE"] = "FULL"
     """`FULL` trains a new model. `UPDATE` adds new items and interactions to the existing model.
 
-    With `UPDATE`, a training is `FULL` once a week, as AWS advises, and after a version that was
+    With `UPDATE`, a training is still `FULL` once a week, as AWS advises, and after a version was
     rejected, rolled back or refused. The recipes aws-user-personalization and aws-hrnn-coldstart
     support `UPDATE`.
     """
@@ -305,27 +306,27 @@ class SolutionArgs:
     quality_gate_enabled: bool = True
     """`false` deploys every new version and ignores the rules."""
     approval: ApprovalArgs | None = None
-    """If it is set, even as `{}`, a person approves each version that has passed the gate."""
+    """If set, even to `{}`, a person must approve each version that passes the gate."""
     batch_jobs: Annotated[
         Sequence[BatchJobArgs],
         Elements(0, MAX_BATCH_JOBS, f"keep at most {MAX_BATCH_JOBS} batch jobs"),
     ] = ()
-    """The recommendations or user segments to write to S3 after the campaigns were updated."""
+    """The recommendations or user segments to write to S3 once the campaigns are updated."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NotificationsArgs:
-    """Who gets the reports of runs and the alarms, by Amazon SNS."""
+    """Who gets run reports and alarms through Amazon SNS."""
 
     emails: Sequence[Annotated[str, rules.email_error]] = ()
-    """The addresses that get each message. AWS asks each address for a confirmation."""
+    """The email addresses that get each message. AWS asks each one to confirm."""
     topic_arn: Annotated[Input[str] | None, arns.TOPIC] = None
     """ARN of the SNS topic to publish to. Without it, the pipeline creates a topic.
 
-    The policy of the topic must let `cloudwatch.amazonaws.com` publish the alarms.
+    The topic's policy must let `cloudwatch.amazonaws.com` publish the alarms.
     """
     on: Literal["always", "problems"] = "always"
-    """Which runs send a message: `always` means all runs, `problems` runs that need a person."""
+    """Which runs send a message: `always` is all runs, `problems` only runs that need a person."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -333,7 +334,7 @@ class TriggerArgs:
     """What starts a run besides the schedule."""
 
     on_export: bool = False
-    """`true` also starts a run when all ready markers of a day are written.
+    """`true` also starts a run when all of a day's ready markers are written.
 
     Each ready marker must then contain `{date}`, and `limits.maxTrainingsPerMonth` is required. The
     bucket must send its events to EventBridge.
@@ -342,20 +343,20 @@ class TriggerArgs:
 
 @dataclass(frozen=True, kw_only=True)
 class LimitsArgs:
-    """How long each stage may take, how often a run may train, and how old a model may become."""
+    """How long each stage may take, how often a run may train, and how old a model may get."""
 
     max_import_hours: Annotated[
         float, above_zero(72, "set for example 6, because an import takes minutes to hours")
     ] = 6
-    """Hours for the import of a dataset. A longer import fails the run."""
+    """Hours to import a dataset. A longer import fails the run."""
     max_training_hours: Annotated[
         float, above_zero(4000, "set for example 24, because an execution ends after a year")
     ] = 24
-    """Hours for the training of a solution version. A longer training is stopped."""
+    """Hours to train a solution version. A longer training is stopped."""
     max_campaign_hours: Annotated[
         float, above_zero(12, "set for example 3, because an update takes minutes")
     ] = 3
-    """Hours for the update of a campaign."""
+    """Hours to update a campaign."""
     max_trainings_per_month: Annotated[
         int | None, Between(0, 10_000, "set for example 35, or 0 for no limit")
     ] = None
@@ -364,10 +365,10 @@ class LimitsArgs:
     The default is twice the number of times that the schedule fires within 30 days, plus 2.
     """
     max_model_age_days: Annotated[float | None, above_zero(3650, "set days, for example 14")] = None
-    """How old the model that a campaign serves may become, in days, before an alarm goes off.
+    """How many days old a campaign's model may get before an alarm goes off.
 
-    The age counts from its training, or from the last run that found it up to date. The default is
-    1.5 times the longest gap between two firings of the schedule, plus `maxTrainingHours`.
+    The age counts from the training, or from the last run that found the model up to date. The
+    default is 1.5 times the longest gap in the schedule, plus `maxTrainingHours`.
     """
 
 
@@ -403,9 +404,9 @@ class RetrainingPipelineArgs:
     retraining_rate: Annotated[str, rates.rate_error] = "7 days"
     """`7 days`, `rate(12 hours)` or `cron(0 3 ? * MON *)`, and at most once an hour."""
     timezone: Annotated[str, rates.timezone_error] = "UTC"
-    """The IANA time zone of a cron. Has no effect with a rate, which counts from the deployment.
+    """The IANA time zone of a cron expression. A rate counts from the deployment and needs none.
 
-    On the day when the clocks go forward, a run in the skipped hour is left out.
+    When the clocks go forward, a run in the skipped hour is left out.
     """
     paused: bool = False
     """`true` deploys the schedule disabled. Runs can still be started by hand."""
@@ -414,9 +415,9 @@ class RetrainingPipelineArgs:
     auto_training: Literal["warn", "refuse"] = "warn"
     """What to do if a solution also trains automatically: `warn`, or `refuse` to run."""
     limits: LimitsArgs = field(default_factory=LimitsArgs)
-    """How long each stage may take, and how often a solution is trained."""
+    """How long each stage may take, and how often a solution may be trained."""
     notifications: NotificationsArgs = field(default_factory=NotificationsArgs)
-    """Who gets the reports of runs and the alarms."""
+    """Who gets run reports and alarms."""
     trigger: TriggerArgs = field(default_factory=TriggerArgs)
     """What starts a run besides the schedule."""
     training_hour_price: Annotated[
@@ -426,13 +427,13 @@ class RetrainingPipelineArgs:
     tags: Annotated[Mapping[str, str], Elements(0, MAX_TAGS, f"keep at most {MAX_TAGS} tags")] = (
         field(default_factory=dict)
     )
-    """Tags of every resource, import job and solution version.
+    """Tags for every resource, import job and solution version.
 
     Keys that begin with `retraining-` are reserved. `aws:defaultTags` would not reach import jobs
     and solution versions.
     """
     permissions_boundary_arn: Annotated[Input[str] | None, arns.POLICY] = None
-    """ARN of the IAM policy that is the permissions boundary of every created role."""
+    """ARN of the IAM policy to set as the permissions boundary of every created role."""
     log_retention_days: Annotated[int, Between(1, 3653, "set for example 90")] = 90
     """How many days CloudWatch Logs keeps the logs. It accepts 30, 90, 365 and a few others."""
     kms_key_arn: Annotated[Input[str] | None, arns.KEY] = None
@@ -445,12 +446,12 @@ class RetrainingPipelineArgs:
 
     @property
     def first_dataset_arn(self) -> str:
-        """The ARN of any dataset. All ARNs have the same partition, region and account."""
+        """The ARN of any one dataset. All ARNs share a partition, region and account."""
         return str(next(iter(self.datasets.configured().values())).dataset_arn)
 
     @property
     def schedule_expression(self) -> str:
-        """The retraining rate as EventBridge Scheduler wants it."""
+        """The retraining rate in EventBridge Scheduler's syntax."""
         rate = self.retraining_rate
         if "(" in rate:
             return rate
@@ -460,7 +461,7 @@ class RetrainingPipelineArgs:
     def max_trainings_per_month(self) -> int:
         """How often a solution may be trained within 30 days, or 0 for no limit.
 
-        By default, people may start as many runs as the schedule does, and two more.
+        By default, people may start as many runs as the schedule does, plus two.
         """
         limit = self.limits.max_trainings_per_month
         if limit is not None:
@@ -479,17 +480,17 @@ class RetrainingPipelineArgs:
 
 
 def camel_case(name: str) -> str:
-    """Turn the name of a field into its config key, for example `dataLocation`."""
+    """Turn a field name into its config key, for example `data_location` into `dataLocation`."""
     return re.sub("_([a-z])", lambda letter: letter[1].upper(), name)
 
 
 def config_keys(cls: Any) -> list[str]:  # noqa: ANN401 - a dataclass
-    """Return a dataclass's keys in the stack's config, in the order of its fields."""
+    """Return the config keys of a dataclass's fields, in order."""
     return [camel_case(field_.name) for field_ in fields(cls)]
 
 
 def attribute_docstrings(cls: type) -> dict[str, str]:
-    """Read the docstrings of a class's attributes from the source, because Python drops them."""
+    """Parse a class's attribute docstrings from its source, because Python discards them."""
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
     assert isinstance(definition, ast.ClassDef)
 
@@ -502,9 +503,9 @@ def attribute_docstrings(cls: type) -> dict[str, str]:
 
 
 def as_config(value: Any, *, keep_none: bool = True) -> Any:  # noqa: ANN401 - JSON
-    """Turn arguments into the form of a config, with keys in camelCase. Outputs stay outputs.
+    """Convert arguments into config, with camelCase keys. Outputs stay outputs.
 
-    With `keep_none=False`, arguments that are None are left out, as if their keys weren't set.
+    With `keep_none=False`, arguments that are None are left out, as if they weren't set.
     """
     if is_dataclass(value):
         config = {}
