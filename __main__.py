@@ -1,4 +1,4 @@
-"""Deploys the retraining pipeline that the config of the stack describes."""
+"""Deploys the retraining pipeline that the stack's config describes."""
 
 import pulumi
 

@@ -1,6 +1,6 @@
-"""The names and limits that stand in the functions' code, because the functions need them as well.
+"""Re-exports the names and limits that the component shares with the Lambda functions.
 
-The functions can't read them from here: they're deployed without the component, which needs Pulumi.
+They're defined in `functions/`, because functions are deployed without Pulumi and this package.
 """
 
 try:

@@ -1,4 +1,4 @@
-"""Creates the Lambda functions: one for each step, each with a role of its own."""
+"""Creates the Lambda functions: one for each step, each with its own role."""
 
 import atexit
 import base64
@@ -20,33 +20,34 @@ from .shared import PipelineContext, step_name
 from .state_machine.steps import STEPS, TIMEOUT_SECONDS, Resource
 
 FUNCTIONS_FOLDER = Path(__file__).parents[1] / "functions"
-"""What runs in Lambda."""
+"""The code of the Lambda functions."""
 CALLED_BY_EVENTS = frozenset({"close_run", "start_on_export", "watch_pipeline"})
-"""The steps outside the state machine. EventBridge calls them for executions that ended without a
-report, for objects that may be ready markers, and every 15 minutes."""
+"""The steps outside the state machine. EventBridge calls them: `close_run` for executions that
+ended without a report, `start_on_export` for potential ready markers, and `watch_pipeline` every 15
+minutes."""
 
 Functions: TypeAlias = Mapping[str, aws.lambda_.Function]
-"""Step -> its function. The steps are the keys of STEPS."""
+"""Step, as in STEPS -> its function."""
 
 
 @cache
 def function_code() -> pulumi.FileArchive:
     """Zip `functions/` into the deployment package that all functions share.
 
-    The zip file is reproducible. Otherwise, each `pulumi up` from another machine would redeploy
-    all functions. Therefore, the modules are sorted, get a fixed timestamp (ZipInfo's default), and
+    The zip file is reproducible, so that a `pulumi up` from another machine doesn't redeploy all
+    functions. To that end, modules are sorted, get a fixed timestamp (ZipInfo's default), and
     aren't compressed, because the output of zlib depends on its version.
     """
-    # Pulumi uploads the file later, so it has to exist until the program ends.
+    # Pulumi uploads the file later, so it must exist until the program ends.
     folder = tempfile.mkdtemp()
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
     zip_path = Path(folder, "functions.zip")
     with zipfile.ZipFile(zip_path, "w", zipfile.ZIP_STORED) as archive:
         for module in sorted(FUNCTIONS_FOLDER.rglob("*.py")):
-            # Paths begin with the folder, because handlers are called functions.<step>.handler.
+            # Paths begin with `functions/`, because handlers are named functions.<step>.handler.
             entry = zipfile.ZipInfo(module.relative_to(FUNCTIONS_FOLDER.parent).as_posix())
-            # The files have to be world-readable, because Lambda's user doesn't own them.
+            # Files must be world-readable, because Lambda's user doesn't own them.
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, module.read_bytes())
     return pulumi.FileArchive(str(zip_path))
@@ -71,7 +72,7 @@ def create_functions(
     log_group: aws.cloudwatch.LogGroup,
     resource_arns: Output[Mapping[Resource, Sequence[str]]],
 ) -> Functions:
-    """Create the functions, and for each of them a role that may do exactly what it needs."""
+    """Create the functions, each with a role that allows exactly what the function needs."""
     steps = [step for step in STEPS if step != "start_on_export" or context.args.trigger.on_export]
     return {step: _create_function(context, step, log_group, resource_arns) for step in steps}
 
@@ -103,8 +104,8 @@ def _create_function(
         runtime=aws.lambda_.Runtime.PYTHON3D13,
         architectures=["arm64"],
         code=function_code(),
-        # Without the hash, a refresh wouldn't notice code that was published by hand, and the
-        # state machine would be moved to it.
+        # Without the hash, a refresh wouldn't notice code that was published by hand, and would
+        # switch the state machine to it.
         code_sha256=_code_sha256(),
         handler=f"functions.{step}.handler",
         timeout=TIMEOUT_SECONDS,
@@ -123,6 +124,6 @@ def _create_function(
 
 
 def _code_sha256() -> str:
-    """Hash the deployment package like Lambda does."""
+    """Hash the deployment package the way Lambda does."""
     package = Path(function_code().path).read_bytes()
     return base64.b64encode(hashlib.sha256(package).digest()).decode()

@@ -1,4 +1,4 @@
-"""Turns the config of a stack into the arguments of the pipeline, and reports all its problems."""
+"""Turns a stack's config into the pipeline's arguments, and reports all problems at once."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping
@@ -14,13 +14,13 @@ from .rules.pipeline import Checked, check, role_tag_problems
 from .shared import MAX_NAME_CHARACTERS
 
 NAME_PREFIX = "retraining-"
-"""The names of all resources begin with it."""
+"""How all resource names begin."""
 LONGEST_STACK_NAME = MAX_NAME_CHARACTERS - len(NAME_PREFIX)
-"""The longest name of a stack, because the names of its resources contain it."""
+"""The longest name of a stack. The names of its resources contain it."""
 
 
 class SettingsError(pulumi.RunError):
-    """The config has problems. It's a RunError, which the CLI shows without a stack trace."""
+    """The config is invalid. It's a RunError, which the CLI shows without a stack trace."""
 
 
 def pipeline_name(stack: str) -> str:
@@ -29,7 +29,7 @@ def pipeline_name(stack: str) -> str:
 
 
 def load() -> RetrainingPipelineArgs:
-    """Read the config of the stack that is being deployed. Raises SettingsError."""
+    """Load the config of the stack that is being deployed. Raises SettingsError."""
     config = CONFIG.get()
     return parse_stack(
         pulumi.get_project(),
@@ -46,13 +46,13 @@ def parse_stack(
     *,
     secrets: Collection[str] = (),
 ) -> RetrainingPipelineArgs:
-    """Turn the whole config of a stack into the pipeline's arguments.
+    """Turn a stack's whole config into the pipeline's arguments.
 
-    `config` has keys like `namespace:key`. `secrets` are the keys whose values are encrypted.
+    The keys of `config` look like `namespace:key`. `secrets` are the keys of encrypted values.
 
     Raises:
         SettingsError: The config is invalid. The message lists all problems at once, so that nobody
-            has to fix one to learn about the next.
+            has to fix one to see the next.
     """
     prefix = f"{project}:"
     checked = check(
@@ -85,9 +85,9 @@ def _stack_name_problems(stack: str) -> Iterator[Problem]:
 
 
 def _region_problems(stack: str, config: Mapping[str, str], checked: Checked) -> Iterator[Problem]:
-    """Insist on a region in the config, and on the one in which the ARNs are.
+    """Require a region in the config that matches the ARNs.
 
-    Otherwise, the region would depend on the shell that runs Pulumi.
+    Without it, the region would depend on the shell that runs Pulumi.
     """
     region = config.get("aws:region") or None
     if region is not None and (not checked.regions or region in checked.regions):
@@ -102,21 +102,21 @@ def _region_problems(stack: str, config: Mapping[str, str], checked: Checked) ->
 
 
 def _default_tag_problems(config: Mapping[str, str], checked: Checked) -> Iterator[Problem]:
-    """Check the tags that the AWS provider adds to each role, beside those of the pipeline."""
-    # The provider checks the form of this setting itself, so anything unexpected is left to it.
+    """Check the tags that the AWS provider adds to each role, on top of the pipeline's tags."""
+    # Malformed values are left to the provider, which validates this setting itself.
     with suppress(ValueError, KeyError, TypeError, AttributeError):
         default_tags = json.loads(config["aws:defaultTags"])["tags"]
-        # If the arguments couldn't be read, then there are no tags of the pipeline either.
-        own_tags = getattr(checked.args, "tags", {})
-        yield from role_tag_problems("aws:defaultTags", default_tags, own_tags)
+        # If the arguments couldn't be read, the pipeline's tags are unknown, too.
+        pipeline_tags = getattr(checked.args, "tags", {})
+        yield from role_tag_problems("aws:defaultTags", default_tags, pipeline_tags)
 
 
 def _namespace_problems(project: str, config: Mapping[str, str]) -> Iterator[Problem]:
-    """Find namespaces that are almost ours. Pulumi would ignore their settings without a word."""
+    """Find misspelled namespaces, whose settings Pulumi would silently ignore."""
     for key in config:
         namespace, _, name = key.partition(":")
         if namespace in (project, "aws", "pulumi"):
-            # These may look similar to the project's name, and yet be right.
+            # These are valid, even if they resemble the project's name.
             continue
         if get_close_matches(namespace.lower(), [project.lower()]):
             yield Problem(key, f"unknown; did you mean {project}:{name}?")

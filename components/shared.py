@@ -1,4 +1,4 @@
-"""What the modules that create resources have in common: names, errors and a context."""
+"""Names, errors and the context shared by the modules that create resources."""
 
 import hashlib
 import re
@@ -16,7 +16,7 @@ from .rules.fields import problem_text
 from .state_machine.steps import STEPS
 
 MAX_ROLE_NAME_CHARACTERS = 64
-"""The longest name of a role. The name of a Lambda function has the same limit.
+"""The longest name of a role or a Lambda function.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 
 RANDOM_SUFFIX_CHARACTERS = 8
@@ -25,7 +25,7 @@ https://www.pulumi.com/docs/iac/concepts/resources/names/."""
 
 
 def step_name(name: str, step: str) -> str:
-    """Name a step's function, role and policy. They're all called the same."""
+    """Build the name that a step's function, role and policy share."""
     return f"{name}-{step.replace('_', '-')}"
 
 
@@ -34,11 +34,11 @@ MAX_NAME_CHARACTERS = (
     - RANDOM_SUFFIX_CHARACTERS
     - max(len(step_name("", step)) for step in STEPS)
 )
-"""The longest name of a pipeline, because the names of its roles begin with it."""
+"""The longest name of a pipeline. The names of its roles begin with it."""
 
 
 def name_problems(name: str) -> Iterator[str]:
-    """Find the reasons why a pipeline can't have this name."""
+    """Find out what is wrong with a pipeline's name."""
     if len(name) > MAX_NAME_CHARACTERS:
         yield (
             f"name: {name!r} is {len(name)} characters long; choose one of at most "
@@ -54,23 +54,23 @@ def name_problems(name: str) -> Iterator[str]:
 
 
 def job_prefix(group_arn: str) -> str:
-    """Derive the 8 hex digits with which the names of a pipeline's jobs begin.
+    """Derive the prefix of a pipeline's job names, which is 8 hex digits.
 
-    Job names have to be unique in an account and region, and the schedule group's ARN is. Nobody
-    recognizes a job by its name, though. That's what tags are for.
+    Job names must be unique in an account and region, so the prefix is a hash of the schedule
+    group's ARN, which is unique, too. It isn't meant to identify jobs. That's what tags are for.
     """
     return hashlib.sha256(group_arn.encode()).hexdigest()[:8]
 
 
 class InvalidPipelineError(pulumi.RunError):
-    """The component's arguments have problems, which the message lists.
+    """The component's arguments are invalid. The message lists all problems.
 
-    It's a RunError, because the CLI shows those without a stack trace.
+    It's a RunError, because the Pulumi CLI shows those without a stack trace.
     """
 
 
 def raise_if_any_problem(problems: Iterable[object], name: str) -> None:
-    """Raise InvalidPipelineError with all problems of a pipeline, if it has any."""
+    """Raise InvalidPipelineError with all of a pipeline's problems, if it has any."""
     if listed_problems := list(problems):
         raise InvalidPipelineError(
             problem_text(listed_problems, f"the retraining pipeline {name!r}")
@@ -78,13 +78,13 @@ def raise_if_any_problem(problems: Iterable[object], name: str) -> None:
 
 
 def when_known(function: Callable[..., Any], **inputs: Any) -> Output[Any]:  # noqa: ANN401
-    """Call a function once all inputs are known. Its result is an output as well."""
+    """Call a function once all its inputs are known, and return its result as an output."""
     return Output.all(**inputs).apply(lambda values: function(**values))
 
 
 @dataclass(frozen=True, kw_only=True)
 class PipelineContext:
-    """What every module needs to know about the pipeline to create its resources."""
+    """What every module needs to create a pipeline's resources."""
 
     name: str
     """The component's name. The names of all its resources begin with it."""
@@ -92,24 +92,24 @@ class PipelineContext:
     component: pulumi.Resource
     """The parent of every resource."""
     environment: Output[Environment]
-    """The partition, region and account, which are known once all arguments have been checked."""
+    """The partition, region and account. They're known once all arguments have been checked."""
     tags: Output[Mapping[str, str]]
-    """The tags that every resource gets."""
+    """The tags for every resource."""
     schedule_group: aws.scheduler.ScheduleGroup
 
     @property
     def unique_name(self) -> Output[str]:
-        """The name of the schedule group, the state machine and the dashboard.
+        """The name shared by the schedule group, the state machine and the dashboard.
 
-        It's unique in the account and region, because Pulumi adds a random suffix to it.
+        Pulumi's random suffix makes it unique in the account and region.
         """
         return self.schedule_group.name
 
     @property
     def child_options(self) -> pulumi.ResourceOptions:
-        """The options of an ordinary resource, which make it a child of the component.
+        """The options that make a resource a child of the component.
 
-        They aren't derived from the component's own options, because then each child would get a
-        copy of the component's aliases.
+        They aren't derived from the component's own options, because each child would then inherit
+        the component's aliases.
         """
         return pulumi.ResourceOptions(parent=self.component)

@@ -17,9 +17,9 @@ def workflow_settings(
     dashboard_url: Input[str],
     batch_role_arn: Input[str] | None = None,
 ) -> dict[str, Any]:
-    """Turn arguments into settings, which functions know as `Settings` (`functions/contract.py`).
+    """Turn arguments into the settings of the functions (`Settings` in `functions/contract.py`).
 
-    Some values are outputs, so only `pulumi.Output.json_dumps` can serialise them.
+    Some values are outputs, so only `pulumi.Output.json_dumps` can serialize them.
     """
     config = as_config(args)
     for solution in config["solutions"]:

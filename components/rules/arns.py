@@ -1,4 +1,4 @@
-"""Parses ARNs, and checks those of a pipeline, each for itself and all of them together."""
+"""Parses a pipeline's ARNs, and checks them one by one and against each other."""
 
 import re
 from collections import Counter
@@ -15,7 +15,7 @@ _NAME = r"[a-zA-Z0-9][a-zA-Z0-9\-_]{0,62}"
 _PATH = r"(?:[!-~]+/)?[a-zA-Z0-9_+=,.@\-]+"
 _ARN = re.compile(rf"arn:({_PARTITION}):([a-z0-9\-]+):({_REGION}|):({_ACCOUNT}|aws|):(.+)")
 _VERSION = re.compile(rf"(?P<solution>arn:\S+:solution/{_NAME})/\S+")
-"""The ARN of a solution version, which people often write into `solutionArn` by mistake."""
+"""The ARN of a solution version, which is often used as `solutionArn` by mistake."""
 
 _SHARED_PARTS = {
     "cloudwatch": ["partition", "region", "account"],
@@ -24,17 +24,17 @@ _SHARED_PARTS = {
     "kms": ["partition", "region"],
     "sns": ["partition", "region"],
 }
-"""Service -> the parts that all ARNs of a pipeline must have in common. Keys and topics may belong
-to another account, and IAM's ARNs don't have a region."""
+"""Service -> the parts of its ARNs that must be the same throughout a pipeline. Keys and topics may
+belong to another account, and IAM's ARNs don't have a region."""
 BASELINE = ".relativeTo"
-"""The end of each key whose value names another solution of the pipeline, as the baseline."""
+"""How the key of a setting ends whose value is the ARN of another solution, the baseline."""
 _AWS_MANAGED = "aws"
-"""What AWS managed policies have in place of an account. Every account may use them."""
+"""The account in the ARN of an AWS managed policy. Every account may use these policies."""
 
 
 @dataclass(frozen=True)
 class Environment:
-    """The partition, region and account in which a pipeline's resources are."""
+    """The partition, region and account of a pipeline's resources."""
 
     partition: str
     region: str
@@ -51,7 +51,7 @@ class Arn(NamedTuple):
     resource: str
 
     def __str__(self) -> str:
-        """Put the ARN together again."""
+        """Join the parts into an ARN."""
         return ":".join(("arn", *self))
 
     @property
@@ -61,83 +61,83 @@ class Arn(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The resource's name. A dataset doesn't have one, so it's the name of its group."""
+        """The resource's name. For a dataset, which has none, the name of its dataset group."""
         return self.resource.split("/")[1]
 
 
 class ArnSetting(NamedTuple):
-    """A setting and its ARN."""
+    """A setting whose value is an ARN."""
 
     key: str
     arn: Arn
 
 
-class Kind(NamedTuple):
-    """Requires the ARN of a certain kind of resource, for example of a solution."""
+class ArnRule(NamedTuple):
+    """Requires the ARN of one kind of resource, for example a solution's."""
 
     noun: str
-    """The kind of resource with its article, for example `a dataset group`."""
+    """What a message calls the resource, with an article, for example `a dataset group`."""
     pattern: re.Pattern[str]
     """Matches the whole ARN."""
     example: str
 
-    def __call__(self, text: str) -> str | None:
-        """Reject everything else, and recognize the most common mistake: a solution version."""
-        if self.pattern.fullmatch(text):
+    def __call__(self, arn: str) -> str | None:
+        """Reject any other value. For a solution version, suggest its solution."""
+        if self.pattern.fullmatch(arn):
             return None
 
-        version = _VERSION.fullmatch(text)
+        version = _VERSION.fullmatch(arn)
         if version and self.pattern.fullmatch(version["solution"]):
             return f"is a solution version; name the solution, '{version['solution']}'"
         return f"is not the ARN of {self.noun}; expected for example '{self.example}'"
 
 
-def _kind(noun: str, scope: str, resource: str, example: str) -> Kind:
-    """Build a rule from the patterns of an ARN's scope (service, region, account) and its end."""
-    return Kind(noun, re.compile(f"arn:{_PARTITION}:{scope}:{resource}"), f"arn:aws:{example}")
+def _arn_rule(noun: str, scope: str, resource: str, example: str) -> ArnRule:
+    """Build a rule from patterns for an ARN's scope (service, region, account) and resource."""
+    return ArnRule(noun, re.compile(f"arn:{_PARTITION}:{scope}:{resource}"), f"arn:aws:{example}")
 
 
 _PERSONALIZE = f"personalize:{_REGION}:{_ACCOUNT}"
 _EXAMPLE = "personalize:eu-west-1:123456789012"
-DATASET_GROUP = _kind(
+DATASET_GROUP = _arn_rule(
     "a dataset group", _PERSONALIZE, f"dataset-group/{_NAME}", f"{_EXAMPLE}:dataset-group/movies"
 )
-DATASET = _kind(
+DATASET = _arn_rule(
     "a dataset",
     _PERSONALIZE,
     f"dataset/{_NAME}/(?:INTERACTIONS|ITEMS|USERS|ACTIONS|ACTION_INTERACTIONS)",
     f"{_EXAMPLE}:dataset/movies/INTERACTIONS",
 )
-"""The types of datasets are in
-https://docs.aws.amazon.com/personalize/latest/dg/API_CreateDataset.html."""
-SOLUTION = _kind("a solution", _PERSONALIZE, f"solution/{_NAME}", f"{_EXAMPLE}:solution/movies")
-CAMPAIGN = _kind("a campaign", _PERSONALIZE, f"campaign/{_NAME}", f"{_EXAMPLE}:campaign/movies")
-FILTER = _kind("a filter", _PERSONALIZE, f"filter/{_NAME}", f"{_EXAMPLE}:filter/unseen")
-ROLE = _kind(
+"""AWS documents the types of datasets:
+https://docs.aws.amazon.com/personalize/latest/dg/API_CreateDataset.html"""
+SOLUTION = _arn_rule("a solution", _PERSONALIZE, f"solution/{_NAME}", f"{_EXAMPLE}:solution/movies")
+CAMPAIGN = _arn_rule("a campaign", _PERSONALIZE, f"campaign/{_NAME}", f"{_EXAMPLE}:campaign/movies")
+FILTER = _arn_rule("a filter", _PERSONALIZE, f"filter/{_NAME}", f"{_EXAMPLE}:filter/unseen")
+ROLE = _arn_rule(
     "a role", f"iam::{_ACCOUNT}", f"role/{_PATH}", "iam::123456789012:role/personalize-import"
 )
-POLICY = _kind(
+POLICY = _arn_rule(
     "a policy", f"iam::(?:{_ACCOUNT}|aws)", f"policy/{_PATH}", "iam::123456789012:policy/boundary"
 )
-KEY = _kind(
+KEY = _arn_rule(
     "a key",
     f"kms:{_REGION}:{_ACCOUNT}",
     r"key/[a-zA-Z0-9\-]+",
     "kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
 )
-TOPIC = _kind(
+TOPIC = _arn_rule(
     "a topic",
     f"sns:{_REGION}:{_ACCOUNT}",
     r"[a-zA-Z0-9_\-]{1,256}",
     "sns:eu-west-1:123456789012:personalize-reports",
 )
-ALARM = _kind(
+ALARM = _arn_rule(
     "a CloudWatch alarm",
     f"cloudwatch:{_REGION}:{_ACCOUNT}",
     r"alarm:[^\x00-\x1f\x7f]{1,255}",
     "cloudwatch:eu-west-1:123456789012:alarm:orders-too-low",
 )
-"""A name may contain spaces, slashes and colons:
+"""Alarm names may contain spaces, slashes and colons:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html"""
 
 
@@ -147,16 +147,16 @@ def dataset_type(key: str) -> str:
 
 
 def parse_arn(text: str) -> Arn | None:
-    """Take an ARN apart. None if the text doesn't have the shape of an ARN."""
+    """Split an ARN into its parts. Return None if the text isn't an ARN."""
     parts = _ARN.fullmatch(text)
     return Arn(*parts.groups()) if parts else None
 
 
 def find_inconsistencies(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
-    """Check that all ARNs belong to one pipeline.
+    """Check that all ARNs fit into one pipeline.
 
-    They must be in the same partition, region and account, and the datasets in the same group. No
-    dataset, solution or campaign may occur twice, except where a setting only refers to it.
+    They must share a partition, region and account, and the datasets must share a dataset group. No
+    dataset, solution or campaign may be configured twice.
     """
     for part in ("partition", "region", "account"):
         values = [
@@ -166,7 +166,7 @@ def find_inconsistencies(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
         ]
         yield from _differences(part, values)
 
-    # An ARN like dataset/movies/ITEMS contains the name of its group.
+    # An ARN like dataset/movies/ITEMS contains the name of the dataset group.
     datasets = [setting for setting in settings if setting.arn.resource.startswith("dataset/")]
     yield from _differences("dataset group", [(dataset, dataset.arn.name) for dataset in datasets])
     yield from _repetitions(settings)
@@ -176,7 +176,7 @@ def _repetitions(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
     """Reject a resource that is configured twice, because two jobs would work on it at once."""
     first_keys: dict[Arn, str] = {}
     for key, arn in settings:
-        # These only refer to a resource, so several settings may name the same.
+        # These only refer to a resource, so several of them may name the same one.
         if key.endswith((BASELINE, ".filterArn")):
             continue
 
@@ -190,9 +190,9 @@ def _repetitions(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
 
 
 def _differences(part: str, values: Sequence[tuple[ArnSetting, str]]) -> Iterator[Problem]:
-    """Report each ARN that differs from most others in a part, for example in its region.
+    """Report each ARN that differs from the majority in one part, for example the region.
 
-    The majority is probably right, so there's no use in reporting all of them.
+    The majority is probably right, so only the outliers are reported.
     """
     for expected, _ in Counter(value for _, value in values).most_common(1):
         typical = next(setting for setting, value in values if value == expected)

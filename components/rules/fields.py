@@ -1,7 +1,7 @@
 """The rules for single settings, which `args.py` declares in the types of its fields.
 
-A rule gets the value of a setting, and returns None if it's fine. Otherwise, it returns the rest of
-a sentence that begins with the key and the value: what is wrong and, after a semicolon, what to
+A rule takes a setting's value and returns None if the value is valid. Otherwise, it returns the end
+of a sentence that begins with the key and the value: what is wrong and, after a semicolon, what to
 write instead.
 """
 
@@ -15,12 +15,12 @@ from ..constants import DATE_PLACEHOLDER, FILTER_VALUE, ITEM_METRICS, MRR, NDCG,
 MAX_LOCATION_CHARACTERS = 256
 """The longest dataLocation in the API's model."""
 MAX_VALUES = 25
-"""The most parameters of a filter, according to the API."""
+"""The most parameters of a filter that the API accepts."""
 MAX_VALUE_CHARACTERS = 1_000
-"""The most characters of the value of a parameter, according to the API."""
+"""The longest parameter value that the API accepts."""
 _PARAMETER = re.compile(r"\w{1,50}", re.ASCII)
 MAX_ID_CHARACTERS = 256
-"""The longest id of a user or an item in the API's model of GetRecommendations."""
+"""The longest user or item ID in the API's model of GetRecommendations."""
 MAX_RESULTS = 500
 """The most results that GetRecommendations returns, and the most items that GetPersonalizedRanking
 accepts, according to the API's models."""
@@ -28,8 +28,8 @@ accepts, according to the API's models."""
 
 NDCG_AT_10 = f"{NDCG}_at_10"
 METRIC_NAMES = (*ITEM_METRICS, TREND_METRIC)
-"""All metrics that AWS documents for GetSolutionMetrics. Which of them a solution version has
-depends on its recipe and on the solution's configuration:
+"""All metrics that AWS documents for GetSolutionMetrics. Which ones a solution version has depends
+on the solution's recipe and configuration:
 https://docs.aws.amazon.com/personalize/latest/dg/working-with-training-metrics.html"""
 _METRICS_WITHOUT_API_NAME = re.compile(
     r"(?:hit|recall)(?:_at_[a-z0-9_]+)?|precision|auc|area_under_the_curve"
@@ -37,19 +37,19 @@ _METRICS_WITHOUT_API_NAME = re.compile(
 )
 """Metrics for user segments, next best actions and semantically similar items.
 
-AWS doesn't document what GetSolutionMetrics calls them, so we accept every likely name. If a
-version turns out to lack the metric, the quality gate says so.
+AWS doesn't document their names in GetSolutionMetrics, so we accept every likely one. If a version
+turns out to lack the metric, the quality gate says so.
 """
 
 _S3_LOCATION = re.compile(r"s3://[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]/(?:[^*?{}]|\{date\})+")
-"""Personalize doesn't support wildcards."""
+"""An S3 location without wildcards, which Personalize doesn't support."""
 _EMAIL = re.compile(r'(?!.*[<>()\[\],;:"\\])[^@\s]+@[^@\s.]+(\.[^@\s.]+)+')
-"""Roughly an email address, without a name as in `Ann <ann@example.com>`. Whether it exists is
-known only once somebody has confirmed the subscription."""
+"""Roughly an email address, without a name as in `Ann <ann@example.com>`. Only a confirmed
+subscription proves that the address exists."""
 
 
 class Problem(NamedTuple):
-    """Something that has to be changed in the config."""
+    """Something that must be changed in the config."""
 
     key: str
     """The setting's key in the stack's config, for example `solutions[0].solutionArn`."""
@@ -59,25 +59,25 @@ class Problem(NamedTuple):
     """The setting's value, or None if the message doesn't need it."""
 
     def __str__(self) -> str:
-        """Put the key, the value and the message into one line."""
+        """Format the problem as one line, for example `paused: 'no' is not true or false`."""
         if self.value is None:
             return f"{self.key}: {self.message}"
         return f"{self.key}: {self.value!r} {self.message}"
 
 
 def problem_text(problems: Sequence[object], where: str) -> str:
-    """Turn problems into an error message with one problem per line.
+    """Format an error message with one problem per line.
 
     Args:
-        problems: what is wrong. There is at least one problem.
-        where: what they're about, for example `the configuration of stack dev`.
+        problems: the problems, at least one.
+        where: where they are, for example `the configuration of stack dev`.
     """
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     return "\n  ".join([f"{count} in {where}:", *map(str, problems)])
 
 
 def without_rules(type_: Any) -> Any:  # noqa: ANN401
-    """Remove the rules that `Annotated` adds to a field's type."""
+    """Strip a field's type of the rules that `Annotated` adds."""
     if get_origin(type_) is Annotated:
         return get_args(type_)[0]
     return type_
@@ -100,7 +100,7 @@ class Between(NamedTuple):
         return f"is not {self}; {self.hint}"
 
     def __str__(self) -> str:
-        """Put the range into words, for the message and for docs/configuration.md."""
+        """Describe the range, for messages and docs/configuration.md."""
         if self.is_above:
             return f"above {self.least:,} and at most {self.most:,}"
         return f"from {self.least:,} to {self.most:,}"
@@ -126,28 +126,28 @@ class Elements(NamedTuple):
         return f"has {count} elements; {self.hint}"
 
     def __str__(self) -> str:
-        """Put the limit into words for docs/configuration.md."""
+        """Describe the upper limit, for docs/configuration.md."""
         return f"at most {self.most}"
 
 
 class Location(NamedTuple):
-    """Requires an S3 location that ends with one of `ends`."""
+    """Requires an S3 location with one of the given endings."""
 
     kind: str
     ends: tuple[str, ...]
     example: str
 
-    def __call__(self, text: str) -> str | None:
-        """Reject anything else, and what would be too long for Personalize."""
-        if not _S3_LOCATION.fullmatch(text) or not text.lower().endswith(self.ends):
+    def __call__(self, location: str) -> str | None:
+        """Reject anything else, and a location that is too long for Personalize."""
+        if not _S3_LOCATION.fullmatch(location) or not location.lower().endswith(self.ends):
             return (
                 f"is not the S3 location of {self.kind}; expected for example '{self.example}', "
                 "with 3 to 63 characters for the bucket, without wildcards or other placeholders "
                 "than {date}"
             )
 
-        # Personalize gets the location with the day in it, which is longer than the placeholder.
-        length = len(text.replace(DATE_PLACEHOLDER, "2026-11-29"))
+        # Personalize gets the location with an actual date, which is longer than the placeholder.
+        length = len(location.replace(DATE_PLACEHOLDER, "2026-11-29"))
         if length <= MAX_LOCATION_CHARACTERS:
             return None
         return f"has {length} characters; Personalize accepts at most {MAX_LOCATION_CHARACTERS}"
@@ -162,9 +162,9 @@ batch_output_error = Location(
 )
 
 
-def marker_error(text: str) -> str | None:
-    """Require an S3 object, because a folder can't say when the export was complete."""
-    if _S3_LOCATION.fullmatch(text) and not text.endswith("/"):
+def marker_error(location: str) -> str | None:
+    """Require an S3 object, because a folder doesn't show when the export is complete."""
+    if _S3_LOCATION.fullmatch(location) and not location.endswith("/"):
         return None
     return (
         "is not an object in S3; name the object that is written last, for example "
@@ -177,24 +177,24 @@ def metric_error(name: str) -> str | None:
     if name in METRIC_NAMES or _METRICS_WITHOUT_API_NAME.fullmatch(name):
         return None
 
-    # Reports abbreviate the name to NDCG@10, so people try it here as well.
+    # Reports abbreviate names, for example to NDCG@10, so people try that here, too.
     long_name = name.lower().replace("ndcg", NDCG).replace("mrr", MRR).replace("@", "_at_")
     for nearest in get_close_matches(long_name, METRIC_NAMES, 1):
         return f"is not a metric of Personalize; did you mean {nearest}?"
     return f"is not a metric of Personalize; expected one of {', '.join(METRIC_NAMES)}"
 
 
-def id_error(text: str) -> str | None:
-    """Require a user or item ID of a length that the API accepts."""
-    if 1 <= len(text) <= MAX_ID_CHARACTERS:
+def id_error(id_: str) -> str | None:
+    """Require a user or item ID that isn't too long for the API, or empty."""
+    if 1 <= len(id_) <= MAX_ID_CHARACTERS:
         return None
-    return f"has {len(text)} characters; expected an id of 1 to {MAX_ID_CHARACTERS}"
+    return f"has {len(id_)} characters; expected an id of 1 to {MAX_ID_CHARACTERS}"
 
 
 def parameters_error(values: Mapping[str, str]) -> str | None:
     """Validate a request's filter parameters or context.
 
-    AWS documents limits only for filters, so we apply those to both.
+    AWS documents limits only for filter parameters. We apply them to both.
     """
     for name, value in values.items():
         if not _PARAMETER.fullmatch(name) or not 1 <= len(value) <= MAX_VALUE_CHARACTERS:
@@ -209,10 +209,10 @@ def parameters_error(values: Mapping[str, str]) -> str | None:
 
 
 def filter_values_error(values: Mapping[str, str]) -> str | None:
-    """Validate filter parameters, whose string values have to be in double quotes.
+    """Validate filter parameters, whose string values must be in double quotes.
 
-    Numbers aren't quoted. Which parameters take numbers is up to the filter's expression, which we
-    don't have here, so the guards of a run check that.
+    Numbers aren't quoted. Which parameters are numbers depends on the filter's expression, which
+    isn't available here, so a run's guards check that.
     """
     if error := parameters_error(values):
         return error
@@ -226,8 +226,8 @@ def filter_values_error(values: Mapping[str, str]) -> str | None:
     return None
 
 
-def email_error(text: str) -> str | None:
-    """Reject what SNS can't send a confirmation to."""
-    if _EMAIL.fullmatch(text):
+def email_error(address: str) -> str | None:
+    """Require an email address to which SNS can send a confirmation."""
+    if _EMAIL.fullmatch(address):
         return None
     return "is not an email address; expected for example 'team@example.com'"

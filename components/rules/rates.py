@@ -1,4 +1,4 @@
-"""Checks the retraining rate and its time zone, and computes at which times runs are scheduled.
+"""Checks the retraining rate and its time zone, and computes when runs are scheduled.
 
 The emulator parses cron expressions with the same library, `aws_croniter`.
 """
@@ -28,20 +28,20 @@ _CRON = re.compile(r"cron\(([^()]{1,248} \*)\)")
 """A cron expression for every year. EventBridge Scheduler accepts up to 256 characters."""
 _CRON_WITHOUT_WORD = re.compile(r"[\d*][\d*/,\-]*( \S+){4,5}")
 _NO_PLACES = {"Factory", "localtime"}
-"""Python's list contains two names that aren't places: a placeholder, and this machine's zone."""
+"""Two names in Python's list that aren't places: a placeholder, and the local machine's zone."""
 _YEAR = timedelta(days=366)
 _MONTH = timedelta(days=30)
 _REFERENCE_START = datetime(2028, 1, 1, tzinfo=UTC)
-"""Scheduled times are computed from this time on. If it were the time of the deployment, settings
-would change from one deployment to the next. 2028 is a leap year, so 29 February is included."""
+"""When the computed schedule starts. It's fixed, because settings would otherwise change with each
+deployment. 2028 is a leap year, so 29 February is included."""
 _REFERENCE_PERIOD = _YEAR + timedelta(days=31)
-"""A year and a month, because the shortest gap may be at the turn of the year."""
+"""A year and a month, because the shortest gap may span the turn of the year."""
 
 
 def rate_error(expression: str) -> str | None:
-    """Reject a schedule that EventBridge Scheduler wouldn't accept, and one that is too frequent.
+    """Reject a schedule that is too frequent, or that EventBridge Scheduler wouldn't accept.
 
-    Like all rules for single settings, it returns what is wrong, or None (`fields.py`).
+    Like every rule for a single setting, it returns what is wrong, or None (`fields.py`).
     """
     if _CRON_WITHOUT_WORD.fullmatch(expression):
         return f"is a cron expression without cron() around it; {EXPECTED_CRON}"
@@ -55,58 +55,59 @@ def rate_error(expression: str) -> str | None:
     return None
 
 
-def age_error(text: str) -> str | None:
-    """Require an age, which is written like the period of a rate, for example `7 days`."""
-    if _scheduled_times(f"rate({text})"):
+def age_error(age: str) -> str | None:
+    """Require an age in the syntax of a rate's period, for example `7 days`."""
+    if _scheduled_times(f"rate({age})"):
         return None
     return "is not an age; expected for example '36 hours' or '3 days'"
 
 
 @lru_cache
 def timezone_error(name: str) -> str | None:
-    """Require an IANA time zone, which is what EventBridge Scheduler takes."""
-    # Python looks through the files of all zones, which takes longer than all other checks.
+    """Require an IANA time zone, as EventBridge Scheduler does."""
+    # The result is cached, because Python searches the files of all zones, which takes longer than
+    # all other checks.
     if name in available_timezones() - _NO_PLACES:
         return None
     return "is not an IANA time zone; expected for example 'Europe/Berlin'"
 
 
-def most_runs_in_a_month(text: str) -> int:
-    """Count the runs that are scheduled within 30 days, at most.
+def most_runs_in_a_month(rate: str) -> int:
+    """Return the maximum number of runs scheduled within any 30 days.
 
-    This function and those below expect a rate that has passed `rate_error()`.
+    This function and the next two expect a rate that `rate_error()` has accepted.
     """
-    times = _scheduled_times(text)
+    times = _scheduled_times(rate)
     return max(bisect_left(times, time + _MONTH) - index for index, time in enumerate(times))
 
 
-def shortest_seconds_between_runs(text: str) -> int:
+def shortest_seconds_between_runs(rate: str) -> int:
     """Return the shortest gap between two scheduled runs, ignoring daylight saving time."""
-    gaps = [later - earlier for earlier, later in pairwise(_scheduled_times(text))]
+    gaps = [later - earlier for earlier, later in pairwise(_scheduled_times(rate))]
     return round(min(gaps, default=_YEAR).total_seconds())
 
 
-def longest_seconds_between_runs(text: str) -> int:
+def longest_seconds_between_runs(rate: str) -> int:
     """Return the longest gap between two scheduled runs."""
-    times = _scheduled_times(text)
+    times = _scheduled_times(rate)
     gaps = [later - earlier for earlier, later in pairwise(times)]
 
-    # A cron expression that names months pauses until they come again.
+    # A cron expression that names months pauses until the first of them in the next year.
     pause = times[0] + _YEAR - times[-1]
     return round(max([*gaps, pause]).total_seconds())
 
 
 @lru_cache(16)
 def _scheduled_times(expression: str) -> tuple[datetime, ...]:
-    """Compute when runs are scheduled in _REFERENCE_PERIOD. It's empty for an invalid expression.
+    """Compute when runs are scheduled in _REFERENCE_PERIOD. Return () for an invalid expression.
 
     The cron parser supports only UTC, so times in another zone are returned as if they were UTC.
-    The result is cached, because several settings need it, and parsing is slow.
+    The result is cached, because parsing is slow and several settings need it.
     """
     rate = _RATE.fullmatch(expression)
     if rate:
         value = int(rate["value"])
-        # Like in English, it's 1 day, but 2 days.
+        # As in English, it's 1 day, but 2 days.
         if (value > 1) != (rate["plural"] == "s"):
             return ()
 

@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
 from pulumi import Output
 
 from ..args import camel_case, config_keys
-from .arns import ArnSetting, Kind, parse_arn
+from .arns import ArnRule, ArnSetting, parse_arn
 from .fields import Between, Elements, Problem, without_rules
 
 Value: TypeAlias = Any
@@ -99,7 +99,7 @@ class Reader:
 
             if error := rule(checked):
                 self._refuse(key, error, result)
-            elif isinstance(rule, Kind):
+            elif isinstance(rule, ArnRule):
                 arn = parse_arn(result)
                 assert arn is not None, "the ARN fits the pattern of its kind"
                 self.arns.append(ArnSetting(key, arn))

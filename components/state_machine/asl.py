@@ -1,8 +1,8 @@
-"""The part of the Amazon States Language that the workflow uses.
+"""Builds states in the Amazon States Language, as far as the workflow needs it.
 
-Keys keep the spelling of ASL (https://states-language.net/spec.html). The `Resource` of a Task is
-the ARN of a function, so its result is what the function returns. The `lambda:invoke` integration
-would wrap the result in an envelope that every path in the document would have to name.
+Keys are spelled as in ASL (https://states-language.net/spec.html). The `Resource` of a Task is a
+function's ARN, so the Task's result is the function's return value. The `lambda:invoke` integration
+would wrap it in an envelope, which would have to be part of every path.
 """
 
 from collections.abc import Mapping
@@ -15,44 +15,44 @@ States: TypeAlias = dict[str, State]
 Definition: TypeAlias = dict[str, object]
 
 TASK_TIMEOUT_SECONDS = 960
-"""One minute more than the timeout of a function, whose error is clearer than a Task's timeout."""
+"""One minute longer than a function's timeout, whose error is clearer than a Task's timeout."""
 RETRY_PAUSE_SECONDS = 240
 """The pause before the first retry, except after `Throttled`.
 
-If a function still runs although its Task has ended, it may send a change for 150 more seconds
-(`functions/reconcile.py`), and a job that it creates is listed 90 seconds later. Jitter could
-shorten the pause, so it is off.
+A function may outlive its Task. It may then send a change for another 150 seconds
+(`functions/reconcile.py`), and a new job is listed only 90 seconds later. Jitter could shorten the
+pause, so it is off.
 """
 KILLED_ERRORS = ("Runtime.ExitError", "Runtime.OutOfMemory")
-"""Lambda's names for a function whose process has ended or was killed before its answer."""
+"""Lambda's errors for a function whose process exited or was killed before it returned."""
 PLATFORM_ERRORS = [
     "Lambda.TooManyRequestsException",
-    # Faults of Lambda, mostly before the function has started:
+    # Faults in Lambda, mostly before the function starts:
     # https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.Unknown",
-    # The function may have been stopped in the middle.
+    # The function may have been stopped halfway.
     "Sandbox.Timedout",
     *KILLED_ERRORS,
     "States.Timeout",
 ]
-"""The errors of a function that could not be started, or that was stopped before its answer."""
+"""The errors of a function that couldn't be started, or was stopped before it returned."""
 UNANSWERED_ERRORS = [
     "ServiceUnavailable",  # functions/errors.py
-    # Personalize may answer this about a job that was just created.
+    # Personalize may return this for a job that was just created.
     "ResourceNotFoundException",
 ]
-"""What a function raises if it may have created a job that is not listed yet.
+"""What a function raises if it may have created a job that isn't listed yet.
 
 The retry looks for this job before it creates another one.
 """
 
 
 class Retries(NamedTuple):
-    """How often a Task is repeated. Each pause is twice as long as the one before."""
+    """How often a Task is retried. Each pause is twice as long as the one before."""
 
     times: int
     longest_pause: int
@@ -72,9 +72,9 @@ def call(
 ) -> State:
     """Return a Task that calls a function with the whole document.
 
-    The result is written to `result_path`. Transient errors are retried for 10 to 20 minutes, but
-    PLATFORM_ERRORS as `if_killed` says. Any other error leads to `on_error`, with Error and Cause
-    at `$.error`.
+    The result is written to `result_path`. PLATFORM_ERRORS are retried according to `if_killed`,
+    and transient errors for 10 to 20 minutes. After that, or after any other error, the next state
+    is `on_error`, with Error and Cause at `$.error`.
     """
     return {
         "Type": "Task",
@@ -82,7 +82,7 @@ def call(
         "TimeoutSeconds": TASK_TIMEOUT_SECONDS,
         "ResultPath": result_path,
         "Retry": [
-            # The function has done nothing.
+            # The function hasn't done anything, so an early retry is safe.
             _retry(["Throttled"], USUAL_RETRIES._replace(times=9), first_pause=5, jitter="FULL"),
             _retry(UNANSWERED_ERRORS, USUAL_RETRIES),
             _retry(PLATFORM_ERRORS, if_killed),
@@ -110,20 +110,20 @@ def _retry(
 
 
 def choose(variable: str, cases: Mapping[str, str], *, default: str) -> State:
-    """Return a Choice by the text at `variable`. `cases` maps a text to the next state."""
+    """Return a Choice by the string at `variable`. `cases` maps each string to the next state."""
     return {"Type": "Choice", "Choices": _cases(variable, cases), "Default": default}
 
 
 def _cases(variable: str, cases: Mapping[str, str]) -> list[object]:
-    """Return the rules of a Choice that compare a text. No other type of value matches."""
+    """Return the rules of a Choice that compare strings. Values of other types never match."""
     return [
-        {"Variable": variable, "StringEquals": text, "Next": target}
-        for text, target in cases.items()
+        {"Variable": variable, "StringEquals": value, "Next": next_state}
+        for value, next_state in cases.items()
     ]
 
 
 def wait(seconds_path: str, *, next_state: str) -> State:
-    """Return a Wait for the number of seconds that the document contains at `seconds_path`."""
+    """Return a Wait for the number of seconds at `seconds_path` in the document."""
     return {"Type": "Wait", "SecondsPath": seconds_path, "Next": next_state}
 
 
@@ -137,21 +137,21 @@ def loop(
     on_error: str,
     if_killed: Retries = USUAL_RETRIES,
 ) -> States:
-    """Return the states that call a function until its item has an outcome. `name` is the first.
+    """Return the states that call a function until the item it returns has an outcome.
 
-    The function returns the item (`functions/contract.py`), which is at `$.item` of the document.
+    The item (`functions/contract.py`) is at `$.item` in the document. The first state is `name`.
 
     Args:
-        name: the Task, for example `Import dataset`.
-        question: the Choice after it, for example `How is the import?`.
-        function: the ARN of the function.
-        waits: phase of the item -> the name of the Wait state before the next call. Every other
-            phase uses the first of them.
-        outcomes: outcome of the item -> the state that ends the iteration.
-        on_error: the next state after an error that cannot be retried.
-        if_killed: how often the function is called again if it is killed or cannot be started.
+        name: the name of the Task, for example `Import dataset`.
+        question: the name of the Choice that follows, for example `How is the import?`.
+        function: the function's ARN.
+        waits: the item's phase -> the Wait state before the next call. Any other phase uses the
+            first of these states.
+        outcomes: the item's outcome -> the next state, outside the loop.
+        on_error: the next state after an error that can't be retried.
+        if_killed: how often to call the function again if it's killed or can't be started.
     """
-    names = list(dict.fromkeys(waits.values()))
+    wait_names = list(dict.fromkeys(waits.values()))
 
     return {
         name: call(
@@ -168,9 +168,9 @@ def loop(
                 {"Variable": "$.item.seconds", "NumericEquals": 0, "Next": name},
                 *_cases("$.item.phase", waits),
             ],
-            "Default": names[0],
+            "Default": wait_names[0],
         },
-        **{wait_name: wait("$.item.seconds", next_state=name) for wait_name in names},
+        **{wait_name: wait("$.item.seconds", next_state=name) for wait_name in wait_names},
     }
 
 
@@ -184,7 +184,7 @@ def for_each(
     on_error: str,
     result_selector: Mapping[str, object] | None = None,
 ) -> State:
-    """Return a Map that runs `states` for each item, whose document `selector` builds."""
+    """Return a Map that runs `states` for each item, on the document that `selector` builds."""
     return {
         "Type": "Map",
         "ItemsPath": items_path,
@@ -202,5 +202,5 @@ def for_each(
 
 
 def end_with(parameters: Mapping[str, object]) -> State:
-    """Return a Pass that ends an iteration. Its output contains only these parameters."""
+    """Return a Pass that ends an iteration with these parameters as its only output."""
     return {"Type": "Pass", "Parameters": dict(parameters), "ResultPath": "$", "End": True}
