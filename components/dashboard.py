@@ -1,4 +1,4 @@
-"""Draws a pipeline's dashboard, whose first row says whether the pipeline is healthy.
+"""Builds a pipeline's dashboard, whose first row shows whether the pipeline is healthy.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 """
@@ -31,11 +31,11 @@ from .state_machine.asl import KILLED_ERRORS
 
 SECONDS_PER_DAY = 86400
 COLUMNS = 24
-"""The columns of a dashboard, over which the widgets of a row are distributed."""
+"""The width of a dashboard's grid."""
 HEIGHT = 6
-"""The height of a widget in rows of the grid."""
+"""The height of a widget, in grid units."""
 MAX_WIDGET_ALARMS = 100
-"""The most alarms that an alarm widget takes."""
+"""The most alarms that an alarm widget can show."""
 RED = "#d62728"
 COLORS = {
     "IMPORTED": "#17becf",
@@ -48,7 +48,7 @@ COLORS = {
     "SKIPPED": "#7f7f7f",
     "FAILED": RED,
 }
-"""Outcome of a run -> its color."""
+"""Outcome of a run -> its color in the chart."""
 
 QUERIES = {
     "Recent errors": (
@@ -62,7 +62,7 @@ QUERIES = {
         '| filter step in ["report_outcome", "close_run"] and ispresent(outcome)'
     ),
 }
-"""Title -> a query of CloudWatch Logs Insights on the functions' log."""
+"""Title -> a CloudWatch Logs Insights query on the functions' log."""
 
 Widget: TypeAlias = dict[str, Any]
 
@@ -77,7 +77,7 @@ def create_dashboard(
 ) -> None:
     """Create the dashboard.
 
-    Its name has to be unique, because PutDashboard would replace another dashboard of that name.
+    Its name must be unique, because PutDashboard would replace a dashboard with the same name.
     """
     body = when_known(
         dashboard_body,
@@ -112,7 +112,7 @@ def dashboard_body(
     log_group: str,
     state_machine_arn: str,
 ) -> dict[str, object]:
-    """Build the dashboard's body. It shows four weeks, because most pipelines run weekly."""
+    """Build the dashboard's body. It covers four weeks, because most pipelines run weekly."""
     line = partial(_line, pipeline)
     chart = partial(_chart, environment.region)
 
@@ -132,7 +132,7 @@ def dashboard_body(
     outcomes = [line(RUNS, "Outcome", name, color=color) for name, color in COLORS.items()]
 
     limit = {"label": "alarm", "value": max_age_hours(settings), "color": RED}
-    # The watcher measures each age four times an hour. If it stops, the lines get a gap.
+    # The watcher measures each age four times an hour. If it stops, a gap appears in the lines.
     highest_age = {
         "stat": "Maximum",
         "period": SECONDS_PER_HOUR,
@@ -165,7 +165,7 @@ def dashboard_body(
 
 
 def _offline_metrics(pipeline: str, gates: Mapping[str, Any]) -> Iterator[object]:
-    """Yield a line for each metric in the quality gate of each solution."""
+    """Yield a line for each metric in each solution's quality gate."""
     for name, rules in gates.items():
         for rule in rules:
             metric = rule["metric"]
@@ -175,7 +175,7 @@ def _offline_metrics(pipeline: str, gates: Mapping[str, Any]) -> Iterator[object
 def _line(
     pipeline: str, metric: str, dimension: str, value: str, **options: object
 ) -> list[object]:
-    """Build a line of a chart, which is called like the value of its dimension."""
+    """Build a line for a chart, labeled with its dimension's value."""
     return [
         METRICS_NAMESPACE,
         metric,
@@ -201,7 +201,7 @@ def _chart(region: str, title: str, lines: Sequence[object], **options: object) 
 
 
 def _table(region: str, log_group: str, title: str, query: str) -> Widget:
-    """Build a table of the newest records that a query finds in the functions' log."""
+    """Build a table of the newest log records that match a query."""
     return {
         "type": "log",
         "properties": {
@@ -214,8 +214,8 @@ def _table(region: str, log_group: str, title: str, query: str) -> Widget:
 
 
 def _place(rows: Sequence[Sequence[Widget]], *, top: int, height: int) -> Iterator[Widget]:
-    """Position the widgets such that those of a row share its width."""
-    # CloudWatch refuses charts without lines.
+    """Position the widgets so that all widgets in a row have the same width."""
+    # CloudWatch rejects charts without lines.
     drawable_rows = [
         [widget for widget in row if widget["properties"].get("metrics") != []] for row in rows
     ]

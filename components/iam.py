@@ -1,4 +1,4 @@
-"""Creates the IAM roles of a pipeline, with policies that name exactly the resources they need."""
+"""Creates a pipeline's IAM roles, with policies that name exactly the resources they need."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,12 +15,13 @@ from .state_machine.steps import Resource
 
 PolicyDocument: TypeAlias = dict[str, Any]
 Grant: TypeAlias = tuple[Sequence[str], Any]
-"""IAM actions, and a list of the ARNs on which they're allowed.
+"""IAM actions, and the ARNs on which they're allowed.
 
-The list and the ARNs in it may be outputs. An ARN is None if the pipeline lacks the resource."""
+The list of ARNs and its elements may be outputs. An ARN is None if the pipeline has no such
+resource."""
 
 MAX_POLICY_CHARACTERS = 10_240
-"""The most characters in all inline policies of a role together:
+"""The maximum total size of a role's inline policies:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 
 LOG_DELIVERY_ACTIONS = [
@@ -30,7 +31,7 @@ LOG_DELIVERY_ACTIONS = [
     "logs:DescribeResourcePolicies",
     "logs:DescribeLogGroups",
 ]
-"""What a state machine needs to write logs. AWS documents `*` as the resource of these actions:
+"""The actions that let a state machine write logs. AWS documents `*` as their resource:
 https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy."""
 
 
@@ -41,12 +42,12 @@ def create_role(
     source: Input[str] | None,
     grants: Input[Sequence[Grant]],
 ) -> Output[str]:
-    """Create a role and its policy, which are both called `name`, and return the role's ARN.
+    """Create a role and its policy, both called `name`, and return the role's ARN.
 
-    The service may assume the role only on behalf of resources in this account whose ARNs end with
-    `source`, which may be a pattern. Otherwise, it could be tricked into using the role for
-    somebody else. For Lambda, `source` is None, because such a condition isn't documented. For
-    EventBridge Scheduler, it must be a schedule group.
+    To prevent the confused deputy problem, the service may assume the role only on behalf of
+    resources in this account whose ARNs end with `source`, which may be a pattern. For EventBridge
+    Scheduler, `source` must be a schedule group. For Lambda, it's None, because AWS doesn't
+    document such a condition.
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
     https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html
     https://docs.aws.amazon.com/personalize/latest/dg/cross-service-confused-deputy-prevention.html
@@ -70,15 +71,15 @@ def create_role(
         opts=context.child_options,
     )
 
-    # Whatever uses this ARN is created after the policy and deleted before it, so no function ever
-    # runs without its permissions.
+    # Resources that use this ARN are created after the policy and deleted before it, so no function
+    # ever runs without its permissions.
     return role_policy.id.apply(lambda _: role.arn)
 
 
 def topic_policy(topic_arn: str) -> PolicyDocument:
-    """Let the alarms of the topic's account and region publish to it.
+    """Let alarms in the topic's account and region publish to it.
 
-    The functions aren't mentioned, because within an account their roles are enough.
+    Functions don't need a statement, because within an account, their roles are enough.
     https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html
     """
     topic = parse_arn(topic_arn)
@@ -95,10 +96,10 @@ def resource_arns(
     kms_key_arn: str | None,
     data_kms_key_arn: str | None,
 ) -> dict[Resource, list[str]]:
-    """Look up the ARNs, or ARN patterns, of each kind of resource.
+    """Return the ARNs, or ARN patterns, of each kind of resource.
 
-    If the pipeline has no resource of a kind, its list is empty. `settings` are those of the state
-    machine, and `unique_name` is its name, which it shares with the schedule group.
+    The list is empty if the pipeline has no resource of that kind. `settings` are the state
+    machine's. `unique_name` is the name of the state machine and the schedule group.
     """
     arn = partial(resource_arn, environment)
     personalize_arn = partial(arn, "personalize")
@@ -127,8 +128,8 @@ def resource_arns(
         # A dataset's schema isn't known until run time.
         "schemas": [personalize_arn("schema/*")],
         "import jobs": [personalize_arn(f"dataset-import-job/{settings['prefix']}-*")],
-        # A recreated stack has another prefix, and yet its runs have to read and confirm the import
-        # jobs of the stack before it.
+        # Runs of a recreated stack, which has another prefix, must read and confirm the previous
+        # stack's import jobs, too.
         "all import jobs": [personalize_arn("dataset-import-job/*")],
         "import role": [settings["importRoleArn"]],
         "inference jobs": batch_arns("inference", f"{settings['prefix']}-*"),
@@ -168,16 +169,18 @@ def resource_arn(environment: Environment, service: str, resource: str) -> str:
 def file_arns(
     partition: str, reads: Iterable[str], writes: Iterable[str] = ()
 ) -> dict[str, list[str]]:
-    """List what Personalize must be allowed to do with these files: action -> ARNs.
+    """Map each action that Personalize needs to read and write these files to the ARNs.
 
-    Both the role of its job and the bucket's policy have to allow it. `retrain doctor` asks about
-    the same ARNs. If it asked about more, it would complain for ever about a role of ours.
+    Both the job's role and the bucket's policy must allow the actions. `retrain doctor` checks
+    exactly these ARNs, because it would always complain about the pipeline's own roles if it
+    checked more.
     """
     return {
         "s3:GetObject": export_arns(partition, reads),
         "s3:PutObject": export_arns(partition, writes),
-        # It may list the whole bucket, as in AWS's example. A narrower grant might break imports of
-        # a single file, because no page says with which prefix Personalize lists:
+        # This grants access to the whole bucket's listing, as in AWS's example. A narrower grant
+        # might break imports of a single file, because AWS doesn't document which prefix
+        # Personalize lists:
         # https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-s3-access.html
         "s3:ListBucket": bucket_arns(partition, [*reads, *writes]),
     }
@@ -186,7 +189,7 @@ def file_arns(
 def file_grants(
     partition: str, reads: Sequence[str], writes: Sequence[str], key_arn: str | None
 ) -> list[Grant]:
-    """Let a role of Personalize read and write these files, which may be encrypted with a key."""
+    """Grant Personalize access to these files, and to the key that encrypts them, if any."""
     key_actions = ["kms:Decrypt"]
     if writes:
         key_actions.append("kms:GenerateDataKey")
@@ -196,38 +199,38 @@ def file_grants(
 
 
 def export_arns(partition: str, locations: Iterable[str]) -> list[str]:
-    """Turn locations into sorted ARN patterns of their objects."""
+    """Turn S3 locations into sorted ARN patterns for their objects."""
     arns = {f"arn:{partition}:s3:::{_s3_path(location)}" for location in locations}
     return sorted(f"{arn}*" if arn.endswith("/") else arn for arn in arns)
 
 
 def bucket_arns(partition: str, locations: Iterable[str]) -> list[str]:
-    """Turn locations into the sorted ARNs of their buckets."""
+    """Turn S3 locations into the sorted ARNs of their buckets."""
     buckets = {_s3_path(location).partition("/")[0] for location in locations}
     return [f"arn:{partition}:s3:::{bucket}" for bucket in sorted(buckets)]
 
 
 def _s3_path(location: str) -> str:
-    """Turn a location into `bucket/key`, with a wildcard for the date."""
+    """Turn an S3 location into `bucket/key`, with a wildcard for the date."""
     return location.removeprefix("s3://").replace(DATE_PLACEHOLDER, "*")
 
 
 def _trust_policy(service: str, environment: Environment, source: str | None) -> PolicyDocument:
-    """Let a service assume a role, but only for our resources whose ARNs end with `source`."""
+    """Let a service assume a role on behalf of resources whose ARNs end with `source`."""
     return _document([_service_statement(service, "sts:AssumeRole", environment, source)])
 
 
 def _role_policy(pipeline: str, role: str, grants: Sequence[Grant]) -> PolicyDocument:
-    """Build a role's only policy. Raises InvalidPipelineError if it's too long for IAM.
+    """Build a role's only policy. Raise InvalidPipelineError if it's too long for IAM.
 
-    IAM itself wouldn't say what to shorten.
+    IAM's own error wouldn't say what to shorten.
     """
     document = _document(_grant_statement(actions, arns) for actions, arns in grants)
     characters = policy_characters(document)
 
     if characters > MAX_POLICY_CHARACTERS:
         longest = sorted(document["Statement"], key=policy_characters, reverse=True)[:3]
-        parts = (f"{len(item['Resource'])} ARNs for {item['Action'][0]}" for item in longest)
+        parts = (f"{len(part['Resource'])} ARNs for {part['Action'][0]}" for part in longest)
         message = (
             f"the policy of the role {role} has {characters:,} characters, but IAM accepts "
             f"{MAX_POLICY_CHARACTERS:,}; most of them are {', '.join(parts)}; shorten the names or "
@@ -238,14 +241,14 @@ def _role_policy(pipeline: str, role: str, grants: Sequence[Grant]) -> PolicyDoc
 
 
 def policy_characters(policy: PolicyDocument) -> int:
-    """Count the characters of a policy like IAM, which ignores white space."""
+    """Count a policy's characters the way IAM does, without white space."""
     return len("".join(json.dumps(policy).split()))
 
 
 def _grant_statement(actions: Sequence[str], arns: Sequence[str | None]) -> PolicyDocument:
     """Turn a grant into a policy statement.
 
-    Without resources, the statement is empty and will be left out, because IAM would reject it.
+    Without resources, the statement is empty and later left out, because IAM would reject it.
     """
     known_arns = [arn for arn in arns if arn]
     if not known_arns:
@@ -262,7 +265,10 @@ def _grant_statement(actions: Sequence[str], arns: Sequence[str | None]) -> Poli
 def _service_statement(
     service: str, action: str, environment: Environment, source: str | None
 ) -> PolicyDocument:
-    """Let a service act, but only for our resources whose ARNs end with `source`."""
+    """Allow a service an action, but only on behalf of our resources that `source` matches.
+
+    `source` is how the ARN of such a resource ends, or None for no condition.
+    """
     statement: PolicyDocument = {
         "Effect": "Allow",
         "Principal": {"Service": f"{service}.amazonaws.com"},
@@ -277,5 +283,5 @@ def _service_statement(
 
 
 def _document(statements: Iterable[PolicyDocument]) -> PolicyDocument:
-    """Put statements into a policy document, without the empty ones."""
+    """Build a policy document from statements, without empty ones."""
     return {"Version": "2012-10-17", "Statement": [*filter(None, statements)]}

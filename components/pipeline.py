@@ -1,4 +1,4 @@
-"""The component that deploys the pipeline of one dataset group."""
+"""The component that deploys a pipeline for one dataset group."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,24 +35,23 @@ from .workflow_settings import workflow_settings
 class RetrainingPipeline(pulumi.ComponentResource):
     """Retrains an Amazon Personalize dataset group on a schedule.
 
-    A schedule starts a state machine that imports the exports of the datasets, trains a new version
-    of each solution, and moves the campaigns of the solution to it.
+    A schedule starts a state machine that imports each dataset's export, trains a new version of
+    each solution, and updates the solution's campaigns to that version.
 
     The names of all resources begin with `name`, which may contain letters, digits, `-` and `_`. It
-    must be short enough for the names of roles. To rename a pipeline and keep its resources, give
-    the component an alias.
+    must be short enough for role names. To rename a pipeline and keep its resources, give the
+    component an alias.
 
-    Arguments that break a rule raise InvalidPipelineError, which lists all problems. So do ARNs
-    that are not in the caller's account and the provider's region, and a policy that is too long
-    for IAM. Arguments that are outputs are checked once their values are known, so a preview checks
-    only what it knows.
+    Invalid arguments raise InvalidPipelineError, which lists all problems. ARNs outside the
+    caller's account or the provider's region, and a policy that is too long for IAM, raise it as
+    well. Outputs are checked once their values are known, so a preview cannot check all of them.
 
-    The key policy of `kms_key_arn` has to let CloudWatch Logs, CloudWatch alarms and the account's
+    The key policy of `kms_key_arn` must let CloudWatch Logs, CloudWatch alarms and the account's
     IAM policies use the key. docs/deployment.md has the statements.
     """
 
     state_machine_arn: Output[str]
-    """ARN of the Step Functions state machine. `{}` is a valid input for an execution."""
+    """ARN of the Step Functions state machine. `{}` is valid input for an execution."""
 
     schedule_arn: Output[str]
     """ARN of the EventBridge Scheduler schedule that starts the state machine."""
@@ -64,7 +63,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
     """ARN of the role that Personalize assumes to read the exports."""
 
     topic_arn: Output[str]
-    """ARN of the SNS topic that gets the reports of runs and the alarms."""
+    """ARN of the SNS topic that gets run reports and alarms."""
 
     dashboard_url: Output[str]
     """Address of the CloudWatch dashboard in the console."""
@@ -154,11 +153,11 @@ class RetrainingPipeline(pulumi.ComponentResource):
 def _create_context(
     component: pulumi.Resource, name: str, args: RetrainingPipelineArgs
 ) -> PipelineContext:
-    """Create the schedule group, which is the first resource, and collect what the others need."""
+    """Create the first resource, a schedule group, and collect what the other resources need."""
     environment = _checked_environment(name, args, pulumi.InvokeOptions(parent=component))
     args = dataclasses.replace(args, tags={**args.tags, PIPELINE_TAG: name})
-    # Every resource has these tags, or refers to a resource that has them. So none is created
-    # before all arguments have been checked.
+    # Every resource has these tags or refers to a resource that has them, so none is created before
+    # all arguments have been checked.
     tags = environment.apply(lambda _: args.tags)
 
     schedule_group = aws.scheduler.ScheduleGroup(
@@ -177,7 +176,7 @@ def _create_context(
 def _checked_environment(
     name: str, args: RetrainingPipelineArgs, opts: pulumi.InvokeOptions
 ) -> Output[Environment]:
-    """Check the arguments once all of them are known, and derive the environment from the ARNs."""
+    """Check the arguments once all are known, and derive the environment from their ARNs."""
     environment = when_known(
         _check_known_args,
         name=name,
@@ -187,15 +186,15 @@ def _checked_environment(
         region=aws.get_region_output(opts=opts).region,
     )
 
-    # An ARN may be a secret, but its account and region are not. Without this line, the tags of
-    # every resource would be secret as well.
+    # An ARN may be secret, but its account and region aren't. If they were, so would be the tags of
+    # every resource.
     return Output.unsecret(environment)
 
 
 def _check_known_args(
     *, name: str, stack: str, config: Mapping[str, object], account: str, region: str
 ) -> Environment:
-    """Check arguments of which none is an output any more. Returns the environment of the ARNs."""
+    """Check arguments whose outputs have been resolved. Return the environment of their ARNs."""
     checked = check(config)
     raise_if_any_problem(checked.problems, name)
 
@@ -206,7 +205,7 @@ def _check_known_args(
 
 
 def _caller_problems(expected: Environment, account: str, region: str, stack: str) -> Iterator[str]:
-    """Compare the account and region of the ARNs with those of the credentials and the provider."""
+    """Check the ARNs' account against the credentials, and their region against the provider."""
     if account != expected.account:
         yield (
             f"account: the ARNs are in account {expected.account!r}, but the current credentials "
@@ -222,7 +221,7 @@ def _caller_problems(expected: Environment, account: str, region: str, stack: st
 
 
 def _batch_role_arn(context: PipelineContext) -> Output[str] | None:
-    """Return the ARN of the role for batch jobs, or None if there aren't any."""
+    """Return the ARN of the role for batch jobs, or None if there are no batch jobs."""
     jobs = [job for solution in context.args.solutions for job in solution.batch_jobs]
     if not jobs:
         return None
@@ -244,9 +243,9 @@ def _personalize_role_arn(
     reads: Sequence[Input[str]],
     writes: Sequence[Input[str]] = (),
 ) -> Output[str]:
-    """Return the ARN of the given role for Personalize, or create one.
+    """Return the ARN of the role that Personalize assumes. Create a role if none is given.
 
-    A created role may only read from the locations in `reads` and write to those in `writes`.
+    A created role may only read the locations in `reads` and write to the locations in `writes`.
     """
     if given_arn is not None:
         return Output.from_input(given_arn)
@@ -268,12 +267,12 @@ def _create_state_machine(
 ) -> aws.sfn.StateMachine:
     """Create the state machine, its role and its log group.
 
-    It gets the name of the schedule group, which exists earlier. So the functions' policies can
-    name the state machine before it's created.
+    It shares the name of the schedule group, which already exists, so that the functions' policies
+    can refer to the state machine before it's created.
     """
     steps = [step for step in functions if step not in CALLED_BY_EVENTS]
     role_arn = _create_execution_role(context, [functions[step].arn for step in steps])
-    # The code of a published version never changes, not even under a running execution.
+    # The code of a published version never changes, not even during an execution.
     qualified_arns = {step: functions[step].qualified_arn for step in steps}
 
     log_group = create_log_group(
@@ -298,10 +297,10 @@ def _create_state_machine(
         tags=context.tags,
         opts=pulumi.ResourceOptions(
             parent=context.component,
-            # AWS deletes a state machine only after each execution has reached its next
-            # transition, and a Wait state may be long:
+            # AWS deletes a state machine only once each execution has reached its next transition,
+            # and a Wait state may be long:
             # https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html
-            # The provider gives up after 5 minutes by default (terraform-provider-aws,
+            # By default, the provider gives up after 5 minutes (terraform-provider-aws,
             # internal/service/sfn/state_machine.go).
             custom_timeouts=pulumi.CustomTimeouts(delete="2h"),
         ),
@@ -313,7 +312,7 @@ def _create_execution_role(
 ) -> Output[str]:
     """Create the state machine's role, which may invoke every version of these functions.
 
-    After a deployment, running executions still need the versions from before.
+    After a deployment, running executions still need the previous versions.
     """
     every_version = [Output.concat(arn, ":*") for arn in function_arns]
 

@@ -1,4 +1,4 @@
-"""Creates the schedules and event rules that start runs and call functions."""
+"""Creates the schedules and event rules that start runs and invoke functions."""
 
 import re
 from collections.abc import Mapping
@@ -17,22 +17,22 @@ EXECUTION_INPUT = {
     "scheduledTime": "<aws.scheduler.scheduled-time>",
     "scheduleArn": "<aws.scheduler.schedule-arn>",
 }
-"""The input of a scheduled execution, in which EventBridge Scheduler fills in the attributes.
-
-Scheduler may start the same execution twice. The second start has no effect as long as both inputs
-are equal, so there must not be an attempt number or an execution ID among them.
+"""The input of a scheduled execution. EventBridge Scheduler replaces the context attributes:
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
+
+Scheduler may start an execution twice. The second start has no effect if both inputs are equal, so
+they must not contain an attempt number or an execution ID.
 """
 
 
 def create_dead_letter_queue(context: PipelineContext) -> aws.sqs.Queue:
-    """Create the queue for runs that the schedule could not start within an hour."""
+    """Create the queue for runs that the schedule couldn't start within an hour."""
     key = context.args.kms_key_arn
 
     return aws.sqs.Queue(
         f"{context.name}-dead-letters",
         message_retention_seconds=14 * 24 * 3600,
-        # SQS accepts only one of the two kinds of keys.
+        # A queue is encrypted with either SQS's own key or a KMS key.
         sqs_managed_sse_enabled=True if key is None else None,
         kms_master_key_id=key,
         tags=context.tags,
@@ -46,10 +46,10 @@ def create_schedules(
     watcher: aws.lambda_.Function,
     dead_letters: aws.sqs.Queue,
 ) -> aws.scheduler.Schedule:
-    """Create the schedules that start runs and call the watcher. Return the one that starts runs.
+    """Create schedules that start runs and invoke the watcher. Return the one that starts runs.
 
-    The watcher isn't paused together with the pipeline, because models grow old nevertheless, and a
-    trial may be open.
+    The watcher isn't paused together with the pipeline, because models still grow old, and a trial
+    may be unfinished.
     """
     args = context.args
 
@@ -62,7 +62,7 @@ def create_schedules(
             (["states:StartExecution"], [state_machine_arn]),
             (["lambda:InvokeFunction"], [watcher.arn]),
             (["sqs:SendMessage"], [dead_letters.arn]),
-            # An encrypted queue takes a message only from somebody who may use its key:
+            # Only a sender who may use the key can send messages to an encrypted queue:
             # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
             (["kms:GenerateDataKey", "kms:Decrypt"], [args.kms_key_arn]),
         ],
@@ -77,8 +77,8 @@ def create_schedules(
             "arn": watcher.arn,
             "role_arn": role_arn,
             "input": Output.json_dumps({"stateMachineArn": state_machine_arn}),
-            # There's no need for a dead-letter queue. The next call comes in 15 minutes, and if
-            # calls are missing for hours, an alarm takes the missing ages for too old.
+            # The watcher needs no dead-letter queue. The next call follows in 15 minutes, and if
+            # ages aren't measured for hours, alarms go off.
             "retry_policy": {"maximum_event_age_in_seconds": 600, "maximum_retry_attempts": 5},
         },
         opts=context.child_options,
@@ -95,8 +95,8 @@ def create_schedules(
             "arn": state_machine_arn,
             "role_arn": role_arn,
             "input": Output.json_dumps(EXECUTION_INPUT),
-            # By default, Scheduler retries for a day. Such a late run would import the data of the
-            # next day.
+            # By default, Scheduler retries for a day, and such a late run would import the next
+            # day's data.
             "retry_policy": {"maximum_event_age_in_seconds": 3600, "maximum_retry_attempts": 30},
             "dead_letter_config": {"arn": dead_letters.arn},
         },
@@ -107,9 +107,9 @@ def create_schedules(
 def start_on_export(
     context: PipelineContext, state_machine_arn: Output[str], function: aws.lambda_.Function
 ) -> None:
-    """Call `start_on_export` for each object that may be a ready marker.
+    """Invoke `start_on_export` for each object that may be a ready marker.
 
-    This works only if the bucket sends its events to EventBridge. We leave that to its owner:
+    This works only if the bucket sends its events to EventBridge, which its owner has to enable:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-event-notifications-eventbridge.html
     """
     datasets = context.args.datasets.configured().values()
@@ -123,7 +123,7 @@ def start_on_export(
         pattern=Output.all(*markers).apply(marker_pattern),
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
         event_fields={"bucket": "$.detail.bucket.name", "key": "$.detail.object.key"},
-        document={"stateMachineArn": state_machine_arn, "bucket": "<bucket>", "key": "<key>"},
+        function_input={"stateMachineArn": state_machine_arn, "bucket": "<bucket>", "key": "<key>"},
         is_enabled=not context.args.paused,
     )
 
@@ -134,10 +134,11 @@ def report_unreported_runs(
     function: aws.lambda_.Function,
     notifications: object,
 ) -> None:
-    """Call `close_run` after each execution that didn't succeed.
+    """Invoke `close_run` after each execution that didn't succeed.
 
-    Most of those have sent a report themselves, and then there's nothing left to do. The settings'
-    `notifications` are in the event, because an execution may have failed before it got settings.
+    If the execution has sent a report itself, as most do, `close_run` does nothing. Its event
+    contains the settings' `notifications`, because the execution may have failed before it got any
+    settings.
     """
     _call_on_event(
         context,
@@ -156,7 +157,7 @@ def report_unreported_runs(
             "executionArn": "$.detail.executionArn",
             "startDate": "$.detail.startDate",
         },
-        document={
+        function_input={
             "executionArn": "<executionArn>",
             "startDate": "<startDate>",
             "pipeline": context.name,
@@ -173,14 +174,14 @@ def _call_on_event(
     description: str,
     pattern: Input[Mapping[str, object]],
     event_fields: Mapping[str, str],
-    document: Mapping[str, object],
+    function_input: Mapping[str, object],
     is_enabled: bool = True,
 ) -> None:
-    """Call a step's function for each event that matches a pattern.
+    """Invoke a step's function for each event that matches a pattern.
 
-    The function gets the document, in which EventBridge replaces each `<key>` by the event's field
-    at the path `event_fields[key]`. Nobody may rely on the call, because Step Functions sends its
-    events on a best-effort basis:
+    The function gets `function_input`, with each `<key>` replaced by the event's field at the path
+    `event_fields[key]`. Nothing may rely on the call, because Step Functions sends its events on a
+    best-effort basis:
     https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
     """
     name = step_name(context.name, step)
@@ -201,9 +202,11 @@ def _call_on_event(
         opts=context.child_options,
     )
 
-    # EventBridge itself writes quotes around a text that it fills in:
+    # EventBridge itself puts the strings that it inserts in quotes:
     # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
-    template = Output.json_dumps(document).apply(lambda text: re.sub(r'"(<\w+>)"', r"\1", text))
+    template = Output.json_dumps(function_input).apply(
+        lambda text: re.sub(r'"(<\w+>)"', r"\1", text)
+    )
 
     aws.cloudwatch.EventTarget(
         name,

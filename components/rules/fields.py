@@ -133,7 +133,7 @@ class Elements(NamedTuple):
 class Location(NamedTuple):
     """Requires an S3 location with one of the given endings."""
 
-    kind: str
+    noun: str
     ends: tuple[str, ...]
     example: str
 
@@ -141,7 +141,7 @@ class Location(NamedTuple):
         """Reject anything else, and a location that is too long for Personalize."""
         if not _S3_LOCATION.fullmatch(location) or not location.lower().endswith(self.ends):
             return (
-                f"is not the S3 location of {self.kind}; expected for example '{self.example}', "
+                f"is not the S3 location of {self.noun}; expected for example '{self.example}', "
                 "with 3 to 63 characters for the bucket, without wildcards or other placeholders "
                 "than {date}"
             )

@@ -1,8 +1,8 @@
 """Turns a config, or a program's arguments, into the dataclasses of `args.py`.
 
-A single walk along their types finds unknown keys, wrong types, outputs where a plain value is
-needed, and invisible characters. It also applies the rules that the types declare. So all problems
-are reported at once, and not one in each `pulumi up`.
+A single pass finds unknown keys, wrong types, outputs where a plain value is needed, and invisible
+characters. It also applies the rules that the types declare. So all problems are reported at once,
+rather than one for each `pulumi up`.
 """
 
 import json
@@ -20,9 +20,9 @@ from .arns import ArnRule, ArnSetting, parse_arn
 from .fields import Between, Elements, Problem, without_rules
 
 Value: TypeAlias = Any
-"""A value of any type, before or after it was read."""
+"""A value of any type, before or after it's read."""
 FieldType: TypeAlias = Any
-"""The type of a field, perhaps with rules, as `args.py` annotates it."""
+"""A field's annotation in `args.py`, with or without rules."""
 Rule: TypeAlias = Callable[[Value], str | None]
 """A rule for a single setting (`fields.py`)."""
 
@@ -35,7 +35,7 @@ ENCRYPTED = (
 )
 INVISIBLE = "has an invisible character, or a space at its beginning or end; delete it"
 UNREAD: Value = object()
-"""Stands for a value that couldn't be read. None won't do, because it's a value of some fields."""
+"""Stands for a value that couldn't be read. None won't do, because some fields may be None."""
 EXPECTED: Mapping[object, str] = {
     Sequence: "a list",
     Mapping: "a mapping",
@@ -44,31 +44,31 @@ EXPECTED: Mapping[object, str] = {
     int: "a whole number",
     float: "a number",
 }
-"""Type of a field -> what a message calls its values."""
+"""Type of a field -> how messages describe its values."""
 FILTER_PARAMETER = "text; write for example '\"Drama\",\"Comedy\"' or '5'"
-"""What a message calls the value of a filter's parameter, which is text with quotes inside."""
+"""How messages describe the value of a filter parameter, which is text with quotes inside."""
 SCALARS: Mapping[object, tuple[type, ...]] = {bool: (bool,), int: (int,), float: (int, float)}
-"""Type of a field -> the types of its values. Unlike in Python, a boolean isn't a number."""
+"""Type of a field -> the types that it accepts. Unlike in Python, a boolean isn't a number."""
 
 
 @dataclass
 class Reader:
-    """Reads values, and collects everything that is wrong with them."""
+    """Reads values, and collects all problems with them."""
 
     secrets: Collection[str] = ()
-    """The keys whose values are encrypted. They're refused without being shown."""
+    """The keys of encrypted values, which are refused without being shown."""
     problems: list[Problem] = field(default_factory=list)
-    """What was refused so far."""
+    """The problems found so far."""
     objects: list[tuple[str, Value]] = field(default_factory=list)
-    """The dataclasses that were read, with their keys. Inner objects come first."""
+    """The keys and dataclass instances read so far, with inner objects first."""
     arns: list[ArnSetting] = field(default_factory=list)
-    """The ARNs that are of the kind which their fields need."""
+    """The valid ARNs read so far."""
 
     def read(self, annotation: FieldType, value: object, key: str) -> Value:
-        """Read the value of a field that has this annotation. UNREAD if that isn't possible.
+        """Read a field's value according to its annotation. Return UNREAD if that fails.
 
-        `key` is its place in the config. A value that only breaks a rule is reported, but returned
-        nevertheless. That way, the rules about several settings find their problems as well.
+        `key` is the value's place in the config. A value that only breaks a rule is reported, but
+        still returned, so that rules about several settings can report problems as well.
         """
         if key in self.secrets:
             return self._refuse(key, ENCRYPTED)
@@ -90,11 +90,11 @@ class Reader:
         return result
 
     def _apply_rules(self, rules: Sequence[Rule], value: Value, result: Value, key: str) -> None:
-        """Report the rules that a value breaks. Collect it if it's a valid ARN."""
+        """Report each rule that a value breaks, and collect valid ARNs."""
         for rule in rules:
             checked = result
             if isinstance(rule, Elements):
-                # Elements that couldn't be read count as well.
+                # Elements that couldn't be read count, too.
                 checked = value
 
             if error := rule(checked):
@@ -105,21 +105,21 @@ class Reader:
                 self.arns.append(ArnSetting(key, arn))
 
     def _read_output(self, annotation: FieldType, output: object, key: str) -> Value:
-        """Accept an output where the field is a `pulumi.Input`, which is a union with Awaitable."""
+        """Accept an output if the field is a `pulumi.Input`, which is a union with Awaitable."""
         members = get_args(without_rules(annotation))
         if any(get_origin(member) is Awaitable for member in members):
             return output
         return self._refuse(key, IS_OUTPUT)
 
     def _read_text(self, value: object, rules: Sequence[Rule], key: str) -> Value:
-        """Read text, but refuse what nobody would notice, like a space at the end of an ARN."""
+        """Read text, but refuse invisible mistakes, like a space at the end of an ARN."""
         if isinstance(value, str):
             if value.isprintable() and value == value.strip():
                 return value
             return self._refuse(key, INVISIBLE, value)
 
         if type(value) in (int, float):
-            # Quotes around a number don't help if the rule would refuse the text as well.
+            # Don't recommend quotes around the number if a rule would still refuse it.
             for rule in rules:
                 if error := rule(str(value)):
                     return self._refuse(key, error, value)
@@ -129,36 +129,36 @@ class Reader:
         return self._refuse(key, f"is not {EXPECTED[str]}", value)
 
     def _read_as(self, type_: FieldType, value: object, key: str) -> Value:
-        """Read a value as a type that is neither a union nor text. If it doesn't fit, refuse it."""
-        kind: object = get_origin(type_)
+        """Read a value whose type is neither a union nor text, or refuse it."""
+        origin: object = get_origin(type_)
         arguments = get_args(type_)
 
         if is_dataclass(type_) and isinstance(value, Mapping):
             return self._read_dataclass(type_, value, key)
-        if kind is Mapping and isinstance(value, Mapping):
+        if origin is Mapping and isinstance(value, Mapping):
             return self._read_mapping(arguments[1], value, key)
-        if kind is Sequence and isinstance(value, list | tuple):
+        if origin is Sequence and isinstance(value, list | tuple):
             return self._read_sequence(arguments[0], value, key)
-        if type(value) in SCALARS.get(type_, ()) or (kind is Literal and value in arguments):
+        if type(value) in SCALARS.get(type_, ()) or (origin is Literal and value in arguments):
             return value
 
-        return self._refuse(key, f"is not {_description(type_)}", value)
+        return self._refuse(key, f"is not {_describe(type_)}", value)
 
     def _read_dataclass(self, cls: FieldType, settings: Mapping[str, object], key: str) -> Value:
-        """Read a mapping with keys in camelCase. UNREAD if it lacks a field that rules rely on."""
-        # The arguments as a whole have no key.
+        """Read a mapping with camelCase keys. Return UNREAD if it lacks a field that rules need."""
+        # The top level has no key.
         prefix = f"{key}." if key else ""
         known_keys = config_keys(cls)
         for name in settings:
             if name not in known_keys:
-                self._refuse(f"{prefix}{name}", _unknown_key(name, known_keys))
+                self._refuse(f"{prefix}{name}", _suggest_key(name, known_keys))
 
         arguments = {}
         for field_, result in self._read_fields(cls, settings, prefix).items():
             if result is not UNREAD:
                 arguments[field_.name] = result
             elif field_.default in (None, MISSING):
-                # A rule about several fields would believe that this one isn't set.
+                # A rule about several fields would take this one for unset.
                 return UNREAD
 
         instance = cls(**arguments)
@@ -171,7 +171,7 @@ class Reader:
         settings: Mapping[str, object],
         prefix: str,
     ) -> dict[Field[Any], Value]:
-        """Read the fields that are set, and report the required ones that aren't."""
+        """Read the fields that are set, and report required ones that are missing."""
         results = {}
         for field_ in fields(cls):
             name = camel_case(field_.name)
@@ -186,7 +186,7 @@ class Reader:
     def _read_mapping(
         self, type_: FieldType, value: Mapping[str, object], key: str
     ) -> dict[str, Value]:
-        """Read a mapping with arbitrary keys, without its unreadable values."""
+        """Read a mapping with arbitrary keys, and leave out unreadable values."""
         read_values = {}
         for name, inner_value in value.items():
             result = self.read(type_, inner_value, f"{key}.{name}")
@@ -195,15 +195,17 @@ class Reader:
         return read_values
 
     def _read_sequence(self, type_: FieldType, value: Sequence[object], key: str) -> Value:
-        """Read a list without its unreadable elements. UNREAD if nothing is left."""
-        results = [self.read(type_, item, f"{key}[{index}]") for index, item in enumerate(value)]
+        """Read a list, and leave out unreadable elements. Return UNREAD if none is left."""
+        results = [
+            self.read(type_, element, f"{key}[{index}]") for index, element in enumerate(value)
+        ]
         readable = tuple(result for result in results if result is not UNREAD)
         if value and not readable:
             return UNREAD
         return readable
 
     def _refuse(self, key: str, message: str, value: object = None) -> Value:
-        """Report a value. Lists and mappings aren't shown, because they may be long."""
+        """Report a problem and return UNREAD. Lists and mappings aren't shown: they may be long."""
         if not isinstance(value, str | int | float):
             value = None
         self.problems.append(Problem(key, message, value))
@@ -211,15 +213,15 @@ class Reader:
 
 
 def _first_member(annotation: FieldType) -> FieldType:
-    """Choose a union's first type, so that `Input[str]` and `str | None` are read as str."""
+    """Return the first type in a union, so that `Input[str]` and `str | None` are read as str."""
     type_ = without_rules(annotation)
     if get_origin(type_) in (Union, UnionType):
         return get_args(type_)[0]
     return type_
 
 
-def _unknown_key(key: str, known_keys: Sequence[str]) -> str:
-    """Suggest the most similar key. If there's none, list all keys."""
+def _suggest_key(key: str, known_keys: Sequence[str]) -> str:
+    """Suggest the most similar key for an unknown one. If none is similar, list all keys."""
     similar_keys = get_close_matches(key, known_keys, 1)
     if similar_keys:
         return f"unknown; did you mean {similar_keys[0]}?"
@@ -227,28 +229,28 @@ def _unknown_key(key: str, known_keys: Sequence[str]) -> str:
 
 
 def _hint(annotation: FieldType) -> str:
-    """Say what to write for a required field."""
+    """Explain what to write for a required field."""
     for rule in getattr(annotation, "__metadata__", ()):
         if isinstance(rule, Between | Elements):
             return rule.hint
-        # Its message about an empty text ends with the same advice.
+        # The rule's message for an empty string ends with the same advice.
         message: str = rule("")
         return message.partition("; ")[2]
-    return f"expected {_description(annotation)}"
+    return f"expected {_describe(annotation)}"
 
 
-def _description(type_: FieldType) -> str:
-    """Say what a message calls the values of a type."""
+def _describe(type_: FieldType) -> str:
+    """Describe the values of a type for a message."""
     if is_dataclass(type_):
         description = f"a mapping with {', '.join(config_keys(type_))}"
         if all(field_.default not in (None, MISSING) for field_ in fields(type_)):
             return f"{description}; write {{}} for the defaults"
         return description
 
-    kind: object = get_origin(type_) or type_
-    if kind is Literal:
+    origin: object = get_origin(type_) or type_
+    if origin is Literal:
         return f"one of {', '.join(get_args(type_))}"
-    return EXPECTED[kind]
+    return EXPECTED[origin]
 
 
 def _decode_json(value: object) -> object:

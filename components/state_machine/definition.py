@@ -1,6 +1,6 @@
-"""The state machine as one literal in running order: plan, import, train, deploy, report.
+"""Defines the state machine, with states in execution order: plan, import, train, deploy, report.
 
-`functions/contract.py` describes the document that travels between the states.
+`functions/contract.py` describes the document that is passed from state to state.
 """
 
 import math
@@ -23,19 +23,19 @@ from .asl import (
 )
 
 LONGEST_TRIAL_PAUSE = timedelta(minutes=30)
-"""The longest pause before a killed `deploy_version` is called again. A retry adds 3 events, so the
-history still has room for 50 campaigns (tests/workflow/test_sizes.py)."""
+"""The longest pause before a killed `deploy_version` is retried. A retry adds 3 events to the
+execution's history, which must have room for 50 campaigns (tests/workflow/test_sizes.py)."""
 SPARE_TIME = timedelta(hours=2)
-"""The time for everything except jobs and trials. Stopping a training takes at most an hour of it
+"""The time for everything except jobs and trials. Up to an hour of it is for stopping a training
 (`functions/rules/trainings.py`)."""
 
 
 def _copied_fields(*names: str) -> dict[str, str]:
-    """Return parameters that copy these fields of the document."""
+    """Return parameters that copy these fields from the document."""
     return {f"{name}.$": f"$.{name}" for name in names}
 
 
-# The fields with which each iteration of a Map begins, and the fields that it returns.
+# What each iteration of a Map starts with, and what it returns.
 NEW_ITERATION = {**_copied_fields("settings", "run"), "item": None, "error": None}
 DATASET_RESULT = _copied_fields("dataset", "item", "error")
 CAMPAIGN_RESULT = _copied_fields("campaign", "item", "error")
@@ -52,9 +52,10 @@ def definition(
     settings: Mapping[str, object],
     args: RetrainingPipelineArgs,
 ) -> Definition:
-    """Return the state machine. `functions` maps each step to the ARN of its function.
+    """Return the state machine's definition in ASL.
 
-    `settings` come from `components/workflow_settings.py`.
+    `functions` maps each step to its function's ARN. `settings` come from
+    `components/workflow_settings.py`.
     """
     return {
         "Comment": "Retrain an Amazon Personalize dataset group.",
@@ -76,8 +77,8 @@ def definition(
             },
             "Plan retraining": call(
                 functions["plan_retraining"],
-                # The result replaces the whole document, without the results of the Map of
-                # solutions, because the document must not grow too large.
+                # The result replaces the whole document. This drops the results of "Retrain
+                # solutions", because the document must not grow too large.
                 result_path="$",
                 next_state="What is there to do?",
                 on_error="Report outcome",
@@ -255,8 +256,8 @@ def definition(
             "Report failed": {
                 "Type": "Fail",
                 "Error": "ReportFailed",
-                # The text is fixed, because a timeout has no cause, and a path that does not exist
-                # would end the execution with States.Runtime.
+                # This isn't a CausePath, because a timeout has no cause, and a path that doesn't
+                # exist would end the execution with States.Runtime.
                 "Cause": "the outcome could not be reported; see the history of this execution",
             },
         },
@@ -264,14 +265,13 @@ def definition(
 
 
 def execution_timeout_seconds(args: RetrainingPipelineArgs) -> int:
-    """Add up the longest time that all stages may take together.
+    """Add up the longest times that all stages may take.
 
-    Functions enforce deadlines of their own. Step Functions ends an execution only if they have
-    failed to.
+    The functions enforce their own deadlines. This timeout is only for a function that fails to.
     """
     limits = args.limits
-    # A run waits for an older run and for a deletion at the same time, and a training also for
-    # imports that the run hasn't started.
+    # A run waits for an older run and for a deletion at the same time. A training also waits for
+    # imports that the run didn't start.
     waiting_time = max(LONGEST_OVERLAP, LONGEST_DELETION) + timedelta(hours=limits.max_import_hours)
 
     batch_jobs = [job for solution in args.solutions for job in solution.batch_jobs]
@@ -281,27 +281,27 @@ def execution_timeout_seconds(args: RetrainingPipelineArgs) -> int:
         limits.max_campaign_hours,
         max([job.max_hours for job in batch_jobs], default=0),
     ]
-    # A job may wait until its deadline, and then run until its deadline.
+    # A job may first wait as long as its deadline allows, and then run as long.
     job_time = 2 * timedelta(hours=sum(deadlines))
 
-    # Before its own trials, a run ends those of earlier runs.
+    # A run may have to finish trials of earlier runs before it starts its own.
     trial_time = 2 * _longest_trial(args)
     return round((waiting_time + job_time + trial_time + SPARE_TIME).total_seconds())
 
 
 def retries_during_trial(args: RetrainingPipelineArgs) -> Retries:
-    """Call `deploy_version` again for as long as a trial may last, if it's killed or can't start.
+    """Return retries for a killed `deploy_version` that last as long as the longest trial.
 
-    A killed function can't say whether a version is on trial. If the run gave up, it might go on
-    with another solution for a day, and nobody would roll the bad version back meanwhile.
+    A killed function can't report whether a version is on trial. If the run gave up, it might go on
+    with another solution for a day, and nobody would roll back a bad version in the meantime.
     """
-    # Three more, because the first three pauses are shorter.
+    # The first three pauses are shorter, so there are three more.
     times = math.ceil(_longest_trial(args) / LONGEST_TRIAL_PAUSE) + 3
     return Retries(times, longest_pause=round(LONGEST_TRIAL_PAUSE.total_seconds()))
 
 
 def _longest_trial(args: RetrainingPipelineArgs) -> timedelta:
-    """Return the time after which a run has certainly given up a version on trial."""
+    """Return how long a trial can last before a run gives up the version."""
     campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
     bake_hours = [campaign.bake.hours for campaign in campaigns if campaign.bake]
     return MAX_TRIAL + timedelta(hours=max(bake_hours, default=0))

@@ -1,4 +1,4 @@
-"""The pipeline's Lambda functions, with their memory and exactly the permissions they need."""
+"""The pipeline's Lambda functions, each with its memory and the exact permissions it needs."""
 
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
@@ -34,23 +34,23 @@ Resource = Literal[
 ]
 """The kinds of resources in policies. `components/iam.py` turns each kind into ARNs.
 
-`any` is `*`. It's only for actions that don't support anything narrower, according to the
-service authorization reference (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonpersonalize.html).
+`any` is `*`, for actions that support nothing narrower, according to the service authorization
+reference: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonpersonalize.html
 """
 
 
 class Step(NamedTuple):
-    """What a Lambda function needs."""
+    """The permissions and memory of a Lambda function."""
 
     grants: Mapping[Resource, tuple[str, ...]]
-    """Kind of resource -> the IAM actions that it may use there."""
+    """Kind of resource -> the IAM actions that are allowed on it."""
     memory_megabytes: int = 128
 
 
 TIMEOUT_SECONDS = 900
-"""The timeout of each function, which is the longest that Lambda allows. Functions that poll until
-something has happened use 14 minutes of it (`functions/reconcile.py`). The others take seconds, or
-some minutes if a service doesn't answer (`functions/aws.py`)."""
+"""The timeout of each function, which is Lambda's maximum. Functions that poll for changes use up
+to 14 minutes of it (`functions/reconcile.py`). The others take seconds, or some minutes if a
+service doesn't respond (`functions/aws.py`)."""
 
 SEND_REPORTS: Mapping[Resource, tuple[str, ...]] = {
     "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
@@ -58,16 +58,17 @@ SEND_REPORTS: Mapping[Resource, tuple[str, ...]] = {
     "topic key": ("kms:GenerateDataKey", "kms:Decrypt"),
     "event bus": ("events:PutEvents",),
 }
-"""What a function needs to send the report of a run.
+"""What a function needs to send a run's report.
 
-If the topic is encrypted, this includes its key:
-https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html.
+Publishing to an encrypted topic requires its key, too:
+https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
 """
 
 BATCH_LISTS = ("personalize:ListBatchInferenceJobs", "personalize:ListBatchSegmentJobs")
-"""Which kind of batch job it is depends on the solution's recipe, which nobody knows here."""
+"""Both kinds of batch jobs. Which of them a solution has depends on its recipe, which is only known
+at run time."""
 
-# A key is the name of a module in functions/. With hyphens, it ends the name of the function.
+# A key is the name of a module in functions/. With hyphens, it's the end of the function's name.
 STEPS: Mapping[str, Step] = {
     "plan_retraining": Step(
         memory_megabytes=256,
@@ -194,7 +195,7 @@ STEPS: Mapping[str, Step] = {
             "inference jobs": ("personalize:CreateBatchInferenceJob", "personalize:TagResource"),
             "segment jobs": ("personalize:CreateBatchSegmentJob", "personalize:TagResource"),
             "all batch jobs": ("personalize:ListTagsForResource",),
-            # CreateBatchInferenceJob acts on the job and on its solution.
+            # CreateBatchInferenceJob is authorized on both the job and its solution.
             "solutions": ("personalize:CreateBatchInferenceJob",),
             "solution versions": (
                 "personalize:CreateBatchInferenceJob",
