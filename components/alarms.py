@@ -1,4 +1,4 @@
-"""Creates the alarms, and the topic that tells people about them and about runs."""
+"""Creates the alarms, and the SNS topic for alarms and run reports."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -29,12 +29,12 @@ NAMESPACES: Mapping[str, str] = {
     "QueueName": "AWS/SQS",
     "CampaignArn": "AWS/Personalize",
 }
-"""Dimension -> the namespace of the metrics that have it."""
+"""Dimension -> the namespace of its metrics."""
 FIVE_MINUTES = 300
 QUARTER_HOUR = 900
 
 EXPECTED_ERRORS = ("Throttled", "ServiceUnavailable", "RunRefused")
-"""Exceptions that are no reason to worry: they're retried, or they're the result of a run."""
+"""Exceptions that don't count as errors: they're retried, or they're the result of a run."""
 FUNCTION_ERRORS_PATTERN = (
     '{ ($.errorType = "*" && '
     + " && ".join(f'$.errorType != "{name}"' for name in EXPECTED_ERRORS)
@@ -42,39 +42,39 @@ FUNCTION_ERRORS_PATTERN = (
     + "".join(f' || $.record.errorType = "{name}"' for name in KILLED_ERRORS)
     + " }"
 )
-"""Which log records count as errors of a function.
+"""Which log records count as function errors.
 
-If an exception ends an invocation, Lambda's runtime writes its class as `errorType`. A function
-that is killed can't write anything any more, so only Lambda's own record of the invocation shows
-it:
+If an exception ends an invocation, Lambda's runtime logs its class as `errorType`. A killed
+function logs nothing, so the pattern also matches Lambda's own record of the invocation:
 https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html#platform-report
 
-Other names don't count there, because an exception like RunRefused is a Runtime.Unknown in that
-record (fatalerror.go in https://github.com/aws/aws-lambda-runtime-interface-emulator)."""
+In that record, only timeouts and KILLED_ERRORS count, because an exception like RunRefused is
+recorded as Runtime.Unknown (fatalerror.go in
+https://github.com/aws/aws-lambda-runtime-interface-emulator)."""
 
 
 class Alarm(NamedTuple):
-    """An alarm, which goes off if its metric reaches the threshold in several periods in a row."""
+    """An alarm, which goes off if its metric reaches the threshold `periods` times in a row."""
 
     name: str
-    """How the alarm's name ends. It must never change, because it identifies the alarm."""
+    """The end of the alarm's name. It must never change, because it identifies the alarm."""
     metric: str
     meaning: str
     what_to_do: str
     dimension: str = PIPELINE_DIMENSION
     pattern: str | None = None
-    """Which log records the metric counts, if it's made from a log. It then has no dimension."""
+    """Which log records to count. Only set for a metric from a log, which has no dimension."""
     threshold: float | None = 1
-    """None stands for `limits.maxModelAgeDays`, in hours. If no age is measured, it's too old."""
+    """None means `limits.maxModelAgeDays` in hours. The alarm then goes off without data, too."""
     periods: int = 1
     period_seconds: int = FIVE_MINUTES
-    """Step Functions, SQS and Lambda publish their metrics each minute, but `watch_pipeline` only
-    every 15 minutes."""
+    """Step Functions, SQS and Lambda publish metrics every minute, but `watch_pipeline` only every
+    15 minutes."""
     statistic: str = "Sum"
     has_end: bool = False
-    """True if the problem lasts until it's solved. The alarm then reports its end as well."""
+    """True if the problem lasts until somebody solves it. The alarm then reports its end, too."""
     campaign_arn: str = ""
-    """The campaign that the alarm is about, if its dimension is `CampaignArn`."""
+    """The campaign to watch, if the dimension is `CampaignArn`."""
 
 
 ALARMS = (
@@ -155,9 +155,9 @@ ALARMS = (
         pattern=FUNCTION_ERRORS_PATTERN,
     ),
 )
-"""Every pipeline's alarms, in the order in which `docs/operations.md` explains them."""
+"""The alarms of every pipeline, in the order of `docs/operations.md`."""
 MODEL_METRICS = (MODEL_AGE, UNFINISHED_TRIALS)
-"""The metrics that a pipeline without solutions doesn't have."""
+"""The metrics that a pipeline without solutions lacks."""
 _campaign_alarm = partial(
     Alarm,
     what_to_do="If a version is on trial, the run takes it back. Otherwise ask the campaign for "
@@ -181,27 +181,27 @@ BAKE_ALARMS = (
         threshold=1000,
     ),
 )
-"""The alarms that watch a campaign during its bake. Their metrics lack a prefix, which is the name
-of the API operation:
+"""The alarms that watch a campaign during its bake. Their metrics still need a prefix, the name of
+the API operation:
 https://docs.aws.amazon.com/personalize/latest/dg/cloudwatch-metrics.html"""
 
 
 def create_topic(context: PipelineContext) -> Output[str]:
-    """Create the SNS topic for reports and alarms, and subscribe the e-mail addresses to it.
+    """Create the SNS topic for reports and alarms, and subscribe the email addresses to it.
 
-    If the arguments specify an existing topic, that one is used. Returns the topic's ARN.
+    If the arguments specify an existing topic, use that instead. Return the topic's ARN.
     """
     notifications = context.args.notifications
-    given_arn = notifications.topic_arn
-    if given_arn is None:
+    existing_arn = notifications.topic_arn
+    if existing_arn is None:
         topic_arn = _create_own_topic(context)
     else:
-        # Resources wait for the validation of the arguments by means of their tags. Subscriptions
-        # don't have tags, so they get an ARN that waits.
-        topic_arn = context.tags.apply(lambda _: given_arn)
+        # The tags make resources wait until the arguments have been checked. Subscriptions don't
+        # have tags, so the ARN has to wait instead.
+        topic_arn = context.tags.apply(lambda _: existing_arn)
 
     for address in dict.fromkeys(notifications.emails):
-        # SNS can't delete an unconfirmed subscription. It expires after 48 hours:
+        # An unconfirmed subscription can't be deleted, but expires after 48 hours:
         # https://docs.aws.amazon.com/sns/latest/dg/sns-delete-subscription-topic.html
         aws.sns.TopicSubscription(
             f"{context.name}-{address}",
@@ -216,9 +216,9 @@ def create_topic(context: PipelineContext) -> Output[str]:
 def _create_own_topic(context: PipelineContext) -> Output[str]:
     topic = aws.sns.Topic(
         context.name,
-        # Mail programs show it as the sender's name.
+        # Email clients show it as the sender's name.
         display_name=context.name,
-        # CloudWatch cannot publish to a topic that is encrypted with alias/aws/sns:
+        # CloudWatch can't publish to a topic encrypted with alias/aws/sns:
         # https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
         kms_master_key_id=context.args.kms_key_arn,
         tags=context.tags,
@@ -231,8 +231,8 @@ def _create_own_topic(context: PipelineContext) -> Output[str]:
         opts=context.child_options,
     )
 
-    # The policy's ARN is that of the topic. Whoever uses it is created after the policy, so that
-    # every alarm may publish from the beginning.
+    # The policy's ARN is the topic's. Resources that use it are created after the policy, so every
+    # alarm can publish from the start.
     return policy.arn
 
 
@@ -243,7 +243,7 @@ def create_alarms(
     log_group_name: Output[str],
     dimension_values: Mapping[str, Input[str]],
 ) -> list[Output[str]]:
-    """Create the alarms, and a log filter where their metric needs one. Return their ARNs."""
+    """Create the alarms, and metric filters for those on the log. Return the alarms' ARNs."""
     topic_arn = settings["notifications"]["topicArn"]
     alarm_arns = []
     for alarm in alarms_of(settings):
@@ -251,16 +251,16 @@ def create_alarms(
         inputs = alarm_inputs(alarm, context.name, dimension_values, max_age_hours(settings))
 
         if alarm.pattern:
-            _create_log_filter(context, name, alarm, inputs["namespace"], log_group_name)
+            _create_metric_filter(context, name, alarm, inputs["namespace"], log_group_name)
         if alarm.campaign_arn:
-            # Runs find the alarm by its name, so Pulumi mustn't choose one.
+            # Runs find the alarm by its name, so it can't have Pulumi's random suffix.
             inputs["name"] = Output.concat(name, "-", settings["prefix"])
 
         created = aws.cloudwatch.MetricAlarm(
             name,
             **inputs,
             alarm_actions=[topic_arn],
-            # Without an end, OK would only mean that it hasn't happened again.
+            # Otherwise, OK would only mean that the problem hasn't occurred again.
             ok_actions=[topic_arn] if alarm.has_end else None,
             tags=context.tags,
             opts=context.child_options,
@@ -270,14 +270,14 @@ def create_alarms(
     return alarm_arns
 
 
-def _create_log_filter(
+def _create_metric_filter(
     context: PipelineContext,
     name: str,
     alarm: Alarm,
     namespace: str,
     log_group_name: Output[str],
 ) -> None:
-    """Let CloudWatch count the log records that match the alarm's pattern."""
+    """Count the log records that match the alarm's pattern, as its metric."""
     aws.cloudwatch.LogMetricFilter(
         name,
         log_group_name=log_group_name,
@@ -290,13 +290,15 @@ def _create_log_filter(
 def alarms_of(settings: Mapping[str, Any]) -> list[Alarm]:
     """List a pipeline's alarms, including three for each campaign whose bake has `createAlarms`.
 
-    The names of these three contain the campaign's name, so that runs find them.
+    Runs find these three by the campaign's name, which is part of the alarms' names.
     """
     alarms = [
         alarm for alarm in ALARMS if settings["solutions"] or alarm.metric not in MODEL_METRICS
     ]
 
-    campaigns = [item for solution in settings["solutions"] for item in solution["campaigns"]]
+    campaigns = [
+        campaign for solution in settings["solutions"] for campaign in solution["campaigns"]
+    ]
     for campaign in campaigns:
         bake = campaign["bake"]
         if not bake or not bake["createAlarms"]:
@@ -319,7 +321,7 @@ def alarms_of(settings: Mapping[str, Any]) -> list[Alarm]:
 
 
 def max_age_hours(settings: Mapping[str, Any]) -> float:
-    """Convert the age at which an alarm goes off into hours."""
+    """Return the age in hours at which an alarm about models or data goes off."""
     return round(float(settings["limits"]["maxModelAgeDays"]) * HOURS_PER_DAY, 2)
 
 
@@ -329,7 +331,7 @@ def alarm_inputs(
     dimension_values: Mapping[str, Input[str]],
     max_age_hours: float,
 ) -> dict[str, Any]:
-    """Turn a row of the table into the inputs of a MetricAlarm, without its actions and tags."""
+    """Build the inputs of a MetricAlarm, except its actions and tags."""
     inputs: dict[str, Any] = {
         "alarm_description": f"{alarm.meaning} {alarm.what_to_do} "
         'See "Alarms" in docs/operations.md.',
@@ -349,7 +351,7 @@ def alarm_inputs(
             "statistic": "Maximum",
             "threshold": max_age_hours,
             "treat_missing_data": "breaching",
-            # Otherwise, a new alarm would go off before the first measurement:
+            # Without a warm-up, a new alarm would go off before the first measurement:
             # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-warm-up.html
             "warm_up_configuration": {
                 "warm_up_period_duration_in_minutes": 90,
@@ -358,11 +360,11 @@ def alarm_inputs(
         }
 
     if alarm.pattern is not None:
-        # A log filter takes dimensions only from the records, and Lambda's records don't name the
-        # pipeline. So each pipeline's metric has a namespace of its own.
+        # A metric filter takes dimensions only from log records, and Lambda's records don't contain
+        # the pipeline's name. So each pipeline has its own namespace for this metric.
         inputs["namespace"] += f"/{pipeline}"
 
-        # If this were an empty mapping, each refresh would find a change, because CloudWatch leaves
-        # out dimensions that don't exist.
+        # CloudWatch omits missing dimensions, so each refresh would take an empty mapping for a
+        # change.
         inputs["dimensions"] = None
     return inputs

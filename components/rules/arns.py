@@ -164,15 +164,17 @@ def find_inconsistencies(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
             for setting in settings
             if part in _SHARED_PARTS[setting.arn.service] and setting.arn.account != _AWS_MANAGED
         ]
-        yield from _differences(part, values)
+        yield from _find_differences(part, values)
 
     # An ARN like dataset/movies/ITEMS contains the name of the dataset group.
     datasets = [setting for setting in settings if setting.arn.resource.startswith("dataset/")]
-    yield from _differences("dataset group", [(dataset, dataset.arn.name) for dataset in datasets])
-    yield from _repetitions(settings)
+    yield from _find_differences(
+        "dataset group", [(dataset, dataset.arn.name) for dataset in datasets]
+    )
+    yield from _find_repetitions(settings)
 
 
-def _repetitions(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
+def _find_repetitions(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
     """Reject a resource that is configured twice, because two jobs would work on it at once."""
     first_keys: dict[Arn, str] = {}
     for key, arn in settings:
@@ -189,7 +191,7 @@ def _repetitions(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
             )
 
 
-def _differences(part: str, values: Sequence[tuple[ArnSetting, str]]) -> Iterator[Problem]:
+def _find_differences(part: str, values: Sequence[tuple[ArnSetting, str]]) -> Iterator[Problem]:
     """Report each ARN that differs from the majority in one part, for example the region.
 
     The majority is probably right, so only the outliers are reported.

@@ -1,6 +1,7 @@
 """Checks a pipeline's arguments.
 
-The types in `args.py` declare the rules for single fields. Here are those that need several.
+The rules for single fields are declared in `args.py`. This module has the rules that involve
+several fields.
 """
 
 import json
@@ -26,35 +27,34 @@ from .fields import Problem
 from .reading import Reader
 
 MAX_TEXT_CHARACTERS = 5_000
-"""The most characters in all probes, bakes, baselines and batch jobs together. An execution's state
-contains most of them three times, but must not exceed 256 KiB (tests/workflow/test_sizes.py)."""
+"""The maximum total length of all probes, bakes, baselines and batch jobs. An execution's state
+contains most of it three times, but must not exceed 256 KiB (tests/workflow/test_sizes.py)."""
 CHARACTERS_PER_BATCH_JOB = 270
 """What a batch job counts in addition to its strings, because its result has up to 800 bytes."""
 TAG_KEY = re.compile(r"[\w .:/=+\-@]{1,128}")
 TAG_VALUE = re.compile(r"[\w .:/=+\-@]{1,256}")
-"""Tags may have empty values elsewhere, but not in EventBridge Scheduler."""
+"""Unlike other services, EventBridge Scheduler doesn't accept empty values."""
 MAX_PATTERN_CHARACTERS = 4_096
-"""The longest event pattern of a rule, in the API's model of EventBridge."""
+"""The longest event pattern in EventBridge's API model."""
 
 
 class Checked(NamedTuple):
-    """A pipeline's arguments, and what is wrong with them."""
+    """A pipeline's arguments, and the problems with them."""
 
     args: RetrainingPipelineArgs
-    """The arguments, which may be used only if there are no problems."""
+    """The arguments. Use them only if there are no problems."""
     problems: list[Problem]
-    """All problems, sorted by key. A rule about several settings needs all of them to be read."""
+    """All problems, sorted by key. Rules about settings that couldn't be read weren't applied."""
     regions: set[str]
-    """The regions of all ARNs whose values are known."""
+    """The regions of all known ARNs."""
 
 
 def check(
     given: RetrainingPipelineArgs | Mapping[str, object], *, secrets: Collection[str] = ()
 ) -> Checked:
-    """Check arguments, or a config with keys in camelCase.
+    """Check arguments, or a config with camelCase keys.
 
-    Outputs whose values aren't known yet are taken as they are. `secrets` are the keys of encrypted
-    values.
+    Outputs that aren't known yet stay unchecked. `secrets` are the keys of encrypted values.
     """
     reader = Reader(secrets)
     args = reader.read(RetrainingPipelineArgs, as_config(given, keep_none=False), "")
@@ -76,7 +76,7 @@ def check(
 
 
 def _check_datasets(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
-    """Require a dataset, and for each dataset an ARN and settings of its type."""
+    """Require at least one dataset, each with an ARN and settings that fit its type."""
     configured_datasets = datasets.configured()
     if not configured_datasets:
         keys = ", ".join(config_keys(DatasetsArgs))
@@ -90,8 +90,8 @@ def _check_datasets(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
 
 
 def _check_dataset_type(dataset_arn: object, name: str, key: str) -> Iterator[Problem]:
-    """Require that an ARN ends with the type of the dataset for which it is configured."""
-    # If it isn't the ARN of any dataset, then the rule of the field has said so.
+    """Require that a dataset's ARN ends with the type that it is configured as."""
+    # The field's own rule has reported anything that isn't a dataset's ARN.
     if not isinstance(dataset_arn, str) or arns.DATASET(dataset_arn):
         return
 
@@ -107,7 +107,7 @@ def _check_dataset_type(dataset_arn: object, name: str, key: str) -> Iterator[Pr
 
 
 def _check_gate(solution: SolutionArgs, key: str) -> Iterator[Problem]:
-    """Reject a gate without a rule, which would let every version pass although it's enabled."""
+    """Reject an enabled gate without a rule, which would let every version pass."""
     if solution.quality_gate_enabled and not solution.quality_gate:
         yield Problem(
             f"{key}.qualityGate",
@@ -117,7 +117,7 @@ def _check_gate(solution: SolutionArgs, key: str) -> Iterator[Problem]:
 
 
 def _check_approval(solution: SolutionArgs, key: str) -> Iterator[Problem]:
-    """Reject an approval that nobody would be asked for, because only batch jobs wait for it."""
+    """Reject an approval for batch jobs alone, because nobody would be asked for it."""
     if solution.approval and solution.batch_jobs and not solution.campaigns:
         yield Problem(
             f"{key}.approval",
@@ -126,7 +126,7 @@ def _check_approval(solution: SolutionArgs, key: str) -> Iterator[Problem]:
 
 
 def _check_locations(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
-    """Reject files that lie where something else would read or replace them."""
+    """Reject locations whose files something else would read or replace."""
     exports = {}
     markers = {}
     for name, dataset in args.datasets.configured().items():
@@ -142,20 +142,20 @@ def _check_locations(args: RetrainingPipelineArgs, _key: str) -> Iterator[Proble
             outputs[f"{key}.output"] = job.output
 
     # All files in a dataLocation are imported, and a file in a subfolder is refused.
-    yield from _find_nested({**exports, **markers, **inputs, **outputs}, exports, _is_exported)
+    yield from _find_nested({**exports, **markers, **inputs, **outputs}, exports, _is_in_location)
     yield from _find_nested(outputs, inputs, _is_read_by_batch_job)
     # Two batch jobs with the same output would replace each other's results.
-    yield from _find_nested(outputs, outputs, _is_exported)
+    yield from _find_nested(outputs, outputs, _is_in_location)
 
 
 def _find_nested(
-    inner_files: Mapping[str, object],
-    outer_files: Mapping[str, object],
+    inner_locations: Mapping[str, object],
+    outer_locations: Mapping[str, object],
     is_inside: Callable[[str, str], bool],
 ) -> Iterator[Problem]:
-    """Report the inner files that are inside one of the outer files, as far as they're known."""
-    for outer_key, outer in outer_files.items():
-        for key, inner in inner_files.items():
+    """Report each inner location that is inside an outer one, if both are known."""
+    for outer_key, outer in outer_locations.items():
+        for key, inner in inner_locations.items():
             if (
                 key != outer_key
                 and isinstance(inner, str)
@@ -165,18 +165,18 @@ def _find_nested(
                 yield Problem(key, f"lies in {outer_key}; move it elsewhere", inner)
 
 
-def _is_exported(file: str, location: str) -> bool:
-    """Return True if a file is the one at a location, or in the folder there."""
+def _is_in_location(file: str, location: str) -> bool:
+    """Return True if a location is the file itself, or the folder that contains it."""
     if location.endswith("/"):
         return file.startswith(location)
     return file == location
 
 
 def _is_read_by_batch_job(output: str, batch_input: str) -> bool:
-    """Return True if a batch job would read its own results, or those of another one.
+    """Return True if a batch job with this input would read results written to `output`.
 
-    It reads every object whose key begins with its input. The results for `users.json`, for
-    example, are in `users.json.out`.
+    A job reads every object whose key begins with its input. Results have such keys: those for
+    `users.json`, for example, are in `users.json.out`.
     """
     file_name = batch_input.rpartition("/")[2]
     return f"{output}{file_name}".startswith(batch_input)
@@ -200,14 +200,14 @@ def _check_thresholds(rule: QualityRuleArgs, key: str) -> Iterator[Problem]:
 
 
 def _check_baselines(reader: Reader) -> Iterator[Problem]:
-    """Require that each baseline is another solution of the stack, so that runs train it as well.
+    """Require that each baseline is another solution in the stack, so that runs train it, too.
 
-    Otherwise, there would be no baseline that was trained on the same imports.
+    Otherwise, no version of the baseline would be trained on the same imports.
     """
-    solutions = [item.solution_arn for _, item in reader.objects if isinstance(item, SolutionArgs)]
-    is_unread = any(problem.key.startswith("solutions[") for problem in reader.problems)
-    if is_unread or not all(isinstance(arn, str) for arn in solutions):
-        # A baseline may be the solution that can't be read, or whose ARN isn't known yet.
+    solutions = [args.solution_arn for _, args in reader.objects if isinstance(args, SolutionArgs)]
+    has_unread = any(problem.key.startswith("solutions[") for problem in reader.problems)
+    if has_unread or not all(isinstance(arn, str) for arn in solutions):
+        # The baseline may be a solution that couldn't be read, or whose ARN isn't known yet.
         return
 
     keys = {arn: key for key, arn in reader.arns if key.endswith(".solutionArn")}
@@ -222,9 +222,9 @@ def _check_baselines(reader: Reader) -> Iterator[Problem]:
             )
 
 
-def _check_request(probe: ProbeArgs, key: str) -> Iterator[Problem]:
-    """Reject the settings of a probe that contradict each other."""
-    # Which ids a request without a list needs is up to the recipe, which is known at run time.
+def _check_probe(probe: ProbeArgs, key: str) -> Iterator[Problem]:
+    """Reject settings of a probe that contradict each other."""
+    # Which IDs a request without a list needs depends on the recipe, which is known at run time.
     if probe.input_list is not None and (probe.user_id is None or probe.item_id is not None):
         yield Problem(
             key, "cannot rank the items of inputList; set userId beside it, and no itemId"
@@ -248,7 +248,7 @@ def _check_alarms(bake: BakeArgs, key: str) -> Iterator[Problem]:
 
 
 def _check_alarm_names(campaign: CampaignArgs, key: str) -> Iterator[Problem]:
-    """Require a plain ARN if alarms are created, because runs find them by the campaign's name."""
+    """Require a plain ARN for created alarms, whose names contain the campaign's name."""
     bake = campaign.bake
     if bake and bake.create_alarms and not isinstance(campaign.campaign_arn, str):
         yield Problem(
@@ -259,7 +259,7 @@ def _check_alarm_names(campaign: CampaignArgs, key: str) -> Iterator[Problem]:
 
 
 def _check_bakes(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
-    """Limit each bake to half of the time between two runs, because the next run waits for it."""
+    """Limit each bake to half the time between two runs, because the next run waits for it."""
     if rates.rate_error(args.retraining_rate):
         return
 
@@ -275,7 +275,7 @@ def _check_bakes(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
 
 
 def _check_total_length(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
-    """Limit the length of the settings, which have to fit into the state of an execution."""
+    """Limit the length of the settings, which must fit into an execution's state."""
     characters = 0
     for solution in args.solutions:
         characters += len(solution.batch_jobs) * CHARACTERS_PER_BATCH_JOB
@@ -291,7 +291,7 @@ def _check_total_length(args: RetrainingPipelineArgs, _key: str) -> Iterator[Pro
 
 
 def _long_values(solution: SolutionArgs) -> Iterator[object]:
-    """Yield the values that may be long. Some are outputs or None, and have no length."""
+    """Yield the values that may be long. Some are outputs or None, which have no length."""
     for rule in solution.quality_gate:
         yield rule.relative_to
     for job in solution.batch_jobs:
@@ -301,17 +301,17 @@ def _long_values(solution: SolutionArgs) -> Iterator[object]:
         if campaign.bake is not None:
             yield from campaign.bake.alarms
         if campaign.probe is not None:
-            yield from _long_values_of_probe(campaign.probe)
+            yield from _long_probe_values(campaign.probe)
 
 
-def _long_values_of_probe(probe: ProbeArgs) -> Iterator[object]:
+def _long_probe_values(probe: ProbeArgs) -> Iterator[object]:
     yield from (probe.user_id, probe.item_id, *(probe.input_list or ()), probe.filter_arn)
     for values in (probe.filter_values, probe.context):
         yield from (*values, *values.values())
 
 
 def _check_tags(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
-    """Reject tags that AWS refuses, and those whose keys the pipeline reserves for itself."""
+    """Reject tags that AWS refuses, and keys that are reserved for the pipeline."""
     yield from role_tag_problems("tags", args.tags)
 
     for key, value in args.tags.items():
@@ -333,14 +333,14 @@ def _check_tags(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
 def role_tag_problems(
     setting: str, tags: Mapping[str, str], others: Iterable[str] = ()
 ) -> Iterator[Problem]:
-    """Find the tags that IAM would refuse on a role, in the middle of a deployment.
+    """Find tags on a role that IAM would refuse halfway through a deployment.
 
-    `others` are the keys of the tags that a role has in addition to these:
+    `others` are the keys of the role's other tags:
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
     """
-    keys_of_role = {other.casefold(): other for other in others}
+    role_keys = {other.casefold(): other for other in others}
     for key, value in tags.items():
-        similar_key = keys_of_role.setdefault(key.casefold(), key)
+        similar_key = role_keys.setdefault(key.casefold(), key)
         if similar_key != key:
             yield Problem(
                 f"{setting}.{key}",
@@ -358,7 +358,7 @@ def role_tag_problems(
 
 
 def _check_trigger(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
-    """Require what a run on the arrival of an export needs."""
+    """Require the settings that `trigger.onExport` needs."""
     if not args.trigger.on_export:
         return
 
@@ -374,7 +374,7 @@ def _check_trigger(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]
 
 
 def _check_markers(markers: Sequence[object]) -> Iterator[Problem]:
-    """Require ready markers that name their day and fit into an event pattern."""
+    """Require ready markers that contain `{date}` and fit into an event pattern."""
     known_markers = [marker for marker in markers if isinstance(marker, str)]
     if not any(markers) or any(DATE_PLACEHOLDER not in marker for marker in known_markers):
         yield Problem(
@@ -395,9 +395,9 @@ def _check_markers(markers: Sequence[object]) -> Iterator[Problem]:
 
 
 def marker_pattern(markers: Sequence[str]) -> Mapping[str, object]:
-    """Build the event pattern for objects that may be one of these markers.
+    """Build an event pattern for objects that may be one of these markers.
 
-    It can't say which dates are right, so `start_on_export` compares the whole key.
+    It can't express which dates are right, so `start_on_export` compares the whole key.
     """
     locations = [marker.removeprefix("s3://").partition("/") for marker in markers]
     prefixes = {key.partition(DATE_PLACEHOLDER)[0] for *_, key in locations}
@@ -416,7 +416,7 @@ RULES: Mapping[type, Sequence[Callable[[Any, str], Iterator[Problem]]]] = {
     DatasetsArgs: (_check_datasets,),
     SolutionArgs: (_check_approval, _check_gate),
     QualityRuleArgs: (_check_thresholds,),
-    ProbeArgs: (_check_request,),
+    ProbeArgs: (_check_probe,),
     BakeArgs: (_check_alarms,),
     CampaignArgs: (_check_alarm_names,),
     RetrainingPipelineArgs: (
@@ -427,4 +427,4 @@ RULES: Mapping[type, Sequence[Callable[[Any, str], Iterator[Problem]]]] = {
         _check_trigger,
     ),
 }
-"""Dataclass -> the rules for its objects. A rule gets an object and its key in the config."""
+"""Dataclass -> the rules for its instances. A rule takes an instance and its key in the config."""
