@@ -23,7 +23,7 @@ from .rules.fields import Between, Elements, above_zero
 SECONDS_PER_HOUR = 3600
 HOURS_PER_DAY = 24
 MODEL_AGE_FACTOR = 1.5
-"""How many times the longest gap between two runs a model may age before its alarm goes off. A
+"""The alarm about a model's age allows for this multiple of the longest gap between two runs, so a
 single late run doesn't set it off."""
 
 # At these limits, an execution's state stays within the 256 KiB that AWS allows
@@ -223,7 +223,7 @@ Personalize measures metrics on a random tenth of the users, so a smaller drop c
 
 @dataclass(frozen=True, kw_only=True)
 class ApprovalArgs:
-    """A person has to approve each new version before the solution's campaigns move to it."""
+    """A person must approve each new version before the solution's campaigns move to it."""
 
     timeout_hours: Annotated[
         float,
@@ -302,7 +302,7 @@ class SolutionArgs:
         Sequence[QualityRuleArgs],
         Elements(0, MAX_GATE_RULES, f"keep at most {MAX_GATE_RULES} rules"),
     ] = DEFAULT_GATE
-    """The rules that a new version has to pass before a campaign moves to it."""
+    """The rules that a new version must pass before a campaign moves to it."""
     quality_gate_enabled: bool = True
     """`false` deploys every new version and ignores the rules."""
     approval: ApprovalArgs | None = None

@@ -65,7 +65,7 @@ def job_prefix(group_arn: str) -> str:
 class InvalidPipelineError(pulumi.RunError):
     """The component's arguments are invalid. The message lists all problems.
 
-    It's a RunError, because the Pulumi CLI shows those without a stack trace.
+    It's a RunError, so the Pulumi CLI shows it without a stack trace.
     """
 
 

@@ -171,10 +171,10 @@ def find_inconsistencies(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
     yield from _find_differences(
         "dataset group", [(dataset, dataset.arn.name) for dataset in datasets]
     )
-    yield from _find_repetitions(settings)
+    yield from _find_duplicates(settings)
 
 
-def _find_repetitions(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
+def _find_duplicates(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
     """Reject a resource that is configured twice, because two jobs would work on it at once."""
     first_keys: dict[Arn, str] = {}
     for key, arn in settings:

@@ -175,8 +175,8 @@ def _is_in_location(file: str, location: str) -> bool:
 def _is_read_by_batch_job(output: str, batch_input: str) -> bool:
     """Return True if a batch job with this input would read results written to `output`.
 
-    A job reads every object whose key begins with its input. Results have such keys: those for
-    `users.json`, for example, are in `users.json.out`.
+    A job reads every object whose key begins with its input. The results for `users.json`, for
+    example, are in `users.json.out`, which a job with the input `users.json` would read.
     """
     file_name = batch_input.rpartition("/")[2]
     return f"{output}{file_name}".startswith(batch_input)

@@ -2,7 +2,7 @@
 
 Keys are spelled as in ASL (https://states-language.net/spec.html). The `Resource` of a Task is a
 function's ARN, so the Task's result is the function's return value. The `lambda:invoke` integration
-would wrap it in an envelope, which would have to be part of every path.
+would wrap it in an envelope, which every path would then have to include.
 """
 
 from collections.abc import Mapping
