@@ -178,9 +178,8 @@ def file_arns(
     return {
         "s3:GetObject": export_arns(partition, reads),
         "s3:PutObject": export_arns(partition, writes),
-        # This grants access to the whole bucket's listing, as in AWS's example. A narrower grant
-        # might break imports of a single file, because AWS doesn't document which prefix
-        # Personalize lists:
+        # Personalize may list the whole bucket, as in AWS's example. A narrower grant might break
+        # imports of a single file, because AWS doesn't document which prefix Personalize lists:
         # https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-s3-access.html
         "s3:ListBucket": bucket_arns(partition, [*reads, *writes]),
     }

@@ -186,8 +186,8 @@ def _checked_environment(
         region=aws.get_region_output(opts=opts).region,
     )
 
-    # An ARN may be secret, but its account and region aren't. If they were, so would be the tags of
-    # every resource.
+    # An ARN may be secret, but its account and region aren't. Without this line, every resource's
+    # tags would be secret, too.
     return Output.unsecret(environment)
 
 
