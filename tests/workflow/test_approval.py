@@ -6,7 +6,7 @@ from components.args import ApprovalArgs
 from functions.personalize.campaigns import build_approval_tags
 from functions.personalize.tags import APPROVAL, REPORTED, read_tags, write_tags
 from tests.workflow.pipeline import NEXT_SLOT, deploy
-from tests.workflow.summaries import DEPLOYED, outcomes, report, skip_reason
+from tests.workflow.summaries import DEPLOYED, outcomes, skip_reason
 from tests.world import HOUR, MOVIES, campaign_arn, solution
 
 BOSS = "arn:aws:sts::123456789012:assumed-role/Owner/boss"
@@ -28,25 +28,6 @@ def answer(pipeline, word="APPROVED", version=None):
 def deploy_approved(pipeline):
     """Start the execution that `retrain approve` starts, and wait for its end."""
     return pipeline.machine.start({"only": "deployments"}).wait()
-
-
-def test_an_approved_version_is_deployed_without_an_import_or_a_training():
-    with deploy(ASKING) as pipeline:
-        asking = pipeline.run()
-        old, new = pipeline.versions()
-        assert pipeline.served_version() == old
-        pipeline.bucket.objects.clear()
-        answer(pipeline)
-        execution = deploy_approved(pipeline)
-
-        assert pipeline.served_version() == new
-        assert len(pipeline.requests("CreateDatasetImportJob")) == 3, "from the first run"
-
-    assert asking.status == "SUCCEEDED", "a run that asks did what it should"
-    (row,) = report(asking)["solutions"][0]["campaigns"]
-    assert row["outcome"] == "AWAITING_APPROVAL"
-    assert row["reasons"][0]["text"].startswith(f"{new} is waiting for approval until 2026-11-30 ")
-    assert outcomes(execution) == DEPLOYED
 
 
 def test_a_version_is_asked_for_once_until_its_time_is_over():

@@ -13,7 +13,7 @@ from functions.personalize.campaigns import build_deployment_spec
 from functions.personalize.tags import BAKE, read_tags
 from functions.rules.campaigns import DeploymentRecord
 from tests.workflow.pipeline import deploy
-from tests.workflow.summaries import DEPLOYED, failures, outcomes, report, warnings_of
+from tests.workflow.summaries import DEPLOYED, outcomes, warnings_of
 from tests.world import HOUR, MOVIES, alarm_arn, campaign, campaign_arn, solution
 
 ORDERS = "shop/orders: too low"
@@ -53,33 +53,13 @@ def test_a_version_is_good_once_its_bake_has_ended():
         )
         assert pipeline.clock.now() - until < timedelta(minutes=1)
         assert pipeline.alarms.requests[0] == [ORDERS]
+        assert len(pipeline.alarms.requests) < 80, "nobody asks while an update is running"
         looks = str(execution.events).count("'name': 'Wait for the bake'") / 2
 
         assert looks == pytest.approx(24, abs=3), "the alarms are read every five minutes"
 
     assert outcomes(execution) == DEPLOYED
     assert warnings(execution) == []
-
-
-def test_an_alarm_moves_the_campaign_back_within_minutes():
-    with deploy(GROUP) as pipeline:
-        pipeline.alarms.change(ORDERS, "INSUFFICIENT_DATA")
-        started = start_bake(pipeline)
-        pipeline.sleep(HOUR)
-        pipeline.alarms.change(ORDERS, "ALARM")
-        pipeline.sleep(HOUR / 2)
-        old, bad = pipeline.versions()
-        assert pipeline.served_version() == old
-        execution = started.wait()
-        assert pipeline.record() == DeploymentRecord(good_version_arn=old, blocked_version_arn=bad)
-        later = pipeline.run(skipImport=True, scheduledTime="2026-12-06T03:00:00Z")
-
-        assert pipeline.served_version() == old
-        assert len(pipeline.alarms.requests) < 60, "nobody asks while an update is running"
-
-    assert outcomes(execution) == {"taste": "ROLLED_BACK", "home": "ROLLED_BACK"}
-    assert failures(execution)["home"].startswith(f"the alarm {ORDERS} went off at 2026-11-29 ")
-    assert report(later)["outcome"] == "SKIPPED"
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,11 @@ from components.args import QualityRuleArgs
 from components.rules.fields import NDCG_AT_10
 from tests.workflow.pipeline import NEXT_SLOT, deploy
 from tests.workflow.summaries import failures, ndcg, outcomes, report, text, warnings_of
-from tests.world import HOUR, MOVIES, solution, solution_arn
+from tests.world import MOVIES, solution, solution_arn
 
 POPULAR = solution_arn("popular")
 PLAIN = QualityRuleArgs(metric=NDCG_AT_10, max_drop=0.2)
 RELATIVE = replace(PLAIN, relative_to=POPULAR)
-WITHOUT_BASELINE = (
-    "NDCG@10 was compared without baselines, because no version of popular has the imports of the "
-    "served version"
-)
 
 
 def group(rule=RELATIVE):
@@ -100,22 +96,3 @@ def test_the_baseline_tells_a_worse_model_from_harder_data(random_users, fault, 
         new, live, new_baseline, live_baseline = numbers
         fall = f"{live / live_baseline:.4f} to {new / new_baseline:.4f} times the baseline"
         assert failures(execution) == {"home": f"NDCG@10 fell from {fall}, by more than 20%"}
-
-
-def test_a_run_waits_until_the_baseline_is_trained():
-    with deploy(group()) as pipeline:
-        pipeline.bucket.put("interactions.csv", interactions())
-        first = pipeline.run()
-        pipeline.inject_fault("take", job="solution-version", of=POPULAR, seconds=4 * HOUR)
-        execution = second_run(pipeline, 3)
-        (baseline,) = pipeline.versions("popular")[-1:]
-        described = pipeline.client.describe_solution_version(solutionVersionArn=baseline)
-        update = pipeline.describe_campaign()["latestCampaignUpdate"]
-
-    assert warnings(first) == [WITHOUT_BASELINE], "it was trained before there was a baseline"
-    assert warnings(execution) == []
-    assert report(execution)["outcome"] == "DEPLOYED", "the baseline is not the news"
-    ended_at = described["solutionVersion"]["lastUpdatedDateTime"]
-    assert 0 <= (update["creationDateTime"] - ended_at).total_seconds() < 60
-    calls = [call for call in execution.calls if call.function == "deploy_version"]
-    assert len(calls) < 20, "invocations stay open meanwhile"

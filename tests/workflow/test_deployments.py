@@ -5,7 +5,6 @@ tests/model shows the rules. These runs show that the state machine and its func
 
 import pytest
 
-from components.args import LimitsArgs
 from emulator.personalize import Switches
 from emulator.virtual.step_functions import Fails
 from functions.report import model
@@ -64,9 +63,6 @@ def test_a_verdict_is_told_too_if_the_next_run_trains_a_newer_version():
     assert warning.startswith(f"{campaign_arn()}: {rejected} was REJECTED there, and ")
     assert "NDCG@10 fell from " in warning
     assert not any("no report has said so" in text for text in warnings_of(later))
-
-
-# A version is kept, or taken back
 
 
 # The service is slow, fails, or does not answer
@@ -191,21 +187,3 @@ def test_a_run_with_other_work_reports_the_worst_trials_and_counts_the_others(mo
     text = "1 more trial of earlier runs ended, and none of them worse"
     assert found["warnings"][0] == {"text": text}
     assert (outcomes(execution)["mail"], found["outcome"]) == ("DEPLOYED", "ROLLED_BACK")
-
-
-def test_an_update_that_hangs_is_given_up_after_a_day_and_its_campaign_gets_no_other_version():
-    with deploy(MOVIES.with_options(limits=LimitsArgs(max_campaign_hours=1))) as pipeline:
-        pipeline.inject_fault("hang", job="campaign-update")
-        execution = pipeline.run(skipImport=True)
-        new = pipeline.versions()[-1]
-        assert pipeline.record().trial.version_arn == new
-        later = pipeline.run(**AGAIN, force=True)
-
-        assert len(pipeline.requests("UpdateCampaign")) == 1
-
-    assert failures(execution) == {"home": f"the update to {new} has not ended in 24 hours"}
-    events = [event for event in execution.events if "stateEnteredEventDetails" in event]
-    assert len(events) < 120, "the looks of a day do not fill the history"
-    assert (report(later)["outcome"], outcomes(later)) == ("FAILED", {"taste": "TRAINED"})
-    (trial,) = report(later)["trials"]
-    assert (trial["outcome"], trial["versionArn"]) == ("FAILED", new)

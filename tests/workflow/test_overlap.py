@@ -1,15 +1,10 @@
-"""A run waits for other executions of its state machine, but not for those of another stack."""
+"""A run waits for an older execution of its state machine."""
 
 from datetime import timedelta
-
-import pytest
 
 from tests.workflow.pipeline import NEXT_SLOT, deploy
 from tests.workflow.summaries import ALL_DONE, DEPLOYED, outcomes
 from tests.world import interactions
-
-STALE = {"operation": "ListExecutions", "times": None}
-"""The fault of a list of executions that is behind, in the terms of `inject`."""
 
 
 def plans(execution):
@@ -33,9 +28,6 @@ def ended_at(execution):
     return execution.events[-1]["timestamp"]
 
 
-# An older run
-
-
 def test_a_run_waits_for_an_older_run_and_then_goes_on():
     with deploy() as pipeline:
         earlier = pipeline.start()
@@ -53,24 +45,3 @@ def test_a_run_waits_for_an_older_run_and_then_goes_on():
     assert plans(later)[0]["reasons"] == [{"text": "run-1, an older run, is still running"}]
     assert max(waits(later)) <= 600
     assert len(waits(later)) < 40, "the checks become rarer: three transitions each are paid for"
-
-
-# Executions that are not listed yet
-
-
-@pytest.mark.parametrize("seconds_between", [0, 20, 80])
-def test_of_two_runs_that_no_list_shows_at_first_the_younger_one_waits(seconds_between):
-    with deploy() as pipeline:
-        pipeline.step_functions.faults.inject({"fault": "stale", "seconds": 85, **STALE})
-        started = [pipeline.start()]
-        pipeline.sleep(seconds_between)
-        started.append(pipeline.start(scheduledTime=NEXT_SLOT))
-        first, second = (execution.wait() for execution in started)
-
-        assert len(pipeline.versions()) == 2
-
-    assert outcomes(first) == ALL_DONE
-    assert began_at(second) > ended_at(first)
-
-
-# Two stacks in one account
