@@ -1,9 +1,8 @@
-"""Decides whether a run writes the results of a batch job again, and with which version.
+"""Decides whether a run rewrites the results of a batch job, and which version it uses.
 
-All jobs that write to the same output of the config belong to one *slot*, whoever has created them.
-The *last results* there are those of its newest job that has succeeded. Everything on which results
-depend is their *content*: the version, the input, the filter and some settings. As long as that
-stays the same, nothing has to be written.
+A *slot* is one configured output with all jobs that write to it, whoever created them. The newest
+job that succeeded wrote its *last results*. The *content* of results is everything they depend on:
+the version, the input, the filter and some settings. A run writes only if the content has changed.
 """
 
 import json
@@ -24,11 +23,11 @@ from .trainings import Deletion, find_running_deletion
 from .versions import NO_VERSION, SolutionVersion
 
 CONTENT_DIGITS = 32
-"""The length of a content in a tag."""
+"""The length of a content hash in a tag."""
 KEYS_OF_RESULTS: Final = ("input", "numResults", "filterArn", "themes", *EXPLORATION_KEYS)
-"""The settings on which the results of a batch job depend."""
+"""The settings that the results of a batch job depend on."""
 WRITTEN: Final = Step("WRITING", outcome="WRITTEN")
-"""The step that ends a batch job whose results are there."""
+"""The step that ends a batch job once its results exist."""
 
 
 class BatchJob(NamedTuple):
@@ -42,31 +41,31 @@ class BatchJob(NamedTuple):
     ended_at: datetime
     run: str | None = None
     content: str | None = None
-    """A hash of everything on which the results depend, from the creation of the job. None if
-    results were deleted since then."""
+    """A hash of everything the results depend on, taken when the job was created. None if results
+    were deleted since then."""
     failure: str | None = None
     day: str = ""
-    """The day in the output."""
+    """The day in the path of the output."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchState:
-    """A slot, and everything on which the results depend, as one poll shows them."""
+    """A slot, and everything its results depend on, as read by one poll."""
 
     jobs: Sequence[BatchJob]
-    """The job that has written the last results and those after it, newest first."""
+    """The job that wrote the last results and all later jobs, newest first."""
     input_hash: str | None = None
     """None if the input has no objects."""
     filter_expression: str | None = None
-    """A filter that was deleted and created again may have another one, but the same ARN."""
+    """A filter that is deleted and created again keeps its ARN, but the expression may change."""
     deletions: Sequence[Deletion] = ()
     """The data deletion jobs of the dataset group."""
     campaigns: Sequence[CampaignState] = ()
     """The campaigns of the solution."""
     newest_version: SolutionVersion = NO_VERSION
-    """What we know about the newest version, if the gate judges it (`with_versions()`)."""
+    """The newest version, read by `with_versions()` only if the gate judges it."""
     last_version: SolutionVersion = NO_VERSION
-    """What we know about the version of the last results, with which the gate compares it."""
+    """The version that wrote the last results. The gate compares the newest version with it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,29 +81,29 @@ class BatchSpec:
 
 @dataclass
 class BatchProgress(JobProgress):
-    """How far a batch job has come."""
+    """What a batch job remembers between two polls."""
 
     job_arn: str | None = None
-    """The job that the run waits for, or that has written the results."""
+    """The job that the run waits for, or that wrote the results."""
     version_arn: str | None = None
-    """The version that it uses."""
+    """The version that this job uses."""
     warnings: list[str] = field(default_factory=list)
     """What a person should know about the choice of the version."""
 
 
 class VersionChoice(NamedTuple):
-    """The version whose results are written, and why it isn't the newest one."""
+    """The version that a batch job uses, and why if it isn't the newest one."""
 
     version_arn: str | None
-    """None if the last results stay as they are."""
+    """None to keep the last results."""
     rejections: Sequence[str] = ()
-    """Why the newest version is rejected. Empty if it was chosen."""
+    """Why the newest version was rejected. Empty if it was chosen."""
     warnings: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class Create(Action):
-    """Create the batch job of this run."""
+    """Create this run's batch job."""
 
     version_arn: str
     content: str
@@ -126,10 +125,10 @@ def decide(state: BatchState, spec: BatchSpec, progress: BatchProgress, now: dat
 def with_versions(
     state: BatchState, spec: BatchSpec, read: Callable[[str], SolutionVersion]
 ) -> BatchState:
-    """Return the state with what `decide()` has to know about the versions that the gate compares.
+    """Return the state with the versions that the gate compares.
 
-    Nothing is read while a job is running, or if campaigns judge the versions. The same version may
-    be read twice.
+    There's nothing to read if campaigns judge the versions, or if the run follows a job. The same
+    version may be read twice.
     """
     if state.campaigns or find_job_to_follow(state.jobs, spec.run):
         return state
@@ -142,24 +141,24 @@ def with_versions(
 
 
 def find_last_job(jobs: Sequence[BatchJob]) -> BatchJob | None:
-    """Return the job that has written the last results, or None. The newest job is first."""
+    """Return the job that wrote the last results, or None. `jobs` are newest first."""
     return next((job for job in jobs if job.is_active), None)
 
 
 def find_job_to_follow(jobs: Sequence[BatchJob], run: str) -> BatchJob | None:
-    """Return the newest job that is running, or that the run has created, or None."""
+    """Return the newest job that is running or was created by this run, or None."""
     return next((job for job in jobs if job.is_running or job.run == run), None)
 
 
-# A job that is running, or that this run has created
+# Following a job
 
 
 def _follow_job(
     state: BatchState, spec: BatchSpec, progress: BatchProgress, now: datetime
 ) -> Step | None:
-    """Wait for the end of a job. If the run has created it, end with its outcome.
+    """Wait for a job in the slot to end. If this run created it, end with its outcome.
 
-    It doesn't matter who has created a job that is running, because two jobs would mix their files.
+    Jobs created by others also count, because two jobs at the same time would mix their files.
     """
     job = find_job_to_follow(state.jobs, spec.run)
     if job is None:
@@ -177,7 +176,7 @@ def _follow_job(
 def _pause_until_deadline(
     job: BatchJob, spec: BatchSpec, progress: BatchProgress, now: datetime
 ) -> Step:
-    """Pause, or give up at the deadline. The job goes on then."""
+    """Pause, or give up at the deadline and leave the job running."""
     max_hours = spec.job["maxHours"]
     if now < max(job.created_at, progress.began_at) + timedelta(hours=max_hours):
         return Step("WRITING", pause=pause((), (now - job.created_at).total_seconds()))
@@ -189,13 +188,13 @@ def _pause_until_deadline(
     return failed("WRITING", reason)
 
 
-# The version to use
+# Choosing a version
 
 
 def _require_input(state: BatchState) -> Step | None:
-    """Fail without an input, whether or not there is a version to use.
+    """Fail if the input is missing, even if no version would be used.
 
-    Otherwise, the same missing input would be FAILED in one run and SKIPPED in another.
+    Otherwise, one run would end as FAILED and another one as SKIPPED, with the same missing input.
     """
     if state.input_hash is not None:
         return None
@@ -205,7 +204,7 @@ def _require_input(state: BatchState) -> Step | None:
 def _wait_for_baselines(
     state: BatchState, spec: BatchSpec, progress: BatchProgress, now: datetime
 ) -> Step | None:
-    """Hold the quality gate back until it can compare with the baselines."""
+    """Wait until the quality gate can use the baselines."""
     step = wait_for_baselines("WRITING", state.newest_version, state.last_version, now)
     if step is None:
         return None
@@ -215,7 +214,7 @@ def _wait_for_baselines(
 def _use_version(
     state: BatchState, spec: BatchSpec, progress: BatchProgress, now: datetime
 ) -> Step:
-    """Write the results of the version that is chosen, or keep the last results."""
+    """Write results with the chosen version, or keep the last results."""
     choice = _choose_by_campaigns(state, spec) or _choose_by_gate(state, spec)
     if choice.version_arn is None:
         step = Step("WRITING", outcome="SKIPPED", reasons=choice.rejections)
@@ -225,10 +224,10 @@ def _use_version(
 
 
 def _choose_by_campaigns(state: BatchState, spec: BatchSpec) -> VersionChoice | None:
-    """Choose the newest version if it has passed on a campaign, or else perhaps the served one.
+    """Choose the newest version if it passed a trial, or perhaps fall back to the served one.
 
-    With `onRejected: live`, the served version is always written instead. Without, only after a
-    rollback: otherwise, the results of the bad version would stay until a newer one passes.
+    With `onRejected: live`, always fall back. Without it, only fall back after a rollback, because
+    the bad version's results would otherwise stay until a newer version passes.
     """
     if not state.campaigns:
         return None
@@ -249,25 +248,25 @@ def _choose_by_campaigns(state: BatchState, spec: BatchSpec) -> VersionChoice | 
 
 
 def _choose_by_gate(state: BatchState, spec: BatchSpec) -> VersionChoice:
-    """Choose the newest version if it passes the gate, or else perhaps that of the last results.
+    """Choose the newest version if it passes the gate. With `onRejected: live`, fall back.
 
-    A solution without campaigns serves no version, so the gate compares the newest one with the
-    version of the last results instead.
+    Without campaigns, there's no served version. The gate compares with the version that wrote the
+    last results, which is also the fallback.
     """
-    verdict = compare(state.newest_version, state.last_version, spec.gate)
+    comparison = compare(state.newest_version, state.last_version, spec.gate)
     version_arn: str | None = spec.version_arn
-    if verdict.rejections:
+    if comparison.rejections:
         version_arn = None
         if spec.job["onRejected"] == "live":
             version_arn = _find_last_version(state, spec)
-    return VersionChoice(version_arn, verdict.rejections, verdict.warnings)
+    return VersionChoice(version_arn, comparison.rejections, comparison.warnings)
 
 
 def _warn_of_unserved_results(state: BatchState) -> list[str]:
-    """Return a warning if no campaign serves the version of the last results, or nothing.
+    """Return a warning if no campaign serves the version that wrote the last results.
 
-    A rollback doesn't change results. During a trial, it isn't certain yet what a campaign is going
-    to serve, so there's no warning.
+    That happens after a rollback, because it doesn't change results. There's no warning during a
+    trial, because the campaign may still be rolled back.
     """
     last = find_last_job(state.jobs)
     if last is None:
@@ -284,7 +283,7 @@ def _warn_of_unserved_results(state: BatchState) -> list[str]:
 
 
 def _find_last_version(state: BatchState, spec: BatchSpec) -> str | None:
-    """Return the version of the last results, or None if they are of another solution."""
+    """Return the version that wrote the last results, or None if another solution did."""
     last = find_last_job(state.jobs)
     solution_arn, _, _ = spec.version_arn.rpartition("/")
     if last is None or not last.version_arn.startswith(f"{solution_arn}/"):
@@ -292,29 +291,29 @@ def _find_last_version(state: BatchState, spec: BatchSpec) -> str | None:
     return last.version_arn
 
 
-# The results of a version
+# Writing results
 
 
 def _write(
     version_arn: str, state: BatchState, spec: BatchSpec, progress: BatchProgress, now: datetime
 ) -> Step:
-    """Create the job of this run, unless the last results are those that it would write."""
-    content = _content(version_arn, state, spec)
+    """Create this run's job, unless it would write the last results again."""
+    content = _hash_content(version_arn, state, spec)
     last = find_last_job(state.jobs)
     if last is not None and last.content == content:
-        # An earlier job with this content doesn't count, because its results were replaced.
+        # Only the last job counts, because later results replace earlier ones.
         return WRITTEN.remembering(job_arn=last.arn)
 
     max_hours = spec.job["maxHours"]
     deletion = find_running_deletion(state.deletions)
     if deletion is not None:
-        # AWS doesn't guarantee the deletion of users if a batch job is running at the same time.
+        # AWS doesn't guarantee that users are deleted if a batch job is running at the same time.
         return progress.wait_for(f"{deletion.arn} is running", max_hours, now)
     return progress.before_create(max_hours, now) or Step("WRITING", Create(version_arn, content))
 
 
-def _content(version_arn: str, state: BatchState, spec: BatchSpec) -> str:
-    """Return a hash of everything on which the results depend."""
+def _hash_content(version_arn: str, state: BatchState, spec: BatchSpec) -> str:
+    """Return a hash of everything the results depend on."""
     settings = [spec.job[key] for key in KEYS_OF_RESULTS]
     parts = [version_arn, state.input_hash, state.filter_expression, *settings]
     return hash_shortly(json.dumps(parts), CONTENT_DIGITS)

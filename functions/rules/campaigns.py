@@ -1,10 +1,9 @@
-"""The nouns of a deployment: what its rules know about a campaign, and what they can do with it.
+"""The types that the deployment rules use: campaign states, specs, progress and actions.
 
-A *candidate* is the version that a campaign is to get. From just before its update until its
-verdict, it's on *trial*: first it answers a *probe*, then alarms watch it, which is its *bake*. If
-it passes, it becomes the campaign's *good version*, the one to roll back to. If it doesn't, it's
-the *blocked version*: no run deploys it or an older one there. Versions are named by their ARNs,
-and what we know of one is a `SolutionVersion`.
+A *candidate* is the version to deploy. Its *trial* starts just before the campaign is updated: a
+*probe* sends requests, then alarms watch the version during its *bake*. If it passes, it becomes
+the campaign's *good version*, the one to roll back to. If it fails, it becomes the *blocked
+version*: no run deploys it or an older one there.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,10 +17,10 @@ from .steps import Action
 from .versions import LONG_AGO, NO_VERSION, SolutionVersion
 
 DESCRIBE_LAG = timedelta(minutes=10)
-"""After this time, DescribeCampaign certainly shows an update, and the version that it changed."""
+"""How long DescribeCampaign may lag behind an update."""
 
 
-# What a poll of a campaign shows
+# The state of a campaign
 
 
 class Trial(NamedTuple):
@@ -29,11 +28,11 @@ class Trial(NamedTuple):
 
     version_arn: str
     began_at: datetime
-    """Just before the update was sent. An older update doesn't belong to the trial."""
+    """Just before the update was sent. Older updates don't belong to the trial."""
     was_served: bool = False
-    """True once a poll has shown that the campaign serves the version."""
+    """True once a poll has found that the campaign serves the version."""
     bake_ends_at: datetime | None = None
-    """The end of the bake, which begins with that poll. None before it, or without a bake."""
+    """When the bake ends. It starts with that poll, so this is None before it or without a bake."""
 
     def is_baking(self, now: datetime) -> bool:
         """Return True during the bake."""
@@ -41,17 +40,18 @@ class Trial(NamedTuple):
 
 
 class DeploymentRecord(NamedTuple):
-    """What runs have learned about the versions of one campaign. It's kept in the campaign's tags.
+    """The good, blocked and trial versions of one campaign, stored in its tags.
 
-    A version may be good for one campaign and bad for another, so a version's own tags don't say.
+    They aren't stored in the versions' tags, because a version may be good for one campaign and bad
+    for another.
     """
 
     trial: Trial | None = None
     good_version_arn: str | None = None
-    """The last version that has passed its trial here."""
+    """The last version that passed its trial here."""
     previous_good_version_arn: str | None = None
     blocked_version_arn: str | None = None
-    """The newest version that a run or a person has rolled back here."""
+    """The newest version that a run or a person rolled back here."""
 
     def other_good_version_arn(self, version_arn: str | None) -> str | None:
         """Return the good version to roll back to if this version turns out to be bad, or None."""
@@ -68,12 +68,12 @@ class CampaignUpdate:
     is_running: bool = False
     created_at: datetime
     ended_at: datetime
-    """The time of its last change. For a running update, that's not its end."""
+    """When the update last changed. It has only ended if it isn't running."""
     failure: str | None = None
     """Why the update failed, or None if it didn't."""
 
     def belongs_to(self, trial: Trial) -> bool:
-        """Return True if the update has moved the campaign to the version on trial, or tried to."""
+        """Return True if this is the trial's update, successful or not."""
         return self.version_arn == trial.version_arn and self.created_at >= trial.began_at
 
 
@@ -82,60 +82,60 @@ class Alarm(NamedTuple):
 
     name: str
     state: str
-    """Its state in CloudWatch, or why we don't know it."""
+    """The state in CloudWatch, or why it couldn't be read."""
     since: datetime = LONG_AGO
-    """When it went into this state, if we know it."""
+    """When the alarm entered this state, if that could be read."""
 
     def went_off_after(self, time: datetime) -> bool:
-        """Return True if the alarm is ringing, and began to after `time`."""
+        """Return True if the alarm entered the ALARM state after `time`, and is still in it."""
         return self.state == "ALARM" and self.since > time
 
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignState:
-    """A campaign as one poll shows it."""
+    """A campaign as read by one poll."""
 
     served_version_arn: str | None
-    """None if the creation of the campaign has failed."""
+    """None if the campaign could not be created."""
     update: CampaignUpdate
     record: DeploymentRecord
     versions: Mapping[str, SolutionVersion] = field(default_factory=dict)
-    """What we know about each of `versions_to_compare()` and `versions_to_order()`. Of the latter,
-    that's only what DescribeSolutionVersion shows."""
+    """ARN -> version, for `versions_to_compare()` and `versions_to_order()`. The latter have only
+    the fields that DescribeSolutionVersion returns."""
     reported_verdict: str | None = None
-    """The verdict about a candidate that a report has told people (`format_verdict()`)."""
+    """The last verdict that was reported, as written by `format_verdict()`."""
     pin: str | None = None
-    """Since when and by whom the campaign is pinned, or None. Only people pin campaigns."""
+    """When and by whom the campaign was pinned, or None. Only people pin campaigns."""
     alarms: Sequence[Alarm] = ()
-    """The alarms of the bake. They're only read while the version on trial is being served."""
+    """The bake's alarms, read only while the campaign serves the version on trial."""
 
     @property
     def served_version(self) -> SolutionVersion:
-        """What we know about the served version, which is one of `versions_to_compare()`."""
+        """The served version. It must be one of `versions_to_compare()`."""
         if self.served_version_arn is None:
             return NO_VERSION
         return self.versions[self.served_version_arn]
 
     @property
     def serves_version_on_trial(self) -> bool:
-        """True if the campaign answers with the version on trial."""
+        """True if the campaign serves the version on trial."""
         trial = self.record.trial
         return trial is not None and trial.version_arn == self.served_version_arn
 
     @property
     def serves_good_version(self) -> bool:
-        """True if the campaign answers with its good version, for example after a rollback."""
+        """True if the campaign serves its good version, for example after a rollback."""
         return self.served_version_arn == self.record.good_version_arn
 
     def has_passed(self, version_arn: str) -> bool:
-        """Return True if the campaign serves the version, which has passed its trial here."""
+        """Return True if the version passed its trial here, and the campaign still serves it."""
         is_good = self.served_version_arn == version_arn == self.record.good_version_arn
         return is_good and self.record.trial is None
 
     def newer_blocked_version_arn(self, version_arn: str) -> str | None:
-        """Return the blocked version if it's newer than another version, else None.
+        """Return the blocked version if it's newer than the given one, or None.
 
-        A version that doesn't exist is older than any other.
+        A version that doesn't exist counts as older than any other.
         """
         blocked_arn = self.record.blocked_version_arn
         version = self.versions.get(version_arn, NO_VERSION)
@@ -145,74 +145,74 @@ class CampaignState:
         return blocked_arn
 
     def is_updating(self, now: datetime) -> bool:
-        """Return True if an update is running, or has ended without a visible result so far."""
+        """Return True if an update is running, or its result isn't visible yet."""
         if self.update.is_running:
             return True
         if self.update.failure or self.update.version_arn == self.served_version_arn:
             return False
 
-        # For some time, DescribeCampaign may still show the version from before the update.
+        # DescribeCampaign may still return the version from before the update.
         return now < self.update.ended_at + DESCRIBE_LAG
 
 
-# What the rules are told, and what they keep between two polls
+# The input of the rules, and what they remember between two polls
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeploymentSpec:
-    """What a run is supposed to do with a campaign. It doesn't change during the run."""
+    """What a run should do with a campaign. It doesn't change during the run."""
 
     campaign_arn: str
     candidate_arn: str | None
-    """The version to deploy, or None if the run only has to end a trial."""
+    """The version to deploy, or None if there is only a trial to finish."""
     from_earlier_run: bool = False
     """True if an earlier run trained the candidate. Since then, somebody may have intervened."""
     gate: Sequence[QualityRule] = ()
     approval: ApprovalSettings | None = None
-    """How a person approves the candidate. None if nobody has to."""
+    """How a person approves the candidate, or None if no approval is needed."""
     probe: ProbeSettings | None = None
     """Without a probe, every version passes."""
     bake: timedelta = timedelta()
-    """How long alarms watch a version on trial. 0 if the campaign has no bake."""
+    """How long alarms watch a version on trial. 0 without a bake."""
     bake_pause: float = 0
-    """The most seconds between two polls of these alarms."""
+    """The longest pause in seconds between two polls of the alarms."""
     alarm_names: Sequence[str] = ()
     max_hours: float
 
 
 @dataclass(slots=True)
 class DeploymentProgress:
-    """How far a deployment has come.
+    """What a deployment remembers between two polls.
 
-    Steps say what's new (`Step.remembered`), the report quotes it, and the document of the run
-    carries it from one invocation to the next.
+    Steps update it (`Step.remembered`), the report quotes it, and the run's document passes it from
+    one invocation to the next.
     """
 
     began_at: datetime
     version_arn: str | None = None
-    """What the deployment is about: the version on trial, or else the candidate."""
+    """The version on trial, or the candidate if there is no trial."""
     previous_version_arn: str | None = None
-    """The version that the campaign served before."""
+    """The version that the campaign served before the deployment."""
     update_created_at: datetime | None = None
     """When the update to the version on trial was created."""
     update_ended_at: datetime | None = None
     failing_since: datetime | None = None
-    """When the first of the errors came that have ended each invocation since."""
+    """When the current series of errors began. Each invocation since then ended with one."""
     probe_run: ProbeRun | None = None
     rollback_reasons: list[str] = field(default_factory=list)
-    """Why the campaign is rolled back. Empty if it isn't."""
+    """Why the campaign is rolled back. Empty without a rollback."""
     warnings: list[str] = field(default_factory=list)
     metrics: list[MetricValues] = field(default_factory=list)
-    """What the quality gate has compared, in the order of its rules."""
+    """The metrics that the quality gate compared, in the order of its rules."""
     blocked_by: str = ""
-    """What has kept the deployment from going on so far, for example a baseline in training."""
+    """What the deployment is waiting for, for example a baseline in training."""
 
     def add_warnings(self, new_warnings: Iterable[str]) -> list[str]:
-        """Return all warnings. The rules run at each poll, so repetitions are dropped."""
+        """Return all warnings without duplicates, because the rules repeat them at each poll."""
         return sorted({*self.warnings, *new_warnings})
 
 
-# What the rules can do
+# Actions
 
 
 @dataclass(frozen=True)
@@ -225,20 +225,20 @@ class Deploy(Action):
 
 @dataclass(frozen=True)
 class SaveRecord(Action):
-    """Write the record to the tags of the campaign."""
+    """Write the record to the campaign's tags."""
 
     record: DeploymentRecord
 
 
 @dataclass(frozen=True)
 class RollBack(Action):
-    """Update the campaign to its good version. The record follows once that is being served."""
+    """Update the campaign to its good version. The record is saved once it serves that version."""
 
     good_version_arn: str
 
 
 @dataclass(frozen=True)
 class RequestApproval(Action):
-    """Tag the candidate, so that people see that it waits for their approval."""
+    """Tag the candidate, to show people that it needs their approval."""
 
     candidate_arn: str

@@ -1,8 +1,8 @@
-"""Decides whether a campaign gets the candidate: the version that is to be deployed there.
+"""Decides whether a campaign gets the candidate: the version to deploy there.
 
-The campaign still answers with its *served version*. Its *good version* has passed a trial there,
-and its *blocked version* was rolled back there. No version is on *trial*: that begins when the
-campaign is updated to the candidate, unless there's a reason against it.
+No *trial* is in progress, and the campaign still uses its *served version*. Its *good version*
+passed a trial there, and its *blocked version* was rolled back there. Unless a rule objects, a
+trial starts and the campaign is updated to the candidate.
 """
 
 from datetime import datetime, timedelta
@@ -31,7 +31,7 @@ def judge_candidate(
     progress: DeploymentProgress,
     now: datetime,
 ) -> Step:
-    """Return the step that begins the trial, or what the first reason against it leads to."""
+    """Return the step that starts the trial, or the step of the first rule that objects."""
     if campaign.served_version_arn == candidate_arn:
         return _judge_served_candidate(campaign, candidate_arn, spec, now)
 
@@ -40,7 +40,7 @@ def judge_candidate(
         _keep_newer_version(campaign, candidate)
         or _respect_intervention(campaign, candidate, spec)
         or _avoid_blocked_version(campaign, candidate, progress)
-        or _avoid_version_before_blocked_one(campaign, candidate, spec)
+        or _avoid_older_than_blocked(campaign, candidate, spec)
         or _respect_refusal(candidate)
         or _wait_for_baselines(campaign, candidate, now)
         or _judge_metrics(campaign, candidate, spec, progress, now)
@@ -50,9 +50,9 @@ def judge_candidate(
 def _judge_served_candidate(
     campaign: CampaignState, candidate_arn: str, spec: DeploymentSpec, now: datetime
 ) -> Step:
-    """Put a candidate on trial that is being served already, for example because of a person.
+    """Start a trial for a candidate that is already served, for example after a manual update.
 
-    There's no need to compare or to update anything.
+    There's nothing to compare or update.
     """
     return (
         _confirm_good_version(campaign, candidate_arn)
@@ -68,7 +68,7 @@ def _judge_metrics(
     progress: DeploymentProgress,
     now: datetime,
 ) -> Step:
-    """Compare the candidate with the served version. Deploy it if it's good enough."""
+    """Compare the candidate with the served version, and deploy it if it's good enough."""
     comparison = compare(candidate, campaign.served_version, spec.gate)
 
     step = (
@@ -96,27 +96,27 @@ def _confirm_good_version(campaign: CampaignState, candidate_arn: str) -> Step |
 
 
 def _keep_newer_version(campaign: CampaignState, candidate: SolutionVersion) -> Step | None:
-    """Don't replace a version by an older one."""
+    """Don't replace the served version with an older one."""
     if campaign.served_version.created_at <= candidate.created_at:
         return None
 
     served_version_arn = campaign.served_version_arn
     reason = f"the campaign serves {served_version_arn}, which is newer than {candidate.arn}"
-    return _end("SKIPPED", "newer", reason)
+    return _end_deployment("SKIPPED", "newer", reason)
 
 
 def _respect_intervention(
     campaign: CampaignState, candidate: SolutionVersion, spec: DeploymentSpec
 ) -> Step | None:
-    """Don't undo what a person has done while the candidate was waiting for its deployment.
+    """Don't undo a person's update that is newer than the candidate.
 
-    Somebody who went back to an older version during an incident doesn't want the candidate to be
+    Someone who went back to an older version during an incident doesn't want a waiting candidate
     deployed soon after.
     """
     if not spec.from_earlier_run:
         return None
 
-    # No version is on trial, so the pipeline has left the campaign at its good version.
+    # Without a trial, the pipeline always leaves a campaign at its good version.
     good_version_arn = campaign.record.good_version_arn
     served_version_arn = campaign.served_version_arn
     if good_version_arn is None or served_version_arn in (good_version_arn, None):
@@ -125,29 +125,29 @@ def _respect_intervention(
         return None
 
     reason = f"somebody has moved the campaign to {served_version_arn}"
-    return _end("SKIPPED", "moved", reason)
+    return _end_deployment("SKIPPED", "moved", reason)
 
 
 def _avoid_blocked_version(
     campaign: CampaignState, candidate: SolutionVersion, progress: DeploymentProgress
 ) -> Step | None:
-    """Don't deploy a version again that was rolled back here."""
+    """Don't redeploy a version that was rolled back here."""
     if campaign.record.blocked_version_arn != candidate.arn:
         return None
 
-    # If this run has rolled it back itself, we know why.
+    # Only the run that rolled it back remembers the reasons.
     unknown_reason = f"a run or a person has rolled {candidate.arn} back here"
     reasons = progress.rollback_reasons or [unknown_reason]
     return Step("JUDGING", outcome="ROLLED_BACK", reasons=reasons)
 
 
-def _avoid_version_before_blocked_one(
+def _avoid_older_than_blocked(
     campaign: CampaignState, candidate: SolutionVersion, spec: DeploymentSpec
 ) -> Step | None:
-    """Don't deploy a version that is older than one that was rolled back here.
+    """Don't deploy a version that is older than the blocked one.
 
-    After two rollbacks in a row, only the newer version is remembered as blocked, but the older one
-    is as bad.
+    After two rollbacks in a row, only the newer version is recorded as blocked, but the older one
+    is just as bad.
     """
     blocked_arn = campaign.newer_blocked_version_arn(candidate.arn)
     if blocked_arn is None:
@@ -162,20 +162,20 @@ def _avoid_version_before_blocked_one(
         ),
         command=f"retrain rollback --campaign {campaign_name} --to {version_id}",
     )
-    return _end("SKIPPED", "older", reason)
+    return _end_deployment("SKIPPED", "older", reason)
 
 
 def _respect_refusal(candidate: SolutionVersion) -> Step | None:
-    """Reject a version that a person has refused to approve."""
+    """Reject a candidate that a person refused to approve."""
     if candidate.answer != "REFUSED":
         return None
-    return _end("REJECTED", "refused", f"{candidate.arn} was refused")
+    return _end_deployment("REJECTED", "refused", f"{candidate.arn} was refused")
 
 
 def _wait_for_baselines(
     campaign: CampaignState, candidate: SolutionVersion, now: datetime
 ) -> Step | None:
-    """Hold the quality gate back until it can compare with the baselines."""
+    """Wait until the quality gate can use the baselines."""
     step = wait_for_baselines("JUDGING", candidate, campaign.served_version, now)
     if step is None:
         return None
@@ -183,16 +183,16 @@ def _wait_for_baselines(
 
 
 def _reject_bad_metrics(rejections: list[str]) -> Step | None:
-    """Reject a candidate that a rule of the quality gate rejects."""
+    """Reject a candidate that failed the quality gate."""
     if not rejections:
         return None
-    return _end("REJECTED", "gate", *rejections)
+    return _end_deployment("REJECTED", "gate", *rejections)
 
 
 def _respect_pin(campaign: CampaignState, spec: DeploymentSpec) -> Step | None:
-    """Skip a campaign that a person has pinned to the version that it serves.
+    """Skip a campaign that a person has pinned to its served version.
 
-    Trials aren't affected: a version that nobody has probed must not stay, pinned or not.
+    A pin doesn't affect trials: an unprobed version must not stay, pinned or not.
     """
     if campaign.pin is None:
         return None
@@ -201,13 +201,13 @@ def _respect_pin(campaign: CampaignState, spec: DeploymentSpec) -> Step | None:
         text=f"the campaign is {campaign.pin}, so it keeps its version; to end this, unpin it",
         command=f"retrain unpin --campaign {resource_name(spec.campaign_arn)}",
     )
-    return _end("SKIPPED", "pinned", reason)
+    return _end_deployment("SKIPPED", "pinned", reason)
 
 
 def _request_approval(
     candidate: SolutionVersion, spec: DeploymentSpec, now: datetime
 ) -> Step | None:
-    """Ask people to approve the candidate, and leave the deployment to a later run."""
+    """Ask for approval of the candidate, and leave its deployment to a later run."""
     if spec.approval is None or candidate.answer == "APPROVED":
         return None
 
@@ -225,26 +225,26 @@ def _request_approval(
 
 
 def _deploy(campaign: CampaignState, candidate: SolutionVersion, now: datetime) -> Step:
-    """Put the candidate on trial, and update the campaign to it."""
+    """Start a trial of the candidate, and update the campaign."""
     record = _add_trial(campaign, candidate.arn, now)
     return Step("UPDATING", Deploy(candidate.arn, record))
 
 
-# What the rules use
+# Helpers
 
 
-def _end(outcome: str, cause: str, *reasons: Reason) -> Step:
-    """Return the step that ends the deployment before its trial."""
+def _end_deployment(outcome: str, cause: str, *reasons: Reason) -> Step:
+    """Return the step that ends the deployment without a trial."""
     return Step("JUDGING", outcome=outcome, cause=cause, reasons=reasons)
 
 
 def _add_trial(campaign: CampaignState, candidate_arn: str, now: datetime) -> DeploymentRecord:
-    """Return the record of the campaign once the candidate is on trial."""
-    # Rounded down, because an update that is created in the same second belongs to the trial.
+    """Return the campaign's record with a new trial of the candidate."""
+    # Rounded down, so that an update created in the same second belongs to the trial.
     trial = Trial(version_arn=candidate_arn, began_at=now.replace(microsecond=0))
 
-    # What is being served now counts as good, even if it never was on trial. Otherwise, a campaign
-    # that has served it for months could not be rolled back after its first trial.
+    # The served version counts as good, even if it never had a trial. Otherwise, a campaign that
+    # has served it for months could not be rolled back after its first trial.
     record = campaign.record
     good_version_arn = campaign.served_version_arn
     if good_version_arn in (candidate_arn, record.blocked_version_arn, None):

@@ -1,9 +1,9 @@
 """Decides how a campaign gets a new version.
 
-At first, that version is a *candidate*. Unless there's a reason against it, the campaign is updated
-to it, and it's on *trial*. Either it becomes the *good version* of the campaign, or the campaign is
-rolled back. The trial is recorded in the campaign's tags. So if a run dies, any later one takes
-over, even if the stack was recreated in between.
+The version starts as a *candidate*. Unless a rule objects, its *trial* starts and the campaign is
+updated. Then either it becomes the campaign's *good version*, or the campaign is rolled back. The
+trial is recorded in the campaign's tags, so if a run dies, a later one takes over, even if the
+stack was recreated in between.
 """
 
 from dataclasses import replace
@@ -18,7 +18,7 @@ from .steps import BUSY_PAUSE, Step, failed
 from .trials import judge_trial
 
 REPORTED_OUTCOMES = ("REJECTED", "ROLLED_BACK", "AWAITING_APPROVAL", "SKIPPED")
-"""The verdicts to which each run comes again, until something changes. One report is enough."""
+"""The outcomes that every run repeats until something changes, so they're only reported once."""
 FAILING_SHARE = 0.35
 """The pause after an error, as a share of the time since the first of these errors. The history of
 an execution has room for 50 campaigns that fail for a day (tests/workflow/test_sizes.py)."""
@@ -31,7 +31,7 @@ def decide(
 
     Each rule returns a step, or None if it doesn't apply. The first one that applies decides.
     """
-    # The rules already see what the step is going to remember.
+    # The rules need these values now, before the step remembers them.
     observations = _observe(campaign, spec, progress)
     progress = replace(progress, **observations)
 
@@ -44,10 +44,10 @@ def decide(
 
 
 def versions_to_compare(campaign: CampaignState, spec: DeploymentSpec, now: datetime) -> list[str]:
-    """Return the versions that `decide()` has to know more about: the candidate and the served one.
+    """Return the versions that `decide()` compares: the candidate and the served one.
 
-    Usually there aren't any. It takes several requests to read a version, and most polls only
-    follow an update or a trial.
+    The list is usually empty, because most polls only follow an update or a trial. That saves
+    several requests for each version.
     """
     candidate_arn = spec.candidate_arn
     served_version_arn = campaign.served_version_arn
@@ -62,10 +62,9 @@ def versions_to_compare(campaign: CampaignState, spec: DeploymentSpec, now: date
 
 
 def versions_to_order(campaign: CampaignState, spec: DeploymentSpec, now: datetime) -> list[str]:
-    """Return the versions whose creation times `decide()` compares with each other.
+    """Return the versions whose creation times `decide()` compares.
 
-    Those are the blocked version, and the one on trial or else the candidate. Without a blocked
-    version there's nothing to compare.
+    These are the blocked version and the judged one. Without a blocked version, the list is empty.
     """
     version_arn = _find_judged_version(campaign, spec)
     blocked_arn = campaign.record.blocked_version_arn
@@ -83,9 +82,9 @@ def pause_after_error(
 ) -> Step | None:
     """Return the pause after an error during a trial, or None at the deadline.
 
-    If the deployment failed, nobody would watch the version on trial for hours, because no other
-    run polls the campaign while this one goes on with another solution. `trial` is None if it
-    couldn't be read.
+    Ending the deployment could leave the version on trial unwatched for hours, because no other run
+    polls the campaign while this run works on another solution. `trial` is None if it couldn't be
+    read.
     """
     failing_since = progress.failing_since or now
     began_at = progress.began_at
@@ -96,8 +95,8 @@ def pause_after_error(
     if remaining <= timedelta():
         return None
 
-    # The pauses grow, because the execution's history has no room for more. But in a bake, an alarm
-    # has to be seen as soon as without the error.
+    # The pauses grow, so that the execution's history doesn't fill up. But during a bake, an error
+    # must not delay the next look at the alarms.
     seconds = (now - failing_since).total_seconds() * FAILING_SHARE
     if spec.bake and (trial is None or trial.is_baking(now)):
         seconds = min(seconds, spec.bake_pause)
@@ -109,14 +108,14 @@ def pause_after_error(
 
 
 def needs_run(first_step: Step) -> bool:
-    """Return True if a deployment that begins with this step changes or waits for something."""
+    """Return True if a deployment with this first step changes something or waits."""
     return first_step.outcome is None or first_step.action is not None
 
 
 def needs_report(first_step: Step, campaign: CampaignState, candidate_arn: str) -> bool:
-    """Return True if a deployment would end at once, with a verdict that nobody was told.
+    """Return True if a deployment would end at once, with a verdict that was never reported.
 
-    The run that came to this verdict has died before its report.
+    That happens if the run that reached the verdict died before its report.
     """
     if needs_run(first_step) or first_step.outcome not in REPORTED_OUTCOMES:
         return False
@@ -125,19 +124,19 @@ def needs_report(first_step: Step, campaign: CampaignState, candidate_arn: str) 
 
 
 def format_verdict(version_arn: str, outcome: str, cause: str | None) -> str:
-    """Return the verdict about a candidate as its campaign's tag names it."""
+    """Write the verdict on a candidate as it's stored in the campaign's tag."""
     return f"{version_arn} {outcome} {cause or ''}".rstrip()
 
 
 def _observe(
     campaign: CampaignState, spec: DeploymentSpec, progress: DeploymentProgress
 ) -> dict[str, Any]:
-    """Return the fields of the progress that follow from a poll alone, whatever is decided."""
+    """Return the progress fields that depend only on the poll, not on the decision."""
     trial = campaign.record.trial
     version_arn = _find_judged_version(campaign, spec) or progress.version_arn
     observations: dict[str, Any] = {"version_arn": version_arn}
 
-    # Once the trial has begun, the campaign may already serve the version.
+    # Once the trial has begun, the served version may be the one on trial.
     if trial is None or progress.previous_version_arn is None:
         previous_version_arn = campaign.served_version_arn
         if previous_version_arn == version_arn:
@@ -154,14 +153,14 @@ def _observe(
 
 
 def _find_judged_version(campaign: CampaignState, spec: DeploymentSpec) -> str | None:
-    """Return the version on trial, or else the candidate."""
+    """Return the version on trial, or the candidate if there is no trial."""
     if campaign.record.trial is not None:
         return campaign.record.trial.version_arn
     return spec.candidate_arn
 
 
 def _choose_max_duration(trial: Trial | None, spec: DeploymentSpec) -> timedelta:
-    """Return how long a run works on a deployment, at most."""
+    """Return the longest time that a run spends on a deployment."""
     if trial is None:
         return timedelta(hours=spec.max_hours)
     return MAX_TRIAL + spec.bake
@@ -197,7 +196,7 @@ def _give_up(
 
 
 def _wait_for_update(campaign: CampaignState, spec: DeploymentSpec, now: datetime) -> Step | None:
-    """Wait for the end of an update, even if a person has sent it. It takes 8 to 25 minutes."""
+    """Wait for an update to end, even a person's. Updates take 8 to 25 minutes."""
     if not campaign.is_updating(now):
         return None
 
@@ -208,7 +207,7 @@ def _wait_for_update(campaign: CampaignState, spec: DeploymentSpec, now: datetim
 
     age = (now - campaign.update.created_at).total_seconds()
     if trial is not None and age >= spec.max_hours * 3600:
-        # It's overdue. A day of frequent polls would fill the history of the run.
+        # It's overdue, and frequent polls would fill the execution's history within a day.
         return Step(phase, pause=age * OVERDUE_SHARE)
     return Step(phase, pause=pause(durations=(), elapsed=age))
 
@@ -216,7 +215,7 @@ def _wait_for_update(campaign: CampaignState, spec: DeploymentSpec, now: datetim
 def _judge(
     campaign: CampaignState, spec: DeploymentSpec, progress: DeploymentProgress, now: datetime
 ) -> Step:
-    """Judge the version on trial, or else the candidate."""
+    """Judge the version on trial, or the candidate if there is no trial."""
     if campaign.record.trial is not None:
         return judge_trial(campaign, campaign.record.trial, spec, progress, now)
     if spec.candidate_arn is not None:

@@ -1,6 +1,6 @@
-"""Validates the parameters that a probe passes to its filter, against the filter's expression.
+"""Validates the values that a probe passes to its filter's parameters.
 
-The rules are from the guide:
+The rules come from the guide:
 https://docs.aws.amazon.com/personalize/latest/dg/creating-filter-expressions.html and
 https://docs.aws.amazon.com/personalize/latest/dg/API_RS_GetRecommendations.html.
 """
@@ -14,15 +14,15 @@ from ..words import format_list
 
 _PARAMETER = r"\$(\w+)"
 _EXCLUDE_EXPRESSION = r"(?i)(^|\|)\s*EXCLUDE\b[^|]*"
-"""A filter may be several expressions, with a pipe between them."""
+"""A filter may consist of several expressions, separated by pipes."""
 _LIST_AFTER_IN = r"(?i)\bIN\s*\([^)]*"
-"""For example `IN ($genre`, of `Items.GENRE IN ($genre)`."""
+"""Matches, for example, `IN ($genre` in `Items.GENRE IN ($genre)`."""
 _DATA_OF_USER = r"(?i)\b(CurrentUser|Interactions)\s*\."
 
 
 def find_filter_problems(expression: str, probe: ProbeSettings) -> Iterator[str]:
     """Yield a message for each mistake in the parameters of a probe's filter."""
-    # A quoted string may contain a dollar sign, a pipe or a keyword, which mean nothing there.
+    # Dollar signs, pipes and keywords have no meaning inside a quoted string.
     unquoted = re.sub(QUOTED_STRING, "", expression)
     if re.search(_DATA_OF_USER, unquoted) and not probe.get("userId"):
         yield "has a filter that uses data of the user, but no userId; add a userId"
@@ -30,7 +30,7 @@ def find_filter_problems(expression: str, probe: ProbeSettings) -> Iterator[str]
     values = probe["filterValues"]
     yield from _check_parameters(unquoted, values)
 
-    # IN compares only strings. The other operators compare numbers as well.
+    # IN only compares strings. The other operators also compare numbers.
     string_parameters = _find_parameters(" ".join(re.findall(_LIST_AFTER_IN, unquoted)))
     patterns = dict.fromkeys(string_parameters, QUOTED_STRINGS)
     for parameter, value in values.items():
@@ -44,7 +44,7 @@ def find_filter_problems(expression: str, probe: ProbeSettings) -> Iterator[str]
 def _check_parameters(expression: str, values: Mapping[str, str]) -> Iterator[str]:
     """Yield a message if a parameter has no value, or a value has no parameter."""
     parameters = _find_parameters(expression)
-    # Personalize leaves out an EXCLUDE expression whose parameters have no values.
+    # Personalize ignores an EXCLUDE expression if its parameters have no values.
     required_parameters = _find_parameters(re.sub(_EXCLUDE_EXPRESSION, "", expression))
     if required_parameters <= values.keys() <= parameters:
         return

@@ -1,10 +1,10 @@
-"""The quality gate: compares the offline metrics of a candidate with those of the served version.
+"""The quality gate: compares a candidate's offline metrics with the served version's.
 
-A rule of the gate sets a `minimum` for a metric, or a `maxDrop`, the share by which it may fall.
-With `relativeTo`, maxDrop first divides each value by that of a *baseline*: a version of another
-solution that was trained on the same imports. New data that is harder for every model also lowers
-the baseline, so it doesn't count against the candidate. But if the baseline falls by more than
-`maxBaselineDrop`, the data is probably broken, and the plain values are compared.
+A rule sets a metric's `minimum`, or a `maxDrop`, the share by which the metric may fall. With
+`relativeTo`, each value is first divided by the metric of a *baseline*: another solution's version
+that was trained on the same imports. If new data is harder for every model, the baseline falls too,
+so the candidate isn't blamed. But if the baseline falls by more than `maxBaselineDrop`, the data is
+probably broken, and the values are compared without baselines.
 """
 
 import math
@@ -19,31 +19,31 @@ from .steps import LIST_LAG, Step
 from .versions import SolutionVersion
 
 ROUNDING = 1e-9
-"""Metrics that differ by less than this are equal, because floating-point numbers are rounded."""
+"""A tolerance for floating-point errors when metrics are compared."""
 MAX_BASELINE_DROP = 0.5
-"""The `maxBaselineDrop` of a rule that sets none."""
+"""The default `maxBaselineDrop`."""
 
 
 class Comparison(NamedTuple):
-    """The verdict of the quality gate, or of one of its rules."""
+    """The result of the quality gate."""
 
     rejections: list[str]
     """Why the candidate is rejected. Empty if it's good enough."""
     warnings: list[str]
-    """Which metrics couldn't be compared, or only without their baselines."""
+    """The metrics that could not be compared, or only without baselines, and why."""
     values: list[MetricValues]
-    """What each rule has compared. Two rules about the same metric each have their own numbers.
-    Missing and infinite ones are None, because JSON has no NaN."""
+    """The values that each rule compared, even if two rules have the same metric. Missing, NaN and
+    infinite values are None, because JSON can't represent NaN."""
 
 
 class IncomparableError(Exception):
-    """maxDrop can't compare the versions, or not with their baselines. The message says why."""
+    """Raised if maxDrop can't compare the versions, or only without baselines, with the reason."""
 
 
 def compare(
     candidate: SolutionVersion, served: SolutionVersion, rules: Sequence[QualityRule]
 ) -> Comparison:
-    """Judge a candidate by the rules of the quality gate. Higher metrics are better."""
+    """Apply the quality gate's rules to a candidate. Higher metrics are better."""
     comparison = Comparison(rejections=[], warnings=[], values=[])
     for rule in rules:
         _apply_rule(rule, candidate, served, comparison)
@@ -53,9 +53,9 @@ def compare(
 def _apply_rule(
     rule: QualityRule, candidate: SolutionVersion, served: SolutionVersion, comparison: Comparison
 ) -> None:
-    """Judge a candidate by a single rule, and add the verdict to the comparison."""
+    """Apply one rule to a candidate, and add the result to the comparison."""
     metric = rule["metric"]
-    # A run's document calls the candidate new, and the served version live.
+    # In a run's document, "new" is the candidate and "live" is the served version.
     values: MetricValues = {
         "metric": metric,
         "new": _read_finite_value(candidate, metric),
@@ -84,7 +84,7 @@ def _apply_rule(
 
 
 def _read_finite_value(version: SolutionVersion, metric: str) -> float | None:
-    """Look up a metric of a version. It's None if it's missing, NaN or infinite."""
+    """Return a metric of a version, or None if it's missing, NaN or infinite."""
     value = version.metrics.get(metric)
     if value is None or not math.isfinite(value):
         return None
@@ -92,7 +92,7 @@ def _read_finite_value(version: SolutionVersion, metric: str) -> float | None:
 
 
 def _require_served_value(values: MetricValues, rule: QualityRule) -> None:
-    """Raise IncomparableError if a rule has a maxDrop, but no value to compare with."""
+    """Raise IncomparableError if a rule has a maxDrop, but there is no served value."""
     if rule.get("maxDrop") is None or values["live"] is not None:
         return
 
@@ -107,12 +107,12 @@ def _require_served_value(values: MetricValues, rule: QualityRule) -> None:
 def _add_baselines(
     values: MetricValues, candidate: SolutionVersion, served: SolutionVersion, rule: QualityRule
 ) -> None:
-    """Add the values of both baselines if maxDrop is relative to them.
+    """Add the baseline values of both versions if the rule has `relativeTo`.
 
-    A single one is no use, because we'd compare a quotient with a plain number.
+    It's both or neither, because a quotient can't be compared with a plain metric.
 
     Raises:
-        IncomparableError: a baseline is missing, or has collapsed.
+        IncomparableError: a baseline value is missing, or fell too far.
     """
     solution_arn = rule.get("relativeTo")
     if solution_arn is None or values["new"] is None:
@@ -125,7 +125,7 @@ def _add_baselines(
 
     max_drop = _max_baseline_drop(rule)
     if _has_fallen(served_baseline, candidate_baseline, max_drop):
-        # With random data, both models are equally bad, so their quotient may look as good as ever.
+        # With random data, both models are equally bad, so their quotient may look normal.
         values["hasBaselineDropped"] = True
         raise IncomparableError(
             f"{format_metric_name(rule['metric'])} was compared without baselines, because even "
@@ -138,7 +138,7 @@ def _add_baselines(
 def _find_baseline_value(
     role: str, version: SolutionVersion, solution_arn: str, metric: str
 ) -> float:
-    """Return the value by which to divide a version's metric.
+    """Return the baseline value that a version's metric is divided by.
 
     Raises:
         IncomparableError: the version has no baseline, or the baseline has no positive value.
@@ -200,8 +200,8 @@ def _check_drop(values: MetricValues, rule: QualityRule) -> Iterator[str]:
 def _check_doubts(values: MetricValues, rule: QualityRule) -> Iterator[str]:
     """Yield a message if the served version may be the broken one.
 
-    If its exports were broken, both its metric and its baseline were low, and their quotient can
-    be anything. The candidate stays rejected, because only a person can tell.
+    If its exports were broken, its metric and its baseline were both low, and their quotient means
+    nothing. The candidate stays rejected, because only a person can tell which one is broken.
     """
     served_baseline = values.get("liveBaseline")
     candidate_baseline = values.get("newBaseline")
@@ -217,7 +217,7 @@ def _check_doubts(values: MetricValues, rule: QualityRule) -> Iterator[str]:
 
 
 def _has_fallen(before: float, after: float, max_drop: float) -> bool:
-    """Return True if a value fell by more than the share `max_drop`."""
+    """Return True if a value fell by more than `max_drop`, as a share of `before`."""
     return before - after > max_drop * abs(before) + ROUNDING
 
 
@@ -231,13 +231,12 @@ def _max_baseline_drop(rule: QualityRule) -> float:
 def choose_baseline(
     version: SolutionVersion, neighbors: Iterable[SolutionVersion]
 ) -> SolutionVersion | None:
-    """Find the neighbor that was trained on the same imports as a version, if there is one.
+    """Return the nearest neighbor that was trained on the same imports as a version, or None.
 
-    `neighbors` are the versions of the baseline solution that runs have trained just before and
-    just after the version, nearest in time first. Older and newer ones don't count, because the
-    data of a dataset group never goes back to earlier imports. With an event tracker, a solution is
-    trained several times on the same imports, so both neighbors may have them. Then the nearest one
-    is chosen.
+    `neighbors` are the baseline solution's versions that runs trained just before and just after
+    the version, nearest first. If neither matches, no other version does, because a dataset group
+    never goes back to earlier imports. With an event tracker, solutions are trained several times
+    on the same imports, so both may match.
     """
     for neighbor in neighbors:
         if neighbor.imports == version.imports:
@@ -248,17 +247,17 @@ def choose_baseline(
 def wait_for_baselines(
     phase: str, candidate: SolutionVersion, served: SolutionVersion, now: datetime
 ) -> Step | None:
-    """Wait until the baselines of both versions are trained.
+    """Wait until the baselines of both versions are trained, or return None.
 
-    They're trained in parallel with the versions. Without them, a rule that is relative to a
-    baseline could only compare the plain metrics.
+    Baselines are trained in parallel with the versions. Without them, a `relativeTo` rule could
+    only compare plain metrics.
     """
     for baseline in (*candidate.baselines.values(), *served.baselines.values()):
         if baseline and baseline.is_running:
             reason = f"the baseline {baseline.arn} is still in training"
             return _choose_growing_pause(phase, reason, since=baseline.created_at, now=now)
 
-    # A list may lag behind, so a baseline that isn't listed yet may be in training nevertheless.
+    # Lists may lag behind, so a baseline that isn't listed yet may already be in training.
     is_one_missing = None in candidate.baselines.values()
     if is_one_missing and now < candidate.ended_at + LIST_LAG:
         reason = "no baseline is listed yet"
@@ -267,6 +266,6 @@ def wait_for_baselines(
 
 
 def _choose_growing_pause(phase: str, reason: str, *, since: datetime, now: datetime) -> Step:
-    """Return a pause that grows with the time since then, but never closes the invocation."""
+    """Return a pause that grows with time, but is short enough to keep the invocation open."""
     seconds = ((now - since) * OVERDUE_SHARE).total_seconds()
     return Step(phase, pause=min(max(seconds, 1), LONGEST_SLEEP), reasons=(reason,))

@@ -1,14 +1,13 @@
-"""Decides how a dataset gets its export, and which exports it holds already.
+"""Decides how a dataset gets its export, and which exports it already holds.
 
-Personalize doesn't say when an import reads its files, or which ones. So an import is *confirmed*
-only if its export is found unchanged after the end. If a poll sees other files meanwhile, the
-import is *tainted* for ever, because it may have read them. In a FULL dataset, the next import
-replaces its rows. To an INCREMENTAL dataset, imports only append, so nothing but a FULL import
-replaces them (docs/adr/0047-tainted-imports.md).
+Personalize doesn't document when an import reads its files, or which ones. So an import is only
+*confirmed* if its export is unchanged after the import has ended. If a poll finds other files
+before then, the import is *tainted* forever, because it may have read them. In a FULL dataset, the
+next import replaces its rows. In an INCREMENTAL dataset, imports only append, so it takes a FULL
+import to replace them (docs/adr/0047-tainted-imports.md).
 
-A *fingerprint* tells exports apart. It consists of three hashes: of the location, of the files, and
-of import mode and schema, because the same files become different data in another mode or with
-another schema.
+A *fingerprint* identifies an export. It consists of three hashes: the location, the files, and
+import mode with schema, because the same files become different data with another mode or schema.
 """
 
 from collections.abc import Iterable, Sequence
@@ -32,22 +31,22 @@ class Import(NamedTuple):
     is_active: bool
     created_at: datetime
     ended_at: datetime
-    """The time of the last change, which is the end if the import isn't running."""
+    """When the import last changed. It has only ended if it isn't running."""
     run: str | None = None
     """The run that created the job, or None for a foreign import."""
     fingerprint: str = ""
-    """The export's fingerprint when the job was created. Empty for a foreign import."""
+    """The export's fingerprint at the creation of the job. Empty for a foreign import."""
     is_confirmed: bool = False
-    """True if the export was found unchanged after the end, so the dataset holds all of it. We
-    don't read the tags of very old imports. Such an import counts as confirmed, and has no run."""
+    """True if the export was unchanged after the import ended, so the dataset holds all of it. The
+    tags of very old imports aren't read: these count as confirmed, and their `run` is None."""
     is_tainted: bool = False
-    """True if the import can't be confirmed any more, because other files were there meanwhile, or
-    because a tag of the dataset names it."""
+    """True if the import can never be confirmed, because a poll found other files, or because the
+    dataset's tag names this import."""
     size: int | None = None
-    """The bytes of the export when the job was created, or None for a foreign import."""
+    """The export's size in bytes at the creation of the job, or None for a foreign import."""
     failure: str | None = None
     content: str = ""
-    """What a tag says about the export's content. Empty without the tag."""
+    """The tag with a summary of the export's content. Empty without this tag."""
 
     @property
     def location(self) -> str:
@@ -56,28 +55,28 @@ class Import(NamedTuple):
 
     @property
     def day(self) -> str:
-        """The creation day in UTC, because that's what `{date}` in a location stands for."""
+        """The creation day in UTC, which is what `{date}` means in a location."""
         return self.created_at.astimezone(UTC).date().isoformat()
 
     @property
     def awaits_confirmation(self) -> bool:
-        """True for an import that hasn't failed, until it is confirmed or tainted."""
+        """True until the import is confirmed, is tainted or fails."""
         has_data = self.is_running or self.is_active
         return has_data and not (self.is_confirmed or self.is_tainted)
 
     @property
     def is_foreign(self) -> bool:
-        """True if no run of any stack has created the import."""
+        """True if no run of any stack created the import."""
         return self.run is None and not self.is_confirmed
 
 
 class ExportState(NamedTuple):
-    """The files of an export, as one poll shows them."""
+    """The files of an export, as read by one poll."""
 
     fingerprint: str
     size: int
     newest_at: datetime | None
-    """When the newest file was written, or None without files."""
+    """When the newest file was written, or None if there are no files."""
 
     @property
     def location(self) -> str:
@@ -85,62 +84,60 @@ class ExportState(NamedTuple):
         return self.fingerprint.partition("-")[0]
 
     def is_unchanged_since(self, job: Import) -> bool:
-        """Return True if the import was created for these files and no others."""
+        """Return True if the export still has exactly the files that the import was created for."""
         is_older = self.newest_at is None or self.newest_at <= job.created_at
         return is_older and job.fingerprint == self.fingerprint
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetState:
-    """A dataset and its export, as one poll shows them."""
+    """A dataset and its export, as read by one poll."""
 
     is_full: bool
     """True if the configured importMode is FULL."""
     imports: Sequence[Import]
     exports: Sequence[ExportState]
-    """The export as it is now. After an import by this run, also as it was at the import's end,
-    because a file that was written later was certainly not imported."""
+    """The export as it is now, and after this run's import, also as it was when that ended. Files
+    written later can't have been imported."""
     own_job: Import | None = None
-    """The import by this run, if there is one."""
+    """This run's import, if it has one."""
 
     @property
     def export(self) -> ExportState:
-        """The present export."""
+        """The export as it is now."""
         return self.exports[0]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImportSpec:
-    """What a run is supposed to import."""
+    """What a run should import."""
 
     requested_at: datetime | None = None
-    """The start of the run if somebody has asked for the import, else None.
+    """When the run started, if a person requested the import, or None.
 
-    On request, a FULL export is imported even if the dataset holds it, and an INCREMENTAL one is
-    appended to data that a foreign import has replaced. But no export is appended twice."""
+    On request, a FULL export is imported even if the dataset already holds it, and an INCREMENTAL
+    export is appended even if a foreign import replaced the data. No export is appended twice."""
     durations: Sequence[int] = ()
     max_hours: float
 
 
 @dataclass
 class ImportProgress(JobProgress):
-    """How far an import has come."""
+    """What an import remembers between two polls."""
 
     checked: str = ""
-    """The fingerprint of the export whose content was checked last, for the first time by
-    planning."""
+    """The fingerprint of the export that was last validated. Planning validates the first one."""
     problems: list[Message] = field(default_factory=list)
-    """The problems that the last check has found."""
+    """The problems that this validation found."""
     tainted_arn: str | None = None
-    """The import during which a poll has seen other files. It's remembered here, because the
-    request to tag the import may be lost."""
+    """The import that a poll found tainted, in case the request that tags it is lost."""
     tainted_at: datetime | None = None
-    """The time of that poll."""
+    """When a poll first found it tainted."""
 
 
 @dataclass(frozen=True)
 class Create(Action):
-    """Create the import job of this run for the present export."""
+    """Create this run's import job for the current export."""
 
     export: ExportState
 
@@ -161,14 +158,14 @@ class Taint(Action):
 
 @dataclass(frozen=True)
 class TaintDataset(Action):
-    """Tag the dataset with an INCREMENTAL import whose rows only a FULL import can replace."""
+    """Tag the dataset with a tainted import that only a FULL import can undo."""
 
     job: Import
 
 
 @dataclass(frozen=True)
 class CheckContent(Action):
-    """Let the guards validate the content of the present export."""
+    """Let the guards validate the content of the current export."""
 
     changes: ClassVar[bool] = False
     fingerprint: str
@@ -183,7 +180,7 @@ def decide(state: DatasetState, spec: ImportSpec, progress: ImportProgress, now:
         _taint(state, spec, progress, now)
         or _wait_for_import(state, spec, progress, now)
         or _confirm(state)
-        or _end(state, spec)
+        or _end_import(state, spec)
         or _create(state, spec, progress, now)
     )
 
@@ -191,16 +188,16 @@ def decide(state: DatasetState, spec: ImportSpec, progress: ImportProgress, now:
 def _taint(
     state: DatasetState, spec: ImportSpec, progress: ImportProgress, now: datetime
 ) -> Step | None:
-    """Tag an import as tainted if its export has other files than those it was created for.
+    """Tag an import as tainted if its export no longer has the files it was created for.
 
-    A stray file that disappears a minute later may have been imported all the same. So the import
-    stays tainted then, and the request is repeated until the tag is there.
+    A stray file may have been imported even if it disappears a minute later. So the import stays
+    tainted, and the request is repeated until the tag exists.
     """
     job = _find_tainted_import(state, progress)
     if job is None:
         return None
 
-    # If an earlier poll has found it tainted, the tag couldn't be written since then.
+    # If an earlier poll found the same import tainted, the tag could not be written since then.
     tainted_at = now
     if progress.tainted_at and job.arn == progress.tainted_arn:
         tainted_at = progress.tainted_at
@@ -213,9 +210,9 @@ def _taint(
 
 
 def _find_tainted_import(state: DatasetState, progress: ImportProgress) -> Import | None:
-    """Find an import that this or an earlier poll has found tainted, but that has no tag yet."""
+    """Return a tainted import that has no tag yet, or None."""
     for job in state.imports:
-        # The run that has created a running import may be dead, so every run that waits for the
+        # The run that created a running import may have died, so every run that waits for the
         # import watches its files.
         is_watched = job.is_running or job == state.own_job
         is_tainted_now = is_watched and _has_other_files(job, state)
@@ -226,25 +223,31 @@ def _find_tainted_import(state: DatasetState, progress: ImportProgress) -> Impor
 
 
 def _has_other_files(job: Import, state: DatasetState) -> bool:
-    """Return True if the export doesn't have the files for which an import was created."""
-    # A running import may be foreign, or that of another stack or day, with another location.
+    """Return True if the export no longer has the files that an import was created for."""
+    # An import that is foreign, or from another stack or day, may have another location.
     if job.location != state.export.location:
         return False
 
-    # A file that was written again unchanged is newer than the end of the import and therefore
-    # missing from the export at that time, so compare with both states of the export.
-    return all(_files(job) != _files(export) for export in state.exports)
+    # A file that was rewritten unchanged after the import ended is in the current export only, so
+    # the files may match either state of the export.
+    imported_files = _strip_mode_and_schema(job.fingerprint)
+    return all(
+        _strip_mode_and_schema(export.fingerprint) != imported_files for export in state.exports
+    )
 
 
-def _files(exported: Import | ExportState) -> list[str]:
-    """Cut import mode and schema off a fingerprint, because they don't change an old import."""
-    return exported.fingerprint.split("-")[:2]
+def _strip_mode_and_schema(fingerprint: str) -> list[str]:
+    """Return the hashes of the location and the files only.
+
+    A new import mode or schema doesn't change what an earlier import has read.
+    """
+    return fingerprint.split("-")[:2]
 
 
 def _wait_for_import(
     state: DatasetState, spec: ImportSpec, progress: ImportProgress, now: datetime
 ) -> Step | None:
-    """Wait while an import of the dataset is running, whoever has created it, or give up."""
+    """Wait for a running import of the dataset, whoever created it, or give up at the deadline."""
     job = next((job for job in state.imports if job.is_running), None)
     if job is None:
         return None
@@ -261,13 +264,13 @@ def _wait_for_import(
 
 
 def _confirm(state: DatasetState) -> Step | None:
-    """Confirm an import whose export didn't change before its end, whichever run created it."""
+    """Confirm an import whose export didn't change before it ended, whichever run created it."""
     jobs = find_confirmable_imports(state.imports, state.exports)
     return Step("CONFIRMING", Confirm(jobs[0])) if jobs else None
 
 
-def _end(state: DatasetState, spec: ImportSpec) -> Step | None:
-    """End with IMPORTED if the dataset holds the export. Fail if this run's import was in vain."""
+def _end_import(state: DatasetState, spec: ImportSpec) -> Step | None:
+    """End the import if the dataset holds the export, or fail if this run's import didn't help."""
     if find_holding_import(state, since=spec.requested_at):
         return Step("IMPORTED", outcome="IMPORTED")
 
@@ -275,16 +278,16 @@ def _end(state: DatasetState, spec: ImportSpec) -> Step | None:
     if job is None:
         return None
 
-    step = failed("IMPORTING", _failure(job, state))
+    step = failed("IMPORTING", _explain_failure(job, state))
     needs_full_import = job.is_tainted and job.is_active and not state.is_full
     if not needs_full_import:
         return step
-    # The tags of an old job aren't read any more, so the dataset gets a tag as well.
+    # Polls don't read the tags of old imports, so the dataset is tagged too.
     return step._replace(action=TaintDataset(job))
 
 
-def _failure(job: Import, state: DatasetState) -> str:
-    """Explain why the dataset doesn't hold the export although the run's import has ended."""
+def _explain_failure(job: Import, state: DatasetState) -> str:
+    """Explain why the dataset doesn't hold the export although this run's import has ended."""
     if not job.is_active:
         return job.failure or f"{job.arn} has failed without a reason"
 
@@ -293,7 +296,7 @@ def _failure(job: Import, state: DatasetState) -> str:
     if state.is_full:
         return "the export changed while it was imported; the next run imports it again"
 
-    # Nobody could import an INCREMENTAL export again without appending its rows twice.
+    # Importing an INCREMENTAL export again would append its rows twice.
     if job.is_confirmed:
         return (
             "the export has changed since it was imported; write new rows to the location of a "
@@ -303,9 +306,9 @@ def _failure(job: Import, state: DatasetState) -> str:
 
 
 def _create(state: DatasetState, spec: ImportSpec, progress: ImportProgress, now: datetime) -> Step:
-    """Create the import, unless something is wrong with the export.
+    """Create the import unless the export has problems.
 
-    If the export has changed since it was validated, it's validated again.
+    If the export has changed since it was last validated, validate it again first.
     """
     is_requested = spec.requested_at is not None
     if refusal := explain_refusal_to_append(state, is_requested=is_requested):
@@ -321,16 +324,16 @@ def _create(state: DatasetState, spec: ImportSpec, progress: ImportProgress, now
     return Step("WAITING", Create(state.export))
 
 
-# What the rules and planning share. If not said otherwise, `imports` are those of one dataset.
+# Shared with planning. Unless noted otherwise, all `imports` belong to one dataset.
 
 
 def find_holding_import(state: DatasetState, since: datetime | None = None) -> Import | None:
-    """Find the confirmed import that brought the present export into the dataset, if there is one.
+    """Return the import that shows that the dataset holds the whole current export, or None.
 
-    - FULL: it's the newest FULL import, and isn't older than `since`. No import since then may be
-      unconfirmed.
-    - INCREMENTAL: it's any import since the newest FULL import, because no export is appended
-      twice.
+    It's a confirmed import of this export:
+
+    - FULL: the newest FULL import, unless it's older than `since` or a later import is unconfirmed.
+    - INCREMENTAL: any import since the newest FULL import, because no export is appended twice.
     """
     candidates = list_effective_imports(state.imports)
     if state.is_full:
@@ -340,7 +343,7 @@ def find_holding_import(state: DatasetState, since: datetime | None = None) -> I
             job for job in candidates if job.is_full and (since is None or job.created_at >= since)
         ]
 
-    # The import that ended last comes last.
+    # Prefer the import that ended last.
     for job in reversed(candidates):
         if job.is_confirmed and job.fingerprint == state.export.fingerprint:
             return job
@@ -350,7 +353,7 @@ def find_holding_import(state: DatasetState, since: datetime | None = None) -> I
 def find_confirmable_imports(
     imports: Iterable[Import], exports: Sequence[ExportState]
 ) -> list[Import]:
-    """List the imports that can be confirmed, because their export didn't change before the end."""
+    """List the imports to confirm, because their export didn't change before they ended."""
     return [
         job
         for job in imports
@@ -360,10 +363,10 @@ def find_confirmable_imports(
 
 
 def list_effective_imports(imports: Iterable[Import]) -> list[Import]:
-    """List the imports whose data a training uses, sorted by their end.
+    """List the imports that a training uses, by end time.
 
-    For each dataset, that's the newest FULL import, which has replaced all earlier data, and the
-    imports that ended after it. `imports` may be those of several datasets.
+    For each dataset, these are the newest FULL import, which replaced all earlier data, and the
+    imports that ended after it. `imports` may belong to several datasets.
     """
     effective: list[Import] = []
     for job in _list_succeeded_imports(imports):
@@ -374,15 +377,15 @@ def list_effective_imports(imports: Iterable[Import]) -> list[Import]:
 
 
 def _list_succeeded_imports(imports: Iterable[Import]) -> list[Import]:
-    """List the imports that have succeeded, sorted by their end."""
+    """List the imports that succeeded, by end time."""
     return sorted((job for job in imports if job.is_active), key=lambda job: job.ended_at)
 
 
 def find_import_watermark(imports: Iterable[Import]) -> str:
-    """Return the day in UTC before which all exports count as imported, or "".
+    """Return the day before which all exports count as imported, in UTC, or "".
 
-    The newest FULL import contains all earlier data. If the tags of an import are too old to be
-    read, we don't know which exports were imported before it, so nobody is asked to append them.
+    The newest FULL import contains all earlier data. Earlier exports also count as imported if an
+    import is so old that its tags aren't read, because it's unknown which ones were appended.
     """
     days = []
     for job in list_effective_imports(imports):
@@ -393,10 +396,10 @@ def find_import_watermark(imports: Iterable[Import]) -> str:
 
 
 def list_unconfirmed_imports(imports: Sequence[Import]) -> list[Import]:
-    """List the unconfirmed imports whose rows no FULL import has replaced, sorted by their end.
+    """List the unconfirmed imports whose rows no FULL import has replaced, by end time.
 
-    Another import of the same export doesn't count in an INCREMENTAL dataset, because it only
-    appends the rows once more. Foreign imports aren't listed.
+    In an INCREMENTAL dataset, another import of the same export isn't a replacement, because it
+    only appends the rows again. Foreign imports aren't listed.
     """
     succeeded = _list_succeeded_imports(imports)
     effective = list_effective_imports(imports)
@@ -406,7 +409,7 @@ def list_unconfirmed_imports(imports: Sequence[Import]) -> list[Import]:
     for job in succeeded:
         is_listed = job.run is not None and not job.is_confirmed and job in effective
         if job.is_tainted and not job.is_full:
-            # Only a confirmed FULL import that was created later is certain to replace its rows.
+            # Only a confirmed FULL import that was created later is sure to replace its rows.
             is_listed = all(full.created_at < job.ended_at for full in replacements)
         if is_listed:
             unconfirmed.append(job)
@@ -414,11 +417,10 @@ def list_unconfirmed_imports(imports: Sequence[Import]) -> list[Import]:
 
 
 def group_imports_by_location(imports: Sequence[Import]) -> dict[str, list[Import]]:
-    """Group the imports whose rows are in the dataset by the hash of their location.
+    """Group the imports that the dataset holds by the hash of their location.
 
-    In each group, confirmed imports come first, and running ones last. Both of them and the
-    unconfirmed ones between them are sorted by their end. An unconfirmed import may have appended
-    only a part of its export.
+    Each group starts with confirmed imports, then unconfirmed ones, which may have appended only a
+    part of their export. Both are sorted by end time. Running imports come last.
     """
     confirmed = [job for job in list_effective_imports(imports) if job.is_confirmed]
     running = [job for job in imports if job.is_running]
@@ -430,13 +432,13 @@ def group_imports_by_location(imports: Sequence[Import]) -> dict[str, list[Impor
 
 
 def imports_of_export(state: DatasetState) -> list[Import]:
-    """List the imports that have brought rows of the present export, perhaps not all of them."""
+    """List the imports that the dataset holds from the current export's location."""
     return group_imports_by_location(state.imports).get(state.export.location, [])
 
 
 def find_partial_import(state: DatasetState) -> Import | None:
-    """Find the last import that may have appended only a part of the export, if there is one."""
-    # Unconfirmed imports come after confirmed ones, and the last one of them comes last.
+    """Return the last import that may have appended only a part of the export, or None."""
+    # Groups are sorted, so the last unconfirmed import is found first.
     for job in reversed(imports_of_export(state)):
         if not (job.is_confirmed or job.is_running):
             return job
@@ -444,7 +446,7 @@ def find_partial_import(state: DatasetState) -> Import | None:
 
 
 def ask_for_full_import(job: Import) -> str:
-    """Ask for a FULL import, because nothing else replaces what an unconfirmed one has appended."""
+    """Ask for a FULL import, because nothing else replaces the rows of an unconfirmed one."""
     return (
         f"{job.arn} may have imported other rows than its export has; to replace them, import a "
         'complete export with importMode FULL ("Replace bad data" in docs/operations.md)'
@@ -452,27 +454,31 @@ def ask_for_full_import(job: Import) -> str:
 
 
 def find_foreign_replacement(imports: Sequence[Import], *, is_full: bool) -> Import | None:
-    """Find a foreign FULL import that has replaced a dataset's data, unless it's accepted.
+    """Return a foreign FULL import that replaced a dataset's data, or None if it's accepted.
 
-    With importMode INCREMENTAL, the first import of a pipeline may append to foreign data. Later,
-    a person has to accept such data by a request to append to it.
+    With importMode INCREMENTAL, the pipeline's first import may append to foreign data. Later, a
+    person must accept such data by requesting an import.
     """
-    data = list_effective_imports(imports)
-    # The FULL import comes first, because all others ended after it.
-    if not (data and data[0].is_full and data[0].is_foreign):
+    effective_imports = list_effective_imports(imports)
+    if not effective_imports:
         return None
 
-    was_appended_to = any(job.run for job in data)
+    # A FULL import comes first, because it replaced everything before it.
+    oldest = effective_imports[0]
+    if not (oldest.is_full and oldest.is_foreign):
+        return None
+
+    was_appended_to = any(job.run for job in effective_imports)
     is_first_import = not any(job.is_active and job.run for job in imports)
     is_accepted = not is_full and (was_appended_to or is_first_import)
-    return None if is_accepted else data[0]
+    return None if is_accepted else oldest
 
 
 def explain_refusal_to_append(state: DatasetState, *, is_requested: bool) -> Reason | None:
-    """Reject an INCREMENTAL export that must not be appended: return the reason, or None.
+    """Return why an INCREMENTAL export must not be appended, or None if it may be.
 
-    A person may insist on appending to data that a foreign import has replaced. But nobody may
-    append an export a second time, because some of its rows would then be there twice.
+    A person may request to append to foreign data. But no request appends an export twice, because
+    that would duplicate rows.
     """
     if state.is_full:
         return None

@@ -1,8 +1,8 @@
 """Decides when a probe sends its next request, and whether the version has passed.
 
-A *probe* asks a campaign for recommendations for some minutes, as soon as it serves the version on
-trial. Its *verdict* is PASSED or FAILED. The requests until then are a *probe run*: a value that
-never changes, so each poll makes a new one, which is remembered until the next poll.
+As soon as a campaign serves the version on trial, a *probe* requests recommendations for some
+minutes. Its *verdict* is PASSED or FAILED. A *probe run* is the state of the probe so far. It's
+immutable: each poll returns an updated copy, which is remembered until the next poll.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import ClassVar
 from .steps import Action, Step
 
 MAX_PAUSE = 30
-"""The most seconds between two requests."""
+"""The longest pause in seconds between two requests."""
 MIN_REQUESTS = 10
-"""Even a short probe sends that many requests, so its pauses are shorter."""
+"""A short probe pauses less between requests, to send about this many."""
 BAD_RESPONSES_TO_FAIL = 3
-"""After that many bad responses in a row, a probe fails. Fewer may be chance."""
+"""A probe fails after this many bad responses in a row. Fewer may be chance."""
 MAX_SILENCE = timedelta(minutes=15)
-"""A probe fails if every request fails for this long. A shorter outage may be the service's."""
+"""A probe fails if no request gets a response for this long. Personalize may have short outages."""
 
 
 @dataclass(frozen=True)
@@ -32,17 +32,17 @@ class Probe(Action):
 
 @dataclass(frozen=True)
 class Response:
-    """What we learned from one request."""
+    """The result of one request."""
 
     failure: str | None = None
     """Why the response is bad, or None if it's good."""
     is_error: bool = False
-    """True if there was no response. That alone doesn't show whether the version is bad."""
+    """True if there was no response. That alone doesn't mean that the version is bad."""
 
 
 @dataclass(frozen=True)
 class ProbeRun:
-    """The requests that probe one version, from the first one to the verdict."""
+    """The state of the probe of one version."""
 
     version_arn: str
     began_at: datetime
@@ -51,19 +51,19 @@ class ProbeRun:
     requested_at: datetime | None = None
     """When the last request was sent."""
     update_created_at: datetime | None = None
-    """When the campaign's latest update was created, as known when the last request was sent."""
+    """When the campaign's latest update was created, as of the last request."""
     response: Response | None = None
-    """The response to the last request. It's counted at the next poll."""
+    """The response to the last request, until the next poll counts it."""
     bad_in_a_row: int = 0
     silent_since: datetime | None = None
     failure: str | None = None
-    """What was wrong with the last bad response."""
+    """Why the last bad response was bad."""
     verdict: str | None = None
-    """PASSED, FAILED, or None while the probe goes on."""
+    """PASSED, FAILED, or None while the probe is running."""
 
     @property
     def has_failed(self) -> bool:
-        """True if the version did not pass."""
+        """True if the version failed the probe."""
         return self.verdict == "FAILED"
 
     def after_response(self, update_created_at: datetime, now: datetime) -> ProbeRun:
@@ -73,19 +73,19 @@ class ProbeRun:
         """
         response = self.response
         probe_run = replace(self, response=None)
-        # If there was an update in the meantime, the response may be another version's.
+        # After an update in between, the response may come from another version.
         if response is None or self.update_created_at != update_created_at:
             return probe_run
 
         probe_run = _count_response(probe_run, response, now)
-        return replace(probe_run, verdict=_verdict(probe_run, response, now))
+        return replace(probe_run, verdict=_reach_verdict(probe_run, response, now))
 
     def next_step(self, update_created_at: datetime, now: datetime) -> Step | None:
-        """Return the pause or the request that comes next, or None once there's a verdict."""
+        """Return the next pause or request, or None once there's a verdict."""
         if self.verdict is not None:
             return None
 
-        # After an update, there's no reason to wait, because the last request didn't count.
+        # Don't pause after an update, because the last request didn't count.
         if self.requested_at is not None and self.update_created_at == update_created_at:
             pause = min(MAX_PAUSE, self.minutes * 60 / MIN_REQUESTS)
             remaining = pause - (now - self.requested_at).total_seconds()
@@ -97,17 +97,17 @@ class ProbeRun:
 
 
 def _count_response(probe_run: ProbeRun, response: Response, now: datetime) -> ProbeRun:
-    """Return the probe run with one response more."""
+    """Return the probe run with one more response counted."""
     if response.failure is None:
         return replace(probe_run, silent_since=None, bad_in_a_row=0)
 
-    failed = replace(probe_run, failure=response.failure)
+    probe_run = replace(probe_run, failure=response.failure)
     if response.is_error:
-        return replace(failed, silent_since=probe_run.silent_since or now)
-    return replace(failed, silent_since=None, bad_in_a_row=probe_run.bad_in_a_row + 1)
+        return replace(probe_run, silent_since=probe_run.silent_since or now)
+    return replace(probe_run, silent_since=None, bad_in_a_row=probe_run.bad_in_a_row + 1)
 
 
-def _verdict(probe_run: ProbeRun, last_response: Response, now: datetime) -> str | None:
+def _reach_verdict(probe_run: ProbeRun, last_response: Response, now: datetime) -> str | None:
     """Return the verdict, or None if more requests are needed."""
     silent_since = probe_run.silent_since
     if silent_since is not None and now - silent_since >= MAX_SILENCE:
@@ -115,7 +115,7 @@ def _verdict(probe_run: ProbeRun, last_response: Response, now: datetime) -> str
     if probe_run.bad_in_a_row >= BAD_RESPONSES_TO_FAIL:
         return "FAILED"
 
-    # A probe never passes with a bad response: it goes on until it gets a good one.
+    # A probe never passes on a bad response: it continues until it gets a good one.
     ends_at = probe_run.began_at + timedelta(minutes=probe_run.minutes)
     if now >= ends_at and last_response.failure is None:
         return "PASSED"

@@ -1,8 +1,7 @@
-"""What depends on a recipe: the requests to its campaigns and batch jobs, and how it's trained.
+"""What AWS documents about each recipe: requests to campaigns, batch jobs, metrics and training.
 
-RECIPES contains only what AWS documents. A fact that the guide doesn't mention is None, and is not
-validated. A recipe that AWS has added since then isn't in the table, so nothing of it is validated,
-and planning warns of that.
+A fact that AWS doesn't document is None, and isn't validated. Nothing is validated for a newer
+recipe that isn't in RECIPES, and planning warns about it.
 """
 
 import re
@@ -14,27 +13,27 @@ from ..constants import ITEM_METRICS, NDCG_METRICS, TREND_METRIC
 Operation = Literal["GetRecommendations", "GetPersonalizedRanking", "GetActionRecommendations"]
 
 EXPLORATION_KEYS: Final = ("explorationWeight", "explorationItemAgeCutOff")
-"""The settings that say how often, and up to which age, hardly known items are recommended."""
+"""The settings for how often to recommend items with little data, and up to which age."""
 
 
 class Recipe(NamedTuple):
     """What AWS documents about one recipe."""
 
     operation: Operation | None
-    """The operation that its campaigns answer. None for user segments, which have only batch jobs:
+    """The operation that its campaigns support. None for user segments, which only have batch jobs:
     https://docs.aws.amazon.com/personalize/latest/dg/working-with-predefined-recipes.html"""
     required_keys: tuple[str, ...] = ()
-    """The keys that each request to a campaign needs."""
+    """The keys that every request to a campaign needs."""
     optional_keys: tuple[str, ...] = ()
-    """The keys that a request may have as well, because a filter may need them."""
+    """Further keys that a request may have, because a filter may need them."""
     line_keys: tuple[str, ...] = ()
-    """The keys that each line in a batch job's input needs. Empty if there are no batch jobs:
+    """The keys that every line of a batch job's input needs. Empty if it has no batch jobs:
     https://docs.aws.amazon.com/personalize/latest/dg/batch-data-upload.html"""
     metrics: tuple[str, ...] | None = ITEM_METRICS
-    """The metrics that its versions may have, or None if they aren't documented:
+    """The metrics that its versions may have, or None if AWS doesn't document them:
     https://docs.aws.amazon.com/personalize/latest/dg/working-with-training-metrics.html"""
     other_metrics: str = ""
-    """A pattern for further metrics, whose names in the API aren't documented."""
+    """A pattern for further metrics, because AWS doesn't document their names in the API."""
     features: tuple[str, ...] = ()
     """The settings that only some recipes support:
 
@@ -43,7 +42,7 @@ class Recipe(NamedTuple):
     - exploration: https://docs.aws.amazon.com/personalize/latest/dg/use-case-recipe-features.html
     """
     is_priced_by_interactions: bool = False
-    """True if trainings aren't priced by the hour: https://aws.amazon.com/personalize/pricing/"""
+    """True if trainings are priced by interactions: https://aws.amazon.com/personalize/pricing/"""
 
     def takes(self, keys: Collection[str]) -> bool:
         """Return True if a request to a campaign may have exactly these keys."""
@@ -51,7 +50,7 @@ class Recipe(NamedTuple):
         return required_keys <= {*keys} <= required_keys.union(self.optional_keys)
 
     def lacks_metric(self, name: str) -> bool:
-        """Return True if the guide says that no version has this metric."""
+        """Return True if, according to AWS's guide, no version has this metric."""
         if self.metrics is None or name in self.metrics:
             return False
 
@@ -67,8 +66,8 @@ _RANKING = Recipe(
 _SEGMENTS = Recipe(
     operation=None,
     metrics=("coverage",),
-    # The guide says that segments have no mean reciprocal rank, but doesn't exclude metrics at a
-    # number of items. So we accept these, and one of them is in the default quality gate.
+    # AWS's guide only rules out the mean reciprocal rank for segments. Metrics "at K" may exist, so
+    # they're accepted, and one of them is in the default quality gate.
     other_metrics=r"(hit|recall)(_at_\w+)?|(precision|normalized_discounted_cumulative_gain)_at_\d+",
 )
 
@@ -96,14 +95,14 @@ RECIPES: Mapping[str, Recipe] = {
         other_metrics="precision|recall|auc|area_under_the_curve",
     ),
 }
-"""The name of a recipe -> what AWS documents about it."""
+"""Recipe name -> what AWS documents about the recipe."""
 
 FEATURES = {feature for recipe in RECIPES.values() for feature in recipe.features}
-"""All settings that only some recipes support."""
+"""All the settings that only some recipes support."""
 
 
 def find_recipe(name: str | None) -> Recipe | None:
-    """Look up a recipe. It's None if the name is unknown, or isn't in the table."""
+    """Return a recipe, or None if it isn't in the table or `name` is None."""
     return RECIPES.get(name or "")
 
 

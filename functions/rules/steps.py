@@ -1,9 +1,8 @@
 """What a rule decides: one step of an import, a training, a deployment or a batch job.
 
-A *poll* reads everything that the rules have to know. A *rule* returns a *step*, or None if it
-doesn't apply, and the first rule that applies decides. A step may contain one *action*, which is a
-request. Rules read no clock and call no service, so that a test in `tests/model` needs nothing but
-the state that a poll has read.
+A *poll* reads the state that the rules need. A *rule* returns a *step*, or None if it doesn't
+apply, and the first rule that applies decides. A step may contain one *action*, which is a request.
+Rules read no clock and call no service, so tests (`tests/model`) only have to pass them a state.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,12 +15,12 @@ from ..messages import Reason
 from .pacing import choose_waiting_pause
 
 SHORT_PAUSE = 15
-"""Seconds until the next poll while something is about to change."""
+"""The pause in seconds while a change is expected soon."""
 BUSY_PAUSE = 60
-"""Seconds until the next poll while another job has to end first."""
+"""The pause in seconds while another job has to end first."""
 LIST_LAG = timedelta(minutes=3)
-"""The time after which a list certainly shows a job that was created: twice the 90 seconds that it
-may be out of date (`overlap.py`)."""
+"""How long a list may lack a new job: twice the 90 seconds that lists may be out of date
+(`overlap.py`)."""
 
 
 @dataclass(frozen=True)
@@ -29,45 +28,45 @@ class Action:
     """One request to a service."""
 
     changes: ClassVar[bool] = True
-    """True if the request changes something. It's only sent within a minute of the first poll."""
+    """True if the request changes something. Such requests are only sent within a minute of an
+    invocation's first poll."""
 
 
 class Step(NamedTuple):
-    """What one poll leads to: an action, an outcome, or another poll after a pause.
+    """What to do after a poll: perform an action, end with an outcome, or pause and poll again.
 
-    With an action and an outcome, the item ends with the outcome after the action.
+    With both an action and an outcome, the action comes first.
     """
 
     phase: str
-    """What the item is waiting for. The console, `retrain watch` and the report show this word."""
+    """What is in progress, in one word for the console, `retrain watch` and the report."""
     action: Action | None = None
     pause: float = 0
     """The seconds until the next poll."""
     outcome: str | None = None
     cause: str | None = None
-    """One word for the rule that decided, if a later run may come to the same verdict again."""
+    """One word for the rule that decided, if later runs may reach the same verdict."""
     reasons: Sequence[Reason] = ()
-    """Why the item ends with this outcome, or why it waits."""
+    """Why this is the outcome, or why there's a pause."""
     remembered: Mapping[str, Any] = MappingProxyType({})
-    """What the item remembers from now on: fields of its progress, and their new values."""
+    """The fields of the progress to set, and their new values."""
 
     def remembering(self, **remembered: object) -> "Step":
-        """Return the step with more to remember. What it remembers already stays as it is."""
+        """Return the step with more to remember. Values that are already set stay."""
         return self._replace(remembered={**remembered, **self.remembered})
 
 
 def remember(progress: object, step: Step) -> None:
-    """Write into the progress of an item what a step remembers.
+    """Update the progress with what a step remembers.
 
-    The progress travels in the document of the run until the next poll. What must survive the run
-    is in tags.
+    The run's document holds the progress until the next poll. Tags hold what must outlive the run.
     """
     for field, value in step.remembered.items():
         setattr(progress, field, value)
 
 
 def failed(phase: str, *reasons: Reason) -> Step:
-    """Return the step that ends an item as FAILED."""
+    """Return a step with the outcome FAILED."""
     return Step(phase, outcome="FAILED", reasons=reasons)
 
 
@@ -77,27 +76,27 @@ class JobProgress:
 
     began_at: datetime
     sent_at: datetime | None = None
-    """When a create was sent after which the job may exist."""
+    """When a create request was sent, if the job may exist now."""
     blocked_by: str = ""
-    """What has kept the job from being created so far, for example a refusal of Personalize."""
+    """Why the job couldn't be created so far, for example because Personalize refused it."""
 
     def before_create(self, max_hours: float, now: datetime) -> Step | None:
-        """Return None if the job may be created now.
+        """Return None to create the job now, or a pause, or a failure at the deadline.
 
-        Return a pause while a list may lack a job that was created, or a failure at the deadline.
+        The pause is for an earlier create request: the list may not show its job yet.
         """
         if self.sent_at and now < self.sent_at + LIST_LAG:
             return Step("WAITING", pause=BUSY_PAUSE)
         return self.at_deadline(self.blocked_by or "Personalize did not answer", max_hours, now)
 
     def wait_for(self, reason: str, max_hours: float, now: datetime) -> Step:
-        """Return a pause, for longer each time, or a failure at the deadline."""
+        """Return a pause that grows each time, or a failure at the deadline."""
         seconds = choose_waiting_pause(now - self.began_at).total_seconds()
         late = self.at_deadline(reason, max_hours, now)
         return late or Step("WAITING", pause=max(seconds, BUSY_PAUSE))
 
     def at_deadline(self, reason: str, max_hours: float, now: datetime) -> Step | None:
-        """Return the failure of an item that has reached its deadline, or None before it."""
+        """Return a failure once the deadline has passed, or None before that."""
         if now < self.began_at + timedelta(hours=max_hours):
             return None
         return failed("WAITING", f"gave up after {max_hours:g} hours: {reason}")

@@ -1,11 +1,11 @@
-"""Decides whether a solution is trained, and which version a run deploys.
+"""Decides whether to train a solution, and which version a run deploys.
 
-A version's *digest* stands for the imports and the configuration that it was trained on. A version
-with the present digest makes a training unnecessary, unless users were deleted since then, or a
-person or streamed events ask for a newer one.
+A version's *digest* is a hash of the imports and the configuration that it was trained on. If a
+version has the current digest, no training is needed, unless users were deleted since then, or a
+person or streamed events require a newer version.
 
-An import is *confirmed* if a run has found its export unchanged afterwards (`imports.py`). What
-this pipeline hasn't created is *foreign*.
+An import is *confirmed* if a run found its export unchanged afterwards (`imports.py`). Jobs and
+versions are *foreign* if no run created them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,20 +28,20 @@ from .steps import SHORT_PAUSE, Action, JobProgress, Step, failed
 from .versions import SolutionVersion
 
 DIGEST_DIGITS = 24
-"""The length of the first part of a digest, which stands for the imports."""
+"""The length of the first part of a digest, the hash of the imports."""
 MONTH = timedelta(days=30)
-"""Trainings within this time count towards limits.maxTrainingsPerMonth."""
+"""The period that limits.maxTrainingsPerMonth applies to."""
 TRAINED: Final = Step("TRAINED", outcome="TRAINED")
-"""The step that ends a training whose version can be used."""
+"""The step that ends a training once there is a usable version."""
 STOP_GRACE = timedelta(hours=1)
 """How long a training may take to stop."""
 
 
 class Deletion(NamedTuple):
-    """A data deletion job, which deletes users from all datasets of a dataset group.
+    """A data deletion job, which deletes users from all datasets in a dataset group.
 
-    AWS asks for a new solution version after each job, and for no import or training while it is
-    running: https://docs.aws.amazon.com/personalize/latest/dg/delete-records.html.
+    AWS says not to import or train while it's running, and to create a new solution version
+    afterwards: https://docs.aws.amazon.com/personalize/latest/dg/delete-records.html.
     """
 
     arn: str
@@ -53,13 +53,13 @@ class Deletion(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class SolutionState:
-    """A solution, its versions and the imports of its dataset group, as one poll shows them."""
+    """A solution and its dataset group, as read by one poll."""
 
     config: str = ""
     """A hash of the solution's recipe and configuration."""
     is_being_updated: bool = False
     imports: Sequence[Import] = ()
-    """The imports of all datasets in the group."""
+    """The imports of all the datasets in the group."""
     deletions: Sequence[Deletion] = ()
     """The group's data deletion jobs."""
     versions: Sequence[SolutionVersion] = ()
@@ -68,49 +68,49 @@ class SolutionState:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSpec:
-    """What a run is supposed to train or deploy."""
+    """What a run should train or deploy."""
 
     run: str
     datasets: Mapping[str, bool]
     """The ARN of each configured dataset -> True if its importMode is FULL."""
     accepts_foreign: bool = False
-    """True if the run accepts foreign data, because a person has started it with `skipImport`."""
+    """True if a person started the run with `skipImport`, which allows training on foreign data."""
     version_arn: str | None = None
-    """The ACTIVE version that the run deploys, or None if the solution has to be trained."""
+    """The ACTIVE version to deploy, or None if the run may have to train the solution."""
     requested_since: datetime | None = None
-    """A version counts only if it was created after this time. None if its age doesn't matter."""
+    """Versions created before this time don't count. None if their age doesn't matter."""
     max_per_month: int = 0
     """0 means no limit."""
     durations: Sequence[int] = ()
     max_hours: float
 
     def is_for(self, version: SolutionVersion) -> bool:
-        """Return True if this run has created the version, or has to deploy it without training."""
+        """Return True if this run created the version, or deploys it without training."""
         return version.run == self.run or version.arn == self.version_arn
 
 
 @dataclass
 class TrainingProgress(JobProgress):
-    """How far a training has come."""
+    """What a training remembers between two polls."""
 
     version_arn: str | None = None
     """The version that the run waits for or deploys."""
     stopping_since: datetime | None = None
-    """When a poll first showed the training past its deadline, or being stopped."""
+    """When a poll first found the training past its deadline, or being stopped."""
     warnings: list[str] = field(default_factory=list)
     """What a person should know about the training."""
 
 
 @dataclass(frozen=True)
 class Create(Action):
-    """Start the training of this run."""
+    """Start this run's training."""
 
     digest: str
 
 
 @dataclass(frozen=True)
 class Stop(Action):
-    """Stop a training of the pipeline that is past its deadline."""
+    """Stop a training that has reached its deadline. Foreign trainings aren't stopped."""
 
     version_arn: str
 
@@ -123,31 +123,31 @@ def decide(
     Each rule returns a step, or None if it doesn't apply. The first one that applies decides.
     """
     return (
-        _follow(_find_version_of_run(state, spec), spec, progress, now)
+        _follow_training(_find_version_for_run(state, spec), spec, progress, now)
         or _wait_for_changes(state, spec, progress, now)
         or _require_confirmed_data(state, spec)
-        or _follow(usable_version(state, spec.requested_since), spec, progress, now)
+        or _follow_training(usable_version(state, spec.requested_since), spec, progress, now)
         or _respect_limit(state, spec, now)
         or progress.before_create(spec.max_hours, now)
-        or _create(state, spec)
+        or _start_training(state, spec)
     )
 
 
-# A version that makes a training unnecessary
+# Following a version
 
 
-def _find_version_of_run(state: SolutionState, spec: TrainingSpec) -> SolutionVersion | None:
-    """Find the version that this run has created, or that it only deploys, if there is one.
+def _find_version_for_run(state: SolutionState, spec: TrainingSpec) -> SolutionVersion | None:
+    """Return the version that this run created or only deploys, or None.
 
-    It comes first, because nothing that happens to the data meanwhile matters to its training.
+    It has priority over the other rules, because later changes to the data don't affect it.
     """
     return next((version for version in state.versions if spec.is_for(version)), None)
 
 
-def _follow(
+def _follow_training(
     version: SolutionVersion | None, spec: TrainingSpec, progress: TrainingProgress, now: datetime
 ) -> Step | None:
-    """Wait for the end of a version's training, or stop it at its deadline."""
+    """Wait for a version's training to end, or stop it at the deadline."""
     if version is None:
         return None
 
@@ -157,9 +157,9 @@ def _follow(
     if version.is_active:
         step = TRAINED
     elif not version.is_running:
-        step = failed("TRAINING", _failure(version, spec))
+        step = failed("TRAINING", _explain_failure(version, spec))
     elif version.is_stopping or age >= max_age:
-        step = _stop(version, progress, now)
+        step = _stop_training(version, progress, now)
     else:
         seconds = pause(spec.durations, age.total_seconds())
         remaining = (max_age - age).total_seconds()
@@ -168,8 +168,8 @@ def _follow(
     return step.remembering(version_arn=version.arn)
 
 
-def _stop(version: SolutionVersion, progress: TrainingProgress, now: datetime) -> Step:
-    """Stop a training, and wait for the end of it for an hour."""
+def _stop_training(version: SolutionVersion, progress: TrainingProgress, now: datetime) -> Step:
+    """Stop a training, and wait up to an hour for it to end."""
     stopping_since = progress.stopping_since or now
     if now >= stopping_since + STOP_GRACE:
         return failed("STOPPING", f"{version.arn} did not stop within an hour")
@@ -181,8 +181,8 @@ def _stop(version: SolutionVersion, progress: TrainingProgress, now: datetime) -
     return step.remembering(stopping_since=stopping_since)
 
 
-def _failure(version: SolutionVersion, spec: TrainingSpec) -> Reason:
-    """Explain why a training has ended without an ACTIVE version."""
+def _explain_failure(version: SolutionVersion, spec: TrainingSpec) -> Reason:
+    """Explain why a training ended without an ACTIVE version."""
     if not version.was_stopped:
         return version.failure or f"{version.arn} has failed, and Personalize gives no reason"
 
@@ -201,7 +201,7 @@ def _failure(version: SolutionVersion, spec: TrainingSpec) -> Reason:
 def _wait_for_changes(
     state: SolutionState, spec: TrainingSpec, progress: TrainingProgress, now: datetime
 ) -> Step | None:
-    """Wait while jobs change the data of the dataset group, or somebody changes the solution."""
+    """Wait while jobs change the dataset group's data, or the solution is being updated."""
     jobs: list[Deletion | Import] = [*state.deletions, *state.imports]
     for job in jobs:
         if job.is_running:
@@ -213,14 +213,14 @@ def _wait_for_changes(
 
 
 def _require_confirmed_data(state: SolutionState, spec: TrainingSpec) -> Step | None:
-    """Don't train on data that no run has confirmed, because it may be incomplete or foreign.
+    """Don't train on data that may be incomplete or foreign.
 
-    A person may accept foreign data, but not an import of ours that perhaps read half an export.
+    A person may accept foreign data, but not an unconfirmed import, which may lack half its export.
     """
     for dataset, is_full in spec.datasets.items():
         jobs = [job for job in state.imports if job.dataset == dataset]
 
-        # A later foreign import is no help, because nobody has confirmed it either.
+        # A later foreign import doesn't help, because it isn't confirmed either.
         if unconfirmed := list_unconfirmed_imports(jobs):
             return failed("CHECKING", _explain_unconfirmed(unconfirmed[-1], is_full=is_full))
 
@@ -238,11 +238,11 @@ def _require_confirmed_data(state: SolutionState, spec: TrainingSpec) -> Step | 
 
 
 def _explain_unconfirmed(job: Import, *, is_full: bool) -> Reason:
-    """Return the message about an import that no run has confirmed."""
+    """Explain why an unconfirmed import prevents the training."""
     if not is_full and (job.is_full or job.is_tainted):
         return ask_for_full_import(job)
 
-    # In an INCREMENTAL dataset, the next run may still confirm the import. If it can't, it tags the
+    # The next run may still confirm the import. In an INCREMENTAL dataset, it otherwise tags the
     # dataset as tainted.
     return Message(
         text=(
@@ -254,7 +254,7 @@ def _explain_unconfirmed(job: Import, *, is_full: bool) -> Reason:
 
 
 def _respect_limit(state: SolutionState, spec: TrainingSpec, now: datetime) -> Step | None:
-    """Don't train more often than the monthly limit allows, because each training costs money."""
+    """Skip the training if the monthly limit is reached, because each training costs money."""
     reason = explain_reached_limit(state.versions, spec.max_per_month, now)
     if reason is None:
         return None
@@ -262,19 +262,19 @@ def _respect_limit(state: SolutionState, spec: TrainingSpec, now: datetime) -> S
     return Step("LIMITED", outcome="SKIPPED", reasons=(reason,))
 
 
-# A new version
+# Starting a training
 
 
-def _create(state: SolutionState, spec: TrainingSpec) -> Step:
-    """Start the training of this run, with warnings about foreign jobs."""
+def _start_training(state: SolutionState, spec: TrainingSpec) -> Step:
+    """Start this run's training, with warnings about foreign jobs."""
     step = Step("TRAINING", Create(digest(state)))
     return step.remembering(warnings=[*_warn_of_foreign_jobs(state, spec)])
 
 
 def _warn_of_foreign_jobs(state: SolutionState, spec: TrainingSpec) -> Iterator[str]:
-    """Warn of foreign jobs that compete with this training, or have changed its data.
+    """Yield a warning for each foreign training in progress, or foreign import in the data.
 
-    They're left alone, because a run can't know what somebody wanted them for.
+    Nothing is stopped, because only a person can tell whether it's needed.
     """
     for version in state.versions:
         if version.run is None and version.is_running and not version.is_stopping:
@@ -292,32 +292,32 @@ def _warn_of_foreign_jobs(state: SolutionState, spec: TrainingSpec) -> Iterator[
             )
 
 
-# What the rules and planning share
+# Shared with planning
 
 
 def digest(state: SolutionState) -> str:
-    """Hash what a training depends on: the imports and the configuration."""
+    """Return a hash of the imports and the configuration that a training depends on."""
     arns = sorted(job.arn for job in list_effective_imports(state.imports))
     return f"{hash_shortly(' '.join(arns), DIGEST_DIGITS)}-{state.config}"
 
 
 def find_running_deletion(deletions: Iterable[Deletion]) -> Deletion | None:
-    """Find a data deletion job that is running, if there is one."""
+    """Return a data deletion job that is running, or None."""
     return next((job for job in deletions if job.is_running), None)
 
 
 def usable_version(
     state: SolutionState, requested_since: datetime | None
 ) -> SolutionVersion | None:
-    """Find the newest version trained on the present data and configuration, if there is one.
+    """Return the newest version that was trained on the current data and configuration, or None.
 
-    A stopped training counts too, because somebody may have decided against it. A failed one
-    doesn't, and neither does a version that may have learned users who were deleted.
+    Stopped trainings also count, because a person may have stopped them on purpose. Failed ones
+    don't, nor do versions that may have learned from users who were deleted later.
     """
-    present_digest = digest(state)
+    current_digest = digest(state)
     for version in state.versions:
         is_too_old = requested_since is not None and version.created_at < requested_since
-        if version.digest != present_digest or is_too_old or not _counts(version):
+        if version.digest != current_digest or is_too_old or not _counts_as_training(version):
             continue
 
         if find_learned_deletion(version, state) is None:
@@ -326,10 +326,10 @@ def usable_version(
 
 
 def find_learned_deletion(version: SolutionVersion, state: SolutionState) -> Deletion | None:
-    """Find the last deletion of users whom the version may have learned, if there is one."""
+    """Return the last deletion of users that the version may have learned from, or None."""
     learned_at = version.created_at
     if version.mode == "UPDATE":
-        # An UPDATE may keep what the FULL version before it has learned of deleted users.
+        # An UPDATE may keep what the FULL version before it learned from deleted users.
         full_times = [full.created_at for full in list_full_versions(state.versions)]
         earlier_times = [time for time in full_times if time < version.created_at]
         learned_at = max(earlier_times, default=version.created_at)
@@ -339,18 +339,20 @@ def find_learned_deletion(version: SolutionVersion, state: SolutionState) -> Del
 
 
 def list_full_versions(versions: Iterable[SolutionVersion]) -> list[SolutionVersion]:
-    """List the ACTIVE versions trained with mode FULL, whoever has trained them."""
+    """List the ACTIVE versions with training mode FULL, whoever trained them."""
     return [version for version in versions if version.is_active and version.mode == "FULL"]
 
 
 def find_newest_active(versions: Iterable[SolutionVersion]) -> SolutionVersion | None:
-    """Find the newest ACTIVE version that a run has trained. `versions` are newest first."""
-    trained = (version for version in versions if version.is_active and version.run is not None)
-    return next(trained, None)
+    """Return the newest ACTIVE version trained by a run, or None. `versions` are newest first."""
+    for version in versions:
+        if version.is_active and version.run is not None:
+            return version
+    return None
 
 
 def choose_monthly_limit(settings: Settings, run: Run) -> int:
-    """Return how many trainings are allowed in 30 days. 0 means no limit, as with `force`."""
+    """Return how many trainings are allowed in 30 days. 0, as with `force`, means no limit."""
     if run["request"].get("force"):
         return 0
     return settings["limits"]["maxTrainingsPerMonth"]
@@ -359,9 +361,11 @@ def choose_monthly_limit(settings: Settings, run: Run) -> int:
 def explain_reached_limit(
     versions: Iterable[SolutionVersion], max_per_month: int, now: datetime
 ) -> Message | None:
-    """Require that the monthly limit isn't reached: return a message, or None."""
-    # A failed training isn't billed, so it doesn't count.
-    count = sum(_counts(version) and version.created_at > now - MONTH for version in versions)
+    """Return a message if the monthly limit is reached, or None."""
+    # Failed trainings aren't billed, so they don't count.
+    count = sum(
+        _counts_as_training(version) and version.created_at > now - MONTH for version in versions
+    )
     if not max_per_month or count < max_per_month:
         return None
 
@@ -374,7 +378,7 @@ def explain_reached_limit(
     )
 
 
-def _counts(version: SolutionVersion) -> bool:
-    """Return True if a training counts: a run has started it, and it hasn't failed."""
+def _counts_as_training(version: SolutionVersion) -> bool:
+    """Return True if a run started the version's training, and it hasn't failed."""
     has_not_failed = version.is_running or version.is_active or version.was_stopped
     return version.run is not None and has_not_failed

@@ -1,9 +1,9 @@
 """Decides whether a campaign keeps the version on trial.
 
-A *trial* begins just before the campaign is updated to a version. Once that is being served, a
-*probe* sends it requests, and alarms watch its *bake*. If it passes, it becomes the *good version*.
-If it fails, the campaign is rolled back to the good version that it had before the trial. Should
-that pass the same probe, then the version on trial becomes the *blocked version*.
+A *trial* begins just before the campaign is updated to a version. Once the campaign serves that
+version, a *probe* sends requests, and alarms watch the version during its *bake*. If it passes, it
+becomes the *good version*. If it fails, the campaign is rolled back to the earlier good version. If
+that passes the same probe, the version on trial becomes the *blocked version*.
 """
 
 from collections.abc import Sequence
@@ -31,10 +31,10 @@ def judge_trial(
     progress: DeploymentProgress,
     now: datetime,
 ) -> Step:
-    """Return the next step of the trial. No update is running any more.
+    """Return the next step of the trial, once no update is running.
 
-    It depends on what has become of the version on trial: it's being served, its update has failed
-    or was lost, the campaign was rolled back, or a person has intervened.
+    Either the campaign serves the version on trial, or the update failed or was lost, or the
+    campaign was rolled back, or a person intervened.
     """
     if campaign.serves_version_on_trial:
         return _judge_served_version(campaign, trial, spec, progress, now)
@@ -60,12 +60,11 @@ def _judge_served_version(
 ) -> Step:
     """Watch and probe the version, and keep it if nothing goes wrong.
 
-    Alarms come first, also during the probe, because a bad version shouldn't stay until the end of
-    it.
+    Alarms come first, so that a bad version is rolled back before its probe ends.
     """
     arrival_step = _record_arrival(campaign, trial, spec, now)
-    # If there were errors, perhaps nobody may write the campaign's tags. Then alarms don't wait
-    # until the arrival is recorded.
+    # After errors, perhaps because tags can't be written, check the alarms before the arrival is
+    # recorded.
     if arrival_step is not None and progress.failing_since is None:
         return arrival_step
 
@@ -75,26 +74,26 @@ def _judge_served_version(
     if arrival_step is not None:
         return arrival_step
 
-    probe_run = _probe_run(campaign, spec, progress, now)
+    probe_run = _continue_probe(campaign, spec, progress, now)
     step = (
         probe_run.next_step(campaign.update.created_at, now)
         or _roll_back_after_probe(campaign, trial, probe_run)
         or _wait_for_bake(trial, spec, now)
-        or _keep(campaign, trial, progress)
+        or _keep_version(campaign, trial, progress)
     )
 
-    # The response to the last request has been counted, and must not be counted again.
+    # Remember that the last response was counted, so that it isn't counted twice.
     return step.remembering(probe_run=probe_run)
 
 
 def _record_arrival(
     campaign: CampaignState, trial: Trial, spec: DeploymentSpec, now: datetime
 ) -> Step | None:
-    """Record that the version is being served, and when its bake ends.
+    """Record that the campaign serves the version, and when its bake ends.
 
-    Only a version that was served can be rolled back. So if this run dies, the next one has to know
-    that this version was. Without a probe and a bake, the trial ends at once, and there's nothing
-    to record.
+    If this run dies, the next one needs this to recognize a rollback, because only a version that
+    was served can be rolled back. Without a probe and a bake, the trial ends at once, so there's
+    nothing to record.
     """
     bake_ends_at = trial.bake_ends_at
     if spec.bake and bake_ends_at is None:
@@ -109,24 +108,23 @@ def _record_arrival(
 def _find_rollback_reasons(
     campaign: CampaignState, trial: Trial, progress: DeploymentProgress
 ) -> list[str]:
-    """Return why the version has to go, or nothing if no alarm went off during the trial.
+    """Return why to roll back, or nothing if no alarm went off during the trial.
 
-    If a rollback was decided before, but its request has failed, the decision stands, even if the
-    alarm is over by now.
+    An earlier decision to roll back stands, even if its request failed and the alarm has ended.
     """
-    ringing = [alarm for alarm in campaign.alarms if alarm.went_off_after(trial.began_at)]
-    if not ringing:
+    active_alarms = [alarm for alarm in campaign.alarms if alarm.went_off_after(trial.began_at)]
+    if not active_alarms:
         return progress.rollback_reasons
 
-    # One alarm is reason enough.
-    alarm = ringing[-1]
+    # One alarm is enough of a reason.
+    alarm = active_alarms[-1]
     return [f"the alarm {alarm.name} went off at {format_time(alarm.since)} UTC"]
 
 
 def _roll_back_after_probe(
     campaign: CampaignState, trial: Trial, probe_run: ProbeRun
 ) -> Step | None:
-    """Roll back if the version has failed its probe."""
+    """Roll back if the version failed its probe."""
     if not probe_run.has_failed:
         return None
 
@@ -135,9 +133,9 @@ def _roll_back_after_probe(
 
 
 def _wait_for_bake(trial: Trial, spec: DeploymentSpec, now: datetime) -> Step | None:
-    """Wait for the end of the bake.
+    """Wait for the bake to end.
 
-    A bake that was removed from the config meanwhile ends at once.
+    If the bake was removed from the config since the trial began, it ends at once.
     """
     ends_at = trial.bake_ends_at
     if not spec.bake or ends_at is None or now >= ends_at:
@@ -148,7 +146,7 @@ def _wait_for_bake(trial: Trial, spec: DeploymentSpec, now: datetime) -> Step | 
     return Step("BAKING", pause=min(remaining, spec.bake_pause), reasons=(reason,))
 
 
-def _keep(campaign: CampaignState, trial: Trial, progress: DeploymentProgress) -> Step:
+def _keep_version(campaign: CampaignState, trial: Trial, progress: DeploymentProgress) -> Step:
     """Make the version on trial the good version."""
     version_arn = trial.version_arn
     blocked_version_arn = campaign.record.blocked_version_arn
@@ -166,16 +164,16 @@ def _keep(campaign: CampaignState, trial: Trial, progress: DeploymentProgress) -
 
 
 def _warn_of_alarms(campaign: CampaignState) -> list[str]:
-    """Return a warning if alarms couldn't be read, or nothing.
+    """Return a warning if alarms could not be read.
 
-    They don't count against the version. Otherwise, a missing permission would make every version
-    look bad.
+    These alarms don't count against the version. Otherwise, a missing permission would make every
+    version look bad.
     """
     unknown = [alarm for alarm in campaign.alarms if alarm.state not in ("OK", "ALARM")]
     if not unknown:
         return []
 
-    # It's a single warning, because the document of a run has room for one per campaign.
+    # One warning lists them all, because a run's document has room for one per campaign.
     states = "; ".join(f"the alarm {alarm.name}: {alarm.state}" for alarm in unknown)
     return [f"after the bake, {states}"]
 
@@ -183,7 +181,7 @@ def _warn_of_alarms(campaign: CampaignState) -> list[str]:
 def _build_rollback_step(campaign: CampaignState, trial: Trial, reasons: Sequence[str]) -> Step:
     """Return the step that rolls the campaign back to its good version.
 
-    If there isn't one, the trial ends although the campaign serves a bad version.
+    Without a good version, the trial ends and the campaign keeps serving the bad one.
     """
     version_arn = trial.version_arn
     good_version_arn = campaign.record.good_version_arn
@@ -201,25 +199,25 @@ def _build_rollback_step(campaign: CampaignState, trial: Trial, reasons: Sequenc
 
 
 def _report_failed_update(campaign: CampaignState, trial: Trial) -> Step:
-    """End the trial of a version that isn't served, although its update has ended."""
+    """End the trial because the campaign's update failed."""
     failure = campaign.update.failure
     if failure:
         reason = f"the update to {trial.version_arn} failed: {failure}"
     else:
         reason = f"the update to {trial.version_arn} failed, or the campaign is being deleted"
-    return Step("UPDATING", _find_end_of_trial(campaign), outcome="FAILED", reasons=(reason,))
+    return Step("UPDATING", _clear_trial(campaign), outcome="FAILED", reasons=(reason,))
 
 
 def _was_update_lost(campaign: CampaignState, trial: Trial, progress: DeploymentProgress) -> bool:
-    """Return True if there's no sign that the update of the trial has ever arrived.
+    """Return True if nothing shows that Personalize received the trial's update.
 
-    The run may have died just before it sent the update, or the request was lost.
+    The run may have died just before it sent the request, or the request was lost.
     """
     if campaign.update.created_at < trial.began_at:
         return True
 
     # An update to the good version is a rollback only if there was something to roll back.
-    # Otherwise, somebody has only changed another setting, and the campaign kept its version.
+    # Otherwise, a person only changed another setting, and the campaign kept its version.
     was_served = trial.was_served or bool(progress.rollback_reasons)
     return campaign.serves_good_version and not was_served
 
@@ -227,26 +225,26 @@ def _was_update_lost(campaign: CampaignState, trial: Trial, progress: Deployment
 def _handle_lost_update(
     campaign: CampaignState, trial: Trial, spec: DeploymentSpec, now: datetime
 ) -> Step:
-    """End a trial whose update never arrived, so that its version can be deployed again."""
+    """End a trial whose update was lost, so that the version can be deployed again."""
     if now < trial.began_at + DESCRIBE_LAG:
         # DescribeCampaign may not show the update yet.
         return Step("UPDATING", pause=SHORT_PAUSE)
 
     if spec.candidate_arn == trial.version_arn:
-        # No outcome: without the trial, the deployment begins again.
-        return Step("UPDATING", _find_end_of_trial(campaign))
+        # No outcome, because the deployment starts over once the trial has ended.
+        return Step("UPDATING", _clear_trial(campaign))
 
     reason = f"the update to {trial.version_arn} was never sent, or it failed"
-    return Step("UPDATING", _find_end_of_trial(campaign), outcome="FAILED", reasons=(reason,))
+    return Step("UPDATING", _clear_trial(campaign), outcome="FAILED", reasons=(reason,))
 
 
 def _accept_intervention(campaign: CampaignState) -> Step:
-    """End the trial, because a person has moved the campaign to a version of their choice.
+    """End the trial because a person moved the campaign to another version.
 
-    It isn't a failure: the person knows, and the report says what the campaign serves.
+    It's not a failure, because the person did so on purpose. The report names the served version.
     """
     reason = f"somebody has moved the campaign to {campaign.served_version_arn}"
-    end = _find_end_of_trial(campaign)
+    end = _clear_trial(campaign)
     return Step("TRYING", end, outcome="SKIPPED", cause="moved", reasons=(reason,))
 
 
@@ -257,11 +255,11 @@ def _judge_rollback(
     progress: DeploymentProgress,
     now: datetime,
 ) -> Step:
-    """Probe the good version, to which the campaign was rolled back.
+    """Probe the good version after a rollback.
 
-    It isn't baked, because there's nothing better to roll back to.
+    There's no bake, because there's no better version to roll back to.
     """
-    probe_run = _probe_run(campaign, spec, progress, now)
+    probe_run = _continue_probe(campaign, spec, progress, now)
     step = (
         probe_run.next_step(campaign.update.created_at, now)
         or _blame_probe(campaign, progress, probe_run)
@@ -273,9 +271,9 @@ def _judge_rollback(
 def _blame_probe(
     campaign: CampaignState, progress: DeploymentProgress, probe_run: ProbeRun
 ) -> Step | None:
-    """Don't block a version if the good version has failed the same probe.
+    """End the trial without blocking its version if the good version fails the same probe.
 
-    If the user of the probe was deleted, for example, then every version would fail.
+    For example, if the probe's user was deleted, every version fails.
     """
     if not probe_run.has_failed:
         return None
@@ -285,7 +283,7 @@ def _blame_probe(
         "so the probe is at fault; correct the probe"
     )
     reasons = (*progress.rollback_reasons, reason)
-    return Step("ROLLING_BACK", _find_end_of_trial(campaign), outcome="FAILED", reasons=reasons)
+    return Step("ROLLING_BACK", _clear_trial(campaign), outcome="FAILED", reasons=reasons)
 
 
 def _block_version(campaign: CampaignState, trial: Trial, progress: DeploymentProgress) -> Step:
@@ -296,14 +294,14 @@ def _block_version(campaign: CampaignState, trial: Trial, progress: DeploymentPr
     return Step("ROLLING_BACK", SaveRecord(record), outcome="ROLLED_BACK", reasons=reasons)
 
 
-# What the rules use
+# Helpers
 
 
 def _build_blocking_record(campaign: CampaignState, trial: Trial) -> DeploymentRecord:
-    """Return the record after the trial of a bad version.
+    """Return the record after a bad version's trial.
 
-    A newer version stays blocked. Otherwise, after a second rollback, a run would deploy the first
-    bad version again.
+    If a newer version is already blocked, it stays the blocked one. Otherwise, a run would deploy
+    it again.
     """
     newer_blocked_arn = campaign.newer_blocked_version_arn(trial.version_arn)
     return campaign.record._replace(
@@ -311,10 +309,10 @@ def _build_blocking_record(campaign: CampaignState, trial: Trial) -> DeploymentR
     )
 
 
-def _probe_run(
+def _continue_probe(
     campaign: CampaignState, spec: DeploymentSpec, progress: DeploymentProgress, now: datetime
 ) -> ProbeRun:
-    """Return the probe of the served version, with its last response counted."""
+    """Return the probe run of the served version, with its last response counted."""
     version_arn = campaign.served_version_arn
     assert version_arn is not None, "the campaign serves the version on trial or its good version"
 
@@ -322,13 +320,13 @@ def _probe_run(
         # Without a probe, every version passes.
         return ProbeRun(version_arn=version_arn, began_at=now, minutes=0, verdict="PASSED")
 
-    # After a rollback, the good version gets a probe of its own.
+    # After a rollback, the good version gets its own probe.
     probe_run = progress.probe_run
     if probe_run is None or probe_run.version_arn != version_arn:
         return ProbeRun(version_arn=version_arn, began_at=now, minutes=spec.probe["minutes"])
     return probe_run.after_response(campaign.update.created_at, now)
 
 
-def _find_end_of_trial(campaign: CampaignState) -> SaveRecord:
-    """Return the action that ends the trial without a verdict."""
+def _clear_trial(campaign: CampaignState) -> SaveRecord:
+    """Return the action that removes the trial from the record."""
     return SaveRecord(campaign.record._replace(trial=None))

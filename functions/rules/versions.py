@@ -1,4 +1,4 @@
-"""What the rules for trainings, deployments and batch jobs know about a solution version."""
+"""Solution versions, as the rules for trainings, deployments and batch jobs see them."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from typing import NamedTuple
 class SolutionVersion(NamedTuple):
     """One version of a solution.
 
-    The last fields take more requests, so they're only read of a version that is to be judged
+    The last fields take extra requests, so they're only read for versions to judge
     (`read_version()` in `personalize/trainings.py`).
     """
 
@@ -19,7 +19,7 @@ class SolutionVersion(NamedTuple):
     is_active: bool
     created_at: datetime
     ended_at: datetime
-    """The time of the last change, which is the end if the training isn't running."""
+    """When the version last changed. Its training has only ended if it isn't running."""
     run: str | None = None
     """The run that created the version, or None for a foreign version."""
     digest: str | None = None
@@ -30,17 +30,17 @@ class SolutionVersion(NamedTuple):
     failure: str | None = None
     mode: str = "FULL"
     hours: float | None = None
-    """The training hours that Personalize charges. Known only once the training has succeeded."""
+    """The training hours that Personalize bills, or None before the training has succeeded."""
     answer: str | None = None
-    """APPROVED, REFUSED, ASKED, or None if nobody was asked or the request has expired."""
+    """APPROVED, REFUSED, ASKED, or None if approval wasn't requested or the request expired."""
     metrics: Mapping[str, float] = MappingProxyType({})
-    """The offline metrics. A version in training has none yet."""
+    """The offline metrics. Empty during the training."""
     baselines: Mapping[str, "SolutionVersion | None"] = MappingProxyType({})
-    """ARN of a baseline solution -> its version on the same imports, or None if there isn't one."""
+    """Baseline solution ARN -> its version on the same imports, or None if there isn't one."""
 
     @property
     def imports(self) -> str:
-        """The part of the digest that all trainings on the same imports share."""
+        """The part of the digest that is the hash of the imports."""
         return (self.digest or "").partition("-")[0]
 
 
@@ -48,4 +48,4 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 NO_VERSION = SolutionVersion(
     arn="", is_running=False, is_active=False, created_at=LONG_AGO, ended_at=LONG_AGO
 )
-"""Stands for a version that doesn't exist: there's nothing to compare with, and it isn't newer."""
+"""A placeholder for a missing version. It has no metrics, and is older than any other."""
