@@ -194,7 +194,7 @@ def _pause_until_deadline(
 def _require_input(state: BatchState) -> Step | None:
     """Fail if the input is missing, even if no version would be used.
 
-    Otherwise, one run would end as FAILED and another one as SKIPPED, with the same missing input.
+    Otherwise, the same missing input could end one run as FAILED and another one as SKIPPED.
     """
     if state.input_hash is not None:
         return None
@@ -248,10 +248,10 @@ def _choose_by_campaigns(state: BatchState, spec: BatchSpec) -> VersionChoice | 
 
 
 def _choose_by_gate(state: BatchState, spec: BatchSpec) -> VersionChoice:
-    """Choose the newest version if it passes the gate. With `onRejected: live`, fall back.
+    """Choose the newest version if it passes the gate, or perhaps keep to the last one used.
 
-    Without campaigns, there's no served version. The gate compares with the version that wrote the
-    last results, which is also the fallback.
+    Without campaigns, there's no served version. So the gate compares with the version that wrote
+    the last results, which is also the fallback with `onRejected: live`.
     """
     comparison = compare(state.newest_version, state.last_version, spec.gate)
     version_arn: str | None = spec.version_arn

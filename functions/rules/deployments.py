@@ -96,7 +96,7 @@ def pause_after_error(
         return None
 
     # The pauses grow, so that the execution's history doesn't fill up. But during a bake, an error
-    # must not delay the next look at the alarms.
+    # must not delay the polls of the alarms.
     seconds = (now - failing_since).total_seconds() * FAILING_SHARE
     if spec.bake and (trial is None or trial.is_baking(now)):
         seconds = min(seconds, spec.bake_pause)
@@ -124,7 +124,7 @@ def needs_report(first_step: Step, campaign: CampaignState, candidate_arn: str) 
 
 
 def format_verdict(version_arn: str, outcome: str, cause: str | None) -> str:
-    """Write the verdict on a candidate as it's stored in the campaign's tag."""
+    """Format the verdict on a candidate for the campaign's tag."""
     return f"{version_arn} {outcome} {cause or ''}".rstrip()
 
 

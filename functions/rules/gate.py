@@ -37,7 +37,7 @@ class Comparison(NamedTuple):
 
 
 class IncomparableError(Exception):
-    """Raised if maxDrop can't compare the versions, or only without baselines, with the reason."""
+    """Raised if maxDrop can't compare the versions, or only without baselines."""
 
 
 def compare(

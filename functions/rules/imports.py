@@ -46,7 +46,7 @@ class Import(NamedTuple):
     """The export's size in bytes at the creation of the job, or None for a foreign import."""
     failure: str | None = None
     content: str = ""
-    """The tag with a summary of the export's content. Empty without this tag."""
+    """The value of the tag that describes the export's content. Empty without the tag."""
 
     @property
     def location(self) -> str:
@@ -60,7 +60,7 @@ class Import(NamedTuple):
 
     @property
     def awaits_confirmation(self) -> bool:
-        """True until the import is confirmed, is tainted or fails."""
+        """True until the import is confirmed or tainted, or has failed."""
         has_data = self.is_running or self.is_active
         return has_data and not (self.is_confirmed or self.is_tainted)
 
@@ -197,7 +197,7 @@ def _taint(
     if job is None:
         return None
 
-    # If an earlier poll found the same import tainted, the tag could not be written since then.
+    # An earlier poll may have found the same import tainted, but failed to write the tag.
     tainted_at = now
     if progress.tainted_at and job.arn == progress.tainted_arn:
         tainted_at = progress.tainted_at
@@ -328,7 +328,7 @@ def _create(state: DatasetState, spec: ImportSpec, progress: ImportProgress, now
 
 
 def find_holding_import(state: DatasetState, since: datetime | None = None) -> Import | None:
-    """Return the import that shows that the dataset holds the whole current export, or None.
+    """Return the import that proves that the dataset holds the current export, or None.
 
     It's a confirmed import of this export:
 
@@ -463,7 +463,7 @@ def find_foreign_replacement(imports: Sequence[Import], *, is_full: bool) -> Imp
     if not effective_imports:
         return None
 
-    # A FULL import comes first, because it replaced everything before it.
+    # If there's a FULL import, it comes first, because it replaced everything before it.
     oldest = effective_imports[0]
     if not (oldest.is_full and oldest.is_foreign):
         return None
@@ -477,7 +477,7 @@ def find_foreign_replacement(imports: Sequence[Import], *, is_full: bool) -> Imp
 def explain_refusal_to_append(state: DatasetState, *, is_requested: bool) -> Reason | None:
     """Return why an INCREMENTAL export must not be appended, or None if it may be.
 
-    A person may request to append to foreign data. But no request appends an export twice, because
+    A person may insist on appending to foreign data. But nobody may append an export twice, because
     that would duplicate rows.
     """
     if state.is_full:

@@ -27,8 +27,8 @@ fill the execution's history within a day."""
 WAITING_SHARE = 0.1
 """The pause while another job or run has to end first, as a share of the time waited so far."""
 LONGEST_WAITING_PAUSE = timedelta(minutes=30)
-"""The longest such pause. Deleting a state machine takes until its executions' Wait states end, so
-this is short."""
+"""The longest such pause. Longer Wait states would delay the deletion of the state machine, because
+Step Functions waits for them to end."""
 
 
 def pause(durations: Sequence[int], elapsed: float) -> float:

@@ -52,7 +52,7 @@ class Step(NamedTuple):
     """The fields of the progress to set, and their new values."""
 
     def remembering(self, **remembered: object) -> "Step":
-        """Return the step with more to remember. Values that are already set stay."""
+        """Return the step with more values to remember. Existing ones take precedence."""
         return self._replace(remembered={**remembered, **self.remembered})
 
 

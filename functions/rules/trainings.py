@@ -215,7 +215,7 @@ def _wait_for_changes(
 def _require_confirmed_data(state: SolutionState, spec: TrainingSpec) -> Step | None:
     """Don't train on data that may be incomplete or foreign.
 
-    A person may accept foreign data, but not an unconfirmed import, which may lack half its export.
+    A person may accept foreign data, but not an unconfirmed import, which may be incomplete.
     """
     for dataset, is_full in spec.datasets.items():
         jobs = [job for job in state.imports if job.dataset == dataset]

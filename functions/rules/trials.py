@@ -108,7 +108,7 @@ def _record_arrival(
 def _find_rollback_reasons(
     campaign: CampaignState, trial: Trial, progress: DeploymentProgress
 ) -> list[str]:
-    """Return why to roll back, or nothing if no alarm went off during the trial.
+    """Return the reasons to roll back, for example an alarm that went off during the trial.
 
     An earlier decision to roll back stands, even if its request failed and the alarm has ended.
     """
@@ -199,7 +199,7 @@ def _build_rollback_step(campaign: CampaignState, trial: Trial, reasons: Sequenc
 
 
 def _report_failed_update(campaign: CampaignState, trial: Trial) -> Step:
-    """End the trial because the campaign's update failed."""
+    """End the trial, because its update ended and the campaign doesn't serve the version."""
     failure = campaign.update.failure
     if failure:
         reason = f"the update to {trial.version_arn} failed: {failure}"
