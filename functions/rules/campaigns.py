@@ -166,7 +166,7 @@ class DeploymentSpec:
     candidate_arn: str | None
     """The version to deploy, or None if there is only a trial to finish."""
     from_earlier_run: bool = False
-    """True if an earlier run trained the candidate. Since then, somebody may have intervened."""
+    """True if an earlier run trained the candidate. Since then, a person may have intervened."""
     gate: Sequence[QualityRule] = ()
     approval: ApprovalSettings | None = None
     """How a person approves the candidate, or None if no approval is needed."""

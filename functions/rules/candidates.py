@@ -1,7 +1,7 @@
 """Decides whether a campaign gets the candidate: the version to deploy there.
 
 No *trial* is in progress, and the campaign still uses its *served version*. Its *good version*
-passed a trial there, and its *blocked version* was rolled back there. Unless a rule objects, a
+passed a trial there, and its *blocked version* was rolled back there. Unless a rule forbids it, a
 trial starts and the campaign is updated to the candidate.
 """
 
@@ -31,7 +31,7 @@ def judge_candidate(
     progress: DeploymentProgress,
     now: datetime,
 ) -> Step:
-    """Return the step that starts the trial, or the step of the first rule that objects."""
+    """Return the step that starts the trial, or the step of the first rule against it."""
     if campaign.served_version_arn == candidate_arn:
         return _judge_served_candidate(campaign, candidate_arn, spec, now)
 

@@ -1,8 +1,8 @@
 """Decides how a campaign gets a new version.
 
-The version starts as a *candidate*. Unless a rule objects, its *trial* starts and the campaign is
-updated. Then either it becomes the campaign's *good version*, or the campaign is rolled back. The
-trial is recorded in the campaign's tags, so if a run dies, a later one takes over, even if the
+The version starts as a *candidate*. Unless a rule forbids it, its *trial* starts and the campaign
+is updated. Then either it becomes the campaign's *good version*, or the campaign is rolled back.
+The trial is recorded in the campaign's tags, so if a run dies, a later one takes over, even if the
 stack was recreated in between.
 """
 
@@ -89,7 +89,7 @@ def pause_after_error(
     failing_since = progress.failing_since or now
     began_at = progress.began_at
     if trial is None:
-        # There may be a trial, but we don't know when it began.
+        # The trial's start is unknown, so count from the first error.
         began_at = failing_since
     remaining = began_at + _choose_max_duration(trial, spec) - now
     if remaining <= timedelta():

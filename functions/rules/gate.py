@@ -3,8 +3,8 @@
 A rule sets a metric's `minimum`, or a `maxDrop`, the share by which the metric may fall. With
 `relativeTo`, each value is first divided by the metric of a *baseline*: another solution's version
 that was trained on the same imports. If new data is harder for every model, the baseline falls too,
-so the candidate isn't blamed. But if the baseline falls by more than `maxBaselineDrop`, the data is
-probably broken, and the values are compared without baselines.
+and the candidate isn't rejected for it. But if the baseline falls by more than `maxBaselineDrop`,
+the data is probably broken, and the values are compared without baselines.
 """
 
 import math
