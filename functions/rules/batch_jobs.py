@@ -226,8 +226,9 @@ def _use_version(
 def _choose_by_campaigns(state: BatchState, spec: BatchSpec) -> VersionChoice | None:
     """Choose the newest version if it passed a trial, or perhaps fall back to the served one.
 
-    With `onRejected: live`, always fall back. Without it, only fall back after a rollback, because
-    the bad version's results would otherwise stay until a newer version passes.
+    The served version must not be on trial or blocked. Without `onRejected: live`, it's only used
+    after a rollback, because the bad version's results would otherwise stay until a newer version
+    passes.
     """
     if not state.campaigns:
         return None
@@ -248,7 +249,7 @@ def _choose_by_campaigns(state: BatchState, spec: BatchSpec) -> VersionChoice | 
 
 
 def _choose_by_gate(state: BatchState, spec: BatchSpec) -> VersionChoice:
-    """Choose the newest version if it passes the gate, or perhaps keep to the last one used.
+    """Choose the newest version if it passes the gate, or perhaps fall back to the last one used.
 
     Without campaigns, there's no served version. So the gate compares with the version that wrote
     the last results, which is also the fallback with `onRejected: live`.
