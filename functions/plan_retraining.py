@@ -1,4 +1,4 @@
-"""Plans what a run does next: wait, end the trials of earlier runs, or import, train and deploy."""
+"""Plans what a run does next: wait, end earlier runs' trials, or import, train and deploy."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     )
 
 PARTIAL_KEYS = {"skipImport", "datasets", "exportDate", "only"}
-"""The keys of a request that keep a run from checking the present export of each dataset."""
+"""With any of these request keys, a run doesn't check every dataset's present export."""
 
 
 @with_truncated_strings
@@ -47,8 +47,8 @@ def handler(event: RunDocument, _context: object) -> RunDocument:
     """Add the plan to the run's document.
 
     Raises:
-        RunRefused: the execution's input is invalid, the run has waited too long for an older run
-            or for the deletion of users, or a guard refuses the run.
+        RunRefused: the execution's input is invalid, a guard refuses the run, or the run has waited
+            too long for an older run or for the deletion of users.
     """
     settings = event["settings"]
     if problems := find_input_problems(settings, event["run"]):
@@ -59,7 +59,7 @@ def handler(event: RunDocument, _context: object) -> RunDocument:
     plan = _plan_before_work(settings, run, trials) or _plan_work(settings, run)
 
     if plan["todo"] == "WORK":
-        # The document has no room for the results of both many trials and the jobs.
+        # The run's document can't hold the results of both many trials and the jobs.
         kept_trials = keep_worst_results(trials)
         if missing := len(trials) - len(kept_trials):
             more = format_count(missing, "more trial")
@@ -85,13 +85,13 @@ def _plan_before_work(
 ) -> Plan | None:
     """Plan what comes before the work: wait for older runs, and end their trials.
 
-    Return None if the work may begin. `trials` are the results of the trials that this run has
-    tried to end already.
+    Return None if the work may begin. `trials` has the results of the trials that this run has
+    already tried to end.
     """
     if pause := wait_for_older_runs(stepfunctions(), settings, run):
         return plan_without_jobs(pause.reason, seconds=pause.seconds)
 
-    # A run tries only once to end a trial.
+    # A run tries to end each trial only once.
     tried_arns = {trial["campaign"]["campaignArn"] for trial in trials}
     if solutions := find_solutions_on_trial(read_client(), settings, tried_arns):
         return {**plan_without_jobs(), "todo": "TRIALS", "solutions": solutions}
@@ -101,7 +101,7 @@ def _plan_before_work(
     if run["request"].get("only") != "trials":
         return None
 
-    # The report of trials that have ended needs no other reason.
+    # A report about ended trials needs no other reason.
     if trials:
         return plan_without_jobs()
     return plan_without_jobs("no campaign has a version on trial")
@@ -111,7 +111,7 @@ def _plan_work(settings: Settings, run: Run) -> Plan:
     """Plan imports, trainings and deployments, or wait while users are being deleted."""
     view = read_view(read_client(), settings, run)
 
-    # Write into tags what was found out about earlier imports.
+    # Record new findings about earlier imports in tags.
     for confirmed in view.data.newly_confirmed:
         confirm_import(write_client(), confirmed)
     for dataset in view.datasets:
@@ -129,7 +129,7 @@ def _plan_work(settings: Settings, run: Run) -> Plan:
 def find_solutions_on_trial(
     client: PersonalizeClient, settings: Settings, tried: Collection[str] = ()
 ) -> list[PlannedDeployments]:
-    """Find the campaigns with a version on trial, except for those in `tried`, by solution."""
+    """Find the campaigns with a version on trial, grouped by solution, except those in `tried`."""
     deployments: list[PlannedDeployments] = []
     for solution in settings["solutions"]:
         solution_arn = solution["solutionArn"]
@@ -148,10 +148,10 @@ def find_solutions_on_trial(
 
 
 def write_checks(client: PersonalizeClient, view: RunView) -> list[Message]:
-    """Tag each resource that is up to date with the present time, and return warnings of failures.
+    """Tag each up-to-date resource with the current time, and return warnings about failures.
 
-    The alarm about a model's age counts from this time, because an old model that was trained on
-    the newest data isn't outdated.
+    The alarm about a model's age counts from this time, because even an old model isn't outdated if
+    it was trained on the newest data.
     """
     checked_at = view.data.now.isoformat(timespec="seconds")
     warnings = []
@@ -166,24 +166,24 @@ def write_checks(client: PersonalizeClient, view: RunView) -> list[Message]:
             )
             warnings.append(Message(text=text))
             if not isinstance(error, ClientError):
-                # Personalize doesn't respond, so don't wait for each of the other tags.
+                # Personalize doesn't respond, so don't try to write the other tags.
                 break
 
     return warnings
 
 
 def find_up_to_date(view: RunView) -> Iterator[str]:
-    """Find the datasets, campaigns and solutions that are up to date, and yield their ARNs.
+    """Yield the ARNs of the datasets, campaigns and solutions that are up to date.
 
     - A dataset is up to date if it holds its present export.
     - A campaign is up to date if it serves the version that was trained on the present data.
-    - A solution without campaigns is up to date if that version exists.
+    - A solution without campaigns is up to date if such a version exists.
     """
     for dataset in view.datasets:
         if dataset.holds_export and not dataset.has_export_date:
             yield dataset.dataset["datasetArn"]
 
-    # Unless each dataset was checked, we don't know whether versions have the newest data.
+    # Unless every dataset was checked, we don't know whether versions have the newest data.
     if PARTIAL_KEYS & view.run["request"].keys():
         return
 

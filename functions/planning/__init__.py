@@ -1,5 +1,5 @@
 """Plans a run: reads Personalize and S3 once, checks the guards, and decides on the jobs.
 
-All requests are in `snapshot.py`. A *view* is a dataset, a solution or the
-run, together with the settings and the snapshot. It answers what the guards and the plan ask.
+`snapshot.py` sends all requests. A *view* combines the snapshot and the settings of a dataset, a
+solution or the run. Guards and planning read what they need from its properties.
 """

@@ -1,6 +1,6 @@
-"""Decides for one dataset whether the run imports its export.
+"""Decides whether the run imports the export of a dataset.
 
-Nothing here sends a request, because `snapshot.py` has read everything before.
+Nothing here sends a request, because `snapshot.py` has already read everything.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,15 +27,15 @@ from .export_search import ResolvedDataset, locate_days
 from .snapshot import DataSnapshot, SchemaField
 
 TIMED_JOBS = 5
-"""The number of earlier jobs from which the duration of the next one is estimated."""
-GIVEN_UP = timedelta(hours=1)
-"""How long after its end an unconfirmed import is given up. A run polls its own imports within
-minutes of their end, but a run of another stack may be about to confirm one now."""
+"""How many earlier jobs are used to estimate a job's duration."""
+GIVE_UP_AFTER = timedelta(hours=1)
+"""How long after its end we give up on an unconfirmed import. A run polls its own imports within
+minutes of their end, but a run of another stack may be about to confirm one."""
 Action = Literal["import", "train", "deploy", "use", "report", "wait", "keep", "hold back"]
 
 
 class Decision(NamedTuple):
-    """What a run does with a dataset or a solution, and why."""
+    """What a run does with a dataset or solution, and why."""
 
     action: Action
     reason: str
@@ -43,7 +43,7 @@ class Decision(NamedTuple):
 
 @dataclass(frozen=True)
 class DatasetView:
-    """A dataset that the run may import, and what planning knows about it."""
+    """A dataset that the run may import, with its settings and snapshot."""
 
     settings: Settings
     run: Run
@@ -52,7 +52,7 @@ class DatasetView:
 
     @property
     def export(self) -> Export:
-        """The export that planning has found in S3."""
+        """The export that planning found in S3."""
         return self.data.exports[self.dataset["datasetArn"]]
 
     @cached_property
@@ -62,12 +62,12 @@ class DatasetView:
 
     @property
     def fields(self) -> Sequence[SchemaField]:
-        """The schema's fields. A dataset that doesn't exist has none, and a guard reports it."""
+        """The schema's fields. Empty for a missing dataset, which a guard reports."""
         return self.data.schemas.get(self.dataset["datasetArn"], [])
 
     @property
     def columns(self) -> list[str]:
-        """The columns that Personalize imports, which are the names of the schema's fields."""
+        """The columns that Personalize imports: the names of the schema's fields."""
         return [field["name"] for field in self.fields]
 
     content = cached_property(examine_content)
@@ -79,37 +79,37 @@ class DatasetView:
 
     @property
     def has_export_date(self) -> bool:
-        """True if a person has chosen the day of the export, and `{date}` is in its location."""
+        """True if a person chose the export's day, and its location contains `{date}`."""
         return "exportDate" in self.run["request"] and self.dataset["day"] is not None
 
     @cached_property
     def state(self) -> DatasetState:
-        """The imports and the export in the form that the rules take."""
+        """The imports and the export, as input for the rules."""
         described = self.data.datasets.get(self.dataset["datasetArn"])
-        # A guard refuses a dataset that does not exist.
+        # A guard refuses a missing dataset.
         schema_arn = described["schemaArn"] if described else ""
         export = self.export.state(self.dataset["importMode"], schema_arn)
         return DatasetState(is_full=self.is_full, imports=self.imports, exports=[export])
 
     @property
     def is_requested(self) -> bool:
-        """True if somebody asks for the import even though the dataset may hold the export.
+        """True if the request or the settings ask for an import even if the export is unchanged.
 
         An INCREMENTAL export is never appended twice, so `skipWhenUnchanged` applies only to FULL
-        ones. For an INCREMENTAL export, `force` overrides another rule: it is appended although a
-        foreign import has replaced the data.
+        exports. For an INCREMENTAL export, `force` overrides a different rule: the run appends it
+        even though a foreign import has replaced the data.
         """
         is_forced = self.run["request"].get("force", False)
         return is_forced or (self.is_full and not self.settings["skipWhenUnchanged"])
 
     @property
     def holds_export(self) -> bool:
-        """True if the present export was imported, and its rows are still there."""
+        """True if the present export was imported and its rows are still in the dataset."""
         return find_holding_import(self.state) is not None
 
     @cached_property
     def decision(self) -> Decision:
-        """What the run does with the dataset. It never starts an import beside a running one."""
+        """What the run does with the dataset. It starts no import while another one is running."""
         if self.awaits_marker:
             return Decision("keep", "its ready marker is missing, and will start a run")
         if self.holds_later_day:
@@ -120,7 +120,7 @@ class DatasetView:
         if any(job.is_running for job in self.imports):
             return Decision("wait", "another import is running")
 
-        # On request, only an import that was created since the run began counts.
+        # A requested import must have been created after the run began.
         requested_since = run_began_at(self.run) if self.is_requested else None
         if find_holding_import(self.state, requested_since):
             newest_at = self.state.export.newest_at
@@ -129,7 +129,7 @@ class DatasetView:
         return Decision("import", self._explain_import())
 
     def _explain_import(self) -> str:
-        """Say what is new about the export, compared with the last import."""
+        """Explain why the run imports the export."""
         effective = list_effective_imports(self.imports)
         if not effective:
             return "the dataset was never imported"
@@ -155,13 +155,13 @@ class DatasetView:
 
     @property
     def is_being_imported(self) -> bool:
-        """True if an import of this very export is running, so the run creates none."""
+        """True if this exact export is being imported, so the run creates no import."""
         fingerprint = self.state.export.fingerprint
         return any(job.is_running and job.fingerprint == fingerprint for job in self.imports)
 
     @property
     def awaits_marker(self) -> bool:
-        """True if a scheduled run leaves the export to the run that its ready marker will start."""
+        """True if this scheduled run leaves the export to the run that its ready marker starts."""
         is_scheduled = self.run["trigger"] == "schedule" and self.settings["triggerOnExport"]
         has_marker = self.dataset["readyMarker"] is not None
         return is_scheduled and has_marker and self.export.marker_written_at is None
@@ -170,8 +170,8 @@ class DatasetView:
     def holds_later_day(self) -> bool:
         """True if the FULL export of a later day was imported, or is being imported.
 
-        The event that starts a run may come late, or from a schedule in another time zone. Its
-        earlier export would replace newer data, so only a person can import it, with `exportDate`.
+        An event may start a run late, or from a schedule in another time zone. The run's older
+        export would replace newer data, so it's only imported if a person sets `exportDate`.
         """
         day = self.dataset["day"]
         if day is None or not self.is_full or self.has_export_date:
@@ -186,12 +186,12 @@ class DatasetView:
 
     @property
     def tainted_by(self) -> Import | None:
-        """The last unconfirmed import, if by now only a FULL import can replace its rows.
+        """The last unconfirmed import, if only a FULL import can still replace its rows.
 
-        The import may have appended other rows than those of its export, so planning tags the
-        dataset, and nothing is trained on it. An import isn't given up if its export can't be read
-        now, because that may be unchanged. A run for an earlier day has not read the exports of
-        later days, so it gives up none of their imports.
+        The import may have appended rows that its export doesn't contain. So planning tags the
+        dataset, and runs don't train on it. We don't give up on an import while its export can't
+        be read, because the export may be unchanged. Nor do we give up on imports of later days,
+        because a run for an earlier day doesn't read the exports of later days.
         """
         unconfirmed = list_unconfirmed_imports(self.imports)
         if not unconfirmed or self.export.read_error:
@@ -199,14 +199,14 @@ class DatasetView:
 
         job = unconfirmed[-1]
         day = self.dataset["day"]
-        is_given_up = job.is_tainted or job.ended_at < self.data.now - GIVEN_UP
+        is_given_up = job.is_tainted or job.ended_at < self.data.now - GIVE_UP_AFTER
         was_compared = day is None or job.day <= day
 
-        # A FULL import that nobody could confirm is simply repeated.
+        # An unconfirmed FULL import is simply repeated.
         return job if is_given_up and was_compared and not job.is_full else None
 
     def plan_import(self) -> PlannedImport:
-        """Return the import as the plan has it, for the function that creates the job."""
+        """Build the import's entry in the plan, for the function that creates the job."""
         export = self.state.export
         durations = measure_durations(job for job in self.imports if job.is_full == self.is_full)
 
@@ -223,7 +223,7 @@ class DatasetView:
 
 
 def measure_durations(newest_first: Iterable[Import | SolutionVersion]) -> list[int]:
-    """Measure the seconds that the last successful jobs took, newest first."""
+    """Measure how many seconds the last successful jobs took, newest first."""
     return [
         round((job.ended_at - job.created_at).total_seconds())
         for job in newest_first

@@ -1,8 +1,7 @@
 """Summarizes the rows of an export, and compares them with the last import.
 
-A file that was written today may contain the events of last month. But the newest event and the
-types of events are certain only if every row was read, so otherwise a run is never refused because
-of them.
+A file that was written today may contain last month's events. But unless every row was read, the
+newest event and the event types are uncertain, so they don't cause a refusal.
 """
 
 from __future__ import annotations
@@ -25,57 +24,57 @@ if TYPE_CHECKING:
     from .datasets import DatasetView
 
 SHOWN_TYPES = 5
-"""The most types of events in a document."""
+"""The maximum number of event types in a run's document."""
 SHOWN_COLUMNS = 10
-"""The most columns with empty values in a document."""
+"""The maximum number of columns with empty values in a run's document."""
 SHOWN_NAME = 30
-"""The most characters in the name of a type or a column there."""
-STANDSTILL = 3
-"""A run warns from this number of imports in a row with the same newest event on."""
+"""The maximum length of an event type's or column's name in a run's document."""
+MIN_STALE_IMPORTS = 3
+"""A run warns if at least this many imports in a row have the same newest event."""
 EXPECTED_ROWS = 10
-"""An INCREMENTAL export may lack a type by chance if fewer rows of it are expected. With ten
+"""An INCREMENTAL export with fewer expected rows of a type may lack the type by chance. With ten
 expected rows, that happens once in 20,000 days (ADR 44)."""
 TIME = re.compile(r"\s*0*([0-9]{1,11})\s*")
-"""A time in seconds, perhaps padded, which Personalize's guide doesn't forbid. A number with more
-digits is in milliseconds."""
+"""A time in seconds. Personalize's guide doesn't forbid padding with spaces or zeros. A number with
+more digits is in milliseconds."""
 HASH_LENGTH = 6
-"""The digits of a type's hash in a tag, whose value has room for 256 characters."""
+"""The digits of an event type's hash in a tag. A tag's value is limited to 256 characters."""
 SHARE = re.compile(r" ([0-9a-f]{6}):([0-9]{1,4})")
-"""A type of events in a tag: its hash, and its rows per 1,000."""
+"""An event type in a tag: its hash, and its share of the rows per 1,000."""
 CONTENT_TAG = re.compile(
     rf"(?P<newest_at>\S+) (?P<imports>[0-9]{{1,6}})(?P<shares>(?:{SHARE.pattern})*)"
 )
-"""The value of a tag about an import's content: the fields of `ImportedContent`."""
+"""The value of an import's content tag: the fields of `ImportedContent`."""
 
 
 class ImportedContent(NamedTuple):
-    """What the tag of an import says about the content of its export."""
+    """The content of an imported export, as parsed from the import's tag."""
 
     newest_at: str = ""
     """The time of the newest event."""
     imports: int = 0
-    """How many imports in a row have had this newest event."""
+    """How many imports in a row had this newest event."""
     shares: Sequence[tuple[str, str]] = ()
-    """The hashes of the commonest types of events, and each one's rows per 1,000. A tag has no room
-    for the names of the types."""
+    """The hashes of the most common event types, each with its share of the rows per 1,000. The
+    names of the types wouldn't fit into a tag."""
 
 
 def examine_content(view: DatasetView) -> ExportContent:
     """Summarize the rows that were read, and compare them with the last import.
 
-    The result travels in the run's document, so the names in it are few and short.
+    The result is stored in the run's document, which has room for only a few short names.
     """
     columns = {name: view.export.values(name) for name in view.columns}
     empty_values = Counter({shorten_name(name): values[""] for name, values in columns.items()})
 
     last = _parse_last_content(view)
-    types = event_types(view)
+    types = count_event_types(view)
     newest_at = _find_newest_event(view)
 
     imports_with_newest = 1
     if newest_at == last.newest_at:
-        # The last tag counts the earlier imports, because those aren't read any more once their
-        # data was replaced.
+        # The last tag carries the count, because runs don't read the tags of imports whose data
+        # was replaced.
         imports_with_newest += last.imports
 
     return {
@@ -85,23 +84,23 @@ def examine_content(view: DatasetView) -> ExportContent:
         "importsWithNewestEvent": imports_with_newest,
         "eventTypes": {shorten_name(name): n for name, n in types.most_common(SHOWN_TYPES)},
         "missingPerMille": _measure_missing_types(types, last),
-        # The plus drops the columns without empty values.
+        # The unary plus drops columns without empty values.
         "emptyValues": dict((+empty_values).most_common(SHOWN_COLUMNS)),
     }
 
 
 def _measure_missing_types(types: Iterable[str], last: ImportedContent) -> int:
-    """Add up the shares of those types that the last import had, and that are missing now."""
+    """Add up the shares of the types that the last import had but this export lacks."""
     present_hashes = {hash_shortly(shorten_name(name), HASH_LENGTH) for name in types}
     return sum(int(share) for hashed, share in last.shares if hashed not in present_hashes)
 
 
 def _parse_last_content(view: DatasetView) -> ImportedContent:
-    """Parse the newest tag about the content of an import.
+    """Parse the content tag of the newest import that has one.
 
-    The result is empty without such a tag, or if a person has edited it.
+    The result is empty if no import has the tag, or if its value is malformed after a manual edit.
     """
-    # The import that ended last comes first.
+    # Imports are sorted by their end, latest first.
     tags = (job.content for job in view.imports if job.is_active and job.content)
     parts = CONTENT_TAG.fullmatch(next(tags, ""))
     if parts is None:
@@ -115,7 +114,7 @@ def _parse_last_content(view: DatasetView) -> ImportedContent:
 
 
 def _find_newest_event(view: DatasetView) -> str | None:
-    """Find the newest event. One that is more than a day ahead is a mistake, so it's left out."""
+    """Find the newest event's time. Times more than a day ahead are mistakes, and are ignored."""
     latest = (view.data.now + timedelta(days=1)).timestamp()
     times = [time for time in list_event_times(view) if time <= latest]
     if not times:
@@ -123,39 +122,39 @@ def _find_newest_event(view: DatasetView) -> str | None:
     return datetime.fromtimestamp(max(times), UTC).isoformat()
 
 
-def event_types(view: DatasetView) -> Counter[str]:
-    """Count the rows of each type of events. An empty value is null, so it isn't a type."""
-    types = _count_known_values(view, "EVENT_TYPE")
-    # A counter that lacks the key raises no error.
+def count_event_types(view: DatasetView) -> Counter[str]:
+    """Count the rows of each event type. An empty value is null, so it isn't a type."""
+    types = _count_values(view, "EVENT_TYPE")
+    # Unlike a dict, a Counter ignores the deletion of a missing key.
     del types[""]
     return types
 
 
 def list_event_times(view: DatasetView) -> set[int]:
-    """Collect the times of the events in seconds since 1970. Other values are left out."""
-    times = map(TIME.fullmatch, _count_known_values(view, "TIMESTAMP"))
-    return {int(time[1]) for time in times if time}
+    """Collect the times of the events in seconds since 1970. Other values are ignored."""
+    matches = map(TIME.fullmatch, _count_values(view, "TIMESTAMP"))
+    return {int(match[1]) for match in matches if match}
 
 
-def _count_known_values(view: DatasetView, column: str) -> Counter[str]:
-    """Count the rows of each value of a column. Without a field in the schema, it's ignored."""
+def _count_values(view: DatasetView, column: str) -> Counter[str]:
+    """Count the rows with each value of a column. A column that isn't in the schema has none."""
     if column not in view.columns:
         return Counter()
     return view.export.values(column)
 
 
 def shorten_name(name: str) -> str:
-    """Shorten a name for a document. Long names that begin alike differ in their hash."""
+    """Shorten a name for the run's document. A hash distinguishes long names that start alike."""
     if len(name) <= SHOWN_NAME:
         return name
-    end = f"…{hash_shortly(name, HASH_LENGTH)}"
-    return name[: SHOWN_NAME - len(end)] + end
+    suffix = f"…{hash_shortly(name, HASH_LENGTH)}"
+    return name[: SHOWN_NAME - len(suffix)] + suffix
 
 
 def build_content_tags(content: ExportContent) -> Tags:
-    """Encode the content of an export in a tag, with which the next run compares its own.
+    """Encode the content of an export in a tag, so that the next run can compare its own export.
 
-    There is no tag if the content isn't certain.
+    If the content is uncertain, there's no tag.
     """
     newest_at = content["newestEventAt"]
     rows = content["rows"]
@@ -164,7 +163,7 @@ def build_content_tags(content: ExportContent) -> Tags:
 
     parts = [newest_at, str(content["importsWithNewestEvent"])]
     for name, count in content["eventTypes"].items():
-        # Even the rarest type has a share, so that it's missed if it disappears.
+        # Even the rarest type gets a share above 0, so that a run notices if the type disappears.
         per_mille = max(1, round(1000 * count / rows))
         parts.append(f"{hash_shortly(name, HASH_LENGTH)}:{per_mille}")
     return {CONTENT: " ".join(parts)}
@@ -174,7 +173,7 @@ def build_content_tags(content: ExportContent) -> Tags:
 def refuse_stale_content(view: DatasetView) -> Iterator[str]:
     """Yield a message for outdated events (`maxEventAge`) or missing types (`strictEvents`)."""
     if view.has_export_date:
-        return  # `exportDate` asks for old events.
+        return  # A person who sets `exportDate` asks for old events.
 
     if view.content["areAllRowsRead"]:
         yield from _check_event_age(view)
@@ -186,8 +185,8 @@ def refuse_stale_content(view: DatasetView) -> Iterator[str]:
 def warn_of_stale_content(view: DatasetView) -> Iterator[str]:
     """Yield a message for events that may be outdated, aren't new, or lack a common type.
 
-    What `strictEvents` promises has no silent gap, so the run also warns if it cannot compare the
-    types.
+    With `strictEvents`, the run also warns if it can't compare the types. Otherwise, the check
+    would be skipped silently.
     """
     if view.has_export_date:
         return
@@ -208,33 +207,33 @@ def _check_event_age(view: DatasetView) -> Iterator[str]:
     if newest_at is None or max_age is None:
         return
 
-    # A setting may say 1 day, but timedelta() takes only days.
+    # The setting may be "1 day", but the keyword of timedelta() is always plural: `days`.
     number, unit = max_age.split()
     longest = timedelta(**{f"{unit.removesuffix('s')}s": int(number)})
 
     newest = datetime.fromisoformat(newest_at)
-    read = ""
+    scope = ""
     if not view.content["areAllRowsRead"]:
-        read = " in the rows that were read"
+        scope = " in the rows that were read"
 
     if view.data.now - newest > longest:
         yield (
-            f"the newest event of {view.export.location}{read} is from {format_time(newest)} UTC, "
+            f"the newest event of {view.export.location}{scope} is from {format_time(newest)} UTC, "
             f"longer ago than maxEventAge, {max_age}; repair the job that writes the export, or "
             "raise maxEventAge"
         )
 
 
 def _check_for_new_event(view: DatasetView) -> Iterator[str]:
-    """Yield a message if several imports in a row have had the same newest event.
+    """Yield a message if several imports in a row had the same newest event.
 
-    The newest event may stay the same if nothing is imported now, or if new events are streamed.
+    That's fine if the dataset already holds this export, or if new events are streamed.
     """
     newest_at = view.content["newestEventAt"]
     count = view.content["importsWithNewestEvent"]
     may_stay = view.holds_export or view.dataset["streamed"] or view.data.event_trackers
 
-    if newest_at and view.content["areAllRowsRead"] and count >= STANDSTILL and not may_stay:
+    if newest_at and view.content["areAllRowsRead"] and count >= MIN_STALE_IMPORTS and not may_stay:
         newest = format_time(datetime.fromisoformat(newest_at))
         yield (
             f"the newest event of {view.export.location} is from {newest} UTC, as in the last "
@@ -243,7 +242,7 @@ def _check_for_new_event(view: DatasetView) -> Iterator[str]:
 
 
 def _check_missing_types(view: DatasetView) -> Iterator[str]:
-    """Yield a message if no row has a type of events that the last import had.
+    """Yield a message if the export lacks an event type that the last import had.
 
     An INCREMENTAL export may lack a rare type by chance.
     """
@@ -263,19 +262,19 @@ def _check_missing_types(view: DatasetView) -> Iterator[str]:
 
 
 def _check_unknown_types(view: DatasetView) -> Iterator[str]:
-    """Yield a message if the types of this export or of the last import aren't known."""
-    cannot = f"strictEvents cannot check the types of events of {view.export.location}, because"
+    """Yield a message if the event types of this export or of the last import are unknown."""
+    problem = f"strictEvents cannot check the types of events of {view.export.location}, because"
 
     if "EVENT_TYPE" not in view.columns:
-        yield f"{cannot} the dataset's schema has no EVENT_TYPE; set strictEvents to false"
+        yield f"{problem} the dataset's schema has no EVENT_TYPE; set strictEvents to false"
     elif not view.content["areAllRowsRead"]:
         yield (
-            f"{cannot} not all of its rows were read; a run reads at most "
+            f"{problem} not all of its rows were read; a run reads at most "
             f"{format_size(COUNTED_BYTES)} in {COUNTED_FILES} files to the end; write a smaller "
             "export, or check the types in the job that writes it, and set strictEvents to false"
         )
     elif not _parse_last_content(view).shares:
         yield (
-            f"{cannot} no type of an earlier import is known; check that the report of this run "
+            f"{problem} no type of an earlier import is known; check that the report of this run "
             "shows the types that you expect, because the next run compares with them"
         )

@@ -14,10 +14,10 @@ from .export_values import find_value_error, find_wrong_value
 from .guards import guard
 
 SHOWN_FILES = 3
-"""At most this many files of an export get a message."""
+"""The maximum number of files for which an export gets messages."""
 SHOWN_HEADER = 200
-"""The most characters of a header that a message shows, because the first line of a file that isn't
-CSV may be very long."""
+"""The maximum length of a header in a message. If a file isn't CSV, its first line may be very
+long."""
 MIN_ROWS = 1000
 """The fewest rows that Personalize accepts in an import of interactions."""
 
@@ -26,8 +26,8 @@ MIN_ROWS = 1000
 def refuse_missing_export(view: DatasetView) -> Iterator[str]:
     """Yield a message for a location that cannot be read, has no rows, or has an empty file.
 
-    Files in subfolders are rejected as well. They were most likely meant to be imported, but
-    Personalize only imports the first level of a folder.
+    Files in subfolders are rejected as well. Personalize doesn't import them, although they were
+    most likely meant to be imported.
     """
     export = view.export
     empty = [file.key for file in export.objects if file.size == 0]
@@ -63,7 +63,8 @@ def refuse_missing_export(view: DatasetView) -> Iterator[str]:
 def refuse_wrong_content(view: DatasetView) -> Iterator[str]:
     """Yield a message for a file that is not valid CSV or does not fit the dataset's schema.
 
-    Only the header and the first 1,000 rows are checked, and each file's first problem is reported.
+    Only the header and the first 1,000 rows of each file are checked, and only the first problem is
+    reported.
     """
     messages = (
         f"{view.export.url(file.key)}: {error}"
@@ -74,7 +75,7 @@ def refuse_wrong_content(view: DatasetView) -> Iterator[str]:
 
 
 def _find_file_error(file: FileSample, view: DatasetView) -> str | None:
-    """Validate the header and the rows of a file, and return the first problem, or None.
+    """Validate a file's header and rows, and return the first problem, or None.
 
     The order of the columns doesn't matter.
     """
@@ -82,7 +83,7 @@ def _find_file_error(file: FileSample, view: DatasetView) -> str | None:
         return file.error
 
     now = view.data.now
-    # A column is required if the schema doesn't allow an empty value.
+    # A column is required if its value must not be empty.
     required = [field["name"] for field in view.fields if find_value_error("", field, now)]
     if missing := [name for name in required if name not in file.header]:
         return (
@@ -91,7 +92,7 @@ def _find_file_error(file: FileSample, view: DatasetView) -> str | None:
             "export"
         )
 
-    # All files are compared with the first one whose header could be read.
+    # Each header is compared with the first one that could be read.
     readable = (sample for sample in view.export.samples if sample.header)
     first = next(readable, file)
     if differing := sorted(set(file.header) ^ set(first.header)):
@@ -125,7 +126,7 @@ def refuse_too_few_rows(view: DatasetView) -> Iterator[str]:
         return
 
     rows = view.export.row_count
-    # An export without any row is reported by refuse_missing_export().
+    # If there are no rows at all, refuse_missing_export() says so.
     if rows and rows < MIN_ROWS:
         yield (
             f"{view.export.location} has {rows} interactions, but an import needs at least "
@@ -140,7 +141,7 @@ def warn_of_unknown_columns(view: DatasetView) -> Iterator[str]:
     columns = dict.fromkeys(name for file in export.samples for name in file.header)
     unknown = [repr(name[:SHOWN_CHARACTERS]) for name in columns if name not in view.columns]
 
-    # Without a schema, every column would be unknown.
+    # If the schema is missing, every column would count as unknown.
     if unknown and view.columns:
         yield (
             f"{export.location} has columns that the dataset's schema lacks: {', '.join(unknown)}; "

@@ -18,7 +18,7 @@ from .guards import guard
 
 DATASETS_WITH_USERS = ("interactions", "users", "actionInteractions")
 MAX_INCREMENTAL_BYTES = 10**9
-"""The most that Personalize accepts in an INCREMENTAL import:
+"""The maximum size of an INCREMENTAL import:
 https://docs.aws.amazon.com/personalize/latest/dg/limits.html."""
 
 
@@ -51,8 +51,8 @@ def refuse_export_before_marker(view: DatasetView) -> Iterator[Reason]:
 def refuse_export_with_deleted_users(view: DatasetView) -> Iterator[Message]:
     """Yield a message for an export that is older than the last data deletion job.
 
-    An import could bring the users back. A single older file is enough for that, because any file
-    may contain them.
+    An import could bring the deleted users back. Any file may contain them, so a single older file
+    is enough to refuse the export.
     """
     deletions = [job for job in view.data.deletions if job.is_running or job.has_completed]
     if not deletions or view.dataset["type"] not in DATASETS_WITH_USERS:
@@ -79,7 +79,7 @@ def refuse_export_with_deleted_users(view: DatasetView) -> Iterator[Message]:
 def refuse_truncated_export(view: DatasetView) -> Iterator[str]:
     """Yield a message for a FULL export that is much smaller than the last FULL import.
 
-    A FULL import replaces all bulk data, so a truncated export would delete some of it.
+    A FULL import replaces all bulk data, so importing a truncated export would lose data.
     """
     export = view.export
     min_share = view.dataset["minRelativeSize"]
@@ -96,9 +96,9 @@ def refuse_truncated_export(view: DatasetView) -> Iterator[str]:
 
 @guard("size", "WARN", "export")
 def warn_of_unknown_size(view: DatasetView) -> Iterator[str]:
-    """Yield a message for an edited tag, which makes the size of the last FULL import unknown.
+    """Yield a message for an edited tag that no longer says how large the last FULL import was.
 
-    Without a warning, a truncated export could pass unnoticed.
+    Without this warning, a truncated export could go unnoticed.
     """
     last = _find_last_full_import(view)
 
@@ -111,15 +111,14 @@ def warn_of_unknown_size(view: DatasetView) -> Iterator[str]:
 
 
 def _find_last_full_import(view: DatasetView) -> Import | None:
-    """Find the import with whose size a FULL export is compared.
+    """Find the import whose size a FULL export is compared with, if there is one.
 
-    Only imports of a pipeline have a tag with their size. The tags of those before the last one
-    aren't read.
+    Foreign imports have no tag with their size. The tags of earlier FULL imports aren't read.
     """
     if not view.is_full or view.has_export_date:
         return None  # With `exportDate`, a person may want an earlier, smaller export.
 
-    # The import that ended last comes first.
+    # Imports are sorted by their end, latest first.
     for job in view.imports:
         if job.is_active and job.is_full and job.run:
             return job
@@ -128,7 +127,7 @@ def _find_last_full_import(view: DatasetView) -> Import | None:
 
 @guard("first import", "REFUSE", "dataset")
 def refuse_increment_without_full_import(view: DatasetView) -> Iterator[str]:
-    """Yield a message for an INCREMENTAL import into a dataset that has no ACTIVE FULL import."""
+    """Yield a message for an INCREMENTAL import into a dataset without an ACTIVE FULL import."""
     has_full = any(job.is_active and job.is_full for job in view.imports)
     if not view.is_full and not has_full:
         yield (
@@ -140,9 +139,9 @@ def refuse_increment_without_full_import(view: DatasetView) -> Iterator[str]:
 
 @guard("replaced data", "REFUSE", "export")
 def refuse_increment_to_replaced_data(view: DatasetView) -> Iterator[Reason]:
-    """Yield a message for a partly appended export, or for data that a foreign import has replaced.
+    """Yield a message for a partly appended export, or for data replaced by a foreign import.
 
-    Nobody can append only the rest of an INCREMENTAL export.
+    The missing rows of a partly appended export can't be appended separately.
     """
     if reason := explain_refusal_to_append(view.state, is_requested=view.is_requested):
         yield reason
@@ -150,12 +149,12 @@ def refuse_increment_to_replaced_data(view: DatasetView) -> Iterator[Reason]:
 
 @guard("unconfirmed data", "WARN", "dataset")
 def warn_of_unconfirmed_data(view: DatasetView) -> Iterator[str]:
-    """Yield a message for appended rows that no run has confirmed, so nothing is trained on them.
+    """Yield a message for appended rows that no run has confirmed, so runs don't train on them.
 
-    It's only a warning, so that the exports of other days are appended all the same. The FULL
-    import that replaces the rows may come days later, and its export may lack those days.
+    It's only a warning, so that runs still append the exports of other days. The FULL import that
+    replaces the rows may come days later, and its export may lack those days.
     """
-    # The import that ended last comes last.
+    # Unconfirmed imports are sorted by their end, latest last.
     unconfirmed = list_unconfirmed_imports(view.imports)
     if unconfirmed and not (view.is_full or find_partial_import(view.state)):
         yield ask_for_full_import(unconfirmed[-1])
@@ -165,8 +164,8 @@ def warn_of_unconfirmed_data(view: DatasetView) -> Iterator[str]:
 def refuse_wrong_increment(view: DatasetView) -> Iterator[Reason]:
     """Yield a message for an INCREMENTAL export that was imported before or has more than 1 GB.
 
-    If each day has a location of its own, its export is imported once. If all days share a
-    location, an object that is older than the last import counts as imported.
+    If each day has its own location, the day's export is imported once. If all days share a
+    location, objects that are older than the last import count as imported.
     """
     day = view.dataset["day"]
     export = view.export
@@ -181,7 +180,7 @@ def refuse_wrong_increment(view: DatasetView) -> Iterator[Reason]:
         )
 
     if find_partial_import(view.state):
-        # refuse_increment_to_replaced_data() reports that the export is not appended at all.
+        # refuse_increment_to_replaced_data() already refuses the export.
         return
     if not day:
         yield from _check_appended_objects(view)
@@ -192,9 +191,9 @@ def refuse_wrong_increment(view: DatasetView) -> Iterator[Reason]:
 def _check_appended_objects(view: DatasetView) -> Iterator[Message]:
     """Yield a message if objects of the export were written before the last import began.
 
-    An import of this pipeline counts only if it's confirmed, because the export of an unconfirmed
-    one has to be imported again. A foreign import counts even while it is running, because it may
-    succeed.
+    Imports by this pipeline count only if they're confirmed, because the export of an unconfirmed
+    import has to be imported again. Foreign imports count even while they're running, because they
+    may succeed.
     """
     export = view.export
     times = [
@@ -217,15 +216,15 @@ def _check_appended_objects(view: DatasetView) -> Iterator[Message]:
 
 
 def _check_appended_day(view: DatasetView, day: str) -> Iterator[Message]:
-    """Yield a message if the dataset already contains the rows of a day's export."""
+    """Yield a message if the dataset already contains the rows of the day's export."""
     watermark = find_import_watermark(view.imports)
     confirmed = [job for job in imports_of_export(view.state) if job.is_confirmed]
 
     if confirmed:
-        # The import that ended last comes last.
+        # Confirmed imports are sorted by their end, latest last.
         reason = f"was imported by {confirmed[-1].arn}, and has changed since then"
     elif view.run["trigger"] == "export" and day < watermark:
-        # Only a ready marker can start a run for an old day, for example when a bucket is copied.
+        # Only a ready marker starts runs for old days, for example when somebody copies a bucket.
         reason = f"is from a day before {watermark}, and all earlier data is there already"
     else:
         return
@@ -241,14 +240,14 @@ def _check_appended_day(view: DatasetView, day: str) -> Iterator[Message]:
 
 @guard("skipped days", "WARN", "dataset")
 def warn_of_skipped_days(view: DatasetView) -> Iterator[Message]:
-    """Yield a message for earlier days whose INCREMENTAL exports the dataset does not hold.
+    """Yield a message for earlier days whose INCREMENTAL exports were never imported.
 
-    A day whose import is running, or has perhaps imported a part of the export, isn't named,
-    because nobody should append that export again.
+    Days whose import is running, or may have appended part of the export, aren't listed, because
+    nobody should append those exports again.
     """
     dataset = view.dataset
 
-    # The earliest day comes first.
+    # Days are sorted, earliest first.
     if days := view.data.skipped_days.get(dataset["datasetArn"]):
         yield Message(
             text=(

@@ -1,4 +1,4 @@
-"""Finds problems before an import that the console of Personalize shows only after it.
+"""Finds problems before an import that the console of Personalize shows only afterwards.
 
 Personalize calls them data insights.
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..rules.recipes import makes_segments
 from ..words import format_count, format_list
-from .export_content import event_types, list_event_times, shorten_name
+from .export_content import count_event_types, list_event_times, shorten_name
 from .guards import guard
 
 if TYPE_CHECKING:
@@ -21,50 +21,52 @@ if TYPE_CHECKING:
     from .plan_run import RunView
 
 MAX_TYPES = 10
-"""The most types of events and metadata columns together:
+"""The maximum number of event types and metadata columns together:
 https://docs.aws.amazon.com/personalize/latest/dg/limits.html."""
 SHOWN_TYPES = 15
-"""The most types that a message names."""
+"""The maximum number of event types in a message."""
 OPTIONAL_COLUMNS = ("EVENT_VALUE", "IMPRESSION", "RECOMMENDATION_ID", "EVENT_ATTRIBUTION_SOURCE")
 RESERVED_COLUMNS = ("USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_TYPE", *OPTIONAL_COLUMNS)
-"""The columns of interactions that don't count as metadata:
+"""The columns of interactions that aren't metadata:
 https://docs.aws.amazon.com/personalize/latest/dg/custom-datasets-and-schemas.html."""
 OFTEN_EMPTY = (*OPTIONAL_COLUMNS, "CATEGORY_L2", "CATEGORY_L3", "GENRE_L2", "GENRE_L3")
-"""The columns that are often empty in good data, because only some events have a value or follow a
-recommendation, and only some items have a category on a second level:
+"""Columns that are often empty in good data, because only some events have a value or follow a
+recommendation, and only some items have a second category level:
 https://docs.aws.amazon.com/personalize/latest/dg/ECOMMERCE-items-dataset.html."""
 MIN_TEXT_SHARE = 0.85
-"""The share of the rows in which a textual column should have a value."""
+"""The minimum share of rows with a value in a textual column."""
 MIN_SHARE = 0.7
-"""The share of the rows in which any other column should have a value."""
+"""The minimum share of rows with a value in any other column."""
 
 
 @guard("data insights", "REFUSE", "run")
 def refuse_failing_interactions(view: RunView) -> Iterator[str]:
-    """Yield a message for interactions with which a training of the run would fail."""
-    untrained = _list_untrained_solutions(view)
-    segments = [item.arn for item in view.trained_solutions if makes_segments(item.recipe)]
+    """Yield a message for interactions that would make a training of the run fail."""
+    new_arns = _list_new_solutions(view)
+    segment_arns = [
+        solution.arn for solution in view.trained_solutions if makes_segments(solution.recipe)
+    ]
 
-    for dataset in _find_learned_interactions(view):
-        if untrained:
-            yield from _check_type_count(dataset, format_list(untrained))
-        if segments:
-            yield from _check_timestamps(dataset, format_list(segments))
+    for dataset in _find_training_interactions(view):
+        if new_arns:
+            yield from _check_type_count(dataset, format_list(new_arns))
+        if segment_arns:
+            yield from _check_timestamps(dataset, format_list(segment_arns))
 
 
 @guard("data insights", "WARN", "run")
 def warn_of_doubtful_interactions(view: RunView) -> Iterator[str]:
-    """Yield a message for interactions with which a training may fail."""
-    if not _list_untrained_solutions(view):
-        for dataset in _find_learned_interactions(view):
+    """Yield a message for interactions that may make a training fail."""
+    if not _list_new_solutions(view):
+        for dataset in _find_training_interactions(view):
             yield from _check_type_count(dataset, "a solution")
 
 
-def _list_untrained_solutions(view: RunView) -> list[str]:
-    """List the solutions that the run trains, and that have no ACTIVE version yet.
+def _list_new_solutions(view: RunView) -> list[str]:
+    """List the solutions without an ACTIVE version that the run trains.
 
-    Personalize may have trained an ACTIVE version on as many types, so it isn't certain that the
-    next training fails.
+    If a solution has an ACTIVE version, this version may have been trained on just as many event
+    types, so the next training may succeed as well.
     """
     return [
         solution.arn
@@ -73,10 +75,10 @@ def _list_untrained_solutions(view: RunView) -> list[str]:
     ]
 
 
-def _find_learned_interactions(view: RunView) -> list[DatasetView]:
-    """Find the dataset of interactions, if a training of the run learns from its present export.
+def _find_training_interactions(view: RunView) -> list[DatasetView]:
+    """Find the interactions dataset, if trainings of the run use its present export.
 
-    The list is empty or has one dataset.
+    The list contains at most one dataset.
     """
     return [
         dataset
@@ -86,12 +88,12 @@ def _find_learned_interactions(view: RunView) -> list[DatasetView]:
     ]
 
 
-def _check_type_count(view: DatasetView, trained: str) -> Iterator[str]:
-    """Yield a message if there are too many types of events and metadata columns.
+def _check_type_count(view: DatasetView, solutions: str) -> Iterator[str]:
+    """Yield a message if there are too many event types and metadata columns.
 
-    Not all rows need to be read, because the others can only add types.
+    The rows that were read are enough, because more rows can only add types.
     """
-    types = event_types(view)
+    types = count_event_types(view)
     columns = [name for name in view.columns if name not in RESERVED_COLUMNS]
 
     if len(types) + len(columns) > MAX_TYPES:
@@ -99,29 +101,29 @@ def _check_type_count(view: DatasetView, trained: str) -> Iterator[str]:
         yield (
             f"datasets.interactions: {view.export.location} has {len(types)} types of events, and "
             f"the schema has {format_count(len(columns), 'metadata column')}; Personalize fails to "
-            f"train {trained} on more than {MAX_TYPES} of both together; write fewer types, and "
+            f"train {solutions} on more than {MAX_TYPES} of both together; write fewer types, and "
             f"each in only one spelling: {shown}"
         )
 
 
-def _check_timestamps(view: DatasetView, trained: str) -> Iterator[str]:
-    """Yield a message if all rows have the same time, on which user segments can't be trained.
+def _check_timestamps(view: DatasetView, solutions: str) -> Iterator[str]:
+    """Yield a message if all rows have the same time, so training user segments would fail.
 
-    Those only know data of FULL imports, so an INCREMENTAL export isn't checked.
+    User segments use only data from FULL imports, so an INCREMENTAL export isn't checked.
     https://docs.aws.amazon.com/personalize/latest/dg/getting-user-segments.html
     """
     times = list_event_times(view)
     if len(times) == 1 and view.is_full and view.content["areAllRowsRead"]:
         yield (
             f"datasets.interactions: all rows of {view.export.location} have the TIMESTAMP "
-            f"{min(times)}, with which Personalize fails to train {trained}; write the time of "
+            f"{min(times)}, with which Personalize fails to train {solutions}; write the time of "
             "each event"
         )
 
 
 @guard("completeness", "WARN", "export")
 def warn_of_incomplete_columns(view: DatasetView) -> Iterator[str]:
-    """Yield a message for columns that have too few values to be useful to a model."""
+    """Yield a message for columns with too few values to be useful to a model."""
     rows = view.content["rows"]
     if view.dataset["type"] not in ("interactions", "items", "users") or not rows:
         return  # Personalize has no insights about actions.
@@ -129,7 +131,7 @@ def warn_of_incomplete_columns(view: DatasetView) -> Iterator[str]:
     sparse_columns = []
     for field in view.fields:
         values = view.export.values(field["name"])
-        # A column that is missing from a file is null in each of its rows.
+        # If a file lacks the column, its rows count as rows without a value.
         share = (values.total() - values[""]) / rows
         min_share = MIN_SHARE
         if field.get("textual") is True:

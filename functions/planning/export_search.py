@@ -1,4 +1,4 @@
-"""Finds the exports that a run may import, and those of earlier days that nobody has imported."""
+"""Finds the exports that a run may import, and earlier exports that were never imported."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from ..rules.imports import Import
 
 SEARCHED_DAYS = 31
-"""The number of days before the run in which planning looks for INCREMENTAL exports."""
+"""How many days back planning looks for INCREMENTAL exports."""
 
 
 class ResolvedDataset(DatasetSettings):
-    """The settings of a dataset that a run imports, with a day in place of `{date}`."""
+    """The settings of a dataset that a run may import, with a day in place of `{date}`."""
 
     day: str | None
     """The day that replaced `{date}` in the data location, or None if there was no `{date}`."""
 
 
 def resolve_datasets(settings: Settings, run: Run) -> list[ResolvedDataset]:
-    """Select the datasets that the request names, or all, and put the run's day into locations."""
+    """Select the datasets in the request, or all, and replace `{date}` by the run's day."""
     request = run["request"]
     if request.get("skipImport") or "only" in request:
         return []
@@ -55,22 +55,22 @@ def resolve_datasets(settings: Settings, run: Run) -> list[ResolvedDataset]:
 
 
 class ExportSearch(NamedTuple):
-    """What planning has found in S3 for a dataset."""
+    """What planning found in S3 for a dataset."""
 
     export: Export
     """The export of the run's day."""
     skipped_days: Sequence[str]
     """The earlier days whose INCREMENTAL exports were never imported."""
     confirmed: Sequence[Import]
-    """The imports whose exports were found unchanged."""
+    """The imports that can be confirmed, because their exports haven't changed."""
 
 
 def search_exports(
     dataset: ResolvedDataset, datasets: Mapping[str, DatasetTypeDef], imports: Sequence[Import]
 ) -> ExportSearch:
-    """Read the export of the run's day, and look for those of earlier days.
+    """Read the export of the run's day, and look for earlier exports.
 
-    `datasets` are the descriptions of the datasets that exist.
+    `datasets` has the descriptions of all existing datasets.
     """
     jobs = [job for job in imports if job.dataset == dataset["datasetArn"]]
     searched_days = list_days_to_search(dataset, jobs)
@@ -86,8 +86,8 @@ def search_exports(
     description = datasets.get(dataset["datasetArn"])
     confirmed = []
     if description is not None:
-        # Each import is compared with the export of its own day. Otherwise, nobody could confirm
-        # the import of a dead run on a later day.
+        # Compare each import with the export of its own day, so that this run can confirm imports
+        # of a run that died on an earlier day.
         mode_and_schema = (dataset["importMode"], description["schemaArn"])
         states = [found.state(*mode_and_schema) for found in (export, *earlier_exports.values())]
         confirmed = find_confirmable_imports(jobs, states)
@@ -106,19 +106,19 @@ def _read_export(dataset: ResolvedDataset) -> Export:
 
 
 class SearchedDay(NamedTuple):
-    """An earlier day whose INCREMENTAL export may not have been imported, or only in part."""
+    """An earlier day whose INCREMENTAL export may be missing from the dataset, or incomplete."""
 
     day: str
     location: str
     is_imported: bool
-    """True if an import may have brought some or all of its rows."""
+    """True if an import may have appended some or all rows of the export."""
 
 
 def list_days_to_search(dataset: ResolvedDataset, imports: Sequence[Import]) -> list[SearchedDay]:
-    """List the days whose exports planning has to look for in S3.
+    """List the earlier days whose exports planning has to look for in S3.
 
-    If one of their imports can still be confirmed, planning does so, and if nobody has imported an
-    export, a guard names its day. Days before the last FULL import don't matter, because that
+    Planning confirms imports of these exports if it still can, and a guard reports the days whose
+    exports were never imported. Days before the last FULL import don't matter, because that import
     contains all earlier data.
     """
     if dataset["day"] is None or dataset["importMode"] == "FULL":
@@ -140,7 +140,7 @@ def list_days_to_search(dataset: ResolvedDataset, imports: Sequence[Import]) -> 
 
 
 def locate_days(dataset: ResolvedDataset, days: range) -> dict[str, str]:
-    """Map days to the locations of their exports. `days` counts from the day of the run."""
+    """Map days to the locations of their exports. `days` are offsets from the run's day."""
     run_day = str(dataset["day"])
     start = date.fromisoformat(run_day)
     iso_days = [(start + timedelta(days=offset)).isoformat() for offset in days]

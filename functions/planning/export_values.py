@@ -1,4 +1,4 @@
-"""Validates the values in a CSV file against the schema of its dataset.
+"""Validates the values in a CSV file against its dataset's schema.
 
 Sources:
 https://docs.aws.amazon.com/personalize/latest/dg/custom-datasets-and-schemas.html,
@@ -19,35 +19,35 @@ from .snapshot import SchemaField
 
 ID_COLUMNS = ("USER_ID", "ITEM_ID", "ACTION_ID")
 MAX_ID_LENGTH = 256
-"""The most characters of a value in these columns."""
+"""The maximum length of a value in these columns."""
 MAX_LENGTH = 1000
-"""The most characters of any other value that isn't textual."""
+"""The maximum length of a value in any other column that isn't textual."""
 FIRST_YEAR = 1990
-"""An interaction before this year is a mistake, for example a time that counts days."""
+"""An interaction before this year is a mistake. For example, its time may be in days."""
 FIRST_TIME = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC).timestamp()
-"""The beginning of this year in seconds since 1970."""
+"""The start of this year in seconds since 1970."""
 DAY_SECONDS = 24 * 60 * 60
 FIRST_MILLISECONDS = 10**11
-"""From this number on, a time can't be in seconds, because it would be in the year 5138."""
-# The digits are limited, because Python refuses to parse thousands of them, even if all are zeros.
+"""A time can't be in seconds if it's this large, because it would be in the year 5138."""
+# Limit the digits, because Python refuses to parse thousands of them, even if all are zeros.
 WHOLE_NUMBER = re.compile(rf"-?[0-9]{{1,{MAX_LENGTH}}}")
 DECIMAL_NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
 class _Number(NamedTuple):
-    """What a value of a numeric Avro type may look like."""
+    """The format and range of a numeric Avro type."""
 
     pattern: re.Pattern[str]
     parse: Callable[[str], float]
     limit: float
-    """A value is in the range from `-limit` to below `limit`."""
+    """A value is at least `-limit`, and less than `limit`."""
     advice: str
 
 
 WHOLE_ADVICE = "write a {}-bit whole number: digits with an optional minus"
 WHOLE_SECONDS = "write whole seconds since 1970"
 TIMES = ("TIMESTAMP", "CREATION_TIMESTAMP")
-"""The columns of times, for which the advice about numbers would not be enough."""
+"""The columns with times. Their values need more specific advice than other numbers."""
 DECIMALS = _Number(DECIMAL_NUMBER, float, math.inf, "write a number like -2.5 or 1e-3")
 NUMBERS: Mapping[str, _Number] = {
     "int": _Number(WHOLE_NUMBER, int, 2**31, WHOLE_ADVICE.format(32)),
@@ -55,12 +55,12 @@ NUMBERS: Mapping[str, _Number] = {
     "float": DECIMALS,
     "double": DECIMALS,
 }
-"""Avro type -> what its numbers look like."""
+"""Avro type -> the format and range of its numbers."""
 
 
 def find_wrong_value(file: FileSample, fields: Sequence[SchemaField], now: datetime) -> str | None:
     """Validate the rows of a file, and return a message about the first wrong value, or None."""
-    # A value that was checked once isn't checked again, because many rows have the same values.
+    # Cache the checks, because many rows have the same values.
     checks = {
         field["name"]: cache(partial(find_value_error, field=field, now=now)) for field in fields
     }
@@ -75,13 +75,13 @@ def find_wrong_value(file: FileSample, fields: Sequence[SchemaField], now: datet
 def find_value_error(value: str, field: SchemaField, now: datetime) -> str | None:
     """Validate a field's value, and return what is wrong and how to correct it, or None.
 
-    The message follows the name of the column and the value.
+    The caller puts the column's name and the value in front of this message.
     """
     avro_types = field["type"]
     if isinstance(avro_types, str):
         avro_types = [avro_types]
 
-    # If a field allows several types, its values are checked like texts.
+    # If a field allows several types, validate its values as strings.
     value_types = [name for name in avro_types if name != "null"]
     avro_type = "string"
     if len(value_types) == 1:
@@ -100,19 +100,19 @@ def find_value_error(value: str, field: SchemaField, now: datetime) -> str | Non
 
 
 def _find_boolean_error(value: str) -> str | None:
-    """Reject what isn't a boolean."""
+    """Reject a value other than true or false."""
     if value.lower() in ("true", "false"):
         return None
     return "but the schema requires boolean; write true or false"
 
 
 def _find_text_error(value: str, field: SchemaField) -> str | None:
-    """Reject a text that is too long."""
+    """Reject a string that is too long."""
     max_length = MAX_LENGTH
     if field["name"] in ID_COLUMNS:
         max_length = MAX_ID_LENGTH
 
-    # Personalize truncates a longer textual value and imports it.
+    # Personalize truncates textual values that are too long, and imports them.
     if len(value) <= max_length or field.get("textual") is True:
         return None
     return (
@@ -138,10 +138,10 @@ def _find_number_error(value: str, avro_type: str, column: str, now: datetime) -
 
 
 def _find_time_error(seconds: float, column: str, now: datetime) -> str | None:
-    """Reject a number in a column of times that isn't in seconds or can't be right.
+    """Reject a time that isn't in seconds, or is out of range. Other columns aren't checked.
 
-    An interaction is between 1990 and the end of tomorrow in UTC. The creation of an item may be
-    earlier, or in the future if the item is only announced.
+    Interactions are between 1990 and the end of tomorrow in UTC. Items may have been created
+    earlier, or may have a creation time in the future if they're only announced.
     """
     in_milliseconds = "which is in milliseconds; write seconds since 1970"
     if column == "CREATION_TIMESTAMP" and seconds >= FIRST_MILLISECONDS:

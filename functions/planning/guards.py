@@ -1,7 +1,8 @@
-"""The decorator of the guards, which check a run before anything is imported or trained.
+"""The decorator for guards, which check a run before it imports or trains anything.
 
 A guard is a function that yields messages, which say what is wrong and what to do. The first line
-of its docstring begins with "Yield a message for", and the rest of it is a row in `docs/guards.md`.
+of its docstring begins with "Yield a message for". The rest of the line appears in
+`docs/guards.md`.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ Check = Callable[..., Iterator[Reason]]
 
 
 class Guard(NamedTuple):
-    """A check of a run, and what becomes of the run if the check finds something."""
+    """A check of a run, and what happens to the run if the check finds a problem."""
 
     name: str
     verdict: Verdict
     """REFUSE fails the run. WARN adds a warning to the report."""
     scope: Scope
-    """What the guard is called with: the run, each of its datasets, or each of its solutions. With
-    `export`, it's each dataset whose export the run is going to import."""
+    """What the guard checks: the run, each dataset, or each solution. With `export`, it checks each
+    dataset whose export the run is going to import."""
     check: Check
 
 

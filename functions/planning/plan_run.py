@@ -1,4 +1,4 @@
-"""Plans a run: checks the guards, and collects the jobs of its datasets and solutions."""
+"""Plans a run: checks the guards, and collects the jobs for its datasets and solutions."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ GUARDS = tuple(
     for member in vars(module).values()
     if isinstance(member, Guard)
 )
-"""All guards, in the order in which they're checked and listed in `docs/guards.md`."""
+"""All guards, in the order of their checks and of `docs/guards.md`."""
 
 
 @dataclass(frozen=True)
 class RunView:
-    """A run, with its datasets and solutions as planning has found them."""
+    """A run, with its settings, its snapshot, and the views of its datasets and solutions."""
 
     settings: Settings
     run: Run
@@ -64,15 +64,15 @@ class RunView:
 
     @property
     def user_count(self) -> int | None:
-        """The number of users with interactions, or None if nobody has counted them."""
+        """The number of users with interactions, or None if it's unknown."""
         for solution in self.solutions:
-            # The solutions share their dataset group, so the first one answers for all of them.
+            # All solutions share a dataset group, so they have the same users.
             if solution.user_ids:
                 return len(solution.user_ids)
         return None
 
     @property
-    def learned_deletion_arn(self) -> str | None:
+    def deletion_job_arn(self) -> str | None:
         """The data deletion job that makes the run train a solution, or None."""
         for solution in self.trained_solutions:
             if solution.deletion:
@@ -81,7 +81,7 @@ class RunView:
 
 
 def read_view(client: PersonalizeClient, settings: Settings, run: Run) -> RunView:
-    """Read what planning has to know about a run."""
+    """Read everything that planning needs to know about a run."""
     data = read_data(client, settings, resolve_datasets(settings, run))
     snapshots = [
         read_solution(client, solution, run, data) for solution in select_solutions(settings, run)
@@ -92,9 +92,9 @@ def read_view(client: PersonalizeClient, settings: Settings, run: Run) -> RunVie
 def build_view(
     settings: Settings, run: Run, data: DataSnapshot, snapshots: Sequence[SolutionSnapshot]
 ) -> RunView:
-    """View a run from what was read: the data, and the solutions that the run may train."""
+    """Build the view of a run from the snapshots of its data and its solutions."""
     datasets = [DatasetView(settings, run, data, dataset) for dataset in data.chosen_datasets]
-    # If any data is new, no version has been trained on the data of this run yet.
+    # If the run imports anything, no version has been trained on all of its data yet.
     imports_anything = any(dataset.needs_import for dataset in datasets)
 
     solutions = [
@@ -104,7 +104,7 @@ def build_view(
 
 
 def select_solutions(settings: Settings, run: Run) -> list[SolutionSettings]:
-    """Select the solutions that the run may train: those in the request, or else all."""
+    """Select the solutions that the run may train: the ones in the request, or all by default."""
     chosen_arns = run["request"].get("solutions")
     return [
         solution
@@ -114,21 +114,21 @@ def select_solutions(settings: Settings, run: Run) -> list[SolutionSettings]:
 
 
 def plan_run(view: RunView) -> Plan:
-    """Plan the imports and trainings of a run, or say why it has nothing to do.
+    """Plan the imports, trainings and deployments of a run, or explain why there's nothing to do.
 
     Raises:
-        RunRefused: One or more guards refuse the run. The exception has all their messages.
+        RunRefused: one or more guards refuse the run. The exception has all their messages.
     """
-    if refusals := _messages("REFUSE", view):
+    if refusals := _collect_messages("REFUSE", view):
         raise RunRefused(refusals)
 
     imports = [dataset.plan_import() for dataset in view.datasets if dataset.needs_import]
     solutions = [planned for solution in view.solutions if (planned := solution.plan_work())]
-    warnings = _messages("WARN", view)
+    warnings = _collect_messages("WARN", view)
     if not imports and not solutions:
         return {**plan_without_jobs(*_explain_skip(view)), "warnings": warnings}
 
-    # The reasons of a skipped run name the monthly limit already.
+    # If the run does nothing, its reasons already mention the monthly limit.
     held_back = [
         about(solution.arn, solution.limit_message)
         for solution in view.solutions
@@ -141,13 +141,13 @@ def plan_run(view: RunView) -> Plan:
         "imports": imports,
         "solutions": solutions,
         "users": view.user_count,
-        "dataDeletionJobArn": view.learned_deletion_arn,
+        "dataDeletionJobArn": view.deletion_job_arn,
         "warnings": [*held_back, *warnings],
     }
 
 
 def plan_without_jobs(*reasons: Reason, seconds: int = 0) -> Plan:
-    """Return the plan of a run that waits for some seconds. With 0 seconds, the run ends."""
+    """Return the plan of a run that waits for some seconds, or ends if they're 0."""
     return {
         "todo": "WAIT" if seconds else "NOTHING",
         "seconds": seconds,
@@ -158,14 +158,14 @@ def plan_without_jobs(*reasons: Reason, seconds: int = 0) -> Plan:
     }
 
 
-def _messages(verdict: Verdict, view: RunView) -> list[Message]:
+def _collect_messages(verdict: Verdict, view: RunView) -> list[Message]:
     """Collect the messages of all guards with this verdict."""
     guards = [guard for guard in GUARDS if guard.verdict == verdict]
     return [message for guard in guards for message in apply_guard(guard, view)]
 
 
 def apply_guard(guard: Guard, view: RunView) -> Iterator[Message]:
-    """Check one guard."""
+    """Apply a guard, and yield its messages."""
     if guard.scope == "run":
         yield from map(as_message, guard.check(view))
     if guard.scope == "solution":
@@ -175,11 +175,11 @@ def apply_guard(guard: Guard, view: RunView) -> Iterator[Message]:
     for dataset_view in view.datasets:
         is_to_import = dataset_view.needs_import and not dataset_view.is_being_imported
         if guard.scope == "dataset" or (guard.scope == "export" and is_to_import):
-            yield from _dataset_messages(guard, dataset_view)
+            yield from _apply_to_dataset(guard, dataset_view)
 
 
-def _dataset_messages(guard: Guard, view: DatasetView) -> Iterator[Message]:
-    """Check one guard of datasets. Its messages begin with the dataset's config key."""
+def _apply_to_dataset(guard: Guard, view: DatasetView) -> Iterator[Message]:
+    """Apply a guard to a dataset, and put the dataset's config key in front of its messages."""
     for reason in guard.check(view):
         yield about(f"datasets.{view.dataset['type']}", reason)
 
@@ -187,7 +187,7 @@ def _dataset_messages(guard: Guard, view: DatasetView) -> Iterator[Message]:
 def find_export_problems(
     client: PersonalizeClient, settings: Settings, run: Run, dataset_type: str
 ) -> list[Message]:
-    """Check the export of one dataset again, because it has changed since the plan."""
+    """Check the export of a dataset again, because it changed after planning."""
     chosen = {dataset["type"]: dataset for dataset in resolve_datasets(settings, run)}
     dataset = chosen[dataset_type]
     data = read_data(client, settings, [dataset])
@@ -197,23 +197,24 @@ def find_export_problems(
         message
         for guard in GUARDS
         if guard.verdict == "REFUSE" and guard.scope in ("dataset", "export")
-        for message in _dataset_messages(guard, view)
+        for message in _apply_to_dataset(guard, view)
     ]
 
 
 def _explain_skip(view: RunView) -> list[Message]:
-    """Explain why a run has nothing to do, by the reasons of its datasets and solutions."""
-    # Often several of them have the same reason, which is given once.
-    names: dict[str, list[str]] = {}
+    """Explain why a run has nothing to do, for each of its datasets and solutions."""
+    # Often, several of them have the same reason, so it's given only once.
+    names_by_reason: dict[str, list[str]] = {}
     for dataset in view.datasets:
-        names.setdefault(dataset.decision.reason, []).append(dataset.dataset["type"])
+        names_by_reason.setdefault(dataset.decision.reason, []).append(dataset.dataset["type"])
     for solution in view.solutions:
-        names.setdefault(solution.decision.reason, []).append(resource_name(solution.arn))
+        name = resource_name(solution.arn)
+        names_by_reason.setdefault(solution.decision.reason, []).append(name)
 
-    if "only" in view.run["request"] or not names:
+    if "only" in view.run["request"] or not names_by_reason:
         return [Message(text="no campaign waits for a version")]
 
-    facts = [about(format_list(found), reason) for reason, found in names.items()]
+    reasons = [about(format_list(names), reason) for reason, names in names_by_reason.items()]
     if any(solution.limit_message for solution in view.solutions):
         way_out = Message(
             text="the monthly limit is reached; force a training beyond it",
@@ -224,4 +225,4 @@ def _explain_skip(view: RunView) -> list[Message]:
             text="nothing is new; force a run that imports and trains anyway",
             command="retrain start --force",
         )
-    return [way_out, *facts]
+    return [way_out, *reasons]

@@ -1,7 +1,7 @@
 """Checks that the settings of a solution fit its recipe.
 
-`rules/recipes.py` has a table of recipes. If a recipe is not in it, there is a warning, and the
-other guards here check nothing.
+The table of recipes is in `rules/recipes.py`. If it lacks a recipe, one guard warns, and the others
+check nothing.
 """
 
 from collections.abc import Iterator
@@ -19,14 +19,14 @@ ALARM_ADVICE = {
         "of this operation"
     ),
 }
-"""The operation that campaigns answer -> how to get alarms for their bake that have data:
+"""The operation of the campaigns -> how to get alarms with data for their bake:
 https://docs.aws.amazon.com/personalize/latest/dg/cloudwatch-metrics.html"""
 
 
 @guard("recipe", "WARN", "solution")
 def warn_of_unknown_recipe(view: SolutionView) -> Iterator[str]:
     """Yield a message for a recipe that this program does not know."""
-    # The recipe of a missing solution is None, and refuse_unusable_solution() reports the solution.
+    # Without a solution, the recipe is None. refuse_unusable_solution() reports the solution.
     if view.recipe is not None and view.recipe not in RECIPES:
         yield (
             f"{view.arn}: this program does not know its recipe {view.recipe or 'of AutoML'}, so "
@@ -47,16 +47,16 @@ def refuse_unsupported_settings(view: SolutionView) -> Iterator[str]:
 
     settings = {f"trainingMode {view.solution['trainingMode']}"}
     for batch in view.snapshot.batch_jobs:
-        # A setting that isn't in the config is None.
+        # Settings that aren't in the config are None.
         settings |= {key for key, value in batch.job.items() if value is not None}
 
-    # FEATURES are the settings that only some recipes support.
+    # FEATURES contains all settings that only some recipes support.
     unsupported = (settings & FEATURES) - {*recipe.features}
     for setting in sorted(unsupported):
-        able = [name for name, known in RECIPES.items() if setting in known.features]
+        suitable = [name for name, other in RECIPES.items() if setting in other.features]
         yield (
-            f"{view.arn}: {setting} needs the recipe {' or '.join(able)}, but this solution has "
-            f"the recipe {view.recipe}; remove the setting"
+            f"{view.arn}: {setting} needs the recipe {' or '.join(suitable)}, but this solution "
+            f"has the recipe {view.recipe}; remove the setting"
         )
 
 
@@ -64,7 +64,7 @@ def refuse_unsupported_settings(view: SolutionView) -> Iterator[str]:
 def refuse_missing_metrics(view: SolutionView) -> Iterator[str]:
     """Yield a message for a metric of the qualityGate that no version of the recipe has.
 
-    A version without the metric is accepted or rejected whatever it has learned.
+    Without the metric, the gate accepts or rejects a version no matter how good it is.
     """
     recipe = find_recipe(view.recipe)
     is_gate_used = bool(view.solution["campaigns"] or view.snapshot.batch_jobs)
@@ -84,7 +84,7 @@ def refuse_missing_metrics(view: SolutionView) -> Iterator[str]:
 def refuse_unanswered_probes(view: SolutionView) -> Iterator[str]:
     """Yield a message for a probe that does not fit the recipe of the solution.
 
-    Otherwise, the probe would fail after a training that was paid for.
+    Otherwise, the probe would fail only after a training that costs money.
     """
     recipe = find_recipe(view.recipe)
     if recipe is None:
@@ -113,19 +113,19 @@ def refuse_alarms_without_data(view: SolutionView) -> Iterator[str]:
     The alarms would always be OK, so every version would pass its bake.
     """
     recipe = find_recipe(view.recipe)
-    answered = recipe and recipe.operation
+    operation = recipe and recipe.operation
 
     for campaign in view.solution["campaigns"]:
         probe = campaign["probe"]
         bake = campaign["bake"]
 
-        # Alarms are created by `components/alarms.py`, which knows the probe, but not the recipe.
+        # `components/alarms.py` creates the alarms from the probe alone, without the recipe.
         watched = "GetRecommendations"
         if probe and probe.get("inputList"):
             watched = "GetPersonalizedRanking"
 
-        if bake and bake["createAlarms"] and answered not in (None, watched):
+        if bake and bake["createAlarms"] and operation not in (None, watched):
             yield (
                 f"{campaign['campaignArn']}: createAlarms watches {watched}, but campaigns of the "
-                f"recipe {view.recipe} answer {answered}; {ALARM_ADVICE[answered]}"
+                f"recipe {view.recipe} answer {operation}; {ALARM_ADVICE[operation]}"
             )

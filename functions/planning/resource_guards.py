@@ -39,8 +39,8 @@ def refuse_inactive_datasets(view: RunView) -> Iterator[str]:
 def refuse_unusable_solution(view: SolutionView) -> Iterator[str]:
     """Yield a message for a solution or campaign that does not exist or is not usable.
 
-    The solution must belong to the dataset group, and the campaign to the solution. A campaign
-    doesn't have to be ACTIVE, because an update can repair it.
+    The solution must belong to the dataset group, and the campaign to the solution. The campaign
+    need not be ACTIVE, because an update can repair it.
     """
     yield from _check_usable(view.arn, view.snapshot.description, view.data.dataset_groups)
 
@@ -63,7 +63,7 @@ def _check_usable(
 ) -> Iterator[str]:
     """Yield a message for a resource that is missing, not ACTIVE, or not in one of the groups.
 
-    Without `groups`, it may be in any dataset group.
+    Without `groups`, any dataset group is accepted.
     """
     if resource is None:
         yield f"{arn}: does not exist; create it, or correct the ARN in the stack's config"
@@ -87,7 +87,7 @@ def _check_usable(
 @guard("automatic training", "REFUSE", "solution")
 def refuse_automatic_training(view: SolutionView) -> Iterator[Message]:
     """Yield a message for a solution with automatic training, if autoTraining is `refuse`."""
-    # A run that only deploys an approved version trains nothing, so it isn't refused.
+    # Don't refuse a run that only deploys an approved version, because it doesn't train.
     if "only" not in view.run["request"]:
         yield from _check_automatic_training(view, "refuse")
 
@@ -114,12 +114,12 @@ def _check_automatic_training(view: SolutionView, setting: str) -> Iterator[Mess
 
 @guard("automatic deployment", "REFUSE", "solution")
 def refuse_automatic_deployment(view: SolutionView) -> Iterator[Message]:
-    """Yield a message for a campaign that Personalize itself updates to each new version."""
+    """Yield a message for a campaign that Personalize automatically updates to each new version."""
     for arn, campaign in view.snapshot.campaigns.items():
         if not syncs_with_latest_version(campaign):
             continue
 
-        # To turn the setting off, UpdateCampaign needs a version other than $LATEST. Trainings are
+        # To turn the setting off, UpdateCampaign needs a version other than $LATEST. Versions are
         # sorted, newest first.
         version_arn = campaign["solutionVersionArn"]
         if version_arn.endswith(LATEST):
@@ -142,7 +142,7 @@ def refuse_automatic_deployment(view: SolutionView) -> Iterator[Message]:
 
 @guard("pin", "WARN", "solution")
 def warn_of_pinned_campaigns(view: SolutionView) -> Iterator[Message]:
-    """Yield a message for a campaign that a person has pinned, because pins are forgotten."""
+    """Yield a message for a campaign that a person pinned, because it's easy to forget a pin."""
     for arn, tags in view.snapshot.campaign_tags.items():
         if pin := parse_pin(tags):
             yield Message(
@@ -153,13 +153,13 @@ def warn_of_pinned_campaigns(view: SolutionView) -> Iterator[Message]:
 
 @guard("deleted users", "WARN", "solution")
 def warn_of_served_deleted_users(view: SolutionView) -> Iterator[Message]:
-    """Yield a message for a campaign that still serves a version that may know deleted users.
+    """Yield a message for a campaign whose version may have learned users who were deleted later.
 
-    There's also a warning if the training of a newer version was stopped, because no run repeats
-    it, and the campaign goes on serving the older version.
+    The guard also warns if the training of a newer version was stopped. No run repeats that
+    training, so the campaign keeps serving the older version.
     """
     if view.gets_new_version:
-        return  # The decision about the solution says so already.
+        return  # The reason for the training already says so.
 
     for version in view.state.versions:
         deletion = find_learned_deletion(version, view.state)
@@ -176,12 +176,12 @@ def warn_of_served_deleted_users(view: SolutionView) -> Iterator[Message]:
 
 
 @guard("verdict", "WARN", "solution")
-def warn_of_untold_verdict(view: SolutionView) -> Iterator[Message]:
-    """Yield a message for a verdict of a run that died before its report."""
+def warn_of_unreported_verdict(view: SolutionView) -> Iterator[Message]:
+    """Yield a message for a verdict that was not reported, because its run died."""
     if not view.gets_new_version:
-        return  # A run that trains no newer version comes to the verdict again, and reports it.
+        return  # Without a newer version, the run reaches the same verdict and reports it.
 
-    for arn, (version, step) in view.earlier.untold_verdicts.items():
+    for arn, (version, step) in view.earlier.unreported_verdicts.items():
         text = (
             f"{arn}: {version.arn} was {step.outcome} there, and no report has said so, because "
             "its run died; the reason"
@@ -191,7 +191,7 @@ def warn_of_untold_verdict(view: SolutionView) -> Iterator[Message]:
 
 @guard("deleted users", "WARN", "run")
 def warn_of_failed_deletion(view: RunView) -> Iterator[str]:
-    """Yield a message for a data deletion job that has failed, if it is the newest."""
+    """Yield a message for a failed data deletion job, if it is the newest one."""
     last = max(view.data.deletions, key=lambda job: job.created_at, default=None)
 
     if last and not last.is_running and not last.has_completed:
@@ -200,7 +200,7 @@ def warn_of_failed_deletion(view: RunView) -> Iterator[str]:
 
 @guard("filters", "REFUSE", "solution")
 def refuse_unusable_filters(view: SolutionView) -> Iterator[str]:
-    """Yield a message for a filter that is not usable, or that gets wrong values from a probe."""
+    """Yield a message for a filter that is not usable, or gets wrong values from a probe."""
     filters = view.snapshot.filters
     for arn in filter_arns(view.solution):
         yield from _check_usable(arn, filters.get(arn), view.data.dataset_groups)
@@ -213,7 +213,7 @@ def refuse_unusable_filters(view: SolutionView) -> Iterator[str]:
 
 @guard("context of a probe", "REFUSE", "solution")
 def refuse_unknown_context(view: SolutionView) -> Iterator[str]:
-    """Yield a message for a key in the context of a probe that is not a column of interactions.
+    """Yield a message for a probe whose context has a key that is not an interactions column.
 
     https://docs.aws.amazon.com/personalize/latest/dg/contextual-metadata.html
     """
@@ -238,7 +238,7 @@ def refuse_unknown_context(view: SolutionView) -> Iterator[str]:
 def warn_of_unknown_probe_users(view: SolutionView) -> Iterator[str]:
     """Yield a message for a probe with a user who has no interactions in a small FULL export.
 
-    A large export isn't read to its end, so nobody knows all of its users.
+    A large export isn't read to its end, so its users aren't all known.
     """
     for arn, probe in view.probes:
         user = probe["userId"]
@@ -252,7 +252,7 @@ def warn_of_unknown_probe_users(view: SolutionView) -> Iterator[str]:
 
 @guard("batch jobs", "REFUSE", "solution")
 def refuse_unusable_inputs(view: SolutionView) -> Iterator[str]:
-    """Yield a message for the input of a batch job that lacks a key that its recipe needs.
+    """Yield a message for a batch input that lacks a key required by the recipe.
 
     Only the first line of one file is read.
     """
@@ -263,12 +263,14 @@ def refuse_unusable_inputs(view: SolutionView) -> Iterator[str]:
         job_title = f"batch job to {batch.job['output']}"
         location = batch.input.location
 
-        # Personalize takes the location of a file as a prefix.
-        others = [file.key for file in batch.input.objects if batch.input.url(file.key) != location]
-        if others and not location.endswith("/"):
+        # Personalize treats the location of a file as a prefix.
+        other_keys = [
+            file.key for file in batch.input.objects if batch.input.url(file.key) != location
+        ]
+        if other_keys and not location.endswith("/"):
             yield (
-                f"{job_title}: Personalize would also read {others[0]}, because it begins like the "
-                "input; move it, or put the input into a folder"
+                f"{job_title}: Personalize would also read {other_keys[0]}, because it begins like "
+                "the input; move it, or put the input into a folder"
             )
 
         line = batch.input.first_line
@@ -281,10 +283,10 @@ def refuse_unusable_inputs(view: SolutionView) -> Iterator[str]:
 
 @guard("batch inputs", "WARN", "solution")
 def warn_of_incomplete_inputs(view: SolutionView) -> Iterator[str]:
-    """Yield a message for a missing or empty batch input, or for user segments of appended data.
+    """Yield a message for a missing or empty batch input, or segments without appended data.
 
-    The run isn't refused, because the input may be written while the run trains. User segments only
-    use the data of FULL imports:
+    The run isn't refused, because somebody may write the input while the run trains. User segments
+    use only data from FULL imports:
     https://docs.aws.amazon.com/personalize/latest/dg/getting-user-segments.html.
     """
     for batch in view.snapshot.batch_jobs:
@@ -305,17 +307,16 @@ def warn_of_incomplete_inputs(view: SolutionView) -> Iterator[str]:
 
 @guard("batch results", "WARN", "solution")
 def warn_of_obsolete_batch_results(view: SolutionView) -> Iterator[str]:
-    """Yield a message for outdated results, whose input is gone, beside those of the present input.
+    """Yield a message for outdated batch results, whose input no longer exists.
 
-    Personalize only replaces the results of the present input, and the pipeline deletes nothing.
+    Personalize replaces only the results of the present input, and the pipeline deletes nothing.
     """
     for batch in view.snapshot.batch_jobs:
         has_daily_folders = DATE_PLACEHOLDER in batch.job["pattern"]
-        # Without any input, the batch job fails, which says enough.
+        # Without input, the batch job fails, so there's no need for another message.
         if batch.results is None or not batch.input.objects or has_daily_folders:
             continue
 
-        # The keys are sorted.
         result_keys = find_obsolete_results(batch.input, batch.results)
         if result_keys:
             yield (

@@ -1,4 +1,4 @@
-"""Reads everything that planning has to know from Personalize and S3. It judges nothing."""
+"""Reads everything that planning needs from Personalize and S3, without judging it."""
 
 from __future__ import annotations
 
@@ -55,15 +55,15 @@ class SchemaField(TypedDict):
     name: str
     type: str | list[str]
     textual: NotRequired[bool]
-    """True if models read the field as a text. Personalize truncates long ones."""
+    """True if models read the field as text. Personalize truncates long values."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataSnapshot:
-    """What planning has read about the datasets, their imports and their exports.
+    """What planning read about the datasets, their imports and their exports.
 
-    Lists of jobs are sorted, newest first. The keys of a mapping are the ARNs of its resources,
-    unless its docstring says otherwise. A resource that doesn't exist is missing from its mapping.
+    Lists of jobs are sorted, newest first. Mappings are keyed by the ARNs of their resources,
+    unless a docstring says otherwise, and leave out resources that don't exist.
     """
 
     now: datetime
@@ -78,10 +78,10 @@ class DataSnapshot:
     schemas: Mapping[str, Sequence[SchemaField]]
     """Dataset ARN -> the fields of its schema."""
     imports: Sequence[Import]
-    """The imports of all datasets in the group, among which those in `newly_confirmed` count as
-    confirmed. Tags were read only for the datasets in the config."""
+    """The imports of all datasets in the group. Those in `newly_confirmed` count as confirmed. Tags
+    are read only for datasets in the config."""
     newly_confirmed: Sequence[Import]
-    """The imports that this plan has confirmed, but that aren't tagged yet."""
+    """The imports that this plan confirms. They aren't tagged yet."""
     exports: Mapping[str, Export]
     """Dataset ARN -> its export, for each dataset that the run may import."""
     skipped_days: Mapping[str, Sequence[str]]
@@ -89,30 +89,30 @@ class DataSnapshot:
 
 
 class BatchSnapshot(NamedTuple):
-    """A batch job of the run, and what planning has read about it."""
+    """A batch job of the run, and what planning read about it."""
 
     job: ResolvedBatchJob
     input: BatchInput
     jobs: Sequence[BatchJob] = ()
-    """The jobs of its slot in Personalize, newest first."""
+    """The earlier jobs in its slot, newest first."""
     results: Listing | None = None
-    """All results in the folder of the last job, or None if nobody knows the recipe."""
+    """All results in the folder of the last job, or None if the solution doesn't exist."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SolutionSnapshot:
-    """What planning has read about a solution, and about what its settings refer to."""
+    """What planning read about a solution and the resources that its settings refer to."""
 
     solution: SolutionSettings
     description: SolutionTypeDef | None
     """None if the solution doesn't exist."""
     state: SolutionState
-    """The solution and its versions in the form that the rules take."""
+    """The solution and its versions, as input for the rules."""
     read_version: Callable[[str], SolutionVersion]
-    """Reads a version of the solution, because most plans need none."""
+    """Reads a version of the solution on demand, because most plans don't need it."""
     campaigns: Mapping[str, CampaignTypeDef]
     campaign_tags: Mapping[str, Tags]
-    """Campaign ARN -> its tags, in which runs have recorded what became of its versions."""
+    """Campaign ARN -> its tags, where runs record what happened to its versions."""
     batch_jobs: Sequence[BatchSnapshot]
     filters: Mapping[str, FilterTypeDef]
 
@@ -141,7 +141,7 @@ def read_solution(
         solution=solution,
         description=description,
         state=state,
-        # Several campaigns may serve the same version, which is read only once.
+        # If several campaigns serve the same version, read it only once.
         read_version=cache(partial(read_version, client, solution)),
         campaigns=campaigns,
         campaign_tags=campaign_tags,
@@ -158,7 +158,7 @@ def _read_batch_job(
     """Read the input and the last results of a batch job."""
     batch_input = exports.read_batch_input(aws.s3(), job["input"])
     if solution is None:
-        # Only the recipe says which kind of batch job to list.
+        # The kind of batch job depends on the recipe, which is unknown without the solution.
         return BatchSnapshot(job, batch_input)
 
     jobs = list_batch_jobs(client, parse_recipe_name(solution), job["slot"])
@@ -167,14 +167,14 @@ def _read_batch_job(
 
 
 def parse_recipe_name(solution: SolutionTypeDef) -> str:
-    """Derive the name of a solution's recipe from its ARN. It's empty without a recipe (AutoML)."""
+    """Extract the name of a solution's recipe from the recipe's ARN. With AutoML, it's empty."""
     return solution.get("recipeArn", "").rpartition("/")[2]
 
 
 def read_data(
     client: PersonalizeClient, settings: Settings, chosen_datasets: Sequence[ResolvedDataset]
 ) -> DataSnapshot:
-    """Read the datasets in the config, the jobs of their group, and the exports of chosen ones."""
+    """Read the configured datasets, their group's jobs, and the chosen datasets' exports."""
     datasets = describe_existing(
         [dataset["datasetArn"] for dataset in settings["datasets"]],
         lambda arn: client.describe_dataset(datasetArn=arn)["dataset"],
@@ -214,7 +214,7 @@ def read_data(
 
 
 def _read_schema_fields(client: PersonalizeClient, dataset: DatasetTypeDef) -> list[SchemaField]:
-    """Read the fields in the Avro schema of a dataset."""
+    """Read the fields of a dataset's Avro schema."""
     response = client.describe_schema(schemaArn=dataset["schemaArn"])
     fields: list[SchemaField] = json.loads(response["schema"]["schema"])["fields"]
     return fields
@@ -223,7 +223,7 @@ def _read_schema_fields(client: PersonalizeClient, dataset: DatasetTypeDef) -> l
 def describe_existing(
     arns: Iterable[str], describe: Callable[[str], Resource]
 ) -> dict[str, Resource]:
-    """Map each ARN to what `describe` returns for it, without resources that don't exist."""
+    """Map each ARN to what `describe` returns for it. Leave out resources that don't exist."""
     resources = {}
     for arn in arns:
         try:

@@ -1,4 +1,4 @@
-"""Decides for one solution whether the run trains it, uses an earlier version, or does nothing."""
+"""Decides whether the run trains a solution, uses an earlier version, or does nothing."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,24 +33,24 @@ from .snapshot import DataSnapshot, SolutionSnapshot, parse_recipe_name
 from .waiting import EarlierVersions
 
 MAX_FULL_AGE = timedelta(days=6, hours=12)
-"""From this age of the newest FULL version on, the next training is FULL even in the mode UPDATE.
+"""Once the newest FULL version is this old, the next training is FULL even with mode UPDATE.
 
-AWS advises a FULL training each week. A weekly run creates its version up to 12 hours after its
-start, because it imports first, so last week's FULL version may be younger than 7 days.
+AWS advises a FULL training each week. A weekly run imports first, and creates its version up to 12
+hours after it started, so last week's FULL version may be younger than 7 days.
 """
 LEARNED_DELETED_USERS = "its newest version may have learned users who were deleted since then"
 
 
 @dataclass(frozen=True)
 class SolutionView:
-    """A solution that the run may train, and what planning knows about it."""
+    """A solution that the run may train, with its settings and snapshot."""
 
     settings: Settings
     run: Run
     data: DataSnapshot
     snapshot: SolutionSnapshot
     imports_anything: bool
-    """True if the run imports any dataset, so no version was trained on the data of the run yet."""
+    """True if the run imports a dataset, so no version was trained on all of its data yet."""
 
     @property
     def solution(self) -> SolutionSettings:
@@ -69,19 +69,19 @@ class SolutionView:
 
     @property
     def recipe(self) -> str | None:
-        """The name of the recipe, or "" with AutoML. None if the solution doesn't exist."""
+        """The recipe's name. "" for AutoML, or None if the solution doesn't exist."""
         if self.snapshot.description is None:
             return None
         return parse_recipe_name(self.snapshot.description)
 
     @cached_property
     def earlier(self) -> EarlierVersions:
-        """The versions of earlier runs, and what is left to do with them."""
+        """The versions trained by earlier runs, and the work that these runs left undone."""
         return EarlierVersions(self.settings, self.run, self.data.now, self.snapshot)
 
     @property
     def probes(self) -> list[tuple[str, ProbeSettings]]:
-        """The campaigns that have a probe: each one's ARN, and the probe."""
+        """The ARN and the probe of each campaign that has a probe."""
         return [
             (campaign["campaignArn"], campaign["probe"])
             for campaign in self.solution["campaigns"]
@@ -96,23 +96,23 @@ class SolutionView:
 
     @property
     def user_ids(self) -> frozenset[str] | None:
-        """All users with interactions, or None if the snapshot doesn't show all of them."""
+        """The IDs of all users with interactions, or None if some may be unknown."""
         if self.receives_events:
             return None
 
         for dataset in self.settings["datasets"]:
             export = self.data.exports.get(dataset["datasetArn"])
             has_all_users = dataset["type"] == "interactions" and dataset["importMode"] == "FULL"
-            # The rows are counted only if all of them were read.
+            # `row_count` is None unless all rows were read.
             if has_all_users and export and export.row_count is not None:
                 return frozenset(export.values("USER_ID"))
         return None
 
     @property
     def requested_by(self) -> str | None:
-        """What asks for a training although a version may have been trained on the present data.
+        """What requires a training even if a version was already trained on the present data.
 
-        It's a key of the request or of the settings, or `events`, or None.
+        Either `force`, `events`, or `skipWhenUnchanged` if that setting is false. Otherwise None.
         """
         if self.run["request"].get("force"):
             return "force"
@@ -124,14 +124,15 @@ class SolutionView:
 
     @property
     def requested_since(self) -> datetime | None:
-        """The time after which the version must have been created, or None if only its data counts.
+        """The earliest creation time of a usable version, or None if its age doesn't matter.
 
-        A person asks for a version that was created since the run began.
+        With `force`, or without `skipWhenUnchanged`, the version must be created after the run
+        began.
         """
         if self.requested_by is None:
             return None
         if self.requested_by == "events":
-            # For events, it may be as old as half of the time between two runs.
+            # For streamed events, the version's age may be up to half the time between two runs.
             return self.data.now - timedelta(seconds=self.settings["cadenceSeconds"] / 2)
         return run_began_at(self.run)
 
@@ -144,14 +145,14 @@ class SolutionView:
 
     @property
     def lacks_version(self) -> bool:
-        """True if no version was trained on the data of the run yet, and the run may train."""
+        """True if the run may train, and the usable version is missing or still in training."""
         version = self.usable_version
         is_missing = version is None or version.is_running
         return is_missing and "only" not in self.run["request"]
 
     @cached_property
     def limit_message(self) -> Message | None:
-        """Why the monthly limit forbids the training that is needed, or None."""
+        """Why the monthly limit forbids a training that the solution needs, or None."""
         if not self.lacks_version or self.usable_version:
             return None
 
@@ -163,12 +164,12 @@ class SolutionView:
 
     @property
     def gets_new_version(self) -> bool:
-        """True if the run trains the solution, or waits for a training that is running."""
+        """True if the run trains the solution, or waits for a training in progress."""
         return self.lacks_version and self.limit_message is None
 
     @property
     def deletion(self) -> Deletion | None:
-        """The last deletion of users, if the candidate may still know them, or None."""
+        """The last deletion of users whom the candidate may have learned, or None."""
         candidate = self.earlier.candidate
         if candidate is None:
             return None
@@ -176,16 +177,16 @@ class SolutionView:
 
     @property
     def training_mode(self) -> TrainingMode:
-        """The mode in the settings, but FULL if an UPDATE would build on a bad or an old model.
+        """The configured mode, or FULL if an UPDATE would build on a bad or old model.
 
-        An UPDATE adds new data to the newest model, so it keeps users who were deleted, and what
-        made a campaign reject the version or roll it back.
+        An UPDATE adds new data to the newest model. The result would keep users who were deleted,
+        or whatever made a campaign reject the newest version or roll it back.
         https://docs.aws.amazon.com/personalize/latest/dg/API_SolutionVersion.html
         """
         if self.solution["trainingMode"] == "FULL" or self.deletion:
             return "FULL"
 
-        # The FULL version may be a foreign one.
+        # Foreign FULL versions count, too.
         since = self.data.now - MAX_FULL_AGE
         if not any(full.created_at > since for full in list_full_versions(self.state.versions)):
             return "FULL"
@@ -200,7 +201,7 @@ class SolutionView:
         """What the run does with the solution, and why."""
         if not self.gets_new_version:
             reason = self.limit_message and self.limit_message["text"]
-            if work := self._open_work:
+            if work := self._remaining_work:
                 return Decision(work.action, reason or work.reason)
             if reason:
                 return Decision("hold back", reason)
@@ -211,23 +212,23 @@ class SolutionView:
         return Decision("train", self._explain_training())
 
     @property
-    def _open_work(self) -> Decision | None:
-        """What the versions of earlier runs still have to do, or None."""
+    def _remaining_work(self) -> Decision | None:
+        """The work that earlier runs left undone, or None."""
         earlier = self.earlier
         if earlier.waiting:
             return Decision("deploy", "a version of an earlier run waits for a campaign")
 
-        # A batch job that can't be written fails in each run. Otherwise, only a run with other work
-        # would report it.
+        # Plan a batch job even if it's bound to fail. Otherwise, only a run with other work would
+        # report the failure.
         if any(step.outcome in (None, "FAILED") for step in earlier.batch_steps.values()):
             return Decision("use", "its newest version has to write a batch job")
 
-        if earlier.untold_verdicts:
+        if earlier.unreported_verdicts:
             return Decision("report", "no report has told the verdict on its newest version")
         return None
 
     def _explain_training(self) -> str:
-        """Say what is new to the solution, or what asks for a training."""
+        """Explain why the run trains the solution."""
         if self.deletion:
             return LEARNED_DELETED_USERS
 
@@ -240,7 +241,7 @@ class SolutionView:
         return "no version was trained on the present data"
 
     def _explain_keeping(self) -> str:
-        """Say why the run has nothing to do for the solution."""
+        """Explain why the run has nothing to do for the solution."""
         version = self.usable_version
         if version is None:
             return "the run only deploys versions"
@@ -256,7 +257,7 @@ class SolutionView:
         return "it was trained on the present data"
 
     def plan_work(self) -> PlannedSolution | None:
-        """Plan a training, or what is left to do with earlier versions, or nothing (None)."""
+        """Plan a training or the remaining work of earlier runs. Return None if there's neither."""
         if self.decision.action in ("keep", "hold back"):
             return None
 
@@ -276,19 +277,19 @@ class SolutionView:
             "existingVersionArn": candidate.arn if candidate else None,
             "requestedSince": since.isoformat() if since else None,
             "durations": measure_durations(job for job in self.state.versions if job.mode == mode),
-            "campaigns": [*self._planned_campaigns()],
+            "campaigns": [*self._plan_campaigns()],
             "batchJobs": [batch.job["output"] for batch in self.snapshot.batch_jobs],
         }
 
-    def _planned_campaigns(self) -> Iterator[PlannedCampaign]:
-        """Yield the campaigns to update, or about whose version the run has to report."""
+    def _plan_campaigns(self) -> Iterator[PlannedCampaign]:
+        """Yield the campaigns that need an update, or whose verdict is still unreported."""
         earlier = self.earlier
         if self.gets_new_version:
             for arn in earlier.open_campaigns:
                 yield {"campaignArn": arn}
             return
 
-        for arn in {**earlier.waiting, **earlier.untold_verdicts}:
+        for arn in {**earlier.waiting, **earlier.unreported_verdicts}:
             planned: PlannedCampaign = {"campaignArn": arn}
             version = earlier.waiting.get(arn)
             if version is not None and version != earlier.candidate:

@@ -1,7 +1,7 @@
-"""Finds out what the versions of earlier runs still have to do for a solution.
+"""Finds the work for a solution that earlier runs left undone.
 
-A campaign may be waiting for a version, a batch job may be missing, or nobody was told a verdict.
-All of it is predicted by the rules that decide during the run.
+A campaign may be waiting for a version, a batch job may be missing, or a verdict may be unreported.
+To predict this work, planning calls the same rules that decide during the run.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ if TYPE_CHECKING:
 
 
 class FirstStep(NamedTuple):
-    """The step with which the deployment of a version to a campaign begins."""
+    """The first step of deploying a version to a campaign."""
 
     version: SolutionVersion
     step: Step
 
     @property
     def needs_run(self) -> bool:
-        """True if the deployment changes or waits for something."""
+        """True if the deployment changes something or waits for something."""
         return needs_run(self.step)
 
 
 @dataclass(frozen=True)
 class EarlierVersions:
-    """The versions of a solution that earlier runs have trained, and what is left to do with them.
+    """The versions of a solution that earlier runs trained, and the work that they left undone.
 
-    The *candidate* is the newest of them that is ACTIVE.
+    The *candidate* is the newest ACTIVE version among these.
     """
 
     settings: Settings
@@ -54,12 +54,12 @@ class EarlierVersions:
 
     @property
     def candidate(self) -> SolutionVersion | None:
-        """The candidate, or None if no run has trained a version."""
+        """The candidate, or None if no run has trained an ACTIVE version."""
         return find_newest_active(self.snapshot.state.versions)
 
     @property
     def approved(self) -> list[SolutionVersion]:
-        """The versions of the last month that a person has approved, newest first."""
+        """The versions from the last month that a person approved, newest first."""
         if self.snapshot.solution["approval"] is None:
             return []
 
@@ -73,9 +73,9 @@ class EarlierVersions:
 
     @cached_property
     def campaigns(self) -> Mapping[str, CampaignState]:
-        """The ARN of each campaign -> its state, in the form that the rules take.
+        """Campaign ARN -> the campaign's state, as input for the rules.
 
-        Campaigns that don't exist are left out, and refuse_unusable_solution() reports them.
+        Missing campaigns are left out, because refuse_unusable_solution() reports them.
         """
         tags = self.snapshot.campaign_tags
         solution_arn = self.snapshot.solution["solutionArn"]
@@ -86,29 +86,29 @@ class EarlierVersions:
 
     @property
     def open_campaigns(self) -> list[str]:
-        """The ARNs of the campaigns that may be updated, because they have no version on trial."""
+        """The ARNs of the campaigns without a version on trial. Only these may be updated."""
         return [arn for arn, state in self.campaigns.items() if state.record.trial is None]
 
     @cached_property
     def first_steps(self) -> dict[str, FirstStep]:
-        """The ARN of each open campaign -> the first step of deploying the candidate to it."""
+        """Open campaign's ARN -> the first step of deploying the candidate to this campaign."""
         candidate = self.candidate
         if candidate is None:
             return {}
-        return {arn: self.first_step(arn, candidate) for arn in self.open_campaigns}
+        return {arn: self._predict_first_step(arn, candidate) for arn in self.open_campaigns}
 
     @cached_property
     def waiting(self) -> dict[str, SolutionVersion]:
-        """The ARN of each campaign that is waiting for a version -> that version.
+        """Campaign ARN -> the version that the campaign is waiting for.
 
-        Usually that's the candidate. If it was rejected, or a person hasn't answered yet, it's an
-        earlier version that a person has approved meanwhile.
+        Usually, this is the candidate. While the candidate awaits approval, or after it was
+        rejected, an earlier version may be waiting that a person has approved in the meantime.
         """
         waiting = {}
         for arn, first in self.first_steps.items():
             steps = [first]
             if first.step.outcome in ("REJECTED", "AWAITING_APPROVAL"):
-                steps += [self.first_step(arn, version) for version in self.approved]
+                steps += [self._predict_first_step(arn, version) for version in self.approved]
 
             versions = [step.version for step in steps if step.needs_run]
             if versions:
@@ -116,10 +116,10 @@ class EarlierVersions:
         return waiting
 
     @property
-    def untold_verdicts(self) -> dict[str, FirstStep]:
-        """The ARN of each campaign with a verdict that nobody was told -> the step that says it.
+    def unreported_verdicts(self) -> dict[str, FirstStep]:
+        """Campaign ARN -> the step with a verdict on the candidate that was never reported.
 
-        The run that came to this verdict about the candidate died before its report.
+        The run that reached this verdict died before its report.
         """
         return {
             arn: first
@@ -127,16 +127,16 @@ class EarlierVersions:
             if needs_report(first.step, self.campaigns[arn], first.version.arn)
         }
 
-    def first_step(self, campaign_arn: str, version: SolutionVersion) -> FirstStep:
-        """Predict how the deployment of a version to a campaign begins."""
-        versions = {known.arn: known for known in self.snapshot.state.versions}
+    def _predict_first_step(self, campaign_arn: str, version: SolutionVersion) -> FirstStep:
+        """Predict the first step of deploying a version to a campaign."""
+        versions_by_arn = {known.arn: known for known in self.snapshot.state.versions}
         spec = build_deployment_spec(
             self.settings, self.snapshot.solution, campaign_arn, version.arn, from_earlier_run=True
         )
         campaign = with_versions(
             self.campaigns[campaign_arn],
             spec,
-            find=versions.get,
+            find=versions_by_arn.get,
             read=self.snapshot.read_version,
             now=self.now,
         )
@@ -146,17 +146,17 @@ class EarlierVersions:
 
     @cached_property
     def batch_steps(self) -> dict[str, Step]:
-        """The output of each batch job -> its first step if the run uses the candidate."""
+        """Batch job's output -> the first step of this job with the candidate."""
         candidate = self.candidate
         if candidate is None:
             return {}
         return {
-            batch.job["output"]: self._batch_step(batch, candidate)
+            batch.job["output"]: self._predict_batch_step(batch, candidate)
             for batch in self.snapshot.batch_jobs
         }
 
-    def _batch_step(self, batch: BatchSnapshot, version: SolutionVersion) -> Step:
-        """Predict the first step of a batch job."""
+    def _predict_batch_step(self, batch: BatchSnapshot, version: SolutionVersion) -> Step:
+        """Predict the first step of a batch job with a version."""
         job_filter = self.snapshot.filters.get(batch.job["filterArn"] or "")
 
         spec = BatchSpec(
