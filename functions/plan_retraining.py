@@ -166,7 +166,7 @@ def write_checks(client: PersonalizeClient, view: RunView) -> list[Message]:
             )
             warnings.append(Message(text=text))
             if not isinstance(error, ClientError):
-                # Personalize doesn't respond, so don't try to write the other tags.
+                # Personalize doesn't respond, so waiting for it with each other tag is pointless.
                 break
 
     return warnings

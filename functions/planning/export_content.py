@@ -32,11 +32,11 @@ SHOWN_NAME = 30
 MIN_STALE_IMPORTS = 3
 """A run warns if at least this many imports in a row have the same newest event."""
 EXPECTED_ROWS = 10
-"""An INCREMENTAL export with fewer expected rows of a type may lack the type by chance. With ten
+"""If fewer rows of a type are expected, an INCREMENTAL export may lack the type by chance. With ten
 expected rows, that happens once in 20,000 days (ADR 44)."""
 TIME = re.compile(r"\s*0*([0-9]{1,11})\s*")
-"""A time in seconds. Personalize's guide doesn't forbid padding with spaces or zeros. A number with
-more digits is in milliseconds."""
+"""A time in seconds. It may be padded with spaces or zeros, because Personalize's guide doesn't
+forbid that. A number with more digits is in milliseconds."""
 HASH_LENGTH = 6
 """The digits of an event type's hash in a tag. A tag's value is limited to 256 characters."""
 SHARE = re.compile(r" ([0-9a-f]{6}):([0-9]{1,4})")

@@ -147,7 +147,7 @@ def plan_run(view: RunView) -> Plan:
 
 
 def plan_without_jobs(*reasons: Reason, seconds: int = 0) -> Plan:
-    """Return the plan of a run that waits for some seconds, or ends if they're 0."""
+    """Return the plan of a run that waits for some seconds, or ends if `seconds` is 0."""
     return {
         "todo": "WAIT" if seconds else "NOTHING",
         "seconds": seconds,

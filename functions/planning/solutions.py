@@ -76,7 +76,7 @@ class SolutionView:
 
     @cached_property
     def earlier(self) -> EarlierVersions:
-        """The versions trained by earlier runs, and the work that these runs left undone."""
+        """The versions that earlier runs trained, and what these runs left undone."""
         return EarlierVersions(self.settings, self.run, self.data.now, self.snapshot)
 
     @property
@@ -179,8 +179,8 @@ class SolutionView:
     def training_mode(self) -> TrainingMode:
         """The configured mode, or FULL if an UPDATE would build on a bad or old model.
 
-        An UPDATE adds new data to the newest model. The result would keep users who were deleted,
-        or whatever made a campaign reject the newest version or roll it back.
+        An UPDATE adds new data to the newest model. So the new version would keep users who were
+        deleted, or whatever made a campaign reject the newest version or roll it back.
         https://docs.aws.amazon.com/personalize/latest/dg/API_SolutionVersion.html
         """
         if self.solution["trainingMode"] == "FULL" or self.deletion:

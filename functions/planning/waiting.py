@@ -36,13 +36,13 @@ class FirstStep(NamedTuple):
 
     @property
     def needs_run(self) -> bool:
-        """True if the deployment changes something or waits for something."""
+        """True if the deployment changes something, or waits for something."""
         return needs_run(self.step)
 
 
 @dataclass(frozen=True)
 class EarlierVersions:
-    """The versions of a solution that earlier runs trained, and the work that they left undone.
+    """The versions of a solution that earlier runs trained, and what these runs left undone.
 
     The *candidate* is the newest ACTIVE version among these.
     """
@@ -91,7 +91,7 @@ class EarlierVersions:
 
     @cached_property
     def first_steps(self) -> dict[str, FirstStep]:
-        """Open campaign's ARN -> the first step of deploying the candidate to this campaign."""
+        """Campaign ARN -> the first step of deploying the candidate, for each open campaign."""
         candidate = self.candidate
         if candidate is None:
             return {}
@@ -101,8 +101,8 @@ class EarlierVersions:
     def waiting(self) -> dict[str, SolutionVersion]:
         """Campaign ARN -> the version that the campaign is waiting for.
 
-        Usually, this is the candidate. While the candidate awaits approval, or after it was
-        rejected, an earlier version may be waiting that a person has approved in the meantime.
+        Usually, this is the candidate. While the candidate awaits approval, or after its rejection,
+        it may be an earlier version that a person has approved.
         """
         waiting = {}
         for arn, first in self.first_steps.items():
@@ -117,7 +117,7 @@ class EarlierVersions:
 
     @property
     def unreported_verdicts(self) -> dict[str, FirstStep]:
-        """Campaign ARN -> the step with a verdict on the candidate that was never reported.
+        """Campaign ARN -> the step with an unreported verdict on the candidate.
 
         The run that reached this verdict died before its report.
         """
@@ -146,7 +146,7 @@ class EarlierVersions:
 
     @cached_property
     def batch_steps(self) -> dict[str, Step]:
-        """Batch job's output -> the first step of this job with the candidate."""
+        """Output of a batch job -> the job's first step if the run uses the candidate."""
         candidate = self.candidate
         if candidate is None:
             return {}
