@@ -15,7 +15,6 @@ from tests.workflow.summaries import (
     failures,
     outcomes,
     report,
-    skip_reason,
     warnings_of,
 )
 from tests.world import HOUR, MOVIES, campaign, campaign_arn, interactions, solution
@@ -23,7 +22,6 @@ from tests.world import HOUR, MOVIES, campaign, campaign_arn, interactions, solu
 PROBED = MOVIES.with_solutions(solution(campaigns=[campaign("home", user_id="u1")]))
 TWO = MOVIES.with_solutions(solution(campaigns=["home", "mail"]))
 ROLLED_BACK = {"taste": "ROLLED_BACK", "home": "ROLLED_BACK"}
-FAILED = {"taste": "FAILED", "home": "FAILED"}
 AGAIN = {"skipImport": True, "scheduledTime": NEXT_SLOT}
 
 
@@ -33,21 +31,6 @@ AGAIN = {"skipImport": True, "scheduledTime": NEXT_SLOT}
 def die(_event):
     """Kill a function."""
     raise Fails("Runtime.ExitError")
-
-
-def test_a_verdict_is_reported_again_if_its_run_died_before_the_report():
-    with deploy(handlers=before_step("report_outcome", die, times=6)) as pipeline:
-        pipeline.upload_worse_data()
-        dead = pipeline.run()
-        assert dead.status == "FAILED"
-        told = pipeline.run(scheduledTime=NEXT_SLOT)
-        silent = pipeline.run(scheduledTime=NEXT_SLOT)
-
-        assert len(pipeline.versions()) == 2, "nothing is trained twice for a report"
-
-    assert outcomes(told) == {"taste": "REJECTED", "home": "REJECTED"}
-    assert failures(told)["home"].startswith("NDCG@10 fell from ")
-    assert skip_reason(silent).startswith("nothing is new; ")
 
 
 def test_a_verdict_is_told_too_if_the_next_run_trains_a_newer_version():
@@ -66,29 +49,6 @@ def test_a_verdict_is_told_too_if_the_next_run_trains_a_newer_version():
 
 
 # The service is slow, fails, or does not answer
-
-
-def test_a_failed_update_leaves_the_old_version_live_and_the_next_run_repeats_it():
-    with deploy() as pipeline:
-        pipeline.inject_fault("fail", job="campaign-update", reason="Internal service error")
-        old = pipeline.served_version()
-        execution = pipeline.run(skipImport=True)
-        new = pipeline.versions()[-1]
-        assert (pipeline.served_version(), pipeline.record()) == (
-            old,
-            DeploymentRecord(good_version_arn=old),
-        )
-        pipeline.client.update_campaign(
-            campaignArn=campaign_arn(), solutionVersionArn=old, minProvisionedTPS=3
-        )
-        later = pipeline.run(**AGAIN)
-
-        assert pipeline.served_version() == new, "more transactions are no move"
-
-    assert outcomes(execution) == FAILED
-    assert failures(execution) == {"home": f"the update to {new} failed: Internal service error"}
-    assert report(execution)["solutions"][0]["campaigns"][0]["previousVersionArn"] == old
-    assert outcomes(later) == DEPLOYED
 
 
 def test_a_campaign_that_cannot_be_read_fails_alone():

