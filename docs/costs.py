@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple, get_args
 
 from components.alarms import ALARMS
+from functions.common.metrics import METRICS
 from functions.contract import Outcome, Settings
-from functions.metrics import METRICS
 
 PRICES = "https://aws.amazon.com/cloudwatch/pricing/"
 """The source of the following prices in dollars, for a month and us-east-1."""

@@ -1,4 +1,4 @@
-"""Prints the page of the metrics: the table in `functions/metrics.py`, and what they cost.
+"""Prints the page of the metrics: the table in `functions/common/metrics.py`, and what they cost.
 
 Use: `python -m docs.metrics > docs/metrics.md`.
 """
@@ -8,9 +8,12 @@ from typing import cast
 
 from docs import costs
 from docs.state_machine import sample_definition
+from functions.common.metrics import (
+    METRICS,
+    Metric,
+)
 from functions.constants import METRICS_NAMESPACE, PIPELINE_DIMENSION
 from functions.contract import Settings
-from functions.metrics import METRICS, Metric
 
 OFFLINE = {
     "`precision_at_5`, …": Metric(
@@ -24,7 +27,8 @@ SHAPES = ((1, 3), (3, 3), (10, 5))
 PAGE = """\
 # Metrics
 
-This page is generated from `functions/metrics.py`: `python -m docs.metrics > docs/metrics.md`.
+This page is generated from `functions/common/metrics.py`:
+`python -m docs.metrics > docs/metrics.md`.
 
 The functions write metrics into their log group in the
 [embedded metric format](https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format.html).

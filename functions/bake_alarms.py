@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+from .common.errors import AWS_ERRORS
+from .common.formatting import resource_name
+from .common.truncation import truncate
 from .constants import BAKE_ALARM_NAMES
-from .contract import CampaignSettings, Settings, pipeline_name
-from .errors import AWS_ERRORS
+from .contract import (
+    CampaignSettings,
+    Settings,
+    pipeline_name,
+)
 from .rules.campaigns import Alarm
-from .texts import truncate
-from .words import resource_name
 
 CloudWatchClient: TypeAlias = Any
 """The type stubs for CloudWatch aren't installed."""

@@ -3,10 +3,16 @@
 from datetime import UTC, datetime
 from typing import TypedDict
 
-from .aws import stepfunctions
+from .common.aws import stepfunctions
 from .contract import NotificationSettings
-from .executions import find_unreported_error, read_configured_run
-from .report.send import ReportedRun, report_run
+from .report.send import (
+    ReportedRun,
+    report_run,
+)
+from .run.executions import (
+    find_unreported_error,
+    read_configured_run,
+)
 
 
 class EndedExecution(TypedDict):

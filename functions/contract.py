@@ -6,8 +6,8 @@ Personalize API. The settings come from the stack's config.
 
 from typing import Literal, NotRequired, TypedDict
 
+from .common.messages import Message
 from .constants import PIPELINE_TAG
-from .messages import Message
 
 ImportMode = Literal["FULL", "INCREMENTAL"]
 TrainingMode = Literal["FULL", "UPDATE"]
@@ -205,7 +205,7 @@ class Run(StartedRun):
     """A run's identity, and the request that started it."""
 
     id: str
-    """The scheduled time, or the day and a hash (`runs.py`)."""
+    """The scheduled time, or the day and a hash (`run/documents.py`)."""
     trigger: str
     """What started the run: `schedule`, `export`, `trials`, `deployments` or `manual`."""
 
@@ -256,7 +256,7 @@ class PlannedImport(TypedDict):
     dataLocation: str
     """The location of the export, with `{date}` replaced by the day."""
     fingerprint: str
-    """The fingerprint of the export that the guards checked (`exports.py`)."""
+    """The fingerprint of the export that the guards checked (`s3/exports.py`)."""
     bytes: int
     newestObjectAt: str | None
     """When the newest object of the export was written, or null if it has no objects."""

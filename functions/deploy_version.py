@@ -13,9 +13,31 @@ from typing import Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from . import clock, metrics
-from .aws import cloudwatch, read_client, runtime_client, write_client
 from .bake_alarms import read_alarms
+from .common import (
+    clock,
+    metrics,
+)
+from .common.aws import (
+    cloudwatch,
+    read_client,
+    runtime_client,
+    write_client,
+)
+from .common.errors import (
+    AWS_ERRORS,
+    Refused,
+    Throttled,
+)
+from .common.formatting import resource_name
+from .common.log import (
+    log_item,
+    logger,
+)
+from .common.truncation import (
+    truncate,
+    with_truncated_strings,
+)
 from .contract import (
     CampaignIteration,
     DeploymentItem,
@@ -23,8 +45,6 @@ from .contract import (
     find_solution_of_campaign,
     pipeline_name,
 )
-from .errors import AWS_ERRORS, Refused, Throttled
-from .log import log_item, logger
 from .personalize.campaigns import (
     build_approval_tags,
     build_campaign_state,
@@ -35,9 +55,21 @@ from .personalize.campaigns import (
     parse_record,
     with_versions,
 )
-from .personalize.tags import read_tags, write_tags
-from .personalize.trainings import find_version, read_version
-from .reconcile import REFUSALS, InvocationResult, from_document, reconcile, to_document
+from .personalize.tags import (
+    read_tags,
+    write_tags,
+)
+from .personalize.trainings import (
+    find_version,
+    read_version,
+)
+from .reconcile import (
+    REFUSALS,
+    InvocationResult,
+    from_document,
+    reconcile,
+    to_document,
+)
 from .rules.campaigns import (
     CampaignState,
     Deploy,
@@ -47,11 +79,20 @@ from .rules.campaigns import (
     RollBack,
     SaveRecord,
 )
-from .rules.deployments import decide, pause_after_error
-from .rules.probing import Probe, Response
-from .rules.steps import Action, Step, failed, remember
-from .texts import truncate, with_truncated_strings
-from .words import resource_name
+from .rules.deployments import (
+    decide,
+    pause_after_error,
+)
+from .rules.probing import (
+    Probe,
+    Response,
+)
+from .rules.steps import (
+    Action,
+    Step,
+    failed,
+    remember,
+)
 
 REPORTED_FIELDS = {
     "version_arn": "versionArn",

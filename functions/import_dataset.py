@@ -7,7 +7,13 @@ actions.
 from datetime import datetime
 from functools import partial
 
-from . import aws, clock, exports, metrics
+from .common import (
+    aws,
+    clock,
+    metrics,
+)
+from .common.log import log_item
+from .common.truncation import with_truncated_strings
 from .constants import NEWEST_EVENT_AGE
 from .contract import (
     DatasetIteration,
@@ -15,7 +21,6 @@ from .contract import (
     dataset_settings,
     pipeline_name,
 )
-from .log import log_item
 from .personalize.imports import (
     ImportReader,
     build_import_job_arn,
@@ -23,10 +28,20 @@ from .personalize.imports import (
     taint_dataset,
     taint_import,
 )
-from .personalize.tags import BYTES, FINGERPRINT, RUN, api_tags
+from .personalize.tags import (
+    BYTES,
+    FINGERPRINT,
+    RUN,
+    api_tags,
+)
 from .planning.export_content import build_content_tags
 from .planning.plan_run import find_export_problems
-from .reconcile import InvocationResult, creation, reconcile, restore_progress
+from .reconcile import (
+    InvocationResult,
+    creation,
+    reconcile,
+    restore_progress,
+)
 from .rules import imports
 from .rules.imports import (
     CheckContent,
@@ -41,8 +56,11 @@ from .rules.imports import (
     TaintDataset,
 )
 from .rules.steps import Action
-from .runs import job_name, run_began_at
-from .texts import with_truncated_strings
+from .run.documents import (
+    job_name,
+    run_began_at,
+)
+from .s3 import exports
 
 
 @with_truncated_strings

@@ -7,21 +7,47 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from .aws import read_client, stepfunctions, write_client
-from .errors import AWS_ERRORS, RunRefused
-from .execution_input import find_input_problems
-from .log import log
-from .messages import Message
-from .overlap import explain_deployment_event, wait_for_deletion, wait_for_older_runs
+from .common.aws import (
+    read_client,
+    stepfunctions,
+    write_client,
+)
+from .common.errors import (
+    AWS_ERRORS,
+    RunRefused,
+)
+from .common.formatting import format_count
+from .common.log import log
+from .common.messages import Message
+from .common.truncation import with_truncated_strings
 from .personalize.campaigns import parse_record
-from .personalize.imports import confirm_import, taint_dataset
-from .personalize.tags import CHECKED, read_tags, write_tags
-from .planning.plan_run import RunView, plan_run, plan_without_jobs, read_view
+from .personalize.imports import (
+    confirm_import,
+    taint_dataset,
+)
+from .personalize.tags import (
+    CHECKED,
+    read_tags,
+    write_tags,
+)
+from .planning.plan_run import (
+    RunView,
+    plan_run,
+    plan_without_jobs,
+    read_view,
+)
 from .planning.snapshot import describe_existing
 from .report.model import keep_worst_results
-from .runs import identify_run, list_trial_results
-from .texts import with_truncated_strings
-from .words import format_count
+from .run.admission import (
+    explain_deployment_event,
+    wait_for_deletion,
+    wait_for_older_runs,
+)
+from .run.documents import (
+    identify_run,
+    list_trial_results,
+)
+from .run.execution_input import find_input_problems
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence

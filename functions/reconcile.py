@@ -16,15 +16,29 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar, get_args, get_ty
 
 from botocore.exceptions import ClientError
 
-from . import clock
-from .call_times import forget_calls, list_slowest_calls
+from .common import clock
+from .common.call_times import (
+    forget_calls,
+    list_slowest_calls,
+)
+from .common.errors import (
+    Refused,
+    ServiceUnavailable,
+    Throttled,
+)
+from .common.messages import as_message
 from .contract import Item
-from .errors import Refused, ServiceUnavailable, Throttled
-from .messages import as_message
 from .rules.batch_jobs import BatchJob
 from .rules.imports import Import
 from .rules.pacing import LONGEST_SLEEP
-from .rules.steps import BUSY_PAUSE, SHORT_PAUSE, Action, JobProgress, Step, remember
+from .rules.steps import (
+    BUSY_PAUSE,
+    SHORT_PAUSE,
+    Action,
+    JobProgress,
+    Step,
+    remember,
+)
 from .rules.versions import SolutionVersion
 
 INVOCATION = timedelta(minutes=14)
@@ -36,11 +50,11 @@ ACTING = timedelta(minutes=1)
 """How long after its first poll an invocation may change something.
 
 Without this limit, an aborted execution could change things for another 14 minutes, because its
-last invocation runs to the end. The next run waits until the limit is over (`overlap.py`).
+last invocation runs to the end. The next run waits until the limit is over (`run/admission.py`).
 """
 LAST_CHANGE = FIRST_POLL + ACTING + timedelta(seconds=2 * 15)
 """How long after its start an invocation may still send a change. An action sends at most two
-requests, one after the other, and each takes up to 15 seconds (`aws.py`)."""
+requests, one after the other, and each takes up to 15 seconds (`common/aws.py`)."""
 PAUSES = {Refused: BUSY_PAUSE, Throttled: SHORT_PAUSE, ServiceUnavailable: SHORT_PAUSE}
 """Error -> the seconds until the next poll. A refused request may be accepted a minute later."""
 REFUSALS = ("ResourceInUseException", "LimitExceededException")

@@ -3,13 +3,25 @@
 import logging
 from functools import partial
 
-from .aws import write_client
-from .contract import RunDocument, pipeline_name
-from .errors import AWS_ERRORS
-from .personalize.tags import REPORTED, write_tags
-from .report.send import ReportedRun, report_run
-from .rules.deployments import REPORTED_OUTCOMES, format_verdict
-from .runs import list_campaign_results
+from .common.aws import write_client
+from .common.errors import AWS_ERRORS
+from .contract import (
+    RunDocument,
+    pipeline_name,
+)
+from .personalize.tags import (
+    REPORTED,
+    write_tags,
+)
+from .report.send import (
+    ReportedRun,
+    report_run,
+)
+from .rules.deployments import (
+    REPORTED_OUTCOMES,
+    format_verdict,
+)
+from .run.documents import list_campaign_results
 
 logger = logging.getLogger("retraining")
 

@@ -8,11 +8,17 @@ from functools import cache, partial
 
 from botocore.exceptions import BotoCoreError
 
-from . import aws, clock, exports
-from .contract import BatchItem, BatchIteration
-from .errors import AWS_ERRORS
-from .exports import Listing
-from .log import log_item
+from .common import (
+    aws,
+    clock,
+)
+from .common.errors import AWS_ERRORS
+from .common.log import log_item
+from .common.truncation import with_truncated_strings
+from .contract import (
+    BatchItem,
+    BatchIteration,
+)
 from .personalize.batch_jobs import (
     batch_jobs_of,
     create_batch_job,
@@ -23,9 +29,21 @@ from .personalize.batch_jobs import (
 )
 from .personalize.campaigns import read_campaign
 from .personalize.lists import list_deletions
-from .personalize.tags import BATCH, RUN, api_tags
-from .personalize.trainings import describe_version, read_version
-from .reconcile import InvocationResult, creation, reconcile, restore_progress
+from .personalize.tags import (
+    BATCH,
+    RUN,
+    api_tags,
+)
+from .personalize.trainings import (
+    describe_version,
+    read_version,
+)
+from .reconcile import (
+    InvocationResult,
+    creation,
+    reconcile,
+    restore_progress,
+)
 from .rules.batch_jobs import (
     BatchJob,
     BatchProgress,
@@ -37,8 +55,12 @@ from .rules.batch_jobs import (
     with_versions,
 )
 from .rules.steps import Action
-from .runs import choose_export_day, job_name
-from .texts import with_truncated_strings
+from .run.documents import (
+    choose_export_day,
+    job_name,
+)
+from .s3 import exports
+from .s3.exports import Listing
 
 
 @with_truncated_strings

@@ -12,14 +12,20 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypedDict
 
-from . import clock
-from .aws import s3, stepfunctions
+from .common import clock
+from .common.aws import (
+    s3,
+    stepfunctions,
+)
+from .common.errors import (
+    ServiceUnavailable,
+    Throttled,
+)
+from .common.hashes import hash_shortly
+from .common.log import log
 from .constants import DATE_PLACEHOLDER
-from .errors import ServiceUnavailable, Throttled
-from .executions import describe_deployed_machine
-from .exports import list_objects
-from .hashes import hash_shortly
-from .log import log
+from .run.executions import describe_deployed_machine
+from .s3.exports import list_objects
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,15 +6,37 @@ actions.
 
 from datetime import datetime
 
-from . import aws, clock, metrics
+from .common import (
+    aws,
+    clock,
+    metrics,
+)
+from .common.formatting import resource_name
+from .common.log import log_item
+from .common.truncation import with_truncated_strings
 from .constants import TRAINING_HOURS
-from .contract import SolutionIteration, TrainingItem, pipeline_name
-from .log import log_item
+from .contract import (
+    SolutionIteration,
+    TrainingItem,
+    pipeline_name,
+)
 from .personalize.imports import ImportReader
 from .personalize.lists import list_deletions
-from .personalize.tags import DIGEST, RUN, api_tags
-from .personalize.trainings import SolutionReader, stop_training
-from .reconcile import InvocationResult, creation, reconcile, restore_progress
+from .personalize.tags import (
+    DIGEST,
+    RUN,
+    api_tags,
+)
+from .personalize.trainings import (
+    SolutionReader,
+    stop_training,
+)
+from .reconcile import (
+    InvocationResult,
+    creation,
+    reconcile,
+    restore_progress,
+)
 from .rules.steps import Action
 from .rules.trainings import (
     Create,
@@ -26,8 +48,6 @@ from .rules.trainings import (
     decide,
 )
 from .rules.versions import NO_VERSION
-from .texts import with_truncated_strings
-from .words import resource_name
 
 
 @with_truncated_strings

@@ -11,34 +11,67 @@ import json
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from . import clock, metrics
-from .aws import read_client, stepfunctions, write_client
+from .common import (
+    clock,
+    metrics,
+)
+from .common.aws import (
+    read_client,
+    stepfunctions,
+    write_client,
+)
+from .common.errors import AWS_ERRORS
+from .common.formatting import resource_name
+from .common.log import (
+    log,
+    logger,
+)
 from .constants import EVENT_DATASETS
-from .errors import AWS_ERRORS
-from .executions import describe_deployed_machine, last_executions
-from .log import log, logger
-from .personalize.campaigns import describe_campaign, parse_record, served_version_arn
+from .personalize.campaigns import (
+    describe_campaign,
+    parse_record,
+    served_version_arn,
+)
 from .personalize.imports import list_imports
 from .personalize.lists import list_active_event_trackers
-from .personalize.statuses import is_active, is_running, is_stopping
-from .personalize.tags import CHECKED, RUN, parse_past_time, read_tags
-from .personalize.trainings import describe_version, list_versions, stop_training
+from .personalize.statuses import (
+    is_active,
+    is_running,
+    is_stopping,
+)
+from .personalize.tags import (
+    CHECKED,
+    RUN,
+    parse_past_time,
+    read_tags,
+)
+from .personalize.trainings import (
+    describe_version,
+    list_versions,
+    stop_training,
+)
 from .rules.versions import LONG_AGO
-from .words import resource_name
+from .run.executions import (
+    describe_deployed_machine,
+    last_executions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mypy_boto3_personalize.type_defs import SolutionVersionSummaryTypeDef
 
-    from .contract import DatasetSettings, Tags
+    from .contract import (
+        DatasetSettings,
+        Tags,
+    )
     from .rules.campaigns import Trial
 
 Value = TypeVar("Value")
 
 WATCHING_TIME = timedelta(seconds=120)
 """How long an invocation sends requests. The last one may take 200 seconds more if Personalize
-doesn't respond (`aws.py`)."""
+doesn't respond (`common/aws.py`)."""
 UNFINISHED_AGE = timedelta(hours=5)
 """A trial counts as unfinished this long after it began, or after its bake ended, even if a run is
 working on it. By default, an update may take 3 hours."""

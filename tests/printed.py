@@ -1,6 +1,6 @@
 """Messages as tests compare them: the text, and behind it the command."""
 
-from functions.messages import as_message
+from functions.common.messages import as_message
 
 
 def printed(reason):

@@ -41,7 +41,7 @@ PLATFORM_ERRORS = [
 ]
 """The errors of a function that couldn't be started, or was stopped before it returned."""
 UNANSWERED_ERRORS = [
-    "ServiceUnavailable",  # functions/errors.py
+    "ServiceUnavailable",  # functions/common/errors.py
     # Personalize may return this for a job that was just created.
     "ResourceNotFoundException",
 ]

@@ -50,7 +50,7 @@ class Step(NamedTuple):
 TIMEOUT_SECONDS = 900
 """The timeout of each function, which is Lambda's maximum. Functions that poll for changes use up
 to 14 minutes of it (`functions/reconcile.py`). The others take seconds, or some minutes if a
-service doesn't respond (`functions/aws.py`)."""
+service doesn't respond (`functions/common/aws.py`)."""
 
 SEND_REPORTS: Mapping[Resource, tuple[str, ...]] = {
     "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),

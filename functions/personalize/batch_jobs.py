@@ -14,18 +14,43 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from .. import aws, exports
+from ..common import aws
+from ..common.formatting import resource_name
+from ..common.hashes import hash_shortly
 from ..constants import DATE_PLACEHOLDER
-from ..contract import BatchJobSettings, Run, SolutionSettings
-from ..exports import Listing, S3Object
-from ..hashes import hash_shortly
-from ..rules.batch_jobs import BatchJob, find_last_job
-from ..rules.recipes import EXPLORATION_KEYS, makes_segments
-from ..runs import choose_export_day
-from ..words import resource_name
-from .lists import PAGE_SIZE, read_list
-from .statuses import is_active, is_running
-from .tags import BATCH, CLOCK_TOLERANCE, RUN, read_tags
+from ..contract import (
+    BatchJobSettings,
+    Run,
+    SolutionSettings,
+)
+from ..rules.batch_jobs import (
+    BatchJob,
+    find_last_job,
+)
+from ..rules.recipes import (
+    EXPLORATION_KEYS,
+    makes_segments,
+)
+from ..run.documents import choose_export_day
+from ..s3 import exports
+from ..s3.exports import (
+    Listing,
+    S3Object,
+)
+from .lists import (
+    PAGE_SIZE,
+    read_list,
+)
+from .statuses import (
+    is_active,
+    is_running,
+)
+from .tags import (
+    BATCH,
+    CLOCK_TOLERANCE,
+    RUN,
+    read_tags,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

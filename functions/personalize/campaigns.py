@@ -22,9 +22,15 @@ from ..rules.campaigns import (
     DeploymentSpec,
     Trial,
 )
-from ..rules.deployments import versions_to_compare, versions_to_order
+from ..rules.deployments import (
+    versions_to_compare,
+    versions_to_order,
+)
 from ..rules.versions import NO_VERSION
-from .statuses import is_active, is_running
+from .statuses import (
+    is_active,
+    is_running,
+)
 from .tags import (
     APPROVAL,
     BAD,
@@ -44,7 +50,12 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import CampaignTypeDef, UpdateCampaignRequestTypeDef
 
-    from ..contract import ApprovalSettings, Settings, SolutionSettings, Tags
+    from ..contract import (
+        ApprovalSettings,
+        Settings,
+        SolutionSettings,
+        Tags,
+    )
     from ..rules.versions import SolutionVersion
 
 Answer = Literal["ASKED", "APPROVED", "REFUSED"]

@@ -11,12 +11,18 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from .. import clock
-from ..errors import Refused
+from ..common import clock
+from ..common.errors import Refused
+from ..common.formatting import resource_name
 from ..rules.imports import Import
-from ..words import resource_name
-from .lists import PAGE_SIZE, read_list
-from .statuses import is_active, is_running
+from .lists import (
+    PAGE_SIZE,
+    read_list,
+)
+from .statuses import (
+    is_active,
+    is_running,
+)
 from .tags import (
     BYTES,
     CONFIRMED,
@@ -40,7 +46,10 @@ if TYPE_CHECKING:
         DatasetTypeDef,
     )
 
-    from ..contract import DatasetSettings, Tags
+    from ..contract import (
+        DatasetSettings,
+        Tags,
+    )
 
     Dataset = DatasetTypeDef | DatasetSummaryTypeDef
     ImportJob = DatasetImportJobTypeDef | DatasetImportJobSummaryTypeDef

@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from .. import clock
-from ..errors import ServiceUnavailable
+from ..common import clock
+from ..common.errors import ServiceUnavailable
 from ..rules.trainings import Deletion
-from .statuses import COMPLETED, is_active, is_running
+from .statuses import (
+    COMPLETED,
+    is_active,
+    is_running,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

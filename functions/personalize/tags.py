@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from .. import clock
+from ..common import clock
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
@@ -25,7 +25,7 @@ BYTES = "retraining-bytes"
 CONTENT = "retraining-content"
 """Import jobs: what the rows of the export contain (`planning/export_content.py`)."""
 FINGERPRINT = "retraining-fingerprint"
-"""Import jobs: the fingerprint of the export when the import job was created (`exports.py`)."""
+"""Import jobs: the fingerprint of the export when the import job was created (`s3/exports.py`)."""
 CONFIRMED = "retraining-confirmed"
 """Import jobs: the same fingerprint if the export was unchanged after the import, or `tainted` if a
 run found other files there in the meantime (`rules/imports.py`)."""

@@ -8,15 +8,36 @@ from contextlib import suppress
 from functools import cache, partial
 from typing import TYPE_CHECKING, cast
 
-from .. import clock
-from ..hashes import hash_shortly
+from ..common import clock
+from ..common.hashes import hash_shortly
 from ..rules.gate import choose_baseline
-from ..rules.trainings import MONTH, Deletion, SolutionState, find_newest_active
-from ..rules.versions import NO_VERSION, SolutionVersion
+from ..rules.trainings import (
+    MONTH,
+    Deletion,
+    SolutionState,
+    find_newest_active,
+)
+from ..rules.versions import (
+    NO_VERSION,
+    SolutionVersion,
+)
 from .campaigns import find_current_answer
-from .lists import PAGE_SIZE, read_list
-from .statuses import ACTIVE, is_active, is_running, is_stopped, is_stopping
-from .tags import DIGEST, RUN, read_tags
+from .lists import (
+    PAGE_SIZE,
+    read_list,
+)
+from .statuses import (
+    ACTIVE,
+    is_active,
+    is_running,
+    is_stopped,
+    is_stopping,
+)
+from .tags import (
+    DIGEST,
+    RUN,
+    read_tags,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,7 +50,11 @@ if TYPE_CHECKING:
         SolutionVersionTypeDef,
     )
 
-    from ..contract import ApprovalSettings, SolutionSettings, Tags
+    from ..contract import (
+        ApprovalSettings,
+        SolutionSettings,
+        Tags,
+    )
     from ..rules.imports import Import
 
 MAX_OLDER = 60

@@ -9,8 +9,12 @@ from datetime import date, timedelta
 from functools import cached_property
 from typing import Literal, NamedTuple
 
-from ..contract import PlannedImport, Run, Settings
-from ..exports import Export, hash_location
+from ..common.formatting import format_time
+from ..contract import (
+    PlannedImport,
+    Run,
+    Settings,
+)
 from ..rules.imports import (
     DatasetState,
     Import,
@@ -20,11 +24,20 @@ from ..rules.imports import (
     list_unconfirmed_imports,
 )
 from ..rules.versions import SolutionVersion
-from ..runs import run_began_at
-from ..words import format_time
+from ..run.documents import run_began_at
+from ..s3.exports import (
+    Export,
+    hash_location,
+)
 from .export_content import examine_content
-from .export_search import ResolvedDataset, locate_days
-from .snapshot import DataSnapshot, SchemaField
+from .export_search import (
+    ResolvedDataset,
+    locate_days,
+)
+from .snapshot import (
+    DataSnapshot,
+    SchemaField,
+)
 
 TIMED_JOBS = 5
 """How many earlier jobs are used to estimate a job's duration."""

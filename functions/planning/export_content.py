@@ -11,16 +11,26 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..exports import COUNTED_BYTES, COUNTED_FILES
-from ..hashes import hash_shortly
+from ..common.formatting import (
+    format_list,
+    format_size,
+    format_time,
+)
+from ..common.hashes import hash_shortly
 from ..personalize.tags import CONTENT
-from ..words import format_list, format_size, format_time
+from ..s3.exports import (
+    COUNTED_BYTES,
+    COUNTED_FILES,
+)
 from .guards import guard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from ..contract import ExportContent, Tags
+    from ..contract import (
+        ExportContent,
+        Tags,
+    )
     from .datasets import DatasetView
 
 SHOWN_TYPES = 5

@@ -8,9 +8,15 @@ https://docs.aws.amazon.com/personalize/latest/dg/limits.html.
 from collections.abc import Iterator
 from itertools import islice
 
-from ..csv_files import SHOWN_CHARACTERS, FileSample
+from ..s3.csv_files import (
+    SHOWN_CHARACTERS,
+    FileSample,
+)
 from .datasets import DatasetView
-from .export_values import find_value_error, find_wrong_value
+from .export_values import (
+    find_value_error,
+    find_wrong_value,
+)
 from .guards import guard
 
 SHOWN_FILES = 3

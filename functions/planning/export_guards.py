@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator
 
-from ..messages import Message, Reason
+from ..common.messages import (
+    Message,
+    Reason,
+)
 from ..personalize.tags import BYTES
 from ..rules.imports import (
     Import,

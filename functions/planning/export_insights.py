@@ -9,9 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..common.formatting import (
+    format_count,
+    format_list,
+)
 from ..rules.recipes import makes_segments
-from ..words import format_count, format_list
-from .export_content import count_event_types, list_event_times, shorten_name
+from .export_content import (
+    count_event_types,
+    list_event_times,
+    shorten_name,
+)
 from .guards import guard
 
 if TYPE_CHECKING:

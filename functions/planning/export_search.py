@@ -5,23 +5,28 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from .. import aws, exports
+from ..common import aws
 from ..constants import DATE_PLACEHOLDER
-from ..contract import DatasetSettings, Run, Settings
+from ..contract import (
+    DatasetSettings,
+    Run,
+    Settings,
+)
 from ..rules.imports import (
     find_confirmable_imports,
     find_import_watermark,
     group_imports_by_location,
 )
-from ..runs import choose_export_day
+from ..run.documents import choose_export_day
+from ..s3 import exports
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mypy_boto3_personalize.type_defs import DatasetTypeDef
 
-    from ..exports import Export
     from ..rules.imports import Import
+    from ..s3.exports import Export
 
 SEARCHED_DAYS = 31
 """How many days back planning looks for INCREMENTAL exports."""

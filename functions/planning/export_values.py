@@ -14,7 +14,10 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from typing import NamedTuple
 
-from ..csv_files import SHOWN_CHARACTERS, FileSample
+from ..s3.csv_files import (
+    SHOWN_CHARACTERS,
+    FileSample,
+)
 from .snapshot import SchemaField
 
 ID_COLUMNS = ("USER_ID", "ITEM_ID", "ACTION_ID")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
-from ..messages import Reason
+from ..common.messages import Reason
 
 Verdict = Literal["REFUSE", "WARN"]
 Scope = Literal["run", "dataset", "export", "solution"]

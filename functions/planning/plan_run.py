@@ -5,9 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import RunRefused
-from ..messages import Message, Reason, about, as_message
-from ..words import format_list, resource_name
+from ..common.errors import RunRefused
+from ..common.formatting import (
+    format_list,
+    resource_name,
+)
+from ..common.messages import (
+    Message,
+    Reason,
+    about,
+    as_message,
+)
 from . import (
     export_content,
     export_files,
@@ -18,8 +26,16 @@ from . import (
 )
 from .datasets import DatasetView
 from .export_search import resolve_datasets
-from .guards import Guard, Verdict
-from .snapshot import DataSnapshot, SolutionSnapshot, read_data, read_solution
+from .guards import (
+    Guard,
+    Verdict,
+)
+from .snapshot import (
+    DataSnapshot,
+    SolutionSnapshot,
+    read_data,
+    read_solution,
+)
 from .solutions import SolutionView
 
 if TYPE_CHECKING:
@@ -27,7 +43,12 @@ if TYPE_CHECKING:
 
     from mypy_boto3_personalize import PersonalizeClient
 
-    from ..contract import Plan, Run, Settings, SolutionSettings
+    from ..contract import (
+        Plan,
+        Run,
+        Settings,
+        SolutionSettings,
+    )
 
 GUARDS = tuple(
     member

@@ -6,8 +6,12 @@ check nothing.
 
 from collections.abc import Iterator
 
-from ..rules.recipes import FEATURES, RECIPES, find_recipe
-from ..words import format_list
+from ..common.formatting import format_list
+from ..rules.recipes import (
+    FEATURES,
+    RECIPES,
+    find_recipe,
+)
 from .guards import guard
 from .solutions import SolutionView
 

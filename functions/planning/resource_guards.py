@@ -5,16 +5,35 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from ..common.formatting import (
+    format_list,
+    resource_name,
+)
+from ..common.messages import (
+    Message,
+    about,
+    join_reasons,
+)
 from ..constants import DATE_PLACEHOLDER
 from ..contract import filter_arns
-from ..messages import Message, about, join_reasons
 from ..personalize.batch_jobs import find_obsolete_results
-from ..personalize.campaigns import LATEST, parse_pin, served_version_arn, syncs_with_latest_version
-from ..personalize.statuses import ACTIVE, is_active, is_deleted
+from ..personalize.campaigns import (
+    LATEST,
+    parse_pin,
+    served_version_arn,
+    syncs_with_latest_version,
+)
+from ..personalize.statuses import (
+    ACTIVE,
+    is_active,
+    is_deleted,
+)
 from ..rules.filters import find_filter_problems
-from ..rules.recipes import find_recipe, makes_segments
+from ..rules.recipes import (
+    find_recipe,
+    makes_segments,
+)
 from ..rules.trainings import find_learned_deletion
-from ..words import format_list, resource_name
 from .guards import guard
 
 if TYPE_CHECKING:

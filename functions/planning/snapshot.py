@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING, NamedTuple, NotRequired, TypedDict, TypeVar
 
 from botocore.exceptions import ClientError
 
-from .. import aws, clock, exports
-from ..contract import Run, Settings, SolutionSettings, filter_arns
+from ..common import (
+    aws,
+    clock,
+)
+from ..contract import (
+    Run,
+    Settings,
+    SolutionSettings,
+    filter_arns,
+)
 from ..personalize.batch_jobs import (
     ResolvedBatchJob,
     batch_jobs_of,
@@ -20,11 +28,21 @@ from ..personalize.batch_jobs import (
 )
 from ..personalize.campaigns import describe_campaign
 from ..personalize.imports import ImportReader
-from ..personalize.lists import list_active_event_trackers, list_deletions
+from ..personalize.lists import (
+    list_active_event_trackers,
+    list_deletions,
+)
 from ..personalize.tags import read_tags
-from ..personalize.trainings import SolutionReader, read_version
+from ..personalize.trainings import (
+    SolutionReader,
+    read_version,
+)
 from ..rules.trainings import SolutionState
-from .export_search import ResolvedDataset, search_exports
+from ..s3 import exports
+from .export_search import (
+    ResolvedDataset,
+    search_exports,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -40,11 +58,15 @@ if TYPE_CHECKING:
     )
 
     from ..contract import Tags
-    from ..exports import BatchInput, Export, Listing
     from ..rules.batch_jobs import BatchJob
     from ..rules.imports import Import
     from ..rules.trainings import Deletion
     from ..rules.versions import SolutionVersion
+    from ..s3.exports import (
+        BatchInput,
+        Export,
+        Listing,
+    )
 
 Resource = TypeVar("Resource")
 

@@ -6,6 +6,11 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import cast
 
+from ..common.hashes import hash_shortly
+from ..common.messages import (
+    Message,
+    text_of,
+)
 from ..contract import (
     PlannedCampaign,
     PlannedSolution,
@@ -15,8 +20,6 @@ from ..contract import (
     SolutionSettings,
     TrainingMode,
 )
-from ..hashes import hash_shortly
-from ..messages import Message, text_of
 from ..rules.trainings import (
     Deletion,
     SolutionState,
@@ -27,10 +30,20 @@ from ..rules.trainings import (
     usable_version,
 )
 from ..rules.versions import SolutionVersion
-from ..runs import job_name, run_began_at
-from .datasets import Decision, measure_durations
-from .snapshot import DataSnapshot, SolutionSnapshot, parse_recipe_name
-from .waiting import EarlierVersions
+from ..run.documents import (
+    job_name,
+    run_began_at,
+)
+from .datasets import (
+    Decision,
+    measure_durations,
+)
+from .earlier_versions import EarlierVersions
+from .snapshot import (
+    DataSnapshot,
+    SolutionSnapshot,
+    parse_recipe_name,
+)
 
 MAX_FULL_AGE = timedelta(days=6, hours=12)
 """Once the newest FULL version is this old, the next training is FULL even with mode UPDATE.

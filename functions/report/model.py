@@ -10,7 +10,27 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, TypedDict, cast, get_args
 
-from ..constants import CONSOLES, DEFAULT_CONSOLE
+from ..common.errors import RunRefused
+from ..common.formatting import judged_values
+from ..common.messages import (
+    Message,
+    about,
+)
+from ..common.prices import (
+    estimate_import_cost,
+    estimate_training_cost,
+)
+from ..common.truncation import (
+    MAX_STRING_BYTES,
+    MAX_TRIALS_BYTES,
+    take_fitting,
+    truncate,
+    truncate_list,
+)
+from ..constants import (
+    CONSOLES,
+    DEFAULT_CONSOLE,
+)
 from ..contract import (
     BatchResult,
     CampaignResult,
@@ -24,12 +44,12 @@ from ..contract import (
     SolutionResult,
     StateError,
 )
-from ..errors import RunRefused
-from ..messages import Message, about
-from ..prices import estimate_import_cost, estimate_training_cost
-from ..runs import identify_run, list_campaign_results, list_solution_results, list_trial_results
-from ..texts import MAX_STRING_BYTES, MAX_TRIALS_BYTES, take_fitting, truncate, truncate_list
-from ..words import judged_values
+from ..run.documents import (
+    identify_run,
+    list_campaign_results,
+    list_solution_results,
+    list_trial_results,
+)
 
 SCHEMA_VERSION: Literal[1] = 1
 OUTCOMES: Sequence[Outcome] = get_args(Outcome)[::-1]

@@ -13,13 +13,34 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, TypedDict
 
-from .. import clock, metrics
-from ..aws import events, read_client, sns
-from ..constants import RUNS, UNDELIVERED_REPORTS
-from ..errors import AWS_ERRORS, ServiceUnavailable
+from ..common import (
+    clock,
+    metrics,
+)
+from ..common.aws import (
+    events,
+    read_client,
+    sns,
+)
+from ..common.errors import (
+    AWS_ERRORS,
+    ServiceUnavailable,
+)
+from ..constants import (
+    RUNS,
+    UNDELIVERED_REPORTS,
+)
 from ..personalize.campaigns import read_campaign
-from .model import Report, ServingReport, build_report
-from .text import MAX_CHAT_BYTES, format_subject, text_of
+from .mail import (
+    MAX_CHAT_BYTES,
+    format_subject,
+    text_of,
+)
+from .model import (
+    Report,
+    ServingReport,
+    build_report,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,7 +48,11 @@ if TYPE_CHECKING:
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
     from mypy_boto3_personalize import PersonalizeClient
 
-    from ..contract import NotificationSettings, RunDocument, Settings
+    from ..contract import (
+        NotificationSettings,
+        RunDocument,
+        Settings,
+    )
 
 SOURCE = "personalize-retraining"
 DETAIL_TYPE = "Retraining Run Report"

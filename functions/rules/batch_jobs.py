@@ -11,16 +11,33 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from ..contract import BatchJobSettings, QualityRule
-from ..hashes import hash_shortly
-from ..messages import text_of
+from ..common.hashes import hash_shortly
+from ..common.messages import text_of
+from ..contract import (
+    BatchJobSettings,
+    QualityRule,
+)
 from .campaigns import CampaignState
-from .gate import compare, wait_for_baselines
+from .gate import (
+    compare,
+    wait_for_baselines,
+)
 from .pacing import pause
 from .recipes import EXPLORATION_KEYS
-from .steps import Action, JobProgress, Step, failed
-from .trainings import Deletion, find_running_deletion
-from .versions import NO_VERSION, SolutionVersion
+from .steps import (
+    Action,
+    JobProgress,
+    Step,
+    failed,
+)
+from .trainings import (
+    Deletion,
+    find_running_deletion,
+)
+from .versions import (
+    NO_VERSION,
+    SolutionVersion,
+)
 
 CONTENT_DIGITS = 32
 """The length of a content hash in a tag."""

@@ -11,10 +11,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from ..contract import ApprovalSettings, MetricValues, ProbeSettings, QualityRule
+from ..contract import (
+    ApprovalSettings,
+    MetricValues,
+    ProbeSettings,
+    QualityRule,
+)
 from .probing import ProbeRun
 from .steps import Action
-from .versions import LONG_AGO, NO_VERSION, SolutionVersion
+from .versions import (
+    LONG_AGO,
+    NO_VERSION,
+    SolutionVersion,
+)
 
 DESCRIBE_LAG = timedelta(minutes=10)
 """How long DescribeCampaign may lag behind an update."""

@@ -7,8 +7,15 @@ trial starts and the campaign is updated to the candidate.
 
 from datetime import datetime, timedelta
 
-from ..messages import Message, Reason, text_of
-from ..words import format_time, resource_name
+from ..common.formatting import (
+    format_time,
+    resource_name,
+)
+from ..common.messages import (
+    Message,
+    Reason,
+    text_of,
+)
 from .campaigns import (
     CampaignState,
     Deploy,
@@ -19,7 +26,10 @@ from .campaigns import (
     SaveRecord,
     Trial,
 )
-from .gate import compare, wait_for_baselines
+from .gate import (
+    compare,
+    wait_for_baselines,
+)
 from .steps import Step
 from .versions import SolutionVersion
 

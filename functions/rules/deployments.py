@@ -11,10 +11,22 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..constants import MAX_TRIAL
-from .campaigns import CampaignState, DeploymentProgress, DeploymentSpec, Trial
+from .campaigns import (
+    CampaignState,
+    DeploymentProgress,
+    DeploymentSpec,
+    Trial,
+)
 from .candidates import judge_candidate
-from .pacing import OVERDUE_SHARE, pause
-from .steps import BUSY_PAUSE, Step, failed
+from .pacing import (
+    OVERDUE_SHARE,
+    pause,
+)
+from .steps import (
+    BUSY_PAUSE,
+    Step,
+    failed,
+)
 from .trials import judge_trial
 
 REPORTED_OUTCOMES = ("REJECTED", "ROLLED_BACK", "AWAITING_APPROVAL", "SKIPPED")

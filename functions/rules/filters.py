@@ -8,9 +8,13 @@ https://docs.aws.amazon.com/personalize/latest/dg/API_RS_GetRecommendations.html
 import re
 from collections.abc import Iterator, Mapping
 
-from ..constants import FILTER_VALUE, QUOTED_STRING, QUOTED_STRINGS
+from ..common.formatting import format_list
+from ..constants import (
+    FILTER_VALUE,
+    QUOTED_STRING,
+    QUOTED_STRINGS,
+)
 from ..contract import ProbeSettings
-from ..words import format_list
 
 _PARAMETER = r"\$(\w+)"
 _EXCLUDE_EXPRESSION = r"(?i)(^|\|)\s*EXCLUDE\b[^|]*"

@@ -12,10 +12,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from ..contract import MetricValues, QualityRule
-from ..words import format_metric_name, judged_values, resource_name
-from .pacing import LONGEST_SLEEP, OVERDUE_SHARE
-from .steps import LIST_LAG, Step
+from ..common.formatting import (
+    format_metric_name,
+    judged_values,
+    resource_name,
+)
+from ..contract import (
+    MetricValues,
+    QualityRule,
+)
+from .pacing import (
+    LONGEST_SLEEP,
+    OVERDUE_SHARE,
+)
+from .steps import (
+    LIST_LAG,
+    Step,
+)
 from .versions import SolutionVersion
 
 ROUNDING = 1e-9

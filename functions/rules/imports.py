@@ -15,9 +15,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar, NamedTuple
 
-from ..messages import Message, Reason
+from ..common.messages import (
+    Message,
+    Reason,
+)
 from .pacing import pause
-from .steps import Action, JobProgress, Step, failed
+from .steps import (
+    Action,
+    JobProgress,
+    Step,
+    failed,
+)
 
 
 class Import(NamedTuple):

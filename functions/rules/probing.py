@@ -11,7 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from .steps import Action, Step
+from .steps import (
+    Action,
+    Step,
+)
 
 MAX_PAUSE = 30
 """The longest pause in seconds between two requests."""

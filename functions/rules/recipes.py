@@ -8,7 +8,11 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Final, Literal, NamedTuple
 
-from ..constants import ITEM_METRICS, NDCG_METRICS, TREND_METRIC
+from ..constants import (
+    ITEM_METRICS,
+    NDCG_METRICS,
+    TREND_METRIC,
+)
 
 Operation = Literal["GetRecommendations", "GetPersonalizedRanking", "GetActionRecommendations"]
 

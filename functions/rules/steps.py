@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
-from ..messages import Reason
+from ..common.messages import Reason
 from .pacing import choose_waiting_pause
 
 SHORT_PAUSE = 15
@@ -20,7 +20,7 @@ BUSY_PAUSE = 60
 """The pause in seconds while another job has to end first."""
 LIST_LAG = timedelta(minutes=3)
 """How long a list may lack a new job: twice the 90 seconds that lists may be out of date
-(`overlap.py`)."""
+(`run/admission.py`)."""
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from ..contract import Run, Settings
-from ..hashes import hash_shortly
-from ..messages import Message, Reason
+from ..common.hashes import hash_shortly
+from ..common.messages import (
+    Message,
+    Reason,
+)
+from ..contract import (
+    Run,
+    Settings,
+)
 from .imports import (
     Import,
     ask_for_full_import,
@@ -24,7 +30,13 @@ from .imports import (
     list_unconfirmed_imports,
 )
 from .pacing import pause
-from .steps import SHORT_PAUSE, Action, JobProgress, Step, failed
+from .steps import (
+    SHORT_PAUSE,
+    Action,
+    JobProgress,
+    Step,
+    failed,
+)
 from .versions import SolutionVersion
 
 DIGEST_DIGITS = 24

@@ -9,7 +9,10 @@ that passes the same probe, the version on trial becomes the *blocked version*.
 from collections.abc import Sequence
 from datetime import datetime
 
-from ..words import format_duration, format_time
+from ..common.formatting import (
+    format_duration,
+    format_time,
+)
 from .campaigns import (
     DESCRIBE_LAG,
     CampaignState,
@@ -21,7 +24,10 @@ from .campaigns import (
     Trial,
 )
 from .probing import ProbeRun
-from .steps import SHORT_PAUSE, Step
+from .steps import (
+    SHORT_PAUSE,
+    Step,
+)
 
 
 def judge_trial(

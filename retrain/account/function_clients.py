@@ -9,8 +9,11 @@ from unittest.mock import patch
 
 import boto3
 
-from functions import aws
-from functions.errors import ServiceUnavailable, Throttled
+from functions.common import aws
+from functions.common.errors import (
+    ServiceUnavailable,
+    Throttled,
+)
 from retrain.account.errors import OperatorError
 
 if TYPE_CHECKING:

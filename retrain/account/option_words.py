@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functions.messages import shorten_arns
+from functions.common.messages import shorten_arns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from functions.execution_input import InputProblem
+    from functions.run.execution_input import InputProblem
 
 FLAGS = {
     "skipImport": "--skip-import",

@@ -10,12 +10,12 @@ from components.args import DEFAULT_GATE, DatasetsArgs, config_keys
 from components.rules.arns import dataset_type
 from components.rules.fields import NDCG_AT_10
 from functions.constants import DATE_PLACEHOLDER, MRR
-from functions.exports import read_export
 from functions.personalize.imports import list_imports
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import RUN, read_tags
 from functions.personalize.trainings import list_versions, read_metrics
 from functions.rules.recipes import find_recipe
+from functions.s3.exports import read_export
 from retrain.account.errors import OperatorError
 from retrain.names import short_name
 

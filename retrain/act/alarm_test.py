@@ -6,7 +6,7 @@ from datetime import timedelta
 from json import loads
 from typing import TYPE_CHECKING
 
-from functions import clock
+from functions.common import clock
 from functions.contract import pipeline_name
 from retrain.account.errors import FailedError, OperatorError
 from retrain.account.output import print_json, print_message, print_result

@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from functions import clock
-from functions.hashes import hash_shortly
-from functions.messages import format_message, join_reasons
+from functions.common import clock
+from functions.common.formatting import format_metrics
+from functions.common.hashes import hash_shortly
+from functions.common.messages import (
+    format_message,
+    join_reasons,
+)
 from functions.personalize.campaigns import (
     build_approval_tags,
     build_deployment_spec,
@@ -31,7 +35,6 @@ from functions.personalize.trainings import (
 from functions.rules.campaigns import DeploymentProgress
 from functions.rules.deployments import decide, needs_run
 from functions.rules.trainings import MONTH
-from functions.words import format_metrics
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from functions import clock
+from functions.common import clock
+from functions.common.formatting import format_time
 from functions.personalize.campaigns import NONE, parse_pin
 from functions.personalize.tags import PINNED, read_tags, write_tags
-from functions.words import format_time
 from retrain.account.output import print_command, print_json, print_result
 from retrain.account.target import Target
 from retrain.act.rollback import campaign_arn_of

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from functions import clock
+from functions.common import clock
 from functions.contract import find_solution_of_campaign
 from functions.personalize.campaigns import (
     LATEST,

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from functions import clock
-from functions.execution_input import find_input_problems
-from functions.overlap import choose_longest_wait
-from functions.words import format_duration, format_time
+from functions.common import clock
+from functions.common.formatting import (
+    format_duration,
+    format_time,
+)
+from functions.run.admission import choose_longest_wait
+from functions.run.execution_input import find_input_problems
 from retrain.account.errors import OperatorError
 from retrain.account.option_words import in_words_of_options
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result

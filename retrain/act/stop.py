@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functions import clock
-from functions.executions import read_configured_run
+from functions.common import clock
+from functions.common.formatting import (
+    format_duration,
+    format_time,
+)
 from functions.personalize.statuses import is_running, is_stopping
 from functions.personalize.tags import RUN, read_tags
 from functions.personalize.trainings import describe_version, list_versions, stop_training
-from functions.runs import identify_run
-from functions.words import format_duration, format_time
+from functions.run.documents import identify_run
+from functions.run.executions import read_configured_run
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target

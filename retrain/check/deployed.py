@@ -16,7 +16,7 @@ from components import iam
 from components.alarms import NAMESPACES, alarm_inputs, alarms_of, max_age_hours
 from components.schedules import EXECUTION_INPUT
 from components.state_machine.steps import STEPS
-from functions.words import format_list
+from functions.common.formatting import format_list
 from retrain.account.errors import one_line
 from retrain.account.permissions import resource_arns, topic_arn_of
 from retrain.check.findings import Finding, found, is_named, subscriptions_of

@@ -11,8 +11,8 @@ import typer
 from botocore.exceptions import ClientError
 from rich.text import Text
 
-from functions import clock
-from functions.words import format_count
+from functions.common import clock
+from functions.common.formatting import format_count
 from retrain.account.errors import (
     AWS_ERRORS,
     DENIED_CODES,

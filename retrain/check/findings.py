@@ -16,18 +16,18 @@ from components.lambda_functions import CALLED_BY_EVENTS
 from components.shared import step_name
 from components.state_machine.definition import definition
 from components.state_machine.steps import STEPS
+from functions.common.messages import complete
 from functions.contract import pipeline_name
-from functions.messages import complete
 from functions.planning.plan_run import read_view
-from functions.runs import identify_run
+from functions.run.documents import identify_run
 from retrain.account.errors import code_of
 from retrain.account.function_clients import function_clients
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from functions.common.messages import Message
     from functions.contract import Request
-    from functions.messages import Message
     from functions.planning.plan_run import RunView
     from retrain.account.access import Access
     from retrain.account.target import Target

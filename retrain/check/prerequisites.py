@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from components import iam
 from functions.bake_alarms import read_alarms
-from functions.exports import split_location
 from functions.personalize.campaigns import parse_record, served_version_arn
 from functions.personalize.statuses import is_active
 from functions.planning.plan_run import GUARDS, apply_guard
 from functions.rules.versions import LONG_AGO
+from functions.s3.exports import split_location
 from retrain.account.permissions import (
     COMMANDS,
     file_arns,

@@ -10,7 +10,7 @@ import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from components.iam import resource_arn
-from functions.words import format_list
+from functions.common.formatting import format_list
 from retrain.check.findings import Finding
 from retrain.check.policies import Request, service_context, verdict, with_statements
 

@@ -10,17 +10,9 @@ from collections import Counter
 from statistics import mean, median
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from functions import clock
-from functions.errors import RunRefused
-from functions.execution_input import find_input_problems
-from functions.messages import Message, about, format_message, join_reasons, shorten_arns
-from functions.overlap import wait_for_deletion
-from functions.personalize.trainings import describe_version
-from functions.planning.plan_run import plan_run, read_view
-from functions.prices import estimate_import_cost, estimate_training_cost
-from functions.rules.recipes import find_recipe
-from functions.runs import identify_run
-from functions.words import (
+from functions.common import clock
+from functions.common.errors import RunRefused
+from functions.common.formatting import (
     describe_content,
     format_count,
     format_duration,
@@ -29,6 +21,23 @@ from functions.words import (
     format_size,
     resource_name,
 )
+from functions.common.messages import (
+    Message,
+    about,
+    format_message,
+    join_reasons,
+    shorten_arns,
+)
+from functions.common.prices import (
+    estimate_import_cost,
+    estimate_training_cost,
+)
+from functions.personalize.trainings import describe_version
+from functions.planning.plan_run import plan_run, read_view
+from functions.rules.recipes import find_recipe
+from functions.run.admission import wait_for_deletion
+from functions.run.documents import identify_run
+from functions.run.execution_input import find_input_problems
 from retrain.account.errors import EXIT_FAILED
 from retrain.account.function_clients import function_clients
 from retrain.account.option_words import in_words_of_options, options_of
@@ -44,6 +53,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_personalize import PersonalizeClient
 
+    from functions.common.messages import Reason
     from functions.contract import (
         CampaignSettings,
         Plan,
@@ -52,7 +62,6 @@ if TYPE_CHECKING:
         Request,
         StartedRun,
     )
-    from functions.messages import Reason
     from functions.personalize.batch_jobs import ResolvedBatchJob
     from functions.planning.datasets import DatasetView
     from functions.planning.plan_run import RunView

@@ -12,13 +12,20 @@ from datetime import UTC, datetime, timedelta
 from statistics import median_high
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
-from functions import clock
+from functions.common import clock
+from functions.common.formatting import (
+    format_duration,
+    format_metrics,
+    format_time,
+)
+from functions.common.messages import (
+    Message,
+    format_message,
+)
 from functions.contract import find_solution_of_campaign
-from functions.messages import Message, format_message
+from functions.report.mail import ENDS
 from functions.report.model import describe_error
-from functions.report.text import ENDS
-from functions.runs import identify_run
-from functions.words import format_duration, format_metrics, format_time
+from functions.run.documents import identify_run
 from retrain.look.lines import STYLES, Line
 from retrain.look.runs import Execution, execution_of
 from retrain.names import short_name

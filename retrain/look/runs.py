@@ -6,8 +6,14 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
-from functions.executions import LISTED_EXECUTIONS, read_configured_run
-from functions.runs import RUN_ID, identify_run
+from functions.run.documents import (
+    RUN_ID,
+    identify_run,
+)
+from functions.run.executions import (
+    LISTED_EXECUTIONS,
+    read_configured_run,
+)
 from retrain.account.errors import OperatorError
 
 if TYPE_CHECKING:

@@ -10,7 +10,14 @@ from functools import cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from functions import clock
+from functions.common import clock
+from functions.common.formatting import (
+    format_duration,
+    format_list,
+    format_metric_name,
+    format_size,
+    format_time,
+)
 from functions.personalize.campaigns import find_current_answer, parse_approval, read_campaign
 from functions.personalize.imports import ImportReader
 from functions.personalize.lists import PAGE_SIZE, list_deletions
@@ -24,13 +31,6 @@ from functions.personalize.trainings import (
 )
 from functions.rules.imports import list_effective_imports
 from functions.rules.trainings import find_learned_deletion
-from functions.words import (
-    format_duration,
-    format_list,
-    format_metric_name,
-    format_size,
-    format_time,
-)
 from retrain.account.errors import AWS_ERRORS, OperatorError, aws_error
 from retrain.look.lines import STYLES, Line
 from retrain.names import is_named, short_name

@@ -10,9 +10,9 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from functions import clock
-from functions.aws import NO_RESPONSE_ERRORS
-from functions.report.text import text_of
+from functions.common import clock
+from functions.common.aws import NO_RESPONSE_ERRORS
+from functions.report.mail import text_of
 from retrain.account.errors import (
     AWS_ERRORS,
     EXIT_FAILED,

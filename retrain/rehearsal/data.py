@@ -24,8 +24,12 @@ from emulator.personalize.tables import (
     MIN_USERS,
     REQUIRED_FIELDS,
 )
-from functions.csv_files import FileSample, cells, read_sample
 from functions.planning.export_values import MAX_LENGTH, find_value_error, find_wrong_value
+from functions.s3.csv_files import (
+    FileSample,
+    cells,
+    read_sample,
+)
 from retrain.account.errors import OperatorError
 
 if TYPE_CHECKING:

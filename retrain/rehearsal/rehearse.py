@@ -15,8 +15,8 @@ import pulumi
 from emulator import Emulator, EmulatorError, running
 from emulator.deployer.errors import DeploymentError
 from emulator.personalize.timeline import Duration, FixedTimings
-from functions.aws import NO_RESPONSE_ERRORS
-from functions.report.text import text_of
+from functions.common.aws import NO_RESPONSE_ERRORS
+from functions.report.mail import text_of
 from retrain.account import output, pulumi_cli
 from retrain.account.errors import AWS_ERRORS, EXIT_FAILED, FailedError, OperatorError
 from retrain.look.lines import Line, print_lines

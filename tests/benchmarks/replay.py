@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from components.state_machine.steps import STEPS
 from emulator.virtual.step_functions import Execution, Handler
-from functions import clock
+from functions.common import clock
 from tests.workflow.bucket import Bucket
 from tests.workflow.pipeline import deploy, handler
 from tests.world import exports

@@ -8,8 +8,8 @@ import inspect
 
 from components import BakeArgs
 from components.alarms import ALARMS, BAKE_ALARMS, EXPECTED_ERRORS, alarms_of
-from functions import errors
 from functions.bake_alarms import alarm_names
+from functions.common import errors
 from tests.components.sample import NAME
 from tests.world import MOVIES, PERSONALIZE, PIPELINE, PREFIX, campaign, solution
 

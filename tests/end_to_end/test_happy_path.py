@@ -2,7 +2,7 @@
 
 import pytest
 
-from functions.report.text import text_of
+from functions.report.mail import text_of
 from tests.components.sample import STEPS_WITHOUT_TRIGGER
 
 RUN_ID = "20310106T030000Z"

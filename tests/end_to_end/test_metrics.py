@@ -1,7 +1,7 @@
 """The metrics of the first run and of the watcher really reach the log group."""
 
+from functions.common.metrics import METRICS
 from functions.constants import METRICS_NAMESPACE
-from functions.metrics import METRICS
 from tests.emf import data
 
 

@@ -13,9 +13,9 @@ import pytest
 from botocore.stub import Stubber
 
 import functions
-from functions import aws
-from functions import clock as functions_clock
-from functions.aws import with_transient_errors
+from functions.common import aws
+from functions.common import clock as functions_clock
+from functions.common.aws import with_transient_errors
 from functions.report import send
 from tests.functions.samples import NOW, REGION
 from tests.inbox import Inbox

@@ -4,9 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from components.args import LimitsArgs
-from functions.csv_files import FileSample, Row
-from functions.exports import Export, S3Object
-from functions.messages import as_message
+from functions.common.messages import as_message
 from functions.personalize.batch_jobs import batch_jobs_of
 from functions.personalize.trainings import hash_config
 from functions.planning.datasets import DatasetView
@@ -17,6 +15,14 @@ from functions.rules import trainings as training_rules
 from functions.rules.imports import Import
 from functions.rules.trainings import SolutionState
 from functions.rules.versions import NO_VERSION, SolutionVersion
+from functions.s3.csv_files import (
+    FileSample,
+    Row,
+)
+from functions.s3.exports import (
+    Export,
+    S3Object,
+)
 from tests.printed import all_printed
 from tests.world import (
     MOVIES,

@@ -13,7 +13,7 @@ from botocore.exceptions import (
 )
 from urllib3 import HTTPResponse
 
-from functions import aws
+from functions.common import aws
 from tests.functions.samples import CAMPAIGN, REGION
 
 ATTEMPTS = {
@@ -26,7 +26,7 @@ ATTEMPTS = {
     "sns": 2,
     "events": 2,
 }
-"""Function of `aws.py` -> how often its client sends a request."""
+"""Function of `common/aws.py` -> how often its client sends a request."""
 REQUESTS = {
     "write_client": lambda client: client.describe_campaign(campaignArn=CAMPAIGN),
     "read_client": lambda client: client.describe_campaign(campaignArn=CAMPAIGN),
@@ -34,7 +34,7 @@ REQUESTS = {
     "stepfunctions": lambda client: client.list_executions(stateMachineArn="arn"),
     "scheduler": lambda client: client.get_schedule(Name="weekly"),
 }
-"""Function of `aws.py` whose client raises the exceptions that are retried -> a request."""
+"""Function of `common/aws.py` whose client raises the exceptions that are retried -> a request."""
 
 
 def error_response(code, status=400):

@@ -7,12 +7,15 @@ from unittest.mock import patch
 import pytest
 from botocore.exceptions import ClientError
 
-from functions.exports import Export, read_batch_input
-from functions.hashes import hash_shortly
+from functions.common.hashes import hash_shortly
 from functions.planning.resource_guards import (
     refuse_unusable_inputs,
     warn_of_incomplete_inputs,
     warn_of_obsolete_batch_results,
+)
+from functions.s3.exports import (
+    Export,
+    read_batch_input,
 )
 from tests.functions import samples as s
 from tests.functions.samples import (

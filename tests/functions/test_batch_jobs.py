@@ -6,8 +6,6 @@ from datetime import timedelta
 import pytest
 from botocore.response import StreamingBody
 
-from functions import exports
-from functions.exports import Export
 from functions.personalize.batch_jobs import (
     batch_jobs_of,
     create_batch_job,
@@ -19,6 +17,8 @@ from functions.personalize.batch_jobs import (
 from functions.personalize.lists import PAGE_SIZE
 from functions.personalize.tags import BATCH, CLOCK_TOLERANCE, RUN
 from functions.rules.batch_jobs import KEYS_OF_RESULTS, BatchJob
+from functions.s3 import exports
+from functions.s3.exports import Export
 from tests.functions.samples import (
     ARN,
     OLD_VERSION,

@@ -2,7 +2,7 @@
 
 import ast
 
-from functions.csv_files import read_sample
+from functions.s3.csv_files import read_sample
 
 
 def read(content, *, is_whole_file=True):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from functions.exports import hash_location
 from functions.planning.export_search import list_days_to_search, resolve_datasets
+from functions.s3.exports import hash_location
 from tests.functions.samples import (
     FINGERPRINT,
     NOW,

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from functions.errors import RunRefused
-from functions.overlap import wait_for_deletion
+from functions.common.errors import RunRefused
 from functions.personalize.lists import list_deletions
 from functions.planning.export_guards import refuse_export_with_deleted_users
 from functions.planning.plan_run import plan_run
 from functions.planning.solutions import LEARNED_DELETED_USERS
 from functions.rules.trainings import Deletion
+from functions.run.admission import wait_for_deletion
 from tests.functions import samples as s
 from tests.functions.samples import (
     ARN,

@@ -5,8 +5,11 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.execution_input import KEYS, find_input_problems
-from functions.runs import identify_run
+from functions.run.documents import identify_run
+from functions.run.execution_input import (
+    KEYS,
+    find_input_problems,
+)
 from tests.functions import samples as s
 from tests.functions.samples import (
     OTHER_SOLUTION,

@@ -5,15 +5,18 @@ from datetime import UTC, datetime
 
 import pytest
 
-from functions.errors import ServiceUnavailable
-from functions.executions import find_unreported_error, read_configured_run
-from functions.runs import (
+from functions.common.errors import ServiceUnavailable
+from functions.run.documents import (
     choose_export_day,
     identify_run,
     job_name,
     parse_scheduled_time,
     request_of,
     run_began_at,
+)
+from functions.run.executions import (
+    find_unreported_error,
+    read_configured_run,
 )
 from tests.functions import samples as s
 from tests.functions.samples import (

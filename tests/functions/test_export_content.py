@@ -5,14 +5,14 @@ import json
 
 import pytest
 
-from functions.csv_files import read_sample
-from functions.hashes import hash_shortly
+from functions.common.hashes import hash_shortly
 from functions.personalize.tags import CONTENT
 from functions.planning.export_content import (
     build_content_tags,
     refuse_stale_content,
     warn_of_stale_content,
 )
+from functions.s3.csv_files import read_sample
 from tests.functions import samples as s
 from tests.functions.samples import (
     DATASET,

@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from functions.csv_files import read_sample
-from functions.exports import Export
 from functions.planning.export_files import (
     refuse_missing_export,
     refuse_too_few_rows,
     refuse_wrong_content,
     warn_of_unknown_columns,
 )
+from functions.s3.csv_files import read_sample
+from functions.s3.exports import Export
 from tests.functions import samples as s
 from tests.functions.samples import (
     LOCATION,

@@ -4,8 +4,6 @@ import re
 
 import pytest
 
-from functions.execution_input import find_input_problems
-from functions.exports import Export, hash_location
 from functions.planning.export_guards import (
     refuse_export_before_marker,
     refuse_increment_to_replaced_data,
@@ -15,6 +13,11 @@ from functions.planning.export_guards import (
     warn_of_skipped_days,
     warn_of_unconfirmed_data,
     warn_of_unknown_size,
+)
+from functions.run.execution_input import find_input_problems
+from functions.s3.exports import (
+    Export,
+    hash_location,
 )
 from tests.functions import samples as s
 from tests.functions.samples import (

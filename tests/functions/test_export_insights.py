@@ -2,12 +2,12 @@
 
 import pytest
 
-from functions.csv_files import read_sample
 from functions.planning.export_insights import (
     refuse_failing_interactions,
     warn_of_doubtful_interactions,
     warn_of_incomplete_columns,
 )
+from functions.s3.csv_files import read_sample
 from tests.functions import samples as s
 from tests.functions.samples import (
     DATASET,

@@ -12,9 +12,12 @@ from botocore.exceptions import (
     ResponseStreamingError,
 )
 
-from functions.csv_files import CHECKED_ROWS, FileSample
-from functions.errors import ServiceUnavailable
-from functions.exports import (
+from functions.common.errors import ServiceUnavailable
+from functions.s3.csv_files import (
+    CHECKED_ROWS,
+    FileSample,
+)
+from functions.s3.exports import (
     COUNTED_BYTES,
     COUNTED_FILES,
     SAMPLED_BYTES,

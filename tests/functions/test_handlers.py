@@ -16,7 +16,7 @@ from awslambdaric.lambda_runtime_log_utils import JsonFormatter
 from components.args import TriggerArgs
 from components.lambda_functions import function_code
 from components.state_machine.steps import STEPS
-from functions.report.text import text_of
+from functions.report.mail import text_of
 from tests.workflow.pipeline import RUN_ID, deploy, handler
 from tests.workflow.summaries import event_of, report_of
 from tests.world import MOVIES, campaign_arn

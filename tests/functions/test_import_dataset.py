@@ -5,13 +5,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from functions import clock, exports
-from functions.errors import Refused, ServiceUnavailable
+from functions.common import clock
+from functions.common.errors import (
+    Refused,
+    ServiceUnavailable,
+)
 from functions.import_dataset import handler
 from functions.personalize import imports
 from functions.personalize.imports import ImportReader, taint_import
 from functions.personalize.tags import read_tags, write_tags
 from functions.rules.imports import Import
+from functions.s3 import exports
 from tests.functions.samples import CONTENT, NOW, ago
 from tests.workflow.pipeline import RUN_ID, deploy
 from tests.world import MOVIES, PERSONALIZE, PREFIX, dataset_arn

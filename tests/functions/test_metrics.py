@@ -7,7 +7,7 @@ import pytest
 from awslambdaric.lambda_runtime_log_utils import _RESERVED_FIELDS, JsonFormatter
 
 from components.rules.fields import METRIC_NAMES
-from functions import metrics
+from functions.common import metrics
 from functions.constants import PIPELINE_DIMENSION
 from tests.emf import data
 from tests.functions.samples import NDCG, NOW, settings

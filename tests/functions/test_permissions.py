@@ -47,7 +47,7 @@ CLIENT_CALLS = {
     "sns": "sns",
     "events": "events",
 }
-"""Function of `aws.py` -> the service of its client."""
+"""Function of `common/aws.py` -> the service of its client."""
 RENAMED = {"s3:ListObjectsV2": "s3:ListBucket"}
 """IAM actions that have another name than their operation."""
 IMPLIED = {

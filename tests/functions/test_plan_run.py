@@ -4,13 +4,16 @@ from datetime import timedelta
 
 import pytest
 
-from functions.errors import RunRefused
-from functions.exports import BatchInput, hash_location
-from functions.hashes import hash_shortly
-from functions.overlap import explain_deployment_event
+from functions.common.errors import RunRefused
+from functions.common.hashes import hash_shortly
 from functions.plan_retraining import find_solutions_on_trial, find_up_to_date, write_checks
 from functions.planning.plan_run import plan_run
 from functions.rules.batch_jobs import KEYS_OF_RESULTS
+from functions.run.admission import explain_deployment_event
+from functions.s3.exports import (
+    BatchInput,
+    hash_location,
+)
 from tests.functions import samples as s
 from tests.functions.samples import (
     CAMPAIGN,

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from functions.errors import RunRefused
-from functions.messages import as_message
+from functions.common.errors import RunRefused
+from functions.common.messages import as_message
+from functions.common.truncation import MAX_TRIALS_BYTES
 from functions.report.model import build_report, find_worst_outcome, keep_worst_results
-from functions.texts import MAX_TRIALS_BYTES
 from tests.functions import samples as s
 from tests.functions.samples import (
     CAMPAIGN,

@@ -6,10 +6,10 @@ import logging
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
-from functions import clock as functions_clock
+from functions.common import clock as functions_clock
 from functions.report import send
+from functions.report.mail import format_subject
 from functions.report.send import read_serving, report_run
-from functions.report.text import format_subject
 from tests.functions.samples import (
     CAMPAIGN,
     NDCG,

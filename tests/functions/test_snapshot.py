@@ -3,7 +3,7 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from functions import aws
+from functions.common import aws
 from functions.planning.plan_run import read_view
 from functions.planning.snapshot import describe_existing
 from functions.rules.trainings import SolutionState

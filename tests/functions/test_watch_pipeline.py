@@ -6,8 +6,8 @@
 import pytest
 
 from functions import watch_pipeline
-from functions.errors import Throttled
-from functions.executions import DeployedMachine
+from functions.common.errors import Throttled
+from functions.run.executions import DeployedMachine
 from tests.functions.samples import (
     CAMPAIGN,
     DATASET,

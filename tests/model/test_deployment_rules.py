@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from functions.messages import Message
+from functions.common.messages import Message
 from functions.rules.campaigns import (
     Alarm,
     CampaignState,

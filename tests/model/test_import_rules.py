@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from import_jobs import FINGERPRINT, HOUR, MINUTE, NOW, job
 
-from functions.messages import Message
+from functions.common.messages import Message
 from functions.rules.imports import (
     CheckContent,
     Confirm,

@@ -9,14 +9,21 @@ import pytest
 from botocore.exceptions import ClientError
 
 from components.state_machine.asl import RETRY_PAUSE_SECONDS
-from functions import clock
-from functions.errors import Refused, ServiceUnavailable, Throttled
-from functions.overlap import AFTER_DEATH, DEFAULT_LISTS_LAG
+from functions.common import clock
+from functions.common.errors import (
+    Refused,
+    ServiceUnavailable,
+    Throttled,
+)
 from functions.reconcile import LAST_CHANGE, creation, from_document, reconcile, to_document
 from functions.rules.imports import CheckContent
 from functions.rules.pacing import pause
 from functions.rules.steps import JobProgress, Step
 from functions.rules.trainings import Stop
+from functions.run.admission import (
+    AFTER_DEATH,
+    DEFAULT_LISTS_LAG,
+)
 
 CHANGE = Stop("version")
 QUESTION = CheckContent("fingerprint")

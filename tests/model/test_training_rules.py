@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from import_jobs import HOUR, MINUTE, NOW, job
 
-from functions.messages import Message
+from functions.common.messages import Message
 from functions.rules.pacing import pause
 from functions.rules.steps import Step, failed
 from functions.rules.trainings import (

@@ -9,8 +9,8 @@ from typing import get_args, is_typeddict
 import pytest
 
 from docs import cli, configuration, costs, events, metrics, permissions, state_machine
+from functions.common.metrics import METRICS
 from functions.contract import Outcome
-from functions.metrics import METRICS
 from functions.report import model
 from tests.components.test_args import shape_problems
 from tests.definitions import machines

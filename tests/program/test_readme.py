@@ -12,10 +12,13 @@ import typer
 from components.alarms import ALARMS
 from components.constants import REPORTED_ERROR
 from docs import configuration, costs, metrics
-from functions import errors
+from functions.common import errors
+from functions.common.prices import (
+    DOLLARS_PER_IMPORTED_GB,
+    estimate_import_cost,
+)
 from functions.contract import Outcome, Request
 from functions.personalize import tags as known_tags
-from functions.prices import DOLLARS_PER_IMPORTED_GB, estimate_import_cost
 from retrain import cli
 from retrain.rehearsal.scenarios import SCENARIOS
 from tests.program.sample_stack import PROJECT, PROJECT_FILE, ROOT

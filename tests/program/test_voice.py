@@ -29,7 +29,7 @@ LONG_FUNCTIONS = {
     "functions/planning/plan_run.py _explain_skip": "the reasons, and what overrides them",
     "functions/planning/snapshot.py read_data": "a request for each part of the snapshot",
     "functions/planning/snapshot.py read_solution": "a request for each part of the snapshot",
-    "functions/report/text.py format_headline": "a case for each outcome",
+    "functions/report/mail.py format_headline": "a case for each outcome",
     "components/dashboard.py dashboard_body": "a line for each line of the charts",
     "components/iam.py resource_arns": "a table with the lists that it needs",
     "components/pipeline.py __init__": "it only connects the parts",

@@ -15,7 +15,7 @@ from botocore.session import get_session
 from emulator.personalize import ApiError, Caller, NoResponse, Personalize, attach
 from emulator.personalize.wire import intercept
 from emulator.virtual.step_functions import StepFunctions
-from functions import aws
+from functions.common import aws
 from tests.inbox import Inbox
 from tests.workflow.alarms import Alarms
 from tests.workflow.bucket import Bucket

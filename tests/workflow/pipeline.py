@@ -23,7 +23,7 @@ from emulator.virtual.step_functions import (
     StepFunctions,
 )
 from emulator.virtual.virtual_time import VirtualClock
-from functions import clock as functions_clock
+from functions.common import clock as functions_clock
 from functions.personalize.campaigns import parse_record
 from functions.personalize.tags import read_tags
 from functions.rules.campaigns import DeploymentRecord

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from emulator.personalize.resources import BatchInferenceJob, ImportJob, SolutionVersion
-from functions.overlap import AFTER_DEATH
 from functions.personalize.tags import (
     APPROVAL,
     BATCH,
@@ -16,7 +15,8 @@ from functions.personalize.tags import (
 )
 from functions.personalize.trainings import hash_config
 from functions.reconcile import LAST_CHANGE
-from functions.report.text import text_of
+from functions.report.mail import text_of
+from functions.run.admission import AFTER_DEATH
 from tests.workflow.storytelling import (
     CAMPAIGNS,
     DATASETS,

@@ -14,9 +14,9 @@ from components.alarms import ALARMS, FUNCTION_ERRORS_PATTERN, Alarm, alarm_inpu
 from components.dashboard import QUERIES, dashboard_body
 from components.rules.arns import Environment
 from components.state_machine.asl import KILLED_ERRORS
+from functions.common.metrics import METRICS
 from functions.constants import METRICS_NAMESPACE
 from functions.contract import Outcome
-from functions.metrics import METRICS
 from tests.workflow.alarm_rules import Metrics, is_in_alarm, key, matches
 from tests.workflow.deaths import DEATHS, EXTRA_PERIODS, FIRST, WEEK, living, row
 from tests.world import MOVIES, PIPELINE, exports, solution

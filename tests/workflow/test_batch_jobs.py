@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError, IncompleteReadError
 
 from components import BatchJobArgs
 from emulator.personalize import Switches
-from functions import exports
-from functions.errors import Throttled
+from functions.common.errors import Throttled
+from functions.s3 import exports
 from tests.printed import all_printed
 from tests.workflow.pipeline import NEXT_SLOT, SLOT, deploy
 from tests.workflow.summaries import report, skip_reason, warnings_of

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
-from functions.exports import read_export
 from functions.planning import export_files
 from functions.planning.plan_run import GUARDS
+from functions.s3.exports import read_export
 from tests.emulator.personalize_world import World
 from tests.functions.samples import NOW, dataset_settings, messages
 from tests.workflow.bucket import Bucket

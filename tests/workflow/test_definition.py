@@ -9,7 +9,7 @@ from components.lambda_functions import CALLED_BY_EVENTS
 from components.state_machine import asl
 from components.state_machine import definition as module
 from components.state_machine.steps import STEPS, TIMEOUT_SECONDS
-from functions import errors
+from functions.common import errors
 from functions.reconcile import ACTING
 from tests.definitions import machines, problems
 from tests.workflow.pipeline import definition_of

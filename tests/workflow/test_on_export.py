@@ -7,8 +7,8 @@ import pytest
 from components.args import LimitsArgs, TriggerArgs
 from components.state_machine.steps import TIMEOUT_SECONDS
 from functions import start_on_export
-from functions.aws import READ_ATTEMPTS
-from functions.errors import ServiceUnavailable
+from functions.common.aws import READ_ATTEMPTS
+from functions.common.errors import ServiceUnavailable
 from tests.workflow.pipeline import deploy
 from tests.workflow.summaries import outcomes, report
 from tests.world import MOVIES, interactions

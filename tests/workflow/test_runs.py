@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 from components.rules.fields import NDCG_AT_10
-from functions.exports import read_export
 from functions.personalize.tags import api_tags
+from functions.s3.exports import read_export
 from tests.functions.samples import NO_BASELINES
 from tests.workflow.pipeline import RUN_ID, deploy
 from tests.workflow.summaries import (

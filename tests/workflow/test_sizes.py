@@ -11,9 +11,12 @@ from components.constants import EVENT_DATASETS
 from components.rules.pipeline import check
 from emulator.personalize.resources import Campaign
 from emulator.virtual.step_functions import Fails
+from functions.common.truncation import (
+    MAX_LIST_BYTES,
+    MAX_TRIALS_BYTES,
+)
 from functions.personalize.campaigns import BAKE_POLLS
 from functions.planning.export_content import SHOWN_COLUMNS, SHOWN_NAME, SHOWN_TYPES
-from functions.texts import MAX_LIST_BYTES, MAX_TRIALS_BYTES
 from tests.printed import all_printed
 from tests.workflow.pipeline import deploy, handler
 from tests.workflow.summaries import document, report

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 from awscli.clidriver import create_clidriver
+from tests.functions.test_report_text import OUTCOMES
 from typer.main import get_command
 
 from components.args import ApprovalArgs
 from functions.personalize.campaigns import parse_approval
 from functions.personalize.tags import read_tags
-from functions.report.text import text_of
+from functions.report.mail import text_of
 from retrain.cli import MODULES, program
 from tests.functions.test_report import report
-from tests.functions.test_report_text import OUTCOMES
 from tests.retrain.in_process import account
 from tests.workflow.pipeline import NEXT_SLOT
 from tests.workflow.summaries import DEPLOYED, outcomes

@@ -1,11 +1,11 @@
 """Proves that `retrain plan` says what a run would do, and changes nothing."""
 
 from components.args import ApprovalArgs
-from functions import prices
-from functions.execution_input import InputProblem
+from functions.common import prices
 from functions.personalize.tags import BAD, GOOD, REPORTED, write_tags
 from functions.personalize.trainings import describe_version
 from functions.rules.deployments import format_verdict
+from functions.run.execution_input import InputProblem
 from retrain.account import target
 from retrain.account.errors import OperatorError
 from retrain.account.option_words import in_words_of_options

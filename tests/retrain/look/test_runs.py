@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from functions.executions import read_configured_run
-from functions.runs import identify_run
+from functions.run.documents import identify_run
+from functions.run.executions import read_configured_run
 from tests.retrain.in_process import account
 from tests.workflow.pipeline import NEXT_SLOT, RUN_ID
 from tests.world import MOVIES

@@ -10,7 +10,7 @@ from botocore import exceptions
 from rich.console import Console
 from rich.text import Text
 
-from functions.report.text import text_of
+from functions.report.mail import text_of
 from retrain.account.access import Access
 from retrain.account.errors import OperatorError
 from retrain.account.output import message_console

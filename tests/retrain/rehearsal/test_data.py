@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from functions.csv_files import CHECKED_ROWS
+from functions.s3.csv_files import CHECKED_ROWS
 from retrain.account.errors import OperatorError
 from retrain.rehearsal.data import Data, read_custom_data, read_rows, spoil, to_csv
 from retrain.rehearsal.films import DAYS, FIELDS, NEWER_DAYS, film_service, sample_data

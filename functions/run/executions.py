@@ -6,14 +6,19 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from .constants import REPORTED_ERROR
-from .errors import ServiceUnavailable
+from ..common.errors import ServiceUnavailable
+from ..constants import REPORTED_ERROR
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
     from mypy_boto3_stepfunctions.type_defs import ExecutionListItemTypeDef
 
-    from .contract import Run, RunDocument, Settings, StateError
+    from ..contract import (
+        Run,
+        RunDocument,
+        Settings,
+        StateError,
+    )
 
 LISTED_EXECUTIONS = 100
 """How many executions are searched. With one run a day, they cover three months."""

@@ -6,7 +6,7 @@ from typing import Any
 from botocore.client import BaseClient
 
 from . import clock
-from .words import format_duration
+from .formatting import format_duration
 
 MAX_NAMED = 3
 """How many operations are named at most."""

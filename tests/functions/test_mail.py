@@ -6,10 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from functions.messages import as_message
+from functions.common.messages import as_message
+from functions.common.truncation import count_json_bytes
+from functions.report.mail import (
+    MAX_CHAT_BYTES,
+    MAX_STRING_BYTES,
+    format_subject,
+    text_of,
+)
 from functions.report.send import is_repetition, needs_person
-from functions.report.text import MAX_CHAT_BYTES, MAX_STRING_BYTES, format_subject, text_of
-from functions.texts import count_json_bytes
 from tests.functions.samples import (
     CAMPAIGN,
     EXECUTION,

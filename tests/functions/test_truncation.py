@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from components.lambda_functions import CALLED_BY_EVENTS
 from components.state_machine.steps import STEPS
-from functions.errors import RunRefused
-from functions.messages import as_message
-from functions.texts import (
+from functions.common.errors import RunRefused
+from functions.common.messages import as_message
+from functions.common.truncation import (
     count_json_bytes,
     truncate,
     truncate_list,

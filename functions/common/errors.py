@@ -5,7 +5,10 @@ from collections.abc import Sequence
 
 from botocore.exceptions import ClientError
 
-from .messages import Reason, as_message
+from .messages import (
+    Reason,
+    as_message,
+)
 
 
 class Throttled(Exception):  # noqa: N818 - the word of the API
@@ -17,7 +20,7 @@ class ServiceUnavailable(Exception):  # noqa: N818 - the word of the API
 
 
 AWS_ERRORS = (ClientError, Throttled, ServiceUnavailable)
-"""What the clients of `aws.py` raise if a request fails."""
+"""What the clients of `common/aws.py` raise if a request fails."""
 
 
 class Refused(Exception):  # noqa: N818 - the word of `reconcile`

@@ -13,14 +13,31 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from . import aws, clock
-from .constants import ENDS_WITHOUT_SUCCESS, LONGEST_DELETION, LONGEST_OVERLAP
-from .errors import RunRefused
-from .executions import derive_machine_arn, last_executions, list_older_executions
-from .messages import Message
-from .rules.pacing import choose_waiting_pause
-from .rules.trainings import Deletion, find_running_deletion
-from .runs import choose_export_day, parse_scheduled_time
+from ..common import (
+    aws,
+    clock,
+)
+from ..common.errors import RunRefused
+from ..common.messages import Message
+from ..constants import (
+    ENDS_WITHOUT_SUCCESS,
+    LONGEST_DELETION,
+    LONGEST_OVERLAP,
+)
+from ..rules.pacing import choose_waiting_pause
+from ..rules.trainings import (
+    Deletion,
+    find_running_deletion,
+)
+from .documents import (
+    choose_export_day,
+    parse_scheduled_time,
+)
+from .executions import (
+    derive_machine_arn,
+    last_executions,
+    list_older_executions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +45,10 @@ if TYPE_CHECKING:
     from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef
     from mypy_boto3_stepfunctions import SFNClient
 
-    from .contract import Run, Settings
+    from ..contract import (
+        Run,
+        Settings,
+    )
 
 LISTS_LAG = "LISTS_LAG_SECONDS"
 """The environment variable for how many seconds lists may lag behind. It isn't set on AWS. An

@@ -1,4 +1,4 @@
-"""Creates all AWS clients. Most raise the exceptions in `errors.py` for transient errors.
+"""Creates all AWS clients. Most raise the exceptions in `common/errors.py` for transient errors.
 
 Each client is created once per process, and gives up long before its function times out
 (`components/state_machine/steps.py`).
@@ -14,7 +14,10 @@ from botocore import exceptions
 from botocore.config import Config
 
 from .call_times import measure_calls
-from .errors import ServiceUnavailable, Throttled
+from .errors import (
+    ServiceUnavailable,
+    Throttled,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

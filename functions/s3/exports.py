@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .csv_files import CHECKED_ROWS, FileSample, read_sample
-from .errors import ServiceUnavailable
-from .hashes import hash_shortly
-from .rules.imports import ExportState
+from ..common.errors import ServiceUnavailable
+from ..common.hashes import hash_shortly
+from ..rules.imports import ExportState
+from .csv_files import (
+    CHECKED_ROWS,
+    FileSample,
+    read_sample,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

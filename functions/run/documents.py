@@ -6,10 +6,10 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
-from .hashes import hash_shortly
+from ..common.hashes import hash_shortly
 
 if TYPE_CHECKING:
-    from .contract import (
+    from ..contract import (
         CampaignResult,
         Request,
         Run,

@@ -4,7 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from .contract import ExportContent, MetricValues
+from ..contract import (
+    ExportContent,
+    MetricValues,
+)
 
 SECONDS_PER_MINUTE = 60
 MINUTES_PER_HOUR = 60

@@ -11,8 +11,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple, TypedDict
 
-from . import clock
-from .constants import (
+from ..constants import (
     DATA_AGE,
     METRICS_NAMESPACE,
     MODEL_AGE,
@@ -23,7 +22,11 @@ from .constants import (
     UNDELIVERED_REPORTS,
     UNFINISHED_TRIALS,
 )
-from .contract import Settings, pipeline_name
+from ..contract import (
+    Settings,
+    pipeline_name,
+)
+from . import clock
 
 Dimension = Literal["Solution", "Dataset", "Outcome"]
 Unit = Literal["Count", "None"]

@@ -2,7 +2,10 @@
 
 import logging
 
-from .contract import Item, Run
+from ..contract import (
+    Item,
+    Run,
+)
 
 logger = logging.getLogger("retraining")
 # At level INFO, botocore logs where it found its credentials.

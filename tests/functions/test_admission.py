@@ -4,9 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from functions.errors import RunRefused
-from functions.executions import list_older_executions
-from functions.overlap import LISTS_LAG, wait_for_older_runs
+from functions.common.errors import RunRefused
+from functions.run.admission import (
+    LISTS_LAG,
+    wait_for_older_runs,
+)
+from functions.run.executions import list_older_executions
 from tests.functions.samples import EXECUTION, NOW, STARTED, iso, run, settings
 
 MACHINE = EXECUTION.replace(":execution:", ":stateMachine:").rpartition(":")[0]

@@ -10,22 +10,43 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..personalize.campaigns import build_campaign_state, build_deployment_spec, with_versions
+from ..personalize.campaigns import (
+    build_campaign_state,
+    build_deployment_spec,
+    with_versions,
+)
 from ..rules import batch_jobs
-from ..rules.batch_jobs import BatchProgress, BatchSpec, BatchState
+from ..rules.batch_jobs import (
+    BatchProgress,
+    BatchSpec,
+    BatchState,
+)
 from ..rules.campaigns import DeploymentProgress
-from ..rules.deployments import decide, needs_report, needs_run
-from ..rules.trainings import MONTH, find_newest_active
+from ..rules.deployments import (
+    decide,
+    needs_report,
+    needs_run,
+)
+from ..rules.trainings import (
+    MONTH,
+    find_newest_active,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from ..contract import Run, Settings
+    from ..contract import (
+        Run,
+        Settings,
+    )
     from ..rules.campaigns import CampaignState
     from ..rules.steps import Step
     from ..rules.versions import SolutionVersion
-    from .snapshot import BatchSnapshot, SolutionSnapshot
+    from .snapshot import (
+        BatchSnapshot,
+        SolutionSnapshot,
+    )
 
 
 class FirstStep(NamedTuple):

@@ -7,10 +7,17 @@ from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from .constants import DATE_PLACEHOLDER
-from .contract import Request, Settings, StartedRun
-from .runs import parse_scheduled_time, request_of
-from .texts import truncate
+from ..common.truncation import truncate
+from ..constants import DATE_PLACEHOLDER
+from ..contract import (
+    Request,
+    Settings,
+    StartedRun,
+)
+from .documents import (
+    parse_scheduled_time,
+    request_of,
+)
 
 KEYS = tuple(Request.__annotations__)
 """The keys that an execution's input may have."""

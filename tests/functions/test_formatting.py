@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 
-from functions import words
+from functions.common import formatting
 
 
 def test_golden_words_for_values(golden):
@@ -17,11 +17,11 @@ def test_golden_words_for_values(golden):
         if name == "format_time":
             value = datetime.fromisoformat(value)
 
-        return getattr(words, name)(value)
+        return getattr(formatting, name)(value)
 
     golden.answers("words.txt", answer)
 
 
 @pytest.mark.parametrize("count, text", [(0, "0 runs"), (1, "1 run"), (2, "2 runs")])
 def test_a_count_has_its_noun(count, text):
-    assert words.format_count(count, "run") == text
+    assert formatting.format_count(count, "run") == text

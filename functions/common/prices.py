@@ -1,6 +1,6 @@
 """What AWS charges for imports and trainings: https://aws.amazon.com/personalize/pricing/."""
 
-from .rules.recipes import find_recipe
+from ..rules.recipes import find_recipe
 
 DOLLARS_PER_IMPORTED_GB = 0.05
 """AWS bills every import by the size of its export, even if the data has hardly changed."""

@@ -9,11 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple, cast
 
-from ..contract import MetricValues, Outcome
-from ..executions import derive_machine_arn
-from ..messages import complete, format_message, shorten_arns
-from ..texts import count_json_bytes, truncate
-from ..words import (
+from ..common.formatting import (
     describe_content,
     format_count,
     format_duration,
@@ -22,6 +18,20 @@ from ..words import (
     format_time,
     resource_name,
 )
+from ..common.messages import (
+    complete,
+    format_message,
+    shorten_arns,
+)
+from ..common.truncation import (
+    count_json_bytes,
+    truncate,
+)
+from ..contract import (
+    MetricValues,
+    Outcome,
+)
+from ..run.executions import derive_machine_arn
 from .model import (
     BatchJobReport,
     CampaignReport,

@@ -1,0 +1,1 @@
+"""What is known about a run and its execution, and whether it may begin."""

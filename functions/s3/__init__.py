@@ -1,0 +1,1 @@
+"""Reads exports and other files in S3."""
