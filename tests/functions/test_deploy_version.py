@@ -174,6 +174,19 @@ def test_an_error_is_raised_after_the_longest_update_if_the_tags_cannot_be_read_
             deploy_once(pipeline, new, item)
 
 
+def test_an_update_that_fails_says_why_and_leaves_the_good_version():
+    with deploy() as pipeline:
+        old = pipeline.served_version()
+        new = trained(pipeline)
+        pipeline.inject_fault("fail", job="campaign-update", reason="no capacity")
+        item = finish(pipeline, new, deploy_once(pipeline, new))
+        assert pipeline.record() == DeploymentRecord(good_version_arn=old)
+
+    (reason,) = item["reasons"]
+    assert reason["text"] == f"the update to {new} failed: no capacity"
+    assert (item["outcome"], item["previousVersionArn"]) == ("FAILED", old)
+
+
 def test_a_campaign_that_is_in_use_is_asked_again():
     with deploy() as pipeline:
         new = trained(pipeline)

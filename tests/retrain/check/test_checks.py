@@ -180,7 +180,6 @@ NO_START = "roles: retraining-schedule may not call states:StartExecution"
         ("function", function("plan_retraining:1", CodeSha256="bad"), OTHER_CODE),
         ("simulation", simulate("schedule", "states:StartExecution"), NO_START),
         ("schedules", GONE, f"schedules: {RUNS} does not exist"),
-        ("schedule", disabled, f"schedules: {WATCH} (rate(7 days)) is disabled"),
         ("schedule", target(Input="{}"), f"schedules: {RUNS} (rate(7 days)) {OTHER_TARGET}"),
         ("schedule", target(Arn=TOPIC), f"schedules: {RUNS} (rate(7 days)) {OTHER_TARGET}"),
         (
