@@ -73,10 +73,10 @@ EXAMPLE = {
                         {
                             "metric": "precision_at_10",
                             "new": 0.12,
-                            "live": 0.112,
+                            "served": 0.112,
                             "change": 0.071429,
                             "newBaseline": None,
-                            "liveBaseline": None,
+                            "servedBaseline": None,
                             "hasDropped": False,
                             "hasBaselineDropped": False,
                         }

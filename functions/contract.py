@@ -339,9 +339,9 @@ class MetricValues(TypedDict):
     metric: str
     """The metric's name in the API. Several rules may check the same metric."""
     new: float | None
-    live: float | None
+    served: float | None
     newBaseline: NotRequired[float | None]
-    liveBaseline: NotRequired[float | None]
+    servedBaseline: NotRequired[float | None]
     hasDropped: NotRequired[bool]
     """True if the metric fell by more than the rule's maxDrop, or may have. Otherwise left out."""
     hasBaselineDropped: NotRequired[bool]

@@ -103,13 +103,13 @@ def format_metrics(metrics: Iterable[MetricValues], separator: str = " ") -> lis
 
 
 def format_metric(values: MetricValues) -> str:
-    """Format a metric's live and new value, like `0.2410 → 0.2492 (+3.4%)`.
+    """Format a metric's served and new value, like `0.2410 → 0.2492 (+3.4%)`.
 
     If the gate compared multiples of baselines, they're added, like `0.3100 → 0.2100
     (-32.3%; 1.55 → 1.5 times the baseline, -3.2%)`. The plain change is shown anyway, because a
     person should notice if the baseline fell too.
     """
-    comparison = f"{_format_value(values['live'])} → {_format_value(values['new'])}"
+    comparison = f"{_format_value(values['served'])} → {_format_value(values['new'])}"
     facts = [*_change_facts(values)]
     if not facts:
         return comparison
@@ -124,16 +124,16 @@ def _format_value(value: float | None) -> str:
 
 def _change_facts(values: MetricValues) -> Iterator[str]:
     """Yield how much a metric changed, by itself and relative to its baselines."""
-    plain_change = ComparedValues(values["live"], values["new"]).change
+    plain_change = ComparedValues(values["served"], values["new"]).change
     if plain_change is not None:
         yield f"{plain_change:+.1%}"
 
     if values.get("hasBaselineDropped"):
-        fall = f"from {values['liveBaseline']:.4f} to {values['newBaseline']:.4f}"
+        fall = f"from {values['servedBaseline']:.4f} to {values['newBaseline']:.4f}"
         yield f"even the baseline fell {fall}"
     elif values.get("newBaseline") is not None:
-        relative = judged_values(values)
-        multiples = f"{relative.live:.3g} → {relative.new:.3g} times the baseline"
+        relative = find_compared_values(values)
+        multiples = f"{relative.served:.3g} → {relative.new:.3g} times the baseline"
         # A change from 0 has no percentage.
         if relative.change is None:
             yield multiples
@@ -144,31 +144,31 @@ def _change_facts(values: MetricValues) -> Iterator[str]:
 class ComparedValues(NamedTuple):
     """A metric's values for the served and the new version, None where a version has none."""
 
-    live: float | None
+    served: float | None
     new: float | None
 
     @property
     def change(self) -> float | None:
-        """The change relative to the live value, or None if a value is missing or live is 0."""
-        if self.new is None or not self.live:
+        """The change relative to the served value, or None if a value is missing or the served one is 0."""
+        if self.new is None or not self.served:
             return None
-        return round((self.new - self.live) / abs(self.live), 6)
+        return round((self.new - self.served) / abs(self.served), 6)
 
 
-def judged_values(values: MetricValues) -> ComparedValues:
+def find_compared_values(values: MetricValues) -> ComparedValues:
     """Compute the values that the quality gate compares for a rule.
 
     If all four values are known, they are divided by their baselines. But a baseline that fell too
     far can't excuse anything, so the plain values are compared then.
     """
-    live = values["live"]
+    served = values["served"]
     new = values["new"]
-    if live is None or new is None or values.get("hasBaselineDropped"):
-        return ComparedValues(live, new)
+    if served is None or new is None or values.get("hasBaselineDropped"):
+        return ComparedValues(served, new)
 
-    live_baseline = values.get("liveBaseline")
+    served_baseline = values.get("servedBaseline")
     new_baseline = values.get("newBaseline")
     # A baseline may be missing, or 0.
-    if not live_baseline or not new_baseline:
-        return ComparedValues(live, new)
-    return ComparedValues(live / live_baseline, new / new_baseline)
+    if not served_baseline or not new_baseline:
+        return ComparedValues(served, new)
+    return ComparedValues(served / served_baseline, new / new_baseline)

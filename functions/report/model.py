@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple, TypedDict, cast, get_args
 
 from ..common.errors import RunRefused
-from ..common.formatting import judged_values
+from ..common.formatting import find_compared_values
 from ..common.messages import (
     Message,
     about,
@@ -100,23 +100,23 @@ class ImportReport(TypedDict):
 
 
 class MetricReport(TypedDict):
-    """What a rule of the gate compared: a metric of the new version and of the live one."""
+    """What a rule of the gate compared: a metric of the new version and of the served one."""
 
     metric: str
     """The metric's name in the API. Several rules of a gate may check the same metric."""
     new: float | None
     """The new version's value, or null if it has none."""
-    live: float | None
+    served: float | None
     """The value of the version that the campaign served, or null if it has none."""
     change: float | None
-    """The change relative to the live version's value: -0.25 means a quarter less. Null if either
-    value is missing, or if `live` is 0. If the gate compared relative to baselines, this is the
-    change from `live` / `liveBaseline` to `new` / `newBaseline`."""
+    """The change relative to the served version's value: -0.25 means a quarter less. Null if either
+    value is missing, or if `served` is 0. If the gate compared relative to baselines, this is the
+    change from `served` / `servedBaseline` to `new` / `newBaseline`."""
     newBaseline: float | None
     """The value of the new version's baseline. Null if the rule has no `relativeTo`, or if any of
     the four values is missing."""
-    liveBaseline: float | None
-    """The value of the live version's baseline. Null whenever `newBaseline` is."""
+    servedBaseline: float | None
+    """The value of the served version's baseline. Null whenever `newBaseline` is."""
     hasBaselineDropped: bool
     """True if the baseline fell by more than `maxBaselineDrop`, so the gate ignored the
     baselines."""
@@ -575,11 +575,11 @@ def _report_metric(values: MetricValues) -> MetricReport:
         "MetricReport",
         {
             "newBaseline": None,
-            "liveBaseline": None,
+            "servedBaseline": None,
             "hasDropped": False,
             "hasBaselineDropped": False,
             **values,
-            "change": judged_values(values).change,
+            "change": find_compared_values(values).change,
         },
     )
 

@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ..common.formatting import (
+    find_compared_values,
     format_metric_name,
-    judged_values,
     resource_name,
 )
 from ..contract import (
@@ -72,7 +72,7 @@ def _apply_rule(
     values: MetricValues = {
         "metric": metric,
         "new": _read_finite_value(candidate, metric),
-        "live": _read_finite_value(served, metric),
+        "served": _read_finite_value(served, metric),
     }
     comparison.values.append(values)
 
@@ -106,7 +106,7 @@ def _read_finite_value(version: SolutionVersion, metric: str) -> float | None:
 
 def _require_served_value(values: MetricValues, rule: QualityRule) -> None:
     """Raise IncomparableError if a rule has a maxDrop, but there is no served value."""
-    if rule.get("maxDrop") is None or values["live"] is not None:
+    if rule.get("maxDrop") is None or values["served"] is not None:
         return
 
     value = values["new"]
@@ -134,7 +134,7 @@ def _add_baselines(
     candidate_baseline = _find_baseline_value("candidate", candidate, solution_arn, rule["metric"])
     served_baseline = _find_baseline_value("served version", served, solution_arn, rule["metric"])
     values["newBaseline"] = candidate_baseline
-    values["liveBaseline"] = served_baseline
+    values["servedBaseline"] = served_baseline
 
     max_drop = _max_baseline_drop(rule)
     if _has_fallen(served_baseline, candidate_baseline, max_drop):
@@ -188,7 +188,7 @@ def _check_minimum(values: MetricValues, rule: QualityRule) -> Iterator[str]:
 def _check_drop(values: MetricValues, rule: QualityRule) -> Iterator[str]:
     """Yield a message if the metric fell by more than the rule's maxDrop."""
     max_drop = rule.get("maxDrop")
-    served_value, candidate_value = judged_values(values)
+    served_value, candidate_value = find_compared_values(values)
     if max_drop is None or served_value is None:
         return
 
@@ -216,7 +216,7 @@ def _check_doubts(values: MetricValues, rule: QualityRule) -> Iterator[str]:
     If its exports were broken, its metric and its baseline were both low, and their quotient means
     nothing. The candidate stays rejected, because only a person can tell which one is broken.
     """
-    served_baseline = values.get("liveBaseline")
+    served_baseline = values.get("servedBaseline")
     candidate_baseline = values.get("newBaseline")
     if served_baseline is None or candidate_baseline is None:
         return

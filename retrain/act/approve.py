@@ -284,7 +284,7 @@ def _comparison(client: PersonalizeClient, chosen: Candidate) -> Iterator[str]:
         yield f"{', '.join(map(short_name, campaigns))}: {versions}"
         judged = [values for arn in campaigns for values in chosen.compared[arn]]
         for name, value in sorted(new.items()):
-            plain: MetricValues = {"metric": name, "new": value, "live": live.get(name)}
+            plain: MetricValues = {"metric": name, "new": value, "served": live.get(name)}
             of_gate = [values for values in judged if values["metric"] == name]
             yield from (f"  {line}" for line in format_metrics(of_gate or [plain]))
 

@@ -64,7 +64,7 @@ def test_a_stack_with_many_options_is_rehearsed_with_the_csv_files_of_the_user(d
     assert (second["outcome"], second["trainingMode"]) == ("TRAINED", "FULL")
 
     (metric,) = first["campaigns"][0]["metrics"]
-    assert metric["live"] != metric["new"], "the newer data make another model"
+    assert metric["served"] != metric["new"], "the newer data make another model"
     warnings = [warning["text"] for warning in report["warnings"]]
     assert any("imports of the served version" in warning for warning in warnings)
 

@@ -529,7 +529,7 @@ def planned_solution(**changes):
 
 NO_BASELINES = {
     "newBaseline": None,
-    "liveBaseline": None,
+    "servedBaseline": None,
     "hasDropped": False,
     "hasBaselineDropped": False,
 }
@@ -570,7 +570,7 @@ def item(**changes):
         "outcome": "DEPLOYED",
         "versionArn": VERSION,
         "previousVersionArn": OLD_VERSION,
-        "metrics": [{"metric": NDCG, "new": 0.42, "live": 0.4}],
+        "metrics": [{"metric": NDCG, "new": 0.42, "served": 0.4}],
         "cause": None,
         "createdAt": iso(minutes=50),
         "endedAt": iso(minutes=30),

@@ -75,7 +75,7 @@ def campaigns(count, *result, **changes):
 
 
 FELL = "NDCG@10 fell from 0.4000 to 0.2000, by more than 25%"
-DROPPED = {"metrics": [{"metric": NDCG, "new": 0.42, "live": 0.4, "hasDropped": True}]}
+DROPPED = {"metrics": [{"metric": NDCG, "new": 0.42, "served": 0.4, "hasDropped": True}]}
 FAILED_PROBE = f"{VERSION} failed its probe: 0 results, fewer than minResults 5"
 NOT_IMPORTED = dataset_result(
     item=import_item(outcome="FAILED", reasons=[as_message("no access")]), outcome="FAILED"
@@ -233,7 +233,7 @@ def test_versions_without_a_command_are_counted():
     ],
 )
 def test_a_small_drop_by_few_users_says_that_chance_decides(users, new, result, is_said):
-    values = {"metric": "ndcg", "new": new, "live": 0.4, "hasDropped": FELL in result}
+    values = {"metric": "ndcg", "new": new, "served": 0.4, "hasDropped": FELL in result}
     rejected = with_campaign(*result, metrics=[values])
     lines = sections(rejected | {"plan": plan(users=users)})["Why"]
 
@@ -242,10 +242,10 @@ def test_a_small_drop_by_few_users_says_that_chance_decides(users, new, result, 
 
 @pytest.mark.parametrize(
     "baselines, is_said",
-    [({}, True), ({"newBaseline": 0.01, "liveBaseline": 0.5, "hasBaselineDropped": True}, False)],
+    [({}, True), ({"newBaseline": 0.01, "servedBaseline": 0.5, "hasBaselineDropped": True}, False)],
 )
 def test_only_a_rule_without_a_baseline_is_advised_to_have_one(baselines, is_said):
-    values = {"metric": NDCG, "new": 0.2, "live": 0.4, "hasDropped": True, **baselines}
+    values = {"metric": NDCG, "new": 0.2, "served": 0.4, "hasDropped": True, **baselines}
     lines = sections(with_campaign("REJECTED", FELL, metrics=[values]))["Why"]
     assert any("A rule with relativeTo can." in line for line in lines) == is_said
 

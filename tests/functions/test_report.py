@@ -330,7 +330,7 @@ def test_a_campaign_whose_function_failed_has_the_error():
 
 
 def test_the_change_of_a_metric_is_that_of_the_multiples_of_its_baselines():
-    values = {"metric": NDCG, "new": 0.3, "live": 0.4, "newBaseline": 0.1, "liveBaseline": 0.2}
+    values = {"metric": NDCG, "new": 0.3, "served": 0.4, "newBaseline": 0.1, "servedBaseline": 0.2}
     reported = campaign(metrics=[{**values, "hasDropped": True}])["metrics"]
     assert reported == [{**NO_BASELINES, **values, "hasDropped": True, "change": 0.5}]
 

@@ -191,7 +191,8 @@ def largest_run(outcome, text):
                     campaignArn=CAMPAIGN.replace("home", f"c{number}-{place}".ljust(63, "y"))
                 ),
                 metrics=[
-                    {"metric": f"{NDCG}_{count}", "new": 1 / 3, "live": 2 / 3} for count in range(5)
+                    {"metric": f"{NDCG}_{count}", "new": 1 / 3, "served": 2 / 3}
+                    for count in range(5)
                 ],
                 warnings=[text],
                 versionArn=f"{solution}/{'n' * 12}",

@@ -266,7 +266,7 @@ def test_a_version_that_is_not_deployed_has_a_reason(seen, want, expected):
 def test_a_campaign_that_serves_nothing_has_no_version_to_compare_with():
     progress = DeploymentProgress(NOW, warnings=["a tag is late"])
     step(campaign(None, latest=update(LIVE, failure="no")), progress=progress)
-    assert progress.metrics == [{"metric": "ndcg", "new": 0.39, "live": None}]
+    assert progress.metrics == [{"metric": "ndcg", "new": 0.39, "served": None}]
     earlier, warning = progress.warnings
 
     assert earlier == "a tag is late"

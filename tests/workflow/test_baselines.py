@@ -87,7 +87,7 @@ def test_the_baseline_tells_a_worse_model_from_harder_data(random_users, fault, 
     assert warnings(execution) == []
     (campaign,) = report(execution)["solutions"][0]["campaigns"]
     (metric,) = campaign["metrics"]
-    keys = ("new", "live", "newBaseline", "liveBaseline")
+    keys = ("new", "served", "newBaseline", "servedBaseline")
     baselines = [None, None] if rule == PLAIN else numbers[2:]
     assert [metric[key] for key in keys] == [*numbers[:2], *baselines]
     says_why = "harder for every model" in text(execution)

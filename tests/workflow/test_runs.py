@@ -61,7 +61,7 @@ def test_a_good_run_imports_trains_and_updates_the_campaign():
     assert (solution_report["solutionVersionArn"], solution_report["trainingMode"]) == (new, "FULL")
     (campaign,) = solution_report["campaigns"]
     assert (campaign["previousVersionArn"], campaign["versionArn"]) == (old, new)
-    values = {"new": quality, "live": quality, "change": 0, **NO_BASELINES}
+    values = {"new": quality, "served": quality, "change": 0, **NO_BASELINES}
     assert campaign["metrics"] == [{"metric": NDCG_AT_10, **values}]
 
 
