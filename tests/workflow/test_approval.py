@@ -69,7 +69,7 @@ def test_an_approved_version_is_deployed_while_a_newer_one_is_not(newest_answer)
     with deploy(ASKING) as pipeline:
         pipeline.run()
         pipeline.run(skipImport=True, force=True, scheduledTime=NEXT_SLOT)
-        _, approved, newer = pipeline.versions()
+        _, approved, _ = pipeline.versions()
         answer(pipeline, version=approved)
         if newest_answer:
             answer(pipeline, newest_answer)
@@ -84,4 +84,3 @@ def test_an_approved_version_is_deployed_while_a_newer_one_is_not(newest_answer)
         assert skip_reason(again) == NONE_WAITS, "it is deployed once"
     else:
         assert outcomes(again)["home"] == "REJECTED", "nobody was told about the newest version"
-    assert newer != approved

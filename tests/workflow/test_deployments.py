@@ -10,13 +10,7 @@ from emulator.virtual.step_functions import Fails
 from functions.report import model
 from functions.rules.campaigns import DeploymentRecord
 from tests.workflow.pipeline import NEXT_SLOT, before_step, deploy, handler
-from tests.workflow.summaries import (
-    DEPLOYED,
-    failures,
-    outcomes,
-    report,
-    warnings_of,
-)
+from tests.workflow.summaries import DEPLOYED, failures, outcomes, report, warnings_of
 from tests.world import HOUR, MOVIES, campaign, campaign_arn, interactions, solution
 
 PROBED = MOVIES.with_solutions(solution(campaigns=[campaign("home", user_id="u1")]))

@@ -4,10 +4,7 @@ import pytest
 
 from tests.workflow.clients import OPERATOR
 from tests.workflow.pipeline import NEXT_SLOT, deploy
-from tests.workflow.summaries import (
-    problems_of,
-    skip_reason,
-)
+from tests.workflow.summaries import problems_of, skip_reason
 from tests.world import interactions
 
 NOTHING_NEW = (

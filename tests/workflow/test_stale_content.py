@@ -16,12 +16,12 @@ def slots():
     return [f"{first + timedelta(days=day):%Y-%m-%dT%H:%M:%SZ}" for day in range(7)]
 
 
-def run_each_night(pipeline, *exports, name="interactions.csv"):
+def run_each_night(pipeline, *exports):
     """Run the pipeline once with each of these exports, and return the executions."""
     executions = []
     for slot, export in zip(slots(), exports, strict=False):
         pipeline.sleep((datetime.fromisoformat(slot) - pipeline.clock.now()).total_seconds())
-        pipeline.bucket.put(name, export)
+        pipeline.bucket.put("interactions.csv", export)
         executions.append(pipeline.run(scheduledTime=slot))
 
     return executions

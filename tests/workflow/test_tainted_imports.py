@@ -24,9 +24,9 @@ def put(pipeline, folder, shift=1):
     pipeline.bucket.put(f"{folder}/interactions.csv", interactions(shift=shift))
 
 
-def run_beside_a_stray_file(pipeline, folder, **request):
+def run_beside_a_stray_file(pipeline, folder):
     """Run while another file lies in the folder. It is gone when the run has ended."""
-    started = pipeline.start(**request)
+    started = pipeline.start()
     pipeline.sleep(300)
     pipeline.bucket.put(f"{folder}/stray.csv", STRAY)
     execution = started.wait()

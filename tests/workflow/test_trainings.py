@@ -4,10 +4,7 @@ What the function does is tested in `tests/functions/test_train_solution.py`.
 """
 
 from tests.workflow.pipeline import NEXT_SLOT, deploy
-from tests.workflow.summaries import (
-    outcomes,
-    report,
-)
+from tests.workflow.summaries import outcomes, report
 from tests.world import MOVIES, solution, solution_arn
 
 TWO = MOVIES.with_solutions(solution("taste"), solution("like", campaigns=["detail"]))
