@@ -46,6 +46,7 @@ from .contract import (
     pipeline_name,
 )
 from .personalize.campaigns import (
+    add_versions,
     build_approval_tags,
     build_campaign_state,
     build_deployment_spec,
@@ -53,7 +54,6 @@ from .personalize.campaigns import (
     build_update_request,
     describe_campaign,
     parse_record,
-    with_versions,
 )
 from .personalize.tags import (
     read_tags,
@@ -90,7 +90,7 @@ from .rules.probing import (
 from .rules.steps import (
     Action,
     Step,
-    failed,
+    fail,
     remember,
 )
 
@@ -177,7 +177,7 @@ class CampaignDeployment:
         if self.spec.alarm_names and is_watched:
             campaign = replace(campaign, alarms=read_alarms(cloudwatch(), self.spec.alarm_names))
 
-        return with_versions(
+        return add_versions(
             campaign,
             self.spec,
             find=self._find_version,
@@ -251,7 +251,7 @@ class CampaignDeployment:
             # The poll may have failed, so look in the tags for a version on trial.
             tags = read_tags(client, self.campaign_arn)
         except client.exceptions.ResourceNotFoundException:
-            return failed("TRYING", "the campaign was deleted")
+            return fail("TRYING", "the campaign was deleted")
         except AWS_ERRORS:
             trial = None
         else:

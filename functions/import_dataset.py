@@ -38,9 +38,9 @@ from .planning.export_content import build_content_tags
 from .planning.plan_run import find_export_problems
 from .reconcile import (
     InvocationResult,
-    creation,
     reconcile,
     restore_progress,
+    track_creation,
 )
 from .rules import imports
 from .rules.imports import (
@@ -192,7 +192,7 @@ class DatasetImport:
         if export.fingerprint == planned["fingerprint"]:
             tags |= build_content_tags(planned["content"])
 
-        with creation(self.progress, self._job_name):
+        with track_creation(self.progress, self._job_name):
             aws.write_client().create_dataset_import_job(
                 jobName=self._job_name,
                 datasetArn=self._dataset["datasetArn"],

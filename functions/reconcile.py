@@ -192,7 +192,7 @@ class _Invocation:
 
 
 @contextmanager
-def creation(progress: JobProgress, name: str) -> Iterator[None]:
+def track_creation(progress: JobProgress, name: str) -> Iterator[None]:
     """Record that the block sent a create request, unless it certainly created no job.
 
     The response may be lost, and lists may not show the job yet. So the rules wait for a while

@@ -20,11 +20,11 @@ from .contract import (
     BatchIteration,
 )
 from .personalize.batch_jobs import (
-    batch_jobs_of,
     create_batch_job,
     forget_lost_results,
     list_batch_jobs,
     read_results,
+    resolve_batch_jobs,
     warn_of_failed_lines,
 )
 from .personalize.campaigns import read_campaign
@@ -40,9 +40,9 @@ from .personalize.trainings import (
 )
 from .reconcile import (
     InvocationResult,
-    creation,
     reconcile,
     restore_progress,
+    track_creation,
 )
 from .rules.batch_jobs import (
     BatchJob,
@@ -50,9 +50,9 @@ from .rules.batch_jobs import (
     BatchSpec,
     BatchState,
     Create,
+    add_versions,
     decide,
     find_job_to_follow,
-    with_versions,
 )
 from .rules.steps import Action
 from .run.documents import (
@@ -92,7 +92,7 @@ class RunningBatchJob:
             for solution in self._settings["solutions"]
             if solution["solutionArn"] == event["solutionArn"]
         )
-        jobs = batch_jobs_of(self._solution, self._run)
+        jobs = resolve_batch_jobs(self._solution, self._run)
         self._job = next(job for job in jobs if job["output"] == event["batchJob"])
 
         version_arn = event["training"]["arn"]
@@ -130,7 +130,7 @@ class RunningBatchJob:
                 for campaign in self._solution["campaigns"]
             ],
         )
-        return with_versions(state, self.spec, cache(partial(read_version, client, self._solution)))
+        return add_versions(state, self.spec, cache(partial(read_version, client, self._solution)))
 
     def _list_jobs(self) -> list[BatchJob]:
         """List the slot's jobs, limited to this run's version if possible."""
@@ -170,7 +170,7 @@ class RunningBatchJob:
             "tags": api_tags(tags),
         }
 
-        with creation(self.progress, name):
+        with track_creation(self.progress, name):
             create_batch_job(aws.write_client(), self._recipe, self._job, request)
 
     def item(self, result: InvocationResult[BatchState]) -> BatchItem:

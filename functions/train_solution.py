@@ -33,9 +33,9 @@ from .personalize.trainings import (
 )
 from .reconcile import (
     InvocationResult,
-    creation,
     reconcile,
     restore_progress,
+    track_creation,
 )
 from .rules.steps import Action
 from .rules.trainings import (
@@ -78,14 +78,14 @@ class SolutionTraining:
         settings = event["settings"]
         run = event["run"]
 
-        self._planned = event["solution"]
+        self._planned_training = event["solution"]
         self._tags = settings["tags"]
         self._reader = SolutionReader(aws.read_client())
         self._imports = ImportReader(aws.read_client(), settings["datasets"])
 
         requested_since = None
-        if self._planned["requestedSince"]:
-            requested_since = datetime.fromisoformat(self._planned["requestedSince"])
+        if self._planned_training["requestedSince"]:
+            requested_since = datetime.fromisoformat(self._planned_training["requestedSince"])
 
         self.progress = restore_progress(event["item"], TrainingProgress(clock.now()))
         self.spec = TrainingSpec(
@@ -95,10 +95,10 @@ class SolutionTraining:
                 for dataset in settings["datasets"]
             },
             accepts_foreign=run["request"].get("skipImport", False),
-            version_arn=self._planned["existingVersionArn"],
+            version_arn=self._planned_training["existingVersionArn"],
             requested_since=requested_since,
             max_per_month=choose_monthly_limit(settings, run),
-            durations=self._planned["durations"],
+            durations=self._planned_training["durations"],
             max_hours=settings["limits"]["maxTrainingHours"],
         )
 
@@ -117,7 +117,7 @@ class SolutionTraining:
                 return SolutionState(versions=[version])
 
         client = aws.read_client()
-        response = client.describe_solution(solutionArn=self._planned["solutionArn"])
+        response = client.describe_solution(solutionArn=self._planned_training["solutionArn"])
         group_arn = response["solution"]["datasetGroupArn"]
         return self._reader.read_state(
             response["solution"],
@@ -138,14 +138,14 @@ class SolutionTraining:
 
         The tags are part of the request, so that a failure can't leave a version without them.
         """
-        name = self._planned["versionName"]
+        name = self._planned_training["versionName"]
         tags = {**self._tags, RUN: self.spec.run, DIGEST: digest}
 
-        with creation(self.progress, name):
+        with track_creation(self.progress, name):
             response = aws.write_client().create_solution_version(
                 name=name,
-                solutionArn=self._planned["solutionArn"],
-                trainingMode=self._planned["trainingMode"],
+                solutionArn=self._planned_training["solutionArn"],
+                trainingMode=self._planned_training["trainingMode"],
                 tags=api_tags(tags),
             )
             self.progress.version_arn = response["solutionVersionArn"]

@@ -29,8 +29,8 @@ from .common.log import (
 from .constants import EVENT_DATASETS
 from .personalize.campaigns import (
     describe_campaign,
+    find_served_version_arn,
     parse_record,
-    served_version_arn,
 )
 from .personalize.imports import list_imports
 from .personalize.lists import list_active_event_trackers
@@ -53,7 +53,7 @@ from .personalize.trainings import (
 from .rules.versions import LONG_AGO
 from .run.executions import (
     describe_deployed_machine,
-    last_executions,
+    list_last_executions,
 )
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class Watcher:
 
         If a run is already in progress, it does both itself.
         """
-        executions = self._try(self._arn, last_executions, stepfunctions(), self._arn)
+        executions = self._try(self._arn, list_last_executions, stepfunctions(), self._arn)
         if executions is None or any(execution["status"] == "RUNNING" for execution in executions):
             return
 
@@ -221,7 +221,7 @@ class Watcher:
 
     def _measure_served_age(self, arn: str, tags: Tags) -> float:
         """Return the hours since the served version was trained or last found up to date."""
-        version_arn = served_version_arn(describe_campaign(read_client(), arn))
+        version_arn = find_served_version_arn(describe_campaign(read_client(), arn))
         if version_arn is None:
             raise NotMeasurableError("the campaign serves nothing, because it is not ACTIVE")
 

@@ -40,7 +40,7 @@ PLATFORM_ERRORS = [
     "States.Timeout",
 ]
 """The errors of a function that couldn't be started, or was stopped before it returned."""
-UNANSWERED_ERRORS = [
+TRANSIENT_ERRORS = [
     "ServiceUnavailable",  # functions/common/errors.py
     # Personalize may return this for a job that was just created.
     "ResourceNotFoundException",
@@ -59,7 +59,7 @@ class Retries(NamedTuple):
     """The longest pause in seconds."""
 
 
-USUAL_RETRIES = Retries(times=5, longest_pause=RETRY_PAUSE_SECONDS)
+DEFAULT_RETRIES = Retries(times=5, longest_pause=RETRY_PAUSE_SECONDS)
 
 
 def call(
@@ -68,11 +68,11 @@ def call(
     result_path: str,
     next_state: str,
     on_error: str,
-    if_killed: Retries = USUAL_RETRIES,
+    killed_retries: Retries = DEFAULT_RETRIES,
 ) -> State:
     """Return a Task that calls a function with the whole document.
 
-    The result is written to `result_path`. PLATFORM_ERRORS are retried according to `if_killed`,
+    The result is written to `result_path`. PLATFORM_ERRORS are retried according to `killed_retries`,
     and transient errors for 10 to 20 minutes. After that, or after any other error, the next state
     is `on_error`, with Error and Cause at `$.error`.
     """
@@ -83,9 +83,11 @@ def call(
         "ResultPath": result_path,
         "Retry": [
             # The function hasn't done anything, so an early retry is safe.
-            _retry(["Throttled"], USUAL_RETRIES._replace(times=9), first_pause=5, jitter="FULL"),
-            _retry(UNANSWERED_ERRORS, USUAL_RETRIES),
-            _retry(PLATFORM_ERRORS, if_killed),
+            _retry(
+                ["Throttled"], DEFAULT_RETRIES._replace(times=9), initial_interval=5, jitter="FULL"
+            ),
+            _retry(TRANSIENT_ERRORS, DEFAULT_RETRIES),
+            _retry(PLATFORM_ERRORS, killed_retries),
         ],
         "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": on_error}],
         "Next": next_state,
@@ -96,12 +98,12 @@ def _retry(
     errors: list[str],
     retries: Retries,
     *,
-    first_pause: int = RETRY_PAUSE_SECONDS,
+    initial_interval: int = RETRY_PAUSE_SECONDS,
     jitter: str = "NONE",
 ) -> dict[str, object]:
     return {
         "ErrorEquals": errors,
-        "IntervalSeconds": first_pause,
+        "IntervalSeconds": initial_interval,
         "MaxAttempts": retries.times,
         "BackoffRate": 2,
         "MaxDelaySeconds": retries.longest_pause,
@@ -135,7 +137,7 @@ def loop(
     waits: Mapping[str, str],
     outcomes: Mapping[str, str],
     on_error: str,
-    if_killed: Retries = USUAL_RETRIES,
+    killed_retries: Retries = DEFAULT_RETRIES,
 ) -> States:
     """Return the states that call a function until the item it returns has an outcome.
 
@@ -149,7 +151,7 @@ def loop(
             first of these states.
         outcomes: the item's outcome -> the next state, outside the loop.
         on_error: the next state after an error that can't be retried.
-        if_killed: how often to call the function again if it's killed or can't be started.
+        killed_retries: how often to call the function again if it's killed or can't be started.
     """
     wait_names = list(dict.fromkeys(waits.values()))
 
@@ -159,7 +161,7 @@ def loop(
             result_path="$.item",
             next_state=question,
             on_error=on_error,
-            if_killed=if_killed,
+            killed_retries=killed_retries,
         ),
         question: {
             "Type": "Choice",

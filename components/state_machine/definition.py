@@ -188,7 +188,7 @@ def definition(
                                     "FAILED": "Campaign not updated",
                                 },
                                 on_error="Campaign not updated",
-                                if_killed=retries_during_trial(args),
+                                killed_retries=retries_during_trial(args),
                             ),
                             "Campaign updated": end_with(DECIDED_CAMPAIGN),
                             "Campaign rolled back": end_with(DECIDED_CAMPAIGN),

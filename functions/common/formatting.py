@@ -149,7 +149,7 @@ class ComparedValues(NamedTuple):
 
     @property
     def change(self) -> float | None:
-        """The change relative to the served value, or None if a value is missing or the served one is 0."""
+        """The change relative to the served value, or None if a value is missing or that is 0."""
         if self.new is None or not self.served:
             return None
         return round((self.new - self.served) / abs(self.served), 6)

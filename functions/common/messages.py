@@ -32,7 +32,7 @@ def as_message(reason: Reason) -> Message:
     return reason
 
 
-def text_of(reason: Reason) -> str:
+def get_text(reason: Reason) -> str:
     """Return the text of a reason without its command."""
     return as_message(reason)["text"]
 
@@ -45,7 +45,7 @@ def about(subject: str, reason: Reason) -> Message:
 
 def join_reasons(reasons: Sequence[Reason]) -> Message:
     """Join reasons into one message, with the command of the last reason."""
-    return {**as_message(reasons[-1]), "text": "; ".join(map(text_of, reasons))}
+    return {**as_message(reasons[-1]), "text": "; ".join(map(get_text, reasons))}
 
 
 def format_message(message: Message, pipeline_options: Sequence[str]) -> str:
@@ -54,10 +54,10 @@ def format_message(message: Message, pipeline_options: Sequence[str]) -> str:
     command = message.get("command")
     if command is None:
         return text
-    return f"{text}: `{complete(command, pipeline_options)}`"
+    return f"{text}: `{complete_command(command, pipeline_options)}`"
 
 
-def complete(command: str, pipeline_options: Sequence[str]) -> str:
+def complete_command(command: str, pipeline_options: Sequence[str]) -> str:
     """Add the pipeline's options to a `retrain` command, which defaults to the stack `dev`."""
     if not command.startswith("retrain "):
         return command

@@ -45,7 +45,7 @@ def with_truncated_strings(
     """
 
     @functools.wraps(handler)
-    def short_handler(event: Event, context: object) -> Result:
+    def truncating_handler(event: Event, context: object) -> Result:
         try:
             result = handler(event, context)
         except Exception as error:  # noqa: BLE001 - it is re-raised
@@ -53,7 +53,7 @@ def with_truncated_strings(
 
         return cast("Result", truncate_strings(result))
 
-    return short_handler
+    return truncating_handler
 
 
 def truncate(text: str, max_bytes: int = MAX_STRING_BYTES) -> str:

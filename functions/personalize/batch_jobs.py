@@ -69,7 +69,7 @@ class ResolvedBatchJob(BatchJobSettings):
     """A hash of the pattern. The names of the slot's batch jobs end with it."""
 
 
-def batch_jobs_of(solution: SolutionSettings, run: Run) -> list[ResolvedBatchJob]:
+def resolve_batch_jobs(solution: SolutionSettings, run: Run) -> list[ResolvedBatchJob]:
     """Resolve the settings of a solution's batch jobs for one run."""
     day = choose_export_day(run)
 

@@ -80,7 +80,7 @@ def describe_campaign(client: PersonalizeClient, campaign_arn: str) -> CampaignT
     return client.describe_campaign(campaignArn=campaign_arn)["campaign"]
 
 
-def served_version_arn(campaign: CampaignTypeDef) -> str | None:
+def find_served_version_arn(campaign: CampaignTypeDef) -> str | None:
     """Return the version that a campaign serves, or None if its creation failed."""
     if is_active(campaign["status"]):
         return campaign["solutionVersionArn"]
@@ -105,7 +105,7 @@ def build_campaign_state(campaign: CampaignTypeDef, tags: Tags, solution_arn: st
     )
 
     return CampaignState(
-        served_version_arn=served_version_arn(campaign),
+        served_version_arn=find_served_version_arn(campaign),
         update=update,
         record=parse_record(tags, solution_arn),
         reported_verdict=tags.get(REPORTED),
@@ -119,7 +119,7 @@ def read_campaign(client: PersonalizeClient, campaign_arn: str, solution_arn: st
     return build_campaign_state(campaign, read_tags(client, campaign_arn), solution_arn)
 
 
-def with_versions(
+def add_versions(
     campaign: CampaignState,
     spec: DeploymentSpec,
     *,

@@ -11,9 +11,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..personalize.campaigns import (
+    add_versions,
     build_campaign_state,
     build_deployment_spec,
-    with_versions,
 )
 from ..rules import batch_jobs
 from ..rules.batch_jobs import (
@@ -154,7 +154,7 @@ class EarlierVersions:
         spec = build_deployment_spec(
             self.settings, self.snapshot.solution, campaign_arn, version.arn, from_earlier_run=True
         )
-        campaign = with_versions(
+        campaign = add_versions(
             self.campaigns[campaign_arn],
             spec,
             find=versions_by_arn.get,
@@ -192,5 +192,5 @@ class EarlierVersions:
             filter_expression=job_filter["filterExpression"] if job_filter else None,
             campaigns=[*self.campaigns.values()],
         )
-        state = batch_jobs.with_versions(state, spec, self.snapshot.read_version)
+        state = batch_jobs.add_versions(state, spec, self.snapshot.read_version)
         return batch_jobs.decide(state, spec, BatchProgress(self.now), self.now)

@@ -19,8 +19,8 @@ from ..contract import filter_arns
 from ..personalize.batch_jobs import find_obsolete_results
 from ..personalize.campaigns import (
     LATEST,
+    find_served_version_arn,
     parse_pin,
-    served_version_arn,
     syncs_with_latest_version,
 )
 from ..personalize.statuses import (
@@ -183,7 +183,7 @@ def warn_of_served_deleted_users(view: SolutionView) -> Iterator[Message]:
     for version in view.state.versions:
         deletion = find_learned_deletion(version, view.state)
         for arn, campaign in view.snapshot.campaigns.items():
-            if deletion and served_version_arn(campaign) == version.arn:
+            if deletion and find_served_version_arn(campaign) == version.arn:
                 yield Message(
                     text=(
                         f"{arn}: until it gets a newer version, it serves one that may have "

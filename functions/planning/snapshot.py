@@ -21,10 +21,10 @@ from ..contract import (
 )
 from ..personalize.batch_jobs import (
     ResolvedBatchJob,
-    batch_jobs_of,
     forget_lost_results,
     list_batch_jobs,
     read_results,
+    resolve_batch_jobs,
 )
 from ..personalize.campaigns import describe_campaign
 from ..personalize.imports import ImportReader
@@ -169,7 +169,7 @@ def read_solution(
         campaign_tags=campaign_tags,
         filters=filters,
         batch_jobs=[
-            _read_batch_job(client, job, description) for job in batch_jobs_of(solution, run)
+            _read_batch_job(client, job, description) for job in resolve_batch_jobs(solution, run)
         ],
     )
 

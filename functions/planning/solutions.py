@@ -9,7 +9,7 @@ from typing import cast
 from ..common.hashes import hash_shortly
 from ..common.messages import (
     Message,
-    text_of,
+    get_text,
 )
 from ..contract import (
     PlannedCampaign,
@@ -263,7 +263,7 @@ class SolutionView:
 
         for step in self.earlier.batch_steps.values():
             if step.outcome == "SKIPPED":
-                return f"a batch job is not written, because {text_of(step.reasons[0])}"
+                return f"a batch job is not written, because {get_text(step.reasons[0])}"
 
         if self.requested_by == "events":
             return "it was trained recently enough for the events"

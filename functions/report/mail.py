@@ -19,7 +19,7 @@ from ..common.formatting import (
     resource_name,
 )
 from ..common.messages import (
-    complete,
+    complete_command,
     format_message,
     shorten_arns,
 )
@@ -39,8 +39,8 @@ from .model import (
     Report,
     ServingReport,
     SolutionReport,
-    batch_jobs_of,
     list_bad_campaigns,
+    list_batch_job_reports,
     list_campaigns,
 )
 
@@ -152,7 +152,7 @@ CAMPAIGN_ADVICE: Mapping[Outcome, Advice] = {
 """Outcome of a campaign -> what to do."""
 
 
-def text_of(
+def format_report(
     report: Report,
     max_bytes: int = MAX_STRING_BYTES,
     pipeline_options: Sequence[str] | None = None,
@@ -251,7 +251,7 @@ def _name_results(
 
     for trial in report["trials"]:
         yield f"trial at {resource_name(trial['campaignArn'])}", trial
-    for job in batch_jobs_of(solutions):
+    for job in list_batch_job_reports(solutions):
         yield f"batch job to {job['output']}", job
 
 
@@ -348,7 +348,7 @@ def _format_advice(
     yield advice.sentence
     for arn in arns[:MAX_ADVISED]:
         for command in advice.commands:
-            yield f"  {complete(command.format(shorten_arns(arn)), pipeline_options)}"
+            yield f"  {complete_command(command.format(shorten_arns(arn)), pipeline_options)}"
 
     if len(arns) > MAX_ADVISED:
         yield f"and the same for {len(arns) - MAX_ADVISED} more, named below"
@@ -410,7 +410,7 @@ def _serving_line(serving: ServingReport) -> str:
 
 
 def _batch_lines(report: Report) -> Iterator[str]:
-    for job in batch_jobs_of(report["solutions"]):
+    for job in list_batch_job_reports(report["solutions"]):
         facts = [str(job["outcome"])]
         if job["versionArn"] is not None:
             facts.append(f"version {resource_name(job['versionArn'])}")

@@ -301,7 +301,7 @@ def build_report(
         _report_solution(result, served_arns) for result in list_solution_results(document)
     ]
     trials = _report_trials(document, solutions, served_arns)
-    parts = (*imports, *solutions, *trials, *batch_jobs_of(solutions))
+    parts = (*imports, *solutions, *trials, *list_batch_job_reports(solutions))
     ending = _find_ending(document, [part["outcome"] for part in parts])
     trainings = _list_own_trainings(document)
 
@@ -346,7 +346,7 @@ def keep_worst_results(results: Sequence[CampaignResult]) -> list[CampaignResult
     return take_fitting(worst_first, MAX_TRIALS_BYTES)
 
 
-def batch_jobs_of(solutions: Iterable[SolutionReport]) -> list[BatchJobReport]:
+def list_batch_job_reports(solutions: Iterable[SolutionReport]) -> list[BatchJobReport]:
     """List the batch jobs of these solutions."""
     return [job for solution in solutions for job in solution["batchJobs"]]
 

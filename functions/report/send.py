@@ -33,8 +33,8 @@ from ..constants import (
 from ..personalize.campaigns import read_campaign
 from .mail import (
     MAX_CHAT_BYTES,
+    format_report,
     format_subject,
-    text_of,
 )
 from .model import (
     Report,
@@ -91,7 +91,7 @@ def report_run(
         dashboard_url=notifications["dashboardUrl"],
         ended_at=clock.now(),
     )
-    text = text_of(report)
+    text = format_report(report)
 
     log_fields = {"step": step, "runId": report["runId"]}
     logger.info(text, extra={**log_fields, "outcome": report["outcome"]})
@@ -202,7 +202,7 @@ def _publish(report: Report, topic_arn: str, text: str) -> None:
     content = {
         "textType": "client-markdown",
         "title": subject,
-        "description": text_of(report, MAX_CHAT_BYTES),
+        "description": format_report(report, MAX_CHAT_BYTES),
     }
     chat = {"version": "1.0", "source": "custom", "content": content}
 

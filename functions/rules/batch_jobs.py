@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from ..common.hashes import hash_shortly
-from ..common.messages import text_of
+from ..common.messages import get_text
 from ..contract import (
     BatchJobSettings,
     QualityRule,
@@ -22,13 +22,13 @@ from .gate import (
     compare,
     wait_for_baselines,
 )
-from .pacing import pause
+from .pacing import choose_pause
 from .recipes import EXPLORATION_KEYS
 from .steps import (
     Action,
     JobProgress,
     Step,
-    failed,
+    fail,
 )
 from .trainings import (
     Deletion,
@@ -80,7 +80,7 @@ class BatchState:
     campaigns: Sequence[CampaignState] = ()
     """The campaigns of the solution."""
     newest_version: SolutionVersion = NO_VERSION
-    """The newest version, read by `with_versions()` only if the gate judges it."""
+    """The newest version, read by `add_versions()` only if the gate judges it."""
     last_version: SolutionVersion = NO_VERSION
     """The version that wrote the last results. The gate compares the newest version with it."""
 
@@ -139,7 +139,7 @@ def decide(state: BatchState, spec: BatchSpec, progress: BatchProgress, now: dat
     )
 
 
-def with_versions(
+def add_versions(
     state: BatchState, spec: BatchSpec, read: Callable[[str], SolutionVersion]
 ) -> BatchState:
     """Return the state with the versions that the gate compares.
@@ -186,7 +186,7 @@ def _follow_job(
     elif job.is_active:
         step = WRITTEN
     else:
-        step = failed("WRITING", job.failure or f"{job.arn} has failed without a reason")
+        step = fail("WRITING", job.failure or f"{job.arn} has failed without a reason")
     return step.remembering(job_arn=job.arn, version_arn=job.version_arn)
 
 
@@ -196,13 +196,13 @@ def _pause_until_deadline(
     """Pause, or give up at the deadline and leave the job running."""
     max_hours = spec.job["maxHours"]
     if now < max(job.created_at, progress.began_at) + timedelta(hours=max_hours):
-        return Step("WRITING", pause=pause((), (now - job.created_at).total_seconds()))
+        return Step("WRITING", pause=choose_pause((), (now - job.created_at).total_seconds()))
 
     reason = (
         f"{job.arn} is still running after {max_hours:g} hours; it goes on, because no batch job "
         "can be stopped, and the next run waits for it"
     )
-    return failed("WRITING", reason)
+    return fail("WRITING", reason)
 
 
 # Choosing a version
@@ -215,7 +215,7 @@ def _require_input(state: BatchState) -> Step | None:
     """
     if state.input_hash is not None:
         return None
-    return failed("WRITING", "its input has no objects; check the job that writes it")
+    return fail("WRITING", "its input has no objects; check the job that writes it")
 
 
 def _wait_for_baselines(
@@ -225,7 +225,7 @@ def _wait_for_baselines(
     step = wait_for_baselines("WRITING", state.newest_version, state.last_version, now)
     if step is None:
         return None
-    return progress.at_deadline(text_of(step.reasons[0]), spec.job["maxHours"], now) or step
+    return progress.at_deadline(get_text(step.reasons[0]), spec.job["maxHours"], now) or step
 
 
 def _use_version(
@@ -253,7 +253,7 @@ def _choose_by_campaigns(state: BatchState, spec: BatchSpec) -> VersionChoice | 
         return VersionChoice(spec.version_arn)
 
     served_version_arn = None
-    warnings = _warn_of_unserved_results(state)
+    warnings = _warn_of_another_version(state)
     if warnings or spec.job["onRejected"] == "live":
         # If several campaigns serve different versions, the first one decides.
         campaign = state.campaigns[0]
@@ -280,7 +280,7 @@ def _choose_by_gate(state: BatchState, spec: BatchSpec) -> VersionChoice:
     return VersionChoice(version_arn, comparison.rejections, comparison.warnings)
 
 
-def _warn_of_unserved_results(state: BatchState) -> list[str]:
+def _warn_of_another_version(state: BatchState) -> list[str]:
     """Return a warning if no campaign serves the version that wrote the last results.
 
     That happens after a rollback, because it doesn't change results. There's no warning during a

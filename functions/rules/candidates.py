@@ -14,7 +14,7 @@ from ..common.formatting import (
 from ..common.messages import (
     Message,
     Reason,
-    text_of,
+    get_text,
 )
 from .campaigns import (
     CampaignState,
@@ -189,7 +189,7 @@ def _wait_for_baselines(
     step = wait_for_baselines("JUDGING", candidate, campaign.served_version, now)
     if step is None:
         return None
-    return step.remembering(blocked_by=text_of(step.reasons[0]))
+    return step.remembering(blocked_by=get_text(step.reasons[0]))
 
 
 def _reject_bad_metrics(rejections: list[str]) -> Step | None:

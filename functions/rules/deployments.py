@@ -20,18 +20,18 @@ from .campaigns import (
 from .candidates import judge_candidate
 from .pacing import (
     OVERDUE_SHARE,
-    pause,
+    choose_pause,
 )
 from .steps import (
     BUSY_PAUSE,
     Step,
-    failed,
+    fail,
 )
 from .trials import judge_trial
 
 REPORTED_OUTCOMES = ("REJECTED", "ROLLED_BACK", "AWAITING_APPROVAL", "SKIPPED")
 """The outcomes that every run repeats until something changes, so they're only reported once."""
-FAILING_SHARE = 0.35
+FAILURE_PAUSE_SHARE = 0.35
 """The pause after an error, as a share of the time since the first of these errors. The history of
 an execution has room for 50 campaigns that fail for a day (tests/workflow/test_sizes.py)."""
 
@@ -109,7 +109,7 @@ def pause_after_error(
 
     # The pauses grow, so that the execution's history doesn't fill up. But during a bake, an error
     # must not delay the polls of the alarms.
-    seconds = (now - failing_since).total_seconds() * FAILING_SHARE
+    seconds = (now - failing_since).total_seconds() * FAILURE_PAUSE_SHARE
     if spec.bake and (trial is None or trial.is_baking(now)):
         seconds = min(seconds, spec.bake_pause)
 
@@ -204,7 +204,7 @@ def _give_up(
             f"Personalize has not accepted the update to {progress.version_arn} in {hours:g} hours"
         )
 
-    return failed(phase, *progress.rollback_reasons, reason)
+    return fail(phase, *progress.rollback_reasons, reason)
 
 
 def _wait_for_update(campaign: CampaignState, spec: DeploymentSpec, now: datetime) -> Step | None:
@@ -221,7 +221,7 @@ def _wait_for_update(campaign: CampaignState, spec: DeploymentSpec, now: datetim
     if trial is not None and age >= spec.max_hours * 3600:
         # It's overdue, and frequent polls would fill the execution's history within a day.
         return Step(phase, pause=age * OVERDUE_SHARE)
-    return Step(phase, pause=pause(durations=(), elapsed=age))
+    return Step(phase, pause=choose_pause(durations=(), elapsed=age))
 
 
 def _judge(

@@ -19,12 +19,12 @@ from ..common.messages import (
     Message,
     Reason,
 )
-from .pacing import pause
+from .pacing import choose_pause
 from .steps import (
     Action,
     JobProgress,
     Step,
-    failed,
+    fail,
 )
 
 
@@ -211,7 +211,7 @@ def _taint(
         tainted_at = progress.tainted_at
     if now >= tainted_at + timedelta(hours=spec.max_hours):
         reason = f"{job.arn} is tainted, but the tag that says so cannot be written"
-        return failed("IMPORTING", reason)
+        return fail("IMPORTING", reason)
 
     remembered = {"tainted_arn": job.arn, "tainted_at": tainted_at}
     return Step("IMPORTING", Taint(job), remembered=remembered)
@@ -262,9 +262,9 @@ def _wait_for_import(
 
     if now < max(job.created_at, progress.began_at) + timedelta(hours=spec.max_hours):
         elapsed = (now - job.created_at).total_seconds()
-        return Step("IMPORTING", pause=pause(spec.durations, elapsed))
+        return Step("IMPORTING", pause=choose_pause(spec.durations, elapsed))
 
-    return failed(
+    return fail(
         "IMPORTING",
         f"{job.arn} is still running after {spec.max_hours:g} hours; no import can be "
         "stopped, so wait for its end, or ask AWS Support",
@@ -286,7 +286,7 @@ def _end_import(state: DatasetState, spec: ImportSpec) -> Step | None:
     if job is None:
         return None
 
-    step = failed("IMPORTING", _explain_failure(job, state))
+    step = fail("IMPORTING", _explain_failure(job, state))
     needs_full_import = job.is_tainted and job.is_active and not state.is_full
     if not needs_full_import:
         return step
@@ -320,14 +320,14 @@ def _create(state: DatasetState, spec: ImportSpec, progress: ImportProgress, now
     """
     is_requested = spec.requested_at is not None
     if refusal := explain_refusal_to_append(state, is_requested=is_requested):
-        return failed("CHECKING", refusal)
+        return fail("CHECKING", refusal)
     if wait := progress.before_create(spec.max_hours, now):
         return wait
 
     if state.export.fingerprint != progress.checked:
         return Step("CHECKING", CheckContent(state.export.fingerprint))
     if progress.problems:
-        return failed("CHECKING", *progress.problems)
+        return fail("CHECKING", *progress.problems)
 
     return Step("WAITING", Create(state.export))
 

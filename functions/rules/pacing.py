@@ -31,7 +31,7 @@ LONGEST_WAITING_PAUSE = timedelta(minutes=30)
 Step Functions waits for them to end."""
 
 
-def pause(durations: Sequence[int], elapsed: float) -> float:
+def choose_pause(durations: Sequence[int], elapsed: float) -> float:
     """Return the seconds until the next poll of a job, at least 1.
 
     `elapsed` is the job's age in seconds, and `durations` are how long similar jobs took recently.

@@ -65,7 +65,7 @@ def remember(progress: object, step: Step) -> None:
         setattr(progress, field, value)
 
 
-def failed(phase: str, *reasons: Reason) -> Step:
+def fail(phase: str, *reasons: Reason) -> Step:
     """Return a step with the outcome FAILED."""
     return Step(phase, outcome="FAILED", reasons=reasons)
 
@@ -99,4 +99,4 @@ class JobProgress:
         """Return a failure once the deadline has passed, or None before that."""
         if now < self.began_at + timedelta(hours=max_hours):
             return None
-        return failed("WAITING", f"gave up after {max_hours:g} hours: {reason}")
+        return fail("WAITING", f"gave up after {max_hours:g} hours: {reason}")

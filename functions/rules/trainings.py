@@ -29,13 +29,13 @@ from .imports import (
     list_effective_imports,
     list_unconfirmed_imports,
 )
-from .pacing import pause
+from .pacing import choose_pause
 from .steps import (
     SHORT_PAUSE,
     Action,
     JobProgress,
     Step,
-    failed,
+    fail,
 )
 from .versions import SolutionVersion
 
@@ -169,11 +169,11 @@ def _follow_training(
     if version.is_active:
         step = TRAINED
     elif not version.is_running:
-        step = failed("TRAINING", _explain_failure(version, spec))
+        step = fail("TRAINING", _explain_failure(version, spec))
     elif version.is_stopping or age >= max_age:
         step = _stop_training(version, progress, now)
     else:
-        seconds = pause(spec.durations, age.total_seconds())
+        seconds = choose_pause(spec.durations, age.total_seconds())
         remaining = (max_age - age).total_seconds()
         step = Step("TRAINING", pause=min(seconds, remaining))
 
@@ -184,7 +184,7 @@ def _stop_training(version: SolutionVersion, progress: TrainingProgress, now: da
     """Stop a training, and wait up to an hour for it to end."""
     stopping_since = progress.stopping_since or now
     if now >= stopping_since + STOP_GRACE:
-        return failed("STOPPING", f"{version.arn} did not stop within an hour")
+        return fail("STOPPING", f"{version.arn} did not stop within an hour")
 
     step = Step("STOPPING", pause=SHORT_PAUSE)
     if not version.is_stopping:
@@ -234,7 +234,7 @@ def _require_confirmed_data(state: SolutionState, spec: TrainingSpec) -> Step | 
 
         # A later foreign import doesn't help, because it isn't confirmed either.
         if unconfirmed := list_unconfirmed_imports(jobs):
-            return failed("CHECKING", _explain_unconfirmed(unconfirmed[-1], is_full=is_full))
+            return fail("CHECKING", _explain_unconfirmed(unconfirmed[-1], is_full=is_full))
 
         foreign = find_foreign_replacement(jobs, is_full=is_full)
         if foreign and not spec.accepts_foreign:
@@ -245,7 +245,7 @@ def _require_confirmed_data(state: SolutionState, spec: TrainingSpec) -> Step | 
                 ),
                 command="retrain start --skip-import",
             )
-            return failed("CHECKING", reason)
+            return fail("CHECKING", reason)
     return None
 
 

@@ -35,7 +35,7 @@ from .documents import (
 )
 from .executions import (
     derive_machine_arn,
-    last_executions,
+    list_last_executions,
     list_older_executions,
 )
 
@@ -103,7 +103,7 @@ def wait_for_older_runs(client: SFNClient, settings: Settings, run: Run) -> Paus
 
 def _wait_after_failure(client: SFNClient, run: Run) -> Pause | None:
     """Return a pause if an execution that ended without success may still change something."""
-    for execution in last_executions(client, derive_machine_arn(run["executionArn"])):
+    for execution in list_last_executions(client, derive_machine_arn(run["executionArn"])):
         if execution["status"] not in ENDS_WITHOUT_SUCCESS:
             continue
 

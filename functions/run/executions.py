@@ -101,7 +101,7 @@ def list_older_executions(client: SFNClient, run: Run) -> list[str]:
     return oldest_first[: oldest_first.index(own_arn)]
 
 
-def last_executions(client: SFNClient, machine_arn: str) -> list[ExecutionListItemTypeDef]:
+def list_last_executions(client: SFNClient, machine_arn: str) -> list[ExecutionListItemTypeDef]:
     """List the last LISTED_EXECUTIONS executions of a state machine, newest first."""
     response = client.list_executions(stateMachineArn=machine_arn, maxResults=LISTED_EXECUTIONS)
     executions = response["executions"]

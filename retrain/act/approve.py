@@ -18,11 +18,11 @@ from functions.common.messages import (
     join_reasons,
 )
 from functions.personalize.campaigns import (
+    add_versions,
     build_approval_tags,
     build_deployment_spec,
     find_current_answer,
     read_campaign,
-    with_versions,
 )
 from functions.personalize.statuses import is_active, is_running
 from functions.personalize.tags import APPROVAL, RUN, read_tags, write_tags
@@ -267,7 +267,7 @@ def _first_step(
     approved = replace(spec, approval=None)
     campaign = read_campaign(client, campaign_arn, solution["solutionArn"])
     now = clock.now()
-    state = with_versions(campaign, approved, find=find, read=read, now=now)
+    state = add_versions(campaign, approved, find=find, read=read, now=now)
     return state, decide(state, approved, DeploymentProgress(began_at=now), now)
 
 

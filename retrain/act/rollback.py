@@ -14,9 +14,9 @@ from functions.personalize.campaigns import (
     build_record_tags,
     build_update_request,
     describe_campaign,
+    find_served_version_arn,
     parse_pin,
     parse_record,
-    served_version_arn,
 )
 from functions.personalize.statuses import is_active, is_running
 from functions.personalize.tags import read_tags, write_tags
@@ -115,7 +115,7 @@ def planned_move(target: Target, arn: str, to: str | None = None) -> Move:
     campaign = describe_campaign(client, arn)
     if is_running(campaign.get("latestCampaignUpdate", campaign)["status"]):
         raise FailedError(f"{name} is being updated; try again when this has ended, in minutes")
-    bad = served_version_arn(campaign)
+    bad = find_served_version_arn(campaign)
     if bad is None or bad.endswith(LATEST):
         command = f"aws personalize update-campaign --campaign-arn {arn} --solution-version-arn"
         way_out = f"move it with `{command} VERSION`" if bad else "create it again"
@@ -216,7 +216,7 @@ def _wait(target: Target, move: Move) -> None:
         except AWS_ERRORS as error:
             moves = f"{name} moves to {short_name(good)}, but is not watched any more"
             raise OperatorError(f"{moves}: {aws_error(error)}") from error
-        if served_version_arn(campaign) == good:
+        if find_served_version_arn(campaign) == good:
             return
         update = campaign.get("latestCampaignUpdate")
         if update and not (is_running(update["status"]) or is_active(update["status"])):

@@ -16,7 +16,7 @@ from components.lambda_functions import CALLED_BY_EVENTS
 from components.shared import step_name
 from components.state_machine.definition import definition
 from components.state_machine.steps import STEPS
-from functions.common.messages import complete
+from functions.common.messages import complete_command
 from functions.contract import pipeline_name
 from functions.planning.plan_run import read_view
 from functions.run.documents import identify_run
@@ -51,7 +51,7 @@ class Finding(NamedTuple):
 def finding_of(level: Level, message: Message, pipeline_options: Sequence[str]) -> Finding:
     """Return the finding about a message of the pipeline's code."""
     command = message.get("command")
-    return Finding(level, message["text"], command and complete(command, pipeline_options))
+    return Finding(level, message["text"], command and complete_command(command, pipeline_options))
 
 
 def found(request: Callable[..., Any], **arguments: object) -> Any:  # noqa: ANN401  # a response

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from components import iam
 from functions.bake_alarms import read_alarms
-from functions.personalize.campaigns import parse_record, served_version_arn
+from functions.personalize.campaigns import find_served_version_arn, parse_record
 from functions.personalize.statuses import is_active
 from functions.planning.plan_run import GUARDS, apply_guard
 from functions.rules.versions import LONG_AGO
@@ -122,7 +122,9 @@ def check_way_back(account: Account) -> Iterator[Finding]:
                 start = 'aws stepfunctions start-execution --input \'{"only": "trials"}\''
                 fix = f"{start} --state-machine-arn {pipeline.target.state_machine_arn}"
                 yield Finding("warn", f"{text} the watcher starts one soon, or start one:", fix)
-            version = record.other_good_version_arn(served_version_arn(snapshot.campaigns[arn]))
+            version = record.other_good_version_arn(
+                find_served_version_arn(snapshot.campaigns[arn])
+            )
             if version is None:
                 yield Finding("ok", f"{name} gets a way back with its next version")
                 continue

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from functions.common import clock
 from functions.common.aws import NO_RESPONSE_ERRORS
-from functions.report.mail import text_of
+from functions.report.mail import format_report
 from retrain.account.errors import (
     AWS_ERRORS,
     EXIT_FAILED,
@@ -83,7 +83,7 @@ def _print_report(view: ShownRun) -> None:
     outcome, console = view.outcome, result_console()
     report = f"{outcome}: {'; '.join(reason['text'] for reason in view.reasons)}"
     if view.report:
-        report = text_of(view.report, pipeline_options=view.pipeline_options)
+        report = format_report(view.report, pipeline_options=view.pipeline_options)
     width = console.width if console.is_terminal else None
     lines = wrapped(report.rstrip("\n"), width)
     for number, line in enumerate(lines):

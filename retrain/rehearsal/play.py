@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from emulator import Emulator, EmulatorError
 from emulator.deployer.program import deploy
 from functions.bake_alarms import alarm_names
-from functions.personalize.campaigns import NONE, describe_campaign, served_version_arn
+from functions.personalize.campaigns import NONE, describe_campaign, find_served_version_arn
 from functions.personalize.imports import list_imports
 from functions.personalize.tags import BAKE, read_tags
 from functions.personalize.trainings import list_versions
@@ -144,7 +144,8 @@ class DeployedStack:
                 statuses[version["solutionVersionArn"]] = version["status"]
             arns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
             served |= {
-                arn: served_version_arn(describe_campaign(personalize, arn)) or "" for arn in arns
+                arn: find_served_version_arn(describe_campaign(personalize, arn)) or ""
+                for arn in arns
             }
             approved += arns if solution["approval"] else []
         datasets = [dataset["datasetArn"] for dataset in settings["datasets"]]

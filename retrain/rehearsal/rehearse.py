@@ -16,7 +16,7 @@ from emulator import Emulator, EmulatorError, running
 from emulator.deployer.errors import DeploymentError
 from emulator.personalize.timeline import Duration, FixedTimings
 from functions.common.aws import NO_RESPONSE_ERRORS
-from functions.report.mail import text_of
+from functions.report.mail import format_report
 from retrain.account import output, pulumi_cli
 from retrain.account.errors import AWS_ERRORS, EXIT_FAILED, FailedError, OperatorError
 from retrain.look.lines import Line, print_lines
@@ -121,7 +121,7 @@ def _print_result(result: Result, deployed: DeployedStack) -> None:
         print_lines([Line(0, ""), *deployed.recommendations(run.report)])
     if run and run.report and not is_good:
         # A line break within a command of the report would be pasted with it.
-        text = text_of(run.report, pipeline_options=run.pipeline_options)
+        text = format_report(run.report, pipeline_options=run.pipeline_options)
         output.result_console().print(f"\n{text.rstrip()}", soft_wrap=True)
     error = [Check(result.error, is_met=False)] if result.error else []
     lines = [Line(0, "")]

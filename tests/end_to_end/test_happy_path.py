@@ -2,7 +2,7 @@
 
 import pytest
 
-from functions.report.mail import text_of
+from functions.report.mail import format_report
 from tests.components.sample import STEPS_WITHOUT_TRIGGER
 
 RUN_ID = "20310106T030000Z"
@@ -41,7 +41,7 @@ def test_nothing_fails_in_a_run_that_succeeds(stack, run):
     assert stack.refused_calls() == []
 
     (report,) = [record for record in log if record.get("step") == "report_outcome"]
-    assert (report["outcome"], report["message"]) == ("DEPLOYED", text_of(run.report))
+    assert (report["outcome"], report["message"]) == ("DEPLOYED", format_report(run.report))
 
 
 def test_all_steps_run_and_write_their_log_with_their_own_roles(first_runs):

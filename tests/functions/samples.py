@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from components.args import LimitsArgs
 from functions.common.messages import as_message
-from functions.personalize.batch_jobs import batch_jobs_of
+from functions.personalize.batch_jobs import resolve_batch_jobs
 from functions.personalize.trainings import hash_config
 from functions.planning.datasets import DatasetView
 from functions.planning.export_search import resolve_datasets
@@ -421,7 +421,7 @@ def solution_snapshot(settings_, data, run_, **changes):
                 read["batch_jobs"].get(job["slot"], []),
                 read["batch_results"].get(job["slot"]),
             )
-            for job in batch_jobs_of(settings_, run_)
+            for job in resolve_batch_jobs(settings_, run_)
         ],
     )
 

@@ -7,11 +7,11 @@ import pytest
 from botocore.response import StreamingBody
 
 from functions.personalize.batch_jobs import (
-    batch_jobs_of,
     create_batch_job,
     forget_lost_results,
     list_batch_jobs,
     read_results,
+    resolve_batch_jobs,
     warn_of_failed_lines,
 )
 from functions.personalize.lists import PAGE_SIZE
@@ -66,7 +66,7 @@ def test_a_create_sends_the_settings_that_are_set(personalize, settings, expecte
 
 def test_each_date_in_a_location_is_the_day_of_the_run():
     job = {"input": "s3://batch/{date}/{date}.json", "output": "s3://batch/{date}/{date}/"}
-    (found,) = batch_jobs_of(solution_settings(batchJobs=[job]), run())
+    (found,) = resolve_batch_jobs(solution_settings(batchJobs=[job]), run())
 
     assert found["input"] == "s3://batch/2026-11-29/2026-11-29.json"
     assert found["output"] == "s3://batch/2026-11-29/2026-11-29/"

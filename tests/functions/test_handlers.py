@@ -16,7 +16,7 @@ from awslambdaric.lambda_runtime_log_utils import JsonFormatter
 from components.args import TriggerArgs
 from components.lambda_functions import function_code
 from components.state_machine.steps import STEPS
-from functions.report.mail import text_of
+from functions.report.mail import format_report
 from tests.workflow.pipeline import RUN_ID, deploy, handler
 from tests.workflow.summaries import event_of, report_of
 from tests.world import MOVIES, campaign_arn
@@ -91,7 +91,7 @@ def test_the_message_of_a_record_is_readable(records):
     assert last["plan_retraining"].getMessage() == "plan_retraining: WORK"
     assert last["deploy_version"].getMessage() == "deploy_version: DEPLOYED"
     assert last["deploy_version"].arn == campaign_arn()
-    assert last["report_outcome"].getMessage() == text_of(report_of(execution))
+    assert last["report_outcome"].getMessage() == format_report(report_of(execution))
     assert last["start_on_export"].getMessage() == "start_on_export: nothing started"
 
 

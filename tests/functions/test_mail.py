@@ -11,8 +11,8 @@ from functions.common.truncation import count_json_bytes
 from functions.report.mail import (
     MAX_CHAT_BYTES,
     MAX_STRING_BYTES,
+    format_report,
     format_subject,
-    text_of,
 )
 from functions.report.send import is_repetition, needs_person
 from tests.functions.samples import (
@@ -46,7 +46,7 @@ BAD = serving(VERSION, is_bad=True)
 
 def sections(document=None, serves=None, **changes):
     """Return the sections of a text by their first line."""
-    blocks = text_of(report(document, serves, **changes)).strip().split("\n\n")
+    blocks = format_report(report(document, serves, **changes)).strip().split("\n\n")
     return {block.partition("\n")[0]: block.split("\n")[1:] for block in blocks}
 
 
@@ -152,7 +152,7 @@ def test_golden_messages_about_each_outcome(golden):
     for name, outcome in OUTCOMES.items():
         found = report(*outcome)
         assert needs_person(found) == (name not in CALM)
-        text = text_of(found).replace(MACHINE, "MACHINE").replace(EXECUTION, "EXECUTION")
+        text = format_report(found).replace(MACHINE, "MACHINE").replace(EXECUTION, "EXECUTION")
         if name != "deployed":
             text = re.split(r"\n\n(?:Trainings|Data|Run)\b", text)[0].partition("\n")[2]
             text = re.sub(r"\nGuide: .*", "", text)
@@ -163,7 +163,7 @@ def test_golden_messages_about_each_outcome(golden):
 def test_each_message_names_a_section_of_the_guide_and_no_line_is_there_twice():
     guide = (ROOT / "docs" / "operations.md").read_text()
     for outcome in OUTCOMES.values():
-        text = text_of(report(*outcome))
+        text = format_report(report(*outcome))
         lines = [line for line in text.splitlines() if line]
         assert len(lines) == len(set(lines))
         for section in re.findall(r'section "(.*)"', text):
@@ -193,18 +193,18 @@ def test_a_subject_has_fewer_than_100_printable_ascii_characters():
 def test_a_command_in_a_reason_names_the_pipeline():
     new = {"text": "nothing is new; start a run", "command": "retrain start --force"}
     aws = {"text": f"{CAMPAIGN} is odd", "command": f"aws x --campaign-arn {CAMPAIGN}"}
-    lines = text_of(report() | {"reasons": [new, aws]}).splitlines()
+    lines = format_report(report() | {"reasons": [new, aws]}).splitlines()
     start = f"- nothing is new; start a run: `retrain start --force {MACHINE}`"
     assert start in lines, "without it, the command takes the stack dev"
     assert f"- home is odd: `aws x --campaign-arn {CAMPAIGN}`" in lines, "it can be pasted"
-    stack = text_of(report() | {"reasons": [new]}, pipeline_options=["-s", "prod"])
+    stack = format_report(report() | {"reasons": [new]}, pipeline_options=["-s", "prod"])
 
     assert "- nothing is new; start a run: `retrain start --force -s prod`" in stack
 
 
 def test_a_command_can_be_pasted_although_a_name_is_odd():
     odd = report(without_report("Throttled")) | {"executionArn": "a:execution:b; rm x:c"}
-    lines = [line for line in text_of(odd).splitlines() if line.startswith("  retrain")]
+    lines = [line for line in format_report(odd).splitlines() if line.startswith("  retrain")]
 
     assert [shlex.split(line)[1] for line in lines] == ["doctor", "start"]
     assert shlex.split(lines[0])[2:] == ["--state-machine-arn", "a:stateMachine:b; rm x"]
@@ -278,14 +278,14 @@ def test_a_solution_says_how_its_version_was_trained(version, line):
 def test_characters_that_sns_refuses_or_that_turn_a_line_around_are_replaced():
     odd = "bell\x07 nul\x00 escape\x1b[31m turn\u202e half\ud83d \N{BRAIN} שלום"
     shown = "bell? nul? escape?[31m turn? half? \N{BRAIN} שלום"
-    assert f"\nWhy\n- {shown}\n" in text_of(report(skipped(odd)))
+    assert f"\nWhy\n- {shown}\n" in format_report(report(skipped(odd)))
 
 
 @pytest.mark.parametrize("max_bytes", [MAX_CHAT_BYTES, MAX_STRING_BYTES])
 @pytest.mark.parametrize("reason", ["x" * 15_000, "\N{BRAIN} " * 9_000], ids=["ASCII", "emoji"])
 def test_a_long_reason_is_cut_and_leaves_room_for_what_to_do(max_bytes, reason):
     refused = {**configured(), "error": refused_with(reason)}
-    short = text_of(report(refused), max_bytes)
+    short = format_report(report(refused), max_bytes)
 
     assert count_json_bytes(short.rstrip("\n")) <= max_bytes
     assert f"\nWhy\n- {reason[:500].strip()}" in short

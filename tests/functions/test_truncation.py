@@ -98,7 +98,7 @@ def test_an_error_of_the_service_has_a_short_message_and_no_stack_trace_but_the_
     assert count_json_bytes(str(error)) <= 300
     assert str(error).startswith("An error occurred (InvalidInputException) when calling")
     frames = traceback.extract_tb(error.__traceback__)
-    assert [frame.name for frame in frames][1:] == ["short_handler"], "the first frame is the test"
+    assert [frame.name for frame in frames][1:] == ["truncating_handler"], "the first frame is the test"
     (record,) = caplog.records
     assert "m" * 100_000 in record.getMessage()
     assert record.exc_info[1] is error
@@ -124,5 +124,5 @@ def test_a_refusal_may_be_longer_and_is_not_logged(caplog):
 @pytest.mark.parametrize("step", STEPS)
 def test_every_function_of_the_state_machine_shortens_its_texts(step):
     handler = importlib.import_module(f"functions.{step}").handler
-    is_decorated = handler.__code__.co_name == "short_handler"
-    assert is_decorated == (step not in OTHERS), "decorate it with @with_short_texts"
+    is_decorated = handler.__code__.co_name == "truncating_handler"
+    assert is_decorated == (step not in OTHERS), "decorate it with @with_truncated_strings"

@@ -51,7 +51,7 @@ def measure(personalize, monkeypatch):
                 raise Throttled("ListExecutions")
             return [{"status": status, "startDate": ago(last_start)}]
 
-        monkeypatch.setattr(watch_pipeline, "last_executions", last_executions)
+        monkeypatch.setattr(watch_pipeline, "list_last_executions", last_executions)
         machine = DeployedMachine(settings_, ago(deployed))
         monkeypatch.setattr(watch_pipeline, "describe_deployed_machine", lambda *_: machine)
         return watch_pipeline.handler({"stateMachineArn": "machine"}, None)

@@ -12,11 +12,11 @@ from functions.rules.batch_jobs import (
     BatchProgress,
     BatchSpec,
     BatchState,
+    add_versions,
     decide,
-    with_versions,
 )
 from functions.rules.campaigns import CampaignState, CampaignUpdate, DeploymentRecord, Trial
-from functions.rules.steps import Step, failed
+from functions.rules.steps import Step, fail
 from functions.rules.trainings import Deletion
 from functions.rules.versions import NO_VERSION
 
@@ -57,7 +57,7 @@ def step(
     progress = BatchProgress(NOW - waited, sent_at, blocked_by)
     before = replace(progress)
     state = BatchState(jobs=jobs, **{"campaigns": [campaign()], "input_hash": "i1", **state})
-    found = decide(with_versions(state, spec, versions.__getitem__), spec, progress, NOW)
+    found = decide(add_versions(state, spec, versions.__getitem__), spec, progress, NOW)
     assert progress == before, "rules only return steps"
 
     return found
@@ -107,22 +107,22 @@ GAVE_UP = "gave up after 6 hours"
         ([job(2, content="other"), job()], {}, CREATED),
         ([job(content=None)], {}, CREATED),
         ([job(run="this", content="other")], {}, WRITTEN),
-        ([job(run="this", **FAILED, failure="no")], {}, failed("WRITING", "no")),
-        ([job(run="this", **FAILED)], {}, failed("WRITING", "job-1 has failed without a reason")),
+        ([job(run="this", **FAILED, failure="no")], {}, fail("WRITING", "no")),
+        ([job(run="this", **FAILED)], {}, fail("WRITING", "job-1 has failed without a reason")),
         ([running()], DELETING, FOLLOWED),
-        ([running(NOW - 7 * HOUR)], {"waited": 6 * HOUR}, failed("WRITING", LATE)),
+        ([running(NOW - 7 * HOUR)], {"waited": 6 * HOUR}, fail("WRITING", LATE)),
         ([running(NOW - 7 * HOUR)], {"waited": 5 * HOUR}, FOLLOWED),
         ([running()], {"waited": 6 * HOUR}, FOLLOWED),
         ([], {"sent_at": NOW - MINUTE}, Step("WAITING", pause=60)),
         ([], {"sent_at": NOW - 4 * MINUTE}, CREATED),
-        ([], {"waited": 6 * HOUR, "blocked_by": "busy"}, failed("WAITING", f"{GAVE_UP}: busy")),
+        ([], {"waited": 6 * HOUR, "blocked_by": "busy"}, fail("WAITING", f"{GAVE_UP}: busy")),
         ([], {"deletions": [ENDED]}, CREATED),
         ([], DELETING, Step("WAITING", pause=60)),
         ([], {**DELETING, "waited": 2 * HOUR}, Step("WAITING", pause=720)),
         (
             [],
             {**DELETING, "waited": 6 * HOUR},
-            failed("WAITING", f"{GAVE_UP}: forget is running"),
+            fail("WAITING", f"{GAVE_UP}: forget is running"),
         ),
         ([job()], {**DELETING, "waited": 6 * HOUR}, WRITTEN),
     ],
@@ -157,7 +157,7 @@ BACK = campaign(OLD, blocked_version_arn=NEW)
 @pytest.mark.parametrize("campaigns", [[campaign()], [campaign(OLD)], [campaign(trial=TRIAL)]])
 def test_a_missing_input_fails_whatever_version_could_be_used(campaigns):
     reason = "its input has no objects; check the job that writes it"
-    assert step(campaigns=campaigns, input_hash=None) == failed("WRITING", reason)
+    assert step(campaigns=campaigns, input_hash=None) == fail("WRITING", reason)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from functions.rules.deployments import (
     versions_to_compare,
     versions_to_order,
 )
-from functions.rules.pacing import pause
+from functions.rules.pacing import choose_pause
 from functions.rules.probing import Probe, ProbeRun, Response
 from functions.rules.steps import Step, remember
 from functions.rules.versions import NO_VERSION
@@ -398,7 +398,7 @@ RUNNING = update(NEW, is_running=True, created_at=NOW - 10 * MINUTE)
 )
 def test_an_update_is_waited_for(seen, phase):
     age = (NOW - seen.update.created_at).total_seconds()
-    assert step(seen)[0] == Step(phase, pause=pause((), age))
+    assert step(seen)[0] == Step(phase, pause=choose_pause((), age))
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ from functions.rules.imports import (
     list_effective_imports,
     list_unconfirmed_imports,
 )
-from functions.rules.pacing import pause
-from functions.rules.steps import Step, failed
+from functions.rules.pacing import choose_pause
+from functions.rules.steps import Step, fail
 
 EXPORT = ExportState(FINGERPRINT, 1000, NOW - 200 * HOUR)
 OTHER = EXPORT._replace(fingerprint="a-2")
@@ -66,7 +66,7 @@ REPLACED = Message(
         ([job(), job(2, fingerprint="a-0")], {}, CREATE),
         ([job(), job(2, is_active=False, is_confirmed=False)], {}, DONE),
         ([job(), FOREIGN], {}, CREATE),
-        ([job(is_full=False), FOREIGN], {"is_full": False}, failed("CHECKING", REPLACED)),
+        ([job(is_full=False), FOREIGN], {"is_full": False}, fail("CHECKING", REPLACED)),
         ([FOREIGN], {"is_full": False}, CREATE),
         ([job(is_active=False), FOREIGN], {"is_full": False}, CREATE),
         ([job(fingerprint="b-1"), FOREIGN._replace(is_full=False)], {"is_full": False}, CREATE),
@@ -78,17 +78,17 @@ REPLACED = Message(
         ([job(created_at=NOW)], {"requested_at": NOW}, DONE),
         ([job(), job(2, is_full=False)], {"is_full": False, "requested_at": NOW}, DONE),
         ([job(run="this")], {}, DONE),
-        ([job(run="this", fingerprint="a-0")], {}, failed("IMPORTING", CHANGED)),
-        ([job(run="this", is_active=False, failure="no")], {}, failed("IMPORTING", "no")),
+        ([job(run="this", fingerprint="a-0")], {}, fail("IMPORTING", CHANGED)),
+        ([job(run="this", is_active=False, failure="no")], {}, fail("IMPORTING", "no")),
         (
             [job(run="this", is_active=False)],
             {},
-            failed("IMPORTING", "job-1 has failed without a reason"),
+            fail("IMPORTING", "job-1 has failed without a reason"),
         ),
         (
             [job(run="this"), FOREIGN],
             {},
-            failed("IMPORTING", "another import has replaced the data of job-1"),
+            fail("IMPORTING", "another import has replaced the data of job-1"),
         ),
     ],
 )
@@ -120,7 +120,7 @@ TAINT = Step("IMPORTING", Taint(OWN), remembered=TAINTED_NOW)
 CONFIRM = Step("CONFIRMING", Confirm(OWN))
 WRITTEN_AGAIN = EXPORT._replace(newest_at=NOW)
 LATE = {"began_at": NOW - 6 * HOUR}
-UNTAGGED = failed("IMPORTING", "job-1 is tainted, but the tag that says so cannot be written")
+UNTAGGED = fail("IMPORTING", "job-1 is tainted, but the tag that says so cannot be written")
 IS_REMEMBERED = {"progress": TAINTED_NOW}
 SEEN_BEFORE = {**TAINTED_NOW, "tainted_at": NOW - 5 * HOUR}
 TAINT_AGAIN = TAINT._replace(remembered=SEEN_BEFORE)
@@ -136,14 +136,14 @@ HOURS_AGO = {**TAINTED_NOW, "tainted_at": NOW - 6 * HOUR}
         (OWN, {"progress": {**SEEN_BEFORE, **LATE}}, TAINT_AGAIN),
         (OWN, {"progress": HOURS_AGO}, UNTAGGED),
         (OWN, {"progress": LATE, "export": OTHER}, TAINT),
-        (OWN._replace(is_tainted=True), IS_REMEMBERED, failed("IMPORTING", CHANGED)),
+        (OWN._replace(is_tainted=True), IS_REMEMBERED, fail("IMPORTING", CHANGED)),
         (OWN, {"export": OTHER, "until_end": EXPORT}, CONFIRM),
-        (OWN, {"export": WRITTEN_AGAIN, "until_end": OTHER}, failed("IMPORTING", CHANGED)),
-        (OWN._replace(fingerprint="a-1-x"), {}, failed("IMPORTING", CHANGED)),
-        (OWN._replace(fingerprint=""), {}, failed("IMPORTING", CHANGED)),
-        (OWN._replace(fingerprint="b-1"), {}, failed("IMPORTING", CHANGED)),
-        (OWN._replace(is_confirmed=True), {"export": OTHER}, failed("IMPORTING", CHANGED)),
-        (OWN._replace(is_active=False, failure="no"), {"export": OTHER}, failed("IMPORTING", "no")),
+        (OWN, {"export": WRITTEN_AGAIN, "until_end": OTHER}, fail("IMPORTING", CHANGED)),
+        (OWN._replace(fingerprint="a-1-x"), {}, fail("IMPORTING", CHANGED)),
+        (OWN._replace(fingerprint=""), {}, fail("IMPORTING", CHANGED)),
+        (OWN._replace(fingerprint="b-1"), {}, fail("IMPORTING", CHANGED)),
+        (OWN._replace(is_confirmed=True), {"export": OTHER}, fail("IMPORTING", CHANGED)),
+        (OWN._replace(is_active=False, failure="no"), {"export": OTHER}, fail("IMPORTING", "no")),
         (OWN._replace(run="earlier"), {"progress": {"checked": "a-2"}, "export": OTHER}, None),
         (OWN_RUNNING._replace(run="dead"), {"export": OTHER}, TAINT),
         (OWN._replace(run="dead"), IS_REMEMBERED, TAINT),
@@ -183,7 +183,7 @@ FULL_NEEDED = (
     "job-2 may have imported other rows than its export has; to replace them, import a complete "
     'export with importMode FULL ("Replace bad data" in docs/operations.md)'
 )
-REFUSED = failed("CHECKING", FULL_NEEDED)
+REFUSED = fail("CHECKING", FULL_NEEDED)
 
 
 @pytest.mark.parametrize(
@@ -204,11 +204,11 @@ def test_no_export_is_appended_again_of_which_a_part_may_be_there(jobs, expected
 @pytest.mark.parametrize(
     "own, expected",
     [
-        (TAINTED, failed("IMPORTING", FULL_NEEDED)._replace(action=TaintDataset(TAINTED))),
-        (ADDED._replace(fingerprint="a-1-x"), failed("IMPORTING", FULL_NEEDED)),
+        (TAINTED, fail("IMPORTING", FULL_NEEDED)._replace(action=TaintDataset(TAINTED))),
+        (ADDED._replace(fingerprint="a-1-x"), fail("IMPORTING", FULL_NEEDED)),
         (
             ADDED._replace(fingerprint="a-0", is_confirmed=True),
-            failed(
+            fail(
                 "IMPORTING",
                 "the export has changed since it was imported; write new rows to the location of a "
                 "later day",
@@ -224,7 +224,7 @@ def test_a_dataset_gets_a_tag_about_a_tainted_import_that_was_added(own, expecte
 
 RUNNING = job(is_running=True, is_active=False, run=None, created_at=NOW - 10 * MINUTE)
 OLD = RUNNING._replace(created_at=NOW - 50 * HOUR)
-OVERDUE = failed(
+OVERDUE = fail(
     "IMPORTING",
     "job-1 is still running after 6 hours; no import can be stopped, so wait for its end, or ask "
     "AWS Support",
@@ -232,7 +232,7 @@ OVERDUE = failed(
 
 
 def test_a_running_import_is_waited_for_whoever_has_started_it():
-    assert step(RUNNING, durations=[1200]).pause == pause([1200], 600)
+    assert step(RUNNING, durations=[1200]).pause == choose_pause([1200], 600)
     assert step(OLD, progress={"began_at": NOW - 6 * HOUR}) == OVERDUE
     assert step(OLD, progress={"began_at": NOW - 5 * HOUR}).outcome is None
     assert step(RUNNING, progress={"began_at": NOW - 6 * HOUR}).outcome is None
@@ -243,18 +243,18 @@ def test_a_running_import_is_waited_for_whoever_has_started_it():
     [
         (OTHER, {"problems": ["no header"]}, Step("CHECKING", CheckContent("a-2"))),
         (OTHER, {"checked": "a-2"}, Step("WAITING", Create(OTHER))),
-        (OTHER, {"checked": "a-2", "problems": ["a", "b"]}, failed("CHECKING", "a", "b")),
+        (OTHER, {"checked": "a-2", "problems": ["a", "b"]}, fail("CHECKING", "a", "b")),
         (EXPORT, {"sent_at": NOW - 2 * MINUTE}, Step("WAITING", pause=60)),
         (EXPORT, {"sent_at": NOW - 3 * MINUTE}, CREATE),
         (
             EXPORT,
             {"began_at": NOW - 6 * HOUR, "blocked_by": "no slot"},
-            failed("WAITING", "gave up after 6 hours: no slot"),
+            fail("WAITING", "gave up after 6 hours: no slot"),
         ),
         (
             EXPORT,
             {"began_at": NOW - 6 * HOUR},
-            failed("WAITING", "gave up after 6 hours: Personalize did not answer"),
+            fail("WAITING", "gave up after 6 hours: Personalize did not answer"),
         ),
         (EXPORT, {"began_at": NOW - 5 * HOUR}, CREATE),
     ],

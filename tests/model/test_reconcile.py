@@ -15,9 +15,9 @@ from functions.common.errors import (
     ServiceUnavailable,
     Throttled,
 )
-from functions.reconcile import LAST_CHANGE, creation, from_document, reconcile, to_document
+from functions.reconcile import LAST_CHANGE, from_document, reconcile, to_document, track_creation
 from functions.rules.imports import CheckContent
-from functions.rules.pacing import pause
+from functions.rules.pacing import choose_pause
 from functions.rules.steps import JobProgress, Step
 from functions.rules.trainings import Stop
 from functions.run.admission import (
@@ -99,7 +99,12 @@ def test_a_minute_after_its_first_poll_an_invocation_only_polls_and_asks():
     unfinished = late._replace(action=None, outcome=None)
     assert item.run() == (unfinished, 0), "the next invocation acts"
     assert item.acts == []
-    item = Item(Step("WAITING", pause=40), Step("WAITING", pause=40), Step("ASK", QUESTION), DONE)
+    item = Item(
+        Step("WAITING", pause=40),
+        Step("WAITING", pause=40),
+        Step("ASK", QUESTION),
+        DONE,
+    )
 
     assert item.run() == (DONE, 0)
     assert item.acts == [QUESTION]
@@ -179,7 +184,7 @@ def client_error(code):
 )
 def test_a_create_is_remembered_if_its_job_may_exist(error, raised, may_exist, refusal):
     progress = JobProgress(NOW)
-    with pytest.raises(raised) if raised else nullcontext(), creation(progress, "job"):
+    with pytest.raises(raised) if raised else nullcontext(), track_creation(progress, "job"):
         if error:
             raise error
 
@@ -219,15 +224,15 @@ def test_a_memory_is_the_same_after_it_has_travelled_through_the_document(progre
 def test_a_job_of_unknown_duration_is_looked_at_in_pauses_of_a_hundredth_of_its_age(
     elapsed, seconds
 ):
-    assert pause([], elapsed) == seconds
+    assert choose_pause([], elapsed) == seconds
 
 
 @pytest.mark.parametrize(
     "elapsed, seconds", [(0, 400), (399.5, 1), (400, 4), (1000, 10), (5000, 12)]
 )
 def test_a_job_is_left_alone_for_two_fifths_of_its_usual_duration(elapsed, seconds):
-    assert pause([1000] * 5, elapsed) == seconds
+    assert choose_pause([1000] * 5, elapsed) == seconds
 
 
 def test_the_usual_duration_is_the_median():
-    assert pause([100, 5000, 1000], 0) == 400
+    assert choose_pause([100, 5000, 1000], 0) == 400

@@ -7,8 +7,8 @@ import pytest
 from import_jobs import HOUR, MINUTE, NOW, job
 
 from functions.common.messages import Message
-from functions.rules.pacing import pause
-from functions.rules.steps import Step, failed
+from functions.rules.pacing import choose_pause
+from functions.rules.steps import Step, fail
 from functions.rules.trainings import (
     Create,
     Deletion,
@@ -108,25 +108,25 @@ IN_TIME = {"ended_at": NOW - MINUTE, **STOPPED}
         ([version(run=None)], {}, CREATE),
         ([version(run=None)], {"version_arn": "version-1"}, TRAINED),
         ([version(is_active=False)], {}, CREATE),
-        ([version(is_active=False, was_stopped=True)], {}, failed("TRAINING", STOPPED_BEFORE)),
+        ([version(is_active=False, was_stopped=True)], {}, fail("TRAINING", STOPPED_BEFORE)),
         ([version()], {"requested_since": NOW}, CREATE),
         ([version()], {"requested_since": version().created_at}, TRAINED),
         (
             [own(run="earlier")],
             {"durations": [6000]},
-            Step("TRAINING", pause=pause([6000], 3600)),
+            Step("TRAINING", pause=choose_pause([6000], 3600)),
         ),
         ([own()], {"durations": [90000], "max_hours": 2}, Step("TRAINING", pause=3600)),
         ([own()], {"max_hours": 1}, STOP),
         ([own(run="earlier")], {"max_hours": 1}, STOP),
         ([own(is_running=False, is_active=True, digest="other")], {}, TRAINED),
-        ([own(is_running=False, failure="no")], {}, failed("TRAINING", "no")),
-        ([own(is_running=False)], {}, failed("TRAINING", NO_REASON)),
-        ([own(**IN_TIME)], {"max_hours": 1}, failed("TRAINING", STOPPED_NOW)),
+        ([own(is_running=False, failure="no")], {}, fail("TRAINING", "no")),
+        ([own(is_running=False)], {}, fail("TRAINING", NO_REASON)),
+        ([own(**IN_TIME)], {"max_hours": 1}, fail("TRAINING", STOPPED_NOW)),
         (
             [own(ended_at=NOW, **STOPPED)],
             {"max_hours": 1},
-            failed("TRAINING", STOPPED_LATE),
+            fail("TRAINING", STOPPED_LATE),
         ),
         ([own(is_stopping=True)], {}, Step("STOPPING", pause=15)),
     ],
@@ -173,7 +173,7 @@ def test_the_limit_of_the_month_counts_the_trainings_that_are_paid_for(versions,
 
 
 FOREIGN = job(9, run=None, is_confirmed=False)
-REPLACED = failed(
+REPLACED = fail(
     "CHECKING",
     Message(
         text=(
@@ -183,7 +183,7 @@ REPLACED = failed(
         command="retrain start --skip-import",
     ),
 )
-PARTIAL = failed(
+PARTIAL = fail(
     "CHECKING",
     Message(
         text=(
@@ -196,7 +196,7 @@ PARTIAL = failed(
 ADDED = {"datasets": {"items": False}}
 APPENDED = job(2, is_full=False, is_confirmed=False)
 UNCONFIRMED = PARTIAL
-FULL_NEEDED = failed(
+FULL_NEEDED = fail(
     "CHECKING",
     "job-2 may have imported other rows than its export has; to replace them, import a complete "
     'export with importMode FULL ("Replace bad data" in docs/operations.md)',
@@ -278,7 +278,7 @@ def test_a_training_waits_until_nothing_moves_and_no_longer_than_its_limit(
     fields, progress, reason
 ):
     late = TrainingProgress(NOW - 24 * HOUR, **progress)
-    assert step(progress=late, **fields) == failed("WAITING", f"gave up after 24 hours: {reason}")
+    assert step(progress=late, **fields) == fail("WAITING", f"gave up after 24 hours: {reason}")
     for hours, seconds in ((0, 60), (1, 360), (23, 1800)):
         waits = Step("WAITING", pause=seconds) if fields else CREATE
         assert step(progress=TrainingProgress(NOW - hours * HOUR, **progress), **fields) == waits
@@ -302,7 +302,7 @@ def test_a_late_training_is_stopped_and_looked_at_for_an_hour(fields):
     progress = TrainingProgress(NOW, stopping_since=NOW - 59 * MINUTE)
     assert step(own(**fields), max_hours=1, progress=progress) == stopping
     progress = TrainingProgress(NOW, stopping_since=NOW - HOUR)
-    expected = failed("STOPPING", "version-1 did not stop within an hour")
+    expected = fail("STOPPING", "version-1 did not stop within an hour")
     assert step(own(**fields), max_hours=1, progress=progress) == expected
 
 

@@ -15,7 +15,7 @@ from functions.personalize.tags import (
 )
 from functions.personalize.trainings import hash_config
 from functions.reconcile import LAST_CHANGE
-from functions.report.mail import text_of
+from functions.report.mail import format_report
 from functions.run.admission import AFTER_DEATH
 from tests.workflow.storytelling import (
     CAMPAIGNS,
@@ -164,7 +164,7 @@ def _wrong_report(teller: Storyteller, ended: Ended) -> Iterator[str]:
             is_wrong = (outcome == "DEPLOYED") != (served == campaign["versionArn"])
             if is_wrong and outcome in ("DEPLOYED", "ROLLED_BACK"):
                 yield f"it says {campaign}, but the campaign serves {served}"
-    if ended.on_trial and "trial" not in " ".join(map(text_of, reports)):
+    if ended.on_trial and "trial" not in " ".join(map(format_report, reports)):
         yield f"it does not say that {ended.on_trial} have a version on trial"
 
 

@@ -12,7 +12,7 @@ from typer.main import get_command
 from components.args import ApprovalArgs
 from functions.personalize.campaigns import parse_approval
 from functions.personalize.tags import read_tags
-from functions.report.mail import text_of
+from functions.report.mail import format_report
 from retrain.cli import MODULES, program
 from tests.functions.test_report import report
 from tests.retrain.in_process import account
@@ -132,7 +132,7 @@ def named(command):
 
 
 def test_there_is_a_case_for_each_command_of_a_message():
-    texts = [text_of(report(*outcome)) for outcome in OUTCOMES.values()]
+    texts = [format_report(report(*outcome)) for outcome in OUTCOMES.values()]
     printed = {named(command) for text in texts for command in commands_in(text)}
     assert printed == {name for name, *_ in CASES}
 

@@ -10,7 +10,7 @@ from botocore import exceptions
 from rich.console import Console
 from rich.text import Text
 
-from functions.report.mail import text_of
+from functions.report.mail import format_report
 from retrain.account.access import Access
 from retrain.account.errors import OperatorError
 from retrain.account.output import message_console
@@ -83,7 +83,7 @@ def entered(number, state):
 
 
 def reported(report):
-    output = {"report": report, "text": text_of(report)}
+    output = {"report": report, "text": format_report(report)}
     details = {"name": "Report outcome", "output": json.dumps(output)}
     return {"id": 1, "timestamp": EXECUTION.started_at, "stateExitedEventDetails": details}
 
@@ -131,7 +131,7 @@ def test_a_terminal_breaks_no_word_and_no_command_of_a_report(states, capsys, mo
     out, err = capsys.readouterr()
     assert err.endswith("FAILED: the run ended with X.\n"), "the outcome has scrolled away"
     printed = Text.from_ansi(out).plain.splitlines()
-    expected = text_of(failed, pipeline_options=TARGET.options)
+    expected = format_report(failed, pipeline_options=TARGET.options)
     assert " ".join(printed).split() == expected.split()
 
     long = [line for line in printed if len(line) > 40 and " " in line.strip()]
