@@ -72,9 +72,9 @@ def call(
 ) -> State:
     """Return a Task that calls a function with the whole document.
 
-    The result is written to `result_path`. PLATFORM_ERRORS are retried according to `killed_retries`,
-    and transient errors for 10 to 20 minutes. After that, or after any other error, the next state
-    is `on_error`, with Error and Cause at `$.error`.
+    The result is written to `result_path`. PLATFORM_ERRORS are retried according to
+    `killed_retries`, and transient errors for 10 to 20 minutes. After that, or after any other
+    error, the next state is `on_error`, with Error and Cause at `$.error`.
     """
     return {
         "Type": "Task",
