@@ -1,4 +1,4 @@
-"""Truncates the texts that functions return and raise, to keep a run's document small.
+"""Truncates the strings that functions return and raise, to keep a run's document small.
 
 The state of an execution is limited to 256 KiB
 (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html), but Personalize
@@ -17,7 +17,7 @@ from . import errors
 from .messages import Message
 
 MAX_STRING_BYTES = 300
-"""The size limit of most texts, such as an error or a job's failure reason. ARNs are shorter."""
+"""The size limit of most strings, such as an error or a job's failure reason. ARNs are shorter."""
 MAX_PLAN_STRING_BYTES = 8_000
 """The size limit of a text in the plan, where the reason for a skip may name every solution."""
 MAX_LIST_BYTES = 8_000
@@ -38,7 +38,7 @@ Value = TypeVar("Value")
 def with_truncated_strings(
     handler: Callable[[Event, object], Result],
 ) -> Callable[[Event, object], Result]:
-    """Decorate a handler to truncate the texts in its result and in its errors.
+    """Decorate a handler to truncate the strings in its result and in its errors.
 
     Errors are raised without a stack trace, which would also end up in the document. The log has
     the whole error.
@@ -86,7 +86,7 @@ def take_fitting(values: Sequence[Value], max_bytes: int) -> list[Value]:
 
 
 def truncate_strings(value: object, max_bytes: int = MAX_STRING_BYTES) -> object:
-    """Truncate all texts and all lists of messages in a JSON value."""
+    """Truncate all strings and all lists of messages in a JSON value."""
     if isinstance(value, str):
         return truncate(value, max_bytes)
 
