@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from awscli.clidriver import create_clidriver
-from tests.functions.test_report_text import OUTCOMES
 from typer.main import get_command
 
 from components.args import ApprovalArgs
@@ -14,6 +13,7 @@ from functions.personalize.campaigns import parse_approval
 from functions.personalize.tags import read_tags
 from functions.report.mail import format_report
 from retrain.cli import MODULES, program
+from tests.functions.test_mail import OUTCOMES
 from tests.functions.test_report import report
 from tests.retrain.in_process import account
 from tests.workflow.pipeline import NEXT_SLOT
@@ -140,7 +140,7 @@ def test_there_is_a_case_for_each_command_of_a_message():
 def sentences():
     """Yield the commands in the sentences of the functions and of the alarms."""
     files = [*(ROOT / "functions").rglob("*.py"), ROOT / "components" / "alarms.py"]
-    advice = ROOT / "functions" / "report" / "text.py"  # whose commands are in CASES
+    advice = ROOT / "functions" / "report" / "mail.py"  # whose commands are in CASES
     for file in {*files} - {advice}:
         text = re.sub(r'"\n *f?"', "", file.read_text())  # a string goes on in the next line
         yield from (match[0] for match in COMMAND.finditer(text))
