@@ -502,7 +502,7 @@ def attribute_docstrings(cls: type) -> dict[str, str]:
     return docstrings
 
 
-def as_config(value: Any, *, keep_none: bool = True) -> Any:  # noqa: ANN401 - JSON
+def to_config(value: Any, *, keep_none: bool = True) -> Any:  # noqa: ANN401 - JSON
     """Convert arguments into config, with camelCase keys. Outputs stay outputs.
 
     With `keep_none=False`, arguments that are None are left out, as if they weren't set.
@@ -512,9 +512,9 @@ def as_config(value: Any, *, keep_none: bool = True) -> Any:  # noqa: ANN401 - J
         for field_ in fields(value):
             argument = getattr(value, field_.name)
             if keep_none or argument is not None:
-                config[camel_case(field_.name)] = as_config(argument, keep_none=keep_none)
+                config[camel_case(field_.name)] = to_config(argument, keep_none=keep_none)
         return config
 
     if isinstance(value, list | tuple):
-        return [as_config(element, keep_none=keep_none) for element in value]
+        return [to_config(element, keep_none=keep_none) for element in value]
     return value

@@ -9,7 +9,7 @@ from pulumi import Input, Output
 
 from . import iam
 from .alarms import create_alarms, create_topic
-from .args import RetrainingPipelineArgs, as_config
+from .args import RetrainingPipelineArgs, to_config
 from .constants import PIPELINE_DIMENSION, PIPELINE_TAG
 from .dashboard import create_dashboard, dashboard_url
 from .lambda_functions import CALLED_BY_EVENTS, Functions, create_functions, create_log_group
@@ -181,7 +181,7 @@ def _checked_environment(
         _check_known_args,
         name=name,
         stack=pulumi.get_stack(),
-        config=as_config(args, keep_none=False),
+        config=to_config(args, keep_none=False),
         account=aws.get_caller_identity_output(opts=opts).account_id,
         region=aws.get_region_output(opts=opts).region,
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 from pulumi import Input
 
-from .args import RetrainingPipelineArgs, as_config
+from .args import RetrainingPipelineArgs, to_config
 from .rules.rates import shortest_seconds_between_runs
 
 
@@ -21,7 +21,7 @@ def workflow_settings(
 
     Some values are outputs, so only `pulumi.Output.json_dumps` can serialize them.
     """
-    config = as_config(args)
+    config = to_config(args)
     for solution in config["solutions"]:
         if not solution.pop("qualityGateEnabled"):
             # A gate without rules lets every version pass.

@@ -12,9 +12,9 @@ from components.args import (
     DatasetArgs,
     DatasetsArgs,
     RetrainingPipelineArgs,
-    as_config,
     attribute_docstrings,
     camel_case,
+    to_config,
 )
 from components.rules.fields import Between, Elements
 
@@ -96,7 +96,7 @@ def _default(field: Field[object]) -> str:
         return "required"
     if value is None or value in ((), {}):
         return "none"
-    return f"`{_yaml(as_config(value))}`"
+    return f"`{_yaml(to_config(value))}`"
 
 
 def _yaml(value: object) -> str:

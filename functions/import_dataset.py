@@ -57,7 +57,7 @@ from .rules.imports import (
 )
 from .rules.steps import Action
 from .run.documents import (
-    job_name,
+    build_job_name,
     run_began_at,
 )
 from .s3 import exports
@@ -123,13 +123,14 @@ class DatasetImport:
     @property
     def _job_name(self) -> str:
         """The name of the import job that this run creates."""
-        return job_name(self._settings, self._run, self._planned["type"])
+        return build_job_name(self._settings, self._run, self._planned["type"])
 
     def poll(self) -> DatasetState:
         """Read the dataset's import jobs and its export."""
         # The reader describes the job with this ARN, so pass the ARN only once the job may exist.
         own_arn = build_import_job_arn(self._dataset["datasetArn"], self._job_name)
-        jobs = self._reader.of_dataset(self._dataset, own_arn if self.progress.sent_at else None)
+        sent_arn = own_arn if self.progress.sent_at else None
+        jobs = self._reader.list_dataset_imports(self._dataset, sent_arn)
         own_job = next((job for job in jobs if job.arn == own_arn), None)
 
         return DatasetState(

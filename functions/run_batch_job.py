@@ -56,8 +56,8 @@ from .rules.batch_jobs import (
 )
 from .rules.steps import Action
 from .run.documents import (
+    build_job_name,
     choose_export_day,
-    job_name,
 )
 from .s3 import exports
 from .s3.exports import Listing
@@ -159,7 +159,7 @@ class RunningBatchJob:
         assert isinstance(action, Create)
 
         # The name ends with the slot, so that later runs find the job in a list.
-        name = job_name(self._settings, self._run, self._job["slot"])
+        name = build_job_name(self._settings, self._run, self._job["slot"])
         content_and_day = f"{action.content} {choose_export_day(self._run)}"
         tags = {**self._settings["tags"], RUN: self.spec.run, BATCH: content_and_day}
 

@@ -121,7 +121,7 @@ class SolutionTraining:
         group_arn = response["solution"]["datasetGroupArn"]
         return self._reader.read_state(
             response["solution"],
-            imports=self._imports.of_group(group_arn),
+            imports=self._imports.list_group_imports(group_arn),
             deletions=list_deletions(client, group_arn),
         )
 

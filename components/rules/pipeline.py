@@ -18,8 +18,8 @@ from ..args import (
     QualityRuleArgs,
     RetrainingPipelineArgs,
     SolutionArgs,
-    as_config,
     config_keys,
+    to_config,
 )
 from ..constants import DATE_PLACEHOLDER, EVENT_DATASETS, RESERVED_TAG_PREFIX
 from . import arns, rates
@@ -57,7 +57,7 @@ def check(
     Outputs that aren't known yet stay unchecked. `secrets` are the keys of encrypted values.
     """
     reader = Reader(secrets)
-    args = reader.read(RetrainingPipelineArgs, as_config(given, keep_none=False), "")
+    args = reader.read(RetrainingPipelineArgs, to_config(given, keep_none=False), "")
 
     problems = [
         *reader.problems,

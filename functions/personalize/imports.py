@@ -127,7 +127,7 @@ class ImportReader:
         }
         """ARN of a dataset -> the most of its imports whose tags a poll reads."""
 
-    def of_group(self, group_arn: str) -> list[Import]:
+    def list_group_imports(self, group_arn: str) -> list[Import]:
         """Read the imports of all datasets in a group, one dataset after the other.
 
         Within a dataset, the import that ended last comes first.
@@ -137,9 +137,9 @@ class ImportReader:
         )
         datasets = read_list(pages, lambda page: page["datasets"])
 
-        return [job for dataset in datasets for job in self.of_dataset(dataset)]
+        return [job for dataset in datasets for job in self.list_dataset_imports(dataset)]
 
-    def of_dataset(self, dataset: Dataset, own_arn: str | None = None) -> list[Import]:
+    def list_dataset_imports(self, dataset: Dataset, own_arn: str | None = None) -> list[Import]:
         """Read the imports of a dataset. The one that ended last comes first.
 
         An import named in the dataset's TAINTED_BY tag is tainted, even if its own tags aren't

@@ -21,7 +21,7 @@ from ..run.documents import choose_export_day
 from ..s3 import exports
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from mypy_boto3_personalize.type_defs import DatasetTypeDef
 
@@ -66,38 +66,38 @@ class ExportSearch(NamedTuple):
     """The export of the run's day."""
     skipped_days: Sequence[str]
     """The earlier days whose INCREMENTAL exports were never imported."""
-    confirmed: Sequence[Import]
+    confirmable: Sequence[Import]
     """The imports that can be confirmed, because their exports haven't changed."""
 
 
 def search_exports(
-    dataset: ResolvedDataset, datasets: Mapping[str, DatasetTypeDef], imports: Sequence[Import]
+    dataset: ResolvedDataset, description: DatasetTypeDef | None, imports: Sequence[Import]
 ) -> ExportSearch:
-    """Read the export of the run's day, and look for earlier exports.
+    """Read the export of the run's day, find days without an import, and compare earlier exports.
 
-    `datasets` has the descriptions of all existing datasets.
+    `description` is None if the dataset doesn't exist.
     """
-    jobs = [job for job in imports if job.dataset == dataset["datasetArn"]]
-    searched_days = list_days_to_search(dataset, jobs)
+    dataset_imports = [job for job in imports if job.dataset == dataset["datasetArn"]]
+    days = list_days_to_search(dataset, dataset_imports)
 
     export = _read_export(dataset)
-    earlier_exports = exports.find_exports(aws.s3(), [day.location for day in searched_days])
+    earlier_exports = exports.find_exports(aws.s3(), [day.location for day in days])
     skipped_days = [
-        searched.day
-        for searched in searched_days
-        if searched.location in earlier_exports and not searched.is_imported
+        day.day for day in days if day.location in earlier_exports and not day.is_imported
     ]
 
-    description = datasets.get(dataset["datasetArn"])
-    confirmed = []
-    if description is not None:
-        # Compare each import with the export of its own day, so that this run can confirm imports
-        # of a run that died on an earlier day.
-        mode_and_schema = (dataset["importMode"], description["schemaArn"])
-        states = [found.state(*mode_and_schema) for found in (export, *earlier_exports.values())]
-        confirmed = find_confirmable_imports(jobs, states)
+    if description is None:
+        return ExportSearch(export, skipped_days, confirmable=[])
 
-    return ExportSearch(export, skipped_days, confirmed)
+    # Compare each import with the export of its own day, so that this run can confirm imports of a
+    # run that died on an earlier day.
+    states = [
+        found.state(dataset["importMode"], description["schemaArn"])
+        for found in (export, *earlier_exports.values())
+    ]
+    return ExportSearch(
+        export, skipped_days, confirmable=find_confirmable_imports(dataset_imports, states)
+    )
 
 
 def _read_export(dataset: ResolvedDataset) -> Export:

@@ -33,8 +33,8 @@ from .guards import (
 from .snapshot import (
     DataSnapshot,
     SolutionSnapshot,
-    read_data,
-    read_solution,
+    read_data_snapshot,
+    read_solution_snapshot,
 )
 from .solutions import SolutionView
 
@@ -103,9 +103,10 @@ class RunView:
 
 def read_view(client: PersonalizeClient, settings: Settings, run: Run) -> RunView:
     """Read everything that planning needs to know about a run."""
-    data = read_data(client, settings, resolve_datasets(settings, run))
+    data = read_data_snapshot(client, settings, resolve_datasets(settings, run))
     snapshots = [
-        read_solution(client, solution, run, data) for solution in select_solutions(settings, run)
+        read_solution_snapshot(client, solution, run, data)
+        for solution in select_solutions(settings, run)
     ]
     return build_view(settings, run, data, snapshots)
 
@@ -211,7 +212,7 @@ def find_export_problems(
     """Check the export of a dataset again, because it changed after planning."""
     chosen = {dataset["type"]: dataset for dataset in resolve_datasets(settings, run)}
     dataset = chosen[dataset_type]
-    data = read_data(client, settings, [dataset])
+    data = read_data_snapshot(client, settings, [dataset])
 
     view = DatasetView(settings, run, data, dataset)
     return [

@@ -39,10 +39,7 @@ from ..personalize.trainings import (
 )
 from ..rules.trainings import SolutionState
 from ..s3 import exports
-from .export_search import (
-    ResolvedDataset,
-    search_exports,
-)
+from .export_search import ResolvedDataset, search_exports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -139,7 +136,7 @@ class SolutionSnapshot:
     filters: Mapping[str, FilterTypeDef]
 
 
-def read_solution(
+def read_solution_snapshot(
     client: PersonalizeClient, solution: SolutionSettings, run: Run, data: DataSnapshot
 ) -> SolutionSnapshot:
     """Read a solution with its versions, campaigns, filters and batch jobs."""
@@ -193,7 +190,7 @@ def parse_recipe_name(solution: SolutionTypeDef) -> str:
     return solution.get("recipeArn", "").rpartition("/")[2]
 
 
-def read_data(
+def read_data_snapshot(
     client: PersonalizeClient, settings: Settings, chosen_datasets: Sequence[ResolvedDataset]
 ) -> DataSnapshot:
     """Read the configured datasets, their group's jobs, and the chosen datasets' exports."""
@@ -208,15 +205,15 @@ def read_data(
     schemas = {arn: _read_schema_fields(client, dataset) for arn, dataset in datasets.items()}
 
     reader = ImportReader(client, settings["datasets"])
-    imports = [job for group in groups for job in reader.of_group(group)]
+    imports = [job for group in groups for job in reader.list_group_imports(group)]
     event_trackers = [arn for group in groups for arn in list_active_event_trackers(client, group)]
     deletions = [job for group in groups for job in list_deletions(client, group)]
 
     searches = {
-        dataset["datasetArn"]: search_exports(dataset, datasets, imports)
+        dataset["datasetArn"]: search_exports(dataset, datasets.get(dataset["datasetArn"]), imports)
         for dataset in chosen_datasets
     }
-    newly_confirmed = [job for search in searches.values() for job in search.confirmed]
+    newly_confirmed = [job for search in searches.values() for job in search.confirmable]
 
     return DataSnapshot(
         now=clock.now(),

@@ -31,7 +31,7 @@ from ..rules.trainings import (
 )
 from ..rules.versions import SolutionVersion
 from ..run.documents import (
-    job_name,
+    build_job_name,
     run_began_at,
 )
 from .datasets import (
@@ -284,7 +284,7 @@ class SolutionView:
         since = self.requested_since
         return {
             "solutionArn": self.arn,
-            "versionName": job_name(self.settings, self.run, hash_shortly(self.arn, 8)),
+            "versionName": build_job_name(self.settings, self.run, hash_shortly(self.arn, 8)),
             "trainingMode": mode,
             "recipe": self.recipe or "",
             "existingVersionArn": candidate.arn if candidate else None,

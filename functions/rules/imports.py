@@ -223,21 +223,20 @@ def _find_tainted_import(state: DatasetState, progress: ImportProgress) -> Impor
         # The run that created a running import may have died, so every run that waits for the
         # import watches its files.
         is_watched = job.is_running or job == state.own_job
-        is_tainted_now = is_watched and _has_other_files(job, state)
+        is_tainted_now = is_watched and _was_export_changed(job, state)
 
         if job.awaits_confirmation and (is_tainted_now or job.arn == progress.tainted_arn):
             return job
     return None
 
 
-def _has_other_files(job: Import, state: DatasetState) -> bool:
+def _was_export_changed(job: Import, state: DatasetState) -> bool:
     """Return True if the export no longer has the files that an import was created for."""
-    # An import that is foreign, or from another stack or day, may have another location.
     if job.location != state.export.location:
-        return False
+        return False  # It was an export of another day or stack.
 
-    # A file that was rewritten unchanged after the import ended is in the current export only, so
-    # the files may match either state of the export.
+    # After an import by this run, `exports` also has the files that were there at its end. They
+    # count as well, because a file may have been rewritten since then with the same content.
     imported_files = _strip_mode_and_schema(job.fingerprint)
     return all(
         _strip_mode_and_schema(export.fingerprint) != imported_files for export in state.exports

@@ -65,7 +65,7 @@ SCHEDULE_ROUNDING = timedelta(minutes=2)
 minutes. An event with an even earlier time was due before the change and arrived late."""
 
 SHORTEST_PAUSE = timedelta(seconds=1)
-NO_SCHEDULE = ("ResourceNotFoundException", "AccessDeniedException")
+UNREADABLE_SCHEDULE_ERRORS = ("ResourceNotFoundException", "AccessDeniedException")
 """The error codes for a schedule that doesn't exist, and for another pipeline's schedule, which the
 function's role may not read."""
 
@@ -233,7 +233,7 @@ def _read_schedule(arn: str) -> GetScheduleOutputTypeDef:
     try:
         return aws.scheduler().get_schedule(GroupName=group, Name=name)
     except ClientError as error:
-        if error.response["Error"]["Code"] not in NO_SCHEDULE:
+        if error.response["Error"]["Code"] not in UNREADABLE_SCHEDULE_ERRORS:
             raise
 
         message = f"scheduleArn: {arn} is not a schedule of this pipeline; leave it out"

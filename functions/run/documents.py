@@ -79,7 +79,7 @@ def run_began_at(run: Run) -> datetime:
     return min(started_at, parse_scheduled_time(run["request"]) or started_at)
 
 
-def job_name(settings: Settings, run: Run, suffix: str) -> str:
+def build_job_name(settings: Settings, run: Run, suffix: str) -> str:
     """Build a job's name, which must be unique in the account and region."""
     return f"{settings['prefix']}-{run['id']}-{suffix}"
 

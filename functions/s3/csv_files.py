@@ -100,7 +100,7 @@ def _check_rows(sample: FileSample, lines: Sequence[tuple[int, str]]) -> FileSam
     """Add the rows before the first line that Personalize can't read, and that line's error."""
     rows: list[Row] = []
     for number, line in lines:
-        values = cells(line)
+        values = split_cells(line)
         if error := find_record_error(line, values, len(sample.header)):
             error = f"line {number} {error}"
             return replace(sample, rows=tuple(rows), error=error)
@@ -119,14 +119,14 @@ def _count_values(
     counts = {column: Counter[str]() for column in columns}
 
     for _, line in lines:
-        values = cells(line)
+        values = split_cells(line)
         if len(values) == len(columns):
             for column, value in zip(columns, values, strict=True):
                 counts[column][value] += 1
     return counts
 
 
-def cells(line: str) -> tuple[str, ...]:
+def split_cells(line: str) -> tuple[str, ...]:
     r"""Split a line into its values. `\` is the escape character.
 
     The result is empty if the line isn't a record: a quotation mark isn't closed, text follows a

@@ -121,7 +121,7 @@ def read_lineage(access: Access, version_arn: str) -> Document:
             "credentials are of another account"
         ) from error
     tags = read_tags(client, version_arn)
-    imports = ImportReader(client, ()).of_group(version["datasetGroupArn"])
+    imports = ImportReader(client, ()).list_group_imports(version["datasetGroupArn"])
     began_at = version["creationDateTime"]
     learned = list_effective_imports(job for job in imports if job.ended_at <= began_at)[::-1]
     approval = parse_approval(tags)

@@ -27,8 +27,8 @@ from emulator.personalize.tables import (
 from functions.planning.export_values import MAX_LENGTH, find_value_error, find_wrong_value
 from functions.s3.csv_files import (
     FileSample,
-    cells,
     read_sample,
+    split_cells,
 )
 from retrain.account.errors import OperatorError
 
@@ -261,7 +261,7 @@ def split_lines(export: bytes) -> list[bytes]:
 
 def read_rows(export: bytes) -> list[tuple[str, ...]]:
     """Return the values of each row of a CSV file, the header first."""
-    return [cells(line.decode("utf-8-sig").rstrip("\r\n")) for line in split_lines(export)]
+    return [split_cells(line.decode("utf-8-sig").rstrip("\r\n")) for line in split_lines(export)]
 
 
 def to_csv(header: Iterable[str], rows: Iterable[Sequence[object]]) -> bytes:

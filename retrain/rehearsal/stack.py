@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 import components
-from components.args import as_config
+from components.args import to_config
 from retrain.account.errors import OperatorError
 from retrain.account.stack_config import read_args, readable_project
 from retrain.rehearsal.data import read_custom_data
@@ -50,7 +50,7 @@ class Stack:
         filtered. Batch jobs have no themes. The number of trainings is not limited, because a
         rehearsal trains several times a minute. Events may be old, because the sample data is.
         """
-        config = as_config(self.args, keep_none=False)
+        config = to_config(self.args, keep_none=False)
         solutions = config["solutions"]
         for campaign in (item for solution in solutions for item in solution["campaigns"]):
             if "probe" in campaign:

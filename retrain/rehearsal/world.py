@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
 
-from components.args import DatasetArgs, as_config
+from components.args import DatasetArgs, to_config
 from components.rules.arns import dataset_type as type_of_key
 from functions.constants import DATE_PLACEHOLDER
 from functions.rules.recipes import FEATURES, RECIPES
@@ -256,7 +256,7 @@ class World:
 
 def recipe_of(solution: SolutionArgs) -> str:
     """Return the name of a recipe that supports the settings of a solution, if there is one."""
-    config = as_config(solution, keep_none=False)
+    config = to_config(solution, keep_none=False)
     probes = [campaign["probe"] for campaign in config["campaigns"] if "probe" in campaign]
     settings = {key for job in config["batchJobs"] for key in job}
     settings.add(f"trainingMode {config['trainingMode']}")

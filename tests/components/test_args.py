@@ -25,7 +25,7 @@ from components.args import (
     LimitsArgs,
     QualityRuleArgs,
     SolutionArgs,
-    as_config,
+    to_config,
 )
 from components.rules.fields import Between
 from components.rules.pipeline import check
@@ -151,7 +151,7 @@ def test_resolved_arguments_stay_secret():
     args = minimal(solutions=[SolutionArgs(solution_arn=pulumi.Output.secret(SOLUTION))])
 
     async def check():
-        assert await pulumi.Output.from_input(as_config(args)).is_secret() is True
+        assert await pulumi.Output.from_input(to_config(args)).is_secret() is True
 
     return pulumi.Output.from_input(check())
 
@@ -164,7 +164,7 @@ def test_one_unknown_input_makes_all_arguments_unknown():
     async def check():
         assert await location.is_known() is False
         assert (
-            await pulumi.Output.from_input(as_config(with_users(data_location=location))).is_known()
+            await pulumi.Output.from_input(to_config(with_users(data_location=location))).is_known()
             is False
         )
 

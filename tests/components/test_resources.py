@@ -23,7 +23,7 @@ from components import (
     RetrainingPipeline,
     SolutionArgs,
 )
-from components.args import as_config
+from components.args import to_config
 from components.lambda_functions import CALLED_BY_EVENTS, FUNCTIONS_FOLDER
 from components.shared import MAX_NAME_CHARACTERS
 from components.state_machine.steps import STEPS
@@ -171,7 +171,7 @@ def test_outputs_mappings_and_numbers_as_text_lead_to_the_same_resources(deploye
     def loosely_typed():
         tags = {"team": "discovery", 7: "days"}
         args = complete(pulumi.Output.from_input, log_retention_days="30", tags=tags)
-        solutions = as_config(args.solutions, keep_none=False)
+        solutions = to_config(args.solutions, keep_none=False)
         solutions[1]["batchJobs"][0]["maxHours"] = "6"
         return replace(args, solutions=solutions)
 

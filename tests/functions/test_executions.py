@@ -7,9 +7,9 @@ import pytest
 
 from functions.common.errors import ServiceUnavailable
 from functions.run.documents import (
+    build_job_name,
     choose_export_day,
     identify_run,
-    job_name,
     parse_scheduled_time,
     request_of,
     run_began_at,
@@ -116,15 +116,15 @@ def test_another_execution_has_another_run_id(changes):
 
 
 def test_the_name_of_a_job_begins_with_the_stack_and_the_run():
-    names = [job_name(settings(), s.run(), suffix) for suffix in ("interactions", "0b519087")]
+    names = [build_job_name(settings(), s.run(), suffix) for suffix in ("interactions", "0b519087")]
     assert names == [JOB_NAME, VERSION_NAME]
-    assert not JOB_NAME.startswith(job_name(settings(), s.run(id="20261122T030000Z"), ""))
-    assert not JOB_NAME.startswith(job_name(settings(prefix="ffffffff"), s.run(), ""))
+    assert not JOB_NAME.startswith(build_job_name(settings(), s.run(id="20261122T030000Z"), ""))
+    assert not JOB_NAME.startswith(build_job_name(settings(prefix="ffffffff"), s.run(), ""))
 
 
 def test_personalize_accepts_the_longest_name():
     pattern = r"[a-zA-Z0-9][a-zA-Z0-9\-_]{0,62}"
-    assert re.fullmatch(pattern, job_name(settings(), s.run(), "actionInteractions"))
+    assert re.fullmatch(pattern, build_job_name(settings(), s.run(), "actionInteractions"))
 
 
 # How an execution ended

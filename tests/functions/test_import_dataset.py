@@ -81,7 +81,7 @@ def seen(pipeline, own_arn=JOB, **changes):
     """Return the imports of the dataset as the rules see them. `changes` are facts about it."""
     dataset = pipeline.client.describe_dataset(datasetArn=ITEMS)["dataset"]
     reader = ImportReader(pipeline.client, pipeline.group.settings()["datasets"])
-    return reader.of_dataset({**dataset, **changes}, own_arn)
+    return reader.list_dataset_imports({**dataset, **changes}, own_arn)
 
 
 def created(pipeline):
@@ -178,14 +178,14 @@ def test_the_imports_of_a_group_have_tags_only_in_the_configured_datasets():
     with items() as pipeline:
         import_items(pipeline)
         reader = ImportReader(pipeline.client, pipeline.group.settings()["datasets"])
-        found = reader.of_group(pipeline.group.arn)
+        found = reader.list_group_imports(pipeline.group.arn)
         assert sorted((job.dataset, job.run or "") for job in found) == [
             (dataset_arn("interactions"), ""),
             (ITEMS, ""),
             (ITEMS, RUN_ID),
         ]
         pipeline.personalize.calls.clear()
-        ImportReader(pipeline.client, ()).of_group(pipeline.group.arn)
+        ImportReader(pipeline.client, ()).list_group_imports(pipeline.group.arn)
         operations = {call.operation for call in pipeline.personalize.calls}
 
     assert operations == {"ListDatasets", "ListDatasetImportJobs"}
@@ -242,7 +242,7 @@ def read_imports(
         describe_dataset_import_job=lambda **_: {"datasetImportJob": jobs[of_run]},
     )
     own_arn = None if of_run is None else f"{JOBS}/{of_run}"
-    return ImportReader(client, datasets).of_dataset(dataset, own_arn), read
+    return ImportReader(client, datasets).list_dataset_imports(dataset, own_arn), read
 
 
 DAILY = range(0, 3 * 365 * 24, 24)

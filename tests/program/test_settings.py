@@ -11,7 +11,7 @@ from components.args import (
     DatasetsArgs,
     RetrainingPipelineArgs,
     SolutionArgs,
-    as_config,
+    to_config,
 )
 from components.constants import RESERVED_TAG_PREFIX
 from components.rules.fields import Problem
@@ -61,7 +61,7 @@ MORE_OPTIONS = {
     "notifications.topicArn": USERS_TOPIC,
     "limits.maxModelAgeDays": 9,
 }
-EVERY_OPTION = changed(MORE_OPTIONS, as_config(complete(), keep_none=False))
+EVERY_OPTION = changed(MORE_OPTIONS, to_config(complete(), keep_none=False))
 
 
 def test_the_sample_stack_shows_every_key():
@@ -71,7 +71,7 @@ def test_the_sample_stack_shows_every_key():
 
 def test_the_project_file_declares_the_defaults_of_the_arguments():
     declared = {key: setting["default"] for key, setting in PROJECT_FILE["config"].items()}
-    defaults = as_config(parse(SMALLEST))
+    defaults = to_config(parse(SMALLEST))
     assert declared == {key: defaults[key] for key in declared}
     assert all(
         set(setting) == {"description", "default"} for setting in PROJECT_FILE["config"].values()

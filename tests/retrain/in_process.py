@@ -24,7 +24,7 @@ from unittest.mock import patch
 
 import boto3
 
-from components.args import as_config
+from components.args import to_config
 from retrain import cli
 from retrain.account import access, function_clients, pulumi_cli, target
 from tests.program.sample_stack import PROJECT_FILE, ROOT
@@ -89,7 +89,7 @@ def account(group: DatasetGroup | None = None, **options: object) -> Iterator[Ac
         folder = Path(name)
         project = {**PROJECT_FILE, "main": str(ROOT)}
         (folder / "Pulumi.yaml").write_text(json.dumps(project))
-        config = as_config(pipeline.args, keep_none=False)
+        config = to_config(pipeline.args, keep_none=False)
         keys = {f"{project['name']}:{key}": value for key, value in config.items()}
         stack = {"config": {"aws:region": REGION, **keys}}
         (folder / f"Pulumi.{STACK}.yaml").write_text(json.dumps(stack))

@@ -28,7 +28,7 @@ from tests.workflow.storytelling import (
 )
 from tests.world import campaign_arn, dataset_arn, solution_arn
 
-FATAL = ("AccessDenied", "ReportFailed")
+FATAL = ("ABORTED", "AccessDenied", "ReportFailed")
 """The errors in reports after which a function was not called again."""
 
 

@@ -6,7 +6,7 @@ from operator import itemgetter
 
 import pytest
 
-from components.args import ProbeArgs, RetrainingPipelineArgs, as_config, config_keys
+from components.args import ProbeArgs, RetrainingPipelineArgs, config_keys, to_config
 from components.settings import parse_stack
 from emulator.deployer.configuration import read_project
 from functions.personalize.tags import RUN, write_tags
@@ -144,9 +144,9 @@ def test_a_solution_without_versions_gets_a_gate_for_a_metric_that_its_recipe_ha
 )
 def test_a_probe_has_the_key_of_the_recipe_and_ids_of_the_exports(recipe, probe):
     with account(replace(MOVIES, recipe=f"{RECIPES}/{recipe}")) as prod:
-        written = as_config(adopted(prod).solutions[0].campaigns[0].probe, keep_none=False)
+        written = to_config(adopted(prod).solutions[0].campaigns[0].probe, keep_none=False)
     assert {key: written[key] for key in probe} == probe
-    assert written == {**as_config(ProbeArgs(), keep_none=False), **probe}
+    assert written == {**to_config(ProbeArgs(), keep_none=False), **probe}
 
 
 @pytest.mark.parametrize("user", ["42", "a: b", "# käse", "on", "1e3"])

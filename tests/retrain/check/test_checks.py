@@ -15,7 +15,7 @@ from components.args import (
     LimitsArgs,
     NotificationsArgs,
     TriggerArgs,
-    as_config,
+    to_config,
 )
 from retrain.account import pulumi_cli
 from retrain.names import short_name
@@ -559,7 +559,7 @@ def test_settings_of_the_file_ask_for_no_permission_before_they_are_deployed(gro
     with account(group) as prod:
         prod.services = a.services(prod.pipeline.bucket)
         answer(prod, "simulation", a.simulated(["cloudwatch:DescribeAlarms", "iam:PassRole"]))
-        configure(prod, solutions=as_config(config.args, keep_none=False)["solutions"])
+        configure(prod, solutions=to_config(config.args, keep_none=False)["solutions"])
         roles = [text.split()[0] for _, text, _ in findings(prod, "roles")]
         assert prod.retrain("plan -s prod").code in (0, 1), "what it names may be missing"
         assert len(findings(prod, "deployment")) == (config != group)
