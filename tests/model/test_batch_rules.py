@@ -214,7 +214,7 @@ DROP = "coverage fell from 0.5000 to 0.4000, by more than 10%"
         ([job(version_arn=OLD)], {"gate": []}, NEW, []),
         ([job(version_arn=OLD, **FAILED)], {}, NEW, BOTH),
         ([job(version_arn=NEW)], {}, NEW, ["precision"]),
-        ([job(version_arn="other/1")], {}, NEW, BOTH),
+        ([job(version_arn="solution-2/1")], {}, NEW, BOTH),
     ],
 )
 def test_without_campaigns_the_gate_compares_with_the_last_results(

@@ -795,6 +795,8 @@ def test_an_alarm_that_goes_off_during_the_bake_moves_the_campaign_back(seen, ex
     assert decided.outcome == "ROLLED_BACK" if expected is None else decided == expected
     if expected == BACK:
         assert progress.rollback_reasons == [RANG]
+    if expected == KEPT:
+        assert progress.warnings == [], "an alarm from before the trial is nobody's news"
 
 
 def test_an_alarm_is_heeded_although_the_arrival_cannot_be_recorded():
