@@ -57,6 +57,14 @@ def test_a_verdict_is_noted_after_its_report(written, outcome, verdict, is_trial
     assert written == ([(CAMPAIGN, {REPORTED: verdict})] if verdict else [])
 
 
+def test_the_verdict_on_an_older_version_is_not_noted(written):
+    """The tag is about the newest version."""
+    planned = s.planned_campaign(approvedVersionArn=VERSION)
+    result = campaign_result("ROLLED_BACK", campaign=planned)
+    handler(s.finished(solutions=[solution_result(campaigns=[result])]), None)
+    assert written == []
+
+
 def test_a_verdict_is_not_noted_if_its_report_was_not_delivered(written, monkeypatch, inbox):
     monkeypatch.setattr(inbox, "publish", deny)
     handler(finished("REJECTED"), None)
