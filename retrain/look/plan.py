@@ -280,10 +280,12 @@ def _campaign_step(
     first = earlier.first_steps.get(arn)
     waiting = earlier.waiting.get(arn)
     served = f"it serves {resource_name(state.served_version_arn or 'nothing')}"
-    action, reason = "keep", Message(text=served)
+    action = "keep"
+    reason = Message(text=served)
     if state.record.trial:
         version = resource_name(state.record.trial.version_arn)
-        action, reason = "wait", Message(text=f"{version} is on trial, which the run ends first")
+        action = "wait"
+        reason = Message(text=f"{version} is on trial, which the run ends first")
     elif state.pin:
         reason = Message(text=f"{served} and is pinned")
     elif is_planned and waiting and waiting != candidate:
@@ -291,7 +293,8 @@ def _campaign_step(
         text = f"{served}; it gets {resource_name(waiting.arn)}, which a person has approved"
         reason = Message(text=text)
     elif is_planned and (is_trained or waiting):
-        action, reason = "update", Message(text=f"{served}; {_conditions(view, campaign)}")
+        action = "update"
+        reason = Message(text=f"{served}; {_conditions(view, campaign)}")
     elif first and first.step.reasons:
         action = "report" if is_planned else "keep"
         outcome = f"{served}, because {resource_name(first.version.arn)} is {first.step.outcome}"

@@ -133,7 +133,8 @@ class Job:
         elif is_entry and self.began_at is None:
             self.phase, self.began_at = "IN_PROGRESS", time
         if error and not self.outcome:
-            self.outcome, self.reasons = "FAILED", describe_error(error)
+            self.outcome = "FAILED"
+            self.reasons = describe_error(error)
 
     def end(self, result: Document, outcome: str) -> None:
         """Add what the report says about the job."""
@@ -239,7 +240,8 @@ class ShownRun:
         elif entered:
             if name in STAGES and "error" not in document:  # a failure keeps the stage that failed
                 is_trial = self.is_trial and name == "Retrain solutions"
-                self.stage, self.why = TRIALS if is_trial else STAGES[name], ()
+                self.stage = TRIALS if is_trial else STAGES[name]
+                self.why = ()
         else:
             self._read_run(name, document, event["timestamp"])
         if job:
@@ -261,7 +263,8 @@ class ShownRun:
         self.is_trial, self.why = plan["todo"] == "TRIALS", ()
         if plan["todo"] == "WAIT":
             end = (time + timedelta(seconds=plan["seconds"])).astimezone(UTC)
-            self.stage, self.why = f"waiting until {end:%H:%M:%S} UTC or longer", plan["reasons"]
+            self.stage = f"waiting until {end:%H:%M:%S} UTC or longer"
+            self.why = plan["reasons"]
         if plan["todo"] != "WORK":
             return
         for dataset in plan["imports"]:
