@@ -246,9 +246,9 @@ def create_alarms(
     """Create the alarms, and metric filters for those on the log. Return the alarms' ARNs."""
     topic_arn = settings["notifications"]["topicArn"]
     alarm_arns = []
-    for alarm in alarms_of(settings):
+    for alarm in list_alarms(settings):
         name = f"{context.name}-{alarm.name}"
-        inputs = alarm_inputs(alarm, context.name, dimension_values, max_age_hours(settings))
+        inputs = build_alarm_inputs(alarm, context.name, dimension_values, max_age_hours(settings))
 
         if alarm.pattern:
             _create_metric_filter(context, name, alarm, inputs["namespace"], log_group_name)
@@ -287,7 +287,7 @@ def _create_metric_filter(
     )
 
 
-def alarms_of(settings: Mapping[str, Any]) -> list[Alarm]:
+def list_alarms(settings: Mapping[str, Any]) -> list[Alarm]:
     """List a pipeline's alarms, including three for each campaign whose bake has `createAlarms`.
 
     Runs find these three by the campaign's name, which is part of the alarms' names.
@@ -325,7 +325,7 @@ def max_age_hours(settings: Mapping[str, Any]) -> float:
     return round(float(settings["limits"]["maxModelAgeDays"]) * HOURS_PER_DAY, 2)
 
 
-def alarm_inputs(
+def build_alarm_inputs(
     alarm: Alarm,
     pipeline: str,
     dimension_values: Mapping[str, Input[str]],

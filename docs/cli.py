@@ -116,8 +116,8 @@ For example:
         update home-page                    planned   takes about 25 min
 
 - The words of a job that goes on are the phases of the workflow: `importing`, `training`,
-  `updating`, `waiting`, `trying` for a version on trial, or `in progress` until the workflow has
-  said more. An update is `updating or trying` while one function does both. A run that was
+  `updating`, `waiting`, `on trial`, or `in progress` until the workflow has said more. An
+  update is `updating or on trial` while one function does both. A run that was
   stopped leaves jobs `not finished` or `not started`.
 - An import and a training are expected to take as long as the median of the last jobs of their
   kind. The first job of a kind has no bar until it has ended.

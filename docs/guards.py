@@ -48,7 +48,7 @@ def _row(guard: Guard) -> str:
     purpose = _first_sentence(inspect.getdoc(guard.check) or "").removeprefix(
         "Yield a message for "
     )
-    cells = (guard.name, guard.verdict, SCOPES[guard.scope], purpose)
+    cells = (guard.name, guard.effect, SCOPES[guard.scope], purpose)
     return f"| {' | '.join(cells)} |"
 
 

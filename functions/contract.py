@@ -356,26 +356,26 @@ class StateError(TypedDict):
     Cause: NotRequired[str]
 
 
-class Item(TypedDict):
+class Status(TypedDict):
     """How far an import, a training, a deployment or a batch job has come (`reconcile.py`)."""
 
     phase: str
-    """What the item is waiting for, as the rules name it."""
+    """What is in progress, as the rules name it."""
     seconds: int
     """The seconds to wait before the next invocation. 0 means at once."""
     outcome: str | None
-    """How the item ended, or null if it has not ended."""
+    """How it ended, or null if it has not ended."""
     reasons: list[Message]
-    """Why the item has this outcome."""
+    """Why it has this outcome."""
     warnings: list[str]
     createdAt: str | None
-    """When its job or update was created, or null if there is none."""
+    """When its job or update in Personalize was created, or null if there is none."""
     endedAt: str | None
     progress: dict[str, object]
     """What the next invocation needs to know (`reconcile.py`)."""
 
 
-class DeploymentItem(Item):
+class DeploymentStatus(Status):
     """How far the deployment of a version to a campaign has come."""
 
     versionArn: str | None
@@ -390,7 +390,7 @@ class DeploymentItem(Item):
     Planning compares the verdict with a tag, so that it is reported only once."""
 
 
-class ImportItem(Item):
+class ImportStatus(Status):
     """How far the import of a dataset has come."""
 
     arn: str | None
@@ -399,18 +399,18 @@ class ImportItem(Item):
     """The export's size when the import job was created."""
 
 
-class TrainingItem(Item):
+class TrainingStatus(Status):
     """How far a training has come, and the version that the run waits for or deploys."""
 
     arn: str | None
     """The version, or null if there is none yet."""
-    isOfRun: bool
+    isNew: bool
     """True if this run started the training."""
     trainingHours: float | None
     """The hours that Personalize bills for a successful training."""
 
 
-class BatchItem(Item):
+class BatchJobStatus(Status):
     """How far a batch job has come."""
 
     arn: str | None
@@ -423,7 +423,7 @@ class DatasetIteration(RunContext):
     """The document inside `Import datasets`. Results of states that have not run are null."""
 
     dataset: PlannedImport
-    item: ImportItem | None
+    status: ImportStatus | None
     error: StateError | None
 
 
@@ -431,7 +431,7 @@ class DatasetResult(TypedDict):
     """The result of one import."""
 
     dataset: PlannedImport
-    item: ImportItem | None
+    status: ImportStatus | None
     error: StateError | None
     outcome: Literal["IMPORTED", "FAILED"]
 
@@ -442,7 +442,7 @@ class SolutionIteration(RunContext):
     todo: Literal["TRIALS", "WORK"]
     """With `TRIALS`, earlier runs' trials are ended and nothing is trained."""
     solution: PlannedSolution
-    item: TrainingItem | None
+    status: TrainingStatus | None
     campaigns: list["CampaignResult"]
     batchJobs: list["BatchResult"]
     error: StateError | None
@@ -451,10 +451,10 @@ class SolutionIteration(RunContext):
 class CampaignIteration(RunContext):
     """The document inside `Update campaigns`: a version to deploy, or a trial to end."""
 
-    training: TrainingItem | None
+    training: TrainingStatus | None
     """The training of the version to deploy, or null if only a trial is ended."""
     campaign: PlannedCampaign
-    item: DeploymentItem | None
+    status: DeploymentStatus | None
     error: StateError | None
 
 
@@ -462,17 +462,17 @@ class CampaignResult(TypedDict):
     """The result of one campaign."""
 
     campaign: PlannedCampaign
-    item: DeploymentItem | None
+    status: DeploymentStatus | None
     error: StateError | None
     outcome: Outcome
 
 
 class BatchResult(TypedDict):
-    """The result of one batch job. After an error, its item has no outcome."""
+    """The result of one batch job. After an error, its status has no outcome."""
 
     batchJob: str
     """The output of the batch job."""
-    item: BatchItem | None
+    status: BatchJobStatus | None
     error: StateError | None
 
 
@@ -481,14 +481,14 @@ class BatchIteration(RunContext, BatchResult):
 
     solutionArn: str
     recipe: str
-    training: TrainingItem
+    training: TrainingStatus
 
 
 class SolutionResult(TypedDict):
     """The result of one solution."""
 
     solution: PlannedSolution
-    version: TrainingItem | None
+    version: TrainingStatus | None
     campaigns: list[CampaignResult]
     batchJobs: list[BatchResult]
     error: StateError | None

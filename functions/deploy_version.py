@@ -31,7 +31,7 @@ from .common.errors import (
 )
 from .common.formatting import resource_name
 from .common.log import (
-    log_item,
+    log_status,
     logger,
 )
 from .common.truncation import (
@@ -40,7 +40,7 @@ from .common.truncation import (
 )
 from .contract import (
     CampaignIteration,
-    DeploymentItem,
+    DeploymentStatus,
     ProbeSettings,
     find_solution_of_campaign,
     pipeline_name,
@@ -91,7 +91,7 @@ from .rules.steps import (
     Action,
     Step,
     fail,
-    remember,
+    update_progress,
 )
 
 REPORTED_FIELDS = {
@@ -102,29 +102,29 @@ REPORTED_FIELDS = {
     "update_created_at": "createdAt",
     "update_ended_at": "endedAt",
 }
-"""Field of `DeploymentProgress` -> the key of the item that the report reads. A document with 50
-campaigns has no room for these fields twice, so the item's `progress` omits them."""
+"""Field of `DeploymentProgress` -> the key of the status that the report reads. A document with 50
+campaigns has no room for these fields twice, so the status's `progress` omits them."""
 PROBE_REQUEST_KEYS = ("userId", "itemId", "inputList", "filterArn", "filterValues", "context")
-MAX_FAILURE_BYTES = 180
+MAX_FAILURE_BYTES = 176
 """The most bytes of a probe's error. A run's document contains the error twice: as the probe's
 failure, and as the reason for the rollback."""
 
 
 @with_truncated_strings
-def handler(event: CampaignIteration, _context: object) -> DeploymentItem:
+def handler(event: CampaignIteration, _context: object) -> DeploymentStatus:
     """Deploy the version until there's an outcome, or the next poll is far off."""
     deployment = CampaignDeployment(event)
-    item = deployment.proceed()
-    if item["outcome"]:
-        _write_metrics(item, event, deployment.solution["solutionArn"])
-    log_item("deploy_version", event["run"], event["campaign"]["campaignArn"], item)
-    return item
+    status = deployment.proceed()
+    if status["outcome"]:
+        _write_metrics(status, event, deployment.solution["solutionArn"])
+    log_status("deploy_version", event["run"], event["campaign"]["campaignArn"], status)
+    return status
 
 
-def _write_metrics(item: DeploymentItem, event: CampaignIteration, solution_arn: str) -> None:
+def _write_metrics(status: DeploymentStatus, event: CampaignIteration, solution_arn: str) -> None:
     """Publish the new version's offline metrics that the quality gate compared."""
     # Two rules for the same metric have the same new value, so it's published once.
-    values = {compared["metric"]: compared["new"] for compared in item["metrics"]}
+    values = {compared["metric"]: compared["new"] for compared in status["metrics"]}
     metrics.write(pipeline_name(event["settings"]), values, Solution=resource_name(solution_arn))
 
 
@@ -143,26 +143,26 @@ class CampaignDeployment:
             self.solution,
             self.campaign_arn,
             candidate_arn=campaign.get("approvedVersionArn", training and training["arn"]),
-            from_earlier_run=training is not None and not training["isOfRun"],
+            from_earlier_run=training is not None and not training["isNew"],
         )
-        self.progress = _restore_progress(event["item"])
+        self.progress = _restore_progress(event["status"])
 
         # Each poll of a trial needs creation times, which never change.
         self._find_version = cache(partial(find_version, read_client()))
 
-    def proceed(self) -> DeploymentItem:
-        """Poll, decide and act until the invocation ends, and return the item."""
+    def proceed(self) -> DeploymentStatus:
+        """Poll, decide and act until the invocation ends, and return the status."""
         try:
-            result = reconcile(self.poll, decide, self.act, self.spec, self.progress)
+            result = reconcile(self)
         except Exception as error:  # noqa: BLE001 - raised again if no version is on trial
             # Whatever failed, the run must not abandon a version on trial.
             step = self._decide_after_error(error)
-            remember(self.progress, step)
+            update_progress(self.progress, step)
             logger.exception("deploy_version: an error during the trial at %s", self.campaign_arn)
-            return self._item(InvocationResult(None, step))
+            return self._build_status(InvocationResult(None, step))
 
         self.progress.failing_since = None
-        return self._item(result)
+        return self._build_status(result)
 
     def poll(self) -> CampaignState:
         """Read everything about the campaign that the rules need."""
@@ -186,6 +186,10 @@ class CampaignDeployment:
             now=clock.now(),
         )
 
+    def decide(self, state: CampaignState) -> Step:
+        """Let the rules decide on the next step."""
+        return decide(state, self.spec, self.progress, clock.now())
+
     def act(self, action: Action) -> None:
         """Carry out an action that the rules decided on."""
         match action:
@@ -196,7 +200,8 @@ class CampaignDeployment:
             case SaveRecord(record):
                 self._save(record)
             case RequestApproval(candidate_arn):
-                write_tags(write_client(), candidate_arn, build_approval_tags("ASKED", clock.now()))
+                tags = build_approval_tags("REQUESTED", clock.now())
+                write_tags(write_client(), candidate_arn, tags)
             case Probe():
                 self._probe()
 
@@ -251,7 +256,7 @@ class CampaignDeployment:
             # The poll may have failed, so look in the tags for a version on trial.
             tags = read_tags(client, self.campaign_arn)
         except client.exceptions.ResourceNotFoundException:
-            return fail("TRYING", "the campaign was deleted")
+            return fail("ON_TRIAL", "the campaign was deleted")
         except AWS_ERRORS:
             trial = None
         else:
@@ -266,28 +271,28 @@ class CampaignDeployment:
             raise error
         return step
 
-    def _item(self, result: InvocationResult[Any]) -> DeploymentItem:
-        """Build the item for the run's document, with REPORTED_FIELDS where the report reads them.
+    def _build_status(self, result: InvocationResult[Any]) -> DeploymentStatus:
+        """Build the status, with REPORTED_FIELDS where the report reads them.
 
         `_restore_progress()` is the inverse.
         """
         progress = to_document(self.progress)
         reported = {key: progress.pop(field) for field, key in REPORTED_FIELDS.items()}
 
-        item = {**result.item(self.progress), **reported, "cause": result.step.cause}
-        if item["outcome"] is None:
-            item["progress"] = progress
-        return cast("DeploymentItem", item)
+        status = {**result.build_status(self.progress), **reported, "cause": result.step.cause}
+        if status["outcome"] is None:
+            status["progress"] = progress
+        return cast("DeploymentStatus", status)
 
 
-def _restore_progress(item: DeploymentItem | None) -> DeploymentProgress:
-    """Restore the progress from the last invocation's item, or begin anew without one."""
-    if item is None:
+def _restore_progress(status: DeploymentStatus | None) -> DeploymentProgress:
+    """Restore the progress from the last invocation's status, or begin anew without one."""
+    if status is None:
         return DeploymentProgress(began_at=clock.now())
 
-    document = cast("dict[str, object]", item)
+    document = cast("dict[str, object]", status)
     reported = {field: document[key] for field, key in REPORTED_FIELDS.items()}
-    return from_document(DeploymentProgress, {**item["progress"], **reported})
+    return from_document(DeploymentProgress, {**status["progress"], **reported})
 
 
 def request_recommendations(campaign_arn: str, probe: ProbeSettings) -> Response:

@@ -12,12 +12,13 @@ from .common import (
     clock,
     metrics,
 )
-from .common.log import log_item
+from .common.log import log_status
 from .common.truncation import with_truncated_strings
 from .constants import NEWEST_EVENT_AGE
 from .contract import (
     DatasetIteration,
-    ImportItem,
+    ImportStatus,
+    PlannedImport,
     dataset_settings,
     pipeline_name,
 )
@@ -55,7 +56,10 @@ from .rules.imports import (
     Taint,
     TaintDataset,
 )
-from .rules.steps import Action
+from .rules.steps import (
+    Action,
+    Step,
+)
 from .run.documents import (
     build_job_name,
     run_began_at,
@@ -64,18 +68,18 @@ from .s3 import exports
 
 
 @with_truncated_strings
-def handler(event: DatasetIteration, _context: object) -> ImportItem:
+def handler(event: DatasetIteration, _context: object) -> ImportStatus:
     """Import the export until there's an outcome, or the next poll is far off."""
     job = DatasetImport(event)
-    result = reconcile(job.poll, imports.decide, job.act, job.spec, job.progress)
+    result = reconcile(job)
 
-    item = job.item(result)
-    if item["outcome"] == "IMPORTED":
+    status = job.build_status(result)
+    if status["outcome"] == "IMPORTED":
         _write_event_age(event)
 
-    arn = item["arn"] or event["dataset"]["dataLocation"]
-    log_item("import_dataset", event["run"], arn, item)
-    return item
+    arn = status["arn"] or event["dataset"]["dataLocation"]
+    log_status("import_dataset", event["run"], arn, status)
+    return status
 
 
 def _write_event_age(event: DatasetIteration) -> None:
@@ -97,8 +101,8 @@ def _write_event_age(event: DatasetIteration) -> None:
 class DatasetImport:
     """The part of an import that one invocation handles.
 
-    `reconcile()` calls `poll` and `act` until there's an outcome or the invocation must end. Then
-    `item` returns what the next invocation or the report needs.
+    `reconcile()` polls, decides and acts until there's an outcome or the invocation must end. Then
+    `build_status` returns what the next invocation or the report needs.
     """
 
     def __init__(self, event: DatasetIteration) -> None:
@@ -116,9 +120,7 @@ class DatasetImport:
         self._reader = ImportReader(client, self._settings["datasets"])
 
         self.spec = _build_spec(event)
-        self.progress = restore_progress(
-            event["item"], ImportProgress(clock.now(), checked=self._planned["fingerprint"])
-        )
+        self.progress = restore_progress(event["status"], _begin_progress(self._planned))
 
     @property
     def _job_name(self) -> str:
@@ -157,11 +159,15 @@ class DatasetImport:
             states.append(summarize(until=own_job.ended_at))
         return states
 
+    def decide(self, state: DatasetState) -> Step:
+        """Let the rules decide on the next step."""
+        return imports.decide(state, self.spec, self.progress, clock.now())
+
     def act(self, action: Action) -> None:
         """Carry out an action that the rules decided on."""
         match action:
             case CheckContent(fingerprint):
-                self.progress.checked = fingerprint
+                self.progress.validated_fingerprint = fingerprint
                 self.progress.problems = find_export_problems(
                     aws.read_client(), self._settings, self._run, self._planned["type"]
                 )
@@ -177,7 +183,7 @@ class DatasetImport:
                 # Personalize may refuse the import for now, because users are being deleted. Then
                 # the guards must check again, because an export from before the deletion would
                 # bring these users back.
-                self.progress.checked = ""
+                self.progress.validated_fingerprint = ""
                 self._create(export)
 
     def _create(self, export: ExportState) -> None:
@@ -203,19 +209,24 @@ class DatasetImport:
                 tags=api_tags(tags),
             )
 
-    def item(self, result: InvocationResult[DatasetState]) -> ImportItem:
-        """Return the item, with this run's job or else the one that imported the export.
+    def build_status(self, result: InvocationResult[DatasetState]) -> ImportStatus:
+        """Return the status, with this run's job or else the one that imported the export.
 
         There may be no job yet, or a job without a tag for the size of its export.
         """
         state = result.state
-        job = state.own_job or imports.find_holding_import(state)
+        job = state.own_job or imports.find_current_import(state)
 
         size = state.export.size
         if job and job.size is not None:
             size = job.size
 
-        return {**result.item(self.progress, job), "arn": job and job.arn, "bytes": size}
+        return {**result.build_status(self.progress, job), "arn": job and job.arn, "bytes": size}
+
+
+def _begin_progress(planned: PlannedImport) -> ImportProgress:
+    """Return the progress before the first poll. Planning has already validated the export."""
+    return ImportProgress(clock.now(), validated_fingerprint=planned["fingerprint"])
 
 
 def _build_spec(event: DatasetIteration) -> ImportSpec:

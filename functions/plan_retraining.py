@@ -148,7 +148,7 @@ def _plan_work(settings: Settings, run: Run) -> Plan:
         return plan_without_jobs(pause.reason, seconds=pause.seconds)
 
     plan = plan_run(view)
-    plan["warnings"] += write_checks(read_client(), view)
+    plan["warnings"] += tag_up_to_date_resources(read_client(), view)
     return plan
 
 
@@ -173,7 +173,7 @@ def find_solutions_on_trial(
     return deployments
 
 
-def write_checks(client: PersonalizeClient, view: RunView) -> list[Message]:
+def tag_up_to_date_resources(client: PersonalizeClient, view: RunView) -> list[Message]:
     """Tag each up-to-date resource with the current time, and return warnings about failures.
 
     The alarm about a model's age counts from this time, because even an old model isn't outdated if

@@ -1,14 +1,14 @@
-"""Polls, decides and acts until an item has an outcome or must wait for the next invocation.
+"""Polls, decides and acts until a job has an outcome or must wait for the next invocation.
 
-An *item* is one import, training, deployment or batch job of a run. It doesn't record what it has
-done, only what the services don't show yet. So nothing is lost if a run dies: the next run polls
-the services, and the same rules carry on from there. Whatever an item needs in its next invocation
-travels in the run's document.
+A *job* is one import, training, deployment or batch job of a run. Its *progress* doesn't record
+what the run has done, only what the services don't show yet. So nothing is lost if a run dies: the
+next run polls the services, and the same rules carry on from there. The job's *status* carries the
+progress from one invocation to the next, in the run's document.
 """
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -27,17 +27,17 @@ from .common.errors import (
     Throttled,
 )
 from .common.messages import as_message
-from .contract import Item
+from .contract import Status
 from .rules.batch_jobs import BatchJob
 from .rules.imports import Import
 from .rules.pacing import LONGEST_SLEEP
 from .rules.steps import (
-    BUSY_PAUSE,
+    RETRY_PAUSE,
     SHORT_PAUSE,
     Action,
     JobProgress,
     Step,
-    remember,
+    update_progress,
 )
 from .rules.versions import SolutionVersion
 
@@ -55,18 +55,18 @@ last invocation runs to the end. The next run waits until the limit is over (`ru
 LAST_CHANGE = FIRST_POLL + ACTING + timedelta(seconds=2 * 15)
 """How long after its start an invocation may still send a change. An action sends at most two
 requests, one after the other, and each takes up to 15 seconds (`common/aws.py`)."""
-PAUSES = {Refused: BUSY_PAUSE, Throttled: SHORT_PAUSE, ServiceUnavailable: SHORT_PAUSE}
+PAUSES = {Refused: RETRY_PAUSE, Throttled: SHORT_PAUSE, ServiceUnavailable: SHORT_PAUSE}
 """Error -> the seconds until the next poll. A refused request may be accepted a minute later."""
+RETRIED_ERRORS = tuple(PAUSES)
 REFUSALS = ("ResourceInUseException", "LimitExceededException")
 """The Personalize error codes for "not now": the same request may be accepted later."""
 
 State = TypeVar("State")
-Spec = TypeVar("Spec")
 Data = TypeVar("Data")
 
 
 class InvocationResult(NamedTuple, Generic[State]):
-    """How far an item has come when its invocation ends."""
+    """How far a job has come when its invocation ends."""
 
     state: State
     """What the last poll read."""
@@ -79,14 +79,14 @@ class InvocationResult(NamedTuple, Generic[State]):
             return 0
         return math.ceil(self.step.pause)
 
-    def item(
+    def build_status(
         self,
         progress: object,
         job: Import | SolutionVersion | BatchJob | None = None,
         warnings: Sequence[str] = (),
-    ) -> Item:
-        """Build the fields that imports, trainings, deployments and batch jobs share."""
-        item: Item = {
+    ) -> Status:
+        """Build the fields of the status that all kinds of jobs have."""
+        status: Status = {
             "phase": self.step.phase,
             "seconds": self.seconds,
             "outcome": self.step.outcome,
@@ -98,49 +98,58 @@ class InvocationResult(NamedTuple, Generic[State]):
         }
 
         if job is not None:
-            item["createdAt"] = job.created_at.isoformat()
+            status["createdAt"] = job.created_at.isoformat()
             if not job.is_running:
-                item["endedAt"] = job.ended_at.isoformat()
+                status["endedAt"] = job.ended_at.isoformat()
         if self.step.outcome is None:
-            item["progress"] = to_document(progress)
-        return item
+            status["progress"] = to_document(progress)
+        return status
 
 
 class Progress(Protocol):
-    """What every item's progress contains."""
+    """What every job's progress contains."""
 
     blocked_by: str
-    """Why the item could not act so far. If it reaches its deadline, it fails for this reason."""
+    """Why the job could not act so far. If it reaches its deadline, it fails for this reason."""
 
 
-ProgressT = TypeVar("ProgressT", bound=Progress)
+class Job(Protocol[State]):
+    """An import, a training, a deployment or a batch job, as one invocation handles it."""
+
+    @property
+    def progress(self) -> Progress:
+        """What the job passes from one invocation to the next."""
+
+    def poll(self) -> State:
+        """Read everything that the rules need."""
+
+    def decide(self, state: State) -> Step:
+        """Let the rules decide on the next step."""
+
+    def act(self, action: Action) -> None:
+        """Carry out a step's action.
+
+        Raises:
+            Refused: the service certainly did nothing, and may accept the same request later.
+        """
 
 
-def reconcile(
-    poll: Callable[[], State],
-    decide: Callable[[State, Spec, ProgressT, datetime], Step],
-    act: Callable[[Action], None],
-    spec: Spec,
-    progress: ProgressT,
-) -> InvocationResult[State]:
-    """Poll, decide and act until the item has an outcome or must wait for the next invocation.
-
-    `act` raises Refused if the service certainly did nothing.
-    """
-    invocation = _Invocation()
+def reconcile(job: Job[State]) -> InvocationResult[State]:
+    """Poll, decide and act until the job has an outcome or must wait for the next invocation."""
+    invocation = _Invocation(job.progress)
     step: Step | None = None
     while True:
         try:
-            state = poll()
+            state = job.poll()
             if step is None:
                 invocation.acts_from = clock.now()
 
-            step = decide(state, spec, progress, clock.now())
-            remember(progress, step)
-            step = invocation.withhold_action(step, progress)
+            step = job.decide(state)
+            update_progress(job.progress, step)
+            step = invocation.withhold_action(step)
             if step.action:
-                act(step.action)
-        except tuple(PAUSES) as error:
+                job.act(step.action)
+        except RETRIED_ERRORS as error:
             step = _step_after(error, step)
 
         if step.outcome or not invocation.has_time_for(step.pause):
@@ -161,8 +170,9 @@ def _step_after(error: Exception, last_step: Step | None) -> Step:
 class _Invocation:
     """The time budget of one invocation, which polls until its end but only acts at first."""
 
-    def __init__(self) -> None:
+    def __init__(self, progress: Progress) -> None:
         forget_calls()
+        self.progress = progress
         self.began_at = clock.now()
         self.ends_at = self.began_at + INVOCATION
         """When the next invocation must take over."""
@@ -173,17 +183,19 @@ class _Invocation:
         """Return True if the invocation can sleep for this many seconds and poll again."""
         return pause <= LONGEST_SLEEP and clock.now() + timedelta(seconds=pause) <= self.ends_at
 
-    def withhold_action(self, step: Step, progress: Progress) -> Step:
+    def withhold_action(self, step: Step) -> Step:
         """Remove a step's action, and with it the outcome, if it's too late for a change.
 
-        If every invocation is too slow, the item fails at its deadline and names the slowest calls.
+        If every invocation is too slow, the job fails at its deadline and names the slowest calls.
         """
         if step.action is None or not step.action.changes:
             return step
 
         if self.acts_from > self.began_at + FIRST_POLL:
-            progress.blocked_by = f"one poll took too long to act on it: {list_slowest_calls()}"
-            return step._replace(action=None, outcome=None, pause=BUSY_PAUSE)
+            self.progress.blocked_by = (
+                f"one poll took too long to act on it: {list_slowest_calls()}"
+            )
+            return step._replace(action=None, outcome=None, pause=RETRY_PAUSE)
         if clock.now() > self.acts_from + ACTING:
             # Let the next invocation take over at once.
             self.ends_at = self.began_at
@@ -221,11 +233,11 @@ def track_creation(progress: JobProgress, name: str) -> Iterator[None]:
         raise
 
 
-def restore_progress(item: Item | None, new_progress: Data) -> Data:
-    """Restore the progress from the last invocation's item, or use `new_progress` without one."""
-    if item is None:
+def restore_progress(status: Status | None, new_progress: Data) -> Data:
+    """Restore the progress from the last invocation's status, or use `new_progress` without one."""
+    if status is None:
         return new_progress
-    return from_document(type(new_progress), item["progress"])
+    return from_document(type(new_progress), status["progress"])
 
 
 def to_document(progress: Any) -> dict[str, object]:  # noqa: ANN401 - any dataclass

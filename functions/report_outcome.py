@@ -44,15 +44,15 @@ def tag_verdicts(document: RunDocument) -> None:
     If a tag can't be written, the next run reports the verdict again.
     """
     for result in list_campaign_results(document):
-        item = result["item"]
-        if not item or not item["versionArn"] or item["outcome"] not in REPORTED_OUTCOMES:
+        status = result["status"]
+        if not status or not status["versionArn"] or status["outcome"] not in REPORTED_OUTCOMES:
             continue
         if "approvedVersionArn" in result["campaign"]:
             continue  # The tag is for the newest version, because every run judges it again.
 
-        version_arn = item["versionArn"]
+        version_arn = status["versionArn"]
         campaign_arn = result["campaign"]["campaignArn"]
-        verdict = format_verdict(version_arn, item["outcome"], item["cause"])
+        verdict = format_verdict(version_arn, status["outcome"], status["cause"])
         try:
             write_tags(write_client(), campaign_arn, {REPORTED: verdict})
         except AWS_ERRORS as error:

@@ -13,11 +13,11 @@ from .common import (
     clock,
 )
 from .common.errors import AWS_ERRORS
-from .common.log import log_item
+from .common.log import log_status
 from .common.truncation import with_truncated_strings
 from .contract import (
-    BatchItem,
     BatchIteration,
+    BatchJobStatus,
 )
 from .personalize.batch_jobs import (
     create_batch_job,
@@ -54,7 +54,10 @@ from .rules.batch_jobs import (
     decide,
     find_job_to_follow,
 )
-from .rules.steps import Action
+from .rules.steps import (
+    Action,
+    Step,
+)
 from .run.documents import (
     build_job_name,
     choose_export_day,
@@ -64,21 +67,21 @@ from .s3.exports import Listing
 
 
 @with_truncated_strings
-def handler(event: BatchIteration, _context: object) -> BatchItem:
+def handler(event: BatchIteration, _context: object) -> BatchJobStatus:
     """Run the batch job until there's an outcome, or the next poll is far off."""
     job = RunningBatchJob(event)
-    result = reconcile(job.poll, decide, job.act, job.spec, job.progress)
+    result = reconcile(job)
 
-    item = job.item(result)
-    log_item("run_batch_job", event["run"], event["batchJob"], item)
-    return item
+    status = job.build_status(result)
+    log_status("run_batch_job", event["run"], event["batchJob"], status)
+    return status
 
 
 class RunningBatchJob:
     """The part of a batch job that one invocation handles.
 
-    `reconcile()` calls `poll` and `act` until there's an outcome or the invocation must end. Then
-    `item` returns what the next invocation or the report needs.
+    `reconcile()` polls, decides and acts until there's an outcome or the invocation must end. Then
+    `build_status` returns what the next invocation or the report needs.
     """
 
     def __init__(self, event: BatchIteration) -> None:
@@ -98,9 +101,9 @@ class RunningBatchJob:
         version_arn = event["training"]["arn"]
         assert version_arn, "a training that has succeeded has a version"
 
-        self.progress = restore_progress(event["item"], BatchProgress(clock.now()))
+        self.progress = restore_progress(event["status"], BatchProgress(clock.now()))
         self.spec = BatchSpec(
-            run=self._run["id"],
+            run_id=self._run["id"],
             version_arn=version_arn,
             job=self._job,
             gate=self._solution["qualityGate"],
@@ -112,7 +115,7 @@ class RunningBatchJob:
         If the run has a job to follow, only the slot is read, because the rules need nothing else.
         """
         jobs = self._list_jobs()
-        if find_job_to_follow(jobs, self.spec.run):
+        if find_job_to_follow(jobs, self.spec.run_id):
             return BatchState(jobs=jobs)
 
         location = self._job["input"]
@@ -140,7 +143,7 @@ class RunningBatchJob:
             # This run has requested a job. If the job exists, its version's list includes it, and
             # this list is short.
             jobs = list_jobs(self.progress.version_arn)
-            if find_job_to_follow(jobs, self.spec.run):
+            if find_job_to_follow(jobs, self.spec.run_id):
                 return jobs
 
         return list_jobs()
@@ -154,14 +157,18 @@ class RunningBatchJob:
         response = aws.read_client().describe_filter(filterArn=filter_arn)
         return response["filter"]["filterExpression"]
 
+    def decide(self, state: BatchState) -> Step:
+        """Let the rules decide on the next step."""
+        return decide(state, self.spec, self.progress, clock.now())
+
     def act(self, action: Action) -> None:
         """Create the batch job. The rules have no other action."""
         assert isinstance(action, Create)
 
         # The name ends with the slot, so that later runs find the job in a list.
         name = build_job_name(self._settings, self._run, self._job["slot"])
-        content_and_day = f"{action.content} {choose_export_day(self._run)}"
-        tags = {**self._settings["tags"], RUN: self.spec.run, BATCH: content_and_day}
+        content_and_day = f"{action.content_hash} {choose_export_day(self._run)}"
+        tags = {**self._settings["tags"], RUN: self.spec.run_id, BATCH: content_and_day}
 
         request = {
             "jobName": name,
@@ -173,17 +180,17 @@ class RunningBatchJob:
         with track_creation(self.progress, name):
             create_batch_job(aws.write_client(), self._recipe, self._job, request)
 
-    def item(self, result: InvocationResult[BatchState]) -> BatchItem:
-        """Return the item, with warnings about the results once they're written."""
+    def build_status(self, result: InvocationResult[BatchState]) -> BatchJobStatus:
+        """Return the status, with warnings about the results once they're written."""
         progress = self.progress
         jobs = result.state.jobs
         warnings = [*progress.warnings]
         if result.step.outcome == "WRITTEN":
             warnings += self._warn_of_results(jobs)
 
-        own_job = next((job for job in jobs if job.run == self.spec.run), None)
+        own_job = next((job for job in jobs if job.run_id == self.spec.run_id), None)
         return {
-            **result.item(progress, own_job, warnings),
+            **result.build_status(progress, own_job, warnings),
             "arn": progress.job_arn,
             "versionArn": progress.version_arn,
         }

@@ -12,12 +12,12 @@ from .common import (
     metrics,
 )
 from .common.formatting import resource_name
-from .common.log import log_item
+from .common.log import log_status
 from .common.truncation import with_truncated_strings
 from .constants import TRAINING_HOURS
 from .contract import (
     SolutionIteration,
-    TrainingItem,
+    TrainingStatus,
     pipeline_name,
 )
 from .personalize.imports import ImportReader
@@ -37,7 +37,10 @@ from .reconcile import (
     restore_progress,
     track_creation,
 )
-from .rules.steps import Action
+from .rules.steps import (
+    Action,
+    Step,
+)
 from .rules.trainings import (
     Create,
     SolutionState,
@@ -51,27 +54,27 @@ from .rules.versions import NO_VERSION
 
 
 @with_truncated_strings
-def handler(event: SolutionIteration, _context: object) -> TrainingItem:
+def handler(event: SolutionIteration, _context: object) -> TrainingStatus:
     """Train the solution until there's an outcome, or the next poll is far off."""
     training = SolutionTraining(event)
-    result = reconcile(training.poll, decide, training.act, training.spec, training.progress)
+    result = reconcile(training)
 
-    item = training.item(result)
+    status = training.build_status(result)
     solution_arn = event["solution"]["solutionArn"]
     # For an earlier run's version, the hours were published when its training ended.
-    if item["outcome"] and not event["solution"]["existingVersionArn"]:
-        hours = {TRAINING_HOURS: item["trainingHours"]}
+    if status["outcome"] and not event["solution"]["existingVersionArn"]:
+        hours = {TRAINING_HOURS: status["trainingHours"]}
         metrics.write(pipeline_name(event["settings"]), hours, Solution=resource_name(solution_arn))
 
-    log_item("train_solution", event["run"], item["arn"] or solution_arn, item)
-    return item
+    log_status("train_solution", event["run"], status["arn"] or solution_arn, status)
+    return status
 
 
 class SolutionTraining:
     """The part of a training that one invocation handles.
 
-    `reconcile()` calls `poll` and `act` until there's an outcome or the invocation must end. Then
-    `item` returns what the next invocation or the report needs.
+    `reconcile()` polls, decides and acts until there's an outcome or the invocation must end. Then
+    `build_status` returns what the next invocation or the report needs.
     """
 
     def __init__(self, event: SolutionIteration) -> None:
@@ -87,9 +90,9 @@ class SolutionTraining:
         if self._planned_training["requestedSince"]:
             requested_since = datetime.fromisoformat(self._planned_training["requestedSince"])
 
-        self.progress = restore_progress(event["item"], TrainingProgress(clock.now()))
+        self.progress = restore_progress(event["status"], TrainingProgress(clock.now()))
         self.spec = TrainingSpec(
-            run=run["id"],
+            run_id=run["id"],
             datasets={
                 dataset["datasetArn"]: dataset["importMode"] == "FULL"
                 for dataset in settings["datasets"]
@@ -125,6 +128,10 @@ class SolutionTraining:
             deletions=list_deletions(client, group_arn),
         )
 
+    def decide(self, state: SolutionState) -> Step:
+        """Let the rules decide on the next step."""
+        return decide(state, self.spec, self.progress, clock.now())
+
     def act(self, action: Action) -> None:
         """Carry out an action that the rules decided on."""
         match action:
@@ -139,7 +146,7 @@ class SolutionTraining:
         The tags are part of the request, so that a failure can't leave a version without them.
         """
         name = self._planned_training["versionName"]
-        tags = {**self._tags, RUN: self.spec.run, DIGEST: digest}
+        tags = {**self._tags, RUN: self.spec.run_id, DIGEST: digest}
 
         with track_creation(self.progress, name):
             response = aws.write_client().create_solution_version(
@@ -150,8 +157,8 @@ class SolutionTraining:
             )
             self.progress.version_arn = response["solutionVersionArn"]
 
-    def item(self, result: InvocationResult[SolutionState]) -> TrainingItem:
-        """Return the item, with the version that the run waits for or deploys."""
+    def build_status(self, result: InvocationResult[SolutionState]) -> TrainingStatus:
+        """Return the status, with the version that the run waits for or deploys."""
         progress = self.progress
         versions = result.state.versions
         version = next(
@@ -161,8 +168,8 @@ class SolutionTraining:
         # The last poll doesn't include a version that was just created.
         polled_version = version or NO_VERSION
         return {
-            **result.item(progress, version, progress.warnings),
+            **result.build_status(progress, version, progress.warnings),
             "arn": progress.version_arn,
-            "isOfRun": polled_version.run == self.spec.run,
-            "trainingHours": polled_version.hours,
+            "isNew": polled_version.run_id == self.spec.run_id,
+            "trainingHours": polled_version.training_hours,
         }

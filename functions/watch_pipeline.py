@@ -75,7 +75,7 @@ doesn't respond (`common/aws.py`)."""
 UNFINISHED_AGE = timedelta(hours=5)
 """A trial counts as unfinished this long after it began, or after its bake ended, even if a run is
 working on it. By default, an update may take 3 hours."""
-PAUSE_SHARE = 0.5
+PAUSE_FRACTION = 0.5
 """The pause between two runs for a trial, as a share of the trial's age. If no run can end the
 trial, the pauses grow."""
 MAX_PAUSE = timedelta(hours=1)
@@ -176,7 +176,7 @@ class Watcher:
 
         now = clock.now()
         began_at = min(trial.began_at for trial in self._trials)
-        if now - last_start < min((now - began_at) * PAUSE_SHARE, MAX_PAUSE):
+        if now - last_start < min((now - began_at) * PAUSE_FRACTION, MAX_PAUSE):
             return
 
         name = f"trial-{now:%Y%m%dT%H%M%SZ}"

@@ -139,17 +139,18 @@ def loop(
     on_error: str,
     killed_retries: Retries = DEFAULT_RETRIES,
 ) -> States:
-    """Return the states that call a function until the item it returns has an outcome.
+    """Return the states that call a function until the status it returns has an outcome.
 
-    The item (`functions/contract.py`) is at `$.item` in the document. The first state is `name`.
+    The status (`functions/contract.py`) is at `$.status` in the document. The first state is
+    `name`.
 
     Args:
         name: the name of the Task, for example `Import dataset`.
         question: the name of the Choice that follows, for example `How is the import?`.
         function: the function's ARN.
-        waits: the item's phase -> the Wait state before the next call. Any other phase uses the
+        waits: the status's phase -> the Wait state before the next call. Any other phase uses the
             first of these states.
-        outcomes: the item's outcome -> the next state, outside the loop.
+        outcomes: the status's outcome -> the next state, outside the loop.
         on_error: the next state after an error that can't be retried.
         killed_retries: how often to call the function again if it's killed or can't be started.
     """
@@ -158,7 +159,7 @@ def loop(
     return {
         name: call(
             function,
-            result_path="$.item",
+            result_path="$.status",
             next_state=question,
             on_error=on_error,
             killed_retries=killed_retries,
@@ -166,13 +167,13 @@ def loop(
         question: {
             "Type": "Choice",
             "Choices": [
-                *_cases("$.item.outcome", outcomes),
-                {"Variable": "$.item.seconds", "NumericEquals": 0, "Next": name},
-                *_cases("$.item.phase", waits),
+                *_cases("$.status.outcome", outcomes),
+                {"Variable": "$.status.seconds", "NumericEquals": 0, "Next": name},
+                *_cases("$.status.phase", waits),
             ],
             "Default": wait_names[0],
         },
-        **{wait_name: wait("$.item.seconds", next_state=name) for wait_name in wait_names},
+        **{wait_name: wait("$.status.seconds", next_state=name) for wait_name in wait_names},
     }
 
 

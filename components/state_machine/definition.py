@@ -36,14 +36,14 @@ def _copied_fields(*names: str) -> dict[str, str]:
 
 
 # What each iteration of a Map starts with, and what it returns.
-NEW_ITERATION = {**_copied_fields("settings", "run"), "item": None, "error": None}
-DATASET_RESULT = _copied_fields("dataset", "item", "error")
-CAMPAIGN_RESULT = _copied_fields("campaign", "item", "error")
-DECIDED_CAMPAIGN = {**CAMPAIGN_RESULT, "outcome.$": "$.item.outcome"}
-BATCH_RESULT = _copied_fields("batchJob", "item", "error")
+NEW_ITERATION = {**_copied_fields("settings", "run"), "status": None, "error": None}
+DATASET_RESULT = _copied_fields("dataset", "status", "error")
+CAMPAIGN_RESULT = _copied_fields("campaign", "status", "error")
+DECIDED_CAMPAIGN = {**CAMPAIGN_RESULT, "outcome.$": "$.status.outcome"}
+BATCH_RESULT = _copied_fields("batchJob", "status", "error")
 SOLUTION_RESULT = {
     **_copied_fields("solution", "campaigns", "batchJobs", "error"),
-    "version.$": "$.item",
+    "version.$": "$.status",
 }
 
 
@@ -166,7 +166,7 @@ def definition(
                         "$.solution.campaigns",
                         selector={
                             **NEW_ITERATION,
-                            "training.$": "$.item",
+                            "training.$": "$.status",
                             "campaign.$": "$$.Map.Item.Value",
                         },
                         states={
@@ -207,7 +207,7 @@ def definition(
                             **NEW_ITERATION,
                             "solutionArn.$": "$.solution.solutionArn",
                             "recipe.$": "$.solution.recipe",
-                            "training.$": "$.item",
+                            "training.$": "$.status",
                             "batchJob.$": "$$.Map.Item.Value",
                         },
                         states={

@@ -3,8 +3,8 @@
 import logging
 
 from ..contract import (
-    Item,
     Run,
+    Status,
 )
 
 logger = logging.getLogger("retraining")
@@ -17,14 +17,14 @@ def log(step: str, text: str, **facts: object) -> None:
     logger.info("%s: %s", step, text, extra={"step": step, **facts})
 
 
-def log_item(step: str, run: Run, arn: str, item: Item) -> None:
-    """Log how far an item has come. `arn` is the resource that the item is about."""
+def log_status(step: str, run: Run, arn: str, status: Status) -> None:
+    """Log how far a status has come. `arn` is the resource that the status is about."""
     log(
         step,
-        item["outcome"] or item["phase"],
+        status["outcome"] or status["phase"],
         runId=run["id"],
         arn=arn,
-        phase=item["phase"],
-        outcome=item["outcome"],
-        reasons=item["reasons"],
+        phase=status["phase"],
+        outcome=status["outcome"],
+        reasons=status["reasons"],
     )

@@ -105,7 +105,7 @@ def truncate_strings(value: object, max_bytes: int = MAX_STRING_BYTES) -> object
 
 
 def _truncate_messages(values: list[object]) -> object:
-    """Truncate a list of messages, or of strings such as the warnings of an item."""
+    """Truncate a list of messages, or of strings such as the warnings of a status."""
     if all(isinstance(value, str) for value in values):
         messages = truncate_list([Message(text=str(value)) for value in values])
         return [message["text"] for message in messages]

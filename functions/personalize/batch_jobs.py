@@ -127,7 +127,7 @@ def _list_summaries(
 def _parse_batch_job(summary: Any, arn: str, tags: Tags) -> BatchJob:  # noqa: ANN401 - of either type
     """Parse a batch job from its summary in a list, and from its tags."""
     # A foreign job in the slot has no BATCH tag.
-    content, _, day = tags.get(BATCH, "").partition(" ")
+    content_hash, _, day = tags.get(BATCH, "").partition(" ")
 
     return BatchJob(
         arn=arn,
@@ -136,8 +136,8 @@ def _parse_batch_job(summary: Any, arn: str, tags: Tags) -> BatchJob:  # noqa: A
         is_active=is_active(summary["status"]),
         created_at=summary["creationDateTime"],
         ended_at=summary["lastUpdatedDateTime"],
-        run=tags.get(RUN),
-        content=content,
+        run_id=tags.get(RUN),
+        content_hash=content_hash,
         day=day,
         failure=summary.get("failureReason"),
     )
@@ -178,7 +178,7 @@ def forget_lost_results(
     if results.read_error or not are_some_missing:
         return jobs
 
-    return [job._replace(content=None) for job in jobs]
+    return [job._replace(content_hash=None) for job in jobs]
 
 
 def find_obsolete_results(batch_input: Listing, results: Listing) -> list[str]:

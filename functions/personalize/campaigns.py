@@ -23,8 +23,8 @@ from ..rules.campaigns import (
     Trial,
 )
 from ..rules.deployments import (
-    versions_to_compare,
-    versions_to_order,
+    list_versions_to_compare,
+    list_versions_to_order,
 )
 from ..rules.versions import NO_VERSION
 from .statuses import (
@@ -33,8 +33,8 @@ from .statuses import (
 )
 from .tags import (
     APPROVAL,
-    BAD,
     BAKE,
+    BLOCKED,
     GOOD,
     PINNED,
     PREVIOUS,
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     )
     from ..rules.versions import SolutionVersion
 
-Answer = Literal["ASKED", "APPROVED", "REFUSED"]
+ApprovalStatus = Literal["REQUESTED", "APPROVED", "REFUSED"]
 LATEST = "/$LATEST"
 """How a campaign's version ARN may end if the campaign has syncWithLatestSolutionVersion."""
 NONE = "-"
@@ -131,8 +131,8 @@ def add_versions(
 
     `read` takes several requests. If only a version's age matters, `find` is enough.
     """
-    versions = {arn: find(arn) or NO_VERSION for arn in versions_to_order(campaign, spec, now)}
-    versions |= {arn: read(arn) for arn in versions_to_compare(campaign, spec, now)}
+    versions = {arn: find(arn) or NO_VERSION for arn in list_versions_to_order(campaign, spec, now)}
+    versions |= {arn: read(arn) for arn in list_versions_to_compare(campaign, spec, now)}
 
     return replace(campaign, versions=versions)
 
@@ -147,7 +147,7 @@ def parse_record(tags: Tags, solution_arn: str) -> DeploymentRecord:
         trial=_parse_trial(trial_tag=valid_tags.get(TRIAL, ""), bake_tag=tags.get(BAKE, "")),
         good_version_arn=valid_tags.get(GOOD),
         previous_good_version_arn=valid_tags.get(PREVIOUS),
-        blocked_version_arn=valid_tags.get(BAD),
+        blocked_version_arn=valid_tags.get(BLOCKED),
     )
 
 
@@ -185,7 +185,7 @@ def build_record_tags(record: DeploymentRecord) -> Tags:
         BAKE: bake_tag,
         GOOD: record.good_version_arn or NONE,
         PREVIOUS: record.previous_good_version_arn or NONE,
-        BAD: record.blocked_version_arn or NONE,
+        BLOCKED: record.blocked_version_arn or NONE,
     }
 
 
@@ -204,7 +204,7 @@ def parse_pin(tags: Tags) -> str | None:
 class Approval(NamedTuple):
     """A version's approval tag: a run's request for approval, or the answer to it."""
 
-    answer: Answer
+    status: ApprovalStatus
     at: datetime
     by: str = ""
     """The ARN of the person or role that answered."""
@@ -219,32 +219,35 @@ def parse_approval(tags: Tags) -> Approval | None:
 
     People can edit tags, so an invalid one isn't an error.
     """
-    answer, _, time_and_person = tags.get(APPROVAL, "").partition(" ")
+    status, _, time_and_person = tags.get(APPROVAL, "").partition(" ")
     time, _, person_arn = time_and_person.partition(" ")
     given_at = parse_past_time(time)
-    if answer not in get_args(Answer) or given_at is None:
+    if status not in get_args(ApprovalStatus) or given_at is None:
         return None
 
-    return Approval(answer=cast("Answer", answer), at=given_at, by=person_arn)
+    return Approval(status=cast("ApprovalStatus", status), at=given_at, by=person_arn)
 
 
-def build_approval_tags(answer: Answer, now: datetime, by: str = "") -> Tags:
+def build_approval_tags(status: ApprovalStatus, now: datetime, by: str = "") -> Tags:
     """Build the tag for a request for approval, or an answer to it, at `now`."""
-    return {APPROVAL: f"{answer} {now.isoformat(timespec='seconds')} {by}".rstrip()}
+    return {APPROVAL: f"{status} {now.isoformat(timespec='seconds')} {by}".rstrip()}
 
 
-def find_current_answer(
+def find_approval_status(
     tags: Tags, settings: ApprovalSettings | None, now: datetime
-) -> Answer | None:
-    """Return the answer for a version. It's None if nobody was asked or the request has expired."""
+) -> ApprovalStatus | None:
+    """Return the status of a version's approval.
+
+    It's None if approval was never requested, or if the request has expired.
+    """
     approval = parse_approval(tags)
     if approval is None:
         return None
 
-    is_request = approval.answer == "ASKED"
+    is_request = approval.status == "REQUESTED"
     if is_request and settings is not None and now > approval.end(settings):
         return None
-    return approval.answer
+    return approval.status
 
 
 def build_deployment_spec(

@@ -191,7 +191,7 @@ class ImportReader:
             result.append(job)
 
             # `run` is None if the tags were not read.
-            if job.run and job.is_active:
+            if job.run_id and job.is_active:
                 is_pipeline_found = True
                 if job.is_full:
                     share = 0  # This import replaced the data of all earlier ones.
@@ -242,17 +242,17 @@ class ImportReader:
         fingerprint = tags.get(FINGERPRINT, "")
         size = tags.get(BYTES, "")
         tagged_job = job._replace(
-            run=tags.get(RUN),
+            run_id=tags.get(RUN),
             fingerprint=fingerprint,
             is_confirmed=fingerprint != "" and tags.get(CONFIRMED) == fingerprint,
             is_tainted=tags.get(CONFIRMED) == TAINTED,
             size=int(size) if size.isdecimal() else None,
-            content=tags.get(CONTENT, ""),
+            content_tag=tags.get(CONTENT, ""),
         )
 
         # The tags of a pipeline's imports change until they're confirmed. But only this run tags a
         # running import, so caching the tags of running imports saves one request in four.
-        if job.is_running or tagged_job.run is None or tagged_job.is_confirmed:
+        if job.is_running or tagged_job.run_id is None or tagged_job.is_confirmed:
             self._tags[job.arn, job.is_running] = tags
         return tagged_job
 

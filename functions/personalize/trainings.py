@@ -21,7 +21,7 @@ from ..rules.versions import (
     NO_VERSION,
     SolutionVersion,
 )
-from .campaigns import find_current_answer
+from .campaigns import find_approval_status
 from .lists import (
     PAGE_SIZE,
     read_list,
@@ -250,8 +250,8 @@ def _parse_version(
         was_stopped=is_stopped(status),
         is_stopping=is_stopping(status),
         failure=description.get("failureReason"),
-        mode=description.get("trainingMode", "FULL"),
-        hours=cast("float | None", description.get("trainingHours")),
+        training_mode=description.get("trainingMode", "FULL"),
+        training_hours=cast("float | None", description.get("trainingHours")),
     )
 
 
@@ -260,9 +260,9 @@ def _add_tags(
 ) -> SolutionVersion:
     """Add the facts in a version's tags. With `approval`, an expired request doesn't count."""
     return version._replace(
-        run=tags.get(RUN),
+        run_id=tags.get(RUN),
         digest=tags.get(DIGEST),
-        answer=find_current_answer(tags, approval, clock.now()),
+        approval=find_approval_status(tags, approval, clock.now()),
     )
 
 

@@ -18,7 +18,7 @@ from ..contract import (
 from ..rules.imports import (
     DatasetState,
     Import,
-    find_holding_import,
+    find_current_import,
     group_imports_by_location,
     list_effective_imports,
     list_unconfirmed_imports,
@@ -118,7 +118,7 @@ class DatasetView:
     @property
     def holds_export(self) -> bool:
         """True if the present export was imported and its rows are still in the dataset."""
-        return find_holding_import(self.state) is not None
+        return find_current_import(self.state) is not None
 
     @cached_property
     def decision(self) -> Decision:
@@ -135,7 +135,7 @@ class DatasetView:
 
         # A requested import must have been created after the run began.
         requested_since = run_began_at(self.run) if self.is_requested else None
-        if find_holding_import(self.state, requested_since):
+        if find_current_import(self.state, requested_since):
             newest_at = self.state.export.newest_at
             since = f"{format_time(newest_at)} UTC" if newest_at else "its import"
             return Decision("keep", f"the export has not changed since {since}")

@@ -88,7 +88,7 @@ class EarlierVersions:
             version
             for version in self.snapshot.state.versions
             if version.is_active
-            and version.answer == "APPROVED"
+            and version.approval == "APPROVED"
             and version.created_at > self.now - MONTH
         ]
 
@@ -181,7 +181,7 @@ class EarlierVersions:
         job_filter = self.snapshot.filters.get(batch.job["filterArn"] or "")
 
         spec = BatchSpec(
-            run=self.run["id"],
+            run_id=self.run["id"],
             version_arn=version.arn,
             job=batch.job,
             gate=self.snapshot.solution["qualityGate"],

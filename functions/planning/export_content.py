@@ -111,7 +111,7 @@ def _parse_last_content(view: DatasetView) -> ImportedContent:
     The result is empty if no import has the tag, or if its value is malformed after a manual edit.
     """
     # Imports are sorted by their end, latest first.
-    tags = (job.content for job in view.imports if job.is_active and job.content)
+    tags = (job.content_tag for job in view.imports if job.is_active and job.content_tag)
     parts = CONTENT_TAG.fullmatch(next(tags, ""))
     if parts is None:
         return ImportedContent()

@@ -13,7 +13,7 @@ from ..rules.imports import (
     explain_refusal_to_append,
     find_import_watermark,
     find_partial_import,
-    imports_of_export,
+    list_imports_of_export,
     list_unconfirmed_imports,
 )
 from .datasets import DatasetView
@@ -123,7 +123,7 @@ def _find_last_full_import(view: DatasetView) -> Import | None:
 
     # Imports are sorted by their end, latest first.
     for job in view.imports:
-        if job.is_active and job.is_full and job.run:
+        if job.is_active and job.is_full and job.run_id:
             return job
     return None
 
@@ -221,7 +221,7 @@ def _check_appended_objects(view: DatasetView) -> Iterator[Message]:
 def _check_appended_day(view: DatasetView, day: str) -> Iterator[Message]:
     """Yield a message if the dataset already contains the rows of the day's export."""
     watermark = find_import_watermark(view.imports)
-    confirmed = [job for job in imports_of_export(view.state) if job.is_confirmed]
+    confirmed = [job for job in list_imports_of_export(view.state) if job.is_confirmed]
 
     if confirmed:
         # Confirmed imports are sorted by their end, latest last.

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from ..common.messages import Reason
 
-Verdict = Literal["REFUSE", "WARN"]
+Effect = Literal["REFUSE", "WARN"]
 Scope = Literal["run", "dataset", "export", "solution"]
 Check = Callable[..., Iterator[Reason]]
 
@@ -21,7 +21,7 @@ class Guard(NamedTuple):
     """A check of a run, and what happens to the run if the check finds a problem."""
 
     name: str
-    verdict: Verdict
+    effect: Effect
     """REFUSE fails the run. WARN adds a warning to the report."""
     scope: Scope
     """What the guard checks: the run, each dataset, or each solution. With `export`, it checks each
@@ -29,6 +29,6 @@ class Guard(NamedTuple):
     check: Check
 
 
-def guard(name: str, verdict: Verdict, scope: Scope) -> Callable[[Check], Guard]:
+def guard(name: str, effect: Effect, scope: Scope) -> Callable[[Check], Guard]:
     """Turn the decorated function into a guard."""
-    return lambda check: Guard(name, verdict, scope, check)
+    return lambda check: Guard(name, effect, scope, check)

@@ -27,8 +27,8 @@ from . import (
 from .datasets import DatasetView
 from .export_search import resolve_datasets
 from .guards import (
+    Effect,
     Guard,
-    Verdict,
 )
 from .snapshot import (
     DataSnapshot,
@@ -180,9 +180,9 @@ def plan_without_jobs(*reasons: Reason, seconds: int = 0) -> Plan:
     }
 
 
-def _collect_messages(verdict: Verdict, view: RunView) -> list[Message]:
-    """Collect the messages of all guards with this verdict."""
-    guards = [guard for guard in GUARDS if guard.verdict == verdict]
+def _collect_messages(effect: Effect, view: RunView) -> list[Message]:
+    """Collect the messages of all guards with this effect."""
+    guards = [guard for guard in GUARDS if guard.effect == effect]
     return [message for guard in guards for message in apply_guard(guard, view)]
 
 
@@ -218,7 +218,7 @@ def find_export_problems(
     return [
         message
         for guard in GUARDS
-        if guard.verdict == "REFUSE" and guard.scope in ("dataset", "export")
+        if guard.effect == "REFUSE" and guard.scope in ("dataset", "export")
         for message in _apply_to_dataset(guard, view)
     ]
 

@@ -33,7 +33,7 @@ from ..rules.recipes import (
     find_recipe,
     makes_segments,
 )
-from ..rules.trainings import find_learned_deletion
+from ..rules.trainings import find_later_deletion
 from .guards import guard
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def warn_of_served_deleted_users(view: SolutionView) -> Iterator[Message]:
         return  # The reason for the training already says so.
 
     for version in view.state.versions:
-        deletion = find_learned_deletion(version, view.state)
+        deletion = find_later_deletion(version, view.state)
         for arn, campaign in view.snapshot.campaigns.items():
             if deletion and find_served_version_arn(campaign) == version.arn:
                 yield Message(

@@ -25,9 +25,9 @@ from ..rules.trainings import (
     SolutionState,
     choose_monthly_limit,
     explain_reached_limit,
-    find_learned_deletion,
+    find_later_deletion,
+    find_usable_version,
     list_full_versions,
-    usable_version,
 )
 from ..rules.versions import SolutionVersion
 from ..run.documents import (
@@ -154,7 +154,7 @@ class SolutionView:
         """The newest version that makes a training unnecessary, or None."""
         if self.imports_anything:
             return None
-        return usable_version(self.state, self.requested_since)
+        return find_usable_version(self.state, self.requested_since)
 
     @property
     def lacks_version(self) -> bool:
@@ -186,7 +186,7 @@ class SolutionView:
         candidate = self.earlier.candidate
         if candidate is None:
             return None
-        return find_learned_deletion(candidate, self.state)
+        return find_later_deletion(candidate, self.state)
 
     @property
     def training_mode(self) -> TrainingMode:
@@ -279,7 +279,7 @@ class SolutionView:
         if not self.gets_new_version:
             candidate = self.earlier.candidate
             assert candidate is not None, "only a version can have work to do"
-            mode = cast("TrainingMode", candidate.mode)
+            mode = cast("TrainingMode", candidate.training_mode)
 
         since = self.requested_since
         return {
@@ -289,7 +289,9 @@ class SolutionView:
             "recipe": self.recipe or "",
             "existingVersionArn": candidate.arn if candidate else None,
             "requestedSince": since.isoformat() if since else None,
-            "durations": measure_durations(job for job in self.state.versions if job.mode == mode),
+            "durations": measure_durations(
+                job for job in self.state.versions if job.training_mode == mode
+            ),
             "campaigns": [*self._plan_campaigns()],
             "batchJobs": [batch.job["output"] for batch in self.snapshot.batch_jobs],
         }

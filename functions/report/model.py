@@ -36,13 +36,13 @@ from ..contract import (
     CampaignResult,
     DatasetResult,
     ExportContent,
-    Item,
     MetricValues,
     Outcome,
     Run,
     RunDocument,
     SolutionResult,
     StateError,
+    Status,
 )
 from ..run.documents import (
     identify_run,
@@ -57,17 +57,17 @@ OUTCOMES: Sequence[Outcome] = get_args(Outcome)[::-1]
 TRIGGERS = ("schedule", "export", "trials", "deployments", "manual")
 """What can start a run. If planning refused the input, it may name any other trigger."""
 MAX_REASON_BYTES = 2 * MAX_STRING_BYTES
-"""The size limit of an error, and of all of an item's reasons together. An error from Step
+"""The size limit of an error, and of all of a status's reasons together. An error from Step
 Functions itself may quote a whole document."""
-HELD_OUT_SHARE = 0.1
+HELD_OUT_FRACTION = 0.1
 """Personalize computes the metrics on this share of the users:
 https://docs.aws.amazon.com/personalize/latest/dg/working-with-training-metrics.html"""
-NO_ITEM: Any = {
+NO_STATUS: Any = {
     "arn": None,
     "versionArn": None,
     "previousVersionArn": None,
     "outcome": None,
-    "isOfRun": False,
+    "isNew": False,
     "trainingHours": None,
     "createdAt": None,
     "endedAt": None,
@@ -75,7 +75,7 @@ NO_ITEM: Any = {
     "reasons": [],
     "warnings": [],
 }
-"""Replaces an item, of any type, that an error ended before its first result."""
+"""Replaces a status, of any type, that an error ended before its first result."""
 
 
 class ImportReport(TypedDict):
@@ -399,7 +399,7 @@ def _list_own_trainings(document: RunDocument) -> list[OwnTraining]:
     return [
         OwnTraining(result["solution"]["recipe"], result["version"]["trainingHours"] or 0)
         for result in list_solution_results(document)
-        if result["version"] and result["version"]["isOfRun"]
+        if result["version"] and result["version"]["isNew"]
     ]
 
 
@@ -429,7 +429,7 @@ def _add_import_costs(imports: Iterable[ImportReport]) -> float:
 def _estimate_held_out_users(users: int | None) -> int | None:
     if users is None:
         return None
-    return round(users * HELD_OUT_SHARE)
+    return round(users * HELD_OUT_FRACTION)
 
 
 # The parts of a run
@@ -443,19 +443,19 @@ def _list_import_results(document: RunDocument) -> list[DatasetResult]:
 
 
 def _report_import(result: DatasetResult) -> ImportReport:
-    item = result["item"] or NO_ITEM
+    status = result["status"] or NO_STATUS
     dataset = result["dataset"]
 
     return {
         "type": dataset["type"],
         "outcome": result["outcome"],
-        "reasons": _list_reasons(result["error"], item),
-        "datasetImportJobArn": item["arn"],
+        "reasons": _list_reasons(result["error"], status),
+        "datasetImportJobArn": status["arn"],
         # If the import never began, use the size from the plan.
-        "bytes": (result["item"] or dataset)["bytes"],
+        "bytes": (result["status"] or dataset)["bytes"],
         "dataWrittenAt": dataset["newestObjectAt"],
         "content": dataset["content"],
-        "seconds": _measure_duration(item),
+        "seconds": _measure_duration(status),
     }
 
 
@@ -467,9 +467,9 @@ def _report_solution(
     `served_arns` maps each campaign that could be read to the version that it serves now.
     """
     solution = result["solution"]
-    version = result["version"] or NO_ITEM
+    version = result["version"] or NO_STATUS
     # An earlier run's version costs this run nothing.
-    training = version if version["isOfRun"] else NO_ITEM
+    training = version if version["isNew"] else NO_STATUS
     campaigns = [_report_campaign(campaign, served_arns) for campaign in result["campaigns"]]
 
     return {
@@ -478,7 +478,7 @@ def _report_solution(
         "reasons": _list_reasons(result["error"], version),
         "solutionVersionArn": version["arn"],
         "trainingMode": solution["trainingMode"],
-        "isTrained": version["isOfRun"],
+        "isTrained": version["isNew"],
         "trainingHours": training["trainingHours"],
         "seconds": _measure_duration(training),
         "campaigns": campaigns,
@@ -491,29 +491,29 @@ def _find_solution_outcome(result: SolutionResult, campaigns: Sequence[CampaignR
 
     After an error, the solution is FAILED, even if its campaigns were updated.
     """
-    version = result["version"] or NO_ITEM
+    version = result["version"] or NO_STATUS
     if result["error"] or not version["outcome"]:
         return "FAILED"
     if campaigns:
         return find_worst_outcome(campaign["outcome"] for campaign in campaigns)
 
     # The run used an earlier version, and only for batch jobs.
-    if result["batchJobs"] and not version["isOfRun"]:
+    if result["batchJobs"] and not version["isNew"]:
         return "SKIPPED"
     return cast("Outcome", version["outcome"])
 
 
 def _report_batch_job(result: BatchResult) -> BatchJobReport:
-    item = result["item"] or NO_ITEM
+    status = result["status"] or NO_STATUS
 
     return {
         "output": result["batchJob"],
-        # An item that ended with an error has no outcome.
-        "outcome": cast("Outcome", item["outcome"] or "FAILED"),
-        "reasons": _list_reasons(result["error"], item),
-        "jobArn": item["arn"],
-        "versionArn": item["versionArn"],
-        "seconds": _measure_duration(item),
+        # A status that ended with an error has no outcome.
+        "outcome": cast("Outcome", status["outcome"] or "FAILED"),
+        "reasons": _list_reasons(result["error"], status),
+        "jobArn": status["arn"],
+        "versionArn": status["versionArn"],
+        "seconds": _measure_duration(status),
     }
 
 
@@ -536,15 +536,15 @@ def _report_campaign(
 ) -> CampaignReport:
     """Report on a campaign, and correct its outcome if `served_arns` shows a later change."""
     campaign_arn = result["campaign"]["campaignArn"]
-    item = result["item"] or NO_ITEM
+    status = result["status"] or NO_STATUS
     report: CampaignReport = {
         "campaignArn": campaign_arn,
         "outcome": result["outcome"],
-        "reasons": _list_reasons(result["error"], item),
-        "versionArn": item["versionArn"],
-        "previousVersionArn": item["previousVersionArn"],
-        "metrics": [_report_metric(values) for values in item["metrics"]],
-        "seconds": _measure_duration(item),
+        "reasons": _list_reasons(result["error"], status),
+        "versionArn": status["versionArn"],
+        "previousVersionArn": status["previousVersionArn"],
+        "metrics": [_report_metric(values) for values in status["metrics"]],
+        "seconds": _measure_duration(status),
     }
 
     if campaign_arn in served_arns:
@@ -584,9 +584,9 @@ def _report_metric(values: MetricValues) -> MetricReport:
     )
 
 
-def _list_reasons(error: StateError | None, item: Item) -> list[Message]:
-    """List why an item has its outcome: the error that ended it, then the reasons of its rule."""
-    reasons = item["reasons"]
+def _list_reasons(error: StateError | None, status: Status) -> list[Message]:
+    """List why a status has its outcome: the error that ended it, then the reasons of its rule."""
+    reasons = status["reasons"]
     if error:
         reasons = [*describe_error(error), *reasons]
     return truncate_list(reasons, MAX_REASON_BYTES)
@@ -597,25 +597,25 @@ def _list_warnings(document: RunDocument) -> Iterator[Message]:
     yield from document.get("plan", {}).get("warnings", ())
 
     for campaign in list_campaign_results(document):
-        yield from _list_named_warnings(campaign["campaign"]["campaignArn"], campaign["item"])
+        yield from _list_named_warnings(campaign["campaign"]["campaignArn"], campaign["status"])
 
     solutions = list_solution_results(document)
     for solution in solutions:
         yield from _list_named_warnings(solution["solution"]["solutionArn"], solution["version"])
     for solution in solutions:
         for job in solution["batchJobs"]:
-            yield from _list_named_warnings(job["batchJob"], job["item"])
+            yield from _list_named_warnings(job["batchJob"], job["status"])
 
 
-def _list_named_warnings(origin: str, item: Item | None) -> list[Message]:
-    return [about(origin, warning) for warning in (item or NO_ITEM)["warnings"]]
+def _list_named_warnings(origin: str, status: Status | None) -> list[Message]:
+    return [about(origin, warning) for warning in (status or NO_STATUS)["warnings"]]
 
 
-def _measure_duration(item: Item) -> float | None:
+def _measure_duration(status: Status) -> float | None:
     """Return how long a job or an update took, or None if it hasn't ended."""
-    if item["createdAt"] is None or item["endedAt"] is None:
+    if status["createdAt"] is None or status["endedAt"] is None:
         return None
-    return _seconds_between(item["createdAt"], item["endedAt"])
+    return _seconds_between(status["createdAt"], status["endedAt"])
 
 
 def _seconds_between(start: str, end: str) -> float:

@@ -56,8 +56,8 @@ class BatchJob(NamedTuple):
     is_active: bool
     created_at: datetime
     ended_at: datetime
-    run: str | None = None
-    content: str | None = None
+    run_id: str | None = None
+    content_hash: str | None = None
     """A hash of everything the results depend on, taken when the job was created. None if results
     were deleted since then."""
     failure: str | None = None
@@ -89,7 +89,7 @@ class BatchState:
 class BatchSpec:
     """What a run is supposed to write."""
 
-    run: str
+    run_id: str
     version_arn: str
     """The newest version of the solution."""
     job: BatchJobSettings
@@ -98,7 +98,7 @@ class BatchSpec:
 
 @dataclass
 class BatchProgress(JobProgress):
-    """What a batch job remembers between two polls."""
+    """What a batch job passes from one poll to the next."""
 
     job_arn: str | None = None
     """The job that the run waits for, or that wrote the results."""
@@ -123,7 +123,7 @@ class Create(Action):
     """Create this run's batch job."""
 
     version_arn: str
-    content: str
+    content_hash: str
 
 
 def decide(state: BatchState, spec: BatchSpec, progress: BatchProgress, now: datetime) -> Step:
@@ -147,7 +147,7 @@ def add_versions(
     There's nothing to read if campaigns judge the versions, or if the run follows a job. The same
     version may be read twice.
     """
-    if state.campaigns or find_job_to_follow(state.jobs, spec.run):
+    if state.campaigns or find_job_to_follow(state.jobs, spec.run_id):
         return state
 
     last_version = NO_VERSION
@@ -162,9 +162,9 @@ def find_last_job(jobs: Sequence[BatchJob]) -> BatchJob | None:
     return next((job for job in jobs if job.is_active), None)
 
 
-def find_job_to_follow(jobs: Sequence[BatchJob], run: str) -> BatchJob | None:
+def find_job_to_follow(jobs: Sequence[BatchJob], run_id: str) -> BatchJob | None:
     """Return the newest job that is running or was created by this run, or None."""
-    return next((job for job in jobs if job.is_running or job.run == run), None)
+    return next((job for job in jobs if job.is_running or job.run_id == run_id), None)
 
 
 # Following a job
@@ -177,7 +177,7 @@ def _follow_job(
 
     Jobs created by others also count, because two jobs at the same time would mix their files.
     """
-    job = find_job_to_follow(state.jobs, spec.run)
+    job = find_job_to_follow(state.jobs, spec.run_id)
     if job is None:
         return None
 
@@ -187,7 +187,7 @@ def _follow_job(
         step = WRITTEN
     else:
         step = fail("WRITING", job.failure or f"{job.arn} has failed without a reason")
-    return step.remembering(job_arn=job.arn, version_arn=job.version_arn)
+    return step.with_progress(job_arn=job.arn, version_arn=job.version_arn)
 
 
 def _pause_until_deadline(
@@ -237,7 +237,7 @@ def _use_version(
         step = Step("WRITING", outcome="SKIPPED", reasons=choice.rejections)
     else:
         step = _write(choice.version_arn, state, spec, progress, now)
-    return step.remembering(version_arn=choice.version_arn, warnings=sorted({*choice.warnings}))
+    return step.with_progress(version_arn=choice.version_arn, warnings=sorted({*choice.warnings}))
 
 
 def _choose_by_campaigns(state: BatchState, spec: BatchSpec) -> VersionChoice | None:
@@ -316,18 +316,20 @@ def _write(
     version_arn: str, state: BatchState, spec: BatchSpec, progress: BatchProgress, now: datetime
 ) -> Step:
     """Create this run's job, unless it would write the last results again."""
-    content = _hash_content(version_arn, state, spec)
+    content_hash = _hash_content(version_arn, state, spec)
     last = find_last_job(state.jobs)
-    if last is not None and last.content == content:
+    if last is not None and last.content_hash == content_hash:
         # Only the last job counts, because later results replace earlier ones.
-        return WRITTEN.remembering(job_arn=last.arn)
+        return WRITTEN.with_progress(job_arn=last.arn)
 
     max_hours = spec.job["maxHours"]
     deletion = find_running_deletion(state.deletions)
     if deletion is not None:
         # AWS doesn't guarantee that users are deleted if a batch job is running at the same time.
         return progress.wait_for(f"{deletion.arn} is running", max_hours, now)
-    return progress.before_create(max_hours, now) or Step("WRITING", Create(version_arn, content))
+    return progress.before_create(max_hours, now) or Step(
+        "WRITING", Create(version_arn, content_hash)
+    )
 
 
 def _hash_content(version_arn: str, state: BatchState, spec: BatchSpec) -> str:

@@ -109,8 +109,8 @@ class CampaignState:
     update: CampaignUpdate
     record: DeploymentRecord
     versions: Mapping[str, SolutionVersion] = field(default_factory=dict)
-    """ARN -> version, for `versions_to_compare()` and `versions_to_order()`. The latter have only
-    the fields that DescribeSolutionVersion returns."""
+    """ARN -> version, for `list_versions_to_compare()` and `list_versions_to_order()`. The latter
+    have only the fields that DescribeSolutionVersion returns."""
     reported_verdict: str | None = None
     """The last verdict that was reported, as written by `format_verdict()`."""
     pin: str | None = None
@@ -120,7 +120,7 @@ class CampaignState:
 
     @property
     def served_version(self) -> SolutionVersion:
-        """The served version. It must be one of `versions_to_compare()`."""
+        """The served version. It must be one of `list_versions_to_compare()`."""
         if self.served_version_arn is None:
             return NO_VERSION
         return self.versions[self.served_version_arn]
@@ -164,7 +164,7 @@ class CampaignState:
         return now < self.update.ended_at + DESCRIBE_LAG
 
 
-# The input of the rules, and what they remember between two polls
+# The input of the rules, and what they pass from one poll to the next
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,10 +191,10 @@ class DeploymentSpec:
 
 @dataclass(slots=True)
 class DeploymentProgress:
-    """What a deployment remembers between two polls.
+    """What a deployment passes from one poll to the next.
 
-    Steps update it (`Step.remembered`), the report quotes it, and the run's document passes it from
-    one invocation to the next.
+    Steps change it (`Step.progress_changes`), the report quotes it, and the run's document passes
+    it from one invocation to the next.
     """
 
     began_at: datetime

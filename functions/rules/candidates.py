@@ -67,7 +67,7 @@ def _judge_served_candidate(
     return (
         _confirm_good_version(campaign, candidate_arn)
         or _respect_pin(campaign, spec)
-        or Step("TRYING", SaveRecord(_add_trial(campaign, candidate_arn, now)))
+        or Step("ON_TRIAL", SaveRecord(_add_trial(campaign, candidate_arn, now)))
     )
 
 
@@ -88,7 +88,7 @@ def _judge_metrics(
         or _deploy(campaign, candidate, now)
     )
 
-    return step.remembering(
+    return step.with_progress(
         blocked_by="",
         metrics=comparison.values,
         warnings=progress.add_warnings(comparison.warnings),
@@ -145,7 +145,7 @@ def _avoid_blocked_version(
     if campaign.record.blocked_version_arn != candidate.arn:
         return None
 
-    # Only the run that rolled it back remembers the reasons.
+    # Only the run that rolled it back knows the reasons.
     unknown_reason = f"a run or a person has rolled {candidate.arn} back here"
     reasons = progress.rollback_reasons or [unknown_reason]
     return Step("JUDGING", outcome="ROLLED_BACK", reasons=reasons)
@@ -177,7 +177,7 @@ def _avoid_older_than_blocked(
 
 def _respect_refusal(candidate: SolutionVersion) -> Step | None:
     """Reject a candidate that a person refused to approve."""
-    if candidate.answer != "REFUSED":
+    if candidate.approval != "REFUSED":
         return None
     return _end_deployment("REJECTED", "refused", f"{candidate.arn} was refused")
 
@@ -189,7 +189,7 @@ def _wait_for_baselines(
     step = wait_for_baselines("JUDGING", candidate, campaign.served_version, now)
     if step is None:
         return None
-    return step.remembering(blocked_by=get_text(step.reasons[0]))
+    return step.with_progress(blocked_by=get_text(step.reasons[0]))
 
 
 def _reject_bad_metrics(rejections: list[str]) -> Step | None:
@@ -218,11 +218,11 @@ def _request_approval(
     candidate: SolutionVersion, spec: DeploymentSpec, now: datetime
 ) -> Step | None:
     """Ask for approval of the candidate, and leave its deployment to a later run."""
-    if spec.approval is None or candidate.answer == "APPROVED":
+    if spec.approval is None or candidate.approval == "APPROVED":
         return None
 
     reason = f"{candidate.arn} is waiting for approval"
-    if candidate.answer == "ASKED":
+    if candidate.approval == "REQUESTED":
         return Step("JUDGING", outcome="AWAITING_APPROVAL", reasons=(reason,))
 
     expires_at = now + timedelta(hours=spec.approval["timeoutHours"])

@@ -19,11 +19,11 @@ from .campaigns import (
 )
 from .candidates import judge_candidate
 from .pacing import (
-    OVERDUE_SHARE,
+    OVERDUE_FRACTION,
     choose_pause,
 )
 from .steps import (
-    BUSY_PAUSE,
+    RETRY_PAUSE,
     Step,
     fail,
 )
@@ -31,7 +31,7 @@ from .trials import judge_trial
 
 REPORTED_OUTCOMES = ("REJECTED", "ROLLED_BACK", "AWAITING_APPROVAL", "SKIPPED")
 """The outcomes that every run repeats until something changes, so they're only reported once."""
-FAILURE_PAUSE_SHARE = 0.35
+ERROR_PAUSE_FRACTION = 0.35
 """The pause after an error, as a share of the time since the first of these errors. The history of
 an execution has room for 50 campaigns that fail for a day (tests/workflow/test_sizes.py)."""
 
@@ -43,7 +43,7 @@ def decide(
 
     Each rule returns a step, or None if it doesn't apply. The first one that applies decides.
     """
-    # The rules need these values now, before the step remembers them.
+    # The rules need these values now, before the step puts them into the progress.
     observations = _observe(campaign, spec, progress)
     progress = replace(progress, **observations)
 
@@ -52,10 +52,12 @@ def decide(
         or _wait_for_update(campaign, spec, now)
         or _judge(campaign, spec, progress, now)
     )
-    return step.remembering(**observations)
+    return step.with_progress(**observations)
 
 
-def versions_to_compare(campaign: CampaignState, spec: DeploymentSpec, now: datetime) -> list[str]:
+def list_versions_to_compare(
+    campaign: CampaignState, spec: DeploymentSpec, now: datetime
+) -> list[str]:
     """Return the versions that `decide()` compares: the candidate and the served one.
 
     The list is usually empty, because most polls only follow an update or a trial. That saves
@@ -73,7 +75,9 @@ def versions_to_compare(campaign: CampaignState, spec: DeploymentSpec, now: date
     return [candidate_arn, served_version_arn]
 
 
-def versions_to_order(campaign: CampaignState, spec: DeploymentSpec, now: datetime) -> list[str]:
+def list_versions_to_order(
+    campaign: CampaignState, spec: DeploymentSpec, now: datetime
+) -> list[str]:
     """Return the versions whose creation times `decide()` compares.
 
     These are the blocked version and the judged one. Without a blocked version, the list is empty.
@@ -109,12 +113,12 @@ def pause_after_error(
 
     # The pauses grow, so that the execution's history doesn't fill up. But during a bake, an error
     # must not delay the polls of the alarms.
-    seconds = (now - failing_since).total_seconds() * FAILURE_PAUSE_SHARE
+    seconds = (now - failing_since).total_seconds() * ERROR_PAUSE_FRACTION
     if spec.bake and (trial is None or trial.is_baking(now)):
         seconds = min(seconds, spec.bake_pause)
 
-    pause_seconds = max(min(seconds, remaining.total_seconds()), BUSY_PAUSE)
-    return Step("TRYING", pause=pause_seconds).remembering(
+    pause_seconds = max(min(seconds, remaining.total_seconds()), RETRY_PAUSE)
+    return Step("ON_TRIAL", pause=pause_seconds).with_progress(
         failing_since=failing_since, warnings=progress.add_warnings([warning])
     )
 
@@ -189,7 +193,7 @@ def _give_up(
 
     phase = "UPDATING"
     if trial is not None:
-        phase = "TRYING"
+        phase = "ON_TRIAL"
 
     hours = max_duration / timedelta(hours=1)
     if campaign.is_updating(now):
@@ -220,7 +224,7 @@ def _wait_for_update(campaign: CampaignState, spec: DeploymentSpec, now: datetim
     age = (now - campaign.update.created_at).total_seconds()
     if trial is not None and age >= spec.max_hours * 3600:
         # It's overdue, and frequent polls would fill the execution's history within a day.
-        return Step(phase, pause=age * OVERDUE_SHARE)
+        return Step(phase, pause=age * OVERDUE_FRACTION)
     return Step(phase, pause=choose_pause(durations=(), elapsed=age))
 
 
@@ -232,4 +236,4 @@ def _judge(
         return judge_trial(campaign, campaign.record.trial, spec, progress, now)
     if spec.candidate_arn is not None:
         return judge_candidate(campaign, spec.candidate_arn, spec, progress, now)
-    return Step("TRYING", outcome="SKIPPED", reasons=("no version is on trial",))
+    return Step("ON_TRIAL", outcome="SKIPPED", reasons=("no version is on trial",))

@@ -23,7 +23,7 @@ from ..contract import (
 )
 from .pacing import (
     LONGEST_SLEEP,
-    OVERDUE_SHARE,
+    OVERDUE_FRACTION,
 )
 from .steps import (
     LIST_LAG,
@@ -68,7 +68,7 @@ def _apply_rule(
 ) -> None:
     """Apply one rule to a candidate, and add the result to the comparison."""
     metric = rule["metric"]
-    # In a run's document, "new" is the candidate and "live" is the served version.
+    # In a run's document, "new" is the candidate and "served" is the served version.
     values: MetricValues = {
         "metric": metric,
         "new": _read_finite_value(candidate, metric),
@@ -136,7 +136,7 @@ def _add_baselines(
     values["newBaseline"] = candidate_baseline
     values["servedBaseline"] = served_baseline
 
-    max_drop = _max_baseline_drop(rule)
+    max_drop = _choose_max_baseline_drop(rule)
     if _has_fallen(served_baseline, candidate_baseline, max_drop):
         # With random data, both models are equally bad, so their quotient may look normal.
         values["hasBaselineDropped"] = True
@@ -221,7 +221,7 @@ def _check_doubts(values: MetricValues, rule: QualityRule) -> Iterator[str]:
     if served_baseline is None or candidate_baseline is None:
         return
 
-    if _has_fallen(candidate_baseline, served_baseline, _max_baseline_drop(rule)):
+    if _has_fallen(candidate_baseline, served_baseline, _choose_max_baseline_drop(rule)):
         yield (
             f"the baseline of {format_metric_name(rule['metric'])} rose from {served_baseline:.4f} "
             f"to {candidate_baseline:.4f}, so perhaps the served version is the broken one; "
@@ -234,7 +234,7 @@ def _has_fallen(before: float, after: float, max_drop: float) -> bool:
     return before - after > max_drop * abs(before) + ROUNDING
 
 
-def _max_baseline_drop(rule: QualityRule) -> float:
+def _choose_max_baseline_drop(rule: QualityRule) -> float:
     max_drop = rule.get("maxBaselineDrop")
     if max_drop is None:
         return MAX_BASELINE_DROP
@@ -280,5 +280,5 @@ def wait_for_baselines(
 
 def _choose_growing_pause(phase: str, reason: str, *, since: datetime, now: datetime) -> Step:
     """Return a pause that grows with time, but is short enough to keep the invocation open."""
-    seconds = ((now - since) * OVERDUE_SHARE).total_seconds()
+    seconds = ((now - since) * OVERDUE_FRACTION).total_seconds()
     return Step(phase, pause=min(max(seconds, 1), LONGEST_SLEEP), reasons=(reason,))

@@ -40,20 +40,20 @@ class Import(NamedTuple):
     created_at: datetime
     ended_at: datetime
     """When the import last changed. It has only ended if it isn't running."""
-    run: str | None = None
+    run_id: str | None = None
     """The run that created the job, or None for a foreign import."""
     fingerprint: str = ""
     """The export's fingerprint at the creation of the job. Empty for a foreign import."""
     is_confirmed: bool = False
     """True if the export was unchanged after the import ended, so the dataset holds all of it. The
-    tags of very old imports aren't read: these count as confirmed, and their `run` is None."""
+    tags of very old imports aren't read: these count as confirmed, and their `run_id` is None."""
     is_tainted: bool = False
     """True if the import can never be confirmed, because a poll found other files, or because the
     dataset's tag names this import."""
     size: int | None = None
     """The export's size in bytes at the creation of the job, or None for a foreign import."""
     failure: str | None = None
-    content: str = ""
+    content_tag: str = ""
     """The value of the tag that describes the export's content. Empty without the tag."""
 
     @property
@@ -75,7 +75,7 @@ class Import(NamedTuple):
     @property
     def is_foreign(self) -> bool:
         """True if no run of any stack created the import."""
-        return self.run is None and not self.is_confirmed
+        return self.run_id is None and not self.is_confirmed
 
 
 class ExportState(NamedTuple):
@@ -131,9 +131,9 @@ class ImportSpec:
 
 @dataclass
 class ImportProgress(JobProgress):
-    """What an import remembers between two polls."""
+    """What an import passes from one poll to the next."""
 
-    checked: str = ""
+    validated_fingerprint: str = ""
     """The fingerprint of the export that was last validated. Planning validates the first one."""
     problems: list[Message] = field(default_factory=list)
     """The problems that this validation found."""
@@ -213,8 +213,8 @@ def _taint(
         reason = f"{job.arn} is tainted, but the tag that says so cannot be written"
         return fail("IMPORTING", reason)
 
-    remembered = {"tainted_arn": job.arn, "tainted_at": tainted_at}
-    return Step("IMPORTING", Taint(job), remembered=remembered)
+    progress_changes = {"tainted_arn": job.arn, "tainted_at": tainted_at}
+    return Step("IMPORTING", Taint(job), progress_changes=progress_changes)
 
 
 def _find_tainted_import(state: DatasetState, progress: ImportProgress) -> Import | None:
@@ -278,7 +278,7 @@ def _confirm(state: DatasetState) -> Step | None:
 
 def _end_import(state: DatasetState, spec: ImportSpec) -> Step | None:
     """End the import if the dataset holds the export, or fail if this run's import didn't help."""
-    if find_holding_import(state, since=spec.requested_at):
+    if find_current_import(state, since=spec.requested_at):
         return Step("IMPORTED", outcome="IMPORTED")
 
     job = state.own_job
@@ -323,7 +323,7 @@ def _create(state: DatasetState, spec: ImportSpec, progress: ImportProgress, now
     if wait := progress.before_create(spec.max_hours, now):
         return wait
 
-    if state.export.fingerprint != progress.checked:
+    if state.export.fingerprint != progress.validated_fingerprint:
         return Step("CHECKING", CheckContent(state.export.fingerprint))
     if progress.problems:
         return fail("CHECKING", *progress.problems)
@@ -334,7 +334,7 @@ def _create(state: DatasetState, spec: ImportSpec, progress: ImportProgress, now
 # Shared with planning. Unless noted otherwise, all `imports` belong to one dataset.
 
 
-def find_holding_import(state: DatasetState, since: datetime | None = None) -> Import | None:
+def find_current_import(state: DatasetState, since: datetime | None = None) -> Import | None:
     """Return the import that proves that the dataset holds the current export, or None.
 
     It's a confirmed import of this export:
@@ -396,7 +396,7 @@ def find_import_watermark(imports: Iterable[Import]) -> str:
     """
     days = []
     for job in list_effective_imports(imports):
-        has_unread_tags = job.is_confirmed and job.run is None
+        has_unread_tags = job.is_confirmed and job.run_id is None
         if job.is_full or has_unread_tags:
             days.append(job.day)
     return max(days, default="")
@@ -414,7 +414,7 @@ def list_unconfirmed_imports(imports: Sequence[Import]) -> list[Import]:
 
     unconfirmed = []
     for job in succeeded:
-        is_listed = job.run is not None and not job.is_confirmed and job in effective
+        is_listed = job.run_id is not None and not job.is_confirmed and job in effective
         if job.is_tainted and not job.is_full:
             # Only a confirmed FULL import that was created later is sure to replace its rows.
             is_listed = all(full.created_at < job.ended_at for full in replacements)
@@ -438,7 +438,7 @@ def group_imports_by_location(imports: Sequence[Import]) -> dict[str, list[Impor
     return jobs_by_location
 
 
-def imports_of_export(state: DatasetState) -> list[Import]:
+def list_imports_of_export(state: DatasetState) -> list[Import]:
     """List the imports that the dataset holds from the current export's location."""
     return group_imports_by_location(state.imports).get(state.export.location, [])
 
@@ -446,7 +446,7 @@ def imports_of_export(state: DatasetState) -> list[Import]:
 def find_partial_import(state: DatasetState) -> Import | None:
     """Return the last import that may have appended only a part of the export, or None."""
     # Groups are sorted, so the last unconfirmed import is found first.
-    for job in reversed(imports_of_export(state)):
+    for job in reversed(list_imports_of_export(state)):
         if not (job.is_confirmed or job.is_running):
             return job
     return None
@@ -475,8 +475,8 @@ def find_foreign_replacement(imports: Sequence[Import], *, is_full: bool) -> Imp
     if not (oldest.is_full and oldest.is_foreign):
         return None
 
-    was_appended_to = any(job.run for job in effective_imports)
-    is_first_import = not any(job.is_active and job.run for job in imports)
+    was_appended_to = any(job.run_id for job in effective_imports)
+    is_first_import = not any(job.is_active and job.run_id for job in imports)
     is_accepted = not is_full and (was_appended_to or is_first_import)
     return None if is_accepted else oldest
 

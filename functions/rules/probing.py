@@ -1,8 +1,8 @@
 """Decides when a probe sends its next request, and whether the version has passed.
 
 As soon as a campaign serves the version on trial, a *probe* requests recommendations for some
-minutes. Its *verdict* is PASSED or FAILED. A *probe run* is the state of the probe so far. It's
-immutable: each poll returns an updated copy, which is remembered until the next poll.
+minutes. Its *result* is PASSED or FAILED. A *probe run* is the state of the probe so far. It's
+immutable: each poll returns an updated copy, which the progress keeps until the next poll.
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ class ProbeRun:
     silent_since: datetime | None = None
     failure: str | None = None
     """Why the last bad response was bad."""
-    verdict: str | None = None
+    result: str | None = None
     """PASSED, FAILED, or None while the probe is running."""
 
     @property
     def has_failed(self) -> bool:
         """True if the version failed the probe."""
-        return self.verdict == "FAILED"
+        return self.result == "FAILED"
 
     def after_response(self, update_created_at: datetime, now: datetime) -> ProbeRun:
         """Return the probe run with its last response counted.
@@ -81,11 +81,11 @@ class ProbeRun:
             return probe_run
 
         probe_run = _count_response(probe_run, response, now)
-        return replace(probe_run, verdict=_reach_verdict(probe_run, response, now))
+        return replace(probe_run, result=_find_result(probe_run, response, now))
 
     def next_step(self, update_created_at: datetime, now: datetime) -> Step | None:
-        """Return the next pause or request, or None once there's a verdict."""
-        if self.verdict is not None:
+        """Return the next pause or request, or None once there's a result."""
+        if self.result is not None:
             return None
 
         # Don't pause after an update, because the last request didn't count.
@@ -93,10 +93,10 @@ class ProbeRun:
             pause = min(MAX_PAUSE, self.minutes * 60 / MIN_REQUESTS)
             remaining = pause - (now - self.requested_at).total_seconds()
             if remaining > 0:
-                return Step("TRYING", pause=remaining)
+                return Step("ON_TRIAL", pause=remaining)
 
         probe_run = replace(self, requested_at=now, update_created_at=update_created_at)
-        return Step("TRYING", Probe()).remembering(probe_run=probe_run)
+        return Step("ON_TRIAL", Probe()).with_progress(probe_run=probe_run)
 
 
 def _count_response(probe_run: ProbeRun, response: Response, now: datetime) -> ProbeRun:
@@ -110,8 +110,8 @@ def _count_response(probe_run: ProbeRun, response: Response, now: datetime) -> P
     return replace(probe_run, silent_since=None, bad_in_a_row=probe_run.bad_in_a_row + 1)
 
 
-def _reach_verdict(probe_run: ProbeRun, last_response: Response, now: datetime) -> str | None:
-    """Return the verdict, or None if more requests are needed."""
+def _find_result(probe_run: ProbeRun, last_response: Response, now: datetime) -> str | None:
+    """Return the result, or None if more requests are needed."""
     silent_since = probe_run.silent_since
     if silent_since is not None and now - silent_since >= MAX_SILENCE:
         return "FAILED"

@@ -16,7 +16,7 @@ from .pacing import choose_waiting_pause
 
 SHORT_PAUSE = 15
 """The pause in seconds while a change is expected soon."""
-BUSY_PAUSE = 60
+RETRY_PAUSE = 60
 """The pause in seconds while another job has to end first."""
 LIST_LAG = timedelta(minutes=3)
 """How long a list may lack a new job: twice the 90 seconds that lists may be out of date
@@ -48,20 +48,20 @@ class Step(NamedTuple):
     """One word for the rule that decided, if later runs may reach the same verdict."""
     reasons: Sequence[Reason] = ()
     """Why this is the outcome, or why there's a pause."""
-    remembered: Mapping[str, Any] = MappingProxyType({})
+    progress_changes: Mapping[str, Any] = MappingProxyType({})
     """The fields of the progress to set, and their new values."""
 
-    def remembering(self, **remembered: object) -> "Step":
-        """Return the step with more values to remember. Existing ones take precedence."""
-        return self._replace(remembered={**remembered, **self.remembered})
+    def with_progress(self, **progress_changes: object) -> "Step":
+        """Return the step with more changes to the progress. Existing ones take precedence."""
+        return self._replace(progress_changes={**progress_changes, **self.progress_changes})
 
 
-def remember(progress: object, step: Step) -> None:
-    """Update the progress with what a step remembers.
+def update_progress(progress: object, step: Step) -> None:
+    """Apply a step's changes to the progress.
 
     The run's document holds the progress until the next poll. Tags hold what must outlive the run.
     """
-    for field, value in step.remembered.items():
+    for field, value in step.progress_changes.items():
         setattr(progress, field, value)
 
 
@@ -72,7 +72,7 @@ def fail(phase: str, *reasons: Reason) -> Step:
 
 @dataclass
 class JobProgress:
-    """What an import, a training or a batch job remembers between two polls."""
+    """What an import, a training or a batch job passes from one poll to the next."""
 
     began_at: datetime
     sent_at: datetime | None = None
@@ -86,14 +86,14 @@ class JobProgress:
         The pause is for an earlier create request: the list may not show its job yet.
         """
         if self.sent_at and now < self.sent_at + LIST_LAG:
-            return Step("WAITING", pause=BUSY_PAUSE)
+            return Step("WAITING", pause=RETRY_PAUSE)
         return self.at_deadline(self.blocked_by or "Personalize did not answer", max_hours, now)
 
     def wait_for(self, reason: str, max_hours: float, now: datetime) -> Step:
         """Return a pause that grows each time, or a failure at the deadline."""
         seconds = choose_waiting_pause(now - self.began_at).total_seconds()
         late = self.at_deadline(reason, max_hours, now)
-        return late or Step("WAITING", pause=max(seconds, BUSY_PAUSE))
+        return late or Step("WAITING", pause=max(seconds, RETRY_PAUSE))
 
     def at_deadline(self, reason: str, max_hours: float, now: datetime) -> Step | None:
         """Return a failure once the deadline has passed, or None before that."""

@@ -82,7 +82,7 @@ class SolutionState:
 class TrainingSpec:
     """What a run should train or deploy."""
 
-    run: str
+    run_id: str
     datasets: Mapping[str, bool]
     """The ARN of each configured dataset -> True if its importMode is FULL."""
     accepts_foreign: bool = False
@@ -98,12 +98,12 @@ class TrainingSpec:
 
     def is_for(self, version: SolutionVersion) -> bool:
         """Return True if this run created the version, or deploys it without training."""
-        return version.run == self.run or version.arn == self.version_arn
+        return version.run_id == self.run_id or version.arn == self.version_arn
 
 
 @dataclass
 class TrainingProgress(JobProgress):
-    """What a training remembers between two polls."""
+    """What a training passes from one poll to the next."""
 
     version_arn: str | None = None
     """The version that the run waits for or deploys."""
@@ -138,7 +138,7 @@ def decide(
         _follow_training(_find_version_for_run(state, spec), spec, progress, now)
         or _wait_for_changes(state, spec, progress, now)
         or _require_confirmed_data(state, spec)
-        or _follow_training(usable_version(state, spec.requested_since), spec, progress, now)
+        or _follow_training(find_usable_version(state, spec.requested_since), spec, progress, now)
         or _respect_limit(state, spec, now)
         or progress.before_create(spec.max_hours, now)
         or _start_training(state, spec)
@@ -177,7 +177,7 @@ def _follow_training(
         remaining = (max_age - age).total_seconds()
         step = Step("TRAINING", pause=min(seconds, remaining))
 
-    return step.remembering(version_arn=version.arn)
+    return step.with_progress(version_arn=version.arn)
 
 
 def _stop_training(version: SolutionVersion, progress: TrainingProgress, now: datetime) -> Step:
@@ -190,7 +190,7 @@ def _stop_training(version: SolutionVersion, progress: TrainingProgress, now: da
     if not version.is_stopping:
         step = step._replace(action=Stop(version.arn))
 
-    return step.remembering(stopping_since=stopping_since)
+    return step.with_progress(stopping_since=stopping_since)
 
 
 def _explain_failure(version: SolutionVersion, spec: TrainingSpec) -> Reason:
@@ -200,7 +200,7 @@ def _explain_failure(version: SolutionVersion, spec: TrainingSpec) -> Reason:
 
     if version.ended_at - version.created_at >= timedelta(hours=spec.max_hours):
         problem = f"{version.arn} was stopped after more than {spec.max_hours:g} hours"
-    elif version.run == spec.run:
+    elif version.run_id == spec.run_id:
         problem = f"{version.arn} was stopped"
     else:
         problem = f"{version.arn}, which an earlier run has trained on the same data, was stopped"
@@ -280,7 +280,7 @@ def _respect_limit(state: SolutionState, spec: TrainingSpec, now: datetime) -> S
 def _start_training(state: SolutionState, spec: TrainingSpec) -> Step:
     """Start this run's training, with warnings about foreign jobs."""
     step = Step("TRAINING", Create(digest(state)))
-    return step.remembering(warnings=[*_warn_of_foreign_jobs(state, spec)])
+    return step.with_progress(warnings=[*_warn_of_foreign_jobs(state, spec)])
 
 
 def _warn_of_foreign_jobs(state: SolutionState, spec: TrainingSpec) -> Iterator[str]:
@@ -289,7 +289,7 @@ def _warn_of_foreign_jobs(state: SolutionState, spec: TrainingSpec) -> Iterator[
     Nothing is stopped, because only a person can tell whether it's needed.
     """
     for version in state.versions:
-        if version.run is None and version.is_running and not version.is_stopping:
+        if version.run_id is None and version.is_running and not version.is_stopping:
             yield (
                 f"{version.arn} is in training too, but this pipeline did not start it; stop it if "
                 "nobody needs it"
@@ -318,7 +318,7 @@ def find_running_deletion(deletions: Iterable[Deletion]) -> Deletion | None:
     return next((job for job in deletions if job.is_running), None)
 
 
-def usable_version(
+def find_usable_version(
     state: SolutionState, requested_since: datetime | None
 ) -> SolutionVersion | None:
     """Return the newest version that was trained on the current data and configuration, or None.
@@ -332,15 +332,15 @@ def usable_version(
         if version.digest != current_digest or is_too_old or not _counts_as_training(version):
             continue
 
-        if find_learned_deletion(version, state) is None:
+        if find_later_deletion(version, state) is None:
             return version
     return None
 
 
-def find_learned_deletion(version: SolutionVersion, state: SolutionState) -> Deletion | None:
+def find_later_deletion(version: SolutionVersion, state: SolutionState) -> Deletion | None:
     """Return the last deletion of users that the version may have learned from, or None."""
     learned_at = version.created_at
-    if version.mode == "UPDATE":
+    if version.training_mode == "UPDATE":
         # An UPDATE may keep what the FULL version before it learned from deleted users.
         full_times = [full.created_at for full in list_full_versions(state.versions)]
         earlier_times = [time for time in full_times if time < version.created_at]
@@ -352,13 +352,15 @@ def find_learned_deletion(version: SolutionVersion, state: SolutionState) -> Del
 
 def list_full_versions(versions: Iterable[SolutionVersion]) -> list[SolutionVersion]:
     """List the ACTIVE versions with training mode FULL, whoever trained them."""
-    return [version for version in versions if version.is_active and version.mode == "FULL"]
+    return [
+        version for version in versions if version.is_active and version.training_mode == "FULL"
+    ]
 
 
 def find_newest_active(versions: Iterable[SolutionVersion]) -> SolutionVersion | None:
     """Return the newest ACTIVE version trained by a run, or None. `versions` are newest first."""
     for version in versions:
-        if version.is_active and version.run is not None:
+        if version.is_active and version.run_id is not None:
             return version
     return None
 
@@ -393,4 +395,4 @@ def explain_reached_limit(
 def _counts_as_training(version: SolutionVersion) -> bool:
     """Return True if a run started the version's training, and it hasn't failed."""
     has_not_failed = version.is_running or version.is_active or version.was_stopped
-    return version.run is not None and has_not_failed
+    return version.run_id is not None and has_not_failed

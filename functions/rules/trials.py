@@ -89,7 +89,7 @@ def _judge_served_version(
     )
 
     # Remember that the last response was counted, so that it isn't counted twice.
-    return step.remembering(probe_run=probe_run)
+    return step.with_progress(probe_run=probe_run)
 
 
 def _record_arrival(
@@ -108,7 +108,7 @@ def _record_arrival(
     served_trial = trial._replace(was_served=True, bake_ends_at=bake_ends_at)
     if served_trial == trial or not (spec.probe or spec.bake):
         return None
-    return Step("TRYING", SaveRecord(campaign.record._replace(trial=served_trial)))
+    return Step("ON_TRIAL", SaveRecord(campaign.record._replace(trial=served_trial)))
 
 
 def _find_rollback_reasons(
@@ -165,8 +165,8 @@ def _keep_version(campaign: CampaignState, trial: Trial, progress: DeploymentPro
         blocked_version_arn=blocked_version_arn,
     )
 
-    step = Step("TRYING", SaveRecord(kept_record), outcome="DEPLOYED")
-    return step.remembering(warnings=progress.add_warnings(_warn_of_alarms(campaign)))
+    step = Step("ON_TRIAL", SaveRecord(kept_record), outcome="DEPLOYED")
+    return step.with_progress(warnings=progress.add_warnings(_warn_of_alarms(campaign)))
 
 
 def _warn_of_alarms(campaign: CampaignState) -> list[str]:
@@ -195,10 +195,10 @@ def _build_rollback_step(campaign: CampaignState, trial: Trial, reasons: Sequenc
     if good_version_arn in (version_arn, None):
         record = _build_blocking_record(campaign, trial)._replace(good_version_arn=None)
         reason = f"no good version is known, so the campaign still serves {version_arn}"
-        step = Step("TRYING", SaveRecord(record), outcome="FAILED", reasons=(*reasons, reason))
+        step = Step("ON_TRIAL", SaveRecord(record), outcome="FAILED", reasons=(*reasons, reason))
     else:
         step = Step("ROLLING_BACK", RollBack(good_version_arn))
-    return step.remembering(rollback_reasons=[*reasons])
+    return step.with_progress(rollback_reasons=[*reasons])
 
 
 # The campaign doesn't serve the version on trial
@@ -251,7 +251,7 @@ def _accept_intervention(campaign: CampaignState) -> Step:
     """
     reason = f"somebody has moved the campaign to {campaign.served_version_arn}"
     end = _clear_trial(campaign)
-    return Step("TRYING", end, outcome="SKIPPED", cause="moved", reasons=(reason,))
+    return Step("ON_TRIAL", end, outcome="SKIPPED", cause="moved", reasons=(reason,))
 
 
 def _judge_rollback(
@@ -271,7 +271,7 @@ def _judge_rollback(
         or _blame_probe(campaign, progress, probe_run)
         or _block_version(campaign, trial, progress)
     )
-    return step.remembering(probe_run=probe_run)
+    return step.with_progress(probe_run=probe_run)
 
 
 def _blame_probe(
@@ -324,7 +324,7 @@ def _continue_probe(
 
     if spec.probe is None:
         # Without a probe, every version passes.
-        return ProbeRun(version_arn=version_arn, began_at=now, minutes=0, verdict="PASSED")
+        return ProbeRun(version_arn=version_arn, began_at=now, minutes=0, result="PASSED")
 
     # After a rollback, the good version gets its own probe.
     probe_run = progress.probe_run

@@ -20,7 +20,7 @@ class SolutionVersion(NamedTuple):
     created_at: datetime
     ended_at: datetime
     """When the version last changed. Its training has only ended if it isn't running."""
-    run: str | None = None
+    run_id: str | None = None
     """The run that created the version, or None for a foreign version."""
     digest: str | None = None
     """A hash of the data and the configuration at the start of the training
@@ -28,10 +28,10 @@ class SolutionVersion(NamedTuple):
     was_stopped: bool = False
     is_stopping: bool = False
     failure: str | None = None
-    mode: str = "FULL"
-    hours: float | None = None
+    training_mode: str = "FULL"
+    training_hours: float | None = None
     """The training hours that Personalize bills, or None before the training has succeeded."""
-    answer: str | None = None
+    approval: str | None = None
     """APPROVED, REFUSED, ASKED, or None if approval wasn't requested or the request expired."""
     metrics: Mapping[str, float] = MappingProxyType({})
     """The offline metrics. Empty during the training."""

@@ -21,7 +21,7 @@ from functions.personalize.campaigns import (
     add_versions,
     build_approval_tags,
     build_deployment_spec,
-    find_current_answer,
+    find_approval_status,
     read_campaign,
 )
 from functions.personalize.statuses import is_active, is_running
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
 
     from functions.contract import MetricValues, SolutionSettings, Tags
-    from functions.personalize.campaigns import Answer
+    from functions.personalize.campaigns import ApprovalStatus
     from functions.rules.campaigns import CampaignState
     from functions.rules.steps import Step
     from functions.rules.versions import SolutionVersion
@@ -61,7 +61,7 @@ class Candidate(NamedTuple):
     arn: str
     tags: Tags
     answer: str | None
-    """The answer that counts now (`find_current_answer`)."""
+    """The answer that counts now (`find_approval_status`)."""
     error: str | None
     """Why the version does not take the answer of the command, or None if it does."""
     newer: Sequence[str] = ()
@@ -123,7 +123,7 @@ def approve(
             print_message(f"warning: the run {run} is under way; the deployment waits for its end")
     question = f"{'Never deploy' if refuse else 'Deploy'} {name}?"
     confirm(question, "nothing was changed", yes=yes)
-    answer: Answer = "REFUSED" if refuse else "APPROVED"
+    answer: ApprovalStatus = "REFUSED" if refuse else "APPROVED"
     tags = chosen.tags
     if chosen.answer != answer:
         tags = build_approval_tags(answer, clock.now(), target.access.caller_in_tag())
@@ -221,7 +221,7 @@ def _judged_candidate(
     """
     approval = solution["approval"]
     assert approval is not None, "the solution needs an approval"
-    answer = find_current_answer(tags, approval, clock.now())
+    answer = find_approval_status(tags, approval, clock.now())
     error = answer_error(tags, approval, clock.now())
     is_repeated = answer == "APPROVED" and not refuse
     if error is not None and not is_repeated:
@@ -236,7 +236,7 @@ def _judged_candidate(
         campaign_arn = campaign["campaignArn"]
         state, step = _first_step(target, solution, campaign_arn, arn, find=find, read=read)
         live[campaign_arn] = state.served_version_arn
-        compared[campaign_arn] = step.remembered.get("metrics", ())
+        compared[campaign_arn] = step.progress_changes.get("metrics", ())
         if not needs_run(step):
             reason = format_message(
                 join_reasons(step.reasons or [f"{step.outcome}"]), target.options

@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 from components import iam
-from components.alarms import NAMESPACES, alarm_inputs, alarms_of, max_age_hours
+from components.alarms import NAMESPACES, build_alarm_inputs, list_alarms, max_age_hours
 from components.schedules import EXECUTION_INPUT
 from components.state_machine.steps import STEPS
 from functions.common.formatting import format_list
@@ -155,11 +155,11 @@ def check_alarms(account: Account) -> Iterator[Finding]:
         fix = f"aws scheduler delete-schedule-group --name {other.rpartition(':')[2]}"
         yield Finding("warn", f"{text}, or if the other one was removed, end its schedules:", fix)
         existing = [item for item in existing if other not in str(item["Dimensions"])]
-    for alarm in alarms_of(account.target.settings):
+    for alarm in list_alarms(account.target.settings):
         named = [item for item in existing if is_named(item["AlarmName"], f"{name}-{alarm.name}")]
         heard = [item for item in named if item["ActionsEnabled"] and topic in item["AlarmActions"]]
         problem = None if heard else "does not exist or does not notify the topic"
-        inputs = alarm_inputs(alarm, name, values, max_age_hours(account.target.settings))
+        inputs = build_alarm_inputs(alarm, name, values, max_age_hours(account.target.settings))
         expected = {key.title().replace("_", ""): inputs[key] for key in COMPARED_INPUTS}
         if heard and not any(expected.items() <= item.items() for item in heard):
             problem = "has other settings than this program deploys"

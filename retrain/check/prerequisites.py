@@ -95,7 +95,7 @@ def check_guards(account: Account) -> Iterator[Finding]:
     for guard in GUARDS:
         for message in apply_guard(guard, account.view):
             is_ok = False
-            level: Level = "warn" if guard.verdict == "WARN" else "missing"
+            level: Level = "warn" if guard.effect == "WARN" else "missing"
             yield finding_of(level, message, account.pipeline.options)
     if is_ok:
         yield Finding("ok", "the datasets, exports, solutions and campaigns are ready for a run")

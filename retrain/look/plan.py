@@ -249,7 +249,9 @@ def _training_step(
         return step
     mode = planned["trainingMode"]
     trainings = view.state.versions
-    arns = [version.arn for version in trainings if version.is_active and version.mode == mode]
+    arns = [
+        version.arn for version in trainings if version.is_active and version.training_mode == mode
+    ]
     billed = [describe_version(client, arn) for arn in arns[:BILLED_VERSIONS]]
     known = [version["trainingHours"] for version in billed if "trainingHours" in version]
     hours = mean(known) if known else None
@@ -313,7 +315,7 @@ def _batch_step(view: SolutionView, job: ResolvedBatchJob, *, is_planned: bool) 
     else:
         reasons = step.reasons or ["version, input and settings have not changed"]
 
-    warnings = step.remembered.get("warnings", ()) if step else ()
+    warnings = step.progress_changes.get("warnings", ()) if step else ()
     return {
         "action": "write" if is_planned else "keep",
         "resource": job["output"],

@@ -99,7 +99,7 @@ class Job:
         label = f"{'use' if self.is_used else self.kind} {name}{earlier}"
         # A function that waits for an update may probe already, and says so only at its end.
         is_open = self.kind == "update" and self.phase in ("IN_PROGRESS", "UPDATING")
-        phase = "UPDATING OR TRYING" if is_open else self.phase
+        phase = "UPDATING OR ON_TRIAL" if is_open else self.phase
         status = self.outcome or phase.lower().replace("_", " ")
         seconds, expected, share = self.seconds(now), self.expected_seconds, 0.0
         times = [format_duration(seconds)] if self.is_running else []
@@ -119,7 +119,7 @@ class Job:
 
     def read(self, document: Document, time: datetime, *, is_entry: bool) -> None:
         """Add what the document of a state says with which the state begins or ends."""
-        item, error = document.get("item") or document.get("version"), document.get("error")
+        item, error = document.get("status") or document.get("version"), document.get("error")
         if item:
             self.phase, self.outcome = item["phase"], item["outcome"]
             self.reasons = item["reasons"]

@@ -18,11 +18,11 @@ from functions.common.formatting import (
     format_size,
     format_time,
 )
-from functions.personalize.campaigns import find_current_answer, parse_approval, read_campaign
+from functions.personalize.campaigns import find_approval_status, parse_approval, read_campaign
 from functions.personalize.imports import ImportReader
 from functions.personalize.lists import PAGE_SIZE, list_deletions
 from functions.personalize.statuses import is_active
-from functions.personalize.tags import BAD, BYTES, RUN, read_tags
+from functions.personalize.tags import BLOCKED, BYTES, RUN, read_tags
 from functions.personalize.trainings import (
     SolutionReader,
     describe_version,
@@ -30,7 +30,7 @@ from functions.personalize.trainings import (
     read_metrics,
 )
 from functions.rules.imports import list_effective_imports
-from functions.rules.trainings import find_learned_deletion
+from functions.rules.trainings import find_later_deletion
 from retrain.account.errors import AWS_ERRORS, OperatorError, aws_error
 from retrain.look.lines import STYLES, Line
 from retrain.names import is_named, short_name
@@ -96,7 +96,7 @@ def deletion_warning(client: PersonalizeClient, version_arn: str) -> str | None:
         return f"it is not known whether users were deleted since its training: {aws_error(error)}"
 
     for training in state.versions:
-        deletion = find_learned_deletion(training, state)
+        deletion = find_later_deletion(training, state)
         if training.arn == version_arn and deletion:
             job = short_name(deletion.arn)
             time = format_time(deletion.ended_at)
@@ -137,7 +137,7 @@ def read_lineage(access: Access, version_arn: str) -> Document:
         "endedAt": version["lastUpdatedDateTime"],
         "runId": tags.get(RUN),  # null if a person or Personalize itself has trained it
         "approval": approval
-        and {"answer": approval.answer, "at": approval.at, "by": approval.by or None},
+        and {"answer": approval.status, "at": approval.at, "by": approval.by or None},
         "datasets": [
             {
                 "type": arn.rpartition("/")[2],
@@ -262,7 +262,7 @@ class VersionNotes:
             newest = self._newest.setdefault(solution["solutionArn"], version)
             for campaign in solution["campaigns"]:
                 arn, outcome = campaign["campaignArn"], campaign["outcome"]
-                if outcome == "DEPLOYED" and self._tags_of(arn).get(BAD) == version:
+                if outcome == "DEPLOYED" and self._tags_of(arn).get(BLOCKED) == version:
                     notes[arn] = "rolled back since, so no run deploys it again"
                 if outcome == "AWAITING_APPROVAL":
                     notes[arn] = self._answer(solution["solutionArn"], version, newest)
@@ -299,13 +299,13 @@ class VersionNotes:
 
 def answer_error(tags: Tags, settings: ApprovalSettings, now: datetime) -> str | None:
     """Return why nobody can answer about a version now, or None if it waits for an answer."""
-    approval, answer = parse_approval(tags), find_current_answer(tags, settings, now)
+    approval, answer = parse_approval(tags), find_approval_status(tags, settings, now)
     if approval is None or answer is None:
         return (
             "a run asks about it when it has passed the gate, and an answer is then possible for "
             f"{settings['timeoutHours']:g} hours"
         )
-    if answer == "ASKED":
+    if answer == "REQUESTED":
         return None
     ending = "; a run asks again after the next training" if answer == "REFUSED" else ""
     return f"it was {answer.lower()} by {approval.by} at {approval.at.isoformat()}{ending}"

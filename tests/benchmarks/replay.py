@@ -166,9 +166,9 @@ def _ends(execution: Execution) -> dict[str, datetime]:
     (output,) = [call.payload for call in execution.calls if call.function == "report_outcome"]
     solution = output["solutions"][0]
     jobs = {
-        **{item["dataset"]["type"]: item["item"] for item in output["imports"]["results"]},
+        **{item["dataset"]["type"]: item["status"] for item in output["imports"]["results"]},
         "solution-version": solution["version"],
-        "campaign-update": solution["campaigns"][0]["item"],
+        "campaign-update": solution["campaigns"][0]["status"],
     }
     return {stage: datetime.fromisoformat(job["endedAt"]) for stage, job in jobs.items()}
 

@@ -7,7 +7,7 @@
 import inspect
 
 from components import BakeArgs
-from components.alarms import ALARMS, BAKE_ALARMS, EXPECTED_ERRORS, alarms_of
+from components.alarms import ALARMS, BAKE_ALARMS, EXPECTED_ERRORS, list_alarms
 from functions.bake_alarms import alarm_names
 from functions.common import errors
 from tests.components.sample import NAME
@@ -53,7 +53,7 @@ def test_the_alarms_of_a_bake_have_the_names_by_which_a_run_reads_them():
         for number, bake in enumerate(bakes)
     ]
     settings = MOVIES.with_solutions(solution(campaigns=campaigns)).settings()
-    created = [alarm for alarm in alarms_of(settings) if alarm.campaign_arn]
+    created = [alarm for alarm in list_alarms(settings) if alarm.campaign_arn]
     configured = settings["solutions"][0]["campaigns"]
     names = [name for item in configured for name in alarm_names(settings, item)]
     assert [f"{PIPELINE}-{alarm.name}-{PREFIX}" for alarm in created] == names

@@ -49,7 +49,7 @@ class Run:
     @property
     def version_arn(self) -> str:
         """The ARN of the solution version that the run created."""
-        return self.output("Train solution")["item"]["arn"]
+        return self.output("Train solution")["status"]["arn"]
 
     @property
     def states(self) -> list[str]:

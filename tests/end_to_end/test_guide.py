@@ -181,7 +181,7 @@ def test_the_commands_for_an_emergency_work(paste, films):
     assert served.rpartition("/")[2] in printed
     previous = films.served_version()
     assert previous != served
-    assert noted(films)["retraining-bad"] == served
+    assert noted(films)["retraining-blocked"] == served
     paste("Pin a campaign", slice(1), CAMPAIGN=name)
     assert noted(films)["retraining-pinned"].startswith("since ")
     paste("Pin a campaign", slice(1, None), CAMPAIGN=name)
@@ -211,7 +211,7 @@ def test_a_campaign_is_rolled_back_without_retrain(paste, films):
     assert "last update:   ACTIVE\n" in printed
 
     eventually(films.served_version, lambda version: version == old_version)
-    assert noted(films)["retraining-bad"] == deployed.version_arn
+    assert noted(films)["retraining-blocked"] == deployed.version_arn
 
 
 def test_an_export_without_a_day_in_its_location_cannot_be_brought_back(paste):

@@ -114,7 +114,7 @@ def imported_items():
 
 def held_import(**changes):
     """Return the import of last week's run by which the dataset holds its export."""
-    held = {"run": LAST_RUN, "fingerprint": FINGERPRINT, "is_confirmed": True, "size": 1000}
+    held = {"run_id": LAST_RUN, "fingerprint": FINGERPRINT, "is_confirmed": True, "size": 1000}
     return imported(**{**held, **changes})
 
 
@@ -445,7 +445,7 @@ def trained_version(**changes):
             "is_active": True,
             "created_at": ago(47),
             "ended_at": ago(46),
-            "run": LAST_RUN,
+            "run_id": LAST_RUN,
             "digest": digest(),
             **changes,
         }
@@ -538,8 +538,8 @@ ENDED = {"seconds": 0, "reasons": [], "warnings": [], "progress": {}}
 """What the items of all jobs have at their end."""
 
 
-def import_item(**changes):
-    """Return the item of an import that took half an hour."""
+def import_status(**changes):
+    """Return the status of an import that took half an hour."""
     return {
         "phase": "IMPORTED",
         **ENDED,
@@ -555,17 +555,17 @@ def import_item(**changes):
 def dataset_result(**changes):
     return {
         "dataset": planned_import(content=CONTENT),
-        "item": import_item(),
+        "status": import_status(),
         "error": None,
         "outcome": "IMPORTED",
         **changes,
     }
 
 
-def item(**changes):
+def status(**changes):
     """Return the end of a deployment: the version is a little better than the live one."""
     return {
-        "phase": "TRYING",
+        "phase": "ON_TRIAL",
         **ENDED,
         "outcome": "DEPLOYED",
         "versionArn": VERSION,
@@ -579,23 +579,23 @@ def item(**changes):
 
 
 def campaign_result(outcome="DEPLOYED", *reasons, campaign=None, error=None, **changes):
-    """Return the result of a campaign. `changes` are fields of its item."""
+    """Return the result of a campaign. `changes` are fields of it."""
     return {
         "campaign": campaign or planned_campaign(),
-        "item": item(outcome=outcome, reasons=[*map(as_message, reasons)], **changes),
+        "status": status(outcome=outcome, reasons=[*map(as_message, reasons)], **changes),
         "error": error,
         "outcome": outcome,
     }
 
 
-def training_item(**changes):
+def training_status(**changes):
     """Return a training of this run that succeeded half an hour ago."""
     return {
         "phase": "TRAINED",
         **ENDED,
         "outcome": "TRAINED",
         "arn": VERSION,
-        "isOfRun": True,
+        "isNew": True,
         "createdAt": iso(1),
         "endedAt": iso(0.5),
         "trainingHours": None,
@@ -606,11 +606,11 @@ def training_item(**changes):
 def failed_training(*reasons, **changes):
     """Return a training of this run that failed half an hour ago."""
     failed = {"phase": "TRAINING", "outcome": "FAILED", "reasons": [*map(as_message, reasons)]}
-    return training_item(**{**failed, **changes})
+    return training_status(**{**failed, **changes})
 
 
 def batch_result(**changes):
-    """Return the result of a batch job that took ten minutes. `changes` are fields of its item."""
+    """Return the result of a batch job that took ten minutes. `changes` are fields of it."""
     written = {
         "phase": "WRITING",
         **ENDED,
@@ -622,13 +622,13 @@ def batch_result(**changes):
         **changes,
     }
 
-    return {"batchJob": "s3://batch/out/", "item": written, "error": None}
+    return {"batchJob": "s3://batch/out/", "status": written, "error": None}
 
 
 def solution_result(**changes):
     return {
         "solution": planned_solution(),
-        "version": training_item(),
+        "version": training_status(),
         "campaigns": [campaign_result()],
         "batchJobs": [],
         "error": None,

@@ -101,10 +101,10 @@ def test_the_jobs_of_an_output_are_listed_back_to_the_last_one_that_succeeded(pe
         personalize.expect("list_tags_for_resource", {"tags": tags}, resourceArn=arn)
     found = list_batch_jobs(personalize.client, "aws-sims", "slot", VERSION)
 
-    assert [(job.run, job.is_running, job.is_active) for job in found] == expected, (
+    assert [(job.run_id, job.is_running, job.is_active) for job in found] == expected, (
         "another solution has written to the output meanwhile"
     )
-    assert {(job.content, job.day) for job in found} == {("content", "2026-11-22")}
+    assert {(job.content_hash, job.day) for job in found} == {("content", "2026-11-22")}
     assert (found[0].created_at, found[0].ended_at) == (ago(5), ago(4.5))
 
 
@@ -115,7 +115,7 @@ JOB = BatchJob(
     is_active=True,
     created_at=ago(3),
     ended_at=ago(2),
-    content="content",
+    content_hash="content",
     day="2026-11-22",
 )
 FAILED = JOB._replace(is_active=False, created_at=ago(1))
@@ -171,7 +171,7 @@ BEFORE = JOB.created_at - CLOCK_TOLERANCE - timedelta(seconds=1)
 def test_a_job_has_no_content_any_more_if_its_results_were_deleted(results, are_present):
     batch_input = Export(location=INPUT.location, objects=[*INPUT.objects, EMPTY])
     present = forget_lost_results([FAILED, JOB], batch_input, results)
-    assert [job.content for job in present] == ["content" if are_present else None] * 2
+    assert [job.content_hash for job in present] == ["content" if are_present else None] * 2
 
 
 def test_failed_lines_are_counted_in_the_beginning_of_the_last_results(s3, monkeypatch):

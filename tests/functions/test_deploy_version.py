@@ -17,10 +17,10 @@ from functions.personalize.campaigns import (
     build_approval_tags,
     build_record_tags,
     build_update_request,
-    find_current_answer,
+    find_approval_status,
     parse_record,
 )
-from functions.personalize.tags import APPROVAL, BAD, GOOD, TRIAL, write_tags
+from functions.personalize.tags import APPROVAL, BLOCKED, GOOD, TRIAL, write_tags
 from functions.rules.campaigns import DeploymentRecord, Trial
 from functions.rules.probing import Response
 from tests.functions.samples import (
@@ -41,32 +41,32 @@ from tests.world import campaign as campaign_args
 PROBED = MOVIES.with_solutions(solution(campaigns=[campaign_args("home", user_id="u1")]))
 
 
-def deploy_once(pipeline, version, item=None, *, is_of_run=True):
-    """Invoke the function as the state machine does, and return the item."""
+def deploy_once(pipeline, version, status=None, *, own=True):
+    """Invoke the function as the state machine does, and return the status."""
     started_at = {"startedAt": pipeline.clock.now().isoformat()}
     event = {
         "settings": pipeline.group.settings(),
         "run": run(**started_at),
-        "training": {"arn": version, "isOfRun": is_of_run},
+        "training": {"arn": version, "isNew": own},
         "campaign": {**planned_campaign(), "campaignArn": campaign_arn()},
-        "item": item,
+        "status": status,
         "error": None,
     }
 
     return json.loads(json.dumps(handler(json.loads(json.dumps(event)), None)))
 
 
-def next_items(pipeline, version, item):
+def next_statuses(pipeline, version, status):
     """Yield the items of the next invocations, each after the pause of the one before."""
     while True:
-        pipeline.sleep(item["seconds"])
-        item = deploy_once(pipeline, version, item)
-        yield item
+        pipeline.sleep(status["seconds"])
+        status = deploy_once(pipeline, version, status)
+        yield status
 
 
-def finish(pipeline, version, item):
-    """Invoke the function until the deployment has an outcome, and return the last item."""
-    return next(item for item in next_items(pipeline, version, item) if item["outcome"])
+def finish(pipeline, version, status):
+    """Invoke the function until the deployment has an outcome, and return the last status."""
+    return next(status for status in next_statuses(pipeline, version, status) if status["outcome"])
 
 
 def trained(pipeline):
@@ -88,21 +88,21 @@ def test_a_deployment_goes_on_from_its_item_until_the_version_is_kept(caplog):
         better = {"operation": "GetSolutionMetrics", "of": new, "values": {NDCG: 0.9}}
         pipeline.inject_fault("metrics", **better)
         began_at = pipeline.clock.now()
-        items = [deploy_once(pipeline, new)]
+        statuses = [deploy_once(pipeline, new)]
         sent = [call.operation for call in pipeline.personalize.calls]
         assert sent.index("TagResource") < sent.index("UpdateCampaign"), "a run may die in between"
-        while items[-1]["outcome"] is None:
-            items.append(next(next_items(pipeline, new, items[-1])))
+        while statuses[-1]["outcome"] is None:
+            statuses.append(next(next_statuses(pipeline, new, statuses[-1])))
 
-    *unfinished, item = items
-    phases = [item["phase"] for item in unfinished]
-    assert phases == ["UPDATING", "TRYING", "TRYING"], "14 minutes each, or a tag is due"
-    assert (item["versionArn"], item["previousVersionArn"]) == (new, old)
-    assert item["endedAt"] > item["createdAt"] >= began_at.isoformat()
-    assert [values["metric"] for values in item["metrics"]] == [NDCG, NDCG]
+    *unfinished, status = statuses
+    phases = [status["phase"] for status in unfinished]
+    assert phases == ["UPDATING", "ON_TRIAL", "ON_TRIAL"], "14 minutes each, or a tag is due"
+    assert (status["versionArn"], status["previousVersionArn"]) == (new, old)
+    assert status["endedAt"] > status["createdAt"] >= began_at.isoformat()
+    assert [values["metric"] for values in status["metrics"]] == [NDCG, NDCG]
     written = [vars(record)[NDCG] for record in caplog.records if NDCG in vars(record)]
     assert written == [0.9], "as a metric, at the end, and once for both rules"
-    assert item["reasons"] == item["warnings"] == []
+    assert status["reasons"] == status["warnings"] == []
 
 
 @pytest.mark.parametrize("operation", ["DescribeCampaign", "UpdateCampaign"])
@@ -111,14 +111,14 @@ def test_an_error_while_a_version_is_on_trial_does_not_end_the_deployment(operat
         pipeline.inject_fault("no-results", job="solution-version")
         old = pipeline.versions()[0]
         new = trained(pipeline)
-        item = deploy_once(pipeline, new)
+        status = deploy_once(pipeline, new)
         pipeline.inject_fault("error", operation=operation, message="not now", times=10)
-        item = finish(pipeline, new, item)
+        status = finish(pipeline, new, status)
 
         assert pipeline.served_version() == old, "nobody else looks while the run goes on"
 
-    assert item["outcome"] == "ROLLED_BACK"
-    assert any("not now" in warning for warning in item["warnings"])
+    assert status["outcome"] == "ROLLED_BACK"
+    assert any("not now" in warning for warning in status["warnings"])
 
 
 def test_a_new_invocation_that_cannot_poll_finds_the_trial_in_the_tags():
@@ -126,15 +126,15 @@ def test_a_new_invocation_that_cannot_poll_finds_the_trial_in_the_tags():
     with deploy(PROBED) as pipeline:
         deploy_once(pipeline, new := trained(pipeline))
         pipeline.inject_fault("deny", operation="DescribeCampaign", times=2)
-        item = deploy_once(pipeline, new)
-        items = next_items(pipeline, new, item)
-        assert [(item["phase"], item["outcome"]) for item in (item, next(items))] == [
-            ("TRYING", None)
+        status = deploy_once(pipeline, new)
+        statuses = next_statuses(pipeline, new, status)
+        assert [(status["phase"], status["outcome"]) for status in (status, next(statuses))] == [
+            ("ON_TRIAL", None)
         ] * 2
-        item = next(items)
+        status = next(statuses)
 
-        assert item["progress"]["failing_since"] is None, "pauses would go on growing"
-        assert finish(pipeline, new, item)["outcome"] == "DEPLOYED"
+        assert status["progress"]["failing_since"] is None, "pauses would go on growing"
+        assert finish(pipeline, new, status)["outcome"] == "DEPLOYED"
 
 
 def test_an_error_that_nobody_expects_does_not_end_a_trial_either(monkeypatch):
@@ -142,10 +142,10 @@ def test_an_error_that_nobody_expects_does_not_end_a_trial_either(monkeypatch):
         deploy_once(pipeline, new := trained(pipeline))
         with monkeypatch.context() as broken:
             broken.setattr("functions.deploy_version.build_campaign_state", {}.__getitem__)
-            item = deploy_once(pipeline, new)
+            status = deploy_once(pipeline, new)
 
-        assert (item["phase"], item["outcome"], item["seconds"]) == ("TRYING", None, 60)
-        assert item["warnings"][0].startswith("TypeError: ")
+        assert (status["phase"], status["outcome"], status["seconds"]) == ("ON_TRIAL", None, 60)
+        assert status["warnings"][0].startswith("TypeError: ")
 
 
 @pytest.mark.parametrize("operation", ["DescribeCampaign", "UpdateCampaign"])
@@ -159,19 +159,19 @@ def test_an_error_without_a_trial_is_raised_at_once(operation):
 
 def test_an_error_is_raised_after_the_longest_update_if_the_tags_cannot_be_read_either():
     with deploy(PROBED) as pipeline:
-        item = deploy_once(pipeline, new := trained(pipeline))
+        status = deploy_once(pipeline, new := trained(pipeline))
         pipeline.sleep(3600)  # The deadline counts from the first of the errors.
         for operation in ("DescribeCampaign", "ListTagsForResource"):
             pipeline.inject_fault("deny", operation=operation, times=None)
 
-        item = deploy_once(pipeline, new, item)
-        assert (item["seconds"], item["outcome"]) == (60, None)
+        status = deploy_once(pipeline, new, status)
+        assert (status["seconds"], status["outcome"]) == (60, None)
         hours = pipeline.group.settings()["limits"]["maxCampaignHours"]
         pipeline.sleep(hours * 3600 - 1)
-        item = deploy_once(pipeline, new, item)
+        status = deploy_once(pipeline, new, status)
         pipeline.sleep(1)
         with pytest.raises(ClientError, match="AccessDeniedException"):
-            deploy_once(pipeline, new, item)
+            deploy_once(pipeline, new, status)
 
 
 def test_an_update_that_fails_says_why_and_leaves_the_good_version():
@@ -179,29 +179,29 @@ def test_an_update_that_fails_says_why_and_leaves_the_good_version():
         old = pipeline.served_version()
         new = trained(pipeline)
         pipeline.inject_fault("fail", job="campaign-update", reason="no capacity")
-        item = finish(pipeline, new, deploy_once(pipeline, new))
+        status = finish(pipeline, new, deploy_once(pipeline, new))
         assert pipeline.record() == DeploymentRecord(good_version_arn=old)
 
-    (reason,) = item["reasons"]
+    (reason,) = status["reasons"]
     assert reason["text"] == f"the update to {new} failed: no capacity"
-    assert (item["outcome"], item["previousVersionArn"]) == ("FAILED", old)
+    assert (status["outcome"], status["previousVersionArn"]) == ("FAILED", old)
 
 
 def test_a_campaign_that_is_in_use_is_asked_again():
     with deploy() as pipeline:
         new = trained(pipeline)
         pipeline.inject_fault("resource-in-use", operation="UpdateCampaign")
-        item = deploy_once(pipeline, new)
-        assert (item["phase"], item["seconds"], item["outcome"]) == ("UPDATING", 60, None)
+        status = deploy_once(pipeline, new)
+        assert (status["phase"], status["seconds"], status["outcome"]) == ("UPDATING", 60, None)
         assert pipeline.record().trial is None, "the update was certainly not sent"
-        deploy_once(pipeline, new, item)
+        deploy_once(pipeline, new, status)
 
         assert len(pipeline.requests("UpdateCampaign")) == 2
         assert pipeline.record().trial.version_arn == new
 
 
-@pytest.mark.parametrize("is_of_run, outcome", [(False, "SKIPPED"), (True, None)])
-def test_only_a_version_of_this_run_replaces_a_version_that_a_person_has_chosen(is_of_run, outcome):
+@pytest.mark.parametrize("own, outcome", [(False, "SKIPPED"), (True, None)])
+def test_only_a_version_of_this_run_replaces_a_version_that_a_person_has_chosen(own, outcome):
     with deploy() as pipeline:
         good = trained(pipeline)
         new = trained(pipeline)
@@ -209,7 +209,7 @@ def test_only_a_version_of_this_run_replaces_a_version_that_a_person_has_chosen(
         pipeline.foreign_update(pipeline.served_version())
         pipeline.sleep(3600)
 
-        assert deploy_once(pipeline, new, is_of_run=is_of_run)["outcome"] == outcome
+        assert deploy_once(pipeline, new, own=own)["outcome"] == outcome
 
 
 @pytest.mark.parametrize("value", ["NaN", math.nan])
@@ -219,9 +219,9 @@ def test_a_version_whose_metric_is_no_number_is_rejected(value):
         pipeline.inject_fault(
             "metrics", operation="GetSolutionMetrics", of=new, values={NDCG: value}
         )
-        item = deploy_once(pipeline, new)
+        status = deploy_once(pipeline, new)
 
-    (reason,) = item["reasons"]
+    (reason,) = status["reasons"]
     assert reason["text"].startswith("NDCG@10 has the value nan, which is not a finite number; ")
 
 
@@ -342,7 +342,7 @@ def test_the_tags_of_a_campaign_are_read_as_they_were_written(written):
 )
 def test_a_tag_that_no_run_has_written_says_nothing(value):
     bad = value if value.startswith(f"{SOLUTION}/") else None
-    assert parse_record({TRIAL: value, BAD: value}, SOLUTION) == DeploymentRecord(
+    assert parse_record({TRIAL: value, BLOCKED: value}, SOLUTION) == DeploymentRecord(
         blocked_version_arn=bad
     )
 
@@ -354,15 +354,15 @@ def test_the_end_of_a_bake_that_is_longer_than_any_says_nothing():
 
 
 HOURS = {"timeoutHours": 24}
-ASKED = build_approval_tags("ASKED", NOW)
+REQUESTED = build_approval_tags("REQUESTED", NOW)
 WHEN = NOW.isoformat()
 
 
 @pytest.mark.parametrize(
     "tags, later, answer",
     [
-        (ASKED, 24, "ASKED"),
-        (ASKED, 24.1, None),
+        (REQUESTED, 24, "REQUESTED"),
+        (REQUESTED, 24.1, None),
         (build_approval_tags("APPROVED", NOW, "boss"), 99, "APPROVED"),
         (build_approval_tags("REFUSED", NOW, "boss"), 99, "REFUSED"),
         ({APPROVAL: "soon"}, 0, None),
@@ -372,4 +372,4 @@ WHEN = NOW.isoformat()
     ],
 )
 def test_the_answer_about_a_version_is_in_one_tag(tags, later, answer):
-    assert find_current_answer(tags, HOURS, NOW + timedelta(hours=later)) == answer
+    assert find_approval_status(tags, HOURS, NOW + timedelta(hours=later)) == answer

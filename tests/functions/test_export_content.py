@@ -96,7 +96,7 @@ def tag_of(hours=5, imports=1, **shares):
 
 def imported(tag="", **changes):
     """Return an import whose job has this tag about the content of its export."""
-    return held_import(**{"content": tag, "fingerprint": "1-a", **changes})
+    return held_import(**{"content_tag": tag, "fingerprint": "1-a", **changes})
 
 
 def test_the_tag_of_an_import_job_has_the_content_for_the_next_run():

@@ -111,7 +111,7 @@ def test_golden_messages_about_the_content_of_files(golden):
         ]
 
         return [
-            f"{guard.verdict} {message}"
+            f"{guard.effect} {message}"
             for guard in (refuse_wrong_content, refuse_too_few_rows, warn_of_unknown_columns)
             for message in found(
                 guard,

@@ -87,7 +87,7 @@ MARKED = dataset_settings(readyMarker="s3://exports/_SUCCESS")
 @pytest.mark.parametrize(
     "changes, expected",
     [
-        ({"trainings": [trained_version(run=None, digest=None)]}, (0, 1)),
+        ({"trainings": [trained_version(run_id=None, digest=None)]}, (0, 1)),
         ({"trainings": [trained_version(is_active=False)], "imports": HELD}, (1, 0)),
         ({"request": {"only": "deployments"}}, (0, 0)),
         ({"settings_": s.settings(triggerOnExport=True, datasets=[MARKED])}, (0, 0)),

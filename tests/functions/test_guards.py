@@ -45,7 +45,7 @@ def test_the_page_shows_the_guards():
     assert shown == page.page(), "run: python -m docs.guards > docs/guards.md"
 
 
-@pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: f"{guard.name}, {guard.verdict}")
+@pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: f"{guard.name}, {guard.effect}")
 def test_the_docstring_of_a_guard_says_what_it_looks_for(guard):
     docstring = guard.check.__doc__
     assert docstring.startswith("Yield a message for "), "the page shows the rest"
@@ -91,7 +91,7 @@ def test_golden_messages_about_resources(golden):
         snapshot["datasets"][ITEMS] = dataset_resource()
 
         return [
-            f"{guard.verdict} {message}".replace(f"{ARN}:", "")
+            f"{guard.effect} {message}".replace(f"{ARN}:", "")
             for guard in GUARDS
             if guard.check.__module__ == resource_guards.__name__
             for message in messages(guard, solution=solution, **both, **snapshot)
@@ -135,7 +135,7 @@ def test_a_campaign_that_follows_the_newest_version_is_found(served):
     campaigns = {CAMPAIGN: {**FOLLOWING, "solutionVersionArn": served}}
     versions = [
         trained_version(is_active=False),
-        trained_version(arn=OLD_VERSION, run=None),
+        trained_version(arn=OLD_VERSION, run_id=None),
         trained_version(),
     ]
 

@@ -61,7 +61,7 @@ def iteration(pipeline, location=LOCATION):
             "durations": [600],
             "content": NO_EVENTS,
         },
-        "item": None,
+        "status": None,
     }
 
 
@@ -69,12 +69,12 @@ def import_items(pipeline, event=None, calls=100):
     """Call the function as the state machine does until the import has an outcome."""
     event = event or iteration(pipeline)
     for _ in range(calls):
-        event["item"] = handler(event, None)
-        if event["item"]["outcome"] is not None:
+        event["status"] = handler(event, None)
+        if event["status"]["outcome"] is not None:
             break
-        pipeline.sleep(event["item"]["seconds"])
+        pipeline.sleep(event["status"]["seconds"])
 
-    return event["item"]
+    return event["status"]
 
 
 def seen(pipeline, own_arn=JOB, **changes):
@@ -111,7 +111,7 @@ def test_an_import_that_a_person_asks_for_is_done_once_in_a_run():
         pipeline.sleep(60)
         event["dataset"]["isRequested"] = True
         import_items(pipeline, event)
-        again = import_items(pipeline, {**event, "item": None})
+        again = import_items(pipeline, {**event, "status": None})
 
         assert len(created(pipeline)) == 2
 
@@ -133,7 +133,7 @@ def test_an_import_is_read_with_its_tags():
             is_active=True,
             created_at=own.created_at,
             ended_at=own.created_at + timedelta(minutes=745 / 60),
-            run=RUN_ID,
+            run_id=RUN_ID,
             fingerprint=fingerprint(pipeline),
             is_confirmed=True,
             size=1503,
@@ -142,7 +142,7 @@ def test_an_import_is_read_with_its_tags():
 
         assert seen(pipeline, **newer) == [], "they are of an older dataset"
 
-    assert (first.arn, first.run, first.fingerprint, first.size) == (FIRST, None, "", None)
+    assert (first.arn, first.run_id, first.fingerprint, first.size) == (FIRST, None, "", None)
 
 
 @pytest.mark.parametrize("size", ["many", "-1", "", "²"])
@@ -152,7 +152,7 @@ def test_tags_that_a_person_has_edited_make_no_import_hold_its_export(size):
         write_tags(pipeline.client, JOB, {"retraining-bytes": size, "retraining-confirmed": "yes"})
         own, _ = seen(pipeline)
 
-    assert (own.run, own.size, own.is_confirmed) == (RUN_ID, None, False)
+    assert (own.run_id, own.size, own.is_confirmed) == (RUN_ID, None, False)
 
 
 def test_an_import_that_the_list_shows_as_running_or_lacks_is_described():
@@ -179,7 +179,7 @@ def test_the_imports_of_a_group_have_tags_only_in_the_configured_datasets():
         import_items(pipeline)
         reader = ImportReader(pipeline.client, pipeline.group.settings()["datasets"])
         found = reader.list_group_imports(pipeline.group.arn)
-        assert sorted((job.dataset, job.run or "") for job in found) == [
+        assert sorted((job.dataset, job.run_id or "") for job in found) == [
             (dataset_arn("interactions"), ""),
             (ITEMS, ""),
             (ITEMS, RUN_ID),
@@ -293,7 +293,9 @@ def test_the_tags_of_few_imports_are_read_however_many_there_are(monkeypatch, ag
     assert numbers == read
     unread = [job for number, job in enumerate(found) if number not in read]
 
-    assert {(job.run, job.is_confirmed, job.is_foreign) for job in unread} <= {(None, True, False)}
+    assert {(job.run_id, job.is_confirmed, job.is_foreign) for job in unread} <= {
+        (None, True, False)
+    }
 
 
 @pytest.mark.parametrize("tainted_by, number", [("50 2026-10-01T00:00:00+00:00", 50), ("-", None)])
@@ -326,7 +328,7 @@ def begun(pipeline):
     """Return the document of the dataset after the call that has started the import."""
     pipeline.bucket.put("items/items.csv", csv_files()["items.csv"])
     event = iteration(pipeline, "s3://exports/items/")
-    event["item"] = handler(event, None)
+    event["status"] = handler(event, None)
 
     return event
 
@@ -346,8 +348,8 @@ def test_a_file_that_was_written_after_the_end_of_an_import_does_not_taint_it():
 def test_a_file_that_was_there_only_for_a_moment_taints_the_import_though_tags_get_lost(fault):
     with deploy(FOLDER) as pipeline:
         event = begun(pipeline)
-        assert event["item"]["seconds"] > 45, "a Wait passes the time until it is expected to end"
-        pipeline.sleep(event["item"]["seconds"])
+        assert event["status"]["seconds"] > 45, "a Wait passes the time until it is expected to end"
+        pipeline.sleep(event["status"]["seconds"])
         pipeline.bucket.put("items/more.csv", b"ITEM_ID,GENRE\ni999,g1")
         real_call = pipeline.personalize.call
 
@@ -358,9 +360,9 @@ def test_a_file_that_was_there_only_for_a_moment_taints_the_import_though_tags_g
 
         pipeline.personalize.call = call
         pipeline.inject_fault(fault, operation="TagResource", times=12)
-        item = import_items(pipeline, event)
+        status = import_items(pipeline, event)
         assert read_tags(pipeline.client, JOB)["retraining-confirmed"] == "tainted"
-    assert (item["outcome"], item["arn"]) == ("FAILED", JOB)
+    assert (status["outcome"], status["arn"]) == ("FAILED", JOB)
 
 
 def test_a_tag_that_cannot_be_written_now_is_refused_so_that_the_run_waits():
@@ -379,14 +381,14 @@ def test_an_export_that_has_changed_since_the_plan_is_checked_again():
         refused = import_items(pipeline, {**event})
         assert created(pipeline) == []
         pipeline.bucket.put("items.csv", csv_files()["items.csv"] + b"\ni999,g1")
-        item = import_items(pipeline, event)
+        status = import_items(pipeline, event)
         tags = read_tags(pipeline.client, JOB)
 
         assert tags["retraining-fingerprint"] == fingerprint(pipeline)
         assert tags["retraining-bytes"] == "1511"
         assert "retraining-content" not in tags, "that of the new export is not known"
 
-    assert (item["outcome"], item["bytes"]) == ("IMPORTED", 1511)
+    assert (status["outcome"], status["bytes"]) == ("IMPORTED", 1511)
     assert (refused["phase"], refused["outcome"], refused["arn"]) == ("CHECKING", "FAILED", None)
     assert "the header lacks ITEM_ID" in refused["reasons"][0]["text"]
 
@@ -400,8 +402,8 @@ def test_a_create_is_sent_again_only_if_no_import_job_can_exist(fault, phase, cr
         pipeline.inject_fault(fault, operation="CreateDatasetImportJob")
         pipeline.inject_fault("stale", operation="ListDatasetImportJobs", seconds=90, times=9)
         event = iteration(pipeline)
-        event["item"] = handler(event, None)
+        event["status"] = handler(event, None)
 
-        assert event["item"]["phase"] == phase, "an import job is found by its ARN"
+        assert event["status"]["phase"] == phase, "an import job is found by its ARN"
         assert import_items(pipeline, event)["outcome"] == "IMPORTED"
         assert len(created(pipeline)) == creates

@@ -27,13 +27,13 @@ from tests.functions.samples import (
     dataset_result,
     failed_training,
     finished,
-    import_item,
+    import_status,
     plan,
     planned_campaign,
     run,
     settings,
     solution_result,
-    training_item,
+    training_status,
 )
 from tests.functions.test_report import START, refused_with, report, serving, skipped
 
@@ -78,19 +78,19 @@ FELL = "NDCG@10 fell from 0.4000 to 0.2000, by more than 25%"
 DROPPED = {"metrics": [{"metric": NDCG, "new": 0.42, "served": 0.4, "hasDropped": True}]}
 FAILED_PROBE = f"{VERSION} failed its probe: 0 results, fewer than minResults 5"
 NOT_IMPORTED = dataset_result(
-    item=import_item(outcome="FAILED", reasons=[as_message("no access")]), outcome="FAILED"
+    status=import_status(outcome="FAILED", reasons=[as_message("no access")]), outcome="FAILED"
 )
 REJECTED = [campaign_result("REJECTED", FELL)]
-NOT_WRITTEN = {"batchJob": "s3://out/", "item": None, "error": {"Error": "Late", "Cause": "lost"}}
+NOT_WRITTEN = {"batchJob": "s3://out/", "status": None, "error": {"Error": "Late", "Cause": "lost"}}
 TOO_LARGE = {"Error": "States.DataLimitExceeded", "Cause": "the result is too large"}
 NOT_TRAINED = solution_result(version=failed_training("too few users"), campaigns=[])
 TRIAL = skipped(None, trials=[campaign_result("ROLLED_BACK", FAILED_PROBE)])
 PRICED = {
     "settings": settings(trainingHourPrice=0.25),
     "solutions": [
-        solution_result(version=training_item(trainingHours=1.5), campaigns=campaigns(2))
+        solution_result(version=training_status(trainingHours=1.5), campaigns=campaigns(2))
     ],
-    "imports": {"results": [dataset_result(item=import_item(bytes=2 * 10**9))]},
+    "imports": {"results": [dataset_result(status=import_status(bytes=2 * 10**9))]},
 }
 TWO_NEW, TWO_OLD = (
     [{**serves[0], "campaignArn": f"{CAMPAIGN}-{number}"} for number in range(2)]
@@ -262,7 +262,7 @@ def test_each_reason_is_one_line_with_short_arns():
 @pytest.mark.parametrize(
     "version, line",
     [
-        (training_item(isOfRun=False), "TRAINED, version new, trained before"),
+        (training_status(isNew=False), "TRAINED, version new, trained before"),
         (failed_training("no", endedAt=None), "FAILED, version new"),
         (None, "FAILED"),
     ],

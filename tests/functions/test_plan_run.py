@@ -6,7 +6,11 @@ import pytest
 
 from functions.common.errors import RunRefused
 from functions.common.hashes import hash_shortly
-from functions.plan_retraining import find_solutions_on_trial, find_up_to_date, write_checks
+from functions.plan_retraining import (
+    find_solutions_on_trial,
+    find_up_to_date,
+    tag_up_to_date_resources,
+)
 from functions.planning.plan_run import plan_run
 from functions.rules.batch_jobs import KEYS_OF_RESULTS
 from functions.run.admission import explain_deployment_event
@@ -309,7 +313,7 @@ def expect_tag(personalize, arn, error=None, **details):
 def test_the_time_of_the_plan_is_written(personalize):
     expect_tag(personalize, DATASET)
     expect_tag(personalize, CAMPAIGN)
-    assert write_checks(personalize.client, view(**UNCHANGED)) == []
+    assert tag_up_to_date_resources(personalize.client, view(**UNCHANGED)) == []
 
 
 @pytest.mark.parametrize(
@@ -329,7 +333,7 @@ def test_a_tag_that_cannot_be_written_is_a_warning(personalize, error, status, r
     if error == "TooManyTagsException":
         expect_tag(personalize, CAMPAIGN)  # A service that does not answer is asked no more.
 
-    assert all_printed(write_checks(personalize.client, view(**UNCHANGED))) == [
+    assert all_printed(tag_up_to_date_resources(personalize.client, view(**UNCHANGED))) == [
         (
             f"{DATASET}: was found up to date, but the tag retraining-checked cannot be written: "
             f"{reason}; until a run writes it, the alarm about the age may go off"

@@ -21,7 +21,7 @@ def messages(resources, **settings):
     """Return the messages of all guards about a solution with these settings."""
     solution = solution_settings(**settings)
     return [
-        f"{guard.verdict} {message}"
+        f"{guard.effect} {message}"
         for guard in GUARDS
         for message in s.messages(guard, solution=solution, solutions=resources)
     ]

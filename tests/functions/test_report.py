@@ -28,7 +28,7 @@ from tests.functions.samples import (
     dataset_result,
     failed_training,
     finished,
-    import_item,
+    import_status,
     iso,
     planned_campaign,
     planned_import,
@@ -36,7 +36,7 @@ from tests.functions.samples import (
     run,
     settings,
     solution_result,
-    training_item,
+    training_status,
 )
 from tests.printed import all_printed
 from tests.world import PIPELINE
@@ -110,9 +110,9 @@ START = {"text": "too few rows", "command": "retrain start"}
 
 
 def test_golden_report_of_a_good_run(golden):
-    version = training_item(trainingHours=1.5, createdAt=iso(1.25))
+    version = training_status(trainingHours=1.5, createdAt=iso(1.25))
     other = planned_campaign(campaignArn=OTHER_CAMPAIGN)
-    imported = dataset_result(item=import_item(bytes=2 * 10**9))
+    imported = dataset_result(status=import_status(bytes=2 * 10**9))
     good = report(
         plan=s.plan(users=40, warnings=[as_message("the config has no probe")]),
         settings=settings(trainingHourPrice=0.25),
@@ -217,25 +217,25 @@ def test_a_clock_that_is_a_little_behind_gives_no_negative_duration():
 
 
 @pytest.mark.parametrize(
-    "item, error, facts",
+    "status, error, facts",
     [
         (None, ERROR, ([{"text": ERROR_TEXT}], None, 1000, None)),
         (
-            import_item(endedAt=None, bytes=7, reasons=[START, {"text": "too few items"}]),
+            import_status(endedAt=None, bytes=7, reasons=[START, {"text": "too few items"}]),
             None,
             ([START, {"text": "too few items"}], IMPORT_JOB, 7, None),
         ),
         (
-            import_item(bytes=7, reasons=[{"text": "it hangs"}]),
+            import_status(bytes=7, reasons=[{"text": "it hangs"}]),
             ERROR,
             ([{"text": ERROR_TEXT}, {"text": "it hangs"}], IMPORT_JOB, 7, 1800),
         ),
     ],
     ids=["not created", "failed", "failed later"],
 )
-def test_a_failed_import_has_its_reason(item, error, facts):
+def test_a_failed_import_has_its_reason(status, error, facts):
     planned = planned_import(newestObjectAt=None)
-    result = dataset_result(dataset=planned, item=item, error=error, outcome="FAILED")
+    result = dataset_result(dataset=planned, status=status, error=error, outcome="FAILED")
     (failed,) = report(imports={"results": [result], "anyFailed": True})["imports"]
     assert (failed["outcome"], failed["dataWrittenAt"]) == ("FAILED", None)
     keys = ("reasons", "datasetImportJobArn", "bytes", "seconds")
@@ -252,7 +252,7 @@ SOLUTIONS = {
         "SKIPPED",
     ),
     "ended by an error": (
-        {"version": training_item(outcome=None), "error": ERROR, "campaigns": []},
+        {"version": training_status(outcome=None), "error": ERROR, "campaigns": []},
         "FAILED",
     ),
     "not started": ({"version": None, "error": ERROR, "campaigns": []}, "FAILED"),
@@ -267,7 +267,7 @@ SOLUTIONS = {
 
 @pytest.mark.parametrize("result, outcome", SOLUTIONS.values(), ids=SOLUTIONS)
 def test_a_solution_has_the_outcome_of_its_training_or_of_its_campaigns(result, outcome):
-    version = result.get("version", training_item())
+    version = result.get("version", training_status())
     error = result.get("error")
     reasons = [*([{"text": ERROR_TEXT}] if error else []), *(version["reasons"] if version else [])]
     found = solution(**result)
@@ -277,7 +277,7 @@ def test_a_solution_has_the_outcome_of_its_training_or_of_its_campaigns(result, 
 
 
 def test_a_version_that_the_run_did_not_train_costs_the_run_nothing():
-    existing = solution(version=training_item(isOfRun=False, trainingHours=2))
+    existing = solution(version=training_status(isNew=False, trainingHours=2))
     assert [existing[key] for key in ("isTrained", "trainingHours", "seconds")] == [
         False,
         None,
@@ -287,7 +287,7 @@ def test_a_version_that_the_run_did_not_train_costs_the_run_nothing():
 
 
 def test_a_deletion_is_named_if_the_run_has_trained():
-    earlier = solution_result(version=training_item(isOfRun=False))
+    earlier = solution_result(version=training_status(isNew=False))
     plan = s.plan(dataDeletionJobArn="job")
     all_results = ([solution_result()], [earlier], [])
     reports = [report(plan=plan, solutions=results) for results in all_results]
@@ -298,9 +298,9 @@ def test_a_deletion_is_named_if_the_run_has_trained():
 def test_a_run_costs_its_training_hours_unless_the_recipe_is_priced_otherwise_and_its_imports():
     def costs(recipe):
         planned = planned_solution(recipe=recipe)
-        result = solution_result(solution=planned, version=training_item(trainingHours=2))
-        imported = dataset_result(item=import_item(bytes=20 * 10**9))
-        not_begun = dataset_result(dataset=planned_import(bytes=10**12), item=None)
+        result = solution_result(solution=planned, version=training_status(trainingHours=2))
+        imported = dataset_result(status=import_status(bytes=20 * 10**9))
+        not_begun = dataset_result(dataset=planned_import(bytes=10**12), status=None)
         imports = {"results": [imported, not_begun], "anyFailed": True}
         priced = settings(trainingHourPrice=0.24)
         found = report(settings=priced, imports=imports, solutions=[result])
@@ -315,7 +315,7 @@ def test_a_run_costs_its_training_hours_unless_the_recipe_is_priced_otherwise_an
 
 
 def test_a_campaign_whose_function_failed_has_the_error():
-    failed = {**campaign_result("FAILED", error=ERROR), "item": None}
+    failed = {**campaign_result("FAILED", error=ERROR), "status": None}
     (found,) = solution(campaigns=[failed])["campaigns"]
 
     assert found == {
@@ -398,10 +398,10 @@ def test_only_the_worst_trials_stay_if_there_are_many():
 
 def test_the_warnings_of_the_plan_and_of_each_job_are_listed():
     result = solution_result(
-        version=training_item(warnings=["about /new"]),
+        version=training_status(warnings=["about /new"]),
         campaigns=[
             campaign_result(warnings=["about home"]),
-            {**campaign_result("FAILED", error=ERROR), "item": None},
+            {**campaign_result("FAILED", error=ERROR), "status": None},
         ],
         batchJobs=[batch_result(warnings=["about the results"])],
     )

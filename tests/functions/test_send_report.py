@@ -29,7 +29,7 @@ from tests.functions.samples import (
     settings,
     solution_result,
     solution_settings,
-    training_item,
+    training_status,
 )
 from tests.world import PIPELINE, TOPIC, campaign_arn
 
@@ -201,7 +201,7 @@ def largest_run(outcome, text):
             )
             for place in range(5)
         ]
-        version = training_item(arn=f"{solution}/{'n' * 12}", warnings=[text])
+        version = training_status(arn=f"{solution}/{'n' * 12}", warnings=[text])
         planned = planned_solution(solutionArn=solution)
         solutions.append(solution_result(solution=planned, version=version, campaigns=campaigns))
     imports = {"results": [dataset_result(error={"Error": "E", "Cause": text})] * 5}
@@ -217,8 +217,8 @@ def test_the_report_of_the_largest_pipeline_fits_everywhere(inbox, monkeypatch, 
         {
             "campaignArn": result["campaign"]["campaignArn"],
             "isKnown": True,
-            "servedVersionArn": result["item"]["previousVersionArn"],
-            "versionOnTrial": result["item"]["versionArn"],
+            "servedVersionArn": result["status"]["previousVersionArn"],
+            "versionOnTrial": result["status"]["versionArn"],
             "isBad": False,
             "pin": None,
         }
@@ -254,7 +254,7 @@ TWO_CAMPAIGNS = settings(
 def expect(personalize, arn, trial=None, bad=None, pin=None, **changes):
     """Expect a campaign to be described and its tags to be read."""
     personalize.expect("describe_campaign", {"campaign": campaign(**changes)}, campaignArn=arn)
-    values = {"retraining-trial": trial, "retraining-bad": bad, "retraining-pinned": pin}
+    values = {"retraining-trial": trial, "retraining-blocked": bad, "retraining-pinned": pin}
     tags = [
         {"tagKey": key, "tagValue": value} for key, value in values.items() if value is not None
     ]

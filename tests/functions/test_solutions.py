@@ -65,7 +65,7 @@ def test_a_training_has_a_name_tags_and_campaigns():
 
 def test_only_versions_trained_with_this_mode_count_for_the_durations():
     versions = [
-        trained_version(mode=mode, created_at=ago(72), ended_at=ago(72 - hours))
+        trained_version(training_mode=mode, created_at=ago(72), ended_at=ago(72 - hours))
         for mode, hours in (("UPDATE", 0.5), ("FULL", 1), ("FULL", 2))
     ]
 
@@ -81,8 +81,8 @@ def test_only_versions_trained_with_this_mode_count_for_the_durations():
     [
         ({"created_at": ago(6.5 * 24 - 0.01)}, "UPDATE"),
         ({"created_at": ago(6.5 * 24)}, "FULL"),
-        ({"run": None}, "UPDATE"),
-        ({"mode": "UPDATE"}, "FULL"),
+        ({"run_id": None}, "UPDATE"),
+        ({"training_mode": "UPDATE"}, "FULL"),
         ({"is_active": False}, "FULL"),
     ],
     ids=["young", "too old when its version is created", "foreign", "an UPDATE", "failed"],
@@ -96,7 +96,7 @@ def test_an_update_becomes_full_without_a_young_full_version(version, mode):
     "changes",
     [
         {"versions": WORSE},
-        {"campaign_tags": {CAMPAIGN: {"retraining-bad": VERSION}}},
+        {"campaign_tags": {CAMPAIGN: {"retraining-blocked": VERSION}}},
     ],
     ids=["worse", "taken back"],
 )
@@ -177,11 +177,11 @@ def test_at_the_limit_a_campaign_still_gets_the_version_that_it_waits_for(reques
 
 
 def test_a_waiting_version_is_deployed_without_a_training():
-    foreign = trained_version(arn=FOREIGN_VERSION, created_at=ago(1), run=None)
+    foreign = trained_version(arn=FOREIGN_VERSION, created_at=ago(1), run_id=None)
     assert existing(LEARNED, foreign) == VERSION, "no foreign version waits"
-    gone = {CAMPAIGN: {"retraining-bad": f"{SOLUTION}/gone"}}
+    gone = {CAMPAIGN: {"retraining-blocked": f"{SOLUTION}/gone"}}
     assert existing(campaign_tags=gone) == VERSION, "what does not exist is not newer"
-    plan = planned(WITHOUT_IMPORT, trained_version(mode="UPDATE"))
+    plan = planned(WITHOUT_IMPORT, trained_version(training_mode="UPDATE"))
 
     assert plan["trainingMode"] == "UPDATE", "this is how it was trained"
 
@@ -213,7 +213,7 @@ def test_only_the_campaigns_that_lack_the_version_or_its_verdict_are_updated():
         LEARNED,
         solution=solution_settings(campaigns=campaigns),
         campaigns={**SERVED["campaigns"], second: s.campaign(), third: s.campaign()},
-        campaign_tags={**SERVED["campaign_tags"], third: {"retraining-bad": VERSION}},
+        campaign_tags={**SERVED["campaign_tags"], third: {"retraining-blocked": VERSION}},
     )
     updated = [campaign["campaignArn"] for campaign in plan["campaigns"]]
 
@@ -224,14 +224,14 @@ def test_only_the_campaigns_that_lack_the_version_or_its_verdict_are_updated():
 
 
 APPROVING = solution_settings(approval={"timeoutHours": 24})
-OLDER = trained_version(arn=f"{SOLUTION}/older", created_at=ago(71), answer="APPROVED")
+OLDER = trained_version(arn=f"{SOLUTION}/older", created_at=ago(71), approval="APPROVED")
 
 
 def waits_for(answer, *earlier, solution=APPROVING, **changes):
     """Return the planned campaigns if this is the answer about the newest version."""
     versions = {
         **VERSIONS,
-        VERSION: VERSIONS[VERSION]._replace(answer=answer),
+        VERSION: VERSIONS[VERSION]._replace(approval=answer),
         OLDER.arn: OLDER._replace(metrics={NDCG: 0.41}),
     }
     known = {"trainings": [LEARNED, *earlier], "versions": versions, **changes}
@@ -246,7 +246,7 @@ OLDER_WAITS = [{"campaignArn": CAMPAIGN, "approvedVersionArn": OLDER.arn}]
 
 @pytest.mark.parametrize(
     "answer, campaigns",
-    [("APPROVED", NEWEST_WAITS), ("REFUSED", OLDER_WAITS), ("ASKED", OLDER_WAITS)],
+    [("APPROVED", NEWEST_WAITS), ("REFUSED", OLDER_WAITS), ("REQUESTED", OLDER_WAITS)],
 )
 def test_an_approved_version_waits_if_the_newest_is_not_deployed(answer, campaigns):
     assert waits_for(answer, OLDER) == campaigns
@@ -260,15 +260,15 @@ def test_the_newest_of_several_approved_versions_waits():
 @pytest.mark.parametrize(
     "older",
     [
-        OLDER._replace(answer="ASKED"),
-        OLDER._replace(answer="REFUSED"),
+        OLDER._replace(approval="REQUESTED"),
+        OLDER._replace(approval="REFUSED"),
         OLDER._replace(created_at=ago(30 * 24)),
         OLDER._replace(is_active=False),
     ],
     ids=["asked", "refused", "a month old", "failed"],
 )
 def test_no_other_version_waits_beside_the_newest(older):
-    assert waits_for("ASKED", older) == NEWEST_WAITS, "the report has not said so yet"
+    assert waits_for("REQUESTED", older) == NEWEST_WAITS, "the report has not said so yet"
 
 
 def test_a_version_that_was_approved_before_the_setting_was_removed_does_not_wait():
@@ -277,4 +277,4 @@ def test_a_version_that_was_approved_before_the_setting_was_removed_does_not_wai
 
 def test_an_approved_version_is_not_deployed_over_a_newer_one():
     moved = {"campaigns": {CAMPAIGN: s.campaign(solutionVersionArn=VERSION)}}
-    assert waits_for("ASKED", OLDER, **moved) == NEWEST_WAITS, "it serves the newest already"
+    assert waits_for("REQUESTED", OLDER, **moved) == NEWEST_WAITS, "it serves the newest already"

@@ -45,32 +45,32 @@ def document(pipeline, run="this", **planned):
         "settings": pipeline.group.settings(),
         "run": {"id": run, "startedAt": now, "request": {}},
         "solution": {**standard, **planned},
-        "item": None,
+        "status": None,
     }
 
 
 def train(pipeline, event):
-    """Return the item of each call of the function until the training has its outcome."""
-    items = []
-    while not items or items[-1]["outcome"] is None:
-        items.append(handler("train_solution")(event, None))
-        event = {**event, "item": items[-1]}
-        pipeline.sleep(items[-1]["seconds"])
+    """Return the status of each call of the function until the training has its outcome."""
+    statuses = []
+    while not statuses or statuses[-1]["outcome"] is None:
+        statuses.append(handler("train_solution")(event, None))
+        event = {**event, "status": statuses[-1]}
+        pipeline.sleep(statuses[-1]["seconds"])
 
-    return items
+    return statuses
 
 
 def trained(pipeline, **document_):
-    """Train the solution in a run, and return the last item. It must have succeeded."""
-    item = train(pipeline, document(pipeline, **document_))[-1]
-    assert (item["outcome"], item["reasons"]) == ("TRAINED", [])
-    return item
+    """Train the solution in a run, and return the last status. It must have succeeded."""
+    status = train(pipeline, document(pipeline, **document_))[-1]
+    assert (status["outcome"], status["reasons"]) == ("TRAINED", [])
+    return status
 
 
 def test_a_version_is_created_with_the_tags_of_the_run_and_the_digest_of_its_data():
     with deployed() as pipeline:
         began_at = pipeline.clock.now()
-        waiting, *_, item = train(pipeline, document(pipeline))
+        waiting, *_, status = train(pipeline, document(pipeline))
         new = pipeline.versions()[-1]
         (request,) = pipeline.requests("CreateSolutionVersion")
         assert pipeline.clock.now() - began_at < timedelta(seconds=5430 + 60)
@@ -81,10 +81,10 @@ def test_a_version_is_created_with_the_tags_of_the_run_and_the_digest_of_its_dat
     assert tags == {"retraining-pipeline": "retraining", "retraining-run": "this"}
     assert (waiting["phase"], waiting["endedAt"], waiting["arn"]) == ("TRAINING", None, new)
     assert waiting["seconds"] > 1000, "the time until shortly before the end passes in a Wait"
-    assert (item["arn"], item["isOfRun"], item["warnings"]) == (new, True, [])
-    created_at, ended_at = map(datetime.fromisoformat, (item["createdAt"], item["endedAt"]))
+    assert (status["arn"], status["isNew"], status["warnings"]) == (new, True, [])
+    created_at, ended_at = map(datetime.fromisoformat, (status["createdAt"], status["endedAt"]))
     assert ended_at - created_at == timedelta(seconds=5430), "as Personalize says"
-    assert item["trainingHours"] > 0
+    assert status["trainingHours"] > 0
 
 
 def test_many_foreign_versions_hide_no_version_of_a_run():
@@ -102,19 +102,19 @@ def test_a_given_version_is_used_without_a_look_at_anything_else(caplog):
     caplog.set_level("INFO", "retraining.metrics")
     with deployed() as pipeline:
         (version,) = pipeline.versions()
-        item = trained(pipeline, existingVersionArn=version)
+        status = trained(pipeline, existingVersionArn=version)
         assert pipeline.requests("DescribeSolution") == []
 
     assert caplog.records == [], "its hours were measured when its training ended"
-    assert (item["arn"], item["isOfRun"]) == (version, False)
+    assert (status["arn"], status["isNew"]) == (version, False)
 
 
 def test_a_training_starts_when_no_import_and_no_update_of_the_solution_is_running():
     with deployed() as pipeline:
         pipeline.foreign_import("items", importMode="INCREMENTAL")
-        items = train(pipeline, document(pipeline))
-        assert {item["phase"] for item in items} == {"WAITING", "TRAINING", "TRAINED"}
-        (warning,) = items[-1]["warnings"]
+        statuses = train(pipeline, document(pipeline))
+        assert {status["phase"] for status in statuses} == {"WAITING", "TRAINING", "TRAINED"}
+        (warning,) = statuses[-1]["warnings"]
         assert "/foreign, an import that this pipeline did not start, has changed" in warning
         pipeline.client.update_solution(solutionArn=solution_arn(), performAutoTraining=True)
 
@@ -145,10 +145,10 @@ def test_a_create_is_sent_again_only_if_no_version_can_exist(fault, stale, creat
         pipeline.inject_fault(fault, operation="CreateSolutionVersion")
         if stale:
             pipeline.inject_fault("stale", operation="ListSolutionVersions", seconds=stale, times=2)
-        item = trained(pipeline)
+        status = trained(pipeline)
 
         assert len(pipeline.requests("CreateSolutionVersion")) == creates
-        assert [item["arn"]] == pipeline.versions()[1:]
+        assert [status["arn"]] == pipeline.versions()[1:]
 
 
 def test_a_training_that_ends_just_before_it_is_stopped_is_used():

@@ -79,18 +79,18 @@ def test_a_version_is_read_with_what_the_rules_compare():
     relative = {"qualityGate": [{"relativeTo": solution_arn()}], "approval": {"timeoutHours": 3}}
     without_gate = {"qualityGate": [], "approval": None}
     with deploy() as pipeline:
-        tags = {DIGEST: "a-1", **build_approval_tags("ASKED", pipeline.clock.now())}
+        tags = {DIGEST: "a-1", **build_approval_tags("REQUESTED", pipeline.clock.now())}
         arn = pipeline.foreign_training(tags=api_tags(tags))
         pipeline.sleep(7200)
         found = read_version(pipeline.client, relative, arn)
         baseline = found.baselines[solution_arn()]
-        assert (found.answer, baseline.arn) == ("ASKED", arn), "it has its own imports"
+        assert (found.approval, baseline.arn) == ("REQUESTED", arn), "it has its own imports"
         assert found.metrics[NDCG] == baseline.metrics[NDCG]
         plain = read_version(pipeline.client, without_gate, arn)
         assert plain == found._replace(metrics={}, baselines={}), "nobody compares anything"
         pipeline.sleep(7200)
 
-        assert read_version(pipeline.client, relative, arn).answer is None, "it has expired"
+        assert read_version(pipeline.client, relative, arn).approval is None, "it has expired"
         assert read_version(pipeline.client, relative, f"{arn}0") == NO_VERSION._replace(
             arn=f"{arn}0"
         )

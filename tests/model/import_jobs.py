@@ -21,7 +21,7 @@ def job(number=1, **fields):
         "is_active": True,
         "created_at": NOW - 100 * HOUR + number * HOUR,
         "ended_at": NOW - 100 * HOUR + number * HOUR + 20 * MINUTE,
-        "run": "earlier",
+        "run_id": "earlier",
         "fingerprint": FINGERPRINT,
         "is_confirmed": True,
     }

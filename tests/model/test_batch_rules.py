@@ -53,7 +53,7 @@ def step(
 ):
     """Return the step of the rules."""
     settings = {**UNSET, "numResults": results, "onRejected": on_rejected, "maxHours": 6}
-    spec = BatchSpec(run="this", version_arn=newest, job=settings, gate=gate)
+    spec = BatchSpec(run_id="this", version_arn=newest, job=settings, gate=gate)
     progress = BatchProgress(NOW - waited, sent_at, blocked_by)
     before = replace(progress)
     state = BatchState(jobs=jobs, **{"campaigns": [campaign()], "input_hash": "i1", **state})
@@ -63,8 +63,8 @@ def step(
     return found
 
 
-CREATED = step()._replace(remembered={})
-CONTENT = CREATED.action.content
+CREATED = step()._replace(progress_changes={})
+CONTENT = CREATED.action.content_hash
 
 
 def job(number=1, **fields):
@@ -76,15 +76,15 @@ def job(number=1, **fields):
         "is_active": True,
         "created_at": NOW - 2 * HOUR,
         "ended_at": NOW - HOUR,
-        "run": "earlier",
-        "content": CONTENT,
+        "run_id": "earlier",
+        "content_hash": CONTENT,
     }
 
     return BatchJob(**{**standard, **fields})
 
 
 def running(created_at=NOW - 2 * HOUR):
-    return job(is_running=True, is_active=False, content="other", created_at=created_at)
+    return job(is_running=True, is_active=False, content_hash="other", created_at=created_at)
 
 
 FAILED = {"is_active": False}
@@ -104,11 +104,11 @@ GAVE_UP = "gave up after 6 hours"
     [
         ([job()], {}, WRITTEN),
         ([job(**FAILED)], {}, CREATED),
-        ([job(2, content="other"), job()], {}, CREATED),
-        ([job(content=None)], {}, CREATED),
-        ([job(run="this", content="other")], {}, WRITTEN),
-        ([job(run="this", **FAILED, failure="no")], {}, fail("WRITING", "no")),
-        ([job(run="this", **FAILED)], {}, fail("WRITING", "job-1 has failed without a reason")),
+        ([job(2, content_hash="other"), job()], {}, CREATED),
+        ([job(content_hash=None)], {}, CREATED),
+        ([job(run_id="this", content_hash="other")], {}, WRITTEN),
+        ([job(run_id="this", **FAILED, failure="no")], {}, fail("WRITING", "no")),
+        ([job(run_id="this", **FAILED)], {}, fail("WRITING", "job-1 has failed without a reason")),
         ([running()], DELETING, FOLLOWED),
         ([running(NOW - 7 * HOUR)], {"waited": 6 * HOUR}, fail("WRITING", LATE)),
         ([running(NOW - 7 * HOUR)], {"waited": 5 * HOUR}, FOLLOWED),
@@ -130,12 +130,12 @@ GAVE_UP = "gave up after 6 hours"
 def test_results_are_written_once_and_never_during_another_job_or_a_deletion(
     jobs, fields, expected
 ):
-    assert step(*jobs, **fields)._replace(remembered={}) == expected
+    assert step(*jobs, **fields)._replace(progress_changes={}) == expected
 
 
 @pytest.mark.parametrize("jobs", [[job(1), job(2)], [running(), job(2)]])
 def test_the_job_that_has_written_the_results_or_is_writing_them_is_remembered(jobs):
-    assert step(*jobs).remembered.items() >= {"job_arn": "job-1", "version_arn": NEW}.items()
+    assert step(*jobs).progress_changes.items() >= {"job_arn": "job-1", "version_arn": NEW}.items()
 
 
 def test_another_version_input_or_setting_is_another_content():
@@ -145,7 +145,7 @@ def test_another_version_input_or_setting_is_another_content():
         {"results": 6},
         {"newest": OLD, "campaigns": [campaign(OLD)]},
     ]
-    contents = {step(**change).action.content for change in changes}
+    contents = {step(**change).action.content_hash for change in changes}
 
     assert len({CONTENT, *contents}) == 5
 
@@ -180,14 +180,14 @@ def test_a_missing_input_fails_whatever_version_could_be_used(campaigns):
 def test_a_version_is_written_that_has_passed_on_a_campaign_or_replaces_an_abandoned_one(
     campaigns, last_version, on_rejected, version, is_abandoned
 ):
-    last = job(version_arn=last_version, content="other")
+    last = job(version_arn=last_version, content_hash="other")
     found = step(last, campaigns=campaigns, on_rejected=on_rejected, versions={})
     warning = (
         f"its last results were made by {last_version}, which no campaign of the solution serves, "
         "for example because it was rolled back"
     )
-    assert found.remembered["warnings"] == [warning] * is_abandoned
-    assert found.remembered["version_arn"] == version
+    assert found.progress_changes["warnings"] == [warning] * is_abandoned
+    assert found.progress_changes["version_arn"] == version
     if version:
         assert found.action.version_arn == version
     else:
@@ -197,7 +197,7 @@ def test_a_version_is_written_that_has_passed_on_a_campaign_or_replaces_an_aband
 
 def test_without_results_there_is_nothing_that_no_campaign_serves():
     found = step(campaigns=[campaign(OLD)])
-    assert (found.outcome, found.remembered["warnings"]) == ("SKIPPED", [])
+    assert (found.outcome, found.progress_changes["warnings"]) == ("SKIPPED", [])
 
 
 GATE = [{"metric": "coverage", "maxDrop": 0.1}, {"metric": "precision", "maxDrop": 0.1}]
@@ -221,8 +221,8 @@ def test_without_campaigns_the_gate_compares_with_the_last_results(
     jobs, fields, version, uncompared
 ):
     found = step(*jobs, campaigns=(), **{"gate": GATE, **fields})
-    assert found.remembered["version_arn"] == version
-    assert [text.partition(" ")[0] for text in found.remembered["warnings"]] == uncompared
+    assert found.progress_changes["version_arn"] == version
+    assert [text.partition(" ")[0] for text in found.progress_changes["warnings"]] == uncompared
     assert list(found.reasons) == ([] if version else [DROP])
 
 

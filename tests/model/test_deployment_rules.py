@@ -21,15 +21,15 @@ from functions.rules.campaigns import (
 )
 from functions.rules.deployments import (
     decide,
+    list_versions_to_compare,
+    list_versions_to_order,
     needs_report,
     needs_run,
     pause_after_error,
-    versions_to_compare,
-    versions_to_order,
 )
 from functions.rules.pacing import choose_pause
 from functions.rules.probing import Probe, ProbeRun, Response
-from functions.rules.steps import Step, remember
+from functions.rules.steps import Step, update_progress
 from functions.rules.versions import NO_VERSION
 
 NOW = datetime(2026, 11, 29, 6, tzinfo=UTC)
@@ -57,7 +57,7 @@ def update(version, **fields):
     return CampaignUpdate(**{"version_arn": version, **times, **fields})
 
 
-def campaign(served_version_arn=LIVE, *, latest=None, answer=None, **record):
+def campaign(served_version_arn=LIVE, *, latest=None, approval=None, **record):
     """Return a campaign that serves a version. `record` is what its tags say.
 
     `answer` is that of a person about the new version.
@@ -66,7 +66,7 @@ def campaign(served_version_arn=LIVE, *, latest=None, answer=None, **record):
         served_version_arn=served_version_arn,
         update=latest or update(served_version_arn),
         record=DeploymentRecord(**record),
-        versions={**VERSIONS, NEW: VERSIONS[NEW]._replace(answer=answer)},
+        versions={**VERSIONS, NEW: VERSIONS[NEW]._replace(approval=approval)},
     )
 
 
@@ -92,8 +92,8 @@ DEPLOY_NEW = wanted()
 
 def polled(seen, spec):
     """Return the campaign with what a poll reads about versions, and not more."""
-    compared = versions_to_compare(seen, spec, NOW)
-    ordered = versions_to_order(seen, spec, NOW)
+    compared = list_versions_to_compare(seen, spec, NOW)
+    ordered = list_versions_to_order(seen, spec, NOW)
     versions = {arn: seen.versions.get(arn, NO_VERSION) for arn in (*compared, *ordered)}
 
     return replace(seen, versions=versions)
@@ -107,9 +107,9 @@ def step(seen, want=None, progress=None, now=NOW):
     spec = want or DEPLOY_NEW
     progress = progress or DeploymentProgress(NOW - 3 * MINUTE)
     decided = decide(polled(seen, spec), spec, progress, now)
-    remember(progress, decided)
+    update_progress(progress, decided)
 
-    return decided._replace(reasons=tuple(decided.reasons), remembered={}), progress
+    return decided._replace(reasons=tuple(decided.reasons), progress_changes={}), progress
 
 
 def end(outcome, *reasons, cause=None, action=None, phase="JUDGING"):
@@ -155,7 +155,7 @@ WAITING = "new is waiting for approval"
             DEPLOY_NEW,
             DeploymentRecord(BEGUN, OLD, OLD, LIVE),
         ),
-        (campaign(answer="APPROVED"), APPROVAL, DeploymentRecord(BEGUN, good_version_arn=LIVE)),
+        (campaign(approval="APPROVED"), APPROVAL, DeploymentRecord(BEGUN, good_version_arn=LIVE)),
         (campaign(None, latest=update(LIVE, failure="no")), DEPLOY_NEW, DeploymentRecord(BEGUN)),
     ],
 )
@@ -166,7 +166,7 @@ def test_the_version_is_put_on_trial_and_sent(seen, want, record):
 
 def test_a_version_that_is_served_and_was_never_tried_is_put_on_trial_without_an_update():
     record = DeploymentRecord(BEGUN, good_version_arn=LIVE)
-    assert step(campaign(NEW, good_version_arn=LIVE))[0] == Step("TRYING", SaveRecord(record))
+    assert step(campaign(NEW, good_version_arn=LIVE))[0] == Step("ON_TRIAL", SaveRecord(record))
 
 
 def pinned(seen):
@@ -194,7 +194,7 @@ SKIPPED_BY_PIN = end("SKIPPED", UNTIL_UNPIN, cause="pinned")
         (
             pinned(TRIED),
             DEPLOY_NEW,
-            Step("TRYING", Probe()),
+            Step("ON_TRIAL", Probe()),
         ),
     ],
 )
@@ -237,7 +237,7 @@ def test_a_pinned_campaign_gets_no_version_but_its_trial_goes_on(seen, want, exp
             ),
         ),
         (
-            campaign(answer="REFUSED"),
+            campaign(approval="REFUSED"),
             DEPLOY_NEW,
             end("REJECTED", "new was refused", cause="refused"),
         ),
@@ -251,11 +251,11 @@ def test_a_pinned_campaign_gets_no_version_but_its_trial_goes_on(seen, want, exp
                 action=RequestApproval(NEW),
             ),
         ),
-        (campaign(answer="ASKED"), APPROVAL, end("AWAITING_APPROVAL", WAITING)),
+        (campaign(approval="REQUESTED"), APPROVAL, end("AWAITING_APPROVAL", WAITING)),
         (
             campaign(),
             wanted(candidate_arn=None),
-            end("SKIPPED", "no version is on trial", phase="TRYING"),
+            end("SKIPPED", "no version is on trial", phase="ON_TRIAL"),
         ),
     ],
 )
@@ -279,7 +279,7 @@ def test_a_campaign_that_serves_nothing_has_no_version_to_compare_with():
         (campaign(), DEPLOY_NEW, True, False),
         (campaign(latest=update(NEW, is_running=True)), DEPLOY_NEW, True, False),
         (campaign(), APPROVAL, True, False),
-        (campaign(answer="ASKED"), APPROVAL, False, True),
+        (campaign(approval="REQUESTED"), APPROVAL, False, True),
         (campaign(NEW, good_version_arn=NEW), DEPLOY_NEW, False, False),
         (pinned(campaign()), DEPLOY_NEW, False, True),
     ],
@@ -330,8 +330,8 @@ UPDATING = update(LIVE, is_running=True)
 def test_a_poll_reads_only_the_versions_that_are_going_to_be_compared(
     seen, want, compared, ordered
 ):
-    assert versions_to_compare(seen, want, NOW) == compared
-    assert versions_to_order(seen, want, NOW) == ordered
+    assert list_versions_to_compare(seen, want, NOW) == compared
+    assert list_versions_to_order(seen, want, NOW) == ordered
 
 
 @pytest.mark.parametrize(
@@ -358,7 +358,7 @@ def test_the_newest_version_that_was_rolled_back_stays_blocked(before, after):
 
 # Verdicts that were reported
 
-REFUSED = campaign(answer="REFUSED")
+REFUSED = campaign(approval="REFUSED")
 
 
 @pytest.mark.parametrize(
@@ -368,7 +368,7 @@ REFUSED = campaign(answer="REFUSED")
         (campaign(), MINIMUM, "new REJECTED gate"),
         (pinned(campaign()), DEPLOY_NEW, "new SKIPPED pinned"),
         (campaign(blocked_version_arn=NEW), DEPLOY_NEW, "new ROLLED_BACK"),
-        (campaign(answer="ASKED"), APPROVAL, "new AWAITING_APPROVAL"),
+        (campaign(approval="REQUESTED"), APPROVAL, "new AWAITING_APPROVAL"),
     ],
 )
 def test_a_verdict_is_reported_until_the_tag_of_the_campaign_says_so(seen, want, verdict):
@@ -492,7 +492,7 @@ def test_a_baseline_in_training_is_waited_for_in_an_open_invocation(seen, pause_
         (with_baselines(TRAINED, None), None),
         (with_baselines(TRAINED._replace(metrics={}), TRAINED), None),
         (with_baselines(IN_TRAINING, TRAINED, blocked_version_arn=NEW), "ROLLED_BACK"),
-        (with_baselines(IN_TRAINING, TRAINED, answer="REFUSED"), "REJECTED"),
+        (with_baselines(IN_TRAINING, TRAINED, approval="REFUSED"), "REJECTED"),
         (
             with_baselines(IN_TRAINING, TRAINED, served_version_arn=NEW, good_version_arn=NEW),
             "DEPLOYED",
@@ -526,20 +526,20 @@ NO_WAY_BACK = "no good version is known, so the campaign still serves new"
 KEPT = end(
     "DEPLOYED",
     action=SaveRecord(DeploymentRecord(good_version_arn=NEW, previous_good_version_arn=LIVE)),
-    phase="TRYING",
+    phase="ON_TRIAL",
 )
 
 
 def stuck(reason):
     """Return the step after which the campaign still serves a bad version."""
     blocked = SaveRecord(DeploymentRecord(blocked_version_arn=NEW))
-    return end("FAILED", reason, NO_WAY_BACK, action=blocked, phase="TRYING")
+    return end("FAILED", reason, NO_WAY_BACK, action=blocked, phase="ON_TRIAL")
 
 
-def probed(verdict, version=NEW):
+def probed(result, version=NEW):
     """Return the progress of a deployment whose probe has ended."""
     return DeploymentProgress(
-        NOW, probe_run=ProbeRun(version, NOW, 10, verdict=verdict, failure="0 results")
+        NOW, probe_run=ProbeRun(version, NOW, 10, result=result, failure="0 results")
     )
 
 
@@ -550,7 +550,7 @@ def probed(verdict, version=NEW):
             DeploymentRecord(good_version_arn=LIVE),
             None,
             DEPLOY_NEW,
-            Step("TRYING", Probe()),
+            Step("ON_TRIAL", Probe()),
         ),
         (
             DeploymentRecord(
@@ -569,7 +569,7 @@ def probed(verdict, version=NEW):
             end(
                 "DEPLOYED",
                 action=SaveRecord(DeploymentRecord(None, NEW, OLD, LIVE)),
-                phase="TRYING",
+                phase="ON_TRIAL",
             ),
         ),
         (
@@ -600,7 +600,7 @@ def test_a_version_on_trial_that_is_served_is_kept_or_taken_back(record, progres
 def test_before_its_probe_a_tag_says_that_the_version_was_served():
     seen = campaign(NEW, trial=on_trial(was_served=False), good_version_arn=LIVE)
     assert step(seen)[0] == Step(
-        "TRYING", SaveRecord(DeploymentRecord(on_trial(), good_version_arn=LIVE))
+        "ON_TRIAL", SaveRecord(DeploymentRecord(on_trial(), good_version_arn=LIVE))
     )
 
 
@@ -663,10 +663,10 @@ REJUDGED = campaign(latest=TAKEN_BACK, trial=on_trial(), good_version_arn=LIVE)
                 "somebody has moved the campaign to old",
                 cause="moved",
                 action=GOOD,
-                phase="TRYING",
+                phase="ON_TRIAL",
             ),
         ),
-        (REJUDGED, None, Step("TRYING", Probe())),
+        (REJUDGED, None, Step("ON_TRIAL", Probe())),
         (
             campaign(latest=TAKEN_BACK, trial=on_trial(was_served=False), good_version_arn=LIVE),
             None,
@@ -696,7 +696,7 @@ def test_a_version_on_trial_that_is_not_served_is_judged_by_what_happened(seen, 
 def test_the_reason_of_a_rollback_is_the_failure_of_the_probe_also_if_the_tags_got_no_answer():
     progress = probed("FAILED")
     step(TRIED, progress=progress)
-    progress.probe_run = ProbeRun(LIVE, NOW, 10, verdict="PASSED")
+    progress.probe_run = ProbeRun(LIVE, NOW, 10, result="PASSED")
     for seen in (REJUDGED, campaign(blocked_version_arn=NEW)):
         ended, _ = step(seen, progress=progress)
         assert (ended.outcome, ended.reasons) == ("ROLLED_BACK", (FAILURE,))
@@ -766,7 +766,7 @@ def test_a_bake_begins_when_a_look_shows_that_the_version_is_served(trial, probe
     """The word `served` is there already if the bake is new in the config."""
     noted = trial._replace(was_served=True, bake_ends_at=NOW + 2 * HOUR)
     seen = campaign(NEW, trial=trial, good_version_arn=LIVE)
-    expected = Step("TRYING", SaveRecord(DeploymentRecord(noted, good_version_arn=LIVE)))
+    expected = Step("ON_TRIAL", SaveRecord(DeploymentRecord(noted, good_version_arn=LIVE)))
 
     assert step(seen, wanted(**BAKED | {"probe": probe}), now=NOW + SECOND / 2)[0] == expected
 
@@ -816,10 +816,10 @@ def test_an_alarm_is_heeded_although_the_arrival_cannot_be_recorded():
 
 def test_an_alarm_is_heeded_during_the_probe_and_the_bake_goes_on_after_it():
     want = wanted(**BAKED | {"probe": {"minutes": 10}})
-    assert step(bake(), want)[0] == Step("TRYING", Probe())
+    assert step(bake(), want)[0] == Step("ON_TRIAL", Probe())
     assert step(bake(RINGING), want)[0] == BACK
     assert step(bake(), want, probed("PASSED"))[0] == BAKING
-    assert step(bake(until=NOW), want)[0] == Step("TRYING", Probe()), "the probe is longer"
+    assert step(bake(until=NOW), want)[0] == Step("ON_TRIAL", Probe()), "the probe is longer"
     failed, progress = step(bake(), want, probed("FAILED"))
 
     assert (failed, progress.rollback_reasons) == (BACK, [FAILURE])
@@ -875,8 +875,8 @@ def test_after_errors_a_trial_is_polled_in_growing_pauses_for_a_day_after_its_ba
         assert pausing is None
         return
 
-    assert (pausing.phase, pausing.outcome, pausing.pause) == ("TRYING", None, seconds)
-    remember(progress, pausing)
+    assert (pausing.phase, pausing.outcome, pausing.pause) == ("ON_TRIAL", None, seconds)
+    update_progress(progress, pausing)
     assert progress.failing_since == NOW - (failing_for or 0 * SECOND)
     assert progress.warnings == ["early", "late"]
 
@@ -929,11 +929,11 @@ def test_a_probe_ends_after_its_minutes_three_bad_responses_or_15_silent_minutes
     for response in responses:
         asking = probing.next_step(NOW, now)
         assert asking.action == Probe()
-        asked = replace(asking.remembered["probe_run"], response=response)
+        asked = replace(asking.progress_changes["probe_run"], response=response)
         probing = asked.after_response(NOW, now)
         waiting = probing.next_step(NOW, now)
         now += timedelta(seconds=waiting.pause if waiting else 0)
-    assert probing.verdict == verdict
+    assert probing.result == verdict
     failures = [response.failure for response in responses if response.failure]
 
     assert probing.failure == (failures[-1] if failures else None)

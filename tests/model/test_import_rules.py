@@ -34,20 +34,20 @@ def step(*jobs, is_full=True, export=EXPORT, until_end=None, progress=(), **fiel
         is_full=is_full,
         imports=jobs,
         exports=[export, until_end or export],
-        own_job=next((job for job in jobs if job.run == "this"), None),
+        own_job=next((job for job in jobs if job.run_id == "this"), None),
     )
     spec = ImportSpec(**{"max_hours": 6, **fields})
-    remembered = ImportProgress(
-        **{"began_at": NOW - 3 * MINUTE, "checked": FINGERPRINT, **dict(progress)}
+    progress_changes = ImportProgress(
+        **{"began_at": NOW - 3 * MINUTE, "validated_fingerprint": FINGERPRINT, **dict(progress)}
     )
 
-    return decide(state, spec, remembered, NOW)
+    return decide(state, spec, progress_changes, NOW)
 
 
 DONE = Step("IMPORTED", outcome="IMPORTED")
 CREATE = Step("WAITING", Create(EXPORT))
 CHANGED = "the export changed while it was imported; the next run imports it again"
-FOREIGN = job(9, run=None, fingerprint="", is_confirmed=False)
+FOREIGN = job(9, run_id=None, fingerprint="", is_confirmed=False)
 REPLACED = Message(
     text=(
         "job-9, which this pipeline did not start, has replaced the data; accept that, and append "
@@ -77,16 +77,16 @@ REPLACED = Message(
         ([job()], {"requested_at": NOW - 99 * HOUR}, DONE),
         ([job(created_at=NOW)], {"requested_at": NOW}, DONE),
         ([job(), job(2, is_full=False)], {"is_full": False, "requested_at": NOW}, DONE),
-        ([job(run="this")], {}, DONE),
-        ([job(run="this", fingerprint="a-0")], {}, fail("IMPORTING", CHANGED)),
-        ([job(run="this", is_active=False, failure="no")], {}, fail("IMPORTING", "no")),
+        ([job(run_id="this")], {}, DONE),
+        ([job(run_id="this", fingerprint="a-0")], {}, fail("IMPORTING", CHANGED)),
+        ([job(run_id="this", is_active=False, failure="no")], {}, fail("IMPORTING", "no")),
         (
-            [job(run="this", is_active=False)],
+            [job(run_id="this", is_active=False)],
             {},
             fail("IMPORTING", "job-1 has failed without a reason"),
         ),
         (
-            [job(run="this"), FOREIGN],
+            [job(run_id="this"), FOREIGN],
             {},
             fail("IMPORTING", "another import has replaced the data of job-1"),
         ),
@@ -100,7 +100,7 @@ def test_an_export_that_is_not_held_is_imported_once(jobs, fields, expected):
     "fields, is_unchanged",
     [
         ({}, True),
-        ({"run": "this"}, True),
+        ({"run_id": "this"}, True),
         ({"created_at": NOW - 201 * HOUR}, False),
         ({"created_at": NOW - 200 * HOUR}, True),
         ({"fingerprint": "a-0"}, False),
@@ -113,17 +113,17 @@ def test_an_import_is_confirmed_if_its_export_has_not_changed(fields, is_unchang
     assert step(ended) == (confirm if is_unchanged else CREATE)
 
 
-OWN = job(run="this", is_confirmed=False)
+OWN = job(run_id="this", is_confirmed=False)
 OWN_RUNNING = OWN._replace(is_running=True, is_active=False)
 TAINTED_NOW = {"tainted_arn": "job-1", "tainted_at": NOW}
-TAINT = Step("IMPORTING", Taint(OWN), remembered=TAINTED_NOW)
+TAINT = Step("IMPORTING", Taint(OWN), progress_changes=TAINTED_NOW)
 CONFIRM = Step("CONFIRMING", Confirm(OWN))
 WRITTEN_AGAIN = EXPORT._replace(newest_at=NOW)
 LATE = {"began_at": NOW - 6 * HOUR}
 UNTAGGED = fail("IMPORTING", "job-1 is tainted, but the tag that says so cannot be written")
 IS_REMEMBERED = {"progress": TAINTED_NOW}
 SEEN_BEFORE = {**TAINTED_NOW, "tainted_at": NOW - 5 * HOUR}
-TAINT_AGAIN = TAINT._replace(remembered=SEEN_BEFORE)
+TAINT_AGAIN = TAINT._replace(progress_changes=SEEN_BEFORE)
 HOURS_AGO = {**TAINTED_NOW, "tainted_at": NOW - 6 * HOUR}
 
 
@@ -144,9 +144,13 @@ HOURS_AGO = {**TAINTED_NOW, "tainted_at": NOW - 6 * HOUR}
         (OWN._replace(fingerprint="b-1"), {}, fail("IMPORTING", CHANGED)),
         (OWN._replace(is_confirmed=True), {"export": OTHER}, fail("IMPORTING", CHANGED)),
         (OWN._replace(is_active=False, failure="no"), {"export": OTHER}, fail("IMPORTING", "no")),
-        (OWN._replace(run="earlier"), {"progress": {"checked": "a-2"}, "export": OTHER}, None),
-        (OWN_RUNNING._replace(run="dead"), {"export": OTHER}, TAINT),
-        (OWN._replace(run="dead"), IS_REMEMBERED, TAINT),
+        (
+            OWN._replace(run_id="earlier"),
+            {"progress": {"validated_fingerprint": "a-2"}, "export": OTHER},
+            None,
+        ),
+        (OWN_RUNNING._replace(run_id="dead"), {"export": OTHER}, TAINT),
+        (OWN._replace(run_id="dead"), IS_REMEMBERED, TAINT),
     ],
     ids=[
         "running",
@@ -217,12 +221,12 @@ def test_no_export_is_appended_again_of_which_a_part_may_be_there(jobs, expected
     ],
 )
 def test_a_dataset_gets_a_tag_about_a_tainted_import_that_was_added(own, expected):
-    own = own._replace(run="this")
+    own = own._replace(run_id="this")
     action = TaintDataset(own) if expected.action else None
     assert step(FULL, own, is_full=False) == expected._replace(action=action)
 
 
-RUNNING = job(is_running=True, is_active=False, run=None, created_at=NOW - 10 * MINUTE)
+RUNNING = job(is_running=True, is_active=False, run_id=None, created_at=NOW - 10 * MINUTE)
 OLD = RUNNING._replace(created_at=NOW - 50 * HOUR)
 OVERDUE = fail(
     "IMPORTING",
@@ -242,8 +246,12 @@ def test_a_running_import_is_waited_for_whoever_has_started_it():
     "export, progress, expected",
     [
         (OTHER, {"problems": ["no header"]}, Step("CHECKING", CheckContent("a-2"))),
-        (OTHER, {"checked": "a-2"}, Step("WAITING", Create(OTHER))),
-        (OTHER, {"checked": "a-2", "problems": ["a", "b"]}, fail("CHECKING", "a", "b")),
+        (OTHER, {"validated_fingerprint": "a-2"}, Step("WAITING", Create(OTHER))),
+        (
+            OTHER,
+            {"validated_fingerprint": "a-2", "problems": ["a", "b"]},
+            fail("CHECKING", "a", "b"),
+        ),
         (EXPORT, {"sent_at": NOW - 2 * MINUTE}, Step("WAITING", pause=60)),
         (EXPORT, {"sent_at": NOW - 3 * MINUTE}, CREATE),
         (
@@ -289,7 +297,7 @@ def test_a_dataset_holds_the_newest_full_import_and_all_later_ones(jobs, numbers
         ([job(2, is_confirmed=False)], [2]),
         ([FOREIGN], []),
         ([TAINTED, FOREIGN], [2]),
-        ([TAINTED._replace(run=None, fingerprint=""), FOREIGN], [2]),
+        ([TAINTED._replace(run_id=None, fingerprint=""), FOREIGN], [2]),
         ([TAINTED, job(3)], []),
         ([TAINTED, job(3, created_at=TAINTED.created_at)], [2]),
         ([TAINTED, job(3, is_confirmed=False)], [2, 3]),
@@ -323,7 +331,7 @@ def test_a_full_export_is_imported_again_after_rows_that_nobody_has_checked():
     assert step(job(), ADDED._replace(fingerprint="b-1"), is_full=False) == DONE
 
 
-OLD_IMPORT = job(50, run=None, fingerprint="", is_full=False)
+OLD_IMPORT = job(50, run_id=None, fingerprint="", is_full=False)
 """An import that is too old to be looked at counts as confirmed, and as nobody's."""
 
 

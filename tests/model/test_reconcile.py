@@ -1,4 +1,4 @@
-"""The loop of every item: how often it looks, when it acts, and what an error does."""
+"""The loop of every job: how often it looks, when it acts, and what an error does."""
 
 import json
 from contextlib import nullcontext
@@ -31,8 +31,8 @@ DONE = Step("DONE", outcome="DONE")
 NOW = clock.now()
 
 
-class Item:
-    """An item whose polls return these steps, one after the other. The last one is repeated."""
+class FakeJob:
+    """A job whose polls return these steps, one after the other. The last one is repeated."""
 
     def __init__(self, *steps, seconds=0):
         self.steps = list(steps)
@@ -49,13 +49,17 @@ class Item:
 
         return step
 
+    def decide(self, step):
+        """Return what the poll has returned."""
+        return step
+
     def act(self, action):
         """Note the action."""
         self.acts.append(action)
 
     def run(self):
-        """Reconcile the item. Return the last step, and the seconds until the next invocation."""
-        result = reconcile(self.poll, lambda seen, *_: seen, self.act, None, self.progress)
+        """Reconcile the job. Return the last step, and the seconds until the next invocation."""
+        result = reconcile(self)
         return result.step, result.seconds
 
 
@@ -70,67 +74,68 @@ def time(monkeypatch):
     return lambda: passed[0]
 
 
-def test_an_outcome_ends_the_item(time):
-    assert Item(Step("WAITING", pause=30), DONE).run() == (DONE, 0)
+def test_an_outcome_ends_the_job(time):
+    assert FakeJob(Step("WAITING", pause=30), DONE).run() == (DONE, 0)
     assert time() == 30
 
 
 def test_an_item_with_an_action_and_an_outcome_ends_after_the_action():
-    item = Item(Step("DONE", CHANGE, outcome="DONE"))
-    assert item.run()[0].outcome == "DONE"
-    assert item.acts == [CHANGE]
+    job = FakeJob(Step("DONE", CHANGE, outcome="DONE"))
+    assert job.run()[0].outcome == "DONE"
+    assert job.acts == [CHANGE]
 
 
 def test_a_pause_that_is_too_long_to_sleep_ends_the_invocation(time):
     step = Step("WAITING", pause=600.2)
-    assert Item(step).run() == (step, 601), "it ends rather late than before a deadline"
+    assert FakeJob(step).run() == (step, 601), "it ends rather late than before a deadline"
     assert time() == 0
 
 
 def test_an_invocation_ends_before_lambda_ends_it(time):
     step = Step("WAITING", pause=42)
-    assert Item(step).run() == (step, 0)
+    assert FakeJob(step).run() == (step, 0)
     assert time() == 14 * 60, "it uses all of its 14 minutes"
 
 
 def test_a_minute_after_its_first_poll_an_invocation_only_polls_and_asks():
     late = Step("LATE", CHANGE, outcome="DONE")
-    item = Item(Step("WAITING", pause=40), Step("WAITING", pause=40), late)
+    job = FakeJob(Step("WAITING", pause=40), Step("WAITING", pause=40), late)
     unfinished = late._replace(action=None, outcome=None)
-    assert item.run() == (unfinished, 0), "the next invocation acts"
-    assert item.acts == []
-    item = Item(
+    assert job.run() == (unfinished, 0), "the next invocation acts"
+    assert job.acts == []
+    job = FakeJob(
         Step("WAITING", pause=40),
         Step("WAITING", pause=40),
         Step("ASK", QUESTION),
         DONE,
     )
 
-    assert item.run() == (DONE, 0)
-    assert item.acts == [QUESTION]
+    assert job.run() == (DONE, 0)
+    assert job.acts == [QUESTION]
 
 
 @pytest.mark.parametrize("seconds, acts", [(60, [CHANGE]), (61, [])])
 def test_an_action_follows_a_poll_of_up_to_a_minute(seconds, acts):
-    item = Item(Step("DONE", CHANGE, outcome="DONE"), seconds=seconds)
-    item.run()
-    assert item.acts == acts
+    job = FakeJob(Step("DONE", CHANGE, outcome="DONE"), seconds=seconds)
+    job.run()
+    assert job.acts == acts
 
 
 def test_the_minute_in_which_an_invocation_acts_begins_after_its_first_poll():
-    item = Item(Step("WAITING", pause=10), Step("DONE", CHANGE, outcome="DONE"), seconds=40)
-    item.run()
-    assert item.acts == [CHANGE]
+    job = FakeJob(Step("WAITING", pause=10), Step("DONE", CHANGE, outcome="DONE"), seconds=40)
+    job.run()
+    assert job.acts == [CHANGE]
 
 
 def test_a_poll_that_was_too_slow_is_repeated_and_named(monkeypatch):
     slowest = "ListTagsForResource 300 times in 1 min"
     monkeypatch.setattr("functions.reconcile.list_slowest_calls", lambda: slowest)
-    item = Item(Step("WAITING", CHANGE, outcome="DONE", remembered={"sent_at": NOW}), seconds=61)
-    step, pause_seconds = item.run()
+    late = Step("WAITING", CHANGE, outcome="DONE", progress_changes={"sent_at": NOW})
+    job = FakeJob(late, seconds=61)
+    step, pause_seconds = job.run()
     assert (step.outcome, pause_seconds) == (None, 60)
-    assert item.progress.sent_at == NOW, "what the poll has shown is kept"
-    end = item.progress.before_create(max_hours=1, now=NOW + timedelta(hours=2))
+    assert job.progress.sent_at == NOW, "what the poll has shown is kept"
+    end = job.progress.before_create(max_hours=1, now=NOW + timedelta(hours=2))
 
     assert end.reasons == (
         f"gave up after 1 hours: one poll took too long to act on it: {slowest}",
@@ -144,24 +149,24 @@ def test_a_retry_and_the_next_run_come_after_the_last_change_of_a_dead_function(
 
 
 def test_a_refused_action_is_followed_by_another_poll():
-    class RefusedOnce(Item):
+    class RefusedOnce(FakeJob):
         def act(self, action):
             super().act(action)
             if len(self.acts) == 1:
                 raise Refused("in use")
 
     step = Step("DONE", CHANGE, outcome="DONE")
-    item = RefusedOnce(step)
+    job = RefusedOnce(step)
     unfinished = step._replace(outcome=None, pause=60)
-    assert item.run() == (unfinished, 60), "the refused act ended nothing"
+    assert job.run() == (unfinished, 60), "the refused act ended nothing"
 
 
 @pytest.mark.parametrize("error", [Throttled("slow down"), ServiceUnavailable("503")])
 def test_an_error_of_a_service_is_raised_only_at_the_first_poll(error, time):
     with pytest.raises(type(error)):
-        Item(error).run()
+        FakeJob(error).run()
 
-    assert Item(Step("WAITING", pause=10), error, DONE).run() == (DONE, 0)
+    assert FakeJob(Step("WAITING", pause=10), error, DONE).run() == (DONE, 0)
     assert time() == 25, "it has looked again after 15 seconds"
 
 
@@ -200,7 +205,7 @@ class Inner:
 
 @dataclass
 class Progress:
-    """What an item remembers."""
+    """What a job remembers."""
 
     began_at: datetime
     inner: Inner | None = None

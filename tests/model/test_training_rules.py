@@ -40,7 +40,7 @@ def version(number=1, **fields):
         "is_active": True,
         "created_at": NOW - 50 * HOUR + number * HOUR,
         "ended_at": NOW - 48 * HOUR + number * HOUR,
-        "run": "earlier",
+        "run_id": "earlier",
         "digest": present(),
     }
 
@@ -49,12 +49,12 @@ def version(number=1, **fields):
 
 def own(**fields):
     """Return the version of this run, which is in training for an hour."""
-    standard = {"run": "this", "is_running": True, "is_active": False, "created_at": NOW - HOUR}
+    standard = {"run_id": "this", "is_running": True, "is_active": False, "created_at": NOW - HOUR}
     return version(**{**standard, **fields})
 
 
 DELETED = Deletion("forget", False, True, created_at=NOW - 2 * HOUR, ended_at=NOW - HOUR)
-UPDATED = version(mode="UPDATE", created_at=NOW - MINUTE)
+UPDATED = version(training_mode="UPDATE", created_at=NOW - MINUTE)
 
 
 def decided(*versions, imports=(IMPORTED,), progress=None, updated=False, deletions=(), **fields):
@@ -66,7 +66,7 @@ def decided(*versions, imports=(IMPORTED,), progress=None, updated=False, deleti
         deletions=deletions,
         versions=versions,
     )
-    standard = {"run": "this", "datasets": {"items": True}, "max_hours": 24}
+    standard = {"run_id": "this", "datasets": {"items": True}, "max_hours": 24}
     spec = TrainingSpec(**{**standard, **fields})
     progress = progress or TrainingProgress(NOW - 3 * MINUTE)
     before = replace(progress)
@@ -78,7 +78,7 @@ def decided(*versions, imports=(IMPORTED,), progress=None, updated=False, deleti
 
 def step(*versions, **fields):
     """Return the same step without what it remembers."""
-    return decided(*versions, **fields)._replace(remembered={})
+    return decided(*versions, **fields)._replace(progress_changes={})
 
 
 CREATE = Step("TRAINING", Create(present()))
@@ -105,20 +105,20 @@ IN_TIME = {"ended_at": NOW - MINUTE, **STOPPED}
         ([], {}, CREATE),
         ([version()], {}, TRAINED),
         ([OTHER], {}, CREATE),
-        ([version(run=None)], {}, CREATE),
-        ([version(run=None)], {"version_arn": "version-1"}, TRAINED),
+        ([version(run_id=None)], {}, CREATE),
+        ([version(run_id=None)], {"version_arn": "version-1"}, TRAINED),
         ([version(is_active=False)], {}, CREATE),
         ([version(is_active=False, was_stopped=True)], {}, fail("TRAINING", STOPPED_BEFORE)),
         ([version()], {"requested_since": NOW}, CREATE),
         ([version()], {"requested_since": version().created_at}, TRAINED),
         (
-            [own(run="earlier")],
+            [own(run_id="earlier")],
             {"durations": [6000]},
             Step("TRAINING", pause=choose_pause([6000], 3600)),
         ),
         ([own()], {"durations": [90000], "max_hours": 2}, Step("TRAINING", pause=3600)),
         ([own()], {"max_hours": 1}, STOP),
-        ([own(run="earlier")], {"max_hours": 1}, STOP),
+        ([own(run_id="earlier")], {"max_hours": 1}, STOP),
         ([own(is_running=False, is_active=True, digest="other")], {}, TRAINED),
         ([own(is_running=False, failure="no")], {}, fail("TRAINING", "no")),
         ([own(is_running=False)], {}, fail("TRAINING", NO_REASON)),
@@ -134,12 +134,12 @@ IN_TIME = {"ended_at": NOW - MINUTE, **STOPPED}
 def test_the_present_data_are_learned_once(versions, fields, expected):
     assert step(*versions, **fields) == expected
     followed = None if expected == CREATE else "version-1"
-    assert decided(*versions, **fields).remembered.get("version_arn") == followed
+    assert decided(*versions, **fields).progress_changes.get("version_arn") == followed
 
 
 def test_the_newest_version_is_used():
-    assert decided(version(2), version()) == TRAINED.remembering(version_arn="version-2")
-    assert find_newest_active([version(3, run=None), own(), version(2), version()]) == version(2)
+    assert decided(version(2), version()) == TRAINED.with_progress(version_arn="version-2")
+    assert find_newest_active([version(3, run_id=None), own(), version(2), version()]) == version(2)
 
 
 LIMITED = Message(
@@ -159,7 +159,7 @@ LIMITED = Message(
         ([OTHER._replace(created_at=MONTH_OLD + MINUTE)], True),
         ([OTHER._replace(created_at=MONTH_OLD)], False),
         ([OTHER._replace(is_active=False)], False),
-        ([OTHER._replace(run=None)], False),
+        ([OTHER._replace(run_id=None)], False),
     ],
 )
 def test_the_limit_of_the_month_counts_the_trainings_that_are_paid_for(versions, is_limited):
@@ -172,7 +172,7 @@ def test_the_limit_of_the_month_counts_the_trainings_that_are_paid_for(versions,
     assert step(own(), *versions, max_per_month=1).phase == "TRAINING", "it has begun"
 
 
-FOREIGN = job(9, run=None, is_confirmed=False)
+FOREIGN = job(9, run_id=None, is_confirmed=False)
 REPLACED = fail(
     "CHECKING",
     Message(
@@ -235,22 +235,22 @@ def test_only_data_that_a_run_has_checked_are_learned(imports, fields, expected)
 def test_foreign_data_that_a_person_has_accepted_are_named():
     create = decided(imports=[job(), FOREIGN], accepts_foreign=True)
     assert isinstance(create.action, Create)
-    (warning,) = create.remembered["warnings"]
+    (warning,) = create.progress_changes["warnings"]
 
     assert warning.startswith("job-9, an import that this pipeline did not start, has changed")
 
 
 def test_what_is_foreign_is_named_and_neither_used_nor_stopped():
-    foreign = own(run=None, arn="foreign")
+    foreign = own(run_id=None, arn="foreign")
     imports = [
         job(),
         FOREIGN._replace(is_full=False),
         FOREIGN._replace(dataset="users", is_full=False),
     ]
-    versions = [foreign, foreign._replace(is_stopping=True), version(run=None)]
+    versions = [foreign, foreign._replace(is_stopping=True), version(run_id=None)]
     create = decided(*versions, imports=imports, max_hours=1)
     assert isinstance(create.action, Create)
-    training, addition = create.remembered["warnings"]
+    training, addition = create.progress_changes["warnings"]
 
     assert training == (
         "foreign is in training too, but this pipeline did not start it; stop it if nobody needs it"
@@ -297,7 +297,7 @@ def test_a_create_without_an_answer_is_not_repeated_at_once():
 def test_a_late_training_is_stopped_and_looked_at_for_an_hour(fields):
     first = decided(own(**fields), max_hours=1)
     stopping = STOP._replace(action=None) if fields else STOP
-    assert first == stopping.remembering(stopping_since=NOW, version_arn="version-1")
+    assert first == stopping.with_progress(stopping_since=NOW, version_arn="version-1")
 
     progress = TrainingProgress(NOW, stopping_since=NOW - 59 * MINUTE)
     assert step(own(**fields), max_hours=1, progress=progress) == stopping
@@ -331,7 +331,7 @@ def test_the_digest_changes_with_each_import_and_with_the_configuration():
         ([DELETED._replace(has_completed=False)], [version()], TRAINED),
         ([DELETED], [version(is_active=False, was_stopped=True)], CREATE),
         ([DELETED], [own(is_running=False, is_active=True)], TRAINED),
-        ([DELETED], [own(run="earlier", created_at=NOW - 2 * HOUR)], CREATE),
+        ([DELETED], [own(run_id="earlier", created_at=NOW - 2 * HOUR)], CREATE),
         ([DELETED], [UPDATED, version()], CREATE),
         ([DELETED], [UPDATED, version(created_at=NOW - HOUR), version()], TRAINED),
         ([DELETED], [UPDATED, version(created_at=NOW - HOUR, is_active=False), version()], CREATE),

@@ -18,7 +18,7 @@ there too."""
 STATISTICS = {"Sum": sum, "Maximum": max}
 
 Inputs = Mapping[str, object]
-"""The inputs of a MetricAlarm, as `components.alarms.alarm_inputs` returns them."""
+"""The inputs of a MetricAlarm, as `components.alarms.build_alarm_inputs` returns them."""
 
 
 def key(namespace: str, name: str, dimensions: Mapping[str, str]) -> tuple:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from awslambdaric.lambda_runtime_log_utils import JsonFormatter
 from botocore.exceptions import ClientError
 
-from components.alarms import ALARMS, FUNCTION_ERRORS_PATTERN, alarm_inputs
+from components.alarms import ALARMS, FUNCTION_ERRORS_PATTERN, build_alarm_inputs
 from components.args import LimitsArgs
 from components.state_machine.steps import STEPS
 from emulator.virtual.step_functions import Fails
@@ -161,7 +161,7 @@ class Life(logging.Handler):
         hours = self.pipeline.args.max_model_age_days * 24
         rings = {}
         for alarm in ALARMS:
-            inputs = alarm_inputs(alarm, PIPELINE, self.watched, hours)
+            inputs = build_alarm_inputs(alarm, PIPELINE, self.watched, hours)
             times = ringing(inputs, self.metrics, self.created, self.now, extra=extra)
             if time := next(times, None):
                 rings[alarm.name] = time

@@ -158,7 +158,7 @@ def _wrong_report(teller: Storyteller, ended: Ended) -> Iterator[str]:
             outcome = campaign["outcome"]
             if (
                 outcome == "AWAITING_APPROVAL"
-                and "ASKED" not in ended.answers[campaign["versionArn"]]
+                and "REQUESTED" not in ended.answers[campaign["versionArn"]]
             ):
                 yield f"it waits for an approval, but nobody was asked: {campaign}"
             is_wrong = (outcome == "DEPLOYED") != (served == campaign["versionArn"])

@@ -31,7 +31,7 @@ from emulator.virtual.step_functions import Execution, Fails, StartedExecution
 from functions.personalize.campaigns import NONE, build_approval_tags, build_record_tags, parse_pin
 from functions.personalize.tags import (
     APPROVAL,
-    BAD,
+    BLOCKED,
     CONFIRMED,
     PINNED,
     RUN,
@@ -532,7 +532,7 @@ class Storyteller:
             self._in(HOUR / 4, partial(self.answer, item._replace(times=1)))
             return
         versions = self.resources(SolutionVersion)
-        asked = [arn for arn in versions if "ASKED" in versions[arn].tags.get(APPROVAL, "")]
+        asked = [arn for arn in versions if "REQUESTED" in versions[arn].tags.get(APPROVAL, "")]
         for arn in asked[-1:]:
             self._tag(arn, build_approval_tags(item.where, self.now))
             self.pipeline.machine.start({"only": "deployments"})
@@ -561,7 +561,7 @@ class Storyteller:
 
         def block() -> None:
             with self.without_faults():
-                self._tag(arn, {BAD: self._train(solution)})
+                self._tag(arn, {BLOCKED: self._train(solution)})
 
             self._in(2 * HOUR, partial(self.start_by_hand, item))
 

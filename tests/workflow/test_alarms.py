@@ -10,7 +10,7 @@ from typing import get_args
 
 import pytest
 
-from components.alarms import ALARMS, FUNCTION_ERRORS_PATTERN, Alarm, alarm_inputs
+from components.alarms import ALARMS, FUNCTION_ERRORS_PATTERN, Alarm, build_alarm_inputs
 from components.dashboard import QUERIES, dashboard_body
 from components.rules.arns import Environment
 from components.state_machine.asl import KILLED_ERRORS
@@ -118,7 +118,7 @@ def test_the_rules_of_missing_data(points, missing, extra, is_bad):
             metrics.put(
                 METRICS_NAMESPACE, "M", {"Pipeline": PIPELINE}, at, 1 if point == "X" else 0
             )
-    inputs = alarm_inputs(THREE_HOURS, PIPELINE, {"Pipeline": PIPELINE}, 0)
+    inputs = build_alarm_inputs(THREE_HOURS, PIPELINE, {"Pipeline": PIPELINE}, 0)
     alarm = {**inputs, "treat_missing_data": missing}
 
     assert is_in_alarm(alarm, metrics, FIRST, extra=extra) == is_bad

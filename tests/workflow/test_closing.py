@@ -27,8 +27,8 @@ def close(execution):
 
 def report_running(event, context):
     """Start the training, and report then that it is running without a look at it."""
-    item = event["item"] or handler("train_solution")(event, context)
-    return {**item, "outcome": None, "seconds": 3600}
+    status = event["status"] or handler("train_solution")(event, context)
+    return {**status, "outcome": None, "seconds": 3600}
 
 
 def time_out(pipeline, **request):

@@ -75,7 +75,7 @@ def verdicts(files: Mapping[str, bytes]) -> Verdicts:
     texts = {"REFUSE": [], "WARN": []}
     for guard in OF_EXPORTS:
         found = messages(guard, dataset=chosen, **known)
-        texts[guard.verdict] += [text.replace(folder, "") for text in found]
+        texts[guard.effect] += [text.replace(folder, "") for text in found]
     failure = job.get("failureReason", "").replace(folder, "")
 
     return Verdicts(texts["REFUSE"], texts["WARN"], job["status"], failure)

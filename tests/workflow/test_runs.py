@@ -121,7 +121,7 @@ def test_the_imports_run_in_parallel_and_the_training_starts_after_the_last_impo
         started_at = pipeline.clock.now()
         execution = pipeline.run()
 
-    jobs = [result["item"] for result in document(execution)["imports"]["results"]]
+    jobs = [result["status"] for result in document(execution)["imports"]["results"]]
     created_at = {datetime.fromisoformat(job["createdAt"]) for job in jobs}
     assert created_at == {started_at + timedelta(seconds=90)}, "the lists may be behind"
     last_end = max(datetime.fromisoformat(job["endedAt"]) for job in jobs)

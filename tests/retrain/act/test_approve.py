@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from components.args import ApprovalArgs
 from functions.personalize.campaigns import build_approval_tags, parse_approval
-from functions.personalize.tags import BAD, GOOD, read_tags, write_tags
+from functions.personalize.tags import BLOCKED, GOOD, read_tags, write_tags
 from tests.retrain.in_process import CALLER, account
 from tests.workflow import test_baselines as baselines
 from tests.workflow.pipeline import NEXT_SLOT
@@ -39,7 +39,7 @@ def test_golden_an_approved_version_is_deployed(golden):
         before = prod.transcript("approve --yes")
         prod.pipeline.run()
         golden("approve.txt", before + prod.transcript("approve", "approve --yes"))
-        assert (approval(prod).answer, approval(prod).by) == ("APPROVED", CALLER)
+        assert (approval(prod).status, approval(prod).by) == ("APPROVED", CALLER)
 
         (execution,) = prod.pipeline.executions("20261129")
         assert outcomes(execution.wait()) == DEPLOYED
@@ -79,7 +79,7 @@ def test_a_refused_version_takes_no_other_answer():
         prod.pipeline.run()
         version = short(newest(prod))
         result = prod.retrain("approve --refuse --yes")
-        assert approval(prod).answer == "REFUSED"
+        assert approval(prod).status == "REFUSED"
         again = prod.retrain("approve --yes")
     kept = "the campaigns keep the versions that they serve"
     assert (result.code, result.out) == (0, f"{version} is refused; {kept}\n")
@@ -98,7 +98,7 @@ def test_an_approval_whose_execution_cannot_be_started_says_so(monkeypatch):
         monkeypatch.setattr(client, "start_execution", Mock(side_effect=denied))
         result = prod.retrain("approve --yes")
         start = f"{short(newest(prod))} is approved, but no run was started: these credentials may"
-        assert approval(prod).answer == "APPROVED"
+        assert approval(prod).status == "APPROVED"
 
     assert (result.code, result.out, result.err[: len(start)]) == (2, "", start)
 
@@ -140,7 +140,7 @@ def test_an_approval_whose_execution_has_failed_is_not_given_again():
 
 
 def take_back(pipeline):
-    write_tags(pipeline.client, campaign_arn(), {BAD: pipeline.versions()[-1]})
+    write_tags(pipeline.client, campaign_arn(), {BLOCKED: pipeline.versions()[-1]})
 
 
 def move_away(pipeline):
@@ -172,7 +172,7 @@ def test_a_version_that_no_run_would_deploy_takes_no_approval(happening, reason)
         happening(prod.pipeline)
         result = prod.retrain("approve --yes")
         live = prod.pipeline.served_version()
-        assert parse_approval(read_tags(prod.pipeline.client, new)).answer == "ASKED"
+        assert parse_approval(read_tags(prod.pipeline.client, new)).status == "REQUESTED"
     ids = {"new": new.rpartition("/")[2], "live": live.rpartition("/")[2]}
     expected = f"no version is waiting for approval; {short(new)}: {reason.format(**ids)}"
 
@@ -188,7 +188,7 @@ def test_a_version_is_compared_with_that_of_each_campaign_and_one_may_take_it_al
         prod.pipeline.foreign_update(other, "tv")
         prod.pipeline.run()
         new = newest(prod)
-        write_tags(prod.pipeline.client, campaign_arn("tv"), {BAD: new})
+        write_tags(prod.pipeline.client, campaign_arn("tv"), {BLOCKED: new})
         shown = prod.retrain("approve").err.splitlines()
         assert prod.retrain("approve --yes").code == 0
 
@@ -215,7 +215,7 @@ def test_a_person_sees_the_plain_fall_beside_the_one_that_is_relative_to_the_bas
         prod.pipeline.bucket.put("interactions.csv", baselines.interactions(random_users=3))
         prod.pipeline.run(scheduledTime=NEXT_SLOT)
         history = prod.retrain("history -n 1")
-        write_tags(prod.pipeline.client, campaign_arn("away"), {BAD: newest(prod)})
+        write_tags(prod.pipeline.client, campaign_arn("away"), {BLOCKED: newest(prod)})
         asked = prod.retrain("approve")
     assert "passes the quality gate (NDCG@10 relative to popular and NDCG@10) and a" in planned
 

@@ -75,7 +75,7 @@ def deploys_the_version(prod, _):
 
 def refuses_the_version(prod, _):
     approval = parse_approval(read_tags(prod.pipeline.client, prod.pipeline.versions()[-1]))
-    assert approval.answer == "REFUSED"
+    assert approval.status == "REFUSED"
 
 
 def prints_how_it_was_made(prod, result):

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from functions.personalize.campaigns import NONE
-from functions.personalize.tags import BAD, GOOD, PREVIOUS, TRIAL, read_tags, write_tags
+from functions.personalize.tags import BLOCKED, GOOD, PREVIOUS, TRIAL, read_tags, write_tags
 from retrain.act import rollback
 from tests.retrain.in_process import account
 from tests.workflow.clients import shared_clients
@@ -39,7 +39,7 @@ def test_golden_a_campaign_moves_back_and_no_run_deploys_the_version_again(golde
         after = prod.transcript("rollback", "rollback --yes", "rollback --yes")
         golden("rollback.txt", before + after)
         assert prod.pipeline.served_version() == old
-        assert (tags(prod)[GOOD], tags(prod)[BAD], tags(prod)[TRIAL]) == (old, new, NONE)
+        assert (tags(prod)[GOOD], tags(prod)[BLOCKED], tags(prod)[TRIAL]) == (old, new, NONE)
         prod.pipeline.run(scheduledTime=NEXT_SLOT)
         assert prod.pipeline.served_version() == old
         forward = prod.retrain(f"rollback --yes --to {new.rpartition('/')[2]}")
@@ -61,12 +61,12 @@ def test_of_two_versions_that_were_rolled_back_neither_is_deployed_again():
 
         prod.retrain(f"rollback --yes --to {last_part(first)}")
         prod.pipeline.run(scheduledTime=NEXT_SLOT)
-        assert (prod.pipeline.served_version(), tags(prod)[BAD]) == (first, third)
+        assert (prod.pipeline.served_version(), tags(prod)[BLOCKED]) == (first, third)
 
         prod.retrain(f"rollback --yes --to {last_part(second)}")
-        assert tags(prod)[BAD] == third, "it is newer than what was chosen"
+        assert tags(prod)[BLOCKED] == third, "it is newer than what was chosen"
         prod.retrain(f"rollback --yes --to {last_part(third)}")
-        assert tags(prod)[BAD] == second, "what was chosen is wanted"
+        assert tags(prod)[BLOCKED] == second, "what was chosen is wanted"
 
 
 def test_a_campaign_that_serves_its_good_version_moves_to_the_one_before():
@@ -151,12 +151,12 @@ def test_tags_that_cannot_be_written_are_an_error_with_the_command_that_writes_t
         old, new = prod.pipeline.versions()
         prod.pipeline.inject_fault("error", operation="TagResource", code="AccessDeniedException")
         result = prod.retrain("rollback --yes")
-        assert tags(prod)[BAD] == NONE
+        assert tags(prod)[BLOCKED] == NONE
         (command,) = re.findall(r"`aws personalize tag-resource (.*)`", result.err)
         _, arn, _, *written = shlex.split(command)
         pairs = [re.fullmatch("tagKey=(.*),tagValue=(.*)", tag).groups() for tag in written]
         write_tags(prod.pipeline.client, arn, dict(pairs))
-        assert (tags(prod)[GOOD], tags(prod)[BAD], tags(prod)[TRIAL]) == (old, new, NONE)
+        assert (tags(prod)[GOOD], tags(prod)[BLOCKED], tags(prod)[TRIAL]) == (old, new, NONE)
 
     assert result.code == 1
     assert f"home moves, but a run may deploy {short(new)} again, because its tags" in result.err

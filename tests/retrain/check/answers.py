@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 from botocore.exceptions import ClientError
 
-from components.alarms import ALARMS, NAMESPACES, alarm_inputs, max_age_hours
+from components.alarms import ALARMS, NAMESPACES, build_alarm_inputs, max_age_hours
 from components.schedules import EXECUTION_INPUT
 from tests.world import ACCOUNT, MOVIES, REGION, TOPIC
 
@@ -109,7 +109,7 @@ def alarm(name, **changes):
     row = next(row for row in ALARMS if row.name == name)
     dimensions = dict.fromkeys(NAMESPACES, NAME)
     age = max_age_hours(MOVIES.settings())
-    inputs = alarm_inputs(row, NAME, dimensions, age).items()
+    inputs = build_alarm_inputs(row, NAME, dimensions, age).items()
     return {
         **{key.title().replace("_", ""): value for key, value in inputs},
         "AlarmName": f"{NAME}-{name}-0a1b2c3",

@@ -2,7 +2,7 @@
 
 from components.args import ApprovalArgs
 from functions.common import prices
-from functions.personalize.tags import BAD, GOOD, REPORTED, write_tags
+from functions.personalize.tags import BLOCKED, GOOD, REPORTED, write_tags
 from functions.personalize.trainings import describe_version
 from functions.rules.deployments import format_verdict
 from functions.run.execution_input import InputProblem
@@ -87,7 +87,7 @@ def test_a_verdict_that_people_know_is_not_reported_beside_a_campaign_that_is_up
     with account(MOVIES.with_solutions(solution(campaigns=["home", "mail"]))) as prod:
         prod.pipeline.run()
         old, new = prod.pipeline.versions()
-        known = {GOOD: old, BAD: new, REPORTED: format_verdict(new, "ROLLED_BACK", None)}
+        known = {GOOD: old, BLOCKED: new, REPORTED: format_verdict(new, "ROLLED_BACK", None)}
         write_tags(prod.pipeline.client, campaign_arn("mail"), known)
         for name in ("home", "mail"):
             prod.pipeline.foreign_update(old, name)

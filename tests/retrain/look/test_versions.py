@@ -98,7 +98,7 @@ VERDICTS = {"campaignArn": CAMPAIGN, **dict.fromkeys(versions.VERDICTS, False), 
 NO_RUN = "by no run of a pipeline: Personalize itself or a person has trained it"
 ASKED, ANSWERED = (
     {"answer": answer, "at": BEGAN_AT, "by": by}
-    for answer, by in (("ASKED", None), ("REFUSED", "ops"))
+    for answer, by in (("REQUESTED", None), ("REFUSED", "ops"))
 )
 IMPORTED = "INCREMENTAL, ended 2026-11-29 04:00 UTC, foreign "
 OLDER = "and 43 earlier imports users no import before the training"
@@ -106,7 +106,7 @@ FACTS = [
     ({"trainingHours": None, "recipeArn": None}, "UTC in 1 h, FULL by run"),
     ({"runId": None}, NO_RUN),
     ({"failure": "no data"}, "failure no data"),
-    ({"approval": ASKED}, "approval asked by the run at 2026-11-29 04:00 UTC"),
+    ({"approval": ASKED}, "approval requested by the run at 2026-11-29 04:00 UTC"),
     ({"approval": ANSWERED}, "approval refused by ops at 2026-11-29 04:00 UTC"),
     ({"datasets": [ITEMS, USERS]}, f"items {IMPORTED * 5}{OLDER}"),
     ({"metrics": {"precision_at_5": 0.2, "coverage": 1}}, "metrics coverage 1.0000 precision@5 0"),

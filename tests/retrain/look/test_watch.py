@@ -162,12 +162,12 @@ def test_a_job_whose_usual_duration_is_not_known_has_no_expected_end():
     now = EXECUTION.started_at + timedelta(hours=1)
     assert job.line(now) == Line(1, "train movies", "planned", "yellow", share=0)
 
-    job.read({"item": None, "error": None}, EXECUTION.started_at, is_entry=True)
+    job.read({"status": None, "error": None}, EXECUTION.started_at, is_entry=True)
     assert job.line(now) == Line(1, "train movies", "in progress", time="1 h", share=0)
     assert view.remaining_seconds(now) == 0
 
     error = {"Error": "Denied", "Cause": '{"errorMessage": "the name is taken"}'}
-    job.read({"item": None, "error": error}, now, is_entry=False)
+    job.read({"status": None, "error": error}, now, is_entry=False)
     assert (job.outcome, job.reasons) == ("FAILED", [{"text": "Denied: the name is taken"}])
 
 
