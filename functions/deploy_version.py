@@ -105,7 +105,7 @@ REPORTED_FIELDS = {
 """Field of `DeploymentProgress` -> the key of the status that the report reads. A document with 50
 campaigns has no room for these fields twice, so the status's `progress` omits them."""
 PROBE_REQUEST_KEYS = ("userId", "itemId", "inputList", "filterArn", "filterValues", "context")
-MAX_FAILURE_BYTES = 176
+MAX_FAILURE_BYTES = 180
 """The most bytes of a probe's error. A run's document contains the error twice: as the probe's
 failure, and as the reason for the rollback."""
 

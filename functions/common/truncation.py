@@ -22,7 +22,7 @@ MAX_PLAN_STRING_BYTES = 8_000
 """The size limit of a text in the plan, where the reason for a skip may name every solution."""
 MAX_LIST_BYTES = 8_000
 """The size limit of a list of messages, such as the warnings of the plan."""
-MAX_TRIALS_BYTES = 10_000
+MAX_TRIALS_BYTES = 9_500
 """The size limit of the results of earlier runs' trials, if the run has other jobs too. A result is
 usually 700 bytes."""
 MAX_REFUSAL_BYTES = 16_000
