@@ -32,6 +32,8 @@ ACCOUNT_COMMANDS = {
     "watch": "retrain.look.watch",
     "stop": "retrain.act.stop",
     "history": "retrain.look.history",
+    "pause": "retrain.act.pause",
+    "resume": "retrain.act.pause",
     "rollback": "retrain.act.rollback",
     "pin": "retrain.act.pin",
     "unpin": "retrain.act.pin",

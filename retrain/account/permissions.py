@@ -24,7 +24,11 @@ PLANNED: Grants = {
 RUNS = "doctor plan start stop watch history rollback"
 """The commands that look for runs of the deployed pipeline."""
 ROWS: Sequence[tuple[str, str, str]] = (
-    ("state machine", "states:DescribeStateMachine", f"{RUNS} pin unpin approve test-alarm"),
+    (
+        "state machine",
+        "states:DescribeStateMachine",
+        f"{RUNS} pin unpin pause resume approve test-alarm",
+    ),
     ("state machine", "states:ListExecutions", f"{RUNS} approve"),
     ("state machine", "states:StartExecution", "start approve"),
     ("executions", "states:DescribeExecution", "start stop watch history"),
@@ -36,9 +40,9 @@ ROWS: Sequence[tuple[str, str, str]] = (
     ("any", "personalize:ListCampaigns personalize:ListDatasets", "adopt history"),
     ("any", "personalize:ListSolutions", "adopt"),
     ("any", "cloudwatch:DescribeAlarms", "doctor test-alarm"),
-    ("any", "events:ListRules events:ListTargetsByRule", "doctor"),
+    ("any", "events:ListRules events:ListTargetsByRule", "doctor pause resume"),
     ("any", "logs:DescribeLogGroups logs:DescribeMetricFilters", "doctor"),
-    ("any", "scheduler:ListSchedules", "doctor"),
+    ("any", "scheduler:ListSchedules", "doctor pause resume"),
     ("dataset groups", "personalize:DescribeDatasetGroup", "adopt"),
     ("all import jobs", "personalize:DescribeDatasetImportJob", "adopt history"),
     ("all import jobs", "personalize:ListTagsForResource", "adopt history"),
@@ -56,7 +60,11 @@ ROWS: Sequence[tuple[str, str, str]] = (
     ("export buckets", "s3:ListBucket", "adopt"),
     ("export buckets", "s3:GetBucketNotification", "doctor"),
     ("buckets of Personalize", "s3:GetBucketPolicy", "doctor"),
-    ("schedule", "scheduler:GetSchedule", "doctor"),
+    ("schedule", "scheduler:GetSchedule", "doctor pause resume"),
+    ("schedule", "scheduler:UpdateSchedule", "pause resume"),
+    ("schedule's role", "iam:PassRole", "pause resume"),
+    ("event rules", "events:DisableRule", "pause"),
+    ("event rules", "events:EnableRule", "resume"),
     ("functions", "lambda:GetFunctionConfiguration", "doctor"),
     ("queues", "sqs:GetQueueUrl", "doctor"),
     ("checked keys", "kms:DescribeKey kms:GetKeyPolicy", "doctor"),
@@ -81,7 +89,10 @@ COMMANDS: Mapping[str, Grants] = {
         PLANNED if command in ("plan", "doctor") else {},
         *({kind: actions.split()} for kind, actions, users in ROWS if command in users.split()),
     )
-    for command in ("adopt", *RUNS.split(), "pin", "unpin", "approve", "test-alarm")
+    for command in (
+        *("adopt", *RUNS.split()),
+        *("pause", "resume", "pin", "unpin", "approve", "test-alarm"),
+    )
 }
 """Command to what its caller has to be allowed. `retrain doctor --policy` prints all together."""
 
@@ -138,6 +149,9 @@ def resource_arns(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
         "alarms": [iam.resource_arn(home, "cloudwatch", f"alarm:{name}-*")],
         "functions": [iam.resource_arn(home, "lambda", f"function:{name}-*")],
         "queues": [iam.resource_arn(home, "sqs", f"{name}-*")],
+        "event rules": [iam.resource_arn(home, "events", f"rule/{name}-*")],
+        # UpdateSchedule passes the role of the schedule again.
+        "schedule's role": [f"arn:{home.partition}:iam::{home.account}:role/{name}-schedule-*"],
         "checked keys": sorted({str(key) for key in (data_key, log_key) if key is not None}),
         "IAM principals": [
             f"arn:{home.partition}:iam::{home.account}:{kind}/*" for kind in ("role", "user")

@@ -75,6 +75,11 @@ class Target:
         """The command that deploys the pipeline."""
         return deploy_command(self.stack) if self.stack else "pulumi up"
 
+    def config_command(self, key: str, value: str) -> str:
+        """Return the command that changes a setting in the stack's file, and deploys it."""
+        stack = f" --stack {self.stack}" if self.stack else ""
+        return f"pulumi config set {key} {value}{stack} && {self.deploy_command}"
+
 
 def find_target(stack: str, state_machine_arn: str | None, access: Access) -> Target:
     """Return the pipeline of a stack or a state machine. Raise OperatorError if there is none."""

@@ -22,6 +22,7 @@ from functions.planning.plan_run import read_view
 from functions.run.documents import identify_run
 from retrain.account.errors import code_of
 from retrain.account.function_clients import function_clients
+from retrain.account.triggers import read_schedules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -146,14 +147,7 @@ class Account:
     @cached_property
     def schedules(self) -> Mapping[str, Any]:
         """Service -> the schedule that calls it, in the group with the state machine's name."""
-        client, group = self.client("scheduler"), self.target.name
-        listed = found(client.list_schedules, GroupName=group) or {"Schedules": []}
-        names = {item["Target"]["Arn"].split(":")[2]: item["Name"] for item in listed["Schedules"]}
-        return {
-            service: client.get_schedule(GroupName=group, Name=name)
-            for service, name in names.items()
-            if service in ("states", "lambda")  # other targets are foreign
-        }
+        return read_schedules(self.pipeline.access, self.target.name)
 
     @cached_property
     def rules(self) -> Mapping[str, Sequence[str]]:

@@ -20,7 +20,8 @@ PAGES = [PROJECT / "docs" / name for name in ("operations.md", "runs.md")]
 CHANGE = "# CHANGES AWS"
 CHANGING = re.compile(
     r"\b(?:start-execution|create-solution|stop-\w+|update-\w+|tag-resource"
-    r"|delete-message|pulumi up|retrain (?:start|stop|rollback|pin|unpin|approve|test-alarm))\b"
+    r"|delete-message|pulumi up"
+    r"|retrain (?:start|stop|rollback|pause|resume|pin|unpin|approve|test-alarm))\b"
 )
 """The commands of the guide that change something."""
 PULUMI = """\
@@ -47,7 +48,17 @@ A reader answers the questions of `retrain`. The checks may find problems (exit 
 has no file, so its state machine stands for its name."""
 
 SERVICES = (
-    *("cloudwatch", "iam", "kms", "personalize", "s3", "scheduler", "service-quotas", "sns"),
+    *(
+        "cloudwatch",
+        "events",
+        "iam",
+        "kms",
+        "personalize",
+        "s3",
+        "scheduler",
+        "service-quotas",
+        "sns",
+    ),
     *("stepfunctions", "sts"),
 )
 """The services that `retrain` calls."""
@@ -250,16 +261,20 @@ def test_a_baseline_is_created(paste, films):
 
 def test_the_config_is_changed_and_deployed(paste, pulumi_calls):
     """`tests/engine` shows what these commands of Pulumi do."""
-    for section in ("Messages", "Pause", "End a pause", "Deleted or changed by hand"):
+    off = paste("Pause")
+    assert "the schedule is off: cron(0 3 ? * MON *) in Europe/Dublin\n" in off
+    on = paste("End a pause")
+    assert "the schedule is on: cron(0 3 ? * MON *) in Europe/Dublin, next " in on
+    for section in ("Messages", "Deleted or changed by hand"):
         paste(section)
     calls = [call for call in pulumi_calls.read_text().splitlines() if "get" not in call]
     assert [call.rpartition(" -s ")[0] for call in calls] == [
-        "pulumi config set --path notifications.emails[0] on-call@example.com",
-        "pulumi up",
         "pulumi config set paused true",
         "pulumi up",
         "pulumi config set paused false",
-        "pulumi up --refresh",
+        "pulumi up",
+        "pulumi config set --path notifications.emails[0] on-call@example.com",
+        "pulumi up",
         "pulumi up --refresh",
     ]
 

@@ -28,6 +28,7 @@ MAY_IMPORT = {
         "emulator.deployer.configuration",
         "emulator.deployer.errors",
     },
+    "retrain.account.triggers": {"retrain", "functions", "emulator.server.slots"},
     **{
         room: {"retrain", "components", "functions"}
         for room in ("retrain.account", "retrain.act", "retrain.check", "retrain.look")

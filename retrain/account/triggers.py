@@ -1,0 +1,111 @@
+"""What starts runs by itself: the schedule, and the event rule for new exports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from botocore.exceptions import ClientError
+
+from emulator.server.slots import next_slot
+from functions.common.formatting import format_time
+from functions.contract import pipeline_name
+from retrain.account.errors import code_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from mypy_boto3_events.type_defs import RuleTypeDef
+    from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef
+
+    from retrain.account.access import Access
+    from retrain.account.target import Target
+
+
+State: TypeAlias = Literal["ENABLED", "DISABLED"]
+"""The state of a schedule or a rule. Both services use the same words."""
+EXPORT_STARTS: Mapping[str, str] = {"ENABLED": "starts a run", "DISABLED": "starts no run"}
+"""What a new export does, by the state of the trigger."""
+
+
+def read_schedules(
+    access: Access, group: str, services: Sequence[str] = ("states", "lambda")
+) -> dict[str, GetScheduleOutputTypeDef]:
+    """Read the schedules of a pipeline, by the service that they call.
+
+    They are in a group with the name of the state machine. The one for `states` starts runs, and
+    the one for `lambda` calls the watcher.
+    """
+    client = access.client("scheduler")
+    try:
+        listed = client.list_schedules(GroupName=group)["Schedules"]
+    except ClientError as error:
+        if code_of(error) != "ResourceNotFoundException":
+            raise
+        return {}  # Somebody has deleted the group.
+
+    names = {item["Target"]["Arn"].split(":")[2]: item["Name"] for item in listed}
+    return {
+        service: client.get_schedule(GroupName=group, Name=name)
+        for service, name in names.items()
+        if service in services  # other targets are foreign
+    }
+
+
+def find_trigger(target: Target) -> RuleTypeDef | None:
+    """Find the event rule that starts a run for a new export. Without `onExport`, there is none."""
+    if not target.settings.get("triggerOnExport"):
+        return None
+
+    client = target.access.client("events")
+    prefix = f"{pipeline_name(target.settings)}-start-on-export-"
+    rules: Sequence[RuleTypeDef] = client.list_rules(NamePrefix=prefix)["Rules"]
+    for rule in rules:
+        # A stack of another project may have the same name, and so a rule with this prefix.
+        called = client.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+        if target.state_machine_arn in str(called):
+            return rule
+    return None
+
+
+def switch_schedule(access: Access, schedule: GetScheduleOutputTypeDef, state: State) -> None:
+    """Turn a schedule on or off.
+
+    UpdateSchedule resets every field that the request omits, so the request repeats them all.
+    """
+    client = access.client("scheduler")
+    fields = client.meta.service_model.operation_model("UpdateSchedule").input_shape.members
+    request = {key: value for key, value in schedule.items() if key in fields}
+    client.update_schedule(**{**request, "State": state})
+
+
+def switch_trigger(access: Access, rule_name: str, state: State) -> None:
+    """Turn an event rule on or off."""
+    client = access.client("events")
+    change = client.enable_rule if state == "ENABLED" else client.disable_rule
+    change(Name=rule_name)
+
+
+def find_next_time(schedule: GetScheduleOutputTypeDef, now: datetime) -> datetime | None:
+    """Find when a schedule fires next. For a kind of expression that we don't know, it's None.
+
+    AWS doesn't document whether a change of a rate() starts its period again. The emulator assumes
+    that it does, and so do we.
+    """
+    changed_at = schedule["LastModificationDate"].timestamp()
+    try:
+        return next_slot({**schedule, "LastModificationDate": changed_at}, now)
+    except ValueError:
+        return None
+
+
+def describe_schedule(schedule: GetScheduleOutputTypeDef, now: datetime) -> str:
+    """Say whether a schedule is on, and when it fires, in its own zone and next in UTC."""
+    times = f"{schedule['ScheduleExpression']} in {schedule['ScheduleExpressionTimezone']}"
+    if schedule["State"] != "ENABLED":
+        return f"off: {times}"
+
+    next_time = find_next_time(schedule, now)
+    if next_time is None:
+        return f"on: {times}"
+    return f"on: {times}, next {format_time(next_time)} UTC"
