@@ -94,7 +94,7 @@ def check_schedules(account: Account) -> Iterator[Finding]:
         schedule, problem = account.schedules.get(service), None
         if schedule is None:
             problem = "does not exist"
-        elif schedule["State"] != "ENABLED" and not (service == "states" and account.is_paused):
+        elif schedule["State"] != "ENABLED" and service == "lambda":
             problem = "is disabled"
         elif service == "states":
             target, args = schedule["Target"], pipeline.args
@@ -105,7 +105,11 @@ def check_schedules(account: Account) -> Iterator[Finding]:
                 problem = f"does not fire at the times in {pipeline.source}"
         times = f" ({schedule['ScheduleExpression']})" if schedule else ""
         yield account.finding(f"the schedule that {what}{times}", problem)
-    if runs and runs["State"] != "ENABLED" and account.is_paused:
+    if account.is_paused_by_hand:
+        ends = f"until somebody resumes it, or runs `{pipeline.deploy_command}`"
+        text = f"paused by hand, so no run starts by itself {ends}"
+        yield Finding("warn", text, pipeline.command("resume"))
+    elif runs and runs["State"] != "ENABLED":
         fix = pipeline.config_command("set paused false")
         yield Finding("warn", "the pipeline is paused, so no run starts by itself", fix)
 
@@ -113,7 +117,8 @@ def check_schedules(account: Account) -> Iterator[Finding]:
 def check_rules(account: Account) -> Iterator[Finding]:
     """Check that the event rules are enabled and call their functions."""
     expected = {"close_run": "reports runs that were stopped"}
-    if account.target.settings.get("triggerOnExport") and not account.is_paused:
+    is_paused = account.is_paused or account.is_paused_by_hand
+    if account.target.settings.get("triggerOnExport") and not is_paused:
         expected["start_on_export"] = "starts a run for a new export"
     for step, what in expected.items():
         problem = None if account.rules[step] else "does not exist, is disabled or calls nothing"

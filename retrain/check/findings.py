@@ -139,6 +139,12 @@ class Account:
         args = self.pipeline.args
         return args is None or args.paused
 
+    @property
+    def is_paused_by_hand(self) -> bool:
+        """True if the schedule is off, although the stack's file does not pause the pipeline."""
+        runs = self.schedules.get("states")
+        return not self.is_paused and runs is not None and runs["State"] != "ENABLED"
+
     @cached_property
     def published(self) -> Sequence[str]:
         """The ARNs of the versions of functions that the state machine calls."""

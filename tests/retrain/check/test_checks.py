@@ -494,12 +494,20 @@ def test_a_pipeline_that_starts_on_exports_needs_events_a_rule_and_subscribers(e
     answer(eager, "subscriptions", {"Subscriptions": both})
     assert findings(eager, "messages") == [("warn", NO_LINK, LINK)], "somebody gets the messages"
 
+    answer(eager, "schedule", disabled)
+    until = f"until somebody resumes it, or runs `{RESTORE}`"
+    by_hand = f"paused by hand, so no run starts by itself {until}"
+    watcher = ("missing", f"{WATCH} (rate(7 days)) is disabled", RESTORE)
+    assert findings(eager, "schedules") == [
+        watcher,
+        ("warn", by_hand, "retrain resume --stack prod"),
+    ], "a person wanted this, so it is no damage"
+    assert findings(eager, "rules") == [], "`retrain pause` turns the rule off too"
+
     configure(eager, paused=True)
     assert findings(eager, "rules") == [], "the rule is disabled while it is paused"
-    answer(eager, "schedule", disabled)
     resume = f"pulumi config set paused false --stack prod && {RESTORE}"
     paused = ("warn", "the pipeline is paused, so no run starts by itself", resume)
-    watcher = ("missing", f"{WATCH} (rate(7 days)) is disabled", RESTORE)
     assert findings(eager, "schedules") == [watcher, paused]
 
 

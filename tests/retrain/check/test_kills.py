@@ -16,8 +16,8 @@ from retrain.rehearsal.films import film_service
 from retrain.rehearsal.world import World
 from tests.end_to_end.stack import PROBE_MINUTES, PROJECT, SHORT_WAITS, deploy_stack
 
-RANDOM = re.compile(r"-[0-9a-f]{7}\b")
-"""What Pulumi adds to the names of resources."""
+RANDOM = re.compile(r"-[0-9a-f]{7}\b| --endpoint-url \S+")
+"""What Pulumi adds to the names of resources, and the port of the emulator."""
 NO_STATEMENT = json.dumps({"Version": "2012-10-17", "Statement": []})
 NO_CODE = io.BytesIO()
 zipfile.ZipFile(NO_CODE, "w").close()
