@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def read_function(function: Resource, aws: Aws) -> Response:
-    """Return the configuration of a function with its tags, and with its latest version.
+    """Return the configuration of a function with its tags, concurrency and latest version.
 
     The latest version is the last one. Before the first one is published, it is $LATEST.
     """
@@ -26,6 +26,7 @@ def read_function(function: Resource, aws: Aws) -> Response:
     arn = response["Configuration"]["FunctionArn"]
     return {
         **response["Configuration"],
+        **response.get("Concurrency", {}),
         "Tags": response.get("Tags", {}),
         "Version": latest["Version"],
         "QualifiedArn": f"{arn}:{latest['Version']}",
@@ -55,8 +56,18 @@ def read_permission(permission: Resource, aws: Aws) -> Response:
 
 
 def set_topic_attributes(topic: Resource, aws: Aws) -> None:
-    """Set the attributes of a topic, each with a call."""
-    attributes = cast("Mapping[str, object]", topic.values.get("Attributes", {}))
+    """Set the attributes of a topic."""
+    _set_attributes("SetTopicAttributes", topic, aws)
+
+
+def set_subscription_attributes(subscription: Resource, aws: Aws) -> None:
+    """Set the attributes of a subscription."""
+    _set_attributes("SetSubscriptionAttributes", subscription, aws)
+
+
+def _set_attributes(operation: str, resource: Resource, aws: Aws) -> None:
+    """Set attributes of a resource of SNS, which takes only one in each call."""
+    attributes = cast("Mapping[str, object]", resource.values.get("Attributes", {}))
     for name, value in attributes.items():
         attribute = {"AttributeName": name, "AttributeValue": value}
-        aws.call("sns", "SetTopicAttributes", {**topic.values, **attribute})
+        aws.call("sns", operation, {**resource.values, **attribute})

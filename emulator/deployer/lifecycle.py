@@ -11,6 +11,7 @@ from emulator.deployer.inputs import ALL_TAGS, difference, without_internal
 from emulator.deployer.rows import Resource
 from emulator.deployer.translation import (
     contains,
+    from_api,
     merge,
     nest,
     tags_from_api,
@@ -214,11 +215,12 @@ def _update_tags(
 
 
 def _inputs_now(row: Row, declared: Properties, description: Response) -> Properties:
-    """Return the declared inputs with the values that the service has now.
+    """Return the inputs that the program declares with the values that the service has now.
 
-    A changed value is shown as the API writes it. An input that the service does not return has its
-    default, or is left out because it is not set any more. Nobody can change an input in place that
-    replaces the resource, so it keeps its declared value.
+    An input that the service does not return has its default, or is left out because it is not set
+    any more. Nobody can change an input in place that replaces the resource, so it keeps its
+    declared value. Of the inputs that the program leaves out, only those are read that people
+    often set by hand, because a service has values of its own for most others.
     """
     inputs = dict(declared)
     compared = row.fields.keys() - {"tags", *row.replacing.split(), *row.unreadable.split()}
@@ -229,9 +231,25 @@ def _inputs_now(row: Row, declared: Properties, description: Response) -> Proper
             continue
         if current in (None, "", [], {}):
             current = row.defaults.get(name)
+        else:
+            current = from_api(current, declared[name], shape, name, row.api_names)
         if current is None:
             del inputs[name]
         else:
+            inputs[name] = current
+
+    set_by_hand = _set_by_hand(row, description)
+    return {**set_by_hand, **inputs}
+
+
+def _set_by_hand(row: Row, description: Response) -> Properties:
+    """Return the inputs of `undeclared` that somebody has set."""
+    inputs: Properties = {}
+    for name, nothing in row.undeclared.items():
+        path, shape = row.fields[name]
+        current = value_at(description, row.read_names.get(name, path))
+        current = from_api(current, nothing, shape, name, row.api_names)
+        if current not in (None, "", {}, nothing):
             inputs[name] = current
     return inputs
 

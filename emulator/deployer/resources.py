@@ -27,6 +27,7 @@ ROWS: Mapping[str, Row] = {
         read="GetRole",
         found_in="Role",
         read_names={"permissionsBoundary": "PermissionsBoundary.PermissionsBoundaryArn"},
+        undeclared={"permissionsBoundary": None},
         outputs={"arn": "Arn"},
         own_calls={
             "assumeRolePolicy": OwnCall("UpdateAssumeRolePolicy", parameter="PolicyDocument"),
@@ -117,12 +118,12 @@ ROWS: Mapping[str, Row] = {
     "aws:cloudwatch/metricAlarm:MetricAlarm": Row(
         service="cloudwatch",
         operation="PutMetricAlarm",
-        inputs="name alarmActions alarmDescription okActions tags comparisonOperator dimensions "
-        "evaluationPeriods metricName namespace period statistic threshold treatMissingData "
-        "warmUpConfiguration",
+        inputs="name actionsEnabled alarmActions alarmDescription okActions tags "
+        "comparisonOperator dimensions evaluationPeriods metricName namespace period statistic "
+        "threshold treatMissingData warmUpConfiguration",
         api_names={"name": "AlarmName"},
         name_pattern=ALARM_NAME,
-        defaults={"treatMissingData": "missing"},
+        defaults={"actionsEnabled": True, "treatMissingData": "missing"},
         read="DescribeAlarms",
         found_in="MetricAlarms",
         outputs={"arn": "AlarmArn"},
@@ -240,12 +241,16 @@ ROWS: Mapping[str, Row] = {
     "aws:sns/topicSubscription:TopicSubscription": Row(
         service="sns",
         operation="Subscribe",
-        inputs="topic protocol endpoint",
-        api_names={"topic": "TopicArn"},
+        inputs="topic protocol endpoint filterPolicy",
+        api_names={"topic": "TopicArn", "filterPolicy": "Attributes.FilterPolicy"},
+        documents="filterPolicy",
         constants={"ReturnSubscriptionArn": True},
         id_parameter="SubscriptionArn",
         read="GetSubscriptionAttributes",
+        undeclared={"filterPolicy": "{}"},
         outputs={"arn": "SubscriptionArn"},
+        update=calls.set_subscription_attributes,
+        unset={"filterPolicy": "{}"},
         replacing="topic protocol endpoint",
         delete="Unsubscribe",
     ),
@@ -254,13 +259,14 @@ ROWS: Mapping[str, Row] = {
         service="lambda",
         operation="CreateFunction",
         inputs="name code codeSha256 handler runtime architectures role timeout memorySize "
-        "environment loggingConfig tracingConfig publish tags",
+        "environment loggingConfig tracingConfig publish reservedConcurrentExecutions tags",
         api_names={"name": "FunctionName"},
         # The model's limit is for an ARN:
         # https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
         name_pattern=r"[A-Za-z0-9_-]{1,64}",
         defaults={"timeout": 3, "memorySize": 128, "publish": False},
         read=calls.read_function,
+        undeclared={"environment": {"variables": {}}, "reservedConcurrentExecutions": None},
         unreadable="code publish",
         outputs={
             "arn": "FunctionArn",
@@ -269,6 +275,11 @@ ROWS: Mapping[str, Row] = {
             "version": "Version",
         },
         update=calls.update_function,
+        own_calls={
+            "reservedConcurrentExecutions": OwnCall(
+                "PutFunctionConcurrency", "DeleteFunctionConcurrency"
+            ),
+        },
         unset={"environment": {}},
         replacing="name",
         recomputed_outputs="version qualifiedArn",

@@ -98,6 +98,9 @@ class Row:
     """The member of the response that describes the resource, or that is a list of resources."""
     read_names: Names = field(default_factory=dict)
     """The paths in the response of inputs that have another path there than in `operation`."""
+    undeclared: Mapping[str, object] = field(default_factory=dict)
+    """The inputs that a refresh also reads if the program leaves them out, because people set them
+    by hand -> what the service has if nobody has set them."""
     unreadable: str = ""
     """The inputs that the response does not have. They keep their declared values."""
     outputs: Names = field(default_factory=dict)

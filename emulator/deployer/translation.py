@@ -111,6 +111,25 @@ def to_api(value: object, shape: Shape, path: str, names: Names) -> object:
     return value
 
 
+def from_api(current: object, wanted: object, shape: Shape, path: str, names: Names) -> object:
+    """Return a value of a response under Pulumi's names, so that it can be compared with `wanted`.
+
+    A structure gets only the members that the wanted one has, because services add members.
+    """
+    if isinstance(wanted, Mapping) and shape.type_name == "list":  # for example tags
+        return tags_from_api(current, shape)
+    if isinstance(wanted, Mapping) and shape.type_name == "structure":
+        found = {}
+        for name, value in wanted.items():
+            field = _field(shape, f"{path}.{name}", names)
+            inner = value_at(current, field.path)
+            if inner is not None:
+                found[name] = from_api(inner, value, field.shape, f"{path}.{name}", names)
+        return found
+    # Attributes, for example those of SQS, are texts even if they are numbers.
+    return current if isinstance(wanted, str) else parse_document(current)
+
+
 def contains(current: object, wanted: object) -> bool:
     """Return True if a value of a response has every value that a request sets.
 

@@ -61,6 +61,21 @@ def can_run(function: str) -> bool:
     return iam.trusts(config["Role"], service=SERVICE, source_arn=config["FunctionArn"])
 
 
+@ministack.replace(lambda_svc, "_reserved_concurrency")
+def reserved_concurrency(
+    _of_version: object, _version: object, config: dict[str, Any]
+) -> int | None:
+    """Return how many executions are reserved for a function, or None.
+
+    MiniStack asks the published version, which has what was reserved when it was published. In AWS
+    the limit counts for all versions, so 0 also stops those that are called by their number
+    (https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html).
+    """
+    record = lambda_svc._functions.get(config["FunctionName"], {})  # noqa: SLF001  # as above
+    reserved: int | None = record.get("concurrency")
+    return reserved
+
+
 @ministack.replace(lambda_svc, "_execute_function_warm")
 def run_python(
     run: Callable[..., dict[str, Any]], function: dict[str, Any], *invocation: object

@@ -165,10 +165,14 @@ def simulated_request(extract: Callable[..., Any], query: Policy) -> tuple[list[
 def simulated_results(_build: object, actions: list[str], query: Policy, *caller: Any) -> str:  # noqa: ANN401  # as in MiniStack
     """Return the result of each action as XML, which is the most restrictive of all resources.
 
-    MiniStack knows only the first resource, and no context. The context has one key here.
+    MiniStack knows only the first resource, and neither a context nor permissions boundaries. The
+    context has one key here.
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
     """
     principal, account, policies = caller
+    store = iam._roles if ":role/" in principal else iam._users  # noqa: SLF001  # as above
+    name = principal.rpartition("/")[2]
+    limits = iam_evaluator._permissions_boundary(store, name, account)  # noqa: SLF001  # as above
     arns = [query[key][0] for key in query if key.startswith("ResourceArns.")] or ["*"]
     entry = "ContextEntries.member.1.ContextKey"
     key, value = (query.get(entry + end, [""])[0] for end in ("Name", "Values.member.1"))
@@ -179,7 +183,7 @@ def simulated_results(_build: object, actions: list[str], query: Policy, *caller
             context = _context(principal, action, arn, ":" * 5)
             context.principal_type, context.principal_account = "User", account
             context.service_context = {key.lower(): value}
-            decisions.add(iam_evaluator.evaluate(context, policies).decision)
+            decisions.add(iam_evaluator.evaluate(context, policies, *limits).decision)
         word = "explicitDeny" if "Deny" in decisions else "implicitDeny"
         word = "allowed" if decisions == {"Allow"} else word
         xml += f"<member><EvalActionName>{action}</EvalActionName>"

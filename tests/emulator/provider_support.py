@@ -31,6 +31,7 @@ class Type(StrEnum):
     ROLE = "aws:iam/role:Role"
     ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
     RULE = "aws:cloudwatch/eventRule:EventRule"
+    SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
     SCHEDULE = "aws:scheduler/schedule:Schedule"
     TOPIC = "aws:sns/topic:Topic"
     TOPIC_POLICY = "aws:sns/topicPolicy:TopicPolicy"

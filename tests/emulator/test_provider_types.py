@@ -127,7 +127,7 @@ def test_a_resource_is_created_as_previewed_updated_in_place_and_deleted(
         assert_current(engine, changed)
         as_before = engine.read(changed._replace(inputs=resource.inputs)).inputs
         for name in inputs.keys() - new_inputs.keys() - {"tags", *row.unreadable.split()}:
-            unset = (row.defaults.get(name), row.unset.get(name))
+            unset = (row.defaults.get(name), parse_document(row.unset.get(name)))
             assert parse_document(as_before.get(name)) in unset, f"{name} was removed"
         resource = engine.update(changed, inputs)
         assert_current(engine, resource)
@@ -255,12 +255,14 @@ def test_a_refresh_finds_a_change_by_hand_and_the_next_update_corrects_it(aws, e
         fields = {**{key: current[key] for key in kept}, **fields}
     if type_token == Type.GROUP:
         fields = {"ResourceArn": resource.outputs["arn"], **fields}
+    if type_token == Type.SUBSCRIPTION:
+        fields = {"SubscriptionArn": resource.id, **fields}
     getattr(client, method)(**fields)
     refreshed = engine.read(resource)
     states = ((resource.inputs, refreshed.inputs), (resource.outputs, refreshed.outputs))
     for before, after in states:
         changed = {key for key in {*before, *after} if before.get(key) != after.get(key)}
-        assert {key: after.get(key) for key in changed} == {
+        assert {key: parse_document(after.get(key)) for key in changed} == {
             key: parse_document(value) for key, value in found.items()
         }
 

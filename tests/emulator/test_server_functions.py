@@ -108,6 +108,21 @@ def test_log_lines_are_lost_if_the_role_may_not_write_them(aws):
     assert (denied[0]["action"], denied[0]["status"]) == ("logs:CreateLogStream", 403)
 
 
+def test_a_throttled_function_runs_in_none_of_its_versions(aws):
+    client = aws.client("lambda")
+    version = s.create_function(aws, "fn-throttled", code="def handler(*_):\n    return 1\n")
+    name = "fn-throttled"
+    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    for called in (name, version):
+        with pytest.raises(client.exceptions.TooManyRequestsException) as refused:
+            client.invoke(FunctionName=called)
+        reason = refused.value.response["Reason"]
+        assert reason == "ReservedFunctionConcurrentInvocationLimitExceeded", called
+
+    client.delete_function_concurrency(FunctionName=name)
+    assert s.invoke(aws, version, {}) == 1, "nothing is reserved any more"
+
+
 @pytest.mark.parametrize("pattern", ['{ $.level = "ERROR" }', "[level]", "%ERR.R%"])
 def test_only_words_can_be_the_pattern_of_a_filter(aws, pattern):
     filter_log_events = aws.client("logs").filter_log_events
