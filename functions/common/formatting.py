@@ -13,6 +13,7 @@ SECONDS_PER_MINUTE = 60
 MINUTES_PER_HOUR = 60
 HOURS_PER_DAY = 24
 BYTES_PER_UNIT = 1000
+LEAST_WITHOUT_FRACTION = 1000
 SHORT_METRICS = {
     "normalized_discounted_cumulative_gain": "NDCG",
     "mean_reciprocal_rank": "MRR",
@@ -28,8 +29,9 @@ def format_time(time: datetime) -> str:
 
 def format_duration(seconds: float) -> str:
     """Format a duration like `45 s`, `12 min` or `2 h 31 min`, and from 48 hours like `2 days`."""
-    if seconds < SECONDS_PER_MINUTE:
-        return f"{max(seconds, 0):.0f} s"
+    whole_seconds = max(round(seconds), 0)
+    if whole_seconds < SECONDS_PER_MINUTE:
+        return f"{whole_seconds} s"
 
     hours, minutes = divmod(round(seconds / SECONDS_PER_MINUTE), MINUTES_PER_HOUR)
     if hours >= 2 * HOURS_PER_DAY:
@@ -45,10 +47,26 @@ def format_size(size: int) -> str:
     """Format a number of bytes like `912 bytes` or `1.23 GB`."""
     value = float(size)
     for unit in ("bytes", "KB", "MB", "GB"):
-        if value < BYTES_PER_UNIT:
-            return f"{value:.3g} {unit}"
+        # 999,900 bytes would be rounded to 1,000 KB, so they are 1 MB.
+        if float(f"{value:.3g}") < BYTES_PER_UNIT:
+            return f"{format_number(value)} {unit}"
         value /= BYTES_PER_UNIT
-    return f"{value:.3g} TB"
+    return f"{format_number(value)} TB"
+
+
+def format_number(value: float) -> str:
+    """Round a number to three digits, but keep all digits before the point: `0.417`, `1,230`."""
+    rounded = float(f"{value:.3g}")
+    if rounded < LEAST_WITHOUT_FRACTION:
+        return f"{rounded:g}"
+    return f"{value:,.0f}"
+
+
+def format_hours(hours: float) -> str:
+    """Format a number of hours, like `1 hour`, `0.417 hours` or `1,230 hours`."""
+    if hours == 1:
+        return "1 hour"
+    return f"{format_number(hours)} hours"
 
 
 def describe_content(content: ExportContent) -> list[str]:
@@ -65,10 +83,10 @@ def describe_content(content: ExportContent) -> list[str]:
 
 
 def format_count(count: int, noun: str) -> str:
-    """Format a count with its noun, like `1 import` or `2 imports`."""
+    """Format a count with its noun, like `1 import` or `1,200 imports`."""
     if count == 1:
         return f"1 {noun}"
-    return f"{count} {noun}s"
+    return f"{count:,} {noun}s"
 
 
 def resource_name(arn: str) -> str:

@@ -14,6 +14,7 @@ from ..common.formatting import (
     format_count,
     format_duration,
     format_metrics,
+    format_number,
     format_size,
     format_time,
     resource_name,
@@ -434,7 +435,7 @@ def _training_line(solution: SolutionReport) -> str:
     if solution["seconds"] is not None:
         facts.append(f"{solution['trainingMode']} in {format_duration(solution['seconds'])}")
     if solution["trainingHours"] is not None:
-        facts.append(f"{solution['trainingHours']:.3g} training hours")
+        facts.append(f"{format_number(solution['trainingHours'])} training hours")
     return f"- {resource_name(solution['solutionArn'])}: {', '.join(facts)}"
 
 

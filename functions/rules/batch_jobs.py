@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from ..common.formatting import format_hours
 from ..common.hashes import hash_shortly
 from ..common.messages import get_text
 from ..contract import (
@@ -199,8 +200,8 @@ def _pause_until_deadline(
         return Step("WRITING", pause=choose_pause((), (now - job.created_at).total_seconds()))
 
     reason = (
-        f"{job.arn} is still running after {max_hours:g} hours; it goes on, because no batch job "
-        "can be stopped, and the next run waits for it"
+        f"{job.arn} is still running after {format_hours(max_hours)}; it goes on, because no batch "
+        "job can be stopped, and the next run waits for it"
     )
     return fail("WRITING", reason)
 

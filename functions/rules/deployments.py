@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from ..common.formatting import format_hours
 from ..constants import MAX_TRIAL
 from .campaigns import (
     CampaignState,
@@ -195,18 +196,16 @@ def _give_up(
     if trial is not None:
         phase = "ON_TRIAL"
 
-    hours = max_duration / timedelta(hours=1)
+    duration = format_hours(max_duration / timedelta(hours=1))
     if campaign.is_updating(now):
-        reason = f"the update to {campaign.update.version_arn} has not ended in {hours:g} hours"
+        reason = f"the update to {campaign.update.version_arn} has not ended in {duration}"
     elif trial:
-        reason = f"{trial.version_arn} is still on trial after {hours:g} hours"
+        reason = f"{trial.version_arn} is still on trial after {duration}"
     elif progress.blocked_by:
         # For example: the baseline <ARN> is still in training after 3 hours.
-        reason = f"{progress.blocked_by} after {hours:g} hours"
+        reason = f"{progress.blocked_by} after {duration}"
     else:
-        reason = (
-            f"Personalize has not accepted the update to {progress.version_arn} in {hours:g} hours"
-        )
+        reason = f"Personalize has not accepted the update to {progress.version_arn} in {duration}"
 
     return fail(phase, *progress.rollback_reasons, reason)
 

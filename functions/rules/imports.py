@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar, NamedTuple
 
+from ..common.formatting import format_hours
 from ..common.messages import (
     Message,
     Reason,
@@ -265,8 +266,8 @@ def _wait_for_import(
 
     return fail(
         "IMPORTING",
-        f"{job.arn} is still running after {spec.max_hours:g} hours; no import can be "
-        "stopped, so wait for its end, or ask AWS Support",
+        f"{job.arn} is still running after {format_hours(spec.max_hours)}; no import can "
+        "be stopped, so wait for its end, or ask AWS Support",
     )
 
 

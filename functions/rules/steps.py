@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
+from ..common.formatting import format_hours
 from ..common.messages import Reason
 from .pacing import choose_waiting_pause
 
@@ -99,4 +100,4 @@ class JobProgress:
         """Return a failure once the deadline has passed, or None before that."""
         if now < self.began_at + timedelta(hours=max_hours):
             return None
-        return fail("WAITING", f"gave up after {max_hours:g} hours: {reason}")
+        return fail("WAITING", f"gave up after {format_hours(max_hours)}: {reason}")

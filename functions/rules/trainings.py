@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from ..common.formatting import format_hours
 from ..common.hashes import hash_shortly
 from ..common.messages import (
     Message,
@@ -199,7 +200,7 @@ def _explain_failure(version: SolutionVersion, spec: TrainingSpec) -> Reason:
         return version.failure or f"{version.arn} has failed, and Personalize gives no reason"
 
     if version.ended_at - version.created_at >= timedelta(hours=spec.max_hours):
-        problem = f"{version.arn} was stopped after more than {spec.max_hours:g} hours"
+        problem = f"{version.arn} was stopped after more than {format_hours(spec.max_hours)}"
     elif version.run_id == spec.run_id:
         problem = f"{version.arn} was stopped"
     else:

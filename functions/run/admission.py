@@ -18,6 +18,7 @@ from ..common import (
     clock,
 )
 from ..common.errors import RunRefused
+from ..common.formatting import format_hours
 from ..common.messages import Message
 from ..constants import (
     ENDS_WITHOUT_SUCCESS,
@@ -136,8 +137,8 @@ def wait_for_deletion(deletions: Iterable[Deletion], run: Run) -> Pause | None:
     reason = f"users are being deleted by {job.arn}"
     pause = _choose_growing_pause(run, reason, SHORTEST_PAUSE, until=LONGEST_DELETION)
     if pause is None:
-        hours = LONGEST_DELETION / timedelta(hours=1)
-        problem = f"{reason}, and this run has waited for {hours:g} hours"
+        longest_wait = format_hours(LONGEST_DELETION / timedelta(hours=1))
+        problem = f"{reason}, and this run has waited for {longest_wait}"
         raise RunRefused([f"{problem}; start a run when the job has ended"])
     return pause
 
@@ -149,8 +150,8 @@ def choose_longest_wait(settings: Settings) -> timedelta:
 
 def _give_up(settings: Settings, run: Run, reason: str) -> Pause:
     """Skip the run, or raise RunRefused if the next run wouldn't do its work."""
-    hours = choose_longest_wait(settings) / timedelta(hours=1)
-    problem = f"{reason}, and this run has waited for {hours:g} hours"
+    longest_wait = format_hours(choose_longest_wait(settings) / timedelta(hours=1))
+    problem = f"{reason}, and this run has waited for {longest_wait}"
 
     # Only the run that a ready marker started imports the exports of that day.
     if run["trigger"] == "export":

@@ -16,8 +16,10 @@ from functions.common.formatting import (
     describe_content,
     format_count,
     format_duration,
+    format_hours,
     format_list,
     format_metric_name,
+    format_number,
     format_size,
     resource_name,
 )
@@ -258,7 +260,7 @@ def _training_step(
     cost = estimate_training_cost(view.recipe, hours, view.settings["trainingHourPrice"])
     facts = [f"{mode} training"]
     if hours is not None:
-        facts.append(f"about {hours:.3g} training hours")
+        facts.append(f"about {format_number(hours)} training hours")
     recipe = find_recipe(view.recipe)
     if recipe and recipe.is_priced_by_interactions:
         facts.append(f"the recipe {view.recipe} is priced by interactions, not by hours")
@@ -335,7 +337,11 @@ def _conditions(view: SolutionView, campaign: CampaignSettings) -> str:
     approval = view.solution["approval"]
     conditions = [
         *([f"this passes the quality gate ({format_list([*metrics])})"] if metrics else []),
-        *([f"a person approves it within {approval['timeoutHours']:g} hours"] if approval else []),
+        *(
+            [f"a person approves it within {format_hours(approval['timeoutHours'])}"]
+            if approval
+            else []
+        ),
     ]
     first = f" if {format_list(conditions)}" if conditions else ", because it has no quality gate"
     probe = "; then a probe decides" if campaign["probe"] else ", without a probe"
@@ -385,7 +391,7 @@ def _conclusion(document: Document, pipeline_options: Sequence[str]) -> str:
     counts = Counter(step["action"] for step in steps)
     parts = [f"{counts[key]} {words}" for key, (*_, words) in ACTIONS.items() if counts[key]]
     if hours := sum(step.get("expectedTrainingHours") or 0 for step in steps):
-        parts.append(f"about {hours:.3g} training hours")
+        parts.append(f"about {format_number(hours)} training hours")
     if cost:
         is_known = all(
             "expectedCost" not in step or step["expectedCost"] is not None for step in steps

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from functions.common import clock
 from functions.common.formatting import (
     format_duration,
+    format_hours,
     format_list,
     format_metric_name,
+    format_number,
     format_size,
     format_time,
 )
@@ -201,7 +203,7 @@ def lineage_lines(lineage: Document) -> Iterator[Line]:
     hours, recipe, began_at = lineage["trainingHours"], lineage["recipeArn"], lineage["createdAt"]
     took = format_duration((lineage["endedAt"] - began_at).total_seconds())
     facts = [f"{format_time(began_at)} UTC in {took}", lineage["trainingMode"]]
-    facts += [] if hours is None else [f"{hours:.3g} training hours"]
+    facts += [] if hours is None else [f"{format_number(hours)} training hours"]
     facts += [short_name(recipe)] if recipe else []
     yield Line(0, "trained", ", ".join(facts))
     yield Line(0, "by", f"run {run}" if run else foreign)
@@ -303,7 +305,7 @@ def answer_error(tags: Tags, settings: ApprovalSettings, now: datetime) -> str |
     if approval is None or answer is None:
         return (
             "a run asks about it when it has passed the gate, and an answer is then possible for "
-            f"{settings['timeoutHours']:g} hours"
+            f"{format_hours(settings['timeoutHours'])}"
         )
     if answer == "REQUESTED":
         return None

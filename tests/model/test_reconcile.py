@@ -137,9 +137,7 @@ def test_a_poll_that_was_too_slow_is_repeated_and_named(monkeypatch):
     assert job.progress.sent_at == NOW, "what the poll has shown is kept"
     end = job.progress.before_create(max_hours=1, now=NOW + timedelta(hours=2))
 
-    assert end.reasons == (
-        f"gave up after 1 hours: one poll took too long to act on it: {slowest}",
-    )
+    assert end.reasons == (f"gave up after 1 hour: one poll took too long to act on it: {slowest}",)
 
 
 def test_a_retry_and_the_next_run_come_after_the_last_change_of_a_dead_function():

@@ -93,7 +93,7 @@ STOPPED_BEFORE = Message(
 )
 STOPPED_NOW = Message(text="version-1 was stopped; train again", command=FORCE)
 STOPPED_LATE = Message(
-    text="version-1 was stopped after more than 1 hours; train again", command=FORCE
+    text="version-1 was stopped after more than 1 hour; train again", command=FORCE
 )
 NO_REASON = "version-1 has failed, and Personalize gives no reason"
 IN_TIME = {"ended_at": NOW - MINUTE, **STOPPED}
