@@ -14,6 +14,7 @@ from zoneinfo import available_timezones
 from aws_croniter import AwsCroniter
 
 EXPECTED = "expected '1 day', '7 days', 'rate(12 hours)' or 'cron(0 3 ? * MON *)'"
+EXPECTED_AGE = "expected for example '36 hours' or '3 days'"
 EXPECTED_CRON = (
     "write minutes, hours, day-of-month, month, day-of-week and *, with ? as one of the days, for "
     "example 'cron(0 3 ? * MON *)'"
@@ -48,7 +49,7 @@ def rate_error(expression: str) -> str | None:
     if expression.startswith("cron") and not _scheduled_times(expression):
         return f"is not a cron expression that fires every year; {EXPECTED_CRON}"
     if not _scheduled_times(expression):
-        return f"is not a rate; {EXPECTED}"
+        return f"is not a rate; {_correct_plural(expression) or EXPECTED}"
 
     if shortest_seconds_between_runs(expression) < timedelta(hours=1).total_seconds():
         return f"runs more often than once an hour, but a training takes longer; {EXPECTED}"
@@ -59,7 +60,20 @@ def age_error(age: str) -> str | None:
     """Require an age in the syntax of a rate's period, for example `7 days`."""
     if _scheduled_times(f"rate({age})"):
         return None
-    return "is not an age; expected for example '36 hours' or '3 days'"
+    return f"is not an age; {_correct_plural(age) or EXPECTED_AGE}"
+
+
+def _correct_plural(expression: str) -> str | None:
+    """Say how to write a rate whose only mistake is an `s` too many or too few, like `1 days`."""
+    rate = _RATE.fullmatch(expression)
+    if rate is None:
+        return None
+
+    if rate["plural"]:
+        corrected = expression.replace("s", "")
+    else:
+        corrected = expression.replace(rate["unit"], f"{rate['unit']}s")
+    return f"write {corrected!r}" if _scheduled_times(corrected) else None
 
 
 @lru_cache

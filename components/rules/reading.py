@@ -157,7 +157,7 @@ class Reader:
         for field_, result in self._read_fields(cls, settings, prefix).items():
             if result is not UNREAD:
                 arguments[field_.name] = result
-            elif field_.default in (None, MISSING):
+            elif field_.default in (None, (), MISSING):
                 # A rule about several fields would take this one for unset.
                 return UNREAD
 
