@@ -13,6 +13,7 @@ from ..common.formatting import (
     describe_content,
     format_count,
     format_duration,
+    format_list,
     format_metrics,
     format_number,
     format_size,
@@ -62,16 +63,13 @@ LARGEST_DROP_BY_CHANCE = -0.5
 MAX_SEPARATORS_BYTES = 100
 """An upper bound for the line breaks between the sections."""
 HEADLINES: Mapping[Outcome, str] = {
-    "IMPORTED": "new data was imported, and nothing was trained",
-    "WRITTEN": "the batch jobs have written their results",
     "DEPLOYED": "the new version for {} is in use",
-    "TRAINED": "there is a new version without a campaign",
-    "SKIPPED": "nothing was deployed",
     "AWAITING_APPROVAL": "the new version for {} needs your approval",
     "REJECTED": "the new version for {} was rejected",
     "ROLLED_BACK": "the new version for {} was rolled back",
 }
-"""Outcome of a run -> the most important fact. Campaign names replace `{}`."""
+"""Outcome of a run -> what became of the new version. Campaign names replace `{}`. For the other
+outcomes, the headline lists what the run has done."""
 ENDS = {
     "RunRefused": "the run was refused",
     "ABORTED": "the execution was stopped",
@@ -219,8 +217,41 @@ def format_headline(report: Report) -> str:
         for campaign in list_campaigns(report)
         if campaign["outcome"] == outcome
     ]
+    headline = HEADLINES.get(outcome)
+    if headline is None:
+        return _summarize_work(report)
     # A campaign is listed twice if it had a trial before its update.
-    return HEADLINES[outcome].format(", ".join(dict.fromkeys(map(resource_name, arns))))
+    return headline.format(", ".join(dict.fromkeys(map(resource_name, arns))))
+
+
+def _summarize_work(report: Report) -> str:
+    """Say what a run has done that deployed nothing and needs nobody."""
+    work = format_list([*_list_work(report)])
+    if report["outcome"] != "SKIPPED":
+        return work
+
+    # A stack may have no campaigns, or import only.
+    lack = "nothing was deployed" if report["serving"] else "nothing was trained"
+    if work:
+        return f"{work}, but {lack}"
+    return lack if report["serving"] else "nothing was done"
+
+
+def _list_work(report: Report) -> Iterator[str]:
+    if any(dataset["outcome"] == "IMPORTED" for dataset in report["imports"]):
+        yield "new data was imported"
+
+    trained = [
+        resource_name(solution["solutionArn"])
+        for solution in report["solutions"]
+        if solution["isTrained"]
+    ]
+    if trained:
+        yield f"{format_list(trained)} got a new version"
+
+    jobs = list_batch_job_reports(report["solutions"])
+    if any(job["outcome"] == "WRITTEN" for job in jobs):
+        yield "batch results were written"
 
 
 def _format_section(title: str, lines: Iterable[str]) -> str:

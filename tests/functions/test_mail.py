@@ -22,6 +22,7 @@ from tests.functions.samples import (
     OLD_VERSION,
     SOLUTION,
     VERSION,
+    batch_result,
     campaign_result,
     configured,
     dataset_result,
@@ -81,6 +82,10 @@ NOT_IMPORTED = dataset_result(
     status=import_status(outcome="FAILED", reasons=[as_message("no access")]), outcome="FAILED"
 )
 REJECTED = [campaign_result("REJECTED", FELL)]
+WRITTEN = batch_result()
+LIMITED = solution_result(
+    version=training_status(outcome="SKIPPED", arn=None, isNew=False), campaigns=[]
+)
 NOT_WRITTEN = {"batchJob": "s3://out/", "status": None, "error": {"Error": "Late", "Cause": "lost"}}
 TOO_LARGE = {"Error": "States.DataLimitExceeded", "Cause": "the result is too large"}
 NOT_TRAINED = solution_result(version=failed_training("too few users"), campaigns=[])
@@ -100,6 +105,27 @@ OUTCOMES = {
     "deployed": (finished(**PRICED), TWO_NEW),
     "first deployed": (with_campaign(previousVersionArn=None), NEW),
     "trained": (finished(solutions=[solution_result(campaigns=[])]), []),
+    "trained and written": (
+        finished(solutions=[solution_result(campaigns=[], batchJobs=[WRITTEN])]),
+        [],
+    ),
+    "imported": (finished(solutions=[]), []),
+    "imported and written": (
+        finished(
+            solutions=[
+                solution_result(
+                    version=training_item(isOfRun=False), campaigns=[], batchJobs=[WRITTEN]
+                )
+            ]
+        ),
+        OLD,
+    ),
+    "imported and skipped": (
+        with_campaign("SKIPPED", "it is pinned"),
+        OLD,
+    ),
+    "limited": (finished(solutions=[LIMITED]), []),
+    "nothing done": (skipped("an older run is still running"), []),
     "skipped": (skipped("nothing is new; interactions: the export has not changed"), NEW),
     "skipped, but bad": (skipped("nothing is new"), BAD),
     "serving nothing": (skipped("no"), serving(None)),
@@ -142,7 +168,21 @@ OUTCOMES = {
     "aborted": (without_report("ABORTED"), OLD),
 }
 """What happened -> the document of the run, and what the campaign serves then."""
-CALM = {"deployed", "first deployed", "trained", "skipped", "serving nothing", "not read", "pinned"}
+CALM = {
+    "deployed",
+    "first deployed",
+    "trained",
+    "trained and written",
+    "imported",
+    "imported and written",
+    "imported and skipped",
+    "limited",
+    "nothing done",
+    "skipped",
+    "serving nothing",
+    "not read",
+    "pinned",
+}
 """The outcomes that need no person."""
 
 

@@ -26,4 +26,4 @@ def test_a_run_without_solutions_imports_what_is_new_and_nothing_twice():
     ]
     assert report(third)["outcome"] == "SKIPPED"
     assert report(third)["reasons"][0]["command"] == "retrain start --force"
-    assert messages[0] == "IMPORTED retraining: new data was imported, and nothing was trained"
+    assert messages[0] == "IMPORTED retraining: new data was imported"
