@@ -19,6 +19,9 @@ class Message(TypedDict):
     command: NotRequired[str]
     """The command for that. A `retrain` command comes without the options that identify the
     pipeline. Left out if no command helps."""
+    needsPerson: NotRequired[bool]
+    """True for a warning that is sent to people even with `notifications.on: problems`. Left out
+    otherwise."""
 
 
 Reason = str | Message

@@ -191,6 +191,7 @@ def warn_of_served_deleted_users(view: SolutionView) -> Iterator[Message]:
                         "newer versions, and train again"
                     ),
                     command="retrain start --skip-import --force",
+                    needsPerson=True,
                 )
 
 
@@ -209,12 +210,13 @@ def warn_of_unreported_verdict(view: SolutionView) -> Iterator[Message]:
 
 
 @guard("deleted users", "WARN", "run")
-def warn_of_failed_deletion(view: RunView) -> Iterator[str]:
+def warn_of_failed_deletion(view: RunView) -> Iterator[Message]:
     """Yield a message for a failed data deletion job, if it is the newest one."""
     last = max(view.data.deletions, key=lambda job: job.created_at, default=None)
 
     if last and not last.is_running and not last.has_completed:
-        yield f"{last.arn} has failed, so its users may not be deleted; start another job"
+        text = f"{last.arn} has failed, so its users may not be deleted; start another job"
+        yield Message(text=text, needsPerson=True)
 
 
 @guard("filters", "REFUSE", "solution")
@@ -301,21 +303,28 @@ def refuse_unusable_inputs(view: SolutionView) -> Iterator[str]:
 
 
 @guard("batch inputs", "WARN", "solution")
-def warn_of_incomplete_inputs(view: SolutionView) -> Iterator[str]:
-    """Yield a message for a missing or empty batch input, or segments without appended data.
+def warn_of_missing_inputs(view: SolutionView) -> Iterator[Message]:
+    """Yield a message for a missing or empty batch input.
 
-    The run isn't refused, because somebody may write the input while the run trains. User segments
-    use only data from FULL imports:
-    https://docs.aws.amazon.com/personalize/latest/dg/getting-user-segments.html.
+    The run isn't refused, because somebody may write the input while the run trains.
     """
     for batch in view.snapshot.batch_jobs:
         if batch.input.first_line is None:
             reason = batch.input.read_error or f"{batch.input.location} has no content"
-            yield (
+            text = (
                 f"batch job to {batch.job['output']}: {reason}; the batch job fails unless this "
                 "changes before it begins"
             )
+            yield Message(text=text, needsPerson=True)
 
+
+@guard("user segments", "WARN", "solution")
+def warn_of_incomplete_segments(view: SolutionView) -> Iterator[str]:
+    """Yield a message for user segments that leave out appended data.
+
+    They use only data from FULL imports:
+    https://docs.aws.amazon.com/personalize/latest/dg/getting-user-segments.html.
+    """
     modes = [dataset["importMode"] for dataset in view.settings["datasets"]]
     if makes_segments(view.recipe) and view.snapshot.batch_jobs and "INCREMENTAL" in modes:
         yield (

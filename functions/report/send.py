@@ -111,11 +111,14 @@ def report_run(
 def needs_person(report: Report) -> bool:
     """Check whether a person should look at the run.
 
-    Whatever the outcome, they should if a campaign serves a bad version or has an unfinished trial.
+    Whatever the outcome, they should if a campaign serves a bad version or has an unfinished trial,
+    or if a warning is not only for their information.
     """
-    return report["outcome"] in PROBLEMS or any(
-        serving["versionOnTrial"] or serving["isBad"] for serving in report["serving"]
-    )
+    if report["outcome"] in PROBLEMS:
+        return True
+    if any(serving["versionOnTrial"] or serving["isBad"] for serving in report["serving"]):
+        return True
+    return any(warning.get("needsPerson") for warning in report["warnings"])
 
 
 def is_repetition(report: Report) -> bool:

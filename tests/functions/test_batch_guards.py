@@ -10,7 +10,8 @@ from botocore.exceptions import ClientError
 from functions.common.hashes import hash_shortly
 from functions.planning.resource_guards import (
     refuse_unusable_inputs,
-    warn_of_incomplete_inputs,
+    warn_of_incomplete_segments,
+    warn_of_missing_inputs,
     warn_of_obsolete_batch_results,
 )
 from functions.s3.exports import (
@@ -57,12 +58,20 @@ def test_golden_messages_about_inputs(golden):
         objects = {key: text.encode() for key, text in json.loads(files).items()}
 
         return [
-            f"{guard.effect} {message}"
-            for guard in (refuse_unusable_inputs, warn_of_incomplete_inputs)
+            f"{guard.verdict} {message}"
+            for guard in (refuse_unusable_inputs, warn_of_missing_inputs)
             for message in found(guard, objects, recipe, location)
         ]
 
     golden.answers("batch_inputs.txt", answer)
+
+
+def test_a_missing_input_needs_a_person_even_if_the_run_goes_well():
+    missing = read_batch_input(Bucket({}, lambda: datetime.now(UTC)), INPUT)
+    solution = solution_settings(batchJobs=[{"input": INPUT, "output": OUTPUT}])
+    view = s.solution_view(solution=solution, batch_inputs={INPUT: missing})
+
+    assert [warning["needsPerson"] for warning in warn_of_missing_inputs.check(view)] == [True]
 
 
 @pytest.mark.parametrize("item_bytes, is_refused", [(255, False), (1536, False), (4000, True)])
@@ -130,4 +139,4 @@ def test_user_segments_of_incremental_imports_are_a_warning():
     ):
         settings = s.settings(datasets=[dataset_settings(importMode=mode)])
         files = {"in/users.json": b"{}"}
-        assert found(warn_of_incomplete_inputs, files, recipe, settings_=settings) == messages
+        assert found(warn_of_incomplete_segments, files, recipe, settings_=settings) == messages

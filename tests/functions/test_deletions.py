@@ -154,8 +154,13 @@ NOT_DELETED = f"{JOB} has failed, so its users may not be deleted; start another
     ],
 )
 def test_a_failed_deletion_is_a_warning_until_another_one_begins(deletions, warnings):
-    texts = all_printed(plan_run(view(*deletions))["warnings"])
-    assert [text for text in texts if text.startswith(JOB)] == warnings
+    found = [
+        warning
+        for warning in plan_run(view(*deletions))["warnings"]
+        if warning["text"].startswith(JOB)
+    ]
+    assert all_printed(found) == warnings
+    assert all(warning["needsPerson"] for warning in found), "nobody else deletes the users"
 
 
 NEWER = trained_version(arn=OLD_VERSION, created_at=ago(5), ended_at=ago(4))
@@ -191,8 +196,13 @@ STOPPED = NEWER._replace(is_active=False, was_stopped=True)
 )
 def test_deleted_users_who_are_served_are_a_warning_until_a_run_trains(newer, changes, warnings):
     seen = view(DELETED, trainings=[*newer, trained_version()], **changes)
-    texts = all_printed(plan_run(seen)["warnings"])
-    assert [text for text in texts if "may have learned the users" in text] == warnings
+    found = [
+        warning
+        for warning in plan_run(seen)["warnings"]
+        if "may have learned the users" in warning["text"]
+    ]
+    assert all_printed(found) == warnings
+    assert all(warning["needsPerson"] for warning in found)
 
 
 OLD = s3_object(key="old.csv", modified_at=ago(24, seconds=1))

@@ -410,9 +410,13 @@ def test_the_warnings_of_the_plan_and_of_each_job_are_listed():
         solutions=[result, solution_result(version=None)],
     )
 
-    assert all_printed(report(document)["warnings"]) == [
+    warnings = report(document)["warnings"]
+    assert all_printed(warnings) == [
         "about the plan",
         f"{CAMPAIGN}: about home",
         f"{SOLUTION}: about /new",
         "s3://batch/out/: about the results",
     ]
+    assert ["needsPerson" in warning for warning in warnings] == [False, True, True, True], (
+        "what a job warns of is sent with notifications.on: problems"
+    )

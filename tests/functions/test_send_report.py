@@ -93,7 +93,13 @@ def test_a_repetition_sends_no_message(inbox, monkeypatch):
 @pytest.mark.parametrize("key", ["versionOnTrial", "isBad"])
 def test_a_campaign_with_an_open_trial_or_a_bad_version_needs_a_person(key):
     serving = {"versionOnTrial": None, "isBad": False, key: VERSION}
-    assert send.needs_person({"outcome": "DEPLOYED", "serving": [serving]})
+    assert send.needs_person({"outcome": "DEPLOYED", "serving": [serving], "warnings": []})
+
+
+def test_a_warning_needs_a_person_only_if_it_says_so():
+    calm = {"outcome": "DEPLOYED", "serving": [], "warnings": [{"text": "it is pinned"}]}
+    assert not send.needs_person(calm)
+    assert send.needs_person({**calm, "warnings": [{"text": "no input", "needsPerson": True}]})
 
 
 def test_a_run_whose_settings_are_not_known_serves_nothing_that_is_known():
