@@ -25,6 +25,8 @@ MAX_TRIAL = timedelta(hours=24)
 that an alarm goes off."""
 REPORTED_ERROR = "RetrainingFailed"
 """The error of a failed execution that has sent its report. `close_run` ignores it."""
+STOPPED_ERROR = "Stopped"
+"""The error of an execution that `retrain stop` has stopped, with its trainings."""
 ENDS_WITHOUT_SUCCESS = ("FAILED", "TIMED_OUT", "ABORTED")
 """The statuses of an execution that ended without success."""
 

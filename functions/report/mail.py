@@ -29,6 +29,7 @@ from ..common.truncation import (
     count_json_bytes,
     truncate,
 )
+from ..constants import STOPPED_ERROR
 from ..contract import (
     MetricValues,
     Outcome,
@@ -72,6 +73,7 @@ HEADLINES: Mapping[Outcome, str] = {
 outcomes, the headline lists what the run has done."""
 ENDS = {
     "RunRefused": "the run was refused",
+    STOPPED_ERROR: "a person stopped the run",
     "ABORTED": "the execution was stopped",
     "TIMED_OUT": "the execution took too long",
 }
@@ -114,6 +116,12 @@ RUN_ADVICE: Mapping[str, Advice] = {
         "write the ready markers again if they have started this run:",
         ["retrain start"],
         "A run failed",
+    ),
+    STOPPED_ERROR: Advice(
+        "Imports and updates that had begun go on, and the next run uses what succeeds. Trainings "
+        "of the run were stopped too, and only the second of these commands repeats them:",
+        ["retrain start", "retrain start --skip-import --force"],
+        "Start again",
     ),
     "ABORTED": NOT_REPORTED,
     "TIMED_OUT": NOT_REPORTED,

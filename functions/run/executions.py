@@ -7,7 +7,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from ..common.errors import ServiceUnavailable
-from ..constants import REPORTED_ERROR
+from ..constants import (
+    REPORTED_ERROR,
+    STOPPED_ERROR,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -74,6 +77,8 @@ def find_unreported_error(client: SFNClient, execution_arn: str) -> StateError |
         return None
 
     cause = execution.get("cause", "no cause given")
+    if error == STOPPED_ERROR:
+        return {"Error": error, "Cause": cause}
     if error:
         cause = f"{error}: {cause}"
     return {"Error": status, "Cause": cause}

@@ -9,6 +9,7 @@ from functions.common.formatting import (
     format_duration,
     format_time,
 )
+from functions.constants import STOPPED_ERROR
 from functions.personalize.statuses import is_running, is_stopping
 from functions.personalize.tags import RUN, read_tags
 from functions.personalize.trainings import describe_version, list_versions, stop_training
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from functions.contract import RunDocument
     from retrain.look.runs import Execution
 
-STOPPED_ERROR = "Stopped"
-"""The error of an execution that a person has stopped with this command."""
 GOING_ON = (
     "If it has started imports or campaign updates, they go on, because Personalize cannot stop "
     "them. The next run uses what succeeds, and the watcher ends an open trial within 15 minutes."

@@ -138,6 +138,11 @@ def test_personalize_accepts_the_longest_name():
         ("FAILED", {"error": "RetrainingFailed", "cause": "a report"}, None),
         ("ABORTED", {}, {"Error": "ABORTED", "Cause": "no cause given"}),
         (
+            "ABORTED",
+            {"error": "Stopped", "cause": "by ops"},
+            {"Error": "Stopped", "Cause": "by ops"},
+        ),
+        (
             "TIMED_OUT",
             {"error": "States.Timeout"},
             {"Error": "TIMED_OUT", "Cause": "States.Timeout: no cause given"},

@@ -166,6 +166,7 @@ OUTCOMES = {
     "refused": (REFUSED, OLD),
     "error": (without_report("Throttled"), OLD),
     "aborted": (without_report("ABORTED"), OLD),
+    "stopped": (without_report("Stopped"), OLD),
 }
 """What happened -> the document of the run, and what the campaign serves then."""
 CALM = {
