@@ -84,6 +84,11 @@ class RunView:
         return [solution for solution in self.solutions if solution.decision.action == "train"]
 
     @property
+    def can_import(self) -> bool:
+        """True if a run of a person may import, which would be refused without a ready marker."""
+        return bool(self.datasets) and not any(dataset.awaits_marker for dataset in self.datasets)
+
+    @property
     def user_count(self) -> int | None:
         """The number of users with interactions, or None if it's unknown."""
         for solution in self.solutions:
@@ -237,14 +242,22 @@ def _explain_skip(view: RunView) -> list[Message]:
         return [Message(text="no campaign waits for a version")]
 
     reasons = [about(format_list(names), reason) for reason, names in names_by_reason.items()]
+    return [_advise_after_skip(view), *reasons]
+
+
+def _advise_after_skip(view: RunView) -> Message:
+    """Say which run does something although nothing is new."""
+    command = "retrain start --skip-import --force"
+
     if any(solution.limit_message for solution in view.solutions):
-        way_out = Message(
-            text="the monthly limit is reached; force a training beyond it",
-            command="retrain start --skip-import --force",
-        )
+        text = "the monthly limit is reached; force a training beyond it"
+    elif any(solution.has_stopped_training for solution in view.solutions):
+        text = "no run repeats a training that was stopped; force one on the same data"
+    elif view.solutions and not view.can_import:
+        text = "nothing is new; force a training on the same data"
     else:
-        way_out = Message(
-            text="nothing is new; force a run that imports and trains anyway",
-            command="retrain start --force",
-        )
-    return [way_out, *reasons]
+        command = "retrain start --force"
+        also_trains = "imports and trains" if view.solutions else "imports"
+        text = f"nothing is new; force a run that {also_trains} anyway"
+
+    return Message(text=text, command=command)

@@ -157,6 +157,11 @@ class SolutionView:
         return find_usable_version(self.state, self.requested_since)
 
     @property
+    def has_stopped_training(self) -> bool:
+        """True if the training on the present data was stopped. No run repeats it by itself."""
+        return self.usable_version is not None and self.usable_version.was_stopped
+
+    @property
     def lacks_version(self) -> bool:
         """True if the run may train, and the usable version is missing or still in training."""
         version = self.usable_version
@@ -255,11 +260,11 @@ class SolutionView:
 
     def _explain_keeping(self) -> str:
         """Explain why the run has nothing to do for the solution."""
-        version = self.usable_version
-        if version is None:
+        if self.usable_version is None:
             return "the run only deploys versions"
-        if version.was_stopped:
-            return "the training on its data was stopped"
+        if self.has_stopped_training:
+            stopped = "the training on its data was stopped"
+            return f"{LEARNED_DELETED_USERS}; {stopped}" if self.deletion else stopped
 
         for step in self.earlier.batch_steps.values():
             if step.outcome == "SKIPPED":

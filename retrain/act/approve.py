@@ -137,7 +137,8 @@ def approve(
         print_command("To follow the run", target.command("watch", "--run", run))
     else:
         print_result(f"{name} is refused; the campaigns keep the versions that they serve")
-        print_command("To train again on the same data", target.command("start", "--force"))
+        again = target.command("start", "--skip-import", "--force")
+        print_command("To train again on the same data", again)
     return 0
 
 

@@ -142,10 +142,11 @@ def planned_move(target: Target, arn: str, to: str | None = None) -> Move:
     else:
         problem = f"no run has noted what {name} served before {short_name(bad)}"
     others = ", ".join([short_name(arn) for arn in active if arn != bad][:SHOWN_VERSIONS])
+    train = target.command("start", "--skip-import", "--force")
     way_out = (
         f"choose a version with --to: {others}"
         if others
-        else f"no other version is ACTIVE, so train one: `{target.command('start', '--force')}`"
+        else f"no other version is ACTIVE, so train one: `{train}`"
     )
     error_class = FailedError if to is None or good else OperatorError
     raise error_class(f"{problem}; {way_out}")

@@ -242,3 +242,10 @@ def test_an_export_with_users_from_before_the_last_deletion_is_refused(
     )
 
     assert found == [message] * is_refused
+
+
+def test_a_run_that_a_stopped_training_skips_says_that_deleted_users_are_still_known():
+    seen = view(DELETED, trainings=[STOPPED, trained_version()])
+    assert plan_run(seen)["reasons"][-1]["text"] == (
+        f"taste: {LEARNED_DELETED_USERS}; the training on its data was stopped"
+    )

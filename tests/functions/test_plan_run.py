@@ -165,41 +165,53 @@ DATED = settings(datasets=[dataset_settings(dataLocation="s3://exports/{date}.cs
 LATER = f"{hash_location('s3://exports/2026-11-30.csv')}-x"
 
 
+IMPORT_AND_TRAIN = (
+    "nothing is new; force a run that imports and trains anyway: `retrain start --force`"
+)
+IMPORT = "nothing is new; force a run that imports anyway: `retrain start --force`"
+TRAIN = "nothing is new; force a training on the same data: `retrain start --skip-import --force`"
+REPEAT = (
+    "no run repeats a training that was stopped; force one on the same data: "
+    "`retrain start --skip-import --force`"
+)
+
+
 @pytest.mark.parametrize(
-    "changes, exports, learned",
+    "changes, reasons",
     [
-        ({}, HELD, LEARNED),
-        ({"request": {"skipImport": True}}, "", LEARNED),
+        ({}, [IMPORT_AND_TRAIN, HELD, f"taste: {LEARNED}"]),
+        ({"settings_": settings(solutions=[])}, [IMPORT, HELD]),
+        ({"request": {"skipImport": True}}, [TRAIN, f"taste: {LEARNED}"]),
         (
             {"settings_": ON_EXPORT},
-            "interactions: its ready marker is missing, and will start a run",
-            LEARNED,
+            [
+                TRAIN,
+                "interactions: its ready marker is missing, and will start a run",
+                f"taste: {LEARNED}",
+            ],
         ),
         (
             {"settings_": DATED, "imports": [held_import(fingerprint=LATER)]},
-            "interactions: the export of a later day was imported",
-            LEARNED,
+            [
+                IMPORT_AND_TRAIN,
+                "interactions: the export of a later day was imported",
+                f"taste: {LEARNED}",
+            ],
         ),
         (
             {"trainings": [trained_version(is_active=False, was_stopped=True)]},
-            HELD,
-            "the training on its data was stopped",
+            [REPEAT, HELD, "taste: the training on its data was stopped"],
         ),
         (
             {"event_trackers": ["tracker"]},
-            HELD,
-            "it was trained recently enough for the events",
+            [IMPORT_AND_TRAIN, HELD, "taste: it was trained recently enough for the events"],
         ),
     ],
 )
-def test_a_run_with_nothing_to_do_says_why(changes, exports, learned):
+def test_a_run_with_nothing_to_do_says_why_and_which_run_does_something(changes, reasons):
     planned = plan(**{**UNCHANGED, **changes})
     assert (planned["imports"], planned["solutions"]) == ([], [])
-    assert all_printed(planned["reasons"]) == [
-        "nothing is new; force a run that imports and trains anyway: `retrain start --force`",
-        *filter(None, [exports]),
-        f"taste: {learned}",
-    ]
+    assert all_printed(planned["reasons"]) == reasons
 
 
 def test_a_campaign_that_does_not_exist_refuses_a_run_that_trains_nothing():

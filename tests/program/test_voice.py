@@ -26,7 +26,6 @@ LAYOUT = {
 }
 LONG_FUNCTIONS = {
     "functions/planning/export_search.py search_exports": "what is found in S3, for one dataset",
-    "functions/planning/plan_run.py _explain_skip": "the reasons, and what overrides them",
     "functions/planning/snapshot.py read_data_snapshot": "a request for each part",
     "functions/planning/snapshot.py read_solution_snapshot": "a request for each part",
     "functions/report/mail.py format_headline": "a case for each outcome",
