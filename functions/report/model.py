@@ -607,13 +607,13 @@ def _list_warnings(document: RunDocument) -> Iterator[Message]:
             yield from _list_named_warnings(job["batchJob"], job["status"])
 
 
-def _list_named_warnings(origin: str, item: Item | None) -> list[Message]:
-    """Name what the warnings of an item are about.
+def _list_named_warnings(origin: str, status: Status | None) -> list[Message]:
+    """Name what the warnings of a status are about.
 
     They come from the run's own jobs, for example because no alarm has watched a version. So a
     person has to hear of them.
     """
-    warnings = (item or NO_STATUS)["warnings"]
+    warnings = (status or NO_STATUS)["warnings"]
     return [{**about(origin, warning), "needsPerson": True} for warning in warnings]
 
 

@@ -58,7 +58,7 @@ def test_golden_messages_about_inputs(golden):
         objects = {key: text.encode() for key, text in json.loads(files).items()}
 
         return [
-            f"{guard.verdict} {message}"
+            f"{guard.effect} {message}"
             for guard in (refuse_unusable_inputs, warn_of_missing_inputs)
             for message in found(guard, objects, recipe, location)
         ]

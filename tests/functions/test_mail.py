@@ -114,7 +114,7 @@ OUTCOMES = {
         finished(
             solutions=[
                 solution_result(
-                    version=training_item(isOfRun=False), campaigns=[], batchJobs=[WRITTEN]
+                    version=training_status(isNew=False), campaigns=[], batchJobs=[WRITTEN]
                 )
             ]
         ),
