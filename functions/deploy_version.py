@@ -45,11 +45,10 @@ from .contract import (
     find_solution_of_campaign,
     pipeline_name,
 )
+from .personalize.approvals import build_approval_tags
 from .personalize.campaigns import (
     add_versions,
-    build_approval_tags,
     build_campaign_state,
-    build_deployment_spec,
     build_record_tags,
     build_update_request,
     describe_campaign,
@@ -93,6 +92,7 @@ from .rules.steps import (
     fail,
     update_progress,
 )
+from .run.deployment_spec import build_deployment_spec
 
 REPORTED_FIELDS = {
     "version_arn": "versionArn",

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
+from typing import TYPE_CHECKING, cast
 
-from ..bake_alarms import alarm_names
 from ..rules.campaigns import (
     CampaignState,
     CampaignUpdate,
@@ -32,7 +31,6 @@ from .statuses import (
     is_running,
 )
 from .tags import (
-    APPROVAL,
     BAKE,
     BLOCKED,
     GOOD,
@@ -50,26 +48,14 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import CampaignTypeDef, UpdateCampaignRequestTypeDef
 
-    from ..contract import (
-        ApprovalSettings,
-        Settings,
-        SolutionSettings,
-        Tags,
-    )
+    from ..contract import Tags
     from ..rules.versions import SolutionVersion
 
-ApprovalStatus = Literal["REQUESTED", "APPROVED", "REFUSED"]
 LATEST = "/$LATEST"
 """How a campaign's version ARN may end if the campaign has syncWithLatestSolutionVersion."""
 NONE = "-"
 """The value of an unset tag. We write all tags from the start, because a resource can have at most
 50. Otherwise, once people had used up the rest, a run couldn't add the tags that end a trial."""
-BAKE_PAUSE = 300
-"""The shortest pause between two polls of a bake, in seconds."""
-BAKE_POLLS = 600
-"""Roughly the most polls that all bakes of a run may take. Step Functions allows 25,000 events in
-an execution. A poll takes 9, a run may bake twice because it also ends the trials of earlier runs,
-and the largest pipeline may need 13,200 events for everything else."""
 SERVED = "served"
 """The last word of a trial's tag, added once a run has seen the campaign serve the version. Until
 then, nobody can have rolled the version back."""
@@ -199,96 +185,6 @@ def parse_pin(tags: Tags) -> str | None:
         return None
 
     return f"pinned {value}".rstrip()
-
-
-class Approval(NamedTuple):
-    """A version's approval tag: a run's request for approval, or the answer to it."""
-
-    status: ApprovalStatus
-    at: datetime
-    by: str = ""
-    """The ARN of the person or role that answered."""
-
-    def end(self, settings: ApprovalSettings) -> datetime:
-        """Return when the request expires."""
-        return self.at + timedelta(hours=settings["timeoutHours"])
-
-
-def parse_approval(tags: Tags) -> Approval | None:
-    """Parse a version's approval tag. The result is None if the tag is missing or invalid.
-
-    People can edit tags, so an invalid one isn't an error.
-    """
-    status, _, time_and_person = tags.get(APPROVAL, "").partition(" ")
-    time, _, person_arn = time_and_person.partition(" ")
-    given_at = parse_past_time(time)
-    if status not in get_args(ApprovalStatus) or given_at is None:
-        return None
-
-    return Approval(status=cast("ApprovalStatus", status), at=given_at, by=person_arn)
-
-
-def build_approval_tags(status: ApprovalStatus, now: datetime, by: str = "") -> Tags:
-    """Build the tag for a request for approval, or an answer to it, at `now`."""
-    return {APPROVAL: f"{status} {now.isoformat(timespec='seconds')} {by}".rstrip()}
-
-
-def find_approval_status(
-    tags: Tags, settings: ApprovalSettings | None, now: datetime
-) -> ApprovalStatus | None:
-    """Return the status of a version's approval.
-
-    It's None if approval was never requested, or if the request has expired.
-    """
-    approval = parse_approval(tags)
-    if approval is None:
-        return None
-
-    is_request = approval.status == "REQUESTED"
-    if is_request and settings is not None and now > approval.end(settings):
-        return None
-    return approval.status
-
-
-def build_deployment_spec(
-    settings: Settings,
-    solution: SolutionSettings,
-    campaign_arn: str,
-    candidate_arn: str | None,
-    *,
-    from_earlier_run: bool,
-) -> DeploymentSpec:
-    """Build the spec for a run's deployment to a campaign from the settings."""
-    campaign = next(
-        campaign for campaign in solution["campaigns"] if campaign["campaignArn"] == campaign_arn
-    )
-    bake_hours = 0.0
-    if campaign["bake"] is not None:
-        bake_hours = campaign["bake"]["hours"]
-
-    return DeploymentSpec(
-        campaign_arn=campaign_arn,
-        candidate_arn=candidate_arn,
-        from_earlier_run=from_earlier_run,
-        gate=solution["qualityGate"],
-        approval=solution["approval"],
-        probe=campaign["probe"],
-        bake=timedelta(hours=bake_hours),
-        bake_pause=_choose_bake_pause(settings, bake_hours),
-        alarm_names=alarm_names(settings, campaign),
-        max_hours=settings["limits"]["maxCampaignHours"],
-    )
-
-
-def _choose_bake_pause(settings: Settings, bake_hours: float) -> float:
-    """Choose the seconds between two polls of a bake. All bakes of a run share BAKE_POLLS."""
-    bake_count = sum(
-        campaign["bake"] is not None
-        for solution in settings["solutions"]
-        for campaign in solution["campaigns"]
-    )
-
-    return max(BAKE_PAUSE, bake_hours * 3600 * bake_count / BAKE_POLLS)
 
 
 def build_update_request(

@@ -38,7 +38,7 @@ DIGEST = "retraining-digest"
 """Solution versions: a hash of the data and the configuration when the training was created
 (`rules/trainings.py`)."""
 APPROVAL = "retraining-approval"
-"""Solution versions: the request for an approval, or the answer to it (`campaigns.py`)."""
+"""Solution versions: the request for an approval, or the answer to it (`approvals.py`)."""
 BATCH = "retraining-batch"
 """Batch jobs: a hash of everything that affects the results (`rules/batch_jobs.py`), and the day in
 place of `{date}` in the output."""

@@ -21,7 +21,7 @@ from ..rules.versions import (
     NO_VERSION,
     SolutionVersion,
 )
-from .campaigns import find_approval_status
+from .approvals import find_approval_status
 from .lists import (
     PAGE_SIZE,
     read_list,

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..personalize.campaigns import (
     add_versions,
     build_campaign_state,
-    build_deployment_spec,
 )
 from ..rules import batch_jobs
 from ..rules.batch_jobs import (
@@ -31,6 +30,7 @@ from ..rules.trainings import (
     MONTH,
     find_newest_active,
 )
+from ..run.deployment_spec import build_deployment_spec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

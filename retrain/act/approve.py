@@ -17,11 +17,9 @@ from functions.common.messages import (
     format_message,
     join_reasons,
 )
+from functions.personalize.approvals import build_approval_tags, find_approval_status
 from functions.personalize.campaigns import (
     add_versions,
-    build_approval_tags,
-    build_deployment_spec,
-    find_approval_status,
     read_campaign,
 )
 from functions.personalize.statuses import is_active, is_running
@@ -35,6 +33,7 @@ from functions.personalize.trainings import (
 from functions.rules.campaigns import DeploymentProgress
 from functions.rules.deployments import decide, needs_run
 from functions.rules.trainings import MONTH
+from functions.run.deployment_spec import build_deployment_spec
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
@@ -49,7 +48,7 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
 
     from functions.contract import MetricValues, SolutionSettings, Tags
-    from functions.personalize.campaigns import ApprovalStatus
+    from functions.personalize.approvals import ApprovalStatus
     from functions.rules.campaigns import CampaignState
     from functions.rules.steps import Step
     from functions.rules.versions import SolutionVersion

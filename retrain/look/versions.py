@@ -20,7 +20,8 @@ from functions.common.formatting import (
     format_size,
     format_time,
 )
-from functions.personalize.campaigns import find_approval_status, parse_approval, read_campaign
+from functions.personalize.approvals import find_approval_status, parse_approval
+from functions.personalize.campaigns import read_campaign
 from functions.personalize.imports import ImportReader
 from functions.personalize.lists import PAGE_SIZE, list_deletions
 from functions.personalize.statuses import is_active
@@ -139,7 +140,11 @@ def read_lineage(access: Access, version_arn: str) -> Document:
         "endedAt": version["lastUpdatedDateTime"],
         "runId": tags.get(RUN),  # null if a person or Personalize itself has trained it
         "approval": approval
-        and {"answer": approval.status, "at": approval.at, "by": approval.by or None},
+        and {
+            "answer": approval.status,
+            "at": approval.changed_at,
+            "by": approval.answered_by or None,
+        },
         "datasets": [
             {
                 "type": arn.rpartition("/")[2],
@@ -283,7 +288,7 @@ class VersionNotes:
             return reason or "nobody has asked"
         if version != newest:
             return "nobody has answered, and there is a newer version"
-        until = format_time(asked.end(settings))
+        until = format_time(asked.expires_at(settings))
         approve, refuse = (
             self._target.command("approve", *options, short_name(version))
             for options in ((), ("--refuse",))
@@ -310,4 +315,5 @@ def answer_error(tags: Tags, settings: ApprovalSettings, now: datetime) -> str |
     if answer == "REQUESTED":
         return None
     ending = "; a run asks again after the next training" if answer == "REFUSED" else ""
-    return f"it was {answer.lower()} by {approval.by} at {approval.at.isoformat()}{ending}"
+    answered_at = approval.changed_at.isoformat()
+    return f"it was {answer.lower()} by {approval.answered_by} at {answered_at}{ending}"

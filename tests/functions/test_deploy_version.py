@@ -13,11 +13,10 @@ from botocore.exceptions import ClientError
 
 from components.args import DEFAULT_GATE
 from functions.deploy_version import handler, request_recommendations
+from functions.personalize.approvals import build_approval_tags, find_approval_status
 from functions.personalize.campaigns import (
-    build_approval_tags,
     build_record_tags,
     build_update_request,
-    find_approval_status,
     parse_record,
 )
 from functions.personalize.tags import APPROVAL, BLOCKED, GOOD, TRIAL, write_tags

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import ClientError
 
-from functions.personalize.campaigns import build_approval_tags
+from functions.personalize.approvals import build_approval_tags
 from functions.personalize.tags import DIGEST, api_tags
 from functions.personalize.trainings import (
     SolutionReader,

@@ -53,7 +53,7 @@ ORDER = (
     ("functions.common.truncation",),
     ("functions.common.aws", "functions.s3.csv_files"),
     ("functions.bake_alarms", "functions.run.executions", "functions.s3.exports"),
-    ("functions.run.execution_input", "functions.run.admission"),
+    ("functions.run.execution_input", "functions.run.admission", "functions.run.deployment_spec"),
     ("functions.personalize",),
     ("functions.common.metrics",),
     ("functions.planning",),

@@ -28,7 +28,8 @@ from emulator.personalize.resources import (
     SolutionVersion,
 )
 from emulator.virtual.step_functions import Execution, Fails, StartedExecution
-from functions.personalize.campaigns import NONE, build_approval_tags, build_record_tags, parse_pin
+from functions.personalize.approvals import build_approval_tags
+from functions.personalize.campaigns import NONE, build_record_tags, parse_pin
 from functions.personalize.tags import (
     APPROVAL,
     BLOCKED,

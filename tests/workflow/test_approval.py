@@ -3,7 +3,7 @@
 import pytest
 
 from components.args import ApprovalArgs
-from functions.personalize.campaigns import build_approval_tags
+from functions.personalize.approvals import build_approval_tags
 from functions.personalize.tags import APPROVAL, read_tags, write_tags
 from tests.workflow.pipeline import NEXT_SLOT, deploy
 from tests.workflow.summaries import DEPLOYED, outcomes, skip_reason

@@ -9,9 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from components.args import BakeArgs
-from functions.personalize.campaigns import build_deployment_spec
 from functions.personalize.tags import BAKE, read_tags
 from functions.rules.campaigns import DeploymentRecord
+from functions.run.deployment_spec import build_deployment_spec
 from tests.workflow.pipeline import deploy
 from tests.workflow.summaries import DEPLOYED, outcomes, warnings_of
 from tests.world import HOUR, MOVIES, alarm_arn, campaign, campaign_arn, solution

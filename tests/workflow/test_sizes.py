@@ -15,8 +15,8 @@ from functions.common.truncation import (
     MAX_LIST_BYTES,
     MAX_TRIALS_BYTES,
 )
-from functions.personalize.campaigns import BAKE_POLLS
 from functions.planning.export_content import SHOWN_COLUMNS, SHOWN_NAME, SHOWN_TYPES
+from functions.run.deployment_spec import MAX_BAKE_POLLS
 from tests.printed import all_printed
 from tests.workflow.pipeline import deploy, handler
 from tests.workflow.summaries import document, report
@@ -33,7 +33,7 @@ MAX_EVENTS = 25_000
 """https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
 CONTENT_COPIES = 2
 """The plan and the dataset of an iteration each have the content of an export."""
-BAKE_EVENTS = 2 * 9 * BAKE_POLLS
+BAKE_EVENTS = 2 * 9 * MAX_BAKE_POLLS
 """A look is the entry, the call and the exit of the Task, the Choice and the Wait."""
 MAX_NOTE_BYTES = 200
 """The most bytes that the gate notes about a rule (`functions/rules/gate.py`)."""

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from components.args import ApprovalArgs
-from functions.personalize.campaigns import build_approval_tags, parse_approval
+from functions.personalize.approvals import build_approval_tags, parse_approval
 from functions.personalize.tags import BLOCKED, GOOD, read_tags, write_tags
 from tests.retrain.in_process import CALLER, account
 from tests.workflow import test_baselines as baselines
@@ -39,7 +39,7 @@ def test_golden_an_approved_version_is_deployed(golden):
         before = prod.transcript("approve --yes")
         prod.pipeline.run()
         golden("approve.txt", before + prod.transcript("approve", "approve --yes"))
-        assert (approval(prod).status, approval(prod).by) == ("APPROVED", CALLER)
+        assert (approval(prod).status, approval(prod).answered_by) == ("APPROVED", CALLER)
 
         (execution,) = prod.pipeline.executions("20261129")
         assert outcomes(execution.wait()) == DEPLOYED

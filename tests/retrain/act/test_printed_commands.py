@@ -9,7 +9,7 @@ from awscli.clidriver import create_clidriver
 from typer.main import get_command
 
 from components.args import ApprovalArgs
-from functions.personalize.campaigns import parse_approval
+from functions.personalize.approvals import parse_approval
 from functions.personalize.tags import read_tags
 from functions.report.mail import format_report
 from retrain.cli import MODULES, program

@@ -1,0 +1,64 @@
+"""Builds the spec that tells the deployment rules what to do at a campaign."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from ..bake_alarms import alarm_names
+from ..rules.campaigns import DeploymentSpec
+
+if TYPE_CHECKING:
+    from ..contract import (
+        Settings,
+        SolutionSettings,
+    )
+
+MIN_BAKE_PAUSE_SECONDS = 300
+"""The shortest pause between two polls of a bake."""
+MAX_BAKE_POLLS = 600
+"""Roughly the most polls that all bakes of a run may take. Step Functions allows 25,000 events in
+an execution. A poll takes 9, a run may bake twice because it also ends the trials of earlier runs,
+and the largest pipeline may need 13,200 events for everything else."""
+
+
+def build_deployment_spec(
+    settings: Settings,
+    solution: SolutionSettings,
+    campaign_arn: str,
+    candidate_arn: str | None,
+    *,
+    from_earlier_run: bool,
+) -> DeploymentSpec:
+    """Build the spec for a run's deployment to a campaign from the run's settings."""
+    campaign = next(
+        campaign for campaign in solution["campaigns"] if campaign["campaignArn"] == campaign_arn
+    )
+    bake_hours = 0.0
+    if campaign["bake"] is not None:
+        bake_hours = campaign["bake"]["hours"]
+
+    return DeploymentSpec(
+        campaign_arn=campaign_arn,
+        candidate_arn=candidate_arn,
+        from_earlier_run=from_earlier_run,
+        gate=solution["qualityGate"],
+        approval=solution["approval"],
+        probe=campaign["probe"],
+        bake=timedelta(hours=bake_hours),
+        bake_pause=_choose_bake_pause(settings, bake_hours),
+        alarm_names=alarm_names(settings, campaign),
+        max_hours=settings["limits"]["maxCampaignHours"],
+    )
+
+
+def _choose_bake_pause(settings: Settings, bake_hours: float) -> float:
+    """Choose the seconds between two polls of a bake, so that MAX_BAKE_POLLS is enough for all."""
+    bake_count = sum(
+        campaign["bake"] is not None
+        for solution in settings["solutions"]
+        for campaign in solution["campaigns"]
+    )
+
+    bake_seconds = bake_hours * 3600
+    return max(MIN_BAKE_PAUSE_SECONDS, bake_seconds * bake_count / MAX_BAKE_POLLS)
