@@ -30,10 +30,10 @@ from .personalize.imports import (
     taint_import,
 )
 from .personalize.tags import (
-    BYTES,
-    FINGERPRINT,
-    RUN,
-    api_tags,
+    EXPORT_BYTES_TAG,
+    FINGERPRINT_TAG,
+    RUN_TAG,
+    build_api_tags,
 )
 from .planning.export_content import build_content_tags
 from .planning.plan_run import find_export_problems
@@ -191,9 +191,9 @@ class DatasetImport:
         planned = self._planned
         tags = {
             **self._settings["tags"],
-            RUN: self._run["id"],
-            FINGERPRINT: export.fingerprint,
-            BYTES: str(export.size),
+            RUN_TAG: self._run["id"],
+            FINGERPRINT_TAG: export.fingerprint,
+            EXPORT_BYTES_TAG: str(export.size),
         }
         # The planned content describes only the version of the export that planning read.
         if export.fingerprint == planned["fingerprint"]:
@@ -206,7 +206,7 @@ class DatasetImport:
                 dataSource={"dataLocation": planned["dataLocation"]},
                 roleArn=self._settings["importRoleArn"],
                 importMode=self._configured["importMode"],
-                tags=api_tags(tags),
+                tags=build_api_tags(tags),
             )
 
     def build_status(self, result: InvocationResult[DatasetState]) -> ImportStatus:

@@ -26,7 +26,7 @@ from .personalize.imports import (
     taint_dataset,
 )
 from .personalize.tags import (
-    CHECKED,
+    CHECKED_TAG,
     read_tags,
     write_tags,
 )
@@ -184,11 +184,11 @@ def tag_up_to_date_resources(client: PersonalizeClient, view: RunView) -> list[M
 
     for arn in find_up_to_date(view):
         try:
-            write_tags(client, arn, {CHECKED: checked_at})
+            write_tags(client, arn, {CHECKED_TAG: checked_at})
         except AWS_ERRORS as error:
             text = (
-                f"{arn}: was found up to date, but the tag {CHECKED} cannot be written: {error}; "
-                "until a run writes it, the alarm about the age may go off"
+                f"{arn}: was found up to date, but the tag {CHECKED_TAG} cannot be written: "
+                f"{error}; until a run writes it, the alarm about the age may go off"
             )
             warnings.append(Message(text=text))
             if not isinstance(error, ClientError):

@@ -10,7 +10,7 @@ from .contract import (
     pipeline_name,
 )
 from .personalize.tags import (
-    REPORTED,
+    REPORTED_VERDICT_TAG,
     write_tags,
 )
 from .report.send import (
@@ -54,7 +54,7 @@ def tag_verdicts(document: RunDocument) -> None:
         campaign_arn = result["campaign"]["campaignArn"]
         verdict = format_verdict(version_arn, status["outcome"], status["cause"])
         try:
-            write_tags(write_client(), campaign_arn, {REPORTED: verdict})
+            write_tags(write_client(), campaign_arn, {REPORTED_VERDICT_TAG: verdict})
         except AWS_ERRORS as error:
             logger.warning(
                 "the verdict on %s at %s was not noted, so the next run reports it again: %s",

@@ -30,9 +30,9 @@ from .personalize.batch_jobs import (
 from .personalize.campaigns import read_campaign
 from .personalize.lists import list_deletions
 from .personalize.tags import (
-    BATCH,
-    RUN,
-    api_tags,
+    BATCH_TAG,
+    RUN_TAG,
+    build_api_tags,
 )
 from .personalize.trainings import (
     describe_version,
@@ -168,13 +168,13 @@ class RunningBatchJob:
         # The name ends with the slot, so that later runs find the job in a list.
         name = build_job_name(self._settings, self._run, self._job["slot"])
         content_and_day = f"{action.content_hash} {choose_export_day(self._run)}"
-        tags = {**self._settings["tags"], RUN: self.spec.run_id, BATCH: content_and_day}
+        tags = {**self._settings["tags"], RUN_TAG: self.spec.run_id, BATCH_TAG: content_and_day}
 
         request = {
             "jobName": name,
             "solutionVersionArn": action.version_arn,
             "roleArn": self._settings["batchRoleArn"],
-            "tags": api_tags(tags),
+            "tags": build_api_tags(tags),
         }
 
         with track_creation(self.progress, name):

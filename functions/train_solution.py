@@ -23,9 +23,9 @@ from .contract import (
 from .personalize.imports import ImportReader
 from .personalize.lists import list_deletions
 from .personalize.tags import (
-    DIGEST,
-    RUN,
-    api_tags,
+    DIGEST_TAG,
+    RUN_TAG,
+    build_api_tags,
 )
 from .personalize.trainings import (
     SolutionReader,
@@ -146,14 +146,14 @@ class SolutionTraining:
         The tags are part of the request, so that a failure can't leave a version without them.
         """
         name = self._planned_training["versionName"]
-        tags = {**self._tags, RUN: self.spec.run_id, DIGEST: digest}
+        tags = {**self._tags, RUN_TAG: self.spec.run_id, DIGEST_TAG: digest}
 
         with track_creation(self.progress, name):
             response = aws.write_client().create_solution_version(
                 name=name,
                 solutionArn=self._planned_training["solutionArn"],
                 trainingMode=self._planned_training["trainingMode"],
-                tags=api_tags(tags),
+                tags=build_api_tags(tags),
             )
             self.progress.version_arn = response["solutionVersionArn"]
 

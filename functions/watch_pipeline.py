@@ -40,8 +40,8 @@ from .personalize.statuses import (
     is_stopping,
 )
 from .personalize.tags import (
-    CHECKED,
-    RUN,
+    CHECKED_TAG,
+    RUN_TAG,
     parse_past_time,
     read_tags,
 )
@@ -192,7 +192,7 @@ class Watcher:
 
         is_late = clock.now() - version["creationDateTime"] >= max_duration
         is_stoppable = is_running(status) and not is_stopping(status)
-        if is_late and is_stoppable and RUN in read_tags(read_client(), arn):
+        if is_late and is_stoppable and RUN_TAG in read_tags(read_client(), arn):
             stop_training(write_client(), arn)
             log("watch_pipeline", f"stopped {arn}")
 
@@ -264,7 +264,7 @@ class Watcher:
         A pipeline that was just deployed isn't to blame for an old model. The time of the last
         check is in `tags`.
         """
-        checked_at = parse_past_time(tags.get(CHECKED, ""))
+        checked_at = parse_past_time(tags.get(CHECKED_TAG, ""))
         start = max(created_at, checked_at or created_at, self._deployed_at)
         return round((clock.now() - start).total_seconds() / 3600, 2)
 

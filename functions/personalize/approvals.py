@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
 
-from .tags import APPROVAL, parse_past_time
+from .tags import APPROVAL_TAG, parse_past_time
 
 if TYPE_CHECKING:
     from ..contract import (
@@ -35,7 +35,7 @@ def parse_approval(tags: Tags) -> Approval | None:
 
     People can edit tags, so an invalid one isn't an error.
     """
-    status, _, time_and_person = tags.get(APPROVAL, "").partition(" ")
+    status, _, time_and_person = tags.get(APPROVAL_TAG, "").partition(" ")
     time, _, person_arn = time_and_person.partition(" ")
     changed_at = parse_past_time(time)
     if status not in get_args(ApprovalStatus) or changed_at is None:
@@ -48,7 +48,7 @@ def parse_approval(tags: Tags) -> Approval | None:
 
 def build_approval_tags(status: ApprovalStatus, now: datetime, answered_by: str = "") -> Tags:
     """Build the tag that stores a request for approval, or the answer to one."""
-    return {APPROVAL: f"{status} {now.isoformat(timespec='seconds')} {answered_by}".rstrip()}
+    return {APPROVAL_TAG: f"{status} {now.isoformat(timespec='seconds')} {answered_by}".rstrip()}
 
 
 def find_approval_status(

@@ -46,9 +46,9 @@ from .statuses import (
     is_running,
 )
 from .tags import (
-    BATCH,
+    BATCH_TAG,
     CLOCK_TOLERANCE,
-    RUN,
+    RUN_TAG,
     read_tags,
 )
 
@@ -126,8 +126,8 @@ def _list_summaries(
 
 def _parse_batch_job(summary: Any, arn: str, tags: Tags) -> BatchJob:  # noqa: ANN401 - of either type
     """Parse a batch job from its summary in a list, and from its tags."""
-    # A foreign job in the slot has no BATCH tag.
-    content_hash, _, day = tags.get(BATCH, "").partition(" ")
+    # A foreign job in the slot has no such tag.
+    content_hash, _, day = tags.get(BATCH_TAG, "").partition(" ")
 
     return BatchJob(
         arn=arn,
@@ -136,7 +136,7 @@ def _parse_batch_job(summary: Any, arn: str, tags: Tags) -> BatchJob:  # noqa: A
         is_active=is_active(summary["status"]),
         created_at=summary["creationDateTime"],
         ended_at=summary["lastUpdatedDateTime"],
-        run_id=tags.get(RUN),
+        run_id=tags.get(RUN_TAG),
         content_hash=content_hash,
         day=day,
         failure=summary.get("failureReason"),

@@ -31,13 +31,13 @@ from .statuses import (
     is_running,
 )
 from .tags import (
-    BAKE,
-    BLOCKED,
-    GOOD,
-    PINNED,
-    PREVIOUS,
-    REPORTED,
-    TRIAL,
+    BAKE_TAG,
+    BLOCKED_VERSION_TAG,
+    GOOD_VERSION_TAG,
+    PIN_TAG,
+    PREVIOUS_VERSION_TAG,
+    REPORTED_VERDICT_TAG,
+    TRIAL_TAG,
     parse_past_time,
     read_tags,
 )
@@ -51,12 +51,13 @@ if TYPE_CHECKING:
     from ..contract import Tags
     from ..rules.versions import SolutionVersion
 
-LATEST = "/$LATEST"
-"""How a campaign's version ARN may end if the campaign has syncWithLatestSolutionVersion."""
-NONE = "-"
-"""The value of an unset tag. We write all tags from the start, because a resource can have at most
-50. Otherwise, once people had used up the rest, a run couldn't add the tags that end a trial."""
-SERVED = "served"
+LATEST_VERSION_SUFFIX = "/$LATEST"
+"""How a campaign's version ARN may end if Personalize deploys each new version to it."""
+UNSET_VALUE = "-"
+"""The value of a tag that isn't set. We write all tags from the start, because a resource can have
+at most 50. Otherwise, people could use up the rest, and a run couldn't add the tags that end a
+trial."""
+SERVED_MARK = "served"
 """The last word of a trial's tag, added once a run has seen the campaign serve the version. Until
 then, nobody can have rolled the version back."""
 
@@ -67,7 +68,7 @@ def describe_campaign(client: PersonalizeClient, campaign_arn: str) -> CampaignT
 
 
 def find_served_version_arn(campaign: CampaignTypeDef) -> str | None:
-    """Return the version that a campaign serves, or None if its creation failed."""
+    """Return the version that a campaign serves, or None if the campaign isn't ACTIVE."""
     if is_active(campaign["status"]):
         return campaign["solutionVersionArn"]
     return None
@@ -94,7 +95,7 @@ def build_campaign_state(campaign: CampaignTypeDef, tags: Tags, solution_arn: st
         served_version_arn=find_served_version_arn(campaign),
         update=update,
         record=parse_record(tags, solution_arn),
-        reported_verdict=tags.get(REPORTED),
+        reported_verdict=tags.get(REPORTED_VERDICT_TAG),
         pin=parse_pin(tags),
     )
 
@@ -129,11 +130,12 @@ def parse_record(tags: Tags, solution_arn: str) -> DeploymentRecord:
     People can edit tags, so a value that no run could have written counts as missing.
     """
     valid_tags = {key: value for key, value in tags.items() if value.startswith(f"{solution_arn}/")}
+    trial_tag = valid_tags.get(TRIAL_TAG, "")
     return DeploymentRecord(
-        trial=_parse_trial(trial_tag=valid_tags.get(TRIAL, ""), bake_tag=tags.get(BAKE, "")),
-        good_version_arn=valid_tags.get(GOOD),
-        previous_good_version_arn=valid_tags.get(PREVIOUS),
-        blocked_version_arn=valid_tags.get(BLOCKED),
+        trial=_parse_trial(trial_tag, bake_tag=tags.get(BAKE_TAG, "")),
+        good_version_arn=valid_tags.get(GOOD_VERSION_TAG),
+        previous_good_version_arn=valid_tags.get(PREVIOUS_VERSION_TAG),
+        blocked_version_arn=valid_tags.get(BLOCKED_VERSION_TAG),
     )
 
 
@@ -150,28 +152,28 @@ def _parse_trial(trial_tag: str, bake_tag: str) -> Trial | None:
     return Trial(
         version_arn=version_arn,
         began_at=began_at,
-        was_served=word == SERVED,
+        was_served=word == SERVED_MARK,
         bake_ends_at=parse_past_time(bake_tag, longest_bake),
     )
 
 
 def build_record_tags(record: DeploymentRecord) -> Tags:
     """Convert a record to tags. This is the inverse of `parse_record()`."""
-    trial_tag = NONE
-    bake_tag = NONE
+    trial_tag = UNSET_VALUE
+    bake_tag = UNSET_VALUE
     if record.trial is not None:
         trial_tag = f"{record.trial.version_arn} {record.trial.began_at.isoformat()}"
         if record.trial.was_served:
-            trial_tag = f"{trial_tag} {SERVED}"
+            trial_tag = f"{trial_tag} {SERVED_MARK}"
         if record.trial.bake_ends_at is not None:
             bake_tag = record.trial.bake_ends_at.isoformat()
 
     return {
-        TRIAL: trial_tag,
-        BAKE: bake_tag,
-        GOOD: record.good_version_arn or NONE,
-        PREVIOUS: record.previous_good_version_arn or NONE,
-        BLOCKED: record.blocked_version_arn or NONE,
+        TRIAL_TAG: trial_tag,
+        BAKE_TAG: bake_tag,
+        GOOD_VERSION_TAG: record.good_version_arn or UNSET_VALUE,
+        PREVIOUS_VERSION_TAG: record.previous_good_version_arn or UNSET_VALUE,
+        BLOCKED_VERSION_TAG: record.blocked_version_arn or UNSET_VALUE,
     }
 
 
@@ -180,8 +182,8 @@ def parse_pin(tags: Tags) -> str | None:
 
     Any value but `-` counts, because anyone who writes this tag without our CLI wants a pin, too.
     """
-    value = tags.get(PINNED, NONE)
-    if value == NONE:
+    value = tags.get(PIN_TAG, UNSET_VALUE)
+    if value == UNSET_VALUE:
         return None
 
     return f"pinned {value}".rstrip()

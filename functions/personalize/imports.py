@@ -24,13 +24,13 @@ from .statuses import (
     is_running,
 )
 from .tags import (
-    BYTES,
-    CONFIRMED,
-    CONTENT,
-    FINGERPRINT,
-    RUN,
-    TAINTED,
-    TAINTED_BY,
+    CONFIRMED_TAG,
+    CONTENT_TAG,
+    EXPORT_BYTES_TAG,
+    FINGERPRINT_TAG,
+    RUN_TAG,
+    TAINTED_BY_TAG,
+    TAINTED_VALUE,
     read_tags,
     write_tags,
 )
@@ -80,7 +80,7 @@ def build_import_job_arn(dataset_arn: str, job_name: str) -> str:
 
 def confirm_import(client: PersonalizeClient, job: Import) -> None:
     """Tag an import as confirmed."""
-    write_tags(client, job.arn, {CONFIRMED: job.fingerprint})
+    write_tags(client, job.arn, {CONFIRMED_TAG: job.fingerprint})
 
 
 def taint_import(client: PersonalizeClient, job: Import) -> None:
@@ -91,7 +91,7 @@ def taint_import(client: PersonalizeClient, job: Import) -> None:
             run would confirm the import.
     """
     try:
-        write_tags(client, job.arn, {CONFIRMED: TAINTED})
+        write_tags(client, job.arn, {CONFIRMED_TAG: TAINTED_VALUE})
     except ClientError as error:
         raise Refused(str(error)) from error
 
@@ -105,7 +105,7 @@ def taint_dataset(client: PersonalizeClient, job: Import) -> None:
     # The time is only for people. ImportReader compares the name.
     ended_at = job.ended_at.astimezone(UTC).isoformat(timespec="seconds")
     with suppress(ClientError):
-        write_tags(client, job.dataset, {TAINTED_BY: f"{resource_name(job.arn)} {ended_at}"})
+        write_tags(client, job.dataset, {TAINTED_BY_TAG: f"{resource_name(job.arn)} {ended_at}"})
 
 
 class ImportReader:
@@ -142,7 +142,7 @@ class ImportReader:
     def list_dataset_imports(self, dataset: Dataset, own_arn: str | None = None) -> list[Import]:
         """Read the imports of a dataset. The one that ended last comes first.
 
-        An import named in the dataset's TAINTED_BY tag is tainted, even if its own tags aren't
+        An import named in the dataset's TAINTED_BY_TAG is tainted, even if its own tags aren't
         read. `own_arn` is this run's import job, once its creation was requested. The job may not
         exist. While it's running, no other import is read.
         """
@@ -159,7 +159,7 @@ class ImportReader:
             return imports
 
         # A value that no run wrote doesn't match any import.
-        tag = read_tags(self._client, dataset_arn).get(TAINTED_BY, "")
+        tag = read_tags(self._client, dataset_arn).get(TAINTED_BY_TAG, "")
         tainted_name, _, _ = tag.partition(" ")
         for index, job in enumerate(imports):
             if resource_name(job.arn) == tainted_name:
@@ -239,15 +239,15 @@ class ImportReader:
         if tags is None:
             tags = read_tags(self._client, job.arn)
 
-        fingerprint = tags.get(FINGERPRINT, "")
-        size = tags.get(BYTES, "")
+        fingerprint = tags.get(FINGERPRINT_TAG, "")
+        size = tags.get(EXPORT_BYTES_TAG, "")
         tagged_job = job._replace(
-            run_id=tags.get(RUN),
+            run_id=tags.get(RUN_TAG),
             fingerprint=fingerprint,
-            is_confirmed=fingerprint != "" and tags.get(CONFIRMED) == fingerprint,
-            is_tainted=tags.get(CONFIRMED) == TAINTED,
+            is_confirmed=fingerprint != "" and tags.get(CONFIRMED_TAG) == fingerprint,
+            is_tainted=tags.get(CONFIRMED_TAG) == TAINTED_VALUE,
             size=int(size) if size.isdecimal() else None,
-            content_tag=tags.get(CONTENT, ""),
+            content_tag=tags.get(CONTENT_TAG, ""),
         )
 
         # The tags of a pipeline's imports change until they're confirmed. But only this run tags a

@@ -18,45 +18,45 @@ if TYPE_CHECKING:
 
     from ..contract import Tags
 
-RUN = "retraining-run"
+RUN_TAG = "retraining-run"
 """Import jobs, batch jobs and solution versions: the ID of the run that created them."""
-BYTES = "retraining-bytes"
+EXPORT_BYTES_TAG = "retraining-bytes"
 """Import jobs: the size of the export in bytes when the import job was created."""
-CONTENT = "retraining-content"
+CONTENT_TAG = "retraining-content"
 """Import jobs: what the rows of the export contain (`planning/export_content.py`)."""
-FINGERPRINT = "retraining-fingerprint"
+FINGERPRINT_TAG = "retraining-fingerprint"
 """Import jobs: the fingerprint of the export when the import job was created (`s3/exports.py`)."""
-CONFIRMED = "retraining-confirmed"
+CONFIRMED_TAG = "retraining-confirmed"
 """Import jobs: the same fingerprint if the export was unchanged after the import, or `tainted` if a
 run found other files there in the meantime (`rules/imports.py`)."""
-TAINTED = "tainted"
-"""The value of `CONFIRMED` for a tainted import. No run replaces it."""
-TAINTED_BY = "retraining-tainted-by"
+TAINTED_VALUE = "tainted"
+"""The value of `CONFIRMED_TAG` for a tainted import. No run replaces it."""
+TAINTED_BY_TAG = "retraining-tainted-by"
 """Datasets: the name and end time of the last INCREMENTAL import that is tainted, or that no run
 confirmed in time. Only a later FULL import replaces its rows."""
-DIGEST = "retraining-digest"
+DIGEST_TAG = "retraining-digest"
 """Solution versions: a hash of the data and the configuration when the training was created
 (`rules/trainings.py`)."""
-APPROVAL = "retraining-approval"
+APPROVAL_TAG = "retraining-approval"
 """Solution versions: the request for an approval, or the answer to it (`approvals.py`)."""
-BATCH = "retraining-batch"
+BATCH_TAG = "retraining-batch"
 """Batch jobs: a hash of everything that affects the results (`rules/batch_jobs.py`), and the day in
 place of `{date}` in the output."""
-TRIAL = "retraining-trial"
+TRIAL_TAG = "retraining-trial"
 """Campaigns: the version on trial, and when the trial began (`campaigns.py`)."""
-BAKE = "retraining-bake"
+BAKE_TAG = "retraining-bake"
 """Campaigns: when the bake of the version on trial ends, set once a run has seen it served."""
-GOOD = "retraining-good"
+GOOD_VERSION_TAG = "retraining-good"
 """Campaigns: the version to roll back to if the version on trial is bad."""
-PREVIOUS = "retraining-previous"
+PREVIOUS_VERSION_TAG = "retraining-previous"
 """Campaigns: the good version before the one in `retraining-good`."""
-BLOCKED = "retraining-blocked"
+BLOCKED_VERSION_TAG = "retraining-blocked"
 """Campaigns: the newest version that a run or a person rolled back here."""
-REPORTED = "retraining-reported"
+REPORTED_VERDICT_TAG = "retraining-reported"
 """Campaigns: the last reported verdict on a candidate that wasn't deployed."""
-PINNED = "retraining-pinned"
+PIN_TAG = "retraining-pinned"
 """Campaigns: any value but `-` pins the campaign. Our commands write `since <time> by <person>`."""
-CHECKED = "retraining-checked"
+CHECKED_TAG = "retraining-checked"
 """Campaigns, datasets, and solutions without campaigns: when a run last found the model trained on
 the newest data, or the dataset holding its current export."""
 
@@ -72,11 +72,11 @@ def read_tags(client: PersonalizeClient, arn: str) -> Tags:
 
 def write_tags(client: PersonalizeClient, arn: str, tags: Tags) -> None:
     """Tag a resource in one request. Tags with other keys don't change."""
-    client.tag_resource(resourceArn=arn, tags=api_tags(tags))
+    client.tag_resource(resourceArn=arn, tags=build_api_tags(tags))
 
 
-def api_tags(tags: Tags) -> list[TagTypeDef]:
-    """Convert tags to the form that the Personalize API expects."""
+def build_api_tags(tags: Tags) -> list[TagTypeDef]:
+    """Convert tags to the list that the Personalize API expects."""
     return [{"tagKey": key, "tagValue": value} for key, value in tags.items()]
 
 

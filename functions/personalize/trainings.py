@@ -34,8 +34,8 @@ from .statuses import (
     is_stopping,
 )
 from .tags import (
-    DIGEST,
-    RUN,
+    DIGEST_TAG,
+    RUN_TAG,
     read_tags,
 )
 
@@ -260,8 +260,8 @@ def _add_tags(
 ) -> SolutionVersion:
     """Add the facts in a version's tags. With `approval`, an expired request doesn't count."""
     return version._replace(
-        run_id=tags.get(RUN),
-        digest=tags.get(DIGEST),
+        run_id=tags.get(RUN_TAG),
+        digest=tags.get(DIGEST_TAG),
         approval=find_approval_status(tags, approval, clock.now()),
     )
 

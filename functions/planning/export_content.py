@@ -17,7 +17,7 @@ from ..common.formatting import (
     format_time,
 )
 from ..common.hashes import hash_shortly
-from ..personalize.tags import CONTENT
+from ..personalize.tags import CONTENT_TAG
 from ..s3.exports import (
     COUNTED_BYTES,
     COUNTED_FILES,
@@ -51,7 +51,7 @@ HASH_LENGTH = 6
 """The digits of an event type's hash in a tag. A tag's value is limited to 256 characters."""
 SHARE = re.compile(r" ([0-9a-f]{6}):([0-9]{1,4})")
 """An event type in a tag: its hash, and its share of the rows per 1,000."""
-CONTENT_TAG = re.compile(
+CONTENT_PATTERN = re.compile(
     rf"(?P<newest_at>\S+) (?P<imports>[0-9]{{1,6}})(?P<shares>(?:{SHARE.pattern})*)"
 )
 """The value of an import's content tag: the fields of `ImportedContent`."""
@@ -112,7 +112,7 @@ def _parse_last_content(view: DatasetView) -> ImportedContent:
     """
     # Imports are sorted by their end, latest first.
     tags = (job.content_tag for job in view.imports if job.is_active and job.content_tag)
-    parts = CONTENT_TAG.fullmatch(next(tags, ""))
+    parts = CONTENT_PATTERN.fullmatch(next(tags, ""))
     if parts is None:
         return ImportedContent()
 
@@ -176,7 +176,7 @@ def build_content_tags(content: ExportContent) -> Tags:
         # Even the rarest type gets a share above 0, so that a run notices if the type disappears.
         per_mille = max(1, round(1000 * count / rows))
         parts.append(f"{hash_shortly(name, HASH_LENGTH)}:{per_mille}")
-    return {CONTENT: " ".join(parts)}
+    return {CONTENT_TAG: " ".join(parts)}
 
 
 @guard("content of events", "REFUSE", "export")

@@ -6,7 +6,7 @@ from ..common.messages import (
     Message,
     Reason,
 )
-from ..personalize.tags import BYTES
+from ..personalize.tags import EXPORT_BYTES_TAG
 from ..rules.imports import (
     Import,
     ask_for_full_import,
@@ -107,9 +107,9 @@ def warn_of_unknown_size(view: DatasetView) -> Iterator[str]:
 
     if last and not last.size and view.dataset["minRelativeSize"]:
         yield (
-            f"the tag {BYTES} of {last.arn} is not the size of an export, so minRelativeSize has "
-            f"nothing to compare with; check that {view.export.location} is complete with "
-            f"{view.export.size} bytes"
+            f"the tag {EXPORT_BYTES_TAG} of {last.arn} is not the size of an export, so "
+            f"minRelativeSize has nothing to compare with; check that {view.export.location} is "
+            f"complete with {view.export.size} bytes"
         )
 
 

@@ -18,7 +18,7 @@ from ..constants import DATE_PLACEHOLDER
 from ..contract import filter_arns
 from ..personalize.batch_jobs import find_obsolete_results
 from ..personalize.campaigns import (
-    LATEST,
+    LATEST_VERSION_SUFFIX,
     find_served_version_arn,
     parse_pin,
     syncs_with_latest_version,
@@ -141,7 +141,7 @@ def refuse_automatic_deployment(view: SolutionView) -> Iterator[Message]:
         # To turn the setting off, UpdateCampaign needs a version other than $LATEST. Versions are
         # sorted, newest first.
         version_arn = campaign["solutionVersionArn"]
-        if version_arn.endswith(LATEST):
+        if version_arn.endswith(LATEST_VERSION_SUFFIX):
             active_arns = (version.arn for version in view.state.versions if version.is_active)
             version_arn = next(active_arns, version_arn)
 

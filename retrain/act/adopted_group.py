@@ -12,7 +12,7 @@ from components.rules.fields import NDCG_AT_10
 from functions.constants import DATE_PLACEHOLDER, MRR
 from functions.personalize.imports import list_imports
 from functions.personalize.statuses import is_active
-from functions.personalize.tags import RUN, read_tags
+from functions.personalize.tags import RUN_TAG, read_tags
 from functions.personalize.trainings import list_versions, read_metrics
 from functions.rules.recipes import find_recipe
 from functions.s3.exports import read_export
@@ -78,7 +78,7 @@ def adopt_group(client: PersonalizeClient, s3: S3Client, group_arn: str) -> Adop
     roles = {
         job["roleArn"]
         for job in imports.values()
-        if RUN not in read_tags(client, job["datasetImportJobArn"])
+        if RUN_TAG not in read_tags(client, job["datasetImportJobArn"])
     }
     return Adopted(
         {

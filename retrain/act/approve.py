@@ -23,7 +23,7 @@ from functions.personalize.campaigns import (
     read_campaign,
 )
 from functions.personalize.statuses import is_active, is_running
-from functions.personalize.tags import APPROVAL, RUN, read_tags, write_tags
+from functions.personalize.tags import APPROVAL_TAG, RUN_TAG, read_tags, write_tags
 from functions.personalize.trainings import (
     find_version,
     list_versions,
@@ -202,7 +202,7 @@ def _trained_versions(
         if is_recent and (is_active(status) or is_running(status)):
             arn = summary["solutionVersionArn"]
             tags = read_tags(client, arn)
-            if RUN in tags:
+            if RUN_TAG in tags:
                 yield arn, status, tags
 
 
@@ -296,8 +296,9 @@ def _start_deployment(target: Target, version_arn: str, tags: Tags) -> str:
     Raises FailedError then.
     """
     client = target.access.step_functions
-    day = tags[APPROVAL].split()[1][: len("2026-11-29")].replace("-", "")
-    name = f"{day}-{hash_shortly(f'{version_arn} {tags[APPROVAL]}', 8)}"  # also the id of the run
+    day = tags[APPROVAL_TAG].split()[1][: len("2026-11-29")].replace("-", "")
+    # The name is also the id of the run.
+    name = f"{day}-{hash_shortly(f'{version_arn} {tags[APPROVAL_TAG]}', 8)}"
     try:
         execution = client.start_execution(
             stateMachineArn=target.state_machine_arn,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functions.common import clock
 from functions.common.formatting import format_time
-from functions.personalize.campaigns import NONE, parse_pin
-from functions.personalize.tags import PINNED, read_tags, write_tags
+from functions.personalize.campaigns import UNSET_VALUE, parse_pin
+from functions.personalize.tags import PIN_TAG, read_tags, write_tags
 from retrain.account.output import print_command, print_json, print_result
 from retrain.account.target import Target
 from retrain.act.rollback import campaign_arn_of
@@ -41,15 +41,15 @@ def unpin(target: Target, *, campaign: CampaignOption = None, as_json: JsonOptio
     Exit code 0: the campaign is not pinned.
     Exit code 2: the pipeline or the campaign was not found.
     """
-    return _pin(target, campaign, NONE, as_json=as_json)
+    return _pin(target, campaign, UNSET_VALUE, as_json=as_json)
 
 
 def _pin(target: Target, campaign: str | None, value: str, *, as_json: bool) -> int:
     """Write the tag unless the campaign is in this state already. Print the state, and return 0."""
     client, arn = target.access.personalize, campaign_arn_of(target, campaign)
-    found, wanted = parse_pin(read_tags(client, arn)), parse_pin({PINNED: value})
+    found, wanted = parse_pin(read_tags(client, arn)), parse_pin({PIN_TAG: value})
     if bool(found) != bool(wanted):
-        write_tags(client, arn, {PINNED: value})
+        write_tags(client, arn, {PIN_TAG: value})
         found = wanted
     if as_json:
         print_json({"campaignArn": arn, "pin": found})

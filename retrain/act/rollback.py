@@ -10,7 +10,7 @@ import typer
 from functions.common import clock
 from functions.contract import find_solution_of_campaign
 from functions.personalize.campaigns import (
-    LATEST,
+    LATEST_VERSION_SUFFIX,
     build_record_tags,
     build_update_request,
     describe_campaign,
@@ -116,7 +116,7 @@ def planned_move(target: Target, arn: str, to: str | None = None) -> Move:
     if is_running(campaign.get("latestCampaignUpdate", campaign)["status"]):
         raise FailedError(f"{name} is being updated; try again when this has ended, in minutes")
     bad = find_served_version_arn(campaign)
-    if bad is None or bad.endswith(LATEST):
+    if bad is None or bad.endswith(LATEST_VERSION_SUFFIX):
         command = f"aws personalize update-campaign --campaign-arn {arn} --solution-version-arn"
         way_out = f"move it with `{command} VERSION`" if bad else "create it again"
         status = bad or f"nothing, because it is {campaign['status']}"

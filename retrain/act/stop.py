@@ -11,7 +11,7 @@ from functions.common.formatting import (
 )
 from functions.constants import STOPPED_ERROR
 from functions.personalize.statuses import is_running, is_stopping
-from functions.personalize.tags import RUN, read_tags
+from functions.personalize.tags import RUN_TAG, read_tags
 from functions.personalize.trainings import describe_version, list_versions, stop_training
 from functions.run.documents import identify_run
 from functions.run.executions import read_configured_run
@@ -123,7 +123,7 @@ def _trainings(
         for solution in begun["settings"]["solutions"]
         for summary in list_versions(client, solution["solutionArn"])
         if is_running(summary["status"])
-        and read_tags(client, arn := summary["solutionVersionArn"]).get(RUN) == run_id
+        and read_tags(client, arn := summary["solutionVersionArn"]).get(RUN_TAG) == run_id
     ]
     return [
         version

@@ -25,7 +25,7 @@ from functions.personalize.campaigns import read_campaign
 from functions.personalize.imports import ImportReader
 from functions.personalize.lists import PAGE_SIZE, list_deletions
 from functions.personalize.statuses import is_active
-from functions.personalize.tags import BLOCKED, BYTES, RUN, read_tags
+from functions.personalize.tags import BLOCKED_VERSION_TAG, EXPORT_BYTES_TAG, RUN_TAG, read_tags
 from functions.personalize.trainings import (
     SolutionReader,
     describe_version,
@@ -138,7 +138,7 @@ def read_lineage(access: Access, version_arn: str) -> Document:
         "trainingHours": version.get("trainingHours"),
         "createdAt": version["creationDateTime"],
         "endedAt": version["lastUpdatedDateTime"],
-        "runId": tags.get(RUN),  # null if a person or Personalize itself has trained it
+        "runId": tags.get(RUN_TAG),  # null if a person or Personalize itself has trained it
         "approval": approval
         and {
             "answer": approval.status,
@@ -164,7 +164,7 @@ def _learned_import(client: PersonalizeClient, job: Import) -> Document:
     """Return an import job with its location and what its tags say. A foreign one has no tags."""
     described = client.describe_dataset_import_job(datasetImportJobArn=job.arn)["datasetImportJob"]
     tags = read_tags(client, job.arn)
-    size = tags.get(BYTES, "")
+    size = tags.get(EXPORT_BYTES_TAG, "")
     return {
         "datasetImportJobArn": job.arn,
         "importMode": "FULL" if job.is_full else "INCREMENTAL",
@@ -172,7 +172,7 @@ def _learned_import(client: PersonalizeClient, job: Import) -> Document:
         "endedAt": job.ended_at,
         "dataLocation": described["dataSource"].get("dataLocation"),
         "bytes": int(size) if size.isdecimal() else None,
-        "runId": tags.get(RUN),
+        "runId": tags.get(RUN_TAG),
     }
 
 
@@ -269,7 +269,7 @@ class VersionNotes:
             newest = self._newest.setdefault(solution["solutionArn"], version)
             for campaign in solution["campaigns"]:
                 arn, outcome = campaign["campaignArn"], campaign["outcome"]
-                if outcome == "DEPLOYED" and self._tags_of(arn).get(BLOCKED) == version:
+                if outcome == "DEPLOYED" and self._tags_of(arn).get(BLOCKED_VERSION_TAG) == version:
                     notes[arn] = "rolled back since, so no run deploys it again"
                 if outcome == "AWAITING_APPROVAL":
                     notes[arn] = self._answer(solution["solutionArn"], version, newest)

@@ -15,9 +15,9 @@ from botocore.exceptions import ClientError
 from emulator import Emulator, EmulatorError
 from emulator.deployer.program import deploy
 from functions.bake_alarms import alarm_names
-from functions.personalize.campaigns import NONE, describe_campaign, find_served_version_arn
+from functions.personalize.campaigns import UNSET_VALUE, describe_campaign, find_served_version_arn
 from functions.personalize.imports import list_imports
-from functions.personalize.tags import BAKE, read_tags
+from functions.personalize.tags import BAKE_TAG, read_tags
 from functions.personalize.trainings import list_versions
 from retrain.account.access import Access
 from retrain.account.errors import EXIT_INTERRUPTED, FailedError, OperatorError
@@ -116,7 +116,7 @@ class DeployedStack:
             for campaign in campaigns:
                 name = alarm_names(settings, campaign)[-1]
                 tags = read_tags(self.world.personalize, campaign["campaignArn"])
-                state = "OK" if tags.get(BAKE, NONE) == NONE else "ALARM"
+                state = "OK" if tags.get(BAKE_TAG, UNSET_VALUE) == UNSET_VALUE else "ALARM"
                 cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason=reason)
 
     def _start(self, day: date) -> str:

@@ -15,7 +15,7 @@ from functions.personalize.batch_jobs import (
     warn_of_failed_lines,
 )
 from functions.personalize.lists import PAGE_SIZE
-from functions.personalize.tags import BATCH, CLOCK_TOLERANCE, RUN
+from functions.personalize.tags import BATCH_TAG, CLOCK_TOLERANCE, RUN_TAG
 from functions.rules.batch_jobs import KEYS_OF_RESULTS, BatchJob
 from functions.s3 import exports
 from functions.s3.exports import Export
@@ -96,7 +96,7 @@ def test_the_jobs_of_an_output_are_listed_back_to_the_last_one_that_succeeded(pe
     expected += [("q-run-2-slot", False, True)]
     for name, _, _ in expected:
         value = "content 2026-11-22"
-        tags = [{"tagKey": RUN, "tagValue": name}, {"tagKey": BATCH, "tagValue": value}]
+        tags = [{"tagKey": RUN_TAG, "tagValue": name}, {"tagKey": BATCH_TAG, "tagValue": value}]
         arn = f"{ARN}:batch-inference-job/{name}"
         personalize.expect("list_tags_for_resource", {"tags": tags}, resourceArn=arn)
     found = list_batch_jobs(personalize.client, "aws-sims", "slot", VERSION)

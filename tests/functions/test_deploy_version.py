@@ -19,7 +19,13 @@ from functions.personalize.campaigns import (
     build_update_request,
     parse_record,
 )
-from functions.personalize.tags import APPROVAL, BLOCKED, GOOD, TRIAL, write_tags
+from functions.personalize.tags import (
+    APPROVAL_TAG,
+    BLOCKED_VERSION_TAG,
+    GOOD_VERSION_TAG,
+    TRIAL_TAG,
+    write_tags,
+)
 from functions.rules.campaigns import DeploymentRecord, Trial
 from functions.rules.probing import Response
 from tests.functions.samples import (
@@ -204,7 +210,7 @@ def test_only_a_version_of_this_run_replaces_a_version_that_a_person_has_chosen(
     with deploy() as pipeline:
         good = trained(pipeline)
         new = trained(pipeline)
-        write_tags(pipeline.client, campaign_arn(), {GOOD: good})
+        write_tags(pipeline.client, campaign_arn(), {GOOD_VERSION_TAG: good})
         pipeline.foreign_update(pipeline.served_version())
         pipeline.sleep(3600)
 
@@ -341,9 +347,8 @@ def test_the_tags_of_a_campaign_are_read_as_they_were_written(written):
 )
 def test_a_tag_that_no_run_has_written_says_nothing(value):
     bad = value if value.startswith(f"{SOLUTION}/") else None
-    assert parse_record({TRIAL: value, BLOCKED: value}, SOLUTION) == DeploymentRecord(
-        blocked_version_arn=bad
-    )
+    found = parse_record({TRIAL_TAG: value, BLOCKED_VERSION_TAG: value}, SOLUTION)
+    assert found == DeploymentRecord(blocked_version_arn=bad)
 
 
 def test_the_end_of_a_bake_that_is_longer_than_any_says_nothing():
@@ -364,9 +369,9 @@ WHEN = NOW.isoformat()
         (REQUESTED, 24.1, None),
         (build_approval_tags("APPROVED", NOW, "boss"), 99, "APPROVED"),
         (build_approval_tags("REFUSED", NOW, "boss"), 99, "REFUSED"),
-        ({APPROVAL: "soon"}, 0, None),
-        ({APPROVAL: f"GRANTED {WHEN} me"}, 0, None),
-        ({APPROVAL: "APPROVED 2026-11-29"}, 0, None),
+        ({APPROVAL_TAG: "soon"}, 0, None),
+        ({APPROVAL_TAG: f"GRANTED {WHEN} me"}, 0, None),
+        ({APPROVAL_TAG: "APPROVED 2026-11-29"}, 0, None),
         ({}, 0, None),
     ],
 )

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from functions.common.hashes import hash_shortly
-from functions.personalize.tags import CONTENT
+from functions.personalize.tags import CONTENT_TAG
 from functions.planning.export_content import (
     build_content_tags,
     refuse_stale_content,
@@ -74,7 +74,7 @@ def test_a_document_and_a_tag_have_five_types_and_a_document_ten_columns_with_sh
     assert [*known["eventTypes"].values()] == [50, 49, 48, 47, 46]
     assert {name[:24] for name in known["eventTypes"]} == {f"{'t' * 23}…"}, "they begin alike"
     assert {len(name) for name in known["eventTypes"]} == {30}
-    tag = build_content_tags({**known, "rows": 50})[CONTENT]
+    tag = build_content_tags({**known, "rows": 50})[CONTENT_TAG]
     assert len(tag) <= 256, "AWS accepts no longer value"
     assert not set(tag) - set("0123456789abcdefT:+- ")
     columns = [f"{'c' * 60}{number}" for number in range(12)]
@@ -101,10 +101,12 @@ def imported(tag="", **changes):
 
 def test_the_tag_of_an_import_job_has_the_content_for_the_next_run():
     known = content(rows(*["view"] * 8, "", "click"), imports=[imported(tag_of(imports=6))])
-    assert build_content_tags(known) == {CONTENT: tag_of(imports=7, view=800, click=100)}
+    assert build_content_tags(known) == {CONTENT_TAG: tag_of(imports=7, view=800, click=100)}
     rare = content(rows(*["view"] * 2999, "click"))
 
-    assert build_content_tags(rare) == {CONTENT: tag_of(view=1000, click=1)}, "it is not forgotten"
+    assert build_content_tags(rare) == {CONTENT_TAG: tag_of(view=1000, click=1)}, (
+        "it is not forgotten"
+    )
     assert build_content_tags({**s.CONTENT, "areAllRowsRead": False}) == {}
     assert build_content_tags({**s.CONTENT, "newestEventAt": None}) == {}
 
@@ -218,7 +220,7 @@ def test_a_type_of_events_that_vanishes_is_a_warning_or_a_refusal(types, shares,
 
 def test_a_type_that_begins_like_another_one_is_missed():
     before, after = (f"{'watched a recommended trailer '}{end}" for end in ("twice", "once"))
-    tag = build_content_tags(content(rows(*[before] * 500, *[after] * 500)))[CONTENT]
+    tag = build_content_tags(content(rows(*[before] * 500, *[after] * 500)))[CONTENT_TAG]
     known = snapshot(rows(*[after] * 1000), imports=[imported(tag)])
     (message,) = found(known, strictEvents=True)[0]
 

@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions import report_outcome
-from functions.personalize.tags import REPORTED
+from functions.personalize.tags import REPORTED_VERDICT_TAG
 from functions.report import send
 from functions.report_outcome import handler
 from tests.functions import samples as s
@@ -54,7 +54,7 @@ def finished(outcome, *, is_trial=False):
 @pytest.mark.parametrize("is_trial", [False, True])
 def test_a_verdict_is_noted_after_its_report(written, outcome, verdict, is_trial):
     handler(finished(outcome, is_trial=is_trial), None)
-    assert written == ([(CAMPAIGN, {REPORTED: verdict})] if verdict else [])
+    assert written == ([(CAMPAIGN, {REPORTED_VERDICT_TAG: verdict})] if verdict else [])
 
 
 def test_the_verdict_on_an_older_version_is_not_noted(written):

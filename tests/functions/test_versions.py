@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions.personalize.approvals import build_approval_tags
-from functions.personalize.tags import DIGEST, api_tags
+from functions.personalize.tags import DIGEST_TAG, build_api_tags
 from functions.personalize.trainings import (
     SolutionReader,
     hash_config,
@@ -63,7 +63,7 @@ def test_the_baseline_is_the_nearest_version_of_a_run_with_the_same_imports():
             pipeline.sleep(7200)
             if digest == "b-2":
                 pipeline.inject_fault("fail", job="solution-version")
-            tags = api_tags({DIGEST: digest} if digest else {})
+            tags = build_api_tags({DIGEST_TAG: digest} if digest else {})
             versions.append(pipeline.foreign_training(f"v{len(versions)}", tags=tags))
         baselines = {case: found(*case) for case in NEAREST}
         assert found("a", 0, "deleted") is None
@@ -79,8 +79,8 @@ def test_a_version_is_read_with_what_the_rules_compare():
     relative = {"qualityGate": [{"relativeTo": solution_arn()}], "approval": {"timeoutHours": 3}}
     without_gate = {"qualityGate": [], "approval": None}
     with deploy() as pipeline:
-        tags = {DIGEST: "a-1", **build_approval_tags("REQUESTED", pipeline.clock.now())}
-        arn = pipeline.foreign_training(tags=api_tags(tags))
+        tags = {DIGEST_TAG: "a-1", **build_approval_tags("REQUESTED", pipeline.clock.now())}
+        arn = pipeline.foreign_training(tags=build_api_tags(tags))
         pipeline.sleep(7200)
         found = read_version(pipeline.client, relative, arn)
         baseline = found.baselines[solution_arn()]

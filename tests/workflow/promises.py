@@ -5,13 +5,13 @@ from itertools import pairwise
 
 from emulator.personalize.resources import BatchInferenceJob, ImportJob, SolutionVersion
 from functions.personalize.tags import (
-    APPROVAL,
-    BATCH,
-    CONFIRMED,
-    DIGEST,
-    FINGERPRINT,
-    RUN,
-    TAINTED,
+    APPROVAL_TAG,
+    BATCH_TAG,
+    CONFIRMED_TAG,
+    DIGEST_TAG,
+    FINGERPRINT_TAG,
+    RUN_TAG,
+    TAINTED_VALUE,
 )
 from functions.personalize.trainings import hash_config
 from functions.reconcile import LAST_CHANGE
@@ -69,15 +69,15 @@ def _paid_twice(teller: Storyteller) -> Iterator[str]:
     import_ends = [*map(end_of, teller.imports())]
     paid: dict[tuple[object, ...], str] = {}
     for version in teller.versions("ACTIVE"):
-        if RUN not in version.tags:
+        if RUN_TAG not in version.tags:
             continue
         solution = version.solution.arn
         created = version.timeline.created
         ended = end_of(version)
-        keys: list[tuple[object, ...]] = [(solution, version.tags[RUN])]
+        keys: list[tuple[object, ...]] = [(solution, version.tags[RUN_TAG])]
         is_mixed = any(created <= end <= ended for end in import_ends)
         if not is_mixed and not any(since <= created <= end for since, end in forced):
-            config = version.tags[DIGEST].partition("-")[2]
+            config = version.tags[DIGEST_TAG].partition("-")[2]
             deleted = sum(end <= created for end in deletion_ends)
             keys.append((solution, config, deleted, *sorted(version.learned.items())))
         for key in keys:
@@ -92,7 +92,7 @@ def _written_twice(teller: Storyteller) -> Iterator[str]:
     for before, after in pairwise(job for job in jobs if job.status(teller.now) != "CREATE FAILED"):
         if after.timeline.created < end_of(before):
             yield f"{after.arn} was created before the end of {before.arn}"
-        if after.tags[BATCH].partition(" ")[0] == before.tags[BATCH].partition(" ")[0]:
+        if after.tags[BATCH_TAG].partition(" ")[0] == before.tags[BATCH_TAG].partition(" ")[0]:
             yield f"{after.arn} writes the same as {before.arn}"
 
 
@@ -103,7 +103,7 @@ def _began_during_deletions(teller: Storyteller) -> Iterator[str]:
         for deletion in teller.deletions():
             began_at = deletion.timeline.created
             ended_at = end_of(deletion)
-            if RUN in job.tags and began_at + AFTER_DEATH < job.timeline.created < ended_at:
+            if RUN_TAG in job.tags and began_at + AFTER_DEATH < job.timeline.created < ended_at:
                 yield f"{arn} was created during {deletion.arn}"
 
 
@@ -115,15 +115,15 @@ def learned_unconfirmed(teller: Storyteller, *, accepts_foreign: bool = False) -
     """
     jobs = teller.resources(ImportJob)
     for arn in teller.tainted:
-        if jobs[arn].tags[CONFIRMED] != TAINTED:
+        if jobs[arn].tags[CONFIRMED_TAG] != TAINTED_VALUE:
             yield f"{arn} was tainted, and then confirmed"
     for version in teller.versions("ACTIVE"):
         for arn in (arn for arns in version.learned.values() for arn in arns):
             tags = jobs[arn].tags
             ended = end_of(jobs[arn])
-            is_confirmed = tags.get(CONFIRMED) == tags.get(FINGERPRINT)
-            is_checked = is_confirmed and (RUN in tags or accepts_foreign)
-            if RUN in version.tags and not is_checked and ended <= version.timeline.created:
+            is_confirmed = tags.get(CONFIRMED_TAG) == tags.get(FINGERPRINT_TAG)
+            is_checked = is_confirmed and (RUN_TAG in tags or accepts_foreign)
+            if RUN_TAG in version.tags and not is_checked and ended <= version.timeline.created:
                 yield f"{version.arn} has learned {arn}, which is unconfirmed"
 
 
@@ -150,7 +150,7 @@ def _wrong_report(teller: Storyteller, ended: Ended) -> Iterator[str]:
         for solution in report["solutions"]:
             campaigns += solution["campaigns"]
             version = versions.get(solution["solutionVersionArn"])
-            if version and RUN not in version.tags:
+            if version and RUN_TAG not in version.tags:
                 yield f"it used a version that somebody else has trained: {solution}"
         latest = trials | {campaign["campaignArn"]: campaign for campaign in campaigns}
         for campaign in latest.values():
@@ -197,10 +197,10 @@ def _untold_verdicts(teller: Storyteller) -> Iterator[str]:
     for campaign in map(campaign_arn, CAMPAIGNS):
         served = teller.served(campaign)
         solution = served.rpartition("/")[0]
-        known = [item for item in teller.versions("ACTIVE") if RUN in item.tags]
+        known = [item for item in teller.versions("ACTIVE") if RUN_TAG in item.tags]
         newest = [item for item in known if item.solution.arn == solution][-1]
         outcome = told.get((campaign, newest.arn))
-        is_overdue = outcome == "AWAITING_APPROVAL" and "APPROVED" in newest.tags[APPROVAL]
+        is_overdue = outcome == "AWAITING_APPROVAL" and "APPROVED" in newest.tags[APPROVAL_TAG]
         if newest.arn != served and (outcome is None or is_overdue):
             yield f"{campaign} serves {served} and not {newest.arn}, which was told: {outcome}"
 
@@ -232,12 +232,13 @@ def _outdated_data(teller: Storyteller) -> Iterator[str]:
     versions = teller.versions("ACTIVE")
     deletion_ends = [*map(end_of, teller.deletions())]
     for arn in map(solution_arn, SOLUTIONS):
-        newest = [item for item in versions if item.solution.arn == arn and RUN in item.tags][-1]
+        own = [item for item in versions if item.solution.arn == arn and RUN_TAG in item.tags]
+        newest = own[-1]
         for dataset in DATASETS:
             if newest.learned[dataset_arn(dataset)] != teller.held(dataset):
                 yield f"{newest.arn} has learned other data than {dataset} holds"
         described = teller.pipeline.client.describe_solution(solutionArn=arn)["solution"]
-        if not newest.tags[DIGEST].endswith(hash_config(described)):
+        if not newest.tags[DIGEST_TAG].endswith(hash_config(described)):
             yield f"{newest.arn} was trained with another configuration"
         if any(newest.timeline.created < ended_at for ended_at in deletion_ends):
             yield f"{newest.arn} may know users who were deleted"

@@ -29,14 +29,14 @@ from emulator.personalize.resources import (
 )
 from emulator.virtual.step_functions import Execution, Fails, StartedExecution
 from functions.personalize.approvals import build_approval_tags
-from functions.personalize.campaigns import NONE, build_record_tags, parse_pin
+from functions.personalize.campaigns import UNSET_VALUE, build_record_tags, parse_pin
 from functions.personalize.tags import (
-    APPROVAL,
-    BLOCKED,
-    CONFIRMED,
-    PINNED,
-    RUN,
-    TAINTED,
+    APPROVAL_TAG,
+    BLOCKED_VERSION_TAG,
+    CONFIRMED_TAG,
+    PIN_TAG,
+    RUN_TAG,
+    TAINTED_VALUE,
     write_tags,
 )
 from functions.rules.campaigns import DeploymentRecord
@@ -254,7 +254,7 @@ class Storyteller:
     def jobs_of(self, run: str) -> list[str]:
         """Return the import jobs and the versions that a run has created."""
         jobs = {**self.resources(ImportJob), **self.resources(SolutionVersion)}
-        return [arn for arn, job in jobs.items() if job.tags.get(RUN) == run]
+        return [arn for arn, job in jobs.items() if job.tags.get(RUN_TAG) == run]
 
     def held(self, dataset: str) -> tuple[str, ...]:
         """Return the ARNs of the imports whose data a dataset holds."""
@@ -306,7 +306,7 @@ class Storyteller:
                 witness.note_answer(response)
             if witness and witness.record != record:
                 witness.note_record(record, is_person=is_person)
-        if tags.get(CONFIRMED) == TAINTED:
+        if tags.get(CONFIRMED_TAG) == TAINTED_VALUE:
             self.tainted.add(request["resourceArn"])
         if operation == "UpdateCampaign" and is_person and version:
             witness.note_move(version, is_person=True)
@@ -343,7 +343,7 @@ class Storyteller:
         """Return the campaigns on trial and the trainings of the pipeline that are running."""
         trials = [arn for arn in map(campaign_arn, CAMPAIGNS) if self.on_trial(arn)]
         running = self.versions("CREATE PENDING", "CREATE IN_PROGRESS", "CREATE PAUSED")
-        return trials + [version.arn for version in running if RUN in version.tags]
+        return trials + [version.arn for version in running if RUN_TAG in version.tags]
 
     def _is_left(self, time: datetime) -> bool:
         """Return True if something is left that the watcher still has time for."""
@@ -365,7 +365,7 @@ class Storyteller:
             {campaign: self.served(campaign) for campaign in campaigns},
             on_trial,
             [arn for arn in probed if arn not in on_trial and self.witnesses[arn].is_untried],
-            {arn: item.tags.get(APPROVAL, "") for arn, item in versions.items()},
+            {arn: item.tags.get(APPROVAL_TAG, "") for arn, item in versions.items()},
         )
         self.ended.append(ended)
         if execution.status != "SUCCEEDED":
@@ -521,7 +521,7 @@ class Storyteller:
     def pin(self, item: Happening) -> None:
         """Pin a campaign, or end its pin."""
         witness = self.witnesses[campaign_arn(item.where)]
-        self._tag(witness.arn, {PINNED: NONE if parse_pin(witness.tags) else "by a person"})
+        self._tag(witness.arn, {PIN_TAG: UNSET_VALUE if parse_pin(witness.tags) else "by a person"})
 
     def answer(self, item: Happening) -> None:
         """Approve or refuse the newest version for which a run has asked, and start a run.
@@ -533,7 +533,7 @@ class Storyteller:
             self._in(HOUR / 4, partial(self.answer, item._replace(times=1)))
             return
         versions = self.resources(SolutionVersion)
-        asked = [arn for arn in versions if "REQUESTED" in versions[arn].tags.get(APPROVAL, "")]
+        asked = [arn for arn in versions if "REQUESTED" in versions[arn].tags.get(APPROVAL_TAG, "")]
         for arn in asked[-1:]:
             self._tag(arn, build_approval_tags(item.where, self.now))
             self.pipeline.machine.start({"only": "deployments"})
@@ -562,7 +562,7 @@ class Storyteller:
 
         def block() -> None:
             with self.without_faults():
-                self._tag(arn, {BLOCKED: self._train(solution)})
+                self._tag(arn, {BLOCKED_VERSION_TAG: self._train(solution)})
 
             self._in(2 * HOUR, partial(self.start_by_hand, item))
 
@@ -594,7 +594,7 @@ class Storyteller:
         witness.is_edited = True
         versions = list(self.resources(SolutionVersion))
         words = (
-            NONE,
+            UNSET_VALUE,
             "nonsense",
             f"{self.random.choice(versions)} {self.now.isoformat()}",
             *versions,

@@ -4,7 +4,7 @@ import pytest
 
 from components.args import ApprovalArgs
 from functions.personalize.approvals import build_approval_tags
-from functions.personalize.tags import APPROVAL, read_tags, write_tags
+from functions.personalize.tags import APPROVAL_TAG, read_tags, write_tags
 from tests.workflow.pipeline import NEXT_SLOT, deploy
 from tests.workflow.summaries import DEPLOYED, outcomes, skip_reason
 from tests.world import HOUR, MOVIES, solution
@@ -34,13 +34,13 @@ def test_a_version_is_asked_for_once_until_its_time_is_over():
     with deploy(ASKING) as pipeline:
         pipeline.run()
         waiting = deploy_approved(pipeline)
-        asked = read_tags(pipeline.client, newest(pipeline))[APPROVAL]
+        asked = read_tags(pipeline.client, newest(pipeline))[APPROVAL_TAG]
         again = pipeline.run(skipImport=True)
         pipeline.sleep(LATE)
         later = pipeline.run(scheduledTime=NEXT_SLOT)
         version = newest(pipeline)
 
-        assert read_tags(pipeline.client, version)[APPROVAL] > asked
+        assert read_tags(pipeline.client, version)[APPROVAL_TAG] > asked
         assert pipeline.served_version() == pipeline.versions()[0]
 
     assert skip_reason(waiting) == NONE_WAITS

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from components.args import BakeArgs
-from functions.personalize.tags import BAKE, read_tags
+from functions.personalize.tags import BAKE_TAG, read_tags
 from functions.rules.campaigns import DeploymentRecord
 from functions.run.deployment_spec import build_deployment_spec
 from tests.workflow.pipeline import deploy
@@ -26,7 +26,7 @@ DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Desc
 def start_bake(pipeline):
     """Start a run, and return its execution when its bake has begun."""
     started = pipeline.start(skipImport=True)
-    while read_tags(pipeline.client, campaign_arn()).get(BAKE, "-") == "-":
+    while read_tags(pipeline.client, campaign_arn()).get(BAKE_TAG, "-") == "-":
         pipeline.sleep(60)
 
     return started
@@ -42,7 +42,7 @@ def test_a_version_is_good_once_its_bake_has_ended():
         pipeline.alarms.change(ORDERS, "OK")
         started = start_bake(pipeline)
         old, new = pipeline.versions()
-        until = datetime.fromisoformat(read_tags(pipeline.client, campaign_arn())[BAKE])
+        until = datetime.fromisoformat(read_tags(pipeline.client, campaign_arn())[BAKE_TAG])
         began_at = pipeline.describe_campaign()["latestCampaignUpdate"]["lastUpdatedDateTime"]
         assert until - began_at < timedelta(hours=2, minutes=1)
         pipeline.sleep(1.9 * HOUR)

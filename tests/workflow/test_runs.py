@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from components.rules.fields import NDCG_AT_10
-from functions.personalize.tags import api_tags
+from functions.personalize.tags import build_api_tags
 from functions.s3.exports import read_export
 from tests.functions.samples import NO_BASELINES
 from tests.workflow.pipeline import RUN_ID, deploy
@@ -78,7 +78,7 @@ def import_tags(export, dataset):
         newest_at = datetime.fromtimestamp(int(max(times)), UTC).isoformat()
         tags["retraining-content"] = f"{newest_at} 1"
 
-    return api_tags(tags)
+    return build_api_tags(tags)
 
 
 def test_a_good_run_requests_exactly_what_is_configured():

@@ -20,7 +20,7 @@ import pytest
 from components.args import ApprovalArgs, BakeArgs, BatchJobArgs, LimitsArgs, QualityRuleArgs
 from components.rules.fields import NDCG_AT_10
 from emulator.personalize import Switches
-from functions.personalize.tags import RUN
+from functions.personalize.tags import RUN_TAG
 from tests.workflow.pipeline import SLOT, deploy
 from tests.workflow.promises import (
     broken_promises,
@@ -253,7 +253,7 @@ def test_a_pipeline_that_nobody_touches_trains_every_week():
     with storyteller(Random(0), weather=WEATHER) as teller:  # noqa: S311 - a reproducible story
         teller.tell([_new_data(*DATASETS)] * WEEKS)
         problems = [*broken_promises(teller), *not_up_to_date(teller)]
-        trained = [version for version in teller.versions("ACTIVE") if RUN in version.tags]
+        trained = [version for version in teller.versions("ACTIVE") if RUN_TAG in version.tags]
 
     assert problems == []
     assert len(trained) == WEEKS * len(SOLUTIONS)

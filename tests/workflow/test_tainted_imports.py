@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from emulator.personalize.resources import ImportJob, SolutionVersion
-from functions.personalize.tags import TAINTED_BY, read_tags
+from functions.personalize.tags import TAINTED_BY_TAG, read_tags
 from tests.workflow.clients import OPERATOR
 from tests.workflow.pipeline import deploy
 from tests.workflow.summaries import DEPLOYED, failures, outcomes, problems_of, report
@@ -68,7 +68,7 @@ def test_only_a_full_import_replaces_the_rows_of_a_stray_file():
         tainted = run_beside_a_stray_file(pipeline, "2026-11-29")
         (job,) = import_arns(pipeline)
         assert (
-            read_tags(pipeline.client, INTERACTIONS)[TAINTED_BY].split()[0]
+            read_tags(pipeline.client, INTERACTIONS)[TAINTED_BY_TAG].split()[0]
             == job.rpartition("/")[2]
         )
         refused = [
@@ -116,6 +116,7 @@ def test_a_day_that_was_written_again_after_an_abort_has_tainted_the_dataset():
         execution = pipeline.run(scheduledTime="2026-11-30T03:00:00Z")
         aborted, _ = import_arns(pipeline)
 
-        assert aborted.rpartition("/")[2] in read_tags(pipeline.client, INTERACTIONS)[TAINTED_BY]
+        tags = read_tags(pipeline.client, INTERACTIONS)
+        assert aborted.rpartition("/")[2] in tags[TAINTED_BY_TAG]
 
     assert "with importMode FULL" in failures(execution)["taste"]

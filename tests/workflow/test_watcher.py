@@ -3,7 +3,7 @@
 import pytest
 
 from components.args import LimitsArgs
-from functions.personalize.tags import GOOD, read_tags
+from functions.personalize.tags import GOOD_VERSION_TAG, read_tags
 from tests.workflow.pipeline import deploy
 from tests.workflow.summaries import outcomes, report, skip_reason
 from tests.world import HOUR, MOVIES, campaign, campaign_arn, solution
@@ -31,7 +31,8 @@ def test_a_trial_that_a_dead_run_has_left_is_ended_within_minutes(group):
         assert outcomes(run.wait()) == {}
         assert report(run.wait())["trials"][0]["outcome"] == "DEPLOYED"
         new = pipeline.versions()[-1]
-        assert pipeline.served_version() == read_tags(pipeline.client, campaign_arn())[GOOD] == new
+        tags = read_tags(pipeline.client, campaign_arn())
+        assert pipeline.served_version() == tags[GOOD_VERSION_TAG] == new
         later = pipeline.machine.start({"only": "trials"}).wait()
 
     assert skip_reason(later) == "no campaign has a version on trial"

@@ -6,7 +6,7 @@ from datetime import datetime
 from components.args import CampaignArgs, SolutionArgs
 from emulator.personalize.resources import Campaign, SolutionVersion
 from functions.personalize.campaigns import parse_pin, parse_record
-from functions.personalize.tags import APPROVAL, DIGEST, RUN
+from functions.personalize.tags import APPROVAL_TAG, DIGEST_TAG, RUN_TAG
 from functions.rules.campaigns import DeploymentRecord, Trial
 from tests.workflow.summaries import ndcg
 
@@ -114,7 +114,7 @@ class Witness:
             return
         versions = self._teller.resources(SolutionVersion)
         created = self._creations()
-        answer = versions[version].tags.get(APPROVAL, "").partition(" ")[0]
+        answer = versions[version].tags.get(APPROVAL_TAG, "").partition(" ")[0]
         gate = self.solution.quality_gate if self.solution.quality_gate_enabled else ()
         reasons = {
             "is not newer than what is served": created[version] <= created[self.served],
@@ -145,7 +145,7 @@ class Witness:
     def _was_chosen_since(self, version: SolutionVersion) -> bool:
         """Return True if a person has moved the campaign while a version waited."""
         chosen_at = self._chosen_at.get(self.served)
-        if chosen_at is None or version.tags[RUN] == self._teller.current_run:
+        if chosen_at is None or version.tags[RUN_TAG] == self._teller.current_run:
             return False
         good = self._record_before.good_version_arn
 
@@ -204,4 +204,4 @@ class Witness:
 
 def _imports_of(version: SolutionVersion) -> str:
     """Return the part of a version's digest that is the same for all trainings on its imports."""
-    return version.tags.get(DIGEST, "").partition("-")[0]
+    return version.tags.get(DIGEST_TAG, "").partition("-")[0]

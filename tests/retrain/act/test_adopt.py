@@ -9,7 +9,7 @@ import pytest
 from components.args import ProbeArgs, RetrainingPipelineArgs, config_keys, to_config
 from components.settings import parse_stack
 from emulator.deployer.configuration import read_project
-from functions.personalize.tags import RUN, write_tags
+from functions.personalize.tags import RUN_TAG, write_tags
 from retrain.account.errors import OperatorError
 from tests.retrain.in_process import account
 from tests.world import (
@@ -176,7 +176,7 @@ def test_a_role_that_only_runs_have_used_is_left_out_because_it_may_go_with_its_
         for dataset in ("interactions", "items", "users"):
             jobs = client.list_dataset_import_jobs(datasetArn=dataset_arn(dataset))
             arn = max(jobs["datasetImportJobs"], key=itemgetter("creationDateTime"))
-            write_tags(client, arn["datasetImportJobArn"], {RUN: "20261122T030000Z"})
+            write_tags(client, arn["datasetImportJobArn"], {RUN_TAG: "20261122T030000Z"})
         assert adopted(prod).import_role_arn is None
 
 

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from components.args import ApprovalArgs
 from functions.personalize.approvals import build_approval_tags, parse_approval
-from functions.personalize.tags import BLOCKED, GOOD, read_tags, write_tags
+from functions.personalize.tags import BLOCKED_VERSION_TAG, GOOD_VERSION_TAG, read_tags, write_tags
 from tests.retrain.in_process import CALLER, account
 from tests.workflow import test_baselines as baselines
 from tests.workflow.pipeline import NEXT_SLOT
@@ -140,7 +140,7 @@ def test_an_approval_whose_execution_has_failed_is_not_given_again():
 
 
 def take_back(pipeline):
-    write_tags(pipeline.client, campaign_arn(), {BLOCKED: pipeline.versions()[-1]})
+    write_tags(pipeline.client, campaign_arn(), {BLOCKED_VERSION_TAG: pipeline.versions()[-1]})
 
 
 def move_away(pipeline):
@@ -151,7 +151,7 @@ def move_away(pipeline):
 
 
 def move_back(pipeline):
-    write_tags(pipeline.client, campaign_arn(), {GOOD: f"{solution_arn()}/0000abcd"})
+    write_tags(pipeline.client, campaign_arn(), {GOOD_VERSION_TAG: f"{solution_arn()}/0000abcd"})
     pipeline.foreign_update(pipeline.versions()[0])
     pipeline.sleep(HOUR)
 
@@ -188,7 +188,7 @@ def test_a_version_is_compared_with_that_of_each_campaign_and_one_may_take_it_al
         prod.pipeline.foreign_update(other, "tv")
         prod.pipeline.run()
         new = newest(prod)
-        write_tags(prod.pipeline.client, campaign_arn("tv"), {BLOCKED: new})
+        write_tags(prod.pipeline.client, campaign_arn("tv"), {BLOCKED_VERSION_TAG: new})
         shown = prod.retrain("approve").err.splitlines()
         assert prod.retrain("approve --yes").code == 0
 
@@ -215,7 +215,7 @@ def test_a_person_sees_the_plain_fall_beside_the_one_that_is_relative_to_the_bas
         prod.pipeline.bucket.put("interactions.csv", baselines.interactions(random_users=3))
         prod.pipeline.run(scheduledTime=NEXT_SLOT)
         history = prod.retrain("history -n 1")
-        write_tags(prod.pipeline.client, campaign_arn("away"), {BLOCKED: newest(prod)})
+        write_tags(prod.pipeline.client, campaign_arn("away"), {BLOCKED_VERSION_TAG: newest(prod)})
         asked = prod.retrain("approve")
     assert "passes the quality gate (NDCG@10 relative to popular and NDCG@10) and a" in planned
 

@@ -1,8 +1,8 @@
 """Proves that no run deploys to a pinned campaign, and that the next run after `unpin` does."""
 
 from components.args import ApprovalArgs
-from functions.personalize.campaigns import NONE
-from functions.personalize.tags import PINNED, read_tags, write_tags
+from functions.personalize.campaigns import UNSET_VALUE
+from functions.personalize.tags import PIN_TAG, read_tags, write_tags
 from tests.retrain.in_process import CALLER, account
 from tests.workflow.pipeline import NEXT_SLOT
 from tests.workflow.summaries import outcomes
@@ -36,17 +36,17 @@ def test_golden_runs_train_and_judge_and_leave_a_pinned_campaign_alone(golden):
         assert (
             f"is pinned since 2026-11-29 05:08 UTC by {CALLER}, so runs deploy nothing" in message
         )
-        assert read_tags(prod.pipeline.client, ARN)[PINNED] == PIN.removeprefix("pinned ")
+        assert read_tags(prod.pipeline.client, ARN)[PIN_TAG] == PIN.removeprefix("pinned ")
 
         golden("unpin.txt", prod.transcript("unpin", "unpin --json"))
         prod.pipeline.machine.start({}).wait()
         assert prod.pipeline.served_version() == prod.pipeline.versions()[-1], "it has waited"
-        assert read_tags(prod.pipeline.client, ARN)[PINNED] == NONE
+        assert read_tags(prod.pipeline.client, ARN)[PIN_TAG] == UNSET_VALUE
 
 
 def test_any_value_of_the_tag_pins_a_campaign_and_a_pin_keeps_its_time():
     with account(TWO) as prod:
-        write_tags(prod.pipeline.client, ARN, {PINNED: "by the film festival"})
+        write_tags(prod.pipeline.client, ARN, {PIN_TAG: "by the film festival"})
         unnamed = prod.retrain("pin")
         kept = prod.retrain("pin --campaign home")
         other = prod.retrain("unpin --campaign tv --json")
@@ -65,7 +65,7 @@ def test_rollback_moves_a_pinned_campaign_and_says_that_it_stays_pinned():
         prod.retrain("pin")
         result = prod.retrain("rollback --yes")
         assert prod.pipeline.served_version() == prod.pipeline.versions()[0]
-        assert read_tags(prod.pipeline.client, ARN)[PINNED].startswith("since ")
+        assert read_tags(prod.pipeline.client, ARN)[PIN_TAG].startswith("since ")
     (said,) = (line for line in result.err.splitlines() if "pinned" in line)
 
     assert (result.code, said) == (0, f"home is {PIN}, and stays pinned")

@@ -6,8 +6,15 @@ from functools import partial
 
 import pytest
 
-from functions.personalize.campaigns import NONE
-from functions.personalize.tags import BLOCKED, GOOD, PREVIOUS, TRIAL, read_tags, write_tags
+from functions.personalize.campaigns import UNSET_VALUE
+from functions.personalize.tags import (
+    BLOCKED_VERSION_TAG,
+    GOOD_VERSION_TAG,
+    PREVIOUS_VERSION_TAG,
+    TRIAL_TAG,
+    read_tags,
+    write_tags,
+)
 from retrain.act import rollback
 from tests.retrain.in_process import account
 from tests.workflow.clients import shared_clients
@@ -39,7 +46,11 @@ def test_golden_a_campaign_moves_back_and_no_run_deploys_the_version_again(golde
         after = prod.transcript("rollback", "rollback --yes", "rollback --yes")
         golden("rollback.txt", before + after)
         assert prod.pipeline.served_version() == old
-        assert (tags(prod)[GOOD], tags(prod)[BLOCKED], tags(prod)[TRIAL]) == (old, new, NONE)
+        assert tags(prod).items() >= {
+            (GOOD_VERSION_TAG, old),
+            (BLOCKED_VERSION_TAG, new),
+            (TRIAL_TAG, UNSET_VALUE),
+        }
         prod.pipeline.run(scheduledTime=NEXT_SLOT)
         assert prod.pipeline.served_version() == old
         forward = prod.retrain(f"rollback --yes --to {new.rpartition('/')[2]}")
@@ -61,12 +72,12 @@ def test_of_two_versions_that_were_rolled_back_neither_is_deployed_again():
 
         prod.retrain(f"rollback --yes --to {last_part(first)}")
         prod.pipeline.run(scheduledTime=NEXT_SLOT)
-        assert (prod.pipeline.served_version(), tags(prod)[BLOCKED]) == (first, third)
+        assert (prod.pipeline.served_version(), tags(prod)[BLOCKED_VERSION_TAG]) == (first, third)
 
         prod.retrain(f"rollback --yes --to {last_part(second)}")
-        assert tags(prod)[BLOCKED] == third, "it is newer than what was chosen"
+        assert tags(prod)[BLOCKED_VERSION_TAG] == third, "it is newer than what was chosen"
         prod.retrain(f"rollback --yes --to {last_part(third)}")
-        assert tags(prod)[BLOCKED] == second, "what was chosen is wanted"
+        assert tags(prod)[BLOCKED_VERSION_TAG] == second, "what was chosen is wanted"
 
 
 def test_a_campaign_that_serves_its_good_version_moves_to_the_one_before():
@@ -75,7 +86,7 @@ def test_a_campaign_that_serves_its_good_version_moves_to_the_one_before():
         prod.pipeline.bucket.put("interactions.csv", interactions(shift=1))
         prod.pipeline.run(scheduledTime=NEXT_SLOT)
         _, previous, good = prod.pipeline.versions()
-        assert (tags(prod)[GOOD], tags(prod)[PREVIOUS]) == (good, previous)
+        assert (tags(prod)[GOOD_VERSION_TAG], tags(prod)[PREVIOUS_VERSION_TAG]) == (good, previous)
         result = prod.retrain("rollback --yes --json")
         shared_clients()["operator"].update_campaign(campaignArn=ARN, solutionVersionArn=good)
         busy = prod.retrain("rollback --yes")
@@ -114,7 +125,7 @@ def test_a_rollback_that_cannot_work_changes_nothing_and_names_the_way_out(optio
         prod.pipeline.run()
         prod.pipeline.client.delete_campaign(campaignArn=campaign_arn("tv"))
         prod.pipeline.sleep(HOUR)
-        write_tags(prod.pipeline.client, ARN, {GOOD: f"{solution_arn()}/0000abcd"})
+        write_tags(prod.pipeline.client, ARN, {GOOD_VERSION_TAG: f"{solution_arn()}/0000abcd"})
         ids = dict(zip(("old", "new"), map(last_part, prod.pipeline.versions()), strict=True))
         before = prod.pipeline.describe_campaign(), tags(prod)
         result = prod.retrain(f"rollback --yes {options.format(**ids)}")
@@ -151,12 +162,16 @@ def test_tags_that_cannot_be_written_are_an_error_with_the_command_that_writes_t
         old, new = prod.pipeline.versions()
         prod.pipeline.inject_fault("error", operation="TagResource", code="AccessDeniedException")
         result = prod.retrain("rollback --yes")
-        assert tags(prod)[BLOCKED] == NONE
+        assert tags(prod)[BLOCKED_VERSION_TAG] == UNSET_VALUE
         (command,) = re.findall(r"`aws personalize tag-resource (.*)`", result.err)
         _, arn, _, *written = shlex.split(command)
         pairs = [re.fullmatch("tagKey=(.*),tagValue=(.*)", tag).groups() for tag in written]
         write_tags(prod.pipeline.client, arn, dict(pairs))
-        assert (tags(prod)[GOOD], tags(prod)[BLOCKED], tags(prod)[TRIAL]) == (old, new, NONE)
+        assert tags(prod).items() >= {
+            (GOOD_VERSION_TAG, old),
+            (BLOCKED_VERSION_TAG, new),
+            (TRIAL_TAG, UNSET_VALUE),
+        }
 
     assert result.code == 1
     assert f"home moves, but a run may deploy {short(new)} again, because its tags" in result.err

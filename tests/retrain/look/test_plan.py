@@ -2,7 +2,12 @@
 
 from components.args import ApprovalArgs
 from functions.common import prices
-from functions.personalize.tags import BLOCKED, GOOD, REPORTED, write_tags
+from functions.personalize.tags import (
+    BLOCKED_VERSION_TAG,
+    GOOD_VERSION_TAG,
+    REPORTED_VERDICT_TAG,
+    write_tags,
+)
 from functions.personalize.trainings import describe_version
 from functions.rules.deployments import format_verdict
 from functions.run.execution_input import InputProblem
@@ -87,12 +92,16 @@ def test_a_verdict_that_people_know_is_not_reported_beside_a_campaign_that_is_up
     with account(MOVIES.with_solutions(solution(campaigns=["home", "mail"]))) as prod:
         prod.pipeline.run()
         old, new = prod.pipeline.versions()
-        known = {GOOD: old, BLOCKED: new, REPORTED: format_verdict(new, "ROLLED_BACK", None)}
+        known = {
+            GOOD_VERSION_TAG: old,
+            BLOCKED_VERSION_TAG: new,
+            REPORTED_VERDICT_TAG: format_verdict(new, "ROLLED_BACK", None),
+        }
         write_tags(prod.pipeline.client, campaign_arn("mail"), known)
         for name in ("home", "mail"):
             prod.pipeline.foreign_update(old, name)
         prod.pipeline.sleep(HOUR)
-        write_tags(prod.pipeline.client, campaign_arn("home"), {GOOD: old})
+        write_tags(prod.pipeline.client, campaign_arn("home"), {GOOD_VERSION_TAG: old})
         steps = prod.retrain("plan --json").document["steps"]
     actions = {step["name"]: step["action"] for step in steps}
 
