@@ -207,7 +207,7 @@ def find_up_to_date(view: RunView) -> Iterator[str]:
     """
     for dataset in view.datasets:
         if dataset.holds_export and not dataset.has_export_date:
-            yield dataset.dataset["datasetArn"]
+            yield dataset.dataset_settings["datasetArn"]
 
     # Unless every dataset was checked, we don't know whether versions have the newest data.
     if PARTIAL_KEYS & view.run["request"].keys():

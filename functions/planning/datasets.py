@@ -61,22 +61,24 @@ class DatasetView:
     settings: Settings
     run: Run
     data: DataSnapshot
-    dataset: ResolvedDataset
+    dataset_settings: ResolvedDataset
 
     @property
     def export(self) -> Export:
         """The export that planning found in S3."""
-        return self.data.exports[self.dataset["datasetArn"]]
+        return self.data.exports[self.dataset_settings["datasetArn"]]
 
     @cached_property
     def imports(self) -> list[Import]:
         """The import jobs of the dataset, newest first."""
-        return [job for job in self.data.imports if job.dataset == self.dataset["datasetArn"]]
+        return [
+            job for job in self.data.imports if job.dataset == self.dataset_settings["datasetArn"]
+        ]
 
     @property
     def fields(self) -> Sequence[SchemaField]:
         """The schema's fields. Empty for a missing dataset, which a guard reports."""
-        return self.data.schemas.get(self.dataset["datasetArn"], [])
+        return self.data.schemas.get(self.dataset_settings["datasetArn"], [])
 
     @property
     def columns(self) -> list[str]:
@@ -88,20 +90,20 @@ class DatasetView:
     @property
     def is_full(self) -> bool:
         """True if an import replaces the dataset's bulk data instead of adding to it."""
-        return self.dataset["importMode"] == "FULL"
+        return self.dataset_settings["importMode"] == "FULL"
 
     @property
     def has_export_date(self) -> bool:
         """True if a person chose the export's day, and its location contains `{date}`."""
-        return "exportDate" in self.run["request"] and self.dataset["day"] is not None
+        return "exportDate" in self.run["request"] and self.dataset_settings["day"] is not None
 
     @cached_property
     def state(self) -> DatasetState:
         """The imports and the export, as input for the rules."""
-        described = self.data.datasets.get(self.dataset["datasetArn"])
+        described = self.data.datasets.get(self.dataset_settings["datasetArn"])
         # A guard refuses a missing dataset.
         schema_arn = described["schemaArn"] if described else ""
-        export = self.export.state(self.dataset["importMode"], schema_arn)
+        export = self.export.state(self.dataset_settings["importMode"], schema_arn)
         return DatasetState(is_full=self.is_full, imports=self.imports, exports=[export])
 
     @property
@@ -176,7 +178,7 @@ class DatasetView:
     def awaits_marker(self) -> bool:
         """True if this scheduled run leaves the export to the run that its ready marker starts."""
         is_scheduled = self.run["trigger"] == "schedule" and self.settings["triggerOnExport"]
-        has_marker = self.dataset["readyMarker"] is not None
+        has_marker = self.dataset_settings["readyMarker"] is not None
         return is_scheduled and has_marker and self.export.marker_written_at is None
 
     @property
@@ -186,13 +188,13 @@ class DatasetView:
         An event may start a run late, or from a schedule in another time zone. The run's older
         export would replace newer data, so it's only imported if a person sets `exportDate`.
         """
-        day = self.dataset["day"]
+        day = self.dataset_settings["day"]
         if day is None or not self.is_full or self.has_export_date:
             return False
 
         tomorrow = self.data.now.date() + timedelta(days=1)
         days_ahead = (tomorrow - date.fromisoformat(day)).days
-        later_locations = locate_days(self.dataset, range(1, days_ahead + 1)).values()
+        later_locations = locate_days(self.dataset_settings, range(1, days_ahead + 1)).values()
 
         imported = group_imports_by_location(self.imports)
         return any(hash_location(location) in imported for location in later_locations)
@@ -211,7 +213,7 @@ class DatasetView:
             return None
 
         job = unconfirmed[-1]
-        day = self.dataset["day"]
+        day = self.dataset_settings["day"]
         is_given_up = job.is_tainted or job.ended_at < self.data.now - GIVE_UP_AFTER
         was_compared = day is None or job.day <= day
 
@@ -224,8 +226,8 @@ class DatasetView:
         durations = measure_durations(job for job in self.imports if job.is_full == self.is_full)
 
         return {
-            "type": self.dataset["type"],
-            "dataLocation": self.dataset["dataLocation"],
+            "type": self.dataset_settings["type"],
+            "dataLocation": self.dataset_settings["dataLocation"],
             "fingerprint": export.fingerprint,
             "bytes": self.export.size,
             "newestObjectAt": export.newest_at.isoformat() if export.newest_at else None,

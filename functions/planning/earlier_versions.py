@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from ..rules.steps import Step
     from ..rules.versions import SolutionVersion
     from .snapshot import (
-        BatchSnapshot,
+        BatchJobSnapshot,
         SolutionSnapshot,
     )
 
@@ -81,7 +81,7 @@ class EarlierVersions:
     @property
     def approved(self) -> list[SolutionVersion]:
         """The versions from the last month that a person approved, newest first."""
-        if self.snapshot.solution["approval"] is None:
+        if self.snapshot.solution_settings["approval"] is None:
             return []
 
         return [
@@ -99,7 +99,7 @@ class EarlierVersions:
         Missing campaigns are left out, because refuse_unusable_solution() reports them.
         """
         tags = self.snapshot.campaign_tags
-        solution_arn = self.snapshot.solution["solutionArn"]
+        solution_arn = self.snapshot.solution_settings["solutionArn"]
         return {
             arn: build_campaign_state(campaign, tags.get(arn, {}), solution_arn)
             for arn, campaign in self.snapshot.campaigns.items()
@@ -152,7 +152,11 @@ class EarlierVersions:
         """Predict the first step of deploying a version to a campaign."""
         versions_by_arn = {known.arn: known for known in self.snapshot.state.versions}
         spec = build_deployment_spec(
-            self.settings, self.snapshot.solution, campaign_arn, version.arn, from_earlier_run=True
+            self.settings,
+            self.snapshot.solution_settings,
+            campaign_arn,
+            version.arn,
+            from_earlier_run=True,
         )
         campaign = add_versions(
             self.campaigns[campaign_arn],
@@ -172,23 +176,23 @@ class EarlierVersions:
         if candidate is None:
             return {}
         return {
-            batch.job["output"]: self._predict_batch_step(batch, candidate)
-            for batch in self.snapshot.batch_jobs
+            batch_job.settings["output"]: self._predict_batch_step(batch_job, candidate)
+            for batch_job in self.snapshot.batch_jobs
         }
 
-    def _predict_batch_step(self, batch: BatchSnapshot, version: SolutionVersion) -> Step:
+    def _predict_batch_step(self, batch_job: BatchJobSnapshot, version: SolutionVersion) -> Step:
         """Predict the first step of a batch job with a version."""
-        job_filter = self.snapshot.filters.get(batch.job["filterArn"] or "")
+        job_filter = self.snapshot.filters.get(batch_job.settings["filterArn"] or "")
 
         spec = BatchSpec(
             run_id=self.run["id"],
             version_arn=version.arn,
-            job=batch.job,
-            gate=self.snapshot.solution["qualityGate"],
+            job=batch_job.settings,
+            gate=self.snapshot.solution_settings["qualityGate"],
         )
         state = BatchState(
-            jobs=batch.jobs,
-            input_hash=batch.input.files_hash if batch.input.objects else None,
+            jobs=batch_job.earlier_jobs,
+            input_hash=batch_job.input.files_hash if batch_job.input.objects else None,
             filter_expression=job_filter["filterExpression"] if job_filter else None,
             campaigns=[*self.campaigns.values()],
         )

@@ -187,7 +187,7 @@ def refuse_stale_content(view: DatasetView) -> Iterator[str]:
 
     if view.content["areAllRowsRead"]:
         yield from _check_event_age(view)
-    if view.dataset["strictEvents"]:
+    if view.dataset_settings["strictEvents"]:
         yield from _check_missing_types(view)
 
 
@@ -204,7 +204,7 @@ def warn_of_stale_content(view: DatasetView) -> Iterator[str]:
     if not view.content["areAllRowsRead"]:
         yield from _check_event_age(view)
     yield from _check_for_new_event(view)
-    if view.dataset["strictEvents"]:
+    if view.dataset_settings["strictEvents"]:
         yield from _check_unknown_types(view)
     else:
         yield from _check_missing_types(view)
@@ -213,7 +213,7 @@ def warn_of_stale_content(view: DatasetView) -> Iterator[str]:
 def _check_event_age(view: DatasetView) -> Iterator[str]:
     """Yield a message if the newest event is older than `maxEventAge` allows."""
     newest_at = view.content["newestEventAt"]
-    max_age = view.dataset["maxEventAge"]
+    max_age = view.dataset_settings["maxEventAge"]
     if newest_at is None or max_age is None:
         return
 
@@ -241,7 +241,7 @@ def _check_for_new_event(view: DatasetView) -> Iterator[str]:
     """
     newest_at = view.content["newestEventAt"]
     count = view.content["importsWithNewestEvent"]
-    may_stay = view.holds_export or view.dataset["streamed"] or view.data.event_trackers
+    may_stay = view.holds_export or view.dataset_settings["streamed"] or view.data.event_trackers
 
     if newest_at and view.content["areAllRowsRead"] and count >= MIN_STALE_IMPORTS and not may_stay:
         newest = format_time(datetime.fromisoformat(newest_at))

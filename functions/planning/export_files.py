@@ -117,7 +117,7 @@ def refuse_too_few_rows(view: DatasetView) -> Iterator[str]:
 
     A FULL export may have fewer if the dataset also receives streamed events.
     """
-    dataset = view.dataset
+    dataset = view.dataset_settings
     types = ["interactions"]
     advice = "export all interactions, because a FULL import replaces all bulk data"
     if not view.is_full:

@@ -29,7 +29,7 @@ https://docs.aws.amazon.com/personalize/latest/dg/limits.html."""
 def refuse_export_before_marker(view: DatasetView) -> Iterator[Reason]:
     """Yield a message for a ready marker that is missing, or older than an object of the export."""
     export = view.export
-    marker = view.dataset["readyMarker"]
+    marker = view.dataset_settings["readyMarker"]
     if marker is None or export.read_error:
         return
 
@@ -58,7 +58,7 @@ def refuse_export_with_deleted_users(view: DatasetView) -> Iterator[Message]:
     is enough to refuse the export.
     """
     deletions = [job for job in view.data.deletions if job.is_running or job.has_completed]
-    if not deletions or view.dataset["type"] not in DATASETS_WITH_USERS:
+    if not deletions or view.dataset_settings["type"] not in DATASETS_WITH_USERS:
         return
 
     export = view.export
@@ -85,7 +85,7 @@ def refuse_truncated_export(view: DatasetView) -> Iterator[str]:
     A FULL import replaces all bulk data, so importing a truncated export would lose data.
     """
     export = view.export
-    min_share = view.dataset["minRelativeSize"]
+    min_share = view.dataset_settings["minRelativeSize"]
     last = _find_last_full_import(view)
     last_size = (last and last.size) or 0
 
@@ -105,7 +105,7 @@ def warn_of_unknown_size(view: DatasetView) -> Iterator[str]:
     """
     last = _find_last_full_import(view)
 
-    if last and not last.size and view.dataset["minRelativeSize"]:
+    if last and not last.size and view.dataset_settings["minRelativeSize"]:
         yield (
             f"the tag {EXPORT_BYTES_TAG} of {last.arn} is not the size of an export, so "
             f"minRelativeSize has nothing to compare with; check that {view.export.location} is "
@@ -135,8 +135,8 @@ def refuse_increment_without_full_import(view: DatasetView) -> Iterator[str]:
     if not view.is_full and not has_full:
         yield (
             f"importMode INCREMENTAL needs an earlier ACTIVE FULL import of "
-            f"{view.dataset['datasetArn']}; import a complete export once with importMode FULL, "
-            "which replaces all bulk data"
+            f"{view.dataset_settings['datasetArn']}; import a complete export once with "
+            "importMode FULL, which replaces all bulk data"
         )
 
 
@@ -170,7 +170,7 @@ def refuse_wrong_increment(view: DatasetView) -> Iterator[Reason]:
     If each day has its own location, the day's export is imported once. If all days share a
     location, objects that are older than the last import count as imported.
     """
-    day = view.dataset["day"]
+    day = view.dataset_settings["day"]
     export = view.export
     if view.is_full or not export.objects:
         return
@@ -237,7 +237,7 @@ def _check_appended_day(view: DatasetView, day: str) -> Iterator[Message]:
             f"{view.export.location} {reason}, so its rows would be appended twice; write new rows "
             "to the location of a later day, or append this export on purpose"
         ),
-        command=f"retrain start --dataset {view.dataset['type']} --export-date {day}",
+        command=f"retrain start --dataset {view.dataset_settings['type']} --export-date {day}",
     )
 
 
@@ -248,7 +248,7 @@ def warn_of_skipped_days(view: DatasetView) -> Iterator[Message]:
     Days whose import is running, or may have appended part of the export, aren't listed, because
     nobody should append those exports again.
     """
-    dataset = view.dataset
+    dataset = view.dataset_settings
 
     # Days are sorted, earliest first.
     if days := view.data.skipped_days.get(dataset["datasetArn"]):

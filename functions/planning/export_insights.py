@@ -90,7 +90,7 @@ def _find_training_interactions(view: RunView) -> list[DatasetView]:
     return [
         dataset
         for dataset in view.datasets
-        if dataset.dataset["type"] == "interactions"
+        if dataset.dataset_settings["type"] == "interactions"
         and (dataset.needs_import or dataset.holds_export)
     ]
 
@@ -132,7 +132,7 @@ def _check_timestamps(view: DatasetView, solutions: str) -> Iterator[str]:
 def warn_of_incomplete_columns(view: DatasetView) -> Iterator[str]:
     """Yield a message for columns with too few values to be useful to a model."""
     rows = view.content["rows"]
-    if view.dataset["type"] not in ("interactions", "items", "users") or not rows:
+    if view.dataset_settings["type"] not in ("interactions", "items", "users") or not rows:
         return  # Personalize has no insights about actions.
 
     sparse_columns = []

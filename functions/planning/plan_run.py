@@ -208,7 +208,7 @@ def apply_guard(guard: Guard, view: RunView) -> Iterator[Message]:
 def _apply_to_dataset(guard: Guard, view: DatasetView) -> Iterator[Message]:
     """Apply a guard to a dataset, and put the dataset's config key in front of its messages."""
     for reason in guard.check(view):
-        yield about(f"datasets.{view.dataset['type']}", reason)
+        yield about(f"datasets.{view.dataset_settings['type']}", reason)
 
 
 def find_export_problems(
@@ -233,7 +233,9 @@ def _explain_skip(view: RunView) -> list[Message]:
     # Often, several of them have the same reason, so it's given only once.
     names_by_reason: dict[str, list[str]] = {}
     for dataset in view.datasets:
-        names_by_reason.setdefault(dataset.decision.reason, []).append(dataset.dataset["type"])
+        names_by_reason.setdefault(dataset.decision.reason, []).append(
+            dataset.dataset_settings["type"]
+        )
     for solution in view.solutions:
         name = resource_name(solution.arn)
         names_by_reason.setdefault(solution.decision.reason, []).append(name)

@@ -49,10 +49,10 @@ def refuse_unsupported_settings(view: SolutionView) -> Iterator[str]:
     if view.snapshot.batch_jobs and not recipe.line_keys:
         yield f"{view.arn}: its recipe {view.recipe} has no batch jobs; remove the batchJobs"
 
-    settings = {f"trainingMode {view.solution['trainingMode']}"}
-    for batch in view.snapshot.batch_jobs:
+    settings = {f"trainingMode {view.solution_settings['trainingMode']}"}
+    for batch_job in view.snapshot.batch_jobs:
         # Settings that aren't in the config are None.
-        settings |= {key for key, value in batch.job.items() if value is not None}
+        settings |= {key for key, value in batch_job.settings.items() if value is not None}
 
     # FEATURES contains all settings that only some recipes support.
     unsupported = (settings & FEATURES) - {*recipe.features}
@@ -71,11 +71,11 @@ def refuse_missing_metrics(view: SolutionView) -> Iterator[str]:
     Without the metric, the gate accepts or rejects a version no matter how good it is.
     """
     recipe = find_recipe(view.recipe)
-    is_gate_used = bool(view.solution["campaigns"] or view.snapshot.batch_jobs)
+    is_gate_used = bool(view.solution_settings["campaigns"] or view.snapshot.batch_jobs)
     if recipe is None or not is_gate_used:
         return
 
-    for rule in view.solution["qualityGate"]:
+    for rule in view.solution_settings["qualityGate"]:
         if recipe.lacks_metric(rule["metric"]):
             yield (
                 f"{view.arn}: its qualityGate has the metric {rule['metric']}, which no version of "
@@ -119,7 +119,7 @@ def refuse_alarms_without_data(view: SolutionView) -> Iterator[str]:
     recipe = find_recipe(view.recipe)
     operation = recipe and recipe.operation
 
-    for campaign in view.solution["campaigns"]:
+    for campaign in view.solution_settings["campaigns"]:
         probe = campaign["probe"]
         bake = campaign["bake"]
 

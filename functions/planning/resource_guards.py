@@ -63,7 +63,7 @@ def refuse_unusable_solution(view: SolutionView) -> Iterator[str]:
     """
     yield from _check_usable(view.arn, view.snapshot.description, view.data.dataset_groups)
 
-    for campaign_settings in view.solution["campaigns"]:
+    for campaign_settings in view.solution_settings["campaigns"]:
         arn = campaign_settings["campaignArn"]
         campaign = view.snapshot.campaigns.get(arn)
         if campaign is None:
@@ -223,7 +223,7 @@ def warn_of_failed_deletion(view: RunView) -> Iterator[Message]:
 def refuse_unusable_filters(view: SolutionView) -> Iterator[str]:
     """Yield a message for a filter that is not usable, or gets wrong values from a probe."""
     filters = view.snapshot.filters
-    for arn in filter_arns(view.solution):
+    for arn in filter_arns(view.solution_settings):
         yield from _check_usable(arn, filters.get(arn), view.data.dataset_groups)
 
     for arn, probe in view.probes:
@@ -280,13 +280,15 @@ def refuse_unusable_inputs(view: SolutionView) -> Iterator[str]:
     recipe = find_recipe(view.recipe)
     required_keys = (recipe and recipe.line_keys) or ()
 
-    for batch in view.snapshot.batch_jobs:
-        job_title = f"batch job to {batch.job['output']}"
-        location = batch.input.location
+    for batch_job in view.snapshot.batch_jobs:
+        job_title = f"batch job to {batch_job.settings['output']}"
+        location = batch_job.input.location
 
         # Personalize treats the location of a file as a prefix.
         other_keys = [
-            file.key for file in batch.input.objects if batch.input.url(file.key) != location
+            file.key
+            for file in batch_job.input.objects
+            if batch_job.input.url(file.key) != location
         ]
         if other_keys and not location.endswith("/"):
             yield (
@@ -294,7 +296,7 @@ def refuse_unusable_inputs(view: SolutionView) -> Iterator[str]:
                 "the input; move it, or put the input into a folder"
             )
 
-        line = batch.input.first_line
+        line = batch_job.input.first_line
         if line is not None and not all(f'"{key}"' in line for key in required_keys):
             yield (
                 f"{job_title}: its input begins with {line[:60]!r}, but each line has to be a JSON "
@@ -308,12 +310,12 @@ def warn_of_missing_inputs(view: SolutionView) -> Iterator[Message]:
 
     The run isn't refused, because somebody may write the input while the run trains.
     """
-    for batch in view.snapshot.batch_jobs:
-        if batch.input.first_line is None:
-            reason = batch.input.read_error or f"{batch.input.location} has no content"
+    for batch_job in view.snapshot.batch_jobs:
+        if batch_job.input.first_line is None:
+            reason = batch_job.input.read_error or f"{batch_job.input.location} has no content"
             text = (
-                f"batch job to {batch.job['output']}: {reason}; the batch job fails unless this "
-                "changes before it begins"
+                f"batch job to {batch_job.settings['output']}: {reason}; the batch job fails "
+                "unless this changes before it begins"
             )
             yield Message(text=text, needsPerson=True)
 
@@ -339,15 +341,16 @@ def warn_of_obsolete_batch_results(view: SolutionView) -> Iterator[str]:
 
     Personalize replaces only the results of the present input, and the pipeline deletes nothing.
     """
-    for batch in view.snapshot.batch_jobs:
-        has_daily_folders = DATE_PLACEHOLDER in batch.job["pattern"]
+    for batch_job in view.snapshot.batch_jobs:
+        has_daily_folders = DATE_PLACEHOLDER in batch_job.settings["pattern"]
         # Without input, the batch job fails, so there's no need for another message.
-        if batch.results is None or not batch.input.objects or has_daily_folders:
+        if batch_job.results is None or not batch_job.input.objects or has_daily_folders:
             continue
 
-        result_keys = find_obsolete_results(batch.input, batch.results)
+        result_keys = find_obsolete_results(batch_job.input, batch_job.results)
         if result_keys:
             yield (
-                f"batch job to {batch.job['output']}: has results whose input is gone, for example "
-                f"{result_keys[0]}; delete them, or put {DATE_PLACEHOLDER} into the output"
+                f"batch job to {batch_job.settings['output']}: has results whose input is gone, "
+                f"for example {result_keys[0]}; delete them, or put {DATE_PLACEHOLDER} into the "
+                "output"
             )

@@ -107,13 +107,13 @@ class DataSnapshot:
     """Dataset ARN -> the earlier days whose INCREMENTAL exports were never imported."""
 
 
-class BatchSnapshot(NamedTuple):
+class BatchJobSnapshot(NamedTuple):
     """A batch job of the run, and what planning read about it."""
 
-    job: ResolvedBatchJob
+    settings: ResolvedBatchJob
     input: BatchInput
-    jobs: Sequence[BatchJob] = ()
-    """The earlier jobs in its slot, newest first."""
+    earlier_jobs: Sequence[BatchJob] = ()
+    """Earlier runs' jobs with the same configured output, newest first."""
     results: Listing | None = None
     """All results in the folder of the last job, or None if the solution doesn't exist."""
 
@@ -122,7 +122,7 @@ class BatchSnapshot(NamedTuple):
 class SolutionSnapshot:
     """What planning read about a solution and the resources that its settings refer to."""
 
-    solution: SolutionSettings
+    solution_settings: SolutionSettings
     description: SolutionTypeDef | None
     """None if the solution doesn't exist."""
     state: SolutionState
@@ -132,7 +132,7 @@ class SolutionSnapshot:
     campaigns: Mapping[str, CampaignTypeDef]
     campaign_tags: Mapping[str, Tags]
     """Campaign ARN -> its tags, where runs record what happened to its versions."""
-    batch_jobs: Sequence[BatchSnapshot]
+    batch_jobs: Sequence[BatchJobSnapshot]
     filters: Mapping[str, FilterTypeDef]
 
 
@@ -157,7 +157,7 @@ def read_solution_snapshot(
         state = SolutionReader(client).read_state(description, data.imports, data.deletions)
 
     return SolutionSnapshot(
-        solution=solution,
+        solution_settings=solution,
         description=description,
         state=state,
         # If several campaigns serve the same version, read it only once.
@@ -166,23 +166,25 @@ def read_solution_snapshot(
         campaign_tags=campaign_tags,
         filters=filters,
         batch_jobs=[
-            _read_batch_job(client, job, description) for job in resolve_batch_jobs(solution, run)
+            _read_batch_job(client, batch_settings, description)
+            for batch_settings in resolve_batch_jobs(solution, run)
         ],
     )
 
 
 def _read_batch_job(
-    client: PersonalizeClient, job: ResolvedBatchJob, solution: SolutionTypeDef | None
-) -> BatchSnapshot:
-    """Read the input and the last results of a batch job."""
-    batch_input = exports.read_batch_input(aws.s3(), job["input"])
+    client: PersonalizeClient, batch_settings: ResolvedBatchJob, solution: SolutionTypeDef | None
+) -> BatchJobSnapshot:
+    """Read the input, the earlier jobs and the last results of a batch job."""
+    batch_input = exports.read_batch_input(aws.s3(), batch_settings["input"])
     if solution is None:
         # The kind of batch job depends on the recipe, which is unknown without the solution.
-        return BatchSnapshot(job, batch_input)
+        return BatchJobSnapshot(batch_settings, batch_input)
 
-    jobs = list_batch_jobs(client, parse_recipe_name(solution), job["slot"])
-    results = read_results(job, jobs)
-    return BatchSnapshot(job, batch_input, forget_lost_results(jobs, batch_input, results), results)
+    jobs = list_batch_jobs(client, parse_recipe_name(solution), batch_settings["slot"])
+    results = read_results(batch_settings, jobs)
+    earlier_jobs = forget_lost_results(jobs, batch_input, results)
+    return BatchJobSnapshot(batch_settings, batch_input, earlier_jobs, results)
 
 
 def parse_recipe_name(solution: SolutionTypeDef) -> str:

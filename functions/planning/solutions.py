@@ -66,14 +66,14 @@ class SolutionView:
     """True if the run imports a dataset, so no version was trained on all of its data yet."""
 
     @property
-    def solution(self) -> SolutionSettings:
+    def solution_settings(self) -> SolutionSettings:
         """The settings of the solution."""
-        return self.snapshot.solution
+        return self.snapshot.solution_settings
 
     @property
     def arn(self) -> str:
         """The ARN of the solution."""
-        return self.solution["solutionArn"]
+        return self.solution_settings["solutionArn"]
 
     @property
     def state(self) -> SolutionState:
@@ -97,7 +97,7 @@ class SolutionView:
         """The ARN and the probe of each campaign that has a probe."""
         return [
             (campaign["campaignArn"], campaign["probe"])
-            for campaign in self.solution["campaigns"]
+            for campaign in self.solution_settings["campaigns"]
             if campaign["probe"] is not None
         ]
 
@@ -201,7 +201,7 @@ class SolutionView:
         deleted, or whatever made a campaign reject the newest version or roll it back.
         https://docs.aws.amazon.com/personalize/latest/dg/API_SolutionVersion.html
         """
-        if self.solution["trainingMode"] == "FULL" or self.deletion:
+        if self.solution_settings["trainingMode"] == "FULL" or self.deletion:
             return "FULL"
 
         # Foreign FULL versions count, too.
@@ -298,7 +298,7 @@ class SolutionView:
                 job for job in self.state.versions if job.training_mode == mode
             ),
             "campaigns": [*self._plan_campaigns()],
-            "batchJobs": [batch.job["output"] for batch in self.snapshot.batch_jobs],
+            "batchJobs": [batch_job.settings["output"] for batch_job in self.snapshot.batch_jobs],
         }
 
     def _plan_campaigns(self) -> Iterator[PlannedCampaign]:

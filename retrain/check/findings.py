@@ -97,7 +97,7 @@ class Account:
         export on purpose, because then the guards against old and small exports would be silent.
         """
         today = self._view({})
-        if all(item.export.objects for item in today.datasets if item.dataset["day"]):
+        if all(item.export.objects for item in today.datasets if item.dataset_settings["day"]):
             return today
         return self._view({"day": (self.now - timedelta(days=1)).date().isoformat()})
 

@@ -107,7 +107,7 @@ def check_way_back(account: Account) -> Iterator[Finding]:
     pipeline = account.pipeline
     for solution in account.view.solutions:
         snapshot = solution.snapshot
-        for configured in solution.solution["campaigns"]:
+        for configured in solution.solution_settings["campaigns"]:
             arn = configured["campaignArn"]
             name = arn.rpartition("/")[2]
             if configured["probe"] is None and configured["bake"] is None:

@@ -195,18 +195,18 @@ def _steps(client: PersonalizeClient, view: RunView, planned: Plan) -> Iterator[
     """
     imports = {item["type"]: item for item in planned["imports"]}
     for dataset in view.datasets:
-        yield _import_step(dataset, imports.get(dataset.dataset["type"]))
+        yield _import_step(dataset, imports.get(dataset.dataset_settings["type"]))
     for solution in view.solutions:
         training = solution.plan_work()
         yield _training_step(client, solution, training)
         campaigns = training["campaigns"] if training else []
         updated = [campaign["campaignArn"] for campaign in campaigns]
-        for campaign in solution.solution["campaigns"]:
+        for campaign in solution.solution_settings["campaigns"]:
             is_planned = campaign["campaignArn"] in updated
             is_trained = training is not None and training["existingVersionArn"] is None
             yield _campaign_step(solution, campaign, is_planned=is_planned, is_trained=is_trained)
-        for batch in solution.snapshot.batch_jobs:
-            yield _batch_step(solution, batch.job, is_planned=training is not None)
+        for batch_job in solution.snapshot.batch_jobs:
+            yield _batch_step(solution, batch_job.settings, is_planned=training is not None)
 
 
 def _import_step(view: DatasetView, planned: PlannedImport | None) -> Document:
@@ -223,10 +223,10 @@ def _import_step(view: DatasetView, planned: PlannedImport | None) -> Document:
     contents += describe_content(view.content)
     return {
         "action": action,
-        "resource": view.dataset["datasetArn"],
-        "name": view.dataset["type"],
+        "resource": view.dataset_settings["datasetArn"],
+        "name": view.dataset_settings["type"],
         "reason": Message(text=reason),
-        "facts": [f"{view.dataset['dataLocation']}: {', '.join(contents)}"],
+        "facts": [f"{view.dataset_settings['dataLocation']}: {', '.join(contents)}"],
         "expectedSeconds": _median(planned),
         "expectedCost": round(estimate_import_cost(export.size), 2) if action == "import" else 0,
     }
@@ -332,9 +332,9 @@ def _conditions(view: SolutionView, campaign: CampaignSettings) -> str:
     metrics = dict.fromkeys(
         format_metric_name(rule["metric"])
         + (f" relative to {resource_name(baseline)}" if (baseline := rule["relativeTo"]) else "")
-        for rule in view.solution["qualityGate"]
+        for rule in view.solution_settings["qualityGate"]
     )
-    approval = view.solution["approval"]
+    approval = view.solution_settings["approval"]
     conditions = [
         *([f"this passes the quality gate ({format_list([*metrics])})"] if metrics else []),
         *(

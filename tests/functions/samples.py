@@ -10,7 +10,7 @@ from functions.personalize.trainings import hash_config
 from functions.planning.datasets import DatasetView
 from functions.planning.export_search import resolve_datasets
 from functions.planning.plan_run import build_view, select_solutions
-from functions.planning.snapshot import BatchSnapshot, DataSnapshot, SolutionSnapshot
+from functions.planning.snapshot import BatchJobSnapshot, DataSnapshot, SolutionSnapshot
 from functions.rules import trainings as training_rules
 from functions.rules.imports import Import
 from functions.rules.trainings import SolutionState
@@ -405,7 +405,7 @@ def solution_snapshot(settings_, data, run_, **changes):
     jobs = {"imports": data.imports, "deletions": data.deletions}
     arns = {each["campaignArn"] for each in settings_["campaigns"]}
     return SolutionSnapshot(
-        solution=settings_,
+        solution_settings=settings_,
         description=description,
         state=SolutionState(config=config, **jobs, versions=read["trainings"]),
         read_version=read["versions"].__getitem__,
@@ -415,7 +415,7 @@ def solution_snapshot(settings_, data, run_, **changes):
         },
         filters=read["filters"],
         batch_jobs=[
-            BatchSnapshot(
+            BatchJobSnapshot(
                 job,
                 read["batch_inputs"].get(job["input"], export(location=job["input"])),
                 read["batch_jobs"].get(job["slot"], []),
