@@ -138,10 +138,10 @@ def _plan_work(settings: Settings, run: Run) -> Plan:
     view = read_view(read_client(), settings, run)
 
     # Record new findings about earlier imports in tags.
-    for confirmed in view.data.newly_confirmed:
+    for confirmed in view.data.newly_confirmed_imports:
         confirm_import(write_client(), confirmed)
     for dataset in view.datasets:
-        if job := dataset.tainted_by:
+        if job := dataset.tainting_import:
             taint_dataset(write_client(), job)
 
     if pause := wait_for_deletion(view.data.deletions, run):
@@ -206,7 +206,7 @@ def find_up_to_date(view: RunView) -> Iterator[str]:
     - A solution without campaigns is up to date if such a version exists.
     """
     for dataset in view.datasets:
-        if dataset.holds_export and not dataset.has_export_date:
+        if dataset.contains_export and not dataset.has_export_date:
             yield dataset.dataset_settings["datasetArn"]
 
     # Unless every dataset was checked, we don't know whether versions have the newest data.
@@ -217,8 +217,8 @@ def find_up_to_date(view: RunView) -> Iterator[str]:
         version = solution.usable_version
         if version is None or not version.is_active:
             continue
-        if not solution.earlier.campaigns:
+        if not solution.earlier_versions.campaign_states:
             yield solution.arn
-        for arn, campaign in solution.earlier.campaigns.items():
+        for arn, campaign in solution.earlier_versions.campaign_states.items():
             if campaign.served_version_arn == version.arn:
                 yield arn

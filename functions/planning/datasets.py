@@ -39,18 +39,21 @@ from .snapshot import (
     SchemaField,
 )
 
-TIMED_JOBS = 5
+MAX_DURATION_SAMPLES = 5
 """How many earlier jobs are used to estimate a job's duration."""
-GIVE_UP_AFTER = timedelta(hours=1)
+CONFIRMATION_TIMEOUT = timedelta(hours=1)
 """How long after its end we give up on an unconfirmed import. A run polls its own imports within
 minutes of their end, but a run of another stack may be about to confirm one."""
-Action = Literal["import", "train", "deploy", "use", "report", "wait", "keep", "hold back"]
 
 
-class Decision(NamedTuple):
-    """What a run does with a dataset or solution, and why."""
+class PlanDecision(NamedTuple):
+    """What a run does with a dataset or solution, and why.
 
-    action: Action
+    `keep` leaves it alone, `use` writes batch jobs with the newest version, and `hold back` means
+    that the monthly limit forbids a training.
+    """
+
+    action: Literal["import", "train", "deploy", "use", "report", "wait", "keep", "hold back"]
     reason: str
 
 
@@ -100,14 +103,14 @@ class DatasetView:
     @cached_property
     def state(self) -> DatasetState:
         """The imports and the export, as input for the rules."""
-        described = self.data.datasets.get(self.dataset_settings["datasetArn"])
+        description = self.data.datasets.get(self.dataset_settings["datasetArn"])
         # A guard refuses a missing dataset.
-        schema_arn = described["schemaArn"] if described else ""
-        export = self.export.state(self.dataset_settings["importMode"], schema_arn)
-        return DatasetState(is_full=self.is_full, imports=self.imports, exports=[export])
+        schema_arn = description["schemaArn"] if description else ""
+        export_state = self.export.state(self.dataset_settings["importMode"], schema_arn)
+        return DatasetState(is_full=self.is_full, imports=self.imports, exports=[export_state])
 
     @property
-    def is_requested(self) -> bool:
+    def is_import_requested(self) -> bool:
         """True if the request or the settings ask for an import even if the export is unchanged.
 
         An INCREMENTAL export is never appended twice, so `skipWhenUnchanged` applies only to FULL
@@ -118,50 +121,50 @@ class DatasetView:
         return is_forced or (self.is_full and not self.settings["skipWhenUnchanged"])
 
     @property
-    def holds_export(self) -> bool:
+    def contains_export(self) -> bool:
         """True if the present export was imported and its rows are still in the dataset."""
         return find_current_import(self.state) is not None
 
     @cached_property
-    def decision(self) -> Decision:
+    def decision(self) -> PlanDecision:
         """What the run does with the dataset. It starts no import while another one is running."""
         if self.awaits_marker:
-            return Decision("keep", "its ready marker is missing, and will start a run")
-        if self.holds_later_day:
-            return Decision("keep", "the export of a later day was imported")
+            return PlanDecision("keep", "its ready marker is missing, and will start a run")
+        if self.has_later_import:
+            return PlanDecision("keep", "the export of a later day was imported")
 
         if self.is_being_imported:
-            return Decision("wait", "an import of this export is running")
+            return PlanDecision("wait", "an import of this export is running")
         if any(job.is_running for job in self.imports):
-            return Decision("wait", "another import is running")
+            return PlanDecision("wait", "another import is running")
 
         # A requested import must have been created after the run began.
-        requested_since = run_began_at(self.run) if self.is_requested else None
+        requested_since = run_began_at(self.run) if self.is_import_requested else None
         if find_current_import(self.state, requested_since):
             newest_at = self.state.export.newest_at
-            since = f"{format_time(newest_at)} UTC" if newest_at else "its import"
-            return Decision("keep", f"the export has not changed since {since}")
-        return Decision("import", self._explain_import())
+            unchanged_since = f"{format_time(newest_at)} UTC" if newest_at else "its import"
+            return PlanDecision("keep", f"the export has not changed since {unchanged_since}")
+        return PlanDecision("import", self._explain_import())
 
     def _explain_import(self) -> str:
         """Explain why the run imports the export."""
-        effective = list_effective_imports(self.imports)
-        if not effective:
+        effective_imports = list_effective_imports(self.imports)
+        if not effective_imports:
             return "the dataset was never imported"
-        if self.holds_export:
+        if self.contains_export:
             return "exports are imported even if they have not changed"
 
-        last = effective[-1]
-        last_import = f"the last import ({format_time(last.ended_at)} UTC)"
-        if last.is_foreign:
-            return f"this pipeline did not start {last_import}"
-        if last.is_tainted:
-            return f"the export changed during {last_import}"
+        last_import = effective_imports[-1]
+        title = f"the last import ({format_time(last_import.ended_at)} UTC)"
+        if last_import.is_foreign:
+            return f"this pipeline did not start {title}"
+        if last_import.is_tainted:
+            return f"the export changed during {title}"
 
         newest_at = self.state.export.newest_at
-        if newest_at and newest_at > last.created_at:
-            return f"the export is newer than {last_import}"
-        return f"the export has changed since {last_import}"
+        if newest_at and newest_at > last_import.created_at:
+            return f"the export is newer than {title}"
+        return f"the export has changed since {title}"
 
     @property
     def needs_import(self) -> bool:
@@ -182,7 +185,7 @@ class DatasetView:
         return is_scheduled and has_marker and self.export.marker_written_at is None
 
     @property
-    def holds_later_day(self) -> bool:
+    def has_later_import(self) -> bool:
         """True if the FULL export of a later day was imported, or is being imported.
 
         An event may start a run late, or from a schedule in another time zone. The run's older
@@ -196,11 +199,11 @@ class DatasetView:
         days_ahead = (tomorrow - date.fromisoformat(day)).days
         later_locations = locate_days(self.dataset_settings, range(1, days_ahead + 1)).values()
 
-        imported = group_imports_by_location(self.imports)
-        return any(hash_location(location) in imported for location in later_locations)
+        imports_by_location = group_imports_by_location(self.imports)
+        return any(hash_location(location) in imports_by_location for location in later_locations)
 
     @property
-    def tainted_by(self) -> Import | None:
+    def tainting_import(self) -> Import | None:
         """The last unconfirmed import, if only a FULL import can still replace its rows.
 
         The import may have appended rows that its export doesn't contain. So planning tags the
@@ -212,35 +215,40 @@ class DatasetView:
         if not unconfirmed or self.export.read_error:
             return None
 
-        job = unconfirmed[-1]
+        last_import = unconfirmed[-1]
+        deadline = last_import.ended_at + CONFIRMATION_TIMEOUT
+        is_given_up = last_import.is_tainted or deadline < self.data.now
         day = self.dataset_settings["day"]
-        is_given_up = job.is_tainted or job.ended_at < self.data.now - GIVE_UP_AFTER
-        was_compared = day is None or job.day <= day
+        was_compared = day is None or last_import.day <= day
 
         # An unconfirmed FULL import is simply repeated.
-        return job if is_given_up and was_compared and not job.is_full else None
+        return last_import if is_given_up and was_compared and not last_import.is_full else None
 
     def plan_import(self) -> PlannedImport:
         """Build the import's entry in the plan, for the function that creates the job."""
-        export = self.state.export
-        durations = measure_durations(job for job in self.imports if job.is_full == self.is_full)
+        export_state = self.state.export
+        newest_at = export_state.newest_at
+        durations = list_recent_durations(
+            job for job in self.imports if job.is_full == self.is_full
+        )
 
         return {
             "type": self.dataset_settings["type"],
             "dataLocation": self.dataset_settings["dataLocation"],
-            "fingerprint": export.fingerprint,
+            "fingerprint": export_state.fingerprint,
             "bytes": self.export.size,
-            "newestObjectAt": export.newest_at.isoformat() if export.newest_at else None,
-            "isRequested": self.is_requested,
+            "newestObjectAt": newest_at.isoformat() if newest_at else None,
+            "isRequested": self.is_import_requested,
             "durations": durations,
             "content": self.content,
         }
 
 
-def measure_durations(newest_first: Iterable[Import | SolutionVersion]) -> list[int]:
-    """Measure how many seconds the last successful jobs took, newest first."""
-    return [
+def list_recent_durations(newest_first: Iterable[Import | SolutionVersion]) -> list[int]:
+    """List how many seconds the last successful jobs took, newest first."""
+    durations = [
         round((job.ended_at - job.created_at).total_seconds())
         for job in newest_first
         if job.is_active
-    ][:TIMED_JOBS]
+    ]
+    return durations[:MAX_DURATION_SAMPLES]

@@ -49,21 +49,16 @@ if TYPE_CHECKING:
     )
 
 
-class FirstStep(NamedTuple):
-    """The first step of deploying a version to a campaign."""
+class PredictedDeployment(NamedTuple):
+    """A version, and the first step that deploying it to a campaign would take."""
 
     version: SolutionVersion
-    step: Step
-
-    @property
-    def needs_run(self) -> bool:
-        """True if the deployment changes something, or waits for something."""
-        return needs_run(self.step)
+    first_step: Step
 
 
 @dataclass(frozen=True)
 class EarlierVersions:
-    """The versions of a solution that earlier runs trained, and what these runs left undone.
+    """The versions of a solution that earlier runs trained, and what those runs left undone.
 
     The *candidate* is the newest ACTIVE version among these.
     """
@@ -79,7 +74,7 @@ class EarlierVersions:
         return find_newest_active(self.snapshot.state.versions)
 
     @property
-    def approved(self) -> list[SolutionVersion]:
+    def approved_versions(self) -> list[SolutionVersion]:
         """The versions from the last month that a person approved, newest first."""
         if self.snapshot.solution_settings["approval"] is None:
             return []
@@ -93,8 +88,8 @@ class EarlierVersions:
         ]
 
     @cached_property
-    def campaigns(self) -> Mapping[str, CampaignState]:
-        """Campaign ARN -> the campaign's state, as input for the rules.
+    def campaign_states(self) -> Mapping[str, CampaignState]:
+        """Campaign ARN -> its state, as input for the rules.
 
         Missing campaigns are left out, because refuse_unusable_solution() reports them.
         """
@@ -106,49 +101,58 @@ class EarlierVersions:
         }
 
     @property
-    def open_campaigns(self) -> list[str]:
+    def updatable_campaign_arns(self) -> list[str]:
         """The ARNs of the campaigns without a version on trial. Only these may be updated."""
-        return [arn for arn, state in self.campaigns.items() if state.record.trial is None]
+        return [arn for arn, state in self.campaign_states.items() if state.record.trial is None]
 
     @cached_property
-    def first_steps(self) -> dict[str, FirstStep]:
-        """Campaign ARN -> the first step of deploying the candidate, for each open campaign."""
+    def predicted_deployments(self) -> dict[str, PredictedDeployment]:
+        """Updatable campaign ARN -> the candidate, and the first step of its deployment there."""
         candidate = self.candidate
         if candidate is None:
             return {}
-        return {arn: self._predict_first_step(arn, candidate) for arn in self.open_campaigns}
+        return {
+            arn: self._predict_deployment(arn, candidate) for arn in self.updatable_campaign_arns
+        }
 
     @cached_property
-    def waiting(self) -> dict[str, SolutionVersion]:
-        """Campaign ARN -> the version that the campaign is waiting for.
+    def pending_versions(self) -> dict[str, SolutionVersion]:
+        """Campaign ARN -> the version that still has to be deployed there.
 
         Usually, this is the candidate. While the candidate awaits approval, or after its rejection,
         it may be an earlier version that a person has approved.
         """
-        waiting = {}
-        for arn, first in self.first_steps.items():
-            steps = [first]
-            if first.step.outcome in ("REJECTED", "AWAITING_APPROVAL"):
-                steps += [self._predict_first_step(arn, version) for version in self.approved]
+        pending_versions = {}
+        for arn, deployment in self.predicted_deployments.items():
+            deployments = [deployment]
+            if deployment.first_step.outcome in ("REJECTED", "AWAITING_APPROVAL"):
+                deployments += [
+                    self._predict_deployment(arn, version) for version in self.approved_versions
+                ]
 
-            versions = [step.version for step in steps if step.needs_run]
-            if versions:
-                waiting[arn] = versions[0]
-        return waiting
+            for version, first_step in deployments:
+                if needs_run(first_step):
+                    pending_versions[arn] = version
+                    break
+        return pending_versions
 
     @property
-    def unreported_verdicts(self) -> dict[str, FirstStep]:
-        """Campaign ARN -> the step with an unreported verdict on the candidate.
+    def unreported_verdicts(self) -> dict[str, PredictedDeployment]:
+        """Campaign ARN -> the candidate, and the step with the unreported verdict on it.
 
         The run that reached this verdict died before its report.
         """
         return {
-            arn: first
-            for arn, first in self.first_steps.items()
-            if needs_report(first.step, self.campaigns[arn], first.version.arn)
+            arn: deployment
+            for arn, deployment in self.predicted_deployments.items()
+            if needs_report(
+                deployment.first_step, self.campaign_states[arn], deployment.version.arn
+            )
         }
 
-    def _predict_first_step(self, campaign_arn: str, version: SolutionVersion) -> FirstStep:
+    def _predict_deployment(
+        self, campaign_arn: str, version: SolutionVersion
+    ) -> PredictedDeployment:
         """Predict the first step of deploying a version to a campaign."""
         versions_by_arn = {known.arn: known for known in self.snapshot.state.versions}
         spec = build_deployment_spec(
@@ -159,7 +163,7 @@ class EarlierVersions:
             from_earlier_run=True,
         )
         campaign = add_versions(
-            self.campaigns[campaign_arn],
+            self.campaign_states[campaign_arn],
             spec,
             find=versions_by_arn.get,
             read=self.snapshot.read_version,
@@ -167,11 +171,11 @@ class EarlierVersions:
         )
 
         progress = DeploymentProgress(began_at=self.now)
-        return FirstStep(version, decide(campaign, spec, progress, self.now))
+        return PredictedDeployment(version, decide(campaign, spec, progress, self.now))
 
     @cached_property
-    def batch_steps(self) -> dict[str, Step]:
-        """Output of a batch job -> the job's first step if the run uses the candidate."""
+    def predicted_batch_steps(self) -> dict[str, Step]:
+        """Output of a batch job -> its first step if the run uses the candidate."""
         candidate = self.candidate
         if candidate is None:
             return {}
@@ -194,7 +198,7 @@ class EarlierVersions:
             jobs=batch_job.earlier_jobs,
             input_hash=batch_job.input.files_hash if batch_job.input.objects else None,
             filter_expression=job_filter["filterExpression"] if job_filter else None,
-            campaigns=[*self.campaigns.values()],
+            campaigns=[*self.campaign_states.values()],
         )
         state = batch_jobs.add_versions(state, spec, self.snapshot.read_version)
         return batch_jobs.decide(state, spec, BatchProgress(self.now), self.now)

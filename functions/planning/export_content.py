@@ -241,7 +241,8 @@ def _check_for_new_event(view: DatasetView) -> Iterator[str]:
     """
     newest_at = view.content["newestEventAt"]
     count = view.content["importsWithNewestEvent"]
-    may_stay = view.holds_export or view.dataset_settings["streamed"] or view.data.event_trackers
+    is_streamed = view.dataset_settings["streamed"] or view.data.event_trackers
+    may_stay = view.contains_export or is_streamed
 
     if newest_at and view.content["areAllRowsRead"] and count >= MIN_STALE_IMPORTS and not may_stay:
         newest = format_time(datetime.fromisoformat(newest_at))

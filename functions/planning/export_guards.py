@@ -146,7 +146,7 @@ def refuse_increment_to_replaced_data(view: DatasetView) -> Iterator[Reason]:
 
     The missing rows of a partly appended export can't be appended separately.
     """
-    if reason := explain_refusal_to_append(view.state, is_requested=view.is_requested):
+    if reason := explain_refusal_to_append(view.state, is_requested=view.is_import_requested):
         yield reason
 
 

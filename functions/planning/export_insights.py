@@ -51,7 +51,7 @@ def refuse_failing_interactions(view: RunView) -> Iterator[str]:
     """Yield a message for interactions that would make a training of the run fail."""
     new_arns = _list_new_solutions(view)
     segment_arns = [
-        solution.arn for solution in view.trained_solutions if makes_segments(solution.recipe)
+        solution.arn for solution in view.solutions_to_train if makes_segments(solution.recipe)
     ]
 
     for dataset in _find_training_interactions(view):
@@ -77,7 +77,7 @@ def _list_new_solutions(view: RunView) -> list[str]:
     """
     return [
         solution.arn
-        for solution in view.trained_solutions
+        for solution in view.solutions_to_train
         if not any(version.is_active for version in solution.state.versions)
     ]
 
@@ -91,7 +91,7 @@ def _find_training_interactions(view: RunView) -> list[DatasetView]:
         dataset
         for dataset in view.datasets
         if dataset.dataset_settings["type"] == "interactions"
-        and (dataset.needs_import or dataset.holds_export)
+        and (dataset.needs_import or dataset.contains_export)
     ]
 
 

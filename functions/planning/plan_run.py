@@ -79,7 +79,7 @@ class RunView:
     """The solutions that the run may train."""
 
     @property
-    def trained_solutions(self) -> list[SolutionView]:
+    def solutions_to_train(self) -> list[SolutionView]:
         """The solutions that the run trains."""
         return [solution for solution in self.solutions if solution.decision.action == "train"]
 
@@ -100,18 +100,18 @@ class RunView:
     @property
     def deletion_job_arn(self) -> str | None:
         """The data deletion job that makes the run train a solution, or None."""
-        for solution in self.trained_solutions:
-            if solution.deletion:
-                return solution.deletion.arn
+        for solution in self.solutions_to_train:
+            if solution.later_deletion:
+                return solution.later_deletion.arn
         return None
 
 
 def read_view(client: PersonalizeClient, settings: Settings, run: Run) -> RunView:
-    """Read everything that planning needs to know about a run."""
+    """Read everything that planning needs, and build the view of the run from it."""
     data = read_data_snapshot(client, settings, resolve_datasets(settings, run))
     snapshots = [
-        read_solution_snapshot(client, solution, run, data)
-        for solution in select_solutions(settings, run)
+        read_solution_snapshot(client, solution_settings, run, data)
+        for solution_settings in select_solutions(settings, run)
     ]
     return build_view(settings, run, data, snapshots)
 
@@ -120,7 +120,10 @@ def build_view(
     settings: Settings, run: Run, data: DataSnapshot, snapshots: Sequence[SolutionSnapshot]
 ) -> RunView:
     """Build the view of a run from the snapshots of its data and its solutions."""
-    datasets = [DatasetView(settings, run, data, dataset) for dataset in data.chosen_datasets]
+    datasets = [
+        DatasetView(settings, run, data, dataset_settings)
+        for dataset_settings in data.chosen_datasets
+    ]
     # If the run imports anything, no version has been trained on all of its data yet.
     imports_anything = any(dataset.needs_import for dataset in datasets)
 
@@ -150,13 +153,13 @@ def plan_run(view: RunView) -> Plan:
         raise RunRefused(refusals)
 
     imports = [dataset.plan_import() for dataset in view.datasets if dataset.needs_import]
-    solutions = [planned for solution in view.solutions if (planned := solution.plan_work())]
+    solutions = [*filter(None, (solution.plan_work() for solution in view.solutions))]
     warnings = _collect_messages("WARN", view)
     if not imports and not solutions:
         return {**plan_without_jobs(*_explain_skip(view)), "warnings": warnings}
 
     # If the run does nothing, its reasons already mention the monthly limit.
-    held_back = [
+    limit_messages = [
         about(solution.arn, solution.limit_message)
         for solution in view.solutions
         if solution.limit_message
@@ -169,7 +172,7 @@ def plan_run(view: RunView) -> Plan:
         "solutions": solutions,
         "users": view.user_count,
         "dataDeletionJobArn": view.deletion_job_arn,
-        "warnings": [*held_back, *warnings],
+        "warnings": [*limit_messages, *warnings],
     }
 
 
@@ -188,11 +191,11 @@ def plan_without_jobs(*reasons: Reason, seconds: int = 0) -> Plan:
 def _collect_messages(effect: Effect, view: RunView) -> list[Message]:
     """Collect the messages of all guards with this effect."""
     guards = [guard for guard in GUARDS if guard.effect == effect]
-    return [message for guard in guards for message in apply_guard(guard, view)]
+    return [message for guard in guards for message in find_problems(guard, view)]
 
 
-def apply_guard(guard: Guard, view: RunView) -> Iterator[Message]:
-    """Apply a guard, and yield its messages."""
+def find_problems(guard: Guard, view: RunView) -> Iterator[Message]:
+    """Yield the messages of a guard about everything in the run that it checks."""
     if guard.scope == "run":
         yield from map(as_message, guard.check(view))
     if guard.scope == "solution":
@@ -200,13 +203,13 @@ def apply_guard(guard: Guard, view: RunView) -> Iterator[Message]:
             yield from map(as_message, guard.check(solution))
 
     for dataset_view in view.datasets:
-        is_to_import = dataset_view.needs_import and not dataset_view.is_being_imported
-        if guard.scope == "dataset" or (guard.scope == "export" and is_to_import):
-            yield from _apply_to_dataset(guard, dataset_view)
+        will_import = dataset_view.needs_import and not dataset_view.is_being_imported
+        if guard.scope == "dataset" or (guard.scope == "export" and will_import):
+            yield from _find_dataset_problems(guard, dataset_view)
 
 
-def _apply_to_dataset(guard: Guard, view: DatasetView) -> Iterator[Message]:
-    """Apply a guard to a dataset, and put the dataset's config key in front of its messages."""
+def _find_dataset_problems(guard: Guard, view: DatasetView) -> Iterator[Message]:
+    """Yield the messages of a guard about a dataset, with the dataset's config key in front."""
     for reason in guard.check(view):
         yield about(f"datasets.{view.dataset_settings['type']}", reason)
 
@@ -215,16 +218,16 @@ def find_export_problems(
     client: PersonalizeClient, settings: Settings, run: Run, dataset_type: str
 ) -> list[Message]:
     """Check the export of a dataset again, because it changed after planning."""
-    chosen = {dataset["type"]: dataset for dataset in resolve_datasets(settings, run)}
-    dataset = chosen[dataset_type]
-    data = read_data_snapshot(client, settings, [dataset])
+    datasets_by_type = {dataset["type"]: dataset for dataset in resolve_datasets(settings, run)}
+    dataset_settings = datasets_by_type[dataset_type]
+    data = read_data_snapshot(client, settings, [dataset_settings])
 
-    view = DatasetView(settings, run, data, dataset)
+    view = DatasetView(settings, run, data, dataset_settings)
     return [
         message
         for guard in GUARDS
         if guard.effect == "REFUSE" and guard.scope in ("dataset", "export")
-        for message in _apply_to_dataset(guard, view)
+        for message in _find_dataset_problems(guard, view)
     ]
 
 

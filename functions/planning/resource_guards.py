@@ -201,7 +201,7 @@ def warn_of_unreported_verdict(view: SolutionView) -> Iterator[Message]:
     if not view.gets_new_version:
         return  # Without a newer version, the run reaches the same verdict and reports it.
 
-    for arn, (version, step) in view.earlier.unreported_verdicts.items():
+    for arn, (version, step) in view.earlier_versions.unreported_verdicts.items():
         text = (
             f"{arn}: {version.arn} was {step.outcome} there, and no report has said so, because "
             "its run died; the reason"

@@ -97,10 +97,10 @@ class DataSnapshot:
     schemas: Mapping[str, Sequence[SchemaField]]
     """Dataset ARN -> the fields of its schema."""
     imports: Sequence[Import]
-    """The imports of all datasets in the group. Those in `newly_confirmed` count as confirmed. Tags
-    are read only for datasets in the config."""
-    newly_confirmed: Sequence[Import]
-    """The imports that this plan confirms. They aren't tagged yet."""
+    """The imports of all datasets in the group. Tags are read only for datasets in the config."""
+    newly_confirmed_imports: Sequence[Import]
+    """The imports that this plan confirms. In `imports`, they already count as confirmed, but they
+    aren't tagged yet."""
     exports: Mapping[str, Export]
     """Dataset ARN -> its export, for each dataset that the run may import."""
     skipped_days: Mapping[str, Sequence[str]]
@@ -215,7 +215,7 @@ def read_data_snapshot(
         dataset["datasetArn"]: search_exports(dataset, datasets.get(dataset["datasetArn"]), imports)
         for dataset in chosen_datasets
     }
-    newly_confirmed = [job for search in searches.values() for job in search.confirmable]
+    newly_confirmed_imports = [job for search in searches.values() for job in search.confirmable]
 
     return DataSnapshot(
         now=clock.now(),
@@ -226,9 +226,10 @@ def read_data_snapshot(
         datasets=datasets,
         schemas=schemas,
         imports=[
-            job._replace(is_confirmed=job.is_confirmed or job in newly_confirmed) for job in imports
+            job._replace(is_confirmed=job.is_confirmed or job in newly_confirmed_imports)
+            for job in imports
         ],
-        newly_confirmed=newly_confirmed,
+        newly_confirmed_imports=newly_confirmed_imports,
         exports={arn: search.export for arn, search in searches.items()},
         skipped_days={arn: search.skipped_days for arn, search in searches.items()},
     )

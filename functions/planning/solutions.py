@@ -35,8 +35,8 @@ from ..run.documents import (
     run_began_at,
 )
 from .datasets import (
-    Decision,
-    measure_durations,
+    PlanDecision,
+    list_recent_durations,
 )
 from .earlier_versions import EarlierVersions
 from .snapshot import (
@@ -88,7 +88,7 @@ class SolutionView:
         return parse_recipe_name(self.snapshot.description)
 
     @cached_property
-    def earlier(self) -> EarlierVersions:
+    def earlier_versions(self) -> EarlierVersions:
         """The versions that earlier runs trained, and what these runs left undone."""
         return EarlierVersions(self.settings, self.run, self.data.now, self.snapshot)
 
@@ -122,10 +122,10 @@ class SolutionView:
         return None
 
     @property
-    def requested_by(self) -> str | None:
+    def retraining_cause(self) -> str | None:
         """What requires a training even if a version was already trained on the present data.
 
-        Either `force`, `events`, or `skipWhenUnchanged` if that setting is false. Otherwise None.
+        Either `force`, `events`, or `skipWhenUnchanged` if that setting is false. Otherwise, None.
         """
         if self.run["request"].get("force"):
             return "force"
@@ -142,9 +142,9 @@ class SolutionView:
         With `force`, or without `skipWhenUnchanged`, the version must be created after the run
         began.
         """
-        if self.requested_by is None:
+        if self.retraining_cause is None:
             return None
-        if self.requested_by == "events":
+        if self.retraining_cause == "events":
             # For streamed events, the version's age may be up to half the time between two runs.
             return self.data.now - timedelta(seconds=self.settings["cadenceSeconds"] / 2)
         return run_began_at(self.run)
@@ -162,7 +162,7 @@ class SolutionView:
         return self.usable_version is not None and self.usable_version.was_stopped
 
     @property
-    def lacks_version(self) -> bool:
+    def needs_new_version(self) -> bool:
         """True if the run may train, and the usable version is missing or still in training."""
         version = self.usable_version
         is_missing = version is None or version.is_running
@@ -171,24 +171,24 @@ class SolutionView:
     @cached_property
     def limit_message(self) -> Message | None:
         """Why the monthly limit forbids a training that the solution needs, or None."""
-        if not self.lacks_version or self.usable_version:
+        if not self.needs_new_version or self.usable_version:
             return None
 
         max_per_month = choose_monthly_limit(self.settings, self.run)
-        limit = explain_reached_limit(self.state.versions, max_per_month, self.data.now)
-        if limit and self.deletion:
-            limit["text"] = f"{LEARNED_DELETED_USERS}; {limit['text']}"
-        return limit
+        message = explain_reached_limit(self.state.versions, max_per_month, self.data.now)
+        if message and self.later_deletion:
+            message["text"] = f"{LEARNED_DELETED_USERS}; {message['text']}"
+        return message
 
     @property
     def gets_new_version(self) -> bool:
         """True if the run trains the solution, or waits for a training in progress."""
-        return self.lacks_version and self.limit_message is None
+        return self.needs_new_version and self.limit_message is None
 
     @property
-    def deletion(self) -> Deletion | None:
+    def later_deletion(self) -> Deletion | None:
         """The last deletion of users whom the candidate may have learned, or None."""
-        candidate = self.earlier.candidate
+        candidate = self.earlier_versions.candidate
         if candidate is None:
             return None
         return find_later_deletion(candidate, self.state)
@@ -201,61 +201,64 @@ class SolutionView:
         deleted, or whatever made a campaign reject the newest version or roll it back.
         https://docs.aws.amazon.com/personalize/latest/dg/API_SolutionVersion.html
         """
-        if self.solution_settings["trainingMode"] == "FULL" or self.deletion:
+        if self.solution_settings["trainingMode"] == "FULL" or self.later_deletion:
             return "FULL"
 
         # Foreign FULL versions count, too.
         since = self.data.now - MAX_FULL_AGE
-        if not any(full.created_at > since for full in list_full_versions(self.state.versions)):
+        full_versions = list_full_versions(self.state.versions)
+        if not any(version.created_at > since for version in full_versions):
             return "FULL"
 
-        outcomes = {first.step.outcome for first in self.earlier.first_steps.values()}
+        deployments = self.earlier_versions.predicted_deployments.values()
+        outcomes = {deployment.first_step.outcome for deployment in deployments}
         if outcomes & {"REJECTED", "ROLLED_BACK"}:
             return "FULL"
         return "UPDATE"
 
     @cached_property
-    def decision(self) -> Decision:
+    def decision(self) -> PlanDecision:
         """What the run does with the solution, and why."""
         if not self.gets_new_version:
             reason = self.limit_message and self.limit_message["text"]
             if work := self._remaining_work:
-                return Decision(work.action, reason or work.reason)
+                return PlanDecision(work.action, reason or work.reason)
             if reason:
-                return Decision("hold back", reason)
-            return Decision("keep", self._explain_keeping())
+                return PlanDecision("hold back", reason)
+            return PlanDecision("keep", self._explain_keeping())
 
         if self.usable_version:
-            return Decision("wait", "a version is in training on the present data")
-        return Decision("train", self._explain_training())
+            return PlanDecision("wait", "a version is in training on the present data")
+        return PlanDecision("train", self._explain_training())
 
     @property
-    def _remaining_work(self) -> Decision | None:
+    def _remaining_work(self) -> PlanDecision | None:
         """The work that earlier runs left undone, or None."""
-        earlier = self.earlier
-        if earlier.waiting:
-            return Decision("deploy", "a version of an earlier run waits for a campaign")
+        earlier_versions = self.earlier_versions
+        if earlier_versions.pending_versions:
+            return PlanDecision("deploy", "a version of an earlier run waits for a campaign")
 
         # Plan a batch job even if it's bound to fail. Otherwise, only a run with other work would
         # report the failure.
-        if any(step.outcome in (None, "FAILED") for step in earlier.batch_steps.values()):
-            return Decision("use", "its newest version has to write a batch job")
+        batch_steps = earlier_versions.predicted_batch_steps.values()
+        if any(step.outcome in (None, "FAILED") for step in batch_steps):
+            return PlanDecision("use", "its newest version has to write a batch job")
 
-        if earlier.unreported_verdicts:
-            return Decision("report", "no report has told the verdict on its newest version")
+        if earlier_versions.unreported_verdicts:
+            return PlanDecision("report", "no report has told the verdict on its newest version")
         return None
 
     def _explain_training(self) -> str:
         """Explain why the run trains the solution."""
-        if self.deletion:
+        if self.later_deletion:
             return LEARNED_DELETED_USERS
 
         if self.imports_anything:
             return "new data is imported"
-        if self.requested_by == "events":
+        if self.retraining_cause == "events":
             return "events may have come since the last training"
-        if self.requested_by:
-            return f"{self.requested_by} asks for a training"
+        if self.retraining_cause:
+            return f"{self.retraining_cause} asks for a training"
         return "no version was trained on the present data"
 
     def _explain_keeping(self) -> str:
@@ -264,13 +267,13 @@ class SolutionView:
             return "the run only deploys versions"
         if self.has_stopped_training:
             stopped = "the training on its data was stopped"
-            return f"{LEARNED_DELETED_USERS}; {stopped}" if self.deletion else stopped
+            return f"{LEARNED_DELETED_USERS}; {stopped}" if self.later_deletion else stopped
 
-        for step in self.earlier.batch_steps.values():
+        for step in self.earlier_versions.predicted_batch_steps.values():
             if step.outcome == "SKIPPED":
                 return f"a batch job is not written, because {get_text(step.reasons[0])}"
 
-        if self.requested_by == "events":
+        if self.retraining_cause == "events":
             return "it was trained recently enough for the events"
         return "it was trained on the present data"
 
@@ -280,22 +283,22 @@ class SolutionView:
             return None
 
         candidate = None
-        mode = self.training_mode
+        training_mode = self.training_mode
         if not self.gets_new_version:
-            candidate = self.earlier.candidate
-            assert candidate is not None, "only a version can have work to do"
-            mode = cast("TrainingMode", candidate.training_mode)
+            candidate = self.earlier_versions.candidate
+            assert candidate is not None, "without a version, there is no work but a training"
+            training_mode = cast("TrainingMode", candidate.training_mode)
 
         since = self.requested_since
         return {
             "solutionArn": self.arn,
             "versionName": build_job_name(self.settings, self.run, hash_shortly(self.arn, 8)),
-            "trainingMode": mode,
+            "trainingMode": training_mode,
             "recipe": self.recipe or "",
             "existingVersionArn": candidate.arn if candidate else None,
             "requestedSince": since.isoformat() if since else None,
-            "durations": measure_durations(
-                job for job in self.state.versions if job.training_mode == mode
+            "durations": list_recent_durations(
+                version for version in self.state.versions if version.training_mode == training_mode
             ),
             "campaigns": [*self._plan_campaigns()],
             "batchJobs": [batch_job.settings["output"] for batch_job in self.snapshot.batch_jobs],
@@ -303,15 +306,15 @@ class SolutionView:
 
     def _plan_campaigns(self) -> Iterator[PlannedCampaign]:
         """Yield the campaigns that need an update, or whose verdict is still unreported."""
-        earlier = self.earlier
+        earlier_versions = self.earlier_versions
         if self.gets_new_version:
-            for arn in earlier.open_campaigns:
+            for arn in earlier_versions.updatable_campaign_arns:
                 yield {"campaignArn": arn}
             return
 
-        for arn in {**earlier.waiting, **earlier.unreported_verdicts}:
-            planned: PlannedCampaign = {"campaignArn": arn}
-            version = earlier.waiting.get(arn)
-            if version is not None and version != earlier.candidate:
-                planned["approvedVersionArn"] = version.arn
-            yield planned
+        for arn in {**earlier_versions.pending_versions, **earlier_versions.unreported_verdicts}:
+            campaign: PlannedCampaign = {"campaignArn": arn}
+            version = earlier_versions.pending_versions.get(arn)
+            if version is not None and version != earlier_versions.candidate:
+                campaign["approvedVersionArn"] = version.arn
+            yield campaign

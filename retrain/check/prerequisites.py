@@ -12,7 +12,7 @@ from components import iam
 from functions.bake_alarms import read_alarms
 from functions.personalize.campaigns import find_served_version_arn, parse_record
 from functions.personalize.statuses import is_active
-from functions.planning.plan_run import GUARDS, apply_guard
+from functions.planning.plan_run import GUARDS, find_problems
 from functions.rules.versions import LONG_AGO
 from functions.s3.exports import split_location
 from retrain.account.permissions import (
@@ -93,7 +93,7 @@ def check_guards(account: Account) -> Iterator[Finding]:
 
     is_ok = True
     for guard in GUARDS:
-        for message in apply_guard(guard, account.view):
+        for message in find_problems(guard, account.view):
             is_ok = False
             level: Level = "warn" if guard.effect == "WARN" else "missing"
             yield finding_of(level, message, account.pipeline.options)

@@ -278,11 +278,11 @@ def _campaign_step(
 ) -> Document:
     """Return what the run does with a campaign. If it keeps its version, the rules say why."""
     arn = campaign["campaignArn"]
-    earlier = view.earlier
-    state = earlier.campaigns[arn]
-    candidate = earlier.candidate
-    first = earlier.first_steps.get(arn)
-    waiting = earlier.waiting.get(arn)
+    earlier_versions = view.earlier_versions
+    state = earlier_versions.campaign_states[arn]
+    candidate = earlier_versions.candidate
+    first = earlier_versions.predicted_deployments.get(arn)
+    waiting = earlier_versions.pending_versions.get(arn)
     served = f"it serves {resource_name(state.served_version_arn or 'nothing')}"
     action = "keep"
     reason = Message(text=served)
@@ -299,17 +299,19 @@ def _campaign_step(
     elif is_planned and (is_trained or waiting):
         action = "update"
         reason = Message(text=f"{served}; {_conditions(view, campaign)}")
-    elif first and first.step.reasons:
+    elif first and first.first_step.reasons:
         action = "report" if is_planned else "keep"
-        outcome = f"{served}, because {resource_name(first.version.arn)} is {first.step.outcome}"
-        reason = about(outcome, join_reasons(first.step.reasons))
+        outcome = (
+            f"{served}, because {resource_name(first.version.arn)} is {first.first_step.outcome}"
+        )
+        reason = about(outcome, join_reasons(first.first_step.reasons))
     name = f"campaign {resource_name(arn)}"
     return {"action": action, "resource": arn, "name": name, "reason": reason}
 
 
 def _batch_step(view: SolutionView, job: ResolvedBatchJob, *, is_planned: bool) -> Document:
     """Return what the run does with a batch job, after it has updated the campaigns."""
-    step = view.earlier.batch_steps.get(job["output"])
+    step = view.earlier_versions.predicted_batch_steps.get(job["output"])
     if is_planned:
         reasons: Sequence[Reason] = ["if version, input or settings have changed by then"]
     elif step is None:

@@ -109,7 +109,7 @@ def test_an_import_is_requested_by_force_or_by_a_setting(request_, changes, mode
     planned = of_imports(**known).state.export.fingerprint
     held = of_imports(held_import(is_full=mode == "FULL", fingerprint=planned), **known)
 
-    assert held.is_requested == requested
+    assert held.is_import_requested == requested
     assert held.needs_import == (requested and mode == "FULL"), "no export is appended twice"
 
 
@@ -175,7 +175,7 @@ def test_a_dataset_is_tainted_by_an_appended_import_that_no_run_can_confirm(
     job, changes, is_tainted
 ):
     full = imported(ended_at=ago(100))
-    assert of_imports(job, full, **changes).tainted_by == (job if is_tainted else None)
+    assert of_imports(job, full, **changes).tainting_import == (job if is_tainted else None)
 
 
 # Days and ready markers

@@ -119,5 +119,5 @@ def test_the_import_of_an_earlier_day_is_held_if_its_run_has_died(has_changed):
 
     newest = data.imports[0]
     assert newest.is_confirmed is not has_changed
-    assert [job.arn for job in data.newly_confirmed] == [newest.arn] * (not has_changed)
+    assert [job.arn for job in data.newly_confirmed_imports] == [newest.arn] * (not has_changed)
     assert data.skipped_days == {dataset_arn("interactions"): []}
