@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 from .common.errors import AWS_ERRORS
 from .common.formatting import resource_name
-from .common.truncation import truncate
+from .common.truncation import truncate_middle
 from .constants import BAKE_ALARM_NAMES
 from .contract import (
     CampaignSettings,
@@ -57,7 +57,7 @@ def _describe_alarms(
     try:
         response = client.describe_alarms(AlarmNames=names, AlarmTypes=list(alarm_types))
     except AWS_ERRORS as error:
-        state = truncate(str(error))
+        state = truncate_middle(str(error))
         return {name: Alarm(name=name, state=state) for name in names}
 
     alarms = {}

@@ -35,7 +35,7 @@ from .common.log import (
     logger,
 )
 from .common.truncation import (
-    truncate,
+    truncate_middle,
     with_truncated_strings,
 )
 from .contract import (
@@ -300,7 +300,7 @@ def request_recommendations(campaign_arn: str, probe: ProbeSettings) -> Response
     try:
         results = _request_results(campaign_arn, probe)
     except (ClientError, BotoCoreError) as error:
-        return Response(failure=truncate(str(error), MAX_FAILURE_BYTES), is_error=True)
+        return Response(failure=truncate_middle(str(error), MAX_FAILURE_BYTES), is_error=True)
 
     if not isinstance(results, list):
         return Response(failure="the response has no list of results")

@@ -62,12 +62,30 @@ def truncate(text: str, max_bytes: int = MAX_STRING_BYTES) -> str:
         return text
 
     end = f"… (cut, {len(text):,} characters)"
-    max_kept_bytes = max_bytes - count_json_bytes(end)
+    return _take(text, max_bytes - count_json_bytes(end)).rstrip() + end
+
+
+def truncate_middle(text: str, max_bytes: int = MAX_STRING_BYTES) -> str:
+    """Cut a text in its middle, because an error of AWS names the request at its beginning.
+
+    Its end says what is missing, for example that no permissions boundary allows the action. In
+    between are ARNs.
+    """
+    if count_json_bytes(text) <= max_bytes:
+        return text
+
+    gap = f"… (cut, {len(text):,} characters) …"
+    kept_bytes = max_bytes - count_json_bytes(gap)
+    beginning = _take(text, kept_bytes // 2)
+    end = _take(text[::-1], kept_bytes - count_json_bytes(beginning))[::-1]
+    return beginning.rstrip() + gap + end.lstrip()
+
+
+def _take(text: str, max_bytes: int) -> str:
+    """Take as many characters from the beginning of a text as fit."""
     # A character has at least one byte, so at most `max_bytes` characters can fit.
     sizes = accumulate(map(count_json_bytes, text[:max_bytes]))
-    kept_count = sum(size <= max_kept_bytes for size in sizes)
-
-    return text[:kept_count].rstrip() + end
+    return text[: sum(size <= max_bytes for size in sizes)]
 
 
 def truncate_list(messages: Sequence[Message], max_bytes: int = MAX_LIST_BYTES) -> list[Message]:
@@ -88,7 +106,7 @@ def take_fitting(values: Sequence[Value], max_bytes: int) -> list[Value]:
 def truncate_strings(value: object, max_bytes: int = MAX_STRING_BYTES) -> object:
     """Truncate all strings and all lists of messages in a JSON value."""
     if isinstance(value, str):
-        return truncate(value, max_bytes)
+        return truncate_middle(value, max_bytes)
 
     if isinstance(value, dict):
         limits = {"plan": MAX_PLAN_STRING_BYTES}
@@ -130,7 +148,7 @@ def _truncate_error(error: Exception) -> Exception:
     if type(error).__module__ != errors.__name__:
         logger.error("%s: %s", type(error).__name__, message, exc_info=error)
 
-    short_message = truncate(message)
+    short_message = truncate_middle(message)
     # str(KeyError("x")) adds quotes, so replace only messages that were truncated.
     if short_message != message:
         error.args = (short_message,)

@@ -24,8 +24,8 @@ from ..common.truncation import (
     MAX_STRING_BYTES,
     MAX_TRIALS_BYTES,
     take_fitting,
-    truncate,
     truncate_list,
+    truncate_middle,
 )
 from ..constants import (
     CONSOLES,
@@ -374,7 +374,7 @@ def describe_error(error: StateError) -> list[Message]:
 
     if error["Error"] == RunRefused.__name__:
         return cast("list[Message]", json.loads(cause))
-    return [Message(text=truncate(f"{error['Error']}: {cause}", MAX_REASON_BYTES))]
+    return [Message(text=truncate_middle(f"{error['Error']}: {cause}", MAX_REASON_BYTES))]
 
 
 # The run

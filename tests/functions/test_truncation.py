@@ -18,6 +18,7 @@ from functions.common.truncation import (
     count_json_bytes,
     truncate,
     truncate_list,
+    truncate_middle,
     with_truncated_strings,
 )
 
@@ -44,9 +45,20 @@ def test_a_cut_text_says_how_long_it_was():
     assert text == f"{'x' * 68}… (cut, 100,000 characters)"
 
 
-@given(st.text(max_size=800), st.integers(60, 700))
+def test_an_error_of_aws_keeps_the_request_and_what_is_missing():
+    user = "User: arn:aws:sts::123456789012:assumed-role/train-solution-1a2b3c4d/" + "x" * 300
+    begin = "An error occurred (AccessDeniedException) when calling the CreateSolutionVersion"
+    end = "because no permissions boundary allows the personalize:CreateSolutionVersion action"
+    short = truncate_middle(f"{begin} operation: {user} is not authorized {end}")
+
+    assert (short[: len(begin)], short[-len(end) :]) == (begin, end)
+    assert "… (cut, 563 characters) …" in short
+
+
+@given(st.text(max_size=800), st.integers(70, 700))
 def test_a_text_has_at_most_the_bytes_of_its_limit(text, max_bytes):
     assert count_json_bytes(truncate(text, max_bytes)) <= max_bytes
+    assert count_json_bytes(truncate_middle(text, max_bytes)) <= max_bytes
 
 
 @given(st.lists(st.text(max_size=8), max_size=40), st.integers(120, 700))
@@ -81,7 +93,7 @@ def test_the_texts_of_a_result_are_cut_but_not_its_settings():
     assert short == {
         **result,
         "plan": {"reasons": [*result["plan"]["reasons"][:12], {"text": "… and 8 more"}]},
-        "job": {**result["job"], "failure": truncate("x" * 600)},
+        "job": {**result["job"], "failure": truncate_middle("x" * 600)},
         "warnings": [*["y" * 200] * 37, "… and 63 more"],
     }
 
