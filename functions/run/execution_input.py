@@ -64,6 +64,7 @@ def find_input_problems(settings: Settings, started: StartedRun) -> list[InputPr
         *_check_resources(settings, request),
         *_check_days(settings, request, started),
         *_check_unused_keys(request),
+        *_check_solutions_exist(settings, request),
     ]
 
 
@@ -104,7 +105,7 @@ def _check_resources(settings: Settings, request: Request) -> Iterator[InputProb
 
     for key, known_values in configured.items():
         chosen = request.get(key)
-        if chosen is None:
+        if chosen is None or not known_values:
             continue
 
         if not isinstance(chosen, list) or not chosen:
@@ -167,15 +168,23 @@ def _check_unused_keys(request: Request) -> Iterator[InputProblem]:
             yield InputProblem(key, "has no effect, because the run imports nothing; leave it out")
 
 
+def _check_solutions_exist(settings: Settings, request: Request) -> Iterator[InputProblem]:
+    """Yield each key that needs a solution, if the stack only imports."""
+    if settings["solutions"]:
+        return
+    for key in ("skipImport", "solutions"):
+        if request.get(key):
+            text = "has no effect, because this stack only imports: it has no solutions"
+            yield InputProblem(key, f"{text}; leave it out")
+
+
 def _report_unknown(key: str, value: object, known_values: Sequence[str]) -> InputProblem:
     """Report an unknown value, with the most similar known value or all of them."""
     similar_values = get_close_matches(str(value)[:MAX_SHOWN_BYTES], known_values, n=1)
     if similar_values:
         hint = f'did you mean "{similar_values[0]}"?'
-    elif known_values:
-        hint = f"expected one of {json.dumps(known_values)}"
     else:
-        hint = "there are none"
+        hint = f"expected one of {json.dumps(known_values)}"
 
     return _report_invalid(key, value, f"is unknown; {hint}")
 

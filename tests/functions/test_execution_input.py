@@ -58,10 +58,14 @@ def test_every_key_may_be_null():
     assert problems(dict.fromkeys(KEYS)) == []
 
 
-def test_a_pipeline_without_solutions_knows_none():
+def test_a_pipeline_without_solutions_trains_none():
     settings = {**SETTINGS, "solutions": []}
-    found = find_input_problems(settings, configured({"solutions": ["x"]})["run"])
-    assert [*map(str, found)] == ['solutions: "x" is unknown; there are none']
+    request = {"skipImport": True, "solutions": ["x"]}
+    found = find_input_problems(settings, configured(request)["run"])
+    reason = "has no effect, because this stack only imports: it has no solutions; leave it out"
+
+    assert [*map(str, found)] == [f"skipImport: {reason}", f"solutions: {reason}"]
+    assert find_input_problems(settings, configured({"skipImport": False})["run"]) == []
 
 
 @given(JSON | st.dictionaries(st.sampled_from(KEYS), JSON | TIMES))
