@@ -11,10 +11,10 @@ from . import iam
 from .args import HOURS_PER_DAY, SECONDS_PER_HOUR
 from .constants import (
     CLIENT_ERRORS,
-    DATA_AGE,
+    DATA_AGE_HOURS,
     LATENCY,
     METRICS_NAMESPACE,
-    MODEL_AGE,
+    MODEL_AGE_HOURS,
     PIPELINE_DIMENSION,
     SERVER_ERRORS,
     UNDELIVERED_REPORTS,
@@ -105,7 +105,7 @@ ALARMS = (
     ),
     Alarm(
         "model-too-old",
-        MODEL_AGE,
+        MODEL_AGE_HOURS,
         "A campaign serves a model that is too old, or nothing has measured its age for hours. "
         "Users get recommendations without the newest items.",
         "This can wait until the morning. retrain history -s STACK shows what the last runs did, "
@@ -118,7 +118,7 @@ ALARMS = (
     ),
     Alarm(
         "data-too-old",
-        DATA_AGE,
+        DATA_AGE_HOURS,
         "A dataset has got no new data for too long, or nothing has measured it for hours.",
         "This can wait until the morning. Check the job that writes the exports. If it works, "
         "retrain doctor -s STACK shows what is missing.",
@@ -156,7 +156,7 @@ ALARMS = (
     ),
 )
 """The alarms of every pipeline, in the order of `docs/operations.md`."""
-MODEL_METRICS = (MODEL_AGE, UNFINISHED_TRIALS)
+MODEL_METRICS = (MODEL_AGE_HOURS, UNFINISHED_TRIALS)
 """The metrics that a pipeline without solutions lacks."""
 _campaign_alarm = partial(
     Alarm,

@@ -14,13 +14,13 @@ from pulumi import Output
 from .alarms import max_age_hours
 from .args import SECONDS_PER_HOUR
 from .constants import (
-    CONSOLES,
-    DATA_AGE,
-    DEFAULT_CONSOLE,
+    CONSOLE_HOSTS,
+    DATA_AGE_HOURS,
+    DEFAULT_CONSOLE_HOST,
     EVENT_DATASETS,
     METRICS_NAMESPACE,
-    MODEL_AGE,
-    NEWEST_EVENT_AGE,
+    MODEL_AGE_HOURS,
+    NEWEST_EVENT_AGE_HOURS,
     PIPELINE_DIMENSION,
     RUNS,
     TRAINING_HOURS,
@@ -121,11 +121,11 @@ def dashboard_body(
         for solution in settings["solutions"]
     }
     datasets = [dataset["type"] for dataset in settings["datasets"]]
-    model_ages = [line(MODEL_AGE, "Solution", name) for name in gates]
+    model_ages = [line(MODEL_AGE_HOURS, "Solution", name) for name in gates]
     training_hours = [line(TRAINING_HOURS, "Solution", name) for name in gates]
-    data_ages = [line(DATA_AGE, "Dataset", name) for name in datasets]
+    data_ages = [line(DATA_AGE_HOURS, "Dataset", name) for name in datasets]
     event_ages = [
-        line(NEWEST_EVENT_AGE, "Dataset", name, label=f"events: {name}")
+        line(NEWEST_EVENT_AGE_HOURS, "Dataset", name, label=f"events: {name}")
         for name in datasets
         if name in EVENT_DATASETS
     ]
@@ -234,5 +234,5 @@ def _place(rows: Sequence[Sequence[Widget]], *, top: int, height: int) -> Iterat
 
 def _console(environment: Environment) -> str:
     """Link to the console in the pipeline's region."""
-    host = CONSOLES.get(environment.partition, DEFAULT_CONSOLE)
+    host = CONSOLE_HOSTS.get(environment.partition, DEFAULT_CONSOLE_HOST)
     return f"https://{environment.region}.{host}"

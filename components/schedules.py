@@ -8,7 +8,7 @@ import pulumi_aws as aws
 from pulumi import Input, Output
 
 from . import iam
-from .constants import ENDS_WITHOUT_SUCCESS
+from .constants import UNSUCCESSFUL_STATUSES
 from .rules.pipeline import marker_pattern
 from .shared import PipelineContext, step_name
 
@@ -150,7 +150,7 @@ def report_unreported_runs(
             "detail-type": ["Step Functions Execution Status Change"],
             "detail": {
                 "stateMachineArn": [state_machine_arn],
-                "status": ENDS_WITHOUT_SUCCESS,
+                "status": UNSUCCESSFUL_STATUSES,
             },
         },
         event_fields={

@@ -46,7 +46,7 @@ def read_alarms(client: CloudWatchClient, names: Sequence[str]) -> list[Alarm]:
         # can't hide an alarm that went off.
         alarms |= _describe_alarms(client, other_names, "LogAlarm")
 
-    missing_state = _describe_missing_alarm(client)
+    missing_state = _explain_missing_alarm(client)
     return [alarms.get(name, Alarm(name=name, state=missing_state)) for name in names]
 
 
@@ -72,7 +72,7 @@ def _describe_alarms(
     return alarms
 
 
-def _describe_missing_alarm(client: CloudWatchClient) -> str:
+def _explain_missing_alarm(client: CloudWatchClient) -> str:
     """Explain why an alarm wasn't found, in place of its state.
 
     Lambda's own boto3 may be too old for log alarms, and then omits them from the response.

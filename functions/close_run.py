@@ -11,7 +11,7 @@ from .report.send import (
 )
 from .run.executions import (
     find_unreported_error,
-    read_configured_run,
+    read_first_state_output,
 )
 
 
@@ -36,7 +36,7 @@ def handler(event: EndedExecution, _context: object) -> ReportedRun | None:
     if error is None:
         return None
 
-    document = read_configured_run(stepfunctions(), execution_arn)
+    document = read_first_state_output(stepfunctions(), execution_arn)
     if document is None:
         # The input was too large for the first state, so the request is unknown.
         started_at = datetime.fromtimestamp(event["startDate"] / 1000, UTC).isoformat()

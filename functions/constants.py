@@ -15,19 +15,19 @@ DATE_PLACEHOLDER = "{date}"
 EVENT_DATASETS = ("interactions", "actionInteractions")
 """The datasets whose rows are events, with a time and a type."""
 
-LONGEST_OVERLAP = timedelta(hours=24)
-"""The longest time that a run waits for an older run."""
-LONGEST_DELETION = timedelta(hours=26)
-"""How long after its start a run waits while users are being deleted. That may take a day:
+MAX_WAIT_FOR_OLDER_RUN = timedelta(hours=24)
+"""How long a run may wait for an older run."""
+MAX_WAIT_FOR_DELETION = timedelta(hours=26)
+"""How long after its start a run waits while users are being deleted, which may take a day:
 https://docs.aws.amazon.com/personalize/latest/dg/delete-records.html."""
-MAX_TRIAL = timedelta(hours=24)
-"""A run gives up on a trial after this time plus the hours of the bake. The trial remains open, so
-that an alarm goes off."""
+MAX_TRIAL_WITHOUT_BAKE = timedelta(hours=24)
+"""A run gives up on a trial after this time plus the hours of the bake. The trial remains open,
+which sets off an alarm."""
 REPORTED_ERROR = "RetrainingFailed"
-"""The error of a failed execution that has sent its report. `close_run` ignores it."""
+"""The error of an execution that failed after sending its report, so `close_run` sends none."""
 STOPPED_ERROR = "Stopped"
 """The error of an execution that `retrain stop` has stopped, with its trainings."""
-ENDS_WITHOUT_SUCCESS = ("FAILED", "TIMED_OUT", "ABORTED")
+UNSUCCESSFUL_STATUSES = ("FAILED", "TIMED_OUT", "ABORTED")
 """The statuses of an execution that ended without success."""
 
 METRICS_NAMESPACE = "PersonalizeRetraining"
@@ -37,9 +37,9 @@ PIPELINE_DIMENSION = "Pipeline"
 RUNS = "Runs"
 UNDELIVERED_REPORTS = "UndeliveredReports"
 TRAINING_HOURS = "TrainingHours"
-MODEL_AGE = "ModelAgeHours"
-DATA_AGE = "DataAgeHours"
-NEWEST_EVENT_AGE = "NewestEventAgeHours"
+MODEL_AGE_HOURS = "ModelAgeHours"
+DATA_AGE_HOURS = "DataAgeHours"
+NEWEST_EVENT_AGE_HOURS = "NewestEventAgeHours"
 UNFINISHED_TRIALS = "UnfinishedTrials"
 
 CLIENT_ERRORS = "4xx"
@@ -65,12 +65,12 @@ the solution: https://docs.aws.amazon.com/personalize/latest/dg/working-with-tra
 TREND_METRIC = "trend_prediction_accuracy"
 """A metric that only the recipe for trending items has."""
 
-QUOTED_STRING = r'"[^"]*"'
-QUOTED_STRINGS = rf"\s*{QUOTED_STRING}(\s*,\s*{QUOTED_STRING})*\s*"
-FILTER_VALUE = rf"{QUOTED_STRINGS}|\s*[-+]?[0-9]+(\.[0-9]+)?\s*"
+QUOTED_STRING_PATTERN = r'"[^"]*"'
+QUOTED_STRING_LIST_PATTERN = rf"\s*{QUOTED_STRING_PATTERN}(\s*,\s*{QUOTED_STRING_PATTERN})*\s*"
+FILTER_VALUE_PATTERN = rf"{QUOTED_STRING_LIST_PATTERN}|\s*[-+]?[0-9]+(\.[0-9]+)?\s*"
 """The value of a filter parameter: strings in double quotes, or a number.
 https://docs.aws.amazon.com/personalize/latest/dg/filter-batch.html"""
 
-DEFAULT_CONSOLE = "console.aws.amazon.com"
-CONSOLES = {"aws-us-gov": "console.amazonaws-us-gov.com", "aws-cn": "console.amazonaws.cn"}
-"""Partition -> the host of its AWS console, if it isn't DEFAULT_CONSOLE."""
+DEFAULT_CONSOLE_HOST = "console.aws.amazon.com"
+CONSOLE_HOSTS = {"aws-us-gov": "console.amazonaws-us-gov.com", "aws-cn": "console.amazonaws.cn"}
+"""Partition -> the host of its AWS console, if it isn't DEFAULT_CONSOLE_HOST."""

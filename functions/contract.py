@@ -171,7 +171,7 @@ def filter_arns(solution: SolutionSettings) -> list[str]:
     return sorted({consumer["filterArn"] for consumer in consumers if consumer["filterArn"]})
 
 
-class Request(TypedDict, total=False):
+class RunRequest(TypedDict, total=False):
     """The input of an execution. Every key is optional."""
 
     trigger: Literal["schedule", "export"]
@@ -192,16 +192,16 @@ class Request(TypedDict, total=False):
     force: bool
 
 
-class StartedRun(TypedDict):
+class StartedExecution(TypedDict):
     """The input, the ARN and the start of an execution."""
 
-    request: Request
+    request: RunRequest
     """The execution's input, which may be any JSON until `Plan retraining` has checked it."""
     executionArn: str
     startedAt: str
 
 
-class Run(StartedRun):
+class Run(StartedExecution):
     """A run's identity, and the request that started it."""
 
     id: str
@@ -330,7 +330,7 @@ class RunContext(TypedDict):
     run: Run
 
 
-class MetricValues(TypedDict):
+class MetricComparison(TypedDict):
     """The values that a rule of the quality gate compares, null where one is missing.
 
     With `relativeTo`, it also has the values of the baselines if all four values are known.
@@ -356,7 +356,7 @@ class StateError(TypedDict):
     Cause: NotRequired[str]
 
 
-class Status(TypedDict):
+class JobStatus(TypedDict):
     """How far an import, a training, a deployment or a batch job has come (`reconcile.py`)."""
 
     phase: str
@@ -375,14 +375,14 @@ class Status(TypedDict):
     """What the next invocation needs to know (`reconcile.py`)."""
 
 
-class DeploymentStatus(Status):
+class DeploymentStatus(JobStatus):
     """How far the deployment of a version to a campaign has come."""
 
     versionArn: str | None
     """The version to deploy or on trial, or null if there is none."""
     previousVersionArn: str | None
     """The version that the campaign served before, or null if it served none."""
-    metrics: list[MetricValues]
+    metrics: list[MetricComparison]
     """What the quality gate compared, in the order of its rules."""
     cause: str | None
     """One word for the rule that decided, if a later run may reach the same verdict.
@@ -390,7 +390,7 @@ class DeploymentStatus(Status):
     Planning compares the verdict with a tag, so that it is reported only once."""
 
 
-class ImportStatus(Status):
+class ImportStatus(JobStatus):
     """How far the import of a dataset has come."""
 
     arn: str | None
@@ -399,7 +399,7 @@ class ImportStatus(Status):
     """The export's size when the import job was created."""
 
 
-class TrainingStatus(Status):
+class TrainingStatus(JobStatus):
     """How far a training has come, and the version that the run waits for or deploys."""
 
     arn: str | None
@@ -410,7 +410,7 @@ class TrainingStatus(Status):
     """The hours that Personalize bills for a successful training."""
 
 
-class BatchJobStatus(Status):
+class BatchJobStatus(JobStatus):
     """How far a batch job has come."""
 
     arn: str | None
@@ -419,7 +419,7 @@ class BatchJobStatus(Status):
     """The version that the results come from, or null if there is none."""
 
 
-class DatasetIteration(RunContext):
+class ImportDatasetInput(RunContext):
     """The document inside `Import datasets`. Results of states that have not run are null."""
 
     dataset: PlannedImport
@@ -436,7 +436,7 @@ class DatasetResult(TypedDict):
     outcome: Literal["IMPORTED", "FAILED"]
 
 
-class SolutionIteration(RunContext):
+class TrainSolutionInput(RunContext):
     """The document inside `Retrain solutions`. Results of states that have not run are null."""
 
     todo: Literal["TRIALS", "WORK"]
@@ -444,11 +444,11 @@ class SolutionIteration(RunContext):
     solution: PlannedSolution
     status: TrainingStatus | None
     campaigns: list["CampaignResult"]
-    batchJobs: list["BatchResult"]
+    batchJobs: list["BatchJobResult"]
     error: StateError | None
 
 
-class CampaignIteration(RunContext):
+class DeployVersionInput(RunContext):
     """The document inside `Update campaigns`: a version to deploy, or a trial to end."""
 
     training: TrainingStatus | None
@@ -467,7 +467,7 @@ class CampaignResult(TypedDict):
     outcome: Outcome
 
 
-class BatchResult(TypedDict):
+class BatchJobResult(TypedDict):
     """The result of one batch job. After an error, its status has no outcome."""
 
     batchJob: str
@@ -476,7 +476,7 @@ class BatchResult(TypedDict):
     error: StateError | None
 
 
-class BatchIteration(RunContext, BatchResult):
+class RunBatchJobInput(RunContext, BatchJobResult):
     """The document inside `Run batch jobs`."""
 
     solutionArn: str
@@ -490,7 +490,7 @@ class SolutionResult(TypedDict):
     solution: PlannedSolution
     version: TrainingStatus | None
     campaigns: list[CampaignResult]
-    batchJobs: list[BatchResult]
+    batchJobs: list[BatchJobResult]
     error: StateError | None
 
 
@@ -505,7 +505,7 @@ class RunDocument(TypedDict, total=False):
     """A run's document, with the keys that its states have added so far."""
 
     settings: Settings
-    run: StartedRun
+    run: StartedExecution
     """After planning, this is a `Run`."""
     plan: Plan
     trials: list[CampaignResult]

@@ -26,7 +26,7 @@ from .common.aws import (
 )
 from .common.errors import (
     AWS_ERRORS,
-    Refused,
+    RequestRefused,
     Throttled,
 )
 from .common.formatting import resource_name
@@ -36,11 +36,11 @@ from .common.log import (
 )
 from .common.truncation import (
     truncate_middle,
-    with_truncated_strings,
+    truncate_output,
 )
 from .contract import (
-    CampaignIteration,
     DeploymentStatus,
+    DeployVersionInput,
     ProbeSettings,
     find_solution_of_campaign,
     pipeline_name,
@@ -63,11 +63,11 @@ from .personalize.trainings import (
     read_version,
 )
 from .reconcile import (
-    REFUSALS,
+    REFUSAL_CODES,
     InvocationResult,
-    from_document,
+    deserialize,
     reconcile,
-    to_document,
+    serialize,
 )
 from .rules.campaigns import (
     CampaignState,
@@ -94,7 +94,7 @@ from .rules.steps import (
 )
 from .run.deployment_spec import build_deployment_spec
 
-REPORTED_FIELDS = {
+STATUS_KEYS = {
     "version_arn": "versionArn",
     "previous_version_arn": "previousVersionArn",
     "metrics": "metrics",
@@ -105,13 +105,13 @@ REPORTED_FIELDS = {
 """Field of `DeploymentProgress` -> the key of the status that the report reads. A document with 50
 campaigns has no room for these fields twice, so the status's `progress` omits them."""
 PROBE_REQUEST_KEYS = ("userId", "itemId", "inputList", "filterArn", "filterValues", "context")
-MAX_FAILURE_BYTES = 180
+MAX_PROBE_ERROR_BYTES = 180
 """The most bytes of a probe's error. A run's document contains the error twice: as the probe's
 failure, and as the reason for the rollback."""
 
 
-@with_truncated_strings
-def handler(event: CampaignIteration, _context: object) -> DeploymentStatus:
+@truncate_output
+def handler(event: DeployVersionInput, _context: object) -> DeploymentStatus:
     """Deploy the version until there's an outcome, or the next poll is far off."""
     deployment = CampaignDeployment(event)
     status = deployment.proceed()
@@ -121,7 +121,7 @@ def handler(event: CampaignIteration, _context: object) -> DeploymentStatus:
     return status
 
 
-def _write_metrics(status: DeploymentStatus, event: CampaignIteration, solution_arn: str) -> None:
+def _write_metrics(status: DeploymentStatus, event: DeployVersionInput, solution_arn: str) -> None:
     """Publish the new version's offline metrics that the quality gate compared."""
     # Two rules for the same metric have the same new value, so it's published once.
     values = {compared["metric"]: compared["new"] for compared in status["metrics"]}
@@ -131,7 +131,7 @@ def _write_metrics(status: DeploymentStatus, event: CampaignIteration, solution_
 class CampaignDeployment:
     """The part of a deployment that one invocation handles."""
 
-    def __init__(self, event: CampaignIteration) -> None:
+    def __init__(self, event: DeployVersionInput) -> None:
         settings = event["settings"]
         campaign = event["campaign"]
         training = event["training"]
@@ -214,7 +214,7 @@ class CampaignDeployment:
 
         try:
             self._send_update(candidate_arn)
-        except (Refused, ClientError, Throttled):
+        except (RequestRefused, ClientError, Throttled):
             # The update certainly hasn't begun, so there's no trial. After ServiceUnavailable, we
             # can't be certain, because the request may have arrived.
             self._save(record._replace(trial=None))
@@ -224,14 +224,14 @@ class CampaignDeployment:
         """Update the campaign to a version, and keep the settings from the last poll.
 
         Raises:
-            Refused: the campaign is busy, so the same update may succeed later.
+            RequestRefused: the campaign is busy, so the same update may succeed later.
         """
         request = build_update_request(self._campaign, version_arn)
         try:
             write_client().update_campaign(**request)
         except ClientError as error:
-            if error.response["Error"]["Code"] in REFUSALS:
-                raise Refused(str(error)) from error
+            if error.response["Error"]["Code"] in REFUSAL_CODES:
+                raise RequestRefused(str(error)) from error
             raise
 
     def _save(self, record: DeploymentRecord) -> None:
@@ -242,7 +242,7 @@ class CampaignDeployment:
         probe_run = self.progress.probe_run
         assert self.spec.probe is not None, "the rules probe only campaigns with a probe"
         assert probe_run is not None, "the step with this action has a probe run"
-        response = request_recommendations(self.campaign_arn, self.spec.probe)
+        response = send_probe_request(self.campaign_arn, self.spec.probe)
         self.progress.probe_run = replace(probe_run, response=response)
 
     def _decide_after_error(self, error: Exception) -> Step:
@@ -272,12 +272,12 @@ class CampaignDeployment:
         return step
 
     def _build_status(self, result: InvocationResult[Any]) -> DeploymentStatus:
-        """Build the status, with REPORTED_FIELDS where the report reads them.
+        """Build the status, with STATUS_KEYS where the report reads them.
 
         `_restore_progress()` is the inverse.
         """
-        progress = to_document(self.progress)
-        reported = {key: progress.pop(field) for field, key in REPORTED_FIELDS.items()}
+        progress = serialize(self.progress)
+        reported = {key: progress.pop(field) for field, key in STATUS_KEYS.items()}
 
         status = {**result.build_status(self.progress), **reported, "cause": result.step.cause}
         if status["outcome"] is None:
@@ -291,16 +291,16 @@ def _restore_progress(status: DeploymentStatus | None) -> DeploymentProgress:
         return DeploymentProgress(began_at=clock.now())
 
     document = cast("dict[str, object]", status)
-    reported = {field: document[key] for field, key in REPORTED_FIELDS.items()}
-    return from_document(DeploymentProgress, {**status["progress"], **reported})
+    reported = {field: document[key] for field, key in STATUS_KEYS.items()}
+    return deserialize(DeploymentProgress, {**status["progress"], **reported})
 
 
-def request_recommendations(campaign_arn: str, probe: ProbeSettings) -> Response:
+def send_probe_request(campaign_arn: str, probe: ProbeSettings) -> Response:
     """Send one request of a probe, and check the response."""
     try:
         results = _request_results(campaign_arn, probe)
     except (ClientError, BotoCoreError) as error:
-        return Response(failure=truncate_middle(str(error), MAX_FAILURE_BYTES), is_error=True)
+        return Response(failure=truncate_middle(str(error), MAX_PROBE_ERROR_BYTES), is_error=True)
 
     if not isinstance(results, list):
         return Response(failure="the response has no list of results")

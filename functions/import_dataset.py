@@ -13,10 +13,10 @@ from .common import (
     metrics,
 )
 from .common.log import log_status
-from .common.truncation import with_truncated_strings
-from .constants import NEWEST_EVENT_AGE
+from .common.truncation import truncate_output
+from .constants import NEWEST_EVENT_AGE_HOURS
 from .contract import (
-    DatasetIteration,
+    ImportDatasetInput,
     ImportStatus,
     PlannedImport,
     dataset_settings,
@@ -41,7 +41,7 @@ from .reconcile import (
     InvocationResult,
     reconcile,
     restore_progress,
-    track_creation,
+    track_create_request,
 )
 from .rules import imports
 from .rules.imports import (
@@ -62,13 +62,13 @@ from .rules.steps import (
 )
 from .run.documents import (
     build_job_name,
-    run_began_at,
+    get_run_start,
 )
 from .s3 import exports
 
 
-@with_truncated_strings
-def handler(event: DatasetIteration, _context: object) -> ImportStatus:
+@truncate_output
+def handler(event: ImportDatasetInput, _context: object) -> ImportStatus:
     """Import the export until there's an outcome, or the next poll is far off."""
     job = DatasetImport(event)
     result = reconcile(job)
@@ -82,7 +82,7 @@ def handler(event: DatasetIteration, _context: object) -> ImportStatus:
     return status
 
 
-def _write_event_age(event: DatasetIteration) -> None:
+def _write_event_age(event: ImportDatasetInput) -> None:
     """Publish the age of the export's newest event, if planning read all rows."""
     content = event["dataset"]["content"]
     newest_at = content["newestEventAt"]
@@ -93,7 +93,7 @@ def _write_event_age(event: DatasetIteration) -> None:
     age = clock.now() - datetime.fromisoformat(newest_at)
     metrics.write(
         pipeline_name(event["settings"]),
-        {NEWEST_EVENT_AGE: round(age.total_seconds() / 3600, 2)},
+        {NEWEST_EVENT_AGE_HOURS: round(age.total_seconds() / 3600, 2)},
         Dataset=event["dataset"]["type"],
     )
 
@@ -105,7 +105,7 @@ class DatasetImport:
     `build_status` returns what the next invocation or the report needs.
     """
 
-    def __init__(self, event: DatasetIteration) -> None:
+    def __init__(self, event: ImportDatasetInput) -> None:
         client = aws.read_client()
         self._settings = event["settings"]
         self._run = event["run"]
@@ -199,7 +199,7 @@ class DatasetImport:
         if export.fingerprint == planned["fingerprint"]:
             tags |= build_content_tags(planned["content"])
 
-        with track_creation(self.progress, self._job_name):
+        with track_create_request(self.progress, self._job_name):
             aws.write_client().create_dataset_import_job(
                 jobName=self._job_name,
                 datasetArn=self._dataset["datasetArn"],
@@ -229,12 +229,12 @@ def _begin_progress(planned: PlannedImport) -> ImportProgress:
     return ImportProgress(clock.now(), validated_fingerprint=planned["fingerprint"])
 
 
-def _build_spec(event: DatasetIteration) -> ImportSpec:
+def _build_spec(event: ImportDatasetInput) -> ImportSpec:
     """Build the spec of this import from the plan."""
     planned = event["dataset"]
     requested_at = None
     if planned["isRequested"]:
-        requested_at = run_began_at(event["run"])
+        requested_at = get_run_start(event["run"])
 
     return ImportSpec(
         requested_at=requested_at,

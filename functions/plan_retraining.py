@@ -19,7 +19,7 @@ from .common.errors import (
 from .common.formatting import format_count
 from .common.log import log
 from .common.messages import Message
-from .common.truncation import with_truncated_strings
+from .common.truncation import truncate_output
 from .personalize.campaigns import parse_record
 from .personalize.imports import (
     confirm_import,
@@ -39,9 +39,9 @@ from .planning.plan_run import (
 from .planning.snapshot import describe_existing
 from .report.model import keep_worst_results
 from .run.admission import (
-    explain_deployment_event,
-    wait_for_deletion,
-    wait_for_older_runs,
+    explain_start_by_schedule_change,
+    pause_for_deletion,
+    pause_for_older_runs,
 )
 from .run.documents import (
     identify_run,
@@ -64,11 +64,11 @@ if TYPE_CHECKING:
         Settings,
     )
 
-PARTIAL_KEYS = {"skipImport", "datasets", "exportDate", "only"}
+PARTIAL_RUN_KEYS = {"skipImport", "datasets", "exportDate", "only"}
 """With any of these request keys, a run doesn't check every dataset's present export."""
 
 
-@with_truncated_strings
+@truncate_output
 def handler(event: RunDocument, _context: object) -> RunDocument:
     """Add the plan to the run's document.
 
@@ -82,7 +82,7 @@ def handler(event: RunDocument, _context: object) -> RunDocument:
 
     run = identify_run(event["run"])
     trials = list_trial_results(event)
-    plan = _plan_before_work(settings, run, trials) or _plan_work(settings, run)
+    plan = _plan_before_jobs(settings, run, trials) or _plan_jobs(settings, run)
 
     if plan["todo"] == "WORK":
         # The run's document can't hold the results of both many trials and the jobs.
@@ -106,7 +106,7 @@ def handler(event: RunDocument, _context: object) -> RunDocument:
     return {"settings": settings, "run": run, "plan": plan, "trials": trials}
 
 
-def _plan_before_work(
+def _plan_before_jobs(
     settings: Settings, run: Run, trials: Sequence[CampaignResult]
 ) -> Plan | None:
     """Plan what comes before the work: wait for older runs, and end their trials.
@@ -114,15 +114,15 @@ def _plan_before_work(
     Return None if the work may begin. `trials` has the results of the trials that this run has
     already tried to end.
     """
-    if pause := wait_for_older_runs(stepfunctions(), settings, run):
+    if pause := pause_for_older_runs(stepfunctions(), settings, run):
         return plan_without_jobs(pause.reason, seconds=pause.seconds)
 
     # A run tries to end each trial only once.
     tried_arns = {trial["campaign"]["campaignArn"] for trial in trials}
-    if solutions := find_solutions_on_trial(read_client(), settings, tried_arns):
+    if solutions := find_open_trials(read_client(), settings, tried_arns):
         return {**plan_without_jobs(), "todo": "TRIALS", "solutions": solutions}
 
-    if reason := explain_deployment_event(run):
+    if reason := explain_start_by_schedule_change(run):
         return plan_without_jobs(reason)
     if run["request"].get("only") != "trials":
         return None
@@ -133,7 +133,7 @@ def _plan_before_work(
     return plan_without_jobs("no campaign has a version on trial")
 
 
-def _plan_work(settings: Settings, run: Run) -> Plan:
+def _plan_jobs(settings: Settings, run: Run) -> Plan:
     """Plan imports, trainings and deployments, or wait while users are being deleted."""
     view = read_view(read_client(), settings, run)
 
@@ -144,7 +144,7 @@ def _plan_work(settings: Settings, run: Run) -> Plan:
         if job := dataset.tainting_import:
             taint_dataset(write_client(), job)
 
-    if pause := wait_for_deletion(view.data.deletions, run):
+    if pause := pause_for_deletion(view.data.deletions, run):
         return plan_without_jobs(pause.reason, seconds=pause.seconds)
 
     plan = plan_run(view)
@@ -152,7 +152,7 @@ def _plan_work(settings: Settings, run: Run) -> Plan:
     return plan
 
 
-def find_solutions_on_trial(
+def find_open_trials(
     client: PersonalizeClient, settings: Settings, tried: Collection[str] = ()
 ) -> list[PlannedDeployments]:
     """Find the campaigns with a version on trial, grouped by solution, except those in `tried`."""
@@ -182,7 +182,7 @@ def tag_up_to_date_resources(client: PersonalizeClient, view: RunView) -> list[M
     checked_at = view.data.now.isoformat(timespec="seconds")
     warnings = []
 
-    for arn in find_up_to_date(view):
+    for arn in find_up_to_date_arns(view):
         try:
             write_tags(client, arn, {CHECKED_TAG: checked_at})
         except AWS_ERRORS as error:
@@ -198,7 +198,7 @@ def tag_up_to_date_resources(client: PersonalizeClient, view: RunView) -> list[M
     return warnings
 
 
-def find_up_to_date(view: RunView) -> Iterator[str]:
+def find_up_to_date_arns(view: RunView) -> Iterator[str]:
     """Yield the ARNs of the datasets, campaigns and solutions that are up to date.
 
     - A dataset is up to date if it holds its present export.
@@ -210,7 +210,7 @@ def find_up_to_date(view: RunView) -> Iterator[str]:
             yield dataset.dataset_settings["datasetArn"]
 
     # Unless every dataset was checked, we don't know whether versions have the newest data.
-    if PARTIAL_KEYS & view.run["request"].keys():
+    if PARTIAL_RUN_KEYS & view.run["request"].keys():
         return
 
     for solution in view.solutions:

@@ -18,16 +18,16 @@ from botocore.exceptions import ClientError
 
 from .common import clock
 from .common.call_times import (
-    forget_calls,
-    list_slowest_calls,
+    format_slowest_calls,
+    reset_call_times,
 )
 from .common.errors import (
-    Refused,
+    RequestRefused,
     ServiceUnavailable,
     Throttled,
 )
 from .common.messages import as_message
-from .contract import Status
+from .contract import JobStatus
 from .rules.batch_jobs import BatchJob
 from .rules.imports import Import
 from .rules.pacing import LONGEST_SLEEP
@@ -41,28 +41,32 @@ from .rules.steps import (
 )
 from .rules.versions import SolutionVersion
 
-INVOCATION = timedelta(minutes=14)
+INVOCATION_TIME = timedelta(minutes=14)
 """How long one invocation runs. Lambda would kill it after 15 minutes."""
-FIRST_POLL = timedelta(minutes=1)
+MAX_FIRST_POLL_TIME = timedelta(minutes=1)
 """If its first poll takes longer than this, an invocation changes nothing. Polls usually take
 seconds."""
-ACTING = timedelta(minutes=1)
+ACTING_TIME = timedelta(minutes=1)
 """How long after its first poll an invocation may change something.
 
 Without this limit, an aborted execution could change things for another 14 minutes, because its
 last invocation runs to the end. The next run waits until the limit is over (`run/admission.py`).
 """
-LAST_CHANGE = FIRST_POLL + ACTING + timedelta(seconds=2 * 15)
+MAX_TIME_TO_LAST_CHANGE = MAX_FIRST_POLL_TIME + ACTING_TIME + timedelta(seconds=2 * 15)
 """How long after its start an invocation may still send a change. An action sends at most two
 requests, one after the other, and each takes up to 15 seconds (`common/aws.py`)."""
-PAUSES = {Refused: RETRY_PAUSE, Throttled: SHORT_PAUSE, ServiceUnavailable: SHORT_PAUSE}
+PAUSE_SECONDS_AFTER_ERROR = {
+    RequestRefused: RETRY_PAUSE,
+    Throttled: SHORT_PAUSE,
+    ServiceUnavailable: SHORT_PAUSE,
+}
 """Error -> the seconds until the next poll. A refused request may be accepted a minute later."""
-RETRIED_ERRORS = tuple(PAUSES)
-REFUSALS = ("ResourceInUseException", "LimitExceededException")
+RETRIED_ERRORS = tuple(PAUSE_SECONDS_AFTER_ERROR)
+REFUSAL_CODES = ("ResourceInUseException", "LimitExceededException")
 """The Personalize error codes for "not now": the same request may be accepted later."""
 
 State = TypeVar("State")
-Data = TypeVar("Data")
+Dataclass = TypeVar("Dataclass")
 
 
 class InvocationResult(NamedTuple, Generic[State]):
@@ -84,9 +88,9 @@ class InvocationResult(NamedTuple, Generic[State]):
         progress: object,
         job: Import | SolutionVersion | BatchJob | None = None,
         warnings: Sequence[str] = (),
-    ) -> Status:
+    ) -> JobStatus:
         """Build the fields of the status that all kinds of jobs have."""
-        status: Status = {
+        status: JobStatus = {
             "phase": self.step.phase,
             "seconds": self.seconds,
             "outcome": self.step.outcome,
@@ -102,7 +106,7 @@ class InvocationResult(NamedTuple, Generic[State]):
             if not job.is_running:
                 status["endedAt"] = job.ended_at.isoformat()
         if self.step.outcome is None:
-            status["progress"] = to_document(progress)
+            status["progress"] = serialize(progress)
         return status
 
 
@@ -130,7 +134,7 @@ class Job(Protocol[State]):
         """Carry out a step's action.
 
         Raises:
-            Refused: the service certainly did nothing, and may accept the same request later.
+            RequestRefused: the service did nothing, and may accept the same request later.
         """
 
 
@@ -142,48 +146,48 @@ def reconcile(job: Job[State]) -> InvocationResult[State]:
         try:
             state = job.poll()
             if step is None:
-                invocation.acts_from = clock.now()
+                invocation.first_poll_ended_at = clock.now()
 
             step = job.decide(state)
             update_progress(job.progress, step)
-            step = invocation.withhold_action(step)
+            step = invocation.drop_late_action(step)
             if step.action:
                 job.act(step.action)
         except RETRIED_ERRORS as error:
-            step = _step_after(error, step)
+            step = _step_after_error(error, step)
 
         if step.outcome or not invocation.has_time_for(step.pause):
             return InvocationResult(state, step)
         clock.sleep(step.pause)
 
 
-def _step_after(error: Exception, last_step: Step | None) -> Step:
+def _step_after_error(error: Exception, last_step: Step | None) -> Step:
     """Pause after an error instead of raising it, because an exception would lose the progress.
 
     Before the first step, there's no progress to lose, so the error is raised.
     """
     if last_step is None:
         raise error
-    return last_step._replace(outcome=None, pause=PAUSES[type(error)])
+    return last_step._replace(outcome=None, pause=PAUSE_SECONDS_AFTER_ERROR[type(error)])
 
 
 class _Invocation:
     """The time budget of one invocation, which polls until its end but only acts at first."""
 
     def __init__(self, progress: Progress) -> None:
-        forget_calls()
+        reset_call_times()
         self.progress = progress
         self.began_at = clock.now()
-        self.ends_at = self.began_at + INVOCATION
+        self.ends_at = self.began_at + INVOCATION_TIME
         """When the next invocation must take over."""
-        self.acts_from = self.began_at
+        self.first_poll_ended_at = self.began_at
         """When the first poll ended. The time for changes starts here."""
 
     def has_time_for(self, pause: float) -> bool:
         """Return True if the invocation can sleep for this many seconds and poll again."""
         return pause <= LONGEST_SLEEP and clock.now() + timedelta(seconds=pause) <= self.ends_at
 
-    def withhold_action(self, step: Step) -> Step:
+    def drop_late_action(self, step: Step) -> Step:
         """Remove a step's action, and with it the outcome, if it's too late for a change.
 
         If every invocation is too slow, the job fails at its deadline and names the slowest calls.
@@ -191,12 +195,12 @@ class _Invocation:
         if step.action is None or not step.action.changes:
             return step
 
-        if self.acts_from > self.began_at + FIRST_POLL:
+        if self.first_poll_ended_at > self.began_at + MAX_FIRST_POLL_TIME:
             self.progress.blocked_by = (
-                f"one poll took too long to act on it: {list_slowest_calls()}"
+                f"one poll took too long to act on it: {format_slowest_calls()}"
             )
             return step._replace(action=None, outcome=None, pause=RETRY_PAUSE)
-        if clock.now() > self.acts_from + ACTING:
+        if clock.now() > self.first_poll_ended_at + ACTING_TIME:
             # Let the next invocation take over at once.
             self.ends_at = self.began_at
             return step._replace(action=None, outcome=None)
@@ -204,14 +208,14 @@ class _Invocation:
 
 
 @contextmanager
-def track_creation(progress: JobProgress, name: str) -> Iterator[None]:
+def track_create_request(progress: JobProgress, name: str) -> Iterator[None]:
     """Record that the block sent a create request, unless it certainly created no job.
 
     The response may be lost, and lists may not show the job yet. So the rules wait for a while
     before they send the request again.
 
     Raises:
-        Refused: Personalize can't create the job until other jobs have ended.
+        RequestRefused: Personalize can't create the job until other jobs have ended.
     """
     progress.sent_at = clock.now()
     try:
@@ -224,23 +228,23 @@ def track_creation(progress: JobProgress, name: str) -> Iterator[None]:
             return
 
         progress.sent_at = None
-        if code not in REFUSALS:
+        if code not in REFUSAL_CODES:
             raise
         progress.blocked_by = f"it cannot start yet: {error.response['Error']['Message']}"
-        raise Refused(progress.blocked_by) from error
+        raise RequestRefused(progress.blocked_by) from error
     except Throttled:
         progress.sent_at = None
         raise
 
 
-def restore_progress(status: Status | None, new_progress: Data) -> Data:
+def restore_progress(status: JobStatus | None, new_progress: Dataclass) -> Dataclass:
     """Restore the progress from the last invocation's status, or use `new_progress` without one."""
     if status is None:
         return new_progress
-    return from_document(type(new_progress), status["progress"])
+    return deserialize(type(new_progress), status["progress"])
 
 
-def to_document(progress: Any) -> dict[str, object]:  # noqa: ANN401 - any dataclass
+def serialize(progress: Any) -> dict[str, object]:  # noqa: ANN401 - any dataclass
     """Turn a dataclass into a JSON object. Times are in ISO 8601."""
     document: dict[str, object] = json.loads(
         json.dumps(asdict(progress), default=datetime.isoformat)
@@ -248,8 +252,8 @@ def to_document(progress: Any) -> dict[str, object]:  # noqa: ANN401 - any datac
     return document
 
 
-def from_document(data_type: type[Data], document: dict[str, Any]) -> Data:
-    """Turn a JSON object from `to_document()` back into a dataclass.
+def deserialize(data_type: type[Dataclass], document: dict[str, Any]) -> Dataclass:
+    """Turn a JSON object from `serialize()` back into a dataclass.
 
     A field may be a time, a dataclass, a JSON value or None. It can't be a plain dictionary, which
     would be mistaken for a dataclass.
@@ -258,10 +262,10 @@ def from_document(data_type: type[Data], document: dict[str, Any]) -> Data:
     return data_type(**{name: _read_field(hints[name], value) for name, value in document.items()})
 
 
-def _read_field(hint: Any, value: Any) -> Any:  # noqa: ANN401 - see `to_document`
+def _read_field(hint: Any, value: Any) -> Any:  # noqa: ANN401 - see `serialize`
     # For example, the type of `datetime | None` is datetime.
     field_type = next((part for part in get_args(hint) if part is not type(None)), hint)
 
     if isinstance(value, dict):
-        return from_document(field_type, value)
+        return deserialize(field_type, value)
     return datetime.fromisoformat(value) if value and field_type is datetime else value

@@ -14,10 +14,10 @@ from .common import (
 )
 from .common.errors import AWS_ERRORS
 from .common.log import log_status
-from .common.truncation import with_truncated_strings
+from .common.truncation import truncate_output
 from .contract import (
-    BatchIteration,
     BatchJobStatus,
+    RunBatchJobInput,
 )
 from .personalize.batch_jobs import (
     create_batch_job,
@@ -42,7 +42,7 @@ from .reconcile import (
     InvocationResult,
     reconcile,
     restore_progress,
-    track_creation,
+    track_create_request,
 )
 from .rules.batch_jobs import (
     BatchJob,
@@ -66,8 +66,8 @@ from .s3 import exports
 from .s3.exports import Listing
 
 
-@with_truncated_strings
-def handler(event: BatchIteration, _context: object) -> BatchJobStatus:
+@truncate_output
+def handler(event: RunBatchJobInput, _context: object) -> BatchJobStatus:
     """Run the batch job until there's an outcome, or the next poll is far off."""
     job = RunningBatchJob(event)
     result = reconcile(job)
@@ -84,7 +84,7 @@ class RunningBatchJob:
     `build_status` returns what the next invocation or the report needs.
     """
 
-    def __init__(self, event: BatchIteration) -> None:
+    def __init__(self, event: RunBatchJobInput) -> None:
         self._settings = event["settings"]
         self._run = event["run"]
         self._recipe = event["recipe"]
@@ -177,7 +177,7 @@ class RunningBatchJob:
             "tags": build_api_tags(tags),
         }
 
-        with track_creation(self.progress, name):
+        with track_create_request(self.progress, name):
             create_batch_job(aws.write_client(), self._recipe, self._job, request)
 
     def build_status(self, result: InvocationResult[BatchState]) -> BatchJobStatus:

@@ -21,10 +21,10 @@ from .common.errors import (
     ServiceUnavailable,
     Throttled,
 )
-from .common.hashes import hash_shortly
+from .common.hashes import compute_short_hash
 from .common.log import log
 from .constants import DATE_PLACEHOLDER
-from .run.executions import describe_deployed_machine
+from .run.executions import read_state_machine
 from .s3.exports import list_objects
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def handler(event: WrittenObject, _context: object) -> str | None:
 
 def _start_if_ready(client: SFNClient, machine_arn: str, location: str) -> str | None:
     """Try once to start the execution, and log the result. `location` is the object's."""
-    datasets = describe_deployed_machine(client, machine_arn).settings["datasets"]
+    datasets = read_state_machine(client, machine_arn).settings["datasets"]
     markers = [dataset["readyMarker"] for dataset in datasets if dataset["readyMarker"]]
     day = _find_day_of_marker(markers, location)
 
@@ -84,7 +84,7 @@ def _start_if_ready(client: SFNClient, machine_arn: str, location: str) -> str |
             # S3 and EventBridge may deliver an event late, out of order or more than once. So the
             # name depends only on the markers, and all their events start the same execution. If a
             # marker is written again, another execution starts.
-            name = f"export-{day}-{hash_shortly(repr(written), 16)}"
+            name = f"export-{day}-{compute_short_hash(repr(written), 16)}"
             _start_execution(client, machine_arn, name, day)
 
     details = {"locationWritten": location, "execution": name, "missing": missing}

@@ -13,11 +13,11 @@ from .common import (
 )
 from .common.formatting import resource_name
 from .common.log import log_status
-from .common.truncation import with_truncated_strings
+from .common.truncation import truncate_output
 from .constants import TRAINING_HOURS
 from .contract import (
-    SolutionIteration,
     TrainingStatus,
+    TrainSolutionInput,
     pipeline_name,
 )
 from .personalize.imports import ImportReader
@@ -35,7 +35,7 @@ from .reconcile import (
     InvocationResult,
     reconcile,
     restore_progress,
-    track_creation,
+    track_create_request,
 )
 from .rules.steps import (
     Action,
@@ -53,8 +53,8 @@ from .rules.trainings import (
 from .rules.versions import NO_VERSION
 
 
-@with_truncated_strings
-def handler(event: SolutionIteration, _context: object) -> TrainingStatus:
+@truncate_output
+def handler(event: TrainSolutionInput, _context: object) -> TrainingStatus:
     """Train the solution until there's an outcome, or the next poll is far off."""
     training = SolutionTraining(event)
     result = reconcile(training)
@@ -77,7 +77,7 @@ class SolutionTraining:
     `build_status` returns what the next invocation or the report needs.
     """
 
-    def __init__(self, event: SolutionIteration) -> None:
+    def __init__(self, event: TrainSolutionInput) -> None:
         settings = event["settings"]
         run = event["run"]
 
@@ -148,7 +148,7 @@ class SolutionTraining:
         name = self._planned_training["versionName"]
         tags = {**self._tags, RUN_TAG: self.spec.run_id, DIGEST_TAG: digest}
 
-        with track_creation(self.progress, name):
+        with track_create_request(self.progress, name):
             response = aws.write_client().create_solution_version(
                 name=name,
                 solutionArn=self._planned_training["solutionArn"],

@@ -52,8 +52,8 @@ from .personalize.trainings import (
 )
 from .rules.versions import LONG_AGO
 from .run.executions import (
-    describe_deployed_machine,
-    list_last_executions,
+    list_latest_executions,
+    read_state_machine,
 )
 
 if TYPE_CHECKING:
@@ -69,16 +69,16 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
-WATCHING_TIME = timedelta(seconds=120)
+REQUEST_TIME_LIMIT = timedelta(seconds=120)
 """How long an invocation sends requests. The last one may take 200 seconds more if Personalize
 doesn't respond (`common/aws.py`)."""
-UNFINISHED_AGE = timedelta(hours=5)
+UNFINISHED_TRIAL_AGE = timedelta(hours=5)
 """A trial counts as unfinished this long after it began, or after its bake ended, even if a run is
 working on it. By default, an update may take 3 hours."""
-PAUSE_FRACTION = 0.5
+PAUSE_SHARE_OF_TRIAL_AGE = 0.5
 """The pause between two runs for a trial, as a share of the trial's age. If no run can end the
 trial, the pauses grow."""
-MAX_PAUSE = timedelta(hours=1)
+MAX_PAUSE_BETWEEN_RUNS = timedelta(hours=1)
 """The longest of these pauses. Only runs read the alarms of a bake and roll back, so they mustn't
 wait longer."""
 
@@ -98,11 +98,11 @@ def handler(event: dict[str, str], _context: object) -> metrics.Ages:
     """
     watcher = Watcher(event["stateMachineArn"])
     watcher.measure_models()
-    watcher.finish()
+    watcher.clean_up()
     watcher.measure_data()
 
     ages = watcher.ages
-    metrics.write_ages(watcher.settings, ages)
+    metrics.write_measurements(watcher.settings, ages)
     log("watch_pipeline", "the ages were measured", **ages)
     return ages
 
@@ -115,16 +115,16 @@ class Watcher:
 
     def __init__(self, machine_arn: str) -> None:
         # Runs use the settings in the definition. A copy in the event could differ.
-        machine = describe_deployed_machine(stepfunctions(), machine_arn)
+        machine = read_state_machine(stepfunctions(), machine_arn)
         self.settings = machine.settings
         self.ages: metrics.Ages = {"models": {}, "data": {}, "unfinishedTrials": 0}
         """The ages measured so far."""
 
         self._trials: list[Trial] = []
         """The trials of the campaigns measured so far."""
-        self._arn = machine_arn
+        self._machine_arn = machine_arn
         self._deployed_at = machine.created_at
-        self._end = clock.now() + WATCHING_TIME
+        self._deadline = clock.now() + REQUEST_TIME_LIMIT
 
     def measure_models(self) -> None:
         """Measure the oldest model that each solution's campaigns serve.
@@ -139,35 +139,39 @@ class Watcher:
             ]
 
             if not solution["campaigns"]:
-                ages = [self._try(solution_arn, self._measure_newest_age, solution_arn)]
-            self.ages["models"][resource_name(solution_arn)] = metrics.find_greatest_age(ages)
+                ages = [
+                    self._call_or_log(solution_arn, self._measure_newest_model_age, solution_arn)
+                ]
+            self.ages["models"][resource_name(solution_arn)] = metrics.find_max_age(ages)
 
     def measure_data(self) -> None:
         """Measure the age of each dataset's data."""
         for dataset in self.settings["datasets"]:
-            age = self._try(dataset["datasetArn"], self._measure_data_age, dataset)
+            age = self._call_or_log(dataset["datasetArn"], self._measure_data_age, dataset)
             self.ages["data"][dataset["type"]] = age
 
-    def finish(self) -> None:
+    def clean_up(self) -> None:
         """Start a run for open trials, and stop late trainings.
 
         If a run is already in progress, it does both itself.
         """
-        executions = self._try(self._arn, list_last_executions, stepfunctions(), self._arn)
+        executions = self._call_or_log(
+            self._machine_arn, list_latest_executions, stepfunctions(), self._machine_arn
+        )
         if executions is None or any(execution["status"] == "RUNNING" for execution in executions):
             return
 
         last_start = max((execution["startDate"] for execution in executions), default=LONG_AGO)
-        self._try(self._arn, self._start_run_for_trials, last_start)
+        self._call_or_log(self._machine_arn, self._start_run_for_trials, last_start)
         self._stop_late_trainings()
 
     def _stop_late_trainings(self) -> None:
         """Stop trainings past their deadline."""
         for solution in self.settings["solutions"]:
             solution_arn = solution["solutionArn"]
-            versions = self._try(solution_arn, list_versions, read_client(), solution_arn)
+            versions = self._call_or_log(solution_arn, list_versions, read_client(), solution_arn)
             for version in versions or ():
-                self._try(version["solutionVersionArn"], self._stop_if_late, version)
+                self._call_or_log(version["solutionVersionArn"], self._stop_if_late, version)
 
     def _start_run_for_trials(self, last_start: datetime) -> None:
         """Start a run that finishes the trials, unless the last run started too recently."""
@@ -176,12 +180,14 @@ class Watcher:
 
         now = clock.now()
         began_at = min(trial.began_at for trial in self._trials)
-        if now - last_start < min((now - began_at) * PAUSE_FRACTION, MAX_PAUSE):
+        if now - last_start < min(
+            (now - began_at) * PAUSE_SHARE_OF_TRIAL_AGE, MAX_PAUSE_BETWEEN_RUNS
+        ):
             return
 
         name = f"trial-{now:%Y%m%dT%H%M%SZ}"
         request = json.dumps({"only": "trials"})
-        stepfunctions().start_execution(stateMachineArn=self._arn, name=name, input=request)
+        stepfunctions().start_execution(stateMachineArn=self._machine_arn, name=name, input=request)
         log("watch_pipeline", f"started {name}")
 
     def _stop_if_late(self, version: SolutionVersionSummaryTypeDef) -> None:
@@ -198,13 +204,13 @@ class Watcher:
 
     def _measure_campaign(self, arn: str, solution_arn: str) -> float | None:
         """Measure the age of a campaign's served model, and track the campaign's trial."""
-        tags = self._try(arn, read_tags, read_client(), arn)
+        tags = self._call_or_log(arn, read_tags, read_client(), arn)
         if tags is None:
             # There may be a trial in the tags.
             self.ages["unfinishedTrials"] += 1
             return None
 
-        model_age = self._try(arn, self._measure_served_age, arn, tags)
+        model_age = self._call_or_log(arn, self._measure_served_model_age, arn, tags)
         trial = parse_record(tags, solution_arn).trial
         if trial is not None:
             self._track_trial(trial, model_age)
@@ -216,24 +222,24 @@ class Watcher:
 
         trial_age = clock.now() - (trial.bake_ends_at or trial.began_at)
         # If a run can't read the campaign either, it keeps polling and reports nothing.
-        if model_age is None or trial_age > UNFINISHED_AGE:
+        if model_age is None or trial_age > UNFINISHED_TRIAL_AGE:
             self.ages["unfinishedTrials"] += 1
 
-    def _measure_served_age(self, arn: str, tags: Tags) -> float:
+    def _measure_served_model_age(self, arn: str, tags: Tags) -> float:
         """Return the hours since the served version was trained or last found up to date."""
         version_arn = find_served_version_arn(describe_campaign(read_client(), arn))
         if version_arn is None:
             raise NotMeasurableError("the campaign serves nothing, because it is not ACTIVE")
 
         version = describe_version(read_client(), version_arn)
-        return self._age_in_hours(version["creationDateTime"], tags)
+        return self._compute_age_hours(version["creationDateTime"], tags)
 
-    def _measure_newest_age(self, solution_arn: str) -> float:
+    def _measure_newest_model_age(self, solution_arn: str) -> float:
         """Return the hours since the newest ACTIVE version was trained or last found up to date."""
         for version in list_versions(read_client(), solution_arn):
             if is_active(version["status"]):
                 tags = read_tags(read_client(), solution_arn)
-                return self._age_in_hours(version["creationDateTime"], tags)
+                return self._compute_age_hours(version["creationDateTime"], tags)
         raise NotMeasurableError("the solution has no ACTIVE version")
 
     def _measure_data_age(self, dataset: DatasetSettings) -> float:
@@ -256,9 +262,9 @@ class Watcher:
         if may_stay_unchanged or list_active_event_trackers(read_client(), group_arn):
             tags = read_tags(read_client(), arn)
 
-        return self._age_in_hours(max(import_times, default=self._deployed_at), tags)
+        return self._compute_age_hours(max(import_times, default=self._deployed_at), tags)
 
-    def _age_in_hours(self, created_at: datetime, tags: Tags) -> float:
+    def _compute_age_hours(self, created_at: datetime, tags: Tags) -> float:
         """Return the hours since the creation, the last check or the deployment, whichever is last.
 
         A pipeline that was just deployed isn't to blame for an old model. The time of the last
@@ -268,13 +274,13 @@ class Watcher:
         start = max(created_at, checked_at or created_at, self._deployed_at)
         return round((clock.now() - start).total_seconds() / 3600, 2)
 
-    def _try(self, arn: str, call: Callable[..., Value], *args: object) -> Value | None:
+    def _call_or_log(self, arn: str, call: Callable[..., Value], *args: object) -> Value | None:
         """Return what `call` returns. If it fails, log why and return None.
 
-        Nothing is called after WATCHING_TIME, so that there's time to publish the ages.
+        Nothing is called after REQUEST_TIME_LIMIT, so that there's time to publish the ages.
         """
         try:
-            if clock.now() < self._end:
+            if clock.now() < self._deadline:
                 return call(*args)
             failure = "the other resources took all the time"
         except (*AWS_ERRORS, NotMeasurableError) as error:

@@ -10,7 +10,14 @@ from collections.abc import Mapping, Sequence, Sized
 from difflib import get_close_matches
 from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
-from ..constants import DATE_PLACEHOLDER, FILTER_VALUE, ITEM_METRICS, MRR, NDCG, TREND_METRIC
+from ..constants import (
+    DATE_PLACEHOLDER,
+    FILTER_VALUE_PATTERN,
+    ITEM_METRICS,
+    MRR,
+    NDCG,
+    TREND_METRIC,
+)
 
 MAX_LOCATION_CHARACTERS = 256
 """The longest dataLocation in the API's model."""
@@ -218,7 +225,7 @@ def filter_values_error(values: Mapping[str, str]) -> str | None:
         return error
 
     for name, value in values.items():
-        if not re.fullmatch(FILTER_VALUE, value):
+        if not re.fullmatch(FILTER_VALUE_PATTERN, value):
             return (
                 f"has {value!r} for {name}; put each text into double quotes, and commas between "
                 'several, for example \'"Drama","Comedy"\''

@@ -10,7 +10,12 @@ from datetime import timedelta
 from pulumi import Input
 
 from ..args import RetrainingPipelineArgs
-from ..constants import LONGEST_DELETION, LONGEST_OVERLAP, MAX_TRIAL, REPORTED_ERROR
+from ..constants import (
+    MAX_TRIAL_WITHOUT_BAKE,
+    MAX_WAIT_FOR_DELETION,
+    MAX_WAIT_FOR_OLDER_RUN,
+    REPORTED_ERROR,
+)
 from .asl import (
     Definition,
     Retries,
@@ -272,7 +277,9 @@ def execution_timeout_seconds(args: RetrainingPipelineArgs) -> int:
     limits = args.limits
     # A run waits for an older run and for a deletion at the same time. A training also waits for
     # imports that the run didn't start.
-    waiting_time = max(LONGEST_OVERLAP, LONGEST_DELETION) + timedelta(hours=limits.max_import_hours)
+    waiting_time = max(MAX_WAIT_FOR_OLDER_RUN, MAX_WAIT_FOR_DELETION) + timedelta(
+        hours=limits.max_import_hours
+    )
 
     batch_jobs = [job for solution in args.solutions for job in solution.batch_jobs]
     deadlines = [
@@ -304,4 +311,4 @@ def _longest_trial(args: RetrainingPipelineArgs) -> timedelta:
     """Return how long a trial can last before a run gives up the version."""
     campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
     bake_hours = [campaign.bake.hours for campaign in campaigns if campaign.bake]
-    return MAX_TRIAL + timedelta(hours=max(bake_hours, default=0))
+    return MAX_TRIAL_WITHOUT_BAKE + timedelta(hours=max(bake_hours, default=0))

@@ -17,12 +17,12 @@ _SENT_AT = "retraining_sent_at"
 """The key in botocore's context for the start time of a call."""
 
 
-def forget_calls() -> None:
+def reset_call_times() -> None:
     """Forget earlier calls, because Lambda keeps this module in memory between invocations."""
     _seconds.clear()
 
 
-def list_slowest_calls() -> str:
+def format_slowest_calls() -> str:
     """Name the operations that took longest, like `ListTagsForResource 33 times in 2 min`."""
     totals = {operation: sum(seconds) for operation, seconds in _seconds.items()}
     slowest_first = sorted(totals, key=totals.__getitem__, reverse=True)

@@ -23,7 +23,7 @@ AWS_ERRORS = (ClientError, Throttled, ServiceUnavailable)
 """What the clients of `common/aws.py` raise if a request fails."""
 
 
-class Refused(Exception):  # noqa: N818 - the word of `reconcile`
+class RequestRefused(Exception):  # noqa: N818 - the word of `reconcile`
     """A service certainly did not do what was requested. `reconcile` polls again."""
 
 

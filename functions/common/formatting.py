@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ..contract import (
     ExportContent,
-    MetricValues,
+    MetricComparison,
 )
 
 SECONDS_PER_MINUTE = 60
@@ -14,7 +14,7 @@ MINUTES_PER_HOUR = 60
 HOURS_PER_DAY = 24
 BYTES_PER_UNIT = 1000
 LEAST_WITHOUT_FRACTION = 1000
-SHORT_METRICS = {
+SHORT_METRIC_NAMES = {
     "normalized_discounted_cumulative_gain": "NDCG",
     "mean_reciprocal_rank": "MRR",
     "precision": "precision",
@@ -69,7 +69,7 @@ def format_hours(hours: float) -> str:
     return f"{format_number(hours)} hours"
 
 
-def describe_content(content: ExportContent) -> list[str]:
+def describe_export_content(content: ExportContent) -> list[str]:
     """Describe the newest event and the rows of each event type, if the export has events."""
     if content["newestEventAt"] is None:
         return []
@@ -107,12 +107,12 @@ def format_list(words: Sequence[str]) -> str:
 def format_metric_name(name: str) -> str:
     """Shorten a metric's name if it has a usual short form, like `NDCG@10`."""
     prefix, _, number = name.rpartition("_at_")
-    if prefix not in SHORT_METRICS:
+    if prefix not in SHORT_METRIC_NAMES:
         return name
-    return f"{SHORT_METRICS[prefix]}@{number}"
+    return f"{SHORT_METRIC_NAMES[prefix]}@{number}"
 
 
-def format_metrics(metrics: Iterable[MetricValues], separator: str = " ") -> list[str]:
+def format_metrics(metrics: Iterable[MetricComparison], separator: str = " ") -> list[str]:
     """Format one line for each rule of a gate, without repeating a line."""
     lines = [
         f"{format_metric_name(rule['metric'])}{separator}{format_metric(rule)}" for rule in metrics
@@ -120,7 +120,7 @@ def format_metrics(metrics: Iterable[MetricValues], separator: str = " ") -> lis
     return list(dict.fromkeys(lines))
 
 
-def format_metric(values: MetricValues) -> str:
+def format_metric(values: MetricComparison) -> str:
     """Format a metric's served and new value, like `0.2410 → 0.2492 (+3.4%)`.
 
     If the gate compared multiples of baselines, they're added, like `0.3100 → 0.2100
@@ -140,7 +140,7 @@ def _format_value(value: float | None) -> str:
     return f"{value:.4f}"
 
 
-def _change_facts(values: MetricValues) -> Iterator[str]:
+def _change_facts(values: MetricComparison) -> Iterator[str]:
     """Yield how much a metric changed, by itself and relative to its baselines."""
     plain_change = ComparedValues(values["served"], values["new"]).change
     if plain_change is not None:
@@ -150,7 +150,7 @@ def _change_facts(values: MetricValues) -> Iterator[str]:
         fall = f"from {values['servedBaseline']:.4f} to {values['newBaseline']:.4f}"
         yield f"even the baseline fell {fall}"
     elif values.get("newBaseline") is not None:
-        relative = find_compared_values(values)
+        relative = compute_compared_values(values)
         multiples = f"{relative.served:.3g} → {relative.new:.3g} times the baseline"
         # A change from 0 has no percentage.
         if relative.change is None:
@@ -173,7 +173,7 @@ class ComparedValues(NamedTuple):
         return round((self.new - self.served) / abs(self.served), 6)
 
 
-def find_compared_values(values: MetricValues) -> ComparedValues:
+def compute_compared_values(values: MetricComparison) -> ComparedValues:
     """Compute the values that the quality gate compares for a rule.
 
     If all four values are known, they are divided by their baselines. But a baseline that fell too

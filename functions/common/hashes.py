@@ -3,6 +3,6 @@
 import hashlib
 
 
-def hash_shortly(text: str, length: int) -> str:
+def compute_short_hash(text: str, length: int) -> str:
     """Return the first `length` hex digits of a text's SHA-256."""
     return hashlib.sha256(text.encode()).hexdigest()[:length]

@@ -3,8 +3,8 @@
 import logging
 
 from ..contract import (
+    JobStatus,
     Run,
-    Status,
 )
 
 logger = logging.getLogger("retraining")
@@ -17,7 +17,7 @@ def log(step: str, text: str, **facts: object) -> None:
     logger.info("%s: %s", step, text, extra={"step": step, **facts})
 
 
-def log_status(step: str, run: Run, arn: str, status: Status) -> None:
+def log_status(step: str, run: Run, arn: str, status: JobStatus) -> None:
     """Log how far a status has come. `arn` is the resource that the status is about."""
     log(
         step,

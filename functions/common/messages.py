@@ -57,10 +57,10 @@ def format_message(message: Message, pipeline_options: Sequence[str]) -> str:
     command = message.get("command")
     if command is None:
         return text
-    return f"{text}: `{complete_command(command, pipeline_options)}`"
+    return f"{text}: `{add_pipeline_options(command, pipeline_options)}`"
 
 
-def complete_command(command: str, pipeline_options: Sequence[str]) -> str:
+def add_pipeline_options(command: str, pipeline_options: Sequence[str]) -> str:
     """Add the pipeline's options to a `retrain` command, which defaults to the stack `dev`."""
     if not command.startswith("retrain "):
         return command

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple, TypedDict
 
 from ..constants import (
-    DATA_AGE,
+    DATA_AGE_HOURS,
     METRICS_NAMESPACE,
-    MODEL_AGE,
-    NEWEST_EVENT_AGE,
+    MODEL_AGE_HOURS,
+    NEWEST_EVENT_AGE_HOURS,
     PIPELINE_DIMENSION,
     RUNS,
     TRAINING_HOURS,
@@ -54,14 +54,14 @@ METRICS: Mapping[str, Metric] = {
     TRAINING_HOURS: Metric(
         "None", ("Solution",), "the hours of a training as Personalize charges them"
     ),
-    MODEL_AGE: Metric(
+    MODEL_AGE_HOURS: Metric(
         "None",
         (None, "Solution"),
         "the hours since the model that a campaign serves was trained, or was last found up to "
         "date by a run. The oldest model counts. A model does not count as older than the pipeline",
         is_watched=True,
     ),
-    DATA_AGE: Metric(
+    DATA_AGE_HOURS: Metric(
         "None",
         (None, "Dataset"),
         "the hours since a dataset was last imported, or was last found unchanged by a run. The "
@@ -69,7 +69,7 @@ METRICS: Mapping[str, Metric] = {
         "not count, unless an event tracker is ACTIVE or `streamed` is set",
         is_watched=True,
     ),
-    NEWEST_EVENT_AGE: Metric(
+    NEWEST_EVENT_AGE_HOURS: Metric(
         "None",
         ("Dataset",),
         "the hours from the newest event to the end of its import, if every row was read",
@@ -124,25 +124,25 @@ class Ages(TypedDict):
     """The number of campaigns with a trial that is too old, or that cannot be read."""
 
 
-def write_ages(settings: Settings, ages: Ages) -> None:
+def write_measurements(settings: Settings, ages: Ages) -> None:
     """Write each known age, the greatest ages if all are known, and the unfinished trials."""
     pipeline = pipeline_name(settings)
     for solution_name, hours in ages["models"].items():
-        write(pipeline, {MODEL_AGE: hours}, Solution=solution_name)
+        write(pipeline, {MODEL_AGE_HOURS: hours}, Solution=solution_name)
     for dataset_type, hours in ages["data"].items():
-        write(pipeline, {DATA_AGE: hours}, Dataset=dataset_type)
+        write(pipeline, {DATA_AGE_HOURS: hours}, Dataset=dataset_type)
 
     write(
         pipeline,
         {
-            MODEL_AGE: find_greatest_age(ages["models"].values()),
-            DATA_AGE: find_greatest_age(ages["data"].values()),
+            MODEL_AGE_HOURS: find_max_age(ages["models"].values()),
+            DATA_AGE_HOURS: find_max_age(ages["data"].values()),
             UNFINISHED_TRIALS: ages["unfinishedTrials"],
         },
     )
 
 
-def find_greatest_age(hours: Iterable[float | None]) -> float | None:
+def find_max_age(hours: Iterable[float | None]) -> float | None:
     """Find the greatest age, or None if any age is unknown or there are no ages.
 
     With None, the metric of the whole pipeline is missing, which its alarm treats as too old.

@@ -35,7 +35,7 @@ Result = TypeVar("Result")
 Value = TypeVar("Value")
 
 
-def with_truncated_strings(
+def truncate_output(
     handler: Callable[[Event, object], Result],
 ) -> Callable[[Event, object], Result]:
     """Decorate a handler to truncate the strings in its result and in its errors.
@@ -90,13 +90,13 @@ def _take(text: str, max_bytes: int) -> str:
 
 def truncate_list(messages: Sequence[Message], max_bytes: int = MAX_LIST_BYTES) -> list[Message]:
     """Keep as many messages as fit, but at least one, and append how many are missing."""
-    kept_messages = take_fitting(messages, max_bytes)
+    kept_messages = keep_fitting(messages, max_bytes)
     if missing_count := len(messages) - len(kept_messages):
         kept_messages.append(Message(text=f"… and {missing_count} more"))
     return kept_messages
 
 
-def take_fitting(values: Sequence[Value], max_bytes: int) -> list[Value]:
+def keep_fitting(values: Sequence[Value], max_bytes: int) -> list[Value]:
     """Return as many of the first JSON values as fit, but at least one."""
     sizes = accumulate(len(json.dumps(value)) + len(", ") for value in values)
     count = sum(size <= max_bytes for size in sizes)

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from ..common import aws
 from ..common.formatting import resource_name
-from ..common.hashes import hash_shortly
+from ..common.hashes import compute_short_hash
 from ..constants import DATE_PLACEHOLDER
 from ..contract import (
     BatchJobSettings,
@@ -79,7 +79,7 @@ def resolve_batch_jobs(solution: SolutionSettings, run: Run) -> list[ResolvedBat
             "input": job["input"].replace(DATE_PLACEHOLDER, day),
             "output": job["output"].replace(DATE_PLACEHOLDER, day),
             "pattern": job["output"],
-            "slot": hash_shortly(job["output"], 8),
+            "slot": compute_short_hash(job["output"], 8),
         }
         for job in solution["batchJobs"]
     ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from ..common import clock
-from ..common.errors import Refused
+from ..common.errors import RequestRefused
 from ..common.formatting import resource_name
 from ..rules.imports import Import
 from .lists import (
@@ -87,13 +87,13 @@ def taint_import(client: PersonalizeClient, job: Import) -> None:
     """Tag an import as tainted, so that no run confirms it.
 
     Raises:
-        Refused: the tag couldn't be written, and the run must try again. If it gave up, the next
-            run would confirm the import.
+        RequestRefused: the tag couldn't be written, and the run must try again. If it gave up,
+            the next run would confirm the import.
     """
     try:
         write_tags(client, job.arn, {CONFIRMED_TAG: TAINTED_VALUE})
     except ClientError as error:
-        raise Refused(str(error)) from error
+        raise RequestRefused(str(error)) from error
 
 
 def taint_dataset(client: PersonalizeClient, job: Import) -> None:

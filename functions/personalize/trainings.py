@@ -9,7 +9,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, cast
 
 from ..common import clock
-from ..common.hashes import hash_shortly
+from ..common.hashes import compute_short_hash
 from ..rules.gate import choose_baseline
 from ..rules.trainings import (
     MONTH,
@@ -278,7 +278,7 @@ def hash_config(solution: SolutionTypeDef) -> str:
     # A setting that is off is the same as a missing one.
     values_in_use = {key: value for key, value in values.items() if value}
     text = json.dumps(values_in_use, sort_keys=True, default=str)
-    return hash_shortly(text, CONFIG_DIGITS)
+    return compute_short_hash(text, CONFIG_DIGITS)
 
 
 def stop_training(client: PersonalizeClient, version_arn: str) -> None:

@@ -24,7 +24,7 @@ from ..rules.imports import (
     list_unconfirmed_imports,
 )
 from ..rules.versions import SolutionVersion
-from ..run.documents import run_began_at
+from ..run.documents import get_run_start
 from ..s3.exports import (
     Export,
     hash_location,
@@ -139,7 +139,7 @@ class DatasetView:
             return PlanDecision("wait", "another import is running")
 
         # A requested import must have been created after the run began.
-        requested_since = run_began_at(self.run) if self.is_import_requested else None
+        requested_since = get_run_start(self.run) if self.is_import_requested else None
         if find_current_import(self.state, requested_since):
             newest_at = self.state.export.newest_at
             unchanged_since = f"{format_time(newest_at)} UTC" if newest_at else "its import"

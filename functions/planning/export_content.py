@@ -16,7 +16,7 @@ from ..common.formatting import (
     format_size,
     format_time,
 )
-from ..common.hashes import hash_shortly
+from ..common.hashes import compute_short_hash
 from ..personalize.tags import CONTENT_TAG
 from ..s3.exports import (
     COUNTED_BYTES,
@@ -101,7 +101,7 @@ def examine_content(view: DatasetView) -> ExportContent:
 
 def _measure_missing_types(types: Iterable[str], last: ImportedContent) -> int:
     """Add up the shares of the types that the last import had but this export lacks."""
-    present_hashes = {hash_shortly(shorten_name(name), HASH_LENGTH) for name in types}
+    present_hashes = {compute_short_hash(shorten_name(name), HASH_LENGTH) for name in types}
     return sum(int(share) for hashed, share in last.shares if hashed not in present_hashes)
 
 
@@ -157,7 +157,7 @@ def shorten_name(name: str) -> str:
     """Shorten a name for the run's document. A hash distinguishes long names that start alike."""
     if len(name) <= SHOWN_NAME:
         return name
-    suffix = f"…{hash_shortly(name, HASH_LENGTH)}"
+    suffix = f"…{compute_short_hash(name, HASH_LENGTH)}"
     return name[: SHOWN_NAME - len(suffix)] + suffix
 
 
@@ -175,7 +175,7 @@ def build_content_tags(content: ExportContent) -> Tags:
     for name, count in content["eventTypes"].items():
         # Even the rarest type gets a share above 0, so that a run notices if the type disappears.
         per_mille = max(1, round(1000 * count / rows))
-        parts.append(f"{hash_shortly(name, HASH_LENGTH)}:{per_mille}")
+        parts.append(f"{compute_short_hash(name, HASH_LENGTH)}:{per_mille}")
     return {CONTENT_TAG: " ".join(parts)}
 
 

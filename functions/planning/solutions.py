@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import cast
 
-from ..common.hashes import hash_shortly
+from ..common.hashes import compute_short_hash
 from ..common.messages import (
     Message,
     get_text,
@@ -32,7 +32,7 @@ from ..rules.trainings import (
 from ..rules.versions import SolutionVersion
 from ..run.documents import (
     build_job_name,
-    run_began_at,
+    get_run_start,
 )
 from .datasets import (
     PlanDecision,
@@ -147,7 +147,7 @@ class SolutionView:
         if self.retraining_cause == "events":
             # For streamed events, the version's age may be up to half the time between two runs.
             return self.data.now - timedelta(seconds=self.settings["cadenceSeconds"] / 2)
-        return run_began_at(self.run)
+        return get_run_start(self.run)
 
     @cached_property
     def usable_version(self) -> SolutionVersion | None:
@@ -292,7 +292,7 @@ class SolutionView:
         since = self.requested_since
         return {
             "solutionArn": self.arn,
-            "versionName": build_job_name(self.settings, self.run, hash_shortly(self.arn, 8)),
+            "versionName": build_job_name(self.settings, self.run, compute_short_hash(self.arn, 8)),
             "trainingMode": training_mode,
             "recipe": self.recipe or "",
             "existingVersionArn": candidate.arn if candidate else None,

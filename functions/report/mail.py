@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple, cast
 
 from ..common.formatting import (
-    describe_content,
+    describe_export_content,
     format_count,
     format_duration,
     format_list,
@@ -21,7 +21,7 @@ from ..common.formatting import (
     resource_name,
 )
 from ..common.messages import (
-    complete_command,
+    add_pipeline_options,
     format_message,
     shorten_arns,
 )
@@ -31,10 +31,10 @@ from ..common.truncation import (
 )
 from ..constants import STOPPED_ERROR
 from ..contract import (
-    MetricValues,
+    MetricComparison,
     Outcome,
 )
-from ..run.executions import derive_machine_arn
+from ..run.executions import derive_state_machine_arn
 from .model import (
     BatchJobReport,
     CampaignReport,
@@ -170,7 +170,7 @@ def format_report(
     """
     options = pipeline_options or [
         "--state-machine-arn",
-        derive_machine_arn(report["executionArn"]),
+        derive_state_machine_arn(report["executionArn"]),
     ]
     urgent_advice = _format_advice(BAD_VERSION, list_bad_campaigns(report), options)
     head = "\n".join([f"{report['outcome']}: {format_headline(report)}.", *urgent_advice])
@@ -388,7 +388,7 @@ def _format_advice(
     yield advice.sentence
     for arn in arns[:MAX_ADVISED]:
         for command in advice.commands:
-            yield f"  {complete_command(command.format(shorten_arns(arn)), pipeline_options)}"
+            yield f"  {add_pipeline_options(command.format(shorten_arns(arn)), pipeline_options)}"
 
     if len(arns) > MAX_ADVISED:
         yield f"and the same for {len(arns) - MAX_ADVISED} more, named below"
@@ -413,7 +413,7 @@ def _campaign_lines(report: Report) -> Iterator[str]:
         metrics = (result["versionArn"], result["metrics"])
         if metrics not in printed_metrics:
             printed_metrics.append(metrics)
-            lines = format_metrics(cast("list[MetricValues]", result["metrics"]), ": ")
+            lines = format_metrics(cast("list[MetricComparison]", result["metrics"]), ": ")
             yield from (f"  {line}" for line in lines)
 
 
@@ -503,7 +503,7 @@ def _list_import_facts(dataset: ImportReport, started_at: datetime) -> list[str]
         facts.append(f"written {format_duration(age.total_seconds())} before the run")
     if dataset["seconds"] is not None:
         facts.append(f"imported in {format_duration(dataset['seconds'])}")
-    return facts + describe_content(dataset["content"])
+    return facts + describe_export_content(dataset["content"])
 
 
 def _run_lines(report: Report) -> Iterator[str]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple, TypedDict, cast, get_args
 
 from ..common.errors import RunRefused
-from ..common.formatting import find_compared_values
+from ..common.formatting import compute_compared_values
 from ..common.messages import (
     Message,
     about,
@@ -23,7 +23,7 @@ from ..common.prices import (
 from ..common.truncation import (
     MAX_STRING_BYTES,
     MAX_TRIALS_BYTES,
-    take_fitting,
+    keep_fitting,
     truncate_list,
     truncate_middle,
 )
@@ -32,17 +32,17 @@ from ..constants import (
     DEFAULT_CONSOLE,
 )
 from ..contract import (
-    BatchResult,
+    BatchJobResult,
     CampaignResult,
     DatasetResult,
     ExportContent,
-    MetricValues,
+    JobStatus,
+    MetricComparison,
     Outcome,
     Run,
     RunDocument,
     SolutionResult,
     StateError,
-    Status,
 )
 from ..run.documents import (
     identify_run,
@@ -343,7 +343,7 @@ def keep_worst_results(results: Sequence[CampaignResult]) -> list[CampaignResult
     With all results, the document of a run that has other jobs could grow too large.
     """
     worst_first = sorted(results, key=lambda result: OUTCOMES.index(result["outcome"]))
-    return take_fitting(worst_first, MAX_TRIALS_BYTES)
+    return keep_fitting(worst_first, MAX_TRIALS_BYTES)
 
 
 def list_batch_job_reports(solutions: Iterable[SolutionReport]) -> list[BatchJobReport]:
@@ -503,7 +503,7 @@ def _find_solution_outcome(result: SolutionResult, campaigns: Sequence[CampaignR
     return cast("Outcome", version["outcome"])
 
 
-def _report_batch_job(result: BatchResult) -> BatchJobReport:
+def _report_batch_job(result: BatchJobResult) -> BatchJobReport:
     status = result["status"] or NO_STATUS
 
     return {
@@ -569,7 +569,7 @@ def _correct_outcome(report: CampaignReport, served_arn: str | None) -> None:
         report["reasons"].append(serves_now)
 
 
-def _report_metric(values: MetricValues) -> MetricReport:
+def _report_metric(values: MetricComparison) -> MetricReport:
     """Report the values of a rule, with a default for each missing key."""
     return cast(
         "MetricReport",
@@ -579,12 +579,12 @@ def _report_metric(values: MetricValues) -> MetricReport:
             "hasDropped": False,
             "hasBaselineDropped": False,
             **values,
-            "change": find_compared_values(values).change,
+            "change": compute_compared_values(values).change,
         },
     )
 
 
-def _list_reasons(error: StateError | None, status: Status) -> list[Message]:
+def _list_reasons(error: StateError | None, status: JobStatus) -> list[Message]:
     """List why a status has its outcome: the error that ended it, then the reasons of its rule."""
     reasons = status["reasons"]
     if error:
@@ -607,7 +607,7 @@ def _list_warnings(document: RunDocument) -> Iterator[Message]:
             yield from _list_named_warnings(job["batchJob"], job["status"])
 
 
-def _list_named_warnings(origin: str, status: Status | None) -> list[Message]:
+def _list_named_warnings(origin: str, status: JobStatus | None) -> list[Message]:
     """Name what the warnings of a status are about.
 
     They come from the run's own jobs, for example because no alarm has watched a version. So a
@@ -617,7 +617,7 @@ def _list_named_warnings(origin: str, status: Status | None) -> list[Message]:
     return [{**about(origin, warning), "needsPerson": True} for warning in warnings]
 
 
-def _measure_duration(status: Status) -> float | None:
+def _measure_duration(status: JobStatus) -> float | None:
     """Return how long a job or an update took, or None if it hasn't ended."""
     if status["createdAt"] is None or status["endedAt"] is None:
         return None

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from ..common.formatting import format_hours
-from ..common.hashes import hash_shortly
+from ..common.hashes import compute_short_hash
 from ..common.messages import get_text
 from ..contract import (
     BatchJobSettings,
@@ -337,4 +337,4 @@ def _hash_content(version_arn: str, state: BatchState, spec: BatchSpec) -> str:
     """Return a hash of everything the results depend on."""
     settings = [spec.job[key] for key in KEYS_OF_RESULTS]
     parts = [version_arn, state.input_hash, state.filter_expression, *settings]
-    return hash_shortly(json.dumps(parts), CONTENT_DIGITS)
+    return compute_short_hash(json.dumps(parts), CONTENT_DIGITS)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ..contract import (
     ApprovalSettings,
-    MetricValues,
+    MetricComparison,
     ProbeSettings,
     QualityRule,
 )
@@ -211,7 +211,7 @@ class DeploymentProgress:
     rollback_reasons: list[str] = field(default_factory=list)
     """Why the campaign is rolled back. Empty without a rollback."""
     warnings: list[str] = field(default_factory=list)
-    metrics: list[MetricValues] = field(default_factory=list)
+    metrics: list[MetricComparison] = field(default_factory=list)
     """The metrics that the quality gate compared, in the order of its rules."""
     blocked_by: str = ""
     """What the deployment is waiting for, for example a baseline in training."""

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..common.formatting import format_hours
-from ..constants import MAX_TRIAL
+from ..constants import MAX_TRIAL_WITHOUT_BAKE
 from .campaigns import (
     CampaignState,
     DeploymentProgress,
@@ -180,7 +180,7 @@ def _choose_max_duration(trial: Trial | None, spec: DeploymentSpec) -> timedelta
     """Return the longest time that a run spends on a deployment."""
     if trial is None:
         return timedelta(hours=spec.max_hours)
-    return MAX_TRIAL + spec.bake
+    return MAX_TRIAL_WITHOUT_BAKE + spec.bake
 
 
 def _give_up(

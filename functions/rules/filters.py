@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 
 from ..common.formatting import format_list
 from ..constants import (
-    FILTER_VALUE,
-    QUOTED_STRING,
-    QUOTED_STRINGS,
+    FILTER_VALUE_PATTERN,
+    QUOTED_STRING_LIST_PATTERN,
+    QUOTED_STRING_PATTERN,
 )
 from ..contract import ProbeSettings
 
@@ -27,7 +27,7 @@ _DATA_OF_USER = r"(?i)\b(CurrentUser|Interactions)\s*\."
 def find_filter_problems(expression: str, probe: ProbeSettings) -> Iterator[str]:
     """Yield a message for each mistake in the parameters of a probe's filter."""
     # Dollar signs, pipes and keywords have no meaning inside a quoted string.
-    unquoted = re.sub(QUOTED_STRING, "", expression)
+    unquoted = re.sub(QUOTED_STRING_PATTERN, "", expression)
     if re.search(_DATA_OF_USER, unquoted) and not probe.get("userId"):
         yield "has a filter that uses data of the user, but no userId; add a userId"
 
@@ -36,9 +36,9 @@ def find_filter_problems(expression: str, probe: ProbeSettings) -> Iterator[str]
 
     # IN only compares strings. The other operators also compare numbers.
     string_parameters = _find_parameters(" ".join(re.findall(_LIST_AFTER_IN, unquoted)))
-    patterns = dict.fromkeys(string_parameters, QUOTED_STRINGS)
+    patterns = dict.fromkeys(string_parameters, QUOTED_STRING_LIST_PATTERN)
     for parameter, value in values.items():
-        if not re.fullmatch(patterns.get(parameter, FILTER_VALUE), value):
+        if not re.fullmatch(patterns.get(parameter, FILTER_VALUE_PATTERN), value):
             yield (
                 f"has {value!r} for {parameter} in its filterValues; put each text into double "
                 "quotes, for example '\"Drama\"'"

@@ -13,12 +13,12 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ..common.formatting import (
-    find_compared_values,
+    compute_compared_values,
     format_metric_name,
     resource_name,
 )
 from ..contract import (
-    MetricValues,
+    MetricComparison,
     QualityRule,
 )
 from .pacing import (
@@ -44,7 +44,7 @@ class Comparison(NamedTuple):
     """Why the candidate is rejected. Empty if it's good enough."""
     warnings: list[str]
     """The metrics that could not be compared, or only without baselines, and why."""
-    values: list[MetricValues]
+    values: list[MetricComparison]
     """The values that each rule compared, even if two rules have the same metric. Missing, NaN and
     infinite values are None, because JSON can't represent NaN."""
 
@@ -69,7 +69,7 @@ def _apply_rule(
     """Apply one rule to a candidate, and add the result to the comparison."""
     metric = rule["metric"]
     # In a run's document, "new" is the candidate and "served" is the served version.
-    values: MetricValues = {
+    values: MetricComparison = {
         "metric": metric,
         "new": _read_finite_value(candidate, metric),
         "served": _read_finite_value(served, metric),
@@ -104,7 +104,7 @@ def _read_finite_value(version: SolutionVersion, metric: str) -> float | None:
     return value
 
 
-def _require_served_value(values: MetricValues, rule: QualityRule) -> None:
+def _require_served_value(values: MetricComparison, rule: QualityRule) -> None:
     """Raise IncomparableError if a rule has a maxDrop, but there is no served value."""
     if rule.get("maxDrop") is None or values["served"] is not None:
         return
@@ -118,7 +118,7 @@ def _require_served_value(values: MetricValues, rule: QualityRule) -> None:
 
 
 def _add_baselines(
-    values: MetricValues, candidate: SolutionVersion, served: SolutionVersion, rule: QualityRule
+    values: MetricComparison, candidate: SolutionVersion, served: SolutionVersion, rule: QualityRule
 ) -> None:
     """Add the baseline values of both versions if the rule has `relativeTo`.
 
@@ -175,7 +175,7 @@ def _find_baseline_value(
     )
 
 
-def _check_minimum(values: MetricValues, rule: QualityRule) -> Iterator[str]:
+def _check_minimum(values: MetricComparison, rule: QualityRule) -> Iterator[str]:
     """Yield a message if the candidate doesn't reach the rule's minimum."""
     minimum = rule.get("minimum")
     value = values["new"]
@@ -185,10 +185,10 @@ def _check_minimum(values: MetricValues, rule: QualityRule) -> Iterator[str]:
         yield f"{name} has {value_text}, but the minimum is {minimum:g}"
 
 
-def _check_drop(values: MetricValues, rule: QualityRule) -> Iterator[str]:
+def _check_drop(values: MetricComparison, rule: QualityRule) -> Iterator[str]:
     """Yield a message if the metric fell by more than the rule's maxDrop."""
     max_drop = rule.get("maxDrop")
-    served_value, candidate_value = find_compared_values(values)
+    served_value, candidate_value = compute_compared_values(values)
     if max_drop is None or served_value is None:
         return
 
@@ -210,7 +210,7 @@ def _check_drop(values: MetricValues, rule: QualityRule) -> Iterator[str]:
         yield from _check_doubts(values, rule)
 
 
-def _check_doubts(values: MetricValues, rule: QualityRule) -> Iterator[str]:
+def _check_doubts(values: MetricComparison, rule: QualityRule) -> Iterator[str]:
     """Yield a message if the served version may be the broken one.
 
     If its exports were broken, its metric and its baseline were both low, and their quotient means

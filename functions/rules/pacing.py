@@ -14,7 +14,7 @@ LONGEST_SLEEP = 45
 QUIET_FRACTION = 0.4
 """When a job is first polled, as a share of its usual duration. It's below one half, because a
 training takes only half as long if half of the data is gone."""
-PAUSE_FRACTION = 0.01
+PAUSE_SHARE_OF_TRIAL_AGE = 0.01
 """The pause between two polls, as a share of the job's age. A delay of 1% doesn't matter. Young
 jobs are polled every second, because a rehearsal's jobs only take seconds."""
 LONGEST_PAUSE = 12
@@ -43,7 +43,7 @@ def choose_pause(durations: Sequence[int], elapsed: float) -> float:
 
     if elapsed < quiet_seconds:
         return max(quiet_seconds - elapsed, 1)
-    return min(max(elapsed * PAUSE_FRACTION, 1), LONGEST_PAUSE)
+    return min(max(elapsed * PAUSE_SHARE_OF_TRIAL_AGE, 1), LONGEST_PAUSE)
 
 
 def choose_waiting_pause(waited: timedelta) -> timedelta:

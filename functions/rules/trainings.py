@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from ..common.formatting import format_hours
-from ..common.hashes import hash_shortly
+from ..common.hashes import compute_short_hash
 from ..common.messages import (
     Message,
     Reason,
@@ -311,7 +311,7 @@ def _warn_of_foreign_jobs(state: SolutionState, spec: TrainingSpec) -> Iterator[
 def digest(state: SolutionState) -> str:
     """Return a hash of the imports and the configuration that a training depends on."""
     arns = sorted(job.arn for job in list_effective_imports(state.imports))
-    return f"{hash_shortly(' '.join(arns), DIGEST_DIGITS)}-{state.config}"
+    return f"{compute_short_hash(' '.join(arns), DIGEST_DIGITS)}-{state.config}"
 
 
 def find_running_deletion(deletions: Iterable[Deletion]) -> Deletion | None:

@@ -21,9 +21,9 @@ from ..common.errors import RunRefused
 from ..common.formatting import format_hours
 from ..common.messages import Message
 from ..constants import (
-    ENDS_WITHOUT_SUCCESS,
-    LONGEST_DELETION,
-    LONGEST_OVERLAP,
+    MAX_WAIT_FOR_DELETION,
+    MAX_WAIT_FOR_OLDER_RUN,
+    UNSUCCESSFUL_STATUSES,
 )
 from ..rules.pacing import choose_waiting_pause
 from ..rules.trainings import (
@@ -35,8 +35,8 @@ from .documents import (
     parse_scheduled_time,
 )
 from .executions import (
-    derive_machine_arn,
-    list_last_executions,
+    derive_state_machine_arn,
+    list_latest_executions,
     list_older_executions,
 )
 
@@ -51,13 +51,13 @@ if TYPE_CHECKING:
         Settings,
     )
 
-LISTS_LAG = "LISTS_LAG_SECONDS"
+LIST_LAG_VARIABLE = "LISTS_LAG_SECONDS"
 """The environment variable for how many seconds lists may lag behind. It isn't set on AWS. An
 emulator sets it to 0, because its lists are never stale."""
-DEFAULT_LISTS_LAG = 90
-AFTER_DEATH = timedelta(minutes=4)
+DEFAULT_LIST_LAG_SECONDS = 90
+WAIT_AFTER_FAILURE = timedelta(minutes=4)
 """How long a run waits after another run ended without success. The last function of that run may
-still send a change (`reconcile.LAST_CHANGE`), which may show up late in a list."""
+still send a change (`reconcile.MAX_TIME_TO_LAST_CHANGE`), which may show up late in a list."""
 DEPLOYMENT_EVENT_WINDOW = timedelta(minutes=10)
 """An event counts as caused by a change of the schedule if it was scheduled at most this long after
 the change."""
@@ -79,13 +79,13 @@ class Pause(NamedTuple):
     """The seconds until the next check, or 0 if the run gives up."""
 
 
-def wait_for_older_runs(client: SFNClient, settings: Settings, run: Run) -> Pause | None:
+def pause_for_older_runs(client: SFNClient, settings: Settings, run: Run) -> Pause | None:
     """Return a pause if older runs are running or their jobs may not be listed yet, else None.
 
     Raises:
         RunRefused: the run waited too long, and no other run imports its exports.
     """
-    lag = timedelta(seconds=float(os.environ.get(LISTS_LAG, DEFAULT_LISTS_LAG)))
+    lag = timedelta(seconds=float(os.environ.get(LIST_LAG_VARIABLE, DEFAULT_LIST_LAG_SECONDS)))
 
     older_arns = list_older_executions(client, run)
     if older_arns:
@@ -93,7 +93,7 @@ def wait_for_older_runs(client: SFNClient, settings: Settings, run: Run) -> Paus
         name = older_arns[0].rpartition(":")[2]
         reason = f"{name}, an older run, is still running"
         shortest = max(lag, SHORTEST_PAUSE)
-        pause = _choose_growing_pause(run, reason, shortest, until=choose_longest_wait(settings))
+        pause = _choose_growing_pause(run, reason, shortest, until=compute_max_wait(settings))
         return pause or _give_up(settings, run, reason)
 
     # In an emulator, lists are never stale, and functions end with their execution.
@@ -104,13 +104,13 @@ def wait_for_older_runs(client: SFNClient, settings: Settings, run: Run) -> Paus
 
 def _wait_after_failure(client: SFNClient, run: Run) -> Pause | None:
     """Return a pause if an execution that ended without success may still change something."""
-    for execution in list_last_executions(client, derive_machine_arn(run["executionArn"])):
-        if execution["status"] not in ENDS_WITHOUT_SUCCESS:
+    for execution in list_latest_executions(client, derive_state_machine_arn(run["executionArn"])):
+        if execution["status"] not in UNSUCCESSFUL_STATUSES:
             continue
 
         name = execution["executionArn"].rpartition(":")[2]
         reason = f"{name} has just ended, and its jobs may not be listed yet"
-        remaining = execution["stopDate"] + AFTER_DEATH - clock.now()
+        remaining = execution["stopDate"] + WAIT_AFTER_FAILURE - clock.now()
         if pause := _pause_for(reason, remaining):
             return pause
     return None
@@ -123,7 +123,7 @@ def _wait_for_list(run: Run, lag: timedelta) -> Pause | None:
     return _pause_for(reason, lag - _time_waited(run))
 
 
-def wait_for_deletion(deletions: Iterable[Deletion], run: Run) -> Pause | None:
+def pause_for_deletion(deletions: Iterable[Deletion], run: Run) -> Pause | None:
     """Return a pause if users are being deleted, else None.
 
     Raises:
@@ -135,22 +135,22 @@ def wait_for_deletion(deletions: Iterable[Deletion], run: Run) -> Pause | None:
         return None
 
     reason = f"users are being deleted by {job.arn}"
-    pause = _choose_growing_pause(run, reason, SHORTEST_PAUSE, until=LONGEST_DELETION)
+    pause = _choose_growing_pause(run, reason, SHORTEST_PAUSE, until=MAX_WAIT_FOR_DELETION)
     if pause is None:
-        longest_wait = format_hours(LONGEST_DELETION / timedelta(hours=1))
+        longest_wait = format_hours(MAX_WAIT_FOR_DELETION / timedelta(hours=1))
         problem = f"{reason}, and this run has waited for {longest_wait}"
         raise RunRefused([f"{problem}; start a run when the job has ended"])
     return pause
 
 
-def choose_longest_wait(settings: Settings) -> timedelta:
+def compute_max_wait(settings: Settings) -> timedelta:
     """Return how long a run may wait for an older one and still begin before the next one."""
-    return min(timedelta(seconds=settings["cadenceSeconds"] / 2), LONGEST_OVERLAP)
+    return min(timedelta(seconds=settings["cadenceSeconds"] / 2), MAX_WAIT_FOR_OLDER_RUN)
 
 
 def _give_up(settings: Settings, run: Run, reason: str) -> Pause:
     """Skip the run, or raise RunRefused if the next run wouldn't do its work."""
-    longest_wait = format_hours(choose_longest_wait(settings) / timedelta(hours=1))
+    longest_wait = format_hours(compute_max_wait(settings) / timedelta(hours=1))
     problem = f"{reason}, and this run has waited for {longest_wait}"
 
     # Only the run that a ready marker started imports the exports of that day.
@@ -194,7 +194,7 @@ def _pause_for(reason: str, remaining: timedelta) -> Pause | None:
     return Pause(reason, seconds)
 
 
-def explain_deployment_event(run: Run) -> Message | None:
+def explain_start_by_schedule_change(run: Run) -> Message | None:
     """Explain why to skip a run if deploying its schedule started it, or return None.
 
     Unlike a cron schedule, a rate schedule fires as soon as it's created, and perhaps when it's

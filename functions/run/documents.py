@@ -6,26 +6,26 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
-from ..common.hashes import hash_shortly
+from ..common.hashes import compute_short_hash
 
 if TYPE_CHECKING:
     from ..contract import (
         CampaignResult,
-        Request,
         Run,
         RunDocument,
+        RunRequest,
         Settings,
         SolutionResult,
-        StartedRun,
+        StartedExecution,
     )
 
 RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z|[0-9]{8}-[0-9a-f]{8}")
 """A run's id: its scheduled time, or the day when it started and a hash."""
 
 
-def identify_run(started: StartedRun) -> Run:
+def identify_run(started: StartedExecution) -> Run:
     """Derive the run from its execution."""
-    request = request_of(started["request"])
+    request = parse_request(started["request"])
 
     return {
         **started,
@@ -35,7 +35,7 @@ def identify_run(started: StartedRun) -> Run:
     }
 
 
-def _run_id(started: StartedRun, request: Request) -> str:
+def _run_id(started: StartedExecution, request: RunRequest) -> str:
     """Derive the run's id: its scheduled time, or else the day when it started and a hash."""
     if scheduled := parse_scheduled_time(request):
         return scheduled.strftime("%Y%m%dT%H%M%SZ")
@@ -48,20 +48,20 @@ def _run_id(started: StartedRun, request: Request) -> str:
 
     # The ARN alone isn't unique, because execution names can be reused after 90 days.
     execution = f"{started['executionArn']} {started['startedAt']}"
-    return f"{day}-{hash_shortly(execution, 8)}"
+    return f"{day}-{compute_short_hash(execution, 8)}"
 
 
-def request_of(execution_input: object) -> Request:
+def parse_request(execution_input: object) -> RunRequest:
     """Return an execution's input without null values, or {} if it isn't an object."""
     if not isinstance(execution_input, dict):
         return {}
 
     return cast(
-        "Request", {key: value for key, value in execution_input.items() if value is not None}
+        "RunRequest", {key: value for key, value in execution_input.items() if value is not None}
     )
 
 
-def parse_scheduled_time(request: Request) -> datetime | None:
+def parse_scheduled_time(request: RunRequest) -> datetime | None:
     """Parse the scheduled time as UTC, or return None unless it's a valid time with a zone."""
     try:
         scheduled = datetime.fromisoformat(str(request.get("scheduledTime")))
@@ -70,7 +70,7 @@ def parse_scheduled_time(request: Request) -> datetime | None:
         return None
 
 
-def run_began_at(run: Run) -> datetime:
+def get_run_start(run: Run) -> datetime:
     """Return when the run's execution started, or its scheduled time if that's earlier.
 
     So whatever an earlier execution did for the same scheduled time counts as done by this run.

@@ -10,16 +10,16 @@ from typing import NamedTuple
 from ..common.truncation import truncate
 from ..constants import DATE_PLACEHOLDER
 from ..contract import (
-    Request,
+    RunRequest,
     Settings,
-    StartedRun,
+    StartedExecution,
 )
 from .documents import (
+    parse_request,
     parse_scheduled_time,
-    request_of,
 )
 
-KEYS = tuple(Request.__annotations__)
+KEYS = tuple(RunRequest.__annotations__)
 """The keys that an execution's input may have."""
 SUGGESTED_KEYS = ("skipImport", "datasets", "solutions", "exportDate", "force")
 """The keys that messages suggest. Only programs use the others."""
@@ -49,14 +49,14 @@ class InputProblem(NamedTuple):
         return f"{self.key}: {self.text}"
 
 
-def find_input_problems(settings: Settings, started: StartedRun) -> list[InputProblem]:
+def find_input_problems(settings: Settings, started: StartedExecution) -> list[InputProblem]:
     """Find the mistakes in an execution's input, which may be any JSON."""
     execution_input: object = started["request"]
     if not isinstance(execution_input, dict):
         reason = "is not a JSON object; to retrain as configured, use {}"
         return [_report_invalid("input", execution_input, reason)]
 
-    request = request_of(execution_input)
+    request = parse_request(execution_input)
     return [
         *(_report_unknown("key", key, SUGGESTED_KEYS) for key in request if key not in KEYS),
         *_check_choices(request),
@@ -68,7 +68,7 @@ def find_input_problems(settings: Settings, started: StartedRun) -> list[InputPr
     ]
 
 
-def _check_choices(request: Request) -> Iterator[InputProblem]:
+def _check_choices(request: RunRequest) -> Iterator[InputProblem]:
     """Yield each value that its key doesn't allow."""
     for key, choices in CHOICES.items():
         # Compare as JSON, because in Python 1 equals True.
@@ -81,7 +81,7 @@ def _check_choices(request: Request) -> Iterator[InputProblem]:
             )
 
 
-def _check_schedule(request: Request) -> Iterator[InputProblem]:
+def _check_schedule(request: RunRequest) -> Iterator[InputProblem]:
     """Yield a scheduled time without a zone, and an invalid ARN of a schedule."""
     scheduled = request.get("scheduledTime")
     is_needed = scheduled or request.get("trigger") == "schedule"
@@ -96,7 +96,7 @@ def _check_schedule(request: Request) -> Iterator[InputProblem]:
         )
 
 
-def _check_resources(settings: Settings, request: Request) -> Iterator[InputProblem]:
+def _check_resources(settings: Settings, request: RunRequest) -> Iterator[InputProblem]:
     """Yield each dataset or solution that isn't in the config."""
     configured = {
         "datasets": [dataset["type"] for dataset in settings["datasets"]],
@@ -119,7 +119,7 @@ def _check_resources(settings: Settings, request: Request) -> Iterator[InputProb
 
 
 def _check_days(
-    settings: Settings, request: Request, started: StartedRun
+    settings: Settings, request: RunRequest, started: StartedExecution
 ) -> Iterator[InputProblem]:
     """Yield each day that doesn't exist, is in the future, or has no effect."""
     today = datetime.fromisoformat(started["startedAt"]).astimezone(UTC).date()
@@ -140,7 +140,7 @@ def _check_days(
         yield InputProblem("exportDate", text)
 
 
-def _has_daily_export(settings: Settings, request: Request) -> bool:
+def _has_daily_export(settings: Settings, request: RunRequest) -> bool:
     """Check whether any of the run's datasets has an export for each day."""
     chosen: object = request.get("datasets")
     return any(
@@ -159,7 +159,7 @@ def _parse_day(text: object) -> date | None:
         return None
 
 
-def _check_unused_keys(request: Request) -> Iterator[InputProblem]:
+def _check_unused_keys(request: RunRequest) -> Iterator[InputProblem]:
     """Yield each key about imports if the run skips them."""
     if not request.get("skipImport"):
         return

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
         StateError,
     )
 
-LISTED_EXECUTIONS = 100
+MAX_LISTED_EXECUTIONS = 100
 """How many executions are searched. With one run a day, they cover three months."""
 
 
-def read_configured_run(client: SFNClient, execution_arn: str) -> RunDocument | None:
+def read_first_state_output(client: SFNClient, execution_arn: str) -> RunDocument | None:
     """Read the output of an execution's first state, or None if the state didn't end."""
     # The state ends within the first four events of the history.
     history = client.get_execution_history(
@@ -40,14 +40,14 @@ def read_configured_run(client: SFNClient, execution_arn: str) -> RunDocument | 
     return None
 
 
-class DeployedMachine(NamedTuple):
+class DeployedStateMachine(NamedTuple):
     """The state machine as currently deployed."""
 
     settings: Settings
     created_at: datetime
 
 
-def describe_deployed_machine(client: SFNClient, machine_arn: str) -> DeployedMachine:
+def read_state_machine(client: SFNClient, machine_arn: str) -> DeployedStateMachine:
     """Read a state machine's settings and its creation time.
 
     The settings are in its definition, as a parameter of the first state.
@@ -57,7 +57,7 @@ def describe_deployed_machine(client: SFNClient, machine_arn: str) -> DeployedMa
 
     first_state = definition["States"][definition["StartAt"]]
     settings = first_state["Parameters"]["settings"]
-    return DeployedMachine(settings, machine["creationDate"])
+    return DeployedStateMachine(settings, machine["creationDate"])
 
 
 def find_unreported_error(client: SFNClient, execution_arn: str) -> StateError | None:
@@ -92,7 +92,7 @@ def list_older_executions(client: SFNClient, run: Run) -> list[str]:
     """
     own_arn = run["executionArn"]
     pages = client.get_paginator("list_executions").paginate(
-        stateMachineArn=derive_machine_arn(own_arn), statusFilter="RUNNING"
+        stateMachineArn=derive_state_machine_arn(own_arn), statusFilter="RUNNING"
     )
     start_times = {
         execution["executionArn"]: execution["startDate"]
@@ -106,14 +106,14 @@ def list_older_executions(client: SFNClient, run: Run) -> list[str]:
     return oldest_first[: oldest_first.index(own_arn)]
 
 
-def list_last_executions(client: SFNClient, machine_arn: str) -> list[ExecutionListItemTypeDef]:
-    """List the last LISTED_EXECUTIONS executions of a state machine, newest first."""
-    response = client.list_executions(stateMachineArn=machine_arn, maxResults=LISTED_EXECUTIONS)
+def list_latest_executions(client: SFNClient, machine_arn: str) -> list[ExecutionListItemTypeDef]:
+    """List the last MAX_LISTED_EXECUTIONS executions of a state machine, newest first."""
+    response = client.list_executions(stateMachineArn=machine_arn, maxResults=MAX_LISTED_EXECUTIONS)
     executions = response["executions"]
 
     return sorted(executions, key=lambda execution: execution["startDate"], reverse=True)
 
 
-def derive_machine_arn(execution_arn: str) -> str:
+def derive_state_machine_arn(execution_arn: str) -> str:
     """Derive the state machine's ARN from an execution's ARN."""
     return execution_arn.replace(":execution:", ":stateMachine:").rpartition(":")[0]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..common.errors import ServiceUnavailable
-from ..common.hashes import hash_shortly
+from ..common.hashes import compute_short_hash
 from ..rules.imports import ExportState
 from .csv_files import (
     CHECKED_ROWS,
@@ -100,7 +100,7 @@ class Listing:
         """A hash of the objects. It changes if one of them is added, removed or written again."""
         # `modified_at` isn't hashed, because copying a file onto itself changes it.
         contents = sorted((file.key, file.size, file.etag) for file in self.objects)
-        return hash_shortly(repr(contents), 32)
+        return compute_short_hash(repr(contents), 32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +136,7 @@ class Export(Listing):
         imported = replace(self, objects=imported_files)
 
         location = hash_location(self.location)
-        mode_and_schema = hash_shortly(f"{import_mode} {schema_arn}", 8)
+        mode_and_schema = compute_short_hash(f"{import_mode} {schema_arn}", 8)
         return ExportState(
             fingerprint=f"{location}-{imported.files_hash}-{mode_and_schema}",
             size=imported.size,
@@ -259,7 +259,7 @@ def list_objects(client: S3Client, location: str, *, by_prefix: bool = False) ->
 
 def hash_location(location: str) -> str:
     """Hash a location. A fingerprint begins with this hash."""
-    return hash_shortly(location, 8)
+    return compute_short_hash(location, 8)
 
 
 def split_location(location: str) -> Location:

@@ -12,7 +12,7 @@ import typer
 
 from functions.common import clock
 from functions.common.formatting import format_metrics
-from functions.common.hashes import hash_shortly
+from functions.common.hashes import compute_short_hash
 from functions.common.messages import (
     format_message,
     join_reasons,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_personalize import PersonalizeClient
 
-    from functions.contract import MetricValues, SolutionSettings, Tags
+    from functions.contract import MetricComparison, SolutionSettings, Tags
     from functions.personalize.approvals import ApprovalStatus
     from functions.rules.campaigns import CampaignState
     from functions.rules.steps import Step
@@ -67,7 +67,7 @@ class Candidate(NamedTuple):
     """The ARNs of newer versions, to which runs prefer none but an approved one."""
     live: Mapping[str, str | None] = MappingProxyType({})
     """Campaign ARN -> the version that it serves."""
-    compared: Mapping[str, Sequence[MetricValues]] = MappingProxyType({})
+    compared: Mapping[str, Sequence[MetricComparison]] = MappingProxyType({})
     """Campaign ARN -> what the quality gate has compared, which is empty if it did not come to it.
     """
     reasons: Sequence[str] = ()
@@ -284,7 +284,7 @@ def _comparison(client: PersonalizeClient, chosen: Candidate) -> Iterator[str]:
         yield f"{', '.join(map(short_name, campaigns))}: {versions}"
         judged = [values for arn in campaigns for values in chosen.compared[arn]]
         for name, value in sorted(new.items()):
-            plain: MetricValues = {"metric": name, "new": value, "served": live.get(name)}
+            plain: MetricComparison = {"metric": name, "new": value, "served": live.get(name)}
             of_gate = [values for values in judged if values["metric"] == name]
             yield from (f"  {line}" for line in format_metrics(of_gate or [plain]))
 
@@ -298,7 +298,7 @@ def _start_deployment(target: Target, version_arn: str, tags: Tags) -> str:
     client = target.access.step_functions
     day = tags[APPROVAL_TAG].split()[1][: len("2026-11-29")].replace("-", "")
     # The name is also the id of the run.
-    name = f"{day}-{hash_shortly(f'{version_arn} {tags[APPROVAL_TAG]}', 8)}"
+    name = f"{day}-{compute_short_hash(f'{version_arn} {tags[APPROVAL_TAG]}', 8)}"
     try:
         execution = client.start_execution(
             stateMachineArn=target.state_machine_arn,

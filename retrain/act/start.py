@@ -13,7 +13,7 @@ from functions.common.formatting import (
     format_duration,
     format_time,
 )
-from functions.run.admission import choose_longest_wait
+from functions.run.admission import compute_max_wait
 from functions.run.execution_input import find_input_problems
 from retrain.account.errors import OperatorError
 from retrain.account.option_words import in_words_of_options
@@ -33,7 +33,7 @@ from retrain.options import (
 )
 
 if TYPE_CHECKING:
-    from functions.contract import Request, StartedRun
+    from functions.contract import RunRequest, StartedExecution
 
 
 @command
@@ -89,10 +89,12 @@ def start(
         "force": force,
         "exportDate": export_date,
     }
-    request = cast("Request", {key: value for key, value in values.items() if value or value == ""})
+    request = cast(
+        "RunRequest", {key: value for key, value in values.items() if value or value == ""}
+    )
     name = f"{clock.now():%Y%m%d}-{secrets.token_hex(4)}"  # it is also the id of the run
     executions = target.state_machine_arn.replace(":stateMachine:", ":execution:")
-    started: StartedRun = {
+    started: StartedExecution = {
         "request": request,
         "executionArn": f"{executions}:{name}",
         "startedAt": clock.now().isoformat(),
@@ -101,7 +103,7 @@ def start(
         raise OperatorError("\n".join(map(in_words_of_options, problems)))
     if running := running_executions(target):
         oldest = running[-1]
-        longest = format_duration(choose_longest_wait(target.settings).total_seconds())
+        longest = format_duration(compute_max_wait(target.settings).total_seconds())
         print_message(
             f"{run_id_of(target, oldest)} has been running since {format_time(oldest.started_at)} "
             f"UTC. A new run waits until it has ended, and is SKIPPED if that takes over {longest}."

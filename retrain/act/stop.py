@@ -14,7 +14,7 @@ from functions.personalize.statuses import is_running, is_stopping
 from functions.personalize.tags import RUN_TAG, read_tags
 from functions.personalize.trainings import describe_version, list_versions, stop_training
 from functions.run.documents import identify_run
-from functions.run.executions import read_configured_run
+from functions.run.executions import read_first_state_output
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
@@ -52,7 +52,7 @@ def stop(
     """
     execution = _execution(target, run)
     # None if the run has just begun, so it has started nothing.
-    begun = read_configured_run(target.access.step_functions, execution.arn)
+    begun = read_first_state_output(target.access.step_functions, execution.arn)
     personalize = target.access.personalize
     trainings = _trainings(personalize, begun)
     since = format_time(execution.started_at)

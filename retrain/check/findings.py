@@ -16,7 +16,7 @@ from components.lambda_functions import CALLED_BY_EVENTS
 from components.shared import step_name
 from components.state_machine.definition import definition
 from components.state_machine.steps import STEPS
-from functions.common.messages import complete_command
+from functions.common.messages import add_pipeline_options
 from functions.contract import pipeline_name
 from functions.planning.plan_run import read_view
 from functions.run.documents import identify_run
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from functions.common.messages import Message
-    from functions.contract import Request
+    from functions.contract import RunRequest
     from functions.planning.plan_run import RunView
     from retrain.account.access import Access
     from retrain.account.target import Target
@@ -52,7 +52,9 @@ class Finding(NamedTuple):
 def finding_of(level: Level, message: Message, pipeline_options: Sequence[str]) -> Finding:
     """Return the finding about a message of the pipeline's code."""
     command = message.get("command")
-    return Finding(level, message["text"], command and complete_command(command, pipeline_options))
+    return Finding(
+        level, message["text"], command and add_pipeline_options(command, pipeline_options)
+    )
 
 
 def found(request: Callable[..., Any], **arguments: object) -> Any:  # noqa: ANN401  # a response
@@ -101,7 +103,7 @@ class Account:
             return today
         return self._view({"day": (self.now - timedelta(days=1)).date().isoformat()})
 
-    def _view(self, request: Request) -> RunView:
+    def _view(self, request: RunRequest) -> RunView:
         """Return what the plan function would find for an input."""
         arn = "arn:aws:states:::execution:none:doctor"
         started_at = self.now.isoformat()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from functions.common import clock
 from functions.common.errors import RunRefused
 from functions.common.formatting import (
-    describe_content,
+    describe_export_content,
     format_count,
     format_duration,
     format_hours,
@@ -37,7 +37,7 @@ from functions.common.prices import (
 from functions.personalize.trainings import describe_version
 from functions.planning.plan_run import plan_run, read_view
 from functions.rules.recipes import find_recipe
-from functions.run.admission import wait_for_deletion
+from functions.run.admission import pause_for_deletion
 from functions.run.documents import identify_run
 from functions.run.execution_input import find_input_problems
 from retrain.account.errors import EXIT_FAILED
@@ -61,8 +61,8 @@ if TYPE_CHECKING:
         Plan,
         PlannedImport,
         PlannedSolution,
-        Request,
-        StartedRun,
+        RunRequest,
+        StartedExecution,
     )
     from functions.personalize.batch_jobs import ResolvedBatchJob
     from functions.planning.datasets import DatasetView
@@ -114,7 +114,9 @@ def plan(
     pipeline.access.require_account(pipeline.home.account, f"the pipeline of {pipeline.source}")
     values = {"skipImport": skip_import, "exportDate": export_date, "force": force}
     # `find_input_problems()` checks the values.
-    request = cast("Request", {key: value for key, value in values.items() if value or value == ""})
+    request = cast(
+        "RunRequest", {key: value for key, value in values.items() if value or value == ""}
+    )
     print_message(f"reading what a run of {pipeline.source} would find")
     document = _document(pipeline, request)
     if as_json:
@@ -129,10 +131,10 @@ def plan(
     return EXIT_FAILED if document["outcome"] == "REFUSED" else 0
 
 
-def _document(pipeline: ExaminedPipeline, request: Request) -> Document:
+def _document(pipeline: ExaminedPipeline, request: RunRequest) -> Document:
     """Return what a run with this input would do now. A run that is refused has no steps."""
     machine_arn = pipeline.target.state_machine_arn if pipeline.target else NO_MACHINE
-    started: StartedRun = {
+    started: StartedExecution = {
         "request": request,
         "executionArn": f"{machine_arn.replace(':stateMachine:', ':execution:')}:plan",
         "startedAt": clock.now().isoformat(),
@@ -154,7 +156,7 @@ def _document(pipeline: ExaminedPipeline, request: Request) -> Document:
     try:
         with function_clients(pipeline.access) as client:
             view = read_view(client, pipeline.settings, identify_run(started))
-            pause = wait_for_deletion(view.data.deletions, view.run)
+            pause = pause_for_deletion(view.data.deletions, view.run)
             if pause:
                 document["notes"].append(f"{shorten_arns(pause.reason)}.")
             planned = plan_run(view)
@@ -220,7 +222,7 @@ def _import_step(view: DatasetView, planned: PlannedImport | None) -> Document:
     if newest_at:
         age = (view.data.now - newest_at).total_seconds()
         contents.append(f"written {format_duration(age)} ago")
-    contents += describe_content(view.content)
+    contents += describe_export_content(view.content)
     return {
         "action": action,
         "resource": view.dataset_settings["datasetArn"],
@@ -402,7 +404,7 @@ def _conclusion(document: Document, pipeline_options: Sequence[str]) -> str:
     return f"Plan: {', '.join(parts)}."
 
 
-def _print_next(pipeline: ExaminedPipeline, document: Document, request: Request) -> None:
+def _print_next(pipeline: ExaminedPipeline, document: Document, request: RunRequest) -> None:
     """Print the command to use next, unless only somebody's answer is missing."""
     if document["outcome"] == "REFUSED":
         print_message(f"next: correct what is wrong, then `{pipeline.command('plan')}` again")

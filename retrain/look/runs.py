@@ -11,8 +11,8 @@ from functions.run.documents import (
     identify_run,
 )
 from functions.run.executions import (
-    LISTED_EXECUTIONS,
-    read_configured_run,
+    MAX_LISTED_EXECUTIONS,
+    read_first_state_output,
 )
 from retrain.account.errors import OperatorError
 
@@ -86,7 +86,7 @@ def find_execution(target: Target, run: str | None) -> Execution:
     Of a run with several executions, because its event came twice, the newest is returned. Raises
     OperatorError if there is none.
     """
-    searched = list(islice(executions(target), LISTED_EXECUTIONS))
+    searched = list(islice(executions(target), MAX_LISTED_EXECUTIONS))
     if not searched:
         raise no_run_error(target)
     if run is None:
@@ -99,14 +99,14 @@ def find_execution(target: Target, run: str | None) -> Execution:
     if found := next(chain(by_name, by_id), None):
         return found
     raise OperatorError(
-        f"--run {run!r} is not the id of one of the last {LISTED_EXECUTIONS} runs; "
+        f"--run {run!r} is not the id of one of the last {MAX_LISTED_EXECUTIONS} runs; "
         f"`{target.command('history')}` lists them"
     )
 
 
 def run_id_of(target: Target, execution: Execution) -> str:
     """Return the id of a run, or the name of an execution that has only just begun."""
-    configured = read_configured_run(target.access.step_functions, execution.arn)
+    configured = read_first_state_output(target.access.step_functions, execution.arn)
     return identify_run(configured["run"])["id"] if configured else execution.name
 
 

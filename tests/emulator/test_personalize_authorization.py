@@ -44,7 +44,7 @@ def reference():
     }
 
 
-def request_of(operation):
+def parse_request(operation):
     """Return the required fields of an operation, its tags, and the ARN of what it is about."""
     shape = operation_model(operation).input_shape
     arns = [name for name in members(shape) if name.endswith("Arn")]
@@ -83,7 +83,7 @@ def test_each_call_of_the_golden_file_needs_its_actions_on_the_resources(world, 
 
     def answer(operation):
         operations.append(operation)
-        request = request_of(operation)
+        request = parse_request(operation)
         action = f"personalize:{operation}"
         checks = denied_checks(world, action, operation, request)
         if operation.startswith("Create") and "tags" in request:

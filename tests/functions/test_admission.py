@@ -6,8 +6,8 @@ import pytest
 
 from functions.common.errors import RunRefused
 from functions.run.admission import (
-    LISTS_LAG,
-    wait_for_older_runs,
+    LIST_LAG_VARIABLE,
+    pause_for_older_runs,
 )
 from functions.run.executions import list_older_executions
 from tests.functions.samples import EXECUTION, NOW, STARTED, iso, run, settings
@@ -89,7 +89,7 @@ def test_a_run_asks_again_after_growing_pauses_while_an_older_run_is_running(
     executions, configured, minutes, seconds
 ):
     expect_running(executions, ("z", NOW - timedelta(days=2)))
-    pause = wait_for_older_runs(executions.client, configured, run(startedAt=iso(minutes=minutes)))
+    pause = pause_for_older_runs(executions.client, configured, run(startedAt=iso(minutes=minutes)))
     assert pause == (f"z, {HANGS}", seconds)
 
 
@@ -100,7 +100,7 @@ def test_a_run_that_has_waited_too_long_leaves_its_work_to_the_next_run(
     executions, configured, hours
 ):
     expect_running(executions, ("z", NOW - timedelta(days=2)))
-    pause = wait_for_older_runs(executions.client, configured, run(startedAt=iso(hours)))
+    pause = pause_for_older_runs(executions.client, configured, run(startedAt=iso(hours)))
 
     assert pause == (
         (
@@ -115,7 +115,7 @@ def test_a_run_of_an_export_that_has_waited_too_long_is_refused(executions):
     expect_running(executions, ("z", NOW - timedelta(days=2)))
     request = {"trigger": "export", "day": "2026-11-22"}
     with pytest.raises(RunRefused) as error:
-        wait_for_older_runs(
+        pause_for_older_runs(
             executions.client, DAILY, run(request, trigger="export", startedAt=iso(12))
         )
     (problem,) = error.value.problems
@@ -152,10 +152,10 @@ def test_a_run_begins_when_the_lists_show_every_older_run_and_its_jobs(
     expect_list(executions, *ended, maxResults=100)
     started = run(startedAt=(NOW - timedelta(seconds=waited)).isoformat())
 
-    assert wait_for_older_runs(executions.client, DAILY, started) == pause
+    assert pause_for_older_runs(executions.client, DAILY, started) == pause
 
 
 def test_a_run_on_an_emulator_begins_at_once(executions, monkeypatch):
-    monkeypatch.setenv(LISTS_LAG, "0")
+    monkeypatch.setenv(LIST_LAG_VARIABLE, "0")
     expect_running(executions)
-    assert wait_for_older_runs(executions.client, DAILY, run()) is None, "no dead run is searched"
+    assert pause_for_older_runs(executions.client, DAILY, run()) is None, "no dead run is searched"

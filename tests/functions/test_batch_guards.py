@@ -7,7 +7,7 @@ from unittest.mock import patch
 import pytest
 from botocore.exceptions import ClientError
 
-from functions.common.hashes import hash_shortly
+from functions.common.hashes import compute_short_hash
 from functions.planning.resource_guards import (
     refuse_unusable_inputs,
     warn_of_incomplete_segments,
@@ -122,7 +122,9 @@ GONE = (
 def test_results_whose_input_is_gone_are_a_warning(objects, output, keys, messages):
     files = [s3_object(key=key) for key in keys or ()]
     location = output.replace("{date}", "2026-11-29")
-    results = {hash_shortly(output, 8): Export(location=location, objects=files)} if keys else {}
+    results = (
+        {compute_short_hash(output, 8): Export(location=location, objects=files)} if keys else {}
+    )
 
     assert (
         found(warn_of_obsolete_batch_results, objects, output=output, batch_results=results)

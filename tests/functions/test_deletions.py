@@ -10,7 +10,7 @@ from functions.planning.export_guards import refuse_export_with_deleted_users
 from functions.planning.plan_run import plan_run
 from functions.planning.solutions import LEARNED_DELETED_USERS
 from functions.rules.trainings import Deletion
-from functions.run.admission import wait_for_deletion
+from functions.run.admission import pause_for_deletion
 from tests.functions import samples as s
 from tests.functions.samples import (
     ARN,
@@ -71,12 +71,12 @@ DELETING = f"users are being deleted by {JOB}"
 
 @pytest.mark.parametrize("waited, seconds", [(-1, 1), (1, 360), (24, 1800), (25.75, 900)], ids=str)
 def test_a_run_looks_again_after_a_tenth_of_the_time_that_it_has_waited(waited, seconds):
-    assert wait_for_deletion([RUNNING], run(startedAt=iso(waited))) == (DELETING, seconds)
+    assert pause_for_deletion([RUNNING], run(startedAt=iso(waited))) == (DELETING, seconds)
 
 
 def test_a_run_waits_for_26_hours_and_is_refused_then():
     with pytest.raises(RunRefused) as error:
-        wait_for_deletion([RUNNING], run(startedAt=iso(26)))
+        pause_for_deletion([RUNNING], run(startedAt=iso(26)))
 
     assert all_printed(error.value.problems) == [
         f"{DELETING}, and this run has waited for 26 hours; start a run when the job has ended"
@@ -84,9 +84,9 @@ def test_a_run_waits_for_26_hours_and_is_refused_then():
 
 
 def test_only_a_run_that_could_train_waits_and_only_for_a_running_job():
-    assert wait_for_deletion([DELETED, FAILED], run()) is None
-    assert wait_for_deletion([RUNNING], run({"only": "deployments"})) is None
-    assert wait_for_deletion([RUNNING], run({"skipImport": True})) is not None
+    assert pause_for_deletion([DELETED, FAILED], run()) is None
+    assert pause_for_deletion([RUNNING], run({"only": "deployments"})) is None
+    assert pause_for_deletion([RUNNING], run({"skipImport": True})) is not None
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from components.args import DEFAULT_GATE
-from functions.deploy_version import handler, request_recommendations
+from functions.deploy_version import handler, send_probe_request
 from functions.personalize.approvals import build_approval_tags, find_approval_status
 from functions.personalize.campaigns import (
     build_record_tags,
@@ -292,7 +292,7 @@ def test_a_probe_requests_what_its_campaign_answers(recipe, probe, operation, op
         )
         pipeline.sleep(600)
         whole = {"minResults": 1, "minutes": 1, **unset, **probe, **options}
-        assert request_recommendations(campaign_arn(), whole) == Response()
+        assert send_probe_request(campaign_arn(), whole) == Response()
         request = {"campaignArn": campaign_arn(), **numbers, **probe, **options}
 
         assert pipeline.requests(operation) == [request]
@@ -311,7 +311,7 @@ def test_a_bad_response_says_what_is_wrong_with_it(fault, failure, is_error):
     with deploy() as pipeline:
         if fault:
             pipeline.inject_fault(fault, operation="GetRecommendations", times=None)
-        response = request_recommendations(campaign_arn(), probe)
+        response = send_probe_request(campaign_arn(), probe)
 
     assert failure in response.failure
     assert response.is_error == is_error

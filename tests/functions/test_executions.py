@@ -9,14 +9,14 @@ from functions.common.errors import ServiceUnavailable
 from functions.run.documents import (
     build_job_name,
     choose_export_day,
+    get_run_start,
     identify_run,
+    parse_request,
     parse_scheduled_time,
-    request_of,
-    run_began_at,
 )
 from functions.run.executions import (
     find_unreported_error,
-    read_configured_run,
+    read_first_state_output,
 )
 from tests.functions import samples as s
 from tests.functions.samples import (
@@ -42,8 +42,8 @@ def started(request, **changes):
 
 
 def test_a_key_that_is_null_is_left_out():
-    assert request_of({"datasets": None, "force": False}) == {"force": False}
-    assert request_of(None) == {}
+    assert parse_request({"datasets": None, "force": False}) == {"force": False}
+    assert parse_request(None) == {}
 
 
 def test_a_scheduled_time_is_in_utc():
@@ -61,7 +61,7 @@ def test_a_scheduled_time_is_in_utc():
     ids=["late", "early", "by hand"],
 )
 def test_a_run_begins_at_its_scheduled_time_or_before(run, began_at):
-    assert run_began_at(run) == began_at
+    assert get_run_start(run) == began_at
 
 
 @pytest.mark.parametrize(
@@ -173,9 +173,9 @@ STARTED = {"type": "ExecutionStarted"}
 def test_the_configuration_is_the_output_of_the_first_state(executions):
     later = first_state({"request": "of a later state"})
     expect_history(executions, STARTED, first_state(configured(SCHEDULED)), later)
-    assert read_configured_run(executions.client, EXECUTION) == configured(SCHEDULED)
+    assert read_first_state_output(executions.client, EXECUTION) == configured(SCHEDULED)
 
 
 def test_an_execution_that_did_not_leave_its_first_state_has_no_configuration(executions):
     expect_history(executions, STARTED)
-    assert read_configured_run(executions.client, EXECUTION) is None
+    assert read_first_state_output(executions.client, EXECUTION) is None

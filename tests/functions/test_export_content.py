@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from functions.common.hashes import hash_shortly
+from functions.common.hashes import compute_short_hash
 from functions.personalize.tags import CONTENT_TAG
 from functions.planning.export_content import (
     build_content_tags,
@@ -90,7 +90,7 @@ def test_a_document_and_a_tag_have_five_types_and_a_document_ten_columns_with_sh
 
 def tag_of(hours=5, imports=1, **shares):
     """Return the tag about an export with this newest event and these types."""
-    types = [f" {hash_shortly(name, 6)}:{share}" for name, share in shares.items()]
+    types = [f" {compute_short_hash(name, 6)}:{share}" for name, share in shares.items()]
     return f"{iso(hours)} {imports}{''.join(types)}"
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from functions.common import clock
 from functions.common.errors import (
-    Refused,
+    RequestRefused,
     ServiceUnavailable,
 )
 from functions.import_dataset import handler
@@ -369,7 +369,7 @@ def test_a_tag_that_cannot_be_written_now_is_refused_so_that_the_run_waits():
     with items() as pipeline:
         (first,) = seen(pipeline)
         pipeline.inject_fault("deny", operation="TagResource")
-        with pytest.raises(Refused):
+        with pytest.raises(RequestRefused):
             taint_import(pipeline.client, first)
 
 

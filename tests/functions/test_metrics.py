@@ -69,7 +69,7 @@ AGES = {
     ids=["known", "one is not known", "none"],
 )
 def test_ages_are_written_with_the_greatest_one_if_all_are_known(written, changes, models):
-    metrics.write_ages(settings(), {**AGES, **changes})
+    metrics.write_measurements(settings(), {**AGES, **changes})
     values = {name: {} for name in ("ModelAgeHours", "DataAgeHours", "UnfinishedTrials")}
     for datum in written():
         _, *second = datum.dimensions.values()

@@ -5,15 +5,15 @@ from datetime import timedelta
 import pytest
 
 from functions.common.errors import RunRefused
-from functions.common.hashes import hash_shortly
+from functions.common.hashes import compute_short_hash
 from functions.plan_retraining import (
-    find_solutions_on_trial,
-    find_up_to_date,
+    find_open_trials,
+    find_up_to_date_arns,
     tag_up_to_date_resources,
 )
 from functions.planning.plan_run import plan_run
 from functions.rules.batch_jobs import KEYS_OF_RESULTS
-from functions.run.admission import explain_deployment_event
+from functions.run.admission import explain_start_by_schedule_change
 from functions.s3.exports import (
     BatchInput,
     hash_location,
@@ -223,7 +223,7 @@ def test_a_campaign_that_does_not_exist_refuses_a_run_that_trains_nothing():
         "settings_": settings(solutions=[solution_settings(batchJobs=[job])]),
         "campaigns": {},
         "batch_inputs": {"in": BatchInput(location="in/", objects=[s3_object()])},
-        "batch_jobs": {hash_shortly("out", 8): []},
+        "batch_jobs": {compute_short_hash("out", 8): []},
     }
     message = f"{CAMPAIGN}: does not exist; create it, or take it out of the stack's config"
 
@@ -268,7 +268,7 @@ def test_each_trial_is_tried_once_in_a_run(personalize):
     personalize.expect("list_tags_for_resource", {"tags": tags}, resourceArn=OTHER_CAMPAIGN)
     campaigns = [campaign_settings(campaignArn=arn) for arn in (CAMPAIGN, OTHER_CAMPAIGN)]
     known = settings(solutions=[solution_settings(campaigns=campaigns)])
-    (found,) = find_solutions_on_trial(personalize.client, known, tried=[CAMPAIGN])
+    (found,) = find_open_trials(personalize.client, known, tried=[CAMPAIGN])
 
     assert found["campaigns"] == [{"campaignArn": OTHER_CAMPAIGN}]
 
@@ -310,7 +310,7 @@ WITHOUT_CAMPAIGNS = settings(solutions=[solution_settings(campaigns=[])])
     ],
 )
 def test_a_run_finds_up_to_date_what_has_the_present_data(changes, expected):
-    assert list(find_up_to_date(view(**{**UNCHANGED, **changes}))) == expected
+    assert list(find_up_to_date_arns(view(**{**UNCHANGED, **changes}))) == expected
 
 
 def expect_tag(personalize, arn, error=None, **details):
@@ -369,7 +369,7 @@ def reason_to_skip(scheduler, *, after, expression="rate(7 days)", request=SCHED
     if request == SCHEDULED:
         scheduler.expect("get_schedule", response, GroupName="group", Name="weekly")
 
-    return explain_deployment_event(run(request))
+    return explain_start_by_schedule_change(run(request))
 
 
 @pytest.mark.parametrize("after", [timedelta(0), timedelta(minutes=10), timedelta(minutes=-2)])
@@ -384,7 +384,7 @@ def test_an_event_of_a_rate_right_after_a_deployment_is_skipped(scheduler, after
 def test_an_input_with_the_schedule_of_another_pipeline_is_refused(scheduler, error):
     scheduler.expect_error("get_schedule", error, GroupName="group", Name="weekly")
     with pytest.raises(RunRefused) as caught:
-        explain_deployment_event(run(SCHEDULED))
+        explain_start_by_schedule_change(run(SCHEDULED))
 
     assert all_printed(caught.value.problems) == [
         f"scheduleArn: {SCHEDULE} is not a schedule of this pipeline; leave it out"

@@ -19,7 +19,7 @@ from functions.common.truncation import (
     truncate,
     truncate_list,
     truncate_middle,
-    with_truncated_strings,
+    truncate_output,
 )
 
 OTHERS = {"report_outcome", *CALLED_BY_EVENTS}
@@ -29,7 +29,7 @@ OTHERS = {"report_outcome", *CALLED_BY_EVENTS}
 def raises(error):
     """Return a decorated handler that raises an error."""
 
-    @with_truncated_strings
+    @truncate_output
     def handler(_event, _context):
         raise error
 
@@ -88,7 +88,7 @@ def test_the_texts_of_a_result_are_cut_but_not_its_settings():
         "durations": [1, 2],
         "empty": [],
     }
-    short = with_truncated_strings(lambda _event, _context: result)({}, None)
+    short = truncate_output(lambda _event, _context: result)({}, None)
 
     assert short == {
         **result,
@@ -137,4 +137,4 @@ def test_a_refusal_may_be_longer_and_is_not_logged(caplog):
 def test_every_function_of_the_state_machine_shortens_its_texts(step):
     handler = importlib.import_module(f"functions.{step}").handler
     is_decorated = handler.__code__.co_name == "truncating_handler"
-    assert is_decorated == (step not in OTHERS), "decorate it with @with_truncated_strings"
+    assert is_decorated == (step not in OTHERS), "decorate it with @truncate_output"

@@ -7,7 +7,7 @@ import pytest
 
 from functions import watch_pipeline
 from functions.common.errors import Throttled
-from functions.run.executions import DeployedMachine
+from functions.run.executions import DeployedStateMachine
 from tests.functions.samples import (
     CAMPAIGN,
     DATASET,
@@ -51,9 +51,9 @@ def measure(personalize, monkeypatch):
                 raise Throttled("ListExecutions")
             return [{"status": status, "startDate": ago(last_start)}]
 
-        monkeypatch.setattr(watch_pipeline, "list_last_executions", last_executions)
-        machine = DeployedMachine(settings_, ago(deployed))
-        monkeypatch.setattr(watch_pipeline, "describe_deployed_machine", lambda *_: machine)
+        monkeypatch.setattr(watch_pipeline, "list_latest_executions", last_executions)
+        machine = DeployedStateMachine(settings_, ago(deployed))
+        monkeypatch.setattr(watch_pipeline, "read_state_machine", lambda *_: machine)
         return watch_pipeline.handler({"stateMachineArn": "machine"}, None)
 
     return call

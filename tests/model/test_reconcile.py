@@ -11,18 +11,24 @@ from botocore.exceptions import ClientError
 from components.state_machine.asl import RETRY_PAUSE_SECONDS
 from functions.common import clock
 from functions.common.errors import (
-    Refused,
+    RequestRefused,
     ServiceUnavailable,
     Throttled,
 )
-from functions.reconcile import LAST_CHANGE, from_document, reconcile, to_document, track_creation
+from functions.reconcile import (
+    MAX_TIME_TO_LAST_CHANGE,
+    deserialize,
+    reconcile,
+    serialize,
+    track_create_request,
+)
 from functions.rules.imports import CheckContent
 from functions.rules.pacing import choose_pause
 from functions.rules.steps import JobProgress, Step
 from functions.rules.trainings import Stop
 from functions.run.admission import (
-    AFTER_DEATH,
-    DEFAULT_LISTS_LAG,
+    DEFAULT_LIST_LAG_SECONDS,
+    WAIT_AFTER_FAILURE,
 )
 
 CHANGE = Stop("version")
@@ -129,7 +135,7 @@ def test_the_minute_in_which_an_invocation_acts_begins_after_its_first_poll():
 
 def test_a_poll_that_was_too_slow_is_repeated_and_named(monkeypatch):
     slowest = "ListTagsForResource 300 times in 1 min"
-    monkeypatch.setattr("functions.reconcile.list_slowest_calls", lambda: slowest)
+    monkeypatch.setattr("functions.reconcile.format_slowest_calls", lambda: slowest)
     late = Step("WAITING", CHANGE, outcome="DONE", progress_changes={"sent_at": NOW})
     job = FakeJob(late, seconds=61)
     step, pause_seconds = job.run()
@@ -141,9 +147,9 @@ def test_a_poll_that_was_too_slow_is_repeated_and_named(monkeypatch):
 
 
 def test_a_retry_and_the_next_run_come_after_the_last_change_of_a_dead_function():
-    lists_lag = timedelta(seconds=DEFAULT_LISTS_LAG)
-    assert LAST_CHANGE + lists_lag <= timedelta(seconds=RETRY_PAUSE_SECONDS)
-    assert LAST_CHANGE + lists_lag <= AFTER_DEATH
+    lists_lag = timedelta(seconds=DEFAULT_LIST_LAG_SECONDS)
+    assert MAX_TIME_TO_LAST_CHANGE + lists_lag <= timedelta(seconds=RETRY_PAUSE_SECONDS)
+    assert MAX_TIME_TO_LAST_CHANGE + lists_lag <= WAIT_AFTER_FAILURE
 
 
 def test_a_refused_action_is_followed_by_another_poll():
@@ -151,7 +157,7 @@ def test_a_refused_action_is_followed_by_another_poll():
         def act(self, action):
             super().act(action)
             if len(self.acts) == 1:
-                raise Refused("in use")
+                raise RequestRefused("in use")
 
     step = Step("DONE", CHANGE, outcome="DONE")
     job = RefusedOnce(step)
@@ -178,8 +184,18 @@ def client_error(code):
     [
         (None, None, True, ""),
         (client_error("ResourceAlreadyExistsException"), None, True, "the name job is taken"),
-        (client_error("LimitExceededException"), Refused, False, "it cannot start yet: no slot"),
-        (client_error("ResourceInUseException"), Refused, False, "it cannot start yet: no slot"),
+        (
+            client_error("LimitExceededException"),
+            RequestRefused,
+            False,
+            "it cannot start yet: no slot",
+        ),
+        (
+            client_error("ResourceInUseException"),
+            RequestRefused,
+            False,
+            "it cannot start yet: no slot",
+        ),
         (client_error("InvalidInputException"), ClientError, False, ""),
         (Throttled("slow down"), Throttled, False, ""),
         (ServiceUnavailable("503"), ServiceUnavailable, True, ""),
@@ -187,7 +203,7 @@ def client_error(code):
 )
 def test_a_create_is_remembered_if_its_job_may_exist(error, raised, may_exist, refusal):
     progress = JobProgress(NOW)
-    with pytest.raises(raised) if raised else nullcontext(), track_creation(progress, "job"):
+    with pytest.raises(raised) if raised else nullcontext(), track_create_request(progress, "job"):
         if error:
             raise error
 
@@ -216,8 +232,8 @@ class Progress:
     "progress", [Progress(NOW), Progress(NOW, Inner(NOW), NOW, ["late"], True)]
 )
 def test_a_memory_is_the_same_after_it_has_travelled_through_the_document(progress):
-    document = json.loads(json.dumps(to_document(progress)))
-    assert from_document(Progress, document) == progress
+    document = json.loads(json.dumps(serialize(progress)))
+    assert deserialize(Progress, document) == progress
 
 
 # The pauses between two looks

@@ -17,7 +17,7 @@ from functions.common.prices import (
     DOLLARS_PER_IMPORTED_GB,
     estimate_import_cost,
 )
-from functions.contract import Outcome, Request
+from functions.contract import Outcome, RunRequest
 from functions.personalize import tags as known_tags
 from retrain import cli
 from retrain.rehearsal.scenarios import SCENARIOS
@@ -99,7 +99,10 @@ def test_every_outcome_is_explained(page):
 
 def test_every_error_of_this_program_is_explained():
     names = {name for name, value in vars(errors).items() if isinstance(value, type)}
-    names -= {"Sequence", "Refused"}  # `Refused` never leaves its function (`reconcile.py`).
+    names -= {
+        "Sequence",
+        "RequestRefused",
+    }  # `RequestRefused` never leaves its function (`reconcile.py`).
     explained = {name for row in rows(OPERATIONS, "error") for name in code(row[0])}
     assert {*names, REPORTED_ERROR, "ReportFailed"} - explained == set()
 
@@ -132,7 +135,7 @@ def test_every_tag_that_the_pipeline_writes_is_explained():
 
 def test_every_key_of_the_input_is_explained():
     in_table = [key for row in rows(RUNS, "input") for key in code(row[0])]
-    assert sorted(in_table) == sorted({*Request.__annotations__, "{}"})
+    assert sorted(in_table) == sorted({*RunRequest.__annotations__, "{}"})
 
 
 def test_the_mistake_in_the_example_is_reported_with_these_words():

@@ -14,7 +14,7 @@ from functions.personalize.tags import (
     TAINTED_VALUE,
 )
 from functions.personalize.trainings import hash_config
-from functions.reconcile import LAST_CHANGE
+from functions.reconcile import MAX_TIME_TO_LAST_CHANGE
 from functions.report.mail import format_report
 from functions.run.admission import AFTER_DEATH
 from tests.workflow.storytelling import (
@@ -40,7 +40,7 @@ def broken_promises(teller: Storyteller) -> Iterator[str]:
         arn = ended.execution.arn
         yield from (f"{arn}: {problem}" for problem in _wrong_report(teller, ended))
         for at, execution, operation in teller.changes:
-            if execution == arn and at > ended.at + LAST_CHANGE:
+            if execution == arn and at > ended.at + MAX_TIME_TO_LAST_CHANGE:
                 yield f"{operation} at {at} by {execution}, which had ended at {ended.at}"
         for campaign in ended.untried:
             yield f"after {arn}, {campaign} serves {ended.served[campaign]}, untried"

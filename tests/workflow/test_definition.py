@@ -10,7 +10,7 @@ from components.state_machine import asl
 from components.state_machine import definition as module
 from components.state_machine.steps import STEPS, TIMEOUT_SECONDS
 from functions.common import errors
-from functions.reconcile import ACTING
+from functions.reconcile import ACTING_TIME
 from tests.definitions import machines, problems
 from tests.workflow.pipeline import definition_of
 from tests.world import MOVIES, largest_group
@@ -149,7 +149,7 @@ def test_a_function_that_writes_has_ended_before_its_retry_starts():
     """Two invocations at the same time would both find no job, and would both create one."""
     for name, state in states("Task"):
         for retry in state["Retry"][1:]:
-            assert retry["IntervalSeconds"] > ACTING.total_seconds() + 70, (
+            assert retry["IntervalSeconds"] > ACTING_TIME.total_seconds() + 70, (
                 "a loop changes something in its first minute only, and a request takes 70 seconds"
             )
             assert retry["JitterStrategy"] == "NONE", f"{name}: a random pause may be shorter"

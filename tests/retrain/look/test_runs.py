@@ -5,7 +5,7 @@ import json
 import pytest
 
 from functions.run.documents import identify_run
-from functions.run.executions import read_configured_run
+from functions.run.executions import read_first_state_output
 from tests.retrain.in_process import account
 from tests.workflow.pipeline import NEXT_SLOT, RUN_ID
 from tests.world import MOVIES
@@ -29,7 +29,7 @@ def test_a_run_is_found_by_each_of_its_names():
             assert found(f"--run {name}") == (first.arn, RUN_ID)
         name = f"{pipeline.clock.now():%Y%m%d}-1a2b3c4d"
         started = pipeline.machine.start({}, name=name).wait()
-        assert identify_run(read_configured_run(client, started.arn)["run"])["id"] == name
+        assert identify_run(read_first_state_output(client, started.arn)["run"])["id"] == name
         assert found(f"--run {name}") == (started.arn, name), "`retrain start` gives such a name"
 
 
