@@ -1,10 +1,10 @@
 """Deploys a version to a campaign: polls, decides and acts until the campaign has an outcome.
 
-The rules are in `rules/deployments.py`. This module reads the state for them, and carries out their
-actions: an update to the *candidate*, which is then on *trial*, requests that *probe* it, and
-perhaps an update back to the *good version*. What must outlive the run is the *record* in the
-campaign's tags. Everything else is *progress*, which the run's document carries to the next
-invocation.
+The rules are in `rules/deployments.py`. This module reads what they need and carries out their
+actions. First it updates the campaign to the *candidate*, which is then on *trial*. Then it sends
+*probe* requests. If they fail or an alarm goes off, it rolls back to the last known *good version*.
+What must outlive the run is the *record* in the campaign's tags. What only the next invocation
+needs is the *progress*, which is part of the handler's output.
 """
 
 from dataclasses import replace
@@ -102,19 +102,19 @@ STATUS_KEYS = {
     "update_created_at": "createdAt",
     "update_ended_at": "endedAt",
 }
-"""Field of `DeploymentProgress` -> the key of the status that the report reads. A document with 50
-campaigns has no room for these fields twice, so the status's `progress` omits them."""
+"""Field of `DeploymentProgress` -> the status key that already contains it, because the report
+needs it there. With 50 campaigns, there's no room to repeat these fields under `progress`."""
 PROBE_REQUEST_KEYS = ("userId", "itemId", "inputList", "filterArn", "filterValues", "context")
 MAX_PROBE_ERROR_BYTES = 180
-"""The most bytes of a probe's error. A run's document contains the error twice: as the probe's
-failure, and as the reason for the rollback."""
+"""The size limit of a probe's error, which a status contains twice: as the probe's failure, and as
+the reason for the rollback."""
 
 
 @truncate_output
 def handler(event: DeployVersionInput, _context: object) -> DeploymentStatus:
-    """Deploy the version until there's an outcome, or the next poll is far off."""
+    """Deploy the version until there's an outcome or the next invocation must take over."""
     deployment = CampaignDeployment(event)
-    status = deployment.proceed()
+    status = deployment.run()
     if status["outcome"]:
         _write_metrics(status, event, deployment.solution["solutionArn"])
     log_status("deploy_version", event["run"], event["campaign"]["campaignArn"], status)
@@ -124,12 +124,12 @@ def handler(event: DeployVersionInput, _context: object) -> DeploymentStatus:
 def _write_metrics(status: DeploymentStatus, event: DeployVersionInput, solution_arn: str) -> None:
     """Publish the new version's offline metrics that the quality gate compared."""
     # Two rules for the same metric have the same new value, so it's published once.
-    values = {compared["metric"]: compared["new"] for compared in status["metrics"]}
+    values = {comparison["metric"]: comparison["new"] for comparison in status["metrics"]}
     metrics.write(pipeline_name(event["settings"]), values, Solution=resource_name(solution_arn))
 
 
 class CampaignDeployment:
-    """The part of a deployment that one invocation handles."""
+    """One invocation's share of a deployment."""
 
     def __init__(self, event: DeployVersionInput) -> None:
         settings = event["settings"]
@@ -147,15 +147,15 @@ class CampaignDeployment:
         )
         self.progress = _restore_progress(event["status"])
 
-        # Each poll of a trial needs creation times, which never change.
+        # Each poll needs creation times of versions, which never change.
         self._find_version = cache(partial(find_version, read_client()))
 
-    def proceed(self) -> DeploymentStatus:
+    def run(self) -> DeploymentStatus:
         """Poll, decide and act until the invocation ends, and return the status."""
         try:
             result = reconcile(self)
         except Exception as error:  # noqa: BLE001 - raised again if no version is on trial
-            # Whatever failed, the run must not abandon a version on trial.
+            # Whatever failed, don't abandon a version that's on trial.
             step = self._decide_after_error(error)
             update_progress(self.progress, step)
             logger.exception("deploy_version: an error during the trial at %s", self.campaign_arn)
@@ -167,21 +167,21 @@ class CampaignDeployment:
     def poll(self) -> CampaignState:
         """Read everything about the campaign that the rules need."""
         client = read_client()
-        # An update repeats the settings in this description.
+        # Keep the description, because an update repeats the campaign's settings.
         self._campaign = describe_campaign(client, self.campaign_arn)
         tags = read_tags(client, self.campaign_arn)
-        campaign = build_campaign_state(self._campaign, tags, self.solution["solutionArn"])
+        state = build_campaign_state(self._campaign, tags, self.solution["solutionArn"])
 
         # Alarms matter only while the version on trial is being served.
-        is_watched = campaign.serves_version_on_trial and not campaign.update.is_running
-        if self.spec.alarm_names and is_watched:
-            campaign = replace(campaign, alarms=read_alarms(cloudwatch(), self.spec.alarm_names))
+        are_alarms_needed = state.serves_version_on_trial and not state.update.is_running
+        if self.spec.alarm_names and are_alarms_needed:
+            state = replace(state, alarms=read_alarms(cloudwatch(), self.spec.alarm_names))
 
         return add_versions(
-            campaign,
+            state,
             self.spec,
             find=self._find_version,
-            # This isn't cached, because a baseline may have been trained since the last poll.
+            # Don't cache this, because a baseline may have been trained since the last poll.
             read=partial(read_version, client, self.solution),
             now=clock.now(),
         )
@@ -191,14 +191,14 @@ class CampaignDeployment:
         return decide(state, self.spec, self.progress, clock.now())
 
     def act(self, action: Action) -> None:
-        """Carry out an action that the rules decided on."""
+        """Carry out the action of a step."""
         match action:
             case Deploy(candidate_arn, record):
                 self._deploy(candidate_arn, record)
             case RollBack(good_version_arn):
                 self._send_update(good_version_arn)
             case SaveRecord(record):
-                self._save(record)
+                self._save_record(record)
             case RequestApproval(candidate_arn):
                 tags = build_approval_tags("REQUESTED", clock.now())
                 write_tags(write_client(), candidate_arn, tags)
@@ -208,20 +208,21 @@ class CampaignDeployment:
     def _deploy(self, candidate_arn: str, record: DeploymentRecord) -> None:
         """Save the record of the trial, then send the update.
 
-        In the other order, a run that dies in between would leave a served version without a trial.
+        In the other order, if the run died in between, no later run would know that the served
+        version is on trial.
         """
-        self._save(record)
+        self._save_record(record)
 
         try:
             self._send_update(candidate_arn)
         except (RequestRefused, ClientError, Throttled):
-            # The update certainly hasn't begun, so there's no trial. After ServiceUnavailable, we
-            # can't be certain, because the request may have arrived.
-            self._save(record._replace(trial=None))
+            # The update certainly hasn't begun, so there's no trial. After ServiceUnavailable, it
+            # may have begun, because only the response may be missing.
+            self._save_record(record._replace(trial=None))
             raise
 
     def _send_update(self, version_arn: str) -> None:
-        """Update the campaign to a version, and keep the settings from the last poll.
+        """Update the campaign to a version, with the settings that it already has.
 
         Raises:
             RequestRefused: the campaign is busy, so the same update may succeed later.
@@ -234,11 +235,11 @@ class CampaignDeployment:
                 raise RequestRefused(str(error)) from error
             raise
 
-    def _save(self, record: DeploymentRecord) -> None:
+    def _save_record(self, record: DeploymentRecord) -> None:
         write_tags(write_client(), self.campaign_arn, build_record_tags(record))
 
     def _probe(self) -> None:
-        """Send one request of the probe. The rules judge the response at the next poll."""
+        """Send one probe request. The rules judge the response after the next poll."""
         probe_run = self.progress.probe_run
         assert self.spec.probe is not None, "the rules probe only campaigns with a probe"
         assert probe_run is not None, "the step with this action has a probe run"
@@ -249,11 +250,11 @@ class CampaignDeployment:
         """Decide how to continue after an error in `poll()` or `act()`.
 
         Raises:
-            Exception: the error, if no version is on trial or the deadline has passed.
+            Exception: `error` itself, if no version is on trial or the deadline has passed.
         """
         client = read_client()
         try:
-            # The poll may have failed, so look in the tags for a version on trial.
+            # The poll may have failed, so look for a trial in the tags.
             tags = read_tags(client, self.campaign_arn)
         except client.exceptions.ResourceNotFoundException:
             return fail("ON_TRIAL", "the campaign was deleted")
@@ -262,7 +263,7 @@ class CampaignDeployment:
         else:
             trial = parse_record(tags, self.solution["solutionArn"]).trial
             if trial is None:
-                # Fail at once, so that people notice a missing permission, for example.
+                # Fail right away, so that somebody notices a missing permission, for example.
                 raise error
 
         warning = f"{type(error).__name__}: {error}"
@@ -272,31 +273,31 @@ class CampaignDeployment:
         return step
 
     def _build_status(self, result: InvocationResult[Any]) -> DeploymentStatus:
-        """Build the status, with STATUS_KEYS where the report reads them.
+        """Build the status, with some fields of the progress under STATUS_KEYS.
 
         `_restore_progress()` is the inverse.
         """
         progress = serialize(self.progress)
-        reported = {key: progress.pop(field) for field, key in STATUS_KEYS.items()}
+        moved_fields = {key: progress.pop(field) for field, key in STATUS_KEYS.items()}
 
-        status = {**result.build_status(self.progress), **reported, "cause": result.step.cause}
+        status = {**result.build_status(self.progress), **moved_fields, "cause": result.step.cause}
         if status["outcome"] is None:
             status["progress"] = progress
         return cast("DeploymentStatus", status)
 
 
 def _restore_progress(status: DeploymentStatus | None) -> DeploymentProgress:
-    """Restore the progress from the last invocation's status, or begin anew without one."""
+    """Restore the progress from the last invocation's status, or begin a new deployment."""
     if status is None:
         return DeploymentProgress(began_at=clock.now())
 
-    document = cast("dict[str, object]", status)
-    reported = {field: document[key] for field, key in STATUS_KEYS.items()}
-    return deserialize(DeploymentProgress, {**status["progress"], **reported})
+    status_fields = cast("dict[str, object]", status)
+    moved_fields = {field: status_fields[key] for field, key in STATUS_KEYS.items()}
+    return deserialize(DeploymentProgress, {**status["progress"], **moved_fields})
 
 
 def send_probe_request(campaign_arn: str, probe: ProbeSettings) -> Response:
-    """Send one request of a probe, and check the response."""
+    """Send one probe request to a campaign, and check the response."""
     try:
         results = _request_results(campaign_arn, probe)
     except (ClientError, BotoCoreError) as error:
@@ -312,7 +313,7 @@ def send_probe_request(campaign_arn: str, probe: ProbeSettings) -> Response:
 
 
 def _request_results(campaign_arn: str, probe: ProbeSettings) -> object:
-    """Request a ranking if the probe has items to rank, or else recommendations."""
+    """Request a ranking if the probe has items to rank, otherwise recommendations."""
     request: dict[str, Any] = {
         key: value for key, value in probe.items() if key in PROBE_REQUEST_KEYS and value
     }
@@ -321,6 +322,6 @@ def _request_results(campaign_arn: str, probe: ProbeSettings) -> object:
     if "inputList" in request:
         return runtime_client().get_personalized_ranking(**request).get("personalizedRanking")
 
-    # By default, there are at most 25 results, but minResults may be higher.
+    # The default is 25, but minResults may be higher.
     request["numResults"] = probe["minResults"]
     return runtime_client().get_recommendations(**request).get("itemList")

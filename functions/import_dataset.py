@@ -1,7 +1,6 @@
 """Imports the export of a dataset: polls, decides and acts until the dataset holds it.
 
-The rules are in `rules/imports.py`. This module reads the state for them, and carries out their
-actions.
+The rules are in `rules/imports.py`. This module reads what they need and carries out their actions.
 """
 
 from datetime import datetime
@@ -69,11 +68,11 @@ from .s3 import exports
 
 @truncate_output
 def handler(event: ImportDatasetInput, _context: object) -> ImportStatus:
-    """Import the export until there's an outcome, or the next poll is far off."""
-    job = DatasetImport(event)
-    result = reconcile(job)
+    """Import the export until there's an outcome or the next invocation must take over."""
+    dataset_import = DatasetImport(event)
+    result = reconcile(dataset_import)
 
-    status = job.build_status(result)
+    status = dataset_import.build_status(result)
     if status["outcome"] == "IMPORTED":
         _write_event_age(event)
 
@@ -86,7 +85,7 @@ def _write_event_age(event: ImportDatasetInput) -> None:
     """Publish the age of the export's newest event, if planning read all rows."""
     content = event["dataset"]["content"]
     newest_at = content["newestEventAt"]
-    # A row that wasn't read may be a newer event.
+    # A row that wasn't read may be the newest event.
     if newest_at is None or not content["areAllRowsRead"]:
         return
 
@@ -99,58 +98,55 @@ def _write_event_age(event: ImportDatasetInput) -> None:
 
 
 class DatasetImport:
-    """The part of an import that one invocation handles.
+    """One invocation's share of an import.
 
-    `reconcile()` polls, decides and acts until there's an outcome or the invocation must end. Then
-    `build_status` returns what the next invocation or the report needs.
+    `reconcile()` calls `poll`, `decide` and `act` until the invocation ends. Then `build_status`
+    returns what the next invocation or the report needs.
     """
 
     def __init__(self, event: ImportDatasetInput) -> None:
         client = aws.read_client()
         self._settings = event["settings"]
         self._run = event["run"]
-        # What planning found out about the export.
-        self._planned = event["dataset"]
+        self._planned_import = event["dataset"]
 
-        # The dataset as the stack configures it, and as Personalize describes it, with the schema
-        # and creation time that matter to its imports.
-        self._configured = dataset_settings(self._settings, self._planned["type"])
-        dataset_arn = self._configured["datasetArn"]
+        self._dataset_settings = dataset_settings(self._settings, self._planned_import["type"])
+        dataset_arn = self._dataset_settings["datasetArn"]
         self._dataset = client.describe_dataset(datasetArn=dataset_arn)["dataset"]
         self._reader = ImportReader(client, self._settings["datasets"])
 
         self.spec = _build_spec(event)
-        self.progress = restore_progress(event["status"], _begin_progress(self._planned))
+        self.progress = restore_progress(event["status"], _begin_progress(self._planned_import))
 
     @property
     def _job_name(self) -> str:
         """The name of the import job that this run creates."""
-        return build_job_name(self._settings, self._run, self._planned["type"])
+        return build_job_name(self._settings, self._run, self._planned_import["type"])
 
     def poll(self) -> DatasetState:
         """Read the dataset's import jobs and its export."""
-        # The reader describes the job with this ARN, so pass the ARN only once the job may exist.
+        # The reader describes this job, so pass its ARN only once it may exist.
         own_arn = build_import_job_arn(self._dataset["datasetArn"], self._job_name)
-        sent_arn = own_arn if self.progress.sent_at else None
-        jobs = self._reader.list_dataset_imports(self._dataset, sent_arn)
+        requested_arn = own_arn if self.progress.sent_at else None
+        jobs = self._reader.list_dataset_imports(self._dataset, requested_arn)
         own_job = next((job for job in jobs if job.arn == own_arn), None)
 
         return DatasetState(
-            is_full=self._configured["importMode"] == "FULL",
+            is_full=self._dataset_settings["importMode"] == "FULL",
             imports=jobs,
             # Read the export last. Otherwise, if the import ended between the two requests, we
             # could miss a change before its end.
-            exports=self._read_export(own_job),
+            exports=self._read_export_states(own_job),
             own_job=own_job,
         )
 
-    def _read_export(self, own_job: Import | None) -> list[ExportState]:
+    def _read_export_states(self, own_job: Import | None) -> list[ExportState]:
         """Read the export as it is now, and as it was when this run's import ended."""
-        location = self._planned["dataLocation"]
+        location = self._planned_import["dataLocation"]
         objects = exports.list_objects(aws.s3(), location)
         export = exports.Export(location=location, objects=objects)
         summarize = partial(
-            export.state, self._configured["importMode"], self._dataset["schemaArn"]
+            export.state, self._dataset_settings["importMode"], self._dataset["schemaArn"]
         )
 
         states = [summarize()]
@@ -164,59 +160,55 @@ class DatasetImport:
         return imports.decide(state, self.spec, self.progress, clock.now())
 
     def act(self, action: Action) -> None:
-        """Carry out an action that the rules decided on."""
+        """Carry out the action of a step."""
         match action:
             case CheckContent(fingerprint):
                 self.progress.validated_fingerprint = fingerprint
                 self.progress.problems = find_export_problems(
-                    aws.read_client(), self._settings, self._run, self._planned["type"]
+                    aws.read_client(), self._settings, self._run, self._planned_import["type"]
                 )
             case Confirm(job):
                 confirm_import(aws.write_client(), job)
             case Taint(job):
-                # Even if the response is lost, the next poll must read the new tag.
+                # Forget them first. Otherwise, if the response is lost, polls miss the new tag.
                 self._reader.forget_tags(job)
                 taint_import(aws.write_client(), job)
             case TaintDataset(job):
                 taint_dataset(aws.write_client(), job)
             case Create(export):
-                # Personalize may refuse the import for now, because users are being deleted. Then
-                # the guards must check again, because an export from before the deletion would
-                # bring these users back.
+                # Personalize refuses imports while users are being deleted. Then the guards must
+                # check again, because an older export would bring these users back.
                 self.progress.validated_fingerprint = ""
-                self._create(export)
+                self._create_import_job(export)
 
-    def _create(self, export: ExportState) -> None:
+    def _create_import_job(self, export: ExportState) -> None:
         """Create the import job, with the export's fingerprint and size in its tags."""
-        planned = self._planned
         tags = {
             **self._settings["tags"],
             RUN_TAG: self._run["id"],
             FINGERPRINT_TAG: export.fingerprint,
             EXPORT_BYTES_TAG: str(export.size),
         }
-        # The planned content describes only the version of the export that planning read.
-        if export.fingerprint == planned["fingerprint"]:
-            tags |= build_content_tags(planned["content"])
+        # Planning has described the content, but the export may have changed since.
+        if export.fingerprint == self._planned_import["fingerprint"]:
+            tags |= build_content_tags(self._planned_import["content"])
 
         with track_create_request(self.progress, self._job_name):
             aws.write_client().create_dataset_import_job(
                 jobName=self._job_name,
                 datasetArn=self._dataset["datasetArn"],
-                dataSource={"dataLocation": planned["dataLocation"]},
+                dataSource={"dataLocation": self._planned_import["dataLocation"]},
                 roleArn=self._settings["importRoleArn"],
-                importMode=self._configured["importMode"],
+                importMode=self._dataset_settings["importMode"],
                 tags=build_api_tags(tags),
             )
 
     def build_status(self, result: InvocationResult[DatasetState]) -> ImportStatus:
-        """Return the status, with this run's job or else the one that imported the export.
-
-        There may be no job yet, or a job without a tag for the size of its export.
-        """
+        """Build the status, with this run's job or else the one that imported the export."""
         state = result.state
         job = state.own_job or imports.find_current_import(state)
 
+        # A job that wasn't created by a run has no tag with the size.
         size = state.export.size
         if job and job.size is not None:
             size = job.size
@@ -224,20 +216,20 @@ class DatasetImport:
         return {**result.build_status(self.progress, job), "arn": job and job.arn, "bytes": size}
 
 
-def _begin_progress(planned: PlannedImport) -> ImportProgress:
+def _begin_progress(planned_import: PlannedImport) -> ImportProgress:
     """Return the progress before the first poll. Planning has already validated the export."""
-    return ImportProgress(clock.now(), validated_fingerprint=planned["fingerprint"])
+    return ImportProgress(clock.now(), validated_fingerprint=planned_import["fingerprint"])
 
 
 def _build_spec(event: ImportDatasetInput) -> ImportSpec:
-    """Build the spec of this import from the plan."""
-    planned = event["dataset"]
+    """Build the spec of an import from the plan and the settings."""
+    planned_import = event["dataset"]
     requested_at = None
-    if planned["isRequested"]:
+    if planned_import["isRequested"]:
         requested_at = get_run_start(event["run"])
 
     return ImportSpec(
         requested_at=requested_at,
-        durations=planned["durations"],
+        durations=planned_import["durations"],
         max_hours=event["settings"]["limits"]["maxImportHours"],
     )

@@ -1,9 +1,9 @@
 """Polls, decides and acts until a job has an outcome or must wait for the next invocation.
 
-A *job* is one import, training, deployment or batch job of a run. Its *progress* doesn't record
-what the run has done, only what the services don't show yet. So nothing is lost if a run dies: the
-next run polls the services, and the same rules carry on from there. The job's *status* carries the
-progress from one invocation to the next, in the run's document.
+A *job* is an import, the training of a version, a deployment or a batch job. Its *progress* holds
+only what AWS doesn't show yet, such as a request that was just sent. So if a run dies, the next run
+polls AWS, and the same rules carry on from there. The job's *status* is the handler's output, which
+Step Functions passes to the next invocation, with the progress in it.
 """
 
 import json
@@ -42,25 +42,25 @@ from .rules.steps import (
 from .rules.versions import SolutionVersion
 
 INVOCATION_TIME = timedelta(minutes=14)
-"""How long one invocation runs. Lambda would kill it after 15 minutes."""
+"""How long one invocation may run. Lambda would kill it after 15 minutes."""
 MAX_FIRST_POLL_TIME = timedelta(minutes=1)
-"""If its first poll takes longer than this, an invocation changes nothing. Polls usually take
+"""An invocation whose first poll takes longer than this changes nothing. A poll usually takes
 seconds."""
 ACTING_TIME = timedelta(minutes=1)
-"""How long after its first poll an invocation may change something.
+"""How long after the end of its first poll an invocation may change something.
 
 Without this limit, an aborted execution could change things for another 14 minutes, because its
 last invocation runs to the end. The next run waits until the limit is over (`run/admission.py`).
 """
 MAX_TIME_TO_LAST_CHANGE = MAX_FIRST_POLL_TIME + ACTING_TIME + timedelta(seconds=2 * 15)
-"""How long after its start an invocation may still send a change. An action sends at most two
+"""How long after its start an invocation may still change something. An action sends at most two
 requests, one after the other, and each takes up to 15 seconds (`common/aws.py`)."""
 PAUSE_SECONDS_AFTER_ERROR = {
     RequestRefused: RETRY_PAUSE,
     Throttled: SHORT_PAUSE,
     ServiceUnavailable: SHORT_PAUSE,
 }
-"""Error -> the seconds until the next poll. A refused request may be accepted a minute later."""
+"""Error -> how long to wait before polling again. A refused request may succeed a minute later."""
 RETRIED_ERRORS = tuple(PAUSE_SECONDS_AFTER_ERROR)
 REFUSAL_CODES = ("ResourceInUseException", "LimitExceededException")
 """The Personalize error codes for "not now": the same request may be accepted later."""
@@ -70,11 +70,12 @@ Dataclass = TypeVar("Dataclass")
 
 
 class InvocationResult(NamedTuple, Generic[State]):
-    """How far a job has come when its invocation ends."""
+    """The last poll and the last step of an invocation."""
 
     state: State
     """What the last poll read."""
     step: Step
+    """What the rules decided after it, or a pause if it failed."""
 
     @property
     def seconds(self) -> int:
@@ -89,7 +90,10 @@ class InvocationResult(NamedTuple, Generic[State]):
         job: Import | SolutionVersion | BatchJob | None = None,
         warnings: Sequence[str] = (),
     ) -> JobStatus:
-        """Build the fields of the status that all kinds of jobs have."""
+        """Build the part of the status that all kinds of jobs share.
+
+        `job` is the job's counterpart in Personalize, if there is one.
+        """
         status: JobStatus = {
             "phase": self.step.phase,
             "seconds": self.seconds,
@@ -114,7 +118,7 @@ class Progress(Protocol):
     """What every job's progress contains."""
 
     blocked_by: str
-    """Why the job could not act so far. If it reaches its deadline, it fails for this reason."""
+    """Why the job couldn't act so far. It's the reason for the failure if the job times out."""
 
 
 class Job(Protocol[State]):
@@ -122,7 +126,7 @@ class Job(Protocol[State]):
 
     @property
     def progress(self) -> Progress:
-        """What the job passes from one invocation to the next."""
+        """What one invocation passes to the next."""
 
     def poll(self) -> State:
         """Read everything that the rules need."""
@@ -131,7 +135,7 @@ class Job(Protocol[State]):
         """Let the rules decide on the next step."""
 
     def act(self, action: Action) -> None:
-        """Carry out a step's action.
+        """Carry out the action of a step.
 
         Raises:
             RequestRefused: the service did nothing, and may accept the same request later.
@@ -162,9 +166,9 @@ def reconcile(job: Job[State]) -> InvocationResult[State]:
 
 
 def _step_after_error(error: Exception, last_step: Step | None) -> Step:
-    """Pause after an error instead of raising it, because an exception would lose the progress.
+    """Return a step that pauses after an error, because raising it would lose the progress.
 
-    Before the first step, there's no progress to lose, so the error is raised.
+    Before the first step there's no progress to lose, so the error is raised after all.
     """
     if last_step is None:
         raise error
@@ -172,25 +176,26 @@ def _step_after_error(error: Exception, last_step: Step | None) -> Step:
 
 
 class _Invocation:
-    """The time budget of one invocation, which polls until its end but only acts at first."""
+    """The time limits of one invocation, which polls until its end but only acts at first."""
 
     def __init__(self, progress: Progress) -> None:
         reset_call_times()
         self.progress = progress
         self.began_at = clock.now()
         self.ends_at = self.began_at + INVOCATION_TIME
-        """When the next invocation must take over."""
+        """When the next invocation takes over."""
         self.first_poll_ended_at = self.began_at
-        """When the first poll ended. The time for changes starts here."""
+        """The time to act starts here."""
 
     def has_time_for(self, pause: float) -> bool:
-        """Return True if the invocation can sleep for this many seconds and poll again."""
+        """Check if there's time to sleep for `pause` seconds and poll again."""
         return pause <= LONGEST_SLEEP and clock.now() + timedelta(seconds=pause) <= self.ends_at
 
     def drop_late_action(self, step: Step) -> Step:
-        """Remove a step's action, and with it the outcome, if it's too late for a change.
+        """Remove an action that would come too late, and the outcome that depends on it.
 
-        If every invocation is too slow, the job fails at its deadline and names the slowest calls.
+        If polls are always too slow, the job fails at its deadline, with the slowest calls as the
+        reason.
         """
         if step.action is None or not step.action.changes:
             return step
@@ -201,7 +206,7 @@ class _Invocation:
             )
             return step._replace(action=None, outcome=None, pause=RETRY_PAUSE)
         if clock.now() > self.first_poll_ended_at + ACTING_TIME:
-            # Let the next invocation take over at once.
+            # End this invocation, so that the next one acts.
             self.ends_at = self.began_at
             return step._replace(action=None, outcome=None)
         return step
@@ -209,9 +214,9 @@ class _Invocation:
 
 @contextmanager
 def track_create_request(progress: JobProgress, name: str) -> Iterator[None]:
-    """Record that the block sent a create request, unless it certainly created no job.
+    """Record in `sent_at` that the block sent a create request, unless it certainly failed.
 
-    The response may be lost, and lists may not show the job yet. So the rules wait for a while
+    The response may get lost, and lists may not show the job yet. So the rules wait for a while
     before they send the request again.
 
     Raises:
@@ -223,7 +228,7 @@ def track_create_request(progress: JobProgress, name: str) -> Iterator[None]:
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code == "ResourceAlreadyExistsException":
-            # An earlier request may have succeeded after all, so poll again.
+            # An earlier request may have succeeded, so `sent_at` stays and the rules look again.
             progress.blocked_by = f"the name {name} is taken"
             return
 
@@ -238,34 +243,36 @@ def track_create_request(progress: JobProgress, name: str) -> Iterator[None]:
 
 
 def restore_progress(status: JobStatus | None, new_progress: Dataclass) -> Dataclass:
-    """Restore the progress from the last invocation's status, or use `new_progress` without one."""
+    """Restore the progress from the last invocation's status, or begin with `new_progress`."""
     if status is None:
         return new_progress
     return deserialize(type(new_progress), status["progress"])
 
 
-def serialize(progress: Any) -> dict[str, object]:  # noqa: ANN401 - any dataclass
-    """Turn a dataclass into a JSON object. Times are in ISO 8601."""
-    document: dict[str, object] = json.loads(
-        json.dumps(asdict(progress), default=datetime.isoformat)
+def serialize(instance: Any) -> dict[str, object]:  # noqa: ANN401 - any dataclass
+    """Turn a dataclass instance into a JSON object, with times in ISO 8601."""
+    json_object: dict[str, object] = json.loads(
+        json.dumps(asdict(instance), default=datetime.isoformat)
     )
-    return document
+    return json_object
 
 
-def deserialize(data_type: type[Dataclass], document: dict[str, Any]) -> Dataclass:
-    """Turn a JSON object from `serialize()` back into a dataclass.
+def deserialize(cls: type[Dataclass], json_object: dict[str, Any]) -> Dataclass:
+    """Create a dataclass instance from a JSON object that `serialize()` returned.
 
-    A field may be a time, a dataclass, a JSON value or None. It can't be a plain dictionary, which
-    would be mistaken for a dataclass.
+    Fields may be times, dataclasses, JSON values or None, but not dictionaries, because each JSON
+    object is taken for a dataclass.
     """
-    hints = get_type_hints(data_type)
-    return data_type(**{name: _read_field(hints[name], value) for name, value in document.items()})
+    hints = get_type_hints(cls)
+    return cls(**{name: _parse_field(hints[name], value) for name, value in json_object.items()})
 
 
-def _read_field(hint: Any, value: Any) -> Any:  # noqa: ANN401 - see `serialize`
+def _parse_field(hint: Any, value: Any) -> Any:  # noqa: ANN401 - see `serialize`
     # For example, the type of `datetime | None` is datetime.
     field_type = next((part for part in get_args(hint) if part is not type(None)), hint)
 
     if isinstance(value, dict):
         return deserialize(field_type, value)
-    return datetime.fromisoformat(value) if value and field_type is datetime else value
+    if value and field_type is datetime:
+        return datetime.fromisoformat(value)
+    return value

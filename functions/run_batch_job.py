@@ -1,6 +1,7 @@
 """Runs a batch job: polls, decides and acts until its results are written.
 
 The rules are in `rules/batch_jobs.py`, which also explains *slot*, *last results* and *content*.
+This module reads what they need and carries out their action.
 """
 
 from collections.abc import Sequence
@@ -68,20 +69,20 @@ from .s3.exports import Listing
 
 @truncate_output
 def handler(event: RunBatchJobInput, _context: object) -> BatchJobStatus:
-    """Run the batch job until there's an outcome, or the next poll is far off."""
-    job = RunningBatchJob(event)
-    result = reconcile(job)
+    """Run the batch job until there's an outcome or the next invocation must take over."""
+    batch_job = RunningBatchJob(event)
+    result = reconcile(batch_job)
 
-    status = job.build_status(result)
+    status = batch_job.build_status(result)
     log_status("run_batch_job", event["run"], event["batchJob"], status)
     return status
 
 
 class RunningBatchJob:
-    """The part of a batch job that one invocation handles.
+    """One invocation's share of a batch job.
 
-    `reconcile()` polls, decides and acts until there's an outcome or the invocation must end. Then
-    `build_status` returns what the next invocation or the report needs.
+    `reconcile()` calls `poll`, `decide` and `act` until the invocation ends. Then `build_status`
+    returns what the next invocation or the report needs.
     """
 
     def __init__(self, event: RunBatchJobInput) -> None:
@@ -89,42 +90,45 @@ class RunningBatchJob:
         self._run = event["run"]
         self._recipe = event["recipe"]
 
-        # The plan names a solution by its ARN, and a batch job by its output.
+        # The plan identifies a solution by its ARN, and a batch job by its output.
         self._solution = next(
             solution
             for solution in self._settings["solutions"]
             if solution["solutionArn"] == event["solutionArn"]
         )
-        jobs = resolve_batch_jobs(self._solution, self._run)
-        self._job = next(job for job in jobs if job["output"] == event["batchJob"])
+        self._batch_settings = next(
+            batch_settings
+            for batch_settings in resolve_batch_jobs(self._solution, self._run)
+            if batch_settings["output"] == event["batchJob"]
+        )
 
         version_arn = event["training"]["arn"]
-        assert version_arn, "a training that has succeeded has a version"
+        assert version_arn, "batch jobs run after a successful training"
 
         self.progress = restore_progress(event["status"], BatchProgress(clock.now()))
         self.spec = BatchSpec(
             run_id=self._run["id"],
             version_arn=version_arn,
-            job=self._job,
+            job=self._batch_settings,
             gate=self._solution["qualityGate"],
         )
 
     def poll(self) -> BatchState:
-        """Read the slot of the batch job, and what its results depend on.
+        """Read the jobs in the batch job's slot, and what its results depend on.
 
-        If the run has a job to follow, only the slot is read, because the rules need nothing else.
+        Once the run has a job to follow, the rules only need the jobs.
         """
         jobs = self._list_jobs()
         if find_job_to_follow(jobs, self.spec.run_id):
             return BatchState(jobs=jobs)
 
-        location = self._job["input"]
+        location = self._batch_settings["input"]
         batch_input = Listing(location=location, objects=exports.list_objects(aws.s3(), location))
 
         client = aws.read_client()
         version = describe_version(client, self.spec.version_arn)
         state = BatchState(
-            jobs=forget_lost_results(jobs, batch_input, read_results(self._job, jobs)),
+            jobs=forget_lost_results(jobs, batch_input, read_results(self._batch_settings, jobs)),
             input_hash=batch_input.files_hash if batch_input.objects else None,
             filter_expression=self._read_filter(),
             deletions=list_deletions(client, version["datasetGroupArn"]),
@@ -136,12 +140,14 @@ class RunningBatchJob:
         return add_versions(state, self.spec, cache(partial(read_version, client, self._solution)))
 
     def _list_jobs(self) -> list[BatchJob]:
-        """List the slot's jobs, limited to this run's version if possible."""
-        list_jobs = partial(list_batch_jobs, aws.read_client(), self._recipe, self._job["slot"])
+        """List the jobs in the slot, only those of this run's version if possible."""
+        list_jobs = partial(
+            list_batch_jobs, aws.read_client(), self._recipe, self._batch_settings["slot"]
+        )
 
         if self.progress.sent_at:
-            # This run has requested a job. If the job exists, its version's list includes it, and
-            # this list is short.
+            # This run has requested a job. If it exists, it's in the list for its version, which is
+            # shorter than the list of all jobs.
             jobs = list_jobs(self.progress.version_arn)
             if find_job_to_follow(jobs, self.spec.run_id):
                 return jobs
@@ -150,7 +156,7 @@ class RunningBatchJob:
 
     def _read_filter(self) -> str | None:
         """Read the filter expression of the batch job, if it has a filter."""
-        filter_arn = self._job["filterArn"]
+        filter_arn = self._batch_settings["filterArn"]
         if filter_arn is None:
             return None
 
@@ -165,8 +171,8 @@ class RunningBatchJob:
         """Create the batch job. The rules have no other action."""
         assert isinstance(action, Create)
 
-        # The name ends with the slot, so that later runs find the job in a list.
-        name = build_job_name(self._settings, self._run, self._job["slot"])
+        # Later runs find the job by the slot at the end of its name.
+        name = build_job_name(self._settings, self._run, self._batch_settings["slot"])
         content_and_day = f"{action.content_hash} {choose_export_day(self._run)}"
         tags = {**self._settings["tags"], RUN_TAG: self.spec.run_id, BATCH_TAG: content_and_day}
 
@@ -178,10 +184,10 @@ class RunningBatchJob:
         }
 
         with track_create_request(self.progress, name):
-            create_batch_job(aws.write_client(), self._recipe, self._job, request)
+            create_batch_job(aws.write_client(), self._recipe, self._batch_settings, request)
 
     def build_status(self, result: InvocationResult[BatchState]) -> BatchJobStatus:
-        """Return the status, with warnings about the results once they're written."""
+        """Build the status, with warnings about the results once they're written."""
         progress = self.progress
         jobs = result.state.jobs
         warnings = [*progress.warnings]
@@ -196,11 +202,11 @@ class RunningBatchJob:
         }
 
     def _warn_of_results(self, jobs: Sequence[BatchJob]) -> list[str]:
-        """Warn of lines in the results that failed, or of results that can't be read.
+        """Warn of input lines that failed, or of results that can't be read.
 
-        These are only warnings, because the results are there.
+        The batch job counts as successful anyway, because its results are written.
         """
         try:
-            return warn_of_failed_lines(jobs, read_results(self._job, jobs))
+            return warn_of_failed_lines(jobs, read_results(self._batch_settings, jobs))
         except (*AWS_ERRORS, BotoCoreError) as error:
             return [f"its results were not searched for lines that failed: {error}"]

@@ -1,6 +1,6 @@
-"""Trains a solution: polls, decides and acts until the solution has its version.
+"""Trains a solution: polls, decides and acts until there is a solution version to deploy.
 
-The rules are in `rules/trainings.py`. This module reads the state for them, and carries out their
+The rules are in `rules/trainings.py`. This module reads what they need and carries out their
 actions.
 """
 
@@ -55,13 +55,13 @@ from .rules.versions import NO_VERSION
 
 @truncate_output
 def handler(event: TrainSolutionInput, _context: object) -> TrainingStatus:
-    """Train the solution until there's an outcome, or the next poll is far off."""
+    """Train the solution until there's an outcome or the next invocation must take over."""
     training = SolutionTraining(event)
     result = reconcile(training)
 
     status = training.build_status(result)
     solution_arn = event["solution"]["solutionArn"]
-    # For an earlier run's version, the hours were published when its training ended.
+    # For a version from an earlier run, that run has published the hours.
     if status["outcome"] and not event["solution"]["existingVersionArn"]:
         hours = {TRAINING_HOURS: status["trainingHours"]}
         metrics.write(pipeline_name(event["settings"]), hours, Solution=resource_name(solution_arn))
@@ -71,24 +71,24 @@ def handler(event: TrainSolutionInput, _context: object) -> TrainingStatus:
 
 
 class SolutionTraining:
-    """The part of a training that one invocation handles.
+    """One invocation's share of the training of a version.
 
-    `reconcile()` polls, decides and acts until there's an outcome or the invocation must end. Then
-    `build_status` returns what the next invocation or the report needs.
+    `reconcile()` calls `poll`, `decide` and `act` until the invocation ends. Then `build_status`
+    returns what the next invocation or the report needs.
     """
 
     def __init__(self, event: TrainSolutionInput) -> None:
         settings = event["settings"]
         run = event["run"]
 
-        self._planned_training = event["solution"]
+        self._planned_solution = event["solution"]
         self._tags = settings["tags"]
-        self._reader = SolutionReader(aws.read_client())
-        self._imports = ImportReader(aws.read_client(), settings["datasets"])
+        self._solution_reader = SolutionReader(aws.read_client())
+        self._import_reader = ImportReader(aws.read_client(), settings["datasets"])
 
         requested_since = None
-        if self._planned_training["requestedSince"]:
-            requested_since = datetime.fromisoformat(self._planned_training["requestedSince"])
+        if self._planned_solution["requestedSince"]:
+            requested_since = datetime.fromisoformat(self._planned_solution["requestedSince"])
 
         self.progress = restore_progress(event["status"], TrainingProgress(clock.now()))
         self.spec = TrainingSpec(
@@ -98,33 +98,33 @@ class SolutionTraining:
                 for dataset in settings["datasets"]
             },
             accepts_foreign=run["request"].get("skipImport", False),
-            version_arn=self._planned_training["existingVersionArn"],
+            version_arn=self._planned_solution["existingVersionArn"],
             requested_since=requested_since,
             max_per_month=choose_monthly_limit(settings, run),
-            durations=self._planned_training["durations"],
+            durations=self._planned_solution["durations"],
             max_hours=settings["limits"]["maxTrainingHours"],
         )
 
     def poll(self) -> SolutionState:
         """Read the solution, all its versions, and the jobs of its dataset group.
 
-        Once the run has a version of its own, only this version is read, because the rules need
-        nothing else. An earlier run's version counts only as long as no data changes, so while
-        the run waits for one, everything is read.
+        Once this run has started a training, the rules only need the version. But while it waits
+        for a version from an earlier run, they need everything, because new data would make that
+        version useless.
         """
         version_arn = self.spec.version_arn or self.progress.version_arn
         if version_arn:
-            version = self._reader.find_version(version_arn)
+            version = self._solution_reader.find_version(version_arn)
             # Personalize may not find a version that was just created.
             if version and self.spec.is_for(version):
                 return SolutionState(versions=[version])
 
         client = aws.read_client()
-        response = client.describe_solution(solutionArn=self._planned_training["solutionArn"])
+        response = client.describe_solution(solutionArn=self._planned_solution["solutionArn"])
         group_arn = response["solution"]["datasetGroupArn"]
-        return self._reader.read_state(
+        return self._solution_reader.read_state(
             response["solution"],
-            imports=self._imports.list_group_imports(group_arn),
+            imports=self._import_reader.list_group_imports(group_arn),
             deletions=list_deletions(client, group_arn),
         )
 
@@ -133,39 +133,39 @@ class SolutionTraining:
         return decide(state, self.spec, self.progress, clock.now())
 
     def act(self, action: Action) -> None:
-        """Carry out an action that the rules decided on."""
+        """Carry out the action of a step."""
         match action:
             case Stop(version_arn):
                 stop_training(aws.write_client(), version_arn)
             case Create(digest):
-                self._create(digest)
+                self._create_version(digest)
 
-    def _create(self, digest: str) -> None:
-        """Start the training, tagged with the run and the digest.
+    def _create_version(self, digest: str) -> None:
+        """Start the training, with tags that let later runs recognize the version.
 
         The tags are part of the request, so that a failure can't leave a version without them.
         """
-        name = self._planned_training["versionName"]
+        name = self._planned_solution["versionName"]
         tags = {**self._tags, RUN_TAG: self.spec.run_id, DIGEST_TAG: digest}
 
         with track_create_request(self.progress, name):
             response = aws.write_client().create_solution_version(
                 name=name,
-                solutionArn=self._planned_training["solutionArn"],
-                trainingMode=self._planned_training["trainingMode"],
+                solutionArn=self._planned_solution["solutionArn"],
+                trainingMode=self._planned_solution["trainingMode"],
                 tags=build_api_tags(tags),
             )
             self.progress.version_arn = response["solutionVersionArn"]
 
     def build_status(self, result: InvocationResult[SolutionState]) -> TrainingStatus:
-        """Return the status, with the version that the run waits for or deploys."""
+        """Build the status, with the version that the run waits for or deploys."""
         progress = self.progress
         versions = result.state.versions
         version = next(
             (version for version in versions if version.arn == progress.version_arn), None
         )
 
-        # The last poll doesn't include a version that was just created.
+        # A version that was just created is missing from the last poll.
         polled_version = version or NO_VERSION
         return {
             **result.build_status(progress, version, progress.warnings),

@@ -168,7 +168,7 @@ def _check_unused_keys(request: RunRequest) -> Iterator[InputProblem]:
             yield InputProblem(key, "has no effect, because the run imports nothing; leave it out")
 
 
-def _check_solutions_exist(settings: Settings, request: Request) -> Iterator[InputProblem]:
+def _check_solutions_exist(settings: Settings, request: RunRequest) -> Iterator[InputProblem]:
     """Yield each key that needs a solution, if the stack only imports."""
     if settings["solutions"]:
         return
