@@ -1,4 +1,4 @@
-"""Names and reads the CloudWatch alarms that watch a new version during its bake."""
+"""Lists and reads the CloudWatch alarms that watch a new version during its bake."""
 
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -18,8 +18,8 @@ CloudWatchClient: TypeAlias = Any
 """The type stubs for CloudWatch aren't installed."""
 
 
-def alarm_names(settings: Settings, campaign: CampaignSettings) -> list[str]:
-    """List the names of the alarms that watch a campaign's bakes."""
+def list_alarm_names(settings: Settings, campaign: CampaignSettings) -> list[str]:
+    """List the names of the alarms that watch a campaign during a bake."""
     bake = campaign["bake"]
     if bake is None:
         return []
@@ -28,22 +28,22 @@ def alarm_names(settings: Settings, campaign: CampaignSettings) -> list[str]:
     if bake["createAlarms"]:
         # The names contain the campaign instead of a number. Otherwise, if a campaign was inserted
         # into the config during a bake, another campaign's alarms would decide.
-        bake_name = f"{pipeline_name(settings)}-bake-{resource_name(campaign['campaignArn'])}"
-        names += [f"{bake_name}-{alarm}-{settings['prefix']}" for alarm in BAKE_ALARM_NAMES]
+        name_prefix = f"{pipeline_name(settings)}-bake-{resource_name(campaign['campaignArn'])}"
+        names += [f"{name_prefix}-{alarm}-{settings['prefix']}" for alarm in BAKE_ALARM_NAMES]
     return names
 
 
 def read_alarms(client: CloudWatchClient, names: Sequence[str]) -> list[Alarm]:
-    """Read the alarms of a bake.
+    """Read the alarms with these names.
 
-    An error becomes the state of each alarm that it affects, because it must not stop the
-    deployment, and isn't a reason to roll back either.
+    If an alarm can't be read, the error takes the place of its state. An exception would stop the
+    deployment, and an error isn't a reason to roll back either.
     """
     alarms = _describe_alarms(client, names, "MetricAlarm", "CompositeAlarm")
     other_names = [name for name in names if name not in alarms]
     if other_names:
-        # DescribeAlarms returns log alarms only on request. We ask separately, so that a failure
-        # can't hide an alarm that went off.
+        # DescribeAlarms returns log alarms only on request. We request them separately, so that a
+        # failure can't hide another alarm that went off.
         alarms |= _describe_alarms(client, other_names, "LogAlarm")
 
     missing_state = _explain_missing_alarm(client)
@@ -53,7 +53,7 @@ def read_alarms(client: CloudWatchClient, names: Sequence[str]) -> list[Alarm]:
 def _describe_alarms(
     client: CloudWatchClient, names: Sequence[str], *alarm_types: str
 ) -> dict[str, Alarm]:
-    """Describe alarms of these types by name. An error becomes the state of every alarm."""
+    """Describe alarms of these types by name, each with the error as its state if it fails."""
     try:
         response = client.describe_alarms(AlarmNames=names, AlarmTypes=list(alarm_types))
     except AWS_ERRORS as error:
@@ -73,9 +73,9 @@ def _describe_alarms(
 
 
 def _explain_missing_alarm(client: CloudWatchClient) -> str:
-    """Explain why an alarm wasn't found, in place of its state.
+    """Explain why an alarm wasn't found.
 
-    Lambda's own boto3 may be too old for log alarms, and then omits them from the response.
+    Lambda's own boto3 may be too old for log alarms, so it would omit them from the response.
     """
     shape = client.meta.service_model.operation_model("DescribeAlarms").output_shape
     if "LogAlarms" in shape.members:

@@ -16,7 +16,7 @@ from .run.executions import (
 
 
 class EndedExecution(TypedDict):
-    """An execution that didn't succeed, and where to send its report."""
+    """The event: an execution that ended without success, and where to send its report."""
 
     executionArn: str
     startDate: int
@@ -26,10 +26,10 @@ class EndedExecution(TypedDict):
 
 
 def handler(event: EndedExecution, _context: object) -> ReportedRun | None:
-    """Send the report of the run and return it, unless the run sent one itself.
+    """Send the report of the run and return it, unless the run has sent one itself.
 
-    The handler may be called more than once for a run. It starts and stops nothing, because
-    `watch_pipeline` finishes what the run left.
+    The handler may be called more than once for a run. It only reports, because `watch_pipeline`
+    cleans up what the run left.
     """
     execution_arn = event["executionArn"]
     error = find_unreported_error(stepfunctions(), execution_arn)
@@ -38,7 +38,7 @@ def handler(event: EndedExecution, _context: object) -> ReportedRun | None:
 
     document = read_first_state_output(stepfunctions(), execution_arn)
     if document is None:
-        # The input was too large for the first state, so the request is unknown.
+        # The first state failed because the input was too large, so the request is unknown.
         started_at = datetime.fromtimestamp(event["startDate"] / 1000, UTC).isoformat()
         document = {"run": {"request": {}, "executionArn": execution_arn, "startedAt": started_at}}
 

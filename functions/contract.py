@@ -149,7 +149,7 @@ def pipeline_name(settings: Settings) -> str:
     return settings["tags"][PIPELINE_TAG]
 
 
-def dataset_settings(settings: Settings, dataset_type: str) -> DatasetSettings:
+def find_dataset_settings(settings: Settings, dataset_type: str) -> DatasetSettings:
     """Look up a dataset's settings by its type, for example `interactions`."""
     return next(dataset for dataset in settings["datasets"] if dataset["type"] == dataset_type)
 
@@ -164,7 +164,7 @@ def find_solution_of_campaign(settings: Settings, campaign_arn: str) -> Solution
     )
 
 
-def filter_arns(solution: SolutionSettings) -> list[str]:
+def list_filter_arns(solution: SolutionSettings) -> list[str]:
     """List the ARNs of the filters that a solution's probes and batch jobs use, sorted."""
     probes = [campaign["probe"] for campaign in solution["campaigns"] if campaign["probe"]]
     consumers = [*probes, *solution["batchJobs"]]

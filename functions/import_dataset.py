@@ -18,7 +18,7 @@ from .contract import (
     ImportDatasetInput,
     ImportStatus,
     PlannedImport,
-    dataset_settings,
+    find_dataset_settings,
     pipeline_name,
 )
 from .personalize.imports import (
@@ -110,7 +110,7 @@ class DatasetImport:
         self._run = event["run"]
         self._planned_import = event["dataset"]
 
-        self._dataset_settings = dataset_settings(self._settings, self._planned_import["type"])
+        self._dataset_settings = find_dataset_settings(self._settings, self._planned_import["type"])
         dataset_arn = self._dataset_settings["datasetArn"]
         self._dataset = client.describe_dataset(datasetArn=dataset_arn)["dataset"]
         self._reader = ImportReader(client, self._settings["datasets"])

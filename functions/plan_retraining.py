@@ -65,12 +65,12 @@ if TYPE_CHECKING:
     )
 
 PARTIAL_RUN_KEYS = {"skipImport", "datasets", "exportDate", "only"}
-"""With any of these request keys, a run doesn't check every dataset's present export."""
+"""With any of these request keys, a run doesn't check the current export of every dataset."""
 
 
 @truncate_output
 def handler(event: RunDocument, _context: object) -> RunDocument:
-    """Add the plan to the run's document.
+    """Plan what the run does next, and return the plan with the settings and the run.
 
     Raises:
         RunRefused: the execution's input is invalid, a guard refuses the run, or the run has waited
@@ -81,17 +81,17 @@ def handler(event: RunDocument, _context: object) -> RunDocument:
         raise RunRefused([*map(str, problems)])
 
     run = identify_run(event["run"])
-    trials = list_trial_results(event)
-    plan = _plan_before_jobs(settings, run, trials) or _plan_jobs(settings, run)
+    trial_results = list_trial_results(event)
+    plan = _plan_before_jobs(settings, run, trial_results) or _plan_jobs(settings, run)
 
     if plan["todo"] == "WORK":
-        # The run's document can't hold the results of both many trials and the jobs.
-        kept_trials = keep_worst_results(trials)
-        if missing := len(trials) - len(kept_trials):
-            more = format_count(missing, "more trial")
+        # The output of the state machine is limited, and the jobs will need most of it.
+        kept_results = keep_worst_results(trial_results)
+        if omitted_count := len(trial_results) - len(kept_results):
+            more = format_count(omitted_count, "more trial")
             text = f"{more} of earlier runs ended, and none of them worse"
             plan["warnings"].insert(0, Message(text=text))
-        trials = kept_trials
+        trial_results = kept_results
 
     log(
         "plan_retraining",
@@ -103,22 +103,22 @@ def handler(event: RunDocument, _context: object) -> RunDocument:
         imports=len(plan["imports"]),
         solutions=len(plan["solutions"]),
     )
-    return {"settings": settings, "run": run, "plan": plan, "trials": trials}
+    return {"settings": settings, "run": run, "plan": plan, "trials": trial_results}
 
 
 def _plan_before_jobs(
-    settings: Settings, run: Run, trials: Sequence[CampaignResult]
+    settings: Settings, run: Run, trial_results: Sequence[CampaignResult]
 ) -> Plan | None:
-    """Plan what comes before the work: wait for older runs, and end their trials.
+    """Plan what comes before the run's own jobs: wait for older runs, and end their trials.
 
-    Return None if the work may begin. `trials` has the results of the trials that this run has
-    already tried to end.
+    Return None if the jobs can be planned. `trial_results` has the earlier runs' trials that this
+    run has already tried to end.
     """
     if pause := pause_for_older_runs(stepfunctions(), settings, run):
         return plan_without_jobs(pause.reason, seconds=pause.seconds)
 
     # A run tries to end each trial only once.
-    tried_arns = {trial["campaign"]["campaignArn"] for trial in trials}
+    tried_arns = {result["campaign"]["campaignArn"] for result in trial_results}
     if solutions := find_open_trials(read_client(), settings, tried_arns):
         return {**plan_without_jobs(), "todo": "TRIALS", "solutions": solutions}
 
@@ -127,8 +127,8 @@ def _plan_before_jobs(
     if run["request"].get("only") != "trials":
         return None
 
-    # A report about ended trials needs no other reason.
-    if trials:
+    # The report lists the ended trials, so it needs no reason.
+    if trial_results:
         return plan_without_jobs()
     return plan_without_jobs("no campaign has a version on trial")
 
@@ -137,12 +137,12 @@ def _plan_jobs(settings: Settings, run: Run) -> Plan:
     """Plan imports, trainings and deployments, or wait while users are being deleted."""
     view = read_view(read_client(), settings, run)
 
-    # Record new findings about earlier imports in tags.
-    for confirmed in view.data.newly_confirmed_imports:
-        confirm_import(write_client(), confirmed)
-    for dataset in view.datasets:
-        if job := dataset.tainting_import:
-            taint_dataset(write_client(), job)
+    # Write what planning has found out about earlier imports into their tags.
+    for import_job in view.data.newly_confirmed_imports:
+        confirm_import(write_client(), import_job)
+    for dataset_view in view.datasets:
+        if dataset_view.tainting_import:
+            taint_dataset(write_client(), dataset_view.tainting_import)
 
     if pause := pause_for_deletion(view.data.deletions, run):
         return plan_without_jobs(pause.reason, seconds=pause.seconds)
@@ -153,19 +153,22 @@ def _plan_jobs(settings: Settings, run: Run) -> Plan:
 
 
 def find_open_trials(
-    client: PersonalizeClient, settings: Settings, tried: Collection[str] = ()
+    client: PersonalizeClient, settings: Settings, tried_arns: Collection[str] = ()
 ) -> list[PlannedDeployments]:
-    """Find the campaigns with a version on trial, grouped by solution, except those in `tried`."""
+    """Find the campaigns with a version on trial, grouped by solution, except `tried_arns`."""
     deployments: list[PlannedDeployments] = []
     for solution in settings["solutions"]:
         solution_arn = solution["solutionArn"]
         arns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
-        untried_arns = [arn for arn in arns if arn not in tried]
-        tags = describe_existing(untried_arns, partial(read_tags, client))
+        untried_arns = [arn for arn in arns if arn not in tried_arns]
+        tags_by_arn = describe_existing(untried_arns, partial(read_tags, client))
 
-        on_trial = [arn for arn in tags if parse_record(tags[arn], solution_arn).trial]
-        if on_trial:
-            campaigns: list[PlannedCampaign] = [{"campaignArn": arn} for arn in on_trial]
+        campaigns: list[PlannedCampaign] = [
+            {"campaignArn": arn}
+            for arn, tags in tags_by_arn.items()
+            if parse_record(tags, solution_arn).trial
+        ]
+        if campaigns:
             deployments.append(
                 {"solutionArn": solution_arn, "campaigns": campaigns, "batchJobs": []}
             )
@@ -174,10 +177,10 @@ def find_open_trials(
 
 
 def tag_up_to_date_resources(client: PersonalizeClient, view: RunView) -> list[Message]:
-    """Tag each up-to-date resource with the current time, and return warnings about failures.
+    """Tag each up-to-date resource with the current time, and return a warning for each failure.
 
-    The alarm about a model's age counts from this time, because even an old model isn't outdated if
-    it was trained on the newest data.
+    Ages are counted from this time, so that no alarm goes off about an old model that was trained
+    on the current data.
     """
     checked_at = view.data.now.isoformat(timespec="seconds")
     warnings = []
@@ -192,7 +195,7 @@ def tag_up_to_date_resources(client: PersonalizeClient, view: RunView) -> list[M
             )
             warnings.append(Message(text=text))
             if not isinstance(error, ClientError):
-                # Personalize doesn't respond, so waiting for it with each other tag is pointless.
+                # Personalize is down or throttles us, so don't wait for it again with each tag.
                 break
 
     return warnings
@@ -201,15 +204,15 @@ def tag_up_to_date_resources(client: PersonalizeClient, view: RunView) -> list[M
 def find_up_to_date_arns(view: RunView) -> Iterator[str]:
     """Yield the ARNs of the datasets, campaigns and solutions that are up to date.
 
-    - A dataset is up to date if it holds its present export.
-    - A campaign is up to date if it serves the version that was trained on the present data.
+    - A dataset is up to date if it holds its current export.
+    - A campaign is up to date if it serves a version that was trained on the current data.
     - A solution without campaigns is up to date if such a version exists.
     """
-    for dataset in view.datasets:
-        if dataset.contains_export and not dataset.has_export_date:
-            yield dataset.dataset_settings["datasetArn"]
+    for dataset_view in view.datasets:
+        if dataset_view.contains_export and not dataset_view.has_export_date:
+            yield dataset_view.dataset_settings["datasetArn"]
 
-    # Unless every dataset was checked, we don't know whether versions have the newest data.
+    # Unless every dataset was checked, we don't know whether a version has the current data.
     if PARTIAL_RUN_KEYS & view.run["request"].keys():
         return
 

@@ -40,15 +40,15 @@ def handler(event: RunDocument, _context: object) -> ReportedRun:
 def tag_verdicts(document: RunDocument) -> None:
     """Tag each campaign with its reported verdict, so that no later run reports it again.
 
-    Tags are written after the report. Otherwise, a run that dies in between would lose the verdict.
-    If a tag can't be written, the next run reports the verdict again.
+    The report is sent first, because a verdict that's reported twice is better than one that's
+    never reported.
     """
     for result in list_campaign_results(document):
         status = result["status"]
         if not status or not status["versionArn"] or status["outcome"] not in REPORTED_OUTCOMES:
             continue
         if "approvedVersionArn" in result["campaign"]:
-            continue  # The tag is for the newest version, because every run judges it again.
+            continue  # Only verdicts on the newest version recur, because each run judges it again.
 
         version_arn = status["versionArn"]
         campaign_arn = result["campaign"]["campaignArn"]

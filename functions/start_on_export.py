@@ -32,79 +32,84 @@ if TYPE_CHECKING:
 
     from mypy_boto3_stepfunctions import SFNClient
 
-DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+DAY_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 DAY_LENGTH = len("2026-11-29")
-RETRY_TIME = timedelta(minutes=5)
+MAX_RETRY_TIME = timedelta(minutes=5)
 """How long an invocation retries. Lambda itself retries a failed function only twice."""
-PAUSE_SECONDS = 30
+RETRY_PAUSE_SECONDS = 30
 
 
-class WrittenObject(TypedDict):
-    """The event: an object that was written, and the state machine to start."""
+class ObjectWrittenEvent(TypedDict):
+    """An S3 object that was written, and the state machine to start."""
 
     stateMachineArn: str
     bucket: str
     key: str
 
 
-def handler(event: WrittenObject, _context: object) -> str | None:
+def handler(event: ObjectWrittenEvent, _context: object) -> str | None:
     """Start an execution if all exports of the marker's day are complete, and return its name.
 
-    Return None if the object isn't a marker, or if another marker is missing. An event will follow
-    when that marker is written.
+    Return None if the object isn't a marker, or if another marker is still missing. Writing that
+    marker will cause the next event.
 
     Raises:
-        Throttled, ServiceUnavailable: a service didn't respond for RETRY_TIME.
+        Throttled, ServiceUnavailable: a service was unavailable for MAX_RETRY_TIME.
     """
-    location = f"s3://{event['bucket']}/{event['key']}"
-    deadline = clock.now() + RETRY_TIME
+    written_location = f"s3://{event['bucket']}/{event['key']}"
+    deadline = clock.now() + MAX_RETRY_TIME
 
     while True:
         try:
-            return _start_if_ready(stepfunctions(), event["stateMachineArn"], location)
+            return _start_if_ready(stepfunctions(), event["stateMachineArn"], written_location)
         except (Throttled, ServiceUnavailable):
             if clock.now() >= deadline:
                 raise
-            clock.sleep(PAUSE_SECONDS)
+            clock.sleep(RETRY_PAUSE_SECONDS)
 
 
-def _start_if_ready(client: SFNClient, machine_arn: str, location: str) -> str | None:
-    """Try once to start the execution, and log the result. `location` is the object's."""
+def _start_if_ready(client: SFNClient, machine_arn: str, written_location: str) -> str | None:
+    """Start the execution if no marker is missing, and log what was decided."""
     datasets = read_state_machine(client, machine_arn).settings["datasets"]
     markers = [dataset["readyMarker"] for dataset in datasets if dataset["readyMarker"]]
-    day = _find_day_of_marker(markers, location)
+    day = _parse_day(written_location, markers)
 
-    name = None
-    missing: list[str] = []
+    execution_name = None
+    missing_markers: list[str] = []
     if day:
         locations = [marker.replace(DATE_PLACEHOLDER, day) for marker in markers]
-        written = {marker: list_objects(s3(), marker) for marker in locations}
-        missing = [marker for marker, objects in written.items() if not objects]
-        if not missing:
+        objects_by_marker = {location: list_objects(s3(), location) for location in locations}
+        missing_markers = [marker for marker, objects in objects_by_marker.items() if not objects]
+        if not missing_markers:
             # S3 and EventBridge may deliver an event late, out of order or more than once. So the
             # name depends only on the markers, and all their events start the same execution. If a
             # marker is written again, another execution starts.
-            name = f"export-{day}-{compute_short_hash(repr(written), 16)}"
-            _start_execution(client, machine_arn, name, day)
+            execution_name = f"export-{day}-{compute_short_hash(repr(objects_by_marker), 16)}"
+            _start_execution(client, machine_arn, execution_name, day)
 
-    details = {"locationWritten": location, "execution": name, "missing": missing}
-    log("start_on_export", name or "nothing started", **details)
-    return name
+    log(
+        "start_on_export",
+        execution_name or "nothing started",
+        locationWritten=written_location,
+        execution=execution_name,
+        missing=missing_markers,
+    )
+    return execution_name
 
 
-def _find_day_of_marker(markers: Sequence[str], location: str) -> str | None:
-    """Return the day in a ready marker's location, or None if no marker has this location."""
+def _parse_day(location: str, markers: Sequence[str]) -> str | None:
+    """Parse the day in the location of a marker, or return None for any other object."""
     for marker in markers:
         start = marker.find(DATE_PLACEHOLDER)
         day = location[start : start + DAY_LENGTH]
         # Every `{date}` in a marker stands for the same day.
-        if DAY.fullmatch(day) and location == marker.replace(DATE_PLACEHOLDER, day):
+        if DAY_PATTERN.fullmatch(day) and location == marker.replace(DATE_PLACEHOLDER, day):
             return day
     return None
 
 
 def _start_execution(client: SFNClient, machine_arn: str, name: str, day: str) -> None:
-    """Start the execution for a day, unless an earlier event already did."""
+    """Start the execution for a day, unless an earlier event has already started it."""
     with suppress(client.exceptions.ExecutionAlreadyExists):
         client.start_execution(
             stateMachineArn=machine_arn,

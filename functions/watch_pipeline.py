@@ -1,8 +1,8 @@
-"""Watches a pipeline every 15 minutes: finishes what dead runs left, and measures ages.
+"""Watches a pipeline every 15 minutes: cleans up after runs that died, and measures ages.
 
-A dead pipeline sends no report, and its models just grow old. So an alarm watches their ages, which
-are measured without a run. Nothing is stored between invocations, because the next one finds any
-work that failed (docs/adr/0028-watcher.md).
+If no run starts anymore, nobody gets a report, and the models just grow old. So alarms watch the
+ages, which are measured without a run. Nothing is stored between invocations, because each one
+reads from AWS what is left to do (docs/adr/0028-watcher.md).
 """
 
 from __future__ import annotations
@@ -70,25 +70,25 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 REQUEST_TIME_LIMIT = timedelta(seconds=120)
-"""How long an invocation sends requests. The last one may take 200 seconds more if Personalize
-doesn't respond (`common/aws.py`)."""
+"""How long after its start an invocation begins new calls. The last call may take 200 seconds if
+Personalize doesn't respond (`common/aws.py`)."""
 UNFINISHED_TRIAL_AGE = timedelta(hours=5)
-"""A trial counts as unfinished this long after it began, or after its bake ended, even if a run is
-working on it. By default, an update may take 3 hours."""
+"""How long after its beginning, or after the end of its bake, a trial counts as unfinished, even if
+a run is working on it. By default, an update may take 3 hours."""
 PAUSE_SHARE_OF_TRIAL_AGE = 0.5
-"""The pause between two runs for a trial, as a share of the trial's age. If no run can end the
-trial, the pauses grow."""
+"""The pause between two runs that try to end a trial, as a share of the trial's age, so that the
+pauses grow if no run can end it."""
 MAX_PAUSE_BETWEEN_RUNS = timedelta(hours=1)
 """The longest of these pauses. Only runs read the alarms of a bake and roll back, so they mustn't
 wait longer."""
 
 
 class NotMeasurableError(Exception):
-    """A model's age can't be measured. The message says why, and is logged."""
+    """A model's age can't be measured, for the reason in the message."""
 
 
 def handler(event: dict[str, str], _context: object) -> metrics.Ages:
-    """Finish what earlier runs left, publish the ages as metrics, and return them.
+    """Clean up after runs that died, publish the ages as metrics, and return them.
 
     If a resource can't be read, its age is None. Then the age of the whole pipeline isn't published
     either, and the alarm treats the missing value as too old.
@@ -108,28 +108,28 @@ def handler(event: dict[str, str], _context: object) -> metrics.Ages:
 
 
 class Watcher:
-    """Measures a pipeline, and finishes what earlier runs left.
+    """Measures a pipeline's ages, and cleans up after runs that died.
 
     Failures are logged, and don't affect the rest.
     """
 
     def __init__(self, machine_arn: str) -> None:
-        # Runs use the settings in the definition. A copy in the event could differ.
+        # Runs use these settings, too. A copy in the event could differ.
         machine = read_state_machine(stepfunctions(), machine_arn)
         self.settings = machine.settings
         self.ages: metrics.Ages = {"models": {}, "data": {}, "unfinishedTrials": 0}
         """The ages measured so far."""
 
         self._trials: list[Trial] = []
-        """The trials of the campaigns measured so far."""
+        """The open trials found so far."""
         self._machine_arn = machine_arn
         self._deployed_at = machine.created_at
         self._deadline = clock.now() + REQUEST_TIME_LIMIT
 
     def measure_models(self) -> None:
-        """Measure the oldest model that each solution's campaigns serve.
+        """Measure the age of the oldest model that each solution's campaigns serve.
 
-        A solution without campaigns is as old as its newest version.
+        For a solution without campaigns, measure the age of its newest version.
         """
         for solution in self.settings["solutions"]:
             solution_arn = solution["solutionArn"]
@@ -151,7 +151,7 @@ class Watcher:
             self.ages["data"][dataset["type"]] = age
 
     def clean_up(self) -> None:
-        """Start a run for open trials, and stop late trainings.
+        """Start a run for open trials, and stop trainings past their deadline.
 
         If a run is already in progress, it does both itself.
         """
@@ -166,7 +166,7 @@ class Watcher:
         self._stop_late_trainings()
 
     def _stop_late_trainings(self) -> None:
-        """Stop trainings past their deadline."""
+        """Stop the pipeline's trainings that are past their deadline."""
         for solution in self.settings["solutions"]:
             solution_arn = solution["solutionArn"]
             versions = self._call_or_log(solution_arn, list_versions, read_client(), solution_arn)
@@ -174,39 +174,41 @@ class Watcher:
                 self._call_or_log(version["solutionVersionArn"], self._stop_if_late, version)
 
     def _start_run_for_trials(self, last_start: datetime) -> None:
-        """Start a run that finishes the trials, unless the last run started too recently."""
+        """Start a run that ends the trials, unless the last run started too recently."""
         if not self._trials:
             return
 
         now = clock.now()
-        began_at = min(trial.began_at for trial in self._trials)
-        if now - last_start < min(
-            (now - began_at) * PAUSE_SHARE_OF_TRIAL_AGE, MAX_PAUSE_BETWEEN_RUNS
-        ):
+        oldest_trial_age = now - min(trial.began_at for trial in self._trials)
+        pause = min(oldest_trial_age * PAUSE_SHARE_OF_TRIAL_AGE, MAX_PAUSE_BETWEEN_RUNS)
+        if now - last_start < pause:
             return
 
-        name = f"trial-{now:%Y%m%dT%H%M%SZ}"
-        request = json.dumps({"only": "trials"})
-        stepfunctions().start_execution(stateMachineArn=self._machine_arn, name=name, input=request)
-        log("watch_pipeline", f"started {name}")
+        execution_name = f"trial-{now:%Y%m%dT%H%M%SZ}"
+        stepfunctions().start_execution(
+            stateMachineArn=self._machine_arn,
+            name=execution_name,
+            input=json.dumps({"only": "trials"}),
+        )
+        log("watch_pipeline", f"started {execution_name}")
 
     def _stop_if_late(self, version: SolutionVersionSummaryTypeDef) -> None:
-        """Stop a training past its deadline if one of the pipeline's runs started it."""
+        """Stop the training of a version if it's past its deadline and a run started it."""
         arn = version["solutionVersionArn"]
         status = version["status"]
-        max_duration = timedelta(hours=self.settings["limits"]["maxTrainingHours"])
+        max_training_time = timedelta(hours=self.settings["limits"]["maxTrainingHours"])
 
-        is_late = clock.now() - version["creationDateTime"] >= max_duration
+        is_late = clock.now() - version["creationDateTime"] >= max_training_time
         is_stoppable = is_running(status) and not is_stopping(status)
         if is_late and is_stoppable and RUN_TAG in read_tags(read_client(), arn):
             stop_training(write_client(), arn)
             log("watch_pipeline", f"stopped {arn}")
 
     def _measure_campaign(self, arn: str, solution_arn: str) -> float | None:
-        """Measure the age of a campaign's served model, and track the campaign's trial."""
+        """Measure the age of the model that a campaign serves, and look for an open trial."""
         tags = self._call_or_log(arn, read_tags, read_client(), arn)
         if tags is None:
-            # There may be a trial in the tags.
+            # There may be a trial, which only the tags would show.
             self.ages["unfinishedTrials"] += 1
             return None
 
@@ -217,16 +219,17 @@ class Watcher:
         return model_age
 
     def _track_trial(self, trial: Trial, model_age: float | None) -> None:
-        """Keep a trial for `finish()`, and count it as unfinished if it's too old or can't end."""
+        """Keep a trial for `clean_up()`, and count it as unfinished if it's overdue."""
         self._trials.append(trial)
 
         trial_age = clock.now() - (trial.bake_ends_at or trial.began_at)
-        # If a run can't read the campaign either, it keeps polling and reports nothing.
+        # A campaign that can't be measured counts at once, because a run couldn't read it either,
+        # and would keep polling without a report.
         if model_age is None or trial_age > UNFINISHED_TRIAL_AGE:
             self.ages["unfinishedTrials"] += 1
 
     def _measure_served_model_age(self, arn: str, tags: Tags) -> float:
-        """Return the hours since the served version was trained or last found up to date."""
+        """Measure the hours since the served version was trained or last found up to date."""
         version_arn = find_served_version_arn(describe_campaign(read_client(), arn))
         if version_arn is None:
             raise NotMeasurableError("the campaign serves nothing, because it is not ACTIVE")
@@ -235,7 +238,7 @@ class Watcher:
         return self._compute_age_hours(version["creationDateTime"], tags)
 
     def _measure_newest_model_age(self, solution_arn: str) -> float:
-        """Return the hours since the newest ACTIVE version was trained or last found up to date."""
+        """Measure the hours since the newest ACTIVE version was trained or found up to date."""
         for version in list_versions(read_client(), solution_arn):
             if is_active(version["status"]):
                 tags = read_tags(read_client(), solution_arn)
@@ -243,10 +246,10 @@ class Watcher:
         raise NotMeasurableError("the solution has no ACTIVE version")
 
     def _measure_data_age(self, dataset: DatasetSettings) -> float:
-        """Return the hours since the newest import, or since the data was last found up to date.
+        """Measure the hours since the newest import, or since a run last found the data up to date.
 
-        Interactions happen every day, so an unchanged export of them doesn't count as up to date,
-        unless applications also send events.
+        Interactions happen every day, so an export of them that doesn't change is not up to date,
+        unless applications send events to Personalize as well.
         """
         arn = dataset["datasetArn"]
         import_times = [
@@ -256,7 +259,7 @@ class Watcher:
         ]
 
         may_stay_unchanged = dataset["type"] not in EVENT_DATASETS or dataset["streamed"]
-        # The dataset `dataset/<group>/<type>` belongs to `dataset-group/<group>`.
+        # The dataset `dataset/<group>/<type>` is in the group `dataset-group/<group>`.
         group_arn = arn.rpartition("/")[0].replace(":dataset/", ":dataset-group/", 1)
         tags: Tags = {}
         if may_stay_unchanged or list_active_event_trackers(read_client(), group_arn):
@@ -265,17 +268,17 @@ class Watcher:
         return self._compute_age_hours(max(import_times, default=self._deployed_at), tags)
 
     def _compute_age_hours(self, created_at: datetime, tags: Tags) -> float:
-        """Return the hours since the creation, the last check or the deployment, whichever is last.
+        """Compute the hours since a resource was created, or was last found up to date by a run.
 
-        A pipeline that was just deployed isn't to blame for an old model. The time of the last
-        check is in `tags`.
+        Nothing is older than the pipeline's deployment, because a pipeline that was just deployed
+        isn't to blame for an old model.
         """
         checked_at = parse_past_time(tags.get(CHECKED_TAG, ""))
         start = max(created_at, checked_at or created_at, self._deployed_at)
         return round((clock.now() - start).total_seconds() / 3600, 2)
 
     def _call_or_log(self, arn: str, call: Callable[..., Value], *args: object) -> Value | None:
-        """Return what `call` returns. If it fails, log why and return None.
+        """Return what `call` returns. If it raises, log why and return None.
 
         Nothing is called after REQUEST_TIME_LIMIT, so that there's time to publish the ages.
         """

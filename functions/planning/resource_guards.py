@@ -15,7 +15,7 @@ from ..common.messages import (
     join_reasons,
 )
 from ..constants import DATE_PLACEHOLDER
-from ..contract import filter_arns
+from ..contract import list_filter_arns
 from ..personalize.batch_jobs import find_obsolete_results
 from ..personalize.campaigns import (
     LATEST_VERSION_SUFFIX,
@@ -223,7 +223,7 @@ def warn_of_failed_deletion(view: RunView) -> Iterator[Message]:
 def refuse_unusable_filters(view: SolutionView) -> Iterator[str]:
     """Yield a message for a filter that is not usable, or gets wrong values from a probe."""
     filters = view.snapshot.filters
-    for arn in filter_arns(view.solution_settings):
+    for arn in list_filter_arns(view.solution_settings):
         yield from _check_usable(arn, filters.get(arn), view.data.dataset_groups)
 
     for arn, probe in view.probes:

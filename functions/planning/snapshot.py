@@ -17,7 +17,7 @@ from ..contract import (
     Run,
     Settings,
     SolutionSettings,
-    filter_arns,
+    list_filter_arns,
 )
 from ..personalize.batch_jobs import (
     ResolvedBatchJob,
@@ -143,7 +143,7 @@ def read_solution_snapshot(
     solution_arn = solution["solutionArn"]
     campaign_arns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
     filters = describe_existing(
-        filter_arns(solution), lambda arn: client.describe_filter(filterArn=arn)["filter"]
+        list_filter_arns(solution), lambda arn: client.describe_filter(filterArn=arn)["filter"]
     )
     campaigns = describe_existing(campaign_arns, partial(describe_campaign, client))
     campaign_tags = describe_existing(campaign_arns, partial(read_tags, client))

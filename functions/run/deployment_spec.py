@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ..bake_alarms import alarm_names
+from ..bake_alarms import list_alarm_names
 from ..rules.campaigns import DeploymentSpec
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def build_deployment_spec(
         probe=campaign["probe"],
         bake=timedelta(hours=bake_hours),
         bake_pause=_choose_bake_pause(settings, bake_hours),
-        alarm_names=alarm_names(settings, campaign),
+        alarm_names=list_alarm_names(settings, campaign),
         max_hours=settings["limits"]["maxCampaignHours"],
     )
 

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from emulator import Emulator, EmulatorError
 from emulator.deployer.program import deploy
-from functions.bake_alarms import alarm_names
+from functions.bake_alarms import list_alarm_names
 from functions.personalize.campaigns import UNSET_VALUE, describe_campaign, find_served_version_arn
 from functions.personalize.imports import list_imports
 from functions.personalize.tags import BAKE_TAG, read_tags
@@ -114,7 +114,7 @@ class DeployedStack:
         campaigns = [item for solution in settings["solutions"] for item in solution["campaigns"]]
         while not has_ended.wait(POLL_SECONDS):
             for campaign in campaigns:
-                name = alarm_names(settings, campaign)[-1]
+                name = list_alarm_names(settings, campaign)[-1]
                 tags = read_tags(self.world.personalize, campaign["campaignArn"])
                 state = "OK" if tags.get(BAKE_TAG, UNSET_VALUE) == UNSET_VALUE else "ALARM"
                 cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason=reason)

@@ -8,7 +8,7 @@ import inspect
 
 from components import BakeArgs
 from components.alarms import ALARMS, BAKE_ALARMS, EXPECTED_ERRORS, list_alarms
-from functions.bake_alarms import alarm_names
+from functions.bake_alarms import list_alarm_names
 from functions.common import errors
 from tests.components.sample import NAME
 from tests.world import MOVIES, PERSONALIZE, PIPELINE, PREFIX, campaign, solution
@@ -57,7 +57,7 @@ def test_the_alarms_of_a_bake_have_the_names_by_which_a_run_reads_them():
     settings = MOVIES.with_solutions(solution(campaigns=campaigns)).settings()
     created = [alarm for alarm in list_alarms(settings) if alarm.campaign_arn]
     configured = settings["solutions"][0]["campaigns"]
-    names = [name for item in configured for name in alarm_names(settings, item)]
+    names = [name for item in configured for name in list_alarm_names(settings, item)]
     assert [f"{PIPELINE}-{alarm.name}-{PREFIX}" for alarm in created] == names
 
     metrics = ["4xxErrors", "5xxErrors", "Latency"] * 2

@@ -3,7 +3,7 @@
 import os
 from datetime import date
 
-from functions.bake_alarms import alarm_names
+from functions.bake_alarms import list_alarm_names
 from retrain.account.access import Access
 from retrain.account.target import find_target
 from retrain.rehearsal import stack as rehearsal
@@ -33,6 +33,6 @@ def test_an_alarm_that_goes_off_during_the_bake_moves_the_campaign_back(films, m
         result = deployed.play(scenario)
     assert [check.text for check in result.checks if not check.is_met] == []
     (campaign,) = result.run.report["solutions"][0]["campaigns"]
-    alarm = alarm_names(settings, settings["solutions"][0]["campaigns"][0])[-1]
+    alarm = list_alarm_names(settings, settings["solutions"][0]["campaigns"][0])[-1]
     assert campaign["reasons"][0]["text"].startswith(f"the alarm {alarm} went off at ")
     assert {call["status"] for call in films.calls("cloudwatch:DescribeAlarms")} == {200}
