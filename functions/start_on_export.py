@@ -87,13 +87,12 @@ def _start_if_ready(client: SFNClient, machine_arn: str, written_location: str) 
             execution_name = f"export-{day}-{compute_short_hash(repr(objects_by_marker), 16)}"
             _start_execution(client, machine_arn, execution_name, day)
 
-    log(
-        "start_on_export",
-        execution_name or "nothing started",
-        locationWritten=written_location,
-        execution=execution_name,
-        missing=missing_markers,
-    )
+    fields = {
+        "locationWritten": written_location,
+        "execution": execution_name,
+        "missing": missing_markers,
+    }
+    log("start_on_export", execution_name or "nothing started", **fields)
     return execution_name
 
 

@@ -1,4 +1,4 @@
-"""Decides whether a run may begin, or must wait for older runs or for the deletion of users.
+"""Decides if a run may begin, or must wait for older runs or for a deletion of users.
 
 Two concurrent runs would import and train the same data, so the younger one waits. There is no
 lock, because a killed run might never release it (docs/adr/0013-no-lock.md).
@@ -52,27 +52,27 @@ if TYPE_CHECKING:
     )
 
 LIST_LAG_VARIABLE = "LISTS_LAG_SECONDS"
-"""The environment variable for how many seconds lists may lag behind. It isn't set on AWS. An
-emulator sets it to 0, because its lists are never stale."""
+"""The environment variable with the seconds by which lists may lag behind. Only the emulator sets
+it, to 0, because its lists are never stale."""
 DEFAULT_LIST_LAG_SECONDS = 90
 WAIT_AFTER_FAILURE = timedelta(minutes=4)
-"""How long a run waits after another run ended without success. The last function of that run may
-still send a change (`reconcile.MAX_TIME_TO_LAST_CHANGE`), which may show up late in a list."""
-DEPLOYMENT_EVENT_WINDOW = timedelta(minutes=10)
-"""An event counts as caused by a change of the schedule if it was scheduled at most this long after
+"""How long a run waits after another run ended without success. That run's last function may still
+change something (`reconcile.MAX_TIME_TO_LAST_CHANGE`), which may show up late in a list."""
+SCHEDULE_CHANGE_WINDOW = timedelta(minutes=10)
+"""A run counts as started by a change of its schedule if it was scheduled at most this long after
 the change."""
-SCHEDULE_ROUNDING = timedelta(minutes=2)
-"""How long before the change such an event may be scheduled, because scheduled times are whole
-minutes. An event with an even earlier time was due before the change and arrived late."""
+SCHEDULED_TIME_ROUNDING = timedelta(minutes=2)
+"""How long before the change such a run may be scheduled, because scheduled times are in whole
+minutes. A run with an even earlier time was due before the change, but started late."""
 
-SHORTEST_PAUSE = timedelta(seconds=1)
-UNREADABLE_SCHEDULE_ERRORS = ("ResourceNotFoundException", "AccessDeniedException")
+MIN_PAUSE = timedelta(seconds=1)
+UNREADABLE_SCHEDULE_CODES = ("ResourceNotFoundException", "AccessDeniedException")
 """The error codes for a schedule that doesn't exist, and for another pipeline's schedule, which the
 function's role may not read."""
 
 
 class Pause(NamedTuple):
-    """Why a run can't begin yet, or can't begin at all."""
+    """Why a run can't begin, and when to check again."""
 
     reason: str
     seconds: int
@@ -80,7 +80,7 @@ class Pause(NamedTuple):
 
 
 def pause_for_older_runs(client: SFNClient, settings: Settings, run: Run) -> Pause | None:
-    """Return a pause if older runs are running or their jobs may not be listed yet, else None.
+    """Return a pause if older runs are running, or if their jobs may not be listed yet.
 
     Raises:
         RunRefused: the run waited too long, and no other run imports its exports.
@@ -92,17 +92,17 @@ def pause_for_older_runs(client: SFNClient, settings: Settings, run: Run) -> Pau
         # `retrain watch` and `retrain stop` take an execution's name.
         name = older_arns[0].rpartition(":")[2]
         reason = f"{name}, an older run, is still running"
-        shortest = max(lag, SHORTEST_PAUSE)
-        pause = _choose_growing_pause(run, reason, shortest, until=compute_max_wait(settings))
+        min_pause = max(lag, MIN_PAUSE)
+        pause = _build_growing_pause(run, reason, min_pause, until=compute_max_wait(settings))
         return pause or _give_up(settings, run, reason)
 
-    # In an emulator, lists are never stale, and functions end with their execution.
+    # In the emulator, lists are never stale, and functions end with their execution.
     if not lag:
         return None
-    return _wait_after_failure(client, run) or _wait_for_list(run, lag)
+    return _pause_after_failure(client, run) or _pause_for_list_lag(run, lag)
 
 
-def _wait_after_failure(client: SFNClient, run: Run) -> Pause | None:
+def _pause_after_failure(client: SFNClient, run: Run) -> Pause | None:
     """Return a pause if an execution that ended without success may still change something."""
     for execution in list_latest_executions(client, derive_state_machine_arn(run["executionArn"])):
         if execution["status"] not in UNSUCCESSFUL_STATUSES:
@@ -111,20 +111,20 @@ def _wait_after_failure(client: SFNClient, run: Run) -> Pause | None:
         name = execution["executionArn"].rpartition(":")[2]
         reason = f"{name} has just ended, and its jobs may not be listed yet"
         remaining = execution["stopDate"] + WAIT_AFTER_FAILURE - clock.now()
-        if pause := _pause_for(reason, remaining):
+        if pause := _build_pause(reason, remaining):
             return pause
     return None
 
 
-def _wait_for_list(run: Run, lag: timedelta) -> Pause | None:
+def _pause_for_list_lag(run: Run, lag: timedelta) -> Pause | None:
     """Return a pause if the list of executions may still lack an older one."""
     seconds = lag.total_seconds()
     reason = f"AWS may list an older run {seconds:g} seconds late, and two must not run at once"
-    return _pause_for(reason, lag - _time_waited(run))
+    return _build_pause(reason, lag - _compute_time_waited(run))
 
 
 def pause_for_deletion(deletions: Iterable[Deletion], run: Run) -> Pause | None:
-    """Return a pause if users are being deleted, else None.
+    """Return a pause if users are being deleted.
 
     Raises:
         RunRefused: the run waited too long.
@@ -135,7 +135,7 @@ def pause_for_deletion(deletions: Iterable[Deletion], run: Run) -> Pause | None:
         return None
 
     reason = f"users are being deleted by {job.arn}"
-    pause = _choose_growing_pause(run, reason, SHORTEST_PAUSE, until=MAX_WAIT_FOR_DELETION)
+    pause = _build_growing_pause(run, reason, MIN_PAUSE, until=MAX_WAIT_FOR_DELETION)
     if pause is None:
         longest_wait = format_hours(MAX_WAIT_FOR_DELETION / timedelta(hours=1))
         problem = f"{reason}, and this run has waited for {longest_wait}"
@@ -144,16 +144,16 @@ def pause_for_deletion(deletions: Iterable[Deletion], run: Run) -> Pause | None:
 
 
 def compute_max_wait(settings: Settings) -> timedelta:
-    """Return how long a run may wait for an older one and still begin before the next one."""
+    """Compute how long a run may wait for an older one, so that it begins before the next one."""
     return min(timedelta(seconds=settings["cadenceSeconds"] / 2), MAX_WAIT_FOR_OLDER_RUN)
 
 
 def _give_up(settings: Settings, run: Run, reason: str) -> Pause:
-    """Skip the run, or raise RunRefused if the next run wouldn't do its work."""
+    """End the run without a failure, or raise RunRefused if no later run would do its work."""
     longest_wait = format_hours(compute_max_wait(settings) / timedelta(hours=1))
     problem = f"{reason}, and this run has waited for {longest_wait}"
 
-    # Only the run that a ready marker started imports the exports of that day.
+    # Only the run that was started by that day's ready markers imports the day's exports.
     if run["trigger"] == "export":
         day = choose_export_day(run)
         message = Message(
@@ -169,24 +169,24 @@ def _give_up(settings: Settings, run: Run, reason: str) -> Pause:
     return Pause(f"{problem}; {way_out}", 0)
 
 
-def _choose_growing_pause(
-    run: Run, reason: str, shortest: timedelta, until: timedelta
+def _build_growing_pause(
+    run: Run, reason: str, min_pause: timedelta, until: timedelta
 ) -> Pause | None:
-    """Return a pause that grows with the time already waited, or None after `until`."""
-    waited = _time_waited(run)
-    pause = max(shortest, choose_waiting_pause(waited))
-    return _pause_for(reason, min(pause, until - waited))
+    """Build a pause that grows with the time already waited, or return None after `until`."""
+    waited = _compute_time_waited(run)
+    pause = max(min_pause, choose_waiting_pause(waited))
+    return _build_pause(reason, min(pause, until - waited))
 
 
-def _time_waited(run: Run) -> timedelta:
-    """Return how long a run has waited, which is the time since it started."""
+def _compute_time_waited(run: Run) -> timedelta:
+    """Compute how long a run has waited, which is the time since it started."""
     return clock.now() - datetime.fromisoformat(run["startedAt"])
 
 
-def _pause_for(reason: str, remaining: timedelta) -> Pause | None:
-    """Return a pause for the remaining time, or None if there is none left.
+def _build_pause(reason: str, remaining: timedelta) -> Pause | None:
+    """Build a pause for the remaining time, or return None if no time remains.
 
-    It's rounded up, because a Wait state only takes whole seconds.
+    The time is rounded up, because a Wait state only takes whole seconds.
     """
     seconds = math.ceil(remaining.total_seconds())
     if seconds <= 0:
@@ -195,10 +195,10 @@ def _pause_for(reason: str, remaining: timedelta) -> Pause | None:
 
 
 def explain_start_by_schedule_change(run: Run) -> Message | None:
-    """Explain why to skip a run if deploying its schedule started it, or return None.
+    """Explain why a run is skipped if it was started by the deployment of its schedule.
 
     Unlike a cron schedule, a rate schedule fires as soon as it's created, and perhaps when it's
-    changed. But nobody expects a deployment to start a training, which costs money.
+    changed. But nobody expects `pulumi up` to start a training, which costs money.
 
     Raises:
         RunRefused: the input names a schedule that doesn't exist or belongs to another pipeline.
@@ -210,8 +210,10 @@ def explain_start_by_schedule_change(run: Run) -> Message | None:
 
     schedule = _read_schedule(arn)
     changed_at = max(schedule["CreationDate"], schedule["LastModificationDate"])
-    is_close = -SCHEDULE_ROUNDING <= scheduled - changed_at <= DEPLOYMENT_EVENT_WINDOW
-    if not is_close or not schedule["ScheduleExpression"].startswith("rate("):
+    is_caused_by_change = (
+        -SCHEDULED_TIME_ROUNDING <= scheduled - changed_at <= SCHEDULE_CHANGE_WINDOW
+    )
+    if not is_caused_by_change or not schedule["ScheduleExpression"].startswith("rate("):
         return None
 
     return Message(
@@ -234,7 +236,7 @@ def _read_schedule(arn: str) -> GetScheduleOutputTypeDef:
     try:
         return aws.scheduler().get_schedule(GroupName=group, Name=name)
     except ClientError as error:
-        if error.response["Error"]["Code"] not in UNREADABLE_SCHEDULE_ERRORS:
+        if error.response["Error"]["Code"] not in UNREADABLE_SCHEDULE_CODES:
             raise
 
         message = f"scheduleArn: {arn} is not a schedule of this pipeline; leave it out"

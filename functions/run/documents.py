@@ -1,4 +1,4 @@
-"""Derives a run's id, day, job names and results from its document."""
+"""Derives a run's id, its day, its job names and its results from what the states pass on."""
 
 from __future__ import annotations
 
@@ -19,40 +19,40 @@ if TYPE_CHECKING:
         StartedExecution,
     )
 
-RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z|[0-9]{8}-[0-9a-f]{8}")
+RUN_ID_PATTERN = re.compile(r"[0-9]{8}T[0-9]{6}Z|[0-9]{8}-[0-9a-f]{8}")
 """A run's id: its scheduled time, or the day when it started and a hash."""
 
 
-def identify_run(started: StartedExecution) -> Run:
-    """Derive the run from its execution."""
-    request = parse_request(started["request"])
+def identify_run(execution: StartedExecution) -> Run:
+    """Derive a run's id and trigger from its execution."""
+    request = parse_request(execution["request"])
 
     return {
-        **started,
-        "id": _run_id(started, request),
+        **execution,
+        "id": _derive_run_id(execution, request),
         "trigger": str(request.get("trigger") or request.get("only") or "manual"),
         "request": request,
     }
 
 
-def _run_id(started: StartedExecution, request: RunRequest) -> str:
-    """Derive the run's id: its scheduled time, or else the day when it started and a hash."""
+def _derive_run_id(execution: StartedExecution, request: RunRequest) -> str:
+    """Derive a run's id, as RUN_ID_PATTERN describes it."""
     if scheduled := parse_scheduled_time(request):
         return scheduled.strftime("%Y%m%dT%H%M%SZ")
 
-    day = datetime.fromisoformat(started["startedAt"]).astimezone(UTC).strftime("%Y%m%d")
-    execution_name = started["executionArn"].rpartition(":")[2]
-    # `retrain start` names the execution after the run.
+    day = datetime.fromisoformat(execution["startedAt"]).astimezone(UTC).strftime("%Y%m%d")
+    execution_name = execution["executionArn"].rpartition(":")[2]
+    # `retrain start` gives the execution such a name.
     if re.fullmatch(f"{day}-[0-9a-f]{{8}}", execution_name):
         return execution_name
 
     # The ARN alone isn't unique, because execution names can be reused after 90 days.
-    execution = f"{started['executionArn']} {started['startedAt']}"
-    return f"{day}-{compute_short_hash(execution, 8)}"
+    identity = f"{execution['executionArn']} {execution['startedAt']}"
+    return f"{day}-{compute_short_hash(identity, 8)}"
 
 
 def parse_request(execution_input: object) -> RunRequest:
-    """Return an execution's input without null values, or {} if it isn't an object."""
+    """Parse an execution's input without its null values. If it isn't an object, return {}."""
     if not isinstance(execution_input, dict):
         return {}
 
@@ -73,7 +73,7 @@ def parse_scheduled_time(request: RunRequest) -> datetime | None:
 def get_run_start(run: Run) -> datetime:
     """Return when the run's execution started, or its scheduled time if that's earlier.
 
-    So whatever an earlier execution did for the same scheduled time counts as done by this run.
+    An earlier execution for the same scheduled time is the same run, so its work counts, too.
     """
     started_at = datetime.fromisoformat(run["startedAt"])
     return min(started_at, parse_scheduled_time(run["request"]) or started_at)
@@ -85,7 +85,7 @@ def build_job_name(settings: Settings, run: Run, suffix: str) -> str:
 
 
 def choose_export_day(run: Run) -> str:
-    """Return the day whose exports the run imports. The default is the day in its id."""
+    """Choose the day whose exports the run imports. The default is the day in its id."""
     request = run["request"]
     run_id = run["id"]
     day_of_run = f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}"
@@ -94,29 +94,29 @@ def choose_export_day(run: Run) -> str:
 
 
 def list_solution_results(document: RunDocument) -> list[SolutionResult]:
-    """Return the results of the trainings, or [] if the run ended before them."""
-    if _has_worked(document):
+    """List the results of the trainings, or none if the run ended before them."""
+    if _has_training_results(document):
         return document.get("solutions", [])
     return []
 
 
 def list_trial_results(document: RunDocument) -> list[CampaignResult]:
-    """Return the results of earlier runs' trials that this run tried to end."""
-    if _has_worked(document):
+    """List the results of earlier runs' trials that this run has tried to end."""
+    if _has_training_results(document):
         return document.get("trials", [])
 
-    # Until the run's own work begins, `solutions` has the results of trials.
+    # Until the run has jobs of its own, `solutions` has the results of trials.
     return list_campaign_results(document)
 
 
 def list_campaign_results(document: RunDocument) -> list[CampaignResult]:
-    """Return the results of all campaigns, starting with those of earlier runs' trials."""
+    """List the results of all campaigns, starting with those of earlier runs' trials."""
     results = [*document.get("trials", [])]
     for solution in document.get("solutions", []):
         results += solution["campaigns"]
     return results
 
 
-def _has_worked(document: RunDocument) -> bool:
-    """Return True if `solutions` has the results of trainings, not of earlier runs' trials."""
+def _has_training_results(document: RunDocument) -> bool:
+    """Check if `solutions` has the results of trainings, not of earlier runs' trials."""
     return "plan" in document and document["plan"]["todo"] == "WORK"

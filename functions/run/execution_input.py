@@ -1,4 +1,4 @@
-"""Validates an execution's input, which may come from a person or a program."""
+"""Validates an execution's input, which a person or a program has written."""
 
 import json
 import re
@@ -19,19 +19,21 @@ from .documents import (
     parse_scheduled_time,
 )
 
-KEYS = tuple(RunRequest.__annotations__)
+REQUEST_KEYS = tuple(RunRequest.__annotations__)
 """The keys that an execution's input may have."""
 SUGGESTED_KEYS = ("skipImport", "datasets", "solutions", "exportDate", "force")
 """The keys that messages suggest. Only programs use the others."""
-CHOICES: Mapping[str, Sequence[object]] = {
+ALLOWED_VALUES: Mapping[str, Sequence[object]] = {
     "trigger": ("schedule", "export"),
     "only": ("trials", "deployments"),
     "skipImport": (True, False),
     "force": (True, False),
 }
 """Key of the input -> the values that it may have."""
-DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-SCHEDULE_ARN = re.compile(r"(?a)arn:[a-z-]+:scheduler:[a-z0-9-]+:\d{12}:schedule(/[\w.-]{1,64}){2}")
+DAY_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+SCHEDULE_ARN_PATTERN = re.compile(
+    r"(?a)arn:[a-z-]+:scheduler:[a-z0-9-]+:\d{12}:schedule(/[\w.-]{1,64}){2}"
+)
 MAX_ZONE_OFFSET = timedelta(days=1)
 """How far `day` may be ahead of UTC. Some time zones are 14 hours ahead."""
 MAX_SHOWN_BYTES = 200
@@ -49,55 +51,59 @@ class InputProblem(NamedTuple):
         return f"{self.key}: {self.text}"
 
 
-def find_input_problems(settings: Settings, started: StartedExecution) -> list[InputProblem]:
+def find_input_problems(settings: Settings, execution: StartedExecution) -> list[InputProblem]:
     """Find the mistakes in an execution's input, which may be any JSON."""
-    execution_input: object = started["request"]
+    execution_input: object = execution["request"]
     if not isinstance(execution_input, dict):
         reason = "is not a JSON object; to retrain as configured, use {}"
-        return [_report_invalid("input", execution_input, reason)]
+        return [_build_invalid_problem("input", execution_input, reason)]
 
     request = parse_request(execution_input)
     return [
-        *(_report_unknown("key", key, SUGGESTED_KEYS) for key in request if key not in KEYS),
-        *_check_choices(request),
+        *(
+            _build_unknown_problem("key", key, SUGGESTED_KEYS)
+            for key in request
+            if key not in REQUEST_KEYS
+        ),
+        *_check_values(request),
         *_check_schedule(request),
         *_check_resources(settings, request),
-        *_check_days(settings, request, started),
+        *_check_days(settings, request, execution),
         *_check_unused_keys(request),
         *_check_solutions_exist(settings, request),
     ]
 
 
-def _check_choices(request: RunRequest) -> Iterator[InputProblem]:
-    """Yield each value that its key doesn't allow."""
-    for key, choices in CHOICES.items():
+def _check_values(request: RunRequest) -> Iterator[InputProblem]:
+    """Yield a problem for each value that its key doesn't allow."""
+    for key, allowed_values in ALLOWED_VALUES.items():
         # Compare as JSON, because in Python 1 equals True.
-        allowed = [json.dumps(choice) for choice in choices]
+        allowed_texts = [json.dumps(allowed) for allowed in allowed_values]
         value: object = request.get(key)
-        if key in request and json.dumps(value) not in allowed:
-            expected = ", ".join(allowed)
-            yield _report_invalid(
+        if key in request and json.dumps(value) not in allowed_texts:
+            expected = ", ".join(allowed_texts)
+            yield _build_invalid_problem(
                 key, value, f"is not one of {expected}; use one of them or omit it"
             )
 
 
 def _check_schedule(request: RunRequest) -> Iterator[InputProblem]:
-    """Yield a scheduled time without a zone, and an invalid ARN of a schedule."""
+    """Yield a problem for an invalid scheduled time, and for an invalid ARN of a schedule."""
     scheduled = request.get("scheduledTime")
     is_needed = scheduled or request.get("trigger") == "schedule"
     if is_needed and parse_scheduled_time(request) is None:
         reason = 'is not a time with a zone, for example "2026-11-29T03:00:00Z"'
-        yield _report_invalid("scheduledTime", scheduled, reason)
+        yield _build_invalid_problem("scheduledTime", scheduled, reason)
 
     schedule_arn: object = request.get("scheduleArn")
-    if schedule_arn is not None and not SCHEDULE_ARN.fullmatch(str(schedule_arn)):
-        yield _report_invalid(
+    if schedule_arn is not None and not SCHEDULE_ARN_PATTERN.fullmatch(str(schedule_arn)):
+        yield _build_invalid_problem(
             "scheduleArn", schedule_arn, "is not the ARN of a schedule; leave it out"
         )
 
 
 def _check_resources(settings: Settings, request: RunRequest) -> Iterator[InputProblem]:
-    """Yield each dataset or solution that isn't in the config."""
+    """Yield a problem for each dataset or solution that isn't in the config."""
     configured = {
         "datasets": [dataset["type"] for dataset in settings["datasets"]],
         "solutions": [solution["solutionArn"] for solution in settings["solutions"]],
@@ -110,25 +116,27 @@ def _check_resources(settings: Settings, request: RunRequest) -> Iterator[InputP
 
         if not isinstance(chosen, list) or not chosen:
             expected = json.dumps(known_values)
-            yield _report_invalid(key, chosen, f"is not a list of one or more of {expected}")
+            yield _build_invalid_problem(key, chosen, f"is not a list of one or more of {expected}")
             continue
 
         for value in chosen:
             if value not in known_values:
-                yield _report_unknown(key, value, known_values)
+                yield _build_unknown_problem(key, value, known_values)
 
 
 def _check_days(
-    settings: Settings, request: RunRequest, started: StartedExecution
+    settings: Settings, request: RunRequest, execution: StartedExecution
 ) -> Iterator[InputProblem]:
-    """Yield each day that doesn't exist, is in the future, or has no effect."""
-    today = datetime.fromisoformat(started["startedAt"]).astimezone(UTC).date()
+    """Yield a problem for each day that doesn't exist, is in the future, or has no effect."""
+    today = datetime.fromisoformat(execution["startedAt"]).astimezone(UTC).date()
 
     for key, last_day in (("exportDate", today), ("day", today + MAX_ZONE_OFFSET)):
         if key in request:
             day = _parse_day(request.get(key))
             if day is None:
-                yield _report_invalid(key, request.get(key), f'is not a day, for example "{today}"')
+                yield _build_invalid_problem(
+                    key, request.get(key), f'is not a day, for example "{today}"'
+                )
             elif day > last_day:
                 yield InputProblem(key, f"{day} is in the future; today is {today} in UTC")
 
@@ -141,7 +149,7 @@ def _check_days(
 
 
 def _has_daily_export(settings: Settings, request: RunRequest) -> bool:
-    """Check whether any of the run's datasets has an export for each day."""
+    """Check if any of the run's datasets has a new location for its export each day."""
     chosen: object = request.get("datasets")
     return any(
         DATE_PLACEHOLDER in dataset["dataLocation"]
@@ -152,15 +160,15 @@ def _has_daily_export(settings: Settings, request: RunRequest) -> bool:
 
 def _parse_day(text: object) -> date | None:
     """Parse a day like 2026-11-29, or return None for anything else."""
-    # Without DAY, fromisoformat() would also accept other formats, such as 20261129.
+    # Without DAY_PATTERN, fromisoformat() would also accept other formats, such as 20261129.
     try:
-        return date.fromisoformat(str(text)) if DAY.fullmatch(str(text)) else None
+        return date.fromisoformat(str(text)) if DAY_PATTERN.fullmatch(str(text)) else None
     except ValueError:
         return None
 
 
 def _check_unused_keys(request: RunRequest) -> Iterator[InputProblem]:
-    """Yield each key about imports if the run skips them."""
+    """Yield a problem for each key that only affects imports, if the run skips them."""
     if not request.get("skipImport"):
         return
     for key in ("day", "datasets", "exportDate"):
@@ -169,7 +177,7 @@ def _check_unused_keys(request: RunRequest) -> Iterator[InputProblem]:
 
 
 def _check_solutions_exist(settings: Settings, request: RunRequest) -> Iterator[InputProblem]:
-    """Yield each key that needs a solution, if the stack only imports."""
+    """Yield a problem for each key that needs a solution, if the stack only imports."""
     if settings["solutions"]:
         return
     for key in ("skipImport", "solutions"):
@@ -178,18 +186,18 @@ def _check_solutions_exist(settings: Settings, request: RunRequest) -> Iterator[
             yield InputProblem(key, f"{text}; leave it out")
 
 
-def _report_unknown(key: str, value: object, known_values: Sequence[str]) -> InputProblem:
-    """Report an unknown value, with the most similar known value or all of them."""
+def _build_unknown_problem(key: str, value: object, known_values: Sequence[str]) -> InputProblem:
+    """Build the problem of an unknown value, with the most similar known value or all of them."""
     similar_values = get_close_matches(str(value)[:MAX_SHOWN_BYTES], known_values, n=1)
     if similar_values:
         hint = f'did you mean "{similar_values[0]}"?'
     else:
         hint = f"expected one of {json.dumps(known_values)}"
 
-    return _report_invalid(key, value, f"is unknown; {hint}")
+    return _build_invalid_problem(key, value, f"is unknown; {hint}")
 
 
-def _report_invalid(key: str, value: object, reason: str) -> InputProblem:
-    """Report an invalid value, quoted as JSON and truncated, with the reason."""
+def _build_invalid_problem(key: str, value: object, reason: str) -> InputProblem:
+    """Build the problem of an invalid value, which it quotes as JSON and truncates."""
     shown_value = truncate(json.dumps(value), MAX_SHOWN_BYTES)
     return InputProblem(key, f"{shown_value} {reason}")

@@ -24,11 +24,14 @@ if TYPE_CHECKING:
     )
 
 MAX_LISTED_EXECUTIONS = 100
-"""How many executions are searched. With one run a day, they cover three months."""
+"""How many executions are searched. With one run a day, that's three months."""
 
 
 def read_first_state_output(client: SFNClient, execution_arn: str) -> RunDocument | None:
-    """Read the output of an execution's first state, or None if the state didn't end."""
+    """Read the output of an execution's first state, or return None if it didn't end.
+
+    The first state adds the settings to the execution's input.
+    """
     # The state ends within the first four events of the history.
     history = client.get_execution_history(
         executionArn=execution_arn, maxResults=10, includeExecutionData=True
@@ -41,17 +44,14 @@ def read_first_state_output(client: SFNClient, execution_arn: str) -> RunDocumen
 
 
 class DeployedStateMachine(NamedTuple):
-    """The state machine as currently deployed."""
+    """The settings in the deployed definition, and when the state machine was created."""
 
     settings: Settings
     created_at: datetime
 
 
 def read_state_machine(client: SFNClient, machine_arn: str) -> DeployedStateMachine:
-    """Read a state machine's settings and its creation time.
-
-    The settings are in its definition, as a parameter of the first state.
-    """
+    """Read a state machine's settings, which are a parameter of its first state."""
     machine = client.describe_state_machine(stateMachineArn=machine_arn)
     definition = json.loads(machine["definition"])
 
@@ -64,8 +64,8 @@ def find_unreported_error(client: SFNClient, execution_arn: str) -> StateError |
     """Find the error of an execution that ended without success and without a report.
 
     Raises:
-        ServiceUnavailable: the response is stale. An event invoked the function, so Lambda will
-            invoke it again.
+        ServiceUnavailable: the response is stale, because the execution has already ended. Lambda
+            will invoke the function again.
     """
     execution = client.describe_execution(executionArn=execution_arn)
     status = execution["status"]
@@ -87,8 +87,8 @@ def find_unreported_error(client: SFNClient, execution_arn: str) -> StateError |
 def list_older_executions(client: SFNClient, run: Run) -> list[str]:
     """List the ARNs of running executions that are older than this run, oldest first.
 
-    All runs sort executions the same way, even those that started at the same time. So the oldest
-    run finds no older one and goes on.
+    All runs sort executions in the same order, even if some started at the same time. So exactly
+    one run is the oldest and goes on.
     """
     own_arn = run["executionArn"]
     pages = client.get_paginator("list_executions").paginate(
@@ -100,14 +100,14 @@ def list_older_executions(client: SFNClient, run: Run) -> list[str]:
         for execution in page["executions"]
     }
 
-    # The list may round times, so the run's own start is only used if the list lacks the run.
+    # The list may round times, so use the run's own start only if the run isn't in the list.
     start_times.setdefault(own_arn, datetime.fromisoformat(run["startedAt"]))
     oldest_first = sorted(start_times, key=lambda arn: (start_times[arn], arn))
     return oldest_first[: oldest_first.index(own_arn)]
 
 
 def list_latest_executions(client: SFNClient, machine_arn: str) -> list[ExecutionListItemTypeDef]:
-    """List the last MAX_LISTED_EXECUTIONS executions of a state machine, newest first."""
+    """List a state machine's latest executions, at most MAX_LISTED_EXECUTIONS, newest first."""
     response = client.list_executions(stateMachineArn=machine_arn, maxResults=MAX_LISTED_EXECUTIONS)
     executions = response["executions"]
 
@@ -115,5 +115,5 @@ def list_latest_executions(client: SFNClient, machine_arn: str) -> list[Executio
 
 
 def derive_state_machine_arn(execution_arn: str) -> str:
-    """Derive the state machine's ARN from an execution's ARN."""
+    """Derive a state machine's ARN from an execution's ARN."""
     return execution_arn.replace(":execution:", ":stateMachine:").rpartition(":")[0]

@@ -7,7 +7,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from functions.run.documents import (
-    RUN_ID,
+    RUN_ID_PATTERN,
     identify_run,
 )
 from functions.run.executions import (
@@ -94,7 +94,7 @@ def find_execution(target: Target, run: str | None) -> Execution:
     # Events and messages have the ARN.
     by_name = (execution for execution in searched if run in (execution.name, execution.arn))
     # Each id costs a request, so other texts are not compared with the ids.
-    candidates = searched if RUN_ID.fullmatch(run) else []
+    candidates = searched if RUN_ID_PATTERN.fullmatch(run) else []
     by_id = (execution for execution in candidates if run_id_of(target, execution) == run)
     if found := next(chain(by_name, by_id), None):
         return found

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from functions.run.documents import identify_run
 from functions.run.execution_input import (
-    KEYS,
+    REQUEST_KEYS,
     find_input_problems,
 )
 from tests.functions import samples as s
@@ -55,7 +55,7 @@ def test_golden_problems_of_inputs(golden):
 
 
 def test_every_key_may_be_null():
-    assert problems(dict.fromkeys(KEYS)) == []
+    assert problems(dict.fromkeys(REQUEST_KEYS)) == []
 
 
 def test_a_pipeline_without_solutions_trains_none():
@@ -68,7 +68,7 @@ def test_a_pipeline_without_solutions_trains_none():
     assert find_input_problems(settings, configured({"skipImport": False})["run"]) == []
 
 
-@given(JSON | st.dictionaries(st.sampled_from(KEYS), JSON | TIMES))
+@given(JSON | st.dictionaries(st.sampled_from(REQUEST_KEYS), JSON | TIMES))
 def test_any_json_is_checked_and_has_a_run_id(execution_input):
     assert all(isinstance(problem, str) for problem in problems(execution_input))
     run = identify_run(configured(execution_input)["run"])
