@@ -28,8 +28,8 @@ from ..common.truncation import (
     truncate_middle,
 )
 from ..constants import (
-    CONSOLES,
-    DEFAULT_CONSOLE,
+    CONSOLE_HOSTS,
+    DEFAULT_CONSOLE_HOST,
 )
 from ..contract import (
     BatchJobResult,
@@ -634,5 +634,5 @@ def _link_to_execution(arn: str) -> str:
     An unknown partition gets the host of `aws`.
     """
     _, partition, _, region, *_ = arn.split(":")
-    host = CONSOLES.get(partition, DEFAULT_CONSOLE)
+    host = CONSOLE_HOSTS.get(partition, DEFAULT_CONSOLE_HOST)
     return f"https://{host}/states/home?region={region}#/v2/executions/details/{arn}"
