@@ -268,7 +268,7 @@ def test_each_trial_is_tried_once_in_a_run(personalize):
     personalize.expect("list_tags_for_resource", {"tags": tags}, resourceArn=OTHER_CAMPAIGN)
     campaigns = [campaign_settings(campaignArn=arn) for arn in (CAMPAIGN, OTHER_CAMPAIGN)]
     known = settings(solutions=[solution_settings(campaigns=campaigns)])
-    (found,) = find_open_trials(personalize.client, known, tried=[CAMPAIGN])
+    (found,) = find_open_trials(personalize.client, known, tried_arns=[CAMPAIGN])
 
     assert found["campaigns"] == [{"campaignArn": OTHER_CAMPAIGN}]
 
