@@ -44,16 +44,16 @@ from .reconcile import (
 )
 from .rules import imports
 from .rules.imports import (
-    CheckContent,
-    Confirm,
-    Create,
+    ConfirmImport,
+    CreateImport,
     DatasetState,
     ExportState,
     Import,
     ImportProgress,
     ImportSpec,
-    Taint,
     TaintDataset,
+    TaintImport,
+    ValidateExport,
 )
 from .rules.steps import (
     Action,
@@ -136,7 +136,7 @@ class DatasetImport:
             imports=jobs,
             # Read the export last. Otherwise, if the import ended between the two requests, we
             # could miss a change before its end.
-            exports=self._read_export_states(own_job),
+            export_states=self._read_export_states(own_job),
             own_job=own_job,
         )
 
@@ -162,20 +162,20 @@ class DatasetImport:
     def act(self, action: Action) -> None:
         """Carry out the action of a step."""
         match action:
-            case CheckContent(fingerprint):
+            case ValidateExport(fingerprint):
                 self.progress.validated_fingerprint = fingerprint
                 self.progress.problems = find_export_problems(
                     aws.read_client(), self._settings, self._run, self._planned_import["type"]
                 )
-            case Confirm(job):
+            case ConfirmImport(job):
                 confirm_import(aws.write_client(), job)
-            case Taint(job):
+            case TaintImport(job):
                 # Forget them first. Otherwise, if the response is lost, polls miss the new tag.
                 self._reader.forget_tags(job)
                 taint_import(aws.write_client(), job)
             case TaintDataset(job):
                 taint_dataset(aws.write_client(), job)
-            case Create(export):
+            case CreateImport(export):
                 # Personalize refuses imports while users are being deleted. Then the guards must
                 # check again, because an older export would bring these users back.
                 self.progress.validated_fingerprint = ""
@@ -187,7 +187,7 @@ class DatasetImport:
             **self._settings["tags"],
             RUN_TAG: self._run["id"],
             FINGERPRINT_TAG: export.fingerprint,
-            EXPORT_BYTES_TAG: str(export.size),
+            EXPORT_BYTES_TAG: str(export.total_bytes),
         }
         # Planning has described the content, but the export may have changed since.
         if export.fingerprint == self._planned_import["fingerprint"]:
@@ -206,12 +206,12 @@ class DatasetImport:
     def build_status(self, result: InvocationResult[DatasetState]) -> ImportStatus:
         """Build the status, with this run's job or else the one that imported the export."""
         state = result.state
-        job = state.own_job or imports.find_current_import(state)
+        job = state.own_job or imports.find_confirmed_import(state)
 
         # A job that wasn't created by a run has no tag with the size.
-        size = state.export.size
-        if job and job.size is not None:
-            size = job.size
+        size = state.export.total_bytes
+        if job and job.export_bytes is not None:
+            size = job.export_bytes
 
         return {**result.build_status(self.progress, job), "arn": job and job.arn, "bytes": size}
 

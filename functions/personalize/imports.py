@@ -105,7 +105,9 @@ def taint_dataset(client: PersonalizeClient, job: Import) -> None:
     # The time is only for people. ImportReader compares the name.
     ended_at = job.ended_at.astimezone(UTC).isoformat(timespec="seconds")
     with suppress(ClientError):
-        write_tags(client, job.dataset, {TAINTED_BY_TAG: f"{resource_name(job.arn)} {ended_at}"})
+        write_tags(
+            client, job.dataset_arn, {TAINTED_BY_TAG: f"{resource_name(job.arn)} {ended_at}"}
+        )
 
 
 class ImportReader:
@@ -246,7 +248,7 @@ class ImportReader:
             fingerprint=fingerprint,
             is_confirmed=fingerprint != "" and tags.get(CONFIRMED_TAG) == fingerprint,
             is_tainted=tags.get(CONFIRMED_TAG) == TAINTED_VALUE,
-            size=int(size) if size.isdecimal() else None,
+            export_bytes=int(size) if size.isdecimal() else None,
             content_tag=tags.get(CONTENT_TAG, ""),
         )
 
@@ -270,7 +272,7 @@ def _parse_import(job: ImportJob, dataset_arn: str) -> Import:
 
     return Import(
         arn=job["datasetImportJobArn"],
-        dataset=dataset_arn,
+        dataset_arn=dataset_arn,
         # FULL is the default of the API.
         is_full=job.get("importMode", "FULL") == "FULL",
         is_running=is_running(status),

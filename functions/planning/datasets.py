@@ -18,7 +18,7 @@ from ..contract import (
 from ..rules.imports import (
     DatasetState,
     Import,
-    find_current_import,
+    find_confirmed_import,
     group_imports_by_location,
     list_effective_imports,
     list_unconfirmed_imports,
@@ -75,7 +75,9 @@ class DatasetView:
     def imports(self) -> list[Import]:
         """The import jobs of the dataset, newest first."""
         return [
-            job for job in self.data.imports if job.dataset == self.dataset_settings["datasetArn"]
+            job
+            for job in self.data.imports
+            if job.dataset_arn == self.dataset_settings["datasetArn"]
         ]
 
     @property
@@ -107,7 +109,9 @@ class DatasetView:
         # A guard refuses a missing dataset.
         schema_arn = description["schemaArn"] if description else ""
         export_state = self.export.state(self.dataset_settings["importMode"], schema_arn)
-        return DatasetState(is_full=self.is_full, imports=self.imports, exports=[export_state])
+        return DatasetState(
+            is_full=self.is_full, imports=self.imports, export_states=[export_state]
+        )
 
     @property
     def is_import_requested(self) -> bool:
@@ -123,7 +127,7 @@ class DatasetView:
     @property
     def contains_export(self) -> bool:
         """True if the present export was imported and its rows are still in the dataset."""
-        return find_current_import(self.state) is not None
+        return find_confirmed_import(self.state) is not None
 
     @cached_property
     def decision(self) -> PlanDecision:
@@ -140,7 +144,7 @@ class DatasetView:
 
         # A requested import must have been created after the run began.
         requested_since = get_run_start(self.run) if self.is_import_requested else None
-        if find_current_import(self.state, requested_since):
+        if find_confirmed_import(self.state, requested_since):
             newest_at = self.state.export.newest_at
             unchanged_since = f"{format_time(newest_at)} UTC" if newest_at else "its import"
             return PlanDecision("keep", f"the export has not changed since {unchanged_since}")
@@ -219,7 +223,7 @@ class DatasetView:
         deadline = last_import.ended_at + CONFIRMATION_TIMEOUT
         is_given_up = last_import.is_tainted or deadline < self.data.now
         day = self.dataset_settings["day"]
-        was_compared = day is None or last_import.day <= day
+        was_compared = day is None or last_import.created_day <= day
 
         # An unconfirmed FULL import is simply repeated.
         return last_import if is_given_up and was_compared and not last_import.is_full else None

@@ -9,11 +9,11 @@ from ..common.messages import (
 from ..personalize.tags import EXPORT_BYTES_TAG
 from ..rules.imports import (
     Import,
-    ask_for_full_import,
+    explain_needed_full_import,
     explain_refusal_to_append,
     find_import_watermark,
-    find_partial_import,
-    list_imports_of_export,
+    find_unconfirmed_import,
+    list_imports_from_location,
     list_unconfirmed_imports,
 )
 from .datasets import DatasetView
@@ -87,7 +87,7 @@ def refuse_truncated_export(view: DatasetView) -> Iterator[str]:
     export = view.export
     min_share = view.dataset_settings["minRelativeSize"]
     last = _find_last_full_import(view)
-    last_size = (last and last.size) or 0
+    last_size = (last and last.export_bytes) or 0
 
     if export.objects and export.size < min_share * last_size:
         yield (
@@ -105,7 +105,7 @@ def warn_of_unknown_size(view: DatasetView) -> Iterator[str]:
     """
     last = _find_last_full_import(view)
 
-    if last and not last.size and view.dataset_settings["minRelativeSize"]:
+    if last and not last.export_bytes and view.dataset_settings["minRelativeSize"]:
         yield (
             f"the tag {EXPORT_BYTES_TAG} of {last.arn} is not the size of an export, so "
             f"minRelativeSize has nothing to compare with; check that {view.export.location} is "
@@ -159,8 +159,8 @@ def warn_of_unconfirmed_data(view: DatasetView) -> Iterator[str]:
     """
     # Unconfirmed imports are sorted by their end, latest last.
     unconfirmed = list_unconfirmed_imports(view.imports)
-    if unconfirmed and not (view.is_full or find_partial_import(view.state)):
-        yield ask_for_full_import(unconfirmed[-1])
+    if unconfirmed and not (view.is_full or find_unconfirmed_import(view.state)):
+        yield explain_needed_full_import(unconfirmed[-1])
 
 
 @guard("rows to append", "REFUSE", "export")
@@ -182,7 +182,7 @@ def refuse_wrong_increment(view: DatasetView) -> Iterator[Reason]:
             "complete export, because it replaces all bulk data"
         )
 
-    if find_partial_import(view.state):
+    if find_unconfirmed_import(view.state):
         # refuse_increment_to_replaced_data() already refuses the export.
         return
     if not day:
@@ -221,7 +221,7 @@ def _check_appended_objects(view: DatasetView) -> Iterator[Message]:
 def _check_appended_day(view: DatasetView, day: str) -> Iterator[Message]:
     """Yield a message if the dataset already contains the rows of the day's export."""
     watermark = find_import_watermark(view.imports)
-    confirmed = [job for job in list_imports_of_export(view.state) if job.is_confirmed]
+    confirmed = [job for job in list_imports_from_location(view.state) if job.is_confirmed]
 
     if confirmed:
         # Confirmed imports are sorted by their end, latest last.

@@ -77,7 +77,7 @@ def search_exports(
 
     `description` is None if the dataset doesn't exist.
     """
-    dataset_imports = [job for job in imports if job.dataset == dataset["datasetArn"]]
+    dataset_imports = [job for job in imports if job.dataset_arn == dataset["datasetArn"]]
     days = list_days_to_search(dataset, dataset_imports)
 
     export = _read_export(dataset)

@@ -1,4 +1,4 @@
-"""Decides how a dataset gets its export, and which exports it already holds.
+"""Decides whether a run imports the export of a dataset, and what its earlier imports are worth.
 
 Personalize doesn't document when an import reads its files, or which ones. So an import is only
 *confirmed* if its export is unchanged after the import has ended. If a poll finds other files
@@ -33,8 +33,7 @@ class Import(NamedTuple):
     """One import job of a dataset."""
 
     arn: str
-    dataset: str
-    """The ARN of the dataset."""
+    dataset_arn: str
     is_full: bool
     is_running: bool
     is_active: bool
@@ -46,24 +45,24 @@ class Import(NamedTuple):
     fingerprint: str = ""
     """The export's fingerprint at the creation of the job. Empty for a foreign import."""
     is_confirmed: bool = False
-    """True if the export was unchanged after the import ended, so the dataset holds all of it. The
-    tags of very old imports aren't read: these count as confirmed, and their `run_id` is None."""
+    """True if the export was unchanged after the import ended, so all of it was imported. The tags
+    of very old imports aren't read: these count as confirmed, and their `run_id` is None."""
     is_tainted: bool = False
     """True if the import can never be confirmed, because a poll found other files, or because the
     dataset's tag names this import."""
-    size: int | None = None
-    """The export's size in bytes at the creation of the job, or None for a foreign import."""
+    export_bytes: int | None = None
+    """The export's size at the creation of the job, or None for a foreign import."""
     failure: str | None = None
     content_tag: str = ""
     """The value of the tag that describes the export's content. Empty without the tag."""
 
     @property
-    def location(self) -> str:
+    def location_hash(self) -> str:
         """The hash of the export's location. Empty for a foreign import."""
         return self.fingerprint.partition("-")[0]
 
     @property
-    def day(self) -> str:
+    def created_day(self) -> str:
         """The creation day in UTC, which is what `{date}` means in a location."""
         return self.created_at.astimezone(UTC).date().isoformat()
 
@@ -83,12 +82,12 @@ class ExportState(NamedTuple):
     """The files of an export, as read by one poll."""
 
     fingerprint: str
-    size: int
+    total_bytes: int
     newest_at: datetime | None
     """When the newest file was written, or None if there are no files."""
 
     @property
-    def location(self) -> str:
+    def location_hash(self) -> str:
         """The hash of the export's location."""
         return self.fingerprint.partition("-")[0]
 
@@ -105,16 +104,16 @@ class DatasetState:
     is_full: bool
     """True if the configured importMode is FULL."""
     imports: Sequence[Import]
-    exports: Sequence[ExportState]
-    """The export as it is now, and after this run's import, also as it was when that ended. Files
-    written later can't have been imported."""
+    export_states: Sequence[ExportState]
+    """The export as it is now. Once this run's import has ended, also the export as it was then,
+    because files written later can't have been imported."""
     own_job: Import | None = None
     """This run's import, if it has one."""
 
     @property
     def export(self) -> ExportState:
         """The export as it is now."""
-        return self.exports[0]
+        return self.export_states[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +136,7 @@ class ImportProgress(JobProgress):
     validated_fingerprint: str = ""
     """The fingerprint of the export that was last validated. Planning validates the first one."""
     problems: list[Message] = field(default_factory=list)
-    """The problems that this validation found."""
+    """The problems that the last validation found."""
     tainted_arn: str | None = None
     """The import that a poll found tainted, in case the request that tags it is lost."""
     tainted_at: datetime | None = None
@@ -145,21 +144,21 @@ class ImportProgress(JobProgress):
 
 
 @dataclass(frozen=True)
-class Create(Action):
+class CreateImport(Action):
     """Create this run's import job for the current export."""
 
     export: ExportState
 
 
 @dataclass(frozen=True)
-class Confirm(Action):
+class ConfirmImport(Action):
     """Tag an import job as confirmed."""
 
     job: Import
 
 
 @dataclass(frozen=True)
-class Taint(Action):
+class TaintImport(Action):
     """Tag an import job as tainted."""
 
     job: Import
@@ -173,7 +172,7 @@ class TaintDataset(Action):
 
 
 @dataclass(frozen=True)
-class CheckContent(Action):
+class ValidateExport(Action):
     """Let the guards validate the content of the current export."""
 
     changes: ClassVar[bool] = False
@@ -186,15 +185,15 @@ def decide(state: DatasetState, spec: ImportSpec, progress: ImportProgress, now:
     Each rule returns a step, or None if it doesn't apply. The first one that applies decides.
     """
     return (
-        _taint(state, spec, progress, now)
+        _taint_import(state, spec, progress, now)
         or _wait_for_import(state, spec, progress, now)
-        or _confirm(state)
+        or _confirm_import(state)
         or _end_import(state, spec)
-        or _create(state, spec, progress, now)
+        or _create_import(state, spec, progress, now)
     )
 
 
-def _taint(
+def _taint_import(
     state: DatasetState, spec: ImportSpec, progress: ImportProgress, now: datetime
 ) -> Step | None:
     """Tag an import as tainted if its export no longer has the files it was created for.
@@ -202,11 +201,10 @@ def _taint(
     A stray file may have been imported even if it disappears a minute later. So the import stays
     tainted, and the request is repeated until the tag exists.
     """
-    job = _find_tainted_import(state, progress)
+    job = _find_import_to_taint(state, progress)
     if job is None:
         return None
 
-    # An earlier poll may have found the same import tainted, but failed to write the tag.
     tainted_at = now
     if progress.tainted_at and job.arn == progress.tainted_arn:
         tainted_at = progress.tainted_at
@@ -215,37 +213,39 @@ def _taint(
         return fail("IMPORTING", reason)
 
     progress_changes = {"tainted_arn": job.arn, "tainted_at": tainted_at}
-    return Step("IMPORTING", Taint(job), progress_changes=progress_changes)
+    return Step("IMPORTING", TaintImport(job), progress_changes=progress_changes)
 
 
-def _find_tainted_import(state: DatasetState, progress: ImportProgress) -> Import | None:
-    """Return a tainted import that has no tag yet, or None."""
+def _find_import_to_taint(state: DatasetState, progress: ImportProgress) -> Import | None:
+    """Return an import that is tainted but has no tag for it yet, or None."""
     for job in state.imports:
         # The run that created a running import may have died, so every run that waits for the
         # import watches its files.
         is_watched = job.is_running or job == state.own_job
-        is_tainted_now = is_watched and _was_export_changed(job, state)
+        has_changed = is_watched and _was_export_changed(job, state)
 
-        if job.awaits_confirmation and (is_tainted_now or job.arn == progress.tainted_arn):
+        # An earlier poll may have found the import tainted, but failed to tag it.
+        if job.awaits_confirmation and (has_changed or job.arn == progress.tainted_arn):
             return job
     return None
 
 
 def _was_export_changed(job: Import, state: DatasetState) -> bool:
     """Return True if the export no longer has the files that an import was created for."""
-    if job.location != state.export.location:
+    if job.location_hash != state.export.location_hash:
         return False  # It was an export of another day or stack.
 
-    # After an import by this run, `exports` also has the files that were there at its end. They
-    # count as well, because a file may have been rewritten since then with the same content.
+    # After an import by this run, there's also a state of its end. It counts as well, because a
+    # file may have been rewritten since then with the same content.
     imported_files = _strip_mode_and_schema(job.fingerprint)
     return all(
-        _strip_mode_and_schema(export.fingerprint) != imported_files for export in state.exports
+        _strip_mode_and_schema(export.fingerprint) != imported_files
+        for export in state.export_states
     )
 
 
 def _strip_mode_and_schema(fingerprint: str) -> list[str]:
-    """Return the hashes of the location and the files only.
+    """Return only the hashes of the location and of the files.
 
     A new import mode or schema doesn't change what an earlier import has read.
     """
@@ -271,15 +271,15 @@ def _wait_for_import(
     )
 
 
-def _confirm(state: DatasetState) -> Step | None:
+def _confirm_import(state: DatasetState) -> Step | None:
     """Confirm an import whose export didn't change before it ended, whichever run created it."""
-    jobs = find_confirmable_imports(state.imports, state.exports)
-    return Step("CONFIRMING", Confirm(jobs[0])) if jobs else None
+    jobs = find_confirmable_imports(state.imports, state.export_states)
+    return Step("CONFIRMING", ConfirmImport(jobs[0])) if jobs else None
 
 
 def _end_import(state: DatasetState, spec: ImportSpec) -> Step | None:
-    """End the import if the dataset holds the export, or fail if this run's import didn't help."""
-    if find_current_import(state, since=spec.requested_at):
+    """Succeed if the dataset has the export, or fail if this run's import has ended without it."""
+    if find_confirmed_import(state, created_since=spec.requested_at):
         return Step("IMPORTED", outcome="IMPORTED")
 
     job = state.own_job
@@ -290,12 +290,12 @@ def _end_import(state: DatasetState, spec: ImportSpec) -> Step | None:
     needs_full_import = job.is_tainted and job.is_active and not state.is_full
     if not needs_full_import:
         return step
-    # Polls don't read the tags of old imports, so the dataset is tagged too.
+    # Later runs won't read the tags of this import once it's old, so tag the dataset as well.
     return step._replace(action=TaintDataset(job))
 
 
 def _explain_failure(job: Import, state: DatasetState) -> str:
-    """Explain why the dataset doesn't hold the export although this run's import has ended."""
+    """Explain why the dataset lacks the export although this run's import has ended."""
     if not job.is_active:
         return job.failure or f"{job.arn} has failed without a reason"
 
@@ -310,10 +310,12 @@ def _explain_failure(job: Import, state: DatasetState) -> str:
             "the export has changed since it was imported; write new rows to the location of a "
             "later day"
         )
-    return ask_for_full_import(job)
+    return explain_needed_full_import(job)
 
 
-def _create(state: DatasetState, spec: ImportSpec, progress: ImportProgress, now: datetime) -> Step:
+def _create_import(
+    state: DatasetState, spec: ImportSpec, progress: ImportProgress, now: datetime
+) -> Step:
     """Create the import unless the export has problems.
 
     If the export has changed since it was last validated, validate it again first.
@@ -325,53 +327,52 @@ def _create(state: DatasetState, spec: ImportSpec, progress: ImportProgress, now
         return wait
 
     if state.export.fingerprint != progress.validated_fingerprint:
-        return Step("CHECKING", CheckContent(state.export.fingerprint))
+        return Step("CHECKING", ValidateExport(state.export.fingerprint))
     if progress.problems:
         return fail("CHECKING", *progress.problems)
 
-    return Step("WAITING", Create(state.export))
+    return Step("WAITING", CreateImport(state.export))
 
 
 # Shared with planning. Unless noted otherwise, all `imports` belong to one dataset.
 
 
-def find_current_import(state: DatasetState, since: datetime | None = None) -> Import | None:
-    """Return the import that proves that the dataset holds the current export, or None.
+def find_confirmed_import(
+    state: DatasetState, created_since: datetime | None = None
+) -> Import | None:
+    """Return a confirmed import of the current export, whose rows are still there, or None.
 
-    It's a confirmed import of this export:
-
-    - FULL: the newest FULL import, unless it's older than `since` or a later import is unconfirmed.
-    - INCREMENTAL: any import since the newest FULL import, because no export is appended twice.
+    - FULL: the newest FULL import, unless a later import is unconfirmed, or it's too old.
+    - INCREMENTAL: any import since the newest FULL import. Its age doesn't matter, because no
+      export is appended twice.
     """
-    candidates = list_effective_imports(state.imports)
-    if state.is_full:
-        if list_unconfirmed_imports(state.imports):
-            return None
-        candidates = [
-            job for job in candidates if job.is_full and (since is None or job.created_at >= since)
-        ]
+    if state.is_full and list_unconfirmed_imports(state.imports):
+        return None
 
     # Prefer the import that ended last.
-    for job in reversed(candidates):
+    for job in reversed(list_effective_imports(state.imports)):
+        is_too_old = created_since is not None and job.created_at < created_since
+        if state.is_full and (is_too_old or not job.is_full):
+            continue
         if job.is_confirmed and job.fingerprint == state.export.fingerprint:
             return job
     return None
 
 
 def find_confirmable_imports(
-    imports: Iterable[Import], exports: Sequence[ExportState]
+    imports: Iterable[Import], export_states: Sequence[ExportState]
 ) -> list[Import]:
-    """List the imports to confirm, because their export didn't change before they ended."""
+    """List the imports that can be confirmed, because their exports didn't change until the end."""
     return [
         job
         for job in imports
         if job.is_active and job.awaits_confirmation
-        if any(export.is_unchanged_since(job) for export in exports)
+        if any(export.is_unchanged_since(job) for export in export_states)
     ]
 
 
 def list_effective_imports(imports: Iterable[Import]) -> list[Import]:
-    """List the imports that a training uses, by end time.
+    """List the imports whose rows a training uses, by end time.
 
     For each dataset, these are the newest FULL import, which replaced all earlier data, and the
     imports that ended after it. `imports` may belong to several datasets.
@@ -379,7 +380,7 @@ def list_effective_imports(imports: Iterable[Import]) -> list[Import]:
     effective: list[Import] = []
     for job in _list_succeeded_imports(imports):
         if job.is_full:
-            effective = [earlier for earlier in effective if earlier.dataset != job.dataset]
+            effective = [earlier for earlier in effective if earlier.dataset_arn != job.dataset_arn]
         effective.append(job)
     return effective
 
@@ -399,7 +400,7 @@ def find_import_watermark(imports: Iterable[Import]) -> str:
     for job in list_effective_imports(imports):
         has_unread_tags = job.is_confirmed and job.run_id is None
         if job.is_full or has_unread_tags:
-            days.append(job.day)
+            days.append(job.created_day)
     return max(days, default="")
 
 
@@ -425,7 +426,7 @@ def list_unconfirmed_imports(imports: Sequence[Import]) -> list[Import]:
 
 
 def group_imports_by_location(imports: Sequence[Import]) -> dict[str, list[Import]]:
-    """Group the imports that the dataset holds by the hash of their location.
+    """Group imports by the hash of their export's location, without those that were replaced.
 
     Each group starts with confirmed imports, then unconfirmed ones, which may have appended only a
     part of their export. Both are sorted by end time. Running imports come last.
@@ -435,25 +436,25 @@ def group_imports_by_location(imports: Sequence[Import]) -> dict[str, list[Impor
 
     jobs_by_location: dict[str, list[Import]] = {}
     for job in [*confirmed, *list_unconfirmed_imports(imports), *running]:
-        jobs_by_location.setdefault(job.location, []).append(job)
+        jobs_by_location.setdefault(job.location_hash, []).append(job)
     return jobs_by_location
 
 
-def list_imports_of_export(state: DatasetState) -> list[Import]:
-    """List the imports that the dataset holds from the current export's location."""
-    return group_imports_by_location(state.imports).get(state.export.location, [])
+def list_imports_from_location(state: DatasetState) -> list[Import]:
+    """List the imports from the current export's location, without those that were replaced."""
+    return group_imports_by_location(state.imports).get(state.export.location_hash, [])
 
 
-def find_partial_import(state: DatasetState) -> Import | None:
+def find_unconfirmed_import(state: DatasetState) -> Import | None:
     """Return the last import that may have appended only a part of the export, or None."""
-    # Groups are sorted, so the last unconfirmed import is found first.
-    for job in reversed(list_imports_of_export(state)):
+    # The list ends with the running imports, and the last unconfirmed one precedes them.
+    for job in reversed(list_imports_from_location(state)):
         if not (job.is_confirmed or job.is_running):
             return job
     return None
 
 
-def ask_for_full_import(job: Import) -> str:
+def explain_needed_full_import(job: Import) -> str:
     """Ask for a FULL import, because nothing else replaces the rows of an unconfirmed one."""
     return (
         f"{job.arn} may have imported other rows than its export has; to replace them, import a "
@@ -462,7 +463,7 @@ def ask_for_full_import(job: Import) -> str:
 
 
 def find_foreign_replacement(imports: Sequence[Import], *, is_full: bool) -> Import | None:
-    """Return a foreign FULL import that replaced a dataset's data, or None if it's accepted.
+    """Return the foreign FULL import that replaced a dataset's data, or None if it's accepted.
 
     With importMode INCREMENTAL, the pipeline's first import may append to foreign data. Later, a
     person must accept such data by requesting an import.
@@ -483,7 +484,7 @@ def find_foreign_replacement(imports: Sequence[Import], *, is_full: bool) -> Imp
 
 
 def explain_refusal_to_append(state: DatasetState, *, is_requested: bool) -> Reason | None:
-    """Return why an INCREMENTAL export must not be appended, or None if it may be.
+    """Explain why an INCREMENTAL export must not be appended, or return None if it may be.
 
     A person may insist on appending to foreign data. But nobody may append an export twice, because
     that would duplicate rows.
@@ -491,8 +492,8 @@ def explain_refusal_to_append(state: DatasetState, *, is_requested: bool) -> Rea
     if state.is_full:
         return None
 
-    if job := find_partial_import(state):
-        return ask_for_full_import(job)
+    if job := find_unconfirmed_import(state):
+        return explain_needed_full_import(job)
 
     foreign = find_foreign_replacement(state.imports, is_full=False)
     if foreign is None or is_requested:

@@ -25,7 +25,7 @@ from ..contract import (
 )
 from .imports import (
     Import,
-    ask_for_full_import,
+    explain_needed_full_import,
     find_foreign_replacement,
     list_effective_imports,
     list_unconfirmed_imports,
@@ -231,7 +231,7 @@ def _require_confirmed_data(state: SolutionState, spec: TrainingSpec) -> Step | 
     A person may accept foreign data, but not an unconfirmed import, which may be incomplete.
     """
     for dataset, is_full in spec.datasets.items():
-        jobs = [job for job in state.imports if job.dataset == dataset]
+        jobs = [job for job in state.imports if job.dataset_arn == dataset]
 
         # A later foreign import doesn't help, because it isn't confirmed either.
         if unconfirmed := list_unconfirmed_imports(jobs):
@@ -253,7 +253,7 @@ def _require_confirmed_data(state: SolutionState, spec: TrainingSpec) -> Step | 
 def _explain_unconfirmed(job: Import, *, is_full: bool) -> Reason:
     """Explain why an unconfirmed import prevents the training."""
     if not is_full and (job.is_full or job.is_tainted):
-        return ask_for_full_import(job)
+        return explain_needed_full_import(job)
 
     # The next run may still confirm the import. In an INCREMENTAL dataset, it otherwise tags the
     # dataset as tainted.
@@ -298,7 +298,7 @@ def _warn_of_foreign_jobs(state: SolutionState, spec: TrainingSpec) -> Iterator[
 
     for job in list_effective_imports(state.imports):
         is_accepted = not job.is_full or spec.accepts_foreign
-        if job.is_foreign and is_accepted and job.dataset in spec.datasets:
+        if job.is_foreign and is_accepted and job.dataset_arn in spec.datasets:
             yield (
                 f"{job.arn}, an import that this pipeline did not start, has changed the data that "
                 "the version is trained on; find out who started it"

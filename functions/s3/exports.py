@@ -139,7 +139,7 @@ class Export(Listing):
         mode_and_schema = compute_short_hash(f"{import_mode} {schema_arn}", 8)
         return ExportState(
             fingerprint=f"{location}-{imported.files_hash}-{mode_and_schema}",
-            size=imported.size,
+            total_bytes=imported.size,
             newest_at=max((file.modified_at for file in imported_files), default=None),
         )
 

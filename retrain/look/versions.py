@@ -152,8 +152,8 @@ def read_lineage(access: Access, version_arn: str) -> Document:
                 "imports": [_learned_import(client, job) for job in newest_first[:MAX_IMPORTS]],
                 "olderImports": len(newest_first[MAX_IMPORTS:]),
             }
-            for arn in sorted({job.dataset for job in imports})
-            for newest_first in [[job for job in learned if job.dataset == arn]]
+            for arn in sorted({job.dataset_arn for job in imports})
+            for newest_first in [[job for job in learned if job.dataset_arn == arn]]
         ],
         "metrics": read_metrics(client, version_arn) if is_active(version["status"]) else {},
         "campaigns": list(_campaign_verdicts(client, version_arn, version["solutionArn"])),

@@ -91,7 +91,7 @@ def imported(**changes):
     """Return the foreign import of `import_summary`, as the rules see it."""
     standard = {
         "arn": f"{ARN}:dataset-import-job/monday",
-        "dataset": DATASET,
+        "dataset_arn": DATASET,
         "is_full": True,
         "is_running": False,
         "is_active": True,
@@ -106,7 +106,7 @@ def imported_items():
     """Return a foreign import of items, which overlaps that of the interactions."""
     return imported(
         arn=f"{ARN}:dataset-import-job/monday-items",
-        dataset=ITEMS,
+        dataset_arn=ITEMS,
         created_at=ago(47.75),
         ended_at=ago(47.25),
     )
@@ -114,7 +114,12 @@ def imported_items():
 
 def held_import(**changes):
     """Return the import of last week's run by which the dataset holds its export."""
-    held = {"run_id": LAST_RUN, "fingerprint": FINGERPRINT, "is_confirmed": True, "size": 1000}
+    held = {
+        "run_id": LAST_RUN,
+        "fingerprint": FINGERPRINT,
+        "is_confirmed": True,
+        "export_bytes": 1000,
+    }
     return imported(**{**held, **changes})
 
 
@@ -372,7 +377,7 @@ def data_snapshot(**changes):
     }
     datasets = {**NEIGHBOURS["datasets"], **changes.pop("datasets", {DATASET: dataset_resource()})}
     imports = {**NEIGHBOURS["imports"], **changes.pop("imports", {DATASET: [imported()]})}
-    jobs = [job._replace(dataset=arn) for arn, found in imports.items() for job in found]
+    jobs = [job._replace(dataset_arn=arn) for arn, found in imports.items() for job in found]
     schemas = {DATASET: FIELDS}
 
     return DataSnapshot(

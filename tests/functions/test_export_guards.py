@@ -83,8 +83,8 @@ def test_a_small_export_passes_if_it_replaces_no_known_data(changes):
     )
 
 
-EDITED = held_import(arn="edited", size=None)
-SMALLER = held_import(size=1)
+EDITED = held_import(arn="edited", export_bytes=None)
+SMALLER = held_import(export_bytes=1)
 NOT_COMPARED = (imported(), SMALLER._replace(is_full=False), SMALLER._replace(is_active=False))
 
 
@@ -92,7 +92,7 @@ NOT_COMPARED = (imported(), SMALLER._replace(is_full=False), SMALLER._replace(is
     "jobs, dataset, warnings, refusals",
     [
         ([EDITED, held_import()], {}, 1, 0),
-        ([imported(), EDITED._replace(size=0)], {}, 1, 0),
+        ([imported(), EDITED._replace(export_bytes=0)], {}, 1, 0),
         ([held_import(), EDITED], {}, 0, 1),
         ([*NOT_COMPARED, held_import(), SMALLER], {}, 0, 1),
         ([imported()], {}, 0, 0),

@@ -251,7 +251,7 @@ def test_what_is_not_imported_does_not_change_the_state_of_an_export():
         for objects in (files, [*files, late, s3_object(key="all/old/2.csv")])
     )
 
-    assert (seen, seen.size, seen.newest_at) == (old, 7, ago(2))
+    assert (seen, seen.total_bytes, seen.newest_at) == (old, 7, ago(2))
 
 
 @pytest.mark.parametrize(

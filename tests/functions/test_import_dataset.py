@@ -127,7 +127,7 @@ def test_an_import_is_read_with_its_tags():
         own, first = seen(pipeline)
         assert own == Import(
             arn=JOB,
-            dataset=ITEMS,
+            dataset_arn=ITEMS,
             is_full=True,
             is_running=False,
             is_active=True,
@@ -136,13 +136,18 @@ def test_an_import_is_read_with_its_tags():
             run_id=RUN_ID,
             fingerprint=fingerprint(pipeline),
             is_confirmed=True,
-            size=1503,
+            export_bytes=1503,
         )
         newer = {"creationDateTime": own.created_at + timedelta(seconds=1)}
 
         assert seen(pipeline, **newer) == [], "they are of an older dataset"
 
-    assert (first.arn, first.run_id, first.fingerprint, first.size) == (FIRST, None, "", None)
+    assert (first.arn, first.run_id, first.fingerprint, first.export_bytes) == (
+        FIRST,
+        None,
+        "",
+        None,
+    )
 
 
 @pytest.mark.parametrize("size", ["many", "-1", "", "²"])
@@ -152,7 +157,7 @@ def test_tags_that_a_person_has_edited_make_no_import_hold_its_export(size):
         write_tags(pipeline.client, JOB, {"retraining-bytes": size, "retraining-confirmed": "yes"})
         own, _ = seen(pipeline)
 
-    assert (own.run_id, own.size, own.is_confirmed) == (RUN_ID, None, False)
+    assert (own.run_id, own.export_bytes, own.is_confirmed) == (RUN_ID, None, False)
 
 
 def test_an_import_that_the_list_shows_as_running_or_lacks_is_described():
@@ -179,7 +184,7 @@ def test_the_imports_of_a_group_have_tags_only_in_the_configured_datasets():
         import_items(pipeline)
         reader = ImportReader(pipeline.client, pipeline.group.settings()["datasets"])
         found = reader.list_group_imports(pipeline.group.arn)
-        assert sorted((job.dataset, job.run_id or "") for job in found) == [
+        assert sorted((job.dataset_arn, job.run_id or "") for job in found) == [
             (dataset_arn("interactions"), ""),
             (ITEMS, ""),
             (ITEMS, RUN_ID),

@@ -75,7 +75,7 @@ def test_the_imports_of_datasets_that_are_not_configured_are_read():
         settings = pipeline.group.settings()["datasets"]
         view = read(pipeline, datasets=[row for row in settings if row["type"] != "items"])
 
-    assert {job.dataset for job in view.data.imports} == DATASETS
+    assert {job.dataset_arn for job in view.data.imports} == DATASETS
     assert view.solutions[0].state.imports == view.data.imports
 
 

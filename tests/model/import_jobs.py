@@ -15,7 +15,7 @@ def job(number=1, **fields):
     """Return a successful import job of an earlier run, which holds its export."""
     standard = {
         "arn": f"job-{number}",
-        "dataset": "items",
+        "dataset_arn": "items",
         "is_full": True,
         "is_running": False,
         "is_active": True,

@@ -7,15 +7,15 @@ from import_jobs import FINGERPRINT, HOUR, MINUTE, NOW, job
 
 from functions.common.messages import Message
 from functions.rules.imports import (
-    CheckContent,
-    Confirm,
-    Create,
+    ConfirmImport,
+    CreateImport,
     DatasetState,
     ExportState,
     ImportProgress,
     ImportSpec,
-    Taint,
     TaintDataset,
+    TaintImport,
+    ValidateExport,
     decide,
     find_import_watermark,
     list_effective_imports,
@@ -33,7 +33,7 @@ def step(*jobs, is_full=True, export=EXPORT, until_end=None, progress=(), **fiel
     state = DatasetState(
         is_full=is_full,
         imports=jobs,
-        exports=[export, until_end or export],
+        export_states=[export, until_end or export],
         own_job=next((job for job in jobs if job.run_id == "this"), None),
     )
     spec = ImportSpec(**{"max_hours": 6, **fields})
@@ -45,7 +45,7 @@ def step(*jobs, is_full=True, export=EXPORT, until_end=None, progress=(), **fiel
 
 
 DONE = Step("IMPORTED", outcome="IMPORTED")
-CREATE = Step("WAITING", Create(EXPORT))
+CREATE = Step("WAITING", CreateImport(EXPORT))
 CHANGED = "the export changed while it was imported; the next run imports it again"
 FOREIGN = job(9, run_id=None, fingerprint="", is_confirmed=False)
 REPLACED = Message(
@@ -109,15 +109,15 @@ def test_an_export_that_is_not_held_is_imported_once(jobs, fields, expected):
 )
 def test_an_import_is_confirmed_if_its_export_has_not_changed(fields, is_unchanged):
     ended = job(is_confirmed=False, **fields)
-    confirm = Step("CONFIRMING", Confirm(ended))
+    confirm = Step("CONFIRMING", ConfirmImport(ended))
     assert step(ended) == (confirm if is_unchanged else CREATE)
 
 
 OWN = job(run_id="this", is_confirmed=False)
 OWN_RUNNING = OWN._replace(is_running=True, is_active=False)
 TAINTED_NOW = {"tainted_arn": "job-1", "tainted_at": NOW}
-TAINT = Step("IMPORTING", Taint(OWN), progress_changes=TAINTED_NOW)
-CONFIRM = Step("CONFIRMING", Confirm(OWN))
+TAINT = Step("IMPORTING", TaintImport(OWN), progress_changes=TAINTED_NOW)
+CONFIRM = Step("CONFIRMING", ConfirmImport(OWN))
 WRITTEN_AGAIN = EXPORT._replace(newest_at=NOW)
 LATE = {"began_at": NOW - 6 * HOUR}
 UNTAGGED = fail("IMPORTING", "job-1 is tainted, but the tag that says so cannot be written")
@@ -173,7 +173,7 @@ HOURS_AGO = {**TAINTED_NOW, "tainted_at": NOW - 6 * HOUR}
     ],
 )
 def test_an_import_is_tainted_for_ever_if_its_run_has_seen_other_files(own, fields, expected):
-    expected = expected or Step("WAITING", Create(OTHER))
+    expected = expected or Step("WAITING", CreateImport(OTHER))
     if hasattr(expected.action, "job"):
         expected = expected._replace(action=replace(expected.action, job=own))
 
@@ -245,8 +245,8 @@ def test_a_running_import_is_waited_for_whoever_has_started_it():
 @pytest.mark.parametrize(
     "export, progress, expected",
     [
-        (OTHER, {"problems": ["no header"]}, Step("CHECKING", CheckContent("a-2"))),
-        (OTHER, {"validated_fingerprint": "a-2"}, Step("WAITING", Create(OTHER))),
+        (OTHER, {"problems": ["no header"]}, Step("CHECKING", ValidateExport("a-2"))),
+        (OTHER, {"validated_fingerprint": "a-2"}, Step("WAITING", CreateImport(OTHER))),
         (
             OTHER,
             {"validated_fingerprint": "a-2", "problems": ["a", "b"]},

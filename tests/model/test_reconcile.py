@@ -22,7 +22,7 @@ from functions.reconcile import (
     serialize,
     track_create_request,
 )
-from functions.rules.imports import CheckContent
+from functions.rules.imports import ValidateExport
 from functions.rules.pacing import choose_pause
 from functions.rules.steps import JobProgress, Step
 from functions.rules.trainings import Stop
@@ -32,7 +32,7 @@ from functions.run.admission import (
 )
 
 CHANGE = Stop("version")
-QUESTION = CheckContent("fingerprint")
+QUESTION = ValidateExport("fingerprint")
 DONE = Step("DONE", outcome="DONE")
 NOW = clock.now()
 

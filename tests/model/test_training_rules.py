@@ -213,7 +213,7 @@ TAINTED = APPENDED._replace(is_tainted=True)
         ([FOREIGN], ADDED, None),
         ([job(), FOREIGN, job(10, is_full=False)], ADDED, None),
         ([job(), FOREIGN._replace(is_full=False)], {}, None),
-        ([FOREIGN._replace(dataset="users", is_full=False)], {}, None),
+        ([FOREIGN._replace(dataset_arn="users", is_full=False)], {}, None),
         ([job(), job(2, is_confirmed=False)], {}, PARTIAL),
         ([job(), job(2, is_confirmed=False)], {"accepts_foreign": True}, PARTIAL),
         ([job(), APPENDED], {}, PARTIAL),
@@ -245,7 +245,7 @@ def test_what_is_foreign_is_named_and_neither_used_nor_stopped():
     imports = [
         job(),
         FOREIGN._replace(is_full=False),
-        FOREIGN._replace(dataset="users", is_full=False),
+        FOREIGN._replace(dataset_arn="users", is_full=False),
     ]
     versions = [foreign, foreign._replace(is_stopping=True), version(run_id=None)]
     create = decided(*versions, imports=imports, max_hours=1)
@@ -311,7 +311,7 @@ def test_the_digest_changes_with_each_import_and_with_the_configuration():
         present(),
         present(job(2)),
         present(IMPORTED, job(2, is_full=False)),
-        present(IMPORTED, job(3, dataset="users")),
+        present(IMPORTED, job(3, dataset_arn="users")),
         present(config="d"),
     ]
 
