@@ -50,10 +50,10 @@ from .rules.batch_jobs import (
     BatchProgress,
     BatchSpec,
     BatchState,
-    Create,
+    CreateBatchJob,
     add_versions,
     decide,
-    find_job_to_follow,
+    find_running_or_own_job,
 )
 from .rules.steps import (
     Action,
@@ -109,7 +109,7 @@ class RunningBatchJob:
         self.spec = BatchSpec(
             run_id=self._run["id"],
             version_arn=version_arn,
-            job=self._batch_settings,
+            settings=self._batch_settings,
             gate=self._solution["qualityGate"],
         )
 
@@ -119,7 +119,7 @@ class RunningBatchJob:
         Once the run has a job to follow, the rules only need the jobs.
         """
         jobs = self._list_jobs()
-        if find_job_to_follow(jobs, self.spec.run_id):
+        if find_running_or_own_job(jobs, self.spec.run_id):
             return BatchState(jobs=jobs)
 
         location = self._batch_settings["input"]
@@ -149,7 +149,7 @@ class RunningBatchJob:
             # This run has requested a job. If it exists, it's in the list for its version, which is
             # shorter than the list of all jobs.
             jobs = list_jobs(self.progress.version_arn)
-            if find_job_to_follow(jobs, self.spec.run_id):
+            if find_running_or_own_job(jobs, self.spec.run_id):
                 return jobs
 
         return list_jobs()
@@ -169,7 +169,7 @@ class RunningBatchJob:
 
     def act(self, action: Action) -> None:
         """Create the batch job. The rules have no other action."""
-        assert isinstance(action, Create)
+        assert isinstance(action, CreateBatchJob)
 
         # Later runs find the job by the slot at the end of its name.
         name = build_job_name(self._settings, self._run, self._batch_settings["slot"])

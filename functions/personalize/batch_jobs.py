@@ -25,7 +25,7 @@ from ..contract import (
 )
 from ..rules.batch_jobs import (
     BatchJob,
-    find_last_job,
+    find_last_successful_job,
 )
 from ..rules.recipes import (
     EXPLORATION_KEYS,
@@ -149,7 +149,7 @@ def read_results(job: ResolvedBatchJob, jobs: Sequence[BatchJob]) -> Listing:
     With `{date}`, each day has its own folder. A run can do without this list, so an error only
     sets `read_error`.
     """
-    last = find_last_job(jobs)
+    last = find_last_successful_job(jobs)
     if last is None:
         return Listing(location=job["output"])
 
@@ -222,7 +222,7 @@ def warn_of_failed_lines(jobs: Sequence[BatchJob], results: Listing) -> list[str
 
 def _find_last_results(jobs: Sequence[BatchJob], results: Listing) -> list[S3Object]:
     """Return the results written since the last job was created."""
-    last = find_last_job(jobs)
+    last = find_last_successful_job(jobs)
     if last is None:
         return []
 

@@ -191,7 +191,7 @@ class EarlierVersions:
         spec = BatchSpec(
             run_id=self.run["id"],
             version_arn=version.arn,
-            job=batch_job.settings,
+            settings=batch_job.settings,
             gate=self.snapshot.solution_settings["qualityGate"],
         )
         state = BatchState(

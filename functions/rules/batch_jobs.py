@@ -1,8 +1,8 @@
-"""Decides whether a run rewrites the results of a batch job, and which version it uses.
+"""Decides whether a run writes the results of a batch job again, and with which version.
 
-A *slot* is one configured output with all jobs that write to it, whoever created them. The newest
-job that succeeded wrote its *last results*. The *content* of results is everything they depend on:
-the version, the input, the filter and some settings. A run writes only if the content has changed.
+Each configured output has its jobs, whoever created them. The newest one that succeeded wrote the
+*last results*. They're only written again if something that they depend on has changed: the
+version, the input, the filter or certain settings. A job's *content hash* is a hash of all these.
 """
 
 import json
@@ -40,10 +40,10 @@ from .versions import (
     SolutionVersion,
 )
 
-CONTENT_DIGITS = 32
-"""The length of a content hash in a tag."""
-KEYS_OF_RESULTS: Final = ("input", "numResults", "filterArn", "themes", *EXPLORATION_KEYS)
-"""The settings that the results of a batch job depend on."""
+CONTENT_HASH_LENGTH = 32
+"""The number of hexadecimal digits of a content hash."""
+HASHED_SETTINGS: Final = ("input", "numResults", "filterArn", "themes", *EXPLORATION_KEYS)
+"""The settings that are part of the content hash, because the results depend on them."""
 WRITTEN: Final = Step("WRITING", outcome="WRITTEN")
 """The step that ends a batch job once its results exist."""
 
@@ -59,19 +59,18 @@ class BatchJob(NamedTuple):
     ended_at: datetime
     run_id: str | None = None
     content_hash: str | None = None
-    """A hash of everything the results depend on, taken when the job was created. None if results
-    were deleted since then."""
+    """The content hash at the creation of the job. None if results were deleted since then."""
     failure: str | None = None
     day: str = ""
-    """The day in the path of the output."""
+    """The day that replaced `{date}` in the output."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchState:
-    """A slot, and everything its results depend on, as read by one poll."""
+    """The jobs of one output, and everything its results depend on, as read by one poll."""
 
     jobs: Sequence[BatchJob]
-    """The job that wrote the last results and all later jobs, newest first."""
+    """The newest job that succeeded and all later jobs, newest first."""
     input_hash: str | None = None
     """None if the input has no objects."""
     filter_expression: str | None = None
@@ -81,9 +80,9 @@ class BatchState:
     campaigns: Sequence[CampaignState] = ()
     """The campaigns of the solution."""
     newest_version: SolutionVersion = NO_VERSION
-    """The newest version, read by `add_versions()` only if the gate judges it."""
-    last_version: SolutionVersion = NO_VERSION
-    """The version that wrote the last results. The gate compares the newest version with it."""
+    """The newest version of the solution, read only if the gate judges it."""
+    last_used_version: SolutionVersion = NO_VERSION
+    """The version that wrote the last results, for the gate to compare the newest one with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +92,7 @@ class BatchSpec:
     run_id: str
     version_arn: str
     """The newest version of the solution."""
-    job: BatchJobSettings
+    settings: BatchJobSettings
     gate: Sequence[QualityRule] = ()
 
 
@@ -120,7 +119,7 @@ class VersionChoice(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Create(Action):
+class CreateBatchJob(Action):
     """Create this run's batch job."""
 
     version_arn: str
@@ -133,52 +132,56 @@ def decide(state: BatchState, spec: BatchSpec, progress: BatchProgress, now: dat
     Each rule returns a step, or None if it doesn't apply. The first one that applies decides.
     """
     return (
-        _follow_job(state, spec, progress, now)
+        _wait_for_job(state, spec, progress, now)
         or _require_input(state)
         or _wait_for_baselines(state, spec, progress, now)
-        or _use_version(state, spec, progress, now)
+        or _write_or_keep_results(state, spec, progress, now)
     )
 
 
 def add_versions(
-    state: BatchState, spec: BatchSpec, read: Callable[[str], SolutionVersion]
+    state: BatchState, spec: BatchSpec, read_version: Callable[[str], SolutionVersion]
 ) -> BatchState:
     """Return the state with the versions that the gate compares.
 
-    There's nothing to read if campaigns judge the versions, or if the run follows a job. The same
+    None are needed if campaigns decide on the version, or if the run only waits for a job. The same
     version may be read twice.
     """
-    if state.campaigns or find_job_to_follow(state.jobs, spec.run_id):
+    if state.campaigns or find_running_or_own_job(state.jobs, spec.run_id):
         return state
 
-    last_version = NO_VERSION
-    last_version_arn = _find_last_version(state, spec)
-    if last_version_arn is not None:
-        last_version = read(last_version_arn)
-    return replace(state, newest_version=read(spec.version_arn), last_version=last_version)
+    last_used_version = NO_VERSION
+    last_used_version_arn = _find_last_used_version(state, spec)
+    if last_used_version_arn is not None:
+        last_used_version = read_version(last_used_version_arn)
+    return replace(
+        state,
+        newest_version=read_version(spec.version_arn),
+        last_used_version=last_used_version,
+    )
 
 
-def find_last_job(jobs: Sequence[BatchJob]) -> BatchJob | None:
+def find_last_successful_job(jobs: Sequence[BatchJob]) -> BatchJob | None:
     """Return the job that wrote the last results, or None. `jobs` are newest first."""
     return next((job for job in jobs if job.is_active), None)
 
 
-def find_job_to_follow(jobs: Sequence[BatchJob], run_id: str) -> BatchJob | None:
+def find_running_or_own_job(jobs: Sequence[BatchJob], run_id: str) -> BatchJob | None:
     """Return the newest job that is running or was created by this run, or None."""
     return next((job for job in jobs if job.is_running or job.run_id == run_id), None)
 
 
-# Following a job
+# Waiting for a job
 
 
-def _follow_job(
+def _wait_for_job(
     state: BatchState, spec: BatchSpec, progress: BatchProgress, now: datetime
 ) -> Step | None:
-    """Wait for a job in the slot to end. If this run created it, end with its outcome.
+    """Wait for any job with this output to end. If this run created it, end with its outcome.
 
-    Jobs created by others also count, because two jobs at the same time would mix their files.
+    Other people's jobs also count, because two jobs at the same time would mix their files.
     """
-    job = find_job_to_follow(state.jobs, spec.run_id)
+    job = find_running_or_own_job(state.jobs, spec.run_id)
     if job is None:
         return None
 
@@ -195,7 +198,7 @@ def _pause_until_deadline(
     job: BatchJob, spec: BatchSpec, progress: BatchProgress, now: datetime
 ) -> Step:
     """Pause, or give up at the deadline and leave the job running."""
-    max_hours = spec.job["maxHours"]
+    max_hours = spec.settings["maxHours"]
     if now < max(job.created_at, progress.began_at) + timedelta(hours=max_hours):
         return Step("WRITING", pause=choose_pause((), (now - job.created_at).total_seconds()))
 
@@ -210,7 +213,7 @@ def _pause_until_deadline(
 
 
 def _require_input(state: BatchState) -> Step | None:
-    """Fail if the input is missing, even if no version would be used.
+    """Fail if the input is missing, even if the version would be rejected.
 
     Otherwise, the same missing input could end one run as FAILED and another one as SKIPPED.
     """
@@ -223,13 +226,13 @@ def _wait_for_baselines(
     state: BatchState, spec: BatchSpec, progress: BatchProgress, now: datetime
 ) -> Step | None:
     """Wait until the quality gate can use the baselines."""
-    step = wait_for_baselines("WRITING", state.newest_version, state.last_version, now)
+    step = wait_for_baselines("WRITING", state.newest_version, state.last_used_version, now)
     if step is None:
         return None
-    return progress.at_deadline(get_text(step.reasons[0]), spec.job["maxHours"], now) or step
+    return progress.at_deadline(get_text(step.reasons[0]), spec.settings["maxHours"], now) or step
 
 
-def _use_version(
+def _write_or_keep_results(
     state: BatchState, spec: BatchSpec, progress: BatchProgress, now: datetime
 ) -> Step:
     """Write results with the chosen version, or keep the last results."""
@@ -237,7 +240,7 @@ def _use_version(
     if choice.version_arn is None:
         step = Step("WRITING", outcome="SKIPPED", reasons=choice.rejections)
     else:
-        step = _write(choice.version_arn, state, spec, progress, now)
+        step = _write_results(choice.version_arn, state, spec, progress, now)
     return step.with_progress(version_arn=choice.version_arn, warnings=sorted({*choice.warnings}))
 
 
@@ -245,8 +248,8 @@ def _choose_by_campaigns(state: BatchState, spec: BatchSpec) -> VersionChoice | 
     """Choose the newest version if it passed a trial, or perhaps fall back to the served one.
 
     The served version must not be on trial or blocked. Without `onRejected: live`, it's only used
-    after a rollback, because the bad version's results would otherwise stay until a newer version
-    passes.
+    if the last results come from a version that is no longer served. After a rollback, the bad
+    version's results would otherwise stay until a newer version passes.
     """
     if not state.campaigns:
         return None
@@ -254,8 +257,8 @@ def _choose_by_campaigns(state: BatchState, spec: BatchSpec) -> VersionChoice | 
         return VersionChoice(spec.version_arn)
 
     served_version_arn = None
-    warnings = _warn_of_another_version(state)
-    if warnings or spec.job["onRejected"] == "live":
+    warnings = _warn_of_unserved_version(state)
+    if warnings or spec.settings["onRejected"] == "live":
         # If several campaigns serve different versions, the first one decides.
         campaign = state.campaigns[0]
         is_bad = campaign.served_version_arn == campaign.record.blocked_version_arn
@@ -272,69 +275,69 @@ def _choose_by_gate(state: BatchState, spec: BatchSpec) -> VersionChoice:
     Without campaigns, there's no served version. So the gate compares with the version that wrote
     the last results, which is also the fallback with `onRejected: live`.
     """
-    comparison = compare(state.newest_version, state.last_version, spec.gate)
+    comparison = compare(state.newest_version, state.last_used_version, spec.gate)
     version_arn: str | None = spec.version_arn
     if comparison.rejections:
         version_arn = None
-        if spec.job["onRejected"] == "live":
-            version_arn = _find_last_version(state, spec)
+        if spec.settings["onRejected"] == "live":
+            version_arn = _find_last_used_version(state, spec)
     return VersionChoice(version_arn, comparison.rejections, comparison.warnings)
 
 
-def _warn_of_another_version(state: BatchState) -> list[str]:
+def _warn_of_unserved_version(state: BatchState) -> list[str]:
     """Return a warning if no campaign serves the version that wrote the last results.
 
-    That happens after a rollback, because it doesn't change results. There's no warning during a
-    trial, because the campaign may still be rolled back.
+    A rollback leaves batch results as they are, so they may come from a bad version. During a
+    trial, it's too early to tell which version the campaign will serve.
     """
-    last = find_last_job(state.jobs)
-    if last is None:
+    last_job = find_last_successful_job(state.jobs)
+    if last_job is None:
         return []
     for campaign in state.campaigns:
-        if campaign.record.trial or campaign.served_version_arn == last.version_arn:
+        if campaign.record.trial or campaign.served_version_arn == last_job.version_arn:
             return []
 
     warning = (
-        f"its last results were made by {last.version_arn}, which no campaign of the solution "
+        f"its last results were made by {last_job.version_arn}, which no campaign of the solution "
         "serves, for example because it was rolled back"
     )
     return [warning]
 
 
-def _find_last_version(state: BatchState, spec: BatchSpec) -> str | None:
+def _find_last_used_version(state: BatchState, spec: BatchSpec) -> str | None:
     """Return the version that wrote the last results, or None if another solution did."""
-    last = find_last_job(state.jobs)
+    last_job = find_last_successful_job(state.jobs)
     solution_arn, _, _ = spec.version_arn.rpartition("/")
-    if last is None or not last.version_arn.startswith(f"{solution_arn}/"):
+    if last_job is None or not last_job.version_arn.startswith(f"{solution_arn}/"):
         return None
-    return last.version_arn
+    return last_job.version_arn
 
 
 # Writing results
 
 
-def _write(
+def _write_results(
     version_arn: str, state: BatchState, spec: BatchSpec, progress: BatchProgress, now: datetime
 ) -> Step:
-    """Create this run's job, unless it would write the last results again."""
+    """Create this run's job, unless the last results are still up to date."""
     content_hash = _hash_content(version_arn, state, spec)
-    last = find_last_job(state.jobs)
-    if last is not None and last.content_hash == content_hash:
+    last_job = find_last_successful_job(state.jobs)
+    if last_job is not None and last_job.content_hash == content_hash:
         # Only the last job counts, because later results replace earlier ones.
-        return WRITTEN.with_progress(job_arn=last.arn)
+        return WRITTEN.with_progress(job_arn=last_job.arn)
 
-    max_hours = spec.job["maxHours"]
+    max_hours = spec.settings["maxHours"]
     deletion = find_running_deletion(state.deletions)
     if deletion is not None:
         # AWS doesn't guarantee that users are deleted if a batch job is running at the same time.
         return progress.wait_for(f"{deletion.arn} is running", max_hours, now)
     return progress.before_create(max_hours, now) or Step(
-        "WRITING", Create(version_arn, content_hash)
+        "WRITING", CreateBatchJob(version_arn, content_hash)
     )
 
 
 def _hash_content(version_arn: str, state: BatchState, spec: BatchSpec) -> str:
-    """Return a hash of everything the results depend on."""
-    settings = [spec.job[key] for key in KEYS_OF_RESULTS]
+    """Compute the content hash that the results of a version would have now."""
+    settings = [spec.settings[key] for key in HASHED_SETTINGS]
     parts = [version_arn, state.input_hash, state.filter_expression, *settings]
-    return compute_short_hash(json.dumps(parts), CONTENT_DIGITS)
+    return compute_short_hash(json.dumps(parts), CONTENT_HASH_LENGTH)

@@ -16,7 +16,7 @@ from functions.personalize.batch_jobs import (
 )
 from functions.personalize.lists import PAGE_SIZE
 from functions.personalize.tags import BATCH_TAG, CLOCK_TOLERANCE, RUN_TAG
-from functions.rules.batch_jobs import KEYS_OF_RESULTS, BatchJob
+from functions.rules.batch_jobs import HASHED_SETTINGS, BatchJob
 from functions.s3 import exports
 from functions.s3.exports import Export
 from tests.functions.samples import (
@@ -30,7 +30,7 @@ from tests.functions.samples import (
     solution_settings,
 )
 
-UNSET = dict.fromkeys(KEYS_OF_RESULTS)
+UNSET = dict.fromkeys(HASHED_SETTINGS)
 COMMON = {
     "jobName": "p-run-slot",
     "solutionVersionArn": VERSION,

@@ -12,7 +12,7 @@ from functions.plan_retraining import (
     tag_up_to_date_resources,
 )
 from functions.planning.plan_run import plan_run
-from functions.rules.batch_jobs import KEYS_OF_RESULTS
+from functions.rules.batch_jobs import HASHED_SETTINGS
 from functions.run.admission import explain_start_by_schedule_change
 from functions.s3.exports import (
     BatchInput,
@@ -217,7 +217,7 @@ def test_a_run_with_nothing_to_do_says_why_and_which_run_does_something(changes,
 def test_a_campaign_that_does_not_exist_refuses_a_run_that_trains_nothing():
     """Before the guards can say so, a run asks what waits for each campaign and batch job."""
     locations = {"input": "in", "output": "out"}
-    job = {**dict.fromkeys(KEYS_OF_RESULTS), **locations, "onRejected": "live", "maxHours": 1}
+    job = {**dict.fromkeys(HASHED_SETTINGS), **locations, "onRejected": "live", "maxHours": 1}
     known = {
         **UNCHANGED,
         "settings_": settings(solutions=[solution_settings(batchJobs=[job])]),

@@ -6,7 +6,7 @@ import pytest
 from import_jobs import HOUR, MINUTE, NOW
 
 from functions.rules.batch_jobs import (
-    KEYS_OF_RESULTS,
+    HASHED_SETTINGS,
     WRITTEN,
     BatchJob,
     BatchProgress,
@@ -22,7 +22,7 @@ from functions.rules.versions import NO_VERSION
 
 OLD = "solution/old"
 NEW = "solution/new"
-UNSET = dict.fromkeys(KEYS_OF_RESULTS)
+UNSET = dict.fromkeys(HASHED_SETTINGS)
 VERSIONS = {
     OLD: NO_VERSION._replace(created_at=NOW - 9 * HOUR, metrics={"coverage": 0.5}),
     NEW: NO_VERSION._replace(created_at=NOW - 2 * HOUR, metrics={"coverage": 0.4}),
@@ -53,7 +53,7 @@ def step(
 ):
     """Return the step of the rules."""
     settings = {**UNSET, "numResults": results, "onRejected": on_rejected, "maxHours": 6}
-    spec = BatchSpec(run_id="this", version_arn=newest, job=settings, gate=gate)
+    spec = BatchSpec(run_id="this", version_arn=newest, settings=settings, gate=gate)
     progress = BatchProgress(NOW - waited, sent_at, blocked_by)
     before = replace(progress)
     state = BatchState(jobs=jobs, **{"campaigns": [campaign()], "input_hash": "i1", **state})
