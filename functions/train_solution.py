@@ -42,9 +42,9 @@ from .rules.steps import (
     Step,
 )
 from .rules.trainings import (
-    Create,
     SolutionState,
-    Stop,
+    StartTraining,
+    StopTraining,
     TrainingProgress,
     TrainingSpec,
     choose_monthly_limit,
@@ -86,21 +86,21 @@ class SolutionTraining:
         self._solution_reader = SolutionReader(aws.read_client())
         self._import_reader = ImportReader(aws.read_client(), settings["datasets"])
 
-        requested_since = None
+        created_since = None
         if self._planned_solution["requestedSince"]:
-            requested_since = datetime.fromisoformat(self._planned_solution["requestedSince"])
+            created_since = datetime.fromisoformat(self._planned_solution["requestedSince"])
 
         self.progress = restore_progress(event["status"], TrainingProgress(clock.now()))
         self.spec = TrainingSpec(
             run_id=run["id"],
-            datasets={
+            is_full_by_dataset_arn={
                 dataset["datasetArn"]: dataset["importMode"] == "FULL"
                 for dataset in settings["datasets"]
             },
-            accepts_foreign=run["request"].get("skipImport", False),
-            version_arn=self._planned_solution["existingVersionArn"],
-            requested_since=requested_since,
-            max_per_month=choose_monthly_limit(settings, run),
+            accepts_foreign_data=run["request"].get("skipImport", False),
+            existing_version_arn=self._planned_solution["existingVersionArn"],
+            created_since=created_since,
+            max_trainings_per_month=choose_monthly_limit(settings, run),
             durations=self._planned_solution["durations"],
             max_hours=settings["limits"]["maxTrainingHours"],
         )
@@ -112,11 +112,11 @@ class SolutionTraining:
         for a version from an earlier run, they need everything, because new data would make that
         version useless.
         """
-        version_arn = self.spec.version_arn or self.progress.version_arn
+        version_arn = self.spec.existing_version_arn or self.progress.version_arn
         if version_arn:
             version = self._solution_reader.find_version(version_arn)
             # Personalize may not find a version that was just created.
-            if version and self.spec.is_for(version):
+            if version and self.spec.is_version_for_run(version):
                 return SolutionState(versions=[version])
 
         client = aws.read_client()
@@ -135,9 +135,9 @@ class SolutionTraining:
     def act(self, action: Action) -> None:
         """Carry out the action of a step."""
         match action:
-            case Stop(version_arn):
+            case StopTraining(version_arn):
                 stop_training(aws.write_client(), version_arn)
-            case Create(digest):
+            case StartTraining(digest):
                 self._create_version(digest)
 
     def _create_version(self, digest: str) -> None:

@@ -15,7 +15,7 @@ from ..rules.trainings import (
     MONTH,
     Deletion,
     SolutionState,
-    find_newest_active,
+    find_newest_active_version,
 )
 from ..rules.versions import (
     NO_VERSION,
@@ -126,7 +126,7 @@ def read_baseline(
     A baseline is another solution's version, trained on the same data. It shows how hard that data
     is.
     """
-    if not version.imports:
+    if not version.imports_hash:
         return None  # A foreign version's training data is unknown.
 
     try:
@@ -212,14 +212,14 @@ class SolutionReader:
             if not is_recent:
                 older_count += 1
             # The search needs a limit, because Personalize may have trained hundreds by itself.
-            is_searched = older_count <= MAX_OLDER and find_newest_active(versions) is None
+            is_searched = older_count <= MAX_OLDER and find_newest_active_version(versions) is None
             if is_recent or is_searched:
                 version = _add_tags(version, self._tags_of(version.arn))
             versions.append(version)
 
         latest_update = solution.get("latestSolutionUpdate", {})
         return SolutionState(
-            config=hash_config(solution),
+            config_hash=hash_config(solution),
             is_being_updated=is_running(latest_update.get("status", ACTIVE)),
             imports=imports,
             deletions=deletions,

@@ -28,7 +28,7 @@ from ..rules.deployments import (
 )
 from ..rules.trainings import (
     MONTH,
-    find_newest_active,
+    find_newest_active_version,
 )
 from ..run.deployment_spec import build_deployment_spec
 
@@ -71,7 +71,7 @@ class EarlierVersions:
     @property
     def candidate(self) -> SolutionVersion | None:
         """The candidate, or None if no run has trained an ACTIVE version."""
-        return find_newest_active(self.snapshot.state.versions)
+        return find_newest_active_version(self.snapshot.state.versions)
 
     @property
     def approved_versions(self) -> list[SolutionVersion]:

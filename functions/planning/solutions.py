@@ -24,7 +24,7 @@ from ..rules.trainings import (
     Deletion,
     SolutionState,
     choose_monthly_limit,
-    explain_reached_limit,
+    explain_reached_monthly_limit,
     find_later_deletion,
     find_usable_version,
     list_full_versions,
@@ -174,8 +174,10 @@ class SolutionView:
         if not self.needs_new_version or self.usable_version:
             return None
 
-        max_per_month = choose_monthly_limit(self.settings, self.run)
-        message = explain_reached_limit(self.state.versions, max_per_month, self.data.now)
+        max_trainings_per_month = choose_monthly_limit(self.settings, self.run)
+        message = explain_reached_monthly_limit(
+            self.state.versions, max_trainings_per_month, self.data.now
+        )
         if message and self.later_deletion:
             message["text"] = f"{LEARNED_DELETED_USERS}; {message['text']}"
         return message

@@ -252,7 +252,7 @@ def choose_baseline(
     on the same imports, so both may match.
     """
     for neighbor in neighbors:
-        if neighbor.imports == version.imports:
+        if neighbor.imports_hash == version.imports_hash:
             return neighbor
     return None
 

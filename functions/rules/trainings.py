@@ -40,13 +40,13 @@ from .steps import (
 )
 from .versions import SolutionVersion
 
-DIGEST_DIGITS = 24
-"""The length of the first part of a digest, the hash of the imports."""
+IMPORTS_HASH_LENGTH = 24
+"""The number of hexadecimal digits in the first part of a digest, the hash of the imports."""
 MONTH = timedelta(days=30)
 """The period that limits.maxTrainingsPerMonth applies to."""
 TRAINED: Final = Step("TRAINED", outcome="TRAINED")
 """The step that ends a training once there is a usable version."""
-STOP_GRACE = timedelta(hours=1)
+STOP_TIMEOUT = timedelta(hours=1)
 """How long a training may take to stop."""
 
 
@@ -68,7 +68,7 @@ class Deletion(NamedTuple):
 class SolutionState:
     """A solution and its dataset group, as read by one poll."""
 
-    config: str = ""
+    config_hash: str = ""
     """A hash of the solution's recipe and configuration."""
     is_being_updated: bool = False
     imports: Sequence[Import] = ()
@@ -84,22 +84,22 @@ class TrainingSpec:
     """What a run should train or deploy."""
 
     run_id: str
-    datasets: Mapping[str, bool]
+    is_full_by_dataset_arn: Mapping[str, bool]
     """The ARN of each configured dataset -> True if its importMode is FULL."""
-    accepts_foreign: bool = False
+    accepts_foreign_data: bool = False
     """True if a person started the run with `skipImport`, which allows training on foreign data."""
-    version_arn: str | None = None
-    """The ACTIVE version to deploy, or None if the run may have to train the solution."""
-    requested_since: datetime | None = None
+    existing_version_arn: str | None = None
+    """An ACTIVE version to deploy without training, or None."""
+    created_since: datetime | None = None
     """Versions created before this time don't count. None if their age doesn't matter."""
-    max_per_month: int = 0
+    max_trainings_per_month: int = 0
     """0 means no limit."""
     durations: Sequence[int] = ()
     max_hours: float
 
-    def is_for(self, version: SolutionVersion) -> bool:
+    def is_version_for_run(self, version: SolutionVersion) -> bool:
         """Return True if this run created the version, or deploys it without training."""
-        return version.run_id == self.run_id or version.arn == self.version_arn
+        return version.run_id == self.run_id or version.arn == self.existing_version_arn
 
 
 @dataclass
@@ -115,14 +115,14 @@ class TrainingProgress(JobProgress):
 
 
 @dataclass(frozen=True)
-class Create(Action):
+class StartTraining(Action):
     """Start this run's training."""
 
     digest: str
 
 
 @dataclass(frozen=True)
-class Stop(Action):
+class StopTraining(Action):
     """Stop a training that has reached its deadline. Foreign trainings aren't stopped."""
 
     version_arn: str
@@ -136,31 +136,31 @@ def decide(
     Each rule returns a step, or None if it doesn't apply. The first one that applies decides.
     """
     return (
-        _follow_training(_find_version_for_run(state, spec), spec, progress, now)
-        or _wait_for_changes(state, spec, progress, now)
-        or _require_confirmed_data(state, spec)
-        or _follow_training(find_usable_version(state, spec.requested_since), spec, progress, now)
-        or _respect_limit(state, spec, now)
+        _wait_for_training(_find_version_for_run(state, spec), spec, progress, now)
+        or _wait_for_stable_data(state, spec, progress, now)
+        or _refuse_untrusted_data(state, spec)
+        or _wait_for_training(find_usable_version(state, spec.created_since), spec, progress, now)
+        or _respect_monthly_limit(state, spec, now)
         or progress.before_create(spec.max_hours, now)
         or _start_training(state, spec)
     )
 
 
-# Following a version
+# Waiting for a version
 
 
 def _find_version_for_run(state: SolutionState, spec: TrainingSpec) -> SolutionVersion | None:
-    """Return the version that this run created or only deploys, or None.
+    """Return the version that this run created, or deploys without training, or None.
 
-    It has priority over the other rules, because later changes to the data don't affect it.
+    Waiting for it comes before all other rules, because later changes to the data don't affect it.
     """
-    return next((version for version in state.versions if spec.is_for(version)), None)
+    return next((version for version in state.versions if spec.is_version_for_run(version)), None)
 
 
-def _follow_training(
+def _wait_for_training(
     version: SolutionVersion | None, spec: TrainingSpec, progress: TrainingProgress, now: datetime
 ) -> Step | None:
-    """Wait for a version's training to end, or stop it at the deadline."""
+    """Wait for a version's training to end, or stop the training at the deadline."""
     if version is None:
         return None
 
@@ -184,12 +184,12 @@ def _follow_training(
 def _stop_training(version: SolutionVersion, progress: TrainingProgress, now: datetime) -> Step:
     """Stop a training, and wait up to an hour for it to end."""
     stopping_since = progress.stopping_since or now
-    if now >= stopping_since + STOP_GRACE:
+    if now >= stopping_since + STOP_TIMEOUT:
         return fail("STOPPING", f"{version.arn} did not stop within an hour")
 
     step = Step("STOPPING", pause=SHORT_PAUSE)
     if not version.is_stopping:
-        step = step._replace(action=Stop(version.arn))
+        step = step._replace(action=StopTraining(version.arn))
 
     return step.with_progress(stopping_since=stopping_since)
 
@@ -211,7 +211,7 @@ def _explain_failure(version: SolutionVersion, spec: TrainingSpec) -> Reason:
 # Reasons against a training
 
 
-def _wait_for_changes(
+def _wait_for_stable_data(
     state: SolutionState, spec: TrainingSpec, progress: TrainingProgress, now: datetime
 ) -> Step | None:
     """Wait while jobs change the dataset group's data, or the solution is being updated."""
@@ -225,20 +225,20 @@ def _wait_for_changes(
     return None
 
 
-def _require_confirmed_data(state: SolutionState, spec: TrainingSpec) -> Step | None:
-    """Don't train on data that may be incomplete or foreign.
+def _refuse_untrusted_data(state: SolutionState, spec: TrainingSpec) -> Step | None:
+    """Fail instead of training on data that may be incomplete or foreign.
 
     A person may accept foreign data, but not an unconfirmed import, which may be incomplete.
     """
-    for dataset, is_full in spec.datasets.items():
-        jobs = [job for job in state.imports if job.dataset_arn == dataset]
+    for dataset_arn, is_full in spec.is_full_by_dataset_arn.items():
+        jobs = [job for job in state.imports if job.dataset_arn == dataset_arn]
 
         # A later foreign import doesn't help, because it isn't confirmed either.
         if unconfirmed := list_unconfirmed_imports(jobs):
             return fail("CHECKING", _explain_unconfirmed(unconfirmed[-1], is_full=is_full))
 
         foreign = find_foreign_replacement(jobs, is_full=is_full)
-        if foreign and not spec.accepts_foreign:
+        if foreign and not spec.accepts_foreign_data:
             reason = Message(
                 text=(
                     f"{foreign.arn}, which this pipeline did not start, is the newest FULL import "
@@ -266,9 +266,9 @@ def _explain_unconfirmed(job: Import, *, is_full: bool) -> Reason:
     )
 
 
-def _respect_limit(state: SolutionState, spec: TrainingSpec, now: datetime) -> Step | None:
+def _respect_monthly_limit(state: SolutionState, spec: TrainingSpec, now: datetime) -> Step | None:
     """Skip the training if the monthly limit is reached, because each training costs money."""
-    reason = explain_reached_limit(state.versions, spec.max_per_month, now)
+    reason = explain_reached_monthly_limit(state.versions, spec.max_trainings_per_month, now)
     if reason is None:
         return None
 
@@ -280,7 +280,7 @@ def _respect_limit(state: SolutionState, spec: TrainingSpec, now: datetime) -> S
 
 def _start_training(state: SolutionState, spec: TrainingSpec) -> Step:
     """Start this run's training, with warnings about foreign jobs."""
-    step = Step("TRAINING", Create(digest(state)))
+    step = Step("TRAINING", StartTraining(compute_digest(state)))
     return step.with_progress(warnings=[*_warn_of_foreign_jobs(state, spec)])
 
 
@@ -297,8 +297,8 @@ def _warn_of_foreign_jobs(state: SolutionState, spec: TrainingSpec) -> Iterator[
             )
 
     for job in list_effective_imports(state.imports):
-        is_accepted = not job.is_full or spec.accepts_foreign
-        if job.is_foreign and is_accepted and job.dataset_arn in spec.datasets:
+        is_accepted = not job.is_full or spec.accepts_foreign_data
+        if job.is_foreign and is_accepted and job.dataset_arn in spec.is_full_by_dataset_arn:
             yield (
                 f"{job.arn}, an import that this pipeline did not start, has changed the data that "
                 "the version is trained on; find out who started it"
@@ -308,10 +308,10 @@ def _warn_of_foreign_jobs(state: SolutionState, spec: TrainingSpec) -> Iterator[
 # Shared with planning
 
 
-def digest(state: SolutionState) -> str:
-    """Return a hash of the imports and the configuration that a training depends on."""
+def compute_digest(state: SolutionState) -> str:
+    """Compute the digest that a version would get if its training started now."""
     arns = sorted(job.arn for job in list_effective_imports(state.imports))
-    return f"{compute_short_hash(' '.join(arns), DIGEST_DIGITS)}-{state.config}"
+    return f"{compute_short_hash(' '.join(arns), IMPORTS_HASH_LENGTH)}-{state.config_hash}"
 
 
 def find_running_deletion(deletions: Iterable[Deletion]) -> Deletion | None:
@@ -320,16 +320,16 @@ def find_running_deletion(deletions: Iterable[Deletion]) -> Deletion | None:
 
 
 def find_usable_version(
-    state: SolutionState, requested_since: datetime | None
+    state: SolutionState, created_since: datetime | None
 ) -> SolutionVersion | None:
-    """Return the newest version that was trained on the current data and configuration, or None.
+    """Return the newest version trained on the current data and configuration, or None.
 
     Stopped trainings also count, because a person may have stopped them on purpose. Failed ones
     don't, nor do versions that may have learned from users who were deleted later.
     """
-    current_digest = digest(state)
+    current_digest = compute_digest(state)
     for version in state.versions:
-        is_too_old = requested_since is not None and version.created_at < requested_since
+        is_too_old = created_since is not None and version.created_at < created_since
         if version.digest != current_digest or is_too_old or not _counts_as_training(version):
             continue
 
@@ -358,7 +358,7 @@ def list_full_versions(versions: Iterable[SolutionVersion]) -> list[SolutionVers
     ]
 
 
-def find_newest_active(versions: Iterable[SolutionVersion]) -> SolutionVersion | None:
+def find_newest_active_version(versions: Iterable[SolutionVersion]) -> SolutionVersion | None:
     """Return the newest ACTIVE version trained by a run, or None. `versions` are newest first."""
     for version in versions:
         if version.is_active and version.run_id is not None:
@@ -373,21 +373,21 @@ def choose_monthly_limit(settings: Settings, run: Run) -> int:
     return settings["limits"]["maxTrainingsPerMonth"]
 
 
-def explain_reached_limit(
-    versions: Iterable[SolutionVersion], max_per_month: int, now: datetime
+def explain_reached_monthly_limit(
+    versions: Iterable[SolutionVersion], max_trainings_per_month: int, now: datetime
 ) -> Message | None:
-    """Return a message if the monthly limit is reached, or None."""
+    """Explain that the monthly limit is reached, or return None if it isn't."""
     # Failed trainings aren't billed, so they don't count.
     count = sum(
         _counts_as_training(version) and version.created_at > now - MONTH for version in versions
     )
-    if not max_per_month or count < max_per_month:
+    if not max_trainings_per_month or count < max_trainings_per_month:
         return None
 
     return Message(
         text=(
             f"trainings of this pipeline within 30 days: {count}, and limits.maxTrainingsPerMonth "
-            f"is {max_per_month}; wait some days, raise the limit, or train beyond it"
+            f"is {max_trainings_per_month}; wait some days, raise the limit, or train beyond it"
         ),
         command="retrain start --skip-import --force",
     )

@@ -24,7 +24,7 @@ class SolutionVersion(NamedTuple):
     """The run that created the version, or None for a foreign version."""
     digest: str | None = None
     """A hash of the data and the configuration at the start of the training
-    (`trainings.digest()`)."""
+    (`trainings.compute_digest()`)."""
     was_stopped: bool = False
     is_stopping: bool = False
     failure: str | None = None
@@ -32,15 +32,15 @@ class SolutionVersion(NamedTuple):
     training_hours: float | None = None
     """The training hours that Personalize bills, or None before the training has succeeded."""
     approval: str | None = None
-    """APPROVED, REFUSED, ASKED, or None if approval wasn't requested or the request expired."""
+    """REQUESTED, APPROVED or REFUSED. None if approval wasn't requested, or the request expired."""
     metrics: Mapping[str, float] = MappingProxyType({})
     """The offline metrics. Empty during the training."""
     baselines: Mapping[str, "SolutionVersion | None"] = MappingProxyType({})
     """Baseline solution ARN -> its version on the same imports, or None if there isn't one."""
 
     @property
-    def imports(self) -> str:
-        """The part of the digest that is the hash of the imports."""
+    def imports_hash(self) -> str:
+        """The first part of the digest."""
         return (self.digest or "").partition("-")[0]
 
 

@@ -412,7 +412,7 @@ def solution_snapshot(settings_, data, run_, **changes):
     return SolutionSnapshot(
         solution_settings=settings_,
         description=description,
-        state=SolutionState(config=config, **jobs, versions=read["trainings"]),
+        state=SolutionState(config_hash=config, **jobs, versions=read["trainings"]),
         read_version=read["versions"].__getitem__,
         **{
             key: {arn: value for arn, value in read[key].items() if arn in arns}
@@ -438,7 +438,7 @@ def digest(solution=None, **changes):
         solution_settings(), data_snapshot(**changes), run(), solutions=solutions
     )
 
-    return training_rules.digest(read.state)
+    return training_rules.compute_digest(read.state)
 
 
 def trained_version(**changes):

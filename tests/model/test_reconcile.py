@@ -25,13 +25,13 @@ from functions.reconcile import (
 from functions.rules.imports import ValidateExport
 from functions.rules.pacing import choose_pause
 from functions.rules.steps import JobProgress, Step
-from functions.rules.trainings import Stop
+from functions.rules.trainings import StopTraining
 from functions.run.admission import (
     DEFAULT_LIST_LAG_SECONDS,
     WAIT_AFTER_FAILURE,
 )
 
-CHANGE = Stop("version")
+CHANGE = StopTraining("version")
 QUESTION = ValidateExport("fingerprint")
 DONE = Step("DONE", outcome="DONE")
 NOW = clock.now()

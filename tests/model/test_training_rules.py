@@ -10,15 +10,15 @@ from functions.common.messages import Message
 from functions.rules.pacing import choose_pause
 from functions.rules.steps import Step, fail
 from functions.rules.trainings import (
-    Create,
     Deletion,
     SolutionState,
-    Stop,
+    StartTraining,
+    StopTraining,
     TrainingProgress,
     TrainingSpec,
+    compute_digest,
     decide,
-    digest,
-    find_newest_active,
+    find_newest_active_version,
 )
 from functions.rules.versions import SolutionVersion
 
@@ -29,7 +29,9 @@ IMPORTED = job()
 
 def present(*jobs, config="c"):
     """Return the digest of these imports, by default of the one import."""
-    return digest(SolutionState(config=config, imports=jobs or (IMPORTED,), versions=[]))
+    return compute_digest(
+        SolutionState(config_hash=config, imports=jobs or (IMPORTED,), versions=[])
+    )
 
 
 def version(number=1, **fields):
@@ -60,13 +62,13 @@ UPDATED = version(training_mode="UPDATE", created_at=NOW - MINUTE)
 def decided(*versions, imports=(IMPORTED,), progress=None, updated=False, deletions=(), **fields):
     """Return the step of the rules for a solution with these versions."""
     state = SolutionState(
-        config="c",
+        config_hash="c",
         is_being_updated=updated,
         imports=imports,
         deletions=deletions,
         versions=versions,
     )
-    standard = {"run_id": "this", "datasets": {"items": True}, "max_hours": 24}
+    standard = {"run_id": "this", "is_full_by_dataset_arn": {"items": True}, "max_hours": 24}
     spec = TrainingSpec(**{**standard, **fields})
     progress = progress or TrainingProgress(NOW - 3 * MINUTE)
     before = replace(progress)
@@ -81,9 +83,9 @@ def step(*versions, **fields):
     return decided(*versions, **fields)._replace(progress_changes={})
 
 
-CREATE = Step("TRAINING", Create(present()))
+CREATE = Step("TRAINING", StartTraining(present()))
 TRAINED = Step("TRAINED", outcome="TRAINED")
-STOP = Step("STOPPING", Stop("version-1"), pause=15)
+STOP = Step("STOPPING", StopTraining("version-1"), pause=15)
 OTHER = version(digest="other")
 STOPPED = {"is_running": False, "was_stopped": True}
 FORCE = "retrain start --skip-import --force"
@@ -106,11 +108,11 @@ IN_TIME = {"ended_at": NOW - MINUTE, **STOPPED}
         ([version()], {}, TRAINED),
         ([OTHER], {}, CREATE),
         ([version(run_id=None)], {}, CREATE),
-        ([version(run_id=None)], {"version_arn": "version-1"}, TRAINED),
+        ([version(run_id=None)], {"existing_version_arn": "version-1"}, TRAINED),
         ([version(is_active=False)], {}, CREATE),
         ([version(is_active=False, was_stopped=True)], {}, fail("TRAINING", STOPPED_BEFORE)),
-        ([version()], {"requested_since": NOW}, CREATE),
-        ([version()], {"requested_since": version().created_at}, TRAINED),
+        ([version()], {"created_since": NOW}, CREATE),
+        ([version()], {"created_since": version().created_at}, TRAINED),
         (
             [own(run_id="earlier")],
             {"durations": [6000]},
@@ -139,7 +141,9 @@ def test_the_present_data_are_learned_once(versions, fields, expected):
 
 def test_the_newest_version_is_used():
     assert decided(version(2), version()) == TRAINED.with_progress(version_arn="version-2")
-    assert find_newest_active([version(3, run_id=None), own(), version(2), version()]) == version(2)
+    assert find_newest_active_version(
+        [version(3, run_id=None), own(), version(2), version()]
+    ) == version(2)
 
 
 LIMITED = Message(
@@ -164,12 +168,12 @@ LIMITED = Message(
 )
 def test_the_limit_of_the_month_counts_the_trainings_that_are_paid_for(versions, is_limited):
     limited = Step("LIMITED", outcome="SKIPPED", reasons=(LIMITED,))
-    assert step(*versions, max_per_month=1) == (limited if is_limited else CREATE)
-    assert step(*versions, max_per_month=2) == CREATE
-    assert step(version(), *versions, max_per_month=1) == TRAINED, (
+    assert step(*versions, max_trainings_per_month=1) == (limited if is_limited else CREATE)
+    assert step(*versions, max_trainings_per_month=2) == CREATE
+    assert step(version(), *versions, max_trainings_per_month=1) == TRAINED, (
         "it is trained on the present data"
     )
-    assert step(own(), *versions, max_per_month=1).phase == "TRAINING", "it has begun"
+    assert step(own(), *versions, max_trainings_per_month=1).phase == "TRAINING", "it has begun"
 
 
 FOREIGN = job(9, run_id=None, is_confirmed=False)
@@ -193,7 +197,7 @@ PARTIAL = fail(
         command="retrain start",
     ),
 )
-ADDED = {"datasets": {"items": False}}
+ADDED = {"is_full_by_dataset_arn": {"items": False}}
 APPENDED = job(2, is_full=False, is_confirmed=False)
 UNCONFIRMED = PARTIAL
 FULL_NEEDED = fail(
@@ -208,33 +212,33 @@ TAINTED = APPENDED._replace(is_tainted=True)
     "imports, fields, expected",
     [
         ([job(), FOREIGN], {}, REPLACED),
-        ([job(), FOREIGN], {"accepts_foreign": True}, None),
+        ([job(), FOREIGN], {"accepts_foreign_data": True}, None),
         ([job(), FOREIGN], ADDED, REPLACED),
         ([FOREIGN], ADDED, None),
         ([job(), FOREIGN, job(10, is_full=False)], ADDED, None),
         ([job(), FOREIGN._replace(is_full=False)], {}, None),
         ([FOREIGN._replace(dataset_arn="users", is_full=False)], {}, None),
         ([job(), job(2, is_confirmed=False)], {}, PARTIAL),
-        ([job(), job(2, is_confirmed=False)], {"accepts_foreign": True}, PARTIAL),
+        ([job(), job(2, is_confirmed=False)], {"accepts_foreign_data": True}, PARTIAL),
         ([job(), APPENDED], {}, PARTIAL),
         ([job(), APPENDED], ADDED, UNCONFIRMED),
         ([job(), APPENDED, job(3, is_full=False)], ADDED, UNCONFIRMED),
-        ([job(), APPENDED, FOREIGN], {**ADDED, "accepts_foreign": True}, None),
+        ([job(), APPENDED, FOREIGN], {**ADDED, "accepts_foreign_data": True}, None),
         ([job(2, is_confirmed=False), job(3, is_full=False)], ADDED, FULL_NEEDED),
         ([job(), TAINTED, job(3, is_full=False)], ADDED, FULL_NEEDED),
-        ([job(), TAINTED, FOREIGN], {**ADDED, "accepts_foreign": True}, FULL_NEEDED),
+        ([job(), TAINTED, FOREIGN], {**ADDED, "accepts_foreign_data": True}, FULL_NEEDED),
         ([job(), TAINTED], {}, PARTIAL),
         ([job(), TAINTED, job(3)], ADDED, None),
     ],
 )
 def test_only_data_that_a_run_has_checked_are_learned(imports, fields, expected):
-    create = Step("TRAINING", Create(present(*imports)))
+    create = Step("TRAINING", StartTraining(present(*imports)))
     assert step(imports=imports, **fields) == (expected or create)
 
 
 def test_foreign_data_that_a_person_has_accepted_are_named():
-    create = decided(imports=[job(), FOREIGN], accepts_foreign=True)
-    assert isinstance(create.action, Create)
+    create = decided(imports=[job(), FOREIGN], accepts_foreign_data=True)
+    assert isinstance(create.action, StartTraining)
     (warning,) = create.progress_changes["warnings"]
 
     assert warning.startswith("job-9, an import that this pipeline did not start, has changed")
@@ -249,7 +253,7 @@ def test_what_is_foreign_is_named_and_neither_used_nor_stopped():
     ]
     versions = [foreign, foreign._replace(is_stopping=True), version(run_id=None)]
     create = decided(*versions, imports=imports, max_hours=1)
-    assert isinstance(create.action, Create)
+    assert isinstance(create.action, StartTraining)
     training, addition = create.progress_changes["warnings"]
 
     assert training == (
