@@ -30,7 +30,7 @@ from .common.messages import as_message
 from .contract import JobStatus
 from .rules.batch_jobs import BatchJob
 from .rules.imports import Import
-from .rules.pacing import LONGEST_SLEEP
+from .rules.pacing import MAX_SLEEP_SECONDS
 from .rules.steps import (
     RETRY_PAUSE,
     SHORT_PAUSE,
@@ -80,7 +80,7 @@ class InvocationResult(NamedTuple, Generic[State]):
     @property
     def seconds(self) -> int:
         """The seconds until the next invocation, rounded up. 0 means at once."""
-        if self.step.pause <= LONGEST_SLEEP:
+        if self.step.pause <= MAX_SLEEP_SECONDS:
             return 0
         return math.ceil(self.step.pause)
 
@@ -117,7 +117,7 @@ class InvocationResult(NamedTuple, Generic[State]):
 class Progress(Protocol):
     """What every job's progress contains."""
 
-    blocked_by: str
+    delayed_by: str
     """Why the job couldn't act so far. It's the reason for the failure if the job times out."""
 
 
@@ -189,7 +189,7 @@ class _Invocation:
 
     def has_time_for(self, pause: float) -> bool:
         """Check if there's time to sleep for `pause` seconds and poll again."""
-        return pause <= LONGEST_SLEEP and clock.now() + timedelta(seconds=pause) <= self.ends_at
+        return pause <= MAX_SLEEP_SECONDS and clock.now() + timedelta(seconds=pause) <= self.ends_at
 
     def drop_late_action(self, step: Step) -> Step:
         """Remove an action that would come too late, and the outcome that depends on it.
@@ -201,7 +201,7 @@ class _Invocation:
             return step
 
         if self.first_poll_ended_at > self.began_at + MAX_FIRST_POLL_TIME:
-            self.progress.blocked_by = (
+            self.progress.delayed_by = (
                 f"one poll took too long to act on it: {format_slowest_calls()}"
             )
             return step._replace(action=None, outcome=None, pause=RETRY_PAUSE)
@@ -229,14 +229,14 @@ def track_create_request(progress: JobProgress, name: str) -> Iterator[None]:
         code = error.response["Error"]["Code"]
         if code == "ResourceAlreadyExistsException":
             # An earlier request may have succeeded, so `sent_at` stays and the rules look again.
-            progress.blocked_by = f"the name {name} is taken"
+            progress.delayed_by = f"the name {name} is taken"
             return
 
         progress.sent_at = None
         if code not in REFUSAL_CODES:
             raise
-        progress.blocked_by = f"it cannot start yet: {error.response['Error']['Message']}"
-        raise RequestRefused(progress.blocked_by) from error
+        progress.delayed_by = f"it cannot start yet: {error.response['Error']['Message']}"
+        raise RequestRefused(progress.delayed_by) from error
     except Throttled:
         progress.sent_at = None
         raise

@@ -23,7 +23,7 @@ from .gate import (
     compare,
     wait_for_baselines,
 )
-from .pacing import choose_pause
+from .pacing import choose_poll_pause
 from .recipes import EXPLORATION_KEYS
 from .steps import (
     Action,
@@ -200,7 +200,7 @@ def _pause_until_deadline(
     """Pause, or give up at the deadline and leave the job running."""
     max_hours = spec.settings["maxHours"]
     if now < max(job.created_at, progress.began_at) + timedelta(hours=max_hours):
-        return Step("WRITING", pause=choose_pause((), (now - job.created_at).total_seconds()))
+        return Step("WRITING", pause=choose_poll_pause((), (now - job.created_at).total_seconds()))
 
     reason = (
         f"{job.arn} is still running after {format_hours(max_hours)}; it goes on, because no batch "
@@ -229,7 +229,8 @@ def _wait_for_baselines(
     step = wait_for_baselines("WRITING", state.newest_version, state.last_used_version, now)
     if step is None:
         return None
-    return progress.at_deadline(get_text(step.reasons[0]), spec.settings["maxHours"], now) or step
+    reason = get_text(step.reasons[0])
+    return progress.give_up_at_deadline(reason, spec.settings["maxHours"], now) or step
 
 
 def _write_or_keep_results(
@@ -330,8 +331,8 @@ def _write_results(
     deletion = find_running_deletion(state.deletions)
     if deletion is not None:
         # AWS doesn't guarantee that users are deleted if a batch job is running at the same time.
-        return progress.wait_for(f"{deletion.arn} is running", max_hours, now)
-    return progress.before_create(max_hours, now) or Step(
+        return progress.wait_because(f"{deletion.arn} is running", max_hours, now)
+    return progress.wait_before_create(max_hours, now) or Step(
         "WRITING", CreateBatchJob(version_arn, content_hash)
     )
 

@@ -213,7 +213,7 @@ class DeploymentProgress:
     warnings: list[str] = field(default_factory=list)
     metrics: list[MetricComparison] = field(default_factory=list)
     """The metrics that the quality gate compared, in the order of its rules."""
-    blocked_by: str = ""
+    delayed_by: str = ""
     """What the deployment is waiting for, for example a baseline in training."""
 
     def add_warnings(self, new_warnings: Iterable[str]) -> list[str]:

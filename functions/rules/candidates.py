@@ -89,7 +89,7 @@ def _judge_metrics(
     )
 
     return step.with_progress(
-        blocked_by="",
+        delayed_by="",
         metrics=comparison.values,
         warnings=progress.add_warnings(comparison.warnings),
     )
@@ -189,7 +189,7 @@ def _wait_for_baselines(
     step = wait_for_baselines("JUDGING", candidate, campaign.served_version, now)
     if step is None:
         return None
-    return step.with_progress(blocked_by=get_text(step.reasons[0]))
+    return step.with_progress(delayed_by=get_text(step.reasons[0]))
 
 
 def _reject_bad_metrics(rejections: list[str]) -> Step | None:

@@ -20,8 +20,8 @@ from .campaigns import (
 )
 from .candidates import judge_candidate
 from .pacing import (
-    OVERDUE_FRACTION,
-    choose_pause,
+    OVERDUE_PAUSE_FRACTION,
+    choose_poll_pause,
 )
 from .steps import (
     RETRY_PAUSE,
@@ -201,9 +201,9 @@ def _give_up(
         reason = f"the update to {campaign.update.version_arn} has not ended in {duration}"
     elif trial:
         reason = f"{trial.version_arn} is still on trial after {duration}"
-    elif progress.blocked_by:
+    elif progress.delayed_by:
         # For example: the baseline <ARN> is still in training after 3 hours.
-        reason = f"{progress.blocked_by} after {duration}"
+        reason = f"{progress.delayed_by} after {duration}"
     else:
         reason = f"Personalize has not accepted the update to {progress.version_arn} in {duration}"
 
@@ -223,8 +223,8 @@ def _wait_for_update(campaign: CampaignState, spec: DeploymentSpec, now: datetim
     age = (now - campaign.update.created_at).total_seconds()
     if trial is not None and age >= spec.max_hours * 3600:
         # It's overdue, and frequent polls would fill the execution's history within a day.
-        return Step(phase, pause=age * OVERDUE_FRACTION)
-    return Step(phase, pause=choose_pause(durations=(), elapsed=age))
+        return Step(phase, pause=age * OVERDUE_PAUSE_FRACTION)
+    return Step(phase, pause=choose_poll_pause(durations=(), elapsed=age))
 
 
 def _judge(

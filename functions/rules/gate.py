@@ -22,11 +22,11 @@ from ..contract import (
     QualityRule,
 )
 from .pacing import (
-    LONGEST_SLEEP,
-    OVERDUE_FRACTION,
+    MAX_SLEEP_SECONDS,
+    OVERDUE_PAUSE_FRACTION,
 )
 from .steps import (
-    LIST_LAG,
+    MAX_LIST_LAG,
     Step,
 )
 from .versions import SolutionVersion
@@ -272,7 +272,7 @@ def wait_for_baselines(
 
     # Lists may lag behind, so a baseline that isn't listed yet may already be in training.
     is_one_missing = None in candidate.baselines.values()
-    if is_one_missing and now < candidate.ended_at + LIST_LAG:
+    if is_one_missing and now < candidate.ended_at + MAX_LIST_LAG:
         reason = "no baseline is listed yet"
         return _choose_growing_pause(phase, reason, since=candidate.ended_at, now=now)
     return None
@@ -280,5 +280,5 @@ def wait_for_baselines(
 
 def _choose_growing_pause(phase: str, reason: str, *, since: datetime, now: datetime) -> Step:
     """Return a pause that grows with time, but is short enough to keep the invocation open."""
-    seconds = ((now - since) * OVERDUE_FRACTION).total_seconds()
-    return Step(phase, pause=min(max(seconds, 1), LONGEST_SLEEP), reasons=(reason,))
+    seconds = ((now - since) * OVERDUE_PAUSE_FRACTION).total_seconds()
+    return Step(phase, pause=min(max(seconds, 1), MAX_SLEEP_SECONDS), reasons=(reason,))

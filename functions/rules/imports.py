@@ -20,7 +20,7 @@ from ..common.messages import (
     Message,
     Reason,
 )
-from .pacing import choose_pause
+from .pacing import choose_poll_pause
 from .steps import (
     Action,
     JobProgress,
@@ -262,7 +262,7 @@ def _wait_for_import(
 
     if now < max(job.created_at, progress.began_at) + timedelta(hours=spec.max_hours):
         elapsed = (now - job.created_at).total_seconds()
-        return Step("IMPORTING", pause=choose_pause(spec.durations, elapsed))
+        return Step("IMPORTING", pause=choose_poll_pause(spec.durations, elapsed))
 
     return fail(
         "IMPORTING",
@@ -323,7 +323,7 @@ def _create_import(
     is_requested = spec.requested_at is not None
     if refusal := explain_refusal_to_append(state, is_requested=is_requested):
         return fail("CHECKING", refusal)
-    if wait := progress.before_create(spec.max_hours, now):
+    if wait := progress.wait_before_create(spec.max_hours, now):
         return wait
 
     if state.export.fingerprint != progress.validated_fingerprint:

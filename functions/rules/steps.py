@@ -1,4 +1,4 @@
-"""What a rule decides: one step of an import, a training, a deployment or a batch job.
+"""What the rules return: the next step of an import, a training, a deployment or a batch job.
 
 A *poll* reads the state that the rules need. A *rule* returns a *step*, or None if it doesn't
 apply, and the first rule that applies decides. A step may contain one *action*, which is a request.
@@ -19,7 +19,7 @@ SHORT_PAUSE = 15
 """The pause in seconds while a change is expected soon."""
 RETRY_PAUSE = 60
 """The pause in seconds while another job has to end first."""
-LIST_LAG = timedelta(minutes=3)
+MAX_LIST_LAG = timedelta(minutes=3)
 """How long a list may lack a new job: twice the 90 seconds that lists may be out of date
 (`run/admission.py`)."""
 
@@ -40,17 +40,17 @@ class Step(NamedTuple):
     """
 
     phase: str
-    """What is in progress, in one word for the console, `retrain watch` and the report."""
+    """What is in progress, in one word, for the console, `retrain watch` and the report."""
     action: Action | None = None
     pause: float = 0
     """The seconds until the next poll."""
     outcome: str | None = None
     cause: str | None = None
-    """One word for the rule that decided, if later runs may reach the same verdict."""
+    """The rule that decided, in one word. Only given if later runs may reach the same verdict."""
     reasons: Sequence[Reason] = ()
-    """Why this is the outcome, or why there's a pause."""
+    """Why the job ends with this outcome, or why it pauses."""
     progress_changes: Mapping[str, Any] = MappingProxyType({})
-    """The fields of the progress to set, and their new values."""
+    """The fields of the progress to change -> their new values."""
 
     def with_progress(self, **progress_changes: object) -> "Step":
         """Return the step with more changes to the progress. Existing ones take precedence."""
@@ -58,10 +58,7 @@ class Step(NamedTuple):
 
 
 def update_progress(progress: object, step: Step) -> None:
-    """Apply a step's changes to the progress.
-
-    The run's document holds the progress until the next poll. Tags hold what must outlive the run.
-    """
+    """Apply a step's changes to the progress."""
     for field, value in step.progress_changes.items():
         setattr(progress, field, value)
 
@@ -77,27 +74,31 @@ class JobProgress:
 
     began_at: datetime
     sent_at: datetime | None = None
-    """When a create request was sent, if the job may exist now."""
-    blocked_by: str = ""
-    """Why the job couldn't be created so far, for example because Personalize refused it."""
+    """When the create request was sent, if it may have created the job."""
+    delayed_by: str = ""
+    """Why the job doesn't exist yet, for example because Personalize refused the request."""
 
-    def before_create(self, max_hours: float, now: datetime) -> Step | None:
-        """Return None to create the job now, or a pause, or a failure at the deadline.
+    def wait_before_create(self, max_hours: float, now: datetime) -> Step | None:
+        """Pause if an earlier request may have created the job, or give up at the deadline.
 
-        The pause is for an earlier create request: the list may not show its job yet.
+        The result is None if the job may be created now.
         """
-        if self.sent_at and now < self.sent_at + LIST_LAG:
+        if self.sent_at and now < self.sent_at + MAX_LIST_LAG:
             return Step("WAITING", pause=RETRY_PAUSE)
-        return self.at_deadline(self.blocked_by or "Personalize did not answer", max_hours, now)
 
-    def wait_for(self, reason: str, max_hours: float, now: datetime) -> Step:
-        """Return a pause that grows each time, or a failure at the deadline."""
+        reason = self.delayed_by or "Personalize did not answer"
+        return self.give_up_at_deadline(reason, max_hours, now)
+
+    def wait_because(self, reason: str, max_hours: float, now: datetime) -> Step:
+        """Pause for a time that grows with each poll, or give up at the deadline."""
+        if step := self.give_up_at_deadline(reason, max_hours, now):
+            return step
+
         seconds = choose_waiting_pause(now - self.began_at).total_seconds()
-        late = self.at_deadline(reason, max_hours, now)
-        return late or Step("WAITING", pause=max(seconds, RETRY_PAUSE))
+        return Step("WAITING", pause=max(seconds, RETRY_PAUSE))
 
-    def at_deadline(self, reason: str, max_hours: float, now: datetime) -> Step | None:
-        """Return a failure once the deadline has passed, or None before that."""
+    def give_up_at_deadline(self, reason: str, max_hours: float, now: datetime) -> Step | None:
+        """Fail once the deadline has passed. The result is None before that."""
         if now < self.began_at + timedelta(hours=max_hours):
             return None
         return fail("WAITING", f"gave up after {format_hours(max_hours)}: {reason}")

@@ -30,7 +30,7 @@ from .imports import (
     list_effective_imports,
     list_unconfirmed_imports,
 )
-from .pacing import choose_pause
+from .pacing import choose_poll_pause
 from .steps import (
     SHORT_PAUSE,
     Action,
@@ -141,7 +141,7 @@ def decide(
         or _refuse_untrusted_data(state, spec)
         or _wait_for_training(find_usable_version(state, spec.created_since), spec, progress, now)
         or _respect_monthly_limit(state, spec, now)
-        or progress.before_create(spec.max_hours, now)
+        or progress.wait_before_create(spec.max_hours, now)
         or _start_training(state, spec)
     )
 
@@ -174,7 +174,7 @@ def _wait_for_training(
     elif version.is_stopping or age >= max_age:
         step = _stop_training(version, progress, now)
     else:
-        seconds = choose_pause(spec.durations, age.total_seconds())
+        seconds = choose_poll_pause(spec.durations, age.total_seconds())
         remaining = (max_age - age).total_seconds()
         step = Step("TRAINING", pause=min(seconds, remaining))
 
@@ -218,10 +218,10 @@ def _wait_for_stable_data(
     jobs: list[Deletion | Import] = [*state.deletions, *state.imports]
     for job in jobs:
         if job.is_running:
-            return progress.wait_for(f"{job.arn} is running", spec.max_hours, now)
+            return progress.wait_because(f"{job.arn} is running", spec.max_hours, now)
 
     if state.is_being_updated:
-        return progress.wait_for("the solution is being updated", spec.max_hours, now)
+        return progress.wait_because("the solution is being updated", spec.max_hours, now)
     return None
 
 

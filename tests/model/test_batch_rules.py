@@ -47,14 +47,14 @@ def step(
     results=5,
     waited=3 * MINUTE,
     sent_at=None,
-    blocked_by="",
+    delayed_by="",
     versions=VERSIONS,
     **state,
 ):
     """Return the step of the rules."""
     settings = {**UNSET, "numResults": results, "onRejected": on_rejected, "maxHours": 6}
     spec = BatchSpec(run_id="this", version_arn=newest, settings=settings, gate=gate)
-    progress = BatchProgress(NOW - waited, sent_at, blocked_by)
+    progress = BatchProgress(NOW - waited, sent_at, delayed_by)
     before = replace(progress)
     state = BatchState(jobs=jobs, **{"campaigns": [campaign()], "input_hash": "i1", **state})
     found = decide(add_versions(state, spec, versions.__getitem__), spec, progress, NOW)
@@ -115,7 +115,7 @@ GAVE_UP = "gave up after 6 hours"
         ([running()], {"waited": 6 * HOUR}, FOLLOWED),
         ([], {"sent_at": NOW - MINUTE}, Step("WAITING", pause=60)),
         ([], {"sent_at": NOW - 4 * MINUTE}, CREATED),
-        ([], {"waited": 6 * HOUR, "blocked_by": "busy"}, fail("WAITING", f"{GAVE_UP}: busy")),
+        ([], {"waited": 6 * HOUR, "delayed_by": "busy"}, fail("WAITING", f"{GAVE_UP}: busy")),
         ([], {"deletions": [ENDED]}, CREATED),
         ([], DELETING, Step("WAITING", pause=60)),
         ([], {**DELETING, "waited": 2 * HOUR}, Step("WAITING", pause=720)),

@@ -27,7 +27,7 @@ from functions.rules.deployments import (
     needs_run,
     pause_after_error,
 )
-from functions.rules.pacing import choose_pause
+from functions.rules.pacing import choose_poll_pause
 from functions.rules.probing import Probe, ProbeRun, Response
 from functions.rules.steps import Step, update_progress
 from functions.rules.versions import NO_VERSION
@@ -398,7 +398,7 @@ RUNNING = update(NEW, is_running=True, created_at=NOW - 10 * MINUTE)
 )
 def test_an_update_is_waited_for(seen, phase):
     age = (NOW - seen.update.created_at).total_seconds()
-    assert step(seen)[0] == Step(phase, pause=choose_pause((), age))
+    assert step(seen)[0] == Step(phase, pause=choose_poll_pause((), age))
 
 
 @pytest.mark.parametrize(
@@ -481,7 +481,7 @@ def with_baselines(new, live, *, ended=HOUR, **changes):
 )
 def test_a_baseline_in_training_is_waited_for_in_an_open_invocation(seen, pause_seconds):
     waiting, progress = step(seen, RELATIVE)
-    assert waiting == Step("JUDGING", pause=pause_seconds, reasons=(progress.blocked_by,))
+    assert waiting == Step("JUDGING", pause=pause_seconds, reasons=(progress.delayed_by,))
 
 
 @pytest.mark.parametrize(
@@ -515,7 +515,7 @@ def test_the_baseline_is_named_if_its_training_does_not_end():
     progress.began_at = NOW
     step(with_baselines(TRAINED, TRAINED), RELATIVE, progress)
 
-    assert progress.blocked_by == ""
+    assert progress.delayed_by == ""
 
 
 # A version is on trial

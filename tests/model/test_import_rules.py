@@ -21,7 +21,7 @@ from functions.rules.imports import (
     list_effective_imports,
     list_unconfirmed_imports,
 )
-from functions.rules.pacing import choose_pause
+from functions.rules.pacing import choose_poll_pause
 from functions.rules.steps import Step, fail
 
 EXPORT = ExportState(FINGERPRINT, 1000, NOW - 200 * HOUR)
@@ -236,7 +236,7 @@ OVERDUE = fail(
 
 
 def test_a_running_import_is_waited_for_whoever_has_started_it():
-    assert step(RUNNING, durations=[1200]).pause == choose_pause([1200], 600)
+    assert step(RUNNING, durations=[1200]).pause == choose_poll_pause([1200], 600)
     assert step(OLD, progress={"began_at": NOW - 6 * HOUR}) == OVERDUE
     assert step(OLD, progress={"began_at": NOW - 5 * HOUR}).outcome is None
     assert step(RUNNING, progress={"began_at": NOW - 6 * HOUR}).outcome is None
@@ -256,7 +256,7 @@ def test_a_running_import_is_waited_for_whoever_has_started_it():
         (EXPORT, {"sent_at": NOW - 3 * MINUTE}, CREATE),
         (
             EXPORT,
-            {"began_at": NOW - 6 * HOUR, "blocked_by": "no slot"},
+            {"began_at": NOW - 6 * HOUR, "delayed_by": "no slot"},
             fail("WAITING", "gave up after 6 hours: no slot"),
         ),
         (

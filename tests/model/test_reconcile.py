@@ -23,7 +23,7 @@ from functions.reconcile import (
     track_create_request,
 )
 from functions.rules.imports import ValidateExport
-from functions.rules.pacing import choose_pause
+from functions.rules.pacing import choose_poll_pause
 from functions.rules.steps import JobProgress, Step
 from functions.rules.trainings import StopTraining
 from functions.run.admission import (
@@ -141,7 +141,7 @@ def test_a_poll_that_was_too_slow_is_repeated_and_named(monkeypatch):
     step, pause_seconds = job.run()
     assert (step.outcome, pause_seconds) == (None, 60)
     assert job.progress.sent_at == NOW, "what the poll has shown is kept"
-    end = job.progress.before_create(max_hours=1, now=NOW + timedelta(hours=2))
+    end = job.progress.wait_before_create(max_hours=1, now=NOW + timedelta(hours=2))
 
     assert end.reasons == (f"gave up after 1 hour: one poll took too long to act on it: {slowest}",)
 
@@ -207,7 +207,7 @@ def test_a_create_is_remembered_if_its_job_may_exist(error, raised, may_exist, r
         if error:
             raise error
 
-    assert (progress.sent_at is not None, progress.blocked_by) == (may_exist, refusal)
+    assert (progress.sent_at is not None, progress.delayed_by) == (may_exist, refusal)
 
 
 @dataclass
@@ -243,15 +243,15 @@ def test_a_memory_is_the_same_after_it_has_travelled_through_the_document(progre
 def test_a_job_of_unknown_duration_is_looked_at_in_pauses_of_a_hundredth_of_its_age(
     elapsed, seconds
 ):
-    assert choose_pause([], elapsed) == seconds
+    assert choose_poll_pause([], elapsed) == seconds
 
 
 @pytest.mark.parametrize(
     "elapsed, seconds", [(0, 400), (399.5, 1), (400, 4), (1000, 10), (5000, 12)]
 )
 def test_a_job_is_left_alone_for_two_fifths_of_its_usual_duration(elapsed, seconds):
-    assert choose_pause([1000] * 5, elapsed) == seconds
+    assert choose_poll_pause([1000] * 5, elapsed) == seconds
 
 
 def test_the_usual_duration_is_the_median():
-    assert choose_pause([100, 5000, 1000], 0) == 400
+    assert choose_poll_pause([100, 5000, 1000], 0) == 400

@@ -7,7 +7,7 @@ import pytest
 from import_jobs import HOUR, MINUTE, NOW, job
 
 from functions.common.messages import Message
-from functions.rules.pacing import choose_pause
+from functions.rules.pacing import choose_poll_pause
 from functions.rules.steps import Step, fail
 from functions.rules.trainings import (
     Deletion,
@@ -116,7 +116,7 @@ IN_TIME = {"ended_at": NOW - MINUTE, **STOPPED}
         (
             [own(run_id="earlier")],
             {"durations": [6000]},
-            Step("TRAINING", pause=choose_pause([6000], 3600)),
+            Step("TRAINING", pause=choose_poll_pause([6000], 3600)),
         ),
         ([own()], {"durations": [90000], "max_hours": 2}, Step("TRAINING", pause=3600)),
         ([own()], {"max_hours": 1}, STOP),
@@ -274,7 +274,7 @@ RUNNING = job(2, is_running=True, is_active=False)
         ({"imports": [IMPORTED, RUNNING]}, {}, "job-2 is running"),
         ({"updated": True}, {}, "the solution is being updated"),
         ({"deletions": [DELETED, DELETED._replace(is_running=True)]}, {}, "forget is running"),
-        ({}, {"blocked_by": "the quota is used up"}, "the quota is used up"),
+        ({}, {"delayed_by": "the quota is used up"}, "the quota is used up"),
         ({}, {}, "Personalize did not answer"),
     ],
 )
