@@ -67,7 +67,8 @@ def _describe_alarms(
                 name=alarm["AlarmName"],
                 state=alarm["StateValue"],
                 # StateUpdatedTimestamp is a fallback: it changes even if the state doesn't.
-                since=alarm.get("StateTransitionedTimestamp") or alarm["StateUpdatedTimestamp"],
+                state_changed_at=alarm.get("StateTransitionedTimestamp")
+                or alarm["StateUpdatedTimestamp"],
             )
     return alarms
 

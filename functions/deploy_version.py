@@ -143,7 +143,7 @@ class CampaignDeployment:
             self.solution,
             self.campaign_arn,
             candidate_arn=campaign.get("approvedVersionArn", training and training["arn"]),
-            from_earlier_run=training is not None and not training["isNew"],
+            is_candidate_from_earlier_run=training is not None and not training["isNew"],
         )
         self.progress = _restore_progress(event["status"])
 

@@ -160,7 +160,7 @@ class EarlierVersions:
             self.snapshot.solution_settings,
             campaign_arn,
             version.arn,
-            from_earlier_run=True,
+            is_candidate_from_earlier_run=True,
         )
         campaign = add_versions(
             self.campaign_states[campaign_arn],

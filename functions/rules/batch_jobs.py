@@ -254,7 +254,7 @@ def _choose_by_campaigns(state: BatchState, spec: BatchSpec) -> VersionChoice | 
     """
     if not state.campaigns:
         return None
-    if any(campaign.has_passed(spec.version_arn) for campaign in state.campaigns):
+    if any(campaign.serves_as_good_version(spec.version_arn) for campaign in state.campaigns):
         return VersionChoice(spec.version_arn)
 
     served_version_arn = None

@@ -25,7 +25,7 @@ from .versions import (
     SolutionVersion,
 )
 
-DESCRIBE_LAG = timedelta(minutes=10)
+MAX_DESCRIBE_LAG = timedelta(minutes=10)
 """How long DescribeCampaign may lag behind an update."""
 
 
@@ -62,8 +62,8 @@ class DeploymentRecord(NamedTuple):
     blocked_version_arn: str | None = None
     """The newest version that a run or a person rolled back here."""
 
-    def other_good_version_arn(self, version_arn: str | None) -> str | None:
-        """Return the good version to roll back to if this version turns out to be bad, or None."""
+    def find_rollback_target(self, version_arn: str | None) -> str | None:
+        """Return the good version to roll back to if the given version is bad, or None."""
         if self.good_version_arn == version_arn:
             return self.previous_good_version_arn
         return self.good_version_arn
@@ -92,12 +92,12 @@ class Alarm(NamedTuple):
     name: str
     state: str
     """The state in CloudWatch, or why it couldn't be read."""
-    since: datetime = LONG_AGO
+    state_changed_at: datetime = LONG_AGO
     """When the alarm entered this state, if that could be read."""
 
-    def went_off_after(self, time: datetime) -> bool:
+    def has_gone_off_since(self, time: datetime) -> bool:
         """Return True if the alarm entered the ALARM state after `time`, and is still in it."""
-        return self.state == "ALARM" and self.since > time
+        return self.state == "ALARM" and self.state_changed_at > time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,12 +136,12 @@ class CampaignState:
         """True if the campaign serves its good version, for example after a rollback."""
         return self.served_version_arn == self.record.good_version_arn
 
-    def has_passed(self, version_arn: str) -> bool:
-        """Return True if the version passed its trial here, and the campaign still serves it."""
+    def serves_as_good_version(self, version_arn: str) -> bool:
+        """Return True if the campaign serves this version, and it has passed its trial here."""
         is_good = self.served_version_arn == version_arn == self.record.good_version_arn
         return is_good and self.record.trial is None
 
-    def newer_blocked_version_arn(self, version_arn: str) -> str | None:
+    def find_newer_blocked_version(self, version_arn: str) -> str | None:
         """Return the blocked version if it's newer than the given one, or None.
 
         A version that doesn't exist counts as older than any other.
@@ -161,7 +161,7 @@ class CampaignState:
             return False
 
         # DescribeCampaign may still return the version from before the update.
-        return now < self.update.ended_at + DESCRIBE_LAG
+        return now < self.update.ended_at + MAX_DESCRIBE_LAG
 
 
 # The input of the rules, and what they pass from one poll to the next
@@ -174,7 +174,7 @@ class DeploymentSpec:
     campaign_arn: str
     candidate_arn: str | None
     """The version to deploy, or None if there is only a trial to finish."""
-    from_earlier_run: bool = False
+    is_candidate_from_earlier_run: bool = False
     """True if an earlier run trained the candidate. Since then, a person may have intervened."""
     gate: Sequence[QualityRule] = ()
     approval: ApprovalSettings | None = None
@@ -182,9 +182,9 @@ class DeploymentSpec:
     probe: ProbeSettings | None = None
     """Without a probe, every version passes."""
     bake: timedelta = timedelta()
-    """How long alarms watch a version on trial. 0 without a bake."""
-    bake_pause: float = 0
-    """The longest pause in seconds between two polls of the alarms."""
+    """How long alarms watch a version on trial. 0 means that there is no bake."""
+    max_bake_pause_seconds: float = 0
+    """The longest pause between two polls of the alarms."""
     alarm_names: Sequence[str] = ()
     max_hours: float
 
@@ -209,12 +209,12 @@ class DeploymentProgress:
     """When the current series of errors began. Each invocation since then ended with one."""
     probe_run: ProbeRun | None = None
     rollback_reasons: list[str] = field(default_factory=list)
-    """Why the campaign is rolled back. Empty without a rollback."""
+    """Why the campaign is rolled back. Empty unless it is."""
     warnings: list[str] = field(default_factory=list)
     metrics: list[MetricComparison] = field(default_factory=list)
     """The metrics that the quality gate compared, in the order of its rules."""
     delayed_by: str = ""
-    """What the deployment is waiting for, for example a baseline in training."""
+    """Why the version couldn't be deployed so far, for example: a baseline is still in training."""
 
     def add_warnings(self, new_warnings: Iterable[str]) -> list[str]:
         """Return all warnings without duplicates, because the rules repeat them at each poll."""

@@ -50,7 +50,7 @@ def judge_candidate(
         _keep_newer_version(campaign, candidate)
         or _respect_intervention(campaign, candidate, spec)
         or _avoid_blocked_version(campaign, candidate, progress)
-        or _avoid_older_than_blocked(campaign, candidate, spec)
+        or _avoid_older_than_blocked_version(campaign, candidate, spec)
         or _respect_refusal(candidate)
         or _wait_for_baselines(campaign, candidate, now)
         or _judge_metrics(campaign, candidate, spec, progress, now)
@@ -65,9 +65,9 @@ def _judge_served_candidate(
     There's nothing to compare or update.
     """
     return (
-        _confirm_good_version(campaign, candidate_arn)
+        _keep_good_version(campaign, candidate_arn)
         or _respect_pin(campaign, spec)
-        or Step("ON_TRIAL", SaveRecord(_add_trial(campaign, candidate_arn, now)))
+        or Step("ON_TRIAL", SaveRecord(_build_trial_record(campaign, candidate_arn, now)))
     )
 
 
@@ -85,7 +85,7 @@ def _judge_metrics(
         _reject_bad_metrics(comparison.rejections)
         or _respect_pin(campaign, spec)
         or _request_approval(candidate, spec, now)
-        or _deploy(campaign, candidate, now)
+        or _start_trial(campaign, candidate, now)
     )
 
     return step.with_progress(
@@ -98,9 +98,9 @@ def _judge_metrics(
 # The rules
 
 
-def _confirm_good_version(campaign: CampaignState, candidate_arn: str) -> Step | None:
+def _keep_good_version(campaign: CampaignState, candidate_arn: str) -> Step | None:
     """Leave the campaign alone if the candidate has already passed its trial here."""
-    if campaign.has_passed(candidate_arn):
+    if campaign.serves_as_good_version(candidate_arn):
         return Step("JUDGING", outcome="DEPLOYED")
     return None
 
@@ -123,7 +123,7 @@ def _respect_intervention(
     Someone who went back to an older version during an incident doesn't want a waiting candidate
     deployed soon after.
     """
-    if not spec.from_earlier_run:
+    if not spec.is_candidate_from_earlier_run:
         return None
 
     # Without a trial, the pipeline always leaves a campaign at its good version.
@@ -146,12 +146,12 @@ def _avoid_blocked_version(
         return None
 
     # Only the run that rolled it back knows the reasons.
-    unknown_reason = f"a run or a person has rolled {candidate.arn} back here"
-    reasons = progress.rollback_reasons or [unknown_reason]
+    default_reason = f"a run or a person has rolled {candidate.arn} back here"
+    reasons = progress.rollback_reasons or [default_reason]
     return Step("JUDGING", outcome="ROLLED_BACK", reasons=reasons)
 
 
-def _avoid_older_than_blocked(
+def _avoid_older_than_blocked_version(
     campaign: CampaignState, candidate: SolutionVersion, spec: DeploymentSpec
 ) -> Step | None:
     """Don't deploy a version that is older than the blocked one.
@@ -159,7 +159,7 @@ def _avoid_older_than_blocked(
     After two rollbacks in a row, only the newer version is recorded as blocked, but the older one
     is just as bad.
     """
-    blocked_arn = campaign.newer_blocked_version_arn(candidate.arn)
+    blocked_arn = campaign.find_newer_blocked_version(candidate.arn)
     if blocked_arn is None:
         return None
 
@@ -234,9 +234,9 @@ def _request_approval(
     )
 
 
-def _deploy(campaign: CampaignState, candidate: SolutionVersion, now: datetime) -> Step:
+def _start_trial(campaign: CampaignState, candidate: SolutionVersion, now: datetime) -> Step:
     """Start a trial of the candidate, and update the campaign."""
-    record = _add_trial(campaign, candidate.arn, now)
+    record = _build_trial_record(campaign, candidate.arn, now)
     return Step("UPDATING", Deploy(candidate.arn, record))
 
 
@@ -248,7 +248,9 @@ def _end_deployment(outcome: str, cause: str, *reasons: Reason) -> Step:
     return Step("JUDGING", outcome=outcome, cause=cause, reasons=reasons)
 
 
-def _add_trial(campaign: CampaignState, candidate_arn: str, now: datetime) -> DeploymentRecord:
+def _build_trial_record(
+    campaign: CampaignState, candidate_arn: str, now: datetime
+) -> DeploymentRecord:
     """Return the campaign's record with a new trial of the candidate."""
     # Rounded down, so that an update created in the same second belongs to the trial.
     trial = Trial(version_arn=candidate_arn, began_at=now.replace(microsecond=0))
@@ -258,5 +260,5 @@ def _add_trial(campaign: CampaignState, candidate_arn: str, now: datetime) -> De
     record = campaign.record
     good_version_arn = campaign.served_version_arn
     if good_version_arn in (candidate_arn, record.blocked_version_arn, None):
-        good_version_arn = record.other_good_version_arn(candidate_arn)
+        good_version_arn = record.find_rollback_target(candidate_arn)
     return record._replace(trial=trial, good_version_arn=good_version_arn)

@@ -45,13 +45,13 @@ def decide(
     Each rule returns a step, or None if it doesn't apply. The first one that applies decides.
     """
     # The rules need these values now, before the step puts them into the progress.
-    observations = _observe(campaign, spec, progress)
+    observations = _build_observations(campaign, spec, progress)
     progress = replace(progress, **observations)
 
     step = (
         _give_up(campaign, spec, progress, now)
         or _wait_for_update(campaign, spec, now)
-        or _judge(campaign, spec, progress, now)
+        or _judge_trial_or_candidate(campaign, spec, progress, now)
     )
     return step.with_progress(**observations)
 
@@ -61,7 +61,7 @@ def list_versions_to_compare(
 ) -> list[str]:
     """Return the versions that `decide()` compares: the candidate and the served one.
 
-    The list is usually empty, because most polls only follow an update or a trial. That saves
+    The list is usually empty, because most polls only wait for an update or a trial. That saves
     several requests for each version.
     """
     candidate_arn = spec.candidate_arn
@@ -116,7 +116,7 @@ def pause_after_error(
     # must not delay the polls of the alarms.
     seconds = (now - failing_since).total_seconds() * ERROR_PAUSE_FRACTION
     if spec.bake and (trial is None or trial.is_baking(now)):
-        seconds = min(seconds, spec.bake_pause)
+        seconds = min(seconds, spec.max_bake_pause_seconds)
 
     pause_seconds = max(min(seconds, remaining.total_seconds()), RETRY_PAUSE)
     return Step("ON_TRIAL", pause=pause_seconds).with_progress(
@@ -145,10 +145,10 @@ def format_verdict(version_arn: str, outcome: str, cause: str | None) -> str:
     return f"{version_arn} {outcome} {cause or ''}".rstrip()
 
 
-def _observe(
+def _build_observations(
     campaign: CampaignState, spec: DeploymentSpec, progress: DeploymentProgress
 ) -> dict[str, Any]:
-    """Return the progress fields that depend only on the poll, not on the decision."""
+    """Return the progress fields that depend on what was polled, not on what is decided."""
     trial = campaign.record.trial
     version_arn = _find_judged_version(campaign, spec) or progress.version_arn
     observations: dict[str, Any] = {"version_arn": version_arn}
@@ -157,7 +157,7 @@ def _observe(
     if trial is None or progress.previous_version_arn is None:
         previous_version_arn = campaign.served_version_arn
         if previous_version_arn == version_arn:
-            previous_version_arn = campaign.record.other_good_version_arn(version_arn)
+            previous_version_arn = campaign.record.find_rollback_target(version_arn)
         observations["previous_version_arn"] = previous_version_arn
 
     update = campaign.update
@@ -227,7 +227,7 @@ def _wait_for_update(campaign: CampaignState, spec: DeploymentSpec, now: datetim
     return Step(phase, pause=choose_poll_pause(durations=(), elapsed=age))
 
 
-def _judge(
+def _judge_trial_or_candidate(
     campaign: CampaignState, spec: DeploymentSpec, progress: DeploymentProgress, now: datetime
 ) -> Step:
     """Judge the version on trial, or the candidate if there is no trial."""

@@ -16,7 +16,7 @@ from .steps import (
     Step,
 )
 
-MAX_PAUSE = 30
+MAX_PAUSE_SECONDS = 30
 """The longest pause in seconds between two requests."""
 MIN_REQUESTS = 10
 """A short probe pauses less between requests, to send about this many."""
@@ -69,7 +69,7 @@ class ProbeRun:
         """True if the version failed the probe."""
         return self.result == "FAILED"
 
-    def after_response(self, update_created_at: datetime, now: datetime) -> ProbeRun:
+    def with_counted_response(self, update_created_at: datetime, now: datetime) -> ProbeRun:
         """Return the probe run with its last response counted.
 
         `update_created_at` is when the campaign's latest update was created.
@@ -90,7 +90,7 @@ class ProbeRun:
 
         # Don't pause after an update, because the last request didn't count.
         if self.requested_at is not None and self.update_created_at == update_created_at:
-            pause = min(MAX_PAUSE, self.minutes * 60 / MIN_REQUESTS)
+            pause = min(MAX_PAUSE_SECONDS, self.minutes * 60 / MIN_REQUESTS)
             remaining = pause - (now - self.requested_at).total_seconds()
             if remaining > 0:
                 return Step("ON_TRIAL", pause=remaining)

@@ -14,7 +14,7 @@ from ..common.formatting import (
     format_time,
 )
 from .campaigns import (
-    DESCRIBE_LAG,
+    MAX_DESCRIBE_LAG,
     CampaignState,
     DeploymentProgress,
     DeploymentRecord,
@@ -68,17 +68,16 @@ def _judge_served_version(
 
     Alarms come first, so that a bad version is rolled back before its probe ends.
     """
-    arrival_step = _record_arrival(campaign, trial, spec, now)
-    # After errors, perhaps because tags can't be written, check the alarms before the arrival is
-    # recorded.
-    if arrival_step is not None and progress.failing_since is None:
-        return arrival_step
+    record_step = _record_served_version(campaign, trial, spec, now)
+    # After an error, check the alarms first: perhaps this record couldn't be written.
+    if record_step is not None and progress.failing_since is None:
+        return record_step
 
     reasons = _find_rollback_reasons(campaign, trial, progress)
     if reasons:
         return _build_rollback_step(campaign, trial, reasons)
-    if arrival_step is not None:
-        return arrival_step
+    if record_step is not None:
+        return record_step
 
     probe_run = _continue_probe(campaign, spec, progress, now)
     step = (
@@ -88,18 +87,18 @@ def _judge_served_version(
         or _keep_version(campaign, trial, progress)
     )
 
-    # Remember that the last response was counted, so that it isn't counted twice.
+    # The progress must say that the last response was counted, so that it isn't counted twice.
     return step.with_progress(probe_run=probe_run)
 
 
-def _record_arrival(
+def _record_served_version(
     campaign: CampaignState, trial: Trial, spec: DeploymentSpec, now: datetime
 ) -> Step | None:
     """Record that the campaign serves the version, and when its bake ends.
 
-    If this run dies, the next one needs this to recognize a rollback, because only a version that
-    was served can be rolled back. Without a probe and a bake, the trial ends at once, so there's
-    nothing to record.
+    If this run dies, the next one needs the record to recognize a rollback, because only a version
+    that was served can be rolled back. Without a probe and a bake, the trial ends at once, so
+    there's nothing to record.
     """
     bake_ends_at = trial.bake_ends_at
     if spec.bake and bake_ends_at is None:
@@ -116,15 +115,15 @@ def _find_rollback_reasons(
 ) -> list[str]:
     """Return the reasons to roll back, for example an alarm that went off during the trial.
 
-    An earlier decision to roll back stands, even if its request failed and the alarm has ended.
+    An earlier decision to roll back stands, even if the request failed and the alarm is OK again.
     """
-    active_alarms = [alarm for alarm in campaign.alarms if alarm.went_off_after(trial.began_at)]
+    active_alarms = [alarm for alarm in campaign.alarms if alarm.has_gone_off_since(trial.began_at)]
     if not active_alarms:
         return progress.rollback_reasons
 
-    # One alarm is enough of a reason.
+    # One alarm is reason enough.
     alarm = active_alarms[-1]
-    return [f"the alarm {alarm.name} went off at {format_time(alarm.since)} UTC"]
+    return [f"the alarm {alarm.name} went off at {format_time(alarm.state_changed_at)} UTC"]
 
 
 def _roll_back_after_probe(
@@ -149,7 +148,7 @@ def _wait_for_bake(trial: Trial, spec: DeploymentSpec, now: datetime) -> Step | 
 
     remaining = (ends_at - now).total_seconds()
     reason = f"the bake ends at {format_time(ends_at)} UTC, in {format_duration(remaining)}"
-    return Step("BAKING", pause=min(remaining, spec.bake_pause), reasons=(reason,))
+    return Step("BAKING", pause=min(remaining, spec.max_bake_pause_seconds), reasons=(reason,))
 
 
 def _keep_version(campaign: CampaignState, trial: Trial, progress: DeploymentProgress) -> Step:
@@ -161,7 +160,7 @@ def _keep_version(campaign: CampaignState, trial: Trial, progress: DeploymentPro
 
     kept_record = DeploymentRecord(
         good_version_arn=version_arn,
-        previous_good_version_arn=campaign.record.other_good_version_arn(version_arn),
+        previous_good_version_arn=campaign.record.find_rollback_target(version_arn),
         blocked_version_arn=blocked_version_arn,
     )
 
@@ -211,7 +210,7 @@ def _report_failed_update(campaign: CampaignState, trial: Trial) -> Step:
         reason = f"the update to {trial.version_arn} failed: {failure}"
     else:
         reason = f"the update to {trial.version_arn} failed, or the campaign is being deleted"
-    return Step("UPDATING", _clear_trial(campaign), outcome="FAILED", reasons=(reason,))
+    return Step("UPDATING", _build_trial_removal(campaign), outcome="FAILED", reasons=(reason,))
 
 
 def _was_update_lost(campaign: CampaignState, trial: Trial, progress: DeploymentProgress) -> bool:
@@ -232,16 +231,16 @@ def _handle_lost_update(
     campaign: CampaignState, trial: Trial, spec: DeploymentSpec, now: datetime
 ) -> Step:
     """End a trial whose update was lost, so that the version can be deployed again."""
-    if now < trial.began_at + DESCRIBE_LAG:
+    if now < trial.began_at + MAX_DESCRIBE_LAG:
         # DescribeCampaign may not show the update yet.
         return Step("UPDATING", pause=SHORT_PAUSE)
 
     if spec.candidate_arn == trial.version_arn:
         # No outcome, because the deployment starts over once the trial has ended.
-        return Step("UPDATING", _clear_trial(campaign))
+        return Step("UPDATING", _build_trial_removal(campaign))
 
     reason = f"the update to {trial.version_arn} was never sent, or it failed"
-    return Step("UPDATING", _clear_trial(campaign), outcome="FAILED", reasons=(reason,))
+    return Step("UPDATING", _build_trial_removal(campaign), outcome="FAILED", reasons=(reason,))
 
 
 def _accept_intervention(campaign: CampaignState) -> Step:
@@ -250,8 +249,13 @@ def _accept_intervention(campaign: CampaignState) -> Step:
     It's not a failure, because the person did so on purpose. The report names the served version.
     """
     reason = f"somebody has moved the campaign to {campaign.served_version_arn}"
-    end = _clear_trial(campaign)
-    return Step("ON_TRIAL", end, outcome="SKIPPED", cause="moved", reasons=(reason,))
+    return Step(
+        "ON_TRIAL",
+        _build_trial_removal(campaign),
+        outcome="SKIPPED",
+        cause="moved",
+        reasons=(reason,),
+    )
 
 
 def _judge_rollback(
@@ -289,13 +293,13 @@ def _blame_probe(
         "so the probe is at fault; correct the probe"
     )
     reasons = (*progress.rollback_reasons, reason)
-    return Step("ROLLING_BACK", _clear_trial(campaign), outcome="FAILED", reasons=reasons)
+    return Step("ROLLING_BACK", _build_trial_removal(campaign), outcome="FAILED", reasons=reasons)
 
 
 def _block_version(campaign: CampaignState, trial: Trial, progress: DeploymentProgress) -> Step:
     """Make the version on trial the blocked version."""
-    unknown_reason = f"a run or a person has rolled it back to {campaign.served_version_arn}"
-    reasons = progress.rollback_reasons or [unknown_reason]
+    default_reason = f"a run or a person has rolled it back to {campaign.served_version_arn}"
+    reasons = progress.rollback_reasons or [default_reason]
     record = _build_blocking_record(campaign, trial)
     return Step("ROLLING_BACK", SaveRecord(record), outcome="ROLLED_BACK", reasons=reasons)
 
@@ -309,7 +313,7 @@ def _build_blocking_record(campaign: CampaignState, trial: Trial) -> DeploymentR
     If a newer version is already blocked, it stays the blocked one. Otherwise, a run would deploy
     it again.
     """
-    newer_blocked_arn = campaign.newer_blocked_version_arn(trial.version_arn)
+    newer_blocked_arn = campaign.find_newer_blocked_version(trial.version_arn)
     return campaign.record._replace(
         trial=None, blocked_version_arn=newer_blocked_arn or trial.version_arn
     )
@@ -330,9 +334,9 @@ def _continue_probe(
     probe_run = progress.probe_run
     if probe_run is None or probe_run.version_arn != version_arn:
         return ProbeRun(version_arn=version_arn, began_at=now, minutes=spec.probe["minutes"])
-    return probe_run.after_response(campaign.update.created_at, now)
+    return probe_run.with_counted_response(campaign.update.created_at, now)
 
 
-def _clear_trial(campaign: CampaignState) -> SaveRecord:
-    """Return the action that removes the trial from the record."""
+def _build_trial_removal(campaign: CampaignState) -> SaveRecord:
+    """Return the action that ends the trial and keeps the rest of the record."""
     return SaveRecord(campaign.record._replace(trial=None))

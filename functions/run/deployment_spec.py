@@ -28,7 +28,7 @@ def build_deployment_spec(
     campaign_arn: str,
     candidate_arn: str | None,
     *,
-    from_earlier_run: bool,
+    is_candidate_from_earlier_run: bool,
 ) -> DeploymentSpec:
     """Build the spec for a run's deployment to a campaign from the run's settings."""
     campaign = next(
@@ -41,12 +41,12 @@ def build_deployment_spec(
     return DeploymentSpec(
         campaign_arn=campaign_arn,
         candidate_arn=candidate_arn,
-        from_earlier_run=from_earlier_run,
+        is_candidate_from_earlier_run=is_candidate_from_earlier_run,
         gate=solution["qualityGate"],
         approval=solution["approval"],
         probe=campaign["probe"],
         bake=timedelta(hours=bake_hours),
-        bake_pause=_choose_bake_pause(settings, bake_hours),
+        max_bake_pause_seconds=_choose_bake_pause(settings, bake_hours),
         alarm_names=list_alarm_names(settings, campaign),
         max_hours=settings["limits"]["maxCampaignHours"],
     )

@@ -262,7 +262,7 @@ def _first_step(
     """Return a campaign, and the first step of a run that deploys an approved version there."""
     client = target.access.personalize
     spec = build_deployment_spec(
-        target.settings, solution, campaign_arn, version_arn, from_earlier_run=True
+        target.settings, solution, campaign_arn, version_arn, is_candidate_from_earlier_run=True
     )
     approved = replace(spec, approval=None)
     campaign = read_campaign(client, campaign_arn, solution["solutionArn"])

@@ -122,9 +122,7 @@ def check_way_back(account: Account) -> Iterator[Finding]:
                 start = 'aws stepfunctions start-execution --input \'{"only": "trials"}\''
                 fix = f"{start} --state-machine-arn {pipeline.target.state_machine_arn}"
                 yield Finding("warn", f"{text} the watcher starts one soon, or start one:", fix)
-            version = record.other_good_version_arn(
-                find_served_version_arn(snapshot.campaigns[arn])
-            )
+            version = record.find_rollback_target(find_served_version_arn(snapshot.campaigns[arn]))
             if version is None:
                 yield Finding("ok", f"{name} gets a way back with its next version")
                 continue
@@ -145,7 +143,7 @@ def check_bakes(account: Account) -> Iterator[Finding]:
     for arn in sorted({arn for bake in bakes if bake for arn in bake["alarms"]}):
         name = arn.partition(":alarm:")[2]
         (alarm,) = read_alarms(client, [name])
-        if alarm.since > LONG_AGO:
+        if alarm.state_changed_at > LONG_AGO:
             yield Finding("ok", f"the alarm {name}")
         else:
             text = (

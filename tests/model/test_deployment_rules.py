@@ -213,7 +213,7 @@ def test_a_pinned_campaign_gets_no_version_but_its_trial_goes_on(seen, want, exp
         ),
         (
             campaign(OLD, good_version_arn=LIVE),
-            wanted(from_earlier_run=True),
+            wanted(is_candidate_from_earlier_run=True),
             end("SKIPPED", "somebody has moved the campaign to old", cause="moved"),
         ),
         (
@@ -306,7 +306,9 @@ def test_a_campaign_waits_if_there_is_something_to_do_or_else_to_say(
     ],
 )
 def test_only_an_update_that_the_pipeline_would_not_send_is_a_move(seen, was_moved):
-    assert (step(seen, wanted(from_earlier_run=True))[0].outcome == "SKIPPED") is was_moved
+    assert (
+        step(seen, wanted(is_candidate_from_earlier_run=True))[0].outcome == "SKIPPED"
+    ) is was_moved
 
 
 NO_CANDIDATE = wanted(candidate_arn=None)
@@ -740,7 +742,7 @@ def test_only_the_update_of_the_trial_is_reported(latest, created_at, ended_at):
 
 # Bakes
 
-BAKED = {"probe": None, "bake": 2 * HOUR, "bake_pause": 300}
+BAKED = {"probe": None, "bake": 2 * HOUR, "max_bake_pause_seconds": 300}
 BEGAN = NOW - 80 * MINUTE
 """When the trial began."""
 
@@ -777,12 +779,12 @@ def test_a_bake_begins_when_a_look_shows_that_the_version_is_served(trial, probe
         (bake(OK), BAKING),
         (bake(until=NOW + 200 * SECOND), BAKING._replace(pause=200, reasons=(SOON,))),
         (bake(until=NOW), KEPT),
-        (bake(RINGING, OK._replace(name="returns", since=NOW)), BACK),
+        (bake(RINGING, OK._replace(name="returns", state_changed_at=NOW)), BACK),
         (bake(RINGING._replace(name="returns"), RINGING), BACK),
         (bake(OK, RINGING, until=NOW - 9 * HOUR), BACK),
-        (bake(RINGING._replace(since=BEGAN), until=NOW), KEPT),
-        (bake(RINGING._replace(since=BEGAN)), BAKING),
-        (bake(OK._replace(since=BEGAN + SECOND)), BAKING),
+        (bake(RINGING._replace(state_changed_at=BEGAN), until=NOW), KEPT),
+        (bake(RINGING._replace(state_changed_at=BEGAN)), BAKING),
+        (bake(OK._replace(state_changed_at=BEGAN + SECOND)), BAKING),
         (
             bake(RINGING, good_version_arn=None),
             stuck(RANG),
@@ -841,7 +843,7 @@ def test_a_bake_that_the_config_has_no_more_ends_at_once():
 
 BAKING_TRIAL = on_trial()._replace(bake_ends_at=NOW + HOUR)
 BAKED_TRIAL = on_trial()._replace(bake_ends_at=NOW)
-WITH_BAKE = wanted(bake=2 * HOUR, bake_pause=300)
+WITH_BAKE = wanted(bake=2 * HOUR, max_bake_pause_seconds=300)
 
 
 @pytest.mark.parametrize(
@@ -930,7 +932,7 @@ def test_a_probe_ends_after_its_minutes_three_bad_responses_or_15_silent_minutes
         asking = probing.next_step(NOW, now)
         assert asking.action == Probe()
         asked = replace(asking.progress_changes["probe_run"], response=response)
-        probing = asked.after_response(NOW, now)
+        probing = asked.with_counted_response(NOW, now)
         waiting = probing.next_step(NOW, now)
         now += timedelta(seconds=waiting.pause if waiting else 0)
     assert probing.result == verdict

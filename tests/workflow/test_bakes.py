@@ -93,7 +93,11 @@ def test_the_looks_at_the_alarms_of_all_bakes_fit_into_the_history(campaigns, ho
     baked = [campaign(f"c{number}", bake=bake) for number in range(campaigns)]
     settings = MOVIES.with_solutions(solution(campaigns=[*baked, campaign()])).settings()
     spec = build_deployment_spec(
-        settings, settings["solutions"][0], campaign_arn("c0"), None, from_earlier_run=False
+        settings,
+        settings["solutions"][0],
+        campaign_arn("c0"),
+        None,
+        is_candidate_from_earlier_run=False,
     )
 
-    assert spec.bake_pause == minutes * 60
+    assert spec.max_bake_pause_seconds == minutes * 60
