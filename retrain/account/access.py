@@ -85,6 +85,11 @@ class Access:
                 "others with --profile"
             )
 
+    def variables(self) -> dict[str, str]:
+        """Return the options of the command line as variables, with which Pulumi calls AWS."""
+        given = {"AWS_PROFILE": self.profile, "AWS_ENDPOINT_URL": self.endpoint_url}
+        return {name: value for name, value in given.items() if value}
+
     def options(self) -> list[str]:
         """Return the options of the command line that were given, for a command to paste."""
         given = (("--profile", self.profile), ("--endpoint-url", self.endpoint_url))

@@ -24,6 +24,8 @@ STACK_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 (https://www.pulumi.com/docs/iac/concepts/stacks/#create-a-stack)."""
 CLI_SECONDS = 120
 """A backend that is far away may take a while. The CLI asks no questions in the meantime."""
+PREVIEW_SECONDS = 600
+"""A preview runs the program, and a refresh reads every resource."""
 REASON = re.compile(r"^error: (.*)$", re.MULTILINE)
 """The lines with which the CLI says why it failed."""
 
@@ -70,7 +72,7 @@ def stack_text(stack: str) -> str:
 def stack_outputs(stack: str) -> Mapping[str, object]:
     """Return the outputs of a stack. They are empty if the stack is not deployed."""
     way_out = "or name the state machine with --state-machine-arn"
-    return _read("stack", "output", stack=stack, project_dir=PROJECT_DIR, way_out=way_out)
+    return _read("stack", "output", "--json", stack=stack, project_dir=PROJECT_DIR, way_out=way_out)
 
 
 def resolved_config(project_dir: Path, stack: str) -> dict[str, object]:
@@ -79,14 +81,79 @@ def resolved_config(project_dir: Path, stack: str) -> dict[str, object]:
     The CLI prints no secrets, so each of them is an encrypted value without text.
     """
     way_out = "or copy the values of the environment into the stack's file"
-    entries = _read("config", "--open", stack=stack, project_dir=project_dir, way_out=way_out)
+    entries = _read(
+        *("config", "--open", "--json"), stack=stack, project_dir=project_dir, way_out=way_out
+    )
     return {
         key: {"secure": ""} if entry["secret"] else entry["value"] for key, entry in entries.items()
     }
 
 
+def preview(stack: str, *, refresh: bool, variables: Mapping[str, str]) -> dict[str, Any]:
+    """Return what `pulumi up` would do, as the CLI's document. Nothing is changed.
+
+    If a read is denied, for example, the document has `diagnostics` with errors, and no whole plan.
+    The CLI gets `variables` besides those of this process. Raises OperatorError if there is no
+    document.
+    """
+    completed = _run(
+        *("preview", "--json", *(["--refresh"] if refresh else [])),
+        stack=stack,
+        project_dir=PROJECT_DIR,
+        way_out="or see what `pulumi preview --refresh` says",
+        seconds=PREVIEW_SECONDS,
+        variables=variables,
+    )
+    with suppress(ValueError):
+        document: dict[str, Any] = json.loads(completed.stdout)
+        severities = {item["severity"] for item in document.get("diagnostics", ())}
+        if completed.returncode == 0 or "error" in severities:
+            return document
+    # Before the plan, the CLI writes its reason to stderr, beside an incomplete document or none.
+    raise OperatorError(_reason_of(completed))
+
+
+def state_of(stack: str) -> dict[str, Any]:
+    """Return the state of a stack: its resources as the last operation has left them."""
+    way_out = "or name the state machine with --state-machine-arn"
+    exported = _read("stack", "export", stack=stack, project_dir=PROJECT_DIR, way_out=way_out)
+    deployment: dict[str, Any] = exported["deployment"]
+    return deployment
+
+
 def _read(*command: str, stack: str, project_dir: Path, way_out: str) -> dict[str, Any]:
     """Return the document that a command of the CLI prints. Raise OperatorError if it fails."""
+    completed = _run(*command, stack=stack, project_dir=project_dir, way_out=way_out)
+    if completed.returncode == 0:
+        with suppress(ValueError):  # the program on the PATH may be another one
+            document: dict[str, Any] = json.loads(completed.stdout)
+            return document
+    reason = _reason_of(completed)
+    if not reason.startswith("no stack named"):
+        raise OperatorError(
+            f"the Pulumi CLI cannot read {stack_text(stack)}: {reason}; "
+            f"check --stack and `pulumi whoami`, log in with `pulumi login`, {way_out}"
+        )
+    # A stack may be named with its organization and project.
+    file = stack_file_of(project_dir, stack.rpartition("/")[2])
+    if not os.path.lexists(file):
+        raise missing_file_error(file)
+    raise StackNotCreatedError(
+        f"{stack_text(stack)} is not created yet, or it is in another backend than `pulumi whoami "
+        "-v` prints; create and deploy it",
+        deploy_command(stack, is_new=True),
+    )
+
+
+def _run(
+    *command: str,
+    stack: str,
+    project_dir: Path,
+    way_out: str,
+    seconds: float | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a command of the CLI on a stack. Raise OperatorError if it does not run to its end."""
     if not (project_dir / "Pulumi.yaml").exists():
         raise OperatorError(
             f"{project_dir} has no Pulumi.yaml; run the command in the folder of the project, or "
@@ -99,37 +166,27 @@ def _read(*command: str, stack: str, project_dir: Path, way_out: str) -> dict[st
             f"the Pulumi CLI is not on the PATH, so {stack_text(stack)} cannot be read; install it "
             f"(https://www.pulumi.com/docs/install/), {way_out}"
         )
-    options = ("--json", "--stack", stack, "--non-interactive", "--color", "never")
+
+    seconds = seconds or CLI_SECONDS
+    options = ("--stack", stack, "--non-interactive", "--color", "never")
     try:
-        completed = subprocess.run(  # noqa: S603  # the Pulumi CLI on the PATH
+        return subprocess.run(  # noqa: S603  # the Pulumi CLI on the PATH
             [pulumi, *command, *options],
             cwd=project_dir,
+            env={**os.environ, **(variables or {})},
             capture_output=True,
             text=True,
-            timeout=CLI_SECONDS,
+            timeout=seconds,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise OperatorError(
-            f"the Pulumi CLI has not read {stack_text(stack)} within {CLI_SECONDS} seconds; try "
+            f"the Pulumi CLI has not read {stack_text(stack)} within {seconds} seconds; try "
             f"again, {way_out}"
         ) from error
-    if completed.returncode == 0:
-        with suppress(ValueError):  # the program on the PATH may be another one
-            document: dict[str, Any] = json.loads(completed.stdout)
-            return document
-    reason = one_line((REASON.findall(completed.stderr) or [completed.stderr])[-1])
-    if not reason.startswith("no stack named"):
-        raise OperatorError(
-            f"the Pulumi CLI cannot read {stack_text(stack)}: {reason or 'it gives no reason'}; "
-            f"check --stack and `pulumi whoami`, log in with `pulumi login`, {way_out}"
-        )
-    # A stack may be named with its organization and project.
-    file = stack_file_of(project_dir, stack.rpartition("/")[2])
-    if not os.path.lexists(file):
-        raise missing_file_error(file)
-    raise StackNotCreatedError(
-        f"{stack_text(stack)} is not created yet, or it is in another backend than `pulumi whoami "
-        "-v` prints; create and deploy it",
-        deploy_command(stack, is_new=True),
-    )
+
+
+def _reason_of(completed: subprocess.CompletedProcess[str]) -> str:
+    """Return why the CLI failed, as its last error says."""
+    errors = REASON.findall(completed.stderr) or [completed.stderr]
+    return one_line(errors[-1]) or "it gives no reason"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import groupby
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby, zip_longest
 from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,25 +31,22 @@ from retrain.account.output import (
 )
 from retrain.account.permissions import policy_of
 from retrain.account.target import PipelineOptions
-from retrain.check import deployed, prerequisites
+from retrain.check import deployed, parts, prerequisites
+from retrain.check.comparison import compare, findings_about
 from retrain.check.examined_pipeline import find_pipeline
 from retrain.check.findings import Account, Finding
 from retrain.options import JsonOption, command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from types import ModuleType
+
+    from rich.console import Console
 
     from retrain.check.examined_pipeline import ExaminedPipeline
 
-CHECKS, CHECKS_OF_DEPLOYED = (
-    {
-        name.removeprefix("check_").replace("_", " "): check
-        for name, check in vars(module).items()
-        if name.startswith("check_")
-    }
-    for module in (prerequisites, deployed)
-)
-"""The checks of all pipelines, and of those that are deployed, by title in the order of screens."""
+    Check = Callable[[Account], Iterator[Finding]]
+
 MANY = 4
 """So many resources without a problem are counted, and not named."""
 SYMBOLS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "missing": ("✗", "red")}
@@ -94,15 +92,45 @@ def doctor(
 def findings_of(pipeline: ExaminedPipeline) -> Iterator[tuple[str, Finding]]:
     """Yield the title and each finding of each check. What cannot be read is a warning."""
     account = Account(pipeline, pipeline.access.caller(), clock.now())
-    checks = {**CHECKS, **(CHECKS_OF_DEPLOYED if pipeline.target else {})}
-    with message_console().status("checking the account") as status:
-        for title, check in checks.items():
+    with (
+        message_console().status("checking the account") as status,
+        ThreadPoolExecutor(max_workers=1) as executor,
+    ):
+        # Pulumi takes some seconds, in which the account is checked.
+        running = executor.submit(compare, pipeline) if pipeline.target else None
+        for title, check in _checks_in(prerequisites):
             status.update(f"checking: {title}")
-            try:
-                for finding in check(account):
-                    yield title, finding
-            except (*AWS_ERRORS, OperatorError) as error:
-                yield title, _unchecked(pipeline, error)
+            yield from _findings_of_check(title, check, account)
+        if running is None:
+            return
+
+        status.update("comparing: pulumi preview --refresh")
+        comparison = running.result()
+        for finding in findings_about(comparison, pipeline):
+            yield "stack", finding
+
+        # Pulumi knows better than we do whether each part of the stack still exists.
+        of_parts = _checks_in(parts) if comparison.problem else []
+        for title, check in [*of_parts, *_checks_in(deployed)]:
+            status.update(f"checking: {title}")
+            yield from _findings_of_check(title, check, account)
+
+
+def _checks_in(module: ModuleType) -> list[tuple[str, Check]]:
+    """Return title and function of each check of a module, in its order."""
+    return [
+        (name.removeprefix("check_").replace("_", " "), check)
+        for name, check in vars(module).items()
+        if name.startswith("check_")
+    ]
+
+
+def _findings_of_check(title: str, check: Check, account: Account) -> Iterator[tuple[str, Finding]]:
+    try:
+        for finding in check(account):
+            yield title, finding
+    except (*AWS_ERRORS, OperatorError) as error:
+        yield title, _unchecked(account.pipeline, error)
 
 
 def _unchecked(pipeline: ExaminedPipeline, error: Exception) -> Finding:
@@ -116,23 +144,35 @@ def _unchecked(pipeline: ExaminedPipeline, error: Exception) -> Finding:
 
 
 def _print_screen(findings: Sequence[tuple[str, Finding]]) -> None:
-    """Print a line for each finding, and below it how to mend it. Commands stay in one line."""
+    """Print a line for each finding, and below it how to mend it."""
     console = result_console()
-    width = max(console.width - 2, 1)
     for title, pairs in groupby(findings, key=itemgetter(0)):
-        of_check = [finding for _, finding in pairs]
-        intact = [finding.text for finding in of_check if finding.level == "ok"]
-        ok_text = "; ".join(intact) if len(intact) < MANY else f"{len(intact)} ok"
-        faults = [finding for finding in of_check if finding.level != "ok"]
-        for finding in [*faults, *([Finding("ok", ok_text)] if intact else [])]:
-            symbol, colour = SYMBOLS[finding.level]
-            mark = symbol if console.is_terminal else f"{finding.level}:"
-            first, *rest = wrapped(f"{title}: {finding.text}", width)
-            console.print(Text.assemble((mark, colour), f" {first}"), soft_wrap=True)
-            for line in rest:
-                console.print(f"  {line}", soft_wrap=True)
-            if finding.command:
-                console.print(f"  {finding.command}", style="cyan", soft_wrap=True)
+        _print_check(console, title, [finding for _, finding in pairs])
+
     counts = Counter(finding.level for _, finding in findings)
     problems = format_count(counts["missing"], "problem") if counts["missing"] else "No problems"
     console.print(f"{problems}, {format_count(counts['warn'], 'warning')}, {counts['ok']} ok.")
+
+
+def _print_check(console: Console, title: str, findings: Sequence[Finding]) -> None:
+    """Print the findings of a check. What is intact comes last, in one line."""
+    faults = [finding for finding in findings if finding.level != "ok"]
+    for finding, following in zip_longest(faults, faults[1:]):
+        _print_finding(console, title, finding)
+        # Faults that the same command mends share one line with it, below the last of them.
+        if finding.command and (following is None or following.command != finding.command):
+            console.print(f"  {finding.command}", style="cyan", soft_wrap=True)
+
+    intact = [finding.text for finding in findings if finding.level == "ok"]
+    if intact:
+        text = "; ".join(intact) if len(intact) < MANY else f"{len(intact)} ok"
+        _print_finding(console, title, Finding("ok", text))
+
+
+def _print_finding(console: Console, title: str, finding: Finding) -> None:
+    symbol, colour = SYMBOLS[finding.level]
+    mark = symbol if console.is_terminal else f"{finding.level}:"
+    first, *rest = wrapped(f"{title}: {finding.text}", max(console.width - 2, 1))
+    console.print(Text.assemble((mark, colour), f" {first}"), soft_wrap=True)
+    for line in rest:
+        console.print(f"  {line}", soft_wrap=True)

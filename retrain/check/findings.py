@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from dataclasses import dataclass
@@ -14,8 +13,6 @@ from botocore.exceptions import ClientError
 
 from components.lambda_functions import CALLED_BY_EVENTS
 from components.shared import step_name
-from components.state_machine.definition import definition
-from components.state_machine.steps import STEPS
 from functions.common.messages import add_pipeline_options
 from functions.contract import pipeline_name
 from functions.planning.plan_run import read_view
@@ -129,13 +126,6 @@ class Account:
         return client.describe_state_machine(stateMachineArn=self.target.state_machine_arn)
 
     @property
-    def has_other_states(self) -> bool:
-        """True if the state machine is not the one that this program deploys."""
-        args, called = self.pipeline.args, dict.fromkeys(STEPS, "a version")
-        deployed = json.loads(PUBLISHED.sub("a version", self.machine["definition"]))
-        return bool(args and definition(called, self.target.settings, args) != deployed)
-
-    @property
     def is_paused(self) -> bool:
         """True if the stack's file pauses the pipeline, or if the file is not known."""
         args = self.pipeline.args
@@ -172,6 +162,33 @@ class Account:
             ]
             for step in CALLED_BY_EVENTS
         }
+
+    @cached_property
+    def _alarms_by_name(self) -> Sequence[Any]:
+        """The alarms whose names begin like those of this pipeline."""
+        pages = self.client("cloudwatch").get_paginator("describe_alarms")
+        found_pages = pages.paginate(AlarmNamePrefix=f"{self.name}-")
+        return [item for page in found_pages for item in page["MetricAlarms"]]
+
+    @property
+    def other_machine_arns(self) -> Sequence[str]:
+        """The state machines of other pipelines with the same name, which their alarms name."""
+        watched_arns = {
+            dimension["Value"]
+            for item in self._alarms_by_name
+            if is_named(item["AlarmName"], f"{self.name}-run-failed")
+            for dimension in item["Dimensions"]
+        }
+        return sorted(watched_arns - {self.target.state_machine_arn})
+
+    @property
+    def alarms(self) -> Sequence[Any]:
+        """The alarms of this pipeline."""
+        return [
+            item
+            for item in self._alarms_by_name
+            if not any(arn in str(item["Dimensions"]) for arn in self.other_machine_arns)
+        ]
 
     @cached_property
     def functions(self) -> Mapping[str, Sequence[Any]]:

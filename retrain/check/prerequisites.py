@@ -266,18 +266,17 @@ def check_export_events(account: Account) -> Iterator[Finding]:
 
 
 def check_deployment(account: Account) -> Iterator[Finding]:
-    """Check that the state machine can run, with the settings of the stack's file."""
-    pipeline, deploy = account.pipeline, account.pipeline.deploy_command
+    """Check that the pipeline is deployed, and that its state machine can run."""
+    pipeline = account.pipeline
     if pipeline.error is not None:
         # A pipeline that was deployed and cannot be read may have lost any of its parts.
         level: Level = "warn" if isinstance(pipeline.error, NotDeployedError) else "missing"
         yield Finding(level, pipeline.error.text, pipeline.error.command)
-    elif account.machine["status"] != "ACTIVE":
-        yield Finding("missing", f"{account.target.name} is {account.machine['status']}", deploy)
-    elif pipeline.has_other_settings:
-        text = f"the deployed pipeline has other settings than {pipeline.source}"
-        yield Finding("warn", text, deploy)
-    elif account.has_other_states:
-        yield Finding("warn", "the pipeline has other states than this program deploys", deploy)
+        return
+
+    name = account.target.name
+    status = account.machine["status"]
+    if status == "ACTIVE":
+        yield Finding("ok", f"{name} is deployed")
     else:
-        yield Finding("ok", f"{account.target.name} is deployed")
+        yield Finding("missing", f"{name} is {status}", pipeline.deploy_command)

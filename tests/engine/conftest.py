@@ -6,6 +6,7 @@ the official provider.
 
 import contextlib
 import os
+import shutil
 
 import pytest
 
@@ -16,7 +17,7 @@ from emulator.personalize import Duration, FixedTimings
 from retrain.rehearsal.films import film_service
 from retrain.rehearsal.world import World
 from tests.engine.cli import tools
-from tests.engine.stacks import ROOT
+from tests.engine.stacks import ROOT, copy_program
 from tests.warm_commands import warm_command
 
 TIMINGS = FixedTimings(
@@ -99,3 +100,12 @@ def emulator(sample):
     """Run an emulator for all files that do not need one of their own."""
     with emulator_with_resources(sample) as emulator:
         yield emulator
+
+
+@pytest.fixture
+def checkout(tmp_path, warm):
+    """Copy what a person has cloned: the program, and the command line. There is no stack."""
+    folder = copy_program(tmp_path / "checkout", virtual_environment=warm)
+    for name in ("retrain", "emulator"):
+        shutil.copytree(ROOT / name, folder / name)
+    return folder

@@ -6,7 +6,6 @@ They are pasted in the order of the pages: from an existing dataset group to a d
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ from retrain.rehearsal.films import film_service
 from retrain.rehearsal.world import World
 from tests.end_to_end.stack import eventually
 from tests.engine.conftest import emulator_with_resources
-from tests.engine.stacks import ROOT, Stack, copy_program, environment
+from tests.engine.stacks import ROOT, Stack, environment
 from tests.pages import commands
 
 STACK = "prod"
@@ -95,15 +94,6 @@ class Paster:
         assert process.returncode == 0, f"{command}: {process.stdout}{process.stderr}"
 
         return process.stdout
-
-
-@pytest.fixture
-def checkout(tmp_path, warm):
-    """Copy what a person has cloned: the program, and the command line. There is no stack."""
-    folder = copy_program(tmp_path / "checkout", virtual_environment=warm)
-    for name in ("retrain", "emulator"):
-        shutil.copytree(ROOT / name, folder / name)
-    return folder
 
 
 def shown_by(personalize):

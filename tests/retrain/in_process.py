@@ -27,12 +27,23 @@ import boto3
 from components.args import to_config
 from retrain import cli
 from retrain.account import access, function_clients, pulumi_cli, target
+from retrain.account.errors import OperatorError
 from tests.program.sample_stack import PROJECT_FILE, ROOT
 from tests.workflow.clients import shared_clients
 from tests.workflow.pipeline import Pipeline, deploy
 from tests.world import ACCOUNT, REGION, DatasetGroup
 
 STACK = "prod"
+UNCHANGED = {
+    "steps": [
+        {
+            "op": "refresh",
+            "urn": "personalize-retraining:index:RetrainingPipeline$aws:sns/topic:Topic::reports",
+            "oldState": {},
+        }
+    ]
+}
+"""The preview of a stack that is as deployed."""
 CALLER = f"arn:aws:iam::{ACCOUNT}:user/ops"
 
 
@@ -58,6 +69,11 @@ class Account:
     """The folder with the project and the file of the stack."""
     services: dict[str, object] = field(default_factory=dict)
     """The clients of services that a test adds or replaces, by boto3's name of the service."""
+    previews: dict[bool, object] = field(default_factory=dict)
+    """Whether AWS is read -> the preview of the Pulumi CLI, or why there is none. Without one,
+    Pulumi would change nothing."""
+    state: dict[str, object] = field(default_factory=dict)
+    """The state of the stack after the preview."""
 
     def client(self, service: str, **_: object):
         """Return the client of a service, as a session of boto3 does."""
@@ -70,6 +86,13 @@ class Account:
             **self.services,
         }
         return clients[service] if service in clients else _denied(service)
+
+    def preview(self, _stack: str, *, refresh: bool, **_: object):
+        """Return the preview of the Pulumi CLI, or raise the error without one."""
+        document = self.previews.get(refresh, UNCHANGED)
+        if isinstance(document, OperatorError):
+            raise document
+        return document
 
     def retrain(self, command: str) -> Result:
         """Run a command on the stack, written as in a shell. Return what it prints."""
@@ -100,6 +123,8 @@ def account(group: DatasetGroup | None = None, **options: object) -> Iterator[Ac
             patch.object(function_clients, "CACHED_CLIENTS", ()),
             patch.object(target, "stack_outputs", lambda _: outputs),
             patch.object(pulumi_cli, "PROJECT_DIR", folder),
+            patch.object(pulumi_cli, "preview", account.preview),
+            patch.object(pulumi_cli, "state_of", lambda _: account.state),
         ):
             yield account
 

@@ -6,7 +6,7 @@ import pytest
 
 from retrain.account import pulumi_cli
 from retrain.account.errors import OperatorError
-from retrain.account.pulumi_cli import stack_outputs
+from retrain.account.pulumi_cli import preview, stack_outputs, state_of
 from retrain.account.stack_config import read_args, readable_project
 from tests.program.sample_stack import PROJECT, ROOT, SOLUTION, texts
 
@@ -53,6 +53,51 @@ def test_a_failure_of_the_cli_is_one_line_as_in_the_golden_file(
     (folder / "Pulumi.yaml").unlink()
     lines.append(f"no project:\n  {message(stack_outputs, 'dev')}\n")
     golden("pulumi_cli.txt", "".join(lines).replace(str(folder), "FOLDER"))
+
+
+PLAN = {"steps": [{"op": "same"}]}
+FAILED_PLAN = {"diagnostics": [{"severity": "error", "message": "denied"}]}
+
+
+def test_a_preview_changes_nothing_and_calls_aws_like_the_command(install_pulumi):
+    call = install_pulumi(PLAN, code="import os; assert os.environ['AWS_PROFILE'] == 'ops'")
+    for refresh, option in ((True, ["--refresh"]), (False, [])):
+        document = preview("prod", refresh=refresh, variables={"AWS_PROFILE": "ops"})
+        assert document == PLAN
+        options = "--stack prod --non-interactive --color never"
+        assert call() == ["preview", "--json", *option, *options.split()]
+
+
+def test_a_preview_that_failed_has_its_errors_or_the_reason_of_the_cli(install_pulumi, monkeypatch):
+    failure = "sys.stderr.write('error: no passphrase\\n'); "
+    end = "import atexit, os; atexit.register(os._exit, 1)"
+    for printed, code, expected in (
+        (FAILED_PLAN, f"{failure}{end}", FAILED_PLAN),
+        ({"config": {}}, f"{failure}{end}", "no passphrase"),
+        ({}, f"{failure}sys.exit(255)", "no passphrase"),
+        ({}, "print('Welcome to pulumi!')", "it gives no reason"),
+    ):
+        install_pulumi(printed, code=code)
+        if isinstance(expected, str):
+            assert message(preview_of, "prod") == expected
+        else:
+            assert preview_of("prod") == expected
+
+    monkeypatch.setattr(pulumi_cli, "PREVIEW_SECONDS", 0.5)
+    install_pulumi(code="import time; time.sleep(60)")
+    late = "the Pulumi CLI has not read stack prod within 0.5 seconds; try again, or see "
+    late += "what `pulumi preview --refresh` says"
+    assert message(preview_of, "prod") == late
+
+
+def preview_of(stack):
+    return preview(stack, refresh=True, variables={})
+
+
+def test_the_state_of_a_stack_is_what_the_cli_exports(install_pulumi):
+    call = install_pulumi({"version": 3, "deployment": {"resources": []}})
+    assert state_of("prod") == {"resources": []}
+    assert call()[:2] == ["stack", "export"]
 
 
 def test_the_file_and_the_defaults_of_the_project_are_read(folder):

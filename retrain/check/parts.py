@@ -1,0 +1,102 @@
+"""Checks that each part of a deployed pipeline exists, if Pulumi cannot compare the parts.
+
+What has to exist follows from two sources. The tables of the component name the steps and the
+alarms. The resources name each other: the state machine names its functions, its role and its log
+group, and a schedule names its target, its role and its queue. So the ARN of the state machine is
+enough to find what is missing, without the state of the stack.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from components.alarms import NAMESPACES, list_alarms
+from retrain.account.permissions import topic_arn_of
+from retrain.check.findings import Finding, found, is_named
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from components.alarms import Alarm
+    from retrain.check.findings import Account
+
+
+def check_settings(account: Account) -> Iterator[Finding]:
+    """Check that the deployed pipeline has the settings of the stack's file."""
+    pipeline = account.pipeline
+    if pipeline.has_other_settings:
+        text = f"the deployed pipeline has other settings than {pipeline.source}"
+        yield Finding("warn", text, pipeline.deploy_command)
+
+
+def check_schedules(account: Account) -> Iterator[Finding]:
+    """Check that both schedules exist, and that the watcher's is on."""
+    for service, what in (("states", "starts runs"), ("lambda", "watches the pipeline")):
+        name = f"the schedule that {what}"
+        schedule = account.schedules.get(service)
+        if schedule is None:
+            yield account.finding(name, "does not exist")
+        elif schedule["State"] != "ENABLED" and service == "lambda":
+            yield account.finding(name, "is turned off")
+        else:
+            yield Finding("ok", name)
+
+
+def check_rules(account: Account) -> Iterator[Finding]:
+    """Check that the event rules are enabled and call their functions."""
+    expected = {"close_run": "reports runs that were stopped"}
+    is_paused = account.is_paused or account.is_paused_by_hand
+    if account.target.settings.get("triggerOnExport") and not is_paused:
+        expected["start_on_export"] = "starts a run for a new export"
+
+    for step, what in expected.items():
+        problem = None if account.rules[step] else "does not exist, is disabled or calls nothing"
+        yield account.finding(f"the event rule that {what}", problem)
+
+
+def check_logs(account: Account) -> Iterator[Finding]:
+    """Check that the log groups exist."""
+    names = {*account.log_groups}
+    for destination in account.machine.get("loggingConfiguration", {}).get("destinations", []):
+        names.add(destination["cloudWatchLogsLogGroup"]["logGroupArn"].split(":")[6])
+
+    for name in sorted(names):
+        groups = account.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+        exists = name in [group["logGroupName"] for group in groups]
+        yield account.finding(name, None if exists else "does not exist")
+
+
+def check_queue(account: Account) -> Iterator[Finding]:
+    """Check that the queue for runs that could not start exists."""
+    schedule = account.schedules.get("states", {"Target": {}})
+    if letters := schedule["Target"].get("DeadLetterConfig"):
+        name = letters["Arn"].rpartition(":")[2]
+        exists = found(account.client("sqs").get_queue_url, QueueName=name)
+        yield account.finding(name, None if exists else "does not exist")
+
+
+def check_alarms(account: Account) -> Iterator[Finding]:
+    """Check that each alarm exists, with its log filter if it has one, and notifies the topic."""
+    for alarm in list_alarms(account.target.settings):
+        yield account.finding(f"the alarm {alarm.name}", _problem_of_alarm(account, alarm))
+
+
+def _problem_of_alarm(account: Account, alarm: Alarm) -> str | None:
+    topic_arn = topic_arn_of(account.pipeline)
+    is_heard = any(
+        topic_arn in item["AlarmActions"] and item["ActionsEnabled"]
+        for item in account.alarms
+        if is_named(item["AlarmName"], f"{account.name}-{alarm.name}")
+    )
+    if not is_heard:
+        return "does not exist or does not notify the topic"
+    if not alarm.pattern:
+        return None
+
+    response = account.client("logs").describe_metric_filters(
+        metricName=alarm.metric, metricNamespace=NAMESPACES[alarm.dimension]
+    )
+    log_groups = {item["logGroupName"] for item in response["metricFilters"]}
+    if log_groups.isdisjoint(account.log_groups):
+        return "gets nothing, because its log filter does not exist"
+    return None

@@ -1,0 +1,210 @@
+"""Reads what Pulumi would change, from the document of `pulumi preview --refresh --json`.
+
+A resource has up to three lives: the *state* is what the last `pulumi up` left, the *cloud* is what
+the refresh has just read, and the *program* is what this checkout deploys. Pulumi's document has
+them in two steps. The step `refresh` has the state in `oldState`. (Its `newState` is a copy.) The
+step of the program has the cloud in `oldState` and the program in `newState`.
+
+So a resource was changed by hand if state and cloud differ, and is not deployed if state and
+program differ. All functions are pure.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+from functions.common.formatting import format_count
+from retrain.account.errors import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from collections.abc import Set as AbstractSet
+
+    Document: TypeAlias = Mapping[str, Any]
+    Step: TypeAlias = Mapping[str, Any]
+    """One step of a preview."""
+
+Kind: TypeAlias = Literal["not deployed", "deleted", "by hand", "follows"]
+
+COMPONENT = "personalize-retraining:index:RetrainingPipeline"
+"""The type of the component. A stack may have other resources too, which are not ours to judge."""
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""What the engine writes for a value that only the deployment will know
+(https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/plugin/rpc.go)."""
+UNTELLING_PROPERTIES = {"tagsAll", "code"}
+"""`tagsAll` repeats `tags`. `code` has the path of a temporary file, and `codeSha256` says more."""
+ABSENT = "(none)"
+SHOWN_DIFFERENCES = 3
+"""So many differences of a property are shown, and the others are counted."""
+SHOWN_CHARACTERS = 60
+CONTEXT_CHARACTERS = 12
+"""The characters before the first difference of two long texts that are shown."""
+
+
+class Change(NamedTuple):
+    """What Pulumi would change about a resource, and who made that necessary."""
+
+    kind: Kind
+    """`follows` is a consequence of another change, for example another name of a log group."""
+    resource: str
+    """For example `MetricAlarm retraining-prod-run-failed`."""
+    details: str
+
+
+class Difference(NamedTuple):
+    """Where two values differ, for example at `target.input`."""
+
+    path: str
+    old: object
+    new: object
+
+
+def errors_in(document: Document) -> list[str]:
+    """Return why there is no preview, or only a part of one."""
+    errors = [item for item in document.get("diagnostics", ()) if item["severity"] == "error"]
+    # After the errors of resources, the engine adds one that only says that the preview failed.
+    of_resources = [item for item in errors if "urn" in item]
+    return [_error_text(item) for item in of_resources or errors]
+
+
+def resources_in(document: Document) -> dict[str, str]:
+    """Return the pipeline's resources in the state -> when the state of each was last written."""
+    return {
+        step["urn"]: step["oldState"].get("modified", "")
+        for step in _pipeline_steps(document)
+        if step["op"] == "refresh"
+    }
+
+
+def changes_in(document: Document) -> list[Change]:
+    """Return what Pulumi would change about the pipeline.
+
+    Without `--refresh` Pulumi takes the state for the cloud, so nothing counts as changed by hand.
+    """
+    steps = _pipeline_steps(document)
+    states = {step["urn"]: step["oldState"] for step in steps if step["op"] == "refresh"}
+    planned = [step for step in steps if step["op"] in ("create", "update", "replace", "delete")]
+
+    # Whatever mentions one of these changes with it, because they get another name or ARN.
+    renamed = {step["urn"] for step in planned if step["op"] in ("create", "replace")}
+
+    return [
+        change for step in planned for change in _changes_of(step, states.get(step["urn"]), renamed)
+    ]
+
+
+def _pipeline_steps(document: Document) -> list[Step]:
+    return [step for step in document.get("steps", ()) if f"{COMPONENT}$" in step["urn"]]
+
+
+def _changes_of(step: Step, state: Document | None, renamed: AbstractSet[str]) -> Iterator[Change]:
+    """Yield the changes of a resource. `state` is None if it is new, or was not refreshed."""
+    resource = _resource_name(step["urn"])
+    if step["op"] == "create":
+        yield (
+            Change("deleted", resource, "")
+            if state
+            else Change("not deployed", resource, "a new resource")
+        )
+        return
+    if step["op"] == "delete":
+        yield Change("not deployed", resource, "no longer in the program")
+        return
+
+    properties = {*step.get("diffReasons", ()), *step.get("replaceReasons", ())}
+    for name in sorted(properties - UNTELLING_PROPERTIES):
+        yield from _changes_of_property(resource, name, step, state or step["oldState"], renamed)
+
+
+def _changes_of_property(
+    resource: str, name: str, step: Step, state: Document, renamed: AbstractSet[str]
+) -> Iterator[Change]:
+    """Yield the changes of one property, which may also be changed by hand and not deployed."""
+    cloud, program = step["oldState"], step["newState"]
+    by_hand = list(_differences(name, _current_value(state, name), _current_value(cloud, name)))
+    if by_hand:
+        yield Change("by hand", resource, _describe(by_hand))
+
+    wanted = program["inputs"].get(name, ABSENT)
+    dependencies = program.get("propertyDependencies", {}).get(name, ())
+    if UNKNOWN in str(wanted) or not renamed.isdisjoint(dependencies):
+        if not by_hand:
+            yield Change("follows", resource, name)
+        return
+
+    not_deployed = list(_differences(name, state["inputs"].get(name, ABSENT), wanted))
+    if not_deployed:
+        yield Change("not deployed", resource, _describe(not_deployed))
+    elif not by_hand:
+        # The engine compares more than its document shows, for example the values of secrets.
+        yield Change("not deployed", resource, f"{name}, whose values are not shown")
+
+
+def _current_value(state: Document, name: str) -> object:
+    """Return a property of a resource that exists, also one that the program doesn't declare."""
+    return state["outputs"].get(name, state["inputs"].get(name, ABSENT))
+
+
+def _differences(path: str, old: object, new: object) -> Iterator[Difference]:
+    """Yield where two values differ, also inside of lists and JSON documents."""
+    old, new = _parse_document(old), _parse_document(new)
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted({*old, *new} - {"__defaults"}):
+            yield from _differences(f"{path}.{key}", old.get(key, ABSENT), new.get(key, ABSENT))
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for index, (old_item, new_item) in enumerate(zip(old, new, strict=True)):
+            yield from _differences(f"{path}[{index}]", old_item, new_item)
+    elif old != new:
+        yield Difference(path, old, new)
+
+
+def _parse_document(value: object) -> object:
+    """Return the content of a JSON document, for example of a policy, and other values as is."""
+    if isinstance(value, str) and value.startswith(("{", "[")):
+        with suppress(ValueError):
+            return json.loads(value)
+    return value
+
+
+def _describe(differences: list[Difference]) -> str:
+    shown = [
+        f"{path}: {_short(old, new)} -> {_short(new, old)}"
+        for path, old, new in differences[:SHOWN_DIFFERENCES]
+    ]
+    rest = len(differences) - SHOWN_DIFFERENCES
+    return "; ".join([*shown, *([f"{rest} more"] if rest > 0 else [])])
+
+
+def _short(value: object, other: object) -> str:
+    """Return a value for a line. Of two long texts, the part in which they differ is shown."""
+    if isinstance(value, list) and isinstance(other, list):
+        return format_count(
+            len(value), "item"
+        )  # Long lists often begin alike, so a part would say nothing.
+
+    text = _text(value)
+    if len(text) <= SHOWN_CHARACTERS:
+        return text
+
+    pairs = zip(text, _text(other), strict=False)
+    first_difference = next((at for at, (mine, theirs) in enumerate(pairs) if mine != theirs), 0)
+    start = max(first_difference - CONTEXT_CHARACTERS, 0)
+    end = start + SHOWN_CHARACTERS
+    return f"{'...' if start else ''}{text[start:end]}{'...' if text[end:] else ''}"
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _resource_name(urn: str) -> str:
+    """Return type and name, for example `Role retraining-prod-import`."""
+    *_, types, name = urn.split("::")
+    return f"{types.rpartition(':')[2]} {name}"
+
+
+def _error_text(diagnostic: Mapping[str, str]) -> str:
+    text = one_line(diagnostic["message"]).removeprefix("error: ")
+    return f"{_resource_name(diagnostic['urn'])}: {text}" if "urn" in diagnostic else text

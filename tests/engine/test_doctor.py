@@ -1,0 +1,113 @@
+"""Proves that `retrain doctor` sees with Pulumi what people have broken in a deployed stack.
+
+The kills are made at once. What Pulumi compares is read from the emulator, whose provider shows
+what AWS's provider is documented to show.
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.engine.conftest import emulator_with_resources
+from tests.engine.stacks import ROOT, create_stack, environment
+
+NO_STATEMENT = json.dumps({"Version": "2012-10-17", "Statement": []})
+NOBODY = json.dumps({"to": ["nobody"]})
+
+
+@pytest.fixture
+def emulator(sample):
+    """Run an emulator whose services are broken by nobody else."""
+    with emulator_with_resources(sample) as emulator:
+        yield emulator
+
+
+def break_by_hand(stack, client):
+    """Break a stack in the ways that a person could in the console."""
+    rows = {
+        row["urn"].rpartition("$")[2]: row["inputs"] for row in stack.state() if "$" in row["urn"]
+    }
+
+    def find(resource_type, name):
+        return next(
+            inputs
+            for urn, inputs in rows.items()
+            if f":{resource_type}::" in urn and urn.endswith(name)
+        )
+
+    functions, cloudwatch = client("lambda"), client("cloudwatch")
+    plan = {"FunctionName": find("Function", "plan-retraining")["name"]}
+    functions.put_function_concurrency(**plan, ReservedConcurrentExecutions=0)
+    functions.update_function_configuration(**plan, Environment={"Variables": {"A": "B"}})
+    functions.delete_function(FunctionName=find("Function", "close-run")["name"])
+
+    cloudwatch.disable_alarm_actions(AlarmNames=[find("MetricAlarm", "start-failed")["name"]])
+    cloudwatch.delete_alarms(AlarmNames=[find("MetricAlarm", "data-too-old")["name"]])
+    cloudwatch.delete_dashboards(DashboardNames=[find("Dashboard", "dev")["dashboardName"]])
+    client("logs").delete_retention_policy(logGroupName=find("LogGroup", "dev")["name"])
+    client("events").disable_rule(Name=find("EventRule", "close-run")["name"])
+    role = {"RoleName": find("Role", "import-dataset")["name"]}
+    client("iam").update_assume_role_policy(**role, PolicyDocument=NO_STATEMENT)
+    policy = find("RolePolicy", "train-solution")
+    client("iam").delete_role_policy(RoleName=policy["role"], PolicyName=policy["name"])
+
+    machine = stack.output("state_machine_arn")
+    definition = find("StateMachine", "dev")["definition"]
+    changed = definition.replace('"maxDrop": 0.25', '"maxDrop": 1.0')
+    client("stepfunctions").update_state_machine(stateMachineArn=machine, definition=changed)
+
+    watcher, runs = find("Schedule", "watch-pipeline"), find("Schedule", "dev-schedule")
+    scheduler = client("scheduler")
+    scheduler.delete_schedule(GroupName=watcher["groupName"], Name=watcher["name"])
+    present = scheduler.get_schedule(GroupName=runs["groupName"], Name=runs["name"])
+    kept = ("GroupName", "Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")
+    elsewhere = {"State": "DISABLED", "ScheduleExpressionTimezone": "Asia/Tokyo"}
+    scheduler.update_schedule(**{key: present[key] for key in kept}, **elsewhere)
+
+    sns = client("sns")
+    listed = sns.list_subscriptions_by_topic(TopicArn=stack.output("topic_arn"))
+    filtered = {"AttributeName": "FilterPolicy", "AttributeValue": NOBODY}
+    arn = listed["Subscriptions"][0]["SubscriptionArn"]
+    sns.set_subscription_attributes(SubscriptionArn=arn, **filtered)
+
+
+def test_golden_doctor_names_what_was_broken_and_the_printed_command_mends_all_of_it(
+    checkout, emulator, golden
+):
+    (checkout / "Pulumi.dev.yaml").write_text((ROOT / "Pulumi.dev.yaml").read_text())
+    stack = create_stack(checkout, "dev", emulator.endpoint)
+    variables = {**environment(checkout, emulator.endpoint), **emulator.exports}
+    path = f"{os.environ['PATH']}:{sys.prefix}/bin"
+
+    def run(*command):
+        return subprocess.run(  # noqa: S603
+            command,
+            cwd=checkout,
+            env={**os.environ, **variables, "PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def doctor():
+        result = run("retrain", "doctor", "-s", "dev", "--json")
+        checks = json.loads(result.stdout)["checks"]
+        return result.returncode, [check for check in checks if check["check"] == "stack"]
+
+    stack.set({"notifications.emails[0]": "on-call@example.com"})
+    stack.up()
+    code, healthy = doctor()
+    assert (code, [row["level"] for row in healthy]) == (0, ["ok"])
+
+    break_by_hand(stack, emulator.client)
+    stack.set({"timezone": "America/Lima"})
+    code, findings = doctor()
+    golden("doctor.txt", "".join(sorted(f"{row['level']}: {row['text']}\n" for row in findings)))
+    assert code == 1
+
+    (command,) = {row["command"] for row in findings if row["command"]}
+    assert run(*command.split(), "--yes", "--skip-preview").returncode == 0
+    assert doctor() == (0, healthy)
