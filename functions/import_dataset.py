@@ -146,7 +146,7 @@ class DatasetImport:
         objects = exports.list_objects(aws.s3(), location)
         export = exports.Export(location=location, objects=objects)
         summarize = partial(
-            export.state, self._dataset_settings["importMode"], self._dataset["schemaArn"]
+            export.build_state, self._dataset_settings["importMode"], self._dataset["schemaArn"]
         )
 
         states = [summarize()]

@@ -64,7 +64,7 @@ from .run.documents import (
     choose_export_day,
 )
 from .s3 import exports
-from .s3.exports import Listing
+from .s3.exports import S3Listing
 
 
 @truncate_output
@@ -123,7 +123,7 @@ class RunningBatchJob:
             return BatchState(jobs=jobs)
 
         location = self._batch_settings["input"]
-        batch_input = Listing(location=location, objects=exports.list_objects(aws.s3(), location))
+        batch_input = S3Listing(location=location, objects=exports.list_objects(aws.s3(), location))
 
         client = aws.read_client()
         version = describe_version(client, self.spec.version_arn)

@@ -34,7 +34,7 @@ from ..rules.recipes import (
 from ..run.documents import choose_export_day
 from ..s3 import exports
 from ..s3.exports import (
-    Listing,
+    S3Listing,
     S3Object,
 )
 from .lists import (
@@ -143,7 +143,7 @@ def _parse_batch_job(summary: Any, arn: str, tags: Tags) -> BatchJob:  # noqa: A
     )
 
 
-def read_results(job: ResolvedBatchJob, jobs: Sequence[BatchJob]) -> Listing:
+def read_results(job: ResolvedBatchJob, jobs: Sequence[BatchJob]) -> S3Listing:
     """List all result files in the folder that a slot's last job wrote to.
 
     With `{date}`, each day has its own folder. A run can do without this list, so an error only
@@ -151,20 +151,20 @@ def read_results(job: ResolvedBatchJob, jobs: Sequence[BatchJob]) -> Listing:
     """
     last = find_last_successful_job(jobs)
     if last is None:
-        return Listing(location=job["output"])
+        return S3Listing(location=job["output"])
 
     location = job["pattern"].replace(DATE_PLACEHOLDER, last.day)
     try:
         objects = exports.list_objects(aws.s3(), location)
     except ClientError as error:
-        return Listing(location=location, read_error=exports.describe_s3_error(location, error))
+        return S3Listing(location=location, read_error=exports.format_s3_error(location, error))
 
     results = [file for file in objects if file.key.endswith(".out")]
-    return Listing(location=location, objects=results)
+    return S3Listing(location=location, objects=results)
 
 
 def forget_lost_results(
-    jobs: Sequence[BatchJob], batch_input: Listing, results: Listing
+    jobs: Sequence[BatchJob], batch_input: S3Listing, results: S3Listing
 ) -> Sequence[BatchJob]:
     """Clear the content of the jobs if files of the last results were deleted.
 
@@ -181,7 +181,7 @@ def forget_lost_results(
     return [job._replace(content_hash=None) for job in jobs]
 
 
-def find_obsolete_results(batch_input: Listing, results: Listing) -> list[str]:
+def find_obsolete_results(batch_input: S3Listing, results: S3Listing) -> list[str]:
     """List the keys of results whose input is gone.
 
     Results in subfolders don't count, because they may belong to other batch jobs.
@@ -194,17 +194,17 @@ def find_obsolete_results(batch_input: Listing, results: Listing) -> list[str]:
     return sorted(obsolete_keys - {*results.subfolder_keys})
 
 
-def warn_of_failed_lines(jobs: Sequence[BatchJob], results: Listing) -> list[str]:
+def warn_of_failed_lines(jobs: Sequence[BatchJob], results: S3Listing) -> list[str]:
     """Warn of lines that failed in the last results, or of results that can't be read.
 
-    The job succeeds all the same. Only the first RESULT_BYTES are read.
+    The job succeeds all the same. Only the first MAX_RESULT_BYTES are read.
     """
     if results.read_error:
         return [results.read_error]
 
     files = _find_last_results(jobs, results)
     line_errors = []
-    for line in exports.read_lines(aws.s3(), results.location, files):
+    for line in exports.read_result_lines(aws.s3(), results.location, files):
         # The last line may be cut off, and other programs' files may end in .out, too.
         with suppress(ValueError, AttributeError):
             line_errors.append(json.loads(line).get("error"))
@@ -220,7 +220,7 @@ def warn_of_failed_lines(jobs: Sequence[BatchJob], results: Listing) -> list[str
     return [warning]
 
 
-def _find_last_results(jobs: Sequence[BatchJob], results: Listing) -> list[S3Object]:
+def _find_last_results(jobs: Sequence[BatchJob], results: S3Listing) -> list[S3Object]:
     """Return the results written since the last job was created."""
     last = find_last_successful_job(jobs)
     if last is None:
@@ -230,7 +230,7 @@ def _find_last_results(jobs: Sequence[BatchJob], results: Listing) -> list[S3Obj
     return [file for file in results.objects if file.modified_at >= since]
 
 
-def _predict_result_names(batch_input: Listing) -> set[str]:
+def _predict_result_names(batch_input: S3Listing) -> set[str]:
     """Predict the names of the files that a batch job writes: none for an empty input file."""
     return {f"{resource_name(file.key)}.out" for file in batch_input.objects if file.size}
 

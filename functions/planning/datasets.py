@@ -108,7 +108,7 @@ class DatasetView:
         description = self.data.datasets.get(self.dataset_settings["datasetArn"])
         # A guard refuses a missing dataset.
         schema_arn = description["schemaArn"] if description else ""
-        export_state = self.export.state(self.dataset_settings["importMode"], schema_arn)
+        export_state = self.export.build_state(self.dataset_settings["importMode"], schema_arn)
         return DatasetState(
             is_full=self.is_full, imports=self.imports, export_states=[export_state]
         )

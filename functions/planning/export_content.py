@@ -19,8 +19,8 @@ from ..common.formatting import (
 from ..common.hashes import compute_short_hash
 from ..personalize.tags import CONTENT_TAG
 from ..s3.exports import (
-    COUNTED_BYTES,
-    COUNTED_FILES,
+    MAX_FULLY_READ_BYTES,
+    MAX_FULLY_READ_FILES,
 )
 from .guards import guard
 
@@ -74,7 +74,7 @@ def examine_content(view: DatasetView) -> ExportContent:
 
     The result is stored in the run's document, which has room for only a few short names.
     """
-    columns = {name: view.export.values(name) for name in view.columns}
+    columns = {name: view.export.count_values(name) for name in view.columns}
     empty_values = Counter({shorten_name(name): values[""] for name, values in columns.items()})
 
     last = _parse_last_content(view)
@@ -150,7 +150,7 @@ def _count_values(view: DatasetView, column: str) -> Counter[str]:
     """Count the rows with each value of a column. A column that isn't in the schema has none."""
     if column not in view.columns:
         return Counter()
-    return view.export.values(column)
+    return view.export.count_values(column)
 
 
 def shorten_name(name: str) -> str:
@@ -281,8 +281,9 @@ def _check_unknown_types(view: DatasetView) -> Iterator[str]:
     elif not view.content["areAllRowsRead"]:
         yield (
             f"{problem} not all of its rows were read; a run reads at most "
-            f"{format_size(COUNTED_BYTES)} in {COUNTED_FILES} files to the end; write a smaller "
-            "export, or check the types in the job that writes it, and set strictEvents to false"
+            f"{format_size(MAX_FULLY_READ_BYTES)} in {MAX_FULLY_READ_FILES} files to the end; "
+            "write a smaller export, or check the types in the job that writes it, and set "
+            "strictEvents to false"
         )
     elif not _parse_last_content(view).shares:
         yield (

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from ..s3.csv_files import (
-    SHOWN_CHARACTERS,
+    MAX_SHOWN_CHARACTERS,
     FileSample,
 )
 from .datasets import DatasetView
@@ -73,7 +73,7 @@ def refuse_wrong_content(view: DatasetView) -> Iterator[str]:
     reported.
     """
     messages = (
-        f"{view.export.url(file.key)}: {error}"
+        f"{view.export.build_url(file.key)}: {error}"
         for file in view.export.samples
         if (error := _find_file_error(file, view))
     )
@@ -104,8 +104,8 @@ def _find_file_error(file: FileSample, view: DatasetView) -> str | None:
     if differing := sorted(set(file.header) ^ set(first.header)):
         return (
             f"only one of this file and {first.key} has the column "
-            f"{differing[0][:SHOWN_CHARACTERS]!r}, but all files of an import must have the same "
-            "columns; repeat the export"
+            f"{differing[0][:MAX_SHOWN_CHARACTERS]!r}, but all files of an import must have "
+            "the same columns; repeat the export"
         )
 
     return find_wrong_value(file, view.fields, now) or file.error
@@ -145,7 +145,7 @@ def warn_of_unknown_columns(view: DatasetView) -> Iterator[str]:
     """Yield a message for columns that are not imported because the schema lacks them."""
     export = view.export
     columns = dict.fromkeys(name for file in export.samples for name in file.header)
-    unknown = [repr(name[:SHOWN_CHARACTERS]) for name in columns if name not in view.columns]
+    unknown = [repr(name[:MAX_SHOWN_CHARACTERS]) for name in columns if name not in view.columns]
 
     # If the schema is missing, every column would count as unknown.
     if unknown and view.columns:

@@ -66,7 +66,7 @@ def refuse_export_with_deleted_users(view: DatasetView) -> Iterator[Message]:
     old_keys = [file.key for file in export.objects if file.modified_at < deletion.created_at]
 
     if old_keys:
-        url = export.url(old_keys[0])
+        url = export.build_url(old_keys[0])
         yield Message(
             text=(
                 f"{len(old_keys)} of {len(export.objects)} objects at {export.location} were "

@@ -137,7 +137,7 @@ def warn_of_incomplete_columns(view: DatasetView) -> Iterator[str]:
 
     sparse_columns = []
     for field in view.fields:
-        values = view.export.values(field["name"])
+        values = view.export.count_values(field["name"])
         # If a file lacks the column, its rows count as rows without a value.
         share = (values.total() - values[""]) / rows
         min_share = MIN_SHARE

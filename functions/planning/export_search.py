@@ -81,7 +81,7 @@ def search_exports(
     days = list_days_to_search(dataset, dataset_imports)
 
     export = _read_export(dataset)
-    earlier_exports = exports.find_exports(aws.s3(), [day.location for day in days])
+    earlier_exports = exports.list_existing_exports(aws.s3(), [day.location for day in days])
     skipped_days = [
         day.day for day in days if day.location in earlier_exports and not day.is_imported
     ]
@@ -92,7 +92,7 @@ def search_exports(
     # Compare each import with the export of its own day, so that this run can confirm imports of a
     # run that died on an earlier day.
     states = [
-        found.state(dataset["importMode"], description["schemaArn"])
+        found.build_state(dataset["importMode"], description["schemaArn"])
         for found in (export, *earlier_exports.values())
     ]
     return ExportSearch(
@@ -106,7 +106,7 @@ def _read_export(dataset: ResolvedDataset) -> Export:
         aws.s3(),
         dataset["dataLocation"],
         dataset["readyMarker"],
-        reads_all_rows=dataset["strictEvents"],
+        read_all_rows=dataset["strictEvents"],
     )
 
 

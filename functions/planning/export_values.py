@@ -15,7 +15,7 @@ from functools import cache, partial
 from typing import NamedTuple
 
 from ..s3.csv_files import (
-    SHOWN_CHARACTERS,
+    MAX_SHOWN_CHARACTERS,
     FileSample,
 )
 from .snapshot import SchemaField
@@ -71,7 +71,7 @@ def find_wrong_value(file: FileSample, fields: Sequence[SchemaField], now: datet
     for line, values in file.rows:
         for name, value in zip(file.header, values, strict=True):
             if name in checks and (error := checks[name](value)):
-                return f"line {line}: {name} is {value[:SHOWN_CHARACTERS]!r}, {error}"
+                return f"line {line}: {name} is {value[:MAX_SHOWN_CHARACTERS]!r}, {error}"
     return None
 
 

@@ -288,7 +288,7 @@ def refuse_unusable_inputs(view: SolutionView) -> Iterator[str]:
         other_keys = [
             file.key
             for file in batch_job.input.objects
-            if batch_job.input.url(file.key) != location
+            if batch_job.input.build_url(file.key) != location
         ]
         if other_keys and not location.endswith("/"):
             yield (

@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from ..s3.exports import (
         BatchInput,
         Export,
-        Listing,
+        S3Listing,
     )
 
 Resource = TypeVar("Resource")
@@ -114,7 +114,7 @@ class BatchJobSnapshot(NamedTuple):
     input: BatchInput
     earlier_jobs: Sequence[BatchJob] = ()
     """Earlier runs' jobs with the same configured output, newest first."""
-    results: Listing | None = None
+    results: S3Listing | None = None
     """All results in the folder of the last job, or None if the solution doesn't exist."""
 
 

@@ -118,7 +118,7 @@ class SolutionView:
             has_all_users = dataset["type"] == "interactions" and dataset["importMode"] == "FULL"
             # `row_count` is None unless all rows were read.
             if has_all_users and export and export.row_count is not None:
-                return frozenset(export.values("USER_ID"))
+                return frozenset(export.count_values("USER_ID"))
         return None
 
     @property

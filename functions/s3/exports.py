@@ -18,9 +18,9 @@ from ..common.errors import ServiceUnavailable
 from ..common.hashes import compute_short_hash
 from ..rules.imports import ExportState
 from .csv_files import (
-    CHECKED_ROWS,
+    MAX_CHECKED_ROWS,
     FileSample,
-    read_sample,
+    parse_sample,
 )
 
 if TYPE_CHECKING:
@@ -29,26 +29,26 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
-SAMPLED_FILES = 20
+MAX_SAMPLED_FILES = 20
 """The most files of an export to read: the ten newest, and the largest of the others."""
-SAMPLED_BYTES = 1024 * 1024
+MAX_SAMPLED_BYTES = 1024 * 1024
 """The most bytes to read from these files together."""
-COUNTED_FILES = 500
-"""The most files in an export that is read in full on request."""
-COUNTED_BYTES = 8 * 1000**2
-"""The most bytes in such an export. Two of these need 110 of a function's 256 MB (ADR 22)."""
-LINE_BYTES = 1024 * 1024
+MAX_FULLY_READ_FILES = 500
+"""The most files of an export whose rows a run reads all, if `strictEvents` is set."""
+MAX_FULLY_READ_BYTES = 8 * 1000**2
+"""The most bytes of such an export. Two of these need 110 of a function's 256 MB (ADR 22)."""
+MAX_LINE_BYTES = 1024 * 1024
 """The most bytes to read from a batch input's first line. A line of items to rank has at most 500
 IDs of 256 characters, and a character takes at most 6 bytes in JSON."""
-RESULT_BYTES = 20 * 1000**2
+MAX_RESULT_BYTES = 20 * 1000**2
 """The most bytes to read from a batch job's results. This takes a small function some seconds."""
 CHUNK_BYTES = 64 * 1024
-"""How many of these bytes are in memory at once."""
-PARALLEL_READS = 10
-"""How many files are read at once. A boto3 client has this many connections."""
+"""How many bytes of the results are in memory at once."""
+MAX_PARALLEL_READS = 10
+"""The most files to read at once. A boto3 client has this many connections."""
 
 
-class Location(NamedTuple):
+class S3Location(NamedTuple):
     """The bucket and the key of `s3://bucket/key`."""
 
     bucket: str
@@ -68,7 +68,7 @@ class S3Object(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listing:
+class S3Listing:
     """The objects at a location, for example the results of batch jobs."""
 
     location: str
@@ -77,8 +77,8 @@ class Listing:
     read_error: str | None = None
     """Why the location couldn't be read, or None."""
 
-    def url(self, key: str) -> str:
-        """Return the URL `s3://bucket/key` of one of the objects."""
+    def build_url(self, key: str) -> str:
+        """Build the URL `s3://bucket/key` of one of the objects."""
         return f"s3://{split_location(self.location).bucket}/{key}"
 
     @property
@@ -99,12 +99,12 @@ class Listing:
     def files_hash(self) -> str:
         """A hash of the objects. It changes if one of them is added, removed or written again."""
         # `modified_at` isn't hashed, because copying a file onto itself changes it.
-        contents = sorted((file.key, file.size, file.etag) for file in self.objects)
-        return compute_short_hash(repr(contents), 32)
+        hashed_fields = sorted((file.key, file.size, file.etag) for file in self.objects)
+        return compute_short_hash(repr(hashed_fields), 32)
 
 
 @dataclass(frozen=True, kw_only=True)
-class BatchInput(Listing):
+class BatchInput(S3Listing):
     """The input of a batch job. Only its beginning is read."""
 
     first_line: str | None = None
@@ -112,19 +112,19 @@ class BatchInput(Listing):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Export(Listing):
+class Export(S3Listing):
     """The files that an import reads, and samples of them."""
 
     samples: Sequence[FileSample] = ()
     marker_written_at: datetime | None = None
     """When the ready marker was written, or None without a marker."""
 
-    def state(
+    def build_state(
         self, import_mode: str, schema_arn: str, until: datetime | None = None
     ) -> ExportState:
-        """Summarize the export for the import rules. Files written after `until` don't count.
+        """Build the summary of the export that the import rules need.
 
-        `rules/imports.py` explains the fingerprint.
+        Files written after `until` don't count. `rules/imports.py` explains the fingerprint.
         """
         # Personalize doesn't import the files in subfolders.
         subfolder_keys = set(self.subfolder_keys)
@@ -133,13 +133,13 @@ class Export(Listing):
             for file in self.objects
             if file.key not in subfolder_keys and (until is None or file.modified_at <= until)
         ]
-        imported = replace(self, objects=imported_files)
+        imported_part = replace(self, objects=imported_files)
 
-        location = hash_location(self.location)
-        mode_and_schema = compute_short_hash(f"{import_mode} {schema_arn}", 8)
+        location_hash = hash_location(self.location)
+        mode_and_schema_hash = compute_short_hash(f"{import_mode} {schema_arn}", 8)
         return ExportState(
-            fingerprint=f"{location}-{imported.files_hash}-{mode_and_schema}",
-            total_bytes=imported.size,
+            fingerprint=f"{location_hash}-{imported_part.files_hash}-{mode_and_schema_hash}",
+            total_bytes=imported_part.size,
             newest_at=max((file.modified_at for file in imported_files), default=None),
         )
 
@@ -147,17 +147,17 @@ class Export(Listing):
     def row_count(self) -> int | None:
         """The number of rows in all files, or None if a file wasn't read to its end."""
         # An empty file has no sample, so an export that contains one has no row count.
-        counts = [file.row_count for file in self.samples if file.row_count is not None]
-        if len(counts) != len(self.objects):
+        row_counts = [file.row_count for file in self.samples if file.row_count is not None]
+        if len(row_counts) != len(self.objects):
             return None
-        return sum(counts)
+        return sum(row_counts)
 
-    def values(self, column: str) -> Counter[str]:
+    def count_values(self, column: str) -> Counter[str]:
         """Count the values of a column in all rows that were read."""
         counts: Counter[str] = Counter()
 
         for file in self.samples:
-            counts.update(file.values.get(column, {}))
+            counts.update(file.value_counts.get(column, {}))
         return counts
 
     @property
@@ -171,26 +171,30 @@ class Export(Listing):
 
 
 def read_export(
-    client: S3Client, location: str, marker: str | None = None, *, reads_all_rows: bool = False
+    client: S3Client,
+    location: str,
+    marker_location: str | None = None,
+    *,
+    read_all_rows: bool = False,
 ) -> Export:
     """Read the export at a location, and look up its ready marker.
 
     If the export or its marker can't be read, the result has only a `read_error`. With
-    `reads_all_rows`, each file is read to its end, unless the files are too large or too many.
+    `read_all_rows`, each file is read to its end, unless the files are too large or too many.
     """
     location_being_read = location
     try:
         objects = list_objects(client, location)
-        samples = _read_samples(client, location, objects, reads_all_rows=reads_all_rows)
+        samples = _read_samples(client, location, objects, read_all_rows=read_all_rows)
         export = Export(location=location, objects=objects, samples=samples)
 
-        if marker:
-            location_being_read = marker
+        if marker_location:
+            location_being_read = marker_location
             # The marker is a single file, so there's at most one.
-            for file in list_objects(client, marker):
-                export = replace(export, marker_written_at=file.modified_at)
+            for marker in list_objects(client, marker_location):
+                export = replace(export, marker_written_at=marker.modified_at)
     except ClientError as error:
-        return Export(location=location, read_error=describe_s3_error(location_being_read, error))
+        return Export(location=location, read_error=format_s3_error(location_being_read, error))
 
     return export
 
@@ -206,7 +210,7 @@ def read_batch_input(client: S3Client, location: str) -> BatchInput:
         return replace(batch_input, first_line=_read_first_line(client, batch_input))
     except ClientError as error:
         # The batch job's role may have access to a KMS key that the functions can't use.
-        return replace(batch_input, read_error=describe_s3_error(location, error))
+        return replace(batch_input, read_error=format_s3_error(location, error))
 
 
 def _read_first_line(client: S3Client, batch_input: BatchInput) -> str | None:
@@ -215,27 +219,27 @@ def _read_first_line(client: S3Client, batch_input: BatchInput) -> str | None:
 
     for file in batch_input.objects:
         # If the location is a file, the functions have access to that file only.
-        url = batch_input.url(file.key)
+        url = batch_input.build_url(file.key)
         is_readable = location == url or location.endswith("/")
         if file.size and is_readable:
-            beginning = _read_beginning(client, url, LINE_BYTES)
+            beginning = _read_beginning(client, url, MAX_LINE_BYTES)
             return beginning.partition(b"\n")[0].decode(errors="replace")
     return None
 
 
-def describe_s3_error(location: str, error: ClientError) -> str:
+def format_s3_error(location: str, error: ClientError) -> str:
     """Build the message about a location that couldn't be read."""
     details = error.response["Error"]
     return f"{location} cannot be read: {details.get('Code')}: {details.get('Message')}"
 
 
-def find_exports(client: S3Client, locations: Iterable[str]) -> dict[str, Export]:
-    """List the files at these locations. Locations without files are omitted."""
-    found = {}
+def list_existing_exports(client: S3Client, locations: Iterable[str]) -> dict[str, Export]:
+    """List the exports at these locations. Locations without files are omitted."""
+    exports = {}
     for location in locations:
         if objects := list_objects(client, location):
-            found[location] = Export(location=location, objects=objects)
-    return found
+            exports[location] = Export(location=location, objects=objects)
+    return exports
 
 
 def list_objects(client: S3Client, location: str, *, by_prefix: bool = False) -> list[S3Object]:
@@ -246,14 +250,14 @@ def list_objects(client: S3Client, location: str, *, by_prefix: bool = False) ->
     """
     bucket, prefix = split_location(location)
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    takes_longer_keys = by_prefix or prefix.endswith("/")
+    includes_longer_keys = by_prefix or prefix.endswith("/")
 
     # For each folder, the S3 console creates an empty object whose key ends in a slash.
     return [
         S3Object(listed["Key"], listed["Size"], listed["ETag"], listed["LastModified"])
         for page in pages
         for listed in page.get("Contents", [])
-        if not listed["Key"].endswith("/") and (takes_longer_keys or listed["Key"] == prefix)
+        if not listed["Key"].endswith("/") and (includes_longer_keys or listed["Key"] == prefix)
     ]
 
 
@@ -262,14 +266,14 @@ def hash_location(location: str) -> str:
     return compute_short_hash(location, 8)
 
 
-def split_location(location: str) -> Location:
+def split_location(location: str) -> S3Location:
     """Split a location `s3://bucket/key` into its two parts."""
     bucket, _, key = location.removeprefix("s3://").partition("/")
-    return Location(bucket, key)
+    return S3Location(bucket, key)
 
 
 def _read_samples(
-    client: S3Client, location: str, objects: Sequence[S3Object], *, reads_all_rows: bool
+    client: S3Client, location: str, objects: Sequence[S3Object], *, read_all_rows: bool
 ) -> list[FileSample]:
     """Read the beginnings of the sampled files, or all files to the end.
 
@@ -277,26 +281,27 @@ def _read_samples(
     """
     files = [file for file in objects if file.size > 0]
     sampled_files = _choose_sampled_files(files)
-    is_small = len(files) <= COUNTED_FILES and sum(file.size for file in files) <= COUNTED_BYTES
+    total_bytes = sum(file.size for file in files)
+    is_small = len(files) <= MAX_FULLY_READ_FILES and total_bytes <= MAX_FULLY_READ_BYTES
     read_file = partial(_read_file, client, split_location(location).bucket)
 
-    with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        if reads_all_rows and is_small:
+    with ThreadPoolExecutor(MAX_PARALLEL_READS) as pool:
+        if read_all_rows and is_small:
             # Checked rows stay in memory, so the rows of other files are only counted.
-            max_rows = [CHECKED_ROWS if file in sampled_files else 0 for file in files]
-            return list(pool.map(read_file, files, repeat(COUNTED_BYTES), max_rows))
+            max_rows = [MAX_CHECKED_ROWS if file in sampled_files else 0 for file in files]
+            return list(pool.map(read_file, files, repeat(MAX_FULLY_READ_BYTES), max_rows))
 
-        max_bytes = SAMPLED_BYTES // max(len(sampled_files), 1)
+        max_bytes = MAX_SAMPLED_BYTES // max(len(sampled_files), 1)
         return list(pool.map(read_file, sampled_files, repeat(max_bytes)))
 
 
 def _read_file(
-    client: S3Client, bucket: str, file: S3Object, max_bytes: int, max_rows: int = CHECKED_ROWS
+    client: S3Client, bucket: str, file: S3Object, max_bytes: int, max_rows: int = MAX_CHECKED_ROWS
 ) -> FileSample:
     """Read the beginning of a file, and check at most `max_rows` of its rows."""
-    content = _read_beginning(client, f"s3://{bucket}/{file.key}", max_bytes)
+    beginning = _read_beginning(client, f"s3://{bucket}/{file.key}", max_bytes)
     is_whole_file = file.size <= max_bytes
-    return read_sample(file.key, content, is_whole_file=is_whole_file, max_rows=max_rows)
+    return parse_sample(file.key, beginning, is_whole_file=is_whole_file, max_rows=max_rows)
 
 
 def _choose_sampled_files(files: Sequence[S3Object]) -> list[S3Object]:
@@ -309,17 +314,19 @@ def _choose_sampled_files(files: Sequence[S3Object]) -> list[S3Object]:
     largest_first = sorted(files, key=lambda file: file.size, reverse=True)
 
     # A file on both lists counts once.
-    candidates = dict.fromkeys(newest_first[: SAMPLED_FILES // 2] + largest_first)
-    return list(candidates)[:SAMPLED_FILES]
+    candidates = dict.fromkeys(newest_first[: MAX_SAMPLED_FILES // 2] + largest_first)
+    return list(candidates)[:MAX_SAMPLED_FILES]
 
 
-def read_lines(client: S3Client, location: str, files: Sequence[S3Object]) -> Iterator[bytes]:
-    """Yield the lines in the first RESULT_BYTES of these files. The last line may be cut off.
+def read_result_lines(
+    client: S3Client, location: str, files: Sequence[S3Object]
+) -> Iterator[bytes]:
+    """Yield the lines in the first MAX_RESULT_BYTES of these files. The last line may be cut off.
 
     A list of all the lines wouldn't fit into the memory of a small function.
     """
     bucket = split_location(location).bucket
-    remaining_bytes = RESULT_BYTES
+    remaining_bytes = MAX_RESULT_BYTES
 
     for file in files:
         # S3 rejects a byte range of an empty object.

@@ -27,8 +27,8 @@ from emulator.personalize.tables import (
 from functions.planning.export_values import MAX_LENGTH, find_value_error, find_wrong_value
 from functions.s3.csv_files import (
     FileSample,
-    read_sample,
-    split_cells,
+    parse_sample,
+    split_values,
 )
 from retrain.account.errors import OperatorError
 
@@ -134,7 +134,7 @@ def read_custom_data(folder: Path, import_modes: Mapping[str, str]) -> Data:
             reason = (error.strerror or str(error)).lower()
             problems.append(f"{path}: {reason}; export the {key} to this file")
             continue
-        file = read_sample(path.name, content, is_whole_file=True, max_rows=None)
+        file = parse_sample(path.name, content, is_whole_file=True, max_rows=None)
         if problem := _file_problem(file, dataset_type, mode):
             problems.append(f"{path}: {problem}")
             continue
@@ -261,7 +261,7 @@ def split_lines(export: bytes) -> list[bytes]:
 
 def read_rows(export: bytes) -> list[tuple[str, ...]]:
     """Return the values of each row of a CSV file, the header first."""
-    return [split_cells(line.decode("utf-8-sig").rstrip("\r\n")) for line in split_lines(export)]
+    return [split_values(line.decode("utf-8-sig").rstrip("\r\n")) for line in split_lines(export)]
 
 
 def to_csv(header: Iterable[str], rows: Iterable[Sequence[object]]) -> bytes:

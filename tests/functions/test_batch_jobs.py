@@ -175,7 +175,7 @@ def test_a_job_has_no_content_any_more_if_its_results_were_deleted(results, are_
 
 
 def test_failed_lines_are_counted_in_the_beginning_of_the_last_results(s3, monkeypatch):
-    monkeypatch.setattr(exports, "RESULT_BYTES", 1500)
+    monkeypatch.setattr(exports, "MAX_RESULT_BYTES", 1500)
     good = b'{"input":{},"output":{},"error":null}'
     bad = b'{"input":{},"output":null,"error":"%s"}'
     lines = {

@@ -2,12 +2,12 @@
 
 import ast
 
-from functions.s3.csv_files import read_sample
+from functions.s3.csv_files import parse_sample
 
 
 def read(content, *, is_whole_file=True):
     """Return the sample of a file."""
-    return read_sample("a.csv", content, is_whole_file=is_whole_file)
+    return parse_sample("a.csv", content, is_whole_file=is_whole_file)
 
 
 def test_golden_samples_of_files(golden):
@@ -39,6 +39,6 @@ def test_the_values_of_all_complete_rows_are_counted_even_if_they_are_not_checke
     sample = read("\r\n".join([*lines, *broken, '9,"a,b",click']).encode())
 
     assert (sample.row_count, sample.error) == (1105, None)
-    assert sample.values["USER_ID"] == {"u0": 367, "u1": 367, "u2": 366, "a,b": 1}
-    assert sample.values["EVENT_TYPE"] == {"view": 550, "": 550, "click": 1}
-    assert sample.values["TIMESTAMP"].total() == 1101
+    assert sample.value_counts["USER_ID"] == {"u0": 367, "u1": 367, "u2": 366, "a,b": 1}
+    assert sample.value_counts["EVENT_TYPE"] == {"view": 550, "": 550, "click": 1}
+    assert sample.value_counts["TIMESTAMP"].total() == 1101

@@ -12,7 +12,7 @@ from functions.planning.export_content import (
     refuse_stale_content,
     warn_of_stale_content,
 )
-from functions.s3.csv_files import read_sample
+from functions.s3.csv_files import parse_sample
 from tests.functions import samples as s
 from tests.functions.samples import (
     DATASET,
@@ -45,7 +45,7 @@ def snapshot(*files, **changes):
 
 def snapshot_of(contents, *, is_whole_file=True, columns=HEADER, imports=(), **changes):
     """Return a world with an export of files with these contents."""
-    samples = [read_sample("a.csv", text, is_whole_file=is_whole_file) for text in contents]
+    samples = [parse_sample("a.csv", text, is_whole_file=is_whole_file) for text in contents]
     export = s.export(objects=[s3_object()] * len(contents), samples=samples)
     fields = [{"name": name, "type": ["null", "string"]} for name in columns.split(",")]
     parts = {"exports": export, "schemas": fields, "imports": list(imports)}

@@ -10,7 +10,7 @@ from functions.planning.export_files import (
     refuse_wrong_content,
     warn_of_unknown_columns,
 )
-from functions.s3.csv_files import read_sample
+from functions.s3.csv_files import parse_sample
 from functions.s3.exports import Export
 from tests.functions import samples as s
 from tests.functions.samples import (
@@ -106,7 +106,7 @@ def test_golden_messages_about_the_content_of_files(golden):
 
     def answer(line):
         samples = [
-            read_sample(f"{number}.csv", text.encode(), is_whole_file=True)
+            parse_sample(f"{number}.csv", text.encode(), is_whole_file=True)
             for number, text in enumerate(json.loads(line), start=1)
         ]
 

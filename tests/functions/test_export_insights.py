@@ -7,7 +7,7 @@ from functions.planning.export_insights import (
     warn_of_doubtful_interactions,
     warn_of_incomplete_columns,
 )
-from functions.s3.csv_files import read_sample
+from functions.s3.csv_files import parse_sample
 from tests.functions import samples as s
 from tests.functions.samples import (
     DATASET,
@@ -33,7 +33,7 @@ def snapshot(types, *, times=(1, 2), is_whole_file=True, columns=(), **changes):
     lines = ["USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE"]
     lines += [f"u,i,{1790000000 + times[n % len(times)]},{name}" for n, name in enumerate(types)]
     text = "\n".join([*lines, ""]).encode()
-    export = s.export(samples=[read_sample("a.csv", text, is_whole_file=is_whole_file)])
+    export = s.export(samples=[parse_sample("a.csv", text, is_whole_file=is_whole_file)])
     fields = [{"name": name, "type": ["null", "string"]} for name in (*COLUMNS, *columns)]
 
     return {"exports": export, "schemas": fields, **changes}
@@ -143,7 +143,7 @@ def test_one_timestamp_in_all_rows_refuses_the_training_of_segments(changes, mod
 def incomplete(filled, column="PLOT", *, type_="items", rows=20, header=None, **textual):
     """Return the messages about a column that has values in this number of rows."""
     lines = [f"ID,{header or column}", *(f"i,{'x' * (number < filled)}" for number in range(rows))]
-    sample = read_sample("a.csv", "\n".join(lines).encode(), is_whole_file=True)
+    sample = parse_sample("a.csv", "\n".join(lines).encode(), is_whole_file=True)
     field = {"name": column, "type": ["null", "string"], **textual}
 
     return messages(

@@ -14,14 +14,14 @@ from botocore.exceptions import (
 
 from functions.common.errors import ServiceUnavailable
 from functions.s3.csv_files import (
-    CHECKED_ROWS,
+    MAX_CHECKED_ROWS,
     FileSample,
 )
 from functions.s3.exports import (
-    COUNTED_BYTES,
-    COUNTED_FILES,
-    SAMPLED_BYTES,
-    SAMPLED_FILES,
+    MAX_FULLY_READ_BYTES,
+    MAX_FULLY_READ_FILES,
+    MAX_SAMPLED_BYTES,
+    MAX_SAMPLED_FILES,
     Export,
     read_export,
 )
@@ -102,14 +102,14 @@ def test_a_small_file_is_read_to_its_end_and_others_whose_names_begin_alike_are_
         header=header,
         rows=rows_of(("1", "2", "3")),
         row_count=1,
-        values={name: {value: 1} for name, value in zip(header, "123", strict=True)},
+        value_counts={name: {value: 1} for name, value in zip(header, "123", strict=True)},
     )
     client = Files(files)
 
     assert read_export(client, LOCATION) == Export(
         location=LOCATION, objects=[s3_object(size=len(CSV))], samples=[sample]
     )
-    assert client.ranges == {f"bytes=0-{SAMPLED_BYTES - 1}"}
+    assert client.ranges == {f"bytes=0-{MAX_SAMPLED_BYTES - 1}"}
 
 
 def test_files_in_subfolders_are_known():
@@ -191,7 +191,7 @@ def test_ten_files_are_read_at_once():
 @pytest.mark.parametrize("files", [1, 8])
 @pytest.mark.parametrize("extra_bytes, is_counted", [(0, True), (1, False)])
 def test_the_rows_are_counted_if_a_megabyte_contains_every_file(files, extra_bytes, is_counted):
-    rows = (SAMPLED_BYTES // files - 4) // 4
+    rows = (MAX_SAMPLED_BYTES // files - 4) // 4
     content = b"A,B\n" + b"1,2\n" * rows
     known = {f"{number}.csv": (len(content) + extra_bytes, 1, content) for number in range(files)}
 
@@ -202,10 +202,10 @@ def test_the_rows_are_counted_if_a_megabyte_contains_every_file(files, extra_byt
     "files, file_bytes, is_read",
     [
         (1, 2_300_000, True),
-        (COUNTED_FILES, 9_000, True),
-        (COUNTED_FILES + 1, 9_000, False),
-        (2, COUNTED_BYTES // 2, True),
-        (2, COUNTED_BYTES // 2 + 1, False),
+        (MAX_FULLY_READ_FILES, 9_000, True),
+        (MAX_FULLY_READ_FILES + 1, 9_000, False),
+        (2, MAX_FULLY_READ_BYTES // 2, True),
+        (2, MAX_FULLY_READ_BYTES // 2 + 1, False),
     ],
     ids=["one large file", "many files", "too many files", "much", "too much"],
 )
@@ -213,12 +213,12 @@ def test_all_rows_are_read_on_request_unless_they_are_too_many(files, file_bytes
     content = b"A,B\n" + b"1,2\n" * 50
     known = {f"{number:03}.csv": (file_bytes, number, content) for number in range(files)}
     assert read_folder(known)[0].row_count is None, "nobody has asked for them"
-    export, keys = read_folder(known, reads_all_rows=True)
+    export, keys = read_folder(known, read_all_rows=True)
     assert export.row_count == (50 * files if is_read else None)
-    assert len(keys) == (files if is_read else min(files, SAMPLED_FILES))
+    assert len(keys) == (files if is_read else min(files, MAX_SAMPLED_FILES))
     checked_rows = sum(len(sample.rows) for sample in export.samples)
 
-    assert checked_rows <= SAMPLED_FILES * CHECKED_ROWS, "the memory of a function is small"
+    assert checked_rows <= MAX_SAMPLED_FILES * MAX_CHECKED_ROWS, "the memory of a function is small"
 
 
 # Size, fingerprint and rows
@@ -247,7 +247,7 @@ def test_what_is_not_imported_does_not_change_the_state_of_an_export():
     files = [s3_object(key=f"all/{n}.csv", size=n, modified_at=ago(n)) for n in (2, 5)]
     late = s3_object(key="all/late.csv", modified_at=ago(1))
     old, seen = (
-        Export(location="s3://exports/all/", objects=objects).state("FULL", "schema", ago(2))
+        Export(location="s3://exports/all/", objects=objects).build_state("FULL", "schema", ago(2))
         for objects in (files, [*files, late, s3_object(key="all/old/2.csv")])
     )
 

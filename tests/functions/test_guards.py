@@ -176,7 +176,7 @@ def test_a_probe_with_a_user_without_interactions_is_a_warning():
     def found(users, user="u1", **changes):
         probe = {"userId": user, "minResults": 1, "minutes": 1}
         solution = solution_settings(campaigns=[campaign_settings(probe=probe)])
-        export = s.export(samples=[sample(values={"USER_ID": Counter(users)})])
+        export = s.export(samples=[sample(value_counts={"USER_ID": Counter(users)})])
         known = {"exports": export, "solution": solution, **changes}
 
         return messages(warn_of_unknown_probe_users, **known)

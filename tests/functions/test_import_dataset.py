@@ -40,7 +40,7 @@ def fingerprint(pipeline):
     schema = pipeline.client.describe_dataset(datasetArn=ITEMS)["dataset"]["schemaArn"]
     export = exports.Export(location=LOCATION, objects=objects)
 
-    return export.state("FULL", schema).fingerprint
+    return export.build_state("FULL", schema).fingerprint
 
 
 def iteration(pipeline, location=LOCATION):

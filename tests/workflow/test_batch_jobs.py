@@ -193,7 +193,7 @@ def warnings(execution):
     ids=lambda error: type(error).__name__,
 )
 def test_results_that_cannot_be_read_are_a_warning(error):
-    with deploy(group()) as pipeline, patch.object(exports, "read_lines", side_effect=error):
+    with deploy(group()) as pipeline, patch.object(exports, "read_result_lines", side_effect=error):
         execution = run(pipeline)
 
     assert results(execution) == ("DEPLOYED", [("WRITTEN", None)]), "the results are there"

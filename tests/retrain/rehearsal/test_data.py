@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from functions.s3.csv_files import CHECKED_ROWS
+from functions.s3.csv_files import MAX_CHECKED_ROWS
 from retrain.account.errors import OperatorError
 from retrain.rehearsal.data import Data, read_custom_data, read_rows, spoil, to_csv
 from retrain.rehearsal.films import DAYS, FIELDS, NEWER_DAYS, film_service, sample_data
@@ -202,10 +202,10 @@ def test_a_file_that_personalize_could_not_import_is_refused(folder, content, pr
 
 def test_a_wrong_value_is_named_with_its_line_even_beyond_the_rows_that_a_run_checks(folder):
     header, *rows = (list(row) for row in read_rows(interactions(1250)))
-    rows[CHECKED_ROWS + 100][2] = "-5"
+    rows[MAX_CHECKED_ROWS + 100][2] = "-5"
     text = to_csv(header, rows).decode()
     (folder / "interactions.csv").write_text(text.replace("\n", "\n\n", 1))
-    place = f"interactions.csv: line {CHECKED_ROWS + 103}"
+    place = f"interactions.csv: line {MAX_CHECKED_ROWS + 103}"
     reason = "TIMESTAMP is '-5', which is before 1990; write seconds since 1970"
 
     assert problems(folder) == [f"{place}: {reason}"]
