@@ -29,10 +29,10 @@ from ..s3.exports import (
     Export,
     hash_location,
 )
-from .export_content import examine_content
+from .export_content import summarize_content
 from .export_search import (
     ResolvedDataset,
-    locate_days,
+    build_daily_locations,
 )
 from .snapshot import (
     DataSnapshot,
@@ -90,7 +90,7 @@ class DatasetView:
         """The columns that Personalize imports: the names of the schema's fields."""
         return [field["name"] for field in self.fields]
 
-    content = cached_property(examine_content)
+    content = cached_property(summarize_content)
 
     @property
     def is_full(self) -> bool:
@@ -201,10 +201,12 @@ class DatasetView:
 
         tomorrow = self.data.now.date() + timedelta(days=1)
         days_ahead = (tomorrow - date.fromisoformat(day)).days
-        later_locations = locate_days(self.dataset_settings, range(1, days_ahead + 1)).values()
+        later_locations = build_daily_locations(self.dataset_settings, range(1, days_ahead + 1))
 
         imports_by_location = group_imports_by_location(self.imports)
-        return any(hash_location(location) in imports_by_location for location in later_locations)
+        return any(
+            hash_location(location) in imports_by_location for location in later_locations.values()
+        )
 
     @property
     def tainting_import(self) -> Import | None:

@@ -33,26 +33,28 @@ if TYPE_CHECKING:
     )
     from .datasets import DatasetView
 
-SHOWN_TYPES = 5
+MAX_STORED_TYPES = 5
 """The maximum number of event types in a run's document."""
-SHOWN_COLUMNS = 10
+MAX_STORED_COLUMNS = 10
 """The maximum number of columns with empty values in a run's document."""
-SHOWN_NAME = 30
+MAX_STORED_NAME_LENGTH = 30
 """The maximum length of an event type's or column's name in a run's document."""
 MIN_STALE_IMPORTS = 3
 """A run warns if at least this many imports in a row have the same newest event."""
-EXPECTED_ROWS = 10
+MIN_EXPECTED_ROWS = 10
 """If fewer rows of a type are expected, an INCREMENTAL export may lack the type by chance. With ten
 expected rows, that happens once in 20,000 days (ADR 44)."""
-TIME = re.compile(r"\s*0*([0-9]{1,11})\s*")
+SECONDS_PATTERN = re.compile(r"\s*0*([0-9]{1,11})\s*")
 """A time in seconds. It may be padded with spaces or zeros, because Personalize's guide doesn't
 forbid that. A number with more digits is in milliseconds."""
-HASH_LENGTH = 6
-"""The digits of an event type's hash in a tag. A tag's value is limited to 256 characters."""
-SHARE = re.compile(r" ([0-9a-f]{6}):([0-9]{1,4})")
+NAME_HASH_LENGTH = 6
+"""How many digits of a name's hash to keep. A tag with the hashes of five event types must fit into
+256 characters."""
+TYPE_SHARE_PATTERN = re.compile(r" ([0-9a-f]{6}):([0-9]{1,4})")
 """An event type in a tag: its hash, and its share of the rows per 1,000."""
-CONTENT_PATTERN = re.compile(
-    rf"(?P<newest_at>\S+) (?P<imports>[0-9]{{1,6}})(?P<shares>(?:{SHARE.pattern})*)"
+CONTENT_TAG_PATTERN = re.compile(
+    r"(?P<newest_event_at>\S+) (?P<imports_with_newest_event>[0-9]{1,6})"
+    rf"(?P<type_shares>(?:{TYPE_SHARE_PATTERN.pattern})*)"
 )
 """The value of an import's content tag: the fields of `ImportedContent`."""
 
@@ -60,49 +62,57 @@ CONTENT_PATTERN = re.compile(
 class ImportedContent(NamedTuple):
     """The content of an imported export, as parsed from the import's tag."""
 
-    newest_at: str = ""
+    newest_event_at: str = ""
     """The time of the newest event."""
-    imports: int = 0
+    imports_with_newest_event: int = 0
     """How many imports in a row had this newest event."""
-    shares: Sequence[tuple[str, str]] = ()
+    type_shares: Sequence[tuple[str, str]] = ()
     """The hashes of the most common event types, each with its share of the rows per 1,000. The
     names of the types wouldn't fit into a tag."""
 
 
-def examine_content(view: DatasetView) -> ExportContent:
+def summarize_content(view: DatasetView) -> ExportContent:
     """Summarize the rows that were read, and compare them with the last import.
 
     The result is stored in the run's document, which has room for only a few short names.
     """
-    columns = {name: view.export.count_values(name) for name in view.columns}
-    empty_values = Counter({shorten_name(name): values[""] for name, values in columns.items()})
+    value_counts = {name: view.export.count_values(name) for name in view.columns}
+    empty_values = Counter(
+        {shorten_name(name): counts[""] for name, counts in value_counts.items()}
+    )
 
-    last = _parse_last_content(view)
-    types = count_event_types(view)
-    newest_at = _find_newest_event(view)
+    last_content = _parse_last_content(view)
+    type_counts = count_event_types(view)
+    newest_event_at = _find_newest_event_time(view)
 
-    imports_with_newest = 1
-    if newest_at == last.newest_at:
+    imports_with_newest_event = 1
+    if newest_event_at == last_content.newest_event_at:
         # The last tag carries the count, because runs don't read the tags of imports whose data
         # was replaced.
-        imports_with_newest += last.imports
+        imports_with_newest_event += last_content.imports_with_newest_event
 
     return {
-        "rows": max((values.total() for values in columns.values()), default=0),
+        "rows": max((counts.total() for counts in value_counts.values()), default=0),
         "areAllRowsRead": view.export.row_count is not None,
-        "newestEventAt": newest_at,
-        "importsWithNewestEvent": imports_with_newest,
-        "eventTypes": {shorten_name(name): n for name, n in types.most_common(SHOWN_TYPES)},
-        "missingPerMille": _measure_missing_types(types, last),
+        "newestEventAt": newest_event_at,
+        "importsWithNewestEvent": imports_with_newest_event,
+        "eventTypes": {
+            shorten_name(name): count for name, count in type_counts.most_common(MAX_STORED_TYPES)
+        },
+        "missingPerMille": _sum_missing_shares(type_counts, last_content),
         # The unary plus drops columns without empty values.
-        "emptyValues": dict((+empty_values).most_common(SHOWN_COLUMNS)),
+        "emptyValues": dict((+empty_values).most_common(MAX_STORED_COLUMNS)),
     }
 
 
-def _measure_missing_types(types: Iterable[str], last: ImportedContent) -> int:
+def _sum_missing_shares(type_names: Iterable[str], last_content: ImportedContent) -> int:
     """Add up the shares of the types that the last import had but this export lacks."""
-    present_hashes = {compute_short_hash(shorten_name(name), HASH_LENGTH) for name in types}
-    return sum(int(share) for hashed, share in last.shares if hashed not in present_hashes)
+    present_hashes = {
+        compute_short_hash(shorten_name(name), NAME_HASH_LENGTH) for name in type_names
+    }
+    return sum(
+        int(share) for hashed, share in last_content.type_shares if hashed not in present_hashes
+    )
 
 
 def _parse_last_content(view: DatasetView) -> ImportedContent:
@@ -112,37 +122,37 @@ def _parse_last_content(view: DatasetView) -> ImportedContent:
     """
     # Imports are sorted by their end, latest first.
     tags = (job.content_tag for job in view.imports if job.is_active and job.content_tag)
-    parts = CONTENT_PATTERN.fullmatch(next(tags, ""))
+    parts = CONTENT_TAG_PATTERN.fullmatch(next(tags, ""))
     if parts is None:
         return ImportedContent()
 
     return ImportedContent(
-        newest_at=parts["newest_at"],
-        imports=int(parts["imports"]),
-        shares=SHARE.findall(parts["shares"]),
+        newest_event_at=parts["newest_event_at"],
+        imports_with_newest_event=int(parts["imports_with_newest_event"]),
+        type_shares=TYPE_SHARE_PATTERN.findall(parts["type_shares"]),
     )
 
 
-def _find_newest_event(view: DatasetView) -> str | None:
-    """Find the newest event's time. Times more than a day ahead are mistakes, and are ignored."""
-    latest = (view.data.now + timedelta(days=1)).timestamp()
-    times = [time for time in list_event_times(view) if time <= latest]
-    if not times:
+def _find_newest_event_time(view: DatasetView) -> str | None:
+    """Find the time of the newest event. Times more than a day ahead are mistakes, so skip them."""
+    max_seconds = (view.data.now + timedelta(days=1)).timestamp()
+    valid_times = [seconds for seconds in list_event_times(view) if seconds <= max_seconds]
+    if not valid_times:
         return None
-    return datetime.fromtimestamp(max(times), UTC).isoformat()
+    return datetime.fromtimestamp(max(valid_times), UTC).isoformat()
 
 
 def count_event_types(view: DatasetView) -> Counter[str]:
     """Count the rows of each event type. An empty value is null, so it isn't a type."""
-    types = _count_values(view, "EVENT_TYPE")
+    type_counts = _count_values(view, "EVENT_TYPE")
     # Unlike a dict, a Counter ignores the deletion of a missing key.
-    del types[""]
-    return types
+    del type_counts[""]
+    return type_counts
 
 
 def list_event_times(view: DatasetView) -> set[int]:
     """Collect the times of the events in seconds since 1970. Other values are ignored."""
-    matches = map(TIME.fullmatch, _count_values(view, "TIMESTAMP"))
+    matches = map(SECONDS_PATTERN.fullmatch, _count_values(view, "TIMESTAMP"))
     return {int(match[1]) for match in matches if match}
 
 
@@ -155,10 +165,10 @@ def _count_values(view: DatasetView, column: str) -> Counter[str]:
 
 def shorten_name(name: str) -> str:
     """Shorten a name for the run's document. A hash distinguishes long names that start alike."""
-    if len(name) <= SHOWN_NAME:
+    if len(name) <= MAX_STORED_NAME_LENGTH:
         return name
-    suffix = f"…{compute_short_hash(name, HASH_LENGTH)}"
-    return name[: SHOWN_NAME - len(suffix)] + suffix
+    suffix = f"…{compute_short_hash(name, NAME_HASH_LENGTH)}"
+    return name[: MAX_STORED_NAME_LENGTH - len(suffix)] + suffix
 
 
 def build_content_tags(content: ExportContent) -> Tags:
@@ -166,16 +176,15 @@ def build_content_tags(content: ExportContent) -> Tags:
 
     If the content is uncertain, there's no tag.
     """
-    newest_at = content["newestEventAt"]
-    rows = content["rows"]
-    if newest_at is None or not content["areAllRowsRead"]:
+    newest_event_at = content["newestEventAt"]
+    if newest_event_at is None or not content["areAllRowsRead"]:
         return {}
 
-    parts = [newest_at, str(content["importsWithNewestEvent"])]
+    parts = [newest_event_at, str(content["importsWithNewestEvent"])]
     for name, count in content["eventTypes"].items():
         # Even the rarest type gets a share above 0, so that a run notices if the type disappears.
-        per_mille = max(1, round(1000 * count / rows))
-        parts.append(f"{compute_short_hash(name, HASH_LENGTH)}:{per_mille}")
+        per_mille = max(1, round(1000 * count / content["rows"]))
+        parts.append(f"{compute_short_hash(name, NAME_HASH_LENGTH)}:{per_mille}")
     return {CONTENT_TAG: " ".join(parts)}
 
 
@@ -212,25 +221,25 @@ def warn_of_stale_content(view: DatasetView) -> Iterator[str]:
 
 def _check_event_age(view: DatasetView) -> Iterator[str]:
     """Yield a message if the newest event is older than `maxEventAge` allows."""
-    newest_at = view.content["newestEventAt"]
+    newest_event_at = view.content["newestEventAt"]
     max_age = view.dataset_settings["maxEventAge"]
-    if newest_at is None or max_age is None:
+    if newest_event_at is None or max_age is None:
         return
 
     # The setting may be "1 day", but the keyword of timedelta() is always plural: `days`.
     number, unit = max_age.split()
-    longest = timedelta(**{f"{unit.removesuffix('s')}s": int(number)})
+    max_timedelta = timedelta(**{f"{unit.removesuffix('s')}s": int(number)})
 
-    newest = datetime.fromisoformat(newest_at)
+    newest_time = datetime.fromisoformat(newest_event_at)
     scope = ""
     if not view.content["areAllRowsRead"]:
         scope = " in the rows that were read"
 
-    if view.data.now - newest > longest:
+    if view.data.now - newest_time > max_timedelta:
         yield (
-            f"the newest event of {view.export.location}{scope} is from {format_time(newest)} UTC, "
-            f"longer ago than maxEventAge, {max_age}; repair the job that writes the export, or "
-            "raise maxEventAge"
+            f"the newest event of {view.export.location}{scope} is from "
+            f"{format_time(newest_time)} UTC, longer ago than maxEventAge, {max_age}; repair "
+            "the job that writes the export, or raise maxEventAge"
         )
 
 
@@ -239,16 +248,17 @@ def _check_for_new_event(view: DatasetView) -> Iterator[str]:
 
     That's fine if the dataset already holds this export, or if new events are streamed.
     """
-    newest_at = view.content["newestEventAt"]
-    count = view.content["importsWithNewestEvent"]
+    newest_event_at = view.content["newestEventAt"]
+    import_count = view.content["importsWithNewestEvent"]
     is_streamed = view.dataset_settings["streamed"] or view.data.event_trackers
-    may_stay = view.contains_export or is_streamed
+    if view.contains_export or is_streamed or not view.content["areAllRowsRead"]:
+        return
 
-    if newest_at and view.content["areAllRowsRead"] and count >= MIN_STALE_IMPORTS and not may_stay:
-        newest = format_time(datetime.fromisoformat(newest_at))
+    if newest_event_at and import_count >= MIN_STALE_IMPORTS:
+        newest_time = format_time(datetime.fromisoformat(newest_event_at))
         yield (
-            f"the newest event of {view.export.location} is from {newest} UTC, as in the last "
-            f"{count - 1} imports; check the job that writes the export"
+            f"the newest event of {view.export.location} is from {newest_time} UTC, as in the last "
+            f"{import_count - 1} imports; check the job that writes the export"
         )
 
 
@@ -258,17 +268,17 @@ def _check_missing_types(view: DatasetView) -> Iterator[str]:
     An INCREMENTAL export may lack a rare type by chance.
     """
     content = view.content
-    missing = view.content["missingPerMille"]
-    expected_rows = content["rows"] * missing / 1000
-    is_chance = not view.is_full and expected_rows < EXPECTED_ROWS
+    missing_per_mille = content["missingPerMille"]
+    expected_rows = content["rows"] * missing_per_mille / 1000
+    is_chance = not view.is_full and expected_rows < MIN_EXPECTED_ROWS
 
-    if missing and content["areAllRowsRead"] and not is_chance:
-        types = format_list([*content["eventTypes"]]) or "none"
+    if missing_per_mille and content["areAllRowsRead"] and not is_chance:
+        type_names = format_list([*content["eventTypes"]]) or "none"
         yield (
-            f"{view.export.location} lacks types of events that {missing / 1000:.1%} of the rows "
-            f"of the last import had; its commonest types are {types}; compare them with the "
-            "report of the last import, and check the job that writes the export, or set "
-            "strictEvents to false"
+            f"{view.export.location} lacks types of events that {missing_per_mille / 1000:.1%} of "
+            f"the rows of the last import had; its commonest types are {type_names}; compare "
+            "them with the report of the last import, and check the job that writes the export, or "
+            "set strictEvents to false"
         )
 
 
@@ -285,7 +295,7 @@ def _check_unknown_types(view: DatasetView) -> Iterator[str]:
             "write a smaller export, or check the types in the job that writes it, and set "
             "strictEvents to false"
         )
-    elif not _parse_last_content(view).shares:
+    elif not _parse_last_content(view).type_shares:
         yield (
             f"{problem} no type of an earlier import is known; check that the report of this run "
             "shows the types that you expect, because the next run compares with them"

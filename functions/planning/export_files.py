@@ -14,17 +14,17 @@ from ..s3.csv_files import (
 )
 from .datasets import DatasetView
 from .export_values import (
+    find_first_value_error,
     find_value_error,
-    find_wrong_value,
 )
 from .guards import guard
 
-SHOWN_FILES = 3
-"""The maximum number of files for which an export gets messages."""
-SHOWN_HEADER = 200
+MAX_REPORTED_FILES = 3
+"""The maximum number of files with problems that the messages about an export name."""
+MAX_SHOWN_HEADER_LENGTH = 200
 """The maximum length of a header in a message. If a file isn't CSV, its first line may be very
 long."""
-MIN_ROWS = 1000
+MIN_INTERACTIONS = 1000
 """The fewest rows that Personalize accepts in an import of interactions."""
 
 
@@ -36,7 +36,7 @@ def refuse_missing_export(view: DatasetView) -> Iterator[str]:
     most likely meant to be imported.
     """
     export = view.export
-    empty = [file.key for file in export.objects if file.size == 0]
+    empty_keys = [file.key for file in export.objects if file.size == 0]
 
     if export.read_error:
         yield (
@@ -55,10 +55,10 @@ def refuse_missing_export(view: DatasetView) -> Iterator[str]:
             f"there is no object at {export.location}; check dataLocation and the job that "
             "writes the export"
         )
-    elif empty:
+    elif empty_keys:
         yield (
-            f"{len(empty)} of {len(export.objects)} objects at {export.location} are empty, "
-            f"for example {empty[0]}; if one is a marker, write it outside of this location, "
+            f"{len(empty_keys)} of {len(export.objects)} objects at {export.location} are empty, "
+            f"for example {empty_keys[0]}; if one is a marker, write it outside of this location, "
             "otherwise repeat the export"
         )
     elif not export.has_rows:
@@ -77,7 +77,7 @@ def refuse_wrong_content(view: DatasetView) -> Iterator[str]:
         for file in view.export.samples
         if (error := _find_file_error(file, view))
     )
-    yield from islice(messages, SHOWN_FILES)
+    yield from islice(messages, MAX_REPORTED_FILES)
 
 
 def _find_file_error(file: FileSample, view: DatasetView) -> str | None:
@@ -94,21 +94,21 @@ def _find_file_error(file: FileSample, view: DatasetView) -> str | None:
     if missing := [name for name in required if name not in file.header]:
         return (
             f"the header lacks {', '.join(missing)}, which the dataset's schema requires; the "
-            f"header is {','.join(file.header)[:SHOWN_HEADER]!r}; add or rename columns in the "
-            "export"
+            f"header is {','.join(file.header)[:MAX_SHOWN_HEADER_LENGTH]!r}; add or rename columns "
+            "in the export"
         )
 
     # Each header is compared with the first one that could be read.
-    readable = (sample for sample in view.export.samples if sample.header)
-    first = next(readable, file)
-    if differing := sorted(set(file.header) ^ set(first.header)):
+    readable_files = (sample for sample in view.export.samples if sample.header)
+    first_file = next(readable_files, file)
+    if differing_columns := sorted(set(file.header) ^ set(first_file.header)):
         return (
-            f"only one of this file and {first.key} has the column "
-            f"{differing[0][:MAX_SHOWN_CHARACTERS]!r}, but all files of an import must have "
-            "the same columns; repeat the export"
+            f"only one of this file and {first_file.key} has the column "
+            f"{differing_columns[0][:MAX_SHOWN_CHARACTERS]!r}, but all files of an import must "
+            "have the same columns; repeat the export"
         )
 
-    return find_wrong_value(file, view.fields, now) or file.error
+    return find_first_value_error(file, view.fields, now) or file.error
 
 
 @guard("number of rows", "REFUSE", "export")
@@ -131,12 +131,12 @@ def refuse_too_few_rows(view: DatasetView) -> Iterator[str]:
     if dataset["type"] not in types or (view.is_full and is_streamed):
         return
 
-    rows = view.export.row_count
+    row_count = view.export.row_count
     # If there are no rows at all, refuse_missing_export() says so.
-    if rows and rows < MIN_ROWS:
+    if row_count and row_count < MIN_INTERACTIONS:
         yield (
-            f"{view.export.location} has {rows} interactions, but an import needs at least "
-            f"{MIN_ROWS}; {advice}"
+            f"{view.export.location} has {row_count} interactions, but an import needs at least "
+            f"{MIN_INTERACTIONS}; {advice}"
         )
 
 

@@ -86,8 +86,8 @@ def refuse_truncated_export(view: DatasetView) -> Iterator[str]:
     """
     export = view.export
     min_share = view.dataset_settings["minRelativeSize"]
-    last = _find_last_full_import(view)
-    last_size = (last and last.export_bytes) or 0
+    last_import = _find_last_full_import(view)
+    last_size = (last_import and last_import.export_bytes) or 0
 
     if export.objects and export.size < min_share * last_size:
         yield (
@@ -103,20 +103,20 @@ def warn_of_unknown_size(view: DatasetView) -> Iterator[str]:
 
     Without this warning, a truncated export could go unnoticed.
     """
-    last = _find_last_full_import(view)
+    last_import = _find_last_full_import(view)
 
-    if last and not last.export_bytes and view.dataset_settings["minRelativeSize"]:
+    if last_import and not last_import.export_bytes and view.dataset_settings["minRelativeSize"]:
         yield (
-            f"the tag {EXPORT_BYTES_TAG} of {last.arn} is not the size of an export, so "
+            f"the tag {EXPORT_BYTES_TAG} of {last_import.arn} is not the size of an export, so "
             f"minRelativeSize has nothing to compare with; check that {view.export.location} is "
             f"complete with {view.export.size} bytes"
         )
 
 
 def _find_last_full_import(view: DatasetView) -> Import | None:
-    """Find the import whose size a FULL export is compared with, if there is one.
+    """Find the import with which a FULL export is compared, if there is one.
 
-    Foreign imports have no tag with their size. The tags of earlier FULL imports aren't read.
+    Foreign imports don't count, because no tag says how large they were.
     """
     if not view.is_full or view.has_export_date:
         return None  # With `exportDate`, a person may want an earlier, smaller export.
@@ -131,8 +131,8 @@ def _find_last_full_import(view: DatasetView) -> Import | None:
 @guard("first import", "REFUSE", "dataset")
 def refuse_increment_without_full_import(view: DatasetView) -> Iterator[str]:
     """Yield a message for an INCREMENTAL import into a dataset without an ACTIVE FULL import."""
-    has_full = any(job.is_active and job.is_full for job in view.imports)
-    if not view.is_full and not has_full:
+    has_full_import = any(job.is_active and job.is_full for job in view.imports)
+    if not view.is_full and not has_full_import:
         yield (
             f"importMode INCREMENTAL needs an earlier ACTIVE FULL import of "
             f"{view.dataset_settings['datasetArn']}; import a complete export once with "
@@ -158,9 +158,9 @@ def warn_of_unconfirmed_data(view: DatasetView) -> Iterator[str]:
     replaces the rows may come days later, and its export may lack those days.
     """
     # Unconfirmed imports are sorted by their end, latest last.
-    unconfirmed = list_unconfirmed_imports(view.imports)
-    if unconfirmed and not (view.is_full or find_unconfirmed_import(view.state)):
-        yield explain_needed_full_import(unconfirmed[-1])
+    unconfirmed_imports = list_unconfirmed_imports(view.imports)
+    if unconfirmed_imports and not (view.is_full or find_unconfirmed_import(view.state)):
+        yield explain_needed_full_import(unconfirmed_imports[-1])
 
 
 @guard("rows to append", "REFUSE", "export")
@@ -199,13 +199,16 @@ def _check_appended_objects(view: DatasetView) -> Iterator[Message]:
     may succeed.
     """
     export = view.export
-    times = [
+    import_times = [
         job.created_at
         for job in view.imports
         if job.is_confirmed or (job.is_foreign and (job.is_active or job.is_running))
     ]
-    old_keys = [file.key for file in export.objects if times and file.modified_at < max(times)]
+    if not import_times:
+        return
 
+    last_import_at = max(import_times)
+    old_keys = [file.key for file in export.objects if file.modified_at < last_import_at]
     if old_keys:
         yield Message(
             text=(
@@ -221,11 +224,11 @@ def _check_appended_objects(view: DatasetView) -> Iterator[Message]:
 def _check_appended_day(view: DatasetView, day: str) -> Iterator[Message]:
     """Yield a message if the dataset already contains the rows of the day's export."""
     watermark = find_import_watermark(view.imports)
-    confirmed = [job for job in list_imports_from_location(view.state) if job.is_confirmed]
+    confirmed_imports = [job for job in list_imports_from_location(view.state) if job.is_confirmed]
 
-    if confirmed:
+    if confirmed_imports:
         # Confirmed imports are sorted by their end, latest last.
-        reason = f"was imported by {confirmed[-1].arn}, and has changed since then"
+        reason = f"was imported by {confirmed_imports[-1].arn}, and has changed since then"
     elif view.run["trigger"] == "export" and day < watermark:
         # Only a ready marker starts runs for old days, for example when somebody copies a bucket.
         reason = f"is from a day before {watermark}, and all earlier data is there already"
@@ -251,11 +254,11 @@ def warn_of_skipped_days(view: DatasetView) -> Iterator[Message]:
     dataset = view.dataset_settings
 
     # Days are sorted, earliest first.
-    if days := view.data.skipped_days.get(dataset["datasetArn"]):
+    if skipped_days := view.data.skipped_days.get(dataset["datasetArn"]):
         yield Message(
             text=(
-                f"no run has imported the exports of these days: {', '.join(days)}; import a "
-                "complete export with importMode FULL, or append each whose rows are missing"
+                f"no run has imported the exports of these days: {', '.join(skipped_days)}; import "
+                "a complete export with importMode FULL, or append each whose rows are missing"
             ),
-            command=f"retrain start --dataset {dataset['type']} --export-date {days[0]}",
+            command=f"retrain start --dataset {dataset['type']} --export-date {skipped_days[0]}",
         )

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from .datasets import DatasetView
     from .plan_run import RunView
 
-MAX_TYPES = 10
+MAX_TYPES_AND_COLUMNS = 10
 """The maximum number of event types and metadata columns together:
 https://docs.aws.amazon.com/personalize/latest/dg/limits.html."""
-SHOWN_TYPES = 15
+MAX_SHOWN_TYPES = 15
 """The maximum number of event types in a message."""
 OPTIONAL_COLUMNS = ("EVENT_VALUE", "IMPRESSION", "RECOMMENDATION_ID", "EVENT_ATTRIBUTION_SOURCE")
 RESERVED_COLUMNS = ("USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_TYPE", *OPTIONAL_COLUMNS)
@@ -40,37 +40,37 @@ OFTEN_EMPTY = (*OPTIONAL_COLUMNS, "CATEGORY_L2", "CATEGORY_L3", "GENRE_L2", "GEN
 """Columns that are often empty in good data, because only some events have a value or follow a
 recommendation, and only some items have a second category level:
 https://docs.aws.amazon.com/personalize/latest/dg/ECOMMERCE-items-dataset.html."""
-MIN_TEXT_SHARE = 0.85
+MIN_FILLED_TEXT_SHARE = 0.85
 """The minimum share of rows with a value in a textual column."""
-MIN_SHARE = 0.7
+MIN_FILLED_SHARE = 0.7
 """The minimum share of rows with a value in any other column."""
 
 
 @guard("data insights", "REFUSE", "run")
 def refuse_failing_interactions(view: RunView) -> Iterator[str]:
     """Yield a message for interactions that would make a training of the run fail."""
-    new_arns = _list_new_solutions(view)
+    untrained_arns = _list_untrained_solution_arns(view)
     segment_arns = [
         solution.arn for solution in view.solutions_to_train if makes_segments(solution.recipe)
     ]
 
-    for dataset in _find_training_interactions(view):
-        if new_arns:
-            yield from _check_type_count(dataset, format_list(new_arns))
+    for interactions in _find_interactions_to_train(view):
+        if untrained_arns:
+            yield from _check_type_count(interactions, format_list(untrained_arns))
         if segment_arns:
-            yield from _check_timestamps(dataset, format_list(segment_arns))
+            yield from _check_timestamps(interactions, format_list(segment_arns))
 
 
 @guard("data insights", "WARN", "run")
 def warn_of_doubtful_interactions(view: RunView) -> Iterator[str]:
     """Yield a message for interactions that may make a training fail."""
-    if not _list_new_solutions(view):
-        for dataset in _find_training_interactions(view):
-            yield from _check_type_count(dataset, "a solution")
+    if not _list_untrained_solution_arns(view):
+        for interactions in _find_interactions_to_train(view):
+            yield from _check_type_count(interactions, "a solution")
 
 
-def _list_new_solutions(view: RunView) -> list[str]:
-    """List the solutions without an ACTIVE version that the run trains.
+def _list_untrained_solution_arns(view: RunView) -> list[str]:
+    """List the ARNs of the solutions without an ACTIVE version that the run trains.
 
     If a solution has an ACTIVE version, this version may have been trained on just as many event
     types, so the next training may succeed as well.
@@ -82,11 +82,8 @@ def _list_new_solutions(view: RunView) -> list[str]:
     ]
 
 
-def _find_training_interactions(view: RunView) -> list[DatasetView]:
-    """Find the interactions dataset, if trainings of the run use its present export.
-
-    The list contains at most one dataset.
-    """
+def _find_interactions_to_train(view: RunView) -> list[DatasetView]:
+    """List the interactions dataset, if the run's trainings use the export that it has now."""
     return [
         dataset
         for dataset in view.datasets
@@ -95,25 +92,26 @@ def _find_training_interactions(view: RunView) -> list[DatasetView]:
     ]
 
 
-def _check_type_count(view: DatasetView, solutions: str) -> Iterator[str]:
+def _check_type_count(view: DatasetView, solution_names: str) -> Iterator[str]:
     """Yield a message if there are too many event types and metadata columns.
 
     The rows that were read are enough, because more rows can only add types.
     """
-    types = count_event_types(view)
-    columns = [name for name in view.columns if name not in RESERVED_COLUMNS]
+    type_counts = count_event_types(view)
+    metadata_columns = [name for name in view.columns if name not in RESERVED_COLUMNS]
 
-    if len(types) + len(columns) > MAX_TYPES:
-        shown = format_list([shorten_name(name) for name, _ in types.most_common(SHOWN_TYPES)])
+    if len(type_counts) + len(metadata_columns) > MAX_TYPES_AND_COLUMNS:
+        shown_types = [shorten_name(name) for name, _ in type_counts.most_common(MAX_SHOWN_TYPES)]
         yield (
-            f"datasets.interactions: {view.export.location} has {len(types)} types of events, and "
-            f"the schema has {format_count(len(columns), 'metadata column')}; Personalize fails to "
-            f"train {solutions} on more than {MAX_TYPES} of both together; write fewer types, and "
-            f"each in only one spelling: {shown}"
+            f"datasets.interactions: {view.export.location} has {len(type_counts)} types of "
+            f"events, and the schema has {format_count(len(metadata_columns), 'metadata column')}; "
+            f"Personalize fails to train {solution_names} on more than {MAX_TYPES_AND_COLUMNS} of "
+            "both together; write fewer types, and each in only one spelling: "
+            f"{format_list(shown_types)}"
         )
 
 
-def _check_timestamps(view: DatasetView, solutions: str) -> Iterator[str]:
+def _check_timestamps(view: DatasetView, solution_names: str) -> Iterator[str]:
     """Yield a message if all rows have the same time, so training user segments would fail.
 
     User segments use only data from FULL imports, so an INCREMENTAL export isn't checked.
@@ -123,33 +121,33 @@ def _check_timestamps(view: DatasetView, solutions: str) -> Iterator[str]:
     if len(times) == 1 and view.is_full and view.content["areAllRowsRead"]:
         yield (
             f"datasets.interactions: all rows of {view.export.location} have the TIMESTAMP "
-            f"{min(times)}, with which Personalize fails to train {solutions}; write the time of "
-            "each event"
+            f"{min(times)}, with which Personalize fails to train {solution_names}; write the time "
+            "of each event"
         )
 
 
 @guard("completeness", "WARN", "export")
 def warn_of_incomplete_columns(view: DatasetView) -> Iterator[str]:
     """Yield a message for columns with too few values to be useful to a model."""
-    rows = view.content["rows"]
-    if view.dataset_settings["type"] not in ("interactions", "items", "users") or not rows:
+    row_count = view.content["rows"]
+    if view.dataset_settings["type"] not in ("interactions", "items", "users") or not row_count:
         return  # Personalize has no insights about actions.
 
     sparse_columns = []
     for field in view.fields:
-        values = view.export.count_values(field["name"])
+        value_counts = view.export.count_values(field["name"])
         # If a file lacks the column, its rows count as rows without a value.
-        share = (values.total() - values[""]) / rows
-        min_share = MIN_SHARE
+        filled_share = (value_counts.total() - value_counts[""]) / row_count
+        min_share = MIN_FILLED_SHARE
         if field.get("textual") is True:
-            min_share = MIN_TEXT_SHARE
-        if share < min_share and field["name"] not in OFTEN_EMPTY:
-            sparse_columns.append(f"{shorten_name(field['name'])} ({share:.1%})")
+            min_share = MIN_FILLED_TEXT_SHARE
+        if filled_share < min_share and field["name"] not in OFTEN_EMPTY:
+            sparse_columns.append(f"{shorten_name(field['name'])} ({filled_share:.1%})")
 
     if sparse_columns:
         yield (
             f"columns of {view.export.location} have too few values: "
             f"{format_list(sparse_columns)}; models use a text column only if "
-            f"{MIN_TEXT_SHARE:.0%} of the rows have a text, and "
-            f"other columns help if {MIN_SHARE:.0%} have a value; write values in more rows"
+            f"{MIN_FILLED_TEXT_SHARE:.0%} of the rows have a text, and "
+            f"other columns help if {MIN_FILLED_SHARE:.0%} have a value; write values in more rows"
         )

@@ -1,4 +1,7 @@
-"""Finds the exports that a run may import, and earlier exports that were never imported."""
+"""Finds the exports that a run may import, and earlier exports that were never imported.
+
+If `dataLocation` contains `{date}`, each day has its own export.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from ..rules.imports import Import
     from ..s3.exports import Export
 
-SEARCHED_DAYS = 31
+MAX_SEARCHED_DAYS = 31
 """How many days back planning looks for INCREMENTAL exports."""
 
 
@@ -40,77 +43,88 @@ class ResolvedDataset(DatasetSettings):
 
 
 def resolve_datasets(settings: Settings, run: Run) -> list[ResolvedDataset]:
-    """Select the datasets in the request, or all, and replace `{date}` by the run's day."""
+    """Resolve the settings of the datasets that the request names, or of all datasets."""
     request = run["request"]
     if request.get("skipImport") or "only" in request:
         return []
 
     day = choose_export_day(run)
-    return [
-        {
-            **dataset,
-            "day": day if DATE_PLACEHOLDER in dataset["dataLocation"] else None,
-            "dataLocation": dataset["dataLocation"].replace(DATE_PLACEHOLDER, day),
-            "readyMarker": marker and marker.replace(DATE_PLACEHOLDER, day),
-        }
-        for dataset in settings["datasets"]
-        for marker in [dataset["readyMarker"]]
-        if dataset["type"] in request.get("datasets", [dataset["type"]])
-    ]
+    resolved_datasets: list[ResolvedDataset] = []
+    for dataset_settings in settings["datasets"]:
+        dataset_type = dataset_settings["type"]
+        if dataset_type not in request.get("datasets", [dataset_type]):
+            continue
+
+        location = dataset_settings["dataLocation"]
+        marker = dataset_settings["readyMarker"]
+        resolved_datasets.append(
+            {
+                **dataset_settings,
+                "day": day if DATE_PLACEHOLDER in location else None,
+                "dataLocation": location.replace(DATE_PLACEHOLDER, day),
+                "readyMarker": marker and marker.replace(DATE_PLACEHOLDER, day),
+            }
+        )
+    return resolved_datasets
 
 
-class ExportSearch(NamedTuple):
+class ExportSearchResult(NamedTuple):
     """What planning found in S3 for a dataset."""
 
     export: Export
     """The export of the run's day."""
     skipped_days: Sequence[str]
     """The earlier days whose INCREMENTAL exports were never imported."""
-    confirmable: Sequence[Import]
+    confirmable_imports: Sequence[Import]
     """The imports that can be confirmed, because their exports haven't changed."""
 
 
 def search_exports(
-    dataset: ResolvedDataset, description: DatasetTypeDef | None, imports: Sequence[Import]
-) -> ExportSearch:
+    dataset_settings: ResolvedDataset,
+    description: DatasetTypeDef | None,
+    imports: Sequence[Import],
+) -> ExportSearchResult:
     """Read the export of the run's day, find days without an import, and compare earlier exports.
 
     `description` is None if the dataset doesn't exist.
     """
-    dataset_imports = [job for job in imports if job.dataset_arn == dataset["datasetArn"]]
-    days = list_days_to_search(dataset, dataset_imports)
+    dataset_arn = dataset_settings["datasetArn"]
+    dataset_imports = [job for job in imports if job.dataset_arn == dataset_arn]
+    days = list_days_to_search(dataset_settings, dataset_imports)
 
-    export = _read_export(dataset)
+    export = _read_export(dataset_settings)
     earlier_exports = exports.list_existing_exports(aws.s3(), [day.location for day in days])
     skipped_days = [
         day.day for day in days if day.location in earlier_exports and not day.is_imported
     ]
 
     if description is None:
-        return ExportSearch(export, skipped_days, confirmable=[])
+        return ExportSearchResult(export, skipped_days, confirmable_imports=[])
 
     # Compare each import with the export of its own day, so that this run can confirm imports of a
     # run that died on an earlier day.
-    states = [
-        found.build_state(dataset["importMode"], description["schemaArn"])
-        for found in (export, *earlier_exports.values())
+    export_states = [
+        found_export.build_state(dataset_settings["importMode"], description["schemaArn"])
+        for found_export in (export, *earlier_exports.values())
     ]
-    return ExportSearch(
-        export, skipped_days, confirmable=find_confirmable_imports(dataset_imports, states)
+    return ExportSearchResult(
+        export,
+        skipped_days,
+        confirmable_imports=find_confirmable_imports(dataset_imports, export_states),
     )
 
 
-def _read_export(dataset: ResolvedDataset) -> Export:
+def _read_export(dataset_settings: ResolvedDataset) -> Export:
     """Read the export of the run's day."""
     return exports.read_export(
         aws.s3(),
-        dataset["dataLocation"],
-        dataset["readyMarker"],
-        read_all_rows=dataset["strictEvents"],
+        dataset_settings["dataLocation"],
+        dataset_settings["readyMarker"],
+        read_all_rows=dataset_settings["strictEvents"],
     )
 
 
-class SearchedDay(NamedTuple):
+class EarlierDay(NamedTuple):
     """An earlier day whose INCREMENTAL export may be missing from the dataset, or incomplete."""
 
     day: str
@@ -119,34 +133,38 @@ class SearchedDay(NamedTuple):
     """True if an import may have appended some or all rows of the export."""
 
 
-def list_days_to_search(dataset: ResolvedDataset, imports: Sequence[Import]) -> list[SearchedDay]:
+def list_days_to_search(
+    dataset_settings: ResolvedDataset, imports: Sequence[Import]
+) -> list[EarlierDay]:
     """List the earlier days whose exports planning has to look for in S3.
 
     Planning confirms imports of these exports if it still can, and a guard reports the days whose
     exports were never imported. Days before the last FULL import don't matter, because that import
     contains all earlier data.
     """
-    if dataset["day"] is None or dataset["importMode"] == "FULL":
+    if dataset_settings["day"] is None or dataset_settings["importMode"] == "FULL":
         return []
 
-    locations = locate_days(dataset, range(-SEARCHED_DAYS, 0))
+    locations = build_daily_locations(dataset_settings, range(-MAX_SEARCHED_DAYS, 0))
     watermark = find_import_watermark(imports)
-    imported = group_imports_by_location(imports)
+    imports_by_location = group_imports_by_location(imports)
 
-    searched_days = []
+    days = []
     for day, location in locations.items():
-        jobs = imported.get(exports.hash_location(location), [])
-        is_held = day <= watermark
+        jobs = imports_by_location.get(exports.hash_location(location), [])
+        is_complete = day <= watermark
         if jobs:
-            is_held = all(job.is_confirmed for job in jobs)
-        if not is_held:
-            searched_days.append(SearchedDay(day, location, is_imported=bool(jobs)))
-    return searched_days
+            is_complete = all(job.is_confirmed for job in jobs)
+        if not is_complete:
+            days.append(EarlierDay(day, location, is_imported=bool(jobs)))
+    return days
 
 
-def locate_days(dataset: ResolvedDataset, days: range) -> dict[str, str]:
-    """Map days to the locations of their exports. `days` are offsets from the run's day."""
-    run_day = str(dataset["day"])
-    start = date.fromisoformat(run_day)
-    iso_days = [(start + timedelta(days=offset)).isoformat() for offset in days]
-    return {day: dataset["dataLocation"].replace(run_day, day) for day in iso_days}
+def build_daily_locations(dataset_settings: ResolvedDataset, day_offsets: range) -> dict[str, str]:
+    """Map the days at these offsets from the run's day to the locations of their exports."""
+    run_day = str(dataset_settings["day"])
+    locations = {}
+    for offset in day_offsets:
+        day = (date.fromisoformat(run_day) + timedelta(days=offset)).isoformat()
+        locations[day] = dataset_settings["dataLocation"].replace(run_day, day)
+    return locations

@@ -23,21 +23,21 @@ from .snapshot import SchemaField
 ID_COLUMNS = ("USER_ID", "ITEM_ID", "ACTION_ID")
 MAX_ID_LENGTH = 256
 """The maximum length of a value in these columns."""
-MAX_LENGTH = 1000
+MAX_TEXT_LENGTH = 1000
 """The maximum length of a value in any other column that isn't textual."""
-FIRST_YEAR = 1990
+MIN_EVENT_YEAR = 1990
 """An interaction before this year is a mistake. For example, its time may be in days."""
-FIRST_TIME = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC).timestamp()
-"""The start of this year in seconds since 1970."""
+MIN_EVENT_SECONDS = datetime(MIN_EVENT_YEAR, 1, 1, tzinfo=UTC).timestamp()
+"""The start of that year in seconds since 1970."""
 DAY_SECONDS = 24 * 60 * 60
-FIRST_MILLISECONDS = 10**11
-"""A time can't be in seconds if it's this large, because it would be in the year 5138."""
+MIN_MILLISECONDS = 10**11
+"""Times from here on must be in milliseconds. In seconds, they would be in the year 5138."""
 # Limit the digits, because Python refuses to parse thousands of them, even if all are zeros.
-WHOLE_NUMBER = re.compile(rf"-?[0-9]{{1,{MAX_LENGTH}}}")
+WHOLE_NUMBER = re.compile(rf"-?[0-9]{{1,{MAX_TEXT_LENGTH}}}")
 DECIMAL_NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
-class _Number(NamedTuple):
+class _NumberType(NamedTuple):
     """The format and range of a numeric Avro type."""
 
     pattern: re.Pattern[str]
@@ -47,31 +47,33 @@ class _Number(NamedTuple):
     advice: str
 
 
-WHOLE_ADVICE = "write a {}-bit whole number: digits with an optional minus"
-WHOLE_SECONDS = "write whole seconds since 1970"
-TIMES = ("TIMESTAMP", "CREATION_TIMESTAMP")
+WHOLE_NUMBER_ADVICE = "write a {}-bit whole number: digits with an optional minus"
+WHOLE_SECONDS_ADVICE = "write whole seconds since 1970"
+TIME_COLUMNS = ("TIMESTAMP", "CREATION_TIMESTAMP")
 """The columns with times. Their values need more specific advice than other numbers."""
-DECIMALS = _Number(DECIMAL_NUMBER, float, math.inf, "write a number like -2.5 or 1e-3")
-NUMBERS: Mapping[str, _Number] = {
-    "int": _Number(WHOLE_NUMBER, int, 2**31, WHOLE_ADVICE.format(32)),
-    "long": _Number(WHOLE_NUMBER, int, 2**63, WHOLE_ADVICE.format(64)),
-    "float": DECIMALS,
-    "double": DECIMALS,
+DECIMAL_TYPE = _NumberType(DECIMAL_NUMBER, float, math.inf, "write a number like -2.5 or 1e-3")
+NUMBER_TYPES: Mapping[str, _NumberType] = {
+    "int": _NumberType(WHOLE_NUMBER, int, 2**31, WHOLE_NUMBER_ADVICE.format(32)),
+    "long": _NumberType(WHOLE_NUMBER, int, 2**63, WHOLE_NUMBER_ADVICE.format(64)),
+    "float": DECIMAL_TYPE,
+    "double": DECIMAL_TYPE,
 }
 """Avro type -> the format and range of its numbers."""
 
 
-def find_wrong_value(file: FileSample, fields: Sequence[SchemaField], now: datetime) -> str | None:
+def find_first_value_error(
+    file: FileSample, fields: Sequence[SchemaField], now: datetime
+) -> str | None:
     """Validate the rows of a file, and return a message about the first wrong value, or None."""
-    # Cache the checks, because many rows have the same values.
-    checks = {
+    # Cache the results, because many rows have the same values.
+    validators = {
         field["name"]: cache(partial(find_value_error, field=field, now=now)) for field in fields
     }
 
-    for line, values in file.rows:
+    for line_number, values in file.rows:
         for name, value in zip(file.header, values, strict=True):
-            if name in checks and (error := checks[name](value)):
-                return f"line {line}: {name} is {value[:MAX_SHOWN_CHARACTERS]!r}, {error}"
+            if name in validators and (error := validators[name](value)):
+                return f"line {line_number}: {name} is {value[:MAX_SHOWN_CHARACTERS]!r}, {error}"
     return None
 
 
@@ -95,7 +97,7 @@ def find_value_error(value: str, field: SchemaField, now: datetime) -> str | Non
         return None
     if not value:
         return f"but the schema requires {avro_type}; write a value"
-    if avro_type in NUMBERS:
+    if avro_type in NUMBER_TYPES:
         return _find_number_error(value, avro_type, field["name"], now)
     if avro_type == "boolean":
         return _find_boolean_error(value)
@@ -103,15 +105,15 @@ def find_value_error(value: str, field: SchemaField, now: datetime) -> str | Non
 
 
 def _find_boolean_error(value: str) -> str | None:
-    """Reject a value other than true or false."""
+    """Explain why a value isn't a boolean, or return None if it is."""
     if value.lower() in ("true", "false"):
         return None
     return "but the schema requires boolean; write true or false"
 
 
 def _find_text_error(value: str, field: SchemaField) -> str | None:
-    """Reject a string that is too long."""
-    max_length = MAX_LENGTH
+    """Explain that a string is too long, or return None if it isn't."""
+    max_length = MAX_TEXT_LENGTH
     if field["name"] in ID_COLUMNS:
         max_length = MAX_ID_LENGTH
 
@@ -125,40 +127,41 @@ def _find_text_error(value: str, field: SchemaField) -> str | None:
 
 
 def _find_number_error(value: str, avro_type: str, column: str, now: datetime) -> str | None:
-    """Validate a number, and return what is wrong with it, or None."""
-    number = NUMBERS[avro_type]
-    is_number = number.pattern.fullmatch(value)
+    """Explain what is wrong with a number, or return None."""
+    number_type = NUMBER_TYPES[avro_type]
+    is_number = number_type.pattern.fullmatch(value)
     # Both comparisons are strict, so that infinity is out of range too.
-    if is_number and -number.limit - 1 < number.parse(value) < number.limit:
-        return _find_time_error(number.parse(value), column, now)
+    if is_number and -number_type.limit - 1 < number_type.parse(value) < number_type.limit:
+        return _find_time_error(number_type.parse(value), column, now)
 
-    advice = number.advice
-    if column in TIMES:
-        advice = WHOLE_SECONDS
+    advice = number_type.advice
+    if column in TIME_COLUMNS:
+        advice = WHOLE_SECONDS_ADVICE
     if value != value.strip():
         advice = "write it without spaces around it"
     return f"but the schema requires {avro_type}; {advice}"
 
 
 def _find_time_error(seconds: float, column: str, now: datetime) -> str | None:
-    """Reject a time that isn't in seconds, or is out of range. Other columns aren't checked.
+    """Explain why a time isn't in seconds or is out of range, or return None.
 
-    Interactions are between 1990 and the end of tomorrow in UTC. Items may have been created
-    earlier, or may have a creation time in the future if they're only announced.
+    Columns without times aren't checked. Interactions must be between 1990 and the end of
+    tomorrow in UTC. Items may have been created earlier, or may have a creation time in the future
+    if they're only announced.
     """
-    in_milliseconds = "which is in milliseconds; write seconds since 1970"
-    if column == "CREATION_TIMESTAMP" and seconds >= FIRST_MILLISECONDS:
-        return in_milliseconds
+    milliseconds_error = "which is in milliseconds; write seconds since 1970"
+    if column == "CREATION_TIMESTAMP" and seconds >= MIN_MILLISECONDS:
+        return milliseconds_error
     if column != "TIMESTAMP":
         return None
 
     days_since_1970 = now.timestamp() // DAY_SECONDS
-    end = (days_since_1970 + 2) * DAY_SECONDS
-    if FIRST_TIME <= seconds < end:
+    end_of_tomorrow = (days_since_1970 + 2) * DAY_SECONDS
+    if MIN_EVENT_SECONDS <= seconds < end_of_tomorrow:
         return None
-    if FIRST_TIME <= seconds / 1000 < end:
-        return in_milliseconds
+    if MIN_EVENT_SECONDS <= seconds / 1000 < end_of_tomorrow:
+        return milliseconds_error
 
-    if seconds < FIRST_TIME:
-        return f"which is before {FIRST_YEAR}; write seconds since 1970"
+    if seconds < MIN_EVENT_SECONDS:
+        return f"which is before {MIN_EVENT_YEAR}; write seconds since 1970"
     return "which is later than tomorrow; write seconds since 1970, not in the future"

@@ -215,7 +215,9 @@ def read_data_snapshot(
         dataset["datasetArn"]: search_exports(dataset, datasets.get(dataset["datasetArn"]), imports)
         for dataset in chosen_datasets
     }
-    newly_confirmed_imports = [job for search in searches.values() for job in search.confirmable]
+    newly_confirmed_imports = [
+        job for search in searches.values() for job in search.confirmable_imports
+    ]
 
     return DataSnapshot(
         now=clock.now(),

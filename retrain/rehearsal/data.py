@@ -24,7 +24,11 @@ from emulator.personalize.tables import (
     MIN_USERS,
     REQUIRED_FIELDS,
 )
-from functions.planning.export_values import MAX_LENGTH, find_value_error, find_wrong_value
+from functions.planning.export_values import (
+    MAX_TEXT_LENGTH,
+    find_first_value_error,
+    find_value_error,
+)
 from functions.s3.csv_files import (
     FileSample,
     parse_sample,
@@ -157,7 +161,7 @@ def _file_problem(file: FileSample, dataset_type: str, import_mode: str) -> str 
     if "" in file.header:
         return f"column {file.header.index('') + 1} of the header has no name; name it"
     fields = [_known_field(dataset_type, name) for name in file.header if name in RESERVED_TYPES]
-    if problem := find_wrong_value(file, fields, datetime.now(UTC)) or file.error:
+    if problem := find_first_value_error(file, fields, datetime.now(UTC)) or file.error:
         return problem
     if not file.rows:
         return "has no rows below its header; repeat the export"
@@ -214,7 +218,7 @@ def _avro_fields(file: FileSample, dataset_type: str) -> list[SchemaField]:
             values = [row.values[position] for row in file.rows]
             avro_type = _narrowest_type([value for value in values if value])
             field["type"] = ["null", avro_type] if "" in values else avro_type
-            is_long_text = avro_type == "string" and max(map(len, values)) > MAX_LENGTH
+            is_long_text = avro_type == "string" and max(map(len, values)) > MAX_TEXT_LENGTH
             if dataset_type == "ITEMS" and is_long_text:
                 field["textual"] = True
         fields.append(field)

@@ -15,7 +15,11 @@ from functions.common.truncation import (
     MAX_LIST_BYTES,
     MAX_TRIALS_BYTES,
 )
-from functions.planning.export_content import SHOWN_COLUMNS, SHOWN_NAME, SHOWN_TYPES
+from functions.planning.export_content import (
+    MAX_STORED_COLUMNS,
+    MAX_STORED_NAME_LENGTH,
+    MAX_STORED_TYPES,
+)
 from functions.run.deployment_spec import MAX_BAKE_POLLS
 from tests.printed import all_printed
 from tests.workflow.pipeline import deploy, handler
@@ -75,8 +79,14 @@ def test_a_failure_reason_of_100_kb_is_cut_where_it_enters_the_document(job):
 
 def content_bytes(group):
     """Return the bytes of the largest contents of the exports. A character has up to 6 bytes."""
-    types = {"é" * (SHOWN_NAME - 1) + str(number): 10**6 for number in range(SHOWN_TYPES)}
-    nulls = {"x" * (SHOWN_NAME - 1) + str(number): 10**6 for number in range(SHOWN_COLUMNS)}
+    types = {
+        "é" * (MAX_STORED_NAME_LENGTH - 1) + str(number): 10**6
+        for number in range(MAX_STORED_TYPES)
+    }
+    nulls = {
+        "x" * (MAX_STORED_NAME_LENGTH - 1) + str(number): 10**6
+        for number in range(MAX_STORED_COLUMNS)
+    }
     events = [name for name in group.args.datasets.configured() if name in EVENT_DATASETS]
 
     return len(json.dumps([types] * len(events) + [nulls] * len(group.datasets)))
