@@ -180,9 +180,9 @@ class CampaignDeployment:
         return add_versions(
             state,
             self.spec,
-            find=self._find_version,
+            find_version=self._find_version,
             # Don't cache this, because a baseline may have been trained since the last poll.
-            read=partial(read_version, client, self.solution),
+            read_version=partial(read_version, client, self.solution),
             now=clock.now(),
         )
 

@@ -171,7 +171,7 @@ class DatasetImport:
                 confirm_import(aws.write_client(), job)
             case TaintImport(job):
                 # Forget them first. Otherwise, if the response is lost, polls miss the new tag.
-                self._reader.forget_tags(job)
+                self._reader.forget_cached_tags(job)
                 taint_import(aws.write_client(), job)
             case TaintDataset(job):
                 taint_dataset(aws.write_client(), job)

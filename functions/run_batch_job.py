@@ -1,6 +1,6 @@
 """Runs a batch job: polls, decides and acts until its results are written.
 
-The rules are in `rules/batch_jobs.py`, which also explains *slot*, *last results* and *content*.
+The rules are in `rules/batch_jobs.py`, which also explains *last results* and *content*.
 This module reads what they need and carries out their action.
 """
 
@@ -21,14 +21,14 @@ from .contract import (
     RunBatchJobInput,
 )
 from .personalize.batch_jobs import (
+    clear_hashes_of_lost_results,
     create_batch_job,
-    forget_lost_results,
     list_batch_jobs,
     read_results,
     resolve_batch_jobs,
     warn_of_failed_lines,
 )
-from .personalize.campaigns import read_campaign
+from .personalize.campaigns import read_campaign_state
 from .personalize.lists import list_deletions
 from .personalize.tags import (
     BATCH_TAG,
@@ -114,7 +114,7 @@ class RunningBatchJob:
         )
 
     def poll(self) -> BatchState:
-        """Read the jobs in the batch job's slot, and what its results depend on.
+        """Read the jobs that write to the output, and what the results depend on.
 
         Once the run has a job to follow, the rules only need the jobs.
         """
@@ -127,22 +127,23 @@ class RunningBatchJob:
 
         client = aws.read_client()
         version = describe_version(client, self.spec.version_arn)
+        results = read_results(self._batch_settings, jobs)
         state = BatchState(
-            jobs=forget_lost_results(jobs, batch_input, read_results(self._batch_settings, jobs)),
+            jobs=clear_hashes_of_lost_results(jobs, batch_input, results),
             input_hash=batch_input.files_hash if batch_input.objects else None,
             filter_expression=self._read_filter(),
             deletions=list_deletions(client, version["datasetGroupArn"]),
             campaigns=[
-                read_campaign(client, campaign["campaignArn"], self._solution["solutionArn"])
+                read_campaign_state(client, campaign["campaignArn"], self._solution["solutionArn"])
                 for campaign in self._solution["campaigns"]
             ],
         )
         return add_versions(state, self.spec, cache(partial(read_version, client, self._solution)))
 
     def _list_jobs(self) -> list[BatchJob]:
-        """List the jobs in the slot, only those of this run's version if possible."""
+        """List the jobs that write to the output, only those of this run's version if possible."""
         list_jobs = partial(
-            list_batch_jobs, aws.read_client(), self._recipe, self._batch_settings["slot"]
+            list_batch_jobs, aws.read_client(), self._recipe, self._batch_settings["output_hash"]
         )
 
         if self.progress.sent_at:
@@ -171,8 +172,8 @@ class RunningBatchJob:
         """Create the batch job. The rules have no other action."""
         assert isinstance(action, CreateBatchJob)
 
-        # Later runs find the job by the slot at the end of its name.
-        name = build_job_name(self._settings, self._run, self._batch_settings["slot"])
+        # Later runs find the job by the output's hash at the end of its name.
+        name = build_job_name(self._settings, self._run, self._batch_settings["output_hash"])
         content_and_day = f"{action.content_hash} {choose_export_day(self._run)}"
         tags = {**self._settings["tags"], RUN_TAG: self.spec.run_id, BATCH_TAG: content_and_day}
 

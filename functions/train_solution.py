@@ -114,7 +114,7 @@ class SolutionTraining:
         """
         version_arn = self.spec.existing_version_arn or self.progress.version_arn
         if version_arn:
-            version = self._solution_reader.find_version(version_arn)
+            version = self._solution_reader.find_version_with_tags(version_arn)
             # Personalize may not find a version that was just created.
             if version and self.spec.is_version_for_run(version):
                 return SolutionState(versions=[version])

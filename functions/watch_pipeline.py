@@ -32,8 +32,8 @@ from .personalize.campaigns import (
     find_served_version_arn,
     parse_record,
 )
-from .personalize.imports import list_imports
-from .personalize.lists import list_active_event_trackers
+from .personalize.imports import list_import_jobs
+from .personalize.lists import list_active_event_tracker_arns
 from .personalize.statuses import (
     is_active,
     is_running,
@@ -254,7 +254,7 @@ class Watcher:
         arn = dataset["datasetArn"]
         import_times = [
             job["creationDateTime"]
-            for job in list_imports(read_client(), arn)
+            for job in list_import_jobs(read_client(), arn)
             if is_active(job["status"])
         ]
 
@@ -262,7 +262,7 @@ class Watcher:
         # The dataset `dataset/<group>/<type>` is in the group `dataset-group/<group>`.
         group_arn = arn.rpartition("/")[0].replace(":dataset/", ":dataset-group/", 1)
         tags: Tags = {}
-        if may_stay_unchanged or list_active_event_trackers(read_client(), group_arn):
+        if may_stay_unchanged or list_active_event_tracker_arns(read_client(), group_arn):
             tags = read_tags(read_client(), arn)
 
         return self._compute_age_hours(max(import_times, default=self._deployed_at), tags)

@@ -3,7 +3,7 @@
 A job turns the input file `users.json` into the result file `users.json.out`, line by line. If a
 line fails, its result has an `error` instead of an output.
 
-Batch jobs with the same configured output share a *slot*.
+Batch jobs with the same configured output belong together, whoever created them.
 """
 
 from __future__ import annotations
@@ -63,10 +63,10 @@ if TYPE_CHECKING:
 class ResolvedBatchJob(BatchJobSettings):
     """A batch job's settings for one run, with a day in place of `{date}` in its locations."""
 
-    pattern: str
+    output_pattern: str
     """The configured output, which may contain `{date}`."""
-    slot: str
-    """A hash of the pattern. The names of the slot's batch jobs end with it."""
+    output_hash: str
+    """A hash of the configured output. The names of the batch jobs that write there end with it."""
 
 
 def resolve_batch_jobs(solution: SolutionSettings, run: Run) -> list[ResolvedBatchJob]:
@@ -75,27 +75,27 @@ def resolve_batch_jobs(solution: SolutionSettings, run: Run) -> list[ResolvedBat
 
     return [
         {
-            **job,
-            "input": job["input"].replace(DATE_PLACEHOLDER, day),
-            "output": job["output"].replace(DATE_PLACEHOLDER, day),
-            "pattern": job["output"],
-            "slot": compute_short_hash(job["output"], 8),
+            **batch_settings,
+            "input": batch_settings["input"].replace(DATE_PLACEHOLDER, day),
+            "output": batch_settings["output"].replace(DATE_PLACEHOLDER, day),
+            "output_pattern": batch_settings["output"],
+            "output_hash": compute_short_hash(batch_settings["output"], 8),
         }
-        for job in solution["batchJobs"]
+        for batch_settings in solution["batchJobs"]
     ]
 
 
 def list_batch_jobs(
-    client: PersonalizeClient, recipe: str, slot: str, version_arn: str | None = None
+    client: PersonalizeClient, recipe: str, output_hash: str, version_arn: str | None = None
 ) -> list[BatchJob]:
-    """List the batch jobs of a slot, newest first, up to the newest ACTIVE one.
+    """List the batch jobs that write to an output, newest first, up to the newest ACTIVE one.
 
     Without a version, this searches all batch jobs in the region, a list that only grows.
     """
     jobs: list[BatchJob] = []
-    for arn, summary in _list_summaries(client, recipe, version_arn).items():
+    for arn, summary in _list_job_summaries(client, recipe, version_arn).items():
         # Jobs of any solution count, because the output may have moved from another solution.
-        if not arn.endswith(f"-{slot}"):
+        if not arn.endswith(f"-{output_hash}"):
             continue
 
         job = _parse_batch_job(summary, arn, read_tags(client, arn))
@@ -105,10 +105,10 @@ def list_batch_jobs(
     return jobs
 
 
-def _list_summaries(
+def _list_job_summaries(
     client: PersonalizeClient, recipe: str, version_arn: str | None
 ) -> dict[str, Any]:
-    """List segment or inference jobs by ARN, newest first, depending on the recipe."""
+    """Map the ARNs of segment or inference jobs to their summaries, newest first."""
     job_type = "Inference"
     paginator: Any = client.get_paginator("list_batch_inference_jobs")
     if makes_segments(recipe):
@@ -126,7 +126,7 @@ def _list_summaries(
 
 def _parse_batch_job(summary: Any, arn: str, tags: Tags) -> BatchJob:  # noqa: ANN401 - of either type
     """Parse a batch job from its summary in a list, and from its tags."""
-    # A foreign job in the slot has no such tag.
+    # A foreign job has no such tag.
     content_hash, _, day = tags.get(BATCH_TAG, "").partition(" ")
 
     return BatchJob(
@@ -143,17 +143,17 @@ def _parse_batch_job(summary: Any, arn: str, tags: Tags) -> BatchJob:  # noqa: A
     )
 
 
-def read_results(job: ResolvedBatchJob, jobs: Sequence[BatchJob]) -> S3Listing:
-    """List all result files in the folder that a slot's last job wrote to.
+def read_results(batch_settings: ResolvedBatchJob, jobs: Sequence[BatchJob]) -> S3Listing:
+    """List all result files in the folder that the last successful job wrote to.
 
     With `{date}`, each day has its own folder. A run can do without this list, so an error only
     sets `read_error`.
     """
     last = find_last_successful_job(jobs)
     if last is None:
-        return S3Listing(location=job["output"])
+        return S3Listing(location=batch_settings["output"])
 
-    location = job["pattern"].replace(DATE_PLACEHOLDER, last.day)
+    location = batch_settings["output_pattern"].replace(DATE_PLACEHOLDER, last.day)
     try:
         objects = exports.list_objects(aws.s3(), location)
     except ClientError as error:
@@ -163,26 +163,26 @@ def read_results(job: ResolvedBatchJob, jobs: Sequence[BatchJob]) -> S3Listing:
     return S3Listing(location=location, objects=results)
 
 
-def forget_lost_results(
+def clear_hashes_of_lost_results(
     jobs: Sequence[BatchJob], batch_input: S3Listing, results: S3Listing
 ) -> Sequence[BatchJob]:
-    """Clear the content of the jobs if files of the last results were deleted.
+    """Clear the jobs' content hashes if files of the last results were deleted.
 
     The rules then write the results again. If there are files with unexpected names, nothing
     counts as deleted. Otherwise, if Personalize named its files differently than documented, every
     run would write and pay again.
     """
-    present_names = {resource_name(file.key) for file in _find_last_results(jobs, results)}
+    present_names = {resource_name(file.key) for file in _list_last_results(jobs, results)}
     # On sets, < means a proper subset.
-    are_some_missing = present_names < _predict_result_names(batch_input)
-    if results.read_error or not are_some_missing:
+    has_missing_results = present_names < _predict_result_names(batch_input)
+    if results.read_error or not has_missing_results:
         return jobs
 
     return [job._replace(content_hash=None) for job in jobs]
 
 
-def find_obsolete_results(batch_input: S3Listing, results: S3Listing) -> list[str]:
-    """List the keys of results whose input is gone.
+def list_obsolete_result_keys(batch_input: S3Listing, results: S3Listing) -> list[str]:
+    """List the keys of the results whose input files are gone.
 
     Results in subfolders don't count, because they may belong to other batch jobs.
     """
@@ -202,7 +202,7 @@ def warn_of_failed_lines(jobs: Sequence[BatchJob], results: S3Listing) -> list[s
     if results.read_error:
         return [results.read_error]
 
-    files = _find_last_results(jobs, results)
+    files = _list_last_results(jobs, results)
     line_errors = []
     for line in exports.read_result_lines(aws.s3(), results.location, files):
         # The last line may be cut off, and other programs' files may end in .out, too.
@@ -220,8 +220,8 @@ def warn_of_failed_lines(jobs: Sequence[BatchJob], results: S3Listing) -> list[s
     return [warning]
 
 
-def _find_last_results(jobs: Sequence[BatchJob], results: S3Listing) -> list[S3Object]:
-    """Return the results written since the last job was created."""
+def _list_last_results(jobs: Sequence[BatchJob], results: S3Listing) -> list[S3Object]:
+    """List the results written since the last successful job was created."""
     last = find_last_successful_job(jobs)
     if last is None:
         return []
@@ -236,14 +236,14 @@ def _predict_result_names(batch_input: S3Listing) -> set[str]:
 
 
 def create_batch_job(
-    client: PersonalizeClient, recipe: str, job: ResolvedBatchJob, request: dict[str, Any]
+    client: PersonalizeClient, recipe: str, settings: ResolvedBatchJob, request: dict[str, Any]
 ) -> None:
     """Create a batch job. `request` already has its name, version, role and tags."""
     request = {
         **request,
-        "jobInput": {"s3DataSource": {"path": job["input"]}},
-        "jobOutput": {"s3DataDestination": {"path": job["output"]}},
-        **{key: job[key] for key in ("numResults", "filterArn") if job[key] is not None},
+        "jobInput": {"s3DataSource": {"path": settings["input"]}},
+        "jobOutput": {"s3DataDestination": {"path": settings["output"]}},
+        **{key: settings[key] for key in ("numResults", "filterArn") if settings[key] is not None},
     }
 
     if makes_segments(recipe):
@@ -251,12 +251,14 @@ def create_batch_job(
         return
 
     # The API takes these settings as strings.
-    exploration = {key: f"{job[key]:g}" for key in EXPLORATION_KEYS if job[key] is not None}
+    exploration = {
+        key: f"{settings[key]:g}" for key in EXPLORATION_KEYS if settings[key] is not None
+    }
     if exploration:
         request["batchInferenceJobConfig"] = {"itemExplorationConfig": exploration}
 
-    if job["themes"]:
-        fields = {"itemName": job["themes"]}
+    if settings["themes"]:
+        fields = {"itemName": settings["themes"]}
         request["batchInferenceJobMode"] = "THEME_GENERATION"
         request["themeGenerationConfig"] = {"fieldsForThemeGeneration": fields}
 

@@ -100,7 +100,9 @@ def build_campaign_state(campaign: CampaignTypeDef, tags: Tags, solution_arn: st
     )
 
 
-def read_campaign(client: PersonalizeClient, campaign_arn: str, solution_arn: str) -> CampaignState:
+def read_campaign_state(
+    client: PersonalizeClient, campaign_arn: str, solution_arn: str
+) -> CampaignState:
     """Read a campaign's state, without the versions and alarms that only deployments need."""
     campaign = describe_campaign(client, campaign_arn)
     return build_campaign_state(campaign, read_tags(client, campaign_arn), solution_arn)
@@ -110,16 +112,18 @@ def add_versions(
     campaign: CampaignState,
     spec: DeploymentSpec,
     *,
-    find: Callable[[str], SolutionVersion | None],
-    read: Callable[[str], SolutionVersion],
+    find_version: Callable[[str], SolutionVersion | None],
+    read_version: Callable[[str], SolutionVersion],
     now: datetime,
 ) -> CampaignState:
     """Add the versions that the deployment rules will compare.
 
-    `read` takes several requests. If only a version's age matters, `find` is enough.
+    `read_version` takes several requests. `find_version` is enough if only a version's age matters.
     """
-    versions = {arn: find(arn) or NO_VERSION for arn in list_versions_to_order(campaign, spec, now)}
-    versions |= {arn: read(arn) for arn in list_versions_to_compare(campaign, spec, now)}
+    versions = {
+        arn: find_version(arn) or NO_VERSION for arn in list_versions_to_order(campaign, spec, now)
+    }
+    versions |= {arn: read_version(arn) for arn in list_versions_to_compare(campaign, spec, now)}
 
     return replace(campaign, versions=versions)
 

@@ -54,16 +54,16 @@ if TYPE_CHECKING:
     Dataset = DatasetTypeDef | DatasetSummaryTypeDef
     ImportJob = DatasetImportJobTypeDef | DatasetImportJobSummaryTypeDef
 
-RECENT = timedelta(days=33)
-"""How far back most tags are read. Planning searches the exports of the last 31 days."""
-MAX_TAGS = {"INCREMENTAL": 60, "FULL": 20}
+MAX_RECENT_AGE = timedelta(days=33)
+"""How old a recent import may be. Planning searches the exports of the last 31 days."""
+MAX_TAGGED_IMPORTS = {"INCREMENTAL": 60, "FULL": 20}
 """Import mode -> the most imports whose tags a poll reads, shared by all configured datasets with
 this mode. A poll has a minute (`reconcile.py`), so the number of requests must not grow with the
 history or with the number of datasets. For FULL, 20 are enough, because imports that a later one
 replaced don't matter."""
 
 
-def list_imports(
+def list_import_jobs(
     client: PersonalizeClient, dataset_arn: str
 ) -> list[DatasetImportJobSummaryTypeDef]:
     """List the import jobs of a dataset. The list may be 90 seconds old."""
@@ -113,8 +113,8 @@ def taint_dataset(client: PersonalizeClient, job: Import) -> None:
 class ImportReader:
     """Reads the import jobs of datasets, and caches tags that can't change any more.
 
-    `datasets` are all datasets of the stack, even if only one of them is read. They share the
-    number of tags that a poll may read, so an import reads the same tags as planning did.
+    `datasets` are the settings of all datasets of the stack, even if only one of them is read. They
+    share MAX_TAGGED_IMPORTS, so an import reads the same tags as planning did.
     """
 
     def __init__(self, client: PersonalizeClient, datasets: Sequence[DatasetSettings]) -> None:
@@ -123,8 +123,8 @@ class ImportReader:
         """(ARN of an import, is it running?) -> its tags, if they can't change in this state."""
 
         modes = [dataset["importMode"] for dataset in datasets]
-        self._shares = {
-            dataset["datasetArn"]: MAX_TAGS[mode] // modes.count(mode)
+        self._tag_limits = {
+            dataset["datasetArn"]: MAX_TAGGED_IMPORTS[mode] // modes.count(mode)
             for dataset, mode in zip(datasets, modes, strict=True)
         }
         """ARN of a dataset -> the most of its imports whose tags a poll reads."""
@@ -141,26 +141,28 @@ class ImportReader:
 
         return [job for dataset in datasets for job in self.list_dataset_imports(dataset)]
 
-    def list_dataset_imports(self, dataset: Dataset, own_arn: str | None = None) -> list[Import]:
+    def list_dataset_imports(
+        self, dataset: Dataset, own_job_arn: str | None = None
+    ) -> list[Import]:
         """Read the imports of a dataset. The one that ended last comes first.
 
-        An import named in the dataset's TAINTED_BY_TAG is tainted, even if its own tags aren't
-        read. `own_arn` is this run's import job, once its creation was requested. The job may not
-        exist. While it's running, no other import is read.
+        `own_job_arn` is the import job that this run has requested, which may not exist. While it's
+        running, no other import is read.
         """
         dataset_arn = dataset["datasetArn"]
-        imports = self._list_jobs(dataset, own_arn)
+        imports = self._list_jobs(dataset, own_job_arn)
         # Runs don't import into a dataset that isn't configured, so there are no tags to read.
-        if dataset_arn not in self._shares:
+        if dataset_arn not in self._tag_limits:
             return imports
 
-        imports = self._add_needed_tags(imports, own_arn, self._shares[dataset_arn])
+        imports = self._add_needed_tags(imports, own_job_arn, self._tag_limits[dataset_arn])
 
         # Only an INCREMENTAL import makes a run tag the dataset as tainted.
         if all(job.is_full for job in imports if job.is_active):
             return imports
 
-        # A value that no run wrote doesn't match any import.
+        # The import that this tag names is tainted, even if its own tags weren't read. A value that
+        # no run wrote doesn't match any import.
         tag = read_tags(self._client, dataset_arn).get(TAINTED_BY_TAG, "")
         tainted_name, _, _ = tag.partition(" ")
         for index, job in enumerate(imports):
@@ -169,71 +171,71 @@ class ImportReader:
         return imports
 
     def _add_needed_tags(
-        self, imports: Sequence[Import], own_arn: str | None, share: int
+        self, imports: Sequence[Import], own_job_arn: str | None, tag_limit: int
     ) -> list[Import]:
         """Add the tags that the rules need. The imports keep their order.
 
-        Tags are always read for this run's import and for the newest FULL import. Within `share`,
-        they're also read for all recent imports, and for older ones up to the first one by the
-        pipeline, which shows that the pipeline has imported here before.
+        Tags are always read for this run's import and for the newest FULL import. Among the first
+        `tag_limit` imports, they're also read for all recent ones, and for older ones up to the
+        first one by the pipeline, which shows that the pipeline has imported here before.
         """
-        recent_since = clock.now() - RECENT
+        recent_since = clock.now() - MAX_RECENT_AGE
         # The import that ended last comes first.
         newest_full = next((job for job in imports if job.is_full and job.is_active), None)
-        is_pipeline_found = False
+        has_pipeline_imported = False
         result = []
 
         for number, listed_job in enumerate(imports):
             job = listed_job
 
-            is_needed = job is newest_full or job.arn == own_arn
-            is_searched = job.ended_at > recent_since or not is_pipeline_found
-            if is_needed or (is_searched and number < share):
+            is_needed = job is newest_full or job.arn == own_job_arn
+            is_searched = job.ended_at > recent_since or not has_pipeline_imported
+            if is_needed or (is_searched and number < tag_limit):
                 job = self._add_tags(job)
             result.append(job)
 
-            # `run` is None if the tags were not read.
+            # Without its tags, an import has no `run_id`.
             if job.run_id and job.is_active:
-                is_pipeline_found = True
+                has_pipeline_imported = True
                 if job.is_full:
-                    share = 0  # This import replaced the data of all earlier ones.
+                    tag_limit = 0  # This import replaced the data of all earlier ones.
         return result
 
-    def _list_jobs(self, dataset: Dataset, own_arn: str | None) -> list[Import]:
+    def _list_jobs(self, dataset: Dataset, own_job_arn: str | None) -> list[Import]:
         """Read a dataset's import jobs without their tags. The one that ended last comes first.
 
-        The list may be outdated, and this run's job may be missing from it. So this job is
-        described, and so is each job that's running according to the list.
+        Personalize's list may be outdated, and may lack this run's job. So this job is described,
+        and so is each job that's running according to the list.
         """
         dataset_arn = dataset["datasetArn"]
-        own_jobs = self._describe([own_arn] if own_arn else [], dataset_arn)
+        own_jobs = self._describe_jobs([own_job_arn] if own_job_arn else [], dataset_arn)
         if any(job.is_running for job in own_jobs):
             return own_jobs
 
-        listed = [
-            _parse_import(job, dataset_arn) for job in list_imports(self._client, dataset_arn)
+        listed_jobs = [
+            _parse_import(job, dataset_arn) for job in list_import_jobs(self._client, dataset_arn)
         ]
-        running_arns = [job.arn for job in listed if job.is_running]
-        described = self._describe(running_arns, dataset_arn)
+        running_arns = [job.arn for job in listed_jobs if job.is_running]
+        described_jobs = self._describe_jobs(running_arns, dataset_arn)
         # If a job was read more than once, the newest response comes last and replaces the others.
-        jobs = {job.arn: job for job in [*listed, *described, *own_jobs]}
+        jobs_by_arn = {job.arn: job for job in [*listed_jobs, *described_jobs, *own_jobs]}
 
         # A job older than the dataset belongs to a deleted dataset with the same ARN.
-        created_at = dataset["creationDateTime"]
-        present_jobs = (job for job in jobs.values() if job.created_at >= created_at)
-        return sorted(present_jobs, key=lambda job: job.ended_at, reverse=True)
+        dataset_created_at = dataset["creationDateTime"]
+        jobs = (job for job in jobs_by_arn.values() if job.created_at >= dataset_created_at)
+        return sorted(jobs, key=lambda job: job.ended_at, reverse=True)
 
-    def _describe(self, arns: Iterable[str], dataset_arn: str) -> list[Import]:
+    def _describe_jobs(self, arns: Iterable[str], dataset_arn: str) -> list[Import]:
         """Describe import jobs, skipping those that don't exist."""
-        described = []
+        jobs = []
         for arn in arns:
             with suppress(self._client.exceptions.ResourceNotFoundException):
                 response = self._client.describe_dataset_import_job(datasetImportJobArn=arn)
-                described.append(_parse_import(response["datasetImportJob"], dataset_arn))
-        return described
+                jobs.append(_parse_import(response["datasetImportJob"], dataset_arn))
+        return jobs
 
     def _add_tags(self, job: Import) -> Import:
-        """Add the facts in an import's tags.
+        """Add what an import's tags say.
 
         Tags that can't change are cached. Otherwise, each poll would need a request per import.
         """
@@ -252,21 +254,21 @@ class ImportReader:
             content_tag=tags.get(CONTENT_TAG, ""),
         )
 
-        # The tags of a pipeline's imports change until they're confirmed. But only this run tags a
-        # running import, so caching the tags of running imports saves one request in four.
+        # No run tags a foreign or a confirmed import, and only this run tags a running one. Caching
+        # the tags of running imports saves one request in four.
         if job.is_running or tagged_job.run_id is None or tagged_job.is_confirmed:
             self._tags[job.arn, job.is_running] = tags
         return tagged_job
 
-    def forget_tags(self, job: Import) -> None:
-        """Let the next poll read a running import's tags again, because they're about to change."""
+    def forget_cached_tags(self, job: Import) -> None:
+        """Let the next poll read a running import's tags again, because this run changes them."""
         self._tags.pop((job.arn, job.is_running), None)
 
 
 def _parse_import(job: ImportJob, dataset_arn: str) -> Import:
-    """Convert an import job for the rules.
+    """Convert an import job from a response of Personalize, which doesn't include its tags.
 
-    Until its tags are read, a job that succeeded counts as confirmed.
+    Until they're read, a job that succeeded counts as confirmed.
     """
     status = job["status"]
 

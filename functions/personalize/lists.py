@@ -25,7 +25,7 @@ Page = TypeVar("Page")
 
 PAGE_SIZE: PaginatorConfigTypeDef = {"PageSize": 100}
 """The paginator configuration for the largest pages that Personalize allows."""
-READING_TIME = timedelta(seconds=30)
+MAX_READING_TIME = timedelta(seconds=30)
 """How long we read the pages of a list. Import jobs and solution versions can't be deleted, so
 their lists grow with every run."""
 
@@ -34,9 +34,9 @@ def read_list(pages: Iterable[Page], get_items: Callable[[Page], Sequence[Item]]
     """Collect the items from all pages of a list.
 
     Raises:
-        ServiceUnavailable: the last page didn't arrive within READING_TIME.
+        ServiceUnavailable: the last page didn't arrive within MAX_READING_TIME.
     """
-    deadline = clock.now() + READING_TIME
+    deadline = clock.now() + MAX_READING_TIME
     items: list[Item] = []
 
     for page in pages:
@@ -46,7 +46,7 @@ def read_list(pages: Iterable[Page], get_items: Callable[[Page], Sequence[Item]]
     return items
 
 
-def list_active_event_trackers(client: PersonalizeClient, group_arn: str) -> list[str]:
+def list_active_event_tracker_arns(client: PersonalizeClient, group_arn: str) -> list[str]:
     """List the ARNs of a dataset group's ACTIVE event trackers."""
     pages = client.get_paginator("list_event_trackers").paginate(datasetGroupArn=group_arn)
     trackers = read_list(pages, lambda page: page["eventTrackers"])

@@ -57,13 +57,13 @@ if TYPE_CHECKING:
     )
     from ..rules.imports import Import
 
-MAX_OLDER = 60
+MAX_OLDER_VERSIONS = 60
 """The most versions older than a month whose tags a poll reads."""
-MAX_SEARCHED = 60
+MAX_BASELINE_CANDIDATES = 60
 """The most versions that a poll searches for a baseline, starting with the nearest in time."""
-CONFIG_DIGITS = 8
+CONFIG_HASH_LENGTH = 8
 """The length of a digest's second part, the hash of the configuration."""
-CONFIG_KEYS = ("recipeArn", "performHPO", "performAutoML", "eventType")
+TRAINING_CONFIG_KEYS = ("recipeArn", "performHPO", "performAutoML", "eventType")
 """The fields of a solution that affect its trainings besides `solutionConfig`."""
 
 
@@ -96,7 +96,7 @@ def find_version(client: PersonalizeClient, version_arn: str) -> SolutionVersion
 
 
 def read_version(
-    client: PersonalizeClient, solution: SolutionSettings, version_arn: str
+    client: PersonalizeClient, solution_settings: SolutionSettings, version_arn: str
 ) -> SolutionVersion:
     """Read everything about a version that the rules compare.
 
@@ -107,31 +107,31 @@ def read_version(
     if version is None:
         return NO_VERSION._replace(arn=version_arn)
 
-    version = _add_tags(version, read_tags(client, version_arn), solution["approval"])
-    if not solution["qualityGate"]:
-        return version  # Without a quality gate, nothing compares its metrics.
+    version = _add_tags(version, read_tags(client, version_arn), solution_settings["approval"])
+    quality_rules = solution_settings["qualityGate"]
+    if not quality_rules:
+        return version  # Nothing compares its metrics.
 
-    baseline_arns = {arn for rule in solution["qualityGate"] if (arn := rule.get("relativeTo"))}
+    baseline_solution_arns = {arn for rule in quality_rules if (arn := rule.get("relativeTo"))}
     return version._replace(
         metrics=read_metrics(client, version_arn),
-        baselines={arn: read_baseline(client, arn, version) for arn in baseline_arns},
+        baselines={arn: read_baseline(client, arn, version) for arn in baseline_solution_arns},
     )
 
 
 def read_baseline(
     client: PersonalizeClient, solution_arn: str, version: SolutionVersion
 ) -> SolutionVersion | None:
-    """Find the baseline for a version, and read its metrics. The result is None without one.
+    """Find the baseline for a version in another solution, and read its metrics, or return None.
 
-    A baseline is another solution's version, trained on the same data. It shows how hard that data
-    is.
+    A baseline is a version trained on the same data. It shows how hard that data is.
     """
     if not version.imports_hash:
         return None  # A foreign version's training data is unknown.
 
     try:
         baseline = choose_baseline(
-            version, _find_neighbors(client, solution_arn, version.created_at)
+            version, _find_versions_around(client, solution_arn, version.created_at)
         )
     except client.exceptions.ResourceNotFoundException:
         return None  # The baseline solution was deleted.
@@ -142,7 +142,7 @@ def read_baseline(
     return baseline._replace(metrics=read_metrics(client, baseline.arn))
 
 
-def _find_neighbors(
+def _find_versions_around(
     client: PersonalizeClient, solution_arn: str, time: datetime
 ) -> Iterator[SolutionVersion]:
     """Yield the last version that runs created before a time, and the first one after it.
@@ -152,9 +152,9 @@ def _find_neighbors(
     versions = [_parse_version(summary) for summary in list_versions(client, solution_arn)]
     versions.sort(key=lambda version: abs(version.created_at - time))
 
-    # Only the nearest earlier version and the nearest later one are neighbors.
+    # Only the nearest earlier version and the nearest later one count.
     found_directions = set()
-    for version in versions[:MAX_SEARCHED]:
+    for version in versions[:MAX_BASELINE_CANDIDATES]:
         is_later = version.created_at > time
         is_usable = version.is_running or version.is_active
         if not is_usable or is_later in found_directions:
@@ -186,7 +186,7 @@ class SolutionReader:
 
     def __init__(self, client: PersonalizeClient) -> None:
         self._client = client
-        self._tags_of = cache(partial(read_tags, client))
+        self._read_cached_tags = cache(partial(read_tags, client))
 
     def read_state(
         self,
@@ -212,9 +212,11 @@ class SolutionReader:
             if not is_recent:
                 older_count += 1
             # The search needs a limit, because Personalize may have trained hundreds by itself.
-            is_searched = older_count <= MAX_OLDER and find_newest_active_version(versions) is None
+            is_searched = (
+                older_count <= MAX_OLDER_VERSIONS and find_newest_active_version(versions) is None
+            )
             if is_recent or is_searched:
-                version = _add_tags(version, self._tags_of(version.arn))
+                version = _add_tags(version, self._read_cached_tags(version.arn))
             versions.append(version)
 
         latest_update = solution.get("latestSolutionUpdate", {})
@@ -226,13 +228,13 @@ class SolutionReader:
             versions=versions,
         )
 
-    def find_version(self, version_arn: str) -> SolutionVersion | None:
+    def find_version_with_tags(self, version_arn: str) -> SolutionVersion | None:
         """Look up a version with its tags. The result is None if Personalize can't find it."""
         version = find_version(self._client, version_arn)
         if version is None:
             return None
 
-        return _add_tags(version, self._tags_of(version_arn))
+        return _add_tags(version, self._read_cached_tags(version_arn))
 
 
 def _parse_version(
@@ -256,13 +258,13 @@ def _parse_version(
 
 
 def _add_tags(
-    version: SolutionVersion, tags: Tags, approval: ApprovalSettings | None = None
+    version: SolutionVersion, tags: Tags, approval_settings: ApprovalSettings | None = None
 ) -> SolutionVersion:
-    """Add the facts in a version's tags. With `approval`, an expired request doesn't count."""
+    """Add what a version's tags say. Without `approval_settings`, requests don't expire."""
     return version._replace(
         run_id=tags.get(RUN_TAG),
         digest=tags.get(DIGEST_TAG),
-        approval=find_approval_status(tags, approval, clock.now()),
+        approval=find_approval_status(tags, approval_settings, clock.now()),
     )
 
 
@@ -273,12 +275,12 @@ def hash_config(solution: SolutionTypeDef) -> str:
     """
     config: dict[str, object] = {**solution.get("solutionConfig", {})}
     config.pop("autoTrainingConfig", None)
-    values = {**{key: solution.get(key) for key in CONFIG_KEYS}, "solutionConfig": config}
+    fields = {**{key: solution.get(key) for key in TRAINING_CONFIG_KEYS}, "solutionConfig": config}
 
     # A setting that is off is the same as a missing one.
-    values_in_use = {key: value for key, value in values.items() if value}
-    text = json.dumps(values_in_use, sort_keys=True, default=str)
-    return compute_short_hash(text, CONFIG_DIGITS)
+    fields_in_use = {key: value for key, value in fields.items() if value}
+    text = json.dumps(fields_in_use, sort_keys=True, default=str)
+    return compute_short_hash(text, CONFIG_HASH_LENGTH)
 
 
 def stop_training(client: PersonalizeClient, version_arn: str) -> None:

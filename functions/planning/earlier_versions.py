@@ -165,8 +165,8 @@ class EarlierVersions:
         campaign = add_versions(
             self.campaign_states[campaign_arn],
             spec,
-            find=versions_by_arn.get,
-            read=self.snapshot.read_version,
+            find_version=versions_by_arn.get,
+            read_version=self.snapshot.read_version,
             now=self.now,
         )
 

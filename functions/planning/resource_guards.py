@@ -16,7 +16,7 @@ from ..common.messages import (
 )
 from ..constants import DATE_PLACEHOLDER
 from ..contract import list_filter_arns
-from ..personalize.batch_jobs import find_obsolete_results
+from ..personalize.batch_jobs import list_obsolete_result_keys
 from ..personalize.campaigns import (
     LATEST_VERSION_SUFFIX,
     find_served_version_arn,
@@ -342,12 +342,12 @@ def warn_of_obsolete_batch_results(view: SolutionView) -> Iterator[str]:
     Personalize replaces only the results of the present input, and the pipeline deletes nothing.
     """
     for batch_job in view.snapshot.batch_jobs:
-        has_daily_folders = DATE_PLACEHOLDER in batch_job.settings["pattern"]
+        has_daily_folders = DATE_PLACEHOLDER in batch_job.settings["output_pattern"]
         # Without input, the batch job fails, so there's no need for another message.
         if batch_job.results is None or not batch_job.input.objects or has_daily_folders:
             continue
 
-        result_keys = find_obsolete_results(batch_job.input, batch_job.results)
+        result_keys = list_obsolete_result_keys(batch_job.input, batch_job.results)
         if result_keys:
             yield (
                 f"batch job to {batch_job.settings['output']}: has results whose input is gone, "

@@ -21,7 +21,7 @@ from ..contract import (
 )
 from ..personalize.batch_jobs import (
     ResolvedBatchJob,
-    forget_lost_results,
+    clear_hashes_of_lost_results,
     list_batch_jobs,
     read_results,
     resolve_batch_jobs,
@@ -29,7 +29,7 @@ from ..personalize.batch_jobs import (
 from ..personalize.campaigns import describe_campaign
 from ..personalize.imports import ImportReader
 from ..personalize.lists import (
-    list_active_event_trackers,
+    list_active_event_tracker_arns,
     list_deletions,
 )
 from ..personalize.tags import read_tags
@@ -181,9 +181,9 @@ def _read_batch_job(
         # The kind of batch job depends on the recipe, which is unknown without the solution.
         return BatchJobSnapshot(batch_settings, batch_input)
 
-    jobs = list_batch_jobs(client, parse_recipe_name(solution), batch_settings["slot"])
+    jobs = list_batch_jobs(client, parse_recipe_name(solution), batch_settings["output_hash"])
     results = read_results(batch_settings, jobs)
-    earlier_jobs = forget_lost_results(jobs, batch_input, results)
+    earlier_jobs = clear_hashes_of_lost_results(jobs, batch_input, results)
     return BatchJobSnapshot(batch_settings, batch_input, earlier_jobs, results)
 
 
@@ -208,7 +208,9 @@ def read_data_snapshot(
 
     reader = ImportReader(client, settings["datasets"])
     imports = [job for group in groups for job in reader.list_group_imports(group)]
-    event_trackers = [arn for group in groups for arn in list_active_event_trackers(client, group)]
+    event_trackers = [
+        arn for group in groups for arn in list_active_event_tracker_arns(client, group)
+    ]
     deletions = [job for group in groups for job in list_deletions(client, group)]
 
     searches = {

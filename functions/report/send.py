@@ -30,7 +30,7 @@ from ..constants import (
     RUNS,
     UNDELIVERED_REPORTS,
 )
-from ..personalize.campaigns import read_campaign
+from ..personalize.campaigns import read_campaign_state
 from .mail import (
     MAX_CHAT_BYTES,
     format_report,
@@ -164,7 +164,7 @@ def _report_serving(
         return report
 
     with suppress(*AWS_ERRORS):
-        state = read_campaign(client, campaign_arn, solution_arn)
+        state = read_campaign_state(client, campaign_arn, solution_arn)
         served_arn = state.served_version_arn
         record = state.record
         report |= {

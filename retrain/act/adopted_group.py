@@ -10,7 +10,7 @@ from components.args import DEFAULT_GATE, DatasetsArgs, config_keys
 from components.rules.arns import dataset_type
 from components.rules.fields import NDCG_AT_10
 from functions.constants import DATE_PLACEHOLDER, MRR
-from functions.personalize.imports import list_imports
+from functions.personalize.imports import list_import_jobs
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import RUN_TAG, read_tags
 from functions.personalize.trainings import list_versions, read_metrics
@@ -114,7 +114,7 @@ def _last_imports(
     imports = {}
     for key in config_keys(DatasetsArgs):
         for dataset in (arn for arn in arns if arn.endswith(f"/{dataset_type(key)}")):
-            jobs = [job for job in list_imports(client, dataset) if is_active(job["status"])]
+            jobs = [job for job in list_import_jobs(client, dataset) if is_active(job["status"])]
             if not jobs:
                 notes.append(
                     f"datasets.{key} is left out: nothing was ever imported into it from S3, so "

@@ -20,7 +20,7 @@ from functions.common.messages import (
 from functions.personalize.approvals import build_approval_tags, find_approval_status
 from functions.personalize.campaigns import (
     add_versions,
-    read_campaign,
+    read_campaign_state,
 )
 from functions.personalize.statuses import is_active, is_running
 from functions.personalize.tags import APPROVAL_TAG, RUN_TAG, read_tags, write_tags
@@ -265,9 +265,9 @@ def _first_step(
         target.settings, solution, campaign_arn, version_arn, is_candidate_from_earlier_run=True
     )
     approved = replace(spec, approval=None)
-    campaign = read_campaign(client, campaign_arn, solution["solutionArn"])
+    campaign = read_campaign_state(client, campaign_arn, solution["solutionArn"])
     now = clock.now()
-    state = add_versions(campaign, approved, find=find, read=read, now=now)
+    state = add_versions(campaign, approved, find_version=find, read_version=read, now=now)
     return state, decide(state, approved, DeploymentProgress(began_at=now), now)
 
 

@@ -21,7 +21,7 @@ from functions.common.formatting import (
     format_time,
 )
 from functions.personalize.approvals import find_approval_status, parse_approval
-from functions.personalize.campaigns import read_campaign
+from functions.personalize.campaigns import read_campaign_state
 from functions.personalize.imports import ImportReader
 from functions.personalize.lists import PAGE_SIZE, list_deletions
 from functions.personalize.statuses import is_active
@@ -184,7 +184,7 @@ def _campaign_verdicts(
         solutionArn=solution_arn, PaginationConfig=PAGE_SIZE
     )
     for arn in [item["campaignArn"] for page in pages for item in page["campaigns"]]:
-        campaign = read_campaign(client, arn, solution_arn)
+        campaign = read_campaign_state(client, arn, solution_arn)
         record = campaign.record
         versions = {
             "serves": campaign.served_version_arn,

@@ -16,7 +16,7 @@ from emulator import Emulator, EmulatorError
 from emulator.deployer.program import deploy
 from functions.bake_alarms import list_alarm_names
 from functions.personalize.campaigns import UNSET_VALUE, describe_campaign, find_served_version_arn
-from functions.personalize.imports import list_imports
+from functions.personalize.imports import list_import_jobs
 from functions.personalize.tags import BAKE_TAG, read_tags
 from functions.personalize.trainings import list_versions
 from retrain.account.access import Access
@@ -149,7 +149,7 @@ class DeployedStack:
             }
             approved += arns if solution["approval"] else []
         datasets = [dataset["datasetArn"] for dataset in settings["datasets"]]
-        imports = {arn: len(list_imports(personalize, arn)) for arn in datasets}
+        imports = {arn: len(list_import_jobs(personalize, arn)) for arn in datasets}
         return Snapshot(imports, statuses, served, approved)
 
     def recommendations(self, report: Report) -> Iterator[Line]:

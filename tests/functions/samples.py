@@ -423,8 +423,8 @@ def solution_snapshot(settings_, data, run_, **changes):
             BatchJobSnapshot(
                 job,
                 read["batch_inputs"].get(job["input"], export(location=job["input"])),
-                read["batch_jobs"].get(job["slot"], []),
-                read["batch_results"].get(job["slot"]),
+                read["batch_jobs"].get(job["output_hash"], []),
+                read["batch_results"].get(job["output_hash"]),
             )
             for job in resolve_batch_jobs(settings_, run_)
         ],

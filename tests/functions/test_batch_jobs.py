@@ -7,8 +7,8 @@ import pytest
 from botocore.response import StreamingBody
 
 from functions.personalize.batch_jobs import (
+    clear_hashes_of_lost_results,
     create_batch_job,
-    forget_lost_results,
     list_batch_jobs,
     read_results,
     resolve_batch_jobs,
@@ -119,7 +119,7 @@ JOB = BatchJob(
     day="2026-11-22",
 )
 FAILED = JOB._replace(is_active=False, created_at=ago(1))
-SETTINGS = {"output": "s3://batch/2026-11-29/out/", "pattern": "s3://batch/{date}/out/"}
+SETTINGS = {"output": "s3://batch/2026-11-29/out/", "output_pattern": "s3://batch/{date}/out/"}
 LOCATION = "s3://batch/2026-11-22/out/"
 
 
@@ -138,7 +138,7 @@ def test_results_that_cannot_be_listed_do_not_count_as_deleted(s3):
     results = read_results(SETTINGS, [JOB])
 
     assert results.read_error == f"{LOCATION} cannot be read: AccessDenied: no"
-    assert forget_lost_results([JOB], INPUT, results) == [JOB]
+    assert clear_hashes_of_lost_results([JOB], INPUT, results) == [JOB]
     assert warn_of_failed_lines([JOB], results) == [results.read_error], "nobody has read the lines"
 
 
@@ -170,7 +170,7 @@ BEFORE = JOB.created_at - CLOCK_TOLERANCE - timedelta(seconds=1)
 )
 def test_a_job_has_no_content_any_more_if_its_results_were_deleted(results, are_present):
     batch_input = Export(location=INPUT.location, objects=[*INPUT.objects, EMPTY])
-    present = forget_lost_results([FAILED, JOB], batch_input, results)
+    present = clear_hashes_of_lost_results([FAILED, JOB], batch_input, results)
     assert [job.content_hash for job in present] == ["content" if are_present else None] * 2
 
 

@@ -237,7 +237,7 @@ def read_imports(
         for number, age in enumerate(ages)
     ]
     monkeypatch.setattr(clock, "now", lambda: NOW)
-    monkeypatch.setattr(imports, "list_imports", lambda *_: jobs)
+    monkeypatch.setattr(imports, "list_import_jobs", lambda *_: jobs)
     monkeypatch.setattr(imports, "read_tags", tags_of_job)
     dataset = {"datasetArn": ITEMS, "creationDateTime": ago(10**5)}
     arns = [ITEMS, "another", "a third", "a fourth", "a fifth"]
