@@ -152,7 +152,7 @@ class DatasetImport:
         states = [summarize()]
         if own_job and not own_job.is_running:
             # Files written later were certainly not imported.
-            states.append(summarize(until=own_job.ended_at))
+            states.append(summarize(written_until=own_job.ended_at))
         return states
 
     def decide(self, state: DatasetState) -> Step:

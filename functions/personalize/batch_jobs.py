@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from ..contract import Tags
 
 
-class ResolvedBatchJob(BatchJobSettings):
+class ResolvedBatchJobSettings(BatchJobSettings):
     """A batch job's settings for one run, with a day in place of `{date}` in its locations."""
 
     output_pattern: str
@@ -69,7 +69,9 @@ class ResolvedBatchJob(BatchJobSettings):
     """A hash of the configured output. The names of the batch jobs that write there end with it."""
 
 
-def resolve_batch_jobs(solution: SolutionSettings, run: Run) -> list[ResolvedBatchJob]:
+def resolve_batch_jobs(
+    solution_settings: SolutionSettings, run: Run
+) -> list[ResolvedBatchJobSettings]:
     """Resolve the settings of a solution's batch jobs for one run."""
     day = choose_export_day(run)
 
@@ -81,7 +83,7 @@ def resolve_batch_jobs(solution: SolutionSettings, run: Run) -> list[ResolvedBat
             "output_pattern": batch_settings["output"],
             "output_hash": compute_short_hash(batch_settings["output"], 8),
         }
-        for batch_settings in solution["batchJobs"]
+        for batch_settings in solution_settings["batchJobs"]
     ]
 
 
@@ -143,7 +145,7 @@ def _parse_batch_job(summary: Any, arn: str, tags: Tags) -> BatchJob:  # noqa: A
     )
 
 
-def read_results(batch_settings: ResolvedBatchJob, jobs: Sequence[BatchJob]) -> S3Listing:
+def read_results(batch_settings: ResolvedBatchJobSettings, jobs: Sequence[BatchJob]) -> S3Listing:
     """List all result files in the folder that the last successful job wrote to.
 
     With `{date}`, each day has its own folder. A run can do without this list, so an error only
@@ -236,7 +238,10 @@ def _predict_result_names(batch_input: S3Listing) -> set[str]:
 
 
 def create_batch_job(
-    client: PersonalizeClient, recipe: str, settings: ResolvedBatchJob, request: dict[str, Any]
+    client: PersonalizeClient,
+    recipe: str,
+    settings: ResolvedBatchJobSettings,
+    request: dict[str, Any],
 ) -> None:
     """Create a batch job. `request` already has its name, version, role and tags."""
     request = {

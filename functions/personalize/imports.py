@@ -74,7 +74,7 @@ def list_import_jobs(
 
 
 def build_import_job_arn(dataset_arn: str, job_name: str) -> str:
-    """Build an import job's ARN from its name. A solution version's can't be built like this."""
+    """Build the ARN that an import job with this name has in the dataset's region and account."""
     return f"{dataset_arn.partition(':dataset/')[0]}:dataset-import-job/{job_name}"
 
 
@@ -185,12 +185,12 @@ class ImportReader:
         has_pipeline_imported = False
         result = []
 
-        for number, listed_job in enumerate(imports):
+        for index, listed_job in enumerate(imports):
             job = listed_job
 
             is_needed = job is newest_full or job.arn == own_job_arn
             is_searched = job.ended_at > recent_since or not has_pipeline_imported
-            if is_needed or (is_searched and number < tag_limit):
+            if is_needed or (is_searched and index < tag_limit):
                 job = self._add_tags(job)
             result.append(job)
 

@@ -23,7 +23,7 @@ RUN_TAG = "retraining-run"
 EXPORT_BYTES_TAG = "retraining-bytes"
 """Import jobs: the size of the export in bytes when the import job was created."""
 CONTENT_TAG = "retraining-content"
-"""Import jobs: what the rows of the export contain (`planning/export_content.py`)."""
+"""Import jobs: the newest event and the commonest event types (`planning/export_content.py`)."""
 FINGERPRINT_TAG = "retraining-fingerprint"
 """Import jobs: the fingerprint of the export when the import job was created (`s3/exports.py`)."""
 CONFIRMED_TAG = "retraining-confirmed"
@@ -61,7 +61,7 @@ CHECKED_TAG = "retraining-checked"
 the newest data, or the dataset holding its current export."""
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
-"""How far another clock may be ahead of ours."""
+"""How far other clocks may be ahead of ours."""
 
 
 def read_tags(client: PersonalizeClient, arn: str) -> Tags:
@@ -80,15 +80,15 @@ def build_api_tags(tags: Tags) -> list[TagTypeDef]:
     return [{"tagKey": key, "tagValue": value} for key, value in tags.items()]
 
 
-def parse_past_time(text: str, ahead: timedelta = timedelta()) -> datetime | None:
-    """Parse a time in a tag, which may be up to `ahead` in the future.
+def parse_past_time(text: str, max_ahead: timedelta = timedelta()) -> datetime | None:
+    """Parse a time in a tag. It may be up to `max_ahead` in the future.
 
-    The result is None if the time is later, invalid or without a time zone.
+    The result is None if the time is later than that, invalid or without a time zone.
     """
     try:
         time = datetime.fromisoformat(text)
         # Without a time zone, the comparison raises TypeError.
-        is_past = time <= clock.now() + ahead + CLOCK_TOLERANCE
+        is_past = time <= clock.now() + max_ahead + CLOCK_TOLERANCE
     except (ValueError, TypeError):
         return None
 

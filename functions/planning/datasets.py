@@ -31,7 +31,7 @@ from ..s3.exports import (
 )
 from .export_content import summarize_content
 from .export_search import (
-    ResolvedDataset,
+    ResolvedDatasetSettings,
     build_daily_locations,
 )
 from .snapshot import (
@@ -64,7 +64,7 @@ class DatasetView:
     settings: Settings
     run: Run
     data: DataSnapshot
-    dataset_settings: ResolvedDataset
+    dataset_settings: ResolvedDatasetSettings
 
     @property
     def export(self) -> Export:

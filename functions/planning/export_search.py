@@ -35,21 +35,21 @@ MAX_SEARCHED_DAYS = 31
 """How many days back planning looks for INCREMENTAL exports."""
 
 
-class ResolvedDataset(DatasetSettings):
+class ResolvedDatasetSettings(DatasetSettings):
     """The settings of a dataset that a run may import, with a day in place of `{date}`."""
 
     day: str | None
     """The day that replaced `{date}` in the data location, or None if there was no `{date}`."""
 
 
-def resolve_datasets(settings: Settings, run: Run) -> list[ResolvedDataset]:
+def resolve_datasets(settings: Settings, run: Run) -> list[ResolvedDatasetSettings]:
     """Resolve the settings of the datasets that the request names, or of all datasets."""
     request = run["request"]
     if request.get("skipImport") or "only" in request:
         return []
 
     day = choose_export_day(run)
-    resolved_datasets: list[ResolvedDataset] = []
+    resolved_datasets: list[ResolvedDatasetSettings] = []
     for dataset_settings in settings["datasets"]:
         dataset_type = dataset_settings["type"]
         if dataset_type not in request.get("datasets", [dataset_type]):
@@ -80,7 +80,7 @@ class ExportSearchResult(NamedTuple):
 
 
 def search_exports(
-    dataset_settings: ResolvedDataset,
+    dataset_settings: ResolvedDatasetSettings,
     description: DatasetTypeDef | None,
     imports: Sequence[Import],
 ) -> ExportSearchResult:
@@ -114,7 +114,7 @@ def search_exports(
     )
 
 
-def _read_export(dataset_settings: ResolvedDataset) -> Export:
+def _read_export(dataset_settings: ResolvedDatasetSettings) -> Export:
     """Read the export of the run's day."""
     return exports.read_export(
         aws.s3(),
@@ -134,7 +134,7 @@ class EarlierDay(NamedTuple):
 
 
 def list_days_to_search(
-    dataset_settings: ResolvedDataset, imports: Sequence[Import]
+    dataset_settings: ResolvedDatasetSettings, imports: Sequence[Import]
 ) -> list[EarlierDay]:
     """List the earlier days whose exports planning has to look for in S3.
 
@@ -160,7 +160,9 @@ def list_days_to_search(
     return days
 
 
-def build_daily_locations(dataset_settings: ResolvedDataset, day_offsets: range) -> dict[str, str]:
+def build_daily_locations(
+    dataset_settings: ResolvedDatasetSettings, day_offsets: range
+) -> dict[str, str]:
     """Map the days at these offsets from the run's day to the locations of their exports."""
     run_day = str(dataset_settings["day"])
     locations = {}

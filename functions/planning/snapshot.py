@@ -20,7 +20,7 @@ from ..contract import (
     list_filter_arns,
 )
 from ..personalize.batch_jobs import (
-    ResolvedBatchJob,
+    ResolvedBatchJobSettings,
     clear_hashes_of_lost_results,
     list_batch_jobs,
     read_results,
@@ -39,7 +39,7 @@ from ..personalize.trainings import (
 )
 from ..rules.trainings import SolutionState
 from ..s3 import exports
-from .export_search import ResolvedDataset, search_exports
+from .export_search import ResolvedDatasetSettings, search_exports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -91,7 +91,7 @@ class DataSnapshot:
     """The ARNs of the ACTIVE event trackers of the dataset group."""
     deletions: Sequence[Deletion]
     """The data deletion jobs of the dataset group."""
-    chosen_datasets: Sequence[ResolvedDataset]
+    chosen_datasets: Sequence[ResolvedDatasetSettings]
     """The settings of the datasets that the run may import."""
     datasets: Mapping[str, DatasetTypeDef]
     schemas: Mapping[str, Sequence[SchemaField]]
@@ -110,7 +110,7 @@ class DataSnapshot:
 class BatchJobSnapshot(NamedTuple):
     """A batch job of the run, and what planning read about it."""
 
-    settings: ResolvedBatchJob
+    settings: ResolvedBatchJobSettings
     input: BatchInput
     earlier_jobs: Sequence[BatchJob] = ()
     """Earlier runs' jobs with the same configured output, newest first."""
@@ -173,7 +173,9 @@ def read_solution_snapshot(
 
 
 def _read_batch_job(
-    client: PersonalizeClient, batch_settings: ResolvedBatchJob, solution: SolutionTypeDef | None
+    client: PersonalizeClient,
+    batch_settings: ResolvedBatchJobSettings,
+    solution: SolutionTypeDef | None,
 ) -> BatchJobSnapshot:
     """Read the input, the earlier jobs and the last results of a batch job."""
     batch_input = exports.read_batch_input(aws.s3(), batch_settings["input"])
@@ -193,7 +195,9 @@ def parse_recipe_name(solution: SolutionTypeDef) -> str:
 
 
 def read_data_snapshot(
-    client: PersonalizeClient, settings: Settings, chosen_datasets: Sequence[ResolvedDataset]
+    client: PersonalizeClient,
+    settings: Settings,
+    chosen_datasets: Sequence[ResolvedDatasetSettings],
 ) -> DataSnapshot:
     """Read the configured datasets, their group's jobs, and the chosen datasets' exports."""
     datasets = describe_existing(

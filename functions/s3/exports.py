@@ -120,18 +120,19 @@ class Export(S3Listing):
     """When the ready marker was written, or None without a marker."""
 
     def build_state(
-        self, import_mode: str, schema_arn: str, until: datetime | None = None
+        self, import_mode: str, schema_arn: str, written_until: datetime | None = None
     ) -> ExportState:
         """Build the summary of the export that the import rules need.
 
-        Files written after `until` don't count. `rules/imports.py` explains the fingerprint.
+        Later files than `written_until` don't count. `rules/imports.py` explains the fingerprint.
         """
         # Personalize doesn't import the files in subfolders.
         subfolder_keys = set(self.subfolder_keys)
         imported_files = [
             file
             for file in self.objects
-            if file.key not in subfolder_keys and (until is None or file.modified_at <= until)
+            if file.key not in subfolder_keys
+            and (written_until is None or file.modified_at <= written_until)
         ]
         imported_part = replace(self, objects=imported_files)
 

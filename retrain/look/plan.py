@@ -64,7 +64,7 @@ if TYPE_CHECKING:
         RunRequest,
         StartedExecution,
     )
-    from functions.personalize.batch_jobs import ResolvedBatchJob
+    from functions.personalize.batch_jobs import ResolvedBatchJobSettings
     from functions.planning.datasets import DatasetView
     from functions.planning.plan_run import RunView
     from functions.planning.solutions import SolutionView
@@ -311,7 +311,7 @@ def _campaign_step(
     return {"action": action, "resource": arn, "name": name, "reason": reason}
 
 
-def _batch_step(view: SolutionView, job: ResolvedBatchJob, *, is_planned: bool) -> Document:
+def _batch_step(view: SolutionView, job: ResolvedBatchJobSettings, *, is_planned: bool) -> Document:
     """Return what the run does with a batch job, after it has updated the campaigns."""
     step = view.earlier_versions.predicted_batch_steps.get(job["output"])
     if is_planned:
