@@ -36,7 +36,7 @@ from .planning.plan_run import (
     plan_without_jobs,
     read_view,
 )
-from .planning.snapshot import describe_existing
+from .planning.snapshot import read_existing
 from .report.model import keep_worst_results
 from .run.admission import (
     explain_start_by_schedule_change,
@@ -161,7 +161,7 @@ def find_open_trials(
         solution_arn = solution["solutionArn"]
         arns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
         untried_arns = [arn for arn in arns if arn not in tried_arns]
-        tags_by_arn = describe_existing(untried_arns, partial(read_tags, client))
+        tags_by_arn = read_existing(untried_arns, partial(read_tags, client))
 
         campaigns: list[PlannedCampaign] = [
             {"campaignArn": arn}

@@ -49,18 +49,18 @@ def refuse_unsupported_settings(view: SolutionView) -> Iterator[str]:
     if view.snapshot.batch_jobs and not recipe.line_keys:
         yield f"{view.arn}: its recipe {view.recipe} has no batch jobs; remove the batchJobs"
 
-    settings = {f"trainingMode {view.solution_settings['trainingMode']}"}
+    used_settings = {f"trainingMode {view.solution_settings['trainingMode']}"}
     for batch_job in view.snapshot.batch_jobs:
         # Settings that aren't in the config are None.
-        settings |= {key for key, value in batch_job.settings.items() if value is not None}
+        used_settings |= {key for key, value in batch_job.settings.items() if value is not None}
 
     # FEATURES contains all settings that only some recipes support.
-    unsupported = (settings & FEATURES) - {*recipe.features}
-    for setting in sorted(unsupported):
-        suitable = [name for name, other in RECIPES.items() if setting in other.features]
+    unsupported_settings = (used_settings & FEATURES) - {*recipe.features}
+    for setting in sorted(unsupported_settings):
+        suitable_recipes = [name for name, other in RECIPES.items() if setting in other.features]
         yield (
-            f"{view.arn}: {setting} needs the recipe {' or '.join(suitable)}, but this solution "
-            f"has the recipe {view.recipe}; remove the setting"
+            f"{view.arn}: {setting} needs the recipe {' or '.join(suitable_recipes)}, but this "
+            f"solution has the recipe {view.recipe}; remove the setting"
         )
 
 
@@ -71,8 +71,8 @@ def refuse_missing_metrics(view: SolutionView) -> Iterator[str]:
     Without the metric, the gate accepts or rejects a version no matter how good it is.
     """
     recipe = find_recipe(view.recipe)
-    is_gate_used = bool(view.solution_settings["campaigns"] or view.snapshot.batch_jobs)
-    if recipe is None or not is_gate_used:
+    uses_gate = bool(view.solution_settings["campaigns"] or view.snapshot.batch_jobs)
+    if recipe is None or not uses_gate:
         return
 
     for rule in view.solution_settings["qualityGate"]:
@@ -85,7 +85,7 @@ def refuse_missing_metrics(view: SolutionView) -> Iterator[str]:
 
 
 @guard("probe", "REFUSE", "solution")
-def refuse_unanswered_probes(view: SolutionView) -> Iterator[str]:
+def refuse_unsuitable_probes(view: SolutionView) -> Iterator[str]:
     """Yield a message for a probe that does not fit the recipe of the solution.
 
     Otherwise, the probe would fail only after a training that costs money.
@@ -95,17 +95,18 @@ def refuse_unanswered_probes(view: SolutionView) -> Iterator[str]:
         return
 
     for arn, probe in view.probes:
-        probe_ids = [key for key in ("userId", "itemId", "inputList") if probe.get(key)]
+        keys = [key for key in ("userId", "itemId", "inputList") if probe.get(key)]
         if recipe.operation == "GetActionRecommendations":
             yield (
                 f"{arn}: campaigns of the recipe {view.recipe} do not answer a probe; remove the "
                 "probe from the campaign"
             )
-        elif not recipe.takes(probe_ids):
-            optional = (f"{key} if its filter needs it" for key in recipe.optional_keys)
+        elif not recipe.takes(keys):
+            optional_keys = (f"{key} if its filter needs it" for key in recipe.optional_keys)
+            accepted_keys = format_list([*recipe.required_keys, *optional_keys])
             yield (
-                f"{arn}: the probe has {format_list(probe_ids) or 'no id'}, but campaigns of the "
-                f"recipe {view.recipe} take {format_list([*recipe.required_keys, *optional])}; "
+                f"{arn}: the probe has {format_list(keys) or 'no id'}, but campaigns of the "
+                f"recipe {view.recipe} take {accepted_keys}; "
                 "correct the probe"
             )
 
@@ -124,12 +125,13 @@ def refuse_alarms_without_data(view: SolutionView) -> Iterator[str]:
         bake = campaign["bake"]
 
         # `components/alarms.py` creates the alarms from the probe alone, without the recipe.
-        watched = "GetRecommendations"
+        watched_operation = "GetRecommendations"
         if probe and probe.get("inputList"):
-            watched = "GetPersonalizedRanking"
+            watched_operation = "GetPersonalizedRanking"
 
-        if bake and bake["createAlarms"] and operation not in (None, watched):
+        if bake and bake["createAlarms"] and operation not in (None, watched_operation):
             yield (
-                f"{campaign['campaignArn']}: createAlarms watches {watched}, but campaigns of the "
-                f"recipe {view.recipe} answer {operation}; {ALARM_ADVICE[operation]}"
+                f"{campaign['campaignArn']}: createAlarms watches {watched_operation}, but "
+                f"campaigns of the recipe {view.recipe} answer {operation}; "
+                f"{ALARM_ADVICE[operation]}"
             )

@@ -78,11 +78,11 @@ def refuse_unusable_solution(view: SolutionView) -> Iterator[str]:
 
 
 def _check_usable(
-    arn: str, resource: Mapping[str, Any] | None, groups: Collection[str] = ()
+    arn: str, resource: Mapping[str, Any] | None, group_arns: Collection[str] = ()
 ) -> Iterator[str]:
     """Yield a message for a resource that is missing, not ACTIVE, or not in one of the groups.
 
-    Without `groups`, any dataset group is accepted.
+    Without `group_arns`, any dataset group is accepted.
     """
     if resource is None:
         yield f"{arn}: does not exist; create it, or correct the ARN in the stack's config"
@@ -95,11 +95,11 @@ def _check_usable(
             "created, otherwise repair it or take it out of the config"
         )
 
-    group = resource["datasetGroupArn"]
-    if groups and group not in groups:
+    group_arn = resource["datasetGroupArn"]
+    if group_arns and group_arn not in group_arns:
         yield (
-            f"{arn}: belongs to {group}, but the datasets of this stack belong to "
-            f"{', '.join(groups)}; correct the ARN, or use another stack for {group}"
+            f"{arn}: belongs to {group_arn}, but the datasets of this stack belong to "
+            f"{', '.join(group_arns)}; correct the ARN, or use another stack for {group_arn}"
         )
 
 
@@ -119,9 +119,9 @@ def warn_of_automatic_training(view: SolutionView) -> Iterator[Message]:
 
 def _check_automatic_training(view: SolutionView, setting: str) -> Iterator[Message]:
     """Yield a message for automatic training, which costs extra, if `autoTraining` is `setting`."""
-    solution: Mapping[str, Any] = view.snapshot.description or {}
+    description: Mapping[str, Any] = view.snapshot.description or {}
 
-    if solution.get("performAutoTraining") and view.settings["autoTraining"] == setting:
+    if description.get("performAutoTraining") and view.settings["autoTraining"] == setting:
         yield Message(
             text=f"{view.arn}: also trains automatically; turn that off",
             command=(
@@ -212,10 +212,10 @@ def warn_of_unreported_verdict(view: SolutionView) -> Iterator[Message]:
 @guard("deleted users", "WARN", "run")
 def warn_of_failed_deletion(view: RunView) -> Iterator[Message]:
     """Yield a message for a failed data deletion job, if it is the newest one."""
-    last = max(view.data.deletions, key=lambda job: job.created_at, default=None)
+    last_deletion = max(view.data.deletions, key=lambda job: job.created_at, default=None)
 
-    if last and not last.is_running and not last.has_completed:
-        text = f"{last.arn} has failed, so its users may not be deleted; start another job"
+    if last_deletion and not last_deletion.is_running and not last_deletion.has_completed:
+        text = f"{last_deletion.arn} has failed, so its users may not be deleted; start another job"
         yield Message(text=text, needsPerson=True)
 
 
@@ -262,10 +262,10 @@ def warn_of_unknown_probe_users(view: SolutionView) -> Iterator[str]:
     A large export isn't read to its end, so its users aren't all known.
     """
     for arn, probe in view.probes:
-        user = probe["userId"]
-        if user and view.user_ids and user not in view.user_ids:
+        user_id = probe["userId"]
+        if user_id and view.user_ids and user_id not in view.user_ids:
             yield (
-                f"{arn}: the user {user!r} of the probe has no interactions, "
+                f"{arn}: the user {user_id!r} of the probe has no interactions, "
                 "so Personalize answers with popular items, which proves little; name a user of "
                 f"the export, for example {min(view.user_ids)!r}"
             )
@@ -273,7 +273,7 @@ def warn_of_unknown_probe_users(view: SolutionView) -> Iterator[str]:
 
 @guard("batch jobs", "REFUSE", "solution")
 def refuse_unusable_inputs(view: SolutionView) -> Iterator[str]:
-    """Yield a message for a batch input that lacks a key required by the recipe.
+    """Yield a message for a batch input that matches other files, or lacks a key of the recipe.
 
     Only the first line of one file is read.
     """
@@ -281,7 +281,7 @@ def refuse_unusable_inputs(view: SolutionView) -> Iterator[str]:
     required_keys = (recipe and recipe.line_keys) or ()
 
     for batch_job in view.snapshot.batch_jobs:
-        job_title = f"batch job to {batch_job.settings['output']}"
+        job_label = f"batch job to {batch_job.settings['output']}"
         location = batch_job.input.location
 
         # Personalize treats the location of a file as a prefix.
@@ -292,15 +292,15 @@ def refuse_unusable_inputs(view: SolutionView) -> Iterator[str]:
         ]
         if other_keys and not location.endswith("/"):
             yield (
-                f"{job_title}: Personalize would also read {other_keys[0]}, because it begins like "
+                f"{job_label}: Personalize would also read {other_keys[0]}, because it begins like "
                 "the input; move it, or put the input into a folder"
             )
 
-        line = batch_job.input.first_line
-        if line is not None and not all(f'"{key}"' in line for key in required_keys):
+        first_line = batch_job.input.first_line
+        if first_line is not None and not all(f'"{key}"' in first_line for key in required_keys):
             yield (
-                f"{job_title}: its input begins with {line[:60]!r}, but each line has to be a JSON "
-                f"object with {format_list(required_keys)}; correct it"
+                f"{job_label}: its input begins with {first_line[:60]!r}, but each line has to be "
+                f"a JSON object with {format_list(required_keys)}; correct it"
             )
 
 
@@ -327,8 +327,8 @@ def warn_of_incomplete_segments(view: SolutionView) -> Iterator[str]:
     They use only data from FULL imports:
     https://docs.aws.amazon.com/personalize/latest/dg/getting-user-segments.html.
     """
-    modes = [dataset["importMode"] for dataset in view.settings["datasets"]]
-    if makes_segments(view.recipe) and view.snapshot.batch_jobs and "INCREMENTAL" in modes:
+    import_modes = [dataset["importMode"] for dataset in view.settings["datasets"]]
+    if makes_segments(view.recipe) and view.snapshot.batch_jobs and "INCREMENTAL" in import_modes:
         yield (
             f"{view.arn}: user segments leave out what INCREMENTAL imports have added; use "
             "importMode FULL"

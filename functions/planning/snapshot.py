@@ -142,12 +142,12 @@ def read_solution_snapshot(
     """Read a solution with its versions, campaigns, filters and batch jobs."""
     solution_arn = solution["solutionArn"]
     campaign_arns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
-    filters = describe_existing(
+    filters = read_existing(
         list_filter_arns(solution), lambda arn: client.describe_filter(filterArn=arn)["filter"]
     )
-    campaigns = describe_existing(campaign_arns, partial(describe_campaign, client))
-    campaign_tags = describe_existing(campaign_arns, partial(read_tags, client))
-    descriptions = describe_existing(
+    campaigns = read_existing(campaign_arns, partial(describe_campaign, client))
+    campaign_tags = read_existing(campaign_arns, partial(read_tags, client))
+    descriptions = read_existing(
         [solution_arn], lambda arn: client.describe_solution(solutionArn=arn)["solution"]
     )
 
@@ -200,11 +200,11 @@ def read_data_snapshot(
     chosen_datasets: Sequence[ResolvedDatasetSettings],
 ) -> DataSnapshot:
     """Read the configured datasets, their group's jobs, and the chosen datasets' exports."""
-    datasets = describe_existing(
+    datasets = read_existing(
         [dataset["datasetArn"] for dataset in settings["datasets"]],
         lambda arn: client.describe_dataset(datasetArn=arn)["dataset"],
     )
-    groups = describe_existing(
+    groups = read_existing(
         {dataset["datasetGroupArn"] for dataset in datasets.values()},
         lambda arn: client.describe_dataset_group(datasetGroupArn=arn)["datasetGroup"],
     )
@@ -250,14 +250,12 @@ def _read_schema_fields(client: PersonalizeClient, dataset: DatasetTypeDef) -> l
     return fields
 
 
-def describe_existing(
-    arns: Iterable[str], describe: Callable[[str], Resource]
-) -> dict[str, Resource]:
-    """Map each ARN to what `describe` returns for it. Leave out resources that don't exist."""
+def read_existing(arns: Iterable[str], read: Callable[[str], Resource]) -> dict[str, Resource]:
+    """Map each ARN to what `read` returns for it. Leave out resources that don't exist."""
     resources = {}
     for arn in arns:
         try:
-            resources[arn] = describe(arn)
+            resources[arn] = read(arn)
         except ClientError as error:
             if error.response["Error"]["Code"] != "ResourceNotFoundException":
                 raise

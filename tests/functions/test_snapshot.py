@@ -5,7 +5,7 @@ from botocore.exceptions import ClientError
 
 from functions.common import aws
 from functions.planning.plan_run import read_view
-from functions.planning.snapshot import describe_existing
+from functions.planning.snapshot import read_existing
 from functions.rules.trainings import SolutionState
 from tests.functions.samples import run
 from tests.workflow.pipeline import deploy
@@ -66,7 +66,7 @@ def test_a_resource_that_may_not_be_read_is_not_taken_for_missing():
         raise ClientError({"Error": {"Code": "AccessDeniedException"}}, arn)
 
     with pytest.raises(ClientError):
-        describe_existing(["DescribeCampaign"], describe)
+        read_existing(["DescribeCampaign"], describe)
 
 
 def test_the_imports_of_datasets_that_are_not_configured_are_read():
