@@ -42,12 +42,12 @@ from .model import (
     Report,
     ServingReport,
     SolutionReport,
-    list_bad_campaigns,
+    list_bad_campaign_arns,
     list_batch_job_reports,
-    list_campaigns,
+    list_campaign_reports,
 )
 
-MAX_STRING_BYTES = 24_000
+MAX_REPORT_BYTES = 24_000
 """The size limit of a text. It becomes the cause of a failed execution, which may have 32,768
 characters."""
 MAX_CHAT_BYTES = 7_500
@@ -55,9 +55,9 @@ MAX_CHAT_BYTES = 7_500
 MAX_SUBJECT_CHARACTERS = 99
 """SNS requires a subject of fewer than 100 characters, in ASCII and without line breaks:
 https://docs.aws.amazon.com/sns/latest/api/API_Publish.html"""
-MAX_ADVISED = 5
+MAX_ADVISED_ARNS = 5
 """How many versions or campaigns get commands. More commands would not fit into a chat message."""
-FEW_USERS = 100
+MIN_RELIABLE_USERS = 100
 """With fewer held-out users than this, metrics can vary by a quarter by chance."""
 LARGEST_DROP_BY_CHANCE = -0.5
 """The largest relative drop of a metric that chance can explain if there are few users."""
@@ -71,14 +71,14 @@ HEADLINES: Mapping[Outcome, str] = {
 }
 """Outcome of a run -> what became of the new version. Campaign names replace `{}`. For the other
 outcomes, the headline lists what the run has done."""
-ENDS = {
+ERROR_HEADLINES = {
     "RunRefused": "the run was refused",
     STOPPED_ERROR: "a person stopped the run",
     "ABORTED": "the execution was stopped",
     "TIMED_OUT": "the execution took too long",
 }
 """Error that ended a run -> what happened."""
-UNREADABLE = re.compile(
+UNSAFE_CHARACTERS = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069"
     r"\ud800-\udfff\ufffe\uffff]"
 )
@@ -92,19 +92,19 @@ class Advice(NamedTuple):
     sentence: str
     commands: Sequence[str]
     """The name of a version or a campaign replaces `{}`."""
-    section: str
+    guide_section: str
     """The section of docs/operations.md to read."""
-    subject: Literal["versionArn", "campaignArn"] = "versionArn"
+    arn_key: Literal["versionArn", "campaignArn"] = "versionArn"
     """The key in a campaign's report whose value replaces `{}`."""
 
 
-BAD_VERSION = Advice(
+ROLLBACK_ADVICE = Advice(
     "Move the campaign to a version that answers well:",
     ["retrain rollback --campaign {}"],
     "Roll back a campaign",
     "campaignArn",
 )
-NOT_REPORTED = Advice(
+UNREPORTED_RUN_ADVICE = Advice(
     "The imports, trainings and updates of the run go on. The next run uses those that succeed, "
     "and finishes the trials. If you cannot wait for it, start a run:",
     ["retrain start"],
@@ -123,8 +123,8 @@ RUN_ADVICE: Mapping[str, Advice] = {
         ["retrain start", "retrain start --skip-import --force"],
         "Start again",
     ),
-    "ABORTED": NOT_REPORTED,
-    "TIMED_OUT": NOT_REPORTED,
+    "ABORTED": UNREPORTED_RUN_ADVICE,
+    "TIMED_OUT": UNREPORTED_RUN_ADVICE,
     "FAILED": Advice(
         "Solve the problem. `doctor` finds what is missing or was changed in the account. Then "
         "start a run, which uses everything that has succeeded:",
@@ -134,7 +134,7 @@ RUN_ADVICE: Mapping[str, Advice] = {
 }
 """Error that ended the run -> what to do. `FAILED` covers all other failures."""
 CAMPAIGN_ADVICE: Mapping[Outcome, Advice] = {
-    "FAILED": BAD_VERSION._replace(
+    "FAILED": ROLLBACK_ADVICE._replace(
         sentence="No probe has passed. If the campaign answers badly, roll it back:"
     ),
     "ROLLED_BACK": Advice(
@@ -154,14 +154,14 @@ CAMPAIGN_ADVICE: Mapping[Outcome, Advice] = {
         ["retrain approve {}", "retrain approve --refuse {}"],
         "Approve a version",
     ),
-    "DEPLOYED": BAD_VERSION._replace(sentence="If the campaign answers badly, roll it back:"),
+    "DEPLOYED": ROLLBACK_ADVICE._replace(sentence="If the campaign answers badly, roll it back:"),
 }
 """Outcome of a campaign -> what to do."""
 
 
 def format_report(
     report: Report,
-    max_bytes: int = MAX_STRING_BYTES,
+    max_bytes: int = MAX_REPORT_BYTES,
     pipeline_options: Sequence[str] | None = None,
 ) -> str:
     """Format the report as text. If it's too long, cut the reasons and the end.
@@ -172,27 +172,27 @@ def format_report(
         "--state-machine-arn",
         derive_state_machine_arn(report["executionArn"]),
     ]
-    urgent_advice = _format_advice(BAD_VERSION, list_bad_campaigns(report), options)
-    head = "\n".join([f"{report['outcome']}: {format_headline(report)}.", *urgent_advice])
-    reasons = _format_section("Why", _reason_lines(report, options))
-    advice = _format_section("What to do", _advice_lines(report, options))
+    urgent_advice = _format_advice(ROLLBACK_ADVICE, list_bad_campaign_arns(report), options)
+    opening = "\n".join([f"{report['outcome']}: {format_headline(report)}.", *urgent_advice])
+    reasons = _format_section("Why", _explain_outcomes(report, options))
+    advice = _format_section("What to do", _list_next_steps(report, options))
     warnings = [f"- {format_message(warning, options)}" for warning in report["warnings"]]
 
     # The commands in the advice must not be cut, so the reasons get only the remaining space.
-    max_reasons_bytes = max_bytes - count_json_bytes(f"{head}{advice}") - MAX_SEPARATORS_BYTES
+    max_reasons_bytes = max_bytes - count_json_bytes(f"{opening}{advice}") - MAX_SEPARATORS_BYTES
     sections = [
-        head,
+        opening,
         truncate(reasons, max_reasons_bytes),
         advice,
-        _format_section("What the campaigns serve now", _campaign_lines(report)),
-        _format_section("Trainings", map(_training_line, report["solutions"])),
-        _format_section("Batch jobs", _batch_lines(report)),
-        _format_section("Data and costs", _data_lines(report)),
+        _format_section("What the campaigns serve now", _describe_campaigns(report)),
+        _format_section("Trainings", map(_describe_training, report["solutions"])),
+        _format_section("Batch jobs", _describe_batch_jobs(report)),
+        _format_section("Data and costs", _describe_data_and_costs(report)),
         _format_section("Warnings", warnings),
-        _format_section("Run", _run_lines(report)),
+        _format_section("Run", _describe_run(report)),
     ]
     text = "\n\n".join(filter(None, sections))
-    return truncate(UNREADABLE.sub("?", text), max_bytes) + "\n"
+    return truncate(UNSAFE_CHARACTERS.sub("?", text), max_bytes) + "\n"
 
 
 def format_subject(report: Report) -> str:
@@ -206,12 +206,12 @@ def format_subject(report: Report) -> str:
 
 def format_headline(report: Report) -> str:
     """State the most important fact about a run, in a few words."""
-    bad_arns = list_bad_campaigns(report)
+    bad_arns = list_bad_campaign_arns(report)
     if bad_arns:
         names = ", ".join(map(resource_name, bad_arns))
         return f"{names} serves a version that failed its probe or bake"
     if report["error"] is not None:
-        return ENDS.get(report["error"], f"the run ended with {report['error']}")
+        return ERROR_HEADLINES.get(report["error"], f"the run ended with {report['error']}")
 
     outcome = report["outcome"]
     if outcome == "FAILED":
@@ -222,7 +222,7 @@ def format_headline(report: Report) -> str:
 
     arns = [
         campaign["campaignArn"]
-        for campaign in list_campaigns(report)
+        for campaign in list_campaign_reports(report)
         if campaign["outcome"] == outcome
     ]
     headline = HEADLINES.get(outcome)
@@ -234,7 +234,7 @@ def format_headline(report: Report) -> str:
 
 def _summarize_work(report: Report) -> str:
     """Say what a run has done that deployed nothing and needs nobody."""
-    work = format_list([*_list_work(report)])
+    work = format_list([*_list_work_done(report)])
     if report["outcome"] != "SKIPPED":
         return work
 
@@ -245,7 +245,7 @@ def _summarize_work(report: Report) -> str:
     return lack if report["serving"] else "nothing was done"
 
 
-def _list_work(report: Report) -> Iterator[str]:
+def _list_work_done(report: Report) -> Iterator[str]:
     if any(dataset["outcome"] == "IMPORTED" for dataset in report["imports"]):
         yield "new data was imported"
 
@@ -295,7 +295,7 @@ def _name_results(
         yield f"batch job to {job['output']}", job
 
 
-def _reason_lines(report: Report, pipeline_options: Sequence[str]) -> Iterator[str]:
+def _explain_outcomes(report: Report, pipeline_options: Sequence[str]) -> Iterator[str]:
     """Yield why the run and its parts ended as they did, and how far to trust a rejection.
 
     Parts with the same reason share a line.
@@ -318,7 +318,7 @@ def _explain_drops(report: Report) -> Iterator[str]:
     """Yield what may explain a rejection other than a worse model."""
     metrics = [
         metric
-        for campaign in list_campaigns(report)
+        for campaign in list_campaign_reports(report)
         if campaign["outcome"] == "REJECTED"
         for metric in campaign["metrics"]
     ]
@@ -333,8 +333,8 @@ def _explain_drops(report: Report) -> Iterator[str]:
         )
 
     users = report["heldOutUsers"]
-    largest_fall = min(metric["change"] or 0 for metric in metrics)
-    if users is not None and users < FEW_USERS and largest_fall >= LARGEST_DROP_BY_CHANCE:
+    largest_drop = min(metric["change"] or 0 for metric in metrics)
+    if users is not None and users < MIN_RELIABLE_USERS and largest_drop >= LARGEST_DROP_BY_CHANCE:
         yield (
             f"- Personalize measured this on about {format_count(users, 'user')}, 10% of all, so "
             "chance decides. Until there are more, raise maxDrop in the qualityGate, or set "
@@ -342,7 +342,7 @@ def _explain_drops(report: Report) -> Iterator[str]:
         )
 
 
-def _advice_lines(report: Report, pipeline_options: Sequence[str]) -> Iterator[str]:
+def _list_next_steps(report: Report, pipeline_options: Sequence[str]) -> Iterator[str]:
     """Yield what a person should do about the run, and about its campaigns by outcome."""
     if report["outcome"] == "FAILED":
         advice = RUN_ADVICE.get(report["error"] or "FAILED", RUN_ADVICE["FAILED"])
@@ -351,13 +351,13 @@ def _advice_lines(report: Report, pipeline_options: Sequence[str]) -> Iterator[s
 
     for outcome, advice in CAMPAIGN_ADVICE.items():
         campaigns = [
-            campaign for campaign in list_campaigns(report) if campaign["outcome"] == outcome
+            campaign for campaign in list_campaign_reports(report) if campaign["outcome"] == outcome
         ]
-        if advice.subject == "campaignArn":
+        if advice.arn_key == "campaignArn":
             campaigns = [campaign for campaign in campaigns if _can_roll_back(campaign, report)]
 
         # Campaigns can share a version, and one is listed twice if it had a trial first.
-        arns = dict.fromkeys(campaign[advice.subject] for campaign in campaigns)
+        arns = dict.fromkeys(campaign[advice.arn_key] for campaign in campaigns)
         yield from _format_advice(advice, [*filter(None, arns)], pipeline_options)
 
 
@@ -386,23 +386,23 @@ def _format_advice(
         return
 
     yield advice.sentence
-    for arn in arns[:MAX_ADVISED]:
+    for arn in arns[:MAX_ADVISED_ARNS]:
         for command in advice.commands:
             yield f"  {add_pipeline_options(command.format(shorten_arns(arn)), pipeline_options)}"
 
-    if len(arns) > MAX_ADVISED:
-        yield f"and the same for {len(arns) - MAX_ADVISED} more, named below"
-    yield f'Guide: docs/operations.md, section "{advice.section}"'
+    if len(arns) > MAX_ADVISED_ARNS:
+        yield f"and the same for {len(arns) - MAX_ADVISED_ARNS} more, named below"
+    yield f'Guide: docs/operations.md, section "{advice.guide_section}"'
 
 
-def _campaign_lines(report: Report) -> Iterator[str]:
+def _describe_campaigns(report: Report) -> Iterator[str]:
     """Yield what each campaign serves, what happened to it, and the metrics of the gate."""
     # If a campaign has both, its update replaces the trial, which is listed first.
-    results = {campaign["campaignArn"]: campaign for campaign in list_campaigns(report)}
-    printed_metrics: list[object] = []
+    results = {campaign["campaignArn"]: campaign for campaign in list_campaign_reports(report)}
+    printed_comparisons: list[object] = []
 
     for serving in report["serving"]:
-        line = _serving_line(serving)
+        line = _describe_serving(serving)
         result = results.get(serving["campaignArn"])
         if result is None:
             yield line
@@ -410,11 +410,11 @@ def _campaign_lines(report: Report) -> Iterator[str]:
         yield f"{line} ({_describe_result(result, serving['servedVersionArn'])})"
 
         # If campaigns share a version and its metrics, only the first one prints them.
-        metrics = (result["versionArn"], result["metrics"])
-        if metrics not in printed_metrics:
-            printed_metrics.append(metrics)
-            lines = format_metrics(cast("list[MetricComparison]", result["metrics"]), ": ")
-            yield from (f"  {line}" for line in lines)
+        comparison = (result["versionArn"], result["metrics"])
+        if comparison not in printed_comparisons:
+            printed_comparisons.append(comparison)
+            metric_lines = format_metrics(cast("list[MetricComparison]", result["metrics"]), ": ")
+            yield from (f"  {metric_line}" for metric_line in metric_lines)
 
 
 def _describe_result(result: CampaignReport, served_version_arn: str | None) -> str:
@@ -433,7 +433,7 @@ def _describe_result(result: CampaignReport, served_version_arn: str | None) -> 
     return f"{label}: {resource_name(other_version_arn)}, {result['outcome']}"
 
 
-def _serving_line(serving: ServingReport) -> str:
+def _describe_serving(serving: ServingReport) -> str:
     campaign_name = resource_name(serving["campaignArn"])
     if not serving["isKnown"]:
         return f"- {campaign_name}: not known, because it could not be read"
@@ -449,7 +449,7 @@ def _serving_line(serving: ServingReport) -> str:
     return line
 
 
-def _batch_lines(report: Report) -> Iterator[str]:
+def _describe_batch_jobs(report: Report) -> Iterator[str]:
     for job in list_batch_job_reports(report["solutions"]):
         facts = [str(job["outcome"])]
         if job["versionArn"] is not None:
@@ -459,7 +459,7 @@ def _batch_lines(report: Report) -> Iterator[str]:
         yield f"- {job['output']}: {', '.join(facts)}"
 
 
-def _training_line(solution: SolutionReport) -> str:
+def _describe_training(solution: SolutionReport) -> str:
     """Describe a training, with the outcome of the solution if it has no campaigns."""
     facts = []
     # Otherwise, the lines of the campaigns show the outcomes.
@@ -478,7 +478,7 @@ def _training_line(solution: SolutionReport) -> str:
     return f"- {resource_name(solution['solutionArn'])}: {', '.join(facts)}"
 
 
-def _data_lines(report: Report) -> Iterator[str]:
+def _describe_data_and_costs(report: Report) -> Iterator[str]:
     """Yield what each import read, which deletion caused trainings, and the costs."""
     started_at = datetime.fromisoformat(report["startedAt"])
     for dataset in report["imports"]:
@@ -506,7 +506,7 @@ def _list_import_facts(dataset: ImportReport, started_at: datetime) -> list[str]
     return facts + describe_export_content(dataset["content"])
 
 
-def _run_lines(report: Report) -> Iterator[str]:
+def _describe_run(report: Report) -> Iterator[str]:
     yield f"- {report['runId']} ({report['trigger']}) of {report['pipeline']}"
     ended_at = format_time(datetime.fromisoformat(report["endedAt"]))
     yield f"- ended at {ended_at} UTC, after {format_duration(report['seconds'])}"

@@ -54,7 +54,7 @@ from ..run.documents import (
 SCHEMA_VERSION: Literal[1] = 1
 OUTCOMES: Sequence[Outcome] = get_args(Outcome)[::-1]
 """The outcomes, worst first."""
-TRIGGERS = ("schedule", "export", "trials", "deployments", "manual")
+KNOWN_TRIGGERS = ("schedule", "export", "trials", "deployments", "manual")
 """What can start a run. If planning refused the input, it may name any other trigger."""
 MAX_REASON_BYTES = 2 * MAX_STRING_BYTES
 """The size limit of an error, and of all of a status's reasons together. An error from Step
@@ -62,7 +62,7 @@ Functions itself may quote a whole document."""
 HELD_OUT_FRACTION = 0.1
 """Personalize computes the metrics on this share of the users:
 https://docs.aws.amazon.com/personalize/latest/dg/working-with-training-metrics.html"""
-NO_STATUS: Any = {
+EMPTY_STATUS: Any = {
     "arn": None,
     "versionArn": None,
     "previousVersionArn": None,
@@ -239,8 +239,8 @@ class Report(TypedDict):
     trainingHours: float
     """The total hours of this run's trainings."""
     trainingCost: float | None
-    """The cost in dollars of the trainings that are billed by the hour, or null if
-    `trainingHourPrice` is not set."""
+    """The approximate cost in dollars of this run's trainings, or null if `trainingHourPrice` is
+    not set. Trainings that AWS does not bill by the hour are not included."""
     importCost: float
     """The approximate cost of the imports in dollars, by the size of their exports."""
     imports: list[ImportReport]
@@ -264,7 +264,7 @@ class Report(TypedDict):
     """The pipeline's dashboard, or null if there is none."""
 
 
-class Ending(NamedTuple):
+class RunEnding(NamedTuple):
     """How a run ended, and why."""
 
     outcome: Outcome
@@ -272,7 +272,7 @@ class Ending(NamedTuple):
     reasons: list[Message]
 
 
-class OwnTraining(NamedTuple):
+class NewTraining(NamedTuple):
     """A training that this run started."""
 
     recipe: str
@@ -296,14 +296,14 @@ def build_report(
         if campaign["isKnown"]
     }
 
-    imports = [_report_import(result) for result in _list_import_results(document)]
+    imports = [_build_import_report(result) for result in _list_import_results(document)]
     solutions = [
-        _report_solution(result, served_arns) for result in list_solution_results(document)
+        _build_solution_report(result, served_arns) for result in list_solution_results(document)
     ]
-    trials = _report_trials(document, solutions, served_arns)
+    trials = _build_trial_reports(document, solutions, served_arns)
     parts = (*imports, *solutions, *trials, *list_batch_job_reports(solutions))
-    ending = _find_ending(document, [part["outcome"] for part in parts])
-    trainings = _list_own_trainings(document)
+    ending = _find_run_ending(document, [part["outcome"] for part in parts])
+    new_trainings = _list_new_trainings(document)
 
     return {
         "schemaVersion": SCHEMA_VERSION,
@@ -312,22 +312,22 @@ def build_report(
         "error": ending.error,
         "reasons": ending.reasons,
         "runId": run["id"],
-        "trigger": _known_trigger(run),
+        "trigger": _normalize_trigger(run),
         "executionArn": run["executionArn"],
         "startedAt": run["startedAt"],
         "endedAt": ended_at.isoformat(),
         "seconds": max(0, _seconds_between(run["startedAt"], ended_at.isoformat())),
-        "trainingHours": round(sum(training.hours for training in trainings), 4),
-        "trainingCost": _add_training_costs(document, trainings),
-        "importCost": _add_import_costs(imports),
+        "trainingHours": round(sum(training.hours for training in new_trainings), 4),
+        "trainingCost": _sum_training_costs(document, new_trainings),
+        "importCost": _sum_import_costs(imports),
         "imports": imports,
         "solutions": solutions,
         "trials": trials,
         "serving": serving,
         "heldOutUsers": _estimate_held_out_users(plan.get("users")),
-        "dataDeletionJobArn": plan.get("dataDeletionJobArn") if trainings else None,
+        "dataDeletionJobArn": plan.get("dataDeletionJobArn") if new_trainings else None,
         "warnings": truncate_list([*_list_warnings(document)]),
-        "executionUrl": _link_to_execution(run["executionArn"]),
+        "executionUrl": _build_execution_url(run["executionArn"]),
         "dashboardUrl": dashboard_url,
     }
 
@@ -351,19 +351,19 @@ def list_batch_job_reports(solutions: Iterable[SolutionReport]) -> list[BatchJob
     return [job for solution in solutions for job in solution["batchJobs"]]
 
 
-def list_campaigns(report: Report) -> list[CampaignReport]:
+def list_campaign_reports(report: Report) -> list[CampaignReport]:
     """List the campaigns: first those with an earlier run's trial, then those of the solutions."""
     return report["trials"] + [
         campaign for solution in report["solutions"] for campaign in solution["campaigns"]
     ]
 
 
-def list_bad_campaigns(report: Report) -> list[str]:
+def list_bad_campaign_arns(report: Report) -> list[str]:
     """List the campaigns whose served version failed its probe or bake there."""
     return [serving["campaignArn"] for serving in report["serving"] if serving["isBad"]]
 
 
-def describe_error(error: StateError) -> list[Message]:
+def explain_error(error: StateError) -> list[Message]:
     """Turn an error into messages: the problems of a refused run, or the error's own message.
 
     If a function raised the error, the cause is JSON, and only its `errorMessage` is for people.
@@ -380,30 +380,30 @@ def describe_error(error: StateError) -> list[Message]:
 # The run
 
 
-def _find_ending(document: RunDocument, outcomes: Iterable[Outcome]) -> Ending:
-    """Return how the run ended: with an error, or with the worst outcome of its parts."""
+def _find_run_ending(document: RunDocument, outcomes: Iterable[Outcome]) -> RunEnding:
+    """Find out how the run ended: with an error, or with the worst outcome of its parts."""
     error = document.get("error")
     if error:
-        return Ending("FAILED", error["Error"], describe_error(error))
-    return Ending(find_worst_outcome(outcomes), error=None, reasons=document["plan"]["reasons"])
+        return RunEnding("FAILED", error["Error"], explain_error(error))
+    return RunEnding(find_worst_outcome(outcomes), error=None, reasons=document["plan"]["reasons"])
 
 
-def _known_trigger(run: Run) -> str:
-    if run["trigger"] in TRIGGERS:
+def _normalize_trigger(run: Run) -> str:
+    if run["trigger"] in KNOWN_TRIGGERS:
         return run["trigger"]
     return "unknown"
 
 
-def _list_own_trainings(document: RunDocument) -> list[OwnTraining]:
+def _list_new_trainings(document: RunDocument) -> list[NewTraining]:
     """List the trainings that this run started. A failed training is free."""
     return [
-        OwnTraining(result["solution"]["recipe"], result["version"]["trainingHours"] or 0)
+        NewTraining(result["solution"]["recipe"], result["version"]["trainingHours"] or 0)
         for result in list_solution_results(document)
         if result["version"] and result["version"]["isNew"]
     ]
 
 
-def _add_training_costs(document: RunDocument, trainings: Iterable[OwnTraining]) -> float | None:
+def _sum_training_costs(document: RunDocument, trainings: Iterable[NewTraining]) -> float | None:
     """Add up the cost of the trainings in dollars, or return None if the price isn't known."""
     # If the input was too large for the first state, the document has no settings.
     if "settings" not in document:
@@ -420,7 +420,7 @@ def _add_training_costs(document: RunDocument, trainings: Iterable[OwnTraining])
     return round(sum(costs), 2)
 
 
-def _add_import_costs(imports: Iterable[ImportReport]) -> float:
+def _sum_import_costs(imports: Iterable[ImportReport]) -> float:
     """Add up the cost of the imports in dollars. An import that created no job was free."""
     imported_bytes = sum(dataset["bytes"] for dataset in imports if dataset["datasetImportJobArn"])
     return round(estimate_import_cost(imported_bytes), 2)
@@ -442,8 +442,8 @@ def _list_import_results(document: RunDocument) -> list[DatasetResult]:
     return document["imports"]["results"]
 
 
-def _report_import(result: DatasetResult) -> ImportReport:
-    status = result["status"] or NO_STATUS
+def _build_import_report(result: DatasetResult) -> ImportReport:
+    status = result["status"] or EMPTY_STATUS
     dataset = result["dataset"]
 
     return {
@@ -459,7 +459,7 @@ def _report_import(result: DatasetResult) -> ImportReport:
     }
 
 
-def _report_solution(
+def _build_solution_report(
     result: SolutionResult, served_arns: Mapping[str, str | None]
 ) -> SolutionReport:
     """Report on a solution, its campaigns and its batch jobs.
@@ -467,10 +467,10 @@ def _report_solution(
     `served_arns` maps each campaign that could be read to the version that it serves now.
     """
     solution = result["solution"]
-    version = result["version"] or NO_STATUS
+    version = result["version"] or EMPTY_STATUS
     # An earlier run's version costs this run nothing.
-    training = version if version["isNew"] else NO_STATUS
-    campaigns = [_report_campaign(campaign, served_arns) for campaign in result["campaigns"]]
+    new_version = version if version["isNew"] else EMPTY_STATUS
+    campaigns = [_build_campaign_report(campaign, served_arns) for campaign in result["campaigns"]]
 
     return {
         "solutionArn": solution["solutionArn"],
@@ -479,10 +479,10 @@ def _report_solution(
         "solutionVersionArn": version["arn"],
         "trainingMode": solution["trainingMode"],
         "isTrained": version["isNew"],
-        "trainingHours": training["trainingHours"],
-        "seconds": _measure_duration(training),
+        "trainingHours": new_version["trainingHours"],
+        "seconds": _measure_duration(new_version),
         "campaigns": campaigns,
-        "batchJobs": [_report_batch_job(batch_job) for batch_job in result["batchJobs"]],
+        "batchJobs": [_build_batch_job_report(batch_job) for batch_job in result["batchJobs"]],
     }
 
 
@@ -491,7 +491,7 @@ def _find_solution_outcome(result: SolutionResult, campaigns: Sequence[CampaignR
 
     After an error, the solution is FAILED, even if its campaigns were updated.
     """
-    version = result["version"] or NO_STATUS
+    version = result["version"] or EMPTY_STATUS
     if result["error"] or not version["outcome"]:
         return "FAILED"
     if campaigns:
@@ -503,8 +503,8 @@ def _find_solution_outcome(result: SolutionResult, campaigns: Sequence[CampaignR
     return cast("Outcome", version["outcome"])
 
 
-def _report_batch_job(result: BatchJobResult) -> BatchJobReport:
-    status = result["status"] or NO_STATUS
+def _build_batch_job_report(result: BatchJobResult) -> BatchJobReport:
+    status = result["status"] or EMPTY_STATUS
 
     return {
         "output": result["batchJob"],
@@ -517,7 +517,7 @@ def _report_batch_job(result: BatchJobResult) -> BatchJobReport:
     }
 
 
-def _report_trials(
+def _build_trial_reports(
     document: RunDocument,
     solutions: Iterable[SolutionReport],
     served_arns: Mapping[str, str | None],
@@ -528,22 +528,24 @@ def _report_trials(
         campaign["campaignArn"] for solution in solutions for campaign in solution["campaigns"]
     }
     other_served_arns = {arn: served_arns[arn] for arn in served_arns.keys() - updated_arns}
-    return [_report_campaign(result, other_served_arns) for result in list_trial_results(document)]
+    return [
+        _build_campaign_report(result, other_served_arns) for result in list_trial_results(document)
+    ]
 
 
-def _report_campaign(
+def _build_campaign_report(
     result: CampaignResult, served_arns: Mapping[str, str | None]
 ) -> CampaignReport:
     """Report on a campaign, and correct its outcome if `served_arns` shows a later change."""
     campaign_arn = result["campaign"]["campaignArn"]
-    status = result["status"] or NO_STATUS
+    status = result["status"] or EMPTY_STATUS
     report: CampaignReport = {
         "campaignArn": campaign_arn,
         "outcome": result["outcome"],
         "reasons": _list_reasons(result["error"], status),
         "versionArn": status["versionArn"],
         "previousVersionArn": status["previousVersionArn"],
-        "metrics": [_report_metric(values) for values in status["metrics"]],
+        "metrics": [_build_metric_report(values) for values in status["metrics"]],
         "seconds": _measure_duration(status),
     }
 
@@ -569,7 +571,7 @@ def _correct_outcome(report: CampaignReport, served_arn: str | None) -> None:
         report["reasons"].append(serves_now)
 
 
-def _report_metric(values: MetricComparison) -> MetricReport:
+def _build_metric_report(values: MetricComparison) -> MetricReport:
     """Report the values of a rule, with a default for each missing key."""
     return cast(
         "MetricReport",
@@ -588,7 +590,7 @@ def _list_reasons(error: StateError | None, status: JobStatus) -> list[Message]:
     """List why a status has its outcome: the error that ended it, then the reasons of its rule."""
     reasons = status["reasons"]
     if error:
-        reasons = [*describe_error(error), *reasons]
+        reasons = [*explain_error(error), *reasons]
     return truncate_list(reasons, MAX_REASON_BYTES)
 
 
@@ -597,23 +599,22 @@ def _list_warnings(document: RunDocument) -> Iterator[Message]:
     yield from document.get("plan", {}).get("warnings", ())
 
     for campaign in list_campaign_results(document):
-        yield from _list_named_warnings(campaign["campaign"]["campaignArn"], campaign["status"])
+        yield from _label_warnings(campaign["campaign"]["campaignArn"], campaign["status"])
 
     solutions = list_solution_results(document)
     for solution in solutions:
-        yield from _list_named_warnings(solution["solution"]["solutionArn"], solution["version"])
+        yield from _label_warnings(solution["solution"]["solutionArn"], solution["version"])
     for solution in solutions:
         for job in solution["batchJobs"]:
-            yield from _list_named_warnings(job["batchJob"], job["status"])
+            yield from _label_warnings(job["batchJob"], job["status"])
 
 
-def _list_named_warnings(origin: str, status: JobStatus | None) -> list[Message]:
-    """Name what the warnings of a status are about.
+def _label_warnings(origin: str, status: JobStatus | None) -> list[Message]:
+    """Say what the warnings of a status are about, and mark them for a person.
 
-    They come from the run's own jobs, for example because no alarm has watched a version. So a
-    person has to hear of them.
+    They come from the run's own jobs. For example, no alarm may have watched a version.
     """
-    warnings = (status or NO_STATUS)["warnings"]
+    warnings = (status or EMPTY_STATUS)["warnings"]
     return [{**about(origin, warning), "needsPerson": True} for warning in warnings]
 
 
@@ -628,8 +629,8 @@ def _seconds_between(start: str, end: str) -> float:
     return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
 
 
-def _link_to_execution(arn: str) -> str:
-    """Link to an execution's page in the AWS console.
+def _build_execution_url(arn: str) -> str:
+    """Build the URL of an execution's page in the AWS console.
 
     An unknown partition gets the host of `aws`.
     """

@@ -56,9 +56,9 @@ if TYPE_CHECKING:
 
 SOURCE = "personalize-retraining"
 DETAIL_TYPE = "Retraining Run Report"
-LONGEST_READING = timedelta(seconds=60)
+MAX_READING_TIME = timedelta(seconds=60)
 """After this time, no more campaigns are read. A slow service must not hold up the report."""
-PROBLEMS = frozenset({"FAILED", "ROLLED_BACK", "REJECTED", "AWAITING_APPROVAL"})
+ATTENTION_OUTCOMES = frozenset({"FAILED", "ROLLED_BACK", "REJECTED", "AWAITING_APPROVAL"})
 """The outcomes that need a person's attention."""
 
 logger = logging.getLogger("retraining")
@@ -86,7 +86,7 @@ def report_run(
     """
     report = build_report(
         document,
-        _read_serving_of(document),
+        _read_run_serving(document),
         pipeline=pipeline,
         dashboard_url=notifications["dashboardUrl"],
         ended_at=clock.now(),
@@ -114,14 +114,14 @@ def needs_person(report: Report) -> bool:
     Whatever the outcome, they should if a campaign serves a bad version or has an unfinished trial,
     or if a warning is not only for their information.
     """
-    if report["outcome"] in PROBLEMS:
+    if report["outcome"] in ATTENTION_OUTCOMES:
         return True
     if any(serving["versionOnTrial"] or serving["isBad"] for serving in report["serving"]):
         return True
     return any(warning.get("needsPerson") for warning in report["warnings"])
 
 
-def is_repetition(report: Report) -> bool:
+def is_repeated_failure(report: Report) -> bool:
     """Check whether the report only repeats that a trial could not be ended.
 
     As long as a trial can't be ended, `watch_pipeline` starts about 25 such runs a day.
@@ -130,7 +130,7 @@ def is_repetition(report: Report) -> bool:
     return has_failed and any(serving["versionOnTrial"] for serving in report["serving"])
 
 
-def _read_serving_of(document: RunDocument) -> list[ServingReport]:
+def _read_run_serving(document: RunDocument) -> list[ServingReport]:
     """Read what each campaign of the run serves now."""
     # If the input was too large for the first state, the document has no settings.
     if "settings" not in document:
@@ -140,15 +140,15 @@ def _read_serving_of(document: RunDocument) -> list[ServingReport]:
 
 def read_serving(client: PersonalizeClient, settings: Settings) -> list[ServingReport]:
     """Read what each campaign in the settings serves now."""
-    deadline = clock.now() + LONGEST_READING
+    deadline = clock.now() + MAX_READING_TIME
     return [
-        _report_serving(client, campaign["campaignArn"], solution["solutionArn"], deadline)
+        _read_campaign_serving(client, campaign["campaignArn"], solution["solutionArn"], deadline)
         for solution in settings["solutions"]
         for campaign in solution["campaigns"]
     ]
 
 
-def _report_serving(
+def _read_campaign_serving(
     client: PersonalizeClient, campaign_arn: str, solution_arn: str, deadline: datetime
 ) -> ServingReport:
     """Report what a campaign serves, or that it's unknown after an error or the deadline."""
@@ -185,8 +185,8 @@ def _deliver(notifications: NotificationSettings, report: Report, text: str) -> 
     topic_arn = notifications["topicArn"]
     deliveries = {"event to the default event bus": partial(_put_event, report)}
     is_for_people = notifications["on"] == "always" or needs_person(report)
-    if is_for_people and not is_repetition(report):
-        deliveries[f"message to {topic_arn}"] = partial(_publish, report, topic_arn, text)
+    if is_for_people and not is_repeated_failure(report):
+        deliveries[f"message to {topic_arn}"] = partial(_publish_message, report, topic_arn, text)
 
     for name, deliver in deliveries.items():
         try:
@@ -195,7 +195,7 @@ def _deliver(notifications: NotificationSettings, report: Report, text: str) -> 
             yield f"{name}: {error}"
 
 
-def _publish(report: Report, topic_arn: str, text: str) -> None:
+def _publish_message(report: Report, topic_arn: str, text: str) -> None:
     """Publish the message to the topic, which forwards it to its subscribers.
 
     Chat applications subscribe via HTTPS and only show JSON in this format:

@@ -23,8 +23,8 @@ from functions.common.messages import (
     format_message,
 )
 from functions.contract import find_solution_of_campaign
-from functions.report.mail import ENDS
-from functions.report.model import describe_error
+from functions.report.mail import ERROR_HEADLINES
+from functions.report.model import explain_error
 from functions.run.documents import identify_run
 from retrain.look.lines import STYLES, Line
 from retrain.look.runs import Execution, execution_of
@@ -134,7 +134,7 @@ class Job:
             self.phase, self.began_at = "IN_PROGRESS", time
         if error and not self.outcome:
             self.outcome = "FAILED"
-            self.reasons = describe_error(error)
+            self.reasons = explain_error(error)
 
     def end(self, result: Document, outcome: str) -> None:
         """Add what the report says about the job."""
@@ -192,7 +192,7 @@ class ShownRun:
             return self.report["reasons"]
         if self.execution.status in ("RUNNING", "SUCCEEDED"):
             return []
-        text = self.execution.error or ENDS.get(self.execution.status, "no cause given")
+        text = self.execution.error or ERROR_HEADLINES.get(self.execution.status, "no cause given")
         return [Message(text=text)]
 
     def document(self) -> dict[str, object]:

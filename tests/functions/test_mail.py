@@ -10,11 +10,11 @@ from functions.common.messages import as_message
 from functions.common.truncation import count_json_bytes
 from functions.report.mail import (
     MAX_CHAT_BYTES,
-    MAX_STRING_BYTES,
+    MAX_REPORT_BYTES,
     format_report,
     format_subject,
 )
-from functions.report.send import is_repetition, needs_person
+from functions.report.send import is_repeated_failure, needs_person
 from tests.functions.samples import (
     CAMPAIGN,
     EXECUTION,
@@ -215,9 +215,9 @@ def test_a_trial_that_fails_again_is_no_news():
     failed = skipped(None, run=run(trigger="trials"), trials=[campaign_result("FAILED", "no")])
     on_trial = serving(VERSION, on_trial=VERSION)
 
-    assert is_repetition(report(failed, on_trial))
-    assert not is_repetition(report(failed, NEW)), "the trial has ended"
-    assert not is_repetition(report(TRIAL, on_trial)), "a run with other work"
+    assert is_repeated_failure(report(failed, on_trial))
+    assert not is_repeated_failure(report(failed, NEW)), "the trial has ended"
+    assert not is_repeated_failure(report(TRIAL, on_trial)), "a run with other work"
 
 
 def test_a_subject_has_fewer_than_100_printable_ascii_characters():
@@ -322,7 +322,7 @@ def test_characters_that_sns_refuses_or_that_turn_a_line_around_are_replaced():
     assert f"\nWhy\n- {shown}\n" in format_report(report(skipped(odd)))
 
 
-@pytest.mark.parametrize("max_bytes", [MAX_CHAT_BYTES, MAX_STRING_BYTES])
+@pytest.mark.parametrize("max_bytes", [MAX_CHAT_BYTES, MAX_REPORT_BYTES])
 @pytest.mark.parametrize("reason", ["x" * 15_000, "\N{BRAIN} " * 9_000], ids=["ASCII", "emoji"])
 def test_a_long_reason_is_cut_and_leaves_room_for_what_to_do(max_bytes, reason):
     refused = {**configured(), "error": refused_with(reason)}

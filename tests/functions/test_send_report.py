@@ -85,7 +85,7 @@ def test_the_config_says_which_runs_send_a_message(inbox, notifications, documen
 
 
 def test_a_repetition_sends_no_message(inbox, monkeypatch):
-    monkeypatch.setattr(send, "is_repetition", lambda _: True)
+    monkeypatch.setattr(send, "is_repeated_failure", lambda _: True)
     deliver(REJECTED)
     assert (len(inbox.messages), len(inbox.details)) == (0, 1)
 
