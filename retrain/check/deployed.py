@@ -19,8 +19,7 @@ from retrain.check.questions import actions_text, alarms_question, denied_action
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from retrain.account.triggers import describe_schedule
-from retrain.check.findings import Account
+    from retrain.check.findings import Account
 
     Needs = Mapping[Any, Sequence[str]]
 
