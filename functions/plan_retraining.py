@@ -138,13 +138,13 @@ def _plan_jobs(settings: Settings, run: Run) -> Plan:
     view = read_view(read_client(), settings, run)
 
     # Write what planning has found out about earlier imports into their tags.
-    for import_job in view.data.newly_confirmed_imports:
+    for import_job in view.data_snapshot.newly_confirmed_imports:
         confirm_import(write_client(), import_job)
     for dataset_view in view.datasets:
         if dataset_view.tainting_import:
             taint_dataset(write_client(), dataset_view.tainting_import)
 
-    if pause := pause_for_deletion(view.data.deletions, run):
+    if pause := pause_for_deletion(view.data_snapshot.deletions, run):
         return plan_without_jobs(pause.reason, seconds=pause.seconds)
 
     plan = plan_run(view)
@@ -182,7 +182,7 @@ def tag_up_to_date_resources(client: PersonalizeClient, view: RunView) -> list[M
     Ages are counted from this time, so that no alarm goes off about an old model that was trained
     on the current data.
     """
-    checked_at = view.data.now.isoformat(timespec="seconds")
+    checked_at = view.data_snapshot.now.isoformat(timespec="seconds")
     warnings = []
 
     for arn in find_up_to_date_arns(view):

@@ -63,27 +63,27 @@ class DatasetView:
 
     settings: Settings
     run: Run
-    data: DataSnapshot
+    data_snapshot: DataSnapshot
     dataset_settings: ResolvedDatasetSettings
 
     @property
     def export(self) -> Export:
         """The export that planning found in S3."""
-        return self.data.exports[self.dataset_settings["datasetArn"]]
+        return self.data_snapshot.exports[self.dataset_settings["datasetArn"]]
 
     @cached_property
     def imports(self) -> list[Import]:
         """The import jobs of the dataset, newest first."""
         return [
             job
-            for job in self.data.imports
+            for job in self.data_snapshot.imports
             if job.dataset_arn == self.dataset_settings["datasetArn"]
         ]
 
     @property
     def fields(self) -> Sequence[SchemaField]:
         """The schema's fields. Empty for a missing dataset, which a guard reports."""
-        return self.data.schemas.get(self.dataset_settings["datasetArn"], [])
+        return self.data_snapshot.schemas.get(self.dataset_settings["datasetArn"], [])
 
     @property
     def columns(self) -> list[str]:
@@ -103,9 +103,9 @@ class DatasetView:
         return "exportDate" in self.run["request"] and self.dataset_settings["day"] is not None
 
     @cached_property
-    def state(self) -> DatasetState:
+    def dataset_state(self) -> DatasetState:
         """The imports and the export, as input for the rules."""
-        description = self.data.datasets.get(self.dataset_settings["datasetArn"])
+        description = self.data_snapshot.datasets.get(self.dataset_settings["datasetArn"])
         # A guard refuses a missing dataset.
         schema_arn = description["schemaArn"] if description else ""
         export_state = self.export.build_state(self.dataset_settings["importMode"], schema_arn)
@@ -127,7 +127,7 @@ class DatasetView:
     @property
     def contains_export(self) -> bool:
         """True if the present export was imported and its rows are still in the dataset."""
-        return find_confirmed_import(self.state) is not None
+        return find_confirmed_import(self.dataset_state) is not None
 
     @cached_property
     def decision(self) -> PlanDecision:
@@ -144,8 +144,8 @@ class DatasetView:
 
         # A requested import must have been created after the run began.
         requested_since = get_run_start(self.run) if self.is_import_requested else None
-        if find_confirmed_import(self.state, requested_since):
-            newest_at = self.state.export.newest_at
+        if find_confirmed_import(self.dataset_state, requested_since):
+            newest_at = self.dataset_state.export.newest_at
             unchanged_since = f"{format_time(newest_at)} UTC" if newest_at else "its import"
             return PlanDecision("keep", f"the export has not changed since {unchanged_since}")
         return PlanDecision("import", self._explain_import())
@@ -158,6 +158,7 @@ class DatasetView:
         if self.contains_export:
             return "exports are imported even if they have not changed"
 
+        # They're sorted by their end, latest last.
         last_import = effective_imports[-1]
         title = f"the last import ({format_time(last_import.ended_at)} UTC)"
         if last_import.is_foreign:
@@ -165,7 +166,7 @@ class DatasetView:
         if last_import.is_tainted:
             return f"the export changed during {title}"
 
-        newest_at = self.state.export.newest_at
+        newest_at = self.dataset_state.export.newest_at
         if newest_at and newest_at > last_import.created_at:
             return f"the export is newer than {title}"
         return f"the export has changed since {title}"
@@ -178,7 +179,7 @@ class DatasetView:
     @property
     def is_being_imported(self) -> bool:
         """True if this exact export is being imported, so the run creates no import."""
-        fingerprint = self.state.export.fingerprint
+        fingerprint = self.dataset_state.export.fingerprint
         return any(job.is_running and job.fingerprint == fingerprint for job in self.imports)
 
     @property
@@ -199,7 +200,7 @@ class DatasetView:
         if day is None or not self.is_full or self.has_export_date:
             return False
 
-        tomorrow = self.data.now.date() + timedelta(days=1)
+        tomorrow = self.data_snapshot.now.date() + timedelta(days=1)
         days_ahead = (tomorrow - date.fromisoformat(day)).days
         later_locations = build_daily_locations(self.dataset_settings, range(1, days_ahead + 1))
 
@@ -217,13 +218,13 @@ class DatasetView:
         be read, because the export may be unchanged. Nor do we give up on imports of later days,
         because a run for an earlier day doesn't read the exports of later days.
         """
-        unconfirmed = list_unconfirmed_imports(self.imports)
-        if not unconfirmed or self.export.read_error:
+        unconfirmed_imports = list_unconfirmed_imports(self.imports)
+        if not unconfirmed_imports or self.export.read_error:
             return None
 
-        last_import = unconfirmed[-1]
+        last_import = unconfirmed_imports[-1]
         deadline = last_import.ended_at + CONFIRMATION_TIMEOUT
-        is_given_up = last_import.is_tainted or deadline < self.data.now
+        is_given_up = last_import.is_tainted or deadline < self.data_snapshot.now
         day = self.dataset_settings["day"]
         was_compared = day is None or last_import.created_day <= day
 
@@ -232,7 +233,7 @@ class DatasetView:
 
     def plan_import(self) -> PlannedImport:
         """Build the import's entry in the plan, for the function that creates the job."""
-        export_state = self.state.export
+        export_state = self.dataset_state.export
         newest_at = export_state.newest_at
         durations = list_recent_durations(
             job for job in self.imports if job.is_full == self.is_full

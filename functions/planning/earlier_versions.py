@@ -58,30 +58,27 @@ class PredictedDeployment(NamedTuple):
 
 @dataclass(frozen=True)
 class EarlierVersions:
-    """The versions of a solution that earlier runs trained, and what those runs left undone.
-
-    The *candidate* is the newest ACTIVE version among these.
-    """
+    """The versions of a solution that earlier runs trained, and what those runs left undone."""
 
     settings: Settings
     run: Run
     now: datetime
-    snapshot: SolutionSnapshot
+    solution_snapshot: SolutionSnapshot
 
     @property
     def candidate(self) -> SolutionVersion | None:
-        """The candidate, or None if no run has trained an ACTIVE version."""
-        return find_newest_active_version(self.snapshot.state.versions)
+        """The newest ACTIVE version that a run trained, or None."""
+        return find_newest_active_version(self.solution_snapshot.state.versions)
 
     @property
     def approved_versions(self) -> list[SolutionVersion]:
         """The versions from the last month that a person approved, newest first."""
-        if self.snapshot.solution_settings["approval"] is None:
+        if self.solution_snapshot.solution_settings["approval"] is None:
             return []
 
         return [
             version
-            for version in self.snapshot.state.versions
+            for version in self.solution_snapshot.state.versions
             if version.is_active
             and version.approval == "APPROVED"
             and version.created_at > self.now - MONTH
@@ -93,11 +90,11 @@ class EarlierVersions:
 
         Missing campaigns are left out, because refuse_unusable_solution() reports them.
         """
-        tags = self.snapshot.campaign_tags
-        solution_arn = self.snapshot.solution_settings["solutionArn"]
+        tags = self.solution_snapshot.campaign_tags
+        solution_arn = self.solution_snapshot.solution_settings["solutionArn"]
         return {
             arn: build_campaign_state(campaign, tags.get(arn, {}), solution_arn)
-            for arn, campaign in self.snapshot.campaigns.items()
+            for arn, campaign in self.solution_snapshot.campaigns.items()
         }
 
     @property
@@ -154,10 +151,10 @@ class EarlierVersions:
         self, campaign_arn: str, version: SolutionVersion
     ) -> PredictedDeployment:
         """Predict the first step of deploying a version to a campaign."""
-        versions_by_arn = {known.arn: known for known in self.snapshot.state.versions}
+        versions_by_arn = {known.arn: known for known in self.solution_snapshot.state.versions}
         spec = build_deployment_spec(
             self.settings,
-            self.snapshot.solution_settings,
+            self.solution_snapshot.solution_settings,
             campaign_arn,
             version.arn,
             is_candidate_from_earlier_run=True,
@@ -166,7 +163,7 @@ class EarlierVersions:
             self.campaign_states[campaign_arn],
             spec,
             find_version=versions_by_arn.get,
-            read_version=self.snapshot.read_version,
+            read_version=self.solution_snapshot.read_version,
             now=self.now,
         )
 
@@ -181,18 +178,18 @@ class EarlierVersions:
             return {}
         return {
             batch_job.settings["output"]: self._predict_batch_step(batch_job, candidate)
-            for batch_job in self.snapshot.batch_jobs
+            for batch_job in self.solution_snapshot.batch_jobs
         }
 
     def _predict_batch_step(self, batch_job: BatchJobSnapshot, version: SolutionVersion) -> Step:
         """Predict the first step of a batch job with a version."""
-        job_filter = self.snapshot.filters.get(batch_job.settings["filterArn"] or "")
+        job_filter = self.solution_snapshot.filters.get(batch_job.settings["filterArn"] or "")
 
         spec = BatchSpec(
             run_id=self.run["id"],
             version_arn=version.arn,
             settings=batch_job.settings,
-            gate=self.snapshot.solution_settings["qualityGate"],
+            gate=self.solution_snapshot.solution_settings["qualityGate"],
         )
         state = BatchState(
             jobs=batch_job.earlier_jobs,
@@ -200,5 +197,5 @@ class EarlierVersions:
             filter_expression=job_filter["filterExpression"] if job_filter else None,
             campaigns=[*self.campaign_states.values()],
         )
-        state = batch_jobs.add_versions(state, spec, self.snapshot.read_version)
+        state = batch_jobs.add_versions(state, spec, self.solution_snapshot.read_version)
         return batch_jobs.decide(state, spec, BatchProgress(self.now), self.now)

@@ -135,7 +135,7 @@ def _parse_last_content(view: DatasetView) -> ImportedContent:
 
 def _find_newest_event_time(view: DatasetView) -> str | None:
     """Find the time of the newest event. Times more than a day ahead are mistakes, so skip them."""
-    max_seconds = (view.data.now + timedelta(days=1)).timestamp()
+    max_seconds = (view.data_snapshot.now + timedelta(days=1)).timestamp()
     valid_times = [seconds for seconds in list_event_times(view) if seconds <= max_seconds]
     if not valid_times:
         return None
@@ -235,7 +235,7 @@ def _check_event_age(view: DatasetView) -> Iterator[str]:
     if not view.content["areAllRowsRead"]:
         scope = " in the rows that were read"
 
-    if view.data.now - newest_time > max_timedelta:
+    if view.data_snapshot.now - newest_time > max_timedelta:
         yield (
             f"the newest event of {view.export.location}{scope} is from "
             f"{format_time(newest_time)} UTC, longer ago than maxEventAge, {max_age}; repair "
@@ -250,7 +250,7 @@ def _check_for_new_event(view: DatasetView) -> Iterator[str]:
     """
     newest_event_at = view.content["newestEventAt"]
     import_count = view.content["importsWithNewestEvent"]
-    is_streamed = view.dataset_settings["streamed"] or view.data.event_trackers
+    is_streamed = view.dataset_settings["streamed"] or view.data_snapshot.event_trackers
     if view.contains_export or is_streamed or not view.content["areAllRowsRead"]:
         return
 

@@ -88,7 +88,7 @@ def _find_file_error(file: FileSample, view: DatasetView) -> str | None:
     if file.error and not file.header:
         return file.error
 
-    now = view.data.now
+    now = view.data_snapshot.now
     # A column is required if its value must not be empty.
     required = [field["name"] for field in view.fields if find_value_error("", field, now)]
     if missing := [name for name in required if name not in file.header]:
@@ -127,7 +127,7 @@ def refuse_too_few_rows(view: DatasetView) -> Iterator[str]:
             "replaces all bulk data"
         )
 
-    is_streamed = dataset["streamed"] or view.data.event_trackers
+    is_streamed = dataset["streamed"] or view.data_snapshot.event_trackers
     if dataset["type"] not in types or (view.is_full and is_streamed):
         return
 

@@ -57,7 +57,7 @@ def refuse_export_with_deleted_users(view: DatasetView) -> Iterator[Message]:
     An import could bring the deleted users back. Any file may contain them, so a single older file
     is enough to refuse the export.
     """
-    deletions = [job for job in view.data.deletions if job.is_running or job.has_completed]
+    deletions = [job for job in view.data_snapshot.deletions if job.is_running or job.has_completed]
     if not deletions or view.dataset_settings["type"] not in DATASETS_WITH_USERS:
         return
 
@@ -146,7 +146,9 @@ def refuse_increment_to_replaced_data(view: DatasetView) -> Iterator[Reason]:
 
     The missing rows of a partly appended export can't be appended separately.
     """
-    if reason := explain_refusal_to_append(view.state, is_requested=view.is_import_requested):
+    if reason := explain_refusal_to_append(
+        view.dataset_state, is_requested=view.is_import_requested
+    ):
         yield reason
 
 
@@ -159,7 +161,7 @@ def warn_of_unconfirmed_data(view: DatasetView) -> Iterator[str]:
     """
     # Unconfirmed imports are sorted by their end, latest last.
     unconfirmed_imports = list_unconfirmed_imports(view.imports)
-    if unconfirmed_imports and not (view.is_full or find_unconfirmed_import(view.state)):
+    if unconfirmed_imports and not (view.is_full or find_unconfirmed_import(view.dataset_state)):
         yield explain_needed_full_import(unconfirmed_imports[-1])
 
 
@@ -182,7 +184,7 @@ def refuse_wrong_increment(view: DatasetView) -> Iterator[Reason]:
             "complete export, because it replaces all bulk data"
         )
 
-    if find_unconfirmed_import(view.state):
+    if find_unconfirmed_import(view.dataset_state):
         # refuse_increment_to_replaced_data() already refuses the export.
         return
     if not day:
@@ -224,7 +226,9 @@ def _check_appended_objects(view: DatasetView) -> Iterator[Message]:
 def _check_appended_day(view: DatasetView, day: str) -> Iterator[Message]:
     """Yield a message if the dataset already contains the rows of the day's export."""
     watermark = find_import_watermark(view.imports)
-    confirmed_imports = [job for job in list_imports_from_location(view.state) if job.is_confirmed]
+    confirmed_imports = [
+        job for job in list_imports_from_location(view.dataset_state) if job.is_confirmed
+    ]
 
     if confirmed_imports:
         # Confirmed imports are sorted by their end, latest last.
@@ -254,7 +258,7 @@ def warn_of_skipped_days(view: DatasetView) -> Iterator[Message]:
     dataset = view.dataset_settings
 
     # Days are sorted, earliest first.
-    if skipped_days := view.data.skipped_days.get(dataset["datasetArn"]):
+    if skipped_days := view.data_snapshot.skipped_days.get(dataset["datasetArn"]):
         yield Message(
             text=(
                 f"no run has imported the exports of these days: {', '.join(skipped_days)}; import "

@@ -78,7 +78,7 @@ def _list_untrained_solution_arns(view: RunView) -> list[str]:
     return [
         solution.arn
         for solution in view.solutions_to_train
-        if not any(version.is_active for version in solution.state.versions)
+        if not any(version.is_active for version in solution.solution_state.versions)
     ]
 
 

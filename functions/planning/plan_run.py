@@ -72,7 +72,7 @@ class RunView:
 
     settings: Settings
     run: Run
-    data: DataSnapshot
+    data_snapshot: DataSnapshot
     datasets: Sequence[DatasetView]
     """The datasets that the run may import."""
     solutions: Sequence[SolutionView]
@@ -85,7 +85,7 @@ class RunView:
 
     @property
     def can_import(self) -> bool:
-        """True if a run of a person may import, which would be refused without a ready marker."""
+        """True if a manual run may import. Without a ready marker, a guard would refuse it."""
         return bool(self.datasets) and not any(dataset.awaits_marker for dataset in self.datasets)
 
     @property
@@ -108,29 +108,30 @@ class RunView:
 
 def read_view(client: PersonalizeClient, settings: Settings, run: Run) -> RunView:
     """Read everything that planning needs, and build the view of the run from it."""
-    data = read_data_snapshot(client, settings, resolve_datasets(settings, run))
+    data_snapshot = read_data_snapshot(client, settings, resolve_datasets(settings, run))
     snapshots = [
-        read_solution_snapshot(client, solution_settings, run, data)
+        read_solution_snapshot(client, solution_settings, run, data_snapshot)
         for solution_settings in select_solutions(settings, run)
     ]
-    return build_view(settings, run, data, snapshots)
+    return build_view(settings, run, data_snapshot, snapshots)
 
 
 def build_view(
-    settings: Settings, run: Run, data: DataSnapshot, snapshots: Sequence[SolutionSnapshot]
+    settings: Settings, run: Run, data_snapshot: DataSnapshot, snapshots: Sequence[SolutionSnapshot]
 ) -> RunView:
     """Build the view of a run from the snapshots of its data and its solutions."""
     datasets = [
-        DatasetView(settings, run, data, dataset_settings)
-        for dataset_settings in data.chosen_datasets
+        DatasetView(settings, run, data_snapshot, dataset_settings)
+        for dataset_settings in data_snapshot.chosen_datasets
     ]
     # If the run imports anything, no version has been trained on all of its data yet.
     imports_anything = any(dataset.needs_import for dataset in datasets)
 
     solutions = [
-        SolutionView(settings, run, data, snapshot, imports_anything) for snapshot in snapshots
+        SolutionView(settings, run, data_snapshot, snapshot, imports_anything)
+        for snapshot in snapshots
     ]
-    return RunView(settings, run, data, datasets, solutions)
+    return RunView(settings, run, data_snapshot, datasets, solutions)
 
 
 def select_solutions(settings: Settings, run: Run) -> list[SolutionSettings]:
@@ -220,9 +221,9 @@ def find_export_problems(
     """Check the export of a dataset again, because it changed after planning."""
     datasets_by_type = {dataset["type"]: dataset for dataset in resolve_datasets(settings, run)}
     dataset_settings = datasets_by_type[dataset_type]
-    data = read_data_snapshot(client, settings, [dataset_settings])
+    data_snapshot = read_data_snapshot(client, settings, [dataset_settings])
 
-    view = DatasetView(settings, run, data, dataset_settings)
+    view = DatasetView(settings, run, data_snapshot, dataset_settings)
     return [
         message
         for guard in GUARDS

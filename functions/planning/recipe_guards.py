@@ -46,11 +46,11 @@ def refuse_unsupported_settings(view: SolutionView) -> Iterator[str]:
     if recipe is None:
         return
 
-    if view.snapshot.batch_jobs and not recipe.line_keys:
+    if view.solution_snapshot.batch_jobs and not recipe.line_keys:
         yield f"{view.arn}: its recipe {view.recipe} has no batch jobs; remove the batchJobs"
 
     used_settings = {f"trainingMode {view.solution_settings['trainingMode']}"}
-    for batch_job in view.snapshot.batch_jobs:
+    for batch_job in view.solution_snapshot.batch_jobs:
         # Settings that aren't in the config are None.
         used_settings |= {key for key, value in batch_job.settings.items() if value is not None}
 
@@ -71,7 +71,7 @@ def refuse_missing_metrics(view: SolutionView) -> Iterator[str]:
     Without the metric, the gate accepts or rejects a version no matter how good it is.
     """
     recipe = find_recipe(view.recipe)
-    uses_gate = bool(view.solution_settings["campaigns"] or view.snapshot.batch_jobs)
+    uses_gate = bool(view.solution_settings["campaigns"] or view.solution_snapshot.batch_jobs)
     if recipe is None or not uses_gate:
         return
 

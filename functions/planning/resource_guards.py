@@ -48,9 +48,9 @@ def refuse_inactive_datasets(view: RunView) -> Iterator[str]:
     """Yield a message for a dataset or dataset group that does not exist or is not ACTIVE."""
     for dataset in view.settings["datasets"]:
         arn = dataset["datasetArn"]
-        yield from _check_usable(arn, view.data.datasets.get(arn))
+        yield from _check_usable(arn, view.data_snapshot.datasets.get(arn))
 
-    for arn, group in view.data.dataset_groups.items():
+    for arn, group in view.data_snapshot.dataset_groups.items():
         yield from _check_usable(arn, group)
 
 
@@ -61,11 +61,13 @@ def refuse_unusable_solution(view: SolutionView) -> Iterator[str]:
     The solution must belong to the dataset group, and the campaign to the solution. The campaign
     need not be ACTIVE, because an update can repair it.
     """
-    yield from _check_usable(view.arn, view.snapshot.description, view.data.dataset_groups)
+    yield from _check_usable(
+        view.arn, view.solution_snapshot.description, view.data_snapshot.dataset_groups
+    )
 
     for campaign_settings in view.solution_settings["campaigns"]:
         arn = campaign_settings["campaignArn"]
-        campaign = view.snapshot.campaigns.get(arn)
+        campaign = view.solution_snapshot.campaigns.get(arn)
         if campaign is None:
             yield f"{arn}: does not exist; create it, or take it out of the stack's config"
         elif is_deleted(campaign["status"]):
@@ -119,7 +121,7 @@ def warn_of_automatic_training(view: SolutionView) -> Iterator[Message]:
 
 def _check_automatic_training(view: SolutionView, setting: str) -> Iterator[Message]:
     """Yield a message for automatic training, which costs extra, if `autoTraining` is `setting`."""
-    description: Mapping[str, Any] = view.snapshot.description or {}
+    description: Mapping[str, Any] = view.solution_snapshot.description or {}
 
     if description.get("performAutoTraining") and view.settings["autoTraining"] == setting:
         yield Message(
@@ -134,7 +136,7 @@ def _check_automatic_training(view: SolutionView, setting: str) -> Iterator[Mess
 @guard("automatic deployment", "REFUSE", "solution")
 def refuse_automatic_deployment(view: SolutionView) -> Iterator[Message]:
     """Yield a message for a campaign that Personalize automatically updates to each new version."""
-    for arn, campaign in view.snapshot.campaigns.items():
+    for arn, campaign in view.solution_snapshot.campaigns.items():
         if not syncs_with_latest_version(campaign):
             continue
 
@@ -142,7 +144,9 @@ def refuse_automatic_deployment(view: SolutionView) -> Iterator[Message]:
         # sorted, newest first.
         version_arn = campaign["solutionVersionArn"]
         if version_arn.endswith(LATEST_VERSION_SUFFIX):
-            active_arns = (version.arn for version in view.state.versions if version.is_active)
+            active_arns = (
+                version.arn for version in view.solution_state.versions if version.is_active
+            )
             version_arn = next(active_arns, version_arn)
 
         # The campaign keeps its other settings.
@@ -162,7 +166,7 @@ def refuse_automatic_deployment(view: SolutionView) -> Iterator[Message]:
 @guard("pin", "WARN", "solution")
 def warn_of_pinned_campaigns(view: SolutionView) -> Iterator[Message]:
     """Yield a message for a campaign that a person pinned, because it's easy to forget a pin."""
-    for arn, tags in view.snapshot.campaign_tags.items():
+    for arn, tags in view.solution_snapshot.campaign_tags.items():
         if pin := parse_pin(tags):
             yield Message(
                 text=f"{arn}: is {pin}, so runs deploy nothing to it; to end this, unpin it",
@@ -180,9 +184,9 @@ def warn_of_served_deleted_users(view: SolutionView) -> Iterator[Message]:
     if view.gets_new_version:
         return  # The reason for the training already says so.
 
-    for version in view.state.versions:
-        deletion = find_later_deletion(version, view.state)
-        for arn, campaign in view.snapshot.campaigns.items():
+    for version in view.solution_state.versions:
+        deletion = find_later_deletion(version, view.solution_state)
+        for arn, campaign in view.solution_snapshot.campaigns.items():
             if deletion and find_served_version_arn(campaign) == version.arn:
                 yield Message(
                     text=(
@@ -212,7 +216,7 @@ def warn_of_unreported_verdict(view: SolutionView) -> Iterator[Message]:
 @guard("deleted users", "WARN", "run")
 def warn_of_failed_deletion(view: RunView) -> Iterator[Message]:
     """Yield a message for a failed data deletion job, if it is the newest one."""
-    last_deletion = max(view.data.deletions, key=lambda job: job.created_at, default=None)
+    last_deletion = max(view.data_snapshot.deletions, key=lambda job: job.created_at, default=None)
 
     if last_deletion and not last_deletion.is_running and not last_deletion.has_completed:
         text = f"{last_deletion.arn} has failed, so its users may not be deleted; start another job"
@@ -222,9 +226,9 @@ def warn_of_failed_deletion(view: RunView) -> Iterator[Message]:
 @guard("filters", "REFUSE", "solution")
 def refuse_unusable_filters(view: SolutionView) -> Iterator[str]:
     """Yield a message for a filter that is not usable, or gets wrong values from a probe."""
-    filters = view.snapshot.filters
+    filters = view.solution_snapshot.filters
     for arn in list_filter_arns(view.solution_settings):
-        yield from _check_usable(arn, filters.get(arn), view.data.dataset_groups)
+        yield from _check_usable(arn, filters.get(arn), view.data_snapshot.dataset_groups)
 
     for arn, probe in view.probes:
         if probe_filter := filters.get(probe["filterArn"] or ""):
@@ -242,7 +246,7 @@ def refuse_unknown_context(view: SolutionView) -> Iterator[str]:
         field["name"]
         for dataset in view.settings["datasets"]
         if dataset["type"] == "interactions"
-        for field in view.data.schemas.get(dataset["datasetArn"], ())
+        for field in view.data_snapshot.schemas.get(dataset["datasetArn"], ())
     ]
     if not columns:
         return  # No interactions are configured, or refuse_inactive_datasets() reports them.
@@ -280,7 +284,7 @@ def refuse_unusable_inputs(view: SolutionView) -> Iterator[str]:
     recipe = find_recipe(view.recipe)
     required_keys = (recipe and recipe.line_keys) or ()
 
-    for batch_job in view.snapshot.batch_jobs:
+    for batch_job in view.solution_snapshot.batch_jobs:
         job_label = f"batch job to {batch_job.settings['output']}"
         location = batch_job.input.location
 
@@ -310,7 +314,7 @@ def warn_of_missing_inputs(view: SolutionView) -> Iterator[Message]:
 
     The run isn't refused, because somebody may write the input while the run trains.
     """
-    for batch_job in view.snapshot.batch_jobs:
+    for batch_job in view.solution_snapshot.batch_jobs:
         if batch_job.input.first_line is None:
             reason = batch_job.input.read_error or f"{batch_job.input.location} has no content"
             text = (
@@ -328,7 +332,9 @@ def warn_of_incomplete_segments(view: SolutionView) -> Iterator[str]:
     https://docs.aws.amazon.com/personalize/latest/dg/getting-user-segments.html.
     """
     import_modes = [dataset["importMode"] for dataset in view.settings["datasets"]]
-    if makes_segments(view.recipe) and view.snapshot.batch_jobs and "INCREMENTAL" in import_modes:
+    has_segments = makes_segments(view.recipe) and view.solution_snapshot.batch_jobs
+
+    if has_segments and "INCREMENTAL" in import_modes:
         yield (
             f"{view.arn}: user segments leave out what INCREMENTAL imports have added; use "
             "importMode FULL"
@@ -341,7 +347,7 @@ def warn_of_obsolete_batch_results(view: SolutionView) -> Iterator[str]:
 
     Personalize replaces only the results of the present input, and the pipeline deletes nothing.
     """
-    for batch_job in view.snapshot.batch_jobs:
+    for batch_job in view.solution_snapshot.batch_jobs:
         has_daily_folders = DATE_PLACEHOLDER in batch_job.settings["output_pattern"]
         # Without input, the batch job fails, so there's no need for another message.
         if batch_job.results is None or not batch_job.input.objects or has_daily_folders:

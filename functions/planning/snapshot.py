@@ -137,13 +137,17 @@ class SolutionSnapshot:
 
 
 def read_solution_snapshot(
-    client: PersonalizeClient, solution: SolutionSettings, run: Run, data: DataSnapshot
+    client: PersonalizeClient,
+    solution_settings: SolutionSettings,
+    run: Run,
+    data_snapshot: DataSnapshot,
 ) -> SolutionSnapshot:
     """Read a solution with its versions, campaigns, filters and batch jobs."""
-    solution_arn = solution["solutionArn"]
-    campaign_arns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
+    solution_arn = solution_settings["solutionArn"]
+    campaign_arns = [campaign["campaignArn"] for campaign in solution_settings["campaigns"]]
     filters = read_existing(
-        list_filter_arns(solution), lambda arn: client.describe_filter(filterArn=arn)["filter"]
+        list_filter_arns(solution_settings),
+        lambda arn: client.describe_filter(filterArn=arn)["filter"],
     )
     campaigns = read_existing(campaign_arns, partial(describe_campaign, client))
     campaign_tags = read_existing(campaign_arns, partial(read_tags, client))
@@ -154,20 +158,22 @@ def read_solution_snapshot(
     description = descriptions.get(solution_arn)
     state = SolutionState()
     if description is not None:
-        state = SolutionReader(client).read_state(description, data.imports, data.deletions)
+        state = SolutionReader(client).read_state(
+            description, data_snapshot.imports, data_snapshot.deletions
+        )
 
     return SolutionSnapshot(
-        solution_settings=solution,
+        solution_settings=solution_settings,
         description=description,
         state=state,
         # If several campaigns serve the same version, read it only once.
-        read_version=cache(partial(read_version, client, solution)),
+        read_version=cache(partial(read_version, client, solution_settings)),
         campaigns=campaigns,
         campaign_tags=campaign_tags,
         filters=filters,
         batch_jobs=[
             _read_batch_job(client, batch_settings, description)
-            for batch_settings in resolve_batch_jobs(solution, run)
+            for batch_settings in resolve_batch_jobs(solution_settings, run)
         ],
     )
 
@@ -175,15 +181,17 @@ def read_solution_snapshot(
 def _read_batch_job(
     client: PersonalizeClient,
     batch_settings: ResolvedBatchJobSettings,
-    solution: SolutionTypeDef | None,
+    solution_description: SolutionTypeDef | None,
 ) -> BatchJobSnapshot:
     """Read the input, the earlier jobs and the last results of a batch job."""
     batch_input = exports.read_batch_input(aws.s3(), batch_settings["input"])
-    if solution is None:
+    if solution_description is None:
         # The kind of batch job depends on the recipe, which is unknown without the solution.
         return BatchJobSnapshot(batch_settings, batch_input)
 
-    jobs = list_batch_jobs(client, parse_recipe_name(solution), batch_settings["output_hash"])
+    jobs = list_batch_jobs(
+        client, parse_recipe_name(solution_description), batch_settings["output_hash"]
+    )
     results = read_results(batch_settings, jobs)
     earlier_jobs = clear_hashes_of_lost_results(jobs, batch_input, results)
     return BatchJobSnapshot(batch_settings, batch_input, earlier_jobs, results)

@@ -60,15 +60,15 @@ class SolutionView:
 
     settings: Settings
     run: Run
-    data: DataSnapshot
-    snapshot: SolutionSnapshot
+    data_snapshot: DataSnapshot
+    solution_snapshot: SolutionSnapshot
     imports_anything: bool
     """True if the run imports a dataset, so no version was trained on all of its data yet."""
 
     @property
     def solution_settings(self) -> SolutionSettings:
         """The settings of the solution."""
-        return self.snapshot.solution_settings
+        return self.solution_snapshot.solution_settings
 
     @property
     def arn(self) -> str:
@@ -76,21 +76,23 @@ class SolutionView:
         return self.solution_settings["solutionArn"]
 
     @property
-    def state(self) -> SolutionState:
+    def solution_state(self) -> SolutionState:
         """The solution and its versions, newest first. A missing solution has no versions."""
-        return self.snapshot.state
+        return self.solution_snapshot.state
 
     @property
     def recipe(self) -> str | None:
         """The recipe's name. "" for AutoML, or None if the solution doesn't exist."""
-        if self.snapshot.description is None:
+        if self.solution_snapshot.description is None:
             return None
-        return parse_recipe_name(self.snapshot.description)
+        return parse_recipe_name(self.solution_snapshot.description)
 
     @cached_property
     def earlier_versions(self) -> EarlierVersions:
         """The versions that earlier runs trained, and what these runs left undone."""
-        return EarlierVersions(self.settings, self.run, self.data.now, self.snapshot)
+        return EarlierVersions(
+            self.settings, self.run, self.data_snapshot.now, self.solution_snapshot
+        )
 
     @property
     def probes(self) -> list[tuple[str, ProbeSettings]]:
@@ -105,7 +107,7 @@ class SolutionView:
     def receives_events(self) -> bool:
         """True if records may reach the dataset group without an import."""
         is_streamed = any(dataset["streamed"] for dataset in self.settings["datasets"])
-        return is_streamed or bool(self.data.event_trackers)
+        return is_streamed or bool(self.data_snapshot.event_trackers)
 
     @property
     def user_ids(self) -> frozenset[str] | None:
@@ -114,7 +116,7 @@ class SolutionView:
             return None
 
         for dataset in self.settings["datasets"]:
-            export = self.data.exports.get(dataset["datasetArn"])
+            export = self.data_snapshot.exports.get(dataset["datasetArn"])
             has_all_users = dataset["type"] == "interactions" and dataset["importMode"] == "FULL"
             # `row_count` is None unless all rows were read.
             if has_all_users and export and export.row_count is not None:
@@ -146,7 +148,7 @@ class SolutionView:
             return None
         if self.retraining_cause == "events":
             # For streamed events, the version's age may be up to half the time between two runs.
-            return self.data.now - timedelta(seconds=self.settings["cadenceSeconds"] / 2)
+            return self.data_snapshot.now - timedelta(seconds=self.settings["cadenceSeconds"] / 2)
         return get_run_start(self.run)
 
     @cached_property
@@ -154,7 +156,7 @@ class SolutionView:
         """The newest version that makes a training unnecessary, or None."""
         if self.imports_anything:
             return None
-        return find_usable_version(self.state, self.requested_since)
+        return find_usable_version(self.solution_state, self.requested_since)
 
     @property
     def has_stopped_training(self) -> bool:
@@ -176,7 +178,7 @@ class SolutionView:
 
         max_trainings_per_month = choose_monthly_limit(self.settings, self.run)
         message = explain_reached_monthly_limit(
-            self.state.versions, max_trainings_per_month, self.data.now
+            self.solution_state.versions, max_trainings_per_month, self.data_snapshot.now
         )
         if message and self.later_deletion:
             message["text"] = f"{LEARNED_DELETED_USERS}; {message['text']}"
@@ -193,7 +195,7 @@ class SolutionView:
         candidate = self.earlier_versions.candidate
         if candidate is None:
             return None
-        return find_later_deletion(candidate, self.state)
+        return find_later_deletion(candidate, self.solution_state)
 
     @property
     def training_mode(self) -> TrainingMode:
@@ -207,8 +209,8 @@ class SolutionView:
             return "FULL"
 
         # Foreign FULL versions count, too.
-        since = self.data.now - MAX_FULL_AGE
-        full_versions = list_full_versions(self.state.versions)
+        since = self.data_snapshot.now - MAX_FULL_AGE
+        full_versions = list_full_versions(self.solution_state.versions)
         if not any(version.created_at > since for version in full_versions):
             return "FULL"
 
@@ -222,12 +224,12 @@ class SolutionView:
     def decision(self) -> PlanDecision:
         """What the run does with the solution, and why."""
         if not self.gets_new_version:
-            reason = self.limit_message and self.limit_message["text"]
+            limit_reason = self.limit_message and self.limit_message["text"]
             if work := self._remaining_work:
-                return PlanDecision(work.action, reason or work.reason)
-            if reason:
-                return PlanDecision("hold back", reason)
-            return PlanDecision("keep", self._explain_keeping())
+                return PlanDecision(work.action, limit_reason or work.reason)
+            if limit_reason:
+                return PlanDecision("hold back", limit_reason)
+            return PlanDecision("keep", self._explain_no_work())
 
         if self.usable_version:
             return PlanDecision("wait", "a version is in training on the present data")
@@ -263,13 +265,13 @@ class SolutionView:
             return f"{self.retraining_cause} asks for a training"
         return "no version was trained on the present data"
 
-    def _explain_keeping(self) -> str:
+    def _explain_no_work(self) -> str:
         """Explain why the run has nothing to do for the solution."""
         if self.usable_version is None:
             return "the run only deploys versions"
         if self.has_stopped_training:
-            stopped = "the training on its data was stopped"
-            return f"{LEARNED_DELETED_USERS}; {stopped}" if self.later_deletion else stopped
+            reason = "the training on its data was stopped"
+            return f"{LEARNED_DELETED_USERS}; {reason}" if self.later_deletion else reason
 
         for step in self.earlier_versions.predicted_batch_steps.values():
             if step.outcome == "SKIPPED":
@@ -300,10 +302,14 @@ class SolutionView:
             "existingVersionArn": candidate.arn if candidate else None,
             "requestedSince": since.isoformat() if since else None,
             "durations": list_recent_durations(
-                version for version in self.state.versions if version.training_mode == training_mode
+                version
+                for version in self.solution_state.versions
+                if version.training_mode == training_mode
             ),
             "campaigns": [*self._plan_campaigns()],
-            "batchJobs": [batch_job.settings["output"] for batch_job in self.snapshot.batch_jobs],
+            "batchJobs": [
+                batch_job.settings["output"] for batch_job in self.solution_snapshot.batch_jobs
+            ],
         }
 
     def _plan_campaigns(self) -> Iterator[PlannedCampaign]:

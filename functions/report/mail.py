@@ -206,9 +206,9 @@ def format_subject(report: Report) -> str:
 
 def format_headline(report: Report) -> str:
     """State the most important fact about a run, in a few words."""
-    bad_arns = list_bad_campaign_arns(report)
-    if bad_arns:
-        names = ", ".join(map(resource_name, bad_arns))
+    bad_campaign_arns = list_bad_campaign_arns(report)
+    if bad_campaign_arns:
+        names = ", ".join(map(resource_name, bad_campaign_arns))
         return f"{names} serves a version that failed its probe or bake"
     if report["error"] is not None:
         return ERROR_HEADLINES.get(report["error"], f"the run ended with {report['error']}")
@@ -220,42 +220,43 @@ def format_headline(report: Report) -> str:
         failed_name = next(name for name, result in results if result["outcome"] == outcome)
         return f"{failed_name} failed"
 
-    arns = [
-        campaign["campaignArn"]
+    template = HEADLINES.get(outcome)
+    if template is None:
+        return _summarize_work(report)
+
+    campaign_names = [
+        resource_name(campaign["campaignArn"])
         for campaign in list_campaign_reports(report)
         if campaign["outcome"] == outcome
     ]
-    headline = HEADLINES.get(outcome)
-    if headline is None:
-        return _summarize_work(report)
     # A campaign is listed twice if it had a trial before its update.
-    return headline.format(", ".join(dict.fromkeys(map(resource_name, arns))))
+    return template.format(", ".join(dict.fromkeys(campaign_names)))
 
 
 def _summarize_work(report: Report) -> str:
-    """Say what a run has done that deployed nothing and needs nobody."""
+    """Say what a run did that deployed nothing and left nothing for a person to do."""
     work = format_list([*_list_work_done(report)])
     if report["outcome"] != "SKIPPED":
         return work
 
     # A stack may have no campaigns, or import only.
-    lack = "nothing was deployed" if report["serving"] else "nothing was trained"
+    not_done = "nothing was deployed" if report["serving"] else "nothing was trained"
     if work:
-        return f"{work}, but {lack}"
-    return lack if report["serving"] else "nothing was done"
+        return f"{work}, but {not_done}"
+    return not_done if report["serving"] else "nothing was done"
 
 
 def _list_work_done(report: Report) -> Iterator[str]:
     if any(dataset["outcome"] == "IMPORTED" for dataset in report["imports"]):
         yield "new data was imported"
 
-    trained = [
+    trained_names = [
         resource_name(solution["solutionArn"])
         for solution in report["solutions"]
         if solution["isTrained"]
     ]
-    if trained:
-        yield f"{format_list(trained)} got a new version"
+    if trained_names:
+        yield f"{format_list(trained_names)} got a new version"
 
     jobs = list_batch_job_reports(report["solutions"])
     if any(job["outcome"] == "WRITTEN" for job in jobs):
@@ -315,30 +316,33 @@ def _explain_outcomes(report: Report, pipeline_options: Sequence[str]) -> Iterat
 
 
 def _explain_drops(report: Report) -> Iterator[str]:
-    """Yield what may explain a rejection other than a worse model."""
+    """Yield what other than a worse model may explain a rejection."""
     metrics = [
         metric
         for campaign in list_campaign_reports(report)
         if campaign["outcome"] == "REJECTED"
         for metric in campaign["metrics"]
     ]
-    drops = [metric for metric in metrics if metric["hasDropped"]]
-    if not drops:
+    dropped_metrics = [metric for metric in metrics if metric["hasDropped"]]
+    if not dropped_metrics:
         return
 
-    if any(metric["newBaseline"] is None for metric in drops):
+    if any(metric["newBaseline"] is None for metric in dropped_metrics):
         yield (
             "- A lower value can come from a worse model, or from new data that is harder for "
             "every model. This rule cannot tell which. A rule with relativeTo can."
         )
 
-    users = report["heldOutUsers"]
+    user_count = report["heldOutUsers"]
+    if user_count is None or user_count >= MIN_RELIABLE_USERS:
+        return
+
     largest_drop = min(metric["change"] or 0 for metric in metrics)
-    if users is not None and users < MIN_RELIABLE_USERS and largest_drop >= LARGEST_DROP_BY_CHANCE:
+    if largest_drop >= LARGEST_DROP_BY_CHANCE:
         yield (
-            f"- Personalize measured this on about {format_count(users, 'user')}, 10% of all, so "
-            "chance decides. Until there are more, raise maxDrop in the qualityGate, or set "
-            "qualityGateEnabled to false."
+            f"- Personalize measured this on about {format_count(user_count, 'user')}, 10% of "
+            "all, so chance decides. Until there are more, raise maxDrop in the qualityGate, or "
+            "set qualityGateEnabled to false."
         )
 
 

@@ -52,8 +52,7 @@ from ..run.documents import (
 )
 
 SCHEMA_VERSION: Literal[1] = 1
-OUTCOMES: Sequence[Outcome] = get_args(Outcome)[::-1]
-"""The outcomes, worst first."""
+OUTCOMES_WORST_FIRST: Sequence[Outcome] = get_args(Outcome)[::-1]
 KNOWN_TRIGGERS = ("schedule", "export", "trials", "deployments", "manual")
 """What can start a run. If planning refused the input, it may name any other trigger."""
 MAX_REASON_BYTES = 2 * MAX_STRING_BYTES
@@ -290,7 +289,7 @@ def build_report(
     """Build the report from a run's document. The run may have ended at any state."""
     run = identify_run(document["run"])
     plan = document.get("plan", {})
-    served_arns = {
+    served_version_arns = {
         campaign["campaignArn"]: campaign["servedVersionArn"]
         for campaign in serving
         if campaign["isKnown"]
@@ -298,9 +297,10 @@ def build_report(
 
     imports = [_build_import_report(result) for result in _list_import_results(document)]
     solutions = [
-        _build_solution_report(result, served_arns) for result in list_solution_results(document)
+        _build_solution_report(result, served_version_arns)
+        for result in list_solution_results(document)
     ]
-    trials = _build_trial_reports(document, solutions, served_arns)
+    trials = _build_trial_reports(document, solutions, served_version_arns)
     parts = (*imports, *solutions, *trials, *list_batch_job_reports(solutions))
     ending = _find_run_ending(document, [part["outcome"] for part in parts])
     new_trainings = _list_new_trainings(document)
@@ -334,7 +334,7 @@ def build_report(
 
 def find_worst_outcome(outcomes: Iterable[Outcome]) -> Outcome:
     """Find the worst of the outcomes, or SKIPPED if there are none."""
-    return min(outcomes, key=OUTCOMES.index, default="SKIPPED")
+    return min(outcomes, key=OUTCOMES_WORST_FIRST.index, default="SKIPPED")
 
 
 def keep_worst_results(results: Sequence[CampaignResult]) -> list[CampaignResult]:
@@ -342,7 +342,7 @@ def keep_worst_results(results: Sequence[CampaignResult]) -> list[CampaignResult
 
     With all results, the document of a run that has other jobs could grow too large.
     """
-    worst_first = sorted(results, key=lambda result: OUTCOMES.index(result["outcome"]))
+    worst_first = sorted(results, key=lambda result: OUTCOMES_WORST_FIRST.index(result["outcome"]))
     return keep_fitting(worst_first, MAX_TRIALS_BYTES)
 
 
@@ -460,17 +460,19 @@ def _build_import_report(result: DatasetResult) -> ImportReport:
 
 
 def _build_solution_report(
-    result: SolutionResult, served_arns: Mapping[str, str | None]
+    result: SolutionResult, served_version_arns: Mapping[str, str | None]
 ) -> SolutionReport:
     """Report on a solution, its campaigns and its batch jobs.
 
-    `served_arns` maps each campaign that could be read to the version that it serves now.
+    `served_version_arns` maps each campaign that could be read to the version that it serves now.
     """
     solution = result["solution"]
     version = result["version"] or EMPTY_STATUS
     # An earlier run's version costs this run nothing.
     new_version = version if version["isNew"] else EMPTY_STATUS
-    campaigns = [_build_campaign_report(campaign, served_arns) for campaign in result["campaigns"]]
+    campaigns = [
+        _build_campaign_report(campaign, served_version_arns) for campaign in result["campaigns"]
+    ]
 
     return {
         "solutionArn": solution["solutionArn"],
@@ -520,23 +522,28 @@ def _build_batch_job_report(result: BatchJobResult) -> BatchJobReport:
 def _build_trial_reports(
     document: RunDocument,
     solutions: Iterable[SolutionReport],
-    served_arns: Mapping[str, str | None],
+    served_version_arns: Mapping[str, str | None],
 ) -> list[CampaignReport]:
     """Report on earlier runs' trials, which this run ended before its own work."""
     # After this run's own update, the served version no longer shows how the trial ended.
-    updated_arns = {
+    updated_campaign_arns = {
         campaign["campaignArn"] for solution in solutions for campaign in solution["campaigns"]
     }
-    other_served_arns = {arn: served_arns[arn] for arn in served_arns.keys() - updated_arns}
+    other_served_version_arns = {
+        campaign_arn: version_arn
+        for campaign_arn, version_arn in served_version_arns.items()
+        if campaign_arn not in updated_campaign_arns
+    }
     return [
-        _build_campaign_report(result, other_served_arns) for result in list_trial_results(document)
+        _build_campaign_report(result, other_served_version_arns)
+        for result in list_trial_results(document)
     ]
 
 
 def _build_campaign_report(
-    result: CampaignResult, served_arns: Mapping[str, str | None]
+    result: CampaignResult, served_version_arns: Mapping[str, str | None]
 ) -> CampaignReport:
-    """Report on a campaign, and correct its outcome if `served_arns` shows a later change."""
+    """Report on a campaign. Correct its outcome if it has been given another version since."""
     campaign_arn = result["campaign"]["campaignArn"]
     status = result["status"] or EMPTY_STATUS
     report: CampaignReport = {
@@ -549,26 +556,26 @@ def _build_campaign_report(
         "seconds": _measure_duration(status),
     }
 
-    if campaign_arn in served_arns:
-        _correct_outcome(report, served_arns[campaign_arn])
+    if campaign_arn in served_version_arns:
+        _correct_outcome(report, served_version_arns[campaign_arn])
     return report
 
 
-def _correct_outcome(report: CampaignReport, served_arn: str | None) -> None:
+def _correct_outcome(report: CampaignReport, served_version_arn: str | None) -> None:
     """Change an outcome that is no longer true.
 
     The run may have gone on for hours to train other solutions. Meanwhile, a person may have moved
     the campaign to another version.
     """
-    serves_now = Message(text=f"the campaign serves {served_arn or 'nothing'} now")
-    serves_version = served_arn == report["versionArn"]
+    correction = Message(text=f"the campaign serves {served_version_arn or 'nothing'} now")
+    serves_run_version = served_version_arn == report["versionArn"]
 
-    if report["outcome"] == "DEPLOYED" and not serves_version:
+    if report["outcome"] == "DEPLOYED" and not serves_run_version:
         report["outcome"] = "SKIPPED"
-        report["reasons"] = [serves_now]
-    elif report["outcome"] == "ROLLED_BACK" and serves_version:
+        report["reasons"] = [correction]
+    elif report["outcome"] == "ROLLED_BACK" and serves_run_version:
         report["outcome"] = "FAILED"
-        report["reasons"].append(serves_now)
+        report["reasons"].append(correction)
 
 
 def _build_metric_report(values: MetricComparison) -> MetricReport:

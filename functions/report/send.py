@@ -165,13 +165,14 @@ def _read_campaign_serving(
 
     with suppress(*AWS_ERRORS):
         state = read_campaign_state(client, campaign_arn, solution_arn)
-        served_arn = state.served_version_arn
+        served_version_arn = state.served_version_arn
         record = state.record
         report |= {
             "isKnown": True,
-            "servedVersionArn": served_arn,
+            "servedVersionArn": served_version_arn,
             "versionOnTrial": record.trial and record.trial.version_arn,
-            "isBad": served_arn is not None and served_arn == record.blocked_version_arn,
+            "isBad": served_version_arn is not None
+            and served_version_arn == record.blocked_version_arn,
             "pin": state.pin,
         }
     return report

@@ -106,7 +106,7 @@ def check_way_back(account: Account) -> Iterator[Finding]:
     client = account.client("personalize")
     pipeline = account.pipeline
     for solution in account.view.solutions:
-        snapshot = solution.snapshot
+        snapshot = solution.solution_snapshot
         for configured in solution.solution_settings["campaigns"]:
             arn = configured["campaignArn"]
             name = arn.rpartition("/")[2]

@@ -156,7 +156,7 @@ def _document(pipeline: ExaminedPipeline, request: RunRequest) -> Document:
     try:
         with function_clients(pipeline.access) as client:
             view = read_view(client, pipeline.settings, identify_run(started))
-            pause = pause_for_deletion(view.data.deletions, view.run)
+            pause = pause_for_deletion(view.data_snapshot.deletions, view.run)
             if pause:
                 document["notes"].append(f"{shorten_arns(pause.reason)}.")
             planned = plan_run(view)
@@ -207,7 +207,7 @@ def _steps(client: PersonalizeClient, view: RunView, planned: Plan) -> Iterator[
             is_planned = campaign["campaignArn"] in updated
             is_trained = training is not None and training["existingVersionArn"] is None
             yield _campaign_step(solution, campaign, is_planned=is_planned, is_trained=is_trained)
-        for batch_job in solution.snapshot.batch_jobs:
+        for batch_job in solution.solution_snapshot.batch_jobs:
             yield _batch_step(solution, batch_job.settings, is_planned=training is not None)
 
 
@@ -215,12 +215,12 @@ def _import_step(view: DatasetView, planned: PlannedImport | None) -> Document:
     """Return what the run does with a dataset, and what its export contains."""
     action, reason = view.decision
     export = view.export
-    newest_at = view.state.export.newest_at
+    newest_at = view.dataset_state.export.newest_at
     contents = [format_count(len(export.objects), "file"), format_size(export.size)]
     if export.row_count is not None:
         contents.append(f"{export.row_count:,} rows")
     if newest_at:
-        age = (view.data.now - newest_at).total_seconds()
+        age = (view.data_snapshot.now - newest_at).total_seconds()
         contents.append(f"written {format_duration(age)} ago")
     contents += describe_export_content(view.content)
     return {
@@ -252,7 +252,7 @@ def _training_step(
     if planned is None or action != "train":
         return step
     mode = planned["trainingMode"]
-    trainings = view.state.versions
+    trainings = view.solution_state.versions
     arns = [
         version.arn for version in trainings if version.is_active and version.training_mode == mode
     ]

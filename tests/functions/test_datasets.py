@@ -106,7 +106,7 @@ def test_an_import_is_requested_by_force_or_by_a_setting(request_, changes, mode
         "settings_": settings(datasets=[dataset_settings(importMode=mode)], **changes),
         "dataset": dataset_of_run(importMode=mode),
     }
-    planned = of_imports(**known).state.export.fingerprint
+    planned = of_imports(**known).dataset_state.export.fingerprint
     held = of_imports(held_import(is_full=mode == "FULL", fingerprint=planned), **known)
 
     assert held.is_import_requested == requested

@@ -120,8 +120,8 @@ def test_the_deletion_is_named_if_only_the_second_solution_has_learned_the_users
     two = s.settings(solutions=[new, solution_settings()])
     seen = view(DELETED, settings_=two)
     first, second = seen.solutions
-    untrained = replace(first.snapshot, state=replace(first.state, versions=()))
-    plan = plan_run(replace(seen, solutions=[replace(first, snapshot=untrained), second]))
+    untrained = replace(first.solution_snapshot, state=replace(first.solution_state, versions=()))
+    plan = plan_run(replace(seen, solutions=[replace(first, solution_snapshot=untrained), second]))
 
     assert (len(plan["solutions"]), plan.get("dataDeletionJobArn")) == (2, JOB)
 

@@ -119,7 +119,7 @@ BAD_EXPORT = {"exports": export(objects=[], samples=[])}
 def planned_bad_import(**changes):
     """Return an import of the bad export."""
     (dataset,) = view(**BAD_EXPORT).datasets
-    return held_import(fingerprint=dataset.state.export.fingerprint, **changes)
+    return held_import(fingerprint=dataset.dataset_state.export.fingerprint, **changes)
 
 
 @pytest.mark.parametrize(

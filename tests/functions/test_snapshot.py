@@ -54,8 +54,10 @@ def test_resources_that_do_not_exist_are_left_out():
         ]
         view = read(pipeline, datasets=[known, *unknown], solutions=solutions)
 
-    found, missing = (solution.snapshot for solution in view.solutions)
-    assert set(view.data.datasets) == set(view.data.schemas) == {known["datasetArn"]}
+    found, missing = (solution.solution_snapshot for solution in view.solutions)
+    assert (
+        set(view.data_snapshot.datasets) == set(view.data_snapshot.schemas) == {known["datasetArn"]}
+    )
     assert found.description["solutionArn"] == solution_arn()
     assert found.campaigns == found.campaign_tags == {}
     assert (missing.description, missing.state) == (None, SolutionState())
@@ -75,8 +77,8 @@ def test_the_imports_of_datasets_that_are_not_configured_are_read():
         settings = pipeline.group.settings()["datasets"]
         view = read(pipeline, datasets=[row for row in settings if row["type"] != "items"])
 
-    assert {job.dataset_arn for job in view.data.imports} == DATASETS
-    assert view.solutions[0].state.imports == view.data.imports
+    assert {job.dataset_arn for job in view.data_snapshot.imports} == DATASETS
+    assert view.solutions[0].solution_state.imports == view.data_snapshot.imports
 
 
 def test_only_what_a_run_imports_or_trains_is_read():
@@ -85,10 +87,10 @@ def test_only_what_a_run_imports_or_trains_is_read():
     ) as pipeline:
         chosen = {"datasets": ["items"], "solutions": [solution_arn("like")]}
         view = read(pipeline, chosen)
-        without = read(pipeline, {"skipImport": True}).data
+        without = read(pipeline, {"skipImport": True}).data_snapshot
 
-    assert set(view.data.exports) == {dataset_arn("items")}
-    assert set(view.data.datasets) == DATASETS, "they belong to the group"
+    assert set(view.data_snapshot.exports) == {dataset_arn("items")}
+    assert set(view.data_snapshot.datasets) == DATASETS, "they belong to the group"
     assert [solution.arn for solution in view.solutions] == [solution_arn("like")]
     assert (without.exports, set(without.datasets)) == ({}, DATASETS)
 
@@ -97,9 +99,9 @@ def test_only_active_event_trackers_count():
     with deploy() as pipeline:
         tracker = pipeline.client.create_event_tracker(name="clicks", datasetGroupArn=MOVIES.arn)
         pipeline.sleep(600)
-        active = read(pipeline).data.event_trackers
+        active = read(pipeline).data_snapshot.event_trackers
         pipeline.client.delete_event_tracker(eventTrackerArn=tracker["eventTrackerArn"])
-        deleted = read(pipeline).data.event_trackers
+        deleted = read(pipeline).data_snapshot.event_trackers
 
     assert (active, deleted) == ([tracker["eventTrackerArn"]], [])
 
@@ -115,7 +117,7 @@ def test_the_import_of_an_earlier_day_is_held_if_its_run_has_died(has_changed):
         pipeline.sleep(24 * 3600)
         if has_changed:
             pipeline.bucket.put(key, interactions(shift=2))
-        data = read(pipeline).data
+        data = read(pipeline).data_snapshot
 
     newest = data.imports[0]
     assert newest.is_confirmed is not has_changed
