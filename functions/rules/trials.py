@@ -249,6 +249,7 @@ def _accept_intervention(campaign: CampaignState) -> Step:
     It's not a failure, because the person did so on purpose. The report names the served version.
     """
     reason = f"somebody has moved the campaign to {campaign.served_version_arn}"
+
     return Step(
         "ON_TRIAL",
         _build_trial_removal(campaign),
