@@ -9,9 +9,9 @@ import pulumi_aws as aws
 from pulumi import Input, Output
 
 from .constants import DATE_PLACEHOLDER
+from .function_configs import ResourceKind
 from .rules.arns import Environment, parse_arn
 from .shared import PipelineContext, raise_if_any_problem, when_known
-from .state_machine.steps import Resource
 
 PolicyDocument: TypeAlias = dict[str, Any]
 Grant: TypeAlias = tuple[Sequence[str], Any]
@@ -95,7 +95,7 @@ def resource_arns(
     unique_name: str,
     kms_key_arn: str | None,
     data_kms_key_arn: str | None,
-) -> dict[Resource, list[str]]:
+) -> dict[ResourceKind, list[str]]:
     """Return the ARNs, or ARN patterns, of each kind of resource.
 
     The list is empty if the pipeline has no resource of that kind. `settings` are the state

@@ -1,4 +1,4 @@
-"""Creates the Lambda functions: one for each step, each with its own role."""
+"""Creates the Lambda functions, each with its own role."""
 
 import atexit
 import base64
@@ -16,18 +16,18 @@ import pulumi_aws as aws
 from pulumi import Input, Output
 
 from . import iam
-from .shared import PipelineContext, step_name
-from .state_machine.steps import STEPS, TIMEOUT_SECONDS, Resource
+from .function_configs import FUNCTION_CONFIGS, FUNCTION_TIMEOUT_SECONDS, ResourceKind
+from .shared import PipelineContext, build_function_name
 
 FUNCTIONS_FOLDER = Path(__file__).parents[1] / "functions"
 """The code of the Lambda functions."""
 CALLED_BY_EVENTS = frozenset({"close_run", "start_on_export", "watch_pipeline"})
-"""The steps outside the state machine. EventBridge calls them: `close_run` for executions that
+"""The functions outside the state machine. EventBridge calls them: `close_run` for executions that
 ended without a report, `start_on_export` for potential ready markers, and `watch_pipeline` every 15
 minutes."""
 
 Functions: TypeAlias = Mapping[str, aws.lambda_.Function]
-"""Step, as in STEPS -> its function."""
+"""Handler, as in FUNCTION_CONFIGS -> its Lambda function."""
 
 
 @cache
@@ -45,7 +45,7 @@ def function_code() -> pulumi.FileArchive:
     zip_path = Path(folder, "functions.zip")
     with zipfile.ZipFile(zip_path, "w", zipfile.ZIP_STORED) as archive:
         for module in sorted(FUNCTIONS_FOLDER.rglob("*.py")):
-            # Paths begin with `functions/`, because handlers are named functions.<step>.handler.
+            # Paths begin with `functions/`, because handlers are named functions.<module>.handler.
             entry = zipfile.ZipInfo(module.relative_to(FUNCTIONS_FOLDER.parent).as_posix())
             # Files must be world-readable, because Lambda's user doesn't own them.
             entry.external_attr = 0o644 << 16
@@ -70,22 +70,28 @@ def create_log_group(
 def create_functions(
     context: PipelineContext,
     log_group: aws.cloudwatch.LogGroup,
-    resource_arns: Output[Mapping[Resource, Sequence[str]]],
+    resource_arns: Output[Mapping[ResourceKind, Sequence[str]]],
 ) -> Functions:
     """Create the functions, each with a role that allows exactly what the function needs."""
-    steps = [step for step in STEPS if step != "start_on_export" or context.args.trigger.on_export]
-    return {step: _create_function(context, step, log_group, resource_arns) for step in steps}
+    handlers = list(FUNCTION_CONFIGS)
+    if not context.args.trigger.on_export:
+        handlers.remove("start_on_export")
+
+    return {
+        handler: _create_function(context, handler, log_group, resource_arns)
+        for handler in handlers
+    }
 
 
 def _create_function(
     context: PipelineContext,
-    step: str,
+    handler: str,
     log_group: aws.cloudwatch.LogGroup,
-    resource_arns: Output[Mapping[Resource, Sequence[str]]],
+    resource_arns: Output[Mapping[ResourceKind, Sequence[str]]],
 ) -> aws.lambda_.Function:
     """Create a function, its role and its policy, which all have the same name."""
-    name = step_name(context.name, step)
-    needs = STEPS[step]
+    name = build_function_name(context.name, handler)
+    config = FUNCTION_CONFIGS[handler]
     log_streams = Output.concat(log_group.arn, ":log-stream:*")
 
     role_arn = iam.create_role(
@@ -94,7 +100,7 @@ def _create_function(
         "lambda",
         source=None,
         grants=[
-            *((actions, resource_arns[kind]) for kind, actions in needs.grants.items()),
+            *((actions, resource_arns[kind]) for kind, actions in config.permissions.items()),
             (("logs:CreateLogStream", "logs:PutLogEvents"), [log_streams]),
         ],
     )
@@ -107,9 +113,9 @@ def _create_function(
         # Without the hash, a refresh wouldn't notice code that was published by hand, and would
         # switch the state machine to it.
         code_sha256=_code_sha256(),
-        handler=f"functions.{step}.handler",
-        timeout=TIMEOUT_SECONDS,
-        memory_size=needs.memory_megabytes,
+        handler=f"functions.{handler}.handler",
+        timeout=FUNCTION_TIMEOUT_SECONDS,
+        memory_size=config.memory_megabytes,
         # Each change becomes a new version, while running executions keep the old one.
         publish=True,
         logging_config={

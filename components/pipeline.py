@@ -270,10 +270,10 @@ def _create_state_machine(
     It shares the name of the schedule group, which already exists, so that the functions' policies
     can refer to the state machine before it's created.
     """
-    steps = [step for step in functions if step not in CALLED_BY_EVENTS]
-    role_arn = _create_execution_role(context, [functions[step].arn for step in steps])
+    handlers = [handler for handler in functions if handler not in CALLED_BY_EVENTS]
+    role_arn = _create_execution_role(context, [functions[handler].arn for handler in handlers])
     # The code of a published version never changes, not even during an execution.
-    qualified_arns = {step: functions[step].qualified_arn for step in steps}
+    qualified_arns = {handler: functions[handler].qualified_arn for handler in handlers}
 
     log_group = create_log_group(
         context,

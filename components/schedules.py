@@ -10,7 +10,7 @@ from pulumi import Input, Output
 from . import iam
 from .constants import UNSUCCESSFUL_STATUSES
 from .rules.pipeline import marker_pattern
-from .shared import PipelineContext, step_name
+from .shared import PipelineContext, build_function_name
 
 EXECUTION_INPUT = {
     "trigger": "schedule",
@@ -69,7 +69,7 @@ def create_schedules(
     )
 
     aws.scheduler.Schedule(
-        step_name(context.name, "watch_pipeline"),
+        build_function_name(context.name, "watch_pipeline"),
         group_name=context.unique_name,
         schedule_expression="rate(15 minutes)",
         flexible_time_window={"mode": "OFF"},
@@ -168,7 +168,7 @@ def report_unreported_runs(
 
 def _call_on_event(
     context: PipelineContext,
-    step: str,
+    handler: str,
     function: aws.lambda_.Function,
     *,
     description: str,
@@ -177,14 +177,14 @@ def _call_on_event(
     function_input: Mapping[str, object],
     is_enabled: bool = True,
 ) -> None:
-    """Invoke a step's function for each event that matches a pattern.
+    """Invoke a Lambda function for each event that matches a pattern.
 
     The function gets `function_input`, with each `<key>` replaced by the event's field at the path
     `event_fields[key]`. Nothing may rely on the call, because Step Functions sends its events on a
     best-effort basis:
     https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
     """
-    name = step_name(context.name, step)
+    name = build_function_name(context.name, handler)
     rule = aws.cloudwatch.EventRule(
         name,
         description=description,

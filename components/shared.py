@@ -11,9 +11,9 @@ import pulumi_aws as aws
 from pulumi import Output
 
 from .args import RetrainingPipelineArgs
+from .function_configs import FUNCTION_CONFIGS
 from .rules.arns import Environment
 from .rules.fields import problem_text
-from .state_machine.steps import STEPS
 
 MAX_ROLE_NAME_CHARACTERS = 64
 """The longest name of a role or a Lambda function.
@@ -24,15 +24,15 @@ RANDOM_SUFFIX_CHARACTERS = 8
 https://www.pulumi.com/docs/iac/concepts/resources/names/."""
 
 
-def step_name(name: str, step: str) -> str:
-    """Build the name that a step's function, role and policy share."""
-    return f"{name}-{step.replace('_', '-')}"
+def build_function_name(pipeline: str, handler: str) -> str:
+    """Build the name shared by a Lambda function, its role and its policy."""
+    return f"{pipeline}-{handler.replace('_', '-')}"
 
 
 MAX_NAME_CHARACTERS = (
     MAX_ROLE_NAME_CHARACTERS
     - RANDOM_SUFFIX_CHARACTERS
-    - max(len(step_name("", step)) for step in STEPS)
+    - max(len(build_function_name("", handler)) for handler in FUNCTION_CONFIGS)
 )
 """The longest name of a pipeline. The names of its roles begin with it."""
 

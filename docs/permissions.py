@@ -1,16 +1,16 @@
-"""Prints the page of the permissions of the functions, which are the rows of `steps.py`.
+"""Prints the page of the permissions of the functions, which are the rows of `function_configs.py`.
 
 Use: `python -m docs.permissions > docs/permissions.md`.
 """
 
 import sys
 
-from components.state_machine.steps import STEPS, Step
+from components.function_configs import FUNCTION_CONFIGS, FunctionConfig
 
 PAGE = """\
 # What the functions may do
 
-This page is generated from `components/state_machine/steps.py`:
+This page is generated from `components/function_configs.py`:
 `python -m docs.permissions > docs/permissions.md`.
 
 Each function has its own role. Each role may write the logs of its function. The
@@ -34,15 +34,15 @@ table lists all other permissions. Actions without a service are actions of Pers
 
 def page() -> str:
     """Return the whole page."""
-    rows = [f"| `{name}` | {permissions(step)} |" for name, step in STEPS.items()]
+    rows = [f"| `{name}` | {permissions(config)} |" for name, config in FUNCTION_CONFIGS.items()]
     return PAGE.format(rows="\n".join(rows))
 
 
-def permissions(step: Step) -> str:
-    """Return the permissions of a step as text, for example `UpdateCampaign on campaigns`."""
+def permissions(config: FunctionConfig) -> str:
+    """Return the permissions of a function as text, for example `UpdateCampaign on campaigns`."""
     grants = [
         f"{', '.join(action.removeprefix('personalize:') for action in actions)} on {kind}"
-        for kind, actions in step.grants.items()
+        for kind, actions in config.permissions.items()
     ]
     return "; ".join(grants) or "nothing"
 

@@ -18,10 +18,10 @@ import yaml  # type: ignore[import-untyped]  # PyYAML brings no types
 
 from components import settings, shared
 from components.dashboard import dashboard_url
+from components.function_configs import FUNCTION_CONFIGS
 from components.lambda_functions import CALLED_BY_EVENTS
 from components.rules.arns import parse_arn
 from components.state_machine.definition import definition
-from components.state_machine.steps import STEPS
 from components.workflow_settings import workflow_settings
 
 ROOT = Path(__file__).parents[1]
@@ -61,8 +61,8 @@ def sample_definition() -> Document:
     name = f"retraining-{STACK}"
     functions = {
         step: f"arn:{arn.partition}:lambda:{arn.region}:{arn.account}:function:"
-        f"{shared.step_name(name, step)}:1"
-        for step in STEPS
+        f"{shared.build_function_name(name, step)}:1"
+        for step in FUNCTION_CONFIGS
         if step not in CALLED_BY_EVENTS
     }
     settings_document = workflow_settings(

@@ -1,1 +1,1 @@
-"""The state machine: its definition, the vocabulary of its states, and its functions."""
+"""The state machine: its definition, and functions that build its states."""

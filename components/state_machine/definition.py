@@ -59,7 +59,7 @@ def definition(
 ) -> Definition:
     """Return the state machine's definition in ASL.
 
-    `functions` maps each step to its function's ARN. `settings` come from
+    `functions` maps each handler to its function's ARN. `settings` come from
     `components/workflow_settings.py`.
     """
     return {

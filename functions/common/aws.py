@@ -1,7 +1,7 @@
 """Creates all AWS clients. Most raise the exceptions in `common/errors.py` for transient errors.
 
 Each client is created once per process, and gives up long before its function times out
-(`components/state_machine/steps.py`).
+(`components/function_configs.py`).
 """
 
 from __future__ import annotations

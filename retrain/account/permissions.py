@@ -6,19 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from components import iam
-from components.state_machine.steps import STEPS
+from components.function_configs import FUNCTION_CONFIGS
 from functions.contract import pipeline_name
 
 if TYPE_CHECKING:
     from retrain.check.examined_pipeline import ExaminedPipeline
 
 Grants: TypeAlias = Mapping[str, Sequence[str]]
-"""Kind of resource to the IAM actions on it, as in `components/state_machine/steps.py`."""
+"""Kind of resource to the IAM actions on it, as in `components/function_configs.py`."""
 
 PLANNED: Grants = {
     # A plan on a terminal writes no tags.
     kind: [action for action in actions if action != "personalize:TagResource"]
-    for kind, actions in STEPS["plan_retraining"].grants.items()
+    for kind, actions in FUNCTION_CONFIGS["plan_retraining"].permissions.items()
 }
 """The grants of the function that plans a run, whose code `plan` and `doctor` run."""
 RUNS = "doctor plan start stop watch history rollback"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from components.shared import step_name
+from components.shared import build_function_name
 from functions.common.formatting import format_count, format_list
 from retrain.account import pulumi_cli
 from retrain.account.errors import OperatorError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SHOWN_RESOURCES = 3
 """So many resources with the same change are named, and the others are counted."""
-STARTS_RUNS = ("-schedule", step_name("", "start_on_export"))
+STARTS_RUNS = ("-schedule", build_function_name("", "start_on_export"))
 """The ends of the names of the schedule and the event rule that start runs."""
 
 

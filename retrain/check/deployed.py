@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from components import iam
 from components.alarms import list_alarms
-from components.state_machine.steps import STEPS
+from components.function_configs import FUNCTION_CONFIGS
 from functions.common.formatting import format_list
 from retrain.account.errors import one_line
 from retrain.account.permissions import resource_arns, topic_arn_of
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Needs = Mapping[Any, Sequence[str]]
 
-STEPS_OF_HANDLERS = {f"functions.{name}.handler": step for name, step in STEPS.items()}
+STEPS_OF_HANDLERS = {f"functions.{name}.handler": step for name, step in FUNCTION_CONFIGS.items()}
 
 
 def check_functions(account: Account) -> Iterator[Finding]:
@@ -65,7 +65,7 @@ def _needs(account: Account) -> Iterator[tuple[str, Needs, Needs]]:
         group = f"log-group:{config['LoggingConfig']['LogGroup']}:log-stream:any"
         arns["logs"] = [iam.resource_arn(account.pipeline.home, "logs", group)]
         if step := STEPS_OF_HANDLERS.get(config["Handler"]):
-            yield config["Role"], {**step.grants, "logs": ["logs:PutLogEvents"]}, arns
+            yield config["Role"], {**step.permissions, "logs": ["logs:PutLogEvents"]}, arns
 
 
 def check_schedule(account: Account) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 from botocore.exceptions import ClientError
 
 from components.lambda_functions import CALLED_BY_EVENTS
-from components.shared import step_name
+from components.shared import build_function_name
 from functions.common.messages import add_pipeline_options
 from functions.contract import pipeline_name
 from functions.planning.plan_run import read_view
@@ -156,7 +156,8 @@ class Account:
             step: [
                 target["Arn"]
                 for rule in rules
-                if is_named(rule["Name"], step_name(self.name, step)) and rule["State"] == "ENABLED"
+                if is_named(rule["Name"], build_function_name(self.name, step))
+                and rule["State"] == "ENABLED"
                 for target in client.list_targets_by_rule(Rule=rule["Name"])["Targets"]
                 if machine in f"{rule} {target}"
             ]

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from components.state_machine.steps import STEPS
+from components.function_configs import FUNCTION_CONFIGS
 from emulator.virtual.step_functions import Execution, Handler
 from functions.common import clock
 from tests.workflow.bucket import Bucket
@@ -44,7 +44,7 @@ DOLLARS_PER_GIGABYTE_SECOND = 0.0000133334
 DOLLARS_PER_CALL = 0.20 / 1_000_000
 """https://aws.amazon.com/lambda/pricing/"""
 COLD_START_SECONDS = 5
-"""The time in which a function of 128 MB imports boto3 and creates a client (`steps.py`)."""
+"""How long a function of 128 MB takes to import boto3 and create a client."""
 ATTEMPT_EVENTS = {"LambdaFunctionScheduled", "MapStateStarted"}
 """The history events with which an attempt at a state begins."""
 
@@ -111,7 +111,7 @@ def timed_handlers(invocations: list[Invocation]) -> dict[str, Handler]:
 
         return run
 
-    return {step: timed(step) for step in STEPS}
+    return {step: timed(step) for step in FUNCTION_CONFIGS}
 
 
 def _put_exports(bucket: Bucket, number: int) -> None:
@@ -232,7 +232,7 @@ def cost_table(measurements: Sequence[Measurements], invocations: Sequence[Invoc
 
 
 def _gigabyte_seconds(invocation: Invocation) -> float:
-    gigabytes = STEPS[invocation.step].memory_megabytes / 1024
+    gigabytes = FUNCTION_CONFIGS[invocation.step].memory_megabytes / 1024
     return gigabytes * (invocation.seconds + COLD_START_SECONDS)
 
 

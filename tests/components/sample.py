@@ -15,11 +15,11 @@ from components import (
     SolutionArgs,
     TriggerArgs,
 )
-from components.state_machine.steps import STEPS
+from components.function_configs import FUNCTION_CONFIGS
 from tests.world import MOVIES, PERSONALIZE, solution
 
 NAME = "retraining-dev"
-STEPS_WITHOUT_TRIGGER = [step for step in STEPS if step != "start_on_export"]
+STEPS_WITHOUT_TRIGGER = [step for step in FUNCTION_CONFIGS if step != "start_on_export"]
 """The steps of a pipeline that is only started by its schedule."""
 EMAIL = "team@example.com"
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"

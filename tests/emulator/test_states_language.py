@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from components.function_configs import FUNCTION_CONFIGS
 from components.state_machine.definition import definition
-from components.state_machine.steps import STEPS
 from emulator.states.language import STATES, problems
 from tests.world import MOVIES, PREFIX
 
@@ -22,7 +22,10 @@ def test_each_definition_of_the_golden_file_is_refused_with_the_place_and_the_na
 
 
 def test_the_definition_of_the_program_is_accepted():
-    arns = {step: f"arn:aws:lambda:eu-west-1:123456789012:function:{step}:1" for step in STEPS}
+    arns = {
+        step: f"arn:aws:lambda:eu-west-1:123456789012:function:{step}:1"
+        for step in FUNCTION_CONFIGS
+    }
     document = definition(arns, MOVIES.settings(PREFIX), MOVIES.args)
     assert problems(json.loads(json.dumps(document))) == []
 

@@ -14,8 +14,8 @@ import pytest
 from awslambdaric.lambda_runtime_log_utils import JsonFormatter
 
 from components.args import TriggerArgs
+from components.function_configs import FUNCTION_CONFIGS
 from components.lambda_functions import function_code
-from components.state_machine.steps import STEPS
 from functions.report.mail import format_report
 from tests.workflow.pipeline import RUN_ID, deploy, handler
 from tests.workflow.summaries import event_of, report_of
@@ -151,7 +151,7 @@ def test_the_import_of_the_handlers_loads_little_and_reads_nothing(tmp_path):
             "error",
             "-c",
             PROBE,
-            json.dumps(list(STEPS)),
+            json.dumps(list(FUNCTION_CONFIGS)),
             json.dumps(list(STANDARD_LIBRARY)),
         ],
         cwd=tmp_path,
@@ -162,7 +162,7 @@ def test_the_import_of_the_handlers_loads_little_and_reads_nothing(tmp_path):
     )
     assert probe.stderr == "", "no client is created"
     found = json.loads(probe.stdout)
-    assert found["handlers"] == [True] * len(STEPS)
+    assert found["handlers"] == [True] * len(FUNCTION_CONFIGS)
     assert found["environment"] == []
     others = {name for name in found["imported"] if name.partition(".")[0] != "functions"}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from components.state_machine.steps import STEPS
+from components.function_configs import FUNCTION_CONFIGS
 from tests.functions.samples import REGION
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
@@ -185,9 +185,9 @@ def services_in(node):
     return services
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", FUNCTION_CONFIGS)
 def test_a_function_may_call_what_its_code_uses_and_nothing_else(step):
-    allowed = {action for kind in STEPS[step].grants.values() for action in kind}
+    allowed = {action for kind in FUNCTION_CONFIGS[step].permissions.values() for action in kind}
     assert actions(step) | IMPLIED.get(step, set()) == allowed
 
 
@@ -200,11 +200,11 @@ def test_every_function_in_the_code_is_reached_from_a_handler():
         for name, node in module(module_name)[0].items()
         if isinstance(node, CODE)
     }
-    everything = {found for step in STEPS for found in reached(step)}
+    everything = {found for step in FUNCTION_CONFIGS for found in reached(step)}
 
     assert everywhere - everything == set(), "a function that nothing calls can be deleted"
 
 
 def test_handlers_and_rows_are_the_same():
     handlers = {path.stem for path in FUNCTIONS.glob("*.py") if "handler" in module(path.stem)[0]}
-    assert handlers == set(STEPS)
+    assert handlers == set(FUNCTION_CONFIGS)

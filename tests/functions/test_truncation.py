@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.function_configs import FUNCTION_CONFIGS
 from components.lambda_functions import CALLED_BY_EVENTS
-from components.state_machine.steps import STEPS
 from functions.common.errors import RunRefused
 from functions.common.messages import as_message
 from functions.common.truncation import (
@@ -133,7 +133,7 @@ def test_a_refusal_may_be_longer_and_is_not_logged(caplog):
     assert caplog.records == []
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", FUNCTION_CONFIGS)
 def test_every_function_of_the_state_machine_shortens_its_texts(step):
     handler = importlib.import_module(f"functions.{step}").handler
     is_decorated = handler.__code__.co_name == "truncating_handler"

@@ -8,7 +8,7 @@ import functools
 import re
 from pathlib import Path
 
-from components.state_machine.steps import STEPS
+from components.function_configs import FUNCTION_CONFIGS
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("components", "functions", "emulator", "retrain", "package", "__main__")
@@ -59,10 +59,10 @@ ORDER = (
     ("functions.planning",),
     ("functions.report",),
     ("functions.common.log",),
-    tuple(f"functions.{step}" for step in STEPS),
+    tuple(f"functions.{step}" for step in FUNCTION_CONFIGS),
     ("components.constants", "components.rules.rates"),
     ("components.rules.fields",),
-    ("components.state_machine.asl", "components.state_machine.steps"),
+    ("components.state_machine.asl", "components.function_configs"),
     ("components.rules.arns",),
     ("components.args",),
     ("components.rules.reading", "components.shared"),

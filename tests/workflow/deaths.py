@@ -22,7 +22,7 @@ from botocore.exceptions import ClientError
 
 from components.alarms import ALARMS, FUNCTION_ERRORS_PATTERN, build_alarm_inputs
 from components.args import LimitsArgs
-from components.state_machine.steps import STEPS
+from components.function_configs import FUNCTION_CONFIGS
 from emulator.virtual.step_functions import Fails
 from functions.constants import METRICS_NAMESPACE
 from tests.emf import data
@@ -58,7 +58,7 @@ class Life(logging.Handler):
         """Step -> the error that each call of its function ends with."""
         self.silent = set()
         """The steps whose functions cannot write log records."""
-        pipeline.handlers = {step: self._calling(step) for step in STEPS}
+        pipeline.handlers = {step: self._calling(step) for step in FUNCTION_CONFIGS}
         self.machine_arn = pipeline.machine.arn
         self.watched = {
             "Pipeline": PIPELINE,
@@ -95,7 +95,7 @@ class Life(logging.Handler):
 
     def _read(self, record):
         """Add the metrics of a record, and those of the filters."""
-        if self.silent >= STEPS.keys():
+        if self.silent >= FUNCTION_CONFIGS.keys():
             return
         for datum in data(record):
             time = datetime.fromtimestamp(datum.milliseconds / 1000, self.now.tzinfo)
@@ -311,7 +311,11 @@ DEATHS = (
         fault(fault="deny", operation="UpdateCampaign"),
         REFRESH + ", or what your organization denies",
     ),
-    Death("the log group is deleted", broken(lambda life: life.silent.update(STEPS)), REFRESH),
+    Death(
+        "the log group is deleted",
+        broken(lambda life: life.silent.update(FUNCTION_CONFIGS)),
+        REFRESH,
+    ),
     Death("the topic is deleted", broken(no_topic), REFRESH + ", and confirm the address again"),
     Death("`watch_pipeline` or its schedule is deleted", error("watch_pipeline", DELETED), REFRESH),
     Death(

@@ -11,8 +11,8 @@ from typing import Any
 from unittest.mock import patch
 
 from components.args import RetrainingPipelineArgs
+from components.function_configs import FUNCTION_CONFIGS, FUNCTION_TIMEOUT_SECONDS
 from components.state_machine.definition import definition
-from components.state_machine.steps import STEPS, TIMEOUT_SECONDS
 from emulator.personalize import Personalize, import_jobs
 from emulator.virtual.step_functions import (
     Execution,
@@ -107,9 +107,9 @@ class Pipeline:
         """Return the state machine. The first use fixes its definition and its functions."""
         return self.step_functions.machine(
             definition_of(self.group, prefix=self.prefix),
-            {**{step: handler(step) for step in STEPS}, **self.handlers},
+            {**{step: handler(step) for step in FUNCTION_CONFIGS}, **self.handlers},
             name=f"retraining-{self.prefix}",
-            timeouts=dict.fromkeys(STEPS, TIMEOUT_SECONDS),
+            timeouts=dict.fromkeys(FUNCTION_CONFIGS, FUNCTION_TIMEOUT_SECONDS),
         )
 
     def run(self, **request: object) -> Execution:
@@ -283,7 +283,9 @@ def deploy(
 
 def definition_of(group: DatasetGroup, *, prefix: str = PREFIX) -> Mapping[str, object]:
     """Return the definition of a group's state machine, with version 1 of the functions."""
-    arns = {step: f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{step}:1" for step in STEPS}
+    arns = {
+        step: f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{step}:1" for step in FUNCTION_CONFIGS
+    }
     return definition(arns, group.settings(prefix), group.args)
 
 

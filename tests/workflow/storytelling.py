@@ -18,7 +18,7 @@ from unittest.mock import patch
 
 from botocore.exceptions import ClientError
 
-from components.state_machine.steps import STEPS
+from components.function_configs import FUNCTION_CONFIGS
 from emulator.personalize.faults import Faults
 from emulator.personalize.resources import (
     Campaign,
@@ -75,7 +75,7 @@ CAMPAIGNS = ("home", "shelf", "page")
 KEYS = {"interactions": "interactions.csv", "items": "items/items.csv"}
 """The key of each export. Personalize imports all files of the folder of the items."""
 PROBED_CAMPAIGNS = ("home", "page")
-FUNCTIONS = [step for step in STEPS if not step.startswith(("close", "watch", "start"))]
+FUNCTIONS = [step for step in FUNCTION_CONFIGS if not step.startswith(("close", "watch", "start"))]
 """The functions that a run calls."""
 
 FAULTS: Mapping[str, tuple[Sequence[str], Mapping[str, object]]] = {

@@ -5,10 +5,10 @@ import json
 
 from botocore.session import get_session
 
+from components.function_configs import FUNCTION_CONFIGS, FUNCTION_TIMEOUT_SECONDS
 from components.lambda_functions import CALLED_BY_EVENTS
 from components.state_machine import asl
 from components.state_machine import definition as module
-from components.state_machine.steps import STEPS, TIMEOUT_SECONDS
 from functions.common import errors
 from functions.reconcile import ACTING_TIME
 from tests.definitions import machines, problems
@@ -117,12 +117,14 @@ def test_a_task_has_the_name_of_its_function():
 
 def test_every_function_except_close_run_is_called_by_a_task():
     called = {function_of(state) for _, state in states("Task")}
-    assert set(STEPS) - called == CALLED_BY_EVENTS, "EventBridge calls them"
+    assert set(FUNCTION_CONFIGS) - called == CALLED_BY_EVENTS, "EventBridge calls them"
 
 
 def test_every_task_has_a_longer_timeout_than_its_function():
     timeouts = {state["TimeoutSeconds"] for _, state in states("Task")}
-    assert min(timeouts) > TIMEOUT_SECONDS, "the error of the function's own time-out says more"
+    assert min(timeouts) > FUNCTION_TIMEOUT_SECONDS, (
+        "the error of the function's own time-out says more"
+    )
 
 
 def test_every_task_retries_the_same_errors():

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from components.args import LimitsArgs
-from components.state_machine.steps import TIMEOUT_SECONDS
+from components.function_configs import FUNCTION_TIMEOUT_SECONDS
 from tests.workflow.clients import FUNCTIONS
 from tests.workflow.pipeline import NEXT_SLOT, START, deploy
 from tests.workflow.summaries import DEPLOYED, outcomes, skip_reason
@@ -125,6 +125,6 @@ def test_the_ages_are_measured_within_the_timeout_of_the_function(order):
         ages = pipeline.watch()
         seconds = (pipeline.clock.now() - began_at).total_seconds()
 
-    assert seconds < TIMEOUT_SECONDS
+    assert seconds < FUNCTION_TIMEOUT_SECONDS
     hours = [*ages["models"].values(), *ages["data"].values()]
     assert [0 < age < 24 for age in hours] == [True] * 4, "the newest job counts in any order"

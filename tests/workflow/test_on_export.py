@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import pytest
 
 from components.args import LimitsArgs, TriggerArgs
-from components.state_machine.steps import TIMEOUT_SECONDS
+from components.function_configs import FUNCTION_TIMEOUT_SECONDS
 from functions import start_on_export
 from functions.common.aws import READ_ATTEMPTS
 from functions.common.errors import ServiceUnavailable
@@ -166,7 +166,7 @@ def test_the_function_gives_up_before_its_timeout():
             marker_event(pipeline, "interactions", DAY)
         seconds = (pipeline.clock.now() - start).total_seconds()
 
-    assert 300 <= seconds <= TIMEOUT_SECONDS
+    assert 300 <= seconds <= FUNCTION_TIMEOUT_SECONDS
 
 
 def test_full_exports_whose_markers_come_together_are_each_imported():

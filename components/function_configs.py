@@ -1,9 +1,9 @@
-"""The pipeline's Lambda functions, each with its memory and the exact permissions it needs."""
+"""Lists the Lambda functions, each with its memory and exactly the permissions that it needs."""
 
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-Resource = Literal[
+ResourceKind = Literal[
     "dataset groups",
     "datasets",
     "schemas",
@@ -32,50 +32,49 @@ Resource = Literal[
     "event bus",
     "any",
 ]
-"""The kinds of resources in policies. `components/iam.py` turns each kind into ARNs.
+"""The kinds of resources that a function may use. `components/iam.py` turns each kind into ARNs.
 
-`any` is `*`, for actions that support nothing narrower, according to the service authorization
-reference: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonpersonalize.html
+`any` is `*`, for actions that don't support a narrower resource:
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonpersonalize.html
 """
 
 
-class Step(NamedTuple):
-    """The permissions and memory of a Lambda function."""
+class FunctionConfig(NamedTuple):
+    """What one Lambda function needs, apart from writing its log."""
 
-    grants: Mapping[Resource, tuple[str, ...]]
+    permissions: Mapping[ResourceKind, tuple[str, ...]]
     """Kind of resource -> the IAM actions that are allowed on it."""
     memory_megabytes: int = 128
 
 
-TIMEOUT_SECONDS = 900
+FUNCTION_TIMEOUT_SECONDS = 900
 """The timeout of each function, which is Lambda's maximum. Functions that poll for changes use up
 to 14 minutes of it (`functions/reconcile.py`). The others take seconds, or some minutes if a
 service doesn't respond (`functions/common/aws.py`)."""
 
-SEND_REPORTS: Mapping[Resource, tuple[str, ...]] = {
+REPORT_PERMISSIONS: Mapping[ResourceKind, tuple[str, ...]] = {
     "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
     "topic": ("sns:Publish",),
     "topic key": ("kms:GenerateDataKey", "kms:Decrypt"),
     "event bus": ("events:PutEvents",),
 }
-"""What a function needs to send a run's report.
+"""The permissions to send a run's report.
 
 Publishing to an encrypted topic requires its key, too:
 https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
 """
 
-BATCH_LISTS = ("personalize:ListBatchInferenceJobs", "personalize:ListBatchSegmentJobs")
-"""Both kinds of batch jobs. Which of them a solution has depends on its recipe, which is only known
-at run time."""
+LIST_BATCH_JOBS = ("personalize:ListBatchInferenceJobs", "personalize:ListBatchSegmentJobs")
+"""Whether a solution has inference or segment jobs depends on its recipe, which is only known at
+run time. So a function may list both."""
 
-# A key is the name of a module in functions/. With hyphens, it's the end of the function's name.
-STEPS: Mapping[str, Step] = {
-    "plan_retraining": Step(
+FUNCTION_CONFIGS: Mapping[str, FunctionConfig] = {
+    "plan_retraining": FunctionConfig(
         memory_megabytes=256,
-        grants={
+        permissions={
             "any": (
                 "personalize:ListDataDeletionJobs",
-                *BATCH_LISTS,
+                *LIST_BATCH_JOBS,
                 "personalize:ListDatasetImportJobs",
                 "personalize:ListDatasets",
                 "personalize:ListEventTrackers",
@@ -114,9 +113,9 @@ STEPS: Mapping[str, Step] = {
             "state machine": ("states:ListExecutions",),
         },
     ),
-    "import_dataset": Step(
+    "import_dataset": FunctionConfig(
         memory_megabytes=256,
-        grants={
+        permissions={
             "any": (
                 "personalize:ListDataDeletionJobs",
                 "personalize:ListDatasetImportJobs",
@@ -143,8 +142,8 @@ STEPS: Mapping[str, Step] = {
             "data key": ("kms:Decrypt",),
         },
     ),
-    "train_solution": Step(
-        grants={
+    "train_solution": FunctionConfig(
+        permissions={
             "any": (
                 "personalize:ListDataDeletionJobs",
                 "personalize:ListDatasetImportJobs",
@@ -165,8 +164,8 @@ STEPS: Mapping[str, Step] = {
             ),
         },
     ),
-    "deploy_version": Step(
-        grants={
+    "deploy_version": FunctionConfig(
+        permissions={
             "any": ("personalize:ListSolutionVersions",),
             "campaigns": (
                 "personalize:DescribeCampaign",
@@ -185,10 +184,10 @@ STEPS: Mapping[str, Step] = {
             ),
         },
     ),
-    "run_batch_job": Step(
-        grants={
+    "run_batch_job": FunctionConfig(
+        permissions={
             "any": (
-                *BATCH_LISTS,
+                *LIST_BATCH_JOBS,
                 "personalize:ListDataDeletionJobs",
                 "personalize:ListSolutionVersions",
             ),
@@ -211,26 +210,26 @@ STEPS: Mapping[str, Step] = {
             "data key": ("kms:Decrypt",),
         },
     ),
-    "report_outcome": Step(
-        grants={
-            **SEND_REPORTS,
-            "campaigns": (*SEND_REPORTS["campaigns"], "personalize:TagResource"),
+    "report_outcome": FunctionConfig(
+        permissions={
+            **REPORT_PERMISSIONS,
+            "campaigns": (*REPORT_PERMISSIONS["campaigns"], "personalize:TagResource"),
         }
     ),
-    "start_on_export": Step(
-        grants={
+    "start_on_export": FunctionConfig(
+        permissions={
             "export buckets": ("s3:ListBucket",),
             "state machine": ("states:DescribeStateMachine", "states:StartExecution"),
         },
     ),
-    "close_run": Step(
-        grants={
-            **SEND_REPORTS,
+    "close_run": FunctionConfig(
+        permissions={
+            **REPORT_PERMISSIONS,
             "executions": ("states:DescribeExecution", "states:GetExecutionHistory"),
         },
     ),
-    "watch_pipeline": Step(
-        grants={
+    "watch_pipeline": FunctionConfig(
+        permissions={
             "any": (
                 "personalize:ListDatasetImportJobs",
                 "personalize:ListEventTrackers",
@@ -252,3 +251,4 @@ STEPS: Mapping[str, Step] = {
         },
     ),
 }
+"""Handler, which is a module in `functions/` -> what its Lambda function needs."""
