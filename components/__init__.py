@@ -16,8 +16,8 @@ from .args import (
     SolutionArgs,
     TriggerArgs,
 )
+from .errors import InvalidPipelineError
 from .pipeline import RetrainingPipeline
-from .shared import InvalidPipelineError
 
 __all__ = [
     "ApprovalArgs",

@@ -20,7 +20,7 @@ from .constants import (
     UNDELIVERED_REPORTS,
     UNFINISHED_TRIALS,
 )
-from .shared import PipelineContext
+from .context import PipelineContext
 from .state_machine.asl import KILLED_ERRORS
 
 NAMESPACES: Mapping[str, str] = {

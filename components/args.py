@@ -2,7 +2,7 @@
 
 A field is named after its key in the stack's config, but in snake_case. `settings.py` turns a
 config into these classes, while other programs create them directly. Rules that involve several
-fields are in `rules/pipeline.py`. docs/configuration.md is generated from this module.
+fields are in `rules/several_settings.py`. docs/configuration.md is generated from this module.
 """
 
 import ast
@@ -16,9 +16,9 @@ from typing import Annotated, Any, Literal
 
 from pulumi import Input
 
-from .rules import arns, rates
-from .rules import fields as rules
-from .rules.fields import Between, Elements, above_zero
+from .rules import arns, run_times
+from .rules import single_settings as rules
+from .rules.single_settings import Between, Elements, above_zero
 
 SECONDS_PER_HOUR = 3600
 HOURS_PER_DAY = 24
@@ -76,7 +76,7 @@ class DatasetArgs:
     Solutions are then retrained even if no export has changed. Event trackers are detected without
     this setting.
     """
-    max_event_age: Annotated[str | None, rates.age_error] = None
+    max_event_age: Annotated[str | None, run_times.age_error] = None
     """An export is refused if its newest event is older, for example `3 days` or `36 hours`."""
     strict_events: bool = False
     """`true` refuses an export that lacks one of the last import's five most common event types.
@@ -401,9 +401,9 @@ class RetrainingPipelineArgs:
     Without it, a pipeline with batch jobs creates a role that may read only the configured inputs
     and write only to the configured outputs.
     """
-    retraining_rate: Annotated[str, rates.rate_error] = "7 days"
+    retraining_rate: Annotated[str, run_times.rate_error] = "7 days"
     """`7 days`, `rate(12 hours)` or `cron(0 3 ? * MON *)`, and at most once an hour."""
-    timezone: Annotated[str, rates.timezone_error] = "UTC"
+    timezone: Annotated[str, run_times.timezone_error] = "UTC"
     """The IANA time zone of a cron expression. A rate counts from the deployment and needs none.
 
     When the clocks go forward, a run in the skipped hour is left out.
@@ -466,7 +466,7 @@ class RetrainingPipelineArgs:
         limit = self.limits.max_trainings_per_month
         if limit is not None:
             return limit
-        return 2 * rates.most_runs_in_a_month(self.retraining_rate) + 2
+        return 2 * run_times.most_runs_in_a_month(self.retraining_rate) + 2
 
     @property
     def max_model_age_days(self) -> float:
@@ -474,7 +474,7 @@ class RetrainingPipelineArgs:
         if self.limits.max_model_age_days is not None:
             return self.limits.max_model_age_days
 
-        gap_seconds = rates.longest_seconds_between_runs(self.retraining_rate)
+        gap_seconds = run_times.longest_seconds_between_runs(self.retraining_rate)
         hours = gap_seconds * MODEL_AGE_FACTOR / SECONDS_PER_HOUR + self.limits.max_training_hours
         return round(hours / HOURS_PER_DAY, 2)
 

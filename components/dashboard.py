@@ -25,8 +25,8 @@ from .constants import (
     RUNS,
     TRAINING_HOURS,
 )
+from .context import PipelineContext, when_known
 from .rules.arns import Environment
-from .shared import PipelineContext, when_known
 from .state_machine.asl import KILLED_ERRORS
 
 SECONDS_PER_DAY = 86400

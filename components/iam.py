@@ -9,9 +9,10 @@ import pulumi_aws as aws
 from pulumi import Input, Output
 
 from .constants import DATE_PLACEHOLDER
+from .context import PipelineContext, when_known
+from .errors import raise_if_any_problem
 from .function_configs import ResourceKind
 from .rules.arns import Environment, parse_arn
-from .shared import PipelineContext, raise_if_any_problem, when_known
 
 PolicyDocument: TypeAlias = dict[str, Any]
 Grant: TypeAlias = tuple[Sequence[str], Any]

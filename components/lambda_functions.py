@@ -16,8 +16,9 @@ import pulumi_aws as aws
 from pulumi import Input, Output
 
 from . import iam
+from .context import PipelineContext
 from .function_configs import FUNCTION_CONFIGS, FUNCTION_TIMEOUT_SECONDS, ResourceKind
-from .shared import PipelineContext, build_function_name
+from .naming import build_function_name
 
 FUNCTIONS_FOLDER = Path(__file__).parents[1] / "functions"
 """The code of the Lambda functions."""

@@ -11,22 +11,18 @@ from . import iam
 from .alarms import create_alarms, create_topic
 from .args import RetrainingPipelineArgs, to_config
 from .constants import PIPELINE_DIMENSION, PIPELINE_TAG
+from .context import PipelineContext, when_known
 from .dashboard import create_dashboard, dashboard_url
+from .errors import raise_if_any_problem
 from .lambda_functions import CALLED_BY_EVENTS, Functions, create_functions, create_log_group
+from .naming import job_prefix, name_problems
 from .rules.arns import Environment, parse_arn
-from .rules.pipeline import check
+from .rules.several_settings import check
 from .schedules import (
     create_dead_letter_queue,
     create_schedules,
     report_unreported_runs,
     start_on_export,
-)
-from .shared import (
-    PipelineContext,
-    job_prefix,
-    name_problems,
-    raise_if_any_problem,
-    when_known,
 )
 from .state_machine.definition import definition
 from .workflow_settings import workflow_settings

@@ -9,8 +9,9 @@ from pulumi import Input, Output
 
 from . import iam
 from .constants import UNSUCCESSFUL_STATUSES
-from .rules.pipeline import marker_pattern
-from .shared import PipelineContext, build_function_name
+from .context import PipelineContext
+from .naming import build_function_name
+from .rules.several_settings import marker_pattern
 
 EXECUTION_INPUT = {
     "trigger": "schedule",

@@ -9,9 +9,9 @@ import pulumi
 from pulumi.runtime.config import CONFIG, is_config_secret
 
 from .args import RetrainingPipelineArgs
-from .rules.fields import Problem, problem_text
-from .rules.pipeline import Checked, check, role_tag_problems
-from .shared import MAX_NAME_CHARACTERS
+from .naming import MAX_NAME_CHARACTERS
+from .rules.several_settings import Checked, check, role_tag_problems
+from .rules.single_settings import Problem, format_problems
 
 NAME_PREFIX = "retraining-"
 """How all resource names begin."""
@@ -69,7 +69,7 @@ def parse_stack(
     ]
     if problems:
         problems.sort(key=lambda problem: problem.key)
-        raise SettingsError(problem_text(problems, f"the configuration of stack {stack}"))
+        raise SettingsError(format_problems(problems, f"the configuration of stack {stack}"))
     return checked.args
 
 

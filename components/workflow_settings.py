@@ -5,7 +5,7 @@ from typing import Any
 from pulumi import Input
 
 from .args import RetrainingPipelineArgs, to_config
-from .rules.rates import shortest_seconds_between_runs
+from .rules.run_times import shortest_seconds_between_runs
 
 
 def workflow_settings(

@@ -16,7 +16,7 @@ from components.args import (
     camel_case,
     to_config,
 )
-from components.rules.fields import Between, Elements
+from components.rules.single_settings import Between, Elements
 
 PAGE = """\
 # Configuration

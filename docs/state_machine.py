@@ -16,7 +16,7 @@ from typing import TypeAlias, cast
 
 import yaml  # type: ignore[import-untyped]  # PyYAML brings no types
 
-from components import settings, shared
+from components import naming, settings
 from components.dashboard import dashboard_url
 from components.function_configs import FUNCTION_CONFIGS
 from components.lambda_functions import CALLED_BY_EVENTS
@@ -61,13 +61,13 @@ def sample_definition() -> Document:
     name = f"retraining-{STACK}"
     functions = {
         step: f"arn:{arn.partition}:lambda:{arn.region}:{arn.account}:function:"
-        f"{shared.build_function_name(name, step)}:1"
+        f"{naming.build_function_name(name, step)}:1"
         for step in FUNCTION_CONFIGS
         if step not in CALLED_BY_EVENTS
     }
     settings_document = workflow_settings(
         args,
-        job_prefix=shared.job_prefix(
+        job_prefix=naming.job_prefix(
             f"arn:{arn.partition}:scheduler:{arn.region}:{arn.account}:schedule-group/{name}"
         ),
         import_role_arn=f"arn:{arn.partition}:iam::{arn.account}:role/{name}-import",

@@ -9,8 +9,9 @@ from pulumi.provider import ConstructResult, Provider
 
 from components import RetrainingPipeline
 from components.args import camel_case
-from components.rules.pipeline import check
-from components.shared import name_problems, raise_if_any_problem
+from components.errors import raise_if_any_problem
+from components.naming import name_problems
+from components.rules.several_settings import check
 from package.schema import OUTPUTS, TOKEN
 
 

@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias, Union, get_args, get_origin
 
 from components import RetrainingPipeline, RetrainingPipelineArgs
 from components.args import attribute_docstrings, camel_case
-from components.rules.fields import without_rules
+from components.rules.single_settings import without_rules
 
 Spec: TypeAlias = dict[str, object]
 """A part of the schema: https://www.pulumi.com/docs/iac/guides/building-extending/packages/schema/."""

@@ -35,8 +35,8 @@ from components.args import (
     RetrainingPipelineArgs,
     SolutionArgs,
 )
-from components.rules.fields import METRIC_NAMES
-from components.rules.pipeline import CHARACTERS_PER_BATCH_JOB, MAX_TEXT_CHARACTERS
+from components.rules.several_settings import CHARACTERS_PER_BATCH_JOB, MAX_TEXT_CHARACTERS
+from components.rules.single_settings import METRIC_NAMES
 from components.workflow_settings import workflow_settings
 from functions.constants import PIPELINE_TAG
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .fields import Problem
+from .single_settings import Problem
 
 _PARTITION = r"aws(?:-[a-z]+)*"
 _REGION = r"[a-z]{2,}(?:-[a-z]+)+-[0-9]+"

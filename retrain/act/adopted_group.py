@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from components.args import DEFAULT_GATE, DatasetsArgs, config_keys
 from components.rules.arns import dataset_type
-from components.rules.fields import NDCG_AT_10
+from components.rules.single_settings import NDCG_AT_10
 from functions.constants import DATE_PLACEHOLDER, MRR
 from functions.personalize.imports import list_import_jobs
 from functions.personalize.statuses import is_active

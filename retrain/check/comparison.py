@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from components.shared import build_function_name
+from components.naming import build_function_name
 from functions.common.formatting import format_count, format_list
 from retrain.account import pulumi_cli
 from retrain.account.errors import OperatorError

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 from botocore.exceptions import ClientError
 
 from components.lambda_functions import CALLED_BY_EVENTS
-from components.shared import build_function_name
+from components.naming import build_function_name
 from functions.common.messages import add_pipeline_options
 from functions.contract import pipeline_name
 from functions.planning.plan_run import read_view

@@ -27,8 +27,8 @@ from components.args import (
     SolutionArgs,
     to_config,
 )
-from components.rules.fields import Between
-from components.rules.pipeline import check
+from components.rules.several_settings import check
+from components.rules.single_settings import Between
 from components.state_machine.definition import execution_timeout_seconds
 from components.workflow_settings import workflow_settings
 from functions.contract import Settings

@@ -26,7 +26,7 @@ from components import (
 from components.args import to_config
 from components.function_configs import FUNCTION_CONFIGS
 from components.lambda_functions import CALLED_BY_EVENTS, FUNCTIONS_FOLDER
-from components.shared import MAX_NAME_CHARACTERS
+from components.naming import MAX_NAME_CHARACTERS
 from tests.components.conftest import deploy
 from tests.components.documents import PIPELINE, document, recorded
 from tests.components.recording import SCHEDULE_GROUP, run

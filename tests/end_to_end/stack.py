@@ -9,7 +9,7 @@ from pathlib import Path
 
 from components import settings
 from components.args import RetrainingPipelineArgs
-from components.shared import job_prefix
+from components.naming import job_prefix
 from emulator import Emulator
 from emulator.deployer.configuration import read_project
 from emulator.deployer.program import Deployment, deploy

@@ -7,8 +7,8 @@ import subprocess
 import pytest
 import yaml
 
-from components.rules.fields import location_error
-from components.rules.reading import IS_OUTPUT
+from components.args_reader import IS_OUTPUT
+from components.rules.single_settings import location_error
 from tests.engine.stacks import ROOT, CommandError, create_stack
 from tests.package import wheel
 from tests.package.page import snippet

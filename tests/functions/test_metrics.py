@@ -6,7 +6,7 @@ import logging
 import pytest
 from awslambdaric.lambda_runtime_log_utils import _RESERVED_FIELDS, JsonFormatter
 
-from components.rules.fields import METRIC_NAMES
+from components.rules.single_settings import METRIC_NAMES
 from functions.common import metrics
 from functions.constants import PIPELINE_DIMENSION
 from tests.emf import data

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.rules.fields import METRIC_NAMES
+from components.rules.single_settings import METRIC_NAMES
 from emulator.personalize.batch_jobs import INPUT_KEYS
 from emulator.personalize.recipes import ALL
 from emulator.personalize.runtime import OPERATIONS

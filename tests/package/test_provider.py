@@ -14,7 +14,7 @@ from pulumi.runtime import rpc
 from pulumi.runtime.rpc import UNKNOWN
 
 from components import RetrainingPipeline
-from components.rules.reading import IS_OUTPUT
+from components.args_reader import IS_OUTPUT
 from tests.components.recording import PROJECT, STACK, STACK_TYPE, run
 from tests.package.plugin import COMPONENT, output_value
 from tests.program.sample_stack import parse
@@ -25,7 +25,7 @@ SOLUTION = f"{PERSONALIZE}:solution/movies-for-you"
 CAMPAIGN = f"{PERSONALIZE}:campaign/movies-for-you"
 LOCATION = "s3://movies-exports/interactions/"
 ROLE = "arn:aws:iam::123456789012:role/personalize-import"
-ERROR = "Unexpected <class 'components.shared.InvalidPipelineError'>: "
+ERROR = "Unexpected <class 'components.errors.InvalidPipelineError'>: "
 """The beginning of an error that comes through gRPC."""
 
 

@@ -11,7 +11,7 @@ import yaml
 import components
 from components import settings
 from components.args import config_keys
-from components.rules.pipeline import check
+from components.rules.several_settings import check
 
 ROOT = Path(settings.__file__).parents[1]
 LEFT_OUT = "(left out)"

@@ -60,13 +60,14 @@ ORDER = (
     ("functions.report",),
     ("functions.common.log",),
     tuple(f"functions.{step}" for step in FUNCTION_CONFIGS),
-    ("components.constants", "components.rules.rates"),
-    ("components.rules.fields",),
+    ("components.constants", "components.rules.run_times"),
+    ("components.rules.single_settings",),
     ("components.state_machine.asl", "components.function_configs"),
+    ("components.errors", "components.naming"),
     ("components.rules.arns",),
     ("components.args",),
-    ("components.rules.reading", "components.shared"),
-    ("components.iam", "components.rules.pipeline", "components.workflow_settings"),
+    ("components.args_reader", "components.context"),
+    ("components.iam", "components.rules.several_settings", "components.workflow_settings"),
     ("components.alarms", "components.lambda_functions", "components.schedules"),
     ("components.dashboard", "components.state_machine.definition"),
     ("components.pipeline", "components.settings"),
@@ -82,12 +83,12 @@ CREATE_RESOURCES = {
     f"components.{name}"
     for name in (
         "alarms",
+        "context",
         "dashboard",
         "lambda_functions",
         "iam",
         "pipeline",
         "schedules",
-        "shared",
     )
 }
 

@@ -13,11 +13,11 @@ from components.args import (
     SolutionArgs,
     to_config,
 )
+from components.args_reader import ENCRYPTED, IS_OUTPUT
 from components.constants import RESERVED_TAG_PREFIX
-from components.rules.fields import Problem
-from components.rules.pipeline import check
-from components.rules.reading import ENCRYPTED, IS_OUTPUT
-from components.shared import MAX_NAME_CHARACTERS
+from components.naming import MAX_NAME_CHARACTERS
+from components.rules.several_settings import check
+from components.rules.single_settings import Problem
 from docs.configuration import rows
 from functions.personalize import tags
 from tests.components.recording import run

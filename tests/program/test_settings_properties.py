@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.rules.pipeline import check
+from components.rules.several_settings import check
 from components.workflow_settings import workflow_settings
 from tests.program.sample_stack import CAMPAIGN, CONFIG, CONFIG_KEYS, SOLUTION, USERS, changed, keys
 

@@ -2,7 +2,7 @@
 
 import json
 
-from components.rules.fields import NDCG_AT_10
+from components.rules.single_settings import NDCG_AT_10
 from tests.printed import all_printed
 from tests.world import MOVIES, PIPELINE
 

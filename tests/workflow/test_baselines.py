@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from components.args import QualityRuleArgs
-from components.rules.fields import NDCG_AT_10
+from components.rules.single_settings import NDCG_AT_10
 from tests.workflow.pipeline import NEXT_SLOT, deploy
 from tests.workflow.summaries import failures, ndcg, outcomes, report, text, warnings_of
 from tests.world import MOVIES, solution, solution_arn

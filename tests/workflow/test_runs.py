@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from components.rules.fields import NDCG_AT_10
+from components.rules.single_settings import NDCG_AT_10
 from functions.personalize.tags import build_api_tags
 from functions.s3.exports import read_export
 from tests.functions.samples import NO_BASELINES

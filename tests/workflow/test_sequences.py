@@ -18,7 +18,7 @@ from random import Random
 import pytest
 
 from components.args import ApprovalArgs, BakeArgs, BatchJobArgs, LimitsArgs, QualityRuleArgs
-from components.rules.fields import NDCG_AT_10
+from components.rules.single_settings import NDCG_AT_10
 from emulator.personalize import Switches
 from functions.personalize.tags import RUN_TAG
 from tests.workflow.pipeline import SLOT, deploy

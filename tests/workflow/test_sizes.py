@@ -8,7 +8,7 @@ import pytest
 
 from components.args import MAX_CAMPAIGNS, MAX_SOLUTIONS
 from components.constants import EVENT_DATASETS
-from components.rules.pipeline import check
+from components.rules.several_settings import check
 from emulator.personalize.resources import Campaign
 from emulator.virtual.step_functions import Fails
 from functions.common.truncation import (

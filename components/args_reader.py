@@ -15,16 +15,16 @@ from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
 
 from pulumi import Output
 
-from ..args import camel_case, config_keys
-from .arns import ArnRule, ArnSetting, parse_arn
-from .fields import Between, Elements, Problem, without_rules
+from .args import camel_case, config_keys
+from .rules.arns import ArnRule, ArnSetting, parse_arn
+from .rules.single_settings import Between, Elements, Problem, without_rules
 
 Value: TypeAlias = Any
 """A value of any type, before or after it's read."""
 FieldType: TypeAlias = Any
 """A field's annotation in `args.py`, with or without rules."""
 Rule: TypeAlias = Callable[[Value], str | None]
-"""A rule for a single setting (`fields.py`)."""
+"""A rule for a single setting (`rules/single_settings.py`)."""
 
 IS_OUTPUT = (
     "is an Output; give a plain value, because the program needs it before it creates resources"
@@ -52,7 +52,7 @@ SCALARS: Mapping[object, tuple[type, ...]] = {bool: (bool,), int: (int,), float:
 
 
 @dataclass
-class Reader:
+class ArgsReader:
     """Reads values, and collects all problems with them."""
 
     secrets: Collection[str] = ()

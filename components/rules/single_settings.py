@@ -72,7 +72,7 @@ class Problem(NamedTuple):
         return f"{self.key}: {self.value!r} {self.message}"
 
 
-def problem_text(problems: Sequence[object], where: str) -> str:
+def format_problems(problems: Sequence[object], where: str) -> str:
     """Format an error message with one problem per line.
 
     Args:

@@ -21,10 +21,10 @@ from ..args import (
     config_keys,
     to_config,
 )
+from ..args_reader import ArgsReader
 from ..constants import DATE_PLACEHOLDER, EVENT_DATASETS, RESERVED_TAG_PREFIX
-from . import arns, rates
-from .fields import Problem
-from .reading import Reader
+from . import arns, run_times
+from .single_settings import Problem
 
 MAX_TEXT_CHARACTERS = 5_000
 """The maximum total length of all probes, bakes, baselines and batch jobs. An execution's state
@@ -56,7 +56,7 @@ def check(
 
     Outputs that aren't known yet stay unchecked. `secrets` are the keys of encrypted values.
     """
-    reader = Reader(secrets)
+    reader = ArgsReader(secrets)
     args = reader.read(RetrainingPipelineArgs, to_config(given, keep_none=False), "")
 
     problems = [
@@ -199,7 +199,7 @@ def _check_thresholds(rule: QualityRuleArgs, key: str) -> Iterator[Problem]:
         )
 
 
-def _check_baselines(reader: Reader) -> Iterator[Problem]:
+def _check_baselines(reader: ArgsReader) -> Iterator[Problem]:
     """Require that each baseline is another solution in the stack, so that runs train it, too.
 
     Otherwise, no version of the baseline would be trained on the same imports.
@@ -260,10 +260,10 @@ def _check_alarm_names(campaign: CampaignArgs, key: str) -> Iterator[Problem]:
 
 def _check_bakes(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
     """Limit each bake to half the time between two runs, because the next run waits for it."""
-    if rates.rate_error(args.retraining_rate):
+    if run_times.rate_error(args.retraining_rate):
         return
 
-    hours = rates.shortest_seconds_between_runs(args.retraining_rate) / 2 / SECONDS_PER_HOUR
+    hours = run_times.shortest_seconds_between_runs(args.retraining_rate) / 2 / SECONDS_PER_HOUR
     campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
     if any(campaign.bake and campaign.bake.hours > hours for campaign in campaigns):
         yield Problem(

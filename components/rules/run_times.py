@@ -42,7 +42,7 @@ _REFERENCE_PERIOD = _YEAR + timedelta(days=31)
 def rate_error(expression: str) -> str | None:
     """Reject a schedule that is too frequent, or that EventBridge Scheduler wouldn't accept.
 
-    Like every rule for a single setting, it returns what is wrong, or None (`fields.py`).
+    Like every rule for a single setting, it returns what is wrong, or None.
     """
     if _CRON_WITHOUT_WORD.fullmatch(expression):
         return f"is a cron expression without cron() around it; {EXPECTED_CRON}"
