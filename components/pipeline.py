@@ -24,7 +24,7 @@ from .schedules import (
     report_unreported_runs,
     start_on_export,
 )
-from .state_machine.definition import definition
+from .state_machine.definition import build_definition
 from .workflow_settings import workflow_settings
 
 
@@ -283,7 +283,7 @@ def _create_state_machine(
         context.name,
         name=context.unique_name,
         type="STANDARD",
-        definition=Output.json_dumps(definition(qualified_arns, settings, context.args)),
+        definition=Output.json_dumps(build_definition(qualified_arns, settings, context.args)),
         role_arn=role_arn,
         logging_configuration={
             "level": "ERROR",

@@ -21,7 +21,7 @@ from components.dashboard import dashboard_url
 from components.function_configs import FUNCTION_CONFIGS
 from components.lambda_functions import CALLED_BY_EVENTS
 from components.rules.arns import parse_arn
-from components.state_machine.definition import definition
+from components.state_machine.definition import build_definition
 from components.workflow_settings import workflow_settings
 
 ROOT = Path(__file__).parents[1]
@@ -74,7 +74,7 @@ def sample_definition() -> Document:
         dashboard_url=dashboard_url(arn.environment, name),
         topic_arn=f"arn:{arn.partition}:sns:{arn.region}:{arn.account}:{name}",
     )
-    return definition(functions, settings_document, args)
+    return build_definition(functions, settings_document, args)
 
 
 def page(machine: Document) -> str:

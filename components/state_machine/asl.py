@@ -1,8 +1,10 @@
-"""Builds states in the Amazon States Language, as far as the workflow needs it.
+"""Builds the states of the Amazon States Language (ASL) that the workflow needs.
 
-Keys are spelled as in ASL (https://states-language.net/spec.html). The `Resource` of a Task is a
-function's ARN, so the Task's result is the function's return value. The `lambda:invoke` integration
-would wrap it in an envelope, which every path would then have to include.
+Each function returns a state, or several, as a dict with ASL's own keys:
+https://states-language.net/spec.html
+
+The `Resource` of a Task is a function's ARN, so the Task's result is what the function returns. The
+`lambda:invoke` integration would wrap it in an envelope, which every path would have to include.
 """
 
 from collections.abc import Mapping
@@ -15,13 +17,13 @@ States: TypeAlias = dict[str, State]
 Definition: TypeAlias = dict[str, object]
 
 TASK_TIMEOUT_SECONDS = 960
-"""One minute longer than a function's timeout, whose error is clearer than a Task's timeout."""
+"""One minute more than a function's timeout, because the function's own error is clearer."""
 RETRY_PAUSE_SECONDS = 240
 """The pause before the first retry, except after `Throttled`.
 
-A function may outlive its Task. It may then send a change for another 150 seconds
-(`functions/reconcile.py`), and a new job is listed only 90 seconds later. Jitter could shorten the
-pause, so it is off.
+A function may keep running after its Task has failed. It may create a job for another 150 seconds
+(`functions/reconcile.py`), and Personalize lists a new job only 90 seconds later. Jitter could
+shorten the pause, so it is off.
 """
 KILLED_ERRORS = ("Runtime.ExitError", "Runtime.OutOfMemory")
 """Lambda's errors for a function whose process exited or was killed before it returned."""
@@ -39,159 +41,171 @@ PLATFORM_ERRORS = [
     *KILLED_ERRORS,
     "States.Timeout",
 ]
-"""The errors of a function that couldn't be started, or was stopped before it returned."""
+"""Errors of a function that couldn't be started, or was stopped before it returned."""
 TRANSIENT_ERRORS = [
     "ServiceUnavailable",  # functions/common/errors.py
     # Personalize may return this for a job that was just created.
     "ResourceNotFoundException",
 ]
-"""What a function raises if it may have created a job that isn't listed yet.
+"""Errors of a function that may have created a job that isn't listed yet.
 
-The retry looks for this job before it creates another one.
+The retry looks for that job before it creates another one.
 """
 
 
-class Retries(NamedTuple):
-    """How often a Task is retried. Each pause is twice as long as the one before."""
+class RetryPolicy(NamedTuple):
+    """How often a Task is retried. Each pause is twice as long as the one before, up to a limit."""
 
-    times: int
-    longest_pause: int
-    """The longest pause in seconds."""
-
-
-DEFAULT_RETRIES = Retries(times=5, longest_pause=RETRY_PAUSE_SECONDS)
+    max_attempts: int
+    max_pause_seconds: int
 
 
-def call(
-    function: Input[str],
+DEFAULT_RETRY_POLICY = RetryPolicy(max_attempts=5, max_pause_seconds=RETRY_PAUSE_SECONDS)
+
+
+def build_task(
+    function_arn: Input[str],
     *,
     result_path: str,
     next_state: str,
     on_error: str,
-    killed_retries: Retries = DEFAULT_RETRIES,
+    platform_error_policy: RetryPolicy = DEFAULT_RETRY_POLICY,
 ) -> State:
-    """Return a Task that calls a function with the whole document.
+    """Return a Task that calls a Lambda function with the whole document.
 
-    The result is written to `result_path`. PLATFORM_ERRORS are retried according to
-    `killed_retries`, and transient errors for 10 to 20 minutes. After that, or after any other
-    error, the next state is `on_error`, with Error and Cause at `$.error`.
+    Its result is written to `result_path`. Transient errors are retried for 10 to 20 minutes. After
+    that, or after any error that isn't retried, the next state is `on_error`, and `$.error` has the
+    error's Error and Cause.
     """
     return {
         "Type": "Task",
-        "Resource": function,
+        "Resource": function_arn,
         "TimeoutSeconds": TASK_TIMEOUT_SECONDS,
         "ResultPath": result_path,
         "Retry": [
             # The function hasn't done anything, so an early retry is safe.
-            _retry(
-                ["Throttled"], DEFAULT_RETRIES._replace(times=9), initial_interval=5, jitter="FULL"
+            _build_retrier(
+                ["Throttled"],
+                DEFAULT_RETRY_POLICY._replace(max_attempts=9),
+                initial_pause_seconds=5,
+                jitter="FULL",
             ),
-            _retry(TRANSIENT_ERRORS, DEFAULT_RETRIES),
-            _retry(PLATFORM_ERRORS, killed_retries),
+            _build_retrier(TRANSIENT_ERRORS, DEFAULT_RETRY_POLICY),
+            _build_retrier(PLATFORM_ERRORS, platform_error_policy),
         ],
         "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": on_error}],
         "Next": next_state,
     }
 
 
-def _retry(
+def _build_retrier(
     errors: list[str],
-    retries: Retries,
+    policy: RetryPolicy,
     *,
-    initial_interval: int = RETRY_PAUSE_SECONDS,
+    initial_pause_seconds: int = RETRY_PAUSE_SECONDS,
     jitter: str = "NONE",
 ) -> dict[str, object]:
     return {
         "ErrorEquals": errors,
-        "IntervalSeconds": initial_interval,
-        "MaxAttempts": retries.times,
+        "IntervalSeconds": initial_pause_seconds,
+        "MaxAttempts": policy.max_attempts,
         "BackoffRate": 2,
-        "MaxDelaySeconds": retries.longest_pause,
+        "MaxDelaySeconds": policy.max_pause_seconds,
         "JitterStrategy": jitter,
     }
 
 
-def choose(variable: str, cases: Mapping[str, str], *, default: str) -> State:
-    """Return a Choice by the string at `variable`. `cases` maps each string to the next state."""
-    return {"Type": "Choice", "Choices": _cases(variable, cases), "Default": default}
+def build_choice(path: str, next_by_value: Mapping[str, str], *, default: str) -> State:
+    """Return a Choice that compares the value at `path` with each string in `next_by_value`."""
+    return {
+        "Type": "Choice",
+        "Choices": _build_choice_rules(path, next_by_value),
+        "Default": default,
+    }
 
 
-def _cases(variable: str, cases: Mapping[str, str]) -> list[object]:
-    """Return the rules of a Choice that compare strings. Values of other types never match."""
+def _build_choice_rules(path: str, next_by_value: Mapping[str, str]) -> list[object]:
+    """Return Choice rules that compare strings. Values of other types never match."""
     return [
-        {"Variable": variable, "StringEquals": value, "Next": next_state}
-        for value, next_state in cases.items()
+        {"Variable": path, "StringEquals": value, "Next": next_state}
+        for value, next_state in next_by_value.items()
     ]
 
 
-def wait(seconds_path: str, *, next_state: str) -> State:
+def build_wait(seconds_path: str, *, next_state: str) -> State:
     """Return a Wait for the number of seconds at `seconds_path` in the document."""
     return {"Type": "Wait", "SecondsPath": seconds_path, "Next": next_state}
 
 
-def loop(
-    name: str,
-    question: str,
+def build_polling_loop(
+    task_name: str,
+    choice_name: str,
     *,
-    function: Input[str],
-    waits: Mapping[str, str],
-    outcomes: Mapping[str, str],
+    function_arn: Input[str],
+    wait_by_phase: Mapping[str, str],
+    next_by_outcome: Mapping[str, str],
     on_error: str,
-    killed_retries: Retries = DEFAULT_RETRIES,
+    platform_error_policy: RetryPolicy = DEFAULT_RETRY_POLICY,
 ) -> States:
-    """Return the states that call a function until the status it returns has an outcome.
+    """Return states that call a function again and again, until its job has an outcome.
 
-    The status (`functions/contract.py`) is at `$.status` in the document. The first state is
-    `name`.
+    The function returns the job's status (`functions/contract.py`), which is kept at `$.status`.
+    The first state is the Task.
 
     Args:
-        name: the name of the Task, for example `Import dataset`.
-        question: the name of the Choice that follows, for example `How is the import?`.
-        function: the function's ARN.
-        waits: the status's phase -> the Wait state before the next call. Any other phase uses the
-            first of these states.
-        outcomes: the status's outcome -> the next state, outside the loop.
-        on_error: the next state after an error that can't be retried.
-        killed_retries: how often to call the function again if it's killed or can't be started.
+        task_name: for example `Import dataset`.
+        choice_name: the name of the Choice after the Task, for example `How is the import?`.
+        function_arn: the function that the Task calls.
+        wait_by_phase: phase in the status -> name of the Wait before the next call. For any other
+            phase, it's the first of these Waits.
+        next_by_outcome: outcome in the status -> name of the state after the loop.
+        on_error: the next state after an error that isn't retried, or not any more.
+        platform_error_policy: how often to retry after PLATFORM_ERRORS.
     """
-    wait_names = list(dict.fromkeys(waits.values()))
+    wait_names = list(dict.fromkeys(wait_by_phase.values()))
 
     return {
-        name: call(
-            function,
+        task_name: build_task(
+            function_arn,
             result_path="$.status",
-            next_state=question,
+            next_state=choice_name,
             on_error=on_error,
-            killed_retries=killed_retries,
+            platform_error_policy=platform_error_policy,
         ),
-        question: {
+        choice_name: {
             "Type": "Choice",
             "Choices": [
-                *_cases("$.status.outcome", outcomes),
-                {"Variable": "$.status.seconds", "NumericEquals": 0, "Next": name},
-                *_cases("$.status.phase", waits),
+                *_build_choice_rules("$.status.outcome", next_by_outcome),
+                {"Variable": "$.status.seconds", "NumericEquals": 0, "Next": task_name},
+                *_build_choice_rules("$.status.phase", wait_by_phase),
             ],
             "Default": wait_names[0],
         },
-        **{wait_name: wait("$.status.seconds", next_state=name) for wait_name in wait_names},
+        **{
+            wait_name: build_wait("$.status.seconds", next_state=task_name)
+            for wait_name in wait_names
+        },
     }
 
 
-def for_each(
+def build_map(
     items_path: str,
     *,
-    selector: Mapping[str, object],
+    item_selector: Mapping[str, object],
     states: States,
     result_path: str,
     next_state: str,
     on_error: str,
     result_selector: Mapping[str, object] | None = None,
 ) -> State:
-    """Return a Map that runs `states` for each item, on the document that `selector` builds."""
+    """Return a Map that runs `states` once for each item of the array at `items_path`.
+
+    Each iteration starts with a new document, which `item_selector` builds.
+    """
     return {
         "Type": "Map",
         "ItemsPath": items_path,
-        "ItemSelector": dict(selector),
+        "ItemSelector": dict(item_selector),
         "ItemProcessor": {
             "ProcessorConfig": {"Mode": "INLINE"},
             "StartAt": next(iter(states)),
@@ -204,6 +218,6 @@ def for_each(
     }
 
 
-def end_with(parameters: Mapping[str, object]) -> State:
-    """Return a Pass that ends an iteration with these parameters as its only output."""
-    return {"Type": "Pass", "Parameters": dict(parameters), "ResultPath": "$", "End": True}
+def build_final_pass(output: Mapping[str, object]) -> State:
+    """Return a Pass that ends an iteration of a Map with this output."""
+    return {"Type": "Pass", "Parameters": dict(output), "ResultPath": "$", "End": True}

@@ -18,49 +18,52 @@ from ..constants import (
 )
 from .asl import (
     Definition,
-    Retries,
-    call,
-    choose,
-    end_with,
-    for_each,
-    loop,
-    wait,
+    RetryPolicy,
+    build_choice,
+    build_final_pass,
+    build_map,
+    build_polling_loop,
+    build_task,
+    build_wait,
 )
 
-LONGEST_TRIAL_PAUSE = timedelta(minutes=30)
-"""The longest pause before a killed `deploy_version` is retried. A retry adds 3 events to the
-execution's history, which must have room for 50 campaigns (tests/workflow/test_sizes.py)."""
-SPARE_TIME = timedelta(hours=2)
-"""The time for everything except jobs and trials. Up to an hour of it is for stopping a training
+MAX_PAUSE_DURING_TRIAL = timedelta(minutes=30)
+"""The longest pause before `deploy_version` is retried after PLATFORM_ERRORS.
+
+Each retry adds 3 events to the execution's history, which must have room for 50 campaigns
+(tests/workflow/test_sizes.py)."""
+TIME_FOR_THE_REST = timedelta(hours=2)
+"""The time for everything except jobs and trials. Stopping a training takes up to an hour of it
 (`functions/rules/trainings.py`)."""
 
 
-def _copied_fields(*names: str) -> dict[str, str]:
-    """Return parameters that copy these fields from the document."""
+def _copy_fields(*names: str) -> dict[str, str]:
+    """Return the parameters of a Pass or a Map that copy these fields from the document."""
     return {f"{name}.$": f"$.{name}" for name in names}
 
 
-# What each iteration of a Map starts with, and what it returns.
-NEW_ITERATION = {**_copied_fields("settings", "run"), "status": None, "error": None}
-DATASET_RESULT = _copied_fields("dataset", "status", "error")
-CAMPAIGN_RESULT = _copied_fields("campaign", "status", "error")
-DECIDED_CAMPAIGN = {**CAMPAIGN_RESULT, "outcome.$": "$.status.outcome"}
-BATCH_RESULT = _copied_fields("batchJob", "status", "error")
+# What each iteration of a Map starts with.
+ITERATION_INPUT = {**_copy_fields("settings", "run"), "status": None, "error": None}
+# What an iteration returns.
+DATASET_RESULT = _copy_fields("dataset", "status", "error")
+CAMPAIGN_RESULT = _copy_fields("campaign", "status", "error")
+CAMPAIGN_RESULT_AND_OUTCOME = {**CAMPAIGN_RESULT, "outcome.$": "$.status.outcome"}
+BATCH_RESULT = _copy_fields("batchJob", "status", "error")
 SOLUTION_RESULT = {
-    **_copied_fields("solution", "campaigns", "batchJobs", "error"),
+    **_copy_fields("solution", "campaigns", "batchJobs", "error"),
     "version.$": "$.status",
 }
 
 
-def definition(
-    functions: Mapping[str, Input[str]],
+def build_definition(
+    function_arns: Mapping[str, Input[str]],
     settings: Mapping[str, object],
     args: RetrainingPipelineArgs,
 ) -> Definition:
-    """Return the state machine's definition in ASL.
+    """Return the state machine in the Amazon States Language.
 
-    `functions` maps each handler to its function's ARN. `settings` come from
-    `components/workflow_settings.py`.
+    `function_arns` maps each handler in `functions/` to its function's ARN. `settings` come from
+    `components/workflow_settings.py`, and go into the document of every execution.
     """
     return {
         "Comment": "Retrain an Amazon Personalize dataset group.",
@@ -80,15 +83,15 @@ def definition(
                 "ResultPath": "$",
                 "Next": "Plan retraining",
             },
-            "Plan retraining": call(
-                functions["plan_retraining"],
+            "Plan retraining": build_task(
+                function_arns["plan_retraining"],
                 # The result replaces the whole document. This drops the results of "Retrain
                 # solutions", because the document must not grow too large.
                 result_path="$",
                 next_state="What is there to do?",
                 on_error="Report outcome",
             ),
-            "What is there to do?": choose(
+            "What is there to do?": build_choice(
                 "$.plan.todo",
                 {
                     "WAIT": "Wait to begin",
@@ -97,27 +100,29 @@ def definition(
                 },
                 default="Report outcome",
             ),
-            "Wait to begin": wait("$.plan.seconds", next_state="Plan retraining"),
-            "Import datasets": for_each(
+            "Wait to begin": build_wait("$.plan.seconds", next_state="Plan retraining"),
+            "Import datasets": build_map(
                 "$.plan.imports",
-                selector={**NEW_ITERATION, "dataset.$": "$$.Map.Item.Value"},
+                item_selector={**ITERATION_INPUT, "dataset.$": "$$.Map.Item.Value"},
                 states={
-                    **loop(
+                    **build_polling_loop(
                         "Import dataset",
                         "How is the import?",
-                        function=functions["import_dataset"],
-                        waits={
+                        function_arn=function_arns["import_dataset"],
+                        wait_by_phase={
                             "IMPORTING": "Wait for the import",
                             "WAITING": "Wait to import",
                         },
-                        outcomes={
+                        next_by_outcome={
                             "IMPORTED": "Dataset imported",
                             "FAILED": "Dataset not imported",
                         },
                         on_error="Dataset not imported",
                     ),
-                    "Dataset imported": end_with({**DATASET_RESULT, "outcome": "IMPORTED"}),
-                    "Dataset not imported": end_with({**DATASET_RESULT, "outcome": "FAILED"}),
+                    "Dataset imported": build_final_pass({**DATASET_RESULT, "outcome": "IMPORTED"}),
+                    "Dataset not imported": build_final_pass(
+                        {**DATASET_RESULT, "outcome": "FAILED"}
+                    ),
                 },
                 result_selector={
                     "results.$": "$",
@@ -138,53 +143,53 @@ def definition(
                 ],
                 "Default": "Retrain solutions",
             },
-            "Retrain solutions": for_each(
+            "Retrain solutions": build_map(
                 "$.plan.solutions",
-                selector={
-                    **NEW_ITERATION,
+                item_selector={
+                    **ITERATION_INPUT,
                     "todo.$": "$.plan.todo",
                     "solution.$": "$$.Map.Item.Value",
                     "campaigns": [],
                     "batchJobs": [],
                 },
                 states={
-                    "Are there only trials?": choose(
+                    "Are there only trials?": build_choice(
                         "$.todo", {"TRIALS": "Update campaigns"}, default="Train solution"
                     ),
-                    **loop(
+                    **build_polling_loop(
                         "Train solution",
                         "How is the training?",
-                        function=functions["train_solution"],
-                        waits={
+                        function_arn=function_arns["train_solution"],
+                        wait_by_phase={
                             "TRAINING": "Wait for the training",
                             "STOPPING": "Wait for the training",
                             "WAITING": "Wait to train",
                         },
-                        outcomes={
+                        next_by_outcome={
                             "TRAINED": "Update campaigns",
                             "SKIPPED": "Solution finished",
                             "FAILED": "Solution finished",
                         },
                         on_error="Solution finished",
                     ),
-                    "Update campaigns": for_each(
+                    "Update campaigns": build_map(
                         "$.solution.campaigns",
-                        selector={
-                            **NEW_ITERATION,
+                        item_selector={
+                            **ITERATION_INPUT,
                             "training.$": "$.status",
                             "campaign.$": "$$.Map.Item.Value",
                         },
                         states={
-                            **loop(
+                            **build_polling_loop(
                                 "Deploy version",
                                 "How is the campaign?",
-                                function=functions["deploy_version"],
-                                waits={
+                                function_arn=function_arns["deploy_version"],
+                                wait_by_phase={
                                     "UPDATING": "Wait for the update",
                                     "ROLLING_BACK": "Wait for the rollback",
                                     "BAKING": "Wait for the bake",
                                 },
-                                outcomes={
+                                next_by_outcome={
                                     "DEPLOYED": "Campaign updated",
                                     "ROLLED_BACK": "Campaign rolled back",
                                     "REJECTED": "Campaign left as it is",
@@ -193,12 +198,12 @@ def definition(
                                     "FAILED": "Campaign not updated",
                                 },
                                 on_error="Campaign not updated",
-                                killed_retries=retries_during_trial(args),
+                                platform_error_policy=build_trial_retry_policy(args),
                             ),
-                            "Campaign updated": end_with(DECIDED_CAMPAIGN),
-                            "Campaign rolled back": end_with(DECIDED_CAMPAIGN),
-                            "Campaign left as it is": end_with(DECIDED_CAMPAIGN),
-                            "Campaign not updated": end_with(
+                            "Campaign updated": build_final_pass(CAMPAIGN_RESULT_AND_OUTCOME),
+                            "Campaign rolled back": build_final_pass(CAMPAIGN_RESULT_AND_OUTCOME),
+                            "Campaign left as it is": build_final_pass(CAMPAIGN_RESULT_AND_OUTCOME),
+                            "Campaign not updated": build_final_pass(
                                 {**CAMPAIGN_RESULT, "outcome": "FAILED"}
                             ),
                         },
@@ -206,50 +211,50 @@ def definition(
                         next_state="Run batch jobs",
                         on_error="Solution finished",
                     ),
-                    "Run batch jobs": for_each(
+                    "Run batch jobs": build_map(
                         "$.solution.batchJobs",
-                        selector={
-                            **NEW_ITERATION,
+                        item_selector={
+                            **ITERATION_INPUT,
                             "solutionArn.$": "$.solution.solutionArn",
                             "recipe.$": "$.solution.recipe",
                             "training.$": "$.status",
                             "batchJob.$": "$$.Map.Item.Value",
                         },
                         states={
-                            **loop(
+                            **build_polling_loop(
                                 "Run batch job",
                                 "How is the batch job?",
-                                function=functions["run_batch_job"],
-                                waits=dict.fromkeys(
+                                function_arn=function_arns["run_batch_job"],
+                                wait_by_phase=dict.fromkeys(
                                     ("WRITING", "WAITING"), "Wait for the batch job"
                                 ),
-                                outcomes=dict.fromkeys(
+                                next_by_outcome=dict.fromkeys(
                                     ("WRITTEN", "SKIPPED", "FAILED"), "Batch job finished"
                                 ),
                                 on_error="Batch job finished",
                             ),
-                            "Batch job finished": end_with(BATCH_RESULT),
+                            "Batch job finished": build_final_pass(BATCH_RESULT),
                         },
                         result_path="$.batchJobs",
                         next_state="Solution finished",
                         on_error="Solution finished",
                     ),
-                    "Solution finished": end_with(SOLUTION_RESULT),
+                    "Solution finished": build_final_pass(SOLUTION_RESULT),
                 },
                 result_path="$.solutions",
                 next_state="Were these only trials?",
                 on_error="Report outcome",
             ),
-            "Were these only trials?": choose(
+            "Were these only trials?": build_choice(
                 "$.plan.todo", {"TRIALS": "Plan retraining"}, default="Report outcome"
             ),
-            "Report outcome": call(
-                functions["report_outcome"],
+            "Report outcome": build_task(
+                function_arns["report_outcome"],
                 result_path="$",
                 next_state="Did the run succeed?",
                 on_error="Report failed",
             ),
-            "Did the run succeed?": choose(
+            "Did the run succeed?": build_choice(
                 "$.report.outcome", {"FAILED": "Retraining failed"}, default="Retrained"
             ),
             "Retrained": {"Type": "Succeed"},
@@ -270,9 +275,9 @@ def definition(
 
 
 def execution_timeout_seconds(args: RetrainingPipelineArgs) -> int:
-    """Add up the longest times that all stages may take.
+    """Add up the longest times that all stages of a run may take.
 
-    The functions enforce their own deadlines. This timeout is only for a function that fails to.
+    Functions enforce the deadline of each job. If one doesn't, this timeout ends the execution.
     """
     limits = args.limits
     # A run waits for an older run and for a deletion at the same time. A training also waits for
@@ -293,18 +298,20 @@ def execution_timeout_seconds(args: RetrainingPipelineArgs) -> int:
 
     # A run may have to finish trials of earlier runs before it starts its own.
     trial_time = 2 * _longest_trial(args)
-    return round((waiting_time + job_time + trial_time + SPARE_TIME).total_seconds())
+    return round((waiting_time + job_time + trial_time + TIME_FOR_THE_REST).total_seconds())
 
 
-def retries_during_trial(args: RetrainingPipelineArgs) -> Retries:
-    """Return retries for a killed `deploy_version` that last as long as the longest trial.
+def build_trial_retry_policy(args: RetrainingPipelineArgs) -> RetryPolicy:
+    """Return a policy that retries a killed `deploy_version` for as long as a trial may last.
 
     A killed function can't report whether a version is on trial. If the run gave up, it might go on
     with another solution for a day, and nobody would roll back a bad version in the meantime.
     """
     # The first three pauses are shorter, so there are three more.
-    times = math.ceil(_longest_trial(args) / LONGEST_TRIAL_PAUSE) + 3
-    return Retries(times, longest_pause=round(LONGEST_TRIAL_PAUSE.total_seconds()))
+    max_attempts = math.ceil(_longest_trial(args) / MAX_PAUSE_DURING_TRIAL) + 3
+    return RetryPolicy(
+        max_attempts, max_pause_seconds=round(MAX_PAUSE_DURING_TRIAL.total_seconds())
+    )
 
 
 def _longest_trial(args: RetrainingPipelineArgs) -> timedelta:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from components.function_configs import FUNCTION_CONFIGS
-from components.state_machine.definition import definition
+from components.state_machine.definition import build_definition
 from emulator.states.language import STATES, problems
 from tests.world import MOVIES, PREFIX
 
@@ -26,7 +26,7 @@ def test_the_definition_of_the_program_is_accepted():
         step: f"arn:aws:lambda:eu-west-1:123456789012:function:{step}:1"
         for step in FUNCTION_CONFIGS
     }
-    document = definition(arns, MOVIES.settings(PREFIX), MOVIES.args)
+    document = build_definition(arns, MOVIES.settings(PREFIX), MOVIES.args)
     assert problems(json.loads(json.dumps(document))) == []
 
 

@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 from components.args import RetrainingPipelineArgs
 from components.function_configs import FUNCTION_CONFIGS, FUNCTION_TIMEOUT_SECONDS
-from components.state_machine.definition import definition
+from components.state_machine.definition import build_definition
 from emulator.personalize import Personalize, import_jobs
 from emulator.virtual.step_functions import (
     Execution,
@@ -286,7 +286,7 @@ def definition_of(group: DatasetGroup, *, prefix: str = PREFIX) -> Mapping[str, 
     arns = {
         step: f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{step}:1" for step in FUNCTION_CONFIGS
     }
-    return definition(arns, group.settings(prefix), group.args)
+    return build_definition(arns, group.settings(prefix), group.args)
 
 
 def handler(step: str) -> Handler:

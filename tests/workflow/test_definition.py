@@ -144,7 +144,9 @@ def test_every_task_retries_the_same_errors():
 
 def test_a_killed_function_is_called_again_for_a_day_and_the_longest_bake():
     args = largest_group(bake_hours=12).args
-    assert module.retries_during_trial(args) == asl.Retries(times=36 * 2 + 3, longest_pause=1800)
+    assert module.build_trial_retry_policy(args) == asl.RetryPolicy(
+        max_attempts=36 * 2 + 3, max_pause_seconds=1800
+    )
 
 
 def test_a_function_that_writes_has_ended_before_its_retry_starts():
