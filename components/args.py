@@ -18,7 +18,7 @@ from pulumi import Input
 
 from .rules import arns, run_times
 from .rules import single_settings as rules
-from .rules.single_settings import Between, Elements, above_zero
+from .rules.single_settings import ElementCount, NumberRange, positive_up_to
 
 SECONDS_PER_HOUR = 3600
 HOURS_PER_DAY = 24
@@ -47,7 +47,7 @@ class DatasetArgs:
 
     dataset_arn: Annotated[Input[str], arns.DATASET]
     """ARN of the dataset to fill."""
-    data_location: Annotated[Input[str], rules.location_error]
+    data_location: Annotated[Input[str], rules.EXPORT_LOCATION]
     """`s3://bucket/file.csv`, or a folder that ends in `/`, whose files are imported.
 
     Files in subfolders are refused. The files must be plain CSV in UTF-8. Each dataset needs a
@@ -59,12 +59,12 @@ class DatasetArgs:
     `INCREMENTAL` needs a `FULL` import first. An export of interactions needs at least 1,000 rows,
     and so does an `INCREMENTAL` export of action interactions.
     """
-    min_relative_size: Annotated[float, Between(0, 1, "write a share, for example 0.5")] = 0.5
+    min_relative_size: Annotated[float, NumberRange(0, 1, "write a share, for example 0.5")] = 0.5
     """A `FULL` export is refused if it is smaller than this share of the last `FULL` import.
 
     Sizes are compared in bytes. 0 accepts every export. Has no effect with `INCREMENTAL`.
     """
-    ready_marker: Annotated[Input[str] | None, rules.marker_error] = None
+    ready_marker: Annotated[Input[str] | None, rules.find_marker_error] = None
     """`s3://bucket/file`, which the export job writes last, outside the data location.
 
     A run is refused if this object is missing or older than any object in the export. May contain
@@ -76,7 +76,7 @@ class DatasetArgs:
     Solutions are then retrained even if no export has changed. Event trackers are detected without
     this setting.
     """
-    max_event_age: Annotated[str | None, run_times.age_error] = None
+    max_event_age: Annotated[str | None, run_times.find_age_error] = None
     """An export is refused if its newest event is older, for example `3 days` or `36 hours`."""
     strict_events: bool = False
     """`true` refuses an export that lacks one of the last import's five most common event types.
@@ -118,13 +118,13 @@ class ProbeArgs:
     The recipe determines which IDs it needs. Popular items need none.
     """
 
-    user_id: Annotated[str | None, rules.id_error] = None
+    user_id: Annotated[str | None, rules.find_id_error] = None
     """The user to request recommendations for. Popular and related items need one for a filter."""
-    item_id: Annotated[str | None, rules.id_error] = None
+    item_id: Annotated[str | None, rules.find_id_error] = None
     """The item to request related items for."""
     input_list: Annotated[
-        Sequence[Annotated[str, rules.id_error]] | None,
-        Elements(1, rules.MAX_RESULTS, "list 1 to 500 items"),
+        Sequence[Annotated[str, rules.find_id_error]] | None,
+        ElementCount(1, rules.MAX_RESULTS, "list 1 to 500 items"),
     ] = None
     """Items to rank for the user, for a recipe of the type PERSONALIZED_RANKING.
 
@@ -132,16 +132,17 @@ class ProbeArgs:
     """
     filter_arn: Annotated[Input[str] | None, arns.FILTER] = None
     """ARN of the filter that the application uses."""
-    filter_values: Annotated[Mapping[str, str], rules.filter_values_error] = field(
+    filter_values: Annotated[Mapping[str, str], rules.find_filter_values_error] = field(
         default_factory=dict
     )
     """The filter's parameters. Put strings in double quotes: `{GENRE: '"Drama","Comedy"'}`."""
-    context: Annotated[Mapping[str, str], rules.parameters_error] = field(default_factory=dict)
+    context: Annotated[Mapping[str, str], rules.find_parameters_error] = field(default_factory=dict)
     """The context of the request, for example `{DEVICE: mobile}`."""
-    min_results: Annotated[int, Between(1, rules.MAX_RESULTS, "set for example 10")] = 1
+    min_results: Annotated[int, NumberRange(1, rules.MAX_RESULTS, "set for example 10")] = 1
     """A response with fewer results fails the probe."""
     minutes: Annotated[
-        float, above_zero(240, "set for example 10, because an alarm reports a trial of 5 hours")
+        float,
+        positive_up_to(240, "set for example 10, because an alarm reports a trial of 5 hours"),
     ] = 10
     """How many minutes to keep repeating the request."""
 
@@ -150,11 +151,11 @@ class ProbeArgs:
 class BakeArgs:
     """Alarms that can roll a new version back in the hours after an update."""
 
-    hours: Annotated[float, above_zero(12, "set for example 1, because the run waits for it")]
+    hours: Annotated[float, positive_up_to(12, "set for example 1, because the run waits for it")]
     """How many hours the bake lasts: at most half the time between two runs."""
     alarms: Annotated[
         Sequence[Annotated[Input[str], arns.ALARM]],
-        Elements(0, 10, "keep at most 10 alarms, or combine them in a composite alarm"),
+        ElementCount(0, 10, "keep at most 10 alarms, or combine them in a composite alarm"),
     ] = ()
     """ARNs of CloudWatch alarms. An alarm that went off before the update does not count."""
     create_alarms: bool = False
@@ -185,16 +186,16 @@ class CampaignArgs:
 class QualityRuleArgs:
     """A rule for one offline metric of a new version: `maxDrop`, `minimum` or both."""
 
-    metric: Annotated[str, rules.metric_error]
+    metric: Annotated[str, rules.find_metric_error]
     """The name of the metric in GetSolutionMetrics, for example `coverage`."""
-    max_drop: Annotated[float | None, Between(0, 1, "write a share, for example 0.25")] = None
+    max_drop: Annotated[float | None, NumberRange(0, 1, "write a share, for example 0.25")] = None
     """The largest accepted drop, as a share of the live version's value.
 
     0.25 accepts a drop from 0.4 to 0.3. A version that lacks a metric of the live version is
     rejected.
     """
     minimum: Annotated[
-        float | None, above_zero(1, "set for example 0.1, because metrics are shares")
+        float | None, positive_up_to(1, "set for example 0.1, because metrics are shares")
     ] = None
     """The lowest value that passes. The value of the live version does not matter."""
     relative_to: Annotated[Input[str] | None, arns.SOLUTION] = None
@@ -204,9 +205,9 @@ class QualityRuleArgs:
     version is rejected for data that is harder for every model. AWS recommends
     aws-popularity-count.
     """
-    max_baseline_drop: Annotated[float | None, Between(0, 1, "write a share, for example 0.5")] = (
-        None
-    )
+    max_baseline_drop: Annotated[
+        float | None, NumberRange(0, 1, "write a share, for example 0.5")
+    ] = None
     """The largest accepted drop of a baseline, as a share of the live version's baseline.
 
     The default is 0.5. If the baseline drops further, the exports are probably broken, so the plain
@@ -227,7 +228,7 @@ class ApprovalArgs:
 
     timeout_hours: Annotated[
         float,
-        above_zero(24 * 90, "set for example 72, because it is better to train again later"),
+        positive_up_to(24 * 90, "set for example 72, because it is better to train again later"),
     ] = 72
     """How many hours a version can be approved after the last request."""
 
@@ -236,18 +237,18 @@ class ApprovalArgs:
 class BatchJobArgs:
     """A job that writes recommendations to S3, or user segments if the recipe makes them."""
 
-    input: Annotated[Input[str], rules.batch_input_error]
+    input: Annotated[Input[str], rules.BATCH_INPUT]
     """`s3://bucket/users.json`, or a folder that ends in `/`. May contain `{date}`.
 
     Each line is a JSON object, for example `{"userId": "105"}`. Personalize reads every S3 object
     with this prefix.
     """
-    output: Annotated[Input[str], rules.batch_output_error]
+    output: Annotated[Input[str], rules.BATCH_OUTPUT]
     """`s3://bucket/recommendations/{date}/`, the folder for the results. `{date}` is optional.
 
     Without `{date}`, each job replaces the previous results.
     """
-    num_results: Annotated[int | None, Between(1, 5_000_000, "set for example 25")] = None
+    num_results: Annotated[int | None, NumberRange(1, 5_000_000, "set for example 25")] = None
     """How many items to recommend, or how many users a segment gets. AWS's default is 25."""
     filter_arn: Annotated[Input[str] | None, arns.FILTER] = None
     """ARN of a filter. If it has parameters, each input line needs `filterValues`."""
@@ -257,21 +258,21 @@ class BatchJobArgs:
 
     Needs the recipe aws-similar-items and costs extra.
     """
-    exploration_weight: Annotated[float | None, Between(0, 1, "write a share, for example 0.3")] = (
-        None
-    )
+    exploration_weight: Annotated[
+        float | None, NumberRange(0, 1, "write a share, for example 0.3")
+    ] = None
     """How much the recipe aws-user-personalization explores new items. AWS's default is 0.3.
 
     The recipe aws-user-personalization-v2 decides that itself.
     """
     exploration_item_age_cut_off: Annotated[
-        float | None, Between(1, 3650, "set days, for example 30")
+        float | None, NumberRange(1, 3650, "set days, for example 30")
     ] = None
     """The age in days up to which an item counts as new. AWS's default is 30."""
     on_rejected: Literal["skip", "live"] = "skip"
     """If the newest version has not passed, `live` uses the live one, and `skip` skips the job."""
     max_hours: Annotated[
-        float, above_zero(96, "set for example 12, because a batch job takes minutes to hours")
+        float, positive_up_to(96, "set for example 12, because a batch job takes minutes to hours")
     ] = 12
     """Hours for the job. A longer job fails the run but keeps running: it cannot be stopped."""
 
@@ -291,7 +292,7 @@ class SolutionArgs:
     """
     campaigns: Annotated[
         Sequence[CampaignArgs],
-        Elements(
+        ElementCount(
             0,
             MAX_CAMPAIGNS,
             f"keep at most {MAX_CAMPAIGNS} campaigns, and use another stack for more",
@@ -300,7 +301,7 @@ class SolutionArgs:
     """The campaigns to update. A solution without campaigns is only trained."""
     quality_gate: Annotated[
         Sequence[QualityRuleArgs],
-        Elements(0, MAX_GATE_RULES, f"keep at most {MAX_GATE_RULES} rules"),
+        ElementCount(0, MAX_GATE_RULES, f"keep at most {MAX_GATE_RULES} rules"),
     ] = DEFAULT_GATE
     """The rules that a new version must pass before a campaign moves to it."""
     quality_gate_enabled: bool = True
@@ -309,7 +310,7 @@ class SolutionArgs:
     """If set, even to `{}`, a person must approve each version that passes the gate."""
     batch_jobs: Annotated[
         Sequence[BatchJobArgs],
-        Elements(0, MAX_BATCH_JOBS, f"keep at most {MAX_BATCH_JOBS} batch jobs"),
+        ElementCount(0, MAX_BATCH_JOBS, f"keep at most {MAX_BATCH_JOBS} batch jobs"),
     ] = ()
     """The recommendations or user segments to write to S3 once the campaigns are updated."""
 
@@ -318,7 +319,7 @@ class SolutionArgs:
 class NotificationsArgs:
     """Who gets run reports and alarms through Amazon SNS."""
 
-    emails: Sequence[Annotated[str, rules.email_error]] = ()
+    emails: Sequence[Annotated[str, rules.find_email_error]] = ()
     """The email addresses that get each message. AWS asks each one to confirm."""
     topic_arn: Annotated[Input[str] | None, arns.TOPIC] = None
     """ARN of the SNS topic to publish to. Without it, the pipeline creates a topic.
@@ -346,25 +347,27 @@ class LimitsArgs:
     """How long each stage may take, how often a run may train, and how old a model may get."""
 
     max_import_hours: Annotated[
-        float, above_zero(72, "set for example 6, because an import takes minutes to hours")
+        float, positive_up_to(72, "set for example 6, because an import takes minutes to hours")
     ] = 6
     """Hours to import a dataset. A longer import fails the run."""
     max_training_hours: Annotated[
-        float, above_zero(4000, "set for example 24, because an execution ends after a year")
+        float, positive_up_to(4000, "set for example 24, because an execution ends after a year")
     ] = 24
     """Hours to train a solution version. A longer training is stopped."""
     max_campaign_hours: Annotated[
-        float, above_zero(12, "set for example 3, because an update takes minutes")
+        float, positive_up_to(12, "set for example 3, because an update takes minutes")
     ] = 3
     """Hours to update a campaign."""
     max_trainings_per_month: Annotated[
-        int | None, Between(0, 10_000, "set for example 35, or 0 for no limit")
+        int | None, NumberRange(0, 10_000, "set for example 35, or 0 for no limit")
     ] = None
     """How often a solution may be trained within 30 days. 0 means no limit.
 
     The default is twice the number of times that the schedule fires within 30 days, plus 2.
     """
-    max_model_age_days: Annotated[float | None, above_zero(3650, "set days, for example 14")] = None
+    max_model_age_days: Annotated[
+        float | None, positive_up_to(3650, "set days, for example 14")
+    ] = None
     """How many days old a campaign's model may get before an alarm goes off.
 
     The age counts from the training, or from the last run that found the model up to date. The
@@ -380,7 +383,7 @@ class RetrainingPipelineArgs:
     """The datasets to import before each training. There must be at least one."""
     solutions: Annotated[
         Sequence[SolutionArgs],
-        Elements(
+        ElementCount(
             0,
             MAX_SOLUTIONS,
             f"list at most {MAX_SOLUTIONS}, or [] for none, and use another stack for more",
@@ -401,9 +404,9 @@ class RetrainingPipelineArgs:
     Without it, a pipeline with batch jobs creates a role that may read only the configured inputs
     and write only to the configured outputs.
     """
-    retraining_rate: Annotated[str, run_times.rate_error] = "7 days"
+    retraining_rate: Annotated[str, run_times.find_rate_error] = "7 days"
     """`7 days`, `rate(12 hours)` or `cron(0 3 ? * MON *)`, and at most once an hour."""
-    timezone: Annotated[str, run_times.timezone_error] = "UTC"
+    timezone: Annotated[str, run_times.find_timezone_error] = "UTC"
     """The IANA time zone of a cron expression. A rate counts from the deployment and needs none.
 
     When the clocks go forward, a run in the skipped hour is left out.
@@ -421,12 +424,12 @@ class RetrainingPipelineArgs:
     trigger: TriggerArgs = field(default_factory=TriggerArgs)
     """What starts a run besides the schedule."""
     training_hour_price: Annotated[
-        float | None, Between(0, 1_000, "set a price in dollars, for example 0.24")
+        float | None, NumberRange(0, 1_000, "set a price in dollars, for example 0.24")
     ] = None
     """The price of a training hour in dollars. With it, reports and `retrain plan` show costs."""
-    tags: Annotated[Mapping[str, str], Elements(0, MAX_TAGS, f"keep at most {MAX_TAGS} tags")] = (
-        field(default_factory=dict)
-    )
+    tags: Annotated[
+        Mapping[str, str], ElementCount(0, MAX_TAGS, f"keep at most {MAX_TAGS} tags")
+    ] = field(default_factory=dict)
     """Tags for every resource, import job and solution version.
 
     Keys that begin with `retraining-` are reserved. `aws:defaultTags` would not reach import jobs
@@ -434,11 +437,11 @@ class RetrainingPipelineArgs:
     """
     permissions_boundary_arn: Annotated[Input[str] | None, arns.POLICY] = None
     """ARN of the IAM policy to set as the permissions boundary of every created role."""
-    log_retention_days: Annotated[int, Between(1, 3653, "set for example 90")] = 90
+    log_retention_days: Annotated[int, NumberRange(1, 3653, "set for example 90")] = 90
     """How many days CloudWatch Logs keeps the logs. It accepts 30, 90, 365 and a few others."""
-    kms_key_arn: Annotated[Input[str] | None, arns.KEY] = None
+    kms_key_arn: Annotated[Input[str] | None, arns.KMS_KEY] = None
     """ARN of the KMS key that encrypts the logs, the topic and the dead-letter queue."""
-    data_kms_key_arn: Annotated[Input[str] | None, arns.KEY] = None
+    data_kms_key_arn: Annotated[Input[str] | None, arns.KMS_KEY] = None
     """ARN of the KMS key that encrypts the exports.
 
     The created import role and the functions that read exports may decrypt with it.
@@ -466,7 +469,7 @@ class RetrainingPipelineArgs:
         limit = self.limits.max_trainings_per_month
         if limit is not None:
             return limit
-        return 2 * run_times.most_runs_in_a_month(self.retraining_rate) + 2
+        return 2 * run_times.count_most_runs_in_30_days(self.retraining_rate) + 2
 
     @property
     def max_model_age_days(self) -> float:
@@ -474,7 +477,7 @@ class RetrainingPipelineArgs:
         if self.limits.max_model_age_days is not None:
             return self.limits.max_model_age_days
 
-        gap_seconds = run_times.longest_seconds_between_runs(self.retraining_rate)
+        gap_seconds = run_times.find_longest_interval_seconds(self.retraining_rate)
         hours = gap_seconds * MODEL_AGE_FACTOR / SECONDS_PER_HOUR + self.limits.max_training_hours
         return round(hours / HOURS_PER_DAY, 2)
 

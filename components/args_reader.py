@@ -17,7 +17,7 @@ from pulumi import Output
 
 from .args import camel_case, config_keys
 from .rules.arns import ArnRule, ArnSetting, parse_arn
-from .rules.single_settings import Between, Elements, Problem, without_rules
+from .rules.single_settings import ElementCount, NumberRange, Problem, without_rules
 
 Value: TypeAlias = Any
 """A value of any type, before or after it's read."""
@@ -93,7 +93,7 @@ class ArgsReader:
         """Report each rule that a value breaks, and collect valid ARNs."""
         for rule in rules:
             checked = result
-            if isinstance(rule, Elements):
+            if isinstance(rule, ElementCount):
                 # Elements that couldn't be read count, too.
                 checked = value
 
@@ -231,7 +231,7 @@ def _suggest_key(key: str, known_keys: Sequence[str]) -> str:
 def _hint(annotation: FieldType) -> str:
     """Explain what to write for a required field."""
     for rule in getattr(annotation, "__metadata__", ()):
-        if isinstance(rule, Between | Elements):
+        if isinstance(rule, NumberRange | ElementCount):
             return rule.hint
         # The rule's message for an empty string ends with the same advice.
         message: str = rule("")

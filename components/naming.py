@@ -28,7 +28,7 @@ MAX_NAME_CHARACTERS = (
 """The longest name of a pipeline. The names of its roles begin with it."""
 
 
-def name_problems(name: str) -> Iterator[str]:
+def check_name(name: str) -> Iterator[str]:
     """Find out what is wrong with a pipeline's name."""
     if len(name) > MAX_NAME_CHARACTERS:
         yield (

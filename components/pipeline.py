@@ -15,9 +15,9 @@ from .context import PipelineContext, when_known
 from .dashboard import create_dashboard, dashboard_url
 from .errors import raise_if_any_problem
 from .lambda_functions import CALLED_BY_EVENTS, Functions, create_functions, create_log_group
-from .naming import job_prefix, name_problems
+from .naming import check_name, job_prefix
 from .rules.arns import Environment, parse_arn
-from .rules.several_settings import check
+from .rules.several_settings import check_args
 from .schedules import (
     create_dead_letter_queue,
     create_schedules,
@@ -73,8 +73,8 @@ class RetrainingPipeline(pulumi.ComponentResource):
         args: RetrainingPipelineArgs,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        checked = check(args)
-        raise_if_any_problem([*name_problems(name), *checked.problems], name)
+        checked = check_args(args)
+        raise_if_any_problem([*check_name(name), *checked.problems], name)
 
         super().__init__("personalize-retraining:index:RetrainingPipeline", name, {}, opts)
         context = _create_context(self, name, checked.args)
@@ -174,7 +174,7 @@ def _checked_environment(
 ) -> Output[Environment]:
     """Check the arguments once all are known, and derive the environment from their ARNs."""
     environment = when_known(
-        _check_known_args,
+        _check_resolved_args,
         name=name,
         stack=pulumi.get_stack(),
         config=to_config(args, keep_none=False),
@@ -187,20 +187,20 @@ def _checked_environment(
     return Output.unsecret(environment)
 
 
-def _check_known_args(
+def _check_resolved_args(
     *, name: str, stack: str, config: Mapping[str, object], account: str, region: str
 ) -> Environment:
     """Check arguments whose outputs have been resolved. Return the environment of their ARNs."""
-    checked = check(config)
+    checked = check_args(config)
     raise_if_any_problem(checked.problems, name)
 
     arn = parse_arn(checked.args.first_dataset_arn)
-    assert arn is not None, "check() has found that it is an ARN"
-    raise_if_any_problem(_caller_problems(arn.environment, account, region, stack), name)
+    assert arn is not None, "check_args() has found that it is an ARN"
+    raise_if_any_problem(_check_caller(arn.environment, account, region, stack), name)
     return arn.environment
 
 
-def _caller_problems(expected: Environment, account: str, region: str, stack: str) -> Iterator[str]:
+def _check_caller(expected: Environment, account: str, region: str, stack: str) -> Iterator[str]:
     """Check the ARNs' account against the credentials, and their region against the provider."""
     if account != expected.account:
         yield (

@@ -11,7 +11,7 @@ from . import iam
 from .constants import UNSUCCESSFUL_STATUSES
 from .context import PipelineContext
 from .naming import build_function_name
-from .rules.several_settings import marker_pattern
+from .rules.several_settings import build_marker_pattern
 
 EXECUTION_INPUT = {
     "trigger": "schedule",
@@ -121,7 +121,7 @@ def start_on_export(
         "start_on_export",
         function,
         description="Ready markers of exports",
-        pattern=Output.all(*markers).apply(marker_pattern),
+        pattern=Output.all(*markers).apply(build_marker_pattern),
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
         event_fields={"bucket": "$.detail.bucket.name", "key": "$.detail.object.key"},
         function_input={"stateMachineArn": state_machine_arn, "bucket": "<bucket>", "key": "<key>"},

@@ -10,12 +10,12 @@ from pulumi.runtime.config import CONFIG, is_config_secret
 
 from .args import RetrainingPipelineArgs
 from .naming import MAX_NAME_CHARACTERS
-from .rules.several_settings import Checked, check, role_tag_problems
+from .rules.several_settings import CheckedArgs, check_args, check_role_tags
 from .rules.single_settings import Problem, format_problems
 
 NAME_PREFIX = "retraining-"
 """How all resource names begin."""
-LONGEST_STACK_NAME = MAX_NAME_CHARACTERS - len(NAME_PREFIX)
+MAX_STACK_NAME_CHARACTERS = MAX_NAME_CHARACTERS - len(NAME_PREFIX)
 """The longest name of a stack. The names of its resources contain it."""
 
 
@@ -55,16 +55,16 @@ def parse_stack(
             has to fix one to see the next.
     """
     prefix = f"{project}:"
-    checked = check(
+    checked = check_args(
         {key.removeprefix(prefix): config[key] for key in config if key.startswith(prefix)},
         secrets=[key.removeprefix(prefix) for key in secrets],
     )
 
     problems = [
-        *_stack_name_problems(stack),
-        *_region_problems(stack, config, checked),
-        *_default_tag_problems(config, checked),
-        *_namespace_problems(project, config),
+        *_check_stack_name(stack),
+        *_check_region(stack, config, checked),
+        *_check_default_tags(config, checked),
+        *_check_namespaces(project, config),
         *(problem._replace(key=f"{prefix}{problem.key}") for problem in checked.problems),
     ]
     if problems:
@@ -73,18 +73,18 @@ def parse_stack(
     return checked.args
 
 
-def _stack_name_problems(stack: str) -> Iterator[Problem]:
-    if len(stack) > LONGEST_STACK_NAME:
+def _check_stack_name(stack: str) -> Iterator[Problem]:
+    if len(stack) > MAX_STACK_NAME_CHARACTERS:
         yield Problem(
             "stack",
-            f"has {len(stack)} characters; expected at most {LONGEST_STACK_NAME}, because the "
-            "names of roles and functions contain it; choose a shorter name with "
+            f"has {len(stack)} characters; expected at most {MAX_STACK_NAME_CHARACTERS}, because "
+            "the names of roles and functions contain it; choose a shorter name with "
             f"pulumi stack rename <name> -s {stack}",
             stack,
         )
 
 
-def _region_problems(stack: str, config: Mapping[str, str], checked: Checked) -> Iterator[Problem]:
+def _check_region(stack: str, config: Mapping[str, str], checked: CheckedArgs) -> Iterator[Problem]:
     """Require a region in the config that matches the ARNs.
 
     Without it, the region would depend on the shell that runs Pulumi.
@@ -101,17 +101,17 @@ def _region_problems(stack: str, config: Mapping[str, str], checked: Checked) ->
         yield Problem("aws:region", f"is not the region of the ARNs; {command}", region)
 
 
-def _default_tag_problems(config: Mapping[str, str], checked: Checked) -> Iterator[Problem]:
+def _check_default_tags(config: Mapping[str, str], checked: CheckedArgs) -> Iterator[Problem]:
     """Check the tags that the AWS provider adds to each role, on top of the pipeline's tags."""
     # Malformed values are left to the provider, which validates this setting itself.
     with suppress(ValueError, KeyError, TypeError, AttributeError):
         default_tags = json.loads(config["aws:defaultTags"])["tags"]
         # If the arguments couldn't be read, the pipeline's tags are unknown, too.
         pipeline_tags = getattr(checked.args, "tags", {})
-        yield from role_tag_problems("aws:defaultTags", default_tags, pipeline_tags)
+        yield from check_role_tags("aws:defaultTags", default_tags, pipeline_tags)
 
 
-def _namespace_problems(project: str, config: Mapping[str, str]) -> Iterator[Problem]:
+def _check_namespaces(project: str, config: Mapping[str, str]) -> Iterator[Problem]:
     """Find misspelled namespaces, whose settings Pulumi would silently ignore."""
     for key in config:
         namespace, _, name = key.partition(":")

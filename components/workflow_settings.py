@@ -5,7 +5,7 @@ from typing import Any
 from pulumi import Input
 
 from .args import RetrainingPipelineArgs, to_config
-from .rules.run_times import shortest_seconds_between_runs
+from .rules.run_times import find_shortest_interval_seconds
 
 
 def workflow_settings(
@@ -49,5 +49,5 @@ def workflow_settings(
             "dashboardUrl": dashboard_url,
         },
         "triggerOnExport": args.trigger.on_export,
-        "cadenceSeconds": shortest_seconds_between_runs(args.retraining_rate),
+        "cadenceSeconds": find_shortest_interval_seconds(args.retraining_rate),
     }

@@ -16,7 +16,7 @@ from components.args import (
     camel_case,
     to_config,
 )
-from components.rules.single_settings import Between, Elements
+from components.rules.single_settings import ElementCount, NumberRange
 
 PAGE = """\
 # Configuration
@@ -85,7 +85,7 @@ def _has_elements(field: Field[object]) -> bool:
 def _range(field: Field[object]) -> Iterator[str]:
     """Yield a sentence about the numbers that a field allows, if a rule limits them."""
     for rule in getattr(field.type, "__metadata__", ()):
-        if isinstance(rule, Between | Elements):
+        if isinstance(rule, NumberRange | ElementCount):
             yield f"Allowed: {rule}."
 
 

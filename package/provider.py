@@ -10,8 +10,8 @@ from pulumi.provider import ConstructResult, Provider
 from components import RetrainingPipeline
 from components.args import camel_case
 from components.errors import raise_if_any_problem
-from components.naming import name_problems
-from components.rules.several_settings import check
+from components.naming import check_name
+from components.rules.several_settings import check_args
 from package.schema import OUTPUTS, TOKEN
 
 
@@ -35,8 +35,8 @@ class RetrainingProvider(Provider):
         """
         if resource_type != TOKEN:
             raise pulumi.RunError(f"{resource_type}: unknown; the package has {TOKEN}")
-        checked = check({key: _as_config(value) for key, value in inputs.items()})
-        raise_if_any_problem([*name_problems(name), *map(str, checked.problems)], name)
+        checked = check_args({key: _as_config(value) for key, value in inputs.items()})
+        raise_if_any_problem([*check_name(name), *map(str, checked.problems)], name)
         pipeline = RetrainingPipeline(name, checked.args, options)
         state = {camel_case(output): getattr(pipeline, output) for output in OUTPUTS}
         return ConstructResult(urn=pipeline.urn, state=state)

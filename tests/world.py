@@ -35,7 +35,7 @@ from components.args import (
     RetrainingPipelineArgs,
     SolutionArgs,
 )
-from components.rules.several_settings import CHARACTERS_PER_BATCH_JOB, MAX_TEXT_CHARACTERS
+from components.rules.several_settings import CHARACTERS_PER_BATCH_JOB, MAX_LONG_VALUES_CHARACTERS
 from components.rules.single_settings import METRIC_NAMES
 from components.workflow_settings import workflow_settings
 from functions.constants import PIPELINE_TAG
@@ -281,7 +281,7 @@ def largest_group(
 
     count = MAX_SOLUTIONS * MAX_CAMPAIGNS
     bake = BakeArgs(hours=bake_hours, alarms=[alarm_arn("a")])
-    texts = MAX_TEXT_CHARACTERS - count * len(f"u{alarm_arn('a')}")
+    texts = MAX_LONG_VALUES_CHARACTERS - count * len(f"u{alarm_arn('a')}")
     texts -= sum(len(arn) for number in range(filters) for arn in filtered(number).values())
     datasets = {
         key: {"data_location": f"s3://exports/{key}".ljust(location_characters - 4, "x") + ".csv"}

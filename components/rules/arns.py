@@ -13,8 +13,8 @@ _REGION = r"[a-z]{2,}(?:-[a-z]+)+-[0-9]+"
 _ACCOUNT = r"[0-9]{12}"
 _NAME = r"[a-zA-Z0-9][a-zA-Z0-9\-_]{0,62}"
 _PATH = r"(?:[!-~]+/)?[a-zA-Z0-9_+=,.@\-]+"
-_ARN = re.compile(rf"arn:({_PARTITION}):([a-z0-9\-]+):({_REGION}|):({_ACCOUNT}|aws|):(.+)")
-_VERSION = re.compile(rf"(?P<solution>arn:\S+:solution/{_NAME})/\S+")
+_ANY_ARN = re.compile(rf"arn:({_PARTITION}):([a-z0-9\-]+):({_REGION}|):({_ACCOUNT}|aws|):(.+)")
+_VERSION_ARN = re.compile(rf"(?P<solution>arn:\S+:solution/{_NAME})/\S+")
 """The ARN of a solution version, which is often used as `solutionArn` by mistake."""
 
 _SHARED_PARTS = {
@@ -26,9 +26,9 @@ _SHARED_PARTS = {
 }
 """Service -> the parts of its ARNs that must be the same throughout a pipeline. Keys and topics may
 belong to another account, and IAM's ARNs don't have a region."""
-BASELINE = ".relativeTo"
+BASELINE_KEY_ENDING = ".relativeTo"
 """How the key of a setting ends whose value is the ARN of another solution, the baseline."""
-_AWS_MANAGED = "aws"
+_AWS_MANAGED_ACCOUNT = "aws"
 """The account in the ARN of an AWS managed policy. Every account may use these policies."""
 
 
@@ -75,7 +75,7 @@ class ArnSetting(NamedTuple):
 class ArnRule(NamedTuple):
     """Requires the ARN of one kind of resource, for example a solution's."""
 
-    noun: str
+    kind: str
     """What a message calls the resource, with an article, for example `a dataset group`."""
     pattern: re.Pattern[str]
     """Matches the whole ARN."""
@@ -86,23 +86,23 @@ class ArnRule(NamedTuple):
         if self.pattern.fullmatch(arn):
             return None
 
-        version = _VERSION.fullmatch(arn)
+        version = _VERSION_ARN.fullmatch(arn)
         if version and self.pattern.fullmatch(version["solution"]):
             return f"is a solution version; name the solution, '{version['solution']}'"
-        return f"is not the ARN of {self.noun}; expected for example '{self.example}'"
+        return f"is not the ARN of {self.kind}; expected for example '{self.example}'"
 
 
-def _arn_rule(noun: str, scope: str, resource: str, example: str) -> ArnRule:
+def _build_arn_rule(kind: str, scope: str, resource: str, example: str) -> ArnRule:
     """Build a rule from patterns for an ARN's scope (service, region, account) and resource."""
-    return ArnRule(noun, re.compile(f"arn:{_PARTITION}:{scope}:{resource}"), f"arn:aws:{example}")
+    return ArnRule(kind, re.compile(f"arn:{_PARTITION}:{scope}:{resource}"), f"arn:aws:{example}")
 
 
 _PERSONALIZE = f"personalize:{_REGION}:{_ACCOUNT}"
 _EXAMPLE = "personalize:eu-west-1:123456789012"
-DATASET_GROUP = _arn_rule(
+DATASET_GROUP = _build_arn_rule(
     "a dataset group", _PERSONALIZE, f"dataset-group/{_NAME}", f"{_EXAMPLE}:dataset-group/movies"
 )
-DATASET = _arn_rule(
+DATASET = _build_arn_rule(
     "a dataset",
     _PERSONALIZE,
     f"dataset/{_NAME}/(?:INTERACTIONS|ITEMS|USERS|ACTIONS|ACTION_INTERACTIONS)",
@@ -110,28 +110,32 @@ DATASET = _arn_rule(
 )
 """AWS documents the types of datasets:
 https://docs.aws.amazon.com/personalize/latest/dg/API_CreateDataset.html"""
-SOLUTION = _arn_rule("a solution", _PERSONALIZE, f"solution/{_NAME}", f"{_EXAMPLE}:solution/movies")
-CAMPAIGN = _arn_rule("a campaign", _PERSONALIZE, f"campaign/{_NAME}", f"{_EXAMPLE}:campaign/movies")
-FILTER = _arn_rule("a filter", _PERSONALIZE, f"filter/{_NAME}", f"{_EXAMPLE}:filter/unseen")
-ROLE = _arn_rule(
+SOLUTION = _build_arn_rule(
+    "a solution", _PERSONALIZE, f"solution/{_NAME}", f"{_EXAMPLE}:solution/movies"
+)
+CAMPAIGN = _build_arn_rule(
+    "a campaign", _PERSONALIZE, f"campaign/{_NAME}", f"{_EXAMPLE}:campaign/movies"
+)
+FILTER = _build_arn_rule("a filter", _PERSONALIZE, f"filter/{_NAME}", f"{_EXAMPLE}:filter/unseen")
+ROLE = _build_arn_rule(
     "a role", f"iam::{_ACCOUNT}", f"role/{_PATH}", "iam::123456789012:role/personalize-import"
 )
-POLICY = _arn_rule(
+POLICY = _build_arn_rule(
     "a policy", f"iam::(?:{_ACCOUNT}|aws)", f"policy/{_PATH}", "iam::123456789012:policy/boundary"
 )
-KEY = _arn_rule(
+KMS_KEY = _build_arn_rule(
     "a key",
     f"kms:{_REGION}:{_ACCOUNT}",
     r"key/[a-zA-Z0-9\-]+",
     "kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
 )
-TOPIC = _arn_rule(
+TOPIC = _build_arn_rule(
     "a topic",
     f"sns:{_REGION}:{_ACCOUNT}",
     r"[a-zA-Z0-9_\-]{1,256}",
     "sns:eu-west-1:123456789012:personalize-reports",
 )
-ALARM = _arn_rule(
+ALARM = _build_arn_rule(
     "a CloudWatch alarm",
     f"cloudwatch:{_REGION}:{_ACCOUNT}",
     r"alarm:[^\x00-\x1f\x7f]{1,255}",
@@ -148,7 +152,7 @@ def dataset_type(key: str) -> str:
 
 def parse_arn(text: str) -> Arn | None:
     """Split an ARN into its parts. Return None if the text isn't an ARN."""
-    parts = _ARN.fullmatch(text)
+    parts = _ANY_ARN.fullmatch(text)
     return Arn(*parts.groups()) if parts else None
 
 
@@ -162,7 +166,8 @@ def find_inconsistencies(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
         values = [
             (setting, getattr(setting.arn, part))
             for setting in settings
-            if part in _SHARED_PARTS[setting.arn.service] and setting.arn.account != _AWS_MANAGED
+            if part in _SHARED_PARTS[setting.arn.service]
+            and setting.arn.account != _AWS_MANAGED_ACCOUNT
         ]
         yield from _find_differences(part, values)
 
@@ -179,7 +184,7 @@ def _find_duplicates(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
     first_keys: dict[Arn, str] = {}
     for key, arn in settings:
         # These only refer to a resource, so several of them may name the same one.
-        if key.endswith((BASELINE, ".filterArn")):
+        if key.endswith((BASELINE_KEY_ENDING, ".filterArn")):
             continue
 
         first_key = first_keys.setdefault(arn, key)
@@ -197,12 +202,12 @@ def _find_differences(part: str, values: Sequence[tuple[ArnSetting, str]]) -> It
     The majority is probably right, so only the outliers are reported.
     """
     for expected, _ in Counter(value for _, value in values).most_common(1):
-        typical = next(setting for setting, value in values if value == expected)
+        majority_setting = next(setting for setting, value in values if value == expected)
         for (key, arn), value in values:
             if value != expected:
                 yield Problem(
                     key,
-                    f"is in {part} {value}, but {typical.key} is in {part} {expected}; correct one "
-                    f"of the two, because all must be in the same {part}",
+                    f"is in {part} {value}, but {majority_setting.key} is in {part} {expected}; "
+                    f"correct one of the two, because all must be in the same {part}",
                     str(arn),
                 )

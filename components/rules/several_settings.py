@@ -26,7 +26,7 @@ from ..constants import DATE_PLACEHOLDER, EVENT_DATASETS, RESERVED_TAG_PREFIX
 from . import arns, run_times
 from .single_settings import Problem
 
-MAX_TEXT_CHARACTERS = 5_000
+MAX_LONG_VALUES_CHARACTERS = 5_000
 """The maximum total length of all probes, bakes, baselines and batch jobs. An execution's state
 contains most of it three times, but must not exceed 256 KiB (tests/workflow/test_sizes.py)."""
 CHARACTERS_PER_BATCH_JOB = 270
@@ -38,7 +38,7 @@ MAX_PATTERN_CHARACTERS = 4_096
 """The longest event pattern in EventBridge's API model."""
 
 
-class Checked(NamedTuple):
+class CheckedArgs(NamedTuple):
     """A pipeline's arguments, and the problems with them."""
 
     args: RetrainingPipelineArgs
@@ -49,15 +49,15 @@ class Checked(NamedTuple):
     """The regions of all known ARNs."""
 
 
-def check(
-    given: RetrainingPipelineArgs | Mapping[str, object], *, secrets: Collection[str] = ()
-) -> Checked:
+def check_args(
+    args_or_config: RetrainingPipelineArgs | Mapping[str, object], *, secrets: Collection[str] = ()
+) -> CheckedArgs:
     """Check arguments, or a config with camelCase keys.
 
     Outputs that aren't known yet stay unchecked. `secrets` are the keys of encrypted values.
     """
     reader = ArgsReader(secrets)
-    args = reader.read(RetrainingPipelineArgs, to_config(given, keep_none=False), "")
+    args = reader.read(RetrainingPipelineArgs, to_config(args_or_config, keep_none=False), "")
 
     problems = [
         *reader.problems,
@@ -65,10 +65,10 @@ def check(
         *_check_baselines(reader),
     ]
     for key, arguments in reader.objects:
-        for rule in RULES.get(type(arguments), ()):
+        for rule in RULES_BY_CLASS.get(type(arguments), ()):
             problems += rule(arguments, key)
 
-    return Checked(
+    return CheckedArgs(
         args,
         sorted(problems, key=lambda problem: problem.key),
         regions={setting.arn.region for setting in reader.arns if setting.arn.region},
@@ -106,7 +106,7 @@ def _check_dataset_type(dataset_arn: object, name: str, key: str) -> Iterator[Pr
         )
 
 
-def _check_gate(solution: SolutionArgs, key: str) -> Iterator[Problem]:
+def _check_quality_gate(solution: SolutionArgs, key: str) -> Iterator[Problem]:
     """Reject an enabled gate without a rule, which would let every version pass."""
     if solution.quality_gate_enabled and not solution.quality_gate:
         yield Problem(
@@ -142,13 +142,15 @@ def _check_locations(args: RetrainingPipelineArgs, _key: str) -> Iterator[Proble
             outputs[f"{key}.output"] = job.output
 
     # All files in a dataLocation are imported, and a file in a subfolder is refused.
-    yield from _find_nested({**exports, **markers, **inputs, **outputs}, exports, _is_in_location)
-    yield from _find_nested(outputs, inputs, _is_read_by_batch_job)
+    yield from _find_nested_locations(
+        {**exports, **markers, **inputs, **outputs}, exports, _is_in_location
+    )
+    yield from _find_nested_locations(outputs, inputs, _is_read_by_batch_job)
     # Two batch jobs with the same output would replace each other's results.
-    yield from _find_nested(outputs, outputs, _is_in_location)
+    yield from _find_nested_locations(outputs, outputs, _is_in_location)
 
 
-def _find_nested(
+def _find_nested_locations(
     inner_locations: Mapping[str, object],
     outer_locations: Mapping[str, object],
     is_inside: Callable[[str, str], bool],
@@ -182,13 +184,13 @@ def _is_read_by_batch_job(output: str, batch_input: str) -> bool:
     return f"{output}{file_name}".startswith(batch_input)
 
 
-def _check_thresholds(rule: QualityRuleArgs, key: str) -> Iterator[Problem]:
+def _check_quality_rule(rule: QualityRuleArgs, key: str) -> Iterator[Problem]:
     """Reject a rule that would compare nothing."""
     if rule.max_drop is None and rule.minimum is None:
         yield Problem(key, "has no threshold; give maxDrop, minimum or both, as in 'maxDrop: 0.25'")
     elif rule.max_drop is None and rule.relative_to is not None:
         yield Problem(
-            f"{key}{arns.BASELINE}",
+            f"{key}{arns.BASELINE_KEY_ENDING}",
             "has no effect without maxDrop; add maxDrop, or remove relativeTo",
         )
 
@@ -213,7 +215,7 @@ def _check_baselines(reader: ArgsReader) -> Iterator[Problem]:
     keys = {arn: key for key, arn in reader.arns if key.endswith(".solutionArn")}
     for key, arn in reader.arns:
         own_key = f"{key.partition('.')[0]}.solutionArn"
-        if key.endswith(arns.BASELINE) and keys.get(arn, own_key) == own_key:
+        if key.endswith(arns.BASELINE_KEY_ENDING) and keys.get(arn, own_key) == own_key:
             yield Problem(
                 key,
                 "is not another solution of this stack; add it to solutions, so that each run "
@@ -237,7 +239,7 @@ def _check_probe(probe: ProbeArgs, key: str) -> Iterator[Problem]:
         )
 
 
-def _check_alarms(bake: BakeArgs, key: str) -> Iterator[Problem]:
+def _check_bake_has_alarms(bake: BakeArgs, key: str) -> Iterator[Problem]:
     """Reject a bake without an alarm, which would only delay the run."""
     if not bake.alarms and not bake.create_alarms:
         yield Problem(
@@ -247,7 +249,7 @@ def _check_alarms(bake: BakeArgs, key: str) -> Iterator[Problem]:
         )
 
 
-def _check_alarm_names(campaign: CampaignArgs, key: str) -> Iterator[Problem]:
+def _check_campaign_of_created_alarms(campaign: CampaignArgs, key: str) -> Iterator[Problem]:
     """Require a plain ARN for created alarms, whose names contain the campaign's name."""
     bake = campaign.bake
     if bake and bake.create_alarms and not isinstance(campaign.campaign_arn, str):
@@ -258,12 +260,12 @@ def _check_alarm_names(campaign: CampaignArgs, key: str) -> Iterator[Problem]:
         )
 
 
-def _check_bakes(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
+def _check_bake_hours(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
     """Limit each bake to half the time between two runs, because the next run waits for it."""
-    if run_times.rate_error(args.retraining_rate):
+    if run_times.find_rate_error(args.retraining_rate):
         return
 
-    hours = run_times.shortest_seconds_between_runs(args.retraining_rate) / 2 / SECONDS_PER_HOUR
+    hours = run_times.find_shortest_interval_seconds(args.retraining_rate) / 2 / SECONDS_PER_HOUR
     campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
     if any(campaign.bake and campaign.bake.hours > hours for campaign in campaigns):
         yield Problem(
@@ -279,18 +281,20 @@ def _check_total_length(args: RetrainingPipelineArgs, _key: str) -> Iterator[Pro
     characters = 0
     for solution in args.solutions:
         characters += len(solution.batch_jobs) * CHARACTERS_PER_BATCH_JOB
-        characters += sum(len(value) for value in _long_values(solution) if isinstance(value, str))
+        characters += sum(
+            len(value) for value in _list_long_values(solution) if isinstance(value, str)
+        )
 
-    if characters > MAX_TEXT_CHARACTERS:
+    if characters > MAX_LONG_VALUES_CHARACTERS:
         yield Problem(
             "solutions",
             f"has {characters} characters in probes, ARNs of alarms, relativeTo and batch jobs, "
             f"with {CHARACTERS_PER_BATCH_JOB} besides the texts of each batch job; shorten them to "
-            f"{MAX_TEXT_CHARACTERS}",
+            f"{MAX_LONG_VALUES_CHARACTERS}",
         )
 
 
-def _long_values(solution: SolutionArgs) -> Iterator[object]:
+def _list_long_values(solution: SolutionArgs) -> Iterator[object]:
     """Yield the values that may be long. Some are outputs or None, which have no length."""
     for rule in solution.quality_gate:
         yield rule.relative_to
@@ -301,10 +305,10 @@ def _long_values(solution: SolutionArgs) -> Iterator[object]:
         if campaign.bake is not None:
             yield from campaign.bake.alarms
         if campaign.probe is not None:
-            yield from _long_probe_values(campaign.probe)
+            yield from _list_long_probe_values(campaign.probe)
 
 
-def _long_probe_values(probe: ProbeArgs) -> Iterator[object]:
+def _list_long_probe_values(probe: ProbeArgs) -> Iterator[object]:
     yield from (probe.user_id, probe.item_id, *(probe.input_list or ()), probe.filter_arn)
     for values in (probe.filter_values, probe.context):
         yield from (*values, *values.values())
@@ -312,7 +316,7 @@ def _long_probe_values(probe: ProbeArgs) -> Iterator[object]:
 
 def _check_tags(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
     """Reject tags that AWS refuses, and keys that are reserved for the pipeline."""
-    yield from role_tag_problems("tags", args.tags)
+    yield from check_role_tags("tags", args.tags)
 
     for key, value in args.tags.items():
         if key.lower().startswith(RESERVED_TAG_PREFIX):
@@ -330,15 +334,15 @@ def _check_tags(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
             )
 
 
-def role_tag_problems(
-    setting: str, tags: Mapping[str, str], others: Iterable[str] = ()
+def check_role_tags(
+    setting: str, tags: Mapping[str, str], other_keys: Iterable[str] = ()
 ) -> Iterator[Problem]:
     """Find tags on a role that IAM would refuse halfway through a deployment.
 
     `others` are the keys of the role's other tags:
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
     """
-    role_keys = {other.casefold(): other for other in others}
+    role_keys = {other.casefold(): other for other in other_keys}
     for key, value in tags.items():
         similar_key = role_keys.setdefault(key.casefold(), key)
         if similar_key != key:
@@ -363,7 +367,7 @@ def _check_trigger(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]
         return
 
     datasets = args.datasets.configured().values()
-    yield from _check_markers([dataset.ready_marker for dataset in datasets])
+    yield from _check_ready_markers([dataset.ready_marker for dataset in datasets])
 
     if args.solutions and args.limits.max_trainings_per_month is None:
         yield Problem(
@@ -373,7 +377,7 @@ def _check_trigger(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]
         )
 
 
-def _check_markers(markers: Sequence[object]) -> Iterator[Problem]:
+def _check_ready_markers(markers: Sequence[object]) -> Iterator[Problem]:
     """Require ready markers that contain `{date}` and fit into an event pattern."""
     known_markers = [marker for marker in markers if isinstance(marker, str)]
     if not any(markers) or any(DATE_PLACEHOLDER not in marker for marker in known_markers):
@@ -384,7 +388,7 @@ def _check_markers(markers: Sequence[object]) -> Iterator[Problem]:
             "datasets.interactions.readyMarker to 's3://bucket/{date}.SUCCESS'",
         )
 
-    characters = len(json.dumps(marker_pattern(known_markers)))
+    characters = len(json.dumps(build_marker_pattern(known_markers)))
     if characters > MAX_PATTERN_CHARACTERS:
         yield Problem(
             "trigger.onExport",
@@ -394,7 +398,7 @@ def _check_markers(markers: Sequence[object]) -> Iterator[Problem]:
         )
 
 
-def marker_pattern(markers: Sequence[str]) -> Mapping[str, object]:
+def build_marker_pattern(markers: Sequence[str]) -> Mapping[str, object]:
     """Build an event pattern for objects that may be one of these markers.
 
     It can't express which dates are right, so `start_on_export` compares the whole key.
@@ -412,15 +416,15 @@ def marker_pattern(markers: Sequence[str]) -> Mapping[str, object]:
     }
 
 
-RULES: Mapping[type, Sequence[Callable[[Any, str], Iterator[Problem]]]] = {
+RULES_BY_CLASS: Mapping[type, Sequence[Callable[[Any, str], Iterator[Problem]]]] = {
     DatasetsArgs: (_check_datasets,),
-    SolutionArgs: (_check_approval, _check_gate),
-    QualityRuleArgs: (_check_thresholds,),
+    SolutionArgs: (_check_approval, _check_quality_gate),
+    QualityRuleArgs: (_check_quality_rule,),
     ProbeArgs: (_check_probe,),
-    BakeArgs: (_check_alarms,),
-    CampaignArgs: (_check_alarm_names,),
+    BakeArgs: (_check_bake_has_alarms,),
+    CampaignArgs: (_check_campaign_of_created_alarms,),
     RetrainingPipelineArgs: (
-        _check_bakes,
+        _check_bake_hours,
         _check_locations,
         _check_total_length,
         _check_tags,

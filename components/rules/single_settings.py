@@ -21,11 +21,11 @@ from ..constants import (
 
 MAX_LOCATION_CHARACTERS = 256
 """The longest dataLocation in the API's model."""
-MAX_VALUES = 25
+MAX_PARAMETERS = 25
 """The most parameters of a filter that the API accepts."""
-MAX_VALUE_CHARACTERS = 1_000
+MAX_PARAMETER_CHARACTERS = 1_000
 """The longest parameter value that the API accepts."""
-_PARAMETER = re.compile(r"\w{1,50}", re.ASCII)
+_PARAMETER_NAME = re.compile(r"\w{1,50}", re.ASCII)
 MAX_ID_CHARACTERS = 256
 """The longest user or item ID in the API's model of GetRecommendations."""
 MAX_RESULTS = 500
@@ -72,15 +72,15 @@ class Problem(NamedTuple):
         return f"{self.key}: {self.value!r} {self.message}"
 
 
-def format_problems(problems: Sequence[object], where: str) -> str:
+def format_problems(problems: Sequence[object], place: str) -> str:
     """Format an error message with one problem per line.
 
     Args:
         problems: the problems, at least one.
-        where: where they are, for example `the configuration of stack dev`.
+        place: where they are, for example `the configuration of stack dev`.
     """
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    return "\n  ".join([f"{count} in {where}:", *map(str, problems)])
+    return "\n  ".join([f"{count} in {place}:", *map(str, problems)])
 
 
 def without_rules(type_: Any) -> Any:  # noqa: ANN401
@@ -90,65 +90,67 @@ def without_rules(type_: Any) -> Any:  # noqa: ANN401
     return type_
 
 
-class Between(NamedTuple):
+class NumberRange(NamedTuple):
     """Requires a number in a range. `hint` says what to write, and why."""
 
-    least: float
-    most: float
+    minimum: float
+    maximum: float
     hint: str
-    is_above: bool = False
-    """True if `least` itself isn't allowed."""
+    excludes_minimum: bool = False
+    """True if `minimum` itself isn't allowed."""
 
     def __call__(self, number: float) -> str | None:
         """Reject a number outside the range."""
-        is_forbidden_least = self.is_above and number == self.least
-        if self.least <= number <= self.most and not is_forbidden_least:
+        is_excluded_minimum = self.excludes_minimum and number == self.minimum
+        if self.minimum <= number <= self.maximum and not is_excluded_minimum:
             return None
         return f"is not {self}; {self.hint}"
 
     def __str__(self) -> str:
         """Describe the range, for messages and docs/configuration.md."""
-        if self.is_above:
-            return f"above {self.least:,} and at most {self.most:,}"
-        return f"from {self.least:,} to {self.most:,}"
+        if self.excludes_minimum:
+            return f"above {self.minimum:,} and at most {self.maximum:,}"
+        return f"from {self.minimum:,} to {self.maximum:,}"
 
 
-def above_zero(most: float, hint: str) -> Between:
-    """Require a number above 0 and up to `most`."""
-    return Between(0, most, hint, is_above=True)
+def positive_up_to(maximum: float, hint: str) -> NumberRange:
+    """Require a number above 0 and up to `maximum`."""
+    return NumberRange(0, maximum, hint, excludes_minimum=True)
 
 
-class Elements(NamedTuple):
-    """Requires a list or mapping with `least` to `most` elements. `hint` says what to do."""
+class ElementCount(NamedTuple):
+    """Requires a list or mapping with `minimum` to `maximum` elements. `hint` says what to do."""
 
-    least: int
-    most: int
+    minimum: int
+    maximum: int
     hint: str
 
     def __call__(self, elements: Sized) -> str | None:
         """Reject too few or too many elements."""
         count = len(elements)
-        if self.least <= count <= self.most:
+        if self.minimum <= count <= self.maximum:
             return None
         return f"has {count} elements; {self.hint}"
 
     def __str__(self) -> str:
         """Describe the upper limit, for docs/configuration.md."""
-        return f"at most {self.most}"
+        return f"at most {self.maximum}"
 
 
-class Location(NamedTuple):
+class S3LocationRule(NamedTuple):
     """Requires an S3 location with one of the given endings."""
 
-    noun: str
-    ends: tuple[str, ...]
+    kind: str
+    allowed_endings: tuple[str, ...]
     example: str
 
     def __call__(self, location: str) -> str | None:
         """Reject anything else, and a location that is too long for Personalize."""
-        if not _S3_LOCATION.fullmatch(location) or not location.lower().endswith(self.ends):
+        if not _S3_LOCATION.fullmatch(location) or not location.lower().endswith(
+            self.allowed_endings
+        ):
             return (
-                f"is not the S3 location of {self.noun}; expected for example '{self.example}', "
+                f"is not the S3 location of {self.kind}; expected for example '{self.example}', "
                 "with 3 to 63 characters for the bucket, without wildcards or other placeholders "
                 "than {date}"
             )
@@ -160,16 +162,16 @@ class Location(NamedTuple):
         return f"has {length} characters; Personalize accepts at most {MAX_LOCATION_CHARACTERS}"
 
 
-location_error = Location(
+EXPORT_LOCATION = S3LocationRule(
     "a CSV file or a folder (with / at the end)", (".csv", "/"), "s3://bucket/{date}/users/"
 )
-batch_input_error = Location("a file or a folder", ("",), "s3://bucket/users.json")
-batch_output_error = Location(
+BATCH_INPUT = S3LocationRule("a file or a folder", ("",), "s3://bucket/users.json")
+BATCH_OUTPUT = S3LocationRule(
     "a folder that ends with /", ("/",), "s3://bucket/recommendations/{date}/"
 )
 
 
-def marker_error(location: str) -> str | None:
+def find_marker_error(location: str) -> str | None:
     """Require an S3 object, because a folder doesn't show when the export is complete."""
     if _S3_LOCATION.fullmatch(location) and not location.endswith("/"):
         return None
@@ -179,7 +181,7 @@ def marker_error(location: str) -> str | None:
     )
 
 
-def metric_error(name: str) -> str | None:
+def find_metric_error(name: str) -> str | None:
     """Reject a metric that no solution version can have."""
     if name in METRIC_NAMES or _METRICS_WITHOUT_API_NAME.fullmatch(name):
         return None
@@ -191,37 +193,37 @@ def metric_error(name: str) -> str | None:
     return f"is not a metric of Personalize; expected one of {', '.join(METRIC_NAMES)}"
 
 
-def id_error(id_: str) -> str | None:
+def find_id_error(id_: str) -> str | None:
     """Require a user or item ID that isn't too long for the API, or empty."""
     if 1 <= len(id_) <= MAX_ID_CHARACTERS:
         return None
     return f"has {len(id_)} characters; expected an id of 1 to {MAX_ID_CHARACTERS}"
 
 
-def parameters_error(values: Mapping[str, str]) -> str | None:
+def find_parameters_error(values: Mapping[str, str]) -> str | None:
     """Validate a request's filter parameters or context.
 
     AWS documents limits only for filter parameters. We apply them to both.
     """
     for name, value in values.items():
-        if not _PARAMETER.fullmatch(name) or not 1 <= len(value) <= MAX_VALUE_CHARACTERS:
+        if not _PARAMETER_NAME.fullmatch(name) or not 1 <= len(value) <= MAX_PARAMETER_CHARACTERS:
             return (
                 f"has an invalid parameter {name!r}; expected a name of 1 to 50 letters, digits "
-                f"and _ with a value of 1 to {MAX_VALUE_CHARACTERS} characters"
+                f"and _ with a value of 1 to {MAX_PARAMETER_CHARACTERS} characters"
             )
 
-    if len(values) > MAX_VALUES:
-        return f"has {len(values)} parameters; keep at most {MAX_VALUES}"
+    if len(values) > MAX_PARAMETERS:
+        return f"has {len(values)} parameters; keep at most {MAX_PARAMETERS}"
     return None
 
 
-def filter_values_error(values: Mapping[str, str]) -> str | None:
+def find_filter_values_error(values: Mapping[str, str]) -> str | None:
     """Validate filter parameters, whose string values must be in double quotes.
 
     Numbers aren't quoted. Which parameters are numbers depends on the filter's expression, which
     isn't available here, so a run's guards check that.
     """
-    if error := parameters_error(values):
+    if error := find_parameters_error(values):
         return error
 
     for name, value in values.items():
@@ -233,7 +235,7 @@ def filter_values_error(values: Mapping[str, str]) -> str | None:
     return None
 
 
-def email_error(address: str) -> str | None:
+def find_email_error(address: str) -> str | None:
     """Require an email address to which SNS can send a confirmation."""
     if _EMAIL.fullmatch(address):
         return None

@@ -27,8 +27,8 @@ from components.args import (
     SolutionArgs,
     to_config,
 )
-from components.rules.several_settings import check
-from components.rules.single_settings import Between
+from components.rules.several_settings import check_args
+from components.rules.single_settings import NumberRange
 from components.state_machine.definition import execution_timeout_seconds
 from components.workflow_settings import workflow_settings
 from functions.contract import Settings
@@ -137,7 +137,7 @@ def test_the_age_of_the_alarm_is_derived_from_the_longest_gap_unless_it_is_set(r
 @pytest.mark.parametrize("rules", [[RULE], []])
 def test_a_gate_that_is_switched_off_has_no_rules_in_the_settings(rules):
     args = with_solution(quality_gate=rules, quality_gate_enabled=False)
-    assert check(args).problems == []
+    assert check_args(args).problems == []
     (solution,) = settings_of(args)["solutions"]
     assert solution["qualityGate"] == []
 
@@ -196,8 +196,8 @@ def test_the_state_machine_runs_longer_than_all_deadlines():
 def largest_value(field):
     """Return the largest number that the rule of a field allows."""
     (rule,) = field.type.__metadata__
-    assert isinstance(rule, Between)
-    return rule.most
+    assert isinstance(rule, NumberRange)
+    return rule.maximum
 
 
 def test_the_longest_deadlines_together_fit_into_the_year_of_a_state_machine():
@@ -207,7 +207,7 @@ def test_the_longest_deadlines_together_fit_into_the_year_of_a_state_machine():
         if re.fullmatch("max_.*_hours", each.name)
     }
 
-    assert check(replace(minimal(), limits=LimitsArgs(**limits))).problems == []
+    assert check_args(replace(minimal(), limits=LimitsArgs(**limits))).problems == []
     assert timeout_hours(minimal(), **limits) <= 365 * 24
 
 
@@ -221,4 +221,4 @@ def test_alarms_of_a_bake_need_the_name_of_their_campaign():
     ):
         campaign_args = CampaignArgs(campaign_arn=arn, bake=bake)
         args = minimal(solutions=[SolutionArgs(solution_arn=SOLUTION, campaigns=[campaign_args])])
-        assert [problem.key for problem in check(args).problems] == problems
+        assert [problem.key for problem in check_args(args).problems] == problems

@@ -29,7 +29,7 @@ RATES = [
 
 @pytest.mark.parametrize("rate, shortest, longest, runs", RATES)
 def test_the_times_between_runs_are_those_of_a_year(rate, shortest, longest, runs):
-    assert run_times.rate_error(rate) is None
-    assert run_times.shortest_seconds_between_runs(rate) == shortest * 3600
-    assert run_times.longest_seconds_between_runs(rate) == longest * 3600
-    assert run_times.most_runs_in_a_month(rate) == runs
+    assert run_times.find_rate_error(rate) is None
+    assert run_times.find_shortest_interval_seconds(rate) == shortest * 3600
+    assert run_times.find_longest_interval_seconds(rate) == longest * 3600
+    assert run_times.count_most_runs_in_30_days(rate) == runs

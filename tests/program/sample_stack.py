@@ -11,7 +11,7 @@ import yaml
 import components
 from components import settings
 from components.args import config_keys
-from components.rules.several_settings import check
+from components.rules.several_settings import check_args
 
 ROOT = Path(settings.__file__).parents[1]
 LEFT_OUT = "(left out)"
@@ -89,14 +89,14 @@ def texts(changes):
 
 def parse(config, **options):
     """Return the arguments for a config, which must have no problem."""
-    checked = check(config, **options)
+    checked = check_args(config, **options)
     assert checked.problems == []
     return checked.args
 
 
 def problems_of(config, **options):
     """Return the problems of a config."""
-    return [str(problem) for problem in check(config, **options).problems]
+    return [str(problem) for problem in check_args(config, **options).problems]
 
 
 def one_problem(line):

@@ -16,7 +16,7 @@ from components.args import (
 from components.args_reader import ENCRYPTED, IS_OUTPUT
 from components.constants import RESERVED_TAG_PREFIX
 from components.naming import MAX_NAME_CHARACTERS
-from components.rules.several_settings import check
+from components.rules.several_settings import check_args
 from components.rules.single_settings import Problem
 from docs.configuration import rows
 from functions.personalize import tags
@@ -126,7 +126,9 @@ def test_an_output_is_accepted_only_where_an_input_is_allowed():
             config = changed({key: pulumi.Output.from_input(None)}, options)
             names = r"Arn|dataLocation|readyMarker|relativeTo|alarms\[0\]|\.input|output"
             is_input = re.search(f"({names})$", key)
-            assert check(config).problems == ([] if is_input else [Problem(key, IS_OUTPUT)]), key
+            assert check_args(config).problems == ([] if is_input else [Problem(key, IS_OUTPUT)]), (
+                key
+            )
 
     paths = {re.sub(r"(?<=datasets)\.\w+(?=\.)", ".*", key) for key in keys(EVERY_OPTION)}
     assert {re.sub(r"\d+", "", path) for path in paths} >= {row.key for row in rows()}
@@ -157,6 +159,6 @@ def test_the_tags_of_the_pipeline_have_keys_that_it_reserves():
 
 
 def test_the_longest_name_of_a_stack_leads_to_the_longest_name_of_a_pipeline():
-    assert settings.LONGEST_STACK_NAME == 29
-    name = settings.pipeline_name("x" * settings.LONGEST_STACK_NAME)
+    assert settings.MAX_STACK_NAME_CHARACTERS == 29
+    name = settings.pipeline_name("x" * settings.MAX_STACK_NAME_CHARACTERS)
     assert len(name) == MAX_NAME_CHARACTERS

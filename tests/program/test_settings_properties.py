@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.rules.several_settings import check
+from components.rules.several_settings import check_args
 from components.workflow_settings import workflow_settings
 from tests.program.sample_stack import CAMPAIGN, CONFIG, CONFIG_KEYS, SOLUTION, USERS, changed, keys
 
@@ -39,8 +39,8 @@ def test_any_change_of_the_sample_is_read_or_refused(place, value):
 
 
 def assert_read_or_refused(config):
-    checked = check(config)
-    assert check(config) == checked, "reading twice has the same result"
+    checked = check_args(config)
+    assert check_args(config) == checked, "reading twice has the same result"
     if checked.problems:
         assert all(str(problem) and problem.message for problem in checked.problems)
         return

@@ -8,7 +8,7 @@ import pytest
 
 from components.args import MAX_CAMPAIGNS, MAX_SOLUTIONS
 from components.constants import EVENT_DATASETS
-from components.rules.several_settings import check
+from components.rules.several_settings import check_args
 from emulator.personalize.resources import Campaign
 from emulator.virtual.step_functions import Fails
 from functions.common.truncation import (
@@ -115,7 +115,7 @@ def test_the_largest_pipeline_stays_within_the_limits_of_step_functions(monkeypa
     """Each update succeeds. Its probe fails with a long error, and so does each rollback."""
     monkeypatch.setattr(Campaign, "quota", 50)
     group = largest_group()
-    assert check(group.args).problems == []
+    assert check_args(group.args).problems == []
     error = {"fault": "error", "message": LONG_REASON[:2000], "times": ALWAYS}  # it is cut too
     state_bytes = []
     events = []
