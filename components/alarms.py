@@ -23,21 +23,19 @@ from .constants import (
 from .context import PipelineContext
 from .state_machine.asl import KILLED_ERRORS
 
-NAMESPACES: Mapping[str, str] = {
+NAMESPACE_BY_DIMENSION: Mapping[str, str] = {
     PIPELINE_DIMENSION: METRICS_NAMESPACE,
     "StateMachineArn": "AWS/States",
     "QueueName": "AWS/SQS",
     "CampaignArn": "AWS/Personalize",
 }
 """Dimension -> the namespace of its metrics."""
-FIVE_MINUTES = 300
-QUARTER_HOUR = 900
 
-EXPECTED_ERRORS = ("Throttled", "ServiceUnavailable", "RunRefused")
-"""Exceptions that don't count as errors: they're retried, or they're the result of a run."""
+EXPECTED_EXCEPTIONS = ("Throttled", "ServiceUnavailable", "RunRefused")
+"""Exceptions that don't count as errors, because they're retried or are the result of a run."""
 FUNCTION_ERRORS_PATTERN = (
     '{ ($.errorType = "*" && '
-    + " && ".join(f'$.errorType != "{name}"' for name in EXPECTED_ERRORS)
+    + " && ".join(f'$.errorType != "{name}"' for name in EXPECTED_EXCEPTIONS)
     + ') || $.record.status = "timeout"'
     + "".join(f' || $.record.errorType = "{name}"' for name in KILLED_ERRORS)
     + " }"
@@ -54,7 +52,7 @@ https://github.com/aws/aws-lambda-runtime-interface-emulator)."""
 
 
 class Alarm(NamedTuple):
-    """An alarm, which goes off if its metric reaches the threshold `periods` times in a row."""
+    """An alarm that goes off if its metric reaches `threshold` in several periods in a row."""
 
     name: str
     """The end of the alarm's name. It must never change, because it identifies the alarm."""
@@ -66,13 +64,13 @@ class Alarm(NamedTuple):
     """Which log records to count. Only set for a metric from a log, which has no dimension."""
     threshold: float | None = 1
     """None means `limits.maxModelAgeDays` in hours. The alarm then goes off without data, too."""
-    periods: int = 1
-    period_seconds: int = FIVE_MINUTES
+    evaluation_periods: int = 1
+    period_seconds: int = 5 * 60
     """Step Functions, SQS and Lambda publish metrics every minute, but `watch_pipeline` only every
     15 minutes."""
     statistic: str = "Sum"
-    has_end: bool = False
-    """True if the problem lasts until somebody solves it. The alarm then reports its end, too."""
+    reports_recovery: bool = False
+    """True if the problem lasts until somebody solves it. Then the end is worth a message, too."""
     campaign_arn: str = ""
     """The campaign to watch, if the dimension is `CampaignArn`."""
 
@@ -101,7 +99,7 @@ ALARMS = (
         "retrain doctor -s STACK says what is missing, and the message in the dead-letter queue "
         "names the error. Start a run with retrain start -s STACK, and delete the message.",
         dimension="QueueName",
-        has_end=True,
+        reports_recovery=True,
     ),
     Alarm(
         "model-too-old",
@@ -112,9 +110,9 @@ ALARMS = (
         "and retrain doctor -s STACK shows whether the schedule is enabled and whether something "
         "is missing.",
         threshold=None,
-        periods=3,
+        evaluation_periods=3,
         period_seconds=SECONDS_PER_HOUR,
-        has_end=True,
+        reports_recovery=True,
     ),
     Alarm(
         "data-too-old",
@@ -123,9 +121,9 @@ ALARMS = (
         "This can wait until the morning. Check the job that writes the exports. If it works, "
         "retrain doctor -s STACK shows what is missing.",
         threshold=None,
-        periods=3,
+        evaluation_periods=3,
         period_seconds=SECONDS_PER_HOUR,
-        has_end=True,
+        reports_recovery=True,
     ),
     Alarm(
         "trial-unfinished",
@@ -134,9 +132,9 @@ ALARMS = (
         "read. The version may be served although no probe has judged it.",
         "Ask the campaign for recommendations. If they are bad, roll it back at once with retrain "
         "rollback -s STACK. retrain plan -s STACK names the campaign.",
-        periods=2,
-        period_seconds=QUARTER_HOUR,
-        has_end=True,
+        evaluation_periods=2,
+        period_seconds=15 * 60,
+        reports_recovery=True,
     ),
     Alarm(
         "report-undelivered",
@@ -156,24 +154,24 @@ ALARMS = (
     ),
 )
 """The alarms of every pipeline, in the order of `docs/operations.md`."""
-MODEL_METRICS = (MODEL_AGE_HOURS, UNFINISHED_TRIALS)
-"""The metrics that a pipeline without solutions lacks."""
-_campaign_alarm = partial(
+METRICS_OF_SOLUTIONS = (MODEL_AGE_HOURS, UNFINISHED_TRIALS)
+"""A pipeline without solutions lacks these metrics."""
+_build_campaign_alarm = partial(
     Alarm,
     what_to_do="If a version is on trial, the run takes it back. Otherwise ask the campaign for "
     "recommendations, and roll it back with retrain rollback -s STACK if they are bad.",
     dimension="CampaignArn",
-    periods=2,
-    has_end=True,
+    evaluation_periods=2,
+    reports_recovery=True,
 )
 BAKE_ALARMS = (
-    _campaign_alarm(
+    _build_campaign_alarm(
         CLIENT_ERRORS, "4xxErrors", "A campaign refused 10 requests in 5 minutes.", threshold=10
     ),
-    _campaign_alarm(
+    _build_campaign_alarm(
         SERVER_ERRORS, "5xxErrors", "A campaign failed 10 times in 5 minutes.", threshold=10
     ),
-    _campaign_alarm(
+    _build_campaign_alarm(
         LATENCY,
         "Latency",
         "A campaign needed a second for each request.",
@@ -189,12 +187,12 @@ https://docs.aws.amazon.com/personalize/latest/dg/cloudwatch-metrics.html"""
 def create_topic(context: PipelineContext) -> Output[str]:
     """Create the SNS topic for reports and alarms, and subscribe the email addresses to it.
 
-    If the arguments specify an existing topic, use that instead. Return the topic's ARN.
+    If the arguments name an existing topic, use that instead. Return the topic's ARN.
     """
     notifications = context.args.notifications
     existing_arn = notifications.topic_arn
     if existing_arn is None:
-        topic_arn = _create_own_topic(context)
+        topic_arn = _create_topic_with_policy(context)
     else:
         # The tags make resources wait until the arguments have been checked. Subscriptions don't
         # have tags, so the ARN has to wait instead.
@@ -213,7 +211,7 @@ def create_topic(context: PipelineContext) -> Output[str]:
     return topic_arn
 
 
-def _create_own_topic(context: PipelineContext) -> Output[str]:
+def _create_topic_with_policy(context: PipelineContext) -> Output[str]:
     topic = aws.sns.Topic(
         context.name,
         # Email clients show it as the sender's name.
@@ -227,7 +225,7 @@ def _create_own_topic(context: PipelineContext) -> Output[str]:
     policy = aws.sns.TopicPolicy(
         context.name,
         arn=topic.arn,
-        policy=Output.json_dumps(topic.arn.apply(iam.topic_policy)),
+        policy=Output.json_dumps(topic.arn.apply(iam.build_topic_policy)),
         opts=context.child_options,
     )
 
@@ -248,7 +246,9 @@ def create_alarms(
     alarm_arns = []
     for alarm in list_alarms(settings):
         name = f"{context.name}-{alarm.name}"
-        inputs = build_alarm_inputs(alarm, context.name, dimension_values, max_age_hours(settings))
+        inputs = build_alarm_inputs(
+            alarm, context.name, dimension_values, compute_max_age_hours(settings)
+        )
 
         if alarm.pattern:
             _create_metric_filter(context, name, alarm, inputs["namespace"], log_group_name)
@@ -261,7 +261,7 @@ def create_alarms(
             **inputs,
             alarm_actions=[topic_arn],
             # Otherwise, OK would only mean that the problem hasn't occurred again.
-            ok_actions=[topic_arn] if alarm.has_end else None,
+            ok_actions=[topic_arn] if alarm.reports_recovery else None,
             tags=context.tags,
             opts=context.child_options,
         )
@@ -293,7 +293,9 @@ def list_alarms(settings: Mapping[str, Any]) -> list[Alarm]:
     Runs find these three by the campaign's name, which is part of the alarms' names.
     """
     alarms = [
-        alarm for alarm in ALARMS if settings["solutions"] or alarm.metric not in MODEL_METRICS
+        alarm
+        for alarm in ALARMS
+        if settings["solutions"] or alarm.metric not in METRICS_OF_SOLUTIONS
     ]
 
     campaigns = [
@@ -320,8 +322,8 @@ def list_alarms(settings: Mapping[str, Any]) -> list[Alarm]:
     return alarms
 
 
-def max_age_hours(settings: Mapping[str, Any]) -> float:
-    """Return the age in hours at which an alarm about models or data goes off."""
+def compute_max_age_hours(settings: Mapping[str, Any]) -> float:
+    """Return the age in hours at which the alarms about old models and old data go off."""
     return round(float(settings["limits"]["maxModelAgeDays"]) * HOURS_PER_DAY, 2)
 
 
@@ -335,12 +337,12 @@ def build_alarm_inputs(
     inputs: dict[str, Any] = {
         "alarm_description": f"{alarm.meaning} {alarm.what_to_do} "
         'See "Alarms" in docs/operations.md.',
-        "namespace": NAMESPACES[alarm.dimension],
+        "namespace": NAMESPACE_BY_DIMENSION[alarm.dimension],
         "metric_name": alarm.metric,
         "dimensions": {alarm.dimension: alarm.campaign_arn or dimension_values[alarm.dimension]},
         "statistic": alarm.statistic,
         "period": alarm.period_seconds,
-        "evaluation_periods": alarm.periods,
+        "evaluation_periods": alarm.evaluation_periods,
         "comparison_operator": "GreaterThanOrEqualToThreshold",
         "threshold": alarm.threshold,
         "treat_missing_data": "notBreaching",

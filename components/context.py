@@ -12,7 +12,7 @@ from .args import RetrainingPipelineArgs
 from .rules.arns import Environment
 
 
-def when_known(function: Callable[..., Any], **inputs: Any) -> Output[Any]:  # noqa: ANN401
+def call_when_known(function: Callable[..., Any], **inputs: Any) -> Output[Any]:  # noqa: ANN401
     """Call a function once all its inputs are known, and return its result as an output."""
     return Output.all(**inputs).apply(lambda values: function(**values))
 

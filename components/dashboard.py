@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import pulumi_aws as aws
 from pulumi import Output
 
-from .alarms import max_age_hours
+from .alarms import compute_max_age_hours
 from .args import SECONDS_PER_HOUR
 from .constants import (
     CONSOLE_HOSTS,
@@ -25,7 +25,7 @@ from .constants import (
     RUNS,
     TRAINING_HOURS,
 )
-from .context import PipelineContext, when_known
+from .context import PipelineContext, call_when_known
 from .rules.arns import Environment
 from .state_machine.asl import KILLED_ERRORS
 
@@ -79,7 +79,7 @@ def create_dashboard(
 
     Its name must be unique, because PutDashboard would replace a dashboard with the same name.
     """
-    body = when_known(
+    body = call_when_known(
         dashboard_body,
         pipeline=context.name,
         settings=settings,
@@ -131,7 +131,7 @@ def dashboard_body(
     ]
     outcomes = [line(RUNS, "Outcome", name, color=color) for name, color in COLORS.items()]
 
-    limit = {"label": "alarm", "value": max_age_hours(settings), "color": RED}
+    limit = {"label": "alarm", "value": compute_max_age_hours(settings), "color": RED}
     # The watcher measures each age four times an hour. If it stops, a gap appears in the lines.
     highest_age = {
         "stat": "Maximum",

@@ -9,7 +9,7 @@ import pulumi_aws as aws
 from pulumi import Input, Output
 
 from .constants import DATE_PLACEHOLDER
-from .context import PipelineContext, when_known
+from .context import PipelineContext, call_when_known
 from .errors import raise_if_any_problem
 from .function_configs import ResourceKind
 from .rules.arns import Environment, parse_arn
@@ -40,21 +40,24 @@ def create_role(
     context: PipelineContext,
     name: str,
     service: str,
-    source: Input[str] | None,
+    source_resource: Input[str] | None,
     grants: Input[Sequence[Grant]],
 ) -> Output[str]:
     """Create a role and its policy, both called `name`, and return the role's ARN.
 
     To prevent the confused deputy problem, the service may assume the role only on behalf of
-    resources in this account whose ARNs end with `source`, which may be a pattern. For EventBridge
-    Scheduler, `source` must be a schedule group. For Lambda, it's None, because AWS doesn't
-    document such a condition.
+    certain resources in this account. `source_resource` is the last part of their ARNs, and may be
+    a pattern. EventBridge Scheduler requires a schedule group. For Lambda, it's None, because AWS
+    doesn't document such a condition.
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
     https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html
     https://docs.aws.amazon.com/personalize/latest/dg/cross-service-confused-deputy-prevention.html
     """
-    trust = when_known(
-        _trust_policy, service=service, environment=context.environment, source=source
+    trust = call_when_known(
+        _build_trust_policy,
+        service=service,
+        environment=context.environment,
+        source_resource=source_resource,
     )
     role = aws.iam.Role(
         name,
@@ -64,7 +67,7 @@ def create_role(
         opts=context.child_options,
     )
 
-    policy = when_known(_role_policy, pipeline=context.name, role=name, grants=grants)
+    policy = call_when_known(_build_role_policy, pipeline=context.name, role=name, grants=grants)
     role_policy = aws.iam.RolePolicy(
         name,
         role=role.name,
@@ -77,7 +80,7 @@ def create_role(
     return role_policy.id.apply(lambda _: role.arn)
 
 
-def topic_policy(topic_arn: str) -> PolicyDocument:
+def build_topic_policy(topic_arn: str) -> PolicyDocument:
     """Let alarms in the topic's account and region publish to it.
 
     Functions don't need a statement, because within an account, their roles are enough.
@@ -85,11 +88,11 @@ def topic_policy(topic_arn: str) -> PolicyDocument:
     """
     topic = parse_arn(topic_arn)
     assert topic is not None, "it is the ARN of a topic"
-    statement = _service_statement("cloudwatch", "sns:Publish", topic.environment, "alarm:*")
-    return _document([{"Sid": "Alarms", **statement, "Resource": topic_arn}])
+    statement = _build_service_statement("cloudwatch", "sns:Publish", topic.environment, "alarm:*")
+    return _build_policy_document([{"Sid": "Alarms", **statement, "Resource": topic_arn}])
 
 
-def resource_arns(
+def list_resource_arns(
     settings: Mapping[str, Any],
     environment: Environment,
     *,
@@ -97,12 +100,12 @@ def resource_arns(
     kms_key_arn: str | None,
     data_kms_key_arn: str | None,
 ) -> dict[ResourceKind, list[str]]:
-    """Return the ARNs, or ARN patterns, of each kind of resource.
+    """List the ARNs, or ARN patterns, of each kind of resource in FUNCTION_CONFIGS.
 
-    The list is empty if the pipeline has no resource of that kind. `settings` are the state
-    machine's. `unique_name` is the name of the state machine and the schedule group.
+    A list is empty if the pipeline has no resource of that kind. `settings` come from
+    `workflow_settings.py`. The state machine and the schedule group share `unique_name`.
     """
-    arn = partial(resource_arn, environment)
+    arn = partial(build_arn, environment)
     personalize_arn = partial(arn, "personalize")
 
     datasets = settings["datasets"]
@@ -137,8 +140,8 @@ def resource_arns(
         "segment jobs": batch_arns("segment", f"{settings['prefix']}-*"),
         "all batch jobs": [*batch_arns("inference", "*"), *batch_arns("segment", "*")],
         "batch role": [settings["batchRoleArn"]] if batch_jobs else [],
-        "batch inputs": export_arns(environment.partition, inputs),
-        "batch outputs": export_arns(environment.partition, outputs),
+        "batch inputs": list_object_arns(environment.partition, inputs),
+        "batch outputs": list_object_arns(environment.partition, outputs),
         "filters": sorted(filter_arns),
         "solutions": [solution["solutionArn"] for solution in solutions],
         "solution versions": [f"{solution['solutionArn']}/*" for solution in solutions],
@@ -149,9 +152,9 @@ def resource_arns(
         "schedule": [arn("scheduler", f"schedule/{unique_name}/*")],
         "state machine": [arn("states", f"stateMachine:{unique_name}")],
         "executions": [arn("states", f"execution:{unique_name}:*")],
-        "exports": export_arns(environment.partition, locations),
+        "exports": list_object_arns(environment.partition, locations),
         # A ready marker is only listed, never read.
-        "export buckets": bucket_arns(
+        "export buckets": list_bucket_arns(
             environment.partition, [*locations, *markers, *inputs, *outputs]
         ),
         "data key": [data_kms_key_arn] if data_kms_key_arn else [],
@@ -161,75 +164,83 @@ def resource_arns(
     }
 
 
-def resource_arn(environment: Environment, service: str, resource: str) -> str:
+def build_arn(environment: Environment, service: str, resource: str) -> str:
     """Build the ARN of a resource in the pipeline's account and region."""
     region = environment.region
     return f"arn:{environment.partition}:{service}:{region}:{environment.account}:{resource}"
 
 
-def file_arns(
-    partition: str, reads: Iterable[str], writes: Iterable[str] = ()
+def map_s3_actions_to_arns(
+    partition: str, read_locations: Iterable[str], write_locations: Iterable[str] = ()
 ) -> dict[str, list[str]]:
-    """Map each action that Personalize needs to read and write these files to the ARNs.
+    """Map each S3 action that Personalize needs for these files to the ARNs it needs it on.
 
-    Both the job's role and the bucket's policy must allow the actions. `retrain doctor` checks
-    exactly these ARNs, because it would always complain about the pipeline's own roles if it
-    checked more.
+    The job's role must allow them, and so must the bucket's policy. `retrain doctor` checks exactly
+    these ARNs. If it checked more, it would complain about the pipeline's own roles.
     """
     return {
-        "s3:GetObject": export_arns(partition, reads),
-        "s3:PutObject": export_arns(partition, writes),
+        "s3:GetObject": list_object_arns(partition, read_locations),
+        "s3:PutObject": list_object_arns(partition, write_locations),
         # Personalize may list the whole bucket, as in AWS's example. A narrower grant might break
         # imports of a single file, because AWS doesn't document which prefix Personalize lists:
         # https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-s3-access.html
-        "s3:ListBucket": bucket_arns(partition, [*reads, *writes]),
+        "s3:ListBucket": list_bucket_arns(partition, [*read_locations, *write_locations]),
     }
 
 
-def file_grants(
-    partition: str, reads: Sequence[str], writes: Sequence[str], key_arn: str | None
+def build_s3_grants(
+    partition: str,
+    read_locations: Sequence[str],
+    write_locations: Sequence[str],
+    key_arn: str | None,
 ) -> list[Grant]:
     """Grant Personalize access to these files, and to the key that encrypts them, if any."""
     key_actions = ["kms:Decrypt"]
-    if writes:
+    if write_locations:
         key_actions.append("kms:GenerateDataKey")
 
-    grants = file_arns(partition, reads, writes).items()
+    grants = map_s3_actions_to_arns(partition, read_locations, write_locations).items()
     return [*(([action], arns) for action, arns in grants), (key_actions, [key_arn])]
 
 
-def export_arns(partition: str, locations: Iterable[str]) -> list[str]:
+def list_object_arns(partition: str, locations: Iterable[str]) -> list[str]:
     """Turn S3 locations into sorted ARN patterns for their objects."""
-    arns = {f"arn:{partition}:s3:::{_s3_path(location)}" for location in locations}
+    arns = {f"arn:{partition}:s3:::{_build_s3_path(location)}" for location in locations}
     return sorted(f"{arn}*" if arn.endswith("/") else arn for arn in arns)
 
 
-def bucket_arns(partition: str, locations: Iterable[str]) -> list[str]:
+def list_bucket_arns(partition: str, locations: Iterable[str]) -> list[str]:
     """Turn S3 locations into the sorted ARNs of their buckets."""
-    buckets = {_s3_path(location).partition("/")[0] for location in locations}
+    buckets = {_build_s3_path(location).partition("/")[0] for location in locations}
     return [f"arn:{partition}:s3:::{bucket}" for bucket in sorted(buckets)]
 
 
-def _s3_path(location: str) -> str:
+def _build_s3_path(location: str) -> str:
     """Turn an S3 location into `bucket/key`, with a wildcard for the date."""
     return location.removeprefix("s3://").replace(DATE_PLACEHOLDER, "*")
 
 
-def _trust_policy(service: str, environment: Environment, source: str | None) -> PolicyDocument:
-    """Let a service assume a role on behalf of resources whose ARNs end with `source`."""
-    return _document([_service_statement(service, "sts:AssumeRole", environment, source)])
+def _build_trust_policy(
+    service: str, environment: Environment, source_resource: str | None
+) -> PolicyDocument:
+    """Let a service assume a role on behalf of resources that match `source_resource`."""
+    return _build_policy_document(
+        [_build_service_statement(service, "sts:AssumeRole", environment, source_resource)]
+    )
 
 
-def _role_policy(pipeline: str, role: str, grants: Sequence[Grant]) -> PolicyDocument:
+def _build_role_policy(pipeline: str, role: str, grants: Sequence[Grant]) -> PolicyDocument:
     """Build a role's only policy. Raise InvalidPipelineError if it's too long for IAM.
 
     IAM's own error wouldn't say what to shorten.
     """
-    document = _document(_grant_statement(actions, arns) for actions, arns in grants)
-    characters = policy_characters(document)
+    document = _build_policy_document(
+        _build_grant_statement(actions, arns) for actions, arns in grants
+    )
+    characters = count_policy_characters(document)
 
     if characters > MAX_POLICY_CHARACTERS:
-        longest = sorted(document["Statement"], key=policy_characters, reverse=True)[:3]
+        longest = sorted(document["Statement"], key=count_policy_characters, reverse=True)[:3]
         parts = (f"{len(part['Resource'])} ARNs for {part['Action'][0]}" for part in longest)
         message = (
             f"the policy of the role {role} has {characters:,} characters, but IAM accepts "
@@ -240,15 +251,15 @@ def _role_policy(pipeline: str, role: str, grants: Sequence[Grant]) -> PolicyDoc
     return document
 
 
-def policy_characters(policy: PolicyDocument) -> int:
+def count_policy_characters(policy: PolicyDocument) -> int:
     """Count a policy's characters the way IAM does, without white space."""
     return len("".join(json.dumps(policy).split()))
 
 
-def _grant_statement(actions: Sequence[str], arns: Sequence[str | None]) -> PolicyDocument:
-    """Turn a grant into a policy statement.
+def _build_grant_statement(actions: Sequence[str], arns: Sequence[str | None]) -> PolicyDocument:
+    """Turn a grant into a policy statement, or into {} if the pipeline has no such resource.
 
-    Without resources, the statement is empty and later left out, because IAM would reject it.
+    IAM rejects a statement without resources, so the policy leaves empty ones out.
     """
     known_arns = [arn for arn in arns if arn]
     if not known_arns:
@@ -262,26 +273,26 @@ def _grant_statement(actions: Sequence[str], arns: Sequence[str | None]) -> Poli
     return statement
 
 
-def _service_statement(
-    service: str, action: str, environment: Environment, source: str | None
+def _build_service_statement(
+    service: str, action: str, environment: Environment, source_resource: str | None
 ) -> PolicyDocument:
-    """Allow a service an action, but only on behalf of our resources that `source` matches.
+    """Allow a service an action, but only on behalf of matching resources in this account.
 
-    `source` is how the ARN of such a resource ends, or None for no condition.
+    `source_resource` is the last part of a matching ARN, or None for no condition.
     """
     statement: PolicyDocument = {
         "Effect": "Allow",
         "Principal": {"Service": f"{service}.amazonaws.com"},
         "Action": action,
     }
-    if source is not None:
+    if source_resource is not None:
         statement["Condition"] = {
             "StringEquals": {"aws:SourceAccount": environment.account},
-            "ArnLike": {"aws:SourceArn": resource_arn(environment, service, source)},
+            "ArnLike": {"aws:SourceArn": build_arn(environment, service, source_resource)},
         }
     return statement
 
 
-def _document(statements: Iterable[PolicyDocument]) -> PolicyDocument:
-    """Build a policy document from statements, without empty ones."""
+def _build_policy_document(statements: Iterable[PolicyDocument]) -> PolicyDocument:
+    """Build a policy document from statements, leaving out empty ones."""
     return {"Version": "2012-10-17", "Statement": [*filter(None, statements)]}

@@ -99,7 +99,7 @@ def _create_function(
         context,
         name,
         "lambda",
-        source=None,
+        source_resource=None,
         grants=[
             *((actions, resource_arns[kind]) for kind, actions in config.permissions.items()),
             (("logs:CreateLogStream", "logs:PutLogEvents"), [log_streams]),

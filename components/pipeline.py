@@ -11,7 +11,7 @@ from . import iam
 from .alarms import create_alarms, create_topic
 from .args import RetrainingPipelineArgs, to_config
 from .constants import PIPELINE_DIMENSION, PIPELINE_TAG
-from .context import PipelineContext, when_known
+from .context import PipelineContext, call_when_known
 from .dashboard import create_dashboard, dashboard_url
 from .errors import raise_if_any_problem
 from .lambda_functions import CALLED_BY_EVENTS, Functions, create_functions, create_log_group
@@ -25,7 +25,7 @@ from .schedules import (
     start_on_export,
 )
 from .state_machine.definition import build_definition
-from .workflow_settings import workflow_settings
+from .workflow_settings import build_workflow_settings
 
 
 class RetrainingPipeline(pulumi.ComponentResource):
@@ -84,13 +84,15 @@ class RetrainingPipeline(pulumi.ComponentResource):
             context,
             "import",
             args.import_role_arn,
-            reads=[dataset.data_location for dataset in args.datasets.configured().values()],
+            read_locations=[
+                dataset.data_location for dataset in args.datasets.configured().values()
+            ],
         )
         self.topic_arn = create_topic(context)
-        self.dashboard_url = when_known(
+        self.dashboard_url = call_when_known(
             dashboard_url, environment=context.environment, name=context.unique_name
         )
-        settings = workflow_settings(
+        settings = build_workflow_settings(
             args,
             job_prefix=context.schedule_group.arn.apply(job_prefix),
             import_role_arn=self.import_role_arn,
@@ -99,8 +101,8 @@ class RetrainingPipeline(pulumi.ComponentResource):
             dashboard_url=self.dashboard_url,
         )
 
-        resource_arns = when_known(
-            iam.resource_arns,
+        resource_arns = call_when_known(
+            iam.list_resource_arns,
             settings=settings,
             environment=context.environment,
             unique_name=context.unique_name,
@@ -173,7 +175,7 @@ def _checked_environment(
     name: str, args: RetrainingPipelineArgs, opts: pulumi.InvokeOptions
 ) -> Output[Environment]:
     """Check the arguments once all are known, and derive the environment from their ARNs."""
-    environment = when_known(
+    environment = call_when_known(
         _check_resolved_args,
         name=name,
         stack=pulumi.get_stack(),
@@ -226,8 +228,8 @@ def _batch_role_arn(context: PipelineContext) -> Output[str] | None:
         context,
         "batch",
         context.args.batch_role_arn,
-        reads=[job.input for job in jobs],
-        writes=[job.output for job in jobs],
+        read_locations=[job.input for job in jobs],
+        write_locations=[job.output for job in jobs],
     )
 
 
@@ -236,8 +238,8 @@ def _personalize_role_arn(
     purpose: str,
     given_arn: Input[str] | None,
     *,
-    reads: Sequence[Input[str]],
-    writes: Sequence[Input[str]] = (),
+    read_locations: Sequence[Input[str]],
+    write_locations: Sequence[Input[str]] = (),
 ) -> Output[str]:
     """Return the ARN of the role that Personalize assumes. Create a role if none is given.
 
@@ -246,15 +248,15 @@ def _personalize_role_arn(
     if given_arn is not None:
         return Output.from_input(given_arn)
 
-    grants = when_known(
-        iam.file_grants,
+    grants = call_when_known(
+        iam.build_s3_grants,
         partition=context.environment.partition,
-        reads=reads,
-        writes=writes,
+        read_locations=read_locations,
+        write_locations=write_locations,
         key_arn=context.args.data_kms_key_arn,
     )
     return iam.create_role(
-        context, f"{context.name}-{purpose}", "personalize", source="*", grants=grants
+        context, f"{context.name}-{purpose}", "personalize", source_resource="*", grants=grants
     )
 
 
@@ -316,7 +318,7 @@ def _create_execution_role(
         context,
         context.name,
         "states",
-        source="stateMachine:*",
+        source_resource="stateMachine:*",
         grants=[
             (["lambda:InvokeFunction"], [*function_arns, *every_version]),
             (iam.LOG_DELIVERY_ACTIONS, ["*"]),

@@ -58,7 +58,7 @@ def create_schedules(
         context,
         f"{context.name}-schedule",
         "scheduler",
-        source=Output.concat("schedule-group/", context.unique_name),
+        source_resource=Output.concat("schedule-group/", context.unique_name),
         grants=[
             (["states:StartExecution"], [state_machine_arn]),
             (["lambda:InvokeFunction"], [watcher.arn]),

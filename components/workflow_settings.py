@@ -8,7 +8,7 @@ from .args import RetrainingPipelineArgs, to_config
 from .rules.run_times import find_shortest_interval_seconds
 
 
-def workflow_settings(
+def build_workflow_settings(
     args: RetrainingPipelineArgs,
     *,
     job_prefix: Input[str],
@@ -27,9 +27,9 @@ def workflow_settings(
             # A gate without rules lets every version pass.
             solution["qualityGate"] = []
 
-    copied = ("solutions", "trainingHourPrice", "skipWhenUnchanged", "autoTraining", "tags")
+    copied_keys = ("solutions", "trainingHourPrice", "skipWhenUnchanged", "autoTraining", "tags")
     return {
-        **{key: config[key] for key in copied},
+        **{key: config[key] for key in copied_keys},
         "prefix": job_prefix,
         "importRoleArn": import_role_arn,
         "batchRoleArn": batch_role_arn,

@@ -22,7 +22,7 @@ from components.function_configs import FUNCTION_CONFIGS
 from components.lambda_functions import CALLED_BY_EVENTS
 from components.rules.arns import parse_arn
 from components.state_machine.definition import build_definition
-from components.workflow_settings import workflow_settings
+from components.workflow_settings import build_workflow_settings
 
 ROOT = Path(__file__).parents[1]
 STACK = "dev"
@@ -65,7 +65,7 @@ def sample_definition() -> Document:
         for step in FUNCTION_CONFIGS
         if step not in CALLED_BY_EVENTS
     }
-    settings_document = workflow_settings(
+    settings_document = build_workflow_settings(
         args,
         job_prefix=naming.job_prefix(
             f"arn:{arn.partition}:scheduler:{arn.region}:{arn.account}:schedule-group/{name}"

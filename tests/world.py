@@ -37,7 +37,7 @@ from components.args import (
 )
 from components.rules.several_settings import CHARACTERS_PER_BATCH_JOB, MAX_LONG_VALUES_CHARACTERS
 from components.rules.single_settings import METRIC_NAMES
-from components.workflow_settings import workflow_settings
+from components.workflow_settings import build_workflow_settings
 from functions.constants import PIPELINE_TAG
 
 ACCOUNT = "123456789012"
@@ -170,7 +170,7 @@ class DatasetGroup:
 
     def settings(self, prefix: str = PREFIX) -> dict[str, object]:
         """Return the settings that the state machine of the pipeline is deployed with."""
-        return workflow_settings(
+        return build_workflow_settings(
             replace(self.args, tags={**self.args.tags, PIPELINE_TAG: PIPELINE}),
             job_prefix=prefix,
             import_role_arn=IMPORT_ROLE,

@@ -122,7 +122,7 @@ def file_arns(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
 
     reads = [*exports, *(job["input"] for job in jobs)]
     writes = [job["output"] for job in jobs]
-    return iam.file_arns(pipeline.home.partition, reads, writes)
+    return iam.map_s3_actions_to_arns(pipeline.home.partition, reads, writes)
 
 
 def resource_arns(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
@@ -134,22 +134,22 @@ def resource_arns(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
     name = pipeline_name(target.settings) if target else f"retraining-{pipeline.stack}"
     machine = target.state_machine_arn if target else f"{name}-*"
     data_key, log_key = (args.data_kms_key_arn, args.kms_key_arn) if args else (None, None)
-    arns = iam.resource_arns(
+    arns = iam.list_resource_arns(
         cast("Mapping[str, Any]", pipeline.settings),
         home,
         unique_name=machine.rpartition(":")[2],
         kms_key_arn=None,
         data_kms_key_arn=None if data_key is None else str(data_key),
     )
-    topic_arn = topic_arn_of(pipeline) or iam.resource_arn(home, "sns", f"{name}-*")
+    topic_arn = topic_arn_of(pipeline) or iam.build_arn(home, "sns", f"{name}-*")
     return {
         **cast("Mapping[str, list[str]]", arns),
         "buckets of Personalize": file_arns(pipeline)["s3:ListBucket"],
         "topic": [topic_arn],
-        "alarms": [iam.resource_arn(home, "cloudwatch", f"alarm:{name}-*")],
-        "functions": [iam.resource_arn(home, "lambda", f"function:{name}-*")],
-        "queues": [iam.resource_arn(home, "sqs", f"{name}-*")],
-        "event rules": [iam.resource_arn(home, "events", f"rule/{name}-*")],
+        "alarms": [iam.build_arn(home, "cloudwatch", f"alarm:{name}-*")],
+        "functions": [iam.build_arn(home, "lambda", f"function:{name}-*")],
+        "queues": [iam.build_arn(home, "sqs", f"{name}-*")],
+        "event rules": [iam.build_arn(home, "events", f"rule/{name}-*")],
         # UpdateSchedule passes the role of the schedule again.
         "schedule's role": [f"arn:{home.partition}:iam::{home.account}:role/{name}-schedule-*"],
         "checked keys": sorted({str(key) for key in (data_key, log_key) if key is not None}),

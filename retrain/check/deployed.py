@@ -63,7 +63,7 @@ def _needs(account: Account) -> Iterator[tuple[str, Needs, Needs]]:
     arns = {**resource_arns(account.pipeline.as_deployed)}
     for config in (versions[0] for versions in account.functions.values() if versions[0]):
         group = f"log-group:{config['LoggingConfig']['LogGroup']}:log-stream:any"
-        arns["logs"] = [iam.resource_arn(account.pipeline.home, "logs", group)]
+        arns["logs"] = [iam.build_arn(account.pipeline.home, "logs", group)]
         if step := STEPS_OF_HANDLERS.get(config["Handler"]):
             yield config["Role"], {**step.permissions, "logs": ["logs:PutLogEvents"]}, arns
 

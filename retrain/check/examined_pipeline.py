@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from components.rules.arns import parse_arn
-from components.workflow_settings import workflow_settings
+from components.workflow_settings import build_workflow_settings
 from retrain.account import pulumi_cli
 from retrain.account.errors import OperatorError
 from retrain.account.pulumi_cli import StackNotCreatedError, deploy_command, stack_file_of
@@ -114,7 +114,7 @@ def find_pipeline(stack: str, state_machine_arn: str | None, access: Access) -> 
         error = not_found
     # What the deployment creates is known only afterwards.
     known = cast("Mapping[str, Any]", deployed.settings if deployed else {})
-    settings = workflow_settings(
+    settings = build_workflow_settings(
         args,
         job_prefix=NO_PREFIX,
         import_role_arn=args.import_role_arn or known.get("importRoleArn", ""),

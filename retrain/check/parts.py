@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from components.alarms import NAMESPACES, list_alarms
+from components.alarms import NAMESPACE_BY_DIMENSION, list_alarms
 from retrain.account.permissions import topic_arn_of
 from retrain.check.findings import Finding, found, is_named
 
@@ -94,7 +94,7 @@ def _problem_of_alarm(account: Account, alarm: Alarm) -> str | None:
         return None
 
     response = account.client("logs").describe_metric_filters(
-        metricName=alarm.metric, metricNamespace=NAMESPACES[alarm.dimension]
+        metricName=alarm.metric, metricNamespace=NAMESPACE_BY_DIMENSION[alarm.dimension]
     )
     log_groups = {item["logGroupName"] for item in response["metricFilters"]}
     if log_groups.isdisjoint(account.log_groups):

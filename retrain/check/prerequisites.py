@@ -190,7 +190,7 @@ def check_import_role(account: Account) -> Iterator[Finding]:
     name = arn.rpartition("/")[2]
     mend_role = pipeline.config_command("rm importRoleArn")
     locations = [dataset["dataLocation"] for dataset in pipeline.settings["datasets"]]
-    files = iam.file_arns(pipeline.home.partition, locations)
+    files = iam.map_s3_actions_to_arns(pipeline.home.partition, locations)
     needed = {**files, "kms:Decrypt": resource_arns(pipeline)["data key"]}
     grants = {action: [action] for action in needed}
     document = shlex.quote(json.dumps(policy_with(grants, needed)))
@@ -226,7 +226,7 @@ def check_keys(account: Account) -> Iterator[Finding]:
         ]
     if args and args.kms_key_arn:
         arn, logs = str(args.kms_key_arn), f"logs.{home.region}.amazonaws.com"
-        group = {ENCRYPTED_GROUP: iam.resource_arn(home, "logs", "log-group:*")}
+        group = {ENCRYPTED_GROUP: iam.build_arn(home, "logs", "log-group:*")}
         context = {**service_context(home, "logs"), **group}
         questions_of[arn] += [
             Question("CloudWatch Logs", logs, LOG_ACTIONS, [arn], context, {"ArnLike": group}),

@@ -9,7 +9,7 @@ import json
 import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from components.iam import resource_arn
+from components.iam import build_arn
 from functions.common.formatting import format_list
 from retrain.check.findings import Finding
 from retrain.check.policies import Request, service_context, verdict, with_statements
@@ -70,7 +70,7 @@ def alarms_question(home: Environment, actions: Sequence[str], arn: str) -> Ques
     """
     context = {
         **service_context(home, "cloudwatch"),
-        "aws:sourcearn": resource_arn(home, "cloudwatch", "alarm:any"),
+        "aws:sourcearn": build_arn(home, "cloudwatch", "alarm:any"),
         "aws:sourceowner": home.account,
     }
     of_account = {"StringEquals": {"aws:SourceAccount": home.account}}

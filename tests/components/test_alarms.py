@@ -7,7 +7,7 @@
 import inspect
 
 from components import BakeArgs
-from components.alarms import ALARMS, BAKE_ALARMS, EXPECTED_ERRORS, list_alarms
+from components.alarms import ALARMS, BAKE_ALARMS, EXPECTED_EXCEPTIONS, list_alarms
 from functions.bake_alarms import list_alarm_names
 from functions.common import errors
 from tests.components.sample import NAME
@@ -42,7 +42,7 @@ def test_every_alarm_is_created_after_the_policy_that_lets_it_publish(deployed):
 def test_the_errors_that_are_retried_or_reported_do_not_count():
     classes = inspect.getmembers(errors, inspect.isclass)
     own = {name for name, cls in classes if cls.__module__ == errors.__name__}
-    assert set(EXPECTED_ERRORS) == own - {"RequestRefused"}, (
+    assert set(EXPECTED_EXCEPTIONS) == own - {"RequestRefused"}, (
         "`RequestRefused` never leaves its function"
     )
 

@@ -30,7 +30,7 @@ from components.args import (
 from components.rules.several_settings import check_args
 from components.rules.single_settings import NumberRange
 from components.state_machine.definition import execution_timeout_seconds
-from components.workflow_settings import workflow_settings
+from components.workflow_settings import build_workflow_settings
 from functions.contract import Settings
 from tests.components.sample import ALARM, IMPORT_ROLE, PERSONALIZE, complete, minimal
 from tests.world import campaign, solution
@@ -43,7 +43,7 @@ USERS = DatasetArgs(
 
 
 def settings_of(args):
-    return workflow_settings(
+    return build_workflow_settings(
         args, job_prefix="0a1b2c3d", import_role_arn=IMPORT_ROLE, topic_arn="t", dashboard_url="d"
     )
 

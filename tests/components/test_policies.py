@@ -94,11 +94,11 @@ def test_no_grant_is_repeated(engine):
 
 def test_repeated_locations_and_buckets_are_named_once_and_a_date_is_a_wildcard():
     locations = ["s3://exports/users.csv", "s3://exports/{date}/b/", "s3://exports/users.csv"]
-    assert iam.export_arns("aws-cn", locations) == [
+    assert iam.list_object_arns("aws-cn", locations) == [
         "arn:aws-cn:s3:::exports/*/b/*",
         "arn:aws-cn:s3:::exports/users.csv",
     ]
-    assert iam.bucket_arns("aws-cn", locations) == ["arn:aws-cn:s3:::exports"]
+    assert iam.list_bucket_arns("aws-cn", locations) == ["arn:aws-cn:s3:::exports"]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_the_policies_of_the_largest_pipeline_fit_into_their_roles(
     """docs/deployment.md has these numbers."""
     engine = deploy(lambda: largest_group(name_characters, filters, location_characters).args)
     policies = engine.all_of("aws:iam/rolePolicy:RolePolicy")
-    lengths = [iam.policy_characters(engine.policy(name)) for name in policies]
+    lengths = [iam.count_policy_characters(engine.policy(name)) for name in policies]
     assert max(lengths) <= iam.MAX_POLICY_CHARACTERS
 
 
@@ -131,7 +131,7 @@ def test_a_policy_that_iam_would_not_accept_is_refused_with_what_is_long():
 
 
 def test_white_space_in_a_policy_does_not_count():
-    assert iam.policy_characters({"Resource": "a b\tc"}) == len('{"Resource":"ab\\tc"}')
+    assert iam.count_policy_characters({"Resource": "a b\tc"}) == len('{"Resource":"ab\\tc"}')
 
 
 def test_the_steps_use_every_kind_of_resource():

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.rules.several_settings import check_args
-from components.workflow_settings import workflow_settings
+from components.workflow_settings import build_workflow_settings
 from tests.program.sample_stack import CAMPAIGN, CONFIG, CONFIG_KEYS, SOLUTION, USERS, changed, keys
 
 LEFT_OUT = ("datasets.users.readyMarker", "limits.maxTrainingsPerMonth", "solutions[1]", "anything")
@@ -44,7 +44,7 @@ def assert_read_or_refused(config):
     if checked.problems:
         assert all(str(problem) and problem.message for problem in checked.problems)
         return
-    settings = workflow_settings(
+    settings = build_workflow_settings(
         checked.args, job_prefix="p", import_role_arn="r", topic_arn="t", dashboard_url="d"
     )
     assert {dataset["type"]: dataset["datasetArn"] for dataset in settings["datasets"]} == {

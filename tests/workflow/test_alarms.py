@@ -92,7 +92,7 @@ def test_the_dashboard_draws_the_metrics_that_the_functions_write():
 
 # The rules themselves
 
-THREE_HOURS = Alarm("three-hours", "M", "", "", periods=3, period_seconds=3600)
+THREE_HOURS = Alarm("three-hours", "M", "", "", evaluation_periods=3, period_seconds=3600)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,12 @@ from types import SimpleNamespace
 
 from botocore.exceptions import ClientError
 
-from components.alarms import ALARMS, NAMESPACES, build_alarm_inputs, max_age_hours
+from components.alarms import (
+    ALARMS,
+    NAMESPACE_BY_DIMENSION,
+    build_alarm_inputs,
+    compute_max_age_hours,
+)
 from components.schedules import EXECUTION_INPUT
 from tests.world import ACCOUNT, MOVIES, REGION, TOPIC
 
@@ -107,8 +112,8 @@ def rule(name=f"{NAME}-close-run-0a1b2c3", machine=MACHINE, state="ENABLED"):
 
 def alarm(name, **changes):
     row = next(row for row in ALARMS if row.name == name)
-    dimensions = dict.fromkeys(NAMESPACES, NAME)
-    age = max_age_hours(MOVIES.settings())
+    dimensions = dict.fromkeys(NAMESPACE_BY_DIMENSION, NAME)
+    age = compute_max_age_hours(MOVIES.settings())
     inputs = build_alarm_inputs(row, NAME, dimensions, age).items()
     return {
         **{key.title().replace("_", ""): value for key, value in inputs},
