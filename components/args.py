@@ -107,7 +107,7 @@ class DatasetsArgs:
         for field_ in fields(self):
             dataset = getattr(self, field_.name)
             if dataset is not None:
-                datasets[camel_case(field_.name)] = dataset
+                datasets[to_camel_case(field_.name)] = dataset
         return datasets
 
 
@@ -482,17 +482,17 @@ class RetrainingPipelineArgs:
         return round(hours / HOURS_PER_DAY, 2)
 
 
-def camel_case(name: str) -> str:
+def to_camel_case(name: str) -> str:
     """Turn a field name into its config key, for example `data_location` into `dataLocation`."""
     return re.sub("_([a-z])", lambda letter: letter[1].upper(), name)
 
 
-def config_keys(cls: Any) -> list[str]:  # noqa: ANN401 - a dataclass
+def list_config_keys(cls: Any) -> list[str]:  # noqa: ANN401 - a dataclass
     """Return the config keys of a dataclass's fields, in order."""
-    return [camel_case(field_.name) for field_ in fields(cls)]
+    return [to_camel_case(field_.name) for field_ in fields(cls)]
 
 
-def attribute_docstrings(cls: type) -> dict[str, str]:
+def parse_attribute_docstrings(cls: type) -> dict[str, str]:
     """Parse a class's attribute docstrings from its source, because Python discards them."""
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
     assert isinstance(definition, ast.ClassDef)
@@ -515,7 +515,7 @@ def to_config(value: Any, *, keep_none: bool = True) -> Any:  # noqa: ANN401 - J
         for field_ in fields(value):
             argument = getattr(value, field_.name)
             if keep_none or argument is not None:
-                config[camel_case(field_.name)] = to_config(argument, keep_none=keep_none)
+                config[to_camel_case(field_.name)] = to_config(argument, keep_none=keep_none)
         return config
 
     if isinstance(value, list | tuple):

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
 
 from pulumi import Output
 
-from .args import camel_case, config_keys
+from .args import list_config_keys, to_camel_case
 from .rules.arns import ArnRule, ArnSetting, parse_arn
 from .rules.single_settings import ElementCount, NumberRange, Problem, without_rules
 
@@ -148,7 +148,7 @@ class ArgsReader:
         """Read a mapping with camelCase keys. Return UNREAD if it lacks a field that rules need."""
         # The top level has no key.
         prefix = f"{key}." if key else ""
-        known_keys = config_keys(cls)
+        known_keys = list_config_keys(cls)
         for name in settings:
             if name not in known_keys:
                 self._refuse(f"{prefix}{name}", _suggest_key(name, known_keys))
@@ -174,7 +174,7 @@ class ArgsReader:
         """Read the fields that are set, and report required ones that are missing."""
         results = {}
         for field_ in fields(cls):
-            name = camel_case(field_.name)
+            name = to_camel_case(field_.name)
             key = f"{prefix}{name}"
 
             if name in settings:
@@ -242,7 +242,7 @@ def _hint(annotation: FieldType) -> str:
 def _describe(type_: FieldType) -> str:
     """Describe the values of a type for a message."""
     if is_dataclass(type_):
-        description = f"a mapping with {', '.join(config_keys(type_))}"
+        description = f"a mapping with {', '.join(list_config_keys(type_))}"
         if all(field_.default not in (None, MISSING) for field_ in fields(type_)):
             return f"{description}; write {{}} for the defaults"
         return description

@@ -30,14 +30,14 @@ from .rules.arns import Environment
 from .state_machine.asl import KILLED_ERRORS
 
 SECONDS_PER_DAY = 86400
-COLUMNS = 24
+GRID_COLUMNS = 24
 """The width of a dashboard's grid."""
-HEIGHT = 6
+WIDGET_HEIGHT = 6
 """The height of a widget, in grid units."""
 MAX_WIDGET_ALARMS = 100
 """The most alarms that an alarm widget can show."""
 RED = "#d62728"
-COLORS = {
+COLOR_BY_OUTCOME = {
     "IMPORTED": "#17becf",
     "WRITTEN": "#bcbd22",
     "DEPLOYED": "#2ca02c",
@@ -50,7 +50,7 @@ COLORS = {
 }
 """Outcome of a run -> its color in the chart."""
 
-QUERIES = {
+LOG_QUERIES = {
     "Recent errors": (
         "fields @timestamp, coalesce(errorType, record.errorType, record.status) as error, "
         "coalesce(errorMessage, message) as what, @logStream "
@@ -80,7 +80,7 @@ def create_dashboard(
     Its name must be unique, because PutDashboard would replace a dashboard with the same name.
     """
     body = call_when_known(
-        dashboard_body,
+        build_dashboard_body,
         pipeline=context.name,
         settings=settings,
         environment=context.environment,
@@ -97,13 +97,13 @@ def create_dashboard(
     )
 
 
-def dashboard_url(environment: Environment, name: str) -> str:
+def build_dashboard_url(environment: Environment, name: str) -> str:
     """Link to a dashboard in the console."""
     page = f"cloudwatch/home?region={environment.region}#dashboards/dashboard/{name}"
-    return f"{_console(environment)}/{page}"
+    return f"{_build_console_url(environment)}/{page}"
 
 
-def dashboard_body(
+def build_dashboard_body(
     *,
     pipeline: str,
     settings: Mapping[str, Any],
@@ -112,31 +112,33 @@ def dashboard_body(
     log_group: str,
     state_machine_arn: str,
 ) -> dict[str, object]:
-    """Build the dashboard's body. It covers four weeks, because most pipelines run weekly."""
-    line = partial(_line, pipeline)
-    chart = partial(_chart, environment.region)
+    """Build the dashboard's body, which shows four weeks, because most pipelines run weekly."""
+    line = partial(_build_chart_line, pipeline)
+    chart = partial(_build_chart, environment.region)
 
-    gates = {
+    gate_by_solution = {
         solution["solutionArn"].rpartition("/")[2]: solution["qualityGate"]
         for solution in settings["solutions"]
     }
-    datasets = [dataset["type"] for dataset in settings["datasets"]]
-    model_ages = [line(MODEL_AGE_HOURS, "Solution", name) for name in gates]
-    training_hours = [line(TRAINING_HOURS, "Solution", name) for name in gates]
-    data_ages = [line(DATA_AGE_HOURS, "Dataset", name) for name in datasets]
+    dataset_types = [dataset["type"] for dataset in settings["datasets"]]
+    model_ages = [line(MODEL_AGE_HOURS, "Solution", name) for name in gate_by_solution]
+    training_hours = [line(TRAINING_HOURS, "Solution", name) for name in gate_by_solution]
+    data_ages = [line(DATA_AGE_HOURS, "Dataset", name) for name in dataset_types]
     event_ages = [
         line(NEWEST_EVENT_AGE_HOURS, "Dataset", name, label=f"events: {name}")
-        for name in datasets
+        for name in dataset_types
         if name in EVENT_DATASETS
     ]
-    outcomes = [line(RUNS, "Outcome", name, color=color) for name, color in COLORS.items()]
+    outcomes = [
+        line(RUNS, "Outcome", name, color=color) for name, color in COLOR_BY_OUTCOME.items()
+    ]
 
-    limit = {"label": "alarm", "value": compute_max_age_hours(settings), "color": RED}
-    # The watcher measures each age four times an hour. If it stops, a gap appears in the lines.
-    highest_age = {
+    alarm_threshold = {"label": "alarm", "value": compute_max_age_hours(settings), "color": RED}
+    # `watch_pipeline` measures each age four times an hour. If it stops, the lines have a gap.
+    hourly_maximum = {
         "stat": "Maximum",
         "period": SECONDS_PER_HOUR,
-        "annotations": {"horizontal": [limit]},
+        "annotations": {"horizontal": [alarm_threshold]},
     }
     daily_mean = {"stat": "Average", "period": SECONDS_PER_DAY}
     daily_total = {"stat": "Sum", "period": SECONDS_PER_DAY}
@@ -146,33 +148,43 @@ def dashboard_body(
     rows: list[list[Widget]] = [
         [
             {"type": "alarm", "properties": {"title": "Is it healthy?", "alarms": alarms}},
-            chart("Age of the models (hours)", model_ages, **highest_age),
+            chart("Age of the models (hours)", model_ages, **hourly_maximum),
             chart("Outcomes of the runs", outcomes, **daily_bars),
-            chart("Age of the data (hours)", [*data_ages, *event_ages], **highest_age),
+            chart("Age of the data (hours)", [*data_ages, *event_ages], **hourly_maximum),
         ],
         [
-            chart("Offline metrics", [*_offline_metrics(pipeline, gates)], **daily_mean),
+            chart(
+                "Offline metrics",
+                [*_list_offline_metrics(pipeline, gate_by_solution)],
+                **daily_mean,
+            ),
             chart("Training hours a day", training_hours, **daily_total),
         ],
-        [_table(environment.region, log_group, title, query) for title, query in QUERIES.items()],
+        [
+            _build_log_table(environment.region, log_group, title, query)
+            for title, query in LOG_QUERIES.items()
+        ],
     ]
 
     page = f"states/home?region={environment.region}#/statemachines/view/{state_machine_arn}"
-    link = f"[executions]({_console(environment)}/{page})"
-    head = {"type": "text", "properties": {"markdown": f"**{pipeline}** · {link}"}}
-    widgets = [*_place([[head]], top=0, height=1), *_place(rows, top=1, height=HEIGHT)]
+    executions_link = f"[executions]({_build_console_url(environment)}/{page})"
+    header = {"type": "text", "properties": {"markdown": f"**{pipeline}** · {executions_link}"}}
+    widgets = [
+        *_place_widgets([[header]], top=0, height=1),
+        *_place_widgets(rows, top=1, height=WIDGET_HEIGHT),
+    ]
     return {"start": "-P28D", "periodOverride": "inherit", "widgets": widgets}
 
 
-def _offline_metrics(pipeline: str, gates: Mapping[str, Any]) -> Iterator[object]:
+def _list_offline_metrics(pipeline: str, gate_by_solution: Mapping[str, Any]) -> Iterator[object]:
     """Yield a line for each metric in each solution's quality gate."""
-    for name, rules in gates.items():
+    for name, rules in gate_by_solution.items():
         for rule in rules:
             metric = rule["metric"]
-            yield _line(pipeline, metric, "Solution", name, label=f"{name} {metric}")
+            yield _build_chart_line(pipeline, metric, "Solution", name, label=f"{name} {metric}")
 
 
-def _line(
+def _build_chart_line(
     pipeline: str, metric: str, dimension: str, value: str, **options: object
 ) -> list[object]:
     """Build a line for a chart, labeled with its dimension's value."""
@@ -187,7 +199,7 @@ def _line(
     ]
 
 
-def _chart(region: str, title: str, lines: Sequence[object], **options: object) -> Widget:
+def _build_chart(region: str, title: str, lines: Sequence[object], **options: object) -> Widget:
     return {
         "type": "metric",
         "properties": {
@@ -200,7 +212,7 @@ def _chart(region: str, title: str, lines: Sequence[object], **options: object) 
     }
 
 
-def _table(region: str, log_group: str, title: str, query: str) -> Widget:
+def _build_log_table(region: str, log_group: str, title: str, query: str) -> Widget:
     """Build a table of the newest log records that match a query."""
     return {
         "type": "log",
@@ -213,7 +225,7 @@ def _table(region: str, log_group: str, title: str, query: str) -> Widget:
     }
 
 
-def _place(rows: Sequence[Sequence[Widget]], *, top: int, height: int) -> Iterator[Widget]:
+def _place_widgets(rows: Sequence[Sequence[Widget]], *, top: int, height: int) -> Iterator[Widget]:
     """Position the widgets so that all widgets in a row have the same width."""
     # CloudWatch rejects charts without lines.
     drawable_rows = [
@@ -221,7 +233,7 @@ def _place(rows: Sequence[Sequence[Widget]], *, top: int, height: int) -> Iterat
     ]
 
     for number, row in enumerate(filter(None, drawable_rows)):
-        width = COLUMNS // len(row)
+        width = GRID_COLUMNS // len(row)
         for column, widget in enumerate(row):
             yield {
                 "x": column * width,
@@ -232,7 +244,7 @@ def _place(rows: Sequence[Sequence[Widget]], *, top: int, height: int) -> Iterat
             }
 
 
-def _console(environment: Environment) -> str:
-    """Link to the console in the pipeline's region."""
+def _build_console_url(environment: Environment) -> str:
+    """Build the address of the AWS console in the pipeline's region."""
     host = CONSOLE_HOSTS.get(environment.partition, DEFAULT_CONSOLE_HOST)
     return f"https://{environment.region}.{host}"

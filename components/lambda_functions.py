@@ -22,22 +22,22 @@ from .naming import build_function_name
 
 FUNCTIONS_FOLDER = Path(__file__).parents[1] / "functions"
 """The code of the Lambda functions."""
-CALLED_BY_EVENTS = frozenset({"close_run", "start_on_export", "watch_pipeline"})
+FUNCTIONS_CALLED_BY_EVENTS = frozenset({"close_run", "start_on_export", "watch_pipeline"})
 """The functions outside the state machine. EventBridge calls them: `close_run` for executions that
 ended without a report, `start_on_export` for potential ready markers, and `watch_pipeline` every 15
 minutes."""
 
-Functions: TypeAlias = Mapping[str, aws.lambda_.Function]
+FunctionByHandler: TypeAlias = Mapping[str, aws.lambda_.Function]
 """Handler, as in FUNCTION_CONFIGS -> its Lambda function."""
 
 
 @cache
-def function_code() -> pulumi.FileArchive:
+def zip_functions() -> pulumi.FileArchive:
     """Zip `functions/` into the deployment package that all functions share.
 
-    The zip file is reproducible, so that a `pulumi up` from another machine doesn't redeploy all
-    functions. To that end, modules are sorted, get a fixed timestamp (ZipInfo's default), and
-    aren't compressed, because the output of zlib depends on its version.
+    The zip file must be the same on every machine. Otherwise, a `pulumi up` from another machine
+    would redeploy all functions. So modules are sorted, get a fixed timestamp (ZipInfo's default),
+    and aren't compressed, because the output of zlib depends on its version.
     """
     # Pulumi uploads the file later, so it must exist until the program ends.
     folder = tempfile.mkdtemp()
@@ -72,8 +72,8 @@ def create_functions(
     context: PipelineContext,
     log_group: aws.cloudwatch.LogGroup,
     resource_arns: Output[Mapping[ResourceKind, Sequence[str]]],
-) -> Functions:
-    """Create the functions, each with a role that allows exactly what the function needs."""
+) -> FunctionByHandler:
+    """Create the functions, each with a role that allows exactly what it needs."""
     handlers = list(FUNCTION_CONFIGS)
     if not context.args.trigger.on_export:
         handlers.remove("start_on_export")
@@ -110,10 +110,10 @@ def _create_function(
         role=role_arn,
         runtime=aws.lambda_.Runtime.PYTHON3D13,
         architectures=["arm64"],
-        code=function_code(),
+        code=zip_functions(),
         # Without the hash, a refresh wouldn't notice code that was published by hand, and would
         # switch the state machine to it.
-        code_sha256=_code_sha256(),
+        code_sha256=_hash_functions_zip(),
         handler=f"functions.{handler}.handler",
         timeout=FUNCTION_TIMEOUT_SECONDS,
         memory_size=config.memory_megabytes,
@@ -130,7 +130,7 @@ def _create_function(
     )
 
 
-def _code_sha256() -> str:
+def _hash_functions_zip() -> str:
     """Hash the deployment package the way Lambda does."""
-    package = Path(function_code().path).read_bytes()
+    package = Path(zip_functions().path).read_bytes()
     return base64.b64encode(hashlib.sha256(package).digest()).decode()

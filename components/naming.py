@@ -44,7 +44,7 @@ def check_name(name: str) -> Iterator[str]:
         )
 
 
-def job_prefix(group_arn: str) -> str:
+def derive_job_prefix(group_arn: str) -> str:
     """Derive the prefix of a pipeline's job names, which is 8 hex digits.
 
     Job names must be unique in an account and region, so the prefix is a hash of the schedule

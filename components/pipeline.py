@@ -12,17 +12,22 @@ from .alarms import create_alarms, create_topic
 from .args import RetrainingPipelineArgs, to_config
 from .constants import PIPELINE_DIMENSION, PIPELINE_TAG
 from .context import PipelineContext, call_when_known
-from .dashboard import create_dashboard, dashboard_url
+from .dashboard import build_dashboard_url, create_dashboard
 from .errors import raise_if_any_problem
-from .lambda_functions import CALLED_BY_EVENTS, Functions, create_functions, create_log_group
-from .naming import check_name, job_prefix
+from .lambda_functions import (
+    FUNCTIONS_CALLED_BY_EVENTS,
+    FunctionByHandler,
+    create_functions,
+    create_log_group,
+)
+from .naming import check_name, derive_job_prefix
 from .rules.arns import Environment, parse_arn
 from .rules.several_settings import check_args
 from .schedules import (
+    create_close_run_rule,
     create_dead_letter_queue,
+    create_export_trigger,
     create_schedules,
-    report_unreported_runs,
-    start_on_export,
 )
 from .state_machine.definition import build_definition
 from .workflow_settings import build_workflow_settings
@@ -80,7 +85,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
         context = _create_context(self, name, checked.args)
         args = context.args
 
-        self.import_role_arn = _personalize_role_arn(
+        self.import_role_arn = _get_personalize_role_arn(
             context,
             "import",
             args.import_role_arn,
@@ -90,20 +95,20 @@ class RetrainingPipeline(pulumi.ComponentResource):
         )
         self.topic_arn = create_topic(context)
         self.dashboard_url = call_when_known(
-            dashboard_url, environment=context.environment, name=context.unique_name
+            build_dashboard_url, environment=context.environment, name=context.unique_name
         )
-        settings = build_workflow_settings(
+        workflow_settings = build_workflow_settings(
             args,
-            job_prefix=context.schedule_group.arn.apply(job_prefix),
+            job_prefix=context.schedule_group.arn.apply(derive_job_prefix),
             import_role_arn=self.import_role_arn,
-            batch_role_arn=_batch_role_arn(context),
+            batch_role_arn=_get_batch_role_arn(context),
             topic_arn=self.topic_arn,
             dashboard_url=self.dashboard_url,
         )
 
         resource_arns = call_when_known(
             iam.list_resource_arns,
-            settings=settings,
+            settings=workflow_settings,
             environment=context.environment,
             unique_name=context.unique_name,
             kms_key_arn=args.kms_key_arn,
@@ -111,19 +116,19 @@ class RetrainingPipeline(pulumi.ComponentResource):
         )
         log_group = create_log_group(context, f"{name}-functions")
         functions = create_functions(context, log_group, resource_arns)
-        state_machine = _create_state_machine(context, settings, functions)
+        state_machine = _create_state_machine(context, workflow_settings, functions)
 
         queue = create_dead_letter_queue(context)
         schedule = create_schedules(context, state_machine.arn, functions["watch_pipeline"], queue)
         if args.trigger.on_export:
-            start_on_export(context, state_machine.arn, functions["start_on_export"])
-        report_unreported_runs(
-            context, state_machine.arn, functions["close_run"], settings["notifications"]
+            create_export_trigger(context, state_machine.arn, functions["start_on_export"])
+        create_close_run_rule(
+            context, state_machine.arn, functions["close_run"], workflow_settings["notifications"]
         )
 
         alarm_arns = create_alarms(
             context,
-            settings,
+            workflow_settings,
             log_group_name=log_group.name,
             dimension_values={
                 PIPELINE_DIMENSION: name,
@@ -133,7 +138,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
         )
         create_dashboard(
             context,
-            settings,
+            workflow_settings,
             alarm_arns=alarm_arns,
             log_group_name=log_group.name,
             state_machine_arn=state_machine.arn,
@@ -152,7 +157,7 @@ def _create_context(
     component: pulumi.Resource, name: str, args: RetrainingPipelineArgs
 ) -> PipelineContext:
     """Create the first resource, a schedule group, and collect what the other resources need."""
-    environment = _checked_environment(name, args, pulumi.InvokeOptions(parent=component))
+    environment = _check_args_once_known(name, args, pulumi.InvokeOptions(parent=component))
     args = dataclasses.replace(args, tags={**args.tags, PIPELINE_TAG: name})
     # Every resource has these tags or refers to a resource that has them, so none is created before
     # all arguments have been checked.
@@ -171,10 +176,10 @@ def _create_context(
     )
 
 
-def _checked_environment(
+def _check_args_once_known(
     name: str, args: RetrainingPipelineArgs, opts: pulumi.InvokeOptions
 ) -> Output[Environment]:
-    """Check the arguments once all are known, and derive the environment from their ARNs."""
+    """Check the arguments once all are known. Return the environment of the ARNs in them."""
     environment = call_when_known(
         _check_resolved_args,
         name=name,
@@ -218,13 +223,13 @@ def _check_caller(expected: Environment, account: str, region: str, stack: str) 
         )
 
 
-def _batch_role_arn(context: PipelineContext) -> Output[str] | None:
+def _get_batch_role_arn(context: PipelineContext) -> Output[str] | None:
     """Return the ARN of the role for batch jobs, or None if there are no batch jobs."""
     jobs = [job for solution in context.args.solutions for job in solution.batch_jobs]
     if not jobs:
         return None
 
-    return _personalize_role_arn(
+    return _get_personalize_role_arn(
         context,
         "batch",
         context.args.batch_role_arn,
@@ -233,20 +238,20 @@ def _batch_role_arn(context: PipelineContext) -> Output[str] | None:
     )
 
 
-def _personalize_role_arn(
+def _get_personalize_role_arn(
     context: PipelineContext,
     purpose: str,
-    given_arn: Input[str] | None,
+    existing_arn: Input[str] | None,
     *,
     read_locations: Sequence[Input[str]],
     write_locations: Sequence[Input[str]] = (),
 ) -> Output[str]:
-    """Return the ARN of the role that Personalize assumes. Create a role if none is given.
+    """Return the ARN of the role that Personalize assumes, and create the role if none is given.
 
-    A created role may only read the locations in `reads` and write to the locations in `writes`.
+    A created role may only read `read_locations` and write to `write_locations`.
     """
-    if given_arn is not None:
-        return Output.from_input(given_arn)
+    if existing_arn is not None:
+        return Output.from_input(existing_arn)
 
     grants = call_when_known(
         iam.build_s3_grants,
@@ -261,14 +266,14 @@ def _personalize_role_arn(
 
 
 def _create_state_machine(
-    context: PipelineContext, settings: Mapping[str, object], functions: Functions
+    context: PipelineContext, workflow_settings: Mapping[str, object], functions: FunctionByHandler
 ) -> aws.sfn.StateMachine:
     """Create the state machine, its role and its log group.
 
     It shares the name of the schedule group, which already exists, so that the functions' policies
     can refer to the state machine before it's created.
     """
-    handlers = [handler for handler in functions if handler not in CALLED_BY_EVENTS]
+    handlers = [handler for handler in functions if handler not in FUNCTIONS_CALLED_BY_EVENTS]
     role_arn = _create_execution_role(context, [functions[handler].arn for handler in handlers])
     # The code of a published version never changes, not even during an execution.
     qualified_arns = {handler: functions[handler].qualified_arn for handler in handlers}
@@ -285,7 +290,9 @@ def _create_state_machine(
         context.name,
         name=context.unique_name,
         type="STANDARD",
-        definition=Output.json_dumps(build_definition(qualified_arns, settings, context.args)),
+        definition=Output.json_dumps(
+            build_definition(qualified_arns, workflow_settings, context.args)
+        ),
         role_arn=role_arn,
         logging_configuration={
             "level": "ERROR",

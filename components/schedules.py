@@ -13,7 +13,7 @@ from .context import PipelineContext
 from .naming import build_function_name
 from .rules.several_settings import build_marker_pattern
 
-EXECUTION_INPUT = {
+SCHEDULED_EXECUTION_INPUT = {
     "trigger": "schedule",
     "scheduledTime": "<aws.scheduler.scheduled-time>",
     "scheduleArn": "<aws.scheduler.schedule-arn>",
@@ -44,12 +44,12 @@ def create_dead_letter_queue(context: PipelineContext) -> aws.sqs.Queue:
 def create_schedules(
     context: PipelineContext,
     state_machine_arn: Output[str],
-    watcher: aws.lambda_.Function,
-    dead_letters: aws.sqs.Queue,
+    watch_function: aws.lambda_.Function,
+    dead_letter_queue: aws.sqs.Queue,
 ) -> aws.scheduler.Schedule:
-    """Create schedules that start runs and invoke the watcher. Return the one that starts runs.
+    """Create a schedule for runs and one for `watch_pipeline`, and return the one for runs.
 
-    The watcher isn't paused together with the pipeline, because models still grow old, and a trial
+    Pausing the pipeline doesn't stop `watch_pipeline`, because models still grow old, and a trial
     may be unfinished.
     """
     args = context.args
@@ -61,8 +61,8 @@ def create_schedules(
         source_resource=Output.concat("schedule-group/", context.unique_name),
         grants=[
             (["states:StartExecution"], [state_machine_arn]),
-            (["lambda:InvokeFunction"], [watcher.arn]),
-            (["sqs:SendMessage"], [dead_letters.arn]),
+            (["lambda:InvokeFunction"], [watch_function.arn]),
+            (["sqs:SendMessage"], [dead_letter_queue.arn]),
             # Only a sender who may use the key can send messages to an encrypted queue:
             # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
             (["kms:GenerateDataKey", "kms:Decrypt"], [args.kms_key_arn]),
@@ -75,11 +75,11 @@ def create_schedules(
         schedule_expression="rate(15 minutes)",
         flexible_time_window={"mode": "OFF"},
         target={
-            "arn": watcher.arn,
+            "arn": watch_function.arn,
             "role_arn": role_arn,
             "input": Output.json_dumps({"stateMachineArn": state_machine_arn}),
-            # The watcher needs no dead-letter queue. The next call follows in 15 minutes, and if
-            # ages aren't measured for hours, alarms go off.
+            # A lost call needs no dead-letter queue, because the next one follows in 15 minutes.
+            # If ages aren't measured for hours, alarms go off.
             "retry_policy": {"maximum_event_age_in_seconds": 600, "maximum_retry_attempts": 5},
         },
         opts=context.child_options,
@@ -95,17 +95,17 @@ def create_schedules(
         target={
             "arn": state_machine_arn,
             "role_arn": role_arn,
-            "input": Output.json_dumps(EXECUTION_INPUT),
+            "input": Output.json_dumps(SCHEDULED_EXECUTION_INPUT),
             # By default, Scheduler retries for a day, and such a late run would import the next
             # day's data.
             "retry_policy": {"maximum_event_age_in_seconds": 3600, "maximum_retry_attempts": 30},
-            "dead_letter_config": {"arn": dead_letters.arn},
+            "dead_letter_config": {"arn": dead_letter_queue.arn},
         },
         opts=context.child_options,
     )
 
 
-def start_on_export(
+def create_export_trigger(
     context: PipelineContext, state_machine_arn: Output[str], function: aws.lambda_.Function
 ) -> None:
     """Invoke `start_on_export` for each object that may be a ready marker.
@@ -116,20 +116,20 @@ def start_on_export(
     datasets = context.args.datasets.configured().values()
     markers = [dataset.ready_marker for dataset in datasets if dataset.ready_marker is not None]
 
-    _call_on_event(
+    _create_event_rule(
         context,
         "start_on_export",
         function,
         description="Ready markers of exports",
         pattern=Output.all(*markers).apply(build_marker_pattern),
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
-        event_fields={"bucket": "$.detail.bucket.name", "key": "$.detail.object.key"},
+        event_paths={"bucket": "$.detail.bucket.name", "key": "$.detail.object.key"},
         function_input={"stateMachineArn": state_machine_arn, "bucket": "<bucket>", "key": "<key>"},
         is_enabled=not context.args.paused,
     )
 
 
-def report_unreported_runs(
+def create_close_run_rule(
     context: PipelineContext,
     state_machine_arn: Output[str],
     function: aws.lambda_.Function,
@@ -141,7 +141,7 @@ def report_unreported_runs(
     contains the settings' `notifications`, because the execution may have failed before it got any
     settings.
     """
-    _call_on_event(
+    _create_event_rule(
         context,
         "close_run",
         function,
@@ -154,7 +154,7 @@ def report_unreported_runs(
                 "status": UNSUCCESSFUL_STATUSES,
             },
         },
-        event_fields={
+        event_paths={
             "executionArn": "$.detail.executionArn",
             "startDate": "$.detail.startDate",
         },
@@ -167,22 +167,22 @@ def report_unreported_runs(
     )
 
 
-def _call_on_event(
+def _create_event_rule(
     context: PipelineContext,
     handler: str,
     function: aws.lambda_.Function,
     *,
     description: str,
     pattern: Input[Mapping[str, object]],
-    event_fields: Mapping[str, str],
+    event_paths: Mapping[str, str],
     function_input: Mapping[str, object],
     is_enabled: bool = True,
 ) -> None:
     """Invoke a Lambda function for each event that matches a pattern.
 
-    The function gets `function_input`, with each `<key>` replaced by the event's field at the path
-    `event_fields[key]`. Nothing may rely on the call, because Step Functions sends its events on a
-    best-effort basis:
+    The function gets `function_input`, in which each `<key>` is replaced by the part of the event
+    at `event_paths[key]`. Nothing may rely on the call, because Step Functions sends its events on
+    a best-effort basis:
     https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
     """
     name = build_function_name(context.name, handler)
@@ -213,6 +213,6 @@ def _call_on_event(
         name,
         rule=rule.name,
         arn=function.arn,
-        input_transformer={"input_paths": event_fields, "input_template": template},
+        input_transformer={"input_paths": event_paths, "input_template": template},
         opts=pulumi.ResourceOptions(parent=context.component, depends_on=[permission]),
     )

@@ -12,8 +12,8 @@ from components.args import (
     DatasetArgs,
     DatasetsArgs,
     RetrainingPipelineArgs,
-    attribute_docstrings,
-    camel_case,
+    parse_attribute_docstrings,
+    to_camel_case,
     to_config,
 )
 from components.rules.single_settings import ElementCount, NumberRange
@@ -58,9 +58,9 @@ def rows(cls: type = RetrainingPipelineArgs, prefix: str = "") -> Iterator[Row]:
 
     `prefix` is the beginning of the keys, for example `solutions[].`.
     """
-    meanings = attribute_docstrings(cls)
+    meanings = parse_attribute_docstrings(cls)
     for field in fields(cls):
-        key = f"{prefix}{camel_case(field.name)}"
+        key = f"{prefix}{to_camel_case(field.name)}"
         nested = next(filter(is_dataclass, _types(field.type)), None)
         # A group of keys with defaults, as `limits`, has no row. Only its keys have rows.
         if nested is None or field.default_factory is MISSING:

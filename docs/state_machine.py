@@ -17,9 +17,9 @@ from typing import TypeAlias, cast
 import yaml  # type: ignore[import-untyped]  # PyYAML brings no types
 
 from components import naming, settings
-from components.dashboard import dashboard_url
+from components.dashboard import build_dashboard_url
 from components.function_configs import FUNCTION_CONFIGS
-from components.lambda_functions import CALLED_BY_EVENTS
+from components.lambda_functions import FUNCTIONS_CALLED_BY_EVENTS
 from components.rules.arns import parse_arn
 from components.state_machine.definition import build_definition
 from components.workflow_settings import build_workflow_settings
@@ -63,15 +63,15 @@ def sample_definition() -> Document:
         step: f"arn:{arn.partition}:lambda:{arn.region}:{arn.account}:function:"
         f"{naming.build_function_name(name, step)}:1"
         for step in FUNCTION_CONFIGS
-        if step not in CALLED_BY_EVENTS
+        if step not in FUNCTIONS_CALLED_BY_EVENTS
     }
     settings_document = build_workflow_settings(
         args,
-        job_prefix=naming.job_prefix(
+        job_prefix=naming.derive_job_prefix(
             f"arn:{arn.partition}:scheduler:{arn.region}:{arn.account}:schedule-group/{name}"
         ),
         import_role_arn=f"arn:{arn.partition}:iam::{arn.account}:role/{name}-import",
-        dashboard_url=dashboard_url(arn.environment, name),
+        dashboard_url=build_dashboard_url(arn.environment, name),
         topic_arn=f"arn:{arn.partition}:sns:{arn.region}:{arn.account}:{name}",
     )
     return build_definition(functions, settings_document, args)

@@ -8,7 +8,7 @@ from pulumi.output import Unknown
 from pulumi.provider import ConstructResult, Provider
 
 from components import RetrainingPipeline
-from components.args import camel_case
+from components.args import to_camel_case
 from components.errors import raise_if_any_problem
 from components.naming import check_name
 from components.rules.several_settings import check_args
@@ -38,7 +38,7 @@ class RetrainingProvider(Provider):
         checked = check_args({key: _as_config(value) for key, value in inputs.items()})
         raise_if_any_problem([*check_name(name), *map(str, checked.problems)], name)
         pipeline = RetrainingPipeline(name, checked.args, options)
-        state = {camel_case(output): getattr(pipeline, output) for output in OUTPUTS}
+        state = {to_camel_case(output): getattr(pipeline, output) for output in OUTPUTS}
         return ConstructResult(urn=pipeline.urn, state=state)
 
 

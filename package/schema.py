@@ -14,7 +14,7 @@ from types import UnionType
 from typing import Literal, TypeAlias, Union, get_args, get_origin
 
 from components import RetrainingPipeline, RetrainingPipelineArgs
-from components.args import attribute_docstrings, camel_case
+from components.args import parse_attribute_docstrings, to_camel_case
 from components.rules.single_settings import without_rules
 
 Spec: TypeAlias = dict[str, object]
@@ -44,9 +44,9 @@ def schema() -> Spec:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     types: dict[str, Spec] = {}
     inputs = _object_type(RetrainingPipelineArgs, types)
-    descriptions = attribute_docstrings(RetrainingPipeline)
+    descriptions = parse_attribute_docstrings(RetrainingPipeline)
     outputs = {
-        camel_case(name): {
+        to_camel_case(name): {
             "type": SCALAR_TYPES[get_args(type_)[0]],
             "description": descriptions[name],
         }
@@ -74,19 +74,19 @@ def schema() -> Spec:
 
 def _object_type(cls: type, types: dict[str, Spec]) -> Spec:
     """Return the object type of a dataclass, and add the types of its fields to `types`."""
-    descriptions = attribute_docstrings(cls)
+    descriptions = parse_attribute_docstrings(cls)
     return {
         "type": "object",
         "description": inspect.getdoc(cls),
         "properties": {
-            camel_case(field.name): {
+            to_camel_case(field.name): {
                 **_field_type(field.type, field.name, types),
                 "description": " ".join([descriptions[field.name], *_default_sentence(field)]),
             }
             for field in fields(cls)
         },
         "required": [
-            camel_case(field.name)
+            to_camel_case(field.name)
             for field in fields(cls)
             if field.default is MISSING and field.default_factory is MISSING
         ],

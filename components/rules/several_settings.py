@@ -18,7 +18,7 @@ from ..args import (
     QualityRuleArgs,
     RetrainingPipelineArgs,
     SolutionArgs,
-    config_keys,
+    list_config_keys,
     to_config,
 )
 from ..args_reader import ArgsReader
@@ -79,7 +79,7 @@ def _check_datasets(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
     """Require at least one dataset, each with an ARN and settings that fit its type."""
     configured_datasets = datasets.configured()
     if not configured_datasets:
-        keys = ", ".join(config_keys(DatasetsArgs))
+        keys = ", ".join(list_config_keys(DatasetsArgs))
         yield Problem(key, f"has no dataset; configure at least one of {keys}")
 
     for name, dataset in configured_datasets.items():

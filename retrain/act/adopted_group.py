@@ -6,7 +6,7 @@ import re
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from components.args import DEFAULT_GATE, DatasetsArgs, config_keys
+from components.args import DEFAULT_GATE, DatasetsArgs, list_config_keys
 from components.rules.arns import dataset_type
 from components.rules.single_settings import NDCG_AT_10
 from functions.constants import DATE_PLACEHOLDER, MRR
@@ -112,7 +112,7 @@ def _last_imports(
     pages = client.get_paginator("list_datasets").paginate(datasetGroupArn=group_arn)
     arns = [dataset["datasetArn"] for page in pages for dataset in page["datasets"]]
     imports = {}
-    for key in config_keys(DatasetsArgs):
+    for key in list_config_keys(DatasetsArgs):
         for dataset in (arn for arn in arns if arn.endswith(f"/{dataset_type(key)}")):
             jobs = [job for job in list_import_jobs(client, dataset) if is_active(job["status"])]
             if not jobs:

@@ -14,9 +14,9 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 from components.args import (
     ProbeArgs,
     RetrainingPipelineArgs,
-    attribute_docstrings,
-    camel_case,
-    config_keys,
+    list_config_keys,
+    parse_attribute_docstrings,
+    to_camel_case,
 )
 
 if TYPE_CHECKING:
@@ -60,9 +60,9 @@ def _commented(
 
     The first key of an item has none, because YAML would put it between the hyphen and the key.
     """
-    is_new, docstrings = cls not in described, attribute_docstrings(cls)
+    is_new, docstrings = cls not in described, parse_attribute_docstrings(cls)
     described.add(cls)
-    names = {camel_case(field.name): field for field in fields(cls)}
+    names = {to_camel_case(field.name): field for field in fields(cls)}
     document = CommentedMap()
     for number, (key, value) in enumerate(config.items()):
         child = _dataclass_in(names[key].type)
@@ -94,7 +94,7 @@ def _quoted(value: object) -> object:
 
 def _more_keys(cls: type, config: Mapping[str, Any]) -> list[str]:
     """Return a sentence about the keys that a part of the config does not set, if there are any."""
-    unused = [key for key in config_keys(cls) if key not in config]
+    unused = [key for key in list_config_keys(cls) if key not in config]
     return [f"More keys: {', '.join(unused)}."] if unused else []
 
 

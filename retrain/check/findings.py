@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from botocore.exceptions import ClientError
 
-from components.lambda_functions import CALLED_BY_EVENTS
+from components.lambda_functions import FUNCTIONS_CALLED_BY_EVENTS
 from components.naming import build_function_name
 from functions.common.messages import add_pipeline_options
 from functions.contract import pipeline_name
@@ -161,7 +161,7 @@ class Account:
                 for target in client.list_targets_by_rule(Rule=rule["Name"])["Targets"]
                 if machine in f"{rule} {target}"
             ]
-            for step in CALLED_BY_EVENTS
+            for step in FUNCTIONS_CALLED_BY_EVENTS
         }
 
     @cached_property

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from components.dashboard import dashboard_url
+from components.dashboard import build_dashboard_url
 from components.rules.arns import Environment
 from tests.components.conftest import deploy
 from tests.components.documents import leaves, shortened
@@ -53,7 +53,7 @@ def test_without_a_quality_gate_there_is_no_chart_of_offline_metrics():
     ],
 )
 def test_china_has_another_console(partition, region, host):
-    url = dashboard_url(Environment(partition, region, "123456789012"), "movies")
+    url = build_dashboard_url(Environment(partition, region, "123456789012"), "movies")
     assert url == (
         f"https://{region}.{host}/cloudwatch/home?region={region}#dashboards/dashboard/movies"
     )

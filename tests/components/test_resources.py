@@ -25,7 +25,7 @@ from components import (
 )
 from components.args import to_config
 from components.function_configs import FUNCTION_CONFIGS
-from components.lambda_functions import CALLED_BY_EVENTS, FUNCTIONS_FOLDER
+from components.lambda_functions import FUNCTIONS_CALLED_BY_EVENTS, FUNCTIONS_FOLDER
 from components.naming import MAX_NAME_CHARACTERS
 from tests.components.conftest import deploy
 from tests.components.documents import PIPELINE, document, recorded
@@ -72,7 +72,7 @@ def test_the_definition_calls_a_version_of_each_function_that_no_event_calls(dep
     assert functions == {
         f"{NAME}-{step.replace('_', '-')}-1234567:1"
         for step in FUNCTION_CONFIGS
-        if step not in CALLED_BY_EVENTS
+        if step not in FUNCTIONS_CALLED_BY_EVENTS
     }
 
 

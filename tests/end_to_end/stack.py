@@ -9,7 +9,7 @@ from pathlib import Path
 
 from components import settings
 from components.args import RetrainingPipelineArgs
-from components.naming import job_prefix
+from components.naming import derive_job_prefix
 from emulator import Emulator
 from emulator.deployer.configuration import read_project
 from emulator.deployer.program import Deployment, deploy
@@ -98,7 +98,7 @@ class Stack:
     def job_prefix(self) -> str:
         """The beginning of the names of this stack's jobs."""
         groups = self.resources("scheduler/scheduleGroup:ScheduleGroup")
-        return job_prefix(groups[f"retraining-{self.name}"]["arn"])
+        return derive_job_prefix(groups[f"retraining-{self.name}"]["arn"])
 
     @property
     def solution_arn(self) -> str:

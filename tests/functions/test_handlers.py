@@ -15,7 +15,7 @@ from awslambdaric.lambda_runtime_log_utils import JsonFormatter
 
 from components.args import TriggerArgs
 from components.function_configs import FUNCTION_CONFIGS
-from components.lambda_functions import function_code
+from components.lambda_functions import zip_functions
 from functions.report.mail import format_report
 from tests.workflow.pipeline import RUN_ID, deploy, handler
 from tests.workflow.summaries import event_of, report_of
@@ -143,7 +143,7 @@ print(json.dumps({
 
 def test_the_import_of_the_handlers_loads_little_and_reads_nothing(tmp_path):
     """A process that has only imported boto3 imports each handler from the code."""
-    zipfile.ZipFile(function_code().path).extractall(tmp_path)
+    zipfile.ZipFile(zip_functions().path).extractall(tmp_path)
     probe = subprocess.run(  # noqa: S603 - this interpreter and the program above
         [
             sys.executable,
@@ -170,4 +170,4 @@ def test_the_import_of_the_handlers_loads_little_and_reads_nothing(tmp_path):
 
 
 def test_the_code_of_a_function_is_small():
-    assert Path(function_code().path).stat().st_size < LARGEST_CODE, "each start loads it"
+    assert Path(zip_functions().path).stat().st_size < LARGEST_CODE, "each start loads it"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.function_configs import FUNCTION_CONFIGS
-from components.lambda_functions import CALLED_BY_EVENTS
+from components.lambda_functions import FUNCTIONS_CALLED_BY_EVENTS
 from functions.common.errors import RunRefused
 from functions.common.messages import as_message
 from functions.common.truncation import (
@@ -22,7 +22,7 @@ from functions.common.truncation import (
     truncate_output,
 )
 
-OTHERS = {"report_outcome", *CALLED_BY_EVENTS}
+OTHERS = {"report_outcome", *FUNCTIONS_CALLED_BY_EVENTS}
 """The steps whose results are no part of the document. `report/model.py` shortens reports."""
 
 

@@ -8,7 +8,7 @@ import tomllib
 from dataclasses import is_dataclass
 
 import components
-from components.args import RetrainingPipelineArgs, config_keys
+from components.args import RetrainingPipelineArgs, list_config_keys
 from package.schema import LANGUAGES, schema
 from tests.package.plugin import COMPONENT, ROOT
 
@@ -57,12 +57,12 @@ def test_the_plugin_serves_the_schema_and_has_the_version_of_the_package(plugin)
 
 def test_the_properties_of_each_type_are_the_fields_of_its_dataclass():
     assert {name: list(schema_type(name)["properties"]) for name in ARGUMENTS} == {
-        name: config_keys(cls) for name, cls in ARGUMENTS.items()
+        name: list_config_keys(cls) for name, cls in ARGUMENTS.items()
     }
 
 
 def test_the_inputs_are_the_keys_of_the_config():
-    assert list(RESOURCE["inputProperties"]) == config_keys(RetrainingPipelineArgs)
+    assert list(RESOURCE["inputProperties"]) == list_config_keys(RetrainingPipelineArgs)
     assert RESOURCE["requiredInputs"] == ["datasets", "solutions"]
 
 

@@ -10,7 +10,7 @@ import yaml
 
 import components
 from components import settings
-from components.args import config_keys
+from components.args import list_config_keys
 from components.rules.several_settings import check_args
 
 ROOT = Path(settings.__file__).parents[1]
@@ -36,7 +36,7 @@ EXAMPLE = "arn:aws:personalize:eu-west-1:123456789012"
 """The beginning of the ARNs that messages give as examples."""
 
 CONFIG_KEYS = [
-    key for cls in vars(components).values() if is_dataclass(cls) for key in config_keys(cls)
+    key for cls in vars(components).values() if is_dataclass(cls) for key in list_config_keys(cls)
 ]
 """Every key of the config, without the keys that lead to it."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 from components import settings
-from components.args import camel_case
+from components.args import to_camel_case
 from tests.program.sample_stack import HOME, LEFT_OUT, PROJECT, changed, parse, problems_of, texts
 
 GOLDEN = Path(__file__).parent / "golden" / "config.yaml"
@@ -46,7 +46,7 @@ def leaves(value, key=""):
     """Yield each value inside the arguments, or inside a config, as `key = value`."""
     if isinstance(value, dict) and value:
         for name, part in value.items():
-            yield from leaves(part, f"{key}.{camel_case(name)}".removeprefix("."))
+            yield from leaves(part, f"{key}.{to_camel_case(name)}".removeprefix("."))
     elif isinstance(value, list | tuple) and value:
         for index, part in enumerate(value):
             yield from leaves(part, f"{key}[{index}]")

@@ -29,7 +29,7 @@ LONG_FUNCTIONS = {
     "functions/planning/snapshot.py read_data_snapshot": "a request for each part",
     "functions/planning/snapshot.py read_solution_snapshot": "a request for each part",
     "functions/report/mail.py format_headline": "a case for each outcome",
-    "components/dashboard.py dashboard_body": "a line for each line of the charts",
+    "components/dashboard.py build_dashboard_body": "a line for each line of the charts",
     "components/iam.py list_resource_arns": "a table with the lists that it needs",
     "components/pipeline.py __init__": "it only connects the parts",
 }

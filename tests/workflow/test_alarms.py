@@ -11,7 +11,7 @@ from typing import get_args
 import pytest
 
 from components.alarms import ALARMS, FUNCTION_ERRORS_PATTERN, Alarm, build_alarm_inputs
-from components.dashboard import QUERIES, dashboard_body
+from components.dashboard import LOG_QUERIES, build_dashboard_body
 from components.rules.arns import Environment
 from components.state_machine.asl import KILLED_ERRORS
 from functions.common.metrics import METRICS
@@ -64,7 +64,7 @@ def test_the_dashboard_draws_the_metrics_that_the_functions_write():
     group = MOVIES.with_solutions(*(solution(name, campaigns=[f"of-{name}"]) for name in names))
     with living(group, durations=SHORT) as life:
         life.live(timedelta(hours=4), [FIRST])
-        body = dashboard_body(
+        body = build_dashboard_body(
             pipeline=PIPELINE,
             settings=group.settings(),
             environment=Environment("aws", "eu-west-1", "123456789012"),
@@ -154,4 +154,4 @@ def test_the_records_that_count_as_errors_of_a_function(record, counts):
 
 @pytest.mark.parametrize("error", KILLED_ERRORS)
 def test_the_dashboard_lists_a_function_that_was_killed(error):
-    assert f'"{error}"' in QUERIES["Recent errors"].partition("record.errorType in ")[2]
+    assert f'"{error}"' in LOG_QUERIES["Recent errors"].partition("record.errorType in ")[2]

@@ -6,7 +6,7 @@ import json
 from botocore.session import get_session
 
 from components.function_configs import FUNCTION_CONFIGS, FUNCTION_TIMEOUT_SECONDS
-from components.lambda_functions import CALLED_BY_EVENTS
+from components.lambda_functions import FUNCTIONS_CALLED_BY_EVENTS
 from components.state_machine import asl
 from components.state_machine import definition as module
 from functions.common import errors
@@ -117,7 +117,7 @@ def test_a_task_has_the_name_of_its_function():
 
 def test_every_function_except_close_run_is_called_by_a_task():
     called = {function_of(state) for _, state in states("Task")}
-    assert set(FUNCTION_CONFIGS) - called == CALLED_BY_EVENTS, "EventBridge calls them"
+    assert set(FUNCTION_CONFIGS) - called == FUNCTIONS_CALLED_BY_EVENTS, "EventBridge calls them"
 
 
 def test_every_task_has_a_longer_timeout_than_its_function():

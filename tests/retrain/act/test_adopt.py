@@ -6,7 +6,7 @@ from operator import itemgetter
 
 import pytest
 
-from components.args import ProbeArgs, RetrainingPipelineArgs, config_keys, to_config
+from components.args import ProbeArgs, RetrainingPipelineArgs, list_config_keys, to_config
 from components.settings import parse_stack
 from emulator.deployer.configuration import read_project
 from functions.personalize.tags import RUN_TAG, write_tags
@@ -44,7 +44,7 @@ def test_golden_the_file_of_a_group_has_what_personalize_knows(golden):
         text = (prod.folder / "Pulumi.new.yaml").read_text()
     golden("adopt.yaml", text)
     words = re.findall(r"\w+", text)
-    assert {*config_keys(RetrainingPipelineArgs)} - {*words} == set(), "each key is mentioned"
+    assert {*list_config_keys(RetrainingPipelineArgs)} - {*words} == set(), "each key is mentioned"
     assert (args.datasets, args.import_role_arn) == (group.args.datasets, IMPORT_ROLE)
 
     (retrained,) = args.solutions

@@ -11,7 +11,7 @@ from components.alarms import (
     build_alarm_inputs,
     compute_max_age_hours,
 )
-from components.schedules import EXECUTION_INPUT
+from components.schedules import SCHEDULED_EXECUTION_INPUT
 from tests.world import ACCOUNT, MOVIES, REGION, TOPIC
 
 NAME = "retraining"
@@ -100,7 +100,7 @@ def function(FunctionName, **changes):  # noqa: N803  # boto3's name
 def schedule(GroupName, Name, **changes):  # noqa: N803  # boto3's names
     arn = MACHINE if Name == "runs" else f"{LAMBDA}:watch_pipeline"
     target = {"Arn": arn, "RoleArn": f"{ROLE}-schedule", "DeadLetterConfig": {"Arn": QUEUE}}
-    target["Input"] = json.dumps(EXECUTION_INPUT)
+    target["Input"] = json.dumps(SCHEDULED_EXECUTION_INPUT)
     expression = {"ScheduleExpression": "rate(7 days)", "ScheduleExpressionTimezone": "UTC"}
     return {"State": "ENABLED", **expression, "Target": target, "GroupName": GroupName, **changes}
 
