@@ -25,6 +25,7 @@ from retrain.options import commands
 
 PROGRAM = "retrain"
 ACCOUNT_COMMANDS = {
+    "status": "retrain.look.status",
     "doctor": "retrain.check.doctor",
     "adopt": "retrain.act.adopt",
     "plan": "retrain.look.plan",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
 import boto3
@@ -24,6 +25,9 @@ CONFIG = Config(
 )
 """A request that gets no answer ends the command after a minute and a half at most."""
 
+CREATING_CLIENT = Lock()
+"""Clients can be shared by threads, but a session can create only one at a time:
+https://docs.aws.amazon.com/boto3/latest/guide/resources.html#multithreading-or-multiprocessing-with-resources"""
 NOT_ALLOWED_IN_TAGS = re.compile(r"[^\w\s.:/=+\-@]")
 """The characters that the value of a tag in Personalize may not have. The name of a session may
 contain a comma."""
@@ -55,8 +59,9 @@ class Access:
         return boto3.Session(profile_name=self.profile, region_name=self.region)
 
     def client(self, service: str) -> Any:  # noqa: ANN401  # boto3's types need a literal name
-        """Return a client of a service."""
-        return self.session.client(service, config=CONFIG, endpoint_url=self.endpoint_url)  # type: ignore[call-overload]  # (as above)
+        """Return a client of a service. Threads may ask at the same time."""
+        with CREATING_CLIENT:
+            return self.session.client(service, config=CONFIG, endpoint_url=self.endpoint_url)  # type: ignore[call-overload]  # (as above)
 
     @cached_property
     def step_functions(self) -> SFNClient:

@@ -52,16 +52,24 @@ def read_schedules(
     }
 
 
-def find_trigger(target: Target) -> RuleTypeDef | None:
-    """Find the event rule that starts a run for a new export. Without `onExport`, there is none."""
-    if not target.settings.get("triggerOnExport"):
-        return None
+def list_triggers(target: Target) -> Sequence[RuleTypeDef]:
+    """List the event rules that start runs for new exports. Without `onExport`, there is none.
 
-    client = target.access.client("events")
+    A stack of another project may have the same name, and its rule is listed too.
+    """
+    if not target.settings.get("triggerOnExport"):
+        return []
     prefix = f"{pipeline_name(target.settings)}-start-on-export-"
-    rules: Sequence[RuleTypeDef] = client.list_rules(NamePrefix=prefix)["Rules"]
-    for rule in rules:
-        # A stack of another project may have the same name, and so a rule with this prefix.
+    rules: Sequence[RuleTypeDef] = target.access.client("events").list_rules(NamePrefix=prefix)[
+        "Rules"
+    ]
+    return rules
+
+
+def find_trigger(target: Target) -> RuleTypeDef | None:
+    """Find the event rule that starts runs of this pipeline, and of no other one."""
+    client = target.access.client("events")
+    for rule in list_triggers(target):
         called = client.list_targets_by_rule(Rule=rule["Name"])["Targets"]
         if target.state_machine_arn in str(called):
             return rule
@@ -103,9 +111,9 @@ def describe_schedule(schedule: GetScheduleOutputTypeDef, now: datetime) -> str:
     """Say whether a schedule is on, and when it fires, in its own zone and next in UTC."""
     times = f"{schedule['ScheduleExpression']} in {schedule['ScheduleExpressionTimezone']}"
     if schedule["State"] != "ENABLED":
-        return f"off: {times}"
+        return f"off, {times}"
 
     next_time = find_next_time(schedule, now)
     if next_time is None:
-        return f"on: {times}"
-    return f"on: {times}, next {format_time(next_time)} UTC"
+        return f"on, {times}"
+    return f"on, next {format_time(next_time)} UTC, {times}"

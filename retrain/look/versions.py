@@ -288,12 +288,7 @@ class VersionNotes:
             return reason or "nobody has asked"
         if version != newest:
             return "nobody has answered, and there is a newer version"
-        until = format_time(asked.expires_at(settings))
-        approve, refuse = (
-            self._target.command("approve", *options, short_name(version))
-            for options in ((), ("--refuse",))
-        )
-        return f"is waiting for approval until {until} UTC: `{approve}` or `{refuse}`"
+        return f"is {describe_waiting(self._target, version, asked.expires_at(settings))}"
 
     def _read_tags(self, arn: str) -> Tags:
         """Return the tags of a version or a campaign. One that was deleted has none."""
@@ -302,6 +297,14 @@ class VersionNotes:
             return read_tags(client, arn)
         except client.exceptions.ResourceNotFoundException:
             return {}
+
+
+def describe_waiting(target: Target, version_arn: str, until: datetime) -> str:
+    """Say how long a version is waiting for approval, and with which commands a person answers."""
+    name = short_name(version_arn)
+    approve = target.command("approve", name)
+    refuse = target.command("approve", "--refuse", name)
+    return f"waiting for approval until {format_time(until)} UTC: `{approve}` or `{refuse}`"
 
 
 def answer_error(tags: Tags, settings: ApprovalSettings, now: datetime) -> str | None:

@@ -121,8 +121,8 @@ def test_a_pause_turns_schedule_and_trigger_off_and_changes_nothing_else(starter
     assert fields[0]["Target"]["DeadLetterConfig"], "a field that a short request would lose"
     year = (datetime.now(UTC) - timedelta(hours=8)).year + 1
     times = "cron(0 3 1 1 ? *) in America/New_York"
-    off = f"the schedule is off: {times}\na new export starts no run\n"
-    on = f"the schedule is on: {times}, next {year}-01-01 08:00 UTC\na new export starts a run\n"
+    off = f"the schedule is off, {times}\na new export starts no run\n"
+    on = f"the schedule is on, next {year}-01-01 08:00 UTC, {times}\na new export starts a run\n"
 
     for command, state, shown in (("pause", "DISABLED", off), ("resume", "ENABLED", on)):
         for _ in range(2):

@@ -1,0 +1,257 @@
+"""Reads what `status` shows. All requests that don't need another's response are sent at once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from asyncio import TaskGroup, to_thread
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from functions.common import clock
+from functions.contract import pipeline_name
+from functions.personalize.approvals import parse_approval
+from functions.personalize.campaigns import read_campaign
+from functions.personalize.statuses import is_active
+from functions.personalize.tags import read_tags
+from functions.personalize.trainings import list_versions, read_metrics
+from functions.run.documents import identify_run, parse_request, parse_scheduled_time
+from functions.run.executions import MAX_LISTED_EXECUTIONS
+from retrain.account.errors import AWS_ERRORS, OperatorError, aws_error
+from retrain.account.triggers import find_trigger, list_triggers, read_schedules
+from retrain.look.measured import MeasuredVersion, choose_metric
+from retrain.look.run_view import ShownRun, events_after
+from retrain.look.runs import execution_of, executions
+from retrain.look.versions import answer_error
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Mapping, Sequence
+    from datetime import datetime
+
+    from mypy_boto3_events.type_defs import RuleTypeDef
+    from mypy_boto3_personalize.type_defs import SolutionVersionSummaryTypeDef
+    from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef
+
+    from functions.contract import SolutionSettings, StartedExecution
+    from functions.rules.campaigns import CampaignState
+    from retrain.account.target import Target
+    from retrain.look.runs import Execution
+
+THREADS = 10
+"""botocore keeps as many connections of a client."""
+SHOWN_RUNS = 3
+SHOWN_VERSIONS = 10
+ASKED_VERSIONS = 2
+"""How many of the newest versions may be waiting for approval: the last two that were trained."""
+
+Value = TypeVar("Value")
+
+
+class RingingAlarm(NamedTuple):
+    """An alarm of the pipeline in the state ALARM."""
+
+    name: str
+    """The name as in the guide, like `run-failed`."""
+    since: datetime
+
+
+class WaitingVersion(NamedTuple):
+    """A version that is waiting for a person's approval."""
+
+    arn: str
+    until: datetime
+
+
+class SolutionStatus(NamedTuple):
+    """The last versions of a solution, and its campaigns."""
+
+    arn: str
+    metric: str
+    versions: Sequence[MeasuredVersion]
+    """The newest comes first."""
+    created: Mapping[str, datetime]
+    """The ARN of each version, however old, and the start of its training."""
+    waiting: Sequence[WaitingVersion]
+    campaigns: dict[str, CampaignState | OperatorError | None]
+    """None if the campaign doesn't exist."""
+
+
+class PipelineStatus(NamedTuple):
+    """What `status` shows. A part that can't be read is the error instead."""
+
+    read_at: datetime
+    schedule: GetScheduleOutputTypeDef | OperatorError | None
+    trigger: RuleTypeDef | OperatorError | None
+    runs: Sequence[ShownRun] | OperatorError
+    """The runs that are under way, then the last ones that have ended."""
+    alarms: Sequence[RingingAlarm] | OperatorError
+    solutions: Sequence[SolutionStatus | OperatorError]
+
+
+class StatusReader:
+    """Reads the status of a pipeline, as often as it is asked to.
+
+    The metrics of a version never change, so they are read once.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._personalize = target.access.personalize
+        self._read_metrics = cache(partial(read_metrics, self._personalize))
+
+    def read(self) -> PipelineStatus:
+        """Read everything that the screen shows."""
+        return asyncio.run(self._read())
+
+    async def _read(self) -> PipelineStatus:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
+        target = self._target
+        async with TaskGroup() as group:
+            schedule = group.create_task(_part(to_thread(_read_schedule, target)))
+            trigger = group.create_task(_part(to_thread(_read_trigger, target)))
+            runs = group.create_task(_part(self._read_runs()))
+            alarms = group.create_task(_part(to_thread(_read_ringing_alarms, target)))
+            solutions = [
+                group.create_task(_part(self._read_solution(solution)))
+                for solution in target.settings["solutions"]
+            ]
+
+        return PipelineStatus(
+            clock.now(),
+            schedule.result(),
+            trigger.result(),
+            runs.result(),
+            alarms.result(),
+            [solution.result() for solution in solutions],
+        )
+
+    async def _read_runs(self) -> Sequence[ShownRun]:
+        listed = await to_thread(_list_executions, self._target)
+        running = [execution for execution in listed if execution.is_running]
+        ended = [execution for execution in listed if not execution.is_running]
+        return await asyncio.gather(
+            *(to_thread(_read_running, self._target, execution) for execution in running),
+            *(to_thread(_read_ended, self._target, execution) for execution in ended[:SHOWN_RUNS]),
+        )
+
+    async def _read_solution(self, solution: SolutionSettings) -> SolutionStatus:
+        arn = solution["solutionArn"]
+        arns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
+        # The campaigns are read at the same time as the versions.
+        campaigns = asyncio.gather(
+            *(_part(to_thread(self._read_campaign, item, arn)) for item in arns)
+        )
+        summaries = await to_thread(list_versions, self._personalize, arn)
+        active = [summary for summary in summaries if is_active(summary["status"])]
+        metric = choose_metric(solution)
+        versions = await asyncio.gather(
+            *(to_thread(self._measure, summary, metric) for summary in active[:SHOWN_VERSIONS])
+        )
+
+        asked = versions[:ASKED_VERSIONS] if solution["approval"] else []
+        waiting = await asyncio.gather(
+            *(to_thread(self._read_approval, version.arn, solution) for version in asked)
+        )
+        return SolutionStatus(
+            arn,
+            metric,
+            versions,
+            {item["solutionVersionArn"]: item["creationDateTime"] for item in summaries},
+            [*filter(None, waiting)],
+            dict(zip(arns, await campaigns, strict=True)),
+        )
+
+    def _read_campaign(self, campaign_arn: str, solution_arn: str) -> CampaignState | None:
+        try:
+            return read_campaign(self._personalize, campaign_arn, solution_arn)
+        except self._personalize.exceptions.ResourceNotFoundException:
+            return None
+
+    def _measure(self, summary: SolutionVersionSummaryTypeDef, metric: str) -> MeasuredVersion:
+        arn = summary["solutionVersionArn"]
+        value = self._read_metrics(arn).get(metric)
+        return MeasuredVersion(arn, summary["creationDateTime"], value)
+
+    def _read_approval(self, arn: str, solution: SolutionSettings) -> WaitingVersion | None:
+        """Return a version if it is waiting for a person's approval."""
+        tags = read_tags(self._personalize, arn)
+        request = parse_approval(tags)
+        settings = solution["approval"]
+        if settings is None or request is None or answer_error(tags, settings, clock.now()):
+            return None
+        return WaitingVersion(arn, request.expires_at(settings))
+
+
+async def _part(request: Awaitable[Value]) -> Value | OperatorError:
+    """Wait for a part of the screen. An error of AWS takes its place, and the rest is shown."""
+    try:
+        return await request
+    except AWS_ERRORS as error:
+        return aws_error(error)
+
+
+def _read_schedule(target: Target) -> GetScheduleOutputTypeDef | None:
+    return read_schedules(target.access, target.name, ["states"]).get("states")
+
+
+def _read_trigger(target: Target) -> RuleTypeDef | None:
+    rules = list_triggers(target)
+    # Nobody else has a rule of this name, so the request for what it calls isn't needed.
+    if len(rules) == 1:
+        return rules[0]
+    return find_trigger(target)
+
+
+def _list_executions(target: Target) -> Sequence[Execution]:
+    # One page, and enough to find the runs that are under way.
+    return list(islice(executions(target), MAX_LISTED_EXECUTIONS))
+
+
+def _read_running(target: Target, execution: Execution) -> ShownRun:
+    view = ShownRun(execution, target.options)
+    for event in events_after(target.access.step_functions, execution.arn, 0):
+        view.read(event)
+    return view
+
+
+def _read_ended(target: Target, execution: Execution) -> ShownRun:
+    """Read a run with one request: from its report or, if it has none, from its input.
+
+    Its events would have more, but they take another request for each run.
+    """
+    described = target.access.step_functions.describe_execution(executionArn=execution.arn)
+    view = ShownRun(execution_of(described), target.options)
+    if "output" in described:
+        view.read_report(json.loads(described["output"])["report"])
+        return view
+
+    request = parse_request(json.loads(described["input"]))
+    # The ID of another run is the name of its execution, or can't be derived from the input.
+    if parse_scheduled_time(request):
+        started_at = execution.started_at.isoformat()
+        started: StartedExecution = {
+            "request": request,
+            "executionArn": execution.arn,
+            "startedAt": started_at,
+        }
+        view.run_id = identify_run(started)["id"]
+    return view
+
+
+def _read_ringing_alarms(target: Target) -> Sequence[RingingAlarm]:
+    prefix = f"{pipeline_name(target.settings)}-"
+    response = target.access.client("cloudwatch").describe_alarms(
+        AlarmNamePrefix=prefix, StateValue="ALARM"
+    )
+    return [
+        # Pulumi adds a suffix to the names of alarms.
+        RingingAlarm(
+            alarm["AlarmName"].removeprefix(prefix).rpartition("-")[0],
+            alarm["StateTransitionedTimestamp"],
+        )
+        for alarm in response["MetricAlarms"]
+        # The name of another stack may begin with that of this one.
+        if target.settings["notifications"]["topicArn"] in alarm["AlarmActions"]
+    ]
