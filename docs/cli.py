@@ -23,6 +23,7 @@ This page is generated from the commands: `python -m docs.cli > docs/cli.md`.
 environment. `python -m retrain` does the same. Without a checkout, the extra `[cli]` of the package
 [installs the command line](package.md#with-the-command-line-from-an-empty-folder), and the project
 is the folder in which you call it. `retrain COMMAND --help` shows what this page shows.
+`retrain --install-completion` lets your shell complete commands, options and the names of stacks.
 
 {index}
 

@@ -47,18 +47,28 @@ PANELS = {"A pipeline in an AWS account": ACCOUNT_COMMANDS, "On this machine": L
 MODULES = ACCOUNT_COMMANDS | LOCAL_COMMANDS
 
 
+COMPLETE = f"_{PROGRAM.upper()}_COMPLETE"
+"""The variable that Typer's script for a shell sets to complete a command line."""
+TYPED = ("COMP_WORDS", "_TYPER_COMPLETE_ARGS")
+"""The variables with the command line: in bash, and in zsh and fish."""
+
+
 def program(names: Container[str] = MODULES) -> typer.Typer:
-    """Return the program with these commands. Only their modules are imported."""
+    """Return the program with these commands. Only their modules are imported.
+
+    A shell that completes a command line has no time for the other modules, but needs the names of
+    their commands.
+    """
     settings = {"help_option_names": ["--help", "-h"]}
-    app = typer.Typer(
-        add_completion=False, pretty_exceptions_enable=False, context_settings=settings
-    )
+    app = typer.Typer(pretty_exceptions_enable=False, context_settings=settings)
     app.callback()(retrain)
     for panel, modules in PANELS.items():
         for name, module in modules.items():
             if name in names:
                 import_module(module)
                 app.command(name, rich_help_panel=panel)(commands[name])
+            elif COMPLETE in os.environ:
+                app.command(name)(lambda: None)
     return app
 
 
@@ -68,10 +78,15 @@ def main(arguments: Sequence[str]) -> int:
     A mistake in the arguments is a message of one line, and so is every error that a command
     expects. Without arguments, print the help. Raises SystemExit after a signal.
     """
-    named = [name for name in arguments[:1] if name in MODULES]
+    words = arguments
+    if COMPLETE in os.environ:
+        words = " ".join(os.environ.get(name, "") for name in TYPED).split()[1:]
+    named = [name for name in words[:1] if name in MODULES]
     try:
         exit_code = _run(arguments, named)
     except SystemExit as ended:
+        if not ended.code:  # Typer has completed a command line, or installed the completion.
+            raise
         if ended.code != EXIT_FAILED:
             # A terminal shows ^C in the present line.
             start = "\n" if sys.stderr.isatty() else ""
@@ -92,7 +107,8 @@ def main(arguments: Sequence[str]) -> int:
 def _run(arguments: Sequence[str], named: Sequence[str]) -> int:
     """Run a command. Print the errors that commands expect, and return the exit code."""
     try:
-        exit_code: int | None = program(named or MODULES)(
+        names = named if COMPLETE in os.environ else named or MODULES
+        exit_code: int | None = program(names)(
             list(arguments) or ["--help"], prog_name=PROGRAM, standalone_mode=False
         )
     except BrokenPipeError:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 import typer
 from botocore.utils import is_valid_endpoint_url
 
+from retrain.account import pulumi_cli
 from retrain.account.access import Access
+from retrain.account.pulumi_cli import list_stacks
 from retrain.account.target import PipelineOptions, Target, find_target
 
 if TYPE_CHECKING:
@@ -20,8 +22,19 @@ if TYPE_CHECKING:
 INPUT_PANEL = "For this run only"
 Command = TypeVar("Command", bound="Callable[..., int]")
 
+
+def _complete_stack(start: str) -> list[str]:
+    return [name for name in list_stacks(pulumi_cli.PROJECT_DIR) if name.startswith(start)]
+
+
 StackOption: TypeAlias = Annotated[
-    str, typer.Option("--stack", "-s", help="The stack, whose file is Pulumi.<stack>.yaml.")
+    str,
+    typer.Option(
+        "--stack",
+        "-s",
+        help="The stack, whose file is Pulumi.<stack>.yaml.",
+        autocompletion=_complete_stack,
+    ),
 ]
 JsonOption: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print only the result, as a JSON document.")

@@ -48,9 +48,14 @@ def stack_file_of(project_dir: Path, stack: str) -> Path:
     return project_dir / f"Pulumi.{stack}.yaml"
 
 
+def list_stacks(project_dir: Path) -> list[str]:
+    """List the stacks that have a file."""
+    return sorted(path.name.split(".", 1)[1][:-5] for path in project_dir.glob("Pulumi.*.yaml"))
+
+
 def missing_file_error(file: Path) -> OperatorError:
     """Return the error for a stack that has no file."""
-    names = sorted(path.name.split(".", 1)[1][:-5] for path in file.parent.glob("Pulumi.*.yaml"))
+    names = list_stacks(file.parent)
     hint = (
         f"name one of the stacks of this folder: {', '.join(names)}"
         if names

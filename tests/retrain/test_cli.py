@@ -1,6 +1,7 @@
 """Proves that options reach the commands, that mistakes are one line, and that signals end both."""
 
 import errno
+import importlib
 import io
 import os
 import platform
@@ -93,6 +94,37 @@ def test_the_version_is_that_of_the_package(capsys):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out == f"retrain {project['version']}\n"
+
+
+@pytest.mark.parametrize(
+    "line, position, completed",
+    [
+        ("retrain st", 1, ["status", "start", "stop"]),
+        ("retrain watch --st", 2, ["--stack", "--state-machine-arn"]),
+        ("retrain watch -s d", 3, ["dev"]),
+    ],
+)
+def test_a_shell_completes_commands_options_and_stacks(
+    monkeypatch, capsys, line, position, completed
+):
+    typed = {"COMP_WORDS": line, "COMP_CWORD": str(position)}
+    for name, value in {**typed, "_RETRAIN_COMPLETE": "complete_bash"}.items():
+        monkeypatch.setenv(name, value)
+    loaded = []
+    load = importlib.import_module
+    monkeypatch.setattr(cli, "import_module", lambda name: loaded.append(name) or load(name))
+    with pytest.raises(SystemExit) as ended:
+        cli.main([])
+    assert (ended.value.code, *capsys.readouterr()) == (0, "\n".join([*completed, ""]), "")
+    assert loaded == ["retrain.look.watch"] * ("watch" in line), "all modules would take seconds"
+
+
+def test_one_command_installs_the_completion(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--install-completion", "bash"])
+    assert (ended.value.code, capsys.readouterr().err) == (0, "")
+    assert "_RETRAIN_COMPLETE" in (tmp_path / ".bash_completions" / "retrain.sh").read_text()
 
 
 def test_without_a_command_the_help_is_printed(capsys):
