@@ -120,9 +120,11 @@ def _findings_about_changes(
     if not_deployed and (pauses or damage):
         text = "the command that mends also deploys what is not deployed yet; if that must not"
         yield Finding("warn", f"{text} happen now, check out the deployed program and config first")
-    for name in dict.fromkeys(change.resource for change in pauses):
-        text = f"turned off by hand, so it starts no run: {name}; `{mend}` turns it on too"
-        yield Finding("warn", text, pipeline.command("resume"))
+    for change in pauses:
+        # Whether the schedule is on is said in any case, by a check of its own.
+        if not change.resource.startswith("Schedule "):
+            text = f"turned off by hand, so it starts no run: {change.resource}"
+            yield Finding("warn", f"{text}; `{mend}` turns it on too", pipeline.command("resume"))
     for change in damage:
         if change.kind == "deleted":
             yield Finding("missing", f"deleted by hand: {change.resource}", mend)

@@ -1,6 +1,7 @@
 """Clients of AWS with prepared answers, and an account whose services give them."""
 
 import json
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 from botocore.exceptions import ClientError
@@ -17,6 +18,8 @@ from tests.world import ACCOUNT, MOVIES, REGION, TOPIC
 NAME = "retraining"
 MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{NAME}-0a1b2c3d"
 LAMBDA = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function"
+CHANGED_AT = datetime(2026, 11, 27, 3, tzinfo=UTC)
+"""When somebody last changed the schedules."""
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead-letters"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/{NAME}"
 PERSONALIZE = {"Service": "personalize.amazonaws.com"}
@@ -102,7 +105,8 @@ def schedule(GroupName, Name, **changes):  # noqa: N803  # boto3's names
     target = {"Arn": arn, "RoleArn": f"{ROLE}-schedule", "DeadLetterConfig": {"Arn": QUEUE}}
     target["Input"] = json.dumps(SCHEDULED_EXECUTION_INPUT)
     expression = {"ScheduleExpression": "rate(7 days)", "ScheduleExpressionTimezone": "UTC"}
-    return {"State": "ENABLED", **expression, "Target": target, "GroupName": GroupName, **changes}
+    fields = {"Target": target, "GroupName": GroupName, "LastModificationDate": CHANGED_AT}
+    return {"State": "ENABLED", **expression, **fields, **changes}
 
 
 def rule(name=f"{NAME}-close-run-0a1b2c3", machine=MACHINE, state="ENABLED"):

@@ -1,5 +1,7 @@
 """Proves what `retrain doctor` says about a stack that Pulumi compares, or cannot compare."""
 
+import json
+
 import pytest
 
 from retrain.account.access import Access
@@ -61,9 +63,9 @@ def test_golden_screen_of_a_recorded_preview(deployed, name, golden):
     golden(f"stack_{name}.txt", lines)
 
 
-def only(*kinds):
-    """Return the recorded preview of the stack's changed file, with resources of these types."""
-    document = recorded("not_deployed")
+def only(*kinds, name="not_deployed"):
+    """Return a recorded preview with only the resources of these types."""
+    document = recorded(name)
     kept = [
         step for step in document["steps"] if any(f":{kind}::" in step["urn"] for kind in kinds)
     ]
@@ -91,6 +93,20 @@ def test_without_the_right_to_read_everything_only_what_is_not_deployed_is_known
 
     assert compared(recorded("denied")) == [problem], "the second preview has failed too"
     assert compared(recorded("denied"), plain=recorded("denied")) == [problem]
+
+
+def test_a_trigger_that_was_turned_off_by_hand_is_perhaps_a_pause(compared):
+    kept = only("EventRule", name="damaged")
+    text = json.dumps(kept).replace("retraining-live-close-run", "retraining-live-start-on-export")
+    rule = "turned off by hand, so it starts no run: EventRule retraining-live-start-on-export"
+    assert compared(json.loads(text)) == [
+        (
+            "warn",
+            f"{rule}; `pulumi up --refresh --stack prod` turns it on too",
+            "retrain resume --stack prod",
+        )
+    ]
+    assert compared(kept)[0].level == "missing", "nobody would report a run that was stopped"
 
 
 def test_why_the_cli_gives_no_preview_is_a_problem_and_parts_are_looked_for(deployed, compared):
