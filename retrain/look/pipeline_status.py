@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from functions.common import clock
 from functions.contract import pipeline_name
 from functions.personalize.approvals import parse_approval
-from functions.personalize.campaigns import read_campaign
+from functions.personalize.campaigns import read_campaign_state
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import read_tags
 from functions.personalize.trainings import list_versions, read_metrics
@@ -165,7 +165,7 @@ class StatusReader:
 
     def _read_campaign(self, campaign_arn: str, solution_arn: str) -> CampaignState | None:
         try:
-            return read_campaign(self._personalize, campaign_arn, solution_arn)
+            return read_campaign_state(self._personalize, campaign_arn, solution_arn)
         except self._personalize.exceptions.ResourceNotFoundException:
             return None
 

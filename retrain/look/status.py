@@ -18,7 +18,7 @@ from functions.common.formatting import (
     resource_name,
 )
 from functions.constants import REPORTED_ERROR
-from functions.report.mail import ENDS, format_headline
+from functions.report.mail import ERROR_HEADLINES, format_headline
 from retrain.account import pulumi_cli
 from retrain.account.errors import OperatorError
 from retrain.account.output import print_json, result_console
@@ -210,7 +210,7 @@ def _describe_end(run: ShownRun) -> str:
         return format_headline(run.report)
 
     # The cause of a run that has failed is the text of its message.
-    error = run.execution.error or ENDS.get(run.execution.status, "no cause given")
+    error = run.execution.error or ERROR_HEADLINES.get(run.execution.status, "no cause given")
     return error.splitlines()[0].removeprefix(f"{REPORTED_ERROR}: FAILED: ").rstrip(".")
 
 
