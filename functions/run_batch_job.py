@@ -108,7 +108,7 @@ class RunningBatchJob:
         self.progress = restore_progress(event["status"], BatchProgress(clock.now()))
         self.spec = BatchSpec(
             run_id=self._run["id"],
-            version_arn=version_arn,
+            newest_version_arn=version_arn,
             settings=self._batch_settings,
             gate=self._solution["qualityGate"],
         )
@@ -126,7 +126,7 @@ class RunningBatchJob:
         batch_input = S3Listing(location=location, objects=exports.list_objects(aws.s3(), location))
 
         client = aws.read_client()
-        version = describe_version(client, self.spec.version_arn)
+        version = describe_version(client, self.spec.newest_version_arn)
         results = read_results(self._batch_settings, jobs)
         state = BatchState(
             jobs=clear_hashes_of_lost_results(jobs, batch_input, results),

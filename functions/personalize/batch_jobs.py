@@ -29,7 +29,7 @@ from ..rules.batch_jobs import (
 )
 from ..rules.recipes import (
     EXPLORATION_KEYS,
-    makes_segments,
+    has_segment_jobs,
 )
 from ..run.documents import choose_export_day
 from ..s3 import exports
@@ -113,7 +113,7 @@ def _list_job_summaries(
     """Map the ARNs of segment or inference jobs to their summaries, newest first."""
     job_type = "Inference"
     paginator: Any = client.get_paginator("list_batch_inference_jobs")
-    if makes_segments(recipe):
+    if has_segment_jobs(recipe):
         job_type = "Segment"
         paginator = client.get_paginator("list_batch_segment_jobs")
 
@@ -251,7 +251,7 @@ def create_batch_job(
         **{key: settings[key] for key in ("numResults", "filterArn") if settings[key] is not None},
     }
 
-    if makes_segments(recipe):
+    if has_segment_jobs(recipe):
         client.create_batch_segment_job(**request)
         return
 

@@ -187,7 +187,7 @@ class EarlierVersions:
 
         spec = BatchSpec(
             run_id=self.run["id"],
-            version_arn=version.arn,
+            newest_version_arn=version.arn,
             settings=batch_job.settings,
             gate=self.solution_snapshot.solution_settings["qualityGate"],
         )

@@ -13,7 +13,7 @@ from ..common.formatting import (
     format_count,
     format_list,
 )
-from ..rules.recipes import makes_segments
+from ..rules.recipes import has_segment_jobs
 from .export_content import (
     count_event_types,
     list_event_times,
@@ -51,7 +51,7 @@ def refuse_failing_interactions(view: RunView) -> Iterator[str]:
     """Yield a message for interactions that would make a training of the run fail."""
     untrained_arns = _list_untrained_solution_arns(view)
     segment_arns = [
-        solution.arn for solution in view.solutions_to_train if makes_segments(solution.recipe)
+        solution.arn for solution in view.solutions_to_train if has_segment_jobs(solution.recipe)
     ]
 
     for interactions in _find_interactions_to_train(view):

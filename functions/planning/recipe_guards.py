@@ -46,7 +46,7 @@ def refuse_unsupported_settings(view: SolutionView) -> Iterator[str]:
     if recipe is None:
         return
 
-    if view.solution_snapshot.batch_jobs and not recipe.line_keys:
+    if view.solution_snapshot.batch_jobs and not recipe.batch_line_keys:
         yield f"{view.arn}: its recipe {view.recipe} has no batch jobs; remove the batchJobs"
 
     used_settings = {f"trainingMode {view.solution_settings['trainingMode']}"}
@@ -101,7 +101,7 @@ def refuse_unsuitable_probes(view: SolutionView) -> Iterator[str]:
                 f"{arn}: campaigns of the recipe {view.recipe} do not answer a probe; remove the "
                 "probe from the campaign"
             )
-        elif not recipe.takes(keys):
+        elif not recipe.accepts_request_keys(keys):
             optional_keys = (f"{key} if its filter needs it" for key in recipe.optional_keys)
             accepted_keys = format_list([*recipe.required_keys, *optional_keys])
             yield (

@@ -31,7 +31,7 @@ from ..personalize.statuses import (
 from ..rules.filters import find_filter_problems
 from ..rules.recipes import (
     find_recipe,
-    makes_segments,
+    has_segment_jobs,
 )
 from ..rules.trainings import find_later_deletion
 from .guards import guard
@@ -282,7 +282,7 @@ def refuse_unusable_inputs(view: SolutionView) -> Iterator[str]:
     Only the first line of one file is read.
     """
     recipe = find_recipe(view.recipe)
-    required_keys = (recipe and recipe.line_keys) or ()
+    required_keys = (recipe and recipe.batch_line_keys) or ()
 
     for batch_job in view.solution_snapshot.batch_jobs:
         job_label = f"batch job to {batch_job.settings['output']}"
@@ -332,7 +332,7 @@ def warn_of_incomplete_segments(view: SolutionView) -> Iterator[str]:
     https://docs.aws.amazon.com/personalize/latest/dg/getting-user-segments.html.
     """
     import_modes = [dataset["importMode"] for dataset in view.settings["datasets"]]
-    has_segments = makes_segments(view.recipe) and view.solution_snapshot.batch_jobs
+    has_segments = has_segment_jobs(view.recipe) and view.solution_snapshot.batch_jobs
 
     if has_segments and "INCREMENTAL" in import_modes:
         yield (

@@ -20,7 +20,7 @@ from ..contract import (
 )
 from .campaigns import CampaignState
 from .gate import (
-    compare,
+    apply_gate,
     wait_for_baselines,
 )
 from .pacing import choose_poll_pause
@@ -90,8 +90,8 @@ class BatchSpec:
     """What a run is supposed to write."""
 
     run_id: str
-    version_arn: str
-    """The newest version of the solution."""
+    newest_version_arn: str
+    """The version that the results should come from, unless it's rejected."""
     settings: BatchJobSettings
     gate: Sequence[QualityRule] = ()
 
@@ -151,12 +151,12 @@ def add_versions(
         return state
 
     last_used_version = NO_VERSION
-    last_used_version_arn = _find_last_used_version(state, spec)
+    last_used_version_arn = _find_last_used_version_arn(state, spec)
     if last_used_version_arn is not None:
         last_used_version = read_version(last_used_version_arn)
     return replace(
         state,
-        newest_version=read_version(spec.version_arn),
+        newest_version=read_version(spec.newest_version_arn),
         last_used_version=last_used_version,
     )
 
@@ -254,8 +254,10 @@ def _choose_by_campaigns(state: BatchState, spec: BatchSpec) -> VersionChoice | 
     """
     if not state.campaigns:
         return None
-    if any(campaign.serves_as_good_version(spec.version_arn) for campaign in state.campaigns):
-        return VersionChoice(spec.version_arn)
+    if any(
+        campaign.serves_as_good_version(spec.newest_version_arn) for campaign in state.campaigns
+    ):
+        return VersionChoice(spec.newest_version_arn)
 
     served_version_arn = None
     warnings = _warn_of_unserved_version(state)
@@ -266,7 +268,7 @@ def _choose_by_campaigns(state: BatchState, spec: BatchSpec) -> VersionChoice | 
         if campaign.record.trial is None and not is_bad:
             served_version_arn = campaign.served_version_arn
 
-    rejection = f"no campaign serves {spec.version_arn} as its good version"
+    rejection = f"no campaign serves {spec.newest_version_arn} as its good version"
     return VersionChoice(served_version_arn, [rejection], warnings)
 
 
@@ -276,13 +278,13 @@ def _choose_by_gate(state: BatchState, spec: BatchSpec) -> VersionChoice:
     Without campaigns, there's no served version. So the gate compares with the version that wrote
     the last results, which is also the fallback with `onRejected: live`.
     """
-    comparison = compare(state.newest_version, state.last_used_version, spec.gate)
-    version_arn: str | None = spec.version_arn
-    if comparison.rejections:
+    gate_result = apply_gate(state.newest_version, state.last_used_version, spec.gate)
+    version_arn: str | None = spec.newest_version_arn
+    if gate_result.rejections:
         version_arn = None
         if spec.settings["onRejected"] == "live":
-            version_arn = _find_last_used_version(state, spec)
-    return VersionChoice(version_arn, comparison.rejections, comparison.warnings)
+            version_arn = _find_last_used_version_arn(state, spec)
+    return VersionChoice(version_arn, gate_result.rejections, gate_result.warnings)
 
 
 def _warn_of_unserved_version(state: BatchState) -> list[str]:
@@ -305,10 +307,10 @@ def _warn_of_unserved_version(state: BatchState) -> list[str]:
     return [warning]
 
 
-def _find_last_used_version(state: BatchState, spec: BatchSpec) -> str | None:
+def _find_last_used_version_arn(state: BatchState, spec: BatchSpec) -> str | None:
     """Return the version that wrote the last results, or None if another solution did."""
     last_job = find_last_successful_job(state.jobs)
-    solution_arn, _, _ = spec.version_arn.rpartition("/")
+    solution_arn, _, _ = spec.newest_version_arn.rpartition("/")
     if last_job is None or not last_job.version_arn.startswith(f"{solution_arn}/"):
         return None
     return last_job.version_arn

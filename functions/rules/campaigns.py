@@ -62,7 +62,7 @@ class DeploymentRecord(NamedTuple):
     blocked_version_arn: str | None = None
     """The newest version that a run or a person rolled back here."""
 
-    def find_rollback_target(self, version_arn: str | None) -> str | None:
+    def find_rollback_target_arn(self, version_arn: str | None) -> str | None:
         """Return the good version to roll back to if the given version is bad, or None."""
         if self.good_version_arn == version_arn:
             return self.previous_good_version_arn
@@ -141,7 +141,7 @@ class CampaignState:
         is_good = self.served_version_arn == version_arn == self.record.good_version_arn
         return is_good and self.record.trial is None
 
-    def find_newer_blocked_version(self, version_arn: str) -> str | None:
+    def find_newer_blocked_version_arn(self, version_arn: str) -> str | None:
         """Return the blocked version if it's newer than the given one, or None.
 
         A version that doesn't exist counts as older than any other.

@@ -27,7 +27,7 @@ from .campaigns import (
     Trial,
 )
 from .gate import (
-    compare,
+    apply_gate,
     wait_for_baselines,
 )
 from .steps import Step
@@ -79,10 +79,10 @@ def _judge_metrics(
     now: datetime,
 ) -> Step:
     """Compare the candidate with the served version, and deploy it if it's good enough."""
-    comparison = compare(candidate, campaign.served_version, spec.gate)
+    gate_result = apply_gate(candidate, campaign.served_version, spec.gate)
 
     step = (
-        _reject_bad_metrics(comparison.rejections)
+        _reject_bad_metrics(gate_result.rejections)
         or _respect_pin(campaign, spec)
         or _request_approval(candidate, spec, now)
         or _start_trial(campaign, candidate, now)
@@ -90,8 +90,8 @@ def _judge_metrics(
 
     return step.with_progress(
         delayed_by="",
-        metrics=comparison.values,
-        warnings=progress.add_warnings(comparison.warnings),
+        metrics=gate_result.comparisons,
+        warnings=progress.add_warnings(gate_result.warnings),
     )
 
 
@@ -159,7 +159,7 @@ def _avoid_older_than_blocked_version(
     After two rollbacks in a row, only the newer version is recorded as blocked, but the older one
     is just as bad.
     """
-    blocked_arn = campaign.find_newer_blocked_version(candidate.arn)
+    blocked_arn = campaign.find_newer_blocked_version_arn(candidate.arn)
     if blocked_arn is None:
         return None
 
@@ -260,5 +260,5 @@ def _build_trial_record(
     record = campaign.record
     good_version_arn = campaign.served_version_arn
     if good_version_arn in (candidate_arn, record.blocked_version_arn, None):
-        good_version_arn = record.find_rollback_target(candidate_arn)
+        good_version_arn = record.find_rollback_target_arn(candidate_arn)
     return record._replace(trial=trial, good_version_arn=good_version_arn)

@@ -83,7 +83,7 @@ def list_versions_to_order(
 
     These are the blocked version and the judged one. Without a blocked version, the list is empty.
     """
-    version_arn = _find_judged_version(campaign, spec)
+    version_arn = _find_judged_version_arn(campaign, spec)
     blocked_arn = campaign.record.blocked_version_arn
     if version_arn is None or blocked_arn in (version_arn, None) or campaign.is_updating(now):
         return []
@@ -150,14 +150,14 @@ def _build_observations(
 ) -> dict[str, Any]:
     """Return the progress fields that depend on what was polled, not on what is decided."""
     trial = campaign.record.trial
-    version_arn = _find_judged_version(campaign, spec) or progress.version_arn
+    version_arn = _find_judged_version_arn(campaign, spec) or progress.version_arn
     observations: dict[str, Any] = {"version_arn": version_arn}
 
     # Once the trial has begun, the served version may be the one on trial.
     if trial is None or progress.previous_version_arn is None:
         previous_version_arn = campaign.served_version_arn
         if previous_version_arn == version_arn:
-            previous_version_arn = campaign.record.find_rollback_target(version_arn)
+            previous_version_arn = campaign.record.find_rollback_target_arn(version_arn)
         observations["previous_version_arn"] = previous_version_arn
 
     update = campaign.update
@@ -169,7 +169,7 @@ def _build_observations(
     return observations
 
 
-def _find_judged_version(campaign: CampaignState, spec: DeploymentSpec) -> str | None:
+def _find_judged_version_arn(campaign: CampaignState, spec: DeploymentSpec) -> str | None:
     """Return the version on trial, or the candidate if there is no trial."""
     if campaign.record.trial is not None:
         return campaign.record.trial.version_arn

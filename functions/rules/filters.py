@@ -35,7 +35,7 @@ def find_filter_problems(expression: str, probe: ProbeSettings) -> Iterator[str]
     yield from _check_parameters(unquoted, values)
 
     # IN only compares strings. The other operators also compare numbers.
-    string_parameters = _find_parameters(" ".join(re.findall(_LIST_AFTER_IN, unquoted)))
+    string_parameters = _find_parameter_names(" ".join(re.findall(_LIST_AFTER_IN, unquoted)))
     patterns = dict.fromkeys(string_parameters, QUOTED_STRING_LIST_PATTERN)
     for parameter, value in values.items():
         if not re.fullmatch(patterns.get(parameter, FILTER_VALUE_PATTERN), value):
@@ -47,9 +47,9 @@ def find_filter_problems(expression: str, probe: ProbeSettings) -> Iterator[str]
 
 def _check_parameters(expression: str, values: Mapping[str, str]) -> Iterator[str]:
     """Yield a message if a parameter has no value, or a value has no parameter."""
-    parameters = _find_parameters(expression)
+    parameters = _find_parameter_names(expression)
     # Personalize ignores an EXCLUDE expression if its parameters have no values.
-    required_parameters = _find_parameters(re.sub(_EXCLUDE_EXPRESSION, "", expression))
+    required_parameters = _find_parameter_names(re.sub(_EXCLUDE_EXPRESSION, "", expression))
     if required_parameters <= values.keys() <= parameters:
         return
 
@@ -58,6 +58,6 @@ def _check_parameters(expression: str, values: Mapping[str, str]) -> Iterator[st
     yield f"has filterValues for {given}, but the filter needs {expected}; correct them"
 
 
-def _find_parameters(expression: str) -> set[str]:
+def _find_parameter_names(expression: str) -> set[str]:
     """Find the names of the parameters, without their dollar signs."""
     return {*re.findall(_PARAMETER, expression)}

@@ -31,20 +31,20 @@ from .steps import (
 )
 from .versions import SolutionVersion
 
-ROUNDING = 1e-9
+ROUNDING_TOLERANCE = 1e-9
 """A tolerance for floating-point errors when metrics are compared."""
-MAX_BASELINE_DROP = 0.5
+DEFAULT_MAX_BASELINE_DROP = 0.5
 """The default `maxBaselineDrop`."""
 
 
-class Comparison(NamedTuple):
+class GateResult(NamedTuple):
     """The result of the quality gate."""
 
     rejections: list[str]
     """Why the candidate is rejected. Empty if it's good enough."""
     warnings: list[str]
     """The metrics that could not be compared, or only without baselines, and why."""
-    values: list[MetricComparison]
+    comparisons: list[MetricComparison]
     """The values that each rule compared, even if two rules have the same metric. Missing, NaN and
     infinite values are None, because JSON can't represent NaN."""
 
@@ -53,47 +53,47 @@ class IncomparableError(Exception):
     """Raised if maxDrop can't compare the versions, or only without baselines."""
 
 
-def compare(
+def apply_gate(
     candidate: SolutionVersion, served: SolutionVersion, rules: Sequence[QualityRule]
-) -> Comparison:
+) -> GateResult:
     """Apply the quality gate's rules to a candidate. Higher metrics are better."""
-    comparison = Comparison(rejections=[], warnings=[], values=[])
+    gate_result = GateResult(rejections=[], warnings=[], comparisons=[])
     for rule in rules:
-        _apply_rule(rule, candidate, served, comparison)
-    return comparison
+        _apply_rule(rule, candidate, served, gate_result)
+    return gate_result
 
 
 def _apply_rule(
-    rule: QualityRule, candidate: SolutionVersion, served: SolutionVersion, comparison: Comparison
+    rule: QualityRule, candidate: SolutionVersion, served: SolutionVersion, gate_result: GateResult
 ) -> None:
-    """Apply one rule to a candidate, and add the result to the comparison."""
+    """Apply one rule to a candidate, and add what it finds to the result."""
     metric = rule["metric"]
     # In a run's document, "new" is the candidate and "served" is the served version.
-    values: MetricComparison = {
+    comparison: MetricComparison = {
         "metric": metric,
         "new": _read_finite_value(candidate, metric),
         "served": _read_finite_value(served, metric),
     }
-    comparison.values.append(values)
+    gate_result.comparisons.append(comparison)
 
-    if values["new"] is None and metric in candidate.metrics:
+    if comparison["new"] is None and metric in candidate.metrics:
         # It's NaN or infinite.
-        comparison.rejections.append(
+        gate_result.rejections.append(
             f"{format_metric_name(metric)} has the value {candidate.metrics[metric]}, which is not "
             "a finite number; check the exports, or remove the rule from the qualityGate"
         )
         return
 
     try:
-        _require_served_value(values, rule)
-        _add_baselines(values, candidate, served, rule)
+        _require_served_value(comparison, rule)
+        _add_baselines(comparison, candidate, served, rule)
     except IncomparableError as error:
-        comparison.warnings.append(str(error))
+        gate_result.warnings.append(str(error))
 
-    drops = list(_check_drop(values, rule))
+    drops = list(_check_drop(comparison, rule))
     if drops:
-        values["hasDropped"] = True
-    comparison.rejections.extend([*_check_minimum(values, rule), *drops])
+        comparison["hasDropped"] = True
+    gate_result.rejections.extend([*_check_minimum(comparison, rule), *drops])
 
 
 def _read_finite_value(version: SolutionVersion, metric: str) -> float | None:
@@ -104,12 +104,12 @@ def _read_finite_value(version: SolutionVersion, metric: str) -> float | None:
     return value
 
 
-def _require_served_value(values: MetricComparison, rule: QualityRule) -> None:
+def _require_served_value(comparison: MetricComparison, rule: QualityRule) -> None:
     """Raise IncomparableError if a rule has a maxDrop, but there is no served value."""
-    if rule.get("maxDrop") is None or values["served"] is not None:
+    if rule.get("maxDrop") is None or comparison["served"] is not None:
         return
 
-    value = values["new"]
+    value = comparison["new"]
     value_text = "no value" if value is None else value
     raise IncomparableError(
         f"{format_metric_name(rule['metric'])} was not compared, because the candidate has "
@@ -118,7 +118,10 @@ def _require_served_value(values: MetricComparison, rule: QualityRule) -> None:
 
 
 def _add_baselines(
-    values: MetricComparison, candidate: SolutionVersion, served: SolutionVersion, rule: QualityRule
+    comparison: MetricComparison,
+    candidate: SolutionVersion,
+    served: SolutionVersion,
+    rule: QualityRule,
 ) -> None:
     """Add the baseline values of both versions if the rule has `relativeTo`.
 
@@ -128,18 +131,18 @@ def _add_baselines(
         IncomparableError: a baseline value is missing, or fell too far.
     """
     solution_arn = rule.get("relativeTo")
-    if solution_arn is None or values["new"] is None:
+    if solution_arn is None or comparison["new"] is None:
         return
 
     candidate_baseline = _find_baseline_value("candidate", candidate, solution_arn, rule["metric"])
     served_baseline = _find_baseline_value("served version", served, solution_arn, rule["metric"])
-    values["newBaseline"] = candidate_baseline
-    values["servedBaseline"] = served_baseline
+    comparison["newBaseline"] = candidate_baseline
+    comparison["servedBaseline"] = served_baseline
 
     max_drop = _choose_max_baseline_drop(rule)
-    if _has_fallen(served_baseline, candidate_baseline, max_drop):
+    if _has_fallen_too_far(served_baseline, candidate_baseline, max_drop):
         # With random data, both models are equally bad, so their quotient may look normal.
-        values["hasBaselineDropped"] = True
+        comparison["hasBaselineDropped"] = True
         raise IncomparableError(
             f"{format_metric_name(rule['metric'])} was compared without baselines, because even "
             f"the baseline fell from {served_baseline:.4f} to {candidate_baseline:.4f}, by more "
@@ -175,20 +178,20 @@ def _find_baseline_value(
     )
 
 
-def _check_minimum(values: MetricComparison, rule: QualityRule) -> Iterator[str]:
+def _check_minimum(comparison: MetricComparison, rule: QualityRule) -> Iterator[str]:
     """Yield a message if the candidate doesn't reach the rule's minimum."""
     minimum = rule.get("minimum")
-    value = values["new"]
+    value = comparison["new"]
     if minimum is not None and (value is None or value < minimum):
         value_text = "no value" if value is None else f"the value {value:.4f}"
         name = format_metric_name(rule["metric"])
         yield f"{name} has {value_text}, but the minimum is {minimum:g}"
 
 
-def _check_drop(values: MetricComparison, rule: QualityRule) -> Iterator[str]:
+def _check_drop(comparison: MetricComparison, rule: QualityRule) -> Iterator[str]:
     """Yield a message if the metric fell by more than the rule's maxDrop."""
     max_drop = rule.get("maxDrop")
-    served_value, candidate_value = compute_compared_values(values)
+    served_value, candidate_value = compute_compared_values(comparison)
     if max_drop is None or served_value is None:
         return
 
@@ -200,28 +203,28 @@ def _check_drop(values: MetricComparison, rule: QualityRule) -> Iterator[str]:
             f"fallen by more than {percent:g}%; "
             "check the exports, or remove the rule from the qualityGate"
         )
-    elif _has_fallen(served_value, candidate_value, max_drop):
-        is_relative = "newBaseline" in values and "hasBaselineDropped" not in values
+    elif _has_fallen_too_far(served_value, candidate_value, max_drop):
+        is_relative = "newBaseline" in comparison and "hasBaselineDropped" not in comparison
         unit = " times the baseline" if is_relative else ""
         yield (
             f"{name} fell from {served_value:.4f} to {candidate_value:.4f}{unit}, "
             f"by more than {percent:g}%"
         )
-        yield from _check_doubts(values, rule)
+        yield from _suspect_served_version(comparison, rule)
 
 
-def _check_doubts(values: MetricComparison, rule: QualityRule) -> Iterator[str]:
+def _suspect_served_version(comparison: MetricComparison, rule: QualityRule) -> Iterator[str]:
     """Yield a message if the served version may be the broken one.
 
     If its exports were broken, its metric and its baseline were both low, and their quotient means
     nothing. The candidate stays rejected, because only a person can tell which one is broken.
     """
-    served_baseline = values.get("servedBaseline")
-    candidate_baseline = values.get("newBaseline")
+    served_baseline = comparison.get("servedBaseline")
+    candidate_baseline = comparison.get("newBaseline")
     if served_baseline is None or candidate_baseline is None:
         return
 
-    if _has_fallen(candidate_baseline, served_baseline, _choose_max_baseline_drop(rule)):
+    if _has_fallen_too_far(candidate_baseline, served_baseline, _choose_max_baseline_drop(rule)):
         yield (
             f"the baseline of {format_metric_name(rule['metric'])} rose from {served_baseline:.4f} "
             f"to {candidate_baseline:.4f}, so perhaps the served version is the broken one; "
@@ -229,15 +232,15 @@ def _check_doubts(values: MetricComparison, rule: QualityRule) -> Iterator[str]:
         )
 
 
-def _has_fallen(before: float, after: float, max_drop: float) -> bool:
+def _has_fallen_too_far(before: float, after: float, max_drop: float) -> bool:
     """Return True if a value fell by more than `max_drop`, as a share of `before`."""
-    return before - after > max_drop * abs(before) + ROUNDING
+    return before - after > max_drop * abs(before) + ROUNDING_TOLERANCE
 
 
 def _choose_max_baseline_drop(rule: QualityRule) -> float:
     max_drop = rule.get("maxBaselineDrop")
     if max_drop is None:
-        return MAX_BASELINE_DROP
+        return DEFAULT_MAX_BASELINE_DROP
     return max_drop
 
 
@@ -268,17 +271,17 @@ def wait_for_baselines(
     for baseline in (*candidate.baselines.values(), *served.baselines.values()):
         if baseline and baseline.is_running:
             reason = f"the baseline {baseline.arn} is still in training"
-            return _choose_growing_pause(phase, reason, since=baseline.created_at, now=now)
+            return _build_growing_pause(phase, reason, since=baseline.created_at, now=now)
 
     # Lists may lag behind, so a baseline that isn't listed yet may already be in training.
     is_one_missing = None in candidate.baselines.values()
     if is_one_missing and now < candidate.ended_at + MAX_LIST_LAG:
         reason = "no baseline is listed yet"
-        return _choose_growing_pause(phase, reason, since=candidate.ended_at, now=now)
+        return _build_growing_pause(phase, reason, since=candidate.ended_at, now=now)
     return None
 
 
-def _choose_growing_pause(phase: str, reason: str, *, since: datetime, now: datetime) -> Step:
+def _build_growing_pause(phase: str, reason: str, *, since: datetime, now: datetime) -> Step:
     """Return a pause that grows with time, but is short enough to keep the invocation open."""
     seconds = ((now - since) * OVERDUE_PAUSE_FRACTION).total_seconds()
     return Step(phase, pause=min(max(seconds, 1), MAX_SLEEP_SECONDS), reasons=(reason,))

@@ -30,13 +30,13 @@ class Recipe(NamedTuple):
     """The keys that every request to a campaign needs."""
     optional_keys: tuple[str, ...] = ()
     """Further keys that a request may have, because a filter may need them."""
-    line_keys: tuple[str, ...] = ()
+    batch_line_keys: tuple[str, ...] = ()
     """The keys that every line of a batch job's input needs. Empty if it has no batch jobs:
     https://docs.aws.amazon.com/personalize/latest/dg/batch-data-upload.html"""
     metrics: tuple[str, ...] | None = ITEM_METRICS
     """The metrics that its versions may have, or None if AWS doesn't document them:
     https://docs.aws.amazon.com/personalize/latest/dg/working-with-training-metrics.html"""
-    other_metrics: str = ""
+    other_metrics_pattern: str = ""
     """A pattern for further metrics, because AWS doesn't document their names in the API."""
     features: tuple[str, ...] = ()
     """The settings that only some recipes support:
@@ -48,7 +48,7 @@ class Recipe(NamedTuple):
     is_priced_by_interactions: bool = False
     """True if trainings are priced by interactions: https://aws.amazon.com/personalize/pricing/"""
 
-    def takes(self, keys: Collection[str]) -> bool:
+    def accepts_request_keys(self, keys: Collection[str]) -> bool:
         """Return True if a request to a campaign may have exactly these keys."""
         required_keys = {*self.required_keys}
         return required_keys <= {*keys} <= required_keys.union(self.optional_keys)
@@ -58,21 +58,21 @@ class Recipe(NamedTuple):
         if self.metrics is None or name in self.metrics:
             return False
 
-        return not re.fullmatch(self.other_metrics, name)
+        return not re.fullmatch(self.other_metrics_pattern, name)
 
 
-_FOR_USERS = Recipe("GetRecommendations", required_keys=("userId",), line_keys=("userId",))
+_FOR_USERS = Recipe("GetRecommendations", required_keys=("userId",), batch_line_keys=("userId",))
 _POPULAR = Recipe("GetRecommendations", optional_keys=("userId",))
-_RELATED = Recipe("GetRecommendations", ("itemId",), ("userId",), line_keys=("itemId",))
+_RELATED = Recipe("GetRecommendations", ("itemId",), ("userId",), batch_line_keys=("itemId",))
 _RANKING = Recipe(
-    "GetPersonalizedRanking", ("userId", "inputList"), line_keys=("userId", "itemList")
+    "GetPersonalizedRanking", ("userId", "inputList"), batch_line_keys=("userId", "itemList")
 )
 _SEGMENTS = Recipe(
     operation=None,
     metrics=("coverage",),
     # AWS's guide only rules out the mean reciprocal rank for segments. Metrics "at K" may exist, so
     # they're accepted, and one of them is in the default quality gate.
-    other_metrics=r"(hit|recall)(_at_\w+)?|(precision|normalized_discounted_cumulative_gain)_at_\d+",
+    other_metrics_pattern=r"(hit|recall)(_at_\w+)?|(precision|normalized_discounted_cumulative_gain)_at_\d+",
 )
 
 RECIPES: Mapping[str, Recipe] = {
@@ -83,20 +83,20 @@ RECIPES: Mapping[str, Recipe] = {
     "aws-hrnn": _FOR_USERS,
     "aws-hrnn-metadata": _FOR_USERS,
     "aws-hrnn-coldstart": _FOR_USERS._replace(features=("trainingMode UPDATE",)),
-    "aws-popularity-count": _POPULAR._replace(line_keys=("userId",)),
+    "aws-popularity-count": _POPULAR._replace(batch_line_keys=("userId",)),
     "aws-trending-now": _POPULAR._replace(metrics=(*ITEM_METRICS, TREND_METRIC)),
     "aws-personalized-ranking-v2": _RANKING._replace(is_priced_by_interactions=True),
     "aws-personalized-ranking": _RANKING,
     "aws-similar-items": _RELATED._replace(features=("themes",)),
     "aws-sims": _RELATED,
     "aws-semantic-similarity": _RELATED._replace(metrics=None),
-    "aws-item-affinity": _SEGMENTS._replace(line_keys=("itemId",)),
-    "aws-item-attribute-affinity": _SEGMENTS._replace(line_keys=("itemAttributes",)),
+    "aws-item-affinity": _SEGMENTS._replace(batch_line_keys=("itemId",)),
+    "aws-item-attribute-affinity": _SEGMENTS._replace(batch_line_keys=("itemAttributes",)),
     "aws-next-best-action": Recipe(
         "GetActionRecommendations",
         required_keys=("userId",),
         metrics=("coverage", *NDCG_METRICS),
-        other_metrics="precision|recall|auc|area_under_the_curve",
+        other_metrics_pattern="precision|recall|auc|area_under_the_curve",
     ),
 }
 """Recipe name -> what AWS documents about the recipe."""
@@ -110,7 +110,7 @@ def find_recipe(name: str | None) -> Recipe | None:
     return RECIPES.get(name or "")
 
 
-def makes_segments(name: str | None) -> bool:
+def has_segment_jobs(name: str | None) -> bool:
     """Return True if the recipe's batch jobs are segment jobs instead of inference jobs."""
     recipe = find_recipe(name)
     return recipe is not None and recipe.operation is None

@@ -160,7 +160,7 @@ def _keep_version(campaign: CampaignState, trial: Trial, progress: DeploymentPro
 
     kept_record = DeploymentRecord(
         good_version_arn=version_arn,
-        previous_good_version_arn=campaign.record.find_rollback_target(version_arn),
+        previous_good_version_arn=campaign.record.find_rollback_target_arn(version_arn),
         blocked_version_arn=blocked_version_arn,
     )
 
@@ -314,7 +314,7 @@ def _build_blocking_record(campaign: CampaignState, trial: Trial) -> DeploymentR
     If a newer version is already blocked, it stays the blocked one. Otherwise, a run would deploy
     it again.
     """
-    newer_blocked_arn = campaign.find_newer_blocked_version(trial.version_arn)
+    newer_blocked_arn = campaign.find_newer_blocked_version_arn(trial.version_arn)
     return campaign.record._replace(
         trial=None, blocked_version_arn=newer_blocked_arn or trial.version_arn
     )

@@ -126,7 +126,7 @@ def planned_move(target: Target, arn: str, to: str | None = None) -> Move:
     record = parse_record(tags, solution_arn)
     versions = list_versions(client, solution_arn)
     active = [version["solutionVersionArn"] for version in versions if is_active(version["status"])]
-    good = record.find_rollback_target(bad)
+    good = record.find_rollback_target_arn(bad)
     if to is not None:
         good = next((version for version in active if is_named(version, to)), None)
     if good in active and good != bad:

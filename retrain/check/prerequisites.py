@@ -122,7 +122,9 @@ def check_way_back(account: Account) -> Iterator[Finding]:
                 start = 'aws stepfunctions start-execution --input \'{"only": "trials"}\''
                 fix = f"{start} --state-machine-arn {pipeline.target.state_machine_arn}"
                 yield Finding("warn", f"{text} the watcher starts one soon, or start one:", fix)
-            version = record.find_rollback_target(find_served_version_arn(snapshot.campaigns[arn]))
+            version = record.find_rollback_target_arn(
+                find_served_version_arn(snapshot.campaigns[arn])
+            )
             if version is None:
                 yield Finding("ok", f"{name} gets a way back with its next version")
                 continue

@@ -265,8 +265,8 @@ def recipe_of(solution: SolutionArgs) -> str:
         recipe = RECIPES[name]
         if (
             settings & FEATURES <= {*recipe.features}
-            and (recipe.line_keys or not config["batchJobs"])
-            and all(recipe.takes(IDS & probe.keys()) for probe in probes)
+            and (recipe.batch_line_keys or not config["batchJobs"])
+            and all(recipe.accepts_request_keys(IDS & probe.keys()) for probe in probes)
             and not any(map(recipe.lacks_metric, metrics))
         ):
             return name

@@ -5,7 +5,7 @@ tests/model/test_deployment_rules.py shows when the gate waits for baselines.
 
 import json
 
-from functions.rules.gate import compare
+from functions.rules.gate import apply_gate
 from functions.rules.versions import NO_VERSION
 
 
@@ -35,14 +35,14 @@ def test_golden_judgements_of_the_gate(golden):
         candidate, served = (version(*number.split("/")) for number in numbers.split())
         # A question leaves out what is null in the settings, and what is the same in most rules.
         standard = {"metric": "ndcg", "minimum": None, "relativeTo": None, "maxBaselineDrop": None}
-        found = compare(
+        found = apply_gate(
             candidate, served, [{**standard, **rule} for rule in json.loads(f"[{rules}")]
         )
 
         return [
             *(f"rejected: {text}" for text in found.rejections),
             *(f"warning: {text}" for text in found.warnings),
-            *(json.dumps(values, allow_nan=False) for values in found.values),
+            *(json.dumps(values, allow_nan=False) for values in found.comparisons),
         ]
 
     golden.answers("gate.txt", answer)

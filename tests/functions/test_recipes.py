@@ -6,7 +6,7 @@ from components.rules.single_settings import METRIC_NAMES
 from emulator.personalize.batch_jobs import INPUT_KEYS
 from emulator.personalize.recipes import ALL
 from emulator.personalize.runtime import OPERATIONS
-from functions.rules.recipes import RECIPES, find_recipe, makes_segments
+from functions.rules.recipes import RECIPES, find_recipe, has_segment_jobs
 
 SEGMENTS = ("aws-item-affinity", "aws-item-attribute-affinity")
 NBA = "aws-next-best-action"
@@ -21,7 +21,7 @@ def test_the_emulator_has_the_same_recipes_with_the_same_facts(recipe):
     assert ("trainingMode UPDATE" in known.features) == recipe.updatable
     by_name_or_type = INPUT_KEYS.get(recipe.name) or INPUT_KEYS.get(recipe.type, ())
 
-    assert known.line_keys == (by_name_or_type if recipe.name != TRENDING else ())
+    assert known.batch_line_keys == (by_name_or_type if recipe.name != TRENDING else ())
 
 
 def test_the_emulator_lacks_no_recipe():
@@ -31,7 +31,7 @@ def test_the_emulator_lacks_no_recipe():
 def test_only_a_known_recipe_has_facts():
     assert find_recipe("aws-sims") is RECIPES["aws-sims"]
     assert (find_recipe(None), find_recipe(""), find_recipe("aws-new")) == (None, None, None)
-    assert [name for name in (*RECIPES, "aws-new", None) if makes_segments(name)] == [*SEGMENTS]
+    assert [name for name in (*RECIPES, "aws-new", None) if has_segment_jobs(name)] == [*SEGMENTS]
 
 
 @pytest.mark.parametrize(

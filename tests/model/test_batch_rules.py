@@ -53,7 +53,7 @@ def step(
 ):
     """Return the step of the rules."""
     settings = {**UNSET, "numResults": results, "onRejected": on_rejected, "maxHours": 6}
-    spec = BatchSpec(run_id="this", version_arn=newest, settings=settings, gate=gate)
+    spec = BatchSpec(run_id="this", newest_version_arn=newest, settings=settings, gate=gate)
     progress = BatchProgress(NOW - waited, sent_at, delayed_by)
     before = replace(progress)
     state = BatchState(jobs=jobs, **{"campaigns": [campaign()], "input_hash": "i1", **state})
