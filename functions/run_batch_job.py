@@ -1,6 +1,6 @@
 """Runs a batch job: polls, decides and acts until its results are written.
 
-The rules are in `rules/batch_jobs.py`, which also explains *last results* and *content*.
+The rules are in `rules/batch_jobs.py`, which also explains *last results* and *content hash*.
 This module reads what they need and carries out their action.
 """
 

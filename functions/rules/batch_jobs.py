@@ -21,7 +21,7 @@ from ..contract import (
 from .campaigns import CampaignState
 from .gate import (
     apply_gate,
-    wait_for_baselines,
+    pause_for_baselines,
 )
 from .pacing import choose_poll_pause
 from .recipes import EXPLORATION_KEYS
@@ -226,7 +226,7 @@ def _wait_for_baselines(
     state: BatchState, spec: BatchSpec, progress: BatchProgress, now: datetime
 ) -> Step | None:
     """Wait until the quality gate can use the baselines."""
-    step = wait_for_baselines("WRITING", state.newest_version, state.last_used_version, now)
+    step = pause_for_baselines("WRITING", state.newest_version, state.last_used_version, now)
     if step is None:
         return None
     reason = get_text(step.reasons[0])

@@ -28,7 +28,7 @@ from .campaigns import (
 )
 from .gate import (
     apply_gate,
-    wait_for_baselines,
+    pause_for_baselines,
 )
 from .steps import Step
 from .versions import SolutionVersion
@@ -186,7 +186,7 @@ def _wait_for_baselines(
     campaign: CampaignState, candidate: SolutionVersion, now: datetime
 ) -> Step | None:
     """Wait until the quality gate can use the baselines."""
-    step = wait_for_baselines("JUDGING", candidate, campaign.served_version, now)
+    step = pause_for_baselines("JUDGING", candidate, campaign.served_version, now)
     if step is None:
         return None
     return step.with_progress(delayed_by=get_text(step.reasons[0]))

@@ -260,10 +260,10 @@ def choose_baseline(
     return None
 
 
-def wait_for_baselines(
+def pause_for_baselines(
     phase: str, candidate: SolutionVersion, served: SolutionVersion, now: datetime
 ) -> Step | None:
-    """Wait until the baselines of both versions are trained, or return None.
+    """Pause until the baselines of both versions are trained. The result is None if they are.
 
     Baselines are trained in parallel with the versions. Without them, a `relativeTo` rule could
     only compare plain metrics.
@@ -282,6 +282,6 @@ def wait_for_baselines(
 
 
 def _build_growing_pause(phase: str, reason: str, *, since: datetime, now: datetime) -> Step:
-    """Return a pause that grows with time, but is short enough to keep the invocation open."""
+    """Build a pause that grows with time, but is short enough to keep the invocation open."""
     seconds = ((now - since) * OVERDUE_PAUSE_FRACTION).total_seconds()
     return Step(phase, pause=min(max(seconds, 1), MAX_SLEEP_SECONDS), reasons=(reason,))

@@ -205,6 +205,7 @@ def _taint_import(
     if job is None:
         return None
 
+    # The deadline counts from the first poll that found the import tainted.
     tainted_at = now
     if progress.tainted_at and job.arn == progress.tainted_arn:
         tainted_at = progress.tainted_at
@@ -394,7 +395,7 @@ def find_import_watermark(imports: Iterable[Import]) -> str:
     """Return the day before which all exports count as imported, in UTC, or "".
 
     The newest FULL import contains all earlier data. Earlier exports also count as imported if an
-    import is so old that its tags aren't read, because it's unknown which ones were appended.
+    import is so old that its tags aren't read, because nothing else says which were appended.
     """
     days = []
     for job in list_effective_imports(imports):

@@ -37,7 +37,7 @@ class Recipe(NamedTuple):
     """The metrics that its versions may have, or None if AWS doesn't document them:
     https://docs.aws.amazon.com/personalize/latest/dg/working-with-training-metrics.html"""
     other_metrics_pattern: str = ""
-    """A pattern for further metrics, because AWS doesn't document their names in the API."""
+    """A regular expression for further metrics, whose names in the API AWS doesn't document."""
     features: tuple[str, ...] = ()
     """The settings that only some recipes support:
 
@@ -53,12 +53,12 @@ class Recipe(NamedTuple):
         required_keys = {*self.required_keys}
         return required_keys <= {*keys} <= required_keys.union(self.optional_keys)
 
-    def lacks_metric(self, name: str) -> bool:
+    def lacks_metric(self, metric_name: str) -> bool:
         """Return True if, according to AWS's guide, no version has this metric."""
-        if self.metrics is None or name in self.metrics:
+        if self.metrics is None or metric_name in self.metrics:
             return False
 
-        return not re.fullmatch(self.other_metrics_pattern, name)
+        return not re.fullmatch(self.other_metrics_pattern, metric_name)
 
 
 _FOR_USERS = Recipe("GetRecommendations", required_keys=("userId",), batch_line_keys=("userId",))
@@ -105,12 +105,12 @@ FEATURES = {feature for recipe in RECIPES.values() for feature in recipe.feature
 """All the settings that only some recipes support."""
 
 
-def find_recipe(name: str | None) -> Recipe | None:
-    """Return a recipe, or None if it isn't in the table or `name` is None."""
-    return RECIPES.get(name or "")
+def find_recipe(recipe_name: str | None) -> Recipe | None:
+    """Return a recipe, or None if its name is None or isn't in RECIPES."""
+    return RECIPES.get(recipe_name or "")
 
 
-def has_segment_jobs(name: str | None) -> bool:
+def has_segment_jobs(recipe_name: str | None) -> bool:
     """Return True if the recipe's batch jobs are segment jobs instead of inference jobs."""
-    recipe = find_recipe(name)
+    recipe = find_recipe(recipe_name)
     return recipe is not None and recipe.operation is None

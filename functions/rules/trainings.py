@@ -255,8 +255,8 @@ def _explain_unconfirmed(job: Import, *, is_full: bool) -> Reason:
     if not is_full and (job.is_full or job.is_tainted):
         return explain_needed_full_import(job)
 
-    # The next run may still confirm the import. In an INCREMENTAL dataset, it otherwise tags the
-    # dataset as tainted.
+    # The next run may still confirm the import. If it can't, and the dataset is INCREMENTAL, it
+    # tags the dataset as tainted.
     return Message(
         text=(
             f"{job.arn} may have imported only a part of its export, because no run has found the "

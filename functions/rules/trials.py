@@ -221,8 +221,8 @@ def _was_update_lost(campaign: CampaignState, trial: Trial, progress: Deployment
     if campaign.update.created_at < trial.began_at:
         return True
 
-    # An update to the good version is a rollback only if there was something to roll back.
-    # Otherwise, a person only changed another setting, and the campaign kept its version.
+    # If the version was never served, there was nothing to roll back. Then a person updated the
+    # campaign only to change another setting.
     was_served = trial.was_served or bool(progress.rollback_reasons)
     return campaign.serves_good_version and not was_served
 
@@ -311,8 +311,8 @@ def _block_version(campaign: CampaignState, trial: Trial, progress: DeploymentPr
 def _build_blocking_record(campaign: CampaignState, trial: Trial) -> DeploymentRecord:
     """Return the record after a bad version's trial.
 
-    If a newer version is already blocked, it stays the blocked one. Otherwise, a run would deploy
-    it again.
+    A newer version that is already blocked stays blocked, because a run would otherwise deploy it
+    again.
     """
     newer_blocked_arn = campaign.find_newer_blocked_version_arn(trial.version_arn)
     return campaign.record._replace(
