@@ -32,8 +32,8 @@ from .rules.batch_jobs import BatchJob
 from .rules.imports import Import
 from .rules.pacing import MAX_SLEEP_SECONDS
 from .rules.steps import (
-    RETRY_PAUSE,
-    SHORT_PAUSE,
+    RETRY_PAUSE_SECONDS,
+    SHORT_PAUSE_SECONDS,
     Action,
     JobProgress,
     Step,
@@ -56,9 +56,9 @@ MAX_TIME_TO_LAST_CHANGE = MAX_FIRST_POLL_TIME + ACTING_TIME + timedelta(seconds=
 """How long after its start an invocation may still change something. An action sends at most two
 requests, one after the other, and each takes up to 15 seconds (`common/aws.py`)."""
 PAUSE_SECONDS_AFTER_ERROR = {
-    RequestRefused: RETRY_PAUSE,
-    Throttled: SHORT_PAUSE,
-    ServiceUnavailable: SHORT_PAUSE,
+    RequestRefused: RETRY_PAUSE_SECONDS,
+    Throttled: SHORT_PAUSE_SECONDS,
+    ServiceUnavailable: SHORT_PAUSE_SECONDS,
 }
 """Error -> how long to wait before polling again. A refused request may succeed a minute later."""
 RETRIED_ERRORS = tuple(PAUSE_SECONDS_AFTER_ERROR)
@@ -204,7 +204,7 @@ class _Invocation:
             self.progress.delayed_by = (
                 f"one poll took too long to act on it: {format_slowest_calls()}"
             )
-            return step._replace(action=None, outcome=None, pause=RETRY_PAUSE)
+            return step._replace(action=None, outcome=None, pause=RETRY_PAUSE_SECONDS)
         if clock.now() > self.first_poll_ended_at + ACTING_TIME:
             # End this invocation, so that the next one acts.
             self.ends_at = self.began_at

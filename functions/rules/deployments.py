@@ -24,7 +24,7 @@ from .pacing import (
     choose_poll_pause,
 )
 from .steps import (
-    RETRY_PAUSE,
+    RETRY_PAUSE_SECONDS,
     Step,
     fail,
 )
@@ -118,7 +118,7 @@ def pause_after_error(
     if spec.bake and (trial is None or trial.is_baking(now)):
         seconds = min(seconds, spec.max_bake_pause_seconds)
 
-    pause_seconds = max(min(seconds, remaining.total_seconds()), RETRY_PAUSE)
+    pause_seconds = max(min(seconds, remaining.total_seconds()), RETRY_PAUSE_SECONDS)
     return Step("ON_TRIAL", pause=pause_seconds).with_progress(
         failing_since=failing_since, warnings=progress.add_warnings([warning])
     )

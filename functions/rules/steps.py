@@ -15,9 +15,9 @@ from ..common.formatting import format_hours
 from ..common.messages import Reason
 from .pacing import choose_waiting_pause
 
-SHORT_PAUSE = 15
+SHORT_PAUSE_SECONDS = 15
 """The pause in seconds while a change is expected soon."""
-RETRY_PAUSE = 60
+RETRY_PAUSE_SECONDS = 60
 """The pause in seconds while another job has to end first."""
 MAX_LIST_LAG = timedelta(minutes=3)
 """How long a list may lack a new job: twice the 90 seconds that lists may be out of date
@@ -84,7 +84,7 @@ class JobProgress:
         The result is None if the job may be created now.
         """
         if self.sent_at and now < self.sent_at + MAX_LIST_LAG:
-            return Step("WAITING", pause=RETRY_PAUSE)
+            return Step("WAITING", pause=RETRY_PAUSE_SECONDS)
 
         reason = self.delayed_by or "Personalize did not answer"
         return self.give_up_at_deadline(reason, max_hours, now)
@@ -95,7 +95,7 @@ class JobProgress:
             return step
 
         seconds = choose_waiting_pause(now - self.began_at).total_seconds()
-        return Step("WAITING", pause=max(seconds, RETRY_PAUSE))
+        return Step("WAITING", pause=max(seconds, RETRY_PAUSE_SECONDS))
 
     def give_up_at_deadline(self, reason: str, max_hours: float, now: datetime) -> Step | None:
         """Fail once the deadline has passed. The result is None before that."""

@@ -32,7 +32,7 @@ from .imports import (
 )
 from .pacing import choose_poll_pause
 from .steps import (
-    SHORT_PAUSE,
+    SHORT_PAUSE_SECONDS,
     Action,
     JobProgress,
     Step,
@@ -187,7 +187,7 @@ def _stop_training(version: SolutionVersion, progress: TrainingProgress, now: da
     if now >= stopping_since + STOP_TIMEOUT:
         return fail("STOPPING", f"{version.arn} did not stop within an hour")
 
-    step = Step("STOPPING", pause=SHORT_PAUSE)
+    step = Step("STOPPING", pause=SHORT_PAUSE_SECONDS)
     if not version.is_stopping:
         step = step._replace(action=StopTraining(version.arn))
 

@@ -25,7 +25,7 @@ from .campaigns import (
 )
 from .probing import ProbeRun
 from .steps import (
-    SHORT_PAUSE,
+    SHORT_PAUSE_SECONDS,
     Step,
 )
 
@@ -233,7 +233,7 @@ def _handle_lost_update(
     """End a trial whose update was lost, so that the version can be deployed again."""
     if now < trial.began_at + MAX_DESCRIBE_LAG:
         # DescribeCampaign may not show the update yet.
-        return Step("UPDATING", pause=SHORT_PAUSE)
+        return Step("UPDATING", pause=SHORT_PAUSE_SECONDS)
 
     if spec.candidate_arn == trial.version_arn:
         # No outcome, because the deployment starts over once the trial has ended.
