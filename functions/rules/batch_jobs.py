@@ -308,7 +308,10 @@ def _warn_of_unserved_version(state: BatchState) -> list[str]:
 
 
 def _find_last_used_version_arn(state: BatchState, spec: BatchSpec) -> str | None:
-    """Return the version that wrote the last results, or None if another solution did."""
+    """Return the ARN of the version that wrote the last results, or None.
+
+    The result is also None if these results come from another solution.
+    """
     last_job = find_last_successful_job(state.jobs)
     solution_arn, _, _ = spec.newest_version_arn.rpartition("/")
     if last_job is None or not last_job.version_arn.startswith(f"{solution_arn}/"):

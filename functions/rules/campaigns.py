@@ -63,7 +63,7 @@ class DeploymentRecord(NamedTuple):
     """The newest version that a run or a person rolled back here."""
 
     def find_rollback_target_arn(self, version_arn: str | None) -> str | None:
-        """Return the good version to roll back to if the given version is bad, or None."""
+        """Return the ARN of the good version to roll back to if this one is bad, or None."""
         if self.good_version_arn == version_arn:
             return self.previous_good_version_arn
         return self.good_version_arn
@@ -142,7 +142,7 @@ class CampaignState:
         return is_good and self.record.trial is None
 
     def find_newer_blocked_version_arn(self, version_arn: str) -> str | None:
-        """Return the blocked version if it's newer than the given one, or None.
+        """Return the ARN of the blocked version if it's newer than this one, or None.
 
         A version that doesn't exist counts as older than any other.
         """

@@ -59,7 +59,7 @@ def decide(
 def list_versions_to_compare(
     campaign: CampaignState, spec: DeploymentSpec, now: datetime
 ) -> list[str]:
-    """Return the versions that `decide()` compares: the candidate and the served one.
+    """List the ARNs of the versions that `decide()` compares: the candidate and the served one.
 
     The list is usually empty, because most polls only wait for an update or a trial. That saves
     several requests for each version.
@@ -79,7 +79,7 @@ def list_versions_to_compare(
 def list_versions_to_order(
     campaign: CampaignState, spec: DeploymentSpec, now: datetime
 ) -> list[str]:
-    """Return the versions whose creation times `decide()` compares.
+    """List the ARNs of the versions whose creation times `decide()` compares.
 
     These are the blocked version and the judged one. Without a blocked version, the list is empty.
     """
@@ -170,7 +170,7 @@ def _build_observations(
 
 
 def _find_judged_version_arn(campaign: CampaignState, spec: DeploymentSpec) -> str | None:
-    """Return the version on trial, or the candidate if there is no trial."""
+    """Return the ARN of the version on trial, or of the candidate if there is no trial."""
     if campaign.record.trial is not None:
         return campaign.record.trial.version_arn
     return spec.candidate_arn
