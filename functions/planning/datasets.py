@@ -243,7 +243,7 @@ class DatasetView:
             "type": self.dataset_settings["type"],
             "dataLocation": self.dataset_settings["dataLocation"],
             "fingerprint": export_state.fingerprint,
-            "bytes": self.export.size,
+            "bytes": self.export.total_bytes,
             "newestObjectAt": newest_at.isoformat() if newest_at else None,
             "isRequested": self.is_import_requested,
             "durations": durations,

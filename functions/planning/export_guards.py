@@ -87,13 +87,14 @@ def refuse_truncated_export(view: DatasetView) -> Iterator[str]:
     export = view.export
     min_share = view.dataset_settings["minRelativeSize"]
     last_import = _find_last_full_import(view)
-    last_size = (last_import and last_import.export_bytes) or 0
+    last_import_bytes = (last_import and last_import.export_bytes) or 0
 
-    if export.objects and export.size < min_share * last_size:
+    if export.objects and export.total_bytes < min_share * last_import_bytes:
         yield (
-            f"{export.location} has {export.size} bytes, which is less than minRelativeSize "
-            f"{min_share:g} of the last FULL import, which had {last_size}; a FULL import replaces "
-            "all bulk data, so lower minRelativeSize for one run only if the data really shrank"
+            f"{export.location} has {export.total_bytes} bytes, which is less than minRelativeSize "
+            f"{min_share:g} of the last FULL import, which had {last_import_bytes}; a FULL import "
+            "replaces all bulk data, so lower minRelativeSize for one run only if the data really "
+            "shrank"
         )
 
 
@@ -109,7 +110,7 @@ def warn_of_unknown_size(view: DatasetView) -> Iterator[str]:
         yield (
             f"the tag {EXPORT_BYTES_TAG} of {last_import.arn} is not the size of an export, so "
             f"minRelativeSize has nothing to compare with; check that {view.export.location} is "
-            f"complete with {view.export.size} bytes"
+            f"complete with {view.export.total_bytes} bytes"
         )
 
 
@@ -177,10 +178,10 @@ def refuse_wrong_increment(view: DatasetView) -> Iterator[Reason]:
     if view.is_full or not export.objects:
         return
 
-    if export.size > MAX_INCREMENTAL_BYTES:
+    if export.total_bytes > MAX_INCREMENTAL_BYTES:
         yield (
-            f"{export.location} has {export.size} bytes; an INCREMENTAL import takes at most "
-            f"{MAX_INCREMENTAL_BYTES}; export more often, or use importMode FULL with a "
+            f"{export.location} has {export.total_bytes} bytes; an INCREMENTAL import takes at "
+            f"most {MAX_INCREMENTAL_BYTES}; export more often, or use importMode FULL with a "
             "complete export, because it replaces all bulk data"
         )
 

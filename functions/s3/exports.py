@@ -91,8 +91,8 @@ class S3Listing:
         return [file.key for file in self.objects if "/" in file.key.removeprefix(folder)]
 
     @property
-    def size(self) -> int:
-        """The total size of the objects in bytes."""
+    def total_bytes(self) -> int:
+        """The total size of the objects."""
         return sum(file.size for file in self.objects)
 
     @property
@@ -140,7 +140,7 @@ class Export(S3Listing):
         mode_and_schema_hash = compute_short_hash(f"{import_mode} {schema_arn}", 8)
         return ExportState(
             fingerprint=f"{location_hash}-{imported_part.files_hash}-{mode_and_schema_hash}",
-            total_bytes=imported_part.size,
+            total_bytes=imported_part.total_bytes,
             newest_at=max((file.modified_at for file in imported_files), default=None),
         )
 

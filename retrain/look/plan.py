@@ -216,7 +216,7 @@ def _import_step(view: DatasetView, planned: PlannedImport | None) -> Document:
     action, reason = view.decision
     export = view.export
     newest_at = view.dataset_state.export.newest_at
-    contents = [format_count(len(export.objects), "file"), format_size(export.size)]
+    contents = [format_count(len(export.objects), "file"), format_size(export.total_bytes)]
     if export.row_count is not None:
         contents.append(f"{export.row_count:,} rows")
     if newest_at:
@@ -230,7 +230,9 @@ def _import_step(view: DatasetView, planned: PlannedImport | None) -> Document:
         "reason": Message(text=reason),
         "facts": [f"{view.dataset_settings['dataLocation']}: {', '.join(contents)}"],
         "expectedSeconds": _median(planned),
-        "expectedCost": round(estimate_import_cost(export.size), 2) if action == "import" else 0,
+        "expectedCost": round(estimate_import_cost(export.total_bytes), 2)
+        if action == "import"
+        else 0,
     }
 
 

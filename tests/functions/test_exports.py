@@ -240,7 +240,7 @@ def test_the_hash_of_files_changes_with_every_object_but_not_with_order_or_time(
     after = Export(location=LOCATION, objects=[other, s3_object(**change)])
 
     assert (after.files_hash != before.files_hash) == is_another
-    assert before.size == 1009
+    assert before.total_bytes == 1009
 
 
 def test_what_is_not_imported_does_not_change_the_state_of_an_export():

@@ -71,10 +71,10 @@ def import_tags(export, dataset):
         "team": "film",
         "retraining-pipeline": PIPELINE,
         "retraining-run": RUN_ID,
-        "retraining-fingerprint": export.state("FULL", dataset["schemaArn"]).fingerprint,
-        "retraining-bytes": str(export.size),
+        "retraining-fingerprint": export.build_state("FULL", dataset["schemaArn"]).fingerprint,
+        "retraining-bytes": str(export.total_bytes),
     }
-    if times := export.values("TIMESTAMP"):
+    if times := export.count_values("TIMESTAMP"):
         newest_at = datetime.fromtimestamp(int(max(times)), UTC).isoformat()
         tags["retraining-content"] = f"{newest_at} 1"
 
