@@ -35,7 +35,7 @@ from .tags import (
     BLOCKED_VERSION_TAG,
     GOOD_VERSION_TAG,
     PIN_TAG,
-    PREVIOUS_VERSION_TAG,
+    PREVIOUS_GOOD_VERSION_TAG,
     REPORTED_VERDICT_TAG,
     TRIAL_TAG,
     parse_past_time,
@@ -109,7 +109,7 @@ def read_campaign_state(
 
 
 def add_versions(
-    campaign: CampaignState,
+    state: CampaignState,
     spec: DeploymentSpec,
     *,
     find_version: Callable[[str], SolutionVersion | None],
@@ -121,11 +121,11 @@ def add_versions(
     `read_version` takes several requests. `find_version` is enough if only a version's age matters.
     """
     versions = {
-        arn: find_version(arn) or NO_VERSION for arn in list_versions_to_order(campaign, spec, now)
+        arn: find_version(arn) or NO_VERSION for arn in list_versions_to_order(state, spec, now)
     }
-    versions |= {arn: read_version(arn) for arn in list_versions_to_compare(campaign, spec, now)}
+    versions |= {arn: read_version(arn) for arn in list_versions_to_compare(state, spec, now)}
 
-    return replace(campaign, versions=versions)
+    return replace(state, versions=versions)
 
 
 def parse_record(tags: Tags, solution_arn: str) -> DeploymentRecord:
@@ -138,7 +138,7 @@ def parse_record(tags: Tags, solution_arn: str) -> DeploymentRecord:
     return DeploymentRecord(
         trial=_parse_trial(trial_tag, bake_tag=tags.get(BAKE_TAG, "")),
         good_version_arn=valid_tags.get(GOOD_VERSION_TAG),
-        previous_good_version_arn=valid_tags.get(PREVIOUS_VERSION_TAG),
+        previous_good_version_arn=valid_tags.get(PREVIOUS_GOOD_VERSION_TAG),
         blocked_version_arn=valid_tags.get(BLOCKED_VERSION_TAG),
     )
 
@@ -176,7 +176,7 @@ def build_record_tags(record: DeploymentRecord) -> Tags:
         TRIAL_TAG: trial_tag,
         BAKE_TAG: bake_tag,
         GOOD_VERSION_TAG: record.good_version_arn or UNSET_VALUE,
-        PREVIOUS_VERSION_TAG: record.previous_good_version_arn or UNSET_VALUE,
+        PREVIOUS_GOOD_VERSION_TAG: record.previous_good_version_arn or UNSET_VALUE,
         BLOCKED_VERSION_TAG: record.blocked_version_arn or UNSET_VALUE,
     }
 

@@ -122,9 +122,9 @@ def read_version(
 def read_baseline(
     client: PersonalizeClient, solution_arn: str, version: SolutionVersion
 ) -> SolutionVersion | None:
-    """Find the baseline for a version in another solution, and read its metrics, or return None.
+    """Find a version's baseline in another solution, and read its metrics, or return None.
 
-    A baseline is a version trained on the same data. It shows how hard that data is.
+    A baseline was trained on the same data, so it shows how hard that data is.
     """
     if not version.imports_hash:
         return None  # A foreign version's training data is unknown.

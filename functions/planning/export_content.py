@@ -106,12 +106,15 @@ def summarize_content(view: DatasetView) -> ExportContent:
 
 
 def _sum_missing_shares(type_names: Iterable[str], last_content: ImportedContent) -> int:
-    """Add up the shares of the types that the last import had but this export lacks."""
+    """Add up the shares, per 1,000, of the types that the last import had but this export lacks."""
     present_hashes = {
         compute_short_hash(shorten_name(name), NAME_HASH_LENGTH) for name in type_names
     }
+
     return sum(
-        int(share) for hashed, share in last_content.type_shares if hashed not in present_hashes
+        int(share)
+        for type_hash, share in last_content.type_shares
+        if type_hash not in present_hashes
     )
 
 

@@ -34,7 +34,7 @@ MAX_SAMPLED_FILES = 20
 MAX_SAMPLED_BYTES = 1024 * 1024
 """The most bytes to read from these files together."""
 MAX_FULLY_READ_FILES = 500
-"""The most files of an export whose rows a run reads all, if `strictEvents` is set."""
+"""With `strictEvents`, a run reads all rows of an export that has at most this many files."""
 MAX_FULLY_READ_BYTES = 8 * 1000**2
 """The most bytes of such an export. Two of these need 110 of a function's 256 MB (ADR 22)."""
 MAX_LINE_BYTES = 1024 * 1024
@@ -128,12 +128,9 @@ class Export(S3Listing):
         """
         # Personalize doesn't import the files in subfolders.
         subfolder_keys = set(self.subfolder_keys)
-        imported_files = [
-            file
-            for file in self.objects
-            if file.key not in subfolder_keys
-            and (written_until is None or file.modified_at <= written_until)
-        ]
+        imported_files = [file for file in self.objects if file.key not in subfolder_keys]
+        if written_until is not None:
+            imported_files = [file for file in imported_files if file.modified_at <= written_until]
         imported_part = replace(self, objects=imported_files)
 
         location_hash = hash_location(self.location)
@@ -253,13 +250,17 @@ def list_objects(client: S3Client, location: str, *, by_prefix: bool = False) ->
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     includes_longer_keys = by_prefix or prefix.endswith("/")
 
-    # For each folder, the S3 console creates an empty object whose key ends in a slash.
-    return [
-        S3Object(listed["Key"], listed["Size"], listed["ETag"], listed["LastModified"])
-        for page in pages
-        for listed in page.get("Contents", [])
-        if not listed["Key"].endswith("/") and (includes_longer_keys or listed["Key"] == prefix)
-    ]
+    objects = []
+    for page in pages:
+        for listed in page.get("Contents", []):
+            key = listed["Key"]
+            # For each folder, the S3 console creates an empty object whose key ends in a slash.
+            is_folder = key.endswith("/")
+            if not is_folder and (includes_longer_keys or key == prefix):
+                objects.append(
+                    S3Object(key, listed["Size"], listed["ETag"], listed["LastModified"])
+                )
+    return objects
 
 
 def hash_location(location: str) -> str:

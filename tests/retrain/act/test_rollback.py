@@ -10,7 +10,7 @@ from functions.personalize.campaigns import UNSET_VALUE
 from functions.personalize.tags import (
     BLOCKED_VERSION_TAG,
     GOOD_VERSION_TAG,
-    PREVIOUS_VERSION_TAG,
+    PREVIOUS_GOOD_VERSION_TAG,
     TRIAL_TAG,
     read_tags,
     write_tags,
@@ -86,7 +86,10 @@ def test_a_campaign_that_serves_its_good_version_moves_to_the_one_before():
         prod.pipeline.bucket.put("interactions.csv", interactions(shift=1))
         prod.pipeline.run(scheduledTime=NEXT_SLOT)
         _, previous, good = prod.pipeline.versions()
-        assert (tags(prod)[GOOD_VERSION_TAG], tags(prod)[PREVIOUS_VERSION_TAG]) == (good, previous)
+        assert (tags(prod)[GOOD_VERSION_TAG], tags(prod)[PREVIOUS_GOOD_VERSION_TAG]) == (
+            good,
+            previous,
+        )
         result = prod.retrain("rollback --yes --json")
         shared_clients()["operator"].update_campaign(campaignArn=ARN, solutionVersionArn=good)
         busy = prod.retrain("rollback --yes")
