@@ -88,10 +88,10 @@ def parse_past_time(text: str, max_ahead: timedelta = timedelta()) -> datetime |
     try:
         time = datetime.fromisoformat(text)
         # Without a time zone, the comparison raises TypeError.
-        is_past = time <= clock.now() + max_ahead + CLOCK_TOLERANCE
+        is_valid = time <= clock.now() + max_ahead + CLOCK_TOLERANCE
     except (ValueError, TypeError):
         return None
 
-    if not is_past:
+    if not is_valid:
         return None
     return time

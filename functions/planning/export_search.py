@@ -92,7 +92,12 @@ def search_exports(
     dataset_imports = [job for job in imports if job.dataset_arn == dataset_arn]
     days = list_days_to_search(dataset_settings, dataset_imports)
 
-    export = _read_export(dataset_settings)
+    export = exports.read_export(
+        aws.s3(),
+        dataset_settings["dataLocation"],
+        dataset_settings["readyMarker"],
+        read_all_rows=dataset_settings["strictEvents"],
+    )
     earlier_exports = exports.list_existing_exports(aws.s3(), [day.location for day in days])
     skipped_days = [
         day.day for day in days if day.location in earlier_exports and not day.is_imported
@@ -111,16 +116,6 @@ def search_exports(
         export,
         skipped_days,
         confirmable_imports=find_confirmable_imports(dataset_imports, export_states),
-    )
-
-
-def _read_export(dataset_settings: ResolvedDatasetSettings) -> Export:
-    """Read the export of the run's day."""
-    return exports.read_export(
-        aws.s3(),
-        dataset_settings["dataLocation"],
-        dataset_settings["readyMarker"],
-        read_all_rows=dataset_settings["strictEvents"],
     )
 
 
