@@ -53,7 +53,7 @@ SCALARS: Mapping[object, tuple[type, ...]] = {bool: (bool,), int: (int,), float:
 
 @dataclass
 class ArgsReader:
-    """Reads values, and collects all problems with them."""
+    """Reads values one after the other, and collects all problems with them."""
 
     secrets: Collection[str] = ()
     """The keys of encrypted values, which are refused without being shown."""

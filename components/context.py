@@ -1,4 +1,4 @@
-"""What all modules that create resources have in common."""
+"""Defines the context that is passed to every function that creates resources."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ def call_when_known(function: Callable[..., Any], **inputs: Any) -> Output[Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class PipelineContext:
-    """What every module needs to create a pipeline's resources."""
+    """What every function needs that creates some of a pipeline's resources."""
 
     name: str
     """The component's name. The names of all its resources begin with it."""

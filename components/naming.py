@@ -29,7 +29,7 @@ MAX_NAME_CHARACTERS = (
 
 
 def check_name(name: str) -> Iterator[str]:
-    """Find out what is wrong with a pipeline's name."""
+    """Yield what is wrong with a pipeline's name."""
     if len(name) > MAX_NAME_CHARACTERS:
         yield (
             f"name: {name!r} is {len(name)} characters long; choose one of at most "

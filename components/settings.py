@@ -16,7 +16,7 @@ from .rules.single_settings import Problem, format_problems
 NAME_PREFIX = "retraining-"
 """How all resource names begin."""
 MAX_STACK_NAME_CHARACTERS = MAX_NAME_CHARACTERS - len(NAME_PREFIX)
-"""The longest name of a stack. The names of its resources contain it."""
+"""The longest name of a stack, which is part of the names of its resources."""
 
 
 class SettingsError(pulumi.RunError):

@@ -1,7 +1,6 @@
-"""Checks a pipeline's arguments.
+"""Checks a pipeline's arguments, and has the rules that involve several settings.
 
-The rules for single fields are declared in `args.py`. This module has the rules that involve
-several fields.
+The rules for single settings are declared in `args.py`.
 """
 
 import json
@@ -30,7 +29,7 @@ MAX_LONG_VALUES_CHARACTERS = 5_000
 """The maximum total length of all probes, bakes, baselines and batch jobs. An execution's state
 contains most of it three times, but must not exceed 256 KiB (tests/workflow/test_sizes.py)."""
 CHARACTERS_PER_BATCH_JOB = 270
-"""What a batch job counts in addition to its strings, because its result has up to 800 bytes."""
+"""How much a batch job counts besides its strings, because its result has up to 800 bytes."""
 TAG_KEY = re.compile(r"[\w .:/=+\-@]{1,128}")
 TAG_VALUE = re.compile(r"[\w .:/=+\-@]{1,256}")
 """Unlike other services, EventBridge Scheduler doesn't accept empty values."""
@@ -126,7 +125,7 @@ def _check_approval(solution: SolutionArgs, key: str) -> Iterator[Problem]:
 
 
 def _check_locations(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
-    """Reject locations whose files something else would read or replace."""
+    """Reject locations whose files another import or batch job would read or replace."""
     exports = {}
     markers = {}
     for name, dataset in args.datasets.configured().items():
@@ -168,7 +167,7 @@ def _find_nested_locations(
 
 
 def _is_in_location(file: str, location: str) -> bool:
-    """Return True if a location is the file itself, or the folder that contains it."""
+    """Return True if the location is this file, or a folder that contains it."""
     if location.endswith("/"):
         return file.startswith(location)
     return file == location
@@ -185,7 +184,7 @@ def _is_read_by_batch_job(output: str, batch_input: str) -> bool:
 
 
 def _check_quality_rule(rule: QualityRuleArgs, key: str) -> Iterator[Problem]:
-    """Reject a rule that would compare nothing."""
+    """Reject a quality rule without a threshold, or with a setting that has no effect."""
     if rule.max_drop is None and rule.minimum is None:
         yield Problem(key, "has no threshold; give maxDrop, minimum or both, as in 'maxDrop: 0.25'")
     elif rule.max_drop is None and rule.relative_to is not None:
@@ -250,7 +249,7 @@ def _check_bake_has_alarms(bake: BakeArgs, key: str) -> Iterator[Problem]:
 
 
 def _check_campaign_of_created_alarms(campaign: CampaignArgs, key: str) -> Iterator[Problem]:
-    """Require a plain ARN for created alarms, whose names contain the campaign's name."""
+    """Require a plain ARN if alarms are created, because their names contain the campaign's."""
     bake = campaign.bake
     if bake and bake.create_alarms and not isinstance(campaign.campaign_arn, str):
         yield Problem(

@@ -145,7 +145,7 @@ class S3LocationRule(NamedTuple):
     example: str
 
     def __call__(self, location: str) -> str | None:
-        """Reject anything else, and a location that is too long for Personalize."""
+        """Reject any other value, and a location that is too long for Personalize."""
         if not _S3_LOCATION.fullmatch(location) or not location.lower().endswith(
             self.allowed_endings
         ):
