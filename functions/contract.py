@@ -274,6 +274,8 @@ class PlannedCampaign(TypedDict):
     approvedVersionArn: NotRequired[str]
     """An earlier version that a person approved. The campaign gets it if the solution's version was
     rejected there or is still waiting for approval."""
+    updateSeconds: NotRequired[int]
+    """How long the last update of the campaign took, if it had one. `retrain watch` shows it."""
 
 
 class PlannedDeployments(TypedDict):

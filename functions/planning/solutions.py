@@ -20,6 +20,7 @@ from ..contract import (
     SolutionSettings,
     TrainingMode,
 )
+from ..personalize.statuses import is_active
 from ..rules.trainings import (
     Deletion,
     SolutionState,
@@ -316,13 +317,21 @@ class SolutionView:
         """Yield the campaigns that need an update, or whose verdict is still unreported."""
         earlier_versions = self.earlier_versions
         if self.gets_new_version:
-            for arn in earlier_versions.updatable_campaign_arns:
-                yield {"campaignArn": arn}
+            yield from map(self._plan_campaign, earlier_versions.updatable_campaign_arns)
             return
 
         for arn in {**earlier_versions.pending_versions, **earlier_versions.unreported_verdicts}:
-            campaign: PlannedCampaign = {"campaignArn": arn}
+            campaign = self._plan_campaign(arn)
             version = earlier_versions.pending_versions.get(arn)
             if version is not None and version != earlier_versions.candidate:
                 campaign["approvedVersionArn"] = version.arn
             yield campaign
+
+    def _plan_campaign(self, arn: str) -> PlannedCampaign:
+        """Plan a campaign, with the duration of its last update if it has had one."""
+        campaign: PlannedCampaign = {"campaignArn": arn}
+        update = self.solution_snapshot.campaigns[arn].get("latestCampaignUpdate")
+        if update and is_active(update["status"]):
+            duration = update["lastUpdatedDateTime"] - update["creationDateTime"]
+            campaign["updateSeconds"] = round(duration.total_seconds())
+        return campaign

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from ..common.formatting import (
-    format_duration,
     format_time,
 )
 from .campaigns import (
@@ -147,7 +146,8 @@ def _wait_for_bake(trial: Trial, spec: DeploymentSpec, now: datetime) -> Step | 
         return None
 
     remaining = (ends_at - now).total_seconds()
-    reason = f"the bake ends at {format_time(ends_at)} UTC, in {format_duration(remaining)}"
+    # Screens show the reason until the next poll, so it names no duration.
+    reason = f"the bake ends at {format_time(ends_at)} UTC"
     return Step("BAKING", pause=min(remaining, spec.max_bake_pause_seconds), reasons=(reason,))
 
 

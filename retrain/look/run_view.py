@@ -166,7 +166,7 @@ class ShownRun:
     is_trial: bool = False
     """True while the run ends the trials of earlier runs before it does anything else."""
     update_seconds: float = USUAL_UPDATE_SECONDS
-    """The seconds that an update probably takes without its probe."""
+    """The seconds that the first update of a campaign probably takes without its probe."""
     all_jobs: dict[tuple[Kind, str, bool], Job] = field(default_factory=dict)
 
     @property
@@ -274,12 +274,14 @@ class ShownRun:
             job = self.job("train", solution["solutionArn"])
             job.expected_seconds = median_high(solution["durations"] or [0])
             job.is_used = solution["existingVersionArn"] is not None
-            for arn in (campaign["campaignArn"] for campaign in solution["campaigns"]):
+            for planned in solution["campaigns"]:
+                arn = planned["campaignArn"]
                 campaigns = find_solution_of_campaign(settings, arn)["campaigns"]
                 (campaign,) = (item for item in campaigns if item["campaignArn"] == arn)
                 probe, bake = campaign["probe"], campaign["bake"]
                 minutes = max(probe["minutes"] if probe else 0, bake["hours"] * 60 if bake else 0)
-                self.job("update", arn).expected_seconds = self.update_seconds + minutes * 60
+                update_seconds = planned.get("updateSeconds", self.update_seconds)
+                self.job("update", arn).expected_seconds = update_seconds + minutes * 60
             for output in solution.get("batchJobs", ()):
                 self.job("write", output)
 

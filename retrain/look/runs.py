@@ -81,8 +81,9 @@ def running_executions(target: Target) -> list[Execution]:
 
 
 def find_execution(target: Target, run: str | None) -> Execution:
-    """Return the execution of the run with this id, or with this name. Without one, the newest.
+    """Return the execution of the run with this id, or with this name.
 
+    Without one, it is the newest run that is under way, or the newest of all.
     Of a run with several executions, because its event came twice, the newest is returned. Raises
     OperatorError if there is none.
     """
@@ -90,7 +91,8 @@ def find_execution(target: Target, run: str | None) -> Execution:
     if not searched:
         raise no_run_error(target)
     if run is None:
-        return searched[0]
+        running = (execution for execution in searched if execution.is_running)
+        return next(running, searched[0])
     # Events and messages have the ARN.
     by_name = (execution for execution in searched if run in (execution.name, execution.arn))
     # Each id costs a request, so other texts are not compared with the ids.

@@ -53,8 +53,9 @@ def watch(target: Target, *, run: RunOption = None, as_json: JsonOption = False)
 
     For example: retrain watch --stack prod --run 20261129T030000Z
 
-    Without --run, this is the newest run, which may have ended. Ctrl-C ends only
-    the display. The run goes on. Without a terminal, each change is a line.
+    Without --run, this is the newest run that is under way, or else the newest
+    one, which has ended. Ctrl-C ends only the display, and the run goes on.
+    Without a terminal, each change is a line.
 
     Exit code 0: the run succeeded. Its versions may have been rejected or rolled back.
     Exit code 1: the run failed, was stopped or timed out.

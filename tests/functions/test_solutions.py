@@ -63,6 +63,18 @@ def test_a_training_has_a_name_tags_and_campaigns():
     assert [campaign["campaignArn"] for campaign in plan["campaigns"]] == [CAMPAIGN]
 
 
+@pytest.mark.parametrize(
+    "status, seconds", [("ACTIVE", 720), ("CREATE FAILED", None), (None, None)]
+)
+def test_a_campaign_has_the_duration_of_its_last_update(status, seconds):
+    update = {"creationDateTime": ago(2), "lastUpdatedDateTime": ago(1.8), "status": status}
+    update["solutionVersionArn"] = OLD_VERSION
+    updated = s.campaign(**{"latestCampaignUpdate": update} if status else {})
+    (campaign,) = planned(campaigns={CAMPAIGN: updated})["campaigns"]
+
+    assert campaign.get("updateSeconds") == seconds
+
+
 def test_only_versions_trained_with_this_mode_count_for_the_durations():
     versions = [
         trained_version(training_mode=mode, created_at=ago(72), ended_at=ago(72 - hours))

@@ -758,8 +758,8 @@ def bake(*alarms, until=NOW + HOUR, **fields):
 RINGING = Alarm("orders", "ALARM", BEGAN + SECOND)
 OK = Alarm("orders", "OK")
 BACK = Step("ROLLING_BACK", RollBack(LIVE))
-BAKING = Step("BAKING", pause=300, reasons=("the bake ends at 2026-11-29 07:00 UTC, in 1 h",))
-SOON = "the bake ends at 2026-11-29 06:03 UTC, in 3 min"
+BAKING = Step("BAKING", pause=300, reasons=("the bake ends at 2026-11-29 07:00 UTC",))
+SOON = "the bake ends at 2026-11-29 06:03 UTC"
 
 
 @pytest.mark.parametrize("trial", [on_trial(was_served=False), on_trial()])

@@ -33,6 +33,15 @@ def test_a_run_is_found_by_each_of_its_names():
         assert found(f"--run {name}") == (started.arn, name), "`retrain start` gives such a name"
 
 
+def test_a_run_that_is_under_way_is_found_before_a_newer_one_that_was_stopped():
+    with account(MOVIES) as prod:
+        older = prod.pipeline.start()
+        newer = prod.pipeline.start(scheduledTime=NEXT_SLOT)
+        prod.pipeline.sleep(60)
+        newer.abort("Stopped", "by ops")
+        assert prod.retrain("watch --json").document["executionArn"] == older.arn
+
+
 @pytest.mark.parametrize("name", ["20270101T030000Z", "films", "arn:of:another:run-1"])
 def test_a_run_that_does_not_exist_is_one_line(name):
     with account(MOVIES) as prod:

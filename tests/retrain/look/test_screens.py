@@ -47,6 +47,22 @@ def test_the_golden_screens_of_a_good_run(golden):
     golden("good_run.txt", "\n".join([*during, traced, *stopped]))
 
 
+def test_the_next_update_probably_takes_as_long_as_the_last_one():
+    with account(MOVIES) as prod:
+        pipeline = prod.pipeline
+        expected = []
+        for slot, shift in ((None, 0), (NEXT_SLOT, 1), ("2026-12-13T03:00:00Z", 2)):
+            pipeline.bucket.put("interactions.csv", interactions(shift=shift))
+            run = pipeline.start(**{"scheduledTime": slot} if slot else {})
+            pipeline.sleep(600)
+            view = read_run(prod.client("stepfunctions"), run.arn)
+            expected.append(view.job("update", campaign_arn("home")).expected_seconds)
+            run.wait()
+
+    assert expected[0] == 900, "the campaign was never updated before"
+    assert expected[1:] == [930, 930]
+
+
 def test_the_golden_screens_of_runs_that_ended_badly(golden):
     with account(MOVIES) as prod:
         pipeline = prod.pipeline
