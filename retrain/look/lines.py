@@ -11,9 +11,10 @@ from rich.text import Text
 from retrain.account.output import result_console, wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 INDENT, GAP = " " * 4, " " * 2
+MIN_LABEL_WIDTH = 16
 MAX_LABEL_WIDTH = 30
 """The widest label beside which a text is wrapped. A longer one moves only its own text."""
 BAR_WIDTH, TIME_WIDTH = 12, len("1 h 30 min, until ~05:10")
@@ -44,8 +45,27 @@ class Line(NamedTuple):
 def print_lines(lines: Iterable[Line]) -> None:
     """Print lines to stdout. A file or a pipe gets lines of any length."""
     console = result_console()
-    for text in rendered(lines, console.width if console.is_terminal else None):
+    width = None
+    if console.is_terminal:
+        width = console.width
+        lines = with_short_jobs([*lines], width)
+
+    for text in rendered(lines, width):
         console.print(text, soft_wrap=True)
+
+
+def with_short_jobs(lines: Sequence[Line], width: int) -> list[Line]:
+    """Shorten the labels of jobs, because a terminal would break a longer line within an id."""
+    jobs = [line for line in lines if line.share is not None]
+    text_width = max((len(job.text) for job in jobs), default=0)
+    # While a run is followed, its times grow, and the labels must not change with them.
+    time_width = max([TIME_WIDTH, *(len(job.time) for job in jobs)])
+    room = max(width - len(INDENT) - text_width - time_width - 2 * len(GAP), MIN_LABEL_WIDTH)
+
+    return [
+        line if line.share is None else line._replace(label=shortened(line.label, room))
+        for line in lines
+    ]
 
 
 def rendered(

@@ -29,7 +29,7 @@ from retrain.account.output import (
     wrapped,
 )
 from retrain.account.target import Target
-from retrain.look.lines import INDENT, STYLES, Line, rendered, shortened
+from retrain.look.lines import INDENT, STYLES, Line, rendered, with_short_jobs
 from retrain.look.run_view import ShownRun, events_after
 from retrain.look.runs import execution_of, find_execution
 from retrain.options import JsonOption, RunOption, command
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 5
 """A job is noticed as soon as the workflow notices it. Both requests are free of charge."""
-AROUND_LABEL, MIN_LABEL = 50, 16
-"""The columns for an outcome and a time, and the least columns for a label."""
 LINES_AROUND = 3
 """The lines of the terminal for a note and the prompt."""
 
@@ -184,12 +182,7 @@ class Screen:
         if view.execution.is_running and len(lines) > height - LINES_AROUND:
             lines = [*view.lines(only_running=True)]
         lines += [Line(2, "", self._note, "yellow")] if self._note else []
-        room = max(width - AROUND_LABEL, MIN_LABEL)
-        short = [
-            line._replace(label=shortened(line.label, room)) if line.time else line
-            for line in lines
-        ]
-        texts = [*rendered(short, width, has_bars=True)]
+        texts = [*rendered(with_short_jobs(lines, width), width, has_bars=True)]
         for text in texts:
             text.no_wrap, text.overflow = True, "ellipsis"
         return Group(*texts)

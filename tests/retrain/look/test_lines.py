@@ -3,7 +3,7 @@
 import pytest
 
 from retrain.account.output import wrapped
-from retrain.look.lines import Line, rendered, shortened
+from retrain.look.lines import Line, rendered, shortened, with_short_jobs
 
 LINES = [
     Line(0, "version", "movies/1a2b3c4d"),
@@ -58,6 +58,17 @@ def test_a_bar_is_drawn_if_there_is_room(width, bar):
 def test_no_bar_is_full_before_its_job_has_ended():
     (shown,) = rendered([Line(0, "train a", "training", time="1 h", share=0.97)], has_bars=True)
     assert shown.plain.count("━") == 11
+
+
+def test_the_label_of_a_job_is_cut_so_that_its_ids_stay_in_the_line():
+    ids = "2 h, 68d9ecd6 → 1a2b3c4d"
+    write = "write s3://movies-batch/results/for-the-mail-of-monday/2026-11-29/"
+    jobs = [Line(0, "20261129T030000Z", "DEPLOYED", time="6 h")]
+    jobs += [Line(1, label, "DEPLOYED", time=ids, share=1) for label in ("update home", write)]
+    *_, cut = rendered(with_short_jobs(jobs, 80), 80)
+
+    assert cut.plain == f"    write results/for-th…-monday/2026-11-29/  DEPLOYED  {ids}"
+    assert [line.label for line in with_short_jobs(jobs, 80)[:2]] == [jobs[0].label, "update home"]
 
 
 def test_a_text_is_cut_in_the_middle():
