@@ -15,10 +15,12 @@ from botocore.exceptions import ClientError
 from emulator import Emulator, EmulatorError
 from emulator.deployer.program import deploy
 from functions.bake_alarms import list_alarm_names
+from functions.common.formatting import format_duration, format_hours, format_list
 from functions.personalize.campaigns import UNSET_VALUE, describe_campaign, find_served_version_arn
 from functions.personalize.imports import list_import_jobs
 from functions.personalize.tags import BAKE_TAG, read_tags
 from functions.personalize.trainings import list_versions
+from functions.report.model import list_campaign_reports
 from retrain.account.access import Access
 from retrain.account.errors import EXIT_INTERRUPTED, FailedError, OperatorError
 from retrain.account.output import message_console, print_progress
@@ -33,6 +35,7 @@ from retrain.rehearsal.world import BATCH_USERS, RANKING, Location, World, query
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from components.args import CampaignArgs
     from functions.report.model import Report
     from retrain.account.target import Target
     from retrain.look.run_view import ShownRun
@@ -152,6 +155,17 @@ class DeployedStack:
         imports = {arn: len(list_import_jobs(personalize, arn)) for arn in datasets}
         return Snapshot(imports, statuses, served, approved)
 
+    def trials(self, report: Report) -> Iterator[Line]:
+        """Yield what each new version has passed, and how long that takes on AWS."""
+        outcomes = {item["campaignArn"]: item["outcome"] for item in list_campaign_reports(report)}
+        campaigns = (item for solution in self.stack.args.solutions for item in solution.campaigns)
+        for campaign in campaigns:
+            arn = str(campaign.campaign_arn)
+            passed = [*_describe_trial(campaign)]
+            if passed and outcomes.get(arn) == "DEPLOYED":
+                text = format_list(passed)
+                yield Line(1, f"{short_name(arn)} passed", text)
+
     def recommendations(self, report: Report) -> Iterator[Line]:
         """Yield lines with the last items of a typical user, and what each campaign recommends.
 
@@ -173,6 +187,8 @@ class DeployedStack:
                 shown[f"{short_name(arn)} recommends"] = items
         for job in (job for solution in report["solutions"] for job in solution["batchJobs"]):
             shown |= self._written(job["output"])
+        if len(shown) == 1:
+            return  # Nothing was recommended for what the user chose.
         for heading, items in shown.items():
             yield Line(1, heading, "\n".join(labels.get(item, item) for item in items))
 
@@ -187,6 +203,15 @@ class DeployedStack:
             for line in lines[:BATCH_USERS]
             for items in [line["output"]["recommendedItems"]]
         }
+
+
+def _describe_trial(campaign: CampaignArgs) -> Iterator[str]:
+    """Yield the parts of a campaign's trials, with their durations on AWS."""
+    if campaign.probe:
+        minutes = campaign.probe.minutes
+        yield f"its probe ({format_duration(minutes * 60)} on AWS)"
+    if campaign.bake:
+        yield f"its bake ({format_hours(campaign.bake.hours)} on AWS)"
 
 
 def deploy_stack(stack: Stack, emulator: Emulator) -> DeployedStack:

@@ -7,6 +7,8 @@ import sys
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from shutil import which
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 from urllib.error import URLError
 
@@ -16,6 +18,7 @@ from emulator import Emulator, EmulatorError, running
 from emulator.deployer.errors import DeploymentError
 from emulator.personalize.timeline import Duration, FixedTimings
 from functions.common.aws import NO_RESPONSE_ERRORS
+from functions.common.messages import format_message
 from functions.report.mail import format_report
 from retrain.account import output, pulumi_cli
 from retrain.account.errors import AWS_ERRORS, EXIT_FAILED, FailedError, OperatorError
@@ -28,6 +31,7 @@ from retrain.rehearsal.world import World
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from retrain.look.run_view import ShownRun
     from retrain.rehearsal.play import DeployedStack
     from retrain.rehearsal.scenarios import Name, Scenario
     from retrain.rehearsal.stack import Stack
@@ -37,13 +41,14 @@ PROVIDER = Path(__file__).resolve().parents[2] / "emulator" / "deployer" / "plug
 REHEARSED_JOBS = FixedTimings(jobs=Duration(pending=0.3, in_progress=0.7))
 """Seconds that a job takes in a rehearsal, which is long enough to see it."""
 EMULATED_JOBS = FixedTimings(jobs=Duration(pending=1, in_progress=2))
+PULUMI_COMMANDS = ("pulumi", "pulumi-language-python")
+"""The CLI and the host of Python programs, which may be in two folders."""
 PASTE = (
     "The emulator runs until you press Ctrl-C. Paste these lines into bash in another shell. Then "
     "boto3, Pulumi, retrain and the AWS CLI use it. For SQS, version 1 of the AWS CLI also needs "
     '`--endpoint-url "$AWS_ENDPOINT_URL"`'
 )
 NEXT = "S3 has newer exports. To see what a run would do, to start it, and to list all runs"
-PULUMI_STATE = "export PULUMI_BACKEND_URL=file://$(mktemp -d) PULUMI_CONFIG_PASSPHRASE="
 
 
 def rehearse(
@@ -106,7 +111,11 @@ def _playable(stack: Stack, names: Sequence[Name]) -> list[Scenario]:
     for name, text in obstacles.items():
         if text:
             output.print_message(f"left out: {name}: {text}")
-    return [scenario for scenario in select(names) if not obstacles[scenario.name]]
+    return [
+        scenario.adapted_to(stack.args)
+        for scenario in select(names)
+        if not obstacles[scenario.name]
+    ]
 
 
 def _print_result(result: Result, deployed: DeployedStack) -> None:
@@ -118,6 +127,7 @@ def _print_result(result: Result, deployed: DeployedStack) -> None:
     if run:
         print_lines([Line(0, ""), *run.lines()])
     if run and run.report and is_good and not scenario.prevented:
+        print_lines([*_warning_lines(run), *deployed.trials(run.report)])
         print_lines([Line(0, ""), *deployed.recommendations(run.report)])
     if run and run.report and not is_good:
         # A line break within a command of the report would be pasted with it.
@@ -133,6 +143,14 @@ def _print_result(result: Result, deployed: DeployedStack) -> None:
     is_known = scenario.prevented and not result.error
     lines = [Line(1, verdict, scenario.prevented, label_style=style)] if is_known else []
     print_lines(lines if is_good else [*lines, Line(1, "what to do", scenario.way_out)])
+
+
+def _warning_lines(run: ShownRun) -> Iterator[Line]:
+    """Yield what the report warns of although the run has ended well."""
+    warnings = run.report["warnings"] if run.report else []
+    for warning in warnings:
+        text = format_message(warning, run.pipeline_options)
+        yield Line(1, "warning", text, label_style="yellow")
 
 
 def _document(result: Result) -> dict[str, object]:
@@ -158,9 +176,11 @@ def emulate(stack_name: str, *, port: int = 4566, data_dir: Path | None = None) 
         world.write_newer_exports(today())
         new_stack = "prod" if stack_name != "prod" else "adopted"
         adopt = f"retrain adopt --stack {new_stack} --dataset-group-arn {world.group_arn}"
+        # A second shell that gets the same lines finds the same stack.
+        state = f"export PULUMI_BACKEND_URL=file://{mkdtemp()} PULUMI_CONFIG_PASSPHRASE="
         purposes = {
             f"It has everything that stack {stack_name} names, and newer exports for the next run. "
-            "Keep the state of Pulumi in a new folder": [PULUMI_STATE],
+            "Keep the state of Pulumi in a new folder": [state],
             "Deploy the stack": [f"pulumi stack init {stack_name}", f"pulumi up -s {stack_name}"],
             "Or adopt the dataset group, and go on as in docs/rehearsal.md": [adopt],
         }
@@ -196,8 +216,11 @@ def _wait(emulator: Emulator, purposes: Mapping[str, Sequence[str]]) -> None:
 
     `purposes` says what each group of commands is for. Raises FailedError if the emulator dies.
     """
-    folders = os.pathsep.join([str(Path(sys.executable).parent), str(PROVIDER), "$PATH"])
-    variables = {**emulator.exports, "PATH": f'"{folders}"'}
+    # The other shell may not know the CLI, for example if `tools.py` has built it for this shell.
+    cli_paths = [path for path in map(which, PULUMI_COMMANDS) if path]
+    folders = [str(Path(path).parent) for path in [sys.executable, *cli_paths]]
+    path = os.pathsep.join([*dict.fromkeys([*folders, str(PROVIDER)]), "$PATH"])
+    variables = {**emulator.exports, "PATH": f'"{path}"'}
     exports = [f"export {name}={value}" for name, value in variables.items()]
     # A signal is a SystemExit, unless something else than `python -m retrain` has called this.
     with suppress(KeyboardInterrupt, SystemExit):

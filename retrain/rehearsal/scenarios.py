@@ -5,9 +5,9 @@ Every rehearsal begins with the happy path. A scenario begins with what the runs
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from functions.constants import DATE_PLACEHOLDER
 from retrain.names import short_name
@@ -74,6 +74,14 @@ class Scenario:
         """Return the reason why a stack cannot play the scenario, or None."""
         return next((text for need in self.needs for text in _obstacles(need, args)), None)
 
+    def adapted_to(self, args: RetrainingPipelineArgs) -> Scenario:
+        """Return the scenario with what a stack promises that trains or deploys nothing."""
+        if not args.solutions:
+            return replace(self, **WITHOUT_SOLUTIONS.get(self.name, {}))
+        if not any(solution.campaigns for solution in args.solutions):
+            return replace(self, **WITHOUT_CAMPAIGNS.get(self.name, {}))
+        return self
+
 
 def _obstacles(need: Need, args: RetrainingPipelineArgs) -> Iterator[str]:
     """Yield the reason why a stack lacks something that a scenario needs."""
@@ -107,7 +115,7 @@ SCENARIOS = (
         promise="Every solution is trained, and every campaign gets its new version, unless a "
         "person has to approve it.",
         way_out="do what the report says",
-        outcomes=["DEPLOYED", "TRAINED", "IMPORTED"],
+        outcomes=["DEPLOYED"],
         trains=True,
         serves_new_version=True,
     ),
@@ -191,6 +199,17 @@ SCENARIOS = (
     ),
 )
 """In the order in which they are played."""
+WITHOUT_CAMPAIGNS: Mapping[Name, Mapping[str, Any]] = {
+    Name.HAPPY_PATH: {"promise": "Every solution is trained.", "outcomes": ["TRAINED"]},
+}
+WITHOUT_SOLUTIONS: Mapping[Name, Mapping[str, Any]] = {
+    Name.HAPPY_PATH: {"promise": "Every dataset is imported.", "outcomes": ["IMPORTED"]},
+    Name.NOTHING_NEW: {
+        "promise": "The run is SKIPPED. It imports nothing.",
+        "prevented": "the same data would have been imported and paid for again",
+    },
+}
+"""Name of a scenario -> what differs for a stack without campaigns, or without solutions."""
 
 
 class Snapshot(NamedTuple):
@@ -248,7 +267,7 @@ def judge(
             arn.rpartition("/")[0] for arn, status in new_versions.items() if status == "ACTIVE"
         }
         yield Check("every solution has a new version, which is ACTIVE", trained == solutions)
-    else:
+    elif solutions:
         yield Check("no training was paid for", not new_versions)
     for campaign, version in after.served_versions.items():
         is_previous = version == before.served_versions[campaign]

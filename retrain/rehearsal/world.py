@@ -112,8 +112,9 @@ class World:
         self._create_dataset_group()
         print_progress("importing the datasets for the first time")
         self._import(yesterday, role_arn)
-        print_progress("training the first solution versions, and creating the campaigns")
-        self._create_solutions()
+        if self.args.solutions:
+            print_progress("training the first solution versions, and creating the campaigns")
+            self._create_solutions()
 
     def write_newer_exports(self, day: date, spoiling: Spoiling = "none") -> None:
         """Write a newer export of each dataset to its location on a day.

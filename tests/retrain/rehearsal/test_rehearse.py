@@ -5,6 +5,7 @@ import json
 import signal
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from urllib.error import URLError
 
@@ -149,6 +150,22 @@ def test_the_golden_screens_of_a_rehearsal(results, golden, capsys):
     golden("rehearse.txt", text)
 
 
+def test_a_good_rehearsal_shows_its_trials_and_its_warnings(results, project, capsys):
+    bake = {"hours": 2, "createAlarms": True}
+    project(**{"solutions[0].campaigns[0].bake": bake})
+    deployed = s.campaign_result(campaign=s.planned_campaign(campaignArn=CAMPAIGN))
+    solutions = [s.solution_result(campaigns=[deployed])]
+    warned = report(solutions=solutions, plan=s.plan(warnings=[{"text": "it is pinned"}]))
+    results[Name.HAPPY_PATH] = Result(BY_NAME[Name.HAPPY_PATH], MET, view(warned))
+    code, out, _ = retrain("rehearse", capsys=capsys)
+    words = " ".join(out.split())
+
+    assert code == 0
+    assert "warning it is pinned" in words
+    passed = "movies-for-you passed its probe (10 min on AWS) and its bake (2 hours on AWS)"
+    assert passed in words
+
+
 def test_a_terminal_shows_why_a_run_was_refused_and_what_rejected_a_version(
     results, capsys, monkeypatch
 ):
@@ -243,6 +260,7 @@ def test_a_kept_emulator_runs_until_a_signal(emulator, monkeypatch, capsys):
 
 def test_emulate_prints_how_to_deploy(emulator, monkeypatch, capsys):
     monkeypatch.setattr(rehearse.time, "sleep", interrupt)
+    monkeypatch.setattr(rehearse, "which", lambda name: f"/tools/{name}/{name}")
     code, out, err = retrain("emulate", "--port", "4567", capsys=capsys)
     lines = [line.strip() for line in err.splitlines()]
     assert (code, out, emulator.options["port"]) == (0, "", 4567)
@@ -250,11 +268,15 @@ def test_emulate_prints_how_to_deploy(emulator, monkeypatch, capsys):
 
     up = lines.index("pulumi up -s dev")
     assert lines[up - 1] == "pulumi stack init dev", "without it there is no stack"
-    assert rehearse.PULUMI_STATE in lines[:up], "nobody has to log in to a backend"
+    (state,) = (line for line in lines[:up] if line.startswith("export PULUMI_BACKEND_URL="))
+    folder = state.removeprefix("export PULUMI_BACKEND_URL=file://").split()[0]
+    assert Path(folder).is_dir(), "a second shell with this line finds the same stack"
+    assert state.endswith(" PULUMI_CONFIG_PASSPHRASE="), "nobody has to log in to a backend"
     assert "retrain adopt --stack prod --dataset-group-arn arn:group" in lines
 
     (path,) = (line for line in lines if line.startswith("export PATH="))
-    assert f":{ROOT}/emulator/deployer/plugin:$PATH" in path
+    tools = "/tools/pulumi:/tools/pulumi-language-python"
+    assert f":{tools}:{ROOT}/emulator/deployer/plugin:$PATH" in path, "a shell may lack the CLI"
 
 
 @pytest.fixture

@@ -57,21 +57,37 @@ def test_a_run_that_waits_for_an_approval_is_as_designed_if_the_stack_asks_for_i
 
 def test_of_a_stack_without_solutions_no_version_is_expected():
     report = {"outcome": "IMPORTED", "reasons": []}
-    scenario = BY_NAME["happy-path"]
+    scenario = BY_NAME["happy-path"].adapted_to(MOVIES.with_solutions().args)
     before, after = (Snapshot({DATASET: count}, {}, {}) for count in (1, 2))
     checks = list(judge(scenario, report, before, after))
 
     assert all(check.is_met for check in checks)
-    assert [check.text for check in checks][1:] == [
+    assert [check.text for check in checks] == [
+        f"{ENDED} IMPORTED",
         "every dataset was imported",
-        "no training was paid for",
     ]
+
+
+@pytest.mark.parametrize(
+    "solutions, promise, outcome",
+    [
+        ([], "Every dataset is imported.", "IMPORTED"),
+        ([solution(campaigns=[])], "Every solution is trained.", "TRAINED"),
+        ([solution(), solution("series", campaigns=[])], BY_NAME["happy-path"].promise, "DEPLOYED"),
+    ],
+)
+def test_a_stack_promises_only_what_it_configures(solutions, promise, outcome):
+    args = MOVIES.with_solutions(*solutions).args
+    happy, *others = [scenario.adapted_to(args) for scenario in SCENARIOS]
+
+    assert (happy.promise, happy.outcomes) == (promise, [outcome])
+    assert any("train" in other.promise for other in others[:1]) == bool(solutions)
 
 
 @pytest.mark.parametrize(
     "name, changes, failed",
     [
-        ("happy-path", {"outcome": "REJECTED"}, f"{ENDED} DEPLOYED or TRAINED or IMPORTED"),
+        ("happy-path", {"outcome": "REJECTED"}, f"{ENDED} DEPLOYED"),
         ("happy-path", {"imports": {DATASET: 1}}, "every dataset was imported"),
         ("happy-path", {"served_versions": {CAMPAIGN: OLD}}, f"{SERVES} new version"),
         ("happy-path", {"served_versions": {CAMPAIGN: "other"}}, f"{SERVES} new version"),
