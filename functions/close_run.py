@@ -36,11 +36,13 @@ def handler(event: EndedExecution, _context: object) -> ReportedRun | None:
     if error is None:
         return None
 
-    document = read_first_state_output(stepfunctions(), execution_arn)
-    if document is None:
+    execution_data = read_first_state_output(stepfunctions(), execution_arn)
+    if execution_data is None:
         # The first state failed because the input was too large, so the request is unknown.
         started_at = datetime.fromtimestamp(event["startDate"] / 1000, UTC).isoformat()
-        document = {"run": {"request": {}, "executionArn": execution_arn, "startedAt": started_at}}
+        execution_data = {
+            "run": {"request": {}, "executionArn": execution_arn, "startedAt": started_at}
+        }
 
-    document["error"] = error
-    return report_run("close_run", document, event["pipeline"], event["notifications"])
+    execution_data["error"] = error
+    return report_run("close_run", execution_data, event["pipeline"], event["notifications"])

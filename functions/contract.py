@@ -1,4 +1,4 @@
-"""The documents that travel through the state machine: the input, and what each state adds.
+"""The data that the states of an execution pass on: the input, and what each state adds.
 
 Times are ISO 8601 with a zone, durations are whole seconds, and keys are camelCase, as in the
 Personalize API. The settings come from the stack's config.
@@ -15,7 +15,7 @@ Tags = dict[str, str]
 
 
 class DatasetSettings(TypedDict):
-    """A dataset in the config."""
+    """The settings of a dataset."""
 
     type: str
     """The dataset's key in the config, for example `interactions`."""
@@ -31,7 +31,7 @@ class DatasetSettings(TypedDict):
 
 
 class ProbeSettings(TypedDict):
-    """A campaign's probe, with the input its recipe needs: a user, an item or items to rank."""
+    """A campaign's probe, with what its recipe needs: a user, an item, or items to rank."""
 
     userId: str | None
     itemId: str | None
@@ -44,7 +44,7 @@ class ProbeSettings(TypedDict):
 
 
 class BakeSettings(TypedDict):
-    """A campaign's bake: the alarms that watch a version on trial, and for how long."""
+    """A campaign's bake: for how long alarms watch a new version, and which ones."""
 
     hours: float
     alarms: list[str]
@@ -53,7 +53,7 @@ class BakeSettings(TypedDict):
 
 
 class CampaignSettings(TypedDict):
-    """A campaign in the config."""
+    """The settings of a campaign."""
 
     campaignArn: str
     probe: ProbeSettings | None
@@ -69,17 +69,17 @@ class QualityRule(TypedDict):
     relativeTo: str | None
     """The solution whose versions are the baselines of `maxDrop`, or null."""
     maxBaselineDrop: float | None
-    """The share by which a baseline may fall, or null for the default."""
+    """The largest share by which a baseline may fall, or null for the default."""
 
 
 class ApprovalSettings(TypedDict):
-    """The approval that each new version of a solution needs."""
+    """How long a person has to approve a new version of a solution."""
 
     timeoutHours: float
 
 
 class BatchJobSettings(TypedDict):
-    """A batch job in the config."""
+    """The settings of a batch job."""
 
     input: str
     output: str
@@ -94,7 +94,7 @@ class BatchJobSettings(TypedDict):
 
 
 class SolutionSettings(TypedDict):
-    """A solution in the config. `qualityGate` is empty if the gate is switched off."""
+    """The settings of a solution. `qualityGate` is empty if the gate is switched off."""
 
     solutionArn: str
     trainingMode: TrainingMode
@@ -105,7 +105,7 @@ class SolutionSettings(TypedDict):
 
 
 class Limits(TypedDict):
-    """The limits in the config. Limits that were not set are derived from the rate."""
+    """The limits of a pipeline. Those that aren't in the config follow from the schedule's rate."""
 
     maxImportHours: float
     maxTrainingHours: float
@@ -123,7 +123,7 @@ class NotificationSettings(TypedDict):
 
 
 class Settings(TypedDict):
-    """The settings of the state machine, which `components/workflow_settings.py` writes."""
+    """The settings of a pipeline, which `components/workflow_settings.py` writes."""
 
     prefix: str
     """The prefix of all import and batch job names."""
@@ -193,10 +193,10 @@ class RunRequest(TypedDict, total=False):
 
 
 class StartedExecution(TypedDict):
-    """The input, the ARN and the start of an execution."""
+    """The input of an execution, its ARN and when it started."""
 
     request: RunRequest
-    """The execution's input, which may be any JSON until `Plan retraining` has checked it."""
+    """The input, which may be any JSON until `Plan retraining` has checked it."""
     executionArn: str
     startedAt: str
 
@@ -205,7 +205,7 @@ class Run(StartedExecution):
     """A run's identity, and the request that started it."""
 
     id: str
-    """The scheduled time, or the day and a hash (`run/documents.py`)."""
+    """The scheduled time, or the day and a hash (`run/execution_data.py`)."""
     trigger: str
     """What started the run: `schedule`, `export`, `trials`, `deployments` or `manual`."""
 
@@ -230,7 +230,7 @@ it.
 
 
 class ExportContent(TypedDict):
-    """What a run found in the rows of an export (`planning/export_content.py`)."""
+    """What planning found in the rows of an export (`planning/export_content.py`)."""
 
     rows: int
     """The number of rows that were read."""
@@ -250,7 +250,7 @@ class ExportContent(TypedDict):
 
 
 class PlannedImport(TypedDict):
-    """One export to import, unless the dataset already holds it by then."""
+    """An export to import, unless the dataset holds it by then."""
 
     type: str
     dataLocation: str
@@ -268,7 +268,7 @@ class PlannedImport(TypedDict):
 
 
 class PlannedCampaign(TypedDict):
-    """One campaign to update."""
+    """A campaign to update."""
 
     campaignArn: str
     approvedVersionArn: NotRequired[str]
@@ -279,7 +279,7 @@ class PlannedCampaign(TypedDict):
 
 
 class PlannedDeployments(TypedDict):
-    """A solution's campaigns. Unless this is a PlannedSolution, only their trials are ended."""
+    """The campaigns of a solution, whose trials are ended, or to which a version is deployed."""
 
     solutionArn: str
     campaigns: list[PlannedCampaign]
@@ -289,11 +289,11 @@ class PlannedDeployments(TypedDict):
 
 
 class PlannedSolution(PlannedDeployments):
-    """One solution version to create or reuse, and the campaigns to deploy it to."""
+    """A solution version to create or reuse, and the campaigns to deploy it to."""
 
     versionName: str
     trainingMode: TrainingMode
-    """The mode of this training, which may differ from the one in the settings."""
+    """The training mode of this version, which may differ from the one in the settings."""
     recipe: str
     """The name of the recipe, or an empty string if it is not known."""
     existingVersionArn: str | None
@@ -306,13 +306,13 @@ class PlannedSolution(PlannedDeployments):
 
 
 class Plan(TypedDict):
-    """What a run does next, and the jobs that it executes."""
+    """What a run does next, and its jobs."""
 
     todo: Literal["WAIT", "TRIALS", "WORK", "NOTHING"]
     """`WAIT`: plan again later. `TRIALS`: end the trials of earlier runs, then plan again. `WORK`:
     execute the jobs. `NOTHING`: end the run."""
     seconds: int
-    """The seconds to wait, or 0."""
+    """How many seconds to wait, or 0."""
     reasons: list[Message]
     """Why the run waits or has no jobs. Empty in a run that only ends trials."""
     imports: list[PlannedImport]
@@ -326,7 +326,7 @@ class Plan(TypedDict):
 
 
 class RunContext(TypedDict):
-    """The part of the document that every function after `Plan retraining` receives."""
+    """What each function after `Plan retraining` receives."""
 
     settings: Settings
     run: Run
@@ -352,33 +352,33 @@ class MetricComparison(TypedDict):
 
 
 class StateError(TypedDict):
-    """The output of a Catch. If a function raised it, `Cause` is JSON with an `errorMessage`."""
+    """The error of a failed state. If a function raised it, `Cause` is JSON with `errorMessage`."""
 
     Error: str
     Cause: NotRequired[str]
 
 
 class JobStatus(TypedDict):
-    """How far an import, a training, a deployment or a batch job has come (`reconcile.py`)."""
+    """How far a job has come: an import, a training, a deployment or a batch job."""
 
     phase: str
     """What is in progress, as the rules name it."""
     seconds: int
     """The seconds to wait before the next invocation. 0 means at once."""
     outcome: str | None
-    """How it ended, or null if it has not ended."""
+    """How the job ended, or null if it has not ended."""
     reasons: list[Message]
     """Why it has this outcome."""
     warnings: list[str]
     createdAt: str | None
-    """When its job or update in Personalize was created, or null if there is none."""
+    """When Personalize created the job or began the update, or null if it did neither."""
     endedAt: str | None
     progress: dict[str, object]
     """What the next invocation needs to know (`reconcile.py`)."""
 
 
 class DeploymentStatus(JobStatus):
-    """How far the deployment of a version to a campaign has come."""
+    """How far a deployment to a campaign has come."""
 
     versionArn: str | None
     """The version to deploy or on trial, or null if there is none."""
@@ -389,7 +389,7 @@ class DeploymentStatus(JobStatus):
     cause: str | None
     """One word for the rule that decided, if a later run may reach the same verdict.
 
-    Planning compares the verdict with a tag, so that it is reported only once."""
+    A tag stores the verdict with its cause, so that it is reported only once."""
 
 
 class ImportStatus(JobStatus):
@@ -402,10 +402,10 @@ class ImportStatus(JobStatus):
 
 
 class TrainingStatus(JobStatus):
-    """How far a training has come, and the version that the run waits for or deploys."""
+    """How far the training of a version has come."""
 
     arn: str | None
-    """The version, or null if there is none yet."""
+    """The version that the run waits for or deploys, or null if there is none yet."""
     isNew: bool
     """True if this run started the training."""
     trainingHours: float | None
@@ -422,7 +422,7 @@ class BatchJobStatus(JobStatus):
 
 
 class ImportDatasetInput(RunContext):
-    """The document inside `Import datasets`. Results of states that have not run are null."""
+    """The input of `import_dataset`. What no state has returned yet is null."""
 
     dataset: PlannedImport
     status: ImportStatus | None
@@ -430,7 +430,7 @@ class ImportDatasetInput(RunContext):
 
 
 class DatasetResult(TypedDict):
-    """The result of one import."""
+    """The result of an import."""
 
     dataset: PlannedImport
     status: ImportStatus | None
@@ -439,7 +439,7 @@ class DatasetResult(TypedDict):
 
 
 class TrainSolutionInput(RunContext):
-    """The document inside `Retrain solutions`. Results of states that have not run are null."""
+    """The input of `train_solution`. What no state has returned yet is null or empty."""
 
     todo: Literal["TRIALS", "WORK"]
     """With `TRIALS`, earlier runs' trials are ended and nothing is trained."""
@@ -451,7 +451,7 @@ class TrainSolutionInput(RunContext):
 
 
 class DeployVersionInput(RunContext):
-    """The document inside `Update campaigns`: a version to deploy, or a trial to end."""
+    """The input of `deploy_version`: a version to deploy, or a trial to end."""
 
     training: TrainingStatus | None
     """The training of the version to deploy, or null if only a trial is ended."""
@@ -461,7 +461,7 @@ class DeployVersionInput(RunContext):
 
 
 class CampaignResult(TypedDict):
-    """The result of one campaign."""
+    """The result of a deployment to a campaign."""
 
     campaign: PlannedCampaign
     status: DeploymentStatus | None
@@ -470,7 +470,7 @@ class CampaignResult(TypedDict):
 
 
 class BatchJobResult(TypedDict):
-    """The result of one batch job. After an error, its status has no outcome."""
+    """The result of a batch job. After an error, its status has no outcome."""
 
     batchJob: str
     """The output of the batch job."""
@@ -479,7 +479,7 @@ class BatchJobResult(TypedDict):
 
 
 class RunBatchJobInput(RunContext, BatchJobResult):
-    """The document inside `Run batch jobs`."""
+    """The input of `run_batch_job`."""
 
     solutionArn: str
     recipe: str
@@ -487,7 +487,7 @@ class RunBatchJobInput(RunContext, BatchJobResult):
 
 
 class SolutionResult(TypedDict):
-    """The result of one solution."""
+    """The results for a solution: its training, deployments and batch jobs."""
 
     solution: PlannedSolution
     version: TrainingStatus | None
@@ -503,8 +503,8 @@ class ImportResults(TypedDict):
     anyFailed: bool
 
 
-class RunDocument(TypedDict, total=False):
-    """A run's document, with the keys that its states have added so far."""
+class ExecutionData(TypedDict, total=False):
+    """The data of an execution, with the keys that its states have added so far."""
 
     settings: Settings
     run: StartedExecution

@@ -43,7 +43,7 @@ from .run.admission import (
     pause_for_deletion,
     pause_for_older_runs,
 )
-from .run.documents import (
+from .run.execution_data import (
     identify_run,
     list_trial_results,
 )
@@ -56,11 +56,11 @@ if TYPE_CHECKING:
 
     from .contract import (
         CampaignResult,
+        ExecutionData,
         Plan,
         PlannedCampaign,
         PlannedDeployments,
         Run,
-        RunDocument,
         Settings,
     )
 
@@ -69,7 +69,7 @@ PARTIAL_RUN_KEYS = {"skipImport", "datasets", "exportDate", "only"}
 
 
 @truncate_output
-def handler(event: RunDocument, _context: object) -> RunDocument:
+def handler(event: ExecutionData, _context: object) -> ExecutionData:
     """Plan what the run does next, and return the plan with the settings and the run.
 
     Raises:
@@ -85,7 +85,7 @@ def handler(event: RunDocument, _context: object) -> RunDocument:
     plan = _plan_before_jobs(settings, run, trial_results) or _plan_jobs(settings, run)
 
     if plan["todo"] == "WORK":
-        # The output of the state machine is limited, and the jobs will need most of it.
+        # An execution's data is limited, and the jobs will need most of it.
         kept_results = keep_worst_results(trial_results)
         if omitted_count := len(trial_results) - len(kept_results):
             more = format_count(omitted_count, "more trial")

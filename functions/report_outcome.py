@@ -6,7 +6,7 @@ from functools import partial
 from .common.aws import write_client
 from .common.errors import AWS_ERRORS
 from .contract import (
-    RunDocument,
+    ExecutionData,
     pipeline_name,
 )
 from .personalize.tags import (
@@ -21,12 +21,12 @@ from .rules.deployments import (
     REPORTED_OUTCOMES,
     format_verdict,
 )
-from .run.documents import list_campaign_results
+from .run.execution_data import list_campaign_results
 
 logger = logging.getLogger("retraining")
 
 
-def handler(event: RunDocument, _context: object) -> ReportedRun:
+def handler(event: ExecutionData, _context: object) -> ReportedRun:
     """Send the report of the run, and return it as the output of the execution."""
     return report_run(
         "report_outcome",
@@ -37,13 +37,13 @@ def handler(event: RunDocument, _context: object) -> ReportedRun:
     )
 
 
-def tag_verdicts(document: RunDocument) -> None:
+def tag_verdicts(execution_data: ExecutionData) -> None:
     """Tag each campaign with its reported verdict, so that no later run reports it again.
 
     The report is sent first, because a verdict that's reported twice is better than one that's
     never reported.
     """
-    for result in list_campaign_results(document):
+    for result in list_campaign_results(execution_data):
         status = result["status"]
         if not status or not status["versionArn"] or status["outcome"] not in REPORTED_OUTCOMES:
             continue
@@ -61,5 +61,5 @@ def tag_verdicts(document: RunDocument) -> None:
                 version_arn,
                 campaign_arn,
                 error,
-                extra={"runId": document["run"].get("id")},
+                extra={"runId": execution_data["run"].get("id")},
             )

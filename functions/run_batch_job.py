@@ -59,7 +59,7 @@ from .rules.steps import (
     Action,
     Step,
 )
-from .run.documents import (
+from .run.execution_data import (
     build_job_name,
     choose_export_day,
 )

@@ -2,8 +2,8 @@
 
 A *message* says what is wrong, and usually what to do. If a command helps, it's kept separate,
 because each printer identifies the pipeline differently: by the ARN of the state machine in an
-email, with `--stack` on the command line. Rules and guards write a message without a command as a
-plain string. It becomes a Message when it's added to a document.
+email, with `--stack` on the command line. A rule or guard writes a message without a command as a
+plain string, which `as_message()` converts before it leaves the function.
 """
 
 import shlex

@@ -1,4 +1,4 @@
-"""Truncates the strings that functions return and raise, to keep a run's document small.
+"""Truncates the strings that functions return and raise, to keep the execution's data small.
 
 The state of an execution is limited to 256 KiB
 (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html), but Personalize

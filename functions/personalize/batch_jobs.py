@@ -31,7 +31,7 @@ from ..rules.recipes import (
     EXPLORATION_KEYS,
     has_segment_jobs,
 )
-from ..run.documents import choose_export_day
+from ..run.execution_data import choose_export_day
 from ..s3 import exports
 from ..s3.exports import (
     S3Listing,

@@ -24,7 +24,7 @@ from ..rules.imports import (
     list_unconfirmed_imports,
 )
 from ..rules.versions import SolutionVersion
-from ..run.documents import get_run_start
+from ..run.execution_data import get_run_start
 from ..s3.exports import (
     Export,
     hash_location,

@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from .datasets import DatasetView
 
 MAX_STORED_TYPES = 5
-"""The maximum number of event types in a run's document."""
+"""The maximum number of event types in the execution's data."""
 MAX_STORED_COLUMNS = 10
-"""The maximum number of columns with empty values in a run's document."""
+"""The maximum number of columns with empty values in the execution's data."""
 MAX_STORED_NAME_LENGTH = 30
-"""The maximum length of an event type's or column's name in a run's document."""
+"""The maximum length of an event type's or column's name in the execution's data."""
 MIN_STALE_IMPORTS = 3
 """A run warns if at least this many imports in a row have the same newest event."""
 MIN_EXPECTED_ROWS = 10
@@ -74,7 +74,7 @@ class ImportedContent(NamedTuple):
 def summarize_content(view: DatasetView) -> ExportContent:
     """Summarize the rows that were read, and compare them with the last import.
 
-    The result is stored in the run's document, which has room for only a few short names.
+    The result is stored in the execution's data, which has room for only a few short names.
     """
     value_counts = {name: view.export.count_values(name) for name in view.columns}
     empty_values = Counter(
@@ -167,7 +167,7 @@ def _count_values(view: DatasetView, column: str) -> Counter[str]:
 
 
 def shorten_name(name: str) -> str:
-    """Shorten a name for the run's document. A hash distinguishes long names that start alike."""
+    """Shorten a name for the execution's data. A hash distinguishes long names that start alike."""
     if len(name) <= MAX_STORED_NAME_LENGTH:
         return name
     suffix = f"…{compute_short_hash(name, NAME_HASH_LENGTH)}"

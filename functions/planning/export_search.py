@@ -20,7 +20,7 @@ from ..rules.imports import (
     find_import_watermark,
     group_imports_by_location,
 )
-from ..run.documents import choose_export_day
+from ..run.execution_data import choose_export_day
 from ..s3 import exports
 
 if TYPE_CHECKING:

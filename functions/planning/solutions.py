@@ -31,7 +31,7 @@ from ..rules.trainings import (
     list_full_versions,
 )
 from ..rules.versions import SolutionVersion
-from ..run.documents import (
+from ..run.execution_data import (
     build_job_name,
     get_run_start,
 )

@@ -35,16 +35,16 @@ from ..contract import (
     BatchJobResult,
     CampaignResult,
     DatasetResult,
+    ExecutionData,
     ExportContent,
     JobStatus,
     MetricComparison,
     Outcome,
     Run,
-    RunDocument,
     SolutionResult,
     StateError,
 )
-from ..run.documents import (
+from ..run.execution_data import (
     identify_run,
     list_campaign_results,
     list_solution_results,
@@ -279,31 +279,31 @@ class NewTraining(NamedTuple):
 
 
 def build_report(
-    document: RunDocument,
+    execution_data: ExecutionData,
     serving: list[ServingReport],
     *,
     pipeline: str,
     dashboard_url: str | None,
     ended_at: datetime,
 ) -> Report:
-    """Build the report from a run's document. The run may have ended at any state."""
-    run = identify_run(document["run"])
-    plan = document.get("plan", {})
+    """Build the report from the execution's data. The run may have ended at any state."""
+    run = identify_run(execution_data["run"])
+    plan = execution_data.get("plan", {})
     served_version_arns = {
         campaign["campaignArn"]: campaign["servedVersionArn"]
         for campaign in serving
         if campaign["isKnown"]
     }
 
-    imports = [_build_import_report(result) for result in _list_import_results(document)]
+    imports = [_build_import_report(result) for result in _list_import_results(execution_data)]
     solutions = [
         _build_solution_report(result, served_version_arns)
-        for result in list_solution_results(document)
+        for result in list_solution_results(execution_data)
     ]
-    trials = _build_trial_reports(document, solutions, served_version_arns)
+    trials = _build_trial_reports(execution_data, solutions, served_version_arns)
     parts = (*imports, *solutions, *trials, *list_batch_job_reports(solutions))
-    ending = _find_run_ending(document, [part["outcome"] for part in parts])
-    new_trainings = _list_new_trainings(document)
+    ending = _find_run_ending(execution_data, [part["outcome"] for part in parts])
+    new_trainings = _list_new_trainings(execution_data)
 
     return {
         "schemaVersion": SCHEMA_VERSION,
@@ -318,7 +318,7 @@ def build_report(
         "endedAt": ended_at.isoformat(),
         "seconds": max(0, _seconds_between(run["startedAt"], ended_at.isoformat())),
         "trainingHours": round(sum(training.hours for training in new_trainings), 4),
-        "trainingCost": _sum_training_costs(document, new_trainings),
+        "trainingCost": _sum_training_costs(execution_data, new_trainings),
         "importCost": _sum_import_costs(imports),
         "imports": imports,
         "solutions": solutions,
@@ -326,7 +326,7 @@ def build_report(
         "serving": serving,
         "heldOutUsers": _estimate_held_out_users(plan.get("users")),
         "dataDeletionJobArn": plan.get("dataDeletionJobArn") if new_trainings else None,
-        "warnings": truncate_list([*_list_warnings(document)]),
+        "warnings": truncate_list([*_list_warnings(execution_data)]),
         "executionUrl": _build_execution_url(run["executionArn"]),
         "dashboardUrl": dashboard_url,
     }
@@ -380,12 +380,14 @@ def explain_error(error: StateError) -> list[Message]:
 # The run
 
 
-def _find_run_ending(document: RunDocument, outcomes: Iterable[Outcome]) -> RunEnding:
+def _find_run_ending(execution_data: ExecutionData, outcomes: Iterable[Outcome]) -> RunEnding:
     """Find out how the run ended: with an error, or with the worst outcome of its parts."""
-    error = document.get("error")
+    error = execution_data.get("error")
     if error:
         return RunEnding("FAILED", error["Error"], explain_error(error))
-    return RunEnding(find_worst_outcome(outcomes), error=None, reasons=document["plan"]["reasons"])
+    return RunEnding(
+        find_worst_outcome(outcomes), error=None, reasons=execution_data["plan"]["reasons"]
+    )
 
 
 def _normalize_trigger(run: Run) -> str:
@@ -394,22 +396,24 @@ def _normalize_trigger(run: Run) -> str:
     return "unknown"
 
 
-def _list_new_trainings(document: RunDocument) -> list[NewTraining]:
+def _list_new_trainings(execution_data: ExecutionData) -> list[NewTraining]:
     """List the trainings that this run started. A failed training is free."""
     return [
         NewTraining(result["solution"]["recipe"], result["version"]["trainingHours"] or 0)
-        for result in list_solution_results(document)
+        for result in list_solution_results(execution_data)
         if result["version"] and result["version"]["isNew"]
     ]
 
 
-def _sum_training_costs(document: RunDocument, trainings: Iterable[NewTraining]) -> float | None:
+def _sum_training_costs(
+    execution_data: ExecutionData, trainings: Iterable[NewTraining]
+) -> float | None:
     """Add up the cost of the trainings in dollars, or return None if the price isn't known."""
     # If the input was too large for the first state, the document has no settings.
-    if "settings" not in document:
+    if "settings" not in execution_data:
         return None
 
-    price = document["settings"]["trainingHourPrice"]
+    price = execution_data["settings"]["trainingHourPrice"]
     if price is None:
         return None
 
@@ -435,11 +439,11 @@ def _estimate_held_out_users(users: int | None) -> int | None:
 # The parts of a run
 
 
-def _list_import_results(document: RunDocument) -> list[DatasetResult]:
+def _list_import_results(execution_data: ExecutionData) -> list[DatasetResult]:
     """Return the results of the imports, or [] if the run ended before them."""
-    if "imports" not in document:
+    if "imports" not in execution_data:
         return []
-    return document["imports"]["results"]
+    return execution_data["imports"]["results"]
 
 
 def _build_import_report(result: DatasetResult) -> ImportReport:
@@ -520,7 +524,7 @@ def _build_batch_job_report(result: BatchJobResult) -> BatchJobReport:
 
 
 def _build_trial_reports(
-    document: RunDocument,
+    execution_data: ExecutionData,
     solutions: Iterable[SolutionReport],
     served_version_arns: Mapping[str, str | None],
 ) -> list[CampaignReport]:
@@ -536,7 +540,7 @@ def _build_trial_reports(
     }
     return [
         _build_campaign_report(result, other_served_version_arns)
-        for result in list_trial_results(document)
+        for result in list_trial_results(execution_data)
     ]
 
 
@@ -601,14 +605,14 @@ def _list_reasons(error: StateError | None, status: JobStatus) -> list[Message]:
     return truncate_list(reasons, MAX_REASON_BYTES)
 
 
-def _list_warnings(document: RunDocument) -> Iterator[Message]:
+def _list_warnings(execution_data: ExecutionData) -> Iterator[Message]:
     """Yield the warnings of the plan, the campaigns, the trainings and the batch jobs."""
-    yield from document.get("plan", {}).get("warnings", ())
+    yield from execution_data.get("plan", {}).get("warnings", ())
 
-    for campaign in list_campaign_results(document):
+    for campaign in list_campaign_results(execution_data):
         yield from _label_warnings(campaign["campaign"]["campaignArn"], campaign["status"])
 
-    solutions = list_solution_results(document)
+    solutions = list_solution_results(execution_data)
     for solution in solutions:
         yield from _label_warnings(solution["solution"]["solutionArn"], solution["version"])
     for solution in solutions:

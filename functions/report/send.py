@@ -49,8 +49,8 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
 
     from ..contract import (
+        ExecutionData,
         NotificationSettings,
-        RunDocument,
         Settings,
     )
 
@@ -74,7 +74,7 @@ class ReportedRun(TypedDict):
 
 def report_run(
     step: str,
-    document: RunDocument,
+    execution_data: ExecutionData,
     pipeline: str,
     notifications: NotificationSettings,
     *,
@@ -85,8 +85,8 @@ def report_run(
     `after_delivery` is called unless the message or the event could not be delivered.
     """
     report = build_report(
-        document,
-        _read_run_serving(document),
+        execution_data,
+        _read_run_serving(execution_data),
         pipeline=pipeline,
         dashboard_url=notifications["dashboardUrl"],
         ended_at=clock.now(),
@@ -130,12 +130,12 @@ def is_repeated_failure(report: Report) -> bool:
     return has_failed and any(serving["versionOnTrial"] for serving in report["serving"])
 
 
-def _read_run_serving(document: RunDocument) -> list[ServingReport]:
+def _read_run_serving(execution_data: ExecutionData) -> list[ServingReport]:
     """Read what each campaign of the run serves now."""
     # If the input was too large for the first state, the document has no settings.
-    if "settings" not in document:
+    if "settings" not in execution_data:
         return []
-    return read_serving(read_client(), document["settings"])
+    return read_serving(read_client(), execution_data["settings"])
 
 
 def read_serving(client: PersonalizeClient, settings: Settings) -> list[ServingReport]:

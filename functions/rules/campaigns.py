@@ -193,7 +193,7 @@ class DeploymentSpec:
 class DeploymentProgress:
     """What a deployment passes from one poll to the next.
 
-    Steps change it (`Step.progress_changes`), the report quotes it, and the run's document passes
+    Steps change it (`Step.progress_changes`), the report quotes it, and the execution's data passes
     it from one invocation to the next.
     """
 

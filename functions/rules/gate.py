@@ -68,7 +68,7 @@ def _apply_rule(
 ) -> None:
     """Apply one rule to a candidate, and add what it finds to the result."""
     metric = rule["metric"]
-    # In a run's document, "new" is the candidate and "served" is the served version.
+    # In the execution's data, "new" is the candidate and "served" is the served version.
     comparison: MetricComparison = {
         "metric": metric,
         "new": _read_finite_value(candidate, metric),

@@ -178,7 +178,7 @@ def _warn_of_alarms(campaign: CampaignState) -> list[str]:
     if not unknown:
         return []
 
-    # One warning lists them all, because a run's document has room for one per campaign.
+    # One warning lists them all, because the execution's data has room for one per campaign.
     states = "; ".join(f"the alarm {alarm.name}: {alarm.state}" for alarm in unknown)
     return [f"after the bake, {states}"]
 

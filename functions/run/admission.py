@@ -30,7 +30,7 @@ from ..rules.trainings import (
     Deletion,
     find_running_deletion,
 )
-from .documents import (
+from .execution_data import (
     choose_export_day,
     parse_scheduled_time,
 )

@@ -14,7 +14,7 @@ from ..contract import (
     Settings,
     StartedExecution,
 )
-from .documents import (
+from .execution_data import (
     parse_request,
     parse_scheduled_time,
 )

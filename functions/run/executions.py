@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.type_defs import ExecutionListItemTypeDef
 
     from ..contract import (
+        ExecutionData,
         Run,
-        RunDocument,
         Settings,
         StateError,
     )
@@ -27,7 +27,7 @@ MAX_LISTED_EXECUTIONS = 100
 """How many executions are searched. With one run a day, that's three months."""
 
 
-def read_first_state_output(client: SFNClient, execution_arn: str) -> RunDocument | None:
+def read_first_state_output(client: SFNClient, execution_arn: str) -> ExecutionData | None:
     """Read the output of an execution's first state, or return None if it didn't end.
 
     The first state adds the settings to the execution's input.
@@ -39,7 +39,7 @@ def read_first_state_output(client: SFNClient, execution_arn: str) -> RunDocumen
 
     for event in history["events"]:
         if event["type"] == "PassStateExited":
-            return cast("RunDocument", json.loads(event["stateExitedEventDetails"]["output"]))
+            return cast("ExecutionData", json.loads(event["stateExitedEventDetails"]["output"]))
     return None
 
 

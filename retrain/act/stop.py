@@ -13,7 +13,7 @@ from functions.constants import STOPPED_ERROR
 from functions.personalize.statuses import is_running, is_stopping
 from functions.personalize.tags import RUN_TAG, read_tags
 from functions.personalize.trainings import describe_version, list_versions, stop_training
-from functions.run.documents import identify_run
+from functions.run.execution_data import identify_run
 from functions.run.executions import read_first_state_output
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef
 
-    from functions.contract import RunDocument
+    from functions.contract import ExecutionData
     from retrain.look.runs import Execution
 
 GOING_ON = (
@@ -112,7 +112,7 @@ def _execution(target: Target, run: str | None) -> Execution:
 
 
 def _trainings(
-    client: PersonalizeClient, begun: RunDocument | None
+    client: PersonalizeClient, begun: ExecutionData | None
 ) -> list[SolutionVersionTypeDef]:
     """Return the versions that a run has started to train and that have not ended."""
     if begun is None:

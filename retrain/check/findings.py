@@ -16,7 +16,7 @@ from components.naming import build_function_name
 from functions.common.messages import add_pipeline_options
 from functions.contract import pipeline_name
 from functions.planning.plan_run import read_view
-from functions.run.documents import identify_run
+from functions.run.execution_data import identify_run
 from retrain.account.errors import code_of
 from retrain.account.function_clients import function_clients
 from retrain.account.triggers import read_schedules

@@ -17,7 +17,7 @@ from functions.personalize.campaigns import read_campaign_state
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import read_tags
 from functions.personalize.trainings import list_versions, read_metrics
-from functions.run.documents import identify_run, parse_request, parse_scheduled_time
+from functions.run.execution_data import identify_run, parse_request, parse_scheduled_time
 from functions.run.executions import MAX_LISTED_EXECUTIONS
 from retrain.account.errors import AWS_ERRORS, OperatorError, aws_error
 from retrain.account.triggers import find_trigger, list_triggers, read_schedules

@@ -38,7 +38,7 @@ from functions.personalize.trainings import describe_version
 from functions.planning.plan_run import plan_run, read_view
 from functions.rules.recipes import find_recipe
 from functions.run.admission import pause_for_deletion
-from functions.run.documents import identify_run
+from functions.run.execution_data import identify_run
 from functions.run.execution_input import find_input_problems
 from retrain.account.errors import EXIT_FAILED
 from retrain.account.function_clients import function_clients

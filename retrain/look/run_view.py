@@ -25,7 +25,7 @@ from functions.common.messages import (
 from functions.contract import find_solution_of_campaign
 from functions.report.mail import ERROR_HEADLINES
 from functions.report.model import explain_error
-from functions.run.documents import identify_run
+from functions.run.execution_data import identify_run
 from retrain.look.lines import STYLES, Line
 from retrain.look.runs import Execution, execution_of
 from retrain.names import short_name

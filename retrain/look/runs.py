@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
-from functions.run.documents import (
+from functions.run.execution_data import (
     RUN_ID_PATTERN,
     identify_run,
 )

@@ -13,7 +13,7 @@ from components.naming import derive_job_prefix
 from emulator import Emulator
 from emulator.deployer.configuration import read_project
 from emulator.deployer.program import Deployment, deploy
-from functions.run.documents import identify_run
+from functions.run.execution_data import identify_run
 
 PROJECT = Path(__file__).resolve().parents[2]
 DEADLINE_SECONDS = 60

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.run.documents import identify_run
+from functions.run.execution_data import identify_run
 from functions.run.execution_input import (
     REQUEST_KEYS,
     find_input_problems,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from functions.common.errors import ServiceUnavailable
-from functions.run.documents import (
+from functions.run.execution_data import (
     build_job_name,
     choose_export_day,
     get_run_start,

@@ -47,7 +47,7 @@ ORDER = (
     ),
     ("functions.contract",),
     ("functions.common.formatting",),
-    ("functions.common.call_times", "functions.common.errors", "functions.run.documents"),
+    ("functions.common.call_times", "functions.common.errors", "functions.run.execution_data"),
     ("functions.rules",),
     ("functions.common.prices", "functions.reconcile"),
     ("functions.common.truncation",),

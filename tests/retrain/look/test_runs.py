@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from functions.run.documents import identify_run
+from functions.run.execution_data import identify_run
 from functions.run.executions import read_first_state_output
 from tests.retrain.in_process import account
 from tests.workflow.pipeline import NEXT_SLOT, RUN_ID

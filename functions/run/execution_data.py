@@ -1,4 +1,4 @@
-"""Derives a run's id, its day, its job names and its results from what the states pass on."""
+"""Derives a run's id, its day, the names of its jobs and their results from an execution's data."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ..common.hashes import compute_short_hash
 if TYPE_CHECKING:
     from ..contract import (
         CampaignResult,
+        ExecutionData,
         Run,
-        RunDocument,
         RunRequest,
         Settings,
         SolutionResult,
@@ -93,30 +93,30 @@ def choose_export_day(run: Run) -> str:
     return request.get("exportDate") or request.get("day") or day_of_run
 
 
-def list_solution_results(document: RunDocument) -> list[SolutionResult]:
+def list_solution_results(execution_data: ExecutionData) -> list[SolutionResult]:
     """List the results of the trainings, or none if the run ended before them."""
-    if _has_training_results(document):
-        return document.get("solutions", [])
+    if _has_training_results(execution_data):
+        return execution_data.get("solutions", [])
     return []
 
 
-def list_trial_results(document: RunDocument) -> list[CampaignResult]:
+def list_trial_results(execution_data: ExecutionData) -> list[CampaignResult]:
     """List the results of earlier runs' trials that this run has tried to end."""
-    if _has_training_results(document):
-        return document.get("trials", [])
+    if _has_training_results(execution_data):
+        return execution_data.get("trials", [])
 
     # Until the run has jobs of its own, `solutions` has the results of trials.
-    return list_campaign_results(document)
+    return list_campaign_results(execution_data)
 
 
-def list_campaign_results(document: RunDocument) -> list[CampaignResult]:
+def list_campaign_results(execution_data: ExecutionData) -> list[CampaignResult]:
     """List the results of all campaigns, starting with those of earlier runs' trials."""
-    results = [*document.get("trials", [])]
-    for solution in document.get("solutions", []):
+    results = [*execution_data.get("trials", [])]
+    for solution in execution_data.get("solutions", []):
         results += solution["campaigns"]
     return results
 
 
-def _has_training_results(document: RunDocument) -> bool:
+def _has_training_results(execution_data: ExecutionData) -> bool:
     """Check if `solutions` has the results of trainings, not of earlier runs' trials."""
-    return "plan" in document and document["plan"]["todo"] == "WORK"
+    return "plan" in execution_data and execution_data["plan"]["todo"] == "WORK"
