@@ -1,4 +1,4 @@
-"""Creates all AWS clients. Most raise the exceptions in `common/errors.py` for transient errors.
+"""Creates all AWS clients, most of which raise our own exceptions for transient errors.
 
 Each client is created once per process, and gives up long before its function times out
 (`components/function_configs.py`).
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
 Client = TypeVar("Client", bound="BaseClient")
 
-READ_ATTEMPTS = 4
-"""How many times at most a client that only reads sends a request."""
-WRITE_ATTEMPTS = 1
-DELIVERY_ATTEMPTS = 2
-"""A report is a message and an event, which together may take as long as one read."""
+MAX_READ_ATTEMPTS = 4
+"""How many times a client sends a request that only reads."""
+MAX_WRITE_ATTEMPTS = 1
+MAX_DELIVERY_ATTEMPTS = 2
+"""A report is a message and an event, which together should take no longer than one read."""
 THROTTLING_CODES = (
     "ThrottlingException",
     "Throttling",
@@ -48,77 +48,85 @@ THROTTLING_CODES = (
     "SlowDown",
 )
 """The error codes of AWS services for throttled requests."""
-FIRST_SERVER_ERROR = 500
-"""The HTTP status codes from this one on mean a server error."""
+MIN_SERVER_ERROR_STATUS = 500
+"""The HTTP status codes of server errors begin here."""
 NO_RESPONSE_ERRORS = (exceptions.ConnectionError, exceptions.HTTPClientError)
 """The base classes of the exceptions that botocore raises without a response."""
 
 
 @functools.cache
 def read_client() -> PersonalizeClient:
-    """Return the Personalize client for requests that only read. It retries after an error."""
-    return with_transient_errors(boto3.client("personalize", config=_config(READ_ATTEMPTS)))
+    """Return the Personalize client for requests that only read. It retries after errors."""
+    return with_transient_errors(
+        boto3.client("personalize", config=_build_config(MAX_READ_ATTEMPTS))
+    )
 
 
 @functools.cache
 def write_client() -> PersonalizeClient:
-    """Return the Personalize client for requests that write. It never retries.
+    """Return the Personalize client for requests that change something. It never retries.
 
-    If the response to a create request is lost, the job may exist anyway. The rules look for it
-    before they send the request again, but botocore would simply retry.
+    If the response to a create request is lost, the job may exist. So the rules look for it before
+    they send the request again, which botocore wouldn't do.
     """
-    return with_transient_errors(boto3.client("personalize", config=_config(WRITE_ATTEMPTS)))
+    return with_transient_errors(
+        boto3.client("personalize", config=_build_config(MAX_WRITE_ATTEMPTS))
+    )
 
 
 @functools.cache
 def runtime_client() -> PersonalizeRuntimeClient:
     """Return the client that requests recommendations from campaigns. It never retries.
 
-    It raises botocore's own exceptions, because the probe handles throttling and 5xx itself.
+    It raises botocore's exceptions, because throttling and 5xx are results of a probe.
     """
-    return boto3.client("personalize-runtime", config=_config(WRITE_ATTEMPTS))
+    return boto3.client("personalize-runtime", config=_build_config(MAX_WRITE_ATTEMPTS))
 
 
 @functools.cache
 def s3() -> S3Client:
     """Return the S3 client."""
-    return with_transient_errors(boto3.client("s3", config=_config(READ_ATTEMPTS)))
+    return with_transient_errors(boto3.client("s3", config=_build_config(MAX_READ_ATTEMPTS)))
 
 
 @functools.cache
 def stepfunctions() -> SFNClient:
     """Return the Step Functions client."""
-    return with_transient_errors(boto3.client("stepfunctions", config=_config(READ_ATTEMPTS)))
+    return with_transient_errors(
+        boto3.client("stepfunctions", config=_build_config(MAX_READ_ATTEMPTS))
+    )
 
 
 @functools.cache
 def scheduler() -> EventBridgeSchedulerClient:
     """Return the EventBridge Scheduler client."""
-    return with_transient_errors(boto3.client("scheduler", config=_config(READ_ATTEMPTS)))
+    return with_transient_errors(boto3.client("scheduler", config=_build_config(MAX_READ_ATTEMPTS)))
 
 
 @functools.cache
 def cloudwatch() -> Any:  # noqa: ANN401 - the types of CloudWatch are not installed
     """Return the CloudWatch client."""
-    return with_transient_errors(boto3.client("cloudwatch", config=_config(READ_ATTEMPTS)))
+    return with_transient_errors(
+        boto3.client("cloudwatch", config=_build_config(MAX_READ_ATTEMPTS))
+    )
 
 
 @functools.cache
 def sns() -> SNSClient:
-    """Return the SNS client. If a response is lost, it may publish a message twice."""
-    return boto3.client("sns", config=_config(DELIVERY_ATTEMPTS))
+    """Return the SNS client. It may publish a message twice if a response is lost."""
+    return boto3.client("sns", config=_build_config(MAX_DELIVERY_ATTEMPTS))
 
 
 @functools.cache
 def events() -> EventBridgeClient:
-    """Return the EventBridge client. If a response is lost, it may send an event twice."""
-    return boto3.client("events", config=_config(DELIVERY_ATTEMPTS))
+    """Return the EventBridge client. It may send an event twice if a response is lost."""
+    return boto3.client("events", config=_build_config(MAX_DELIVERY_ATTEMPTS))
 
 
-def _config(attempts: int) -> Config:
-    """Set timeouts so that four attempts take about 60 seconds."""
+def _build_config(max_attempts: int) -> Config:
+    """Build a config with timeouts, so that four attempts take about 60 seconds."""
     return Config(
-        retries={"mode": "standard", "total_max_attempts": attempts},
+        retries={"mode": "standard", "total_max_attempts": max_attempts},
         connect_timeout=5,
         read_timeout=10,
     )
@@ -127,24 +135,24 @@ def _config(attempts: int) -> Config:
 def with_transient_errors(client: Client) -> Client:
     """Make a client raise `Throttled` and `ServiceUnavailable`, and return it.
 
-    The workflow matches errors by class name, so each error that it retries needs its own class.
-    But botocore raises ClientError for throttling and 5xx, as it does for many other errors.
+    The state machine matches errors by class name, so errors that it retries need classes of their
+    own. But botocore raises ClientError for throttling and 5xx, as it does for many other errors.
     """
-    # This comes first, because if a handler below raises, later handlers aren't called.
+    # Measure calls first, because when a handler below raises, no later handler is called.
     measure_calls(client)
 
-    client.meta.events.register("after-call", _raise_for_response)
-    client.meta.events.register("after-call-error", _raise_without_response)
+    client.meta.events.register("after-call", _raise_for_error_response)
+    client.meta.events.register("after-call-error", _raise_for_missing_response)
     return client
 
 
-def _raise_for_response(
+def _raise_for_error_response(
     http_response: AWSResponse,
     parsed: Mapping[str, Mapping[str, str]],
     model: OperationModel,
     **_: object,
 ) -> None:
-    """Raise an exception if the response reports throttling or a server error.
+    """Raise our exception if AWS throttled the request or had a server error.
 
     botocore passes these arguments by name.
     """
@@ -154,14 +162,14 @@ def _raise_for_response(
 
     if code in THROTTLING_CODES:
         raise Throttled(message)
-    if http_response.status_code >= FIRST_SERVER_ERROR:
+    if http_response.status_code >= MIN_SERVER_ERROR_STATUS:
         raise ServiceUnavailable(message)
 
 
-def _raise_without_response(exception: Exception, **_: object) -> None:
+def _raise_for_missing_response(exception: Exception, **_: object) -> None:
     """Raise `ServiceUnavailable` if there was no response.
 
-    botocore raises all other exceptions itself.
+    botocore raises any other exception itself after this handler.
     """
     if isinstance(exception, NO_RESPONSE_ERRORS):
         raise ServiceUnavailable(f"the service did not respond: {exception}") from exception

@@ -1,4 +1,4 @@
-"""The exceptions of the functions. The workflow matches them by their class names."""
+"""The exceptions of the functions. The state machine matches them by their class names."""
 
 import json
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from .messages import (
 
 
 class Throttled(Exception):  # noqa: N818 - the word of the API
-    """The service throttled the request. The workflow retries (`asl.py`)."""
+    """AWS throttled the request. The state machine retries (`asl.py`)."""
 
 
 class ServiceUnavailable(Exception):  # noqa: N818 - the word of the API
-    """The service sent a 5xx, a stale response or none. The workflow retries (`asl.py`)."""
+    """AWS sent a 5xx, a stale response or none. The state machine retries (`asl.py`)."""
 
 
 AWS_ERRORS = (ClientError, Throttled, ServiceUnavailable)
@@ -24,13 +24,13 @@ AWS_ERRORS = (ClientError, Throttled, ServiceUnavailable)
 
 
 class RequestRefused(Exception):  # noqa: N818 - the word of `reconcile`
-    """A service certainly did not do what was requested. `reconcile` polls again."""
+    """AWS certainly did not do what was requested. `reconcile` polls again."""
 
 
 class RunRefused(Exception):  # noqa: N818 - a result of planning, not a fault of the program
     """Planning refuses the run, because of problems that the report lists.
 
-    Only the text of an error leaves a Lambda function. So the text is the list of problems as JSON,
+    Of an exception, Lambda only returns the text. So the text is the list of problems as JSON,
     which the report parses.
     """
 

@@ -1,4 +1,4 @@
-"""Writes the functions' log records. They contain ids and states, but no payloads."""
+"""Writes the functions' log records. They contain IDs and states, but no payloads."""
 
 import logging
 
@@ -12,18 +12,18 @@ logger = logging.getLogger("retraining")
 logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
-def log(step: str, text: str, **facts: object) -> None:
-    """Log what a function has done. Each fact is a field of the record."""
-    logger.info("%s: %s", step, text, extra={"step": step, **facts})
+def log(function_name: str, text: str, **fields: object) -> None:
+    """Log what a function has done, with further fields of the record."""
+    logger.info("%s: %s", function_name, text, extra={"step": function_name, **fields})
 
 
-def log_status(step: str, run: Run, arn: str, status: JobStatus) -> None:
-    """Log how far a status has come. `arn` is the resource that the status is about."""
+def log_status(function_name: str, run: Run, resource: str, status: JobStatus) -> None:
+    """Log how far a job has come. `resource` is usually the ARN of what the job works on."""
     log(
-        step,
+        function_name,
         status["outcome"] or status["phase"],
         runId=run["id"],
-        arn=arn,
+        arn=resource,
         phase=status["phase"],
         outcome=status["outcome"],
         reasons=status["reasons"],

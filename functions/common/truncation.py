@@ -1,9 +1,9 @@
-"""Truncates the strings that functions return and raise, to keep the execution's data small.
+"""Truncates the strings that functions return and raise, to keep the data of an execution small.
 
-The state of an execution is limited to 256 KiB
+Step Functions allows 256 KiB
 (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html), but Personalize
-documents no limit for a failure reason. With the limits in this module, even the document of the
-largest pipeline that the rules allow is small enough.
+documents no limit for a failure reason. With the limits in this module, there's enough room even
+for the largest pipeline that can be configured.
 """
 
 import functools
@@ -19,14 +19,14 @@ from .messages import Message
 MAX_STRING_BYTES = 300
 """The size limit of most strings, such as an error or a job's failure reason. ARNs are shorter."""
 MAX_PLAN_STRING_BYTES = 8_000
-"""The size limit of a text in the plan, where the reason for a skip may name every solution."""
+"""The size limit of a string in the plan, where the reason for a skip may name every solution."""
 MAX_LIST_BYTES = 8_000
 """The size limit of a list of messages, such as the warnings of the plan."""
 MAX_TRIALS_BYTES = 9_500
 """The size limit of the results of earlier runs' trials, if the run has other jobs too. A result is
 usually 700 bytes."""
 MAX_REFUSAL_BYTES = 16_000
-"""The size limit of the message of RunRefused, which lists every problem of a run."""
+"""The size limit of a RunRefused error, which lists every problem of a run."""
 
 logger = logging.getLogger("retraining")
 
@@ -38,17 +38,17 @@ Value = TypeVar("Value")
 def truncate_output(
     handler: Callable[[Event, object], Result],
 ) -> Callable[[Event, object], Result]:
-    """Decorate a handler to truncate the strings in its result and in its errors.
+    """Decorate a handler so that it truncates the strings in its result and in its errors.
 
-    Errors are raised without a stack trace, which would also end up in the document. The log has
-    the whole error.
+    Errors are raised without a stack trace, which would also become part of the execution's data.
+    The log has the whole error.
     """
 
     @functools.wraps(handler)
     def truncating_handler(event: Event, context: object) -> Result:
         try:
             result = handler(event, context)
-        except Exception as error:  # noqa: BLE001 - it is re-raised
+        except Exception as error:  # noqa: BLE001 - it is raised again
             raise _truncate_error(error).with_traceback(None) from None
 
         return cast("Result", truncate_strings(result))
@@ -57,39 +57,39 @@ def truncate_output(
 
 
 def truncate(text: str, max_bytes: int = MAX_STRING_BYTES) -> str:
-    """Cut a text that has more than `max_bytes` in JSON, and append its original length."""
+    """Cut off the end of a text that has more than `max_bytes` in JSON, and append its length."""
     if count_json_bytes(text) <= max_bytes:
         return text
 
     end = f"… (cut, {len(text):,} characters)"
-    return _take(text, max_bytes - count_json_bytes(end)).rstrip() + end
+    return _keep_beginning(text, max_bytes - count_json_bytes(end)).rstrip() + end
 
 
 def truncate_middle(text: str, max_bytes: int = MAX_STRING_BYTES) -> str:
-    """Cut a text in its middle, because an error of AWS names the request at its beginning.
+    """Cut out the middle of a text that has more than `max_bytes` in JSON.
 
-    Its end says what is missing, for example that no permissions boundary allows the action. In
-    between are ARNs.
+    An error from AWS names the request at its beginning. Its end says what's missing, for example
+    that no permissions boundary allows the action. The middle is mostly ARNs.
     """
     if count_json_bytes(text) <= max_bytes:
         return text
 
     gap = f"… (cut, {len(text):,} characters) …"
     kept_bytes = max_bytes - count_json_bytes(gap)
-    beginning = _take(text, kept_bytes // 2)
-    end = _take(text[::-1], kept_bytes - count_json_bytes(beginning))[::-1]
+    beginning = _keep_beginning(text, kept_bytes // 2)
+    end = _keep_beginning(text[::-1], kept_bytes - count_json_bytes(beginning))[::-1]
     return beginning.rstrip() + gap + end.lstrip()
 
 
-def _take(text: str, max_bytes: int) -> str:
-    """Take as many characters from the beginning of a text as fit."""
+def _keep_beginning(text: str, max_bytes: int) -> str:
+    """Return the longest beginning of a text that fits."""
     # A character has at least one byte, so at most `max_bytes` characters can fit.
-    sizes = accumulate(map(count_json_bytes, text[:max_bytes]))
-    return text[: sum(size <= max_bytes for size in sizes)]
+    total_sizes = accumulate(map(count_json_bytes, text[:max_bytes]))
+    return text[: sum(size <= max_bytes for size in total_sizes)]
 
 
 def truncate_list(messages: Sequence[Message], max_bytes: int = MAX_LIST_BYTES) -> list[Message]:
-    """Keep as many messages as fit, but at least one, and append how many are missing."""
+    """Keep as many messages as fit, at least one, and append how many are missing."""
     kept_messages = keep_fitting(messages, max_bytes)
     if missing_count := len(messages) - len(kept_messages):
         kept_messages.append(Message(text=f"… and {missing_count} more"))
@@ -97,10 +97,10 @@ def truncate_list(messages: Sequence[Message], max_bytes: int = MAX_LIST_BYTES) 
 
 
 def keep_fitting(values: Sequence[Value], max_bytes: int) -> list[Value]:
-    """Return as many of the first JSON values as fit, but at least one."""
-    sizes = accumulate(len(json.dumps(value)) + len(", ") for value in values)
-    count = sum(size <= max_bytes for size in sizes)
-    return list(values[: max(count, 1)])
+    """Keep as many of the first JSON values as fit, at least one."""
+    total_sizes = accumulate(len(json.dumps(value)) + len(", ") for value in values)
+    fitting_count = sum(size <= max_bytes for size in total_sizes)
+    return list(values[: max(fitting_count, 1)])
 
 
 def truncate_strings(value: object, max_bytes: int = MAX_STRING_BYTES) -> object:
@@ -111,7 +111,7 @@ def truncate_strings(value: object, max_bytes: int = MAX_STRING_BYTES) -> object
     if isinstance(value, dict):
         limits = {"plan": MAX_PLAN_STRING_BYTES}
         return {
-            # Functions need the settings exactly as they were deployed.
+            # The settings must stay as they were deployed.
             key: inner if key == "settings" else truncate_strings(inner, limits.get(key, max_bytes))
             for key, inner in value.items()
         }
@@ -123,7 +123,7 @@ def truncate_strings(value: object, max_bytes: int = MAX_STRING_BYTES) -> object
 
 
 def _truncate_messages(values: list[object]) -> object:
-    """Truncate a list of messages, or of strings such as the warnings of a status."""
+    """Truncate a list of messages or of strings. Other lists stay as they are."""
     if all(isinstance(value, str) for value in values):
         messages = truncate_list([Message(text=str(value)) for value in values])
         return [message["text"] for message in messages]
@@ -139,7 +139,7 @@ def count_json_bytes(text: str) -> int:
 
 
 def _truncate_error(error: Exception) -> Exception:
-    """Truncate an error's message. If its class isn't in errors.py, log the whole error."""
+    """Truncate an error's message, and log the whole error unless it's one of `errors.py`."""
     if isinstance(error, errors.RunRefused):
         problems = [truncate_strings(problem, MAX_PLAN_STRING_BYTES) for problem in error.problems]
         return errors.RunRefused(truncate_list(cast("list[Message]", problems), MAX_REFUSAL_BYTES))
