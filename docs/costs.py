@@ -64,5 +64,5 @@ def metric_count(settings: Settings, *, only_watched: bool = False) -> int:
         counts[dimension]
         for metric in METRICS.values()
         for dimension in metric.dimensions
-        if metric.is_watched or not only_watched
+        if metric.is_written_by_watcher or not only_watched
     )

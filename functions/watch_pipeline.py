@@ -87,7 +87,7 @@ class NotMeasurableError(Exception):
     """A model's age can't be measured, for the reason in the message."""
 
 
-def handler(event: dict[str, str], _context: object) -> metrics.Ages:
+def handler(event: dict[str, str], _context: object) -> metrics.Measurements:
     """Clean up after runs that died, publish the ages as metrics, and return them.
 
     If a resource can't be read, its age is None. Then the age of the whole pipeline isn't published
@@ -101,10 +101,10 @@ def handler(event: dict[str, str], _context: object) -> metrics.Ages:
     watcher.clean_up()
     watcher.measure_data()
 
-    ages = watcher.ages
-    metrics.write_measurements(watcher.settings, ages)
-    log("watch_pipeline", "the ages were measured", **ages)
-    return ages
+    measurements = watcher.measurements
+    metrics.write_measurements(watcher.settings, measurements)
+    log("watch_pipeline", "the ages were measured", **measurements)
+    return measurements
 
 
 class Watcher:
@@ -117,8 +117,8 @@ class Watcher:
         # Runs use these settings, too. A copy in the event could differ.
         machine = read_state_machine(stepfunctions(), machine_arn)
         self.settings = machine.settings
-        self.ages: metrics.Ages = {"models": {}, "data": {}, "unfinishedTrials": 0}
-        """The ages measured so far."""
+        self.measurements: metrics.Measurements = {"models": {}, "data": {}, "unfinishedTrials": 0}
+        """What has been measured so far."""
 
         self._trials: list[Trial] = []
         """The open trials found so far."""
@@ -142,13 +142,13 @@ class Watcher:
                 ages = [
                     self._call_or_log(solution_arn, self._measure_newest_model_age, solution_arn)
                 ]
-            self.ages["models"][resource_name(solution_arn)] = metrics.find_max_age(ages)
+            self.measurements["models"][resource_name(solution_arn)] = metrics.find_max_age(ages)
 
     def measure_data(self) -> None:
         """Measure the age of each dataset's data."""
         for dataset in self.settings["datasets"]:
             age = self._call_or_log(dataset["datasetArn"], self._measure_data_age, dataset)
-            self.ages["data"][dataset["type"]] = age
+            self.measurements["data"][dataset["type"]] = age
 
     def clean_up(self) -> None:
         """Start a run for open trials, and stop trainings past their deadline.
@@ -209,7 +209,7 @@ class Watcher:
         tags = self._call_or_log(arn, read_tags, read_client(), arn)
         if tags is None:
             # There may be a trial, which only the tags would show.
-            self.ages["unfinishedTrials"] += 1
+            self.measurements["unfinishedTrials"] += 1
             return None
 
         model_age = self._call_or_log(arn, self._measure_served_model_age, arn, tags)
@@ -226,7 +226,7 @@ class Watcher:
         # A campaign that can't be measured counts at once, because a run couldn't read it either,
         # and would keep polling without a report.
         if model_age is None or trial_age > UNFINISHED_TRIAL_AGE:
-            self.ages["unfinishedTrials"] += 1
+            self.measurements["unfinishedTrials"] += 1
 
     def _measure_served_model_age(self, arn: str, tags: Tags) -> float:
         """Measure the hours since the served version was trained or last found up to date."""

@@ -13,7 +13,7 @@ SECONDS_PER_MINUTE = 60
 MINUTES_PER_HOUR = 60
 HOURS_PER_DAY = 24
 BYTES_PER_UNIT = 1000
-LEAST_WITHOUT_FRACTION = 1000
+MIN_WITHOUT_FRACTION = 1000
 SHORT_METRIC_NAMES = {
     "normalized_discounted_cumulative_gain": "NDCG",
     "mean_reciprocal_rank": "MRR",
@@ -43,9 +43,9 @@ def format_duration(seconds: float) -> str:
     return f"{hours} h {minutes} min"
 
 
-def format_size(size: int) -> str:
+def format_size(byte_count: int) -> str:
     """Format a number of bytes like `912 bytes` or `1.23 GB`."""
-    value = float(size)
+    value = float(byte_count)
     for unit in ("bytes", "KB", "MB", "GB"):
         # 999,900 bytes would be rounded to 1,000 KB, so they are 1 MB.
         if float(f"{value:.3g}") < BYTES_PER_UNIT:
@@ -57,7 +57,7 @@ def format_size(size: int) -> str:
 def format_number(value: float) -> str:
     """Round a number to three digits, but keep all digits before the point: `0.417`, `1,230`."""
     rounded = float(f"{value:.3g}")
-    if rounded < LEAST_WITHOUT_FRACTION:
+    if rounded < MIN_WITHOUT_FRACTION:
         return f"{rounded:g}"
     return f"{value:,.0f}"
 
@@ -75,11 +75,11 @@ def describe_export_content(content: ExportContent) -> list[str]:
         return []
 
     newest_event_time = format_time(datetime.fromisoformat(content["newestEventAt"]))
-    facts = [f"newest event {newest_event_time} UTC"]
-    facts += [f"{rows:,} {event_type}" for event_type, rows in content["eventTypes"].items()]
+    parts = [f"newest event {newest_event_time} UTC"]
+    parts += [f"{rows:,} {event_type}" for event_type, rows in content["eventTypes"].items()]
     if not content["areAllRowsRead"]:
-        facts.append("in the rows that were read")
-    return facts
+        parts.append("in the rows that were read")
+    return parts
 
 
 def format_count(count: int, noun: str) -> str:
@@ -90,7 +90,7 @@ def format_count(count: int, noun: str) -> str:
 
 
 def resource_name(arn: str) -> str:
-    """Return the last part of an ARN: the name of a resource, or the id of a version.
+    """Return the last part of an ARN: the name of a resource, or the ID of a version.
 
     For an S3 key, it's the file name.
     """
@@ -112,26 +112,27 @@ def format_metric_name(name: str) -> str:
     return f"{SHORT_METRIC_NAMES[prefix]}@{number}"
 
 
-def format_metrics(metrics: Iterable[MetricComparison], separator: str = " ") -> list[str]:
-    """Format one line for each rule of a gate, without repeating a line."""
+def format_metrics(comparisons: Iterable[MetricComparison], separator: str = " ") -> list[str]:
+    """Format a line for each rule of the quality gate, without repeating a line."""
     lines = [
-        f"{format_metric_name(rule['metric'])}{separator}{format_metric(rule)}" for rule in metrics
+        f"{format_metric_name(comparison['metric'])}{separator}{format_metric(comparison)}"
+        for comparison in comparisons
     ]
     return list(dict.fromkeys(lines))
 
 
-def format_metric(values: MetricComparison) -> str:
+def format_metric(comparison: MetricComparison) -> str:
     """Format a metric's served and new value, like `0.2410 → 0.2492 (+3.4%)`.
 
     If the gate compared multiples of baselines, they're added, like `0.3100 → 0.2100
     (-32.3%; 1.55 → 1.5 times the baseline, -3.2%)`. The plain change is shown anyway, because a
     person should notice if the baseline fell too.
     """
-    comparison = f"{_format_value(values['served'])} → {_format_value(values['new'])}"
-    facts = [*_change_facts(values)]
-    if not facts:
-        return comparison
-    return f"{comparison} ({'; '.join(facts)})"
+    metric_values = f"{_format_value(comparison['served'])} → {_format_value(comparison['new'])}"
+    changes = [*_describe_changes(comparison)]
+    if not changes:
+        return metric_values
+    return f"{metric_values} ({'; '.join(changes)})"
 
 
 def _format_value(value: float | None) -> str:
@@ -140,19 +141,19 @@ def _format_value(value: float | None) -> str:
     return f"{value:.4f}"
 
 
-def _change_facts(values: MetricComparison) -> Iterator[str]:
-    """Yield how much a metric changed, by itself and relative to its baselines."""
-    plain_change = ComparedValues(values["served"], values["new"]).change
+def _describe_changes(comparison: MetricComparison) -> Iterator[str]:
+    """Yield how much a metric changed, as such and relative to its baselines."""
+    plain_change = ComparedValues(comparison["served"], comparison["new"]).change
     if plain_change is not None:
         yield f"{plain_change:+.1%}"
 
-    if values.get("hasBaselineDropped"):
-        fall = f"from {values['servedBaseline']:.4f} to {values['newBaseline']:.4f}"
+    if comparison.get("hasBaselineDropped"):
+        fall = f"from {comparison['servedBaseline']:.4f} to {comparison['newBaseline']:.4f}"
         yield f"even the baseline fell {fall}"
-    elif values.get("newBaseline") is not None:
-        relative = compute_compared_values(values)
+    elif comparison.get("newBaseline") is not None:
+        relative = compute_compared_values(comparison)
         multiples = f"{relative.served:.3g} → {relative.new:.3g} times the baseline"
-        # A change from 0 has no percentage.
+        # There's no percentage for a change from 0.
         if relative.change is None:
             yield multiples
         else:
@@ -160,7 +161,7 @@ def _change_facts(values: MetricComparison) -> Iterator[str]:
 
 
 class ComparedValues(NamedTuple):
-    """A metric's values for the served and the new version, None where a version has none."""
+    """A metric's values for the served and the new version, or None for a missing value."""
 
     served: float | None
     new: float | None
@@ -173,19 +174,19 @@ class ComparedValues(NamedTuple):
         return round((self.new - self.served) / abs(self.served), 6)
 
 
-def compute_compared_values(values: MetricComparison) -> ComparedValues:
-    """Compute the values that the quality gate compares for a rule.
+def compute_compared_values(comparison: MetricComparison) -> ComparedValues:
+    """Compute the values that a rule of the quality gate compares.
 
-    If all four values are known, they are divided by their baselines. But a baseline that fell too
-    far can't excuse anything, so the plain values are compared then.
+    If the baselines are known, the values are divided by them. But a baseline that fell too far
+    can't excuse anything, so the plain values are compared then.
     """
-    served = values["served"]
-    new = values["new"]
-    if served is None or new is None or values.get("hasBaselineDropped"):
+    served = comparison["served"]
+    new = comparison["new"]
+    if served is None or new is None or comparison.get("hasBaselineDropped"):
         return ComparedValues(served, new)
 
-    served_baseline = values.get("servedBaseline")
-    new_baseline = values.get("newBaseline")
+    served_baseline = comparison.get("servedBaseline")
+    new_baseline = comparison.get("newBaseline")
     # A baseline may be missing, or 0.
     if not served_baseline or not new_baseline:
         return ComparedValues(served, new)

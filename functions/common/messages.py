@@ -12,24 +12,24 @@ from typing import NotRequired, TypedDict
 
 
 class Message(TypedDict):
-    """A text, and the command that carries out the advice at its end."""
+    """A text, and the command that does what the text advises."""
 
     text: str
     """What is wrong, and what to do about it."""
     command: NotRequired[str]
-    """The command for that. A `retrain` command comes without the options that identify the
-    pipeline. Left out if no command helps."""
+    """The command that does it. A `retrain` command lacks the options that identify the pipeline.
+    Left out if no command helps."""
     needsPerson: NotRequired[bool]
     """True for a warning that is sent to people even with `notifications.on: problems`. Left out
     otherwise."""
 
 
 Reason = str | Message
-"""What a rule or a guard reports: a plain string, or a text with a command."""
+"""What a rule or a guard reports: a plain string, or a message with a command."""
 
 
 def as_message(reason: Reason) -> Message:
-    """Convert a reason into a Message, the form used in documents."""
+    """Convert a reason into a Message, which is what states pass on."""
     if isinstance(reason, str):
         return Message(text=reason)
     return reason
@@ -40,14 +40,14 @@ def get_text(reason: Reason) -> str:
     return as_message(reason)["text"]
 
 
-def about(subject: str, reason: Reason) -> Message:
+def add_subject(subject: str, reason: Reason) -> Message:
     """Prefix a message with its subject, like `datasets.items: ...`."""
     message = as_message(reason)
     return {**message, "text": f"{subject}: {message['text']}"}
 
 
 def join_reasons(reasons: Sequence[Reason]) -> Message:
-    """Join reasons into one message, with the command of the last reason."""
+    """Join reasons into one message, with the command of the last one."""
     return {**as_message(reasons[-1]), "text": "; ".join(map(get_text, reasons))}
 
 
@@ -61,16 +61,19 @@ def format_message(message: Message, pipeline_options: Sequence[str]) -> str:
 
 
 def add_pipeline_options(command: str, pipeline_options: Sequence[str]) -> str:
-    """Add the pipeline's options to a `retrain` command, which defaults to the stack `dev`."""
+    """Add the options that identify the pipeline to a `retrain` command.
+
+    Without them, the command would work on the stack `dev`.
+    """
     if not command.startswith("retrain "):
         return command
     return " ".join([command, *map(shlex.quote, pipeline_options)])
 
 
 def shorten_arns(text: str) -> str:
-    """Put a text on one line, and replace Personalize ARNs with the names that they end in.
+    """Put a text on one line, and replace each Personalize ARN with the name at its end.
 
-    Messages from AWS contain ARNs too, so it isn't enough to write names in our own messages.
+    Messages from AWS contain ARNs, too, so it isn't enough to use names in our own.
     """
     return " ".join(map(_shorten_arn, text.split()))
 

@@ -30,17 +30,17 @@ from . import clock
 
 Dimension = Literal["Solution", "Dataset", "Outcome"]
 Unit = Literal["Count", "None"]
-"""A CloudWatch unit. There is none for hours, so they have the unit `None`."""
+"""A CloudWatch unit. Hours have the unit `None`, because CloudWatch has none for them."""
 
 
 class Metric(NamedTuple):
-    """A metric that the functions write. Every metric has the dimension PIPELINE_DIMENSION."""
+    """A metric that the functions write, always with the dimension PIPELINE_DIMENSION."""
 
     unit: Unit
     dimensions: Sequence[Dimension | None]
     """The possible second dimensions. None stands for a value of the whole pipeline."""
     meaning: str
-    is_watched: bool = False
+    is_written_by_watcher: bool = False
     """True if `watch_pipeline` writes the metric every 15 minutes."""
 
 
@@ -59,7 +59,7 @@ METRICS: Mapping[str, Metric] = {
         (None, "Solution"),
         "the hours since the model that a campaign serves was trained, or was last found up to "
         "date by a run. The oldest model counts. A model does not count as older than the pipeline",
-        is_watched=True,
+        is_written_by_watcher=True,
     ),
     DATA_AGE_HOURS: Metric(
         "None",
@@ -67,7 +67,7 @@ METRICS: Mapping[str, Metric] = {
         "the hours since a dataset was last imported, or was last found unchanged by a run. The "
         "oldest dataset counts. For interactions and actionInteractions an unchanged export does "
         "not count, unless an event tracker is ACTIVE or `streamed` is set",
-        is_watched=True,
+        is_written_by_watcher=True,
     ),
     NEWEST_EVENT_AGE_HOURS: Metric(
         "None",
@@ -79,19 +79,19 @@ METRICS: Mapping[str, Metric] = {
         (None,),
         "the number of campaigns with a version on trial for more than 5 hours besides its bake, "
         "and of campaigns that cannot be read",
-        is_watched=True,
+        is_written_by_watcher=True,
     ),
 }
 """Name -> metric. Offline metrics are not in this table. They have the names that
 GetSolutionMetrics returns, the unit `None`, and the second dimension `Solution`."""
-UNITS = {name: metric.unit for name, metric in METRICS.items()}
+METRIC_UNITS = {name: metric.unit for name, metric in METRICS.items()}
 """Name -> unit."""
 
 logger = logging.getLogger("retraining.metrics")
 
 
 def write(pipeline: str, values: Mapping[str, float | None], **dimensions: str) -> None:
-    """Write metrics in one record, with at most one more dimension. Skip values of None."""
+    """Write metrics in one log record, with at most one more dimension. Skip unknown values."""
     known_values = {name: value for name, value in values.items() if value is not None}
     if not known_values:
         return
@@ -101,7 +101,9 @@ def write(pipeline: str, values: Mapping[str, float | None], **dimensions: str) 
     directive = {
         "Namespace": METRICS_NAMESPACE,
         "Dimensions": [list(fields)],
-        "Metrics": [{"Name": name, "Unit": UNITS.get(name, "None")} for name in known_values],
+        "Metrics": [
+            {"Name": name, "Unit": METRIC_UNITS.get(name, "None")} for name in known_values
+        ],
     }
 
     milliseconds = round(clock.now().timestamp() * 1000)
@@ -113,42 +115,42 @@ def write(pipeline: str, values: Mapping[str, float | None], **dimensions: str) 
     )
 
 
-class Ages(TypedDict):
-    """What `watch_pipeline` measures: ages in hours, null if unknown, and unfinished trials."""
+class Measurements(TypedDict):
+    """What `watch_pipeline` measures. Ages are in hours, or null if unknown."""
 
     models: dict[str, float | None]
     """Solution name -> the age of the oldest model that its campaigns serve."""
     data: dict[str, float | None]
     """Dataset type -> the age of its data."""
     unfinishedTrials: int
-    """The number of campaigns with a trial that is too old, or that cannot be read."""
+    """The number of campaigns with an overdue trial, or that cannot be read."""
 
 
-def write_measurements(settings: Settings, ages: Ages) -> None:
-    """Write each known age, the greatest ages if all are known, and the unfinished trials."""
+def write_measurements(settings: Settings, measurements: Measurements) -> None:
+    """Write each known age, the greatest age if all are known, and the unfinished trials."""
     pipeline = pipeline_name(settings)
-    for solution_name, hours in ages["models"].items():
+    for solution_name, hours in measurements["models"].items():
         write(pipeline, {MODEL_AGE_HOURS: hours}, Solution=solution_name)
-    for dataset_type, hours in ages["data"].items():
+    for dataset_type, hours in measurements["data"].items():
         write(pipeline, {DATA_AGE_HOURS: hours}, Dataset=dataset_type)
 
     write(
         pipeline,
         {
-            MODEL_AGE_HOURS: find_max_age(ages["models"].values()),
-            DATA_AGE_HOURS: find_max_age(ages["data"].values()),
-            UNFINISHED_TRIALS: ages["unfinishedTrials"],
+            MODEL_AGE_HOURS: find_max_age(measurements["models"].values()),
+            DATA_AGE_HOURS: find_max_age(measurements["data"].values()),
+            UNFINISHED_TRIALS: measurements["unfinishedTrials"],
         },
     )
 
 
-def find_max_age(hours: Iterable[float | None]) -> float | None:
-    """Find the greatest age, or None if any age is unknown or there are no ages.
+def find_max_age(ages: Iterable[float | None]) -> float | None:
+    """Find the greatest age. Return None if any age is unknown, or if there are no ages.
 
-    With None, the metric of the whole pipeline is missing, which its alarm treats as too old.
+    Then the metric of the whole pipeline is missing, which its alarm treats as too old.
     """
     known_ages = []
-    for age in hours:
+    for age in ages:
         if age is None:
             return None
         known_ages.append(age)

@@ -6,9 +6,9 @@ DOLLARS_PER_IMPORTED_GB = 0.05
 """AWS bills every import by the size of its export, even if the data has hardly changed."""
 
 
-def estimate_import_cost(size: int) -> float:
-    """Estimate how many dollars an import of this many bytes costs."""
-    return size / 10**9 * DOLLARS_PER_IMPORTED_GB
+def estimate_import_cost(byte_count: int) -> float:
+    """Estimate the price of an import in dollars."""
+    return byte_count / 10**9 * DOLLARS_PER_IMPORTED_GB
 
 
 def estimate_training_cost(

@@ -13,7 +13,7 @@ from ..common.formatting import (
 from ..common.messages import (
     Message,
     Reason,
-    about,
+    add_subject,
     as_message,
 )
 from . import (
@@ -161,7 +161,7 @@ def plan_run(view: RunView) -> Plan:
 
     # If the run does nothing, its reasons already mention the monthly limit.
     limit_messages = [
-        about(solution.arn, solution.limit_message)
+        add_subject(solution.arn, solution.limit_message)
         for solution in view.solutions
         if solution.limit_message
     ]
@@ -212,7 +212,7 @@ def find_problems(guard: Guard, view: RunView) -> Iterator[Message]:
 def _find_dataset_problems(guard: Guard, view: DatasetView) -> Iterator[Message]:
     """Yield the messages of a guard about a dataset, with the dataset's config key in front."""
     for reason in guard.check(view):
-        yield about(f"datasets.{view.dataset_settings['type']}", reason)
+        yield add_subject(f"datasets.{view.dataset_settings['type']}", reason)
 
 
 def find_export_problems(
@@ -247,7 +247,7 @@ def _explain_skip(view: RunView) -> list[Message]:
     if "only" in view.run["request"] or not names_by_reason:
         return [Message(text="no campaign waits for a version")]
 
-    reasons = [about(format_list(names), reason) for reason, names in names_by_reason.items()]
+    reasons = [add_subject(format_list(names), reason) for reason, names in names_by_reason.items()]
     return [_advise_after_skip(view), *reasons]
 
 

@@ -11,7 +11,7 @@ from ..common.formatting import (
 )
 from ..common.messages import (
     Message,
-    about,
+    add_subject,
     join_reasons,
 )
 from ..constants import DATE_PLACEHOLDER
@@ -210,7 +210,7 @@ def warn_of_unreported_verdict(view: SolutionView) -> Iterator[Message]:
             f"{arn}: {version.arn} was {step.outcome} there, and no report has said so, because "
             "its run died; the reason"
         )
-        yield about(text, join_reasons(step.reasons))
+        yield add_subject(text, join_reasons(step.reasons))
 
 
 @guard("deleted users", "WARN", "run")

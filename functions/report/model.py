@@ -14,7 +14,7 @@ from ..common.errors import RunRefused
 from ..common.formatting import compute_compared_values
 from ..common.messages import (
     Message,
-    about,
+    add_subject,
 )
 from ..common.prices import (
     estimate_import_cost,
@@ -626,7 +626,7 @@ def _label_warnings(origin: str, status: JobStatus | None) -> list[Message]:
     They come from the run's own jobs. For example, no alarm may have watched a version.
     """
     warnings = (status or EMPTY_STATUS)["warnings"]
-    return [{**about(origin, warning), "needsPerson": True} for warning in warnings]
+    return [{**add_subject(origin, warning), "needsPerson": True} for warning in warnings]
 
 
 def _measure_duration(status: JobStatus) -> float | None:

@@ -25,7 +25,7 @@ from functions.common.formatting import (
 )
 from functions.common.messages import (
     Message,
-    about,
+    add_subject,
     format_message,
     join_reasons,
     shorten_arns,
@@ -308,7 +308,7 @@ def _campaign_step(
         outcome = (
             f"{served}, because {resource_name(first.version.arn)} is {first.first_step.outcome}"
         )
-        reason = about(outcome, join_reasons(first.first_step.reasons))
+        reason = add_subject(outcome, join_reasons(first.first_step.reasons))
     name = f"campaign {resource_name(arn)}"
     return {"action": action, "resource": arn, "name": name, "reason": reason}
 

@@ -147,7 +147,11 @@ def test_a_scheduled_run_imports_an_export_whose_marker_has_started_no_run():
 def test_step_functions_may_be_out_of_order_for_minutes_when_a_marker_comes():
     with deployed("interactions") as pipeline:
         write(pipeline, "interactions", DAY)
-        faults = {"fault": "throttle", "operation": "StartExecution", "times": 4 * MAX_READ_ATTEMPTS}
+        faults = {
+            "fault": "throttle",
+            "operation": "StartExecution",
+            "times": 4 * MAX_READ_ATTEMPTS,
+        }
         pipeline.step_functions.faults.inject(faults)
         assert marker_event(pipeline, "interactions", DAY).startswith(f"export-{DAY}-")
         (execution,) = executions(pipeline)
