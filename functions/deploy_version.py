@@ -20,9 +20,9 @@ from .common import (
 )
 from .common.aws import (
     cloudwatch,
-    read_client,
-    runtime_client,
-    write_client,
+    personalize_read_client,
+    personalize_runtime_client,
+    personalize_write_client,
 )
 from .common.errors import (
     AWS_ERRORS,
@@ -148,7 +148,7 @@ class CampaignDeployment:
         self.progress = _restore_progress(event["status"])
 
         # Each poll needs creation times of versions, which never change.
-        self._find_version = cache(partial(find_version, read_client()))
+        self._find_version = cache(partial(find_version, personalize_read_client()))
 
     def run(self) -> DeploymentStatus:
         """Poll, decide and act until the invocation ends, and return the status."""
@@ -166,7 +166,7 @@ class CampaignDeployment:
 
     def poll(self) -> CampaignState:
         """Read everything about the campaign that the rules need."""
-        client = read_client()
+        client = personalize_read_client()
         # Keep the description, because an update repeats the campaign's settings.
         self._campaign = describe_campaign(client, self.campaign_arn)
         tags = read_tags(client, self.campaign_arn)
@@ -201,7 +201,7 @@ class CampaignDeployment:
                 self._save_record(record)
             case RequestApproval(candidate_arn):
                 tags = build_approval_tags("REQUESTED", clock.now())
-                write_tags(write_client(), candidate_arn, tags)
+                write_tags(personalize_write_client(), candidate_arn, tags)
             case Probe():
                 self._probe()
 
@@ -229,14 +229,14 @@ class CampaignDeployment:
         """
         request = build_update_request(self._campaign, version_arn)
         try:
-            write_client().update_campaign(**request)
+            personalize_write_client().update_campaign(**request)
         except ClientError as error:
             if error.response["Error"]["Code"] in REFUSAL_CODES:
                 raise RequestRefused(str(error)) from error
             raise
 
     def _save_record(self, record: DeploymentRecord) -> None:
-        write_tags(write_client(), self.campaign_arn, build_record_tags(record))
+        write_tags(personalize_write_client(), self.campaign_arn, build_record_tags(record))
 
     def _probe(self) -> None:
         """Send one probe request. The rules judge the response after the next poll."""
@@ -252,7 +252,7 @@ class CampaignDeployment:
         Raises:
             Exception: `error` itself, if no version is on trial or the deadline has passed.
         """
-        client = read_client()
+        client = personalize_read_client()
         try:
             # The poll may have failed, so look for a trial in the tags.
             tags = read_tags(client, self.campaign_arn)
@@ -320,8 +320,12 @@ def _request_results(campaign_arn: str, probe: ProbeSettings) -> object:
     request["campaignArn"] = campaign_arn
 
     if "inputList" in request:
-        return runtime_client().get_personalized_ranking(**request).get("personalizedRanking")
+        return (
+            personalize_runtime_client()
+            .get_personalized_ranking(**request)
+            .get("personalizedRanking")
+        )
 
     # The default is 25, but minResults may be higher.
     request["numResults"] = probe["minResults"]
-    return runtime_client().get_recommendations(**request).get("itemList")
+    return personalize_runtime_client().get_recommendations(**request).get("itemList")

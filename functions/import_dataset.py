@@ -105,7 +105,7 @@ class DatasetImport:
     """
 
     def __init__(self, event: ImportDatasetInput) -> None:
-        client = aws.read_client()
+        client = aws.personalize_read_client()
         self._settings = event["settings"]
         self._run = event["run"]
         self._planned_import = event["dataset"]
@@ -165,16 +165,19 @@ class DatasetImport:
             case ValidateExport(fingerprint):
                 self.progress.validated_fingerprint = fingerprint
                 self.progress.problems = find_export_problems(
-                    aws.read_client(), self._settings, self._run, self._planned_import["type"]
+                    aws.personalize_read_client(),
+                    self._settings,
+                    self._run,
+                    self._planned_import["type"],
                 )
             case ConfirmImport(job):
-                confirm_import(aws.write_client(), job)
+                confirm_import(aws.personalize_write_client(), job)
             case TaintImport(job):
                 # Forget them first. Otherwise, if the response is lost, polls miss the new tag.
                 self._reader.forget_cached_tags(job)
-                taint_import(aws.write_client(), job)
+                taint_import(aws.personalize_write_client(), job)
             case TaintDataset(job):
-                taint_dataset(aws.write_client(), job)
+                taint_dataset(aws.personalize_write_client(), job)
             case CreateImport(export):
                 # Personalize refuses imports while users are being deleted. Then the guards must
                 # check again, because an older export would bring these users back.
@@ -194,7 +197,7 @@ class DatasetImport:
             tags |= build_content_tags(self._planned_import["content"])
 
         with track_create_request(self.progress, self._job_name):
-            aws.write_client().create_dataset_import_job(
+            aws.personalize_write_client().create_dataset_import_job(
                 jobName=self._job_name,
                 datasetArn=self._dataset["datasetArn"],
                 dataSource={"dataLocation": self._planned_import["dataLocation"]},

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from .common.aws import (
-    read_client,
+    personalize_read_client,
+    personalize_write_client,
     stepfunctions,
-    write_client,
 )
 from .common.errors import (
     AWS_ERRORS,
@@ -119,7 +119,7 @@ def _plan_before_jobs(
 
     # A run tries to end each trial only once.
     tried_arns = {result["campaign"]["campaignArn"] for result in trial_results}
-    if solutions := find_open_trials(read_client(), settings, tried_arns):
+    if solutions := find_open_trials(personalize_read_client(), settings, tried_arns):
         return {**plan_without_jobs(), "todo": "TRIALS", "solutions": solutions}
 
     if reason := explain_start_by_schedule_change(run):
@@ -135,20 +135,20 @@ def _plan_before_jobs(
 
 def _plan_jobs(settings: Settings, run: Run) -> Plan:
     """Plan imports, trainings and deployments, or wait while users are being deleted."""
-    view = read_view(read_client(), settings, run)
+    view = read_view(personalize_read_client(), settings, run)
 
     # Write what planning has found out about earlier imports into their tags.
     for import_job in view.data_snapshot.newly_confirmed_imports:
-        confirm_import(write_client(), import_job)
+        confirm_import(personalize_write_client(), import_job)
     for dataset_view in view.datasets:
         if dataset_view.tainting_import:
-            taint_dataset(write_client(), dataset_view.tainting_import)
+            taint_dataset(personalize_write_client(), dataset_view.tainting_import)
 
     if pause := pause_for_deletion(view.data_snapshot.deletions, run):
         return plan_without_jobs(pause.reason, seconds=pause.seconds)
 
     plan = plan_run(view)
-    plan["warnings"] += tag_up_to_date_resources(read_client(), view)
+    plan["warnings"] += tag_up_to_date_resources(personalize_read_client(), view)
     return plan
 
 

@@ -3,7 +3,7 @@
 import logging
 from functools import partial
 
-from .common.aws import write_client
+from .common.aws import personalize_write_client
 from .common.errors import AWS_ERRORS
 from .contract import (
     ExecutionData,
@@ -54,7 +54,7 @@ def tag_verdicts(execution_data: ExecutionData) -> None:
         campaign_arn = result["campaign"]["campaignArn"]
         verdict = format_verdict(version_arn, status["outcome"], status["cause"])
         try:
-            write_tags(write_client(), campaign_arn, {REPORTED_VERDICT_TAG: verdict})
+            write_tags(personalize_write_client(), campaign_arn, {REPORTED_VERDICT_TAG: verdict})
         except AWS_ERRORS as error:
             logger.warning(
                 "the verdict on %s at %s was not noted, so the next run reports it again: %s",

@@ -125,7 +125,7 @@ class RunningBatchJob:
         location = self._batch_settings["input"]
         batch_input = S3Listing(location=location, objects=exports.list_objects(aws.s3(), location))
 
-        client = aws.read_client()
+        client = aws.personalize_read_client()
         version = describe_version(client, self.spec.newest_version_arn)
         results = read_results(self._batch_settings, jobs)
         state = BatchState(
@@ -143,7 +143,10 @@ class RunningBatchJob:
     def _list_jobs(self) -> list[BatchJob]:
         """List the jobs that write to the output, only those of this run's version if possible."""
         list_jobs = partial(
-            list_batch_jobs, aws.read_client(), self._recipe, self._batch_settings["output_hash"]
+            list_batch_jobs,
+            aws.personalize_read_client(),
+            self._recipe,
+            self._batch_settings["output_hash"],
         )
 
         if self.progress.sent_at:
@@ -161,7 +164,7 @@ class RunningBatchJob:
         if filter_arn is None:
             return None
 
-        response = aws.read_client().describe_filter(filterArn=filter_arn)
+        response = aws.personalize_read_client().describe_filter(filterArn=filter_arn)
         return response["filter"]["filterExpression"]
 
     def decide(self, state: BatchState) -> Step:
@@ -185,7 +188,9 @@ class RunningBatchJob:
         }
 
         with track_create_request(self.progress, name):
-            create_batch_job(aws.write_client(), self._recipe, self._batch_settings, request)
+            create_batch_job(
+                aws.personalize_write_client(), self._recipe, self._batch_settings, request
+            )
 
     def build_status(self, result: InvocationResult[BatchState]) -> BatchJobStatus:
         """Build the status, with warnings about the results once they're written."""

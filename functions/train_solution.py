@@ -83,8 +83,8 @@ class SolutionTraining:
 
         self._planned_solution = event["solution"]
         self._tags = settings["tags"]
-        self._solution_reader = SolutionReader(aws.read_client())
-        self._import_reader = ImportReader(aws.read_client(), settings["datasets"])
+        self._solution_reader = SolutionReader(aws.personalize_read_client())
+        self._import_reader = ImportReader(aws.personalize_read_client(), settings["datasets"])
 
         created_since = None
         if self._planned_solution["requestedSince"]:
@@ -119,7 +119,7 @@ class SolutionTraining:
             if version and self.spec.is_version_for_run(version):
                 return SolutionState(versions=[version])
 
-        client = aws.read_client()
+        client = aws.personalize_read_client()
         response = client.describe_solution(solutionArn=self._planned_solution["solutionArn"])
         group_arn = response["solution"]["datasetGroupArn"]
         return self._solution_reader.read_state(
@@ -136,7 +136,7 @@ class SolutionTraining:
         """Carry out the action of a step."""
         match action:
             case StopTraining(version_arn):
-                stop_training(aws.write_client(), version_arn)
+                stop_training(aws.personalize_write_client(), version_arn)
             case StartTraining(digest):
                 self._create_version(digest)
 
@@ -149,7 +149,7 @@ class SolutionTraining:
         tags = {**self._tags, RUN_TAG: self.spec.run_id, DIGEST_TAG: digest}
 
         with track_create_request(self.progress, name):
-            response = aws.write_client().create_solution_version(
+            response = aws.personalize_write_client().create_solution_version(
                 name=name,
                 solutionArn=self._planned_solution["solutionArn"],
                 trainingMode=self._planned_solution["trainingMode"],

@@ -16,9 +16,9 @@ from .common import (
     metrics,
 )
 from .common.aws import (
-    read_client,
+    personalize_read_client,
+    personalize_write_client,
     stepfunctions,
-    write_client,
 )
 from .common.errors import AWS_ERRORS
 from .common.formatting import resource_name
@@ -169,7 +169,9 @@ class Watcher:
         """Stop the pipeline's trainings that are past their deadline."""
         for solution in self.settings["solutions"]:
             solution_arn = solution["solutionArn"]
-            versions = self._call_or_log(solution_arn, list_versions, read_client(), solution_arn)
+            versions = self._call_or_log(
+                solution_arn, list_versions, personalize_read_client(), solution_arn
+            )
             for version in versions or ():
                 self._call_or_log(version["solutionVersionArn"], self._stop_if_late, version)
 
@@ -200,13 +202,13 @@ class Watcher:
 
         is_late = clock.now() - version["creationDateTime"] >= max_training_time
         is_stoppable = is_running(status) and not is_stopping(status)
-        if is_late and is_stoppable and RUN_TAG in read_tags(read_client(), arn):
-            stop_training(write_client(), arn)
+        if is_late and is_stoppable and RUN_TAG in read_tags(personalize_read_client(), arn):
+            stop_training(personalize_write_client(), arn)
             log("watch_pipeline", f"stopped {arn}")
 
     def _measure_campaign(self, arn: str, solution_arn: str) -> float | None:
         """Measure the age of the model that a campaign serves, and look for an open trial."""
-        tags = self._call_or_log(arn, read_tags, read_client(), arn)
+        tags = self._call_or_log(arn, read_tags, personalize_read_client(), arn)
         if tags is None:
             # There may be a trial, which only the tags would show.
             self.measurements["unfinishedTrials"] += 1
@@ -230,18 +232,18 @@ class Watcher:
 
     def _measure_served_model_age(self, arn: str, tags: Tags) -> float:
         """Measure the hours since the served version was trained or last found up to date."""
-        version_arn = find_served_version_arn(describe_campaign(read_client(), arn))
+        version_arn = find_served_version_arn(describe_campaign(personalize_read_client(), arn))
         if version_arn is None:
             raise NotMeasurableError("the campaign serves nothing, because it is not ACTIVE")
 
-        version = describe_version(read_client(), version_arn)
+        version = describe_version(personalize_read_client(), version_arn)
         return self._compute_age_hours(version["creationDateTime"], tags)
 
     def _measure_newest_model_age(self, solution_arn: str) -> float:
         """Measure the hours since the newest ACTIVE version was trained or found up to date."""
-        for version in list_versions(read_client(), solution_arn):
+        for version in list_versions(personalize_read_client(), solution_arn):
             if is_active(version["status"]):
-                tags = read_tags(read_client(), solution_arn)
+                tags = read_tags(personalize_read_client(), solution_arn)
                 return self._compute_age_hours(version["creationDateTime"], tags)
         raise NotMeasurableError("the solution has no ACTIVE version")
 
@@ -254,7 +256,7 @@ class Watcher:
         arn = dataset["datasetArn"]
         import_times = [
             job["creationDateTime"]
-            for job in list_import_jobs(read_client(), arn)
+            for job in list_import_jobs(personalize_read_client(), arn)
             if is_active(job["status"])
         ]
 
@@ -262,8 +264,10 @@ class Watcher:
         # The dataset `dataset/<group>/<type>` is in the group `dataset-group/<group>`.
         group_arn = arn.rpartition("/")[0].replace(":dataset/", ":dataset-group/", 1)
         tags: Tags = {}
-        if may_stay_unchanged or list_active_event_tracker_arns(read_client(), group_arn):
-            tags = read_tags(read_client(), arn)
+        if may_stay_unchanged or list_active_event_tracker_arns(
+            personalize_read_client(), group_arn
+        ):
+            tags = read_tags(personalize_read_client(), arn)
 
         return self._compute_age_hours(max(import_times, default=self._deployed_at), tags)
 

@@ -55,7 +55,7 @@ NO_RESPONSE_ERRORS = (exceptions.ConnectionError, exceptions.HTTPClientError)
 
 
 @functools.cache
-def read_client() -> PersonalizeClient:
+def personalize_read_client() -> PersonalizeClient:
     """Return the Personalize client for requests that only read. It retries after errors."""
     return with_transient_errors(
         boto3.client("personalize", config=_build_config(MAX_READ_ATTEMPTS))
@@ -63,7 +63,7 @@ def read_client() -> PersonalizeClient:
 
 
 @functools.cache
-def write_client() -> PersonalizeClient:
+def personalize_write_client() -> PersonalizeClient:
     """Return the Personalize client for requests that change something. It never retries.
 
     If the response to a create request is lost, the job may exist. So the rules look for it before
@@ -75,7 +75,7 @@ def write_client() -> PersonalizeClient:
 
 
 @functools.cache
-def runtime_client() -> PersonalizeRuntimeClient:
+def personalize_runtime_client() -> PersonalizeRuntimeClient:
     """Return the client that requests recommendations from campaigns. It never retries.
 
     It raises botocore's exceptions, because throttling and 5xx are results of a probe.
@@ -118,7 +118,7 @@ def sns() -> SNSClient:
 
 
 @functools.cache
-def events() -> EventBridgeClient:
+def eventbridge() -> EventBridgeClient:
     """Return the EventBridge client. It may send an event twice if a response is lost."""
     return boto3.client("events", config=_build_config(MAX_DELIVERY_ATTEMPTS))
 

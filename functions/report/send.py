@@ -18,8 +18,8 @@ from ..common import (
     metrics,
 )
 from ..common.aws import (
-    events,
-    read_client,
+    eventbridge,
+    personalize_read_client,
     sns,
 )
 from ..common.errors import (
@@ -135,7 +135,7 @@ def _read_run_serving(execution_data: ExecutionData) -> list[ServingReport]:
     # If the input was too large for the first state, the document has no settings.
     if "settings" not in execution_data:
         return []
-    return read_serving(read_client(), execution_data["settings"])
+    return read_serving(personalize_read_client(), execution_data["settings"])
 
 
 def read_serving(client: PersonalizeClient, settings: Settings) -> list[ServingReport]:
@@ -236,7 +236,7 @@ def _put_event(report: Report) -> None:
         "Detail": json.dumps(report),
         "Resources": [report["executionArn"]],
     }
-    response = events().put_events(Entries=[entry])
+    response = eventbridge().put_events(Entries=[entry])
 
     if response["FailedEntryCount"]:
         (result,) = response["Entries"]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from retrain.account.access import Access
 
-CACHED_CLIENTS = (aws.read_client, aws.s3, aws.stepfunctions, aws.scheduler)
+CACHED_CLIENTS = (aws.personalize_read_client, aws.s3, aws.stepfunctions, aws.scheduler)
 """The clients for reads. A command never lets a function write."""
 
 
@@ -41,7 +41,7 @@ def function_clients(access: Access) -> Iterator[PersonalizeClient]:
             patch.object(boto3, "DEFAULT_SESSION", access.session),
             patch.dict(os.environ, endpoint),
         ):
-            yield aws.read_client()
+            yield aws.personalize_read_client()
     except (Throttled, ServiceUnavailable) as error:
         raise OperatorError(f"AWS does not answer: {error}; try again") from error
     finally:

@@ -113,7 +113,7 @@ def inbox(monkeypatch):
     """Return the receiver of all messages and events."""
     receiver = Inbox()
     monkeypatch.setattr(send, "sns", lambda: receiver)
-    monkeypatch.setattr(send, "events", lambda: receiver)
+    monkeypatch.setattr(send, "eventbridge", lambda: receiver)
 
     return receiver
 

@@ -17,19 +17,19 @@ from functions.common import aws
 from tests.functions.samples import CAMPAIGN, REGION
 
 ATTEMPTS = {
-    "write_client": 1,
-    "read_client": 4,
-    "runtime_client": 1,
+    "personalize_write_client": 1,
+    "personalize_read_client": 4,
+    "personalize_runtime_client": 1,
     "s3": 4,
     "stepfunctions": 4,
     "scheduler": 4,
     "sns": 2,
-    "events": 2,
+    "eventbridge": 2,
 }
 """Function of `common/aws.py` -> how often its client sends a request."""
 REQUESTS = {
-    "write_client": lambda client: client.describe_campaign(campaignArn=CAMPAIGN),
-    "read_client": lambda client: client.describe_campaign(campaignArn=CAMPAIGN),
+    "personalize_write_client": lambda client: client.describe_campaign(campaignArn=CAMPAIGN),
+    "personalize_read_client": lambda client: client.describe_campaign(campaignArn=CAMPAIGN),
     "s3": lambda client: client.list_objects_v2(Bucket="exports"),
     "stepfunctions": lambda client: client.list_executions(stateMachineArn="arn"),
     "scheduler": lambda client: client.get_schedule(Name="weekly"),
@@ -115,11 +115,11 @@ def test_every_transient_error_has_its_name_and_is_retried_for_reads(error_of, n
 def test_a_transient_error_names_the_operation_and_the_reason(
     error_of, response, expected, message
 ):
-    error, _ = error_of("write_client", response)
+    error, _ = error_of("personalize_write_client", response)
     assert (type(error).__name__, str(error)) == (expected, message)
 
 
-@pytest.mark.parametrize("name", ["write_client", "read_client"])
+@pytest.mark.parametrize("name", ["personalize_write_client", "personalize_read_client"])
 @pytest.mark.parametrize(
     "response, expected",
     [

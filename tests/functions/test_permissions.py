@@ -38,14 +38,14 @@ CLIENTS = {
 }
 """Type of a function's `client` -> its service. None stands for any client."""
 CLIENT_CALLS = {
-    "read_client": "personalize",
-    "write_client": "personalize",
-    "runtime_client": "personalize-runtime",
+    "personalize_read_client": "personalize",
+    "personalize_write_client": "personalize",
+    "personalize_runtime_client": "personalize-runtime",
     "cloudwatch": "cloudwatch",
     "scheduler": "scheduler",
     "stepfunctions": "stepfunctions",
     "sns": "sns",
-    "events": "events",
+    "eventbridge": "events",
 }
 """Function of `common/aws.py` -> the service of its client."""
 RENAMED = {"s3:ListObjectsV2": "s3:ListBucket"}

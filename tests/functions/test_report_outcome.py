@@ -25,9 +25,9 @@ def deny(*_, **__):
 def written(monkeypatch):
     """Let reports be delivered. Return the campaigns and tags that are written."""
     tags = []
-    monkeypatch.setattr(send, "read_client", lambda: None)
+    monkeypatch.setattr(send, "personalize_read_client", lambda: None)
     monkeypatch.setattr(send, "read_serving", lambda *_: [])
-    monkeypatch.setattr(report_outcome, "write_client", lambda: None)
+    monkeypatch.setattr(report_outcome, "personalize_write_client", lambda: None)
     monkeypatch.setattr(report_outcome, "write_tags", lambda _, *written: tags.append(written))
 
     return tags

@@ -47,7 +47,7 @@ def served(monkeypatch):
     """Let the campaign serve its new version."""
     serving = {"campaignArn": CAMPAIGN, "isKnown": True, "servedVersionArn": VERSION}
     serving |= {"isBad": False, "pin": None}
-    monkeypatch.setattr(send, "read_client", lambda: None)
+    monkeypatch.setattr(send, "personalize_read_client", lambda: None)
     monkeypatch.setattr(send, "read_serving", lambda *_: [{**serving, "versionOnTrial": None}])
 
 

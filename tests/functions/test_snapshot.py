@@ -33,7 +33,7 @@ def read(pipeline, request=None, **changes):
     now = pipeline.clock.now()
     started = {"startedAt": now.isoformat(), "id": f"{now:%Y%m%dT%H%M%SZ}"}
 
-    return read_view(aws.read_client(), settings, run(request or {}, **started))
+    return read_view(aws.personalize_read_client(), settings, run(request or {}, **started))
 
 
 def renamed(arn):

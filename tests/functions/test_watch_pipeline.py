@@ -42,7 +42,7 @@ def measure(personalize, monkeypatch):
     Its last execution began an hour ago, or `last_start` hours. While it is running, nothing is
     started or stopped.
     """
-    monkeypatch.setattr(watch_pipeline, "read_client", lambda: personalize.client)
+    monkeypatch.setattr(watch_pipeline, "personalize_read_client", lambda: personalize.client)
     monkeypatch.setattr(watch_pipeline, "stepfunctions", lambda: None)
 
     def call(settings_, deployed=1000, status="RUNNING", last_start=1):

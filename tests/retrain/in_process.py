@@ -79,7 +79,7 @@ class Account:
         """Return the client of a service, as a session of boto3 does."""
         clients = {
             "personalize": shared_clients()["operator"],
-            "personalize-runtime": shared_clients()["runtime_client"],
+            "personalize-runtime": shared_clients()["personalize_runtime_client"],
             "stepfunctions": shared_clients()["stepfunctions"],
             "s3": _S3(self.pipeline.bucket),
             "sts": SimpleNamespace(get_caller_identity=lambda: {"Arn": CALLER}),

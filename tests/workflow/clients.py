@@ -24,9 +24,9 @@ from tests.world import ACCOUNT, REGION
 OPERATOR = Caller(ACCOUNT, REGION, f"arn:aws:iam::{ACCOUNT}:root")
 FUNCTIONS = Caller(ACCOUNT, REGION, f"arn:aws:sts::{ACCOUNT}:assumed-role/functions/session")
 CLIENTS_OF_FUNCTIONS = (
-    "read_client",
-    "write_client",
-    "runtime_client",
+    "personalize_read_client",
+    "personalize_write_client",
+    "personalize_runtime_client",
     "stepfunctions",
     "scheduler",
 )
@@ -88,9 +88,9 @@ def use_shared_clients(
     alarms: Alarms,
 ) -> Iterator[None]:
     """Make the functions use the shared clients and these services inside the block."""
-    clients = {**shared_clients(), "s3": bucket, "sns": inbox, "events": inbox}
+    clients = {**shared_clients(), "s3": bucket, "sns": inbox, "eventbridge": inbox}
     clients["cloudwatch"] = alarms
-    names = (*CLIENTS_OF_FUNCTIONS, "s3", "sns", "events", "cloudwatch")
+    names = (*CLIENTS_OF_FUNCTIONS, "s3", "sns", "eventbridge", "cloudwatch")
     for name in names:
         # The modules of `functions` have imported these functions, so only their caches can change.
         getattr(aws, name).cache_clear()
