@@ -1,7 +1,7 @@
 """Runs a batch job: polls, decides and acts until its results are written.
 
-The rules are in `rules/batch_jobs.py`, which also explains *last results* and *content hash*.
-This module reads what they need and carries out their action.
+The rules are in `rules/batch_jobs.py`, which also explains *last results* and *content hash*. This
+module reads what they need and carries out their action.
 """
 
 from collections.abc import Sequence

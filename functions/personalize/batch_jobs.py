@@ -151,11 +151,11 @@ def read_results(batch_settings: ResolvedBatchJobSettings, jobs: Sequence[BatchJ
     With `{date}`, each day has its own folder. A run can do without this list, so an error only
     sets `read_error`.
     """
-    last = find_last_successful_job(jobs)
-    if last is None:
+    last_job = find_last_successful_job(jobs)
+    if last_job is None:
         return S3Listing(location=batch_settings["output"])
 
-    location = batch_settings["output_pattern"].replace(DATE_PLACEHOLDER, last.day)
+    location = batch_settings["output_pattern"].replace(DATE_PLACEHOLDER, last_job.day)
     try:
         objects = exports.list_objects(aws.s3(), location)
     except ClientError as error:
@@ -224,11 +224,11 @@ def warn_of_failed_lines(jobs: Sequence[BatchJob], results: S3Listing) -> list[s
 
 def _list_last_results(jobs: Sequence[BatchJob], results: S3Listing) -> list[S3Object]:
     """List the results written since the last successful job was created."""
-    last = find_last_successful_job(jobs)
-    if last is None:
+    last_job = find_last_successful_job(jobs)
+    if last_job is None:
         return []
 
-    since = last.created_at - CLOCK_TOLERANCE
+    since = last_job.created_at - CLOCK_TOLERANCE
     return [file for file in results.objects if file.modified_at >= since]
 
 
