@@ -16,7 +16,7 @@ from functions.personalize.tags import (
 from functions.personalize.trainings import hash_config
 from functions.reconcile import MAX_TIME_TO_LAST_CHANGE
 from functions.report.mail import format_report
-from functions.run.admission import AFTER_DEATH
+from functions.run.admission import WAIT_AFTER_FAILURE
 from tests.workflow.storytelling import (
     CAMPAIGNS,
     DATASETS,
@@ -103,7 +103,10 @@ def _began_during_deletions(teller: Storyteller) -> Iterator[str]:
         for deletion in teller.deletions():
             began_at = deletion.timeline.created
             ended_at = end_of(deletion)
-            if RUN_TAG in job.tags and began_at + AFTER_DEATH < job.timeline.created < ended_at:
+            if (
+                RUN_TAG in job.tags
+                and began_at + WAIT_AFTER_FAILURE < job.timeline.created < ended_at
+            ):
                 yield f"{arn} was created during {deletion.arn}"
 
 
