@@ -1,6 +1,7 @@
 """Share the boto3 clients of all pipelines. A client takes as long to create as a run takes."""
 
 import functools
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -38,8 +39,17 @@ class CurrentService:
     personalize: Personalize | None = None
     step_functions: StepFunctions | None = None
     schedule_changed_at: Callable[[], datetime] | None = None
-    failure: Exception | None = None
-    """The failure of the request that botocore is about to send."""
+    def __init__(self) -> None:
+        self._pending = threading.local()
+
+    @property
+    def failure(self) -> Exception | None:
+        """The failure of the request that botocore is about to send in this thread."""
+        return getattr(self._pending, "failure", None)
+
+    @failure.setter
+    def failure(self, failure: Exception | None) -> None:
+        self._pending.failure = failure
 
     def call(self, *request: object) -> Mapping[str, object]:
         """Forward a request to the present emulator of Personalize."""
