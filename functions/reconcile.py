@@ -80,6 +80,7 @@ class InvocationResult(NamedTuple, Generic[State]):
     @property
     def seconds(self) -> int:
         """The seconds until the next invocation, rounded up. 0 means at once."""
+        # The invocation would have slept through such a short pause, but its time was over.
         if self.step.pause <= MAX_SLEEP_SECONDS:
             return 0
         return math.ceil(self.step.pause)
@@ -90,9 +91,9 @@ class InvocationResult(NamedTuple, Generic[State]):
         job: Import | SolutionVersion | BatchJob | None = None,
         warnings: Sequence[str] = (),
     ) -> JobStatus:
-        """Build the part of the status that all kinds of jobs share.
+        """Build the status keys that all kinds of jobs share.
 
-        `job` is the job's counterpart in Personalize, if there is one.
+        `job` is the import, version or batch job that the run waits for, if it exists already.
         """
         status: JobStatus = {
             "phase": self.step.phase,
@@ -158,17 +159,18 @@ def reconcile(job: Job[State]) -> InvocationResult[State]:
             if step.action:
                 job.act(step.action)
         except RETRIED_ERRORS as error:
-            step = _step_after_error(error, step)
+            step = _pause_after_error(error, step)
 
         if step.outcome or not invocation.has_time_for(step.pause):
             return InvocationResult(state, step)
         clock.sleep(step.pause)
 
 
-def _step_after_error(error: Exception, last_step: Step | None) -> Step:
-    """Return a step that pauses after an error, because raising it would lose the progress.
+def _pause_after_error(error: Exception, last_step: Step | None) -> Step:
+    """Return a pause instead of raising an error, because that would lose the progress.
 
-    Before the first step there's no progress to lose, so the error is raised after all.
+    Raises:
+        Exception: `error` itself if the first poll failed, so that there's no new progress yet.
     """
     if last_step is None:
         raise error
@@ -192,51 +194,57 @@ class _Invocation:
         return pause <= MAX_SLEEP_SECONDS and clock.now() + timedelta(seconds=pause) <= self.ends_at
 
     def drop_late_action(self, step: Step) -> Step:
-        """Remove an action that would come too late, and the outcome that depends on it.
+        """Return the step without its action if it's too late to change something.
 
-        If polls are always too slow, the job fails at its deadline, with the slowest calls as the
-        reason.
+        The outcome is removed too, because it's only true after the action.
         """
         if step.action is None or not step.action.changes:
             return step
 
+        step_without_action = step._replace(action=None, outcome=None)
+
         if self.first_poll_ended_at > self.began_at + MAX_FIRST_POLL_TIME:
+            # If the polls stay too slow until the job's deadline, it fails for this reason.
             self.progress.delayed_by = (
                 f"one poll took too long to act on it: {format_slowest_calls()}"
             )
-            return step._replace(action=None, outcome=None, pause=RETRY_PAUSE_SECONDS)
+            return step_without_action._replace(pause=RETRY_PAUSE_SECONDS)
+
         if clock.now() > self.first_poll_ended_at + ACTING_TIME:
             # End this invocation, so that the next one acts.
             self.ends_at = self.began_at
-            return step._replace(action=None, outcome=None)
+            return step_without_action
+
         return step
 
 
 @contextmanager
-def track_create_request(progress: JobProgress, name: str) -> Iterator[None]:
-    """Record in `sent_at` that the block sent a create request, unless it certainly failed.
+def track_create_request(progress: JobProgress, job_name: str) -> Iterator[None]:
+    """Record when the block sent a create request, unless the request certainly failed.
 
-    The response may get lost, and lists may not show the job yet. So the rules wait for a while
-    before they send the request again.
+    For some minutes after `sent_at`, no second request is sent, because the first one may have
+    created the job even if its response was lost, and lists may not show a new job yet.
 
     Raises:
         RequestRefused: Personalize can't create the job until other jobs have ended.
     """
     progress.sent_at = clock.now()
+
     try:
         yield
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code == "ResourceAlreadyExistsException":
-            # An earlier request may have succeeded, so `sent_at` stays and the rules look again.
-            progress.delayed_by = f"the name {name} is taken"
-            return
-
-        progress.sent_at = None
-        if code not in REFUSAL_CODES:
+            # This isn't an error, because an earlier request whose response was lost may have
+            # created the job. The next polls may find it.
+            progress.delayed_by = f"the name {job_name} is taken"
+        elif code in REFUSAL_CODES:
+            progress.sent_at = None
+            progress.delayed_by = f"it cannot start yet: {error.response['Error']['Message']}"
+            raise RequestRefused(progress.delayed_by) from error
+        else:
+            progress.sent_at = None
             raise
-        progress.delayed_by = f"it cannot start yet: {error.response['Error']['Message']}"
-        raise RequestRefused(progress.delayed_by) from error
     except Throttled:
         progress.sent_at = None
         raise
@@ -263,13 +271,16 @@ def deserialize(cls: type[Dataclass], json_object: dict[str, Any]) -> Dataclass:
     Fields may be times, dataclasses, JSON values or None, but not dictionaries, because each JSON
     object is taken for a dataclass.
     """
-    hints = get_type_hints(cls)
-    return cls(**{name: _parse_field(hints[name], value) for name, value in json_object.items()})
+    type_hints = get_type_hints(cls)
+    fields = {name: _parse_field(type_hints[name], value) for name, value in json_object.items()}
+    return cls(**fields)
 
 
-def _parse_field(hint: Any, value: Any) -> Any:  # noqa: ANN401 - see `serialize`
-    # For example, the type of `datetime | None` is datetime.
-    field_type = next((part for part in get_args(hint) if part is not type(None)), hint)
+def _parse_field(type_hint: Any, value: Any) -> Any:  # noqa: ANN401 - see `serialize`
+    """Turn the JSON value of one field back into a dataclass, a time or another value."""
+    # A field that may be None has a union as its type, for example `datetime | None`.
+    possible_types = get_args(type_hint) or (type_hint,)
+    field_type = possible_types[0]
 
     if isinstance(value, dict):
         return deserialize(field_type, value)
