@@ -216,7 +216,7 @@ class DeploymentProgress:
     delayed_by: str = ""
     """Why the version couldn't be deployed so far, for example: a baseline is still in training."""
 
-    def add_warnings(self, new_warnings: Iterable[str]) -> list[str]:
+    def merge_warnings(self, new_warnings: Iterable[str]) -> list[str]:
         """Return all warnings without duplicates, because the rules repeat them at each poll."""
         return sorted({*self.warnings, *new_warnings})
 

@@ -91,7 +91,7 @@ def _judge_metrics(
     return step.with_progress(
         delayed_by="",
         metrics=gate_result.comparisons,
-        warnings=progress.add_warnings(gate_result.warnings),
+        warnings=progress.merge_warnings(gate_result.warnings),
     )
 
 

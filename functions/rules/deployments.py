@@ -44,25 +44,25 @@ def decide(
 
     Each rule returns a step, or None if it doesn't apply. The first one that applies decides.
     """
-    # The rules need these values now, before the step puts them into the progress.
-    observations = _build_observations(campaign, spec, progress)
-    progress = replace(progress, **observations)
+    # The progress itself changes after the decision, but the rules already need the new values.
+    polled_changes = _find_polled_changes(campaign, spec, progress)
+    progress = replace(progress, **polled_changes)
 
     step = (
         _give_up(campaign, spec, progress, now)
         or _wait_for_update(campaign, spec, now)
         or _judge_trial_or_candidate(campaign, spec, progress, now)
     )
-    return step.with_progress(**observations)
+    return step.with_progress(**polled_changes)
 
 
 def list_versions_to_compare(
     campaign: CampaignState, spec: DeploymentSpec, now: datetime
 ) -> list[str]:
-    """List the ARNs of the versions that `decide()` compares: the candidate and the served one.
+    """List the ARNs of the candidate and the served version if `decide()` compares their metrics.
 
-    The list is usually empty, because most polls only wait for an update or a trial. That saves
-    several requests for each version.
+    Reading metrics takes several requests for each version, so the list is empty while there's
+    only an update or a trial to wait for.
     """
     candidate_arn = spec.candidate_arn
     served_version_arn = campaign.served_version_arn
@@ -79,9 +79,9 @@ def list_versions_to_compare(
 def list_versions_to_order(
     campaign: CampaignState, spec: DeploymentSpec, now: datetime
 ) -> list[str]:
-    """List the ARNs of the versions whose creation times `decide()` compares.
+    """List the ARNs of two versions if `decide()` needs to know which of them is newer.
 
-    These are the blocked version and the judged one. Without a blocked version, the list is empty.
+    They are the blocked version, and the version on trial or the candidate.
     """
     version_arn = _find_judged_version_arn(campaign, spec)
     blocked_arn = campaign.record.blocked_version_arn
@@ -99,74 +99,80 @@ def pause_after_error(
 ) -> Step | None:
     """Return the pause after an error during a trial, or None at the deadline.
 
-    Ending the deployment could leave the version on trial unwatched for hours, because no other run
-    polls the campaign while this run works on another solution. `trial` is None if it couldn't be
-    read.
+    If the deployment failed at once, users might get bad recommendations for hours, until another
+    run continues the trial. `trial` is None if its record couldn't be read.
     """
-    failing_since = progress.failing_since or now
-    began_at = progress.began_at
+    first_error_at = progress.failing_since or now
+    counted_from = progress.began_at
     if trial is None:
-        # The trial's start is unknown, so count from the first error.
-        began_at = failing_since
-    remaining = began_at + _choose_max_duration(trial, spec) - now
-    if remaining <= timedelta():
+        # Perhaps there's no trial at all, so only count the time since the first error.
+        counted_from = first_error_at
+    deadline = counted_from + _choose_max_duration(trial, spec)
+    if now >= deadline:
         return None
 
-    # The pauses grow, so that the execution's history doesn't fill up. But during a bake, an error
-    # must not delay the polls of the alarms.
-    seconds = (now - failing_since).total_seconds() * ERROR_PAUSE_FRACTION
+    # The pauses grow, so that the execution's history doesn't fill up.
+    pause_seconds = (now - first_error_at).total_seconds() * ERROR_PAUSE_FRACTION
     if spec.bake and (trial is None or trial.is_baking(now)):
-        seconds = min(seconds, spec.max_bake_pause_seconds)
+        # Alarms are polled as often as without an error.
+        pause_seconds = min(pause_seconds, spec.max_bake_pause_seconds)
 
-    pause_seconds = max(min(seconds, remaining.total_seconds()), RETRY_PAUSE_SECONDS)
-    return Step("ON_TRIAL", pause=pause_seconds).with_progress(
-        failing_since=failing_since, warnings=progress.add_warnings([warning])
+    remaining_seconds = (deadline - now).total_seconds()
+    pause_seconds = max(min(pause_seconds, remaining_seconds), RETRY_PAUSE_SECONDS)
+    step = Step("ON_TRIAL", pause=pause_seconds)
+    return step.with_progress(
+        failing_since=first_error_at, warnings=progress.merge_warnings([warning])
     )
 
 
 def needs_run(first_step: Step) -> bool:
-    """Return True if a deployment with this first step changes something or waits."""
+    """Return True if a deployment that starts with this step would change something or wait."""
     return first_step.outcome is None or first_step.action is not None
 
 
 def needs_report(first_step: Step, campaign: CampaignState, candidate_arn: str) -> bool:
     """Return True if a deployment would end at once, with a verdict that was never reported.
 
-    That happens if the run that reached the verdict died before its report.
+    The run that first reached this verdict may have died before its report.
     """
     if needs_run(first_step) or first_step.outcome not in REPORTED_OUTCOMES:
         return False
+
     verdict = format_verdict(candidate_arn, first_step.outcome, first_step.cause)
     return campaign.reported_verdict != verdict
 
 
 def format_verdict(version_arn: str, outcome: str, cause: str | None) -> str:
     """Format the verdict on a candidate for the campaign's tag."""
-    return f"{version_arn} {outcome} {cause or ''}".rstrip()
+    if cause is None:
+        return f"{version_arn} {outcome}"
+    return f"{version_arn} {outcome} {cause}"
 
 
-def _build_observations(
+def _find_polled_changes(
     campaign: CampaignState, spec: DeploymentSpec, progress: DeploymentProgress
 ) -> dict[str, Any]:
-    """Return the progress fields that depend on what was polled, not on what is decided."""
+    """Return the changes to the progress that the poll found, whatever the rules decide."""
     trial = campaign.record.trial
     version_arn = _find_judged_version_arn(campaign, spec) or progress.version_arn
-    observations: dict[str, Any] = {"version_arn": version_arn}
+    changes: dict[str, Any] = {"version_arn": version_arn}
 
-    # Once the trial has begun, the served version may be the one on trial.
+    # Once the trial has begun, the campaign may no longer show what it served before.
     if trial is None or progress.previous_version_arn is None:
-        previous_version_arn = campaign.served_version_arn
-        if previous_version_arn == version_arn:
-            previous_version_arn = campaign.record.find_rollback_target_arn(version_arn)
-        observations["previous_version_arn"] = previous_version_arn
+        changes["previous_version_arn"] = _find_previous_version_arn(campaign, version_arn)
 
     update = campaign.update
-    if trial and update.belongs_to(trial):
-        observations["update_created_at"] = update.created_at
-        observations["update_ended_at"] = None
-        if not update.is_running:
-            observations["update_ended_at"] = update.ended_at
-    return observations
+    if trial is not None and update.belongs_to(trial):
+        changes["update_created_at"] = update.created_at
+        changes["update_ended_at"] = None if update.is_running else update.ended_at
+    return changes
+
+
+def _find_previous_version_arn(campaign: CampaignState, version_arn: str | None) -> str | None:
+    """Return the ARN of the version that was served before this one, as far as it's known."""
+    if campaign.served_version_arn == version_arn:
+        return campaign.record.find_rollback_target_arn(version_arn)
+    return campaign.served_version_arn
 
 
 def _find_judged_version_arn(campaign: CampaignState, spec: DeploymentSpec) -> str | None:
@@ -186,32 +192,39 @@ def _choose_max_duration(trial: Trial | None, spec: DeploymentSpec) -> timedelta
 def _give_up(
     campaign: CampaignState, spec: DeploymentSpec, progress: DeploymentProgress, now: datetime
 ) -> Step | None:
-    """End the deployment at its deadline."""
+    """Fail at the deadline, and say what took so long."""
     trial = campaign.record.trial
     max_duration = _choose_max_duration(trial, spec)
     if now < progress.began_at + max_duration:
         return None
 
-    phase = "UPDATING"
-    if trial is not None:
-        phase = "ON_TRIAL"
+    phase = "UPDATING" if trial is None else "ON_TRIAL"
+    delay = _explain_delay(campaign, progress, max_duration, now)
+    return fail(phase, *progress.rollback_reasons, delay)
 
+
+def _explain_delay(
+    campaign: CampaignState,
+    progress: DeploymentProgress,
+    max_duration: timedelta,
+    now: datetime,
+) -> str:
+    """Explain what the deployment is still waiting for at its deadline."""
     duration = format_hours(max_duration / timedelta(hours=1))
-    if campaign.is_updating(now):
-        reason = f"the update to {campaign.update.version_arn} has not ended in {duration}"
-    elif trial:
-        reason = f"{trial.version_arn} is still on trial after {duration}"
-    elif progress.delayed_by:
-        # For example: the baseline <ARN> is still in training after 3 hours.
-        reason = f"{progress.delayed_by} after {duration}"
-    else:
-        reason = f"Personalize has not accepted the update to {progress.version_arn} in {duration}"
+    trial = campaign.record.trial
 
-    return fail(phase, *progress.rollback_reasons, reason)
+    if campaign.is_updating(now):
+        return f"the update to {campaign.update.version_arn} has not ended in {duration}"
+    if trial is not None:
+        return f"{trial.version_arn} is still on trial after {duration}"
+    if progress.delayed_by:
+        # For example: the baseline <ARN> is still in training after 3 hours.
+        return f"{progress.delayed_by} after {duration}"
+    return f"Personalize has not accepted the update to {progress.version_arn} in {duration}"
 
 
 def _wait_for_update(campaign: CampaignState, spec: DeploymentSpec, now: datetime) -> Step | None:
-    """Wait for an update to end, even a person's. Updates take 8 to 25 minutes."""
+    """Wait for an update to end, whether the pipeline or a person sent it."""
     if not campaign.is_updating(now):
         return None
 
@@ -220,11 +233,12 @@ def _wait_for_update(campaign: CampaignState, spec: DeploymentSpec, now: datetim
     if trial is not None and campaign.update.version_arn != trial.version_arn:
         phase = "ROLLING_BACK"
 
-    age = (now - campaign.update.created_at).total_seconds()
-    if trial is not None and age >= spec.max_hours * 3600:
-        # It's overdue, and frequent polls would fill the execution's history within a day.
-        return Step(phase, pause=age * OVERDUE_PAUSE_FRACTION)
-    return Step(phase, pause=choose_poll_pause(durations=(), elapsed=age))
+    age = now - campaign.update.created_at
+    age_seconds = age.total_seconds()
+    if trial is not None and age >= timedelta(hours=spec.max_hours):
+        # The update is overdue, and frequent polls would fill the execution's history within a day.
+        return Step(phase, pause=age_seconds * OVERDUE_PAUSE_FRACTION)
+    return Step(phase, pause=choose_poll_pause(durations=(), elapsed=age_seconds))
 
 
 def _judge_trial_or_candidate(

@@ -165,7 +165,7 @@ def _keep_version(campaign: CampaignState, trial: Trial, progress: DeploymentPro
     )
 
     step = Step("ON_TRIAL", SaveRecord(kept_record), outcome="DEPLOYED")
-    return step.with_progress(warnings=progress.add_warnings(_warn_of_alarms(campaign)))
+    return step.with_progress(warnings=progress.merge_warnings(_warn_of_alarms(campaign)))
 
 
 def _warn_of_alarms(campaign: CampaignState) -> list[str]:
