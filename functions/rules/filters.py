@@ -31,18 +31,8 @@ def find_filter_problems(expression: str, probe: ProbeSettings) -> Iterator[str]
     if re.search(_DATA_OF_USER, unquoted) and not probe.get("userId"):
         yield "has a filter that uses data of the user, but no userId; add a userId"
 
-    values = probe["filterValues"]
-    yield from _check_parameters(unquoted, values)
-
-    # IN only compares strings. The other operators also compare numbers.
-    string_parameters = _find_parameter_names(" ".join(re.findall(_LIST_AFTER_IN, unquoted)))
-    patterns = dict.fromkeys(string_parameters, QUOTED_STRING_LIST_PATTERN)
-    for parameter, value in values.items():
-        if not re.fullmatch(patterns.get(parameter, FILTER_VALUE_PATTERN), value):
-            yield (
-                f"has {value!r} for {parameter} in its filterValues; put each text into double "
-                "quotes, for example '\"Drama\"'"
-            )
+    yield from _check_parameters(unquoted, probe["filterValues"])
+    yield from _check_quotes(unquoted, probe["filterValues"])
 
 
 def _check_parameters(expression: str, values: Mapping[str, str]) -> Iterator[str]:
@@ -56,6 +46,23 @@ def _check_parameters(expression: str, values: Mapping[str, str]) -> Iterator[st
     given = format_list(sorted(values)) or "nothing"
     expected = format_list(sorted(parameters)) or "nothing"
     yield f"has filterValues for {given}, but the filter needs {expected}; correct them"
+
+
+def _check_quotes(expression: str, values: Mapping[str, str]) -> Iterator[str]:
+    """Yield a message for each value that lacks double quotes around its strings."""
+    # IN only compares strings. The other operators also compare numbers.
+    lists_after_in = " ".join(re.findall(_LIST_AFTER_IN, expression))
+    string_parameters = _find_parameter_names(lists_after_in)
+
+    for parameter, value in values.items():
+        pattern = FILTER_VALUE_PATTERN
+        if parameter in string_parameters:
+            pattern = QUOTED_STRING_LIST_PATTERN
+        if not re.fullmatch(pattern, value):
+            yield (
+                f"has {value!r} for {parameter} in its filterValues; put each text into double "
+                "quotes, for example '\"Drama\"'"
+            )
 
 
 def _find_parameter_names(expression: str) -> set[str]:
