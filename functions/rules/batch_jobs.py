@@ -13,7 +13,6 @@ from typing import Final, NamedTuple
 
 from ..common.formatting import format_hours
 from ..common.hashes import compute_short_hash
-from ..common.messages import get_text
 from ..contract import (
     BatchJobSettings,
     QualityRule,
@@ -21,7 +20,7 @@ from ..contract import (
 from .campaigns import CampaignState
 from .gate import (
     apply_gate,
-    pause_for_baselines,
+    find_baseline_delay,
 )
 from .pacing import choose_poll_pause
 from .recipes import EXPLORATION_KEYS
@@ -142,12 +141,12 @@ def decide(state: BatchState, spec: BatchSpec, progress: BatchProgress, now: dat
 def add_versions(
     state: BatchState, spec: BatchSpec, read_version: Callable[[str], SolutionVersion]
 ) -> BatchState:
-    """Return the state with the versions that the gate compares.
-
-    None are needed if campaigns decide on the version, or if the run only waits for a job. The same
-    version may be read twice.
-    """
-    if state.campaigns or find_running_or_own_job(state.jobs, spec.run_id):
+    """Read the versions that the quality gate compares, and return the state with them."""
+    # If the solution has campaigns, their trials decide instead of the gate.
+    if state.campaigns:
+        return state
+    # The run only waits for this job, so there's no version to choose.
+    if find_running_or_own_job(state.jobs, spec.run_id) is not None:
         return state
 
     last_used_version = NO_VERSION
@@ -199,8 +198,10 @@ def _pause_until_deadline(
 ) -> Step:
     """Pause, or give up at the deadline and leave the job running."""
     max_hours = spec.settings["maxHours"]
-    if now < max(job.created_at, progress.began_at) + timedelta(hours=max_hours):
-        return Step("WRITING", pause=choose_poll_pause((), (now - job.created_at).total_seconds()))
+    counted_from = max(job.created_at, progress.began_at)
+    if now < counted_from + timedelta(hours=max_hours):
+        age_seconds = (now - job.created_at).total_seconds()
+        return Step("WRITING", pause=choose_poll_pause(durations=(), elapsed=age_seconds))
 
     reason = (
         f"{job.arn} is still running after {format_hours(max_hours)}; it goes on, because no batch "
@@ -213,9 +214,10 @@ def _pause_until_deadline(
 
 
 def _require_input(state: BatchState) -> Step | None:
-    """Fail if the input is missing, even if the version would be rejected.
+    """Fail if the input is missing.
 
-    Otherwise, the same missing input could end one run as FAILED and another one as SKIPPED.
+    This comes before the choice of a version. Otherwise, if the newest version was rejected, the
+    run would be SKIPPED, and hide that the input is missing.
     """
     if state.input_hash is not None:
         return None
@@ -225,12 +227,13 @@ def _require_input(state: BatchState) -> Step | None:
 def _wait_for_baselines(
     state: BatchState, spec: BatchSpec, progress: BatchProgress, now: datetime
 ) -> Step | None:
-    """Wait until the quality gate can use the baselines."""
-    step = pause_for_baselines("WRITING", state.newest_version, state.last_used_version, now)
-    if step is None:
+    """Wait for the baselines that the quality gate needs, or give up at the deadline."""
+    delay = find_baseline_delay(state.newest_version, state.last_used_version, now)
+    if delay is None:
         return None
-    reason = get_text(step.reasons[0])
-    return progress.give_up_at_deadline(reason, spec.settings["maxHours"], now) or step
+
+    pause = Step("WRITING", pause=delay.pause, reasons=(delay.reason,))
+    return progress.give_up_at_deadline(delay.reason, spec.settings["maxHours"], now) or pause
 
 
 def _write_or_keep_results(
@@ -246,45 +249,49 @@ def _write_or_keep_results(
 
 
 def _choose_by_campaigns(state: BatchState, spec: BatchSpec) -> VersionChoice | None:
-    """Choose the newest version if it passed a trial, or perhaps fall back to the served one.
+    """Choose the newest version if it passed its trial, or else the served version or none.
 
-    The served version must not be on trial or blocked. Without `onRejected: live`, it's only used
-    if the last results come from a version that is no longer served. After a rollback, the bad
-    version's results would otherwise stay until a newer version passes.
+    The result is None if the solution has no campaigns.
     """
     if not state.campaigns:
         return None
-    if any(
-        campaign.serves_as_good_version(spec.newest_version_arn) for campaign in state.campaigns
-    ):
-        return VersionChoice(spec.newest_version_arn)
+    for campaign in state.campaigns:
+        if campaign.serves_as_good_version(spec.newest_version_arn):
+            return VersionChoice(spec.newest_version_arn)
 
-    served_version_arn = None
+    fallback_arn = None
     warnings = _warn_of_unserved_version(state)
+    # After a rollback, even without `onRejected: live`, the bad version's results must not stay
+    # until a newer version passes.
     if warnings or spec.settings["onRejected"] == "live":
         # If several campaigns serve different versions, the first one decides.
-        campaign = state.campaigns[0]
-        is_bad = campaign.served_version_arn == campaign.record.blocked_version_arn
-        if campaign.record.trial is None and not is_bad:
-            served_version_arn = campaign.served_version_arn
+        fallback_arn = _find_safe_served_version_arn(state.campaigns[0])
 
     rejection = f"no campaign serves {spec.newest_version_arn} as its good version"
-    return VersionChoice(served_version_arn, [rejection], warnings)
+    return VersionChoice(fallback_arn, [rejection], warnings)
+
+
+def _find_safe_served_version_arn(campaign: CampaignState) -> str | None:
+    """Return the ARN of the served version, or None if it's on trial or blocked."""
+    is_blocked = campaign.served_version_arn == campaign.record.blocked_version_arn
+    if is_blocked or campaign.record.trial is not None:
+        return None
+    return campaign.served_version_arn
 
 
 def _choose_by_gate(state: BatchState, spec: BatchSpec) -> VersionChoice:
-    """Choose the newest version if it passes the gate, or perhaps fall back to the last one used.
+    """Choose the newest version if it passes the quality gate, or else the last used one or none.
 
-    Without campaigns, there's no served version. So the gate compares with the version that wrote
-    the last results, which is also the fallback with `onRejected: live`.
+    Since no campaign serves a version, the gate compares with the one that wrote the last results.
     """
     gate_result = apply_gate(state.newest_version, state.last_used_version, spec.gate)
-    version_arn: str | None = spec.newest_version_arn
-    if gate_result.rejections:
-        version_arn = None
-        if spec.settings["onRejected"] == "live":
-            version_arn = _find_last_used_version_arn(state, spec)
-    return VersionChoice(version_arn, gate_result.rejections, gate_result.warnings)
+    if not gate_result.rejections:
+        return VersionChoice(spec.newest_version_arn, warnings=gate_result.warnings)
+
+    fallback_arn = None
+    if spec.settings["onRejected"] == "live":
+        fallback_arn = _find_last_used_version_arn(state, spec)
+    return VersionChoice(fallback_arn, gate_result.rejections, gate_result.warnings)
 
 
 def _warn_of_unserved_version(state: BatchState) -> list[str]:
@@ -296,8 +303,10 @@ def _warn_of_unserved_version(state: BatchState) -> list[str]:
     last_job = find_last_successful_job(state.jobs)
     if last_job is None:
         return []
+
     for campaign in state.campaigns:
-        if campaign.record.trial or campaign.served_version_arn == last_job.version_arn:
+        is_on_trial = campaign.record.trial is not None
+        if is_on_trial or campaign.served_version_arn == last_job.version_arn:
             return []
 
     warning = (
@@ -325,7 +334,10 @@ def _find_last_used_version_arn(state: BatchState, spec: BatchSpec) -> str | Non
 def _write_results(
     version_arn: str, state: BatchState, spec: BatchSpec, progress: BatchProgress, now: datetime
 ) -> Step:
-    """Create this run's job, unless the last results are still up to date."""
+    """Create this run's job, unless the last results are up to date.
+
+    While users are being deleted, or a job may already exist, wait until the deadline.
+    """
     content_hash = _hash_content(version_arn, state, spec)
     last_job = find_last_successful_job(state.jobs)
     if last_job is not None and last_job.content_hash == content_hash:
@@ -337,9 +349,9 @@ def _write_results(
     if deletion is not None:
         # AWS doesn't guarantee that users are deleted if a batch job is running at the same time.
         return progress.wait_because(f"{deletion.arn} is running", max_hours, now)
-    return progress.wait_before_create(max_hours, now) or Step(
-        "WRITING", CreateBatchJob(version_arn, content_hash)
-    )
+
+    create_step = Step("WRITING", CreateBatchJob(version_arn, content_hash))
+    return progress.wait_before_create(max_hours, now) or create_step
 
 
 def _hash_content(version_arn: str, state: BatchState, spec: BatchSpec) -> str:

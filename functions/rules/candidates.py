@@ -14,7 +14,6 @@ from ..common.formatting import (
 from ..common.messages import (
     Message,
     Reason,
-    get_text,
 )
 from .campaigns import (
     CampaignState,
@@ -28,7 +27,7 @@ from .campaigns import (
 )
 from .gate import (
     apply_gate,
-    pause_for_baselines,
+    find_baseline_delay,
 )
 from .steps import Step
 from .versions import SolutionVersion
@@ -53,16 +52,17 @@ def judge_candidate(
         or _avoid_older_than_blocked_version(campaign, candidate, spec)
         or _respect_refusal(candidate)
         or _wait_for_baselines(campaign, candidate, now)
-        or _judge_metrics(campaign, candidate, spec, progress, now)
+        or _deploy_or_reject(campaign, candidate, spec, progress, now)
     )
 
 
 def _judge_served_candidate(
     campaign: CampaignState, candidate_arn: str, spec: DeploymentSpec, now: datetime
 ) -> Step:
-    """Start a trial for a candidate that is already served, for example after a manual update.
+    """Start a trial of a candidate that the campaign already serves, unless it's good or pinned.
 
-    There's nothing to compare or update.
+    For example, a person may have updated the campaign. The quality gate doesn't apply, because it
+    would compare the candidate with itself.
     """
     return (
         _keep_good_version(campaign, candidate_arn)
@@ -71,14 +71,14 @@ def _judge_served_candidate(
     )
 
 
-def _judge_metrics(
+def _deploy_or_reject(
     campaign: CampaignState,
     candidate: SolutionVersion,
     spec: DeploymentSpec,
     progress: DeploymentProgress,
     now: datetime,
 ) -> Step:
-    """Compare the candidate with the served version, and deploy it if it's good enough."""
+    """Deploy the candidate, unless its metrics, a pin or a missing approval forbid that."""
     gate_result = apply_gate(candidate, campaign.served_version, spec.gate)
 
     step = (
@@ -89,7 +89,7 @@ def _judge_metrics(
     )
 
     return step.with_progress(
-        delayed_by="",
+        delayed_by="",  # The rules no longer wait for baselines.
         metrics=gate_result.comparisons,
         warnings=progress.merge_warnings(gate_result.warnings),
     )
@@ -112,7 +112,7 @@ def _keep_newer_version(campaign: CampaignState, candidate: SolutionVersion) -> 
 
     served_version_arn = campaign.served_version_arn
     reason = f"the campaign serves {served_version_arn}, which is newer than {candidate.arn}"
-    return _end_deployment("SKIPPED", "newer", reason)
+    return _end_deployment(reason, outcome="SKIPPED", cause="newer")
 
 
 def _respect_intervention(
@@ -126,16 +126,18 @@ def _respect_intervention(
     if not spec.is_candidate_from_earlier_run:
         return None
 
-    # Without a trial, the pipeline always leaves a campaign at its good version.
     good_version_arn = campaign.record.good_version_arn
     served_version_arn = campaign.served_version_arn
-    if good_version_arn is None or served_version_arn in (good_version_arn, None):
+    if good_version_arn is None or served_version_arn is None:
         return None
-    if campaign.update.created_at <= candidate.created_at:
+
+    # Without a trial, the pipeline always leaves a campaign at its good version.
+    was_moved = served_version_arn != good_version_arn
+    if not was_moved or campaign.update.created_at <= candidate.created_at:
         return None
 
     reason = f"somebody has moved the campaign to {served_version_arn}"
-    return _end_deployment("SKIPPED", "moved", reason)
+    return _end_deployment(reason, outcome="SKIPPED", cause="moved")
 
 
 def _avoid_blocked_version(
@@ -172,37 +174,41 @@ def _avoid_older_than_blocked_version(
         ),
         command=f"retrain rollback --campaign {campaign_name} --to {version_id}",
     )
-    return _end_deployment("SKIPPED", "older", reason)
+    return _end_deployment(reason, outcome="SKIPPED", cause="older")
 
 
 def _respect_refusal(candidate: SolutionVersion) -> Step | None:
     """Reject a candidate that a person refused to approve."""
     if candidate.approval != "REFUSED":
         return None
-    return _end_deployment("REJECTED", "refused", f"{candidate.arn} was refused")
+
+    reason = f"{candidate.arn} was refused"
+    return _end_deployment(reason, outcome="REJECTED", cause="refused")
 
 
 def _wait_for_baselines(
     campaign: CampaignState, candidate: SolutionVersion, now: datetime
 ) -> Step | None:
-    """Wait until the quality gate can use the baselines."""
-    step = pause_for_baselines("JUDGING", candidate, campaign.served_version, now)
-    if step is None:
+    """Wait for the baselines that the quality gate needs."""
+    delay = find_baseline_delay(candidate, campaign.served_version, now)
+    if delay is None:
         return None
-    return step.with_progress(delayed_by=get_text(step.reasons[0]))
+
+    step = Step("JUDGING", pause=delay.pause, reasons=(delay.reason,))
+    return step.with_progress(delayed_by=delay.reason)
 
 
 def _reject_bad_metrics(rejections: list[str]) -> Step | None:
     """Reject a candidate that failed the quality gate."""
     if not rejections:
         return None
-    return _end_deployment("REJECTED", "gate", *rejections)
+    return _end_deployment(*rejections, outcome="REJECTED", cause="gate")
 
 
 def _respect_pin(campaign: CampaignState, spec: DeploymentSpec) -> Step | None:
     """Skip a campaign that a person has pinned to its served version.
 
-    A pin doesn't affect trials: an unprobed version must not stay, pinned or not.
+    A trial that has begun ignores the pin, because a bad version must be rolled back anyway.
     """
     if campaign.pin is None:
         return None
@@ -211,7 +217,7 @@ def _respect_pin(campaign: CampaignState, spec: DeploymentSpec) -> Step | None:
         text=f"the campaign is {campaign.pin}, so it keeps its version; to end this, unpin it",
         command=f"retrain unpin --campaign {resource_name(spec.campaign_arn)}",
     )
-    return _end_deployment("SKIPPED", "pinned", reason)
+    return _end_deployment(reason, outcome="SKIPPED", cause="pinned")
 
 
 def _request_approval(
@@ -243,7 +249,7 @@ def _start_trial(campaign: CampaignState, candidate: SolutionVersion, now: datet
 # Helpers
 
 
-def _end_deployment(outcome: str, cause: str, *reasons: Reason) -> Step:
+def _end_deployment(*reasons: Reason, outcome: str, cause: str) -> Step:
     """Return the step that ends the deployment without a trial."""
     return Step("JUDGING", outcome=outcome, cause=cause, reasons=reasons)
 
@@ -259,6 +265,6 @@ def _build_trial_record(
     # has served it for months could not be rolled back after its first trial.
     record = campaign.record
     good_version_arn = campaign.served_version_arn
-    if good_version_arn in (candidate_arn, record.blocked_version_arn, None):
+    if good_version_arn in (None, candidate_arn, record.blocked_version_arn):
         good_version_arn = record.find_rollback_target_arn(candidate_arn)
     return record._replace(trial=trial, good_version_arn=good_version_arn)

@@ -9,7 +9,7 @@ the data is probably broken, and the values are compared without baselines.
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from ..common.formatting import (
@@ -25,10 +25,7 @@ from .pacing import (
     MAX_SLEEP_SECONDS,
     OVERDUE_PAUSE_FRACTION,
 )
-from .steps import (
-    MAX_LIST_LAG,
-    Step,
-)
+from .steps import MAX_LIST_LAG
 from .versions import SolutionVersion
 
 ROUNDING_TOLERANCE = 1e-9
@@ -47,6 +44,14 @@ class GateResult(NamedTuple):
     comparisons: list[MetricComparison]
     """The values that each rule compared, even if two rules have the same metric. Missing, NaN and
     infinite values are None, because JSON can't represent NaN."""
+
+
+class BaselineDelay(NamedTuple):
+    """Why the quality gate has to wait for baselines, and for how long."""
+
+    reason: str
+    pause: float
+    """The seconds until the next poll."""
 
 
 class IncomparableError(Exception):
@@ -260,28 +265,28 @@ def choose_baseline(
     return None
 
 
-def pause_for_baselines(
-    phase: str, candidate: SolutionVersion, served: SolutionVersion, now: datetime
-) -> Step | None:
-    """Pause until the baselines of both versions are trained. The result is None if they are.
+def find_baseline_delay(
+    candidate: SolutionVersion, served: SolutionVersion, now: datetime
+) -> BaselineDelay | None:
+    """Return why the quality gate has to wait for baselines, or None if it doesn't.
 
-    Baselines are trained in parallel with the versions. Without them, a `relativeTo` rule could
+    Baselines are trained in parallel with the versions. If the gate didn't wait for them, it could
     only compare plain metrics.
     """
     for baseline in (*candidate.baselines.values(), *served.baselines.values()):
-        if baseline and baseline.is_running:
+        if baseline is not None and baseline.is_running:
             reason = f"the baseline {baseline.arn} is still in training"
-            return _build_growing_pause(phase, reason, since=baseline.created_at, now=now)
+            return BaselineDelay(reason, _choose_growing_pause(now - baseline.created_at))
 
     # Lists may lag behind, so a baseline that isn't listed yet may already be in training.
     is_one_missing = None in candidate.baselines.values()
     if is_one_missing and now < candidate.ended_at + MAX_LIST_LAG:
-        reason = "no baseline is listed yet"
-        return _build_growing_pause(phase, reason, since=candidate.ended_at, now=now)
+        pause = _choose_growing_pause(now - candidate.ended_at)
+        return BaselineDelay("no baseline is listed yet", pause)
     return None
 
 
-def _build_growing_pause(phase: str, reason: str, *, since: datetime, now: datetime) -> Step:
-    """Build a pause that grows with time, but is short enough to keep the invocation open."""
-    seconds = ((now - since) * OVERDUE_PAUSE_FRACTION).total_seconds()
-    return Step(phase, pause=min(max(seconds, 1), MAX_SLEEP_SECONDS), reasons=(reason,))
+def _choose_growing_pause(waited: timedelta) -> float:
+    """Return a pause in seconds that grows with time, but never ends the invocation."""
+    seconds = (waited * OVERDUE_PAUSE_FRACTION).total_seconds()
+    return min(max(seconds, 1), MAX_SLEEP_SECONDS)
