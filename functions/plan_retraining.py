@@ -141,8 +141,8 @@ def _plan_jobs(settings: Settings, run: Run) -> Plan:
     for import_job in view.data_snapshot.newly_confirmed_imports:
         confirm_import(personalize_write_client(), import_job)
     for dataset_view in view.datasets:
-        if dataset_view.tainting_import:
-            taint_dataset(personalize_write_client(), dataset_view.tainting_import)
+        if dataset_view.unconfirmable_import:
+            taint_dataset(personalize_write_client(), dataset_view.unconfirmable_import)
 
     if pause := pause_for_deletion(view.data_snapshot.deletions, run):
         return plan_without_jobs(pause.reason, seconds=pause.seconds)

@@ -115,11 +115,10 @@ class DatasetView:
 
     @property
     def is_import_requested(self) -> bool:
-        """True if the request or the settings ask for an import even if the export is unchanged.
+        """True if the request or the settings ask to import an unchanged export again.
 
-        An INCREMENTAL export is never appended twice, so `skipWhenUnchanged` applies only to FULL
-        exports. For an INCREMENTAL export, `force` overrides a different rule: the run appends it
-        even though a foreign import has replaced the data.
+        No INCREMENTAL export is appended twice, not even with `force`. There, `force` only lets the
+        run append to data that a foreign import has replaced.
         """
         is_forced = self.run["request"].get("force", False)
         return is_forced or (self.is_full and not self.settings["skipWhenUnchanged"])
@@ -142,9 +141,9 @@ class DatasetView:
         if any(job.is_running for job in self.imports):
             return PlanDecision("wait", "another import is running")
 
-        # A requested import must have been created after the run began.
-        requested_since = get_run_start(self.run) if self.is_import_requested else None
-        if find_confirmed_import(self.dataset_state, requested_since):
+        # If an import is requested, an import from before this run isn't enough.
+        created_since = get_run_start(self.run) if self.is_import_requested else None
+        if find_confirmed_import(self.dataset_state, created_since):
             newest_at = self.dataset_state.export.newest_at
             unchanged_since = f"{format_time(newest_at)} UTC" if newest_at else "its import"
             return PlanDecision("keep", f"the export has not changed since {unchanged_since}")
@@ -160,16 +159,16 @@ class DatasetView:
 
         # They're sorted by their end, latest last.
         last_import = effective_imports[-1]
-        title = f"the last import ({format_time(last_import.ended_at)} UTC)"
+        import_text = f"the last import ({format_time(last_import.ended_at)} UTC)"
         if last_import.is_foreign:
-            return f"this pipeline did not start {title}"
+            return f"this pipeline did not start {import_text}"
         if last_import.is_tainted:
-            return f"the export changed during {title}"
+            return f"the export changed during {import_text}"
 
         newest_at = self.dataset_state.export.newest_at
         if newest_at and newest_at > last_import.created_at:
-            return f"the export is newer than {title}"
-        return f"the export has changed since {title}"
+            return f"the export is newer than {import_text}"
+        return f"the export has changed since {import_text}"
 
     @property
     def needs_import(self) -> bool:
@@ -184,7 +183,7 @@ class DatasetView:
 
     @property
     def awaits_marker(self) -> bool:
-        """True if this scheduled run leaves the export to the run that its ready marker starts."""
+        """True if a scheduled run skips the export, because its ready marker will start a run."""
         is_scheduled = self.run["trigger"] == "schedule" and self.settings["triggerOnExport"]
         has_marker = self.dataset_settings["readyMarker"] is not None
         return is_scheduled and has_marker and self.export.marker_written_at is None
@@ -193,13 +192,15 @@ class DatasetView:
     def has_later_import(self) -> bool:
         """True if the FULL export of a later day was imported, or is being imported.
 
-        An event may start a run late, or from a schedule in another time zone. The run's older
-        export would replace newer data, so it's only imported if a person sets `exportDate`.
+        The run's older export would replace newer data, so it's only imported if a person sets
+        `exportDate`. Runs can begin out of order: an event may arrive late, and a ready marker from
+        a time zone ahead of UTC may already name tomorrow.
         """
         day = self.dataset_settings["day"]
         if day is None or not self.is_full or self.has_export_date:
             return False
 
+        # Time zones ahead of UTC may already have an export of tomorrow.
         tomorrow = self.data_snapshot.now.date() + timedelta(days=1)
         days_ahead = (tomorrow - date.fromisoformat(day)).days
         later_locations = build_daily_locations(self.dataset_settings, range(1, days_ahead + 1))
@@ -210,34 +211,38 @@ class DatasetView:
         )
 
     @property
-    def tainting_import(self) -> Import | None:
-        """The last unconfirmed import, if only a FULL import can still replace its rows.
+    def unconfirmable_import(self) -> Import | None:
+        """The last unconfirmed import, if no run is going to confirm it any more.
 
-        The import may have appended rows that its export doesn't contain. So planning tags the
-        dataset, and runs don't train on it. We don't give up on an import while its export can't
-        be read, because the export may be unchanged. Nor do we give up on imports of later days,
-        because a run for an earlier day doesn't read the exports of later days.
+        It may have appended rows that its export doesn't contain. So planning tags the dataset, and
+        runs don't train on it until a FULL import replaces these rows.
         """
         unconfirmed_imports = list_unconfirmed_imports(self.imports)
-        if not unconfirmed_imports or self.export.read_error:
+        if not unconfirmed_imports:
             return None
 
+        # They're sorted by their end, latest last.
         last_import = unconfirmed_imports[-1]
-        deadline = last_import.ended_at + CONFIRMATION_TIMEOUT
-        is_given_up = last_import.is_tainted or deadline < self.data_snapshot.now
-        day = self.dataset_settings["day"]
-        was_compared = day is None or last_import.created_day <= day
+        if last_import.is_full:
+            return None  # The run simply repeats a FULL import.
 
-        # An unconfirmed FULL import is simply repeated.
-        return last_import if is_given_up and was_compared and not last_import.is_full else None
+        # If this run can't read the import's export, the export may still be unchanged, so a later
+        # run may confirm the import. No run reads the exports of days after its own.
+        run_day = self.dataset_settings["day"]
+        is_of_later_day = run_day is not None and last_import.created_day > run_day
+        if self.export.read_error or is_of_later_day:
+            return None
+
+        deadline = last_import.ended_at + CONFIRMATION_TIMEOUT
+        if last_import.is_tainted or deadline < self.data_snapshot.now:
+            return last_import
+        return None
 
     def plan_import(self) -> PlannedImport:
         """Build the import's entry in the plan, for the function that creates the job."""
         export_state = self.dataset_state.export
         newest_at = export_state.newest_at
-        durations = list_recent_durations(
-            job for job in self.imports if job.is_full == self.is_full
-        )
+        comparable_imports = [job for job in self.imports if job.is_full == self.is_full]
 
         return {
             "type": self.dataset_settings["type"],
@@ -246,16 +251,14 @@ class DatasetView:
             "bytes": self.export.total_bytes,
             "newestObjectAt": newest_at.isoformat() if newest_at else None,
             "isRequested": self.is_import_requested,
-            "durations": durations,
+            "durations": list_recent_durations(comparable_imports),
             "content": self.content,
         }
 
 
-def list_recent_durations(newest_first: Iterable[Import | SolutionVersion]) -> list[int]:
-    """List how many seconds the last successful jobs took, newest first."""
+def list_recent_durations(jobs: Iterable[Import | SolutionVersion]) -> list[int]:
+    """List how many seconds the last successful jobs took. `jobs` are sorted, newest first."""
     durations = [
-        round((job.ended_at - job.created_at).total_seconds())
-        for job in newest_first
-        if job.is_active
+        round((job.ended_at - job.created_at).total_seconds()) for job in jobs if job.is_active
     ]
     return durations[:MAX_DURATION_SAMPLES]

@@ -120,24 +120,32 @@ class EarlierVersions:
         it may be an earlier version that a person has approved.
         """
         pending_versions = {}
-        for arn, deployment in self.predicted_deployments.items():
-            deployments = [deployment]
-            if deployment.first_step.outcome in ("REJECTED", "AWAITING_APPROVAL"):
-                deployments += [
-                    self._predict_deployment(arn, version) for version in self.approved_versions
-                ]
-
-            for version, first_step in deployments:
-                if needs_run(first_step):
-                    pending_versions[arn] = version
-                    break
+        for campaign_arn, deployment in self.predicted_deployments.items():
+            version = self._choose_pending_version(campaign_arn, deployment)
+            if version is not None:
+                pending_versions[campaign_arn] = version
         return pending_versions
+
+    def _choose_pending_version(
+        self, campaign_arn: str, candidate_deployment: PredictedDeployment
+    ) -> SolutionVersion | None:
+        """Choose the candidate, else the newest approved version that the campaign can get."""
+        candidate, first_step = candidate_deployment
+        if needs_run(first_step):
+            return candidate
+        if first_step.outcome not in ("REJECTED", "AWAITING_APPROVAL"):
+            return None
+
+        for version in self.approved_versions:
+            if needs_run(self._predict_deployment(campaign_arn, version).first_step):
+                return version
+        return None
 
     @property
     def unreported_verdicts(self) -> dict[str, PredictedDeployment]:
         """Campaign ARN -> the candidate, and the step with the unreported verdict on it.
 
-        The run that reached this verdict died before its report.
+        A verdict is unreported if the run that reached it died before it could send its report.
         """
         return {
             arn: deployment
@@ -150,7 +158,7 @@ class EarlierVersions:
     def _predict_deployment(
         self, campaign_arn: str, version: SolutionVersion
     ) -> PredictedDeployment:
-        """Predict the first step of deploying a version to a campaign."""
+        """Let the rules decide on the first step of deploying a version to a campaign."""
         versions_by_arn = {known.arn: known for known in self.solution_snapshot.state.versions}
         spec = build_deployment_spec(
             self.settings,
@@ -159,7 +167,7 @@ class EarlierVersions:
             version.arn,
             is_candidate_from_earlier_run=True,
         )
-        campaign = add_versions(
+        campaign_state = add_versions(
             self.campaign_states[campaign_arn],
             spec,
             find_version=versions_by_arn.get,
@@ -168,7 +176,8 @@ class EarlierVersions:
         )
 
         progress = DeploymentProgress(began_at=self.now)
-        return PredictedDeployment(version, decide(campaign, spec, progress, self.now))
+        first_step = decide(campaign_state, spec, progress, self.now)
+        return PredictedDeployment(version, first_step)
 
     @cached_property
     def predicted_batch_steps(self) -> dict[str, Step]:
@@ -182,8 +191,15 @@ class EarlierVersions:
         }
 
     def _predict_batch_step(self, batch_job: BatchJobSnapshot, version: SolutionVersion) -> Step:
-        """Predict the first step of a batch job with a version."""
+        """Let the rules decide on the first step of a batch job that uses a version."""
+        input_hash = None
+        if batch_job.input.objects:
+            input_hash = batch_job.input.files_hash
+
+        filter_expression = None
         job_filter = self.solution_snapshot.filters.get(batch_job.settings["filterArn"] or "")
+        if job_filter is not None:
+            filter_expression = job_filter["filterExpression"]
 
         spec = BatchSpec(
             run_id=self.run["id"],
@@ -193,8 +209,8 @@ class EarlierVersions:
         )
         state = BatchState(
             jobs=batch_job.earlier_jobs,
-            input_hash=batch_job.input.files_hash if batch_job.input.objects else None,
-            filter_expression=job_filter["filterExpression"] if job_filter else None,
+            input_hash=input_hash,
+            filter_expression=filter_expression,
             campaigns=[*self.campaign_states.values()],
         )
         state = batch_jobs.add_versions(state, spec, self.solution_snapshot.read_version)

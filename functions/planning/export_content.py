@@ -77,18 +77,19 @@ def summarize_content(view: DatasetView) -> ExportContent:
     The result is stored in the execution's data, which has room for only a few short names.
     """
     value_counts = {name: view.export.count_values(name) for name in view.columns}
-    empty_values = Counter(
-        {shorten_name(name): counts[""] for name, counts in value_counts.items()}
-    )
+    empty_value_counts: Counter[str] = Counter()
+    for name, counts in value_counts.items():
+        if counts[""] > 0:
+            empty_value_counts[shorten_name(name)] = counts[""]
 
     last_content = _parse_last_content(view)
     type_counts = count_event_types(view)
     newest_event_at = _find_newest_event_time(view)
 
+    # Each import's tag continues the count of the import before it, because runs don't read the
+    # tags of imports whose data was replaced.
     imports_with_newest_event = 1
     if newest_event_at == last_content.newest_event_at:
-        # The last tag carries the count, because runs don't read the tags of imports whose data
-        # was replaced.
         imports_with_newest_event += last_content.imports_with_newest_event
 
     return {
@@ -100,8 +101,7 @@ def summarize_content(view: DatasetView) -> ExportContent:
             shorten_name(name): count for name, count in type_counts.most_common(MAX_STORED_TYPES)
         },
         "missingPerMille": _sum_missing_shares(type_counts, last_content),
-        # The unary plus drops columns without empty values.
-        "emptyValues": dict((+empty_values).most_common(MAX_STORED_COLUMNS)),
+        "emptyValues": dict(empty_value_counts.most_common(MAX_STORED_COLUMNS)),
     }
 
 
@@ -121,11 +121,15 @@ def _sum_missing_shares(type_names: Iterable[str], last_content: ImportedContent
 def _parse_last_content(view: DatasetView) -> ImportedContent:
     """Parse the content tag of the newest import that has one.
 
-    The result is empty if no import has the tag, or if its value is malformed after a manual edit.
+    The result is empty if no import has the tag, or if somebody has edited it so that it can't be
+    parsed.
     """
+    tags = [job.content_tag for job in view.imports if job.is_active and job.content_tag]
+    if not tags:
+        return ImportedContent()
+
     # Imports are sorted by their end, latest first.
-    tags = (job.content_tag for job in view.imports if job.is_active and job.content_tag)
-    parts = CONTENT_TAG_PATTERN.fullmatch(next(tags, ""))
+    parts = CONTENT_TAG_PATTERN.fullmatch(tags[0])
     if parts is None:
         return ImportedContent()
 
@@ -137,9 +141,12 @@ def _parse_last_content(view: DatasetView) -> ImportedContent:
 
 
 def _find_newest_event_time(view: DatasetView) -> str | None:
-    """Find the time of the newest event. Times more than a day ahead are mistakes, so skip them."""
+    """Find the time of the newest event, or None if there's no event.
+
+    A time that is more than a day ahead is a mistake in the export, so it's ignored.
+    """
     max_seconds = (view.data_snapshot.now + timedelta(days=1)).timestamp()
-    valid_times = [seconds for seconds in list_event_times(view) if seconds <= max_seconds]
+    valid_times = [seconds for seconds in collect_event_times(view) if seconds <= max_seconds]
     if not valid_times:
         return None
     return datetime.fromtimestamp(max(valid_times), UTC).isoformat()
@@ -153,8 +160,8 @@ def count_event_types(view: DatasetView) -> Counter[str]:
     return type_counts
 
 
-def list_event_times(view: DatasetView) -> set[int]:
-    """Collect the times of the events in seconds since 1970. Other values are ignored."""
+def collect_event_times(view: DatasetView) -> set[int]:
+    """Collect the times of the events in seconds since 1970, and ignore values of other formats."""
     matches = map(SECONDS_PATTERN.fullmatch, _count_values(view, "TIMESTAMP"))
     return {int(match[1]) for match in matches if match}
 
@@ -167,7 +174,10 @@ def _count_values(view: DatasetView, column: str) -> Counter[str]:
 
 
 def shorten_name(name: str) -> str:
-    """Shorten a name for the execution's data. A hash distinguishes long names that start alike."""
+    """Shorten a name for the execution's data.
+
+    A long name ends in a hash, because two long names may begin alike.
+    """
     if len(name) <= MAX_STORED_NAME_LENGTH:
         return name
     suffix = f"…{compute_short_hash(name, NAME_HASH_LENGTH)}"
@@ -175,9 +185,9 @@ def shorten_name(name: str) -> str:
 
 
 def build_content_tags(content: ExportContent) -> Tags:
-    """Encode the content of an export in a tag, so that the next run can compare its own export.
+    """Encode the content of an export in a tag, with which the next run compares its export.
 
-    If the content is uncertain, there's no tag.
+    There's no tag if the newest event is unknown, or if not all rows were read.
     """
     newest_event_at = content["newestEventAt"]
     if newest_event_at is None or not content["areAllRowsRead"]:
@@ -207,11 +217,11 @@ def refuse_stale_content(view: DatasetView) -> Iterator[str]:
 def warn_of_stale_content(view: DatasetView) -> Iterator[str]:
     """Yield a message for events that may be outdated, aren't new, or lack a common type.
 
-    With `strictEvents`, the run also warns if it can't compare the types. Otherwise, the check
-    would be skipped silently.
+    With `strictEvents`, a missing type refuses the run, so this guard only warns of types that
+    can't be compared.
     """
     if view.has_export_date:
-        return
+        return  # A person who sets `exportDate` asks for old events.
 
     if not view.content["areAllRowsRead"]:
         yield from _check_event_age(view)
@@ -229,27 +239,32 @@ def _check_event_age(view: DatasetView) -> Iterator[str]:
     if newest_event_at is None or max_age is None:
         return
 
-    # The setting may be "1 day", but the keyword of timedelta() is always plural: `days`.
-    number, unit = max_age.split()
-    max_timedelta = timedelta(**{f"{unit.removesuffix('s')}s": int(number)})
-
     newest_time = datetime.fromisoformat(newest_event_at)
-    scope = ""
+    read_part = ""
     if not view.content["areAllRowsRead"]:
-        scope = " in the rows that were read"
+        read_part = " in the rows that were read"
 
-    if view.data_snapshot.now - newest_time > max_timedelta:
+    if view.data_snapshot.now - newest_time > _parse_duration(max_age):
         yield (
-            f"the newest event of {view.export.location}{scope} is from "
+            f"the newest event of {view.export.location}{read_part} is from "
             f"{format_time(newest_time)} UTC, longer ago than maxEventAge, {max_age}; repair "
             "the job that writes the export, or raise maxEventAge"
         )
 
 
+def _parse_duration(duration: str) -> timedelta:
+    """Parse a duration like "1 day" or "2 days"."""
+    number, unit = duration.split()
+    # The keywords of timedelta() are always plural.
+    plural_unit = f"{unit.removesuffix('s')}s"
+    return timedelta(**{plural_unit: int(number)})
+
+
 def _check_for_new_event(view: DatasetView) -> Iterator[str]:
     """Yield a message if several imports in a row had the same newest event.
 
-    That's fine if the dataset already holds this export, or if new events are streamed.
+    A dataset that already contains this export needs no new event, and neither does one that
+    receives streamed events.
     """
     newest_event_at = view.content["newestEventAt"]
     import_count = view.content["importsWithNewestEvent"]
@@ -273,9 +288,9 @@ def _check_missing_types(view: DatasetView) -> Iterator[str]:
     content = view.content
     missing_per_mille = content["missingPerMille"]
     expected_rows = content["rows"] * missing_per_mille / 1000
-    is_chance = not view.is_full and expected_rows < MIN_EXPECTED_ROWS
+    may_lack_by_chance = not view.is_full and expected_rows < MIN_EXPECTED_ROWS
 
-    if missing_per_mille and content["areAllRowsRead"] and not is_chance:
+    if missing_per_mille and content["areAllRowsRead"] and not may_lack_by_chance:
         type_names = format_list([*content["eventTypes"]]) or "none"
         yield (
             f"{view.export.location} lacks types of events that {missing_per_mille / 1000:.1%} of "

@@ -15,8 +15,8 @@ from ..common.formatting import (
 )
 from ..rules.recipes import has_segment_jobs
 from .export_content import (
+    collect_event_times,
     count_event_types,
-    list_event_times,
     shorten_name,
 )
 from .guards import guard
@@ -117,7 +117,7 @@ def _check_timestamps(view: DatasetView, solution_names: str) -> Iterator[str]:
     User segments use only data from FULL imports, so an INCREMENTAL export isn't checked.
     https://docs.aws.amazon.com/personalize/latest/dg/getting-user-segments.html
     """
-    times = list_event_times(view)
+    times = collect_event_times(view)
     if len(times) == 1 and view.is_full and view.content["areAllRowsRead"]:
         yield (
             f"datasets.interactions: all rows of {view.export.location} have the TIMESTAMP "

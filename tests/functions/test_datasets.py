@@ -175,7 +175,7 @@ def test_a_dataset_is_tainted_by_an_appended_import_that_no_run_can_confirm(
     job, changes, is_tainted
 ):
     full = imported(ended_at=ago(100))
-    assert of_imports(job, full, **changes).tainting_import == (job if is_tainted else None)
+    assert of_imports(job, full, **changes).unconfirmable_import == (job if is_tainted else None)
 
 
 # Days and ready markers
