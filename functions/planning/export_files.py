@@ -69,71 +69,90 @@ def refuse_missing_export(view: DatasetView) -> Iterator[str]:
 def refuse_wrong_content(view: DatasetView) -> Iterator[str]:
     """Yield a message for a file that is not valid CSV or does not fit the dataset's schema.
 
-    Only the header and the first 1,000 rows of each file are checked, and only the first problem is
-    reported.
+    Only the header and the first 1,000 rows of each file are checked. Of each file, only the first
+    problem is reported.
     """
-    messages = (
-        f"{view.export.build_url(file.key)}: {error}"
-        for file in view.export.samples
-        if (error := _find_file_error(file, view))
-    )
-    yield from islice(messages, MAX_REPORTED_FILES)
+    yield from islice(_check_files(view), MAX_REPORTED_FILES)
+
+
+def _check_files(view: DatasetView) -> Iterator[str]:
+    """Yield the first problem of each file that has one."""
+    for file in view.export.samples:
+        error = _find_file_error(file, view)
+        if error is not None:
+            yield f"{view.export.build_url(file.key)}: {error}"
 
 
 def _find_file_error(file: FileSample, view: DatasetView) -> str | None:
-    """Validate a file's header and rows, and return the first problem, or None.
-
-    The order of the columns doesn't matter.
-    """
-    if file.error and not file.header:
+    """Explain the first problem of a file's header or rows, or return None."""
+    if not file.header:
         return file.error
 
-    now = view.data_snapshot.now
-    # A column is required if its value must not be empty.
-    required = [field["name"] for field in view.fields if find_value_error("", field, now)]
-    if missing := [name for name in required if name not in file.header]:
-        return (
-            f"the header lacks {', '.join(missing)}, which the dataset's schema requires; the "
-            f"header is {','.join(file.header)[:MAX_SHOWN_HEADER_LENGTH]!r}; add or rename columns "
-            "in the export"
-        )
+    # `file.error` is about the line that follows the sampled rows, so it comes last.
+    return (
+        _find_missing_columns(file, view)
+        or _find_differing_column(file, view)
+        or find_first_value_error(file, view.fields, view.data_snapshot.now)
+        or file.error
+    )
 
-    # Each header is compared with the first one that could be read.
-    readable_files = (sample for sample in view.export.samples if sample.header)
-    first_file = next(readable_files, file)
-    if differing_columns := sorted(set(file.header) ^ set(first_file.header)):
-        return (
-            f"only one of this file and {first_file.key} has the column "
-            f"{differing_columns[0][:MAX_SHOWN_CHARACTERS]!r}, but all files of an import must "
-            "have the same columns; repeat the export"
-        )
 
-    return find_first_value_error(file, view.fields, now) or file.error
+def _find_missing_columns(file: FileSample, view: DatasetView) -> str | None:
+    """Explain which required columns a file lacks, or return None. Their order doesn't matter."""
+    # A column is required if it mustn't have empty values.
+    required_columns = [
+        field["name"]
+        for field in view.fields
+        if find_value_error("", field, view.data_snapshot.now) is not None
+    ]
+    missing_columns = [name for name in required_columns if name not in file.header]
+    if not missing_columns:
+        return None
+
+    shown_header = ",".join(file.header)[:MAX_SHOWN_HEADER_LENGTH]
+    return (
+        f"the header lacks {', '.join(missing_columns)}, which the dataset's schema requires; the "
+        f"header is {shown_header!r}; add or rename columns in the export"
+    )
+
+
+def _find_differing_column(file: FileSample, view: DatasetView) -> str | None:
+    """Explain that a file and the first one with a header differ in a column, or return None."""
+    first_file = next(sample for sample in view.export.samples if sample.header)
+    differing_columns = sorted(set(file.header) ^ set(first_file.header))
+    if not differing_columns:
+        return None
+
+    return (
+        f"only one of this file and {first_file.key} has the column "
+        f"{differing_columns[0][:MAX_SHOWN_CHARACTERS]!r}, but all files of an import must "
+        "have the same columns; repeat the export"
+    )
 
 
 @guard("number of rows", "REFUSE", "export")
 def refuse_too_few_rows(view: DatasetView) -> Iterator[str]:
     """Yield a message for an export with fewer interactions than the 1,000 that an import needs.
 
-    A FULL export may have fewer if the dataset also receives streamed events.
+    FULL exports of action interactions aren't checked, nor are FULL exports of interactions if the
+    dataset also receives streamed events.
     """
     dataset = view.dataset_settings
-    types = ["interactions"]
-    advice = "export all interactions, because a FULL import replaces all bulk data"
-    if not view.is_full:
-        types.append("actionInteractions")
+    is_streamed = dataset["streamed"] or view.data_snapshot.event_trackers
+
+    if view.is_full:
+        needs_minimum = dataset["type"] == "interactions" and not is_streamed
+        advice = "export all interactions, because a FULL import replaces all bulk data"
+    else:
+        needs_minimum = dataset["type"] in ("interactions", "actionInteractions")
         advice = (
             "import less often, or use importMode FULL with a complete export, because it "
             "replaces all bulk data"
         )
 
-    is_streamed = dataset["streamed"] or view.data_snapshot.event_trackers
-    if dataset["type"] not in types or (view.is_full and is_streamed):
-        return
-
     row_count = view.export.row_count
     # If there are no rows at all, refuse_missing_export() says so.
-    if row_count and row_count < MIN_INTERACTIONS:
+    if needs_minimum and row_count and row_count < MIN_INTERACTIONS:
         yield (
             f"{view.export.location} has {row_count} interactions, but an import needs at least "
             f"{MIN_INTERACTIONS}; {advice}"
@@ -144,12 +163,15 @@ def refuse_too_few_rows(view: DatasetView) -> Iterator[str]:
 def warn_of_unknown_columns(view: DatasetView) -> Iterator[str]:
     """Yield a message for columns that are not imported because the schema lacks them."""
     export = view.export
-    columns = dict.fromkeys(name for file in export.samples for name in file.header)
-    unknown = [repr(name[:MAX_SHOWN_CHARACTERS]) for name in columns if name not in view.columns]
+    if not view.columns:
+        return  # Without a schema, every column would count as unknown.
 
-    # If the schema is missing, every column would count as unknown.
-    if unknown and view.columns:
+    # Files share columns, but each column is named only once.
+    file_columns = dict.fromkeys(name for file in export.samples for name in file.header)
+    unknown_columns = [name for name in file_columns if name not in view.columns]
+    if unknown_columns:
+        shown_columns = ", ".join(repr(name[:MAX_SHOWN_CHARACTERS]) for name in unknown_columns)
         yield (
-            f"{export.location} has columns that the dataset's schema lacks: {', '.join(unknown)}; "
+            f"{export.location} has columns that the dataset's schema lacks: {shown_columns}; "
             "they are not imported; remove them, or rename them if a name is misspelt"
         )

@@ -87,9 +87,11 @@ def refuse_truncated_export(view: DatasetView) -> Iterator[str]:
     export = view.export
     min_share = view.dataset_settings["minRelativeSize"]
     last_import = _find_last_full_import(view)
-    last_import_bytes = (last_import and last_import.export_bytes) or 0
+    if last_import is None or not export.objects:
+        return
 
-    if export.objects and export.total_bytes < min_share * last_import_bytes:
+    last_import_bytes = last_import.export_bytes or 0
+    if export.total_bytes < min_share * last_import_bytes:
         yield (
             f"{export.location} has {export.total_bytes} bytes, which is less than minRelativeSize "
             f"{min_share:g} of the last FULL import, which had {last_import_bytes}; a FULL import "
@@ -100,9 +102,9 @@ def refuse_truncated_export(view: DatasetView) -> Iterator[str]:
 
 @guard("size", "WARN", "export")
 def warn_of_unknown_size(view: DatasetView) -> Iterator[str]:
-    """Yield a message for an edited tag that no longer says how large the last FULL import was.
+    """Yield a message for a last FULL import of unknown size, because its tag was edited.
 
-    Without this warning, a truncated export could go unnoticed.
+    Without a size to compare with, the run doesn't refuse a truncated export.
     """
     last_import = _find_last_full_import(view)
 
@@ -142,15 +144,14 @@ def refuse_increment_without_full_import(view: DatasetView) -> Iterator[str]:
 
 
 @guard("replaced data", "REFUSE", "export")
-def refuse_increment_to_replaced_data(view: DatasetView) -> Iterator[Reason]:
+def refuse_unsafe_append(view: DatasetView) -> Iterator[Reason]:
     """Yield a message for a partly appended export, or for data replaced by a foreign import.
 
     The missing rows of a partly appended export can't be appended separately.
     """
-    if reason := explain_refusal_to_append(
-        view.dataset_state, is_requested=view.is_import_requested
-    ):
-        yield reason
+    refusal = explain_refusal_to_append(view.dataset_state, is_requested=view.is_import_requested)
+    if refusal is not None:
+        yield refusal
 
 
 @guard("unconfirmed data", "WARN", "dataset")
@@ -160,20 +161,24 @@ def warn_of_unconfirmed_data(view: DatasetView) -> Iterator[str]:
     It's only a warning, so that runs still append the exports of other days. The FULL import that
     replaces the rows may come days later, and its export may lack those days.
     """
+    if view.is_full:
+        return  # The FULL import replaces the rows.
+    if find_unconfirmed_import(view.dataset_state):
+        return  # refuse_unsafe_append() says the same.
+
     # Unconfirmed imports are sorted by their end, latest last.
     unconfirmed_imports = list_unconfirmed_imports(view.imports)
-    if unconfirmed_imports and not (view.is_full or find_unconfirmed_import(view.dataset_state)):
+    if unconfirmed_imports:
         yield explain_needed_full_import(unconfirmed_imports[-1])
 
 
 @guard("rows to append", "REFUSE", "export")
-def refuse_wrong_increment(view: DatasetView) -> Iterator[Reason]:
+def refuse_repeated_or_large_increment(view: DatasetView) -> Iterator[Reason]:
     """Yield a message for an INCREMENTAL export that was imported before or has more than 1 GB.
 
     If each day has its own location, the day's export is imported once. If all days share a
     location, objects that are older than the last import count as imported.
     """
-    day = view.dataset_settings["day"]
     export = view.export
     if view.is_full or not export.objects:
         return
@@ -186,15 +191,17 @@ def refuse_wrong_increment(view: DatasetView) -> Iterator[Reason]:
         )
 
     if find_unconfirmed_import(view.dataset_state):
-        # refuse_increment_to_replaced_data() already refuses the export.
-        return
-    if not day:
-        yield from _check_appended_objects(view)
+        return  # refuse_unsafe_append() already refuses the export.
+
+    day = view.dataset_settings["day"]
+    if day is None:
+        yield from _check_for_appended_objects(view)
     elif not view.has_export_date:
-        yield from _check_appended_day(view, day)
+        # With `exportDate`, a person appends the day's export on purpose.
+        yield from _check_for_appended_day(view, day)
 
 
-def _check_appended_objects(view: DatasetView) -> Iterator[Message]:
+def _check_for_appended_objects(view: DatasetView) -> Iterator[Message]:
     """Yield a message if objects of the export were written before the last import began.
 
     Imports by this pipeline count only if they're confirmed, because the export of an unconfirmed
@@ -224,29 +231,33 @@ def _check_appended_objects(view: DatasetView) -> Iterator[Message]:
         )
 
 
-def _check_appended_day(view: DatasetView, day: str) -> Iterator[Message]:
-    """Yield a message if the dataset already contains the rows of the day's export."""
-    watermark = find_import_watermark(view.imports)
+def _check_for_appended_day(view: DatasetView, day: str) -> Iterator[Message]:
+    """Yield a message if the dataset already contains rows of the day's export."""
+    reason = _explain_appended_day(view, day)
+    if reason is not None:
+        yield Message(
+            text=(
+                f"{view.export.location} {reason}, so its rows would be appended twice; write new "
+                "rows to the location of a later day, or append this export on purpose"
+            ),
+            command=f"retrain start --dataset {view.dataset_settings['type']} --export-date {day}",
+        )
+
+
+def _explain_appended_day(view: DatasetView, day: str) -> str | None:
+    """Explain why the dataset already contains rows of the day's export, or return None."""
     confirmed_imports = [
         job for job in list_imports_from_location(view.dataset_state) if job.is_confirmed
     ]
-
     if confirmed_imports:
         # Confirmed imports are sorted by their end, latest last.
-        reason = f"was imported by {confirmed_imports[-1].arn}, and has changed since then"
-    elif view.run["trigger"] == "export" and day < watermark:
-        # Only a ready marker starts runs for old days, for example when somebody copies a bucket.
-        reason = f"is from a day before {watermark}, and all earlier data is there already"
-    else:
-        return
+        return f"was imported by {confirmed_imports[-1].arn}, and has changed since then"
 
-    yield Message(
-        text=(
-            f"{view.export.location} {reason}, so its rows would be appended twice; write new rows "
-            "to the location of a later day, or append this export on purpose"
-        ),
-        command=f"retrain start --dataset {view.dataset_settings['type']} --export-date {day}",
-    )
+    # Only a ready marker starts runs for old days, for example when somebody copies a bucket.
+    watermark = find_import_watermark(view.imports)
+    if view.run["trigger"] == "export" and day < watermark:
+        return f"is from a day before {watermark}, and all earlier data is there already"
+    return None
 
 
 @guard("skipped days", "WARN", "dataset")
@@ -257,9 +268,10 @@ def warn_of_skipped_days(view: DatasetView) -> Iterator[Message]:
     nobody should append those exports again.
     """
     dataset = view.dataset_settings
+    skipped_days = view.data_snapshot.skipped_days.get(dataset["datasetArn"])
 
     # Days are sorted, earliest first.
-    if skipped_days := view.data_snapshot.skipped_days.get(dataset["datasetArn"]):
+    if skipped_days:
         yield Message(
             text=(
                 f"no run has imported the exports of these days: {', '.join(skipped_days)}; import "

@@ -63,17 +63,20 @@ def refuse_failing_interactions(view: RunView) -> Iterator[str]:
 
 @guard("data insights", "WARN", "run")
 def warn_of_doubtful_interactions(view: RunView) -> Iterator[str]:
-    """Yield a message for interactions that may make a training fail."""
+    """Yield a message for interactions that may make a training fail.
+
+    If the run trains a solution for the first time, refuse_failing_interactions() checks them.
+    """
     if not _list_untrained_solution_arns(view):
         for interactions in _find_interactions_to_train(view):
             yield from _check_type_count(interactions, "a solution")
 
 
 def _list_untrained_solution_arns(view: RunView) -> list[str]:
-    """List the ARNs of the solutions without an ACTIVE version that the run trains.
+    """List the ARNs of the solutions that the run trains and that have no ACTIVE version yet.
 
-    If a solution has an ACTIVE version, this version may have been trained on just as many event
-    types, so the next training may succeed as well.
+    An ACTIVE version may have been trained on just as many event types. So if a solution has one,
+    its next training may succeed as well.
     """
     return [
         solution.arn
@@ -83,7 +86,10 @@ def _list_untrained_solution_arns(view: RunView) -> list[str]:
 
 
 def _find_interactions_to_train(view: RunView) -> list[DatasetView]:
-    """List the interactions dataset, if the run's trainings use the export that it has now."""
+    """Return a list with the interactions dataset if the run's trainings use its present export.
+
+    Otherwise, the list is empty.
+    """
     return [
         dataset
         for dataset in view.datasets
@@ -133,17 +139,7 @@ def warn_of_incomplete_columns(view: DatasetView) -> Iterator[str]:
     if view.dataset_settings["type"] not in ("interactions", "items", "users") or not row_count:
         return  # Personalize has no insights about actions.
 
-    sparse_columns = []
-    for field in view.fields:
-        value_counts = view.export.count_values(field["name"])
-        # If a file lacks the column, its rows count as rows without a value.
-        filled_share = (value_counts.total() - value_counts[""]) / row_count
-        min_share = MIN_FILLED_SHARE
-        if field.get("textual") is True:
-            min_share = MIN_FILLED_TEXT_SHARE
-        if filled_share < min_share and field["name"] not in OFTEN_EMPTY:
-            sparse_columns.append(f"{shorten_name(field['name'])} ({filled_share:.1%})")
-
+    sparse_columns = _describe_sparse_columns(view, row_count)
     if sparse_columns:
         yield (
             f"columns of {view.export.location} have too few values: "
@@ -151,3 +147,20 @@ def warn_of_incomplete_columns(view: DatasetView) -> Iterator[str]:
             f"{MIN_FILLED_TEXT_SHARE:.0%} of the rows have a text, and "
             f"other columns help if {MIN_FILLED_SHARE:.0%} have a value; write values in more rows"
         )
+
+
+def _describe_sparse_columns(view: DatasetView, row_count: int) -> list[str]:
+    """List the columns with too few values, each with the share of rows that have one."""
+    sparse_columns = []
+    for field in view.fields:
+        name = field["name"]
+        value_counts = view.export.count_values(name)
+        # If a file lacks the column, its rows count as rows without a value.
+        filled_share = (value_counts.total() - value_counts[""]) / row_count
+        min_share = MIN_FILLED_SHARE
+        if field.get("textual") is True:
+            min_share = MIN_FILLED_TEXT_SHARE
+
+        if filled_share < min_share and name not in OFTEN_EMPTY:
+            sparse_columns.append(f"{shorten_name(name)} ({filled_share:.1%})")
+    return sparse_columns

@@ -43,29 +43,36 @@ class ResolvedDatasetSettings(DatasetSettings):
 
 
 def resolve_datasets(settings: Settings, run: Run) -> list[ResolvedDatasetSettings]:
-    """Resolve the settings of the datasets that the request names, or of all datasets."""
+    """Resolve the settings of the datasets that the request names, or of all datasets.
+
+    The result is empty if the request says that the run imports nothing.
+    """
     request = run["request"]
     if request.get("skipImport") or "only" in request:
         return []
 
     day = choose_export_day(run)
-    resolved_datasets: list[ResolvedDatasetSettings] = []
-    for dataset_settings in settings["datasets"]:
-        dataset_type = dataset_settings["type"]
-        if dataset_type not in request.get("datasets", [dataset_type]):
-            continue
+    chosen_types = request.get("datasets")
+    return [
+        _resolve_dataset(dataset_settings, day)
+        for dataset_settings in settings["datasets"]
+        if chosen_types is None or dataset_settings["type"] in chosen_types
+    ]
 
-        location = dataset_settings["dataLocation"]
-        marker = dataset_settings["readyMarker"]
-        resolved_datasets.append(
-            {
-                **dataset_settings,
-                "day": day if DATE_PLACEHOLDER in location else None,
-                "dataLocation": location.replace(DATE_PLACEHOLDER, day),
-                "readyMarker": marker and marker.replace(DATE_PLACEHOLDER, day),
-            }
-        )
-    return resolved_datasets
+
+def _resolve_dataset(dataset_settings: DatasetSettings, day: str) -> ResolvedDatasetSettings:
+    """Put a day into the locations of a dataset's export and ready marker."""
+    location = dataset_settings["dataLocation"]
+    marker = dataset_settings["readyMarker"]
+    if marker is not None:
+        marker = marker.replace(DATE_PLACEHOLDER, day)
+
+    return {
+        **dataset_settings,
+        "day": day if DATE_PLACEHOLDER in location else None,
+        "dataLocation": location.replace(DATE_PLACEHOLDER, day),
+        "readyMarker": marker,
+    }
 
 
 class ExportSearchResult(NamedTuple):
@@ -84,13 +91,13 @@ def search_exports(
     description: DatasetTypeDef | None,
     imports: Sequence[Import],
 ) -> ExportSearchResult:
-    """Read the export of the run's day, find days without an import, and compare earlier exports.
+    """Read the export of the run's day, and compare earlier days' exports with the imports.
 
     `description` is None if the dataset doesn't exist.
     """
     dataset_arn = dataset_settings["datasetArn"]
     dataset_imports = [job for job in imports if job.dataset_arn == dataset_arn]
-    days = list_days_to_search(dataset_settings, dataset_imports)
+    earlier_days = list_days_to_search(dataset_settings, dataset_imports)
 
     export = exports.read_export(
         aws.s3(),
@@ -98,9 +105,13 @@ def search_exports(
         dataset_settings["readyMarker"],
         read_all_rows=dataset_settings["strictEvents"],
     )
-    earlier_exports = exports.list_existing_exports(aws.s3(), [day.location for day in days])
+    earlier_exports = exports.list_existing_exports(
+        aws.s3(), [earlier.location for earlier in earlier_days]
+    )
     skipped_days = [
-        day.day for day in days if day.location in earlier_exports and not day.is_imported
+        earlier.day
+        for earlier in earlier_days
+        if earlier.location in earlier_exports and not earlier.is_imported
     ]
 
     if description is None:
@@ -133,9 +144,9 @@ def list_days_to_search(
 ) -> list[EarlierDay]:
     """List the earlier days whose exports planning has to look for in S3.
 
-    Planning confirms imports of these exports if it still can, and a guard reports the days whose
-    exports were never imported. Days before the last FULL import don't matter, because that import
-    contains all earlier data.
+    If an export hasn't changed since its import, planning confirms the import. If an export was
+    never imported, a guard reports its day. Days before the last FULL import don't matter, because
+    that import contains all earlier data.
     """
     if dataset_settings["day"] is None or dataset_settings["importMode"] == "FULL":
         return []
@@ -146,12 +157,14 @@ def list_days_to_search(
 
     days = []
     for day, location in locations.items():
-        jobs = imports_by_location.get(exports.hash_location(location), [])
-        is_complete = day <= watermark
-        if jobs:
-            is_complete = all(job.is_confirmed for job in jobs)
+        day_imports = imports_by_location.get(exports.hash_location(location), [])
+        if day_imports:
+            is_complete = all(job.is_confirmed for job in day_imports)
+        else:
+            is_complete = day <= watermark
+
         if not is_complete:
-            days.append(EarlierDay(day, location, is_imported=bool(jobs)))
+            days.append(EarlierDay(day, location, is_imported=bool(day_imports)))
     return days
 
 
@@ -159,7 +172,9 @@ def build_daily_locations(
     dataset_settings: ResolvedDatasetSettings, day_offsets: range
 ) -> dict[str, str]:
     """Map the days at these offsets from the run's day to the locations of their exports."""
-    run_day = str(dataset_settings["day"])
+    run_day = dataset_settings["day"]
+    assert run_day is not None, "without {date}, all days have the same location"
+
     locations = {}
     for offset in day_offsets:
         day = (date.fromisoformat(run_day) + timedelta(days=offset)).isoformat()

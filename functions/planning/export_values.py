@@ -72,7 +72,11 @@ def find_first_value_error(
 
     for line_number, values in file.rows:
         for name, value in zip(file.header, values, strict=True):
-            if name in validators and (error := validators[name](value)):
+            # Personalize doesn't import columns that the schema lacks.
+            if name not in validators:
+                continue
+            error = validators[name](value)
+            if error is not None:
                 return f"line {line_number}: {name} is {value[:MAX_SHOWN_CHARACTERS]!r}, {error}"
     return None
 
@@ -93,10 +97,11 @@ def find_value_error(value: str, field: SchemaField, now: datetime) -> str | Non
         avro_type = value_types[0]
 
     # An empty value is null.
-    if not value and "null" in avro_types:
-        return None
     if not value:
+        if "null" in avro_types:
+            return None
         return f"but the schema requires {avro_type}; write a value"
+
     if avro_type in NUMBER_TYPES:
         return _find_number_error(value, avro_type, field["name"], now)
     if avro_type == "boolean":
@@ -129,10 +134,11 @@ def _find_text_error(value: str, field: SchemaField) -> str | None:
 def _find_number_error(value: str, avro_type: str, column: str, now: datetime) -> str | None:
     """Explain what is wrong with a number, or return None."""
     number_type = NUMBER_TYPES[avro_type]
-    is_number = number_type.pattern.fullmatch(value)
-    # Both comparisons are strict, so that infinity is out of range too.
-    if is_number and -number_type.limit - 1 < number_type.parse(value) < number_type.limit:
-        return _find_time_error(number_type.parse(value), column, now)
+    if number_type.pattern.fullmatch(value):
+        number = number_type.parse(value)
+        # Both comparisons are strict, so that infinity is out of range too.
+        if -number_type.limit - 1 < number < number_type.limit:
+            return _find_time_error(number, column, now)
 
     advice = number_type.advice
     if column in TIME_COLUMNS:
@@ -145,9 +151,9 @@ def _find_number_error(value: str, avro_type: str, column: str, now: datetime) -
 def _find_time_error(seconds: float, column: str, now: datetime) -> str | None:
     """Explain why a time isn't in seconds or is out of range, or return None.
 
-    Columns without times aren't checked. Interactions must be between 1990 and the end of
-    tomorrow in UTC. Items may have been created earlier, or may have a creation time in the future
-    if they're only announced.
+    Columns without times aren't checked. Interactions must be between 1990 and the end of tomorrow
+    in UTC. An item may have been created earlier. If it's only announced, its creation time may be
+    in the future.
     """
     milliseconds_error = "which is in milliseconds; write seconds since 1970"
     if column == "CREATION_TIMESTAMP" and seconds >= MIN_MILLISECONDS:

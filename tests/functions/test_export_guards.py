@@ -6,10 +6,10 @@ import pytest
 
 from functions.planning.export_guards import (
     refuse_export_before_marker,
-    refuse_increment_to_replaced_data,
     refuse_increment_without_full_import,
+    refuse_repeated_or_large_increment,
     refuse_truncated_export,
-    refuse_wrong_increment,
+    refuse_unsafe_append,
     warn_of_skipped_days,
     warn_of_unconfirmed_data,
     warn_of_unknown_size,
@@ -180,9 +180,7 @@ def test_an_incremental_import_needs_a_full_one_before(dataset, jobs, refused):
 @pytest.mark.parametrize("request_, refused", [({}, True), ({"force": True}, False)])
 def test_nothing_is_added_to_data_that_a_foreign_import_has_replaced(request_, refused):
     jobs = {DATASET: [imported(arn="foreign", ended_at=ago(1)), held_import()]}
-    found = s.messages(
-        refuse_increment_to_replaced_data, dataset=INCREMENTAL, request=request_, imports=jobs
-    )
+    found = s.messages(refuse_unsafe_append, dataset=INCREMENTAL, request=request_, imports=jobs)
     assert [message.partition(",")[0] for message in found] == ["foreign"] * refused
 
 
@@ -194,7 +192,7 @@ def appending(*objects, dataset=INCREMENTAL, jobs=None, **changes):
     """Return the messages about an export that is added to the data."""
     jobs = [held_import(fingerprint="x")] if jobs is None else jobs
     known = {"dataset": dataset, "imports": jobs, **changes}
-    return found(refuse_wrong_increment, s.export(objects=objects), **known)
+    return found(refuse_repeated_or_large_increment, s.export(objects=objects), **known)
 
 
 def test_objects_that_were_imported_before_are_found():
@@ -286,7 +284,7 @@ def test_nobody_appends_a_day_again_of_which_a_part_may_be_there(request_):
     known = {"dataset": {**INCREMENTAL, "day": DAY}, "request": request_, **jobs}
     messages = [
         found(guard, s.export(), **known)
-        for guard in (refuse_increment_to_replaced_data, refuse_wrong_increment)
+        for guard in (refuse_unsafe_append, refuse_repeated_or_large_increment)
     ]
     assert messages == [[FULL_NEEDED], []], "one message, which does not offer to append it"
     assert found(warn_of_unconfirmed_data, s.export(), **known) == []
