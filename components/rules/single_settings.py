@@ -100,9 +100,10 @@ class NumberRange(NamedTuple):
     """True if `minimum` itself isn't allowed."""
 
     def __call__(self, number: float) -> str | None:
-        """Reject a number outside the range."""
-        is_excluded_minimum = self.excludes_minimum and number == self.minimum
-        if self.minimum <= number <= self.maximum and not is_excluded_minimum:
+        """Return what is wrong with a number, or None if it's in the range."""
+        is_in_range = self.minimum <= number <= self.maximum
+        is_excluded = self.excludes_minimum and number == self.minimum
+        if is_in_range and not is_excluded:
             return None
         return f"is not {self}; {self.hint}"
 
@@ -114,7 +115,7 @@ class NumberRange(NamedTuple):
 
 
 def positive_up_to(maximum: float, hint: str) -> NumberRange:
-    """Require a number above 0 and up to `maximum`."""
+    """Build a rule that requires a number above 0 and up to `maximum`."""
     return NumberRange(0, maximum, hint, excludes_minimum=True)
 
 
@@ -126,7 +127,7 @@ class ElementCount(NamedTuple):
     hint: str
 
     def __call__(self, elements: Sized) -> str | None:
-        """Reject too few or too many elements."""
+        """Return what is wrong with the number of elements, or None."""
         count = len(elements)
         if self.minimum <= count <= self.maximum:
             return None
@@ -145,10 +146,10 @@ class S3LocationRule(NamedTuple):
     example: str
 
     def __call__(self, location: str) -> str | None:
-        """Reject any other value, and a location that is too long for Personalize."""
-        if not _S3_LOCATION.fullmatch(location) or not location.lower().endswith(
-            self.allowed_endings
-        ):
+        """Return what is wrong with a location, or None if Personalize can use it."""
+        is_s3_location = _S3_LOCATION.fullmatch(location)
+        has_allowed_ending = location.lower().endswith(self.allowed_endings)
+        if not is_s3_location or not has_allowed_ending:
             return (
                 f"is not the S3 location of {self.kind}; expected for example '{self.example}', "
                 "with 3 to 63 characters for the bucket, without wildcards or other placeholders "
@@ -156,10 +157,11 @@ class S3LocationRule(NamedTuple):
             )
 
         # Personalize gets the location with an actual date, which is longer than the placeholder.
-        length = len(location.replace(DATE_PLACEHOLDER, "2026-11-29"))
-        if length <= MAX_LOCATION_CHARACTERS:
-            return None
-        return f"has {length} characters; Personalize accepts at most {MAX_LOCATION_CHARACTERS}"
+        location_with_date = location.replace(DATE_PLACEHOLDER, "2026-11-29")
+        length = len(location_with_date)
+        if length > MAX_LOCATION_CHARACTERS:
+            return f"has {length} characters; Personalize accepts at most {MAX_LOCATION_CHARACTERS}"
+        return None
 
 
 EXPORT_LOCATION = S3LocationRule(
@@ -172,7 +174,10 @@ BATCH_OUTPUT = S3LocationRule(
 
 
 def find_marker_error(location: str) -> str | None:
-    """Require an S3 object, because a folder doesn't show when the export is complete."""
+    """Return an error unless a ready marker is an S3 object.
+
+    A folder isn't one, because nothing would show when the export is complete.
+    """
     if _S3_LOCATION.fullmatch(location) and not location.endswith("/"):
         return None
     return (
@@ -182,31 +187,37 @@ def find_marker_error(location: str) -> str | None:
 
 
 def find_metric_error(name: str) -> str | None:
-    """Reject a metric that no solution version can have."""
+    """Return an error for a metric that no solution version can have.
+
+    The error suggests a metric with a similar name, or lists all metrics.
+    """
     if name in METRIC_NAMES or _METRICS_WITHOUT_API_NAME.fullmatch(name):
         return None
 
     # Reports abbreviate names, for example to NDCG@10, so people try that here, too.
     long_name = name.lower().replace("ndcg", NDCG).replace("mrr", MRR).replace("@", "_at_")
-    for nearest in get_close_matches(long_name, METRIC_NAMES, 1):
-        return f"is not a metric of Personalize; did you mean {nearest}?"
+    similar_names = get_close_matches(long_name, METRIC_NAMES, n=1)
+    if similar_names:
+        return f"is not a metric of Personalize; did you mean {similar_names[0]}?"
     return f"is not a metric of Personalize; expected one of {', '.join(METRIC_NAMES)}"
 
 
 def find_id_error(id_: str) -> str | None:
-    """Require a user or item ID that isn't too long for the API, or empty."""
+    """Return an error for a user or item ID that is empty, or too long for the API."""
     if 1 <= len(id_) <= MAX_ID_CHARACTERS:
         return None
     return f"has {len(id_)} characters; expected an id of 1 to {MAX_ID_CHARACTERS}"
 
 
 def find_parameters_error(values: Mapping[str, str]) -> str | None:
-    """Validate a request's filter parameters or context.
+    """Return an error for filter parameters, or a context, that the API wouldn't accept.
 
-    AWS documents limits only for filter parameters. We apply them to both.
+    AWS documents limits only for filter parameters. We apply them to the context as well.
     """
     for name, value in values.items():
-        if not _PARAMETER_NAME.fullmatch(name) or not 1 <= len(value) <= MAX_PARAMETER_CHARACTERS:
+        has_valid_name = _PARAMETER_NAME.fullmatch(name)
+        has_valid_length = 1 <= len(value) <= MAX_PARAMETER_CHARACTERS
+        if not has_valid_name or not has_valid_length:
             return (
                 f"has an invalid parameter {name!r}; expected a name of 1 to 50 letters, digits "
                 f"and _ with a value of 1 to {MAX_PARAMETER_CHARACTERS} characters"
@@ -218,10 +229,10 @@ def find_parameters_error(values: Mapping[str, str]) -> str | None:
 
 
 def find_filter_values_error(values: Mapping[str, str]) -> str | None:
-    """Validate filter parameters, whose string values must be in double quotes.
+    """Return an error for invalid filter parameters, for example text without double quotes.
 
-    Numbers aren't quoted. Which parameters are numbers depends on the filter's expression, which
-    isn't available here, so a run's guards check that.
+    A number passes without quotes, even if the filter expects text. Only a run can read the filter,
+    so it checks that.
     """
     if error := find_parameters_error(values):
         return error
@@ -236,7 +247,7 @@ def find_filter_values_error(values: Mapping[str, str]) -> str | None:
 
 
 def find_email_error(address: str) -> str | None:
-    """Require an email address to which SNS can send a confirmation."""
+    """Return an error unless this looks like an email address."""
     if _EMAIL.fullmatch(address):
         return None
     return "is not an email address; expected for example 'team@example.com'"
