@@ -5,7 +5,6 @@ The emulator parses cron expressions with the same library, `aws_croniter`.
 
 import re
 from bisect import bisect_left
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
@@ -40,16 +39,18 @@ _PERIOD = _LEAP_YEAR + timedelta(days=31)
 
 
 def find_rate_error(expression: str) -> str | None:
-    """Reject a schedule that is too frequent, or that EventBridge Scheduler wouldn't accept.
+    """Return what is wrong with a retraining rate, or None.
 
-    Like every rule for a single setting, it returns what is wrong, or None.
+    It must be valid for EventBridge Scheduler, and start at most one run an hour.
     """
     if _BARE_CRON_PATTERN.fullmatch(expression):
         return f"is a cron expression without cron() around it; {CRON_HINT}"
-    if expression.startswith("cron") and not _compute_start_times(expression):
+
+    start_times = _compute_start_times(expression)
+    if not start_times and expression.startswith("cron"):
         return f"is not a cron expression that fires every year; {CRON_HINT}"
-    if not _compute_start_times(expression):
-        return f"is not a rate; {_correct_plural(expression) or RATE_HINT}"
+    if not start_times:
+        return f"is not a rate; {_suggest_plural(expression) or RATE_HINT}"
 
     if find_shortest_interval_seconds(expression) < timedelta(hours=1).total_seconds():
         return f"runs more often than once an hour, but a training takes longer; {RATE_HINT}"
@@ -57,14 +58,14 @@ def find_rate_error(expression: str) -> str | None:
 
 
 def find_age_error(age: str) -> str | None:
-    """Require an age in the syntax of a rate's period, for example `7 days`."""
+    """Return an error unless an age is written like `7 days`, which is also a valid rate."""
     if _compute_start_times(f"rate({age})"):
         return None
-    return f"is not an age; {_correct_plural(age) or EXPECTED_AGE}"
+    return f"is not an age; {_suggest_plural(age) or EXPECTED_AGE}"
 
 
-def _correct_plural(expression: str) -> str | None:
-    """Say how to write a rate whose only mistake is an `s` too many or too few, like `1 days`."""
+def _suggest_plural(expression: str) -> str | None:
+    """Return advice if the only mistake is an `s` too many or too few, as in `1 days`."""
     rate = _RATE_PATTERN.fullmatch(expression)
     if rate is None:
         return None
@@ -73,12 +74,15 @@ def _correct_plural(expression: str) -> str | None:
         corrected = expression.replace("s", "")
     else:
         corrected = expression.replace(rate["unit"], f"{rate['unit']}s")
-    return f"write {corrected!r}" if _compute_start_times(corrected) else None
+
+    if not _compute_start_times(corrected):
+        return None
+    return f"write {corrected!r}"
 
 
 @lru_cache
 def find_timezone_error(name: str) -> str | None:
-    """Require an IANA time zone, as EventBridge Scheduler does."""
+    """Return an error unless this is an IANA time zone, which EventBridge Scheduler requires."""
     # The result is cached, because Python searches the files of all zones, which takes longer than
     # all other checks.
     if name in available_timezones() - _ZONES_WITHOUT_PLACE:
@@ -89,26 +93,43 @@ def find_timezone_error(name: str) -> str | None:
 def count_most_runs_in_30_days(rate: str) -> int:
     """Return the maximum number of runs scheduled within any 30 days.
 
-    This function and the next two expect a rate that `find_rate_error()` has accepted.
+    The rate must be valid (`find_rate_error`).
     """
     times = _compute_start_times(rate)
-    return max(bisect_left(times, time + _THIRTY_DAYS) - index for index, time in enumerate(times))
+    most_runs = 0
+    for index, start in enumerate(times):
+        # The times are sorted, so this is the first run that is too late to count.
+        end_index = bisect_left(times, start + _THIRTY_DAYS)
+        most_runs = max(most_runs, end_index - index)
+    return most_runs
 
 
 def find_shortest_interval_seconds(rate: str) -> int:
-    """Return the shortest gap between two scheduled runs, ignoring daylight saving time."""
-    gaps = [later - earlier for earlier, later in pairwise(_compute_start_times(rate))]
-    return round(min(gaps, default=_LEAP_YEAR).total_seconds())
+    """Return the shortest gap between two scheduled runs, ignoring daylight saving time.
 
-
-def find_longest_interval_seconds(rate: str) -> int:
-    """Return the longest gap between two scheduled runs."""
+    The rate must be valid (`find_rate_error`).
+    """
     times = _compute_start_times(rate)
     gaps = [later - earlier for earlier, later in pairwise(times)]
 
-    # A cron expression that names months pauses until the first of them in the next year.
-    pause = times[0] + _LEAP_YEAR - times[-1]
-    return round(max([*gaps, pause]).total_seconds())
+    # A rate that fires once a year may have no gap in _PERIOD.
+    shortest_gap = min(gaps, default=_LEAP_YEAR)
+    return round(shortest_gap.total_seconds())
+
+
+def find_longest_interval_seconds(rate: str) -> int:
+    """Return the longest gap between two scheduled runs.
+
+    The rate must be valid (`find_rate_error`).
+    """
+    times = _compute_start_times(rate)
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+
+    # If a cron expression names only some months, the longest gap may be the one from the last run
+    # in one year to the first run in the next.
+    gap_between_years = times[0] + _LEAP_YEAR - times[-1]
+    longest_gap = max([*gaps, gap_between_years])
+    return round(longest_gap.total_seconds())
 
 
 @lru_cache(16)
@@ -119,20 +140,31 @@ def _compute_start_times(expression: str) -> tuple[datetime, ...]:
     The result is cached, because parsing is slow and several settings need it.
     """
     rate = _RATE_PATTERN.fullmatch(expression)
-    if rate:
-        value = int(rate["value"])
-        # As in English, it's 1 day, but 2 days.
-        if (value > 1) != (rate["plural"] == "s"):
-            return ()
-
-        period = timedelta(**{f"{rate['unit']}s": value})
-        count = _PERIOD // period + 1
-        return tuple(_PERIOD_START + number * period for number in range(count))
+    if rate is not None:
+        return _compute_rate_times(int(rate["value"]), rate["unit"], plural=rate["plural"])
 
     cron = _CRON_PATTERN.fullmatch(expression)
-    if cron:
-        end = _PERIOD_START + _PERIOD
-        # The parser raises ValueError for an invalid expression.
-        with suppress(ValueError):
-            return tuple(AwsCroniter(cron[1]).get_all_schedule_bw_dates(_PERIOD_START, end))
-    return ()
+    if cron is None:
+        return ()
+
+    try:
+        schedule = AwsCroniter(cron[1])
+        times = schedule.get_all_schedule_bw_dates(_PERIOD_START, _PERIOD_START + _PERIOD)
+    except ValueError:
+        return ()
+    return tuple(times)
+
+
+def _compute_rate_times(value: int, unit: str, *, plural: str) -> tuple[datetime, ...]:
+    """Compute when a rate, for example 2 days, fires in _PERIOD.
+
+    Return () if the unit should have a plural `s` and doesn't, or the other way around.
+    """
+    # As in English, it's 1 day, but 2 days.
+    expected_plural = "s" if value > 1 else ""
+    if plural != expected_plural:
+        return ()
+
+    interval = timedelta(**{f"{unit}s": value})
+    count = _PERIOD // interval + 1
+    return tuple(_PERIOD_START + number * interval for number in range(count))
