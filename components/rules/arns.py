@@ -1,9 +1,9 @@
 """Parses a pipeline's ARNs, and checks them one by one and against each other."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import mode
 from typing import NamedTuple
 
 from .single_settings import Problem
@@ -61,7 +61,7 @@ class Arn(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The resource's name. For a dataset, which has none, the name of its dataset group."""
+        """The resource's name, or for a dataset, which has none, its dataset group's name."""
         return self.resource.split("/")[1]
 
 
@@ -82,7 +82,10 @@ class ArnRule(NamedTuple):
     example: str
 
     def __call__(self, arn: str) -> str | None:
-        """Reject any other value. For a solution version, suggest its solution."""
+        """Return what is wrong with an ARN, or None if it belongs to this kind of resource.
+
+        People often copy the ARN of a solution version, so then the message names the solution.
+        """
         if self.pattern.fullmatch(arn):
             return None
 
@@ -93,8 +96,16 @@ class ArnRule(NamedTuple):
 
 
 def _build_arn_rule(kind: str, scope: str, resource: str, example: str) -> ArnRule:
-    """Build a rule from patterns for an ARN's scope (service, region, account) and resource."""
-    return ArnRule(kind, re.compile(f"arn:{_PARTITION}:{scope}:{resource}"), f"arn:aws:{example}")
+    """Build a rule for the ARNs of one kind of resource.
+
+    Args:
+        kind: what messages call the resource, for example `a campaign`.
+        scope: a pattern for the service, region and account.
+        resource: a pattern for the last part of the ARN.
+        example: an ARN without `arn:aws:`.
+    """
+    pattern = re.compile(f"arn:{_PARTITION}:{scope}:{resource}")
+    return ArnRule(kind, pattern, example=f"arn:aws:{example}")
 
 
 _PERSONALIZE = f"personalize:{_REGION}:{_ACCOUNT}"
@@ -145,7 +156,7 @@ ALARM = _build_arn_rule(
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html"""
 
 
-def dataset_type(key: str) -> str:
+def to_dataset_type(key: str) -> str:
     """Turn a config key like `actionInteractions` into the dataset type ACTION_INTERACTIONS."""
     return re.sub("([A-Z])", r"_\1", key).upper()
 
@@ -157,41 +168,45 @@ def parse_arn(text: str) -> Arn | None:
 
 
 def find_inconsistencies(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
-    """Check that all ARNs fit into one pipeline.
+    """Report ARNs that don't fit into one pipeline.
 
     They must share a partition, region and account, and the datasets must share a dataset group. No
     dataset, solution or campaign may be configured twice.
     """
     for part in ("partition", "region", "account"):
-        values = [
-            (setting, getattr(setting.arn, part))
-            for setting in settings
-            if part in _SHARED_PARTS[setting.arn.service]
-            and setting.arn.account != _AWS_MANAGED_ACCOUNT
-        ]
+        values = []
+        for setting in settings:
+            is_aws_managed = setting.arn.account == _AWS_MANAGED_ACCOUNT
+            if part in _SHARED_PARTS[setting.arn.service] and not is_aws_managed:
+                values.append((setting, getattr(setting.arn, part)))
         yield from _find_differences(part, values)
 
     # An ARN like dataset/movies/ITEMS contains the name of the dataset group.
-    datasets = [setting for setting in settings if setting.arn.resource.startswith("dataset/")]
-    yield from _find_differences(
-        "dataset group", [(dataset, dataset.arn.name) for dataset in datasets]
-    )
+    dataset_groups = [
+        (setting, setting.arn.name)
+        for setting in settings
+        if setting.arn.resource.startswith("dataset/")
+    ]
+    yield from _find_differences("dataset group", dataset_groups)
     yield from _find_duplicates(settings)
 
 
 def _find_duplicates(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
-    """Reject a resource that is configured twice, because two jobs would work on it at once."""
-    first_keys: dict[Arn, str] = {}
+    """Report a resource that is configured twice, because two jobs would work on it at once."""
+    key_by_arn: dict[Arn, str] = {}
     for key, arn in settings:
-        # These only refer to a resource, so several of them may name the same one.
-        if key.endswith((BASELINE_KEY_ENDING, ".filterArn")):
+        # These settings only refer to a resource, so several of them may name the same one.
+        is_reference = key.endswith((BASELINE_KEY_ENDING, ".filterArn"))
+        if is_reference or arn.service != "personalize":
             continue
 
-        first_key = first_keys.setdefault(arn, key)
-        if first_key != key and arn.service == "personalize":
+        if arn not in key_by_arn:
+            key_by_arn[arn] = key
+        else:
             yield Problem(
                 key,
-                f"is also the value of {first_key}; correct or remove one of the two settings",
+                f"is also the value of {key_by_arn[arn]}; correct or remove one of the two "
+                "settings",
                 str(arn),
             )
 
@@ -201,13 +216,16 @@ def _find_differences(part: str, values: Sequence[tuple[ArnSetting, str]]) -> It
 
     The majority is probably right, so only the outliers are reported.
     """
-    for expected, _ in Counter(value for _, value in values).most_common(1):
-        majority_setting = next(setting for setting, value in values if value == expected)
-        for (key, arn), value in values:
-            if value != expected:
-                yield Problem(
-                    key,
-                    f"is in {part} {value}, but {majority_setting.key} is in {part} {expected}; "
-                    f"correct one of the two, because all must be in the same {part}",
-                    str(arn),
-                )
+    if not values:
+        return
+
+    expected = mode(value for _, value in values)
+    expected_key = next(setting.key for setting, value in values if value == expected)
+    for (key, arn), value in values:
+        if value != expected:
+            yield Problem(
+                key,
+                f"is in {part} {value}, but {expected_key} is in {part} {expected}; "
+                f"correct one of the two, because all must be in the same {part}",
+                str(arn),
+            )

@@ -56,16 +56,17 @@ def check_args(
     Outputs that aren't known yet stay unchecked. `secrets` are the keys of encrypted values.
     """
     reader = ArgsReader(secrets)
-    args = reader.read(RetrainingPipelineArgs, to_config(args_or_config, keep_none=False), "")
+    config = to_config(args_or_config, keep_none=False)
+    args = reader.read(RetrainingPipelineArgs, config, key="")
 
     problems = [
         *reader.problems,
         *arns.find_inconsistencies(reader.arns),
         *_check_baselines(reader),
     ]
-    for key, arguments in reader.objects:
-        for rule in RULES_BY_CLASS.get(type(arguments), ()):
-            problems += rule(arguments, key)
+    for key, instance in reader.objects:
+        for rule in RULES_BY_CLASS.get(type(instance), ()):
+            problems += rule(instance, key)
 
     return CheckedArgs(
         args,
@@ -90,12 +91,16 @@ def _check_datasets(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
 
 def _check_dataset_type(dataset_arn: object, name: str, key: str) -> Iterator[Problem]:
     """Require that a dataset's ARN ends with the type that it is configured as."""
-    # The field's own rule has reported anything that isn't a dataset's ARN.
-    if not isinstance(dataset_arn, str) or arns.DATASET(dataset_arn):
+    if not isinstance(dataset_arn, str):
+        # It's an output, whose value isn't known yet.
+        return
+
+    if arns.DATASET(dataset_arn) is not None:
+        # It isn't a dataset's ARN at all, which the setting's own rule has reported.
         return
 
     group, _, actual_type = dataset_arn.rpartition("/")
-    expected_type = arns.dataset_type(name)
+    expected_type = arns.to_dataset_type(name)
     if actual_type != expected_type:
         right_arn = f"{group}/{expected_type}"
         yield Problem(
@@ -106,7 +111,7 @@ def _check_dataset_type(dataset_arn: object, name: str, key: str) -> Iterator[Pr
 
 
 def _check_quality_gate(solution: SolutionArgs, key: str) -> Iterator[Problem]:
-    """Reject an enabled gate without a rule, which would let every version pass."""
+    """Report an enabled gate without a rule, which would let every version pass."""
     if solution.quality_gate_enabled and not solution.quality_gate:
         yield Problem(
             f"{key}.qualityGate",
@@ -116,7 +121,7 @@ def _check_quality_gate(solution: SolutionArgs, key: str) -> Iterator[Problem]:
 
 
 def _check_approval(solution: SolutionArgs, key: str) -> Iterator[Problem]:
-    """Reject an approval for batch jobs alone, because nobody would be asked for it."""
+    """Report an approval for batch jobs alone, because nobody would be asked for it."""
     if solution.approval and solution.batch_jobs and not solution.campaigns:
         yield Problem(
             f"{key}.approval",
@@ -125,7 +130,7 @@ def _check_approval(solution: SolutionArgs, key: str) -> Iterator[Problem]:
 
 
 def _check_locations(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
-    """Reject locations whose files another import or batch job would read or replace."""
+    """Report locations whose files another import or batch job would read or replace."""
     exports = {}
     markers = {}
     for name, dataset in args.datasets.configured().items():
@@ -134,9 +139,9 @@ def _check_locations(args: RetrainingPipelineArgs, _key: str) -> Iterator[Proble
 
     inputs = {}
     outputs = {}
-    for number, solution in enumerate(args.solutions):
-        for index, job in enumerate(solution.batch_jobs):
-            key = f"solutions[{number}].batchJobs[{index}]"
+    for solution_index, solution in enumerate(args.solutions):
+        for job_index, job in enumerate(solution.batch_jobs):
+            key = f"solutions[{solution_index}].batchJobs[{job_index}]"
             inputs[f"{key}.input"] = job.input
             outputs[f"{key}.output"] = job.output
 
@@ -155,15 +160,15 @@ def _find_nested_locations(
     is_inside: Callable[[str, str], bool],
 ) -> Iterator[Problem]:
     """Report each inner location that is inside an outer one, if both are known."""
-    for outer_key, outer in outer_locations.items():
-        for key, inner in inner_locations.items():
-            if (
-                key != outer_key
-                and isinstance(inner, str)
-                and isinstance(outer, str)
-                and is_inside(inner, outer)
-            ):
-                yield Problem(key, f"lies in {outer_key}; move it elsewhere", inner)
+    for outer_key, outer in _select_known_locations(outer_locations).items():
+        for inner_key, inner in _select_known_locations(inner_locations).items():
+            if inner_key != outer_key and is_inside(inner, outer):
+                yield Problem(inner_key, f"lies in {outer_key}; move it elsewhere", inner)
+
+
+def _select_known_locations(locations: Mapping[str, object]) -> dict[str, str]:
+    """Leave out optional locations that aren't set, and outputs that aren't known yet."""
+    return {key: location for key, location in locations.items() if isinstance(location, str)}
 
 
 def _is_in_location(file: str, location: str) -> bool:
@@ -184,7 +189,7 @@ def _is_read_by_batch_job(output: str, batch_input: str) -> bool:
 
 
 def _check_quality_rule(rule: QualityRuleArgs, key: str) -> Iterator[Problem]:
-    """Reject a quality rule without a threshold, or with a setting that has no effect."""
+    """Report a quality rule without a threshold, or with a setting that has no effect."""
     if rule.max_drop is None and rule.minimum is None:
         yield Problem(key, "has no threshold; give maxDrop, minimum or both, as in 'maxDrop: 0.25'")
     elif rule.max_drop is None and rule.relative_to is not None:
@@ -201,20 +206,24 @@ def _check_quality_rule(rule: QualityRuleArgs, key: str) -> Iterator[Problem]:
 
 
 def _check_baselines(reader: ArgsReader) -> Iterator[Problem]:
-    """Require that each baseline is another solution in the stack, so that runs train it, too.
+    """Report each baseline that isn't another solution of the stack.
 
-    Otherwise, no version of the baseline would be trained on the same imports.
+    A run trains only the stack's solutions. So it would find no version of any other baseline that
+    was trained on the same imports.
     """
-    solutions = [args.solution_arn for _, args in reader.objects if isinstance(args, SolutionArgs)]
-    has_unread = any(problem.key.startswith("solutions[") for problem in reader.problems)
-    if has_unread or not all(isinstance(arn, str) for arn in solutions):
-        # The baseline may be a solution that couldn't be read, or whose ARN isn't known yet.
+    if not _are_all_solutions_known(reader):
+        # The baseline may be one of the unknown solutions.
         return
 
-    keys = {arn: key for key, arn in reader.arns if key.endswith(".solutionArn")}
+    key_by_solution = {arn: key for key, arn in reader.arns if key.endswith(".solutionArn")}
     for key, arn in reader.arns:
-        own_key = f"{key.partition('.')[0]}.solutionArn"
-        if key.endswith(arns.BASELINE_KEY_ENDING) and keys.get(arn, own_key) == own_key:
+        if not key.endswith(arns.BASELINE_KEY_ENDING):
+            continue
+
+        # The key is like solutions[0].qualityGate[1].relativeTo.
+        solution_key = key.partition(".")[0]
+        own_arn_key = f"{solution_key}.solutionArn"
+        if key_by_solution.get(arn) in (None, own_arn_key):
             yield Problem(
                 key,
                 "is not another solution of this stack; add it to solutions, so that each run "
@@ -223,8 +232,17 @@ def _check_baselines(reader: ArgsReader) -> Iterator[Problem]:
             )
 
 
+def _are_all_solutions_known(reader: ArgsReader) -> bool:
+    """Return False if a solution couldn't be read, or if its ARN isn't known yet."""
+    if any(problem.key.startswith("solutions[") for problem in reader.problems):
+        return False
+
+    solutions = [args for _, args in reader.objects if isinstance(args, SolutionArgs)]
+    return all(isinstance(solution.solution_arn, str) for solution in solutions)
+
+
 def _check_probe(probe: ProbeArgs, key: str) -> Iterator[Problem]:
-    """Reject settings of a probe that contradict each other."""
+    """Report settings of a probe that contradict each other."""
     # Which IDs a request without a list needs depends on the recipe, which is known at run time.
     if probe.input_list is not None and (probe.user_id is None or probe.item_id is not None):
         yield Problem(
@@ -239,7 +257,7 @@ def _check_probe(probe: ProbeArgs, key: str) -> Iterator[Problem]:
 
 
 def _check_bake_has_alarms(bake: BakeArgs, key: str) -> Iterator[Problem]:
-    """Reject a bake without an alarm, which would only delay the run."""
+    """Report a bake without an alarm, which would only delay the run."""
     if not bake.alarms and not bake.create_alarms:
         yield Problem(
             key,
@@ -248,7 +266,7 @@ def _check_bake_has_alarms(bake: BakeArgs, key: str) -> Iterator[Problem]:
         )
 
 
-def _check_campaign_of_created_alarms(campaign: CampaignArgs, key: str) -> Iterator[Problem]:
+def _check_arn_for_created_alarms(campaign: CampaignArgs, key: str) -> Iterator[Problem]:
     """Require a plain ARN if alarms are created, because their names contain the campaign's."""
     bake = campaign.bake
     if bake and bake.create_alarms and not isinstance(campaign.campaign_arn, str):
@@ -261,15 +279,18 @@ def _check_campaign_of_created_alarms(campaign: CampaignArgs, key: str) -> Itera
 
 def _check_bake_hours(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
     """Limit each bake to half the time between two runs, because the next run waits for it."""
-    if run_times.find_rate_error(args.retraining_rate):
+    if run_times.find_rate_error(args.retraining_rate) is not None:
+        # The rate's own rule has reported it.
         return
 
-    hours = run_times.find_shortest_interval_seconds(args.retraining_rate) / 2 / SECONDS_PER_HOUR
+    interval_seconds = run_times.find_shortest_interval_seconds(args.retraining_rate)
+    max_hours = interval_seconds / SECONDS_PER_HOUR / 2
     campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
-    if any(campaign.bake and campaign.bake.hours > hours for campaign in campaigns):
+    bakes = [campaign.bake for campaign in campaigns if campaign.bake is not None]
+    if any(bake.hours > max_hours for bake in bakes):
         yield Problem(
             "retrainingRate",
-            f"lets a bake take at most {hours:.3g} h, half of the time between two runs; "
+            f"lets a bake take at most {max_hours:.3g} h, half of the time between two runs; "
             "shorten bake.hours, or let runs start less often",
             args.retraining_rate,
         )
@@ -280,9 +301,9 @@ def _check_total_length(args: RetrainingPipelineArgs, _key: str) -> Iterator[Pro
     characters = 0
     for solution in args.solutions:
         characters += len(solution.batch_jobs) * CHARACTERS_PER_BATCH_JOB
-        characters += sum(
-            len(value) for value in _list_long_values(solution) if isinstance(value, str)
-        )
+        for value in _list_long_values(solution):
+            if isinstance(value, str):
+                characters += len(value)
 
     if characters > MAX_LONG_VALUES_CHARACTERS:
         yield Problem(
@@ -308,13 +329,16 @@ def _list_long_values(solution: SolutionArgs) -> Iterator[object]:
 
 
 def _list_long_probe_values(probe: ProbeArgs) -> Iterator[object]:
-    yield from (probe.user_id, probe.item_id, *(probe.input_list or ()), probe.filter_arn)
-    for values in (probe.filter_values, probe.context):
-        yield from (*values, *values.values())
+    """Yield a probe's text: IDs, the ARN of its filter, and names and values of parameters."""
+    yield from (probe.user_id, probe.item_id, probe.filter_arn)
+    yield from probe.input_list or ()
+    for parameters in (probe.filter_values, probe.context):
+        yield from parameters.keys()
+        yield from parameters.values()
 
 
 def _check_tags(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
-    """Reject tags that AWS refuses, and keys that are reserved for the pipeline."""
+    """Report tags that AWS refuses, and keys that are reserved for the pipeline."""
     yield from check_role_tags("tags", args.tags)
 
     for key, value in args.tags.items():
@@ -336,12 +360,12 @@ def _check_tags(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
 def check_role_tags(
     setting: str, tags: Mapping[str, str], other_keys: Iterable[str] = ()
 ) -> Iterator[Problem]:
-    """Find tags on a role that IAM would refuse halfway through a deployment.
+    """Report tags on a role that IAM would refuse halfway through a deployment.
 
-    `others` are the keys of the role's other tags:
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
+    `other_keys` are the keys of the role's other tags. To IAM, keys that differ only in case are
+    the same: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
     """
-    role_keys = {other.casefold(): other for other in other_keys}
+    role_keys = {other_key.casefold(): other_key for other_key in other_keys}
     for key, value in tags.items():
         similar_key = role_keys.setdefault(key.casefold(), key)
         if similar_key != key:
@@ -351,7 +375,7 @@ def check_role_tags(
                 "a role with both; remove one of them",
             )
 
-        for part, text in {"key": key, "value": value}.items():
+        for part, text in (("key", key), ("value", value)):
             if text.lower().startswith("aws:"):
                 yield Problem(
                     f"{setting}.{key}",
@@ -379,7 +403,9 @@ def _check_trigger(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]
 def _check_ready_markers(markers: Sequence[object]) -> Iterator[Problem]:
     """Require ready markers that contain `{date}` and fit into an event pattern."""
     known_markers = [marker for marker in markers if isinstance(marker, str)]
-    if not any(markers) or any(DATE_PLACEHOLDER not in marker for marker in known_markers):
+    has_marker = any(markers)
+    have_dates = all(DATE_PLACEHOLDER in marker for marker in known_markers)
+    if not has_marker or not have_dates:
         yield Problem(
             "trigger.onExport",
             "needs a ready marker, whose arrival starts the run, and {date} in every ready marker, "
@@ -400,16 +426,21 @@ def _check_ready_markers(markers: Sequence[object]) -> Iterator[Problem]:
 def build_marker_pattern(markers: Sequence[str]) -> Mapping[str, object]:
     """Build an event pattern for objects that may be one of these markers.
 
-    It can't express which dates are right, so `start_on_export` compares the whole key.
+    The pattern compares only the part of a key before `{date}`, so `start_on_export` still has to
+    compare the whole key.
     """
-    locations = [marker.removeprefix("s3://").partition("/") for marker in markers]
-    prefixes = {key.partition(DATE_PLACEHOLDER)[0] for *_, key in locations}
+    buckets = set()
+    prefixes = set()
+    for marker in markers:
+        bucket, _, key = marker.removeprefix("s3://").partition("/")
+        buckets.add(bucket)
+        prefixes.add(key.partition(DATE_PLACEHOLDER)[0])
 
     return {
         "source": ["aws.s3"],
         "detail-type": ["Object Created"],
         "detail": {
-            "bucket": {"name": sorted({bucket for bucket, *_ in locations})},
+            "bucket": {"name": sorted(buckets)},
             "object": {"key": [{"prefix": prefix} for prefix in sorted(prefixes)]},
         },
     }
@@ -421,7 +452,7 @@ RULES_BY_CLASS: Mapping[type, Sequence[Callable[[Any, str], Iterator[Problem]]]]
     QualityRuleArgs: (_check_quality_rule,),
     ProbeArgs: (_check_probe,),
     BakeArgs: (_check_bake_has_alarms,),
-    CampaignArgs: (_check_campaign_of_created_alarms,),
+    CampaignArgs: (_check_arn_for_created_alarms,),
     RetrainingPipelineArgs: (
         _check_bake_hours,
         _check_locations,

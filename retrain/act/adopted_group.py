@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from components.args import DEFAULT_GATE, DatasetsArgs, list_config_keys
-from components.rules.arns import dataset_type
+from components.rules.arns import to_dataset_type
 from components.rules.single_settings import NDCG_AT_10
 from functions.constants import DATE_PLACEHOLDER, MRR
 from functions.personalize.imports import list_import_jobs
@@ -113,7 +113,7 @@ def _last_imports(
     arns = [dataset["datasetArn"] for page in pages for dataset in page["datasets"]]
     imports = {}
     for key in list_config_keys(DatasetsArgs):
-        for dataset in (arn for arn in arns if arn.endswith(f"/{dataset_type(key)}")):
+        for dataset in (arn for arn in arns if arn.endswith(f"/{to_dataset_type(key)}")):
             jobs = [job for job in list_import_jobs(client, dataset) if is_active(job["status"])]
             if not jobs:
                 notes.append(

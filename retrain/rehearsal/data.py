@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from components.rules.arns import dataset_type as type_of_key
+from components.rules.arns import to_dataset_type as type_of_key
 from emulator.personalize.tables import (
     MIN_INTERACTIONS,
     MIN_INTERACTIONS_PER_USER,

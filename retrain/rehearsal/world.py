@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import boto3
 
 from components.args import DatasetArgs, to_config
-from components.rules.arns import dataset_type as type_of_key
+from components.rules.arns import to_dataset_type as type_of_key
 from functions.constants import DATE_PLACEHOLDER
 from functions.rules.recipes import FEATURES, RECIPES
 from retrain.account.errors import OperatorError
