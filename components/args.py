@@ -416,7 +416,10 @@ class RetrainingPipelineArgs:
     skip_when_unchanged: bool = True
     """`true` skips a run that could only train the same model again."""
     auto_training: Literal["warn", "refuse"] = "warn"
-    """What to do if a solution also trains automatically: `warn`, or `refuse` to run."""
+    """What to do if a solution also trains automatically: `warn`, or `refuse` to run.
+
+    Only automatic training optimizes the hyperparameters of the v2 recipes.
+    """
     limits: LimitsArgs = field(default_factory=LimitsArgs)
     """How long each stage may take, and how often a solution may be trained."""
     notifications: NotificationsArgs = field(default_factory=NotificationsArgs)

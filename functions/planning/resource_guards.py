@@ -30,6 +30,7 @@ from ..personalize.statuses import (
 )
 from ..rules.filters import find_filter_problems
 from ..rules.recipes import (
+    advise_on_automatic_training,
     find_recipe,
     has_segment_jobs,
 )
@@ -124,8 +125,9 @@ def _check_automatic_training(view: SolutionView, setting: str) -> Iterator[Mess
     description: Mapping[str, Any] = view.solution_snapshot.description or {}
 
     if description.get("performAutoTraining") and view.settings["autoTraining"] == setting:
+        advice = advise_on_automatic_training(view.recipe)
         yield Message(
-            text=f"{view.arn}: also trains automatically; turn that off",
+            text=f"{view.arn}: also trains automatically; {advice}",
             command=(
                 f"aws personalize update-solution --solution-arn {view.arn} "
                 "--no-perform-auto-training"

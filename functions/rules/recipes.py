@@ -6,7 +6,7 @@ recipe that isn't in RECIPES, and planning warns about it.
 
 import re
 from collections.abc import Collection, Mapping
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from ..constants import (
     ITEM_METRICS,
@@ -47,6 +47,9 @@ class Recipe(NamedTuple):
     """
     is_priced_by_interactions: bool = False
     """True if trainings are priced by interactions: https://aws.amazon.com/personalize/pricing/"""
+    is_tuned_by_automatic_training: bool = False
+    """True if only automatic training optimizes the hyperparameters, every 90 days:
+    https://docs.aws.amazon.com/personalize/latest/dg/customizing-solution-config-hpo.html"""
 
     def accepts_request_keys(self, keys: Collection[str]) -> bool:
         """Return True if a request to a campaign may have exactly these keys."""
@@ -67,6 +70,10 @@ _RELATED = Recipe("GetRecommendations", ("itemId",), ("userId",), batch_line_key
 _RANKING = Recipe(
     "GetPersonalizedRanking", ("userId", "inputList"), batch_line_keys=("userId", "itemList")
 )
+_SECOND_VERSION: Final[Mapping[str, Any]] = {
+    "is_priced_by_interactions": True,
+    "is_tuned_by_automatic_training": True,
+}
 _SEGMENTS = Recipe(
     operation=None,
     metrics=("coverage",),
@@ -76,7 +83,7 @@ _SEGMENTS = Recipe(
 )
 
 RECIPES: Mapping[str, Recipe] = {
-    "aws-user-personalization-v2": _FOR_USERS._replace(is_priced_by_interactions=True),
+    "aws-user-personalization-v2": _FOR_USERS._replace(**_SECOND_VERSION),
     "aws-user-personalization": _FOR_USERS._replace(
         features=("trainingMode UPDATE", *EXPLORATION_KEYS)
     ),
@@ -85,7 +92,7 @@ RECIPES: Mapping[str, Recipe] = {
     "aws-hrnn-coldstart": _FOR_USERS._replace(features=("trainingMode UPDATE",)),
     "aws-popularity-count": _POPULAR._replace(batch_line_keys=("userId",)),
     "aws-trending-now": _POPULAR._replace(metrics=(*ITEM_METRICS, TREND_METRIC)),
-    "aws-personalized-ranking-v2": _RANKING._replace(is_priced_by_interactions=True),
+    "aws-personalized-ranking-v2": _RANKING._replace(**_SECOND_VERSION),
     "aws-personalized-ranking": _RANKING,
     "aws-similar-items": _RELATED._replace(features=("themes",)),
     "aws-sims": _RELATED,
@@ -108,6 +115,18 @@ FEATURES = {feature for recipe in RECIPES.values() for feature in recipe.feature
 def find_recipe(recipe_name: str | None) -> Recipe | None:
     """Return a recipe, or None if its name is None or isn't in RECIPES."""
     return RECIPES.get(recipe_name or "")
+
+
+def advise_on_automatic_training(recipe_name: str | None) -> str:
+    """Advise to turn automatic training off, and say what that costs with some recipes."""
+    recipe = find_recipe(recipe_name)
+    if recipe is None or not recipe.is_tuned_by_automatic_training:
+        return "turn that off"
+
+    return (
+        "turn that off, unless you want to pay for optimized hyperparameters, which "
+        f"{recipe_name} gets only from automatic training, every 90 days"
+    )
 
 
 def has_segment_jobs(recipe_name: str | None) -> bool:

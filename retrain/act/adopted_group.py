@@ -14,7 +14,7 @@ from functions.personalize.imports import list_import_jobs
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import RUN_TAG, read_tags
 from functions.personalize.trainings import list_versions, read_metrics
-from functions.rules.recipes import find_recipe
+from functions.rules.recipes import advise_on_automatic_training, find_recipe
 from functions.s3.exports import read_export
 from retrain.account.errors import OperatorError
 from retrain.names import short_name
@@ -144,19 +144,20 @@ def _solution(
 ) -> Config:
     """Return the config of a solution with its campaigns, and a gate for a metric that it has."""
     arn, name = solution["solutionArn"], solution["name"]
+    recipe_name = short_name(solution.get("recipeArn", ""))
     if solution.get("performAutoTraining"):
         # Without a schedule in its configuration, it trains every 7 days:
         # https://docs.aws.amazon.com/personalize/latest/dg/solution-config-auto-training.html
         schedule = solution.get("solutionConfig", {}).get("autoTrainingConfig", {})
         rate = schedule.get("schedulingExpression", "rate(7 days)")
         notes.append(
-            f"solution {name} also trains automatically, {rate}, which is paid for twice; turn "
-            f"that off with `aws personalize update-solution --solution-arn {arn} "
-            "--no-perform-auto-training`"
+            f"solution {name} also trains automatically, {rate}, which is paid for twice; "
+            f"{advise_on_automatic_training(recipe_name)}: "
+            f"`aws personalize update-solution --solution-arn {arn} --no-perform-auto-training`"
         )
     active = (version for version in list_versions(client, arn) if is_active(version["status"]))
     newest = next((version["solutionVersionArn"] for version in active), None)
-    recipe = find_recipe(short_name(solution.get("recipeArn", "")))
+    recipe = find_recipe(recipe_name)
     metrics: Collection[str] = (recipe and recipe.metrics) or ()
     if newest:
         metrics = read_metrics(client, newest)
