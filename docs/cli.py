@@ -122,7 +122,8 @@ For example:
   stopped leaves jobs `not finished` or `not started`.
 - An import and a training are expected to take as long as the median of the last jobs of their
   kind. The first job of a kind has no bar until it has ended.
-- An update is expected to take 15 minutes, plus the minutes of the campaign's probe.
+- An update is expected to take as long as the last one of the campaign, or else 15 minutes, and the
+  time of its probe or bake besides.
 - The screen shows what the workflow has noticed. `make benchmark` prints how late that is.
 - With `--json`, stdout gets the run when it has ended. Until then, stderr has its status.
 - Ctrl-C ends only the display, and the run goes on. `retrain watch` shows it again, even on another
