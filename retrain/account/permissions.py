@@ -45,6 +45,7 @@ ROWS: Sequence[tuple[str, str, str]] = (
     ("any", "personalize:ListSolutions", "adopt"),
     ("any", "cloudwatch:DescribeAlarms", "status doctor test-alarm"),
     ("any", "events:ListRules events:ListTargetsByRule", "status doctor pause resume"),
+    ("any", "sns:GetSubscriptionAttributes", "test-alarm"),
     ("any", "logs:DescribeLogGroups logs:DescribeMetricFilters", "doctor"),
     ("any", "scheduler:ListSchedules", "status doctor pause resume"),
     ("dataset groups", "personalize:DescribeDatasetGroup", "adopt"),

@@ -11,7 +11,7 @@ from functions.contract import pipeline_name
 from retrain.account.errors import FailedError, OperatorError
 from retrain.account.output import print_json, print_message, print_result
 from retrain.account.target import Target
-from retrain.check.findings import subscriptions_of
+from retrain.check.findings import PENDING, list_subscriptions
 from retrain.options import JsonOption, command
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ def test_alarm(target: Target, *, as_json: JsonOption = False) -> int:
 
     The alarm about a failed run goes to ALARM and notifies the topic. Then the command sets it back
     to its former state. The reason of the alarm says that this is a test.
+
+    A subscription with a filter policy is named, because SNS may drop its messages.
 
     Exit code 0: the topic was notified, and somebody has subscribed to it.
     Exit code 1: the alarm could not notify the topic, or nobody subscribes.
@@ -58,12 +60,20 @@ def test_alarm(target: Target, *, as_json: JsonOption = False) -> int:
     finally:
         client.set_alarm_state(AlarmName=name, StateValue=state, StateReason=former)
         print_message(f"{name} is set back to {state}")
-    confirmed, pending = subscriptions_of(access, topic_arn)
+    subscriptions = list_subscriptions(access, topic_arn)
+    pending = sorted(address for address, arn in subscriptions.items() if arn == PENDING)
+    confirmed = sorted(subscriptions.keys() - set(pending))
+    filtered = [address for address in confirmed if _has_filter(access, subscriptions[address])]
     if as_json:
-        document = {"alarm": name, "topicArn": topic_arn}
-        print_json({**document, "confirmed": confirmed, "pending": pending})
+        document = {"alarm": name, "topicArn": topic_arn, "confirmed": confirmed}
+        print_json({**document, "filtered": filtered, "pending": pending})
     elif confirmed:
         print_result(f"{topic_arn} notifies {', '.join(confirmed)}")
+    if filtered:
+        print_message(
+            "an alarm has no message attributes, and gets only through a filter policy that "
+            f"accepts this: {', '.join(filtered)}"
+        )
     if pending:
         print_message(f"not confirmed yet, by the link in a mail of AWS: {', '.join(pending)}")
     if not confirmed:
@@ -72,6 +82,16 @@ def test_alarm(target: Target, *, as_json: JsonOption = False) -> int:
             "address with notifications.emails"
         )
     return 0
+
+
+def _has_filter(access: Access, subscription_arn: str) -> bool:
+    """Return True if a subscription has a filter policy, which SNS evaluates after this test.
+
+    The history of an alarm ends with the topic, so nothing shows whether a message got through:
+    https://docs.aws.amazon.com/sns/latest/dg/sns-message-filtering.html.
+    """
+    response = access.client("sns").get_subscription_attributes(SubscriptionArn=subscription_arn)
+    return "FilterPolicy" in response["Attributes"]
 
 
 def _wait_for_action(access: Access, name: str, topic_arn: str) -> None:

@@ -214,6 +214,10 @@ class Account:
         return {config["LoggingConfig"]["LogGroup"] for config in self.configs}
 
 
+PENDING = "PendingConfirmation"
+"""What SNS lists in place of the ARN of a subscription that nobody has confirmed."""
+
+
 class Subscriptions(NamedTuple):
     """Who gets the messages of a topic, by address."""
 
@@ -223,9 +227,14 @@ class Subscriptions(NamedTuple):
 
 def subscriptions_of(access: Access, topic_arn: str) -> Subscriptions:
     """Return who gets the messages of a topic, and who has not confirmed it yet."""
+    arns = list_subscriptions(access, topic_arn)
+    pending = sorted(address for address, arn in arns.items() if arn == PENDING)
+    return Subscriptions(sorted(arns.keys() - set(pending)), pending)
+
+
+def list_subscriptions(access: Access, topic_arn: str) -> dict[str, str]:
+    """Return address -> the ARN of its subscription, or PENDING until it was confirmed."""
     client = access.client("sns")
     pages = client.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn)
     listed = [item for page in pages for item in page["Subscriptions"]]
-    arns = {item["Endpoint"]: item["SubscriptionArn"] for item in listed}
-    pending = sorted(address for address, arn in arns.items() if arn == "PendingConfirmation")
-    return Subscriptions(sorted(arns.keys() - set(pending)), pending)
+    return {item["Endpoint"]: item["SubscriptionArn"] for item in listed}

@@ -35,13 +35,18 @@ class CloudWatch:
         return {"AlarmHistoryItems": next(self.actions, [])}
 
 
-def outcome_of(cloudwatch, subscription="arn:a", options=""):
+def outcome_of(cloudwatch, subscription="arn:a", options="", **attributes):
     """Run the command in an account with this alarm, and with one subscription to the topic."""
     rows = [{"Endpoint": "a@x.org", "SubscriptionArn": subscription}]
     pages = SimpleNamespace(paginate=lambda **_: [{"Subscriptions": rows}])
     with account() as prod:
         prod.services["cloudwatch"] = cloudwatch
-        prod.services["sns"] = SimpleNamespace(get_paginator=lambda _: pages)
+        prod.services["sns"] = SimpleNamespace(
+            get_paginator=lambda _: pages,
+            get_subscription_attributes=lambda SubscriptionArn: {  # noqa: N803  # as in boto3
+                "Attributes": {"SubscriptionArn": SubscriptionArn, **attributes}
+            },
+        )
         return prod.retrain(f"test-alarm {options}")
 
 
@@ -75,9 +80,18 @@ def test_the_alarm_gets_its_former_state_back_even_if_it_cannot_notify(action, e
     assert result.err.splitlines()[-1].startswith(error)
 
 
+def test_a_filter_policy_that_may_drop_the_alarm_is_named():
+    result = outcome_of(CloudWatch(), FilterPolicy='{"outcome": ["FAILED"]}')
+    assert result.err.splitlines()[-1] == (
+        "an alarm has no message attributes, and gets only through a filter policy that accepts "
+        "this: a@x.org"
+    )
+
+
 def test_without_a_confirmed_subscription_nobody_gets_messages():
     result = outcome_of(CloudWatch(), "PendingConfirmation", "--json")
-    facts = {"alarm": NAME, "topicArn": TOPIC, "confirmed": [], "pending": ["a@x.org"]}
+    facts = {"alarm": NAME, "topicArn": TOPIC, "confirmed": [], "filtered": []}
+    facts["pending"] = ["a@x.org"]
     assert (result.code, result.document) == (1, facts)
     assert "\nnot confirmed yet, by the link in a mail of AWS: a@x.org\n" in result.err
     assert result.err.endswith("; add an address with notifications.emails\n")
