@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from functions.common import clock
+from functions.common.formatting import format_metric_name, format_time
 from functions.contract import find_solution_of_campaign
 from functions.personalize.campaigns import (
     LATEST_VERSION_SUFFIX,
@@ -20,7 +22,7 @@ from functions.personalize.campaigns import (
 )
 from functions.personalize.statuses import is_active, is_running
 from functions.personalize.tags import read_tags, write_tags
-from functions.personalize.trainings import list_versions
+from functions.personalize.trainings import list_versions, read_metrics
 from functions.rules.campaigns import DeploymentRecord
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
@@ -31,12 +33,19 @@ from retrain.names import is_named, short_name
 from retrain.options import CampaignOption, JsonOption, YesOption, command
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from mypy_boto3_personalize.type_defs import CampaignTypeDef
+    from mypy_boto3_personalize.type_defs import (
+        CampaignTypeDef,
+        SolutionVersionSummaryTypeDef,
+    )
+
+    from functions.contract import SolutionSettings
 
 POLL_SECONDS = 10
+USUAL_METRIC = "normalized_discounted_cumulative_gain_at_10"
+"""The metric that is shown of a version if its solution has no quality gate."""
 
 
 class Move(NamedTuple):
@@ -121,7 +130,8 @@ def planned_move(target: Target, arn: str, to: str | None = None) -> Move:
         way_out = f"move it with `{command} VERSION`" if bad else "create it again"
         status = bad or f"nothing, because it is {campaign['status']}"
         raise FailedError(f"{name} serves {status}, so there is no version to leave; {way_out}")
-    solution_arn = find_solution_of_campaign(target.settings, arn)["solutionArn"]
+    solution = find_solution_of_campaign(target.settings, arn)
+    solution_arn = solution["solutionArn"]
     tags = read_tags(client, arn)
     record = parse_record(tags, solution_arn)
     versions = list_versions(client, solution_arn)
@@ -141,15 +151,37 @@ def planned_move(target: Target, arn: str, to: str | None = None) -> Move:
         problem = f"{short_name(good)}, which {name} served before, is no ACTIVE version any more"
     else:
         problem = f"no run has noted what {name} served before {short_name(bad)}"
-    others = ", ".join([short_name(arn) for arn in active if arn != bad][:SHOWN_VERSIONS])
     train = target.command("start", "--skip-import", "--force")
-    way_out = (
-        f"choose a version with --to: {others}"
-        if others
-        else f"no other version is ACTIVE, so train one: `{train}`"
-    )
+    way_out = f"no other version is ACTIVE, so train one: `{train}`"
+    if others := [item for item in versions if item["solutionVersionArn"] in {*active} - {bad}]:
+        choices = _choices(target, solution, others[:SHOWN_VERSIONS], record)
+        way_out = "\n  ".join(["choose a version with --to:", *choices])
     error_class = FailedError if to is None or good else OperatorError
     raise error_class(f"{problem}; {way_out}")
+
+
+def _choices(
+    target: Target,
+    solution: SolutionSettings,
+    versions: Sequence[SolutionVersionSummaryTypeDef],
+    record: DeploymentRecord,
+) -> Iterator[str]:
+    """Yield each version to which a campaign can move, with what helps to choose one."""
+    names = [rule["metric"] for rule in solution["qualityGate"]] or [USUAL_METRIC]
+    for version in versions:
+        arn = version["solutionVersionArn"]
+        facts = [f"trained {format_time(version['creationDateTime'])} UTC"]
+        # A rollback is urgent, so a version without metrics is listed too.
+        with suppress(*AWS_ERRORS):
+            metrics = read_metrics(target.access.personalize, arn)
+            facts += [
+                f"{format_metric_name(name)} {metrics[name]:.4f}"
+                for name in dict.fromkeys(names)
+                if name in metrics
+            ]
+        if arn == record.blocked_version_arn:
+            facts.append("rolled back before")
+        yield f"{short_name(arn)}: {', '.join(facts)}"
 
 
 def _blocked_version(

@@ -98,7 +98,8 @@ def test_a_command_uses_its_permissions_and_no_others(calls):
     assert {command: actions for command, actions in unused.items() if actions} == {
         "start": {"states:DescribeExecution", "states:GetExecutionHistory"},
         "history": {"states:GetExecutionHistory"},
-        "rollback": {"states:GetExecutionHistory"},
+        # Only a rollback without a way back lists the versions with their metrics.
+        "rollback": {"personalize:GetSolutionMetrics", "states:GetExecutionHistory"},
         "approve": {"states:GetExecutionHistory"},
     }, "--watch and history read a run without a report, and the others the id of a running one"
 

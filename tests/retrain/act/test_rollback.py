@@ -23,7 +23,7 @@ from tests.world import HOUR, MOVIES, campaign_arn, interactions, solution, solu
 
 ARN = campaign_arn()
 TWO = MOVIES.with_solutions(solution(campaigns=["home", "tv"]))
-LISTED = "choose a version with --to: taste/{old}"
+LISTED = "choose a version with --to:\n  taste/{old}: trained 2026-11-"
 
 
 def tags(prod):
