@@ -71,7 +71,7 @@ def deploy_command(stack: str, *, is_new: bool = False) -> str:
 
 def stack_text(stack: str) -> str:
     """Return a stack in a message. A command that names no stack uses the default stack."""
-    return f"stack {stack}{' (the default, -s names another)' if stack == 'dev' else ''}"
+    return f"stack {stack}{' (-s names another)' if stack == 'dev' else ''}"
 
 
 def stack_outputs(stack: str) -> Mapping[str, object]:
