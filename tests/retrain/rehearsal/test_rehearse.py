@@ -329,6 +329,19 @@ def test_a_paused_stack_is_started_by_hand_with_the_exports_of_today(
 
 
 @pytest.mark.usefixtures("states")
+def test_the_alarms_of_bakes_have_data_before_a_run(emulator, project, monkeypatch, capsys):
+    project(**{"solutions[0].campaigns[0].bake": {"hours": 2, "createAlarms": True}})
+    baked = s.campaign_settings(bake={"hours": 2, "alarms": [], "createAlarms": True})
+    emulator.target.settings = s.settings(solutions=[s.solution_settings(campaigns=[baked])])
+    alarms = []
+    cloudwatch = SimpleNamespace(set_alarm_state=lambda **request: alarms.append(request))
+    monkeypatch.setattr(play.boto3, "client", lambda *_, **__: cloudwatch)
+    retrain("rehearse", capsys=capsys)
+
+    assert [alarm["StateValue"] for alarm in alarms] == ["OK"] * 3, "no warning says they lack data"
+
+
+@pytest.mark.usefixtures("states")
 def test_a_run_that_is_interrupted_ends_the_rehearsal(monkeypatch):
     monkeypatch.setattr(play, "follow", lambda *_, **__: view(None, "RUNNING"))
     with pytest.raises(SystemExit) as caught:
