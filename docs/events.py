@@ -130,11 +130,14 @@ its detail type is `{detail_type}`. It is sent after every run, even with
 EventBridge and the functions may send an event twice. Compare `executionArn` to recognize the
 second event. Texts are shortened, so that the event of the largest pipeline fits into 256 KB.
 
-This rule matches the runs of one pipeline that need a person:
+This rule matches the runs of one pipeline whose outcome needs a person:
 
 ```json
 {pattern}
 ```
+
+A run with another outcome needs a person too if one of its warnings has `needsPerson`, or if a
+campaign serves a bad version or has one on trial (`serving[]`).
 
 ## The detail
 
