@@ -6,6 +6,7 @@ import inspect
 import re
 from functools import wraps
 from inspect import Parameter
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 import typer
@@ -55,6 +56,16 @@ CampaignOption: TypeAlias = Annotated[
         "--campaign",
         metavar="NAME",
         help="The campaign, by name or ARN. Not needed if there is only one.",
+    ),
+]
+PlotOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--plot",
+        metavar="FILE",
+        help="Also write an SVG file: the metric of each version and what became of it, the age of "
+        "the models, and the training hours. Without a checkout, this needs the extra [plot].",
+        dir_okay=False,
     ),
 ]
 SkipImportOption: TypeAlias = Annotated[

@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
+from retrain.account.errors import OperatorError
 from retrain.account.output import print_json
 from retrain.account.target import PipelineOptions, find_target
 from retrain.look.lines import print_lines
+from retrain.look.plot import write_plot
 from retrain.look.run_view import read_run
 from retrain.look.runs import executions, no_run_error
 from retrain.look.versions import VersionNotes, find_version, lineage_lines, read_lineage
-from retrain.options import JsonOption, command
+from retrain.options import JsonOption, PlotOption, command
 
 
 @command
@@ -32,6 +34,7 @@ def history(
             "no stack. With a stack, movies/1a2b3c4d or 1a2b3c4d is enough.",
         ),
     ] = None,
+    plot: PlotOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """List the last runs: outcome, duration, versions and metrics.
@@ -60,7 +63,11 @@ def history(
             print_lines(line for view, since in runs for line in view.lines(since))
         else:
             raise no_run_error(target)
+        if plot is not None:
+            write_plot(target, [view.report for view, _ in runs if view.report], plot)
         return 0
+    if plot is not None:
+        raise OperatorError("--plot shows all versions; leave --version or --plot out")
     access = options.access
     if not version.startswith("arn:"):
         target = find_target(*options)

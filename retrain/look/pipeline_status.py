@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef
 
     from functions.contract import SolutionSettings, StartedExecution
+    from functions.report.model import Report
     from functions.rules.campaigns import CampaignState
     from retrain.account.target import Target
     from retrain.look.runs import Execution
@@ -182,6 +183,14 @@ class StatusReader:
         if settings is None or request is None or answer_error(tags, settings, clock.now()):
             return None
         return WaitingVersion(arn, request.expires_at(settings))
+
+
+def read_last_reports(target: Target) -> list[Report]:
+    """Read the reports of the last runs, newest first. A run that failed has none in its output."""
+    ended = [execution for execution in _list_executions(target) if not execution.is_running]
+    with ThreadPoolExecutor(THREADS) as pool:
+        views = [*pool.map(partial(_read_ended, target), ended)]
+    return [view.report for view in views if view.report]
 
 
 async def _part(request: Awaitable[Value]) -> Value | OperatorError:

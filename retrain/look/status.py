@@ -26,10 +26,11 @@ from retrain.account.target import Target
 from retrain.account.triggers import EXPORT_STARTS, describe_schedule, find_next_time
 from retrain.look.lines import STYLES, Line, print_lines, rendered
 from retrain.look.measured import draw_sparkline
-from retrain.look.pipeline_status import StatusReader
+from retrain.look.pipeline_status import StatusReader, read_last_reports
+from retrain.look.plot import write_plot
 from retrain.look.versions import describe_waiting
 from retrain.names import short_name
-from retrain.options import JsonOption, command
+from retrain.options import JsonOption, PlotOption, command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -53,6 +54,7 @@ def status(
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Keep the screen up to date until Ctrl-C.")
     ] = False,
+    plot: PlotOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Show on one screen what runs, what each campaign serves, and what waits for a person.
@@ -72,6 +74,8 @@ def status(
         print_json(_document(target, reader.read()))
     else:
         print_lines(Screen(target, reader.read()).lines())
+    if plot is not None:
+        write_plot(target, read_last_reports(target), plot)
     return 0
 
 

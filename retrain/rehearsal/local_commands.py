@@ -1,13 +1,11 @@
 """The commands that need no account. They only import the emulator when they are called."""
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
 
-from retrain import IS_INSTALLED
-from retrain.account.errors import OperatorError
+from retrain.account.libraries import require_libraries
 from retrain.options import JsonOption, StackOption, command
 from retrain.rehearsal.scenarios import SCENARIOS, Name
 
@@ -66,7 +64,7 @@ def rehearse(
     Exit code 1: a scenario did not end as designed.
     Exit code 2: the stack cannot be rehearsed.
     """
-    _require_emulator()
+    require_libraries(EMULATOR_LIBRARIES, "emulator")
     from retrain.rehearsal.rehearse import rehearse as run_rehearsal  # noqa: PLC0415  # emulator
 
     return run_rehearsal(stack, scenarios=scenario or (), keep=keep, as_json=as_json, data_dir=data)
@@ -96,21 +94,7 @@ def emulate(
     Exit code 1: the emulator died.
     Exit code 2: the stack cannot be emulated.
     """
-    _require_emulator()
+    require_libraries(EMULATOR_LIBRARIES, "emulator")
     from retrain.rehearsal.rehearse import emulate as run_emulator  # noqa: PLC0415  # emulator
 
     return run_emulator(stack, port=port, data_dir=data)
-
-
-def _require_emulator() -> None:
-    """Raise OperatorError if a library of the emulator is missing."""
-    missing = [library for library in EMULATOR_LIBRARIES if find_spec(library) is None]
-    if missing:
-        packages = (
-            "'personalize-retraining[emulator]'"
-            if IS_INSTALLED
-            else "--require-hashes -r requirements.txt -r requirements-dev.txt"
-        )
-        raise OperatorError(
-            f"this command needs {', '.join(missing)}; install them with pip install {packages}"
-        )

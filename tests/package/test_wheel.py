@@ -69,7 +69,7 @@ def test_the_wheel_has_the_folders_of_a_checkout_below_one_name(wheel):
     "patterns, extras",
     [
         (["components/**/*.py", "functions/constants.py"], []),
-        (["retrain/**/*.py", "functions/**/*.py"], ["cli"]),
+        (["retrain/**/*.py", "functions/**/*.py"], ["cli", "plot"]),
     ],
 )
 def test_the_package_requires_what_its_modules_import(patterns, extras):

@@ -18,10 +18,10 @@ import pytest
 
 import retrain.__main__
 from retrain import cli, options
+from retrain.account import libraries
 from retrain.account.access import Access
 from retrain.account.output import print_json, print_result
 from retrain.account.target import PipelineOptions, Target
-from retrain.rehearsal import local_commands
 from tests.program.sample_stack import ROOT
 
 OWN = {"own": "x", "yes": True, "as_json": True}
@@ -156,9 +156,9 @@ def test_the_help_of_a_command_has_an_example_that_it_accepts_and_its_exit_codes
 def test_without_the_emulators_libraries_a_command_says_how_to_install_them(
     monkeypatch, capsys, is_installed, packages
 ):
-    monkeypatch.setattr(local_commands, "IS_INSTALLED", is_installed)
+    monkeypatch.setattr(libraries, "IS_INSTALLED", is_installed)
     monkeypatch.setattr(
-        local_commands, "find_spec", {"awslambdaric": 1, "implicit": 1, "ministack": 1}.get
+        libraries, "find_spec", {"awslambdaric": 1, "implicit": 1, "ministack": 1}.get
     )
     assert [cli.main(["rehearse"]), cli.main(["emulate"])] == [2, 2]
 

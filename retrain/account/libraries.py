@@ -1,0 +1,26 @@
+"""Says how to install the libraries that only some commands need."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from retrain import IS_INSTALLED
+from retrain.account.errors import OperatorError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def require_libraries(libraries: Sequence[str], extra: str) -> None:
+    """Raise OperatorError if a library is missing, with the command that installs the extra."""
+    missing = [library for library in libraries if find_spec(library) is None]
+    if missing:
+        packages = (
+            f"'personalize-retraining[{extra}]'"
+            if IS_INSTALLED
+            else "--require-hashes -r requirements.txt -r requirements-dev.txt"
+        )
+        raise OperatorError(
+            f"this command needs {', '.join(missing)}; install them with pip install {packages}"
+        )
