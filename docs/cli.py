@@ -109,7 +109,7 @@ For example:
     20261129-84d30253
     To follow the run:
       retrain watch --run 20261129-84d30253 --stack prod
-    20261129-84d30253  RUNNING  2026-11-29 03:04, 1 h 5 min, manual, until ~05:35
+    20261129-84d30253  RUNNING  2026-11-29 03:04 UTC, 1 h 5 min, until ~05:35
         retraining the solutions
         import interactions   ━━━━━━━━━━━━  IMPORTED  19 min
         import items          ━━━━━━━━━━━━  IMPORTED  12 min

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from statistics import median_high
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
@@ -262,8 +262,8 @@ class ShownRun:
         plan, settings = document["plan"], document["settings"]
         self.is_trial, self.why = plan["todo"] == "TRIALS", ()
         if plan["todo"] == "WAIT":
-            end = (time + timedelta(seconds=plan["seconds"])).astimezone(UTC)
-            self.stage = f"waiting until {end:%H:%M:%S} UTC or longer"
+            end = time + timedelta(seconds=plan["seconds"])
+            self.stage = f"waiting until {format_time(end)} UTC or longer"
             self.why = plan["reasons"]
         if plan["todo"] != "WORK":
             return
@@ -340,10 +340,13 @@ class ShownRun:
         `only_running`: leave out the jobs that are not running.
         """
         now, execution = clock.now(), self.execution
-        times = [format_time(execution.started_at), format_duration(execution.seconds(now))]
-        times += [self.trigger] if self.trigger else []
+        started_at = f"{format_time(execution.started_at)} UTC"
+        times = [started_at, format_duration(execution.seconds(now))]
         if execution.is_running and (seconds := self.remaining_seconds(now)):
+            # A terminal of 80 columns has no room for the trigger too.
             times.append(f"until ~{clock_text(seconds, now)}")
+        elif self.trigger:
+            times.append(self.trigger)
         style = STYLES.get(self.outcome, "")
         yield Line(0, self.id, self.outcome, style, ", ".join(times), label_style="bold")
         if not self.report or self.report["error"]:
@@ -400,7 +403,7 @@ def events_after(client: SFNClient, arn: str, last_event: int) -> list[HistoryEv
 
 
 def clock_text(seconds: float, now: datetime) -> str:
-    """Return the hour and minute in UTC some seconds from now, with the day if it is not today."""
-    now = now.astimezone(UTC)
-    time = now + timedelta(seconds=seconds)
-    return f"{time:%H:%M}" if time.date() == now.date() else f"{time:%d %b %H:%M}"
+    """Return the time some seconds from now, without its day if that is today."""
+    time = format_time(now + timedelta(seconds=seconds))
+    today = format_time(now).partition(" ")[0]
+    return time.removeprefix(f"{today} ")

@@ -318,5 +318,5 @@ def answer_error(tags: Tags, settings: ApprovalSettings, now: datetime) -> str |
     if answer == "REQUESTED":
         return None
     ending = "; a run asks again after the next training" if answer == "REFUSED" else ""
-    answered_at = approval.changed_at.isoformat()
+    answered_at = f"{format_time(approval.changed_at)} UTC"
     return f"it was {answer.lower()} by {approval.answered_by} at {answered_at}{ending}"

@@ -85,7 +85,7 @@ def test_a_refused_version_takes_no_other_answer():
     assert (result.code, result.out) == (0, f"{version} is refused; {kept}\n")
 
     reason = (
-        f"no version is waiting for approval; {version}: it was refused by {CALLER} at 2026-11-29T"
+        f"no version is waiting for approval; {version}: it was refused by {CALLER} at 2026-11-29 "
     )
     assert (again.code, again.err[: len(reason)]) == (1, reason)
 
