@@ -28,6 +28,7 @@ RUN_BY = {
     "retrain approve --refuse": ("retrain", "--refuse"),
     "retrain doctor --policy": ("retrain", "doctor --policy"),
     "retrain emulate": ("retrain", "emulate"),
+    "retrain history --limit --plot": ("retrain", "history --limit 50 --plot "),
     "retrain rehearse --help": ("retrain", '"--help"'),
     "retrain rehearse --keep": ("retrain", '"--keep"'),
     "retrain start --force --watch": ("retrain", "--force"),

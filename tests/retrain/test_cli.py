@@ -2,6 +2,7 @@
 
 import errno
 import importlib
+import inspect
 import io
 import os
 import platform
@@ -144,6 +145,14 @@ def test_the_help_of_a_command_has_an_example_that_it_accepts_and_its_exit_codes
         name, example.split()[1:], resilient_parsing=True
     )
     assert re.findall(r"Exit code (\d+): ", text)[:2] in (["0", "1"], ["0", "2"])
+
+
+@pytest.mark.parametrize("name", cli.ACCOUNT_COMMANDS)
+def test_exactly_the_commands_that_ask_a_question_have_yes(name):
+    cli.program([name])
+    function = inspect.unwrap(options.commands[name])
+    asks = "confirm(" in inspect.getsource(function)
+    assert ("yes" in inspect.signature(function).parameters) == asks
 
 
 @pytest.mark.parametrize(

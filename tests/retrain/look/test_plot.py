@@ -41,7 +41,7 @@ def test_the_plot_has_each_version_and_what_became_of_it(drawn, tmp_path):
             prod.pipeline.run(**BY_HAND)
             prod.pipeline.sleep(DAY)
         assert prod.retrain("rollback --yes").code == 0
-        result = prod.retrain(f"history --plot {file}")
+        result = prod.retrain(f"history --limit 50 --plot {file}")
         assert prod.retrain(f"status --json --plot {file}").code == 0
         runs = prod.retrain("history --json").document[::-1]
         versions = prod.pipeline.versions()
