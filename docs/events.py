@@ -103,6 +103,7 @@ EXAMPLE = {
             "campaignArn": "arn:aws:personalize:eu-west-1:123456789012:campaign/home",
             "isKnown": True,
             "isBad": False,
+            "minProvisionedTPS": 1,
             "pin": None,
             "servedVersionArn": "arn:aws:personalize:eu-west-1:123456789012:solution/taste/6f1b",
             "versionOnTrial": None,

@@ -197,6 +197,9 @@ class ServingReport(TypedDict):
     """False if the campaign could not be read."""
     servedVersionArn: str | None
     """The version that the campaign serves, or null if it serves none."""
+    minProvisionedTPS: int | None
+    """The capacity of the campaign, or null if it is not known. If somebody deletes the campaign,
+    it can be created again with this."""
     versionOnTrial: str | None
     """A version whose trial has not ended, or null."""
     isBad: bool

@@ -30,7 +30,8 @@ from ..constants import (
     RUNS,
     UNDELIVERED_REPORTS,
 )
-from ..personalize.campaigns import read_campaign_state
+from ..personalize.campaigns import build_campaign_state, describe_campaign
+from ..personalize.tags import read_tags
 from .mail import (
     MAX_CHAT_BYTES,
     format_report,
@@ -156,6 +157,7 @@ def _read_campaign_serving(
         "campaignArn": campaign_arn,
         "isKnown": False,
         "servedVersionArn": None,
+        "minProvisionedTPS": None,
         "versionOnTrial": None,
         "isBad": False,
         "pin": None,
@@ -164,12 +166,14 @@ def _read_campaign_serving(
         return report
 
     with suppress(*AWS_ERRORS):
-        state = read_campaign_state(client, campaign_arn, solution_arn)
+        campaign = describe_campaign(client, campaign_arn)
+        state = build_campaign_state(campaign, read_tags(client, campaign_arn), solution_arn)
         served_version_arn = state.served_version_arn
         record = state.record
         report |= {
             "isKnown": True,
             "servedVersionArn": served_version_arn,
+            "minProvisionedTPS": campaign.get("minProvisionedTPS"),
             "versionOnTrial": record.trial and record.trial.version_arn,
             "isBad": served_version_arn is not None
             and served_version_arn == record.blocked_version_arn,

@@ -31,7 +31,7 @@ ROWS: Sequence[tuple[str, str, str]] = (
     ),
     ("state machine", "states:ListExecutions", f"{RUNS} approve"),
     ("state machine", "states:StartExecution", "start approve"),
-    ("executions", "states:DescribeExecution", "status start stop watch history"),
+    ("executions", "states:DescribeExecution", "status doctor plan start stop watch history"),
     (
         "executions",
         "states:GetExecutionHistory",

@@ -32,6 +32,7 @@ from retrain.check.questions import (
     denied_actions,
     policy_finding,
 )
+from retrain.look.lost_campaigns import describe_lost_campaigns
 from retrain.look.runs import running_executions
 from retrain.names import short_name
 
@@ -84,6 +85,12 @@ def check_caller(account: Account) -> Iterator[Finding]:
             yield Finding("warn", text, policy_command)
     if not denied:
         yield Finding("ok", "every command is allowed")
+
+
+def check_campaigns(account: Account) -> Iterator[Finding]:
+    """Check that each campaign exists. Otherwise, its users get errors now."""
+    for message in describe_lost_campaigns(account.view, account.pipeline.target):
+        yield finding_of("missing", message, account.pipeline.options)
 
 
 def check_guards(account: Account) -> Iterator[Finding]:

@@ -47,6 +47,7 @@ from retrain.account.output import print_json, print_message, print_result
 from retrain.account.target import PipelineOptions
 from retrain.check.examined_pipeline import find_pipeline
 from retrain.look.lines import Line, print_lines
+from retrain.look.lost_campaigns import describe_lost_campaigns
 from retrain.look.runs import running_executions
 from retrain.options import ExportDateOption, ForceOption, JsonOption, SkipImportOption, command
 
@@ -156,6 +157,10 @@ def _document(pipeline: ExaminedPipeline, request: RunRequest) -> Document:
     try:
         with function_clients(pipeline.access) as client:
             view = read_view(client, pipeline.settings, identify_run(started))
+            document["notes"] += [
+                format_message(message, pipeline.options)
+                for message in describe_lost_campaigns(view, pipeline.target)
+            ]
             pause = pause_for_deletion(view.data_snapshot.deletions, view.run)
             if pause:
                 document["notes"].append(f"{shorten_arns(pause.reason)}.")

@@ -55,6 +55,7 @@ def serving(served, on_trial=None, *, is_known=True, is_bad=False, pin=None):
             "campaignArn": CAMPAIGN,
             "isKnown": is_known,
             "servedVersionArn": served,
+            "minProvisionedTPS": 1,
             "versionOnTrial": on_trial,
             "isBad": is_bad,
             "pin": pin,

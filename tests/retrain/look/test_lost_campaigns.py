@@ -1,0 +1,78 @@
+"""Proves that `doctor` and `plan` print how a deleted campaign is created again."""
+
+import shlex
+
+import pytest
+
+from retrain.names import short_name
+from tests.retrain.in_process import account
+from tests.world import HOUR, MOVIES, campaign_arn
+
+ARN = campaign_arn()
+OUTAGE = f"{ARN}: was deleted or never created, so its users get errors"
+
+
+@pytest.fixture
+def prod():
+    """Return an account with a pipeline whose campaign serves its first version."""
+    with account(MOVIES) as prod:
+        yield prod
+
+
+def delete_campaign(prod):
+    prod.pipeline.client.delete_campaign(campaignArn=ARN)
+    prod.pipeline.sleep(HOUR)
+
+
+def finding(prod):
+    """Return text and command of the only finding about campaigns."""
+    rows = prod.retrain("doctor -s prod --json").document["checks"]
+    ((level, text, command),) = (
+        (row["level"], row["text"], row["command"]) for row in rows if row["check"] == "campaigns"
+    )
+    assert level == "missing"
+    return text, command
+
+
+def create(prod, command):
+    """Run a printed command of the AWS CLI."""
+    aws, service, operation, *options = shlex.split(command)
+    assert (aws, service, operation) == ("aws", "personalize", "create-campaign")
+    names = {"--name": "name", "--solution-version-arn": "solutionVersionArn"}
+    names["--min-provisioned-tps"] = "minProvisionedTPS"
+    request = {names[key]: value for key, value in zip(options[::2], options[1::2], strict=True)}
+    if "minProvisionedTPS" in request:
+        request["minProvisionedTPS"] = int(request["minProvisionedTPS"])
+    prod.pipeline.client.create_campaign(**request)
+    prod.pipeline.sleep(HOUR)
+
+
+def test_it_is_created_again_with_the_version_that_had_passed_and_its_capacity(prod):
+    prod.pipeline.client.update_campaign(campaignArn=ARN, minProvisionedTPS=3)
+    prod.pipeline.sleep(HOUR)
+    prod.pipeline.run()
+    passed = prod.pipeline.served_version()
+    prod.pipeline.upload_worse_data()
+    prod.pipeline.run(scheduledTime="2026-12-06T03:00:00Z")
+    assert prod.pipeline.versions()[-1] != passed, "the newest version was rejected"
+
+    delete_campaign(prod)
+    text, command = finding(prod)
+    known = f"{short_name(passed)}, which had passed there by 2026-11-29 07:50 UTC"
+    assert text == f"{OUTAGE}; create it with {known}"
+    assert command.endswith(f" {passed} --min-provisioned-tps 3")
+    assert command in prod.retrain("plan -s prod").out
+
+    create(prod, command)
+    assert prod.pipeline.served_version() == passed
+    checks = prod.retrain("doctor -s prod --json").document["checks"]
+    assert "campaigns" not in [row["check"] for row in checks]
+
+
+def test_without_a_report_the_newest_version_is_named_with_a_warning(prod):
+    served = prod.pipeline.served_version()
+    delete_campaign(prod)
+    text, command = finding(prod)
+    unknown = "no report of a run says which version had passed there, so check the newest one"
+    assert text == f"{OUTAGE}; {unknown}, and create it"
+    assert command.endswith(f" --solution-version-arn {served}"), "the capacity is not known"
