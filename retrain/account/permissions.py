@@ -72,7 +72,7 @@ ROWS: Sequence[tuple[str, str, str]] = (
     ("exports", "s3:GetObject", "adopt"),
     ("export buckets", "s3:ListBucket", "adopt"),
     ("export buckets", "s3:GetBucketNotification", "doctor"),
-    ("buckets of Personalize", "s3:GetBucketPolicy", "doctor"),
+    ("buckets of Personalize", "s3:GetBucketPolicy s3:ListBucket", "doctor"),
     ("schedule", "scheduler:GetSchedule", "status doctor pause resume"),
     ("schedule", "scheduler:UpdateSchedule", "pause resume"),
     ("schedule's role", "iam:PassRole", "pause resume"),
@@ -82,6 +82,9 @@ ROWS: Sequence[tuple[str, str, str]] = (
     ("queues", "sqs:GetQueueUrl", "doctor"),
     ("checked keys", "kms:DescribeKey kms:GetKeyPolicy", "doctor"),
     ("IAM principals", "iam:GetRole iam:SimulatePrincipalPolicy", "doctor"),
+    ("IAM principals", "iam:ListRolePolicies iam:GetRolePolicy", "doctor"),
+    ("IAM principals", "iam:ListAttachedRolePolicies", "doctor"),
+    ("IAM policies", "iam:GetPolicy iam:GetPolicyVersion", "doctor"),
     ("alarms", "cloudwatch:DescribeAlarmHistory cloudwatch:SetAlarmState", "test-alarm"),
     ("topic", "sns:ListSubscriptionsByTopic", "doctor test-alarm"),
     ("topic", "sns:GetTopicAttributes", "doctor"),
@@ -166,6 +169,9 @@ def resource_arns(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
         # UpdateSchedule passes the role of the schedule again.
         "schedule's role": [f"arn:{home.partition}:iam::{home.account}:role/{name}-schedule-*"],
         "checked keys": sorted({str(key) for key in (data_key, log_key) if key is not None}),
+        "IAM policies": [
+            f"arn:{home.partition}:iam::{owner}:policy/*" for owner in (home.account, "aws")
+        ],
         "IAM principals": [
             f"arn:{home.partition}:iam::{home.account}:{kind}/*" for kind in ("role", "user")
         ],

@@ -14,12 +14,18 @@ from retrain.account.errors import one_line
 from retrain.account.permissions import resource_arns, topic_arn_of
 from retrain.account.triggers import describe_schedule
 from retrain.check.findings import Finding, found, is_named, subscriptions_of
-from retrain.check.questions import actions_text, alarms_question, denied_actions, policy_finding
+from retrain.check.questions import actions_text, alarms_question, policy_finding
+from retrain.check.role_policies import (
+    find_blocking_policies,
+    find_denied_requests,
+    list_added_policies,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from retrain.check.findings import Account
+    from retrain.check.policies import Request
 
     Needs = Mapping[Any, Sequence[str]]
 
@@ -38,15 +44,25 @@ def check_functions(account: Account) -> Iterator[Finding]:
 
 
 def check_roles(account: Account) -> Iterator[Finding]:
-    """Check that the roles may do what is needed."""
-    denied: dict[str, set[str]] = defaultdict(set)
-    for role, grants, arns in _needs(account):
-        actions = found(denied_actions, account=account, principal=role, grants=grants, arns=arns)
-        denied[role.rpartition("/")[2]] |= {"anything"} if actions is None else actions
+    """Check that the roles may do what is needed, and name the policies that forbid it."""
+    denied: dict[str, list[Request]] = defaultdict(list)
+    for role_arn, grants, arns in _needs(account):
+        denied[role_arn] += find_denied_requests(account, role_arn, grants, arns)
 
-    for name, actions in sorted(denied.items()):
+    for role_arn, requests in sorted(denied.items()):
+        name = role_arn.rpartition("/")[2]
+        if found(account.client("iam").get_role, RoleName=name) is None:
+            yield account.finding(name, "does not exist")
+            continue
+
+        blocking = list(find_blocking_policies(account, name, requests)) if requests else []
+        actions = {request.action for request in requests}
         problem = f"may not call {actions_text(actions)}" if actions else None
-        yield account.finding(name, problem)
+        yield from blocking or [account.finding(name, problem)]
+        if not blocking:
+            for policy in list_added_policies(account, name):
+                text = f"{name}: {policy.description} is not from this stack; to take it away:"
+                yield Finding("warn", text, policy.removal)
 
 
 def _needs(account: Account) -> Iterator[tuple[str, Needs, Needs]]:

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from retrain.check.examined_pipeline import ExaminedPipeline
 
 Level: TypeAlias = Literal["ok", "warn", "missing"]
-NOT_FOUND = re.compile("NoSuch|NotFound|NonExistent|DoesNotExist")
-"""Is in the error code of each service for a resource that does not exist."""
+NOT_FOUND = re.compile("NoSuch|NotFound|NonExistent|DoesNotExist|^404$")
+"""Is in the error code of each service for a resource that does not exist. HeadBucket has only the
+status of HTTP."""
 PUBLISHED = re.compile(r"arn:[\w-]+:lambda:[\w-]+:\d+:function:[\w-]+:\d+")
 """The ARN of a published version of a function."""
 

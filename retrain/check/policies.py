@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from components.rules.arns import Environment
 
@@ -97,6 +97,33 @@ def verdict(document: Mapping[str, object], request: Request) -> Verdict:
     return Verdict("allowed")
 
 
+def denying_statements(
+    document: Mapping[str, object], requests: Iterable[Request]
+) -> list[Statement]:
+    """Return the statements that deny one of the requests."""
+    requests = list(requests)
+    return [
+        statement
+        for statement in _statements(document)
+        if any(verdict({"Statement": [statement]}, each).result == "denied" for each in requests)
+    ]
+
+
+def statement_name(document: Mapping[str, object], statement: Statement) -> str:
+    """Return how people find a statement in a policy: its Sid, or its position."""
+    if sid := statement.get("Sid"):
+        return f"statement {sid}"
+    return f"statement number {[*_statements(document)].index(statement) + 1}"
+
+
+def without_statements(
+    document: Mapping[str, object], removed: Sequence[Statement]
+) -> dict[str, object]:
+    """Return a policy without some of its statements."""
+    kept = [statement for statement in _statements(document) if statement not in removed]
+    return {**document, "Statement": kept}
+
+
 def with_statements(
     document: Mapping[str, object] | None, *statements: Statement
 ) -> dict[str, object]:
@@ -119,7 +146,12 @@ def _matches(statement: Statement, request: Request) -> bool:
 
 
 def _is_about(statement: Statement, principal: str) -> bool:
-    """Return True if a statement names the principal or everybody, or NotPrincipal others."""
+    """Return True if a statement names the principal or everybody, or NotPrincipal others.
+
+    A statement in a policy of a role names nobody, because it is about the role.
+    """
+    if "Principal" not in statement and "NotPrincipal" not in statement:
+        return True
     if "NotPrincipal" in statement:
         return principal not in _names(statement["NotPrincipal"])
     names = _names(statement.get("Principal"))

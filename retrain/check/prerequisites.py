@@ -32,6 +32,7 @@ from retrain.check.questions import (
     denied_actions,
     policy_finding,
 )
+from retrain.check.role_policies import find_blocking_policies, find_denied_requests
 from retrain.look.lost_campaigns import describe_lost_campaigns
 from retrain.look.runs import running_executions
 from retrain.names import short_name
@@ -179,6 +180,12 @@ def check_bucket_policies(account: Account) -> Iterator[Finding]:
 
     for bucket_arn in needed["s3:ListBucket"]:
         bucket = bucket_arn.rpartition(":")[2]
+        if found(client.head_bucket, Bucket=bucket) is None:
+            region = account.pipeline.home.region
+            create = f"aws s3 mb s3://{bucket} --region {region}"
+            yield Finding("missing", f"{bucket} does not exist; correct its name, or:", create)
+            continue
+
         response = found(client.get_bucket_policy, Bucket=bucket)
         document = json.loads(response["Policy"]) if response else None
         mend = f"aws s3api put-bucket-policy --bucket {bucket} --policy {{}}"
@@ -199,8 +206,8 @@ def check_import_role(account: Account) -> Iterator[Finding]:
     name = arn.rpartition("/")[2]
     mend_role = pipeline.config_command("rm importRoleArn")
     locations = [dataset["dataLocation"] for dataset in pipeline.settings["datasets"]]
-    files = iam.map_s3_actions_to_arns(pipeline.home.partition, locations)
-    needed = {**files, "kms:Decrypt": resource_arns(pipeline)["data key"]}
+    # It needs no key: https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-key-access.html
+    needed = iam.map_s3_actions_to_arns(pipeline.home.partition, locations)
     grants = {action: [action] for action in needed}
     document = shlex.quote(json.dumps(policy_with(grants, needed)))
     named = f"--role-name {name} --policy"
@@ -217,10 +224,15 @@ def check_import_role(account: Account) -> Iterator[Finding]:
     context = service_context(pipeline.home, "personalize")
     assume = Question("Personalize", PERSONALIZE, ["sts:AssumeRole"], [], context)
     yield policy_finding(f"the trust policy of {name}", trust, mend_trust, assume)
-    denied = denied_actions(account, arn, grants, needed)
-    text = f"{name} may not call {actions_text(denied)}"
-    may_read = Finding("ok", f"{name} may read the exports")
-    yield Finding("missing", text, mend_policy) if denied else may_read
+
+    denied = find_denied_requests(account, arn, grants, needed)
+    if not denied:
+        yield Finding("ok", f"{name} may read the exports")
+        return
+
+    text = f"{name} may not call {actions_text({request.action for request in denied})}"
+    blocking = list(find_blocking_policies(account, name, denied))
+    yield from blocking or [Finding("missing", text, mend_policy)]
 
 
 def check_keys(account: Account) -> Iterator[Finding]:

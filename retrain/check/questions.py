@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from components.iam import build_arn
 from functions.common.formatting import format_list
 from retrain.check.findings import Finding
-from retrain.check.policies import Request, service_context, verdict, with_statements
+from retrain.check.policies import (
+    Request,
+    denying_statements,
+    service_context,
+    statement_name,
+    verdict,
+    with_statements,
+    without_statements,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -96,20 +104,34 @@ def policy_finding(
     keys = format_list(sorted({key for *_, result in decisive for key in result.keys}))
     what = f"{who} call {actions_text(action for _, action, _ in decisive)}"
     if worst == "denied":
-        text = f"{name} has a Deny that does not let {what}"
-        way_out = f"; correct its condition on {keys}" if keys else ""
-        return Finding("missing", f"{text}{way_out}")
+        condition = f" by its condition on {keys}" if keys else ""
+        denied = [request for question in questions for request in question.requests]
+        denying = denying_statements(document or {}, denied)
+        names = format_list([statement_name(document or {}, each) for each in denying])
+        text = f"{name} has a Deny, {names}, that does not let {what}{condition}; to take it away:"
+        return Finding("missing", text, _mended(document, mend, questions))
     if worst == "not allowed":
-        added = {id(question): question.statement for question, *_ in decisive}.values()
-        mended = shlex.quote(json.dumps(with_statements(document, *added)))
         text = f"{name} does not let {what}"
-        return Finding("missing", text, mend.replace("{}", mended))
+        return Finding("missing", text, _mended(document, mend, questions))
     if worst == "uncertain":
         text = (
             f"{keys} in {name} cannot be judged from here; ignore this if imports and messages work"
         )
         return Finding("warn", text)
     return Finding("ok", f"{name} is enough for {who}")
+
+
+def _mended(document: Mapping[str, object] | None, mend: str, questions: Sequence[Question]) -> str:
+    """Return the command that writes a policy which allows what the questions ask for."""
+    requests = [request for question in questions for request in question.requests]
+    denying = denying_statements(document or {}, requests)
+    kept = without_statements(document, denying) if document and denying else document
+    added = [
+        question.statement
+        for question in questions
+        if any(verdict(kept or {}, each).result == "not allowed" for each in question.requests)
+    ]
+    return mend.replace("{}", shlex.quote(json.dumps(with_statements(kept, *added))))
 
 
 def actions_text(actions: Iterable[str]) -> str:

@@ -6,15 +6,26 @@ what AWS's provider is documented to show.
 
 import json
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 
+from tests.end_to_end.stack import eventually
 from tests.engine.conftest import emulator_with_resources
 from tests.engine.stacks import ROOT, create_stack, environment
 
 NO_STATEMENT = json.dumps({"Version": "2012-10-17", "Statement": []})
+BUCKET = "movies-exports"
+DENY_ALL = {
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "s3:GetObject",
+    "Resource": f"arn:aws:s3:::{BUCKET}/*",
+}
+RANDOM = re.compile(r"-[0-9a-f]{7}\b|/[0-9a-f]{8}\b")
+"""What Pulumi adds to the names of resources, and the ids of versions."""
 NOBODY = json.dumps({"to": ["nobody"]})
 
 
@@ -74,6 +85,34 @@ def break_by_hand(stack, client):
     sns.set_subscription_attributes(SubscriptionArn=arn, **filtered)
 
 
+def forbid_by_policies(stack, client):
+    """Add policies that Pulumi does not see, and delete a campaign."""
+    iam, s3 = client("iam"), client("s3")
+    role_names = [row["id"] for row in stack.state() if row["type"] == "aws:iam/role:Role"]
+
+    def role(step):
+        return {"RoleName": next(name for name in role_names if f"-{step}-" in name)}
+
+    freeze = policy({"Sid": "Freeze", "Effect": "Deny", "Action": "personalize:*", "Resource": "*"})
+    more = policy({"Effect": "Allow", "Action": "s3:*", "Resource": "*"})
+    iam.put_role_policy(**role("train-solution"), PolicyName="emergency", PolicyDocument=freeze)
+    iam.put_role_policy(**role("plan-retraining"), PolicyName="more", PolicyDocument=more)
+    attached = iam.create_policy(PolicyName="freeze", PolicyDocument=freeze)["Policy"]["Arn"]
+    iam.attach_role_policy(**role("import-dataset"), PolicyArn=attached)
+    boundary = iam.create_policy(PolicyName="only-s3", PolicyDocument=more)["Policy"]["Arn"]
+    iam.put_role_permissions_boundary(**role("deploy-version"), PermissionsBoundary=boundary)
+
+    document = json.loads(s3.get_bucket_policy(Bucket=BUCKET)["Policy"])
+    document["Statement"].append(DENY_ALL)
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps(document))
+    (campaign,) = client("personalize").list_campaigns()["campaigns"]
+    client("personalize").delete_campaign(campaignArn=campaign["campaignArn"])
+
+
+def policy(*statements):
+    return json.dumps({"Version": "2012-10-17", "Statement": [*statements]})
+
+
 def test_golden_doctor_names_what_was_broken_and_the_printed_command_mends_all_of_it(
     checkout, emulator, golden
 ):
@@ -94,20 +133,34 @@ def test_golden_doctor_names_what_was_broken_and_the_printed_command_mends_all_o
 
     def doctor():
         result = run("retrain", "doctor", "-s", "dev", "--json")
-        checks = json.loads(result.stdout)["checks"]
-        return result.returncode, [check for check in checks if check["check"] == "stack"]
+        return result.returncode, json.loads(result.stdout)["checks"]
+
+    def of_stack(checks):
+        return [check for check in checks if check["check"] == "stack"]
 
     stack.set({"notifications.emails[0]": "on-call@example.com"})
     stack.up()
     code, healthy = doctor()
-    assert (code, [row["level"] for row in healthy]) == (0, ["ok"])
+    assert (code, [row["level"] for row in of_stack(healthy)]) == (0, ["ok"])
 
     break_by_hand(stack, emulator.client)
     stack.set({"timezone": "America/Lima"})
-    code, findings = doctor()
+    code, checks = doctor()
+    findings = of_stack(checks)
     golden("doctor.txt", "".join(sorted(f"{row['level']}: {row['text']}\n" for row in findings)))
     assert code == 1
 
     (command,) = {row["command"] for row in findings if row["command"]}
     assert run(*command.split(), "--yes", "--skip-preview").returncode == 0
-    assert doctor() == (0, healthy)
+    code, mended = doctor()
+    assert (code, of_stack(mended)) == (0, of_stack(healthy))
+
+    forbid_by_policies(stack, emulator.client)
+    code, checks = doctor()
+    lines = [f"{row['check']}: {row['text']}\n" for row in checks if row["level"] != "ok"]
+    golden("doctor_of_policies.txt", RANDOM.sub("", "".join(lines)))
+    assert code == 1
+    for command in {row["command"] for row in checks if str(row["command"]).startswith("aws ")}:
+        result = run("bash", "-c", command)
+        assert result.returncode == 0, f"{command}: {result.stderr}"
+    assert eventually(lambda: doctor()[1], lambda checks: checks == mended) == mended

@@ -139,10 +139,16 @@ def services(bucket):
     return {
         "s3": Client(
             bucket,
+            head_bucket={},
             get_bucket_policy=text(document(*READ)),
             get_bucket_notification_configuration={"ResponseMetadata": {}},
         ),
-        "iam": Client(get_role=role(TRUST), simulate_principal_policy=simulated()),
+        "iam": Client(
+            get_role=role(TRUST),
+            simulate_principal_policy=simulated(),
+            list_role_policies={"PolicyNames": []},
+            list_attached_role_policies={"AttachedPolicies": []},
+        ),
         "kms": Client(
             describe_key={"KeyMetadata": {"KeyState": "Enabled"}},
             get_key_policy=text(document()),

@@ -131,6 +131,7 @@ WATCH = "the schedule that watches the pipeline"
 SILENT = "alarms: the alarm run-failed does not exist or does not notify the topic"
 FOREIGN = {"Schedules": [{"Name": "nightly", "Target": {"Arn": "arn:aws:sqs:eu-west-1:1:queue"}}]}
 STOP = "states:StopExecution"
+STOP_TRAINING = "personalize:StopSolutionVersionCreation"
 OPERATIONS = {
     "simulation": ("iam", "simulate_principal_policy"),
     "function": ("lambda", "get_function_configuration"),
@@ -281,24 +282,114 @@ def test_a_bucket_policy_is_mended_by_the_printed_policy(prod, kept):
     assert findings(prod, "bucket policies") == []
 
 
-HAS_DENY = "the policy of exports has a Deny that does not let Personalize call"
 UNJUDGED = "aws:PrincipalOrgID in the policy of exports cannot be judged from here"
+NO_VPC = {"StringNotEquals": {"aws:SourceVpc": "vpc-1"}}
 
 
 @pytest.mark.parametrize(
-    "statements, expected",
+    "statements, names, reason, kept",
     [
-        ([*a.READ, DENY], ("missing", f"{HAS_DENY} {BOTH}", None)),
-        ([{**DENY, "Action": "s3:GetObject"}], ("missing", f"{HAS_DENY} s3:GetObject", None)),
+        ([*a.READ, DENY], "statement number 3", "", [*a.READ]),
+        ([{**DENY, "Sid": "Freeze"}], "statement Freeze", "", []),
         (
-            [*a.READ, {**DENY, "Condition": UNKNOWN}],
-            ("warn", f"{UNJUDGED}; ignore this if imports and messages work", None),
+            [{**DENY, "Condition": NO_VPC}, *a.READ, {**DENY, "Sid": "B"}],
+            "statement number 1 and statement B",
+            " by its condition on aws:SourceVpc",
+            [*a.READ],
         ),
     ],
 )
-def test_a_denial_is_no_question_of_more_statements(prod, statements, expected):
+def test_a_deny_is_named_and_taken_away_by_the_printed_policy(
+    prod, statements, names, reason, kept
+):
     answer(prod, "bucket", a.text(a.document(*statements)))
-    assert findings(prod, "bucket policies") == [expected]
+    ((level, text, fix),) = findings(prod, "bucket policies")
+    denies = f"the policy of exports has a Deny, {names}, that does not let Personalize call {BOTH}"
+    assert (level, text) == ("missing", f"{denies}{reason}; to take it away:")
+
+    mended = document_in(fix)
+    assert mended["Statement"][: len(kept)] == kept, "nothing else is lost"
+    answer(prod, "bucket", a.text(mended))
+    assert findings(prod, "bucket policies") == []
+
+
+def test_a_condition_that_cannot_be_judged_is_a_warning(prod):
+    answer(prod, "bucket", a.text(a.document(*a.READ, {**DENY, "Condition": UNKNOWN})))
+    text = f"{UNJUDGED}; ignore this if imports and messages work"
+    assert findings(prod, "bucket policies") == [("warn", text, None)]
+
+
+def test_a_bucket_is_created_before_its_policy(prod):
+    prod.services["s3"].answers["head_bucket"] = "404"
+    answer(prod, "bucket", "NoSuchBucket")
+    create = "aws s3 mb s3://exports --region eu-west-1"
+    assert findings(prod, "bucket policies") == [
+        ("missing", "exports does not exist; correct its name, or:", create)
+    ]
+
+
+def managed_policy(prod, *statements):
+    """Let each managed policy have these statements."""
+    prod.services["iam"].answers |= {
+        "get_policy": {"Policy": {"DefaultVersionId": "v2"}},
+        "get_policy_version": {"PolicyVersion": {"Document": a.document(*statements)}},
+    }
+
+
+STEP = "retraining-train_solution"
+BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
+ALL_BUT_STOP = {"Effect": "Allow", "NotAction": STOP_TRAINING, "Resource": "*"}
+
+
+@pytest.fixture
+def bounded():
+    """Return an account whose roles have the permissions boundary of the stack's file."""
+    with account(MOVIES.with_options(permissions_boundary_arn=BOUNDARY)) as prod:
+        prod.services = a.services(prod.pipeline.bucket)
+        answer(prod, "simulation", simulate(STEP, STOP_TRAINING))
+        row = a.role(a.TRUST)
+        row["Role"]["PermissionsBoundary"] = {"PermissionsBoundaryArn": BOUNDARY}
+        prod.services["iam"].answers["get_role"] = row
+        yield prod
+
+
+def test_the_boundary_of_the_stack_is_mended_by_the_printed_policy(bounded):
+    deny = {"Effect": "Deny", "Action": STOP_TRAINING, "Resource": "*"}
+    for statements in ([ALL_BUT_STOP], [{**ALL_BUT_STOP}, deny]):
+        managed_policy(bounded, *statements)
+        ((level, text, fix),) = findings(bounded, "roles")
+        reason = f"the permissions boundary {BOUNDARY} does not allow {STOP_TRAINING}"
+        assert (level, text) == ("missing", f"{STEP}: {reason}; to allow it there:")
+        start = f"aws iam create-policy-version --policy-arn {BOUNDARY} --set-as-default "
+        assert fix.startswith(f"{start}--policy-document ")
+
+        allow = {"Effect": "Allow", "Action": [STOP_TRAINING], "Resource": "*"}
+        assert document_in(fix)["Statement"] == [ALL_BUT_STOP, allow]
+
+    managed_policy(bounded, {**ALL_BUT_STOP, "NotAction": "iam:*"})
+    denied = ("missing", f"{STEP} may not call {STOP_TRAINING}", RESTORE)
+    assert findings(bounded, "roles") == [denied], "the boundary is not the reason"
+
+
+def test_a_role_that_was_deleted_is_missing(prod):
+    iam = prod.services["iam"].answers
+    iam["simulate_principal_policy"] = "NoSuchEntity"
+    iam["get_role"] = "NoSuchEntity"
+    assert ("missing", f"{STEP} does not exist", RESTORE) in findings(prod, "roles")
+
+
+def test_a_deny_on_the_import_role_of_the_user_is_named(encrypted):
+    iam = encrypted.services["iam"].answers
+    iam["simulate_principal_policy"] = simulate("role/import", "s3:GetObject")
+    iam["list_role_policies"] = {"PolicyNames": ["read", "emergency"]}
+    deny = {"Sid": "Freeze", "Effect": "Deny", "Action": "s3:*", "Resource": "*"}
+    documents = {"read": a.document(*a.READ), "emergency": a.document(deny)}
+    iam["get_role_policy"] = lambda PolicyName, **_: {"PolicyDocument": documents[PolicyName]}  # noqa: N803
+    remove = "aws iam delete-role-policy --role-name import --policy-name emergency"
+    reason = "the inline policy emergency denies what the role needs (statement Freeze)"
+    assert findings(encrypted, "import role") == [
+        ("missing", f"import: {reason}; to take it away:", remove)
+    ]
 
 
 def test_the_topic_of_the_user_is_mended_by_the_printed_policy(encrypted):
@@ -417,18 +508,18 @@ def test_alarms_need_the_key_of_a_topic_that_it_encrypts():
 def test_an_import_role_of_the_user_is_mended_by_the_printed_documents(encrypted):
     iam = encrypted.services["iam"]
     iam.answers["get_role"] = a.role(a.document())
-    iam.answers["simulate_principal_policy"] = simulate("role/import", "kms:Decrypt")
+    iam.answers["simulate_principal_policy"] = simulate("role/import", "s3:ListBucket")
     (trust, policy) = findings(encrypted, "import role")
     shown = "the trust policy of import does not let Personalize call sts:AssumeRole"
     assert trust[:2] == ("missing", shown)
 
     iam.answers["get_role"] = a.role(document_in(trust[2]))
-    assert policy[:2] == ("missing", "import may not call kms:Decrypt")
+    assert policy[:2] == ("missing", "import may not call s3:ListBucket")
     put = "aws iam put-role-policy --role-name import --policy-name read-exports "
     assert policy[2].startswith(put)
 
     allowed = [action for row in document_in(policy[2])["Statement"] for action in row["Action"]]
-    assert allowed == ["s3:GetObject", "s3:ListBucket", "kms:Decrypt"], "it may replace a policy"
+    assert allowed == ["s3:GetObject", "s3:ListBucket"], "it may replace a policy; no key is needed"
     assert findings(encrypted, "import role") == [policy]
 
     iam.answers["get_role"] = "NoSuchEntity"
