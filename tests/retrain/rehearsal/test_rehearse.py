@@ -150,6 +150,18 @@ def test_the_golden_screens_of_a_rehearsal(results, golden, capsys):
     golden("rehearse.txt", text)
 
 
+@pytest.mark.usefixtures("results")
+def test_a_stack_that_only_imports_is_promised_no_training(project, capsys):
+    project(solutions=[])
+    code, out, _ = retrain("rehearse", "--scenario", "nothing-new", capsys=capsys)
+    promises = [line for line in out.splitlines() if line.strip().startswith("expected")]
+    assert code == 0
+    assert [promise.split(maxsplit=1)[1] for promise in promises] == [
+        "Every dataset is imported.",
+        "The run is SKIPPED. It imports nothing.",
+    ]
+
+
 def test_a_good_rehearsal_shows_its_trials_and_its_warnings(results, project, capsys):
     bake = {"hours": 2, "createAlarms": True}
     project(**{"solutions[0].campaigns[0].bake": bake})
@@ -366,6 +378,7 @@ def test_a_rehearsal_shows_the_first_results_of_a_batch_job():
     deployed = DeployedStack(campaigns, world, target=None, schedule_arn="")
     run = {"solutions": [{"batchJobs": [{"output": "s3://batch/out/"}]}]}
     _, *shown = deployed.recommendations(run)
+    assert [*deployed.recommendations({"solutions": []})] == [], "nothing was recommended"
 
     assert [(line.label, line.text.split("\n")) for line in shown] == [
         (f"a batch job wrote for u{user}", [f"i{user}"] * play.RECOMMENDED_ITEMS)
