@@ -44,7 +44,7 @@ class Trial(NamedTuple):
     """When the bake ends. It starts with that poll, so this is None before it or without a bake."""
 
     def is_baking(self, now: datetime) -> bool:
-        """Return True during the bake."""
+        """Return True if the bake has begun and hasn't ended yet."""
         return self.bake_ends_at is not None and now < self.bake_ends_at
 
 
@@ -63,7 +63,7 @@ class DeploymentRecord(NamedTuple):
     """The newest version that a run or a person rolled back here."""
 
     def find_rollback_target_arn(self, version_arn: str | None) -> str | None:
-        """Return the ARN of the good version to roll back to if this one is bad, or None."""
+        """Return the ARN of the last good version besides this one, or None."""
         if self.good_version_arn == version_arn:
             return self.previous_good_version_arn
         return self.good_version_arn
@@ -142,16 +142,17 @@ class CampaignState:
         return is_good and self.record.trial is None
 
     def find_newer_blocked_version_arn(self, version_arn: str) -> str | None:
-        """Return the ARN of the blocked version if it's newer than this one, or None.
-
-        A version that doesn't exist counts as older than any other.
-        """
+        """Return the ARN of the blocked version if it's newer than this one, or None."""
         blocked_arn = self.record.blocked_version_arn
-        version = self.versions.get(version_arn, NO_VERSION)
-        blocked = self.versions.get(blocked_arn or "", NO_VERSION)
-        if blocked.created_at <= version.created_at:
+        if blocked_arn is None:
             return None
-        return blocked_arn
+
+        # A version that was deleted counts as older than any other.
+        version = self.versions.get(version_arn, NO_VERSION)
+        blocked_version = self.versions.get(blocked_arn, NO_VERSION)
+        if blocked_version.created_at > version.created_at:
+            return blocked_arn
+        return None
 
     def is_updating(self, now: datetime) -> bool:
         """Return True if an update is running, or its result isn't visible yet."""
@@ -217,7 +218,7 @@ class DeploymentProgress:
     """Why the version couldn't be deployed so far, for example: a baseline is still in training."""
 
     def merge_warnings(self, new_warnings: Iterable[str]) -> list[str]:
-        """Return all warnings without duplicates, because the rules repeat them at each poll."""
+        """Return all warnings without duplicates, because polls find the same ones repeatedly."""
         return sorted({*self.warnings, *new_warnings})
 
 

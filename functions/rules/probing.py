@@ -70,30 +70,33 @@ class ProbeRun:
         return self.result == "FAILED"
 
     def with_counted_response(self, update_created_at: datetime, now: datetime) -> ProbeRun:
-        """Return the probe run with its last response counted.
+        """Return the probe run with its last response counted, and with the result if there is one.
 
         `update_created_at` is when the campaign's latest update was created.
         """
         response = self.response
-        probe_run = replace(self, response=None)
-        # After an update in between, the response may come from another version.
-        if response is None or self.update_created_at != update_created_at:
-            return probe_run
+        without_response = replace(self, response=None)
 
-        probe_run = _count_response(probe_run, response, now)
+        # If the campaign was updated meanwhile, the response may come from another version.
+        was_updated = self.update_created_at != update_created_at
+        if response is None or was_updated:
+            return without_response
+
+        probe_run = _count_response(without_response, response, now)
         return replace(probe_run, result=_find_result(probe_run, response, now))
 
-    def next_step(self, update_created_at: datetime, now: datetime) -> Step | None:
+    def choose_next_step(self, update_created_at: datetime, now: datetime) -> Step | None:
         """Return the next pause or request, or None once there's a result."""
         if self.result is not None:
             return None
 
         # Don't pause after an update, because the last request didn't count.
-        if self.requested_at is not None and self.update_created_at == update_created_at:
-            pause = min(MAX_PAUSE_SECONDS, self.minutes * 60 / MIN_REQUESTS)
-            remaining = pause - (now - self.requested_at).total_seconds()
-            if remaining > 0:
-                return Step("ON_TRIAL", pause=remaining)
+        was_updated = self.update_created_at != update_created_at
+        if self.requested_at is not None and not was_updated:
+            pause_seconds = min(MAX_PAUSE_SECONDS, self.minutes * 60 / MIN_REQUESTS)
+            waited_seconds = (now - self.requested_at).total_seconds()
+            if waited_seconds < pause_seconds:
+                return Step("ON_TRIAL", pause=pause_seconds - waited_seconds)
 
         probe_run = replace(self, requested_at=now, update_created_at=update_created_at)
         return Step("ON_TRIAL", Probe()).with_progress(probe_run=probe_run)
@@ -101,17 +104,20 @@ class ProbeRun:
 
 def _count_response(probe_run: ProbeRun, response: Response, now: datetime) -> ProbeRun:
     """Return the probe run with one more response counted."""
-    if response.failure is None:
+    failure = response.failure
+    if failure is None:
         return replace(probe_run, silent_since=None, bad_in_a_row=0)
 
-    probe_run = replace(probe_run, failure=response.failure)
     if response.is_error:
-        return replace(probe_run, silent_since=probe_run.silent_since or now)
-    return replace(probe_run, silent_since=None, bad_in_a_row=probe_run.bad_in_a_row + 1)
+        silent_since = probe_run.silent_since or now
+        return replace(probe_run, failure=failure, silent_since=silent_since)
+
+    bad_in_a_row = probe_run.bad_in_a_row + 1
+    return replace(probe_run, failure=failure, silent_since=None, bad_in_a_row=bad_in_a_row)
 
 
 def _find_result(probe_run: ProbeRun, last_response: Response, now: datetime) -> str | None:
-    """Return the result, or None if more requests are needed."""
+    """Return PASSED or FAILED, or None if more requests are needed."""
     silent_since = probe_run.silent_since
     if silent_since is not None and now - silent_since >= MAX_SILENCE:
         return "FAILED"

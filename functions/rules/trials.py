@@ -63,48 +63,48 @@ def _judge_served_version(
     progress: DeploymentProgress,
     now: datetime,
 ) -> Step:
-    """Watch and probe the version, and keep it if nothing goes wrong.
-
-    Alarms come first, so that a bad version is rolled back before its probe ends.
-    """
+    """Roll back after an alarm or a failed probe, and keep the version after its bake."""
     record_step = _record_served_version(campaign, trial, spec, now)
-    # After an error, check the alarms first: perhaps this record couldn't be written.
-    if record_step is not None and progress.failing_since is None:
-        return record_step
-
     reasons = _find_rollback_reasons(campaign, trial, progress)
+
+    # Normally, the record comes first. But after an error, roll back first, because perhaps the
+    # record can't be written at all.
+    has_error = progress.failing_since is not None
+    if record_step is not None and not (has_error and reasons):
+        return record_step
     if reasons:
         return _build_rollback_step(campaign, trial, reasons)
-    if record_step is not None:
-        return record_step
 
     probe_run = _continue_probe(campaign, spec, progress, now)
     step = (
-        probe_run.next_step(campaign.update.created_at, now)
+        probe_run.choose_next_step(campaign.update.created_at, now)
         or _roll_back_after_probe(campaign, trial, probe_run)
         or _wait_for_bake(trial, spec, now)
         or _keep_version(campaign, trial, progress)
     )
 
-    # The progress must say that the last response was counted, so that it isn't counted twice.
+    # Otherwise, the next poll would count the last response of the probe again.
     return step.with_progress(probe_run=probe_run)
 
 
 def _record_served_version(
     campaign: CampaignState, trial: Trial, spec: DeploymentSpec, now: datetime
 ) -> Step | None:
-    """Record that the campaign serves the version, and when its bake ends.
+    """Record once that the campaign serves the version on trial, and when its bake ends.
 
-    If this run dies, the next one needs the record to recognize a rollback, because only a version
-    that was served can be rolled back. Without a probe and a bake, the trial ends at once, so
-    there's nothing to record.
+    If this run dies and a person rolls back, the next run has to know that the version was served.
+    Otherwise, it would believe that the update was lost, and might deploy the version again.
     """
+    if spec.probe is None and not spec.bake:
+        # The trial ends with this poll, so its record isn't needed.
+        return None
+
     bake_ends_at = trial.bake_ends_at
     if spec.bake and bake_ends_at is None:
         bake_ends_at = now.replace(microsecond=0) + spec.bake
 
     served_trial = trial._replace(was_served=True, bake_ends_at=bake_ends_at)
-    if served_trial == trial or not (spec.probe or spec.bake):
+    if served_trial == trial:
         return None
     return Step("ON_TRIAL", SaveRecord(campaign.record._replace(trial=served_trial)))
 
@@ -112,17 +112,15 @@ def _record_served_version(
 def _find_rollback_reasons(
     campaign: CampaignState, trial: Trial, progress: DeploymentProgress
 ) -> list[str]:
-    """Return the reasons to roll back, for example an alarm that went off during the trial.
+    """Return an alarm that went off during the trial as the reason to roll back.
 
-    An earlier decision to roll back stands, even if the request failed and the alarm is OK again.
+    Without one, return the reasons of an earlier poll, in case its request to roll back failed.
     """
-    active_alarms = [alarm for alarm in campaign.alarms if alarm.has_gone_off_since(trial.began_at)]
-    if not active_alarms:
-        return progress.rollback_reasons
-
-    # One alarm is reason enough.
-    alarm = active_alarms[-1]
-    return [f"the alarm {alarm.name} went off at {format_time(alarm.state_changed_at)} UTC"]
+    for alarm in reversed(campaign.alarms):
+        if alarm.has_gone_off_since(trial.began_at):
+            gone_off_at = format_time(alarm.state_changed_at)
+            return [f"the alarm {alarm.name} went off at {gone_off_at} UTC"]
+    return progress.rollback_reasons
 
 
 def _roll_back_after_probe(
@@ -152,19 +150,21 @@ def _wait_for_bake(trial: Trial, spec: DeploymentSpec, now: datetime) -> Step | 
 
 
 def _keep_version(campaign: CampaignState, trial: Trial, progress: DeploymentProgress) -> Step:
-    """Make the version on trial the good version."""
+    """Make the version on trial the good version, and end the trial."""
     version_arn = trial.version_arn
-    blocked_version_arn = campaign.record.blocked_version_arn
+    record = campaign.record
+
+    # A person may have deployed the blocked version again, and now it has passed.
+    blocked_version_arn = record.blocked_version_arn
     if blocked_version_arn == version_arn:
         blocked_version_arn = None
 
-    kept_record = DeploymentRecord(
+    new_record = DeploymentRecord(
         good_version_arn=version_arn,
-        previous_good_version_arn=campaign.record.find_rollback_target_arn(version_arn),
+        previous_good_version_arn=record.find_rollback_target_arn(version_arn),
         blocked_version_arn=blocked_version_arn,
     )
-
-    step = Step("ON_TRIAL", SaveRecord(kept_record), outcome="DEPLOYED")
+    step = Step("ON_TRIAL", SaveRecord(new_record), outcome="DEPLOYED")
     return step.with_progress(warnings=progress.merge_warnings(_warn_of_alarms(campaign)))
 
 
@@ -191,12 +191,13 @@ def _build_rollback_step(campaign: CampaignState, trial: Trial, reasons: Sequenc
     version_arn = trial.version_arn
     good_version_arn = campaign.record.good_version_arn
 
-    if good_version_arn in (version_arn, None):
-        record = _build_blocking_record(campaign, trial)._replace(good_version_arn=None)
-        reason = f"no good version is known, so the campaign still serves {version_arn}"
-        step = Step("ON_TRIAL", SaveRecord(record), outcome="FAILED", reasons=(*reasons, reason))
-    else:
+    if good_version_arn is not None and good_version_arn != version_arn:
         step = Step("ROLLING_BACK", RollBack(good_version_arn))
+        return step.with_progress(rollback_reasons=[*reasons])
+
+    record = _build_blocking_record(campaign, trial)._replace(good_version_arn=None)
+    problem = f"no good version is known, so the campaign still serves {version_arn}"
+    step = Step("ON_TRIAL", SaveRecord(record), outcome="FAILED", reasons=(*reasons, problem))
     return step.with_progress(rollback_reasons=[*reasons])
 
 
@@ -204,7 +205,7 @@ def _build_rollback_step(campaign: CampaignState, trial: Trial, reasons: Sequenc
 
 
 def _report_failed_update(campaign: CampaignState, trial: Trial) -> Step:
-    """End the trial, because its update ended and the campaign doesn't serve the version."""
+    """End the trial, because the campaign doesn't serve the version even after the update."""
     failure = campaign.update.failure
     if failure:
         reason = f"the update to {trial.version_arn} failed: {failure}"
@@ -214,15 +215,16 @@ def _report_failed_update(campaign: CampaignState, trial: Trial) -> Step:
 
 
 def _was_update_lost(campaign: CampaignState, trial: Trial, progress: DeploymentProgress) -> bool:
-    """Return True if nothing shows that Personalize received the trial's update.
+    """Return True if Personalize seems to have never received the trial's update.
 
     The run may have died just before it sent the request, or the request was lost.
     """
-    if campaign.update.created_at < trial.began_at:
+    has_later_update = campaign.update.created_at >= trial.began_at
+    if not has_later_update:
         return True
 
-    # If the version was never served, there was nothing to roll back. Then a person updated the
-    # campaign only to change another setting.
+    # The later update isn't the trial's. If it rolled the version back, the version was served
+    # before. Otherwise, a person has only changed another setting of the campaign.
     was_served = trial.was_served or bool(progress.rollback_reasons)
     return campaign.serves_good_version and not was_served
 
@@ -230,23 +232,26 @@ def _was_update_lost(campaign: CampaignState, trial: Trial, progress: Deployment
 def _handle_lost_update(
     campaign: CampaignState, trial: Trial, spec: DeploymentSpec, now: datetime
 ) -> Step:
-    """End a trial whose update was lost, so that the version can be deployed again."""
+    """End a trial whose update was lost, so that the version can be deployed again.
+
+    Before that, wait for some minutes, because DescribeCampaign may not show the update yet.
+    """
     if now < trial.began_at + MAX_DESCRIBE_LAG:
-        # DescribeCampaign may not show the update yet.
         return Step("UPDATING", pause=SHORT_PAUSE_SECONDS)
 
+    step = Step("UPDATING", _build_trial_removal(campaign))
     if spec.candidate_arn == trial.version_arn:
-        # No outcome, because the deployment starts over once the trial has ended.
-        return Step("UPDATING", _build_trial_removal(campaign))
+        # There's no outcome, because this run deploys the candidate again.
+        return step
 
     reason = f"the update to {trial.version_arn} was never sent, or it failed"
-    return Step("UPDATING", _build_trial_removal(campaign), outcome="FAILED", reasons=(reason,))
+    return step._replace(outcome="FAILED", reasons=(reason,))
 
 
 def _accept_intervention(campaign: CampaignState) -> Step:
     """End the trial because a person moved the campaign to another version.
 
-    It's not a failure, because the person did so on purpose. The report names the served version.
+    That's not a failure, because the person did so on purpose.
     """
     reason = f"somebody has moved the campaign to {campaign.served_version_arn}"
 
@@ -266,13 +271,13 @@ def _judge_rollback(
     progress: DeploymentProgress,
     now: datetime,
 ) -> Step:
-    """Probe the good version after a rollback.
+    """Probe the good version after a rollback, and block the bad version if that succeeds.
 
     There's no bake, because there's no better version to roll back to.
     """
     probe_run = _continue_probe(campaign, spec, progress, now)
     step = (
-        probe_run.next_step(campaign.update.created_at, now)
+        probe_run.choose_next_step(campaign.update.created_at, now)
         or _blame_probe(campaign, progress, probe_run)
         or _block_version(campaign, trial, progress)
     )
@@ -298,7 +303,7 @@ def _blame_probe(
 
 
 def _block_version(campaign: CampaignState, trial: Trial, progress: DeploymentProgress) -> Step:
-    """Make the version on trial the blocked version."""
+    """End the trial after a rollback, and block its version, so that no run deploys it again."""
     default_reason = f"a run or a person has rolled it back to {campaign.served_version_arn}"
     reasons = progress.rollback_reasons or [default_reason]
     record = _build_blocking_record(campaign, trial)
@@ -309,29 +314,30 @@ def _block_version(campaign: CampaignState, trial: Trial, progress: DeploymentPr
 
 
 def _build_blocking_record(campaign: CampaignState, trial: Trial) -> DeploymentRecord:
-    """Return the record after a bad version's trial.
+    """Return the record without the trial, and with its version blocked.
 
-    A newer version that is already blocked stays blocked, because a run would otherwise deploy it
+    If a newer version is blocked already, that one stays blocked. Otherwise, a run might deploy it
     again.
     """
     newer_blocked_arn = campaign.find_newer_blocked_version_arn(trial.version_arn)
-    return campaign.record._replace(
-        trial=None, blocked_version_arn=newer_blocked_arn or trial.version_arn
-    )
+    blocked_arn = newer_blocked_arn or trial.version_arn
+    return campaign.record._replace(trial=None, blocked_version_arn=blocked_arn)
 
 
 def _continue_probe(
     campaign: CampaignState, spec: DeploymentSpec, progress: DeploymentProgress, now: datetime
 ) -> ProbeRun:
-    """Return the probe run of the served version, with its last response counted."""
+    """Return the probe run of the served version, with its last response counted.
+
+    The probe starts now if it hasn't yet. Without a probe, the version passes at once.
+    """
     version_arn = campaign.served_version_arn
     assert version_arn is not None, "the campaign serves the version on trial or its good version"
 
     if spec.probe is None:
-        # Without a probe, every version passes.
         return ProbeRun(version_arn=version_arn, began_at=now, minutes=0, result="PASSED")
 
-    # After a rollback, the good version gets its own probe.
+    # After a rollback, the last probe run is that of the bad version.
     probe_run = progress.probe_run
     if probe_run is None or probe_run.version_arn != version_arn:
         return ProbeRun(version_arn=version_arn, began_at=now, minutes=spec.probe["minutes"])

@@ -929,11 +929,11 @@ def test_a_probe_ends_after_its_minutes_three_bad_responses_or_15_silent_minutes
     probing = ProbeRun(NEW, NOW, minutes)
     now = NOW
     for response in responses:
-        asking = probing.next_step(NOW, now)
+        asking = probing.choose_next_step(NOW, now)
         assert asking.action == Probe()
         asked = replace(asking.progress_changes["probe_run"], response=response)
         probing = asked.with_counted_response(NOW, now)
-        waiting = probing.next_step(NOW, now)
+        waiting = probing.choose_next_step(NOW, now)
         now += timedelta(seconds=waiting.pause if waiting else 0)
     assert probing.result == verdict
     failures = [response.failure for response in responses if response.failure]
