@@ -16,9 +16,9 @@ from ..contract import (
     Settings,
 )
 from ..rules.imports import (
-    find_confirmable_imports,
     find_import_watermark,
     group_imports_by_location,
+    list_confirmable_imports,
 )
 from ..run.execution_data import choose_export_day
 from ..s3 import exports
@@ -126,7 +126,7 @@ def search_exports(
     return ExportSearchResult(
         export,
         skipped_days,
-        confirmable_imports=find_confirmable_imports(dataset_imports, export_states),
+        confirmable_imports=list_confirmable_imports(dataset_imports, export_states),
     )
 
 

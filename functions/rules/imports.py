@@ -92,9 +92,9 @@ class ExportState(NamedTuple):
         return self.fingerprint.partition("-")[0]
 
     def is_unchanged_since(self, job: Import) -> bool:
-        """Return True if the export still has exactly the files that the import was created for."""
-        is_older = self.newest_at is None or self.newest_at <= job.created_at
-        return is_older and job.fingerprint == self.fingerprint
+        """Return True if neither files nor mode nor schema changed since the import was created."""
+        was_written_later = self.newest_at is not None and self.newest_at > job.created_at
+        return self.fingerprint == job.fingerprint and not was_written_later
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,10 +196,10 @@ def decide(state: DatasetState, spec: ImportSpec, progress: ImportProgress, now:
 def _taint_import(
     state: DatasetState, spec: ImportSpec, progress: ImportProgress, now: datetime
 ) -> Step | None:
-    """Tag an import as tainted if its export no longer has the files it was created for.
+    """Tag an import as tainted if its export has changed, or fail if the tag can't be written.
 
-    A stray file may have been imported even if it disappears a minute later. So the import stays
-    tainted, and the request is repeated until the tag exists.
+    The import stays tainted even if a later poll finds the old files again, because Personalize may
+    have read the others meanwhile. So every poll repeats the request until the tag exists.
     """
     job = _find_import_to_taint(state, progress)
     if job is None:
@@ -207,8 +207,9 @@ def _taint_import(
 
     # The deadline counts from the first poll that found the import tainted.
     tainted_at = now
-    if progress.tainted_at and job.arn == progress.tainted_arn:
+    if progress.tainted_at is not None and job.arn == progress.tainted_arn:
         tainted_at = progress.tainted_at
+
     if now >= tainted_at + timedelta(hours=spec.max_hours):
         reason = f"{job.arn} is tainted, but the tag that says so cannot be written"
         return fail("IMPORTING", reason)
@@ -218,31 +219,33 @@ def _taint_import(
 
 
 def _find_import_to_taint(state: DatasetState, progress: ImportProgress) -> Import | None:
-    """Return an import that is tainted but has no tag for it yet, or None."""
+    """Return an import that must be tagged as tainted, or None."""
     for job in state.imports:
-        # The run that created a running import may have died, so every run that waits for the
-        # import watches its files.
-        is_watched = job.is_running or job == state.own_job
-        has_changed = is_watched and _was_export_changed(job, state)
-
+        if not job.awaits_confirmation:
+            continue
         # An earlier poll may have found the import tainted, but failed to tag it.
-        if job.awaits_confirmation and (has_changed or job.arn == progress.tainted_arn):
+        if job.arn == progress.tainted_arn:
+            return job
+
+        # Runs watch the files of all running imports, because the run that created one may be dead.
+        is_watched = job.is_running or job == state.own_job
+        if is_watched and _has_export_changed(job, state):
             return job
     return None
 
 
-def _was_export_changed(job: Import, state: DatasetState) -> bool:
-    """Return True if the export no longer has the files that an import was created for."""
+def _has_export_changed(job: Import, state: DatasetState) -> bool:
+    """Return True if the import's export no longer has the files that it was created for."""
     if job.location_hash != state.export.location_hash:
-        return False  # It was an export of another day or stack.
+        # The import read the export of another day or stack.
+        return False
 
-    # After an import by this run, there's also a state of its end. It counts as well, because a
-    # file may have been rewritten since then with the same content.
     imported_files = _strip_mode_and_schema(job.fingerprint)
-    return all(
-        _strip_mode_and_schema(export.fingerprint) != imported_files
-        for export in state.export_states
-    )
+    for export in state.export_states:
+        # One of the states is enough, because files written after the import don't matter.
+        if _strip_mode_and_schema(export.fingerprint) == imported_files:
+            return False
+    return True
 
 
 def _strip_mode_and_schema(fingerprint: str) -> list[str]:
@@ -261,9 +264,10 @@ def _wait_for_import(
     if job is None:
         return None
 
-    if now < max(job.created_at, progress.began_at) + timedelta(hours=spec.max_hours):
-        elapsed = (now - job.created_at).total_seconds()
-        return Step("IMPORTING", pause=choose_poll_pause(spec.durations, elapsed))
+    counted_from = max(job.created_at, progress.began_at)
+    if now < counted_from + timedelta(hours=spec.max_hours):
+        age_seconds = (now - job.created_at).total_seconds()
+        return Step("IMPORTING", pause=choose_poll_pause(spec.durations, age_seconds))
 
     return fail(
         "IMPORTING",
@@ -274,13 +278,17 @@ def _wait_for_import(
 
 def _confirm_import(state: DatasetState) -> Step | None:
     """Confirm an import whose export didn't change before it ended, whichever run created it."""
-    jobs = find_confirmable_imports(state.imports, state.export_states)
-    return Step("CONFIRMING", ConfirmImport(jobs[0])) if jobs else None
+    confirmable = list_confirmable_imports(state.imports, state.export_states)
+    if not confirmable:
+        return None
+
+    # The next polls confirm the others.
+    return Step("CONFIRMING", ConfirmImport(confirmable[0]))
 
 
 def _end_import(state: DatasetState, spec: ImportSpec) -> Step | None:
     """Succeed if the dataset has the export, or fail if this run's import has ended without it."""
-    if find_confirmed_import(state, created_since=spec.requested_at):
+    if find_confirmed_import(state, created_since=spec.requested_at) is not None:
         return Step("IMPORTED", outcome="IMPORTED")
 
     job = state.own_job
@@ -288,11 +296,11 @@ def _end_import(state: DatasetState, spec: ImportSpec) -> Step | None:
         return None
 
     step = fail("IMPORTING", _explain_failure(job, state))
-    needs_full_import = job.is_tainted and job.is_active and not state.is_full
-    if not needs_full_import:
-        return step
-    # Later runs won't read the tags of this import once it's old, so tag the dataset as well.
-    return step._replace(action=TaintDataset(job))
+    if job.is_tainted and job.is_active and not state.is_full:
+        # Only a FULL import replaces the rows. Until then, the dataset needs a tag, because later
+        # runs don't read the import's tags once it's old.
+        step = step._replace(action=TaintDataset(job))
+    return step
 
 
 def _explain_failure(job: Import, state: DatasetState) -> str:
@@ -317,17 +325,19 @@ def _explain_failure(job: Import, state: DatasetState) -> str:
 def _create_import(
     state: DatasetState, spec: ImportSpec, progress: ImportProgress, now: datetime
 ) -> Step:
-    """Create the import unless the export has problems.
-
-    If the export has changed since it was last validated, validate it again first.
-    """
+    """Create the import, unless the export must not be appended or has problems."""
     is_requested = spec.requested_at is not None
-    if refusal := explain_refusal_to_append(state, is_requested=is_requested):
+    refusal = explain_refusal_to_append(state, is_requested=is_requested)
+    if refusal is not None:
         return fail("CHECKING", refusal)
-    if wait := progress.wait_before_create(spec.max_hours, now):
-        return wait
+
+    # An earlier request may have created the import already.
+    wait_step = progress.wait_before_create(spec.max_hours, now)
+    if wait_step is not None:
+        return wait_step
 
     if state.export.fingerprint != progress.validated_fingerprint:
+        # The export has changed since it was last validated.
         return Step("CHECKING", ValidateExport(state.export.fingerprint))
     if progress.problems:
         return fail("CHECKING", *progress.problems)
@@ -341,35 +351,35 @@ def _create_import(
 def find_confirmed_import(
     state: DatasetState, created_since: datetime | None = None
 ) -> Import | None:
-    """Return a confirmed import of the current export, whose rows are still there, or None.
+    """Return the last confirmed import of the current export whose rows are still there, or None.
 
-    - FULL: the newest FULL import, unless a later import is unconfirmed, or it's too old.
-    - INCREMENTAL: any import since the newest FULL import. Its age doesn't matter, because no
-      export is appended twice.
+    In a FULL dataset, it must also be a FULL import, created since `created_since`. In an
+    INCREMENTAL dataset, its age doesn't matter, because no export is appended twice.
     """
     if state.is_full and list_unconfirmed_imports(state.imports):
+        # The unconfirmed import has replaced the rows of the confirmed one.
         return None
 
-    # Prefer the import that ended last.
     for job in reversed(list_effective_imports(state.imports)):
-        is_too_old = created_since is not None and job.created_at < created_since
-        if state.is_full and (is_too_old or not job.is_full):
+        if not job.is_confirmed or job.fingerprint != state.export.fingerprint:
             continue
-        if job.is_confirmed and job.fingerprint == state.export.fingerprint:
+
+        is_too_old = created_since is not None and job.created_at < created_since
+        if not state.is_full or (job.is_full and not is_too_old):
             return job
     return None
 
 
-def find_confirmable_imports(
+def list_confirmable_imports(
     imports: Iterable[Import], export_states: Sequence[ExportState]
 ) -> list[Import]:
-    """List the imports that can be confirmed, because their exports didn't change until the end."""
-    return [
-        job
-        for job in imports
-        if job.is_active and job.awaits_confirmation
-        if any(export.is_unchanged_since(job) for export in export_states)
-    ]
+    """List the imports to confirm, because their export didn't change before they ended."""
+    confirmable = []
+    for job in imports:
+        is_unchanged = any(export.is_unchanged_since(job) for export in export_states)
+        if job.is_active and job.awaits_confirmation and is_unchanged:
+            confirmable.append(job)
+    return confirmable
 
 
 def list_effective_imports(imports: Iterable[Import]) -> list[Import]:
@@ -381,7 +391,7 @@ def list_effective_imports(imports: Iterable[Import]) -> list[Import]:
     effective: list[Import] = []
     for job in _list_succeeded_imports(imports):
         if job.is_full:
-            effective = [earlier for earlier in effective if earlier.dataset_arn != job.dataset_arn]
+            effective = [other for other in effective if other.dataset_arn != job.dataset_arn]
         effective.append(job)
     return effective
 
@@ -392,35 +402,32 @@ def _list_succeeded_imports(imports: Iterable[Import]) -> list[Import]:
 
 
 def find_import_watermark(imports: Iterable[Import]) -> str:
-    """Return the day before which all exports count as imported, in UTC, or "".
+    """Return the day before which all exports count as imported, in UTC, or "" if there's none.
 
-    The newest FULL import contains all earlier data. Earlier exports also count as imported if an
-    import is so old that its tags aren't read, because nothing else says which were appended.
+    A FULL import contains all earlier data. Before an import whose tags are too old to be read,
+    nobody can tell which exports were appended, so they count as imported as well.
     """
-    days = []
+    watermark = ""
     for job in list_effective_imports(imports):
         has_unread_tags = job.is_confirmed and job.run_id is None
         if job.is_full or has_unread_tags:
-            days.append(job.created_day)
-    return max(days, default="")
+            watermark = max(watermark, job.created_day)
+    return watermark
 
 
 def list_unconfirmed_imports(imports: Sequence[Import]) -> list[Import]:
-    """List the unconfirmed imports whose rows no FULL import has replaced, by end time.
-
-    In an INCREMENTAL dataset, another import of the same export isn't a replacement, because it
-    only appends the rows again. Foreign imports aren't listed.
-    """
+    """List the pipeline's unconfirmed imports whose rows are still in the dataset, by end time."""
     succeeded = _list_succeeded_imports(imports)
     effective = list_effective_imports(imports)
-    replacements = [job for job in succeeded if job.is_full and job.is_confirmed]
+    confirmed_full = [job for job in succeeded if job.is_full and job.is_confirmed]
 
     unconfirmed = []
     for job in succeeded:
-        is_listed = job.run_id is not None and not job.is_confirmed and job in effective
         if job.is_tainted and not job.is_full:
-            # Only a confirmed FULL import that was created later is sure to replace its rows.
-            is_listed = all(full.created_at < job.ended_at for full in replacements)
+            # Only a confirmed FULL import that was created later certainly replaced the rows.
+            is_listed = all(full.created_at < job.ended_at for full in confirmed_full)
+        else:
+            is_listed = job.run_id is not None and not job.is_confirmed and job in effective
         if is_listed:
             unconfirmed.append(job)
     return unconfirmed
@@ -429,8 +436,8 @@ def list_unconfirmed_imports(imports: Sequence[Import]) -> list[Import]:
 def group_imports_by_location(imports: Sequence[Import]) -> dict[str, list[Import]]:
     """Group imports by the hash of their export's location, without those that were replaced.
 
-    Each group starts with confirmed imports, then unconfirmed ones, which may have appended only a
-    part of their export. Both are sorted by end time. Running imports come last.
+    In each group, the confirmed imports come first, then the unconfirmed ones, both by end time.
+    Running imports come last.
     """
     confirmed = [job for job in list_effective_imports(imports) if job.is_confirmed]
     running = [job for job in imports if job.is_running]
@@ -447,16 +454,18 @@ def list_imports_from_location(state: DatasetState) -> list[Import]:
 
 
 def find_unconfirmed_import(state: DatasetState) -> Import | None:
-    """Return the last import that may have appended only a part of the export, or None."""
-    # The list ends with the running imports, and the last unconfirmed one precedes them.
+    """Return the last unconfirmed import from the current export's location, or None.
+
+    It may have appended only a part of the export.
+    """
     for job in reversed(list_imports_from_location(state)):
-        if not (job.is_confirmed or job.is_running):
+        if not job.is_confirmed and not job.is_running:
             return job
     return None
 
 
 def explain_needed_full_import(job: Import) -> str:
-    """Ask for a FULL import, because nothing else replaces the rows of an unconfirmed one."""
+    """Explain that the rows of an unconfirmed import can only be replaced by a FULL import."""
     return (
         f"{job.arn} may have imported other rows than its export has; to replace them, import a "
         'complete export with importMode FULL ("Replace bad data" in docs/operations.md)'
@@ -464,10 +473,10 @@ def explain_needed_full_import(job: Import) -> str:
 
 
 def find_foreign_replacement(imports: Sequence[Import], *, is_full: bool) -> Import | None:
-    """Return the foreign FULL import that replaced a dataset's data, or None if it's accepted.
+    """Return the foreign FULL import that replaced a dataset's data, or None if that's accepted.
 
-    With importMode INCREMENTAL, the pipeline's first import may append to foreign data. Later, a
-    person must accept such data by requesting an import.
+    In an INCREMENTAL dataset, foreign data is accepted before the pipeline's first import, and once
+    the pipeline has appended to it.
     """
     effective_imports = list_effective_imports(imports)
     if not effective_imports:
@@ -475,26 +484,29 @@ def find_foreign_replacement(imports: Sequence[Import], *, is_full: bool) -> Imp
 
     # If there's a FULL import, it comes first, because it replaced everything before it.
     oldest = effective_imports[0]
-    if not (oldest.is_full and oldest.is_foreign):
+    if not oldest.is_full or not oldest.is_foreign:
         return None
 
-    was_appended_to = any(job.run_id for job in effective_imports)
-    is_first_import = not any(job.is_active and job.run_id for job in imports)
-    is_accepted = not is_full and (was_appended_to or is_first_import)
-    return None if is_accepted else oldest
+    if not is_full:
+        was_appended_to = any(job.run_id for job in effective_imports)
+        is_first_import = not any(job.is_active and job.run_id for job in imports)
+        if was_appended_to or is_first_import:
+            return None
+    return oldest
 
 
 def explain_refusal_to_append(state: DatasetState, *, is_requested: bool) -> Reason | None:
     """Explain why an INCREMENTAL export must not be appended, or return None if it may be.
 
-    A person may insist on appending to foreign data. But nobody may append an export twice, because
+    A person may insist on appending to foreign data, but not on appending an export again, because
     that would duplicate rows.
     """
     if state.is_full:
         return None
 
-    if job := find_unconfirmed_import(state):
-        return explain_needed_full_import(job)
+    unconfirmed = find_unconfirmed_import(state)
+    if unconfirmed is not None:
+        return explain_needed_full_import(unconfirmed)
 
     foreign = find_foreign_replacement(state.imports, is_full=False)
     if foreign is None or is_requested:
