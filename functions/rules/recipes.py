@@ -52,9 +52,10 @@ class Recipe(NamedTuple):
     https://docs.aws.amazon.com/personalize/latest/dg/customizing-solution-config-hpo.html"""
 
     def accepts_request_keys(self, keys: Collection[str]) -> bool:
-        """Return True if a request to a campaign may have exactly these keys."""
+        """Return True if a request with these keys has all required ones and no unknown ones."""
         required_keys = {*self.required_keys}
-        return required_keys <= {*keys} <= required_keys.union(self.optional_keys)
+        known_keys = {*self.required_keys, *self.optional_keys}
+        return required_keys <= {*keys} <= known_keys
 
     def lacks_metric(self, metric_name: str) -> bool:
         """Return True if, according to AWS's guide, no version has this metric."""

@@ -150,47 +150,44 @@ def decide(
 
 
 def _find_version_for_run(state: SolutionState, spec: TrainingSpec) -> SolutionVersion | None:
-    """Return the version that this run created, or deploys without training, or None.
-
-    Waiting for it comes before all other rules, because later changes to the data don't affect it.
-    """
-    return next((version for version in state.versions if spec.is_version_for_run(version)), None)
+    """Return the version that this run created, or deploys without training, or None."""
+    for version in state.versions:
+        if spec.is_version_for_run(version):
+            return version
+    return None
 
 
 def _wait_for_training(
     version: SolutionVersion | None, spec: TrainingSpec, progress: TrainingProgress, now: datetime
 ) -> Step | None:
-    """Wait for a version's training to end, or stop the training at the deadline."""
+    """Wait for a version's training to end, and then succeed or fail. Stop it at the deadline."""
     if version is None:
         return None
 
-    age = now - version.created_at
-    max_age = timedelta(hours=spec.max_hours)
+    age_seconds = (now - version.created_at).total_seconds()
+    remaining_seconds = timedelta(hours=spec.max_hours).total_seconds() - age_seconds
 
     if version.is_active:
         step = TRAINED
     elif not version.is_running:
         step = fail("TRAINING", _explain_failure(version, spec))
-    elif version.is_stopping or age >= max_age:
+    elif version.is_stopping or remaining_seconds <= 0:
         step = _stop_training(version, progress, now)
     else:
-        seconds = choose_poll_pause(spec.durations, age.total_seconds())
-        remaining = (max_age - age).total_seconds()
-        step = Step("TRAINING", pause=min(seconds, remaining))
+        pause_seconds = choose_poll_pause(spec.durations, age_seconds)
+        step = Step("TRAINING", pause=min(pause_seconds, remaining_seconds))
 
     return step.with_progress(version_arn=version.arn)
 
 
 def _stop_training(version: SolutionVersion, progress: TrainingProgress, now: datetime) -> Step:
-    """Stop a training, and wait up to an hour for it to end."""
+    """Stop a training if nobody has yet, and wait up to an hour for it to end."""
     stopping_since = progress.stopping_since or now
     if now >= stopping_since + STOP_TIMEOUT:
         return fail("STOPPING", f"{version.arn} did not stop within an hour")
 
-    step = Step("STOPPING", pause=SHORT_PAUSE_SECONDS)
-    if not version.is_stopping:
-        step = step._replace(action=StopTraining(version.arn))
-
+    action = None if version.is_stopping else StopTraining(version.arn)
+    step = Step("STOPPING", action, pause=SHORT_PAUSE_SECONDS)
     return step.with_progress(stopping_since=stopping_since)
 
 
@@ -199,7 +196,8 @@ def _explain_failure(version: SolutionVersion, spec: TrainingSpec) -> Reason:
     if not version.was_stopped:
         return version.failure or f"{version.arn} has failed, and Personalize gives no reason"
 
-    if version.ended_at - version.created_at >= timedelta(hours=spec.max_hours):
+    duration = version.ended_at - version.created_at
+    if duration >= timedelta(hours=spec.max_hours):
         problem = f"{version.arn} was stopped after more than {format_hours(spec.max_hours)}"
     elif version.run_id == spec.run_id:
         problem = f"{version.arn} was stopped"
@@ -231,32 +229,39 @@ def _refuse_untrusted_data(state: SolutionState, spec: TrainingSpec) -> Step | N
     A person may accept foreign data, but not an unconfirmed import, which may be incomplete.
     """
     for dataset_arn, is_full in spec.is_full_by_dataset_arn.items():
-        jobs = [job for job in state.imports if job.dataset_arn == dataset_arn]
+        imports = [job for job in state.imports if job.dataset_arn == dataset_arn]
 
         # A later foreign import doesn't help, because it isn't confirmed either.
-        if unconfirmed := list_unconfirmed_imports(jobs):
+        unconfirmed = list_unconfirmed_imports(imports)
+        if unconfirmed:
             return fail("CHECKING", _explain_unconfirmed(unconfirmed[-1], is_full=is_full))
 
-        foreign = find_foreign_replacement(jobs, is_full=is_full)
-        if foreign and not spec.accepts_foreign_data:
-            reason = Message(
-                text=(
-                    f"{foreign.arn}, which this pipeline did not start, is the newest FULL import "
-                    "of its dataset; let the next run import the export, or train on this data"
-                ),
-                command="retrain start --skip-import",
-            )
-            return fail("CHECKING", reason)
+        foreign = find_foreign_replacement(imports, is_full=is_full)
+        if foreign is not None and not spec.accepts_foreign_data:
+            return fail("CHECKING", _explain_foreign(foreign))
     return None
 
 
+def _explain_foreign(job: Import) -> Reason:
+    """Explain why a foreign FULL import prevents the training."""
+    return Message(
+        text=(
+            f"{job.arn}, which this pipeline did not start, is the newest FULL import of its "
+            "dataset; let the next run import the export, or train on this data"
+        ),
+        command="retrain start --skip-import",
+    )
+
+
 def _explain_unconfirmed(job: Import, *, is_full: bool) -> Reason:
-    """Explain why an unconfirmed import prevents the training."""
+    """Explain why an unconfirmed import prevents the training.
+
+    `is_full` is True if the dataset's importMode is FULL.
+    """
     if not is_full and (job.is_full or job.is_tainted):
         return explain_needed_full_import(job)
 
-    # The next run may still confirm the import. If it can't, and the dataset is INCREMENTAL, it
-    # tags the dataset as tainted.
+    # The next run may still confirm the import, or find out that it can't be confirmed.
     return Message(
         text=(
             f"{job.arn} may have imported only a part of its export, because no run has found the "
@@ -285,9 +290,9 @@ def _start_training(state: SolutionState, spec: TrainingSpec) -> Step:
 
 
 def _warn_of_foreign_jobs(state: SolutionState, spec: TrainingSpec) -> Iterator[str]:
-    """Yield a warning for each foreign training in progress, or foreign import in the data.
+    """Yield a warning for each foreign training that is running, and foreign import in the data.
 
-    Nothing is stopped, because only a person can tell whether it's needed.
+    Foreign trainings aren't stopped, because only a person can tell whether somebody needs them.
     """
     for version in state.versions:
         if version.run_id is None and version.is_running and not version.is_stopping:
@@ -316,7 +321,10 @@ def compute_digest(state: SolutionState) -> str:
 
 def find_running_deletion(deletions: Iterable[Deletion]) -> Deletion | None:
     """Return a data deletion job that is running, or None."""
-    return next((job for job in deletions if job.is_running), None)
+    for job in deletions:
+        if job.is_running:
+            return job
+    return None
 
 
 def find_usable_version(
@@ -329,26 +337,44 @@ def find_usable_version(
     """
     current_digest = compute_digest(state)
     for version in state.versions:
-        is_too_old = created_since is not None and version.created_at < created_since
-        if version.digest != current_digest or is_too_old or not _counts_as_training(version):
+        if version.digest != current_digest or not _counts_as_training(version):
             continue
 
-        if find_later_deletion(version, state) is None:
+        is_too_old = created_since is not None and version.created_at < created_since
+        if not is_too_old and find_later_deletion(version, state) is None:
             return version
     return None
 
 
 def find_later_deletion(version: SolutionVersion, state: SolutionState) -> Deletion | None:
     """Return the last deletion of users that the version may have learned from, or None."""
-    learned_at = version.created_at
-    if version.training_mode == "UPDATE":
-        # An UPDATE may keep what the FULL version before it learned from deleted users.
-        full_times = [full.created_at for full in list_full_versions(state.versions)]
-        earlier_times = [time for time in full_times if time < version.created_at]
-        learned_at = max(earlier_times, default=version.created_at)
+    learned_since = _find_start_of_learning(version, state.versions)
 
-    later_jobs = [job for job in state.deletions if job.has_completed and job.ended_at > learned_at]
-    return max(later_jobs, key=lambda job: job.ended_at, default=None)
+    last_deletion = None
+    for deletion in state.deletions:
+        if not deletion.has_completed or deletion.ended_at <= learned_since:
+            continue
+        if last_deletion is None or deletion.ended_at > last_deletion.ended_at:
+            last_deletion = deletion
+    return last_deletion
+
+
+def _find_start_of_learning(
+    version: SolutionVersion, versions: Iterable[SolutionVersion]
+) -> datetime:
+    """Return when the version was created, or the FULL version that it updates.
+
+    With training mode UPDATE, a version may keep what that one learned from users deleted since.
+    """
+    if version.training_mode != "UPDATE":
+        return version.created_at
+
+    earlier_times = [
+        full.created_at
+        for full in list_full_versions(versions)
+        if full.created_at < version.created_at
+    ]
+    return max(earlier_times, default=version.created_at)
 
 
 def list_full_versions(versions: Iterable[SolutionVersion]) -> list[SolutionVersion]:
@@ -367,7 +393,7 @@ def find_newest_active_version(versions: Iterable[SolutionVersion]) -> SolutionV
 
 
 def choose_monthly_limit(settings: Settings, run: Run) -> int:
-    """Return how many trainings are allowed in 30 days. 0, as with `force`, means no limit."""
+    """Return how many trainings are allowed in 30 days. 0 means no limit, as with `force`."""
     if run["request"].get("force"):
         return 0
     return settings["limits"]["maxTrainingsPerMonth"]
@@ -377,11 +403,13 @@ def explain_reached_monthly_limit(
     versions: Iterable[SolutionVersion], max_trainings_per_month: int, now: datetime
 ) -> Message | None:
     """Explain that the monthly limit is reached, or return None if it isn't."""
+    if max_trainings_per_month == 0:
+        return None  # There's no limit.
+
     # Failed trainings aren't billed, so they don't count.
-    count = sum(
-        _counts_as_training(version) and version.created_at > now - MONTH for version in versions
-    )
-    if not max_trainings_per_month or count < max_trainings_per_month:
+    trained = [version for version in versions if _counts_as_training(version)]
+    count = len([version for version in trained if version.created_at > now - MONTH])
+    if count < max_trainings_per_month:
         return None
 
     return Message(
