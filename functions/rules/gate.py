@@ -71,7 +71,7 @@ def apply_gate(
 def _apply_rule(
     rule: QualityRule, candidate: SolutionVersion, served: SolutionVersion, gate_result: GateResult
 ) -> None:
-    """Apply one rule to a candidate, and add what it finds to the result."""
+    """Apply one rule to a candidate, and append rejections, warnings and values to the result."""
     metric = rule["metric"]
     # In the execution's data, "new" is the candidate and "served" is the served version.
     comparison: MetricComparison = {
@@ -81,8 +81,8 @@ def _apply_rule(
     }
     gate_result.comparisons.append(comparison)
 
-    if comparison["new"] is None and metric in candidate.metrics:
-        # It's NaN or infinite.
+    is_not_finite = comparison["new"] is None and metric in candidate.metrics
+    if is_not_finite:
         gate_result.rejections.append(
             f"{format_metric_name(metric)} has the value {candidate.metrics[metric]}, which is not "
             "a finite number; check the exports, or remove the rule from the qualityGate"
@@ -93,12 +93,14 @@ def _apply_rule(
         _require_served_value(comparison, rule)
         _add_baselines(comparison, candidate, served, rule)
     except IncomparableError as error:
+        # The other checks still apply, with plain metrics.
         gate_result.warnings.append(str(error))
 
-    drops = list(_check_drop(comparison, rule))
-    if drops:
+    gate_result.rejections.extend(_check_minimum(comparison, rule))
+    drop_messages = list(_check_drop(comparison, rule))
+    gate_result.rejections.extend(drop_messages)
+    if drop_messages:
         comparison["hasDropped"] = True
-    gate_result.rejections.extend([*_check_minimum(comparison, rule), *drops])
 
 
 def _read_finite_value(version: SolutionVersion, metric: str) -> float | None:
@@ -110,7 +112,11 @@ def _read_finite_value(version: SolutionVersion, metric: str) -> float | None:
 
 
 def _require_served_value(comparison: MetricComparison, rule: QualityRule) -> None:
-    """Raise IncomparableError if a rule has a maxDrop, but there is no served value."""
+    """Check that there's a served value if the rule has a maxDrop, which compares with it.
+
+    Raises:
+        IncomparableError: there is none.
+    """
     if rule.get("maxDrop") is None or comparison["served"] is not None:
         return
 
@@ -130,8 +136,6 @@ def _add_baselines(
 ) -> None:
     """Add the baseline values of both versions if the rule has `relativeTo`.
 
-    It's both or neither, because a quotient can't be compared with a plain metric.
-
     Raises:
         IncomparableError: a baseline value is missing, or fell too far.
     """
@@ -139,8 +143,10 @@ def _add_baselines(
     if solution_arn is None or comparison["new"] is None:
         return
 
-    candidate_baseline = _find_baseline_value("candidate", candidate, solution_arn, rule["metric"])
-    served_baseline = _find_baseline_value("served version", served, solution_arn, rule["metric"])
+    # Find both values before adding one, because a quotient can't be compared with a plain metric.
+    metric = rule["metric"]
+    candidate_baseline = _find_baseline_value("candidate", candidate, solution_arn, metric)
+    served_baseline = _find_baseline_value("served version", served, solution_arn, metric)
     comparison["newBaseline"] = candidate_baseline
     comparison["servedBaseline"] = served_baseline
 
@@ -149,7 +155,7 @@ def _add_baselines(
         # With random data, both models are equally bad, so their quotient may look normal.
         comparison["hasBaselineDropped"] = True
         raise IncomparableError(
-            f"{format_metric_name(rule['metric'])} was compared without baselines, because even "
+            f"{format_metric_name(metric)} was compared without baselines, because even "
             f"the baseline fell from {served_baseline:.4f} to {candidate_baseline:.4f}, by more "
             f"than {max_drop * 100:g}%; look at the exports, or raise maxBaselineDrop if they are "
             "right"
@@ -186,15 +192,19 @@ def _find_baseline_value(
 def _check_minimum(comparison: MetricComparison, rule: QualityRule) -> Iterator[str]:
     """Yield a message if the candidate doesn't reach the rule's minimum."""
     minimum = rule.get("minimum")
+    if minimum is None:
+        return
+
+    name = format_metric_name(rule["metric"])
     value = comparison["new"]
-    if minimum is not None and (value is None or value < minimum):
-        value_text = "no value" if value is None else f"the value {value:.4f}"
-        name = format_metric_name(rule["metric"])
-        yield f"{name} has {value_text}, but the minimum is {minimum:g}"
+    if value is None:
+        yield f"{name} has no value, but the minimum is {minimum:g}"
+    elif value < minimum:
+        yield f"{name} has the value {value:.4f}, but the minimum is {minimum:g}"
 
 
 def _check_drop(comparison: MetricComparison, rule: QualityRule) -> Iterator[str]:
-    """Yield a message if the metric fell by more than the rule's maxDrop."""
+    """Yield a message if the metric fell by more than the rule's maxDrop, or may have."""
     max_drop = rule.get("maxDrop")
     served_value, candidate_value = compute_compared_values(comparison)
     if max_drop is None or served_value is None:
@@ -219,17 +229,19 @@ def _check_drop(comparison: MetricComparison, rule: QualityRule) -> Iterator[str
 
 
 def _suspect_served_version(comparison: MetricComparison, rule: QualityRule) -> Iterator[str]:
-    """Yield a message if the served version may be the broken one.
+    """Yield a message if the baseline rose so far that the served version may be the broken one.
 
-    If its exports were broken, its metric and its baseline were both low, and their quotient means
-    nothing. The candidate stays rejected, because only a person can tell which one is broken.
+    If it was trained on bad data, its baseline was too, and both have low metrics. The candidate is
+    rejected anyway, because only a person can tell which version is broken.
     """
     served_baseline = comparison.get("servedBaseline")
     candidate_baseline = comparison.get("newBaseline")
     if served_baseline is None or candidate_baseline is None:
         return
 
-    if _has_fallen_too_far(candidate_baseline, served_baseline, _choose_max_baseline_drop(rule)):
+    # The other way round, a rise is a fall.
+    max_drop = _choose_max_baseline_drop(rule)
+    if _has_fallen_too_far(before=candidate_baseline, after=served_baseline, max_drop=max_drop):
         yield (
             f"the baseline of {format_metric_name(rule['metric'])} rose from {served_baseline:.4f} "
             f"to {candidate_baseline:.4f}, so perhaps the served version is the broken one; "
@@ -252,12 +264,11 @@ def _choose_max_baseline_drop(rule: QualityRule) -> float:
 def choose_baseline(
     version: SolutionVersion, neighbors: Iterable[SolutionVersion]
 ) -> SolutionVersion | None:
-    """Return the nearest neighbor that was trained on the same imports as a version, or None.
+    """Return the nearest baseline version that was trained on the same imports, or None.
 
     `neighbors` are the baseline solution's versions that runs trained just before and just after
     the version, nearest first. If neither matches, no other version does, because a dataset group
-    never goes back to earlier imports. With an event tracker, solutions are trained several times
-    on the same imports, so both may match.
+    never goes back to earlier imports.
     """
     for neighbor in neighbors:
         if neighbor.imports_hash == version.imports_hash:

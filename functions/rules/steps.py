@@ -53,7 +53,7 @@ class Step(NamedTuple):
     """The fields of the progress to change -> their new values."""
 
     def with_progress(self, **progress_changes: object) -> "Step":
-        """Return the step with more changes to the progress. Existing ones take precedence."""
+        """Return the step with more changes to the progress, but keep those it already has."""
         return self._replace(progress_changes={**progress_changes, **self.progress_changes})
 
 
@@ -83,22 +83,24 @@ class JobProgress:
 
         The result is None if the job may be created now.
         """
-        if self.sent_at and now < self.sent_at + MAX_LIST_LAG:
+        if self.sent_at is not None and now < self.sent_at + MAX_LIST_LAG:
             return Step("WAITING", pause=RETRY_PAUSE_SECONDS)
 
         reason = self.delayed_by or "Personalize did not answer"
         return self.give_up_at_deadline(reason, max_hours, now)
 
     def wait_because(self, reason: str, max_hours: float, now: datetime) -> Step:
-        """Pause for a time that grows with each poll, or give up at the deadline."""
-        if step := self.give_up_at_deadline(reason, max_hours, now):
-            return step
+        """Pause for at least a minute, longer with each poll, or give up at the deadline."""
+        failure = self.give_up_at_deadline(reason, max_hours, now)
+        if failure is not None:
+            return failure
 
-        seconds = choose_waiting_pause(now - self.began_at).total_seconds()
-        return Step("WAITING", pause=max(seconds, RETRY_PAUSE_SECONDS))
+        pause_seconds = choose_waiting_pause(now - self.began_at).total_seconds()
+        return Step("WAITING", pause=max(pause_seconds, RETRY_PAUSE_SECONDS))
 
     def give_up_at_deadline(self, reason: str, max_hours: float, now: datetime) -> Step | None:
-        """Fail once the deadline has passed. The result is None before that."""
+        """Fail with a reason once the deadline has passed. The result is None before that."""
         if now < self.began_at + timedelta(hours=max_hours):
             return None
+
         return fail("WAITING", f"gave up after {format_hours(max_hours)}: {reason}")
