@@ -249,8 +249,9 @@ def _write_or_keep_results(
 
 
 def _choose_by_campaigns(state: BatchState, spec: BatchSpec) -> VersionChoice | None:
-    """Choose the newest version if it passed its trial, or else the served version or none.
+    """Choose the newest version if a campaign serves it as its good version.
 
+    Otherwise, choose the served version if the settings or a rollback ask for it, or no version.
     The result is None if the solution has no campaigns.
     """
     if not state.campaigns:
@@ -280,9 +281,10 @@ def _find_safe_served_version_arn(campaign: CampaignState) -> str | None:
 
 
 def _choose_by_gate(state: BatchState, spec: BatchSpec) -> VersionChoice:
-    """Choose the newest version if it passes the quality gate, or else the last used one or none.
+    """Choose the newest version if it passes the quality gate.
 
-    Since no campaign serves a version, the gate compares with the one that wrote the last results.
+    Otherwise, choose the last used version with `onRejected: live`, or no version. Since there's no
+    served version, the gate compares with the version that wrote the last results.
     """
     gate_result = apply_gate(state.newest_version, state.last_used_version, spec.gate)
     if not gate_result.rejections:
@@ -297,16 +299,16 @@ def _choose_by_gate(state: BatchState, spec: BatchSpec) -> VersionChoice:
 def _warn_of_unserved_version(state: BatchState) -> list[str]:
     """Return a warning if no campaign serves the version that wrote the last results.
 
-    A rollback leaves batch results as they are, so they may come from a bad version. During a
-    trial, it's too early to tell which version the campaign will serve.
+    A rollback leaves batch results as they are, so they may come from a bad version.
     """
     last_job = find_last_successful_job(state.jobs)
     if last_job is None:
         return []
 
     for campaign in state.campaigns:
-        is_on_trial = campaign.record.trial is not None
-        if is_on_trial or campaign.served_version_arn == last_job.version_arn:
+        # During a trial, it's too early to tell which version the campaign will serve.
+        is_undecided = campaign.record.trial is not None
+        if is_undecided or campaign.served_version_arn == last_job.version_arn:
             return []
 
     warning = (
@@ -317,10 +319,7 @@ def _warn_of_unserved_version(state: BatchState) -> list[str]:
 
 
 def _find_last_used_version_arn(state: BatchState, spec: BatchSpec) -> str | None:
-    """Return the ARN of the version that wrote the last results, or None.
-
-    The result is also None if these results come from another solution.
-    """
+    """Return the ARN of the version that wrote the last results, if it belongs to the solution."""
     last_job = find_last_successful_job(state.jobs)
     solution_arn, _, _ = spec.newest_version_arn.rpartition("/")
     if last_job is None or not last_job.version_arn.startswith(f"{solution_arn}/"):

@@ -81,12 +81,15 @@ def list_versions_to_order(
 ) -> list[str]:
     """List the ARNs of two versions if `decide()` needs to know which of them is newer.
 
-    They are the blocked version, and the version on trial or the candidate.
+    They are the version on trial or the candidate, and the blocked version.
     """
     version_arn = _find_judged_version_arn(campaign, spec)
     blocked_arn = campaign.record.blocked_version_arn
-    if version_arn is None or blocked_arn in (version_arn, None) or campaign.is_updating(now):
+    if version_arn is None or blocked_arn is None or blocked_arn == version_arn:
         return []
+    if campaign.is_updating(now):
+        return []
+
     return [version_arn, blocked_arn]
 
 
@@ -114,7 +117,7 @@ def pause_after_error(
     # The pauses grow, so that the execution's history doesn't fill up.
     pause_seconds = (now - first_error_at).total_seconds() * ERROR_PAUSE_FRACTION
     if spec.bake and (trial is None or trial.is_baking(now)):
-        # Alarms are polled as often as without an error.
+        # But alarms must be polled as often as without an error.
         pause_seconds = min(pause_seconds, spec.max_bake_pause_seconds)
 
     remaining_seconds = (deadline - now).total_seconds()

@@ -357,7 +357,7 @@ def find_confirmed_import(
     INCREMENTAL dataset, its age doesn't matter, because no export is appended twice.
     """
     if state.is_full and list_unconfirmed_imports(state.imports):
-        # The unconfirmed import has replaced the rows of the confirmed one.
+        # The dataset also has rows of an unconfirmed import, or only these.
         return None
 
     for job in reversed(list_effective_imports(state.imports)):

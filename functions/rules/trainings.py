@@ -286,7 +286,7 @@ def _respect_monthly_limit(state: SolutionState, spec: TrainingSpec, now: dateti
 def _start_training(state: SolutionState, spec: TrainingSpec) -> Step:
     """Start this run's training, with warnings about foreign jobs."""
     step = Step("TRAINING", StartTraining(compute_digest(state)))
-    return step.with_progress(warnings=[*_warn_of_foreign_jobs(state, spec)])
+    return step.with_progress(warnings=list(_warn_of_foreign_jobs(state, spec)))
 
 
 def _warn_of_foreign_jobs(state: SolutionState, spec: TrainingSpec) -> Iterator[str]:
@@ -321,10 +321,7 @@ def compute_digest(state: SolutionState) -> str:
 
 def find_running_deletion(deletions: Iterable[Deletion]) -> Deletion | None:
     """Return a data deletion job that is running, or None."""
-    for job in deletions:
-        if job.is_running:
-            return job
-    return None
+    return next((job for job in deletions if job.is_running), None)
 
 
 def find_usable_version(
@@ -332,8 +329,8 @@ def find_usable_version(
 ) -> SolutionVersion | None:
     """Return the newest version trained on the current data and configuration, or None.
 
-    Stopped trainings also count, because a person may have stopped them on purpose. Failed ones
-    don't, nor do versions that may have learned from users who were deleted later.
+    A stopped training counts as well, because a person may have stopped it on purpose. A version
+    doesn't count if it failed, if it's too old, or if users that it learned from were deleted.
     """
     current_digest = compute_digest(state)
     for version in state.versions:
@@ -342,7 +339,7 @@ def find_usable_version(
 
         is_too_old = created_since is not None and version.created_at < created_since
         if not is_too_old and find_later_deletion(version, state) is None:
-            return version
+            return version  # It's the newest one.
     return None
 
 
@@ -350,13 +347,8 @@ def find_later_deletion(version: SolutionVersion, state: SolutionState) -> Delet
     """Return the last deletion of users that the version may have learned from, or None."""
     learned_since = _find_start_of_learning(version, state.versions)
 
-    last_deletion = None
-    for deletion in state.deletions:
-        if not deletion.has_completed or deletion.ended_at <= learned_since:
-            continue
-        if last_deletion is None or deletion.ended_at > last_deletion.ended_at:
-            last_deletion = deletion
-    return last_deletion
+    later = [job for job in state.deletions if job.has_completed and job.ended_at > learned_since]
+    return max(later, key=lambda job: job.ended_at, default=None)
 
 
 def _find_start_of_learning(

@@ -36,19 +36,17 @@ def judge_trial(
     progress: DeploymentProgress,
     now: datetime,
 ) -> Step:
-    """Return the next step of the trial, once no update is running.
-
-    Either the campaign serves the version on trial, or the update failed or was lost, or the
-    campaign was rolled back, or a person intervened.
-    """
+    """Return the next step of the trial, once no update is running."""
     if campaign.serves_version_on_trial:
         return _judge_served_version(campaign, trial, spec, progress, now)
 
+    # Without the version on trial, the update has failed or was lost, or the pipeline or a person
+    # has updated the campaign again.
     if campaign.update.belongs_to(trial):
-        return _report_failed_update(campaign, trial)
+        return _end_after_failed_update(campaign, trial)
     if _was_update_lost(campaign, trial, progress):
-        return _handle_lost_update(campaign, trial, spec, now)
-    if campaign.served_version_arn and campaign.serves_good_version:
+        return _end_after_lost_update(campaign, trial, spec, now)
+    if campaign.served_version_arn is not None and campaign.serves_good_version:
         return _judge_rollback(campaign, trial, spec, progress, now)
     return _accept_intervention(campaign)
 
@@ -204,7 +202,7 @@ def _build_rollback_step(campaign: CampaignState, trial: Trial, reasons: Sequenc
 # The campaign doesn't serve the version on trial
 
 
-def _report_failed_update(campaign: CampaignState, trial: Trial) -> Step:
+def _end_after_failed_update(campaign: CampaignState, trial: Trial) -> Step:
     """End the trial, because the campaign doesn't serve the version even after the update."""
     failure = campaign.update.failure
     if failure:
@@ -229,7 +227,7 @@ def _was_update_lost(campaign: CampaignState, trial: Trial, progress: Deployment
     return campaign.serves_good_version and not was_served
 
 
-def _handle_lost_update(
+def _end_after_lost_update(
     campaign: CampaignState, trial: Trial, spec: DeploymentSpec, now: datetime
 ) -> Step:
     """End a trial whose update was lost, so that the version can be deployed again.
@@ -278,18 +276,18 @@ def _judge_rollback(
     probe_run = _continue_probe(campaign, spec, progress, now)
     step = (
         probe_run.choose_next_step(campaign.update.created_at, now)
-        or _blame_probe(campaign, progress, probe_run)
+        or _end_if_probe_is_wrong(campaign, progress, probe_run)
         or _block_version(campaign, trial, progress)
     )
     return step.with_progress(probe_run=probe_run)
 
 
-def _blame_probe(
+def _end_if_probe_is_wrong(
     campaign: CampaignState, progress: DeploymentProgress, probe_run: ProbeRun
 ) -> Step | None:
-    """End the trial without blocking its version if the good version fails the same probe.
+    """End the trial without blocking its version if even the good version fails the probe.
 
-    For example, if the probe's user was deleted, every version fails.
+    For example, every version fails if the probe's user was deleted.
     """
     if not probe_run.has_failed:
         return None
