@@ -85,7 +85,7 @@ class RunView:
 
     @property
     def can_import(self) -> bool:
-        """True if a manual run may import. Without a ready marker, a guard would refuse it."""
+        """True if a manual run may import. A guard refuses it if a ready marker is missing."""
         return bool(self.datasets) and not any(dataset.awaits_marker for dataset in self.datasets)
 
     @property
@@ -154,7 +154,8 @@ def plan_run(view: RunView) -> Plan:
         raise RunRefused(refusals)
 
     imports = [dataset.plan_import() for dataset in view.datasets if dataset.needs_import]
-    solutions = [*filter(None, (solution.plan_work() for solution in view.solutions))]
+    planned_work = [solution.plan_work() for solution in view.solutions]
+    solutions = [work for work in planned_work if work is not None]
     warnings = _collect_messages("WARN", view)
     if not imports and not solutions:
         return {**plan_without_jobs(*_explain_skip(view)), "warnings": warnings}
@@ -199,14 +200,14 @@ def find_problems(guard: Guard, view: RunView) -> Iterator[Message]:
     """Yield the messages of a guard about everything in the run that it checks."""
     if guard.scope == "run":
         yield from map(as_message, guard.check(view))
-    if guard.scope == "solution":
+    elif guard.scope == "solution":
         for solution in view.solutions:
             yield from map(as_message, guard.check(solution))
-
-    for dataset_view in view.datasets:
-        will_import = dataset_view.needs_import and not dataset_view.is_being_imported
-        if guard.scope == "dataset" or (guard.scope == "export" and will_import):
-            yield from _find_dataset_problems(guard, dataset_view)
+    else:
+        for dataset in view.datasets:
+            will_import = dataset.needs_import and not dataset.is_being_imported
+            if guard.scope == "dataset" or will_import:
+                yield from _find_dataset_problems(guard, dataset)
 
 
 def _find_dataset_problems(guard: Guard, view: DatasetView) -> Iterator[Message]:
@@ -218,7 +219,10 @@ def _find_dataset_problems(guard: Guard, view: DatasetView) -> Iterator[Message]
 def find_export_problems(
     client: PersonalizeClient, settings: Settings, run: Run, dataset_type: str
 ) -> list[Message]:
-    """Check the export of a dataset again, because it changed after planning."""
+    """List the problems for which the export of a dataset must not be imported.
+
+    This repeats the checks of planning, because the export has changed since then.
+    """
     datasets_by_type = {dataset["type"]: dataset for dataset in resolve_datasets(settings, run)}
     dataset_settings = datasets_by_type[dataset_type]
     data_snapshot = read_data_snapshot(client, settings, [dataset_settings])
@@ -234,7 +238,7 @@ def find_export_problems(
 
 def _explain_skip(view: RunView) -> list[Message]:
     """Explain why a run has nothing to do, for each of its datasets and solutions."""
-    # Often, several of them have the same reason, so it's given only once.
+    # Datasets and solutions with the same reason share a message.
     names_by_reason: dict[str, list[str]] = {}
     for dataset in view.datasets:
         names_by_reason.setdefault(dataset.decision.reason, []).append(
@@ -252,18 +256,18 @@ def _explain_skip(view: RunView) -> list[Message]:
 
 
 def _advise_after_skip(view: RunView) -> Message:
-    """Say which run does something although nothing is new."""
+    """Say how to start a run that trains or imports although nothing is new."""
     command = "retrain start --skip-import --force"
 
     if any(solution.limit_message for solution in view.solutions):
         text = "the monthly limit is reached; force a training beyond it"
-    elif any(solution.has_stopped_training for solution in view.solutions):
+    elif any(solution.was_training_stopped for solution in view.solutions):
         text = "no run repeats a training that was stopped; force one on the same data"
     elif view.solutions and not view.can_import:
         text = "nothing is new; force a training on the same data"
     else:
         command = "retrain start --force"
-        also_trains = "imports and trains" if view.solutions else "imports"
-        text = f"nothing is new; force a run that {also_trains} anyway"
+        work = "imports and trains" if view.solutions else "imports"
+        text = f"nothing is new; force a run that {work} anyway"
 
     return Message(text=text, command=command)

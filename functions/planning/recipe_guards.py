@@ -49,19 +49,27 @@ def refuse_unsupported_settings(view: SolutionView) -> Iterator[str]:
     if view.solution_snapshot.batch_jobs and not recipe.batch_line_keys:
         yield f"{view.arn}: its recipe {view.recipe} has no batch jobs; remove the batchJobs"
 
-    used_settings = {f"trainingMode {view.solution_settings['trainingMode']}"}
-    for batch_job in view.solution_snapshot.batch_jobs:
-        # Settings that aren't in the config are None.
-        used_settings |= {key for key, value in batch_job.settings.items() if value is not None}
-
     # FEATURES contains all settings that only some recipes support.
-    unsupported_settings = (used_settings & FEATURES) - {*recipe.features}
-    for setting in sorted(unsupported_settings):
-        suitable_recipes = [name for name, other in RECIPES.items() if setting in other.features]
+    for setting in sorted(_collect_used_settings(view) & FEATURES):
+        if setting in recipe.features:
+            continue
+
+        suitable_recipes = [
+            name for name, suitable in RECIPES.items() if setting in suitable.features
+        ]
         yield (
             f"{view.arn}: {setting} needs the recipe {' or '.join(suitable_recipes)}, but this "
             f"solution has the recipe {view.recipe}; remove the setting"
         )
+
+
+def _collect_used_settings(view: SolutionView) -> set[str]:
+    """Collect the training mode and the keys of the batch jobs, named as in FEATURES."""
+    used_settings = {f"trainingMode {view.solution_settings['trainingMode']}"}
+    for batch_job in view.solution_snapshot.batch_jobs:
+        # Settings that aren't in the config are None.
+        used_settings.update(key for key, value in batch_job.settings.items() if value is not None)
+    return used_settings
 
 
 @guard("quality gate", "REFUSE", "solution")
@@ -71,6 +79,7 @@ def refuse_missing_metrics(view: SolutionView) -> Iterator[str]:
     Without the metric, the gate accepts or rejects a version no matter how good it is.
     """
     recipe = find_recipe(view.recipe)
+    # The gate only judges versions for campaigns and batch jobs.
     uses_gate = bool(view.solution_settings["campaigns"] or view.solution_snapshot.batch_jobs)
     if recipe is None or not uses_gate:
         return
@@ -118,20 +127,23 @@ def refuse_alarms_without_data(view: SolutionView) -> Iterator[str]:
     The alarms would always be OK, so every version would pass its bake.
     """
     recipe = find_recipe(view.recipe)
-    operation = recipe and recipe.operation
+    if recipe is None or recipe.operation is None:
+        return
 
     for campaign in view.solution_settings["campaigns"]:
         probe = campaign["probe"]
         bake = campaign["bake"]
+        if bake is None or not bake["createAlarms"]:
+            continue
 
         # `components/alarms.py` creates the alarms from the probe alone, without the recipe.
         watched_operation = "GetRecommendations"
         if probe and probe.get("inputList"):
             watched_operation = "GetPersonalizedRanking"
 
-        if bake and bake["createAlarms"] and operation not in (None, watched_operation):
+        if watched_operation != recipe.operation:
             yield (
                 f"{campaign['campaignArn']}: createAlarms watches {watched_operation}, but "
-                f"campaigns of the recipe {view.recipe} answer {operation}; "
-                f"{ALARM_ADVICE[operation]}"
+                f"campaigns of the recipe {view.recipe} answer {recipe.operation}; "
+                f"{ALARM_ADVICE[recipe.operation]}"
             )

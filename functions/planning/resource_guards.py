@@ -38,10 +38,16 @@ from ..rules.trainings import find_later_deletion
 from .guards import guard
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from mypy_boto3_personalize.type_defs import CampaignTypeDef
 
     from .plan_run import RunView
+    from .snapshot import BatchJobSnapshot
     from .solutions import SolutionView
+
+MAX_SHOWN_LINE_LENGTH = 60
+"""The maximum length of a batch input's line in a message."""
 
 
 @guard("datasets", "REFUSE", "run")
@@ -110,21 +116,23 @@ def _check_usable(
 def refuse_automatic_training(view: SolutionView) -> Iterator[Message]:
     """Yield a message for a solution with automatic training, if autoTraining is `refuse`."""
     # Don't refuse a run that only deploys an approved version, because it doesn't train.
-    if "only" not in view.run["request"]:
-        yield from _check_automatic_training(view, "refuse")
+    is_training_allowed = "only" not in view.run["request"]
+    if view.settings["autoTraining"] == "refuse" and is_training_allowed:
+        yield from _check_automatic_training(view)
 
 
 @guard("automatic training", "WARN", "solution")
 def warn_of_automatic_training(view: SolutionView) -> Iterator[Message]:
     """Yield a message for a solution with automatic training, if autoTraining is `warn`."""
-    yield from _check_automatic_training(view, "warn")
+    if view.settings["autoTraining"] == "warn":
+        yield from _check_automatic_training(view)
 
 
-def _check_automatic_training(view: SolutionView, setting: str) -> Iterator[Message]:
-    """Yield a message for automatic training, which costs extra, if `autoTraining` is `setting`."""
+def _check_automatic_training(view: SolutionView) -> Iterator[Message]:
+    """Yield a message if Personalize also trains the solution automatically, which costs extra."""
     description: Mapping[str, Any] = view.solution_snapshot.description or {}
 
-    if description.get("performAutoTraining") and view.settings["autoTraining"] == setting:
+    if description.get("performAutoTraining"):
         advice = advise_on_automatic_training(view.recipe)
         yield Message(
             text=f"{view.arn}: also trains automatically; {advice}",
@@ -139,30 +147,32 @@ def _check_automatic_training(view: SolutionView, setting: str) -> Iterator[Mess
 def refuse_automatic_deployment(view: SolutionView) -> Iterator[Message]:
     """Yield a message for a campaign that Personalize automatically updates to each new version."""
     for arn, campaign in view.solution_snapshot.campaigns.items():
-        if not syncs_with_latest_version(campaign):
-            continue
-
-        # To turn the setting off, UpdateCampaign needs a version other than $LATEST. Versions are
-        # sorted, newest first.
-        version_arn = campaign["solutionVersionArn"]
-        if version_arn.endswith(LATEST_VERSION_SUFFIX):
-            active_arns = (
-                version.arn for version in view.solution_state.versions if version.is_active
+        if syncs_with_latest_version(campaign):
+            yield Message(
+                text=(
+                    f"{arn}: syncWithLatestSolutionVersion deploys versions before a run has "
+                    "judged them; turn it off"
+                ),
+                command=_build_sync_off_command(campaign, view),
             )
-            version_arn = next(active_arns, version_arn)
 
-        # The campaign keeps its other settings.
-        config = {**campaign["campaignConfig"], "syncWithLatestSolutionVersion": False}
-        yield Message(
-            text=(
-                f"{arn}: syncWithLatestSolutionVersion deploys versions before a run has judged "
-                "them; turn it off"
-            ),
-            command=(
-                f"aws personalize update-campaign --campaign-arn {arn} "
-                f"--solution-version-arn {version_arn} --campaign-config '{json.dumps(config)}'"
-            ),
-        )
+
+def _build_sync_off_command(campaign: CampaignTypeDef, view: SolutionView) -> str:
+    """Build the AWS CLI command that turns syncWithLatestSolutionVersion off.
+
+    The command repeats the other settings of the campaign, so that it keeps them.
+    """
+    # The command has to name a version other than $LATEST. Versions are sorted, newest first.
+    version_arn = campaign["solutionVersionArn"]
+    active_versions = [version for version in view.solution_state.versions if version.is_active]
+    if version_arn.endswith(LATEST_VERSION_SUFFIX) and active_versions:
+        version_arn = active_versions[0].arn
+
+    config = {**campaign["campaignConfig"], "syncWithLatestSolutionVersion": False}
+    return (
+        f"aws personalize update-campaign --campaign-arn {campaign['campaignArn']} "
+        f"--solution-version-arn {version_arn} --campaign-config '{json.dumps(config)}'"
+    )
 
 
 @guard("pin", "WARN", "solution")
@@ -180,25 +190,28 @@ def warn_of_pinned_campaigns(view: SolutionView) -> Iterator[Message]:
 def warn_of_served_deleted_users(view: SolutionView) -> Iterator[Message]:
     """Yield a message for a campaign whose version may have learned users who were deleted later.
 
-    The guard also warns if the training of a newer version was stopped. No run repeats that
-    training, so the campaign keeps serving the older version.
+    No run repeats a training that was stopped, so the campaign may keep this version for long.
     """
     if view.gets_new_version:
         return  # The reason for the training already says so.
 
-    for version in view.solution_state.versions:
-        deletion = find_later_deletion(version, view.solution_state)
-        for arn, campaign in view.solution_snapshot.campaigns.items():
-            if deletion and find_served_version_arn(campaign) == version.arn:
-                yield Message(
-                    text=(
-                        f"{arn}: until it gets a newer version, it serves one that may have "
-                        f"learned the users whom {deletion.arn} deleted; correct what stopped its "
-                        "newer versions, and train again"
-                    ),
-                    command="retrain start --skip-import --force",
-                    needsPerson=True,
-                )
+    versions_by_arn = {version.arn: version for version in view.solution_state.versions}
+    for arn, campaign in view.solution_snapshot.campaigns.items():
+        served_version = versions_by_arn.get(find_served_version_arn(campaign) or "")
+        if served_version is None:
+            continue
+
+        deletion = find_later_deletion(served_version, view.solution_state)
+        if deletion is not None:
+            yield Message(
+                text=(
+                    f"{arn}: until it gets a newer version, it serves one that may have "
+                    f"learned the users whom {deletion.arn} deleted; correct what stopped its "
+                    "newer versions, and train again"
+                ),
+                command="retrain start --skip-import --force",
+                needsPerson=True,
+            )
 
 
 @guard("verdict", "WARN", "solution")
@@ -208,11 +221,11 @@ def warn_of_unreported_verdict(view: SolutionView) -> Iterator[Message]:
         return  # Without a newer version, the run reaches the same verdict and reports it.
 
     for arn, (version, step) in view.earlier_versions.unreported_verdicts.items():
-        text = (
+        verdict_text = (
             f"{arn}: {version.arn} was {step.outcome} there, and no report has said so, because "
             "its run died; the reason"
         )
-        yield add_subject(text, join_reasons(step.reasons))
+        yield add_subject(verdict_text, join_reasons(step.reasons))
 
 
 @guard("deleted users", "WARN", "run")
@@ -227,7 +240,7 @@ def warn_of_failed_deletion(view: RunView) -> Iterator[Message]:
 
 @guard("filters", "REFUSE", "solution")
 def refuse_unusable_filters(view: SolutionView) -> Iterator[str]:
-    """Yield a message for a filter that is not usable, or gets wrong values from a probe."""
+    """Yield a message for a filter that is not usable, or does not fit the values of a probe."""
     filters = view.solution_snapshot.filters
     for arn in list_filter_arns(view.solution_settings):
         yield from _check_usable(arn, filters.get(arn), view.data_snapshot.dataset_groups)
@@ -287,27 +300,46 @@ def refuse_unusable_inputs(view: SolutionView) -> Iterator[str]:
     required_keys = (recipe and recipe.batch_line_keys) or ()
 
     for batch_job in view.solution_snapshot.batch_jobs:
-        job_label = f"batch job to {batch_job.settings['output']}"
-        location = batch_job.input.location
+        yield from _check_input_files(batch_job)
+        yield from _check_first_input_line(batch_job, required_keys)
 
-        # Personalize treats the location of a file as a prefix.
-        other_keys = [
-            file.key
-            for file in batch_job.input.objects
-            if batch_job.input.build_url(file.key) != location
-        ]
-        if other_keys and not location.endswith("/"):
-            yield (
-                f"{job_label}: Personalize would also read {other_keys[0]}, because it begins like "
-                "the input; move it, or put the input into a folder"
-            )
 
-        first_line = batch_job.input.first_line
-        if first_line is not None and not all(f'"{key}"' in first_line for key in required_keys):
-            yield (
-                f"{job_label}: its input begins with {first_line[:60]!r}, but each line has to be "
-                f"a JSON object with {format_list(required_keys)}; correct it"
-            )
+def _check_input_files(batch_job: BatchJobSnapshot) -> Iterator[str]:
+    """Yield a message if Personalize would read other files besides the input.
+
+    Personalize treats the location of a file as a prefix, so `a.json` also matches `a.json.bak`.
+    """
+    location = batch_job.input.location
+    if location.endswith("/"):
+        return
+
+    other_keys = [
+        file.key
+        for file in batch_job.input.objects
+        if batch_job.input.build_url(file.key) != location
+    ]
+    if other_keys:
+        yield (
+            f"batch job to {batch_job.settings['output']}: Personalize would also read "
+            f"{other_keys[0]}, because it begins like the input; move it, or put the input into a "
+            "folder"
+        )
+
+
+def _check_first_input_line(
+    batch_job: BatchJobSnapshot, required_keys: Sequence[str]
+) -> Iterator[str]:
+    """Yield a message if the first line of the input lacks a key that the recipe needs."""
+    first_line = batch_job.input.first_line
+    if first_line is None:
+        return  # warn_of_missing_inputs() reports the missing input.
+
+    if not all(f'"{key}"' in first_line for key in required_keys):
+        yield (
+            f"batch job to {batch_job.settings['output']}: its input begins with "
+            f"{first_line[:MAX_SHOWN_LINE_LENGTH]!r}, but each line has to be a JSON object with "
+            f"{format_list(required_keys)}; correct it"
+        )
 
 
 @guard("batch inputs", "WARN", "solution")

@@ -156,6 +156,10 @@ def read_solution_snapshot(
     )
 
     description = descriptions.get(solution_arn)
+    batch_jobs = [
+        _read_batch_job(client, batch_settings, description)
+        for batch_settings in resolve_batch_jobs(solution_settings, run)
+    ]
     state = SolutionState()
     if description is not None:
         state = SolutionReader(client).read_state(
@@ -171,10 +175,7 @@ def read_solution_snapshot(
         campaigns=campaigns,
         campaign_tags=campaign_tags,
         filters=filters,
-        batch_jobs=[
-            _read_batch_job(client, batch_settings, description)
-            for batch_settings in resolve_batch_jobs(solution_settings, run)
-        ],
+        batch_jobs=batch_jobs,
     )
 
 
@@ -242,7 +243,7 @@ def read_data_snapshot(
         datasets=datasets,
         schemas=schemas,
         imports=[
-            job._replace(is_confirmed=job.is_confirmed or job in newly_confirmed_imports)
+            job._replace(is_confirmed=True) if job in newly_confirmed_imports else job
             for job in imports
         ],
         newly_confirmed_imports=newly_confirmed_imports,

@@ -126,9 +126,9 @@ class SolutionView:
 
     @property
     def retraining_cause(self) -> str | None:
-        """What requires a training even if a version was already trained on the present data.
+        """Why the run trains even if a version was already trained on the present data.
 
-        Either `force`, `events`, or `skipWhenUnchanged` if that setting is false. Otherwise, None.
+        This is `force`, `events`, `skipWhenUnchanged` (if that setting is false) or None.
         """
         if self.run["request"].get("force"):
             return "force"
@@ -140,10 +140,9 @@ class SolutionView:
 
     @property
     def requested_since(self) -> datetime | None:
-        """The earliest creation time of a usable version, or None if its age doesn't matter.
+        """The time after which a usable version was created, or None if its age doesn't matter.
 
-        With `force`, or without `skipWhenUnchanged`, the version must be created after the run
-        began.
+        With `force`, or without `skipWhenUnchanged`, this is the start of the run.
         """
         if self.retraining_cause is None:
             return None
@@ -160,13 +159,13 @@ class SolutionView:
         return find_usable_version(self.solution_state, self.requested_since)
 
     @property
-    def has_stopped_training(self) -> bool:
+    def was_training_stopped(self) -> bool:
         """True if the training on the present data was stopped. No run repeats it by itself."""
         return self.usable_version is not None and self.usable_version.was_stopped
 
     @property
-    def needs_new_version(self) -> bool:
-        """True if the run may train, and the usable version is missing or still in training."""
+    def is_training_due(self) -> bool:
+        """True if the usable version is missing or still in training, and the run may train."""
         version = self.usable_version
         is_missing = version is None or version.is_running
         return is_missing and "only" not in self.run["request"]
@@ -174,21 +173,22 @@ class SolutionView:
     @cached_property
     def limit_message(self) -> Message | None:
         """Why the monthly limit forbids a training that the solution needs, or None."""
-        if not self.needs_new_version or self.usable_version:
+        # A training in progress doesn't need another one.
+        if not self.is_training_due or self.usable_version:
             return None
 
         max_trainings_per_month = choose_monthly_limit(self.settings, self.run)
         message = explain_reached_monthly_limit(
             self.solution_state.versions, max_trainings_per_month, self.data_snapshot.now
         )
-        if message and self.later_deletion:
-            message["text"] = f"{LEARNED_DELETED_USERS}; {message['text']}"
-        return message
+        if message is None or self.later_deletion is None:
+            return message
+        return {**message, "text": f"{LEARNED_DELETED_USERS}; {message['text']}"}
 
     @property
     def gets_new_version(self) -> bool:
         """True if the run trains the solution, or waits for a training in progress."""
-        return self.needs_new_version and self.limit_message is None
+        return self.is_training_due and self.limit_message is None
 
     @property
     def later_deletion(self) -> Deletion | None:
@@ -203,7 +203,7 @@ class SolutionView:
         """The configured mode, or FULL if an UPDATE would build on a bad or old model.
 
         An UPDATE adds new data to the newest model. So the new version would keep users who were
-        deleted, or whatever made a campaign reject the newest version or roll it back.
+        deleted, or whatever made a run reject the newest version or roll it back.
         https://docs.aws.amazon.com/personalize/latest/dg/API_SolutionVersion.html
         """
         if self.solution_settings["trainingMode"] == "FULL" or self.later_deletion:
@@ -215,26 +215,26 @@ class SolutionView:
         if not any(version.created_at > since for version in full_versions):
             return "FULL"
 
-        deployments = self.earlier_versions.predicted_deployments.values()
-        outcomes = {deployment.first_step.outcome for deployment in deployments}
-        if outcomes & {"REJECTED", "ROLLED_BACK"}:
-            return "FULL"
+        for deployment in self.earlier_versions.predicted_deployments.values():
+            if deployment.first_step.outcome in ("REJECTED", "ROLLED_BACK"):
+                return "FULL"
         return "UPDATE"
 
     @cached_property
     def decision(self) -> PlanDecision:
         """What the run does with the solution, and why."""
-        if not self.gets_new_version:
-            limit_reason = self.limit_message and self.limit_message["text"]
-            if work := self._remaining_work:
-                return PlanDecision(work.action, limit_reason or work.reason)
-            if limit_reason:
-                return PlanDecision("hold back", limit_reason)
-            return PlanDecision("keep", self._explain_no_work())
+        if self.gets_new_version:
+            if self.usable_version:
+                return PlanDecision("wait", "a version is in training on the present data")
+            return PlanDecision("train", self._explain_training())
 
-        if self.usable_version:
-            return PlanDecision("wait", "a version is in training on the present data")
-        return PlanDecision("train", self._explain_training())
+        remaining_work = self._remaining_work
+        if self.limit_message is None:
+            return remaining_work or PlanDecision("keep", self._explain_no_work())
+
+        # The run can't train, but it still does the work that earlier runs left undone.
+        action = remaining_work.action if remaining_work else "hold back"
+        return PlanDecision(action, self.limit_message["text"])
 
     @property
     def _remaining_work(self) -> PlanDecision | None:
@@ -270,7 +270,7 @@ class SolutionView:
         """Explain why the run has nothing to do for the solution."""
         if self.usable_version is None:
             return "the run only deploys versions"
-        if self.has_stopped_training:
+        if self.was_training_stopped:
             reason = "the training on its data was stopped"
             return f"{LEARNED_DELETED_USERS}; {reason}" if self.later_deletion else reason
 
@@ -287,26 +287,27 @@ class SolutionView:
         if self.decision.action in ("keep", "hold back"):
             return None
 
-        candidate = None
+        existing_version = None
         training_mode = self.training_mode
         if not self.gets_new_version:
-            candidate = self.earlier_versions.candidate
-            assert candidate is not None, "without a version, there is no work but a training"
-            training_mode = cast("TrainingMode", candidate.training_mode)
+            existing_version = self.earlier_versions.candidate
+            assert existing_version is not None, "without a version, only a training is possible"
+            training_mode = cast("TrainingMode", existing_version.training_mode)
 
         since = self.requested_since
+        comparable_versions = [
+            version
+            for version in self.solution_state.versions
+            if version.training_mode == training_mode
+        ]
         return {
             "solutionArn": self.arn,
             "versionName": build_job_name(self.settings, self.run, compute_short_hash(self.arn, 8)),
             "trainingMode": training_mode,
             "recipe": self.recipe or "",
-            "existingVersionArn": candidate.arn if candidate else None,
+            "existingVersionArn": existing_version.arn if existing_version else None,
             "requestedSince": since.isoformat() if since else None,
-            "durations": list_recent_durations(
-                version
-                for version in self.solution_state.versions
-                if version.training_mode == training_mode
-            ),
+            "durations": list_recent_durations(comparable_versions),
             "campaigns": [*self._plan_campaigns()],
             "batchJobs": [
                 batch_job.settings["output"] for batch_job in self.solution_snapshot.batch_jobs
@@ -314,15 +315,18 @@ class SolutionView:
         }
 
     def _plan_campaigns(self) -> Iterator[PlannedCampaign]:
-        """Yield the campaigns that need an update, or whose verdict is still unreported."""
+        """Yield the campaigns that get a version, or whose last verdict is still unreported."""
         earlier_versions = self.earlier_versions
         if self.gets_new_version:
-            yield from map(self._plan_campaign, earlier_versions.updatable_campaign_arns)
+            for arn in earlier_versions.updatable_campaign_arns:
+                yield self._plan_campaign(arn)
             return
 
-        for arn in {**earlier_versions.pending_versions, **earlier_versions.unreported_verdicts}:
+        pending_versions = earlier_versions.pending_versions
+        for arn in dict.fromkeys([*pending_versions, *earlier_versions.unreported_verdicts]):
             campaign = self._plan_campaign(arn)
-            version = earlier_versions.pending_versions.get(arn)
+            version = pending_versions.get(arn)
+            # The candidate is deployed by default, so only another version has to be named.
             if version is not None and version != earlier_versions.candidate:
                 campaign["approvedVersionArn"] = version.arn
             yield campaign
