@@ -217,7 +217,7 @@ def format_headline(report: Report) -> str:
     if outcome == "FAILED":
         # "campaign home failed" would sound as if the campaign were down.
         results = _name_results(report, campaign_label="update of campaign")
-        failed_name = next(name for name, result in results if result["outcome"] == outcome)
+        failed_name = next(name for name, result in results if result["outcome"] == "FAILED")
         return f"{failed_name} failed"
 
     template = HEADLINES.get(outcome)
@@ -240,10 +240,9 @@ def _summarize_work(report: Report) -> str:
         return work
 
     # A stack may have no campaigns, or import only.
-    not_done = "nothing was deployed" if report["serving"] else "nothing was trained"
-    if work:
-        return f"{work}, but {not_done}"
-    return not_done if report["serving"] else "nothing was done"
+    if not report["serving"]:
+        return f"{work}, but nothing was trained" if work else "nothing was done"
+    return f"{work}, but nothing was deployed" if work else "nothing was deployed"
 
 
 def _list_work_done(report: Report) -> Iterator[str]:
@@ -276,8 +275,8 @@ def _name_results(
 ) -> Iterator[tuple[str, ImportReport | SolutionReport | BatchJobReport | CampaignReport]]:
     """Yield each import, training, campaign, trial and batch job with a readable name.
 
-    If a solution has campaigns, it has their outcome. So its training is left out, unless there are
-    reasons for the training itself.
+    If a solution has campaigns, they tell its outcome. Its training is then left out, unless there
+    are reasons for the outcome of the training itself.
     """
     for dataset in report["imports"]:
         yield f"import of {dataset['type']}", dataset
@@ -297,7 +296,7 @@ def _name_results(
 
 
 def _explain_outcomes(report: Report, pipeline_options: Sequence[str]) -> Iterator[str]:
-    """Yield why the run and its parts ended as they did, and how far to trust a rejection.
+    """Yield why the run and its parts ended as they did, and what may question a rejection.
 
     Parts with the same reason share a line.
     """
@@ -312,11 +311,14 @@ def _explain_outcomes(report: Report, pipeline_options: Sequence[str]) -> Iterat
     for text, names in names_by_reason.items():
         yield f"- {', '.join(names)}: {text}"
 
-    yield from _explain_drops(report)
+    yield from _question_rejections(report)
 
 
-def _explain_drops(report: Report) -> Iterator[str]:
-    """Yield what other than a worse model may explain a rejection."""
+def _question_rejections(report: Report) -> Iterator[str]:
+    """Yield why the metrics of a rejected version may have dropped although its model is good.
+
+    The new data may be harder for every model, or there are too few users to measure a drop.
+    """
     metrics = [
         metric
         for campaign in list_campaign_reports(report)
@@ -354,15 +356,22 @@ def _list_next_steps(report: Report, pipeline_options: Sequence[str]) -> Iterato
         yield from _format_advice(advice, [""], pipeline_options)
 
     for outcome, advice in CAMPAIGN_ADVICE.items():
-        campaigns = [
-            campaign for campaign in list_campaign_reports(report) if campaign["outcome"] == outcome
-        ]
-        if advice.arn_key == "campaignArn":
-            campaigns = [campaign for campaign in campaigns if _can_roll_back(campaign, report)]
+        advised_arns = _list_advised_arns(report, outcome, advice)
+        yield from _format_advice(advice, advised_arns, pipeline_options)
 
-        # Campaigns can share a version, and one is listed twice if it had a trial first.
-        arns = dict.fromkeys(campaign[advice.arn_key] for campaign in campaigns)
-        yield from _format_advice(advice, [*filter(None, arns)], pipeline_options)
+
+def _list_advised_arns(report: Report, outcome: Outcome, advice: Advice) -> list[str]:
+    """List the versions or campaigns with this outcome to which the advice applies."""
+    campaigns = [
+        campaign for campaign in list_campaign_reports(report) if campaign["outcome"] == outcome
+    ]
+    # Advice for a campaign is always to roll it back.
+    if advice.arn_key == "campaignArn":
+        campaigns = [campaign for campaign in campaigns if _can_roll_back(campaign, report)]
+
+    # Campaigns can share a version, and one is listed twice if it had a trial first.
+    arns = dict.fromkeys(campaign[advice.arn_key] for campaign in campaigns)
+    return [arn for arn in arns if arn is not None]
 
 
 def _can_roll_back(campaign: CampaignReport, report: Report) -> bool:
@@ -403,7 +412,7 @@ def _describe_campaigns(report: Report) -> Iterator[str]:
     """Yield what each campaign serves, what happened to it, and the metrics of the gate."""
     # If a campaign has both, its update replaces the trial, which is listed first.
     results = {campaign["campaignArn"]: campaign for campaign in list_campaign_reports(report)}
-    printed_comparisons: list[object] = []
+    printed_metrics: list[object] = []
 
     for serving in report["serving"]:
         line = _describe_serving(serving)
@@ -414,17 +423,20 @@ def _describe_campaigns(report: Report) -> Iterator[str]:
         yield f"{line} ({_describe_result(result, serving['servedVersionArn'])})"
 
         # If campaigns share a version and its metrics, only the first one prints them.
-        comparison = (result["versionArn"], result["metrics"])
-        if comparison not in printed_comparisons:
-            printed_comparisons.append(comparison)
-            metric_lines = format_metrics(cast("list[MetricComparison]", result["metrics"]), ": ")
-            yield from (f"  {metric_line}" for metric_line in metric_lines)
+        version_metrics = (result["versionArn"], result["metrics"])
+        if version_metrics in printed_metrics:
+            continue
+        printed_metrics.append(version_metrics)
+
+        comparisons = cast("list[MetricComparison]", result["metrics"])
+        for metric_line in format_metrics(comparisons, separator=": "):
+            yield f"  {metric_line}"
 
 
 def _describe_result(result: CampaignReport, served_version_arn: str | None) -> str:
-    """Describe what happened to a campaign, and name the other version, if any.
+    """Describe what happened to a campaign, and name the version that isn't served now, if any.
 
-    After a deployment, that's the previous version. Otherwise, it's the new one.
+    After a deployment, that's the previous version. After any other outcome, it's the new one.
     """
     label = "new"
     other_version_arn = result["versionArn"]
@@ -466,7 +478,7 @@ def _describe_batch_jobs(report: Report) -> Iterator[str]:
 def _describe_training(solution: SolutionReport) -> str:
     """Describe a training, with the outcome of the solution if it has no campaigns."""
     facts = []
-    # Otherwise, the lines of the campaigns show the outcomes.
+    # If there are campaigns, their lines show the outcome.
     if not solution["campaigns"]:
         facts.append(str(solution["outcome"]))
 

@@ -6,7 +6,6 @@ meaning. If you must, raise SCHEMA_VERSION to 2.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, TypedDict, cast, get_args
 
@@ -285,7 +284,7 @@ def build_report(
     execution_data: ExecutionData,
     serving: list[ServingReport],
     *,
-    pipeline: str,
+    pipeline_name: str,
     dashboard_url: str | None,
     ended_at: datetime,
 ) -> Report:
@@ -310,7 +309,7 @@ def build_report(
 
     return {
         "schemaVersion": SCHEMA_VERSION,
-        "pipeline": pipeline,
+        "pipeline": pipeline_name,
         "outcome": ending.outcome,
         "error": ending.error,
         "reasons": ending.reasons,
@@ -341,10 +340,7 @@ def find_worst_outcome(outcomes: Iterable[Outcome]) -> Outcome:
 
 
 def keep_worst_results(results: Sequence[CampaignResult]) -> list[CampaignResult]:
-    """Keep the results with the worst outcomes, as many as fit.
-
-    With all results, the document of a run that has other jobs could grow too large.
-    """
+    """Keep as many results as fit into the execution's data, the worst outcomes first."""
     worst_first = sorted(results, key=lambda result: OUTCOMES_WORST_FIRST.index(result["outcome"]))
     return keep_fitting(worst_first, MAX_TRIALS_BYTES)
 
@@ -367,17 +363,23 @@ def list_bad_campaign_arns(report: Report) -> list[str]:
 
 
 def explain_error(error: StateError) -> list[Message]:
-    """Turn an error into messages: the problems of a refused run, or the error's own message.
+    """Turn an error into messages: the problems of a refused run, or the error's own message."""
+    text = _extract_error_text(error)
+    if error["Error"] == RunRefused.__name__:
+        return cast("list[Message]", json.loads(text))
+    return [Message(text=truncate_middle(f"{error['Error']}: {text}", MAX_REASON_BYTES))]
+
+
+def _extract_error_text(error: StateError) -> str:
+    """Extract the part of an error's cause that is for people.
 
     If a function raised the error, the cause is JSON, and only its `errorMessage` is for people.
     """
     cause = error.get("Cause", "no cause given")
-    with suppress(ValueError, TypeError, KeyError):
-        cause = json.loads(cause)["errorMessage"]
-
-    if error["Error"] == RunRefused.__name__:
-        return cast("list[Message]", json.loads(cause))
-    return [Message(text=truncate_middle(f"{error['Error']}: {cause}", MAX_REASON_BYTES))]
+    try:
+        return str(json.loads(cause)["errorMessage"])
+    except (ValueError, TypeError, KeyError):
+        return cause
 
 
 # The run
@@ -412,7 +414,7 @@ def _sum_training_costs(
     execution_data: ExecutionData, trainings: Iterable[NewTraining]
 ) -> float | None:
     """Add up the cost of the trainings in dollars, or return None if the price isn't known."""
-    # If the input was too large for the first state, the document has no settings.
+    # If the input was too large for the first state, the execution's data has no settings.
     if "settings" not in execution_data:
         return None
 
@@ -428,7 +430,7 @@ def _sum_training_costs(
 
 
 def _sum_import_costs(imports: Iterable[ImportReport]) -> float:
-    """Add up the cost of the imports in dollars. An import that created no job was free."""
+    """Add up the cost of the imports in dollars. Without an import job, nothing is billed."""
     imported_bytes = sum(dataset["bytes"] for dataset in imports if dataset["datasetImportJobArn"])
     return round(estimate_import_cost(imported_bytes), 2)
 
@@ -496,9 +498,10 @@ def _build_solution_report(
 
 
 def _find_solution_outcome(result: SolutionResult, campaigns: Sequence[CampaignReport]) -> Outcome:
-    """Return the worst outcome of the campaigns, or the training's if there are no campaigns.
+    """Find the worst outcome of the campaigns, or the training's if there are no campaigns.
 
-    After an error, the solution is FAILED, even if its campaigns were updated.
+    After an error, the solution is FAILED, even if its campaigns were updated. It's SKIPPED if an
+    earlier version was only used for batch jobs.
     """
     version = result["version"] or EMPTY_STATUS
     if result["error"] or not version["outcome"]:
@@ -506,7 +509,6 @@ def _find_solution_outcome(result: SolutionResult, campaigns: Sequence[CampaignR
     if campaigns:
         return find_worst_outcome(campaign["outcome"] for campaign in campaigns)
 
-    # The run used an earlier version, and only for batch jobs.
     if result["batchJobs"] and not version["isNew"]:
         return "SKIPPED"
     return cast("Outcome", version["outcome"])
@@ -532,7 +534,8 @@ def _build_trial_reports(
     served_version_arns: Mapping[str, str | None],
 ) -> list[CampaignReport]:
     """Report on earlier runs' trials, which this run ended before its own work."""
-    # After this run's own update, the served version no longer shows how the trial ended.
+    # If this run has updated a campaign after its trial, the served version no longer shows how
+    # the trial ended. So leave it out.
     updated_campaign_arns = {
         campaign["campaignArn"] for solution in solutions for campaign in solution["campaigns"]
     }
@@ -550,7 +553,7 @@ def _build_trial_reports(
 def _build_campaign_report(
     result: CampaignResult, served_version_arns: Mapping[str, str | None]
 ) -> CampaignReport:
-    """Report on a campaign. Correct its outcome if it has been given another version since."""
+    """Report on a campaign, and correct the outcome if it contradicts the served version."""
     campaign_arn = result["campaign"]["campaignArn"]
     status = result["status"] or EMPTY_STATUS
     report: CampaignReport = {
@@ -569,10 +572,10 @@ def _build_campaign_report(
 
 
 def _correct_outcome(report: CampaignReport, served_version_arn: str | None) -> None:
-    """Change an outcome that is no longer true.
+    """Correct the outcome of a campaign if it contradicts the version that is served now.
 
-    The run may have gone on for hours to train other solutions. Meanwhile, a person may have moved
-    the campaign to another version.
+    After the update, the run may have trained other solutions for hours. Meanwhile, a person may
+    have moved the campaign to another version.
     """
     correction = Message(text=f"the campaign serves {served_version_arn or 'nothing'} now")
     serves_run_version = served_version_arn == report["versionArn"]
@@ -586,22 +589,21 @@ def _correct_outcome(report: CampaignReport, served_version_arn: str | None) -> 
 
 
 def _build_metric_report(values: MetricComparison) -> MetricReport:
-    """Report the values of a rule, with a default for each missing key."""
-    return cast(
-        "MetricReport",
-        {
-            "newBaseline": None,
-            "servedBaseline": None,
-            "hasDropped": False,
-            "hasBaselineDropped": False,
-            **values,
-            "change": compute_compared_values(values).change,
-        },
-    )
+    """Report the values that a rule compared, with a default for each missing key."""
+    return {
+        "metric": values["metric"],
+        "new": values["new"],
+        "served": values["served"],
+        "change": compute_compared_values(values).change,
+        "newBaseline": values.get("newBaseline"),
+        "servedBaseline": values.get("servedBaseline"),
+        "hasDropped": values.get("hasDropped", False),
+        "hasBaselineDropped": values.get("hasBaselineDropped", False),
+    }
 
 
 def _list_reasons(error: StateError | None, status: JobStatus) -> list[Message]:
-    """List why a status has its outcome: the error that ended it, then the reasons of its rule."""
+    """List the reasons for an outcome: the error, if there was one, and those in the status."""
     reasons = status["reasons"]
     if error:
         reasons = [*explain_error(error), *reasons]
@@ -613,23 +615,26 @@ def _list_warnings(execution_data: ExecutionData) -> Iterator[Message]:
     yield from execution_data.get("plan", {}).get("warnings", ())
 
     for campaign in list_campaign_results(execution_data):
-        yield from _label_warnings(campaign["campaign"]["campaignArn"], campaign["status"])
+        yield from _mark_warnings(campaign["campaign"]["campaignArn"], campaign["status"])
 
     solutions = list_solution_results(execution_data)
     for solution in solutions:
-        yield from _label_warnings(solution["solution"]["solutionArn"], solution["version"])
+        yield from _mark_warnings(solution["solution"]["solutionArn"], solution["version"])
     for solution in solutions:
         for job in solution["batchJobs"]:
-            yield from _label_warnings(job["batchJob"], job["status"])
+            yield from _mark_warnings(job["batchJob"], job["status"])
 
 
-def _label_warnings(origin: str, status: JobStatus | None) -> list[Message]:
-    """Say what the warnings of a status are about, and mark them for a person.
+def _mark_warnings(subject: str, status: JobStatus | None) -> list[Message]:
+    """Put the subject in front of each warning of a job, and mark the warning for a person.
 
-    They come from the run's own jobs. For example, no alarm may have watched a version.
+    A job may warn, for example, that no alarm has watched a version.
     """
-    warnings = (status or EMPTY_STATUS)["warnings"]
-    return [{**add_subject(origin, warning), "needsPerson": True} for warning in warnings]
+    if status is None:
+        return []
+    return [
+        {**add_subject(subject, warning), "needsPerson": True} for warning in status["warnings"]
+    ]
 
 
 def _measure_duration(status: JobStatus) -> float | None:

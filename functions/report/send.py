@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, TypedDict
@@ -44,7 +43,7 @@ from .model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
     from mypy_boto3_personalize import PersonalizeClient
@@ -76,7 +75,7 @@ class ReportedRun(TypedDict):
 def report_run(
     step: str,
     execution_data: ExecutionData,
-    pipeline: str,
+    pipeline_name: str,
     notifications: NotificationSettings,
     *,
     after_delivery: Callable[[], None] | None = None,
@@ -88,7 +87,7 @@ def report_run(
     report = build_report(
         execution_data,
         _read_run_serving(execution_data),
-        pipeline=pipeline,
+        pipeline_name=pipeline_name,
         dashboard_url=notifications["dashboardUrl"],
         ended_at=clock.now(),
     )
@@ -96,10 +95,10 @@ def report_run(
 
     log_fields = {"step": step, "runId": report["runId"]}
     logger.info(text, extra={**log_fields, "outcome": report["outcome"]})
-    metrics.write(pipeline, {RUNS: 1}, Outcome=report["outcome"])
+    metrics.write(pipeline_name, {RUNS: 1}, Outcome=report["outcome"])
 
-    failures = [*_deliver(notifications, report, text)]
-    metrics.write(pipeline, {UNDELIVERED_REPORTS: len(failures)})
+    failures = _deliver(notifications, report, text)
+    metrics.write(pipeline_name, {UNDELIVERED_REPORTS: len(failures)})
     if failures:
         message = f"{step}: the report was not delivered: {'; '.join(failures)}"
         logger.error(message, extra={**log_fields, "undeliveredReports": len(failures)})
@@ -112,8 +111,8 @@ def report_run(
 def needs_person(report: Report) -> bool:
     """Check whether a person should look at the run.
 
-    Whatever the outcome, they should if a campaign serves a bad version or has an unfinished trial,
-    or if a warning is not only for their information.
+    Even after a good outcome, somebody should if a campaign serves a bad version or has an
+    unfinished trial, or if a warning asks for a person.
     """
     if report["outcome"] in ATTENTION_OUTCOMES:
         return True
@@ -125,7 +124,8 @@ def needs_person(report: Report) -> bool:
 def is_repeated_failure(report: Report) -> bool:
     """Check whether the report only repeats that a trial could not be ended.
 
-    As long as a trial can't be ended, `watch_pipeline` starts about 25 such runs a day.
+    As long as a trial can't be ended, `watch_pipeline` starts about 25 such runs a day. People
+    don't get messages about these runs.
     """
     has_failed = report["trigger"] == "trials" and report["outcome"] == "FAILED"
     return has_failed and any(serving["versionOnTrial"] for serving in report["serving"])
@@ -133,7 +133,7 @@ def is_repeated_failure(report: Report) -> bool:
 
 def _read_run_serving(execution_data: ExecutionData) -> list[ServingReport]:
     """Read what each campaign of the run serves now."""
-    # If the input was too large for the first state, the document has no settings.
+    # If the input was too large for the first state, the execution's data has no settings.
     if "settings" not in execution_data:
         return []
     return read_serving(personalize_read_client(), execution_data["settings"])
@@ -153,7 +153,7 @@ def _read_campaign_serving(
     client: PersonalizeClient, campaign_arn: str, solution_arn: str, deadline: datetime
 ) -> ServingReport:
     """Report what a campaign serves, or that it's unknown after an error or the deadline."""
-    report: ServingReport = {
+    unknown: ServingReport = {
         "campaignArn": campaign_arn,
         "isKnown": False,
         "servedVersionArn": None,
@@ -163,27 +163,30 @@ def _read_campaign_serving(
         "pin": None,
     }
     if clock.now() >= deadline:
-        return report
+        return unknown
 
-    with suppress(*AWS_ERRORS):
+    try:
         campaign = describe_campaign(client, campaign_arn)
         state = build_campaign_state(campaign, read_tags(client, campaign_arn), solution_arn)
-        served_version_arn = state.served_version_arn
-        record = state.record
-        report |= {
-            "isKnown": True,
-            "servedVersionArn": served_version_arn,
-            "minProvisionedTPS": campaign.get("minProvisionedTPS"),
-            "versionOnTrial": record.trial and record.trial.version_arn,
-            "isBad": served_version_arn is not None
-            and served_version_arn == record.blocked_version_arn,
-            "pin": state.pin,
-        }
-    return report
+    except AWS_ERRORS:
+        return unknown
+
+    trial = state.record.trial
+    served_version_arn = state.served_version_arn
+    is_blocked = served_version_arn == state.record.blocked_version_arn
+    return {
+        "campaignArn": campaign_arn,
+        "isKnown": True,
+        "servedVersionArn": served_version_arn,
+        "minProvisionedTPS": campaign.get("minProvisionedTPS"),
+        "versionOnTrial": trial.version_arn if trial else None,
+        "isBad": served_version_arn is not None and is_blocked,
+        "pin": state.pin,
+    }
 
 
-def _deliver(notifications: NotificationSettings, report: Report, text: str) -> Iterator[str]:
-    """Send the event, and the message if people should get it. Yield each failure.
+def _deliver(notifications: NotificationSettings, report: Report, text: str) -> list[str]:
+    """Send the event, and the message if people should get it. List what couldn't be delivered.
 
     If one can't be delivered, the other is still sent.
     """
@@ -193,11 +196,13 @@ def _deliver(notifications: NotificationSettings, report: Report, text: str) -> 
     if is_for_people and not is_repeated_failure(report):
         deliveries[f"message to {topic_arn}"] = partial(_publish_message, report, topic_arn, text)
 
+    failures = []
     for name, deliver in deliveries.items():
         try:
             deliver()
         except Exception as error:  # noqa: BLE001 - whatever it is, the run has done its work
-            yield f"{name}: {error}"
+            failures.append(f"{name}: {error}")
+    return failures
 
 
 def _publish_message(report: Report, topic_arn: str, text: str) -> None:

@@ -62,23 +62,26 @@ def parse_sample(
 
     # This codec drops a byte-order mark, which isn't part of the first column's name.
     lines = _split_into_lines(file_bytes.decode("utf-8-sig"))
+    row_lines = lines[1:]
     sample = FileSample(key=key)
 
     if lines:
-        sample = _add_header(sample, *lines.pop(0))
+        header_line_number, header = lines[0]
+        sample = _add_header(sample, header_line_number, header)
     if not sample.error:
-        sample = _add_rows(sample, lines[:max_rows])
+        sample = _add_rows(sample, row_lines[:max_rows])
     if sample.error:
         return sample
 
-    sample = replace(sample, value_counts=_count_values(sample.header, lines))
-    if is_whole_file:
-        sample = replace(sample, row_count=len(lines))
-    return sample
+    return replace(
+        sample,
+        value_counts=_count_values(sample.header, row_lines),
+        row_count=len(row_lines) if is_whole_file else None,
+    )
 
 
 def _drop_cut_off_line(file_bytes: bytes) -> bytes:
-    """Drop the last line, which is probably cut off, unless it's the only one."""
+    """Drop the last line, which is probably incomplete, unless it's the only one."""
     last_line_start = max(file_bytes.rfind(b"\n"), file_bytes.rfind(b"\r")) + 1
     return file_bytes[:last_line_start] or file_bytes
 
@@ -145,12 +148,14 @@ def split_values(line: str) -> tuple[str, ...]:
 def find_encoding_error(file_bytes: bytes) -> str | None:
     """Explain why the bytes can't be read as text, or return None if they can."""
     try:
-        # UTF-16 looks like UTF-8 with a NUL before or after each letter.
-        readable_text, nul, _ = file_bytes.decode().partition("\0")
-        if not nul:
-            return None
+        text = file_bytes.decode()
     except UnicodeDecodeError as error:
         readable_text = file_bytes[: error.start].decode()
+    else:
+        # UTF-16 looks like UTF-8 with a NUL before or after each letter.
+        readable_text, nul, _ = text.partition("\0")
+        if not nul:
+            return None
 
     line_number = len(LINE_BREAK.findall(readable_text)) + 1
     return (

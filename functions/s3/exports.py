@@ -9,7 +9,6 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -124,7 +123,8 @@ class Export(S3Listing):
     ) -> ExportState:
         """Build the summary of the export that the import rules need.
 
-        Later files than `written_until` don't count. `rules/imports.py` explains the fingerprint.
+        Files that were written after `written_until` don't count. `rules/imports.py` explains the
+        fingerprint.
         """
         # Personalize doesn't import the files in subfolders.
         subfolder_keys = set(self.subfolder_keys)
@@ -162,8 +162,8 @@ class Export(S3Listing):
     def has_rows(self) -> bool:
         """True if a sample has a row, or an error that may hide its rows.
 
-        The other files don't matter. All files of an export have the same header, so if the largest
-        ones contain nothing else, neither do the smaller ones.
+        The largest files always have a sample. If even these contain only a header, the smaller
+        files do, too, because all files of an export have the same header.
         """
         return any(sample.rows or sample.error for sample in self.samples)
 
@@ -188,9 +188,9 @@ def read_export(
 
         if marker_location:
             location_being_read = marker_location
-            # The marker is a single file, so there's at most one.
-            for marker in list_objects(client, marker_location):
-                export = replace(export, marker_written_at=marker.modified_at)
+            markers = list_objects(client, marker_location)
+            if markers:
+                export = replace(export, marker_written_at=markers[0].modified_at)
     except ClientError as error:
         return Export(location=location, read_error=format_s3_error(location_being_read, error))
 
@@ -283,22 +283,24 @@ def _read_samples(
     """
     files = [file for file in objects if file.size > 0]
     sampled_files = _choose_sampled_files(files)
+    files_to_read = sampled_files
+    max_bytes = MAX_SAMPLED_BYTES // max(len(sampled_files), 1)
+
     total_bytes = sum(file.size for file in files)
     is_small = len(files) <= MAX_FULLY_READ_FILES and total_bytes <= MAX_FULLY_READ_BYTES
-    read_file = partial(_read_file, client, split_location(location).bucket)
+    if read_all_rows and is_small:
+        files_to_read = files
+        max_bytes = MAX_FULLY_READ_BYTES
 
+    # Checked rows stay in memory, so the rows of all other files are only counted.
+    max_rows = [MAX_CHECKED_ROWS if file in sampled_files else 0 for file in files_to_read]
+    read_file = partial(_read_file, client, split_location(location).bucket, max_bytes)
     with ThreadPoolExecutor(MAX_PARALLEL_READS) as pool:
-        if read_all_rows and is_small:
-            # Checked rows stay in memory, so the rows of other files are only counted.
-            max_rows = [MAX_CHECKED_ROWS if file in sampled_files else 0 for file in files]
-            return list(pool.map(read_file, files, repeat(MAX_FULLY_READ_BYTES), max_rows))
-
-        max_bytes = MAX_SAMPLED_BYTES // max(len(sampled_files), 1)
-        return list(pool.map(read_file, sampled_files, repeat(max_bytes)))
+        return list(pool.map(read_file, files_to_read, max_rows))
 
 
 def _read_file(
-    client: S3Client, bucket: str, file: S3Object, max_bytes: int, max_rows: int = MAX_CHECKED_ROWS
+    client: S3Client, bucket: str, max_bytes: int, file: S3Object, max_rows: int
 ) -> FileSample:
     """Read the beginning of a file, and check at most `max_rows` of its rows."""
     beginning = _read_beginning(client, f"s3://{bucket}/{file.key}", max_bytes)
@@ -325,18 +327,16 @@ def read_result_lines(
 ) -> Iterator[bytes]:
     """Yield the lines in the first MAX_RESULT_BYTES of these files. The last line may be cut off.
 
-    A list of all the lines wouldn't fit into the memory of a small function.
+    The lines aren't collected in a list, because a small function has too little memory for it.
     """
     bucket = split_location(location).bucket
     remaining_bytes = MAX_RESULT_BYTES
 
     for file in files:
-        # S3 rejects a byte range of an empty object.
         if file.size == 0:
-            continue
-        # The previous file used up the remaining bytes.
+            continue  # S3 rejects a byte range of an empty object.
         if remaining_bytes <= 0:
-            return
+            return  # The files before this one had enough bytes.
 
         last_byte = remaining_bytes - 1
         response = client.get_object(Bucket=bucket, Key=file.key, Range=f"bytes=0-{last_byte}")

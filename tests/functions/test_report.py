@@ -68,7 +68,7 @@ def report(document=None, serves=None, *, ended_at=STARTED + timedelta(hours=2),
     return build_report(
         document or finished(**changes),
         serving(VERSION) if serves is None else serves,
-        pipeline=PIPELINE,
+        pipeline_name=PIPELINE,
         dashboard_url="https://dashboard",
         ended_at=ended_at,
     )
