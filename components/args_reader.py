@@ -7,7 +7,6 @@ rather than one for each `pulumi up`.
 
 import json
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
 from types import UnionType
@@ -67,8 +66,8 @@ class ArgsReader:
     def read(self, annotation: FieldType, value: object, key: str) -> Value:
         """Read a field's value according to its annotation. Return UNREAD if that fails.
 
-        `key` is the value's place in the config. A value that only breaks a rule is reported, but
-        still returned, so that rules about several settings can report problems as well.
+        `key` is the value's place in the config. A value that breaks a rule is reported, but still
+        returned, so that rules about several settings can report problems as well.
         """
         if key in self.secrets:
             return self._refuse(key, ENCRYPTED)
@@ -77,31 +76,33 @@ class ArgsReader:
         if isinstance(value, Output | Awaitable):
             return self._read_output(annotation, value, key)
 
-        type_ = _first_member(annotation)
+        field_type = _first_member(annotation)
         rules = getattr(annotation, "__metadata__", ())
-        if type_ is str:
+        if field_type is str:
+            decoded = value
             result = self._read_text(value, rules, key)
         else:
-            value = _decode_json(value)
-            result = self._read_as(type_, value, key)
+            decoded = _decode_json(value)
+            result = self._read_decoded(field_type, decoded, key)
 
         if result is not UNREAD:
-            self._apply_rules(rules, value, result, key)
+            self._apply_rules(rules, decoded, result, key)
         return result
 
-    def _apply_rules(self, rules: Sequence[Rule], value: Value, result: Value, key: str) -> None:
-        """Report each rule that a value breaks, and collect valid ARNs."""
+    def _apply_rules(self, rules: Sequence[Rule], decoded: Value, result: Value, key: str) -> None:
+        """Report each rule that a field's value breaks, and collect valid ARNs."""
         for rule in rules:
-            checked = result
+            checked_value = result
             if isinstance(rule, ElementCount):
-                # Elements that couldn't be read count, too.
-                checked = value
+                # Elements that couldn't be read aren't in the result, but they count, too.
+                checked_value = decoded
 
-            if error := rule(checked):
+            error = rule(checked_value)
+            if error is not None:
                 self._refuse(key, error, result)
             elif isinstance(rule, ArnRule):
                 arn = parse_arn(result)
-                assert arn is not None, "the ARN fits the pattern of its kind"
+                assert arn is not None, "the rule has accepted the ARN"
                 self.arns.append(ArnSetting(key, arn))
 
     def _read_output(self, annotation: FieldType, output: object, key: str) -> Value:
@@ -112,7 +113,10 @@ class ArgsReader:
         return self._refuse(key, IS_OUTPUT)
 
     def _read_text(self, value: object, rules: Sequence[Rule], key: str) -> Value:
-        """Read text, but refuse invisible mistakes, like a space at the end of an ARN."""
+        """Return a value if it's text without invisible mistakes, like a space at its end.
+
+        Otherwise, report what is wrong with it.
+        """
         if isinstance(value, str):
             if value.isprintable() and value == value.strip():
                 return value
@@ -124,28 +128,35 @@ class ArgsReader:
                 if error := rule(str(value)):
                     return self._refuse(key, error, value)
 
+        expected = EXPECTED[str]
         if ".filterValues." in key:
-            return self._refuse(key, f"is not {FILTER_PARAMETER}", value)
-        return self._refuse(key, f"is not {EXPECTED[str]}", value)
+            expected = FILTER_PARAMETER
+        return self._refuse(key, f"is not {expected}", value)
 
-    def _read_as(self, type_: FieldType, value: object, key: str) -> Value:
-        """Read a value whose type is neither a union nor text, or refuse it."""
-        origin: object = get_origin(type_)
-        arguments = get_args(type_)
+    def _read_decoded(self, field_type: FieldType, value: object, key: str) -> Value:
+        """Read a value that isn't text, for example a list or number, or refuse another value."""
+        origin: object = get_origin(field_type)
+        type_arguments = get_args(field_type)
 
-        if is_dataclass(type_) and isinstance(value, Mapping):
-            return self._read_dataclass(type_, value, key)
+        if is_dataclass(field_type) and isinstance(value, Mapping):
+            return self._read_dataclass(field_type, value, key)
         if origin is Mapping and isinstance(value, Mapping):
-            return self._read_mapping(arguments[1], value, key)
+            return self._read_mapping(type_arguments[1], value, key)
         if origin is Sequence and isinstance(value, list | tuple):
-            return self._read_sequence(arguments[0], value, key)
-        if type(value) in SCALARS.get(type_, ()) or (origin is Literal and value in arguments):
-            return value
+            return self._read_sequence(type_arguments[0], value, key)
 
-        return self._refuse(key, f"is not {_describe(type_)}", value)
+        is_scalar = type(value) in SCALARS.get(field_type, ())
+        is_literal = origin is Literal and value in type_arguments
+        if is_scalar or is_literal:
+            return value
+        return self._refuse(key, f"is not {_describe_values(field_type)}", value)
 
     def _read_dataclass(self, cls: FieldType, settings: Mapping[str, object], key: str) -> Value:
-        """Read a mapping with camelCase keys. Return UNREAD if it lacks a field that rules need."""
+        """Read a mapping with camelCase keys.
+
+        A field that couldn't be read gets its default. If it has none, or if the default means that
+        the field isn't set, return UNREAD. Otherwise, rules would report the field as missing.
+        """
         # The top level has no key.
         prefix = f"{key}." if key else ""
         known_keys = list_config_keys(cls)
@@ -158,7 +169,6 @@ class ArgsReader:
             if result is not UNREAD:
                 arguments[field_.name] = result
             elif field_.default in (None, (), MISSING):
-                # A rule about several fields would take this one for unset.
                 return UNREAD
 
         instance = cls(**arguments)
@@ -180,7 +190,7 @@ class ArgsReader:
             if name in settings:
                 results[field_] = self.read(field_.type, settings[name], key)
             elif field_.default is MISSING and field_.default_factory is MISSING:
-                results[field_] = self._refuse(key, f"missing; {_hint(field_.type)}")
+                results[field_] = self._refuse(key, f"missing; {_advise(field_.type)}")
         return results
 
     def _read_mapping(
@@ -205,10 +215,13 @@ class ArgsReader:
         return readable
 
     def _refuse(self, key: str, message: str, value: object = None) -> Value:
-        """Report a problem and return UNREAD. Lists and mappings aren't shown: they may be long."""
-        if not isinstance(value, str | int | float):
-            value = None
-        self.problems.append(Problem(key, message, value))
+        """Report a problem and return UNREAD."""
+        shown_value = None
+        # Lists and mappings may be long, so they aren't shown.
+        if isinstance(value, str | int | float):
+            shown_value = value
+
+        self.problems.append(Problem(key, message, shown_value))
         return UNREAD
 
 
@@ -222,28 +235,34 @@ def _first_member(annotation: FieldType) -> FieldType:
 
 def _suggest_key(key: str, known_keys: Sequence[str]) -> str:
     """Suggest the most similar key for an unknown one. If none is similar, list all keys."""
-    similar_keys = get_close_matches(key, known_keys, 1)
+    similar_keys = get_close_matches(key, known_keys, n=1)
     if similar_keys:
         return f"unknown; did you mean {similar_keys[0]}?"
     return f"unknown; the known keys are {', '.join(known_keys)}"
 
 
-def _hint(annotation: FieldType) -> str:
-    """Explain what to write for a required field."""
-    for rule in getattr(annotation, "__metadata__", ()):
-        if isinstance(rule, NumberRange | ElementCount):
-            return rule.hint
-        # The rule's message for an empty string ends with the same advice.
-        message: str = rule("")
-        return message.partition("; ")[2]
-    return f"expected {_describe(annotation)}"
+def _advise(annotation: FieldType) -> str:
+    """Return advice on what to write for a required field that is missing."""
+    rules = getattr(annotation, "__metadata__", ())
+    if not rules:
+        return f"expected {_describe_values(annotation)}"
+
+    rule = rules[0]
+    if isinstance(rule, NumberRange | ElementCount):
+        return rule.hint
+
+    # Other rules refuse an empty string, and give advice after a semicolon.
+    error: str = rule("")
+    _, _, advice = error.partition("; ")
+    return advice
 
 
-def _describe(type_: FieldType) -> str:
-    """Describe the values of a type for a message."""
+def _describe_values(type_: FieldType) -> str:
+    """Describe which values a type has, for example `a number`."""
     if is_dataclass(type_):
         description = f"a mapping with {', '.join(list_config_keys(type_))}"
-        if all(field_.default not in (None, MISSING) for field_ in fields(type_)):
+        all_have_defaults = all(field_.default not in (None, MISSING) for field_ in fields(type_))
+        if all_have_defaults:
             return f"{description}; write {{}} for the defaults"
         return description
 
@@ -254,8 +273,14 @@ def _describe(type_: FieldType) -> str:
 
 
 def _decode_json(value: object) -> object:
-    """Decode what the Pulumi CLI passes as JSON: a list, mapping, boolean or number."""
-    if isinstance(value, str):
-        with suppress(ValueError, RecursionError):
-            return json.loads(value)
-    return value
+    """Decode a list, mapping, boolean or number, which the Pulumi CLI passes as JSON.
+
+    Text that isn't JSON, or that is nested too deeply, is returned unchanged.
+    """
+    if not isinstance(value, str):
+        return value
+
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
