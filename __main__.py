@@ -4,7 +4,8 @@ import pulumi
 
 from components import RetrainingPipeline, settings
 
-pipeline = RetrainingPipeline(settings.pipeline_name(pulumi.get_stack()), settings.load())
+pipeline_name = settings.build_pipeline_name(pulumi.get_stack())
+pipeline = RetrainingPipeline(pipeline_name, settings.load())
 
 pulumi.export("state_machine_arn", pipeline.state_machine_arn)
 pulumi.export("schedule_arn", pipeline.schedule_arn)

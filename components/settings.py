@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import suppress
 from difflib import get_close_matches
 
 import pulumi
@@ -23,15 +22,18 @@ class SettingsError(pulumi.RunError):
     """The config is invalid. It's a RunError, which the CLI shows without a stack trace."""
 
 
-def pipeline_name(stack: str) -> str:
-    """Name the pipeline that a stack deploys."""
+def build_pipeline_name(stack: str) -> str:
+    """Build the name of the pipeline that a stack deploys."""
     return f"{NAME_PREFIX}{stack}"
 
 
 def load() -> RetrainingPipelineArgs:
-    """Load the config of the stack that is being deployed. Raises SettingsError."""
+    """Load the arguments from the config of the stack that is being deployed.
+
+    Raises SettingsError if the config is invalid.
+    """
     config = CONFIG.get()
-    return parse_stack(
+    return parse_stack_config(
         pulumi.get_project(),
         pulumi.get_stack(),
         config,
@@ -39,7 +41,7 @@ def load() -> RetrainingPipelineArgs:
     )
 
 
-def parse_stack(
+def parse_stack_config(
     project: str,
     stack: str,
     config: Mapping[str, str],
@@ -55,17 +57,17 @@ def parse_stack(
             has to fix one to see the next.
     """
     prefix = f"{project}:"
-    checked = check_args(
-        {key.removeprefix(prefix): config[key] for key in config if key.startswith(prefix)},
-        secrets=[key.removeprefix(prefix) for key in secrets],
-    )
+    settings = {
+        key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)
+    }
+    checked = check_args(settings, secrets=[key.removeprefix(prefix) for key in secrets])
 
-    problems = [
+    problems = [problem._replace(key=f"{prefix}{problem.key}") for problem in checked.problems]
+    problems += [
         *_check_stack_name(stack),
         *_check_region(stack, config, checked),
         *_check_default_tags(config, checked),
         *_check_namespaces(project, config),
-        *(problem._replace(key=f"{prefix}{problem.key}") for problem in checked.problems),
     ]
     if problems:
         problems.sort(key=lambda problem: problem.key)
@@ -89,30 +91,42 @@ def _check_region(stack: str, config: Mapping[str, str], checked: CheckedArgs) -
 
     Without it, the region would depend on the shell that runs Pulumi.
     """
-    region = config.get("aws:region") or None
-    if region is not None and (not checked.regions or region in checked.regions):
-        return
+    region = config.get("aws:region")
+    expected_region = " or ".join(sorted(checked.regions)) or "<the region of the ARNs>"
+    command = f"run pulumi config set aws:region {expected_region} -s {stack}"
 
-    expected = " or ".join(sorted(checked.regions)) or "<the region of the ARNs>"
-    command = f"run pulumi config set aws:region {expected} -s {stack}"
-    if region is None:
+    if not region:
         yield Problem("aws:region", f"missing; expected the region of the ARNs; {command}")
-    else:
+    elif checked.regions and region not in checked.regions:
         yield Problem("aws:region", f"is not the region of the ARNs; {command}", region)
 
 
 def _check_default_tags(config: Mapping[str, str], checked: CheckedArgs) -> Iterator[Problem]:
     """Check the tags that the AWS provider adds to each role, on top of the pipeline's tags."""
-    # Malformed values are left to the provider, which validates this setting itself.
-    with suppress(ValueError, KeyError, TypeError, AttributeError):
-        default_tags = json.loads(config["aws:defaultTags"])["tags"]
-        # If the arguments couldn't be read, the pipeline's tags are unknown, too.
-        pipeline_tags = getattr(checked.args, "tags", {})
-        yield from check_role_tags("aws:defaultTags", default_tags, pipeline_tags)
+    pipeline_tags: Mapping[str, str] = {}
+    # If the arguments couldn't be read, the pipeline's tags are unknown, too.
+    if isinstance(checked.args, RetrainingPipelineArgs):
+        pipeline_tags = checked.args.tags
+    yield from check_role_tags("aws:defaultTags", _read_default_tags(config), pipeline_tags)
+
+
+def _read_default_tags(config: Mapping[str, str]) -> dict[str, str]:
+    """Read the tags that the config lets the AWS provider add to each resource.
+
+    Malformed JSON counts as no tags, because the provider validates this setting itself.
+    """
+    try:
+        tags = json.loads(config["aws:defaultTags"])["tags"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+
+    if not isinstance(tags, dict):
+        return {}
+    return {key: str(value) for key, value in tags.items()}
 
 
 def _check_namespaces(project: str, config: Mapping[str, str]) -> Iterator[Problem]:
-    """Find misspelled namespaces, whose settings Pulumi would silently ignore."""
+    """Report misspelled namespaces, whose settings Pulumi would silently ignore."""
     for key in config:
         namespace, _, name = key.partition(":")
         if namespace in (project, "aws", "pulumi"):

@@ -55,9 +55,9 @@ def sample_definition() -> Document:
     texts = {
         key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()
     }
-    args = settings.parse_stack(project, STACK, texts)
+    args = settings.parse_stack_config(project, STACK, texts)
     arn = parse_arn(args.first_dataset_arn)
-    assert arn is not None, "parse_stack refuses a config with a wrong ARN"
+    assert arn is not None, "parse_stack_config refuses a config with a wrong ARN"
     name = f"retraining-{STACK}"
     functions = {
         step: f"arn:{arn.partition}:lambda:{arn.region}:{arn.account}:function:"

@@ -58,7 +58,7 @@ def read_args(project_dir: Path, stack: str) -> RetrainingPipelineArgs:
     """
     with readable_project(project_dir, stack) as folder:
         project = read_project(folder, stack, {})
-        return settings.parse_stack(project.name, stack, project.config)
+        return settings.parse_stack_config(project.name, stack, project.config)
 
 
 def project_name(project_dir: Path) -> str:

@@ -94,7 +94,7 @@ def first_runs(emulator, tmp_path_factory):
     (folder / "Pulumi.films.yaml").write_text(FILMS)
     for name, project_dir in (("dev", PROJECT), ("films", folder)):
         project = read_project(project_dir, name, {})
-        args = settings.parse_stack(project.name, name, project.config)
+        args = settings.parse_stack_config(project.name, name, project.config)
         World(emulator, args, film_service()).create()
 
     emulator.client("personalize").create_filter(

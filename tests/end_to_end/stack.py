@@ -235,7 +235,7 @@ def deploy_stack(emulator: Emulator, name: str, project: Path = PROJECT, **confi
     The resources that the stack names must exist.
     """
     read = read_project(project, name, config)
-    args = settings.parse_stack(read.name, name, read.config)
+    args = settings.parse_stack_config(read.name, name, read.config)
     deployment = deploy(name, endpoint=emulator.endpoint, project_dir=project, config=config)
     return Stack(emulator, name, args, deployment)
 

@@ -40,7 +40,7 @@ def daily(emulator, tmp_path_factory):
     (folder / "Pulumi.yaml").write_text(f"{project_file}\nmain: {PROJECT}\n")
     (folder / "Pulumi.daily.yaml").write_text(DAILY)
     project = read_project(folder, "daily", {})
-    args = settings.parse_stack(project.name, "daily", project.config)
+    args = settings.parse_stack_config(project.name, "daily", project.config)
     World(emulator, args, film_service()).create()
     stack = deploy_stack(emulator, "daily", folder)
     stack.client("s3").put_bucket_notification_configuration(

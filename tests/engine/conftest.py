@@ -84,7 +84,7 @@ def warm(tmp_path_factory):
 def sample():
     """Return the arguments of the sample stack."""
     project = read_project(ROOT, "dev", {})
-    return settings.parse_stack(project.name, "dev", project.config)
+    return settings.parse_stack_config(project.name, "dev", project.config)
 
 
 @contextlib.contextmanager

@@ -32,7 +32,7 @@ def results(case):
     if not of_stack and (problems := problems_of(changed(changes))):
         return problems
     try:
-        stack_args = settings.parse_stack(PROJECT, stack, given)
+        stack_args = settings.parse_stack_config(PROJECT, stack, given)
     except settings.SettingsError as error:
         return [line.strip() for line in str(error).splitlines()[1:]]
     found = set(leaves(asdict(stack_args if of_stack else parse(changed(changes)))))

@@ -160,5 +160,5 @@ def test_the_tags_of_the_pipeline_have_keys_that_it_reserves():
 
 def test_the_longest_name_of_a_stack_leads_to_the_longest_name_of_a_pipeline():
     assert settings.MAX_STACK_NAME_CHARACTERS == 29
-    name = settings.pipeline_name("x" * settings.MAX_STACK_NAME_CHARACTERS)
+    name = settings.build_pipeline_name("x" * settings.MAX_STACK_NAME_CHARACTERS)
     assert len(name) == MAX_NAME_CHARACTERS

@@ -57,7 +57,9 @@ def test_the_error_has_no_stack_trace_in_the_cli():
 
 def test_a_program_with_a_name_like_a_provider_may_have_keys_of_that_provider():
     config = {key.replace(PROJECT, "aws-ml"): value for key, value in texts({}).items()}
-    settings.parse_stack("aws-ml", "dev", {**config, "aws:profile": "ml", "pulumi:tags": "{}"})
+    settings.parse_stack_config(
+        "aws-ml", "dev", {**config, "aws:profile": "ml", "pulumi:tags": "{}"}
+    )
 
 
 def test_a_missing_region_is_refused_even_if_the_shell_has_a_region(set_config, monkeypatch):

@@ -7,7 +7,7 @@ from operator import itemgetter
 import pytest
 
 from components.args import ProbeArgs, RetrainingPipelineArgs, list_config_keys, to_config
-from components.settings import parse_stack
+from components.settings import parse_stack_config
 from emulator.deployer.configuration import read_project
 from functions.personalize.tags import RUN_TAG, write_tags
 from retrain.account.errors import OperatorError
@@ -34,7 +34,7 @@ def adopted(prod, name="new"):
     """Return the arguments in the file that the command has written, as `pulumi up` reads them."""
     assert prod.retrain(adopt(options=f"--stack {name} --force")).code == 0
     project = read_project(prod.folder, name, {})
-    return parse_stack(project.name, name, project.config)
+    return parse_stack_config(project.name, name, project.config)
 
 
 def test_golden_the_file_of_a_group_has_what_personalize_knows(golden):
