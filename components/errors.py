@@ -16,7 +16,8 @@ class InvalidPipelineError(pulumi.RunError):
 
 def raise_if_any_problem(problems: Iterable[object], name: str) -> None:
     """Raise InvalidPipelineError with all of a pipeline's problems, if it has any."""
-    if listed_problems := list(problems):
+    found_problems = list(problems)
+    if found_problems:
         raise InvalidPipelineError(
-            format_problems(listed_problems, f"the retraining pipeline {name!r}")
+            format_problems(found_problems, place=f"the retraining pipeline {name!r}")
         )

@@ -251,4 +251,4 @@ FUNCTION_CONFIGS: Mapping[str, FunctionConfig] = {
         },
     ),
 }
-"""Handler, which is a module in `functions/` -> what its Lambda function needs."""
+"""Module in `functions/` -> what its Lambda function needs."""

@@ -27,8 +27,8 @@ FUNCTIONS_CALLED_BY_EVENTS = frozenset({"close_run", "start_on_export", "watch_p
 ended without a report, `start_on_export` for potential ready markers, and `watch_pipeline` every 15
 minutes."""
 
-FunctionByHandler: TypeAlias = Mapping[str, aws.lambda_.Function]
-"""Handler, as in FUNCTION_CONFIGS -> its Lambda function."""
+FunctionByModule: TypeAlias = Mapping[str, aws.lambda_.Function]
+"""Module in `functions/` -> its Lambda function."""
 
 
 @cache
@@ -45,12 +45,12 @@ def zip_functions() -> pulumi.FileArchive:
 
     zip_path = Path(folder, "functions.zip")
     with zipfile.ZipFile(zip_path, "w", zipfile.ZIP_STORED) as archive:
-        for module in sorted(FUNCTIONS_FOLDER.rglob("*.py")):
+        for path in sorted(FUNCTIONS_FOLDER.rglob("*.py")):
             # Paths begin with `functions/`, because handlers are named functions.<module>.handler.
-            entry = zipfile.ZipInfo(module.relative_to(FUNCTIONS_FOLDER.parent).as_posix())
+            entry = zipfile.ZipInfo(path.relative_to(FUNCTIONS_FOLDER.parent).as_posix())
             # Files must be world-readable, because Lambda's user doesn't own them.
             entry.external_attr = 0o644 << 16
-            archive.writestr(entry, module.read_bytes())
+            archive.writestr(entry, path.read_bytes())
     return pulumi.FileArchive(str(zip_path))
 
 
@@ -72,27 +72,29 @@ def create_functions(
     context: PipelineContext,
     log_group: aws.cloudwatch.LogGroup,
     resource_arns: Output[Mapping[ResourceKind, Sequence[str]]],
-) -> FunctionByHandler:
-    """Create the functions, each with a role that allows exactly what it needs."""
-    handlers = list(FUNCTION_CONFIGS)
+) -> FunctionByModule:
+    """Create the functions, each with a role that allows exactly what it needs.
+
+    `start_on_export` is only created if exports may start runs.
+    """
+    modules = list(FUNCTION_CONFIGS)
     if not context.args.trigger.on_export:
-        handlers.remove("start_on_export")
+        modules.remove("start_on_export")
 
     return {
-        handler: _create_function(context, handler, log_group, resource_arns)
-        for handler in handlers
+        module: _create_function(context, module, log_group, resource_arns) for module in modules
     }
 
 
 def _create_function(
     context: PipelineContext,
-    handler: str,
+    module: str,
     log_group: aws.cloudwatch.LogGroup,
     resource_arns: Output[Mapping[ResourceKind, Sequence[str]]],
 ) -> aws.lambda_.Function:
     """Create a function, its role and its policy, which all have the same name."""
-    name = build_function_name(context.name, handler)
-    config = FUNCTION_CONFIGS[handler]
+    name = build_function_name(context.name, module)
+    config = FUNCTION_CONFIGS[module]
     log_streams = Output.concat(log_group.arn, ":log-stream:*")
 
     role_arn = iam.create_role(
@@ -101,7 +103,10 @@ def _create_function(
         "lambda",
         source_resource=None,
         grants=[
-            *((actions, resource_arns[kind]) for kind, actions in config.permissions.items()),
+            *(
+                (actions, resource_arns[resource_kind])
+                for resource_kind, actions in config.permissions.items()
+            ),
             (("logs:CreateLogStream", "logs:PutLogEvents"), [log_streams]),
         ],
     )
@@ -114,7 +119,7 @@ def _create_function(
         # Without the hash, a refresh wouldn't notice code that was published by hand, and would
         # switch the state machine to it.
         code_sha256=_hash_functions_zip(),
-        handler=f"functions.{handler}.handler",
+        handler=f"functions.{module}.handler",
         timeout=FUNCTION_TIMEOUT_SECONDS,
         memory_size=config.memory_megabytes,
         # Each change becomes a new version, while running executions keep the old one.
@@ -133,4 +138,5 @@ def _create_function(
 def _hash_functions_zip() -> str:
     """Hash the deployment package the way Lambda does."""
     package = Path(zip_functions().path).read_bytes()
-    return base64.b64encode(hashlib.sha256(package).digest()).decode()
+    digest = hashlib.sha256(package).digest()
+    return base64.b64encode(digest).decode()

@@ -15,15 +15,15 @@ RANDOM_SUFFIX_CHARACTERS = 8
 https://www.pulumi.com/docs/iac/concepts/resources/names/."""
 
 
-def build_function_name(pipeline: str, handler: str) -> str:
+def build_function_name(pipeline_name: str, module: str) -> str:
     """Build the name shared by a Lambda function, its role and its policy."""
-    return f"{pipeline}-{handler.replace('_', '-')}"
+    return f"{pipeline_name}-{module.replace('_', '-')}"
 
 
 MAX_NAME_CHARACTERS = (
     MAX_ROLE_NAME_CHARACTERS
     - RANDOM_SUFFIX_CHARACTERS
-    - max(len(build_function_name("", handler)) for handler in FUNCTION_CONFIGS)
+    - max(len(build_function_name("", module)) for module in FUNCTION_CONFIGS)
 )
 """The longest name of a pipeline. The names of its roles begin with it."""
 
@@ -44,10 +44,11 @@ def check_name(name: str) -> Iterator[str]:
         )
 
 
-def derive_job_prefix(group_arn: str) -> str:
+def derive_job_prefix(schedule_group_arn: str) -> str:
     """Derive the prefix of a pipeline's job names, which is 8 hex digits.
 
-    Job names must be unique in an account and region, so the prefix is a hash of the schedule
-    group's ARN, which is unique, too. It isn't meant to identify jobs. That's what tags are for.
+    Job names must be unique in an account and region. The ARN of the pipeline's schedule group is
+    unique, too, so the prefix is a hash of it.
     """
-    return hashlib.sha256(group_arn.encode()).hexdigest()[:8]
+    digest = hashlib.sha256(schedule_group_arn.encode())
+    return digest.hexdigest()[:8]

@@ -16,7 +16,7 @@ from .dashboard import build_dashboard_url, create_dashboard
 from .errors import raise_if_any_problem
 from .lambda_functions import (
     FUNCTIONS_CALLED_BY_EVENTS,
-    FunctionByHandler,
+    FunctionByModule,
     create_functions,
     create_log_group,
 )
@@ -85,7 +85,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
         context = _create_context(self, name, checked.args)
         args = context.args
 
-        self.import_role_arn = _get_personalize_role_arn(
+        self.import_role_arn = _get_or_create_personalize_role(
             context,
             "import",
             args.import_role_arn,
@@ -101,7 +101,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
             args,
             job_prefix=context.schedule_group.arn.apply(derive_job_prefix),
             import_role_arn=self.import_role_arn,
-            batch_role_arn=_get_batch_role_arn(context),
+            batch_role_arn=_get_or_create_batch_role(context),
             topic_arn=self.topic_arn,
             dashboard_url=self.dashboard_url,
         )
@@ -156,19 +156,19 @@ class RetrainingPipeline(pulumi.ComponentResource):
 def _create_context(
     component: pulumi.Resource, name: str, args: RetrainingPipelineArgs
 ) -> PipelineContext:
-    """Create the first resource, a schedule group, and collect what the other resources need."""
+    """Collect what all resources need. The schedule group, which is part of it, is created here."""
     environment = _check_args_once_known(name, args, pulumi.InvokeOptions(parent=component))
-    args = dataclasses.replace(args, tags={**args.tags, PIPELINE_TAG: name})
-    # Every resource has these tags or refers to a resource that has them, so none is created before
-    # all arguments have been checked.
-    tags = environment.apply(lambda _: args.tags)
+    tagged_args = dataclasses.replace(args, tags={**args.tags, PIPELINE_TAG: name})
+    # The tags become known once all arguments have been checked. Every resource has these tags or
+    # refers to a resource that has them, so none is created before.
+    tags = environment.apply(lambda _: tagged_args.tags)
 
     schedule_group = aws.scheduler.ScheduleGroup(
         name, tags=tags, opts=pulumi.ResourceOptions(parent=component)
     )
     return PipelineContext(
         name=name,
-        args=args,
+        args=tagged_args,
         component=component,
         environment=environment,
         tags=tags,
@@ -179,7 +179,7 @@ def _create_context(
 def _check_args_once_known(
     name: str, args: RetrainingPipelineArgs, opts: pulumi.InvokeOptions
 ) -> Output[Environment]:
-    """Check the arguments once all are known. Return the environment of the ARNs in them."""
+    """Check the arguments once all are known. Return the environment in their ARNs."""
     environment = call_when_known(
         _check_resolved_args,
         name=name,
@@ -197,7 +197,7 @@ def _check_args_once_known(
 def _check_resolved_args(
     *, name: str, stack: str, config: Mapping[str, object], account: str, region: str
 ) -> Environment:
-    """Check arguments whose outputs have been resolved. Return the environment of their ARNs."""
+    """Check arguments whose outputs have been resolved. Return the environment in their ARNs."""
     checked = check_args(config)
     raise_if_any_problem(checked.problems, name)
 
@@ -223,22 +223,22 @@ def _check_caller(expected: Environment, account: str, region: str, stack: str) 
         )
 
 
-def _get_batch_role_arn(context: PipelineContext) -> Output[str] | None:
+def _get_or_create_batch_role(context: PipelineContext) -> Output[str] | None:
     """Return the ARN of the role for batch jobs, or None if there are no batch jobs."""
-    jobs = [job for solution in context.args.solutions for job in solution.batch_jobs]
-    if not jobs:
+    batch_jobs = [job for solution in context.args.solutions for job in solution.batch_jobs]
+    if not batch_jobs:
         return None
 
-    return _get_personalize_role_arn(
+    return _get_or_create_personalize_role(
         context,
         "batch",
         context.args.batch_role_arn,
-        read_locations=[job.input for job in jobs],
-        write_locations=[job.output for job in jobs],
+        read_locations=[job.input for job in batch_jobs],
+        write_locations=[job.output for job in batch_jobs],
     )
 
 
-def _get_personalize_role_arn(
+def _get_or_create_personalize_role(
     context: PipelineContext,
     purpose: str,
     existing_arn: Input[str] | None,
@@ -246,7 +246,7 @@ def _get_personalize_role_arn(
     read_locations: Sequence[Input[str]],
     write_locations: Sequence[Input[str]] = (),
 ) -> Output[str]:
-    """Return the ARN of the role that Personalize assumes, and create the role if none is given.
+    """Return the ARN of the role that Personalize assumes. Create one unless the arguments name it.
 
     A created role may only read `read_locations` and write to `write_locations`.
     """
@@ -266,17 +266,18 @@ def _get_personalize_role_arn(
 
 
 def _create_state_machine(
-    context: PipelineContext, workflow_settings: Mapping[str, object], functions: FunctionByHandler
+    context: PipelineContext, workflow_settings: Mapping[str, object], functions: FunctionByModule
 ) -> aws.sfn.StateMachine:
     """Create the state machine, its role and its log group.
 
     It shares the name of the schedule group, which already exists, so that the functions' policies
     can refer to the state machine before it's created.
     """
-    handlers = [handler for handler in functions if handler not in FUNCTIONS_CALLED_BY_EVENTS]
-    role_arn = _create_execution_role(context, [functions[handler].arn for handler in handlers])
+    modules = [module for module in functions if module not in FUNCTIONS_CALLED_BY_EVENTS]
+    role_arn = _create_execution_role(context, [functions[module].arn for module in modules])
     # The code of a published version never changes, not even during an execution.
-    qualified_arns = {handler: functions[handler].qualified_arn for handler in handlers}
+    version_arns = {module: functions[module].qualified_arn for module in modules}
+    definition = build_definition(version_arns, workflow_settings, context.args)
 
     log_group = create_log_group(
         context,
@@ -290,9 +291,7 @@ def _create_state_machine(
         context.name,
         name=context.unique_name,
         type="STANDARD",
-        definition=Output.json_dumps(
-            build_definition(qualified_arns, workflow_settings, context.args)
-        ),
+        definition=Output.json_dumps(definition),
         role_arn=role_arn,
         logging_configuration={
             "level": "ERROR",

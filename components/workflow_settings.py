@@ -19,25 +19,28 @@ def build_workflow_settings(
 ) -> dict[str, Any]:
     """Turn arguments into the settings of the functions (`Settings` in `functions/contract.py`).
 
-    Some values are outputs, so only `pulumi.Output.json_dumps` can serialize them.
+    Some of the settings may be outputs, which `json.dumps` can't serialize, so use
+    `pulumi.Output.json_dumps`.
     """
     config = to_config(args)
     for solution in config["solutions"]:
-        if not solution.pop("qualityGateEnabled"):
+        is_gate_enabled = solution.pop("qualityGateEnabled")
+        if not is_gate_enabled:
             # A gate without rules lets every version pass.
             solution["qualityGate"] = []
 
+    datasets = [
+        {"type": dataset_type, **dataset}
+        for dataset_type, dataset in config["datasets"].items()
+        if dataset is not None
+    ]
     copied_keys = ("solutions", "trainingHourPrice", "skipWhenUnchanged", "autoTraining", "tags")
     return {
         **{key: config[key] for key in copied_keys},
         "prefix": job_prefix,
         "importRoleArn": import_role_arn,
         "batchRoleArn": batch_role_arn,
-        "datasets": [
-            {"type": dataset_type, **dataset}
-            for dataset_type, dataset in config["datasets"].items()
-            if dataset is not None
-        ],
+        "datasets": datasets,
         "limits": {
             **config["limits"],
             "maxTrainingsPerMonth": args.max_trainings_per_month,
