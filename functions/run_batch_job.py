@@ -21,7 +21,7 @@ from .contract import (
     RunBatchJobInput,
 )
 from .personalize.batch_jobs import (
-    clear_hashes_of_lost_results,
+    clear_hashes_if_results_are_missing,
     create_batch_job,
     list_batch_jobs,
     read_results,
@@ -129,7 +129,7 @@ class RunningBatchJob:
         version = describe_version(client, self.spec.newest_version_arn)
         results = read_results(self._batch_settings, jobs)
         state = BatchState(
-            jobs=clear_hashes_of_lost_results(jobs, batch_input, results),
+            jobs=clear_hashes_if_results_are_missing(jobs, batch_input, results),
             input_hash=batch_input.files_hash if batch_input.objects else None,
             filter_expression=self._read_filter(),
             deletions=list_deletions(client, version["datasetGroupArn"]),

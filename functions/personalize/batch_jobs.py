@@ -53,7 +53,7 @@ from .tags import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mypy_boto3_personalize import PersonalizeClient
 
@@ -90,13 +90,15 @@ def resolve_batch_jobs(
 def list_batch_jobs(
     client: PersonalizeClient, recipe: str, output_hash: str, version_arn: str | None = None
 ) -> list[BatchJob]:
-    """List the batch jobs that write to an output, newest first, up to the newest ACTIVE one.
+    """List the batch jobs that write to an output, newest first.
 
-    Without a version, this searches all batch jobs in the region, a list that only grows.
+    The list ends with the newest ACTIVE job, because that one wrote the last results. Without a
+    version, this searches all batch jobs in the region, a list that only grows.
     """
     jobs: list[BatchJob] = []
     for arn, summary in _list_job_summaries(client, recipe, version_arn).items():
-        # Jobs of any solution count, because the output may have moved from another solution.
+        # The output may have been configured under another solution before, so jobs of any
+        # solution count.
         if not arn.endswith(f"-{output_hash}"):
             continue
 
@@ -110,20 +112,22 @@ def list_batch_jobs(
 def _list_job_summaries(
     client: PersonalizeClient, recipe: str, version_arn: str | None
 ) -> dict[str, Any]:
-    """Map the ARNs of segment or inference jobs to their summaries, newest first."""
-    job_type = "Inference"
+    """List the segment jobs or the inference jobs, newest first, as ARN -> summary."""
     paginator: Any = client.get_paginator("list_batch_inference_jobs")
+    list_key = "batchInferenceJobs"
+    arn_key = "batchInferenceJobArn"
     if has_segment_jobs(recipe):
-        job_type = "Segment"
         paginator = client.get_paginator("list_batch_segment_jobs")
+        list_key = "batchSegmentJobs"
+        arn_key = "batchSegmentJobArn"
 
     request: Any = {"PaginationConfig": PAGE_SIZE}
     if version_arn:
         request["solutionVersionArn"] = version_arn
-    summaries = read_list(paginator.paginate(**request), lambda page: page[f"batch{job_type}Jobs"])
+    summaries = read_list(paginator.paginate(**request), lambda page: page[list_key])
 
     summaries.sort(key=lambda summary: summary["creationDateTime"], reverse=True)
-    return {summary[f"batch{job_type}JobArn"]: summary for summary in summaries}
+    return {summary[arn_key]: summary for summary in summaries}
 
 
 def _parse_batch_job(summary: Any, arn: str, tags: Tags) -> BatchJob:  # noqa: ANN401 - of either type
@@ -148,39 +152,51 @@ def _parse_batch_job(summary: Any, arn: str, tags: Tags) -> BatchJob:  # noqa: A
 def read_results(batch_settings: ResolvedBatchJobSettings, jobs: Sequence[BatchJob]) -> S3Listing:
     """List all result files in the folder that the last successful job wrote to.
 
-    With `{date}`, each day has its own folder. A run can do without this list, so an error only
-    sets `read_error`.
+    A run can go on without this list. So if S3 refuses the request, the result has a `read_error`
+    instead of files.
     """
     last_job = find_last_successful_job(jobs)
     if last_job is None:
         return S3Listing(location=batch_settings["output"])
 
+    # If the output contains `{date}`, each day has its own folder.
     location = batch_settings["output_pattern"].replace(DATE_PLACEHOLDER, last_job.day)
     try:
         objects = exports.list_objects(aws.s3(), location)
     except ClientError as error:
         return S3Listing(location=location, read_error=exports.format_s3_error(location, error))
 
-    results = [file for file in objects if file.key.endswith(".out")]
-    return S3Listing(location=location, objects=results)
+    result_files = [file for file in objects if file.key.endswith(".out")]
+    return S3Listing(location=location, objects=result_files)
 
 
-def clear_hashes_of_lost_results(
+def clear_hashes_if_results_are_missing(
     jobs: Sequence[BatchJob], batch_input: S3Listing, results: S3Listing
 ) -> Sequence[BatchJob]:
-    """Clear the jobs' content hashes if files of the last results were deleted.
+    """Clear the content hashes of all jobs if files of the last results were deleted.
 
-    The rules then write the results again. If there are files with unexpected names, nothing
-    counts as deleted. Otherwise, if Personalize named its files differently than documented, every
-    run would write and pay again.
+    A job without a content hash never counts as up to date, so the results are written again.
     """
-    present_names = {resource_name(file.key) for file in _list_last_results(jobs, results)}
-    # On sets, < means a proper subset.
-    has_missing_results = present_names < _predict_result_names(batch_input)
-    if results.read_error or not has_missing_results:
+    if results.read_error or not _are_results_missing(jobs, batch_input, results):
         return jobs
 
     return [job._replace(content_hash=None) for job in jobs]
+
+
+def _are_results_missing(
+    jobs: Sequence[BatchJob], batch_input: S3Listing, results: S3Listing
+) -> bool:
+    """Check if an input file has no result file, unless result files have unexpected names.
+
+    If Personalize ever named its files differently than documented, all of them would seem to be
+    missing, and each run would pay for writing them again.
+    """
+    expected_names = _predict_result_names(batch_input)
+    present_names = {resource_name(file.key) for file in _list_last_results(jobs, results)}
+    if present_names - expected_names:
+        return False
+
+    return bool(expected_names - present_names)
 
 
 def list_obsolete_result_keys(batch_input: S3Listing, results: S3Listing) -> list[str]:
@@ -197,19 +213,21 @@ def list_obsolete_result_keys(batch_input: S3Listing, results: S3Listing) -> lis
 
 
 def warn_of_failed_lines(jobs: Sequence[BatchJob], results: S3Listing) -> list[str]:
-    """Warn of lines that failed in the last results, or of results that can't be read.
+    """Return a warning if lines of the last results failed, or if results couldn't be read.
 
-    The job succeeds all the same. Only the first MAX_RESULT_BYTES are read.
+    A batch job succeeds even if lines fail. Only the first MAX_RESULT_BYTES are read.
     """
     if results.read_error:
         return [results.read_error]
 
-    files = _list_last_results(jobs, results)
+    # The error of each line, or None if it didn't fail.
     line_errors = []
+    files = _list_last_results(jobs, results)
     for line in exports.read_result_lines(aws.s3(), results.location, files):
         # The last line may be cut off, and other programs' files may end in .out, too.
         with suppress(ValueError, AttributeError):
-            line_errors.append(json.loads(line).get("error"))
+            result = json.loads(line)
+            line_errors.append(result.get("error"))
 
     errors = [error for error in line_errors if error]
     if not errors:
@@ -233,38 +251,52 @@ def _list_last_results(jobs: Sequence[BatchJob], results: S3Listing) -> list[S3O
 
 
 def _predict_result_names(batch_input: S3Listing) -> set[str]:
-    """Predict the names of the files that a batch job writes: none for an empty input file."""
+    """Predict the names of the result files: one for each input file that isn't empty."""
     return {f"{resource_name(file.key)}.out" for file in batch_input.objects if file.size}
 
 
 def create_batch_job(
     client: PersonalizeClient,
     recipe: str,
-    settings: ResolvedBatchJobSettings,
-    request: dict[str, Any],
+    batch_settings: ResolvedBatchJobSettings,
+    common_fields: Mapping[str, Any],
 ) -> None:
-    """Create a batch job. `request` already has its name, version, role and tags."""
+    """Create a batch segment job or a batch inference job, depending on the recipe.
+
+    `common_fields` are the name, version, role and tags.
+    """
     request = {
-        **request,
-        "jobInput": {"s3DataSource": {"path": settings["input"]}},
-        "jobOutput": {"s3DataDestination": {"path": settings["output"]}},
-        **{key: settings[key] for key in ("numResults", "filterArn") if settings[key] is not None},
+        **common_fields,
+        "jobInput": {"s3DataSource": {"path": batch_settings["input"]}},
+        "jobOutput": {"s3DataDestination": {"path": batch_settings["output"]}},
     }
+    # The API doesn't accept null.
+    if batch_settings["numResults"] is not None:
+        request["numResults"] = batch_settings["numResults"]
+    if batch_settings["filterArn"] is not None:
+        request["filterArn"] = batch_settings["filterArn"]
 
     if has_segment_jobs(recipe):
         client.create_batch_segment_job(**request)
-        return
+    else:
+        client.create_batch_inference_job(**request, **_build_inference_fields(batch_settings))
+
+
+def _build_inference_fields(batch_settings: ResolvedBatchJobSettings) -> dict[str, Any]:
+    """Build the request fields for exploration and themes, which segment jobs don't have."""
+    fields: dict[str, Any] = {}
 
     # The API takes these settings as strings.
     exploration = {
-        key: f"{settings[key]:g}" for key in EXPLORATION_KEYS if settings[key] is not None
+        key: f"{batch_settings[key]:g}"
+        for key in EXPLORATION_KEYS
+        if batch_settings[key] is not None
     }
     if exploration:
-        request["batchInferenceJobConfig"] = {"itemExplorationConfig": exploration}
+        fields["batchInferenceJobConfig"] = {"itemExplorationConfig": exploration}
 
-    if settings["themes"]:
-        fields = {"itemName": settings["themes"]}
-        request["batchInferenceJobMode"] = "THEME_GENERATION"
-        request["themeGenerationConfig"] = {"fieldsForThemeGeneration": fields}
-
-    client.create_batch_inference_job(**request)
+    if batch_settings["themes"]:
+        theme_fields = {"itemName": batch_settings["themes"]}
+        fields["batchInferenceJobMode"] = "THEME_GENERATION"
+        fields["themeGenerationConfig"] = {"fieldsForThemeGeneration": theme_fields}
+    return fields

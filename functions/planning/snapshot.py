@@ -21,7 +21,7 @@ from ..contract import (
 )
 from ..personalize.batch_jobs import (
     ResolvedBatchJobSettings,
-    clear_hashes_of_lost_results,
+    clear_hashes_if_results_are_missing,
     list_batch_jobs,
     read_results,
     resolve_batch_jobs,
@@ -194,7 +194,7 @@ def _read_batch_job(
         client, parse_recipe_name(solution_description), batch_settings["output_hash"]
     )
     results = read_results(batch_settings, jobs)
-    earlier_jobs = clear_hashes_of_lost_results(jobs, batch_input, results)
+    earlier_jobs = clear_hashes_if_results_are_missing(jobs, batch_input, results)
     return BatchJobSnapshot(batch_settings, batch_input, earlier_jobs, results)
 
 

@@ -7,7 +7,7 @@ import pytest
 from botocore.response import StreamingBody
 
 from functions.personalize.batch_jobs import (
-    clear_hashes_of_lost_results,
+    clear_hashes_if_results_are_missing,
     create_batch_job,
     list_batch_jobs,
     read_results,
@@ -138,7 +138,7 @@ def test_results_that_cannot_be_listed_do_not_count_as_deleted(s3):
     results = read_results(SETTINGS, [JOB])
 
     assert results.read_error == f"{LOCATION} cannot be read: AccessDenied: no"
-    assert clear_hashes_of_lost_results([JOB], INPUT, results) == [JOB]
+    assert clear_hashes_if_results_are_missing([JOB], INPUT, results) == [JOB]
     assert warn_of_failed_lines([JOB], results) == [results.read_error], "nobody has read the lines"
 
 
@@ -170,7 +170,7 @@ BEFORE = JOB.created_at - CLOCK_TOLERANCE - timedelta(seconds=1)
 )
 def test_a_job_has_no_content_any_more_if_its_results_were_deleted(results, are_present):
     batch_input = Export(location=INPUT.location, objects=[*INPUT.objects, EMPTY])
-    present = clear_hashes_of_lost_results([FAILED, JOB], batch_input, results)
+    present = clear_hashes_if_results_are_missing([FAILED, JOB], batch_input, results)
     assert [job.content_hash for job in present] == ["content" if are_present else None] * 2
 
 
