@@ -150,55 +150,66 @@ class ImportReader:
         running, no other import is read.
         """
         dataset_arn = dataset["datasetArn"]
-        imports = self._list_jobs(dataset, own_job_arn)
+        listed_imports = self._list_jobs(dataset, own_job_arn)
         # Runs don't import into a dataset that isn't configured, so there are no tags to read.
         if dataset_arn not in self._tag_limits:
-            return imports
+            return listed_imports
 
-        imports = self._add_needed_tags(imports, own_job_arn, self._tag_limits[dataset_arn])
+        tag_limit = self._tag_limits[dataset_arn]
+        tagged_imports = self._add_needed_tags(listed_imports, own_job_arn, tag_limit)
 
         # Only an INCREMENTAL import makes a run tag the dataset as tainted.
-        if all(job.is_full for job in imports if job.is_active):
-            return imports
+        if all(job.is_full for job in tagged_imports if job.is_active):
+            return tagged_imports
+        return self._add_dataset_taint(tagged_imports, dataset_arn)
 
-        # The import that this tag names is tainted, even if its own tags weren't read. A value that
-        # no run wrote doesn't match any import.
+    def _add_dataset_taint(self, imports: Sequence[Import], dataset_arn: str) -> list[Import]:
+        """Mark the import that the dataset's tag names as tainted.
+
+        It may be an import whose own tags weren't read.
+        """
         tag = read_tags(self._client, dataset_arn).get(TAINTED_BY_TAG, "")
         tainted_name, _, _ = tag.partition(" ")
+
+        result = [*imports]
         for index, job in enumerate(imports):
             if resource_name(job.arn) == tainted_name:
-                imports[index] = job._replace(is_tainted=True, is_confirmed=False)
-        return imports
+                result[index] = job._replace(is_tainted=True, is_confirmed=False)
+        return result
 
     def _add_needed_tags(
         self, imports: Sequence[Import], own_job_arn: str | None, tag_limit: int
     ) -> list[Import]:
         """Add the tags that the rules need. The imports keep their order.
 
-        Tags are always read for this run's import and for the newest FULL import. Among the first
-        `tag_limit` imports, they're also read for all recent ones, and for older ones up to the
-        first one by the pipeline, which shows that the pipeline has imported here before.
+        - Tags of this run's import and of the newest FULL import are always read.
+        - Tags of recent imports are read if they're among the first `tag_limit`.
+        - Tags of older imports are only read until one of the pipeline's own imports is found,
+          which shows that the pipeline has imported into this dataset before.
         """
         recent_since = clock.now() - MAX_RECENT_AGE
         # The import that ended last comes first.
-        newest_full = next((job for job in imports if job.is_full and job.is_active), None)
-        has_pipeline_imported = False
+        full_arns = [job.arn for job in imports if job.is_full and job.is_active]
+        required_arns = (own_job_arn, *full_arns[:1])
+        is_pipeline_import_known = False
+        is_data_replaced = False
         result = []
 
         for index, listed_job in enumerate(imports):
             job = listed_job
 
-            is_needed = job is newest_full or job.arn == own_job_arn
-            is_searched = job.ended_at > recent_since or not has_pipeline_imported
-            if is_needed or (is_searched and index < tag_limit):
+            is_required = job.arn in required_arns
+            is_useful = job.ended_at > recent_since or not is_pipeline_import_known
+            is_within_limit = index < tag_limit and not is_data_replaced
+            if is_required or (is_useful and is_within_limit):
                 job = self._add_tags(job)
             result.append(job)
 
             # Without its tags, an import has no `run_id`.
             if job.run_id and job.is_active:
-                has_pipeline_imported = True
-                if job.is_full:
-                    tag_limit = 0  # This import replaced the data of all earlier ones.
+                is_pipeline_import_known = True
+                # A FULL import has replaced the rows of all imports that follow in this loop.
+                is_data_replaced = is_data_replaced or job.is_full
         return result
 
     def _list_jobs(self, dataset: Dataset, own_job_arn: str | None) -> list[Import]:
@@ -208,17 +219,21 @@ class ImportReader:
         and so is each job that's running according to the list.
         """
         dataset_arn = dataset["datasetArn"]
-        own_jobs = self._describe_jobs([own_job_arn] if own_job_arn else [], dataset_arn)
+        own_jobs: list[Import] = []
+        if own_job_arn is not None:
+            own_jobs = self._describe_jobs([own_job_arn], dataset_arn)
         if any(job.is_running for job in own_jobs):
             return own_jobs
 
         listed_jobs = [
-            _parse_import(job, dataset_arn) for job in list_import_jobs(self._client, dataset_arn)
+            _parse_import(summary, dataset_arn)
+            for summary in list_import_jobs(self._client, dataset_arn)
         ]
-        running_arns = [job.arn for job in listed_jobs if job.is_running]
-        described_jobs = self._describe_jobs(running_arns, dataset_arn)
-        # If a job was read more than once, the newest response comes last and replaces the others.
-        jobs_by_arn = {job.arn: job for job in [*listed_jobs, *described_jobs, *own_jobs]}
+        running_jobs = self._describe_jobs(
+            [job.arn for job in listed_jobs if job.is_running], dataset_arn
+        )
+        # A description is newer than the list, so it replaces the listed job with the same ARN.
+        jobs_by_arn = {job.arn: job for job in [*listed_jobs, *running_jobs, *own_jobs]}
 
         # A job older than the dataset belongs to a deleted dataset with the same ARN.
         dataset_created_at = dataset["creationDateTime"]
@@ -237,22 +252,12 @@ class ImportReader:
     def _add_tags(self, job: Import) -> Import:
         """Add what an import's tags say.
 
-        Tags that can't change are cached. Otherwise, each poll would need a request per import.
+        Tags that can't change are cached, so that a poll doesn't need a request for each import.
         """
         tags = self._tags.get((job.arn, job.is_running))
         if tags is None:
             tags = read_tags(self._client, job.arn)
-
-        fingerprint = tags.get(FINGERPRINT_TAG, "")
-        size = tags.get(EXPORT_BYTES_TAG, "")
-        tagged_job = job._replace(
-            run_id=tags.get(RUN_TAG),
-            fingerprint=fingerprint,
-            is_confirmed=fingerprint != "" and tags.get(CONFIRMED_TAG) == fingerprint,
-            is_tainted=tags.get(CONFIRMED_TAG) == TAINTED_VALUE,
-            export_bytes=int(size) if size.isdecimal() else None,
-            content_tag=tags.get(CONTENT_TAG, ""),
-        )
+        tagged_job = _apply_tags(job, tags)
 
         # No run tags a foreign or a confirmed import, and only this run tags a running one. Caching
         # the tags of running imports saves one request in four.
@@ -263,6 +268,23 @@ class ImportReader:
     def forget_cached_tags(self, job: Import) -> None:
         """Let the next poll read a running import's tags again, because this run changes them."""
         self._tags.pop((job.arn, job.is_running), None)
+
+
+def _apply_tags(job: Import, tags: Tags) -> Import:
+    """Fill in the fields of an import that come from its tags."""
+    fingerprint = tags.get(FINGERPRINT_TAG, "")
+    confirmed_value = tags.get(CONFIRMED_TAG)
+
+    # A foreign import has no size, and people can edit tags.
+    size = tags.get(EXPORT_BYTES_TAG, "")
+    return job._replace(
+        run_id=tags.get(RUN_TAG),
+        fingerprint=fingerprint,
+        is_confirmed=fingerprint != "" and confirmed_value == fingerprint,
+        is_tainted=confirmed_value == TAINTED_VALUE,
+        export_bytes=int(size) if size.isdecimal() else None,
+        content_tag=tags.get(CONTENT_TAG, ""),
+    )
 
 
 def _parse_import(job: ImportJob, dataset_arn: str) -> Import:
