@@ -100,8 +100,8 @@ def read_version(
 ) -> SolutionVersion:
     """Read everything about a version that the rules compare.
 
-    A batch job outlives its solution, so the version behind its results may be gone. Then only the
-    ARN is known (NO_VERSION).
+    If the version was deleted, the result is NO_VERSION with its ARN. That happens with batch
+    jobs, which outlive their solution.
     """
     version = find_version(client, version_arn)
     if version is None:
@@ -112,11 +112,14 @@ def read_version(
     if not quality_rules:
         return version  # Nothing compares its metrics.
 
-    baseline_solution_arns = {arn for rule in quality_rules if (arn := rule.get("relativeTo"))}
-    return version._replace(
-        metrics=read_metrics(client, version_arn),
-        baselines={arn: read_baseline(client, arn, version) for arn in baseline_solution_arns},
-    )
+    baselines = {}
+    for rule in quality_rules:
+        baseline_solution_arn = rule.get("relativeTo")
+        if baseline_solution_arn and baseline_solution_arn not in baselines:
+            baseline = read_baseline(client, baseline_solution_arn, version)
+            baselines[baseline_solution_arn] = baseline
+
+    return version._replace(metrics=read_metrics(client, version_arn), baselines=baselines)
 
 
 def read_baseline(
@@ -145,25 +148,25 @@ def read_baseline(
 def _find_versions_around(
     client: PersonalizeClient, solution_arn: str, time: datetime
 ) -> Iterator[SolutionVersion]:
-    """Yield the last version that runs created before a time, and the first one after it.
+    """Yield the last version that a run created before a time, and the first one after it.
 
-    The nearer one comes first. Tags are read lazily, as the caller iterates.
+    The nearer one comes first. The second one's tags are only read if the caller goes on.
     """
     versions = [_parse_version(summary) for summary in list_versions(client, solution_arn)]
     versions.sort(key=lambda version: abs(version.created_at - time))
 
-    # Only the nearest earlier version and the nearest later one count.
-    found_directions = set()
+    # Only the nearest version on each side of the time counts.
+    found_sides = set()
     for version in versions[:MAX_BASELINE_CANDIDATES]:
         is_later = version.created_at > time
         is_usable = version.is_running or version.is_active
-        if not is_usable or is_later in found_directions:
+        if not is_usable or is_later in found_sides:
             continue
 
-        # A version has a digest in its tags only if a run created it.
+        # Only the versions that runs created have a digest in their tags.
         tagged_version = _add_tags(version, read_tags(client, version.arn))
         if tagged_version.digest:
-            found_directions.add(is_later)
+            found_sides.add(is_later)
             yield tagged_version
 
 
@@ -194,31 +197,11 @@ class SolutionReader:
         imports: Sequence[Import],
         deletions: Sequence[Deletion] = (),
     ) -> SolutionState:
-        """Read a solution's versions, and the tags that the rules need.
+        """Read what the training rules need to know about a solution.
 
-        Tags are read for all versions from the last month, and for older ones until the newest
-        ACTIVE version created by a run is found. `imports` and `deletions` belong to the solution's
-        dataset group.
+        `imports` and `deletions` belong to the solution's dataset group.
         """
-        versions: list[SolutionVersion] = []
-        older_count = 0
-        for summary in list_versions(self._client, solution["solutionArn"]):
-            version = _parse_version(summary)
-            if version.is_running:
-                # The list may be outdated, but Personalize may not find a new version yet.
-                version = find_version(self._client, version.arn) or version
-
-            is_recent = version.created_at > clock.now() - MONTH
-            if not is_recent:
-                older_count += 1
-            # The search needs a limit, because Personalize may have trained hundreds by itself.
-            is_searched = (
-                older_count <= MAX_OLDER_VERSIONS and find_newest_active_version(versions) is None
-            )
-            if is_recent or is_searched:
-                version = _add_tags(version, self._read_cached_tags(version.arn))
-            versions.append(version)
-
+        versions = self._read_versions(solution["solutionArn"])
         latest_update = solution.get("latestSolutionUpdate", {})
         return SolutionState(
             config_hash=hash_config(solution),
@@ -227,6 +210,33 @@ class SolutionReader:
             deletions=deletions,
             versions=versions,
         )
+
+    def _read_versions(self, solution_arn: str) -> list[SolutionVersion]:
+        """Read a solution's versions, newest first, with the tags that the rules need.
+
+        Tags are read for all versions from the last month, and for older ones until the newest
+        ACTIVE version that was created by a run is found.
+        """
+        versions: list[SolutionVersion] = []
+        older_count = 0
+        for summary in list_versions(self._client, solution_arn):
+            version = _parse_version(summary)
+            if version.is_running:
+                # The list may be outdated. But a new version may only be in the list so far.
+                version = find_version(self._client, version.arn) or version
+
+            are_tags_needed = version.created_at > clock.now() - MONTH
+            if not are_tags_needed:
+                older_count += 1
+                # The search needs a limit, because Personalize may have trained hundreds of
+                # versions by itself.
+                is_within_limit = older_count <= MAX_OLDER_VERSIONS
+                are_tags_needed = is_within_limit and find_newest_active_version(versions) is None
+
+            if are_tags_needed:
+                version = _add_tags(version, self._read_cached_tags(version.arn))
+            versions.append(version)
+        return versions
 
     def find_version_with_tags(self, version_arn: str) -> SolutionVersion | None:
         """Look up a version with its tags. The result is None if Personalize can't find it."""
@@ -269,13 +279,15 @@ def _add_tags(
 
 
 def hash_config(solution: SolutionTypeDef) -> str:
-    """Hash the recipe and configuration of a solution, so that a change is noticed.
+    """Hash the fields of a solution that affect its trainings, so that a change is noticed.
 
-    The schedule of automatic trainings doesn't count.
+    The schedule of automatic trainings isn't one of them.
     """
-    config: dict[str, object] = {**solution.get("solutionConfig", {})}
-    config.pop("autoTrainingConfig", None)
-    fields = {**{key: solution.get(key) for key in TRAINING_CONFIG_KEYS}, "solutionConfig": config}
+    solution_config: dict[str, object] = {**solution.get("solutionConfig", {})}
+    solution_config.pop("autoTrainingConfig", None)
+    fields: dict[str, object] = {"solutionConfig": solution_config}
+    for key in TRAINING_CONFIG_KEYS:
+        fields[key] = solution.get(key)
 
     # A setting that is off is the same as a missing one.
     fields_in_use = {key: value for key, value in fields.items() if value}
