@@ -31,19 +31,20 @@ class Approval(NamedTuple):
 
 
 def parse_approval(tags: Tags) -> Approval | None:
-    """Parse a version's approval tag. The result is None if the tag is missing or invalid.
+    """Parse a version's approval tag, or return None if it's missing or invalid.
 
     People can edit tags, so an invalid one isn't an error.
     """
+    # The tag is `<status> <time>`, followed by ` <ARN of the person>` in an answer.
     status, _, time_and_person = tags.get(APPROVAL_TAG, "").partition(" ")
     time, _, person_arn = time_and_person.partition(" ")
+
     changed_at = parse_past_time(time)
-    if status not in get_args(ApprovalStatus) or changed_at is None:
+    if changed_at is None or status not in get_args(ApprovalStatus):
         return None
 
-    return Approval(
-        status=cast("ApprovalStatus", status), changed_at=changed_at, answered_by=person_arn
-    )
+    valid_status = cast("ApprovalStatus", status)
+    return Approval(status=valid_status, changed_at=changed_at, answered_by=person_arn)
 
 
 def build_approval_tags(status: ApprovalStatus, now: datetime, answered_by: str = "") -> Tags:

@@ -57,6 +57,8 @@ UNSET_VALUE = "-"
 """The value of a tag that isn't set. We write all tags from the start, because a resource can have
 at most 50. Otherwise, people could use up the rest, and a run couldn't add the tags that end a
 trial."""
+MAX_BAKE_TIME = timedelta(hours=12)
+"""The longest bake that the config allows, so no run writes a later end."""
 SERVED_MARK = "served"
 """The last word of a trial's tag, added once a run has seen the campaign serve the version. Until
 then, nobody can have rolled the version back."""
@@ -118,12 +120,14 @@ def add_versions(
 ) -> CampaignState:
     """Add the versions that the deployment rules will compare.
 
-    `read_version` takes several requests. `find_version` is enough if only a version's age matters.
+    `find_version` is enough if only a version's age matters. `read_version` takes more requests,
+    because it also reads metrics, tags and baselines.
     """
-    versions = {
-        arn: find_version(arn) or NO_VERSION for arn in list_versions_to_order(state, spec, now)
-    }
-    versions |= {arn: read_version(arn) for arn in list_versions_to_compare(state, spec, now)}
+    versions: dict[str, SolutionVersion] = {}
+    for arn in list_versions_to_order(state, spec, now):
+        versions[arn] = find_version(arn) or NO_VERSION
+    for arn in list_versions_to_compare(state, spec, now):
+        versions[arn] = read_version(arn)
 
     return replace(state, versions=versions)
 
@@ -133,31 +137,36 @@ def parse_record(tags: Tags, solution_arn: str) -> DeploymentRecord:
 
     People can edit tags, so a value that no run could have written counts as missing.
     """
-    valid_tags = {key: value for key, value in tags.items() if value.startswith(f"{solution_arn}/")}
-    trial_tag = valid_tags.get(TRIAL_TAG, "")
+    # All these values begin with the ARN of one of the solution's versions.
+    version_prefix = f"{solution_arn}/"
+    version_tags = {key: value for key, value in tags.items() if value.startswith(version_prefix)}
+
+    trial_tag = version_tags.get(TRIAL_TAG, "")
+    bake_tag = tags.get(BAKE_TAG, "")
     return DeploymentRecord(
-        trial=_parse_trial(trial_tag, bake_tag=tags.get(BAKE_TAG, "")),
-        good_version_arn=valid_tags.get(GOOD_VERSION_TAG),
-        previous_good_version_arn=valid_tags.get(PREVIOUS_GOOD_VERSION_TAG),
-        blocked_version_arn=valid_tags.get(BLOCKED_VERSION_TAG),
+        trial=_parse_trial(trial_tag, bake_tag),
+        good_version_arn=version_tags.get(GOOD_VERSION_TAG),
+        previous_good_version_arn=version_tags.get(PREVIOUS_GOOD_VERSION_TAG),
+        blocked_version_arn=version_tags.get(BLOCKED_VERSION_TAG),
     )
 
 
 def _parse_trial(trial_tag: str, bake_tag: str) -> Trial | None:
-    """Parse a trial from its two tags: `<version ARN> <began at> served` and `<bake ends at>`."""
-    version_arn, _, time_and_word = trial_tag.partition(" ")
-    time, _, word = time_and_word.partition(" ")
+    """Parse a trial from its tags, or return None if there's no valid one.
+
+    The tags look like `<version ARN> <began at> served` and `<bake ends at>`.
+    """
+    version_arn, _, time_and_mark = trial_tag.partition(" ")
+    time, _, mark = time_and_mark.partition(" ")
     began_at = parse_past_time(time)
     if began_at is None:
         return None
 
-    # The config limits a bake to 12 hours, so no run writes a later end.
-    longest_bake = timedelta(hours=12)
     return Trial(
         version_arn=version_arn,
         began_at=began_at,
-        was_served=word == SERVED_MARK,
-        bake_ends_at=parse_past_time(bake_tag, longest_bake),
+        was_served=mark == SERVED_MARK,
+        bake_ends_at=parse_past_time(bake_tag, max_ahead=MAX_BAKE_TIME),
     )
 
 

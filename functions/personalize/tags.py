@@ -81,17 +81,17 @@ def build_api_tags(tags: Tags) -> list[TagTypeDef]:
 
 
 def parse_past_time(text: str, max_ahead: timedelta = timedelta()) -> datetime | None:
-    """Parse a time in a tag. It may be up to `max_ahead` in the future.
+    """Parse a time in a tag, or return None if it's invalid or has no time zone.
 
-    The result is None if the time is later than that, invalid or without a time zone.
+    People can edit tags, so a time that's more than `max_ahead` in the future is also invalid.
     """
     try:
         time = datetime.fromisoformat(text)
-        # Without a time zone, the comparison raises TypeError.
-        is_valid = time <= clock.now() + max_ahead + CLOCK_TOLERANCE
-    except (ValueError, TypeError):
+    except ValueError:
         return None
 
-    if not is_valid:
+    if time.tzinfo is None:
+        return None
+    if time > clock.now() + max_ahead + CLOCK_TOLERANCE:
         return None
     return time
