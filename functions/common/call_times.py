@@ -25,7 +25,7 @@ def reset_call_times() -> None:
 def format_slowest_calls() -> str:
     """List the operations that took longest, like `ListTagsForResource 33 times in 2 min`."""
     totals = {operation: sum(seconds) for operation, seconds in _call_seconds.items()}
-    slowest_first = sorted(totals, key=totals.__getitem__, reverse=True)
+    slowest_first = sorted(totals, key=lambda operation: totals[operation], reverse=True)
 
     return ", ".join(
         f"{operation} {len(_call_seconds[operation])} times in {format_duration(totals[operation])}"

@@ -33,9 +33,11 @@ def format_duration(seconds: float) -> str:
     if whole_seconds < SECONDS_PER_MINUTE:
         return f"{whole_seconds} s"
 
-    hours, minutes = divmod(round(seconds / SECONDS_PER_MINUTE), MINUTES_PER_HOUR)
+    whole_minutes = round(seconds / SECONDS_PER_MINUTE)
+    hours, minutes = divmod(whole_minutes, MINUTES_PER_HOUR)
     if hours >= 2 * HOURS_PER_DAY:
         return f"{hours // HOURS_PER_DAY} days"
+
     if not hours:
         return f"{minutes} min"
     if not minutes:
@@ -118,6 +120,7 @@ def format_metrics(comparisons: Iterable[MetricComparison], separator: str = " "
         f"{format_metric_name(comparison['metric'])}{separator}{format_metric(comparison)}"
         for comparison in comparisons
     ]
+    # Unlike a set, a dict keeps the order.
     return list(dict.fromkeys(lines))
 
 
@@ -142,7 +145,7 @@ def _format_value(value: float | None) -> str:
 
 
 def _describe_changes(comparison: MetricComparison) -> Iterator[str]:
-    """Yield how much a metric changed, as such and relative to its baselines."""
+    """Yield the relative change of a metric, and what its baselines add to that, if known."""
     plain_change = ComparedValues(comparison["served"], comparison["new"]).change
     if plain_change is not None:
         yield f"{plain_change:+.1%}"

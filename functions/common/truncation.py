@@ -9,8 +9,7 @@ for the largest pipeline that can be configured.
 import functools
 import json
 import logging
-from collections.abc import Callable, Sequence
-from itertools import accumulate
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar, cast
 
 from . import errors
@@ -49,6 +48,7 @@ def truncate_output(
         try:
             result = handler(event, context)
         except Exception as error:  # noqa: BLE001 - it is raised again
+            _log_unexpected_error(error)
             raise _truncate_error(error).with_traceback(None) from None
 
         return cast("Result", truncate_strings(result))
@@ -77,15 +77,21 @@ def truncate_middle(text: str, max_bytes: int = MAX_STRING_BYTES) -> str:
     gap = f"… (cut, {len(text):,} characters) …"
     kept_bytes = max_bytes - count_json_bytes(gap)
     beginning = _keep_beginning(text, kept_bytes // 2)
-    end = _keep_beginning(text[::-1], kept_bytes - count_json_bytes(beginning))[::-1]
-    return beginning.rstrip() + gap + end.lstrip()
+
+    # The end of the text is the beginning of the reversed text.
+    remaining_bytes = kept_bytes - count_json_bytes(beginning)
+    reversed_end = _keep_beginning(text[::-1], remaining_bytes)
+    return beginning.rstrip() + gap + reversed_end[::-1].lstrip()
 
 
 def _keep_beginning(text: str, max_bytes: int) -> str:
-    """Return the longest beginning of a text that fits."""
-    # A character has at least one byte, so at most `max_bytes` characters can fit.
-    total_sizes = accumulate(map(count_json_bytes, text[:max_bytes]))
-    return text[: sum(size <= max_bytes for size in total_sizes)]
+    """Return as many of the first characters as fit into `max_bytes` of JSON."""
+    total_bytes = 0
+    for index, character in enumerate(text):
+        total_bytes += count_json_bytes(character)
+        if total_bytes > max_bytes:
+            return text[:index]
+    return text
 
 
 def truncate_list(messages: Sequence[Message], max_bytes: int = MAX_LIST_BYTES) -> list[Message]:
@@ -97,10 +103,15 @@ def truncate_list(messages: Sequence[Message], max_bytes: int = MAX_LIST_BYTES) 
 
 
 def keep_fitting(values: Sequence[Value], max_bytes: int) -> list[Value]:
-    """Keep as many of the first JSON values as fit, at least one."""
-    total_sizes = accumulate(len(json.dumps(value)) + len(", ") for value in values)
-    fitting_count = sum(size <= max_bytes for size in total_sizes)
-    return list(values[: max(fitting_count, 1)])
+    """Keep as many of the first values as fit into `max_bytes` of JSON, but at least one."""
+    kept_values: list[Value] = []
+    total_bytes = 0
+    for value in values:
+        total_bytes += len(json.dumps(value)) + len(", ")
+        if kept_values and total_bytes > max_bytes:
+            break
+        kept_values.append(value)
+    return kept_values
 
 
 def truncate_strings(value: object, max_bytes: int = MAX_STRING_BYTES) -> object:
@@ -109,21 +120,30 @@ def truncate_strings(value: object, max_bytes: int = MAX_STRING_BYTES) -> object
         return truncate_middle(value, max_bytes)
 
     if isinstance(value, dict):
-        limits = {"plan": MAX_PLAN_STRING_BYTES}
-        return {
-            # The settings must stay as they were deployed.
-            key: inner if key == "settings" else truncate_strings(inner, limits.get(key, max_bytes))
-            for key, inner in value.items()
-        }
+        return _truncate_values(value, max_bytes)
 
     if isinstance(value, list):
-        return _truncate_messages([truncate_strings(inner, max_bytes) for inner in value])
+        return _truncate_if_messages([truncate_strings(item, max_bytes) for item in value])
 
     return value
 
 
-def _truncate_messages(values: list[object]) -> object:
-    """Truncate a list of messages or of strings. Other lists stay as they are."""
+def _truncate_values(document: Mapping[str, object], max_bytes: int) -> dict[str, object]:
+    """Truncate the values of a JSON object. Strings in a plan may be longer than others."""
+    truncated = {}
+    for key, value in document.items():
+        if key == "settings":
+            truncated[key] = value  # The settings must stay as they were deployed.
+        elif key == "plan":
+            truncated[key] = truncate_strings(value, MAX_PLAN_STRING_BYTES)
+        else:
+            truncated[key] = truncate_strings(value, max_bytes)
+
+    return truncated
+
+
+def _truncate_if_messages(values: list[object]) -> object:
+    """Truncate a list if it contains only strings or only messages. Otherwise, return it as is."""
     if all(isinstance(value, str) for value in values):
         messages = truncate_list([Message(text=str(value)) for value in values])
         return [message["text"] for message in messages]
@@ -138,16 +158,20 @@ def count_json_bytes(text: str) -> int:
     return len(json.dumps(text)) - len('""')
 
 
+def _log_unexpected_error(error: Exception) -> None:
+    """Log an error with its stack trace, unless it's one of the exceptions in `errors.py`."""
+    if type(error).__module__ != errors.__name__:
+        logger.error("%s: %s", type(error).__name__, str(error), exc_info=error)
+
+
 def _truncate_error(error: Exception) -> Exception:
-    """Truncate an error's message, and log the whole error unless it's one of `errors.py`."""
+    """Truncate an error's message. The result has the same class as the error."""
     if isinstance(error, errors.RunRefused):
         problems = [truncate_strings(problem, MAX_PLAN_STRING_BYTES) for problem in error.problems]
-        return errors.RunRefused(truncate_list(cast("list[Message]", problems), MAX_REFUSAL_BYTES))
+        shown_problems = truncate_list(cast("list[Message]", problems), MAX_REFUSAL_BYTES)
+        return errors.RunRefused(shown_problems)
 
     message = str(error)
-    if type(error).__module__ != errors.__name__:
-        logger.error("%s: %s", type(error).__name__, message, exc_info=error)
-
     short_message = truncate_middle(message)
     # str(KeyError("x")) adds quotes, so replace only messages that were truncated.
     if short_message != message:
