@@ -57,7 +57,7 @@ NO_RESPONSE_ERRORS = (exceptions.ConnectionError, exceptions.HTTPClientError)
 @functools.cache
 def personalize_read_client() -> PersonalizeClient:
     """Return the Personalize client for requests that only read. It retries after errors."""
-    return with_transient_errors(
+    return translate_transient_errors(
         boto3.client("personalize", config=_build_config(MAX_READ_ATTEMPTS))
     )
 
@@ -69,7 +69,7 @@ def personalize_write_client() -> PersonalizeClient:
     If the response to a create request is lost, the job may exist. So the rules look for it before
     they send the request again, which botocore wouldn't do.
     """
-    return with_transient_errors(
+    return translate_transient_errors(
         boto3.client("personalize", config=_build_config(MAX_WRITE_ATTEMPTS))
     )
 
@@ -86,13 +86,13 @@ def personalize_runtime_client() -> PersonalizeRuntimeClient:
 @functools.cache
 def s3() -> S3Client:
     """Return the S3 client."""
-    return with_transient_errors(boto3.client("s3", config=_build_config(MAX_READ_ATTEMPTS)))
+    return translate_transient_errors(boto3.client("s3", config=_build_config(MAX_READ_ATTEMPTS)))
 
 
 @functools.cache
 def stepfunctions() -> SFNClient:
     """Return the Step Functions client."""
-    return with_transient_errors(
+    return translate_transient_errors(
         boto3.client("stepfunctions", config=_build_config(MAX_READ_ATTEMPTS))
     )
 
@@ -100,13 +100,15 @@ def stepfunctions() -> SFNClient:
 @functools.cache
 def scheduler() -> EventBridgeSchedulerClient:
     """Return the EventBridge Scheduler client."""
-    return with_transient_errors(boto3.client("scheduler", config=_build_config(MAX_READ_ATTEMPTS)))
+    return translate_transient_errors(
+        boto3.client("scheduler", config=_build_config(MAX_READ_ATTEMPTS))
+    )
 
 
 @functools.cache
 def cloudwatch() -> Any:  # noqa: ANN401 - the types of CloudWatch are not installed
     """Return the CloudWatch client."""
-    return with_transient_errors(
+    return translate_transient_errors(
         boto3.client("cloudwatch", config=_build_config(MAX_READ_ATTEMPTS))
     )
 
@@ -132,11 +134,11 @@ def _build_config(max_attempts: int) -> Config:
     )
 
 
-def with_transient_errors(client: Client) -> Client:
-    """Make a client raise `Throttled` and `ServiceUnavailable`, and return it.
+def translate_transient_errors(client: Client) -> Client:
+    """Make a client raise `Throttled` or `ServiceUnavailable` for transient errors, and return it.
 
-    The state machine matches errors by class name, so errors that it retries need classes of their
-    own. But botocore raises ClientError for throttling and 5xx, as it does for many other errors.
+    The state machine decides by the class name of an error whether to retry. But botocore raises
+    ClientError both for throttling or a 5xx and for errors that no retry can fix.
     """
     # Measure calls first, because when a handler below raises, no later handler is called.
     measure_calls(client)
@@ -152,7 +154,7 @@ def _raise_for_error_response(
     model: OperationModel,
     **_: object,
 ) -> None:
-    """Raise our exception if AWS throttled the request or had a server error.
+    """Raise `Throttled` or `ServiceUnavailable` if that's what the response says.
 
     botocore passes these arguments by name.
     """

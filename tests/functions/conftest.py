@@ -15,7 +15,7 @@ from botocore.stub import Stubber
 import functions
 from functions.common import aws
 from functions.common import clock as functions_clock
-from functions.common.aws import with_transient_errors
+from functions.common.aws import translate_transient_errors
 from functions.report import send
 from tests.functions.samples import NOW, REGION
 from tests.inbox import Inbox
@@ -71,7 +71,7 @@ def clients():
         service: boto3.client(service, region_name=REGION, **keys)
         for service in ("personalize", "personalize-runtime", "s3", "stepfunctions", "scheduler")
     }
-    with_transient_errors(clients["personalize"])
+    translate_transient_errors(clients["personalize"])
 
     return clients
 

@@ -39,6 +39,7 @@ class CurrentService:
     personalize: Personalize | None = None
     step_functions: StepFunctions | None = None
     schedule_changed_at: Callable[[], datetime] | None = None
+
     def __init__(self) -> None:
         self._pending = threading.local()
 
@@ -106,7 +107,7 @@ def use_shared_clients(
         getattr(aws, name).cache_clear()
         with (
             patch("boto3.client", lambda *_, client=clients[name], **__: client),
-            patch.object(aws, "with_transient_errors", lambda client: client),
+            patch.object(aws, "translate_transient_errors", lambda client: client),
         ):
             getattr(aws, name)()
     services = {
