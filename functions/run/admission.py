@@ -80,21 +80,22 @@ class Pause(NamedTuple):
 
 
 def pause_for_older_runs(client: SFNClient, settings: Settings, run: Run) -> Pause | None:
-    """Return a pause if older runs are running, or if their jobs may not be listed yet.
+    """Return a pause while an older run may still create jobs, or None if the run may go on.
 
     Raises:
         RunRefused: the run waited too long, and no other run imports its exports.
     """
-    lag = timedelta(seconds=float(os.environ.get(LIST_LAG_VARIABLE, DEFAULT_LIST_LAG_SECONDS)))
+    lag_seconds = os.environ.get(LIST_LAG_VARIABLE, DEFAULT_LIST_LAG_SECONDS)
+    lag = timedelta(seconds=float(lag_seconds))
 
     older_arns = list_older_executions(client, run)
     if older_arns:
         # `retrain watch` and `retrain stop` take an execution's name.
-        name = older_arns[0].rpartition(":")[2]
-        reason = f"{name}, an older run, is still running"
+        older_name = older_arns[0].rpartition(":")[2]
+        reason = f"{older_name}, an older run, is still running"
         min_pause = max(lag, MIN_PAUSE)
-        pause = _build_growing_pause(run, reason, min_pause, until=compute_max_wait(settings))
-        return pause or _give_up(settings, run, reason)
+        pause = _build_growing_pause(run, reason, min_pause, max_wait=compute_max_wait(settings))
+        return pause or _build_last_pause(settings, run, reason)
 
     # In the emulator, lists are never stale, and functions end with their execution.
     if not lag:
@@ -103,39 +104,41 @@ def pause_for_older_runs(client: SFNClient, settings: Settings, run: Run) -> Pau
 
 
 def _pause_after_failure(client: SFNClient, run: Run) -> Pause | None:
-    """Return a pause if an execution that ended without success may still change something."""
-    for execution in list_latest_executions(client, derive_state_machine_arn(run["executionArn"])):
+    """Return a pause if a run ended without success less than WAIT_AFTER_FAILURE ago."""
+    machine_arn = derive_state_machine_arn(run["executionArn"])
+    for execution in list_latest_executions(client, machine_arn):
         if execution["status"] not in UNSUCCESSFUL_STATUSES:
             continue
 
         name = execution["executionArn"].rpartition(":")[2]
         reason = f"{name} has just ended, and its jobs may not be listed yet"
         remaining = execution["stopDate"] + WAIT_AFTER_FAILURE - clock.now()
-        if pause := _build_pause(reason, remaining):
+        pause = _build_pause(reason, remaining)
+        if pause is not None:
             return pause
     return None
 
 
 def _pause_for_list_lag(run: Run, lag: timedelta) -> Pause | None:
-    """Return a pause if the list of executions may still lack an older one."""
+    """Return a pause until the list of executions contains every run that's older than this one."""
     seconds = lag.total_seconds()
     reason = f"AWS may list an older run {seconds:g} seconds late, and two must not run at once"
     return _build_pause(reason, lag - _compute_time_waited(run))
 
 
 def pause_for_deletion(deletions: Iterable[Deletion], run: Run) -> Pause | None:
-    """Return a pause if users are being deleted.
+    """Return a pause while users are being deleted, or None if the run may go on.
 
     Raises:
         RunRefused: the run waited too long.
     """
-    job = find_running_deletion(deletions)
+    deletion = find_running_deletion(deletions)
     # A run with `only` neither imports nor trains.
-    if job is None or "only" in run["request"]:
+    if deletion is None or "only" in run["request"]:
         return None
 
-    reason = f"users are being deleted by {job.arn}"
-    pause = _build_growing_pause(run, reason, MIN_PAUSE, until=MAX_WAIT_FOR_DELETION)
+    reason = f"users are being deleted by {deletion.arn}"
+    pause = _build_growing_pause(run, reason, MIN_PAUSE, max_wait=MAX_WAIT_FOR_DELETION)
     if pause is None:
         longest_wait = format_hours(MAX_WAIT_FOR_DELETION / timedelta(hours=1))
         problem = f"{reason}, and this run has waited for {longest_wait}"
@@ -145,11 +148,16 @@ def pause_for_deletion(deletions: Iterable[Deletion], run: Run) -> Pause | None:
 
 def compute_max_wait(settings: Settings) -> timedelta:
     """Compute how long a run may wait for an older one, so that it begins before the next one."""
-    return min(timedelta(seconds=settings["cadenceSeconds"] / 2), MAX_WAIT_FOR_OLDER_RUN)
+    half_cadence = timedelta(seconds=settings["cadenceSeconds"] / 2)
+    return min(half_cadence, MAX_WAIT_FOR_OLDER_RUN)
 
 
-def _give_up(settings: Settings, run: Run, reason: str) -> Pause:
-    """End the run without a failure, or raise RunRefused if no later run would do its work."""
+def _build_last_pause(settings: Settings, run: Run, reason: str) -> Pause:
+    """Build the pause of 0 seconds that ends a run without a failure, because it waited too long.
+
+    Raises:
+        RunRefused: no later run would do the work of this one.
+    """
     longest_wait = format_hours(compute_max_wait(settings) / timedelta(hours=1))
     problem = f"{reason}, and this run has waited for {longest_wait}"
 
@@ -170,12 +178,13 @@ def _give_up(settings: Settings, run: Run, reason: str) -> Pause:
 
 
 def _build_growing_pause(
-    run: Run, reason: str, min_pause: timedelta, until: timedelta
+    run: Run, reason: str, min_pause: timedelta, max_wait: timedelta
 ) -> Pause | None:
-    """Build a pause that grows with the time already waited, or return None after `until`."""
+    """Build a pause that grows with the time already waited, or return None after `max_wait`."""
     waited = _compute_time_waited(run)
+    remaining = max_wait - waited
     pause = max(min_pause, choose_waiting_pause(waited))
-    return _build_pause(reason, min(pause, until - waited))
+    return _build_pause(reason, min(pause, remaining))
 
 
 def _compute_time_waited(run: Run) -> timedelta:
@@ -195,7 +204,7 @@ def _build_pause(reason: str, remaining: timedelta) -> Pause | None:
 
 
 def explain_start_by_schedule_change(run: Run) -> Message | None:
-    """Explain why a run is skipped if it was started by the deployment of its schedule.
+    """Explain why a run does nothing if a change of its schedule started it, or return None.
 
     Unlike a cron schedule, a rate schedule fires as soon as it's created, and perhaps when it's
     changed. But nobody expects `pulumi up` to start a training, which costs money.
@@ -203,17 +212,19 @@ def explain_start_by_schedule_change(run: Run) -> Message | None:
     Raises:
         RunRefused: the input names a schedule that doesn't exist or belongs to another pipeline.
     """
-    scheduled = parse_scheduled_time(run["request"])
-    arn = run["request"].get("scheduleArn")
-    if scheduled is None or not arn:
+    scheduled_at = parse_scheduled_time(run["request"])
+    schedule_arn = run["request"].get("scheduleArn")
+    if scheduled_at is None or not schedule_arn:
         return None
 
-    schedule = _read_schedule(arn)
+    schedule = _read_schedule(schedule_arn)
+    if not schedule["ScheduleExpression"].startswith("rate("):
+        return None
+
     changed_at = max(schedule["CreationDate"], schedule["LastModificationDate"])
-    is_caused_by_change = (
-        -SCHEDULED_TIME_ROUNDING <= scheduled - changed_at <= SCHEDULE_CHANGE_WINDOW
-    )
-    if not is_caused_by_change or not schedule["ScheduleExpression"].startswith("rate("):
+    earliest = changed_at - SCHEDULED_TIME_ROUNDING
+    latest = changed_at + SCHEDULE_CHANGE_WINDOW
+    if not earliest <= scheduled_at <= latest:
         return None
 
     return Message(
