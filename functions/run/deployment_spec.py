@@ -53,12 +53,15 @@ def build_deployment_spec(
 
 
 def _choose_bake_pause(settings: Settings, bake_hours: float) -> float:
-    """Choose the seconds between two polls of a bake, so that MAX_BAKE_POLLS is enough for all."""
-    bake_count = sum(
-        campaign["bake"] is not None
-        for solution in settings["solutions"]
-        for campaign in solution["campaigns"]
-    )
+    """Choose the seconds between two polls of a bake.
 
-    bake_seconds = bake_hours * 3600
-    return max(MIN_BAKE_PAUSE_SECONDS, bake_seconds * bake_count / MAX_BAKE_POLLS)
+    All bakes of a run share MAX_BAKE_POLLS, so more bakes need longer pauses.
+    """
+    bake_count = 0
+    for solution in settings["solutions"]:
+        for campaign in solution["campaigns"]:
+            if campaign["bake"] is not None:
+                bake_count += 1
+
+    total_bake_seconds = bake_hours * 3600 * bake_count
+    return max(MIN_BAKE_PAUSE_SECONDS, total_bake_seconds / MAX_BAKE_POLLS)

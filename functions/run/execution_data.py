@@ -26,23 +26,27 @@ RUN_ID_PATTERN = re.compile(r"[0-9]{8}T[0-9]{6}Z|[0-9]{8}-[0-9a-f]{8}")
 def identify_run(execution: StartedExecution) -> Run:
     """Derive a run's id and trigger from its execution."""
     request = parse_request(execution["request"])
+    # Only programs set these keys, so without them a person started the run.
+    trigger: object = request.get("trigger") or request.get("only") or "manual"
 
     return {
         **execution,
         "id": _derive_run_id(execution, request),
-        "trigger": str(request.get("trigger") or request.get("only") or "manual"),
+        "trigger": str(trigger),
         "request": request,
     }
 
 
 def _derive_run_id(execution: StartedExecution, request: RunRequest) -> str:
-    """Derive a run's id, as RUN_ID_PATTERN describes it."""
-    if scheduled := parse_scheduled_time(request):
-        return scheduled.strftime("%Y%m%dT%H%M%SZ")
+    """Derive a run's id: its scheduled time, or the day when it started and a hash."""
+    scheduled_at = parse_scheduled_time(request)
+    if scheduled_at is not None:
+        return scheduled_at.strftime("%Y%m%dT%H%M%SZ")
 
-    day = datetime.fromisoformat(execution["startedAt"]).astimezone(UTC).strftime("%Y%m%d")
+    started_at = datetime.fromisoformat(execution["startedAt"])
+    day = started_at.astimezone(UTC).strftime("%Y%m%d")
     execution_name = execution["executionArn"].rpartition(":")[2]
-    # `retrain start` gives the execution such a name.
+    # `retrain start` already names the execution like that.
     if re.fullmatch(f"{day}-[0-9a-f]{{8}}", execution_name):
         return execution_name
 
@@ -56,16 +60,18 @@ def parse_request(execution_input: object) -> RunRequest:
     if not isinstance(execution_input, dict):
         return {}
 
-    return cast(
-        "RunRequest", {key: value for key, value in execution_input.items() if value is not None}
-    )
+    request = {key: value for key, value in execution_input.items() if value is not None}
+    return cast("RunRequest", request)
 
 
 def parse_scheduled_time(request: RunRequest) -> datetime | None:
-    """Parse the scheduled time as UTC, or return None unless it's a valid time with a zone."""
+    """Parse the scheduled time, or return None if it's missing, invalid or without a time zone."""
     try:
-        scheduled = datetime.fromisoformat(str(request.get("scheduledTime")))
-        return scheduled.astimezone(UTC) if scheduled.tzinfo else None
+        scheduled_at = datetime.fromisoformat(str(request.get("scheduledTime")))
+        if scheduled_at.tzinfo is None:
+            return None
+        # In UTC, a time in the first or last year may be outside the range of datetime.
+        return scheduled_at.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
@@ -76,7 +82,10 @@ def get_run_start(run: Run) -> datetime:
     An earlier execution for the same scheduled time is the same run, so its work counts, too.
     """
     started_at = datetime.fromisoformat(run["startedAt"])
-    return min(started_at, parse_scheduled_time(run["request"]) or started_at)
+    scheduled_at = parse_scheduled_time(run["request"])
+    if scheduled_at is None:
+        return started_at
+    return min(started_at, scheduled_at)
 
 
 def build_job_name(settings: Settings, run: Run, suffix: str) -> str:
@@ -85,7 +94,7 @@ def build_job_name(settings: Settings, run: Run, suffix: str) -> str:
 
 
 def choose_export_day(run: Run) -> str:
-    """Choose the day whose exports the run imports. The default is the day in its id."""
+    """Choose the day whose exports the run imports: the requested one, or the day in its id."""
     request = run["request"]
     run_id = run["id"]
     day_of_run = f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}"
@@ -94,29 +103,29 @@ def choose_export_day(run: Run) -> str:
 
 
 def list_solution_results(execution_data: ExecutionData) -> list[SolutionResult]:
-    """List the results of the trainings, or none if the run ended before them."""
-    if _has_training_results(execution_data):
+    """List the results of the run's trainings, or nothing if it ended before them."""
+    if _has_planned_jobs(execution_data):
         return execution_data.get("solutions", [])
     return []
 
 
 def list_trial_results(execution_data: ExecutionData) -> list[CampaignResult]:
     """List the results of earlier runs' trials that this run has tried to end."""
-    if _has_training_results(execution_data):
+    if _has_planned_jobs(execution_data):
         return execution_data.get("trials", [])
 
-    # Until the run has jobs of its own, `solutions` has the results of trials.
+    # So far, the trials that this run has just tried to end are under `solutions`.
     return list_campaign_results(execution_data)
 
 
 def list_campaign_results(execution_data: ExecutionData) -> list[CampaignResult]:
-    """List the results of all campaigns, starting with those of earlier runs' trials."""
+    """List the results at all campaigns, starting with those of earlier runs' trials."""
     results = [*execution_data.get("trials", [])]
     for solution in execution_data.get("solutions", []):
         results += solution["campaigns"]
     return results
 
 
-def _has_training_results(execution_data: ExecutionData) -> bool:
-    """Check if `solutions` has the results of trainings, not of earlier runs' trials."""
+def _has_planned_jobs(execution_data: ExecutionData) -> bool:
+    """Check if the run has planned its jobs. Until then, it only ends earlier runs' trials."""
     return "plan" in execution_data and execution_data["plan"]["todo"] == "WORK"

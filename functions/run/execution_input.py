@@ -60,46 +60,50 @@ def find_input_problems(settings: Settings, execution: StartedExecution) -> list
 
     request = parse_request(execution_input)
     return [
-        *(
-            _build_unknown_problem("key", key, SUGGESTED_KEYS)
-            for key in request
-            if key not in REQUEST_KEYS
-        ),
+        *_check_keys(request),
         *_check_values(request),
         *_check_schedule(request),
         *_check_resources(settings, request),
-        *_check_days(settings, request, execution),
+        *_check_days(request, execution),
+        *_check_export_date(settings, request),
         *_check_unused_keys(request),
         *_check_solutions_exist(settings, request),
     ]
 
 
+def _check_keys(request: RunRequest) -> Iterator[InputProblem]:
+    """Yield a problem for each unknown key."""
+    for key in request:
+        if key not in REQUEST_KEYS:
+            yield _build_unknown_problem("key", key, SUGGESTED_KEYS)
+
+
 def _check_values(request: RunRequest) -> Iterator[InputProblem]:
     """Yield a problem for each value that its key doesn't allow."""
     for key, allowed_values in ALLOWED_VALUES.items():
+        if key not in request:
+            continue
+
         # Compare as JSON, because in Python 1 equals True.
-        allowed_texts = [json.dumps(allowed) for allowed in allowed_values]
         value: object = request.get(key)
-        if key in request and json.dumps(value) not in allowed_texts:
-            expected = ", ".join(allowed_texts)
-            yield _build_invalid_problem(
-                key, value, f"is not one of {expected}; use one of them or omit it"
-            )
+        allowed_texts = [json.dumps(allowed) for allowed in allowed_values]
+        if json.dumps(value) not in allowed_texts:
+            reason = f"is not one of {', '.join(allowed_texts)}; use one of them or omit it"
+            yield _build_invalid_problem(key, value, reason)
 
 
 def _check_schedule(request: RunRequest) -> Iterator[InputProblem]:
     """Yield a problem for an invalid scheduled time, and for an invalid ARN of a schedule."""
-    scheduled = request.get("scheduledTime")
-    is_needed = scheduled or request.get("trigger") == "schedule"
-    if is_needed and parse_scheduled_time(request) is None:
+    scheduled_time = request.get("scheduledTime")
+    is_required = request.get("trigger") == "schedule"
+    if (scheduled_time or is_required) and parse_scheduled_time(request) is None:
         reason = 'is not a time with a zone, for example "2026-11-29T03:00:00Z"'
-        yield _build_invalid_problem("scheduledTime", scheduled, reason)
+        yield _build_invalid_problem("scheduledTime", scheduled_time, reason)
 
     schedule_arn: object = request.get("scheduleArn")
     if schedule_arn is not None and not SCHEDULE_ARN_PATTERN.fullmatch(str(schedule_arn)):
-        yield _build_invalid_problem(
-            "scheduleArn", schedule_arn, "is not the ARN of a schedule; leave it out"
-        )
+        reason = "is not the ARN of a schedule; leave it out"
+        yield _build_invalid_problem("scheduleArn", schedule_arn, reason)
 
 
 def _check_resources(settings: Settings, request: RunRequest) -> Iterator[InputProblem]:
@@ -124,22 +128,26 @@ def _check_resources(settings: Settings, request: RunRequest) -> Iterator[InputP
                 yield _build_unknown_problem(key, value, known_values)
 
 
-def _check_days(
-    settings: Settings, request: RunRequest, execution: StartedExecution
-) -> Iterator[InputProblem]:
-    """Yield a problem for each day that doesn't exist, is in the future, or has no effect."""
-    today = datetime.fromisoformat(execution["startedAt"]).astimezone(UTC).date()
+def _check_days(request: RunRequest, execution: StartedExecution) -> Iterator[InputProblem]:
+    """Yield a problem for each day that doesn't exist or is in the future."""
+    started_at = datetime.fromisoformat(execution["startedAt"])
+    today = started_at.astimezone(UTC).date()
 
-    for key, last_day in (("exportDate", today), ("day", today + MAX_ZONE_OFFSET)):
-        if key in request:
-            day = _parse_day(request.get(key))
-            if day is None:
-                yield _build_invalid_problem(
-                    key, request.get(key), f'is not a day, for example "{today}"'
-                )
-            elif day > last_day:
-                yield InputProblem(key, f"{day} is in the future; today is {today} in UTC")
+    last_days = {"exportDate": today, "day": today + MAX_ZONE_OFFSET}
+    for key, last_day in last_days.items():
+        if key not in request:
+            continue
 
+        value: object = request.get(key)
+        day = _parse_day(value)
+        if day is None:
+            yield _build_invalid_problem(key, value, f'is not a day, for example "{today}"')
+        elif day > last_day:
+            yield InputProblem(key, f"{day} is in the future; today is {today} in UTC")
+
+
+def _check_export_date(settings: Settings, request: RunRequest) -> Iterator[InputProblem]:
+    """Yield a problem for an export date if none of the exports has a new location each day."""
     if "exportDate" in request and not _has_daily_export(settings, request):
         text = (
             f"no location contains {DATE_PLACEHOLDER}, so there is no export of an earlier day; "
@@ -149,20 +157,24 @@ def _check_days(
 
 
 def _has_daily_export(settings: Settings, request: RunRequest) -> bool:
-    """Check if any of the run's datasets has a new location for its export each day."""
-    chosen: object = request.get("datasets")
-    return any(
-        DATE_PLACEHOLDER in dataset["dataLocation"]
-        for dataset in settings["datasets"]
-        if not isinstance(chosen, list) or dataset["type"] in chosen
-    )
+    """Check if any dataset that the run may import has a new location each day."""
+    chosen_types: object = request.get("datasets")
+    for dataset in settings["datasets"]:
+        # Without a valid list, the run would import all datasets.
+        is_chosen = not isinstance(chosen_types, list) or dataset["type"] in chosen_types
+        if is_chosen and DATE_PLACEHOLDER in dataset["dataLocation"]:
+            return True
+    return False
 
 
 def _parse_day(text: object) -> date | None:
     """Parse a day like 2026-11-29, or return None for anything else."""
-    # Without DAY_PATTERN, fromisoformat() would also accept other formats, such as 20261129.
+    # Without this check, fromisoformat() would also accept other formats, such as 20261129.
+    if not isinstance(text, str) or not DAY_PATTERN.fullmatch(text):
+        return None
+
     try:
-        return date.fromisoformat(str(text)) if DAY_PATTERN.fullmatch(str(text)) else None
+        return date.fromisoformat(text)
     except ValueError:
         return None
 
@@ -171,6 +183,7 @@ def _check_unused_keys(request: RunRequest) -> Iterator[InputProblem]:
     """Yield a problem for each key that only affects imports, if the run skips them."""
     if not request.get("skipImport"):
         return
+
     for key in ("day", "datasets", "exportDate"):
         if key in request:
             yield InputProblem(key, "has no effect, because the run imports nothing; leave it out")
@@ -180,15 +193,19 @@ def _check_solutions_exist(settings: Settings, request: RunRequest) -> Iterator[
     """Yield a problem for each key that needs a solution, if the stack only imports."""
     if settings["solutions"]:
         return
+
     for key in ("skipImport", "solutions"):
         if request.get(key):
-            text = "has no effect, because this stack only imports: it has no solutions"
-            yield InputProblem(key, f"{text}; leave it out")
+            text = (
+                "has no effect, because this stack only imports: it has no solutions; leave it out"
+            )
+            yield InputProblem(key, text)
 
 
 def _build_unknown_problem(key: str, value: object, known_values: Sequence[str]) -> InputProblem:
-    """Build the problem of an unknown value, with the most similar known value or all of them."""
-    similar_values = get_close_matches(str(value)[:MAX_SHOWN_BYTES], known_values, n=1)
+    """Build the problem of an unknown value. It suggests a similar value, or lists all values."""
+    searched_text = str(value)[:MAX_SHOWN_BYTES]
+    similar_values = get_close_matches(searched_text, known_values, n=1)
     if similar_values:
         hint = f'did you mean "{similar_values[0]}"?'
     else:

@@ -61,7 +61,7 @@ def read_state_machine(client: SFNClient, machine_arn: str) -> DeployedStateMach
 
 
 def find_unreported_error(client: SFNClient, execution_arn: str) -> StateError | None:
-    """Find the error of an execution that ended without success and without a report.
+    """Find the error of an ended execution, or return None if it succeeded or sent its report.
 
     Raises:
         ServiceUnavailable: the response is stale, because the execution has already ended. Lambda
@@ -77,11 +77,13 @@ def find_unreported_error(client: SFNClient, execution_arn: str) -> StateError |
         return None
 
     cause = execution.get("cause", "no cause given")
+    if not error:
+        return {"Error": status, "Cause": cause}
+
+    # The report treats a stopped run differently from a failed one.
     if error == STOPPED_ERROR:
         return {"Error": error, "Cause": cause}
-    if error:
-        cause = f"{error}: {cause}"
-    return {"Error": status, "Cause": cause}
+    return {"Error": status, "Cause": f"{error}: {cause}"}
 
 
 def list_older_executions(client: SFNClient, run: Run) -> list[str]:
