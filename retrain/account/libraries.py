@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 def require_libraries(libraries: Sequence[str], extra: str) -> None:
     """Raise OperatorError if a library is missing, with the command that installs the extra."""
     missing = [library for library in libraries if find_spec(library) is None]
-    if missing:
-        packages = (
-            f"'personalize-retraining[{extra}]'"
-            if IS_INSTALLED
-            else "--require-hashes -r requirements.txt -r requirements-dev.txt"
-        )
-        raise OperatorError(
-            f"this command needs {', '.join(missing)}; install them with pip install {packages}"
-        )
+    if not missing:
+        return
+
+    packages = "--require-hashes -r requirements.txt -r requirements-dev.txt"
+    if IS_INSTALLED:
+        packages = f"'personalize-retraining[{extra}]'"
+    raise OperatorError(
+        f"this command needs {', '.join(missing)}; install them with pip install {packages}"
+    )

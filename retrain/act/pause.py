@@ -19,6 +19,8 @@ from retrain.account.triggers import (
 from retrain.options import JsonOption, command
 
 if TYPE_CHECKING:
+    from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef
+
     from retrain.account.triggers import State
 
 
@@ -65,22 +67,11 @@ def resume(target: Target, *, as_json: JsonOption = False) -> int:
 
 def _switch(target: Target, state: State, *, as_json: bool) -> None:
     """Turn the trigger and the schedule on or off, and print their state."""
-    access = target.access
-    schedule = read_schedules(access, target.name, ["states"]).get("states")
     trigger = find_trigger(target)
-
     # The trigger comes first, because a missing schedule ends the command.
     if trigger is not None and trigger["State"] != state:
-        switch_trigger(access, trigger["Name"], state)
-    if schedule is None:
-        raise OperatorError(
-            f"{target.name} has no schedule, so somebody has deleted it; create it again",
-            f"{target.deploy_command} --refresh",
-        )
-    if schedule["State"] != state:
-        switch_schedule(access, schedule, state)
-        schedule["State"] = state
-        schedule["LastModificationDate"] = clock.now()
+        switch_trigger(target.access, trigger["Name"], state)
+    schedule = _switch_schedule(target, state)
 
     if as_json:
         trigger_state = None if trigger is None else state
@@ -89,3 +80,19 @@ def _switch(target: Target, state: State, *, as_json: bool) -> None:
     print_result(f"the schedule is {describe_schedule(schedule, clock.now())}")
     if trigger is not None:
         print_result(f"a new export {EXPORT_STARTS[state]}")
+
+
+def _switch_schedule(target: Target, state: State) -> GetScheduleOutputTypeDef:
+    """Turn the schedule on or off, and return it. Raise OperatorError if it doesn't exist."""
+    schedule = read_schedules(target.access, target.name, ["states"]).get("states")
+    if schedule is None:
+        raise OperatorError(
+            f"{target.name} has no schedule, so somebody has deleted it; create it again",
+            f"{target.deploy_command} --refresh",
+        )
+
+    if schedule["State"] != state:
+        switch_schedule(target.access, schedule, state)
+        schedule["State"] = state
+        schedule["LastModificationDate"] = clock.now()
+    return schedule

@@ -27,11 +27,10 @@ from retrain.look.runs import execution_of, executions
 from retrain.look.versions import answer_error
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping, Sequence
+    from collections.abc import Awaitable, Coroutine, Mapping, Sequence
     from datetime import datetime
 
     from mypy_boto3_events.type_defs import RuleTypeDef
-    from mypy_boto3_personalize.type_defs import SolutionVersionSummaryTypeDef
     from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef
 
     from functions.contract import SolutionSettings, StartedExecution
@@ -88,7 +87,7 @@ class PipelineStatus(NamedTuple):
     runs: Sequence[ShownRun] | OperatorError
     """The runs that are under way, then the last ones that have ended."""
     alarms: Sequence[RingingAlarm] | OperatorError
-    solutions: Sequence[SolutionStatus | OperatorError]
+    solutions: Sequence[SolutionStatus] | OperatorError
 
 
 class StatusReader:
@@ -104,29 +103,28 @@ class StatusReader:
 
     def read(self) -> PipelineStatus:
         """Read everything that the screen shows."""
-        return asyncio.run(self._read())
+        return _run(self._read())
+
+    def read_solutions(self, version_count: int) -> list[SolutionStatus]:
+        """Read only the solutions, with so many of their newest versions."""
+        return _run(self._read_solutions(version_count))
 
     async def _read(self) -> PipelineStatus:
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
         target = self._target
         async with TaskGroup() as group:
             schedule = group.create_task(_part(to_thread(_read_schedule, target)))
             trigger = group.create_task(_part(to_thread(_read_trigger, target)))
             runs = group.create_task(_part(self._read_runs()))
             alarms = group.create_task(_part(to_thread(_read_ringing_alarms, target)))
-            solutions = [
-                group.create_task(_part(self._read_solution(solution)))
-                for solution in target.settings["solutions"]
-            ]
+            solutions = group.create_task(_part(self._read_solutions(SHOWN_VERSIONS)))
 
-        return PipelineStatus(
-            clock.now(),
-            schedule.result(),
-            trigger.result(),
-            runs.result(),
-            alarms.result(),
-            [solution.result() for solution in solutions],
-        )
+        parts = (schedule.result(), trigger.result(), runs.result(), alarms.result())
+        return PipelineStatus(clock.now(), *parts, solutions.result())
+
+    async def _read_solutions(self, version_count: int) -> list[SolutionStatus]:
+        solutions = self._target.settings["solutions"]
+        reads = (self._read_solution(solution, version_count) for solution in solutions)
+        return await asyncio.gather(*reads)
 
     async def _read_runs(self) -> Sequence[ShownRun]:
         listed = await to_thread(_list_executions, self._target)
@@ -137,43 +135,54 @@ class StatusReader:
             *(to_thread(_read_ended, self._target, execution) for execution in ended[:SHOWN_RUNS]),
         )
 
-    async def _read_solution(self, solution: SolutionSettings) -> SolutionStatus:
+    async def _read_solution(
+        self, solution: SolutionSettings, version_count: int
+    ) -> SolutionStatus:
         arn = solution["solutionArn"]
-        arns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
         # The campaigns are read at the same time as the versions.
-        campaigns = asyncio.gather(
-            *(_part(to_thread(self._read_campaign, item, arn)) for item in arns)
-        )
+        campaigns = asyncio.create_task(self._read_campaigns(solution))
         summaries = await to_thread(list_versions, self._personalize, arn)
-        active = [summary for summary in summaries if is_active(summary["status"])]
+        created = {item["solutionVersionArn"]: item["creationDateTime"] for item in summaries}
+        active = [item["solutionVersionArn"] for item in summaries if is_active(item["status"])]
+
+        newest = active[:version_count]
+        metrics = await asyncio.gather(*(to_thread(self._read_metrics, each) for each in newest))
         metric = choose_metric(solution)
-        versions = await asyncio.gather(
-            *(to_thread(self._measure, summary, metric) for summary in active[:SHOWN_VERSIONS])
+        versions = [
+            MeasuredVersion(each, created[each], values.get(metric))
+            for each, values in zip(newest, metrics, strict=True)
+        ]
+        return SolutionStatus(
+            arn=arn,
+            metric=metric,
+            versions=versions,
+            created=created,
+            waiting=await self._read_waiting(solution, newest[:ASKED_VERSIONS]),
+            campaigns=await campaigns,
         )
 
-        asked = versions[:ASKED_VERSIONS] if solution["approval"] else []
-        waiting = await asyncio.gather(
-            *(to_thread(self._read_approval, version.arn, solution) for version in asked)
-        )
-        return SolutionStatus(
-            arn,
-            metric,
-            versions,
-            {item["solutionVersionArn"]: item["creationDateTime"] for item in summaries},
-            [*filter(None, waiting)],
-            dict(zip(arns, await campaigns, strict=True)),
-        )
+    async def _read_campaigns(
+        self, solution: SolutionSettings
+    ) -> dict[str, CampaignState | OperatorError | None]:
+        arns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
+        solution_arn = solution["solutionArn"]
+        reads = (_part(to_thread(self._read_campaign, arn, solution_arn)) for arn in arns)
+        return dict(zip(arns, await asyncio.gather(*reads), strict=True))
+
+    async def _read_waiting(
+        self, solution: SolutionSettings, version_arns: Sequence[str]
+    ) -> list[WaitingVersion]:
+        """Find the versions that are waiting for a person's approval."""
+        if solution["approval"] is None:
+            return []
+        reads = (to_thread(self._read_approval, arn, solution) for arn in version_arns)
+        return [*filter(None, await asyncio.gather(*reads))]
 
     def _read_campaign(self, campaign_arn: str, solution_arn: str) -> CampaignState | None:
         try:
             return read_campaign_state(self._personalize, campaign_arn, solution_arn)
         except self._personalize.exceptions.ResourceNotFoundException:
             return None
-
-    def _measure(self, summary: SolutionVersionSummaryTypeDef, metric: str) -> MeasuredVersion:
-        arn = summary["solutionVersionArn"]
-        value = self._read_metrics(arn).get(metric)
-        return MeasuredVersion(arn, summary["creationDateTime"], value)
 
     def _read_approval(self, arn: str, solution: SolutionSettings) -> WaitingVersion | None:
         """Return a version if it is waiting for a person's approval."""
@@ -191,6 +200,13 @@ def read_last_reports(target: Target) -> list[Report]:
     with ThreadPoolExecutor(THREADS) as pool:
         views = [*pool.map(partial(_read_ended, target), ended)]
     return [view.report for view in views if view.report]
+
+
+def _run(read: Coroutine[None, None, Value]) -> Value:
+    """Run a coroutine with our number of threads."""
+    with asyncio.Runner() as runner:
+        runner.get_loop().set_default_executor(ThreadPoolExecutor(THREADS))
+        return runner.run(read)
 
 
 async def _part(request: Awaitable[Value]) -> Value | OperatorError:
@@ -251,9 +267,9 @@ def _read_ended(target: Target, execution: Execution) -> ShownRun:
 
 def _read_ringing_alarms(target: Target) -> Sequence[RingingAlarm]:
     prefix = f"{pipeline_name(target.settings)}-"
-    response = target.access.client("cloudwatch").describe_alarms(
-        AlarmNamePrefix=prefix, StateValue="ALARM"
-    )
+    client = target.access.client("cloudwatch")
+    response = client.describe_alarms(AlarmNamePrefix=prefix, StateValue="ALARM")
+
     return [
         # Pulumi adds a suffix to the names of alarms.
         RingingAlarm(

@@ -70,10 +70,13 @@ def status(
     reader = StatusReader(target)
     if watch:
         return _watch(target, reader)
+
+    shown = reader.read()
     if as_json:
-        print_json(_document(target, reader.read()))
+        print_json(_document(target, shown))
     else:
-        print_lines(Screen(target, reader.read()).lines())
+        print_lines(Screen(target, shown).lines())
+
     if plot is not None:
         write_plot(target, read_last_reports(target), plot)
     return 0
@@ -106,11 +109,11 @@ class Screen:
         shown = self._shown
         text = f"{self._target.name} at {format_time(self._now)} UTC"
         yield Line(0, "pipeline", text, label_style="bold")
+
         yield from _part_lines("schedule", shown.schedule, self._schedule_lines)
         yield from _part_lines("new export", shown.trigger, _trigger_lines)
         yield from _part_lines("runs", shown.runs, self._run_lines)
-        for solution in shown.solutions:
-            yield from _part_lines("solution", solution, self._solution_lines)
+        yield from _part_lines("solutions", shown.solutions, self._solution_lines)
         yield from _part_lines("alarms", shown.alarms, _alarm_lines)
 
     def _schedule_lines(self, schedule: GetScheduleOutputTypeDef | None) -> Iterator[Line]:
@@ -141,21 +144,25 @@ class Screen:
         time = f"{format_time(run.execution.started_at)} UTC, {took}"
         return Line(1, run.id, run.outcome, STYLES.get(run.outcome, ""), time)
 
-    def _solution_lines(self, solution: SolutionStatus) -> Iterator[Line]:
-        """Yield a solution's metric, its campaigns, and the versions that wait for a person."""
-        yield Line(0, short_name(solution.arn), _describe_metric(solution), label_style="bold")
-        for arn, campaign in solution.campaigns.items():
-            if campaign is None:
-                yield Line(1, short_name(arn), "does not exist, so requests to it fail", "red")
-            elif isinstance(campaign, OperatorError):
-                yield Line(1, short_name(arn), f"cannot be read: {campaign}", "yellow")
-            else:
-                facts = self._describe_campaign(solution, campaign)
-                yield Line(1, short_name(arn), "\n".join(facts))
+    def _solution_lines(self, solutions: Sequence[SolutionStatus]) -> Iterator[Line]:
+        """Yield each solution's metric, its campaigns, and what waits for a person."""
+        for solution in solutions:
+            yield Line(0, short_name(solution.arn), _describe_metric(solution), label_style="bold")
+            for arn, campaign in solution.campaigns.items():
+                yield self._campaign_line(arn, campaign, solution)
+            for version in solution.waiting:
+                text = describe_waiting(self._target, version.arn, version.until)
+                yield Line(1, short_name(version.arn), text, "cyan")
 
-        for version in solution.waiting:
-            text = describe_waiting(self._target, version.arn, version.until)
-            yield Line(1, short_name(version.arn), text, "cyan")
+    def _campaign_line(
+        self, arn: str, campaign: CampaignState | OperatorError | None, solution: SolutionStatus
+    ) -> Line:
+        name = short_name(arn)
+        if campaign is None:
+            return Line(1, name, "does not exist, so requests to it fail", "red")
+        if isinstance(campaign, OperatorError):
+            return Line(1, name, f"cannot be read: {campaign}", "yellow")
+        return Line(1, name, "\n".join(self._describe_campaign(solution, campaign)))
 
     def _describe_campaign(
         self, solution: SolutionStatus, campaign: CampaignState
@@ -168,14 +175,7 @@ class Screen:
             since = f" since {format_time(update.ended_at)} UTC"
         yield f"serves {resource_name(served)}{since}"
 
-        if served in solution.created:
-            age = format_duration((self._now - solution.created[served]).total_seconds())
-            values = [
-                f", {format_metric_name(solution.metric)} {version.value:.4f}"
-                for version in solution.versions
-                if version.arn == served and version.value is not None
-            ]
-            yield f"model {age} old{''.join(values)}"
+        yield from self._describe_model(solution, served)
         if update.is_running:
             yield f"is being updated to {resource_name(update.version_arn)}"
         if campaign.record.trial is not None:
@@ -184,6 +184,19 @@ class Screen:
             yield "was rolled back from this version before"
         if campaign.pin is not None:
             yield campaign.pin
+
+    def _describe_model(self, solution: SolutionStatus, version_arn: str) -> Iterator[str]:
+        if version_arn not in solution.created:
+            return
+
+        age = format_duration((self._now - solution.created[version_arn]).total_seconds())
+        values = [version.value for version in solution.versions if version.arn == version_arn]
+        metric = "".join(
+            f", {format_metric_name(solution.metric)} {value:.4f}"
+            for value in values
+            if value is not None
+        )
+        yield f"model {age} old{metric}"
 
 
 def _part_lines(
@@ -262,7 +275,9 @@ def _document(target: Target, shown: PipelineStatus) -> dict[str, object]:
         "alarms": _part_document(
             shown.alarms, lambda alarms: [alarm._asdict() for alarm in alarms]
         ),
-        "solutions": [_part_document(part, _solution_document) for part in shown.solutions],
+        "solutions": _part_document(
+            shown.solutions, lambda solutions: [*map(_solution_document, solutions)]
+        ),
     }
 
 
