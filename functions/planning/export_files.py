@@ -85,8 +85,8 @@ def _check_files(view: DatasetView) -> Iterator[str]:
 
 def _find_file_error(file: FileSample, view: DatasetView) -> str | None:
     """Explain the first problem of a file's header or rows, or return None."""
-    if not file.header:
-        return file.error
+    if file.error and not file.header:
+        return file.error  # Nothing else of the file could be read.
 
     # `file.error` is about the line that follows the sampled rows, so it comes last.
     return (
@@ -118,7 +118,8 @@ def _find_missing_columns(file: FileSample, view: DatasetView) -> str | None:
 
 def _find_differing_column(file: FileSample, view: DatasetView) -> str | None:
     """Explain that a file and the first one with a header differ in a column, or return None."""
-    first_file = next(sample for sample in view.export.samples if sample.header)
+    readable_files = (sample for sample in view.export.samples if sample.header)
+    first_file = next(readable_files, file)
     differing_columns = sorted(set(file.header) ^ set(first_file.header))
     if not differing_columns:
         return None

@@ -234,14 +234,16 @@ def _check_for_appended_objects(view: DatasetView) -> Iterator[Message]:
 def _check_for_appended_day(view: DatasetView, day: str) -> Iterator[Message]:
     """Yield a message if the dataset already contains rows of the day's export."""
     reason = _explain_appended_day(view, day)
-    if reason is not None:
-        yield Message(
-            text=(
-                f"{view.export.location} {reason}, so its rows would be appended twice; write new "
-                "rows to the location of a later day, or append this export on purpose"
-            ),
-            command=f"retrain start --dataset {view.dataset_settings['type']} --export-date {day}",
-        )
+    if reason is None:
+        return
+
+    yield Message(
+        text=(
+            f"{view.export.location} {reason}, so its rows would be appended twice; write new "
+            "rows to the location of a later day, or append this export on purpose"
+        ),
+        command=f"retrain start --dataset {view.dataset_settings['type']} --export-date {day}",
+    )
 
 
 def _explain_appended_day(view: DatasetView, day: str) -> str | None:

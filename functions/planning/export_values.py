@@ -75,6 +75,7 @@ def find_first_value_error(
             # Personalize doesn't import columns that the schema lacks.
             if name not in validators:
                 continue
+
             error = validators[name](value)
             if error is not None:
                 return f"line {line_number}: {name} is {value[:MAX_SHOWN_CHARACTERS]!r}, {error}"
