@@ -174,6 +174,7 @@ def _pause_after_error(error: Exception, last_step: Step | None) -> Step:
     """
     if last_step is None:
         raise error
+
     return last_step._replace(outcome=None, pause=PAUSE_SECONDS_AFTER_ERROR[type(error)])
 
 

@@ -135,11 +135,15 @@ def decide(
 
     Each rule returns a step, or None if it doesn't apply. The first one that applies decides.
     """
+    version_for_run = _find_version_for_run(state, spec)
+    usable_version = find_usable_version(state, spec.created_since)
+
     return (
-        _wait_for_training(_find_version_for_run(state, spec), spec, progress, now)
+        # Later changes to the data don't affect a training that this run has started.
+        _wait_for_training(version_for_run, spec, progress, now)
         or _wait_for_stable_data(state, spec, progress, now)
         or _refuse_untrusted_data(state, spec)
-        or _wait_for_training(find_usable_version(state, spec.created_since), spec, progress, now)
+        or _wait_for_training(usable_version, spec, progress, now)
         or _respect_monthly_limit(state, spec, now)
         or progress.wait_before_create(spec.max_hours, now)
         or _start_training(state, spec)
@@ -292,7 +296,7 @@ def _start_training(state: SolutionState, spec: TrainingSpec) -> Step:
 def _warn_of_foreign_jobs(state: SolutionState, spec: TrainingSpec) -> Iterator[str]:
     """Yield a warning for each foreign training that is running, and foreign import in the data.
 
-    Foreign trainings aren't stopped, because only a person can tell whether somebody needs them.
+    Foreign trainings aren't stopped, because only a person can tell whether they're needed.
     """
     for version in state.versions:
         if version.run_id is None and version.is_running and not version.is_stopping:
@@ -339,7 +343,7 @@ def find_usable_version(
 
         is_too_old = created_since is not None and version.created_at < created_since
         if not is_too_old and find_later_deletion(version, state) is None:
-            return version  # It's the newest one.
+            return version
     return None
 
 

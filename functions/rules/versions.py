@@ -40,7 +40,7 @@ class SolutionVersion(NamedTuple):
 
     @property
     def imports_hash(self) -> str:
-        """The first part of the digest."""
+        """The hash of the imports, which is the first part of the digest, or "" without one."""
         return (self.digest or "").partition("-")[0]
 
 
