@@ -88,6 +88,7 @@ def test_the_golden_screens_of_a_pipeline(golden):
         assert prod.retrain("rollback -s prod --campaign shelf --yes").code == 0
         run_with(prod, interactions(shuffled=True))
         prod.pipeline.start(datasets=["films"]).wait()
+        prod.pipeline.foreign_update(prod.pipeline.versions("baking")[1], "shelf")
         prod.pipeline.client.delete_campaign(campaignArn=campaign_arn("home"))
         prod.pipeline.sleep(HOUR)
         alarms = [
