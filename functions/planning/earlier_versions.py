@@ -192,14 +192,9 @@ class EarlierVersions:
 
     def _predict_batch_step(self, batch_job: BatchJobSnapshot, version: SolutionVersion) -> Step:
         """Let the rules decide on the first step of a batch job that uses a version."""
-        input_hash = None
-        if batch_job.input.objects:
-            input_hash = batch_job.input.files_hash
-
-        filter_expression = None
         job_filter = self.solution_snapshot.filters.get(batch_job.settings["filterArn"] or "")
-        if job_filter is not None:
-            filter_expression = job_filter["filterExpression"]
+        filter_expression = job_filter["filterExpression"] if job_filter else None
+        input_hash = batch_job.input.files_hash if batch_job.input.objects else None
 
         spec = BatchSpec(
             run_id=self.run["id"],

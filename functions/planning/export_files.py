@@ -79,7 +79,7 @@ def _check_files(view: DatasetView) -> Iterator[str]:
     """Yield the first problem of each file that has one."""
     for file in view.export.samples:
         error = _find_file_error(file, view)
-        if error is not None:
+        if error:
             yield f"{view.export.build_url(file.key)}: {error}"
 
 
@@ -103,7 +103,7 @@ def _find_missing_columns(file: FileSample, view: DatasetView) -> str | None:
     required_columns = [
         field["name"]
         for field in view.fields
-        if find_value_error("", field, view.data_snapshot.now) is not None
+        if find_value_error("", field, view.data_snapshot.now)
     ]
     missing_columns = [name for name in required_columns if name not in file.header]
     if not missing_columns:

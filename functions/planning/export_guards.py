@@ -150,7 +150,7 @@ def refuse_unsafe_append(view: DatasetView) -> Iterator[Reason]:
     The missing rows of a partly appended export can't be appended separately.
     """
     refusal = explain_refusal_to_append(view.dataset_state, is_requested=view.is_import_requested)
-    if refusal is not None:
+    if refusal:
         yield refusal
 
 

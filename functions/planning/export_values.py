@@ -77,7 +77,7 @@ def find_first_value_error(
                 continue
 
             error = validators[name](value)
-            if error is not None:
+            if error:
                 return f"line {line_number}: {name} is {value[:MAX_SHOWN_CHARACTERS]!r}, {error}"
     return None
 

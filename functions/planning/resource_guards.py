@@ -198,11 +198,8 @@ def warn_of_served_deleted_users(view: SolutionView) -> Iterator[Message]:
     versions_by_arn = {version.arn: version for version in view.solution_state.versions}
     for arn, campaign in view.solution_snapshot.campaigns.items():
         served_version = versions_by_arn.get(find_served_version_arn(campaign) or "")
-        if served_version is None:
-            continue
-
-        deletion = find_later_deletion(served_version, view.solution_state)
-        if deletion is not None:
+        deletion = served_version and find_later_deletion(served_version, view.solution_state)
+        if deletion:
             yield Message(
                 text=(
                     f"{arn}: until it gets a newer version, it serves one that may have "
@@ -330,11 +327,9 @@ def _check_first_input_line(
     batch_job: BatchJobSnapshot, required_keys: Sequence[str]
 ) -> Iterator[str]:
     """Yield a message if the first line of the input lacks a key that the recipe needs."""
+    # warn_of_missing_inputs() reports an input without a first line.
     first_line = batch_job.input.first_line
-    if first_line is None:
-        return  # warn_of_missing_inputs() reports the missing input.
-
-    if not all(f'"{key}"' in first_line for key in required_keys):
+    if first_line is not None and not all(f'"{key}"' in first_line for key in required_keys):
         yield (
             f"batch job to {batch_job.settings['output']}: its input begins with "
             f"{first_line[:MAX_SHOWN_LINE_LENGTH]!r}, but each line has to be a JSON object with "

@@ -296,7 +296,7 @@ def _name_results(
 
 
 def _explain_outcomes(report: Report, pipeline_options: Sequence[str]) -> Iterator[str]:
-    """Yield why the run and its parts ended as they did, and what may question a rejection.
+    """Yield why the run and its parts ended as they did, and why a rejection may be wrong.
 
     Parts with the same reason share a line.
     """
@@ -311,10 +311,10 @@ def _explain_outcomes(report: Report, pipeline_options: Sequence[str]) -> Iterat
     for text, names in names_by_reason.items():
         yield f"- {', '.join(names)}: {text}"
 
-    yield from _question_rejections(report)
+    yield from _explain_doubtful_rejections(report)
 
 
-def _question_rejections(report: Report) -> Iterator[str]:
+def _explain_doubtful_rejections(report: Report) -> Iterator[str]:
     """Yield why the metrics of a rejected version may have dropped although its model is good.
 
     The new data may be harder for every model, or there are too few users to measure a drop.

@@ -435,10 +435,10 @@ def _sum_import_costs(imports: Iterable[ImportReport]) -> float:
     return round(estimate_import_cost(imported_bytes), 2)
 
 
-def _estimate_held_out_users(users: int | None) -> int | None:
-    if users is None:
+def _estimate_held_out_users(user_count: int | None) -> int | None:
+    if user_count is None:
         return None
-    return round(users * HELD_OUT_FRACTION)
+    return round(user_count * HELD_OUT_FRACTION)
 
 
 # The parts of a run
@@ -539,13 +539,13 @@ def _build_trial_reports(
     updated_campaign_arns = {
         campaign["campaignArn"] for solution in solutions for campaign in solution["campaigns"]
     }
-    other_served_version_arns = {
+    served_after_trial = {
         campaign_arn: version_arn
         for campaign_arn, version_arn in served_version_arns.items()
         if campaign_arn not in updated_campaign_arns
     }
     return [
-        _build_campaign_report(result, other_served_version_arns)
+        _build_campaign_report(result, served_after_trial)
         for result in list_trial_results(execution_data)
     ]
 

@@ -175,7 +175,7 @@ def _read_campaign_serving(
     served_version_arn = state.served_version_arn
     is_blocked = served_version_arn == state.record.blocked_version_arn
     return {
-        "campaignArn": campaign_arn,
+        **unknown,
         "isKnown": True,
         "servedVersionArn": served_version_arn,
         "minProvisionedTPS": campaign.get("minProvisionedTPS"),
@@ -217,12 +217,12 @@ def _publish_message(report: Report, topic_arn: str, text: str) -> None:
         "title": subject,
         "description": format_report(report, MAX_CHAT_BYTES),
     }
-    chat = {"version": "1.0", "source": "custom", "content": content}
+    chat_message = {"version": "1.0", "source": "custom", "content": content}
 
     sns().publish(
         TopicArn=topic_arn,
         Subject=subject,
-        Message=json.dumps({"default": text, "https": json.dumps(chat)}),
+        Message=json.dumps({"default": text, "https": json.dumps(chat_message)}),
         MessageStructure="json",
         # Subscriptions can filter messages by these attributes.
         MessageAttributes={
