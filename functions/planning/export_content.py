@@ -268,7 +268,7 @@ def _check_for_new_event(view: DatasetView) -> Iterator[str]:
     """
     newest_event_at = view.content["newestEventAt"]
     import_count = view.content["importsWithNewestEvent"]
-    is_streamed = view.dataset_settings["streamed"] or view.data_snapshot.event_trackers
+    is_streamed = view.dataset_settings["streamed"] or view.data_snapshot.event_tracker_arns
     if view.contains_export or is_streamed or not view.content["areAllRowsRead"]:
         return
 

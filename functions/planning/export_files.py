@@ -139,7 +139,7 @@ def refuse_too_few_rows(view: DatasetView) -> Iterator[str]:
     dataset also receives streamed events.
     """
     dataset = view.dataset_settings
-    is_streamed = dataset["streamed"] or view.data_snapshot.event_trackers
+    is_streamed = dataset["streamed"] or view.data_snapshot.event_tracker_arns
 
     if view.is_full:
         needs_minimum = dataset["type"] == "interactions" and not is_streamed

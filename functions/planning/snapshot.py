@@ -87,7 +87,7 @@ class DataSnapshot:
 
     now: datetime
     dataset_groups: Mapping[str, DatasetGroupTypeDef]
-    event_trackers: Sequence[str]
+    event_tracker_arns: Sequence[str]
     """The ARNs of the ACTIVE event trackers of the dataset group."""
     deletions: Sequence[Deletion]
     """The data deletion jobs of the dataset group."""
@@ -213,39 +213,47 @@ def read_data_snapshot(
         [dataset["datasetArn"] for dataset in settings["datasets"]],
         lambda arn: client.describe_dataset(datasetArn=arn)["dataset"],
     )
-    groups = read_existing(
+    dataset_groups = read_existing(
         {dataset["datasetGroupArn"] for dataset in datasets.values()},
         lambda arn: client.describe_dataset_group(datasetGroupArn=arn)["datasetGroup"],
     )
     schemas = {arn: _read_schema_fields(client, dataset) for arn, dataset in datasets.items()}
 
     reader = ImportReader(client, settings["datasets"])
-    imports = [job for group in groups for job in reader.list_group_imports(group)]
-    event_trackers = [
-        arn for group in groups for arn in list_active_event_tracker_arns(client, group)
+    found_imports = [
+        job for group_arn in dataset_groups for job in reader.list_group_imports(group_arn)
     ]
-    deletions = [job for group in groups for job in list_deletions(client, group)]
+    event_tracker_arns = [
+        arn
+        for group_arn in dataset_groups
+        for arn in list_active_event_tracker_arns(client, group_arn)
+    ]
+    deletions = [job for group_arn in dataset_groups for job in list_deletions(client, group_arn)]
 
     searches = {
-        dataset["datasetArn"]: search_exports(dataset, datasets.get(dataset["datasetArn"]), imports)
+        dataset["datasetArn"]: search_exports(
+            dataset, datasets.get(dataset["datasetArn"]), found_imports
+        )
         for dataset in chosen_datasets
     }
     newly_confirmed_imports = [
         job for search in searches.values() for job in search.confirmable_imports
     ]
+    # Planning treats these imports as confirmed, although their tags are written later.
+    imports = [
+        job._replace(is_confirmed=True) if job in newly_confirmed_imports else job
+        for job in found_imports
+    ]
 
     return DataSnapshot(
         now=clock.now(),
-        dataset_groups=groups,
-        event_trackers=event_trackers,
+        dataset_groups=dataset_groups,
+        event_tracker_arns=event_tracker_arns,
         deletions=deletions,
         chosen_datasets=chosen_datasets,
         datasets=datasets,
         schemas=schemas,
-        imports=[
-            job._replace(is_confirmed=True) if job in newly_confirmed_imports else job
-            for job in imports
-        ],
+        imports=imports,
         newly_confirmed_imports=newly_confirmed_imports,
         exports={arn: search.export for arn, search in searches.items()},
         skipped_days={arn: search.skipped_days for arn, search in searches.items()},

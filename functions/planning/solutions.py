@@ -108,7 +108,7 @@ class SolutionView:
     def receives_events(self) -> bool:
         """True if records may reach the dataset group without an import."""
         is_streamed = any(dataset["streamed"] for dataset in self.settings["datasets"])
-        return is_streamed or bool(self.data_snapshot.event_trackers)
+        return is_streamed or bool(self.data_snapshot.event_tracker_arns)
 
     @property
     def user_ids(self) -> frozenset[str] | None:

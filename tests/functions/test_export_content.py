@@ -178,7 +178,7 @@ def test_three_imports_in_a_row_without_a_new_event_are_a_warning(imports, is_no
     unchanged = [imported(tag_of(imports=imports), fingerprint=held_import().fingerprint)]
     for changes in (
         {"imports": last, "is_whole_file": False},
-        {"imports": last, "event_trackers": ["tracker"]},
+        {"imports": last, "event_tracker_arns": ["tracker"]},
         {"imports": unchanged},
     ):
         assert found(snapshot(rows("view"), **changes)) == ([], []), changes

@@ -185,5 +185,5 @@ def test_only_these_imports_need_a_thousand_rows(dataset_type, mode, refused):
 
 @pytest.mark.parametrize("dataset, refused", [(dataset_of_run(), False), (INCREMENTAL, True)])
 def test_a_full_export_may_have_few_rows_if_events_bring_others(dataset, refused):
-    assert len(row_messages(1, dataset, event_trackers=["arn:tracker"])) == refused
+    assert len(row_messages(1, dataset, event_tracker_arns=["arn:tracker"])) == refused
     assert len(row_messages(1, {**dataset, "streamed": True})) == refused

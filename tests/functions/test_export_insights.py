@@ -109,7 +109,7 @@ def test_too_many_types_are_refused_only_if_a_first_training_would_fail(changes,
     "changes, mode, is_refused",
     [
         ({}, "FULL", True),
-        ({"event_trackers": ["tracker"]}, "FULL", True),
+        ({"event_tracker_arns": ["tracker"]}, "FULL", True),
         ({"trainings": [trained_version()]}, "FULL", True),
         ({"times": (1, 2)}, "FULL", False),
         ({"is_whole_file": False}, "FULL", False),

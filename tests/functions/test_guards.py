@@ -185,4 +185,4 @@ def test_a_probe_with_a_user_without_interactions_is_a_warning():
     assert message.startswith(f"{CAMPAIGN}: the user 'u1' of the probe has no interactions, so ")
     assert message.endswith("; name a user of the export, for example 'u2'")
     assert found(["u1"]) == found(["u2"], user=None) == found([]) == []
-    assert found(["u2"], event_trackers=["tracker"]) == [], "events may have brought the user"
+    assert found(["u2"], event_tracker_arns=["tracker"]) == [], "events may have brought the user"

@@ -203,7 +203,7 @@ REPEAT = (
             [REPEAT, HELD, "taste: the training on its data was stopped"],
         ),
         (
-            {"event_trackers": ["tracker"]},
+            {"event_tracker_arns": ["tracker"]},
             [IMPORT_AND_TRAIN, HELD, "taste: it was trained recently enough for the events"],
         ),
     ],

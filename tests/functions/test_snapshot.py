@@ -99,9 +99,9 @@ def test_only_active_event_trackers_count():
     with deploy() as pipeline:
         tracker = pipeline.client.create_event_tracker(name="clicks", datasetGroupArn=MOVIES.arn)
         pipeline.sleep(600)
-        active = read(pipeline).data_snapshot.event_trackers
+        active = read(pipeline).data_snapshot.event_tracker_arns
         pipeline.client.delete_event_tracker(eventTrackerArn=tracker["eventTrackerArn"])
-        deleted = read(pipeline).data_snapshot.event_trackers
+        deleted = read(pipeline).data_snapshot.event_tracker_arns
 
     assert (active, deleted) == ([tracker["eventTrackerArn"]], [])
 

@@ -158,7 +158,7 @@ HALF_A_WEEK = 3.5 * 24
 @pytest.mark.parametrize("source", ["event tracker", "streamed"])
 def test_events_are_new_after_half_the_time_between_two_runs(source, hours, trained):
     version = trained_version(created_at=ago(hours))
-    changes = {"event_trackers": ["tracker"]}
+    changes = {"event_tracker_arns": ["tracker"]}
     if source == "streamed":
         changes = {"settings_": settings(datasets=[dataset_settings(streamed=True)])}
     plan = planned(WITHOUT_IMPORT, version, **changes)
