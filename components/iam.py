@@ -1,7 +1,7 @@
 """Creates a pipeline's IAM roles, with policies that name exactly the resources they need."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -45,10 +45,12 @@ def create_role(
 ) -> Output[str]:
     """Create a role and its policy, both called `name`, and return the role's ARN.
 
-    To prevent the confused deputy problem, the service may assume the role only on behalf of
-    certain resources in this account. `source_resource` is the last part of their ARNs, and may be
-    a pattern. EventBridge Scheduler requires a schedule group. For Lambda, it's None, because AWS
-    doesn't document such a condition.
+    The service may assume the role only on behalf of certain resources in this account. Otherwise,
+    resources in another account could use it, too (the confused deputy problem).
+
+    `source_resource` is the last part of these resources' ARNs, and may be a pattern. EventBridge
+    Scheduler requires a schedule group. For Lambda, it's None, because AWS doesn't document such a
+    condition.
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
     https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html
     https://docs.aws.amazon.com/personalize/latest/dg/cross-service-confused-deputy-prevention.html
@@ -67,7 +69,9 @@ def create_role(
         opts=context.child_options,
     )
 
-    policy = call_when_known(_build_role_policy, pipeline=context.name, role=name, grants=grants)
+    policy = call_when_known(
+        _build_role_policy, pipeline_name=context.name, role_name=name, grants=grants
+    )
     role_policy = aws.iam.RolePolicy(
         name,
         role=role.name,
@@ -83,7 +87,8 @@ def create_role(
 def build_topic_policy(topic_arn: str) -> PolicyDocument:
     """Let alarms in the topic's account and region publish to it.
 
-    Functions don't need a statement, because within an account, their roles are enough.
+    Functions publish to it as well, but don't need a statement, because within an account, the
+    permissions of their roles are enough.
     https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html
     """
     topic = parse_arn(topic_arn)
@@ -105,43 +110,48 @@ def list_resource_arns(
     A list is empty if the pipeline has no resource of that kind. `settings` come from
     `workflow_settings.py`. The state machine and the schedule group share `unique_name`.
     """
-    arn = partial(build_arn, environment)
-    personalize_arn = partial(arn, "personalize")
+    to_arn = partial(build_arn, environment)
+    to_personalize_arn = partial(to_arn, "personalize")
 
     datasets = settings["datasets"]
     # The dataset group of dataset/<group>/<type> is dataset-group/<group>.
     groups = {dataset["datasetArn"].split("/")[1] for dataset in datasets}
-    locations = [dataset["dataLocation"] for dataset in datasets]
+    exports = [dataset["dataLocation"] for dataset in datasets]
     markers = [dataset["readyMarker"] for dataset in datasets if dataset["readyMarker"]]
 
     solutions = settings["solutions"]
     campaigns = [campaign for solution in solutions for campaign in solution["campaigns"]]
     batch_jobs = [job for solution in solutions for job in solution["batchJobs"]]
-    inputs = [job["input"] for job in batch_jobs]
-    outputs = [job["output"] for job in batch_jobs]
+    batch_inputs = [job["input"] for job in batch_jobs]
+    batch_outputs = [job["output"] for job in batch_jobs]
     probes = [campaign["probe"] for campaign in campaigns if campaign["probe"]]
     filter_arns = {request["filterArn"] for request in [*probes, *batch_jobs]} - {None}
 
-    def batch_arns(kind: str, name: str) -> list[str]:
-        return [personalize_arn(f"batch-{kind}-job/{name}")] if batch_jobs else []
+    def to_batch_job_arns(kind: str, name: str) -> list[str]:
+        if not batch_jobs:
+            return []
+        return [to_personalize_arn(f"batch-{kind}-job/{name}")]
 
     return {
         "any": ["*"],
-        "dataset groups": [personalize_arn(f"dataset-group/{name}") for name in sorted(groups)],
+        "dataset groups": [to_personalize_arn(f"dataset-group/{name}") for name in sorted(groups)],
         "datasets": [dataset["datasetArn"] for dataset in datasets],
         # A dataset's schema isn't known until run time.
-        "schemas": [personalize_arn("schema/*")],
-        "import jobs": [personalize_arn(f"dataset-import-job/{settings['prefix']}-*")],
+        "schemas": [to_personalize_arn("schema/*")],
+        "import jobs": [to_personalize_arn(f"dataset-import-job/{settings['prefix']}-*")],
         # Runs of a recreated stack, which has another prefix, must read and confirm the previous
         # stack's import jobs, too.
-        "all import jobs": [personalize_arn("dataset-import-job/*")],
+        "all import jobs": [to_personalize_arn("dataset-import-job/*")],
         "import role": [settings["importRoleArn"]],
-        "inference jobs": batch_arns("inference", f"{settings['prefix']}-*"),
-        "segment jobs": batch_arns("segment", f"{settings['prefix']}-*"),
-        "all batch jobs": [*batch_arns("inference", "*"), *batch_arns("segment", "*")],
+        "inference jobs": to_batch_job_arns("inference", f"{settings['prefix']}-*"),
+        "segment jobs": to_batch_job_arns("segment", f"{settings['prefix']}-*"),
+        "all batch jobs": [
+            *to_batch_job_arns("inference", "*"),
+            *to_batch_job_arns("segment", "*"),
+        ],
         "batch role": [settings["batchRoleArn"]] if batch_jobs else [],
-        "batch inputs": list_object_arns(environment.partition, inputs),
-        "batch outputs": list_object_arns(environment.partition, outputs),
+        "batch inputs": list_object_arns(environment.partition, batch_inputs),
+        "batch outputs": list_object_arns(environment.partition, batch_outputs),
         "filters": sorted(filter_arns),
         "solutions": [solution["solutionArn"] for solution in solutions],
         "solution versions": [f"{solution['solutionArn']}/*" for solution in solutions],
@@ -149,18 +159,18 @@ def list_resource_arns(
         # With a narrower resource, CloudWatch returns no composite alarms:
         # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html
         "bake alarms": ["*"] if any(campaign["bake"] for campaign in campaigns) else [],
-        "schedule": [arn("scheduler", f"schedule/{unique_name}/*")],
-        "state machine": [arn("states", f"stateMachine:{unique_name}")],
-        "executions": [arn("states", f"execution:{unique_name}:*")],
-        "exports": list_object_arns(environment.partition, locations),
+        "schedule": [to_arn("scheduler", f"schedule/{unique_name}/*")],
+        "state machine": [to_arn("states", f"stateMachine:{unique_name}")],
+        "executions": [to_arn("states", f"execution:{unique_name}:*")],
+        "exports": list_object_arns(environment.partition, exports),
         # A ready marker is only listed, never read.
         "export buckets": list_bucket_arns(
-            environment.partition, [*locations, *markers, *inputs, *outputs]
+            environment.partition, [*exports, *markers, *batch_inputs, *batch_outputs]
         ),
         "data key": [data_kms_key_arn] if data_kms_key_arn else [],
         "topic": [settings["notifications"]["topicArn"]],
         "topic key": [kms_key_arn] if kms_key_arn else [],
-        "event bus": [arn("events", "event-bus/default")],
+        "event bus": [to_arn("events", "event-bus/default")],
     }
 
 
@@ -171,12 +181,12 @@ def build_arn(environment: Environment, service: str, resource: str) -> str:
 
 
 def map_s3_actions_to_arns(
-    partition: str, read_locations: Iterable[str], write_locations: Iterable[str] = ()
+    partition: str, read_locations: Collection[str], write_locations: Collection[str] = ()
 ) -> dict[str, list[str]]:
-    """Map each S3 action that Personalize needs for these files to the ARNs it needs it on.
+    """Map each S3 action that Personalize needs for a job to the ARNs of objects or buckets.
 
-    The job's role must allow them, and so must the bucket's policy. `retrain doctor` checks exactly
-    these ARNs. If it checked more, it would complain about the pipeline's own roles.
+    The job's role must allow these actions, and so must the bucket's policy. `retrain doctor`
+    checks exactly these ARNs. If it checked more, it would complain about the pipeline's own roles.
     """
     return {
         "s3:GetObject": list_object_arns(partition, read_locations),
@@ -194,19 +204,28 @@ def build_s3_grants(
     write_locations: Sequence[str],
     key_arn: str | None,
 ) -> list[Grant]:
-    """Grant Personalize access to these files, and to the key that encrypts them, if any."""
+    """List what Personalize needs to access these files, and the key that encrypts them, if any."""
+    arns_by_action = map_s3_actions_to_arns(partition, read_locations, write_locations)
+    grants: list[Grant] = [([action], arns) for action, arns in arns_by_action.items()]
+
     key_actions = ["kms:Decrypt"]
     if write_locations:
         key_actions.append("kms:GenerateDataKey")
-
-    grants = map_s3_actions_to_arns(partition, read_locations, write_locations).items()
-    return [*(([action], arns) for action, arns in grants), (key_actions, [key_arn])]
+    grants.append((key_actions, [key_arn]))
+    return grants
 
 
 def list_object_arns(partition: str, locations: Iterable[str]) -> list[str]:
     """Turn S3 locations into sorted ARN patterns for their objects."""
-    arns = {f"arn:{partition}:s3:::{_build_s3_path(location)}" for location in locations}
-    return sorted(f"{arn}*" if arn.endswith("/") else arn for arn in arns)
+    arns = set()
+    for location in locations:
+        arn = f"arn:{partition}:s3:::{_build_s3_path(location)}"
+        if location.endswith("/"):
+            # It's a folder, so the pattern has to match everything in it.
+            arn += "*"
+        arns.add(arn)
+
+    return sorted(arns)
 
 
 def list_bucket_arns(partition: str, locations: Iterable[str]) -> list[str]:
@@ -229,31 +248,40 @@ def _build_trust_policy(
     )
 
 
-def _build_role_policy(pipeline: str, role: str, grants: Sequence[Grant]) -> PolicyDocument:
-    """Build a role's only policy. Raise InvalidPipelineError if it's too long for IAM.
-
-    IAM's own error wouldn't say what to shorten.
-    """
-    document = _build_policy_document(
+def _build_role_policy(
+    pipeline_name: str, role_name: str, grants: Sequence[Grant]
+) -> PolicyDocument:
+    """Build a role's only policy. Raise InvalidPipelineError if it's too long for IAM."""
+    policy = _build_policy_document(
         _build_grant_statement(actions, arns) for actions, arns in grants
     )
-    characters = count_policy_characters(document)
+    raise_if_any_problem(_check_policy_length(role_name, policy), pipeline_name)
+    return policy
 
-    if characters > MAX_POLICY_CHARACTERS:
-        longest = sorted(document["Statement"], key=count_policy_characters, reverse=True)[:3]
-        parts = (f"{len(part['Resource'])} ARNs for {part['Action'][0]}" for part in longest)
-        message = (
-            f"the policy of the role {role} has {characters:,} characters, but IAM accepts "
-            f"{MAX_POLICY_CHARACTERS:,}; most of them are {', '.join(parts)}; shorten the names or "
-            "locations in these ARNs, use fewer of them, or move solutions to another stack"
-        )
-        raise_if_any_problem([message], pipeline)
-    return document
+
+def _check_policy_length(role_name: str, policy: PolicyDocument) -> Iterator[str]:
+    """Say what to shorten in a policy that is too long, because IAM's own error wouldn't."""
+    characters = count_policy_characters(policy)
+    if characters <= MAX_POLICY_CHARACTERS:
+        return
+
+    statements = sorted(policy["Statement"], key=count_policy_characters, reverse=True)
+    longest_parts = ", ".join(
+        f"{len(statement['Resource'])} ARNs for {statement['Action'][0]}"
+        for statement in statements[:3]
+    )
+    yield (
+        f"the policy of the role {role_name} has {characters:,} characters, but IAM accepts "
+        f"{MAX_POLICY_CHARACTERS:,}; most of them are {longest_parts}; shorten the names or "
+        "locations in these ARNs, use fewer of them, or move solutions to another stack"
+    )
 
 
 def count_policy_characters(policy: PolicyDocument) -> int:
     """Count a policy's characters the way IAM does, without white space."""
-    return len("".join(json.dumps(policy).split()))
+    serialized = json.dumps(policy)
+    without_space = "".join(serialized.split())
+    return len(without_space)
 
 
 def _build_grant_statement(actions: Sequence[str], arns: Sequence[str | None]) -> PolicyDocument:
@@ -295,4 +323,5 @@ def _build_service_statement(
 
 def _build_policy_document(statements: Iterable[PolicyDocument]) -> PolicyDocument:
     """Build a policy document from statements, leaving out empty ones."""
-    return {"Version": "2012-10-17", "Statement": [*filter(None, statements)]}
+    statements_with_resources = [statement for statement in statements if statement]
+    return {"Version": "2012-10-17", "Statement": statements_with_resources}
