@@ -194,8 +194,8 @@ def create_topic(context: PipelineContext) -> Output[str]:
     if existing_arn is None:
         topic_arn = _create_topic_with_policy(context)
     else:
-        # The tags make resources wait until the arguments have been checked. Subscriptions don't
-        # have tags, so the ARN has to wait instead.
+        # No resource may be created before all arguments have been checked. The tags are known only
+        # then, but subscriptions don't have tags, so their topic's ARN has to wait instead.
         topic_arn = context.tags.apply(lambda _: existing_arn)
 
     for address in dict.fromkeys(notifications.emails):
@@ -212,6 +212,7 @@ def create_topic(context: PipelineContext) -> Output[str]:
 
 
 def _create_topic_with_policy(context: PipelineContext) -> Output[str]:
+    """Create a topic to which CloudWatch alarms may publish, and return its ARN."""
     topic = aws.sns.Topic(
         context.name,
         # Email clients show it as the sender's name.
@@ -241,7 +242,10 @@ def create_alarms(
     log_group_name: Output[str],
     dimension_values: Mapping[str, Input[str]],
 ) -> list[Output[str]]:
-    """Create the alarms, and metric filters for those on the log. Return the alarms' ARNs."""
+    """Create the alarms, with a metric filter for each that counts log records.
+
+    Return the alarms' ARNs.
+    """
     topic_arn = settings["notifications"]["topicArn"]
     alarm_arns = []
     for alarm in list_alarms(settings):
@@ -260,7 +264,7 @@ def create_alarms(
             name,
             **inputs,
             alarm_actions=[topic_arn],
-            # Otherwise, OK would only mean that the problem hasn't occurred again.
+            # For other alarms, OK only means that the problem hasn't occurred again.
             ok_actions=[topic_arn] if alarm.reports_recovery else None,
             tags=context.tags,
             opts=context.child_options,
@@ -288,38 +292,40 @@ def _create_metric_filter(
 
 
 def list_alarms(settings: Mapping[str, Any]) -> list[Alarm]:
-    """List a pipeline's alarms, including three for each campaign whose bake has `createAlarms`.
-
-    Runs find these three by the campaign's name, which is part of the alarms' names.
-    """
+    """List a pipeline's alarms, including those for each campaign whose bake has `createAlarms`."""
     alarms = [
         alarm
         for alarm in ALARMS
         if settings["solutions"] or alarm.metric not in METRICS_OF_SOLUTIONS
     ]
 
-    campaigns = [
-        campaign for solution in settings["solutions"] for campaign in solution["campaigns"]
-    ]
-    for campaign in campaigns:
-        bake = campaign["bake"]
-        if not bake or not bake["createAlarms"]:
-            continue
-
-        arn = campaign["campaignArn"]
-        probe = campaign["probe"]
-        is_ranking = probe and probe["inputList"]
-        operation = "GetPersonalizedRanking" if is_ranking else "GetRecommendations"
-        alarms += [
-            alarm._replace(
-                name=f"bake-{arn.rpartition('/')[2]}-{alarm.name}",
-                metric=f"{operation}{alarm.metric}",
-                meaning=f"{arn}: {alarm.meaning}",
-                campaign_arn=arn,
-            )
-            for alarm in BAKE_ALARMS
-        ]
+    for solution in settings["solutions"]:
+        for campaign in solution["campaigns"]:
+            bake = campaign["bake"]
+            if bake and bake["createAlarms"]:
+                alarms += _list_bake_alarms(campaign["campaignArn"], campaign["probe"])
     return alarms
+
+
+def _list_bake_alarms(campaign_arn: str, probe: Mapping[str, Any] | None) -> list[Alarm]:
+    """List the alarms that watch a campaign during its bake.
+
+    Their names contain the campaign's name, by which runs find them.
+    """
+    operation = "GetRecommendations"
+    if probe and probe["inputList"]:
+        operation = "GetPersonalizedRanking"
+
+    campaign_name = campaign_arn.rpartition("/")[2]
+    return [
+        alarm._replace(
+            name=f"bake-{campaign_name}-{alarm.name}",
+            metric=f"{operation}{alarm.metric}",
+            meaning=f"{campaign_arn}: {alarm.meaning}",
+            campaign_arn=campaign_arn,
+        )
+        for alarm in BAKE_ALARMS
+    ]
 
 
 def compute_max_age_hours(settings: Mapping[str, Any]) -> float:
@@ -329,17 +335,18 @@ def compute_max_age_hours(settings: Mapping[str, Any]) -> float:
 
 def build_alarm_inputs(
     alarm: Alarm,
-    pipeline: str,
+    pipeline_name: str,
     dimension_values: Mapping[str, Input[str]],
     max_age_hours: float,
 ) -> dict[str, Any]:
     """Build the inputs of a MetricAlarm, except its actions and tags."""
+    dimension_value = alarm.campaign_arn or dimension_values[alarm.dimension]
     inputs: dict[str, Any] = {
         "alarm_description": f"{alarm.meaning} {alarm.what_to_do} "
         'See "Alarms" in docs/operations.md.',
         "namespace": NAMESPACE_BY_DIMENSION[alarm.dimension],
         "metric_name": alarm.metric,
-        "dimensions": {alarm.dimension: alarm.campaign_arn or dimension_values[alarm.dimension]},
+        "dimensions": {alarm.dimension: dimension_value},
         "statistic": alarm.statistic,
         "period": alarm.period_seconds,
         "evaluation_periods": alarm.evaluation_periods,
@@ -349,24 +356,29 @@ def build_alarm_inputs(
     }
 
     if alarm.threshold is None:
-        inputs |= {
-            "statistic": "Maximum",
-            "threshold": max_age_hours,
-            "treat_missing_data": "breaching",
-            # Without a warm-up, a new alarm would go off before the first measurement:
-            # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-warm-up.html
-            "warm_up_configuration": {
-                "warm_up_period_duration_in_minutes": 90,
-                "only_start_evaluating_after_warm_up_period_ends": True,
-            },
-        }
+        inputs |= _build_age_inputs(max_age_hours)
 
     if alarm.pattern is not None:
         # A metric filter takes dimensions only from log records, and Lambda's records don't contain
         # the pipeline's name. So each pipeline has its own namespace for this metric.
-        inputs["namespace"] += f"/{pipeline}"
+        inputs["namespace"] += f"/{pipeline_name}"
 
         # CloudWatch omits missing dimensions, so each refresh would take an empty mapping for a
         # change.
         inputs["dimensions"] = None
     return inputs
+
+
+def _build_age_inputs(max_age_hours: float) -> dict[str, Any]:
+    """Build the inputs in which an alarm about an age differs. It also goes off without data."""
+    return {
+        "statistic": "Maximum",
+        "threshold": max_age_hours,
+        "treat_missing_data": "breaching",
+        # Without a warm-up, a new alarm would go off before the first measurement:
+        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-warm-up.html
+        "warm_up_configuration": {
+            "warm_up_period_duration_in_minutes": 90,
+            "only_start_evaluating_after_warm_up_period_ends": True,
+        },
+    }
