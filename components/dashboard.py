@@ -77,11 +77,12 @@ def create_dashboard(
 ) -> None:
     """Create the dashboard.
 
-    Its name must be unique, because PutDashboard would replace a dashboard with the same name.
+    It needs the pipeline's unique name, because PutDashboard would replace another dashboard that
+    has the same name.
     """
     body = call_when_known(
         build_dashboard_body,
-        pipeline=context.name,
+        pipeline_name=context.name,
         settings=settings,
         environment=context.environment,
         alarm_arns=alarm_arns,
@@ -105,7 +106,7 @@ def build_dashboard_url(environment: Environment, name: str) -> str:
 
 def build_dashboard_body(
     *,
-    pipeline: str,
+    pipeline_name: str,
     settings: Mapping[str, Any],
     environment: Environment,
     alarm_arns: Sequence[str],
@@ -113,24 +114,24 @@ def build_dashboard_body(
     state_machine_arn: str,
 ) -> dict[str, object]:
     """Build the dashboard's body, which shows four weeks, because most pipelines run weekly."""
-    line = partial(_build_chart_line, pipeline)
-    chart = partial(_build_chart, environment.region)
+    build_line = partial(_build_chart_line, pipeline_name)
+    build_chart = partial(_build_chart, environment.region)
 
     gate_by_solution = {
         solution["solutionArn"].rpartition("/")[2]: solution["qualityGate"]
         for solution in settings["solutions"]
     }
     dataset_types = [dataset["type"] for dataset in settings["datasets"]]
-    model_ages = [line(MODEL_AGE_HOURS, "Solution", name) for name in gate_by_solution]
-    training_hours = [line(TRAINING_HOURS, "Solution", name) for name in gate_by_solution]
-    data_ages = [line(DATA_AGE_HOURS, "Dataset", name) for name in dataset_types]
+    model_ages = [build_line(MODEL_AGE_HOURS, "Solution", name) for name in gate_by_solution]
+    training_hours = [build_line(TRAINING_HOURS, "Solution", name) for name in gate_by_solution]
+    data_ages = [build_line(DATA_AGE_HOURS, "Dataset", name) for name in dataset_types]
     event_ages = [
-        line(NEWEST_EVENT_AGE_HOURS, "Dataset", name, label=f"events: {name}")
+        build_line(NEWEST_EVENT_AGE_HOURS, "Dataset", name, label=f"events: {name}")
         for name in dataset_types
         if name in EVENT_DATASETS
     ]
     outcomes = [
-        line(RUNS, "Outcome", name, color=color) for name, color in COLOR_BY_OUTCOME.items()
+        build_line(RUNS, "Outcome", name, color=color) for name, color in COLOR_BY_OUTCOME.items()
     ]
 
     alarm_threshold = {"label": "alarm", "value": compute_max_age_hours(settings), "color": RED}
@@ -148,17 +149,17 @@ def build_dashboard_body(
     rows: list[list[Widget]] = [
         [
             {"type": "alarm", "properties": {"title": "Is it healthy?", "alarms": alarms}},
-            chart("Age of the models (hours)", model_ages, **hourly_maximum),
-            chart("Outcomes of the runs", outcomes, **daily_bars),
-            chart("Age of the data (hours)", [*data_ages, *event_ages], **hourly_maximum),
+            build_chart("Age of the models (hours)", model_ages, **hourly_maximum),
+            build_chart("Outcomes of the runs", outcomes, **daily_bars),
+            build_chart("Age of the data (hours)", [*data_ages, *event_ages], **hourly_maximum),
         ],
         [
-            chart(
+            build_chart(
                 "Offline metrics",
-                [*_list_offline_metrics(pipeline, gate_by_solution)],
+                [*_build_gate_lines(pipeline_name, gate_by_solution)],
                 **daily_mean,
             ),
-            chart("Training hours a day", training_hours, **daily_total),
+            build_chart("Training hours a day", training_hours, **daily_total),
         ],
         [
             _build_log_table(environment.region, log_group, title, query)
@@ -168,31 +169,34 @@ def build_dashboard_body(
 
     page = f"states/home?region={environment.region}#/statemachines/view/{state_machine_arn}"
     executions_link = f"[executions]({_build_console_url(environment)}/{page})"
-    header = {"type": "text", "properties": {"markdown": f"**{pipeline}** · {executions_link}"}}
+    markdown = f"**{pipeline_name}** · {executions_link}"
+    header = {"type": "text", "properties": {"markdown": markdown}}
     widgets = [
         *_place_widgets([[header]], top=0, height=1),
-        *_place_widgets(rows, top=1, height=WIDGET_HEIGHT),
+        *_place_widgets(_remove_empty_charts(rows), top=1, height=WIDGET_HEIGHT),
     ]
     return {"start": "-P28D", "periodOverride": "inherit", "widgets": widgets}
 
 
-def _list_offline_metrics(pipeline: str, gate_by_solution: Mapping[str, Any]) -> Iterator[object]:
+def _build_gate_lines(pipeline_name: str, gate_by_solution: Mapping[str, Any]) -> Iterator[object]:
     """Yield a line for each metric in each solution's quality gate."""
-    for name, rules in gate_by_solution.items():
+    for solution, rules in gate_by_solution.items():
         for rule in rules:
             metric = rule["metric"]
-            yield _build_chart_line(pipeline, metric, "Solution", name, label=f"{name} {metric}")
+            yield _build_chart_line(
+                pipeline_name, metric, "Solution", solution, label=f"{solution} {metric}"
+            )
 
 
 def _build_chart_line(
-    pipeline: str, metric: str, dimension: str, value: str, **options: object
+    pipeline_name: str, metric: str, dimension: str, value: str, **options: object
 ) -> list[object]:
     """Build a line for a chart, labeled with its dimension's value."""
     return [
         METRICS_NAMESPACE,
         metric,
         PIPELINE_DIMENSION,
-        pipeline,
+        pipeline_name,
         dimension,
         value,
         {"label": value, **options},
@@ -225,19 +229,23 @@ def _build_log_table(region: str, log_group: str, title: str, query: str) -> Wid
     }
 
 
-def _place_widgets(rows: Sequence[Sequence[Widget]], *, top: int, height: int) -> Iterator[Widget]:
-    """Position the widgets so that all widgets in a row have the same width."""
-    # CloudWatch rejects charts without lines.
+def _remove_empty_charts(rows: Sequence[Sequence[Widget]]) -> list[list[Widget]]:
+    """Leave out charts without lines, which CloudWatch rejects, and rows without widgets."""
+    # Only charts have metrics.
     drawable_rows = [
         [widget for widget in row if widget["properties"].get("metrics") != []] for row in rows
     ]
+    return [row for row in drawable_rows if row]
 
-    for number, row in enumerate(filter(None, drawable_rows)):
+
+def _place_widgets(rows: Sequence[Sequence[Widget]], *, top: int, height: int) -> Iterator[Widget]:
+    """Position the widgets so that all widgets in a row have the same width."""
+    for row_number, row in enumerate(rows):
         width = GRID_COLUMNS // len(row)
         for column, widget in enumerate(row):
             yield {
                 "x": column * width,
-                "y": top + number * height,
+                "y": top + row_number * height,
                 "width": width,
                 "height": height,
                 **widget,

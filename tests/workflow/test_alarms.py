@@ -65,7 +65,7 @@ def test_the_dashboard_draws_the_metrics_that_the_functions_write():
     with living(group, durations=SHORT) as life:
         life.live(timedelta(hours=4), [FIRST])
         body = build_dashboard_body(
-            pipeline=PIPELINE,
+            pipeline_name=PIPELINE,
             settings=group.settings(),
             environment=Environment("aws", "eu-west-1", "123456789012"),
             alarm_arns=[],
