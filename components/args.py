@@ -452,8 +452,9 @@ class RetrainingPipelineArgs:
 
     @property
     def first_dataset_arn(self) -> str:
-        """The ARN of any one dataset. All ARNs share a partition, region and account."""
-        return str(next(iter(self.datasets.configured().values())).dataset_arn)
+        """The ARN of the first dataset, which shows the pipeline's region and account."""
+        datasets = list(self.datasets.configured().values())
+        return str(datasets[0].dataset_arn)
 
     @property
     def schedule_expression(self) -> str:
@@ -481,8 +482,9 @@ class RetrainingPipelineArgs:
             return self.limits.max_model_age_days
 
         gap_seconds = run_times.find_longest_interval_seconds(self.retraining_rate)
-        hours = gap_seconds * MODEL_AGE_FACTOR / SECONDS_PER_HOUR + self.limits.max_training_hours
-        return round(hours / HOURS_PER_DAY, 2)
+        gap_hours = gap_seconds / SECONDS_PER_HOUR
+        max_age_hours = gap_hours * MODEL_AGE_FACTOR + self.limits.max_training_hours
+        return round(max_age_hours / HOURS_PER_DAY, 2)
 
 
 def to_camel_case(name: str) -> str:
@@ -497,10 +499,12 @@ def list_config_keys(cls: Any) -> list[str]:  # noqa: ANN401 - a dataclass
 
 def parse_attribute_docstrings(cls: type) -> dict[str, str]:
     """Parse a class's attribute docstrings from its source, because Python discards them."""
-    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
+    source = textwrap.dedent(inspect.getsource(cls))
+    definition = ast.parse(source).body[0]
     assert isinstance(definition, ast.ClassDef)
 
     docstrings = {}
+    # An attribute's docstring is the string after the attribute.
     for pair in pairwise(definition.body):
         match pair:
             case ast.AnnAssign(ast.Name(name)), ast.Expr(ast.Constant(str(text))):

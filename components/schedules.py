@@ -28,14 +28,15 @@ they must not contain an attempt number or an execution ID.
 
 def create_dead_letter_queue(context: PipelineContext) -> aws.sqs.Queue:
     """Create the queue for runs that the schedule couldn't start within an hour."""
-    key = context.args.kms_key_arn
+    kms_key_arn = context.args.kms_key_arn
 
     return aws.sqs.Queue(
         f"{context.name}-dead-letters",
+        # SQS keeps messages for at most 14 days.
         message_retention_seconds=14 * 24 * 3600,
         # A queue is encrypted with either SQS's own key or a KMS key.
-        sqs_managed_sse_enabled=True if key is None else None,
-        kms_master_key_id=key,
+        sqs_managed_sse_enabled=True if kms_key_arn is None else None,
+        kms_master_key_id=kms_key_arn,
         tags=context.tags,
         opts=context.child_options,
     )
@@ -47,11 +48,7 @@ def create_schedules(
     watch_function: aws.lambda_.Function,
     dead_letter_queue: aws.sqs.Queue,
 ) -> aws.scheduler.Schedule:
-    """Create a schedule for runs and one for `watch_pipeline`, and return the one for runs.
-
-    Pausing the pipeline doesn't stop `watch_pipeline`, because models still grow old, and a trial
-    may be unfinished.
-    """
+    """Create a schedule for runs and one for `watch_pipeline`, and return the one for runs."""
     args = context.args
 
     role_arn = iam.create_role(
@@ -69,6 +66,8 @@ def create_schedules(
         ],
     )
 
+    # Pausing the pipeline doesn't stop this schedule, because models still grow old, and a trial
+    # may be unfinished.
     aws.scheduler.Schedule(
         build_function_name(context.name, "watch_pipeline"),
         group_name=context.unique_name,
@@ -114,14 +113,16 @@ def create_export_trigger(
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-event-notifications-eventbridge.html
     """
     datasets = context.args.datasets.configured().values()
-    markers = [dataset.ready_marker for dataset in datasets if dataset.ready_marker is not None]
+    ready_markers = [
+        dataset.ready_marker for dataset in datasets if dataset.ready_marker is not None
+    ]
 
     _create_event_rule(
         context,
         "start_on_export",
         function,
         description="Ready markers of exports",
-        pattern=Output.all(*markers).apply(build_marker_pattern),
+        pattern=Output.all(*ready_markers).apply(build_marker_pattern),
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
         event_paths={"bucket": "$.detail.bucket.name", "key": "$.detail.object.key"},
         function_input={"stateMachineArn": state_machine_arn, "bucket": "<bucket>", "key": "<key>"},
@@ -137,9 +138,8 @@ def create_close_run_rule(
 ) -> None:
     """Invoke `close_run` after each execution that didn't succeed.
 
-    If the execution has sent a report itself, as most do, `close_run` does nothing. Its event
-    contains the settings' `notifications`, because the execution may have failed before it got any
-    settings.
+    Most executions report their failure themselves, and then `close_run` does nothing. Its event
+    says whom to notify, because an execution may end before its first state adds the settings.
     """
     _create_event_rule(
         context,
@@ -169,7 +169,7 @@ def create_close_run_rule(
 
 def _create_event_rule(
     context: PipelineContext,
-    handler: str,
+    module: str,
     function: aws.lambda_.Function,
     *,
     description: str,
@@ -181,11 +181,11 @@ def _create_event_rule(
     """Invoke a Lambda function for each event that matches a pattern.
 
     The function gets `function_input`, in which each `<key>` is replaced by the part of the event
-    at `event_paths[key]`. Nothing may rely on the call, because Step Functions sends its events on
-    a best-effort basis:
+    at `event_paths[key]`. The function may never be called, because Step Functions sends its events
+    on a best-effort basis:
     https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
     """
-    name = build_function_name(context.name, handler)
+    name = build_function_name(context.name, module)
     rule = aws.cloudwatch.EventRule(
         name,
         description=description,

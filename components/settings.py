@@ -103,10 +103,8 @@ def _check_region(stack: str, config: Mapping[str, str], checked: CheckedArgs) -
 
 def _check_default_tags(config: Mapping[str, str], checked: CheckedArgs) -> Iterator[Problem]:
     """Check the tags that the AWS provider adds to each role, on top of the pipeline's tags."""
-    pipeline_tags: Mapping[str, str] = {}
     # If the arguments couldn't be read, the pipeline's tags are unknown, too.
-    if isinstance(checked.args, RetrainingPipelineArgs):
-        pipeline_tags = checked.args.tags
+    pipeline_tags = getattr(checked.args, "tags", {})
     yield from check_role_tags("aws:defaultTags", _read_default_tags(config), pipeline_tags)
 
 
@@ -117,12 +115,9 @@ def _read_default_tags(config: Mapping[str, str]) -> dict[str, str]:
     """
     try:
         tags = json.loads(config["aws:defaultTags"])["tags"]
-    except (ValueError, KeyError, TypeError):
+        return {key: str(value) for key, value in tags.items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
         return {}
-
-    if not isinstance(tags, dict):
-        return {}
-    return {key: str(value) for key, value in tags.items()}
 
 
 def _check_namespaces(project: str, config: Mapping[str, str]) -> Iterator[Problem]:

@@ -141,7 +141,7 @@ def _compute_start_times(expression: str) -> tuple[datetime, ...]:
     """
     rate = _RATE_PATTERN.fullmatch(expression)
     if rate is not None:
-        return _compute_rate_times(int(rate["value"]), rate["unit"], plural=rate["plural"])
+        return _compute_rate_times(rate)
 
     cron = _CRON_PATTERN.fullmatch(expression)
     if cron is None:
@@ -155,16 +155,16 @@ def _compute_start_times(expression: str) -> tuple[datetime, ...]:
     return tuple(times)
 
 
-def _compute_rate_times(value: int, unit: str, *, plural: str) -> tuple[datetime, ...]:
-    """Compute when a rate, for example 2 days, fires in _PERIOD.
+def _compute_rate_times(rate: re.Match[str]) -> tuple[datetime, ...]:
+    """Compute when a match of _RATE_PATTERN fires in _PERIOD.
 
     Return () if the unit should have a plural `s` and doesn't, or the other way around.
     """
+    value = int(rate["value"])
     # As in English, it's 1 day, but 2 days.
-    expected_plural = "s" if value > 1 else ""
-    if plural != expected_plural:
+    if (value > 1) != (rate["plural"] == "s"):
         return ()
 
-    interval = timedelta(**{f"{unit}s": value})
+    interval = timedelta(**{f"{rate['unit']}s": value})
     count = _PERIOD // interval + 1
     return tuple(_PERIOD_START + number * interval for number in range(count))

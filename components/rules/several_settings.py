@@ -286,8 +286,7 @@ def _check_bake_hours(args: RetrainingPipelineArgs, _key: str) -> Iterator[Probl
     interval_seconds = run_times.find_shortest_interval_seconds(args.retraining_rate)
     max_hours = interval_seconds / SECONDS_PER_HOUR / 2
     campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
-    bakes = [campaign.bake for campaign in campaigns if campaign.bake is not None]
-    if any(bake.hours > max_hours for bake in bakes):
+    if any(campaign.bake and campaign.bake.hours > max_hours for campaign in campaigns):
         yield Problem(
             "retrainingRate",
             f"lets a bake take at most {max_hours:.3g} h, half of the time between two runs; "

@@ -71,7 +71,7 @@ def build_task(
     on_error: str,
     platform_error_policy: RetryPolicy = DEFAULT_RETRY_POLICY,
 ) -> State:
-    """Return a Task that calls a Lambda function with the whole document.
+    """Return a Task that passes the execution's whole document to a Lambda function.
 
     Its result is written to `result_path`. Transient errors are retried for 10 to 20 minutes. After
     that, or after any error that isn't retried, the next state is `on_error`, and `$.error` has the
@@ -105,6 +105,7 @@ def _build_retrier(
     initial_pause_seconds: int = RETRY_PAUSE_SECONDS,
     jitter: str = "NONE",
 ) -> dict[str, object]:
+    """Return a retrier, which says when and how often a Task is retried after these errors."""
     return {
         "ErrorEquals": errors,
         "IntervalSeconds": initial_pause_seconds,

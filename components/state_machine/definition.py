@@ -68,7 +68,7 @@ def build_definition(
     return {
         "Comment": "Retrain an Amazon Personalize dataset group.",
         "StartAt": "Configure run",
-        "TimeoutSeconds": execution_timeout_seconds(args),
+        "TimeoutSeconds": compute_execution_timeout_seconds(args),
         "States": {
             "Configure run": {
                 "Type": "Pass",
@@ -274,7 +274,7 @@ def build_definition(
     }
 
 
-def execution_timeout_seconds(args: RetrainingPipelineArgs) -> int:
+def compute_execution_timeout_seconds(args: RetrainingPipelineArgs) -> int:
     """Add up the longest times that all stages of a run may take.
 
     Functions enforce the deadline of each job. If one doesn't, this timeout ends the execution.
@@ -293,29 +293,30 @@ def execution_timeout_seconds(args: RetrainingPipelineArgs) -> int:
         limits.max_campaign_hours,
         max([job.max_hours for job in batch_jobs], default=0),
     ]
-    # A job may first wait as long as its deadline allows, and then run as long.
+    # A job may have to wait first, for as long as it may then run.
     job_time = 2 * timedelta(hours=sum(deadlines))
 
     # A run may have to finish trials of earlier runs before it starts its own.
-    trial_time = 2 * _longest_trial(args)
-    return round((waiting_time + job_time + trial_time + TIME_FOR_THE_REST).total_seconds())
+    trial_time = 2 * _compute_longest_trial(args)
+    timeout = waiting_time + job_time + trial_time + TIME_FOR_THE_REST
+    return round(timeout.total_seconds())
 
 
 def build_trial_retry_policy(args: RetrainingPipelineArgs) -> RetryPolicy:
-    """Return a policy that retries a killed `deploy_version` for as long as a trial may last.
+    """Return how often to retry `deploy_version` after it was killed: for as long as a trial lasts.
 
-    A killed function can't report whether a version is on trial. If the run gave up, it might go on
-    with another solution for a day, and nobody would roll back a bad version in the meantime.
+    If the run gave up earlier, nobody would roll back a bad version that is on trial.
     """
-    # The first three pauses are shorter, so there are three more.
-    max_attempts = math.ceil(_longest_trial(args) / MAX_PAUSE_DURING_TRIAL) + 3
+    longest_pauses = math.ceil(_compute_longest_trial(args) / MAX_PAUSE_DURING_TRIAL)
     return RetryPolicy(
-        max_attempts, max_pause_seconds=round(MAX_PAUSE_DURING_TRIAL.total_seconds())
+        # The first three pauses, of 4, 8 and 16 minutes, are shorter, so they come on top.
+        max_attempts=3 + longest_pauses,
+        max_pause_seconds=round(MAX_PAUSE_DURING_TRIAL.total_seconds()),
     )
 
 
-def _longest_trial(args: RetrainingPipelineArgs) -> timedelta:
-    """Return how long a trial can last before a run gives up the version."""
+def _compute_longest_trial(args: RetrainingPipelineArgs) -> timedelta:
+    """Return after how long a run gives up on a trial: a fixed time plus the longest bake."""
     campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
     bake_hours = [campaign.bake.hours for campaign in campaigns if campaign.bake]
     return MAX_TRIAL_WITHOUT_BAKE + timedelta(hours=max(bake_hours, default=0))

@@ -29,7 +29,7 @@ from components.args import (
 )
 from components.rules.several_settings import check_args
 from components.rules.single_settings import NumberRange
-from components.state_machine.definition import execution_timeout_seconds
+from components.state_machine.definition import compute_execution_timeout_seconds
 from components.workflow_settings import build_workflow_settings
 from functions.contract import Settings
 from tests.components.sample import ALARM, IMPORT_ROLE, PERSONALIZE, complete, minimal
@@ -179,7 +179,7 @@ WAITS_TRIALS_AND_SPARE_HOURS = 26 + 2 * 24 + 2
 
 def timeout_hours(args, **limits):
     """Return the hours after which the state machine ends an execution, with these limits."""
-    return execution_timeout_seconds(replace(args, limits=LimitsArgs(**limits))) / 3600
+    return compute_execution_timeout_seconds(replace(args, limits=LimitsArgs(**limits))) / 3600
 
 
 def test_the_state_machine_runs_longer_than_all_deadlines():

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from components.args import LimitsArgs
-from components.state_machine.definition import execution_timeout_seconds
+from components.state_machine.definition import compute_execution_timeout_seconds
 from tests.workflow.pipeline import (
     RUN_ID,
     deploy,
@@ -49,7 +49,7 @@ def test_a_run_that_times_out_after_all_deadlines_is_reported():
         started_at = pipeline.clock.now()
         execution = time_out(pipeline, skipImport=True)
         assert pipeline.clock.now() - started_at == timedelta(
-            seconds=execution_timeout_seconds(SHORT_LIMITS.args)
+            seconds=compute_execution_timeout_seconds(SHORT_LIMITS.args)
         )
         assert "report_outcome" not in {call.function for call in execution.calls}
         closing = close(execution)
