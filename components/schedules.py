@@ -181,8 +181,8 @@ def _create_event_rule(
     """Invoke a Lambda function for each event that matches a pattern.
 
     The function gets `function_input`, in which each `<key>` is replaced by the part of the event
-    at `event_paths[key]`. The function may never be called, because Step Functions sends its events
-    on a best-effort basis:
+    at `event_paths[key]`. A call may be missing, because Step Functions sends its events on a
+    best-effort basis:
     https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
     """
     name = build_function_name(context.name, module)
@@ -203,7 +203,7 @@ def _create_event_rule(
         opts=context.child_options,
     )
 
-    # EventBridge itself puts the strings that it inserts in quotes:
+    # EventBridge puts the strings that it inserts in quotes, so the template must not:
     # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
     template = Output.json_dumps(function_input).apply(
         lambda text: re.sub(r'"(<\w+>)"', r"\1", text)

@@ -146,9 +146,9 @@ def _check_locations(args: RetrainingPipelineArgs, _key: str) -> Iterator[Proble
             outputs[f"{key}.output"] = job.output
 
     # All files in a dataLocation are imported, and a file in a subfolder is refused.
-    yield from _find_nested_locations(
-        {**exports, **markers, **inputs, **outputs}, exports, _is_in_location
-    )
+    all_locations = {**exports, **markers, **inputs, **outputs}
+    yield from _find_nested_locations(all_locations, exports, _is_in_location)
+    # A batch job would take the results of another one for its input.
     yield from _find_nested_locations(outputs, inputs, _is_read_by_batch_job)
     # Two batch jobs with the same output would replace each other's results.
     yield from _find_nested_locations(outputs, outputs, _is_in_location)
