@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from retrain.check.role_policies import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from retrain.check.findings import Account
+    from retrain.check.findings import Account, Level
     from retrain.check.policies import Request
 
     Needs = Mapping[Any, Sequence[str]]
@@ -139,7 +140,8 @@ def check_messages(account: Account) -> Iterator[Finding]:
     document = json.loads(response["Attributes"]["Policy"])
     publish = alarms_question(pipeline.home, ["sns:Publish"], arn)
     yield policy_finding(f"the policy of {topic}", document, fix, publish)
-    confirmed, pending = subscriptions_of(pipeline.access, arn)
+    confirmed, pending, arns = subscriptions_of(pipeline.access, arn)
+    yield from _check_filters(account, {address: arns[address] for address in confirmed})
     emails = args.notifications.emails if args else ()
     for address in sorted({*emails} - {*confirmed, *pending}):
         yield Finding("missing", f"{address} is not subscribed", pipeline.deploy_command)
@@ -155,3 +157,24 @@ def check_messages(account: Account) -> Iterator[Finding]:
         add = "set --path 'notifications.emails[0]' team@example.com"
         fix = pipeline.config_command(add)
         yield Finding("warn", "nobody gets the messages and alarms; with your address:", fix)
+
+
+def _check_filters(account: Account, arns: Mapping[str, str]) -> Iterator[Finding]:
+    """Warn of subscriptions that get no alarms, because they ask for attributes of messages.
+
+    The messages of CloudWatch have none. If a filter is about the body, nobody can know from here
+    what it lets through.
+    """
+    client = account.client("sns")
+    filters = {}
+    for address, arn in arns.items():
+        attributes = client.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
+        if attributes.get("FilterPolicy", "{}") != "{}":
+            filters[address] = attributes["FilterPolicy"]
+
+    for address, filter_policy in filters.items():
+        text = f"{address} gets no alarms, but only what its filter lets through, {filter_policy}"
+        remove = ["sns", "set-subscription-attributes", "--subscription-arn", arns[address]]
+        remove += ["--attribute-name", "FilterPolicy", "--attribute-value", "{}"]
+        level: Level = "missing" if filters.keys() == arns.keys() else "warn"
+        yield Finding(level, f"{text}; to remove it:", shlex.join(["aws", *remove]))

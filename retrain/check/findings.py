@@ -224,13 +224,15 @@ class Subscriptions(NamedTuple):
 
     confirmed: Sequence[str]
     pending: Sequence[str]
+    arns: Mapping[str, str]
+    """Address -> the ARN of its subscription, or `PendingConfirmation`."""
 
 
 def subscriptions_of(access: Access, topic_arn: str) -> Subscriptions:
     """Return who gets the messages of a topic, and who has not confirmed it yet."""
     arns = list_subscriptions(access, topic_arn)
     pending = sorted(address for address, arn in arns.items() if arn == PENDING)
-    return Subscriptions(sorted(arns.keys() - set(pending)), pending)
+    return Subscriptions(sorted(arns.keys() - set(pending)), pending, arns)
 
 
 def list_subscriptions(access: Access, topic_arn: str) -> dict[str, str]:

@@ -109,6 +109,21 @@ def check_guards(account: Account) -> Iterator[Finding]:
         yield Finding("ok", "the datasets, exports, solutions and campaigns are ready for a run")
 
 
+def check_incremental_updates(account: Account) -> Iterator[Finding]:
+    """Warn of solutions whose versions Personalize updates by itself.
+
+    Each update is billed, and no gate and no probe judges it:
+    https://docs.aws.amazon.com/personalize/latest/dg/native-recipe-semantic-similarity.html
+    """
+    for solution in account.view.solutions:
+        description = solution.solution_snapshot.description or {}
+        if description.get("performIncrementalUpdate"):
+            text = "updates its versions by itself, which costs money and passes by every gate"
+            stop = f"aws personalize update-solution --solution-arn {solution.arn}"
+            stop += " --no-perform-incremental-update"
+            yield Finding("warn", f"{solution.arn}: {text}; turn that off:", stop)
+
+
 def check_way_back(account: Account) -> Iterator[Finding]:
     """Check that each campaign has a probe or a bake, and a version to be rolled back to."""
     client = account.client("personalize")

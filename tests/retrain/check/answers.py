@@ -169,6 +169,7 @@ def services(bucket):
         "cloudwatch": Client(describe_alarms={"MetricAlarms": [alarm(row.name) for row in ALARMS]}),
         "sns": Client(
             get_topic_attributes=topic(TOPIC_POLICY),
+            get_subscription_attributes={"Attributes": {}},
             list_subscriptions_by_topic={
                 "Subscriptions": [{"SubscriptionArn": "arn", "Endpoint": "team@example.com"}]
             },

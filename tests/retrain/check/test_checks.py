@@ -392,6 +392,38 @@ def test_a_deny_on_the_import_role_of_the_user_is_named(encrypted):
     ]
 
 
+def test_a_filter_lets_no_alarm_through(prod):
+    nobody = json.dumps({"to": ["nobody"]})
+    filters = {"arn-a": {"FilterPolicy": nobody}, "arn-b": {}, "arn-c": {"FilterPolicy": "{}"}}
+
+    def attributes(SubscriptionArn):  # noqa: N803  # boto3's name
+        return {"Attributes": filters[SubscriptionArn]}
+
+    rows = [{"SubscriptionArn": f"arn-{name}", "Endpoint": name} for name in "abc"]
+    prod.services["sns"].answers["get_subscription_attributes"] = attributes
+    remove = "aws sns set-subscription-attributes --subscription-arn arn-a "
+    remove += "--attribute-name FilterPolicy --attribute-value '{}'"
+    text = f"a gets no alarms, but only what its filter lets through, {nobody}; to remove it:"
+    for addresses, level in ((rows, "warn"), (rows[:1], "missing")):
+        answer(prod, "subscriptions", {"Subscriptions": addresses})
+        assert findings(prod, "messages") == [(level, text, remove)]
+
+
+def test_updates_that_no_gate_judges_are_named_with_the_command_that_stops_them():
+    with account(MOVIES) as prod:
+        prod.services = a.services(prod.pipeline.bucket)
+        assert findings(prod, "incremental updates") == []
+
+        arn = solution_arn()
+        prod.pipeline.client.update_solution(solutionArn=arn, performIncrementalUpdate=True)
+        prod.pipeline.sleep(HOUR)
+        ((level, text, command),) = findings(prod, "incremental updates")
+    passes = "updates its versions by itself, which costs money and passes by every gate"
+    assert (level, text) == ("warn", f"{arn}: {passes}; turn that off:")
+    stop = "aws personalize update-solution --solution-arn"
+    assert command == f"{stop} {arn} --no-perform-incremental-update"
+
+
 def test_the_topic_of_the_user_is_mended_by_the_printed_policy(encrypted):
     answer(encrypted, "topic", a.topic(a.document()))
     ((level, text, fix),) = findings(encrypted, "messages")
