@@ -19,7 +19,7 @@ from tests.warm_commands import warm_command
 PAGES = [PROJECT / "docs" / name for name in ("operations.md", "runs.md")]
 CHANGE = "# CHANGES AWS"
 CHANGING = re.compile(
-    r"\b(?:start-execution|create-solution|stop-\w+|update-\w+|tag-resource"
+    r"\b(?:start-execution|create-\w+|stop-\w+|update-\w+|tag-resource"
     r"|delete-message|pulumi up"
     r"|retrain (?:start|stop|rollback|pause|resume|pin|unpin|approve|test-alarm))\b"
 )
@@ -223,6 +223,24 @@ def test_a_campaign_is_rolled_back_without_retrain(paste, films):
 
     eventually(films.served_version, lambda version: version == old_version)
     assert noted(films)["retraining-blocked"] == deployed.version_arn
+
+
+def test_a_deleted_campaign_is_created_again(paste, films):
+    served = films.run(force=True).version_arn
+    campaign = films.campaign_arn
+    films.client("personalize").delete_campaign(campaignArn=campaign)
+    eventually(lambda: campaigns(films), lambda arns: campaign not in arns)
+
+    name = campaign.rpartition("/")[2]
+    printed = json.loads(paste("A campaign was deleted", CAMPAIGN=name, VERSION=served))
+    assert printed["campaignArn"] == campaign
+    eventually(films.served_version, lambda version: version == served)
+
+
+def campaigns(films):
+    """Return the ARNs of all campaigns."""
+    listed = films.client("personalize").list_campaigns()["campaigns"]
+    return [campaign["campaignArn"] for campaign in listed]
 
 
 def test_an_export_without_a_day_in_its_location_cannot_be_brought_back(paste):
