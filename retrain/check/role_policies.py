@@ -51,7 +51,7 @@ def find_denied_requests(
     """Return what a role may not do although it needs it. A missing role has no requests."""
     denied = found(denied_actions, account=account, principal=role_arn, grants=grants, arns=arns)
     return [
-        Request(role_arn, action, arn.replace("*", "any"), {})
+        Request(role_arn, action, arn, {})
         for kind, actions in grants.items()
         for action in actions
         if action in (denied or ())

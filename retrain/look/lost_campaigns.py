@@ -45,7 +45,7 @@ def describe_lost_campaigns(view: RunView, target: Target | None) -> Iterator[Me
             for version in solution.solution_snapshot.state.versions
             if version.is_active
         ]
-        yield _describe(campaign_arn, active_arns, reports)
+        yield describe_lost_campaign(campaign_arn, active_arns, reports)
 
 
 def _read_reports(target: Target) -> list[Report]:
@@ -57,7 +57,9 @@ def _read_reports(target: Target) -> list[Report]:
     ]
 
 
-def _describe(campaign_arn: str, active_arns: Sequence[str], reports: Sequence[Report]) -> Message:
+def describe_lost_campaign(
+    campaign_arn: str, active_arns: Sequence[str], reports: Sequence[Report]
+) -> Message:
     """Say with which version a campaign can be created again.
 
     A version that the campaign only had on trial, or that is gone, doesn't count.

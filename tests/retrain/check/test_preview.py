@@ -110,6 +110,20 @@ def test_what_mentions_a_resource_that_is_created_again_follows_from_it():
     ], "the topic stays the same"
 
 
+def test_what_mentions_a_resource_that_is_replaced_follows_from_it():
+    topic = change("a", "b", op="replace", urn=TOPIC)
+    alarm = change("reports-1", "reports-2", propertyDependencies={"it": [TOPIC]})
+    assert changes(*topic, *alarm) == [("not deployed", "it: a -> b"), ("follows", "it")]
+
+
+def test_a_property_that_the_program_leaves_out_is_compared_by_the_outputs():
+    refreshed, planned = change(None, None)
+    refreshed["oldState"] = {"inputs": {}, "outputs": {"it": -1}}
+    planned["oldState"] = {"inputs": {}, "outputs": {"it": 0}}
+    planned["newState"] = {"inputs": {}}
+    assert changes(refreshed, planned) == [("by hand", "it: -1 -> 0")]
+
+
 def test_other_resources_of_the_stack_are_not_examined():
     other = "urn:pulumi:prod::films::aws:sns/topic:Topic::mine"
     steps = [*change(1, 2, urn=other), *change(3, 4)]

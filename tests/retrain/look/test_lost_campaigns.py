@@ -4,11 +4,13 @@ import shlex
 
 import pytest
 
+from retrain.look.lost_campaigns import describe_lost_campaign
 from retrain.names import short_name
 from tests.retrain.in_process import account
 from tests.world import HOUR, MOVIES, campaign_arn
 
 ARN = campaign_arn()
+KNOWN = "2026-12-03 03:00 UTC"
 OUTAGE = f"{ARN}: was deleted or never created, so its users get errors"
 
 
@@ -76,3 +78,38 @@ def test_without_a_report_the_newest_version_is_named_with_a_warning(prod):
     unknown = "no report of a run says which version had passed there, so check the newest one"
     assert text == f"{OUTAGE}; {unknown}, and create it"
     assert command.endswith(f" --solution-version-arn {served}"), "the capacity is not known"
+
+
+def report(version, ended_at, **changes):
+    """Return what matters of the report of a run after which the campaign served a version."""
+    serving = {
+        "campaignArn": ARN,
+        "servedVersionArn": version,
+        "minProvisionedTPS": 2,
+        "versionOnTrial": None,
+        "isBad": False,
+        **changes,
+    }
+    return {"endedAt": ended_at, "serving": [serving]}
+
+
+@pytest.mark.parametrize(
+    "last_report",
+    [
+        report("v4", "2026-12-04T03:00:00Z", versionOnTrial="v4"),
+        report("v4", "2026-12-04T03:00:00Z", isBad=True),
+        report("gone", "2026-12-04T03:00:00Z"),
+        report(None, "2026-12-04T03:00:00Z"),
+        report("v4", "2026-12-04T03:00:00Z", campaignArn=f"{ARN}-2"),
+    ],
+)
+def test_a_version_counts_if_it_exists_and_was_not_on_trial(last_report):
+    reports = [last_report, report("v3", "2026-12-03T03:00:00Z"), report("v2", "2026-12-02")]
+    message = describe_lost_campaign(ARN, ["v4", "v3", "v2"], reports)
+    assert message["text"] == f"{OUTAGE}; create it with v3, which had passed there by {KNOWN}"
+    assert message["command"].endswith(" --solution-version-arn v3 --min-provisioned-tps 2")
+
+
+def test_without_any_version_there_is_nothing_to_create():
+    no_version = f"{OUTAGE}, and its solution has no version yet that it could serve"
+    assert describe_lost_campaign(ARN, [], [report("v3", "2026-12-03")]) == {"text": no_version}
