@@ -54,7 +54,7 @@ def refuse_failing_interactions(view: RunView) -> Iterator[str]:
         solution.arn for solution in view.solutions_to_train if has_segment_jobs(solution.recipe)
     ]
 
-    for interactions in _find_interactions_to_train(view):
+    for interactions in _list_interactions_to_train(view):
         if untrained_arns:
             yield from _check_type_count(interactions, format_list(untrained_arns))
         if segment_arns:
@@ -68,7 +68,7 @@ def warn_of_doubtful_interactions(view: RunView) -> Iterator[str]:
     If the run trains a solution for the first time, refuse_failing_interactions() checks them.
     """
     if not _list_untrained_solution_arns(view):
-        for interactions in _find_interactions_to_train(view):
+        for interactions in _list_interactions_to_train(view):
             yield from _check_type_count(interactions, "a solution")
 
 
@@ -85,11 +85,8 @@ def _list_untrained_solution_arns(view: RunView) -> list[str]:
     ]
 
 
-def _find_interactions_to_train(view: RunView) -> list[DatasetView]:
-    """Return a list with the interactions dataset if the run's trainings use its present export.
-
-    Otherwise, the list is empty.
-    """
+def _list_interactions_to_train(view: RunView) -> list[DatasetView]:
+    """List the interactions dataset, or nothing if the trainings don't use its present export."""
     return [
         dataset
         for dataset in view.datasets

@@ -85,7 +85,7 @@ class RunView:
 
     @property
     def can_import(self) -> bool:
-        """True if a manual run may import. A guard refuses it if a ready marker is missing."""
+        """True if a manual run may import. A guard refuses it while a ready marker is missing."""
         return bool(self.datasets) and not any(dataset.awaits_marker for dataset in self.datasets)
 
     @property

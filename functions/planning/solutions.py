@@ -140,7 +140,7 @@ class SolutionView:
 
     @property
     def requested_since(self) -> datetime | None:
-        """The time after which a usable version was created, or None if its age doesn't matter.
+        """The earliest time at which a usable version was created, or None if any age will do.
 
         With `force`, or without `skipWhenUnchanged`, this is the start of the run.
         """
@@ -165,7 +165,7 @@ class SolutionView:
 
     @property
     def is_training_due(self) -> bool:
-        """True if the usable version is missing or still in training, and the run may train."""
+        """True if the run may train, and the usable version is missing or still in training."""
         version = self.usable_version
         is_missing = version is None or version.is_running
         return is_missing and "only" not in self.run["request"]
