@@ -125,7 +125,7 @@ def _write_metrics(status: DeploymentStatus, event: DeployVersionInput, solution
     """Publish the new version's offline metrics that the quality gate compared."""
     # Two rules for the same metric have the same new value, so it's published once.
     values = {comparison["metric"]: comparison["new"] for comparison in status["metrics"]}
-    metrics.write(pipeline_name(event["settings"]), values, Solution=resource_name(solution_arn))
+    metrics.publish(pipeline_name(event["settings"]), values, Solution=resource_name(solution_arn))
 
 
 class CampaignDeployment:

@@ -90,7 +90,7 @@ def _write_event_age(event: ImportDatasetInput) -> None:
         return
 
     age = clock.now() - datetime.fromisoformat(newest_at)
-    metrics.write(
+    metrics.publish(
         pipeline_name(event["settings"]),
         {NEWEST_EVENT_AGE_HOURS: round(age.total_seconds() / 3600, 2)},
         Dataset=event["dataset"]["type"],

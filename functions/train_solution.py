@@ -64,7 +64,9 @@ def handler(event: TrainSolutionInput, _context: object) -> TrainingStatus:
     # For a version from an earlier run, that run has published the hours.
     if status["outcome"] and not event["solution"]["existingVersionArn"]:
         hours = {TRAINING_HOURS: status["trainingHours"]}
-        metrics.write(pipeline_name(event["settings"]), hours, Solution=resource_name(solution_arn))
+        metrics.publish(
+            pipeline_name(event["settings"]), hours, Solution=resource_name(solution_arn)
+        )
 
     log_status("train_solution", event["run"], status["arn"] or solution_arn, status)
     return status

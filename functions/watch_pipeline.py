@@ -102,7 +102,7 @@ def handler(event: dict[str, str], _context: object) -> metrics.Measurements:
     watcher.measure_data()
 
     measurements = watcher.measurements
-    metrics.write_measurements(watcher.settings, measurements)
+    metrics.publish_measurements(watcher.settings, measurements)
     log("watch_pipeline", "the ages were measured", **measurements)
     return measurements
 

@@ -90,28 +90,31 @@ METRIC_UNITS = {name: metric.unit for name, metric in METRICS.items()}
 logger = logging.getLogger("retraining.metrics")
 
 
-def write(pipeline: str, values: Mapping[str, float | None], **dimensions: str) -> None:
-    """Write metrics in one log record, with at most one more dimension. Skip unknown values."""
+def publish(pipeline: str, values: Mapping[str, float | None], **other_dimensions: str) -> None:
+    """Publish metrics in one log record, with at most one dimension besides the pipeline.
+
+    Values that are None are left out.
+    """
     known_values = {name: value for name, value in values.items() if value is not None}
     if not known_values:
         return
 
-    # CloudWatch reads a dimension's value from the field with the same name.
-    fields = {PIPELINE_DIMENSION: pipeline, **dimensions}
-    directive = {
+    dimensions = {PIPELINE_DIMENSION: pipeline, **other_dimensions}
+    units = [{"Name": name, "Unit": METRIC_UNITS.get(name, "None")} for name in known_values]
+    declaration = {
         "Namespace": METRICS_NAMESPACE,
-        "Dimensions": [list(fields)],
-        "Metrics": [
-            {"Name": name, "Unit": METRIC_UNITS.get(name, "None")} for name in known_values
-        ],
+        "Dimensions": [list(dimensions)],
+        "Metrics": units,
     }
 
+    # The record declares metrics and dimensions by name. CloudWatch reads their values from the
+    # fields with these names.
     milliseconds = round(clock.now().timestamp() * 1000)
-    metadata = {"Timestamp": milliseconds, "CloudWatchMetrics": [directive]}
+    metadata = {"Timestamp": milliseconds, "CloudWatchMetrics": [declaration]}
     logger.info(
         "metrics: %s",
         ", ".join(known_values),
-        extra={**fields, **known_values, "_aws": metadata},
+        extra={**dimensions, **known_values, "_aws": metadata},
     )
 
 
@@ -126,15 +129,18 @@ class Measurements(TypedDict):
     """The number of campaigns with an overdue trial, or that cannot be read."""
 
 
-def write_measurements(settings: Settings, measurements: Measurements) -> None:
-    """Write each known age, the greatest age if all are known, and the unfinished trials."""
+def publish_measurements(settings: Settings, measurements: Measurements) -> None:
+    """Publish the ages of the models and of the data, and the number of unfinished trials.
+
+    For the whole pipeline, the greatest ages are published, but only if all ages are known.
+    """
     pipeline = pipeline_name(settings)
     for solution_name, hours in measurements["models"].items():
-        write(pipeline, {MODEL_AGE_HOURS: hours}, Solution=solution_name)
+        publish(pipeline, {MODEL_AGE_HOURS: hours}, Solution=solution_name)
     for dataset_type, hours in measurements["data"].items():
-        write(pipeline, {DATA_AGE_HOURS: hours}, Dataset=dataset_type)
+        publish(pipeline, {DATA_AGE_HOURS: hours}, Dataset=dataset_type)
 
-    write(
+    publish(
         pipeline,
         {
             MODEL_AGE_HOURS: find_max_age(measurements["models"].values()),
@@ -145,9 +151,10 @@ def write_measurements(settings: Settings, measurements: Measurements) -> None:
 
 
 def find_max_age(ages: Iterable[float | None]) -> float | None:
-    """Find the greatest age. Return None if any age is unknown, or if there are no ages.
+    """Find the greatest age, or return None if any age is unknown, or if there are no ages.
 
-    Then the metric of the whole pipeline is missing, which its alarm treats as too old.
+    An unknown age may be the greatest. None isn't published, and the alarm treats a missing value
+    as too old.
     """
     known_ages = []
     for age in ages:

@@ -95,10 +95,10 @@ def report_run(
 
     log_fields = {"step": step, "runId": report["runId"]}
     logger.info(text, extra={**log_fields, "outcome": report["outcome"]})
-    metrics.write(pipeline_name, {RUNS: 1}, Outcome=report["outcome"])
+    metrics.publish(pipeline_name, {RUNS: 1}, Outcome=report["outcome"])
 
     failures = _deliver(notifications, report, text)
-    metrics.write(pipeline_name, {UNDELIVERED_REPORTS: len(failures)})
+    metrics.publish(pipeline_name, {UNDELIVERED_REPORTS: len(failures)})
     if failures:
         message = f"{step}: the report was not delivered: {'; '.join(failures)}"
         logger.error(message, extra={**log_fields, "undeliveredReports": len(failures)})

@@ -27,7 +27,7 @@ def written(caplog):
 
 
 def test_a_record_names_the_pipeline_and_the_time(written, caplog):
-    metrics.write(PIPELINE, {"Runs": 1}, Outcome="DEPLOYED")
+    metrics.publish(PIPELINE, {"Runs": 1}, Outcome="DEPLOYED")
     assert written() == [
         (
             "PersonalizeRetraining",
@@ -42,13 +42,13 @@ def test_a_record_names_the_pipeline_and_the_time(written, caplog):
 
 
 def test_a_metric_that_is_not_in_the_table_has_no_unit_and_a_missing_value_is_left_out(written):
-    metrics.write(PIPELINE, {NDCG: 0.3, "coverage": None}, Solution="taste")
+    metrics.publish(PIPELINE, {NDCG: 0.3, "coverage": None}, Solution="taste")
     assert [(datum.name, datum.unit, datum.value) for datum in written()] == [(NDCG, "None", 0.3)]
 
 
 def test_without_a_value_nothing_is_written(caplog):
     caplog.set_level(logging.INFO)
-    metrics.write(PIPELINE, {NDCG: None}, Solution="taste")
+    metrics.publish(PIPELINE, {NDCG: None}, Solution="taste")
     assert caplog.records == []
 
 
@@ -69,7 +69,7 @@ AGES = {
     ids=["known", "one is not known", "none"],
 )
 def test_ages_are_written_with_the_greatest_one_if_all_are_known(written, changes, models):
-    metrics.write_measurements(settings(), {**AGES, **changes})
+    metrics.publish_measurements(settings(), {**AGES, **changes})
     values = {name: {} for name in ("ModelAgeHours", "DataAgeHours", "UnfinishedTrials")}
     for datum in written():
         _, *second = datum.dimensions.values()
