@@ -77,6 +77,7 @@ from .rules.campaigns import (
     RequestApproval,
     RollBack,
     SaveRecord,
+    Trial,
 )
 from .rules.deployments import (
     decide,
@@ -112,18 +113,24 @@ the reason for the rollback."""
 
 @truncate_output
 def handler(event: DeployVersionInput, _context: object) -> DeploymentStatus:
-    """Deploy the version until there's an outcome or the next invocation must take over."""
+    """Go on with the deployment of a version, and return its status.
+
+    The state machine invokes the function again until the status has an outcome.
+    """
     deployment = CampaignDeployment(event)
     status = deployment.run()
+
     if status["outcome"]:
-        _write_metrics(status, event, deployment.solution["solutionArn"])
+        _publish_offline_metrics(status, event, deployment.solution["solutionArn"])
     log_status("deploy_version", event["run"], event["campaign"]["campaignArn"], status)
     return status
 
 
-def _write_metrics(status: DeploymentStatus, event: DeployVersionInput, solution_arn: str) -> None:
-    """Publish the new version's offline metrics that the quality gate compared."""
-    # Two rules for the same metric have the same new value, so it's published once.
+def _publish_offline_metrics(
+    status: DeploymentStatus, event: DeployVersionInput, solution_arn: str
+) -> None:
+    """Publish those of the new version's offline metrics that the quality gate compared."""
+    # If two rules of the gate compare the same metric, its value is published once.
     values = {comparison["metric"]: comparison["new"] for comparison in status["metrics"]}
     metrics.publish(pipeline_name(event["settings"]), values, Solution=resource_name(solution_arn))
 
@@ -135,6 +142,16 @@ class CampaignDeployment:
         settings = event["settings"]
         campaign = event["campaign"]
         training = event["training"]
+
+        candidate_arn = None
+        is_candidate_from_earlier_run = False
+        if training is not None:
+            candidate_arn = training["arn"]
+            is_candidate_from_earlier_run = not training["isNew"]
+        if "approvedVersionArn" in campaign:
+            # A person has approved another version for this campaign.
+            candidate_arn = campaign["approvedVersionArn"]
+
         self.campaign_arn = campaign["campaignArn"]
         self.solution = find_solution_of_campaign(settings, self.campaign_arn)
 
@@ -142,8 +159,8 @@ class CampaignDeployment:
             settings,
             self.solution,
             self.campaign_arn,
-            candidate_arn=campaign.get("approvedVersionArn", training and training["arn"]),
-            is_candidate_from_earlier_run=training is not None and not training["isNew"],
+            candidate_arn=candidate_arn,
+            is_candidate_from_earlier_run=is_candidate_from_earlier_run,
         )
         self.progress = _restore_progress(event["status"])
 
@@ -151,7 +168,11 @@ class CampaignDeployment:
         self._find_version = cache(partial(find_version, personalize_read_client()))
 
     def run(self) -> DeploymentStatus:
-        """Poll, decide and act until the invocation ends, and return the status."""
+        """Poll, decide and act until the invocation ends, and return the status.
+
+        Raises:
+            Exception: anything failed, and no version is on trial or the deadline has passed.
+        """
         try:
             result = reconcile(self)
         except Exception as error:  # noqa: BLE001 - raised again if no version is on trial
@@ -159,7 +180,7 @@ class CampaignDeployment:
             step = self._decide_after_error(error)
             update_progress(self.progress, step)
             logger.exception("deploy_version: an error during the trial at %s", self.campaign_arn)
-            return self._build_status(InvocationResult(None, step))
+            return self._build_status(InvocationResult(state=None, step=step))
 
         self.progress.failing_since = None
         return self._build_status(result)
@@ -200,8 +221,8 @@ class CampaignDeployment:
             case SaveRecord(record):
                 self._save_record(record)
             case RequestApproval(candidate_arn):
-                tags = build_approval_tags("REQUESTED", clock.now())
-                write_tags(personalize_write_client(), candidate_arn, tags)
+                approval_tags = build_approval_tags("REQUESTED", clock.now())
+                write_tags(personalize_write_client(), candidate_arn, approval_tags)
             case Probe():
                 self._probe()
 
@@ -236,13 +257,15 @@ class CampaignDeployment:
             raise
 
     def _save_record(self, record: DeploymentRecord) -> None:
+        """Write the record into the campaign's tags."""
         write_tags(personalize_write_client(), self.campaign_arn, build_record_tags(record))
 
     def _probe(self) -> None:
-        """Send one probe request. The rules judge the response after the next poll."""
-        probe_run = self.progress.probe_run
+        """Send one probe request, and keep the response for the rules, which judge it later."""
         assert self.spec.probe is not None, "the rules probe only campaigns with a probe"
+        probe_run = self.progress.probe_run
         assert probe_run is not None, "the step with this action has a probe run"
+
         response = send_probe_request(self.campaign_arn, self.spec.probe)
         self.progress.probe_run = replace(probe_run, response=response)
 
@@ -259,13 +282,20 @@ class CampaignDeployment:
         except client.exceptions.ResourceNotFoundException:
             return fail("ON_TRIAL", "the campaign was deleted")
         except AWS_ERRORS:
-            trial = None
-        else:
-            trial = parse_record(tags, self.solution["solutionArn"]).trial
-            if trial is None:
-                # Fail right away, so that somebody notices a missing permission, for example.
-                raise error
+            # A version may be on trial, so continue as if one was.
+            return self._pause_after_error(error, trial=None)
 
+        trial = parse_record(tags, self.solution["solutionArn"]).trial
+        if trial is None:
+            # Fail right away, so that somebody notices a missing permission, for example.
+            raise error
+        return self._pause_after_error(error, trial)
+
+    def _pause_after_error(self, error: Exception, trial: Trial | None) -> Step:
+        """Pause before the next poll, or raise `error` if the deadline has passed.
+
+        `trial` is None if it couldn't be read.
+        """
         warning = f"{type(error).__name__}: {error}"
         step = pause_after_error(trial, self.spec, self.progress, warning, clock.now())
         if step is None:
@@ -273,14 +303,17 @@ class CampaignDeployment:
         return step
 
     def _build_status(self, result: InvocationResult[Any]) -> DeploymentStatus:
-        """Build the status, with some fields of the progress under STATUS_KEYS.
+        """Build the status, with the fields in STATUS_KEYS at the top instead of in the progress.
 
         `_restore_progress()` is the inverse.
         """
         progress = serialize(self.progress)
-        moved_fields = {key: progress.pop(field) for field, key in STATUS_KEYS.items()}
+        status: dict[str, Any] = {**result.build_status(self.progress)}
+        for field, status_key in STATUS_KEYS.items():
+            status[status_key] = progress.pop(field)
+        status["cause"] = result.step.cause
 
-        status = {**result.build_status(self.progress), **moved_fields, "cause": result.step.cause}
+        # Only the next invocation needs the progress.
         if status["outcome"] is None:
             status["progress"] = progress
         return cast("DeploymentStatus", status)
@@ -292,8 +325,10 @@ def _restore_progress(status: DeploymentStatus | None) -> DeploymentProgress:
         return DeploymentProgress(began_at=clock.now())
 
     status_fields = cast("dict[str, object]", status)
-    moved_fields = {field: status_fields[key] for field, key in STATUS_KEYS.items()}
-    return deserialize(DeploymentProgress, {**status["progress"], **moved_fields})
+    progress = {**status["progress"]}
+    for field, status_key in STATUS_KEYS.items():
+        progress[field] = status_fields[status_key]
+    return deserialize(DeploymentProgress, progress)
 
 
 def send_probe_request(campaign_arn: str, probe: ProbeSettings) -> Response:
@@ -301,7 +336,8 @@ def send_probe_request(campaign_arn: str, probe: ProbeSettings) -> Response:
     try:
         results = _request_results(campaign_arn, probe)
     except (ClientError, BotoCoreError) as error:
-        return Response(failure=truncate_middle(str(error), MAX_PROBE_ERROR_BYTES), is_error=True)
+        failure = truncate_middle(str(error), MAX_PROBE_ERROR_BYTES)
+        return Response(failure=failure, is_error=True)
 
     if not isinstance(results, list):
         return Response(failure="the response has no list of results")
@@ -314,18 +350,15 @@ def send_probe_request(campaign_arn: str, probe: ProbeSettings) -> Response:
 
 def _request_results(campaign_arn: str, probe: ProbeSettings) -> object:
     """Request a ranking if the probe has items to rank, otherwise recommendations."""
+    client = personalize_runtime_client()
     request: dict[str, Any] = {
         key: value for key, value in probe.items() if key in PROBE_REQUEST_KEYS and value
     }
     request["campaignArn"] = campaign_arn
 
     if "inputList" in request:
-        return (
-            personalize_runtime_client()
-            .get_personalized_ranking(**request)
-            .get("personalizedRanking")
-        )
+        return client.get_personalized_ranking(**request).get("personalizedRanking")
 
     # The default is 25, but minResults may be higher.
     request["numResults"] = probe["minResults"]
-    return personalize_runtime_client().get_recommendations(**request).get("itemList")
+    return client.get_recommendations(**request).get("itemList")

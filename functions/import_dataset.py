@@ -68,20 +68,23 @@ from .s3 import exports
 
 @truncate_output
 def handler(event: ImportDatasetInput, _context: object) -> ImportStatus:
-    """Import the export until there's an outcome or the next invocation must take over."""
+    """Go on with the import of an export, and return its status.
+
+    The state machine invokes the function again until the status has an outcome.
+    """
     dataset_import = DatasetImport(event)
     result = reconcile(dataset_import)
 
     status = dataset_import.build_status(result)
     if status["outcome"] == "IMPORTED":
-        _write_event_age(event)
+        _publish_event_age(event)
 
     arn = status["arn"] or event["dataset"]["dataLocation"]
     log_status("import_dataset", event["run"], arn, status)
     return status
 
 
-def _write_event_age(event: ImportDatasetInput) -> None:
+def _publish_event_age(event: ImportDatasetInput) -> None:
     """Publish the age of the export's newest event, if planning read all rows."""
     content = event["dataset"]["content"]
     newest_at = content["newestEventAt"]
@@ -90,9 +93,10 @@ def _write_event_age(event: ImportDatasetInput) -> None:
         return
 
     age = clock.now() - datetime.fromisoformat(newest_at)
+    age_hours = round(age.total_seconds() / 3600, 2)
     metrics.publish(
         pipeline_name(event["settings"]),
-        {NEWEST_EVENT_AGE_HOURS: round(age.total_seconds() / 3600, 2)},
+        {NEWEST_EVENT_AGE_HOURS: age_hours},
         Dataset=event["dataset"]["type"],
     )
 
@@ -125,15 +129,17 @@ class DatasetImport:
 
     def poll(self) -> DatasetState:
         """Read the dataset's import jobs and its export."""
-        # The reader describes this job, so pass its ARN only once it may exist.
         own_arn = build_import_job_arn(self._dataset["datasetArn"], self._job_name)
-        requested_arn = own_arn if self.progress.sent_at else None
-        jobs = self._reader.list_dataset_imports(self._dataset, requested_arn)
-        own_job = next((job for job in jobs if job.arn == own_arn), None)
+        requested_arn = None
+        if self.progress.sent_at:
+            # The job may exist, and then the reader describes it.
+            requested_arn = own_arn
+        dataset_imports = self._reader.list_dataset_imports(self._dataset, requested_arn)
+        own_job = next((job for job in dataset_imports if job.arn == own_arn), None)
 
         return DatasetState(
             is_full=self._dataset_settings["importMode"] == "FULL",
-            imports=jobs,
+            imports=dataset_imports,
             # Read the export last. Otherwise, if the import ended between the two requests, we
             # could miss a change before its end.
             export_states=self._read_export_states(own_job),
@@ -145,15 +151,15 @@ class DatasetImport:
         location = self._planned_import["dataLocation"]
         objects = exports.list_objects(aws.s3(), location)
         export = exports.Export(location=location, objects=objects)
-        summarize = partial(
+        build_state = partial(
             export.build_state, self._dataset_settings["importMode"], self._dataset["schemaArn"]
         )
 
-        states = [summarize()]
+        export_states = [build_state()]
         if own_job and not own_job.is_running:
             # Files written later were certainly not imported.
-            states.append(summarize(written_until=own_job.ended_at))
-        return states
+            export_states.append(build_state(written_until=own_job.ended_at))
+        return export_states
 
     def decide(self, state: DatasetState) -> Step:
         """Let the rules decide on the next step."""
@@ -173,7 +179,8 @@ class DatasetImport:
             case ConfirmImport(job):
                 confirm_import(aws.personalize_write_client(), job)
             case TaintImport(job):
-                # Forget them first. Otherwise, if the response is lost, polls miss the new tag.
+                # Do this first. If the response to the request is lost, the tag may be written
+                # all the same, and polls with the old tags would miss it.
                 self._reader.forget_cached_tags(job)
                 taint_import(aws.personalize_write_client(), job)
             case TaintDataset(job):
@@ -207,16 +214,20 @@ class DatasetImport:
             )
 
     def build_status(self, result: InvocationResult[DatasetState]) -> ImportStatus:
-        """Build the status, with this run's job or else the one that imported the export."""
+        """Build the status, with the job of this run or an earlier job that imported the export."""
         state = result.state
         job = state.own_job or imports.find_confirmed_import(state)
 
-        # A job that wasn't created by a run has no tag with the size.
-        size = state.export.total_bytes
-        if job and job.export_bytes is not None:
-            size = job.export_bytes
+        job_arn = None
+        export_bytes = state.export.total_bytes
+        if job is not None:
+            job_arn = job.arn
+            # Only jobs that a run created have a tag with the size.
+            if job.export_bytes is not None:
+                export_bytes = job.export_bytes
 
-        return {**result.build_status(self.progress, job), "arn": job and job.arn, "bytes": size}
+        shared_fields = result.build_status(self.progress, job)
+        return {**shared_fields, "arn": job_arn, "bytes": export_bytes}
 
 
 def _begin_progress(planned_import: PlannedImport) -> ImportProgress:

@@ -50,22 +50,25 @@ from .rules.trainings import (
     choose_monthly_limit,
     decide,
 )
-from .rules.versions import NO_VERSION
 
 
 @truncate_output
 def handler(event: TrainSolutionInput, _context: object) -> TrainingStatus:
-    """Train the solution until there's an outcome or the next invocation must take over."""
+    """Go on with the training of a version, and return its status.
+
+    The state machine invokes the function again until the status has an outcome.
+    """
     training = SolutionTraining(event)
     result = reconcile(training)
-
     status = training.build_status(result)
+
     solution_arn = event["solution"]["solutionArn"]
-    # For a version from an earlier run, that run has published the hours.
+    # If the version is from an earlier run, that run has published its training hours.
     if status["outcome"] and not event["solution"]["existingVersionArn"]:
-        hours = {TRAINING_HOURS: status["trainingHours"]}
         metrics.publish(
-            pipeline_name(event["settings"]), hours, Solution=resource_name(solution_arn)
+            pipeline_name(event["settings"]),
+            {TRAINING_HOURS: status["trainingHours"]},
+            Solution=resource_name(solution_arn),
         )
 
     log_status("train_solution", event["run"], status["arn"] or solution_arn, status)
@@ -161,17 +164,20 @@ class SolutionTraining:
 
     def build_status(self, result: InvocationResult[SolutionState]) -> TrainingStatus:
         """Build the status, with the version that the run waits for or deploys."""
-        progress = self.progress
-        versions = result.state.versions
-        version = next(
-            (version for version in versions if version.arn == progress.version_arn), None
-        )
+        version_arn = self.progress.version_arn
+        version = None
+        is_new = False
+        training_hours = None
+        for polled_version in result.state.versions:
+            if polled_version.arn == version_arn:
+                version = polled_version
+                is_new = version.run_id == self.spec.run_id
+                training_hours = version.training_hours
 
-        # A version that was just created is missing from the last poll.
-        polled_version = version or NO_VERSION
+        # A version that was just created isn't among those of the last poll.
         return {
-            **result.build_status(progress, version, progress.warnings),
-            "arn": progress.version_arn,
-            "isNew": polled_version.run_id == self.spec.run_id,
-            "trainingHours": polled_version.training_hours,
+            **result.build_status(self.progress, version, self.progress.warnings),
+            "arn": version_arn,
+            "isNew": is_new,
+            "trainingHours": training_hours,
         }
