@@ -87,9 +87,10 @@ def handler(event: ExecutionData, _context: object) -> ExecutionData:
     if plan["todo"] == "WORK":
         # An execution's data is limited, and the jobs will need most of it.
         kept_results = keep_worst_results(trial_results)
-        if omitted_count := len(trial_results) - len(kept_results):
-            more = format_count(omitted_count, "more trial")
-            text = f"{more} of earlier runs ended, and none of them worse"
+        omitted_count = len(trial_results) - len(kept_results)
+        if omitted_count > 0:
+            more_trials = format_count(omitted_count, "more trial")
+            text = f"{more_trials} of earlier runs ended, and none of them worse"
             plan["warnings"].insert(0, Message(text=text))
         trial_results = kept_results
 
@@ -109,42 +110,47 @@ def handler(event: ExecutionData, _context: object) -> ExecutionData:
 def _plan_before_jobs(
     settings: Settings, run: Run, trial_results: Sequence[CampaignResult]
 ) -> Plan | None:
-    """Plan what comes before the run's own jobs: wait for older runs, and end their trials.
+    """Plan to wait for older runs, to end their trials, or to end a run that needs no jobs.
 
-    Return None if the jobs can be planned. `trial_results` has the earlier runs' trials that this
-    run has already tried to end.
+    Return None if it's time to plan the run's own jobs. `trial_results` has the trials of earlier
+    runs that this run has already tried to end.
     """
-    if pause := pause_for_older_runs(stepfunctions(), settings, run):
+    pause = pause_for_older_runs(stepfunctions(), settings, run)
+    if pause is not None:
         return plan_without_jobs(pause.reason, seconds=pause.seconds)
 
     # A run tries to end each trial only once.
     tried_arns = {result["campaign"]["campaignArn"] for result in trial_results}
-    if solutions := find_open_trials(personalize_read_client(), settings, tried_arns):
-        return {**plan_without_jobs(), "todo": "TRIALS", "solutions": solutions}
+    open_trials = find_open_trials(personalize_read_client(), settings, tried_arns)
+    if open_trials:
+        return {**plan_without_jobs(), "todo": "TRIALS", "solutions": open_trials}
 
-    if reason := explain_start_by_schedule_change(run):
-        return plan_without_jobs(reason)
-    if run["request"].get("only") != "trials":
-        return None
+    skip_reason = explain_start_by_schedule_change(run)
+    if skip_reason is not None:
+        return plan_without_jobs(skip_reason)
 
-    # The report lists the ended trials, so it needs no reason.
-    if trial_results:
-        return plan_without_jobs()
-    return plan_without_jobs("no campaign has a version on trial")
+    if run["request"].get("only") == "trials":
+        # If trials have ended, the report lists them, so it needs no reason.
+        if trial_results:
+            return plan_without_jobs()
+        return plan_without_jobs("no campaign has a version on trial")
+
+    return None
 
 
 def _plan_jobs(settings: Settings, run: Run) -> Plan:
     """Plan imports, trainings and deployments, or wait while users are being deleted."""
     view = read_view(personalize_read_client(), settings, run)
 
-    # Write what planning has found out about earlier imports into their tags.
+    # Write what `read_view()` has found out about earlier imports into tags.
     for import_job in view.data_snapshot.newly_confirmed_imports:
         confirm_import(personalize_write_client(), import_job)
     for dataset_view in view.datasets:
         if dataset_view.unconfirmable_import:
             taint_dataset(personalize_write_client(), dataset_view.unconfirmable_import)
 
-    if pause := pause_for_deletion(view.data_snapshot.deletions, run):
+    pause = pause_for_deletion(view.data_snapshot.deletions, run)
+    if pause is not None:
         return plan_without_jobs(pause.reason, seconds=pause.seconds)
 
     plan = plan_run(view)
@@ -159,14 +165,14 @@ def find_open_trials(
     deployments: list[PlannedDeployments] = []
     for solution in settings["solutions"]:
         solution_arn = solution["solutionArn"]
-        arns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
-        untried_arns = [arn for arn in arns if arn not in tried_arns]
+        campaign_arns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
+        untried_arns = [arn for arn in campaign_arns if arn not in tried_arns]
         tags_by_arn = read_existing(untried_arns, partial(read_tags, client))
 
         campaigns: list[PlannedCampaign] = [
-            {"campaignArn": arn}
-            for arn, tags in tags_by_arn.items()
-            if parse_record(tags, solution_arn).trial
+            {"campaignArn": campaign_arn}
+            for campaign_arn, tags in tags_by_arn.items()
+            if parse_record(tags, solution_arn).trial is not None
         ]
         if campaigns:
             deployments.append(
@@ -179,8 +185,8 @@ def find_open_trials(
 def tag_up_to_date_resources(client: PersonalizeClient, view: RunView) -> list[Message]:
     """Tag each up-to-date resource with the current time, and return a warning for each failure.
 
-    Ages are counted from this time, so that no alarm goes off about an old model that was trained
-    on the current data.
+    The ages of models and data are counted from this time. So no alarm goes off about an old model
+    that was trained on the current data.
     """
     checked_at = view.data_snapshot.now.isoformat(timespec="seconds")
     warnings = []
@@ -217,11 +223,13 @@ def find_up_to_date_arns(view: RunView) -> Iterator[str]:
         return
 
     for solution in view.solutions:
-        version = solution.usable_version
-        if version is None or not version.is_active:
+        current_version = solution.usable_version
+        if current_version is None or not current_version.is_active:
             continue
-        if not solution.earlier_versions.campaign_states:
+
+        campaign_states = solution.earlier_versions.campaign_states
+        if not campaign_states:
             yield solution.arn
-        for arn, campaign in solution.earlier_versions.campaign_states.items():
-            if campaign.served_version_arn == version.arn:
-                yield arn
+        for campaign_arn, campaign_state in campaign_states.items():
+            if campaign_state.served_version_arn == current_version.arn:
+                yield campaign_arn

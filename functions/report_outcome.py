@@ -40,18 +40,20 @@ def handler(event: ExecutionData, _context: object) -> ReportedRun:
 def tag_verdicts(execution_data: ExecutionData) -> None:
     """Tag each campaign with its reported verdict, so that no later run reports it again.
 
-    The report is sent first, because a verdict that's reported twice is better than one that's
-    never reported.
+    This comes after the report, because a verdict that's reported twice is better than one that's
+    never reported. If a tag can't be written, this is only logged.
     """
     for result in list_campaign_results(execution_data):
         status = result["status"]
         if not status or not status["versionArn"] or status["outcome"] not in REPORTED_OUTCOMES:
             continue
-        if "approvedVersionArn" in result["campaign"]:
-            continue  # Only verdicts on the newest version recur, because each run judges it again.
 
-        version_arn = status["versionArn"]
+        # Each run judges the newest version again, but not an earlier one that a person approved.
+        if "approvedVersionArn" in result["campaign"]:
+            continue
+
         campaign_arn = result["campaign"]["campaignArn"]
+        version_arn = status["versionArn"]
         verdict = format_verdict(version_arn, status["outcome"], status["cause"])
         try:
             write_tags(personalize_write_client(), campaign_arn, {REPORTED_VERDICT_TAG: verdict})
