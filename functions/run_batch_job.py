@@ -69,7 +69,10 @@ from .s3.exports import S3Listing
 
 @truncate_output
 def handler(event: RunBatchJobInput, _context: object) -> BatchJobStatus:
-    """Run the batch job until there's an outcome or the next invocation must take over."""
+    """Go on with a batch job, and return its status.
+
+    The state machine invokes the function again until the status has an outcome.
+    """
     batch_job = RunningBatchJob(event)
     result = reconcile(batch_job)
 
@@ -96,9 +99,10 @@ class RunningBatchJob:
             for solution in self._settings["solutions"]
             if solution["solutionArn"] == event["solutionArn"]
         )
+        resolved_batch_jobs = resolve_batch_jobs(self._solution, self._run)
         self._batch_settings = next(
             batch_settings
-            for batch_settings in resolve_batch_jobs(self._solution, self._run)
+            for batch_settings in resolved_batch_jobs
             if batch_settings["output"] == event["batchJob"]
         )
 
@@ -116,21 +120,27 @@ class RunningBatchJob:
     def poll(self) -> BatchState:
         """Read the jobs that write to the output, and what the results depend on.
 
-        Once the run has a job to follow, the rules only need the jobs.
+        Once a job is running or this run has created its own, the rules only need the jobs.
         """
         jobs = self._list_jobs()
         if find_running_or_own_job(jobs, self.spec.run_id):
             return BatchState(jobs=jobs)
+        return self._read_dependencies(jobs)
 
+    def _read_dependencies(self, jobs: Sequence[BatchJob]) -> BatchState:
+        """Read what the results depend on: input, filter, deleted users, campaigns and versions."""
+        client = aws.personalize_read_client()
         location = self._batch_settings["input"]
         batch_input = S3Listing(location=location, objects=exports.list_objects(aws.s3(), location))
+        input_hash = None
+        if batch_input.objects:
+            input_hash = batch_input.files_hash
 
-        client = aws.personalize_read_client()
         version = describe_version(client, self.spec.newest_version_arn)
         results = read_results(self._batch_settings, jobs)
         state = BatchState(
             jobs=clear_hashes_if_results_are_missing(jobs, batch_input, results),
-            input_hash=batch_input.files_hash if batch_input.objects else None,
+            input_hash=input_hash,
             filter_expression=self._read_filter(),
             deletions=list_deletions(client, version["datasetGroupArn"]),
             campaigns=[
@@ -138,11 +148,12 @@ class RunningBatchJob:
                 for campaign in self._solution["campaigns"]
             ],
         )
-        return add_versions(state, self.spec, cache(partial(read_version, client, self._solution)))
+        read_version_once = cache(partial(read_version, client, self._solution))
+        return add_versions(state, self.spec, read_version_once)
 
     def _list_jobs(self) -> list[BatchJob]:
         """List the jobs that write to the output, only those of this run's version if possible."""
-        list_jobs = partial(
+        list_output_jobs = partial(
             list_batch_jobs,
             aws.personalize_read_client(),
             self._recipe,
@@ -152,11 +163,11 @@ class RunningBatchJob:
         if self.progress.sent_at:
             # This run has requested a job. If it exists, it's in the list for its version, which is
             # shorter than the list of all jobs.
-            jobs = list_jobs(self.progress.version_arn)
-            if find_running_or_own_job(jobs, self.spec.run_id):
-                return jobs
+            version_jobs = list_output_jobs(self.progress.version_arn)
+            if find_running_or_own_job(version_jobs, self.spec.run_id):
+                return version_jobs
 
-        return list_jobs()
+        return list_output_jobs()
 
     def _read_filter(self) -> str | None:
         """Read the filter expression of the batch job, if it has a filter."""
@@ -179,8 +190,7 @@ class RunningBatchJob:
         name = build_job_name(self._settings, self._run, self._batch_settings["output_hash"])
         content_and_day = f"{action.content_hash} {choose_export_day(self._run)}"
         tags = {**self._settings["tags"], RUN_TAG: self.spec.run_id, BATCH_TAG: content_and_day}
-
-        request = {
+        common_fields = {
             "jobName": name,
             "solutionVersionArn": action.version_arn,
             "roleArn": self._settings["batchRoleArn"],
@@ -189,7 +199,7 @@ class RunningBatchJob:
 
         with track_create_request(self.progress, name):
             create_batch_job(
-                aws.personalize_write_client(), self._recipe, self._batch_settings, request
+                aws.personalize_write_client(), self._recipe, self._batch_settings, common_fields
             )
 
     def build_status(self, result: InvocationResult[BatchState]) -> BatchJobStatus:
@@ -201,18 +211,20 @@ class RunningBatchJob:
             warnings += self._warn_of_results(jobs)
 
         own_job = next((job for job in jobs if job.run_id == self.spec.run_id), None)
+        shared_fields = result.build_status(progress, own_job, warnings)
         return {
-            **result.build_status(progress, own_job, warnings),
+            **shared_fields,
             "arn": progress.job_arn,
             "versionArn": progress.version_arn,
         }
 
     def _warn_of_results(self, jobs: Sequence[BatchJob]) -> list[str]:
-        """Warn of input lines that failed, or of results that can't be read.
+        """Return warnings about input lines that failed, or about results that can't be read.
 
-        The batch job counts as successful anyway, because its results are written.
+        An error is only a warning, because the results are written all the same.
         """
         try:
-            return warn_of_failed_lines(jobs, read_results(self._batch_settings, jobs))
+            results = read_results(self._batch_settings, jobs)
+            return warn_of_failed_lines(jobs, results)
         except (*AWS_ERRORS, BotoCoreError) as error:
             return [f"its results were not searched for lines that failed: {error}"]
