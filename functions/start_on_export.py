@@ -69,7 +69,7 @@ def handler(event: ObjectWrittenEvent, _context: object) -> str | None:
 
 
 def _start_if_ready(client: SFNClient, machine_arn: str, written_location: str) -> str | None:
-    """Start the execution if no marker is missing, and log what was decided."""
+    """Start an execution if all markers of the day are there, and return its name or None."""
     datasets = read_state_machine(client, machine_arn).settings["datasets"]
     markers = [dataset["readyMarker"] for dataset in datasets if dataset["readyMarker"]]
     day = _parse_day(written_location, markers)
@@ -87,20 +87,20 @@ def _start_if_ready(client: SFNClient, machine_arn: str, written_location: str) 
             execution_name = f"export-{day}-{compute_short_hash(repr(objects_by_marker), 16)}"
             _start_execution(client, machine_arn, execution_name, day)
 
-    fields = {
+    log_fields = {
         "locationWritten": written_location,
         "execution": execution_name,
         "missing": missing_markers,
     }
-    log("start_on_export", execution_name or "nothing started", **fields)
+    log("start_on_export", execution_name or "nothing started", **log_fields)
     return execution_name
 
 
 def _parse_day(location: str, markers: Sequence[str]) -> str | None:
     """Parse the day in the location of a marker, or return None for any other object."""
     for marker in markers:
-        start = marker.find(DATE_PLACEHOLDER)
-        day = location[start : start + DAY_LENGTH]
+        day_start = marker.find(DATE_PLACEHOLDER)
+        day = location[day_start : day_start + DAY_LENGTH]
         # Every `{date}` in a marker stands for the same day.
         if DAY_PATTERN.fullmatch(day) and location == marker.replace(DATE_PLACEHOLDER, day):
             return day
