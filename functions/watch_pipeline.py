@@ -88,15 +88,16 @@ class NotMeasurableError(Exception):
 
 
 def handler(event: dict[str, str], _context: object) -> metrics.Measurements:
-    """Clean up after runs that died, publish the ages as metrics, and return them.
+    """Clean up after runs that died, publish the ages of models and data, and return them.
 
-    If a resource can't be read, its age is None. Then the age of the whole pipeline isn't published
-    either, and the alarm treats the missing value as too old.
+    If a resource can't be read, its age is None, and no age is published for the whole pipeline.
+    The alarm treats a missing age as too old.
 
     Raises:
         ClientError: the state machine, which contains the settings, can't be read.
     """
     watcher = Watcher(event["stateMachineArn"])
+    # While it measures the models, the watcher finds the open trials that it cleans up.
     watcher.measure_models()
     watcher.clean_up()
     watcher.measure_data()
@@ -133,16 +134,16 @@ class Watcher:
         """
         for solution in self.settings["solutions"]:
             solution_arn = solution["solutionArn"]
-            ages = [
-                self._measure_campaign(campaign["campaignArn"], solution_arn)
-                for campaign in solution["campaigns"]
-            ]
-
-            if not solution["campaigns"]:
+            if solution["campaigns"]:
                 ages = [
-                    self._call_or_log(solution_arn, self._measure_newest_model_age, solution_arn)
+                    self._measure_campaign(campaign["campaignArn"], solution_arn)
+                    for campaign in solution["campaigns"]
                 ]
-            self.measurements["models"][resource_name(solution_arn)] = metrics.find_max_age(ages)
+                age = metrics.find_max_age(ages)
+            else:
+                age = self._call_or_log(solution_arn, self._measure_newest_model_age, solution_arn)
+
+            self.measurements["models"][resource_name(solution_arn)] = age
 
     def measure_data(self) -> None:
         """Measure the age of each dataset's data."""
@@ -158,10 +159,15 @@ class Watcher:
         executions = self._call_or_log(
             self._machine_arn, list_latest_executions, stepfunctions(), self._machine_arn
         )
-        if executions is None or any(execution["status"] == "RUNNING" for execution in executions):
+        if executions is None:
+            return  # A run may be in progress.
+        if any(execution["status"] == "RUNNING" for execution in executions):
             return
 
-        last_start = max((execution["startDate"] for execution in executions), default=LONG_AGO)
+        last_start = LONG_AGO
+        if executions:
+            # The executions are sorted, newest first.
+            last_start = executions[0]["startDate"]
         self._call_or_log(self._machine_arn, self._start_run_for_trials, last_start)
         self._stop_late_trainings()
 
@@ -176,14 +182,14 @@ class Watcher:
                 self._call_or_log(version["solutionVersionArn"], self._stop_if_late, version)
 
     def _start_run_for_trials(self, last_start: datetime) -> None:
-        """Start a run that ends the trials, unless the last run started too recently."""
+        """Start a run that ends the open trials, unless the last run started too recently."""
         if not self._trials:
             return
 
         now = clock.now()
-        oldest_trial_age = now - min(trial.began_at for trial in self._trials)
-        pause = min(oldest_trial_age * PAUSE_SHARE_OF_TRIAL_AGE, MAX_PAUSE_BETWEEN_RUNS)
-        if now - last_start < pause:
+        first_trial_began_at = min(trial.began_at for trial in self._trials)
+        pause = (now - first_trial_began_at) * PAUSE_SHARE_OF_TRIAL_AGE
+        if now - last_start < min(pause, MAX_PAUSE_BETWEEN_RUNS):
             return
 
         execution_name = f"trial-{now:%Y%m%dT%H%M%SZ}"
@@ -196,43 +202,52 @@ class Watcher:
 
     def _stop_if_late(self, version: SolutionVersionSummaryTypeDef) -> None:
         """Stop the training of a version if it's past its deadline and a run started it."""
-        arn = version["solutionVersionArn"]
         status = version["status"]
+        if not is_running(status) or is_stopping(status):
+            return
+
         max_training_time = timedelta(hours=self.settings["limits"]["maxTrainingHours"])
+        if clock.now() - version["creationDateTime"] < max_training_time:
+            return
 
-        is_late = clock.now() - version["creationDateTime"] >= max_training_time
-        is_stoppable = is_running(status) and not is_stopping(status)
-        if is_late and is_stoppable and RUN_TAG in read_tags(personalize_read_client(), arn):
-            stop_training(personalize_write_client(), arn)
-            log("watch_pipeline", f"stopped {arn}")
+        # Only the versions that runs created have this tag.
+        version_arn = version["solutionVersionArn"]
+        if RUN_TAG in read_tags(personalize_read_client(), version_arn):
+            stop_training(personalize_write_client(), version_arn)
+            log("watch_pipeline", f"stopped {version_arn}")
 
-    def _measure_campaign(self, arn: str, solution_arn: str) -> float | None:
+    def _measure_campaign(self, campaign_arn: str, solution_arn: str) -> float | None:
         """Measure the age of the model that a campaign serves, and look for an open trial."""
-        tags = self._call_or_log(arn, read_tags, personalize_read_client(), arn)
+        tags = self._call_or_log(campaign_arn, read_tags, personalize_read_client(), campaign_arn)
         if tags is None:
-            # There may be a trial, which only the tags would show.
+            # Only the tags would show a trial, so assume an unfinished one.
             self.measurements["unfinishedTrials"] += 1
             return None
 
-        model_age = self._call_or_log(arn, self._measure_served_model_age, arn, tags)
+        model_age = self._call_or_log(
+            campaign_arn, self._measure_served_model_age, campaign_arn, tags
+        )
         trial = parse_record(tags, solution_arn).trial
         if trial is not None:
-            self._track_trial(trial, model_age)
+            self._add_trial(trial, is_campaign_readable=model_age is not None)
         return model_age
 
-    def _track_trial(self, trial: Trial, model_age: float | None) -> None:
-        """Keep a trial for `clean_up()`, and count it as unfinished if it's overdue."""
+    def _add_trial(self, trial: Trial, *, is_campaign_readable: bool) -> None:
+        """Keep an open trial for `clean_up()`, and count it if it's unfinished for too long.
+
+        If the campaign can't be read, its trial counts at once, because a run couldn't read it
+        either and would keep polling without a report.
+        """
         self._trials.append(trial)
 
         trial_age = clock.now() - (trial.bake_ends_at or trial.began_at)
-        # A campaign that can't be measured counts at once, because a run couldn't read it either,
-        # and would keep polling without a report.
-        if model_age is None or trial_age > UNFINISHED_TRIAL_AGE:
+        if not is_campaign_readable or trial_age > UNFINISHED_TRIAL_AGE:
             self.measurements["unfinishedTrials"] += 1
 
-    def _measure_served_model_age(self, arn: str, tags: Tags) -> float:
+    def _measure_served_model_age(self, campaign_arn: str, tags: Tags) -> float:
         """Measure the hours since the served version was trained or last found up to date."""
-        version_arn = find_served_version_arn(describe_campaign(personalize_read_client(), arn))
+        campaign = describe_campaign(personalize_read_client(), campaign_arn)
+        version_arn = find_served_version_arn(campaign)
         if version_arn is None:
             raise NotMeasurableError("the campaign serves nothing, because it is not ACTIVE")
 
@@ -253,46 +268,63 @@ class Watcher:
         Interactions happen every day, so an export of them that doesn't change is not up to date,
         unless applications send events to Personalize as well.
         """
-        arn = dataset["datasetArn"]
-        import_times = [
-            job["creationDateTime"]
-            for job in list_import_jobs(personalize_read_client(), arn)
-            if is_active(job["status"])
-        ]
+        dataset_arn = dataset["datasetArn"]
+        newest_import_at = self._deployed_at
+        for job in list_import_jobs(personalize_read_client(), dataset_arn):
+            if is_active(job["status"]):
+                newest_import_at = max(newest_import_at, job["creationDateTime"])
 
-        may_stay_unchanged = dataset["type"] not in EVENT_DATASETS or dataset["streamed"]
-        # The dataset `dataset/<group>/<type>` is in the group `dataset-group/<group>`.
-        group_arn = arn.rpartition("/")[0].replace(":dataset/", ":dataset-group/", 1)
+        # Without tags, it doesn't count that a run found the data up to date.
         tags: Tags = {}
-        if may_stay_unchanged or list_active_event_tracker_arns(
-            personalize_read_client(), group_arn
-        ):
-            tags = read_tags(personalize_read_client(), arn)
-
-        return self._compute_age_hours(max(import_times, default=self._deployed_at), tags)
+        if _may_stay_unchanged(dataset):
+            tags = read_tags(personalize_read_client(), dataset_arn)
+        return self._compute_age_hours(newest_import_at, tags)
 
     def _compute_age_hours(self, created_at: datetime, tags: Tags) -> float:
         """Compute the hours since a resource was created, or was last found up to date by a run.
 
-        Nothing is older than the pipeline's deployment, because a pipeline that was just deployed
-        isn't to blame for an old model.
+        No age is greater than the pipeline's own. Otherwise, an alarm would go off as soon as a
+        pipeline is deployed for an old model.
         """
+        start = max(created_at, self._deployed_at)
         checked_at = parse_past_time(tags.get(CHECKED_TAG, ""))
-        start = max(created_at, checked_at or created_at, self._deployed_at)
+        if checked_at is not None:
+            start = max(start, checked_at)
         return round((clock.now() - start).total_seconds() / 3600, 2)
 
     def _call_or_log(self, arn: str, call: Callable[..., Value], *args: object) -> Value | None:
-        """Return what `call` returns. If it raises, log why and return None.
+        """Return what `call` returns, or log why it can't be called or failed, and return None.
 
         Nothing is called after REQUEST_TIME_LIMIT, so that there's time to publish the ages.
         """
-        try:
-            if clock.now() < self._deadline:
-                return call(*args)
-            failure = "the other resources took all the time"
-        except (*AWS_ERRORS, NotMeasurableError) as error:
-            failure = str(error)
+        if clock.now() >= self._deadline:
+            _log_failure(arn, "the other resources took all the time")
+            return None
 
-        extra = {"step": "watch_pipeline", "arn": arn, "failure": failure}
-        logger.error("watch_pipeline: %s: %s", arn, failure, extra=extra)
-        return None
+        try:
+            return call(*args)
+        except (*AWS_ERRORS, NotMeasurableError) as error:
+            _log_failure(arn, str(error))
+            return None
+
+
+def _may_stay_unchanged(dataset: DatasetSettings) -> bool:
+    """Check if an unchanged export of the dataset may be up to date."""
+    if dataset["type"] not in EVENT_DATASETS or dataset["streamed"]:
+        return True
+
+    # The dataset `dataset/<group>/<type>` is in the group `dataset-group/<group>`.
+    dataset_arn = dataset["datasetArn"]
+    group_arn = dataset_arn.rpartition("/")[0].replace(":dataset/", ":dataset-group/", 1)
+    event_tracker_arns = list_active_event_tracker_arns(personalize_read_client(), group_arn)
+    return len(event_tracker_arns) > 0
+
+
+def _log_failure(arn: str, failure: str) -> None:
+    """Log that a resource couldn't be read or changed."""
+    logger.error(
+        "watch_pipeline: %s: %s",
+        arn,
+        failure,
+        extra={"step": "watch_pipeline", "arn": arn, "failure": failure},
+    )
