@@ -36,7 +36,7 @@ def list_alarm_names(settings: Settings, campaign: CampaignSettings) -> list[str
 def read_alarms(client: CloudWatchClient, names: Sequence[str]) -> list[Alarm]:
     """Read the alarms with these names.
 
-    If an alarm can't be read, the error takes the place of its state. An exception would stop the
+    If an alarm can't be read, its state is the error's message. An exception would stop the
     deployment, and an error isn't a reason to roll back either.
     """
     alarms = _describe_alarms(client, names, "MetricAlarm", "CompositeAlarm")
@@ -53,7 +53,10 @@ def read_alarms(client: CloudWatchClient, names: Sequence[str]) -> list[Alarm]:
 def _describe_alarms(
     client: CloudWatchClient, names: Sequence[str], *alarm_types: str
 ) -> dict[str, Alarm]:
-    """Describe alarms of these types by name, each with the error as its state if it fails."""
+    """Describe alarms of these types, as name -> alarm.
+
+    If the request fails, each of these alarms has the error's message as its state.
+    """
     try:
         response = client.describe_alarms(AlarmNames=names, AlarmTypes=list(alarm_types))
     except AWS_ERRORS as error:
@@ -62,19 +65,21 @@ def _describe_alarms(
 
     alarms = {}
     for alarm_type in alarm_types:
-        for alarm in response.get(f"{alarm_type}s", ()):
-            alarms[alarm["AlarmName"]] = Alarm(
-                name=alarm["AlarmName"],
-                state=alarm["StateValue"],
-                # StateUpdatedTimestamp is a fallback: it changes even if the state doesn't.
-                state_changed_at=alarm.get("StateTransitionedTimestamp")
-                or alarm["StateUpdatedTimestamp"],
+        # The response has the alarms of the type `MetricAlarm` under `MetricAlarms`.
+        for description in response.get(f"{alarm_type}s", ()):
+            name = description["AlarmName"]
+            # StateUpdatedTimestamp changes even if the state doesn't, so it's only a fallback.
+            changed_at = description.get("StateTransitionedTimestamp")
+            alarms[name] = Alarm(
+                name=name,
+                state=description["StateValue"],
+                state_changed_at=changed_at or description["StateUpdatedTimestamp"],
             )
     return alarms
 
 
 def _explain_missing_alarm(client: CloudWatchClient) -> str:
-    """Explain why an alarm wasn't found.
+    """Explain why the response of DescribeAlarms lacks an alarm.
 
     Lambda's own boto3 may be too old for log alarms, so it would omit them from the response.
     """

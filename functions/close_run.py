@@ -26,10 +26,10 @@ class EndedExecution(TypedDict):
 
 
 def handler(event: EndedExecution, _context: object) -> ReportedRun | None:
-    """Send the report of the run and return it, unless the run has sent one itself.
+    """Send the report of a run that failed before it could send one, and return it.
 
-    The handler may be called more than once for a run. It only reports, because `watch_pipeline`
-    cleans up what the run left.
+    Return None if the run has sent its report. This function cleans nothing up, because
+    `watch_pipeline` does.
     """
     execution_arn = event["executionArn"]
     error = find_unreported_error(stepfunctions(), execution_arn)
