@@ -114,7 +114,7 @@ def format_metric_name(name: str) -> str:
     return f"{SHORT_METRIC_NAMES[prefix]}@{number}"
 
 
-def format_metrics(comparisons: Iterable[MetricComparison], separator: str = " ") -> list[str]:
+def format_metric_lines(comparisons: Iterable[MetricComparison], separator: str = " ") -> list[str]:
     """Format a line for each rule of the quality gate, without repeating a line."""
     lines = [
         f"{format_metric_name(comparison['metric'])}{separator}{format_metric(comparison)}"

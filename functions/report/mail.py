@@ -14,7 +14,7 @@ from ..common.formatting import (
     format_count,
     format_duration,
     format_list,
-    format_metrics,
+    format_metric_lines,
     format_number,
     format_size,
     format_time,
@@ -429,7 +429,7 @@ def _describe_campaigns(report: Report) -> Iterator[str]:
         printed_metrics.append(version_metrics)
 
         comparisons = cast("list[MetricComparison]", result["metrics"])
-        for metric_line in format_metrics(comparisons, separator=": "):
+        for metric_line in format_metric_lines(comparisons, separator=": "):
             yield f"  {metric_line}"
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from functions.common import clock
-from functions.common.formatting import format_metrics
+from functions.common.formatting import format_metric_lines
 from functions.common.hashes import compute_short_hash
 from functions.common.messages import (
     format_message,
@@ -286,7 +286,7 @@ def _comparison(client: PersonalizeClient, chosen: Candidate) -> Iterator[str]:
         for name, value in sorted(new.items()):
             plain: MetricComparison = {"metric": name, "new": value, "served": live.get(name)}
             of_gate = [values for values in judged if values["metric"] == name]
-            yield from (f"  {line}" for line in format_metrics(of_gate or [plain]))
+            yield from (f"  {line}" for line in format_metric_lines(of_gate or [plain]))
 
 
 def _start_deployment(target: Target, version_arn: str, tags: Tags) -> str:

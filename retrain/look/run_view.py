@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 from functions.common import clock
 from functions.common.formatting import (
     format_duration,
-    format_metrics,
+    format_metric_lines,
     format_time,
 )
 from functions.common.messages import (
@@ -143,7 +143,7 @@ class Job:
         version = result.get("versionArn") or result.get("solutionVersionArn")
         previous = result.get("previousVersionArn") if outcome == "DEPLOYED" else None
         self.versions = " → ".join(arn.rpartition("/")[2] for arn in (previous, version) if arn)
-        self.metrics = format_metrics(result.get("metrics", []))
+        self.metrics = format_metric_lines(result.get("metrics", []))
 
 
 @dataclass
