@@ -12,16 +12,14 @@ def estimate_import_cost(byte_count: int) -> float:
 
 
 def estimate_training_cost(
-    recipe: str | None, hours: float | None, price: float | None
+    recipe_name: str | None, training_hours: float | None, hourly_price: float | None
 ) -> float | None:
-    """Estimate how many dollars a training costs, or return None if its price is unknown.
-
-    `price` is the price of a training hour. Some recipes are billed by interactions instead.
-    """
-    known_recipe = find_recipe(recipe)
-    if known_recipe is None or known_recipe.is_priced_by_interactions:
-        return None
-    if hours is None or price is None:
+    """Estimate how many dollars a training costs, or return None if that's unknown."""
+    recipe = find_recipe(recipe_name)
+    # Some recipes aren't billed by training hours, but by interactions.
+    if recipe is None or recipe.is_priced_by_interactions:
         return None
 
-    return hours * price
+    if training_hours is None or hourly_price is None:
+        return None
+    return training_hours * hourly_price
