@@ -154,7 +154,7 @@ class Watcher:
     def clean_up(self) -> None:
         """Start a run for open trials, and stop trainings past their deadline.
 
-        If a run is already in progress, it does both itself.
+        A run that's in progress does both itself, so then there's nothing to do here.
         """
         executions = self._call_or_log(
             self._machine_arn, list_latest_executions, stepfunctions(), self._machine_arn
@@ -229,19 +229,19 @@ class Watcher:
         )
         trial = parse_record(tags, solution_arn).trial
         if trial is not None:
-            self._add_trial(trial, is_campaign_readable=model_age is not None)
+            self._add_trial(trial, is_measured=model_age is not None)
         return model_age
 
-    def _add_trial(self, trial: Trial, *, is_campaign_readable: bool) -> None:
-        """Keep an open trial for `clean_up()`, and count it if it's unfinished for too long.
+    def _add_trial(self, trial: Trial, *, is_measured: bool) -> None:
+        """Keep an open trial for `clean_up()`, and count it if it should have ended by now.
 
-        If the campaign can't be read, its trial counts at once, because a run couldn't read it
-        either and would keep polling without a report.
+        If the campaign can't be measured, its trial counts at once, because a run couldn't read
+        the campaign either, and would keep polling without a report.
         """
         self._trials.append(trial)
 
         trial_age = clock.now() - (trial.bake_ends_at or trial.began_at)
-        if not is_campaign_readable or trial_age > UNFINISHED_TRIAL_AGE:
+        if not is_measured or trial_age > UNFINISHED_TRIAL_AGE:
             self.measurements["unfinishedTrials"] += 1
 
     def _measure_served_model_age(self, campaign_arn: str, tags: Tags) -> float:
@@ -263,10 +263,9 @@ class Watcher:
         raise NotMeasurableError("the solution has no ACTIVE version")
 
     def _measure_data_age(self, dataset: DatasetSettings) -> float:
-        """Measure the hours since the newest import, or since a run last found the data up to date.
+        """Measure the hours since the newest import, or since a run last found the data unchanged.
 
-        Interactions happen every day, so an export of them that doesn't change is not up to date,
-        unless applications send events to Personalize as well.
+        An unchanged export only counts if the dataset may stay unchanged.
         """
         dataset_arn = dataset["datasetArn"]
         newest_import_at = self._deployed_at
@@ -274,7 +273,6 @@ class Watcher:
             if is_active(job["status"]):
                 newest_import_at = max(newest_import_at, job["creationDateTime"])
 
-        # Without tags, it doesn't count that a run found the data up to date.
         tags: Tags = {}
         if _may_stay_unchanged(dataset):
             tags = read_tags(personalize_read_client(), dataset_arn)
@@ -309,7 +307,11 @@ class Watcher:
 
 
 def _may_stay_unchanged(dataset: DatasetSettings) -> bool:
-    """Check if an unchanged export of the dataset may be up to date."""
+    """Check if an unchanged export of the dataset may be up to date.
+
+    Interactions happen every day, so an export of them should change, unless applications send
+    events to Personalize as well.
+    """
     if dataset["type"] not in EVENT_DATASETS or dataset["streamed"]:
         return True
 
