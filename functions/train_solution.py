@@ -113,9 +113,9 @@ class SolutionTraining:
     def poll(self) -> SolutionState:
         """Read the solution, all its versions, and the jobs of its dataset group.
 
-        Once this run has started a training, the rules only need the version. But while it waits
-        for a version from an earlier run, they need everything, because new data would make that
-        version useless.
+        If this run has created the version, or only deploys it, the version itself is enough. But
+        while the run waits for an earlier run's training, new data would make its version useless,
+        so the rules need everything.
         """
         version_arn = self.spec.existing_version_arn or self.progress.version_arn
         if version_arn:

@@ -72,7 +72,7 @@ class ResolvedBatchJobSettings(BatchJobSettings):
 def resolve_batch_jobs(
     solution_settings: SolutionSettings, run: Run
 ) -> list[ResolvedBatchJobSettings]:
-    """Resolve the settings of a solution's batch jobs for one run."""
+    """Replace `{date}` in the settings of a solution's batch jobs by the day of a run's exports."""
     day = choose_export_day(run)
 
     return [
@@ -81,7 +81,7 @@ def resolve_batch_jobs(
             "input": batch_settings["input"].replace(DATE_PLACEHOLDER, day),
             "output": batch_settings["output"].replace(DATE_PLACEHOLDER, day),
             "output_pattern": batch_settings["output"],
-            "output_hash": compute_short_hash(batch_settings["output"], 8),
+            "output_hash": compute_short_hash(batch_settings["output"], length=8),
         }
         for batch_settings in solution_settings["batchJobs"]
     ]

@@ -70,7 +70,7 @@ def describe_campaign(client: PersonalizeClient, campaign_arn: str) -> CampaignT
 
 
 def find_served_version_arn(campaign: CampaignTypeDef) -> str | None:
-    """Return the version that a campaign serves, or None if the campaign isn't ACTIVE."""
+    """Return the ARN of the version that a campaign serves, or None if it isn't ACTIVE."""
     if is_active(campaign["status"]):
         return campaign["solutionVersionArn"]
     return None

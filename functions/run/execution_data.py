@@ -52,7 +52,7 @@ def _derive_run_id(execution: StartedExecution, request: RunRequest) -> str:
 
     # The ARN alone isn't unique, because execution names can be reused after 90 days.
     identity = f"{execution['executionArn']} {execution['startedAt']}"
-    return f"{day}-{compute_short_hash(identity, 8)}"
+    return f"{day}-{compute_short_hash(identity, length=8)}"
 
 
 def parse_request(execution_input: object) -> RunRequest:

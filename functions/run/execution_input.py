@@ -114,16 +114,17 @@ def _check_resources(settings: Settings, request: RunRequest) -> Iterator[InputP
     }
 
     for key, known_values in configured.items():
-        chosen = request.get(key)
-        if chosen is None or not known_values:
+        chosen_values = request.get(key)
+        # Without solutions, another check says that the key has no effect.
+        if chosen_values is None or not known_values:
             continue
 
-        if not isinstance(chosen, list) or not chosen:
-            expected = json.dumps(known_values)
-            yield _build_invalid_problem(key, chosen, f"is not a list of one or more of {expected}")
+        if not isinstance(chosen_values, list) or not chosen_values:
+            reason = f"is not a list of one or more of {json.dumps(known_values)}"
+            yield _build_invalid_problem(key, chosen_values, reason)
             continue
 
-        for value in chosen:
+        for value in chosen_values:
             if value not in known_values:
                 yield _build_unknown_problem(key, value, known_values)
 
