@@ -82,9 +82,7 @@ def get_run_start(run: Run) -> datetime:
     An earlier execution for the same scheduled time is the same run, so its work counts, too.
     """
     started_at = datetime.fromisoformat(run["startedAt"])
-    scheduled_at = parse_scheduled_time(run["request"])
-    if scheduled_at is None:
-        return started_at
+    scheduled_at = parse_scheduled_time(run["request"]) or started_at
     return min(started_at, scheduled_at)
 
 
