@@ -79,8 +79,8 @@ def handler(event: ImportDatasetInput, _context: object) -> ImportStatus:
     if status["outcome"] == "IMPORTED":
         _publish_event_age(event)
 
-    arn = status["arn"] or event["dataset"]["dataLocation"]
-    log_status("import_dataset", event["run"], arn, status)
+    job_or_export = status["arn"] or event["dataset"]["dataLocation"]
+    log_status("import_dataset", event["run"], job_or_export, status)
     return status
 
 

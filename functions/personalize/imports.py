@@ -99,15 +99,14 @@ def taint_import(client: PersonalizeClient, job: Import) -> None:
 def taint_dataset(client: PersonalizeClient, job: Import) -> None:
     """Tag a dataset with an import whose rows only a later FULL import can replace.
 
-    The request fails if the dataset already has 50 tags. A run must still be able to import the
-    FULL export, so errors are ignored.
+    This fails if the dataset already has 50 tags. The error is ignored, because a run must still
+    be able to import the FULL export.
     """
     # The time is only for people. ImportReader compares the name.
     ended_at = job.ended_at.astimezone(UTC).isoformat(timespec="seconds")
+    name_and_time = f"{resource_name(job.arn)} {ended_at}"
     with suppress(ClientError):
-        write_tags(
-            client, job.dataset_arn, {TAINTED_BY_TAG: f"{resource_name(job.arn)} {ended_at}"}
-        )
+        write_tags(client, job.dataset_arn, {TAINTED_BY_TAG: name_and_time})
 
 
 class ImportReader:
