@@ -321,7 +321,7 @@ DEATHS = (
     Death(
         "a campaign is deleted",
         broken(lambda life: life.pipeline.client.delete_campaign(campaignArn=campaign_arn("home"))),
-        "create it again, or take it out of the config",
+        "[create it again](#a-campaign-was-deleted), or take it out of the config",
     ),
     Death(
         "the bucket policy or the import role is gone",
