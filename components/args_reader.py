@@ -83,7 +83,7 @@ class ArgsReader:
             result = self._read_text(value, rules, key)
         else:
             decoded = _decode_json(value)
-            result = self._read_decoded(field_type, decoded, key)
+            result = self._read_typed_value(field_type, decoded, key)
 
         if result is not UNREAD:
             self._apply_rules(rules, decoded, result, key)
@@ -133,8 +133,8 @@ class ArgsReader:
             expected = FILTER_PARAMETER
         return self._refuse(key, f"is not {expected}", value)
 
-    def _read_decoded(self, field_type: FieldType, value: object, key: str) -> Value:
-        """Read a value that isn't text, for example a list or number, or refuse another value."""
+    def _read_typed_value(self, field_type: FieldType, value: object, key: str) -> Value:
+        """Read a value that isn't text, for example a list, and refuse one of another type."""
         origin: object = get_origin(field_type)
         type_arguments = get_args(field_type)
 

@@ -32,7 +32,7 @@ MAX_PAUSE_DURING_TRIAL = timedelta(minutes=30)
 
 Each retry adds 3 events to the execution's history, which must have room for 50 campaigns
 (tests/workflow/test_sizes.py)."""
-TIME_FOR_THE_REST = timedelta(hours=2)
+RESERVE_TIME = timedelta(hours=2)
 """The time for everything except jobs and trials. Stopping a training takes up to an hour of it
 (`functions/rules/trainings.py`)."""
 
@@ -298,7 +298,7 @@ def compute_execution_timeout_seconds(args: RetrainingPipelineArgs) -> int:
 
     # A run may have to finish trials of earlier runs before it starts its own.
     trial_time = 2 * _compute_longest_trial(args)
-    timeout = waiting_time + job_time + trial_time + TIME_FOR_THE_REST
+    timeout = waiting_time + job_time + trial_time + RESERVE_TIME
     return round(timeout.total_seconds())
 
 

@@ -240,13 +240,13 @@ def _check_event_age(view: DatasetView) -> Iterator[str]:
         return
 
     newest_time = datetime.fromisoformat(newest_event_at)
-    read_part = ""
+    scope_text = ""
     if not view.content["areAllRowsRead"]:
-        read_part = " in the rows that were read"
+        scope_text = " in the rows that were read"
 
     if view.data_snapshot.now - newest_time > _parse_duration(max_age):
         yield (
-            f"the newest event of {view.export.location}{read_part} is from "
+            f"the newest event of {view.export.location}{scope_text} is from "
             f"{format_time(newest_time)} UTC, longer ago than maxEventAge, {max_age}; repair "
             "the job that writes the export, or raise maxEventAge"
         )

@@ -48,7 +48,7 @@ def judge_trial(
         return _end_after_lost_update(campaign, trial, spec, now)
     if campaign.served_version_arn is not None and campaign.serves_good_version:
         return _judge_rollback(campaign, trial, spec, progress, now)
-    return _accept_intervention(campaign)
+    return _end_after_intervention(campaign)
 
 
 # The campaign serves the version on trial
@@ -246,7 +246,7 @@ def _end_after_lost_update(
     return step._replace(outcome="FAILED", reasons=(reason,))
 
 
-def _accept_intervention(campaign: CampaignState) -> Step:
+def _end_after_intervention(campaign: CampaignState) -> Step:
     """End the trial because a person moved the campaign to another version.
 
     That's not a failure, because the person did so on purpose.
