@@ -1,12 +1,12 @@
 """An Amazon Personalize in memory that validates requests, trains models and recommends items."""
 
-from emulator.personalize.api import Personalize
+from emulator.personalize.api import Personalize, attach
 from emulator.personalize.authorization import Caller
-from emulator.personalize.errors import ApiError, JobFailed, NoResponse
+from emulator.personalize.errors import JobFailed
 from emulator.personalize.faults import Faults
 from emulator.personalize.store import Switches
 from emulator.personalize.timeline import Duration, FixedTimings
-from emulator.personalize.wire import attach
+from emulator.protocol.errors import ApiError, NoResponse
 
 __all__ = [
     "ApiError",

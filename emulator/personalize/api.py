@@ -12,6 +12,8 @@ from functools import partial
 from threading import RLock
 from typing import NamedTuple, cast
 
+from botocore.client import BaseClient
+
 from emulator.personalize import (
     batch_jobs,
     campaigns,
@@ -25,10 +27,9 @@ from emulator.personalize import (
 )
 from emulator.personalize.authorization import Caller, required_permissions
 from emulator.personalize.describe_list import describe, list_page
-from emulator.personalize.errors import ApiError
 from emulator.personalize.faults import Faults
+from emulator.personalize.operation_models import find_operation_model, validate
 from emulator.personalize.resources import RESOURCE_CLASSES, Resource
-from emulator.personalize.service_model import operation_model, select_fields, validate
 from emulator.personalize.store import (
     Objects,
     R,
@@ -38,6 +39,9 @@ from emulator.personalize.store import (
     Switches,
 )
 from emulator.personalize.timeline import FixedTimings, Timings
+from emulator.protocol import wire
+from emulator.protocol.errors import ApiError
+from emulator.protocol.service_models import select_fields
 
 Operation = Callable[[Store, Request], Resource | Response | None]
 """`validate` has checked the request. A resource stands for the fields that describe it."""
@@ -149,7 +153,7 @@ class Personalize:
             result = OPERATIONS[operation_name](store, request) or {}
             fault.raise_after_operation()
             response = result.details if isinstance(result, Resource) else result
-            output_shape = operation_model(operation_name).output_shape
+            output_shape = find_operation_model(operation_name).output_shape
             shown = select_fields(output_shape, fault.change_response(response))
             return cast("dict[str, object]", shown)
 
@@ -169,3 +173,8 @@ class Personalize:
         store = self._stores[key]
         store.advance(max(self._clock(), store.now))
         return store
+
+
+def attach(client: BaseClient, personalize: Personalize, caller: Caller) -> None:
+    """Let `personalize` respond to the requests of a boto3 client in this process."""
+    wire.intercept(client, partial(personalize.call, caller=caller))

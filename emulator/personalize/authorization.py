@@ -7,9 +7,10 @@ Service Authorization Reference. An action has the name of its operation.
 from typing import NamedTuple
 
 from emulator.personalize.errors import invalid_input
+from emulator.personalize.operation_models import find_operation_model
 from emulator.personalize.resources import RESOURCE_CLASSES
-from emulator.personalize.service_model import members, operation_model
 from emulator.personalize.store import Request, Store
+from emulator.protocol.service_models import list_members
 
 CONTAINER_FIELDS = ("datasetGroupArn", "datasetArn", "solutionVersionArn")
 """The fields with the second resource of a Create operation. The first one is the new resource."""
@@ -55,7 +56,7 @@ def _resource(operation: str, request: Request) -> str:
 
     It is the first ARN of the request's model. The List operations of resources need `*`.
     """
-    shapes = members(operation_model(operation).input_shape)
+    shapes = list_members(find_operation_model(operation).input_shape)
     fields = [name for name in shapes if name.endswith("Arn")]
     if not fields or (operation.startswith("List") and operation != "ListTagsForResource"):
         return "*"

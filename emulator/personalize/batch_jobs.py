@@ -16,7 +16,7 @@ from itertools import islice
 from math import inf
 from typing import Any
 
-from emulator.personalize.errors import ApiError, JobFailed, invalid_input
+from emulator.personalize.errors import JobFailed, invalid_input
 from emulator.personalize.filters import active_filter, columns_of, matching_ids, passing
 from emulator.personalize.import_jobs import bucket_and_key
 from emulator.personalize.lifecycle import active, check_no_deletion, create
@@ -28,6 +28,7 @@ from emulator.personalize.resources import (
 )
 from emulator.personalize.runtime import DEFAULT_RESULTS, scores
 from emulator.personalize.store import R, Request, Store
+from emulator.protocol.errors import ApiError
 
 Line = dict[str, Any]
 """A line of an input or output file, which is a JSON object."""

@@ -1,7 +1,7 @@
 """The operation that deletes users from a dataset group (guide, "Deleting users")."""
 
 from emulator.personalize.csv_files import read_csv
-from emulator.personalize.errors import ApiError, in_use
+from emulator.personalize.errors import in_use
 from emulator.personalize.import_jobs import bucket_and_key, read_files
 from emulator.personalize.lifecycle import active, create
 from emulator.personalize.resources import (
@@ -13,6 +13,7 @@ from emulator.personalize.resources import (
 )
 from emulator.personalize.store import Request, Store
 from emulator.personalize.tables import Field
+from emulator.protocol.errors import ApiError
 
 MAX_PENDING = 5
 COLUMNS = (Field("USER_ID", "string", nullable=False),)

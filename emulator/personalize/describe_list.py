@@ -3,10 +3,11 @@
 import hashlib
 from typing import Any
 
-from emulator.personalize.errors import ApiError
+from emulator.personalize.operation_models import find_operation_model
 from emulator.personalize.resources import Campaign, Resource, Solution, SolutionVersion
-from emulator.personalize.service_model import members, operation_model
 from emulator.personalize.store import Request, Response, Store, Switches
+from emulator.protocol.errors import ApiError
+from emulator.protocol.service_models import list_members
 
 
 def describe(kind: type[Resource], store: Store, request: Request) -> Response:
@@ -39,7 +40,7 @@ def list_page(kind: type[Resource], store: Store, request: Request) -> Response:
     start = int(offset)
     end = start + min(request.get("maxResults", switches.page_size), switches.page_size)
     shown = [_shown_fields(store, resource) for resource in resources[start:end]]
-    list_field = next(iter(members(operation_model(f"List{kind.noun()}s").output_shape)))
+    list_field = next(iter(list_members(find_operation_model(f"List{kind.noun()}s").output_shape)))
     response: dict[str, object] = {list_field: shown}
     if end < len(resources):
         response["nextToken"] = f"{end} {list_id}"

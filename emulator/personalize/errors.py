@@ -1,22 +1,6 @@
-"""The errors of the emulated service: refused calls and failed jobs."""
+"""The errors of Amazon Personalize: failed jobs, and the refusals that several operations share."""
 
-
-class ApiError(Exception):
-    """An error response of the API with its code, its message and its HTTP status.
-
-    The service model lists the codes of each operation. Every AWS service also has codes like
-    ThrottlingException and AccessDeniedException.
-    """
-
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code = code
-        self.message = message
-        self.status = status
-
-
-class NoResponse(Exception):  # noqa: N818  # not an error of the service
-    """The service performs the operation, but the response never arrives."""
+from emulator.protocol.errors import ApiError
 
 
 class JobFailed(Exception):  # noqa: N818  # the word of the API: CREATE FAILED

@@ -8,9 +8,10 @@ from itertools import count
 from random import Random
 from typing import Any
 
-from emulator.personalize.errors import ApiError, JobFailed, NoResponse
-from emulator.personalize.service_model import operation_names
+from emulator.personalize.errors import JobFailed
+from emulator.personalize.operation_models import list_operation_names
 from emulator.personalize.timeline import Timeline
+from emulator.protocol.errors import ApiError, NoResponse
 
 FaultKind = tuple[Mapping[str, object], str]
 """The parameters of a fault with their defaults, and its effect in words."""
@@ -123,7 +124,7 @@ class Faults:
     """
 
     def __init__(self, operations: Sequence[str] | None = None) -> None:
-        self._operations = operation_names() if operations is None else operations
+        self._operations = list_operation_names() if operations is None else operations
         self._faults: list[Fault] = []
         self._ids = count(1)
         self._random = Random(0)  # noqa: S311  # the same calls meet the same faults

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from emulator.personalize.errors import ApiError, already_exists, in_use, invalid_input
+from emulator.personalize.errors import already_exists, in_use, invalid_input
 from emulator.personalize.resources import (
     BatchJob,
     Change,
@@ -16,6 +16,7 @@ from emulator.personalize.resources import (
     SolutionVersion,
 )
 from emulator.personalize.store import R, Request, Response, Store
+from emulator.protocol.errors import ApiError
 
 C = TypeVar("C", bound=Changeable)
 TAGS_PER_RESOURCE = 50  # guide, "Amazon Personalize endpoints and quotas"

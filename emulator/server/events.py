@@ -10,7 +10,7 @@ from typing import Any
 
 from ministack.services import eventbridge, lambda_svc, sns, sqs
 
-from emulator.personalize.errors import ApiError
+from emulator.protocol.errors import ApiError
 from emulator.server import call_log, functions, iam, ministack
 
 SERVICE = "events.amazonaws.com"

@@ -21,7 +21,7 @@ from ministack.core import lambda_runtime
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudwatch_logs, lambda_svc
 
-from emulator.personalize.errors import ApiError
+from emulator.protocol.errors import ApiError
 from emulator.server import call_log, iam, local_requests, ministack
 
 SERVICE = "lambda.amazonaws.com"

@@ -7,7 +7,7 @@ return wrong lines, and an error is better than that.
 
 from ministack.services import cloudwatch_logs
 
-from emulator.personalize.errors import ApiError
+from emulator.protocol.errors import ApiError
 from emulator.server import http, ministack
 
 

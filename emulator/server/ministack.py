@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ministack import app
 
-from emulator.personalize.errors import ApiError
+from emulator.protocol.errors import ApiError
 from emulator.server import http
 from emulator.server.http import Response
 

@@ -15,11 +15,13 @@ from typing import Any
 from ministack.core import router
 from ministack.core.responses import get_account_id, get_region
 
-from emulator.personalize import wire
 from emulator.personalize.api import Personalize
 from emulator.personalize.authorization import Caller
-from emulator.personalize.errors import ApiError, NoResponse, invalid_input
-from emulator.personalize.service_model import CONTROL, RUNTIME, service_model
+from emulator.personalize.errors import invalid_input
+from emulator.personalize.operation_models import CONTROL, RUNTIME
+from emulator.protocol import wire
+from emulator.protocol.errors import ApiError, NoResponse
+from emulator.protocol.service_models import load_service_model
 from emulator.server import http, iam, ministack
 
 SERVICE = "personalize.amazonaws.com"
@@ -64,7 +66,7 @@ def operation_of(headers: Mapping[str, str], path: str) -> Operation | None:
 @functools.cache
 def _operations_by_path() -> dict[str, Operation]:
     """Return the operations of the runtime by their paths."""
-    model = service_model(RUNTIME)
+    model = load_service_model(RUNTIME)
     return {
         model.operation_model(name).http["requestUri"]: (RUNTIME, name)
         for name in model.operation_names

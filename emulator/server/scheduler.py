@@ -26,7 +26,7 @@ from botocore.exceptions import ClientError
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import scheduler
 
-from emulator.personalize.errors import ApiError
+from emulator.protocol.errors import ApiError
 from emulator.server import http, iam, ministack, slots
 from emulator.server.clients import client
 

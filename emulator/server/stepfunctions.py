@@ -18,8 +18,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import eventbridge
 
-from emulator.personalize.errors import ApiError
-from emulator.personalize.wire import respond
+from emulator.protocol.errors import ApiError
+from emulator.protocol.wire import respond
 from emulator.server import http, iam, ministack
 from emulator.server.clients import client
 from emulator.states.documents import StateFailed

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 from botocore import xform_name
 
-from emulator.personalize.errors import ApiError
-from emulator.personalize.service_model import service_model, validation_errors
+from emulator.protocol.errors import ApiError
+from emulator.protocol.service_models import format_errors, load_service_model
 from emulator.states import interpreter, language
 from emulator.states.execution import Execution, Host
 
@@ -85,12 +85,12 @@ class StepFunctions:
         `Request` explains the scope, and `as_of`, which is the present by default. Raise ApiError
         if the request is refused.
         """
-        model = service_model("stepfunctions")
+        model = load_service_model("stepfunctions")
         method = getattr(self, xform_name(operation), None)
         if operation not in model.operation_names or method is None:
             message = f"the emulator's Step Functions has no {operation}"
             raise ApiError("UnknownOperationException", message)
-        if errors := validation_errors(model.operation_model(operation), fields):
+        if errors := format_errors(model.operation_model(operation), fields):
             raise ApiError("ValidationException", errors)
         for name, value in SUPPORTED.items():
             if fields.get(name, value) != value:

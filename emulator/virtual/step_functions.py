@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
 
 from emulator.personalize.faults import Faults
-from emulator.personalize.service_model import service_model
+from emulator.protocol.service_models import load_service_model
 from emulator.states import execution as states
 from emulator.states import service
 from emulator.states.documents import StateFailed
@@ -119,7 +119,7 @@ class StepFunctions:
         self.now, self.uniform = self.clock.now, self.clock.random.uniform
         self.event, self.start = functools.partial(Event, self.clock), self.clock.start
         self.service = service.StepFunctions(self)
-        self.faults = Faults(service_model("stepfunctions").operation_names)
+        self.faults = Faults(load_service_model("stepfunctions").operation_names)
         self._machines: dict[str, Machine] = {}
         self.calls: defaultdict[str, list[Call]] = defaultdict(list)
 

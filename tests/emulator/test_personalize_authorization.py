@@ -9,7 +9,8 @@ from personalize_world import ARN, CALLER, GROUP, IMPORT_ROLE, INTERACTIONS, Wor
 
 from emulator.personalize import ApiError
 from emulator.personalize.api import OPERATIONS
-from emulator.personalize.service_model import members, operation_model, operation_names
+from emulator.personalize.operation_models import find_operation_model, list_operation_names
+from emulator.protocol.service_models import list_members
 
 TAGS = [{"tagKey": "run", "tagValue": "1"}]
 SOLUTION = f"{ARN}solution/for-you"
@@ -31,7 +32,7 @@ FIELDS = {
     "solutionArn": SOLUTION,
     "solutionVersionArn": f"{SOLUTION}/0123abcd",
 }
-EMULATED = [name for name in operation_names() if name in OPERATIONS]
+EMULATED = [name for name in list_operation_names() if name in OPERATIONS]
 
 
 @cache
@@ -46,9 +47,9 @@ def reference():
 
 def parse_request(operation):
     """Return the required fields of an operation, its tags, and the ARN of what it is about."""
-    shape = operation_model(operation).input_shape
-    arns = [name for name in members(shape) if name.endswith("Arn")]
-    more = ["tags"] if "tags" in members(shape) else []
+    shape = find_operation_model(operation).input_shape
+    arns = [name for name in list_members(shape) if name.endswith("Arn")]
+    more = ["tags"] if "tags" in list_members(shape) else []
     names = [*shape.required_members, *(more if operation.startswith("Create") else arns[:1])]
     return {name: FIELDS.get(name, f"{ARN}x/{name}") for name in names}
 

@@ -14,7 +14,7 @@ from personalize_world import (
     numbered_interactions,
 )
 
-from emulator.personalize.wire import respond
+from emulator.protocol.wire import respond
 
 
 @pytest.fixture

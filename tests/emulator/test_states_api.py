@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from ruamel.yaml import YAML
 from small_machines import machine, map_over, replies, task, wait
 
-from emulator.personalize.errors import ApiError, NoResponse
+from emulator.protocol.errors import ApiError, NoResponse
 from emulator.virtual.step_functions import ACCOUNT, REGION, StepFunctions, run
 from emulator.virtual.virtual_time import DEFAULT_START
 

@@ -14,7 +14,7 @@ from botocore.config import Config
 from botocore.session import get_session
 
 from emulator.personalize import ApiError, Caller, NoResponse, Personalize, attach
-from emulator.personalize.wire import intercept
+from emulator.protocol.wire import intercept
 from emulator.virtual.step_functions import StepFunctions
 from functions.common import aws
 from tests.inbox import Inbox

@@ -1,4 +1,4 @@
-"""Services with JSON over HTTP, for a server or for a boto3 client in the same process."""
+"""JSON over HTTP, for a server or for a boto3 client in the same process."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -13,14 +13,12 @@ from botocore.compat import HTTPHeaders
 from botocore.exceptions import ReadTimeoutError
 from urllib3 import HTTPResponse
 
-from emulator.personalize.api import Personalize
-from emulator.personalize.authorization import Caller
-from emulator.personalize.errors import ApiError, NoResponse
-from emulator.personalize.service_model import CONTROL, RUNTIME, service_model
+from emulator.protocol.errors import ApiError, NoResponse
+from emulator.protocol.service_models import load_service_model
 
 CONTENT_TYPES = {
-    CONTROL: "application/x-amz-json-1.1",
-    RUNTIME: "application/json",
+    "personalize": "application/x-amz-json-1.1",
+    "personalize-runtime": "application/json",
     "stepfunctions": "application/x-amz-json-1.0",
 }
 
@@ -36,39 +34,41 @@ class Response(NamedTuple):
 def respond(
     perform: Callable[[Mapping[str, object]], Mapping[str, object]], service_name: str, body: bytes
 ) -> Response:
-    """Return the response to a request. `perform` performs the operation, or raises ApiError.
-
-    AWS JSON reads the code of an error from the body, and REST JSON from the header. If the service
-    model has an HTTP status for the code, it replaces the status of the error.
+    """Turn a request into the response of `perform`, or into that of its ApiError.
 
     Raises:
         NoResponse: The server must close the connection without a response.
     """
     headers = {"Content-Type": CONTENT_TYPES[service_name], "x-amzn-RequestId": str(uuid4())}
     try:
-        status, fields = 200, perform(_parse_body(body))
+        fields = perform(_parse_body(body))
+        status = 200
     except ApiError as error:
-        shapes = {shape.name: shape for shape in service_model(service_name).error_shapes}
-        traits = shapes[error.code].metadata.get("error", {}) if error.code in shapes else {}
-        status = traits.get("httpStatusCode", error.status)
+        # AWS JSON reads the code of an error from the body, and REST JSON from the header.
         fields = {"__type": error.code, "message": error.message}
         headers["x-amzn-ErrorType"] = error.code
+        status = _find_status(service_name, error)
+
     # Both protocols have times in seconds since 1970, rounded to milliseconds.
-    text = json.dumps(fields, default=lambda time: round(time.timestamp(), 3)).encode()
-    return Response(status, {**headers, "Content-Length": str(len(text))}, text)
+    content = json.dumps(fields, default=lambda time: round(time.timestamp(), 3)).encode()
+    headers["Content-Length"] = str(len(content))
+    return Response(status, headers, content)
 
 
 def _parse_body(body: bytes) -> dict[str, object]:
-    """Return the JSON object of a request. An empty body is an empty object."""
+    """Parse the JSON object of a request. An empty body is an empty object."""
     try:
         return dict(json.loads(body or b"{}"))
     except (TypeError, ValueError) as error:
         raise ApiError("SerializationException", "The body is not a JSON object") from error
 
 
-def attach(client: BaseClient, personalize: Personalize, caller: Caller) -> None:
-    """Let `personalize` respond to the requests of a boto3 client in this process."""
-    intercept(client, lambda operation, request: personalize.call(operation, request, caller))
+def _find_status(service_name: str, error: ApiError) -> int:
+    """Find the HTTP status of an error. A status in the service model replaces the error's own."""
+    for shape in load_service_model(service_name).error_shapes:
+        if shape.name == error.code:
+            return int(shape.metadata.get("error", {}).get("httpStatusCode", error.status))
+    return error.status
 
 
 def intercept(
@@ -83,13 +83,19 @@ def intercept(
 
     def send(*, request: AWSPreparedRequest, event_name: str, **_: object) -> AWSResponse:
         operation_name = event_name.rpartition(".")[2]  # before-send.personalize.ListSchemas
-        perform, sent = partial(call, operation_name), cast("bytes", request.body)
+        perform = partial(call, operation_name)
         try:
-            status, headers, body = respond(perform, service_name, sent)
+            response = respond(perform, service_name, cast("bytes", request.body))
         except NoResponse:
             raise ReadTimeoutError(endpoint_url=request.url) from None
-        raw = HTTPResponse(BytesIO(body), preload_content=False)
-        return AWSResponse(request.url, status, HTTPHeaders.from_dict(headers), raw)
+        return _build_client_response(request.url, response)
 
-    handler = cast("Callable[..., None]", send)  # the stubs do not know that handlers may respond
+    # The stubs don't know that handlers may respond.
+    handler = cast("Callable[..., None]", send)
     client.meta.events.register_first(f"before-send.{service_name}.*", handler)
+
+
+def _build_client_response(url: str, response: Response) -> AWSResponse:
+    """Build what botocore would get if the response had come over the network."""
+    stream = HTTPResponse(BytesIO(response.body), preload_content=False)
+    return AWSResponse(url, response.status, HTTPHeaders.from_dict(response.headers), stream)

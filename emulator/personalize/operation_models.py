@@ -1,0 +1,53 @@
+"""The operations of Personalize's services in botocore's models, and the check of a request."""
+
+from collections.abc import Mapping
+from functools import cache, lru_cache
+
+from botocore.model import OperationModel
+
+from emulator.personalize.errors import invalid_input
+from emulator.protocol.errors import ApiError
+from emulator.protocol.service_models import format_errors, load_service_model
+
+CONTROL = "personalize"
+RUNTIME = "personalize-runtime"
+
+
+def list_operation_names() -> list[str]:
+    """List the operations of `personalize` and `personalize-runtime`."""
+    return [
+        *load_service_model(CONTROL).operation_names,
+        *load_service_model(RUNTIME).operation_names,
+    ]
+
+
+@cache
+def find_operation_model(name: str) -> OperationModel:
+    """Find the model of an operation in either service.
+
+    Raises:
+        ApiError: UnknownOperationException if no service of Personalize has this operation.
+    """
+    for service in (CONTROL, RUNTIME):
+        service_model = load_service_model(service)
+        if name in service_model.operation_names:
+            return service_model.operation_model(name)
+    raise ApiError("UnknownOperationException", f"Amazon Personalize has no operation {name}.")
+
+
+def validate(operation_name: str, request: Mapping[str, object]) -> None:
+    """Reject a request that breaks the model of its operation."""
+    try:
+        errors = _format_errors_of_poll(operation_name, **request)
+    except TypeError:
+        # A list or a structure can't be a key of the cache, but the request of a poll has neither.
+        errors = format_errors(find_operation_model(operation_name), request)
+
+    if errors:
+        raise invalid_input(errors)
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _format_errors_of_poll(operation_name: str, /, **request: object) -> str:
+    """Format the errors of a request. They're cached, because most requests repeat a poll."""
+    return format_errors(find_operation_model(operation_name), request)
