@@ -34,6 +34,9 @@ def choose_metric(solution: SolutionSettings) -> str:
 def draw_sparkline(values: Sequence[float]) -> str:
     """Draw values as a line of blocks, from the lowest to the highest one."""
     lowest = min(values)
-    # Equal values have no range, and each of them is then the lowest.
-    scale = (len(BLOCKS) - 1) / ((max(values) - lowest) or 1)
-    return "".join(BLOCKS[round((value - lowest) * scale)] for value in values)
+    span = max(values) - lowest
+    if not span:
+        return BLOCKS[0] * len(values)
+
+    highest_block = len(BLOCKS) - 1
+    return "".join(BLOCKS[round((value - lowest) / span * highest_block)] for value in values)

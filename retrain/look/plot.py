@@ -7,24 +7,24 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from functions.common import clock
 from functions.common.formatting import format_metric_name, format_time, resource_name
-from retrain.account.errors import OperatorError
+from functions.rules.campaigns import CampaignState
 from retrain.account.libraries import require_libraries
 from retrain.account.output import print_message
 from retrain.look.pipeline_status import StatusReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from matplotlib.axes import Axes
 
     from functions.contract import SolutionSettings
     from functions.report.model import Report
-    from functions.rules.campaigns import CampaignState
     from retrain.account.target import Target
     from retrain.look.measured import MeasuredVersion
     from retrain.look.pipeline_status import SolutionStatus
@@ -43,7 +43,15 @@ MARKERS = {
     "TRAINED": ("^", "#5e35b1"),
     NO_REPORT: (".", "#757575"),
 }
-"""What became of a version -> its marker and colour."""
+"""What became of a version -> its marker and colour, in the order of the legend."""
+DAY = timedelta(days=1)
+
+
+class Point(NamedTuple):
+    """A point of the plot."""
+
+    time: datetime
+    value: float
 
 
 class PlotData(NamedTuple):
@@ -54,18 +62,22 @@ class PlotData(NamedTuple):
     """The name of a solution and of its metric -> its versions."""
     became: dict[str, str]
     """The ARN of a version -> one of MARKERS."""
-    ages: dict[str, list[tuple[datetime, float]]]
-    """The name of a campaign -> times, and the age in days of the model that it served then."""
-    hours: list[tuple[datetime, float]]
+    ages: dict[str, list[Point]]
+    """The name of a campaign -> the age in days of the model that it served."""
+    hours: list[Point]
     """The start of each run, and the training hours that it was billed for."""
 
 
-def write_plot(target: Target, reports: Iterable[Report], file: Path) -> None:
+def write_plot(target: Target, reports: Sequence[Report], file: Path) -> None:
     """Write an SVG about the versions of a pipeline and these runs. The newest run comes first."""
     require_libraries(["matplotlib"], "plot")
+
     solutions = StatusReader(target).read_solutions(PLOTTED_VERSIONS)
-    draw(collect_data(target, solutions, [*reports][::-1], clock.now()), file)
+    draw(collect_data(target, solutions, reports[::-1], clock.now()), file)
     print_message(f"{file} has the plot")
+
+
+# The data
 
 
 def collect_data(
@@ -76,28 +88,22 @@ def collect_data(
 ) -> PlotData:
     """Collect what the plot shows from the solutions, and from the reports, oldest first."""
     became = find_outcomes(reports, target.settings["solutions"])
-    blocked = {campaign.record.blocked_version_arn for campaign in _list_campaigns(solutions)}
-    created = {arn: time for solution in solutions for arn, time in solution.created.items()}
+    _add_rollbacks(became, solutions)
+
+    versions = {}
+    created: dict[str, datetime] = {}
+    for solution in solutions:
+        name = f"{resource_name(solution.arn)} {format_metric_name(solution.metric)}"
+        versions[name] = [*reversed(solution.versions)]
+        created.update(solution.created)
 
     return PlotData(
         title=f"{target.name}, {format_time(now)} UTC",
-        versions={
-            f"{resource_name(each.arn)} {format_metric_name(each.metric)}": [*each.versions][::-1]
-            for each in solutions
-        },
-        became={
-            # A person may have rolled a version back since, which no report says.
-            arn: "ROLLED_BACK" if outcome == "DEPLOYED" and arn in blocked else outcome
-            for arn, outcome in became.items()
-        },
+        versions=versions,
+        became=became,
         ages=find_ages(reports, created, now),
-        hours=[(_parse(report["startedAt"]), report["trainingHours"]) for report in reports],
+        hours=[Point(_parse(report["startedAt"]), report["trainingHours"]) for report in reports],
     )
-
-
-def _list_campaigns(solutions: Iterable[SolutionStatus]) -> list[CampaignState]:
-    campaigns = [campaign for each in solutions for campaign in each.campaigns.values()]
-    return [each for each in campaigns if each is not None and not isinstance(each, OperatorError)]
 
 
 def find_outcomes(
@@ -110,6 +116,7 @@ def find_outcomes(
     for report in reports:
         for trial in report["trials"]:
             became[str(trial["versionArn"])] = trial["outcome"]
+
         for solution in report["solutions"]:
             arn = solution["solutionVersionArn"]
             # A version that a later run skips is still what it was.
@@ -120,32 +127,41 @@ def find_outcomes(
     return became
 
 
+def _add_rollbacks(became: dict[str, str], solutions: Iterable[SolutionStatus]) -> None:
+    """Correct the outcome of versions that a person has rolled back, which no report says."""
+    for solution in solutions:
+        for campaign in solution.campaigns.values():
+            if not isinstance(campaign, CampaignState):
+                continue
+            blocked_arn = campaign.record.blocked_version_arn
+            if blocked_arn is not None and became.get(blocked_arn) == "DEPLOYED":
+                became[blocked_arn] = "ROLLED_BACK"
+
+
 def find_ages(
     reports: Iterable[Report], created: Mapping[str, datetime], now: datetime
-) -> dict[str, list[tuple[datetime, float]]]:
+) -> dict[str, list[Point]]:
     """Find how old the model of each campaign was. It grows until a run deploys a newer one."""
     models = defaultdict[str, list[tuple[datetime, datetime]]](list)
     for report in reports:
         for serving in report["serving"]:
-            created_at = created.get(serving["servedVersionArn"] or "")
+            created_at = created.get(str(serving["servedVersionArn"]))
             if created_at is not None:
                 name = resource_name(serving["campaignArn"])
                 models[name].append((_parse(report["endedAt"]), created_at))
-    return {name: _draw_saw(served, now) for name, served in models.items()}
+
+    return {name: _build_saw(served, now) for name, served in models.items()}
 
 
-def _draw_saw(
-    served: Sequence[tuple[datetime, datetime]], now: datetime
-) -> list[tuple[datetime, float]]:
-    """Return the points of a line from the times of runs, and when the served models were created.
+def _build_saw(served: Sequence[tuple[datetime, datetime]], now: datetime) -> list[Point]:
+    """Return the line of a model's age from the ends of runs, and when their models were created.
 
     It rises from each run to the next one, and falls there if a newer model is served.
     """
-    day = timedelta(days=1)
-    ends = [*(time for time, _ in served[1:]), now]
     points = []
-    for (time, created_at), end in zip(served, ends, strict=True):
-        points += [(time, (time - created_at) / day), (end, (end - created_at) / day)]
+    for (begins_at, created_at), (ends_at, _) in pairwise([*served, (now, now)]):
+        points.append(Point(begins_at, (begins_at - created_at) / DAY))
+        points.append(Point(ends_at, (ends_at - created_at) / DAY))
     return points
 
 
@@ -153,9 +169,7 @@ def _parse(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def _points(versions: Sequence[MeasuredVersion]) -> tuple[Any, Any]:
-    """Return times and values. The types of matplotlib know no times."""
-    return [version.created_at for version in versions], [version.value for version in versions]
+# The picture
 
 
 def draw(data: PlotData, file: Path) -> None:
@@ -167,43 +181,66 @@ def draw(data: PlotData, file: Path) -> None:
     figure = Figure(figsize=(9, 7), layout="constrained")
     figure.suptitle(data.title)
     top, middle, bottom = figure.subplots(3, sharex=True, height_ratios=(3, 1, 1))
-
     _draw_versions(top, data)
-    for name, ages in data.ages.items():
-        middle.plot(*zip(*ages, strict=True), label=name)
-    times = [time for time, _ in data.hours]
-    bottom.vlines(times, 0, [hours for _, hours in data.hours], linewidth=3)
-    _label(top, middle, bottom)
+    _draw_ages(middle, data.ages)
+    _draw_hours(bottom, data.hours)
 
     # Without a date and with a fixed salt, the same data gives the same file.
     with rc_context({"svg.hashsalt": "retrain"}):
         figure.savefig(file, format="svg", metadata={"Date": None})
 
 
-def _label(top: Axes, middle: Axes, bottom: Axes) -> None:
-    """Say what the axes show, and what the lines and markers mean."""
-    from matplotlib import dates  # noqa: PLC0415  # as in draw()
-
-    for axes, label in ((top, "metric"), (middle, "model age in days"), (bottom, "training hours")):
-        axes.set_ylabel(label)
-        axes.grid(alpha=0.3)
-    for axes in (top, middle):
-        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-
-    formatter = dates.ConciseDateFormatter(dates.AutoDateLocator())  # type: ignore[no-untyped-call]
-    bottom.xaxis.set_major_formatter(formatter)
-
-
 def _draw_versions(axes: Axes, data: PlotData) -> None:
     """Draw a line for each solution, and on it a marker for what became of each version."""
-    shown = []
+    by_outcome = defaultdict[str, list[Point]](list)
     for name, versions in data.versions.items():
-        measured = [version for version in versions if version.value is not None]
-        axes.plot(*_points(measured), linewidth=1, label=name)
-        shown += measured
+        points = {
+            version.arn: Point(version.created_at, version.value)
+            for version in versions
+            if version.value is not None
+        }
+        axes.plot(*_split(points.values()), linewidth=1, label=name)
+        for arn, point in points.items():
+            by_outcome[data.became.get(arn, NO_REPORT)].append(point)
 
-    for became, (marker, color) in MARKERS.items():
-        marked = [item for item in shown if data.became.get(item.arn, NO_REPORT) == became]
-        if marked:
-            label = became.lower().replace("_", " ")
-            axes.scatter(*_points(marked), marker=marker, color=color, label=label, zorder=2)
+    _draw_markers(axes, by_outcome)
+    _describe(axes, "metric", has_legend=True)
+
+
+def _draw_markers(axes: Axes, by_outcome: Mapping[str, Sequence[Point]]) -> None:
+    for outcome, (marker, color) in MARKERS.items():
+        if outcome in by_outcome:
+            points = _split(by_outcome[outcome])
+            label = outcome.lower().replace("_", " ")
+            axes.scatter(*points, marker=marker, color=color, label=label, zorder=2)
+
+
+def _draw_ages(axes: Axes, ages: Mapping[str, Sequence[Point]]) -> None:
+    for name, points in ages.items():
+        axes.plot(*_split(points), label=name)
+    _describe(axes, "model age in days", has_legend=True)
+
+
+def _draw_hours(axes: Axes, hours: Sequence[Point]) -> None:
+    """Draw the training hours of each run, and the dates, which all parts of the plot share."""
+    from matplotlib import dates  # noqa: PLC0415  # as in draw()
+
+    times, values = _split(hours)
+    axes.vlines(times, 0, values, linewidth=3)
+    _describe(axes, "training hours")
+
+    formatter = dates.ConciseDateFormatter(dates.AutoDateLocator())  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_formatter(formatter)
+
+
+def _describe(axes: Axes, label: str, *, has_legend: bool = False) -> None:
+    axes.set_ylabel(label)
+    axes.grid(alpha=0.3)
+    if has_legend:
+        # Beside the axes, the legend hides no line.
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+
+
+def _split(points: Collection[Point]) -> tuple[Any, Any]:
+    """Return times and values. The types of matplotlib know no times."""
+    return [time for time, _ in points], [value for _, value in points]
