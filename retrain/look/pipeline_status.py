@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from asyncio import TaskGroup, to_thread
+from asyncio import to_thread
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from itertools import islice
@@ -27,13 +27,13 @@ from retrain.look.runs import execution_of, executions
 from retrain.look.versions import answer_error
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Coroutine, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from mypy_boto3_events.type_defs import RuleTypeDef
     from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef
 
-    from functions.contract import SolutionSettings, StartedExecution
+    from functions.contract import ApprovalSettings, SolutionSettings, StartedExecution
     from functions.report.model import Report
     from functions.rules.campaigns import CampaignState
     from retrain.account.target import Target
@@ -47,6 +47,7 @@ ASKED_VERSIONS = 2
 """How many of the newest versions may be waiting for approval: the last two that were trained."""
 
 Value = TypeVar("Value")
+Argument = TypeVar("Argument")
 
 
 class RingingAlarm(NamedTuple):
@@ -111,29 +112,19 @@ class StatusReader:
 
     async def _read(self) -> PipelineStatus:
         target = self._target
-        async with TaskGroup() as group:
-            schedule = group.create_task(_part(to_thread(_read_schedule, target)))
-            trigger = group.create_task(_part(to_thread(_read_trigger, target)))
-            runs = group.create_task(_part(self._read_runs()))
-            alarms = group.create_task(_part(to_thread(_read_ringing_alarms, target)))
-            solutions = group.create_task(_part(self._read_solutions(SHOWN_VERSIONS)))
-
-        parts = (schedule.result(), trigger.result(), runs.result(), alarms.result())
-        return PipelineStatus(clock.now(), *parts, solutions.result())
+        schedule, trigger, runs, alarms, solutions = await asyncio.gather(
+            _part(to_thread(_read_schedule, target)),
+            _part(to_thread(_read_trigger, target)),
+            _part(_read_runs(target)),
+            _part(to_thread(_read_ringing_alarms, target)),
+            _part(self._read_solutions(SHOWN_VERSIONS)),
+        )
+        return PipelineStatus(clock.now(), schedule, trigger, runs, alarms, solutions)
 
     async def _read_solutions(self, version_count: int) -> list[SolutionStatus]:
         solutions = self._target.settings["solutions"]
         reads = (self._read_solution(solution, version_count) for solution in solutions)
         return await asyncio.gather(*reads)
-
-    async def _read_runs(self) -> Sequence[ShownRun]:
-        listed = await to_thread(_list_executions, self._target)
-        running = [execution for execution in listed if execution.is_running]
-        ended = [execution for execution in listed if not execution.is_running]
-        return await asyncio.gather(
-            *(to_thread(_read_running, self._target, execution) for execution in running),
-            *(to_thread(_read_ended, self._target, execution) for execution in ended[:SHOWN_RUNS]),
-        )
 
     async def _read_solution(
         self, solution: SolutionSettings, version_count: int
@@ -146,18 +137,17 @@ class StatusReader:
         active = [item["solutionVersionArn"] for item in summaries if is_active(item["status"])]
 
         newest = active[:version_count]
-        metrics = await asyncio.gather(*(to_thread(self._read_metrics, each) for each in newest))
         metric = choose_metric(solution)
-        versions = [
-            MeasuredVersion(each, created[each], values.get(metric))
-            for each, values in zip(newest, metrics, strict=True)
-        ]
+        metrics = await _read_each(self._read_metrics, newest)
         return SolutionStatus(
             arn=arn,
             metric=metric,
-            versions=versions,
+            versions=[
+                MeasuredVersion(version_arn, created[version_arn], values.get(metric))
+                for version_arn, values in zip(newest, metrics, strict=True)
+            ],
             created=created,
-            waiting=await self._read_waiting(solution, newest[:ASKED_VERSIONS]),
+            waiting=await self._read_waiting(solution["approval"], newest[:ASKED_VERSIONS]),
             campaigns=await campaigns,
         )
 
@@ -165,31 +155,33 @@ class StatusReader:
         self, solution: SolutionSettings
     ) -> dict[str, CampaignState | OperatorError | None]:
         arns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
-        solution_arn = solution["solutionArn"]
-        reads = (_part(to_thread(self._read_campaign, arn, solution_arn)) for arn in arns)
-        return dict(zip(arns, await asyncio.gather(*reads), strict=True))
+        read = partial(self._read_campaign, solution["solutionArn"])
+        return dict(zip(arns, await _read_each(read, arns), strict=True))
 
-    async def _read_waiting(
-        self, solution: SolutionSettings, version_arns: Sequence[str]
-    ) -> list[WaitingVersion]:
-        """Find the versions that are waiting for a person's approval."""
-        if solution["approval"] is None:
-            return []
-        reads = (to_thread(self._read_approval, arn, solution) for arn in version_arns)
-        return [*filter(None, await asyncio.gather(*reads))]
-
-    def _read_campaign(self, campaign_arn: str, solution_arn: str) -> CampaignState | None:
+    def _read_campaign(
+        self, solution_arn: str, campaign_arn: str
+    ) -> CampaignState | OperatorError | None:
         try:
             return read_campaign_state(self._personalize, campaign_arn, solution_arn)
         except self._personalize.exceptions.ResourceNotFoundException:
             return None
+        except AWS_ERRORS as error:
+            return aws_error(error)
 
-    def _read_approval(self, arn: str, solution: SolutionSettings) -> WaitingVersion | None:
+    async def _read_waiting(
+        self, settings: ApprovalSettings | None, version_arns: Sequence[str]
+    ) -> list[WaitingVersion]:
+        """Find the versions that are waiting for a person's approval."""
+        if settings is None:
+            return []
+        approvals = await _read_each(partial(self._read_approval, settings), version_arns)
+        return [version for version in approvals if version is not None]
+
+    def _read_approval(self, settings: ApprovalSettings, arn: str) -> WaitingVersion | None:
         """Return a version if it is waiting for a person's approval."""
         tags = read_tags(self._personalize, arn)
         request = parse_approval(tags)
-        settings = solution["approval"]
-        if settings is None or request is None or answer_error(tags, settings, clock.now()):
+        if request is None or answer_error(tags, settings, clock.now()):
             return None
         return WaitingVersion(arn, request.expires_at(settings))
 
@@ -207,6 +199,13 @@ def _run(read: Coroutine[None, None, Value]) -> Value:
     with asyncio.Runner() as runner:
         runner.get_loop().set_default_executor(ThreadPoolExecutor(THREADS))
         return runner.run(read)
+
+
+async def _read_each(
+    read: Callable[[Argument], Value], arguments: Iterable[Argument]
+) -> list[Value]:
+    """Call a function with each argument, all at once, and return the results in their order."""
+    return await asyncio.gather(*(to_thread(read, argument) for argument in arguments))
 
 
 async def _part(request: Awaitable[Value]) -> Value | OperatorError:
@@ -227,6 +226,19 @@ def _read_trigger(target: Target) -> RuleTypeDef | None:
     if len(rules) == 1:
         return rules[0]
     return find_trigger(target)
+
+
+async def _read_runs(target: Target) -> list[ShownRun]:
+    """Read the runs that are under way from their events, and the last ended ones from reports."""
+    listed = await to_thread(_list_executions, target)
+    running = [execution for execution in listed if execution.is_running]
+    ended = [execution for execution in listed if not execution.is_running]
+
+    running_views, ended_views = await asyncio.gather(
+        _read_each(partial(_read_running, target), running),
+        _read_each(partial(_read_ended, target), ended[:SHOWN_RUNS]),
+    )
+    return running_views + ended_views
 
 
 def _list_executions(target: Target) -> Sequence[Execution]:
@@ -250,19 +262,26 @@ def _read_ended(target: Target, execution: Execution) -> ShownRun:
     view = ShownRun(execution_of(described), target.options)
     if "output" in described:
         view.read_report(json.loads(described["output"])["report"])
-        return view
-
-    request = parse_request(json.loads(described["input"]))
-    # The ID of another run is the name of its execution, or can't be derived from the input.
-    if parse_scheduled_time(request):
-        started_at = execution.started_at.isoformat()
-        started: StartedExecution = {
-            "request": request,
-            "executionArn": execution.arn,
-            "startedAt": started_at,
-        }
-        view.run_id = identify_run(started)["id"]
+    else:
+        view.run_id = _find_run_id(view.execution, described["input"])
     return view
+
+
+def _find_run_id(execution: Execution, execution_input: str) -> str | None:
+    """Derive the ID of a scheduled run from its input.
+
+    Another run has the name of its execution as its ID, or one that its input doesn't show.
+    """
+    request = parse_request(json.loads(execution_input))
+    if not parse_scheduled_time(request):
+        return None
+
+    started: StartedExecution = {
+        "request": request,
+        "executionArn": execution.arn,
+        "startedAt": execution.started_at.isoformat(),
+    }
+    return identify_run(started)["id"]
 
 
 def _read_ringing_alarms(target: Target) -> Sequence[RingingAlarm]:

@@ -128,14 +128,16 @@ class Screen:
     def _run_lines(self, runs: Sequence[ShownRun]) -> Iterator[Line]:
         """Yield the jobs of the runs that are under way, and the outcomes of those that ended."""
         running = [run for run in runs if run.execution.is_running]
-        yield Line(0, "running", "" if running else "nothing")
+        ended = [run for run in runs if not run.execution.is_running]
+
+        yield _heading("running", running, "nothing")
         for run in running:
             yield self._run_line(run)
             _, *jobs = run.lines()
             yield from (line._replace(depth=line.depth + 1) for line in jobs)
 
-        yield Line(0, "last runs", "" if len(runs) > len(running) else "none")
-        for run in runs[len(running) :]:
+        yield _heading("last runs", ended, "none")
+        for run in ended:
             yield self._run_line(run)
             yield Line(2, "", _describe_end(run))
 
@@ -189,14 +191,12 @@ class Screen:
         if version_arn not in solution.created:
             return
 
-        age = format_duration((self._now - solution.created[version_arn]).total_seconds())
-        values = [version.value for version in solution.versions if version.arn == version_arn]
-        metric = "".join(
-            f", {format_metric_name(solution.metric)} {value:.4f}"
-            for value in values
-            if value is not None
-        )
-        yield f"model {age} old{metric}"
+        age = self._now - solution.created[version_arn]
+        text = f"model {format_duration(age.total_seconds())} old"
+        for version in solution.versions:
+            if version.arn == version_arn and version.value is not None:
+                text += f", {format_metric_name(solution.metric)} {version.value:.4f}"
+        yield text
 
 
 def _part_lines(
@@ -213,12 +213,12 @@ def _describe_pause(target: Target) -> str:
     # Reading the file imports the component, which takes a second.
     from retrain.account.stack_config import read_args  # noqa: PLC0415
 
-    who = ""
+    paused = "paused"
     with suppress(OperatorError):
         if target.stack is not None:
-            is_setting = read_args(pulumi_cli.PROJECT_DIR, target.stack).paused
-            who = " by the stack's file" if is_setting else " by hand"
-    return f"paused{who}: `{target.command('resume')}` turns it on"
+            args = read_args(pulumi_cli.PROJECT_DIR, target.stack)
+            paused = "paused by the stack's file" if args.paused else "paused by hand"
+    return f"{paused}: `{target.command('resume')}` turns it on"
 
 
 def _describe_end(run: ShownRun) -> str:
@@ -237,20 +237,29 @@ def _trigger_lines(trigger: RuleTypeDef | None) -> Iterator[Line]:
 
 
 def _alarm_lines(alarms: Sequence[RingingAlarm]) -> Iterator[Line]:
-    yield Line(0, "alarms", "" if alarms else "none rings")
+    yield _heading("alarms", alarms, "none rings")
     for alarm in alarms:
         yield Line(1, alarm.name, f"rings since {format_time(alarm.since)} UTC", "red")
 
 
+def _heading(label: str, items: Sequence[object], text_without: str) -> Line:
+    """Return the line above the lines of some items, or the only one if there are none."""
+    if items:
+        return Line(0, label)
+    return Line(0, label, text_without)
+
+
 def _describe_metric(solution: SolutionStatus) -> str:
     """Describe how a metric went from the oldest shown version to the newest one."""
-    values = [version.value for version in solution.versions if version.value is not None][::-1]
     name = format_metric_name(solution.metric)
-    if not values:
+    newest_first = [version.value for version in solution.versions if version.value is not None]
+    if not newest_first:
         return f"no version has {name}"
 
-    count = format_count(len(values), "version")
-    return f"{name} {values[0]:.4f} {draw_sparkline(values)} {values[-1]:.4f}, {count}"
+    oldest = f"{newest_first[-1]:.4f}"
+    newest = f"{newest_first[0]:.4f}"
+    count = format_count(len(newest_first), "version")
+    return f"{name} {oldest} {draw_sparkline(newest_first[::-1])} {newest}, {count}"
 
 
 def _describe_trial(trial: Trial) -> str:
@@ -292,12 +301,15 @@ def _schedule_document(
 ) -> dict[str, object] | None:
     if schedule is None:
         return None
-    is_on = schedule["State"] == "ENABLED"
+
+    next_at = None
+    if schedule["State"] == "ENABLED":
+        next_at = find_next_time(schedule, shown.read_at)
     return {
         "state": schedule["State"],
         "expression": schedule["ScheduleExpression"],
         "timezone": schedule["ScheduleExpressionTimezone"],
-        "nextAt": find_next_time(schedule, shown.read_at) if is_on else None,
+        "nextAt": next_at,
     }
 
 
@@ -318,10 +330,11 @@ def _solution_document(solution: SolutionStatus) -> dict[str, object]:
 
 
 def _campaign_document(campaign: CampaignState | OperatorError | None) -> dict[str, object]:
-    if campaign is None or isinstance(campaign, OperatorError):
-        return {"error": str(campaign or "the campaign does not exist")}
+    if campaign is None:
+        return {"error": "the campaign does not exist"}
+    if isinstance(campaign, OperatorError):
+        return {"error": str(campaign)}
 
-    trial = campaign.record.trial
     return {
         "servedVersionArn": campaign.served_version_arn,
         "update": {
@@ -329,11 +342,16 @@ def _campaign_document(campaign: CampaignState | OperatorError | None) -> dict[s
             "isRunning": campaign.update.is_running,
             "endedAt": campaign.update.ended_at,
         },
-        "trial": trial
-        and {
-            "solutionVersionArn": trial.version_arn,
-            "beganAt": trial.began_at,
-            "bakeEndsAt": trial.bake_ends_at,
-        },
+        "trial": _trial_document(campaign.record.trial),
         "pin": campaign.pin,
+    }
+
+
+def _trial_document(trial: Trial | None) -> dict[str, object] | None:
+    if trial is None:
+        return None
+    return {
+        "solutionVersionArn": trial.version_arn,
+        "beganAt": trial.began_at,
+        "bakeEndsAt": trial.bake_ends_at,
     }
