@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
@@ -13,11 +14,13 @@ from retrain.account.output import result_console, wrapped
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-INDENT, GAP = " " * 4, " " * 2
+INDENT = " " * 4
+GAP = " " * 2
 MIN_LABEL_WIDTH = 16
 MAX_LABEL_WIDTH = 30
 """The widest label beside which a text is wrapped. A longer one moves only its own text."""
-BAR_WIDTH, TIME_WIDTH = 12, len("1 h 30 min, until ~05:10")
+BAR_WIDTH = 12
+TIME_WIDTH = len("1 h 30 min, until ~05:10")
 STYLES = {
     **dict.fromkeys(("WRITTEN", "DEPLOYED", "TRAINED", "IMPORTED", "SUCCEEDED", "ACTIVE"), "green"),
     **dict.fromkeys(("AWAITING_APPROVAL", "RUNNING"), "cyan"),
@@ -68,6 +71,26 @@ def with_short_jobs(lines: Sequence[Line], width: int) -> list[Line]:
     ]
 
 
+@dataclass
+class _Columns:
+    """The widths of the label and the text in all lines of one depth."""
+
+    label: int = 0
+    text: int = 0
+
+    def make_room(self, line: Line) -> None:
+        """Widen the columns for a line."""
+        if line.time:
+            self.text = max(self.text, len(line.text))
+
+        label_width = len(line.label)
+        if not line.time:
+            # Such a text may be wrapped, so it moves to the right only a little.
+            label_width = min(label_width, MAX_LABEL_WIDTH)
+        if line.text:
+            self.label = max(self.label, label_width)
+
+
 def rendered(
     lines: Iterable[Line], width: int | None = None, *, has_bars: bool = False
 ) -> Iterator[Text]:
@@ -77,38 +100,67 @@ def rendered(
     have bars only if there is room.
     """
     shown = list(lines)
-    label_widths, text_widths = defaultdict[int, int](int), defaultdict[int, int](int)
+    columns_by_depth = defaultdict[int, _Columns](_Columns)
     for line in shown:
-        if line.text:
-            length = len(line.label) if line.time else min(len(line.label), MAX_LABEL_WIDTH)
-            label_widths[line.depth] = max(label_widths[line.depth], length)
-        if line.time:
-            text_widths[line.depth] = max(text_widths[line.depth], len(line.text))
+        columns_by_depth[line.depth].make_room(line)
+
     for line in shown:
-        indent = INDENT * line.depth
-        column = label_widths[line.depth]
-        hanging = indent + (" " * column + GAP if column else "")
-        label = f"{line.label:<{column}}" if line.text else line.label
-        head = Text.assemble(indent, (label, line.label_style), GAP if label and line.text else "")
-        needed = len(head) + BAR_WIDTH + text_widths[line.depth] + TIME_WIDTH + 2 * len(GAP)
-        if has_bars and line.share is not None and needed <= (width or needed):
-            done = int(BAR_WIDTH * line.share)
-            head.append_text(Text("━" * done + " " * (BAR_WIDTH - done) + GAP, "green"))
-        if line.time:
-            head.append(f"{line.text:<{text_widths[line.depth]}}", line.style)
-            head.append(GAP + line.time, "dim")
-            yield head
-            continue
-        room = None if width is None else max(width - len(hanging), BAR_WIDTH)
-        for number, fitting in enumerate(wrapped(line.text, room)):
-            text = Text(hanging) if number else head
-            text.append(fitting, line.style)
-            text.rstrip()
-            yield text
+        columns = columns_by_depth[line.depth]
+        head = _render_label(line, columns)
+        if has_bars and line.share is not None and _has_room_for_bar(head, columns, width):
+            head.append(_draw_bar(line.share) + GAP, "green")
+        yield from _render_text(line, head, columns, width)
+
+
+def _render_label(line: Line, columns: _Columns) -> Text:
+    head = Text(INDENT * line.depth)
+    if not line.text:
+        return head.append(line.label, line.label_style)
+
+    head.append(line.label.ljust(columns.label), line.label_style)
+    if columns.label:
+        head.append(GAP)
+    return head
+
+
+def _has_room_for_bar(head: Text, columns: _Columns, width: int | None) -> bool:
+    needed = len(head) + BAR_WIDTH + columns.text + TIME_WIDTH + 2 * len(GAP)
+    return width is None or needed <= width
+
+
+def _draw_bar(share: float) -> str:
+    done = "━" * int(BAR_WIDTH * share)
+    return done.ljust(BAR_WIDTH)
+
+
+def _render_text(line: Line, head: Text, columns: _Columns, width: int | None) -> Iterator[Text]:
+    """Yield the text of a line beside its label, and the rest below the beginning of the text."""
+    if line.time:
+        head.append(line.text.ljust(columns.text), line.style)
+        head.append(GAP + line.time, "dim")
+        yield head
+        return
+
+    below_text = INDENT * line.depth
+    if columns.label:
+        below_text += " " * columns.label + GAP
+    room = None
+    if width is not None:
+        room = max(width - len(below_text), BAR_WIDTH)
+
+    for part in wrapped(line.text, room):
+        head.append(part, line.style)
+        head.rstrip()
+        yield head
+        head = Text(below_text)
 
 
 def shortened(text: str, width: int) -> str:
-    """Return a text that is cut in the middle if it is too long. Its bucket is left out first."""
-    text = text if len(text) <= width else re.sub("s3://[^/]+/", "", text)
+    """Cut a text in the middle if it is too long. Its bucket is left out first."""
+    if len(text) > width:
+        text = re.sub("s3://[^/]+/", "", text)
+    if len(text) <= width:
+        return text
+
     end = (width - 1) // 2
-    return text if len(text) <= width else f"{text[: width - 1 - end]}…{text[-end:]}"
+    return f"{text[: width - 1 - end]}…{text[-end:]}"
