@@ -22,7 +22,7 @@ from functions.run.executions import MAX_LISTED_EXECUTIONS
 from retrain.account.errors import AWS_ERRORS, OperatorError, aws_error
 from retrain.account.triggers import find_trigger, list_triggers, read_schedules
 from retrain.look.measured import MeasuredVersion, choose_metric
-from retrain.look.run_view import ShownRun, events_after
+from retrain.look.run_view import ShownRun
 from retrain.look.runs import execution_of, executions
 from retrain.look.versions import answer_error
 
@@ -248,8 +248,7 @@ def _list_executions(target: Target) -> Sequence[Execution]:
 
 def _read_running(target: Target, execution: Execution) -> ShownRun:
     view = ShownRun(execution, target.options)
-    for event in events_after(target.access.step_functions, execution.arn, 0):
-        view.read(event)
+    view.read_events(target.access.step_functions)
     return view
 
 

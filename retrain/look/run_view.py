@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from statistics import median_high
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from functions.common import clock
 from functions.common.formatting import (
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
     from mypy_boto3_stepfunctions.type_defs import HistoryEventTypeDef
 
-    from functions.report.model import Report
+    from functions.contract import Settings
+    from functions.report.model import Report, SolutionReport
 
 Kind: TypeAlias = Literal["import", "train", "update", "write"]
 Document: TypeAlias = "Mapping[str, Any]"
@@ -47,7 +48,11 @@ STAGES = {
     "Report outcome": "reporting the outcome",
 }
 """Each state outside the Maps that takes a while -> what the run does there."""
+FIRST_STATE = "Configure run"
+"""It begins with what somebody wrote, which may have any keys."""
 ON_TRIAL = "its version stays on trial until the watcher or the next run ends the trial"
+NOT_STARTED = "not started"
+NOT_FINISHED = "not finished"
 TRIALS = "finishing the trials of earlier runs"
 USUAL_UPDATE_SECONDS = 900
 """An update takes 8 to 25 minutes, as users of Personalize have seen."""
@@ -87,63 +92,100 @@ class Job:
         """True if the job has begun and has not ended."""
         return self.outcome is None and self.began_at is not None
 
+    @property
+    def label(self) -> str:
+        """What the job does, and with what."""
+        verb = "use" if self.is_used else self.kind
+        earlier = " (earlier)" if self.of_earlier_run else ""
+        if self.subject.startswith("arn:"):
+            return f"{verb} {short_name(self.subject)}{earlier}"
+        return f"{verb} {self.subject}{earlier}"
+
+    @property
+    def status(self) -> str:
+        """The outcome, or what the job is waiting for."""
+        if self.outcome:
+            return self.outcome
+        # A function that waits for an update may probe already, and says so only at its end.
+        if self.kind == "update" and self.phase in ("IN_PROGRESS", "UPDATING"):
+            return "updating or on trial"
+        return self.phase.lower().replace("_", " ")
+
     def seconds(self, now: datetime) -> float:
         """Return how long the job has been running, or 0 if it is not running."""
-        began_at = self.began_at if self.is_running else None
-        return max((now - began_at).total_seconds(), 0) if began_at else 0
+        if self.began_at is None or self.outcome:
+            return 0
+        return max((now - self.began_at).total_seconds(), 0)
 
     def line(self, now: datetime) -> Line:
         """Return the line of the job: its phase or outcome, and how long it takes or took."""
-        name = short_name(self.subject) if self.subject.startswith("arn:") else self.subject
-        earlier = " (earlier)" if self.of_earlier_run else ""
-        label = f"{'use' if self.is_used else self.kind} {name}{earlier}"
-        # A function that waits for an update may probe already, and says so only at its end.
-        is_open = self.kind == "update" and self.phase in ("IN_PROGRESS", "UPDATING")
-        phase = "UPDATING OR ON_TRIAL" if is_open else self.phase
-        status = self.outcome or phase.lower().replace("_", " ")
-        seconds, expected, share = self.seconds(now), self.expected_seconds, 0.0
-        times = [format_duration(seconds)] if self.is_running else []
+        times = ", ".join(self._times(now))
+        other_style = "" if self.is_running else "yellow"
+        style = STYLES.get(self.status, other_style)
+        return Line(1, self.label, self.status, style, times, self._share(now))
+
+    def _times(self, now: datetime) -> Iterator[str]:
+        """Yield how long the job took, or has been running, and when it probably ends."""
         if self.outcome:
-            times = [] if self.took is None else [format_duration(self.took)]
-            times += [self.versions] if self.versions else []
-            share = not self.outcome.startswith("not ")
-        elif expected and not self.is_running:
-            times = [f"takes about {format_duration(expected)}"]
-        elif expected:
-            late = f"{format_duration(seconds - expected)} late"
-            until = f"until ~{clock_text(expected - seconds, now)}"
-            times.append(late if seconds > expected else until)
-            share = min(seconds / expected, MAX_SHARE)
-        style = STYLES.get(status, "" if self.is_running else "yellow")
-        return Line(1, label, status, style, ", ".join(times), share)
+            if self.took is not None:
+                yield format_duration(self.took)
+            if self.versions:
+                yield self.versions
+        elif self.is_running:
+            seconds = self.seconds(now)
+            yield format_duration(seconds)
+            if seconds > self.expected_seconds > 0:
+                yield f"{format_duration(seconds - self.expected_seconds)} late"
+            elif self.expected_seconds:
+                yield f"until ~{clock_text(self.expected_seconds - seconds, now)}"
+        elif self.expected_seconds:
+            yield f"takes about {format_duration(self.expected_seconds)}"
+
+    def _share(self, now: datetime) -> float:
+        """Return the share of the job that is done."""
+        if self.outcome:
+            return float(self.outcome not in (NOT_STARTED, NOT_FINISHED))
+        if not self.expected_seconds:
+            return 0
+        return min(self.seconds(now) / self.expected_seconds, MAX_SHARE)
 
     def read(self, document: Document, time: datetime, *, is_entry: bool) -> None:
         """Add what the document of a state says with which the state begins or ends."""
-        item, error = document.get("status") or document.get("version"), document.get("error")
-        if item:
-            self.phase, self.outcome = item["phase"], item["outcome"]
-            self.reasons = item["reasons"]
-            began, ended = (
-                datetime.fromisoformat(item[key]) if item[key] else None
-                for key in ("createdAt", "endedAt")
-            )
-            self.began_at = began or (self.began_at if self.kind == "update" else None)
-            if self.outcome and began and ended:
-                self.took = (ended - began).total_seconds()
+        status = document.get("status") or document.get("version")
+        if status:
+            self._read_status(status)
         elif is_entry and self.began_at is None:
-            self.phase, self.began_at = "IN_PROGRESS", time
+            self.phase = "IN_PROGRESS"
+            self.began_at = time
+
+        error = document.get("error")
         if error and not self.outcome:
             self.outcome = "FAILED"
             self.reasons = explain_error(error)
 
+    def _read_status(self, status: Document) -> None:
+        self.phase = status["phase"]
+        self.outcome = status["outcome"]
+        self.reasons = status["reasons"]
+
+        began_at = status["createdAt"] and datetime.fromisoformat(status["createdAt"])
+        ended_at = status["endedAt"] and datetime.fromisoformat(status["endedAt"])
+        if began_at or self.kind != "update":
+            self.began_at = began_at
+        if self.outcome and began_at and ended_at:
+            self.took = (ended_at - began_at).total_seconds()
+
     def end(self, result: Document, outcome: str) -> None:
         """Add what the report says about the job."""
-        self.outcome, self.took = outcome, result["seconds"]
+        self.outcome = outcome
+        self.took = result["seconds"]
         self.reasons = result["reasons"]
-        version = result.get("versionArn") or result.get("solutionVersionArn")
-        previous = result.get("previousVersionArn") if outcome == "DEPLOYED" else None
-        self.versions = " → ".join(arn.rpartition("/")[2] for arn in (previous, version) if arn)
         self.metrics = format_metric_lines(result.get("metrics", []))
+
+        arns = [result.get("versionArn"), result.get("solutionVersionArn")]
+        if outcome == "DEPLOYED":
+            arns.insert(0, result.get("previousVersionArn"))
+        self.versions = " → ".join(arn.rpartition("/")[2] for arn in arns if arn)
 
 
 @dataclass
@@ -177,7 +219,9 @@ class ShownRun:
     @property
     def outcome(self) -> str:
         """The outcome in the report, or the status of the execution."""
-        return self.report["outcome"] if self.report else self.execution.status
+        if self.report:
+            return self.report["outcome"]
+        return self.execution.status
 
     @property
     def jobs(self) -> list[Job]:
@@ -197,7 +241,8 @@ class ShownRun:
 
     def document(self) -> dict[str, object]:
         """Return the run as JSON: the execution, its outcome, and its report, which may be null."""
-        execution, report = self.execution, self.report
+        execution = self.execution
+        has_succeeded = self.report is not None and not self.report["error"]
         return {
             "runId": self.run_id,
             "executionArn": execution.arn,
@@ -207,9 +252,9 @@ class ShownRun:
             "startedAt": execution.started_at,
             "stoppedAt": execution.stopped_at,
             "seconds": round(execution.seconds(clock.now())),
-            "stage": None if report and not report["error"] else self.stage,
+            "stage": None if has_succeeded else self.stage,
             "reasons": self.reasons,
-            "report": report,
+            "report": self.report,
         }
 
     def job(self, kind: Kind, subject: str, *, earlier: bool = False) -> Job:
@@ -217,105 +262,146 @@ class ShownRun:
         job = Job(kind, subject, of_earlier_run=earlier)
         return self.all_jobs.setdefault((kind, subject, earlier), job)
 
+    def read_events(self, client: SFNClient) -> None:
+        """Add what all events of the execution say."""
+        for event in events_after(client, self.execution.arn, 0):
+            self.read(event)
+
     def read(self, event: HistoryEventTypeDef) -> None:
         """Add what one event of the execution says. The events must come in their order."""
+        time = event["timestamp"]
         entered = event.get("stateEnteredEventDetails")
-        details = cast("Document", entered or event.get("stateExitedEventDetails") or {})
-        text = details.get("input") or details.get("output")
-        document = json.loads(text) if text else None
-        # The first state enters with what somebody wrote, which may have any keys.
-        if not isinstance(document, dict) or (entered and details["name"] == "Configure run"):
-            return
-        name, job = details["name"], None
-        if "dataset" in document:
-            job = self.job("import", document["dataset"]["type"])
-        elif "campaign" in document:
-            arn = document["campaign"]["campaignArn"]
-            job = self.job("update", arn, earlier=self.is_trial)
-        elif "batchJob" in document:
-            job = self.job("write", document["batchJob"])
-        elif "solution" in document:
-            if not self.is_trial:
-                job = self.job("train", document["solution"]["solutionArn"])
-        elif entered:
-            if name in STAGES and "error" not in document:  # a failure keeps the stage that failed
-                is_trial = self.is_trial and name == "Retrain solutions"
-                self.stage = TRIALS if is_trial else STAGES[name]
-                self.why = ()
-        else:
-            self._read_run(name, document, event["timestamp"])
-        if job:
-            job.read(document, event["timestamp"], is_entry=entered is not None)
+        exited = event.get("stateExitedEventDetails")
+        if entered and entered["name"] != FIRST_STATE:
+            self._read_state(entered["name"], entered.get("input"), time, is_entry=True)
+        if exited:
+            self._read_state(exited["name"], exited.get("output"), time, is_entry=False)
 
-    def _read_run(self, name: str, document: Document, time: datetime) -> None:
+    def _read_state(self, name: str, text: str | None, time: datetime, *, is_entry: bool) -> None:
+        """Add what the document says with which a state begins or ends."""
+        document = json.loads(text or "null")
+        if not isinstance(document, dict):
+            return
+
+        job = self._find_job(document)
+        if job is not None:
+            job.read(document, time, is_entry=is_entry)
+        elif "solution" not in document and is_entry:
+            self._enter(name, document)
+        elif "solution" not in document:
+            self._read_output(name, document, time)
+
+    def _find_job(self, document: Document) -> Job | None:
+        """Return the job that the document of a state is about, if it is about one."""
+        if "dataset" in document:
+            return self.job("import", document["dataset"]["type"])
+        if "campaign" in document:
+            arn = document["campaign"]["campaignArn"]
+            return self.job("update", arn, earlier=self.is_trial)
+
+        if "batchJob" in document:
+            return self.job("write", document["batchJob"])
+        if "solution" in document and not self.is_trial:
+            return self.job("train", document["solution"]["solutionArn"])
+        return None
+
+    def _enter(self, state_name: str, document: Document) -> None:
+        """Say what the run does now. A failure keeps the stage that failed."""
+        if state_name not in STAGES or "error" in document:
+            return
+        self.why = ()
+        self.stage = STAGES[state_name]
+        if self.is_trial and state_name == "Retrain solutions":
+            self.stage = TRIALS
+
+    def _read_output(self, state_name: str, document: Document, time: datetime) -> None:
         """Add the output of a state outside the Maps."""
         if "run" in document:
             run = identify_run(document["run"])
-            self.run_id, self.trigger = run["id"], run["trigger"]
-        if name == "Plan retraining" and "plan" in document:
-            self._read_plan(document, time)
-        if report := document.get("report"):
-            self.read_report(report)
+            self.run_id = run["id"]
+            self.trigger = run["trigger"]
 
-    def _read_plan(self, document: Document, time: datetime) -> None:
+        if state_name == "Plan retraining" and "plan" in document:
+            self._read_plan(document["plan"], document["settings"], time)
+        if document.get("report"):
+            self.read_report(document["report"])
+
+    def _read_plan(self, plan: Document, settings: Settings, time: datetime) -> None:
         """Add the jobs of a plan, or what the run does before it is planned."""
-        plan, settings = document["plan"], document["settings"]
-        self.is_trial, self.why = plan["todo"] == "TRIALS", ()
+        self.is_trial = plan["todo"] == "TRIALS"
+        self.why = ()
         if plan["todo"] == "WAIT":
             end = time + timedelta(seconds=plan["seconds"])
             self.stage = f"waiting until {format_time(end)} UTC or longer"
             self.why = plan["reasons"]
-        if plan["todo"] != "WORK":
-            return
-        for dataset in plan["imports"]:
-            job = self.job("import", dataset["type"])
-            job.expected_seconds = median_high(dataset["durations"] or [0])
-        for solution in plan["solutions"]:
-            job = self.job("train", solution["solutionArn"])
-            job.expected_seconds = median_high(solution["durations"] or [0])
-            job.is_used = solution["existingVersionArn"] is not None
-            for planned in solution["campaigns"]:
-                arn = planned["campaignArn"]
-                campaigns = find_solution_of_campaign(settings, arn)["campaigns"]
-                (campaign,) = (item for item in campaigns if item["campaignArn"] == arn)
-                probe, bake = campaign["probe"], campaign["bake"]
-                minutes = max(probe["minutes"] if probe else 0, bake["hours"] * 60 if bake else 0)
-                update_seconds = planned.get("updateSeconds", self.update_seconds)
-                self.job("update", arn).expected_seconds = update_seconds + minutes * 60
-            for output in solution.get("batchJobs", ()):
-                self.job("write", output)
+
+        if plan["todo"] == "WORK":
+            for dataset in plan["imports"]:
+                self._expect("import", dataset["type"], dataset["durations"])
+            for solution in plan["solutions"]:
+                self._read_planned_solution(solution, settings)
+
+    def _read_planned_solution(self, solution: Document, settings: Settings) -> None:
+        training = self._expect("train", solution["solutionArn"], solution["durations"])
+        training.is_used = solution["existingVersionArn"] is not None
+
+        for campaign in solution["campaigns"]:
+            arn = campaign["campaignArn"]
+            update_seconds = campaign.get("updateSeconds", self.update_seconds)
+            trial_seconds = _expected_trial_seconds(settings, arn)
+            self.job("update", arn).expected_seconds = update_seconds + trial_seconds
+
+        for output in solution.get("batchJobs", ()):
+            self.job("write", output)
+
+    def _expect(self, kind: Kind, subject: str, durations: Sequence[float]) -> Job:
+        """Add a job that probably takes as long as the last ones."""
+        job = self.job(kind, subject)
+        if durations:
+            job.expected_seconds = median_high(durations)
+        return job
 
     def read_report(self, report: Report) -> None:
         """Add the report, which has the last word about each job, unless it lacks a key."""
-        self.run_id, self.trigger = report["runId"], report["trigger"]
+        self.run_id = report["runId"]
+        self.trigger = report["trigger"]
+
         try:
             for item in report["imports"]:
                 self.job("import", item["type"]).end(item, item["outcome"])
             for trial in report["trials"]:
                 self.job("update", trial["campaignArn"], earlier=True).end(trial, trial["outcome"])
             for solution in report["solutions"]:
-                training = self.job("train", solution["solutionArn"])
-                has_version = solution["solutionVersionArn"] is not None
-                training.is_used = has_version and not solution["isTrained"]
-                training.end(solution, solution["outcome"] if solution["reasons"] else "TRAINED")
-                for campaign in solution["campaigns"]:
-                    self.job("update", campaign["campaignArn"]).end(campaign, campaign["outcome"])
-                # The report of an earlier release lacks the key.
-                for batch_job in solution.get("batchJobs", ()):
-                    self.job("write", batch_job["output"]).end(batch_job, batch_job["outcome"])
+                self._read_solution_report(solution)
         except KeyError:
             self.stage = f"{report['outcome']}, says a report of another release"
         else:
             self.report = report
 
+    def _read_solution_report(self, solution: SolutionReport) -> None:
+        training = self.job("train", solution["solutionArn"])
+        has_version = solution["solutionVersionArn"] is not None
+        training.is_used = has_version and not solution["isTrained"]
+        training.end(solution, solution["outcome"] if solution["reasons"] else "TRAINED")
+
+        for campaign in solution["campaigns"]:
+            self.job("update", campaign["campaignArn"]).end(campaign, campaign["outcome"])
+        # The report of an earlier release lacks the key.
+        for batch_job in solution.get("batchJobs", ()):
+            self.job("write", batch_job["output"]).end(batch_job, batch_job["outcome"])
+
     def end_with(self, execution: Execution) -> None:
         """Add the status of the execution. If it has ended, no job without an outcome is open."""
         self.execution = execution
+        if execution.is_running:
+            return
+
         for job in self.all_jobs.values():
-            if not (execution.is_running or job.outcome):
-                job.outcome = "not started" if job.phase == "PLANNED" else "not finished"
-                if job.kind == "update" and job.began_at:
-                    job.reasons = [Message(text=ON_TRIAL)]
+            if job.outcome:
+                continue
+            job.outcome = NOT_STARTED if job.phase == "PLANNED" else NOT_FINISHED
+            if job.kind == "update" and job.began_at:
+                job.reasons = [Message(text=ON_TRIAL)]
 
     def remaining_seconds(self, now: datetime) -> float:
         """Return the seconds until the run probably ends, or 0 if they are not known.
@@ -324,11 +410,15 @@ class ShownRun:
         Every stage waits for its slowest job, so the sum may be too long.
         """
         remaining: dict[Kind, float] = {}
+
         for job in self.jobs:
-            if not (job.outcome or job.expected_seconds):
+            if job.outcome:
+                continue
+            if not job.expected_seconds:
                 return 0
-            left = 0 if job.outcome else job.expected_seconds - job.seconds(now)
-            remaining[job.kind] = max(left, remaining.get(job.kind, 0))
+            seconds = job.expected_seconds - job.seconds(now)
+            remaining[job.kind] = max(seconds, remaining.get(job.kind, 0))
+
         return sum(remaining.values())
 
     def lines(
@@ -339,33 +429,69 @@ class ShownRun:
         `notes`: the ARN of a campaign -> what has happened there to the version since the run.
         `only_running`: leave out the jobs that are not running.
         """
-        now, execution = clock.now(), self.execution
-        started_at = f"{format_time(execution.started_at)} UTC"
-        times = [started_at, format_duration(execution.seconds(now))]
-        if execution.is_running and (seconds := self.remaining_seconds(now)):
-            # A terminal of 80 columns has no room for the trigger too.
-            times.append(f"until ~{clock_text(seconds, now)}")
-        elif self.trigger:
-            times.append(self.trigger)
+        now = clock.now()
         style = STYLES.get(self.outcome, "")
-        yield Line(0, self.id, self.outcome, style, ", ".join(times), label_style="bold")
-        if not self.report or self.report["error"]:
-            yield Line(1, self.stage)
-        for reason in self.reasons or self.why:
-            yield Line(2, "", format_message(reason, self.pipeline_options), style)
-        # A report of an earlier release lacks the key.
-        if self.report and (deletion := self.report.get("dataDeletionJobArn")):
-            yield Line(1, f"trained again, because {short_name(deletion)} deleted users")
+        times = ", ".join(self._times(now))
+        yield Line(0, self.id, self.outcome, style, times, label_style="bold")
+
+        yield from self._describe_cause(style)
         jobs = [job for job in self.jobs if job.is_running or not only_running]
         for job in jobs:
             yield job.line(now)
-            if job.outcome != "REJECTED":  # its reason has the metrics that have decided
-                yield from (Line(2, "", metric) for metric in job.metrics)
-            reasons = [format_message(reason, self.pipeline_options) for reason in job.reasons]
-            note = (notes or {}).get(job.subject) or "; ".join(reasons)
-            yield from [Line(2, "", note)] if note else []
-        if hidden := len(self.jobs) - len(jobs):
-            yield Line(1, f"and {hidden} more jobs")
+            yield from self._explain(job, notes or {})
+
+        hidden_count = len(self.jobs) - len(jobs)
+        if hidden_count:
+            yield Line(1, f"and {hidden_count} more jobs")
+
+    def _describe_cause(self, style: str) -> Iterator[Line]:
+        """Yield what the run does now and why, or why it ended."""
+        report = self.report
+        if report is None or report["error"]:
+            yield Line(1, self.stage)
+
+        for reason in self.reasons or self.why:
+            yield Line(2, "", format_message(reason, self.pipeline_options), style)
+
+        # A report of an earlier release lacks the key.
+        if report is not None and report.get("dataDeletionJobArn"):
+            deletion = short_name(str(report["dataDeletionJobArn"]))
+            yield Line(1, f"trained again, because {deletion} deleted users")
+
+    def _times(self, now: datetime) -> Iterator[str]:
+        """Yield when the run began, how long it took, and when it probably ends or its trigger."""
+        yield f"{format_time(self.execution.started_at)} UTC"
+        yield format_duration(self.execution.seconds(now))
+
+        remaining_seconds = self.remaining_seconds(now)
+        if self.execution.is_running and remaining_seconds:
+            # A terminal of 80 columns has no room for the trigger too.
+            yield f"until ~{clock_text(remaining_seconds, now)}"
+        elif self.trigger:
+            yield self.trigger
+
+    def _explain(self, job: Job, notes: Mapping[str, str]) -> Iterator[Line]:
+        """Yield the metrics of a job, and a note or the reasons for its outcome."""
+        if job.outcome != "REJECTED":  # its reason has the metrics that have decided
+            yield from (Line(2, "", metric) for metric in job.metrics)
+
+        reasons = [format_message(reason, self.pipeline_options) for reason in job.reasons]
+        note = notes.get(job.subject, "; ".join(reasons))
+        if note:
+            yield Line(2, "", note)
+
+
+def _expected_trial_seconds(settings: Settings, campaign_arn: str) -> float:
+    """Return how long a campaign's version is on trial. The bake includes the probe."""
+    campaigns = find_solution_of_campaign(settings, campaign_arn)["campaigns"]
+    campaign = next(item for item in campaigns if item["campaignArn"] == campaign_arn)
+
+    seconds = 0.0
+    if campaign["probe"]:
+        seconds = campaign["probe"]["minutes"] * 60
+    if campaign["bake"]:
+        seconds = max(seconds, campaign["bake"]["hours"] * 3600)
+    return seconds
 
 
 def read_run(
@@ -374,12 +500,13 @@ def read_run(
     """Return a run. A run that succeeded is read from its report, and any other from its events."""
     described = client.describe_execution(executionArn=execution_arn)
     view = ShownRun(execution_of(described), pipeline_options)
+
     if described["status"] == "SUCCEEDED":
         view.read_report(json.loads(described["output"])["report"])
-    else:
-        for event in events_after(client, execution_arn, 0):
-            view.read(event)
-        view.end_with(view.execution)
+        return view
+
+    view.read_events(client)
+    view.end_with(view.execution)
     return view
 
 
