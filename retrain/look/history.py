@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from retrain.account.errors import OperatorError
 from retrain.account.output import print_json
-from retrain.account.target import PipelineOptions, find_target
+from retrain.account.target import PipelineOptions, Target, find_target
 from retrain.look.lines import print_lines
 from retrain.look.plot import write_plot
 from retrain.look.run_view import read_run
 from retrain.look.runs import executions, no_run_error
 from retrain.look.versions import VersionNotes, find_version, lineage_lines, read_lineage
 from retrain.options import JsonOption, PlotOption, command
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from retrain.look.run_view import ShownRun
 
 
 @command
@@ -50,31 +56,47 @@ def history(
     Exit code 2: there is no run or no version, or it cannot be read.
     """
     if version is None:
-        target = find_target(*options)
-        notes, client = VersionNotes(target), target.access.step_functions
-        runs = [
-            (view, notes.about(view.report) if view.report else {})
-            for execution in islice(executions(target), limit)
-            for view in [read_run(client, execution.arn, target.options)]
-        ]
-        if as_json:
-            print_json([{**view.document(), "since": since} for view, since in runs])
-        elif runs:
-            print_lines(line for view, since in runs for line in view.lines(since))
-        else:
-            raise no_run_error(target)
-        if plot is not None:
-            write_plot(target, [view.report for view, _ in runs if view.report], plot)
-        return 0
-    if plot is not None:
+        _show_runs(find_target(*options), limit, plot, as_json=as_json)
+    elif plot is not None:
         raise OperatorError("--plot shows all versions; leave --version or --plot out")
+    else:
+        _show_version(options, version, as_json=as_json)
+    return 0
+
+
+def _show_runs(target: Target, limit: int, plot: Path | None, *, as_json: bool) -> None:
+    """Print the last runs, and write their plot."""
+    client = target.access.step_functions
+    last_executions = islice(executions(target), limit)
+    runs = [read_run(client, execution.arn, target.options) for execution in last_executions]
+
+    _print_runs(target, runs, as_json=as_json)
+    if plot is not None:
+        write_plot(target, [run.report for run in runs if run.report], plot)
+
+
+def _print_runs(target: Target, runs: Sequence[ShownRun], *, as_json: bool) -> None:
+    """Print the runs, and what has happened to their versions since."""
+    notes = VersionNotes(target)
+    if as_json:
+        print_json([{**run.document(), "since": notes.about(run.report)} for run in runs])
+    elif runs:
+        print_lines(line for run in runs for line in run.lines(notes.about(run.report)))
+    else:
+        raise no_run_error(target)
+
+
+def _show_version(options: PipelineOptions, version: str, *, as_json: bool) -> None:
+    """Print where a version comes from. Its ARN says enough to find it without the pipeline."""
     access = options.access
+    version_arn = version
     if not version.startswith("arn:"):
         target = find_target(*options)
-        access, version = target.access, find_version(target, version)
-    lineage = read_lineage(access, version)
+        access = target.access
+        version_arn = find_version(target, version)
+
+    lineage = read_lineage(access, version_arn)
     if as_json:
         print_json(lineage)
     else:
         print_lines(lineage_lines(lineage))
-    return 0

@@ -36,7 +36,9 @@ def describe_lost_campaigns(view: RunView, target: Target | None) -> Iterator[Me
         for campaign in solution.solution_settings["campaigns"]
         if campaign["campaignArn"] not in solution.solution_snapshot.campaigns
     }
-    reports = _read_reports(target) if missing and target else []
+    reports = []
+    if missing and target is not None:
+        reports = _read_reports(target)
 
     for campaign_arn, solution in missing.items():
         # The versions are sorted, newest first.

@@ -209,6 +209,8 @@ class ShownRun:
     """True while the run ends the trials of earlier runs before it does anything else."""
     update_seconds: float = USUAL_UPDATE_SECONDS
     """The seconds that the first update of a campaign probably takes without its probe."""
+    last_event: int = 0
+    """The id of the last event that was read."""
     all_jobs: dict[tuple[Kind, str, bool], Job] = field(default_factory=dict)
 
     @property
@@ -263,9 +265,10 @@ class ShownRun:
         return self.all_jobs.setdefault((kind, subject, earlier), job)
 
     def read_events(self, client: SFNClient) -> None:
-        """Add what all events of the execution say."""
-        for event in events_after(client, self.execution.arn, 0):
+        """Add what the events of the execution say that have not been read yet."""
+        for event in events_after(client, self.execution.arn, self.last_event):
             self.read(event)
+            self.last_event = event["id"]
 
     def read(self, event: HistoryEventTypeDef) -> None:
         """Add what one event of the execution says. The events must come in their order."""

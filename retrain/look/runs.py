@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from functions.run.execution_data import (
@@ -69,6 +69,7 @@ def executions(target: Target, status: ExecutionStatusType | None = None) -> Ite
     request: ListExecutionsInputPaginateTypeDef = {"stateMachineArn": target.state_machine_arn}
     if status:
         request["statusFilter"] = status
+
     paginator = target.access.step_functions.get_paginator("list_executions")
     for page in paginator.paginate(**request):
         for item in page["executions"]:
@@ -90,16 +91,22 @@ def find_execution(target: Target, run: str | None) -> Execution:
     searched = list(islice(executions(target), MAX_LISTED_EXECUTIONS))
     if not searched:
         raise no_run_error(target)
+
     if run is None:
         running = (execution for execution in searched if execution.is_running)
         return next(running, searched[0])
-    # Events and messages have the ARN.
-    by_name = (execution for execution in searched if run in (execution.name, execution.arn))
+
+    for execution in searched:
+        # Events and messages have the ARN.
+        if run in (execution.name, execution.arn):
+            return execution
+
     # Each id costs a request, so other texts are not compared with the ids.
-    candidates = searched if RUN_ID_PATTERN.fullmatch(run) else []
-    by_id = (execution for execution in candidates if run_id_of(target, execution) == run)
-    if found := next(chain(by_name, by_id), None):
-        return found
+    if RUN_ID_PATTERN.fullmatch(run):
+        for execution in searched:
+            if run_id_of(target, execution) == run:
+                return execution
+
     raise OperatorError(
         f"--run {run!r} is not the id of one of the last {MAX_LISTED_EXECUTIONS} runs; "
         f"`{target.command('history')}` lists them"
@@ -109,7 +116,9 @@ def find_execution(target: Target, run: str | None) -> Execution:
 def run_id_of(target: Target, execution: Execution) -> str:
     """Return the id of a run, or the name of an execution that has only just begun."""
     configured = read_first_state_output(target.access.step_functions, execution.arn)
-    return identify_run(configured["run"])["id"] if configured else execution.name
+    if configured is None:
+        return execution.name
+    return identify_run(configured["run"])["id"]
 
 
 def no_run_error(target: Target) -> OperatorError:

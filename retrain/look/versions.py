@@ -39,10 +39,11 @@ from retrain.look.lines import STYLES, Line
 from retrain.names import is_named, short_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from mypy_boto3_personalize import PersonalizeClient
+    from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef
 
     from functions.contract import ApprovalSettings, Tags
     from functions.report.model import Report
@@ -76,9 +77,11 @@ def find_version(target: Target, name: str) -> str:
     summaries = [summary for arn in arns for summary in list_versions(client, arn)]
     summaries.sort(key=itemgetter("creationDateTime"), reverse=True)
     newest_first = [summary["solutionVersionArn"] for summary in summaries]
+
     for arn in newest_first:
         if is_named(arn, name):
             return arn
+
     names = ", ".join(short_name(arn) for arn in newest_first[:SHOWN_VERSIONS]) or "none"
     solutions = format_list([short_name(arn) for arn in arns]) or "this pipeline"
     raise OperatorError(f"{name!r} is not a version of {solutions}; the newest versions: {names}")
@@ -124,10 +127,10 @@ def read_lineage(access: Access, version_arn: str) -> Document:
             "credentials are of another account"
         ) from error
     tags = read_tags(client, version_arn)
-    imports = ImportReader(client, ()).list_group_imports(version["datasetGroupArn"])
-    began_at = version["creationDateTime"]
-    learned = list_effective_imports(job for job in imports if job.ended_at <= began_at)[::-1]
-    approval = parse_approval(tags)
+    metrics = {}
+    if is_active(version["status"]):
+        metrics = read_metrics(client, version_arn)
+
     return {
         "solutionVersionArn": version_arn,
         "solutionArn": version["solutionArn"],
@@ -139,25 +142,40 @@ def read_lineage(access: Access, version_arn: str) -> Document:
         "createdAt": version["creationDateTime"],
         "endedAt": version["lastUpdatedDateTime"],
         "runId": tags.get(RUN_TAG),  # null if a person or Personalize itself has trained it
-        "approval": approval
-        and {
-            "answer": approval.status,
-            "at": approval.changed_at,
-            "by": approval.answered_by or None,
-        },
-        "datasets": [
-            {
-                "type": arn.rpartition("/")[2],
-                "datasetArn": arn,
-                "imports": [_learned_import(client, job) for job in newest_first[:MAX_IMPORTS]],
-                "olderImports": len(newest_first[MAX_IMPORTS:]),
-            }
-            for arn in sorted({job.dataset_arn for job in imports})
-            for newest_first in [[job for job in learned if job.dataset_arn == arn]]
-        ],
-        "metrics": read_metrics(client, version_arn) if is_active(version["status"]) else {},
-        "campaigns": list(_campaign_verdicts(client, version_arn, version["solutionArn"])),
+        "approval": _approval_document(tags),
+        "datasets": [*_read_datasets(client, version)],
+        "metrics": metrics,
+        "campaigns": [*_read_verdicts(client, version_arn, version["solutionArn"])],
     }
+
+
+def _approval_document(tags: Tags) -> Document | None:
+    approval = parse_approval(tags)
+    if approval is None:
+        return None
+    return {
+        "answer": approval.status,
+        "at": approval.changed_at,
+        "by": approval.answered_by or None,
+    }
+
+
+def _read_datasets(
+    client: PersonalizeClient, version: SolutionVersionTypeDef
+) -> Iterator[Document]:
+    """Yield each dataset, with the import jobs that the version has learned, newest first."""
+    imports = ImportReader(client, ()).list_group_imports(version["datasetGroupArn"])
+    began_at = version["creationDateTime"]
+    learned = list_effective_imports(job for job in imports if job.ended_at <= began_at)
+
+    for arn in sorted({job.dataset_arn for job in imports}):
+        newest_first = [job for job in reversed(learned) if job.dataset_arn == arn]
+        yield {
+            "type": arn.rpartition("/")[2],
+            "datasetArn": arn,
+            "imports": [_learned_import(client, job) for job in newest_first[:MAX_IMPORTS]],
+            "olderImports": len(newest_first[MAX_IMPORTS:]),
+        }
 
 
 def _learned_import(client: PersonalizeClient, job: Import) -> Document:
@@ -176,75 +194,108 @@ def _learned_import(client: PersonalizeClient, job: Import) -> Document:
     }
 
 
-def _campaign_verdicts(
+def _read_verdicts(
     client: PersonalizeClient, version_arn: str, solution_arn: str
 ) -> Iterator[Document]:
     """Yield for each campaign of the solution which of the VERDICTS are true of the version."""
     pages = client.get_paginator("list_campaigns").paginate(
         solutionArn=solution_arn, PaginationConfig=PAGE_SIZE
     )
-    for arn in [item["campaignArn"] for page in pages for item in page["campaigns"]]:
-        campaign = read_campaign_state(client, arn, solution_arn)
+
+    for summary in [item for page in pages for item in page["campaigns"]]:
+        campaign_arn = summary["campaignArn"]
+        campaign = read_campaign_state(client, campaign_arn, solution_arn)
         record = campaign.record
-        versions = {
-            "serves": campaign.served_version_arn,
-            "onTrial": record.trial and record.trial.version_arn,
-            "good": record.good_version_arn,
-            "previous": record.previous_good_version_arn,
-            "bad": record.blocked_version_arn,
+        yield {
+            "campaignArn": campaign_arn,
+            "serves": campaign.served_version_arn == version_arn,
+            "onTrial": record.trial is not None and record.trial.version_arn == version_arn,
+            "good": record.good_version_arn == version_arn,
+            "previous": record.previous_good_version_arn == version_arn,
+            "bad": record.blocked_version_arn == version_arn,
+            "pin": campaign.pin,
         }
-        verdicts = {key: version == version_arn for key, version in versions.items()}
-        yield {"campaignArn": arn, **verdicts, "pin": campaign.pin}
 
 
 def lineage_lines(lineage: Document) -> Iterator[Line]:
     """Yield a line for each thing that is known about a version."""
-    status, run, approval = lineage["status"], lineage["runId"], lineage["approval"]
-    name = short_name(lineage["solutionVersionArn"])
-    foreign = "no run of a pipeline: Personalize itself or a person has trained it"
-    yield Line(0, "version", f"{name}  {status}", STYLES.get(status, ""))
+    status = lineage["status"]
+    text = f"{short_name(lineage['solutionVersionArn'])}  {status}"
+    yield Line(0, "version", text, STYLES.get(status, ""))
     if lineage["failure"]:
         yield Line(0, "failure", lineage["failure"], "red")
-    hours, recipe, began_at = lineage["trainingHours"], lineage["recipeArn"], lineage["createdAt"]
-    took = format_duration((lineage["endedAt"] - began_at).total_seconds())
-    facts = [f"{format_time(began_at)} UTC in {took}", lineage["trainingMode"]]
-    facts += [] if hours is None else [f"{format_number(hours)} training hours"]
-    facts += [short_name(recipe)] if recipe else []
-    yield Line(0, "trained", ", ".join(facts))
-    yield Line(0, "by", f"run {run}" if run else foreign)
-    if approval:
-        by = f"by {approval['by'] or 'the run'} at {format_time(approval['at'])} UTC"
-        yield Line(0, "approval", f"{approval['answer'].lower()} {by}")
+
+    yield Line(0, "trained", ", ".join(_training_facts(lineage)))
+    if lineage["runId"]:
+        yield Line(0, "by", f"run {lineage['runId']}")
+    else:
+        yield Line(0, "by", "no run of a pipeline: Personalize itself or a person has trained it")
+    if lineage["approval"]:
+        yield _approval_line(lineage["approval"])
+
     for dataset in lineage["datasets"]:
         yield from _dataset_lines(dataset)
-    metrics = [
-        f"{format_metric_name(name)} {value:.4f}" for name, value in lineage["metrics"].items()
-    ]
-    if metrics:
-        yield Line(0, "metrics", "\n".join(sorted(metrics)))
-    for number, campaign in enumerate(lineage["campaigns"]):
-        words = [text for key, text in VERDICTS.items() if campaign[key]]
-        if campaign["serves"] and campaign["good"]:
-            words.remove(VERDICTS["good"])
-        if campaign["serves"] and campaign["pin"]:
-            words.append(f"is {campaign['pin']}")
-        text = f"{short_name(campaign['campaignArn'])} {', '.join(words) or 'does not serve it'}"
-        yield Line(0, "" if number else "campaigns", text)
+    yield from _metric_lines(lineage["metrics"])
+    yield from _campaign_lines(lineage["campaigns"])
+
+
+def _training_facts(lineage: Document) -> Iterator[str]:
+    began_at = lineage["createdAt"]
+    took = format_duration((lineage["endedAt"] - began_at).total_seconds())
+    yield f"{format_time(began_at)} UTC in {took}"
+    yield lineage["trainingMode"]
+
+    if lineage["trainingHours"] is not None:
+        yield f"{format_number(lineage['trainingHours'])} training hours"
+    if lineage["recipeArn"]:
+        yield short_name(lineage["recipeArn"])
+
+
+def _approval_line(approval: Document) -> Line:
+    who = approval["by"] or "the run"
+    text = f"{approval['answer'].lower()} by {who} at {format_time(approval['at'])} UTC"
+    return Line(0, "approval", text)
 
 
 def _dataset_lines(dataset: Document) -> Iterator[Line]:
     """Yield the import jobs of a dataset that a version was trained on."""
     label = dataset["type"].lower()
-    for job in dataset["imports"]:
-        size = "" if job["bytes"] is None else f", {format_size(job['bytes'])}"
-        run = f"run {job['runId']}" if job["runId"] else "foreign"
-        text = f"{job['importMode']}, ended {format_time(job['endedAt'])} UTC{size}, {run}"
-        yield Line(0, label, "\n".join(filter(None, [text, job["dataLocation"]])))
-        label = ""
-    if label:
+    if not dataset["imports"]:
         yield Line(0, label, "no import before the training")
+
+    for job in dataset["imports"]:
+        text = f"{job['importMode']}, ended {format_time(job['endedAt'])} UTC"
+        if job["bytes"] is not None:
+            text += f", {format_size(job['bytes'])}"
+        text += f", run {job['runId']}" if job["runId"] else ", foreign"
+        if job["dataLocation"]:
+            text += f"\n{job['dataLocation']}"
+        yield Line(0, label, text)
+        label = ""
+
     if dataset["olderImports"]:
         yield Line(0, "", f"and {dataset['olderImports']} earlier imports")
+
+
+def _metric_lines(metrics: Mapping[str, float]) -> Iterator[Line]:
+    texts = [f"{format_metric_name(name)} {value:.4f}" for name, value in metrics.items()]
+    if texts:
+        yield Line(0, "metrics", "\n".join(sorted(texts)))
+
+
+def _campaign_lines(campaigns: Sequence[Document]) -> Iterator[Line]:
+    """Yield what each campaign has to do with a version."""
+    label = "campaigns"
+    for campaign in campaigns:
+        words = [text for key, text in VERDICTS.items() if campaign[key]]
+        if campaign["serves"] and campaign["good"]:
+            words.remove(VERDICTS["good"])
+        if campaign["serves"] and campaign["pin"]:
+            words.append(f"is {campaign['pin']}")
+
+        verdicts = ", ".join(words) or "does not serve it"
+        yield Line(0, label, f"{short_name(campaign['campaignArn'])} {verdicts}")
+        label = ""
 
 
 class VersionNotes:
@@ -259,36 +310,50 @@ class VersionNotes:
         self._newest: dict[str, str] = {}
         self._tags_of = cache(self._read_tags)
 
-    def about(self, report: Report) -> dict[str, str]:
+    def about(self, report: Report | None) -> dict[str, str]:
         """Return campaign ARN -> what has happened there to the version of the run, if anything."""
         notes: dict[str, str] = {}
+        if report is None:
+            return notes
+
         for solution in report["solutions"]:
-            version = solution["solutionVersionArn"]
-            if version is None or solution["reasons"]:
+            solution_arn = solution["solutionArn"]
+            version_arn = solution["solutionVersionArn"]
+            if version_arn is None or solution["reasons"]:
                 continue
-            newest = self._newest.setdefault(solution["solutionArn"], version)
+
+            newest_arn = self._newest.setdefault(solution_arn, version_arn)
             for campaign in solution["campaigns"]:
-                arn, outcome = campaign["campaignArn"], campaign["outcome"]
-                if outcome == "DEPLOYED" and self._tags_of(arn).get(BLOCKED_VERSION_TAG) == version:
-                    notes[arn] = "rolled back since, so no run deploys it again"
-                if outcome == "AWAITING_APPROVAL":
-                    notes[arn] = self._answer(solution["solutionArn"], version, newest)
+                campaign_arn = campaign["campaignArn"]
+                if campaign["outcome"] == "AWAITING_APPROVAL":
+                    notes[campaign_arn] = self._answer(solution_arn, version_arn, newest_arn)
+                elif campaign["outcome"] == "DEPLOYED" and self._blocks(campaign_arn, version_arn):
+                    notes[campaign_arn] = "rolled back since, so no run deploys it again"
         return notes
 
-    def _answer(self, solution_arn: str, version: str, newest: str) -> str:
+    def _blocks(self, campaign_arn: str, version_arn: str) -> bool:
+        return self._tags_of(campaign_arn).get(BLOCKED_VERSION_TAG) == version_arn
+
+    def _answer(self, solution_arn: str, version_arn: str, newest_arn: str) -> str:
         """Return who has answered about a version, or what a person can do now."""
         solutions = self._target.settings["solutions"]
         approvals = (item["approval"] for item in solutions if item["solutionArn"] == solution_arn)
         settings = next(approvals, None)
         if settings is None:
             return "the solution needs no approval any more"
-        tags = self._tags_of(version)
-        asked = parse_approval(tags)
-        if (reason := answer_error(tags, settings, clock.now())) or asked is None:
-            return reason or "nobody has asked"
-        if version != newest:
+
+        tags = self._tags_of(version_arn)
+        reason = answer_error(tags, settings, clock.now())
+        if reason:
+            return reason
+
+        request = parse_approval(tags)
+        if request is None:
+            return "nobody has asked"
+        if version_arn != newest_arn:
             return "nobody has answered, and there is a newer version"
-        return f"is {describe_waiting(self._target, version, asked.expires_at(settings))}"
+        until = request.expires_at(settings)
+        return f"is {describe_waiting(self._target, version_arn, until)}"
 
     def _read_tags(self, arn: str) -> Tags:
         """Return the tags of a version or a campaign. One that was deleted has none."""
@@ -309,7 +374,8 @@ def describe_waiting(target: Target, version_arn: str, until: datetime) -> str:
 
 def answer_error(tags: Tags, settings: ApprovalSettings, now: datetime) -> str | None:
     """Return why nobody can answer about a version now, or None if it waits for an answer."""
-    approval, answer = parse_approval(tags), find_approval_status(tags, settings, now)
+    approval = parse_approval(tags)
+    answer = find_approval_status(tags, settings, now)
     if approval is None or answer is None:
         return (
             "a run asks about it when it has passed the gate, and an answer is then possible for "
@@ -317,6 +383,9 @@ def answer_error(tags: Tags, settings: ApprovalSettings, now: datetime) -> str |
         )
     if answer == "REQUESTED":
         return None
-    ending = "; a run asks again after the next training" if answer == "REFUSED" else ""
+
     answered_at = f"{format_time(approval.changed_at)} UTC"
-    return f"it was {answer.lower()} by {approval.answered_by} at {answered_at}{ending}"
+    error = f"it was {answer.lower()} by {approval.answered_by} at {answered_at}"
+    if answer == "REFUSED":
+        error += "; a run asks again after the next training"
+    return error

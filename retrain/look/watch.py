@@ -30,7 +30,7 @@ from retrain.account.output import (
 )
 from retrain.account.target import Target
 from retrain.look.lines import INDENT, STYLES, Line, rendered, with_short_jobs
-from retrain.look.run_view import ShownRun, events_after
+from retrain.look.run_view import ShownRun
 from retrain.look.runs import execution_of, find_execution
 from retrain.options import JsonOption, RunOption, command
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 5
 """A job is noticed as soon as the workflow notices it. Both requests are free of charge."""
+EMULATED_UPDATE_SECONDS = 2
 LINES_AROUND = 3
 """The lines of the terminal for a note and the prompt."""
 
@@ -70,26 +71,32 @@ def watch_execution(target: Target, execution: Execution, *, as_json: bool) -> i
         print_command("The run goes on. To follow it", target.command("watch", "--run", view.id))
         print_command("To stop it", target.command("stop", "--run", view.id))
         return EXIT_INTERRUPTED
+
     if as_json:
         print_json(view.document())
     else:
         _print_report(view)
-    return 0 if view.execution.status == "SUCCEEDED" else EXIT_FAILED
+
+    if view.execution.status == "SUCCEEDED":
+        return 0
+    return EXIT_FAILED
 
 
 def _print_report(view: ShownRun) -> None:
     """Print the text of a report. A terminal wraps its lines between words, but no command."""
-    outcome, console = view.outcome, result_console()
-    report = f"{outcome}: {'; '.join(reason['text'] for reason in view.reasons)}"
+    report = f"{view.outcome}: {'; '.join(reason['text'] for reason in view.reasons)}"
     if view.report:
         report = format_report(view.report, pipeline_options=view.pipeline_options)
+
+    console = result_console()
     width = console.width if console.is_terminal else None
-    lines = wrapped(report.rstrip("\n"), width)
-    for number, line in enumerate(lines):
-        text = Text(line)
-        text.stylize(STYLES.get(outcome, ""), 0, 0 if number else len(outcome))
-        console.print(text, soft_wrap=True)
-    if width and len(lines) >= console.height:  # the outcome has scrolled away
+    lines = [Text(line) for line in wrapped(report.rstrip("\n"), width)]
+    lines[0].stylize(STYLES.get(view.outcome, ""), 0, len(view.outcome))
+    for line in lines:
+        console.print(line, soft_wrap=True)
+
+    if width and len(lines) >= console.height:
+        # The outcome has scrolled away.
         print_message(report.partition("\n")[0])
 
 
@@ -111,36 +118,39 @@ def follow(
     The bars of a run that has ended lack its reasons, which are in the report below them. Without
     `keeps_bars` they are gone by then, so that the caller can print the whole run in their place.
     """
-    client, last_event = target.access.step_functions, 0
     view = ShownRun(execution, target.options)
-    view.update_seconds = 2 if pause else view.update_seconds
+    if pause:
+        view.update_seconds = EMULATED_UPDATE_SECONDS
     screen = Screen(console, view, is_brief=brief, keeps_bars=keeps_bars)
-    live: AbstractContextManager[object] = nullcontext()
-    if screen.has_bars:
-        live = Live(get_renderable=screen.render, console=console, refresh_per_second=2)
+
     # A signal is a SystemExit, unless something else than `python -m retrain` has called this.
-    with suppress(KeyboardInterrupt, SystemExit), live:
-        while True:
-            try:
-                # The status is read first, so that no event is missed when the execution ends.
-                execution = execution_of(client.describe_execution(executionArn=execution.arn))
-                for event in events_after(client, execution.arn, last_event):
-                    view.read(event)
-                    last_event = event["id"]
-            except NO_RESPONSE_ERRORS as error:
-                screen.show(f"{aws_error(error)}; trying again")
-            except AWS_ERRORS as error:
-                goes_on = "the run goes on: " if execution.is_running else ""
-                again = target.command("watch", "--run", view.id)
-                text = f"{aws_error(error)}; {goes_on}`{again}` shows it again"
-                raise OperatorError(text) from error
-            else:
-                view.end_with(execution)
-                screen.show()
-                if not execution.is_running:
-                    break
+    with suppress(KeyboardInterrupt, SystemExit), screen.draw():
+        _poll(target, view, screen)
+        while view.execution.is_running:
             clock.sleep(pause or POLL_SECONDS)
+            _poll(target, view, screen)
     return view
+
+
+def _poll(target: Target, view: ShownRun, screen: Screen) -> None:
+    """Read what has happened to a run since the last poll, and show it."""
+    client = target.access.step_functions
+    execution = view.execution
+
+    try:
+        # The status is read first, so that no event is missed when the execution ends.
+        execution = execution_of(client.describe_execution(executionArn=execution.arn))
+        view.read_events(client)
+    except NO_RESPONSE_ERRORS as error:
+        screen.show(f"{aws_error(error)}; trying again")
+    except AWS_ERRORS as error:
+        goes_on = "the run goes on: " if execution.is_running else ""
+        again = target.command("watch", "--run", view.id)
+        text = f"{aws_error(error)}; {goes_on}`{again}` shows it again"
+        raise OperatorError(text) from error
+    else:
+        view.end_with(execution)
+        screen.show()
 
 
 class Screen:
@@ -149,40 +159,62 @@ class Screen:
     def __init__(
         self, console: Console, view: ShownRun, *, is_brief: bool = False, keeps_bars: bool = True
     ) -> None:
-        self._console, self._view, self._note, self._is_brief = console, view, "", is_brief
+        self._console = console
+        self._view = view
+        self._is_brief = is_brief
         self._keeps_bars = keeps_bars
+        self._note = ""
         self._printed: set[str] = set()
         self.has_bars = console.is_terminal and not (console.is_dumb_terminal or is_brief)
+
+    def draw(self) -> AbstractContextManager[object]:
+        """Draw the bars during a block, if there are any."""
+        if not self.has_bars:
+            return nullcontext()
+        return Live(get_renderable=self.render, console=self._console, refresh_per_second=2)
 
     def show(self, note: str = "") -> None:
         """Print what is new, or a note that is not about the run. Bars are drawn by themselves."""
         self._note = note
         if self.has_bars:
             return
-        for line in [Line(0, note)] if note else self._lines():
+
+        lines = [Line(0, note)] if note else self._lines()
+        for line in lines:
             known = f"{line.label} {line.text}"
             if known not in self._printed:
                 self._printed.add(known)
-                clock_time = f"{clock.now().astimezone(UTC):%H:%M:%S}"
-                text = "  ".join(filter(None, [line.label, line.text, line.time]))
-                self._console.print(f"{clock_time} {INDENT * line.depth}{text}", soft_wrap=True)
+                self._print(line)
+
+    def _print(self, line: Line) -> None:
+        clock_time = f"{clock.now().astimezone(UTC):%H:%M:%S}"
+        text = "  ".join(filter(None, [line.label, line.text, line.time]))
+        self._console.print(f"{clock_time} {INDENT * line.depth}{text}", soft_wrap=True)
 
     def _lines(self) -> list[Line]:
         """Return the lines of the run. The report that follows has the reasons and the metrics."""
-        deepest = 0 if self._is_brief else 1 if self._view.report else 2
+        deepest = 2
+        if self._view.report:
+            deepest = 1
+        if self._is_brief:
+            deepest = 0
         return [line for line in self._view.lines() if line.depth <= deepest]
 
     def render(self) -> RenderableType:
         """Return what is drawn now. If the terminal is small, only the running jobs are."""
-        view, (width, height) = self._view, self._console.size
-        if not (self._keeps_bars or view.execution.is_running):
+        is_running = self._view.execution.is_running
+        if not (self._keeps_bars or is_running):
             return Group()
 
+        width, height = self._console.size
         lines = self._lines()
-        if view.execution.is_running and len(lines) > height - LINES_AROUND:
-            lines = [*view.lines(only_running=True)]
-        lines += [Line(2, "", self._note, "yellow")] if self._note else []
+        if is_running and len(lines) > height - LINES_AROUND:
+            lines = [*self._view.lines(only_running=True)]
+        if self._note:
+            lines.append(Line(2, "", self._note, "yellow"))
+
         texts = [*rendered(with_short_jobs(lines, width), width, has_bars=True)]
         for text in texts:
-            text.no_wrap, text.overflow = True, "ellipsis"
+            text.no_wrap = True
+            text.overflow = "ellipsis"
         return Group(*texts)
