@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import functools
 import logging
 import runpy
-from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,12 +15,12 @@ from pulumi.runtime import Settings, configure, set_all_config
 from pulumi.runtime import stack as pulumi_stack
 
 from emulator.deployer.aws import emulator_health
-from emulator.deployer.configuration import Project, read_project
 from emulator.deployer.errors import DeploymentError
 from emulator.deployer.monitor import DeployedResource, Monitor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +29,6 @@ logger = logging.getLogger(__name__)
 vars(pulumi_stack)["asyncio"] = SimpleNamespace(
     **{**vars(asyncio), "FIRST_COMPLETED": asyncio.FIRST_EXCEPTION}
 )
-
-REPOSITORY = Path(__file__).parents[2]
 
 
 class Deployment(NamedTuple):
@@ -43,67 +41,61 @@ class Deployment(NamedTuple):
 
 
 def deploy(
-    stack: str,
-    *,
-    endpoint: str,
-    project_dir: Path = REPOSITORY,
-    config: Mapping[str, str] | None = None,
+    stack: str, *, project: str, program: Path, config: Mapping[str, str], endpoint: str
 ) -> Deployment:
-    """Run the program in `project_dir` with the config of `stack`, and create its resources.
+    """Run a program, the `__main__.py` in a folder, and create its resources in the emulator.
 
-    The values in `config` win over the stack's file. A key without a namespace belongs to the
-    project. A stack can be deployed once to an emulator, because there is no preview, diff, update
-    or delete. The checks of the real AWS provider do not run.
+    The keys of `config` have their namespaces, such as `aws:region`. A value is text, as Pulumi
+    hands it to a program. A stack can be deployed once to an emulator, because there is no preview,
+    diff, update or delete. The checks of the real AWS provider do not run.
 
     Raises the errors of the program, and DeploymentError if the emulator refuses a resource or if
     only Pulumi's engine or the real provider can do something. Do not call this in a running event
     loop, and not in two threads at once, because it changes the working directory.
     """
-    project = read_project(project_dir.resolve(), stack, config or {})
     environment = {"AWS_ENDPOINT_URL": endpoint, "AWS_REGION": emulator_health(endpoint)["region"]}
-    settings = {
-        key.removeprefix("aws:"): value
-        for key, value in project.config.items()
-        if key.startswith("aws:")
+    provider_settings = {
+        key.removeprefix("aws:"): value for key, value in config.items() if key.startswith("aws:")
     }
-    monitor = Monitor(project.name, stack, environment, settings)
-    _run_program(project, stack, project_dir, monitor)
+    monitor = Monitor(project, stack, environment, provider_settings)
+    create_settings = functools.partial(
+        Settings,
+        project=project,
+        stack=stack,
+        monitor=monitor,
+        engine=monitor,
+        dry_run=False,
+        organization="organization",
+        root_directory=str(program.resolve()),
+    )
+    _run_program(program.resolve(), config, create_settings)
+
+    if monitor.errors:
+        raise DeploymentError("the program logged errors: " + "; ".join(monitor.errors))
     return Deployment(monitor.outputs, monitor.resources)
 
 
-def _run_program(project: Project, stack: str, project_dir: Path, monitor: Monitor) -> None:
-    """Run the program of a stack until it ends and all its resources are deployed.
-
-    Raises the errors of the program, and DeploymentError if the program logged an error.
-    """
+def _run_program(
+    program: Path, config: Mapping[str, str], create_settings: Callable[[], Settings]
+) -> None:
+    """Run the program of a stack until it ends and all its resources are deployed."""
 
     def run_main() -> None:
-        runpy.run_path(str(project.program), run_name="__main__")
+        runpy.run_path(str(program), run_name="__main__")
 
     async def run() -> None:
-        configure(
-            Settings(
-                project=project.name,
-                stack=stack,
-                monitor=monitor,
-                engine=monitor,
-                dry_run=False,
-                organization="organization",
-                root_directory=str(project_dir),
-            )
-        )
-        set_all_config(dict(project.config), [])
+        # It stores its values in the context, so it is created in the new one.
+        configure(create_settings())
+        set_all_config(dict(config), [])
         await pulumi_stack.run_in_stack(run_main)
 
     # Pulumi keeps global state in the event loop and in the context. A new loop and a new context
     # keep it away from the caller.
     with (
-        contextlib.chdir(project.program),
+        contextlib.chdir(program),
         asyncio.Runner(loop_factory=_loop_without_error_logs) as runner,
     ):
         runner.run(run(), context=contextvars.Context())
-    if monitor.errors:
-        raise DeploymentError("the program logged errors: " + "; ".join(monitor.errors))
 
 
 def _loop_without_error_logs() -> asyncio.AbstractEventLoop:

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from components import settings
-from emulator.deployer.configuration import read_mapping, read_project
-from emulator.deployer.errors import DeploymentError
 from retrain.account.errors import OperatorError
+from retrain.account.project_files import read_mapping, read_project
 from retrain.account.pulumi_cli import missing_file_error, resolved_config, stack_file_of
 
 if TYPE_CHECKING:
@@ -27,47 +26,43 @@ if TYPE_CHECKING:
 def readable_project(project_dir: Path, stack: str) -> Iterator[Path]:
     """Yield the folder of a project in which the stack's file imports no environment.
 
-    If the stack imports none, the folder is `project_dir`. Otherwise it is a temporary folder with
-    the config that the Pulumi CLI prints, in which secrets stay encrypted.
-
-    Raises OperatorError if a file cannot be read, also while the block runs.
+    If the stack imports one, only the CLI can read it. Then the folder is a temporary one with the
+    config that the CLI prints, in which secrets stay encrypted.
     """
-    file = stack_file_of(project_dir, stack)
-    if not os.path.lexists(file):
-        raise missing_file_error(file)
-    try:
-        if "environment" not in read_mapping(file):
-            yield project_dir
-            return
-        project = read_mapping(project_dir / "Pulumi.yaml")
-        main = project_dir.resolve() / str(project.get("main", "."))
-        with tempfile.TemporaryDirectory(prefix="stack-") as folder:
-            copy = Path(folder)
-            config = resolved_config(project_dir, stack)
-            (copy / "Pulumi.yaml").write_text(json.dumps({**project, "main": str(main)}))
-            (copy / file.name).write_text(json.dumps({"config": config}))
-            yield copy
-    except (pulumi.RunError, DeploymentError) as error:
-        raise OperatorError(str(error)) from error
+    stack_file = stack_file_of(project_dir, stack)
+    if not os.path.lexists(stack_file):
+        raise missing_file_error(stack_file)
+    if "environment" not in read_mapping(stack_file):
+        yield project_dir
+        return
+
+    project = read_mapping(project_dir / "Pulumi.yaml")
+    program = project_dir.resolve() / str(project.get("main", "."))
+    with tempfile.TemporaryDirectory(prefix="stack-") as folder:
+        copy = Path(folder)
+        config = resolved_config(project_dir, stack)
+        (copy / "Pulumi.yaml").write_text(json.dumps({**project, "main": str(program)}))
+        (copy / stack_file.name).write_text(json.dumps({"config": config}))
+        yield copy
 
 
 def read_args(project_dir: Path, stack: str) -> RetrainingPipelineArgs:
-    """Return the arguments in the file of a stack, as `pulumi preview` reads them.
+    """Read the arguments in the file of a stack, as `pulumi preview` reads them.
 
     Raises OperatorError if the file is missing or has problems.
     """
     with readable_project(project_dir, stack) as folder:
         project = read_project(folder, stack, {})
+    try:
         return settings.parse_stack_config(project.name, stack, project.config)
+    except pulumi.RunError as error:
+        raise OperatorError(str(error)) from error
 
 
 def project_name(project_dir: Path) -> str:
-    """Return the name of a Pulumi project, which is the namespace of the config's keys."""
+    """Read the name of a Pulumi project, which is the namespace of the config's keys."""
     file = project_dir / "Pulumi.yaml"
-    try:
-        name = read_mapping(file).get("name")
-    except DeploymentError as error:
-        raise OperatorError(str(error)) from error
+    name = read_mapping(file).get("name")
     if not isinstance(name, str):
         raise OperatorError(f"{file}: name: {name!r} is not text; write the name of the project")
     return name

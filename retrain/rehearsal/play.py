@@ -24,6 +24,7 @@ from functions.report.model import list_campaign_reports
 from retrain.account.access import Access
 from retrain.account.errors import EXIT_INTERRUPTED, FailedError, OperatorError
 from retrain.account.output import message_console, print_progress
+from retrain.account.project_files import read_project
 from retrain.account.target import find_target
 from retrain.look.lines import Line
 from retrain.look.runs import execution_of
@@ -233,8 +234,13 @@ def deploy_stack(stack: Stack, emulator: Emulator) -> DeployedStack:
     try:
         world.create()
         print_progress(f"deploying stack {stack.name}")
+        project = read_project(stack.folder, stack.name, stack.overrides)
         outputs = deploy(
-            stack.name, endpoint=emulator.endpoint, project_dir=stack.folder, config=stack.overrides
+            stack.name,
+            project=project.name,
+            program=project.program,
+            config=project.config,
+            endpoint=emulator.endpoint,
         ).outputs
     except ClientError as error:
         raise OperatorError(f"the emulator cannot deploy this stack: {error}") from error

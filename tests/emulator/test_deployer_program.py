@@ -16,6 +16,7 @@ from small_stack import invoke
 
 from emulator.deployer.errors import DeploymentError
 from emulator.deployer.program import deploy
+from retrain.account.project_files import read_project
 
 PREAMBLE = """
 import json
@@ -35,11 +36,18 @@ TRUST = {"Version": "2012-10-17", "Statement": [statement]}
 def run(aws, tmp_path):
     """Return a function that deploys a program. Each test has its own project."""
 
-    def run(program, *, stack="config:\n  aws:region: eu-west-1\n", name="dev", **options):
+    def run(program, *, stack="config:\n  aws:region: eu-west-1\n", name="dev"):
         (tmp_path / "Pulumi.yaml").write_text(f"name: {tmp_path.name}\nruntime: python\n")
         (tmp_path / f"Pulumi.{name}.yaml").write_text(stack)
         (tmp_path / "__main__.py").write_text(PREAMBLE + textwrap.dedent(program))
-        return deploy(name, endpoint=aws.endpoint, project_dir=tmp_path, **options)
+        project = read_project(tmp_path, name, {})
+        return deploy(
+            name,
+            project=project.name,
+            program=project.program,
+            config=project.config,
+            endpoint=aws.endpoint,
+        )
 
     return run
 

@@ -11,9 +11,9 @@ from components import settings
 from components.args import RetrainingPipelineArgs
 from components.naming import derive_job_prefix
 from emulator import Emulator
-from emulator.deployer.configuration import read_project
 from emulator.deployer.program import Deployment, deploy
 from functions.run.execution_data import identify_run
+from retrain.account.project_files import read_project
 
 PROJECT = Path(__file__).resolve().parents[2]
 DEADLINE_SECONDS = 60
@@ -236,7 +236,13 @@ def deploy_stack(emulator: Emulator, name: str, project: Path = PROJECT, **confi
     """
     read = read_project(project, name, config)
     args = settings.parse_stack_config(read.name, name, read.config)
-    deployment = deploy(name, endpoint=emulator.endpoint, project_dir=project, config=config)
+    deployment = deploy(
+        name,
+        project=read.name,
+        program=read.program,
+        config=read.config,
+        endpoint=emulator.endpoint,
+    )
     return Stack(emulator, name, args, deployment)
 
 

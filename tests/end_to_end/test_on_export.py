@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from components import settings
-from emulator.deployer.configuration import read_project
 from retrain import cli
+from retrain.account.project_files import read_project
 from retrain.rehearsal.films import film_service
 from retrain.rehearsal.world import World
 from tests.end_to_end.stack import PROJECT, deploy_stack, eventually

@@ -12,8 +12,8 @@ import pytest
 
 from components import settings
 from emulator import running
-from emulator.deployer.configuration import read_project
 from emulator.personalize import Duration, FixedTimings
+from retrain.account.project_files import read_project
 from retrain.rehearsal.films import film_service
 from retrain.rehearsal.world import World
 from tests.engine.cli import tools

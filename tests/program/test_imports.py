@@ -21,13 +21,6 @@ MAY_IMPORT = {
     "__main__": {"components"},
     "retrain": {"retrain"},
     "retrain.rehearsal": {"retrain", "components", "functions", "emulator"},
-    "retrain.account.stack_config": {
-        "retrain",
-        "components.settings",
-        "components.args",
-        "emulator.deployer.configuration",
-        "emulator.deployer.errors",
-    },
     "retrain.account.triggers": {"retrain", "functions", "emulator.server.slots"},
     **{
         room: {"retrain", "components", "functions"}

@@ -8,9 +8,9 @@ import pytest
 
 from components.args import ProbeArgs, RetrainingPipelineArgs, list_config_keys, to_config
 from components.settings import parse_stack_config
-from emulator.deployer.configuration import read_project
 from functions.personalize.tags import RUN_TAG, write_tags
 from retrain.account.errors import OperatorError
+from retrain.account.project_files import read_project
 from tests.retrain.in_process import account
 from tests.world import (
     HOUR,

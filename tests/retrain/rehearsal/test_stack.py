@@ -5,9 +5,9 @@ import os
 
 import pytest
 
-from emulator.deployer.configuration import read_project
 from retrain.account import stack_config
 from retrain.account.errors import OperatorError
+from retrain.account.project_files import read_project
 from retrain.rehearsal.films import film_service
 from retrain.rehearsal.stack import open_stack
 from tests.program.sample_stack import CONFIG, ROOT, texts

@@ -1,4 +1,7 @@
-"""Reads Pulumi.yaml and Pulumi.<stack>.yaml as the Pulumi CLI does."""
+"""Reads Pulumi.yaml and Pulumi.<stack>.yaml as the Pulumi CLI does, but without the CLI.
+
+So `retrain doctor` can check a stack before anybody has logged in to a backend.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import ScalarNode
 
-from emulator.deployer.errors import DeploymentError
+from retrain.account.errors import OperatorError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,59 +39,63 @@ class Project(NamedTuple):
 
 
 def read_project(directory: Path, stack: str, overrides: Mapping[str, str]) -> Project:
-    """Return the project in a folder with the config of a stack.
+    """Read the project in a folder, with the config of a stack as the program gets it.
 
     The values in `overrides` win over the stack's file, which wins over the defaults in
     Pulumi.yaml. A key without a namespace belongs to the project. Encrypted values of providers are
-    left out, because they are credentials and the emulator needs none.
+    left out, because they are credentials, and nothing here calls AWS with them.
 
-    Raises DeploymentError for a file that cannot be read, and for encrypted values and ESC
-    environments, which only the CLI can read.
+    Raises OperatorError for a file that can't be read, and for a setting that is encrypted, because
+    only the CLI can decrypt it.
     """
     project_file = directory / "Pulumi.yaml"
     project = read_mapping(project_file)
     name = project.get("name")
     if not isinstance(name, str):
-        raise DeploymentError(f"{project_file}: name: {name!r} is not text")
-    defaults = {
-        # A key of the project has `default`, and a key of a provider has `value`.
-        key: value.get("default", value.get("value")) if isinstance(value, dict) else value
-        for key, value in _mapping(project.get("config"), f"{project_file}: config").items()
-    }
+        raise OperatorError(f"{project_file}: name: {name!r} is not text")
+
+    declared = _check_mapping(project.get("config"), f"{project_file}: config")
+    defaults = {key: _find_default(value) for key, value in declared.items()}
     stack_file = directory / f"Pulumi.{stack}.yaml"
-    content = read_mapping(stack_file)
-    if "environment" in content:
-        raise DeploymentError(f"{stack_file}: environment: ESC is not supported by the emulator")
-    stack_config = _mapping(content.get("config"), f"{stack_file}: config")
+    stack_config = _check_mapping(read_mapping(stack_file).get("config"), f"{stack_file}: config")
+
     config = {
-        **_texts(defaults, name, project_file),
-        **_texts(stack_config, name, stack_file),
-        **_texts(overrides, name, stack_file),
+        **_format_values(defaults, name, project_file),
+        **_format_values(stack_config, name, stack_file),
+        **_format_values(overrides, name, stack_file),
     }
     return Project(name, directory / str(project.get("main", ".")), config)
 
 
-def read_mapping(file: Path) -> dict[str, object]:
-    """Return the content of a YAML file as JSON values. It must be a mapping or empty.
+def _find_default(declaration: object) -> object:
+    """Find the value that Pulumi.yaml gives to a key, or None if it only declares the key."""
+    if not isinstance(declaration, dict):
+        return declaration
+    # A key of the project has `default`, and a key of a provider has `value`.
+    return declaration.get("default", declaration.get("value"))
 
-    Raises DeploymentError if the file cannot be read, is no mapping, or has a value or key that
-    JSON does not have, such as a date. The CLI passes the config to a program as JSON.
+
+def read_mapping(file: Path) -> dict[str, object]:
+    """Read a YAML file as JSON values. It must be a mapping or empty.
+
+    Raises OperatorError if the file can't be read, is no mapping, or has a value or key that
+    JSON does not have, such as a date, because the CLI passes the config to a program as JSON.
     """
     try:
-        content = json.loads(_json_text(file.read_text(encoding="utf-8")))
+        content = json.loads(_convert_to_json(file.read_text(encoding="utf-8")))
     except MarkedYAMLError as error:
         reason = ": ".join(filter(None, (error.context, error.problem)))
         line = error.problem_mark.line + 1
-        raise DeploymentError(f"{file}: line {line}: {reason}; correct the YAML") from error
+        raise OperatorError(f"{file}: line {line}: {reason}; correct the YAML") from error
     except (OSError, ValueError, YAMLError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise DeploymentError(f"{file}: cannot be read: {reason.lower()}") from error
-    return _mapping(content, str(file))
+        raise OperatorError(f"{file}: cannot be read: {reason.lower()}") from error
+    return _check_mapping(content, str(file))
 
 
 @functools.cache  # a command reads its files several times, and reading YAML is slow
-def _json_text(text: str) -> str:
-    """Return a YAML document as JSON. Raises the errors of the YAML reader."""
+def _convert_to_json(text: str) -> str:
+    """Convert a YAML document to JSON. Raises the errors of the YAML reader."""
     yaml = YAML(typ="safe", pure=True)
     yaml.Constructor = _JsonConstructor
     return json.dumps(yaml.load(text))
@@ -127,31 +134,32 @@ for _names, _construct in (
         _JsonConstructor.add_constructor(f"{YAML_TAG}{_name}", _construct)
 
 
-def _texts(values: Mapping[str, object], project: str, file: Path) -> dict[str, str]:
-    """Return full key -> the text that a program gets. A value that is not text becomes JSON.
+def _format_values(values: Mapping[str, object], project: str, file: Path) -> dict[str, str]:
+    """Format config as the CLI hands it to a program: full key -> text, which may be JSON.
 
-    Leave out values that are null and the secrets of providers. Raises DeploymentError for another
-    encrypted value.
+    Null means that the key isn't set.
     """
     texts: dict[str, str] = {}
     for key, value in values.items():
         if value is None:
             continue
+
         full_key = key if ":" in key else f"{project}:{key}"
         json_text = json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
-        if not isinstance(value, str) and '{"secure":' in json_text:
-            if full_key.startswith(f"{project}:"):
-                reason = "is a secret, which retrain cannot read; set it again with --plaintext"
-                raise DeploymentError(f"{file}: {key}: {reason}")
-        else:
-            texts[full_key] = value if isinstance(value, str) else json_text
+        if isinstance(value, str):
+            texts[full_key] = value
+        elif '{"secure":' not in json_text:
+            texts[full_key] = json_text
+        elif full_key.startswith(f"{project}:"):
+            reason = "is a secret, which retrain cannot read; set it again with --plaintext"
+            raise OperatorError(f"{file}: {key}: {reason}")
     return texts
 
 
-def _mapping(value: object, path: str) -> dict[str, object]:
-    """Return a mapping, which is empty for None. Raises DeploymentError for any other value."""
+def _check_mapping(value: object, path: str) -> dict[str, object]:
+    """Reject a value that is neither a mapping nor null, which counts as an empty one."""
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise DeploymentError(f"{path}: is not a mapping; write it as lines of `key: value`")
+        raise OperatorError(f"{path}: is not a mapping; write it as lines of `key: value`")
     return value

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from emulator.deployer.configuration import read_project
-from emulator.deployer.errors import DeploymentError
+from retrain.account.errors import OperatorError
+from retrain.account.project_files import read_project
 
 PROJECT = "name: test\nruntime: python\n"
 GOLDEN = Path(__file__).parent / "golden" / "stack_files.txt"
@@ -29,7 +29,7 @@ def result(folder, stack):
     """Return the lines of the config that was read, or the error, with short paths of files."""
     try:
         config = read(folder, stack.replace("␀", "\0")).config
-    except DeploymentError as error:
+    except OperatorError as error:
         return [str(error).replace(f"{folder}/", "")]
     return [f"{key}: {value}" for key, value in config.items()]
 
@@ -79,7 +79,7 @@ def test_a_missing_file_a_project_without_a_name_and_too_many_levels_are_refused
         ("name: [a]", "Pulumi.yaml: name: ['a'] is not text"),
     ):
         (tmp_path / "Pulumi.yaml").write_text(f"{line}\n")
-        with pytest.raises(DeploymentError) as caught:
+        with pytest.raises(OperatorError) as caught:
             read_project(tmp_path, "prod", {})
         assert str(caught.value) == f"{tmp_path}/{error}"
 
