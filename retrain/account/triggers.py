@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, TypeAlias
+from zoneinfo import ZoneInfo
 
+from aws_croniter import AwsCroniter
 from botocore.exceptions import ClientError
 
-from emulator.server.slots import next_slot
 from functions.common.formatting import format_time
 from functions.contract import pipeline_name
 from retrain.account.errors import code_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     from mypy_boto3_events.type_defs import RuleTypeDef
     from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef
@@ -95,16 +96,50 @@ def switch_trigger(access: Access, rule_name: str, state: State) -> None:
 
 
 def find_next_time(schedule: GetScheduleOutputTypeDef, now: datetime) -> datetime | None:
-    """Find when a schedule fires next. For a kind of expression that we don't know, it's None.
+    """Find when a schedule fires next. For a kind of expression that we don't know, it's None."""
+    kind, _, details = schedule["ScheduleExpression"].removesuffix(")").partition("(")
+    if kind == "rate":
+        return _find_next_period(schedule["LastModificationDate"], details, now)
+    if kind == "cron":
+        return _find_next_match(details, ZoneInfo(schedule["ScheduleExpressionTimezone"]), now)
+    return None
+
+
+def _find_next_period(changed_at: datetime, rate: str, now: datetime) -> datetime:
+    """Find when a rate like `7 days` fires next. A day of a rate always has 24 hours.
 
     AWS doesn't document whether a change of a rate() starts its period again. The emulator assumes
     that it does, and so do we.
     """
-    changed_at = schedule["LastModificationDate"].timestamp()
+    value, unit = rate.split()
+    period = timedelta(**{f"{unit.removesuffix('s')}s": int(value)})
+    first_time = changed_at.astimezone(UTC).replace(microsecond=0)
+    elapsed_periods = (now - first_time) // period
+    return first_time + max(0, elapsed_periods + 1) * period
+
+
+def _find_next_match(cron_fields: str, zone: ZoneInfo, now: datetime) -> datetime | None:
+    """Find when a cron expression fires next in a time zone.
+
+    A time that daylight saving skips is left out, and one that it repeats counts once.
+    """
     try:
-        return next_slot({**schedule, "LastModificationDate": changed_at}, now)
+        cron = AwsCroniter(cron_fields)
     except ValueError:
         return None
+
+    # The parser knows only UTC, so it gets the zone's local times as if they were UTC. The search
+    # begins one hour earlier, because the clocks may have gone back in the meantime.
+    local_time = now.astimezone(zone).replace(tzinfo=UTC) - timedelta(hours=1)
+    while True:
+        local_time = cron.occurrence(local_time).next()
+        if local_time is None:
+            return None  # Each year of the expression is over.
+
+        next_time: datetime = local_time.replace(tzinfo=zone).astimezone(UTC)
+        is_skipped = next_time.astimezone(zone).replace(tzinfo=UTC) != local_time
+        if next_time > now and not is_skipped:
+            return next_time
 
 
 def describe_schedule(schedule: GetScheduleOutputTypeDef, now: datetime) -> str:

@@ -21,7 +21,6 @@ MAY_IMPORT = {
     "__main__": {"components"},
     "retrain": {"retrain"},
     "retrain.rehearsal": {"retrain", "components", "functions", "emulator"},
-    "retrain.account.triggers": {"retrain", "functions", "emulator.server.slots"},
     **{
         room: {"retrain", "components", "functions"}
         for room in ("retrain.account", "retrain.act", "retrain.check", "retrain.look")
@@ -186,6 +185,16 @@ def importing(modules, packages):
     """Return the modules that import one of the packages by its absolute name."""
     pattern = re.compile(rf"^ *(?:from|import) (?:{'|'.join(packages)})\b", re.MULTILINE)
     return {name for name in modules if pattern.search(MODULES[name].read_text())}
+
+
+def test_the_commands_for_a_real_account_work_without_the_emulator():
+    rehearsal = {name for name in MODULES if is_in(name, ["retrain.rehearsal"])}
+    owners_side = {name for name in MODULES if is_in(name, ["retrain"])} - rehearsal
+    assert importing(owners_side, ["emulator"]) == set()
+
+    # Completing a command line and `adopt` need these two, so they are imported in each process.
+    for name in ("retrain.rehearsal.local_commands", "retrain.rehearsal.scenarios"):
+        assert importing([name], ["emulator"]) == set()
 
 
 def test_imports_inside_the_component_are_relative_so_that_it_can_be_installed():
