@@ -52,14 +52,16 @@ class CurrentService:
     def failure(self, failure: Exception | None) -> None:
         self._pending.failure = failure
 
-    def call(self, *request: object) -> Mapping[str, object]:
+    def call(
+        self, operation_name: str, request: Mapping[str, object], caller: Caller
+    ) -> Mapping[str, object]:
         """Forward a request to the present emulator of Personalize."""
         if self.failure is not None:
             failure = self.failure
             self.failure = None
             raise failure
 
-        return self.personalize.call(*request)
+        return self.personalize.call(operation_name, request, caller)
 
     def call_step_functions(self, operation: str, request: Mapping[str, object]):
         """Forward a request to the present Step Functions."""
