@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-from unittest.mock import patch
 
 import boto3
 
@@ -14,6 +13,7 @@ from functions.common.errors import (
     ServiceUnavailable,
     Throttled,
 )
+from retrain.account.environment import restore_environment
 from retrain.account.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -29,21 +29,26 @@ CACHED_CLIENTS = (aws.personalize_read_client, aws.s3, aws.stepfunctions, aws.sc
 
 @contextmanager
 def function_clients(access: Access) -> Iterator[PersonalizeClient]:
-    """Have the functions create their clients with an access. Yield their client of Personalize.
+    """Let the functions create their clients with an access. Yield their client of Personalize.
 
     Raises OperatorError if AWS throttles the requests or does not respond.
     """
-    endpoint = {"AWS_ENDPOINT_URL": access.endpoint_url} if access.endpoint_url else {}
-    for client in CACHED_CLIENTS:
-        client.cache_clear()
+    default_session = boto3.DEFAULT_SESSION
+    _clear_clients()
     try:
-        with (
-            patch.object(boto3, "DEFAULT_SESSION", access.session),
-            patch.dict(os.environ, endpoint),
-        ):
+        with restore_environment():
+            boto3.DEFAULT_SESSION = access.session
+            if access.endpoint_url:
+                os.environ["AWS_ENDPOINT_URL"] = access.endpoint_url
             yield aws.personalize_read_client()
     except (Throttled, ServiceUnavailable) as error:
         raise OperatorError(f"AWS does not answer: {error}; try again") from error
     finally:
-        for client in CACHED_CLIENTS:
-            client.cache_clear()
+        boto3.DEFAULT_SESSION = default_session
+        _clear_clients()
+
+
+def _clear_clients() -> None:
+    """Forget the functions' clients, because each belongs to the session that created it."""
+    for client in CACHED_CLIENTS:
+        client.cache_clear()

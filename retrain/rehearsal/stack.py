@@ -7,11 +7,11 @@ import os
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-from unittest.mock import patch
+from typing import TYPE_CHECKING, Any
 
 import components
 from components.args import to_config
+from retrain.account.environment import restore_environment
 from retrain.account.errors import OperatorError
 from retrain.account.stack_config import read_args, readable_project
 from retrain.rehearsal.data import read_custom_data
@@ -43,29 +43,43 @@ class Stack:
 
     @property
     def overrides(self) -> dict[str, str]:
-        """The settings that differ in a rehearsal, as the deployer takes them.
-
-        Probes take a second. Bakes take some seconds, with the alarms of `createAlarms`, because
-        the stack creates no others. The expressions of filters are not known, so nothing is
-        filtered. Batch jobs have no themes. The number of trainings is not limited, because a
-        rehearsal trains several times a minute. Events may be old, because the sample data is.
-        """
+        """The settings that differ in a rehearsal, as the deployer takes them."""
         config = to_config(self.args, keep_none=False)
-        solutions = config["solutions"]
-        for campaign in (item for solution in solutions for item in solution["campaigns"]):
-            if "probe" in campaign:
-                campaign["probe"]["minutes"] = PROBE_MINUTES
-                for key in ("filterArn", "filterValues", "context"):
-                    campaign["probe"].pop(key, None)
-            if "bake" in campaign:
-                campaign["bake"] = {"hours": BAKE_HOURS, "createAlarms": True}
-        for batch_job in (job for solution in solutions for job in solution["batchJobs"]):
-            batch_job.pop("filterArn", None)
-            batch_job.pop("themes", None)
+
+        for solution in config["solutions"]:
+            for campaign in solution["campaigns"]:
+                _shorten_trial(campaign)
+            for batch_job in solution["batchJobs"]:
+                _drop_unknown_settings(batch_job)
+
         for dataset in config["datasets"].values():
+            # The sample data is old.
             dataset.pop("maxEventAge", None)
+
+        # A rehearsal trains several times a minute.
         config["limits"]["maxTrainingsPerMonth"] = 0
         return {key: json.dumps(config[key]) for key in ("datasets", "solutions", "limits")}
+
+
+def _shorten_trial(campaign: dict[str, Any]) -> None:
+    """Let a campaign's probe take a second and its bake some seconds, instead of hours."""
+    probe = campaign.get("probe")
+    if probe:
+        probe["minutes"] = PROBE_MINUTES
+        # The expression of a filter is not known, so nothing is filtered. A context would need its
+        # fields in the interactions, which the sample data lacks.
+        for key in ("filterArn", "filterValues", "context"):
+            probe.pop(key, None)
+
+    if "bake" in campaign:
+        # The stack creates no alarms but these. Other alarms exist only in the real account.
+        campaign["bake"] = {"hours": BAKE_HOURS, "createAlarms": True}
+
+
+def _drop_unknown_settings(batch_job: dict[str, Any]) -> None:
+    """Remove a batch job's filter, whose expression isn't known, and its themes."""
+    batch_job.pop("filterArn", None)
+    batch_job.pop("themes", None)
 
 
 @contextmanager
@@ -74,27 +88,46 @@ def open_stack(project_dir: Path, name: str, data_dir: Path | None) -> Iterator[
 
     `data_dir` contains CSV files to use instead of the sample data (`data.py`).
     """
-    args, data = read_args(project_dir, name), film_service()
-    partition = args.first_dataset_arn.split(":")[1]
-    if partition != "aws":
-        raise OperatorError(
-            f"stack {name} is in the partition {partition}, but the emulator has only aws; use a "
-            "copy of the stack's file with arn:aws: and a region of this partition"
-        )
-    if data_dir is not None:
-        datasets = args.datasets.configured()
-        modes = {key: dataset.import_mode for key, dataset in datasets.items()}
-        data = read_custom_data(data_dir, modes)
+    args = read_args(project_dir, name)
+    _check_partition(name, args)
+    data = _read_data(args, data_dir)
+
     # The program of an installed package imports the modules that this process has already.
     sys.modules.setdefault("personalize_retraining", components)
-    # Without AWS settings and proxies, nothing in the block can reach a real account.
-    kept = {
-        key: value
-        for key, value in os.environ.items()
-        if not (key.startswith("AWS_") or key.lower().endswith("_proxy"))
-    }
-    with readable_project(project_dir, name) as folder, patch.dict(os.environ, kept, clear=True):
-        os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+
+    with readable_project(project_dir, name) as folder, restore_environment():
+        _hide_real_account()
         # When the emulator has ended, threads of an interrupted deployment give up at once.
         os.environ["AWS_MAX_ATTEMPTS"] = "2"
         yield Stack(name, folder, args, data)
+
+
+def _check_partition(stack_name: str, args: RetrainingPipelineArgs) -> None:
+    """Refuse a stack in China or GovCloud, because the emulator's ARNs all begin with arn:aws:."""
+    partition = args.first_dataset_arn.split(":")[1]
+    if partition != "aws":
+        raise OperatorError(
+            f"stack {stack_name} is in the partition {partition}, but the emulator has only aws; "
+            "use a copy of the stack's file with arn:aws: and a region of this partition"
+        )
+
+
+def _read_data(args: RetrainingPipelineArgs, data_dir: Path | None) -> Data:
+    """Read the user's CSV files, or take the sample data if there are none."""
+    if data_dir is None:
+        return film_service()
+
+    datasets = args.datasets.configured()
+    import_modes = {key: dataset.import_mode for key, dataset in datasets.items()}
+    return read_custom_data(data_dir, import_modes)
+
+
+def _hide_real_account() -> None:
+    """Remove all AWS settings and proxies, so that nothing can reach a real account."""
+    for variable in list(os.environ):
+        if variable.startswith("AWS_") or variable.lower().endswith("_proxy"):
+            del os.environ[variable]
+
+    # Without these two, boto3 would read the files in the home directory.
+    os.environ["AWS_CONFIG_FILE"] = os.devnull
+    os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
