@@ -62,7 +62,7 @@ TRUNCATED_PERCENT = 20
 MIN_ITEMS = 3
 """Recommendations to a user with fewer items say little about a model."""
 
-Spoiling: TypeAlias = Literal["none", "truncated", "renamed", "shuffled"]
+Damage: TypeAlias = Literal["none", "truncated", "renamed", "shuffled"]
 
 
 class User(NamedTuple):
@@ -70,6 +70,13 @@ class User(NamedTuple):
 
     id: str
     item_ids: list[str]
+
+
+class CustomFile(NamedTuple):
+    """A CSV file of the user, as it is and as its rows."""
+
+    content: bytes
+    parsed: FileSample
 
 
 @dataclass(frozen=True)
@@ -83,43 +90,54 @@ class Data:
     newer: Mapping[str, bytes]
     """Later exports. They contain every row of the older exports, and more."""
 
-    def export(
-        self, dataset_type: str, *, is_increment: bool, number: int, spoiling: Spoiling
+    def build_export(
+        self, dataset_type: str, *, only_new_rows: bool, rotate_by: int, damage: Damage
     ) -> bytes:
-        """Return the newer export, or only its new rows, for an INCREMENTAL import.
+        """Build an export with every row, or with the new rows alone for an INCREMENTAL import.
 
-        `number` rows are moved from the beginning to the end, so that the exports differ. An
-        export of interactions may be spoiled.
+        `rotate_by` rows move from the beginning to the end, so that the exports differ. Only
+        interactions are damaged.
         """
         header, *rows = split_lines(self.newer[dataset_type])
-        if is_increment:
-            older = set(split_lines(self.older[dataset_type]))
+        if only_new_rows:
+            older_rows = set(split_lines(self.older[dataset_type]))
+            new_rows = [row for row in rows if row not in older_rows]
             # A file without rows would import nothing.
-            rows = [row for row in rows if row not in older] or rows
-        start = number % len(rows)
-        content = b"".join([header, *rows[start:], *rows[:start]])
-        return spoil(spoiling, content) if dataset_type == "INTERACTIONS" else content
+            rows = new_rows or rows
 
-    def item_labels(self) -> dict[str, str]:
-        """Return the title of each item by its id, with its genres, if items.csv has them."""
+        start = rotate_by % len(rows)
+        content = b"".join([header, *rows[start:], *rows[:start]])
+        return damage_export(damage, content) if dataset_type == "INTERACTIONS" else content
+
+    def build_item_labels(self) -> dict[str, str]:
+        """Map the id of each item to its title and genres, if items.csv has them."""
         header, *rows = read_rows(self.newer.get("ITEMS", b"ITEM_ID"))
         labels = {}
-        for item in (dict(zip(header, row, strict=True)) for row in rows):
-            genres = (item.get("GENRES") or item.get("GENRE", "")).replace("|", ", ")
+        for row in rows:
+            item = dict(zip(header, row, strict=True))
             label = item.get("TITLE") or item["ITEM_ID"]
-            labels[item["ITEM_ID"]] = f"{label} ({genres})" if genres else label
+            genres = item.get("GENRES") or item.get("GENRE")
+            if genres:
+                label += f" ({genres.replace('|', ', ')})"
+            labels[item["ITEM_ID"]] = label
         return labels
 
-    def typical_users(self) -> list[User]:
-        """Return the users who have enough items, or else all. The last active user is first."""
+    def list_typical_users(self) -> list[User]:
+        """List the users who have enough items, or else all. The last active user is first."""
         header, *rows = read_rows(self.newer["INTERACTIONS"])
-        user, item, time = (header.index(name) for name in ("USER_ID", "ITEM_ID", "TIMESTAMP"))
+        user_column = header.index("USER_ID")
+        item_column = header.index("ITEM_ID")
+        time_column = header.index("TIMESTAMP")
+        rows.sort(key=lambda row: int(row[time_column]), reverse=True)
+
+        # The keys of a dict keep their order and occur once.
         items_by_user: dict[str, dict[str, None]] = {}
-        for row in sorted(rows, key=lambda row: int(row[time]), reverse=True):
-            # The keys of a dict keep their order and occur once.
-            items_by_user.setdefault(row[user], {})[row[item]] = None
+        for row in rows:
+            items_by_user.setdefault(row[user_column], {})[row[item_column]] = None
+
         users = [User(user_id, list(items)) for user_id, items in items_by_user.items()]
-        return [user for user in users if len(user.item_ids) >= MIN_ITEMS] or users
+        typical_users = [user for user in users if len(user.item_ids) >= MIN_ITEMS]
+        return typical_users or users
 
 
 def read_custom_data(folder: Path, import_modes: Mapping[str, str]) -> Data:
@@ -129,121 +147,174 @@ def read_custom_data(folder: Path, import_modes: Mapping[str, str]) -> Data:
     the keys, because Personalize cannot train without them. Raises OperatorError with the first
     problem of each file.
     """
-    schemas, older, newer, problems = {}, {}, {}, []
-    for key, mode in {"interactions": "FULL", **import_modes}.items():
-        path, dataset_type = folder / f"{key}.csv", type_of_key(key)
+    files = _read_files(folder, {"interactions": "FULL", **import_modes})
+    return Data(
+        schemas={
+            dataset_type: build_schema(dataset_type, _build_fields(file.parsed, dataset_type))
+            for dataset_type, file in files.items()
+        },
+        older={dataset_type: _select_older_part(file) for dataset_type, file in files.items()},
+        newer={dataset_type: file.content for dataset_type, file in files.items()},
+    )
+
+
+def _read_files(folder: Path, import_modes: Mapping[str, str]) -> dict[str, CustomFile]:
+    """Read all files before any problem is reported, so that the user learns of all at once."""
+    files = {}
+    problems = []
+    for key, import_mode in import_modes.items():
+        dataset_type = type_of_key(key)
         try:
-            content = path.read_bytes()
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            problems.append(f"{path}: {reason}; export the {key} to this file")
-            continue
-        file = parse_sample(path.name, content, is_whole_file=True, max_rows=None)
-        if problem := _file_problem(file, dataset_type, mode):
-            problems.append(f"{path}: {problem}")
-            continue
-        schemas[dataset_type] = avro_schema(dataset_type, _avro_fields(file, dataset_type))
-        older[dataset_type], newer[dataset_type] = _older(file, content), content
+            files[dataset_type] = _read_file(folder / f"{key}.csv", key, dataset_type, import_mode)
+        except OperatorError as error:
+            problems.append(str(error))
+
     if problems:
         raise OperatorError("\n".join(problems))
-    return Data(schemas, older, newer)
+    return files
 
 
-def _file_problem(file: FileSample, dataset_type: str, import_mode: str) -> str | None:
-    """Return why Personalize could not import a file, or not train on it, or None."""
+def _read_file(path: Path, key: str, dataset_type: str, import_mode: str) -> CustomFile:
+    """Read a file of the user. Raises OperatorError with its first problem."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise OperatorError(f"{path}: {reason}; export the {key} to this file") from error
+
+    parsed = parse_sample(path.name, content, is_whole_file=True, max_rows=None)
+    problem = _find_problem(parsed, dataset_type, import_mode)
+    if problem:
+        raise OperatorError(f"{path}: {problem}")
+    return CustomFile(content, parsed)
+
+
+def _find_problem(file: FileSample, dataset_type: str, import_mode: str) -> str | None:
+    """Explain why Personalize could not import a file or not train on it, or return None."""
+    problem = _find_header_problem(file, dataset_type)
+    if problem:
+        return problem
+
+    known_names = [name for name in file.header if name in RESERVED_TYPES]
+    known_fields = [_build_known_field(dataset_type, name) for name in known_names]
+    problem = find_first_value_error(file, known_fields, datetime.now(UTC))
+    if problem or file.error:
+        return problem or file.error
+
+    if not file.rows:
+        return "has no rows below its header; repeat the export"
+    if dataset_type == "INTERACTIONS":
+        return _find_training_problem(file, import_mode)
+    return None
+
+
+def _find_header_problem(file: FileSample, dataset_type: str) -> str | None:
+    """Explain what a file's header lacks, or return None."""
     if file.error and not file.header:
         return file.error
-    if missing := [name for name in REQUIRED_FIELDS[dataset_type] if name not in file.header]:
+
+    missing = [name for name in REQUIRED_FIELDS[dataset_type] if name not in file.header]
+    if missing:
         return (
             f"the header lacks {', '.join(missing)}; it is {','.join(file.header)!r}; rename the "
             "columns to the names that Personalize requires"
         )
     if "" in file.header:
         return f"column {file.header.index('') + 1} of the header has no name; name it"
-    fields = [_known_field(dataset_type, name) for name in file.header if name in RESERVED_TYPES]
-    if problem := find_first_value_error(file, fields, datetime.now(UTC)) or file.error:
-        return problem
-    if not file.rows:
-        return "has no rows below its header; repeat the export"
-    return _training_problem(file, import_mode) if dataset_type == "INTERACTIONS" else None
+    return None
 
 
-def _training_problem(file: FileSample, import_mode: str) -> str | None:
-    """Return why too few interactions or users remain to train the first version, or None."""
+def _find_training_problem(file: FileSample, import_mode: str) -> str | None:
+    """Explain why too few interactions or users remain to train the first version, or None."""
     percent = OLDER_PERCENT
     reason = f"the first version is trained on the older {percent}%"
     if import_mode == "INCREMENTAL":
         percent = 100 - OLDER_PERCENT
         reason = f"an INCREMENTAL import gets the newer {percent}%"
+
     needed = MIN_INTERACTIONS * 100 // percent
     if len(file.rows) < needed:
         return (
             f"has {len(file.rows)} interactions; export at least {needed}, because "
             f"{reason}, and Personalize needs {MIN_INTERACTIONS}"
         )
-    user = file.header.index("USER_ID")
-    counts = Counter(file.rows[number].values[user] for number in _older_rows(file))
-    returning = sum(count >= MIN_INTERACTIONS_PER_USER for count in counts.values())
-    if returning < MIN_USERS:
+
+    user_column = file.header.index("USER_ID")
+    counts = Counter(file.rows[index].values[user_column] for index in _find_older_rows(file))
+    returning_users = sum(count >= MIN_INTERACTIONS_PER_USER for count in counts.values())
+    if returning_users < MIN_USERS:
         return (
-            f"has {returning} users with {MIN_INTERACTIONS_PER_USER} or more interactions among "
-            f"the older {OLDER_PERCENT}%; export at least {MIN_USERS}, which Personalize needs to "
-            "train"
+            f"has {returning_users} users with {MIN_INTERACTIONS_PER_USER} or more interactions "
+            f"among the older {OLDER_PERCENT}%; export at least {MIN_USERS}, which Personalize "
+            "needs to train"
         )
     return None
 
 
-def _older_rows(file: FileSample) -> list[int]:
-    """Return the positions of the oldest OLDER_PERCENT of the rows by TIMESTAMP."""
-    time = file.header.index("TIMESTAMP")
-    times = [int(row.values[time]) for row in file.rows]
-    return sorted(range(len(times)), key=times.__getitem__)[: len(times) * OLDER_PERCENT // 100]
+def _find_older_rows(file: FileSample) -> list[int]:
+    """Find the positions of the oldest OLDER_PERCENT of the rows by TIMESTAMP."""
+    time_column = file.header.index("TIMESTAMP")
+    times = [int(row.values[time_column]) for row in file.rows]
+    positions = sorted(range(len(times)), key=times.__getitem__)
+    return positions[: len(times) * OLDER_PERCENT // 100]
 
 
-def _older(file: FileSample, content: bytes) -> bytes:
-    """Return the header and the older rows of a file, or the file if it has no TIMESTAMP."""
-    if "TIMESTAMP" not in file.header:
-        return content
-    header, *rows = split_lines(content)
-    older = set(_older_rows(file))
-    return b"".join([header, *(row for number, row in enumerate(rows) if number in older)])
+def _select_older_part(file: CustomFile) -> bytes:
+    """Keep the header and the older rows of a file, or the whole file if it has no TIMESTAMP."""
+    if "TIMESTAMP" not in file.parsed.header:
+        return file.content
+
+    header, *rows = split_lines(file.content)
+    older_rows = [rows[position] for position in sorted(_find_older_rows(file.parsed))]
+    return b"".join([header, *older_rows])
 
 
-def _avro_fields(file: FileSample, dataset_type: str) -> list[SchemaField]:
-    """Return the fields of an Avro schema that fits the header and all values."""
+def _build_fields(file: FileSample, dataset_type: str) -> list[SchemaField]:
+    """Build the fields of an Avro schema that fits the header and all values."""
     fields = []
     for position, name in enumerate(file.header):
-        field = _known_field(dataset_type, name)
-        if name not in RESERVED_TYPES:
+        if name in RESERVED_TYPES:
+            fields.append(_build_known_field(dataset_type, name))
+        else:
             values = [row.values[position] for row in file.rows]
-            avro_type = _narrowest_type([value for value in values if value])
-            field["type"] = ["null", avro_type] if "" in values else avro_type
-            is_long_text = avro_type == "string" and max(map(len, values)) > MAX_TEXT_LENGTH
-            if dataset_type == "ITEMS" and is_long_text:
-                field["textual"] = True
-        fields.append(field)
+            fields.append(_build_field(dataset_type, name, values))
     return fields
 
 
-def _known_field(dataset_type: str, name: str) -> SchemaField:
-    """Return the field of a column that Personalize knows. Any other column is a string."""
-    is_required = name in REQUIRED_FIELDS[dataset_type]
-    avro_type = "string" if is_required and name == "EVENT_TYPE" else RESERVED_TYPES.get(name)
-    return {"name": name, "type": avro_type or "string"}
+def _build_known_field(dataset_type: str, name: str) -> SchemaField:
+    """Build the field of a column that Personalize knows."""
+    # It may be missing in interactions, whose field has null as well.
+    if name == "EVENT_TYPE" and name in REQUIRED_FIELDS[dataset_type]:
+        return {"name": name, "type": "string"}
+    return {"name": name, "type": RESERVED_TYPES[name]}
 
 
-def _narrowest_type(values: Sequence[str]) -> str:
-    """Return the narrowest Avro type that fits the values of a column."""
+def _build_field(dataset_type: str, name: str, values: Sequence[str]) -> SchemaField:
+    """Build the field of a column that only the user knows, with the narrowest type."""
+    avro_type = _find_narrowest_type([value for value in values if value])
+    field: SchemaField = {"name": name, "type": avro_type}
+    if "" in values:
+        field["type"] = ["null", avro_type]
+
+    # Only a textual column may have longer texts, and only items have such columns.
+    is_long_text = avro_type == "string" and max(map(len, values)) > MAX_TEXT_LENGTH
+    if dataset_type == "ITEMS" and is_long_text:
+        field["textual"] = True
+    return field
+
+
+def _find_narrowest_type(values: Sequence[str]) -> str:
+    """Find the narrowest Avro type that fits the values of a column."""
     for avro_type in ("long", "float"):
         field: SchemaField = {"name": "", "type": avro_type}
-        error = partial(find_value_error, field=field, now=datetime.now(UTC))
-        if values and not any(map(error, values)):
+        find_error = partial(find_value_error, field=field, now=datetime.now(UTC))
+        if values and not any(map(find_error, values)):
             return avro_type
     return "string"
 
 
-def avro_schema(dataset_type: str, fields: Sequence[Mapping[str, object]]) -> str:
-    """Return an Avro schema in JSON, as CreateSchema expects it."""
+def build_schema(dataset_type: str, fields: Sequence[Mapping[str, object]]) -> str:
+    """Build an Avro schema in JSON, as CreateSchema expects it."""
     record = {
         "type": "record",
         "name": dataset_type.title().replace("_", ""),
@@ -255,7 +326,7 @@ def avro_schema(dataset_type: str, fields: Sequence[Mapping[str, object]]) -> st
 
 
 def split_lines(export: bytes) -> list[bytes]:
-    """Return the lines of a CSV file that are not empty, each with its line break.
+    """Split a CSV file into the lines that are not empty, each with its line break.
 
     The first line is the header. A line break is added to the last line if it has none.
     """
@@ -264,12 +335,12 @@ def split_lines(export: bytes) -> list[bytes]:
 
 
 def read_rows(export: bytes) -> list[tuple[str, ...]]:
-    """Return the values of each row of a CSV file, the header first."""
+    """Read the values of each row of a CSV file, the header first."""
     return [split_values(line.decode("utf-8-sig").rstrip("\r\n")) for line in split_lines(export)]
 
 
 def to_csv(header: Iterable[str], rows: Iterable[Sequence[object]]) -> bytes:
-    """Return the content of a CSV file in UTF-8, with the header as its first row."""
+    """Write a CSV file in UTF-8, with the header as its first row."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n", doublequote=False, escapechar="\\")
     writer.writerow(header)
@@ -277,22 +348,29 @@ def to_csv(header: Iterable[str], rows: Iterable[Sequence[object]]) -> bytes:
     return text.getvalue().encode()
 
 
-def spoil(spoiling: Spoiling, interactions: bytes) -> bytes:
-    """Return an export of interactions as a broken export job writes it.
-
-    `truncated` leaves a fifth of the rows, `renamed` writes userId for USER_ID, and `shuffled`
-    gives the items to the users in a random order, which is always the same.
-    """
+def damage_export(damage: Damage, interactions: bytes) -> bytes:
+    """Build an export of interactions as a broken export job writes it."""
     header, *lines = split_lines(interactions)
-    if spoiling == "truncated":
-        return b"".join([header, *lines[: len(lines) * TRUNCATED_PERCENT // 100]])
-    if spoiling == "renamed":
-        return b"".join([header.replace(b"USER_ID", b"userId", 1), *lines])
-    if spoiling == "shuffled":
-        names, *rows = read_rows(interactions)
-        column = names.index("ITEM_ID")
-        item_ids = [row[column] for row in rows]
-        random.Random(1).shuffle(item_ids)  # noqa: S311  # sample data
-        pairs = zip(rows, item_ids, strict=True)
-        return to_csv(names, [(*row[:column], item, *row[column + 1 :]) for row, item in pairs])
-    return interactions
+    match damage:
+        case "truncated":
+            remaining = len(lines) * TRUNCATED_PERCENT // 100
+            return b"".join([header, *lines[:remaining]])
+        case "renamed":
+            return b"".join([header.replace(b"USER_ID", b"userId", 1), *lines])
+        case "shuffled":
+            return _shuffle_items(interactions)
+        case "none":
+            return interactions
+
+
+def _shuffle_items(interactions: bytes) -> bytes:
+    """Give the items to the users in a random order, which is always the same."""
+    header, *rows = read_rows(interactions)
+    item_column = header.index("ITEM_ID")
+    item_ids = [row[item_column] for row in rows]
+    random.Random(1).shuffle(item_ids)  # noqa: S311  # sample data
+
+    shuffled_rows = []
+    for row, item_id in zip(rows, item_ids, strict=True):
+        shuffled_rows.append([*row[:item_column], item_id, *row[item_column + 1 :]])
+    return to_csv(header, shuffled_rows)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from retrain.rehearsal.data import Data, avro_schema, to_csv
+from retrain.rehearsal.data import Data, build_schema, to_csv
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -105,7 +105,7 @@ def schema(dataset_type: str) -> str:
         {"name": name, "type": avro_type, **({"categorical": True} if name in CATEGORICAL else {})}
         for name, avro_type in FIELDS[dataset_type].items()
     ]
-    return avro_schema(dataset_type, fields)
+    return build_schema(dataset_type, fields)
 
 
 @cache

@@ -31,24 +31,27 @@ from retrain.rehearsal.world import World
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from functions.report.model import Report
     from retrain.look.run_view import ShownRun
     from retrain.rehearsal.play import DeployedStack
     from retrain.rehearsal.scenarios import Name, Scenario
     from retrain.rehearsal.stack import Stack
 
-PROVIDER = Path(__file__).resolve().parents[2] / "emulator" / "deployer" / "plugin"
-"""The folder of the emulator's AWS provider. The Pulumi CLI finds it on the PATH."""
+PROVIDER_FOLDER = Path(__file__).resolve().parents[2] / "emulator" / "deployer" / "plugin"
+"""Contains the emulator's AWS provider. The Pulumi CLI finds it on the PATH."""
 REHEARSED_JOBS = FixedTimings(jobs=Duration(pending=0.3, in_progress=0.7))
 """Seconds that a job takes in a rehearsal, which is long enough to see it."""
 EMULATED_JOBS = FixedTimings(jobs=Duration(pending=1, in_progress=2))
 PULUMI_COMMANDS = ("pulumi", "pulumi-language-python")
 """The CLI and the host of Python programs, which may be in two folders."""
-PASTE = (
+PASTE_EXPORTS = (
     "The emulator runs until you press Ctrl-C. Paste these lines into bash in another shell. Then "
     "boto3, Pulumi, retrain and the AWS CLI use it. For SQS, version 1 of the AWS CLI also needs "
     '`--endpoint-url "$AWS_ENDPOINT_URL"`'
 )
-NEXT = "S3 has newer exports. To see what a run would do, to start it, and to list all runs"
+NEXT_COMMANDS = (
+    "S3 has newer exports. To see what a run would do, to start it, and to list all runs"
+)
 
 
 def rehearse(
@@ -60,101 +63,156 @@ def rehearse(
     data_dir: Path | None = None,
 ) -> int:
     """Play the happy path and other scenarios on a stack. Return the exit code of the command."""
-    with _running_stack(stack_name, data_dir, REHEARSED_JOBS) as (stack, emulator):
-        chosen, results = _playable(stack, scenarios), []
+    with _emulate_stack(stack_name, data_dir, REHEARSED_JOBS) as (stack, emulator):
+        chosen = _choose_scenarios(stack, scenarios)
         deployed = deploy_stack(stack, emulator)
+
+        results = []
         for scenario in chosen:
             if not as_json:
-                print_lines(
-                    [
-                        Line(0, ""),
-                        Line(0, f"Scenario {scenario.name}", label_style="bold"),
-                        Line(1, "what happens", scenario.story),
-                        Line(1, "expected", scenario.promise),
-                    ]
-                )
-            try:
-                results.append(deployed.play(scenario))
-            except (*AWS_ERRORS, OperatorError, EmulatorError) as error:
-                if not emulator.alive():
-                    raise
-                # The others are played.
-                results.append(Result(scenario, error=f"the scenario did not end: {error}"))
+                _print_story(scenario)
+
+            result = _play_to_the_end(deployed, scenario)
+            results.append(result)
             if not as_json:
-                _print_result(results[-1], deployed)
-        failed = [result.scenario.name for result in results if not result.is_as_designed]
+                _print_result(result, deployed)
+
         if as_json:
-            documents = [_document(result) for result in results]
-            output.print_json(
-                {"stack": stack_name, "succeeded": not failed, "scenarios": documents}
-            )
+            output.print_json(_build_document(stack_name, results))
         else:
-            ended = f"{len(results) - len(failed)} of {len(results)} scenarios ended as designed"
-            text = f"{ended}, but not {', '.join(failed)}." if failed else f"{ended}."
-            print_lines([Line(0, ""), Line(0, "", text, "red" if failed else "green")])
+            _print_summary(results)
+
         if keep:
-            deployed.world.write_newer_exports(today())
-            words = (["plan"], ["start", "--watch"], ["history"])
-            _wait(emulator, {NEXT: [deployed.target.command(*command) for command in words]})
-    return EXIT_FAILED if failed else 0
+            _keep_running(deployed)
+
+    return 0 if all(result.is_as_designed for result in results) else EXIT_FAILED
 
 
-def _playable(stack: Stack, names: Sequence[Name]) -> list[Scenario]:
-    """Return the happy path and the scenarios with these names.
+def _choose_scenarios(stack: Stack, names: Sequence[Name]) -> list[Scenario]:
+    """Choose the happy path and the scenarios with these names that the stack can play.
 
-    ALL leaves out what the stack cannot play. Raises OperatorError if it is requested by its name.
+    ALL leaves out the others. Raises OperatorError if one of them is requested by its name.
     """
-    obstacles = {scenario.name: scenario.obstacle(stack.args) for scenario in select(names)}
-    refused = [f"  {name}: {text}" for name, text in obstacles.items() if text and name in names]
+    playable = []
+    refused = []
+    left_out = []
+    for scenario in select(names):
+        obstacle = scenario.find_obstacle(stack.args)
+        if obstacle is None:
+            playable.append(scenario.adapt_to(stack.args))
+        elif scenario.name in names:
+            refused.append(f"  {scenario.name}: {obstacle}")
+        else:
+            left_out.append(f"left out: {scenario.name}: {obstacle}")
+
     if refused:
         raise OperatorError("\n".join([f"stack {stack.name} cannot play:", *refused]))
-    for name, text in obstacles.items():
-        if text:
-            output.print_message(f"left out: {name}: {text}")
-    return [
-        scenario.adapted_to(stack.args)
-        for scenario in select(names)
-        if not obstacles[scenario.name]
-    ]
+
+    for message in left_out:
+        output.print_message(message)
+    return playable
+
+
+def _play_to_the_end(deployed: DeployedStack, scenario: Scenario) -> Result:
+    """Play a scenario. An error is its result, so that the other scenarios are still played."""
+    try:
+        return deployed.play(scenario)
+    except (*AWS_ERRORS, OperatorError, EmulatorError) as error:
+        if not deployed.world.emulator.alive():
+            raise
+        return Result(scenario, error=f"the scenario did not end: {error}")
+
+
+def _print_story(scenario: Scenario) -> None:
+    """Print what is about to go wrong, and what the pipeline should do about it."""
+    print_lines(
+        [
+            Line(0, ""),
+            Line(0, f"Scenario {scenario.name}", label_style="bold"),
+            Line(1, "what happens", scenario.story),
+            Line(1, "expected", scenario.promise),
+        ]
+    )
 
 
 def _print_result(result: Result, deployed: DeployedStack) -> None:
-    """Print what happened in a scenario, and what it prevented.
-
-    The report is shown if the run has not done what it should, because it says what to do.
-    """
-    scenario, run, is_good = result.scenario, result.run, result.is_as_designed
+    """Print what happened in a scenario, whether it went as designed, and what that prevented."""
+    run = result.run
     if run:
         print_lines([Line(0, ""), *run.lines()])
-    if run and run.report and is_good and not scenario.prevented:
-        print_lines([*_warning_lines(run), *deployed.trials(run.report)])
-        print_lines([Line(0, ""), *deployed.recommendations(run.report)])
-    if run and run.report and not is_good:
-        # A line break within a command of the report would be pasted with it.
-        text = format_report(run.report, pipeline_options=run.pipeline_options)
-        output.result_console().print(f"\n{text.rstrip()}", soft_wrap=True)
-    error = [Check(result.error, is_met=False)] if result.error else []
-    lines = [Line(0, "")]
-    for text, is_met in [*error, *result.checks]:
-        mark, style = ("✓", "green") if is_met else ("✗", "bold red")
-        lines.append(Line(1, "", f"{mark} {text}", style))
-    print_lines(lines)
-    verdict, style = ("prevented", "green") if is_good else ("NOT PREVENTED", "bold red")
-    is_known = scenario.prevented and not result.error
-    lines = [Line(1, verdict, scenario.prevented, label_style=style)] if is_known else []
-    print_lines(lines if is_good else [*lines, Line(1, "what to do", scenario.way_out)])
+
+        if run.report and not result.is_as_designed:
+            # The report says what to do. A line break within one of its commands would be pasted
+            # with it.
+            text = format_report(run.report, pipeline_options=run.pipeline_options)
+            output.result_console().print(f"\n{text.rstrip()}", soft_wrap=True)
+        elif run.report and not result.scenario.prevented:
+            _print_success(run, run.report, deployed)
+
+    print_lines([Line(0, ""), *_list_check_lines(result)])
+    print_lines(_list_verdict_lines(result))
 
 
-def _warning_lines(run: ShownRun) -> Iterator[Line]:
-    """Yield what the report warns of although the run has ended well."""
-    warnings = run.report["warnings"] if run.report else []
-    for warning in warnings:
-        text = format_message(warning, run.pipeline_options)
-        yield Line(1, "warning", text, label_style="yellow")
+def _print_success(run: ShownRun, report: Report, deployed: DeployedStack) -> None:
+    """Print what the report still warns of, what the trials took, and what users get now."""
+    warnings = [format_message(warning, run.pipeline_options) for warning in report["warnings"]]
+    warning_lines = [Line(1, "warning", text, label_style="yellow") for text in warnings]
+    print_lines([*warning_lines, *deployed.list_trial_lines(report)])
+    print_lines([Line(0, ""), *deployed.list_recommendation_lines(report)])
 
 
-def _document(result: Result) -> dict[str, object]:
-    """Return what `--json` prints about a scenario."""
+def _list_check_lines(result: Result) -> Iterator[Line]:
+    """Yield a line with a mark for each sentence that had to be true after the scenario."""
+    checks = [*result.checks]
+    if result.error:
+        checks.insert(0, Check(result.error, is_met=False))
+
+    for check in checks:
+        if check.is_met:
+            yield Line(1, "", f"✓ {check.text}", "green")
+        else:
+            yield Line(1, "", f"✗ {check.text}", "bold red")
+
+
+def _list_verdict_lines(result: Result) -> Iterator[Line]:
+    """Yield what the scenario shows about the pipeline, and what to do if that is bad."""
+    prevented = result.scenario.prevented
+
+    if result.is_as_designed:
+        if prevented:
+            yield Line(1, "prevented", prevented, label_style="green")
+        return
+
+    # If the scenario did not end, nobody knows what it would have prevented.
+    if prevented and not result.error:
+        yield Line(1, "NOT PREVENTED", prevented, label_style="bold red")
+    yield Line(1, "what to do", result.scenario.way_out)
+
+
+def _print_summary(results: Sequence[Result]) -> None:
+    """Print how many scenarios ended as designed, and which did not."""
+    failed_names = [result.scenario.name for result in results if not result.is_as_designed]
+    passed_count = len(results) - len(failed_names)
+    text = f"{passed_count} of {len(results)} scenarios ended as designed"
+
+    if failed_names:
+        line = Line(0, "", f"{text}, but not {', '.join(failed_names)}.", "red")
+    else:
+        line = Line(0, "", f"{text}.", "green")
+    print_lines([Line(0, ""), line])
+
+
+def _build_document(stack_name: str, results: Sequence[Result]) -> dict[str, object]:
+    """Build what `--json` prints."""
+    return {
+        "stack": stack_name,
+        "succeeded": all(result.is_as_designed for result in results),
+        "scenarios": [_build_scenario_document(result) for result in results],
+    }
+
+
+def _build_scenario_document(result: Result) -> dict[str, object]:
+    """Build what `--json` prints about a scenario."""
     scenario = result.scenario
     return {
         "scenario": scenario.name,
@@ -167,43 +225,73 @@ def _document(result: Result) -> dict[str, object]:
     }
 
 
+def _keep_running(deployed: DeployedStack) -> None:
+    """Keep the emulator with newer exports, so that the user can start the next run."""
+    deployed.world.write_newer_exports(today())
+
+    command = deployed.target.command
+    _wait(
+        deployed.world.emulator,
+        {NEXT_COMMANDS: [command("plan"), command("start", "--watch"), command("history")]},
+    )
+
+
 def emulate(stack_name: str, *, port: int = 4566, data_dir: Path | None = None) -> int:
     """Run the emulator with what a stack names until Ctrl-C. Return the command's exit code."""
-    opened = _running_stack(stack_name, data_dir, EMULATED_JOBS, port)
-    with opened as (stack, emulator):
+    emulated = _emulate_stack(stack_name, data_dir, EMULATED_JOBS, port)
+    with emulated as (stack, emulator):
         world = World(emulator, stack.args, stack.data)
         world.create()
         world.write_newer_exports(today())
-        new_stack = "prod" if stack_name != "prod" else "adopted"
-        adopt = f"retrain adopt --stack {new_stack} --dataset-group-arn {world.group_arn}"
-        # A second shell that gets the same lines finds the same stack.
-        state = f"export PULUMI_BACKEND_URL=file://{mkdtemp()} PULUMI_CONFIG_PASSPHRASE="
-        purposes = {
-            f"It has everything that stack {stack_name} names, and newer exports for the next run. "
-            "Keep the state of Pulumi in a new folder": [state],
-            "Deploy the stack": [f"pulumi stack init {stack_name}", f"pulumi up -s {stack_name}"],
-            "Or adopt the dataset group, and go on as in docs/rehearsal.md": [adopt],
-        }
-        _wait(emulator, purposes)
+        _wait(emulator, _list_ways_to_deploy(stack_name, world.group_arn))
     return 0
 
 
-@contextmanager
-def _running_stack(
-    name: str, data_dir: Path | None, jobs: FixedTimings, port: int = 0
-) -> Iterator[tuple[Stack, Emulator]]:
-    """Run an emulator of the account and the region of a stack during the block.
+def _list_ways_to_deploy(stack_name: str, group_arn: str) -> dict[str, list[str]]:
+    """List the commands that deploy the stack, or another one that adopts its dataset group."""
+    # The state is in a folder, so nobody has to log in. A second shell that gets the same lines
+    # finds the same stack.
+    state = f"export PULUMI_BACKEND_URL=file://{mkdtemp()} PULUMI_CONFIG_PASSPHRASE="
 
-    In the block, boto3 uses the emulator. Raises OperatorError if the stack or the emulator cannot
-    be used.
+    new_stack = "adopted" if stack_name == "prod" else "prod"
+    return {
+        f"It has everything that stack {stack_name} names, and newer exports for the next run. "
+        "Keep the state of Pulumi in a new folder": [state],
+        "Deploy the stack": [f"pulumi stack init {stack_name}", f"pulumi up -s {stack_name}"],
+        "Or adopt the dataset group, and go on as in docs/rehearsal.md": [
+            f"retrain adopt --stack {new_stack} --dataset-group-arn {group_arn}"
+        ],
+    }
+
+
+@contextmanager
+def _emulate_stack(
+    stack_name: str, data_dir: Path | None, timings: FixedTimings, port: int = 0
+) -> Iterator[tuple[Stack, Emulator]]:
+    """Run an emulator for a stack, and redirect boto3 to it until the block ends.
+
+    The emulator has the account and the region of the stack, so that the ARNs in the stack's config
+    work unchanged. By default, it listens on any free port.
+    """
+    with _explain_errors(), open_stack(pulumi_cli.PROJECT_DIR, stack_name, data_dir) as stack:
+        region, account = stack.args.first_dataset_arn.split(":")[3:5]
+        with running(port=port, account=account, region=region, timings=timings) as emulator:
+            output.print_progress(f"account {account}, {region}: {emulator.endpoint}")
+            # open_stack() restores the environment at the end.
+            os.environ.update(emulator.exports)
+            yield stack, emulator
+
+
+@contextmanager
+def _explain_errors() -> Iterator[None]:
+    """Turn errors of Pulumi and the emulator into messages for the person at the terminal.
+
+    Raises:
+        OperatorError: the stack, or how it is deployed, has to be changed first.
+        FailedError: the emulator stopped answering, so the same command may work.
     """
     try:
-        with open_stack(pulumi_cli.PROJECT_DIR, name, data_dir) as stack:
-            region, account = stack.args.first_dataset_arn.split(":")[3:5]
-            with running(port=port, account=account, region=region, timings=jobs) as emulator:
-                output.print_progress(f"account {account}, {region}: {emulator.endpoint}")
-                os.environ.update(emulator.exports)
-                yield stack, emulator
+        yield
     except (pulumi.RunError, DeploymentError, EmulatorError) as error:
         raise OperatorError(str(error)) from error
     except (*NO_RESPONSE_ERRORS, URLError) as error:
@@ -216,16 +304,23 @@ def _wait(emulator: Emulator, purposes: Mapping[str, Sequence[str]]) -> None:
 
     `purposes` says what each group of commands is for. Raises FailedError if the emulator dies.
     """
-    # The other shell may not know the CLI, for example if `tools.py` has built it for this shell.
-    cli_paths = [path for path in map(which, PULUMI_COMMANDS) if path]
-    folders = [str(Path(path).parent) for path in [sys.executable, *cli_paths]]
-    path = os.pathsep.join([*dict.fromkeys([*folders, str(PROVIDER)]), "$PATH"])
-    variables = {**emulator.exports, "PATH": f'"{path}"'}
-    exports = [f"export {name}={value}" for name, value in variables.items()]
     # A signal is a SystemExit, unless something else than `python -m retrain` has called this.
     with suppress(KeyboardInterrupt, SystemExit):
-        for purpose, commands in {PASTE: exports, **purposes}.items():
+        for purpose, commands in {PASTE_EXPORTS: _list_exports(emulator), **purposes}.items():
             output.print_command(f"\n{purpose}", "\n".join(commands))
+
         while emulator.alive():
             time.sleep(POLL_SECONDS)
         raise FailedError("the emulator ended unexpectedly; start the command again")
+
+
+def _list_exports(emulator: Emulator) -> list[str]:
+    """List the shell lines after which the tools of another shell use the emulator."""
+    # The other shell may not know the CLI, for example if `tools.py` has built it for this shell.
+    cli_paths = [path for path in map(which, PULUMI_COMMANDS) if path]
+    folders = [str(Path(path).parent) for path in [sys.executable, *cli_paths]]
+    unique_folders = dict.fromkeys([*folders, str(PROVIDER_FOLDER)])
+
+    search_path = os.pathsep.join([*unique_folders, "$PATH"])
+    variables = {**emulator.exports, "PATH": f'"{search_path}"'}
+    return [f"export {name}={value}" for name, value in variables.items()]

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from components.args import RetrainingPipelineArgs
     from functions.report.model import Report
-    from retrain.rehearsal.data import Spoiling
+    from retrain.rehearsal.data import Damage
 
 Need: TypeAlias = Literal["FULL import", "campaign", "probe", "bake", "fixed locations"]
-"""What a stack needs to play a scenario."""
+"""What a stack needs so that a scenario can be played."""
 NO_RESULTS = {"fault": "no-results", "job": "solution-version", "times": 10_000}
 """A fault (`emulator/personalize/faults.py`) that happens until it is removed."""
 
@@ -60,8 +60,8 @@ class Scenario:
     """True if everything is imported and trained, false if nothing is."""
     serves_new_version: bool = False
     """True if every campaign gets its new version, false if each keeps its previous one."""
-    spoiling: Spoiling = "none"
-    """How the export of interactions is spoiled."""
+    damage: Damage = "none"
+    """What is wrong with the export of interactions."""
     writes_exports: bool = True
     """False if the newer exports are missing, so that S3 has those of the run before."""
     deletes_user: bool = False
@@ -70,12 +70,16 @@ class Scenario:
     """The fault that the emulator plays."""
     needs: Sequence[Need] = ()
 
-    def obstacle(self, args: RetrainingPipelineArgs) -> str | None:
-        """Return the reason why a stack cannot play the scenario, or None."""
-        return next((text for need in self.needs for text in _obstacles(need, args)), None)
+    def find_obstacle(self, args: RetrainingPipelineArgs) -> str | None:
+        """Explain why a stack cannot play the scenario, or return None if it can."""
+        for need in self.needs:
+            obstacle = _explain_missing(need, args)
+            if obstacle:
+                return obstacle
+        return None
 
-    def adapted_to(self, args: RetrainingPipelineArgs) -> Scenario:
-        """Return the scenario with what a stack promises that trains or deploys nothing."""
+    def adapt_to(self, args: RetrainingPipelineArgs) -> Scenario:
+        """Promise no training without solutions, and no deployment without campaigns."""
         if not args.solutions:
             return replace(self, **WITHOUT_SOLUTIONS.get(self.name, {}))
         if not any(solution.campaigns for solution in args.solutions):
@@ -83,29 +87,50 @@ class Scenario:
         return self
 
 
-def _obstacles(need: Need, args: RetrainingPipelineArgs) -> Iterator[str]:
-    """Yield the reason why a stack lacks something that a scenario needs."""
+def _explain_missing(need: Need, args: RetrainingPipelineArgs) -> str | None:
+    """Explain why a stack lacks something that a scenario needs, or return None."""
+    match need:
+        case "FULL import":
+            return _explain_missing_full_import(args)
+        case "fixed locations":
+            return _explain_dated_location(args)
+        case _:
+            return _explain_missing_trial(need, args)
+
+
+def _explain_missing_full_import(args: RetrainingPipelineArgs) -> str | None:
     interactions = args.datasets.interactions
+    if interactions is not None and interactions.import_mode == "FULL":
+        return None
+    return (
+        "the stack has no FULL import of interactions; set importMode to FULL in "
+        "datasets.interactions"
+    )
+
+
+def _explain_dated_location(args: RetrainingPipelineArgs) -> str | None:
+    datasets = args.datasets.configured().values()
+    if not any(DATE_PLACEHOLDER in str(dataset.data_location) for dataset in datasets):
+        return None
+    return (
+        f"the stack's locations contain {DATE_PLACEHOLDER}, so the export of each day is new, "
+        "and this scenario needs an export that has not changed"
+    )
+
+
+def _explain_missing_trial(need: Need, args: RetrainingPipelineArgs) -> str | None:
+    """Explain why no version is deployed to a campaign, or passes no probe or no bake there."""
     campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
-    locations = [str(dataset.data_location) for dataset in args.datasets.configured().values()]
-    if need == "FULL import" and (interactions is None or interactions.import_mode != "FULL"):
-        yield (
-            "the stack has no FULL import of interactions; set importMode to FULL in "
-            "datasets.interactions"
-        )
-    if need in ("campaign", "probe", "bake") and not campaigns:
-        yield "the stack has no campaigns; add the campaigns of a solution in the config"
+
+    if not campaigns:
+        return "the stack has no campaigns; add the campaigns of a solution in the config"
     if need == "probe" and not any(campaign.probe for campaign in campaigns):
-        yield "no campaign has a probe; set solutions[].campaigns[].probe.userId of a campaign"
+        return "no campaign has a probe; set solutions[].campaigns[].probe.userId of a campaign"
     if need == "bake" and not all(campaign.bake for campaign in campaigns):
-        yield "not every campaign has a bake; set solutions[].campaigns[].bake of each campaign"
-    if need in ("probe", "bake") and any(solution.approval for solution in args.solutions):
-        yield "a version that needs an approval is not tried before a person has approved it"
-    if need == "fixed locations" and any(DATE_PLACEHOLDER in location for location in locations):
-        yield (
-            f"the stack's locations contain {DATE_PLACEHOLDER}, so the export of each day is new, "
-            "and this scenario needs an export that has not changed"
-        )
+        return "not every campaign has a bake; set solutions[].campaigns[].bake of each campaign"
+    if need != "campaign" and any(solution.approval for solution in args.solutions):
+        return "a version that needs an approval is not tried before a person has approved it"
+    return None
 
 
 SCENARIOS = (
@@ -150,7 +175,7 @@ SCENARIOS = (
         promise="The run is refused (FAILED) before it imports anything.",
         way_out="set datasets.interactions.minRelativeSize, for example to 0.5",
         prevented="a FULL import would have replaced the whole history",
-        spoiling="truncated",
+        damage="truncated",
         outcomes=["FAILED"],
         message="minRelativeSize",
         needs=["FULL import"],
@@ -160,7 +185,7 @@ SCENARIOS = (
         story="A column of the export of interactions has a new name.",
         promise="The run is refused (FAILED) before it imports anything.",
         prevented="the import would have failed late, or would have lost the column",
-        spoiling="renamed",
+        damage="renamed",
         outcomes=["FAILED"],
         message="which the dataset's schema requires",
         needs=["FULL import"],
@@ -172,7 +197,7 @@ SCENARIOS = (
         way_out="set solutions[].qualityGate, for example maxDrop 0.25, and do not set "
         "qualityGateEnabled to false",
         prevented="the campaign would have recommended random items",
-        spoiling="shuffled",
+        damage="shuffled",
         outcomes=["REJECTED"],
         trains=True,
         needs=["FULL import", "campaign"],
@@ -219,8 +244,8 @@ class Snapshot(NamedTuple):
     """The ARN of each configured dataset -> the number of its import jobs."""
     version_statuses: Mapping[str, str]
     """The ARN of each solution version -> its status."""
-    served_versions: Mapping[str, str]
-    """The ARN of each campaign -> the ARN of the version that it serves."""
+    served_versions: Mapping[str, str | None]
+    """The ARN of each campaign -> the ARN of the version that it serves, if it's ACTIVE."""
     approved_campaigns: Collection[str] = ()
     """The ARNs of the campaigns that get a new version only after the approval of a person."""
 
@@ -233,44 +258,91 @@ class Check(NamedTuple):
 
 
 def select(names: Sequence[Name]) -> list[Scenario]:
-    """Return the happy path and the scenarios with these names, or all of them for ALL."""
+    """Choose the happy path and the scenarios with these names, or all of them for ALL."""
+    if Name.ALL in names:
+        return list(SCENARIOS)
+
     chosen = {Name.HAPPY_PATH, *names}
-    return [scenario for scenario in SCENARIOS if scenario.name in chosen or Name.ALL in chosen]
+    return [scenario for scenario in SCENARIOS if scenario.name in chosen]
 
 
 def judge(
     scenario: Scenario, report: Report | None, before: Snapshot, after: Snapshot
 ) -> Iterator[Check]:
     """Compare a run and what it left in the account with what it should have done."""
-    outcome = report and report["outcome"]
-    waits = scenario.serves_new_version and after.approved_campaigns
-    outcomes = ["AWAITING_APPROVAL"] if waits else scenario.outcomes
-    yield Check(f"the run ended as {' or '.join(outcomes)}", outcome in outcomes)
+    yield from _check_report(scenario, report, after)
+    yield _check_imports(scenario, before, after)
+
+    new_versions = {
+        version_arn: status
+        for version_arn, status in after.version_statuses.items()
+        if version_arn not in before.version_statuses
+    }
+    yield from _check_trainings(scenario, new_versions, after)
+    for campaign_arn in after.served_versions:
+        yield _check_campaign(scenario, campaign_arn, new_versions, before, after)
+
+
+def _check_report(scenario: Scenario, report: Report | None, after: Snapshot) -> Iterator[Check]:
+    """Check the run's outcome, and the reason that its report gives."""
+    expected_outcomes = scenario.outcomes
+    if scenario.serves_new_version and after.approved_campaigns:
+        expected_outcomes = ["AWAITING_APPROVAL"]
+
+    has_outcome = report is not None and report["outcome"] in expected_outcomes
+    yield Check(f"the run ended as {' or '.join(expected_outcomes)}", has_outcome)
+
+    # Only a run that ends before it imports anything has its reason here.
     if scenario.message:
-        # Each of these expectations is about a run that a guard ends before it begins.
         reasons = report["reasons"] if report else []
         has_reason = any(scenario.message in reason["text"] for reason in reasons)
         yield Check("its report has the reason", has_reason)
+
+
+def _check_imports(scenario: Scenario, before: Snapshot, after: Snapshot) -> Check:
+    # After a deletion, the run trains without an import.
     if scenario.trains and not scenario.deletes_user:
-        imported = [count > before.imports[arn] for arn, count in after.imports.items()]
-        yield Check("every dataset was imported", all(imported))
+        new_counts = [count > before.imports[arn] for arn, count in after.imports.items()]
+        return Check("every dataset was imported", all(new_counts))
+    return Check("nothing was imported", after.imports == before.imports)
+
+
+def _check_trainings(
+    scenario: Scenario, new_versions: Mapping[str, str], after: Snapshot
+) -> Iterator[Check]:
+    """Check the new versions, unless the stack only imports."""
+    solution_arns = {_find_solution(arn) for arn in after.version_statuses}
+    if not solution_arns:
+        return
+
+    if scenario.trains:
+        active_arns = [arn for arn, status in new_versions.items() if status == "ACTIVE"]
+        trained_arns = {_find_solution(arn) for arn in active_arns}
+        yield Check(
+            "every solution has a new version, which is ACTIVE", trained_arns == solution_arns
+        )
     else:
-        yield Check("nothing was imported", after.imports == before.imports)
-    new_versions = {
-        arn: status
-        for arn, status in after.version_statuses.items()
-        if arn not in before.version_statuses
-    }
-    solutions = {arn.rpartition("/")[0] for arn in after.version_statuses}
-    if scenario.trains and solutions:
-        trained = {
-            arn.rpartition("/")[0] for arn, status in new_versions.items() if status == "ACTIVE"
-        }
-        yield Check("every solution has a new version, which is ACTIVE", trained == solutions)
-    elif solutions:
         yield Check("no training was paid for", not new_versions)
-    for campaign, version in after.served_versions.items():
-        is_previous = version == before.served_versions[campaign]
-        is_new = scenario.serves_new_version and campaign not in after.approved_campaigns
-        is_met, age = (version in new_versions, "new") if is_new else (is_previous, "previous")
-        yield Check(f"{short_name(campaign)} serves its {age} version", is_met)
+
+
+def _find_solution(version_arn: str) -> str:
+    """Return the ARN of a version's solution, with which the version's ARN begins."""
+    return version_arn.rpartition("/")[0]
+
+
+def _check_campaign(
+    scenario: Scenario,
+    campaign_arn: str,
+    new_versions: Mapping[str, str],
+    before: Snapshot,
+    after: Snapshot,
+) -> Check:
+    """Check which version a campaign serves. Without an approval, it keeps the previous one."""
+    campaign_name = short_name(campaign_arn)
+    version_arn = after.served_versions[campaign_arn]
+
+    if scenario.serves_new_version and campaign_arn not in after.approved_campaigns:
+        return Check(f"{campaign_name} serves its new version", version_arn in new_versions)
+
+    is_previous = version_arn == before.served_versions[campaign_arn]
+    return Check(f"{campaign_name} serves its previous version", is_previous)

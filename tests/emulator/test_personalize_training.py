@@ -9,7 +9,7 @@ from emulator.personalize.csv_files import read_csv
 from emulator.personalize.recipes import RECIPES
 from emulator.personalize.tables import IDENTITY_FIELDS, Table, parse_schema
 from emulator.personalize.training import train
-from retrain.rehearsal.data import spoil, to_csv
+from retrain.rehearsal.data import damage_export, to_csv
 from retrain.rehearsal.films import sample_data, schema
 
 NDCG = "normalized_discounted_cumulative_gain_at_10"
@@ -44,7 +44,9 @@ def test_the_same_data_give_the_same_metrics_in_any_order_of_rows(model):
 
 def test_shuffling_the_histories_at_least_halves_ndcg_at_10(model):
     assert model.metrics[NDCG] > 0.2, "there is something to learn"
-    assert trained(spoil("shuffled", interactions())).metrics[NDCG] <= model.metrics[NDCG] / 2
+    assert (
+        trained(damage_export("shuffled", interactions())).metrics[NDCG] <= model.metrics[NDCG] / 2
+    )
 
 
 def test_neighbours_predict_more_than_popularity(model):

@@ -8,7 +8,7 @@ import pytest
 
 from functions.s3.csv_files import MAX_CHECKED_ROWS
 from retrain.account.errors import OperatorError
-from retrain.rehearsal.data import Data, read_custom_data, read_rows, spoil, to_csv
+from retrain.rehearsal.data import Data, damage_export, read_custom_data, read_rows, to_csv
 from retrain.rehearsal.films import DAYS, FIELDS, NEWER_DAYS, film_service, sample_data
 
 HEADER = ("USER_ID", "ITEM_ID", "TIMESTAMP", "RATING")
@@ -25,8 +25,10 @@ def interactions(number):
     return to_csv(HEADER, [(i % 50, 2, 10**9 - i, 3) for i in range(number)])
 
 
-def export(data, dataset_type="INTERACTIONS", number=0, spoiling="none", *, is_increment=False):
-    return data.export(dataset_type, is_increment=is_increment, number=number, spoiling=spoiling)
+def export(data, dataset_type="INTERACTIONS", rotate_by=0, damage="none", *, only_new_rows=False):
+    return data.build_export(
+        dataset_type, only_new_rows=only_new_rows, rotate_by=rotate_by, damage=damage
+    )
 
 
 @pytest.fixture
@@ -120,15 +122,15 @@ def test_the_exports_have_the_lines_of_the_file_byte_for_byte(folder, content):
     header, *lines = filter(None, content.splitlines())
     assert data.newer["INTERACTIONS"] == content
     assert data.older["INTERACTIONS"].splitlines() == [header, *lines[250:]], "the newest is first"
-    assert export(data, is_increment=True).splitlines() == [header, *lines[:250]]
-    assert export(data, number=2).splitlines() == [header, *lines[2:], *lines[:2]]
-    assert export(data, number=1250) == export(data)
+    assert export(data, only_new_rows=True).splitlines() == [header, *lines[:250]]
+    assert export(data, rotate_by=2).splitlines() == [header, *lines[2:], *lines[:2]]
+    assert export(data, rotate_by=1250) == export(data)
 
 
 def test_exports_without_a_timestamp_never_change(folder):
     data = read(folder, "items")
     assert data.older["ITEMS"] == data.newer["ITEMS"] == ITEMS.encode()
-    assert export(data, "ITEMS", is_increment=True) == ITEMS.encode(), "a file needs rows"
+    assert export(data, "ITEMS", only_new_rows=True) == ITEMS.encode(), "a file needs rows"
 
 
 @pytest.mark.parametrize(
@@ -144,8 +146,8 @@ def test_exports_without_a_timestamp_never_change(folder):
 )
 def test_an_item_is_shown_with_its_title_and_genres_if_the_file_has_them(folder, items, labels):
     (folder / "items.csv").write_text(items)
-    assert read(folder, "items").item_labels() == labels
-    assert read(folder).item_labels() == {}, "the stack has no items"
+    assert read(folder, "items").build_item_labels() == labels
+    assert read(folder).build_item_labels() == {}, "the stack has no items"
 
 
 def rows_of(user, number, newest):
@@ -163,7 +165,7 @@ def rows_of(user, number, newest):
 def test_recommendations_are_for_the_last_user_with_some_items(rows, user):
     for ordered in (rows, rows[::-1]):
         newer = {"INTERACTIONS": to_csv(HEADER[:3], ordered)}
-        typical = Data({}, {}, newer).typical_users()[0]
+        typical = Data({}, {}, newer).list_typical_users()[0]
         items = dict.fromkeys(item for name, item, _ in rows if name == user)
         assert typical == (user, list(items)), "its items, the newest first"
 
@@ -243,18 +245,18 @@ ROWS = b"1,a\n2,b\n3,c\n4,d\n5,e\n"
 
 
 @pytest.mark.parametrize(
-    "spoiling, spoiled",
+    "damage, damaged",
     [
         ("none", b"USER_ID,ITEM_ID\n" + ROWS),
         ("truncated", b"USER_ID,ITEM_ID\n1,a\n"),
         ("renamed", b"userId,ITEM_ID\n" + ROWS),
     ],
 )
-def test_only_interactions_are_spoiled(spoiling, spoiled):
+def test_only_interactions_are_damaged(damage, damaged):
     content = dict.fromkeys(("INTERACTIONS", "ITEMS"), b"USER_ID,ITEM_ID\n" + ROWS)
     data = Data({}, {}, content)
-    assert export(data, spoiling=spoiling) == spoiled
-    assert export(data, "ITEMS", spoiling=spoiling) == content["ITEMS"]
+    assert export(data, damage=damage) == damaged
+    assert export(data, "ITEMS", damage=damage) == content["ITEMS"]
 
 
 def dicts(content):
@@ -264,7 +266,7 @@ def dicts(content):
 def test_a_shuffled_export_has_the_same_users_and_items_in_other_pairs():
     content = sample_data()["INTERACTIONS"]
     original = dicts(content)
-    shuffled = dicts(spoil("shuffled", content))
+    shuffled = dicts(damage_export("shuffled", content))
     for column in ("USER_ID", "TIMESTAMP"):
         assert [row[column] for row in shuffled] == [row[column] for row in original]
     films, shuffled_films = ([row["ITEM_ID"] for row in rows] for rows in (original, shuffled))
@@ -296,4 +298,4 @@ def test_the_newer_sample_data_have_more_days():
     newer = service.newer["INTERACTIONS"]
     assert newer.startswith(older)
     assert len(newer) > len(older) * 1.1, f"{NEWER_DAYS - DAYS} days more"
-    assert service.item_labels()["film-001"] == "The Lost Island (Adventure)"
+    assert service.build_item_labels()["film-001"] == "The Lost Island (Adventure)"

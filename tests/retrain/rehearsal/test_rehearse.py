@@ -106,7 +106,9 @@ def emulator(monkeypatch, project):
     monkeypatch.setattr(play, "find_target", lambda *_: fake.target)
     for module in (play, rehearse):
         monkeypatch.setattr(module, "World", lambda *_: fake.world)
-    monkeypatch.setattr(DeployedStack, "recommendations", lambda *_: [Line(1, "home", "film")])
+    monkeypatch.setattr(
+        DeployedStack, "list_recommendation_lines", lambda *_: [Line(1, "home", "film")]
+    )
     monkeypatch.setattr(pulumi_cli, "PROJECT_DIR", project())
     return fake
 
@@ -308,7 +310,7 @@ def states(emulator, monkeypatch):
         return view(None, "FAILED", "no a")
 
     monkeypatch.setattr(play, "follow", follow)
-    monkeypatch.setattr(DeployedStack, "_snapshot", lambda _: Snapshot({}, {}, {}))
+    monkeypatch.setattr(DeployedStack, "_take_snapshot", lambda _: Snapshot({}, {}, {}))
     return calls
 
 
@@ -377,8 +379,8 @@ def test_a_rehearsal_shows_the_first_results_of_a_batch_job():
     )
     deployed = DeployedStack(campaigns, world, target=None, schedule_arn="")
     run = {"solutions": [{"batchJobs": [{"output": "s3://batch/out/"}]}]}
-    _, *shown = deployed.recommendations(run)
-    assert [*deployed.recommendations({"solutions": []})] == [], "nothing was recommended"
+    _, *shown = deployed.list_recommendation_lines(run)
+    assert [*deployed.list_recommendation_lines({"solutions": []})] == [], "nothing was recommended"
 
     assert [(line.label, line.text.split("\n")) for line in shown] == [
         (f"a batch job wrote for u{user}", [f"i{user}"] * play.RECOMMENDED_ITEMS)

@@ -57,7 +57,7 @@ def test_a_run_that_waits_for_an_approval_is_as_designed_if_the_stack_asks_for_i
 
 def test_of_a_stack_without_solutions_no_version_is_expected():
     report = {"outcome": "IMPORTED", "reasons": []}
-    scenario = BY_NAME["happy-path"].adapted_to(MOVIES.with_solutions().args)
+    scenario = BY_NAME["happy-path"].adapt_to(MOVIES.with_solutions().args)
     before, after = (Snapshot({DATASET: count}, {}, {}) for count in (1, 2))
     checks = list(judge(scenario, report, before, after))
 
@@ -78,7 +78,7 @@ def test_of_a_stack_without_solutions_no_version_is_expected():
 )
 def test_a_stack_promises_only_what_it_configures(solutions, promise, outcome):
     args = MOVIES.with_solutions(*solutions).args
-    happy, *others = [scenario.adapted_to(args) for scenario in SCENARIOS]
+    happy, *others = [scenario.adapt_to(args) for scenario in SCENARIOS]
 
     assert (happy.promise, happy.outcomes) == (promise, [outcome])
     assert any("train" in other.promise for other in others[:1]) == bool(solutions)
@@ -169,5 +169,5 @@ DATED = {"import_mode": "INCREMENTAL", "data_location": "s3://bucket/{date}/"}
 )
 def test_a_stack_that_cannot_play_a_scenario_has_a_reason(dataset, changes, taste, obstacles):
     group = MOVIES.with_datasets(dataset, **changes).with_solutions(solution(**taste))
-    reasons = {scenario.name: scenario.obstacle(group.args) for scenario in SCENARIOS}
+    reasons = {scenario.name: scenario.find_obstacle(group.args) for scenario in SCENARIOS}
     assert {str(name): reason for name, reason in reasons.items() if reason} == obstacles

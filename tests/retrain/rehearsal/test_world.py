@@ -11,7 +11,7 @@ from components.args import BatchJobArgs, CampaignArgs, ProbeArgs, QualityRuleAr
 from retrain.account.errors import OperatorError
 from retrain.rehearsal import world
 from retrain.rehearsal.data import Data
-from retrain.rehearsal.world import World, recipe_of, wait_until_active
+from retrain.rehearsal.world import World, choose_recipe, wait_until_active
 from tests.world import MOVIES, campaign, dataset_arn, solution
 
 CONTENT = b'\xef\xbb\xbfA,B\r\n1,"x"\r\n2,\\,\n3,\xc3\xa9\n'
@@ -135,7 +135,7 @@ TRENDING = QualityRuleArgs(metric="trend_prediction_accuracy", minimum=0.1)
     ],
 )
 def test_a_solution_has_a_recipe_for_its_probe_and_its_training_mode(probe, mode, recipe):
-    assert recipe_of(solution(training_mode=mode, campaigns=[campaign(**probe)])) == recipe
+    assert choose_recipe(solution(training_mode=mode, campaigns=[campaign(**probe)])) == recipe
 
 
 @pytest.mark.parametrize(
@@ -153,4 +153,4 @@ def test_a_solution_has_a_recipe_for_its_probe_and_its_training_mode(probe, mode
     ],
 )
 def test_a_solution_has_a_recipe_for_its_other_settings_if_there_is_one(settings, recipe):
-    assert recipe_of(solution(**settings)) == recipe
+    assert choose_recipe(solution(**settings)) == recipe
