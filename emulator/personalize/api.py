@@ -25,7 +25,7 @@ from emulator.personalize import (
     runtime,
     solutions,
 )
-from emulator.personalize.authorization import Caller, required_permissions
+from emulator.personalize.authorization import Caller, list_required_permissions
 from emulator.personalize.describe_list import describe, list_page
 from emulator.personalize.faults import Faults
 from emulator.personalize.operation_models import find_operation_model, validate
@@ -122,7 +122,7 @@ class Personalize:
             switches=switches or Switches(),
             faults=self.faults,
         )
-        self._authorize = authorize or (lambda *_: None)
+        self._authorize = authorize
         self._stores: dict[tuple[str, str], Store] = {}
         self._lock = RLock()
 
@@ -133,29 +133,30 @@ class Personalize:
             ApiError: The service refuses the call.
             NoResponse: An injected fault loses the response.
         """
-        request = {
-            key: value for key, value in deepcopy(dict(request)).items() if value is not None
-        }
+        # The caller may change its request later, so keep a copy.
+        fields = deepcopy(dict(request))
+        request = {name: value for name, value in fields.items() if value is not None}
         with self._lock:
             self.calls.append(Call(operation_name, caller.arn, request))
-            fault = self.faults.take_for_call(operation_name, request)
-            fault.raise_before_operation()
-            validate(operation_name, request)
-            if operation_name not in OPERATIONS:
-                message = f"{operation_name} is not supported by this emulator of Personalize."
-                raise ApiError("UnknownOperationException", message)
-            store = self._advanced_store(caller)
-            permissions = required_permissions(operation_name, request, store)
-            for action, resources in permissions.items():
-                self._authorize(caller, action, resources)
-            if operation_name.startswith(("Describe", "List")):
-                store.now -= timedelta(seconds=fault.stale_seconds)
-            result = OPERATIONS[operation_name](store, request) or {}
-            fault.raise_after_operation()
-            response = result.details if isinstance(result, Resource) else result
-            output_shape = find_operation_model(operation_name).output_shape
-            shown = select_fields(output_shape, fault.change_response(response))
-            return cast("dict[str, object]", shown)
+            return self._perform(operation_name, request, caller)
+
+    def _perform(self, operation_name: str, request: Request, caller: Caller) -> Response:
+        fault = self.faults.take_for_call(operation_name, request)
+        fault.raise_before_operation()
+
+        validate(operation_name, request)
+        operation = _find_operation(operation_name)
+        store = self._advance_store(caller)
+        self._check_permissions(operation_name, request, caller, store)
+
+        if operation_name.startswith(("Describe", "List")):
+            store.now -= timedelta(seconds=fault.stale_seconds)
+        response = _build_response(operation(store, request))
+        fault.raise_after_operation()
+
+        output_shape = find_operation_model(operation_name).output_shape
+        shown_fields = select_fields(output_shape, fault.change_response(response))
+        return cast("Response", shown_fields)
 
     def resources(self, kind: type[R], caller: Caller) -> dict[str, R]:
         """Return the resources of a kind by ARN, oldest first, with all that they store.
@@ -163,16 +164,43 @@ class Personalize:
         The API shows only a part of it, for example not what a version has learned.
         """
         with self._lock:
-            return {item.arn: item for item in self._advanced_store(caller).all(kind)}
+            resources = self._advance_store(caller).list_resources(kind)
+            return {resource.arn: resource for resource in resources}
 
-    def _advanced_store(self, caller: Caller) -> Store:
+    def _advance_store(self, caller: Caller) -> Store:
         """Return the store of the caller's account and region, after everything that is due now."""
         key = (caller.account, caller.region)
         if key not in self._stores:
             self._stores[key] = self._new_store(*key, self._clock())
+
         store = self._stores[key]
         store.advance(max(self._clock(), store.now))
         return store
+
+    def _check_permissions(
+        self, operation_name: str, request: Request, caller: Caller, store: Store
+    ) -> None:
+        permissions = list_required_permissions(operation_name, request, store)
+        if self._authorize is not None:
+            for action, resources in permissions.items():
+                self._authorize(caller, action, resources)
+
+
+def _find_operation(name: str) -> Operation:
+    """Find the function for an operation of the services, which may have more than the emulator."""
+    if name not in OPERATIONS:
+        message = f"{name} is not supported by this emulator of Personalize."
+        raise ApiError("UnknownOperationException", message)
+    return OPERATIONS[name]
+
+
+def _build_response(result: Resource | Response | None) -> Response:
+    """Build the response from what an operation returns."""
+    if result is None:
+        return {}
+    if isinstance(result, Resource):
+        return result.details
+    return result
 
 
 def attach(client: BaseClient, personalize: Personalize, caller: Caller) -> None:

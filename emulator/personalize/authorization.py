@@ -25,24 +25,27 @@ class Caller(NamedTuple):
     access_key: str = ""
 
 
-def required_permissions(operation: str, request: Request, store: Store) -> dict[str, list[str]]:
-    """Return the IAM actions that a call needs, and the ARNs of the resources of each of them.
-
-    A Create request with tags also needs TagResource on the new resource. The id of a new solution
-    version is not known before its creation, so its ARN is a pattern.
+def list_required_permissions(
+    operation: str, request: Request, store: Store
+) -> dict[str, list[str]]:
+    """List the IAM actions that a call needs, each with the ARNs of its resources.
 
     Raises:
         ApiError: InvalidInputException if the request lacks a resource's ARN.
     """
-    noun, action = operation.removeprefix("Create"), f"personalize:{operation}"
+    noun = operation.removeprefix("Create")
+    action = f"personalize:{operation}"
     if noun not in RESOURCE_CLASSES:
-        return {action: [_resource(operation, request)]}
+        return {action: [_find_resource(operation, request)]}
+
     if noun == "SolutionVersion":
+        # The id of a new version is not known before its creation, so its ARN is a pattern.
         resources = [request["solutionArn"]]
         new_resource = f"{request['solutionArn']}/*"
     else:
-        resources = _new_resource_and_container(noun, request, store)
+        resources = _list_new_resource_and_container(noun, request, store)
         new_resource = resources[0]
+
     permissions = {action: resources}
     if request.get("tags"):
         permissions["personalize:TagResource"] = [new_resource]
@@ -51,28 +54,33 @@ def required_permissions(operation: str, request: Request, store: Store) -> dict
     return permissions
 
 
-def _resource(operation: str, request: Request) -> str:
-    """Return the ARN of the one resource of an operation that creates nothing.
+def _find_resource(operation: str, request: Request) -> str:
+    """Find the one resource of an operation that creates nothing: the first ARN of its model.
 
-    It is the first ARN of the request's model. The List operations of resources need `*`.
+    The List operations of resources need `*`.
     """
-    shapes = list_members(find_operation_model(operation).input_shape)
-    fields = [name for name in shapes if name.endswith("Arn")]
-    if not fields or (operation.startswith("List") and operation != "ListTagsForResource"):
+    if operation.startswith("List") and operation != "ListTagsForResource":
         return "*"
-    if fields[0] not in request:
-        raise invalid_input(f"{fields[0]} is required")
-    return str(request[fields[0]])
+
+    for name in list_members(find_operation_model(operation).input_shape):
+        if name.endswith("Arn"):
+            if name not in request:
+                raise invalid_input(f"{name} is required")
+            return str(request[name])
+    return "*"
 
 
-def _new_resource_and_container(noun: str, request: Request, store: Store) -> list[str]:
-    """Return the ARNs of the new resource of a Create operation and of the one that contains it."""
+def _list_new_resource_and_container(noun: str, request: Request, store: Store) -> list[str]:
+    """List the new resource of a Create operation, and the one that contains it, if IAM asks."""
     containers = [request[field] for field in CONTAINER_FIELDS if field in request]
     name = request.get("name", request.get("jobName"))
-    if noun == "Dataset":
-        name = f"{containers[0].rpartition('/')[2]}/{request['datasetType'].upper()}"
-    if noun in ("Campaign", "BatchInferenceJob"):
-        containers = [containers[0].rpartition("/")[0]]
-    if noun == "BatchSegmentJob":
-        containers = []
-    return [store.arn(RESOURCE_CLASSES[noun].kind, name), *containers]
+    match noun:
+        case "Dataset":
+            group_name = containers[0].rpartition("/")[2]
+            name = f"{group_name}/{request['datasetType'].upper()}"
+        case "Campaign" | "BatchInferenceJob":
+            # The solution contains them, not its version.
+            containers = [containers[0].rpartition("/")[0]]
+        case "BatchSegmentJob":
+            containers = []
+    return [store.build_arn(RESOURCE_CLASSES[noun].kind, name), *containers]

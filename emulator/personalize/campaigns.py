@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from emulator.personalize.errors import invalid_input
-from emulator.personalize.lifecycle import active, create, updatable, update
+from emulator.personalize.lifecycle import create, find_active, find_updatable, update
 from emulator.personalize.resources import Campaign, Solution, SolutionVersion
 from emulator.personalize.store import Request, Store
 
@@ -13,10 +13,12 @@ DEFAULTS: dict[str, object] = {"minProvisionedTPS": 1, "campaignConfig": {}}
 
 def create_campaign(store: Store, request: Request) -> Campaign:
     """Create a campaign that serves an ACTIVE version."""
-    version = _active_version(store, request["solutionVersionArn"], sync=_is_syncing(request))
+    version_arn = request["solutionVersionArn"]
+    version = _find_active_version(store, version_arn, sync=_is_syncing(request))
     recipe = version.solution.recipe
     if recipe.type == "USER_SEGMENTATION":
         raise invalid_input(f"The recipe {recipe.name} does not support campaigns")
+
     details = {**DEFAULTS, **request, "solutionVersionArn": version.arn}
     belongs_to = [version.solution.arn, version.solution.group_arn]
     return create(store, Campaign, details, belongs_to=belongs_to)
@@ -27,28 +29,41 @@ def update_campaign(store: Store, request: Request) -> Campaign:
 
     The old version and settings are in use until the update is ACTIVE.
     """
-    campaign = updatable(store, Campaign, request["campaignArn"])
-    config: Mapping[str, Any] = request.get("campaignConfig", {})
-    if config.get("itemExplorationConfig") == {}:
+    campaign = find_updatable(store, Campaign, request["campaignArn"])
+    if request.get("campaignConfig", {}).get("itemExplorationConfig") == {}:
         # Describe may return such a configuration.
         raise invalid_input("itemExplorationConfig must not be empty")
+
     old_settings = campaign.settings(store.now)
-    kept_settings = old_settings if store.switches.update_keeps_settings else {}
-    settings = {**DEFAULTS, **kept_settings, **request}
-    sync, requested_arn = _is_syncing(settings), request.get("solutionVersionArn")
-    is_turned_off = config.get("syncWithLatestSolutionVersion") is False and requested_arn
-    if _is_syncing(old_settings) and not sync and not is_turned_off:
-        # Guide, "Updating a campaign".
+    settings = {**DEFAULTS, **request}
+    if store.switches.update_keeps_settings:
+        settings = {**DEFAULTS, **old_settings, **request}
+    if _is_syncing(old_settings) and not _is_syncing(settings):
+        _check_sync_is_turned_off(request)
+
+    version = _choose_version(store, campaign, request, sync=_is_syncing(settings))
+    _deploy(store, campaign, version, settings)
+    return campaign
+
+
+def _check_sync_is_turned_off(request: Request) -> None:
+    """Reject an update that ends the sync in passing (guide, "Updating a campaign")."""
+    config: Mapping[str, Any] = request.get("campaignConfig", {})
+    is_explicit = config.get("syncWithLatestSolutionVersion") is False
+    if not is_explicit or not request.get("solutionVersionArn"):
         raise invalid_input(
             "syncWithLatestSolutionVersion is turned off by one request with"
             " syncWithLatestSolutionVersion: false and the ARN of a solution version"
         )
-    if requested_arn is None:
-        version = store.get(SolutionVersion, campaign.served_version_arn(store.now))
-    else:
-        version = _active_version(store, requested_arn, sync=sync)
-    _deploy(store, campaign, version, settings)
-    return campaign
+
+
+def _choose_version(
+    store: Store, campaign: Campaign, request: Request, *, sync: bool
+) -> SolutionVersion:
+    """Choose the version that an update names, or the served one if it names none."""
+    if "solutionVersionArn" in request:
+        return _find_active_version(store, request["solutionVersionArn"], sync=sync)
+    return store.get(SolutionVersion, campaign.served_version_arn(store.now))
 
 
 def _deploy(
@@ -59,12 +74,13 @@ def _deploy(
     def finish() -> None:
         campaign.belongs_to = (version.solution.arn, version.solution.group_arn)
 
-    details = {key: settings[key] for key in DEFAULTS} | {"solutionVersionArn": version.arn}
+    details = {key: settings[key] for key in DEFAULTS}
+    details["solutionVersionArn"] = version.arn
     update(store, campaign, details, on_end=finish)
 
 
-def _active_version(store: Store, arn: str, *, sync: bool) -> SolutionVersion:
-    """Return the version that a request names. Raise ApiError if there is no ACTIVE one.
+def _find_active_version(store: Store, arn: str, *, sync: bool) -> SolutionVersion:
+    """Find the ACTIVE version that a request names.
 
     If the campaign follows the latest version (`sync`), the ARN must be `<solution>/$LATEST`.
     """
@@ -74,13 +90,14 @@ def _active_version(store: Store, arn: str, *, sync: bool) -> SolutionVersion:
             " syncWithLatestSolutionVersion is true, and only then"
         )
     if not sync:
-        return active(store, SolutionVersion, arn)
+        return find_active(store, SolutionVersion, arn)
+
     solution = store.get(Solution, arn.removesuffix("/$LATEST"))
-    versions = store.all(SolutionVersion, solution.arn)
-    active_versions = [version for version in versions if version.is_active(store.now)]
-    if not active_versions:
-        raise invalid_input(f"Solution {solution.arn} has no ACTIVE solution version")
-    return active_versions[-1]
+    # The versions are sorted, oldest first.
+    for version in reversed(store.list_resources(SolutionVersion, solution.arn)):
+        if version.is_active(store.now):
+            return version
+    raise invalid_input(f"Solution {solution.arn} has no ACTIVE solution version")
 
 
 def _is_syncing(settings: Mapping[str, Any]) -> bool:

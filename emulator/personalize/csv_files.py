@@ -8,7 +8,7 @@ import csv
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, partial
 from typing import NamedTuple
@@ -44,6 +44,10 @@ TYPES: Mapping[str, tuple[re.Pattern[str], Callable[[str], str | float], float]]
 """Avro type -> the pattern of its texts, the function that reads them, and the end of its range."""
 
 
+Reader = tuple[int, Callable[[str], Value]]
+"""The position of a column's values in a line, and the function that reads one of them."""
+
+
 class CsvFile(NamedTuple):
     """The columns of a file, and its rows. The rows have the columns of the schema."""
 
@@ -52,49 +56,73 @@ class CsvFile(NamedTuple):
 
 
 def read_csv(name: str, data: bytes, schema: Sequence[Field], today: date) -> CsvFile:
-    """Return the content of a CSV file with a header.
+    """Read a CSV file with a header, or fail the job if the file breaks a rule.
 
     The rows lack other columns of the file, and a missing nullable column is None in every row.
     Empty lines are left out. `name` stands for the file in messages. `today` is the day of the
     import in UTC.
-
-    Raises:
-        JobFailed: The file breaks a rule.
     """
+    text = _decode(name, data)
+    numbered_lines = enumerate(LINE_BREAK.split(text), start=1)
+    lines = [(number, line) for number, line in numbered_lines if line]
+    if not lines:
+        lines = [(1, "")]  # the header of an empty file is empty
+
+    header = lines[0][1]
+    names = header.split(",")
+    _check_header(names, schema)
+
+    readers = _build_readers(names, schema, today)
+    return CsvFile(names, _read_rows(name, lines[1:], len(names), readers))
+
+
+def _read_rows(
+    name: str, lines: Iterable[tuple[int, str]], count: int, readers: Sequence[Reader]
+) -> list[Row]:
+    """Read the lines of a file, which come with their numbers and have `count` values each."""
+    rows = []
+    for number, line in lines:
+        values = _split_line(line)
+        if len(values) != count:
+            raise JobFailed(f"{name}, line {number} does not have {count} values")
+
+        values.append("")  # for missing columns
+        try:
+            rows.append(tuple([read(values[position]) for position, read in readers]))
+        except JobFailed as failure:
+            raise JobFailed(f"{name}, line {number}: {failure}") from None
+    return rows
+
+
+def _decode(name: str, data: bytes) -> str:
+    """Decode a file, which must be text."""
     try:
         text = data.decode()
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:
         raise JobFailed(f"{name} is not a CSV file in UTF-8")
-    numbered = enumerate(LINE_BREAK.split(text), start=1)
-    (_, header), *lines = [(number, line) for number, line in numbered if line] or [(1, "")]
-    names = header.split(",")
-    _check_header(names, schema)
+    return text
+
+
+def _build_readers(names: Sequence[str], schema: Sequence[Field], today: date) -> list[Reader]:
+    """Build the reader of each column of the schema.
+
+    A missing column is nullable, so it reads the empty value that is appended to each line.
+    """
     end_of_tomorrow = (datetime.combine(today, time(), UTC) + timedelta(days=2)).timestamp()
-    # Most texts occur in many lines, so each column remembers their values.
-    columns = [
-        (
-            names.index(column.name) if column.name in names else None,
-            cache(partial(_read_value, column, end_of_tomorrow)),
-        )
-        for column in schema
-    ]
-    rows = []
-    for number, line in lines:
-        values = _values(line)
-        if len(values) != len(names):
-            raise JobFailed(f"{name}, line {number} does not have {len(names)} values")
-        try:
-            row = [read(values[place]) if place is not None else None for place, read in columns]
-        except JobFailed as failure:
-            raise JobFailed(f"{name}, line {number}: {failure}") from None
-        rows.append(tuple(row))
-    return CsvFile(names, rows)
+    readers: list[Reader] = []
+    for column in schema:
+        position = -1
+        if column.name in names:
+            position = names.index(column.name)
+        # Most texts occur in many lines, so each column remembers their values.
+        readers.append((position, cache(partial(_read_value, column, end_of_tomorrow))))
+    return readers
 
 
 def _check_header(names: Sequence[str], schema: Sequence[Field]) -> None:
-    """Raise JobFailed if a file cannot have these columns.
+    """Fail the job if a file cannot have these columns.
 
     Two names are equal if they differ only in underscores.
     """
@@ -105,14 +133,15 @@ def _check_header(names: Sequence[str], schema: Sequence[Field]) -> None:
         "has duplicate columns": [name for name in names if counts[name.replace("_", "")] > 1],
         "is missing the following columns": [name for name in required if name not in names],
     }
+
     for reason, wrong in wrong_names.items():
         if wrong:
             shown = [name if name.isprintable() else repr(name) for name in wrong]
             raise JobFailed(f"Input csv {reason}: [{', '.join(shown)}]")
 
 
-def _values(line: str) -> list[str]:
-    r"""Return the values of a line. `\` is the escape character.
+def _split_line(line: str) -> list[str]:
+    r"""Split a line into its values. `\` is the escape character.
 
     The list is empty if the line is not one record: a quotation mark is not closed, text follows
     the mark that closes a value, or the line ends in the escape character.
@@ -126,28 +155,45 @@ def _values(line: str) -> list[str]:
 
 
 def _read_value(column: Field, end_of_tomorrow: float, text: str) -> Value:
-    """Return the value of a text in a column. Raise JobFailed if it breaks a rule."""
+    """Read the text of a value in a column, or fail the job if it breaks a rule."""
     if text == "" and column.nullable:
         return None
-    shown = f"{column.name} {text[:SHOWN_CHARACTERS]!r}"
-    pattern, read, end = TYPES[column.type]
+
+    pattern, read, range_end = TYPES[column.type]
     if not pattern.fullmatch(text):
-        raise JobFailed(f"{shown} is not a {column.type}")
+        raise JobFailed(f"{_shorten(column, text)} is not a {column.type}")
+
     value = read(text)
     if isinstance(value, str):
-        length = MAX_ID_LENGTH if column.name in ID_FIELDS else MAX_LENGTH
-        # The service cuts a textual value off and imports it.
-        if len(value) > length and "textual" not in column.attributes:
-            raise JobFailed(TOO_LONG.format(length=length, name=column.name))
+        _check_length(column, value)
         return value
-    if not -end - 1 < value < end:
-        raise JobFailed(f"{shown} is not a {column.type}")
-    # An item may be much older than its interactions, but its time is not in milliseconds.
-    times = {
-        "TIMESTAMP": (EARLIEST, end_of_tomorrow),
-        "CREATION_TIMESTAMP": (-math.inf, FIRST_MILLISECONDS),
-    }
-    first, last = times.get(column.name, (value, math.inf))
-    if not first <= value < last:
-        raise JobFailed(f"{shown} is not a time in seconds since 1970")
+
+    if not -range_end - 1 < value < range_end:
+        raise JobFailed(f"{_shorten(column, text)} is not a {column.type}")
+    if not _is_possible_time(column.name, value, end_of_tomorrow):
+        raise JobFailed(f"{_shorten(column, text)} is not a time in seconds since 1970")
     return value
+
+
+def _shorten(column: Field, text: str) -> str:
+    """Name a value for a failure reason, by its column and its first characters."""
+    return f"{column.name} {text[:SHOWN_CHARACTERS]!r}"
+
+
+def _check_length(column: Field, value: str) -> None:
+    """Fail the job if a text is too long, unless it's textual: those, the service cuts off."""
+    max_length = MAX_LENGTH
+    if column.name in ID_FIELDS:
+        max_length = MAX_ID_LENGTH
+    if len(value) > max_length and "textual" not in column.attributes:
+        raise JobFailed(TOO_LONG.format(length=max_length, name=column.name))
+
+
+def _is_possible_time(name: str, value: float, end_of_tomorrow: float) -> bool:
+    """Return False for a time in milliseconds, or for an interaction in the wrong era."""
+    if name == "TIMESTAMP":
+        return EARLIEST <= value < end_of_tomorrow
+    if name == "CREATION_TIMESTAMP":
+        # An item may be much older than its interactions.
+        return value < FIRST_MILLISECONDS
+    return True

@@ -3,7 +3,7 @@
 from uuid import NAMESPACE_URL, uuid5
 
 from emulator.personalize.errors import already_exists, invalid_input
-from emulator.personalize.lifecycle import active, create
+from emulator.personalize.lifecycle import create, find_active
 from emulator.personalize.resources import Dataset, DatasetGroup, EventTracker, Schema
 from emulator.personalize.store import Request, Store
 from emulator.personalize.tables import REQUIRED_FIELDS, Table, parse_schema
@@ -21,7 +21,7 @@ def create_dataset_group(store: Store, request: Request) -> DatasetGroup:
 
 def create_dataset(store: Store, request: Request) -> Dataset:
     """Create an empty dataset. Its ARN ends in the name of the group and the dataset's type."""
-    group = active(store, DatasetGroup, request["datasetGroupArn"])
+    group = find_active(store, DatasetGroup, request["datasetGroupArn"])
     schema = store.get(Schema, request["schemaArn"])
     dataset_type = request["datasetType"].upper()
     if dataset_type not in REQUIRED_FIELDS:
@@ -49,8 +49,8 @@ def create_event_tracker(store: Store, request: Request) -> EventTracker:
 
     It receives no events, because the emulator has no PutEvents.
     """
-    group = active(store, DatasetGroup, request["datasetGroupArn"])
-    for tracker in store.all(EventTracker, group.arn):
+    group = find_active(store, DatasetGroup, request["datasetGroupArn"])
+    for tracker in store.list_resources(EventTracker, group.arn):
         raise already_exists(tracker.arn)
     tracking_id = str(uuid5(NAMESPACE_URL, f"{group.arn} {request['name']}"))
     details = {**request, "accountId": store.account, "trackingId": tracking_id}

@@ -13,62 +13,89 @@ from emulator.protocol.service_models import list_members
 def describe(kind: type[Resource], store: Store, request: Request) -> Response:
     """Return the response of a Describe operation."""
     resource = store.get(kind, request[kind.arn_field()])
-    return {kind.response_field(): _shown_fields(store, resource)}
+    return {kind.response_field(): _list_shown_fields(store, resource)}
 
 
 def list_page(kind: type[Resource], store: Store, request: Request) -> Response:
     """Return the response of a List operation.
 
-    The switch `list_order` says which resource is first. If the request has an ARN, only the
-    resources that belong to this ARN are listed. A token is valid only together with the ARN of the
-    request that it came from.
+    If the request has an ARN, only the resources that belong to this ARN are listed.
     """
-    parent_arn = next((request[key] for key in request if key.endswith("Arn")), None)
+    parent_arn = _find_parent_arn(request)
     if kind is SolutionVersion and parent_arn is not None:
         # Only the model of this List has ResourceNotFoundException.
         store.get(Solution, parent_arn)
-    switches = store.switches
-    resources = store.all(kind, parent_arn)
-    if switches.list_order == "newest first":
-        resources.reverse()
-    if switches.list_order == "shuffled":
-        resources.sort(key=lambda resource: hashlib.sha256(resource.arn.encode()).digest())
+
+    resources = store.list_resources(kind, parent_arn)
+    _order(resources, store.switches)
+
+    # A token is valid only together with the ARN of the request that it came from.
     list_id = f"{kind.response_field()}s {parent_arn}"
-    offset, _, token_list_id = request.get("nextToken", f"0 {list_id}").partition(" ")
-    if token_list_id != list_id or not offset.isdecimal():
-        raise ApiError("InvalidNextTokenException", "The token is not valid.")
-    start = int(offset)
-    end = start + min(request.get("maxResults", switches.page_size), switches.page_size)
-    shown = [_shown_fields(store, resource) for resource in resources[start:end]]
-    list_field = next(iter(list_members(find_operation_model(f"List{kind.noun()}s").output_shape)))
-    response: dict[str, object] = {list_field: shown}
+    start = _parse_token(request.get("nextToken", f"0 {list_id}"), list_id)
+    page_size = store.switches.page_size
+    end = start + min(request.get("maxResults", page_size), page_size)
+
+    page = [_list_shown_fields(store, resource) for resource in resources[start:end]]
+    response: Response = {_find_list_field(kind): page}
     if end < len(resources):
         response["nextToken"] = f"{end} {list_id}"
     return response
 
 
-def _shown_fields(store: Store, resource: Resource) -> Response:
-    """Return the fields that Describe and List show of a resource.
+def _find_parent_arn(request: Request) -> str | None:
+    for field, value in request.items():
+        if field.endswith("Arn"):
+            return str(value)
+    return None
+
+
+def _find_list_field(kind: type[Resource]) -> str:
+    """Find the field with the resources in the response of a List. It is the first one."""
+    output_shape = find_operation_model(f"List{kind.noun()}s").output_shape
+    return next(iter(list_members(output_shape)))
+
+
+def _order(resources: list[Resource], switches: Switches) -> None:
+    """Put resources, which come oldest first, into the order of the switch `list_order`."""
+    match switches.list_order:
+        case "newest first":
+            resources.reverse()
+        case "shuffled":
+            resources.sort(key=lambda resource: hashlib.sha256(resource.arn.encode()).digest())
+
+
+def _parse_token(token: str, list_id: str) -> int:
+    """Parse the position at which a token continues a list."""
+    position, _, token_list_id = token.partition(" ")
+    if token_list_id != list_id or not position.isdecimal():
+        raise ApiError("InvalidNextTokenException", "The token is not valid.")
+    return int(position)
+
+
+def _list_shown_fields(store: Store, resource: Resource) -> Response:
+    """List the fields that Describe and List show of a resource.
 
     Where AWS's documentation leaves it open what they show, the switches decide.
     """
-    switches = store.switches
     fields: dict[str, Any] = resource.fields_at(store.now)
     if isinstance(resource, Solution):
-        versions = store.all(SolutionVersion, resource.arn)
-        fields["latestSolutionVersion"] = versions[-1].fields_at(store.now) if versions else None
-    latest = [fields.get("latestCampaignUpdate"), fields.get("latestSolutionVersion")]
-    for shown in filter(None, [fields, *latest]):
-        if switches.underscore_in_stop_status and "STOP" in shown["status"]:
-            shown["status"] = shown["status"].replace(" ", "_")
-        if isinstance(resource, Campaign):
-            _show_settings(shown, switches)
+        versions = store.list_resources(SolutionVersion, resource.arn)
+        if versions:
+            fields["latestSolutionVersion"] = versions[-1].fields_at(store.now)
+
+    _apply_switches(resource, fields, store.switches)
+    for name in ("latestCampaignUpdate", "latestSolutionVersion"):
+        if name in fields:
+            _apply_switches(resource, fields[name], store.switches)
     return fields
 
 
-def _show_settings(shown: dict[str, Any], switches: Switches) -> None:
-    config = shown["campaignConfig"]
-    if switches.senseless_campaign_settings:
-        shown["campaignConfig"] = {"itemExplorationConfig": {}, **config}
+def _apply_switches(resource: Resource, shown: dict[str, Any], switches: Switches) -> None:
+    """Change the status and the settings that are shown, if a switch says so."""
+    if switches.underscore_in_stop_status and "STOP" in shown["status"]:
+        shown["status"] = shown["status"].replace(" ", "_")
+
+    if isinstance(resource, Campaign) and switches.senseless_campaign_settings:
+        shown["campaignConfig"] = {"itemExplorationConfig": {}, **shown["campaignConfig"]}
         if shown["minProvisionedTPS"] == 1:
             shown["minProvisionedTPS"] = 0

@@ -5,10 +5,10 @@ GetRecommendations.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from emulator.personalize.errors import invalid_input
-from emulator.personalize.lifecycle import active, create
+from emulator.personalize.lifecycle import create, find_active
 from emulator.personalize.resources import Condition, Dataset, DatasetGroup, Filter
 from emulator.personalize.store import Request, Store
 from emulator.personalize.tables import Field, Table
@@ -31,14 +31,14 @@ def create_filter(store: Store, request: Request) -> Filter:
 
     Each expression has one condition, which compares a field with IN.
     """
-    group = active(store, DatasetGroup, request["datasetGroupArn"])
+    group = find_active(store, DatasetGroup, request["datasetGroupArn"])
     texts = PIPE.split(request["filterExpression"])
     conditions = tuple(_parse_condition(store, group.arn, text) for text in texts)
     return create(store, Filter, request, belongs_to=[group.arn], conditions=conditions)
 
 
 def _parse_condition(store: Store, group_arn: str, expression: str) -> Condition:
-    """Return the condition of one expression. Raise ApiError if the group cannot have it."""
+    """Parse the condition of one expression, and find its column in the group's datasets."""
     match = EXPRESSION.fullmatch(expression)
     if match is None:
         raise invalid_input(
@@ -47,37 +47,51 @@ def _parse_condition(store: Store, group_arn: str, expression: str) -> Condition
             ' ("a", "b") or IN ($NAME)'
         )
 
-    dataset_type, field = match["dataset"].upper(), match["field"].upper()
-    columns = columns_of(store, group_arn, dataset_type)
-    columns = [(dataset, column) for dataset, column in columns if column.name.upper() == field]
-    target = ID_COLUMNS.get(dataset_type, "").replace("_", "")
-    is_no_event_type = dataset_type == "INTERACTIONS" and field != "EVENT_TYPE"
-    if not columns or is_no_event_type or target != match["target"].upper():
-        name = f"{match['dataset']}.{match['field']}"
-        raise invalid_input(f"{match['target']} of {group_arn} cannot be filtered by {name}")
-
+    dataset, column = _find_column(store, group_arn, match)
     return Condition(
         includes=match["verb"].upper() == "INCLUDE",
-        dataset=columns[0][0],
-        column=columns[0][1].name,
+        dataset=dataset,
+        column=column.name,
         values=match["values"] or "",
         parameter=match["parameter"] or "",
     )
 
 
-def columns_of(store: Store, group_arn: str, dataset_type: str) -> list[tuple[Dataset, Field]]:
+def _find_column(store: Store, group_arn: str, match: re.Match[str]) -> tuple[Dataset, Field]:
+    """Find the column that an expression compares, with its dataset.
+
+    Of the interactions, this emulator compares only the event type.
+    """
+    dataset_type = match["dataset"].upper()
+    field_name = match["field"].upper()
+    id_column = ID_COLUMNS.get(dataset_type, "")
+    has_ids = id_column.replace("_", "") == match["target"].upper()
+
+    if has_ids and (dataset_type != "INTERACTIONS" or field_name == "EVENT_TYPE"):
+        for dataset, column in list_columns(store, group_arn, dataset_type):
+            if column.name.upper() == field_name:
+                return dataset, column
+
+    name = f"{match['dataset']}.{match['field']}"
+    raise invalid_input(f"{match['target']} of {group_arn} cannot be filtered by {name}")
+
+
+def list_columns(store: Store, group_arn: str, dataset_type: str) -> list[tuple[Dataset, Field]]:
     """Return the columns of a group's dataset, each with the dataset. It may not exist."""
-    datasets = [item for item in store.all(Dataset, group_arn) if item.type == dataset_type]
+    datasets = [
+        item for item in store.list_resources(Dataset, group_arn) if item.type == dataset_type
+    ]
     return [(dataset, column) for dataset in datasets for column in dataset.schema.columns]
 
 
-def active_filter(store: Store, request: Request, group_arn: str) -> Filter | None:
-    """Return the filter that a request names, or None if it names none.
+def find_active_filter(store: Store, request: Request, group_arn: str) -> Filter | None:
+    """Find the filter that a request names, or return None if it names none.
 
-    Raise ApiError if the filter does not exist, is not ACTIVE, or is of another dataset group.
+    It must be ACTIVE and of the same dataset group.
     """
     if "filterArn" not in request:
         return None
+
     item_filter = store.get(Filter, request["filterArn"])
     if not item_filter.is_active(store.now):
         raise invalid_input(f"Filter {item_filter.arn} is {item_filter.status(store.now)}")
@@ -86,58 +100,75 @@ def active_filter(store: Store, request: Request, group_arn: str) -> Filter | No
     return item_filter
 
 
-def passing(
+def filter_scores(
     item_filter: Filter | None, request: Request, scores: Mapping[str, float]
 ) -> dict[str, float]:
-    """Return the items or users that pass a filter, in the same order, with their scores.
+    """Keep the items or users that pass a filter, in the same order, with their scores.
 
     The request has the values of the filter's parameters in `filterValues`. What any INCLUDE
     expression includes passes, unless an EXCLUDE expression excludes it (guide, "Combining multiple
     expressions").
-
-    Raise ApiError if a value is missing, is not in quotes, or belongs to no parameter.
     """
-    conditions = item_filter.conditions if item_filter is not None else ()
-    given: Mapping[str, str] = request.get("filterValues", {})
+    conditions: tuple[Condition, ...] = ()
+    if item_filter is not None:
+        conditions = item_filter.conditions
+    filter_values: Mapping[str, str] = request.get("filterValues", {})
+    _check_parameters(conditions, filter_values)
+
+    included_ids: set[str] = set()
+    excluded_ids: set[str] = set()
+    for condition in conditions:
+        if condition.includes:
+            included_ids |= _find_ids(condition, request)
+        elif condition.parameter in {"", *filter_values}:
+            # Without its value, an EXCLUDE expression is not used. INCLUDE needs all its values.
+            excluded_ids |= _find_ids(condition, request)
+
+    if not any(condition.includes for condition in conditions):
+        included_ids = set(scores)
+    passing_ids = included_ids - excluded_ids
+    return {key: score for key, score in scores.items() if key in passing_ids}
+
+
+def _check_parameters(conditions: Sequence[Condition], filter_values: Mapping[str, str]) -> None:
+    """Reject a value that belongs to no parameter of the filter."""
     parameters = {condition.parameter for condition in conditions}
-    if unknown := [name for name in given if name not in parameters]:
-        raise invalid_input(f"filterValues has {unknown[0]}, which is no parameter of a filter")
-
-    # Without its value, an EXCLUDE expression is not used. INCLUDE needs all its values.
-    used = [item for item in conditions if item.includes or item.parameter in {"", *given}]
-    included = [_ids(item, request) for item in used if item.includes]
-    excluded = [_ids(item, request) for item in used if not item.includes]
-    left = set().union(*included) if included else {*scores}
-    left.difference_update(*excluded)
-    return {key: score for key, score in scores.items() if key in left}
+    for name in filter_values:
+        if name not in parameters:
+            raise invalid_input(f"filterValues has {name}, which is no parameter of a filter")
 
 
-def _ids(condition: Condition, request: Request) -> set[str]:
-    """Return the ids that fulfil a condition, with the value of its parameter in a request."""
-    name = condition.parameter
+def _find_ids(condition: Condition, request: Request) -> set[str]:
+    """Find the ids that fulfil a condition, with the value of its parameter in a request."""
+    parameter = condition.parameter
     values = condition.values
-    if name:
-        values = request.get("filterValues", {}).get(name, "")
+    if parameter:
+        values = request.get("filterValues", {}).get(parameter, "")
         if not re.fullmatch(VALUES, values):
-            raise invalid_input(f"filterValues must have {name} with each value in double quotes")
+            message = f"filterValues must have {parameter} with each value in double quotes"
+            raise invalid_input(message)
 
     table = condition.dataset.table
     if condition.dataset.type == "INTERACTIONS":
         if "userId" not in request:
             raise invalid_input("userId is required, because the filter uses interactions")
         table = table.where("USER_ID", request["userId"])
+
     wanted = re.findall('"([^"]*)"', values)
-    return matching_ids(table, ID_COLUMNS[condition.dataset.type], condition.column, wanted)
+    return find_ids_with_values(table, ID_COLUMNS[condition.dataset.type], condition.column, wanted)
 
 
-def matching_ids(table: Table, id_column: str, column: str, values: Collection[str]) -> set[str]:
-    """Return the ids of the rows that have one of the values in a column.
+def find_ids_with_values(
+    table: Table, id_column: str, column: str, values: Collection[str]
+) -> set[str]:
+    """Find the ids of the rows that have one of the values in a column.
 
     A text with `|` is a list of values. The case of event types makes no difference, and "*" stands
     for all of them.
     """
-    pairs = zip(table.column(id_column), map(str, table.column(column)), strict=True)
+    rows = zip(table.column(id_column), map(str, table.column(column)), strict=True)
     if column != "EVENT_TYPE":
-        return {key for key, text in pairs if not set(text.split("|")).isdisjoint(values)}
-    wanted = {value.lower() for value in values}
-    return {key for key, text in pairs if "*" in wanted or text.lower() in wanted}
+        return {row_id for row_id, text in rows if not set(text.split("|")).isdisjoint(values)}
+
+    event_types = {value.lower() for value in values}
+    return {row_id for row_id, text in rows if "*" in values or text.lower() in event_types}

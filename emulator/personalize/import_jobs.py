@@ -2,15 +2,34 @@
 
 import hashlib
 from codecs import BOM_UTF8
+from collections.abc import Mapping
+from datetime import date
+from typing import NamedTuple
 
 from emulator.personalize.csv_files import read_csv
 from emulator.personalize.errors import JobFailed, invalid_input
-from emulator.personalize.lifecycle import active, check_no_deletion, create
+from emulator.personalize.lifecycle import check_no_deletion, create, find_active
 from emulator.personalize.resources import Dataset, ImportJob
 from emulator.personalize.store import Objects, Request, Store
-from emulator.personalize.tables import IDENTITY_FIELDS, MIN_INTERACTIONS, Table
+from emulator.personalize.tables import IDENTITY_FIELDS, MIN_INTERACTIONS, Row, Table
 
 MAX_INCREMENTAL_BYTES = 10**9
+
+
+class Location(NamedTuple):
+    """A location in S3. The key may also be a prefix of keys."""
+
+    bucket: str
+    key: str
+
+
+def parse_location(url: str) -> Location:
+    """Parse a location like `s3://bucket/key`."""
+    scheme, _, path = url.partition("://")
+    bucket, _, key = path.partition("/")
+    if scheme != "s3" or not bucket:
+        raise invalid_input("Invalid Data location.")
+    return Location(bucket, key)
 
 
 def create_dataset_import_job(store: Store, request: Request) -> ImportJob:
@@ -18,99 +37,121 @@ def create_dataset_import_job(store: Store, request: Request) -> ImportJob:
 
     It reads them when it ends, or when it is IN_PROGRESS if the switch `import_reads` is "start".
     """
-    dataset = active(store, Dataset, request["datasetArn"])
-    bucket, key = bucket_and_key(request["dataSource"].get("dataLocation", ""))
+    dataset = find_active(store, Dataset, request["datasetArn"])
+    location = parse_location(request["dataSource"].get("dataLocation", ""))
     check_no_deletion(store, dataset.belongs_to[-1])
-    mode = request.get("importMode", "FULL")
-    has_full_import = any(
-        job.details["importMode"] == "FULL" and job.is_active(store.now)
-        for job in store.all(ImportJob, dataset.arn)
-    )
-    if mode == "INCREMENTAL" and not has_full_import:
-        raise invalid_input(
-            f"Dataset {dataset.arn} has no bulk data; import with importMode FULL first"
-        )
-    role_arn = request.get("roleArn", "")
-    reads_early = store.switches.import_reads == "start"
+    details = {"importMode": "FULL", **request}
+    _check_import_mode(store, dataset, details["importMode"])
 
     def read() -> None:
-        job.files = read_files(store.objects, bucket, key, role_arn)
+        job.files = read_files(store.objects, location, request.get("roleArn", ""))
 
     def import_files() -> None:
-        if not reads_early:
+        if not job.files:
             read()
-        job.hashes = _import(store, dataset, job.files, mode)
-        job.files = {}
-        dataset.imports = (*(dataset.imports if mode == "INCREMENTAL" else ()), job.arn)
+        _import(store, dataset, job)
 
+    on_progress = read if store.switches.import_reads == "start" else None
     job = create(
         store,
         ImportJob,
-        {**request, "importMode": mode},
+        details,
         belongs_to=[dataset.arn],
-        on_progress=read if reads_early else None,
+        on_progress=on_progress,
         on_end=import_files,
     )
     return job
 
 
-def bucket_and_key(location: str) -> tuple[str, str]:
-    """Return the bucket, and the key or prefix, of a location in S3. Raise ApiError if it is none.
+def _check_import_mode(store: Store, dataset: Dataset, import_mode: str) -> None:
+    """Reject an incremental import into a dataset without an earlier FULL import."""
+    if import_mode != "INCREMENTAL":
+        return
 
-    The form of a location is `s3://bucket/key`.
+    for job in store.list_resources(ImportJob, dataset.arn):
+        if job.details["importMode"] == "FULL" and job.is_active(store.now):
+            return
+    raise invalid_input(
+        f"Dataset {dataset.arn} has no bulk data; import with importMode FULL first"
+    )
+
+
+def _import(store: Store, dataset: Dataset, job: ImportJob) -> None:
+    """Import the files that a job has read into its dataset.
+
+    The mode FULL replaces the rows of the dataset, and INCREMENTAL adds rows.
     """
-    scheme, _, path = location.partition("://")
-    bucket, _, key = path.partition("/")
-    if scheme != "s3" or not bucket:
-        raise invalid_input("Invalid Data location.")
-    return bucket, key
-
-
-def _import(store: Store, dataset: Dataset, files: dict[str, bytes], mode: str) -> dict[str, str]:
-    """Import files into the dataset, and return their hashes by URL. May raise JobFailed.
-
-    The mode FULL replaces the rows of the dataset, and INCREMENTAL adds rows. Item interactions
-    have a minimum in either mode, and action interactions only with INCREMENTAL.
-    """
-    is_incremental = mode == "INCREMENTAL"
-    total_bytes = sum(len(data) for data in files.values())
+    is_incremental = job.details["importMode"] == "INCREMENTAL"
+    total_bytes = sum(len(data) for data in job.files.values())
     if is_incremental and total_bytes > MAX_INCREMENTAL_BYTES:
         raise JobFailed(f"Incremental dataset import job has {total_bytes} bytes, more than 1 GB")
+
+    new_rows = _read_rows(job.files, dataset, store.now.date())
+    _check_enough_interactions(len(new_rows), dataset.type, is_incremental=is_incremental)
+
+    if not is_incremental:
+        dataset.table = Table(dataset.table.columns)
+        dataset.imports = ()
+    dataset.table = dataset.table.with_rows(new_rows, IDENTITY_FIELDS[dataset.type])
+    dataset.imports = (*dataset.imports, job.arn)
+
+    job.hashes = {name: hashlib.sha256(data).hexdigest() for name, data in job.files.items()}
+    job.files = {}
+
+
+def _read_rows(files: Mapping[str, bytes], dataset: Dataset, today: date) -> list[Row]:
+    """Read the rows of all files, which must have the same columns."""
     schema = dataset.schema.columns
-    today = store.now.date()
     contents = [read_csv(name, data, schema, today) for name, data in files.items()]
     if len({frozenset(content.columns) for content in contents}) > 1:
         raise JobFailed("Input csv files do not have the same columns")
-    rows = [row for content in contents for row in content.rows]
-    adds_actions = is_incremental and dataset.type == "ACTION_INTERACTIONS"
-    if (dataset.type == "INTERACTIONS" or adds_actions) and len(rows) < MIN_INTERACTIONS:
-        raise JobFailed(
-            f"Dataset import job has {len(rows)} interactions, fewer than {MIN_INTERACTIONS}"
-        )
-    old_rows = dataset.table if is_incremental else Table(dataset.table.columns)
-    dataset.table = old_rows.with_rows(rows, IDENTITY_FIELDS[dataset.type])
-    return {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    return [row for content in contents for row in content.rows]
 
 
-def read_files(objects: Objects, bucket: str, prefix: str, role_arn: str) -> dict[str, bytes]:
-    """Return the bytes of each CSV file by its URL, for example "s3://bucket/folder/users.csv".
+def _check_enough_interactions(count: int, dataset_type: str, *, is_incremental: bool) -> None:
+    """Fail the job if it has too few interactions.
 
-    Of a folder, only the files in its first level are imported (guide: "Importing bulk data"), and
-    their keys must end in ".csv". An object whose key is the prefix does not count. The S3 console
-    creates it to show a folder. A byte-order mark is left out.
-
-    Raise JobFailed if there is no file, or another file in a folder, or if a file cannot be read.
+    Item interactions have a minimum in either mode, and action interactions only with INCREMENTAL.
     """
-    keys = objects.keys(bucket, prefix, role_arn)
-    if prefix and not prefix.endswith("/"):
-        keys = [key for key in keys if key == prefix]
-    else:
-        keys = [key for key in keys if key != prefix and "/" not in key.removeprefix(prefix)]
-        if other_keys := [key for key in keys if not key.endswith(".csv")]:
-            raise JobFailed(f"s3://{bucket}/{other_keys[0]} is not a CSV file")
+    has_minimum = dataset_type == "INTERACTIONS"
+    if dataset_type == "ACTION_INTERACTIONS":
+        has_minimum = is_incremental
+
+    if has_minimum and count < MIN_INTERACTIONS:
+        raise JobFailed(
+            f"Dataset import job has {count} interactions, fewer than {MIN_INTERACTIONS}"
+        )
+
+
+def read_files(objects: Objects, location: Location, role_arn: str) -> dict[str, bytes]:
+    """Read the CSV files of a job by their URLs, for example "s3://bucket/folder/users.csv".
+
+    A byte-order mark is left out. The job fails if there is no file, or another file in a folder,
+    or if a file cannot be read.
+    """
+    keys = _list_csv_keys(objects, location, role_arn)
+    bucket = location.bucket
     if not keys:
-        raise JobFailed(f"Invalid Data location. There is no CSV file at s3://{bucket}/{prefix}")
+        raise JobFailed(
+            f"Invalid Data location. There is no CSV file at s3://{bucket}/{location.key}"
+        )
     return {
         f"s3://{bucket}/{key}": objects.read(bucket, key, role_arn).removeprefix(BOM_UTF8)
         for key in keys
     }
+
+
+def _list_csv_keys(objects: Objects, location: Location, role_arn: str) -> list[str]:
+    """List the key at a location, or the keys in a folder, all of which must end in ".csv"."""
+    prefix = location.key
+    all_keys = objects.keys(location.bucket, prefix, role_arn)
+    if prefix and not prefix.endswith("/"):
+        return [key for key in all_keys if key == prefix]
+
+    # Only the files in the first level of a folder are imported (guide: "Importing bulk data").
+    # The key of the folder itself doesn't count, because the S3 console creates it to show one.
+    keys = [key for key in all_keys if key != prefix and "/" not in key.removeprefix(prefix)]
+    for key in keys:
+        if not key.endswith(".csv"):
+            raise JobFailed(f"s3://{location.bucket}/{key} is not a CSV file")
+    return keys

@@ -41,15 +41,19 @@ def create(
     Raises:
         ApiError: The name is taken, a quota is used up, or a tag is not valid.
     """
-    name = details.get("name", details.get("jobName"))
+    name = str(details.get("name", details.get("jobName")))
+    if path is None:
+        path = name
     # The ARN of a version begins like that of its solution.
-    arn = store.arn(kind.kind.removesuffix("-version"), path or str(name))
+    arn = store.build_arn(kind.kind.removesuffix("-version"), path)
     if arn in store.resources:
         raise already_exists(arn)
-    _check_quotas(store, kind, belongs_to[-1] if belongs_to else None)
-    tags = _with_tags({}, details.get("tags", ()))
-    names = [*belongs_to, str(name)]
-    timeline = store.start_job(kind.kind, arn, *names, on_progress=on_progress, on_end=on_end)
+
+    _check_quotas(store, kind, belongs_to)
+    tags = _merge_tags({}, details.get("tags", ()))
+    timeline = store.start_job(
+        kind.kind, arn, *belongs_to, name, on_progress=on_progress, on_end=on_end
+    )
     resource = kind(
         arn=arn,
         details={kind.arn_field(): arn, **details},
@@ -62,46 +66,55 @@ def create(
     return resource
 
 
-def _check_quotas(store: Store, kind: type[Resource], group_arn: str | None) -> None:
-    """Raise ApiError if a dataset group, or the region, cannot have one more resource of a kind."""
-    code = "LimitExceededException"
-    if len(store.all(kind, group_arn)) >= kind.quota:
-        message = f"More than {kind.quota} resources in ACTIVE state. Please delete some"
-        raise ApiError(code, f"{message} and try again.")
-    unfinished = [resource for resource in store.all(kind) if resource.is_unfinished(store.now)]
+def _check_quotas(store: Store, kind: type[Resource], belongs_to: Sequence[str]) -> None:
+    """Reject a resource if its dataset group, or the region, cannot have one more of its kind."""
+    group_arn = None
+    if belongs_to:
+        group_arn = belongs_to[-1]
+    if len(store.list_resources(kind, group_arn)) >= kind.quota:
+        raise ApiError(
+            "LimitExceededException",
+            f"More than {kind.quota} resources in ACTIVE state. Please delete some and try again.",
+        )
+
+    resources = store.list_resources(kind)
+    unfinished = [resource for resource in resources if resource.is_unfinished(store.now)]
     if len(unfinished) >= kind.unfinished_quota:
-        message = f"More than {kind.unfinished_quota} resources with PENDING or IN_PROGRESS status"
-        raise ApiError(code, message)
+        raise ApiError(
+            "LimitExceededException",
+            f"More than {kind.unfinished_quota} resources with PENDING or IN_PROGRESS status",
+        )
 
 
 def check_no_deletion(store: Store, group_arn: str) -> None:
-    """Raise ApiError if a data deletion job of a dataset group is unfinished.
+    """Reject a job while a data deletion job of its dataset group is unfinished.
 
     The guide only advises against other jobs meanwhile, so a switch decides.
     """
-    for job in store.all(DataDeletionJob, group_arn):
+    for job in store.list_resources(DataDeletionJob, group_arn):
         if store.switches.deletions_exclude_jobs and job.is_unfinished(store.now):
             raise in_use(f"Resource {group_arn} is in use by {job.arn}")
 
 
-def active(store: Store, kind: type[R], arn: str) -> R:
-    """Return the resource with an ARN. Raise ApiError if it does not exist or is not ACTIVE.
+def find_active(store: Store, kind: type[R], arn: str) -> R:
+    """Find the ACTIVE resource with an ARN.
 
-    The code is ResourceInUseException while the resource is unfinished, and InvalidInputException
-    when it has failed.
+    Raises:
+        ApiError: ResourceInUseException while the resource is unfinished, so the call may succeed
+            later. InvalidInputException when it has failed.
     """
     resource = store.get(kind, arn)
     if resource.is_active(store.now):
         return resource
+
     message = f"Resource {resource.arn} is not ACTIVE, its status is {resource.status(store.now)}"
-    raise in_use(message) if resource.is_unfinished(store.now) else invalid_input(message)
+    if resource.is_unfinished(store.now):
+        raise in_use(message)
+    raise invalid_input(message)
 
 
-def updatable(store: Store, kind: type[C], arn: str) -> C:
-    """Return the resource with an ARN. Raise ApiError if it does not exist, or cannot be updated.
-
-    An unfinished update and most statuses forbid an update.
-    """
+def find_updatable(store: Store, kind: type[C], arn: str) -> C:
+    """Find the resource with an ARN, if neither its status nor another update forbids an update."""
     resource = store.get(kind, arn)
     status = resource.status(store.now)
     if status not in ("ACTIVE", "CREATE FAILED"):
@@ -118,32 +131,30 @@ def update(
     on_end: Callable[[], None] | None = None,
 ) -> None:
     """Start an update of a resource. Its details are in force when the update is ACTIVE."""
-    switches, kind = store.switches, f"{resource.kind}-update"
+    job_kind = f"{resource.kind}-update"
     name = str(resource.details["name"])
-    timeline = store.start_job(kind, resource.arn, name, on_end=on_end, verb=switches.update_verb)
-    visible_from = store.now + timedelta(seconds=switches.update_visible_after)
+    verb = store.switches.update_verb
+    timeline = store.start_job(job_kind, resource.arn, name, on_end=on_end, verb=verb)
+
+    visible_from = store.now + timedelta(seconds=store.switches.update_visible_after)
     resource.changes.append(Change(details, timeline, visible_from))
 
 
 def delete(kind: type[Resource], store: Store, request: Request) -> None:
-    """Start to delete a resource. The versions of a solution disappear with it.
-
-    Raise ApiError if it is unfinished, is being deleted, or is in use by a resource that belongs
-    to it. Jobs use it until they end.
-    """
+    """Start to delete a resource that is finished and not in use."""
     resource = store.get(kind, request[kind.arn_field()])
     if resource.is_unfinished(store.now):
         status = resource.status(store.now)
         raise in_use(f"Resource {resource.arn} cannot be deleted, its status is {status}")
-    for user in store.all(Resource, resource.arn):
-        is_job = isinstance(user, BatchJob | DataDeletionJob | ImportJob | SolutionVersion)
-        if not is_job or user.is_unfinished(store.now):
-            raise in_use(f"Resource {resource.arn} is in use by {user.arn}")
-    is_solution = isinstance(resource, Solution)
-    versions = store.all(SolutionVersion, resource.arn) if is_solution else []
+    _check_not_in_use(store, resource)
+
+    deleted_resources = [resource]
+    if isinstance(resource, Solution):
+        # The versions of a solution disappear with it.
+        deleted_resources += store.list_resources(SolutionVersion, resource.arn)
 
     def remove() -> None:
-        for deleted in (resource, *versions):
+        for deleted in deleted_resources:
             del store.resources[deleted.arn]
 
     deletion = store.start_job(
@@ -152,25 +163,35 @@ def delete(kind: type[Resource], store: Store, request: Request) -> None:
     resource.timeline.moments += deletion.moments
 
 
-def _with_tags(tags: Mapping[str, str], added: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """Return the tags of a resource with those that a request adds.
+def _check_not_in_use(store: Store, resource: Resource) -> None:
+    """Reject a deletion while anything belongs to the resource. Jobs use it until they end."""
+    for user in store.list_resources(Resource, resource.arn):
+        is_job = isinstance(user, BatchJob | DataDeletionJob | ImportJob | SolutionVersion)
+        if not is_job or user.is_unfinished(store.now):
+            raise in_use(f"Resource {resource.arn} is in use by {user.arn}")
 
-    Raise ApiError if there are too many, or if AWS reserves a key for itself.
-    """
-    new_tags = {**tags, **{tag["tagKey"]: tag["tagValue"] for tag in added}}
-    for key in new_tags:
+
+def _merge_tags(
+    current_tags: Mapping[str, str], requested_tags: Sequence[Mapping[str, str]]
+) -> dict[str, str]:
+    """Merge the tags of a request into those of a resource, and check the result."""
+    merged_tags = dict(current_tags)
+    for tag in requested_tags:
+        merged_tags[tag["tagKey"]] = tag["tagValue"]
+
+    for key in merged_tags:
         if key.lower().startswith("aws:"):
             raise invalid_input(f"Tag keys must not start with aws: {key}")
-    if len(new_tags) > TAGS_PER_RESOURCE:
+    if len(merged_tags) > TAGS_PER_RESOURCE:
         message = f"A resource can have at most {TAGS_PER_RESOURCE} tags"
         raise ApiError("TooManyTagsException", message)
-    return new_tags
+    return merged_tags
 
 
 def tag_resource(store: Store, request: Request) -> None:
     """Add tags to a resource. If it already has a tag with the same key, replace the value."""
     resource = store.get(Resource, request["resourceArn"])
-    resource.tags = _with_tags(resource.tags, request["tags"])
+    resource.tags = _merge_tags(resource.tags, request["tags"])
 
 
 def untag_resource(store: Store, request: Request) -> None:

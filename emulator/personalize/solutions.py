@@ -3,18 +3,20 @@
 import hashlib
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from emulator.personalize.errors import JobFailed, already_exists, invalid_input, not_found
 from emulator.personalize.lifecycle import (
-    active,
     check_no_deletion,
     create,
-    updatable,
+    find_active,
+    find_updatable,
     update,
 )
-from emulator.personalize.recipes import RECIPES
+from emulator.personalize.recipes import RECIPES, Recipe
 from emulator.personalize.resources import (
     Dataset,
     DatasetGroup,
@@ -39,22 +41,25 @@ def create_solution(store: Store, request: Request) -> Solution:
 
     The emulator starts no training by itself.
     """
-    group = active(store, DatasetGroup, request["datasetGroupArn"])
+    group = find_active(store, DatasetGroup, request["datasetGroupArn"])
     details: dict[str, Any] = {**DEFAULTS, **request}
+
     if details["performAutoTraining"]:
         details["solutionConfig"] = {**EVERY_WEEK, **details.get("solutionConfig", {})}
+
     recipe_arn = request.get("recipeArn")
     if recipe_arn is None:
         raise invalid_input("recipeArn is missing; this emulator does not perform AutoML")
     if recipe_arn not in RECIPES:
         raise not_found(recipe_arn)
+
     recipe = RECIPES[recipe_arn]
     return create(store, Solution, details, belongs_to=[group.arn], recipe=recipe)
 
 
 def update_solution(store: Store, request: Request) -> Solution:
     """Start an update of a solution. Its settings are in force when the update is ACTIVE."""
-    solution = updatable(store, Solution, request["solutionArn"])
+    solution = find_updatable(store, Solution, request["solutionArn"])
     settings: dict[str, Any] = {**solution.settings(store.now), **request}
     changed_config = settings.get("solutionUpdateConfig", {})
     settings["solutionConfig"] = {**settings.get("solutionConfig", {}), **changed_config}
@@ -64,45 +69,62 @@ def update_solution(store: Store, request: Request) -> Solution:
 
 def create_solution_version(store: Store, request: Request) -> SolutionVersion:
     """Start a training. It uses the rows of the time when the version becomes IN_PROGRESS."""
-    solution = active(store, Solution, request["solutionArn"])
+    solution = find_active(store, Solution, request["solutionArn"])
     check_no_deletion(store, solution.group_arn)
-    mode = request.get("trainingMode", "FULL")
-    versions = store.all(SolutionVersion, solution.arn)
-    names = {version.details.get("name"): version.arn for version in versions}
-    name = request.get("name")
-    if store.switches.unique_version_names and name is not None and name in names:
-        raise already_exists(names[name])
-    has_full_version = any(
-        version.is_active(store.now) and version.details["trainingMode"] == "FULL"
-        for version in versions
-    )
-    if mode == "UPDATE" and not (solution.recipe.updatable and has_full_version):
-        raise invalid_input(
-            "Training mode UPDATE needs a recipe that supports it, and an ACTIVE solution version"
-            f" of {solution.arn} that was trained with mode FULL"
-        )
-    dataset = _training_dataset(store, solution)
+    versions = store.list_resources(SolutionVersion, solution.arn)
+    if store.switches.unique_version_names:
+        _check_name_is_new(versions, request)
+
+    training_mode = request.get("trainingMode", "FULL")
+    if training_mode == "UPDATE":
+        _check_update_mode(solution, versions, store.now)
+    dataset = _find_training_dataset(store, solution)
 
     def take_data() -> None:
         version.data = dataset.table
-        datasets = store.all(Dataset, solution.group_arn)
-        version.learned = {item.arn: item.imports for item in datasets}
+        for learned in store.list_resources(Dataset, solution.group_arn):
+            version.learned[learned.arn] = learned.imports
 
-    # The same history of calls gives the same ids.
-    history = f"{solution.arn} {solution.timeline.created.isoformat()} {len(versions)}"
-    version_id = hashlib.sha256(history.encode()).hexdigest()[:8]
     inherited = {**solution.details, "name": None, "tags": ()}
     version = create(
         store,
         SolutionVersion,
-        {**inherited, **request, "trainingMode": mode, "trainingType": "MANUAL"},
-        path=f"{solution.details['name']}/{version_id}",
+        {**inherited, **request, "trainingMode": training_mode, "trainingType": "MANUAL"},
+        path=f"{solution.details['name']}/{_build_version_id(solution, len(versions))}",
         belongs_to=[dataset.arn, solution.arn, solution.group_arn],
         solution=solution,
         on_progress=take_data,
         on_end=lambda: _train(version),
     )
     return version
+
+
+def _check_name_is_new(versions: Sequence[SolutionVersion], request: Request) -> None:
+    """Reject the name of another version of the solution."""
+    for version in reversed(versions):
+        if "name" in request and version.details["name"] == request["name"]:
+            raise already_exists(version.arn)
+
+
+def _check_update_mode(
+    solution: Solution, versions: Sequence[SolutionVersion], now: datetime
+) -> None:
+    """Reject trainingMode UPDATE if there is nothing to update, or no recipe that can do it."""
+    if solution.recipe.updatable:
+        for version in versions:
+            if version.is_active(now) and version.details["trainingMode"] == "FULL":
+                return
+
+    raise invalid_input(
+        "Training mode UPDATE needs a recipe that supports it, and an ACTIVE solution version"
+        f" of {solution.arn} that was trained with mode FULL"
+    )
+
+
+def _build_version_id(solution: Solution, version_count: int) -> str:
+    """Build the id of a new version. The same history of calls gives the same ids."""
+    history = f"{solution.arn} {solution.timeline.created.isoformat()} {version_count}"
+    return hashlib.sha256(history.encode()).hexdigest()[:8]
 
 
 def stop_solution_version_creation(store: Store, request: Request) -> None:
@@ -116,48 +138,57 @@ def stop_solution_version_creation(store: Store, request: Request) -> None:
 
 def get_solution_metrics(store: Store, request: Request) -> Response:
     """Return the metrics of an ACTIVE version. `training.evaluate` explains them."""
-    version = active(store, SolutionVersion, request["solutionVersionArn"])
+    version = find_active(store, SolutionVersion, request["solutionVersionArn"])
     assert version.model is not None, "an ACTIVE version has been trained"
     return {"solutionVersionArn": version.arn, "metrics": version.model.metrics}
 
 
-def _training_dataset(store: Store, solution: Solution) -> Dataset:
-    """Return the dataset that the recipe learns from.
-
-    Raise ApiError if the group lacks it, or if it is not ACTIVE. aws-semantic-similarity needs one
-    string field with `itemName` and at least one with `textual` (guide, "Semantic-Similarity
-    recipe").
-    """
-    recipe, datasets = solution.recipe, store.all(Dataset, solution.group_arn)
+def _find_training_dataset(store: Store, solution: Solution) -> Dataset:
+    """Find the ACTIVE dataset that the recipe learns from."""
+    recipe = solution.recipe
+    datasets = store.list_resources(Dataset, solution.group_arn)
     arns = [dataset.arn for dataset in datasets if dataset.type == recipe.data]
     if not arns:
         raise invalid_input(
             f"Dataset group {solution.group_arn} has no {recipe.data} dataset to train on"
         )
-    dataset = active(store, Dataset, arns[0])
-    attributes = {name for column in dataset.schema.columns for name in column.attributes}
-    missing = {"itemName", "textual"} - attributes
-    if recipe.method == "words" and missing:
-        raise invalid_input(
-            f"The schema of {dataset.arn} has no field with {min(missing)}: true, which the recipe"
-            f" {recipe.name} needs"
-        )
+
+    dataset = find_active(store, Dataset, arns[0])
+    if recipe.method == "words":
+        _check_textual_fields(dataset, recipe)
     return dataset
 
 
+def _check_textual_fields(dataset: Dataset, recipe: Recipe) -> None:
+    """Reject items without a name or a text (guide, "Semantic-Similarity recipe")."""
+    found: set[str] = set()
+    for column in dataset.schema.columns:
+        found |= column.attributes
+
+    for attribute in ("itemName", "textual"):
+        if attribute not in found:
+            raise invalid_input(
+                f"The schema of {dataset.arn} has no field with {attribute}: true, which the recipe"
+                f" {recipe.name} needs"
+            )
+
+
 def _train(version: SolutionVersion) -> None:
-    """Train the model of a version on `version.data`, and drop the data. May raise JobFailed."""
+    """Train the model of a version on the data that it has taken, and drop the data."""
     # numpy and implicit take long to import, and only trainings need them.
     from emulator.personalize.training import train  # noqa: PLC0415
 
+    data = version.data
+    recipe = version.solution.recipe
     event_type = version.solution.details.get("eventType")
-    data, recipe = version.data, version.solution.recipe
     if event_type is not None:
         data = data.where("EVENT_TYPE", event_type)
-    if recipe.method == "words" and not len(data):
-        raise JobFailed("Dataset has no items")
+
     if recipe.method != "words":
         _check_enough_interactions(data, event_type)
+    elif not len(data):
+        raise JobFailed("Dataset has no items")
+
     if version.timeline.knows_only_popularity:
         recipe = replace(recipe, method="popularity")
     version.model = train(data, recipe)
@@ -165,9 +196,13 @@ def _train(version: SolutionVersion) -> None:
 
 
 def _check_enough_interactions(data: Table, event_type: object) -> None:
+    """Fail a training with too few interactions, or too few users who have several."""
     if len(data) < MIN_INTERACTIONS:
-        suffix = f" after filtering by event type: {event_type}" if event_type else ""
+        suffix = ""
+        if event_type:
+            suffix = f" after filtering by event type: {event_type}"
         raise JobFailed(f"Dataset has fewer than {MIN_INTERACTIONS} interactions{suffix}")
+
     counts = Counter(data.column("USER_ID")).values()
     required = max(MIN_USERS, math.ceil(len(counts) * MIN_SHARE_OF_USERS))
     if sum(count >= MIN_INTERACTIONS_PER_USER for count in counts) < required:

@@ -73,24 +73,25 @@ class Store:
     resources: dict[str, Resource] = field(default_factory=dict)
     _jobs: list[Timeline] = field(default_factory=list)
 
-    def arn(self, kind: str, name: str) -> str:
-        """Return the ARN of a resource in this account and region."""
+    def build_arn(self, kind: str, name: str) -> str:
+        """Build the ARN of a resource in this account and region."""
         return f"arn:aws:personalize:{self.region}:{self.account}:{kind}/{name}"
 
     def get(self, kind: type[R], arn: str) -> R:
-        """Return the resource with an ARN. `Resource` stands for any kind.
+        """Find the resource with an ARN. `Resource` stands for any kind.
 
-        Raise ApiError (ResourceNotFoundException) if there is none of this kind at the time `now`.
+        Raises:
+            ApiError: ResourceNotFoundException if there is none of this kind at the time `now`.
         """
         resource = self.resources.get(arn)
         if not isinstance(resource, kind) or resource.timeline.created > self.now:
             raise not_found(arn)
         return resource
 
-    def all(self, kind: type[R], belonging_to: str | None = None) -> list[R]:
-        """Return the resources of a kind that exist at the time `now`, oldest first.
+    def list_resources(self, kind: type[R], belonging_to: str | None = None) -> list[R]:
+        """List the resources of a kind that exist at the time `now`, oldest first.
 
-        `belonging_to` is the ARN of the resource that contains them. With None, return all.
+        `belonging_to` is the ARN of the resource that contains them. With None, list all.
         """
         return [
             resource
@@ -116,16 +117,23 @@ class Store:
         job becomes IN_PROGRESS, and `on_end` when it reaches its outcome. Both may raise JobFailed.
         An injected fault for the job's ARN, or for one of `names`, changes its course.
         """
-        # A schema has no status, and exists at once.
-        pending, in_progress = (0, 0) if kind == "schema" else self.timings(kind, arn)
-        progress = self.now + timedelta(seconds=pending)
+        if kind == "schema":
+            # A schema has no status, and exists at once.
+            pending_seconds = progress_seconds = 0.0
+        else:
+            pending_seconds, progress_seconds = self.timings(kind, arn)
+
+        progress_time = self.now + timedelta(seconds=pending_seconds)
+        end_time = progress_time + timedelta(seconds=progress_seconds)
         moments = [
             Moment(self.now, f"{verb} PENDING"),
-            Moment(progress, f"{verb} IN_PROGRESS", on_progress),
-            Moment(progress + timedelta(seconds=in_progress), outcome, on_end),
+            Moment(progress_time, f"{verb} IN_PROGRESS", on_progress),
+            Moment(end_time, outcome, on_end),
         ]
         timeline = Timeline(moments, verb)
-        if fault := self.faults.take_for_job(kind, (arn, *names)):
+
+        fault = self.faults.take_for_job(kind, (arn, *names))
+        if fault is not None:
             fault.change_course(timeline, self.stop_seconds(arn))
         self._jobs.append(timeline)
         return timeline
@@ -140,19 +148,25 @@ class Store:
         The oldest effect comes first. Each effect sees its own time as `now`. If it raises
         JobFailed, the job ends there.
         """
-        while due := [
-            (moment, moment.effect, timeline)
-            for timeline in self._jobs
-            for moment in timeline.moments
-            if moment.effect and moment.time <= time
-        ]:
-            moment, effect, timeline = min(due, key=lambda entry: entry[0].time)
-            self.now, moment.effect = moment.time, None
+        # Look again after each effect, because a job that fails loses its later moments.
+        while due_moments := self._list_due_moments(time):
+            timeline, moment = min(due_moments, key=lambda due: due[1].time)
+            self.now = moment.time
             try:
-                effect()
+                moment.take_effect()
             except JobFailed as failure:
                 timeline.fail(moment, str(failure))
+
         self._jobs = [
             timeline for timeline in self._jobs if any(moment.effect for moment in timeline.moments)
         ]
         self.now = time
+
+    def _list_due_moments(self, time: datetime) -> list[tuple[Timeline, Moment]]:
+        """List the moments until `time` that have an effect, each with its job."""
+        return [
+            (timeline, moment)
+            for timeline in self._jobs
+            for moment in timeline.moments
+            if moment.effect and moment.time <= time
+        ]

@@ -39,7 +39,9 @@ class FixedTimings:
         """Return the duration of a kind of job. The ARN makes no difference."""
         if kind == "stop":
             return self.stop
-        return self.jobs if kind in SLOW_JOB_KINDS else self.containers
+        if kind in SLOW_JOB_KINDS:
+            return self.jobs
+        return self.containers
 
 
 @dataclass
@@ -49,6 +51,13 @@ class Moment:
     time: datetime
     status: str
     effect: Callable[[], None] | None = None
+
+    def take_effect(self) -> None:
+        """Call the effect, and forget it first, so that it happens only once even if it fails."""
+        effect = self.effect
+        self.effect = None
+        if effect is not None:
+            effect()
 
 
 @dataclass
@@ -71,9 +80,11 @@ class Timeline:
         return self.moments[0].time
 
     def moment_at(self, time: datetime) -> Moment:
-        """Return the last moment that is not after `time`, or the first one if all are after it."""
+        """Find the last moment that is not after `time`, or the first one if all are after it."""
         reached = [moment for moment in self.moments if moment.time <= time]
-        return reached[-1] if reached else self.moments[0]
+        if not reached:
+            return self.moments[0]
+        return reached[-1]
 
     def status(self, time: datetime) -> str:
         """Return the status at a time."""
@@ -90,12 +101,15 @@ class Timeline:
     def fields_at(self, time: datetime) -> dict[str, object]:
         """Return the status, the times and the failure reason, named as in the API."""
         moment = self.moment_at(time)
-        return {
+        fields: dict[str, object] = {
             "status": moment.status,
             "creationDateTime": self.created,
             "lastUpdatedDateTime": moment.time,
-            "failureReason": self.failure_reason if moment.status.endswith("FAILED") else None,
         }
+
+        if moment.status.endswith("FAILED"):
+            fields["failureReason"] = self.failure_reason
+        return fields
 
     def fail(self, moment: Moment, reason: str) -> None:
         """End the job as failed at `moment`, and drop all later moments.
@@ -110,7 +124,9 @@ class Timeline:
         """Stop the job at `time`. A job in progress is first STOPPING, for `seconds` seconds."""
         is_pending = self.status(time).endswith("PENDING")
         self.moments = [moment for moment in self.moments if moment.time <= time]
+
+        end_time = time
         if not is_pending:
             self.moments.append(Moment(time, f"{self.verb} STOPPING"))
-            time += timedelta(seconds=seconds)
-        self.moments.append(Moment(time, f"{self.verb} STOPPED"))
+            end_time += timedelta(seconds=seconds)
+        self.moments.append(Moment(end_time, f"{self.verb} STOPPED"))

@@ -41,32 +41,39 @@ class Model:
     metrics: Mapping[str, float]
 
     def recommend_to_user(self, user_id: str) -> dict[str, float]:
-        """Return the items that are new to a user. A user without a history gets popular items."""
-        return self._new_items(self.histories.get(user_id, []))
+        """Recommend items that are new to a user. A user without a history gets popular items."""
+        return self._rank_new_items(self.histories.get(user_id, []))
 
     def similar_items(self, item_id: str) -> dict[str, float]:
-        """Return the items that are similar to an item. For an unknown item they are popular."""
-        return self._new_items([self.items.index(item_id)] if item_id in self.items else [])
+        """Recommend items that are similar to an item. For an unknown item they are popular."""
+        history = []
+        if item_id in self.items:
+            history.append(self.items.index(item_id))
+        return self._rank_new_items(history)
 
-    def users_of(self, item_ids: Collection[str]) -> dict[str, float]:
-        """Return the users who like any of the items, by the sum of their scores, best first."""
+    def rank_users(self, item_ids: Collection[str]) -> dict[str, float]:
+        """Rank the users who like any of the items by the sum of their scores, best first."""
         positions = [position for position, item in enumerate(self.items) if item in item_ids]
-        users = list(self.histories)
         scores = self.scores([*self.histories.values()])[:, positions].sum(axis=1)
+
+        users = list(self.histories)
         order = np.argsort(-scores, kind="stable")
         return {users[row]: float(scores[row]) for row in order if scores[row] > 0}
 
     def rank(self, user_id: str, item_ids: Sequence[str]) -> dict[str, float]:
-        """Return the given items for a user. An unknown item has the score 0."""
+        """Rank the given items for a user. An unknown item has the score 0."""
         scores = self.scores([self.histories.get(user_id, [])])[0]
-        known = dict(zip(self.items, scores, strict=True))
-        given = {item: float(known.get(item, 0)) for item in item_ids}
-        total = sum(given.values()) or 1
+        score_by_item = dict(zip(self.items, scores, strict=True))
+        given = {item: float(score_by_item.get(item, 0)) for item in item_ids}
+
+        total = sum(given.values())
+        if total == 0:
+            total = 1  # none of the items is known, so each keeps the score 0
         best_first = sorted(given, key=lambda item: -given[item])
         return {item: given[item] / total for item in best_first}
 
     def scores(self, histories: Sequence[Sequence[int]]) -> Scores:
-        """Return a matrix of scores, with a row for each history and a column for each item.
+        """Compute a matrix of scores, with a row for each history and a column for each item.
 
         If the model has `similarity`, popularity only decides between items that are equally
         similar to the history.
@@ -74,15 +81,17 @@ class Model:
         popularity = self.popularity / self.popularity.sum()
         if self.similarity is None:
             return np.tile(popularity, (len(histories), 1))
+
         weights = [DECAY ** np.arange(len(history) - 1, -1, -1) for history in histories]
-        weighted = _matrix(histories, np.concatenate(weights), len(self.items))
+        weighted = _build_matrix(histories, np.concatenate(weights), len(self.items))
         scores: Scores = (weighted @ self.similarity).toarray() + popularity / 1000
         return scores
 
-    def _new_items(self, history: Sequence[int]) -> dict[str, float]:
-        """Return the positive scores of the items that are not in a history, best first."""
+    def _rank_new_items(self, history: Sequence[int]) -> dict[str, float]:
+        """Rank the items that are not in a history and have a positive score, best first."""
         scores = self.scores([history])[0]
         scores[list(history)] = 0
+
         total = scores.sum()
         order = np.argsort(-scores, kind="stable")
         return {
@@ -93,45 +102,80 @@ class Model:
 
 
 def train(data: Table, recipe: Recipe) -> Model:
-    """Return a model of the rows, with its metrics. Equal rows always give an equal model."""
+    """Train a model on rows, and evaluate it. Equal rows always give an equal model."""
     if recipe.method == "words":
         return _train_on_words(data, recipe.target)
-    timestamps, users = data.column("TIMESTAMP"), data.column("USER_ID")
-    item_ids = data.column(recipe.target)
-    rows = sorted(zip(timestamps, users, item_ids, strict=True), key=lambda row: row[0])
-    items = sorted(set(item_ids))
+
+    items = sorted(set(data.column(recipe.target)))
+    histories = _list_histories(data, recipe.target, items)
+    # A dict keeps their order, and finds a user faster than a list.
+    held_out_users = dict.fromkeys(_choose_held_out_users(histories))
+    known_histories = [history for user, history in histories.items() if user not in held_out_users]
+
+    model = _fit(items, histories, known_histories, recipe)
+    metrics = evaluate(model, [histories[user] for user in held_out_users])
+    return replace(model, metrics=metrics)
+
+
+def _fit(
+    items: Sequence[str],
+    histories: Histories,
+    known_histories: Sequence[Sequence[int]],
+    recipe: Recipe,
+) -> Model:
+    """Build a model without metrics. Items are similar if the known histories have both of them."""
+    similarity = None
+    if recipe.method == "neighbours":
+        similarity = _compute_similarity(known_histories, len(items))
+
+    all_positions = np.concatenate([*histories.values()])
+    popularity = np.bincount(all_positions, minlength=len(items)).astype(np.float64)
+    return Model(items, histories, popularity, similarity, metrics={})
+
+
+def _list_histories(data: Table, item_column: str, items: Sequence[str]) -> dict[str, list[int]]:
+    """List the items of each user, oldest first, as positions in `items`."""
+    columns = [data.column(name) for name in ("TIMESTAMP", "USER_ID", item_column)]
+    interactions = sorted(zip(*columns, strict=True), key=lambda interaction: interaction[0])
     positions = {item: position for position, item in enumerate(items)}
+
     histories: defaultdict[str, list[int]] = defaultdict(list)
-    for _, user, item in rows:
+    for _, user, item in interactions:
         histories[user].append(positions[item])
-    held_out = dict.fromkeys(_held_out_users(histories))
-    known = [history for user, history in histories.items() if user not in held_out]
-    similarity = _similarity(known, len(items)) if recipe.method == "neighbours" else None
-    popularity = np.bincount(np.concatenate([*histories.values()]), minlength=len(items))
-    model = Model(items, dict(histories), popularity.astype(np.float64), similarity, metrics={})
-    return replace(model, metrics=evaluate(model, [histories[user] for user in held_out]))
+    return dict(histories)
 
 
 def _train_on_words(data: Table, item_column: str) -> Model:
-    """Return a model in which items are similar if they have words in common.
+    """Train a model in which items are similar if they have words in common.
 
-    The rows are items. Every word of their other columns counts as a user who had these items. The
-    only metric is the coverage, because there are no interactions to hold out.
+    The rows are items. Every word counts as a user who had the items with this word.
     """
     items = data.column(item_column)
-    items_by_word: defaultdict[str, list[int]] = defaultdict(list)
+    item_count = len(items)
+    similarity = _compute_similarity(_list_items_by_word(data, item_column), item_count)
+    model = Model(items, {}, np.ones(item_count), similarity, metrics={})
+
+    # There are no interactions to hold out, so coverage is the only metric.
+    ranked = _rank_unknown_items(model, [[position] for position in range(item_count)])
+    coverage = len(np.unique(ranked)) / item_count
+    return replace(model, metrics={"coverage": round(coverage, 4)})
+
+
+def _list_items_by_word(data: Table, item_column: str) -> list[list[int]]:
+    """List the positions of the items for each word in their other columns."""
+    positions: defaultdict[str, list[int]] = defaultdict(list)
     for name in data.columns:
-        for position, value in enumerate(data.column(name) if name != item_column else []):
-            for word in str(value or "").lower().replace("|", " ").split():
-                items_by_word[word].append(position)
-    similarity = _similarity([*items_by_word.values()], len(items))
-    model = Model(items, {}, np.ones(len(items)), similarity, metrics={})
-    ranked = _rank_unknown_items(model, [[position] for position in range(len(items))])
-    return replace(model, metrics={"coverage": round(len(np.unique(ranked)) / len(items), 4)})
+        if name == item_column:
+            continue
+        for position, value in enumerate(data.column(name)):
+            if value:
+                for word in str(value).lower().replace("|", " ").split():
+                    positions[word].append(position)
+    return [*positions.values()]
 
 
 def evaluate(model: Model, histories: Sequence[Sequence[int]]) -> dict[str, float]:
-    """Return the metrics of GetSolutionMetrics, each a mean over users between 0 and 1.
+    """Compute the metrics of GetSolutionMetrics, each a mean over users between 0 and 1.
 
     Each history belongs to a user who was held out of the training. The newest interactions of the
     user are hidden, and the model ranks all items that are not in the rest of the history. A hit
@@ -143,22 +187,31 @@ def evaluate(model: Model, histories: Sequence[Sequence[int]]) -> dict[str, floa
         hidden_count = math.ceil(len(history) * HELD_OUT_INTERACTIONS)
         known.append(history[:-hidden_count])
         hidden.append(history[-hidden_count:])
+
     ranked = _rank_unknown_items(model, known)
     hits = np.array([np.isin(row, items) for row, items in zip(ranked, hidden, strict=True)])
-    hidden_items = [len(set(items)) for items in hidden]
-    reciprocal_ranks = np.where(hits.any(axis=1), 1 / (1 + hits.argmax(axis=1)), 0)
-    metrics = {
-        "coverage": len(np.unique(ranked)) / len(model.items),
-        "mean_reciprocal_rank_at_25": float(reciprocal_ranks.mean()),
-    }
-    for k in (5, 10, 25):
-        metrics[f"normalized_discounted_cumulative_gain_at_{k}"] = _ndcg(hits[:, :k], hidden_items)
-        metrics[f"precision_at_{k}"] = float(hits[:, :k].sum(axis=1).mean() / k)
+    metrics = _compute_metrics(hits, [len(set(items)) for items in hidden])
+    metrics["coverage"] = len(np.unique(ranked)) / len(model.items)
     return {name: round(value, 4) for name, value in metrics.items()}
 
 
+def _compute_metrics(hits: NDArray[np.bool_], hidden_counts: Sequence[int]) -> dict[str, float]:
+    """Compute the metrics of hits, which have a row for each user and a column for each rank.
+
+    `hidden_counts` has the number of items that each user could hit.
+    """
+    reciprocal_ranks = np.where(hits.any(axis=1), 1 / (1 + hits.argmax(axis=1)), 0)
+    metrics = {"mean_reciprocal_rank_at_25": float(reciprocal_ranks.mean())}
+    for rank in (5, 10, 25):
+        first_hits = hits[:, :rank]
+        gain = _compute_cumulative_gain(first_hits, hidden_counts)
+        metrics[f"normalized_discounted_cumulative_gain_at_{rank}"] = gain
+        metrics[f"precision_at_{rank}"] = float(first_hits.sum(axis=1).mean() / rank)
+    return metrics
+
+
 def _rank_unknown_items(model: Model, histories: Sequence[Sequence[int]]) -> NDArray[np.intp]:
-    """Return a row of items for each history: the best items that are not in it, best first."""
+    """Rank, in a row for each history, the best items that are not in it, best first."""
     scores = model.scores(histories)
     for row, history in zip(scores, histories, strict=True):
         row[list(history)] = -1  # less than every other score
@@ -166,8 +219,8 @@ def _rank_unknown_items(model: Model, histories: Sequence[Sequence[int]]) -> NDA
     return ranked
 
 
-def _held_out_users(histories: Histories) -> list[str]:
-    """Return a tenth of the users with at least two interactions.
+def _choose_held_out_users(histories: Histories) -> list[str]:
+    """Choose a tenth of the users with at least two interactions.
 
     They are selected by a hash of their ids, so the other users make no difference to the order.
     """
@@ -176,33 +229,33 @@ def _held_out_users(histories: Histories) -> list[str]:
     return users[: math.ceil(len(users) * HELD_OUT_USERS)]
 
 
-def _similarity(histories: Sequence[Sequence[int]], item_count: int) -> csr_matrix:
-    """Return the cosine similarity of each item to its nearest neighbours.
+def _compute_similarity(histories: Sequence[Sequence[int]], item_count: int) -> csr_matrix:
+    """Compute the cosine similarity of each item to its nearest neighbours.
 
     The vector of an item has an entry for each user, which is the number of interactions.
     """
-    counts = _matrix(histories, np.ones(sum(map(len, histories))), item_count)
+    counts = _build_matrix(histories, np.ones(sum(map(len, histories))), item_count)
     counts.sum_duplicates()
+
     lengths = np.sqrt(np.asarray(counts.power(2).sum(axis=0)).ravel())
     lengths[lengths == 0] = 1  # an item that only held-out users have
+
     recommender = ItemItemRecommender(K=NEIGHBOURS, num_threads=1)
     recommender.fit((counts @ diags(1 / lengths)).tocsr(), show_progress=False)
     return recommender.similarity
 
 
-def _matrix(histories: Sequence[Sequence[int]], weights: Scores, item_count: int) -> csr_matrix:
-    """Return a matrix with a row for each history, with the weight of each of its interactions."""
+def _build_matrix(
+    histories: Sequence[Sequence[int]], weights: Scores, item_count: int
+) -> csr_matrix:
+    """Build a matrix with a row for each history, with the weight of each of its interactions."""
     positions = np.array([position for history in histories for position in history], dtype=np.intp)
     row_starts = np.cumsum([0, *map(len, histories)])
     return csr_matrix((weights, positions, row_starts), shape=(len(histories), item_count))
 
 
-def _ndcg(hits: NDArray[np.bool_], hidden_items: Sequence[int]) -> float:
-    """Return the normalized discounted cumulative gain, a mean over users.
-
-    `hits` has a row for each user and a column for each rank. `hidden_items` is the number of
-    items that each user could hit.
-    """
+def _compute_cumulative_gain(hits: NDArray[np.bool_], hidden_counts: Sequence[int]) -> float:
+    """Compute the normalized discounted cumulative gain, a mean over users."""
     gains = 1 / np.log2(np.arange(2, hits.shape[1] + 2))
-    best_sums = np.array([gains[:count].sum() for count in hidden_items])
+    best_sums = np.array([gains[:count].sum() for count in hidden_counts])
     return float(((hits * gains).sum(axis=1) / best_sums).mean())
