@@ -156,7 +156,7 @@ def check_way_back(account: Account) -> Iterator[Finding]:
             problem = (
                 None if is_active(status) else f"is {status}, so {name} cannot be rolled back to it"
             )
-            fix = pipeline.command("start", "--force")
+            fix = pipeline.command("start", "--skip-import", "--force")
             yield account.finding(short_name(version), problem, fix)
 
 

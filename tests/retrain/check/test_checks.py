@@ -710,7 +710,7 @@ def test_a_way_back_that_is_blocked_is_named_before_it_is_needed():
         client = a.Client(real, describe_solution_version=describe_version)
         prod.services = {**a.services(prod.pipeline.bucket), "personalize": client}
         assert [row[0] for row in findings(prod, "way back")] == ["warn"], "there is no probe"
-        start = "retrain start --force --stack prod"
+        start = "retrain start --skip-import --force --stack prod"
         answers[first] = "ResourceNotFoundException"
         name = short_name(first)
         text = "so home cannot be rolled back to it"
