@@ -15,7 +15,7 @@ from functions.common.formatting import format_count, format_list
 from retrain.account import pulumi_cli
 from retrain.account.errors import OperatorError
 from retrain.check.findings import Finding
-from retrain.check.preview import Change, changes_in, errors_in, resources_in
+from retrain.check.preview import Change, list_changes, list_errors, list_resources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,14 +53,14 @@ def compare(pipeline: ExaminedPipeline) -> Comparison:
         document = _preview(pipeline, refresh=True)
         if problem := _problem_of(document):
             return Comparison(_not_deployed(pipeline), problem=problem)
-        changes = changes_in(document)
+        changes = list_changes(document)
         # During an update, the preview would show the work of the update as damage.
         if changes and _was_deployed_meanwhile(pipeline.stack, document):
             text = "the stack is being deployed just now; ask again when that has ended"
             return Comparison([], problem=text)
     except OperatorError as error:
         return Comparison([], problem=error.text)
-    return Comparison(changes, len(resources_in(document)))
+    return Comparison(changes, len(list_resources(document)))
 
 
 def _preview(pipeline: ExaminedPipeline, *, refresh: bool) -> Document:
@@ -69,7 +69,7 @@ def _preview(pipeline: ExaminedPipeline, *, refresh: bool) -> Document:
 
 
 def _problem_of(document: Document) -> str | None:
-    errors = errors_in(document)
+    errors = list_errors(document)
     if not errors:
         return None
     more = f" ({len(errors) - 1} more errors)" if errors[1:] else ""
@@ -82,19 +82,19 @@ def _not_deployed(pipeline: ExaminedPipeline) -> Sequence[Change]:
         document = _preview(pipeline, refresh=False)
     except OperatorError:
         return []
-    return [] if errors_in(document) else changes_in(document)
+    return [] if list_errors(document) else list_changes(document)
 
 
 def _was_deployed_meanwhile(stack: str, document: Document) -> bool:
     """Return True if the state is not the one that the preview has read, or is being changed."""
     state = pulumi_cli.state_of(stack)
     written = {resource["urn"]: resource.get("modified") for resource in state.get("resources", ())}
-    read = resources_in(document)
+    read = list_resources(document)
     is_changing = bool(state.get("pending_operations"))
     return is_changing or read != {urn: written.get(urn) for urn in read}
 
 
-def findings_about(comparison: Comparison, pipeline: ExaminedPipeline) -> Iterator[Finding]:
+def explain_comparison(comparison: Comparison, pipeline: ExaminedPipeline) -> Iterator[Finding]:
     """Yield what was compared, each fault with the command that mends it."""
     if comparison.problem:
         text = "Pulumi did not compare the stack with AWS, so changes by hand are not named"

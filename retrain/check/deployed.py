@@ -14,8 +14,8 @@ from functions.common.formatting import format_list
 from retrain.account.errors import one_line
 from retrain.account.permissions import resource_arns, topic_arn_of
 from retrain.account.triggers import describe_schedule
-from retrain.check.findings import Finding, found, is_named, subscriptions_of
-from retrain.check.questions import actions_text, alarms_question, policy_finding
+from retrain.check.findings import Finding, has_logical_name, read_if_exists, read_subscriptions
+from retrain.check.questions import build_alarms_question, format_actions, judge_policy
 from retrain.check.role_policies import (
     find_blocking_policies,
     find_denied_requests,
@@ -52,13 +52,13 @@ def check_roles(account: Account) -> Iterator[Finding]:
 
     for role_arn, requests in sorted(denied.items()):
         name = role_arn.rpartition("/")[2]
-        if found(account.client("iam").get_role, RoleName=name) is None:
+        if read_if_exists(account.client("iam").get_role, RoleName=name) is None:
             yield account.finding(name, "does not exist")
             continue
 
         blocking = list(find_blocking_policies(account, name, requests)) if requests else []
         actions = {request.action for request in requests}
-        problem = f"may not call {actions_text(actions)}" if actions else None
+        problem = f"may not call {format_actions(actions)}" if actions else None
         yield from blocking or [account.finding(name, problem)]
         if not blocking:
             for policy in list_added_policies(account, name):
@@ -116,7 +116,7 @@ def check_ringing_alarms(account: Account) -> Iterator[Finding]:
     stack = account.pipeline.stack or "STACK"
     for alarm in list_alarms(account.target.settings):
         for item in account.alarms:
-            is_it = is_named(item["AlarmName"], f"{account.name}-{alarm.name}")
+            is_it = has_logical_name(item["AlarmName"], f"{account.name}-{alarm.name}")
             if is_it and item["StateValue"] == "ALARM":
                 reason = one_line(item["StateReason"])
                 what_to_do = alarm.what_to_do.replace("STACK", stack)
@@ -127,7 +127,7 @@ def check_messages(account: Account) -> Iterator[Finding]:
     """Check that the topic exists, takes messages of alarms, and has subscribers."""
     pipeline = account.pipeline
     arn, args = str(topic_arn_of(pipeline)), pipeline.args
-    response = found(account.client("sns").get_topic_attributes, TopicArn=arn)
+    response = read_if_exists(account.client("sns").get_topic_attributes, TopicArn=arn)
     topic = f"the topic {arn.rpartition(':')[2]}"
     yield account.finding(topic, None if response else "does not exist")
     if response is None:
@@ -138,9 +138,9 @@ def check_messages(account: Account) -> Iterator[Finding]:
     else:
         fix = pipeline.deploy_command
     document = json.loads(response["Attributes"]["Policy"])
-    publish = alarms_question(pipeline.home, ["sns:Publish"], arn)
-    yield policy_finding(f"the policy of {topic}", document, fix, publish)
-    confirmed, pending, arns = subscriptions_of(pipeline.access, arn)
+    publish = build_alarms_question(pipeline.home, ["sns:Publish"], arn)
+    yield judge_policy(f"the policy of {topic}", document, fix, publish)
+    confirmed, pending, arns = read_subscriptions(pipeline.access, arn)
     yield from _check_filters(account, {address: arns[address] for address in confirmed})
     emails = args.notifications.emails if args else ()
     for address in sorted({*emails} - {*confirmed, *pending}):

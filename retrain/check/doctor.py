@@ -32,7 +32,7 @@ from retrain.account.output import (
 from retrain.account.permissions import policy_of
 from retrain.account.target import PipelineOptions
 from retrain.check import deployed, parts, prerequisites
-from retrain.check.comparison import compare, findings_about
+from retrain.check.comparison import compare, explain_comparison
 from retrain.check.examined_pipeline import find_pipeline
 from retrain.check.findings import Account, Finding
 from retrain.options import JsonOption, command
@@ -78,7 +78,7 @@ def doctor(
     if policy:
         print_json(policy_of(pipeline))
         return 0
-    findings = list(findings_of(pipeline))
+    findings = list(run_checks(pipeline))
     if as_json:
         checks = [{"check": title, **finding._asdict()} for title, finding in findings]
         print_json({"source": pipeline.source, "checks": checks})
@@ -89,7 +89,7 @@ def doctor(
     return EXIT_FAILED if any(finding.level == "missing" for _, finding in findings) else 0
 
 
-def findings_of(pipeline: ExaminedPipeline) -> Iterator[tuple[str, Finding]]:
+def run_checks(pipeline: ExaminedPipeline) -> Iterator[tuple[str, Finding]]:
     """Yield the title and each finding of each check. What cannot be read is a warning."""
     account = Account(pipeline, pipeline.access.caller(), clock.now())
     with (
@@ -106,7 +106,7 @@ def findings_of(pipeline: ExaminedPipeline) -> Iterator[tuple[str, Finding]]:
 
         status.update("comparing: pulumi preview --refresh")
         comparison = running.result()
-        for finding in findings_about(comparison, pipeline):
+        for finding in explain_comparison(comparison, pipeline):
             yield "stack", finding
 
         # Pulumi knows better than we do whether each part of the stack still exists.

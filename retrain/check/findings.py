@@ -47,7 +47,7 @@ class Finding(NamedTuple):
     command: str | None = None
 
 
-def finding_of(level: Level, message: Message, pipeline_options: Sequence[str]) -> Finding:
+def build_finding(level: Level, message: Message, pipeline_options: Sequence[str]) -> Finding:
     """Return the finding about a message of the pipeline's code."""
     command = message.get("command")
     return Finding(
@@ -55,7 +55,7 @@ def finding_of(level: Level, message: Message, pipeline_options: Sequence[str]) 
     )
 
 
-def found(request: Callable[..., Any], **arguments: object) -> Any:  # noqa: ANN401  # a response
+def read_if_exists(request: Callable[..., Any], **arguments: object) -> Any:  # noqa: ANN401  # a response
     """Return the response to a request, or None if the resource does not exist."""
     try:
         return request(**arguments)
@@ -65,7 +65,7 @@ def found(request: Callable[..., Any], **arguments: object) -> Any:  # noqa: ANN
         raise
 
 
-def is_named(name: str, start: str) -> bool:
+def has_logical_name(name: str, start: str) -> bool:
     """Return True if a name is `start`, perhaps with the characters that Pulumi adds to names."""
     return start in (name, name.rpartition("-")[0])
 
@@ -157,7 +157,7 @@ class Account:
             step: [
                 target["Arn"]
                 for rule in rules
-                if is_named(rule["Name"], build_function_name(self.name, step))
+                if has_logical_name(rule["Name"], build_function_name(self.name, step))
                 and rule["State"] == "ENABLED"
                 for target in client.list_targets_by_rule(Rule=rule["Name"])["Targets"]
                 if machine in f"{rule} {target}"
@@ -178,7 +178,7 @@ class Account:
         watched_arns = {
             dimension["Value"]
             for item in self._alarms_by_name
-            if is_named(item["AlarmName"], f"{self.name}-run-failed")
+            if has_logical_name(item["AlarmName"], f"{self.name}-run-failed")
             for dimension in item["Dimensions"]
         }
         return sorted(watched_arns - {self.target.state_machine_arn})
@@ -200,7 +200,9 @@ class Account:
         called += [arn.rpartition(":")[0] for arn in self.published]
         configs = defaultdict(list)
         for arn in sorted({*self.published, *(arn for arn in called if ":function:" in arn)}):
-            config = found(self.client("lambda").get_function_configuration, FunctionName=arn)
+            config = read_if_exists(
+                self.client("lambda").get_function_configuration, FunctionName=arn
+            )
             configs[arn.split(":")[6]].append(config)
         return configs
 
@@ -228,7 +230,7 @@ class Subscriptions(NamedTuple):
     """Address -> the ARN of its subscription, or `PendingConfirmation`."""
 
 
-def subscriptions_of(access: Access, topic_arn: str) -> Subscriptions:
+def read_subscriptions(access: Access, topic_arn: str) -> Subscriptions:
     """Return who gets the messages of a topic, and who has not confirmed it yet."""
     arns = list_subscriptions(access, topic_arn)
     pending = sorted(address for address, arn in arns.items() if arn == PENDING)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from components.alarms import NAMESPACE_BY_DIMENSION, list_alarms
 from retrain.account.permissions import topic_arn_of
-from retrain.check.findings import Finding, found, is_named
+from retrain.check.findings import Finding, has_logical_name, read_if_exists
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +71,7 @@ def check_queue(account: Account) -> Iterator[Finding]:
     schedule = account.schedules.get("states", {"Target": {}})
     if letters := schedule["Target"].get("DeadLetterConfig"):
         name = letters["Arn"].rpartition(":")[2]
-        exists = found(account.client("sqs").get_queue_url, QueueName=name)
+        exists = read_if_exists(account.client("sqs").get_queue_url, QueueName=name)
         yield account.finding(name, None if exists else "does not exist")
 
 
@@ -86,7 +86,7 @@ def _problem_of_alarm(account: Account, alarm: Alarm) -> str | None:
     is_heard = any(
         topic_arn in item["AlarmActions"] and item["ActionsEnabled"]
         for item in account.alarms
-        if is_named(item["AlarmName"], f"{account.name}-{alarm.name}")
+        if has_logical_name(item["AlarmName"], f"{account.name}-{alarm.name}")
     )
     if not is_heard:
         return "does not exist or does not notify the topic"

@@ -49,7 +49,7 @@ class Verdict(NamedTuple):
     """The condition keys of the denial, or those that make the result uncertain."""
 
 
-def service_context(home: Environment, service: str) -> Mapping[str, str | None]:
+def build_service_context(home: Environment, service: str) -> Mapping[str, str | None]:
     """Return what is known about the requests that a service makes for an account.
 
     The service uses TLS, and no VPC endpoint of the account. For Personalize, the source keys are
@@ -64,12 +64,12 @@ def service_context(home: Environment, service: str) -> Mapping[str, str | None]
     }
 
 
-def root_arn(home: Environment) -> str:
+def build_root_arn(home: Environment) -> str:
     """Return the ARN with which a policy lets the IAM policies of an account decide."""
     return f"arn:{home.partition}:iam::{home.account}:root"
 
 
-def verdict(document: Mapping[str, object], request: Request) -> Verdict:
+def judge_request(document: Mapping[str, object], request: Request) -> Verdict:
     """Return what a policy says about a request.
 
     A trust policy has no resources, so they are not compared in it.
@@ -97,7 +97,7 @@ def verdict(document: Mapping[str, object], request: Request) -> Verdict:
     return Verdict("allowed")
 
 
-def denying_statements(
+def find_denying_statements(
     document: Mapping[str, object], requests: Iterable[Request]
 ) -> list[Statement]:
     """Return the statements that deny one of the requests."""
@@ -105,18 +105,20 @@ def denying_statements(
     return [
         statement
         for statement in _statements(document)
-        if any(verdict({"Statement": [statement]}, each).result == "denied" for each in requests)
+        if any(
+            judge_request({"Statement": [statement]}, each).result == "denied" for each in requests
+        )
     ]
 
 
-def statement_name(document: Mapping[str, object], statement: Statement) -> str:
+def format_statement_name(document: Mapping[str, object], statement: Statement) -> str:
     """Return how people find a statement in a policy: its Sid, or its position."""
     if sid := statement.get("Sid"):
         return f"statement {sid}"
     return f"statement number {[*_statements(document)].index(statement) + 1}"
 
 
-def without_statements(
+def remove_statements(
     document: Mapping[str, object], removed: Sequence[Statement]
 ) -> dict[str, object]:
     """Return a policy without some of its statements."""
@@ -124,7 +126,7 @@ def without_statements(
     return {**document, "Statement": kept}
 
 
-def with_statements(
+def add_statements(
     document: Mapping[str, object] | None, *statements: Statement
 ) -> dict[str, object]:
     """Return a policy with more statements. `document` is None if there is no policy yet."""

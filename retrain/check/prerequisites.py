@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from collections import defaultdict
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from components import iam
@@ -23,14 +24,14 @@ from retrain.account.permissions import (
     resource_arns,
 )
 from retrain.account.pulumi_cli import NotDeployedError
-from retrain.check.findings import Finding, finding_of, found
-from retrain.check.policies import PERSONALIZE, root_arn, service_context
+from retrain.check.findings import Finding, build_finding, read_if_exists
+from retrain.check.policies import PERSONALIZE, build_root_arn, build_service_context
 from retrain.check.questions import (
     Question,
-    actions_text,
-    alarms_question,
-    denied_actions,
-    policy_finding,
+    build_alarms_question,
+    format_actions,
+    judge_policy,
+    list_denied_actions,
 )
 from retrain.check.role_policies import find_blocking_policies, find_denied_requests
 from retrain.look.lost_campaigns import describe_lost_campaigns
@@ -38,8 +39,11 @@ from retrain.look.runs import running_executions
 from retrain.names import short_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from components.rules.arns import Environment
+    from functions.rules.campaigns import Trial
+    from retrain.check.examined_pipeline import ExaminedPipeline
     from retrain.check.findings import Account, Level
 
 SESSION = re.compile(r"arn:([^:]+):sts::(\d+):assumed-role/([^/]+)/.+")
@@ -47,7 +51,7 @@ SESSION = re.compile(r"arn:([^:]+):sts::(\d+):assumed-role/([^/]+)/.+")
 DATA_KEY_ACTIONS = (
     *("kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey", "kms:CreateGrant", "kms:ListGrants"),
 )
-"""Actions on a key that AWS documents for Personalize:
+"""What Personalize may do with the key of its data, as AWS documents it:
 https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-key-access.html."""
 LOG_ACTIONS = (
     *("kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:DescribeKey"),
@@ -62,36 +66,55 @@ ENCRYPTED_GROUP = "kms:encryptioncontext:aws:logs:arn"
 
 def check_caller(account: Account) -> Iterator[Finding]:
     """Check that the caller belongs to the account in the ARNs, and may run each command."""
-    home, principal = account.pipeline.home, account.caller
-    if principal.split(":")[4] != home.account:
-        text = f"{principal} is not of the pipeline's account {home.account}"
-        yield Finding("missing", f"{text}; choose other credentials with --profile")
+    home = account.pipeline.home
+    if account.caller.split(":")[4] != home.account:
+        text = (
+            f"{account.caller} is not of the pipeline's account {home.account}; choose other "
+            "credentials with --profile"
+        )
+        yield Finding("missing", text)
         return
-    yield Finding("ok", f"{principal}, region {home.region}")
-    if principal.endswith(":root"):
-        return
-    if session := SESSION.fullmatch(principal):
-        partition, number, name = session.groups()
-        # The ARN of a session lacks the path of its role.
-        response = found(account.client("iam").get_role, RoleName=name)
-        unknown = f"arn:{partition}:iam::{number}:role/{name}"
-        principal = response["Role"]["Arn"] if response else unknown
+
+    yield Finding("ok", f"{account.caller}, region {home.region}")
+
+    # IAM simulates requests of users and roles only.
+    if not account.caller.endswith(":root"):
+        yield from _check_commands(account, _find_principal_arn(account))
+
+
+def _find_principal_arn(account: Account) -> str:
+    """Find the caller's user or role, because IAM doesn't simulate a role's session."""
+    session = SESSION.fullmatch(account.caller)
+    if session is None:
+        return account.caller
+
+    partition, account_id, role_name = session.groups()
+    response = read_if_exists(account.client("iam").get_role, RoleName=role_name)
+    if response is None:
+        return f"arn:{partition}:iam::{account_id}:role/{role_name}"
+    # The ARN of a session lacks the path of its role.
+    return str(response["Role"]["Arn"])
+
+
+def _check_commands(account: Account, principal_arn: str) -> Iterator[Finding]:
+    """Warn of each command that the caller may not run."""
     grants = merged(*COMMANDS.values())
-    denied = denied_actions(account, principal, grants, resource_arns(account.pipeline))
-    policy_command = account.pipeline.command("doctor", "--policy")
-    for command, needed in COMMANDS.items():
-        lacking = denied & {action for actions in needed.values() for action in actions}
-        if lacking:
-            text = f"`retrain {command}` lacks {actions_text(lacking)}"
-            yield Finding("warn", text, policy_command)
+    denied = list_denied_actions(account, principal_arn, grants, resource_arns(account.pipeline))
     if not denied:
         yield Finding("ok", "every command is allowed")
+
+    policy_command = account.pipeline.command("doctor", "--policy")
+    for command, needed in COMMANDS.items():
+        lacking = denied.intersection(chain.from_iterable(needed.values()))
+        if lacking:
+            text = f"`retrain {command}` lacks {format_actions(lacking)}"
+            yield Finding("warn", text, policy_command)
 
 
 def check_campaigns(account: Account) -> Iterator[Finding]:
     """Check that each campaign exists. Otherwise, its users get errors now."""
     for message in describe_lost_campaigns(account.view, account.pipeline.target):
-        yield finding_of("missing", message, account.pipeline.options)
+        yield build_finding("missing", message, account.pipeline.options)
 
 
 def check_guards(account: Account) -> Iterator[Finding]:
@@ -104,7 +127,7 @@ def check_guards(account: Account) -> Iterator[Finding]:
         for message in find_problems(guard, account.view):
             is_ok = False
             level: Level = "warn" if guard.effect == "WARN" else "missing"
-            yield finding_of(level, message, account.pipeline.options)
+            yield build_finding(level, message, account.pipeline.options)
     if is_ok:
         yield Finding("ok", "the datasets, exports, solutions and campaigns are ready for a run")
 
@@ -116,72 +139,109 @@ def check_incremental_updates(account: Account) -> Iterator[Finding]:
     https://docs.aws.amazon.com/personalize/latest/dg/native-recipe-semantic-similarity.html
     """
     for solution in account.view.solutions:
-        description = solution.solution_snapshot.description or {}
-        if description.get("performIncrementalUpdate"):
-            text = "updates its versions by itself, which costs money and passes by every gate"
-            stop = f"aws personalize update-solution --solution-arn {solution.arn}"
-            stop += " --no-perform-incremental-update"
-            yield Finding("warn", f"{solution.arn}: {text}; turn that off:", stop)
+        description = solution.solution_snapshot.description
+        if description and description.get("performIncrementalUpdate"):
+            text = (
+                f"{solution.arn}: updates its versions by itself, which costs money and passes by "
+                "every gate; turn that off:"
+            )
+            command = (
+                f"aws personalize update-solution --solution-arn {solution.arn} "
+                "--no-perform-incremental-update"
+            )
+            yield Finding("warn", text, command)
 
 
 def check_way_back(account: Account) -> Iterator[Finding]:
     """Check that each campaign has a probe or a bake, and a version to be rolled back to."""
-    client = account.client("personalize")
-    pipeline = account.pipeline
     for solution in account.view.solutions:
         snapshot = solution.solution_snapshot
-        for configured in solution.solution_settings["campaigns"]:
-            arn = configured["campaignArn"]
-            name = arn.rpartition("/")[2]
-            if configured["probe"] is None and configured["bake"] is None:
-                text = f"{name} has no probe and no bake, so nothing moves a bad version back"
-                yield Finding("warn", f"{text}; add a probe to the campaign in the stack's file")
-            if arn not in snapshot.campaigns:
-                continue
-            record = parse_record(snapshot.campaign_tags[arn], solution.arn)
-            if record.trial and pipeline.target and not running_executions(pipeline.target):
-                trial = short_name(record.trial.version_arn)
-                text = f"{trial} is on trial at {name}, but no run is active;"
-                start = 'aws stepfunctions start-execution --input \'{"only": "trials"}\''
-                fix = f"{start} --state-machine-arn {pipeline.target.state_machine_arn}"
-                yield Finding("warn", f"{text} the watcher starts one soon, or start one:", fix)
-            version = record.find_rollback_target_arn(
-                find_served_version_arn(snapshot.campaigns[arn])
-            )
-            if version is None:
-                yield Finding("ok", f"{name} gets a way back with its next version")
-                continue
-            response = found(client.describe_solution_version, solutionVersionArn=version)
-            status = response["solutionVersion"]["status"] if response else "gone"
-            problem = (
-                None if is_active(status) else f"is {status}, so {name} cannot be rolled back to it"
-            )
-            fix = pipeline.command("start", "--skip-import", "--force")
-            yield account.finding(short_name(version), problem, fix)
+        for campaign_settings in solution.solution_settings["campaigns"]:
+            campaign_arn = campaign_settings["campaignArn"]
+            name = short_name(campaign_arn)
+            if campaign_settings["probe"] is None and campaign_settings["bake"] is None:
+                text = (
+                    f"{name} has no probe and no bake, so nothing moves a bad version back; add a "
+                    "probe to the campaign in the stack's file"
+                )
+                yield Finding("warn", text)
+
+            # `check_campaigns` reports campaigns that don't exist.
+            if campaign_arn in snapshot.campaigns:
+                record = parse_record(snapshot.campaign_tags[campaign_arn], solution.arn)
+                served_arn = find_served_version_arn(snapshot.campaigns[campaign_arn])
+                yield from _check_trial(account, name, record.trial)
+                yield _judge_rollback_target(
+                    account, name, record.find_rollback_target_arn(served_arn)
+                )
+
+
+def _check_trial(account: Account, campaign_name: str, trial: Trial | None) -> Iterator[Finding]:
+    """Warn of a version on trial if no run is active that could finish the trial."""
+    target = account.pipeline.target
+    if trial is None or target is None or running_executions(target):
+        return
+
+    text = (
+        f"{short_name(trial.version_arn)} is on trial at {campaign_name}, but no run is active; "
+        "the watcher starts one soon, or start one:"
+    )
+    command = (
+        'aws stepfunctions start-execution --input \'{"only": "trials"}\' '
+        f"--state-machine-arn {target.state_machine_arn}"
+    )
+    yield Finding("warn", text, command)
+
+
+def _judge_rollback_target(
+    account: Account, campaign_name: str, version_arn: str | None
+) -> Finding:
+    """Judge whether a campaign could still be rolled back to its last good version."""
+    if version_arn is None:
+        return Finding("ok", f"{campaign_name} gets a way back with its next version")
+
+    client = account.client("personalize")
+    response = read_if_exists(client.describe_solution_version, solutionVersionArn=version_arn)
+    status = response["solutionVersion"]["status"] if response else "gone"
+    if is_active(status):
+        return Finding("ok", short_name(version_arn))
+
+    text = f"{short_name(version_arn)} is {status}, so {campaign_name} cannot be rolled back to it"
+    # Without --skip-import, a pipeline that starts on exports would refuse the start.
+    train = account.pipeline.command("start", "--skip-import", "--force")
+    return Finding("missing", text, train)
 
 
 def check_bakes(account: Account) -> Iterator[Finding]:
     """Check the alarms in the config. A deployment creates those of `createAlarms`."""
-    client = account.client("cloudwatch")
-    solutions = account.pipeline.settings["solutions"]
-    bakes = [campaign["bake"] for item in solutions for campaign in item["campaigns"]]
-    for arn in sorted({arn for bake in bakes if bake for arn in bake["alarms"]}):
-        name = arn.partition(":alarm:")[2]
-        (alarm,) = read_alarms(client, [name])
-        if alarm.state_changed_at > LONG_AGO:
-            yield Finding("ok", f"the alarm {name}")
-        else:
-            text = (
-                f"the alarm {name} {alarm.state}, so it moves nothing back; create the alarm, or "
-                "take its ARN out of bake.alarms in the stack's file"
-            )
-            yield Finding("missing", text)
-        if alarm.state == "ALARM":
-            text = (
-                f"the alarm {name} is in ALARM, so it cannot go off during a bake; solve its "
-                "problem before the next run, or change the alarm"
-            )
-            yield Finding("warn", text)
+    alarm_arns = set()
+    for solution_settings in account.pipeline.settings["solutions"]:
+        for campaign_settings in solution_settings["campaigns"]:
+            if campaign_settings["bake"]:
+                alarm_arns.update(campaign_settings["bake"]["alarms"])
+
+    for alarm_arn in sorted(alarm_arns):
+        yield from _check_bake_alarm(account, alarm_arn.partition(":alarm:")[2])
+
+
+def _check_bake_alarm(account: Account, alarm_name: str) -> Iterator[Finding]:
+    """Check that an alarm can still go off during a bake."""
+    (alarm,) = read_alarms(account.client("cloudwatch"), [alarm_name])
+    if alarm.state_changed_at > LONG_AGO:
+        yield Finding("ok", f"the alarm {alarm_name}")
+    else:
+        text = (
+            f"the alarm {alarm_name} {alarm.state}, so it moves nothing back; create the alarm, or "
+            "take its ARN out of bake.alarms in the stack's file"
+        )
+        yield Finding("missing", text)
+
+    if alarm.state == "ALARM":
+        text = (
+            f"the alarm {alarm_name} is in ALARM, so it cannot go off during a bake; solve its "
+            "problem before the next run, or change the alarm"
+        )
+        yield Finding("warn", text)
 
 
 def check_bucket_policies(account: Account) -> Iterator[Finding]:
@@ -189,116 +249,201 @@ def check_bucket_policies(account: Account) -> Iterator[Finding]:
 
     It also has to read the inputs of batch jobs, and to write their results.
     """
+    arns_by_action = file_arns(account.pipeline)
+    for bucket_arn in arns_by_action["s3:ListBucket"]:
+        arns_in_bucket = {
+            action: [arn for arn in arns if arn.partition("/")[0] == bucket_arn]
+            for action, arns in arns_by_action.items()
+        }
+        yield _judge_bucket(account, bucket_arn.rpartition(":")[2], arns_in_bucket)
+
+
+def _judge_bucket(
+    account: Account, bucket: str, arns_by_action: Mapping[str, Sequence[str]]
+) -> Finding:
+    """Judge whether a bucket exists, and its policy allows each action on its ARNs."""
     client = account.client("s3")
-    context = service_context(account.pipeline.home, "personalize")
-    needed = file_arns(account.pipeline)
+    home = account.pipeline.home
+    if read_if_exists(client.head_bucket, Bucket=bucket) is None:
+        create = f"aws s3 mb s3://{bucket} --region {home.region}"
+        return Finding("missing", f"{bucket} does not exist; correct its name, or:", create)
 
-    for bucket_arn in needed["s3:ListBucket"]:
-        bucket = bucket_arn.rpartition(":")[2]
-        if found(client.head_bucket, Bucket=bucket) is None:
-            region = account.pipeline.home.region
-            create = f"aws s3 mb s3://{bucket} --region {region}"
-            yield Finding("missing", f"{bucket} does not exist; correct its name, or:", create)
-            continue
-
-        response = found(client.get_bucket_policy, Bucket=bucket)
-        document = json.loads(response["Policy"]) if response else None
-        mend = f"aws s3api put-bucket-policy --bucket {bucket} --policy {{}}"
-        yield policy_finding(
-            *(f"the policy of {bucket}", document, mend),
-            *(
-                Question("Personalize", PERSONALIZE, [action], in_bucket, context)
-                for action, arns in needed.items()
-                if (in_bucket := [arn for arn in arns if arn.partition("/")[0] == bucket_arn])
-            ),
-        )
+    response = read_if_exists(client.get_bucket_policy, Bucket=bucket)
+    document = json.loads(response["Policy"]) if response else None
+    context = build_service_context(home, "personalize")
+    questions = [
+        Question("Personalize", PERSONALIZE, [action], arns, context)
+        for action, arns in arns_by_action.items()
+        if arns
+    ]
+    mend = f"aws s3api put-bucket-policy --bucket {bucket} --policy {{}}"
+    return judge_policy(f"the policy of {bucket}", document, mend, *questions)
 
 
 def check_import_role(account: Account) -> Iterator[Finding]:
     """Check that Personalize may assume the import role, and that the role may read the exports."""
-    pipeline, client = account.pipeline, account.client("iam")
-    arn = pipeline.settings["importRoleArn"]
-    name = arn.rpartition("/")[2]
-    mend_role = pipeline.config_command("rm importRoleArn")
+    pipeline = account.pipeline
+    role_arn = pipeline.settings["importRoleArn"]
+    if not role_arn:
+        yield Finding("ok", "the deployment creates the import role")
+        return
+
+    role_name = role_arn.rpartition("/")[2]
+    response = read_if_exists(account.client("iam").get_role, RoleName=role_name)
+    if response is None:
+        mend = _choose_role_remedy(pipeline, pipeline.config_command("rm importRoleArn"))
+        yield Finding("missing", f"{role_arn} does not exist", mend)
+        return
+
+    trust_policy = response["Role"]["AssumeRolePolicyDocument"]
+    yield _judge_import_trust(pipeline, role_name, trust_policy)
+    yield from _check_import_permissions(account, role_arn, role_name)
+
+
+def _judge_import_trust(
+    pipeline: ExaminedPipeline, role_name: str, trust_policy: Mapping[str, object]
+) -> Finding:
+    """Judge whether the trust policy of the import role lets Personalize assume the role."""
+    mend = f"aws iam update-assume-role-policy --role-name {role_name} --policy-document {{}}"
+    context = build_service_context(pipeline.home, "personalize")
+    return judge_policy(
+        f"the trust policy of {role_name}",
+        trust_policy,
+        _choose_role_remedy(pipeline, mend),
+        Question("Personalize", PERSONALIZE, ["sts:AssumeRole"], [], context),
+    )
+
+
+def _choose_role_remedy(pipeline: ExaminedPipeline, user_command: str) -> str:
+    """Choose between a command for the user's own role, and the deployment that creates one."""
+    if pipeline.args is None or pipeline.args.import_role_arn is None:
+        return pipeline.deploy_command
+    return user_command
+
+
+def _check_import_permissions(account: Account, role_arn: str, role_name: str) -> Iterator[Finding]:
+    """Check that the import role may read the exports, and name the policies that forbid it."""
+    pipeline = account.pipeline
     locations = [dataset["dataLocation"] for dataset in pipeline.settings["datasets"]]
     # It needs no key: https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-key-access.html
-    needed = iam.map_s3_actions_to_arns(pipeline.home.partition, locations)
-    grants = {action: [action] for action in needed}
-    document = shlex.quote(json.dumps(policy_with(grants, needed)))
-    named = f"--role-name {name} --policy"
-    mend_trust = f"aws iam update-assume-role-policy {named}-document {{}}"
-    mend_policy = f"aws iam put-role-policy {named}-name read-exports --policy-document {document}"
-    if pipeline.args is None or pipeline.args.import_role_arn is None:
-        mend_role = mend_trust = mend_policy = pipeline.deploy_command
-    response = found(client.get_role, RoleName=name) if arn else None
-    if response is None:
-        missing = Finding("missing", f"{arn} does not exist", mend_role)
-        yield missing if arn else Finding("ok", "the deployment creates the import role")
-        return
-    trust = response["Role"]["AssumeRolePolicyDocument"]
-    context = service_context(pipeline.home, "personalize")
-    assume = Question("Personalize", PERSONALIZE, ["sts:AssumeRole"], [], context)
-    yield policy_finding(f"the trust policy of {name}", trust, mend_trust, assume)
+    arns_by_action = iam.map_s3_actions_to_arns(pipeline.home.partition, locations)
+    grants = {action: [action] for action in arns_by_action}
 
-    denied = find_denied_requests(account, arn, grants, needed)
+    denied = find_denied_requests(account, role_arn, grants, arns_by_action)
     if not denied:
-        yield Finding("ok", f"{name} may read the exports")
+        yield Finding("ok", f"{role_name} may read the exports")
         return
 
-    text = f"{name} may not call {actions_text({request.action for request in denied})}"
-    blocking = list(find_blocking_policies(account, name, denied))
-    yield from blocking or [Finding("missing", text, mend_policy)]
+    blocking = list(find_blocking_policies(account, role_name, denied))
+    if blocking:
+        yield from blocking
+        return
+
+    document = json.dumps(policy_with(grants, arns_by_action))
+    mend = (
+        f"aws iam put-role-policy --role-name {role_name} --policy-name read-exports "
+        f"--policy-document {shlex.quote(document)}"
+    )
+    denied_actions = {request.action for request in denied}
+    text = f"{role_name} may not call {format_actions(denied_actions)}"
+    yield Finding("missing", text, _choose_role_remedy(pipeline, mend))
 
 
 def check_keys(account: Account) -> Iterator[Finding]:
     """Check that everyone who needs a KMS key of the stack's file may use it."""
-    args, home = account.pipeline.args, account.pipeline.home
-    questions_of: dict[str, list[Question]] = defaultdict(list)
-    if args and args.data_kms_key_arn:
-        arn, context = str(args.data_kms_key_arn), service_context(home, "personalize")
-        questions_of[arn] += [
-            Question("Personalize", PERSONALIZE, DATA_KEY_ACTIONS, [arn], context),
-            Question("IAM policies", root_arn(home), DATA_KEY_ACTIONS[:1], [arn]),
-        ]
-    if args and args.kms_key_arn:
-        arn, logs = str(args.kms_key_arn), f"logs.{home.region}.amazonaws.com"
-        group = {ENCRYPTED_GROUP: iam.build_arn(home, "logs", "log-group:*")}
-        context = {**service_context(home, "logs"), **group}
-        questions_of[arn] += [
-            Question("CloudWatch Logs", logs, LOG_ACTIONS, [arn], context, {"ArnLike": group}),
-            Question("IAM policies", root_arn(home), MESSAGE_ACTIONS, [arn]),
-        ]
-        if args.notifications.topic_arn is None:  # alarms use the key only for a topic with it
-            questions_of[arn].append(alarms_question(home, MESSAGE_ACTIONS, arn))
+    args = account.pipeline.args
+    if args is None:
+        return
+
+    home = account.pipeline.home
+    # Both settings may name the same key.
+    questions_by_key: dict[str, list[Question]] = defaultdict(list)
+    if args.data_kms_key_arn:
+        key_arn = str(args.data_kms_key_arn)
+        questions_by_key[key_arn] += _build_data_key_questions(home, key_arn)
+    if args.kms_key_arn:
+        key_arn = str(args.kms_key_arn)
+        creates_topic = args.notifications.topic_arn is None
+        questions_by_key[key_arn] += _build_log_key_questions(
+            home, key_arn, creates_topic=creates_topic
+        )
+
+    for key_arn, questions in questions_by_key.items():
+        yield _judge_key(account, key_arn, questions)
+
+
+def _build_data_key_questions(home: Environment, key_arn: str) -> list[Question]:
+    """Build the questions about the key with which Personalize encrypts the data."""
+    context = build_service_context(home, "personalize")
+    return [
+        Question("Personalize", PERSONALIZE, DATA_KEY_ACTIONS, [key_arn], context),
+        Question("IAM policies", build_root_arn(home), ["kms:Decrypt"], [key_arn]),
+    ]
+
+
+def _build_log_key_questions(
+    home: Environment, key_arn: str, *, creates_topic: bool
+) -> list[Question]:
+    """Build the questions about the key that encrypts the logs and the messages."""
+    log_service = f"logs.{home.region}.amazonaws.com"
+    log_groups = {ENCRYPTED_GROUP: iam.build_arn(home, "logs", "log-group:*")}
+    context = {**build_service_context(home, "logs"), **log_groups}
+    condition = {"ArnLike": log_groups}
+    questions = [
+        Question("CloudWatch Logs", log_service, LOG_ACTIONS, [key_arn], context, condition),
+        Question("IAM policies", build_root_arn(home), MESSAGE_ACTIONS, [key_arn]),
+    ]
+    # Only a topic that the deployment creates is encrypted with this key.
+    if creates_topic:
+        questions.append(build_alarms_question(home, MESSAGE_ACTIONS, key_arn))
+    return questions
+
+
+def _judge_key(account: Account, key_arn: str, questions: Sequence[Question]) -> Finding:
+    """Judge whether a key is enabled, and its policy allows what the questions ask for."""
     client = account.client("kms")
-    for arn, questions in questions_of.items():
-        response = found(client.describe_key, KeyId=arn)
-        state = response["KeyMetadata"]["KeyState"] if response else "gone"
-        if state != "Enabled":
-            fix = f"aws kms enable-key --key-id {arn}"
-            if state == "PendingDeletion":
-                fix = f"aws kms cancel-key-deletion --key-id {arn} && {fix}"
-            yield Finding("missing", f"{arn} is {state}", fix if response else None)
-            continue
-        document = json.loads(client.get_key_policy(KeyId=arn, PolicyName="default")["Policy"])
-        mend = f"aws kms put-key-policy --key-id {arn} --policy-name default --policy {{}}"
-        yield policy_finding(f"the policy of {arn}", document, mend, *questions)
+    response = read_if_exists(client.describe_key, KeyId=key_arn)
+    if response is None:
+        return Finding("missing", f"{key_arn} is gone")
+
+    state = response["KeyMetadata"]["KeyState"]
+    if state != "Enabled":
+        mend = f"aws kms enable-key --key-id {key_arn}"
+        if state == "PendingDeletion":
+            mend = f"aws kms cancel-key-deletion --key-id {key_arn} && {mend}"
+        return Finding("missing", f"{key_arn} is {state}", mend)
+
+    document = json.loads(client.get_key_policy(KeyId=key_arn, PolicyName="default")["Policy"])
+    mend = f"aws kms put-key-policy --key-id {key_arn} --policy-name default --policy {{}}"
+    return judge_policy(f"the policy of {key_arn}", document, mend, *questions)
 
 
 def check_export_events(account: Account) -> Iterator[Finding]:
     """Check that the buckets of the ready markers send their events to EventBridge."""
     settings = account.pipeline.settings
+    if not settings.get("triggerOnExport"):
+        return
+
     markers = [dataset["readyMarker"] for dataset in settings["datasets"]]
     buckets = {split_location(marker).bucket for marker in markers if marker}
-    for bucket in sorted(buckets) if settings.get("triggerOnExport") else ():
-        config = account.client("s3").get_bucket_notification_configuration(Bucket=bucket)
-        del config["ResponseMetadata"]
-        sends = "EventBridgeConfiguration" in config
-        mended = shlex.quote(json.dumps({**config, "EventBridgeConfiguration": {}}))
-        mend = f"aws s3api put-bucket-notification-configuration --bucket {bucket} "
-        mend += f"--notification-configuration {mended}"
-        problem = None if sends else "does not send its events to EventBridge"
-        yield account.finding(bucket, problem, mend)
+    for bucket in sorted(buckets):
+        yield _judge_bucket_events(account, bucket)
+
+
+def _judge_bucket_events(account: Account, bucket: str) -> Finding:
+    """Judge whether a bucket sends its events to EventBridge."""
+    config = account.client("s3").get_bucket_notification_configuration(Bucket=bucket)
+    del config["ResponseMetadata"]
+    if "EventBridgeConfiguration" in config:
+        return Finding("ok", bucket)
+
+    # A new configuration replaces the bucket's, so the command repeats what is in it.
+    mended = json.dumps({**config, "EventBridgeConfiguration": {}})
+    command = (
+        f"aws s3api put-bucket-notification-configuration --bucket {bucket} "
+        f"--notification-configuration {shlex.quote(mended)}"
+    )
+    return Finding("missing", f"{bucket} does not send its events to EventBridge", command)
 
 
 def check_deployment(account: Account) -> Iterator[Finding]:

@@ -61,7 +61,7 @@ class Difference(NamedTuple):
     new: object
 
 
-def errors_in(document: Document) -> list[str]:
+def list_errors(document: Document) -> list[str]:
     """Return why there is no preview, or only a part of one."""
     errors = [item for item in document.get("diagnostics", ()) if item["severity"] == "error"]
     # After the errors of resources, the engine adds one that only says that the preview failed.
@@ -69,7 +69,7 @@ def errors_in(document: Document) -> list[str]:
     return [_error_text(item) for item in of_resources or errors]
 
 
-def resources_in(document: Document) -> dict[str, str]:
+def list_resources(document: Document) -> dict[str, str]:
     """Return the pipeline's resources in the state -> when the state of each was last written."""
     return {
         step["urn"]: step["oldState"].get("modified", "")
@@ -78,7 +78,7 @@ def resources_in(document: Document) -> dict[str, str]:
     }
 
 
-def changes_in(document: Document) -> list[Change]:
+def list_changes(document: Document) -> list[Change]:
     """Return what Pulumi would change about the pipeline.
 
     Without `--refresh` Pulumi takes the state for the cloud, so nothing counts as changed by hand.

@@ -14,12 +14,12 @@ from functions.common.formatting import format_list
 from retrain.check.findings import Finding
 from retrain.check.policies import (
     Request,
-    denying_statements,
-    service_context,
-    statement_name,
-    verdict,
-    with_statements,
-    without_statements,
+    add_statements,
+    build_service_context,
+    find_denying_statements,
+    format_statement_name,
+    judge_request,
+    remove_statements,
 )
 
 if TYPE_CHECKING:
@@ -71,13 +71,13 @@ class Question(NamedTuple):
         }
 
 
-def alarms_question(home: Environment, actions: Sequence[str], arn: str) -> Question:
+def build_alarms_question(home: Environment, actions: Sequence[str], arn: str) -> Question:
     """Return the question if the account's alarms may call actions on a topic or its key.
 
     The policy that a topic has by default lets the account in by aws:SourceOwner.
     """
     context = {
-        **service_context(home, "cloudwatch"),
+        **build_service_context(home, "cloudwatch"),
         "aws:sourcearn": build_arn(home, "cloudwatch", "alarm:any"),
         "aws:sourceowner": home.account,
     }
@@ -85,7 +85,7 @@ def alarms_question(home: Environment, actions: Sequence[str], arn: str) -> Ques
     return Question("alarms", "cloudwatch.amazonaws.com", actions, [arn], context, of_account)
 
 
-def policy_finding(
+def judge_policy(
     name: str, document: Mapping[str, object] | None, mend: str, *questions: Question
 ) -> Finding:
     """Return the finding about a policy: it has to allow what the questions ask for.
@@ -93,7 +93,7 @@ def policy_finding(
     `mend` is the command that writes the policy. `{}` in it stands for the whole new document.
     """
     judged = [
-        (question, request.action, verdict(document or {}, request))
+        (question, request.action, judge_request(document or {}, request))
         for question in questions
         for request in question.requests
     ]
@@ -102,12 +102,12 @@ def policy_finding(
     decisive = [item for item in judged if item[2].result == worst]
     who = format_list([*dict.fromkeys(question.who for question, *_ in decisive or judged)])
     keys = format_list(sorted({key for *_, result in decisive for key in result.keys}))
-    what = f"{who} call {actions_text(action for _, action, _ in decisive)}"
+    what = f"{who} call {format_actions(action for _, action, _ in decisive)}"
     if worst == "denied":
         condition = f" by its condition on {keys}" if keys else ""
         denied = [request for question in questions for request in question.requests]
-        denying = denying_statements(document or {}, denied)
-        names = format_list([statement_name(document or {}, each) for each in denying])
+        denying = find_denying_statements(document or {}, denied)
+        names = format_list([format_statement_name(document or {}, each) for each in denying])
         text = f"{name} has a Deny, {names}, that does not let {what}{condition}; to take it away:"
         return Finding("missing", text, _mended(document, mend, questions))
     if worst == "not allowed":
@@ -124,24 +124,26 @@ def policy_finding(
 def _mended(document: Mapping[str, object] | None, mend: str, questions: Sequence[Question]) -> str:
     """Return the command that writes a policy which allows what the questions ask for."""
     requests = [request for question in questions for request in question.requests]
-    denying = denying_statements(document or {}, requests)
-    kept = without_statements(document, denying) if document and denying else document
+    denying = find_denying_statements(document or {}, requests)
+    kept = remove_statements(document, denying) if document and denying else document
     added = [
         question.statement
         for question in questions
-        if any(verdict(kept or {}, each).result == "not allowed" for each in question.requests)
+        if any(
+            judge_request(kept or {}, each).result == "not allowed" for each in question.requests
+        )
     ]
-    return mend.replace("{}", shlex.quote(json.dumps(with_statements(kept, *added))))
+    return mend.replace("{}", shlex.quote(json.dumps(add_statements(kept, *added))))
 
 
-def actions_text(actions: Iterable[str]) -> str:
+def format_actions(actions: Iterable[str]) -> str:
     """Return some actions in a sentence. Many are counted after the first ones."""
     names = sorted(set(actions))
     shown, rest = names[:SHOWN_ACTIONS], names[SHOWN_ACTIONS:]
     return format_list([*shown, f"{len(rest)} more actions"] if len(rest) > 1 else names)
 
 
-def denied_actions(
+def list_denied_actions(
     account: Account,
     principal: str,
     grants: Mapping[Any, Sequence[str]],

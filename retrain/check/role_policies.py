@@ -11,16 +11,16 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from retrain.check.findings import Finding, found
+from retrain.check.findings import Finding, read_if_exists
 from retrain.check.policies import (
     Request,
-    denying_statements,
-    statement_name,
-    verdict,
-    with_statements,
-    without_statements,
+    add_statements,
+    find_denying_statements,
+    format_statement_name,
+    judge_request,
+    remove_statements,
 )
-from retrain.check.questions import actions_text, denied_actions
+from retrain.check.questions import format_actions, list_denied_actions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -49,7 +49,9 @@ def find_denied_requests(
     arns: Mapping[Any, Sequence[str]],
 ) -> list[Request]:
     """Return what a role may not do although it needs it. A missing role has no requests."""
-    denied = found(denied_actions, account=account, principal=role_arn, grants=grants, arns=arns)
+    denied = read_if_exists(
+        list_denied_actions, account=account, principal=role_arn, grants=grants, arns=arns
+    )
     return [
         Request(role_arn, action, arn, {})
         for kind, actions in grants.items()
@@ -64,8 +66,8 @@ def find_blocking_policies(
 ) -> Iterator[Finding]:
     """Yield a finding for each policy that takes permissions away which a role needs."""
     for policy in list_added_policies(account, role_name):
-        if denying := denying_statements(policy.document, denied):
-            names = ", ".join(statement_name(policy.document, each) for each in denying)
+        if denying := find_denying_statements(policy.document, denied):
+            names = ", ".join(format_statement_name(policy.document, each) for each in denying)
             text = f"{role_name}: {policy.description} denies what the role needs ({names})"
             yield Finding("missing", f"{text}; to take it away:", policy.removal)
 
@@ -79,7 +81,7 @@ def _check_boundary(
 ) -> Iterator[Finding]:
     """Yield a finding if the permissions boundary of a role does not allow what the role needs."""
     document = _read_document(account.client("iam"), boundary_arn)
-    lacking = [each for each in denied if verdict(document, each).result != "allowed"]
+    lacking = [each for each in denied if judge_request(document, each).result != "allowed"]
     if not lacking:
         return
 
@@ -88,14 +90,14 @@ def _check_boundary(
     args = account.pipeline.args
     if args is None or args.permissions_boundary_arn != boundary_arn:
         command = ["delete-role-permissions-boundary", "--role-name", role_name]
-        text = f"{text} {actions_text(actions)}; to take it away:"
+        text = f"{text} {format_actions(actions)}; to take it away:"
     else:
-        kept = without_statements(document, denying_statements(document, lacking))
+        kept = remove_statements(document, find_denying_statements(document, lacking))
         allow = {"Effect": "Allow", "Action": actions, "Resource": "*"}
-        mended = json.dumps(with_statements(kept, allow))
+        mended = json.dumps(add_statements(kept, allow))
         command = ["create-policy-version", "--policy-arn", boundary_arn, "--set-as-default"]
         command += ["--policy-document", mended]
-        text = f"{text} {actions_text(actions)}; to allow it there:"
+        text = f"{text} {format_actions(actions)}; to allow it there:"
     yield Finding("missing", text, shlex.join(["aws", "iam", *command]))
 
 

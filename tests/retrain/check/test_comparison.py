@@ -6,9 +6,9 @@ import pytest
 
 from retrain.account.access import Access
 from retrain.account.errors import OperatorError
-from retrain.check.comparison import compare, findings_about
+from retrain.check.comparison import compare, explain_comparison
 from retrain.check.examined_pipeline import find_pipeline
-from retrain.check.preview import resources_in
+from retrain.check.preview import list_resources
 from tests.retrain.check import answers as a
 from tests.retrain.check.test_preview import recorded
 from tests.retrain.in_process import STACK, UNCHANGED, account
@@ -38,7 +38,7 @@ def compared(deployed):
         deployed.previews = {True: document, False: plain}
         deployed.state = state or state_in(document)
         pipeline = find_pipeline(STACK, None, Access())
-        return [*findings_about(compare(pipeline), pipeline)]
+        return [*explain_comparison(compare(pipeline), pipeline)]
 
     return compared
 
@@ -47,7 +47,7 @@ def state_in(document):
     """Return the state that a preview has read."""
     if isinstance(document, OperatorError):
         return {}
-    times = resources_in(document)
+    times = list_resources(document)
     return {"resources": [{"urn": urn, "modified": time} for urn, time in times.items()]}
 
 

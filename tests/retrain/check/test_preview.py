@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from retrain.check.preview import UNKNOWN, Change, changes_in, errors_in, resources_in
+from retrain.check.preview import UNKNOWN, Change, list_changes, list_errors, list_resources
 
 PREVIEWS = Path(__file__).with_name("previews")
 PARENT = "urn:pulumi:prod::films::personalize-retraining:index:RetrainingPipeline"
@@ -25,23 +25,23 @@ def recorded(name):
 @pytest.mark.parametrize("name", ["damaged", "topic_deleted", "not_deployed"])
 def test_golden_changes_of_a_recorded_preview(name, golden):
     document = recorded(name)
-    lines = [": ".join(filter(None, change)) for change in changes_in(document)]
+    lines = [": ".join(filter(None, change)) for change in list_changes(document)]
     golden(f"preview_{name}.txt", "\n".join([*lines, ""]))
-    assert errors_in(document) == []
+    assert list_errors(document) == []
 
 
 def test_a_denied_read_is_named_with_its_resource_and_the_summary_is_left_out():
     reason = (
         "An error occurred (AccessDeniedException) when calling the X operation: not authorized"
     )
-    assert errors_in(recorded("denied")) == [
+    assert list_errors(recorded("denied")) == [
         f"{resource} retraining-dev{end}: Preview failed: {reason}"
         for resource, end in (("LogGroup", "-functions"), ("LogGroup", ""), ("Dashboard", ""))
     ]
 
     failed = {"severity": "error", "message": "error: preview failed\n"}
     warning = {"severity": "warning", "message": "warning: old"}
-    assert errors_in({"diagnostics": [warning, failed]}) == ["preview failed"], "the only reason"
+    assert list_errors({"diagnostics": [warning, failed]}) == ["preview failed"], "the only reason"
 
 
 def change(old, new, *, op="update", state=None, urn=ALARM, **more):
@@ -56,7 +56,7 @@ def change(old, new, *, op="update", state=None, urn=ALARM, **more):
 
 
 def changes(*steps):
-    return [(kind, details) for kind, _, details in changes_in({"steps": steps})]
+    return [(kind, details) for kind, _, details in list_changes({"steps": steps})]
 
 
 START = "arn:aws:logs:eu-west-1:123456789012:log-group:" + "a" * 40
@@ -128,8 +128,8 @@ def test_other_resources_of_the_stack_are_not_examined():
     other = "urn:pulumi:prod::films::aws:sns/topic:Topic::mine"
     steps = [*change(1, 2, urn=other), *change(3, 4)]
     document = {"steps": [*steps, {"op": "same", "urn": TOPIC, "oldState": {}}]}
-    assert changes_in(document) == [Change("not deployed", "MetricAlarm late", "it: 3 -> 4")]
-    assert [*resources_in(document)] == [ALARM]
+    assert list_changes(document) == [Change("not deployed", "MetricAlarm late", "it: 3 -> 4")]
+    assert [*list_resources(document)] == [ALARM]
 
 
 def test_without_a_refresh_the_state_stands_for_the_cloud():
