@@ -40,29 +40,42 @@ def main() -> None:
     try:
         listener = socket.create_server(("127.0.0.1", options["port"]), backlog=200)
     except (OSError, OverflowError) as error:
-        sys.stdout.write(json.dumps({"error": getattr(error, "strerror", str(error))}) + "\n")
+        _tell_parent("error", getattr(error, "strerror", str(error)))
         sys.exit(1)
-    threading.Thread(target=_end_with_parent, args=(options["directory"],), daemon=True).start()
-    endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    os.environ.update(environment(options, endpoint))
-    try:
-        # MiniStack reads the environment when it is imported.
-        from emulator.server.app import Application  # noqa: PLC0415
 
-        application = Application(endpoint, options)
-        # Requests that arrive from now on wait in the listener's queue.
-        sys.stdout.write(json.dumps({"endpoint": endpoint}) + "\n")
-        sys.stdout.flush()
-        os.dup2(2, 1)  # from now on, standard output is the log
-        asyncio.run(_serve(application, listener))
+    directory = options["directory"]
+    threading.Thread(target=_end_with_parent, args=(directory,), daemon=True).start()
+    try:
+        _run_application(options, listener)
     except Exception:  # noqa: BLE001  # the process ends now, and this is the last chance to log
         traceback.print_exc()
     os.killpg(0, signal.SIGKILL)
 
 
+def _run_application(options: Options, listener: socket.socket) -> None:
+    """Set up all services, tell the parent where they are, and serve until the process ends."""
+    endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    os.environ.update(environment(options, endpoint))
+    # MiniStack reads the environment when it is imported.
+    from emulator.server.app import Application  # noqa: PLC0415
+
+    application = Application(endpoint, options)
+    # Requests that arrive from now on wait in the listener's queue.
+    _tell_parent("endpoint", endpoint)
+    os.dup2(2, 1)  # from now on, standard output is the log
+    asyncio.run(_serve(application, listener))
+
+
+def _tell_parent(key: str, message: str) -> None:
+    sys.stdout.write(json.dumps({key: message}) + "\n")
+    sys.stdout.flush()
+
+
 def environment(options: Options, endpoint: str) -> dict[str, str]:
     """Return the environment variables of MiniStack and of the functions that it runs."""
-    directory, account, region = options["directory"], options["account"], options["region"]
+    directory = options["directory"]
+    account = options["account"]
+    region = options["region"]
     return {
         "AUTH": "true",
         "AWS_ACCESS_KEY_ID": account,

@@ -38,7 +38,8 @@ def mount(controls: Mapping[tuple[str, str], Control]) -> None:
         if not path.startswith(PREFIX):
             response: http.Response | None = await handle(*request)
             return response
-        name = method, path.removeprefix(PREFIX)
+
+        name = (method, path.removeprefix(PREFIX))
         status, document = await asyncio.to_thread(_answer, controls, name, query, body)
         text = json.dumps(document, default=str).encode()
         return status, {"Content-Type": "application/json"}, text
@@ -54,9 +55,11 @@ def _answer(
     if name not in controls:
         known = ", ".join(f"{method} {PREFIX}{path}" for method, path in controls)
         return 404, {"error": f"no {name[0]} {PREFIX}{name[1]}; there are {known}"}
+
+    document = {key: values[0] for key, values in query.items()}
     try:
-        parameters = {key: values[0] for key, values in query.items()}
-        document = dict(json.loads(body)) if body else parameters
+        if body:
+            document = dict(json.loads(body))
         return 200, controls[name](document)
     except KeyError as error:
         return 400, {"error": f"{error.args[0]} is missing"}

@@ -39,20 +39,33 @@ def send_and_record(
     https://docs.aws.amazon.com/sns/latest/dg/sns-troubleshooting.html
     """
     send(alarm, old_state, new_state, reason)
-    if alarm.get("ActionsEnabled", True):
-        for topic_arn in alarm.get(ACTIONS.get(new_state, "InsufficientDataActions")) or ():
-            state, error = "Succeeded", None
-            summary = f"Successfully executed action {topic_arn}"
-            if not sns._topic_by_arn_any_scope(topic_arn):  # noqa: SLF001  # also of other accounts
-                state, error = "Failed", "Resource does not exist"
-                summary = f'Failed to execute action {topic_arn}. Received error: "{error}"'
-            data = {"actionState": state, "notificationResource": topic_arn, "error": error}
-            entry = {
-                "AlarmName": alarm["AlarmName"],
-                "AlarmType": "MetricAlarm",
-                "Timestamp": dt.datetime.now(tz=dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-                "HistoryItemType": "Action",
-                "HistorySummary": summary,
-                "HistoryData": json.dumps(data),
-            }
-            cloudwatch._history_entries().append(entry)  # noqa: SLF001
+    if not alarm.get("ActionsEnabled", True):
+        return
+
+    topic_arns = alarm.get(ACTIONS.get(new_state, "InsufficientDataActions"))
+    if topic_arns is None:
+        return
+    for topic_arn in topic_arns:
+        entry = _build_history_entry(alarm["AlarmName"], topic_arn)
+        cloudwatch._history_entries().append(entry)  # noqa: SLF001
+
+
+def _build_history_entry(alarm_name: str, topic_arn: str) -> dict[str, str]:
+    """Build what the history says about one action. It fails only if there is no such topic."""
+    state = "Succeeded"
+    error = None
+    summary = f"Successfully executed action {topic_arn}"
+    if not sns._topic_by_arn_any_scope(topic_arn):  # noqa: SLF001  # also of other accounts
+        state = "Failed"
+        error = "Resource does not exist"
+        summary = f'Failed to execute action {topic_arn}. Received error: "{error}"'
+
+    data = {"actionState": state, "notificationResource": topic_arn, "error": error}
+    return {
+        "AlarmName": alarm_name,
+        "AlarmType": "MetricAlarm",
+        "Timestamp": dt.datetime.now(tz=dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "HistoryItemType": "Action",
+        "HistorySummary": summary,
+        "HistoryData": json.dumps(data),
+    }

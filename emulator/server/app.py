@@ -47,7 +47,8 @@ class Application:
     """All services of the emulator, on one endpoint of this process."""
 
     def __init__(self, endpoint: str, options: Options) -> None:
-        account, region = options["account"], options["region"]
+        account = options["account"]
+        region = options["region"]
         timings = {kind: Duration(*seconds) for kind, seconds in options["timings"].items()}
         self._port = int(endpoint.rpartition(":")[2])
         self._personalize = Personalize(
@@ -72,10 +73,12 @@ class Application:
 
     def _fire(self, document: dict[str, Any]) -> dict[str, str]:
         """Fire the schedule that the control's JSON document names."""
-        slot = document.get("scheduledTime")
-        time = dt.datetime.fromisoformat(slot) if slot else dt.datetime.now(dt.UTC)
-        schedule, group = document["schedule"], document.get("group") or "default"
-        return {"executionArn": self._scheduler.fire(schedule, group, time)}
+        slot = dt.datetime.now(dt.UTC)
+        if document.get("scheduledTime"):
+            slot = dt.datetime.fromisoformat(document["scheduledTime"])
+
+        group = document.get("group", "default")
+        return {"executionArn": self._scheduler.fire(document["schedule"], group, slot)}
 
     async def __call__(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable

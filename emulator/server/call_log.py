@@ -51,12 +51,16 @@ async def log_call(respond: Callable[..., Any], *request: Any) -> http.Response:
     """
     response: http.Response = await respond(*request)
     method, path, headers, body, query, _ = request
-    operation, access_key = operation_of(headers, path), extract_access_key_id(headers, query)
-    action = f"personalize:{operation[1]}" if operation else None
-    if action is None:
+    access_key = extract_access_key_id(headers, query)
+
+    operation = operation_of(headers, path)
+    if operation is not None:
+        action = f"personalize:{operation[1]}"
+    else:
         query = app._routing_params(method, path, headers, body, query)  # noqa: SLF001  # also the body's
         service = detect_service(method, path, headers, query)
         action = extract_iam_action(service, method, path, headers, body, query)
+
     if action is not None and access_key:
         add(iam.caller_arn(access_key), action, response[0])
     return response

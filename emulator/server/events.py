@@ -28,8 +28,9 @@ TARGET_ARN = re.compile(f"arn:[^:]+:({'|'.join(TARGETS)}):")
 @ministack.guard("events")
 def refuse_other_targets(call: ministack.Call) -> None:
     """Refuse PutTargets with a target that is no function, queue or topic."""
-    targets = call.document["Targets"] if call.operation == "PutTargets" else []
-    for target in targets:
+    if call.operation != "PutTargets":
+        return
+    for target in call.document["Targets"]:
         if not TARGET_ARN.match(target["Arn"]):
             message = (
                 f"Targets: {target['Arn']!r} is not supported, only a Lambda function, an SQS queue"
@@ -50,9 +51,13 @@ def invoke_target(
 
     MiniStack checks neither.
     """
-    arn, rule_arn = target["Arn"], rule["Arn"]
+    arn = target["Arn"]
+    rule_arn = rule["Arn"]
     action, find_policy = TARGETS[arn.split(":")[2]]
-    policy = (find_policy(arn) or (None,))[0]
+    policy = None
+    if found := find_policy(arn):
+        policy, _account = found
+
     if action.startswith("lambda:") and not functions.can_run(arn):
         call_log.add(functions.SERVICE, "sts:AssumeRole", call_log.FORBIDDEN)
     elif not iam.service_may(policy, SERVICE, action, arn, rule_arn):

@@ -28,7 +28,6 @@ SERVICE = "lambda.amazonaws.com"
 CREATION = "/2015-03-31/functions"
 INVOCATION = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
 MESSAGE = "The role defined for the function cannot be assumed by Lambda."
-LOG_ACTIONS = ("logs:CreateLogStream", "logs:PutLogEvents")
 
 # MiniStack writes the headers and the body of an event separately, so Nagle's algorithm would delay
 # each event by 40 ms.
@@ -42,10 +41,11 @@ lambda_runtime.Worker._drain_stderr_bounded.__defaults__ = (0.05, 0.05, 0.25)  #
 def refuse_other_roles(call: ministack.Call) -> None:
     """Refuse CreateFunction and Invoke if Lambda may not assume the role."""
     if call.method == "POST" and call.path.rstrip("/") == CREATION:
-        name, role = call.document["FunctionName"], call.document["Role"]
+        name = call.document["FunctionName"]
         arn = f"arn:aws:lambda:{get_region()}:{get_account_id()}:function:{name}"
-        if not iam.trusts(role, service=SERVICE, source_arn=arn):
+        if not iam.trusts(call.document["Role"], service=SERVICE, source_arn=arn):
             raise ApiError("InvalidParameterValueException", MESSAGE)
+
     invocation = INVOCATION.fullmatch(call.path)
     if invocation and not can_run(unquote(invocation[1])):
         raise ApiError("AccessDeniedException", MESSAGE, 403)
@@ -153,15 +153,20 @@ def write_allowed_logs(
     (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html). A log group that
     does not exist takes another permission.
     """
-    config = function.get("config") or function
+    config = function.get("config", function)
     access_key = lambda_runtime.execution_credentials(config)["AWS_ACCESS_KEY_ID"]
-    logs = f"arn:aws:logs:{get_region()}:{get_account_id()}"
-    stream = f"{logs}:log-group:{_log_group(config)}:log-stream:1"
-    is_missing = _log_group(config) not in cloudwatch_logs._log_groups  # noqa: SLF001  # as above
-    for action in (*LOG_ACTIONS, *(["logs:CreateLogGroup"] if is_missing else [])):
-        if not iam.is_allowed(access_key, get_region(), action, stream):
+    log_group = _log_group(config)
+    logs_arn = f"arn:aws:logs:{get_region()}:{get_account_id()}"
+    stream_arn = f"{logs_arn}:log-group:{log_group}:log-stream:1"
+
+    actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    if log_group not in cloudwatch_logs._log_groups:  # noqa: SLF001  # as above
+        actions.append("logs:CreateLogGroup")
+    for action in actions:
+        if not iam.is_allowed(access_key, get_region(), action, stream_arn):
             call_log.add(iam.caller_arn(access_key), action, call_log.FORBIDDEN)
             return
+
     write(function, *args, **kwargs)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from hypercorn.protocol.events import StreamClosed
@@ -32,17 +33,28 @@ def filtered(send: ASGISendCallable) -> ASGISendCallable:
     """
 
     async def send_filtered(message: ASGISendEvent) -> None:
-        if message["type"] == "http.response.start":
-            if message["status"] == NO_RESPONSE[0]:
-                # ASGI has no message for this, so use hypercorn's own object of the connection, to
-                # which `send` belongs. Tried with hypercorn 0.18.0.
-                stream: Any = getattr(send, "__self__")  # noqa: B009  # mypy sees no method
-                await stream.send(StreamClosed(stream_id=stream.stream_id))
-                return
-            headers = {name.lower(): value for name, value in message["headers"]}
-            headers.setdefault(REQUEST_ID, str(uuid.uuid4()).encode())
-            kept = [item for item in headers.items() if not item[0].startswith(b"access-control-")]
-            message = {**message, "headers": kept}
-        await send(message)
+        if message["type"] != "http.response.start":
+            await send(message)
+        elif message["status"] == NO_RESPONSE[0]:
+            await _close_connection(send)
+        else:
+            await send({**message, "headers": _filter_headers(message["headers"])})
 
     return send_filtered
+
+
+async def _close_connection(send: ASGISendCallable) -> None:
+    """Close a connection without a response.
+
+    ASGI has no message for this, so use hypercorn's own object of the connection, to which `send`
+    belongs. Tried with hypercorn 0.18.0.
+    """
+    stream: Any = getattr(send, "__self__")  # noqa: B009  # mypy sees no method
+    await stream.send(StreamClosed(stream_id=stream.stream_id))
+
+
+def _filter_headers(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Add a request id if there is none, and drop the headers of CORS."""
+    by_name = {name.lower(): value for name, value in headers}
+    by_name.setdefault(REQUEST_ID, str(uuid.uuid4()).encode())
+    return [item for item in by_name.items() if not item[0].startswith(b"access-control-")]

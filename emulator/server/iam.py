@@ -12,7 +12,7 @@ the logs of a state machine are checked when the state machine is created, and n
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypedDict
 
 from botocore.exceptions import ClientError
@@ -48,7 +48,9 @@ class AccessDeniedError(ClientError):
 def caller_arn(access_key: str) -> str:
     """Return the ARN of the owner of an access key, or the key itself if it belongs to nobody."""
     identity = iam_evaluator.resolve_caller_identity(access_key)
-    return str(identity["userArn"]) if identity else access_key
+    if not identity:
+        return access_key
+    return str(identity["userArn"])
 
 
 def assume_role(role_arn: str, *, service: str, source_arn: str, session_name: str) -> Credentials:
@@ -62,7 +64,9 @@ def assume_role(role_arn: str, *, service: str, source_arn: str, session_name: s
             f"{service} is not authorized to perform: sts:AssumeRole on resource: {role_arn}"
             f" (aws:SourceArn: {source_arn})"
         )
-    account, role_name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
+
+    account = role_arn.split(":")[4]
+    role_name = role_arn.rsplit("/", 1)[-1]
     digest = hashlib.sha256(f"{role_arn} {service} {session_name}".encode()).hexdigest()
     credentials: Credentials = {
         "aws_access_key_id": f"ASIA{digest[:16].upper()}",
@@ -81,18 +85,26 @@ def assume_role(role_arn: str, *, service: str, source_arn: str, session_name: s
 
 def trusts(role_arn: str, *, service: str, source_arn: str) -> bool:
     """Return True if a role lets `service` assume it when it acts for the resource `source_arn`."""
-    account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
+    account = role_arn.split(":")[4]
+    name = role_arn.rsplit("/", 1)[-1]
     role = iam._roles.get_scoped(account, None, name)  # noqa: SLF001  # GetRole needs a caller
     if role is None or role["Arn"] != role_arn:
         return False
+
     statements = json.loads(role["AssumeRolePolicyDocument"])["Statement"]
+    if not isinstance(statements, list):
+        statements = [statements]  # A policy may have its only statement outside a list.
+
     # MiniStack's evaluator has no services as principals, but it lets the account's root stand for
     # any of them. So evaluate as root, and only the statements that name this service.
-    statements = statements if isinstance(statements, list) else [statements]
-    named = [each for each in statements if f'"{service}"' in json.dumps(each.get("Principal"))]
+    own_policy = {"Statement": [each for each in statements if _names_service(each, service)]}
     root = f"arn:aws:iam::{account}:root"
     context = _context(root, "sts:AssumeRole", role_arn, source_arn)
-    return bool(iam_evaluator.evaluate_trust_policy({"Statement": named}, root, context))
+    return bool(iam_evaluator.evaluate_trust_policy(own_policy, root, context))
+
+
+def _names_service(statement: Policy, service: str) -> bool:
+    return f'"{service}"' in json.dumps(statement.get("Principal"))
 
 
 def authorize(
@@ -170,25 +182,48 @@ def simulated_results(_build: object, actions: list[str], query: Policy, *caller
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
     """
     principal, account, policies = caller
-    store = iam._roles if ":role/" in principal else iam._users  # noqa: SLF001  # as above
+    store = iam._users  # noqa: SLF001  # as above
+    if ":role/" in principal:
+        store = iam._roles  # noqa: SLF001  # as above
     name = principal.rpartition("/")[2]
     limits = iam_evaluator._permissions_boundary(store, name, account)  # noqa: SLF001  # as above
-    arns = [query[key][0] for key in query if key.startswith("ResourceArns.")] or ["*"]
-    entry = "ContextEntries.member.1.ContextKey"
-    key, value = (query.get(entry + end, [""])[0] for end in ("Name", "Values.member.1"))
+
     xml = ""
     for action in actions:
-        decisions = set()
-        for arn in arns:
-            context = _context(principal, action, arn, ":" * 5)
-            context.principal_type, context.principal_account = "User", account
-            context.service_context = {key.lower(): value}
-            decisions.add(iam_evaluator.evaluate(context, policies, *limits).decision)
-        word = "explicitDeny" if "Deny" in decisions else "implicitDeny"
-        word = "allowed" if decisions == {"Allow"} else word
+        decisions = {
+            iam_evaluator.evaluate(context, policies, *limits).decision
+            for context in _simulated_contexts(principal, account, action, query)
+        }
         xml += f"<member><EvalActionName>{action}</EvalActionName>"
-        xml += f"<EvalDecision>{word}</EvalDecision></member>"
+        xml += f"<EvalDecision>{_most_restrictive(decisions)}</EvalDecision></member>"
     return xml
+
+
+def _simulated_contexts(
+    principal: str, account: str, action: str, query: Policy
+) -> Iterator[iam_evaluator.EvalContext]:
+    """Yield the simulated call of an action on each resource that the query names."""
+    key_field = "ContextEntries.member.1.ContextKey"
+    context_key = query.get(f"{key_field}Name", [""])[0]
+    context_value = query.get(f"{key_field}Values.member.1", [""])[0]
+
+    arns = [query[name][0] for name in query if name.startswith("ResourceArns.")]
+    if not arns:
+        arns = ["*"]
+    for arn in arns:
+        context = _context(principal, action, arn, ":" * 5)  # no resource makes the call
+        context.principal_type = "User"
+        context.principal_account = account
+        context.service_context = {context_key.lower(): context_value}
+        yield context
+
+
+def _most_restrictive(decisions: set[str]) -> str:
+    if "Deny" in decisions:
+        return "explicitDeny"
+    if decisions == {"Allow"}:
+        return "allowed"
+    return "implicitDeny"
 
 
 @ministack.replace(iam_actions, "extract_resource_arn")
@@ -201,5 +236,6 @@ def resource_arn(extract: Callable[..., str], service: str, *call: Any) -> str: 
     query: dict[str, list[str]] = call[4]
     if service == "iam" and "PolicySourceArn" in query:
         return query["PolicySourceArn"][0]
-    group = (query.get("groupName") or ["default"])[0]
+
+    group = query.get("groupName", ["default"])[0]
     return extract(service, *call).replace(":schedule/default/", f":schedule/{group}/", 1)

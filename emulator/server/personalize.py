@@ -34,23 +34,28 @@ def mount(personalize: Personalize) -> None:
     """Let MiniStack pass the requests that are signed for Personalize to `personalize`."""
 
     async def respond(*fields: Any) -> http.Response:  # noqa: ANN401  # the fields of a Call
-        call = ministack.Call(*fields)
-        operation = operation_of(call.headers, call.path)
-        if operation is None:
-            message = f"{call.path} is not supported by this emulator of Personalize"
-            return http.error("UnknownOperationException", message)
-        service, name = operation
-        key = router.extract_access_key_id(call.headers, call.query)
-        caller = Caller(get_account_id(), get_region(), iam.caller_arn(key), key)
-        perform = functools.partial(personalize.call, name, caller=caller)
-        try:
-            return await asyncio.to_thread(wire.respond, perform, service, call.body)
-        except NoResponse:
-            return http.NO_RESPONSE
+        return await _respond(personalize, ministack.Call(*fields))
 
     # A request to S3 can have an equal path, so the signature decides about paths.
     router.SERVICE_PATTERNS["personalize"] = {"target_prefixes": [TARGET]}
     ministack.SERVICE_HANDLERS["personalize"] = respond
+
+
+async def _respond(personalize: Personalize, call: ministack.Call) -> http.Response:
+    """Perform a call in a thread, because it may wait for S3, which this process serves too."""
+    operation = operation_of(call.headers, call.path)
+    if operation is None:
+        message = f"{call.path} is not supported by this emulator of Personalize"
+        return http.error("UnknownOperationException", message)
+
+    service, name = operation
+    access_key = router.extract_access_key_id(call.headers, call.query)
+    caller = Caller(get_account_id(), get_region(), iam.caller_arn(access_key), access_key)
+    perform = functools.partial(personalize.call, name, caller=caller)
+    try:
+        return await asyncio.to_thread(wire.respond, perform, service, call.body)
+    except NoResponse:
+        return http.NO_RESPONSE
 
 
 def operation_of(headers: Mapping[str, str], path: str) -> Operation | None:
@@ -79,7 +84,10 @@ def authorize(caller: Caller, action: str, resources: list[str]) -> None:
     A role that the caller passes must be one that Personalize may assume.
     """
     is_role = action == "iam:PassRole"
-    conditions = {"iam:PassedToService": SERVICE} if is_role else None
+    conditions = None
+    if is_role:
+        conditions = {"iam:PassedToService": SERVICE}
+
     job_arn = f"arn:aws:personalize:{caller.region}:{caller.account}:dataset-import-job/import"
     for resource in resources:
         try:

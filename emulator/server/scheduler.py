@@ -50,7 +50,7 @@ class Scheduler:
         cannot be started.
         """
         for schedule in _stored_schedules():
-            if (schedule["Name"], schedule["GroupName"]) == (name, group):
+            if schedule["Name"] == name and schedule["GroupName"] == group:
                 if schedule["State"] != "ENABLED":
                     raise LookupError(f"schedule {name} in group {group} is {schedule['State']}")
                 return self.deliver(schedule, slot.astimezone(dt.UTC))
@@ -62,24 +62,34 @@ class Scheduler:
         Scheduler does not wait for either. If the target cannot be started, the dead-letter queue
         gets the event, and ClientError is raised.
         """
-        target, context = schedule["Target"], context_attributes(schedule, slot)
-        text = str(target.get("Input", "{}"))
+        context = context_attributes(schedule, slot)
+        payload = str(schedule["Target"].get("Input", "{}"))
         for attribute, value in context.items():
-            text = text.replace(f"<aws.scheduler.{attribute}>", value)
+            payload = payload.replace(f"<aws.scheduler.{attribute}>", value)
+
         try:
-            if target["Arn"].split(":")[2] == "lambda":
-                client = self._client("lambda", schedule, context)
-                client.invoke(FunctionName=target["Arn"], InvocationType="Event", Payload=text)
-                return str(target["Arn"])
-            client = self._client("stepfunctions", schedule, context)
-            execution = client.start_execution(
-                stateMachineArn=target["Arn"], name=context["execution-id"], input=text
-            )
-            return str(execution["executionArn"])
+            return self._start_target(schedule, context, payload)
         except ClientError as error:
-            if "DeadLetterConfig" in target:
-                self._send_to_dead_letter_queue(schedule, context, text, error)
+            if "DeadLetterConfig" in schedule["Target"]:
+                self._send_to_dead_letter_queue(schedule, context, payload, error)
             raise
+
+    def _start_target(self, schedule: Schedule, context: dict[str, str], payload: str) -> str:
+        """Invoke the function or start the state machine of a schedule, with the schedule's role.
+
+        A second delivery for a slot finds the first execution, because it has the same name.
+        """
+        target_arn = str(schedule["Target"]["Arn"])
+        if target_arn.split(":")[2] == "lambda":
+            lambda_client = self._client("lambda", schedule, context)
+            lambda_client.invoke(FunctionName=target_arn, InvocationType="Event", Payload=payload)
+            return target_arn
+
+        states_client = self._client("stepfunctions", schedule, context)
+        execution = states_client.start_execution(
+            stateMachineArn=target_arn, name=context["execution-id"], input=payload
+        )
+        return str(execution["executionArn"])
 
     def _run(self) -> None:
         """Start a thread for each delivery when it is due. The log shows the error of a thread."""
@@ -182,22 +192,30 @@ def refuse_schedule(call: ministack.Call) -> None:
     """Refuse to create or change a schedule with a wrong role, target, time or expression."""
     if call.method not in {"POST", "PUT"} or not call.path.startswith("/schedules/"):
         return
-    schedule, scope = call.document, f"arn:aws:scheduler:{get_region()}:{get_account_id()}"
-    group_arn = f"{scope}:schedule-group/{schedule.get('GroupName', 'default')}"
-    arn, role_arn = schedule["Target"]["Arn"], schedule["Target"]["RoleArn"]
-    problem = None
-    try:
-        slots.next_slot({**schedule, "LastModificationDate": time.time()})
-    except ValueError as error:
-        problem = str(error)
-    if schedule.keys() & {"StartDate", "EndDate"}:
-        problem = "StartDate and EndDate are not supported by this emulator"
-    if not TARGET_ARN.match(arn):
-        problem = f"Target.Arn: {arn!r} is not supported, only a state machine or a function"
-    if not iam.trusts(role_arn, service=SERVICE, source_arn=group_arn):
-        problem = (
+
+    problem = _find_problem(call.document)
+    if problem is not None:
+        raise ApiError("ValidationException", problem)
+
+
+def _find_problem(schedule: Schedule) -> str | None:
+    """Find the first reason to refuse a schedule, or None."""
+    target = schedule["Target"]
+    group_name = schedule.get("GroupName", "default")
+    group_arn = f"arn:aws:scheduler:{get_region()}:{get_account_id()}:schedule-group/{group_name}"
+    if not iam.trusts(target["RoleArn"], service=SERVICE, source_arn=group_arn):
+        return (
             "The execution role you provide must allow AWS EventBridge Scheduler to assume the"
             " role."
         )
-    if problem:
-        raise ApiError("ValidationException", problem)
+
+    if not TARGET_ARN.match(target["Arn"]):
+        return f"Target.Arn: {target['Arn']!r} is not supported, only a state machine or a function"
+    if schedule.keys() & {"StartDate", "EndDate"}:
+        return "StartDate and EndDate are not supported by this emulator"
+
+    try:
+        slots.next_slot({**schedule, "LastModificationDate": time.time()})
+    except ValueError as error:
+        return str(error)
+    return None

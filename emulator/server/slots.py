@@ -28,20 +28,39 @@ def next_slot(timing: Timing, after: dt.datetime | None = None) -> dt.datetime |
     never due again. Raise ValueError for an expression or a time zone that
     Scheduler refuses, and for at() and LW, which the emulator cannot evaluate.
     """
-    after = after or _last_change(timing) - dt.timedelta(microseconds=1)
-    expression, zone_name = timing["ScheduleExpression"], timing.get("ScheduleExpressionTimezone")
-    try:
-        zone = ZoneInfo(zone_name or "UTC")
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ValueError(f"Invalid Schedule Expression Timezone {zone_name}.") from error
+    if after is None:
+        after = _last_change(timing) - dt.timedelta(microseconds=1)
+    zone = _find_zone(timing)  # also a rate must not have a wrong time zone
+
+    expression = timing["ScheduleExpression"]
     if match := RATE.fullmatch(expression):
-        first, interval = _last_change(timing), dt.timedelta(**{f"{match[2]}s": int(match[1])})
-        return first + max(0, (after - first) // interval + 1) * interval
+        interval = dt.timedelta(**{f"{match[2]}s": int(match[1])})
+        return _next_multiple(_last_change(timing), interval, after)
     if match := CRON.fullmatch(expression):
         return _next_match(match[1].split(), zone, after)
+
     if expression.startswith("at("):
         raise ValueError(f"{expression} is not supported by this emulator, only rate() and cron()")
     raise ValueError(f"Invalid Schedule Expression {expression}.")
+
+
+def _find_zone(timing: Timing) -> ZoneInfo:
+    """Find the time zone of a schedule, which is UTC by default."""
+    zone_name = timing.get("ScheduleExpressionTimezone")
+    if not zone_name:
+        return ZoneInfo("UTC")
+    try:
+        return ZoneInfo(zone_name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"Invalid Schedule Expression Timezone {zone_name}.") from error
+
+
+def _next_multiple(first: dt.datetime, interval: dt.timedelta, after: dt.datetime) -> dt.datetime:
+    """Find the first time after `after` that is a whole number of intervals after `first`."""
+    if after < first:
+        return first
+    passed_intervals = (after - first) // interval
+    return first + (passed_intervals + 1) * interval
 
 
 def _next_match(fields: list[str], zone: ZoneInfo, after: dt.datetime) -> dt.datetime | None:
@@ -49,20 +68,28 @@ def _next_match(fields: list[str], zone: ZoneInfo, after: dt.datetime) -> dt.dat
 
     The parser knows only UTC, so it gets the local times of the zone as if they were UTC.
     """
-    if fields[4:5] == ["L"]:
-        fields[4] = "SAT"  # The parser accepts L as day of the week, but never finds a match.
-    try:
-        cron = AwsCroniter(" ".join(fields))
-    except ValueError as error:
-        raise ValueError(f"Invalid Schedule Expression cron({' '.join(fields)}).") from error
+    cron = _parse_cron(fields)
+
     # The search begins one hour earlier, because the clocks may have gone back in the meantime.
     local_time = after.astimezone(zone).replace(tzinfo=dt.UTC) - dt.timedelta(hours=1)
     while (local_time := cron.occurrence(local_time).next()) is not None:
         slot: dt.datetime = local_time.replace(tzinfo=zone).astimezone(dt.UTC)
+
+        # If daylight saving skips a local time, it comes back from UTC as another one.
         is_skipped = slot.astimezone(zone).replace(tzinfo=dt.UTC) != local_time
         if slot > after and not is_skipped:
             return slot
     return None
+
+
+def _parse_cron(fields: list[str]) -> AwsCroniter:
+    if fields[4:5] == ["L"]:
+        fields[4] = "SAT"  # The parser accepts L as day of the week, but never finds a match.
+    expression = " ".join(fields)
+    try:
+        return AwsCroniter(expression)
+    except ValueError as error:
+        raise ValueError(f"Invalid Schedule Expression cron({expression}).") from error
 
 
 def _last_change(timing: Timing) -> dt.datetime:

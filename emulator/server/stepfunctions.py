@@ -47,16 +47,19 @@ class StepFunctions:
 
     def __init__(self) -> None:
         self._service = Service(self)
-        self.event, self.uniform = threading.Event, random.uniform
+        self.event = threading.Event
+        self.uniform = random.uniform
         ministack.SERVICE_HANDLERS["states"] = self.respond  # instead of MiniStack's
 
     async def respond(self, *fields: Any) -> http.Response:  # noqa: ANN401  # the fields of a Call
         """Return the response to a call that MiniStack has authorised."""
-        call, scope = ministack.Call(*fields), f"{get_region()}:{get_account_id()}"
+        call = ministack.Call(*fields)
+        region = get_region()
+        scope = f"{region}:{get_account_id()}"
 
         def perform(request: Mapping[str, Any]) -> Mapping[str, Any]:
             if call.operation in {"CreateStateMachine", "UpdateStateMachine"}:
-                _check_role(request, scope)
+                _check_execution_role(request, region, scope)
             return self._service.call(call.operation, request, scope)
 
         return await asyncio.to_thread(respond, perform, "stepfunctions", call.body)
@@ -74,21 +77,26 @@ class StepFunctions:
     def call(self, execution: Execution, resource: str, payload: str) -> object:
         """Invoke a function with the role of the state machine, and return its result.
 
-        Raise StateFailed if the function fails, or is not invoked.
+        Raises:
+            StateFailed: the function fails, or is not invoked.
         """
         region = execution.arn.split(":")[3]
         try:
             credentials = _assume_role(execution.role, execution.machine.arn)
-            functions = client("lambda", region, credentials)
-            response = functions.invoke(FunctionName=resource, Payload=payload.encode())
+            lambda_client = client("lambda", region, credentials)
+            response = lambda_client.invoke(FunctionName=resource, Payload=payload.encode())
             result = response["Payload"].read().decode()
         except ClientError as error:
-            code, message = (error.response["Error"][key] for key in ("Code", "Message"))
             metadata = error.response["ResponseMetadata"]
-            status, request_id = metadata["HTTPStatusCode"], metadata["RequestId"]
-            raise invoke_failure(code, message, status, request_id) from error
+            raise invoke_failure(
+                error.response["Error"]["Code"],
+                error.response["Error"]["Message"],
+                metadata["HTTPStatusCode"],
+                metadata["RequestId"],
+            ) from error
         except BotoCoreError as error:
             raise StateFailed("Lambda.SdkClientException", str(error)) from error
+
         document = json.loads(result)
         if "FunctionError" in response:
             raise StateFailed(document.get("errorType", "Exception"), result)
@@ -97,35 +105,48 @@ class StepFunctions:
     def status_changed(self, execution: Execution) -> None:
         """Publish the event that an execution has started or ended.
 
-        Times are milliseconds since 1970.
         https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
         """
-        stop_date, has_output = execution.stop_date, execution.output is not None
-        detail = {
-            "executionArn": execution.arn,
-            "stateMachineArn": execution.machine.arn,
-            "stateMachineVersionArn": None,
-            "stateMachineAliasArn": None,
-            "name": execution.name,
-            "status": execution.status,
-            "startDate": int(execution.start_date.timestamp() * 1000),
-            "stopDate": int(stop_date.timestamp() * 1000) if stop_date else None,
-            "input": execution.input,
-            "inputDetails": {"included": True},
-            "output": execution.output,
-            "outputDetails": {"included": True} if has_output else None,
-            "error": execution.error,
-            "cause": execution.cause,
-        }
-        region, account = execution.arn.split(":")[3:5]
         event = {
             "Source": "aws.states",
             "DetailType": "Step Functions Execution Status Change",
             "Resources": [execution.arn],
-            "Detail": json.dumps(detail),
+            "Detail": json.dumps(_build_event_detail(execution)),
         }
+        region, account = execution.arn.split(":")[3:5]
         with request_scope(account, region):  # PutEvents refuses events of AWS's services
             eventbridge._put_events({"Entries": [event]}, allow_aws_source=True)  # noqa: SLF001
+
+
+def _build_event_detail(execution: Execution) -> dict[str, object]:
+    """Describe an execution as its events do: with all keys, and times in milliseconds."""
+    stop_date = None
+    if execution.stop_date is not None:
+        stop_date = _to_milliseconds(execution.stop_date)
+    output_details = None
+    if execution.output is not None:
+        output_details = {"included": True}
+
+    return {
+        "executionArn": execution.arn,
+        "stateMachineArn": execution.machine.arn,
+        "stateMachineVersionArn": None,
+        "stateMachineAliasArn": None,
+        "name": execution.name,
+        "status": execution.status,
+        "startDate": _to_milliseconds(execution.start_date),
+        "stopDate": stop_date,
+        "input": execution.input,
+        "inputDetails": {"included": True},
+        "output": execution.output,
+        "outputDetails": output_details,
+        "error": execution.error,
+        "cause": execution.cause,
+    }
+
+
+def _to_milliseconds(time: dt.datetime) -> int:
+    return int(time.timestamp() * 1000)
 
 
 def _assume_role(role_arn: str, machine_arn: str) -> iam.Credentials:
@@ -134,26 +155,38 @@ def _assume_role(role_arn: str, machine_arn: str) -> iam.Credentials:
     return iam.assume_role(role_arn, service=SERVICE, source_arn=machine_arn, session_name=name)
 
 
-def _check_role(request: Mapping[str, Any], scope: str) -> None:
-    """Raise ApiError unless Step Functions may assume the role of a new or changed state machine.
+def _check_execution_role(request: Mapping[str, Any], region: str, scope: str) -> None:
+    """Reject a new or changed state machine whose execution role lacks permissions.
 
-    If the state machine writes logs, the role must also allow all of LOGGING_ACTIONS.
+    `scope` is the region and the account, as in an ARN.
     """
-    role_arn, region = request.get("roleArn"), scope.partition(":")[0]
+    role_arn = request.get("roleArn")
     if role_arn is None:
-        return
-    new_arn = f"arn:aws:states:{scope}:stateMachine:{request.get('name')}"
-    machine_arn = request.get("stateMachineArn", new_arn)
-    if not iam.trusts(role_arn, service=SERVICE, source_arn=machine_arn):
+        return  # An update without a role keeps the current one.
+
+    # A new state machine has no ARN yet, but the role's trust policy may require one in a condition
+    # on aws:SourceArn, so predict it.
+    future_arn = f"arn:aws:states:{scope}:stateMachine:{request.get('name')}"
+    state_machine_arn = request.get("stateMachineArn", future_arn)
+    if not iam.trusts(role_arn, service=SERVICE, source_arn=state_machine_arn):
         raise ApiError(
             "AccessDeniedException",
             "Neither the global service principal states.amazonaws.com, nor the regional one is"
             f" authorized to assume the provided role: {role_arn}",
         )
-    if request.get("loggingConfiguration", {}).get("level", "OFF") == "OFF":
-        return
-    access_key = _assume_role(role_arn, machine_arn)["aws_access_key_id"]
+
+    log_level = request.get("loggingConfiguration", {}).get("level", "OFF")
+    if log_level != "OFF":
+        _check_log_delivery(role_arn, state_machine_arn, region)
+
+
+def _check_log_delivery(role_arn: str, state_machine_arn: str, region: str) -> None:
+    """Reject an execution role that may not do all of LOGGING_ACTIONS."""
+    access_key = _assume_role(role_arn, state_machine_arn)["aws_access_key_id"]
     for action in LOGGING_ACTIONS:
         if not iam.is_allowed(access_key, region, action, "*"):
-            message = "The state machine IAM Role is not authorized to access the Log Destination."
-            raise ApiError("AccessDeniedException", f"{message} It may not do {action}.")
+            raise ApiError(
+                "AccessDeniedException",
+                "The state machine IAM Role is not authorized to access the Log Destination."
+                f" It may not do {action}.",
+            )
