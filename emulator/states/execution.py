@@ -1,4 +1,4 @@
-"""An execution of a state machine: its history, its end, and the branches that work in it.
+"""A state machine and its executions: their histories, their ends, and the branches in them.
 
 A branch is a part of an execution in which one thing happens after the other: the machine, an
 attempt of a Task or a Map, or an iteration of a Map. A failure closes the branches beside it, and
@@ -10,13 +10,11 @@ import json
 import re
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from emulator.states.documents import Json, StateFailed, to_json
-
-if TYPE_CHECKING:
-    from emulator.states.service import Machine
 
 # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 MAX_DOCUMENT_BYTES = 262_144
@@ -63,14 +61,36 @@ class BranchClosed(Exception):  # noqa: N818  # not an error
     """The branch was closed. Its work ends where it is."""
 
 
+@dataclass(eq=False)
+class Machine:
+    """A state machine. Its executions are sorted by their start, the oldest first.
+
+    `settings` has the definition, the role, and what else CreateStateMachine takes. It is replaced,
+    not changed, because running executions keep the settings of their start.
+    """
+
+    name: str
+    arn: str
+    settings: dict[str, Any]
+    creation_date: datetime
+    tags: dict[str, str]
+    executions: "dict[str, Execution]" = field(default_factory=dict)
+
+
 class Execution:
     """An execution of a state machine. It keeps the definition and the role of its start."""
 
-    def __init__(self, host: Host, machine: "Machine", name: str, text: str) -> None:
-        self.host, self.machine, self.name, self.input = host, machine, name, text
-        self.settings, self.role = machine.settings, machine.settings["roleArn"]
+    def __init__(self, host: Host, machine: Machine, name: str, input_text: str) -> None:
+        self.host = host
+        self.machine = machine
+        self.name = name
+        self.input = input_text
+        self.settings = machine.settings
+        self.role = machine.settings["roleArn"]
         self.definition = parse_definition(machine.settings["definition"])
-        self.arn = f"{machine.arn.replace(':stateMachine:', ':execution:')}:{name}"
+
+        execution_prefix = machine.arn.replace(":stateMachine:", ":execution:")
+        self.arn = f"{execution_prefix}:{name}"
         self.status = "RUNNING"
         self.output: str | None = None
         self.error: str | None = None
@@ -106,11 +126,18 @@ class Execution:
         with self.lock:
             if self.status != "RUNNING":
                 return
-            self.add_event(f"Execution{status.title().replace('_', '')}", previous, **details)
-            self.output, self.error, self.cause = map(details.get, ("output", "error", "cause"))
-            self.stop_date, self.status = self.now(), status
+
+            ending = status.title().replace("_", "")
+            self.add_event(f"Execution{ending}", previous, **details)
+            self.output = details.get("output")
+            self.error = details.get("error")
+            self.cause = details.get("cause")
+            self.stop_date = self.now()
+            self.status = status
+
             self._texts.clear()
             self.root.close()
+
         self.ended.set()
         self.host.status_changed(self)
 
@@ -120,40 +147,55 @@ class Execution:
         return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
     def text(self, document: Json) -> str:
-        """Return a document as JSON. It is written once for all events that show it."""
-        known = self._texts.get(id(document))
-        if known is None:
-            known = self._texts[id(document)] = (document, to_json(document))
-        return known[1]
+        """Write a document as JSON, but only once, however many events show it.
+
+        The cache also holds the document itself, because otherwise its id could be used again.
+        """
+        if id(document) not in self._texts:
+            self._texts[id(document)] = (document, to_json(document))
+        return self._texts[id(document)][1]
 
     def check_size(self, document: Json, name: str) -> None:
         """Raise StateFailed if a document of the state or function `name` has more than 256 KiB."""
         if len(self.text(document).encode()) > MAX_DOCUMENT_BYTES:
-            limit = "a size exceeding the maximum number of bytes service limit"
-            message = f"The state/task '{name}' returned a result with {limit}."
-            raise StateFailed("States.DataLimitExceeded", message)
+            raise StateFailed(
+                "States.DataLimitExceeded",
+                f"The state/task '{name}' returned a result with a size exceeding the maximum"
+                " number of bytes service limit.",
+            )
 
     def add_event(self, kind: str, previous: int, **details: Json) -> int:
         """Add an event to the history, and return its id. Details that are None are left out.
 
-        The last event that a history can have is the end of the execution. Instead of another event
-        the execution fails, and BranchClosed is raised.
-        https://docs.aws.amazon.com/step-functions/latest/dg/bp-history-limit.html
+        Raises:
+            BranchClosed: the history was full, so the execution has failed instead.
         """
         with self.lock:
-            number = len(self.events) + 1
-            if number == MAX_EVENTS and not kind.startswith("Execution"):
-                message = f"The execution reached the maximum number of history events ({number})."
-                self.end("FAILED", previous, error="States.Runtime", cause=message)
+            event_id = len(self.events) + 1
+            is_of_execution = kind.startswith("Execution")
+            if event_id == MAX_EVENTS and not is_of_execution:
+                self._fail_with_full_history(previous)
                 raise BranchClosed
-            time = self.now()
-            event = {"timestamp": time, "type": kind, "id": number, "previousEventId": previous}
-            shown = {key: value for key, value in details.items() if value is not None}
-            if shown or kind.startswith("Execution"):
-                field = STATE_EVENT.sub("State", kind)  # details of all types are in one field
-                event[f"{field[0].lower()}{field[1:]}EventDetails"] = shown
+
+            event = {
+                "timestamp": self.now(),
+                "type": kind,
+                "id": event_id,
+                "previousEventId": previous,
+            }
+            known_details = {key: value for key, value in details.items() if value is not None}
+            if known_details or is_of_execution:
+                event[_details_field(kind)] = known_details
             self.events.append(event)
-            return number
+            return event_id
+
+    def _fail_with_full_history(self, previous: int) -> None:
+        """Fail the execution, because the only event that still fits is its end.
+
+        https://docs.aws.amazon.com/step-functions/latest/dg/bp-history-limit.html
+        """
+        message = f"The execution reached the maximum number of history events ({MAX_EVENTS})."
+        self.end("FAILED", previous, error="States.Runtime", cause=message)
 
     def _time_out_later(self) -> None:
         """Wait for the end of the execution, and end it at its timeout."""
@@ -162,13 +204,26 @@ class Execution:
             self.time_out()
 
 
+def _details_field(kind: str) -> str:
+    """Name the field with the details of an event, such as `lambdaFunctionFailedEventDetails`.
+
+    The states of all types share one field: PassStateEntered and TaskStateEntered both have
+    `stateEnteredEventDetails`.
+    """
+    name = STATE_EVENT.sub("State", kind)
+    return f"{name[0].lower()}{name[1:]}EventDetails"
+
+
 class Branch:
     """A part of an execution. `last_id` is the event that the next event of the branch follows."""
 
     def __init__(self, execution: Execution, parent: "Branch | None" = None) -> None:
-        self.execution, self._parent = execution, parent
-        self.last_id: int = parent.last_id if parent else 0
+        self.execution = execution
+        self._parent = parent
         self._closed = False
+        self.last_id = 0
+        if parent is not None:
+            self.last_id = parent.last_id
 
     def is_closed(self) -> bool:
         """Return True if this branch was closed, or one that contains it."""
@@ -214,34 +269,53 @@ class Branch:
 
         Raise the first StateFailed, or TimeoutError after `seconds`. Then the branches are closed.
         """
-        is_over = self.execution.host.event()
-        results: dict[Branch, Json] = {}
-        failures: list[StateFailed] = []
+        group = _Group(self, jobs)
+        is_in_time = group.run(seconds)
 
-        def run(branch: Branch) -> None:
-            try:
-                results[branch] = jobs[branch](branch)
-            except StateFailed as failure:
-                failures.append(failure)
-            except BranchClosed:
-                return
-            self.last_id = branch.last_id
-            if failures or len(results) == len(jobs):
-                is_over.set()
-
-        for branch in jobs:
-            self.execution.host.start(functools.partial(run, branch), self.execution.arn)
-        in_time = not jobs or self.wait(is_over, seconds)
-        if failures or not in_time:
+        if group.failures or not is_in_time:
             for branch in jobs:
                 branch.close()
-        if failures:
-            raise failures[0]
-        if not in_time:
+
+        if group.failures:
+            raise group.failures[0]
+        if not is_in_time:
             self.last_id = max(branch.last_id for branch in jobs)
             raise TimeoutError
-        return [results[branch] for branch in jobs]
+        return [group.results[branch] for branch in jobs]
 
     def _raise_if_closed(self) -> None:
         if self.is_closed():
             raise BranchClosed
+
+
+class _Group:
+    """Branches that work at the same time, until all have results or the first one fails."""
+
+    def __init__(self, parent: Branch, jobs: "Mapping[Branch, Callable[[Branch], Json]]") -> None:
+        self.results: dict[Branch, Json] = {}
+        self.failures: list[StateFailed] = []
+        self._parent = parent
+        self._jobs = jobs
+        self._is_over = parent.execution.host.event()
+
+    def run(self, seconds: float | None) -> bool:
+        """Start the work of all branches, and return False if it takes more than `seconds`."""
+        execution = self._parent.execution
+        for branch in self._jobs:
+            execution.host.start(functools.partial(self._run_branch, branch), execution.arn)
+
+        # Without branches, nobody would ever say that the work is over.
+        return not self._jobs or self._parent.wait(self._is_over, seconds)
+
+    def _run_branch(self, branch: Branch) -> None:
+        try:
+            self.results[branch] = self._jobs[branch](branch)
+        except StateFailed as failure:
+            self.failures.append(failure)
+        except BranchClosed:
+            return
+
+        # The next event follows the last one of the branch that ended last.
+        self._parent.last_id = branch.last_id
+        if self.failures or len(self.results) == len(self._jobs):
+            self._is_over.set()

@@ -39,7 +39,8 @@ class Next(NamedTuple):
 
 def run(execution: Execution) -> None:
     """Run the machine of an execution to its end."""
-    document, root = json.loads(execution.input), execution.root
+    document = json.loads(execution.input)
+    root = execution.root
     context = {
         "Execution": {
             "Id": execution.arn,
@@ -71,16 +72,22 @@ def _run_machine(branch: Branch, machine: Object, document: Json, context: Objec
 
 
 def _run_state(branch: Branch, name: str, state: Object, document: Json, context: Object) -> Next:
-    execution, kind = branch.execution, state["Type"]
+    execution = branch.execution
+    kind = state["Type"]
     branch.add(f"{kind}StateEntered", name=name, input=execution.text(document))
-    entered = {"EnteredTime": _iso_time(execution.now()), "Name": name}
-    state_input, entered_id = StateInput(document, {**context, "State": entered}), branch.last_id
+    entered_id = branch.last_id
+
+    state_context = {"EnteredTime": _iso_time(execution.now()), "Name": name}
+    state_input = StateInput(document, {**context, "State": state_context})
     try:
         result = _follow_rules(branch, state, state_input)
     except RuntimeFailed as failure:
-        where = f"executing the state '{name}' (entered at the event id #{entered_id})"
-        cause = f"An error occurred while {where}. {failure.cause}"
+        cause = (
+            f"An error occurred while executing the state '{name}' (entered at the event id"
+            f" #{entered_id}). {failure.cause}"
+        )
         raise StateFailed(failure.error, cause) from failure
+
     execution.check_size(result.output, name)
     branch.add(f"{kind}StateExited", name=name, output=execution.text(result.output))
     return result
@@ -88,40 +95,56 @@ def _run_state(branch: Branch, name: str, state: Object, document: Json, context
 
 def _follow_rules(branch: Branch, state: Object, state_input: StateInput) -> Next:
     """Run a state, and follow its rules Retry and Catch after an error."""
-    retries: Counter[int] = Counter()  # by the identity of the rule
+    retry_counts: Counter[int] = Counter()  # each rule counts its own retries
     while True:
         try:
             return STATES[state["Type"]](branch, state, state_input)
         except StateFailed as failure:
             retry = _first_match(state.get("Retry", ()), failure)
-            if retry is not None and retries[id(retry)] < retry.get("MaxAttempts", 3):
-                branch.sleep(_pause(branch, retry, retries[id(retry)]))
-                retries[id(retry)] += 1
-                continue
-            if state["Type"] == "Map":
-                branch.add("MapStateFailed")
-            catch = _first_match(state.get("Catch", ()), failure)
-            if catch is None:
-                raise
-            error = {"Error": failure.error, "Cause": failure.cause or ""}
-            output = write(state_input.document, catch.get("ResultPath", "$"), error)
-            return Next(output, catch["Next"])
+            if retry is None or retry_counts[id(retry)] >= retry.get("MaxAttempts", 3):
+                return _catch(branch, state, state_input, failure)
+
+            branch.sleep(_pause(branch, retry, retry_counts[id(retry)]))
+            retry_counts[id(retry)] += 1
 
 
-def _pause(branch: Branch, rule: Object, retries: int) -> float:
-    """Return the seconds before the next attempt."""
-    seconds: float = rule.get("IntervalSeconds", 1) * rule.get("BackoffRate", 2) ** retries
+def _catch(branch: Branch, state: Object, state_input: StateInput, failure: StateFailed) -> Next:
+    """Go on where the state's Catch says, with the error in the document.
+
+    Raises:
+        StateFailed: nothing catches the error.
+    """
+    if state["Type"] == "Map":
+        branch.add("MapStateFailed")
+
+    rule = _first_match(state.get("Catch", ()), failure)
+    if rule is None:
+        raise failure
+
+    cause = ""  # A failure without a cause has an empty one here.
+    if failure.cause is not None:
+        cause = failure.cause
+    error = {"Error": failure.error, "Cause": cause}
+    output = write(state_input.document, rule.get("ResultPath", "$"), error)
+    return Next(output, rule["Next"])
+
+
+def _pause(branch: Branch, rule: Object, retry_count: int) -> float:
+    """Calculate the seconds before the next attempt: each pause is longer than the last one."""
+    seconds: float = rule.get("IntervalSeconds", 1) * rule.get("BackoffRate", 2) ** retry_count
     seconds = min(seconds, rule.get("MaxDelaySeconds", seconds))
-    is_random = rule.get("JitterStrategy") == "FULL"
-    return branch.execution.host.uniform(0, seconds) if is_random else seconds
+    if rule.get("JitterStrategy") == "FULL":
+        return branch.execution.host.uniform(0, seconds)
+    return seconds
 
 
 # The types of states. Each function returns the output and the next state, or raises StateFailed.
 
 
 def _pass(_branch: Branch, state: Object, state_input: StateInput) -> Next:
-    result = state["Result"] if "Result" in state else _parameters(state, state_input)
-    return _finish(state, state_input, result)
+    if "Result" in state:
+        return _finish(state, state_input, state["Result"])
+    return _finish(state, state_input, _parameters(state, state_input))
 
 
 def _fail(_branch: Branch, state: Object, state_input: StateInput) -> Next:
@@ -141,36 +164,51 @@ def _choice(_branch: Branch, state: Object, state_input: StateInput) -> Next:
 
 
 def _wait(branch: Branch, state: Object, state_input: StateInput) -> Next:
-    seconds = _seconds_at_path(state, state_input) if "SecondsPath" in state else state["Seconds"]
-    branch.sleep(seconds)
+    if "SecondsPath" in state:
+        branch.sleep(_seconds_at_path(state, state_input))
+    else:
+        branch.sleep(state["Seconds"])
     return Next(state_input.document, state.get("Next"))
 
 
 def _task(branch: Branch, state: Object, state_input: StateInput) -> Next:
-    execution, resource, seconds = branch.execution, state["Resource"], state.get("TimeoutSeconds")
+    execution = branch.execution
     parameters = _parameters(state, state_input)
     execution.check_size(parameters, state_input.context["State"]["Name"])
-    payload = execution.text(parameters)
 
-    def call(attempt: Branch) -> Json:
-        scheduled = {"resource": resource, "input": payload, "timeoutInSeconds": seconds}
-        attempt.add("LambdaFunctionScheduled", **scheduled)
-        attempt.add("LambdaFunctionStarted")
-        try:
-            result = execution.host.call(execution, resource, payload)
-            execution.check_size(result, resource)
-        except StateFailed as failure:
-            attempt.add("LambdaFunctionFailed", error=failure.error, cause=failure.cause)
-            raise
-        attempt.add("LambdaFunctionSucceeded", output=execution.text(result))
-        return result
-
+    # The call needs a branch of its own, so that a timeout can end it.
+    work = functools.partial(_call_function, state, execution.text(parameters))
     try:
-        (result,) = branch.together({Branch(execution, branch): call}, seconds)
+        (result,) = branch.together(
+            {Branch(execution, branch): work}, seconds=state.get("TimeoutSeconds")
+        )
     except TimeoutError:
         branch.add("LambdaFunctionTimedOut", error="States.Timeout")
         raise StateFailed("States.Timeout", None) from None
     return _finish(state, state_input, result)
+
+
+def _call_function(state: Object, payload: str, attempt: Branch) -> Json:
+    """Call the function of a Task, and record how the call went."""
+    execution = attempt.execution
+    resource = state["Resource"]
+    attempt.add(
+        "LambdaFunctionScheduled",
+        resource=resource,
+        input=payload,
+        timeoutInSeconds=state.get("TimeoutSeconds"),
+    )
+    attempt.add("LambdaFunctionStarted")
+
+    try:
+        result = execution.host.call(execution, resource, payload)
+        execution.check_size(result, resource)
+    except StateFailed as failure:
+        attempt.add("LambdaFunctionFailed", error=failure.error, cause=failure.cause)
+        raise
+
+    attempt.add("LambdaFunctionSucceeded", output=execution.text(result))
+    return result
 
 
 def _map(branch: Branch, state: Object, state_input: StateInput) -> Next:
@@ -187,27 +225,34 @@ def _iterate(items: list[Json], state: Object, state_input: StateInput, attempt:
     name = state_input.context["State"]["Name"]
     attempt.add("MapStateStarted", length=len(items))
 
-    def run(index: int, iteration: Branch) -> Json:
-        document, item = items[index], {"Index": index, "Value": items[index]}
-        context = {**state_input.context, "Map": {"Item": item}}
-        try:
-            if "ItemSelector" in state:
-                document = fill(state["ItemSelector"], StateInput(state_input.document, context))
-            output = _run_machine(iteration, state["ItemProcessor"], document, context)
-        except StateFailed:
-            iteration.add("MapIterationFailed", is_followed=False, name=name, index=index)
-            raise
-        iteration.add("MapIterationSucceeded", name=name, index=index)
-        return output
-
     jobs: dict[Branch, Callable[[Branch], Json]] = {}
-    for index in range(len(items)):
+    for index, item in enumerate(items):
         iteration = Branch(attempt.execution, attempt)
         iteration.add("MapIterationStarted", name=name, index=index)
-        jobs[iteration] = functools.partial(run, index)
+        jobs[iteration] = functools.partial(_run_iteration, index, item, state, state_input)
+
     outputs = attempt.together(jobs)
     attempt.add("MapStateSucceeded", is_followed=False)
     return outputs
+
+
+def _run_iteration(
+    index: int, item: Json, state: Object, state_input: StateInput, iteration: Branch
+) -> Json:
+    """Run the machine inside a Map for one item, which ItemSelector may put into a document."""
+    name = state_input.context["State"]["Name"]
+    context = {**state_input.context, "Map": {"Item": {"Index": index, "Value": item}}}
+    document = item
+    try:
+        if "ItemSelector" in state:
+            document = fill(state["ItemSelector"], StateInput(state_input.document, context))
+        output = _run_machine(iteration, state["ItemProcessor"], document, context)
+    except StateFailed:
+        iteration.add("MapIterationFailed", is_followed=False, name=name, index=index)
+        raise
+
+    iteration.add("MapIterationSucceeded", name=name, index=index)
+    return output
 
 
 STATES: Mapping[str, Callable[[Branch, Object, StateInput], Next]] = {
@@ -222,7 +267,9 @@ STATES: Mapping[str, Callable[[Branch, Object, StateInput], Next]] = {
 
 
 def _parameters(state: Object, state_input: StateInput) -> Json:
-    return fill(state["Parameters"], state_input) if "Parameters" in state else state_input.document
+    if "Parameters" not in state:
+        return state_input.document
+    return fill(state["Parameters"], state_input)
 
 
 def _finish(state: Object, state_input: StateInput, result: Json) -> Next:
@@ -236,7 +283,11 @@ def _finish(state: Object, state_input: StateInput, result: Json) -> Next:
 def _text_field(state: Object, state_input: StateInput, field: str) -> str | None:
     """Return the Error or the Cause of a Fail, which can be at a path."""
     path = state.get(f"{field}Path")
-    text: Json = state.get(field) if path is None else read_field(path, state_input, f"{field}Path")
+    if path is None:
+        literal: str | None = state.get(field)
+        return literal
+
+    text = read_field(path, state_input, f"{field}Path")
     if text is not None and not isinstance(text, str):
         raise RuntimeFailed(f"The {field}Path does not reference a text: {path} == {to_json(text)}")
     return text
@@ -244,7 +295,8 @@ def _text_field(state: Object, state_input: StateInput, field: str) -> str | Non
 
 def _seconds_at_path(state: Object, state_input: StateInput) -> int:
     """Return the seconds at the SecondsPath of a Wait."""
-    path, subject = state["SecondsPath"], "The SecondsPath parameter"
+    path = state["SecondsPath"]
+    subject = "The SecondsPath parameter"
     try:
         seconds = read(path, state_input)
     except LookupError:
@@ -309,9 +361,12 @@ def _compare(condition: Object, state_input: StateInput) -> bool:
         return bool(condition["IsPresent"])
     if "IsNull" in condition:
         return (value is None) is condition["IsNull"]
+
+    # A condition has exactly one comparison, as language.problems has found.
     name = next(name for name in COMPARISONS if name in condition)
     expected_type, compare = COMPARISONS[name]
-    value = float(value) if type(value) is int else value
+    if type(value) is int:
+        value = float(value)
     return type(value) is expected_type and compare(value, condition[name])
 
 

@@ -10,7 +10,6 @@ import json
 import re
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -19,7 +18,7 @@ from botocore import xform_name
 from emulator.protocol.errors import ApiError
 from emulator.protocol.service_models import format_errors, load_service_model
 from emulator.states import interpreter, language
-from emulator.states.execution import Execution, Host
+from emulator.states.execution import Execution, Host, Machine
 
 Row = dict[str, Any]
 
@@ -40,21 +39,6 @@ SUPPORTED = {
     "redriveFilter": None,
 }
 """The only values that these fields of requests can have."""
-
-
-@dataclass(eq=False)
-class Machine:
-    """A state machine. Its executions are sorted by their start, the oldest first.
-
-    `settings` has the fields in SETTINGS. It is replaced, not changed.
-    """
-
-    name: str
-    arn: str
-    settings: Row
-    creation_date: datetime
-    tags: dict[str, str]
-    executions: dict[str, Execution] = field(default_factory=dict)
 
 
 class Request(NamedTuple):
@@ -80,25 +64,28 @@ class StepFunctions:
     def call(
         self, operation: str, fields: Mapping[str, Any], scope: str, as_of: datetime | None = None
     ) -> Row:
-        """Return the response to a request for an operation, for example `StartExecution`.
+        """Respond to a request for an operation, for example `StartExecution`.
 
-        `Request` explains the scope, and `as_of`, which is the present by default. Raise ApiError
-        if the request is refused.
+        `Request` explains the scope, and `as_of`, which is the present by default.
+
+        Raises:
+            ApiError: the request is refused.
         """
+        # Look the operation up in the model too, because not every method is an operation.
         model = load_service_model("stepfunctions")
         method = getattr(self, xform_name(operation), None)
         if operation not in model.operation_names or method is None:
             message = f"the emulator's Step Functions has no {operation}"
             raise ApiError("UnknownOperationException", message)
-        if errors := format_errors(model.operation_model(operation), fields):
+
+        errors = format_errors(model.operation_model(operation), fields)
+        if errors:
             raise ApiError("ValidationException", errors)
-        for name, value in SUPPORTED.items():
-            if fields.get(name, value) != value:
-                message = f"{name}: this emulator supports only {value!r}, not {fields[name]!r}"
-                raise ApiError("ValidationException", message)
-        if not NAME.fullmatch(fields.get("name", "any")):
-            raise ApiError("InvalidName", f"Invalid Name: '{fields['name']}'")
-        response: Row = method(Request(fields, scope, as_of or self._host.now()))
+        _check_supported(fields)
+
+        if as_of is None:
+            as_of = self._host.now()
+        response: Row = method(Request(fields, scope, as_of))
         return response
 
     def executions(self) -> list[Execution]:
@@ -108,19 +95,25 @@ class StepFunctions:
     def execution(self, arn: str, as_of: datetime | None = None) -> Execution:
         """Return an execution. Raise ApiError if it does not exist, or did not at a time."""
         machine_arn, _, name = arn.replace(":execution:", ":stateMachine:").rpartition(":")
-        machine = self._machines.get(machine_arn)
-        execution = machine.executions.get(name) if machine else None
+        execution = None
+        if machine_arn in self._machines:
+            execution = self._machines[machine_arn].executions.get(name)
+
         if execution is None or (as_of is not None and execution.start_date > as_of):
             raise ApiError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
         return execution
 
     def create_state_machine(self, request: Request) -> Row:
         """Create a state machine, or return the one that was created with the same request."""
-        name, settings = request.fields["name"], _settings(request)
+        name = request.fields["name"]
         arn = f"arn:aws:states:{request.scope}:stateMachine:{name}"
-        tags = {tag["key"]: tag["value"] for tag in request.fields.get("tags", ())}
-        new = Machine(name, arn, settings, self._host.now(), tags)
-        machine = self._machines.setdefault(arn, new)
+        settings = _settings(request)
+        tags = _tags(request.fields.get("tags", ()))
+
+        new_machine = Machine(name, arn, settings, self._host.now(), tags)
+        machine = self._machines.setdefault(arn, new_machine)
+
+        # The role may differ, because CreateStateMachine does not compare it.
         if machine.settings != {**settings, "roleArn": machine.settings["roleArn"]}:
             raise ApiError("StateMachineAlreadyExists", f"State Machine Already Exists: '{arn}'")
         return {"stateMachineArn": arn, "creationDate": machine.creation_date}
@@ -146,8 +139,9 @@ class StepFunctions:
     def delete_state_machine(self, request: Request) -> Row:
         """Delete a state machine. Its executions end at once, and on AWS at their next state."""
         machine = self._machines.pop(request.fields["stateMachineArn"], None)
-        for execution in list(machine.executions.values()) if machine else ():
-            execution.stop()
+        if machine is not None:
+            for execution in list(machine.executions.values()):
+                execution.stop()
         return {}
 
     def list_state_machines(self, request: Request) -> Row:
@@ -166,8 +160,8 @@ class StepFunctions:
 
     def tag_resource(self, request: Request) -> Row:
         """Add tags to a state machine."""
-        tags = {tag["key"]: tag["value"] for tag in request.fields["tags"]}
-        self._machine(request.fields["resourceArn"]).tags.update(tags)
+        machine = self._machine(request.fields["resourceArn"])
+        machine.tags.update(_tags(request.fields["tags"]))
         return {}
 
     def untag_resource(self, request: Request) -> Row:
@@ -184,19 +178,16 @@ class StepFunctions:
 
     def start_execution(self, request: Request) -> Row:
         """Start an execution. The same request again returns the execution while it is running."""
-        text = request.fields.get("input", "{}")
-        name = request.fields.get("name") or str(uuid.uuid4())
-        try:
-            json.loads(text)
-        except ValueError as error:
-            message = f"Invalid State Machine Execution Input: '{error}'"
-            raise ApiError("InvalidExecutionInput", message) from None
+        input_text = request.fields.get("input", "{}")
+        _check_execution_input(input_text)
         machine = self._machine(request.fields["stateMachineArn"])
-        new = Execution(self._host, machine, name, text)
-        execution = machine.executions.setdefault(name, new)
-        if execution is new:
+        name = request.fields.get("name", str(uuid.uuid4()))
+
+        new_execution = Execution(self._host, machine, name, input_text)
+        execution = machine.executions.setdefault(name, new_execution)
+        if execution is new_execution:
             execution.start(interpreter.run)
-        elif (execution.status, execution.input) != ("RUNNING", text):
+        elif execution.status != "RUNNING" or execution.input != input_text:
             message = f"Execution Already Exists: '{execution.arn}'"
             raise ApiError("ExecutionAlreadyExists", message)
         return {"executionArn": execution.arn, "startDate": execution.start_date}
@@ -238,10 +229,11 @@ class StepFunctions:
             for execution in reversed(list(machine.executions.values()))
             if execution.start_date <= request.as_of
         ]
-        status = request.fields.get("statusFilter")
-        shown = [row for row in rows if status in {None, row["status"]}]
-        shown.sort(key=lambda row: row.get("stopDate") or row["startDate"], reverse=True)
-        return _page("executions", shown, "executionArn", request)
+        if "statusFilter" in request.fields:
+            rows = [row for row in rows if row["status"] == request.fields["statusFilter"]]
+
+        rows.sort(key=_last_change, reverse=True)
+        return _page("executions", rows, "executionArn", request)
 
     def get_execution_history(self, request: Request) -> Row:
         """List the events of an execution."""
@@ -257,6 +249,18 @@ class StepFunctions:
         return self._machines[arn]
 
 
+def _check_supported(fields: Mapping[str, Any]) -> None:
+    """Refuse what AWS would accept and this emulator lacks, and names that AWS would refuse."""
+    for name, supported_value in SUPPORTED.items():
+        value = fields.get(name, supported_value)
+        if value != supported_value:
+            message = f"{name}: this emulator supports only {supported_value!r}, not {value!r}"
+            raise ApiError("ValidationException", message)
+
+    if "name" in fields and not NAME.fullmatch(fields["name"]):
+        raise ApiError("InvalidName", f"Invalid Name: '{fields['name']}'")
+
+
 @functools.lru_cache(64)
 def _check_definition(text: str) -> None:
     try:
@@ -268,6 +272,18 @@ def _check_definition(text: str) -> None:
         raise ApiError("InvalidDefinition", message)
 
 
+def _check_execution_input(text: str) -> None:
+    try:
+        json.loads(text)
+    except ValueError as error:
+        message = f"Invalid State Machine Execution Input: '{error}'"
+        raise ApiError("InvalidExecutionInput", message) from None
+
+
+def _tags(pairs: Sequence[Row]) -> dict[str, str]:
+    return {pair["key"]: pair["value"] for pair in pairs}
+
+
 def _settings(request: Request) -> Row:
     """Return the settings of a state machine in a request. Raise ApiError for its definition."""
     if "definition" in request.fields:
@@ -277,16 +293,26 @@ def _settings(request: Request) -> Row:
 
 def _summary(execution: Execution, as_of: datetime) -> Row:
     """Return an execution as a list shows it at a time."""
-    with execution.lock:
-        stop_date, status = execution.stop_date, execution.status
-    has_ended = stop_date is not None and stop_date <= as_of
-    return {
+    summary = {
         "executionArn": execution.arn,
         "name": execution.name,
         "stateMachineArn": execution.machine.arn,
         "startDate": execution.start_date,
-        **({"status": status, "stopDate": stop_date} if has_ended else {"status": "RUNNING"}),
+        "status": "RUNNING",
     }
+    with execution.lock:
+        if execution.stop_date is not None and execution.stop_date <= as_of:
+            summary["status"] = execution.status
+            summary["stopDate"] = execution.stop_date
+    return summary
+
+
+def _last_change(summary: Row) -> datetime:
+    """The time by which ListExecutions sorts: the end, or the start while there is no end."""
+    time: datetime = summary["startDate"]
+    if "stopDate" in summary:
+        time = summary["stopDate"]
+    return time
 
 
 def _page(name: str, rows: Sequence[Row], id_field: str, request: Request) -> Row:
@@ -294,13 +320,18 @@ def _page(name: str, rows: Sequence[Row], id_field: str, request: Request) -> Ro
 
     A token is the id of the first row of its page. The id of a row is in `id_field`.
     """
-    token = request.fields.get("nextToken")
     ids = [str(row[id_field]) for row in rows]
-    try:
-        start = 0 if token is None else ids.index(token)
-    except ValueError:
-        raise ApiError("InvalidToken", "Invalid Token: 'Invalid token'") from None
-    end = start + (request.fields.get("maxResults") or DEFAULT_PAGE_SIZE)
+    start = 0
+    if "nextToken" in request.fields:
+        try:
+            start = ids.index(request.fields["nextToken"])
+        except ValueError:
+            raise ApiError("InvalidToken", "Invalid Token: 'Invalid token'") from None
+
+    page_size = request.fields.get("maxResults", 0)
+    if page_size == 0:  # AWS reads 0 as the default.
+        page_size = DEFAULT_PAGE_SIZE
+    end = start + page_size
     page: Row = {name: rows[start:end]}
     if end < len(rows):
         page["nextToken"] = ids[end]
