@@ -8,7 +8,7 @@ from functions.personalize.campaigns import UNSET_VALUE, parse_pin
 from functions.personalize.tags import PIN_TAG, read_tags, write_tags
 from retrain.account.output import print_command, print_json, print_result
 from retrain.account.target import Target
-from retrain.act.rollback import campaign_arn_of
+from retrain.act.rollback import find_campaign_arn
 from retrain.names import short_name
 from retrain.options import CampaignOption, JsonOption, command
 
@@ -46,15 +46,21 @@ def unpin(target: Target, *, campaign: CampaignOption = None, as_json: JsonOptio
 
 def _pin(target: Target, campaign: str | None, value: str, *, as_json: bool) -> int:
     """Write the tag unless the campaign is in this state already. Print the state, and return 0."""
-    client, arn = target.access.personalize, campaign_arn_of(target, campaign)
-    found, wanted = parse_pin(read_tags(client, arn)), parse_pin({PIN_TAG: value})
-    if bool(found) != bool(wanted):
-        write_tags(client, arn, {PIN_TAG: value})
-        found = wanted
+    client = target.access.personalize
+    campaign_arn = find_campaign_arn(target, campaign)
+    current_pin = parse_pin(read_tags(client, campaign_arn))
+    wanted_pin = parse_pin({PIN_TAG: value})
+
+    # A campaign that is pinned already keeps the time since when, and by whom.
+    if bool(current_pin) != bool(wanted_pin):
+        write_tags(client, campaign_arn, {PIN_TAG: value})
+        current_pin = wanted_pin
+
     if as_json:
-        print_json({"campaignArn": arn, "pin": found})
+        print_json({"campaignArn": campaign_arn, "pin": current_pin})
+    elif current_pin:
+        print_result(f"{short_name(campaign_arn)} is {current_pin}")
     else:
-        print_result(f"{short_name(arn)} is {found or 'not pinned'}")
-        if found is None:
-            print_command("To deploy a version that waits, start a run", target.command("start"))
+        print_result(f"{short_name(campaign_arn)} is not pinned")
+        print_command("To deploy a version that waits, start a run", target.command("start"))
     return 0

@@ -23,7 +23,8 @@ from retrain.names import short_name
 from retrain.options import JsonOption, RunOption, YesOption, command
 
 if TYPE_CHECKING:
-    from mypy_boto3_personalize import PersonalizeClient
+    from collections.abc import Iterable
+
     from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef
 
     from functions.contract import ExecutionData
@@ -50,83 +51,110 @@ def stop(
     Exit code 1: no run is under way, it ended by itself, or you did not confirm.
     Exit code 2: the run cannot be found or read.
     """
-    execution = _execution(target, run)
+    execution = _find_execution(target, run)
     # None if the run has just begun, so it has started nothing.
     begun = read_first_state_output(target.access.step_functions, execution.arn)
-    personalize = target.access.personalize
-    trainings = _trainings(personalize, begun)
-    since = format_time(execution.started_at)
     run_id = identify_run(begun["run"])["id"] if begun else execution.name
-    print_message(f"{run_id} has been running since {since} UTC.")
-    for version in trainings:
-        age = (clock.now() - version["creationDateTime"]).total_seconds()
-        name = short_name(version["solutionVersionArn"])
-        print_message(f"You lose its training {name} after {format_duration(age)}, and pay for it.")
+
+    trainings = _list_trainings(target, begun)
+    _print_losses(run_id, execution, trainings)
     confirm("Stop it?", "nothing was stopped", yes=yes)
+
     client = target.access.step_functions
     cause = f"by {target.access.caller()} with retrain stop"
     try:
-        stopped = [version["solutionVersionArn"] for version in trainings]
-        for arn in stopped:
-            stop_training(personalize, arn)
+        stopped_arns = _stop_trainings(target, trainings)
         client.stop_execution(executionArn=execution.arn, error=STOPPED_ERROR, cause=cause)
         # A function that was running may have started a training in the meantime.
-        for version in _trainings(personalize, begun):
-            stop_training(personalize, version["solutionVersionArn"])
-            stopped.append(version["solutionVersionArn"])
+        stopped_arns += _stop_trainings(target, _list_trainings(target, begun))
         status = client.describe_execution(executionArn=execution.arn)["status"]
     except AWS_ERRORS as error:
         shown = f"`{target.command('history')}` shows whether the run goes on"
         raise OperatorError(f"{aws_error(error)}; {shown}") from error
+
     if as_json:
-        facts = {"executionArn": execution.arn, "executionStatus": status}
-        print_json({**facts, "runId": run_id if begun else None, "stoppedVersions": stopped})
-    for arn in () if as_json else stopped:
-        print_result(f"the training {short_name(arn)} stops")
+        document = {"executionArn": execution.arn, "executionStatus": status}
+        shown_id = run_id if begun else None
+        print_json({**document, "runId": shown_id, "stoppedVersions": stopped_arns})
+    else:
+        for arn in stopped_arns:
+            print_result(f"the training {short_name(arn)} stops")
+
     if status != "ABORTED":
         raise FailedError(f"{run_id} had ended by itself: {status}")
     if not as_json:
-        print_result(f"{run_id} was stopped")
-        print_message(GOING_ON)
-        # A run trains what was stopped again only if a person asks for it.
-        options = ("--skip-import", "--force") if stopped else ()
-        print_command("To start again later", target.command("start", *options))
+        _print_what_goes_on(target, run_id, has_stopped_training=bool(stopped_arns))
     return 0
 
 
-def _execution(target: Target, run: str | None) -> Execution:
-    """Return the run with this id or execution, or the only run that is under way.
+def _find_execution(target: Target, run: str | None) -> Execution:
+    """Find the run with this id or execution, or the only run that is under way.
 
     Raises FailedError if it is not under way, and OperatorError if there are several.
     """
-    running = running_executions(target) if run is None else [find_execution(target, run)]
+    if run is not None:
+        execution = find_execution(target, run)
+        if not execution.is_running:
+            run_id = run_id_of(target, execution)
+            raise FailedError(f"{run_id} is not under way: it is {execution.status}")
+        return execution
+
+    running = running_executions(target)
+    if not running:
+        raise FailedError("no run is under way")
     if len(running) > 1:
         names = ", ".join(run_id_of(target, execution) for execution in running)
         raise OperatorError(f"several runs are under way; name one with --run: {names}")
-    if not running:
-        raise FailedError("no run is under way")
-    if not running[0].is_running:
-        run_id = run_id_of(target, running[0])
-        raise FailedError(f"{run_id} is not under way: it is {running[0].status}")
     return running[0]
 
 
-def _trainings(
-    client: PersonalizeClient, begun: ExecutionData | None
-) -> list[SolutionVersionTypeDef]:
-    """Return the versions that a run has started to train and that have not ended."""
+def _print_losses(
+    run_id: str, execution: Execution, trainings: Iterable[SolutionVersionTypeDef]
+) -> None:
+    """Print what would be lost: how long the run and its trainings have been running."""
+    print_message(f"{run_id} has been running since {format_time(execution.started_at)} UTC.")
+    for version in trainings:
+        age_seconds = (clock.now() - version["creationDateTime"]).total_seconds()
+        print_message(
+            f"You lose its training {short_name(version['solutionVersionArn'])} after "
+            f"{format_duration(age_seconds)}, and pay for it."
+        )
+
+
+def _stop_trainings(target: Target, trainings: Iterable[SolutionVersionTypeDef]) -> list[str]:
+    """Stop these trainings, and return the ARNs of their versions."""
+    arns = [version["solutionVersionArn"] for version in trainings]
+    for arn in arns:
+        stop_training(target.access.personalize, arn)
+    return arns
+
+
+def _print_what_goes_on(target: Target, run_id: str, *, has_stopped_training: bool) -> None:
+    print_result(f"{run_id} was stopped")
+    print_message(GOING_ON)
+    # A run trains what was stopped again only if a person asks for it.
+    options = ("--skip-import", "--force") if has_stopped_training else ()
+    print_command("To start again later", target.command("start", *options))
+
+
+def _list_trainings(target: Target, begun: ExecutionData | None) -> list[SolutionVersionTypeDef]:
+    """List the versions that a run has started to train and that have not ended."""
     if begun is None:
         return []
+
+    client = target.access.personalize
     run_id = identify_run(begun["run"])["id"]
-    versions = [
-        describe_version(client, arn)
-        for solution in begun["settings"]["solutions"]
-        for summary in list_versions(client, solution["solutionArn"])
-        if is_running(summary["status"])
-        and read_tags(client, arn := summary["solutionVersionArn"]).get(RUN_TAG) == run_id
-    ]
-    return [
-        version
-        for version in versions
-        if is_running(version["status"]) and not is_stopping(version["status"])
-    ]
+    trainings = []
+    for solution in begun["settings"]["solutions"]:
+        for summary in list_versions(client, solution["solutionArn"]):
+            if not is_running(summary["status"]):
+                continue
+            arn = summary["solutionVersionArn"]
+            if read_tags(client, arn).get(RUN_TAG) != run_id:
+                continue
+
+            # The list may be 90 seconds old, so ask for the present status.
+            version = describe_version(client, arn)
+            if is_running(version["status"]) and not is_stopping(version["status"]):
+                trainings.append(version)
+    return trainings

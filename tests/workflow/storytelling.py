@@ -547,9 +547,9 @@ class Storyteller:
             settings=settings, access=SimpleNamespace(personalize=client), command=lambda *_: ""
         )
         with self.without_faults(), suppress(FailedError, OperatorError):
-            move = rollback.planned_move(target, arn)
+            move = rollback.plan_move(target, arn)
             client.update_campaign(**rollback.build_update_request(move.campaign, move.good))
-            rollback._mark(target, move)  # noqa: SLF001 - the command also asks and waits
+            rollback._write_record(target, move)  # noqa: SLF001 - the command also asks and waits
 
         if item.times > 1:
             self._in(HOUR, partial(self.roll_back, item._replace(times=item.times - 1)))

@@ -194,7 +194,7 @@ def test_an_update_that_cannot_be_watched_is_said_to_go_on(monkeypatch):
         old, _ = map(short, prod.pipeline.versions())
         fault = {"operation": "DescribeCampaign", "code": "AccessDeniedException"}
         deny = partial(prod.pipeline.inject_fault, "error", **fault)
-        monkeypatch.setattr(rollback, "_mark", lambda *_: deny())
+        monkeypatch.setattr(rollback, "_write_record", lambda *_: deny())
         result = prod.retrain("rollback --yes")
 
     assert result.code == 2
