@@ -205,4 +205,4 @@ def _build_response(result: Resource | Response | None) -> Response:
 
 def attach(client: BaseClient, personalize: Personalize, caller: Caller) -> None:
     """Let `personalize` respond to the requests of a boto3 client in this process."""
-    wire.intercept(client, partial(personalize.call, caller=caller))
+    wire.intercept(client, lambda operation, request: personalize.call(operation, request, caller))
