@@ -56,8 +56,6 @@ INPUT_KEYS = {
 }
 """The keys that a line of the input needs, by the type of the recipe or by the recipe."""
 WITH_SCORES = ("USER_PERSONALIZATION", "PERSONALIZED_RANKING")
-MAX_EXPLORATION = {"explorationWeight": 1, "explorationItemAgeCutOff": inf}
-"""The largest value of each parameter (guide, "User-Personalization recipe")."""
 THEME_REGIONS = ("us-east-1", "us-west-2", "ap-northeast-1")
 ATTRIBUTE = re.compile(
     r'ITEMS\.(?P<column>\w+)\s*=\s*(?:"(?P<text>[^"]*)"|(?P<number>-?[\d.]+))', re.IGNORECASE
@@ -90,17 +88,13 @@ def create_batch_segment_job(store: Store, request: Request) -> BatchSegmentJob:
 
 
 def _check_exploration(request: Request, recipe: Recipe) -> None:
-    """Reject settings for exploration that the recipe doesn't have, or that aren't in its range."""
-    exploration = request.get("batchInferenceJobConfig", {}).get("itemExplorationConfig", {})
+    """Reject settings for exploration that the recipe doesn't have.
 
-    # User-Personalization-v2 handles exploration itself (guide, "Use case and recipe features").
-    if exploration and recipe.name != "aws-user-personalization":
+    User-Personalization-v2 handles exploration itself (guide, "Use case and recipe features").
+    """
+    job_config = request.get("batchInferenceJobConfig", {})
+    if job_config.get("itemExplorationConfig") and recipe.name != "aws-user-personalization":
         raise invalid_input(f"The recipe {recipe.name} has no itemExplorationConfig")
-
-    for key, value in exploration.items():
-        is_number = re.fullmatch(r"\d+(\.\d+)?", value)
-        if not is_number or float(value) > MAX_EXPLORATION.get(key, -1):
-            raise invalid_input(f"itemExplorationConfig cannot have {key}: {value}")
 
 
 def _check_themes(store: Store, request: Request, solution: Solution) -> None:

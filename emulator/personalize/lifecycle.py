@@ -49,7 +49,7 @@ def create(
     if arn in store.resources:
         raise already_exists(arn)
 
-    _check_quotas(store, kind, belongs_to)
+    _check_quota(store, kind)
     tags = _merge_tags({}, details.get("tags", ()))
     timeline = store.start_job(
         kind.kind, arn, *belongs_to, name, on_progress=on_progress, on_end=on_end
@@ -66,17 +66,8 @@ def create(
     return resource
 
 
-def _check_quotas(store: Store, kind: type[Resource], belongs_to: Sequence[str]) -> None:
-    """Reject a resource if its dataset group, or the region, cannot have one more of its kind."""
-    group_arn = None
-    if belongs_to:
-        group_arn = belongs_to[-1]
-    if len(store.list_resources(kind, group_arn)) >= kind.quota:
-        raise ApiError(
-            "LimitExceededException",
-            f"More than {kind.quota} resources in ACTIVE state. Please delete some and try again.",
-        )
-
+def _check_quota(store: Store, kind: type[Resource]) -> None:
+    """Reject a job if too many of its kind are unfinished in the region."""
     resources = store.list_resources(kind)
     unfinished = [resource for resource in resources if resource.is_unfinished(store.now)]
     if len(unfinished) >= kind.unfinished_quota:

@@ -17,9 +17,8 @@ class Resource:
     """Anything that has an ARN.
 
     `kind` is the word for the resource in ARNs and for its creation in timings and faults. The
-    names of operations and of fields are made of it. A region, or a dataset group if the resource
-    belongs to one, has at most `quota` resources. A region has at most `unfinished_quota`
-    resources that are unfinished. (Guide, "Amazon Personalize endpoints and quotas".)
+    names of operations and of fields are made of it. A region has at most `unfinished_quota`
+    resources that are unfinished (guide, "Amazon Personalize endpoints and quotas").
 
     `details` are the fields of Describe that do not change, named as in the API. The status and
     the times come from the timeline. `belongs_to` has the ARNs of the resources that contain this
@@ -27,7 +26,6 @@ class Resource:
     """
 
     kind: ClassVar[str]
-    quota: ClassVar[float] = float("inf")
     unfinished_quota: ClassVar[float] = float("inf")
 
     arn: str
@@ -123,7 +121,6 @@ class DatasetGroup(Resource):
     """A group of datasets, solutions and an event tracker. It may have a domain."""
 
     kind = "dataset-group"
-    quota = 5
 
 
 @dataclass(kw_only=True, eq=False)
@@ -168,7 +165,6 @@ class Solution(Changeable):
     """A recipe with its configuration."""
 
     kind = "solution"
-    quota = 10
     recipe: "Recipe"
 
     @property
@@ -209,7 +205,6 @@ class Campaign(Changeable):
     """
 
     kind = "campaign"
-    quota = 5
 
     def status(self, time: datetime) -> str:
         """Return the status at a time. An ACTIVE campaign stays ACTIVE during updates.
@@ -262,7 +257,6 @@ class Filter(Resource):
     """A filter of recommendations or user segments."""
 
     kind = "filter"
-    quota = 30
     conditions: tuple[Condition, ...]
 
 

@@ -38,8 +38,7 @@ def world():
     world.create_solution(other, "users-only")
     full = world.create_group("full")
     world.create_dataset(full)
-    *_, full_solution = [world.create_solution(full, f"solution-{number}") for number in range(10)]
-    world.create_group("fourth")
+    full_solution = world.create_solution(full, "solution-9")
     world.client.create_event_tracker(name="events", datasetGroupArn=GROUP)
     segments = world.create_solution(GROUP, "segments", recipe_arn("item-affinity"))
     world.create_solution(GROUP, "similar", recipe_arn("sims"))
@@ -47,10 +46,7 @@ def world():
     world.versions = {"active": world.train(solution), "segments": world.train(segments)}
     trending = world.create_solution(GROUP, "trending", recipe_arn("trending-now"))
     world.versions["trending"] = world.train(trending)
-    for number in range(30):
-        world.client.create_filter(
-            name=f"filter-{number}", datasetGroupArn=full, filterExpression=WATCHED
-        )
+    world.client.create_filter(name="filter-0", datasetGroupArn=full, filterExpression=WATCHED)
 
     world.wait()
     world.versions["stopped"] = world.start_training(solution)
@@ -105,7 +101,7 @@ def test_each_request_of_the_golden_file_is_refused(world, golden):
 def test_a_refused_call_uses_no_fault_and_creates_nothing(world):
     world.inject("hang", job="dataset-group")
     groups = world.client.list_dataset_groups()["datasetGroups"]
-    for request in ({"name": "sixth"}, {"name": "other", "tags": TAGS}):
+    for request in ({"name": "movies"}, {"name": "third", "tags": TAGS}):
         with pytest.raises(ApiError):
             world.personalize.call("CreateDatasetGroup", request, CALLER)
 

@@ -9,7 +9,6 @@ import pytest
 from components.args import MAX_CAMPAIGNS, MAX_SOLUTIONS
 from components.constants import EVENT_DATASETS
 from components.rules.several_settings import check_args
-from emulator.personalize.resources import Campaign
 from emulator.virtual.step_functions import Fails
 from functions.common.truncation import (
     MAX_LIST_BYTES,
@@ -111,9 +110,8 @@ def with_solutions(group, count):
     return group.with_solutions(*group.solutions[:count])
 
 
-def test_the_largest_pipeline_stays_within_the_limits_of_step_functions(monkeypatch):
+def test_the_largest_pipeline_stays_within_the_limits_of_step_functions():
     """Each update succeeds. Its probe fails with a long error, and so does each rollback."""
-    monkeypatch.setattr(Campaign, "quota", 50)
     group = largest_group()
     assert check_args(group.args).problems == []
     error = {"fault": "error", "message": LONG_REASON[:2000], "times": ALWAYS}  # it is cut too
@@ -149,7 +147,7 @@ def test_the_largest_pipeline_stays_within_the_limits_of_step_functions(monkeypa
     assert of_all_solutions(*events) <= MAX_EVENTS - BAKE_EVENTS
 
 
-def test_the_history_has_room_for_a_day_in_which_each_campaign_s_function_is_killed(monkeypatch):
+def test_the_history_has_room_for_a_day_in_which_each_campaign_s_function_is_killed():
     """Nobody bakes while a function is killed, except in the trials of earlier runs."""
 
     def dying(event, context):
@@ -159,7 +157,6 @@ def test_the_history_has_room_for_a_day_in_which_each_campaign_s_function_is_kil
             handler("deploy_version")(event, context)
         raise Fails("Runtime.OutOfMemory")
 
-    monkeypatch.setattr(Campaign, "quota", 50)
     events = []
     for count in (1, 2):
         begun = set()
