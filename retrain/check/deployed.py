@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from components import iam
 from components.alarms import list_alarms
@@ -14,7 +14,7 @@ from functions.common.formatting import format_list
 from retrain.account.errors import one_line
 from retrain.account.permissions import resource_arns, topic_arn_of
 from retrain.account.triggers import describe_schedule
-from retrain.check.findings import Finding, has_logical_name, read_if_exists, read_subscriptions
+from retrain.check.findings import Finding, read_if_exists, read_subscriptions
 from retrain.check.questions import build_alarms_question, format_actions, judge_policy
 from retrain.check.role_policies import (
     find_blocking_policies,
@@ -25,11 +25,14 @@ from retrain.check.role_policies import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from retrain.check.findings import Account, Level
+    from retrain.check.examined_pipeline import ExaminedPipeline
+    from retrain.check.findings import Account, Level, Subscriptions
     from retrain.check.policies import Request
 
-    Needs = Mapping[Any, Sequence[str]]
+    Grants = Mapping[Any, Sequence[str]]
 
+CALLS_OF_SCHEDULES = {"states": "states:StartExecution", "lambda": "lambda:InvokeFunction"}
+"""Service -> the action with which a schedule calls it."""
 STEPS_OF_HANDLERS = {f"functions.{name}.handler": step for name, step in FUNCTION_CONFIGS.items()}
 
 
@@ -46,43 +49,83 @@ def check_functions(account: Account) -> Iterator[Finding]:
 
 def check_roles(account: Account) -> Iterator[Finding]:
     """Check that the roles may do what is needed, and name the policies that forbid it."""
-    denied: dict[str, list[Request]] = defaultdict(list)
-    for role_arn, grants, arns in _needs(account):
-        denied[role_arn] += find_denied_requests(account, role_arn, grants, arns)
+    denied_requests: dict[str, list[Request]] = defaultdict(list)
+    for needs in _list_role_needs(account):
+        denied_requests[needs.role_arn] += find_denied_requests(
+            account, needs.role_arn, needs.grants, needs.arns
+        )
 
-    for role_arn, requests in sorted(denied.items()):
-        name = role_arn.rpartition("/")[2]
-        if read_if_exists(account.client("iam").get_role, RoleName=name) is None:
-            yield account.finding(name, "does not exist")
+    for role_arn, denied in sorted(denied_requests.items()):
+        yield from _check_role(account, role_arn.rpartition("/")[2], denied)
+
+
+def _check_role(account: Account, role_name: str, denied: Sequence[Request]) -> Iterator[Finding]:
+    """Say what a role lacks, and which policies have nothing to do with this stack."""
+    if read_if_exists(account.client("iam").get_role, RoleName=role_name) is None:
+        yield account.finding(role_name, "does not exist")
+        return
+
+    if denied:
+        blocking = list(find_blocking_policies(account, role_name, denied))
+        if blocking:
+            yield from blocking
+            return
+
+        denied_actions = {request.action for request in denied}
+        yield account.finding(role_name, f"may not call {format_actions(denied_actions)}")
+    else:
+        yield Finding("ok", role_name)
+
+    for policy in list_added_policies(account, role_name):
+        text = f"{role_name}: {policy.description} is not from this stack; to take it away:"
+        yield Finding("warn", text, policy.removal)
+
+
+class RoleNeeds(NamedTuple):
+    """What a role has to be allowed."""
+
+    role_arn: str
+    grants: Grants
+    """Kind of resource -> the actions on it."""
+    arns: Grants
+    """Kind of resource -> the ARNs of these resources."""
+
+
+def _list_role_needs(account: Account) -> Iterator[RoleNeeds]:
+    """List what the roles of the state machine, the schedules and the functions need."""
+    grants = {"function": ["lambda:InvokeFunction"]}
+    yield RoleNeeds(account.machine["roleArn"], grants, {"function": account.published})
+
+    for service, schedule in account.schedules.items():
+        yield _build_schedule_needs(CALLS_OF_SCHEDULES[service], schedule["Target"])
+
+    yield from _list_function_needs(account)
+
+
+def _build_schedule_needs(action: str, target: Mapping[str, Any]) -> RoleNeeds:
+    """Build the needs of a schedule: to call its target, and to keep what it couldn't deliver."""
+    queue_arns = []
+    if "DeadLetterConfig" in target:
+        queue_arns.append(target["DeadLetterConfig"]["Arn"])
+    grants = {"target": [action], "queue": ["sqs:SendMessage"]}
+    return RoleNeeds(target["RoleArn"], grants, {"target": [target["Arn"]], "queue": queue_arns})
+
+
+def _list_function_needs(account: Account) -> Iterator[RoleNeeds]:
+    """List what each function's newest code needs, according to the component's own table."""
+    # The deployment has granted what the deployed settings need, not those in the stack's file.
+    arns_by_kind = resource_arns(account.pipeline.as_deployed)
+    for newest_config, *_ in account.functions.values():
+        if newest_config is None:
+            continue
+        step = STEPS_OF_HANDLERS.get(newest_config["Handler"])
+        if step is None:
             continue
 
-        blocking = list(find_blocking_policies(account, name, requests)) if requests else []
-        actions = {request.action for request in requests}
-        problem = f"may not call {format_actions(actions)}" if actions else None
-        yield from blocking or [account.finding(name, problem)]
-        if not blocking:
-            for policy in list_added_policies(account, name):
-                text = f"{name}: {policy.description} is not from this stack; to take it away:"
-                yield Finding("warn", text, policy.removal)
-
-
-def _needs(account: Account) -> Iterator[tuple[str, Needs, Needs]]:
-    """Yield the ARN of a role, the actions that it needs by kind, and their ARNs."""
-    role, arns = account.machine["roleArn"], {"function": account.published}
-    yield role, {"function": ["lambda:InvokeFunction"]}, arns
-    for service, schedule in account.schedules.items():
-        target = schedule["Target"]
-        action = {"states": "states:StartExecution", "lambda": "lambda:InvokeFunction"}[service]
-        queues = [target["DeadLetterConfig"]["Arn"]] if "DeadLetterConfig" in target else []
-        grants = {"target": [action], "queue": ["sqs:SendMessage"]}
-        arns = {"target": [target["Arn"]], "queue": queues}
-        yield target["RoleArn"], grants, arns
-    arns = {**resource_arns(account.pipeline.as_deployed)}
-    for config in (versions[0] for versions in account.functions.values() if versions[0]):
-        group = f"log-group:{config['LoggingConfig']['LogGroup']}:log-stream:any"
-        arns["logs"] = [iam.build_arn(account.pipeline.home, "logs", group)]
-        if step := STEPS_OF_HANDLERS.get(config["Handler"]):
-            yield config["Role"], {**step.permissions, "logs": ["logs:PutLogEvents"]}, arns
+        log_stream = f"log-group:{newest_config['LoggingConfig']['LogGroup']}:log-stream:any"
+        log_arns = [iam.build_arn(account.pipeline.home, "logs", log_stream)]
+        grants: Grants = {**step.permissions, "logs": ["logs:PutLogEvents"]}
+        yield RoleNeeds(newest_config["Role"], grants, {**arns_by_kind, "logs": log_arns})
 
 
 def check_schedule(account: Account) -> Iterator[Finding]:
@@ -105,76 +148,121 @@ def check_schedule(account: Account) -> Iterator[Finding]:
 def check_other_pipelines(account: Account) -> Iterator[Finding]:
     """Warn of pipelines with the same name, perhaps of a stack that was removed by force."""
     for arn in account.other_machine_arns:
-        text = f"{arn} has the name {account.name} too, so their alarms and charts mix; rename one"
-        end = f"aws scheduler delete-schedule-group --name {arn.rpartition(':')[2]}"
-        more = "stack, or if the other one was removed, end its schedules:"
-        yield Finding("warn", f"{text} {more}", end)
+        text = (
+            f"{arn} has the name {account.name} too, so their alarms and charts mix; rename one "
+            "stack, or if the other one was removed, end its schedules:"
+        )
+        command = f"aws scheduler delete-schedule-group --name {arn.rpartition(':')[2]}"
+        yield Finding("warn", text, command)
 
 
 def check_ringing_alarms(account: Account) -> Iterator[Finding]:
     """Warn of each alarm that is in ALARM."""
-    stack = account.pipeline.stack or "STACK"
+    # The commands in an alarm's advice contain STACK instead of the stack's name.
+    stack = account.pipeline.stack
     for alarm in list_alarms(account.target.settings):
-        for item in account.alarms:
-            is_it = has_logical_name(item["AlarmName"], f"{account.name}-{alarm.name}")
-            if is_it and item["StateValue"] == "ALARM":
-                reason = one_line(item["StateReason"])
-                what_to_do = alarm.what_to_do.replace("STACK", stack)
+        what_to_do = alarm.what_to_do
+        if stack is not None:
+            what_to_do = what_to_do.replace("STACK", stack)
+        for deployed_alarm in account.find_alarms(alarm.name):
+            if deployed_alarm["StateValue"] == "ALARM":
+                reason = one_line(deployed_alarm["StateReason"])
                 yield Finding("warn", f"{alarm.name} is in ALARM: {reason}. {what_to_do}")
 
 
 def check_messages(account: Account) -> Iterator[Finding]:
     """Check that the topic exists, takes messages of alarms, and has subscribers."""
-    pipeline = account.pipeline
-    arn, args = str(topic_arn_of(pipeline)), pipeline.args
-    response = read_if_exists(account.client("sns").get_topic_attributes, TopicArn=arn)
-    topic = f"the topic {arn.rpartition(':')[2]}"
-    yield account.finding(topic, None if response else "does not exist")
+    topic_arn = str(topic_arn_of(account.pipeline))
+    topic_name = f"the topic {topic_arn.rpartition(':')[2]}"
+    response = read_if_exists(account.client("sns").get_topic_attributes, TopicArn=topic_arn)
     if response is None:
+        yield account.finding(topic_name, "does not exist")
         return
-    if args and args.notifications.topic_arn:  # the deployment does not create this topic
-        mend = f"aws sns set-topic-attributes --topic-arn {arn} --attribute-name Policy"
-        fix = f"{mend} --attribute-value {{}}"
-    else:
-        fix = pipeline.deploy_command
-    document = json.loads(response["Attributes"]["Policy"])
-    publish = build_alarms_question(pipeline.home, ["sns:Publish"], arn)
-    yield judge_policy(f"the policy of {topic}", document, fix, publish)
-    confirmed, pending, arns = read_subscriptions(pipeline.access, arn)
-    yield from _check_filters(account, {address: arns[address] for address in confirmed})
-    emails = args.notifications.emails if args else ()
-    for address in sorted({*emails} - {*confirmed, *pending}):
-        yield Finding("missing", f"{address} is not subscribed", pipeline.deploy_command)
-    for address in pending:
-        protocol = address.partition("://")[0] if "://" in address else "email"
-        subscribe = f"aws sns subscribe --topic-arn {arn} --protocol {protocol}"
-        text = f"{address} has not confirmed its subscription; to send the link again:"
-        fix = f"{subscribe} --notification-endpoint {address}"
-        yield Finding("warn" if confirmed else "missing", text, fix)
-    if confirmed:
-        yield Finding("ok", f"messages and alarms go to {format_list(confirmed)}")
-    elif not (pending or emails):
-        add = "set --path 'notifications.emails[0]' team@example.com"
-        fix = pipeline.config_command(add)
-        yield Finding("warn", "nobody gets the messages and alarms; with your address:", fix)
+
+    yield Finding("ok", topic_name)
+    topic_policy = json.loads(response["Attributes"]["Policy"])
+    yield _judge_topic_policy(account.pipeline, topic_arn, topic_name, topic_policy)
+
+    subscriptions = read_subscriptions(account.pipeline.access, topic_arn)
+    yield from _check_filters(account, subscriptions)
+    yield from _check_subscriptions(account.pipeline, topic_arn, subscriptions)
 
 
-def _check_filters(account: Account, arns: Mapping[str, str]) -> Iterator[Finding]:
+def _judge_topic_policy(
+    pipeline: ExaminedPipeline, topic_arn: str, topic_name: str, policy: Mapping[str, object]
+) -> Finding:
+    """Judge whether the topic's policy lets the alarms publish."""
+    mend = pipeline.deploy_command
+    if pipeline.args and pipeline.args.notifications.topic_arn:
+        # The topic isn't from the deployment, which leaves its policy as it is.
+        mend = (
+            f"aws sns set-topic-attributes --topic-arn {topic_arn} --attribute-name Policy "
+            "--attribute-value {}"
+        )
+    publish = build_alarms_question(pipeline.home, ["sns:Publish"], topic_arn)
+    return judge_policy(f"the policy of {topic_name}", policy, mend, publish)
+
+
+def _check_filters(account: Account, subscriptions: Subscriptions) -> Iterator[Finding]:
     """Warn of subscriptions that get no alarms, because they ask for attributes of messages.
 
     The messages of CloudWatch have none. If a filter is about the body, nobody can know from here
     what it lets through.
     """
+    filters = _read_filters(account, subscriptions)
+    # If every subscription has a filter, nobody gets the alarms.
+    level: Level = "missing" if len(filters) == len(subscriptions.confirmed) else "warn"
+    for address, filter_policy in filters.items():
+        text = (
+            f"{address} gets no alarms, but only what its filter lets through, {filter_policy}; "
+            "to remove it:"
+        )
+        remove = ["aws", "sns", "set-subscription-attributes"]
+        remove += ["--subscription-arn", subscriptions.arns[address]]
+        remove += ["--attribute-name", "FilterPolicy", "--attribute-value", "{}"]
+        yield Finding(level, text, shlex.join(remove))
+
+
+def _read_filters(account: Account, subscriptions: Subscriptions) -> dict[str, str]:
+    """Read the filter policies, by the address of those confirmed subscriptions that have one."""
     client = account.client("sns")
     filters = {}
-    for address, arn in arns.items():
+    for address in subscriptions.confirmed:
+        arn = subscriptions.arns[address]
         attributes = client.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
-        if attributes.get("FilterPolicy", "{}") != "{}":
-            filters[address] = attributes["FilterPolicy"]
+        filter_policy = attributes.get("FilterPolicy", "{}")
+        if filter_policy != "{}":
+            filters[address] = filter_policy
+    return filters
 
-    for address, filter_policy in filters.items():
-        text = f"{address} gets no alarms, but only what its filter lets through, {filter_policy}"
-        remove = ["sns", "set-subscription-attributes", "--subscription-arn", arns[address]]
-        remove += ["--attribute-name", "FilterPolicy", "--attribute-value", "{}"]
-        level: Level = "missing" if filters.keys() == arns.keys() else "warn"
-        yield Finding(level, f"{text}; to remove it:", shlex.join(["aws", *remove]))
+
+def _check_subscriptions(
+    pipeline: ExaminedPipeline, topic_arn: str, subscriptions: Subscriptions
+) -> Iterator[Finding]:
+    """Check that somebody gets the messages, and each email address in the stack's file."""
+    emails = pipeline.args.notifications.emails if pipeline.args else ()
+    for address in sorted(set(emails).difference(subscriptions.arns)):
+        yield Finding("missing", f"{address} is not subscribed", pipeline.deploy_command)
+
+    yield from _list_unconfirmed(topic_arn, subscriptions)
+
+    if subscriptions.confirmed:
+        addresses = format_list(subscriptions.confirmed)
+        yield Finding("ok", f"messages and alarms go to {addresses}")
+    elif not subscriptions.pending and not emails:
+        text = "nobody gets the messages and alarms; with your address:"
+        change = "set --path 'notifications.emails[0]' team@example.com"
+        yield Finding("warn", text, pipeline.config_command(change))
+
+
+def _list_unconfirmed(topic_arn: str, subscriptions: Subscriptions) -> Iterator[Finding]:
+    """List the addresses to which SNS sends nothing until somebody follows its link."""
+    level: Level = "warn" if subscriptions.confirmed else "missing"
+    for address in subscriptions.pending:
+        protocol = address.partition("://")[0] if "://" in address else "email"
+        text = f"{address} has not confirmed its subscription; to send the link again:"
+        command = (
+            f"aws sns subscribe --topic-arn {topic_arn} --protocol {protocol} "
+            f"--notification-endpoint {address}"
+        )
+        yield Finding(level, text, command)

@@ -7,6 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from botocore.exceptions import ClientError
@@ -48,15 +49,15 @@ class Finding(NamedTuple):
 
 
 def build_finding(level: Level, message: Message, pipeline_options: Sequence[str]) -> Finding:
-    """Return the finding about a message of the pipeline's code."""
+    """Build a finding from a message of the functions, which don't know the pipeline's options."""
     command = message.get("command")
-    return Finding(
-        level, message["text"], command and add_pipeline_options(command, pipeline_options)
-    )
+    if command is not None:
+        command = add_pipeline_options(command, pipeline_options)
+    return Finding(level, message["text"], command)
 
 
 def read_if_exists(request: Callable[..., Any], **arguments: object) -> Any:  # noqa: ANN401  # a response
-    """Return the response to a request, or None if the resource does not exist."""
+    """Send a request, and return None instead of raising if the resource doesn't exist."""
     try:
         return request(**arguments)
     except ClientError as error:
@@ -65,9 +66,12 @@ def read_if_exists(request: Callable[..., Any], **arguments: object) -> Any:  # 
         raise
 
 
-def has_logical_name(name: str, start: str) -> bool:
-    """Return True if a name is `start`, perhaps with the characters that Pulumi adds to names."""
-    return start in (name, name.rpartition("-")[0])
+def has_logical_name(physical_name: str, logical_name: str) -> bool:
+    """Return True if a resource has this name in the program.
+
+    In AWS, its name may end with random characters, which Pulumi adds.
+    """
+    return logical_name in (physical_name, physical_name.rpartition("-")[0])
 
 
 @dataclass(frozen=True)
@@ -80,11 +84,11 @@ class Account:
     now: datetime
 
     def client(self, service: str) -> Any:  # noqa: ANN401  # as in Access
-        """Return boto3's client of a service in the region of the pipeline."""
+        """Create boto3's client of a service in the region of the pipeline."""
         return self.pipeline.access.client(service)
 
     def finding(self, name: str, problem: str | None, command: str | None = None) -> Finding:
-        """Return the finding about a resource. Without a command, a refresh brings it back."""
+        """Build the finding about a resource. Without a command, a deployment brings it back."""
         if problem is None:
             return Finding("ok", name)
         return Finding("missing", f"{name} {problem}", command or self.pipeline.deploy_command)
@@ -102,10 +106,14 @@ class Account:
         return self._view({"day": (self.now - timedelta(days=1)).date().isoformat()})
 
     def _view(self, request: RunRequest) -> RunView:
-        """Return what the plan function would find for an input."""
-        arn = "arn:aws:states:::execution:none:doctor"
-        started_at = self.now.isoformat()
-        run = identify_run({"request": request, "executionArn": arn, "startedAt": started_at})
+        """Read what the plan function would find for an input."""
+        run = identify_run(
+            {
+                "request": request,
+                "executionArn": "arn:aws:states:::execution:none:doctor",
+                "startedAt": self.now.isoformat(),
+            }
+        )
         with function_clients(self.pipeline.access) as client:
             return read_view(client, self.pipeline.settings, run)
 
@@ -135,8 +143,9 @@ class Account:
     @property
     def is_paused_by_hand(self) -> bool:
         """True if the schedule is off, although the stack's file does not pause the pipeline."""
-        runs = self.schedules.get("states")
-        return not self.is_paused and runs is not None and runs["State"] != "ENABLED"
+        schedule = self.schedules.get("states")
+        is_off = schedule is not None and schedule["State"] != "ENABLED"
+        return is_off and not self.is_paused
 
     @cached_property
     def published(self) -> Sequence[str]:
@@ -151,26 +160,31 @@ class Account:
     @cached_property
     def rules(self) -> Mapping[str, Sequence[str]]:
         """Step -> the ARNs that enabled event rules call for the state machine, not for another."""
-        client, machine = self.client("events"), self.target.state_machine_arn
-        rules = client.list_rules(NamePrefix=f"{self.name}-")["Rules"]
-        return {
-            step: [
-                target["Arn"]
-                for rule in rules
-                if has_logical_name(rule["Name"], build_function_name(self.name, step))
-                and rule["State"] == "ENABLED"
-                for target in client.list_targets_by_rule(Rule=rule["Name"])["Targets"]
-                if machine in f"{rule} {target}"
-            ]
-            for step in FUNCTIONS_CALLED_BY_EVENTS
-        }
+        rules_by_step: dict[str, list[str]] = {step: [] for step in FUNCTIONS_CALLED_BY_EVENTS}
+        client = self.client("events")
+        for rule in client.list_rules(NamePrefix=f"{self.name}-")["Rules"]:
+            if rule["State"] != "ENABLED":
+                continue
+            for step, called_arns in rules_by_step.items():
+                if has_logical_name(rule["Name"], build_function_name(self.name, step)):
+                    called_arns.extend(self._list_called_arns(rule))
+        return rules_by_step
+
+    def _list_called_arns(self, rule: Mapping[str, Any]) -> list[str]:
+        """List what an event rule calls for the state machine.
+
+        Either the rule's pattern or the input of its target contains the ARN of the state machine.
+        """
+        targets = self.client("events").list_targets_by_rule(Rule=rule["Name"])["Targets"]
+        machine_arn = self.target.state_machine_arn
+        return [target["Arn"] for target in targets if machine_arn in f"{rule} {target}"]
 
     @cached_property
     def _alarms_by_name(self) -> Sequence[Any]:
         """The alarms whose names begin like those of this pipeline."""
-        pages = self.client("cloudwatch").get_paginator("describe_alarms")
-        found_pages = pages.paginate(AlarmNamePrefix=f"{self.name}-")
-        return [item for page in found_pages for item in page["MetricAlarms"]]
+        paginator = self.client("cloudwatch").get_paginator("describe_alarms")
+        pages = paginator.paginate(AlarmNamePrefix=f"{self.name}-")
+        return [alarm for page in pages for alarm in page["MetricAlarms"]]
 
     @property
     def other_machine_arns(self) -> Sequence[str]:
@@ -192,19 +206,33 @@ class Account:
             if not any(arn in str(item["Dimensions"]) for arn in self.other_machine_arns)
         ]
 
+    def find_alarms(self, name: str) -> Sequence[Any]:
+        """Find the deployed alarms with a name of the component, for example `run-failed`."""
+        logical_name = f"{self.name}-{name}"
+        return [
+            alarm for alarm in self.alarms if has_logical_name(alarm["AlarmName"], logical_name)
+        ]
+
     @cached_property
     def functions(self) -> Mapping[str, Sequence[Any]]:
         """Name of a function -> the configurations of its newest code and of what runs call."""
-        called = [schedule["Target"]["Arn"] for schedule in self.schedules.values()]
-        called += [arn for arns in self.rules.values() for arn in arns]
-        called += [arn.rpartition(":")[0] for arn in self.published]
+        client = self.client("lambda")
         configs = defaultdict(list)
-        for arn in sorted({*self.published, *(arn for arn in called if ":function:" in arn)}):
-            config = read_if_exists(
-                self.client("lambda").get_function_configuration, FunctionName=arn
-            )
+        # An ARN without a version, which means the newest code, is sorted before those with one.
+        for arn in sorted(self._function_arns):
+            config = read_if_exists(client.get_function_configuration, FunctionName=arn)
             configs[arn.split(":")[6]].append(config)
         return configs
+
+    @property
+    def _function_arns(self) -> set[str]:
+        """The ARNs of what the state machine, the schedules and the event rules call."""
+        newest_arns = [published_arn.rpartition(":")[0] for published_arn in self.published]
+        schedule_arns = [schedule["Target"]["Arn"] for schedule in self.schedules.values()]
+        rule_arns = chain.from_iterable(self.rules.values())
+        called_arns = [*self.published, *newest_arns, *schedule_arns, *rule_arns]
+        # One of the schedules calls the state machine.
+        return {arn for arn in called_arns if ":function:" in arn}
 
     @property
     def configs(self) -> Sequence[Any]:
@@ -231,15 +259,19 @@ class Subscriptions(NamedTuple):
 
 
 def read_subscriptions(access: Access, topic_arn: str) -> Subscriptions:
-    """Return who gets the messages of a topic, and who has not confirmed it yet."""
+    """Read who gets the messages of a topic, and who hasn't confirmed the subscription yet."""
     arns = list_subscriptions(access, topic_arn)
+    confirmed = sorted(address for address, arn in arns.items() if arn != PENDING)
     pending = sorted(address for address, arn in arns.items() if arn == PENDING)
-    return Subscriptions(sorted(arns.keys() - set(pending)), pending, arns)
+    return Subscriptions(confirmed, pending, arns)
 
 
 def list_subscriptions(access: Access, topic_arn: str) -> dict[str, str]:
-    """Return address -> the ARN of its subscription, or PENDING until it was confirmed."""
-    client = access.client("sns")
-    pages = client.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn)
-    listed = [item for page in pages for item in page["Subscriptions"]]
-    return {item["Endpoint"]: item["SubscriptionArn"] for item in listed}
+    """List a topic's subscriptions by address, each with its ARN, or PENDING without one."""
+    paginator = access.client("sns").get_paginator("list_subscriptions_by_topic")
+    pages = paginator.paginate(TopicArn=topic_arn)
+    return {
+        subscription["Endpoint"]: subscription["SubscriptionArn"]
+        for page in pages
+        for subscription in page["Subscriptions"]
+    }

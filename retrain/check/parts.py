@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from components.alarms import NAMESPACE_BY_DIMENSION, list_alarms
 from retrain.account.permissions import topic_arn_of
-from retrain.check.findings import Finding, has_logical_name, read_if_exists
+from retrain.check.findings import Finding, read_if_exists
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,9 +84,8 @@ def check_alarms(account: Account) -> Iterator[Finding]:
 def _problem_of_alarm(account: Account, alarm: Alarm) -> str | None:
     topic_arn = topic_arn_of(account.pipeline)
     is_heard = any(
-        topic_arn in item["AlarmActions"] and item["ActionsEnabled"]
-        for item in account.alarms
-        if has_logical_name(item["AlarmName"], f"{account.name}-{alarm.name}")
+        topic_arn in deployed_alarm["AlarmActions"] and deployed_alarm["ActionsEnabled"]
+        for deployed_alarm in account.find_alarms(alarm.name)
     )
     if not is_heard:
         return "does not exist or does not notify the topic"

@@ -207,7 +207,7 @@ def _judge_rollback_target(
         return Finding("ok", short_name(version_arn))
 
     text = f"{short_name(version_arn)} is {status}, so {campaign_name} cannot be rolled back to it"
-    # Without --skip-import, a pipeline that starts on exports would refuse the start.
+    # A training needs no import, and the run would be refused if the next export isn't there yet.
     train = account.pipeline.command("start", "--skip-import", "--force")
     return Finding("missing", text, train)
 
