@@ -71,10 +71,12 @@ class Aws:
         try:
             response: Response = getattr(self._client(service), xform_name(operation))(**request)
         except ClientError as error:
-            is_gone = NOT_FOUND.search(error.response["Error"]["Code"])
-            raise (GoneError if is_gone else DeploymentError)(str(error)) from error
+            if NOT_FOUND.search(error.response["Error"]["Code"]):
+                raise GoneError(str(error)) from error
+            raise DeploymentError(str(error)) from error
         except BotoCoreError as error:
             raise DeploymentError(str(error)) from error
+
         if response.get("FailedEntryCount"):  # EventBridge reports no error.
             raise DeploymentError(f"{operation}: {response['FailedEntries']}")
         if "FunctionError" in response:  # Lambda reports an error of the function.

@@ -49,33 +49,49 @@ def check_inputs(
     seed: bytes,
     old_inputs: Mapping[str, object],
 ) -> CheckedInputs:
-    """Return the inputs that a program declares, completed, with the reasons of refused values.
+    """Complete the inputs that a program declares, and find the values that AWS would refuse.
 
     The defaults of the type are added, and the default tags of the provider. If the program leaves
-    the physical name out, it is the logical name and 7 digits that depend on `seed`. A resource
-    that has an automatic name in `old_inputs` keeps it.
+    the physical name out, it gets an automatic one.
     """
-    inputs = {
-        name: _document_text(value) if name in row.documents.split() else value
-        for name, value in without_internal(declared).items()
-        if name != ALL_TAGS
-    }
+    inputs = without_internal(declared)
+    inputs.pop(ALL_TAGS, None)
+    for name in inputs.keys() & {*row.documents.split()}:
+        inputs[name] = _document_text(inputs[name])
+
     filled_in = {name: value for name, value in row.defaults.items() if name not in inputs}
     if row.name_pattern and row.name_input not in inputs:
-        was_automatic = row.name_input in cast("list[str]", old_inputs.get(DEFAULTS, []))
-        new_name = f"{logical_name}-{hashlib.sha256(seed).hexdigest()[:7]}"
-        filled_in[row.name_input] = old_inputs[row.name_input] if was_automatic else new_name
+        filled_in[row.name_input] = _automatic_name(row, logical_name, seed, old_inputs)
     inputs |= filled_in
+
+    refused = _find_refused(row, inputs)
+    if "tags" in row.fields:
+        inputs[ALL_TAGS] = _all_tags(inputs.get("tags", {}), default_tags)
+    inputs[DEFAULTS] = sorted(filled_in)
+    return CheckedInputs(inputs, refused)
+
+
+def _automatic_name(
+    row: Row, logical_name: str, seed: bytes, old_inputs: Mapping[str, object]
+) -> object:
+    """Choose a physical name: the logical name, and 7 digits that depend on `seed`.
+
+    A resource that has an automatic name keeps it, because a new name means a new resource.
+    """
+    if row.name_input in cast("list[str]", old_inputs.get(DEFAULTS, [])):
+        return old_inputs[row.name_input]
+    return f"{logical_name}-{hashlib.sha256(seed).hexdigest()[:7]}"
+
+
+def _find_refused(row: Row, inputs: Properties) -> dict[str, str]:
+    """Find the reason for each input that AWS would refuse."""
     refused = {}
     for name, value in inputs.items():
         try:
             _check_input(row, name, value)
         except DeploymentError as error:
             refused[name] = str(error)
-    if "tags" in row.fields:
-        inputs[ALL_TAGS] = _all_tags(inputs.get("tags", {}), default_tags)
-    inputs[DEFAULTS] = sorted(filled_in)
-    return CheckedInputs(inputs, refused)
+    return refused
 
 
 def without_internal(inputs: Mapping[str, object]) -> Properties:
@@ -104,7 +120,8 @@ def _is_same(row: Row, name: str, old: Mapping[str, object], new: Mapping[str, o
 
     JSON documents are compared by their contents, and archives by their hashes.
     """
-    before, after = old.get(name), new.get(name)
+    before = old.get(name)
+    after = new.get(name)
     if name in row.documents.split():
         return parse_document(before) == parse_document(after)
     if is_archive(before) and is_archive(after):
@@ -124,10 +141,16 @@ def _check_input(row: Row, name: str, value: object) -> None:
 
 def _document_text(document: object) -> str:
     """Return a JSON document as text, because the outputs of a resource have it as text."""
-    text = document if isinstance(document, str) else json.dumps(document, sort_keys=True)
-    return UNKNOWN if UNKNOWN in text else text
+    text = document
+    if not isinstance(text, str):
+        text = json.dumps(document, sort_keys=True)
+    if UNKNOWN in text:
+        return UNKNOWN  # A document with an unknown part is unknown as a whole.
+    return text
 
 
 def _all_tags(tags: object, default_tags: Mapping[str, str]) -> object:
     """Return the default tags and the tags of the resource, which win, or UNKNOWN."""
-    return {**default_tags, **tags} if isinstance(tags, Mapping) else UNKNOWN
+    if not isinstance(tags, Mapping):
+        return UNKNOWN
+    return {**default_tags, **tags}

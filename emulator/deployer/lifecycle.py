@@ -57,24 +57,36 @@ def planned_outputs(
 def create(row: Row, inputs: Properties, aws: Aws) -> ExistingResource:
     """Create a resource from its complete inputs."""
     values = _api_values(row, inputs)
-    if tags := inputs.get(ALL_TAGS):
+    tags = inputs.get(ALL_TAGS)
+    if tags:
         path, shape = row.fields["tags"]
         values[path] = to_api(tags, shape, "tags", {})
     response = aws.call(row.service, row.operation, values)
+
+    identifier = _identify(row, response, values)
+    resource = _existing_resource(row, identifier, inputs, _inputs_to_set_later(row, inputs))
+    _set_own_inputs(row, resource, inputs, aws)
+    outputs = _outputs(row, _describe(row, resource, aws), inputs)
+    return ExistingResource(identifier, inputs, outputs)
+
+
+def _identify(row: Row, response: Response, values: Request) -> str:
+    """Choose Pulumi's id of a new resource: the id from AWS, a template, or the physical name."""
     if row.id_parameter:
-        identifier = str(response[row.id_parameter])
-    else:
-        identifier = (row.id or f"{{{row.name_parameter}}}").format_map(values)
+        return str(response[row.id_parameter])
+    if row.id:
+        return row.id.format_map(values)
+    return str(values[row.name_parameter])
+
+
+def _inputs_to_set_later(row: Row, inputs: Properties) -> set[str]:
+    """List the inputs that the creation does not take, so that they need their own calls."""
     parameters = models.parameters(row.service, row.operation)
-    set_later = {
+    return {
         name
         for name in row.own_calls.keys() & inputs.keys()
         if row.fields[name].path not in parameters
     }
-    resource = _existing_resource(row, identifier, inputs, set_later)
-    _set_own_inputs(row, resource, inputs, aws)
-    outputs = _outputs(row, _describe(row, resource, aws), inputs)
-    return ExistingResource(identifier, inputs, outputs)
 
 
 def read(
@@ -98,12 +110,14 @@ def update(
     """Change a resource in place and return its outputs."""
     changed = difference(row, old_inputs, new_inputs).changed
     resource = _existing_resource(row, identifier, new_inputs, changed - {"tags", ALL_TAGS})
+
     _set_own_inputs(row, resource, new_inputs, aws)
     if resource.changed - row.own_calls.keys():
         if callable(row.update):
             row.update(resource, aws)
         else:
             aws.call(row.service, row.update, resource.values)
+
     outputs = _outputs(row, _describe(row, resource, aws), new_inputs)
     if ALL_TAGS in changed:
         _update_tags(row, resource, old_inputs, outputs, aws)
@@ -128,8 +142,12 @@ def _api_values(row: Row, inputs: Mapping[str, object]) -> Request:
     for name, (path, shape) in row.fields.items():
         if name in inputs and name != "tags":  # tags have operations of their own
             values = merge(values, nest(path, to_api(inputs[name], shape, name, row.api_names)))
+
+    request = cast("Request", values)
     inner = value_at(values, row.within)
-    return {**cast("Request", inner or {}), **cast("Request", values)}
+    if inner is None:
+        return request
+    return {**cast("Request", inner), **request}
 
 
 def _existing_resource(
@@ -143,20 +161,24 @@ def _existing_resource(
     An input that was removed has the value that removes it.
     """
     unset = {name: row.unset[name] for name in row.unset.keys() & (changed - inputs.keys())}
-    own_id = {row.id_parameter: identifier} if row.id_parameter else {}
-    values = {**_api_values(row, {**inputs, **unset}), **own_id}
+    values = _api_values(row, {**inputs, **unset})
+    if row.id_parameter:
+        values[row.id_parameter] = identifier
     return Resource(identifier, values, frozenset(changed))
 
 
 def _set_own_inputs(row: Row, resource: Resource, inputs: Properties, aws: Aws) -> None:
     """Set or remove the changed inputs that have operations of their own."""
     for name in sorted(resource.changed & row.own_calls.keys()):
-        call, path = row.own_calls[name], row.fields[name].path
-        if name in inputs:
-            values = {**resource.values, call.parameter or path: resource.values[path]}
-            aws.call(row.service, call.put, values)
-        else:
+        call = row.own_calls[name]
+        if name not in inputs:
             aws.call(row.service, call.remove, resource.values)
+            continue
+
+        values = dict(resource.values)
+        if call.parameter:
+            values[call.parameter] = values[row.fields[name].path]
+        aws.call(row.service, call.put, values)
 
 
 def _describe(row: Row, resource: Resource, aws: Aws) -> Response:
@@ -167,10 +189,12 @@ def _describe(row: Row, resource: Resource, aws: Aws) -> Response:
     description = _read(row, resource, aws)
     if row.id_parameter:
         description = {**description, row.id_parameter: resource.id}
+
     if "tags" in row.fields and row.tag_calls.list:
-        path, arn = row.fields["tags"].path, value_at(description, row.outputs["arn"])
+        arn = value_at(description, row.outputs["arn"])
         response = _call_for_tags(row, row.tag_calls.list, resource, arn, aws=aws)
-        description = {**description, path: response.get("Tags", response.get("tags"))}
+        tags = response.get("Tags", response.get("tags"))  # the services do not agree on the case
+        description = {**description, row.fields["tags"].path: tags}
     return description
 
 
@@ -178,8 +202,10 @@ def _read(row: Row, resource: Resource, aws: Aws) -> Response:
     """Return what a call says about a resource. Raises GoneError if a list does not contain it."""
     if not isinstance(row.read, str):
         return row.read(resource, aws)
-    response = aws.call(row.service, row.read, resource.values)
-    found = cast("Response", response[row.found_in]) if row.found_in else response
+
+    found = aws.call(row.service, row.read, resource.values)
+    if row.found_in:
+        found = cast("Response", found[row.found_in])
     if not isinstance(found, list):
         return found
     for item in found:
@@ -195,6 +221,7 @@ def _call_for_tags(
 
     `tags` has the tags or the keys of tags, if the operation takes some.
     """
+    # The first parameter is the ARN or the name.
     first, *others = models.parameters(row.service, operation)
     request = {first: resource.values.get(first, arn), **dict(zip(others, tags, strict=False))}
     return aws.call(row.service, operation, request)
@@ -206,40 +233,51 @@ def _update_tags(
     """Remove the tags that are not wanted any more, and set those that are new or differ."""
     old_tags = cast("Properties", old_inputs.get(ALL_TAGS, {}))
     new_tags = cast("Properties", outputs[ALL_TAGS])
+    arn = outputs["arn"]
+
     removed = sorted(old_tags.keys() - new_tags.keys())
+    if removed:
+        _call_for_tags(row, row.tag_calls.untag, resource, arn, removed, aws=aws)
+
     changed = {key: tag for key, tag in new_tags.items() if old_tags.get(key) != tag}
-    api_tags = to_api(changed, row.fields["tags"].shape, "tags", {})
-    for operation, tags in ((row.tag_calls.untag, removed), (row.tag_calls.tag, api_tags)):
-        if tags:
-            _call_for_tags(row, operation, resource, outputs["arn"], tags, aws=aws)
+    if changed:
+        api_tags = to_api(changed, row.fields["tags"].shape, "tags", {})
+        _call_for_tags(row, row.tag_calls.tag, resource, arn, api_tags, aws=aws)
 
 
 def _inputs_now(row: Row, declared: Properties, description: Response) -> Properties:
-    """Return the inputs that the program declares with the values that the service has now.
+    """Read the inputs that the program declares, with the values that the service has now.
 
-    An input that the service does not return has its default, or is left out because it is not set
-    any more. Nobody can change an input in place that replaces the resource, so it keeps its
-    declared value. Of the inputs that the program leaves out, only those are read that people
-    often set by hand, because a service has values of its own for most others.
+    Nobody can change an input in place that replaces the resource, so it keeps its declared value.
+    Of the inputs that the program leaves out, only those are read that people often set by hand,
+    because a service has values of its own for most others.
     """
     inputs = dict(declared)
     compared = row.fields.keys() - {"tags", *row.replacing.split(), *row.unreadable.split()}
     for name in compared & declared.keys():
-        path, shape = row.fields[name]
-        current = value_at(description, row.read_names.get(name, path))
-        if contains(current, to_api(declared[name], shape, name, row.api_names)):
-            continue
-        if current in (None, "", [], {}):
-            current = row.defaults.get(name)
-        else:
-            current = from_api(current, declared[name], shape, name, row.api_names)
-        if current is None:
+        value = _input_now(row, name, declared[name], description)
+        if value is None:
             del inputs[name]
         else:
-            inputs[name] = current
+            inputs[name] = value
 
     set_by_hand = _set_by_hand(row, description)
     return {**set_by_hand, **inputs}
+
+
+def _input_now(row: Row, name: str, declared: object, description: Response) -> object:
+    """Read the value that the service has for an input, or None if it is not set any more.
+
+    As long as the service means the same as the program, it is what the program declares.
+    Otherwise a refresh would report a document as changed that only has other spaces.
+    """
+    path, shape = row.fields[name]
+    current = value_at(description, row.read_names.get(name, path))
+    if contains(current, to_api(declared, shape, name, row.api_names)):
+        return declared
+    if current in (None, "", [], {}):
+        return row.defaults.get(name)
+    return from_api(current, declared, shape, name, row.api_names)
 
 
 def _set_by_hand(row: Row, description: Response) -> Properties:

@@ -133,27 +133,41 @@ class Monitor:
         """Deploy a component, a provider or an AWS resource. Only an AWS resource needs calls."""
         if request.remote or request.importId:
             raise DeploymentError(f"remote components and import {UNSUPPORTED}")
-        urn, type_token, name = self._claim_urn(request), request.type, request.name
+
+        urn = self._claim_urn(request)
         declared = from_struct(request.object)
         if not request.custom:  # It is a component.
-            return DeployedResource(urn, type_token, name, declared)
-        if type_token == PROVIDER:
+            return DeployedResource(urn, request.type, request.name, declared)
+        if request.type == PROVIDER:
             configured = _configured_provider(self._environment, request.object)
-            self._providers[f"{urn}::{name}"] = configured
-            return DeployedResource(urn, type_token, name, declared, id=name)
+            self._providers[f"{urn}::{request.name}"] = configured
+            return DeployedResource(urn, request.type, request.name, declared, id=request.name)
+        return self._create(request, urn)
+
+    def _create(self, request: pb.RegisterResourceRequest, urn: str) -> DeployedResource:
+        """Let the provider check and create an AWS resource, as the engine would."""
         provider = self._providers[request.provider]
         checked = provider.Check(
-            provider_pb2.CheckRequest(urn=urn, type=type_token, name=name, news=request.object)
+            provider_pb2.CheckRequest(
+                urn=urn, type=request.type, name=request.name, news=request.object
+            )
         )
         if checked.failures:
             raise DeploymentError("; ".join(failure.reason for failure in checked.failures))
+
         created = provider.Create(
             provider_pb2.CreateRequest(
-                urn=urn, type=type_token, name=name, properties=checked.inputs
+                urn=urn, type=request.type, name=request.name, properties=checked.inputs
             )
         )
-        inputs, outputs = from_struct(checked.inputs), from_struct(created.properties)
-        return DeployedResource(urn, type_token, name, inputs, created.id, outputs)
+        return DeployedResource(
+            urn=urn,
+            type=request.type,
+            name=request.name,
+            inputs=from_struct(checked.inputs),
+            id=created.id,
+            outputs=from_struct(created.properties),
+        )
 
 
 def _configured_provider(environment: Mapping[str, str], settings: Struct) -> Provider:

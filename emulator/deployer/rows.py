@@ -133,18 +133,33 @@ class Row:
         return {name: self._field(name) for name in self.inputs.split()}
 
     def _field(self, name: str) -> Field:
-        own_operation = [self.own_calls[name].put] if name in self.own_calls else []
-        for operation in (self.operation, *own_operation):
-            if found := find_field(self._shape(operation), name, self.api_names.get(name)):
-                return found
-        container = find_field(self._shape(self.operation), "", self.within)
-        inner = find_field(container.shape, name) if container else None
-        if container and inner:
-            return Field(f"{container.path}.{inner.path}", inner.shape)
+        """Find an input among the parameters, inside the parameter `within`, or in the response."""
         response = cast("Shape", models.operation_model(self.service, self.operation).output_shape)
-        if found := find_field(response, name):  # an input that is only compared
-            return found
-        raise AttributeError(f"{self.operation} has no parameter for {name}")
+        field = (
+            self._find_parameter(name)
+            or self._find_inside_parameter(name)
+            or find_field(response, name)  # an input that is only compared
+        )
+        if field is None:
+            raise AttributeError(f"{self.operation} has no parameter for {name}")
+        return field
+
+    def _find_parameter(self, name: str) -> Field | None:
+        """Find the parameter for an input, in the creation or in its own operation."""
+        api_path = self.api_names.get(name)
+        found = find_field(self._shape(self.operation), name, api_path)
+        if found is None and name in self.own_calls:
+            found = find_field(self._shape(self.own_calls[name].put), name, api_path)
+        return found
+
+    def _find_inside_parameter(self, name: str) -> Field | None:
+        container = find_field(self._shape(self.operation), "", self.within)
+        if container is None:
+            return None
+        inner = find_field(container.shape, name)
+        if inner is None:
+            return None
+        return Field(f"{container.path}.{inner.path}", inner.shape)
 
     def _shape(self, operation: str) -> Shape:
         """Return the shape of the parameters of an operation."""

@@ -53,12 +53,12 @@ class Provider:
 
     def DiffConfig(self, request: pb.DiffRequest) -> pb.DiffResponse:
         """Compare the settings. Another region replaces the provider's resources."""
-        old, new = from_struct(request.old_inputs), from_struct(request.news)
-        is_elsewhere = old.get("region") != new.get("region")
-        return pb.DiffResponse(
-            changes=pb.DiffResponse.DIFF_SOME if old != new else pb.DiffResponse.DIFF_NONE,
-            replaces=["region"] if is_elsewhere else [],
-        )
+        old = from_struct(request.old_inputs)
+        new = from_struct(request.news)
+        response = pb.DiffResponse(changes=_changes(is_different=old != new))
+        if old.get("region") != new.get("region"):
+            response.replaces.append("region")
+        return response
 
     def Configure(self, request: pb.ConfigureRequest) -> pb.ConfigureResponse:
         """Keep the settings for the other methods.
@@ -70,12 +70,20 @@ class Provider:
         settings = from_struct(request.args)
         check_settings(settings, account)
         self._default_tags = default_tags(settings)
-        regions = (self._environment.get(name) for name in ("AWS_REGION", "AWS_DEFAULT_REGION"))
-        region = next(filter(None, (settings.get("region"), *regions)), None)
-        if region is None:
-            raise DeploymentError(NO_REGION)
-        self._aws = Aws(endpoint, account, str(region))
+        self._aws = Aws(endpoint, account, self._find_region(settings))
         return pb.ConfigureResponse(supportsPreview=True)
+
+    def _find_region(self, settings: Mapping[str, object]) -> str:
+        """Find the region. The setting wins over the environment."""
+        regions = (
+            settings.get("region"),
+            self._environment.get("AWS_REGION"),
+            self._environment.get("AWS_DEFAULT_REGION"),
+        )
+        for region in regions:
+            if region:
+                return str(region)
+        raise DeploymentError(NO_REGION)
 
     def Check(self, request: pb.CheckRequest) -> pb.CheckResponse:
         """Return the complete inputs of a resource, and a failure for each refused value."""
@@ -96,10 +104,11 @@ class Provider:
 
     def Diff(self, request: pb.DiffRequest) -> pb.DiffResponse:
         """Return the inputs that an update would change, and those that need a new resource."""
-        old, new = from_struct(request.old_inputs), from_struct(request.news)
+        old = from_struct(request.old_inputs)
+        new = from_struct(request.news)
         diff = difference(_row(request.type), old, new)
         return pb.DiffResponse(
-            changes=pb.DiffResponse.DIFF_SOME if diff.changed else pb.DiffResponse.DIFF_NONE,
+            changes=_changes(is_different=bool(diff.changed)),
             diffs=sorted(diff.changed),
             replaces=sorted(diff.replacing),
             deleteBeforeReplace=diff.delete_first,
@@ -107,7 +116,8 @@ class Provider:
 
     def Create(self, request: pb.CreateRequest) -> pb.CreateResponse:
         """Create a resource and return its outputs. In a preview, return the planned outputs."""
-        row, inputs = _row(request.type), from_struct(request.properties)
+        row = _row(request.type)
+        inputs = from_struct(request.properties)
         if request.preview:
             outputs = lifecycle.planned_outputs(row, {}, {}, inputs)
             return pb.CreateResponse(properties=to_struct(outputs))
@@ -116,7 +126,8 @@ class Provider:
 
     def Read(self, request: pb.ReadRequest) -> pb.ReadResponse:
         """Return a resource as it is now, or an empty response if it does not exist."""
-        row, inputs = _row(request.type), from_struct(request.inputs)
+        row = _row(request.type)
+        inputs = from_struct(request.inputs)
         if not inputs:
             raise DeploymentError(f"import and get() of {request.type} {UNSUPPORTED}")
         resource = lifecycle.read(row, request.id, inputs, self._default_tags, self._aws)
@@ -130,7 +141,8 @@ class Provider:
 
     def Update(self, request: pb.UpdateRequest) -> pb.UpdateResponse:
         """Change a resource and return its outputs. In a preview, return the planned outputs."""
-        row, old = _row(request.type), from_struct(request.old_inputs)
+        row = _row(request.type)
+        old = from_struct(request.old_inputs)
         new = from_struct(request.news)
         if request.preview:
             old_outputs = from_struct(request.olds)
@@ -141,7 +153,8 @@ class Provider:
 
     def Delete(self, request: pb.DeleteRequest) -> Empty:
         """Delete a resource, and wait until it does not exist any more."""
-        row, inputs = _row(request.type), from_struct(request.old_inputs)
+        row = _row(request.type)
+        inputs = from_struct(request.old_inputs)
         lifecycle.delete(row, request.id, inputs, self._aws)
         return Empty()
 
@@ -156,6 +169,12 @@ class Provider:
             raise DeploymentError(f"{' '.join([request.tok, *arguments])} {UNSUPPORTED}")
         # `return` is a keyword of Python, so it cannot be written as the name of an argument.
         return pb.InvokeResponse(**{"return": to_struct(results[request.tok])})
+
+
+def _changes(*, is_different: bool) -> pb.DiffResponse.DiffChanges.ValueType:
+    if is_different:
+        return pb.DiffResponse.DIFF_SOME
+    return pb.DiffResponse.DIFF_NONE
 
 
 def _row(type_token: str) -> Row:

@@ -39,42 +39,62 @@ def find_field(parent: Shape, name: str, api_path: str | None = None) -> Field |
     Without a path, the field has the name of the input, in any case of its letters. In a map of
     attributes, the name begins with a capital letter.
     """
-    if api_path is None and parent.type_name == "map":
-        api_path = name[0].upper() + name[1:]
-    elif api_path is None:
-        same = (member for member in members(parent) if member.casefold() == name.casefold())
-        api_path = next(same, None)
+    if api_path is None:
+        api_path = _find_member(parent, name)
     if api_path is None:
         return None
+
     shape = parent
     for step in _steps(api_path):
         shape = _inner_shape(shape, step)
     return Field(api_path, shape)
 
 
+def _find_member(parent: Shape, name: str) -> str | None:
+    if parent.type_name == "map":
+        return name[0].upper() + name[1:]
+    for member in members(parent):
+        if member.casefold() == name.casefold():
+            return member
+    return None
+
+
 def nest(path: str, value: object) -> object:
     """Return a value as the only one in nested structures and lists."""
     for step in reversed(_steps(path)):
-        value = [value] if step == "0" else {step: value}
+        value = _nest_once(step, value)
     return value
+
+
+def _nest_once(step: str, value: object) -> object:
+    if step == "0":
+        return [value]
+    return {step: value}
 
 
 def merge(first: object, second: object) -> object:
     """Return two structures, or two lists of one structure each, as one."""
     if isinstance(first, list) and isinstance(second, list):
         return [merge(first[0], second[0])]
-    first, second = cast("Request", first), cast("Request", second)
-    both = {name: merge(first[name], second[name]) for name in first.keys() & second.keys()}
-    return {**first, **second, **both}
+
+    merged = dict(cast("Request", first))
+    for name, value in cast("Request", second).items():
+        if name in merged:
+            merged[name] = merge(merged[name], value)
+        else:
+            merged[name] = value
+    return merged
 
 
 def value_at(value: object, path: str) -> object | None:
     """Return the value at a path in a request or response, or None if there is none."""
     for step in _steps(path):
-        if isinstance(value, list):
-            value = value[0] if value else None
+        if isinstance(value, list) and value:
+            value = value[0]
+        elif isinstance(value, Mapping):
+            value = value.get(step)
         else:
-            value = value.get(step) if isinstance(value, Mapping) else None
+            return None
     return value
 
 
@@ -91,24 +111,32 @@ def to_api(value: object, shape: Shape, path: str, names: Names) -> object:
     if shape.type_name == "structure":
         return _structure_to_api(_mapping(value, path, "block"), shape, path, names)
     if shape.type_name == "map":
-        item_shape = cast("MapShape", shape).value
-        items = _mapping(value, path, "mapping").items()
-        return {key: to_api(item, item_shape, f"{path}.{key}", names) for key, item in items}
+        return _map_to_api(value, cast("MapShape", shape).value, path, names)
+
     if shape.type_name == "list":
-        item_shape = cast("ListShape", shape).member
-        if pair := _pair_names(item_shape):  # for example tags
-            name, content = pair
-            tags = _mapping(value, path, "mapping")
-            value = [{name: key, content: item} for key, item in tags.items()]
-        if not isinstance(value, list):
-            raise DeploymentError(f"{path}: a list was expected, not {value!r}")
-        value = [
-            to_api(item, item_shape, f"{path}[{index}]", names) for index, item in enumerate(value)
-        ]
+        value = _list_to_api(value, cast("ListShape", shape).member, path, names)
     elif shape.type_name == "string" and not isinstance(value, str):
         value = json.dumps(value)
     _check(shape, value, path)
     return value
+
+
+def _map_to_api(value: object, item_shape: Shape, path: str, names: Names) -> Request:
+    items = _mapping(value, path, "mapping").items()
+    return {key: to_api(item, item_shape, f"{path}.{key}", names) for key, item in items}
+
+
+def _list_to_api(value: object, item_shape: Shape, path: str, names: Names) -> list[object]:
+    """Translate the items of a list. A program writes tags, which are pairs, as a mapping."""
+    pair = _pair_names(item_shape)
+    if pair is not None:
+        key_name, value_name = pair
+        tags = _mapping(value, path, "mapping")
+        value = [{key_name: key, value_name: item} for key, item in tags.items()]
+
+    if not isinstance(value, list):
+        raise DeploymentError(f"{path}: a list was expected, not {value!r}")
+    return [to_api(item, item_shape, f"{path}[{index}]", names) for index, item in enumerate(value)]
 
 
 def from_api(current: object, wanted: object, shape: Shape, path: str, names: Names) -> object:
@@ -126,8 +154,11 @@ def from_api(current: object, wanted: object, shape: Shape, path: str, names: Na
             if inner is not None:
                 found[name] = from_api(inner, value, field.shape, f"{path}.{name}", names)
         return found
+
+    if isinstance(wanted, str):
+        return current
     # Attributes, for example those of SQS, are texts even if they are numbers.
-    return current if isinstance(wanted, str) else parse_document(current)
+    return parse_document(current)
 
 
 def contains(current: object, wanted: object) -> bool:
@@ -152,8 +183,10 @@ def tags_from_api(tags: object, shape: Shape) -> Request:
 
 def parse_document(document: object) -> object:
     """Return the content of a JSON document, or the document itself if it is not JSON."""
+    if not isinstance(document, str):
+        return document
     try:
-        return json.loads(document) if isinstance(document, str) else document
+        return json.loads(document)
     except ValueError:  # A service may accept text that is not JSON.
         return document
 
@@ -170,16 +203,20 @@ def _structure_to_api(
 
 
 def _steps(path: str) -> list[str]:
-    return path.split(".") if path else []
+    if not path:
+        return []
+    return path.split(".")
 
 
 def _pair_names(shape: Shape) -> list[str] | None:
     """Return the names of the two parts of a pair, such as `Key` and `Value`, or None."""
     if shape.type_name != "structure":
         return None
+
     names = list(members(shape))
-    is_pair = [name.casefold() for name in names] in (["key", "value"], ["name", "value"])
-    return names if is_pair else None
+    if [name.casefold() for name in names] in (["key", "value"], ["name", "value"]):
+        return names
+    return None
 
 
 def _field(parent: Shape, path: str, names: Names) -> Field:
@@ -194,7 +231,9 @@ def _field(parent: Shape, path: str, names: Names) -> Field:
 def _inner_shape(shape: Shape, step: str) -> Shape:
     if shape.type_name == "list":
         return cast("ListShape", shape).member
-    return cast("MapShape", shape).value if shape.type_name == "map" else members(shape)[step]
+    if shape.type_name == "map":
+        return cast("MapShape", shape).value
+    return members(shape)[step]
 
 
 def _mapping(value: object, path: str, noun: str) -> Mapping[str, object]:
@@ -205,17 +244,24 @@ def _mapping(value: object, path: str, noun: str) -> Mapping[str, object]:
 
 def _check(shape: Shape, value: object, path: str) -> None:
     """Raise DeploymentError for a value that is not allowed, too long, too short or too large."""
-    allowed = cast("StringShape", shape).enum if shape.type_name == "string" else []
-    if allowed and value not in allowed:
-        raise DeploymentError(f"{path}: {value!r} is not one of {', '.join(allowed)}")
-    if isinstance(value, int) and shape.type_name in ("integer", "long"):
-        size, unit = value, ""
-    elif isinstance(value, str | list):
-        size, unit = len(value), " characters" if isinstance(value, str) else " items"
-    else:
-        return
-    least, most = shape.metadata.get("min"), shape.metadata.get("max")
-    if most is not None and size > most:
-        raise DeploymentError(f"{path}: {size}{unit} is more than AWS allows, {most}")
-    if least is not None and size < least:
-        raise DeploymentError(f"{path}: {size}{unit} is less than AWS allows, {least}")
+    if shape.type_name == "string":
+        allowed = cast("StringShape", shape).enum
+        if allowed and value not in allowed:
+            raise DeploymentError(f"{path}: {value!r} is not one of {', '.join(allowed)}")
+
+    if isinstance(value, str):
+        _check_size(shape, len(value), " characters", path)
+    elif isinstance(value, list):
+        _check_size(shape, len(value), " items", path)
+    elif isinstance(value, int) and shape.type_name in ("integer", "long"):
+        _check_size(shape, value, "", path)
+
+
+def _check_size(shape: Shape, size: int, unit: str, path: str) -> None:
+    maximum = shape.metadata.get("max")
+    if maximum is not None and size > maximum:
+        raise DeploymentError(f"{path}: {size}{unit} is more than AWS allows, {maximum}")
+
+    minimum = shape.metadata.get("min")
+    if minimum is not None and size < minimum:
+        raise DeploymentError(f"{path}: {size}{unit} is less than AWS allows, {minimum}")
