@@ -87,13 +87,7 @@ class StepFunctions:
             response = lambda_client.invoke(FunctionName=resource, Payload=payload.encode())
             result = response["Payload"].read().decode()
         except ClientError as error:
-            metadata = error.response["ResponseMetadata"]
-            raise invoke_failure(
-                error.response["Error"]["Code"],
-                error.response["Error"]["Message"],
-                metadata["HTTPStatusCode"],
-                metadata["RequestId"],
-            ) from error
+            raise _build_failure(error) from error
         except BotoCoreError as error:
             raise StateFailed("Lambda.SdkClientException", str(error)) from error
 
@@ -116,6 +110,17 @@ class StepFunctions:
         region, account = execution.arn.split(":")[3:5]
         with request_scope(account, region):  # PutEvents refuses events of AWS's services
             eventbridge._put_events({"Entries": [event]}, allow_aws_source=True)  # noqa: SLF001
+
+
+def _build_failure(error: ClientError) -> StateFailed:
+    """Build the failure of a Task from the error with which Lambda refused the call."""
+    metadata = error.response["ResponseMetadata"]
+    return invoke_failure(
+        error.response["Error"]["Code"],
+        error.response["Error"]["Message"],
+        metadata["HTTPStatusCode"],
+        metadata["RequestId"],
+    )
 
 
 def _build_event_detail(execution: Execution) -> dict[str, object]:

@@ -27,7 +27,8 @@ class StateFailed(Exception):  # noqa: N818  # the word of the histories
 
     def __init__(self, error: str | None, cause: str | None) -> None:
         super().__init__(error, cause)
-        self.error, self.cause = error, cause
+        self.error = error
+        self.cause = cause
 
 
 class RuntimeFailed(StateFailed):
@@ -47,15 +48,29 @@ class StateInput(NamedTuple):
 @functools.lru_cache(4096)
 def parse_path(text: str) -> tuple[str | int, ...]:
     """Return the steps of a path. Raise ValueError for a filter, a slice or any other text."""
+    position = 1
+    if text.startswith("$$"):
+        position = 2
+
     steps: list[str | int] = []
-    position = 2 if text.startswith("$$") else 1
-    while step := STEP.match(text, position):
-        name, quoted_name, index = step.groups()
-        steps.append(int(index) if index else name or quoted_name or EVERY)
-        position = step.end()
+    while match := STEP.match(text, position):
+        steps.append(_parse_step(match))
+        position = match.end()
     if position < len(text) or not text.startswith("$"):
         raise ValueError(text)
     return tuple(steps)
+
+
+def _parse_step(match: re.Match[str]) -> str | int:
+    """Turn one step of a path into the name of a field, the index of an item, or EVERY."""
+    name, quoted_name, index = match.groups()
+    if index:
+        return int(index)
+    if name:
+        return str(name)
+    if quoted_name:
+        return str(quoted_name)
+    return EVERY
 
 
 def read(text: str, state_input: StateInput) -> Json:
@@ -64,9 +79,10 @@ def read(text: str, state_input: StateInput) -> Json:
     Raise LookupError if there is no value. A list may be empty.
     """
     steps = parse_path(text)
-    values: list[Json] = [state_input.context if text.startswith("$$") else state_input.document]
+    values: list[Json] = [_find_root(text, state_input)]
     for step in steps:
         values = [child for value in values for child in _children(value, step)]
+
     if EVERY in steps:
         return values
     if not values:
@@ -79,11 +95,18 @@ def read_field(text: str, state_input: StateInput, field: str) -> Json:
     try:
         return read(text, state_input)
     except LookupError:
-        searched = to_json(state_input.context if text.startswith("$$") else state_input.document)
+        searched = to_json(_find_root(text, state_input))
         raise RuntimeFailed(
             f"The JSONPath '{text}' specified for the field '{field}' could not be found in the"
             f" input '{searched}'"
         ) from None
+
+
+def _find_root(text: str, state_input: StateInput) -> Json:
+    """Find where a path begins: `$$` is the context object, and `$` the document."""
+    if text.startswith("$$"):
+        return state_input.context
+    return state_input.document
 
 
 def write(document: Json, path: str | None, value: Json) -> Json:
@@ -91,7 +114,9 @@ def write(document: Json, path: str | None, value: Json) -> Json:
 
     Raise StateFailed if the path leads through a value that is not an object.
     """
-    return document if path is None else _with_value(document, parse_path(path), value)
+    if path is None:
+        return document
+    return _with_value(document, parse_path(path), value)
 
 
 def fill(template: Json, state_input: StateInput) -> Json:
@@ -99,25 +124,28 @@ def fill(template: Json, state_input: StateInput) -> Json:
 
     Raise StateFailed if an expression has no value.
     """
-    if isinstance(template, dict):
-        return {
-            key.removesuffix(".$"): (
-                _evaluate(value, state_input, key)
-                if key.endswith(".$")
-                else fill(value, state_input)
-            )
-            for key, value in template.items()
-        }
-    return (
-        [fill(item, state_input) for item in template] if isinstance(template, list) else template
-    )
+    if isinstance(template, list):
+        return [fill(item, state_input) for item in template]
+    if not isinstance(template, dict):
+        return template
+
+    filled = {}
+    for key, value in template.items():
+        if key.endswith(".$"):
+            filled[key.removesuffix(".$")] = _evaluate(value, state_input, key)
+        else:
+            filled[key] = fill(value, state_input)
+    return filled
 
 
 def expressions(template: Json) -> Iterator[Json]:
     """Yield the values of the keys of a template that end with `.$`."""
     if isinstance(template, dict):
         for key, value in template.items():
-            yield from (value,) if key.endswith(".$") else expressions(value)
+            if key.endswith(".$"):
+                yield value
+            else:
+                yield from expressions(value)
     elif isinstance(template, list):
         for item in template:
             yield from expressions(item)
@@ -126,7 +154,10 @@ def expressions(template: Json) -> Iterator[Json]:
 def check_expression(text: str) -> None:
     """Raise ValueError if a text is neither a path nor `States.ArrayContains(path, 'text')`."""
     call = ARRAY_CONTAINS.fullmatch(text)
-    parse_path(call[1] if call else text)
+    if call is None:
+        parse_path(text)
+    else:
+        parse_path(call[1])
 
 
 def to_json(document: Json) -> str:
@@ -146,11 +177,17 @@ def _evaluate(expression: str, state_input: StateInput, field: str) -> Json:
 
 
 def _children(value: Json, step: str | int) -> Iterable[Json]:
-    """Return the values that a step leads to: none, one, or all of a list or an object."""
+    """List the values that a step leads to: none, one, or all of a list or an object."""
     if isinstance(value, list):
-        return value if step == EVERY else value[step : step + 1] if isinstance(step, int) else ()
+        if step == EVERY:
+            return value
+        if isinstance(step, int):
+            return value[step : step + 1]  # A missing item is an empty list, not an error.
     if isinstance(value, Mapping):
-        return value.values() if step == EVERY else (value[step],) if step in value else ()
+        if step == EVERY:
+            return value.values()
+        if step in value:
+            return [value[step]]
     return ()
 
 

@@ -80,6 +80,12 @@ class Machine:
 class Execution:
     """An execution of a state machine. It keeps the definition and the role of its start."""
 
+    status = "RUNNING"
+    output: str | None = None
+    error: str | None = None
+    cause: str | None = None
+    stop_date: datetime | None = None
+
     def __init__(self, host: Host, machine: Machine, name: str, input_text: str) -> None:
         self.host = host
         self.machine = machine
@@ -91,12 +97,7 @@ class Execution:
 
         execution_prefix = machine.arn.replace(":stateMachine:", ":execution:")
         self.arn = f"{execution_prefix}:{name}"
-        self.status = "RUNNING"
-        self.output: str | None = None
-        self.error: str | None = None
-        self.cause: str | None = None
         self.start_date = self.now()
-        self.stop_date: datetime | None = None
         self.events: list[dict[str, Any]] = []
         """The history, in the format of boto3's GetExecutionHistory."""
         self.ended = host.event()

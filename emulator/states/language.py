@@ -69,17 +69,25 @@ def _object_problems(
     noun: str, value: Json, place: str, fields: str | None = None
 ) -> Iterator[str]:
     """Yield the problems of an object. Without `fields`, OBJECTS has the fields of the noun."""
-    here = place or "the definition"
+    here = place
+    if not place:
+        here = "the definition"
     if not isinstance(value, dict):
         yield f"{here}: {value!r} is not an object"
         return
-    groups = (OBJECTS[noun] if fields is None else fields).split()
-    known = [name for group in groups for name in group.rstrip("?").split("|")]
-    for group in groups:
+
+    if fields is None:
+        fields = OBJECTS[noun]
+    known: list[str] = []
+    for group in fields.split():
         names = group.rstrip("?").split("|")
-        count = sum(name in value for name in names)
-        if count > 1 or (count == 0 and not group.endswith("?")):
+        known += names
+
+        count = len(value.keys() & {*names})
+        is_missing = count == 0 and not group.endswith("?")
+        if count > 1 or is_missing:
             yield f"{here}: a {noun} has one {' or '.join(names)}, but this has {count}"
+
     for name, item in value.items():
         field_place = f"{place}.{name}".lstrip(".")
         if name in known:
@@ -89,29 +97,38 @@ def _object_problems(
 
 
 def _field_problems(name: str, value: Json, place: str) -> Iterator[str]:
+    """Yield the problems of a field that its object may have."""
     if name in {"ItemProcessor", "ProcessorConfig"}:
         yield from _object_problems(name, value, place)
     elif name == "Not":
         yield from _condition_problems(value, place)
     elif name in LISTS:
-        if not isinstance(value, list) or not value:
-            yield f"{place}: {value!r} is not a list with at least one object"
-            return
-        for number, item in enumerate(value):
-            item_place = f"{place}[{number}]"
-            if LISTS[name]:
-                yield from _object_problems(LISTS[name], item, item_place)
-            else:
-                yield from _condition_problems(item, item_place, "Next" * (name == "Choices"))
+        yield from _list_problems(name, value, place)
     elif name == "States":
         yield from _state_problems(value, place)
     else:
         yield from _value_problems(name, value, place)
 
 
+def _list_problems(name: str, value: Json, place: str) -> Iterator[str]:
+    if not isinstance(value, list) or not value:
+        yield f"{place}: {value!r} is not a list with at least one object"
+        return
+
+    for number, item in enumerate(value):
+        item_place = f"{place}[{number}]"
+        if LISTS[name]:
+            yield from _object_problems(LISTS[name], item, item_place)
+        elif name == "Choices":  # Only the outermost condition says what comes next.
+            yield from _condition_problems(item, item_place, "Next")
+        else:
+            yield from _condition_problems(item, item_place)
+
+
 def _condition_problems(value: Json, place: str, more_fields: str = "") -> Iterator[str]:
-    is_combination = isinstance(value, dict) and not {"And", "Or", "Not"}.isdisjoint(value)
-    noun = "combination" if is_combination else "comparison"
+    noun = "comparison"
+    if isinstance(value, dict) and not {"And", "Or", "Not"}.isdisjoint(value):
+        noun = "combination"
     yield from _object_problems(noun, value, place, f"{OBJECTS[noun]} {more_fields}")
 
 
@@ -121,7 +138,10 @@ def _state_problems(states: Json, place: str) -> Iterator[str]:
         return
     for name, state in states.items():
         here = f"{place}[{name!r}]"
-        kind = str(state.get("Type")) if isinstance(state, dict) else ""
+        kind = ""
+        if isinstance(state, dict):
+            kind = str(state.get("Type"))
+
         if kind in STATES:
             yield from _object_problems(kind, state, here, f"Type Comment? {STATES[kind]}")
         else:
@@ -149,6 +169,7 @@ def _missing_states(machine: Object, place: str) -> Iterator[str]:
                 targets[f"{here}.{rules}[{number}].Next"] = rule["Next"]
         if "ItemProcessor" in state:
             yield from _missing_states(state["ItemProcessor"], f"{here}.ItemProcessor.")
+
     for field_place, target in targets.items():
         if target not in machine["States"]:
             yield f"{field_place}: there is no state {target!r}"
@@ -168,7 +189,9 @@ def _is_path(value: Json) -> bool:
 
 
 def _is_result_path(value: Json) -> bool:
-    steps = parse_path("$" if value is None else str(value))
+    if value is None:
+        return True  # The state keeps its input and drops the result.
+    steps = parse_path(str(value))
     is_context = str(value).startswith("$$")
     return not is_context and all(isinstance(step, str) and step != EVERY for step in steps)
 

@@ -47,7 +47,8 @@ class Fails(Exception):  # noqa: N818  # reads as a sentence: the handler fails 
 
     def __init__(self, error: str, message: str = "made to fail") -> None:
         super().__init__(error, message)
-        self.error, self.message = error, message
+        self.error = error
+        self.message = message
 
 
 def function_name(arn: str) -> str:
@@ -115,9 +116,15 @@ class StepFunctions:
     """
 
     def __init__(self, clock: VirtualClock | None = None) -> None:
-        self.clock = clock or VirtualClock()
-        self.now, self.uniform = self.clock.now, self.clock.random.uniform
-        self.event, self.start = functools.partial(Event, self.clock), self.clock.start
+        if clock is None:
+            clock = VirtualClock()
+        self.clock = clock
+        # What the host of the interpreter needs besides `call` and `status_changed`
+        self.now = clock.now
+        self.uniform = clock.random.uniform
+        self.event = functools.partial(Event, clock)
+        self.start = clock.start
+
         self.service = service.StepFunctions(self)
         self.faults = Faults(load_service_model("stepfunctions").operation_names)
         self._machines: dict[str, Machine] = {}
@@ -170,13 +177,16 @@ class StepFunctions:
         """Call the handler of a function, and record the call."""
         machine = self._machines[execution.machine.arn]
         calls = self.calls[execution.arn]
+
         position = len(calls)  # other tasks may append calls before this one has ended
         calls.append(Call(function_name(resource), json.loads(payload), None))
+
         try:
             outcome = _invoke(machine, self.clock, resource, payload)
         except StateFailed as failure:
             calls[position] = calls[position]._replace(outcome=failure.error)
             raise
+
         calls[position] = calls[position]._replace(outcome=outcome)
         return outcome
 
@@ -201,7 +211,8 @@ class Machine:
         name: str | None = None,
     ) -> "StartedExecution":
         """Start an execution. It continues whenever the owner of the clock waits."""
-        name = name or f"run-{next(self._numbers)}"
+        if name is None:
+            name = f"run-{next(self._numbers)}"
         fields = {"stateMachineArn": self.arn, "name": name, "input": json.dumps(input)}
         api = self.step_functions.service
         arn = api.call("StartExecution", fields, SCOPE)["executionArn"]
@@ -222,11 +233,14 @@ class StartedExecution:
 
     def now(self) -> Execution:
         """Return the present state of the execution."""
-        output = self.running.output
+        output = None
+        if self.running.output is not None:
+            output = json.loads(self.running.output)
+
         return Execution(
             arn=self.arn,
             status=self.running.status,
-            output=None if output is None else json.loads(output),
+            output=output,
             error=self.running.error,
             cause=self.running.cause,
             events=list(self.running.events),  # type: ignore[arg-type]  # in boto3's format
@@ -254,27 +268,37 @@ def _invoke(machine: Machine, clock: VirtualClock, arn: str, payload: str) -> ob
     """
     name = function_name(arn)
     request_id = str(uuid.UUID(int=clock.random.getrandbits(128), version=4))
-    timeout = machine.timeouts.get(name, MAX_TIMEOUT_SECONDS)
     if name not in machine.functions:
         message = f"Function not found: {arn}"
         raise invoke_failure("ResourceNotFoundException", message, 404, "-")
+
+    timeout = machine.timeouts.get(name, MAX_TIMEOUT_SECONDS)
+    clock.running.limit = clock.time_after(timeout)  # the task ends with the function
     try:
-        clock.running.limit = clock.time_after(timeout)  # the task ends with the function
         result = machine.functions[name](json.loads(payload), None)
         return json.loads(LambdaMarshaller().marshal_response(result)[0])
     except LimitReached:
         message = f"RequestId: {request_id} Error: Task timed out after {timeout:.2f} seconds"
         raise _function_error("Sandbox.Timedout", message) from None
     except Fails as failure:
-        if failure.error.startswith("Lambda."):
-            code = failure.error.removeprefix("Lambda.")
-            status = 429 if code == "TooManyRequestsException" else 500
-            raise invoke_failure(code, failure.message, status, request_id) from None
-        raise _function_error(failure.error, failure.message) from None
+        raise _explain_fault(failure, request_id) from None
     except Exception as error:
+        # The first frame is this function, which Lambda's own stack traces do not show either.
         frames = traceback.extract_tb(error.__traceback__)[1:]
         details = {"requestId": request_id, "stackTrace": traceback.format_list(frames)}
         raise _function_error(type(error).__name__, str(error), **details) from error
+
+
+def _explain_fault(failure: Fails, request_id: str) -> StateFailed:
+    """Turn what a handler raised to play Lambda's part into the failure that a Task would see."""
+    if not failure.error.startswith("Lambda."):
+        return _function_error(failure.error, failure.message)
+
+    code = failure.error.removeprefix("Lambda.")
+    status = 500
+    if code == "TooManyRequestsException":
+        status = 429
+    return invoke_failure(code, failure.message, status, request_id)
 
 
 def _function_error(error: str, message: str, **details: object) -> StateFailed:

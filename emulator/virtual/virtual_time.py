@@ -78,7 +78,8 @@ class VirtualClock:
 
     def sleep(self, seconds: float) -> None:
         """Sleep while other tasks run. Raise LimitReached at the task's limit."""
-        until, limit = self.time_after(seconds), self.running.limit
+        until = self.time_after(seconds)
+        limit = self.running.limit
         if limit is None or until < limit:
             self.wait(until)
         else:
@@ -97,18 +98,22 @@ class VirtualClock:
         raises StuckError if every task waits for ever.
         """
         task = self.running
-        task.ticket = ticket = object()
+        task.ticket = object()
         if waiters is not None:
             waiters.append(task)
         if until is not None:
-            heappush(self._timers, (until, next(self._numbers), task, ticket))
+            heappush(self._timers, (until, next(self._numbers), task, task.ticket))
+
         self.running = self._next_task()
         if self.running is not task:
             self.running.greenlet.switch()
+
+        # The turn has come back.
         if waiters is not None and task in waiters:
             waiters.remove(task)
         if task is self._owner and self._error is not None:
-            error, self._error = self._error, None
+            error = self._error
+            self._error = None
             raise error
         return task.was_woken
 
@@ -127,6 +132,7 @@ class VirtualClock:
             if self._error is None:
                 self._error = error
                 self._make_ready(self._owner, was_woken=False)
+
         del self._tasks[task]
         self.running = self._next_task()
         task.greenlet.parent = self.running.greenlet  # it continues when this greenlet returns
@@ -134,7 +140,8 @@ class VirtualClock:
     def _make_ready(self, task: Task, *, was_woken: bool) -> None:
         """End the wait of a task. `was_woken` becomes the result of `wait`."""
         if task.ticket is not None:
-            task.ticket, task.was_woken = None, was_woken
+            task.ticket = None
+            task.was_woken = was_woken
             self._ready.append(task)
 
     def _next_task(self) -> Task:
@@ -144,12 +151,15 @@ class VirtualClock:
         """
         if self._ready:
             return self._ready.popleft()
+
         while self._timers:
             until, _, task, ticket = heappop(self._timers)
             if task.ticket is ticket:  # else the task was woken before this time
-                task.ticket, task.was_woken = None, False
+                task.ticket = None
+                task.was_woken = False
                 self.elapsed = max(self.elapsed, until)
                 return task
+
         self._error = StuckError(
             f"every task waits for ever: the owner and {len(self._tasks)} more"
         )
@@ -172,5 +182,9 @@ class Event:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the event is set, at most some seconds. Return True if it was set."""
-        until = None if timeout is None else self._clock.time_after(timeout)
-        return self._is_set or self._clock.wait(until, self._waiters)
+        if self._is_set:
+            return True
+        until = None
+        if timeout is not None:
+            until = self._clock.time_after(timeout)
+        return self._clock.wait(until, self._waiters)
