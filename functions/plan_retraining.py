@@ -141,13 +141,7 @@ def _plan_before_jobs(
 def _plan_jobs(settings: Settings, run: Run) -> Plan:
     """Plan imports, trainings and deployments, or wait while users are being deleted."""
     view = read_view(personalize_read_client(), settings, run)
-
-    # Write what `read_view()` has found out about earlier imports into tags.
-    for import_job in view.data_snapshot.newly_confirmed_imports:
-        confirm_import(personalize_write_client(), import_job)
-    for dataset_view in view.datasets:
-        if dataset_view.unconfirmable_import:
-            taint_dataset(personalize_write_client(), dataset_view.unconfirmable_import)
+    _tag_earlier_imports(view)
 
     pause = pause_for_deletion(view.data_snapshot.deletions, run)
     if pause is not None:
@@ -156,6 +150,16 @@ def _plan_jobs(settings: Settings, run: Run) -> Plan:
     plan = plan_run(view)
     plan["warnings"] += tag_up_to_date_resources(personalize_read_client(), view)
     return plan
+
+
+def _tag_earlier_imports(view: RunView) -> None:
+    """Tag imports that are confirmed by now, and datasets with an import that never will be."""
+    for import_job in view.data_snapshot.newly_confirmed_imports:
+        confirm_import(personalize_write_client(), import_job)
+
+    for dataset_view in view.datasets:
+        if dataset_view.unconfirmable_import:
+            taint_dataset(personalize_write_client(), dataset_view.unconfirmable_import)
 
 
 def find_open_trials(
