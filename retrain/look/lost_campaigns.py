@@ -86,14 +86,14 @@ def describe_lost_campaign(
 
 
 def _has_passed(serving: ServingReport, active_arns: Sequence[str]) -> bool:
-    """Return True if a campaign served a version that still exists, and whose trial was over."""
+    """Tell whether a campaign served a version that still exists, and whose trial was over."""
     served_arn = serving["servedVersionArn"]
     is_judged = served_arn != serving["versionOnTrial"] and not serving["isBad"]
     return served_arn in active_arns and is_judged
 
 
 def _creation(text: str, campaign_arn: str, version_arn: str, tps: int | None) -> Message:
-    """Return a message with the command that creates a campaign.
+    """Add the command that creates a campaign to a message.
 
     Without a known capacity, the campaign gets the smallest, and grows with its traffic.
     """

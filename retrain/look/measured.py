@@ -25,7 +25,7 @@ class MeasuredVersion(NamedTuple):
 
 
 def choose_metric(solution: SolutionSettings) -> str:
-    """Return the metric that the quality gate compares first, or NDCG@10 without a gate."""
+    """Choose the metric that the quality gate compares first, or NDCG@10 without a gate."""
     for rule in solution["qualityGate"]:
         return rule["metric"]
     return f"{NDCG}_at_10"

@@ -178,7 +178,7 @@ class StatusReader:
         return [version for version in approvals if version is not None]
 
     def _read_approval(self, settings: ApprovalSettings, arn: str) -> WaitingVersion | None:
-        """Return a version if it is waiting for a person's approval."""
+        """Read whether a version is waiting for a person's approval."""
         tags = read_tags(self._personalize, arn)
         request = parse_approval(tags)
         if request is None or answer_error(tags, settings, clock.now()):

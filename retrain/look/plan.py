@@ -103,7 +103,7 @@ def plan(
 
 
 def _document(pipeline: ExaminedPipeline, request: RunRequest) -> Document:
-    """Return what a run with this input would do now. A run that is refused has no steps."""
+    """Plan what a run with this input would do now. A run that is refused has no steps."""
     started = _build_execution(pipeline, request)
     document: Document = {
         "source": pipeline.source,
@@ -144,7 +144,7 @@ def _build_execution(pipeline: ExaminedPipeline, request: RunRequest) -> Started
 
 
 def _plan(client: PersonalizeClient, view: RunView) -> Document:
-    """Return the part of the document that a run which is refused lacks."""
+    """Plan the steps and their cost, which the document of a refused run lacks."""
     planned = plan_run(view)
     steps = [*list_steps(client, view, planned)]
 
@@ -234,7 +234,7 @@ def _list_details(step: Document) -> Iterator[str]:
 
 
 def _conclusion(document: Document, pipeline_options: Sequence[str]) -> str:
-    """Return the last line: what the run would come to, with the counts of what it changes."""
+    """Sum up in the last line what the run would change."""
     match document["outcome"]:
         case "REFUSED":
             return f"Plan: refused, {format_count(len(document['problems']), 'problem')}."

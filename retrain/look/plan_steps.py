@@ -83,7 +83,7 @@ def list_steps(client: PersonalizeClient, view: RunView, planned: Plan) -> Itera
 
 
 def _import_step(view: DatasetView, planned: PlannedImport | None) -> Document:
-    """Return what the run does with a dataset, and what its export contains."""
+    """Describe what the run does with a dataset, and what its export contains."""
     action, reason = view.decision
     cost: float = 0
     if action == "import":
@@ -118,7 +118,7 @@ def _describe_export(view: DatasetView) -> Iterator[str]:
 def _training_step(
     client: PersonalizeClient, view: SolutionView, planned: PlannedSolution | None
 ) -> Document:
-    """Return what the run does with a solution, and what the training probably costs."""
+    """Describe what the run does with a solution, and what the training probably costs."""
     action, reason = view.decision
     step = {
         "action": action,
@@ -149,7 +149,10 @@ def _training_step(
 
 
 def _estimate_hours(client: PersonalizeClient, view: SolutionView, mode: str) -> float | None:
-    """Return the mean training hours of the last versions that were trained in this mode."""
+    """Estimate the training hours by the last versions that were trained in this mode.
+
+    Without such a version, nobody knows them.
+    """
     arns = [
         version.arn
         for version in view.solution_state.versions
@@ -265,7 +268,7 @@ def _describe_metric(rule: QualityRule) -> str:
 
 
 def _batch_step(view: SolutionView, job: ResolvedBatchJobSettings, *, is_planned: bool) -> Document:
-    """Return what the run does with a batch job, after it has updated the campaigns."""
+    """Describe what the run does with a batch job, after it has updated the campaigns."""
     step = view.earlier_versions.predicted_batch_steps.get(job["output"])
     if is_planned:
         reasons: Sequence[Reason] = ["if version, input or settings have changed by then"]
@@ -284,7 +287,7 @@ def _batch_step(view: SolutionView, job: ResolvedBatchJobSettings, *, is_planned
 
 
 def _expect_seconds(planned: PlannedImport | PlannedSolution | None) -> int | None:
-    """Return the median of the last durations of a job, or None if there are none."""
+    """Expect a job to take as long as the median of the last ones, if there were any."""
     if planned is None or not planned["durations"]:
         return None
     return round(median(planned["durations"]))

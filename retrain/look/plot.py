@@ -154,7 +154,7 @@ def find_ages(
 
 
 def _build_saw(served: Sequence[tuple[datetime, datetime]], now: datetime) -> list[Point]:
-    """Return the line of a model's age from the ends of runs, and when their models were created.
+    """Build the line of a model's age from the ends of runs, and when their models were created.
 
     It rises from each run to the next one, and falls there if a newer model is served.
     """
@@ -242,5 +242,5 @@ def _describe(axes: Axes, label: str, *, has_legend: bool = False) -> None:
 
 
 def _split(points: Collection[Point]) -> tuple[Any, Any]:
-    """Return times and values. The types of matplotlib know no times."""
+    """Split points into times and values. The types of matplotlib know no times."""
     return [time for time, _ in points], [value for _, value in points]

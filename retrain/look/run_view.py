@@ -23,7 +23,6 @@ from functions.common.messages import (
     format_message,
 )
 from functions.contract import find_solution_of_campaign
-from functions.report.mail import ERROR_HEADLINES
 from functions.report.model import explain_error
 from functions.run.execution_data import identify_run
 from retrain.look.lines import STYLES, Line
@@ -118,7 +117,7 @@ class Job:
         return max((now - self.began_at).total_seconds(), 0)
 
     def line(self, now: datetime) -> Line:
-        """Return the line of the job: its phase or outcome, and how long it takes or took."""
+        """Build the line of the job: its phase or outcome, and how long it takes or took."""
         times = ", ".join(self._times(now))
         other_style = "" if self.is_running else "yellow"
         style = STYLES.get(self.status, other_style)
@@ -142,7 +141,7 @@ class Job:
             yield f"takes about {format_duration(self.expected_seconds)}"
 
     def _share(self, now: datetime) -> float:
-        """Return the share of the job that is done."""
+        """Estimate how much of the job is done, so that a terminal can draw a bar."""
         if self.outcome:
             return float(self.outcome not in (NOT_STARTED, NOT_FINISHED))
         if not self.expected_seconds:
@@ -238,11 +237,10 @@ class ShownRun:
             return self.report["reasons"]
         if self.execution.status in ("RUNNING", "SUCCEEDED"):
             return []
-        text = self.execution.error or ERROR_HEADLINES.get(self.execution.status, "no cause given")
-        return [Message(text=text)]
+        return [Message(text=self.execution.failure)]
 
     def document(self) -> dict[str, object]:
-        """Return the run as JSON: the execution, its outcome, and its report, which may be null."""
+        """Describe for JSON the execution, its outcome, and its report, which may be null."""
         execution = self.execution
         has_succeeded = self.report is not None and not self.report["error"]
         return {
@@ -260,7 +258,7 @@ class ShownRun:
         }
 
     def job(self, kind: Kind, subject: str, *, earlier: bool = False) -> Job:
-        """Return the job of this kind and subject. Add it if it is new."""
+        """Find the job of this kind and subject. Add it if it is new."""
         job = Job(kind, subject, of_earlier_run=earlier)
         return self.all_jobs.setdefault((kind, subject, earlier), job)
 
@@ -295,7 +293,7 @@ class ShownRun:
             self._read_output(name, document, time)
 
     def _find_job(self, document: Document) -> Job | None:
-        """Return the job that the document of a state is about, if it is about one."""
+        """Find the job that the document of a state is about, if it is about one."""
         if "dataset" in document:
             return self.job("import", document["dataset"]["type"])
         if "campaign" in document:
@@ -407,7 +405,7 @@ class ShownRun:
                 job.reasons = [Message(text=ON_TRIAL)]
 
     def remaining_seconds(self, now: datetime) -> float:
-        """Return the seconds until the run probably ends, or 0 if they are not known.
+        """Estimate the seconds until the run ends, or return 0 if they are not known.
 
         The imports run in parallel, then the trainings, and after each training its campaigns.
         Every stage waits for its slowest job, so the sum may be too long.
@@ -485,7 +483,7 @@ class ShownRun:
 
 
 def _expected_trial_seconds(settings: Settings, campaign_arn: str) -> float:
-    """Return how long a campaign's version is on trial. The bake includes the probe."""
+    """Expect a trial to take as long as the longer one of its probe and its bake."""
     campaigns = find_solution_of_campaign(settings, campaign_arn)["campaigns"]
     campaign = next(item for item in campaigns if item["campaignArn"] == campaign_arn)
 
@@ -500,7 +498,7 @@ def _expected_trial_seconds(settings: Settings, campaign_arn: str) -> float:
 def read_run(
     client: SFNClient, execution_arn: str, pipeline_options: Sequence[str] = ()
 ) -> ShownRun:
-    """Return a run. A run that succeeded is read from its report, and any other from its events."""
+    """Read a run from its report if it succeeded, and otherwise from its events."""
     described = client.describe_execution(executionArn=execution_arn)
     view = ShownRun(execution_of(described), pipeline_options)
 
@@ -514,7 +512,7 @@ def read_run(
 
 
 def events_after(client: SFNClient, arn: str, last_event: int) -> list[HistoryEventTypeDef]:
-    """Return the events of an execution after the event with this id, in their order.
+    """List the events of an execution after the event with this id, in their order.
 
     The history is read backwards, so that old events are not read again.
     """
@@ -533,7 +531,7 @@ def events_after(client: SFNClient, arn: str, last_event: int) -> list[HistoryEv
 
 
 def clock_text(seconds: float, now: datetime) -> str:
-    """Return the time some seconds from now, without its day if that is today."""
+    """Format the time some seconds from now. If it is today, its day is left out."""
     time = format_time(now + timedelta(seconds=seconds))
     today = format_time(now).partition(" ")[0]
     return time.removeprefix(f"{today} ")

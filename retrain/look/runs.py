@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from functions.report.mail import ERROR_HEADLINES
 from functions.run.execution_data import (
     RUN_ID_PATTERN,
     identify_run,
@@ -48,13 +49,18 @@ class Execution:
         """True if the execution has not ended."""
         return self.status == "RUNNING"
 
+    @property
+    def failure(self) -> str:
+        """Why the execution has not succeeded."""
+        return self.error or ERROR_HEADLINES.get(self.status, "no cause given")
+
     def seconds(self, now: datetime) -> float:
         """Return how long the execution has been running, or ran."""
         return ((self.stopped_at or now) - self.started_at).total_seconds()
 
 
 def execution_of(described: Mapping[str, Any]) -> Execution:
-    """Return an execution from its description, or from a list."""
+    """Build an execution from its description, or from an item of a list."""
     return Execution(
         described["executionArn"],
         described["status"],
@@ -77,12 +83,12 @@ def executions(target: Target, status: ExecutionStatusType | None = None) -> Ite
 
 
 def running_executions(target: Target) -> list[Execution]:
-    """Return the executions that are running, newest first."""
+    """List the executions that are running, newest first."""
     return list(executions(target, "RUNNING"))
 
 
 def find_execution(target: Target, run: str | None) -> Execution:
-    """Return the execution of the run with this id, or with this name.
+    """Find the execution of the run with this id, or with this name.
 
     Without one, it is the newest run that is under way, or the newest of all.
     Of a run with several executions, because its event came twice, the newest is returned. Raises
@@ -114,7 +120,7 @@ def find_execution(target: Target, run: str | None) -> Execution:
 
 
 def run_id_of(target: Target, execution: Execution) -> str:
-    """Return the id of a run, or the name of an execution that has only just begun."""
+    """Find the id of a run. An execution that has only just begun has no id, but a name."""
     configured = read_first_state_output(target.access.step_functions, execution.arn)
     if configured is None:
         return execution.name
@@ -122,6 +128,6 @@ def run_id_of(target: Target, execution: Execution) -> str:
 
 
 def no_run_error(target: Target) -> OperatorError:
-    """Return the error for a pipeline without runs. Step Functions lists a run for 90 days."""
+    """Build the error for a pipeline without runs. Step Functions lists a run for 90 days."""
     start = target.command("start")
     return OperatorError(f"{target.name} has no run of the last 90 days; `{start}` starts a run")

@@ -18,7 +18,7 @@ from functions.common.formatting import (
     resource_name,
 )
 from functions.constants import REPORTED_ERROR
-from functions.report.mail import ERROR_HEADLINES, format_headline
+from functions.report.mail import format_headline
 from retrain.account import pulumi_cli
 from retrain.account.errors import OperatorError
 from retrain.account.output import print_json, result_console
@@ -202,7 +202,7 @@ class Screen:
 def _part_lines(
     label: str, part: Part | OperatorError, lines: Callable[[Part], Iterable[Line]]
 ) -> Iterable[Line]:
-    """Return the lines of a part, or why it can't be read."""
+    """Format a part of the screen, or say why it can't be read."""
     if isinstance(part, OperatorError):
         return [Line(0, label, f"cannot be read: {part}", "yellow")]
     return lines(part)
@@ -227,8 +227,8 @@ def _describe_end(run: ShownRun) -> str:
         return format_headline(run.report)
 
     # The cause of a run that has failed is the text of its message.
-    error = run.execution.error or ERROR_HEADLINES.get(run.execution.status, "no cause given")
-    return error.splitlines()[0].removeprefix(f"{REPORTED_ERROR}: FAILED: ").rstrip(".")
+    failure = run.execution.failure
+    return failure.splitlines()[0].removeprefix(f"{REPORTED_ERROR}: FAILED: ").rstrip(".")
 
 
 def _trigger_lines(trigger: RuleTypeDef | None) -> Iterator[Line]:
@@ -243,7 +243,7 @@ def _alarm_lines(alarms: Sequence[RingingAlarm]) -> Iterator[Line]:
 
 
 def _heading(label: str, items: Sequence[object], text_without: str) -> Line:
-    """Return the line above the lines of some items, or the only one if there are none."""
+    """Build the line above the lines of some items, or the only one if there are none."""
     if items:
         return Line(0, label)
     return Line(0, label, text_without)
@@ -274,7 +274,7 @@ def _describe_trial(trial: Trial) -> str:
 
 
 def _document(target: Target, shown: PipelineStatus) -> dict[str, object]:
-    """Return what the screen shows, for programs. A part that can't be read is `{"error": ...}`."""
+    """Describe for programs what the screen shows. An unreadable part is `{"error": ...}`."""
     return {
         "stateMachineArn": target.state_machine_arn,
         "readAt": shown.read_at,

@@ -71,7 +71,7 @@ SHOWN_VERSIONS = 5
 
 
 def find_version(target: Target, name: str) -> str:
-    """Return the ARN of the version with this short name or id. Raise OperatorError without one."""
+    """Find the ARN of the version with this short name or id, or raise OperatorError."""
     client = target.access.personalize
     arns = [solution["solutionArn"] for solution in target.settings["solutions"]]
     summaries = [summary for arn in arns for summary in list_versions(client, arn)]
@@ -88,7 +88,7 @@ def find_version(target: Target, name: str) -> str:
 
 
 def deletion_warning(client: PersonalizeClient, version_arn: str) -> str | None:
-    """Return a warning if a version may still know users who were deleted since then, or None.
+    """Warn if a version may still know users who were deleted after its training.
 
     A rollback is urgent, so it goes on if this cannot be read.
     """
@@ -111,7 +111,7 @@ def deletion_warning(client: PersonalizeClient, version_arn: str) -> str | None:
 
 
 def read_lineage(access: Access, version_arn: str) -> Document:
-    """Return where a version comes from, for JSON. Raise OperatorError if it does not exist."""
+    """Trace a version to where it comes from, for JSON. Raise OperatorError if it is gone."""
     match = VERSION_ARN.fullmatch(version_arn)
     if match is None:
         raise OperatorError(
@@ -179,7 +179,7 @@ def _read_datasets(
 
 
 def _learned_import(client: PersonalizeClient, job: Import) -> Document:
-    """Return an import job with its location and what its tags say. A foreign one has no tags."""
+    """Describe an import job with its location and what its tags say, if it isn't foreign."""
     described = client.describe_dataset_import_job(datasetImportJobArn=job.arn)["datasetImportJob"]
     tags = read_tags(client, job.arn)
     size = tags.get(EXPORT_BYTES_TAG, "")
@@ -311,7 +311,7 @@ class VersionNotes:
         self._tags_of = cache(self._read_tags)
 
     def about(self, report: Report | None) -> dict[str, str]:
-        """Return campaign ARN -> what has happened there to the version of the run, if anything."""
+        """Map each campaign to what has happened there to the run's version since, if anything."""
         notes: dict[str, str] = {}
         if report is None:
             return notes
@@ -335,7 +335,7 @@ class VersionNotes:
         return self._tags_of(campaign_arn).get(BLOCKED_VERSION_TAG) == version_arn
 
     def _answer(self, solution_arn: str, version_arn: str, newest_arn: str) -> str:
-        """Return who has answered about a version, or what a person can do now."""
+        """Say who has answered about a version, or what a person can do now."""
         solutions = self._target.settings["solutions"]
         approvals = (item["approval"] for item in solutions if item["solutionArn"] == solution_arn)
         settings = next(approvals, None)
@@ -356,7 +356,7 @@ class VersionNotes:
         return f"is {describe_waiting(self._target, version_arn, until)}"
 
     def _read_tags(self, arn: str) -> Tags:
-        """Return the tags of a version or a campaign. One that was deleted has none."""
+        """Read the tags of a version or a campaign. One that was deleted has none."""
         client = self._target.access.personalize
         try:
             return read_tags(client, arn)
@@ -373,7 +373,7 @@ def describe_waiting(target: Target, version_arn: str, until: datetime) -> str:
 
 
 def answer_error(tags: Tags, settings: ApprovalSettings, now: datetime) -> str | None:
-    """Return why nobody can answer about a version now, or None if it waits for an answer."""
+    """Explain why nobody can answer about a version now, unless it waits for an answer."""
     approval = parse_approval(tags)
     answer = find_approval_status(tags, settings, now)
     if approval is None or answer is None:

@@ -192,7 +192,7 @@ class Screen:
         self._console.print(f"{clock_time} {INDENT * line.depth}{text}", soft_wrap=True)
 
     def _lines(self) -> list[Line]:
-        """Return the lines of the run. The report that follows has the reasons and the metrics."""
+        """List the lines of the run. The report that follows has the reasons and the metrics."""
         deepest = 2
         if self._view.report:
             deepest = 1
@@ -201,7 +201,7 @@ class Screen:
         return [line for line in self._view.lines() if line.depth <= deepest]
 
     def render(self) -> RenderableType:
-        """Return what is drawn now. If the terminal is small, only the running jobs are."""
+        """Render what is drawn now. If the terminal is small, only the running jobs are."""
         is_running = self._view.execution.is_running
         if not (self._keeps_bars or is_running):
             return Group()
