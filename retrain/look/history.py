@@ -13,8 +13,8 @@ from retrain.account.target import PipelineOptions, Target, find_target
 from retrain.look.lines import print_lines
 from retrain.look.plot import write_plot
 from retrain.look.run_view import read_run
-from retrain.look.runs import executions, no_run_error
-from retrain.look.versions import VersionNotes, find_version, lineage_lines, read_lineage
+from retrain.look.runs import build_no_run_error, list_executions
+from retrain.look.versions import VersionNotes, build_lineage_lines, find_version, read_lineage
 from retrain.options import JsonOption, PlotOption, command
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def history(
 def _show_runs(target: Target, limit: int, plot: Path | None, *, as_json: bool) -> None:
     """Print the last runs, and write their plot."""
     client = target.access.step_functions
-    last_executions = islice(executions(target), limit)
+    last_executions = islice(list_executions(target), limit)
     runs = [read_run(client, execution.arn, target.options) for execution in last_executions]
 
     _print_runs(target, runs, as_json=as_json)
@@ -83,7 +83,7 @@ def _print_runs(target: Target, runs: Sequence[ShownRun], *, as_json: bool) -> N
     elif runs:
         print_lines(line for run in runs for line in run.lines(notes.about(run.report)))
     else:
-        raise no_run_error(target)
+        raise build_no_run_error(target)
 
 
 def _show_version(options: PipelineOptions, version: str, *, as_json: bool) -> None:
@@ -99,4 +99,4 @@ def _show_version(options: PipelineOptions, version: str, *, as_json: bool) -> N
     if as_json:
         print_json(lineage)
     else:
-        print_lines(lineage_lines(lineage))
+        print_lines(build_lineage_lines(lineage))

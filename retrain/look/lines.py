@@ -51,13 +51,13 @@ def print_lines(lines: Iterable[Line]) -> None:
     width = None
     if console.is_terminal:
         width = console.width
-        lines = with_short_jobs([*lines], width)
+        lines = shorten_jobs([*lines], width)
 
-    for text in rendered(lines, width):
+    for text in render_lines(lines, width):
         console.print(text, soft_wrap=True)
 
 
-def with_short_jobs(lines: Sequence[Line], width: int) -> list[Line]:
+def shorten_jobs(lines: Sequence[Line], width: int) -> list[Line]:
     """Shorten the labels of jobs, because a terminal would break a longer line within an id."""
     jobs = [line for line in lines if line.share is not None]
     text_width = max((len(job.text) for job in jobs), default=0)
@@ -66,7 +66,7 @@ def with_short_jobs(lines: Sequence[Line], width: int) -> list[Line]:
     room = max(width - len(INDENT) - text_width - time_width - 2 * len(GAP), MIN_LABEL_WIDTH)
 
     return [
-        line if line.share is None else line._replace(label=shortened(line.label, room))
+        line if line.share is None else line._replace(label=shorten(line.label, room))
         for line in lines
     ]
 
@@ -91,7 +91,7 @@ class _Columns:
             self.label = max(self.label, label_width)
 
 
-def rendered(
+def render_lines(
     lines: Iterable[Line], width: int | None = None, *, has_bars: bool = False
 ) -> Iterator[Text]:
     """Yield the lines as texts, in which all lines of one depth have the same columns.
@@ -155,7 +155,7 @@ def _render_text(line: Line, head: Text, columns: _Columns, width: int | None) -
         head = Text(below_text)
 
 
-def shortened(text: str, width: int) -> str:
+def shorten(text: str, width: int) -> str:
     """Cut a text in the middle if it is too long. Its bucket is left out first."""
     if len(text) > width:
         text = re.sub("s3://[^/]+/", "", text)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from functions.common.formatting import format_time, resource_name
 from functions.common.messages import Message
-from retrain.look.runs import executions
+from retrain.look.runs import list_executions
 from retrain.names import short_name
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _read_reports(target: Target) -> list[Report]:
     client = target.access.step_functions
     return [
         json.loads(client.describe_execution(executionArn=execution.arn)["output"])["report"]
-        for execution in islice(executions(target, "SUCCEEDED"), MAX_REPORTS)
+        for execution in islice(list_executions(target, "SUCCEEDED"), MAX_REPORTS)
     ]
 
 

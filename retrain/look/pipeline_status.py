@@ -23,7 +23,7 @@ from retrain.account.errors import AWS_ERRORS, OperatorError, aws_error
 from retrain.account.triggers import find_trigger, list_triggers, read_schedules
 from retrain.look.measured import MeasuredVersion, choose_metric
 from retrain.look.run_view import ShownRun
-from retrain.look.runs import execution_of, executions
+from retrain.look.runs import execution_of, list_executions
 from retrain.look.versions import answer_error
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ class StatusReader:
 
 def read_last_reports(target: Target) -> list[Report]:
     """Read the reports of the last runs, newest first. A run that failed has none in its output."""
-    ended = [execution for execution in _list_executions(target) if not execution.is_running]
+    ended = [execution for execution in _list_last_executions(target) if not execution.is_running]
     with ThreadPoolExecutor(THREADS) as pool:
         views = [*pool.map(partial(_read_ended, target), ended)]
     return [view.report for view in views if view.report]
@@ -230,7 +230,7 @@ def _read_trigger(target: Target) -> RuleTypeDef | None:
 
 async def _read_runs(target: Target) -> list[ShownRun]:
     """Read the runs that are under way from their events, and the last ended ones from reports."""
-    listed = await to_thread(_list_executions, target)
+    listed = await to_thread(_list_last_executions, target)
     running = [execution for execution in listed if execution.is_running]
     ended = [execution for execution in listed if not execution.is_running]
 
@@ -241,9 +241,9 @@ async def _read_runs(target: Target) -> list[ShownRun]:
     return running_views + ended_views
 
 
-def _list_executions(target: Target) -> Sequence[Execution]:
+def _list_last_executions(target: Target) -> Sequence[Execution]:
     # One page, and enough to find the runs that are under way.
-    return list(islice(executions(target), MAX_LISTED_EXECUTIONS))
+    return list(islice(list_executions(target), MAX_LISTED_EXECUTIONS))
 
 
 def _read_running(target: Target, execution: Execution) -> ShownRun:

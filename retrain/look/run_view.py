@@ -136,7 +136,7 @@ class Job:
             if seconds > self.expected_seconds > 0:
                 yield f"{format_duration(seconds - self.expected_seconds)} late"
             elif self.expected_seconds:
-                yield f"until ~{clock_text(self.expected_seconds - seconds, now)}"
+                yield f"until ~{format_clock_time(self.expected_seconds - seconds, now)}"
         elif self.expected_seconds:
             yield f"takes about {format_duration(self.expected_seconds)}"
 
@@ -264,7 +264,7 @@ class ShownRun:
 
     def read_events(self, client: SFNClient) -> None:
         """Add what the events of the execution say that have not been read yet."""
-        for event in events_after(client, self.execution.arn, self.last_event):
+        for event in list_events_after(client, self.execution.arn, self.last_event):
             self.read(event)
             self.last_event = event["id"]
 
@@ -467,7 +467,7 @@ class ShownRun:
         remaining_seconds = self.remaining_seconds(now)
         if self.execution.is_running and remaining_seconds:
             # A terminal of 80 columns has no room for the trigger too.
-            yield f"until ~{clock_text(remaining_seconds, now)}"
+            yield f"until ~{format_clock_time(remaining_seconds, now)}"
         elif self.trigger:
             yield self.trigger
 
@@ -511,7 +511,7 @@ def read_run(
     return view
 
 
-def events_after(client: SFNClient, arn: str, last_event: int) -> list[HistoryEventTypeDef]:
+def list_events_after(client: SFNClient, arn: str, last_event: int) -> list[HistoryEventTypeDef]:
     """List the events of an execution after the event with this id, in their order.
 
     The history is read backwards, so that old events are not read again.
@@ -530,7 +530,7 @@ def events_after(client: SFNClient, arn: str, last_event: int) -> list[HistoryEv
     return newest_first[::-1]
 
 
-def clock_text(seconds: float, now: datetime) -> str:
+def format_clock_time(seconds: float, now: datetime) -> str:
     """Format the time some seconds from now. If it is today, its day is left out."""
     time = format_time(now + timedelta(seconds=seconds))
     today = format_time(now).partition(" ")[0]

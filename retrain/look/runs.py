@@ -70,7 +70,9 @@ def execution_of(described: Mapping[str, Any]) -> Execution:
     )
 
 
-def executions(target: Target, status: ExecutionStatusType | None = None) -> Iterator[Execution]:
+def list_executions(
+    target: Target, status: ExecutionStatusType | None = None
+) -> Iterator[Execution]:
     """Yield the executions of a pipeline, newest first. `status` leaves out all others."""
     request: ListExecutionsInputPaginateTypeDef = {"stateMachineArn": target.state_machine_arn}
     if status:
@@ -84,7 +86,7 @@ def executions(target: Target, status: ExecutionStatusType | None = None) -> Ite
 
 def running_executions(target: Target) -> list[Execution]:
     """List the executions that are running, newest first."""
-    return list(executions(target, "RUNNING"))
+    return list(list_executions(target, "RUNNING"))
 
 
 def find_execution(target: Target, run: str | None) -> Execution:
@@ -94,9 +96,9 @@ def find_execution(target: Target, run: str | None) -> Execution:
     Of a run with several executions, because its event came twice, the newest is returned. Raises
     OperatorError if there is none.
     """
-    searched = list(islice(executions(target), MAX_LISTED_EXECUTIONS))
+    searched = list(islice(list_executions(target), MAX_LISTED_EXECUTIONS))
     if not searched:
-        raise no_run_error(target)
+        raise build_no_run_error(target)
 
     if run is None:
         running = (execution for execution in searched if execution.is_running)
@@ -127,7 +129,7 @@ def run_id_of(target: Target, execution: Execution) -> str:
     return identify_run(configured["run"])["id"]
 
 
-def no_run_error(target: Target) -> OperatorError:
+def build_no_run_error(target: Target) -> OperatorError:
     """Build the error for a pipeline without runs. Step Functions lists a run for 90 days."""
     start = target.command("start")
     return OperatorError(f"{target.name} has no run of the last 90 days; `{start}` starts a run")

@@ -24,7 +24,7 @@ from retrain.account.errors import OperatorError
 from retrain.account.output import print_json, result_console
 from retrain.account.target import Target
 from retrain.account.triggers import EXPORT_STARTS, describe_schedule, find_next_time
-from retrain.look.lines import STYLES, Line, print_lines, rendered
+from retrain.look.lines import STYLES, Line, print_lines, render_lines
 from retrain.look.measured import draw_sparkline
 from retrain.look.pipeline_status import StatusReader, read_last_reports
 from retrain.look.plot import write_plot
@@ -91,7 +91,7 @@ def _watch(target: Target, reader: StatusReader) -> int:
     with suppress(KeyboardInterrupt, SystemExit), Live(console=console) as live:
         while True:
             lines = Screen(target, reader.read()).lines()
-            live.update(Group(*rendered(lines, console.width, has_bars=True)))
+            live.update(Group(*render_lines(lines, console.width, has_bars=True)))
             clock.sleep(PAUSE_SECONDS)
     return 0
 

@@ -217,7 +217,7 @@ def _read_verdicts(
         }
 
 
-def lineage_lines(lineage: Document) -> Iterator[Line]:
+def build_lineage_lines(lineage: Document) -> Iterator[Line]:
     """Yield a line for each thing that is known about a version."""
     status = lineage["status"]
     text = f"{short_name(lineage['solutionVersionArn'])}  {status}"

@@ -29,7 +29,7 @@ from retrain.account.output import (
     wrapped,
 )
 from retrain.account.target import Target
-from retrain.look.lines import INDENT, STYLES, Line, rendered, with_short_jobs
+from retrain.look.lines import INDENT, STYLES, Line, render_lines, shorten_jobs
 from retrain.look.run_view import ShownRun
 from retrain.look.runs import execution_of, find_execution
 from retrain.options import JsonOption, RunOption, command
@@ -213,7 +213,7 @@ class Screen:
         if self._note:
             lines.append(Line(2, "", self._note, "yellow"))
 
-        texts = [*rendered(with_short_jobs(lines, width), width, has_bars=True)]
+        texts = [*render_lines(shorten_jobs(lines, width), width, has_bars=True)]
         for text in texts:
             text.no_wrap = True
             text.overflow = "ellipsis"

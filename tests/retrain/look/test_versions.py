@@ -7,7 +7,7 @@ import pytest
 
 from retrain import cli
 from retrain.look import versions
-from retrain.look.lines import rendered
+from retrain.look.lines import render_lines
 from retrain.names import short_name
 from tests.functions.samples import CAMPAIGN, SOLUTION, campaign_result, solution_result
 from tests.functions.samples import VERSION as NEW
@@ -125,5 +125,7 @@ FACTS = [
 
 @pytest.mark.parametrize("changes, text", FACTS)
 def test_each_fact_about_a_version_has_a_line(changes, text):
-    lines = [line.plain for line in rendered(versions.lineage_lines({**PLAIN, **changes}))]
+    lines = [
+        line.plain for line in render_lines(versions.build_lineage_lines({**PLAIN, **changes}))
+    ]
     assert text in " ".join(" ".join(lines).split())
