@@ -37,8 +37,8 @@ from functions.run.deployment_spec import build_deployment_spec
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
-from retrain.look.runs import run_id_of, running_executions
-from retrain.look.versions import answer_error, deletion_warning
+from retrain.look.runs import find_run_id, list_running_executions
+from retrain.look.versions import build_deletion_warning, explain_no_answer
 from retrain.names import is_named, short_name
 from retrain.options import JsonOption, YesOption, command
 
@@ -110,15 +110,15 @@ def approve(
     if not refuse:
         for reason in chosen.reasons:
             print_message(f"warning: {reason}")
-        if warning := deletion_warning(client, chosen.arn):
+        if warning := build_deletion_warning(client, chosen.arn):
             print_message(f"warning: {warning}")
         for newer in chosen.newer:
             print_message(
                 f"warning: {short_name(newer)} is newer; where it passes the quality gate and a "
                 f"person has approved it, runs deploy it instead of {name}"
             )
-        for execution in running_executions(target):
-            run = run_id_of(target, execution)
+        for execution in list_running_executions(target):
+            run = find_run_id(target, execution)
             print_message(f"warning: the run {run} is under way; the deployment waits for its end")
     question = f"{'Never deploy' if refuse else 'Deploy'} {name}?"
     confirm(question, "nothing was changed", yes=yes)
@@ -222,7 +222,7 @@ def _judged_candidate(
     approval = solution["approval"]
     assert approval is not None, "the solution needs an approval"
     answer = find_approval_status(tags, approval, clock.now())
-    error = answer_error(tags, approval, clock.now())
+    error = explain_no_answer(tags, approval, clock.now())
     is_repeated = answer == "APPROVED" and not refuse
     if error is not None and not is_repeated:
         return Candidate(arn, tags, answer, error)

@@ -27,8 +27,8 @@ from functions.rules.campaigns import DeploymentRecord
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
-from retrain.look.runs import run_id_of, running_executions
-from retrain.look.versions import SHOWN_VERSIONS, deletion_warning
+from retrain.look.runs import find_run_id, list_running_executions
+from retrain.look.versions import SHOWN_VERSIONS, build_deletion_warning
 from retrain.names import is_named, short_name
 from retrain.options import CampaignOption, JsonOption, YesOption, command
 
@@ -121,14 +121,14 @@ def _print_move(target: Target, move: Move) -> None:
 
     if move.record.blocked_version_arn == move.good:
         print_message(f"warning: it was rolled back from {good_name} before")
-    warning = deletion_warning(target.access.personalize, move.good)
+    warning = build_deletion_warning(target.access.personalize, move.good)
     if warning:
         print_message(f"warning: {warning}")
     if move.pin:
         print_message(f"{move.campaign_name} is {move.pin}, and stays pinned")
 
-    for execution in running_executions(target):
-        run_id = run_id_of(target, execution)
+    for execution in list_running_executions(target):
+        run_id = find_run_id(target, execution)
         print_command(
             f"{run_id} is under way and may deploy a new version; to prevent this, stop it",
             target.command("stop", "--run", run_id),

@@ -19,7 +19,7 @@ from retrain.account.errors import OperatorError
 from retrain.account.option_words import in_words_of_options
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
-from retrain.look.runs import Execution, run_id_of, running_executions
+from retrain.look.runs import Execution, find_run_id, list_running_executions
 from retrain.look.watch import watch_execution
 from retrain.names import short_name
 from retrain.options import (
@@ -101,11 +101,12 @@ def start(
     }
     if problems := find_input_problems(target.settings, started):
         raise OperatorError("\n".join(map(in_words_of_options, problems)))
-    if running := running_executions(target):
+    if running := list_running_executions(target):
         oldest = running[-1]
         longest = format_duration(compute_max_wait(target.settings).total_seconds())
+        run_id = find_run_id(target, oldest)
         print_message(
-            f"{run_id_of(target, oldest)} has been running since {format_time(oldest.started_at)} "
+            f"{run_id} has been running since {format_time(oldest.started_at)} "
             f"UTC. A new run waits until it has ended, and is SKIPPED if that takes over {longest}."
         )
         confirm("Start it?", "nothing was started", yes=yes)

@@ -18,7 +18,7 @@ from functions.run.executions import read_first_state_output
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
-from retrain.look.runs import find_execution, run_id_of, running_executions
+from retrain.look.runs import find_execution, find_run_id, list_running_executions
 from retrain.names import short_name
 from retrain.options import JsonOption, RunOption, YesOption, command
 
@@ -95,15 +95,15 @@ def _find_execution(target: Target, run: str | None) -> Execution:
     if run is not None:
         execution = find_execution(target, run)
         if not execution.is_running:
-            run_id = run_id_of(target, execution)
+            run_id = find_run_id(target, execution)
             raise FailedError(f"{run_id} is not under way: it is {execution.status}")
         return execution
 
-    running = running_executions(target)
+    running = list_running_executions(target)
     if not running:
         raise FailedError("no run is under way")
     if len(running) > 1:
-        names = ", ".join(run_id_of(target, execution) for execution in running)
+        names = ", ".join(find_run_id(target, execution) for execution in running)
         raise OperatorError(f"several runs are under way; name one with --run: {names}")
     return running[0]
 

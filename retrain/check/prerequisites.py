@@ -35,7 +35,7 @@ from retrain.check.questions import (
 )
 from retrain.check.role_policies import find_blocking_policies, find_denied_requests
 from retrain.look.lost_campaigns import describe_lost_campaigns
-from retrain.look.runs import running_executions
+from retrain.look.runs import list_running_executions
 from retrain.names import short_name
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def check_way_back(account: Account) -> Iterator[Finding]:
 def _check_trial(account: Account, campaign_name: str, trial: Trial | None) -> Iterator[Finding]:
     """Warn of a version on trial if no run is active that could finish the trial."""
     target = account.pipeline.target
-    if trial is None or target is None or running_executions(target):
+    if trial is None or target is None or list_running_executions(target):
         return
 
     text = (

@@ -23,8 +23,8 @@ from retrain.account.errors import AWS_ERRORS, OperatorError, aws_error
 from retrain.account.triggers import find_trigger, list_triggers, read_schedules
 from retrain.look.measured import MeasuredVersion, choose_metric
 from retrain.look.run_view import ShownRun
-from retrain.look.runs import execution_of, list_executions
-from retrain.look.versions import answer_error
+from retrain.look.runs import list_executions, parse_execution
+from retrain.look.versions import explain_no_answer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
@@ -181,7 +181,7 @@ class StatusReader:
         """Read whether a version is waiting for a person's approval."""
         tags = read_tags(self._personalize, arn)
         request = parse_approval(tags)
-        if request is None or answer_error(tags, settings, clock.now()):
+        if request is None or explain_no_answer(tags, settings, clock.now()):
             return None
         return WaitingVersion(arn, request.expires_at(settings))
 
@@ -258,15 +258,15 @@ def _read_ended(target: Target, execution: Execution) -> ShownRun:
     Its events would have more, but they take another request for each run.
     """
     described = target.access.step_functions.describe_execution(executionArn=execution.arn)
-    view = ShownRun(execution_of(described), target.options)
+    view = ShownRun(parse_execution(described), target.options)
     if "output" in described:
         view.read_report(json.loads(described["output"])["report"])
     else:
-        view.run_id = _find_run_id(view.execution, described["input"])
+        view.run_id = _derive_run_id(view.execution, described["input"])
     return view
 
 
-def _find_run_id(execution: Execution, execution_input: str) -> str | None:
+def _derive_run_id(execution: Execution, execution_input: str) -> str | None:
     """Derive the ID of a scheduled run from its input.
 
     Another run has the name of its execution as its ID, or one that its input doesn't show.

@@ -30,7 +30,7 @@ from retrain.check.examined_pipeline import find_pipeline
 from retrain.look.lines import Line, print_lines
 from retrain.look.lost_campaigns import describe_lost_campaigns
 from retrain.look.plan_steps import list_steps
-from retrain.look.runs import running_executions
+from retrain.look.runs import list_running_executions
 from retrain.options import ExportDateOption, ForceOption, JsonOption, SkipImportOption, command
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def plan(
 
 def _document(pipeline: ExaminedPipeline, request: RunRequest) -> Document:
     """Plan what a run with this input would do now. A run that is refused has no steps."""
-    started = _build_execution(pipeline, request)
+    started = _build_started_execution(pipeline, request)
     document: Document = {
         "source": pipeline.source,
         "deployed": pipeline.target is not None,
@@ -132,7 +132,7 @@ def _document(pipeline: ExaminedPipeline, request: RunRequest) -> Document:
         return {**document, "problems": refusal.problems}
 
 
-def _build_execution(pipeline: ExaminedPipeline, request: RunRequest) -> StartedExecution:
+def _build_started_execution(pipeline: ExaminedPipeline, request: RunRequest) -> StartedExecution:
     machine_arn = NO_MACHINE
     if pipeline.target is not None:
         machine_arn = pipeline.target.state_machine_arn
@@ -174,7 +174,7 @@ def _notes(pipeline: ExaminedPipeline) -> Iterator[str]:
             f"`{pipeline.deploy_command}` deploys these."
         )
 
-    if pipeline.target and running_executions(pipeline.target):
+    if pipeline.target and list_running_executions(pipeline.target):
         yield "A run is under way. Another run would wait until it has ended."
 
 

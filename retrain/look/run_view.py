@@ -26,7 +26,7 @@ from functions.contract import find_solution_of_campaign
 from functions.report.model import explain_error
 from functions.run.execution_data import identify_run
 from retrain.look.lines import STYLES, Line
-from retrain.look.runs import Execution, execution_of
+from retrain.look.runs import Execution, parse_execution
 from retrain.names import short_name
 
 if TYPE_CHECKING:
@@ -500,7 +500,7 @@ def read_run(
 ) -> ShownRun:
     """Read a run from its report if it succeeded, and otherwise from its events."""
     described = client.describe_execution(executionArn=execution_arn)
-    view = ShownRun(execution_of(described), pipeline_options)
+    view = ShownRun(parse_execution(described), pipeline_options)
 
     if described["status"] == "SUCCEEDED":
         view.read_report(json.loads(described["output"])["report"])

@@ -59,7 +59,7 @@ class Execution:
         return ((self.stopped_at or now) - self.started_at).total_seconds()
 
 
-def execution_of(described: Mapping[str, Any]) -> Execution:
+def parse_execution(described: Mapping[str, Any]) -> Execution:
     """Build an execution from its description, or from an item of a list."""
     return Execution(
         described["executionArn"],
@@ -81,10 +81,10 @@ def list_executions(
     paginator = target.access.step_functions.get_paginator("list_executions")
     for page in paginator.paginate(**request):
         for item in page["executions"]:
-            yield execution_of(item)
+            yield parse_execution(item)
 
 
-def running_executions(target: Target) -> list[Execution]:
+def list_running_executions(target: Target) -> list[Execution]:
     """List the executions that are running, newest first."""
     return list(list_executions(target, "RUNNING"))
 
@@ -112,7 +112,7 @@ def find_execution(target: Target, run: str | None) -> Execution:
     # Each id costs a request, so other texts are not compared with the ids.
     if RUN_ID_PATTERN.fullmatch(run):
         for execution in searched:
-            if run_id_of(target, execution) == run:
+            if find_run_id(target, execution) == run:
                 return execution
 
     raise OperatorError(
@@ -121,7 +121,7 @@ def find_execution(target: Target, run: str | None) -> Execution:
     )
 
 
-def run_id_of(target: Target, execution: Execution) -> str:
+def find_run_id(target: Target, execution: Execution) -> str:
     """Find the id of a run. An execution that has only just begun has no id, but a name."""
     configured = read_first_state_output(target.access.step_functions, execution.arn)
     if configured is None:

@@ -87,7 +87,7 @@ def find_version(target: Target, name: str) -> str:
     raise OperatorError(f"{name!r} is not a version of {solutions}; the newest versions: {names}")
 
 
-def deletion_warning(client: PersonalizeClient, version_arn: str) -> str | None:
+def build_deletion_warning(client: PersonalizeClient, version_arn: str) -> str | None:
     """Warn if a version may still know users who were deleted after its training.
 
     A rollback is urgent, so it goes on if this cannot be read.
@@ -343,7 +343,7 @@ class VersionNotes:
             return "the solution needs no approval any more"
 
         tags = self._tags_of(version_arn)
-        reason = answer_error(tags, settings, clock.now())
+        reason = explain_no_answer(tags, settings, clock.now())
         if reason:
             return reason
 
@@ -372,7 +372,7 @@ def describe_waiting(target: Target, version_arn: str, until: datetime) -> str:
     return f"waiting for approval until {format_time(until)} UTC: `{approve}` or `{refuse}`"
 
 
-def answer_error(tags: Tags, settings: ApprovalSettings, now: datetime) -> str | None:
+def explain_no_answer(tags: Tags, settings: ApprovalSettings, now: datetime) -> str | None:
     """Explain why nobody can answer about a version now, unless it waits for an answer."""
     approval = parse_approval(tags)
     answer = find_approval_status(tags, settings, now)

@@ -31,7 +31,7 @@ from retrain.account.output import (
 from retrain.account.target import Target
 from retrain.look.lines import INDENT, STYLES, Line, render_lines, shorten_jobs
 from retrain.look.run_view import ShownRun
-from retrain.look.runs import execution_of, find_execution
+from retrain.look.runs import find_execution, parse_execution
 from retrain.options import JsonOption, RunOption, command
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _poll(target: Target, view: ShownRun, screen: Screen) -> None:
 
     try:
         # The status is read first, so that no event is missed when the execution ends.
-        execution = execution_of(client.describe_execution(executionArn=execution.arn))
+        execution = parse_execution(client.describe_execution(executionArn=execution.arn))
         view.read_events(client)
     except NO_RESPONSE_ERRORS as error:
         screen.show(f"{aws_error(error)}; trying again")

@@ -28,7 +28,7 @@ from retrain.account.output import message_console, print_progress
 from retrain.account.project_files import read_project
 from retrain.account.target import find_target
 from retrain.look.lines import Line
-from retrain.look.runs import execution_of
+from retrain.look.runs import parse_execution
 from retrain.look.watch import follow
 from retrain.names import short_name
 from retrain.rehearsal.scenarios import Check, Scenario, Snapshot, judge
@@ -156,7 +156,7 @@ class DeployedStack:
     def _follow_run(self, execution_arn: str) -> ShownRun:
         """Show a run until it ends. Without a terminal, it's shown only when it has ended."""
         step_functions = self.target.access.step_functions
-        execution = execution_of(step_functions.describe_execution(executionArn=execution_arn))
+        execution = parse_execution(step_functions.describe_execution(executionArn=execution_arn))
 
         console = message_console()
         console.quiet = not console.is_terminal

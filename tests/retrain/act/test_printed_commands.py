@@ -43,7 +43,7 @@ def filled(placeholder):
     return "interactions" if placeholder[1] else EARLIER_DAY
 
 
-def execution_of(prod, result):
+def parse_execution(prod, result):
     """Return the execution of the run whose id a command has printed."""
     (execution,) = prod.pipeline.executions("20261129")
     assert execution.arn.endswith(f":{result.out.strip()}")
@@ -60,7 +60,7 @@ def commands_in(text):
 
 def starts_a_run_that_deploys(prod, result):
     prod.pipeline.bucket.put("users.csv", exports()["users.csv"])
-    results = outcomes(execution_of(prod, result).wait())
+    results = outcomes(parse_execution(prod, result).wait())
     assert {**results, **DEPLOYED} == results
 
 
@@ -164,7 +164,7 @@ def test_a_command_in_a_sentence_works(command):
         more = f" {EARLIER_DAY}" if command.endswith("--export-date") else more
         result = prod.retrain(command.removeprefix("retrain ") + more)
         if name == "start":
-            assert execution_of(prod, result).wait().status == "SUCCEEDED"
+            assert parse_execution(prod, result).wait().status == "SUCCEEDED"
 
     assert result.code == 0, result.err
 

@@ -303,7 +303,7 @@ def states(emulator, monkeypatch):
     )
     emulator.target.access = SimpleNamespace(step_functions=client)
     emulator.world.write_newer_exports = lambda day, _="none": emulator.requests.append(str(day))
-    monkeypatch.setattr(play, "execution_of", lambda described: described["executionArn"])
+    monkeypatch.setattr(play, "parse_execution", lambda described: described["executionArn"])
 
     def follow(_target, _execution, console, _seconds, **_):
         console.print("a change of the run")
