@@ -226,10 +226,7 @@ def build_lineage_lines(lineage: Document) -> Iterator[Line]:
         yield Line(0, "failure", lineage["failure"], "red")
 
     yield Line(0, "trained", ", ".join(_training_facts(lineage)))
-    if lineage["runId"]:
-        yield Line(0, "by", f"run {lineage['runId']}")
-    else:
-        yield Line(0, "by", "no run of a pipeline: Personalize itself or a person has trained it")
+    yield Line(0, "by", _describe_trainer(lineage["runId"]))
     if lineage["approval"]:
         yield _approval_line(lineage["approval"])
 
@@ -249,6 +246,12 @@ def _training_facts(lineage: Document) -> Iterator[str]:
         yield f"{format_number(lineage['trainingHours'])} training hours"
     if lineage["recipeArn"]:
         yield short_name(lineage["recipeArn"])
+
+
+def _describe_trainer(run_id: str | None) -> str:
+    if run_id:
+        return f"run {run_id}"
+    return "no run of a pipeline: Personalize itself or a person has trained it"
 
 
 def _approval_line(approval: Document) -> Line:
