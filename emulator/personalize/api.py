@@ -72,6 +72,10 @@ OPERATIONS: Mapping[str, Operation] = {
     **{f"Delete{noun}": partial(lifecycle.delete, kind) for noun, kind in RESOURCE_CLASSES.items()},
 }
 
+REAL_CLOCK = partial(datetime.now, UTC)
+DEFAULT_TIMINGS = FixedTimings()
+DEFAULT_SWITCHES = Switches()
+
 
 class Call(NamedTuple):
     """A call that arrived, successful or not."""
@@ -107,20 +111,16 @@ class Personalize:
         self,
         *,
         objects: Objects,
-        clock: Callable[[], datetime] | None = None,
-        timings: Timings | None = None,
+        clock: Callable[[], datetime] = REAL_CLOCK,
+        timings: Timings = DEFAULT_TIMINGS,
         authorize: Callable[[Caller, str, list[str]], None] | None = None,
-        switches: Switches | None = None,
+        switches: Switches = DEFAULT_SWITCHES,
     ) -> None:
         self.faults = Faults()
         self.calls: deque[Call] = deque(maxlen=10_000)
-        self._clock = clock or partial(datetime.now, UTC)
+        self._clock = clock
         self._new_store = partial(
-            Store,
-            objects=objects,
-            timings=timings or FixedTimings(),
-            switches=switches or Switches(),
-            faults=self.faults,
+            Store, objects=objects, timings=timings, switches=switches, faults=self.faults
         )
         self._authorize = authorize
         self._stores: dict[tuple[str, str], Store] = {}

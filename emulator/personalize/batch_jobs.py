@@ -235,7 +235,10 @@ def _answer_line(
 def _check_keys(line: Line, keys: Sequence[str], recipe: Recipe) -> None:
     """Reject a line of the input in which a key is missing, empty, or of the wrong type."""
     for key in keys:
-        expected_type = list if key == "itemList" else str
+        expected_type: type = str
+        if key == "itemList":
+            expected_type = list
+
         value = line.get(key)
         if not value or not isinstance(value, expected_type):
             raise invalid_input(f"{key} is required by the recipe {recipe.name}")
@@ -252,8 +255,9 @@ def _recommend_items(
     query = {**line, "inputList": line.get("itemList", [])}
     passed = filter_scores(item_filter, line, compute_scores(store, version, query))
 
-    # A ranking has all items that were given.
-    limit = None if "itemList" in line else request["numResults"]
+    limit = request["numResults"]
+    if "itemList" in line:
+        limit = None  # a ranking has all items that were given
     best_items = {item: round(score, 7) for item, score in islice(passed.items(), limit)}
     output: Line = {"recommendedItems": [*best_items]}
 

@@ -24,14 +24,17 @@ def create_dataset(store: Store, request: Request) -> Dataset:
     group = find_active(store, DatasetGroup, request["datasetGroupArn"])
     schema = store.get(Schema, request["schemaArn"])
     dataset_type = request["datasetType"].upper()
+
     if dataset_type not in REQUIRED_FIELDS:
         known = ", ".join(REQUIRED_FIELDS)
         raise invalid_input(f"Invalid dataset type {dataset_type}; it must be one of {known}")
     names = tuple(column.name for column in schema.columns)
-    if missing := [name for name in REQUIRED_FIELDS[dataset_type] if name not in names]:
+    missing = [name for name in REQUIRED_FIELDS[dataset_type] if name not in names]
+    if missing:
         raise invalid_input(
             f"Schema of the {dataset_type} dataset is missing the fields: [{', '.join(missing)}]"
         )
+
     return create(
         store,
         Dataset,
@@ -52,6 +55,7 @@ def create_event_tracker(store: Store, request: Request) -> EventTracker:
     group = find_active(store, DatasetGroup, request["datasetGroupArn"])
     for tracker in store.list_resources(EventTracker, group.arn):
         raise already_exists(tracker.arn)
+
     tracking_id = str(uuid5(NAMESPACE_URL, f"{group.arn} {request['name']}"))
     details = {**request, "accountId": store.account, "trackingId": tracking_id}
     return create(store, EventTracker, details, belongs_to=[group.arn])

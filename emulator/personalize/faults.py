@@ -67,36 +67,47 @@ class Fault:
     values: dict[str, Any]
 
     @property
+    def kind(self) -> str:
+        """The name of the fault in `FAULTS`, or "" for a fault that does nothing."""
+        return str(self.values["fault"])
+
+    @property
     def stale_seconds(self) -> float:
         """The age of the data in the response. It is 0 unless the fault is `stale`."""
-        return self.values["seconds"] if self.values["fault"] == "stale" else 0
+        if self.kind != "stale":
+            return 0
+        return float(self.values["seconds"])
 
     def raise_before_operation(self) -> None:
-        """Raise the ApiError of a fault that prevents the operation. Other faults raise nothing."""
+        """Refuse the call, if the fault prevents its operation."""
         if "code" in self.values:
             raise ApiError(self.values["code"], self.values["message"], self.values["status"])
 
     def raise_after_operation(self) -> None:
-        """Raise NoResponse or ApiError for the fault `lost-answer`. Others raise nothing."""
-        if self.values["fault"] == "lost-answer":
-            if self.values["status"] is None:
-                raise NoResponse
-            raise ApiError("InternalServerError", "The response is lost.", self.values["status"])
+        """Lose the response, if the fault is `lost-answer`."""
+        if self.kind != "lost-answer":
+            return
+
+        status = self.values["status"]
+        if status is None:
+            raise NoResponse
+        raise ApiError("InternalServerError", "The response is lost.", status)
 
     def change_response(self, response: dict[str, Any]) -> dict[str, object]:
-        """Return the response with the change of the faults `no-item-list` and `metrics`."""
-        if self.values["fault"] == "no-item-list":
+        """Change the response, if the fault is `no-item-list` or `metrics`."""
+        if self.kind == "no-item-list":
             return {key: value for key, value in response.items() if key not in RESULT_FIELDS}
-        if self.values["fault"] == "metrics" and "metrics" in response:
+
+        if self.kind == "metrics" and "metrics" in response:
             metrics = {**response["metrics"], **self.values["values"]}
             present = {name: value for name, value in metrics.items() if value is not None}
             return {**response, "metrics": present}
         return response
 
     def change_course(self, timeline: Timeline, stop_seconds: float) -> None:
-        """Change the timeline of a new job. Its moments are PENDING, IN_PROGRESS and the end."""
-        _, progress, end = timeline.moments
-        match self.values["fault"]:
+        """Change the timeline of a new job."""
+        _pending, progress, end = timeline.moments
+        match self.kind:
             case "fail":
                 end.effect = self._fail
             case "stop":
@@ -124,7 +135,9 @@ class Faults:
     """
 
     def __init__(self, operations: Sequence[str] | None = None) -> None:
-        self._operations = list_operation_names() if operations is None else operations
+        if operations is None:
+            operations = list_operation_names()
+        self._operations = operations
         self._faults: list[Fault] = []
         self._ids = count(1)
         self._random = Random(0)  # noqa: S311  # the same calls meet the same faults
@@ -136,7 +149,7 @@ class Faults:
             ValueError: The fault, operation, kind of job or a parameter is unknown. The message
                 lists the known ones.
         """
-        values = _valid_values(document, self._operations)
+        values = _complete_values(document, self._operations)
         self._faults.append(Fault(f"fault-{next(self._ids)}", values))
         return self._faults[-1].id
 
@@ -149,15 +162,17 @@ class Faults:
         self._faults = [fault for fault in self._faults if fault_id not in (None, fault.id)]
 
     def take_for_call(self, operation: str, request: Mapping[str, object]) -> Fault:
-        """Return the oldest fault that happens to a call. Reduce its `times` by one.
+        """Take the oldest fault that happens to a call, or one that does nothing.
 
-        If there is none, return a fault that does nothing.
+        It happens once less after that.
         """
         fault = self._take("operation", ("*", operation), request.values())
-        return fault or Fault("", {"fault": ""})
+        if fault is None:
+            return Fault("", {"fault": ""})
+        return fault
 
     def take_for_job(self, job_kind: str, names: Collection[str]) -> Fault | None:
-        """Return the oldest fault that happens to a new job, or None. Reduce its `times` by one.
+        """Take the oldest fault that happens to a new job. It happens once less after that.
 
         `names` are the name and the ARN of the job, and the ARNs of the resources that it belongs
         to.
@@ -171,20 +186,28 @@ class Faults:
             values = fault.values
             matches = values.get(scope_key) in scopes and values["of"] in (None, *names)
             if matches and self._random.random() < values["rate"]:
-                if values["times"] is not None:
-                    values["times"] -= 1
-                if values["times"] == 0:
-                    self.clear(fault.id)
+                self._count_down(fault)
                 return fault
         return None
 
+    def _count_down(self, fault: Fault) -> None:
+        """Remove a fault after its last time. One whose `times` is None stays for ever."""
+        if fault.values["times"] is not None:
+            fault.values["times"] -= 1
+        if fault.values["times"] == 0:
+            self.clear(fault.id)
 
-def _valid_values(document: Mapping[str, Any], operations: Sequence[str]) -> dict[str, Any]:
-    """Return a fault with its defaults. Raise ValueError if it is not valid."""
-    name = _known_value(document, "fault", tuple(FAULTS))
-    is_for_calls = name in CALL_FAULTS
-    scope_key = "operation" if is_for_calls else "job"
-    _known_value(document, scope_key, ("*", *operations) if is_for_calls else JOB_KINDS)
+
+def _complete_values(document: Mapping[str, Any], operations: Sequence[str]) -> dict[str, Any]:
+    """Check the document of a fault, and complete it with its defaults."""
+    name = _check_known(document, "fault", tuple(FAULTS))
+    if name in CALL_FAULTS:
+        scope_key = "operation"
+        _check_known(document, scope_key, ("*", *operations))
+    else:
+        scope_key = "job"
+        _check_known(document, scope_key, JOB_KINDS)
+
     parameters, _ = FAULTS[name]
     defaults = {"fault": "", scope_key: "", **COMMON_DEFAULTS, **parameters}
     for key, value in document.items():
@@ -199,13 +222,15 @@ def _is_valid(key: str, value: object, default: object) -> bool:
     """Return True if a value has the type of its default, and is above 0 if it is a number."""
     if value is None:
         return key in NULLABLE
-    if key == "of" or isinstance(default, str | dict):
-        return isinstance(value, dict if isinstance(default, dict) else str)
+    if isinstance(default, dict):
+        return isinstance(value, dict)
+    if isinstance(default, str) or key == "of":
+        return isinstance(value, str)
     return isinstance(value, int | float) and 0 < value < math.inf
 
 
-def _known_value(document: Mapping[str, object], key: str, known: Sequence[str]) -> str:
-    """Return the text below a key. Raise ValueError if it is missing or not one of `known`."""
+def _check_known(document: Mapping[str, object], key: str, known: Sequence[str]) -> str:
+    """Return the text below a key, which must be one of the known ones."""
     value = document.get(key)
     if not isinstance(value, str) or value not in known:
         raise ValueError(f"unknown {key} {value!r}; known are {', '.join(known)}")

@@ -48,12 +48,13 @@ def _parse_condition(store: Store, group_arn: str, expression: str) -> Condition
         )
 
     dataset, column = _find_column(store, group_arn, match)
+    groups = match.groupdict(default="")
     return Condition(
         includes=match["verb"].upper() == "INCLUDE",
         dataset=dataset,
         column=column.name,
-        values=match["values"] or "",
-        parameter=match["parameter"] or "",
+        values=groups["values"],
+        parameter=groups["parameter"],
     )
 
 

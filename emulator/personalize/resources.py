@@ -94,8 +94,11 @@ class Changeable(Resource):
 
         They are those of the last ACTIVE change, or of the creation if no change is ACTIVE.
         """
-        active = [change for change in self.changes if change.timeline.is_active(time)]
-        return {**self.details, **active[-1].details} if active else self.details
+        settings = self.details
+        for change in self.changes:
+            if change.timeline.is_active(time):
+                settings = {**self.details, **change.details}
+        return settings
 
     def is_changing(self, time: datetime) -> bool:
         """Return True if an update is pending or in progress."""
@@ -106,14 +109,16 @@ class Changeable(Resource):
 
         An ACTIVE update moves `lastUpdatedDateTime` to the time at which it became ACTIVE.
         """
-        active = [change.timeline for change in self.changes if change.timeline.is_active(time)]
-        timelines = [self.timeline, *active]
         fields = {**super().fields_at(time), **self.settings(time)}
-        fields["lastUpdatedDateTime"] = max(line.moment_at(time).time for line in timelines)
-        visible = [change for change in self.changes if change.visible_from <= time]
-        if visible:
-            update = {**visible[-1].details, **visible[-1].timeline.fields_at(time)}
-            fields[f"latest{self.noun()}Update"] = update
+        timelines = [change.timeline for change in self.changes]
+        active_timelines = [timeline for timeline in timelines if timeline.is_active(time)]
+        moments = [timeline.moment_at(time) for timeline in (self.timeline, *active_timelines)]
+        fields["lastUpdatedDateTime"] = max(moment.time for moment in moments)
+
+        for change in self.changes:
+            if change.visible_from <= time:
+                newest_update = {**change.details, **change.timeline.fields_at(time)}
+                fields[f"latest{self.noun()}Update"] = newest_update
         return fields
 
 
@@ -212,9 +217,12 @@ class Campaign(Changeable):
         A campaign whose creation failed becomes ACTIVE when an update succeeds.
         """
         creation_status = super().status(time)
-        is_updated = any(change.timeline.is_active(time) for change in self.changes)
-        is_deleting = creation_status.startswith("DELETE")
-        return "ACTIVE" if is_updated and not is_deleting else creation_status
+        if creation_status.startswith("DELETE"):
+            return creation_status
+
+        if any(change.timeline.is_active(time) for change in self.changes):
+            return "ACTIVE"
+        return creation_status
 
     def served_version_arn(self, time: datetime) -> str:
         """Return the ARN of the solution version that the campaign serves at a time."""
@@ -235,7 +243,9 @@ class DataDeletionJob(Resource):
     def status(self, time: datetime) -> str:
         """Return the status at a time. Its words are not those of other jobs."""
         status = super().status(time)
-        return "COMPLETED" if status == "ACTIVE" else status.removeprefix("CREATE ")
+        if status == "ACTIVE":
+            return "COMPLETED"
+        return status.removeprefix("CREATE ")
 
 
 @dataclass(frozen=True)
@@ -271,8 +281,9 @@ class BatchJob(Resource):
     def status(self, time: datetime) -> str:
         """Return the status at a time, for example IN PROGRESS. Only CREATE FAILED has CREATE."""
         status = super().status(time)
-        is_unfinished = self.is_unfinished(time)
-        return status.removeprefix("CREATE ").replace("_", " ") if is_unfinished else status
+        if self.is_unfinished(time):
+            return status.removeprefix("CREATE ").replace("_", " ")
+        return status
 
 
 class BatchInferenceJob(BatchJob):

@@ -42,11 +42,9 @@ class Field:
 
 
 def parse_schema(text: str) -> tuple[Field, ...]:
-    """Return the columns that an Avro JSON text describes, as CreateSchema receives it.
+    """Parse the columns that an Avro JSON text describes, as CreateSchema receives it.
 
-    Raises:
-        ApiError: InvalidInputException if the text is not a record with fields of primitive
-            types, which may be nullable.
+    It must be a record with fields of primitive types, which may be nullable.
     """
     try:
         record = json.loads(text)
@@ -59,12 +57,16 @@ def parse_schema(text: str) -> tuple[Field, ...]:
 
 
 def _parse_field(entry: Mapping[str, Any]) -> Field:
-    """Return the field of a primitive Avro type, or of a union of one with "null"."""
+    """Parse the field of a primitive Avro type, or of a union of one with "null"."""
     avro_type = entry["type"]
-    types = avro_type if isinstance(avro_type, list) else [avro_type]
+    types = avro_type
+    if not isinstance(avro_type, list):
+        types = [avro_type]
+
     primitives = [member for member in types if member != "null"]
     if len(primitives) != 1 or primitives[0] not in AVRO_TYPES:
         raise ValueError(f"field {entry['name']} has the unknown type {avro_type!r}")
+
     attributes = frozenset(key for key, value in entry.items() if value is True)
     return Field(entry["name"], primitives[0], "null" in types, attributes)
 
@@ -83,26 +85,27 @@ class Table:
         return len(self.rows)
 
     def column(self, name: str) -> list[Any]:
-        """Return the values of a column in the order of the rows. A missing column is all None."""
+        """List the values of a column in the order of the rows. A missing column is all None."""
         if name not in self.columns:
             return [None] * len(self.rows)
+
         position = self.columns.index(name)
         return [row[position] for row in self.rows.values()]
 
     def where(self, name: str, wanted: object) -> "Table":
-        """Return a table with the rows that have the wanted value in a column."""
+        """Select the rows that have the wanted value in a column."""
         rows = zip(self.rows.items(), self.column(name), strict=True)
         return Table(self.columns, {key: row for (key, row), value in rows if value == wanted})
 
     def without(self, name: str, unwanted: Collection[object]) -> "Table":
-        """Return a table without the rows that have one of the unwanted values in a column."""
+        """Leave out the rows that have one of the unwanted values in a column."""
         rows = zip(self.rows.items(), self.column(name), strict=True)
         return Table(
             self.columns, {key: row for (key, row), value in rows if value not in unwanted}
         )
 
     def with_rows(self, rows: Iterable[Row], identity: Iterable[str]) -> "Table":
-        """Return a table with the old and the new rows.
+        """Merge new rows into the old ones.
 
         A new row replaces the old row that has equal values in the columns `identity`.
         """
