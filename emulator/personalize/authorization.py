@@ -74,6 +74,7 @@ def _list_new_resource_and_container(noun: str, request: Request, store: Store) 
     """List the new resource of a Create operation, and the one that contains it, if IAM asks."""
     containers = [request[field] for field in CONTAINER_FIELDS if field in request]
     name = request.get("name", request.get("jobName"))
+
     match noun:
         case "Dataset":
             group_name = containers[0].rpartition("/")[2]
@@ -83,4 +84,5 @@ def _list_new_resource_and_container(noun: str, request: Request, store: Store) 
             containers = [containers[0].rpartition("/")[0]]
         case "BatchSegmentJob":
             containers = []
+
     return [store.build_arn(RESOURCE_CLASSES[noun].kind, name), *containers]

@@ -208,6 +208,7 @@ def _answer_text(text: str, answer_line: Callable[[Line], Line]) -> Line:
     except (ValueError, TypeError, AttributeError):
         # It is not JSON, or not an object, or a value in it has another type than the recipe needs.
         message = "The line is not valid"
+
     return {"input": line, "output": None, "error": message}
 
 

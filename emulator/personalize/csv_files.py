@@ -111,11 +111,13 @@ def _build_readers(names: Sequence[str], schema: Sequence[Field], today: date) -
     A missing column is nullable, so it reads the empty value that is appended to each line.
     """
     end_of_tomorrow = (datetime.combine(today, time(), UTC) + timedelta(days=2)).timestamp()
+
     readers: list[Reader] = []
     for column in schema:
         position = -1
         if column.name in names:
             position = names.index(column.name)
+
         # Most texts occur in many lines, so each column remembers their values.
         readers.append((position, cache(partial(_read_value, column, end_of_tomorrow))))
     return readers

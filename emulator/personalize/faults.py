@@ -107,6 +107,7 @@ class Fault:
     def change_course(self, timeline: Timeline, stop_seconds: float) -> None:
         """Change the timeline of a new job."""
         _pending, progress, end = timeline.moments
+
         match self.kind:
             case "fail":
                 end.effect = self._fail

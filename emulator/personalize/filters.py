@@ -78,7 +78,7 @@ def _find_column(store: Store, group_arn: str, match: re.Match[str]) -> tuple[Da
 
 
 def list_columns(store: Store, group_arn: str, dataset_type: str) -> list[tuple[Dataset, Field]]:
-    """Return the columns of a group's dataset, each with the dataset. It may not exist."""
+    """List the columns of a group's dataset, each with the dataset, or none without a dataset."""
     datasets = [
         item for item in store.list_resources(Dataset, group_arn) if item.type == dataset_type
     ]

@@ -44,6 +44,7 @@ def create(
     name = str(details.get("name", details.get("jobName")))
     if path is None:
         path = name
+
     # The ARN of a version begins like that of its solution.
     arn = store.build_arn(kind.kind.removesuffix("-version"), path)
     if arn in store.resources:
@@ -54,6 +55,7 @@ def create(
     timeline = store.start_job(
         kind.kind, arn, *belongs_to, name, on_progress=on_progress, on_end=on_end
     )
+
     resource = kind(
         arn=arn,
         details={kind.arn_field(): arn, **details},
@@ -193,6 +195,6 @@ def untag_resource(store: Store, request: Request) -> None:
 
 
 def list_tags_for_resource(store: Store, request: Request) -> Response:
-    """Return all tags of a resource. This List has no pages."""
+    """List all tags of a resource. This List has no pages."""
     tags = store.get(Resource, request["resourceArn"]).tags
     return {"tags": [{"tagKey": key, "tagValue": value} for key, value in tags.items()]}

@@ -36,21 +36,21 @@ class Resource:
 
     @classmethod
     def noun(cls) -> str:
-        """Return the name of the resource in operations, for example "DatasetImportJob"."""
+        """Name the resource as operations do, for example "DatasetImportJob"."""
         return cls.kind.title().replace("-", "")
 
     @classmethod
     def response_field(cls) -> str:
-        """Return the field of responses with the resource, for example "datasetImportJob"."""
+        """Name the field of responses with the resource, for example "datasetImportJob"."""
         return f"{cls.noun()[0].lower()}{cls.noun()[1:]}"
 
     @classmethod
     def arn_field(cls) -> str:
-        """Return the field of requests and responses with the ARN."""
+        """Name the field of requests and responses with the ARN."""
         return f"{cls.response_field()}Arn"
 
     def status(self, time: datetime) -> str:
-        """Return the status at a time."""
+        """Tell the status at a time."""
         return self.timeline.status(time)
 
     def is_active(self, time: datetime) -> bool:
@@ -62,7 +62,7 @@ class Resource:
         return not self.timeline.has_ended(time)
 
     def fields_at(self, time: datetime) -> dict[str, object]:
-        """Return all fields of the resource at a time, named as in the API.
+        """Collect all fields of the resource at a time, named as in the API.
 
         A response contains only those that its shape in the service model has.
         """
@@ -90,9 +90,9 @@ class Changeable(Resource):
     changes: list[Change] = field(default_factory=list)
 
     def settings(self, time: datetime) -> dict[str, object]:
-        """Return the settings that are in force at a time.
+        """Find the settings that are in force at a time: those of the last ACTIVE change.
 
-        They are those of the last ACTIVE change, or of the creation if no change is ACTIVE.
+        Until a change is ACTIVE, they are those of the creation.
         """
         settings = self.details
         for change in self.changes:
@@ -105,7 +105,7 @@ class Changeable(Resource):
         return any(not change.timeline.has_ended(time) for change in self.changes)
 
     def fields_at(self, time: datetime) -> dict[str, object]:
-        """Return all fields at a time, with the newest update that Describe shows.
+        """Collect all fields at a time, with the newest update that Describe shows.
 
         An ACTIVE update moves `lastUpdatedDateTime` to the time at which it became ACTIVE.
         """
@@ -194,7 +194,7 @@ class SolutionVersion(Resource):
     model: "Model | None" = None
 
     def fields_at(self, time: datetime) -> dict[str, object]:
-        """Return all fields at a time. An ACTIVE version also has `trainingHours`."""
+        """Collect all fields at a time. An ACTIVE version also has `trainingHours`."""
         fields = super().fields_at(time)
         if self.is_active(time):
             *_, in_progress, active = self.timeline.moments
@@ -212,7 +212,7 @@ class Campaign(Changeable):
     kind = "campaign"
 
     def status(self, time: datetime) -> str:
-        """Return the status at a time. An ACTIVE campaign stays ACTIVE during updates.
+        """Tell the status at a time. An ACTIVE campaign stays ACTIVE during updates.
 
         A campaign whose creation failed becomes ACTIVE when an update succeeds.
         """
@@ -241,7 +241,7 @@ class DataDeletionJob(Resource):
     kind = "data-deletion-job"
 
     def status(self, time: datetime) -> str:
-        """Return the status at a time. Its words are not those of other jobs."""
+        """Tell the status at a time. Its words are not those of other jobs."""
         status = super().status(time)
         if status == "ACTIVE":
             return "COMPLETED"
@@ -279,7 +279,7 @@ class BatchJob(Resource):
     unfinished_quota = 5
 
     def status(self, time: datetime) -> str:
-        """Return the status at a time, for example IN PROGRESS. Only CREATE FAILED has CREATE."""
+        """Tell the status at a time, for example IN PROGRESS. Only CREATE FAILED has CREATE."""
         status = super().status(time)
         if self.is_unfinished(time):
             return status.removeprefix("CREATE ").replace("_", " ")

@@ -21,16 +21,16 @@ class Objects(Protocol):
     """The S3 objects that jobs read and write. Each call names the role of the job."""
 
     def keys(self, bucket: str, prefix: str, role_arn: str) -> list[str]:
-        """Return every key that begins with the prefix.
+        """List every key that begins with the prefix.
 
-        Raise JobFailed if the role may not list the bucket, or if there is no such bucket.
+        The job fails if its role may not list the bucket, or if there is no such bucket.
         """
 
     def read(self, bucket: str, key: str, role_arn: str) -> bytes:
-        """Return the bytes of an object. Raise JobFailed if it cannot be read."""
+        """Read an object. The job fails if that is not possible."""
 
     def write(self, bucket: str, key: str, content: bytes, role_arn: str) -> None:
-        """Write an object. Raise JobFailed if the role may not write it."""
+        """Write an object. The job fails if its role may not do that."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class Store:
         return timeline
 
     def stop_seconds(self, arn: str) -> float:
-        """Return how long the training of a version is STOPPING."""
+        """Look up how long the training of a version is STOPPING."""
         return sum(self.timings("stop", arn))
 
     def advance(self, time: datetime) -> None:

@@ -53,6 +53,7 @@ def parse_schema(text: str) -> tuple[Field, ...]:
             raise ValueError("not a record with fields")  # noqa: TRY301  # one handler for all
     except (ValueError, KeyError, TypeError) as error:
         raise invalid_input(f"Input schema is not a valid Avro record: {error}") from error
+
     return fields
 
 

@@ -36,7 +36,7 @@ class FixedTimings:
     stop: Duration = DURATION_OF_STOP
 
     def __call__(self, kind: str, _arn: str, /) -> Duration:
-        """Return the duration of a kind of job. The ARN makes no difference."""
+        """Choose the duration of a kind of job. The ARN makes no difference."""
         if kind == "stop":
             return self.stop
         if kind in SLOW_JOB_KINDS:
@@ -87,7 +87,7 @@ class Timeline:
         return reached[-1]
 
     def status(self, time: datetime) -> str:
-        """Return the status at a time."""
+        """Tell the status at a time."""
         return self.moment_at(time).status
 
     def is_active(self, time: datetime) -> bool:
@@ -99,7 +99,7 @@ class Timeline:
         return self.status(time).endswith(("ACTIVE", "FAILED", "STOPPED"))
 
     def fields_at(self, time: datetime) -> dict[str, object]:
-        """Return the status, the times and the failure reason, named as in the API."""
+        """Collect the status, the times and the failure reason, named as in the API."""
         moment = self.moment_at(time)
         fields: dict[str, object] = {
             "status": moment.status,

@@ -167,6 +167,7 @@ def _list_items_by_word(data: Table, item_column: str) -> list[list[int]]:
     for name in data.columns:
         if name == item_column:
             continue
+
         for position, value in enumerate(data.column(name)):
             if value:
                 for word in str(value).lower().replace("|", " ").split():
