@@ -7,10 +7,11 @@ make the result uncertain.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from components.rules.arns import Environment
 
@@ -26,6 +27,9 @@ OPERATORS = {
     "stringlike": True,
 }
 """Operator of a condition -> whether its values are patterns. All other operators are uncertain."""
+
+
+Result: TypeAlias = Literal["allowed", "denied", "not allowed", "uncertain"]
 
 
 class Request(NamedTuple):
@@ -44,13 +48,13 @@ class Request(NamedTuple):
 class Verdict(NamedTuple):
     """What a policy says about a request."""
 
-    result: Literal["allowed", "denied", "not allowed", "uncertain"]
+    result: Result
     keys: tuple[str, ...] = ()
     """The condition keys of the denial, or those that make the result uncertain."""
 
 
 def build_service_context(home: Environment, service: str) -> Mapping[str, str | None]:
-    """Return what is known about the requests that a service makes for an account.
+    """Build the context of the requests that a service makes for an account.
 
     The service uses TLS, and no VPC endpoint of the account. For Personalize, the source keys are
     on https://docs.aws.amazon.com/personalize/latest/dg/cross-service-confused-deputy-prevention.html.
@@ -65,63 +69,75 @@ def build_service_context(home: Environment, service: str) -> Mapping[str, str |
 
 
 def build_root_arn(home: Environment) -> str:
-    """Return the ARN with which a policy lets the IAM policies of an account decide."""
+    """Build the ARN with which a policy lets the IAM policies of an account decide."""
     return f"arn:{home.partition}:iam::{home.account}:root"
 
 
 def judge_request(document: Mapping[str, object], request: Request) -> Verdict:
-    """Return what a policy says about a request.
+    """Decide what a policy says about a request. A certain Deny outweighs everything else.
 
     A trust policy has no resources, so they are not compared in it.
     """
     is_allowed = False
-    unknown: dict[str, set[str]] = {"Allow": set(), "Deny": set()}
+    # The keys that would have to be known, by the effect of their statement.
+    unknown_keys: dict[str, set[str]] = {"Allow": set(), "Deny": set()}
     for statement in _statements(document):
-        if not _matches(statement, request):
+        conditions = _evaluate_conditions(statement, request.context)
+        if not _matches(statement, request) or False in conditions.values():
             continue
-        effect, conditions = str(statement.get("Effect")), _conditions(statement, request.context)
-        unknown_keys = {key for key, holds in conditions.items() if holds is None}
-        if False in conditions.values():
-            continue
-        if unknown_keys:
-            unknown[effect] |= unknown_keys
+
+        effect = str(statement.get("Effect"))
+        if None in conditions.values():
+            unknown_keys[effect].update(key for key, holds in conditions.items() if holds is None)
         elif effect == "Deny":
             return Verdict("denied", tuple(sorted(conditions)))
         else:
             is_allowed = True
-    if not is_allowed and not unknown["Allow"]:
+    return _weigh_unknown_keys(is_allowed=is_allowed, unknown_keys=unknown_keys)
+
+
+def _weigh_unknown_keys(*, is_allowed: bool, unknown_keys: Mapping[str, set[str]]) -> Verdict:
+    """Decide about a request that no statement certainly denies."""
+    if not is_allowed and not unknown_keys["Allow"]:
         return Verdict("not allowed")
-    deciding_keys = unknown["Deny"] | (set() if is_allowed else unknown["Allow"])
+
+    # What is certainly allowed stays so, whether or not other statements allow it too.
+    deciding_keys = set(unknown_keys["Deny"])
+    if not is_allowed:
+        deciding_keys |= unknown_keys["Allow"]
     if deciding_keys:
         return Verdict("uncertain", tuple(sorted(deciding_keys)))
     return Verdict("allowed")
 
 
 def find_denying_statements(
-    document: Mapping[str, object], requests: Iterable[Request]
+    document: Mapping[str, object], requests: Sequence[Request]
 ) -> list[Statement]:
-    """Return the statements that deny one of the requests."""
-    requests = list(requests)
+    """Find the statements that deny one of the requests."""
     return [
         statement
         for statement in _statements(document)
         if any(
-            judge_request({"Statement": [statement]}, each).result == "denied" for each in requests
+            judge_request({"Statement": [statement]}, request).result == "denied"
+            for request in requests
         )
     ]
 
 
 def format_statement_name(document: Mapping[str, object], statement: Statement) -> str:
-    """Return how people find a statement in a policy: its Sid, or its position."""
-    if sid := statement.get("Sid"):
+    """Name a statement so that people find it in its policy: by its Sid, or its position."""
+    sid = statement.get("Sid")
+    if sid:
         return f"statement {sid}"
-    return f"statement number {[*_statements(document)].index(statement) + 1}"
+
+    position = list(_statements(document)).index(statement) + 1
+    return f"statement number {position}"
 
 
 def remove_statements(
     document: Mapping[str, object], removed: Sequence[Statement]
 ) -> dict[str, object]:
-    """Return a policy without some of its statements."""
+    """Copy a policy without some of its statements."""
     kept = [statement for statement in _statements(document) if statement not in removed]
     return {**document, "Statement": kept}
 
@@ -129,37 +145,46 @@ def remove_statements(
 def add_statements(
     document: Mapping[str, object] | None, *statements: Statement
 ) -> dict[str, object]:
-    """Return a policy with more statements. `document` is None if there is no policy yet."""
+    """Copy a policy with more statements. `document` is None if there is no policy yet."""
     document = document or {"Version": "2012-10-17"}
     return {**document, "Statement": [*_statements(document), *statements]}
 
 
-def _statements(document: Mapping[str, object]) -> Iterator[Statement]:
+def _statements(document: Mapping[str, object]) -> list[Statement]:
+    """List the statements of a policy. A single one need not be in a list."""
     statements = document.get("Statement", [])
-    yield from cast("list[Statement]", statements if isinstance(statements, list) else [statements])
+    return cast("list[Statement]", statements if isinstance(statements, list) else [statements])
 
 
 def _matches(statement: Statement, request: Request) -> bool:
-    return _is_about(statement, request.principal) and all(
-        (key not in statement or _is_listed(statement[key], text))
-        and (f"Not{key}" not in statement or not _is_listed(statement[f"Not{key}"], text))
-        for key, text in (("Action", request.action), ("Resource", request.resource))
+    return (
+        _is_about_principal(statement, request.principal)
+        and _is_about(statement, "Action", request.action)
+        and _is_about(statement, "Resource", request.resource)
     )
 
 
-def _is_about(statement: Statement, principal: str) -> bool:
-    """Return True if a statement names the principal or everybody, or NotPrincipal others.
-
-    A statement in a policy of a role names nobody, because it is about the role.
-    """
-    if "Principal" not in statement and "NotPrincipal" not in statement:
+def _is_about(statement: Statement, element: str, text: str) -> bool:
+    """Return True if `Action`, for example, lists the text, or `NotAction` doesn't."""
+    if element in statement and not _is_listed(statement[element], text):
+        return False
+    excluding_element = f"Not{element}"
+    if excluding_element not in statement:
         return True
+    return not _is_listed(statement[excluding_element], text)
+
+
+def _is_about_principal(statement: Statement, principal: str) -> bool:
+    """Return True if a statement names the principal or everybody, or NotPrincipal others."""
     if "NotPrincipal" in statement:
         return principal not in _names(statement["NotPrincipal"])
-    names = _names(statement.get("Principal"))
+    if "Principal" not in statement:
+        # A statement in a policy of a role names nobody, because it is about the role.
+        return True
+
     # The number of an account stands for the root of the account.
     account = principal.split(":")[4] if principal.startswith("arn:") else principal
-    return any(name in ("*", principal, account) for name in names)
+    return not {"*", principal, account}.isdisjoint(_names(statement["Principal"]))
 
 
 def _names(principals: object) -> list[str]:
@@ -173,58 +198,77 @@ def _is_listed(patterns: object, text: str) -> bool:
 
 def _fits(pattern: str, text: str) -> bool:
     """Return True if a text fits a pattern with the wildcards * and ?. The case is ignored."""
-    parts = (".*" if part == "*" else "." if part == "?" else re.escape(part) for part in pattern)
-    return re.fullmatch("".join(parts), text, re.IGNORECASE) is not None
+    regex = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
+    return re.fullmatch(regex, text, re.IGNORECASE) is not None
 
 
-def _conditions(statement: Statement, context: Mapping[str, str | None]) -> dict[str, bool | None]:
-    """Return condition key -> whether its conditions hold, or None if that cannot be decided."""
-    results: dict[str, bool | None] = {}
+def _evaluate_conditions(
+    statement: Statement, context: Mapping[str, str | None]
+) -> dict[str, bool | None]:
+    """Decide, for each condition key, whether its conditions hold. None if it may be either."""
+    results: dict[str, list[bool | None]] = defaultdict(list)
     conditions = cast("Mapping[str, Mapping[str, object]]", statement.get("Condition", {}))
     for operator, values in conditions.items():
         for key, value in values.items():
             holds = _condition_holds(operator.lower(), key.lower(), _texts(value), context)
-            # Every condition on a key has to hold.
-            earlier = results.get(key, True)
-            results[key] = False if False in (holds, earlier) else holds and earlier
-    return results
+            results[key].append(holds)
+    return {key: _all_hold(results_of_key) for key, results_of_key in results.items()}
+
+
+def _all_hold(results: list[bool | None]) -> bool | None:
+    """Return whether all conditions on a key hold, or None if that cannot be decided."""
+    if False in results:
+        return False
+    return None if None in results else True
 
 
 def _condition_holds(
-    operator: str, key: str, texts: list[str], context: Mapping[str, str | None]
+    operator: str, key: str, expected_values: list[str], context: Mapping[str, str | None]
 ) -> bool | None:
     """Return whether one condition holds in a context, or None if that cannot be decided."""
     if key not in context:
         return None
     actual = context[key]
     if operator == "null":
-        return (actual is None) == (texts == ["true"])
-    base = operator.removesuffix("ifexists")
-    positive = base.replace("not", "")
-    if positive not in OPERATORS:
+        return (actual is None) == (expected_values == ["true"])
+
+    base_operator = operator.removesuffix("ifexists")
+    positive_operator = base_operator.replace("not", "")
+    is_negated = positive_operator != base_operator
+    if positive_operator not in OPERATORS:
         return None
     if actual is None:
         # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
-        return positive != base or base != operator
-    results = [_equals(text, actual, is_pattern=OPERATORS[positive]) for text in texts]
-    holds = True if True in results else None if None in results else False
-    return holds if holds is None or positive == base else not holds
+        return is_negated or base_operator != operator
 
-
-def _equals(text: str, actual: str, *, is_pattern: bool) -> bool | None:
-    """Return whether the value of a condition fits that of the request, or None if it may."""
-    if "${" in text:
+    is_equal = _equals_any(expected_values, actual, is_pattern=OPERATORS[positive_operator])
+    if is_equal is None:
         return None
-    if is_pattern and _fits(text, actual):
+    return is_equal != is_negated
+
+
+def _equals_any(expected_values: list[str], actual: str, *, is_pattern: bool) -> bool | None:
+    """Return whether one of the values fits that of the request, or None if one may."""
+    results = [_equals(expected, actual, is_pattern=is_pattern) for expected in expected_values]
+    if True in results:
+        return True
+    return None if None in results else False
+
+
+def _equals(expected: str, actual: str, *, is_pattern: bool) -> bool | None:
+    """Return whether the value of a condition fits that of the request, or None if it may."""
+    # A policy variable like ${aws:username} has another value in each request.
+    if "${" in expected:
+        return None
+    if is_pattern and _fits(expected, actual):
         return True
     if actual.endswith("*"):
-        may_fit = _fits(actual, text) and (is_pattern or "*" not in text)
+        may_fit = _fits(actual, expected) and (is_pattern or "*" not in expected)
         return None if may_fit else False
-    return text.lower() == actual.lower()
+    return expected.lower() == actual.lower()
 
 
 def _texts(value: object) -> list[str]:
-    return [
-        str(text).lower() if isinstance(text, bool) else str(text)
-        for text in (value if isinstance(value, list) else [value])
-    ]
+    """Return a value or a list of values as texts, because a policy may contain JSON's true."""
+    values = value if isinstance(value, list) else [value]
+    return [str(item).lower() if isinstance(item, bool) else str(item) for item in values]

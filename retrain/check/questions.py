@@ -23,10 +23,11 @@ from retrain.check.policies import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from components.rules.arns import Environment
     from retrain.check.findings import Account
+    from retrain.check.policies import Result, Verdict
 
 SHOWN_ACTIONS = 3
 PASSED_TO_PERSONALIZE = {
@@ -62,85 +63,129 @@ class Question(NamedTuple):
     def statement(self) -> dict[str, object]:
         """The statement that allows the requests."""
         kind = "AWS" if self.principal.startswith("arn:") else "Service"
-        more = {"Resource": list(self.resources), "Condition": self.condition}
-        return {
+        statement: dict[str, object] = {
             "Effect": "Allow",
             "Principal": {kind: self.principal},
             "Action": list(self.actions),
-            **{key: value for key, value in more.items() if value},
         }
+        # A trust policy has no resources.
+        if self.resources:
+            statement["Resource"] = list(self.resources)
+        if self.condition:
+            statement["Condition"] = self.condition
+        return statement
 
 
 def build_alarms_question(home: Environment, actions: Sequence[str], arn: str) -> Question:
-    """Return the question if the account's alarms may call actions on a topic or its key.
-
-    The policy that a topic has by default lets the account in by aws:SourceOwner.
-    """
+    """Build the question whether the account's alarms may call actions on a topic or its key."""
     context = {
         **build_service_context(home, "cloudwatch"),
         "aws:sourcearn": build_arn(home, "cloudwatch", "alarm:any"),
+        # The policy that a topic has by default lets the account in by this key.
         "aws:sourceowner": home.account,
     }
     of_account = {"StringEquals": {"aws:SourceAccount": home.account}}
     return Question("alarms", "cloudwatch.amazonaws.com", actions, [arn], context, of_account)
 
 
+class Answer(NamedTuple):
+    """What a policy says about one request of a question."""
+
+    who: str
+    request: Request
+    verdict: Verdict
+
+
 def judge_policy(
-    name: str, document: Mapping[str, object] | None, mend: str, *questions: Question
+    name: str, policy: Mapping[str, object] | None, mend: str, *questions: Question
 ) -> Finding:
-    """Return the finding about a policy: it has to allow what the questions ask for.
+    """Judge whether a policy allows what the questions ask for.
 
     `mend` is the command that writes the policy. `{}` in it stands for the whole new document.
     """
-    judged = [
-        (question, request.action, judge_request(document or {}, request))
+    document = policy or {}
+    answers = [
+        Answer(question.who, request, judge_request(document, request))
         for question in questions
         for request in question.requests
     ]
-    results = {result.result for *_, result in judged}
-    worst = next((name for name in ("denied", "not allowed", "uncertain") if name in results), None)
-    decisive = [item for item in judged if item[2].result == worst]
-    who = format_list([*dict.fromkeys(question.who for question, *_ in decisive or judged)])
-    keys = format_list(sorted({key for *_, result in decisive for key in result.keys}))
-    what = f"{who} call {format_actions(action for _, action, _ in decisive)}"
-    if worst == "denied":
-        condition = f" by its condition on {keys}" if keys else ""
-        denied = [request for question in questions for request in question.requests]
-        denying = find_denying_statements(document or {}, denied)
-        names = format_list([format_statement_name(document or {}, each) for each in denying])
-        text = f"{name} has a Deny, {names}, that does not let {what}{condition}; to take it away:"
-        return Finding("missing", text, _mended(document, mend, questions))
-    if worst == "not allowed":
-        text = f"{name} does not let {what}"
-        return Finding("missing", text, _mended(document, mend, questions))
-    if worst == "uncertain":
+
+    # The worst answer decides.
+    if denied := _with_result(answers, "denied"):
+        text = _explain_denial(name, document, denied)
+        return Finding("missing", text, _build_mending_command(policy, mend, questions))
+    if lacking := _with_result(answers, "not allowed"):
+        text = f"{name} does not let {_format_calls(lacking)}"
+        return Finding("missing", text, _build_mending_command(policy, mend, questions))
+    if uncertain := _with_result(answers, "uncertain"):
         text = (
-            f"{keys} in {name} cannot be judged from here; ignore this if imports and messages work"
+            f"{_format_condition_keys(uncertain)} in {name} cannot be judged from here; ignore "
+            "this if imports and messages work"
         )
         return Finding("warn", text)
-    return Finding("ok", f"{name} is enough for {who}")
+    return Finding("ok", f"{name} is enough for {_format_askers(answers)}")
 
 
-def _mended(document: Mapping[str, object] | None, mend: str, questions: Sequence[Question]) -> str:
-    """Return the command that writes a policy which allows what the questions ask for."""
+def _with_result(answers: Sequence[Answer], result: Result) -> list[Answer]:
+    return [answer for answer in answers if answer.verdict.result == result]
+
+
+def _explain_denial(name: str, document: Mapping[str, object], denied: Sequence[Answer]) -> str:
+    """Name the statements that deny something, and the keys of their conditions."""
+    denying = find_denying_statements(document, [answer.request for answer in denied])
+    statements = format_list([format_statement_name(document, each) for each in denying])
+
+    condition = ""
+    condition_keys = _format_condition_keys(denied)
+    if condition_keys:
+        condition = f" by its condition on {condition_keys}"
+    return (
+        f"{name} has a Deny, {statements}, that does not let {_format_calls(denied)}{condition}; "
+        "to take it away:"
+    )
+
+
+def _format_calls(answers: Sequence[Answer]) -> str:
+    """Format who calls what, for example `Personalize call s3:GetObject`."""
+    actions = format_actions(answer.request.action for answer in answers)
+    return f"{_format_askers(answers)} call {actions}"
+
+
+def _format_askers(answers: Sequence[Answer]) -> str:
+    return format_list(list(dict.fromkeys(answer.who for answer in answers)))
+
+
+def _format_condition_keys(answers: Sequence[Answer]) -> str:
+    return format_list(sorted({key for answer in answers for key in answer.verdict.keys}))
+
+
+def _build_mending_command(
+    policy: Mapping[str, object] | None, mend: str, questions: Sequence[Question]
+) -> str:
+    """Build the command that writes a policy which allows what the questions ask for."""
     requests = [request for question in questions for request in question.requests]
-    denying = find_denying_statements(document or {}, requests)
-    kept = remove_statements(document, denying) if document and denying else document
-    added = [
-        question.statement
-        for question in questions
-        if any(
-            judge_request(kept or {}, each).result == "not allowed" for each in question.requests
-        )
-    ]
-    return mend.replace("{}", shlex.quote(json.dumps(add_statements(kept, *added))))
+    document = policy or {}
+    denying = find_denying_statements(document, requests)
+    kept = remove_statements(policy, denying) if policy else None
+
+    added = []
+    for question in questions:
+        verdicts = [judge_request(kept or {}, request) for request in question.requests]
+        if any(verdict.result == "not allowed" for verdict in verdicts):
+            added.append(question.statement)
+
+    mended = json.dumps(add_statements(kept, *added))
+    return mend.replace("{}", shlex.quote(mended))
 
 
 def format_actions(actions: Iterable[str]) -> str:
-    """Return some actions in a sentence. Many are counted after the first ones."""
+    """Format actions for a sentence. If there are many, the rest is counted."""
     names = sorted(set(actions))
-    shown, rest = names[:SHOWN_ACTIONS], names[SHOWN_ACTIONS:]
-    return format_list([*shown, f"{len(rest)} more actions"] if len(rest) > 1 else names)
+    hidden_count = len(names) - SHOWN_ACTIONS
+    # "1 more actions" would not be shorter than the action.
+    if hidden_count > 1:
+        names = [*names[:SHOWN_ACTIONS], f"{hidden_count} more actions"]
+    return format_list(names)
 
 
 def list_denied_actions(
@@ -149,25 +194,36 @@ def list_denied_actions(
     grants: Mapping[Any, Sequence[str]],
     arns: Mapping[Any, Sequence[str]],
 ) -> set[str]:
-    """Return the actions that IAM does not let a role or a user call on some resource.
+    """List the actions that IAM doesn't let a role or a user call on at least one resource.
 
     `grants` and `arns` map a kind of resource to its actions and to its ARNs. A condition that
     IAM's simulation cannot decide counts as true. The decision about an action is the most
     restrictive one of its resources:
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
     """
-    pages = account.client("iam").get_paginator("simulate_principal_policy")
-    return {
-        result["EvalActionName"]
-        for kind, actions in grants.items()
-        if arns[kind]
-        for page in pages.paginate(
-            PolicySourceArn=principal,
-            ActionNames=[*actions],
-            # The simulation takes no patterns.
-            ResourceArns=[arn if arn == "*" else arn.replace("*", "any") for arn in arns[kind]],
-            ContextEntries=[PASSED_TO_PERSONALIZE],
-        )
-        for result in page["EvaluationResults"]
-        if result["EvalDecision"] != "allowed" and not result.get("MissingContextValues")
-    }
+    denied = set()
+    for kind, actions in grants.items():
+        for result in _simulate(account, principal, actions, arns[kind]):
+            is_undecided = bool(result.get("MissingContextValues"))
+            if result["EvalDecision"] != "allowed" and not is_undecided:
+                denied.add(result["EvalActionName"])
+    return denied
+
+
+def _simulate(
+    account: Account, principal: str, actions: Sequence[str], arns: Sequence[str]
+) -> Iterator[Any]:
+    """Let IAM evaluate the policies of a role or a user for these actions and resources."""
+    if not arns:
+        return
+
+    paginator = account.client("iam").get_paginator("simulate_principal_policy")
+    pages = paginator.paginate(
+        PolicySourceArn=principal,
+        ActionNames=[*actions],
+        # The simulation takes no patterns.
+        ResourceArns=[arn if arn == "*" else arn.replace("*", "any") for arn in arns],
+        ContextEntries=[PASSED_TO_PERSONALIZE],
+    )
+    for page in pages:
+        yield from page["EvaluationResults"]

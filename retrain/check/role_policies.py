@@ -48,15 +48,18 @@ def find_denied_requests(
     grants: Mapping[Any, Sequence[str]],
     arns: Mapping[Any, Sequence[str]],
 ) -> list[Request]:
-    """Return what a role may not do although it needs it. A missing role has no requests."""
-    denied = read_if_exists(
+    """Find what a role may not do although it needs it. A missing role has no requests."""
+    denied_actions = read_if_exists(
         list_denied_actions, account=account, principal=role_arn, grants=grants, arns=arns
     )
+    if denied_actions is None:
+        return []
+
     return [
         Request(role_arn, action, arn, {})
         for kind, actions in grants.items()
         for action in actions
-        if action in (denied or ())
+        if action in denied_actions
         for arn in arns[kind]
     ]
 
@@ -64,63 +67,96 @@ def find_denied_requests(
 def find_blocking_policies(
     account: Account, role_name: str, denied: Sequence[Request]
 ) -> Iterator[Finding]:
-    """Yield a finding for each policy that takes permissions away which a role needs."""
+    """Find the policies that take permissions away which a role needs."""
     for policy in list_added_policies(account, role_name):
-        if denying := find_denying_statements(policy.document, denied):
+        denying = find_denying_statements(policy.document, denied)
+        if denying:
             names = ", ".join(format_statement_name(policy.document, each) for each in denying)
-            text = f"{role_name}: {policy.description} denies what the role needs ({names})"
-            yield Finding("missing", f"{text}; to take it away:", policy.removal)
+            text = (
+                f"{role_name}: {policy.description} denies what the role needs ({names}); to take "
+                "it away:"
+            )
+            yield Finding("missing", text, policy.removal)
 
-    response = account.client("iam").get_role(RoleName=role_name)
-    if boundary := response["Role"].get("PermissionsBoundary"):
-        yield from _check_boundary(account, role_name, boundary["PermissionsBoundaryArn"], denied)
+    yield from _check_boundary(account, role_name, denied)
 
 
 def _check_boundary(
-    account: Account, role_name: str, boundary_arn: str, denied: Sequence[Request]
+    account: Account, role_name: str, denied: Sequence[Request]
 ) -> Iterator[Finding]:
-    """Yield a finding if the permissions boundary of a role does not allow what the role needs."""
-    document = _read_document(account.client("iam"), boundary_arn)
-    lacking = [each for each in denied if judge_request(document, each).result != "allowed"]
-    if not lacking:
+    """Check that the permissions boundary of a role, if there is one, allows what it needs."""
+    client = account.client("iam")
+    boundary = client.get_role(RoleName=role_name)["Role"].get("PermissionsBoundary")
+    if boundary is None:
         return
 
-    actions = sorted({each.action for each in lacking})
-    text = f"{role_name}: the permissions boundary {boundary_arn} does not allow"
+    boundary_arn = boundary["PermissionsBoundaryArn"]
+    document = _read_document(client, boundary_arn)
+    lacking = [
+        request for request in denied if judge_request(document, request).result != "allowed"
+    ]
+    if lacking:
+        yield _explain_boundary(account, role_name, boundary_arn, document, lacking)
+
+
+def _explain_boundary(
+    account: Account,
+    role_name: str,
+    boundary_arn: str,
+    document: Mapping[str, object],
+    lacking: Sequence[Request],
+) -> Finding:
+    """Explain what a permissions boundary doesn't allow, and how to mend that.
+
+    The boundary of the config is extended, and one that people have added is taken away.
+    """
+    actions = sorted({request.action for request in lacking})
+    text = (
+        f"{role_name}: the permissions boundary {boundary_arn} does not allow "
+        f"{format_actions(actions)}"
+    )
     args = account.pipeline.args
     if args is None or args.permissions_boundary_arn != boundary_arn:
-        command = ["delete-role-permissions-boundary", "--role-name", role_name]
-        text = f"{text} {format_actions(actions)}; to take it away:"
-    else:
-        kept = remove_statements(document, find_denying_statements(document, lacking))
-        allow = {"Effect": "Allow", "Action": actions, "Resource": "*"}
-        mended = json.dumps(add_statements(kept, allow))
-        command = ["create-policy-version", "--policy-arn", boundary_arn, "--set-as-default"]
-        command += ["--policy-document", mended]
-        text = f"{text} {format_actions(actions)}; to allow it there:"
-    yield Finding("missing", text, shlex.join(["aws", "iam", *command]))
+        remove = ["aws", "iam", "delete-role-permissions-boundary", "--role-name", role_name]
+        return Finding("missing", f"{text}; to take it away:", shlex.join(remove))
+
+    kept = remove_statements(document, find_denying_statements(document, lacking))
+    allow = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+    mended = json.dumps(add_statements(kept, allow))
+    extend = ["aws", "iam", "create-policy-version", "--policy-arn", boundary_arn]
+    extend += ["--set-as-default", "--policy-document", mended]
+    return Finding("missing", f"{text}; to allow it there:", shlex.join(extend))
 
 
 def list_added_policies(account: Account, role_name: str) -> Iterator[AddedPolicy]:
-    """Yield the inline policies and the attached policies that the stack does not know."""
+    """List the inline policies and the attached policies that the stack doesn't know."""
     client = account.client("iam")
-    role = ["--role-name", role_name]
-    own_name = re.compile(f"{re.escape(role_name.rpartition('-')[0])}-{AUTOMATIC_SUFFIX}")
-    for name in client.list_role_policies(RoleName=role_name)["PolicyNames"]:
-        if not own_name.fullmatch(name):
-            policy = client.get_role_policy(RoleName=role_name, PolicyName=name)
-            words = ["aws", "iam", "delete-role-policy", *role, "--policy-name", name]
-            removal = shlex.join(words)
-            yield AddedPolicy(f"the inline policy {name}", policy["PolicyDocument"], removal)
+    logical_name = role_name.rpartition("-")[0]
+    own_name = re.compile(f"{re.escape(logical_name)}-{AUTOMATIC_SUFFIX}")
+    for policy_name in client.list_role_policies(RoleName=role_name)["PolicyNames"]:
+        if not own_name.fullmatch(policy_name):
+            yield _read_inline_policy(client, role_name, policy_name)
 
     attached = client.list_attached_role_policies(RoleName=role_name)["AttachedPolicies"]
-    for arn in (item["PolicyArn"] for item in attached):
-        removal = shlex.join(["aws", "iam", "detach-role-policy", *role, "--policy-arn", arn])
-        yield AddedPolicy(f"the policy {arn}", _read_document(client, arn), removal)
+    for policy in attached:
+        arn = policy["PolicyArn"]
+        detach = ["aws", "iam", "detach-role-policy", "--role-name", role_name, "--policy-arn", arn]
+        document = _read_document(client, arn)
+        yield AddedPolicy(f"the policy {arn}", document, shlex.join(detach))
+
+
+def _read_inline_policy(client: Any, role_name: str, policy_name: str) -> AddedPolicy:  # noqa: ANN401  # as in Access
+    """Read an inline policy of a role."""
+    policy = client.get_role_policy(RoleName=role_name, PolicyName=policy_name)
+    delete = ["aws", "iam", "delete-role-policy"]
+    delete += ["--role-name", role_name, "--policy-name", policy_name]
+    return AddedPolicy(
+        f"the inline policy {policy_name}", policy["PolicyDocument"], shlex.join(delete)
+    )
 
 
 def _read_document(client: Any, policy_arn: str) -> Any:  # noqa: ANN401  # as in Access
-    """Read the document of a managed policy, in the version that counts."""
+    """Read the document of a managed policy, in its default version, because only that counts."""
     policy = client.get_policy(PolicyArn=policy_arn)["Policy"]
     version = client.get_policy_version(PolicyArn=policy_arn, VersionId=policy["DefaultVersionId"])
     return version["PolicyVersion"]["Document"]
