@@ -50,16 +50,22 @@ def compare(pipeline: ExaminedPipeline) -> Comparison:
         return Comparison([], problem=text)
 
     try:
-        document = _preview(pipeline, refresh=True)
-        if problem := _problem_of(document):
-            return Comparison(_not_deployed(pipeline), problem=problem)
-        changes = list_changes(document)
-        # During an update, the preview would show the work of the update as damage.
-        if changes and _was_deployed_meanwhile(pipeline.stack, document):
-            text = "the stack is being deployed just now; ask again when that has ended"
-            return Comparison([], problem=text)
+        return _compare_stack(pipeline, pipeline.stack)
     except OperatorError as error:
         return Comparison([], problem=error.text)
+
+
+def _compare_stack(pipeline: ExaminedPipeline, stack: str) -> Comparison:
+    document = _preview(pipeline, refresh=True)
+    errors = list_errors(document)
+    if errors:
+        return Comparison(_list_undeployed(pipeline), problem=_format_errors(errors))
+
+    changes = list_changes(document)
+    # During an update, the preview would show the work of the update as damage.
+    if changes and _was_deployed_meanwhile(stack, document):
+        text = "the stack is being deployed just now; ask again when that has ended"
+        return Comparison([], problem=text)
     return Comparison(changes, len(list_resources(document)))
 
 
@@ -68,16 +74,15 @@ def _preview(pipeline: ExaminedPipeline, *, refresh: bool) -> Document:
     return pulumi_cli.preview(str(pipeline.stack), refresh=refresh, variables=variables)
 
 
-def _problem_of(document: Document) -> str | None:
-    errors = list_errors(document)
-    if not errors:
-        return None
-    more = f" ({len(errors) - 1} more errors)" if errors[1:] else ""
-    return f"{errors[0]}{more}"
+def _format_errors(errors: Sequence[str]) -> str:
+    first_error, *more_errors = errors
+    if not more_errors:
+        return first_error
+    return f"{first_error} ({len(more_errors)} more errors)"
 
 
-def _not_deployed(pipeline: ExaminedPipeline) -> Sequence[Change]:
-    """Return what is not deployed yet, which Pulumi knows without asking AWS."""
+def _list_undeployed(pipeline: ExaminedPipeline) -> Sequence[Change]:
+    """List what isn't deployed yet, which Pulumi knows without asking AWS."""
     try:
         document = _preview(pipeline, refresh=False)
     except OperatorError:
@@ -86,54 +91,74 @@ def _not_deployed(pipeline: ExaminedPipeline) -> Sequence[Change]:
 
 
 def _was_deployed_meanwhile(stack: str, document: Document) -> bool:
-    """Return True if the state is not the one that the preview has read, or is being changed."""
+    """Return True if the state isn't the one that the preview has read, or is being changed."""
     state = pulumi_cli.state_of(stack)
+    if state.get("pending_operations"):
+        return True
+
     written = {resource["urn"]: resource.get("modified") for resource in state.get("resources", ())}
     read = list_resources(document)
-    is_changing = bool(state.get("pending_operations"))
-    return is_changing or read != {urn: written.get(urn) for urn in read}
+    return read != {urn: written.get(urn) for urn in read}
 
 
 def explain_comparison(comparison: Comparison, pipeline: ExaminedPipeline) -> Iterator[Finding]:
-    """Yield what was compared, each fault with the command that mends it."""
+    """Explain what was compared, each fault with the command that mends it."""
     if comparison.problem:
-        text = "Pulumi did not compare the stack with AWS, so changes by hand are not named"
-        yield Finding("missing", f"{text}: {comparison.problem}")
+        text = (
+            "Pulumi did not compare the stack with AWS, so changes by hand are not named: "
+            f"{comparison.problem}"
+        )
+        yield Finding("missing", text)
     elif not comparison.changes:
         resources = format_count(comparison.resources, "resource")
         yield Finding("ok", f"{resources} compared, all are as this program deploys them")
-    yield from _findings_about_changes(comparison.changes, pipeline)
+    yield from _explain_changes(comparison.changes, pipeline)
 
 
-def _findings_about_changes(
-    changes: Sequence[Change], pipeline: ExaminedPipeline
-) -> Iterator[Finding]:
-    """Yield the changes, first those that are not deployed, because every remedy deploys them."""
-    listed = [change for change in changes if change.kind != "follows"]
-    pauses = [change for change in listed if _is_pause(change)]
-    not_deployed = [change for change in listed if change.kind == "not deployed"]
-    damage = [change for change in listed if change not in (*pauses, *not_deployed)]
-    mend = pipeline.deploy_command
+def _explain_changes(changes: Sequence[Change], pipeline: ExaminedPipeline) -> Iterator[Finding]:
+    """Explain the changes, first those not deployed yet, because every remedy deploys them."""
+    not_deployed = [change for change in changes if change.kind == "not deployed"]
+    by_hand = [change for change in changes if change.kind in ("deleted", "by hand")]
 
-    for text in _grouped(not_deployed):
-        yield Finding("warn", f"not deployed yet: {text}", mend)
-    if not_deployed and (pauses or damage):
-        text = "the command that mends also deploys what is not deployed yet; if that must not"
-        yield Finding("warn", f"{text} happen now, check out the deployed program and config first")
-    for change in pauses:
-        # Whether the schedule is on is said in any case, by a check of its own.
-        if not change.resource.startswith("Schedule "):
-            text = f"turned off by hand, so it starts no run: {change.resource}"
-            yield Finding("warn", f"{text}; `{mend}` turns it on too", pipeline.command("resume"))
-    for change in damage:
-        if change.kind == "deleted":
-            yield Finding("missing", f"deleted by hand: {change.resource}", mend)
-    for text in _grouped([change for change in damage if change.kind == "by hand"]):
-        yield Finding("missing", f"changed by hand: {text}", mend)
+    for text in _group_by_details(not_deployed):
+        yield Finding("warn", f"not deployed yet: {text}", pipeline.deploy_command)
+    if not_deployed and by_hand:
+        text = (
+            "the command that mends also deploys what is not deployed yet; if that must not "
+            "happen now, check out the deployed program and config first"
+        )
+        yield Finding("warn", text)
 
-    if followers := len(changes) - len(listed):
+    yield from _explain_pauses(by_hand, pipeline)
+    yield from _explain_damage(by_hand, pipeline.deploy_command)
+
+    followers = len(changes) - len(not_deployed) - len(by_hand)
+    if followers:
         verb = "follows" if followers == 1 else "follow"
         yield Finding("ok", f"{format_count(followers, 'more change')} {verb} from these")
+
+
+def _explain_pauses(by_hand: Sequence[Change], pipeline: ExaminedPipeline) -> Iterator[Finding]:
+    """Say what somebody has turned off, and that the deployment would turn it on again."""
+    for change in by_hand:
+        # Another check says in any case whether the schedule is on.
+        if _is_pause(change) and not change.resource.startswith("Schedule "):
+            text = (
+                f"turned off by hand, so it starts no run: {change.resource}; "
+                f"`{pipeline.deploy_command}` turns it on too"
+            )
+            yield Finding("warn", text, pipeline.command("resume"))
+
+
+def _explain_damage(by_hand: Sequence[Change], deploy_command: str) -> Iterator[Finding]:
+    """Name what was deleted or changed by hand, except what was only turned off."""
+    for change in by_hand:
+        if change.kind == "deleted":
+            yield Finding("missing", f"deleted by hand: {change.resource}", deploy_command)
+
+    damage = [change for change in by_hand if change.kind == "by hand" and not _is_pause(change)]
+    for text in _group_by_details(damage):
+        yield Finding("missing", f"changed by hand: {text}", deploy_command)
 
 
 def _is_pause(change: Change) -> bool:
@@ -145,14 +170,15 @@ def _is_pause(change: Change) -> bool:
     return change.kind == "by hand" and is_off and change.resource.endswith(STARTS_RUNS)
 
 
-def _grouped(changes: Sequence[Change]) -> Iterator[str]:
-    """Yield each change once, with all resources that have it."""
+def _group_by_details(changes: Sequence[Change]) -> Iterator[str]:
+    """Describe each change once, with all resources that have it."""
     resources_of: dict[str, list[str]] = defaultdict(list)
     for change in changes:
         resources_of[change.details].append(change.resource)
 
     for details, resources in resources_of.items():
-        rest = len(resources) - SHOWN_RESOURCES
-        more = [f"{rest} more"] if rest > 0 else []
-        names = format_list([*resources[:SHOWN_RESOURCES], *more])
-        yield f"{names}, {details}"
+        names = resources[:SHOWN_RESOURCES]
+        hidden_count = len(resources) - len(names)
+        if hidden_count:
+            names.append(f"{hidden_count} more")
+        yield f"{format_list(names)}, {details}"

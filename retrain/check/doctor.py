@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from rich.console import Console
+    from rich.status import Status
 
     from retrain.check.examined_pipeline import ExaminedPipeline
 
@@ -78,6 +79,7 @@ def doctor(
     if policy:
         print_json(policy_of(pipeline))
         return 0
+
     findings = list(run_checks(pipeline))
     if as_json:
         checks = [{"check": title, **finding._asdict()} for title, finding in findings]
@@ -86,7 +88,9 @@ def doctor(
         _print_screen(findings)
         if pipeline.error:
             print_result("The deployed pipeline was not checked, because it was not found.")
-    return EXIT_FAILED if any(finding.level == "missing" for _, finding in findings) else 0
+
+    is_anything_missing = any(finding.level == "missing" for _, finding in findings)
+    return EXIT_FAILED if is_anything_missing else 0
 
 
 def run_checks(pipeline: ExaminedPipeline) -> Iterator[tuple[str, Finding]]:
@@ -96,45 +100,46 @@ def run_checks(pipeline: ExaminedPipeline) -> Iterator[tuple[str, Finding]]:
         message_console().status("checking the account") as status,
         ThreadPoolExecutor(max_workers=1) as executor,
     ):
-        # Pulumi takes some seconds, in which the account is checked.
-        running = executor.submit(compare, pipeline) if pipeline.target else None
-        for title, check in _checks_in(prerequisites):
-            status.update(f"checking: {title}")
-            yield from _findings_of_check(title, check, account)
-        if running is None:
+        if pipeline.target is None:
+            yield from _run_module(prerequisites, account, status)
             return
 
+        # Pulumi takes some seconds, in which the account is checked.
+        running_comparison = executor.submit(compare, pipeline)
+        yield from _run_module(prerequisites, account, status)
+
         status.update("comparing: pulumi preview --refresh")
-        comparison = running.result()
+        comparison = running_comparison.result()
         for finding in explain_comparison(comparison, pipeline):
             yield "stack", finding
 
         # Pulumi knows better than we do whether each part of the stack still exists.
-        of_parts = _checks_in(parts) if comparison.problem else []
-        for title, check in [*of_parts, *_checks_in(deployed)]:
+        if comparison.problem:
+            yield from _run_module(parts, account, status)
+        yield from _run_module(deployed, account, status)
+
+
+def _run_module(
+    module: ModuleType, account: Account, status: Status
+) -> Iterator[tuple[str, Finding]]:
+    """Run each check of a module, in the module's order."""
+    for name, check in list(vars(module).items()):
+        if name.startswith("check_"):
+            title = name.removeprefix("check_").replace("_", " ")
             status.update(f"checking: {title}")
-            yield from _findings_of_check(title, check, account)
+            yield from _run_check(title, check, account)
 
 
-def _checks_in(module: ModuleType) -> list[tuple[str, Check]]:
-    """Return title and function of each check of a module, in its order."""
-    return [
-        (name.removeprefix("check_").replace("_", " "), check)
-        for name, check in vars(module).items()
-        if name.startswith("check_")
-    ]
-
-
-def _findings_of_check(title: str, check: Check, account: Account) -> Iterator[tuple[str, Finding]]:
+def _run_check(title: str, check: Check, account: Account) -> Iterator[tuple[str, Finding]]:
     try:
         for finding in check(account):
             yield title, finding
     except (*AWS_ERRORS, OperatorError) as error:
-        yield title, _unchecked(account.pipeline, error)
+        yield title, _explain_error(account.pipeline, error)
 
 
-def _unchecked(pipeline: ExaminedPipeline, error: Exception) -> Finding:
-    """Return the finding of a check that an error has ended."""
+def _explain_error(pipeline: ExaminedPipeline, error: Exception) -> Finding:
+    """Build the finding of a check that an error has ended."""
     if isinstance(error, ClientError) and code_of(error) in DENIED_CODES:
         text = f"cannot be checked: these credentials may not call {error.operation_name}"
         return Finding("warn", text, pipeline.command("doctor", "--policy"))

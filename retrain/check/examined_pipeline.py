@@ -96,32 +96,55 @@ class ExaminedPipeline:
 
 
 def find_pipeline(stack: str, state_machine_arn: str | None, access: Access) -> ExaminedPipeline:
-    """Return the pipeline in the file of a stack, or the pipeline with this state machine.
+    """Find the pipeline in the file of a stack, or the pipeline with this state machine.
 
     A stack without a file has to be deployed. Raises OperatorError if there is no pipeline.
     """
     file = stack_file_of(pulumi_cli.PROJECT_DIR, stack)
     if state_machine_arn or not os.path.lexists(file):
-        target = find_target(stack, state_machine_arn, access)
-        source = f"state machine {target.name}"
-        return ExaminedPipeline(target.settings, target.access, source, target.stack, None, target)
+        return _find_deployed_pipeline(stack, state_machine_arn, access)
+
     args = read_args(pulumi_cli.PROJECT_DIR, stack)
     region = args.first_dataset_arn.split(":")[3]
-    access, deployed, error = access.in_region(region, f"the stack of {file.name}"), None, None
+    access = access.in_region(region, f"the stack of {file.name}")
+
+    target = None
+    error = None
     try:
-        deployed = find_target(stack, None, access)
+        target = find_target(stack, None, access)
     except OperatorError as not_found:
+        # The pipeline need not be deployed, and doctor says why it was not found.
         error = not_found
+
+    settings = _build_settings(args, target)
+    return ExaminedPipeline(settings, access, file.name, stack, args, target, error)
+
+
+def _find_deployed_pipeline(
+    stack: str, state_machine_arn: str | None, access: Access
+) -> ExaminedPipeline:
+    """Find a pipeline without its stack's file, so with the settings of its state machine."""
+    target = find_target(stack, state_machine_arn, access)
+    source = f"state machine {target.name}"
+    return ExaminedPipeline(target.settings, target.access, source, target.stack, target=target)
+
+
+def _build_settings(args: RetrainingPipelineArgs, target: Target | None) -> Settings:
+    """Build the settings that a deployment of the stack's file would have."""
     # What the deployment creates is known only afterwards.
-    known = cast("Mapping[str, Any]", deployed.settings if deployed else {})
+    deployed: Mapping[str, Any] = {}
+    if target is not None:
+        deployed = cast("Mapping[str, Any]", target.settings)
+
     settings = build_workflow_settings(
         args,
         job_prefix=NO_PREFIX,
-        import_role_arn=args.import_role_arn or known.get("importRoleArn", ""),
+        import_role_arn=args.import_role_arn or deployed.get("importRoleArn", ""),
         topic_arn="",
         dashboard_url="",
-        batch_role_arn=args.batch_role_arn or known.get("batchRoleArn"),
-    ) | {key: known[key] for key in DEPLOYED_SETTINGS if key in known}
+        batch_role_arn=args.batch_role_arn or deployed.get("batchRoleArn"),
+    )
+    settings |= {key: deployed[key] for key in DEPLOYED_SETTINGS if key in deployed}
+
     # As in the definition of the state machine, there are only JSON's types.
-    document = cast("Settings", json.loads(json.dumps(settings)))
-    return ExaminedPipeline(document, access, file.name, stack, args, deployed, error)
+    return cast("Settings", json.loads(json.dumps(settings)))

@@ -62,15 +62,15 @@ class Difference(NamedTuple):
 
 
 def list_errors(document: Document) -> list[str]:
-    """Return why there is no preview, or only a part of one."""
+    """List why there is no preview, or only a part of one."""
     errors = [item for item in document.get("diagnostics", ()) if item["severity"] == "error"]
     # After the errors of resources, the engine adds one that only says that the preview failed.
-    of_resources = [item for item in errors if "urn" in item]
-    return [_error_text(item) for item in of_resources or errors]
+    resource_errors = [_format_resource_error(error) for error in errors if "urn" in error]
+    return resource_errors or [_format_error(error) for error in errors]
 
 
 def list_resources(document: Document) -> dict[str, str]:
-    """Return the pipeline's resources in the state -> when the state of each was last written."""
+    """List the pipeline's resources, each with the time when its state was last written."""
     return {
         step["urn"]: step["oldState"].get("modified", "")
         for step in _pipeline_steps(document)
@@ -79,7 +79,7 @@ def list_resources(document: Document) -> dict[str, str]:
 
 
 def list_changes(document: Document) -> list[Change]:
-    """Return what Pulumi would change about the pipeline.
+    """List what Pulumi would change about the pipeline.
 
     Without `--refresh` Pulumi takes the state for the cloud, so nothing counts as changed by hand.
     """
@@ -103,11 +103,10 @@ def _changes_of(step: Step, state: Document | None, renamed: AbstractSet[str]) -
     """Yield the changes of a resource. `state` is None if it is new, or was not refreshed."""
     resource = _resource_name(step["urn"])
     if step["op"] == "create":
-        yield (
-            Change("deleted", resource, "")
-            if state
-            else Change("not deployed", resource, "a new resource")
-        )
+        if state:
+            yield Change("deleted", resource, "")
+        else:
+            yield Change("not deployed", resource, "a new resource")
         return
     if step["op"] == "delete":
         yield Change("not deployed", resource, "no longer in the program")
@@ -122,24 +121,30 @@ def _changes_of_property(
     resource: str, name: str, step: Step, state: Document, renamed: AbstractSet[str]
 ) -> Iterator[Change]:
     """Yield the changes of one property, which may also be changed by hand and not deployed."""
-    cloud, program = step["oldState"], step["newState"]
-    by_hand = list(_differences(name, _current_value(state, name), _current_value(cloud, name)))
+    cloud_value = _current_value(step["oldState"], name)
+    by_hand = list(_differences(name, _current_value(state, name), cloud_value))
     if by_hand:
         yield Change("by hand", resource, _describe(by_hand))
 
-    wanted = program["inputs"].get(name, ABSENT)
-    dependencies = program.get("propertyDependencies", {}).get(name, ())
-    if UNKNOWN in str(wanted) or not renamed.isdisjoint(dependencies):
+    program = step["newState"]
+    if _is_consequence(name, program, renamed):
         if not by_hand:
             yield Change("follows", resource, name)
         return
 
-    not_deployed = list(_differences(name, state["inputs"].get(name, ABSENT), wanted))
+    program_value = program["inputs"].get(name, ABSENT)
+    not_deployed = list(_differences(name, state["inputs"].get(name, ABSENT), program_value))
     if not_deployed:
         yield Change("not deployed", resource, _describe(not_deployed))
     elif not by_hand:
         # The engine compares more than its document shows, for example the values of secrets.
         yield Change("not deployed", resource, f"{name}, whose values are not shown")
+
+
+def _is_consequence(name: str, program: Document, renamed: AbstractSet[str]) -> bool:
+    """Return True if a property changes only because another resource gets a new name or ARN."""
+    dependencies = program.get("propertyDependencies", {}).get(name, ())
+    return UNKNOWN in str(program["inputs"].get(name)) or not renamed.isdisjoint(dependencies)
 
 
 def _current_value(state: Document, name: str) -> object:
@@ -169,30 +174,39 @@ def _parse_document(value: object) -> object:
 
 
 def _describe(differences: list[Difference]) -> str:
-    shown = [
-        f"{path}: {_short(old, new)} -> {_short(new, old)}"
-        for path, old, new in differences[:SHOWN_DIFFERENCES]
-    ]
-    rest = len(differences) - SHOWN_DIFFERENCES
-    return "; ".join([*shown, *([f"{rest} more"] if rest > 0 else [])])
+    shown = []
+    for path, old, new in differences[:SHOWN_DIFFERENCES]:
+        shown.append(f"{path}: {_shorten(old, new)} -> {_shorten(new, old)}")
+
+    hidden_count = len(differences) - len(shown)
+    if hidden_count:
+        shown.append(f"{hidden_count} more")
+    return "; ".join(shown)
 
 
-def _short(value: object, other: object) -> str:
-    """Return a value for a line. Of two long texts, the part in which they differ is shown."""
+def _shorten(value: object, other: object) -> str:
+    """Shorten a value for a line. Of two long texts, the part in which they differ is shown."""
     if isinstance(value, list) and isinstance(other, list):
-        return format_count(
-            len(value), "item"
-        )  # Long lists often begin alike, so a part would say nothing.
+        # Long lists often begin alike, so a part would say nothing.
+        return format_count(len(value), "item")
 
     text = _text(value)
     if len(text) <= SHOWN_CHARACTERS:
         return text
 
-    pairs = zip(text, _text(other), strict=False)
-    first_difference = next((at for at, (mine, theirs) in enumerate(pairs) if mine != theirs), 0)
-    start = max(first_difference - CONTEXT_CHARACTERS, 0)
+    start = max(_find_first_difference(text, _text(other)) - CONTEXT_CHARACTERS, 0)
     end = start + SHOWN_CHARACTERS
-    return f"{'...' if start else ''}{text[start:end]}{'...' if text[end:] else ''}"
+    prefix = "..." if start > 0 else ""
+    suffix = "..." if end < len(text) else ""
+    return f"{prefix}{text[start:end]}{suffix}"
+
+
+def _find_first_difference(text: str, other: str) -> int:
+    """Find the first index at which two texts differ, or 0 if one begins with the other."""
+    for index, (mine, theirs) in enumerate(zip(text, other, strict=False)):
+        if mine != theirs:
+            return index
+    return 0
 
 
 def _text(value: object) -> str:
@@ -205,6 +219,9 @@ def _resource_name(urn: str) -> str:
     return f"{types.rpartition(':')[2]} {name}"
 
 
-def _error_text(diagnostic: Mapping[str, str]) -> str:
-    text = one_line(diagnostic["message"]).removeprefix("error: ")
-    return f"{_resource_name(diagnostic['urn'])}: {text}" if "urn" in diagnostic else text
+def _format_resource_error(diagnostic: Mapping[str, str]) -> str:
+    return f"{_resource_name(diagnostic['urn'])}: {_format_error(diagnostic)}"
+
+
+def _format_error(diagnostic: Mapping[str, str]) -> str:
+    return one_line(diagnostic["message"]).removeprefix("error: ")
