@@ -155,8 +155,11 @@ def _print_screen(findings: Sequence[tuple[str, Finding]]) -> None:
         _print_check(console, title, [finding for _, finding in pairs])
 
     counts = Counter(finding.level for _, finding in findings)
-    problems = format_count(counts["missing"], "problem") if counts["missing"] else "No problems"
-    console.print(f"{problems}, {format_count(counts['warn'], 'warning')}, {counts['ok']} ok.")
+    problems = "No problems"
+    if counts["missing"]:
+        problems = format_count(counts["missing"], "problem")
+    warnings = format_count(counts["warn"], "warning")
+    console.print(f"{problems}, {warnings}, {counts['ok']} ok.")
 
 
 def _print_check(console: Console, title: str, findings: Sequence[Finding]) -> None:

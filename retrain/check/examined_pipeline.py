@@ -75,13 +75,17 @@ class ExaminedPipeline:
         the stack. So it does not notice what was deleted or changed by hand.
         """
         if self.target or isinstance(self.error, MachineNotFoundError):
-            return f"pulumi up --refresh{f' --stack {self.stack}' if self.stack else ''}"
+            return f"pulumi up --refresh{self._stack_option}"
         return deploy_command(str(self.stack), is_new=isinstance(self.error, StackNotCreatedError))
 
     def config_command(self, change: str) -> str:
-        """Return the command that changes the stack's config, for example `rm paused`."""
-        stack = f" --stack {self.stack}" if self.stack else ""
-        return f"pulumi config {change}{stack} && {self.deploy_command}"
+        """Build the command that changes the stack's config, for example `rm paused`."""
+        return f"pulumi config {change}{self._stack_option} && {self.deploy_command}"
+
+    @property
+    def _stack_option(self) -> str:
+        """The option of Pulumi that names the stack, with the space before it, if it is known."""
+        return f" --stack {self.stack}" if self.stack else ""
 
     @property
     def options(self) -> list[str]:
@@ -91,7 +95,7 @@ class ExaminedPipeline:
         return ["--stack", str(self.stack), *self.access.options()]
 
     def command(self, *words: str) -> str:
-        """Return a command of this program for the same pipeline, to be pasted into a shell."""
+        """Build a command of this program for the same pipeline, to be pasted into a shell."""
         return shlex.join(["retrain", *words, *self.options])
 
 
