@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from components.rules.arns import to_dataset_type as type_of_key
+from components.rules.arns import to_dataset_type
 from emulator.personalize.tables import (
     MIN_INTERACTIONS,
     MIN_INTERACTIONS_PER_USER,
@@ -103,37 +103,37 @@ class Data:
             older_rows = set(split_lines(self.older[dataset_type]))
             new_rows = [row for row in rows if row not in older_rows]
             # A file without rows would import nothing.
-            rows = new_rows or rows
+            if new_rows:
+                rows = new_rows
 
         start = rotate_by % len(rows)
         content = b"".join([header, *rows[start:], *rows[:start]])
-        return damage_export(damage, content) if dataset_type == "INTERACTIONS" else content
+        if dataset_type == "INTERACTIONS":
+            return damage_export(damage, content)
+        return content
 
     def build_item_labels(self) -> dict[str, str]:
         """Map the id of each item to its title and genres, if items.csv has them."""
-        header, *rows = read_rows(self.newer.get("ITEMS", b"ITEM_ID"))
         labels = {}
-        for row in rows:
-            item = dict(zip(header, row, strict=True))
+        for item in read_records(self.newer.get("ITEMS", b"ITEM_ID")):
             label = item.get("TITLE") or item["ITEM_ID"]
             genres = item.get("GENRES") or item.get("GENRE")
             if genres:
                 label += f" ({genres.replace('|', ', ')})"
+
             labels[item["ITEM_ID"]] = label
         return labels
 
     def list_typical_users(self) -> list[User]:
         """List the users who have enough items, or else all. The last active user is first."""
-        header, *rows = read_rows(self.newer["INTERACTIONS"])
-        user_column = header.index("USER_ID")
-        item_column = header.index("ITEM_ID")
-        time_column = header.index("TIMESTAMP")
-        rows.sort(key=lambda row: int(row[time_column]), reverse=True)
+        interactions = read_records(self.newer["INTERACTIONS"])
+        interactions.sort(key=lambda interaction: int(interaction["TIMESTAMP"]), reverse=True)
 
         # The keys of a dict keep their order and occur once.
         items_by_user: dict[str, dict[str, None]] = {}
-        for row in rows:
-            items_by_user.setdefault(row[user_column], {})[row[item_column]] = None
+        for interaction in interactions:
+            items = items_by_user.setdefault(interaction["USER_ID"], {})
+            items[interaction["ITEM_ID"]] = None
 
         users = [User(user_id, list(items)) for user_id, items in items_by_user.items()]
         typical_users = [user for user in users if len(user.item_ids) >= MIN_ITEMS]
@@ -148,6 +148,7 @@ def read_custom_data(folder: Path, import_modes: Mapping[str, str]) -> Data:
     problem of each file.
     """
     files = _read_files(folder, {"interactions": "FULL", **import_modes})
+
     return Data(
         schemas={
             dataset_type: build_schema(dataset_type, _build_fields(file.parsed, dataset_type))
@@ -163,7 +164,7 @@ def _read_files(folder: Path, import_modes: Mapping[str, str]) -> dict[str, Cust
     files = {}
     problems = []
     for key, import_mode in import_modes.items():
-        dataset_type = type_of_key(key)
+        dataset_type = to_dataset_type(key)
         try:
             files[dataset_type] = _read_file(folder / f"{key}.csv", key, dataset_type, import_mode)
         except OperatorError as error:
@@ -296,7 +297,7 @@ def _build_field(dataset_type: str, name: str, values: Sequence[str]) -> SchemaF
     if "" in values:
         field["type"] = ["null", avro_type]
 
-    # Only a textual column may have longer texts, and only items have such columns.
+    # Only textual columns may have longer texts, and only items have textual columns.
     is_long_text = avro_type == "string" and max(map(len, values)) > MAX_TEXT_LENGTH
     if dataset_type == "ITEMS" and is_long_text:
         field["textual"] = True
@@ -339,6 +340,12 @@ def read_rows(export: bytes) -> list[tuple[str, ...]]:
     return [split_values(line.decode("utf-8-sig").rstrip("\r\n")) for line in split_lines(export)]
 
 
+def read_records(export: bytes) -> list[dict[str, str]]:
+    """Read each row of a CSV file as a dict, whose keys are the columns of the header."""
+    header, *rows = read_rows(export)
+    return [dict(zip(header, row, strict=True)) for row in rows]
+
+
 def to_csv(header: Iterable[str], rows: Iterable[Sequence[object]]) -> bytes:
     """Write a CSV file in UTF-8, with the header as its first row."""
     text = io.StringIO()
@@ -351,6 +358,7 @@ def to_csv(header: Iterable[str], rows: Iterable[Sequence[object]]) -> bytes:
 def damage_export(damage: Damage, interactions: bytes) -> bytes:
     """Build an export of interactions as a broken export job writes it."""
     header, *lines = split_lines(interactions)
+
     match damage:
         case "truncated":
             remaining = len(lines) * TRUNCATED_PERCENT // 100
@@ -365,12 +373,10 @@ def damage_export(damage: Damage, interactions: bytes) -> bytes:
 
 def _shuffle_items(interactions: bytes) -> bytes:
     """Give the items to the users in a random order, which is always the same."""
-    header, *rows = read_rows(interactions)
-    item_column = header.index("ITEM_ID")
-    item_ids = [row[item_column] for row in rows]
+    records = read_records(interactions)
+    item_ids = [record["ITEM_ID"] for record in records]
     random.Random(1).shuffle(item_ids)  # noqa: S311  # sample data
 
-    shuffled_rows = []
-    for row, item_id in zip(rows, item_ids, strict=True):
-        shuffled_rows.append([*row[:item_column], item_id, *row[item_column + 1 :]])
-    return to_csv(header, shuffled_rows)
+    for record, item_id in zip(records, item_ids, strict=True):
+        record["ITEM_ID"] = item_id
+    return to_csv(records[0], [list(record.values()) for record in records])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -94,30 +95,69 @@ class Viewer:
 
 
 def film_service() -> Data:
-    """Return the data of the film service. The newer export is two weeks younger."""
+    """Build the data of the film service. The newer export is two weeks younger."""
     schemas = {dataset_type: schema(dataset_type) for dataset_type in FIELDS}
     return Data(schemas, sample_data(DAYS), sample_data(NEWER_DAYS))
 
 
 def schema(dataset_type: str) -> str:
-    """Return the Avro schema of a dataset type in JSON, as CreateSchema expects it."""
-    fields = [
-        {"name": name, "type": avro_type, **({"categorical": True} if name in CATEGORICAL else {})}
-        for name, avro_type in FIELDS[dataset_type].items()
-    ]
+    """Build the Avro schema of a dataset type in JSON, as CreateSchema expects it."""
+    fields = []
+    for name, avro_type in FIELDS[dataset_type].items():
+        field: dict[str, object] = {"name": name, "type": avro_type}
+        if name in CATEGORICAL:
+            field["categorical"] = True
+        fields.append(field)
+
     return build_schema(dataset_type, fields)
 
 
 @cache
 def sample_data(days: int = DAYS, seed: int = 1) -> Mapping[str, bytes]:
-    """Return the CSV file of each dataset type, as exported after `days` days.
+    """Build the CSV file of each dataset type, as exported after `days` days.
 
-    The same arguments always return the same files. An export of more days contains every row of
-    an export of fewer days.
+    The same arguments always give the same files. An export of more days contains every row of an
+    export of fewer days.
     """
-    films = _films()
+    films = _create_films()
+    viewers = _create_viewers(seed)
+
+    rows: dict[str, Iterable[Sequence[object]]] = {
+        "ITEMS": [
+            (film_id, film.title, film.genre, _timestamp(number - len(films)))
+            for number, (film_id, film) in enumerate(films.items())
+        ],
+        "USERS": [(viewer.id, viewer.age_group, viewer.plan) for viewer in viewers],
+        "INTERACTIONS": _watch_films(films, viewers, days, seed),
+        "ACTIONS": ACTIONS,
+        "ACTION_INTERACTIONS": _take_actions(viewers, days),
+    }
+    return {
+        dataset_type: to_csv(columns, rows[dataset_type])
+        for dataset_type, columns in FIELDS.items()
+    }
+
+
+def _create_films() -> dict[str, Film]:
+    """Create the films of all genres, by id. The parts of a series follow one another."""
+    films: dict[str, Film] = {}
+    for genre, (adjectives, nouns) in GENRES.items():
+        for adjective, noun, part in itertools.product(adjectives.split(), nouns.split(), PARTS):
+            number = len(films) + 1
+            sequel_id = None
+            if part != PARTS[-1]:
+                sequel_id = f"film-{number + 1:03}"
+
+            title = f"The {adjective} {noun}{part}"
+            films[f"film-{number:03}"] = Film(title, genre, sequel_id)
+    return films
+
+
+def _create_viewers(seed: int) -> list[Viewer]:
+    """Create the viewers, who have not watched anything yet."""
     rng = random.Random(f"viewers {seed}")  # noqa: S311  # sample data
-    viewers = [
+
+    return [
         Viewer(
             id=f"user-{number:03}",
             genres=rng.sample(list(GENRES), 2),
@@ -127,74 +167,69 @@ def sample_data(days: int = DAYS, seed: int = 1) -> Mapping[str, bytes]:
         )
         for number in range(1, VIEWERS + 1)
     ]
-    rows: dict[str, Iterable[Sequence[object]]] = {
-        "ITEMS": [
-            (film_id, film.title, film.genre, _timestamp(number - len(films)))
-            for number, (film_id, film) in enumerate(films.items())
-        ],
-        "USERS": [(viewer.id, viewer.age_group, viewer.plan) for viewer in viewers],
-        "INTERACTIONS": _interactions(films, viewers, days, seed),
-        "ACTIONS": ACTIONS,
-        "ACTION_INTERACTIONS": [
-            (viewer.id, ACTIONS[number % len(ACTIONS)][0], "Taken", _timestamp(day) + number)
-            for day in range(days)
-            for number, viewer in enumerate(viewers[day % 7 :: 7])
-        ],
-    }
-    return {
-        dataset_type: to_csv(FIELDS[dataset_type], rows[dataset_type]) for dataset_type in FIELDS
-    }
 
 
-def _films() -> dict[str, Film]:
-    """Return the films of all genres by id. The parts of a series follow one another."""
-    films: dict[str, Film] = {}
-    for genre, (adjectives, nouns) in GENRES.items():
-        for adjective, noun, part in itertools.product(adjectives.split(), nouns.split(), PARTS):
-            number = len(films) + 1
-            sequel = None if part == PARTS[-1] else f"film-{number + 1:03}"
-            films[f"film-{number:03}"] = Film(f"The {adjective} {noun}{part}", genre, sequel)
-    return films
+def _take_actions(viewers: Sequence[Viewer], days: int) -> Iterator[tuple[str, str, str, int]]:
+    """Yield the interactions with actions. Each viewer takes one every seventh day."""
+    for day in range(days):
+        for number, viewer in enumerate(viewers[day % 7 :: 7]):
+            action_id = ACTIONS[number % len(ACTIONS)][0]
+            yield viewer.id, action_id, "Taken", _timestamp(day) + number
 
 
-def _interactions(
+def _watch_films(
     films: Mapping[str, Film], viewers: Sequence[Viewer], days: int, seed: int
 ) -> Iterator[tuple[str, str, str, int]]:
     """Yield the interactions of all viewers, day by day, and add the films to the viewers.
 
     No viewer watches a film twice.
     """
-    ids_by_genre = {
-        genre: [film_id for film_id, film in films.items() if film.genre == genre]
-        for genre in GENRES
-    }
+    ids_by_genre = _group_by_genre(films)
+
     for day in range(days):
+        # Each day has its own generator, so that further days do not change the earlier ones.
         rng = random.Random(f"watched {seed} {day}")  # noqa: S311  # sample data
         for viewer in viewers:
-            for hour in sorted(rng.sample(range(24), rng.choice(FILMS_PER_DAY))):
-                film_id = _next_film_id(films, ids_by_genre, viewer, rng)
+            hours = rng.sample(range(24), rng.choice(FILMS_PER_DAY))
+            for hour in sorted(hours):
+                film_id = _choose_film(films, ids_by_genre, viewer, rng)
                 if film_id not in viewer.watched:
                     viewer.watched.append(film_id)
                     second = hour * 3600 + rng.randrange(3600)
                     yield viewer.id, film_id, "watch", _timestamp(day) + second
 
 
-def _next_film_id(
+def _group_by_genre(films: Mapping[str, Film]) -> Mapping[str, Sequence[str]]:
+    """List the ids of the films of each genre."""
+    ids_by_genre = defaultdict[str, list[str]](list)
+    for film_id, film in films.items():
+        ids_by_genre[film.genre].append(film_id)
+    return ids_by_genre
+
+
+def _choose_film(
     films: Mapping[str, Film],
     ids_by_genre: Mapping[str, Sequence[str]],
     viewer: Viewer,
     rng: random.Random,
 ) -> str:
-    """Return the sequel of the last film, or else a popular film of a genre.
+    """Choose the sequel of the last film, or else a popular film of a genre.
 
     The film is one that the viewer has watched if there is no other film of the genre.
     """
-    sequel = films[viewer.watched[-1]].sequel if viewer.watched else None
-    if sequel is not None and rng.random() < WATCHES_SEQUEL:
-        return sequel
-    genre = rng.choice(viewer.genres if rng.random() < STAYS_WITH_GENRES else list(GENRES))
-    new_film_ids = [film_id for film_id in ids_by_genre[genre] if film_id not in viewer.watched]
-    choices = new_film_ids or ids_by_genre[genre]
+    if viewer.watched:
+        sequel = films[viewer.watched[-1]].sequel
+        if sequel is not None and rng.random() < WATCHES_SEQUEL:
+            return sequel
+
+    genres = viewer.genres
+    if rng.random() >= STAYS_WITH_GENRES:
+        genres = list(GENRES)
+    genre_ids = ids_by_genre[rng.choice(genres)]
+
+    choices = [film_id for film_id in genre_ids if film_id not in viewer.watched]
+    if not choices:
+        choices = [*genre_ids]
     return choices[int(len(choices) * rng.random() ** POPULARITY)]
 
 

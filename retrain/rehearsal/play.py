@@ -35,10 +35,10 @@ from retrain.rehearsal.scenarios import Check, Scenario, Snapshot, judge
 from retrain.rehearsal.world import (
     BATCH_USERS,
     RANKING,
-    Location,
     World,
     build_query,
     choose_recipe,
+    find_location,
 )
 
 if TYPE_CHECKING:
@@ -177,6 +177,7 @@ class DeployedStack:
     def _set_off_alarms(self, has_ended: Event) -> None:
         """Keep an alarm of each campaign in ALARM during its bake, until the run has ended."""
         cloudwatch = boto3.client("cloudwatch", **self.world.emulator.connection)
+
         while not has_ended.wait(POLL_SECONDS):
             for campaign in self._list_campaign_settings():
                 alarm_name = list_alarm_names(self.target.settings, campaign)[-1]
@@ -200,18 +201,16 @@ class DeployedStack:
 
     def _take_snapshot(self) -> Snapshot:
         """Read what Personalize has now."""
-        solutions = self.target.settings["solutions"]
-        approved_campaigns = [
-            campaign["campaignArn"]
-            for solution in solutions
-            if solution["approval"]
-            for campaign in solution["campaigns"]
-        ]
+        approved_campaigns = []
+        for solution in self.target.settings["solutions"]:
+            if solution["approval"]:
+                approved_campaigns += [item["campaignArn"] for item in solution["campaigns"]]
+
         return Snapshot(
-            self._count_imports(),
-            self._read_version_statuses(),
-            self._read_served_versions(),
-            approved_campaigns,
+            imports=self._count_imports(),
+            version_statuses=self._read_version_statuses(),
+            served_versions=self._read_served_versions(),
+            approved_campaigns=approved_campaigns,
         )
 
     def _count_imports(self) -> dict[str, int]:
@@ -297,7 +296,7 @@ class DeployedStack:
     def _read_output(self, output: str) -> list[dict[str, Any]]:
         """Read the lines of the files that a batch job has written."""
         s3 = self.world.s3
-        bucket, folder = Location.parse(output, today())
+        bucket, folder = find_location(output, today())
 
         lines = []
         for file in s3.list_objects_v2(Bucket=bucket, Prefix=folder).get("Contents", ()):

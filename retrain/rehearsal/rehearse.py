@@ -24,7 +24,7 @@ from retrain.account import output, pulumi_cli
 from retrain.account.errors import AWS_ERRORS, EXIT_FAILED, FailedError, OperatorError
 from retrain.look.lines import Line, print_lines
 from retrain.rehearsal.play import POLL_SECONDS, Result, deploy_stack, today
-from retrain.rehearsal.scenarios import Check, select
+from retrain.rehearsal.scenarios import Check, list_scenarios
 from retrain.rehearsal.stack import open_stack
 from retrain.rehearsal.world import World
 
@@ -96,7 +96,7 @@ def _choose_scenarios(stack: Stack, names: Sequence[Name]) -> list[Scenario]:
     playable = []
     refused = []
     left_out = []
-    for scenario in select(names):
+    for scenario in list_scenarios(names):
         obstacle = scenario.find_obstacle(stack.args)
         if obstacle is None:
             playable.append(scenario.adapt_to(stack.args))

@@ -119,7 +119,7 @@ def _explain_dated_location(args: RetrainingPipelineArgs) -> str | None:
 
 
 def _explain_missing_trial(need: Need, args: RetrainingPipelineArgs) -> str | None:
-    """Explain why no version is deployed to a campaign, or passes no probe or no bake there."""
+    """Explain why no campaign gets a version, or why none has to pass a probe or a bake."""
     campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
 
     if not campaigns:
@@ -257,8 +257,8 @@ class Check(NamedTuple):
     is_met: bool
 
 
-def select(names: Sequence[Name]) -> list[Scenario]:
-    """Choose the happy path and the scenarios with these names, or all of them for ALL."""
+def list_scenarios(names: Sequence[Name]) -> list[Scenario]:
+    """List the happy path and the scenarios with these names, or all of them for ALL."""
     if Name.ALL in names:
         return list(SCENARIOS)
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import time
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
 from components.args import DatasetArgs, to_config
-from components.rules.arns import to_dataset_type as type_of_key
+from components.rules.arns import to_dataset_type
 from functions.constants import DATE_PLACEHOLDER
 from functions.rules.recipes import FEATURES, RECIPES
+from functions.s3.exports import split_location
 from retrain.account.errors import OperatorError
 from retrain.account.output import print_progress
 from retrain.names import short_name
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from components.args import RetrainingPipelineArgs, SolutionArgs
     from emulator import Emulator
     from functions.rules.recipes import Recipe
+    from functions.s3.exports import S3Location
     from retrain.rehearsal.data import Damage, Data, User
 
 PERSONALIZE = "personalize.amazonaws.com"
@@ -55,21 +57,9 @@ DEADLINE_SECONDS = 300
 POLL_SECONDS = 0.1
 
 
-class Location(NamedTuple):
-    """A bucket, and the key of an object or of a folder, which ends in `/`."""
-
-    bucket: str
-    key: str
-
-    @classmethod
-    def parse(cls, url: object, day: date) -> Location:
-        """Split `s3://bucket/key`, with a day in place of `{date}`."""
-        bucket, _, key = _insert_day(url, day).removeprefix("s3://").partition("/")
-        return cls(bucket, key)
-
-
-def _insert_day(url: object, day: date) -> str:
-    return str(url).replace(DATE_PLACEHOLDER, str(day))
+def find_location(url: object, day: date) -> S3Location:
+    """Split the URL of a file or a folder, with a day in place of `{date}`."""
+    return split_location(str(url).replace(DATE_PLACEHOLDER, str(day)))
 
 
 class World:
@@ -100,7 +90,8 @@ class World:
     def _list_datasets(self, interactions_arn: str) -> dict[str, DatasetArgs]:
         """List the stack's datasets. Without interactions, Personalize could not train."""
         configured = self.args.datasets.configured()
-        datasets = {type_of_key(key): dataset for key, dataset in configured.items()}
+        datasets = {to_dataset_type(key): dataset for key, dataset in configured.items()}
+
         if "INTERACTIONS" not in datasets:
             datasets["INTERACTIONS"] = DatasetArgs(
                 dataset_arn=interactions_arn,
@@ -161,14 +152,14 @@ class World:
         """Upload what a run reads on a day, to buckets that also have room for what it writes."""
         files = self._build_files(day, exports)
         jobs = [job for solution in self.args.solutions for job in solution.batch_jobs]
-        outputs = [Location.parse(job.output, day) for job in jobs]
+        outputs = [find_location(job.output, day) for job in jobs]
         self._create_missing_buckets([*files, *outputs])
 
         for (bucket, key), content in files.items():
             file_key = f"{key}part-0.csv" if key.endswith("/") else key
             self.s3.put_object(Bucket=bucket, Key=file_key, Body=content)
 
-    def _build_files(self, day: date, exports: Mapping[str, bytes]) -> dict[Location, bytes]:
+    def _build_files(self, day: date, exports: Mapping[str, bytes]) -> dict[S3Location, bytes]:
         """Build the inputs of batch jobs, the exports and their markers.
 
         The markers are last, because a marker says that its export is complete.
@@ -176,14 +167,14 @@ class World:
         files = {}
         for solution in self.args.solutions:
             for job in solution.batch_jobs:
-                files[Location.parse(job.input, day)] = self._build_batch_input(solution)
+                files[find_location(job.input, day)] = self._build_batch_input(solution)
 
         for dataset_type, dataset in self.datasets.items():
-            files[Location.parse(dataset.data_location, day)] = exports[dataset_type]
+            files[find_location(dataset.data_location, day)] = exports[dataset_type]
 
         for dataset in self.datasets.values():
             if dataset.ready_marker:
-                files[Location.parse(dataset.ready_marker, day)] = b""
+                files[find_location(dataset.ready_marker, day)] = b""
         return files
 
     def _build_batch_input(self, solution: SolutionArgs) -> bytes:
@@ -193,7 +184,7 @@ class World:
         lines = [json.dumps(build_query(user, recipe)) for user in users]
         return "".join(f"{line}\n" for line in lines).encode()
 
-    def _create_missing_buckets(self, locations: Iterable[Location]) -> None:
+    def _create_missing_buckets(self, locations: Iterable[S3Location]) -> None:
         existing = {bucket["Name"] for bucket in self.s3.list_buckets()["Buckets"]}
         needed = {location.bucket for location in locations}
         for bucket in sorted(needed - existing):
@@ -267,10 +258,11 @@ class World:
         """Import the exports of a day, and wait until the import jobs are ACTIVE."""
         job_arns = []
         for dataset_type, dataset in self.datasets.items():
+            location = str(dataset.data_location).replace(DATE_PLACEHOLDER, str(day))
             job = self.personalize.create_dataset_import_job(
                 jobName=self._build_name(f"first-{dataset_type}"),
                 datasetArn=str(dataset.dataset_arn),
-                dataSource={"dataLocation": _insert_day(dataset.data_location, day)},
+                dataSource={"dataLocation": location},
                 roleArn=role_arn,
                 importMode="FULL",
             )
@@ -323,6 +315,7 @@ class World:
                     minProvisionedTPS=1,
                 )
                 campaign_arns.append(response["campaignArn"])
+
         wait_until_active(self.personalize.describe_campaign, "campaign", *campaign_arns)
 
     def _build_name(self, prefix: str) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from components.args import ApprovalArgs
-from retrain.rehearsal.scenarios import SCENARIOS, Name, Snapshot, judge, select
+from retrain.rehearsal.scenarios import SCENARIOS, Name, Snapshot, judge, list_scenarios
 from tests.world import MOVIES, campaign, campaign_arn, dataset_arn, solution, solution_arn
 
 CAMPAIGN = campaign_arn()
@@ -122,10 +122,10 @@ def test_each_difference_fails_one_check(name, changes, failed):
 
 def test_the_happy_path_comes_first_and_all_means_all():
     assert [row.name for row in SCENARIOS] == [name for name in Name if name != Name.ALL]
-    assert [row.name for row in select([])] == [Name.HAPPY_PATH]
+    assert [row.name for row in list_scenarios([])] == [Name.HAPPY_PATH]
     names = [Name.WORSE_MODEL, Name.NOTHING_NEW]
-    assert [row.name for row in select(names)] == [Name.HAPPY_PATH, *names[::-1]]
-    assert select([Name.ALL, Name.BAD_PROBE]) == list(SCENARIOS)
+    assert [row.name for row in list_scenarios(names)] == [Name.HAPPY_PATH, *names[::-1]]
+    assert list_scenarios([Name.ALL, Name.BAD_PROBE]) == list(SCENARIOS)
 
 
 FULL_IMPORT = (
