@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import count
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import ClientError
@@ -16,40 +15,26 @@ from botocore.exceptions import ClientError
 from emulator import Emulator, EmulatorError
 from emulator.deployer.program import deploy
 from functions.bake_alarms import list_alarm_names
-from functions.common.formatting import format_duration, format_hours, format_list
 from functions.personalize.campaigns import UNSET_VALUE, describe_campaign, find_served_version_arn
 from functions.personalize.imports import list_import_jobs
 from functions.personalize.tags import BAKE_TAG, read_tags
 from functions.personalize.trainings import list_versions
-from functions.report.model import list_campaign_reports
 from retrain.account.access import Access
 from retrain.account.errors import EXIT_INTERRUPTED, FailedError, OperatorError
 from retrain.account.output import message_console, print_progress
 from retrain.account.project_files import read_project
 from retrain.account.target import find_target
-from retrain.look.lines import Line
 from retrain.look.runs import parse_execution
 from retrain.look.watch import follow
-from retrain.names import short_name
-from retrain.rehearsal.scenarios import Check, Scenario, Snapshot, judge
-from retrain.rehearsal.world import (
-    BATCH_USERS,
-    RANKING,
-    World,
-    build_query,
-    choose_recipe,
-    find_location,
-)
+from retrain.rehearsal.scenarios import Check, Scenario, Snapshot, judge, list_campaigns
+from retrain.rehearsal.world import World, today
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from components.args import CampaignArgs
     from functions.contract import CampaignSettings
-    from functions.report.model import Report
     from retrain.account.target import Target
     from retrain.look.run_view import ShownRun
-    from retrain.rehearsal.data import User
     from retrain.rehearsal.stack import Stack
 
 POLL_SECONDS = 0.3
@@ -58,8 +43,6 @@ PAST_DAYS = 20
 
 So each run has another folder if the location contains `{date}`, and a run that the user starts by
 hand belongs to a later day than all of them."""
-SHOWN_ITEMS = 3
-RECOMMENDED_ITEMS = 5
 ALARM_REASON = "a rehearsal"
 
 
@@ -117,7 +100,7 @@ class DeployedStack:
             print_progress("deleting a user")
             self.world.delete_user(self.stack.data.list_typical_users()[0].id)
 
-        if any(campaign.bake for campaign in self._list_campaign_args()):
+        if any(campaign.bake for campaign in list_campaigns(self.stack.args)):
             self._calm_alarms()
 
     @contextmanager
@@ -194,11 +177,6 @@ class DeployedStack:
         solutions = self.target.settings["solutions"]
         return [campaign for solution in solutions for campaign in solution["campaigns"]]
 
-    def _list_campaign_args(self) -> list[CampaignArgs]:
-        """List the campaigns as the stack's file has them, with the bake and probe of AWS."""
-        solutions = self.stack.args.solutions
-        return [campaign for solution in solutions for campaign in solution.campaigns]
-
     def _take_snapshot(self) -> Snapshot:
         """Read what Personalize has now."""
         approved_campaigns = []
@@ -235,84 +213,6 @@ class DeployedStack:
             served_versions[campaign["campaignArn"]] = find_served_version_arn(description)
         return served_versions
 
-    def list_trial_lines(self, report: Report) -> Iterator[Line]:
-        """Yield what each new version has passed, and how long that takes on AWS."""
-        outcomes = {item["campaignArn"]: item["outcome"] for item in list_campaign_reports(report)}
-
-        for campaign in self._list_campaign_args():
-            campaign_arn = str(campaign.campaign_arn)
-            passed = list(_describe_trial(campaign))
-            if passed and outcomes.get(campaign_arn) == "DEPLOYED":
-                yield Line(1, f"{short_name(campaign_arn)} passed", format_list(passed))
-
-    def list_recommendation_lines(self, report: Report) -> Iterator[Line]:
-        """Yield what a typical user chose last, and what campaigns and batch jobs recommend.
-
-        Items may be related to the last item.
-        """
-        user = self.stack.data.list_typical_users()[0]
-        recommended = self._request_recommendations(user) | self._read_batch_results(report)
-        if not recommended:
-            return
-
-        labels = self.stack.data.build_item_labels()
-        chosen = {f"{user.id} chose last": user.item_ids[:SHOWN_ITEMS]}
-        for heading, item_ids in (chosen | recommended).items():
-            item_labels = [labels.get(item_id, item_id) for item_id in item_ids]
-            yield Line(1, heading, "\n".join(item_labels))
-
-    def _request_recommendations(self, user: User) -> dict[str, list[str]]:
-        """Ask each campaign about a user. Return the items of each, by a heading."""
-        runtime = boto3.client("personalize-runtime", **self.world.emulator.connection)
-        recommended = {}
-        for solution in self.stack.args.solutions:
-            recipe = choose_recipe(solution)
-            if recipe == RANKING:
-                continue  # A ranking has only the items that the request names.
-
-            for campaign in solution.campaigns:
-                campaign_arn = str(campaign.campaign_arn)
-                response = runtime.get_recommendations(
-                    campaignArn=campaign_arn,
-                    numResults=RECOMMENDED_ITEMS,
-                    **build_query(user, recipe),
-                )
-                item_ids = [item["itemId"] for item in response["itemList"]]
-                recommended[f"{short_name(campaign_arn)} recommends"] = item_ids
-
-        return recommended
-
-    def _read_batch_results(self, report: Report) -> dict[str, list[str]]:
-        """Read the first results of a run's batch jobs, each by the user or item that it is for."""
-        results = {}
-        for solution in report["solutions"]:
-            for batch_job in solution["batchJobs"]:
-                for line in self._read_output(batch_job["output"])[:BATCH_USERS]:
-                    subject = next(iter(line["input"].values()))
-                    item_ids = line["output"]["recommendedItems"]
-                    results[f"a batch job wrote for {subject}"] = item_ids[:RECOMMENDED_ITEMS]
-        return results
-
-    def _read_output(self, output: str) -> list[dict[str, Any]]:
-        """Read the lines of the files that a batch job has written."""
-        s3 = self.world.s3
-        bucket, folder = find_location(output, today())
-
-        lines = []
-        for file in s3.list_objects_v2(Bucket=bucket, Prefix=folder).get("Contents", ()):
-            content = s3.get_object(Bucket=bucket, Key=file["Key"])["Body"].read()
-            lines += [json.loads(line) for line in content.splitlines()]
-        return lines
-
-
-def _describe_trial(campaign: CampaignArgs) -> Iterator[str]:
-    """Yield the parts of a campaign's trials, with their durations on AWS."""
-    if campaign.probe:
-        seconds = campaign.probe.minutes * 60
-        yield f"its probe ({format_duration(seconds)} on AWS)"
-    if campaign.bake:
-        yield f"its bake ({format_hours(campaign.bake.hours)} on AWS)"
-
 
 def deploy_stack(stack: Stack, emulator: Emulator) -> DeployedStack:
     """Create what a stack names, and deploy the stack. Raises OperatorError if that fails."""
@@ -333,8 +233,3 @@ def deploy_stack(stack: Stack, emulator: Emulator) -> DeployedStack:
 
     target = find_target(stack.name, str(outputs["state_machine_arn"]), Access())
     return DeployedStack(stack, world, target, str(outputs["schedule_arn"]))
-
-
-def today() -> date:
-    """Return the day in UTC."""
-    return datetime.now(UTC).date()

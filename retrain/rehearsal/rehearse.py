@@ -23,10 +23,11 @@ from functions.report.mail import format_report
 from retrain.account import output, pulumi_cli
 from retrain.account.errors import AWS_ERRORS, EXIT_FAILED, FailedError, OperatorError
 from retrain.look.lines import Line, print_lines
-from retrain.rehearsal.play import POLL_SECONDS, Result, deploy_stack, today
+from retrain.rehearsal.play import POLL_SECONDS, Result, deploy_stack
+from retrain.rehearsal.recommendations import list_recommendation_lines, list_trial_lines
 from retrain.rehearsal.scenarios import Check, list_scenarios
 from retrain.rehearsal.stack import open_stack
-from retrain.rehearsal.world import World
+from retrain.rehearsal.world import World, today
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -157,8 +158,8 @@ def _print_success(run: ShownRun, report: Report, deployed: DeployedStack) -> No
     """Print what the report still warns of, what the trials took, and what users get now."""
     warnings = [format_message(warning, run.pipeline_options) for warning in report["warnings"]]
     warning_lines = [Line(1, "warning", text, label_style="yellow") for text in warnings]
-    print_lines([*warning_lines, *deployed.list_trial_lines(report)])
-    print_lines([Line(0, ""), *deployed.list_recommendation_lines(report)])
+    print_lines([*warning_lines, *list_trial_lines(deployed.stack.args, report)])
+    print_lines([Line(0, ""), *list_recommendation_lines(deployed.world, report)])
 
 
 def _list_check_lines(result: Result) -> Iterator[Line]:

@@ -15,7 +15,7 @@ from retrain.names import short_name
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from components.args import RetrainingPipelineArgs
+    from components.args import CampaignArgs, RetrainingPipelineArgs
     from functions.report.model import Report
     from retrain.rehearsal.data import Damage
 
@@ -82,9 +82,14 @@ class Scenario:
         """Promise no training without solutions, and no deployment without campaigns."""
         if not args.solutions:
             return replace(self, **WITHOUT_SOLUTIONS.get(self.name, {}))
-        if not any(solution.campaigns for solution in args.solutions):
+        if not list_campaigns(args):
             return replace(self, **WITHOUT_CAMPAIGNS.get(self.name, {}))
         return self
+
+
+def list_campaigns(args: RetrainingPipelineArgs) -> list[CampaignArgs]:
+    """List the campaigns of all solutions of a stack."""
+    return [campaign for solution in args.solutions for campaign in solution.campaigns]
 
 
 def _explain_missing(need: Need, args: RetrainingPipelineArgs) -> str | None:
@@ -120,7 +125,7 @@ def _explain_dated_location(args: RetrainingPipelineArgs) -> str | None:
 
 def _explain_missing_trial(need: Need, args: RetrainingPipelineArgs) -> str | None:
     """Explain why no campaign gets a version, or why none has to pass a probe or a bake."""
-    campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
+    campaigns = list_campaigns(args)
 
     if not campaigns:
         return "the stack has no campaigns; add the campaigns of a solution in the config"

@@ -103,7 +103,7 @@ class World:
     def create(self) -> None:
         """Create everything, and train a first version of each solution."""
         print_progress("writing exports to S3")
-        yesterday = datetime.now(UTC).date() - timedelta(days=1)
+        yesterday = today() - timedelta(days=1)
         self._upload(yesterday, self.data.older)
         import_role_arn = self._create_roles()
 
@@ -120,12 +120,13 @@ class World:
     def write_newer_exports(self, day: date, damage: Damage = "none") -> None:
         """Upload the next export of each dataset to where the stack expects it on a day.
 
-        No two exports are equal, because a run skips an export that has not changed. `damage`
-        breaks the interactions in a way that the pipeline is supposed to notice.
+        Each differs from the one before, because a run skips an export that has not changed.
+        `damage` breaks the interactions in a way that the pipeline is supposed to notice.
         """
         exports = {
             dataset_type: self.data.build_export(
                 dataset_type,
+                # An INCREMENTAL import appends, so older rows would be in the dataset twice.
                 only_new_rows=dataset.import_mode == "INCREMENTAL",
                 # In another order, the same rows make another file.
                 rotate_by=self._upload_count,
@@ -393,3 +394,8 @@ def _is_active(resource: Mapping[str, Any], arn: str, deadline: float) -> bool:
 def build_policy(**statement: object) -> str:
     """Build a policy in JSON that allows what the statement describes."""
     return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]})
+
+
+def today() -> date:
+    """Return the day in UTC."""
+    return datetime.now(UTC).date()

@@ -21,6 +21,7 @@ from retrain.look.runs import Execution
 from retrain.rehearsal import play, rehearse
 from retrain.rehearsal.films import film_service
 from retrain.rehearsal.play import DeployedStack, Result
+from retrain.rehearsal.recommendations import RECOMMENDED_ITEMS, list_recommendation_lines
 from retrain.rehearsal.scenarios import SCENARIOS, Check, Name, Snapshot
 from tests.functions import samples as s
 from tests.functions.test_report import report
@@ -106,9 +107,8 @@ def emulator(monkeypatch, project):
     monkeypatch.setattr(play, "find_target", lambda *_: fake.target)
     for module in (play, rehearse):
         monkeypatch.setattr(module, "World", lambda *_: fake.world)
-    monkeypatch.setattr(
-        DeployedStack, "list_recommendation_lines", lambda *_: [Line(1, "home", "film")]
-    )
+    lines = [Line(1, "home", "film")]
+    monkeypatch.setattr(rehearse, "list_recommendation_lines", lambda *_: lines)
     monkeypatch.setattr(pulumi_cli, "PROJECT_DIR", project())
     return fake
 
@@ -373,16 +373,16 @@ def test_a_rehearsal_shows_the_first_results_of_a_batch_job():
         list_objects_v2=lambda **request: {"Contents": [{"Key": f"{request['Prefix']}a.out"}]},
         get_object=lambda **_: {"Body": io.BytesIO(text.encode())},
     )
-    campaigns = SimpleNamespace(args=SimpleNamespace(solutions=[]), data=film_service())
     world = SimpleNamespace(
-        s3=s3, emulator=SimpleNamespace(connection={"region_name": "eu-west-1"})
+        s3=s3,
+        emulator=SimpleNamespace(connection={"region_name": "eu-west-1"}),
+        args=SimpleNamespace(solutions=[]),
+        data=film_service(),
     )
-    deployed = DeployedStack(campaigns, world, target=None, schedule_arn="")
     run = {"solutions": [{"batchJobs": [{"output": "s3://batch/out/"}]}]}
-    _, *shown = deployed.list_recommendation_lines(run)
-    assert [*deployed.list_recommendation_lines({"solutions": []})] == [], "nothing was recommended"
+    _, *shown = list_recommendation_lines(world, run)
+    assert [*list_recommendation_lines(world, {"solutions": []})] == [], "nothing was recommended"
 
     assert [(line.label, line.text.split("\n")) for line in shown] == [
-        (f"a batch job wrote for u{user}", [f"i{user}"] * play.RECOMMENDED_ITEMS)
-        for user in range(3)
+        (f"a batch job wrote for u{user}", [f"i{user}"] * RECOMMENDED_ITEMS) for user in range(3)
     ]

@@ -1,0 +1,115 @@
+"""Shows what a good run has brought: what each version passed, and what users get now."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from functions.common.formatting import format_duration, format_hours, format_list
+from functions.report.model import list_campaign_reports
+from retrain.look.lines import Line
+from retrain.names import short_name
+from retrain.rehearsal.scenarios import list_campaigns
+from retrain.rehearsal.world import (
+    BATCH_USERS,
+    RANKING,
+    build_query,
+    choose_recipe,
+    find_location,
+    today,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from components.args import CampaignArgs, RetrainingPipelineArgs
+    from functions.report.model import Report
+    from retrain.rehearsal.data import User
+    from retrain.rehearsal.world import World
+
+SHOWN_ITEMS = 3
+RECOMMENDED_ITEMS = 5
+
+
+def list_trial_lines(args: RetrainingPipelineArgs, report: Report) -> Iterator[Line]:
+    """Yield what each new version has passed, and how long that takes on AWS."""
+    outcomes = {item["campaignArn"]: item["outcome"] for item in list_campaign_reports(report)}
+
+    for campaign in list_campaigns(args):
+        campaign_arn = str(campaign.campaign_arn)
+        passed = list(_describe_trial(campaign))
+        if passed and outcomes.get(campaign_arn) == "DEPLOYED":
+            yield Line(1, f"{short_name(campaign_arn)} passed", format_list(passed))
+
+
+def _describe_trial(campaign: CampaignArgs) -> Iterator[str]:
+    """Yield the parts of a campaign's trials, with the durations of the stack's file."""
+    if campaign.probe:
+        seconds = campaign.probe.minutes * 60
+        yield f"its probe ({format_duration(seconds)} on AWS)"
+    if campaign.bake:
+        yield f"its bake ({format_hours(campaign.bake.hours)} on AWS)"
+
+
+def list_recommendation_lines(world: World, report: Report) -> Iterator[Line]:
+    """Yield what a typical user chose last, and what campaigns and batch jobs recommend.
+
+    Items may be related to the last item.
+    """
+    user = world.data.list_typical_users()[0]
+    recommended = _request_recommendations(world, user) | _read_batch_results(world, report)
+    if not recommended:
+        return
+
+    labels = world.data.build_item_labels()
+    chosen = {f"{user.id} chose last": user.item_ids[:SHOWN_ITEMS]}
+    for heading, item_ids in (chosen | recommended).items():
+        item_labels = [labels.get(item_id, item_id) for item_id in item_ids]
+        yield Line(1, heading, "\n".join(item_labels))
+
+
+def _request_recommendations(world: World, user: User) -> dict[str, list[str]]:
+    """Ask each campaign about a user. Return the items of each, by a heading."""
+    runtime = boto3.client("personalize-runtime", **world.emulator.connection)
+    recommended = {}
+    for solution in world.args.solutions:
+        recipe = choose_recipe(solution)
+        if recipe == RANKING:
+            continue  # A ranking has only the items that the request names.
+
+        for campaign in solution.campaigns:
+            campaign_arn = str(campaign.campaign_arn)
+            response = runtime.get_recommendations(
+                campaignArn=campaign_arn,
+                numResults=RECOMMENDED_ITEMS,
+                **build_query(user, recipe),
+            )
+            item_ids = [item["itemId"] for item in response["itemList"]]
+            recommended[f"{short_name(campaign_arn)} recommends"] = item_ids
+
+    return recommended
+
+
+def _read_batch_results(world: World, report: Report) -> dict[str, list[str]]:
+    """Read the first results of a run's batch jobs, each by the user or item that it is for."""
+    results = {}
+    for solution in report["solutions"]:
+        for batch_job in solution["batchJobs"]:
+            for line in _read_output(world, batch_job["output"])[:BATCH_USERS]:
+                subject = next(iter(line["input"].values()))
+                item_ids = line["output"]["recommendedItems"]
+                results[f"a batch job wrote for {subject}"] = item_ids[:RECOMMENDED_ITEMS]
+    return results
+
+
+def _read_output(world: World, output: str) -> list[dict[str, Any]]:
+    """Read the lines of the files that a batch job has written."""
+    bucket, folder = find_location(output, today())
+
+    lines = []
+    for file in world.s3.list_objects_v2(Bucket=bucket, Prefix=folder).get("Contents", ()):
+        content = world.s3.get_object(Bucket=bucket, Key=file["Key"])["Body"].read()
+        lines += [json.loads(line) for line in content.splitlines()]
+    return lines
