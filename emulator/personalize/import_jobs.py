@@ -40,8 +40,8 @@ def create_dataset_import_job(store: Store, request: Request) -> ImportJob:
     dataset = find_active(store, Dataset, request["datasetArn"])
     location = parse_location(request["dataSource"].get("dataLocation", ""))
     check_no_deletion(store, dataset.belongs_to[-1])
-    details = {"importMode": "FULL", **request}
-    _check_import_mode(store, dataset, details["importMode"])
+    if request.get("importMode") == "INCREMENTAL":
+        _check_bulk_data(store, dataset)
 
     def read() -> None:
         job.files = read_files(store.objects, location, request.get("roleArn", ""))
@@ -55,7 +55,7 @@ def create_dataset_import_job(store: Store, request: Request) -> ImportJob:
     job = create(
         store,
         ImportJob,
-        details,
+        details={"importMode": "FULL", **request},
         belongs_to=[dataset.arn],
         on_progress=on_progress,
         on_end=import_files,
@@ -63,11 +63,8 @@ def create_dataset_import_job(store: Store, request: Request) -> ImportJob:
     return job
 
 
-def _check_import_mode(store: Store, dataset: Dataset, import_mode: str) -> None:
+def _check_bulk_data(store: Store, dataset: Dataset) -> None:
     """Reject an incremental import into a dataset without an earlier FULL import."""
-    if import_mode != "INCREMENTAL":
-        return
-
     for job in store.list_resources(ImportJob, dataset.arn):
         if job.details["importMode"] == "FULL" and job.is_active(store.now):
             return
