@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 
-from emulator.process import EmulatorError, log_tail, running
+from emulator.process import Emulator, EmulatorError, log_tail, running
 
 HELP = "Run an AWS on this machine until Ctrl-C, as emulator/README.md explains."
 
@@ -21,29 +21,44 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=4566, help="0 for a free one (default 4566)")
     parser.add_argument("--region", default="eu-west-1", help="default %(default)s")
     arguments = parser.parse_args()
+
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+
     try:
         with running(**vars(arguments)) as emulator:
-            print(  # noqa: T201  # this is a command
-                f"The emulator serves on {emulator.endpoint} (log: {emulator.log}).",
-                "In the shells that use it:",
-                "",
-                *(f"export {name}={value}" for name, value in emulator.exports.items()),
-                "",
-                "Press Ctrl-C to end it.",
-                sep="\n",
-                flush=True,
-            )
-            while emulator.alive():
-                if stop.wait(0.2):
-                    return 0
-            message = f"the emulator died\n{log_tail(emulator.log)}"
+            _print_exports(emulator)
+            _wait(emulator, stop)
     except EmulatorError as error:
-        message = str(error)
-    print(f"error: {message}", file=sys.stderr)  # noqa: T201
-    return 1
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+def _print_exports(emulator: Emulator) -> None:
+    """Print the lines that point a shell to the emulator."""
+    print(  # noqa: T201  # this is a command
+        f"The emulator serves on {emulator.endpoint} (log: {emulator.log}).",
+        "In the shells that use it:",
+        "",
+        *(f"export {name}={value}" for name, value in emulator.exports.items()),
+        "",
+        "Press Ctrl-C to end it.",
+        sep="\n",
+        flush=True,
+    )
+
+
+def _wait(emulator: Emulator, stop: threading.Event) -> None:
+    """Wait for a signal.
+
+    Raises:
+        EmulatorError: the emulator has died meanwhile.
+    """
+    while not stop.wait(0.2):
+        if not emulator.alive():
+            raise EmulatorError(f"the emulator died\n{log_tail(emulator.log)}")
 
 
 if __name__ == "__main__":

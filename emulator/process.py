@@ -133,10 +133,11 @@ class Emulator:
         `path` is the part below `/_emulator/`. `emulator/server/admin.py` lists the controls. Raise
         EmulatorError if the control refuses the request.
         """
+        body = None
+        if document is not None:
+            body = json.dumps(document).encode()
         request = urllib.request.Request(  # noqa: S310  # the endpoint is on this machine
-            f"{self.endpoint}/_emulator/{path}",
-            data=None if document is None else json.dumps(document).encode(),
-            method=method,
+            f"{self.endpoint}/_emulator/{path}", data=body, method=method
         )
         try:
             with urllib.request.urlopen(request) as response:  # noqa: S310  # as above
@@ -167,12 +168,28 @@ def running(
         "account": account,
         "region": region,
         "directory": str(directory),
-        "timings": {} if timings is None else asdict(timings),
-        "switches": {} if switches is None else asdict(switches),
+        "timings": {},
+        "switches": {},
     }
+    if timings is not None:
+        options["timings"] = asdict(timings)
+    if switches is not None:
+        options["switches"] = asdict(switches)
+
     log = directory / "log"
+    with _start_server(options, log) as process:
+        try:
+            endpoint = _wait_for_endpoint(process, port, log)
+            yield Emulator(endpoint, account, region, process, log)
+        finally:
+            _stop(process)
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def _start_server(options: Options, log: Path) -> subprocess.Popen[str]:
+    """Start the server as the leader of a group, so that its functions can be killed with it."""
     with log.open("w") as stderr:
-        process = subprocess.Popen(  # noqa: S603  # the emulator's own module
+        return subprocess.Popen(  # noqa: S603  # the emulator's own module
             [sys.executable, "-m", "emulator.server", json.dumps(options)],
             cwd=ROOT,
             env={name: os.environ[name] for name in INHERITED if name in os.environ},
@@ -182,13 +199,6 @@ def running(
             text=True,
             start_new_session=True,
         )
-    with process:
-        try:
-            endpoint = _wait_for_endpoint(process, port, log)
-            yield Emulator(endpoint, account, region, process, log)
-        finally:
-            _stop(process)
-            shutil.rmtree(directory, ignore_errors=True)
 
 
 def _wait_for_endpoint(process: subprocess.Popen[str], port: int, log: Path) -> str:
@@ -198,8 +208,12 @@ def _wait_for_endpoint(process: subprocess.Popen[str], port: int, log: Path) -> 
     """
     output = cast("IO[str]", process.stdout)
     ready, _, _ = select.select([output], [], [], START_SECONDS)
-    line = output.readline() if ready else ""
-    message: dict[str, str] = json.loads(line) if line.startswith("{") else {}
+    message: dict[str, str] = {}
+    if ready:
+        line = output.readline()
+        if line.startswith("{"):
+            message = json.loads(line)
+
     if "error" in message:
         raise EmulatorError(
             f"the emulator cannot serve on 127.0.0.1:{port}: {message['error']};"
