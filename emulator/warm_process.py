@@ -52,13 +52,12 @@ def start(
     It imports the modules, and reads botocore's models of the services. The programs find modules
     in their working directory, in `folder`, and where this Python has its packages.
     """
-    number = listener.fileno()
-    numbers = str(number), str(os.getpid())
-    arguments = ["serve", *numbers, json.dumps(modules), json.dumps(services)]
+    descriptor = listener.fileno()
+    arguments = [descriptor, os.getpid(), modules, services]
     return subprocess.Popen(  # noqa: S603  # this file
-        [sys.executable, "-P", __file__, *arguments],
+        [sys.executable, "-P", __file__, "serve", *map(json.dumps, arguments)],
         env={**os.environ, "PYTHONPATH": folder},
-        pass_fds=[number],
+        pass_fds=[descriptor],
         stdin=subprocess.DEVNULL,
     )
 
@@ -88,8 +87,10 @@ def warm_up(modules: Sequence[str], services: Sequence[str]) -> dict[str, str]:
     import botocore.session  # noqa: PLC0415  # `run` does not need it
 
     before = dict(os.environ)
+
     # All copies share what the loader has read.
     botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+
     for module in modules:
         importlib.import_module(module)
     for service in services:
@@ -99,6 +100,7 @@ def warm_up(modules: Sequence[str], services: Sequence[str]) -> dict[str, str]:
             aws_access_key_id="any",
             aws_secret_access_key="any",  # noqa: S106  # no call is made
         )
+
     gc.collect()
     gc.freeze()  # a collection would copy the pages of memory that the processes share
     return {name: value for name, value in os.environ.items() if before.get(name) != value}
@@ -109,23 +111,43 @@ def run_copy(connection: socket.socket, variables: dict[str, str]) -> NoReturn:
     _, files, _, _ = socket.recv_fds(connection, 1, len(STANDARD_STREAMS))
     with connection.makefile("rb") as reader:
         request: dict[str, Any] = json.loads(reader.readline())
-    for number, file in enumerate(files):
-        os.dup2(file, number)
-        os.close(file)
-    sys.stdin, sys.stdout = open(0), open(1, "w")  # noqa: SIM115  # they stay open to the end
-    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace")  # noqa: SIM115
+
+    _replace_standard_streams(files)
     os.environ.clear()
     os.environ.update(request["environment"] | variables)
     os.chdir(request["folder"])
     sys.path.insert(0, request["folder"])
     module, *sys.argv[1:] = request["arguments"]
     atexit._clear()  # noqa: SLF001  # what is registered here is for the end of the warm process
+    threading.Thread(target=_end_with_caller, args=(connection,), daemon=True).start()
 
-    def end_with_caller() -> None:
-        connection.recv(1)  # returns when the other side has ended
-        os._exit(KILLED)
+    exit_code = _run_module(module)
+    atexit._run_exitfuncs()  # noqa: SLF001  # os._exit does not call them
+    sys.stdout.flush()
+    sys.stderr.flush()
+    connection.send(bytes([exit_code]))
+    os._exit(exit_code)
 
-    threading.Thread(target=end_with_caller, daemon=True).start()
+
+def _replace_standard_streams(files: Sequence[int]) -> None:
+    """Use the caller's standard streams, and forget what this process has buffered for its own."""
+    for number, file in enumerate(files):
+        os.dup2(file, number)
+        os.close(file)
+
+    # They stay open to the end.
+    sys.stdin = open(0)  # noqa: SIM115
+    sys.stdout = open(1, "w")  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace")  # noqa: SIM115
+
+
+def _end_with_caller(connection: socket.socket) -> None:
+    connection.recv(1)  # returns when the other side has ended
+    os._exit(KILLED)
+
+
+def _run_module(module: str) -> int:
+    """Run a module as `python -m` does, and return the exit code that Python would end with."""
     code: str | int | None = None
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
@@ -134,15 +156,13 @@ def run_copy(connection: socket.socket, variables: dict[str, str]) -> NoReturn:
     except BaseException:  # noqa: BLE001  # the copy has no other way to report it
         traceback.print_exc()
         code = 1
+
+    if code is None:
+        return 0
     if isinstance(code, str):
         print(code, file=sys.stderr)  # noqa: T201  # as Python does it
-        code = 1
-    atexit._run_exitfuncs()  # noqa: SLF001  # os._exit does not call them
-    sys.stdout.flush()
-    sys.stderr.flush()
-    exit_code = (code or 0) & 0xFF
-    connection.send(bytes([exit_code]))
-    os._exit(exit_code)
+        return 1
+    return code & 0xFF
 
 
 def run(address: str, arguments: Sequence[str]) -> int:
@@ -160,7 +180,10 @@ def run(address: str, arguments: Sequence[str]) -> int:
         socket.send_fds(server, [b"\n"], STANDARD_STREAMS)
         server.sendall(json.dumps(request).encode() + b"\n")
         code = server.recv(1)
-    return code[0] if code else KILLED
+
+    if not code:
+        return KILLED
+    return code[0]
 
 
 def main() -> None:

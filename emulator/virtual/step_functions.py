@@ -283,10 +283,18 @@ def _invoke(machine: Machine, clock: VirtualClock, arn: str, payload: str) -> ob
     except Fails as failure:
         raise _explain_fault(failure, request_id) from None
     except Exception as error:
-        # The first frame is this function, which Lambda's own stack traces do not show either.
-        frames = traceback.extract_tb(error.__traceback__)[1:]
-        details = {"requestId": request_id, "stackTrace": traceback.format_list(frames)}
-        raise _function_error(type(error).__name__, str(error), **details) from error
+        raise _explain_error(error, request_id) from error
+
+
+def _explain_error(error: Exception, request_id: str) -> StateFailed:
+    """Turn an error of a handler into the failure that a Task would see."""
+    frames = traceback.extract_tb(error.__traceback__)[1:]  # without the frame of `_invoke`
+    return _function_error(
+        type(error).__name__,
+        str(error),
+        requestId=request_id,
+        stackTrace=traceback.format_list(frames),
+    )
 
 
 def _explain_fault(failure: Fails, request_id: str) -> StateFailed:
