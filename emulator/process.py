@@ -139,6 +139,7 @@ class Emulator:
         request = urllib.request.Request(  # noqa: S310  # the endpoint is on this machine
             f"{self.endpoint}/_emulator/{path}", data=body, method=method
         )
+
         try:
             with urllib.request.urlopen(request) as response:  # noqa: S310  # as above
                 return json.load(response)

@@ -69,11 +69,13 @@ def serve(
     variables = warm_up(modules, services)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # copies that have ended disappear
     listener.settimeout(1)
+
     while os.getppid() == parent:
         try:
             connection, _ = listener.accept()
         except TimeoutError:
             continue
+
         if os.fork() == 0:
             listener.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -38,11 +38,13 @@ def update_function(function: Resource, aws: Aws) -> None:
     publishes = function.values["Publish"]
     changes_of_code = function.changed & {"code", "codeSha256", "architectures"}
     values = {name: value for name, value in function.values.items() if name != "Publish"}
+
     if function.changed - {*changes_of_code, "publish"}:
         aws.call("lambda", "UpdateFunctionConfiguration", values)
     if changes_of_code:
         code = cast("Request", values["Code"])
         aws.call("lambda", "UpdateFunctionCode", {**values, **code})
+
     if publishes:
         aws.call("lambda", "PublishVersion", {"FunctionName": function.id})
 

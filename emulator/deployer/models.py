@@ -32,7 +32,9 @@ def operation_model(service: str, operation: str) -> OperationModel:
 
 def members(shape: Shape | None) -> Mapping[str, Shape]:
     """Return the members of a structure by name. The shape of a request may be None."""
-    return cast("StructureShape", shape).members if shape else {}
+    if shape is None:
+        return {}
+    return cast("StructureShape", shape).members
 
 
 def parameters(service: str, operation: str) -> Mapping[str, Shape]:
@@ -55,4 +57,5 @@ def request(service: str, operation: str, values: Mapping[str, object]) -> dict[
             result[f"{name}s"] = [value]
         elif f"{name}Prefix" in shapes:
             result[f"{name}Prefix"] = value
+
     return result

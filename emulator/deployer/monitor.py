@@ -62,6 +62,7 @@ class Monitor:
         """All resources but the stack, in the order in which they were deployed."""
         self.errors: list[str] = []
         """The messages of severity error that the program logged."""
+
         self._environment = environment
         default_provider = _configured_provider(environment, to_struct(settings))
         self._providers = {"": default_provider}
@@ -76,6 +77,7 @@ class Monitor:
             resource = self._deploy(request)
         except DeploymentError as error:
             raise DeploymentError(f"{request.type} {request.name}: {error}") from error
+
         if request.type != STACK:
             self.resources.append(resource)
         return pb.RegisterResourceResponse(
@@ -121,6 +123,7 @@ class Monitor:
         if request.parent not in ("", self._stack_urn):
             parent_type = request.parent.split("::")[2]  # after the stack and the project
             qualified_type = f"{parent_type}${request.type}"
+
         urn = f"{self._urn_prefix}{qualified_type}::{request.name}"
         if urn in self._urns:
             raise DeploymentError(f"duplicate URN {urn}")

@@ -49,10 +49,12 @@ def serve(provider: Provider) -> tuple[grpc.Server, int]:
 
 def main() -> None:
     """Serve until the engine interrupts this process, or until the engine itself has ended."""
-    engine, interrupted = os.getppid(), Event()
+    engine = os.getppid()
+    interrupted = Event()
     # Without a handler, Python does not see the signal if the engine runs in a background job of a
     # shell, which ignores it.
     signal.signal(signal.SIGINT, lambda _signal, _frame: interrupted.set())
+
     server, port = serve(Provider(os.environ))
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()

@@ -64,4 +64,11 @@ def default_tags(settings: Mapping[str, object]) -> dict[str, str]:
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         example = '{"tags": {"team": "data"}}'
         raise DeploymentError(f"aws:defaultTags: {text!r}; expected {example}") from error
-    return {key: tag if isinstance(tag, str) else json.dumps(tag) for key, tag in tags}
+
+    return {key: _tag_text(tag) for key, tag in tags}
+
+
+def _tag_text(tag: object) -> str:
+    if isinstance(tag, str):
+        return tag
+    return json.dumps(tag)

@@ -95,6 +95,7 @@ class Provider:
             seed=request.randomSeed or request.urn.encode(),
             old_inputs=from_struct(request.olds),
         )
+
         return pb.CheckResponse(
             inputs=to_struct(inputs),
             failures=[
@@ -130,9 +131,11 @@ class Provider:
         inputs = from_struct(request.inputs)
         if not inputs:
             raise DeploymentError(f"import and get() of {request.type} {UNSUPPORTED}")
+
         resource = lifecycle.read(row, request.id, inputs, self._default_tags, self._aws)
         if resource is None:
             return pb.ReadResponse()
+
         return pb.ReadResponse(
             id=resource.id,
             inputs=to_struct(resource.inputs),
@@ -144,6 +147,7 @@ class Provider:
         row = _row(request.type)
         old = from_struct(request.old_inputs)
         new = from_struct(request.news)
+
         if request.preview:
             old_outputs = from_struct(request.olds)
             outputs = lifecycle.planned_outputs(row, old, old_outputs, new)

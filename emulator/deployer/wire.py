@@ -73,6 +73,7 @@ def _read_files(archive: Mapping[str, object], path: str) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     if "path" in archive or "uri" in archive:
         raise DeploymentError(f"{path}: {NOT_SUPPORTED}")
+
     for name, asset in cast("Mapping[str, Mapping[str, str]]", archive.get("assets", {})).items():
         if asset[SIGNATURE] == ARCHIVE:
             inner_files = _read_files(asset, f"{path}[{name}]")
@@ -92,6 +93,7 @@ def _from_wire(value: object) -> object:
         if value.get(SIGNATURE) == SECRET:
             return _from_wire(value["value"])
         return {key: _from_wire(item) for key, item in value.items() if item is not None}
+
     if isinstance(value, list):
         return [_from_wire(item) for item in value]
     if isinstance(value, float) and value.is_integer():

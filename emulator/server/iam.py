@@ -118,6 +118,7 @@ def authorize(
     denial = iam_evaluator.enforce(
         access_key, action, service, region, resource_arn=resource, service_context=conditions
     )
+
     if denial is not None:
         is_explicit = denial.decision == "Deny"
         message = iam_actions.identity_denial_message(

@@ -21,16 +21,22 @@ def refusal(method: str, headers: Iterable[tuple[str, str]], port: int) -> str |
     values: dict[str, list[str]] = defaultdict(list)
     for name, value in headers:
         values[name.lower()].append(value)
-    hosts, origins, sites = values["host"], values["origin"], values["sec-fetch-site"]
-    own_host = LOOPBACK_HOST.fullmatch(hosts[0].lower()) if len(hosts) == 1 else None
+
+    hosts = values["host"]
+    own_host = None
+    if len(hosts) == 1:
+        own_host = LOOPBACK_HOST.fullmatch(hosts[0].lower())
     if own_host is None or int(own_host["port"] or DEFAULT_PORT) != port:
         return (
             f"the Host header is {', '.join(hosts)!r}; the emulator answers only to"
             f" 127.0.0.1:{port}, localhost:{port} and [::1]:{port}, so that no web page can"
             " reach it by a host name of its own"
         )
+
+    origins = values["origin"]
     if origins:
         return f"the request has the Origin {origins[0]!r}; {NO_WEB_PAGE}"
+    sites = values["sec-fetch-site"]
     if sites and sites != ["none"]:
         return f"the request has the header Sec-Fetch-Site: {sites[0]}; {NO_WEB_PAGE}"
     if method == "OPTIONS":

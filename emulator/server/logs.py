@@ -16,6 +16,7 @@ def refuse_other_patterns(call: ministack.Call) -> None:
     """Refuse to search lines with a pattern that is not plain words."""
     pattern = str(call.document.get("filterPattern", "")).strip()
     is_stored_filter = "filterName" in call.document  # MiniStack never filters by it
+
     if pattern.startswith(("{", "[", "%")) and not is_stored_filter:
         message = (
             f"filterPattern: {pattern!r} is no words; this emulator knows only words that are all"
@@ -34,5 +35,6 @@ def store_key(call: ministack.Call) -> http.Response | None:
     if group is None:
         message = f"The specified log group does not exist: {name}"
         raise ApiError("ResourceNotFoundException", message)
+
     group["kmsKeyId"] = call.document.get("kmsKeyId")
     return 200, {"Content-Type": "application/x-amz-json-1.1"}, b"{}"

@@ -60,7 +60,8 @@ class RoleObjects:
         Raise JobFailed for an error of the client, and if the bucket's policy does not allow the
         action to Personalize.
         """
-        account, resource = role_arn.split(":")[4], f"arn:aws:s3:::{bucket}{path}"
+        account = role_arn.split(":")[4]
+        resource = f"arn:aws:s3:::{bucket}{path}"
         job = f"arn:aws:personalize:{self._region}:{account}:dataset-import-job/import"
         text = s3._bucket_policies.get_scoped(account, None, bucket)  # noqa: SLF001  # GetBucketPolicy needs a caller
         if not iam.service_may(json.loads(text or "null"), SERVICE, action, resource, job):
@@ -68,6 +69,7 @@ class RoleObjects:
                 f"{DENIED}: the policy of bucket {bucket} does not allow {SERVICE} to perform:"
                 f" {action} on resource: {resource}"
             )
+
         try:
             credentials = iam.assume_role(
                 role_arn, service=SERVICE, source_arn=job, session_name="Personalize"
@@ -75,5 +77,7 @@ class RoleObjects:
             yield client("s3", self._region, credentials)
         except ClientError as error:
             details = error.response["Error"]
-            reason = "Invalid Data location" if details["Code"] in MISSING else DENIED
+            reason = DENIED
+            if details["Code"] in MISSING:
+                reason = "Invalid Data location"
             raise JobFailed(f"{reason}: {resource}: {details['Message']}") from error

@@ -116,6 +116,7 @@ class Scheduler:
             "SCHEDULE_ARN": schedule["Arn"],
             "TARGET_ARN": schedule["Target"]["Arn"],
         }
+
         account, queue = schedule["Target"]["DeadLetterConfig"]["Arn"].split(":")[4:]
         with suppress(ClientError):  # the log of the calls has the refusal
             sqs = self._client("sqs", schedule, context)
@@ -160,7 +161,11 @@ def due_deliveries(since: dt.datetime, now: dt.datetime) -> Iterator[tuple[Sched
     """
     for schedule in _stored_schedules():
         changed = schedule["LastModificationDate"]
-        slot = slots.next_slot(schedule, None if changed >= since.timestamp() else since)
+        after = None
+        if changed < since.timestamp():
+            after = since
+        slot = slots.next_slot(schedule, after)
+
         while slot is not None and slot <= now and changed <= now.timestamp():
             if schedule["State"] == "ENABLED":
                 yield schedule, slot

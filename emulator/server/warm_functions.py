@@ -36,12 +36,14 @@ def folder_with_python(directory: str) -> str:
 
     The warm process starts with the first function.
     """
-    folder, address = Path(directory, "bin"), f"{directory}/warm"
+    folder = Path(directory, "bin")
     folder.mkdir()
+    address = f"{directory}/warm"
     warm = shlex.join(warm_process.command(address, "awslambdaric"))
     program = folder / "python"
     program.write_text(PYTHON.format(warm=warm, python=shlex.quote(sys.executable)))
     program.chmod(0o755)
+
     listener = socket.socket(socket.AF_UNIX)
     with suppress(OSError):  # the path is too long for a socket, so functions start cold
         listener.bind(address)

@@ -169,6 +169,7 @@ def _evaluate(expression: str, state_input: StateInput, field: str) -> Json:
     call = ARRAY_CONTAINS.fullmatch(expression)
     if call is None:
         return read_field(expression, state_input, field)
+
     items = read_field(call[1], state_input, "ArgumentJsonPath")
     if not isinstance(items, list):
         cause = f"the first argument of {expression} is not an array: {to_json(items)}"
@@ -183,6 +184,7 @@ def _children(value: Json, step: str | int) -> Iterable[Json]:
             return value
         if isinstance(step, int):
             return value[step : step + 1]  # A missing item is an empty list, not an error.
+
     if isinstance(value, Mapping):
         if step == EVERY:
             return value.values()

@@ -252,7 +252,9 @@ class Branch:
         with execution.lock:
             self._raise_if_closed()
             execution.waits[event] = self
+
         was_set: bool = event.wait(seconds)
+
         with execution.lock:
             del execution.waits[event]
             self._raise_if_closed()

@@ -51,6 +51,7 @@ def run(execution: Execution) -> None:
         },
         "StateMachine": {"Id": execution.machine.arn, "Name": execution.machine.name},
     }
+
     try:
         output = _run_machine(root, execution.definition, document, context)
         execution.end("SUCCEEDED", root.last_id, output=execution.text(output))
@@ -301,6 +302,7 @@ def _seconds_at_path(state: Object, state_input: StateInput) -> int:
         seconds = read(path, state_input)
     except LookupError:
         raise RuntimeFailed(f"{subject} does not reference an input value: {path}") from None
+
     if type(seconds) is not int:
         raise RuntimeFailed(f"{subject} cannot be parsed as a long value: {path} == {seconds}")
     if seconds < 0:

@@ -78,22 +78,25 @@ def _object_problems(
 
     if fields is None:
         fields = OBJECTS[noun]
-    known: list[str] = []
-    for group in fields.split():
-        names = group.rstrip("?").split("|")
-        known += names
+    yield from _count_problems(noun, value, here, fields)
 
-        count = len(value.keys() & {*names})
-        is_missing = count == 0 and not group.endswith("?")
-        if count > 1 or is_missing:
-            yield f"{here}: a {noun} has one {' or '.join(names)}, but this has {count}"
-
+    known = re.findall(r"\w+", fields)
     for name, item in value.items():
         field_place = f"{place}.{name}".lstrip(".")
         if name in known:
             yield from _field_problems(name, item, field_place)
         else:
             yield f"{field_place}: a {noun} has only {', '.join(known)} in this emulator"
+
+
+def _count_problems(noun: str, value: Object, here: str, fields: str) -> Iterator[str]:
+    """Yield the groups of fields of which an object has none or more than one."""
+    for group in fields.split():
+        names = group.rstrip("?").split("|")
+        count = len(value.keys() & {*names})
+        is_missing = count == 0 and not group.endswith("?")
+        if count > 1 or is_missing:
+            yield f"{here}: a {noun} has one {' or '.join(names)}, but this has {count}"
 
 
 def _field_problems(name: str, value: Json, place: str) -> Iterator[str]:

@@ -156,6 +156,7 @@ class StepFunctions:
             for machine in list(self._machines.values())
             if machine.arn.startswith(f"arn:aws:states:{request.scope}:")
         ]
+
         return _page("stateMachines", rows, "stateMachineArn", request)
 
     def tag_resource(self, request: Request) -> Row:
