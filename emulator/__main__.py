@@ -17,11 +17,7 @@ def main() -> int:
 
     It is 0 after a signal, and 1 if the emulator cannot start or dies.
     """
-    parser = argparse.ArgumentParser(prog="python -m emulator", description=HELP)
-    parser.add_argument("--port", type=int, default=4566, help="0 for a free one (default 4566)")
-    parser.add_argument("--region", default="eu-west-1", help="default %(default)s")
-    arguments = parser.parse_args()
-
+    arguments = _parse_arguments()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -34,6 +30,13 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 1
     return 0
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m emulator", description=HELP)
+    parser.add_argument("--port", type=int, default=4566, help="0 for a free one (default 4566)")
+    parser.add_argument("--region", default="eu-west-1", help="default %(default)s")
+    return parser.parse_args()
 
 
 def _print_exports(emulator: Emulator) -> None:

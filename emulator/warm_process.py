@@ -115,18 +115,11 @@ def run_copy(connection: socket.socket, variables: dict[str, str]) -> NoReturn:
         request: dict[str, Any] = json.loads(reader.readline())
 
     _replace_standard_streams(files)
-    os.environ.clear()
-    os.environ.update(request["environment"] | variables)
-    os.chdir(request["folder"])
-    sys.path.insert(0, request["folder"])
+    _move(request["folder"], request["environment"] | variables)
     module, *sys.argv[1:] = request["arguments"]
-    atexit._clear()  # noqa: SLF001  # what is registered here is for the end of the warm process
     threading.Thread(target=_end_with_caller, args=(connection,), daemon=True).start()
 
     exit_code = _run_module(module)
-    atexit._run_exitfuncs()  # noqa: SLF001  # os._exit does not call them
-    sys.stdout.flush()
-    sys.stderr.flush()
     connection.send(bytes([exit_code]))
     os._exit(exit_code)
 
@@ -141,6 +134,15 @@ def _replace_standard_streams(files: Sequence[int]) -> None:
     sys.stdin = open(0)  # noqa: SIM115
     sys.stdout = open(1, "w")  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, errors="backslashreplace")  # noqa: SIM115
+
+
+def _move(folder: str, environment: dict[str, str]) -> None:
+    """Give this process the working directory and the environment of the caller."""
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    sys.path.insert(0, folder)
+    atexit._clear()  # noqa: SLF001  # what is registered here is for the end of the warm process
 
 
 def _end_with_caller(connection: socket.socket) -> None:
@@ -160,10 +162,14 @@ def _run_module(module: str) -> int:
         code = 1
 
     if code is None:
-        return 0
+        code = 0
     if isinstance(code, str):
         print(code, file=sys.stderr)  # noqa: T201  # as Python does it
-        return 1
+        code = 1
+
+    atexit._run_exitfuncs()  # noqa: SLF001  # os._exit does not call them
+    sys.stdout.flush()
+    sys.stderr.flush()
     return code & 0xFF
 
 

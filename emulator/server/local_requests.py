@@ -23,10 +23,7 @@ def refusal(method: str, headers: Iterable[tuple[str, str]], port: int) -> str |
         values[name.lower()].append(value)
 
     hosts = values["host"]
-    own_host = None
-    if len(hosts) == 1:
-        own_host = LOOPBACK_HOST.fullmatch(hosts[0].lower())
-    if own_host is None or int(own_host["port"] or DEFAULT_PORT) != port:
+    if not _is_own_host(hosts, port):
         return (
             f"the Host header is {', '.join(hosts)!r}; the emulator answers only to"
             f" 127.0.0.1:{port}, localhost:{port} and [::1]:{port}, so that no web page can"
@@ -42,3 +39,15 @@ def refusal(method: str, headers: Iterable[tuple[str, str]], port: int) -> str |
     if method == "OPTIONS":
         return f"the method is OPTIONS, which only browsers use; {NO_WEB_PAGE}"
     return None
+
+
+def _is_own_host(hosts: list[str], port: int) -> bool:
+    """Return True if a request names exactly one host, which is this machine with this port."""
+    if len(hosts) != 1:
+        return False
+    match = LOOPBACK_HOST.fullmatch(hosts[0].lower())
+    if match is None:
+        return False
+    if match["port"] is None:
+        return port == DEFAULT_PORT
+    return int(match["port"]) == port

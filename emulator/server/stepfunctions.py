@@ -80,21 +80,18 @@ class StepFunctions:
         Raises:
             StateFailed: the function fails, or is not invoked.
         """
-        region = execution.arn.split(":")[3]
         try:
-            credentials = _assume_role(execution.role, execution.machine.arn)
-            lambda_client = client("lambda", region, credentials)
-            response = lambda_client.invoke(FunctionName=resource, Payload=payload.encode())
+            response = _invoke(execution, resource, payload)
             result = response["Payload"].read().decode()
         except ClientError as error:
             raise _build_failure(error) from error
         except BotoCoreError as error:
             raise StateFailed("Lambda.SdkClientException", str(error)) from error
 
-        document = json.loads(result)
         if "FunctionError" in response:
-            raise StateFailed(document.get("errorType", "Exception"), result)
-        return document
+            error_type = json.loads(result).get("errorType", "Exception")
+            raise StateFailed(error_type, result)
+        return json.loads(result)
 
     def status_changed(self, execution: Execution) -> None:
         """Publish the event that an execution has started or ended.
@@ -110,6 +107,15 @@ class StepFunctions:
         region, account = execution.arn.split(":")[3:5]
         with request_scope(account, region):  # PutEvents refuses events of AWS's services
             eventbridge._put_events({"Entries": [event]}, allow_aws_source=True)  # noqa: SLF001
+
+
+def _invoke(execution: Execution, resource: str, payload: str) -> dict[str, Any]:
+    """Invoke a function in a session of the state machine's role."""
+    credentials = _assume_role(execution.role, execution.machine.arn)
+    region = execution.arn.split(":")[3]
+    lambda_client = client("lambda", region, credentials)
+    response: dict[str, Any] = lambda_client.invoke(FunctionName=resource, Payload=payload.encode())
+    return response
 
 
 def _build_failure(error: ClientError) -> StateFailed:

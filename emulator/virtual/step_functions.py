@@ -267,7 +267,7 @@ def _invoke(machine: Machine, clock: VirtualClock, arn: str, payload: str) -> ob
     Raise StateFailed if the function is missing or fails, or sleeps on the clock past its timeout.
     """
     name = function_name(arn)
-    request_id = str(uuid.UUID(int=clock.random.getrandbits(128), version=4))
+    request_id = _create_request_id(clock)
     if name not in machine.functions:
         message = f"Function not found: {arn}"
         raise invoke_failure("ResourceNotFoundException", message, 404, "-")
@@ -275,26 +275,40 @@ def _invoke(machine: Machine, clock: VirtualClock, arn: str, payload: str) -> ob
     timeout = machine.timeouts.get(name, MAX_TIMEOUT_SECONDS)
     clock.running.limit = clock.time_after(timeout)  # the task ends with the function
     try:
-        result = machine.functions[name](json.loads(payload), None)
-        return json.loads(LambdaMarshaller().marshal_response(result)[0])
+        return _call_handler(machine.functions[name], payload)
     except LimitReached:
-        message = f"RequestId: {request_id} Error: Task timed out after {timeout:.2f} seconds"
-        raise _function_error("Sandbox.Timedout", message) from None
+        raise _explain_timeout(timeout, request_id) from None
     except Fails as failure:
         raise _explain_fault(failure, request_id) from None
     except Exception as error:
         raise _explain_error(error, request_id) from error
 
 
+def _explain_timeout(timeout: float, request_id: str) -> StateFailed:
+    message = f"RequestId: {request_id} Error: Task timed out after {timeout:.2f} seconds"
+    return _function_error("Sandbox.Timedout", message)
+
+
 def _explain_error(error: Exception, request_id: str) -> StateFailed:
     """Turn an error of a handler into the failure that a Task would see."""
-    frames = traceback.extract_tb(error.__traceback__)[1:]  # without the frame of `_invoke`
+    frames = traceback.extract_tb(error.__traceback__)[2:]  # without the frames of this module
     return _function_error(
         type(error).__name__,
         str(error),
         requestId=request_id,
         stackTrace=traceback.format_list(frames),
     )
+
+
+def _call_handler(handler: Handler, payload: str) -> object:
+    result = handler(json.loads(payload), None)
+    response, _content_type = LambdaMarshaller().marshal_response(result)
+    return json.loads(response)
+
+
+def _create_request_id(clock: VirtualClock) -> str:
+    """Create an id like Lambda's, but from the clock, so that it is the same each time."""
+    return str(uuid.UUID(int=clock.random.getrandbits(128), version=4))
 
 
 def _explain_fault(failure: Fails, request_id: str) -> StateFailed:

@@ -111,11 +111,16 @@ class VirtualClock:
         # The turn has come back.
         if waiters is not None and task in waiters:
             waiters.remove(task)
-        if task is self._owner and self._error is not None:
-            error = self._error
-            self._error = None
-            raise error
+        if task is self._owner:
+            self._raise_error()
         return task.was_woken
+
+    def _raise_error(self) -> None:
+        """Raise the error that a task has left for the owner, once."""
+        error = self._error
+        self._error = None
+        if error is not None:
+            raise error
 
     def wake(self, waiters: deque[Task]) -> None:
         """Make every task in `waiters` ready to run, in the order of the queue."""
