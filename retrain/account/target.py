@@ -6,7 +6,7 @@ import json
 import re
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from botocore.exceptions import ClientError
 
@@ -14,6 +14,8 @@ from retrain.account.errors import OperatorError, code_of
 from retrain.account.pulumi_cli import NotDeployedError, deploy_command, stack_outputs, stack_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from functions.contract import Settings
     from retrain.account.access import Access
 
@@ -37,10 +39,10 @@ class PipelineOptions(NamedTuple):
     access: Access
 
     def words(self) -> list[str]:
-        """Return the options as words of a command."""
-        arn = self.state_machine_arn
-        pipeline = ["--state-machine-arn", arn] if arn else ["--stack", self.stack]
-        return [*pipeline, *self.access.options()]
+        """List the options as words of a command."""
+        if self.state_machine_arn:
+            return ["--state-machine-arn", self.state_machine_arn, *self.access.options()]
+        return ["--stack", self.stack, *self.access.options()]
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Target:
         return PipelineOptions(self.stack or "", arn, self.access).words()
 
     def command(self, *words: str) -> str:
-        """Return a command of this program for the same pipeline, to be pasted into a shell."""
+        """Write a command of this program for the same pipeline, to be pasted into a shell."""
         return shlex.join(["retrain", *words, *self.options])
 
     @property
@@ -76,15 +78,20 @@ class Target:
         return deploy_command(self.stack) if self.stack else "pulumi up"
 
     def config_command(self, key: str, value: str) -> str:
-        """Return the command that changes a setting in the stack's file, and deploys it."""
+        """Write the command that changes a setting in the stack's file, and deploys it."""
         stack = f" --stack {self.stack}" if self.stack else ""
         return f"pulumi config set {key} {value}{stack} && {self.deploy_command}"
 
 
 def find_target(stack: str, state_machine_arn: str | None, access: Access) -> Target:
-    """Return the pipeline of a stack or a state machine. Raise OperatorError if there is none."""
-    arn = state_machine_arn or stack_outputs(stack).get("state_machine_arn")
-    deploy = "pulumi up" if state_machine_arn else deploy_command(stack)
+    """Find the pipeline of a stack or a state machine. Raise OperatorError if there is none."""
+    if state_machine_arn:
+        deploy = "pulumi up"
+        arn: object = state_machine_arn
+    else:
+        deploy = deploy_command(stack)
+        arn = stack_outputs(stack).get("state_machine_arn")
+
     if not isinstance(arn, str):
         raise NotDeployedError(
             f"{stack_text(stack)} has no output state_machine_arn, so it is not deployed; name "
@@ -94,24 +101,46 @@ def find_target(stack: str, state_machine_arn: str | None, access: Access) -> Ta
     match = MACHINE_ARN.fullmatch(arn)
     if match is None:
         raise OperatorError(f"{arn!r} is not the ARN of a state machine; {ARN_HINT}")
+
     access = access.in_region(match["region"], f"the state machine {arn}")
-    restore = f"pulumi up --refresh{deploy.removeprefix('pulumi up')}"
+    restore_command = f"pulumi up --refresh{deploy.removeprefix('pulumi up')}"
+    definition = _read_definition(arn, match["account"], access, restore_command)
+    settings = _find_settings(definition)
+    if settings is None:
+        problem = f"{arn} is not the state machine of a pipeline"
+        if state_machine_arn:
+            raise MachineNotFoundError(f"{problem}; {ARN_HINT}")
+        raise MachineNotFoundError(f"{problem}; bring it back", restore_command)
+
+    return Target(arn, settings, access, None if state_machine_arn else stack)
+
+
+def _read_definition(
+    arn: str, account: str, access: Access, restore_command: str
+) -> dict[str, Any]:
+    """Read the definition of a state machine. Raise OperatorError if it doesn't exist."""
     try:
         machine = access.step_functions.describe_state_machine(stateMachineArn=arn)
     except ClientError as error:
         if code_of(error) != "StateMachineDoesNotExist":
             raise
-        access.require_account(match["account"], arn)
+        # If the credentials are of another account, that is the reason.
+        access.require_account(account, arn)
         raise MachineNotFoundError(
-            f"{arn} does not exist; name another one, or create it again", restore
+            f"{arn} does not exist; name another one, or create it again", restore_command
         ) from error
-    definition = json.loads(machine["definition"])
+
+    definition: dict[str, Any] = json.loads(machine["definition"])
+    return definition
+
+
+def _find_settings(definition: Mapping[str, Any]) -> Settings | None:
+    """Find the pipeline's settings in its first state. Another program's definition has none."""
     parameters = definition["States"][definition["StartAt"]].get("Parameters")
-    settings = parameters.get("settings") if isinstance(parameters, dict) else None
-    if not (isinstance(settings, dict) and settings.keys() >= KEYS_OF_EVERY_RELEASE):
-        text = f"{arn} is not the state machine of a pipeline"
-        if state_machine_arn:
-            raise MachineNotFoundError(f"{text}; {ARN_HINT}")
-        raise MachineNotFoundError(f"{text}; bring it back", restore)
-    stack_of_target = None if state_machine_arn else stack
-    return Target(arn, cast("Settings", settings), access, stack_of_target)
+    if not isinstance(parameters, dict):
+        return None
+
+    settings = parameters.get("settings")
+    if not isinstance(settings, dict) or not settings.keys() >= KEYS_OF_EVERY_RELEASE:
+        return None
+    return cast("Settings", settings)

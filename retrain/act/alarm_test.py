@@ -15,6 +15,8 @@ from retrain.check.findings import PENDING, list_subscriptions
 from retrain.options import JsonOption, command
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from retrain.account.access import Access
 
 TESTED_ALARM = "run-failed"
@@ -40,32 +42,19 @@ def test_alarm(target: Target, *, as_json: JsonOption = False) -> int:
     Exit code 1: the alarm could not notify the topic, or nobody subscribes.
     Exit code 2: the pipeline or its alarms were not found.
     """
-    access, topic_arn = target.access, target.settings["notifications"]["topicArn"]
-    client = access.client("cloudwatch")
-    prefix = f"{pipeline_name(target.settings)}-{TESTED_ALARM}-"
-    alarms = client.describe_alarms(AlarmNamePrefix=prefix)["MetricAlarms"]
-    if not alarms:
-        raise OperatorError(
-            f"there is no alarm whose name begins with {prefix}; create it again with "
-            f"`{target.deploy_command} --refresh`"
-        )
-    name, state, former = (alarms[0][key] for key in ("AlarmName", "StateValue", "StateReason"))
-    reason = f"A test of retrain test-alarm by {access.caller()}. No run failed."
-    try:
-        # CloudWatch notifies the topic only if the state changes.
-        for test_state in ("OK", "ALARM"):
-            client.set_alarm_state(AlarmName=name, StateValue=test_state, StateReason=reason)
-        print_message(f"{name} is in ALARM for this test")
-        _wait_for_action(access, name, topic_arn)
-    finally:
-        client.set_alarm_state(AlarmName=name, StateValue=state, StateReason=former)
-        print_message(f"{name} is set back to {state}")
-    subscriptions = list_subscriptions(access, topic_arn)
+    topic_arn = target.settings["notifications"]["topicArn"]
+    alarm = _find_alarm(target)
+    _test(target.access, alarm, topic_arn)
+
+    subscriptions = list_subscriptions(target.access, topic_arn)
     pending = sorted(address for address, arn in subscriptions.items() if arn == PENDING)
     confirmed = sorted(subscriptions.keys() - set(pending))
-    filtered = [address for address in confirmed if _has_filter(access, subscriptions[address])]
+    filtered = [
+        address for address in confirmed if _has_filter(target.access, subscriptions[address])
+    ]
+
     if as_json:
-        document = {"alarm": name, "topicArn": topic_arn, "confirmed": confirmed}
+        document = {"alarm": alarm["AlarmName"], "topicArn": topic_arn, "confirmed": confirmed}
         print_json({**document, "filtered": filtered, "pending": pending})
     elif confirmed:
         print_result(f"{topic_arn} notifies {', '.join(confirmed)}")
@@ -76,6 +65,7 @@ def test_alarm(target: Target, *, as_json: JsonOption = False) -> int:
         )
     if pending:
         print_message(f"not confirmed yet, by the link in a mail of AWS: {', '.join(pending)}")
+
     if not confirmed:
         raise FailedError(
             f"the alarm has notified {topic_arn}, but nobody has subscribed and confirmed; add an "
@@ -84,8 +74,41 @@ def test_alarm(target: Target, *, as_json: JsonOption = False) -> int:
     return 0
 
 
+def _find_alarm(target: Target) -> Mapping[str, str]:
+    """Find the alarm about failed runs. Raise OperatorError if somebody has deleted it."""
+    prefix = f"{pipeline_name(target.settings)}-{TESTED_ALARM}-"
+    client = target.access.client("cloudwatch")
+    alarms: Sequence[Mapping[str, str]] = client.describe_alarms(AlarmNamePrefix=prefix)[
+        "MetricAlarms"
+    ]
+    if not alarms:
+        raise OperatorError(
+            f"there is no alarm whose name begins with {prefix}; create it again with "
+            f"`{target.deploy_command} --refresh`"
+        )
+    return alarms[0]
+
+
+def _test(access: Access, alarm: Mapping[str, str], topic_arn: str) -> None:
+    """Set an alarm to ALARM until it has notified the topic, and then back to its former state."""
+    client = access.client("cloudwatch")
+    name = alarm["AlarmName"]
+    reason = f"A test of retrain test-alarm by {access.caller()}. No run failed."
+    try:
+        # CloudWatch notifies the topic only if the state changes, and it may be ALARM already.
+        for test_state in ("OK", "ALARM"):
+            client.set_alarm_state(AlarmName=name, StateValue=test_state, StateReason=reason)
+        print_message(f"{name} is in ALARM for this test")
+        _wait_for_action(access, name, topic_arn)
+    finally:
+        client.set_alarm_state(
+            AlarmName=name, StateValue=alarm["StateValue"], StateReason=alarm["StateReason"]
+        )
+        print_message(f"{name} is set back to {alarm['StateValue']}")
+
+
 def _has_filter(access: Access, subscription_arn: str) -> bool:
-    """Return True if a subscription has a filter policy, which SNS evaluates after this test.
+    """Tell whether a subscription has a filter policy, which SNS evaluates after this test.
 
     The history of an alarm ends with the topic, so nothing shows whether a message got through:
     https://docs.aws.amazon.com/sns/latest/dg/sns-message-filtering.html.
@@ -94,28 +117,31 @@ def _has_filter(access: Access, subscription_arn: str) -> bool:
     return "FilterPolicy" in response["Attributes"]
 
 
-def _wait_for_action(access: Access, name: str, topic_arn: str) -> None:
+def _wait_for_action(access: Access, alarm_name: str, topic_arn: str) -> None:
     """Wait until an alarm has notified the topic. Raise FailedError if it does not in time."""
     client = access.client("cloudwatch")
     began_at = clock.now() - timedelta(seconds=1)
     while clock.now() < began_at + DEADLINE:
         history = client.describe_alarm_history(
-            AlarmName=name,
+            AlarmName=alarm_name,
             HistoryItemType="Action",
             StartDate=began_at,
             EndDate=clock.now() + CLOCKS_DIFFER,
         )
         for item in history["AlarmHistoryItems"]:
-            data = loads(item["HistoryData"])
-            if data.get("actionState") == "Succeeded":
+            action = loads(item["HistoryData"])
+            state = action.get("actionState")
+            if state == "Succeeded":
                 return
-            if data.get("actionState") == "Failed":
+            if state == "Failed":
                 raise FailedError(
-                    f"{name} could not notify {topic_arn}: {data.get('error') or 'no reason'}; "
-                    "check that the topic exists, its policy, and the policy of its KMS key"
+                    f"{alarm_name} could not notify {topic_arn}: "
+                    f"{action.get('error') or 'no reason'}; check that the topic exists, its "
+                    "policy, and the policy of its KMS key"
                 )
         clock.sleep(POLL_SECONDS)
+
     raise FailedError(
-        f"the history of {name} shows no action after {DEADLINE.seconds} seconds; look at it with "
-        f"`aws cloudwatch describe-alarm-history --alarm-name {name}`"
+        f"the history of {alarm_name} shows no action after {DEADLINE.seconds} seconds; look at it "
+        f"with `aws cloudwatch describe-alarm-history --alarm-name {alarm_name}`"
     )

@@ -33,6 +33,8 @@ from retrain.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from functions.contract import RunRequest, StartedExecution
 
 
@@ -80,44 +82,71 @@ def start(
     Exit code 2: the input is wrong, or the pipeline cannot be found or read.
     Exit code 130: you pressed Ctrl-C during --watch. The run goes on.
     """
-    arns = [item["solutionArn"] for item in target.settings["solutions"]]
-    arn_of = {short_name(arn): arn for arn in arns}
-    values = {
-        "skipImport": skip_import,
-        "datasets": dataset,
-        "solutions": [arn_of.get(name, name) for name in solution or ()],
-        "force": force,
-        "exportDate": export_date,
-    }
-    request = cast(
-        "RunRequest", {key: value for key, value in values.items() if value or value == ""}
+    request = _build_request(
+        skipImport=skip_import,
+        datasets=dataset,
+        solutions=_find_solution_arns(target, solution or ()),
+        force=force,
+        exportDate=export_date,
     )
-    name = f"{clock.now():%Y%m%d}-{secrets.token_hex(4)}"  # it is also the id of the run
-    executions = target.state_machine_arn.replace(":stateMachine:", ":execution:")
-    started: StartedExecution = {
-        "request": request,
-        "executionArn": f"{executions}:{name}",
-        "startedAt": clock.now().isoformat(),
-    }
-    if problems := find_input_problems(target.settings, started):
-        raise OperatorError("\n".join(map(in_words_of_options, problems)))
-    if running := list_running_executions(target):
-        oldest = running[-1]
-        longest = format_duration(compute_max_wait(target.settings).total_seconds())
-        run_id = find_run_id(target, oldest)
-        print_message(
-            f"{run_id} has been running since {format_time(oldest.started_at)} "
-            f"UTC. A new run waits until it has ended, and is SKIPPED if that takes over {longest}."
-        )
+    run_id = f"{clock.now():%Y%m%d}-{secrets.token_hex(4)}"
+    _check_request(target, request, run_id)
+    running = list_running_executions(target)
+    if running:
+        _print_wait(target, running[-1])
         confirm("Start it?", "nothing was started", yes=yes)
+
+    # The execution's name is also the id of the run.
     response = target.access.step_functions.start_execution(
-        stateMachineArn=target.state_machine_arn, name=name, input=dumps(request)
+        stateMachineArn=target.state_machine_arn, name=run_id, input=dumps(request)
     )
     execution = Execution(response["executionArn"], "RUNNING", response["startDate"], None)
-    if as_json and not watch:  # with --watch, the only result is the report
-        facts = {"runId": name, "executionArn": execution.arn, "startedAt": execution.started_at}
-        print_json(facts)
+
     if not as_json:
-        print_result(name)
-        print_command("To follow the run", target.command("watch", "--run", name))
-    return watch_execution(target, execution, as_json=as_json) if watch else 0
+        print_result(run_id)
+        print_command("To follow the run", target.command("watch", "--run", run_id))
+    if watch:
+        # Then the only document is the report.
+        return watch_execution(target, execution, as_json=as_json)
+    if as_json:
+        facts = {"executionArn": execution.arn, "startedAt": execution.started_at}
+        print_json({"runId": run_id, **facts})
+    return 0
+
+
+def _build_request(**values: object) -> RunRequest:
+    """Build the input of the run from the options that were given.
+
+    An empty text is kept, because it's a mistake that should be named.
+    """
+    given = {key: value for key, value in values.items() if value or value == ""}
+    return cast("RunRequest", given)
+
+
+def _find_solution_arns(target: Target, names: Sequence[str]) -> list[str]:
+    """Find the solutions with these names or ARNs. The check of the input names unknown ones."""
+    arns = [solution["solutionArn"] for solution in target.settings["solutions"]]
+    arn_by_name = {short_name(arn): arn for arn in arns}
+    return [arn_by_name.get(name, name) for name in names]
+
+
+def _check_request(target: Target, request: RunRequest, run_id: str) -> None:
+    """Reject an input that the run would reject, too, before anything is started."""
+    execution_prefix = target.state_machine_arn.replace(":stateMachine:", ":execution:")
+    started: StartedExecution = {
+        "request": request,
+        "executionArn": f"{execution_prefix}:{run_id}",
+        "startedAt": clock.now().isoformat(),
+    }
+    problems = find_input_problems(target.settings, started)
+    if problems:
+        raise OperatorError("\n".join(map(in_words_of_options, problems)))
+
+
+def _print_wait(target: Target, oldest: Execution) -> None:
+    """Print for which run a new one would wait, and for how long at most."""
+    max_wait = format_duration(compute_max_wait(target.settings).total_seconds())
+    print_message(
+        f"{find_run_id(target, oldest)} has been running since {format_time(oldest.started_at)} UTC. "
+        f"A new run waits until it has ended, and is SKIPPED if that takes over {max_wait}."
+    )
