@@ -43,7 +43,7 @@ from retrain.names import is_named, short_name
 from retrain.options import JsonOption, YesOption, command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mypy_boto3_personalize import PersonalizeClient
 
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from functions.personalize.approvals import ApprovalStatus
     from functions.rules.campaigns import CampaignState
     from functions.rules.steps import Step
-    from functions.rules.versions import SolutionVersion
 
 
 class Candidate(NamedTuple):
@@ -63,14 +62,14 @@ class Candidate(NamedTuple):
     """The answer that counts now (`find_approval_status`)."""
     error: str | None
     """Why the version does not take the answer of the command, or None if it does."""
-    newer: Sequence[str] = ()
-    """The ARNs of newer versions, to which runs prefer none but an approved one."""
-    live: Mapping[str, str | None] = MappingProxyType({})
+    newer_arns: Sequence[str] = ()
+    """The newer versions, to which runs prefer none but an approved one."""
+    served: Mapping[str, str | None] = MappingProxyType({})
     """Campaign ARN -> the version that it serves."""
     compared: Mapping[str, Sequence[MetricComparison]] = MappingProxyType({})
     """Campaign ARN -> what the quality gate has compared, which is empty if it did not come to it.
     """
-    reasons: Sequence[str] = ()
+    obstacles: Sequence[str] = ()
     """Why the version is not deployed to a campaign, for each such campaign."""
 
 
@@ -103,54 +102,67 @@ def approve(
     Exit code 1: the version does not wait for an approval, or you answered no.
     Exit code 2: the pipeline or the version was not found.
     """
-    chosen = _chosen(target, version, refuse=refuse)
-    client, name = target.access.personalize, short_name(chosen.arn)
-    for line in () if yes else _comparison(client, chosen):
-        print_message(line)
+    candidate = _choose_candidate(target, version, refuse=refuse)
+    client = target.access.personalize
+    name = short_name(candidate.arn)
+    if not yes:
+        for line in _compare_metrics(client, candidate):
+            print_message(line)
     if not refuse:
-        for reason in chosen.reasons:
-            print_message(f"warning: {reason}")
-        if warning := build_deletion_warning(client, chosen.arn):
+        for warning in _list_warnings(target, candidate):
             print_message(f"warning: {warning}")
-        for newer in chosen.newer:
-            print_message(
-                f"warning: {short_name(newer)} is newer; where it passes the quality gate and a "
-                f"person has approved it, runs deploy it instead of {name}"
-            )
-        for execution in list_running_executions(target):
-            run = find_run_id(target, execution)
-            print_message(f"warning: the run {run} is under way; the deployment waits for its end")
-    question = f"{'Never deploy' if refuse else 'Deploy'} {name}?"
-    confirm(question, "nothing was changed", yes=yes)
+
     answer: ApprovalStatus = "REFUSED" if refuse else "APPROVED"
-    tags = chosen.tags
-    if chosen.answer != answer:
+    confirm(f"{'Never deploy' if refuse else 'Deploy'} {name}?", "nothing was changed", yes=yes)
+    tags = candidate.tags
+    if candidate.answer != answer:
         tags = build_approval_tags(answer, clock.now(), target.access.caller_in_tag())
-        write_tags(client, chosen.arn, tags)
-    started = None if refuse else _start_deployment(target, chosen.arn, tags)
+        write_tags(client, candidate.arn, tags)
+    started_arn = None
+    if not refuse:
+        started_arn = _start_deployment(target, candidate.arn, tags)
+
     if as_json:
-        print_json({"versionArn": chosen.arn, "answer": answer, "executionArn": started})
-    elif started:
+        print_json({"versionArn": candidate.arn, "answer": answer, "executionArn": started_arn})
+    elif started_arn:
         print_result(f"{name} is approved, and a run deploys it")
-        run = started.rpartition(":")[2]
-        print_command("To follow the run", target.command("watch", "--run", run))
+        run_id = started_arn.rpartition(":")[2]
+        print_command("To follow the run", target.command("watch", "--run", run_id))
     else:
         print_result(f"{name} is refused; the campaigns keep the versions that they serve")
-        again = target.command("start", "--skip-import", "--force")
-        print_command("To train again on the same data", again)
+        train_again = target.command("start", "--skip-import", "--force")
+        print_command("To train again on the same data", train_again)
     return 0
 
 
-def _chosen(target: Target, name: str | None, *, refuse: bool) -> Candidate:
-    """Return the version with this name, or the only version that takes the answer.
+def _list_warnings(target: Target, candidate: Candidate) -> Iterator[str]:
+    """Yield what speaks against an approval, or delays the deployment."""
+    yield from candidate.obstacles
+    warning = build_deletion_warning(target.access.personalize, candidate.arn)
+    if warning:
+        yield warning
+
+    for newer_arn in candidate.newer_arns:
+        yield (
+            f"{short_name(newer_arn)} is newer; where it passes the quality gate and a person has "
+            f"approved it, runs deploy it instead of {short_name(candidate.arn)}"
+        )
+    for execution in list_running_executions(target):
+        run_id = find_run_id(target, execution)
+        yield f"the run {run_id} is under way; the deployment waits for its end"
+
+
+def _choose_candidate(target: Target, name: str | None, *, refuse: bool) -> Candidate:
+    """Choose the version with this name, or the only version that takes the answer.
 
     Raises FailedError if it takes no answer, and OperatorError if it is not clear which is meant.
     """
-    candidates = [
-        candidate
-        for solution in target.settings["solutions"]
-        if solution["approval"] and (candidate := _candidate(target, solution, name, refuse=refuse))
-    ]
+    candidates = []
+    for solution in target.settings["solutions"]:
+        if solution["approval"]:
+            candidate = _find_candidate(target, solution, name, refuse=refuse)
+            if candidate is not None:
+                candidates.append(candidate)
     if name is not None and not candidates:
         raise OperatorError(
             f"{name!r} is not a version of the last month that a run has trained for a solution "
@@ -168,27 +180,27 @@ def _chosen(target: Target, name: str | None, *, refuse: bool) -> Candidate:
     raise FailedError("; ".join(["no version is waiting for approval", *reasons]))
 
 
-def _candidate(
+def _find_candidate(
     target: Target, solution: SolutionSettings, name: str | None, *, refuse: bool
 ) -> Candidate | None:
-    """Return the newest version of a solution that takes the answer, or else the newest one.
+    """Find the newest version of a solution that takes the answer, or else the newest one.
 
     With a name, only the version of this name counts.
     """
     candidates: list[Candidate] = []
-    newer: list[str] = []
-    for arn, status, tags in _trained_versions(target, solution):
+    newer_arns: list[str] = []
+    for arn, status, tags in _list_trained_versions(target, solution):
         if is_active(status) and (name is None or is_named(arn, name)):
-            candidate = _judged_candidate(target, solution, arn, tags, newer, refuse=refuse)
+            candidate = _judge_candidate(target, solution, arn, tags, newer_arns, refuse=refuse)
             if candidate.error is None:
                 return candidate
             candidates.append(candidate)
-        newer.append(arn)
+        newer_arns.append(arn)
 
     return candidates[0] if candidates else None
 
 
-def _trained_versions(
+def _list_trained_versions(
     target: Target, solution: SolutionSettings
 ) -> Iterator[tuple[str, str, Tags]]:
     """Yield ARN, status and tags of the last month's versions that runs have trained.
@@ -206,16 +218,16 @@ def _trained_versions(
                 yield arn, status, tags
 
 
-def _judged_candidate(
+def _judge_candidate(
     target: Target,
     solution: SolutionSettings,
     arn: str,
     tags: Tags,
-    newer: Sequence[str],
+    newer_arns: Sequence[str],
     *,
     refuse: bool,
 ) -> Candidate:
-    """Return a version with what speaks against an answer, and against its deployment.
+    """Find out what speaks against an answer, and against the deployment of a version.
 
     An approval may be given again, because its execution may not have been started.
     """
@@ -227,66 +239,77 @@ def _judged_candidate(
     if error is not None and not is_repeated:
         return Candidate(arn, tags, answer, error)
 
-    find = cache(partial(find_version, target.access.personalize))
-    read = cache(partial(read_version, target.access.personalize, solution))
-    live = {}
+    served = {}
     compared = {}
-    obstacles = {}
-    for campaign in solution["campaigns"]:
-        campaign_arn = campaign["campaignArn"]
-        state, step = _first_step(target, solution, campaign_arn, arn, find=find, read=read)
-        live[campaign_arn] = state.served_version_arn
+    obstacles = []
+    for campaign_arn, (state, step) in _read_first_steps(target, solution, arn).items():
+        served[campaign_arn] = state.served_version_arn
         compared[campaign_arn] = step.progress_changes.get("metrics", ())
         if not needs_run(step):
-            reason = format_message(
-                join_reasons(step.reasons or [f"{step.outcome}"]), target.options
+            reasons = join_reasons(step.reasons or [f"{step.outcome}"])
+            obstacles.append(
+                f"no run deploys it to {short_name(campaign_arn)}: "
+                f"{format_message(reasons, target.options)}"
             )
-            obstacles[campaign_arn] = f"no run deploys it to {short_name(campaign_arn)}: {reason}"
 
-    reasons = list(obstacles.values())
     error = None
-    if not refuse and len(obstacles) == len(live):
-        error = "; ".join(reasons) or "its solution has no campaign"
-    return Candidate(arn, tags, answer, error, [*newer], live, compared, reasons)
+    if not refuse and len(obstacles) == len(served):
+        error = "; ".join(obstacles) or "its solution has no campaign"
+    return Candidate(arn, tags, answer, error, [*newer_arns], served, compared, obstacles)
 
 
-def _first_step(
-    target: Target,
-    solution: SolutionSettings,
-    campaign_arn: str,
-    version_arn: str,
-    *,
-    find: Callable[[str], SolutionVersion | None],
-    read: Callable[[str], SolutionVersion],
-) -> tuple[CampaignState, Step]:
-    """Return a campaign, and the first step of a run that deploys an approved version there."""
+def _read_first_steps(
+    target: Target, solution: SolutionSettings, version_arn: str
+) -> dict[str, tuple[CampaignState, Step]]:
+    """Read each campaign, and decide the first step of a run that deploys the version there."""
     client = target.access.personalize
-    spec = build_deployment_spec(
-        target.settings, solution, campaign_arn, version_arn, is_candidate_from_earlier_run=True
-    )
-    approved = replace(spec, approval=None)
-    campaign = read_campaign_state(client, campaign_arn, solution["solutionArn"])
-    now = clock.now()
-    state = add_versions(campaign, approved, find_version=find, read_version=read, now=now)
-    return state, decide(state, approved, DeploymentProgress(began_at=now), now)
+    # The campaigns of a solution often serve the same version.
+    find = cache(partial(find_version, client))
+    read = cache(partial(read_version, client, solution))
+
+    first_steps = {}
+    for campaign in solution["campaigns"]:
+        campaign_arn = campaign["campaignArn"]
+        spec = build_deployment_spec(
+            target.settings, solution, campaign_arn, version_arn, is_candidate_from_earlier_run=True
+        )
+        # The question is what happens once the version is approved.
+        approved_spec = replace(spec, approval=None)
+        now = clock.now()
+        state = add_versions(
+            read_campaign_state(client, campaign_arn, solution["solutionArn"]),
+            approved_spec,
+            find_version=find,
+            read_version=read,
+            now=now,
+        )
+        step = decide(state, approved_spec, DeploymentProgress(began_at=now), now)
+        first_steps[campaign_arn] = state, step
+    return first_steps
 
 
-def _comparison(client: PersonalizeClient, chosen: Candidate) -> Iterator[str]:
-    """Yield the offline metrics of a version beside those of each version in use.
+def _compare_metrics(client: PersonalizeClient, candidate: Candidate) -> Iterator[str]:
+    """Yield the offline metrics of a version beside those of each served version.
 
     A metric that the gate compares relative to a baseline shows both changes.
     """
-    new = read_metrics(client, chosen.arn)
-    for served in dict.fromkeys(chosen.live.values()):
-        campaigns = [arn for arn, version in chosen.live.items() if version == served]
-        live = read_metrics(client, served) if served else {}
-        versions = f"{short_name(served or 'nothing')} → {short_name(chosen.arn)}"
-        yield f"{', '.join(map(short_name, campaigns))}: {versions}"
-        judged = [values for arn in campaigns for values in chosen.compared[arn]]
-        for name, value in sorted(new.items()):
-            plain: MetricComparison = {"metric": name, "new": value, "served": live.get(name)}
-            of_gate = [values for values in judged if values["metric"] == name]
-            yield from (f"  {line}" for line in format_metric_lines(of_gate or [plain]))
+    new_metrics = read_metrics(client, candidate.arn)
+    for served_arn in dict.fromkeys(candidate.served.values()):
+        campaign_arns = [arn for arn, served in candidate.served.items() if served == served_arn]
+        names = ", ".join(map(short_name, campaign_arns))
+        served_name = short_name(served_arn or "nothing")
+        yield f"{names}: {served_name} → {short_name(candidate.arn)}"
+
+        served_metrics = read_metrics(client, served_arn) if served_arn else {}
+        by_gate = [values for arn in campaign_arns for values in candidate.compared[arn]]
+        for metric, value in sorted(new_metrics.items()):
+            plain: MetricComparison = {
+                "metric": metric,
+                "new": value,
+                "served": served_metrics.get(metric),
+            }
+            comparisons = [values for values in by_gate if values["metric"] == metric] or [plain]
+            yield from (f"  {line}" for line in format_metric_lines(comparisons))
 
 
 def _start_deployment(target: Target, version_arn: str, tags: Tags) -> str:
@@ -296,9 +319,11 @@ def _start_deployment(target: Target, version_arn: str, tags: Tags) -> str:
     Raises FailedError then.
     """
     client = target.access.step_functions
-    day = tags[APPROVAL_TAG].split()[1][: len("2026-11-29")].replace("-", "")
+    approval_tag = tags[APPROVAL_TAG]
+    day = approval_tag.split()[1][: len("2026-11-29")].replace("-", "")
     # The name is also the id of the run.
-    name = f"{day}-{compute_short_hash(f'{version_arn} {tags[APPROVAL_TAG]}', 8)}"
+    name = f"{day}-{compute_short_hash(f'{version_arn} {approval_tag}', 8)}"
+    version_name = short_name(version_arn)
     try:
         execution = client.start_execution(
             stateMachineArn=target.state_machine_arn,
@@ -307,10 +332,12 @@ def _start_deployment(target: Target, version_arn: str, tags: Tags) -> str:
         )
     except client.exceptions.ExecutionAlreadyExists as error:
         raise FailedError(
-            f"{short_name(version_arn)} was approved before, and the run {name} was started; "
+            f"{version_name} was approved before, and the run {name} was started; "
             f"`{target.command('watch', '--run', name)}` shows it"
         ) from error
     except AWS_ERRORS as error:
-        text = f"{short_name(version_arn)} is approved, but no run was started: {aws_error(error)}"
-        raise OperatorError(f"{text}; then approve it again") from error
+        raise OperatorError(
+            f"{version_name} is approved, but no run was started: {aws_error(error)}; then approve "
+            "it again"
+        ) from error
     return execution["executionArn"]
