@@ -144,7 +144,7 @@ EXIT_CODE = re.compile(r"Exit code (\d+): (.*?)(?=Exit code|$)")
 
 def page() -> str:
     """Return the whole page."""
-    cli.program()  # imports all commands
+    cli.build_program()  # imports all commands
     index = _table("command | what it does", _index_rows())
     common = _table("common option | meaning", _option_rows("doctor", common=True))
     sections = "\n".join(section for name in cli.MODULES for section in _sections(name))

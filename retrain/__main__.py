@@ -1,5 +1,6 @@
 """Runs the command line: `python -m retrain`."""
 
+import platform
 import signal
 import sys
 import warnings
@@ -19,24 +20,28 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
     try:
         # Imported after the signals are handled, because an import takes a while.
         from retrain import cli  # noqa: PLC0415
     except ImportError as error:
-        import platform  # noqa: PLC0415
-
-        python = f"{sys.executable} (Python {platform.python_version()})"
-        way_out = (
-            "install it with pip install 'personalize-retraining[cli]'"
-            if IS_INSTALLED
-            else "run `make demo` once, which installs everything into .venv, and then use "
-            ".venv/bin/retrain"
-        )
-        sys.stderr.write(f"{python} cannot run retrain: {error}; {way_out}\n")
+        sys.stderr.write(_explain_missing_library(error))
         sys.exit(EXIT_UNUSABLE)
+
     exit_code = cli.main(sys.argv[1:])
     _ignore_signals()  # the command is done, and a signal while Python ends would hide its code
     sys.exit(exit_code)
+
+
+def _explain_missing_library(error: ImportError) -> str:
+    """Say which Python lacks the libraries, because it's often not the one that has them."""
+    way_out = (
+        "run `make demo` once, which installs everything into .venv, and then use .venv/bin/retrain"
+    )
+    if IS_INSTALLED:
+        way_out = "install it with pip install 'personalize-retraining[cli]'"
+    python = f"{sys.executable} (Python {platform.python_version()})"
+    return f"{python} cannot run retrain: {error}; {way_out}\n"
 
 
 def _exit(number: int, _frame: FrameType | None) -> None:

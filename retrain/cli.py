@@ -46,15 +46,14 @@ PANELS = {"A pipeline in an AWS account": ACCOUNT_COMMANDS, "On this machine": L
 """The module of each command, by the panels of the help."""
 MODULES = ACCOUNT_COMMANDS | LOCAL_COMMANDS
 
-
 COMPLETE = f"_{PROGRAM.upper()}_COMPLETE"
 """The variable that Typer's script for a shell sets to complete a command line."""
 TYPED = ("COMP_WORDS", "_TYPER_COMPLETE_ARGS")
 """The variables with the command line: in bash, and in zsh and fish."""
 
 
-def program(names: Container[str] = MODULES) -> typer.Typer:
-    """Return the program with these commands. Only their modules are imported.
+def build_program(command_names: Container[str] = MODULES) -> typer.Typer:
+    """Build the program with these commands. Only their modules are imported.
 
     A shell that completes a command line has no time for the other modules, but needs the names of
     their commands.
@@ -64,7 +63,7 @@ def program(names: Container[str] = MODULES) -> typer.Typer:
     app.callback()(retrain)
     for panel, modules in PANELS.items():
         for name, module in modules.items():
-            if name in names:
+            if name in command_names:
                 import_module(module)
                 app.command(name, rich_help_panel=panel)(commands[name])
             elif COMPLETE in os.environ:
@@ -78,62 +77,89 @@ def main(arguments: Sequence[str]) -> int:
     A mistake in the arguments is a message of one line, and so is every error that a command
     expects. Without arguments, print the help. Raises SystemExit after a signal.
     """
-    words = arguments
-    if COMPLETE in os.environ:
-        words = " ".join(os.environ.get(name, "") for name in TYPED).split()[1:]
-    named = [name for name in words[:1] if name in MODULES]
+    command_names = _find_command(arguments)
     try:
-        exit_code = _run(arguments, named)
+        exit_code = _run(arguments, command_names)
     except SystemExit as ended:
         if not ended.code:  # Typer has completed a command line, or installed the completion.
             raise
         if ended.code != EXIT_FAILED:
-            # A terminal shows ^C in the present line.
-            start = "\n" if sys.stderr.isatty() else ""
-            rest = (
-                "" if LOCAL_COMMANDS.keys() & named else "; AWS goes on with what it was asked for"
-            )
-            typer.echo(f"{start}interrupted{rest}", err=True)
+            _print_interruption(command_names)
             raise
         # Typer and Rich end the program like this if nobody reads the output.
         exit_code = EXIT_CLOSED_OUTPUT
     except BrokenPipeError:
         exit_code = EXIT_CLOSED_OUTPUT
+
     for stream in filter(None, (sys.stdout, sys.stderr)):
         exit_code = _flush(stream) or exit_code
     return exit_code
 
 
-def _run(arguments: Sequence[str], named: Sequence[str]) -> int:
+def _find_command(arguments: Sequence[str]) -> list[str]:
+    """Find the command that is called, or that a shell completes. The list may be empty."""
+    words = arguments
+    if COMPLETE in os.environ:
+        typed = " ".join(os.environ.get(name, "") for name in TYPED)
+        words = typed.split()[1:]
+    return [name for name in words[:1] if name in MODULES]
+
+
+def _print_interruption(command_names: Sequence[str]) -> None:
+    """Say that the command was interrupted, but that AWS goes on."""
+    # A terminal shows ^C in the present line.
+    start = "\n" if sys.stderr.isatty() else ""
+    message = f"{start}interrupted"
+    if not LOCAL_COMMANDS.keys() & command_names:
+        message += "; AWS goes on with what it was asked for"
+    typer.echo(message, err=True)
+
+
+def _run(arguments: Sequence[str], command_names: Sequence[str]) -> int:
     """Run a command. Print the errors that commands expect, and return the exit code."""
+    needed_names: Container[str] = command_names
+    if not command_names and COMPLETE not in os.environ:
+        needed_names = MODULES  # for the help, and to suggest the right name
+
     try:
-        names = named if COMPLETE in os.environ else named or MODULES
-        exit_code: int | None = program(names)(
+        exit_code: int | None = build_program(needed_names)(
             list(arguments) or ["--help"], prog_name=PROGRAM, standalone_mode=False
         )
     except BrokenPipeError:
         raise
     except (typer.TyperException, OperatorError, *AWS_ERRORS, OSError) as error:
-        explained = _explained(error, " ".join([PROGRAM, *named]))
+        explained = _explain(error, " ".join([PROGRAM, *command_names]))
         print_message(str(explained))
         return explained.exit_code
-    return EXIT_UNUSABLE if not arguments else exit_code or 0
+
+    if not arguments:
+        return EXIT_UNUSABLE
+    return exit_code or 0
 
 
-def _explained(error: Exception, command: str) -> OperatorError:
-    """Return an error whose message is one line that also says what to do."""
+def _explain(error: Exception, command: str) -> OperatorError:
+    """Turn an error into one whose message is one line that also says what to do."""
     if isinstance(error, OperatorError):
         return error
     if isinstance(error, AWS_ERRORS):
         return aws_error(error)
-    if not isinstance(error, typer.TyperException):
-        cause = "the permissions of this path" if error.filename else "where the output goes"  # type: ignore[attr-defined]
-        return FailedError(f"{error}; check {cause}")
+    if isinstance(error, typer.TyperException):
+        return _explain_mistake(error, command)
+
+    cause = "where the output goes"
+    if isinstance(error, OSError) and error.filename:
+        cause = "the permissions of this path"
+    return FailedError(f"{error}; check {cause}")
+
+
+def _explain_mistake(error: typer.TyperException, command: str) -> OperatorError:
+    """Explain a mistake in the arguments, with the help of the option that is missing."""
     message = error.format_message().replace("Value error, ", "")  # the name of a Python class
     if not isinstance(error, typer.BadParameter):
         return OperatorError(f"{message.rstrip('.')}; `{command} --help` shows what is possible")
-    is_missing = message.startswith("Missing option")
-    return OperatorError(f"{message} {getattr(error.param, 'help', '')}" if is_missing else message)
+    if message.startswith("Missing option"):
+        return OperatorError(f"{message} {getattr(error.param, 'help', '')}")
+    return OperatorError(message)
 
 
 def _flush(stream: TextIO) -> int:
@@ -155,14 +181,16 @@ def _flush(stream: TextIO) -> int:
 
 def _print_version(is_asked: bool) -> None:  # noqa: FBT001  # Typer calls it with the value
     """Print the version in pyproject.toml, and end the program, if the option asks for it."""
-    if is_asked:
-        if IS_INSTALLED:
-            version = metadata.version("personalize-retraining")
-        else:
-            text = (FOLDER / "pyproject.toml").read_text(encoding="utf-8")
-            version = tomllib.loads(text)["project"]["version"]
-        typer.echo(f"{PROGRAM} {version}")
-        raise typer.Exit
+    if not is_asked:
+        return
+
+    if IS_INSTALLED:
+        version = metadata.version("personalize-retraining")
+    else:
+        project_file = (FOLDER / "pyproject.toml").read_text(encoding="utf-8")
+        version = tomllib.loads(project_file)["project"]["version"]
+    typer.echo(f"{PROGRAM} {version}")
+    raise typer.Exit
 
 
 def retrain(

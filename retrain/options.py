@@ -97,7 +97,7 @@ ExportDateOption: TypeAlias = Annotated[
 
 
 def _parse_endpoint(text: str) -> str:
-    """Return the address of an endpoint. Raise BadParameter for a text that boto3 cannot use."""
+    """Reject an address that boto3 cannot use, before it fails in the middle of a request."""
     if not (text.startswith(("http://", "https://")) and is_valid_endpoint_url(text)):
         raise typer.BadParameter(
             f"{text!r} is not the address of an endpoint; write for example http://127.0.0.1:4566"
@@ -108,7 +108,7 @@ def _parse_endpoint(text: str) -> str:
 def _account_option(
     name: str, metavar: str, text: str, parser: Callable[[str], str] = str
 ) -> Parameter:
-    """Return an option, with its help, that says where a pipeline is and who asks."""
+    """Build an option that says where a pipeline is, or who asks."""
     option = typer.Option(
         f"--{name.replace('_', '-')}",
         metavar=metavar,
@@ -159,22 +159,34 @@ def command(function: Command) -> Command:
 
 
 def _with_account_options(function: Callable[..., int]) -> Callable[..., int]:
-    """Return a function with options in place of the first parameter, if they lead to it."""
-    first, *own = inspect.signature(function, eval_str=True).parameters.values()
-    kind = first.annotation
-    if kind not in (Access, PipelineOptions, Target):
+    """Give a function options in place of its first parameter, if they lead to it."""
+    first, *own_options = inspect.signature(function, eval_str=True).parameters.values()
+    subject_class = first.annotation
+    if subject_class is Access:
+        options = [*own_options, *ACCESS]
+    elif subject_class in (PipelineOptions, Target):
+        options = [STACK, *own_options, STATE_MACHINE, *ACCESS]
+    else:
         return function
 
     @wraps(function)
     def run(**values: Any) -> int:  # noqa: ANN401  # the values of all options
-        access = Access(*(values.pop(option.name) for option in ACCESS))
-        if kind is Access:
-            return function(access, **values)
-        chosen = PipelineOptions(values.pop("stack"), values.pop("state_machine_arn"), access)
-        return function(find_target(*chosen) if kind is Target else chosen, **values)
+        subject = _pop_subject(values, subject_class)
+        return function(subject, **values)
 
-    options = [*own, *ACCESS] if kind is Access else [STACK, *own, STATE_MACHINE, *ACCESS]
     # Typer reads both.
     run.__dict__["__signature__"] = inspect.Signature(options)
     run.__annotations__ = {option.name: option.annotation for option in options}
     return run
+
+
+def _pop_subject(values: dict[str, Any], subject_class: type) -> Access | PipelineOptions | Target:
+    """Take the values of the added options, and find what they lead to."""
+    access = Access(*(values.pop(option.name) for option in ACCESS))
+    if subject_class is Access:
+        return access
+
+    pipeline = PipelineOptions(values.pop("stack"), values.pop("state_machine_arn"), access)
+    if subject_class is Target:
+        return find_target(*pipeline)
+    return pipeline

@@ -201,7 +201,7 @@ def test_every_retrain_command_exists_and_names_its_pipeline(page):
     text = page.read_text().replace("\\\n", " ")
     in_text = re.findall(r"`(retrain [a-z-]+ [^`]*)`", text)
     in_blocks = re.findall(r"^ +(retrain [^#\n]*)|^(retrain [^#\n]*)", text, re.MULTILINE)
-    group = typer.main.get_command(cli.program())
+    group = typer.main.get_command(cli.build_program())
     for command in [*in_text, *(a or b for a, b in in_blocks)]:
         name, *words = shlex.split(command)[1:]
         with group.commands[name].make_context(name, words) as context:

@@ -62,7 +62,7 @@ def test_a_command_gets_what_its_options_lead_to(monkeypatch, kind, line, found)
         return 7
 
     monkeypatch.setattr(options, "find_target", lambda *names: f"target of {names[:2]}")
-    cli.program()  # imports the real command
+    cli.build_program()  # imports the real command
     monkeypatch.setitem(options.commands, "doctor", None)  # restored at the end
     assert options.command(doctor) is doctor
     assert cli.main(line.split()) == 7
@@ -141,7 +141,7 @@ def test_the_help_of_a_command_has_an_example_that_it_accepts_and_its_exit_codes
     ).groups()
     assert example.split()[0] == name
 
-    cli.typer.main.get_command(cli.program([name])).commands[name].make_context(
+    cli.typer.main.get_command(cli.build_program([name])).commands[name].make_context(
         name, example.split()[1:], resilient_parsing=True
     )
     assert re.findall(r"Exit code (\d+): ", text)[:2] in (["0", "1"], ["0", "2"])
@@ -149,7 +149,7 @@ def test_the_help_of_a_command_has_an_example_that_it_accepts_and_its_exit_codes
 
 @pytest.mark.parametrize("name", cli.ACCOUNT_COMMANDS)
 def test_exactly_the_commands_that_ask_a_question_have_yes(name):
-    cli.program([name])
+    cli.build_program([name])
     function = inspect.unwrap(options.commands[name])
     asks = "confirm(" in inspect.getsource(function)
     assert ("yes" in inspect.signature(function).parameters) == asks
@@ -177,7 +177,7 @@ def test_without_the_emulators_libraries_a_command_says_how_to_install_them(
 
 def test_output_that_cannot_be_written_is_one_line(monkeypatch, capsys):
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    monkeypatch.setattr(cli, "program", Mock(side_effect=full))
+    monkeypatch.setattr(cli, "build_program", Mock(side_effect=full))
     assert cli.main(["--help"]) == 1
     message = "[Errno 28] No space left on device; check where the output goes\n"
     assert capsys.readouterr().err == message
@@ -198,7 +198,7 @@ def test_an_output_that_nobody_reads_any_more_is_no_error(
     capfd, closed_output, monkeypatch, write, text
 ):
     monkeypatch.setattr(sys, "stdout", closed_output)
-    monkeypatch.setattr(cli, "program", lambda _: lambda *_, **__: write(text))
+    monkeypatch.setattr(cli, "build_program", lambda _: lambda *_, **__: write(text))
     assert cli.main(["history"]) == 141, "as if the signal SIGPIPE had ended the command"
 
     if text == "movies":  # it was still in Python's buffer
@@ -260,7 +260,7 @@ def test_a_terminal_that_is_not_utf8_shows_signs_as_codes(monkeypatch):
 def test_a_signal_ends_the_command_line_and_further_signals_are_ignored(
     monkeypatch, capsys, number, command, rest
 ):
-    monkeypatch.setattr(cli, "program", lambda _: signal.raise_signal(number))
+    monkeypatch.setattr(cli, "build_program", lambda _: signal.raise_signal(number))
     monkeypatch.setattr(sys, "argv", ["retrain", command])
     with pytest.raises(SystemExit) as caught:
         retrain.__main__.main()

@@ -127,7 +127,7 @@ ERRORS = (
 def test_an_error_is_one_line_as_in_the_golden_file(monkeypatch, capsys, golden):
     shown = ""
     for error in ERRORS:
-        monkeypatch.setattr(cli, "program", Mock(side_effect=error))
+        monkeypatch.setattr(cli, "build_program", Mock(side_effect=error))
         code = cli.main(["watch"])
         out, err = capsys.readouterr()
         name = type(error).__name__

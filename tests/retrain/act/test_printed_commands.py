@@ -12,7 +12,7 @@ from components.args import ApprovalArgs
 from functions.personalize.approvals import parse_approval
 from functions.personalize.tags import read_tags
 from functions.report.mail import format_report
-from retrain.cli import MODULES, program
+from retrain.cli import MODULES, build_program
 from tests.functions.test_mail import OUTCOMES
 from tests.functions.test_report import report
 from tests.retrain.in_process import account
@@ -178,7 +178,7 @@ SHOWN = re.findall(r"^ +(retrain .*?)(?:  #|$)|`(retrain .*?)`", SCREENS, re.MUL
 @pytest.mark.parametrize("command", sorted({"".join(groups) for groups in SHOWN}))
 def test_a_command_on_a_screen_can_be_pasted(command):
     _, name, *arguments = shlex.split(command)
-    get_command(program()).commands[name].make_context(name, arguments)
+    get_command(build_program()).commands[name].make_context(name, arguments)
 
 
 @pytest.mark.parametrize("command", sorted({*re.findall(r"`aws ((?!sso|configure).*?)`", SCREENS)}))
