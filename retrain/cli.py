@@ -61,6 +61,7 @@ def build_program(command_names: Container[str] = MODULES) -> typer.Typer:
     settings = {"help_option_names": ["--help", "-h"]}
     app = typer.Typer(pretty_exceptions_enable=False, context_settings=settings)
     app.callback()(retrain)
+
     for panel, modules in PANELS.items():
         for name, module in modules.items():
             if name in command_names:
@@ -174,6 +175,7 @@ def _flush(stream: TextIO) -> int:
             os.dup2(devnull.fileno(), stream.fileno())
         if isinstance(error, BrokenPipeError):
             return EXIT_CLOSED_OUTPUT
+
         print_message(f"{error}; check where the output goes")
         return EXIT_FAILED
     return 0

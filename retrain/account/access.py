@@ -59,7 +59,7 @@ class Access:
         return boto3.Session(profile_name=self.profile, region_name=self.region)
 
     def client(self, service: str) -> Any:  # noqa: ANN401  # boto3's types need a literal name
-        """Return a client of a service. Threads may ask at the same time."""
+        """Create a client of a service. Threads may ask at the same time."""
         with CREATING_CLIENT:
             return self.session.client(service, config=CONFIG, endpoint_url=self.endpoint_url)  # type: ignore[call-overload]  # (as above)
 
@@ -74,7 +74,7 @@ class Access:
         return cast("PersonalizeClient", self.client("personalize"))
 
     def caller(self) -> str:
-        """Return the ARN of the caller. No permission is needed for this."""
+        """Ask for the ARN of the caller. No permission is needed for this."""
         return str(self.client("sts").get_caller_identity()["Arn"])
 
     def caller_in_tag(self) -> str:
@@ -96,6 +96,10 @@ class Access:
         return {name: value for name, value in given.items() if value}
 
     def options(self) -> list[str]:
-        """Return the options of the command line that were given, for a command to paste."""
+        """List the options of the command line that were given, for a command to paste."""
         given = (("--profile", self.profile), ("--endpoint-url", self.endpoint_url))
-        return [word for name, value in given if value for word in (name, value)]
+        options: list[str] = []
+        for name, value in given:
+            if value:
+                options += [name, value]
+        return options

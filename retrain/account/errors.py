@@ -92,21 +92,28 @@ def code_of(error: exceptions.ClientError) -> str:
 
 
 def aws_error(error: Exception) -> OperatorError:
-    """Return one of AWS_ERRORS as an error whose message is one line with the way out."""
-    if not isinstance(error, exceptions.ClientError):
-        text = one_line(str(error))
-        for error_class, message in MESSAGES.items():
-            if isinstance(error, error_class):
-                return OperatorError(message.format(text=text))
-        return OperatorError(f"AWS cannot be called: {text}")
-    code, operation = code_of(error), error.operation_name
+    """Turn one of AWS_ERRORS into an error whose message is one line with the way out."""
+    if isinstance(error, exceptions.ClientError):
+        return _explain_refusal(error)
+
+    text = one_line(str(error))
+    for error_class, message in MESSAGES.items():
+        if isinstance(error, error_class):
+            return OperatorError(message.format(text=text))
+    return OperatorError(f"AWS cannot be called: {text}")
+
+
+def _explain_refusal(error: exceptions.ClientError) -> OperatorError:
+    code = code_of(error)
     text = one_line(error.response["Error"].get("Message", ""))
     for codes, message in REFUSALS.items():
         if code in codes:
-            return OperatorError(message.format(operation=operation, text=text))
-    return OperatorError(": ".join(filter(None, [f"AWS refused {operation}", code, text])))
+            return OperatorError(message.format(operation=error.operation_name, text=text))
+
+    parts = [f"AWS refused {error.operation_name}", code, text]
+    return OperatorError(": ".join(filter(None, parts)))
 
 
 def one_line(text: str) -> str:
-    """Return a text without line breaks and without a period at its end."""
+    """Put a text into one line, without a period at its end."""
     return " ".join(text.split()).rstrip(".")

@@ -22,14 +22,19 @@ FLAGS = {
 
 
 def options_of(values: Mapping[str, object]) -> list[str]:
-    """Return the options that set these keys of an input. Those without a value are left out."""
+    """List the options that set these keys of an input. Those without a value are left out."""
     options: list[str] = []
+
     for key, value in values.items():
-        for word in value if isinstance(value, list) else [value]:
-            options += [FLAGS[key]] if word is True else [FLAGS[key], str(word)] if word else []
+        words = value if isinstance(value, list) else [value]
+        for word in words:
+            if word is True:
+                options.append(FLAGS[key])
+            elif word:
+                options += [FLAGS[key], str(word)]
     return options
 
 
 def in_words_of_options(problem: InputProblem) -> str:
-    """Return a problem with the option instead of the key, and with names instead of ARNs."""
+    """Name the option instead of the key in a problem, and names instead of ARNs."""
     return f"{FLAGS[problem.key]}: {shorten_arns(problem.text)}"

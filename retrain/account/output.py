@@ -26,28 +26,31 @@ UNBREAKABLE = "\N{NO-BREAK SPACE}"
 
 
 def result_console() -> Console:
-    """Return the console for results, which go to stdout."""
+    """Create the console for results, which go to stdout."""
     return _console(is_stderr=False)
 
 
 def message_console() -> Console:
-    """Return the console for progress and messages, which go to stderr."""
+    """Create the console for progress and messages, which go to stderr."""
     return _console(is_stderr=True)
 
 
 def _console(*, is_stderr: bool) -> Console:
-    """Return a console that prints texts as they are. A file or a pipe has lines of any length.
+    """Create a console that prints texts as they are. A file or a pipe has lines of any length.
 
     Rich uses no colours if NO_COLOR is set, and none without a terminal unless FORCE_COLOR is set.
     A pipe with FORCE_COLOR counts as a terminal only if COLUMNS says how wide it is.
     """
-    make = partial(Console, stderr=is_stderr, markup=False, emoji=False, highlight=False)
-    console = make()
+    create = partial(Console, stderr=is_stderr, markup=False, emoji=False, highlight=False)
+    console = create()
     if console.is_terminal and (console.file.isatty() or "COLUMNS" in os.environ):
         console.width = console.width or DEFAULT_WIDTH
         return console
-    colors: Literal["standard"] | None = "standard" if console.color_system else None
-    return make(force_terminal=False, color_system=colors, width=UNLIMITED)
+
+    colors: Literal["standard"] | None = None
+    if console.color_system:
+        colors = "standard"
+    return create(force_terminal=False, color_system=colors, width=UNLIMITED)
 
 
 def print_result(result: str) -> None:
@@ -79,7 +82,9 @@ def print_command(purpose: str, command: str) -> None:
 
 def _print(console: Console, text: str, *, end: str = "\n") -> None:
     """Print a text. A terminal breaks its lines between words, but not within a command."""
-    lines = wrapped(text, console.width if console.is_terminal else None)
+    lines = text.split("\n")
+    if console.is_terminal:
+        lines = wrapped(text, console.width)
     console.print("\n".join(lines), soft_wrap=True, end=end)
 
 
@@ -91,11 +96,13 @@ def wrapped(text: str, width: int | None) -> list[str]:
     lines = text.split("\n")
     if width is None:
         return lines
+
     parts: list[str] = []
     for line in lines:
         if line.startswith(INDENT):
             parts.append(line)
             continue
+
         pieces = line.split("`")
         pieces[1::2] = [command.replace(" ", UNBREAKABLE) for command in pieces[1::2]]
         fixed = "`".join(pieces)
@@ -110,6 +117,7 @@ def confirm(question: str, otherwise: str, *, yes: bool) -> None:
     """
     if yes:
         return
+
     if not (sys.stdin and sys.stdin.isatty()):
         raise OperatorError(f"{question} nobody can answer without a terminal; add --yes")
     _print(message_console(), f"{question} [y/N]", end=" ")

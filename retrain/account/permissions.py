@@ -93,10 +93,11 @@ ROWS: Sequence[tuple[str, str, str]] = (
 
 
 def merged(*grants: Grants) -> dict[str, list[str]]:
-    """Return all grants together, sorted by the names of the actions."""
+    """Merge grants into one, sorted by the names of the actions."""
     actions: dict[str, set[str]] = {}
-    for kind, names in (row for grant in grants for row in grant.items()):
-        actions.setdefault(kind, set()).update(names)
+    for grant in grants:
+        for kind, names in grant.items():
+            actions.setdefault(kind, set()).update(names)
     return {kind: sorted(names) for kind, names in actions.items() if names}
 
 
@@ -114,12 +115,12 @@ COMMANDS: Mapping[str, Grants] = {
 
 
 def policy_of(pipeline: ExaminedPipeline) -> dict[str, object]:
-    """Return the IAM policy that allows all commands on a pipeline."""
+    """Build the IAM policy that allows all commands on a pipeline."""
     return policy_with(merged(*COMMANDS.values()), resource_arns(pipeline))
 
 
 def policy_with(grants: Grants, arns: Mapping[str, Sequence[str]]) -> dict[str, object]:
-    """Return the IAM policy that allows these grants on the ARNs of each kind."""
+    """Build the IAM policy that allows these grants on the ARNs of each kind."""
     return {
         "Version": "2012-10-17",
         "Statement": [
@@ -131,7 +132,7 @@ def policy_with(grants: Grants, arns: Mapping[str, Sequence[str]]) -> dict[str, 
 
 
 def file_arns(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
-    """Return what Personalize needs to read and write for imports and batch jobs."""
+    """List what Personalize needs to read and write for imports and batch jobs."""
     settings = pipeline.settings
     jobs = [job for solution in settings["solutions"] for job in solution["batchJobs"]]
     exports = [dataset["dataLocation"] for dataset in settings["datasets"]]
@@ -142,18 +143,26 @@ def file_arns(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
 
 
 def resource_arns(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
-    """Return the ARNs of each kind of resource of a pipeline.
+    """List the ARNs of each kind of resource of a pipeline.
 
     The names of a pipeline that is not deployed are patterns: Pulumi adds characters to them.
     """
-    home, args, target = pipeline.home, pipeline.args, pipeline.target
-    name = pipeline_name(target.settings) if target else f"retraining-{pipeline.stack}"
-    machine = target.state_machine_arn if target else f"{name}-*"
-    data_key, log_key = (args.data_kms_key_arn, args.kms_key_arn) if args else (None, None)
+    home = pipeline.home
+    name = f"retraining-{pipeline.stack}"
+    machine_name = f"{name}-*"
+    if pipeline.target:
+        name = pipeline_name(pipeline.target.settings)
+        machine_name = pipeline.target.name
+    data_key = None
+    log_key = None
+    if pipeline.args:
+        data_key = pipeline.args.data_kms_key_arn
+        log_key = pipeline.args.kms_key_arn
+
     arns = iam.list_resource_arns(
         cast("Mapping[str, Any]", pipeline.settings),
         home,
-        unique_name=machine.rpartition(":")[2],
+        unique_name=machine_name,
         kms_key_arn=None,
         data_kms_key_arn=None if data_key is None else str(data_key),
     )
@@ -179,9 +188,12 @@ def resource_arns(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
 
 
 def topic_arn_of(pipeline: ExaminedPipeline) -> str | None:
-    """Return the topic of the messages, or None if it is not known before the deployment."""
-    notifications = pipeline.target.settings.get("notifications") if pipeline.target else None
-    if notifications is not None:
-        return notifications["topicArn"]
-    topic_arn = pipeline.args.notifications.topic_arn if pipeline.args else None
-    return str(topic_arn) if topic_arn is not None else None
+    """Find the topic of the messages. It's None if it is not known before the deployment."""
+    if pipeline.target:
+        notifications = pipeline.target.settings.get("notifications")
+        if notifications is not None:
+            return notifications["topicArn"]
+
+    if pipeline.args is None or pipeline.args.notifications.topic_arn is None:
+        return None
+    return str(pipeline.args.notifications.topic_arn)

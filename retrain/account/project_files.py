@@ -90,6 +90,7 @@ def read_mapping(file: Path) -> dict[str, object]:
     except (OSError, ValueError, YAMLError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise OperatorError(f"{file}: cannot be read: {reason.lower()}") from error
+
     return _check_mapping(content, str(file))
 
 

@@ -26,6 +26,7 @@ CLI_SECONDS = 120
 """A backend that is far away may take a while. The CLI asks no questions in the meantime."""
 PREVIEW_SECONDS = 600
 """A preview runs the program, and a refresh reads every resource."""
+NO_VARIABLES: Mapping[str, str] = {}
 REASON = re.compile(r"^error: (.*)$", re.MULTILINE)
 """The lines with which the CLI says why it failed."""
 
@@ -39,7 +40,7 @@ class StackNotCreatedError(NotDeployedError):
 
 
 def stack_file_of(project_dir: Path, stack: str) -> Path:
-    """Return the path of a stack's file. Raise OperatorError if no stack can have this name."""
+    """Name a stack's file. Raise OperatorError if no stack can have this name."""
     if not STACK_NAME.fullmatch(stack):
         raise OperatorError(
             f"--stack {stack!r}: a stack's name has 1 to 100 letters, digits, hyphens, underscores "
@@ -54,34 +55,37 @@ def list_stacks(project_dir: Path) -> list[str]:
 
 
 def missing_file_error(file: Path) -> OperatorError:
-    """Return the error for a stack that has no file."""
+    """Explain that a stack has no file, and which stacks have one."""
     names = list_stacks(file.parent)
-    hint = (
-        f"name one of the stacks of this folder: {', '.join(names)}"
-        if names
-        else "this folder has no stack files, so write this file first"
-    )
+    hint = "this folder has no stack files, so write this file first"
+    if names:
+        hint = f"name one of the stacks of this folder: {', '.join(names)}"
     return OperatorError(f"{file}: does not exist; {hint}")
 
 
 def deploy_command(stack: str, *, is_new: bool = False) -> str:
-    """Return the command that deploys a stack, and creates it before if it is new."""
-    return f"{f'pulumi stack init {stack} && ' if is_new else ''}pulumi up --stack {stack}"
+    """Write the command that deploys a stack, and creates it before if it is new."""
+    deploy = f"pulumi up --stack {stack}"
+    if is_new:
+        return f"pulumi stack init {stack} && {deploy}"
+    return deploy
 
 
 def stack_text(stack: str) -> str:
-    """Return a stack in a message. A command that names no stack uses the default stack."""
-    return f"stack {stack}{' (-s names another)' if stack == 'dev' else ''}"
+    """Name a stack in a message. A command that names no stack uses the default stack."""
+    if stack == "dev":
+        return f"stack {stack} (-s names another)"
+    return f"stack {stack}"
 
 
 def stack_outputs(stack: str) -> Mapping[str, object]:
-    """Return the outputs of a stack. They are empty if the stack is not deployed."""
+    """Read the outputs of a stack. They are empty if the stack is not deployed."""
     way_out = "or name the state machine with --state-machine-arn"
     return _read("stack", "output", "--json", stack=stack, project_dir=PROJECT_DIR, way_out=way_out)
 
 
 def resolved_config(project_dir: Path, stack: str) -> dict[str, object]:
-    """Return the config of a stack with the values of its ESC environments. It needs no account.
+    """Read the config of a stack with the values of its ESC environments. It needs no account.
 
     The CLI prints no secrets, so each of them is an encrypted value without text.
     """
@@ -89,20 +93,24 @@ def resolved_config(project_dir: Path, stack: str) -> dict[str, object]:
     entries = _read(
         *("config", "--open", "--json"), stack=stack, project_dir=project_dir, way_out=way_out
     )
-    return {
-        key: {"secure": ""} if entry["secret"] else entry["value"] for key, entry in entries.items()
-    }
+    config: dict[str, object] = {}
+    for key, entry in entries.items():
+        config[key] = {"secure": ""} if entry["secret"] else entry["value"]
+    return config
 
 
 def preview(stack: str, *, refresh: bool, variables: Mapping[str, str]) -> dict[str, Any]:
-    """Return what `pulumi up` would do, as the CLI's document. Nothing is changed.
+    """Ask what `pulumi up` would do, and return the CLI's document. Nothing is changed.
 
     If a read is denied, for example, the document has `diagnostics` with errors, and no whole plan.
     The CLI gets `variables` besides those of this process. Raises OperatorError if there is no
     document.
     """
+    command = ["preview", "--json"]
+    if refresh:
+        command.append("--refresh")
     completed = _run(
-        *("preview", "--json", *(["--refresh"] if refresh else [])),
+        *command,
         stack=stack,
         project_dir=PROJECT_DIR,
         way_out="or see what `pulumi preview --refresh` says",
@@ -114,12 +122,13 @@ def preview(stack: str, *, refresh: bool, variables: Mapping[str, str]) -> dict[
         severities = {item["severity"] for item in document.get("diagnostics", ())}
         if completed.returncode == 0 or "error" in severities:
             return document
+
     # Before the plan, the CLI writes its reason to stderr, beside an incomplete document or none.
-    raise OperatorError(_reason_of(completed))
+    raise OperatorError(_find_reason(completed))
 
 
 def state_of(stack: str) -> dict[str, Any]:
-    """Return the state of a stack: its resources as the last operation has left them."""
+    """Read the state of a stack: its resources as the last operation has left them."""
     way_out = "or name the state machine with --state-machine-arn"
     exported = _read("stack", "export", stack=stack, project_dir=PROJECT_DIR, way_out=way_out)
     deployment: dict[str, Any] = exported["deployment"]
@@ -127,18 +136,20 @@ def state_of(stack: str) -> dict[str, Any]:
 
 
 def _read(*command: str, stack: str, project_dir: Path, way_out: str) -> dict[str, Any]:
-    """Return the document that a command of the CLI prints. Raise OperatorError if it fails."""
+    """Read the document that a command of the CLI prints. Raise OperatorError if it fails."""
     completed = _run(*command, stack=stack, project_dir=project_dir, way_out=way_out)
     if completed.returncode == 0:
         with suppress(ValueError):  # the program on the PATH may be another one
             document: dict[str, Any] = json.loads(completed.stdout)
             return document
-    reason = _reason_of(completed)
+
+    reason = _find_reason(completed)
     if not reason.startswith("no stack named"):
         raise OperatorError(
             f"the Pulumi CLI cannot read {stack_text(stack)}: {reason}; "
             f"check --stack and `pulumi whoami`, log in with `pulumi login`, {way_out}"
         )
+
     # A stack may be named with its organization and project.
     file = stack_file_of(project_dir, stack.rpartition("/")[2])
     if not os.path.lexists(file):
@@ -156,7 +167,7 @@ def _run(
     project_dir: Path,
     way_out: str,
     seconds: float | None = None,
-    variables: Mapping[str, str] | None = None,
+    variables: Mapping[str, str] = NO_VARIABLES,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command of the CLI on a stack. Raise OperatorError if it does not run to its end."""
     if not (project_dir / "Pulumi.yaml").exists():
@@ -172,13 +183,14 @@ def _run(
             f"(https://www.pulumi.com/docs/install/), {way_out}"
         )
 
-    seconds = seconds or CLI_SECONDS
+    if seconds is None:
+        seconds = CLI_SECONDS
     options = ("--stack", stack, "--non-interactive", "--color", "never")
     try:
         return subprocess.run(  # noqa: S603  # the Pulumi CLI on the PATH
             [pulumi, *command, *options],
             cwd=project_dir,
-            env={**os.environ, **(variables or {})},
+            env={**os.environ, **variables},
             capture_output=True,
             text=True,
             timeout=seconds,
@@ -191,7 +203,7 @@ def _run(
         ) from error
 
 
-def _reason_of(completed: subprocess.CompletedProcess[str]) -> str:
-    """Return why the CLI failed, as its last error says."""
+def _find_reason(completed: subprocess.CompletedProcess[str]) -> str:
+    """Find why the CLI failed, in its last error."""
     errors = REASON.findall(completed.stderr) or [completed.stderr]
     return one_line(errors[-1]) or "it gives no reason"

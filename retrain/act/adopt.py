@@ -109,6 +109,7 @@ def _parse_group_arn(group_arn: str) -> Arn:
             f"--dataset-group-arn {group_arn!r} {error}; "
             "`aws personalize list-dataset-groups` lists the groups"
         )
+
     return arn
 
 
@@ -202,6 +203,7 @@ def _format_requirement() -> str:
     package = metadata.distribution(PACKAGE)
     # pip only writes this file for a package that doesn't come from an index.
     source = json.loads(package.read_text("direct_url.json") or "{}")
+
     if "vcs_info" in source:
         repository = source["vcs_info"]
         return f"{PACKAGE} @ {repository['vcs']}+{source['url']}@{repository['commit_id']}"

@@ -125,6 +125,7 @@ def _list_active_arns(listed: Iterable[Any], arn_key: str, notes: list[str]) -> 
             active_arns.append(arn)
         else:
             notes.append(f"{kind} {short_name(arn)} is left out: it is {resource['status']}")
+
     return active_arns
 
 

@@ -86,6 +86,7 @@ def _find_alarm(target: Target) -> Mapping[str, str]:
             f"there is no alarm whose name begins with {prefix}; create it again with "
             f"`{target.deploy_command} --refresh`"
         )
+
     return alarms[0]
 
 
@@ -94,6 +95,7 @@ def _test(access: Access, alarm: Mapping[str, str], topic_arn: str) -> None:
     client = access.client("cloudwatch")
     name = alarm["AlarmName"]
     reason = f"A test of retrain test-alarm by {access.caller()}. No run failed."
+
     try:
         # CloudWatch notifies the topic only if the state changes, and it may be ALARM already.
         for test_state in ("OK", "ALARM"):

@@ -211,11 +211,13 @@ def _list_trained_versions(
     for summary in list_versions(client, solution["solutionArn"]):
         status = summary["status"]
         is_recent = summary["creationDateTime"] > clock.now() - MONTH
-        if is_recent and (is_active(status) or is_running(status)):
-            arn = summary["solutionVersionArn"]
-            tags = read_tags(client, arn)
-            if RUN_TAG in tags:
-                yield arn, status, tags
+        if not is_recent or not (is_active(status) or is_running(status)):
+            continue
+
+        arn = summary["solutionVersionArn"]
+        tags = read_tags(client, arn)
+        if RUN_TAG in tags:
+            yield arn, status, tags
 
 
 def _judge_candidate(
@@ -324,6 +326,7 @@ def _start_deployment(target: Target, version_arn: str, tags: Tags) -> str:
     # The name is also the id of the run.
     name = f"{day}-{compute_short_hash(f'{version_arn} {approval_tag}', 8)}"
     version_name = short_name(version_arn)
+
     try:
         execution = client.start_execution(
             stateMachineArn=target.state_machine_arn,

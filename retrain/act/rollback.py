@@ -200,6 +200,7 @@ def _explain_refusal(
         return f"{campaign_name} serves {short_name(bad)} already"
     if to is not None:
         return f"{to!r} is not an ACTIVE version of {short_name(solution_arn)}"
+
     if good is not None:
         return (
             f"{short_name(good)}, which {campaign_name} served before, is no ACTIVE version any "
