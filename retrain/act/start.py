@@ -146,7 +146,8 @@ def _check_request(target: Target, request: RunRequest, run_id: str) -> None:
 def _print_wait(target: Target, oldest: Execution) -> None:
     """Print for which run a new one would wait, and for how long at most."""
     max_wait = format_duration(compute_max_wait(target.settings).total_seconds())
+    run_id = find_run_id(target, oldest)
     print_message(
-        f"{find_run_id(target, oldest)} has been running since {format_time(oldest.started_at)} UTC. "
+        f"{run_id} has been running since {format_time(oldest.started_at)} UTC. "
         f"A new run waits until it has ended, and is SKIPPED if that takes over {max_wait}."
     )
