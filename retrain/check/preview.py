@@ -154,7 +154,8 @@ def _current_value(state: Document, name: str) -> object:
 
 def _differences(path: str, old: object, new: object) -> Iterator[Difference]:
     """Yield where two values differ, also inside of lists and JSON documents."""
-    old, new = _parse_document(old), _parse_document(new)
+    old = _parse_document(old)
+    new = _parse_document(new)
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted({*old, *new} - {"__defaults"}):
             yield from _differences(f"{path}.{key}", old.get(key, ABSENT), new.get(key, ABSENT))

@@ -2,7 +2,8 @@
 
 import small_stack as s
 
-READ, WRITE = "s3:GetObject", "s3:PutObject"
+READ = "s3:GetObject"
+WRITE = "s3:PutObject"
 
 
 def test_a_simulation_counts_the_permissions_boundary_of_a_role(aws):

@@ -49,7 +49,8 @@ def break_by_hand(stack, client):
             if f":{resource_type}::" in urn and urn.endswith(name)
         )
 
-    functions, cloudwatch = client("lambda"), client("cloudwatch")
+    functions = client("lambda")
+    cloudwatch = client("cloudwatch")
     plan = {"FunctionName": find("Function", "plan-retraining")["name"]}
     functions.put_function_concurrency(**plan, ReservedConcurrentExecutions=0)
     functions.update_function_configuration(**plan, Environment={"Variables": {"A": "B"}})
@@ -70,7 +71,8 @@ def break_by_hand(stack, client):
     changed = definition.replace('"maxDrop": 0.25', '"maxDrop": 1.0')
     client("stepfunctions").update_state_machine(stateMachineArn=machine, definition=changed)
 
-    watcher, runs = find("Schedule", "watch-pipeline"), find("Schedule", "dev-schedule")
+    watcher = find("Schedule", "watch-pipeline")
+    runs = find("Schedule", "dev-schedule")
     scheduler = client("scheduler")
     scheduler.delete_schedule(GroupName=watcher["groupName"], Name=watcher["name"])
     present = scheduler.get_schedule(GroupName=runs["groupName"], Name=runs["name"])
@@ -87,7 +89,8 @@ def break_by_hand(stack, client):
 
 def forbid_by_policies(stack, client):
     """Add policies that Pulumi does not see, and delete a campaign."""
-    iam, s3 = client("iam"), client("s3")
+    iam = client("iam")
+    s3 = client("s3")
     role_names = [row["id"] for row in stack.state() if row["type"] == "aws:iam/role:Role"]
 
     def role(step):
