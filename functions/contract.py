@@ -512,7 +512,7 @@ class ExecutionData(TypedDict, total=False):
     plan: Plan
     trials: list[CampaignResult]
     """The results of earlier runs' trials. If the run has more to do, only the worst ones are kept,
-    as many as fit, because the document must not grow too large."""
+    as many as fit, because the data of an execution is limited."""
     imports: ImportResults
     solutions: list[SolutionResult]
     error: StateError

@@ -73,7 +73,7 @@ def _apply_rule(
 ) -> None:
     """Apply one rule to a candidate, and append rejections, warnings and values to the result."""
     metric = rule["metric"]
-    # In the execution's data, "new" is the candidate and "served" is the served version.
+    # These keys are also those of the report, where the candidate is called "new".
     comparison: MetricComparison = {
         "metric": metric,
         "new": _read_finite_value(candidate, metric),

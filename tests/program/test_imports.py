@@ -68,7 +68,7 @@ ORDER = (
 """The layers of functions/ and of components/, from the bottom. Each layer imports only modules of
 the layers below and of the same entry."""
 
-LATE_IMPORTS = ("retrain.rehearsal.emulate", "retrain.rehearsal.rehearse")
+LATE_IMPORTS = ("retrain.rehearsal.rehearse",)
 """Modules that are imported only inside functions, because they need the emulator's libraries."""
 
 CREATE_RESOURCES = {
