@@ -14,7 +14,10 @@ from .common import (
 from .common.formatting import resource_name
 from .common.log import log_status
 from .common.truncation import truncate_output
-from .constants import TRAINING_HOURS
+from .constants import (
+    DATE_PLACEHOLDER,
+    TRAINING_HOURS,
+)
 from .contract import (
     TrainingStatus,
     TrainSolutionInput,
@@ -101,6 +104,11 @@ class SolutionTraining:
             is_full_by_dataset_arn={
                 dataset["datasetArn"]: dataset["importMode"] == "FULL"
                 for dataset in settings["datasets"]
+            },
+            daily_types={
+                dataset["datasetArn"]: dataset["type"]
+                for dataset in settings["datasets"]
+                if DATE_PLACEHOLDER in dataset["dataLocation"]
             },
             accepts_foreign_data=run["request"].get("skipImport", False),
             existing_version_arn=self._planned_solution["existingVersionArn"],

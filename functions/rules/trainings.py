@@ -86,6 +86,8 @@ class TrainingSpec:
     run_id: str
     is_full_by_dataset_arn: Mapping[str, bool]
     """The ARN of each configured dataset -> True if its importMode is FULL."""
+    daily_types: Mapping[str, str] = field(default_factory=dict)
+    """The ARN of each dataset whose exports have a new location each day -> the dataset's type."""
     accepts_foreign_data: bool = False
     """True if a person started the run with `skipImport`, which allows training on foreign data."""
     existing_version_arn: str | None = None
@@ -238,7 +240,7 @@ def _refuse_untrusted_data(state: SolutionState, spec: TrainingSpec) -> Step | N
         # A later foreign import doesn't help, because it isn't confirmed either.
         unconfirmed = list_unconfirmed_imports(imports)
         if unconfirmed:
-            return fail("CHECKING", _explain_unconfirmed(unconfirmed[-1], is_full=is_full))
+            return fail("CHECKING", _explain_unconfirmed(unconfirmed[-1], spec))
 
         foreign = find_foreign_replacement(imports, is_full=is_full)
         if foreign is not None and not spec.accepts_foreign_data:
@@ -257,21 +259,25 @@ def _explain_foreign(job: Import) -> Reason:
     )
 
 
-def _explain_unconfirmed(job: Import, *, is_full: bool) -> Reason:
-    """Explain why an unconfirmed import prevents the training.
-
-    `is_full` is True if the dataset's importMode is FULL.
-    """
+def _explain_unconfirmed(job: Import, spec: TrainingSpec) -> Reason:
+    """Explain why an unconfirmed import prevents the training."""
+    is_full = spec.is_full_by_dataset_arn[job.dataset_arn]
     if not is_full and (job.is_full or job.is_tainted):
         return explain_needed_full_import(job)
+
+    command = "retrain start"
+    daily_type = spec.daily_types.get(job.dataset_arn)
+    if daily_type is not None:
+        # A run of a later day doesn't read this export, and is refused until its own is ready.
+        command = f"retrain start --dataset {daily_type} --export-date {job.created_day}"
 
     # The next run may still confirm the import, or find out that it can't be confirmed.
     return Message(
         text=(
             f"{job.arn} may have imported only a part of its export, because no run has found the "
-            "export unchanged after the import; let another run look at it"
+            "export unchanged after the import; let another run compare them"
         ),
-        command="retrain start",
+        command=command,
     )
 
 

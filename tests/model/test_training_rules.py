@@ -187,14 +187,19 @@ REPLACED = fail(
         command="retrain start --skip-import",
     ),
 )
-PARTIAL = fail(
+PARTIAL_MESSAGE = Message(
+    text=(
+        "job-2 may have imported only a part of its export, because no run has found the export "
+        "unchanged after the import; let another run compare them"
+    ),
+    command="retrain start",
+)
+PARTIAL = fail("CHECKING", PARTIAL_MESSAGE)
+PARTIAL_OF_DAY = fail(
     "CHECKING",
     Message(
-        text=(
-            "job-2 may have imported only a part of its export, because no run has found the "
-            "export unchanged after the import; let another run look at it"
-        ),
-        command="retrain start",
+        text=PARTIAL_MESSAGE["text"],
+        command=f"retrain start --dataset items --export-date {IMPORTED.created_day}",
     ),
 )
 ADDED = {"is_full_by_dataset_arn": {"items": False}}
@@ -220,6 +225,7 @@ TAINTED = APPENDED._replace(is_tainted=True)
         ([FOREIGN._replace(dataset_arn="users", is_full=False)], {}, None),
         ([job(), job(2, is_confirmed=False)], {}, PARTIAL),
         ([job(), job(2, is_confirmed=False)], {"accepts_foreign_data": True}, PARTIAL),
+        ([job(), job(2, is_confirmed=False)], {"daily_types": {"items": "items"}}, PARTIAL_OF_DAY),
         ([job(), APPENDED], {}, PARTIAL),
         ([job(), APPENDED], ADDED, UNCONFIRMED),
         ([job(), APPENDED, job(3, is_full=False)], ADDED, UNCONFIRMED),

@@ -8,7 +8,7 @@ import pytest
 from awscli.clidriver import create_clidriver
 from typer.main import get_command
 
-from components.args import ApprovalArgs
+from components.args import ApprovalArgs, TriggerArgs
 from functions.personalize.approvals import parse_approval
 from functions.personalize.tags import read_tags
 from functions.report.mail import format_report
@@ -18,7 +18,7 @@ from tests.functions.test_report import report
 from tests.retrain.in_process import account
 from tests.workflow.pipeline import NEXT_SLOT
 from tests.workflow.summaries import DEPLOYED, outcomes
-from tests.world import MOVIES, REGION, campaign, exports, interactions, solution
+from tests.world import HOUR, MOVIES, REGION, campaign, exports, interactions, solution
 
 ROOT = Path(__file__).parents[3]
 EARLIER_DAY = "2026-11-28"
@@ -45,9 +45,9 @@ def filled(placeholder):
 
 def parse_execution(prod, result):
     """Return the execution of the run whose id a command has printed."""
-    (execution,) = prod.pipeline.executions("20261129")
-    assert execution.arn.endswith(f":{result.out.strip()}")
-    return execution
+    run_id = result.out.strip()
+    executions = prod.pipeline.executions(run_id.partition("-")[0])
+    return next(execution for execution in executions if execution.arn.endswith(f":{run_id}"))
 
 
 def commands_in(text):
@@ -167,6 +167,30 @@ def test_a_command_in_a_sentence_works(command):
             assert parse_execution(prod, result).wait().status == "SUCCEEDED"
 
     assert result.code == 0, result.err
+
+
+def test_a_training_that_needs_the_export_of_an_earlier_day_names_the_command_that_compares_it():
+    """A run of the next day is refused until the ready marker of that day is written."""
+    daily = MOVIES.with_datasets(
+        "interactions",
+        data_location="s3://exports/{date}/interactions.csv",
+        ready_marker="s3://exports/{date}/_SUCCESS",
+    )
+    with account(daily.with_options(trigger=TriggerArgs(on_export=True))) as prod:
+        prod.pipeline.bucket.put("2026-11-29/interactions.csv", interactions(shift=1))
+        prod.pipeline.bucket.put("2026-11-29/_SUCCESS", b"")
+        prod.pipeline.sleep(1)
+        prod.pipeline.start_until("CreateDatasetImportJob").abort()
+        prod.pipeline.sleep(24 * HOUR)
+        prod.retrain("start --skip-import")
+        prod.pipeline.sleep(HOUR)
+        (command,) = re.findall(
+            "compare them: `retrain (.*?)`", prod.pipeline.inbox.messages[-1].body
+        )
+        result = prod.retrain(command)
+
+        assert parse_execution(prod, result).wait().status == "SUCCEEDED"
+    assert command.startswith("start --dataset interactions --export-date 2026-11-29 ")
 
 
 SCREENS = "\n".join(
