@@ -1,11 +1,11 @@
-"""Writes a stack's file from its config, with the docstring of each key as a comment above it."""
+"""Formats a stack's file, with the docstring of each setting as a comment above it."""
 
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
 from io import StringIO
 from textwrap import TextWrapper
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
@@ -32,109 +32,114 @@ def format_stack_file(
     config: Mapping[str, Any],
     introduction: Iterable[str],
 ) -> str:
-    """Format a stack's file, which begins with the paragraphs of the introduction as a comment."""
-    commented = _add_comments(RetrainingPipelineArgs, config, INDENT, set())
-    document = CommentedMap(provider_config)
-    for key, value in commented.items():
-        document[f"{project}:{key}"] = value
-        document.ca.items[f"{project}:{key}"] = commented.ca.items[key]
-    paragraphs = [*introduction, *_name_unused_keys(RetrainingPipelineArgs, config)]
-    document.yaml_set_start_comment(_wrap_comment(paragraphs, INDENT), indent=INDENT)
+    """Format the file of a stack, with comments that explain the settings.
 
+    `introduction` has the paragraphs of the comment with which the file begins.
+    """
+    # Loading what was just dumped is how to get ruamel's classes, which can have comments.
+    settings: CommentedMap = YAML().load(_dump(config))
+    _add_comments(RetrainingPipelineArgs, settings, INDENT, set())
+
+    # ruamel keeps comments under their key, so they have to move along.
+    document = CommentedMap(provider_config)
+    for key, value in settings.items():
+        pulumi_key = f"{project}:{key}"
+        document[pulumi_key] = value
+        document.ca.items[pulumi_key] = settings.ca.items[key]
+
+    paragraphs = [*introduction, *_mention_unused_keys(RetrainingPipelineArgs, config)]
+    document.yaml_set_start_comment(_wrap(paragraphs, INDENT), indent=INDENT)
+    return _dump({"config": document})
+
+
+def _dump(document: Mapping[str, Any]) -> str:
     yaml = YAML()
-    yaml.width = 10 * WIDTH  # the only lines that are broken are comments
+    yaml.width = 10 * WIDTH  # Only comments are wrapped.
     yaml.indent(mapping=INDENT, sequence=2 * INDENT, offset=INDENT)
+
     text = StringIO()
-    yaml.dump({"config": document}, text)
+    yaml.dump(document, text)
     return text.getvalue()
 
 
-def _add_comments(
-    cls: type,
-    config: Mapping[str, Any],
-    indent: int,
-    described: set[type],
-    *,
-    is_item: bool = False,
-) -> CommentedMap:
-    """Turn a part of the config into a document of ruamel, with a comment above each key.
+def _add_comments(cls: type, settings: CommentedMap, indent: int, explained: set[type]) -> None:
+    """Put the docstring of each setting above it, and do the same for nested settings.
 
-    The second dataset has none, for example, because the first one says the same.
+    Nobody wants to read the same comments for each of ten campaigns, so a dataclass is only
+    explained where it first occurs. `explained` keeps track of that.
     """
-    is_first_use = cls not in described
-    described.add(cls)
+    is_first_use = cls not in explained
+    explained.add(cls)
     docstrings = parse_attribute_docstrings(cls)
-    names = {to_camel_case(field.name): field for field in fields(cls)}
+    if cls is ProbeArgs:
+        _quote_ids(settings)
 
-    document = CommentedMap()
-    for number, (key, value) in enumerate(config.items()):
-        field = names[key]
-        paragraphs = [" ".join(docstrings[field.name].split())]
-        nested_class = _find_dataclass(field.type)
-        if nested_class and nested_class not in described:
-            paragraphs += _name_unused_keys(nested_class, _take_first(value))
+    for field in fields(cls):
+        key = to_camel_case(field.name)
+        if key not in settings:
+            continue
 
-        if nested_class:
-            document[key] = _nest(nested_class, value, indent + INDENT, described)
-        elif cls is ProbeArgs:
-            document[key] = _quote_ids(value)
+        nested_cls = _find_dataclass(field.type)
+        if is_first_use:
+            paragraphs = [" ".join(docstrings[field.name].split())]
+            if nested_cls is not None and nested_cls not in explained:
+                paragraphs += _mention_unused_keys(nested_cls, settings[key])
+            comment = _wrap(paragraphs, indent)
+            settings.yaml_set_comment_before_after_key(key, comment, indent=indent)
+
+        # Always descend: the first campaign is explained, but may not have had a probe.
+        if nested_cls is not None:
+            _add_nested_comments(nested_cls, settings[key], indent + INDENT, explained)
+
+
+def _add_nested_comments(
+    cls: type, value: CommentedMap | CommentedSeq, indent: int, explained: set[type]
+) -> None:
+    """Add comments to a nested mapping, or to each mapping of a list, which is indented further."""
+    if isinstance(value, CommentedMap):
+        _add_comments(cls, value, indent, explained)
+        return
+
+    for item in value:
+        _add_comments(cls, item, indent + INDENT, explained)
+        # The first key is on the same line as the hyphen, and ruamel would squeeze its comment in
+        # between.
+        item.ca.items.pop(next(iter(item)), None)
+
+
+def _quote_ids(probe: CommentedMap) -> None:
+    """Put the ids of a probe in quotes, because YAML readers disagree about ids like `on`."""
+    for key, value in probe.items():
+        if isinstance(value, list):
+            probe[key] = [DoubleQuotedScalarString(item_id) for item_id in value]
         else:
-            document[key] = value
-
-        # YAML would put a comment on the first key of an item between the hyphen and the key.
-        if is_first_use and (number or not is_item):
-            comment = _wrap_comment(paragraphs, indent)
-            document.yaml_set_comment_before_after_key(key, comment, indent=indent)
-    return document
+            probe[key] = DoubleQuotedScalarString(value)
 
 
-def _nest(cls: type, value: Any, indent: int, described: set[type]) -> object:  # noqa: ANN401  # JSON
-    """Add comments to a mapping, or to each mapping of a list, which is indented further."""
-    if not isinstance(value, list):
-        return _add_comments(cls, value, indent, described)
-    return CommentedSeq(
-        [_add_comments(cls, item, indent + INDENT, described, is_item=True) for item in value]
-    )
-
-
-def _take_first(value: Any) -> Mapping[str, Any]:  # noqa: ANN401  # a mapping or a list of some
-    """Take the mapping whose keys are described: the first one of a list."""
-    if not isinstance(value, list):
-        return cast("Mapping[str, Any]", value)
-    return value[0] if value else {}
-
-
-def _quote_ids(value: object) -> object:
-    """Put ids in quotes, because readers of YAML disagree about ids like `on` and `1e3`."""
+def _mention_unused_keys(cls: type, value: Any) -> Iterator[str]:  # noqa: ANN401  # YAML
+    """Yield a sentence about the keys that a mapping doesn't set, or the first one of a list."""
     if isinstance(value, list):
-        return [_quote_ids(item) for item in value]
-    if isinstance(value, str):
-        return DoubleQuotedScalarString(value)
-    return value
+        value = value[0] if value else {}
 
-
-def _name_unused_keys(cls: type, config: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a sentence about the keys that a part of the config does not set, if there are any."""
-    unused_keys = [key for key in list_config_keys(cls) if key not in config]
+    unused_keys = [key for key in list_config_keys(cls) if key not in value]
     if unused_keys:
         yield f"More keys: {', '.join(unused_keys)}."
 
 
-def _find_dataclass(type_: object) -> type | None:
+def _find_dataclass(annotation: object) -> type | None:
     """Find the dataclass in the type of a field, for example of a sequence of solutions."""
-    if isinstance(type_, type) and is_dataclass(type_):
-        return type_
+    if isinstance(annotation, type) and is_dataclass(annotation):
+        return annotation
 
-    for argument in get_args(type_):
+    for argument in get_args(annotation):
         dataclass = _find_dataclass(argument)
         if dataclass is not None:
             return dataclass
     return None
 
 
-def _wrap_comment(paragraphs: Iterable[str], indent: int) -> str:
+def _wrap(paragraphs: Iterable[str], indent: int) -> str:
     """Break the paragraphs of a comment into lines that are short enough at this indent."""
-    wrapper = TextWrapper(
-        WIDTH - indent - len("# "), break_long_words=False, break_on_hyphens=False
-    )
+    width = WIDTH - indent - len("# ")
+    wrapper = TextWrapper(width, break_long_words=False, break_on_hyphens=False)
     return "\n".join(map(wrapper.fill, paragraphs))
