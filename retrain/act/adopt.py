@@ -19,7 +19,7 @@ from retrain.account.errors import EXIT_FAILED, OperatorError
 from retrain.account.output import print_json, print_message, print_result
 from retrain.account.pulumi_cli import stack_file_of
 from retrain.account.stack_config import project_name, read_args
-from retrain.act.adopted_group import adopt_group
+from retrain.act.adopted_group import GroupConfigBuilder
 from retrain.act.stack_file import format_stack_file
 from retrain.names import short_name
 from retrain.options import JsonOption, StackOption, command
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from retrain.act.adopted_group import Adopted
+    from retrain.act.adopted_group import AdoptedGroup
 
 COMMAND_WIDTH = 32
 PACKAGE = "personalize-retraining"
@@ -68,7 +68,8 @@ def adopt(
     stack_file = _choose_file(stack, may_overwrite=force)
     access.require_account(group.account, dataset_group_arn)
     print_message(f"reading the dataset group {group.name}")
-    adopted = adopt_group(access.personalize, access.client("s3"), dataset_group_arn)
+    builder = GroupConfigBuilder(access.personalize, access.client("s3"), dataset_group_arn)
+    adopted = builder.build()
 
     project_files = write_project(pulumi_cli.PROJECT_DIR)
     stack_file.write_text(_format_file(group, adopted), encoding="utf-8")
@@ -113,7 +114,7 @@ def _parse_group_arn(group_arn: str) -> Arn:
     return arn
 
 
-def _format_file(group: Arn, adopted: Adopted) -> str:
+def _format_file(group: Arn, adopted: AdoptedGroup) -> str:
     """Format the file of the stack, which begins with what to do before the first run."""
     # Nobody can deploy the file to another account by mistake.
     provider_config = {"aws:region": group.region, "aws:allowedAccountIds": [group.account]}
@@ -137,7 +138,7 @@ def _find_problems(stack: str) -> list[str]:
     return []
 
 
-def _list_lines(file_name: str, adopted: Adopted, problems: list[str]) -> Iterator[str]:
+def _list_lines(file_name: str, adopted: AdoptedGroup, problems: list[str]) -> Iterator[str]:
     """Yield the lines of the result: what the file contains, and what has to be changed."""
     yield f"{file_name} has:"
     for key, dataset in adopted.config["datasets"].items():
@@ -156,7 +157,7 @@ def _list_lines(file_name: str, adopted: Adopted, problems: list[str]) -> Iterat
     yield from ("", f"In {file_name}, set {keys}, and check the user of each probe. Then:")
 
 
-def _list_notes(adopted: Adopted) -> list[str]:
+def _list_notes(adopted: AdoptedGroup) -> list[str]:
     return [f"- {note}" for note in adopted.notes]
 
 

@@ -1,8 +1,9 @@
-"""Makes a pipeline's config of what Personalize knows about a dataset group."""
+"""Turns what Personalize knows about a dataset group into a pipeline's config."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,7 +21,7 @@ from retrain.account.errors import OperatorError
 from retrain.names import short_name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable
 
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import DatasetImportJobTypeDef, SolutionTypeDef
@@ -29,20 +30,18 @@ if TYPE_CHECKING:
     from functions.rules.recipes import Recipe
 
 Config = dict[str, Any]
-Ids = dict[str, list[str]]
-"""Column -> the users or the items of the exports, with which a probe asks for recommendations."""
-DAY = re.compile(r"20[0-9]{2}([-/]?)[0-9]{2}\1[0-9]{2}(?![0-9])")
+DAY_PATTERN = re.compile(r"20[0-9]{2}([-/]?)[0-9]{2}\1[0-9]{2}(?![0-9])")
 """A date in a location, in the form of `{date}` or in another one."""
-GATE_METRICS = (
+PREFERRED_METRICS = (
     *(NDCG_AT_10, f"{MRR}_at_25", "precision_at_10"),
     *("average_rewards_at_k", "trend_prediction_accuracy", "coverage"),
 )
 """The metrics for a quality gate, the best first. A solution has some of them."""
-RANKED_ITEMS = 3
+RANKED_ITEM_COUNT = 3
 """The number of items that a probe of a ranking sends. A probe needs at least one."""
 
 
-class Adopted(NamedTuple):
+class AdoptedGroup(NamedTuple):
     """A config that retrains what is in a dataset group."""
 
     config: Config
@@ -50,240 +49,246 @@ class Adopted(NamedTuple):
     """What was left out or not found out, and what should be changed before the first run."""
 
 
-def adopt_group(client: PersonalizeClient, s3: S3Client, group_arn: str) -> Adopted:
-    """Turn a dataset group into a pipeline's config. Raise OperatorError if it can't have one."""
-    is_domain = _check_group(client, group_arn)
-    notes: list[str] = []
-    if is_domain:
-        notes.append("Personalize retrains the recommenders of a Domain dataset group itself")
+class GroupConfigBuilder:
+    """Builds a config from a dataset group, and notes what a person has to know about it."""
 
-    import_jobs = _read_last_imports(client, group_arn, notes)
-    pages = client.get_paginator("list_solutions").paginate(datasetGroupArn=group_arn)
-    listed = [solution for page in pages for solution in page["solutions"]]
-    solution_arns = _list_active_arns(listed, "solutionArn", notes)
+    def __init__(self, client: PersonalizeClient, s3: S3Client, group_arn: str) -> None:
+        self._client = client
+        self._s3 = s3
+        self._group_arn = group_arn
+        self._notes: list[str] = []
 
-    # A Domain dataset group need not have solutions, because recommenders don't use them.
-    if not solution_arns and not is_domain:
-        raise _lack_error(group_arn, "ACTIVE solution", notes)
-    if not import_jobs:
-        raise _lack_error(group_arn, "dataset that was imported from S3", notes)
+    def build(self) -> AdoptedGroup:
+        """Build the config. Raise OperatorError if the group has nothing to retrain."""
+        is_domain = self._is_domain_group()
+        import_jobs = self._read_last_imports()
+        # A Domain dataset group need not have solutions, because recommenders don't use them.
+        solution_arns = self._list_solution_arns(is_required=not is_domain)
+        probe_values = self._read_probe_values(import_jobs.values())
+        config: Config = {
+            "datasets": {key: self._build_dataset(key, job) for key, job in import_jobs.items()},
+            "solutions": [self._build_solution(arn, probe_values) for arn in solution_arns],
+            **self._build_import_role(import_jobs.values()),
+            "retrainingRate": "cron(0 3 ? * MON *)",
+            "timezone": "UTC",
+            "notifications": {"emails": []},
+        }
+        return AdoptedGroup(config, self._notes)
 
-    ids = _read_ids(s3, [job["dataSource"]["dataLocation"] for job in import_jobs.values()])
-    config: Config = {
-        "datasets": {key: _adopt_dataset(key, job, notes) for key, job in import_jobs.items()},
-        "solutions": [_adopt_solution(client, arn, ids, notes) for arn in solution_arns],
-        **_find_import_role(client, import_jobs.values()),
-        "retrainingRate": "cron(0 3 ? * MON *)",
-        "timezone": "UTC",
-        "notifications": {"emails": []},
-    }
-    return Adopted(config, notes)
+    def _build_lack_error(self, lacking: str) -> OperatorError:
+        reason = f"{self._group_arn} has no {lacking}; create one first"
+        return OperatorError("; ".join([reason, *self._notes]))
 
+    def _is_domain_group(self) -> bool:
+        """Check if the group is a Domain dataset group. Raise OperatorError if it doesn't exist."""
+        region, account = self._group_arn.split(":")[3:5]
+        try:
+            response = self._client.describe_dataset_group(datasetGroupArn=self._group_arn)
+        except self._client.exceptions.ResourceNotFoundException as error:
+            raise OperatorError(
+                f"{self._group_arn} does not exist; `aws personalize list-dataset-groups --region "
+                f"{region}` lists the groups of account {account} in {region}"
+            ) from error
 
-def _check_group(client: PersonalizeClient, group_arn: str) -> bool:
-    """Reject a dataset group that is missing or isn't ready. Return True for a Domain group."""
-    region, account = group_arn.split(":")[3:5]
-    try:
-        group = client.describe_dataset_group(datasetGroupArn=group_arn)["datasetGroup"]
-    except client.exceptions.ResourceNotFoundException as error:
-        raise OperatorError(
-            f"{group_arn} does not exist; `aws personalize list-dataset-groups --region {region}` "
-            f"lists the groups of account {account} in {region}"
-        ) from error
+        is_domain = "domain" in response["datasetGroup"]
+        if is_domain:
+            self._notes.append(
+                "Personalize retrains the recommenders of a Domain dataset group itself"
+            )
+        return is_domain
 
-    if not is_active(group["status"]):
-        raise OperatorError(f"{group_arn} is {group['status']}; name a group that is ACTIVE")
-    return "domain" in group
-
-
-def _lack_error(group_arn: str, what: str, notes: Iterable[str]) -> OperatorError:
-    return OperatorError("; ".join([f"{group_arn} has no {what}; create one first", *notes]))
-
-
-def _find_import_role(
-    client: PersonalizeClient, import_jobs: Iterable[DatasetImportJobTypeDef]
-) -> Config:
-    """Find the role with which all imports have read the exports, if there's a single one."""
-    roles = set()
-    for job in import_jobs:
-        # A role that only runs have used may go when its stack is destroyed.
-        if RUN_TAG not in read_tags(client, job["datasetImportJobArn"]):
-            roles.add(job["roleArn"])
-
-    if len(roles) != 1:
-        return {}
-    return {"importRoleArn": roles.pop()}
-
-
-def _list_active_arns(listed: Iterable[Any], arn_key: str, notes: list[str]) -> list[str]:
-    """List the ARNs of the ACTIVE resources, sorted, with a note for each resource left out."""
-    kind = arn_key.removesuffix("Arn")
-    active_arns = []
-    for resource in sorted(listed, key=itemgetter(arn_key)):
-        arn = resource[arn_key]
-        if is_active(resource["status"]):
-            active_arns.append(arn)
-        else:
-            notes.append(f"{kind} {short_name(arn)} is left out: it is {resource['status']}")
-
-    return active_arns
-
-
-def _read_last_imports(
-    client: PersonalizeClient, group_arn: str, notes: list[str]
-) -> dict[str, DatasetImportJobTypeDef]:
-    """Read the newest ACTIVE import job of each dataset, by the dataset's key in the config."""
-    pages = client.get_paginator("list_datasets").paginate(datasetGroupArn=group_arn)
-    dataset_arns = [dataset["datasetArn"] for page in pages for dataset in page["datasets"]]
-
-    import_jobs = {}
-    for key in list_config_keys(DatasetsArgs):
-        for dataset_arn in dataset_arns:
-            if not dataset_arn.endswith(f"/{to_dataset_type(key)}"):
+    def _read_last_imports(self) -> dict[str, DatasetImportJobTypeDef]:
+        """Read the newest ACTIVE import job of each dataset, by the dataset's config key."""
+        import_jobs = {}
+        for key, dataset_arn in self._list_datasets().items():
+            job = self._read_last_import(dataset_arn)
+            if job is not None:
+                import_jobs[key] = job
                 continue
 
-            job = _read_last_import(client, dataset_arn)
-            if job is None:
-                notes.append(
-                    f"datasets.{key} is left out: nothing was ever imported into it from S3, so "
-                    "its location is not known"
-                )
+            self._notes.append(
+                f"datasets.{key} is left out: nothing was ever imported into it from S3, so its "
+                "location is not known"
+            )
+
+        if not import_jobs:
+            raise self._build_lack_error("dataset that was imported from S3")
+        return import_jobs
+
+    def _list_datasets(self) -> dict[str, str]:
+        """Map the config key of each dataset in the group to its ARN, in the order of the keys."""
+        pages = self._client.get_paginator("list_datasets").paginate(
+            datasetGroupArn=self._group_arn
+        )
+        dataset_arns = [dataset["datasetArn"] for page in pages for dataset in page["datasets"]]
+
+        # The ARN of a dataset ends with its type.
+        arn_by_type = {arn.rpartition("/")[2]: arn for arn in dataset_arns}
+        arn_by_key = {}
+        for key in list_config_keys(DatasetsArgs):
+            dataset_type = to_dataset_type(key)
+            if dataset_type in arn_by_type:
+                arn_by_key[key] = arn_by_type[dataset_type]
+        return arn_by_key
+
+    def _read_last_import(self, dataset_arn: str) -> DatasetImportJobTypeDef | None:
+        jobs = list_import_jobs(self._client, dataset_arn)
+        active_jobs = [job for job in jobs if is_active(job["status"])]
+        if not active_jobs:
+            return None
+
+        # The list has neither the location nor the role of a job.
+        newest = max(active_jobs, key=itemgetter("lastUpdatedDateTime"))
+        response = self._client.describe_dataset_import_job(
+            datasetImportJobArn=newest["datasetImportJobArn"]
+        )
+        return response["datasetImportJob"]
+
+    def _build_dataset(self, key: str, job: DatasetImportJobTypeDef) -> Config:
+        """Configure a dataset with the location and the mode of its last import."""
+        location = job["dataSource"]["dataLocation"]
+        if DAY_PATTERN.search(location):
+            dated_location = DAY_PATTERN.sub(DATE_PLACEHOLDER, location)
+            self._notes.append(
+                f"datasets.{key}.dataLocation contains a date; if every export has its own, write "
+                f"them to {dated_location}, which becomes a day like 2026-11-29"
+            )
+
+        mode = job.get("importMode", "FULL")
+        return {"datasetArn": job["datasetArn"], "dataLocation": location, "importMode": mode}
+
+    def _build_import_role(self, import_jobs: Iterable[DatasetImportJobTypeDef]) -> Config:
+        """Configure the role with which all imports have read the exports, if it's a single one."""
+        role_arns = set()
+        for job in import_jobs:
+            # A role that only runs have used may go when its stack is destroyed.
+            if RUN_TAG not in read_tags(self._client, job["datasetImportJobArn"]):
+                role_arns.add(job["roleArn"])
+
+        if len(role_arns) != 1:
+            return {}
+        return {"importRoleArn": role_arns.pop()}
+
+    def _list_solution_arns(self, *, is_required: bool) -> list[str]:
+        pages = self._client.get_paginator("list_solutions").paginate(
+            datasetGroupArn=self._group_arn
+        )
+        solutions = [solution for page in pages for solution in page["solutions"]]
+        solution_arns = self._list_active_arns(solutions, "solutionArn")
+
+        if is_required and not solution_arns:
+            raise self._build_lack_error("ACTIVE solution")
+        return solution_arns
+
+    def _list_active_arns(self, summaries: Iterable[Any], arn_key: str) -> list[str]:
+        """List the ARNs of the ACTIVE resources, sorted, and note the resources left out."""
+        resource_type = arn_key.removesuffix("Arn")
+        active_arns = []
+        for summary in sorted(summaries, key=itemgetter(arn_key)):
+            arn = summary[arn_key]
+            if is_active(summary["status"]):
+                active_arns.append(arn)
             else:
-                import_jobs[key] = job
-    return import_jobs
+                self._notes.append(
+                    f"{resource_type} {short_name(arn)} is left out: it is {summary['status']}"
+                )
+        return active_arns
 
+    def _build_solution(self, solution_arn: str, probe_values: Config) -> Config:
+        """Configure a solution with its campaigns, and a gate for a metric that it has."""
+        solution = self._client.describe_solution(solutionArn=solution_arn)["solution"]
+        recipe = find_recipe(short_name(solution.get("recipeArn", "")))
+        self._note_automatic_training(solution)
 
-def _read_last_import(
-    client: PersonalizeClient, dataset_arn: str
-) -> DatasetImportJobTypeDef | None:
-    jobs = [job for job in list_import_jobs(client, dataset_arn) if is_active(job["status"])]
-    if not jobs:
-        return None
+        gate = self._build_gate(solution, recipe)
+        campaigns = self._build_campaigns(solution, _choose_probe(recipe, probe_values))
+        config: Config = {"solutionArn": solution_arn}
+        if campaigns:
+            config["campaigns"] = campaigns
+        return {**config, **gate}
 
-    # The list has neither the location nor the role of a job.
-    newest_arn = max(jobs, key=itemgetter("lastUpdatedDateTime"))["datasetImportJobArn"]
-    response = client.describe_dataset_import_job(datasetImportJobArn=newest_arn)
-    return response["datasetImportJob"]
+    def _note_automatic_training(self, solution: SolutionTypeDef) -> None:
+        """Note that Personalize trains a solution as well, because both trainings are paid for."""
+        if not solution.get("performAutoTraining"):
+            return
 
-
-def _adopt_dataset(key: str, job: DatasetImportJobTypeDef, notes: list[str]) -> Config:
-    """Configure a dataset with the location and the mode of its last import."""
-    location = job["dataSource"]["dataLocation"]
-    if DAY.search(location):
-        notes.append(
-            f"datasets.{key}.dataLocation contains a date; if every export has its own, write them "
-            f"to {DAY.sub(DATE_PLACEHOLDER, location)}, which becomes a day like 2026-11-29"
+        # Without a schedule in its configuration, it trains every 7 days:
+        # https://docs.aws.amazon.com/personalize/latest/dg/solution-config-auto-training.html
+        schedule = solution.get("solutionConfig", {}).get("autoTrainingConfig", {})
+        rate = schedule.get("schedulingExpression", "rate(7 days)")
+        advice = advise_on_automatic_training(short_name(solution.get("recipeArn", "")))
+        self._notes.append(
+            f"solution {solution['name']} also trains automatically, {rate}, which is paid for "
+            f"twice; {advice}: `aws personalize update-solution --solution-arn "
+            f"{solution['solutionArn']} --no-perform-auto-training`"
         )
-    mode = job.get("importMode", "FULL")
-    return {"datasetArn": job["datasetArn"], "dataLocation": location, "importMode": mode}
 
+    def _build_gate(self, solution: SolutionTypeDef, recipe: Recipe | None) -> Config:
+        """Configure a quality gate for the best metric that the solution has."""
+        metrics = self._list_metrics(solution["solutionArn"], recipe)
+        for metric in PREFERRED_METRICS:
+            if metric in metrics:
+                return {"qualityGate": [{"metric": metric, "maxDrop": DEFAULT_GATE[0].max_drop}]}
 
-def _adopt_solution(
-    client: PersonalizeClient, solution_arn: str, ids: Ids, notes: list[str]
-) -> Config:
-    """Configure a solution with its campaigns, and a gate for a metric that it has."""
-    solution = client.describe_solution(solutionArn=solution_arn)["solution"]
-    notes += _warn_of_automatic_training(solution)
-    recipe = find_recipe(short_name(solution.get("recipeArn", "")))
-
-    config: Config = {"solutionArn": solution_arn}
-    gate = _choose_gate(client, solution, recipe, notes)
-    campaigns = _adopt_campaigns(client, solution, _choose_probe(recipe, ids), notes)
-    if campaigns:
-        config["campaigns"] = campaigns
-    return {**config, **gate}
-
-
-def _warn_of_automatic_training(solution: SolutionTypeDef) -> Iterator[str]:
-    """Yield a note for a solution that Personalize trains, too, because both are paid for."""
-    if not solution.get("performAutoTraining"):
-        return
-
-    # Without a schedule in its configuration, it trains every 7 days:
-    # https://docs.aws.amazon.com/personalize/latest/dg/solution-config-auto-training.html
-    schedule = solution.get("solutionConfig", {}).get("autoTrainingConfig", {})
-    rate = schedule.get("schedulingExpression", "rate(7 days)")
-    recipe_name = short_name(solution.get("recipeArn", ""))
-    yield (
-        f"solution {solution['name']} also trains automatically, {rate}, which is paid for twice; "
-        f"{advise_on_automatic_training(recipe_name)}: `aws personalize update-solution "
-        f"--solution-arn {solution['solutionArn']} --no-perform-auto-training`"
-    )
-
-
-def _choose_gate(
-    client: PersonalizeClient, solution: SolutionTypeDef, recipe: Recipe | None, notes: list[str]
-) -> Config:
-    """Choose the metric of the quality gate: the best one that the newest version has."""
-    metrics: Collection[str] = ()
-    if recipe is not None and recipe.metrics is not None:
-        metrics = recipe.metrics
-    # The versions are sorted, newest first.
-    for version in list_versions(client, solution["solutionArn"]):
-        if is_active(version["status"]):
-            metrics = read_metrics(client, version["solutionVersionArn"])
-            break
-
-    for metric in GATE_METRICS:
-        if metric in metrics:
-            return {"qualityGate": [{"metric": metric, "maxDrop": DEFAULT_GATE[0].max_drop}]}
-
-    notes.append(
-        f"solution {solution['name']} has no quality gate, because its newest version has none of "
-        f"the usual metrics; it has {', '.join(sorted(metrics)) or 'none'}"
-    )
-    return {"qualityGateEnabled": False}
-
-
-def _adopt_campaigns(
-    client: PersonalizeClient,
-    solution: SolutionTypeDef,
-    probe: Config | None,
-    notes: list[str],
-) -> list[Config]:
-    """Configure the campaigns of a solution, with the same probe for each of them."""
-    pages = client.get_paginator("list_campaigns").paginate(solutionArn=solution["solutionArn"])
-    listed = [campaign for page in pages for campaign in page["campaigns"]]
-    campaign_arns = _list_active_arns(listed, "campaignArn", notes)
-
-    if probe is not None:
-        return [{"campaignArn": arn, "probe": probe} for arn in campaign_arns]
-    if campaign_arns:
-        notes.append(
-            f"the campaigns of {solution['name']} have no probe, because no export could be read, "
-            "or their recipe answers none"
+        self._notes.append(
+            f"solution {solution['name']} has no quality gate, because its newest version has none "
+            f"of the usual metrics; it has {', '.join(sorted(metrics)) or 'none'}"
         )
-    return [{"campaignArn": arn} for arn in campaign_arns]
+        return {"qualityGateEnabled": False}
+
+    def _list_metrics(self, solution_arn: str, recipe: Recipe | None) -> Collection[str]:
+        """List the metrics of the newest version, or what the recipe's versions may have."""
+        # The versions are sorted, newest first.
+        for version in list_versions(self._client, solution_arn):
+            if is_active(version["status"]):
+                return read_metrics(self._client, version["solutionVersionArn"])
+
+        if recipe is None or recipe.metrics is None:
+            return ()
+        return recipe.metrics
+
+    def _build_campaigns(self, solution: SolutionTypeDef, probe: Config | None) -> list[Config]:
+        """Configure the campaigns of a solution, with the same probe for each of them."""
+        pages = self._client.get_paginator("list_campaigns").paginate(
+            solutionArn=solution["solutionArn"]
+        )
+        campaigns = [campaign for page in pages for campaign in page["campaigns"]]
+        campaign_arns = self._list_active_arns(campaigns, "campaignArn")
+
+        if probe is not None:
+            return [{"campaignArn": arn, "probe": probe} for arn in campaign_arns]
+
+        if campaign_arns:
+            self._notes.append(
+                f"the campaigns of {solution['name']} have no probe, because no export could be "
+                "read, or their recipe answers none"
+            )
+        return [{"campaignArn": arn} for arn in campaign_arns]
+
+    def _read_probe_values(self, import_jobs: Iterable[DatasetImportJobTypeDef]) -> Config:
+        """Read a value for each key of a probe from the exports, as far as we may read them."""
+        user_ids: Counter[str] = Counter()
+        item_ids: Counter[str] = Counter()
+        # The interactions come first, so users and items with interactions are found.
+        for job in import_jobs:
+            export = read_export(self._s3, job["dataSource"]["dataLocation"])
+            user_ids += export.count_values("USER_ID")
+            item_ids += export.count_values("ITEM_ID")
+
+        return {
+            "userId": next(iter(user_ids), None),
+            "itemId": next(iter(item_ids), None),
+            "inputList": list(item_ids)[:RANKED_ITEM_COUNT],
+        }
 
 
-def _read_ids(s3: S3Client, locations: Iterable[str]) -> Ids:
-    """Read the ids in the samples of the exports, as far as we may read them.
-
-    The location of the interactions comes first, so users and items with interactions are found.
-    """
-    ids: Ids = {"USER_ID": [], "ITEM_ID": []}
-    for location in locations:
-        for sample in read_export(s3, location).samples:
-            for column in ids.keys() & set(sample.header):
-                position = sample.header.index(column)
-                ids[column] += filter(None, (row.values[position] for row in sample.rows))
-    return ids
-
-
-def _choose_probe(recipe: Recipe | None, ids: Ids) -> Config | None:
-    """Choose the request of a probe: ids for the keys that the recipe takes.
-
-    Return None if there are no ids for one of them.
-    """
+def _choose_probe(recipe: Recipe | None, values: Config) -> Config | None:
+    """Choose the keys that a recipe takes. Return None if one of them has no value."""
     if recipe is None or recipe.operation == "GetActionRecommendations":
         return None
 
-    item_ids = list(dict.fromkeys(ids["ITEM_ID"]))
-    samples: Config = {"inputList": item_ids[:RANKED_ITEMS]}
-    if ids["USER_ID"]:
-        samples["userId"] = ids["USER_ID"][0]
-    if item_ids:
-        samples["itemId"] = item_ids[0]
-
-    probe = {key: samples.get(key) for key in recipe.required_keys or recipe.optional_keys}
-    return probe if all(probe.values()) else None
+    keys = recipe.required_keys or recipe.optional_keys
+    probe = {key: values[key] for key in keys}
+    if not all(probe.values()):
+        return None
+    return probe

@@ -92,6 +92,13 @@ def test_a_domain_dataset_group_without_solutions_is_adopted_for_its_recommender
     assert (plan.code, plan.out.splitlines()[-1]) == (0, "Plan: 2 to import.")
 
 
+def test_a_group_without_solutions_is_refused():
+    with account(MOVIES.with_datasets("interactions").with_solutions()) as prod:
+        result = prod.retrain(adopt())
+    lack = f"{MOVIES.arn} has no ACTIVE solution; create one first\n"
+    assert (result.code, result.err.splitlines(keepends=True)[-1]) == (2, lack)
+
+
 def test_a_solution_without_the_usual_metrics_has_no_gate():
     with account() as prod:
         metrics = prod.client("personalize").get_solution_metrics(
@@ -212,12 +219,8 @@ def test_golden_what_cannot_be_adopted_is_one_line(golden):
     ]
     with account() as prod:
         prod.pipeline.client.create_dataset_group(name="shop", domain="ECOMMERCE")
+        prod.pipeline.sleep(HOUR)
         text = prod.transcript(*wrong)
-        prod.pipeline.sleep(HOUR)
-        text += prod.transcript(adopt(shop))
-        create_solution(prod.pipeline.client, "shop", group=shop)
-        prod.pipeline.sleep(HOUR)
-        text += prod.transcript(adopt(shop))
         assert [*prod.folder.glob("*new*")] == [], "no file is written"
 
         (prod.folder / "Pulumi.yaml").write_text("name: 3")
