@@ -1,4 +1,4 @@
-"""The options that several commands have, and the decorator that makes a function a command."""
+"""The options of the commands, and the decorator that makes a function a command."""
 
 from __future__ import annotations
 
@@ -50,6 +50,9 @@ RunOption: TypeAlias = Annotated[
         "one that is under way.",
     ),
 ]
+WatchOption: TypeAlias = Annotated[
+    bool, typer.Option("--watch", "-w", help="Follow the run, as `retrain watch` does.")
+]
 CampaignOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -57,6 +60,37 @@ CampaignOption: TypeAlias = Annotated[
         metavar="NAME",
         help="The campaign, by name or ARN. Not needed if there is only one.",
     ),
+]
+RollbackTargetOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--to",
+        metavar="VERSION",
+        help="The version to move to: movies/1a2b3c4d, 1a2b3c4d or its ARN. Without it, the "
+        "version that was good before.",
+    ),
+]
+VersionArgument: TypeAlias = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[VERSION]",
+        help="The version: movies/1a2b3c4d, 1a2b3c4d or its ARN. Not needed if only one version "
+        "is waiting for approval.",
+    ),
+]
+RefuseOption: TypeAlias = Annotated[
+    bool, typer.Option("--refuse", help="Refuse the version instead. No run deploys it.")
+]
+DatasetGroupOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--dataset-group-arn",
+        metavar="ARN",
+        help="The dataset group. `aws personalize list-dataset-groups` lists all groups.",
+    ),
+]
+OverwriteOption: TypeAlias = Annotated[
+    bool, typer.Option("--force", help="Overwrite the file if it exists.")
 ]
 PlotOption: TypeAlias = Annotated[
     Path | None,
@@ -73,6 +107,24 @@ SkipImportOption: TypeAlias = Annotated[
     typer.Option(
         "--skip-import",
         help="Import nothing, and train on the data that is already in Personalize.",
+        rich_help_panel=INPUT_PANEL,
+    ),
+]
+DatasetsOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--dataset",
+        metavar="TYPE",
+        help="Import only this dataset, for example interactions. Repeat the option for several.",
+        rich_help_panel=INPUT_PANEL,
+    ),
+]
+SolutionsOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--solution",
+        metavar="NAME",
+        help="Retrain only this solution, by name or ARN. Repeat the option for several.",
         rich_help_panel=INPUT_PANEL,
     ),
 ]

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
-from importlib import metadata
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from components.rules.arns import DATASET_GROUP, Arn, parse_arn
-from retrain import FOLDER
 from retrain.account import pulumi_cli
 from retrain.account.access import Access
 from retrain.account.errors import EXIT_FAILED, OperatorError
@@ -20,36 +15,28 @@ from retrain.account.output import print_json, print_message, print_result
 from retrain.account.pulumi_cli import stack_file_of
 from retrain.account.stack_config import project_name, read_args
 from retrain.act.adopted_group import GroupConfigBuilder
+from retrain.act.new_project import write_project
 from retrain.act.stack_file import format_stack_file
 from retrain.names import short_name
-from retrain.options import JsonOption, StackOption, command
+from retrain.options import DatasetGroupOption, JsonOption, OverwriteOption, StackOption, command
 from retrain.rehearsal.local_commands import EMULATOR_LIBRARIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from retrain.act.adopted_group import AdoptedGroup
+    from retrain.act.adopted_group import AdoptedGroup, Config
 
 COMMAND_WIDTH = 32
-PACKAGE = "personalize-retraining"
 
 
 @command
 def adopt(
     access: Access,
     *,
-    dataset_group_arn: Annotated[
-        str,
-        typer.Option(
-            metavar="ARN",
-            help="The dataset group. `aws personalize list-dataset-groups` lists all groups.",
-        ),
-    ],
+    dataset_group_arn: DatasetGroupOption,
     stack: StackOption,
-    force: Annotated[
-        bool, typer.Option("--force", help="Overwrite the file if it exists.")
-    ] = False,
+    force: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> int:
     """Write the file of a stack for an existing dataset group.
@@ -67,10 +54,12 @@ def adopt(
     access = access.in_region(group.region, "the dataset group")
     stack_file = _choose_file(stack, may_overwrite=force)
     access.require_account(group.account, dataset_group_arn)
+
     print_message(f"reading the dataset group {group.name}")
     builder = GroupConfigBuilder(access.personalize, access.client("s3"), dataset_group_arn)
     adopted = builder.build()
 
+    # Nothing is written before everything was read.
     project_files = write_project(pulumi_cli.PROJECT_DIR)
     stack_file.write_text(_format_file(group, adopted), encoding="utf-8")
     problems = _find_problems(stack)
@@ -79,15 +68,12 @@ def adopt(
         document = {"file": str(stack_file), "config": adopted.config, "notes": adopted.notes}
         print_json({**document, "problems": problems})
     else:
-        if project_files:
-            print_result(f"{', '.join(project_files)} are a new Pulumi project.")
-        print_result("\n".join(_list_lines(stack_file.name, adopted, problems)))
-        for purpose, words in _list_next_commands(
-            stack, access, is_new_project=bool(project_files)
-        ):
-            print_result(f"  {shlex.join(words):{COMMAND_WIDTH}}  # {purpose}")
+        _print_files(project_files, stack_file.name, adopted, problems)
+        _print_next_steps(stack, access, is_new_project=bool(project_files))
 
-    return EXIT_FAILED if problems else 0
+    if problems:
+        return EXIT_FAILED
+    return 0
 
 
 def _choose_file(stack: str, *, may_overwrite: bool) -> Path:
@@ -138,76 +124,52 @@ def _find_problems(stack: str) -> list[str]:
     return []
 
 
-def _list_lines(file_name: str, adopted: AdoptedGroup, problems: list[str]) -> Iterator[str]:
-    """Yield the lines of the result: what the file contains, and what has to be changed."""
-    yield f"{file_name} has:"
-    for key, dataset in adopted.config["datasets"].items():
+def _print_files(
+    project_files: Sequence[str], file_name: str, adopted: AdoptedGroup, problems: Sequence[str]
+) -> None:
+    """Print what was written, and what has to be changed in it."""
+    if project_files:
+        print_result(f"{', '.join(project_files)} are a new Pulumi project.")
+    print_result("\n".join([f"{file_name} has:", *_list_contents(adopted.config)]))
+
+    if adopted.notes:
+        print_result("\n".join(["", "Before the first run:", *_list_notes(adopted)]))
+    if problems:
+        print_result("\n".join(["", *problems, f"Correct {file_name} before you go on."]))
+
+
+def _list_contents(config: Config) -> Iterator[str]:
+    """Yield a line for each dataset, solution and campaign in the config."""
+    for key, dataset in config["datasets"].items():
         yield f"  import {key} from {dataset['dataLocation']}"
-    for solution in adopted.config["solutions"]:
+
+    for solution in config["solutions"]:
         yield f"  train {short_name(solution['solutionArn'])}"
         for campaign in solution.get("campaigns", ()):
             yield f"  update {short_name(campaign['campaignArn'])}"
-
-    if adopted.notes:
-        yield from ("", "Before the first run:", *_list_notes(adopted))
-    if problems:
-        yield from ("", *problems, f"Correct {file_name} before you go on.")
-
-    keys = "retrainingRate, timezone and notifications"
-    yield from ("", f"In {file_name}, set {keys}, and check the user of each probe. Then:")
 
 
 def _list_notes(adopted: AdoptedGroup) -> list[str]:
     return [f"- {note}" for note in adopted.notes]
 
 
-def _list_next_commands(
-    stack: str, access: Access, *, is_new_project: bool
-) -> Iterator[tuple[str, Sequence[str]]]:
-    """Yield the commands from this file to a deployed stack, in their order, with their purpose."""
+def _print_next_steps(stack: str, access: Access, *, is_new_project: bool) -> None:
+    """Print the commands that lead from the stack's file to a deployed stack."""
+    print_result(
+        f"\nIn Pulumi.{stack}.yaml, set retrainingRate, timezone and notifications, and check the "
+        "user of each probe. Then:"
+    )
     pipeline_options = ["--stack", stack, *access.options()]
-    yield "check the account", ["retrain", "doctor", *pipeline_options]
-    yield "see what the first run will do", ["retrain", "plan", *pipeline_options]
-
-    if all(map(find_spec, EMULATOR_LIBRARIES)):
-        yield "run the pipeline on this machine", ["retrain", "rehearse", "--stack", stack]
-    if is_new_project:
-        yield "install the requirements", ["pulumi", "install"]
-
-    yield "create the stack", ["pulumi", "stack", "init", stack]
-    yield "deploy it", ["pulumi", "up", "--stack", stack]
-
-
-def write_project(folder: Path) -> list[str]:
-    """Write the files of a Pulumi project, unless the folder is one. Return the files' names.
-
-    The project is that of the checkout, except that its program imports the installed package.
-    """
-    if (folder / "Pulumi.yaml").exists():
-        return []
-    program = (FOLDER / "project" / "__main__.py").read_text()
-    texts = {
-        "Pulumi.yaml": (FOLDER / "project" / "Pulumi.yaml").read_text(),
-        "__main__.py": program.replace("from components ", "from personalize_retraining "),
-        "requirements.txt": f"{_format_requirement()}\n",
+    commands = {
+        "check the account": ["retrain", "doctor", *pipeline_options],
+        "see what the first run will do": ["retrain", "plan", *pipeline_options],
     }
+    if all(map(find_spec, EMULATOR_LIBRARIES)):
+        commands["run the pipeline on this machine"] = ["retrain", "rehearse", "--stack", stack]
+    if is_new_project:
+        commands["install the requirements"] = ["pulumi", "install"]
+    commands["create the stack"] = ["pulumi", "stack", "init", stack]
+    commands["deploy it"] = ["pulumi", "up", "--stack", stack]
 
-    # Somebody may have a requirements.txt already, for example.
-    missing_files = [name for name in texts if not (folder / name).exists()]
-    for name in missing_files:
-        (folder / name).write_text(texts[name])
-    return missing_files
-
-
-def _format_requirement() -> str:
-    """Format the line of requirements.txt that installs this version from the same source."""
-    package = metadata.distribution(PACKAGE)
-    # pip only writes this file for a package that doesn't come from an index.
-    source = json.loads(package.read_text("direct_url.json") or "{}")
-
-    if "vcs_info" in source:
-        repository = source["vcs_info"]
-        return f"{PACKAGE} @ {repository['vcs']}+{source['url']}@{repository['commit_id']}"
-    if source:
-        return f"{PACKAGE} @ {source['url']}"
-    return f"{PACKAGE} == {package.version}"
+    for purpose, words in commands.items():
+        print_result(f"  {shlex.join(words):{COMMAND_WIDTH}}  # {purpose}")

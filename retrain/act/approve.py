@@ -6,9 +6,7 @@ from dataclasses import replace
 from functools import cache, partial
 from json import dumps
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, NamedTuple
-
-import typer
+from typing import TYPE_CHECKING, NamedTuple
 
 from functions.common import clock
 from functions.common.formatting import format_metric_lines
@@ -40,7 +38,7 @@ from retrain.account.target import Target
 from retrain.look.runs import find_run_id, list_running_executions
 from retrain.look.versions import build_deletion_warning, explain_no_answer
 from retrain.names import is_named, short_name
-from retrain.options import JsonOption, YesOption, command
+from retrain.options import JsonOption, RefuseOption, VersionArgument, YesOption, command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -77,17 +75,8 @@ class Candidate(NamedTuple):
 def approve(
     target: Target,
     *,
-    version: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[VERSION]",
-            help="The version: movies/1a2b3c4d, 1a2b3c4d or its ARN. Not needed if only one "
-            "version is waiting for approval.",
-        ),
-    ] = None,
-    refuse: Annotated[
-        bool, typer.Option("--refuse", help="Refuse the version instead. No run deploys it.")
-    ] = False,
+    version: VersionArgument = None,
+    refuse: RefuseOption = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> int:

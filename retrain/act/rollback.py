@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, NamedTuple
-
-import typer
+from typing import TYPE_CHECKING, NamedTuple
 
 from functions.common import clock
 from functions.common.formatting import format_metric_name, format_time
@@ -30,7 +28,13 @@ from retrain.account.target import Target
 from retrain.look.runs import find_run_id, list_running_executions
 from retrain.look.versions import SHOWN_VERSIONS, build_deletion_warning
 from retrain.names import is_named, short_name
-from retrain.options import CampaignOption, JsonOption, YesOption, command
+from retrain.options import (
+    CampaignOption,
+    JsonOption,
+    RollbackTargetOption,
+    YesOption,
+    command,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -75,14 +79,7 @@ def rollback(
     target: Target,
     *,
     campaign: CampaignOption = None,
-    to: Annotated[
-        str | None,
-        typer.Option(
-            metavar="VERSION",
-            help="The version to move to: movies/1a2b3c4d, 1a2b3c4d or its ARN. Without it, the "
-            "version that was good before.",
-        ),
-    ] = None,
+    to: RollbackTargetOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> int:

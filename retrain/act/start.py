@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import secrets
 from json import dumps
-from typing import TYPE_CHECKING, Annotated, cast
-
-import typer
+from typing import TYPE_CHECKING, cast
 
 from functions.common import clock
 from functions.common.formatting import (
@@ -23,11 +21,13 @@ from retrain.look.runs import Execution, find_run_id, list_running_executions
 from retrain.look.watch import watch_execution
 from retrain.names import short_name
 from retrain.options import (
-    INPUT_PANEL,
+    DatasetsOption,
     ExportDateOption,
     ForceOption,
     JsonOption,
     SkipImportOption,
+    SolutionsOption,
+    WatchOption,
     YesOption,
     command,
 )
@@ -43,28 +43,11 @@ def start(
     target: Target,
     *,
     skip_import: SkipImportOption = False,
-    dataset: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="TYPE",
-            help="Import only this dataset, for example interactions. Repeat the option for "
-            "several.",
-            rich_help_panel=INPUT_PANEL,
-        ),
-    ] = None,
-    solution: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="Retrain only this solution, by name or ARN. Repeat the option for several.",
-            rich_help_panel=INPUT_PANEL,
-        ),
-    ] = None,
+    dataset: DatasetsOption = None,
+    solution: SolutionsOption = None,
     force: ForceOption = False,
     export_date: ExportDateOption = None,
-    watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Follow the run, as `retrain watch` does.")
-    ] = False,
+    watch: WatchOption = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> int:
@@ -91,26 +74,24 @@ def start(
     )
     run_id = f"{clock.now():%Y%m%d}-{secrets.token_hex(4)}"
     _check_request(target, request, run_id)
+
     running = list_running_executions(target)
     if running:
+        # They're sorted, newest first, and a run waits for all older ones.
         _print_wait(target, running[-1])
         confirm("Start it?", "nothing was started", yes=yes)
 
-    # The execution's name is also the id of the run.
-    response = target.access.step_functions.start_execution(
-        stateMachineArn=target.state_machine_arn, name=run_id, input=dumps(request)
-    )
-    execution = Execution(response["executionArn"], "RUNNING", response["startDate"], None)
-
+    execution = _start_execution(target, run_id, request)
     if not as_json:
         print_result(run_id)
         print_command("To follow the run", target.command("watch", "--run", run_id))
+
     if watch:
         # Then the only document is the report.
         return watch_execution(target, execution, as_json=as_json)
     if as_json:
-        facts = {"executionArn": execution.arn, "startedAt": execution.started_at}
-        print_json({"runId": run_id, **facts})
+        started = {"executionArn": execution.arn, "startedAt": execution.started_at}
+        print_json({"runId": run_id, **started})
     return 0
 
 
@@ -150,4 +131,17 @@ def _print_wait(target: Target, oldest: Execution) -> None:
     print_message(
         f"{run_id} has been running since {format_time(oldest.started_at)} UTC. "
         f"A new run waits until it has ended, and is SKIPPED if that takes over {max_wait}."
+    )
+
+
+def _start_execution(target: Target, run_id: str, request: RunRequest) -> Execution:
+    """Start the execution of a run. Its name is also the run's id."""
+    response = target.access.step_functions.start_execution(
+        stateMachineArn=target.state_machine_arn, name=run_id, input=dumps(request)
+    )
+    return Execution(
+        arn=response["executionArn"],
+        status="RUNNING",
+        started_at=response["startDate"],
+        stopped_at=None,
     )

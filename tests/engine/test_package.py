@@ -22,7 +22,7 @@ from pathlib import Path
 from personalize_retraining_command_line import FOLDER
 
 sys.path.insert(0, str(FOLDER))
-from retrain.act.adopt import write_project
+from retrain.act.new_project import write_project
 
 write_project(Path())
 """
