@@ -13,9 +13,7 @@ from functions.constants import STOPPED_ERROR
 from functions.personalize.statuses import is_running, is_stopping
 from functions.personalize.tags import RUN_TAG, read_tags
 from functions.personalize.trainings import describe_version, list_versions, stop_training
-from functions.run.execution_data import identify_run
-from functions.run.executions import read_first_state_output
-from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error
+from retrain.account.errors import FailedError, OperatorError
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
 from retrain.look.runs import find_execution, find_run_id, list_running_executions
@@ -23,17 +21,11 @@ from retrain.names import short_name
 from retrain.options import JsonOption, RunOption, YesOption, command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef
 
-    from functions.contract import ExecutionData
     from retrain.look.runs import Execution
-
-GOING_ON = (
-    "If it has started imports or campaign updates, they go on, because Personalize cannot stop "
-    "them. The next run uses what succeeds, and the watcher ends an open trial within 15 minutes."
-)
 
 
 @command
@@ -51,43 +43,28 @@ def stop(
     Exit code 1: no run is under way, it ended by itself, or you did not confirm.
     Exit code 2: the run cannot be found or read.
     """
-    execution = _find_execution(target, run)
-    # None if the run has just begun, so it has started nothing.
-    begun = read_first_state_output(target.access.step_functions, execution.arn)
-    run_id = identify_run(begun["run"])["id"] if begun else execution.name
-
-    trainings = _list_trainings(target, begun)
+    execution = _find_running_execution(target, run)
+    run_id = find_run_id(target, execution)
+    trainings = _list_trainings(target, run_id)
     _print_losses(run_id, execution, trainings)
     confirm("Stop it?", "nothing was stopped", yes=yes)
 
-    client = target.access.step_functions
-    cause = f"by {target.access.caller()} with retrain stop"
-    try:
-        stopped_arns = _stop_trainings(target, trainings)
-        client.stop_execution(executionArn=execution.arn, error=STOPPED_ERROR, cause=cause)
-        # A function that was running may have started a training in the meantime.
-        stopped_arns += _stop_trainings(target, _list_trainings(target, begun))
-        status = client.describe_execution(executionArn=execution.arn)["status"]
-    except AWS_ERRORS as error:
-        shown = f"`{target.command('history')}` shows whether the run goes on"
-        raise OperatorError(f"{aws_error(error)}; {shown}") from error
+    stopped_arns = _stop_trainings(target, trainings)
+    status = _stop_execution(target, execution)
+    # A function that was running may have started a training in the meantime.
+    stopped_arns += _stop_trainings(target, _list_trainings(target, run_id))
 
     if as_json:
-        document = {"executionArn": execution.arn, "executionStatus": status}
-        shown_id = run_id if begun else None
-        print_json({**document, "runId": shown_id, "stoppedVersions": stopped_arns})
+        stopped = {"executionArn": execution.arn, "executionStatus": status}
+        print_json({**stopped, "runId": run_id, "stoppedVersions": stopped_arns})
     else:
-        for arn in stopped_arns:
-            print_result(f"the training {short_name(arn)} stops")
-
+        _print_stopped(target, run_id, status, stopped_arns)
     if status != "ABORTED":
         raise FailedError(f"{run_id} had ended by itself: {status}")
-    if not as_json:
-        _print_what_goes_on(target, run_id, has_stopped_training=bool(stopped_arns))
     return 0
 
 
-def _find_execution(target: Target, run: str | None) -> Execution:
+def _find_running_execution(target: Target, run: str | None) -> Execution:
     """Find the run with this id or execution, or the only run that is under way.
 
     Raises FailedError if it is not under way, and OperatorError if there are several.
@@ -99,13 +76,36 @@ def _find_execution(target: Target, run: str | None) -> Execution:
             raise FailedError(f"{run_id} is not under way: it is {execution.status}")
         return execution
 
-    running = list_running_executions(target)
-    if not running:
+    executions = list_running_executions(target)
+    if not executions:
         raise FailedError("no run is under way")
-    if len(running) > 1:
-        names = ", ".join(find_run_id(target, execution) for execution in running)
-        raise OperatorError(f"several runs are under way; name one with --run: {names}")
-    return running[0]
+    if len(executions) > 1:
+        run_ids = ", ".join(find_run_id(target, execution) for execution in executions)
+        raise OperatorError(f"several runs are under way; name one with --run: {run_ids}")
+    return executions[0]
+
+
+def _list_trainings(target: Target, run_id: str) -> list[SolutionVersionTypeDef]:
+    """List the versions that a run has started to train and that have not ended."""
+    client = target.access.personalize
+    trainings = []
+    for version_arn in _list_running_versions(target):
+        if read_tags(client, version_arn).get(RUN_TAG) != run_id:
+            continue
+
+        # The list may be 90 seconds old, so ask for the present status.
+        version = describe_version(client, version_arn)
+        if is_running(version["status"]) and not is_stopping(version["status"]):
+            trainings.append(version)
+    return trainings
+
+
+def _list_running_versions(target: Target) -> Iterator[str]:
+    """Yield the ARNs of all versions that are in training, whoever has started that."""
+    for solution in target.settings["solutions"]:
+        for version in list_versions(target.access.personalize, solution["solutionArn"]):
+            if is_running(version["status"]):
+                yield version["solutionVersionArn"]
 
 
 def _print_losses(
@@ -123,38 +123,34 @@ def _print_losses(
 
 def _stop_trainings(target: Target, trainings: Iterable[SolutionVersionTypeDef]) -> list[str]:
     """Stop these trainings, and return the ARNs of their versions."""
-    arns = [version["solutionVersionArn"] for version in trainings]
-    for arn in arns:
-        stop_training(target.access.personalize, arn)
-    return arns
+    version_arns = [version["solutionVersionArn"] for version in trainings]
+    for version_arn in version_arns:
+        stop_training(target.access.personalize, version_arn)
+    return version_arns
 
 
-def _print_what_goes_on(target: Target, run_id: str, *, has_stopped_training: bool) -> None:
+def _stop_execution(target: Target, execution: Execution) -> str:
+    """Stop an execution, and return its status: ABORTED, unless it had ended before."""
+    client = target.access.step_functions
+    cause = f"by {target.access.caller()} with retrain stop"
+    client.stop_execution(executionArn=execution.arn, error=STOPPED_ERROR, cause=cause)
+    return client.describe_execution(executionArn=execution.arn)["status"]
+
+
+def _print_stopped(target: Target, run_id: str, status: str, stopped_arns: Sequence[str]) -> None:
+    """Print what was stopped, what goes on nevertheless, and how to start again."""
+    for version_arn in stopped_arns:
+        print_result(f"the training {short_name(version_arn)} stops")
+    if status != "ABORTED":
+        return
+
     print_result(f"{run_id} was stopped")
-    print_message(GOING_ON)
-    # A run trains what was stopped again only if a person asks for it.
-    options = ("--skip-import", "--force") if has_stopped_training else ()
+    print_message(
+        "If it has started imports or campaign updates, they go on, because Personalize cannot "
+        "stop them. The next run uses what succeeds, and the watcher ends an open trial within 15 "
+        "minutes."
+    )
+
+    # No run repeats a training that was stopped, unless a person asks for it.
+    options = ["--skip-import", "--force"] if stopped_arns else []
     print_command("To start again later", target.command("start", *options))
-
-
-def _list_trainings(target: Target, begun: ExecutionData | None) -> list[SolutionVersionTypeDef]:
-    """List the versions that a run has started to train and that have not ended."""
-    if begun is None:
-        return []
-
-    client = target.access.personalize
-    run_id = identify_run(begun["run"])["id"]
-    trainings = []
-    for solution in begun["settings"]["solutions"]:
-        for summary in list_versions(client, solution["solutionArn"]):
-            if not is_running(summary["status"]):
-                continue
-            arn = summary["solutionVersionArn"]
-            if read_tags(client, arn).get(RUN_TAG) != run_id:
-                continue
-
-            # The list may be 90 seconds old, so ask for the present status.
-            version = describe_version(client, arn)
-            if is_running(version["status"]) and not is_stopping(version["status"]):
-                trainings.append(version)
-    return trainings

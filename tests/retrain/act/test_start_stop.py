@@ -80,19 +80,6 @@ def test_an_export_date_without_a_day_is_refused(command):
         assert '"" is not a day' in "".join(prod.retrain(f"{command} --export-date ''")[1:])
 
 
-def test_a_refusal_in_the_middle_names_the_command_that_shows_what_was_stopped():
-    with account() as prod:
-        prod.retrain("start")
-        prod.pipeline.sleep(IN_TRAINING)
-        code = "ResourceNotFoundException"
-        prod.pipeline.inject_fault("error", operation="StopSolutionVersionCreation", code=code)
-        result = prod.retrain("stop --yes")
-    assert (result.code, result.out) == (2, "")
-
-    shown = "; `retrain history --stack dev` shows whether the run goes on\n"
-    assert result.err.endswith(shown)
-
-
 def test_a_training_that_begins_while_the_run_is_stopped_is_stopped_too(monkeypatch):
     lists = iter([[]])
     late = stop.list_versions
