@@ -8,8 +8,7 @@ from functions.personalize.campaigns import UNSET_VALUE, parse_pin
 from functions.personalize.tags import PIN_TAG, read_tags, write_tags
 from retrain.account.output import print_command, print_json, print_result
 from retrain.account.target import Target
-from retrain.act.rollback import find_campaign_arn
-from retrain.names import short_name
+from retrain.names import find_campaign_arn, short_name
 from retrain.options import CampaignOption, JsonOption, command
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from functions.common import clock
-from functions.common.formatting import format_metric_name, format_time
+from functions.common.formatting import format_time
 from functions.contract import find_solution_of_campaign
 from functions.personalize.campaigns import (
     LATEST_VERSION_SUFFIX,
@@ -20,14 +19,14 @@ from functions.personalize.campaigns import (
 )
 from functions.personalize.statuses import is_active, is_running
 from functions.personalize.tags import read_tags, write_tags
-from functions.personalize.trainings import list_versions, read_metrics
+from functions.personalize.trainings import list_versions
 from functions.rules.campaigns import DeploymentRecord
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
 from retrain.look.runs import find_run_id, list_running_executions
 from retrain.look.versions import SHOWN_VERSIONS, build_deletion_warning
-from retrain.names import is_named, short_name
+from retrain.names import find_campaign_arn, is_named, short_name
 from retrain.options import (
     CampaignOption,
     JsonOption,
@@ -37,7 +36,7 @@ from retrain.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from mypy_boto3_personalize.type_defs import (
@@ -45,22 +44,19 @@ if TYPE_CHECKING:
         SolutionVersionSummaryTypeDef,
     )
 
-    from functions.contract import SolutionSettings
-
 POLL_SECONDS = 10
-USUAL_METRIC = "normalized_discounted_cumulative_gain_at_10"
-"""The metric that is shown of a version if its solution has no quality gate."""
 
 
 class Move(NamedTuple):
-    """A campaign, the version that it serves, and the version to which it moves."""
+    """The move of a campaign from the version that it serves to an earlier one."""
 
     campaign: CampaignTypeDef
     record: DeploymentRecord
-    bad: str
-    good: str
-    blocked: str
-    """The newest version that no run may deploy there afterwards."""
+    """What the campaign's tags say before the move."""
+    served_arn: str
+    target_arn: str
+    blocked_arn: str
+    """The newest version that no run may deploy to the campaign afterwards."""
     pin: str | None
 
     @property
@@ -98,27 +94,165 @@ def rollback(
     _print_move(target, move)
     confirm("Move the campaign?", "nothing was changed", yes=yes)
 
-    request = build_update_request(move.campaign, move.good)
-    target.access.personalize.update_campaign(**request)
-    _write_record(target, move)
+    start_move(target, move)
     _wait_for_update(target, move)
 
     if as_json:
-        print_json({"campaignArn": move.campaign_arn, "left": move.bad, "serves": move.good})
+        served = {"left": move.served_arn, "serves": move.target_arn}
+        print_json({"campaignArn": move.campaign_arn, **served})
         return 0
-    print_result(f"{move.campaign_name} serves {short_name(move.good)}")
+    print_result(f"{move.campaign_name} serves {short_name(move.target_arn)}")
     print_message("The data is not rolled back. Replace a bad export before the next run.")
     return 0
 
 
+def plan_move(target: Target, campaign_arn: str, to: str | None = None) -> Move:
+    """Plan how a campaign moves to the version named `to`, or to its last good one.
+
+    Raises OperatorError if `to` is no version, and FailedError if the campaign cannot move.
+    """
+    client = target.access.personalize
+    campaign = describe_campaign(client, campaign_arn)
+    served_arn = _find_served_version(campaign)
+
+    solution_arn = find_solution_of_campaign(target.settings, campaign_arn)["solutionArn"]
+    tags = read_tags(client, campaign_arn)
+    record = parse_record(tags, solution_arn)
+    versions = list_versions(client, solution_arn)
+
+    target_arn = _choose_version(target, campaign, record, versions, to)
+    created_at = {item["solutionVersionArn"]: item["creationDateTime"] for item in versions}
+    blocked_arn = _find_blocked_version(record, served_arn, target_arn, created_at)
+    return Move(campaign, record, served_arn, target_arn, blocked_arn, parse_pin(tags))
+
+
+def _find_served_version(campaign: CampaignTypeDef) -> str:
+    """Find the version that a campaign serves. Raise FailedError if it cannot leave it now."""
+    campaign_arn = campaign["campaignArn"]
+    campaign_name = short_name(campaign_arn)
+    # A campaign that was never updated has only a status.
+    if is_running(campaign.get("latestCampaignUpdate", campaign)["status"]):
+        raise FailedError(
+            f"{campaign_name} is being updated; try again when this has ended, in minutes"
+        )
+
+    served_arn = find_served_version_arn(campaign)
+    if served_arn is None or served_arn.endswith(LATEST_VERSION_SUFFIX):
+        raise FailedError(
+            f"{campaign_name} is {campaign['status']} and serves {served_arn or 'nothing'}, so "
+            "there is no version to leave; create it again, or move it with `aws personalize "
+            f"update-campaign --campaign-arn {campaign_arn} --solution-version-arn VERSION`"
+        )
+    return served_arn
+
+
+def _choose_version(
+    target: Target,
+    campaign: CampaignTypeDef,
+    record: DeploymentRecord,
+    versions: Sequence[SolutionVersionSummaryTypeDef],
+    to: str | None,
+) -> str:
+    """Choose the ACTIVE version named `to`, or the last good one. Errors list the others."""
+    served_arn = campaign["solutionVersionArn"]
+    active_versions = [version for version in versions if is_active(version["status"])]
+    active_arns = [version["solutionVersionArn"] for version in active_versions]
+    way_out = _find_way_out(target, active_versions, served_arn, record)
+
+    if to is None:
+        return _find_good_version(campaign, record, active_arns, way_out)
+    return _find_named_version(campaign, to, active_arns, way_out)
+
+
+def _find_good_version(
+    campaign: CampaignTypeDef, record: DeploymentRecord, active_arns: Sequence[str], way_out: str
+) -> str:
+    """Find the last good version in a campaign's tags. Raise FailedError if it isn't ACTIVE."""
+    campaign_name = short_name(campaign["campaignArn"])
+    served_arn = campaign["solutionVersionArn"]
+
+    good_arn = record.find_rollback_target_arn(served_arn)
+    if good_arn is None:
+        raise FailedError(
+            f"no run has noted what {campaign_name} served before {short_name(served_arn)}; "
+            f"{way_out}"
+        )
+    if good_arn not in active_arns:
+        raise FailedError(
+            f"{short_name(good_arn)}, which {campaign_name} served before, is no ACTIVE version "
+            f"any more; {way_out}"
+        )
+    return good_arn
+
+
+def _find_named_version(
+    campaign: CampaignTypeDef, name: str, active_arns: Sequence[str], way_out: str
+) -> str:
+    """Find the ACTIVE version with this name or ARN.
+
+    Raises OperatorError if there is none, and FailedError if the campaign serves it already.
+    """
+    served_arn = campaign["solutionVersionArn"]
+    for version_arn in active_arns:
+        if not is_named(version_arn, name):
+            continue
+        if version_arn == served_arn:
+            campaign_name = short_name(campaign["campaignArn"])
+            raise FailedError(f"{campaign_name} serves {short_name(served_arn)} already; {way_out}")
+        return version_arn
+
+    solution_name = short_name(served_arn).partition("/")[0]
+    raise OperatorError(f"{name!r} is not an ACTIVE version of {solution_name}; {way_out}")
+
+
+def _find_way_out(
+    target: Target,
+    active_versions: Sequence[SolutionVersionSummaryTypeDef],
+    served_arn: str,
+    record: DeploymentRecord,
+) -> str:
+    """List the other versions to choose from, or say how to train one."""
+    others = [item for item in active_versions if item["solutionVersionArn"] != served_arn]
+    if not others:
+        train = target.command("start", "--skip-import", "--force")
+        return f"no other version is ACTIVE, so train one: `{train}`"
+
+    lines = ["choose a version with --to:"]
+    for version in others[:SHOWN_VERSIONS]:
+        version_arn = version["solutionVersionArn"]
+        line = f"{short_name(version_arn)}: trained {format_time(version['creationDateTime'])} UTC"
+        if version_arn == record.blocked_version_arn:
+            line += ", rolled back before"
+        lines.append(line)
+    return "\n  ".join(lines)
+
+
+def _find_blocked_version(
+    record: DeploymentRecord, served_arn: str, target_arn: str, created_at: Mapping[str, datetime]
+) -> str:
+    """Find the newest version that no run may deploy after a campaign has left a version.
+
+    A version that was blocked before stays blocked if it's newer than the one that the campaign
+    leaves, or else a run would deploy it again. But if a person chooses a version that isn't older,
+    that version is wanted, whatever has happened before.
+    """
+    blocked_arn = record.blocked_version_arn
+    if blocked_arn is None or blocked_arn not in created_at:
+        return served_arn
+    if created_at[blocked_arn] <= created_at[target_arn]:
+        return served_arn
+    return max(served_arn, blocked_arn, key=lambda arn: created_at[arn])
+
+
 def _print_move(target: Target, move: Move) -> None:
     """Print what would be done, and whatever speaks against it."""
-    good_name = short_name(move.good)
-    print_message(f"{move.campaign_name} serves {short_name(move.bad)} and moves to {good_name}")
+    served_name = short_name(move.served_arn)
+    target_name = short_name(move.target_arn)
+    print_message(f"{move.campaign_name} serves {served_name} and moves to {target_name}")
 
-    if move.record.blocked_version_arn == move.good:
-        print_message(f"warning: it was rolled back from {good_name} before")
-    warning = build_deletion_warning(target.access.personalize, move.good)
+    if move.record.blocked_version_arn == move.target_arn:
+        print_message(f"warning: it was rolled back from {target_name} before")
+    warning = build_deletion_warning(target.access.personalize, move.target_arn)
     if warning:
         print_message(f"warning: {warning}")
     if move.pin:
@@ -132,200 +266,49 @@ def _print_move(target: Target, move: Move) -> None:
         )
 
 
-def plan_move(target: Target, campaign_arn: str, to: str | None = None) -> Move:
-    """Plan how a campaign moves back: to a named version, or to the last good one in its tags.
+def start_move(target: Target, move: Move) -> None:
+    """Send the update of the campaign, and mark the version that it leaves.
 
-    Raises OperatorError if there is no such version, and FailedError if the campaign cannot move.
+    Raises FailedError with the command that writes the tags, if only the update could be sent.
     """
     client = target.access.personalize
-    campaign = describe_campaign(client, campaign_arn)
-    bad = _find_version_to_leave(campaign)
+    client.update_campaign(**build_update_request(move.campaign, move.target_arn))
 
-    solution = find_solution_of_campaign(target.settings, campaign_arn)
-    tags = read_tags(client, campaign_arn)
-    record = parse_record(tags, solution["solutionArn"])
-    versions = list_versions(client, solution["solutionArn"])
-    active_versions = [version for version in versions if is_active(version["status"])]
-    active_arns = [version["solutionVersionArn"] for version in active_versions]
-
-    good = record.find_rollback_target_arn(bad)
-    if to is not None:
-        good = next((arn for arn in active_arns if is_named(arn, to)), None)
-
-    if good in active_arns and good != bad:
-        created = {item["solutionVersionArn"]: item["creationDateTime"] for item in versions}
-        blocked = _find_blocked_version(record, bad, good, created)
-        return Move(campaign, record, bad, good, blocked, parse_pin(tags))
-
-    problem = _explain_refusal(short_name(campaign_arn), solution["solutionArn"], bad, good, to)
-    others = [item for item in active_versions if item["solutionVersionArn"] != bad]
-    message = f"{problem}; {_find_way_out(target, solution, others, record)}"
-    # A name that is no version is a mistake in the arguments.
-    if to is not None and good is None:
-        raise OperatorError(message)
-    raise FailedError(message)
-
-
-def _find_version_to_leave(campaign: CampaignTypeDef) -> str:
-    """Find the version that a campaign serves. Raise FailedError if it cannot be left."""
-    campaign_arn = campaign["campaignArn"]
-    name = short_name(campaign_arn)
-    # A campaign that was never updated has only its own status.
-    if is_running(campaign.get("latestCampaignUpdate", campaign)["status"]):
-        raise FailedError(f"{name} is being updated; try again when this has ended, in minutes")
-
-    served_arn = find_served_version_arn(campaign)
-    if served_arn is None:
-        raise FailedError(
-            f"{name} serves nothing, because it is {campaign['status']}, so there is no version to "
-            "leave; create it again"
-        )
-    if served_arn.endswith(LATEST_VERSION_SUFFIX):
-        raise FailedError(
-            f"{name} serves {served_arn}, so there is no version to leave; move it with "
-            f"`aws personalize update-campaign --campaign-arn {campaign_arn} "
-            "--solution-version-arn VERSION`"
-        )
-    return served_arn
-
-
-def _explain_refusal(
-    campaign_name: str, solution_arn: str, bad: str, good: str | None, to: str | None
-) -> str:
-    """Explain why a campaign cannot move to the version that was named, or to the good one."""
-    if good == bad:
-        return f"{campaign_name} serves {short_name(bad)} already"
-    if to is not None:
-        return f"{to!r} is not an ACTIVE version of {short_name(solution_arn)}"
-
-    if good is not None:
-        return (
-            f"{short_name(good)}, which {campaign_name} served before, is no ACTIVE version any "
-            "more"
-        )
-    return f"no run has noted what {campaign_name} served before {short_name(bad)}"
-
-
-def _find_way_out(
-    target: Target,
-    solution: SolutionSettings,
-    others: Sequence[SolutionVersionSummaryTypeDef],
-    record: DeploymentRecord,
-) -> str:
-    """List the other versions to choose from, or say how to train one."""
-    if not others:
-        train = target.command("start", "--skip-import", "--force")
-        return f"no other version is ACTIVE, so train one: `{train}`"
-
-    choices = _list_choices(target, solution, others[:SHOWN_VERSIONS], record)
-    return "\n  ".join(["choose a version with --to:", *choices])
-
-
-def _list_choices(
-    target: Target,
-    solution: SolutionSettings,
-    versions: Sequence[SolutionVersionSummaryTypeDef],
-    record: DeploymentRecord,
-) -> Iterator[str]:
-    """Yield each version to which a campaign can move, with what helps to choose one."""
-    gate_metrics = [rule["metric"] for rule in solution["qualityGate"]]
-    for version in versions:
-        arn = version["solutionVersionArn"]
-        facts = [f"trained {format_time(version['creationDateTime'])} UTC"]
-        # A rollback is urgent, so a version without metrics is listed too.
-        with suppress(*AWS_ERRORS):
-            metrics = read_metrics(target.access.personalize, arn)
-            facts += [
-                f"{format_metric_name(name)} {metrics[name]:.4f}"
-                for name in dict.fromkeys(gate_metrics or [USUAL_METRIC])
-                if name in metrics
-            ]
-
-        if arn == record.blocked_version_arn:
-            facts.append("rolled back before")
-        yield f"{short_name(arn)}: {', '.join(facts)}"
-
-
-def _find_blocked_version(
-    record: DeploymentRecord, left: str, target: str, created: Mapping[str, datetime]
-) -> str:
-    """Find the newest version that no run may deploy after a campaign has left a version.
-
-    What was blocked before stays blocked if it is newer. Otherwise a run would deploy it again. But
-    a version that a person chooses is wanted, whatever has happened before.
-    """
-    blocked = record.blocked_version_arn
-    if blocked is None or blocked not in created or created[blocked] <= created[target]:
-        return left
-    return max(left, blocked, key=lambda version: created[version])
-
-
-def find_campaign_arn(target: Target, campaign: str | None) -> str:
-    """Find the campaign with this name or ARN, or the only campaign."""
-    arns = [
-        configured["campaignArn"]
-        for solution in target.settings["solutions"]
-        for configured in solution["campaigns"]
-    ]
-    found = [arn for arn in arns if campaign in (None, arn, short_name(arn))]
-    if len(found) == 1:
-        return found[0]
-
-    problem = f"--campaign {campaign!r} is unknown"
-    if campaign is None:
-        problem = "--campaign is missing"
-    if not arns:
-        raise OperatorError(f"{problem}; this pipeline has no campaigns")
-    names = ", ".join(map(short_name, arns))
-    raise OperatorError(f"{problem}; the campaigns of this pipeline are {names}")
-
-
-def _write_record(target: Target, move: Move) -> None:
-    """Write which version is good, and that no run may deploy the version that is left.
-
-    Raises FailedError with the command that writes the tags, because the campaign moves already.
-    """
     previous_arn = move.record.previous_good_version_arn
-    if previous_arn == move.good:
+    if previous_arn == move.target_arn:
         previous_arn = None
     record = DeploymentRecord(
-        good_version_arn=move.good,
+        good_version_arn=move.target_arn,
         previous_good_version_arn=previous_arn,
-        blocked_version_arn=move.blocked,
+        blocked_version_arn=move.blocked_arn,
     )
 
     tags = build_record_tags(record)
     try:
-        write_tags(target.access.personalize, move.campaign_arn, tags)
+        write_tags(client, move.campaign_arn, tags)
     except AWS_ERRORS as error:
-        words = " ".join(f"tagKey={key},tagValue='{value}'" for key, value in tags.items())
+        tag_words = " ".join(f"tagKey={key},tagValue='{value}'" for key, value in tags.items())
         raise FailedError(
-            f"{move.campaign_name} moves, but a run may deploy {short_name(move.bad)} again, "
-            f"because its tags cannot be written: {aws_error(error)}; write them with `aws "
-            f"personalize tag-resource --resource-arn {move.campaign_arn} --tags {words}`"
+            f"{move.campaign_name} moves, but a run may deploy {short_name(move.served_arn)} "
+            f"again, because its tags cannot be written: {aws_error(error)}; write them with `aws "
+            f"personalize tag-resource --resource-arn {move.campaign_arn} --tags {tag_words}`"
         ) from error
 
 
 def _wait_for_update(target: Target, move: Move) -> None:
-    """Wait until the campaign serves the good version. Raise FailedError if it does not in time."""
-    good_name = short_name(move.good)
-    deadline = clock.now() + timedelta(hours=target.settings["limits"]["maxCampaignHours"])
+    """Wait until the campaign serves the version. Raise FailedError if it does not in time."""
     print_message("waiting for the update, which takes some minutes; Ctrl-C leaves it running")
+    deadline = clock.now() + timedelta(hours=target.settings["limits"]["maxCampaignHours"])
     while clock.now() < deadline:
-        try:
-            campaign = describe_campaign(target.access.personalize, move.campaign_arn)
-        except AWS_ERRORS as error:
-            raise OperatorError(
-                f"{move.campaign_name} moves to {good_name}, but is not watched any more: "
-                f"{aws_error(error)}"
-            ) from error
-
-        if find_served_version_arn(campaign) == move.good:
+        campaign = describe_campaign(target.access.personalize, move.campaign_arn)
+        if find_served_version_arn(campaign) == move.target_arn:
             return
+
         _check_update(campaign, move)
         clock.sleep(POLL_SECONDS)
 
-    raise FailedError(f"{move.campaign_name} does not serve {good_name} yet; check again later")
+    target_name = short_name(move.target_arn)
+    raise FailedError(f"{move.campaign_name} does not serve {target_name} yet; check again later")
 
 
 def _check_update(campaign: CampaignTypeDef, move: Move) -> None:
@@ -335,6 +318,7 @@ def _check_update(campaign: CampaignTypeDef, move: Move) -> None:
         return
 
     reason = update.get("failureReason", update["status"])
+    served_name = short_name(move.served_arn)
     raise FailedError(
-        f"the update failed: {reason}; {move.campaign_name} still serves {short_name(move.bad)}"
+        f"the update failed: {reason}; {move.campaign_name} still serves {served_name}"
     )

@@ -547,9 +547,8 @@ class Storyteller:
             settings=settings, access=SimpleNamespace(personalize=client), command=lambda *_: ""
         )
         with self.without_faults(), suppress(FailedError, OperatorError):
-            move = rollback.plan_move(target, arn)
-            client.update_campaign(**rollback.build_update_request(move.campaign, move.good))
-            rollback._write_record(target, move)  # noqa: SLF001 - the command also asks and waits
+            # The command also asks and waits.
+            rollback.start_move(target, rollback.plan_move(target, arn))
 
         if item.times > 1:
             self._in(HOUR, partial(self.roll_back, item._replace(times=item.times - 1)))

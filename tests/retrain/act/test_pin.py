@@ -51,7 +51,7 @@ def test_any_value_of_the_tag_pins_a_campaign_and_a_pin_keeps_its_time():
         kept = prod.retrain("pin --campaign home")
         other = prod.retrain("unpin --campaign tv --json")
         unknown = prod.retrain("unpin --campaign film")
-    names = "the campaigns of this pipeline are home, tv\n"
+    names = "the campaigns of this pipeline: home, tv\n"
 
     assert (unnamed.code, unnamed.err) == (2, f"--campaign is missing; {names}")
     assert (kept.code, kept.out) == (0, "home is pinned by the film festival\n")

@@ -2,7 +2,6 @@
 
 import re
 import shlex
-from functools import partial
 
 import pytest
 
@@ -15,7 +14,6 @@ from functions.personalize.tags import (
     read_tags,
     write_tags,
 )
-from retrain.act import rollback
 from tests.retrain.in_process import account
 from tests.workflow.clients import shared_clients
 from tests.workflow.pipeline import NEXT_SLOT
@@ -107,8 +105,8 @@ def test_a_campaign_that_serves_its_good_version_moves_to_the_one_before():
 @pytest.mark.parametrize(
     "options, code, reason",
     [
-        ("", 2, "--campaign is missing; the campaigns of this pipeline are home, tv"),
-        ("--campaign x", 2, "--campaign 'x' is unknown; the campaigns of this pipeline are"),
+        ("", 2, "--campaign is missing; the campaigns of this pipeline: home, tv"),
+        ("--campaign x", 2, "--campaign 'x' is unknown; the campaigns of this pipeline:"),
         (
             "--campaign tv",
             2,
@@ -184,21 +182,8 @@ def test_a_campaign_that_is_deleted_serves_nothing():
     with account() as prod:
         prod.pipeline.client.delete_campaign(campaignArn=ARN)
         result = prod.retrain("rollback --yes")
-    status = "home serves nothing, because it is DELETE PENDING"
-    assert result == (1, "", f"{status}, so there is no version to leave; create it again\n")
-
-
-def test_an_update_that_cannot_be_watched_is_said_to_go_on(monkeypatch):
-    with account() as prod:
-        prod.pipeline.run()
-        old, _ = map(short, prod.pipeline.versions())
-        fault = {"operation": "DescribeCampaign", "code": "AccessDeniedException"}
-        deny = partial(prod.pipeline.inject_fault, "error", **fault)
-        monkeypatch.setattr(rollback, "_write_record", lambda *_: deny())
-        result = prod.retrain("rollback --yes")
-
-    assert result.code == 2
-    assert f"home moves to {old}, but is not watched any more: these credentials" in result.err
+    status = "home is DELETE PENDING and serves nothing, so there is no version to leave"
+    assert (result.code, result.err.partition(";")[0]) == (1, status)
 
 
 def test_a_run_that_is_under_way_is_named_with_the_command_that_stops_it():
