@@ -10,6 +10,7 @@ from components.function_configs import FUNCTION_CONFIGS
 from functions.contract import pipeline_name
 
 if TYPE_CHECKING:
+    from components.rules.arns import Environment
     from retrain.check.examined_pipeline import ExaminedPipeline
 
 Grants: TypeAlias = Mapping[str, Sequence[str]]
@@ -97,11 +98,18 @@ def merged(*grants: Grants) -> dict[str, list[str]]:
     return {kind: sorted(names) for kind, names in actions.items() if names}
 
 
+def _list_grants(command: str) -> dict[str, list[str]]:
+    """Collect what the caller of a command has to be allowed, from all rows."""
+    grants: list[Grants] = [
+        {kind: actions.split()} for kind, actions, users in ROWS if command in users.split()
+    ]
+    if command in ("plan", "doctor"):
+        grants.append(PLANNED)
+    return merged(*grants)
+
+
 COMMANDS: Mapping[str, Grants] = {
-    command: merged(
-        PLANNED if command in ("plan", "doctor") else {},
-        *({kind: actions.split()} for kind, actions, users in ROWS if command in users.split()),
-    )
+    command: _list_grants(command)
     for command in (
         *("adopt", *RUNS.split()),
         *("pause", "resume", "pin", "unpin", "approve", "test-alarm"),
@@ -146,50 +154,45 @@ def resource_arns(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
     home = pipeline.home
     name = f"retraining-{pipeline.stack}"
     machine_name = f"{name}-*"
-    if pipeline.target:
+    if pipeline.target is not None:
         name = pipeline_name(pipeline.target.settings)
         machine_name = pipeline.target.name
-    data_key = None
-    log_key = None
-    if pipeline.args:
-        data_key = pipeline.args.data_kms_key_arn
-        log_key = pipeline.args.kms_key_arn
+
+    data_key_arn: Any = None
+    key_arns: set[Any] = set()
+    if pipeline.args is not None:
+        data_key_arn = pipeline.args.data_kms_key_arn
+        key_arns = {data_key_arn, pipeline.args.kms_key_arn} - {None}
 
     arns = iam.list_resource_arns(
         cast("Mapping[str, Any]", pipeline.settings),
         home,
         unique_name=machine_name,
         kms_key_arn=None,
-        data_kms_key_arn=None if data_key is None else str(data_key),
+        data_kms_key_arn=data_key_arn,
     )
-    topic_arn = topic_arn_of(pipeline) or iam.build_arn(home, "sns", f"{name}-*")
+    arns_by_name = _list_arns_by_name(home, name)
+    if pipeline.topic_arn:
+        arns_by_name["topic"] = [pipeline.topic_arn]
     return {
         **cast("Mapping[str, list[str]]", arns),
+        **arns_by_name,
         "buckets of Personalize": file_arns(pipeline)["s3:ListBucket"],
-        "topic": [topic_arn],
-        "alarms": [iam.build_arn(home, "cloudwatch", f"alarm:{name}-*")],
-        "functions": [iam.build_arn(home, "lambda", f"function:{name}-*")],
-        "queues": [iam.build_arn(home, "sqs", f"{name}-*")],
-        "event rules": [iam.build_arn(home, "events", f"rule/{name}-*")],
-        # UpdateSchedule passes the role of the schedule again.
-        "schedule's role": [f"arn:{home.partition}:iam::{home.account}:role/{name}-schedule-*"],
-        "checked keys": sorted({str(key) for key in (data_key, log_key) if key is not None}),
-        "IAM policies": [
-            f"arn:{home.partition}:iam::{owner}:policy/*" for owner in (home.account, "aws")
-        ],
-        "IAM principals": [
-            f"arn:{home.partition}:iam::{home.account}:{kind}/*" for kind in ("role", "user")
-        ],
+        "checked keys": sorted(key_arns),
     }
 
 
-def topic_arn_of(pipeline: ExaminedPipeline) -> str | None:
-    """Find the topic of the messages. It's None if it is not known before the deployment."""
-    if pipeline.target:
-        notifications = pipeline.target.settings.get("notifications")
-        if notifications is not None:
-            return notifications["topicArn"]
-
-    if pipeline.args is None or pipeline.args.notifications.topic_arn is None:
-        return None
-    return str(pipeline.args.notifications.topic_arn)
+def _list_arns_by_name(home: Environment, pipeline_name: str) -> dict[str, list[str]]:
+    """List the ARN patterns of resources whose names begin like the pipeline's, and IAM's."""
+    iam_prefix = f"arn:{home.partition}:iam"
+    return {
+        "topic": [iam.build_arn(home, "sns", f"{pipeline_name}-*")],
+        "alarms": [iam.build_arn(home, "cloudwatch", f"alarm:{pipeline_name}-*")],
+        "functions": [iam.build_arn(home, "lambda", f"function:{pipeline_name}-*")],
+        "queues": [iam.build_arn(home, "sqs", f"{pipeline_name}-*")],
+        "event rules": [iam.build_arn(home, "events", f"rule/{pipeline_name}-*")],
+        # UpdateSchedule passes the role of the schedule again.
+        "schedule's role": [f"{iam_prefix}::{home.account}:role/{pipeline_name}-schedule-*"],
+        "IAM policies": [f"{iam_prefix}::{owner}:policy/*" for owner in (home.account, "aws")],
+        "IAM principals": [f"{iam_prefix}::{home.account}:{kind}/*" for kind in ("role", "user")],
+    }

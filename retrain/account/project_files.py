@@ -48,12 +48,9 @@ def read_project(directory: Path, stack: str, overrides: Mapping[str, str]) -> P
     Raises OperatorError for a file that can't be read, and for a setting that is encrypted, because
     only the CLI can decrypt it.
     """
+    name = read_project_name(directory)
     project_file = directory / "Pulumi.yaml"
     project = read_mapping(project_file)
-    name = project.get("name")
-    if not isinstance(name, str):
-        raise OperatorError(f"{project_file}: name: {name!r} is not text")
-
     declared = _check_mapping(project.get("config"), f"{project_file}: config")
     defaults = {key: _find_default(value) for key, value in declared.items()}
     stack_file = directory / f"Pulumi.{stack}.yaml"
@@ -65,6 +62,17 @@ def read_project(directory: Path, stack: str, overrides: Mapping[str, str]) -> P
         **_format_values(overrides, name, stack_file),
     }
     return Project(name, directory / str(project.get("main", ".")), config)
+
+
+def read_project_name(directory: Path) -> str:
+    """Read the name of a Pulumi project, which is the namespace of the config's keys."""
+    project_file = directory / "Pulumi.yaml"
+    name = read_mapping(project_file).get("name")
+    if not isinstance(name, str):
+        raise OperatorError(
+            f"{project_file}: name: {name!r} is not text; write the name of the project"
+        )
+    return name
 
 
 def _find_default(declaration: object) -> object:

@@ -26,17 +26,13 @@ CLI_SECONDS = 120
 """A backend that is far away may take a while. The CLI asks no questions in the meantime."""
 PREVIEW_SECONDS = 600
 """A preview runs the program, and a refresh reads every resource."""
-NO_VARIABLES: Mapping[str, str] = {}
+NAME_MACHINE = "or name the state machine with --state-machine-arn"
 REASON = re.compile(r"^error: (.*)$", re.MULTILINE)
 """The lines with which the CLI says why it failed."""
 
 
 class NotDeployedError(OperatorError):
-    """A stack was never deployed, or was destroyed, as the Pulumi CLI says."""
-
-
-class StackNotCreatedError(NotDeployedError):
-    """A stack has a file, but the backend of the Pulumi CLI does not know the stack."""
+    """A stack was never created or deployed, or was destroyed, as the Pulumi CLI says."""
 
 
 def stack_file_of(project_dir: Path, stack: str) -> Path:
@@ -63,12 +59,15 @@ def missing_file_error(file: Path) -> OperatorError:
     return OperatorError(f"{file}: does not exist; {hint}")
 
 
-def deploy_command(stack: str, *, is_new: bool = False) -> str:
-    """Write the command that deploys a stack, and creates it before if it is new."""
-    deploy = f"pulumi up --stack {stack}"
-    if is_new:
-        return f"pulumi stack init {stack} && {deploy}"
-    return deploy
+def pulumi_command(stack: str | None, *words: str) -> str:
+    """Write a command of the Pulumi CLI for a stack.
+
+    Without a name of the stack, the CLI takes the one that is selected in the folder.
+    """
+    command = ["pulumi", *words]
+    if stack is not None:
+        command += ["--stack", stack]
+    return " ".join(command)
 
 
 def stack_text(stack: str) -> str:
@@ -80,8 +79,9 @@ def stack_text(stack: str) -> str:
 
 def stack_outputs(stack: str) -> Mapping[str, object]:
     """Read the outputs of a stack. They are empty if the stack is not deployed."""
-    way_out = "or name the state machine with --state-machine-arn"
-    return _read("stack", "output", "--json", stack=stack, project_dir=PROJECT_DIR, way_out=way_out)
+    return _read(
+        *("stack", "output", "--json"), stack=stack, project_dir=PROJECT_DIR, way_out=NAME_MACHINE
+    )
 
 
 def resolved_config(project_dir: Path, stack: str) -> dict[str, object]:
@@ -109,6 +109,7 @@ def preview(stack: str, *, refresh: bool, variables: Mapping[str, str]) -> dict[
     command = ["preview", "--json"]
     if refresh:
         command.append("--refresh")
+
     completed = _run(
         *command,
         stack=stack,
@@ -117,8 +118,8 @@ def preview(stack: str, *, refresh: bool, variables: Mapping[str, str]) -> dict[
         seconds=PREVIEW_SECONDS,
         variables=variables,
     )
-    with suppress(ValueError):
-        document: dict[str, Any] = json.loads(completed.stdout)
+    document = _parse_output(completed)
+    if document is not None:
         severities = {item["severity"] for item in document.get("diagnostics", ())}
         if completed.returncode == 0 or "error" in severities:
             return document
@@ -129,19 +130,26 @@ def preview(stack: str, *, refresh: bool, variables: Mapping[str, str]) -> dict[
 
 def state_of(stack: str) -> dict[str, Any]:
     """Read the state of a stack: its resources as the last operation has left them."""
-    way_out = "or name the state machine with --state-machine-arn"
-    exported = _read("stack", "export", stack=stack, project_dir=PROJECT_DIR, way_out=way_out)
+    exported = _read(
+        *("stack", "export"), stack=stack, project_dir=PROJECT_DIR, way_out=NAME_MACHINE
+    )
     deployment: dict[str, Any] = exported["deployment"]
     return deployment
 
 
 def _read(*command: str, stack: str, project_dir: Path, way_out: str) -> dict[str, Any]:
     """Read the document that a command of the CLI prints. Raise OperatorError if it fails."""
-    completed = _run(*command, stack=stack, project_dir=project_dir, way_out=way_out)
-    if completed.returncode == 0:
-        with suppress(ValueError):  # the program on the PATH may be another one
-            document: dict[str, Any] = json.loads(completed.stdout)
-            return document
+    completed = _run(
+        *command,
+        stack=stack,
+        project_dir=project_dir,
+        way_out=way_out,
+        seconds=CLI_SECONDS,
+        variables={},
+    )
+    document = _parse_output(completed)
+    if completed.returncode == 0 and document is not None:
+        return document
 
     reason = _find_reason(completed)
     if not reason.startswith("no stack named"):
@@ -154,10 +162,10 @@ def _read(*command: str, stack: str, project_dir: Path, way_out: str) -> dict[st
     file = stack_file_of(project_dir, stack.rpartition("/")[2])
     if not os.path.lexists(file):
         raise missing_file_error(file)
-    raise StackNotCreatedError(
+    raise NotDeployedError(
         f"{stack_text(stack)} is not created yet, or it is in another backend than `pulumi whoami "
         "-v` prints; create and deploy it",
-        deploy_command(stack, is_new=True),
+        f"pulumi stack init {stack} && {pulumi_command(stack, 'up')}",
     )
 
 
@@ -166,8 +174,8 @@ def _run(
     stack: str,
     project_dir: Path,
     way_out: str,
-    seconds: float | None = None,
-    variables: Mapping[str, str] = NO_VARIABLES,
+    seconds: float,
+    variables: Mapping[str, str],
 ) -> subprocess.CompletedProcess[str]:
     """Run a command of the CLI on a stack. Raise OperatorError if it does not run to its end."""
     if not (project_dir / "Pulumi.yaml").exists():
@@ -183,8 +191,6 @@ def _run(
             f"(https://www.pulumi.com/docs/install/), {way_out}"
         )
 
-    if seconds is None:
-        seconds = CLI_SECONDS
     options = ("--stack", stack, "--non-interactive", "--color", "never")
     try:
         return subprocess.run(  # noqa: S603  # the Pulumi CLI on the PATH
@@ -201,6 +207,14 @@ def _run(
             f"the Pulumi CLI has not read {stack_text(stack)} within {seconds} seconds; try "
             f"again, {way_out}"
         ) from error
+
+
+def _parse_output(completed: subprocess.CompletedProcess[str]) -> dict[str, Any] | None:
+    """Parse the document on stdout, or return None if the program on the PATH prints none."""
+    with suppress(ValueError):
+        document: dict[str, Any] = json.loads(completed.stdout)
+        return document
+    return None
 
 
 def _find_reason(completed: subprocess.CompletedProcess[str]) -> str:

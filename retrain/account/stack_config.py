@@ -57,12 +57,3 @@ def read_args(project_dir: Path, stack: str) -> RetrainingPipelineArgs:
         return settings.parse_stack_config(project.name, stack, project.config)
     except pulumi.RunError as error:
         raise OperatorError(str(error)) from error
-
-
-def project_name(project_dir: Path) -> str:
-    """Read the name of a Pulumi project, which is the namespace of the config's keys."""
-    file = project_dir / "Pulumi.yaml"
-    name = read_mapping(file).get("name")
-    if not isinstance(name, str):
-        raise OperatorError(f"{file}: name: {name!r} is not text; write the name of the project")
-    return name

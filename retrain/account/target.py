@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from botocore.exceptions import ClientError
 
 from retrain.account.errors import OperatorError, code_of
-from retrain.account.pulumi_cli import NotDeployedError, deploy_command, stack_outputs, stack_text
+from retrain.account.pulumi_cli import NotDeployedError, pulumi_command, stack_outputs, stack_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from mypy_boto3_stepfunctions.type_defs import DescribeStateMachineOutputTypeDef
 
     from functions.contract import Settings
     from retrain.account.access import Access
@@ -24,11 +26,6 @@ MACHINE_ARN = re.compile(
 )
 KEYS_OF_EVERY_RELEASE = {"prefix", "datasets", "solutions", "limits", "tags"}
 """The keys that show that settings belong to a pipeline, and not to another program."""
-ARN_HINT = "`pulumi stack output state_machine_arn --stack STACK` prints it"
-
-
-class MachineNotFoundError(OperatorError):
-    """No state machine of a pipeline has the ARN in the outputs of a stack."""
 
 
 class PipelineOptions(NamedTuple):
@@ -37,12 +34,6 @@ class PipelineOptions(NamedTuple):
     stack: str
     state_machine_arn: str | None
     access: Access
-
-    def words(self) -> list[str]:
-        """List the options as words of a command."""
-        if self.state_machine_arn:
-            return ["--state-machine-arn", self.state_machine_arn, *self.access.options()]
-        return ["--stack", self.stack, *self.access.options()]
 
 
 @dataclass(frozen=True)
@@ -56,6 +47,8 @@ class Target:
     """The access in the region of the state machine."""
     stack: str | None
     """The stack, or None if the ARN of the state machine was given."""
+    state_machine: DescribeStateMachineOutputTypeDef
+    """The state machine as Step Functions describes it."""
 
     @property
     def name(self) -> str:
@@ -65,8 +58,9 @@ class Target:
     @property
     def options(self) -> list[str]:
         """The options that name the pipeline, as words of a command."""
-        arn = None if self.stack else self.state_machine_arn
-        return PipelineOptions(self.stack or "", arn, self.access).words()
+        if self.stack is None:
+            return ["--state-machine-arn", self.state_machine_arn, *self.access.options()]
+        return ["--stack", self.stack, *self.access.options()]
 
     def command(self, *words: str) -> str:
         """Write a command of this program for the same pipeline, to be pasted into a shell."""
@@ -75,63 +69,58 @@ class Target:
     @property
     def deploy_command(self) -> str:
         """The command that deploys the pipeline."""
-        return deploy_command(self.stack) if self.stack else "pulumi up"
+        return pulumi_command(self.stack, "up")
 
     def config_command(self, key: str, value: str) -> str:
         """Write the command that changes a setting in the stack's file, and deploys it."""
-        stack = f" --stack {self.stack}" if self.stack else ""
-        return f"pulumi config set {key} {value}{stack} && {self.deploy_command}"
+        change = pulumi_command(self.stack, "config", "set", key, value)
+        return f"{change} && {self.deploy_command}"
 
 
 def find_target(stack: str, state_machine_arn: str | None, access: Access) -> Target:
     """Find the pipeline of a stack or a state machine. Raise OperatorError if there is none."""
-    if state_machine_arn:
-        deploy = "pulumi up"
-        arn: object = state_machine_arn
-    else:
-        deploy = deploy_command(stack)
-        arn = stack_outputs(stack).get("state_machine_arn")
-
+    arn: object = state_machine_arn or stack_outputs(stack).get("state_machine_arn")
     if not isinstance(arn, str):
         raise NotDeployedError(
             f"{stack_text(stack)} has no output state_machine_arn, so it is not deployed; name "
             "another stack with --stack, or deploy it",
-            deploy,
+            pulumi_command(stack, "up"),
         )
     match = MACHINE_ARN.fullmatch(arn)
     if match is None:
-        raise OperatorError(f"{arn!r} is not the ARN of a state machine; {ARN_HINT}")
+        raise OperatorError(
+            f"{arn!r} is not the ARN of a state machine; `pulumi stack output state_machine_arn "
+            "--stack STACK` prints it"
+        )
 
+    known_stack = None if state_machine_arn else stack
+    restore_command = pulumi_command(known_stack, "up", "--refresh")
     access = access.in_region(match["region"], f"the state machine {arn}")
-    restore_command = f"pulumi up --refresh{deploy.removeprefix('pulumi up')}"
-    definition = _read_definition(arn, match["account"], access, restore_command)
-    settings = _find_settings(definition)
+    state_machine = _describe_state_machine(arn, match["account"], access, restore_command)
+
+    settings = _find_settings(json.loads(state_machine["definition"]))
     if settings is None:
-        problem = f"{arn} is not the state machine of a pipeline"
-        if state_machine_arn:
-            raise MachineNotFoundError(f"{problem}; {ARN_HINT}")
-        raise MachineNotFoundError(f"{problem}; bring it back", restore_command)
+        raise OperatorError(
+            f"{arn} is not the state machine of a pipeline; name another one, or bring it back",
+            restore_command,
+        )
+    return Target(arn, settings, access, known_stack, state_machine)
 
-    return Target(arn, settings, access, None if state_machine_arn else stack)
 
-
-def _read_definition(
+def _describe_state_machine(
     arn: str, account: str, access: Access, restore_command: str
-) -> dict[str, Any]:
-    """Read the definition of a state machine. Raise OperatorError if it doesn't exist."""
+) -> DescribeStateMachineOutputTypeDef:
+    """Read a state machine. Raise OperatorError if it doesn't exist."""
     try:
-        machine = access.step_functions.describe_state_machine(stateMachineArn=arn)
+        return access.step_functions.describe_state_machine(stateMachineArn=arn)
     except ClientError as error:
         if code_of(error) != "StateMachineDoesNotExist":
             raise
         # If the credentials are of another account, that is the reason.
         access.require_account(account, arn)
-        raise MachineNotFoundError(
+        raise OperatorError(
             f"{arn} does not exist; name another one, or create it again", restore_command
         ) from error
-
-    definition: dict[str, Any] = json.loads(machine["definition"])
-    return definition
 
 
 def _find_settings(definition: Mapping[str, Any]) -> Settings | None:

@@ -12,8 +12,9 @@ from retrain.account import pulumi_cli
 from retrain.account.access import Access
 from retrain.account.errors import EXIT_FAILED, OperatorError
 from retrain.account.output import print_json, print_message, print_result
+from retrain.account.project_files import read_project_name
 from retrain.account.pulumi_cli import stack_file_of
-from retrain.account.stack_config import project_name, read_args
+from retrain.account.stack_config import read_args
 from retrain.act.adopted_group import GroupConfigBuilder
 from retrain.act.new_project import write_project
 from retrain.act.stack_file import format_stack_file
@@ -111,7 +112,7 @@ def _format_file(group: Arn, adopted: AdoptedGroup) -> str:
     if adopted.notes:
         introduction += ["Before the first run:", *_list_notes(adopted)]
 
-    project = project_name(pulumi_cli.PROJECT_DIR)
+    project = read_project_name(pulumi_cli.PROJECT_DIR)
     return format_stack_file(project, provider_config, adopted.config, introduction)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from components import iam
@@ -12,7 +13,7 @@ from components.alarms import list_alarms
 from components.function_configs import FUNCTION_CONFIGS
 from functions.common.formatting import format_list
 from retrain.account.errors import one_line
-from retrain.account.permissions import resource_arns, topic_arn_of
+from retrain.account.permissions import resource_arns
 from retrain.account.triggers import describe_schedule
 from retrain.check.findings import Finding, read_if_exists, read_subscriptions
 from retrain.check.questions import build_alarms_question, format_actions, judge_policy
@@ -114,7 +115,7 @@ def _build_schedule_needs(action: str, target: Mapping[str, Any]) -> RoleNeeds:
 def _list_function_needs(account: Account) -> Iterator[RoleNeeds]:
     """List what each function's newest code needs, according to the component's own table."""
     # The deployment has granted what the deployed settings need, not those in the stack's file.
-    arns_by_kind = resource_arns(account.pipeline.as_deployed)
+    arns_by_kind = resource_arns(replace(account.pipeline, settings=account.target.settings))
     for newest_config, *_ in account.functions.values():
         if newest_config is None:
             continue
@@ -172,7 +173,7 @@ def check_ringing_alarms(account: Account) -> Iterator[Finding]:
 
 def check_messages(account: Account) -> Iterator[Finding]:
     """Check that the topic exists, takes messages of alarms, and has subscribers."""
-    topic_arn = str(topic_arn_of(account.pipeline))
+    topic_arn = account.pipeline.topic_arn
     topic_name = f"the topic {topic_arn.rpartition(':')[2]}"
     response = read_if_exists(account.client("sns").get_topic_attributes, TopicArn=topic_arn)
     if response is None:

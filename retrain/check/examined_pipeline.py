@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from components.rules.arns import parse_arn
 from components.workflow_settings import build_workflow_settings
 from retrain.account import pulumi_cli
 from retrain.account.errors import OperatorError
-from retrain.account.pulumi_cli import StackNotCreatedError, deploy_command, stack_file_of
+from retrain.account.pulumi_cli import pulumi_command, stack_file_of
 from retrain.account.stack_config import read_args
-from retrain.account.target import MachineNotFoundError, find_target
+from retrain.account.target import find_target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,9 +58,9 @@ class ExaminedPipeline:
         return arn.environment
 
     @property
-    def as_deployed(self) -> ExaminedPipeline:
-        """This pipeline with the deployed settings, for which the roles have their permissions."""
-        return replace(self, settings=self.target.settings) if self.target else self
+    def topic_arn(self) -> str:
+        """The topic of the messages. It's empty if a future deployment creates it."""
+        return self.settings["notifications"]["topicArn"]
 
     @property
     def has_other_settings(self) -> bool:
@@ -74,18 +74,13 @@ class ExaminedPipeline:
         A deployed pipeline needs `--refresh`, because `pulumi up` alone compares with the state of
         the stack. So it does not notice what was deleted or changed by hand.
         """
-        if self.target or isinstance(self.error, MachineNotFoundError):
-            return f"pulumi up --refresh{self._stack_option}"
-        return deploy_command(str(self.stack), is_new=isinstance(self.error, StackNotCreatedError))
+        if self.error is None:
+            return pulumi_command(self.stack, "up", "--refresh")
+        return self.error.command or pulumi_command(self.stack, "up")
 
     def config_command(self, change: str) -> str:
         """Build the command that changes the stack's config, for example `rm paused`."""
-        return f"pulumi config {change}{self._stack_option} && {self.deploy_command}"
-
-    @property
-    def _stack_option(self) -> str:
-        """The option of Pulumi that names the stack, with the space before it, if it is known."""
-        return f" --stack {self.stack}" if self.stack else ""
+        return f"{pulumi_command(self.stack, 'config', change)} && {self.deploy_command}"
 
     @property
     def options(self) -> list[str]:
@@ -144,7 +139,7 @@ def _build_settings(args: RetrainingPipelineArgs, target: Target | None) -> Sett
         args,
         job_prefix=NO_PREFIX,
         import_role_arn=args.import_role_arn or deployed.get("importRoleArn", ""),
-        topic_arn="",
+        topic_arn=args.notifications.topic_arn or "",
         dashboard_url="",
         batch_role_arn=args.batch_role_arn or deployed.get("batchRoleArn"),
     )

@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from components.alarms import NAMESPACE_BY_DIMENSION, list_alarms
-from retrain.account.permissions import topic_arn_of
 from retrain.check.findings import Finding, read_if_exists
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ def check_alarms(account: Account) -> Iterator[Finding]:
 
 
 def _problem_of_alarm(account: Account, alarm: Alarm) -> str | None:
-    topic_arn = topic_arn_of(account.pipeline)
+    topic_arn = account.pipeline.topic_arn
     is_heard = any(
         topic_arn in deployed_alarm["AlarmActions"] and deployed_alarm["ActionsEnabled"]
         for deployed_alarm in account.find_alarms(alarm.name)

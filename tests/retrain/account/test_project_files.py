@@ -75,8 +75,8 @@ def test_a_missing_file_a_project_without_a_name_and_too_many_levels_are_refused
 
     for line, error in (
         (PROJECT, "Pulumi.prod.yaml: cannot be read: no such file or directory"),
-        ("runtime: python", "Pulumi.yaml: name: None is not text"),
-        ("name: [a]", "Pulumi.yaml: name: ['a'] is not text"),
+        ("runtime: python", "Pulumi.yaml: name: None is not text; write the name of the project"),
+        ("name: [a]", "Pulumi.yaml: name: ['a'] is not text; write the name of the project"),
     ):
         (tmp_path / "Pulumi.yaml").write_text(f"{line}\n")
         with pytest.raises(OperatorError) as caught:

@@ -805,8 +805,9 @@ def test_with_the_arn_of_a_state_machine_all_but_the_changes_are_examined(prod):
 def test_a_state_machine_with_another_definition_is_missing(prod):
     definition = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass"}}})
     prod.services["stepfunctions"] = a.Client(describe_state_machine={"definition": definition})
-    text = f"{prod.pipeline.machine.arn} is not the state machine of a pipeline; bring it back"
-    assert findings(prod, "deployment") == [("missing", text, RESTORE)]
+    text = f"{prod.pipeline.machine.arn} is not the state machine of a pipeline"
+    way_out = "name another one, or bring it back"
+    assert findings(prod, "deployment") == [("missing", f"{text}; {way_out}", RESTORE)]
     assert prod.retrain("plan -s prod").err.endswith(f"next: `{RESTORE}` deploys the pipeline\n")
 
 

@@ -24,7 +24,7 @@ from tests.functions.test_report import report, solution
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:m"
 ARN = "arn:aws:states:eu-west-1:123456789012:execution:m:20261129-1a2b3c4d"
 EXECUTION = Execution(ARN, "RUNNING", datetime(2026, 11, 29, 3, tzinfo=UTC), None)
-TARGET = Target(MACHINE, {}, Access(), "prod")
+TARGET = Target(MACHINE, {}, Access(), "prod", {})
 REFUSAL = exceptions.ClientError({"Error": {"Code": "ExpiredToken"}}, "DescribeExecution")
 NO_RESPONSE = exceptions.ConnectTimeoutError(endpoint_url="https://states/")
 COMMANDS = (
