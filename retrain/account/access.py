@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
-from retrain.account.errors import OperatorError
+from retrain.account.errors import OperatorError, code_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_stepfunctions import SFNClient
 
@@ -28,6 +31,9 @@ CONFIG = Config(
 CREATING_CLIENT = Lock()
 """Clients can be shared by threads, but a session can create only one at a time:
 https://docs.aws.amazon.com/boto3/latest/guide/resources.html#multithreading-or-multiprocessing-with-resources"""
+NOT_FOUND = re.compile("NoSuch|NotFound|NonExistent|DoesNotExist|^404$")
+"""Is in the error code of each service for a resource that does not exist. HeadBucket has only the
+status of HTTP."""
 NOT_ALLOWED_IN_TAGS = re.compile(r"[^\w\s.:/=+\-@]")
 """The characters that the value of a tag in Personalize may not have. The name of a session may
 contain a comma."""
@@ -103,3 +109,13 @@ class Access:
             if value:
                 options += [name, value]
         return options
+
+
+def read_if_exists(request: Callable[..., Any], **arguments: object) -> Any:  # noqa: ANN401  # a response
+    """Send a request, and return None instead of raising if the resource doesn't exist."""
+    try:
+        return request(**arguments)
+    except ClientError as error:
+        if NOT_FOUND.search(code_of(error)):
+            return None
+        raise

@@ -8,9 +8,8 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from botocore.exceptions import ClientError
-
-from retrain.account.errors import OperatorError, code_of
+from retrain.account.access import read_if_exists
+from retrain.account.errors import OperatorError
 from retrain.account.pulumi_cli import NotDeployedError, pulumi_command, stack_outputs, stack_text
 
 if TYPE_CHECKING:
@@ -111,16 +110,16 @@ def _describe_state_machine(
     arn: str, account: str, access: Access, restore_command: str
 ) -> DescribeStateMachineOutputTypeDef:
     """Read a state machine. Raise OperatorError if it doesn't exist."""
-    try:
-        return access.step_functions.describe_state_machine(stateMachineArn=arn)
-    except ClientError as error:
-        if code_of(error) != "StateMachineDoesNotExist":
-            raise
+    state_machine: DescribeStateMachineOutputTypeDef | None = read_if_exists(
+        access.step_functions.describe_state_machine, stateMachineArn=arn
+    )
+    if state_machine is None:
         # If the credentials are of another account, that is the reason.
         access.require_account(account, arn)
         raise OperatorError(
             f"{arn} does not exist; name another one, or create it again", restore_command
-        ) from error
+        )
+    return state_machine
 
 
 def _find_settings(definition: Mapping[str, Any]) -> Settings | None:

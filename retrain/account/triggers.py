@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from aws_croniter import AwsCroniter
-from botocore.exceptions import ClientError
 
+from components.naming import build_function_name
 from functions.common.formatting import format_time
 from functions.contract import pipeline_name
-from retrain.account.errors import code_of
+from retrain.account.access import read_if_exists
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from mypy_boto3_events.type_defs import RuleTypeDef
     from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef
@@ -25,56 +25,50 @@ if TYPE_CHECKING:
 
 State: TypeAlias = Literal["ENABLED", "DISABLED"]
 """The state of a schedule or a rule. Both services use the same words."""
+ScheduledService: TypeAlias = Literal["states", "lambda"]
 EXPORT_STARTS: Mapping[str, str] = {"ENABLED": "starts a run", "DISABLED": "starts no run"}
 """What a new export does, by the state of the trigger."""
 
 
-def read_schedules(
-    access: Access, group: str, services: Sequence[str] = ("states", "lambda")
-) -> dict[str, GetScheduleOutputTypeDef]:
-    """Read the schedules of a pipeline, by the service that they call.
+def find_schedule(
+    target: Target, service: ScheduledService = "states"
+) -> GetScheduleOutputTypeDef | None:
+    """Find the schedule of a pipeline that calls a service, unless somebody has deleted it.
 
-    They are in a group with the name of the state machine. The one for `states` starts runs, and
-    the one for `lambda` calls the watcher.
+    The one for `states` starts runs, and the one for `lambda` calls the watcher.
     """
-    client = access.client("scheduler")
-    try:
-        listed = client.list_schedules(GroupName=group)["Schedules"]
-    except ClientError as error:
-        if code_of(error) != "ResourceNotFoundException":
-            raise
-        return {}  # Somebody has deleted the group.
-
-    names = {item["Target"]["Arn"].split(":")[2]: item["Name"] for item in listed}
-    return {
-        service: client.get_schedule(GroupName=group, Name=name)
-        for service, name in names.items()
-        if service in services  # other targets are foreign
-    }
-
-
-def list_triggers(target: Target) -> Sequence[RuleTypeDef]:
-    """List the event rules that start runs for new exports. Without `onExport`, there is none.
-
-    A stack of another project may have the same name, and its rule is listed too.
-    """
-    if not target.settings.get("triggerOnExport"):
-        return []
-    prefix = f"{pipeline_name(target.settings)}-start-on-export-"
-    rules: Sequence[RuleTypeDef] = target.access.client("events").list_rules(NamePrefix=prefix)[
-        "Rules"
-    ]
-    return rules
+    client = target.access.client("scheduler")
+    # The group of the schedules has the name of the state machine.
+    group = read_if_exists(client.list_schedules, GroupName=target.name) or {"Schedules": []}
+    for summary in group["Schedules"]:
+        if summary["Target"]["Arn"].split(":")[2] == service:
+            schedule: GetScheduleOutputTypeDef = client.get_schedule(
+                GroupName=target.name, Name=summary["Name"]
+            )
+            return schedule
+    return None
 
 
 def find_trigger(target: Target) -> RuleTypeDef | None:
-    """Find the event rule that starts runs of this pipeline, and of no other one."""
+    """Find the event rule that starts runs for new exports. Without `onExport`, there is none."""
+    if not target.settings.get("triggerOnExport"):
+        return None
+    rules = [rule for rule, _ in find_rules(target, "start_on_export")]
+    return rules[0] if rules else None
+
+
+def find_rules(target: Target, module: str) -> Iterator[tuple[RuleTypeDef, list[str]]]:
+    """Find the event rules for a function of this pipeline, each with the ARNs that it calls.
+
+    A stack of another project may have the same name. But only our own rules have the ARN of the
+    state machine: in their pattern, or in the input of their target.
+    """
     client = target.access.client("events")
-    for rule in list_triggers(target):
-        called = client.list_targets_by_rule(Rule=rule["Name"])["Targets"]
-        if target.state_machine_arn in str(called):
-            return rule
-    return None
+    prefix = build_function_name(pipeline_name(target.settings), module)
+    for rule in client.list_rules(NamePrefix=prefix)["Rules"]:
+        rule_targets = client.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+        if target.state_machine_arn in f"{rule} {rule_targets}":
+            yield rule, [rule_target["Arn"] for rule_target in rule_targets]
 
 
 def switch_schedule(access: Access, schedule: GetScheduleOutputTypeDef, state: State) -> None:

@@ -10,8 +10,8 @@ from functions.common import clock
 from functions.contract import pipeline_name
 from retrain.account.errors import FailedError, OperatorError
 from retrain.account.output import print_json, print_message, print_result
+from retrain.account.subscriptions import list_subscriptions, read_filter_policies
 from retrain.account.target import Target
-from retrain.check.findings import PENDING, list_subscriptions
 from retrain.options import JsonOption, command
 
 if TYPE_CHECKING:
@@ -47,11 +47,11 @@ def test_alarm(target: Target, *, as_json: JsonOption = False) -> int:
     _test(target.access, alarm, topic_arn)
 
     subscriptions = list_subscriptions(target.access, topic_arn)
-    pending = sorted(address for address, arn in subscriptions.items() if arn == PENDING)
-    confirmed = sorted(subscriptions.keys() - set(pending))
-    filtered = [
-        address for address in confirmed if _has_filter(target.access, subscriptions[address])
-    ]
+    pending = [row.address for row in subscriptions if not row.is_confirmed]
+    confirmed = [row.address for row in subscriptions if row.is_confirmed]
+    # SNS evaluates a filter policy after this test. The history of an alarm ends with the topic, so
+    # nothing shows whether a message got through.
+    filtered = [row.address for row in read_filter_policies(target.access, subscriptions)]
 
     if as_json:
         document = {"alarm": alarm["AlarmName"], "topicArn": topic_arn, "confirmed": confirmed}
@@ -107,16 +107,6 @@ def _test(access: Access, alarm: Mapping[str, str], topic_arn: str) -> None:
             AlarmName=name, StateValue=alarm["StateValue"], StateReason=alarm["StateReason"]
         )
         print_message(f"{name} is set back to {alarm['StateValue']}")
-
-
-def _has_filter(access: Access, subscription_arn: str) -> bool:
-    """Tell whether a subscription has a filter policy, which SNS evaluates after this test.
-
-    The history of an alarm ends with the topic, so nothing shows whether a message got through:
-    https://docs.aws.amazon.com/sns/latest/dg/sns-message-filtering.html.
-    """
-    response = access.client("sns").get_subscription_attributes(SubscriptionArn=subscription_arn)
-    return "FilterPolicy" in response["Attributes"]
 
 
 def _wait_for_action(access: Access, alarm_name: str, topic_arn: str) -> None:

@@ -11,8 +11,8 @@ from retrain.account.target import Target
 from retrain.account.triggers import (
     EXPORT_STARTS,
     describe_schedule,
+    find_schedule,
     find_trigger,
-    read_schedules,
     switch_schedule,
     switch_trigger,
 )
@@ -84,7 +84,7 @@ def _switch(target: Target, state: State, *, as_json: bool) -> None:
 
 def _switch_schedule(target: Target, state: State) -> GetScheduleOutputTypeDef:
     """Turn the schedule on or off, and return it. Raise OperatorError if it doesn't exist."""
-    schedule = read_schedules(target.access, target.name, ["states"]).get("states")
+    schedule = find_schedule(target)
     if schedule is None:
         raise OperatorError(
             f"{target.name} has no schedule, so somebody has deleted it; create it again",

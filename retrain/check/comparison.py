@@ -40,11 +40,14 @@ class Comparison(NamedTuple):
     what is not deployed yet."""
 
 
-def compare(pipeline: ExaminedPipeline) -> Comparison:
-    """Compare the resources of a deployed pipeline with AWS and with this checkout."""
-    if pipeline.stack is None:
-        text = "the ARN of a state machine does not name its stack; name it with --stack"
-        return Comparison([], problem=text)
+def compare(pipeline: ExaminedPipeline) -> Comparison | None:
+    """Compare the resources of a deployed pipeline with AWS and with this checkout.
+
+    It's None if there is nothing to compare: the pipeline is not deployed, or only the ARN of its
+    state machine is known, but not its stack.
+    """
+    if pipeline.target is None or pipeline.stack is None:
+        return None
     if pipeline.args is None:
         text = f"this folder has no Pulumi.{pipeline.stack}.yaml; go to the folder of the project"
         return Comparison([], problem=text)
@@ -101,8 +104,13 @@ def _was_deployed_meanwhile(stack: str, document: Document) -> bool:
     return read != {urn: written.get(urn) for urn in read}
 
 
-def explain_comparison(comparison: Comparison, pipeline: ExaminedPipeline) -> Iterator[Finding]:
+def explain_comparison(
+    comparison: Comparison | None, pipeline: ExaminedPipeline
+) -> Iterator[Finding]:
     """Explain what was compared, each fault with the command that mends it."""
+    if comparison is None:
+        return
+
     if comparison.problem:
         text = (
             "Pulumi did not compare the stack with AWS, so changes by hand are not named: "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,10 +11,12 @@ from components import iam
 from components.alarms import list_alarms
 from components.function_configs import FUNCTION_CONFIGS
 from functions.common.formatting import format_list
+from retrain.account.access import read_if_exists
 from retrain.account.errors import one_line
 from retrain.account.permissions import resource_arns
+from retrain.account.subscriptions import list_subscriptions, read_filter_policies
 from retrain.account.triggers import describe_schedule
-from retrain.check.findings import Finding, read_if_exists, read_subscriptions
+from retrain.check.findings import Finding
 from retrain.check.questions import build_alarms_question, format_actions, judge_policy
 from retrain.check.role_policies import (
     find_blocking_policies,
@@ -26,8 +27,10 @@ from retrain.check.role_policies import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from retrain.account.subscriptions import Subscription
+    from retrain.check.deployed_account import DeployedAccount
     from retrain.check.examined_pipeline import ExaminedPipeline
-    from retrain.check.findings import Account, Level, Subscriptions
+    from retrain.check.findings import Level
     from retrain.check.policies import Request
 
     Grants = Mapping[Any, Sequence[str]]
@@ -37,7 +40,7 @@ CALLS_OF_SCHEDULES = {"states": "states:StartExecution", "lambda": "lambda:Invok
 STEPS_OF_HANDLERS = {f"functions.{name}.handler": step for name, step in FUNCTION_CONFIGS.items()}
 
 
-def check_functions(account: Account) -> Iterator[Finding]:
+def check_functions(account: DeployedAccount) -> Iterator[Finding]:
     """Check that each function can be called."""
     for name, versions in account.functions.items():
         problem = None
@@ -48,7 +51,7 @@ def check_functions(account: Account) -> Iterator[Finding]:
         yield account.finding(name, problem)
 
 
-def check_roles(account: Account) -> Iterator[Finding]:
+def check_roles(account: DeployedAccount) -> Iterator[Finding]:
     """Check that the roles may do what is needed, and name the policies that forbid it."""
     denied_requests: dict[str, list[Request]] = defaultdict(list)
     for needs in _list_role_needs(account):
@@ -60,7 +63,9 @@ def check_roles(account: Account) -> Iterator[Finding]:
         yield from _check_role(account, role_arn.rpartition("/")[2], denied)
 
 
-def _check_role(account: Account, role_name: str, denied: Sequence[Request]) -> Iterator[Finding]:
+def _check_role(
+    account: DeployedAccount, role_name: str, denied: Sequence[Request]
+) -> Iterator[Finding]:
     """Say what a role lacks, and which policies have nothing to do with this stack."""
     if read_if_exists(account.client("iam").get_role, RoleName=role_name) is None:
         yield account.finding(role_name, "does not exist")
@@ -92,10 +97,11 @@ class RoleNeeds(NamedTuple):
     """Kind of resource -> the ARNs of these resources."""
 
 
-def _list_role_needs(account: Account) -> Iterator[RoleNeeds]:
+def _list_role_needs(account: DeployedAccount) -> Iterator[RoleNeeds]:
     """List what the roles of the state machine, the schedules and the functions need."""
     grants = {"function": ["lambda:InvokeFunction"]}
-    yield RoleNeeds(account.machine["roleArn"], grants, {"function": account.published})
+    arns = {"function": account.published_arns}
+    yield RoleNeeds(account.target.state_machine["roleArn"], grants, arns)
 
     for service, schedule in account.schedules.items():
         yield _build_schedule_needs(CALLS_OF_SCHEDULES[service], schedule["Target"])
@@ -112,7 +118,7 @@ def _build_schedule_needs(action: str, target: Mapping[str, Any]) -> RoleNeeds:
     return RoleNeeds(target["RoleArn"], grants, {"target": [target["Arn"]], "queue": queue_arns})
 
 
-def _list_function_needs(account: Account) -> Iterator[RoleNeeds]:
+def _list_function_needs(account: DeployedAccount) -> Iterator[RoleNeeds]:
     """List what each function's newest code needs, according to the component's own table."""
     # The deployment has granted what the deployed settings need, not those in the stack's file.
     arns_by_kind = resource_arns(replace(account.pipeline, settings=account.target.settings))
@@ -129,7 +135,7 @@ def _list_function_needs(account: Account) -> Iterator[RoleNeeds]:
         yield RoleNeeds(newest_config["Role"], grants, {**arns_by_kind, "logs": log_arns})
 
 
-def check_schedule(account: Account) -> Iterator[Finding]:
+def check_schedule(account: DeployedAccount) -> Iterator[Finding]:
     """Say when runs start by themselves, and warn if the pipeline is paused."""
     schedule = account.schedules.get("states")
     if schedule is None:
@@ -146,18 +152,18 @@ def check_schedule(account: Account) -> Iterator[Finding]:
         yield Finding("warn", "the pipeline is paused, so no run starts by itself", resume)
 
 
-def check_other_pipelines(account: Account) -> Iterator[Finding]:
+def check_other_pipelines(account: DeployedAccount) -> Iterator[Finding]:
     """Warn of pipelines with the same name, perhaps of a stack that was removed by force."""
     for arn in account.other_machine_arns:
         text = (
-            f"{arn} has the name {account.name} too, so their alarms and charts mix; rename one "
-            "stack, or if the other one was removed, end its schedules:"
+            f"{arn} has the name {account.pipeline_name} too, so their alarms and charts mix; "
+            "rename one stack, or if the other one was removed, end its schedules:"
         )
         command = f"aws scheduler delete-schedule-group --name {arn.rpartition(':')[2]}"
         yield Finding("warn", text, command)
 
 
-def check_ringing_alarms(account: Account) -> Iterator[Finding]:
+def check_ringing_alarms(account: DeployedAccount) -> Iterator[Finding]:
     """Warn of each alarm that is in ALARM."""
     # The commands in an alarm's advice contain STACK instead of the stack's name.
     stack = account.pipeline.stack
@@ -171,7 +177,7 @@ def check_ringing_alarms(account: Account) -> Iterator[Finding]:
                 yield Finding("warn", f"{alarm.name} is in ALARM: {reason}. {what_to_do}")
 
 
-def check_messages(account: Account) -> Iterator[Finding]:
+def check_messages(account: DeployedAccount) -> Iterator[Finding]:
     """Check that the topic exists, takes messages of alarms, and has subscribers."""
     topic_arn = account.pipeline.topic_arn
     topic_name = f"the topic {topic_arn.rpartition(':')[2]}"
@@ -184,7 +190,7 @@ def check_messages(account: Account) -> Iterator[Finding]:
     topic_policy = json.loads(response["Attributes"]["Policy"])
     yield _judge_topic_policy(account.pipeline, topic_arn, topic_name, topic_policy)
 
-    subscriptions = read_subscriptions(account.pipeline.access, topic_arn)
+    subscriptions = list_subscriptions(account.pipeline.access, topic_arn)
     yield from _check_filters(account, subscriptions)
     yield from _check_subscriptions(account.pipeline, topic_arn, subscriptions)
 
@@ -204,66 +210,60 @@ def _judge_topic_policy(
     return judge_policy(f"the policy of {topic_name}", policy, mend, publish)
 
 
-def _check_filters(account: Account, subscriptions: Subscriptions) -> Iterator[Finding]:
+def _check_filters(
+    account: DeployedAccount, subscriptions: Sequence[Subscription]
+) -> Iterator[Finding]:
     """Warn of subscriptions that get no alarms, because they ask for attributes of messages.
 
-    The messages of CloudWatch have none. If a filter is about the body, nobody can know from here
-    what it lets through.
+    If a filter is about the body, nobody can know from here what it lets through.
     """
-    filters = _read_filters(account, subscriptions)
+    filter_policies = read_filter_policies(account.pipeline.access, subscriptions)
+    confirmed_count = sum(subscription.is_confirmed for subscription in subscriptions)
     # If every subscription has a filter, nobody gets the alarms.
-    level: Level = "missing" if len(filters) == len(subscriptions.confirmed) else "warn"
-    for address, filter_policy in filters.items():
+    level: Level = "missing" if len(filter_policies) == confirmed_count else "warn"
+    for subscription, filter_policy in filter_policies.items():
         text = (
-            f"{address} gets no alarms, but only what its filter lets through, {filter_policy}; "
-            "to remove it:"
+            f"{subscription.address} gets no alarms, but only what its filter lets through, "
+            f"{filter_policy}; to remove it:"
         )
-        remove = ["aws", "sns", "set-subscription-attributes"]
-        remove += ["--subscription-arn", subscriptions.arns[address]]
-        remove += ["--attribute-name", "FilterPolicy", "--attribute-value", "{}"]
-        yield Finding(level, text, shlex.join(remove))
-
-
-def _read_filters(account: Account, subscriptions: Subscriptions) -> dict[str, str]:
-    """Read the filter policies, by the address of those confirmed subscriptions that have one."""
-    client = account.client("sns")
-    filters = {}
-    for address in subscriptions.confirmed:
-        arn = subscriptions.arns[address]
-        attributes = client.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
-        filter_policy = attributes.get("FilterPolicy", "{}")
-        if filter_policy != "{}":
-            filters[address] = filter_policy
-    return filters
+        remove = (
+            f"aws sns set-subscription-attributes --subscription-arn {subscription.arn} "
+            "--attribute-name FilterPolicy --attribute-value '{}'"
+        )
+        yield Finding(level, text, remove)
 
 
 def _check_subscriptions(
-    pipeline: ExaminedPipeline, topic_arn: str, subscriptions: Subscriptions
+    pipeline: ExaminedPipeline, topic_arn: str, subscriptions: Sequence[Subscription]
 ) -> Iterator[Finding]:
     """Check that somebody gets the messages, and each email address in the stack's file."""
     emails = pipeline.args.notifications.emails if pipeline.args else ()
-    for address in sorted(set(emails).difference(subscriptions.arns)):
+    addresses = {subscription.address for subscription in subscriptions}
+    for address in sorted(set(emails) - addresses):
         yield Finding("missing", f"{address} is not subscribed", pipeline.deploy_command)
 
-    yield from _list_unconfirmed(topic_arn, subscriptions)
+    confirmed = [each.address for each in subscriptions if each.is_confirmed]
+    yield from _list_unconfirmed(topic_arn, subscriptions, is_anybody_confirmed=bool(confirmed))
 
-    if subscriptions.confirmed:
-        addresses = format_list(subscriptions.confirmed)
-        yield Finding("ok", f"messages and alarms go to {addresses}")
-    elif not subscriptions.pending and not emails:
+    if confirmed:
+        yield Finding("ok", f"messages and alarms go to {format_list(confirmed)}")
+    elif not subscriptions and not emails:
         text = "nobody gets the messages and alarms; with your address:"
         change = "set --path 'notifications.emails[0]' team@example.com"
         yield Finding("warn", text, pipeline.config_command(change))
 
 
-def _list_unconfirmed(topic_arn: str, subscriptions: Subscriptions) -> Iterator[Finding]:
+def _list_unconfirmed(
+    topic_arn: str, subscriptions: Sequence[Subscription], *, is_anybody_confirmed: bool
+) -> Iterator[Finding]:
     """List the addresses to which SNS sends nothing until somebody follows its link."""
-    level: Level = "warn" if subscriptions.confirmed else "missing"
-    for address in subscriptions.pending:
-        protocol = address.partition("://")[0] if "://" in address else "email"
-        text = f"{address} has not confirmed its subscription; to send the link again:"
+    level: Level = "warn" if is_anybody_confirmed else "missing"
+    for subscription in subscriptions:
+        if subscription.is_confirmed:
+            continue
+        text = f"{subscription.address} has not confirmed its subscription; to send the link again:"
         command = (
-            f"aws sns subscribe --topic-arn {topic_arn} --protocol {protocol} "
-            f"--notification-endpoint {address}"
+            f"aws sns subscribe --topic-arn {topic_arn} --protocol {subscription.protocol} "
+            f"--notification-endpoint {subscription.address}"
         )
         yield Finding(level, text, command)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby, zip_longest
-from operator import itemgetter
-from typing import TYPE_CHECKING, Annotated
+from itertools import groupby
+from operator import attrgetter, itemgetter
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from botocore.exceptions import ClientError
@@ -33,6 +33,7 @@ from retrain.account.permissions import policy_of
 from retrain.account.target import PipelineOptions
 from retrain.check import deployed, parts, prerequisites
 from retrain.check.comparison import compare, explain_comparison
+from retrain.check.deployed_account import DeployedAccount
 from retrain.check.examined_pipeline import find_pipeline
 from retrain.check.findings import Account, Finding
 from retrain.options import JsonOption, command
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
     from retrain.check.examined_pipeline import ExaminedPipeline
 
-    Check = Callable[[Account], Iterator[Finding]]
+    Check = Callable[[Any], Iterator[Finding]]
 
 MANY = 4
 """So many resources without a problem are counted, and not named."""
@@ -72,7 +73,7 @@ def doctor(
     The pipeline need not be deployed. Nothing is changed in the account.
 
     Exit code 0: nothing is missing. There may be warnings.
-    Exit code 1: something is missing, or the deployed pipeline cannot be read.
+    Exit code 1: something is missing, or the deployed pipeline cannot be read or compared.
     Exit code 2: the stack's file cannot be used, or there is no pipeline.
     """
     pipeline = find_pipeline(*options)
@@ -86,8 +87,7 @@ def doctor(
         print_json({"source": pipeline.source, "checks": checks})
     else:
         _print_screen(findings)
-        if pipeline.error:
-            print_result("The deployed pipeline was not checked, because it was not found.")
+        _print_gap(pipeline)
 
     is_anything_missing = any(finding.level == "missing" for _, finding in findings)
     return EXIT_FAILED if is_anything_missing else 0
@@ -95,26 +95,26 @@ def doctor(
 
 def run_checks(pipeline: ExaminedPipeline) -> Iterator[tuple[str, Finding]]:
     """Yield the title and each finding of each check. What cannot be read is a warning."""
-    account = Account(pipeline, pipeline.access.caller(), clock.now())
+    caller = pipeline.access.caller()
+    now = clock.now()
     with (
         message_console().status("checking the account") as status,
         ThreadPoolExecutor(max_workers=1) as executor,
     ):
-        if pipeline.target is None:
-            yield from _run_module(prerequisites, account, status)
-            return
-
         # Pulumi takes some seconds, in which the account is checked.
         running_comparison = executor.submit(compare, pipeline)
-        yield from _run_module(prerequisites, account, status)
+        yield from _run_module(prerequisites, Account(pipeline, caller, now), status)
+        if pipeline.target is None:
+            return
 
         status.update("comparing: pulumi preview --refresh")
         comparison = running_comparison.result()
         for finding in explain_comparison(comparison, pipeline):
             yield "stack", finding
 
+        account = DeployedAccount(pipeline, caller, now, pipeline.target)
         # Pulumi knows better than we do whether each part of the stack still exists.
-        if comparison.problem:
+        if comparison is None or comparison.problem:
             yield from _run_module(parts, account, status)
         yield from _run_module(deployed, account, status)
 
@@ -162,14 +162,26 @@ def _print_screen(findings: Sequence[tuple[str, Finding]]) -> None:
     console.print(f"{problems}, {warnings}, {counts['ok']} ok.")
 
 
+def _print_gap(pipeline: ExaminedPipeline) -> None:
+    """Say what was not checked, because what was found there would have been shown."""
+    if pipeline.target is None:
+        print_result("The deployed pipeline was not checked, because it was not found.")
+    elif pipeline.stack is None:
+        print_result(
+            "Changes by hand and what is not deployed yet were not looked for, because only a "
+            "stack can be compared: run `retrain doctor -s STACK` in the folder of the project."
+        )
+
+
 def _print_check(console: Console, title: str, findings: Sequence[Finding]) -> None:
     """Print the findings of a check. What is intact comes last, in one line."""
     faults = [finding for finding in findings if finding.level != "ok"]
-    for finding, following in zip_longest(faults, faults[1:]):
-        _print_finding(console, title, finding)
-        # Faults that the same command mends share one line with it, below the last of them.
-        if finding.command and (following is None or following.command != finding.command):
-            console.print(f"  {finding.command}", style="cyan", soft_wrap=True)
+    # Faults in a row that the same command mends share one line with it, below the last of them.
+    for command_to_mend, group in groupby(faults, key=attrgetter("command")):
+        for fault in group:
+            _print_finding(console, title, fault)
+        if command_to_mend:
+            console.print(f"  {command_to_mend}", style="cyan", soft_wrap=True)
 
     intact = [finding.text for finding in findings if finding.level == "ok"]
     if intact:

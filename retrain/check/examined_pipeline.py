@@ -58,6 +58,11 @@ class ExaminedPipeline:
         return arn.environment
 
     @property
+    def is_paused(self) -> bool:
+        """True if the stack's file pauses the pipeline, or if the file is not known."""
+        return self.args is None or self.args.paused
+
+    @property
     def topic_arn(self) -> str:
         """The topic of the messages. It's empty if a future deployment creates it."""
         return self.settings["notifications"]["topicArn"]

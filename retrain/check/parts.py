@@ -11,16 +11,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from components.alarms import NAMESPACE_BY_DIMENSION, list_alarms
-from retrain.check.findings import Finding, read_if_exists
+from retrain.account.access import read_if_exists
+from retrain.check.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from components.alarms import Alarm
-    from retrain.check.findings import Account
+    from retrain.check.deployed_account import DeployedAccount
 
 
-def check_settings(account: Account) -> Iterator[Finding]:
+def check_settings(account: DeployedAccount) -> Iterator[Finding]:
     """Check that the deployed pipeline has the settings of the stack's file."""
     pipeline = account.pipeline
     if pipeline.has_other_settings:
@@ -28,7 +29,7 @@ def check_settings(account: Account) -> Iterator[Finding]:
         yield Finding("warn", text, pipeline.deploy_command)
 
 
-def check_schedules(account: Account) -> Iterator[Finding]:
+def check_schedules(account: DeployedAccount) -> Iterator[Finding]:
     """Check that both schedules exist, and that the watcher's is on."""
     for service, what in (("states", "starts runs"), ("lambda", "watches the pipeline")):
         name = f"the schedule that {what}"
@@ -41,22 +42,24 @@ def check_schedules(account: Account) -> Iterator[Finding]:
             yield Finding("ok", name)
 
 
-def check_rules(account: Account) -> Iterator[Finding]:
+def check_rules(account: DeployedAccount) -> Iterator[Finding]:
     """Check that the event rules are enabled and call their functions."""
     expected = {"close_run": "reports runs that were stopped"}
-    is_paused = account.is_paused or account.is_paused_by_hand
+    is_paused = account.pipeline.is_paused or account.is_paused_by_hand
     if account.target.settings.get("triggerOnExport") and not is_paused:
         expected["start_on_export"] = "starts a run for a new export"
 
     for step, what in expected.items():
-        problem = None if account.rules[step] else "does not exist, is disabled or calls nothing"
+        is_called = bool(account.called_arns[step])
+        problem = None if is_called else "does not exist, is disabled or calls nothing"
         yield account.finding(f"the event rule that {what}", problem)
 
 
-def check_logs(account: Account) -> Iterator[Finding]:
+def check_logs(account: DeployedAccount) -> Iterator[Finding]:
     """Check that the log groups exist."""
     names = {*account.log_groups}
-    for destination in account.machine.get("loggingConfiguration", {}).get("destinations", []):
+    logging = account.target.state_machine.get("loggingConfiguration", {})
+    for destination in logging.get("destinations", []):
         names.add(destination["cloudWatchLogsLogGroup"]["logGroupArn"].split(":")[6])
 
     for name in sorted(names):
@@ -65,7 +68,7 @@ def check_logs(account: Account) -> Iterator[Finding]:
         yield account.finding(name, None if exists else "does not exist")
 
 
-def check_queue(account: Account) -> Iterator[Finding]:
+def check_queue(account: DeployedAccount) -> Iterator[Finding]:
     """Check that the queue for runs that could not start exists."""
     schedule = account.schedules.get("states", {"Target": {}})
     if letters := schedule["Target"].get("DeadLetterConfig"):
@@ -74,13 +77,13 @@ def check_queue(account: Account) -> Iterator[Finding]:
         yield account.finding(name, None if exists else "does not exist")
 
 
-def check_alarms(account: Account) -> Iterator[Finding]:
+def check_alarms(account: DeployedAccount) -> Iterator[Finding]:
     """Check that each alarm exists, with its log filter if it has one, and notifies the topic."""
     for alarm in list_alarms(account.target.settings):
         yield account.finding(f"the alarm {alarm.name}", _problem_of_alarm(account, alarm))
 
 
-def _problem_of_alarm(account: Account, alarm: Alarm) -> str | None:
+def _problem_of_alarm(account: DeployedAccount, alarm: Alarm) -> str | None:
     topic_arn = account.pipeline.topic_arn
     is_heard = any(
         topic_arn in deployed_alarm["AlarmActions"] and deployed_alarm["ActionsEnabled"]

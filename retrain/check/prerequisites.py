@@ -16,6 +16,7 @@ from functions.personalize.statuses import is_active
 from functions.planning.plan_run import GUARDS, find_problems
 from functions.rules.versions import LONG_AGO
 from functions.s3.exports import split_location
+from retrain.account.access import read_if_exists
 from retrain.account.permissions import (
     COMMANDS,
     file_arns,
@@ -24,7 +25,7 @@ from retrain.account.permissions import (
     resource_arns,
 )
 from retrain.account.pulumi_cli import NotDeployedError
-from retrain.check.findings import Finding, build_finding, read_if_exists
+from retrain.check.findings import Finding, build_finding
 from retrain.check.policies import PERSONALIZE, build_root_arn, build_service_context
 from retrain.check.questions import (
     Question,
@@ -453,11 +454,10 @@ def check_deployment(account: Account) -> Iterator[Finding]:
         # A pipeline that was deployed and cannot be read may have lost any of its parts.
         level: Level = "warn" if isinstance(pipeline.error, NotDeployedError) else "missing"
         yield Finding(level, pipeline.error.text, pipeline.error.command)
-        return
-
-    name = account.target.name
-    status = account.machine["status"]
-    if status == "ACTIVE":
-        yield Finding("ok", f"{name} is deployed")
-    else:
-        yield Finding("missing", f"{name} is {status}", pipeline.deploy_command)
+    elif pipeline.target is not None:
+        name = pipeline.target.name
+        status = pipeline.target.state_machine["status"]
+        if status == "ACTIVE":
+            yield Finding("ok", f"{name} is deployed")
+        else:
+            yield Finding("missing", f"{name} is {status}", pipeline.deploy_command)

@@ -11,7 +11,8 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from retrain.check.findings import Finding, read_if_exists
+from retrain.account.access import read_if_exists
+from retrain.check.findings import Finding
 from retrain.check.policies import (
     Request,
     add_statements,

@@ -20,7 +20,7 @@ from functions.personalize.trainings import list_versions, read_metrics
 from functions.run.execution_data import identify_run, parse_request, parse_scheduled_time
 from functions.run.executions import MAX_LISTED_EXECUTIONS
 from retrain.account.errors import AWS_ERRORS, OperatorError, aws_error
-from retrain.account.triggers import find_trigger, list_triggers, read_schedules
+from retrain.account.triggers import find_schedule, find_trigger
 from retrain.look.measured import MeasuredVersion, choose_metric
 from retrain.look.run_view import ShownRun
 from retrain.look.runs import list_executions, parse_execution
@@ -113,8 +113,8 @@ class StatusReader:
     async def _read(self) -> PipelineStatus:
         target = self._target
         schedule, trigger, runs, alarms, solutions = await asyncio.gather(
-            _part(to_thread(_read_schedule, target)),
-            _part(to_thread(_read_trigger, target)),
+            _part(to_thread(find_schedule, target)),
+            _part(to_thread(find_trigger, target)),
             _part(_read_runs(target)),
             _part(to_thread(_read_ringing_alarms, target)),
             _part(self._read_solutions(SHOWN_VERSIONS)),
@@ -214,18 +214,6 @@ async def _part(request: Awaitable[Value]) -> Value | OperatorError:
         return await request
     except AWS_ERRORS as error:
         return aws_error(error)
-
-
-def _read_schedule(target: Target) -> GetScheduleOutputTypeDef | None:
-    return read_schedules(target.access, target.name, ["states"]).get("states")
-
-
-def _read_trigger(target: Target) -> RuleTypeDef | None:
-    rules = list_triggers(target)
-    # Nobody else has a rule of this name, so the request for what it calls isn't needed.
-    if len(rules) == 1:
-        return rules[0]
-    return find_trigger(target)
 
 
 async def _read_runs(target: Target) -> list[ShownRun]:

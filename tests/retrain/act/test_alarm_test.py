@@ -37,7 +37,7 @@ class CloudWatch:
 
 def outcome_of(cloudwatch, subscription="arn:a", options="", **attributes):
     """Run the command in an account with this alarm, and with one subscription to the topic."""
-    rows = [{"Endpoint": "a@x.org", "SubscriptionArn": subscription}]
+    rows = [{"Endpoint": "a@x.org", "SubscriptionArn": subscription, "Protocol": "email"}]
     pages = SimpleNamespace(paginate=lambda **_: [{"Subscriptions": rows}])
     with account() as prod:
         prod.services["cloudwatch"] = cloudwatch

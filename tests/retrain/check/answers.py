@@ -100,6 +100,10 @@ def function(FunctionName, **changes):  # noqa: N803  # boto3's name
     }
 
 
+def subscription(address, arn="arn"):
+    return {"SubscriptionArn": arn, "Endpoint": address, "Protocol": "email"}
+
+
 def schedule(GroupName, Name, **changes):  # noqa: N803  # boto3's names
     arn = MACHINE if Name == "runs" else f"{LAMBDA}:watch_pipeline"
     target = {"Arn": arn, "RoleArn": f"{ROLE}-schedule", "DeadLetterConfig": {"Arn": QUEUE}}
@@ -112,6 +116,15 @@ def schedule(GroupName, Name, **changes):  # noqa: N803  # boto3's names
 def rule(name=f"{NAME}-close-run-0a1b2c3", machine=MACHINE, state="ENABLED"):
     pattern = json.dumps({"detail": {"stateMachineArn": [machine]}})
     return {"Name": name, "State": state, "EventPattern": pattern}
+
+
+def rules(*rows):
+    """Return how EventBridge lists these rules."""
+
+    def answer(NamePrefix):  # noqa: N803  # boto3's name
+        return {"Rules": [row for row in rows if row["Name"].startswith(NamePrefix)]}
+
+    return answer
 
 
 def alarm(name, **changes):
@@ -156,7 +169,7 @@ def services(bucket):
         "lambda": Client(get_function_configuration=function),
         "scheduler": Client(list_schedules={"Schedules": schedules}, get_schedule=schedule),
         "events": Client(
-            list_rules={"Rules": [rule()]},
+            list_rules=rules(rule()),
             list_targets_by_rule={"Targets": [{"Arn": f"{LAMBDA}:close_run"}]},
         ),
         "logs": Client(
@@ -170,9 +183,7 @@ def services(bucket):
         "sns": Client(
             get_topic_attributes=topic(TOPIC_POLICY),
             get_subscription_attributes={"Attributes": {}},
-            list_subscriptions_by_topic={
-                "Subscriptions": [{"SubscriptionArn": "arn", "Endpoint": "team@example.com"}]
-            },
+            list_subscriptions_by_topic={"Subscriptions": [subscription("team@example.com")]},
         ),
     }
 

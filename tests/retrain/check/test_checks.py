@@ -105,15 +105,9 @@ def alarms(**changes):
     return {"MetricAlarms": [a.alarm("run-failed", **changes), *rows]}
 
 
-def rule(*name, **changes):
-    """Return the event rules, of which there is one."""
-    return {"Rules": [a.rule(*name, **changes)]}
-
-
 def subscribed(*addresses, arn="arn"):
     """Return the subscriptions of the topic."""
-    rows = [{"SubscriptionArn": arn, "Endpoint": address} for address in addresses]
-    return {"Subscriptions": rows}
+    return {"Subscriptions": [a.subscription(address, arn) for address in addresses]}
 
 
 def log_groups(name, **more):
@@ -172,10 +166,10 @@ NO_START = "roles: retraining-schedule may not call states:StartExecution"
         ("schedules", FOREIGN, f"schedules: {RUNS} does not exist"),
         ("simulation", simulate("schedule", "states:StartExecution"), NO_START),
         ("schedules", GONE, f"schedules: {RUNS} does not exist"),
-        ("rules", {"Rules": []}, NO_RULE),
-        ("rules", rule(state="DISABLED"), NO_RULE),
-        ("rules", rule(machine="another"), NO_RULE),
-        ("rules", rule("retraining-b-close-run-0a1b2c3"), NO_RULE),
+        ("rules", a.rules(), NO_RULE),
+        ("rules", a.rules(a.rule(state="DISABLED")), NO_RULE),
+        ("rules", a.rules(a.rule(machine="another")), NO_RULE),
+        ("rules", a.rules(a.rule("retraining-b-close-run-0a1b2c3")), NO_RULE),
         ("logs", log_groups("functions-b", retentionInDays=1), "logs: functions does not exist"),
         ("alarms", alarms(AlarmActions=["arn:of-another-topic"]), SILENT),
         ("filters", {"metricFilters": [{"logGroupName": "another"}]}, NO_FILTER),
@@ -193,7 +187,7 @@ def test_a_part_that_was_killed_is_missed_without_pulumi_too(alone, operation, r
 
 
 def test_a_pipeline_with_a_longer_name_is_another_one(prod):
-    answer(prod, "rules", rule("retraining-b-close-run-0a1b2c3"))
+    answer(prod, "rules", a.rules(a.rule("retraining-b-close-run-0a1b2c3")))
     answer(prod, "function", function("close_run", State="Failed"))
     assert findings(prod, "functions") == []
 
@@ -213,7 +207,7 @@ def test_a_pipeline_that_a_removed_stack_has_left_behind_is_another_one(prod):
     assert findings(prod, "ringing alarms") == [], "its alarms are not those of this one"
 
     left_rule = a.rule("retraining-close-run-left", left)
-    answer(prod, "rules", {"Rules": [a.rule(), left_rule]})
+    answer(prod, "rules", a.rules(a.rule(), left_rule))
     answer(prod, "targets", called_function)
     answer(prod, "function", function("left", State="Failed"))
     assert findings(prod, "functions") == []
@@ -399,7 +393,7 @@ def test_a_filter_lets_no_alarm_through(prod):
     def attributes(SubscriptionArn):  # noqa: N803  # boto3's name
         return {"Attributes": filters[SubscriptionArn]}
 
-    rows = [{"SubscriptionArn": f"arn-{name}", "Endpoint": name} for name in "abc"]
+    rows = [a.subscription(name, f"arn-{name}") for name in "abc"]
     prod.services["sns"].answers["get_subscription_attributes"] = attributes
     remove = "aws sns set-subscription-attributes --subscription-arn arn-a "
     remove += "--attribute-name FilterPolicy --attribute-value '{}'"
@@ -788,17 +782,23 @@ def test_deleted_users_are_not_brought_back_by_a_remedy():
         assert command.endswith(" --metadata-directive REPLACE")
 
 
-def test_with_the_arn_of_a_state_machine_all_but_the_changes_are_examined(prod):
+def test_with_the_arn_of_a_state_machine_the_last_line_says_what_was_not_compared(prod):
+    command = f"doctor --state-machine-arn {prod.pipeline.machine.arn}"
     answer(prod, "subscriptions", subscribed())
-    arn = prod.pipeline.machine.arn
-    result = prod.retrain(f"doctor --state-machine-arn {arn}")
-    problem = "the ARN of a state machine does not name its stack; name it with --stack\n"
-    assert (result.code, problem in result.out) == (1, True), "nobody compares it"
-    assert "\n1 problem, " in result.out
-
+    result = prod.retrain(command)
+    *_, counts, last = result.out.splitlines()
+    assert (result.code, counts.partition(",")[0]) == (0, "No problems")
+    assert last == (
+        "Changes by hand and what is not deployed yet were not looked for, because only a stack "
+        "can be compared: run `retrain doctor -s STACK` in the folder of the project."
+    )
+    assert "\nok: schedules: the schedule that starts runs; " in result.out
     key = "'notifications.emails[0]' team@example.com"
     assert f"  pulumi config set --path {key} && pulumi up --refresh\n" in result.out
-    policy = prod.retrain(f"doctor --policy --state-machine-arn {arn}").document
+
+    answer(prod, "rules", a.rules())
+    assert prod.retrain(command).code == 1, "a part is missing"
+    policy = prod.retrain(command + " --policy").document
     assert policy["Version"] == "2012-10-17"
 
 

@@ -179,14 +179,14 @@ def requests(monkeypatch):
 @pytest.mark.parametrize(
     "solutions, most",
     [
-        ([ASKING], 25),
+        ([ASKING], 26),
         (
             [solution("taste", campaigns=["a", "b", "c"]), solution("shop", campaigns=["d", "e"])],
             50,
         ),
     ],
 )
-def test_the_screen_needs_at_most_25_requests_a_solution(requests, solutions, most):
+def test_the_screen_needs_at_most_26_requests_a_solution(requests, solutions, most):
     with eager_account(*solutions) as prod:
         for _ in range(3):
             prod.pipeline.start(datasets=["films"]).wait()

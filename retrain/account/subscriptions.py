@@ -1,0 +1,61 @@
+"""Reads who gets the messages of a topic."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from retrain.account.access import Access
+
+NO_FILTER = "{}"
+"""The filter policy after somebody has removed it. SNS keeps the attribute."""
+
+
+class Subscription(NamedTuple):
+    """An address that has subscribed to a topic."""
+
+    address: str
+    arn: str
+    """`PendingConfirmation` until somebody follows the link that SNS has sent to the address."""
+    protocol: str
+    """For example `email`."""
+
+    @property
+    def is_confirmed(self) -> bool:
+        """True if SNS sends messages to the address."""
+        return self.arn != "PendingConfirmation"
+
+
+def list_subscriptions(access: Access, topic_arn: str) -> list[Subscription]:
+    """List the subscriptions of a topic, sorted by their addresses."""
+    paginator = access.client("sns").get_paginator("list_subscriptions_by_topic")
+    pages = paginator.paginate(TopicArn=topic_arn)
+    return sorted(
+        Subscription(
+            subscription["Endpoint"], subscription["SubscriptionArn"], subscription["Protocol"]
+        )
+        for page in pages
+        for subscription in page["Subscriptions"]
+    )
+
+
+def read_filter_policies(
+    access: Access, subscriptions: Sequence[Subscription]
+) -> dict[Subscription, str]:
+    """Read the filter policies of those confirmed subscriptions that have one.
+
+    A filter policy may keep the messages of alarms from an address, because they have no
+    attributes: https://docs.aws.amazon.com/sns/latest/dg/sns-message-filtering.html.
+    """
+    client = access.client("sns")
+    filter_policies = {}
+    for subscription in subscriptions:
+        if not subscription.is_confirmed:
+            continue
+        response = client.get_subscription_attributes(SubscriptionArn=subscription.arn)
+        filter_policy = response["Attributes"].get("FilterPolicy", NO_FILTER)
+        if filter_policy != NO_FILTER:
+            filter_policies[subscription] = filter_policy
+    return filter_policies
