@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from functions.planning.plan_run import RunView
+    from functions.planning.solutions import SolutionView
     from functions.report.model import Report, ServingReport
     from retrain.account.target import Target
 
@@ -30,12 +31,7 @@ MAX_REPORTS = 50
 
 def describe_lost_campaigns(view: RunView, target: Target | None) -> Iterator[Message]:
     """Yield a message for each deleted campaign, with the command that creates it again."""
-    missing = {
-        campaign["campaignArn"]: solution
-        for solution in view.solutions
-        for campaign in solution.solution_settings["campaigns"]
-        if campaign["campaignArn"] not in solution.solution_snapshot.campaigns
-    }
+    missing = find_lost_campaigns(view)
     reports = []
     if missing and target is not None:
         reports = _read_reports(target)
@@ -48,6 +44,16 @@ def describe_lost_campaigns(view: RunView, target: Target | None) -> Iterator[Me
             if version.is_active
         ]
         yield describe_lost_campaign(campaign_arn, active_arns, reports)
+
+
+def find_lost_campaigns(view: RunView) -> dict[str, SolutionView]:
+    """Find the configured campaigns that do not exist, by ARN, each with its solution."""
+    return {
+        campaign["campaignArn"]: solution
+        for solution in view.solutions
+        for campaign in solution.solution_settings["campaigns"]
+        if campaign["campaignArn"] not in solution.solution_snapshot.campaigns
+    }
 
 
 def _read_reports(target: Target) -> list[Report]:
