@@ -14,7 +14,7 @@ from components.naming import build_function_name
 from functions.common.formatting import format_count, format_list
 from retrain.account import pulumi_cli
 from retrain.account.errors import OperatorError
-from retrain.check.findings import Finding
+from retrain.check.findings import Finding, abridge
 from retrain.check.preview import Change, list_changes, list_errors, list_resources
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from retrain.check.examined_pipeline import ExaminedPipeline
     from retrain.check.preview import Document
 
-SHOWN_RESOURCES = 3
-"""So many resources with the same change are named, and the others are counted."""
 STARTS_RUNS = ("-schedule", build_function_name("", "start_on_export"))
 """The ends of the names of the schedule and the event rule that start runs."""
 
@@ -180,13 +178,9 @@ def _is_pause(change: Change) -> bool:
 
 def _group_by_details(changes: Sequence[Change]) -> Iterator[str]:
     """Describe each change once, with all resources that have it."""
-    resources_of: dict[str, list[str]] = defaultdict(list)
+    resources_by_details: dict[str, list[str]] = defaultdict(list)
     for change in changes:
-        resources_of[change.details].append(change.resource)
+        resources_by_details[change.details].append(change.resource)
 
-    for details, resources in resources_of.items():
-        names = resources[:SHOWN_RESOURCES]
-        hidden_count = len(resources) - len(names)
-        if hidden_count:
-            names.append(f"{hidden_count} more")
-        yield f"{format_list(names)}, {details}"
+    for details, resources in resources_by_details.items():
+        yield f"{format_list(abridge(resources))}, {details}"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from functions.planning.plan_run import RunView
     from retrain.check.examined_pipeline import ExaminedPipeline
 
+SHOWN_TEXTS = 3
 Level: TypeAlias = Literal["ok", "warn", "missing"]
 
 
@@ -37,6 +38,15 @@ def build_finding(level: Level, message: Message, pipeline_options: Sequence[str
     if command is not None:
         command = add_pipeline_options(command, pipeline_options)
     return Finding(level, message["text"], command)
+
+
+def abridge(texts: Sequence[str]) -> list[str]:
+    """Keep the first texts of a list for a line, and count the others."""
+    shown = [*texts[:SHOWN_TEXTS]]
+    hidden_count = len(texts) - len(shown)
+    if hidden_count:
+        shown.append(f"{hidden_count} more")
+    return shown
 
 
 @dataclass(frozen=True)

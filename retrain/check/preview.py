@@ -12,11 +12,13 @@ program differ. All functions are pure.
 from __future__ import annotations
 
 import json
+import os.path
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from functions.common.formatting import format_count
 from retrain.account.errors import one_line
+from retrain.check.findings import abridge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,8 +38,6 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 UNTELLING_PROPERTIES = {"tagsAll", "code"}
 """`tagsAll` repeats `tags`. `code` has the path of a temporary file, and `codeSha256` says more."""
 ABSENT = "(none)"
-SHOWN_DIFFERENCES = 3
-"""So many differences of a property are shown, and the others are counted."""
 SHOWN_CHARACTERS = 60
 CONTEXT_CHARACTERS = 12
 """The characters before the first difference of two long texts that are shown."""
@@ -51,14 +51,6 @@ class Change(NamedTuple):
     resource: str
     """For example `MetricAlarm retraining-prod-run-failed`."""
     details: str
-
-
-class Difference(NamedTuple):
-    """Where two values differ, for example at `target.input`."""
-
-    path: str
-    old: object
-    new: object
 
 
 def list_errors(document: Document) -> list[str]:
@@ -88,82 +80,91 @@ def list_changes(document: Document) -> list[Change]:
     planned = [step for step in steps if step["op"] in ("create", "update", "replace", "delete")]
 
     # Whatever mentions one of these changes with it, because they get another name or ARN.
-    renamed = {step["urn"] for step in planned if step["op"] in ("create", "replace")}
+    renamed_urns = {step["urn"] for step in planned if step["op"] in ("create", "replace")}
 
-    return [
-        change for step in planned for change in _changes_of(step, states.get(step["urn"]), renamed)
-    ]
+    changes: list[Change] = []
+    for step in planned:
+        changes += _list_resource_changes(step, states.get(step["urn"]), renamed_urns)
+    return changes
 
 
 def _pipeline_steps(document: Document) -> list[Step]:
     return [step for step in document.get("steps", ()) if f"{COMPONENT}$" in step["urn"]]
 
 
-def _changes_of(step: Step, state: Document | None, renamed: AbstractSet[str]) -> Iterator[Change]:
+def _list_resource_changes(
+    step: Step, state: Document | None, renamed_urns: AbstractSet[str]
+) -> Iterator[Change]:
     """Yield the changes of a resource. `state` is None if it is new, or was not refreshed."""
     resource = _resource_name(step["urn"])
-    if step["op"] == "create":
-        if state:
-            yield Change("deleted", resource, "")
-        else:
-            yield Change("not deployed", resource, "a new resource")
-        return
-    if step["op"] == "delete":
+    if step["op"] == "create" and state is not None:
+        yield Change("deleted", resource, "")
+    elif step["op"] == "create":
+        yield Change("not deployed", resource, "a new resource")
+    elif step["op"] == "delete":
         yield Change("not deployed", resource, "no longer in the program")
-        return
+    else:
+        properties = {*step.get("diffReasons", ()), *step.get("replaceReasons", ())}
+        for name in sorted(properties - UNTELLING_PROPERTIES):
+            yield from _list_property_changes(step, name, state or step["oldState"], renamed_urns)
 
-    properties = {*step.get("diffReasons", ()), *step.get("replaceReasons", ())}
-    for name in sorted(properties - UNTELLING_PROPERTIES):
-        yield from _changes_of_property(resource, name, step, state or step["oldState"], renamed)
 
-
-def _changes_of_property(
-    resource: str, name: str, step: Step, state: Document, renamed: AbstractSet[str]
+def _list_property_changes(
+    step: Step, name: str, state: Document, renamed_urns: AbstractSet[str]
 ) -> Iterator[Change]:
     """Yield the changes of one property, which may also be changed by hand and not deployed."""
+    resource = _resource_name(step["urn"])
     cloud_value = _current_value(step["oldState"], name)
-    by_hand = list(_differences(name, _current_value(state, name), cloud_value))
+    by_hand = _describe_differences(name, _current_value(state, name), cloud_value)
     if by_hand:
-        yield Change("by hand", resource, _describe(by_hand))
+        yield Change("by hand", resource, by_hand)
 
     program = step["newState"]
-    if _is_consequence(name, program, renamed):
+    if _is_consequence(name, program, renamed_urns):
         if not by_hand:
             yield Change("follows", resource, name)
         return
 
     program_value = program["inputs"].get(name, ABSENT)
-    not_deployed = list(_differences(name, state["inputs"].get(name, ABSENT), program_value))
+    not_deployed = _describe_differences(name, state["inputs"].get(name, ABSENT), program_value)
     if not_deployed:
-        yield Change("not deployed", resource, _describe(not_deployed))
+        yield Change("not deployed", resource, not_deployed)
     elif not by_hand:
         # The engine compares more than its document shows, for example the values of secrets.
         yield Change("not deployed", resource, f"{name}, whose values are not shown")
 
 
-def _is_consequence(name: str, program: Document, renamed: AbstractSet[str]) -> bool:
+def _is_consequence(name: str, program: Document, renamed_urns: AbstractSet[str]) -> bool:
     """Return True if a property changes only because another resource gets a new name or ARN."""
     dependencies = program.get("propertyDependencies", {}).get(name, ())
-    return UNKNOWN in str(program["inputs"].get(name)) or not renamed.isdisjoint(dependencies)
+    return UNKNOWN in str(program["inputs"].get(name)) or not renamed_urns.isdisjoint(dependencies)
 
 
 def _current_value(state: Document, name: str) -> object:
-    """Return a property of a resource that exists, also one that the program doesn't declare."""
+    """Return a property of a resource that exists, even if the program doesn't declare it."""
     return state["outputs"].get(name, state["inputs"].get(name, ABSENT))
 
 
-def _differences(path: str, old: object, new: object) -> Iterator[Difference]:
-    """Yield where two values differ, also inside of lists and JSON documents."""
+def _describe_differences(name: str, old: object, new: object) -> str:
+    """Describe where two values of a property differ. The text is empty if they are equal."""
+    return "; ".join(abridge([*_list_differences(name, old, new)]))
+
+
+def _list_differences(path: str, old: object, new: object) -> Iterator[str]:
+    """Yield a text for each difference, also inside of lists and JSON documents."""
     old = _parse_document(old)
     new = _parse_document(new)
     if isinstance(old, dict) and isinstance(new, dict):
+        # Pulumi writes `__defaults` for itself.
         for key in sorted({*old, *new} - {"__defaults"}):
-            yield from _differences(f"{path}.{key}", old.get(key, ABSENT), new.get(key, ABSENT))
+            yield from _list_differences(
+                f"{path}.{key}", old.get(key, ABSENT), new.get(key, ABSENT)
+            )
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for index, (old_item, new_item) in enumerate(zip(old, new, strict=True)):
-            yield from _differences(f"{path}[{index}]", old_item, new_item)
+            yield from _list_differences(f"{path}[{index}]", old_item, new_item)
     elif old != new:
-        yield Difference(path, old, new)
+        yield f"{path}: {_shorten(old, new)} -> {_shorten(new, old)}"
 
 
 def _parse_document(value: object) -> object:
@@ -174,44 +175,28 @@ def _parse_document(value: object) -> object:
     return value
 
 
-def _describe(differences: list[Difference]) -> str:
-    shown = []
-    for path, old, new in differences[:SHOWN_DIFFERENCES]:
-        shown.append(f"{path}: {_shorten(old, new)} -> {_shorten(new, old)}")
-
-    hidden_count = len(differences) - len(shown)
-    if hidden_count:
-        shown.append(f"{hidden_count} more")
-    return "; ".join(shown)
-
-
 def _shorten(value: object, other: object) -> str:
     """Shorten a value for a line. Of two long texts, the part in which they differ is shown."""
     if isinstance(value, list) and isinstance(other, list):
         # Long lists often begin alike, so a part would say nothing.
         return format_count(len(value), "item")
 
-    text = _text(value)
+    text = _format_value(value)
     if len(text) <= SHOWN_CHARACTERS:
         return text
 
-    start = max(_find_first_difference(text, _text(other)) - CONTEXT_CHARACTERS, 0)
+    common_prefix = os.path.commonprefix([text, _format_value(other)])  # noqa: RUF071  # of texts
+    start = max(len(common_prefix) - CONTEXT_CHARACTERS, 0)
     end = start + SHOWN_CHARACTERS
     prefix = "..." if start > 0 else ""
     suffix = "..." if end < len(text) else ""
     return f"{prefix}{text[start:end]}{suffix}"
 
 
-def _find_first_difference(text: str, other: str) -> int:
-    """Find the first index at which two texts differ, or 0 if one begins with the other."""
-    for index, (mine, theirs) in enumerate(zip(text, other, strict=False)):
-        if mine != theirs:
-            return index
-    return 0
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+def _format_value(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value)
 
 
 def _resource_name(urn: str) -> str:
