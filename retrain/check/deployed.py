@@ -42,11 +42,11 @@ STEPS_OF_HANDLERS = {f"functions.{name}.handler": step for name, step in FUNCTIO
 
 def check_functions(account: DeployedAccount) -> Iterator[Finding]:
     """Check that each function can be called."""
-    for name, versions in account.functions.items():
+    for name, configs in account.functions.items():
         problem = None
-        if None in versions:
+        if None in configs:
             problem = "does not exist, or lacks the version that runs call"
-        elif any(config["State"] == "Failed" for config in versions):
+        elif any(config["State"] == "Failed" for config in configs):
             problem = "is Failed"
         yield account.finding(name, problem)
 
@@ -66,21 +66,23 @@ def check_roles(account: DeployedAccount) -> Iterator[Finding]:
 def _check_role(
     account: DeployedAccount, role_name: str, denied: Sequence[Request]
 ) -> Iterator[Finding]:
-    """Say what a role lacks, and which policies have nothing to do with this stack."""
+    """Say what a role lacks and why, and which policies don't belong to the stack."""
     if read_if_exists(account.client("iam").get_role, RoleName=role_name) is None:
         yield account.finding(role_name, "does not exist")
         return
 
+    blocking = []
     if denied:
         blocking = list(find_blocking_policies(account, role_name, denied))
-        if blocking:
-            yield from blocking
-            return
+    if blocking:
+        yield from blocking
+        return
 
+    problem = None
+    if denied:
         denied_actions = {request.action for request in denied}
-        yield account.finding(role_name, f"may not call {format_actions(denied_actions)}")
-    else:
-        yield Finding("ok", role_name)
+        problem = f"may not call {format_actions(denied_actions)}"
+    yield account.finding(role_name, problem)
 
     for policy in list_added_policies(account, role_name):
         text = f"{role_name}: {policy.description} is not from this stack; to take it away:"
@@ -137,6 +139,7 @@ def _list_function_needs(account: DeployedAccount) -> Iterator[RoleNeeds]:
 
 def check_schedule(account: DeployedAccount) -> Iterator[Finding]:
     """Say when runs start by themselves, and warn if the pipeline is paused."""
+    pipeline = account.pipeline
     schedule = account.schedules.get("states")
     if schedule is None:
         return
@@ -144,11 +147,13 @@ def check_schedule(account: DeployedAccount) -> Iterator[Finding]:
     if schedule["State"] == "ENABLED":
         yield Finding("ok", describe_schedule(schedule, account.now))
     elif account.is_paused_by_hand:
-        ends = f"until somebody resumes it, or runs `{account.pipeline.deploy_command}`"
-        text = f"paused by hand, so no run starts by itself {ends}"
-        yield Finding("warn", text, account.pipeline.command("resume"))
+        text = (
+            "paused by hand, so no run starts by itself until somebody resumes it, or runs "
+            f"`{pipeline.deploy_command}`"
+        )
+        yield Finding("warn", text, pipeline.command("resume"))
     else:
-        resume = account.pipeline.config_command("set paused false")
+        resume = pipeline.config_command("set paused false")
         yield Finding("warn", "the pipeline is paused, so no run starts by itself", resume)
 
 
@@ -164,17 +169,14 @@ def check_other_pipelines(account: DeployedAccount) -> Iterator[Finding]:
 
 
 def check_ringing_alarms(account: DeployedAccount) -> Iterator[Finding]:
-    """Warn of each alarm that is in ALARM."""
-    # The commands in an alarm's advice contain STACK instead of the stack's name.
-    stack = account.pipeline.stack
+    """Warn of each alarm that is in ALARM, and say what to do about it."""
     for alarm in list_alarms(account.target.settings):
-        what_to_do = alarm.what_to_do
-        if stack is not None:
-            what_to_do = what_to_do.replace("STACK", stack)
+        # The commands of the advice contain STACK instead of the stack's name.
+        advice = alarm.what_to_do.replace("STACK", account.pipeline.stack or "STACK")
         for deployed_alarm in account.find_alarms(alarm.name):
             if deployed_alarm["StateValue"] == "ALARM":
                 reason = one_line(deployed_alarm["StateReason"])
-                yield Finding("warn", f"{alarm.name} is in ALARM: {reason}. {what_to_do}")
+                yield Finding("warn", f"{alarm.name} is in ALARM: {reason}. {advice}")
 
 
 def check_messages(account: DeployedAccount) -> Iterator[Finding]:
@@ -192,7 +194,9 @@ def check_messages(account: DeployedAccount) -> Iterator[Finding]:
 
     subscriptions = list_subscriptions(account.pipeline.access, topic_arn)
     yield from _check_filters(account, subscriptions)
-    yield from _check_subscriptions(account.pipeline, topic_arn, subscriptions)
+    yield from _check_emails(account.pipeline, subscriptions)
+    yield from _list_unconfirmed(topic_arn, subscriptions)
+    yield from _name_recipients(account.pipeline, subscriptions)
 
 
 def _judge_topic_policy(
@@ -218,9 +222,9 @@ def _check_filters(
     If a filter is about the body, nobody can know from here what it lets through.
     """
     filter_policies = read_filter_policies(account.pipeline.access, subscriptions)
-    confirmed_count = sum(subscription.is_confirmed for subscription in subscriptions)
+    confirmed = {subscription for subscription in subscriptions if subscription.is_confirmed}
     # If every subscription has a filter, nobody gets the alarms.
-    level: Level = "missing" if len(filter_policies) == confirmed_count else "warn"
+    level: Level = "missing" if filter_policies.keys() == confirmed else "warn"
     for subscription, filter_policy in filter_policies.items():
         text = (
             f"{subscription.address} gets no alarms, but only what its filter lets through, "
@@ -233,37 +237,44 @@ def _check_filters(
         yield Finding(level, text, remove)
 
 
-def _check_subscriptions(
-    pipeline: ExaminedPipeline, topic_arn: str, subscriptions: Sequence[Subscription]
+def _check_emails(
+    pipeline: ExaminedPipeline, subscriptions: Sequence[Subscription]
 ) -> Iterator[Finding]:
-    """Check that somebody gets the messages, and each email address in the stack's file."""
-    emails = pipeline.args.notifications.emails if pipeline.args else ()
-    addresses = {subscription.address for subscription in subscriptions}
-    for address in sorted(set(emails) - addresses):
+    """Check that each email address in the stack's file is subscribed."""
+    if pipeline.args is None:
+        return
+
+    subscribed = {subscription.address for subscription in subscriptions}
+    for address in sorted(set(pipeline.args.notifications.emails) - subscribed):
         yield Finding("missing", f"{address} is not subscribed", pipeline.deploy_command)
 
-    confirmed = [each.address for each in subscriptions if each.is_confirmed]
-    yield from _list_unconfirmed(topic_arn, subscriptions, is_anybody_confirmed=bool(confirmed))
 
+def _list_unconfirmed(topic_arn: str, subscriptions: Sequence[Subscription]) -> Iterator[Finding]:
+    """List the addresses to which SNS sends nothing until somebody follows its link."""
+    is_anybody_confirmed = any(subscription.is_confirmed for subscription in subscriptions)
+    level: Level = "warn" if is_anybody_confirmed else "missing"
+    for subscription in subscriptions:
+        if subscription.is_confirmed:
+            continue
+
+        address = subscription.address
+        text = f"{address} has not confirmed its subscription; to send the link again:"
+        subscribe_again = (
+            f"aws sns subscribe --topic-arn {topic_arn} --protocol {subscription.protocol} "
+            f"--notification-endpoint {address}"
+        )
+        yield Finding(level, text, subscribe_again)
+
+
+def _name_recipients(
+    pipeline: ExaminedPipeline, subscriptions: Sequence[Subscription]
+) -> Iterator[Finding]:
+    """Say who gets the messages, and warn if nobody does, nor will after a deployment."""
+    confirmed = [each.address for each in subscriptions if each.is_confirmed]
+    emails = pipeline.args.notifications.emails if pipeline.args else ()
     if confirmed:
         yield Finding("ok", f"messages and alarms go to {format_list(confirmed)}")
     elif not subscriptions and not emails:
         text = "nobody gets the messages and alarms; with your address:"
         change = "set --path 'notifications.emails[0]' team@example.com"
         yield Finding("warn", text, pipeline.config_command(change))
-
-
-def _list_unconfirmed(
-    topic_arn: str, subscriptions: Sequence[Subscription], *, is_anybody_confirmed: bool
-) -> Iterator[Finding]:
-    """List the addresses to which SNS sends nothing until somebody follows its link."""
-    level: Level = "warn" if is_anybody_confirmed else "missing"
-    for subscription in subscriptions:
-        if subscription.is_confirmed:
-            continue
-        text = f"{subscription.address} has not confirmed its subscription; to send the link again:"
-        command = (
-            f"aws sns subscribe --topic-arn {topic_arn} --protocol {subscription.protocol} "
-            f"--notification-endpoint {subscription.address}"
-        )
-        yield Finding(level, text, command)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
-from operator import attrgetter, itemgetter
-from typing import TYPE_CHECKING, Annotated, Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from botocore.exceptions import ClientError
@@ -40,18 +40,27 @@ from retrain.options import JsonOption, command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Future
     from types import ModuleType
 
     from rich.console import Console
     from rich.status import Status
 
+    from retrain.check.comparison import Comparison
     from retrain.check.examined_pipeline import ExaminedPipeline
 
     Check = Callable[[Any], Iterator[Finding]]
 
 MANY = 4
-"""So many resources without a problem are counted, and not named."""
+"""So many resources without a problem are counted instead of named."""
 SYMBOLS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "missing": ("✗", "red")}
+
+
+class CheckResult(NamedTuple):
+    """One finding of a check, and the title of the check."""
+
+    title: str
+    finding: Finding
 
 
 @command
@@ -81,21 +90,22 @@ def doctor(
         print_json(policy_of(pipeline))
         return 0
 
-    findings = list(run_checks(pipeline))
+    results = list(run_checks(pipeline))
     if as_json:
-        checks = [{"check": title, **finding._asdict()} for title, finding in findings]
+        checks = [{"check": result.title, **result.finding._asdict()} for result in results]
         print_json({"source": pipeline.source, "checks": checks})
     else:
-        _print_screen(findings)
+        _print_screen(results)
         _print_gap(pipeline)
 
-    is_anything_missing = any(finding.level == "missing" for _, finding in findings)
-    return EXIT_FAILED if is_anything_missing else 0
+    if any(result.finding.level == "missing" for result in results):
+        return EXIT_FAILED
+    return 0
 
 
-def run_checks(pipeline: ExaminedPipeline) -> Iterator[tuple[str, Finding]]:
-    """Yield the title and each finding of each check. What cannot be read is a warning."""
-    caller = pipeline.access.caller()
+def run_checks(pipeline: ExaminedPipeline) -> Iterator[CheckResult]:
+    """Run all checks. What cannot be read is a warning."""
+    caller_arn = pipeline.access.caller()
     now = clock.now()
     with (
         message_console().status("checking the account") as status,
@@ -103,25 +113,29 @@ def run_checks(pipeline: ExaminedPipeline) -> Iterator[tuple[str, Finding]]:
     ):
         # Pulumi takes some seconds, in which the account is checked.
         running_comparison = executor.submit(compare, pipeline)
-        yield from _run_module(prerequisites, Account(pipeline, caller, now), status)
-        if pipeline.target is None:
-            return
+        yield from _run_module(prerequisites, Account(pipeline, caller_arn, now), status)
 
-        status.update("comparing: pulumi preview --refresh")
-        comparison = running_comparison.result()
-        for finding in explain_comparison(comparison, pipeline):
-            yield "stack", finding
-
-        account = DeployedAccount(pipeline, caller, now, pipeline.target)
-        # Pulumi knows better than we do whether each part of the stack still exists.
-        if comparison is None or comparison.problem:
-            yield from _run_module(parts, account, status)
-        yield from _run_module(deployed, account, status)
+        if pipeline.target is not None:
+            account = DeployedAccount(pipeline, caller_arn, now, pipeline.target)
+            yield from _check_deployed_pipeline(account, running_comparison, status)
 
 
-def _run_module(
-    module: ModuleType, account: Account, status: Status
-) -> Iterator[tuple[str, Finding]]:
+def _check_deployed_pipeline(
+    account: DeployedAccount, running_comparison: Future[Comparison | None], status: Status
+) -> Iterator[CheckResult]:
+    """Check what exists only after a deployment, as far as Pulumi does not compare it."""
+    status.update("comparing: pulumi preview --refresh")
+    comparison = running_comparison.result()
+    for finding in explain_comparison(comparison, account.pipeline):
+        yield CheckResult("stack", finding)
+
+    # Pulumi knows better than we do whether each part of the stack still exists.
+    if comparison is None or comparison.problem:
+        yield from _run_module(parts, account, status)
+    yield from _run_module(deployed, account, status)
+
+
+def _run_module(module: ModuleType, account: Account, status: Status) -> Iterator[CheckResult]:
     """Run each check of a module, in the module's order."""
     for name, check in list(vars(module).items()):
         if name.startswith("check_"):
@@ -130,12 +144,12 @@ def _run_module(
             yield from _run_check(title, check, account)
 
 
-def _run_check(title: str, check: Check, account: Account) -> Iterator[tuple[str, Finding]]:
+def _run_check(title: str, check: Check, account: Account) -> Iterator[CheckResult]:
     try:
         for finding in check(account):
-            yield title, finding
+            yield CheckResult(title, finding)
     except (*AWS_ERRORS, OperatorError) as error:
-        yield title, _explain_error(account.pipeline, error)
+        yield CheckResult(title, _explain_error(account.pipeline, error))
 
 
 def _explain_error(pipeline: ExaminedPipeline, error: Exception) -> Finding:
@@ -148,13 +162,13 @@ def _explain_error(pipeline: ExaminedPipeline, error: Exception) -> Finding:
     return Finding("warn", f"cannot be checked: {explained.text}", explained.command)
 
 
-def _print_screen(findings: Sequence[tuple[str, Finding]]) -> None:
-    """Print a line for each finding, and below it how to mend it."""
+def _print_screen(results: Sequence[CheckResult]) -> None:
+    """Print a line for each finding, and below it how to mend it. The last line counts them."""
     console = result_console()
-    for title, pairs in groupby(findings, key=itemgetter(0)):
-        _print_check(console, title, [finding for _, finding in pairs])
+    for title, results_of_check in groupby(results, key=attrgetter("title")):
+        _print_check(console, title, [result.finding for result in results_of_check])
 
-    counts = Counter(finding.level for _, finding in findings)
+    counts = Counter(result.finding.level for result in results)
     problems = "No problems"
     if counts["missing"]:
         problems = format_count(counts["missing"], "problem")
@@ -163,7 +177,7 @@ def _print_screen(findings: Sequence[tuple[str, Finding]]) -> None:
 
 
 def _print_gap(pipeline: ExaminedPipeline) -> None:
-    """Say what was not checked, because what was found there would have been shown."""
+    """Say what was not checked, because nobody would miss its lines on the screen."""
     if pipeline.target is None:
         print_result("The deployed pipeline was not checked, because it was not found.")
     elif pipeline.stack is None:
@@ -177,22 +191,26 @@ def _print_check(console: Console, title: str, findings: Sequence[Finding]) -> N
     """Print the findings of a check. What is intact comes last, in one line."""
     faults = [finding for finding in findings if finding.level != "ok"]
     # Faults in a row that the same command mends share one line with it, below the last of them.
-    for command_to_mend, group in groupby(faults, key=attrgetter("command")):
-        for fault in group:
+    for command_to_mend, similar_faults in groupby(faults, key=attrgetter("command")):
+        for fault in similar_faults:
             _print_finding(console, title, fault)
         if command_to_mend:
             console.print(f"  {command_to_mend}", style="cyan", soft_wrap=True)
 
     intact = [finding.text for finding in findings if finding.level == "ok"]
+    if len(intact) >= MANY:
+        intact = [f"{len(intact)} ok"]
     if intact:
-        text = "; ".join(intact) if len(intact) < MANY else f"{len(intact)} ok"
-        _print_finding(console, title, Finding("ok", text))
+        _print_finding(console, title, Finding("ok", "; ".join(intact)))
 
 
 def _print_finding(console: Console, title: str, finding: Finding) -> None:
+    """Print a finding. A terminal shows its level as a symbol, and breaks its lines."""
     symbol, colour = SYMBOLS[finding.level]
-    mark = symbol if console.is_terminal else f"{finding.level}:"
-    first, *rest = wrapped(f"{title}: {finding.text}", max(console.width - 2, 1))
-    console.print(Text.assemble((mark, colour), f" {first}"), soft_wrap=True)
-    for line in rest:
+    if not console.is_terminal:
+        symbol = f"{finding.level}:"
+
+    first_line, *more_lines = wrapped(f"{title}: {finding.text}", max(console.width - 2, 1))
+    console.print(Text.assemble((symbol, colour), f" {first_line}"), soft_wrap=True)
+    for line in more_lines:
         console.print(f"  {line}", soft_wrap=True)
