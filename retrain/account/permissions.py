@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from retrain.check.examined_pipeline import ExaminedPipeline
 
 Grants: TypeAlias = Mapping[str, Sequence[str]]
-"""Kind of resource to the IAM actions on it, as in `components/function_configs.py`."""
+"""Kind of resource -> the IAM actions on it, as in `components/function_configs.py`."""
 
 PLANNED: Grants = {
     # A plan on a terminal writes no tags.
@@ -91,11 +91,11 @@ ROWS: Sequence[tuple[str, str, str]] = (
 
 def merged(*grants: Grants) -> dict[str, list[str]]:
     """Merge grants into one, sorted by the names of the actions."""
-    actions: dict[str, set[str]] = {}
+    actions_by_kind: dict[str, set[str]] = {}
     for grant in grants:
-        for kind, names in grant.items():
-            actions.setdefault(kind, set()).update(names)
-    return {kind: sorted(names) for kind, names in actions.items() if names}
+        for kind, actions in grant.items():
+            actions_by_kind.setdefault(kind, set()).update(actions)
+    return {kind: sorted(actions) for kind, actions in actions_by_kind.items() if actions}
 
 
 def _list_grants(command: str) -> dict[str, list[str]]:
@@ -110,12 +110,9 @@ def _list_grants(command: str) -> dict[str, list[str]]:
 
 COMMANDS: Mapping[str, Grants] = {
     command: _list_grants(command)
-    for command in (
-        *("adopt", *RUNS.split()),
-        *("pause", "resume", "pin", "unpin", "approve", "test-alarm"),
-    )
+    for command in dict.fromkeys(" ".join(users for *_, users in ROWS).split())
 }
-"""Command to what its caller has to be allowed. `retrain doctor --policy` prints all together."""
+"""Command -> what its caller has to be allowed. `retrain doctor --policy` prints all together."""
 
 
 def policy_of(pipeline: ExaminedPipeline) -> dict[str, object]:
@@ -149,7 +146,8 @@ def file_arns(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
 def resource_arns(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
     """List the ARNs of each kind of resource of a pipeline.
 
-    The names of a pipeline that is not deployed are patterns: Pulumi adds characters to them.
+    The names of a pipeline that is not deployed are patterns, because Pulumi will add characters to
+    them.
     """
     home = pipeline.home
     name = f"retraining-{pipeline.stack}"
@@ -171,22 +169,19 @@ def resource_arns(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
         kms_key_arn=None,
         data_kms_key_arn=data_key_arn,
     )
-    arns_by_name = _list_arns_by_name(home, name)
-    if pipeline.topic_arn:
-        arns_by_name["topic"] = [pipeline.topic_arn]
     return {
         **cast("Mapping[str, list[str]]", arns),
-        **arns_by_name,
+        **_list_arns_by_name(home, name),
+        "topic": [pipeline.topic_arn or iam.build_arn(home, "sns", f"{name}-*")],
         "buckets of Personalize": file_arns(pipeline)["s3:ListBucket"],
         "checked keys": sorted(key_arns),
     }
 
 
 def _list_arns_by_name(home: Environment, pipeline_name: str) -> dict[str, list[str]]:
-    """List the ARN patterns of resources whose names begin like the pipeline's, and IAM's."""
+    """List patterns for the resources whose names begin with the pipeline's, and all of IAM's."""
     iam_prefix = f"arn:{home.partition}:iam"
     return {
-        "topic": [iam.build_arn(home, "sns", f"{pipeline_name}-*")],
         "alarms": [iam.build_arn(home, "cloudwatch", f"alarm:{pipeline_name}-*")],
         "functions": [iam.build_arn(home, "lambda", f"function:{pipeline_name}-*")],
         "queues": [iam.build_arn(home, "sqs", f"{pipeline_name}-*")],

@@ -36,7 +36,7 @@ class NotDeployedError(OperatorError):
 
 
 def stack_file_of(project_dir: Path, stack: str) -> Path:
-    """Name a stack's file. Raise OperatorError if no stack can have this name."""
+    """Return the path of a stack's file. Raise OperatorError if no stack can have this name."""
     if not STACK_NAME.fullmatch(stack):
         raise OperatorError(
             f"--stack {stack!r}: a stack's name has 1 to 100 letters, digits, hyphens, underscores "
@@ -47,15 +47,16 @@ def stack_file_of(project_dir: Path, stack: str) -> Path:
 
 def list_stacks(project_dir: Path) -> list[str]:
     """List the stacks that have a file."""
-    return sorted(path.name.split(".", 1)[1][:-5] for path in project_dir.glob("Pulumi.*.yaml"))
+    file_names = [path.name for path in project_dir.glob("Pulumi.*.yaml")]
+    return sorted(name.removeprefix("Pulumi.").removesuffix(".yaml") for name in file_names)
 
 
 def missing_file_error(file: Path) -> OperatorError:
     """Explain that a stack has no file, and which stacks have one."""
-    names = list_stacks(file.parent)
+    stack_names = list_stacks(file.parent)
     hint = "this folder has no stack files, so write this file first"
-    if names:
-        hint = f"name one of the stacks of this folder: {', '.join(names)}"
+    if stack_names:
+        hint = f"name one of the stacks of this folder: {', '.join(stack_names)}"
     return OperatorError(f"{file}: does not exist; {hint}")
 
 
@@ -71,7 +72,7 @@ def pulumi_command(stack: str | None, *words: str) -> str:
 
 
 def stack_text(stack: str) -> str:
-    """Name a stack in a message. A command that names no stack uses the default stack."""
+    """Name a stack in a message. The user may not have named the default stack."""
     if stack == "dev":
         return f"stack {stack} (-s names another)"
     return f"stack {stack}"
@@ -89,13 +90,17 @@ def resolved_config(project_dir: Path, stack: str) -> dict[str, object]:
 
     The CLI prints no secrets, so each of them is an encrypted value without text.
     """
-    way_out = "or copy the values of the environment into the stack's file"
     entries = _read(
-        *("config", "--open", "--json"), stack=stack, project_dir=project_dir, way_out=way_out
+        *("config", "--open", "--json"),
+        stack=stack,
+        project_dir=project_dir,
+        way_out="or copy the values of the environment into the stack's file",
     )
     config: dict[str, object] = {}
     for key, entry in entries.items():
-        config[key] = {"secure": ""} if entry["secret"] else entry["value"]
+        config[key] = entry["value"]
+        if entry["secret"]:
+            config[key] = {"secure": ""}
     return config
 
 
@@ -152,17 +157,21 @@ def _read(*command: str, stack: str, project_dir: Path, way_out: str) -> dict[st
         return document
 
     reason = _find_reason(completed)
-    if not reason.startswith("no stack named"):
-        raise OperatorError(
-            f"the Pulumi CLI cannot read {stack_text(stack)}: {reason}; "
-            f"check --stack and `pulumi whoami`, log in with `pulumi login`, {way_out}"
-        )
+    if reason.startswith("no stack named"):
+        raise _explain_unknown_stack(stack, project_dir)
+    raise OperatorError(
+        f"the Pulumi CLI cannot read {stack_text(stack)}: {reason}; "
+        f"check --stack and `pulumi whoami`, log in with `pulumi login`, {way_out}"
+    )
 
-    # A stack may be named with its organization and project.
+
+def _explain_unknown_stack(stack: str, project_dir: Path) -> OperatorError:
+    """Explain that the CLI's backend does not know a stack, whose name may be misspelled."""
+    # The name may contain the organization and the project.
     file = stack_file_of(project_dir, stack.rpartition("/")[2])
     if not os.path.lexists(file):
-        raise missing_file_error(file)
-    raise NotDeployedError(
+        return missing_file_error(file)
+    return NotDeployedError(
         f"{stack_text(stack)} is not created yet, or it is in another backend than `pulumi whoami "
         "-v` prints; create and deploy it",
         f"pulumi stack init {stack} && {pulumi_command(stack, 'up')}",
@@ -178,19 +187,7 @@ def _run(
     variables: Mapping[str, str],
 ) -> subprocess.CompletedProcess[str]:
     """Run a command of the CLI on a stack. Raise OperatorError if it does not run to its end."""
-    if not (project_dir / "Pulumi.yaml").exists():
-        raise OperatorError(
-            f"{project_dir} has no Pulumi.yaml; run the command in the folder of the project, or "
-            "create the project with `retrain adopt --dataset-group-arn ARN --stack STACK`, "
-            f"{way_out}"
-        )
-    pulumi = shutil.which("pulumi")
-    if pulumi is None:
-        raise OperatorError(
-            f"the Pulumi CLI is not on the PATH, so {stack_text(stack)} cannot be read; install it "
-            f"(https://www.pulumi.com/docs/install/), {way_out}"
-        )
-
+    pulumi = _find_cli(stack, project_dir, way_out)
     options = ("--stack", stack, "--non-interactive", "--color", "never")
     try:
         return subprocess.run(  # noqa: S603  # the Pulumi CLI on the PATH
@@ -207,6 +204,24 @@ def _run(
             f"the Pulumi CLI has not read {stack_text(stack)} within {seconds} seconds; try "
             f"again, {way_out}"
         ) from error
+
+
+def _find_cli(stack: str, project_dir: Path, way_out: str) -> str:
+    """Find the Pulumi CLI. Raise OperatorError if it's missing, or has no project to work on."""
+    if not (project_dir / "Pulumi.yaml").exists():
+        raise OperatorError(
+            f"{project_dir} has no Pulumi.yaml; run the command in the folder of the project, or "
+            "create the project with `retrain adopt --dataset-group-arn ARN --stack STACK`, "
+            f"{way_out}"
+        )
+
+    pulumi = shutil.which("pulumi")
+    if pulumi is None:
+        raise OperatorError(
+            f"the Pulumi CLI is not on the PATH, so {stack_text(stack)} cannot be read; install it "
+            f"(https://www.pulumi.com/docs/install/), {way_out}"
+        )
+    return pulumi
 
 
 def _parse_output(completed: subprocess.CompletedProcess[str]) -> dict[str, Any] | None:

@@ -78,48 +78,48 @@ class Target:
 
 def find_target(stack: str, state_machine_arn: str | None, access: Access) -> Target:
     """Find the pipeline of a stack or a state machine. Raise OperatorError if there is none."""
-    arn: object = state_machine_arn or stack_outputs(stack).get("state_machine_arn")
+    if state_machine_arn:
+        return _read_target(state_machine_arn, access, stack=None)
+
+    arn = stack_outputs(stack).get("state_machine_arn")
     if not isinstance(arn, str):
         raise NotDeployedError(
             f"{stack_text(stack)} has no output state_machine_arn, so it is not deployed; name "
             "another stack with --stack, or deploy it",
             pulumi_command(stack, "up"),
         )
-    match = MACHINE_ARN.fullmatch(arn)
-    if match is None:
-        raise OperatorError(
-            f"{arn!r} is not the ARN of a state machine; `pulumi stack output state_machine_arn "
-            "--stack STACK` prints it"
-        )
+    return _read_target(arn, access, stack)
 
-    known_stack = None if state_machine_arn else stack
-    restore_command = pulumi_command(known_stack, "up", "--refresh")
-    access = access.in_region(match["region"], f"the state machine {arn}")
-    state_machine = _describe_state_machine(arn, match["account"], access, restore_command)
+
+def _read_target(state_machine_arn: str, access: Access, stack: str | None) -> Target:
+    """Read a pipeline from its state machine. Raise OperatorError if that is not possible."""
+    arn_parts = MACHINE_ARN.fullmatch(state_machine_arn)
+    if arn_parts is None:
+        raise OperatorError(
+            f"{state_machine_arn!r} is not the ARN of a state machine; `pulumi stack output "
+            "state_machine_arn --stack STACK` prints it"
+        )
+    access = access.in_region(arn_parts["region"], f"the state machine {state_machine_arn}")
+
+    restore = pulumi_command(stack, "up", "--refresh")
+    state_machine: DescribeStateMachineOutputTypeDef | None = read_if_exists(
+        access.step_functions.describe_state_machine, stateMachineArn=state_machine_arn
+    )
+    if state_machine is None:
+        # If the credentials are of another account, that is the reason.
+        access.require_account(arn_parts["account"], state_machine_arn)
+        raise OperatorError(
+            f"{state_machine_arn} does not exist; name another one, or create it again", restore
+        )
 
     settings = _find_settings(json.loads(state_machine["definition"]))
     if settings is None:
         raise OperatorError(
-            f"{arn} is not the state machine of a pipeline; name another one, or bring it back",
-            restore_command,
+            f"{state_machine_arn} is not the state machine of a pipeline; name another one, or "
+            "bring it back",
+            restore,
         )
-    return Target(arn, settings, access, known_stack, state_machine)
-
-
-def _describe_state_machine(
-    arn: str, account: str, access: Access, restore_command: str
-) -> DescribeStateMachineOutputTypeDef:
-    """Read a state machine. Raise OperatorError if it doesn't exist."""
-    state_machine: DescribeStateMachineOutputTypeDef | None = read_if_exists(
-        access.step_functions.describe_state_machine, stateMachineArn=arn
-    )
-    if state_machine is None:
-        # If the credentials are of another account, that is the reason.
-        access.require_account(account, arn)
-        raise OperatorError(
-            f"{arn} does not exist; name another one, or create it again", restore_command
-        )
-    return state_machine
+    return Target(state_machine_arn, settings, access, stack, state_machine)
 
 
 def _find_settings(definition: Mapping[str, Any]) -> Settings | None:

@@ -53,8 +53,9 @@ def find_trigger(target: Target) -> RuleTypeDef | None:
     """Find the event rule that starts runs for new exports. Without `onExport`, there is none."""
     if not target.settings.get("triggerOnExport"):
         return None
-    rules = [rule for rule, _ in find_rules(target, "start_on_export")]
-    return rules[0] if rules else None
+    for rule, _ in find_rules(target, "start_on_export"):
+        return rule
+    return None
 
 
 def find_rules(target: Target, module: str) -> Iterator[tuple[RuleTypeDef, list[str]]]:
@@ -85,17 +86,19 @@ def switch_schedule(access: Access, schedule: GetScheduleOutputTypeDef, state: S
 def switch_trigger(access: Access, rule_name: str, state: State) -> None:
     """Turn an event rule on or off."""
     client = access.client("events")
-    change = client.enable_rule if state == "ENABLED" else client.disable_rule
-    change(Name=rule_name)
+    if state == "ENABLED":
+        client.enable_rule(Name=rule_name)
+    else:
+        client.disable_rule(Name=rule_name)
 
 
 def find_next_time(schedule: GetScheduleOutputTypeDef, now: datetime) -> datetime | None:
     """Find when a schedule fires next. For a kind of expression that we don't know, it's None."""
-    kind, _, details = schedule["ScheduleExpression"].removesuffix(")").partition("(")
+    kind, _, expression = schedule["ScheduleExpression"].removesuffix(")").partition("(")
     if kind == "rate":
-        return _find_next_period(schedule["LastModificationDate"], details, now)
+        return _find_next_period(schedule["LastModificationDate"], expression, now)
     if kind == "cron":
-        return _find_next_match(details, ZoneInfo(schedule["ScheduleExpressionTimezone"]), now)
+        return _find_next_match(expression, ZoneInfo(schedule["ScheduleExpressionTimezone"]), now)
     return None
 
 
