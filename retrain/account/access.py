@@ -98,16 +98,16 @@ class Access:
 
     def variables(self) -> dict[str, str]:
         """Return the options of the command line as variables, with which Pulumi calls AWS."""
-        given = {"AWS_PROFILE": self.profile, "AWS_ENDPOINT_URL": self.endpoint_url}
-        return {name: value for name, value in given.items() if value}
+        variables = {"AWS_PROFILE": self.profile, "AWS_ENDPOINT_URL": self.endpoint_url}
+        return {name: value for name, value in variables.items() if value}
 
     def options(self) -> list[str]:
-        """List the options of the command line that were given, for a command to paste."""
-        given = (("--profile", self.profile), ("--endpoint-url", self.endpoint_url))
-        options: list[str] = []
-        for name, value in given:
-            if value:
-                options += [name, value]
+        """List the options that were given on the command line, for a command to paste."""
+        options = []
+        if self.profile:
+            options += ["--profile", self.profile]
+        if self.endpoint_url:
+            options += ["--endpoint-url", self.endpoint_url]
         return options
 
 

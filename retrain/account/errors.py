@@ -104,6 +104,7 @@ def aws_error(error: Exception) -> OperatorError:
 
 
 def _explain_refusal(error: exceptions.ClientError) -> OperatorError:
+    """Explain a response with an error code. An unknown code is shown as AWS has sent it."""
     code = code_of(error)
     text = one_line(error.response["Error"].get("Message", ""))
     for codes, message in REFUSALS.items():

@@ -18,20 +18,16 @@ FLAGS = {
     "solutions": "--solution",
     "exportDate": "--export-date",
 }
-"""Key of the input -> the option that sets it."""
+"""Key of an input -> the option that sets it."""
 
 
-def options_of(values: Mapping[str, object]) -> list[str]:
-    """List the options that set these keys of an input. Those without a value are left out."""
+def options_of(request: Mapping[str, object]) -> list[str]:
+    """List the options that set the keys of an input to their values. A flag is set by its name."""
     options: list[str] = []
-
-    for key, value in values.items():
-        words = value if isinstance(value, list) else [value]
-        for word in words:
-            if word is True:
-                options.append(FLAGS[key])
-            elif word:
-                options += [FLAGS[key], str(word)]
+    for key, value in request.items():
+        options.append(FLAGS[key])
+        if value is not True:
+            options.append(str(value))
     return options
 
 

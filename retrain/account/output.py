@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import textwrap
 from functools import partial
@@ -22,7 +23,8 @@ DEFAULT_WIDTH = 80
 """The columns of a terminal that says it has none, as with COLUMNS=0."""
 INDENT = "  "
 """The indent of a line with a command, which is never broken."""
-UNBREAKABLE = "\N{NO-BREAK SPACE}"
+NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
+COMMAND = re.compile("`[^`]*`")
 
 
 def result_console() -> Console:
@@ -60,8 +62,9 @@ def print_result(result: str) -> None:
 
 def print_json(document: object) -> None:
     """Print a result to stdout as JSON, in the order of its keys. Times are ISO 8601."""
-    iso = methodcaller("isoformat")  # no document has anything else that JSON does not know
-    typer.echo(json.dumps(document, indent=2, default=iso, ensure_ascii=False))
+    # No document has anything but times that JSON doesn't know.
+    to_text = methodcaller("isoformat")
+    typer.echo(json.dumps(document, indent=2, default=to_text, ensure_ascii=False))
 
 
 def print_message(message: str) -> None:
@@ -89,25 +92,29 @@ def _print(console: Console, text: str, *, end: str = "\n") -> None:
 
 
 def wrapped(text: str, width: int | None) -> list[str]:
-    """Return a text as lines of at most this width, but with each word and command in one line.
+    """Break a text into lines of at most this width, but never within a word or a command.
 
-    A command is in backticks, or on an indented line of its own.
+    A command is in backticks, or on an indented line of its own. Without a width, no line is too
+    long.
     """
     lines = text.split("\n")
     if width is None:
         return lines
 
-    parts: list[str] = []
+    wrapped_lines: list[str] = []
     for line in lines:
         if line.startswith(INDENT):
-            parts.append(line)
-            continue
+            wrapped_lines.append(line)
+        else:
+            wrapped_lines += _wrap_line(line, width)
+    return wrapped_lines
 
-        pieces = line.split("`")
-        pieces[1::2] = [command.replace(" ", UNBREAKABLE) for command in pieces[1::2]]
-        fixed = "`".join(pieces)
-        parts += textwrap.wrap(fixed, width, break_long_words=False, break_on_hyphens=False) or [""]
-    return [part.replace(UNBREAKABLE, " ") for part in parts]
+
+def _wrap_line(line: str, width: int) -> list[str]:
+    unbreakable = COMMAND.sub(lambda command: command[0].replace(" ", NO_BREAK_SPACE), line)
+    parts = textwrap.wrap(unbreakable, width, break_long_words=False, break_on_hyphens=False)
+    # An empty line has no parts, but must not get lost.
+    return [part.replace(NO_BREAK_SPACE, " ") for part in parts or [""]]
 
 
 def confirm(question: str, otherwise: str, *, yes: bool) -> None:

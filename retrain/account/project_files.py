@@ -125,11 +125,15 @@ class _JsonConstructor(SafeConstructor):
         if not re.fullmatch(NUMBER, node.value):
             self.refuse(node)
         number: float = json.loads(node.value)
-        return int(number) if number % 1 == 0 else number
+        if number % 1 == 0:
+            return int(number)
+        return number
 
     def refuse(self, node: Node) -> NoReturn:
         """Raise an error that names the line of a key or value."""
-        text = repr(node.value) if isinstance(node, ScalarNode) else "this"
+        text = "this"
+        if isinstance(node, ScalarNode):
+            text = repr(node.value)
         problem = f"{text} is not written as in JSON: write it in quotes"
         raise MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
 
@@ -143,7 +147,7 @@ for _names, _construct in (
         _JsonConstructor.add_constructor(f"{YAML_TAG}{_name}", _construct)
 
 
-def _format_values(values: Mapping[str, object], project: str, file: Path) -> dict[str, str]:
+def _format_values(values: Mapping[str, object], project_name: str, file: Path) -> dict[str, str]:
     """Format config as the CLI hands it to a program: full key -> text, which may be JSON.
 
     Null means that the key isn't set.
@@ -153,15 +157,20 @@ def _format_values(values: Mapping[str, object], project: str, file: Path) -> di
         if value is None:
             continue
 
-        full_key = key if ":" in key else f"{project}:{key}"
+        full_key = key
+        if ":" not in key:
+            full_key = f"{project_name}:{key}"
         json_text = json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+
         if isinstance(value, str):
             texts[full_key] = value
         elif '{"secure":' not in json_text:
             texts[full_key] = json_text
-        elif full_key.startswith(f"{project}:"):
-            reason = "is a secret, which retrain cannot read; set it again with --plaintext"
-            raise OperatorError(f"{file}: {key}: {reason}")
+        elif full_key.startswith(f"{project_name}:"):
+            raise OperatorError(
+                f"{file}: {key}: is a secret, which retrain cannot read; set it again with "
+                "--plaintext"
+            )
     return texts
 
 

@@ -36,14 +36,21 @@ def readable_project(project_dir: Path, stack: str) -> Iterator[Path]:
         yield project_dir
         return
 
+    with tempfile.TemporaryDirectory(prefix="stack-") as folder:
+        resolved_dir = Path(folder)
+        _write_resolved_project(resolved_dir, project_dir, stack)
+        yield resolved_dir
+
+
+def _write_resolved_project(resolved_dir: Path, project_dir: Path, stack: str) -> None:
+    """Write a project with the same program, and with the values of the stack's environments."""
     project = read_mapping(project_dir / "Pulumi.yaml")
     program = project_dir.resolve() / str(project.get("main", "."))
-    with tempfile.TemporaryDirectory(prefix="stack-") as folder:
-        copy = Path(folder)
-        config = resolved_config(project_dir, stack)
-        (copy / "Pulumi.yaml").write_text(json.dumps({**project, "main": str(program)}))
-        (copy / stack_file.name).write_text(json.dumps({"config": config}))
-        yield copy
+    project_text = json.dumps({**project, "main": str(program)})
+    (resolved_dir / "Pulumi.yaml").write_text(project_text)
+
+    stack_text = json.dumps({"config": resolved_config(project_dir, stack)})
+    stack_file_of(resolved_dir, stack).write_text(stack_text)
 
 
 def read_args(project_dir: Path, stack: str) -> RetrainingPipelineArgs:

@@ -47,8 +47,10 @@ def compare(pipeline: ExaminedPipeline) -> Comparison | None:
     if pipeline.target is None or pipeline.stack is None:
         return None
     if pipeline.args is None:
-        text = f"this folder has no Pulumi.{pipeline.stack}.yaml; go to the folder of the project"
-        return Comparison([], problem=text)
+        problem = (
+            f"this folder has no Pulumi.{pipeline.stack}.yaml; go to the folder of the project"
+        )
+        return Comparison([], problem=problem)
 
     try:
         return _compare_stack(pipeline, pipeline.stack)
@@ -57,17 +59,17 @@ def compare(pipeline: ExaminedPipeline) -> Comparison | None:
 
 
 def _compare_stack(pipeline: ExaminedPipeline, stack: str) -> Comparison:
-    document = _preview(pipeline, refresh=True)
-    errors = list_errors(document)
+    preview = _preview(pipeline, refresh=True)
+    errors = list_errors(preview)
     if errors:
         return Comparison(_list_undeployed(pipeline), problem=_format_errors(errors))
 
-    changes = list_changes(document)
+    changes = list_changes(preview)
     # During an update, the preview would show the work of the update as damage.
-    if changes and _was_deployed_meanwhile(stack, document):
-        text = "the stack is being deployed just now; ask again when that has ended"
-        return Comparison([], problem=text)
-    return Comparison(changes, len(list_resources(document)))
+    if changes and _was_deployed_meanwhile(stack, preview):
+        problem = "the stack is being deployed just now; ask again when that has ended"
+        return Comparison([], problem=problem)
+    return Comparison(changes, len(list_resources(preview)))
 
 
 def _preview(pipeline: ExaminedPipeline, *, refresh: bool) -> Document:
@@ -85,21 +87,24 @@ def _format_errors(errors: Sequence[str]) -> str:
 def _list_undeployed(pipeline: ExaminedPipeline) -> Sequence[Change]:
     """List what isn't deployed yet, which Pulumi knows without asking AWS."""
     try:
-        document = _preview(pipeline, refresh=False)
+        preview = _preview(pipeline, refresh=False)
     except OperatorError:
         return []
-    return [] if list_errors(document) else list_changes(document)
+
+    if list_errors(preview):
+        return []
+    return list_changes(preview)
 
 
-def _was_deployed_meanwhile(stack: str, document: Document) -> bool:
-    """Return True if the state isn't the one that the preview has read, or is being changed."""
+def _was_deployed_meanwhile(stack: str, preview: Document) -> bool:
+    """Return True if the stack's state is being changed, or isn't the one that was compared."""
     state = pulumi_cli.state_of(stack)
     if state.get("pending_operations"):
         return True
 
-    written = {resource["urn"]: resource.get("modified") for resource in state.get("resources", ())}
-    read = list_resources(document)
-    return read != {urn: written.get(urn) for urn in read}
+    compared = list_resources(preview)
+    current = {row["urn"]: row.get("modified") for row in state.get("resources", ())}
+    return any(current.get(urn) != modified for urn, modified in compared.items())
 
 
 def explain_comparison(
@@ -137,11 +142,15 @@ def _explain_changes(changes: Sequence[Change], pipeline: ExaminedPipeline) -> I
 
     yield from _explain_pauses(by_hand, pipeline)
     yield from _explain_damage(by_hand, pipeline.deploy_command)
+    yield from _count_consequences(len(changes) - len(not_deployed) - len(by_hand))
 
-    followers = len(changes) - len(not_deployed) - len(by_hand)
-    if followers:
-        verb = "follows" if followers == 1 else "follow"
-        yield Finding("ok", f"{format_count(followers, 'more change')} {verb} from these")
+
+def _count_consequences(count: int) -> Iterator[Finding]:
+    """Count the changes that the same command makes because of the others."""
+    if count == 1:
+        yield Finding("ok", "1 more change follows from these")
+    elif count:
+        yield Finding("ok", f"{count} more changes follow from these")
 
 
 def _explain_pauses(by_hand: Sequence[Change], pipeline: ExaminedPipeline) -> Iterator[Finding]:
