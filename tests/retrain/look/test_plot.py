@@ -1,15 +1,15 @@
-"""Proves what the plot of `history` and `status` shows, by its data, and that it is an SVG."""
+"""Proves what the plot of `history` and `status` shows, by what is drawn, and that it is an SVG."""
 
-import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree as ET
 
 import pytest
+from matplotlib.dates import num2date
 
 from components.args import QualityRuleArgs
 from retrain.look import plot
-from retrain.look.measured import MeasuredVersion
+from retrain.look.pipeline_status import SolutionStatus
 from tests.retrain.in_process import account
 from tests.world import HOUR, MOVIES, interactions, solution, solution_arn
 
@@ -24,16 +24,22 @@ T = datetime(2026, 11, 29, tzinfo=UTC)
 
 
 @pytest.fixture
-def drawn(monkeypatch):
-    """Return the list of the data that is drawn."""
-    data = []
-    draw = plot.draw
-    monkeypatch.setattr(plot, "draw", lambda each, file: data.append(each) or draw(each, file))
-    return data
+def figures(monkeypatch):
+    """Return the list of the figures that are drawn."""
+    drawn = []
+    draw = plot.draw_figure
+    monkeypatch.setattr(plot, "draw_figure", lambda *args: drawn.append(draw(*args)) or drawn[-1])
+    return drawn
 
 
-def test_the_plot_has_each_version_and_what_became_of_it(drawn, tmp_path):
-    file = tmp_path / "plot.svg"
+def report(day=0, **keys):
+    time = (T + timedelta(days=day)).isoformat()
+    times = {"startedAt": time, "endedAt": time}
+    return {**times, "trainingHours": 0, "trials": [], "solutions": [], "serving": [], **keys}
+
+
+def test_the_plot_has_each_version_and_what_became_of_it(figures, tmp_path):
+    files = [tmp_path / "history.svg", tmp_path / "status.svg"]
     with account(GROUP) as prod:
         for number, shuffled in enumerate([False, False, True]):
             data = interactions(shift=number, shuffled=shuffled)
@@ -41,83 +47,73 @@ def test_the_plot_has_each_version_and_what_became_of_it(drawn, tmp_path):
             prod.pipeline.run(**BY_HAND)
             prod.pipeline.sleep(DAY)
         assert prod.retrain("rollback --yes").code == 0
-        result = prod.retrain(f"history --limit 50 --plot {file}")
-        assert prod.retrain(f"status --json --plot {file}").code == 0
+        result = prod.retrain(f"history --limit 50 --plot {files[0]}")
+        assert prod.retrain(f"status --json --plot {files[1]}").code == 0
         runs = prod.retrain("history --json").document[::-1]
-        versions = prod.pipeline.versions()
-        baselines = prod.pipeline.versions("popular")
-        metrics = [
-            prod.pipeline.client.get_solution_metrics(solutionVersionArn=arn)["metrics"]
-            for arn in versions
+        values = [
+            prod.pipeline.client.get_solution_metrics(solutionVersionArn=arn)["metrics"][NDCG]
+            for arn in prod.pipeline.versions()
         ]
-    assert (result.code, result.err) == (0, f"{file} has the plot\n")
-    shown, of_status = drawn
-    assert shown == of_status, "both commands have read the same runs"
+    assert (result.code, result.err) == (0, f"{files[0]} has the plot\n")
+    text, text_of_status = (file.read_text() for file in files)
+    assert text == text_of_status, "the same runs give the same file"
+    assert ET.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314  # ours
+    assert "retraining-0a1b2c3d, 2026-12-02" in text
 
-    judged = shown.versions["taste NDCG@10"]
-    assert [version.arn for version in judged] == versions, "the oldest first"
-    assert [version.value for version in judged] == [values[NDCG] for values in metrics]
-    assert [version.arn for version in shown.versions["popular NDCG@10"]] == baselines
-    of_first_solution = [shown.became.get(arn) for arn in versions]
-    assert of_first_solution == [None, "DEPLOYED", "ROLLED_BACK", "REJECTED"], "by a person"
-    assert [shown.became.get(arn) for arn in baselines] == [None, *["BASELINE"] * 3]
-    assert list(shown.ages) == ["home"]
-    assert shown.hours == [
-        (datetime.fromisoformat(run["report"]["startedAt"]), run["report"]["trainingHours"])
-        for run in runs
-    ]
+    metric_axes, age_axes, hour_axes = figures[0].axes
+    line, line_of_baseline = metric_axes.lines
+    assert (line.get_label(), line_of_baseline.get_label()) == ("taste NDCG@10", "popular NDCG@10")
+    assert [*line.get_ydata()] == values[::-1]
+    times = [*line.get_xdata()][::-1]
+    markers = {each.get_label(): each.get_offsets().tolist() for each in metric_axes.collections}
+    (rejected,), (rolled_back,) = markers["rejected"], markers["rolled back"]
+    assert [num2date(time) for time, _ in (rolled_back, rejected)] == times[2:]
+    assert rejected[1] == values[-1]
+    counts = {label: len(points) for label, points in markers.items()}
+    others = {"deployed": 1, "trained": 3, "no verdict": 2}
+    assert counts == {"rejected": 1, "rolled back": 1, **others}, "a person has rolled it back"
+
+    assert [line.get_label() for line in age_axes.lines] == ["home"]
+    bars = hour_axes.collections[0].get_segments()
+    assert [bar[1][1] for bar in bars] == [run["report"]["trainingHours"] for run in runs]
+    starts = [datetime.fromisoformat(run["report"]["startedAt"]) for run in runs]
+    assert [num2date(bar[1][0]) for bar in bars] == starts
 
 
 def test_the_last_report_that_judges_a_version_says_what_became_of_it():
-    def report(outcome, version, trials=()):
-        solution_report = {
-            "solutionArn": solution_arn(),
-            "solutionVersionArn": version,
-            "outcome": outcome,
-            "campaigns": [{}],
-        }
-        return {"trials": [*trials], "solutions": [solution_report]}
+    def judged(outcome, version, **keys):
+        return report(solutions=[{"solutionVersionArn": version, "outcome": outcome}], **keys)
 
     trial = {"versionArn": "c", "outcome": "ROLLED_BACK"}
     reports = [
-        *[report("DEPLOYED", "a"), report("SKIPPED", "a"), report("AWAITING_APPROVAL", "b")],
-        *[report("DEPLOYED", "b"), report("SKIPPED", "c"), report("FAILED", None, [trial])],
+        *[judged("DEPLOYED", "a"), judged("SKIPPED", "a"), judged("AWAITING_APPROVAL", "b")],
+        *[judged("DEPLOYED", "b"), judged("SKIPPED", "c"), judged("FAILED", "d", trials=[trial])],
     ]
-    became = plot.find_outcomes(reports, MOVIES.settings()["solutions"])
-    assert became == {"a": "DEPLOYED", "b": "DEPLOYED", "c": "ROLLED_BACK"}, (
-        "a run that skips a version has not judged it"
-    )
+    assert plot.find_outcomes(reports, []) == {
+        "a": "DEPLOYED",
+        "b": "DEPLOYED",
+        "c": "ROLLED_BACK",
+        "d": "FAILED",
+    }, "a run that skips a version has not judged it"
 
 
 def test_a_model_grows_older_until_a_newer_one_is_served():
-    def report(day, version):
-        serving = {"campaignArn": "campaign/home", "servedVersionArn": version}
-        return {"endedAt": (T + timedelta(days=day)).isoformat(), "serving": [serving]}
+    def run(day, version):
+        return report(day, serving=[{"campaignArn": "campaign/home", "servedVersionArn": version}])
 
     created = {"old": T - timedelta(days=3), "new": T + timedelta(days=6)}
-    reports = [report(1, None), report(2, "old"), report(4, "old"), report(7, "new")]
-    ages = plot.find_ages(reports, created, now=T + timedelta(days=9))
-    assert {name: [((time - T).days, age) for time, age in row] for name, row in ages.items()} == {
-        "home": [(2, 5), (4, 7), (4, 7), (7, 10), (7, 1), (9, 3)]
-    }
+    status = SolutionStatus("solution/taste", NDCG, [], created, [], {})
+    reports = [run(1, None), run(2, "old"), run(4, "old"), run(7, "new")]
+    figure = plot.draw_figure([status], reports, T + timedelta(days=9))
+    (line,) = figure.axes[1].lines
+    days = [(time - T).days for time in line.get_xdata()]
+    assert [*zip(days, line.get_ydata(), strict=True)] == [
+        *[(2, 5), (4, 7), (4, 7), (7, 10), (7, 1), (9, 3)]
+    ]
 
 
-def test_the_picture_is_an_svg_with_every_name_and_the_same_for_the_same_data(tmp_path):
-    versions = {
-        "taste NDCG@10": [MeasuredVersion(name, T, 0.2) for name in plot.MARKERS]
-        + [MeasuredVersion("in training", T, None)]
-    }
-    became = {name: name for name in plot.MARKERS}
-    data = plot.PlotData("prod", versions, became, {"home": [(T, 1.0)]}, [(T, 2.0)])
-    files = [tmp_path / "a.svg", tmp_path / "b.svg"]
-    for file in files:
-        plot.draw(data, file)
-    first, second = (file.read_text() for file in files)
-    assert first == second
-    assert ET.fromstring(first).tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314  # ours
-    words = {name.lower().replace("_", " ") for name in plot.MARKERS}
-    comments = set(re.findall("<!-- (.*?) -->", first))
-    assert words | {"prod", "taste NDCG@10", "home"} <= comments, "the texts that are drawn"
+def test_a_pipeline_without_versions_and_runs_has_an_empty_plot():
+    assert [axes.get_legend() for axes in plot.draw_figure([], [], T).axes] == [None] * 3
 
 
 def test_one_version_has_no_plot():
