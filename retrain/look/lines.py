@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
 
-from retrain.account.output import result_console, wrapped
+from retrain.account.output import UNLIMITED, result_console, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 INDENT = " " * 4
 GAP = " " * 2
-MIN_LABEL_WIDTH = 16
+MIN_WIDTH = 16
+"""The narrowest column, even if a line then is longer than the terminal is wide."""
 MAX_LABEL_WIDTH = 30
 """The widest label beside which a text is wrapped. A longer one moves only its own text."""
 BAR_WIDTH = 12
@@ -46,86 +46,75 @@ class Line(NamedTuple):
 
 
 def print_lines(lines: Iterable[Line]) -> None:
-    """Print lines to stdout. A file or a pipe gets lines of any length."""
+    """Print lines to stdout. The console of a file or a pipe is wide enough for any line."""
     console = result_console()
-    width = None
-    if console.is_terminal:
-        width = console.width
-        lines = shorten_jobs([*lines], width)
-
-    for text in render_lines(lines, width):
+    for text in render_lines(lines, console.width):
         console.print(text, soft_wrap=True)
 
 
-def shorten_jobs(lines: Sequence[Line], width: int) -> list[Line]:
-    """Shorten the labels of jobs, because a terminal would break a longer line within an id."""
-    jobs = [line for line in lines if line.share is not None]
-    text_width = max((len(job.text) for job in jobs), default=0)
-    # While a run is followed, its times grow, and the labels must not change with them.
-    time_width = max([TIME_WIDTH, *(len(job.time) for job in jobs)])
-    room = max(width - len(INDENT) - text_width - time_width - 2 * len(GAP), MIN_LABEL_WIDTH)
+class _Columns(NamedTuple):
+    """The columns of all lines of one depth."""
 
-    return [
-        line if line.share is None else line._replace(label=shorten(line.label, room))
-        for line in lines
-    ]
-
-
-@dataclass
-class _Columns:
-    """The widths of the label and the text in all lines of one depth."""
-
-    label: int = 0
-    text: int = 0
-
-    def make_room(self, line: Line) -> None:
-        """Widen the columns for a line."""
-        if line.time:
-            self.text = max(self.text, len(line.text))
-
-        label_width = len(line.label)
-        if not line.time:
-            # Such a text may be wrapped, so it moves to the right only a little.
-            label_width = min(label_width, MAX_LABEL_WIDTH)
-        if line.text:
-            self.label = max(self.label, label_width)
+    label_width: int
+    text_width: int
+    has_room_for_bars: bool
 
 
 def render_lines(
-    lines: Iterable[Line], width: int | None = None, *, has_bars: bool = False
+    lines: Iterable[Line], width: int = UNLIMITED, *, has_bars: bool = False
 ) -> Iterator[Text]:
     """Yield the lines as texts, in which all lines of one depth have the same columns.
 
-    A text that is longer than `width` is wrapped between words, but not within a command. Jobs
-    have bars only if there is room.
+    A text that is too long is wrapped between words, but not within a command. Jobs have bars only
+    if there is room. Otherwise, their labels are shortened so that the ids fit into the line.
     """
-    shown = list(lines)
-    columns_by_depth = defaultdict[int, _Columns](_Columns)
-    for line in shown:
-        columns_by_depth[line.depth].make_room(line)
+    lines_by_depth = defaultdict[int, list[Line]](list)
+    all_lines = list(lines)
+    for line in all_lines:
+        lines_by_depth[line.depth].append(line)
+    columns_by_depth = {
+        depth: _measure_columns(lines_of_depth, width - len(INDENT) * depth)
+        for depth, lines_of_depth in lines_by_depth.items()
+    }
 
-    for line in shown:
+    for line in all_lines:
         columns = columns_by_depth[line.depth]
         head = _render_label(line, columns)
-        if has_bars and line.share is not None and _has_room_for_bar(head, columns, width):
+        if has_bars and columns.has_room_for_bars and line.share is not None:
             head.append(_draw_bar(line.share) + GAP, "green")
         yield from _render_text(line, head, columns, width)
 
 
-def _render_label(line: Line, columns: _Columns) -> Text:
-    head = Text(INDENT * line.depth)
-    if not line.text:
-        return head.append(line.label, line.label_style)
+def _measure_columns(lines: Sequence[Line], width: int) -> _Columns:
+    timed_lines = [line for line in lines if line.time]
+    text_width = max((len(line.text) for line in timed_lines), default=0)
+    # While a run is followed, its times grow, and the other columns must not change with them.
+    time_width = max([TIME_WIDTH, *(len(line.time) for line in timed_lines)])
 
-    head.append(line.label.ljust(columns.label), line.label_style)
-    if columns.label:
+    label_width = max((len(line.label) for line in timed_lines), default=0)
+    for line in lines:
+        # A text without a time may be wrapped, so a long label doesn't move the other texts.
+        if line.text and not line.time:
+            label_width = max(label_width, min(len(line.label), MAX_LABEL_WIDTH))
+
+    room = width - text_width - time_width - 2 * len(GAP)
+    return _Columns(
+        label_width=min(label_width, max(room, MIN_WIDTH)),
+        text_width=text_width,
+        has_room_for_bars=label_width + BAR_WIDTH + len(GAP) <= room,
+    )
+
+
+def _render_label(line: Line, columns: _Columns) -> Text:
+    label = line.label
+    if line.share is not None:
+        label = shorten(label, columns.label_width)
+
+    head = Text(INDENT * line.depth)
+    head.append(label.ljust(columns.label_width), line.label_style)
+    if columns.label_width:
         head.append(GAP)
     return head
-
-
-def _has_room_for_bar(head: Text, columns: _Columns, width: int | None) -> bool:
-    needed = len(head) + BAR_WIDTH + columns.text + TIME_WIDTH + 2 * len(GAP)
-    return width is None or needed <= width
 
 
 def _draw_bar(share: float) -> str:
@@ -133,22 +122,18 @@ def _draw_bar(share: float) -> str:
     return done.ljust(BAR_WIDTH)
 
 
-def _render_text(line: Line, head: Text, columns: _Columns, width: int | None) -> Iterator[Text]:
+def _render_text(line: Line, head: Text, columns: _Columns, width: int) -> Iterator[Text]:
     """Yield the text of a line beside its label, and the rest below the beginning of the text."""
     if line.time:
-        head.append(line.text.ljust(columns.text), line.style)
+        # A line that would be too long gives up its column. Otherwise the terminal would break it.
+        text_width = min(columns.text_width, width - len(head) - len(GAP + line.time))
+        head.append(line.text.ljust(text_width), line.style)
         head.append(GAP + line.time, "dim")
         yield head
         return
 
-    below_text = INDENT * line.depth
-    if columns.label:
-        below_text += " " * columns.label + GAP
-    room = None
-    if width is not None:
-        room = max(width - len(below_text), BAR_WIDTH)
-
-    for part in wrapped(line.text, room):
+    below_text = " " * len(head)
+    for part in wrapped(line.text, max(width - len(head), MIN_WIDTH)):
         head.append(part, line.style)
         head.rstrip()
         yield head

@@ -22,6 +22,7 @@ from functions.run.executions import MAX_LISTED_EXECUTIONS
 from retrain.account.errors import AWS_ERRORS, OperatorError, aws_error
 from retrain.account.triggers import find_schedule, find_trigger
 from retrain.look.measured import MeasuredVersion, choose_metric
+from retrain.look.run_events import EventReader
 from retrain.look.run_view import ShownRun
 from retrain.look.runs import list_executions, parse_execution
 from retrain.look.versions import explain_no_answer
@@ -236,7 +237,7 @@ def _list_last_executions(target: Target) -> Sequence[Execution]:
 
 def _read_running(target: Target, execution: Execution) -> ShownRun:
     view = ShownRun(execution, target.options)
-    view.read_events(target.access.step_functions)
+    EventReader(target.access.step_functions, view).read_new_events()
     return view
 
 

@@ -143,7 +143,7 @@ class DeployedStack:
 
         console = message_console()
         console.quiet = not console.is_terminal
-        return follow(self.target, execution, console, POLL_SECONDS, keeps_bars=False)
+        return follow(self.target, execution, console, is_rehearsal=True)
 
     def _calm_alarms(self) -> None:
         """Set the alarms of all bakes to OK, because alarms without data would watch nothing.

@@ -1,7 +1,7 @@
 """Proves that `watch`, `plan` and `doctor` show a bake: how long it lasts, and what is missing."""
 
 from components.args import BakeArgs
-from retrain.look.run_view import read_run
+from retrain.look.run_events import read_run
 from tests.retrain.check import answers as a
 from tests.retrain.in_process import account
 from tests.world import HOUR, MOVIES, alarm_arn, campaign, solution

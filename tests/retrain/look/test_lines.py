@@ -3,7 +3,7 @@
 import pytest
 
 from retrain.account.output import wrapped
-from retrain.look.lines import Line, render_lines, shorten, shorten_jobs
+from retrain.look.lines import Line, render_lines, shorten
 
 LINES = [
     Line(0, "version", "movies/1a2b3c4d"),
@@ -16,7 +16,7 @@ LINES = [
 
 
 def test_lines_of_one_depth_have_the_same_columns():
-    assert [line.plain for line in render_lines(LINES)] == [
+    assert [line.plain for line in render_lines(LINES, 80)] == [
         "version  movies/1a2b3c4d",
         "by       run 20261129T030000Z",
         "         s3://exports/items.csv",
@@ -45,10 +45,9 @@ def test_a_terminal_wraps_a_text_below_its_beginning():
 )
 def test_no_word_and_no_command_is_broken(text, parts):
     assert wrapped(text, 12) == parts
-    assert wrapped(text, None) == text.split("\n"), "a file has lines of any length"
 
 
-@pytest.mark.parametrize("width, bar", [(None, "━━━━━━        "), (80, "━━━━━━        "), (50, "")])
+@pytest.mark.parametrize("width, bar", [(80, "━━━━━━        "), (50, "")])
 def test_a_bar_is_drawn_if_there_is_room(width, bar):
     job = Line(0, "train movies", "training", time="1 h", share=0.5)
     (shown,) = render_lines([job], width, has_bars=True)
@@ -56,7 +55,9 @@ def test_a_bar_is_drawn_if_there_is_room(width, bar):
 
 
 def test_no_bar_is_full_before_its_job_has_ended():
-    (shown,) = render_lines([Line(0, "train a", "training", time="1 h", share=0.97)], has_bars=True)
+    (shown,) = render_lines(
+        [Line(0, "train a", "training", time="1 h", share=0.97)], 80, has_bars=True
+    )
     assert shown.plain.count("━") == 11
 
 
@@ -65,10 +66,10 @@ def test_the_label_of_a_job_is_cut_so_that_its_ids_stay_in_the_line():
     write = "write s3://movies-batch/results/for-the-mail-of-monday/2026-11-29/"
     jobs = [Line(0, "20261129T030000Z", "DEPLOYED", time="6 h")]
     jobs += [Line(1, label, "DEPLOYED", time=ids, share=1) for label in ("update home", write)]
-    *_, cut = render_lines(shorten_jobs(jobs, 80), 80)
+    *_, update, cut = render_lines(jobs, 80)
 
     assert cut.plain == f"    write results/for-th…-monday/2026-11-29/  DEPLOYED  {ids}"
-    assert [line.label for line in shorten_jobs(jobs, 80)[:2]] == [jobs[0].label, "update home"]
+    assert update.plain.startswith("    update home  ")
 
 
 def test_a_text_is_cut_in_the_middle():

@@ -3,12 +3,12 @@
 import io
 
 import pytest
-from rich.console import Console
+from rich.console import Console, Group
 from rich.text import Text
 
 from components.args import ApprovalArgs
 from retrain.look import watch
-from retrain.look.run_view import read_run
+from retrain.look.run_events import read_run
 from tests.retrain.in_process import account
 from tests.workflow.pipeline import NEXT_SLOT
 from tests.world import HOUR, MOVIES, campaign, campaign_arn, interactions, solution
@@ -127,7 +127,7 @@ def frame(prod, run, *, width=80, height=24, note=""):
     console = Console(file=file, width=width, height=height, force_terminal=True, _environ={})
     bars = watch.Screen(console, read_run(prod.client("stepfunctions"), run.arn))
     bars.show(note)
-    console.print(bars.render())
+    console.print(Group(bars.render()))
     text = Text.from_ansi(file.getvalue()).plain
     lines = [line.rstrip() for line in text.splitlines()]
     assert max(map(len, lines)) <= width, "a line that is drawn again must not be wrapped"

@@ -305,7 +305,7 @@ def states(emulator, monkeypatch):
     emulator.world.write_newer_exports = lambda day, _="none": emulator.requests.append(str(day))
     monkeypatch.setattr(play, "parse_execution", lambda described: described["executionArn"])
 
-    def follow(_target, _execution, console, _seconds, **_):
+    def follow(_target, _execution, console, **_):
         console.print("a change of the run")
         return view(None, "FAILED", "no a")
 

@@ -1,0 +1,186 @@
+"""A job of a run: how far it has come, when it probably ends, and its lines on the screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from functions.common.formatting import format_duration, format_metric_lines, format_time
+from functions.common.messages import Message, format_message
+from functions.report.model import explain_error
+from retrain.look.lines import STYLES, Line
+from retrain.names import short_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from functions.contract import JobStatus
+
+Kind: TypeAlias = Literal["import", "train", "update", "trial at", "write"]
+"""What a job does, as its line begins. `trial at` ends a trial that an earlier run has left."""
+CAMPAIGN_KINDS: Sequence[Kind] = ("update", "trial at")
+NOT_STARTED = "not started"
+NOT_FINISHED = "not finished"
+STILL_ON_TRIAL = "its version stays on trial until the watcher or the next run ends the trial"
+MAX_SHARE = 0.97
+"""A bar is never full while its job is running, because the expected duration is a guess."""
+DAY_SECONDS = timedelta(days=1).total_seconds()
+
+
+@dataclass
+class Job:
+    """A job of a run: an import, a training, a batch job, or the update of a campaign."""
+
+    kind: Kind
+    subject: str
+    """The type of the dataset, the ARN of the solution or campaign, or the batch job's output."""
+    phase: str = "PLANNED"
+    """What the job is waiting for, in the words of `functions/rules`."""
+    outcome: str | None = None
+    """The outcome, or how far the job came if the run ended first."""
+    expected_seconds: float = 0
+    """The seconds that the job probably takes, or 0 if that isn't known."""
+    began_at: datetime | None = None
+    seconds_taken: float | None = None
+    reasons: Sequence[Message] = ()
+    versions: str = ""
+    """The ids of the version, and of the version that the campaign served before."""
+    metric_lines: list[str] = field(default_factory=list)
+
+    @property
+    def is_running(self) -> bool:
+        """True if the job has begun and has not ended."""
+        return self.outcome is None and self.began_at is not None
+
+    # What the run says about the job
+
+    def read_state(self, document: Mapping[str, Any], time: datetime) -> None:
+        """Add what the document of a state says when the state begins or ends."""
+        # Once a solution is finished, its training is under `version`.
+        status = document.get("status") or document.get("version")
+        if status:
+            self._read_status(status)
+        elif self.began_at is None:
+            self.phase = "IN_PROGRESS"
+            self.began_at = time
+
+        error = document.get("error")
+        if error and not self.outcome:
+            self.outcome = "FAILED"
+            self.reasons = explain_error(error)
+
+    def _read_status(self, status: JobStatus) -> None:
+        self.phase = status["phase"]
+        self.outcome = status["outcome"]
+        self.reasons = status["reasons"]
+
+        # Without a time, the job is still waiting, for example for another one.
+        self.began_at = None
+        if status["createdAt"]:
+            self.began_at = datetime.fromisoformat(status["createdAt"])
+        if self.outcome and self.began_at and status["endedAt"]:
+            ended_at = datetime.fromisoformat(status["endedAt"])
+            self.seconds_taken = (ended_at - self.began_at).total_seconds()
+
+    def read_result(self, result: Mapping[str, Any], outcome: str) -> None:
+        """Add what the report says, which has the last word."""
+        self.outcome = outcome
+        self.seconds_taken = result["seconds"]
+        self.reasons = result["reasons"]
+        self.metric_lines = format_metric_lines(result.get("metrics", []))
+
+        arns = [result.get("versionArn"), result.get("solutionVersionArn")]
+        if outcome == "DEPLOYED":
+            arns.insert(0, result.get("previousVersionArn"))
+        self.versions = " → ".join(arn.rpartition("/")[2] for arn in arns if arn)
+
+    def close(self) -> None:
+        """Say how far the job came if the run has ended without its outcome."""
+        if self.outcome:
+            return
+
+        self.outcome = NOT_FINISHED
+        if self.phase == "PLANNED":
+            self.outcome = NOT_STARTED
+        if self.kind in CAMPAIGN_KINDS and self.began_at:
+            self.reasons = [Message(text=STILL_ON_TRIAL)]
+
+    # What the screen shows
+
+    def elapsed_seconds(self, now: datetime) -> float:
+        """Return how long the job has been running, or 0 if it isn't running."""
+        if self.began_at is None or self.outcome:
+            return 0
+        return max((now - self.began_at).total_seconds(), 0)
+
+    def lines(self, now: datetime, pipeline_options: Sequence[str], note: str = "") -> list[Line]:
+        """Build the line of the job, then its metrics, and a note or the reasons for its outcome.
+
+        A note says what has happened to the version since the run.
+        """
+        details = [format_message(reason, pipeline_options) for reason in self.reasons]
+        if note:
+            details = [note]
+
+        metric_lines = self.metric_lines
+        if self.outcome == "REJECTED":
+            metric_lines = []  # The reason has the metrics that decided.
+
+        lines = [self._line(now), *(Line(2, "", text) for text in metric_lines)]
+        if details:
+            lines.append(Line(2, "", "; ".join(details)))
+        return lines
+
+    def _line(self, now: datetime) -> Line:
+        """Build the line with the phase or outcome, and how long the job takes or took."""
+        name = self.subject
+        if name.startswith("arn:"):
+            name = short_name(name)
+
+        status = self._describe_status()
+        other_style = "" if self.is_running else "yellow"
+        style = STYLES.get(status, other_style)
+        times = ", ".join(self._describe_times(now))
+        return Line(1, f"{self.kind} {name}", status, style, times, self._estimate_share(now))
+
+    def _describe_status(self) -> str:
+        if self.outcome:
+            return self.outcome
+        # A function that waits for an update may probe already, and says so only at its end.
+        if self.kind in CAMPAIGN_KINDS and self.phase in ("IN_PROGRESS", "UPDATING"):
+            return "updating or on trial"
+        return self.phase.lower().replace("_", " ")
+
+    def _describe_times(self, now: datetime) -> Iterator[str]:
+        """Yield how long the job took, or has been running, and when it probably ends."""
+        if self.outcome:
+            if self.seconds_taken is not None:
+                yield format_duration(self.seconds_taken)
+            if self.versions:
+                yield self.versions
+        elif self.is_running:
+            seconds = self.elapsed_seconds(now)
+            yield format_duration(seconds)
+            if seconds > self.expected_seconds > 0:
+                yield f"{format_duration(seconds - self.expected_seconds)} late"
+            elif self.expected_seconds:
+                yield format_expected_end(self.expected_seconds - seconds, now)
+        elif self.expected_seconds:
+            yield f"takes about {format_duration(self.expected_seconds)}"
+
+    def _estimate_share(self, now: datetime) -> float:
+        """Estimate how much of the job is done, so that a terminal can draw a bar."""
+        if self.outcome:
+            return float(self.outcome not in (NOT_STARTED, NOT_FINISHED))
+        if not self.expected_seconds:
+            return 0
+        return min(self.elapsed_seconds(now) / self.expected_seconds, MAX_SHARE)
+
+
+def format_expected_end(seconds: float, now: datetime) -> str:
+    """Format when something probably ends. Within a day, its date is left out."""
+    day, _, clock_time = format_time(now + timedelta(seconds=seconds)).partition(" ")
+    if seconds < DAY_SECONDS:
+        return f"until ~{clock_time}"
+    return f"until ~{day} {clock_time}"
