@@ -225,10 +225,9 @@ def _judge_candidate(
     approval = solution["approval"]
     assert approval is not None, "the solution needs an approval"
     answer = find_approval_status(tags, approval, clock.now())
-    error = explain_no_answer(tags, approval, clock.now())
     is_repeated = answer == "APPROVED" and not refuse
-    if error is not None and not is_repeated:
-        return Candidate(arn, tags, answer, error)
+    if answer != "REQUESTED" and not is_repeated:
+        return Candidate(arn, tags, answer, explain_no_answer(tags, approval))
 
     served = {}
     compared = {}

@@ -10,11 +10,12 @@ import typer
 from retrain.account.errors import OperatorError
 from retrain.account.output import print_json
 from retrain.account.target import PipelineOptions, Target, find_target
+from retrain.look.lineage import build_lineage_lines, read_lineage
 from retrain.look.lines import print_lines
 from retrain.look.plot import write_plot
 from retrain.look.run_events import read_run
 from retrain.look.runs import build_no_run_error, list_executions
-from retrain.look.versions import VersionNotes, build_lineage_lines, find_version, read_lineage
+from retrain.look.versions import VersionNotes, find_version
 from retrain.options import JsonOption, PlotOption, command
 
 if TYPE_CHECKING:

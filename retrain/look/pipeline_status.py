@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from functions.common import clock
 from functions.contract import pipeline_name
-from functions.personalize.approvals import parse_approval
 from functions.personalize.campaigns import read_campaign_state
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import read_tags
@@ -25,7 +24,7 @@ from retrain.look.measured import MeasuredVersion, choose_metric
 from retrain.look.run_events import EventReader
 from retrain.look.run_view import ShownRun
 from retrain.look.runs import list_executions, parse_execution
-from retrain.look.versions import explain_no_answer
+from retrain.look.versions import find_open_request
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
@@ -180,11 +179,10 @@ class StatusReader:
 
     def _read_approval(self, settings: ApprovalSettings, arn: str) -> WaitingVersion | None:
         """Read whether a version is waiting for a person's approval."""
-        tags = read_tags(self._personalize, arn)
-        request = parse_approval(tags)
-        if request is None or explain_no_answer(tags, settings, clock.now()):
+        expires_at = find_open_request(read_tags(self._personalize, arn), settings)
+        if expires_at is None:
             return None
-        return WaitingVersion(arn, request.expires_at(settings))
+        return WaitingVersion(arn, expires_at)
 
 
 def read_last_reports(target: Target) -> list[Report]:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from retrain import cli
-from retrain.look import versions
+from retrain.look import lineage, versions
 from retrain.look.lines import render_lines
 from retrain.names import short_name
 from tests.functions.samples import CAMPAIGN, SOLUTION, campaign_result, solution_result
@@ -58,10 +58,10 @@ def test_a_version_is_traced_to_its_data():
         assert list(jobs) == ["INTERACTIONS", "ITEMS", "USERS"]
         assert [[job["runId"] for job in row] for row in jobs.values()] == [[run]] * 3
         (campaign,) = lineage_of["campaigns"]
-        assert [key for key in versions.VERDICTS if campaign[key]] == verdicts
-    newest = f"the newest versions: {', '.join(names)}"
+        assert [key for key in lineage.VERDICTS if campaign[key]] == verdicts
+    newest = f"its newest versions: {', '.join(names)}"
 
-    assert unknown == (2, "", f"'films/1a2b' is not a version of taste; {newest}\n")
+    assert unknown == (2, "", f"'films/1a2b' is not a version of this pipeline; {newest}\n")
     assert missing.code == 2
     assert "does not exist; it was deleted with its solution, or the cred" in missing.err
 
@@ -92,7 +92,7 @@ OF_NO_DATASET = dict.fromkeys(("bytes", "runId", "dataLocation"))
 IMPORT = {"importMode": "INCREMENTAL", "endedAt": BEGAN_AT, **OF_NO_DATASET}
 ITEMS = {"type": "ITEMS", "imports": [IMPORT] * 5, "olderImports": 43}
 USERS = {"type": "USERS", "imports": [], "olderImports": 0}
-VERDICTS = {"campaignArn": CAMPAIGN, **dict.fromkeys(versions.VERDICTS, False), "pin": None}
+VERDICTS = {"campaignArn": CAMPAIGN, **dict.fromkeys(lineage.VERDICTS, False), "pin": None}
 
 
 NO_RUN = "by no run of a pipeline: Personalize itself or a person has trained it"
@@ -125,7 +125,5 @@ FACTS = [
 
 @pytest.mark.parametrize("changes, text", FACTS)
 def test_each_fact_about_a_version_has_a_line(changes, text):
-    lines = [
-        line.plain for line in render_lines(versions.build_lineage_lines({**PLAIN, **changes}))
-    ]
+    lines = [line.plain for line in render_lines(lineage.build_lineage_lines({**PLAIN, **changes}))]
     assert text in " ".join(" ".join(lines).split())
