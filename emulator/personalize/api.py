@@ -66,7 +66,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "TagResource": lifecycle.tag_resource,
     "UntagResource": lifecycle.untag_resource,
     "ListTagsForResource": lifecycle.list_tags_for_resource,
-    **{name: partial(runtime.recommend, name) for name in runtime.RESULT_FIELDS},
+    **{name: partial(runtime.recommend, name) for name in runtime.OPERATIONS.values()},
     **{f"Describe{noun}": partial(describe, kind) for noun, kind in RESOURCE_CLASSES.items()},
     **{f"List{noun}s": partial(list_page, kind) for noun, kind in RESOURCE_CLASSES.items()},
     **{f"Delete{noun}": partial(lifecycle.delete, kind) for noun, kind in RESOURCE_CLASSES.items()},

@@ -85,4 +85,4 @@ def _list_new_resource_and_container(noun: str, request: Request, store: Store) 
         case "BatchSegmentJob":
             containers = []
 
-    return [store.build_arn(RESOURCE_CLASSES[noun].kind, name), *containers]
+    return [store.build_arn(RESOURCE_CLASSES[noun].resource_type, name), *containers]

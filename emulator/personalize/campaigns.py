@@ -70,13 +70,14 @@ def _deploy(
     store: Store, campaign: Campaign, version: SolutionVersion, settings: Mapping[str, object]
 ) -> None:
     """Start an update of a campaign to a version and to the other settings of a campaign."""
-
-    def finish() -> None:
-        campaign.belongs_to = (version.solution.arn, version.solution.group_arn)
-
     details = {key: settings[key] for key in DEFAULTS}
     details["solutionVersionArn"] = version.arn
-    update(store, campaign, details, on_end=finish)
+    deployment = update(store, campaign, details)
+
+    def move_to_solution() -> None:
+        campaign.belongs_to = (version.solution.arn, version.solution.group_arn)
+
+    deployment.when_active(move_to_solution)
 
 
 def _find_active_version(store: Store, arn: str, *, sync: bool) -> SolutionVersion:

@@ -11,13 +11,13 @@ from emulator.protocol.service_models import list_members
 
 
 def describe(kind: type[Resource], store: Store, request: Request) -> Response:
-    """Return the response of a Describe operation."""
+    """Show one resource."""
     resource = store.get(kind, request[kind.arn_field()])
     return {kind.response_field(): _list_shown_fields(store, resource)}
 
 
 def list_page(kind: type[Resource], store: Store, request: Request) -> Response:
-    """Return the response of a List operation.
+    """Show one page of the resources of a kind.
 
     If the request has an ARN, only the resources that belong to this ARN are listed.
     """
@@ -29,16 +29,14 @@ def list_page(kind: type[Resource], store: Store, request: Request) -> Response:
     resources = store.list_resources(kind, parent_arn)
     _order(resources, store.switches)
 
-    # A token is valid only together with the ARN of the request that it came from.
-    list_id = f"{kind.response_field()}s {parent_arn}"
-    start = _parse_token(request.get("nextToken", f"0 {list_id}"), list_id)
+    start = _parse_token(request.get("nextToken", "0"))
     page_size = store.switches.page_size
     end = start + min(request.get("maxResults", page_size), page_size)
 
     page = [_list_shown_fields(store, resource) for resource in resources[start:end]]
     response: Response = {_find_list_field(kind): page}
     if end < len(resources):
-        response["nextToken"] = f"{end} {list_id}"
+        response["nextToken"] = str(end)
     return response
 
 
@@ -64,12 +62,11 @@ def _order(resources: list[Resource], switches: Switches) -> None:
             resources.sort(key=lambda resource: hashlib.sha256(resource.arn.encode()).digest())
 
 
-def _parse_token(token: str, list_id: str) -> int:
-    """Parse the position at which a token continues a list."""
-    position, _, token_list_id = token.partition(" ")
-    if token_list_id != list_id or not position.isdecimal():
+def _parse_token(token: str) -> int:
+    """Parse the token of a page, which is the position in the list at which it begins."""
+    if not token.isdecimal():
         raise ApiError("InvalidNextTokenException", "The token is not valid.")
-    return int(position)
+    return int(token)
 
 
 def _list_shown_fields(store: Store, resource: Resource) -> Response:

@@ -1,6 +1,5 @@
 """Injected faults: calls that fail, and jobs that do not end as planned."""
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,21 +7,19 @@ from itertools import count
 from random import Random
 from typing import Any
 
-from emulator.personalize.errors import JobFailed
-from emulator.personalize.operation_models import list_operation_names
+from emulator.personalize.operation_models import RESULT_FIELDS, list_operation_names
+from emulator.personalize.resources import RESOURCE_CLASSES
 from emulator.personalize.timeline import Timeline
 from emulator.protocol.errors import ApiError, NoResponse
 
-FaultKind = tuple[Mapping[str, object], str]
-"""The parameters of a fault with their defaults, and its effect in words."""
+
+def _refusal(code: str, message: str, status: int = 400) -> dict[str, object]:
+    """Return the parameters of a fault that refuses a call with this error."""
+    return {"code": code, "message": message, "status": status}
 
 
-def _refusal(code: str, message: str, status: int = 400) -> FaultKind:
-    return {"code": code, "message": message, "status": status}, "the call is refused"
-
-
-# emulator/README.md shows these tables.
-CALL_FAULTS: Mapping[str, FaultKind] = {
+# emulator/README.md says what each fault does, and shows these defaults of its parameters.
+CALL_FAULTS: Mapping[str, Mapping[str, object]] = {
     "throttle": _refusal("ThrottlingException", "Rate exceeded"),
     "server-error": _refusal(
         "InternalServerError", "We encountered an internal error. Please try again.", 500
@@ -34,29 +31,26 @@ CALL_FAULTS: Mapping[str, FaultKind] = {
     "resource-in-use": _refusal("ResourceInUseException", "Resource is in use."),
     "too-many-tags": _refusal("TooManyTagsException", "A resource can have at most 50 tags"),
     "error": _refusal("InvalidInputException", "The input is not valid."),
-    "lost-answer": ({"status": None}, "performed, but without a response, or with an error status"),
-    "stale": ({"seconds": 30}, "a Describe or List shows the resources as they were before"),
-    "no-item-list": ({}, "a response of the runtime without its list of results"),
-    "metrics": ({"values": {}}, "GetSolutionMetrics with these values; null removes one"),
+    "lost-answer": {"status": None},
+    "stale": {"seconds": 30},
+    "no-item-list": {},
+    "metrics": {"values": {}},
 }
-JOB_FAULTS: Mapping[str, FaultKind] = {
-    "fail": ({"reason": "Internal service error"}, "CREATE FAILED at the end"),
-    "stop": ({}, "CREATE STOPPING at the planned end, then CREATE STOPPED"),
-    "hang": ({}, "CREATE IN_PROGRESS without an end"),
-    "unknown-status": ({"status": "CREATE PAUSED"}, "this status instead of CREATE IN_PROGRESS"),
-    "take": ({"seconds": 60}, "this time in CREATE IN_PROGRESS"),
-    "no-results": ({}, "a version that never has a result for a request"),
-    "only-popularity": ({}, "a version whose model only knows which items are popular"),
+JOB_FAULTS: Mapping[str, Mapping[str, object]] = {
+    "fail": {"reason": "Internal service error"},
+    "stop": {},
+    "hang": {},
+    "unknown-status": {"status": "CREATE PAUSED"},
+    "take": {"seconds": 60},
+    "no-results": {},
+    "only-popularity": {},
 }
 FAULTS = {**CALL_FAULTS, **JOB_FAULTS}
-RESULT_FIELDS = ("itemList", "actionList", "personalizedRanking")
 JOB_KINDS = (
-    *("dataset-import-job", "solution-version", "campaign", "campaign-update", "solution-update"),
-    *("dataset-group", "dataset", "solution", "event-tracker", "filter"),
-    *("batch-inference-job", "batch-segment-job", "data-deletion-job"),
+    *(kind.resource_type for kind in RESOURCE_CLASSES.values()),
+    *("campaign-update", "solution-update"),
 )
 COMMON_DEFAULTS = {"of": None, "times": 1, "rate": 1}
-NULLABLE = ("of", "times", "status")
 
 
 @dataclass(frozen=True)
@@ -107,10 +101,11 @@ class Fault:
     def change_course(self, timeline: Timeline, stop_seconds: float) -> None:
         """Change the timeline of a new job."""
         _pending, progress, end = timeline.moments
+        timeline.fault = self.kind
 
         match self.kind:
             case "fail":
-                end.effect = self._fail
+                timeline.fail(end, self.values["reason"])
             case "stop":
                 timeline.stop(end.time, stop_seconds)
             case "hang":
@@ -119,13 +114,6 @@ class Fault:
                 progress.status = self.values["status"]
             case "take":
                 end.time = progress.time + timedelta(seconds=self.values["seconds"])
-            case "no-results":
-                timeline.gives_results = False
-            case "only-popularity":
-                timeline.knows_only_popularity = True
-
-    def _fail(self) -> None:
-        raise JobFailed(self.values["reason"])
 
 
 class Faults:
@@ -200,34 +188,23 @@ class Faults:
 
 
 def _complete_values(document: Mapping[str, Any], operations: Sequence[str]) -> dict[str, Any]:
-    """Check the document of a fault, and complete it with its defaults."""
-    name = _check_known(document, "fault", tuple(FAULTS))
-    if name in CALL_FAULTS:
+    """Check the document of a fault, and complete it with its defaults.
+
+    Its names are checked, because a fault with a misspelt one would never happen.
+    """
+    fault_kind = _check_known(document, "fault", tuple(FAULTS))
+    if fault_kind in CALL_FAULTS:
         scope_key = "operation"
         _check_known(document, scope_key, ("*", *operations))
     else:
         scope_key = "job"
         _check_known(document, scope_key, JOB_KINDS)
 
-    parameters, _ = FAULTS[name]
-    defaults = {"fault": "", scope_key: "", **COMMON_DEFAULTS, **parameters}
-    for key, value in document.items():
+    defaults = {"fault": "", scope_key: "", **COMMON_DEFAULTS, **FAULTS[fault_kind]}
+    for key in document:
         if key not in defaults:
-            raise ValueError(f"the fault {name} has no {key!r}; it has {', '.join(defaults)}")
-        if not _is_valid(key, value, defaults[key]):
-            raise ValueError(f"{key} of the fault {name} cannot be {value!r}")
+            raise ValueError(f"the fault {fault_kind} has no {key!r}; it has {', '.join(defaults)}")
     return {**defaults, **document}
-
-
-def _is_valid(key: str, value: object, default: object) -> bool:
-    """Return True if a value has the type of its default, and is above 0 if it is a number."""
-    if value is None:
-        return key in NULLABLE
-    if isinstance(default, dict):
-        return isinstance(value, dict)
-    if isinstance(default, str) or key == "of":
-        return isinstance(value, str)
-    return isinstance(value, int | float) and 0 < value < math.inf
 
 
 def _check_known(document: Mapping[str, object], key: str, known: Sequence[str]) -> str:

@@ -5,13 +5,19 @@ GetRecommendations.
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 
 from emulator.personalize.errors import invalid_input
 from emulator.personalize.lifecycle import create, find_active
-from emulator.personalize.resources import Condition, Dataset, DatasetGroup, Filter
+from emulator.personalize.resources import (
+    Condition,
+    Dataset,
+    DatasetColumn,
+    DatasetGroup,
+    Filter,
+)
 from emulator.personalize.store import Request, Store
-from emulator.personalize.tables import Field, Table
+from emulator.personalize.tables import Table
 
 VALUES = r'"[^"]*"(?:\s*,\s*"[^"]*")*'
 EXPRESSION = re.compile(
@@ -47,42 +53,39 @@ def _parse_condition(store: Store, group_arn: str, expression: str) -> Condition
             ' ("a", "b") or IN ($NAME)'
         )
 
-    dataset, column = _find_column(store, group_arn, match)
     groups = match.groupdict(default="")
     return Condition(
         includes=match["verb"].upper() == "INCLUDE",
-        dataset=dataset,
-        column=column.name,
+        column=_find_compared_column(store, group_arn, match),
         values=groups["values"],
         parameter=groups["parameter"],
     )
 
 
-def _find_column(store: Store, group_arn: str, match: re.Match[str]) -> tuple[Dataset, Field]:
-    """Find the column that an expression compares, with its dataset.
+def _find_compared_column(store: Store, group_arn: str, match: re.Match[str]) -> DatasetColumn:
+    """Find the column that an expression compares.
 
     Of the interactions, this emulator compares only the event type.
     """
     dataset_type = match["dataset"].upper()
-    field_name = match["field"].upper()
     id_column = ID_COLUMNS.get(dataset_type, "")
     has_ids = id_column.replace("_", "") == match["target"].upper()
+    is_supported = dataset_type != "INTERACTIONS" or match["field"].upper() == "EVENT_TYPE"
 
-    if has_ids and (dataset_type != "INTERACTIONS" or field_name == "EVENT_TYPE"):
-        for dataset, column in list_columns(store, group_arn, dataset_type):
-            if column.name.upper() == field_name:
-                return dataset, column
-
-    name = f"{match['dataset']}.{match['field']}"
-    raise invalid_input(f"{match['target']} of {group_arn} cannot be filtered by {name}")
+    column = find_column(store, group_arn, dataset_type, match["field"])
+    if column is None or not has_ids or not is_supported:
+        name = f"{match['dataset']}.{match['field']}"
+        raise invalid_input(f"{match['target']} of {group_arn} cannot be filtered by {name}")
+    return column
 
 
-def list_columns(store: Store, group_arn: str, dataset_type: str) -> list[tuple[Dataset, Field]]:
-    """List the columns of a group's dataset, each with the dataset, or none without a dataset."""
-    datasets = [
-        item for item in store.list_resources(Dataset, group_arn) if item.type == dataset_type
-    ]
-    return [(dataset, column) for dataset in datasets for column in dataset.schema.columns]
+def find_column(store: Store, group_arn: str, dataset_type: str, name: str) -> DatasetColumn | None:
+    """Find a column of a group's dataset by its name in any case."""
+    for dataset in store.list_resources(Dataset, group_arn):
+        for column in dataset.schema.columns:
+            if dataset.type == dataset_type and column.name.upper() == name.upper():
+                return DatasetColumn(dataset, column.name)
+    return None
 
 
 def find_active_filter(store: Store, request: Request, group_arn: str) -> Filter | None:
@@ -110,53 +113,53 @@ def filter_scores(
     expression includes passes, unless an EXCLUDE expression excludes it (guide, "Combining multiple
     expressions").
     """
-    conditions: tuple[Condition, ...] = ()
-    if item_filter is not None:
-        conditions = item_filter.conditions
-    filter_values: Mapping[str, str] = request.get("filterValues", {})
-    _check_parameters(conditions, filter_values)
+    if item_filter is None:
+        return dict(scores)
 
-    included_ids: set[str] = set()
-    excluded_ids: set[str] = set()
-    for condition in conditions:
-        if condition.includes:
-            included_ids |= _find_ids(condition, request)
-        elif condition.parameter in {"", *filter_values}:
-            # Without its value, an EXCLUDE expression is not used. INCLUDE needs all its values.
-            excluded_ids |= _find_ids(condition, request)
+    passing_ids = set(scores)
+    includes = [condition for condition in item_filter.conditions if condition.includes]
+    if includes:
+        passing_ids = _find_ids_of_any(includes, request)
 
-    if not any(condition.includes for condition in conditions):
-        included_ids = set(scores)
-    passing_ids = included_ids - excluded_ids
+    # Without its value, an EXCLUDE expression is not used. INCLUDE needs all its values.
+    present_parameters = {"", *request.get("filterValues", {})}
+    excludes = [
+        condition
+        for condition in item_filter.conditions
+        if not condition.includes and condition.parameter in present_parameters
+    ]
+    passing_ids -= _find_ids_of_any(excludes, request)
     return {key: score for key, score in scores.items() if key in passing_ids}
 
 
-def _check_parameters(conditions: Sequence[Condition], filter_values: Mapping[str, str]) -> None:
-    """Reject a value that belongs to no parameter of the filter."""
-    parameters = {condition.parameter for condition in conditions}
-    for name in filter_values:
-        if name not in parameters:
-            raise invalid_input(f"filterValues has {name}, which is no parameter of a filter")
+def _find_ids_of_any(conditions: Iterable[Condition], request: Request) -> set[str]:
+    """Find the ids that fulfil at least one of the conditions."""
+    ids: set[str] = set()
+    for condition in conditions:
+        ids |= _find_ids(condition, request)
+    return ids
 
 
 def _find_ids(condition: Condition, request: Request) -> set[str]:
     """Find the ids that fulfil a condition, with the value of its parameter in a request."""
-    parameter = condition.parameter
     values = condition.values
-    if parameter:
-        values = request.get("filterValues", {}).get(parameter, "")
+    if condition.parameter:
+        values = request.get("filterValues", {}).get(condition.parameter, "")
         if not re.fullmatch(VALUES, values):
-            message = f"filterValues must have {parameter} with each value in double quotes"
+            message = (
+                f"filterValues must have {condition.parameter} with each value in double quotes"
+            )
             raise invalid_input(message)
 
-    table = condition.dataset.table
-    if condition.dataset.type == "INTERACTIONS":
+    dataset = condition.column.dataset
+    table = dataset.table
+    if dataset.type == "INTERACTIONS":
         if "userId" not in request:
             raise invalid_input("userId is required, because the filter uses interactions")
         table = table.where("USER_ID", request["userId"])
 
     wanted = re.findall('"([^"]*)"', values)
-    return find_ids_with_values(table, ID_COLUMNS[condition.dataset.type], condition.column, wanted)
+    return find_ids_with_values(table, ID_COLUMNS[dataset.type], condition.column.name, wanted)
 
 
 def find_ids_with_values(

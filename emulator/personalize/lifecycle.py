@@ -1,21 +1,21 @@
 """What the operations on all resources have in common: create, update, delete and tag them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from emulator.personalize.errors import already_exists, in_use, invalid_input
 from emulator.personalize.resources import (
-    BatchJob,
     Change,
     Changeable,
-    DataDeletionJob,
-    ImportJob,
+    Job,
     Resource,
     Solution,
     SolutionVersion,
 )
 from emulator.personalize.store import R, Request, Response, Store
+from emulator.personalize.timeline import Timeline
 from emulator.protocol.errors import ApiError
 
 C = TypeVar("C", bound=Changeable)
@@ -29,8 +29,6 @@ def create(
     *,
     path: str | None = None,
     belongs_to: Sequence[str] = (),
-    on_progress: Callable[[], None] | None = None,
-    on_end: Callable[[], None] | None = None,
     **fields: object,
 ) -> R:
     """Add a resource, start the job that creates it, and return it.
@@ -42,30 +40,31 @@ def create(
         ApiError: The name is taken, a quota is used up, or a tag is not valid.
     """
     name = str(details.get("name", details.get("jobName")))
-    if path is None:
-        path = name
-
-    # The ARN of a version begins like that of its solution.
-    arn = store.build_arn(kind.kind.removesuffix("-version"), path)
-    if arn in store.resources:
-        raise already_exists(arn)
-
+    arn = _build_free_arn(store, kind, path or name)
     _check_quota(store, kind)
     tags = _merge_tags({}, details.get("tags", ()))
-    timeline = store.start_job(
-        kind.kind, arn, *belongs_to, name, on_progress=on_progress, on_end=on_end
-    )
 
     resource = kind(
         arn=arn,
         details={kind.arn_field(): arn, **details},
-        timeline=timeline,
+        timeline=store.start_job(kind.resource_type, arn, *belongs_to, name),
         belongs_to=tuple(belongs_to),
         tags=tags,
         **fields,
     )
     store.resources[arn] = resource
     return resource
+
+
+def _build_free_arn(store: Store, kind: type[Resource], path: str) -> str:
+    """Build the ARN of a new resource, or reject a name that is taken."""
+    # The ARN of a version begins like that of its solution.
+    arn_type = kind.resource_type.removesuffix("-version")
+
+    arn = store.build_arn(arn_type, path)
+    if arn in store.resources:
+        raise already_exists(arn)
+    return arn
 
 
 def _check_quota(store: Store, kind: type[Resource]) -> None:
@@ -79,13 +78,17 @@ def _check_quota(store: Store, kind: type[Resource]) -> None:
         )
 
 
-def check_no_deletion(store: Store, group_arn: str) -> None:
-    """Reject a job while a data deletion job of its dataset group is unfinished.
+def check_no_unfinished_job(store: Store, group_arn: str, *kinds: type[Job]) -> None:
+    """Reject a request while a job of one of these kinds is unfinished in a dataset group.
 
-    The guide only advises against other jobs meanwhile, so a switch decides.
+    A data deletion job excludes imports, trainings and batch jobs, and each of these excludes it.
+    The guide only advises against running them together, so a switch decides.
     """
-    for job in store.list_resources(DataDeletionJob, group_arn):
-        if store.switches.deletions_exclude_jobs and job.is_unfinished(store.now):
+    if not store.switches.deletions_exclude_jobs:
+        return
+
+    for job in store.list_resources(Job, group_arn):
+        if isinstance(job, kinds) and job.is_unfinished(store.now):
             raise in_use(f"Resource {group_arn} is in use by {job.arn}")
 
 
@@ -117,68 +120,66 @@ def find_updatable(store: Store, kind: type[C], arn: str) -> C:
     return resource
 
 
-def update(
-    store: Store,
-    resource: Changeable,
-    details: dict[str, object],
-    on_end: Callable[[], None] | None = None,
-) -> None:
+def update(store: Store, resource: Changeable, details: dict[str, Any]) -> Timeline:
     """Start an update of a resource. Its details are in force when the update is ACTIVE."""
-    job_kind = f"{resource.kind}-update"
+    update_kind = f"{resource.resource_type}-update"
     name = str(resource.details["name"])
-    verb = store.switches.update_verb
-    timeline = store.start_job(job_kind, resource.arn, name, on_end=on_end, verb=verb)
+    timeline = store.start_job(update_kind, resource.arn, name, verb=store.switches.update_verb)
 
     visible_from = store.now + timedelta(seconds=store.switches.update_visible_after)
     resource.changes.append(Change(details, timeline, visible_from))
+    return timeline
 
 
 def delete(kind: type[Resource], store: Store, request: Request) -> None:
     """Start to delete a resource that is finished and not in use."""
     resource = store.get(kind, request[kind.arn_field()])
-    if resource.is_unfinished(store.now):
-        status = resource.status(store.now)
-        raise in_use(f"Resource {resource.arn} cannot be deleted, its status is {status}")
-    _check_not_in_use(store, resource)
+    _check_deletable(store, resource)
 
-    deleted_resources = [resource]
-    if isinstance(resource, Solution):
-        # The versions of a solution disappear with it.
-        deleted_resources += store.list_resources(SolutionVersion, resource.arn)
-
-    def remove() -> None:
-        for deleted in deleted_resources:
-            del store.resources[deleted.arn]
-
-    deletion = store.start_job(
-        "deletion", resource.arn, verb="DELETE", outcome="DELETED", on_end=remove
-    )
+    deletion = store.start_job("deletion", resource.arn, verb="DELETE", outcome="DELETED")
+    deletion.moments[-1].effect = partial(_remove, store, resource)
     resource.timeline.moments += deletion.moments
 
 
-def _check_not_in_use(store: Store, resource: Resource) -> None:
-    """Reject a deletion while anything belongs to the resource. Jobs use it until they end."""
+def _check_deletable(store: Store, resource: Resource) -> None:
+    """Reject a deletion while the resource is unfinished, or while anything belongs to it."""
+    if resource.is_unfinished(store.now):
+        status = resource.status(store.now)
+        raise in_use(f"Resource {resource.arn} cannot be deleted, its status is {status}")
+
     for user in store.list_resources(Resource, resource.arn):
-        is_job = isinstance(user, BatchJob | DataDeletionJob | ImportJob | SolutionVersion)
-        if not is_job or user.is_unfinished(store.now):
+        # Nobody can delete a job, so one that has ended must not keep the resource forever.
+        if not isinstance(user, Job) or user.is_unfinished(store.now):
             raise in_use(f"Resource {resource.arn} is in use by {user.arn}")
+
+
+def _remove(store: Store, resource: Resource) -> None:
+    """Remove a resource at the end of its deletion. A solution takes its versions with it."""
+    del store.resources[resource.arn]
+    if isinstance(resource, Solution):
+        for version in store.list_resources(SolutionVersion, resource.arn):
+            del store.resources[version.arn]
 
 
 def _merge_tags(
     current_tags: Mapping[str, str], requested_tags: Sequence[Mapping[str, str]]
 ) -> dict[str, str]:
-    """Merge the tags of a request into those of a resource, and check the result."""
-    merged_tags = dict(current_tags)
-    for tag in requested_tags:
-        merged_tags[tag["tagKey"]] = tag["tagValue"]
+    """Merge the tags of a request into those of a resource. If both have a key, the request wins.
 
-    for key in merged_tags:
+    Raises:
+        ApiError: Personalize would not let a resource have these tags.
+    """
+    tags = dict(current_tags)
+    for tag in requested_tags:
+        tags[tag["tagKey"]] = tag["tagValue"]
+
+    for key in tags:
         if key.lower().startswith("aws:"):
             raise invalid_input(f"Tag keys must not start with aws: {key}")
-    if len(merged_tags) > TAGS_PER_RESOURCE:
+    if len(tags) > TAGS_PER_RESOURCE:
         message = f"A resource can have at most {TAGS_PER_RESOURCE} tags"
         raise ApiError("TooManyTagsException", message)
-    return merged_tags
+    return tags
 
 
 def tag_resource(store: Store, request: Request) -> None:
@@ -190,8 +191,8 @@ def tag_resource(store: Store, request: Request) -> None:
 def untag_resource(store: Store, request: Request) -> None:
     """Remove tags from a resource. Ignore the keys that it does not have."""
     resource = store.get(Resource, request["resourceArn"])
-    removed = request["tagKeys"]
-    resource.tags = {key: tag for key, tag in resource.tags.items() if key not in removed}
+    for key in request["tagKeys"]:
+        resource.tags.pop(key, None)
 
 
 def list_tags_for_resource(store: Store, request: Request) -> Response:

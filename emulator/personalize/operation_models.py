@@ -11,6 +11,8 @@ from emulator.protocol.service_models import format_errors, load_service_model
 
 CONTROL = "personalize"
 RUNTIME = "personalize-runtime"
+RESULT_FIELDS = ("itemList", "personalizedRanking", "actionList")
+"""The field with the results in the response of each operation of the runtime."""
 
 
 def list_operation_names() -> list[str]:

@@ -9,19 +9,19 @@ Method = Literal["neighbours", "popularity", "words"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe: the type of its campaigns, and how the emulator trains it.
+    """A recipe: its type in the guide, and how the emulator trains it.
 
     The method "words" compares the texts of items, and the other methods learn from interactions.
-    `data` is the type of the dataset that the recipe learns from. `target` is the column with the
-    items that it recommends. `updatable` recipes allow trainingMode UPDATE.
+    `dataset_type` is the dataset that the recipe learns from, and `item_column` has the ids of what
+    it recommends. `updatable` recipes allow trainingMode UPDATE.
     """
 
     name: str
     type: str
     method: Method = "neighbours"
     updatable: bool = False
-    data: str = "INTERACTIONS"
-    target: str = "ITEM_ID"
+    dataset_type: str = "INTERACTIONS"
+    item_column: str = "ITEM_ID"
 
     @property
     def arn(self) -> str:
@@ -42,14 +42,14 @@ ALL = (
     Recipe("aws-personalized-ranking", "PERSONALIZED_RANKING"),
     Recipe("aws-similar-items", "RELATED_ITEMS"),
     Recipe("aws-sims", "RELATED_ITEMS"),
-    Recipe("aws-semantic-similarity", "RELATED_ITEMS", method="words", data="ITEMS"),
+    Recipe("aws-semantic-similarity", "RELATED_ITEMS", method="words", dataset_type="ITEMS"),
     Recipe("aws-item-affinity", "USER_SEGMENTATION"),
     Recipe("aws-item-attribute-affinity", "USER_SEGMENTATION"),
     Recipe(
         "aws-next-best-action",
         "PERSONALIZED_ACTIONS",
-        data="ACTION_INTERACTIONS",
-        target="ACTION_ID",
+        dataset_type="ACTION_INTERACTIONS",
+        item_column="ACTION_ID",
     ),
 )
 RECIPES: Mapping[str, Recipe] = {recipe.arn: recipe for recipe in ALL}

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from emulator.personalize.tables import Field, Table
 from emulator.personalize.timeline import Timeline
 
 if TYPE_CHECKING:
     from emulator.personalize.recipes import Recipe
+    from emulator.personalize.s3_files import Location
     from emulator.personalize.training import Model
 
 
@@ -16,28 +17,34 @@ if TYPE_CHECKING:
 class Resource:
     """Anything that has an ARN.
 
-    `kind` is the word for the resource in ARNs and for its creation in timings and faults. The
-    names of operations and of fields are made of it. A region has at most `unfinished_quota`
-    resources that are unfinished (guide, "Amazon Personalize endpoints and quotas").
+    `resource_type` is the word for the resource in ARNs. Timings and faults use it for the job that
+    creates the resource, and the names of operations and of fields are made of it. A region has at
+    most `unfinished_quota` resources that are unfinished (guide, "Amazon Personalize endpoints and
+    quotas").
 
     `details` are the fields of Describe that do not change, named as in the API. The status and
     the times come from the timeline. `belongs_to` has the ARNs of the resources that contain this
     resource, or that it uses. If one of them is a dataset group, it is the last one.
     """
 
-    kind: ClassVar[str]
+    resource_type: ClassVar[str]
     unfinished_quota: ClassVar[float] = float("inf")
 
     arn: str
-    details: dict[str, object]
+    details: dict[str, Any]
     timeline: Timeline
     belongs_to: tuple[str, ...] = ()
     tags: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def group_arn(self) -> str:
+        """The ARN of the dataset group."""
+        return self.belongs_to[-1]
+
     @classmethod
     def noun(cls) -> str:
         """Name the resource as operations do, for example "DatasetImportJob"."""
-        return cls.kind.title().replace("-", "")
+        return cls.resource_type.title().replace("-", "")
 
     @classmethod
     def response_field(cls) -> str:
@@ -70,6 +77,13 @@ class Resource:
         return {**fields, "status": self.status(time)}
 
 
+class Job(Resource):
+    """Work that is done once, like an import or a training. It uses other resources until it ends.
+
+    It cannot be deleted, so its name can never be used again.
+    """
+
+
 @dataclass(eq=False)
 class Change:
     """An update of a resource's settings.
@@ -78,7 +92,7 @@ class Change:
     update before `visible_from`.
     """
 
-    details: dict[str, object]
+    details: dict[str, Any]
     timeline: Timeline
     visible_from: datetime
 
@@ -89,7 +103,7 @@ class Changeable(Resource):
 
     changes: list[Change] = field(default_factory=list)
 
-    def settings(self, time: datetime) -> dict[str, object]:
+    def settings(self, time: datetime) -> dict[str, Any]:
         """Find the settings that are in force at a time: those of the last ACTIVE change.
 
         Until a change is ACTIVE, they are those of the creation.
@@ -107,13 +121,10 @@ class Changeable(Resource):
     def fields_at(self, time: datetime) -> dict[str, object]:
         """Collect all fields at a time, with the newest update that Describe shows.
 
-        An ACTIVE update moves `lastUpdatedDateTime` to the time at which it became ACTIVE.
+        `lastUpdatedDateTime` is the time at which the last update became ACTIVE, if there was one.
         """
         fields = {**super().fields_at(time), **self.settings(time)}
-        timelines = [change.timeline for change in self.changes]
-        active_timelines = [timeline for timeline in timelines if timeline.is_active(time)]
-        moments = [timeline.moment_at(time) for timeline in (self.timeline, *active_timelines)]
-        fields["lastUpdatedDateTime"] = max(moment.time for moment in moments)
+        fields["lastUpdatedDateTime"] = self._last_updated(time)
 
         for change in self.changes:
             if change.visible_from <= time:
@@ -121,18 +132,25 @@ class Changeable(Resource):
                 fields[f"latest{self.noun()}Update"] = newest_update
         return fields
 
+    def _last_updated(self, time: datetime) -> datetime:
+        last_updated = self.timeline.moment_at(time).time
+        for change in self.changes:
+            if change.timeline.is_active(time):
+                last_updated = max(last_updated, change.timeline.moment_at(time).time)
+        return last_updated
+
 
 class DatasetGroup(Resource):
     """A group of datasets, solutions and an event tracker. It may have a domain."""
 
-    kind = "dataset-group"
+    resource_type = "dataset-group"
 
 
 @dataclass(kw_only=True, eq=False)
 class Schema(Resource):
     """The columns of a dataset."""
 
-    kind = "schema"
+    resource_type = "schema"
     columns: tuple[Field, ...]
 
 
@@ -144,7 +162,7 @@ class Dataset(Resource):
     replaces those before it.
     """
 
-    kind = "dataset"
+    resource_type = "dataset"
     type: str
     schema: Schema
     table: Table
@@ -152,14 +170,14 @@ class Dataset(Resource):
 
 
 @dataclass(kw_only=True, eq=False)
-class ImportJob(Resource):
-    """An import job. It is never deleted, so its name can never be used again.
+class ImportJob(Job):
+    """A job that imports the rows of a dataset.
 
     `hashes` has the SHA-256 hash of each file that the job imported, by the file's URL. `files` has
     their bytes between reading and importing.
     """
 
-    kind = "dataset-import-job"
+    resource_type = "dataset-import-job"
     unfinished_quota = 5
     files: dict[str, bytes] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
@@ -169,29 +187,25 @@ class ImportJob(Resource):
 class Solution(Changeable):
     """A recipe with its configuration."""
 
-    kind = "solution"
+    resource_type = "solution"
     recipe: "Recipe"
-
-    @property
-    def group_arn(self) -> str:
-        """The ARN of the dataset group."""
-        return self.belongs_to[-1]
 
 
 @dataclass(kw_only=True, eq=False)
-class SolutionVersion(Resource):
-    """A trained model, or a model in training.
+class SolutionVersion(Job):
+    """A trained model, or a model in training. It is only deleted together with its solution.
 
     `data` has rows only during the training. `learned` has the imports of each dataset of the group
-    at the time when the training took its data, by the ARN of the dataset.
+    at the time when the training took its data, by the ARN of the dataset. Only a version that has
+    been ACTIVE has a `model`.
     """
 
-    kind = "solution-version"
+    resource_type = "solution-version"
     unfinished_quota = 20
     solution: Solution
     data: Table = field(default_factory=Table)
     learned: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    model: "Model | None" = None
+    model: "Model" = field(init=False, repr=False)
 
     def fields_at(self, time: datetime) -> dict[str, object]:
         """Collect all fields at a time. An ACTIVE version also has `trainingHours`."""
@@ -209,7 +223,7 @@ class Campaign(Changeable):
     During an update it serves the old version, until the update is ACTIVE.
     """
 
-    kind = "campaign"
+    resource_type = "campaign"
 
     def status(self, time: datetime) -> str:
         """Tell the status at a time. An ACTIVE campaign stays ACTIVE during updates.
@@ -232,13 +246,13 @@ class Campaign(Changeable):
 class EventTracker(Resource):
     """The receiver of streamed interactions. A dataset group has at most one."""
 
-    kind = "event-tracker"
+    resource_type = "event-tracker"
 
 
-class DataDeletionJob(Resource):
+class DataDeletionJob(Job):
     """A job that deletes users from all datasets of a dataset group."""
 
-    kind = "data-deletion-job"
+    resource_type = "data-deletion-job"
 
     def status(self, time: datetime) -> str:
         """Tell the status at a time. Its words are not those of other jobs."""
@@ -248,16 +262,21 @@ class DataDeletionJob(Resource):
         return status.removeprefix("CREATE ")
 
 
-@dataclass(frozen=True)
-class Condition:
+class DatasetColumn(NamedTuple):
+    """A column of a dataset."""
+
+    dataset: Dataset
+    name: str
+
+
+class Condition(NamedTuple):
     """One expression of a filter, which compares a column of a dataset.
 
     `values` is a list of texts in quotes. It is empty if there is a parameter like "GENRE" instead.
     """
 
     includes: bool
-    dataset: Dataset
-    column: str
+    column: DatasetColumn
     values: str
     parameter: str
 
@@ -266,17 +285,19 @@ class Condition:
 class Filter(Resource):
     """A filter of recommendations or user segments."""
 
-    kind = "filter"
+    resource_type = "filter"
     conditions: tuple[Condition, ...]
 
 
-class BatchJob(Resource):
-    """A job that writes a result for each line of its input to S3.
-
-    It cannot be stopped or deleted, so its name can never be used again.
-    """
+@dataclass(kw_only=True, eq=False)
+class BatchJob(Job):
+    """A job that writes a result for each line of its input to S3. It cannot be stopped."""
 
     unfinished_quota = 5
+    version: SolutionVersion
+    filter: Filter | None
+    source: "Location"
+    destination: "Location"
 
     def status(self, time: datetime) -> str:
         """Tell the status at a time, for example IN PROGRESS. Only CREATE FAILED has CREATE."""
@@ -289,13 +310,13 @@ class BatchJob(Resource):
 class BatchInferenceJob(BatchJob):
     """A batch job that recommends items."""
 
-    kind = "batch-inference-job"
+    resource_type = "batch-inference-job"
 
 
 class BatchSegmentJob(BatchJob):
     """A batch job that lists the users who like an item, or items with an attribute."""
 
-    kind = "batch-segment-job"
+    resource_type = "batch-segment-job"
 
 
 RESOURCE_CLASSES: dict[str, type[Resource]] = {

@@ -1,16 +1,15 @@
 """The operations of the runtime: recommendations, rankings and next best actions."""
 
-from collections.abc import Mapping
 from itertools import islice
 from uuid import uuid4
 
 from emulator.personalize.errors import invalid_input
-from emulator.personalize.filters import filter_scores, find_active_filter, list_columns
-from emulator.personalize.resources import Campaign, Solution, SolutionVersion
+from emulator.personalize.filters import filter_scores, find_active_filter
+from emulator.personalize.operation_models import RESULT_FIELDS
+from emulator.personalize.resources import Campaign, SolutionVersion
 from emulator.personalize.store import Request, Response, Store
 
 DEFAULT_RESULTS = 25  # API reference: numResults defaults to 25
-MAX_RESULTS = 500  # guide, quotas: also the most items for a ranking
 
 # The operation for each type of recipe (guide, "Choosing a recipe").
 OPERATIONS = {
@@ -20,12 +19,6 @@ OPERATIONS = {
     "PERSONALIZED_RANKING": "GetPersonalizedRanking",
     "PERSONALIZED_ACTIONS": "GetActionRecommendations",
 }
-RESULT_FIELDS = {
-    "GetRecommendations": ("itemList", "itemId"),
-    "GetPersonalizedRanking": ("personalizedRanking", "itemId"),
-    "GetActionRecommendations": ("actionList", "actionId"),
-}
-"""The field of each response with the results, and the field of each result with the id."""
 SUPPORTED_FIELDS = (
     *("campaignArn", "userId", "itemId", "inputList", "numResults"),
     *("context", "filterArn", "filterValues"),
@@ -40,13 +33,19 @@ def recommend(operation: str, store: Store, request: Request) -> Response:
 
     version = _find_served_version(operation, store, request)
     item_filter = find_active_filter(store, request, version.solution.group_arn)
-    _check_context(store, version.solution, request.get("context", {}))
-    passed = filter_scores(item_filter, request, compute_scores(store, version, request))
+    scores = filter_scores(item_filter, request, compute_scores(store, version, request))
 
-    list_field, id_field = RESULT_FIELDS[operation]
-    first_scores = islice(passed.items(), _choose_limit(request))
-    results = [{id_field: result_id, "score": score} for result_id, score in first_scores]
-    return {list_field: results, "recommendationId": f"RID-{uuid4()}"}
+    limit = request.get("numResults") or DEFAULT_RESULTS
+    if "inputList" in request:
+        limit = None  # a ranking has all items that were given
+
+    # An operation has one of these fields, and one of these ids. The service model selects them.
+    results = [
+        {"itemId": result_id, "actionId": result_id, "score": score}
+        for result_id, score in islice(scores.items(), limit)
+    ]
+    response: Response = dict.fromkeys(RESULT_FIELDS, results)
+    return {**response, "recommendationId": f"RID-{uuid4()}"}
 
 
 def _find_served_version(operation: str, store: Store, request: Request) -> SolutionVersion:
@@ -65,33 +64,12 @@ def _find_served_version(operation: str, store: Store, request: Request) -> Solu
     return version
 
 
-def _choose_limit(request: Request) -> int:
-    """Choose how many results a response has. A ranking has all items that were given."""
-    if "inputList" in request:
-        return MAX_RESULTS
-
-    limit: int = request.get("numResults", DEFAULT_RESULTS)
-    if limit == 0:
-        limit = DEFAULT_RESULTS
-    return min(limit, MAX_RESULTS)
-
-
-def _check_context(store: Store, solution: Solution, context: Mapping[str, str]) -> None:
-    """Reject a field of the context that is not in the schema of the interactions."""
-    columns = list_columns(store, solution.group_arn, "INTERACTIONS")
-    names = [column.name for _, column in columns]
-    for key in context:
-        if key not in names:
-            raise invalid_input(f"context has {key}, which the interactions do not have")
-
-
 def compute_scores(store: Store, version: SolutionVersion, request: Request) -> dict[str, float]:
     """Compute the results of a version by their ids, best first."""
-    model = version.model
-    assert model is not None, "an ACTIVE version has been trained"
-    if not version.timeline.gives_results:
-        return {}  # the fault `no-results`
+    if version.timeline.fault == "no-results":
+        return {}
 
+    model = version.model
     recipe_type = version.solution.recipe.type
     if recipe_type == "RELATED_ITEMS":
         return model.similar_items(_required(request, "itemId"))
@@ -101,18 +79,10 @@ def compute_scores(store: Store, version: SolutionVersion, request: Request) -> 
 
     user_id = _required(request, "userId")
     if recipe_type == "PERSONALIZED_RANKING":
-        return model.rank(user_id, _list_given_items(request))
+        return model.rank(user_id, request.get("inputList", []))
     if user_id not in model.histories and store.switches.unknown_user == "nothing":
         return {}
     return model.recommend_to_user(user_id)
-
-
-def _list_given_items(request: Request) -> list[str]:
-    """List the items to rank, which have a maximum (guide, quotas)."""
-    items: list[str] = request.get("inputList", [])
-    if len(items) > MAX_RESULTS:
-        raise invalid_input(f"inputList has {len(items)} items, more than {MAX_RESULTS}")
-    return items
 
 
 def _required(request: Request, name: str) -> str:

@@ -3,14 +3,14 @@
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from functools import partial
 
 from emulator.personalize.errors import JobFailed, already_exists, invalid_input, not_found
 from emulator.personalize.lifecycle import (
-    check_no_deletion,
+    check_no_unfinished_job,
     create,
     find_active,
     find_updatable,
@@ -18,6 +18,7 @@ from emulator.personalize.lifecycle import (
 )
 from emulator.personalize.recipes import RECIPES, Recipe
 from emulator.personalize.resources import (
+    DataDeletionJob,
     Dataset,
     DatasetGroup,
     Solution,
@@ -32,7 +33,7 @@ from emulator.personalize.tables import (
     Table,
 )
 
-DEFAULTS = {"performHPO": False, "performAutoML": False, "performAutoTraining": True}
+DEFAULT_SETTINGS = {"performHPO": False, "performAutoML": False, "performAutoTraining": True}
 EVERY_WEEK = {"autoTrainingConfig": {"schedulingExpression": "rate(7 days)"}}
 
 
@@ -42,61 +43,83 @@ def create_solution(store: Store, request: Request) -> Solution:
     The emulator starts no training by itself.
     """
     group = find_active(store, DatasetGroup, request["datasetGroupArn"])
-    details: dict[str, Any] = {**DEFAULTS, **request}
+    recipe = _find_recipe(request)
 
+    details = {**DEFAULT_SETTINGS, **request}
     if details["performAutoTraining"]:
-        details["solutionConfig"] = {**EVERY_WEEK, **details.get("solutionConfig", {})}
+        details["solutionConfig"] = {**EVERY_WEEK, **request.get("solutionConfig", {})}
+    return create(store, Solution, details, belongs_to=[group.arn], recipe=recipe)
 
+
+def _find_recipe(request: Request) -> Recipe:
+    """Find the recipe that a new solution names."""
     recipe_arn = request.get("recipeArn")
     if recipe_arn is None:
         raise invalid_input("recipeArn is missing; this emulator does not perform AutoML")
     if recipe_arn not in RECIPES:
         raise not_found(recipe_arn)
-
-    recipe = RECIPES[recipe_arn]
-    return create(store, Solution, details, belongs_to=[group.arn], recipe=recipe)
+    return RECIPES[recipe_arn]
 
 
 def update_solution(store: Store, request: Request) -> Solution:
     """Start an update of a solution. Its settings are in force when the update is ACTIVE."""
     solution = find_updatable(store, Solution, request["solutionArn"])
-    settings: dict[str, Any] = {**solution.settings(store.now), **request}
-    changed_config = settings.get("solutionUpdateConfig", {})
-    settings["solutionConfig"] = {**settings.get("solutionConfig", {}), **changed_config}
+    settings = {**solution.settings(store.now), **request}
+
+    # The request has only those parts of the configuration that change.
+    old_config = settings.get("solutionConfig", {})
+    settings["solutionConfig"] = {**old_config, **request.get("solutionUpdateConfig", {})}
     update(store, solution, settings)
     return solution
 
 
 def create_solution_version(store: Store, request: Request) -> SolutionVersion:
-    """Start a training. It uses the rows of the time when the version becomes IN_PROGRESS."""
+    """Start the training that a caller asks for."""
     solution = find_active(store, Solution, request["solutionArn"])
-    check_no_deletion(store, solution.group_arn)
+    check_no_unfinished_job(store, solution.group_arn, DataDeletionJob)
+
     versions = store.list_resources(SolutionVersion, solution.arn)
     if store.switches.unique_version_names:
         _check_name_is_new(versions, request)
-
-    training_mode = request.get("trainingMode", "FULL")
-    if training_mode == "UPDATE":
+    if request.get("trainingMode") == "UPDATE":
         _check_update_mode(solution, versions, store.now)
+
+    details = {"trainingMode": "FULL", **request, "trainingType": "MANUAL"}
+    return _start_training(store, solution, details)
+
+
+def _start_training(
+    store: Store, solution: Solution, details: Mapping[str, object]
+) -> SolutionVersion:
+    """Start to train a version of a solution, with the solution's settings and these details."""
     dataset = _find_training_dataset(store, solution)
-
-    def take_data() -> None:
-        version.data = dataset.table
-        for learned in store.list_resources(Dataset, solution.group_arn):
-            version.learned[learned.arn] = learned.imports
-
     inherited = {**solution.details, "name": None, "tags": ()}
     version = create(
         store,
         SolutionVersion,
-        {**inherited, **request, "trainingMode": training_mode, "trainingType": "MANUAL"},
-        path=f"{solution.details['name']}/{_build_version_id(solution, len(versions))}",
+        {**inherited, **details},
+        path=f"{solution.details['name']}/{_build_version_id(store, solution)}",
         belongs_to=[dataset.arn, solution.arn, solution.group_arn],
         solution=solution,
-        on_progress=take_data,
-        on_end=lambda: _train(version),
     )
+
+    version.timeline.when_in_progress(partial(_take_data, store, version, dataset))
+    version.timeline.when_active(partial(_train, version))
     return version
+
+
+def _build_version_id(store: Store, solution: Solution) -> str:
+    """Build the id of a new version. The same history of calls gives the same ids."""
+    version_count = len(store.list_resources(SolutionVersion, solution.arn))
+    history = f"{solution.arn} {solution.timeline.created.isoformat()} {version_count}"
+    return hashlib.sha256(history.encode()).hexdigest()[:8]
+
+
+def _take_data(store: Store, version: SolutionVersion, dataset: Dataset) -> None:
+    """Take the rows to train on. An import that ends later makes no difference to the version."""
+    version.data = dataset.table
+    for group_dataset in store.list_resources(Dataset, version.group_arn):
+        version.learned[group_dataset.arn] = group_dataset.imports
 
 
 def _check_name_is_new(versions: Sequence[SolutionVersion], request: Request) -> None:
@@ -121,12 +144,6 @@ def _check_update_mode(
     )
 
 
-def _build_version_id(solution: Solution, version_count: int) -> str:
-    """Build the id of a new version. The same history of calls gives the same ids."""
-    history = f"{solution.arn} {solution.timeline.created.isoformat()} {version_count}"
-    return hashlib.sha256(history.encode()).hexdigest()[:8]
-
-
 def stop_solution_version_creation(store: Store, request: Request) -> None:
     """Stop a training. If it is IN_PROGRESS it becomes CREATE STOPPING before CREATE STOPPED."""
     version = store.get(SolutionVersion, request["solutionVersionArn"])
@@ -139,38 +156,19 @@ def stop_solution_version_creation(store: Store, request: Request) -> None:
 def get_solution_metrics(store: Store, request: Request) -> Response:
     """Return the metrics of an ACTIVE version. `training.evaluate` explains them."""
     version = find_active(store, SolutionVersion, request["solutionVersionArn"])
-    assert version.model is not None, "an ACTIVE version has been trained"
     return {"solutionVersionArn": version.arn, "metrics": version.model.metrics}
 
 
 def _find_training_dataset(store: Store, solution: Solution) -> Dataset:
     """Find the ACTIVE dataset that the recipe learns from."""
-    recipe = solution.recipe
-    datasets = store.list_resources(Dataset, solution.group_arn)
-    arns = [dataset.arn for dataset in datasets if dataset.type == recipe.data]
-    if not arns:
-        raise invalid_input(
-            f"Dataset group {solution.group_arn} has no {recipe.data} dataset to train on"
-        )
+    required_type = solution.recipe.dataset_type
+    for dataset in store.list_resources(Dataset, solution.group_arn):
+        if dataset.type == required_type:
+            return find_active(store, Dataset, dataset.arn)
 
-    dataset = find_active(store, Dataset, arns[0])
-    if recipe.method == "words":
-        _check_textual_fields(dataset, recipe)
-    return dataset
-
-
-def _check_textual_fields(dataset: Dataset, recipe: Recipe) -> None:
-    """Reject items without a name or a text (guide, "Semantic-Similarity recipe")."""
-    found: set[str] = set()
-    for column in dataset.schema.columns:
-        found |= column.attributes
-
-    for attribute in ("itemName", "textual"):
-        if attribute not in found:
-            raise invalid_input(
-                f"The schema of {dataset.arn} has no field with {attribute}: true, which the recipe"
-                f" {recipe.name} needs"
-            )
+    raise invalid_input(
+        f"Dataset group {solution.group_arn} has no {required_type} dataset to train on"
+    )
 
 
 def _train(version: SolutionVersion) -> None:
@@ -178,35 +176,39 @@ def _train(version: SolutionVersion) -> None:
     # numpy and implicit take long to import, and only trainings need them.
     from emulator.personalize.training import train  # noqa: PLC0415
 
-    data = version.data
     recipe = version.solution.recipe
+    data = version.data
+    version.data = Table()
     event_type = version.solution.details.get("eventType")
     if event_type is not None:
         data = data.where("EVENT_TYPE", event_type)
 
     if recipe.method != "words":
         _check_enough_interactions(data, event_type)
+        _check_enough_users(data)
     elif not len(data):
         raise JobFailed("Dataset has no items")
 
-    if version.timeline.knows_only_popularity:
+    if version.timeline.fault == "only-popularity":
         recipe = replace(recipe, method="popularity")
     version.model = train(data, recipe)
-    version.data = Table()
 
 
-def _check_enough_interactions(data: Table, event_type: object) -> None:
-    """Fail a training with too few interactions, or too few users who have several."""
-    if len(data) < MIN_INTERACTIONS:
+def _check_enough_interactions(interactions: Table, event_type: object) -> None:
+    """Fail a training with too few interactions."""
+    if len(interactions) < MIN_INTERACTIONS:
         suffix = ""
         if event_type:
             suffix = f" after filtering by event type: {event_type}"
         raise JobFailed(f"Dataset has fewer than {MIN_INTERACTIONS} interactions{suffix}")
 
-    counts = Counter(data.column("USER_ID")).values()
-    required = max(MIN_USERS, math.ceil(len(counts) * MIN_SHARE_OF_USERS))
-    if sum(count >= MIN_INTERACTIONS_PER_USER for count in counts) < required:
+
+def _check_enough_users(interactions: Table) -> None:
+    """Fail a training with too few users who have several interactions."""
+    counts = Counter(interactions.column("USER_ID")).values()
+    required_users = max(MIN_USERS, math.ceil(len(counts) * MIN_SHARE_OF_USERS))
+    if sum(count >= MIN_INTERACTIONS_PER_USER for count in counts) < required_users:
         raise JobFailed(
-            f"Dataset has fewer than {required} users with at least"
+            f"Dataset has fewer than {required_users} users with at least"
             f" {MIN_INTERACTIONS_PER_USER} interactions each"
         )

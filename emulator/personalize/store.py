@@ -1,6 +1,6 @@
 """The resources of one account in one region, and the agenda of what happens to them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol, TypeVar
@@ -102,33 +102,21 @@ class Store:
         ]
 
     def start_job(
-        self,
-        kind: str,
-        arn: str,
-        *names: str,
-        verb: str = "CREATE",
-        outcome: str = "ACTIVE",
-        on_progress: Callable[[], None] | None = None,
-        on_end: Callable[[], None] | None = None,
+        self, kind: str, arn: str, *names: str, verb: str = "CREATE", outcome: str = "ACTIVE"
     ) -> Timeline:
         """Start a job that is PENDING, then IN_PROGRESS, and ends in `outcome`.
 
-        `verb` is the first word of the status before the outcome. `on_progress` is called when the
-        job becomes IN_PROGRESS, and `on_end` when it reaches its outcome. Both may raise JobFailed.
-        An injected fault for the job's ARN, or for one of `names`, changes its course.
+        `verb` is the first word of the status before the outcome. An injected fault for the job's
+        ARN, or for one of `names`, changes its course.
         """
-        if kind == "schema":
-            # A schema has no status, and exists at once.
-            pending_seconds = progress_seconds = 0.0
-        else:
-            pending_seconds, progress_seconds = self.timings(kind, arn)
-
+        pending_seconds, progress_seconds = self._plan_duration(kind, arn)
         progress_time = self.now + timedelta(seconds=pending_seconds)
         end_time = progress_time + timedelta(seconds=progress_seconds)
+
         moments = [
             Moment(self.now, f"{verb} PENDING"),
-            Moment(progress_time, f"{verb} IN_PROGRESS", on_progress),
-            Moment(end_time, outcome, on_end),
+            Moment(progress_time, f"{verb} IN_PROGRESS"),
+            Moment(end_time, outcome),
         ]
         timeline = Timeline(moments, verb)
 
@@ -137,6 +125,13 @@ class Store:
             fault.change_course(timeline, self.stop_seconds(arn))
         self._jobs.append(timeline)
         return timeline
+
+    def _plan_duration(self, kind: str, arn: str) -> tuple[float, float]:
+        """Choose the seconds that a job will be PENDING and IN_PROGRESS."""
+        if kind == "schema":
+            # A schema has no status, and exists at once.
+            return 0, 0
+        return self.timings(kind, arn)
 
     def stop_seconds(self, arn: str) -> float:
         """Look up how long the training of a version is STOPPING."""

@@ -36,7 +36,7 @@ class FixedTimings:
     stop: Duration = DURATION_OF_STOP
 
     def __call__(self, kind: str, _arn: str, /) -> Duration:
-        """Choose the duration of a kind of job. The ARN makes no difference."""
+        """Choose the duration of a kind of job, whichever resource it is for."""
         if kind == "stop":
             return self.stop
         if kind in SLOW_JOB_KINDS:
@@ -64,14 +64,13 @@ class Moment:
 class Timeline:
     """The moments of one job, oldest first. They alone decide the status at any time.
 
-    A version whose timeline gives no results answers every request with an empty list. One that
-    knows only popularity is trained like a version of aws-popularity-count.
+    `verb` is the first word of the statuses on the way. `fault` is the kind of the injected fault
+    that the job has met, because some faults only show in what a trained version recommends.
     """
 
     moments: list[Moment]
     verb: str = "CREATE"
-    gives_results: bool = True
-    knows_only_popularity: bool = False
+    fault: str | None = field(default=None, init=False)
     failure_reason: str | None = field(default=None, init=False)
 
     @property
@@ -95,7 +94,7 @@ class Timeline:
         return self.status(time) == "ACTIVE"
 
     def has_ended(self, time: datetime) -> bool:
-        """Return True if the status does not change any more by itself."""
+        """Return True if the status no longer changes by itself."""
         return self.status(time).endswith(("ACTIVE", "FAILED", "STOPPED"))
 
     def fields_at(self, time: datetime) -> dict[str, object]:
@@ -110,6 +109,19 @@ class Timeline:
         if moment.status.endswith("FAILED"):
             fields["failureReason"] = self.failure_reason
         return fields
+
+    def when_in_progress(self, effect: Callable[[], None]) -> None:
+        """Call `effect` when the job becomes IN_PROGRESS. If it raises JobFailed, the job fails."""
+        self.moments[1].effect = effect
+
+    def when_active(self, effect: Callable[[], None]) -> None:
+        """Call `effect` when the job becomes ACTIVE. If it raises JobFailed, the job fails instead.
+
+        A job that an injected fault lets fail, stop or hang never gets there.
+        """
+        end = self.moments[-1]
+        if end.status == "ACTIVE":
+            end.effect = effect
 
     def fail(self, moment: Moment, reason: str) -> None:
         """End the job as failed at `moment`, and drop all later moments.

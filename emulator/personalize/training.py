@@ -4,7 +4,8 @@ import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from operator import itemgetter
 
 import numpy as np
 from implicit.nearest_neighbours import ItemItemRecommender
@@ -38,7 +39,7 @@ class Model:
     histories: Histories
     popularity: Scores
     similarity: csr_matrix | None
-    metrics: Mapping[str, float]
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
     def recommend_to_user(self, user_id: str) -> dict[str, float]:
         """Recommend items that are new to a user. A user without a history gets popular items."""
@@ -104,39 +105,29 @@ class Model:
 def train(data: Table, recipe: Recipe) -> Model:
     """Train a model on rows, and evaluate it. Equal rows always give an equal model."""
     if recipe.method == "words":
-        return _train_on_words(data, recipe.target)
+        return _train_on_words(data, recipe.item_column)
 
-    items = sorted(set(data.column(recipe.target)))
-    histories = _list_histories(data, recipe.target, items)
-    # A dict keeps their order, and finds a user faster than a list.
-    held_out_users = dict.fromkeys(_choose_held_out_users(histories))
+    items = sorted(set(data.column(recipe.item_column)))
+    histories = _list_histories(data, recipe.item_column, items)
+    held_out_users = _choose_held_out_users(histories)
     known_histories = [history for user, history in histories.items() if user not in held_out_users]
 
-    model = _fit(items, histories, known_histories, recipe)
-    metrics = evaluate(model, [histories[user] for user in held_out_users])
-    return replace(model, metrics=metrics)
-
-
-def _fit(
-    items: Sequence[str],
-    histories: Histories,
-    known_histories: Sequence[Sequence[int]],
-    recipe: Recipe,
-) -> Model:
-    """Build a model without metrics. Items are similar if the known histories have both of them."""
     similarity = None
     if recipe.method == "neighbours":
         similarity = _compute_similarity(known_histories, len(items))
 
     all_positions = np.concatenate([*histories.values()])
     popularity = np.bincount(all_positions, minlength=len(items)).astype(np.float64)
-    return Model(items, histories, popularity, similarity, metrics={})
+    model = Model(items, histories, popularity, similarity)
+
+    held_out_histories = [histories[user] for user in held_out_users]
+    return replace(model, metrics=evaluate(model, held_out_histories))
 
 
 def _list_histories(data: Table, item_column: str, items: Sequence[str]) -> dict[str, list[int]]:
     """List the items of each user, oldest first, as positions in `items`."""
     columns = [data.column(name) for name in ("TIMESTAMP", "USER_ID", item_column)]
-    interactions = sorted(zip(*columns, strict=True), key=lambda interaction: interaction[0])
+    interactions = sorted(zip(*columns, strict=True), key=itemgetter(0))
     positions = {item: position for position, item in enumerate(items)}
 
     histories: defaultdict[str, list[int]] = defaultdict(list)
@@ -153,7 +144,7 @@ def _train_on_words(data: Table, item_column: str) -> Model:
     items = data.column(item_column)
     item_count = len(items)
     similarity = _compute_similarity(_list_items_by_word(data, item_column), item_count)
-    model = Model(items, {}, np.ones(item_count), similarity, metrics={})
+    model = Model(items, {}, np.ones(item_count), similarity)
 
     # There are no interactions to hold out, so coverage is the only metric.
     ranked = _rank_unknown_items(model, [[position] for position in range(item_count)])
@@ -220,14 +211,16 @@ def _rank_unknown_items(model: Model, histories: Sequence[Sequence[int]]) -> NDA
     return ranked
 
 
-def _choose_held_out_users(histories: Histories) -> list[str]:
-    """Choose a tenth of the users with at least two interactions.
+def _choose_held_out_users(histories: Histories) -> dict[str, None]:
+    """Choose a tenth of the users with at least two interactions, as the keys of a dict.
 
-    They are selected by a hash of their ids, so the other users make no difference to the order.
+    A dict keeps their order, and finds a user faster than a list. They are selected by a hash of
+    their ids, so that the other users make no difference to the order.
     """
     users = [user for user, history in histories.items() if len(history) > 1]
     users.sort(key=lambda user: hashlib.sha256(user.encode()).digest())
-    return users[: math.ceil(len(users) * HELD_OUT_USERS)]
+    held_out_count = math.ceil(len(users) * HELD_OUT_USERS)
+    return dict.fromkeys(users[:held_out_count])
 
 
 def _compute_similarity(histories: Sequence[Sequence[int]], item_count: int) -> csr_matrix:

@@ -6,14 +6,12 @@ in one line. Below it are the lines of the output, or why the job failed. Scores
 
 import json
 import re
-from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ClientError
-from personalize_world import BATCH, CALLER, World, error_of, recipe_arn
+from personalize_world import BATCH, CALLER, World, recipe_arn
 
 from emulator.personalize import ApiError
-from emulator.personalize.resources import Dataset
 from retrain.rehearsal.films import sample_data, schema
 
 AMERICA = CALLER._replace(region="us-east-1")
@@ -134,37 +132,6 @@ def test_each_batch_job_of_the_golden_file_writes_its_lines_or_has_a_reason(film
         return [re.sub(r"\[0\.\d+(,0\.\d+)*\]", "[...]", text) for text in lines]
 
     golden.answers("personalize_batch.txt", answer)
-
-
-@pytest.mark.parametrize(
-    "limit, value, reason",
-    [
-        ("MAX_FILES", 1, "The input has 2 files, more than 1"),
-        ("MAX_FILES", 2, None),
-        ("MAX_BYTES", 2 * len('{"itemId": "film-004"}') - 1, "The input has more than 1 GB"),
-        ("MAX_BYTES", 2 * len('{"itemId": "film-004"}'), None),
-        ("MAX_LINES", {"aws-item-affinity": 0}, "a.json has 1 lines, more than 0"),
-        ("MAX_LINES", {"aws-item-affinity": 1, "aws-similar-items": 0}, None),
-    ],
-)
-def test_a_job_with_too_much_input_fails(films, monkeypatch, limit, value, reason):
-    files = {name: [{"itemId": "film-004"}] for name in ("/a.json", "/b.json")}
-    monkeypatch.setattr(f"emulator.personalize.batch_jobs.{limit}", value)
-    lines = films.run("item-affinity", files, numResults=1)
-    assert lines == [reason] if reason else len(lines) == 2
-
-
-def test_themes_need_a_textual_field(films, monkeypatch):
-    mode = {"batchInferenceJobMode": "THEME_GENERATION"}
-    mode["themeGenerationConfig"] = {"fieldsForThemeGeneration": {"itemName": "TITLE"}}
-    items = films.personalize.resources(Dataset, AMERICA)[f"{ARN}dataset/movies/ITEMS"]
-    columns = [replace(column, attributes=frozenset()) for column in items.schema.columns]
-    monkeypatch.setattr(items.schema, "columns", columns)
-    error = error_of(
-        films.client.create_batch_inference_job, **films.request("similar-items", **mode)
-    )
-
-    assert error == ("InvalidInputException", "Themes need a textual field of the items")
 
 
 def test_a_filter_of_a_campaign_includes_or_excludes_items(films):

@@ -67,19 +67,6 @@ def test_full_replaces_the_rows_and_incremental_adds_rows(world, dataset):
     assert len(rows(world, dataset)) == 1500
 
 
-def test_an_incremental_import_of_more_than_1_gb_fails(world, dataset, monkeypatch):
-    world.import_file(dataset)
-    size = len(numbered_interactions(1500))
-    reason = f"Incremental dataset import job has {size} bytes, more than 1 GB"
-    for limit, mode, expected in (
-        (size, "INCREMENTAL", None),
-        (size - 1, "INCREMENTAL", reason),
-        (size - 1, "FULL", None),
-    ):
-        monkeypatch.setattr("emulator.personalize.import_jobs.MAX_INCREMENTAL_BYTES", limit)
-        assert failure(world, dataset, f"{mode}-{limit}", importMode=mode) == expected
-
-
 def test_each_folder_of_the_golden_file_is_imported_or_has_a_reason(world, golden):
     group = world.create_group()
     datasets = {

@@ -292,7 +292,7 @@ def test_faults_can_be_injected_listed_and_removed(aws):
 
     other = {"fault": "fail", "job": "campaign-update", "of": "live", "rate": 0.5}
     other_id = aws.control("POST", "faults", other)["id"]
-    error, _ = CALL_FAULTS["throttle"]
+    error = CALL_FAULTS["throttle"]
     rest = {"id": other_id, **other, "times": 1, "reason": "Internal service error"}
     assert aws.control("GET", "faults") == [
         {"id": fault_id, **fault, "of": None, "rate": 1, "times": 1, **error},

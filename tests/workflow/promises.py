@@ -217,7 +217,7 @@ def not_up_to_date(teller: Storyteller) -> Iterator[str]:
     versions = teller.versions("ACTIVE")
     yield from _outdated_data(teller)
     yield from _untold_verdicts(teller)
-    bad = {version.arn for version in versions if not version.timeline.gives_results}
+    bad = {version.arn for version in versions if version.timeline.fault == "no-results"}
     for campaign in map(campaign_arn, PROBED_CAMPAIGNS):
         if last.served[campaign] in bad and teller.witnesses[campaign].is_untried:
             yield f"{campaign} still serves {last.served[campaign]}, which answers badly"
