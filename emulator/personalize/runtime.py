@@ -79,7 +79,7 @@ def compute_scores(store: Store, version: SolutionVersion, request: Request) -> 
 
     user_id = _required(request, "userId")
     if recipe_type == "PERSONALIZED_RANKING":
-        return model.rank(user_id, request.get("inputList", []))
+        return model.rank_items(user_id, request.get("inputList", []))
     if user_id not in model.histories and store.switches.unknown_user == "nothing":
         return {}
     return model.recommend_to_user(user_id)

@@ -8,16 +8,16 @@ from dataclasses import dataclass, field, replace
 from operator import itemgetter
 
 import numpy as np
-from implicit.nearest_neighbours import ItemItemRecommender
+from implicit.nearest_neighbours import ItemItemRecommender, normalize
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, diags
+from scipy.sparse import csr_matrix
 
 from emulator.personalize.recipes import Recipe
 from emulator.personalize.tables import Table
 
 Scores = NDArray[np.float64]
-Histories = Mapping[str, Sequence[int]]
-"""The items of each user, oldest first, as positions in a list of items."""
+History = Sequence[int]
+"""The items of a user, oldest first, as positions in a list of items."""
 
 NEIGHBOURS = 100  # items that an item is compared with
 DECAY = 0.9  # the weight of an interaction of a user relative to the user's next one
@@ -36,7 +36,7 @@ class Model:
     """
 
     items: Sequence[str]
-    histories: Histories
+    histories: Mapping[str, History]
     popularity: Scores
     similarity: csr_matrix | None
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -55,25 +55,24 @@ class Model:
     def rank_users(self, item_ids: Collection[str]) -> dict[str, float]:
         """Rank the users who like any of the items by the sum of their scores, best first."""
         positions = [position for position, item in enumerate(self.items) if item in item_ids]
-        scores = self.scores([*self.histories.values()])[:, positions].sum(axis=1)
+        scores = self.score_items([*self.histories.values()])[:, positions].sum(axis=1)
 
         users = list(self.histories)
-        order = np.argsort(-scores, kind="stable")
-        return {users[row]: float(scores[row]) for row in order if scores[row] > 0}
+        best_first = np.argsort(-scores, kind="stable")
+        return {users[row]: float(scores[row]) for row in best_first if scores[row] > 0}
 
-    def rank(self, user_id: str, item_ids: Sequence[str]) -> dict[str, float]:
+    def rank_items(self, user_id: str, item_ids: Sequence[str]) -> dict[str, float]:
         """Rank the given items for a user. An unknown item has the score 0."""
-        scores = self.scores([self.histories.get(user_id, [])])[0]
+        [scores] = self.score_items([self.histories.get(user_id, [])])
         score_by_item = dict(zip(self.items, scores, strict=True))
-        given = {item: float(score_by_item.get(item, 0)) for item in item_ids}
+        requested = {item: float(score_by_item.get(item, 0)) for item in item_ids}
 
-        total = sum(given.values())
-        if total == 0:
-            total = 1  # none of the items is known, so each keeps the score 0
-        best_first = sorted(given, key=lambda item: -given[item])
-        return {item: given[item] / total for item in best_first}
+        # If none of the items is known, each of them keeps the score 0.
+        total = sum(requested.values()) or 1
+        best_first = sorted(requested.items(), key=itemgetter(1), reverse=True)
+        return {item: score / total for item, score in best_first}
 
-    def scores(self, histories: Sequence[Sequence[int]]) -> Scores:
+    def score_items(self, histories: Sequence[History]) -> Scores:
         """Compute a matrix of scores, with a row for each history and a column for each item.
 
         If the model has `similarity`, popularity only decides between items that are equally
@@ -88,16 +87,16 @@ class Model:
         scores: Scores = (weighted @ self.similarity).toarray() + popularity / 1000
         return scores
 
-    def _rank_new_items(self, history: Sequence[int]) -> dict[str, float]:
+    def _rank_new_items(self, history: History) -> dict[str, float]:
         """Rank the items that are not in a history and have a positive score, best first."""
-        scores = self.scores([history])[0]
+        [scores] = self.score_items([history])
         scores[list(history)] = 0
 
         total = scores.sum()
-        order = np.argsort(-scores, kind="stable")
+        best_first = np.argsort(-scores, kind="stable")
         return {
             self.items[position]: float(scores[position] / total)
-            for position in order
+            for position in best_first
             if scores[position] > 0
         }
 
@@ -110,30 +109,42 @@ def train(data: Table, recipe: Recipe) -> Model:
     items = sorted(set(data.column(recipe.item_column)))
     histories = _list_histories(data, recipe.item_column, items)
     held_out_users = _choose_held_out_users(histories)
-    known_histories = [history for user, history in histories.items() if user not in held_out_users]
 
     similarity = None
     if recipe.method == "neighbours":
-        similarity = _compute_similarity(known_histories, len(items))
+        known_users = [user for user in histories if user not in held_out_users]
+        similarity = _compute_similarity([histories[user] for user in known_users], len(items))
 
-    all_positions = np.concatenate([*histories.values()])
-    popularity = np.bincount(all_positions, minlength=len(items)).astype(np.float64)
-    model = Model(items, histories, popularity, similarity)
-
-    held_out_histories = [histories[user] for user in held_out_users]
-    return replace(model, metrics=evaluate(model, held_out_histories))
+    popularity = np.bincount(np.concatenate([*histories.values()]), minlength=len(items))
+    model = Model(items, histories, popularity.astype(np.float64), similarity)
+    metrics = evaluate(model, [histories[user] for user in held_out_users])
+    return replace(model, metrics=metrics)
 
 
-def _list_histories(data: Table, item_column: str, items: Sequence[str]) -> dict[str, list[int]]:
-    """List the items of each user, oldest first, as positions in `items`."""
-    columns = [data.column(name) for name in ("TIMESTAMP", "USER_ID", item_column)]
-    interactions = sorted(zip(*columns, strict=True), key=itemgetter(0))
+def _list_histories(
+    interactions: Table, item_column: str, items: Sequence[str]
+) -> dict[str, list[int]]:
+    """List the history of each user."""
+    columns = [interactions.column(name) for name in ("TIMESTAMP", "USER_ID", item_column)]
+    oldest_first = sorted(zip(*columns, strict=True), key=itemgetter(0))
     positions = {item: position for position, item in enumerate(items)}
 
     histories: defaultdict[str, list[int]] = defaultdict(list)
-    for _, user, item in interactions:
+    for _, user, item in oldest_first:
         histories[user].append(positions[item])
     return dict(histories)
+
+
+def _choose_held_out_users(histories: Mapping[str, History]) -> dict[str, None]:
+    """Choose a tenth of the users with at least two interactions, as the keys of a dict.
+
+    A dict keeps their order, and finds a user faster than a list. They are selected by a hash of
+    their ids, so that the other users make no difference to the order.
+    """
+    users = [user for user, history in histories.items() if len(history) > 1]
+    users.sort(key=lambda user: hashlib.sha256(user.encode()).digest())
+    held_out_count = math.ceil(len(users) * HELD_OUT_USERS)
+    return dict.fromkeys(users[:held_out_count])
 
 
 def _train_on_words(data: Table, item_column: str) -> Model:
@@ -148,8 +159,7 @@ def _train_on_words(data: Table, item_column: str) -> Model:
 
     # There are no interactions to hold out, so coverage is the only metric.
     ranked = _rank_unknown_items(model, [[position] for position in range(item_count)])
-    coverage = len(np.unique(ranked)) / item_count
-    return replace(model, metrics={"coverage": round(coverage, 4)})
+    return replace(model, metrics={"coverage": _compute_coverage(model, ranked)})
 
 
 def _list_items_by_word(data: Table, item_column: str) -> list[list[int]]:
@@ -160,31 +170,64 @@ def _list_items_by_word(data: Table, item_column: str) -> list[list[int]]:
             continue
 
         for position, value in enumerate(data.column(name)):
-            if value:
-                for word in str(value).lower().replace("|", " ").split():
-                    positions[word].append(position)
+            # A pipe separates the values of a categorical column.
+            for word in str(value or "").lower().replace("|", " ").split():
+                positions[word].append(position)
     return [*positions.values()]
 
 
-def evaluate(model: Model, histories: Sequence[Sequence[int]]) -> dict[str, float]:
+def _compute_similarity(histories: Sequence[History], item_count: int) -> csr_matrix:
+    """Compute the cosine similarity of each item to its nearest neighbours.
+
+    The vector of an item has an entry for each user, which is the number of interactions.
+    """
+    interaction_count = sum(map(len, histories))
+    counts = _build_matrix(histories, np.ones(interaction_count), item_count)
+    counts.sum_duplicates()
+
+    recommender = ItemItemRecommender(K=NEIGHBOURS, num_threads=1)
+    recommender.fit(normalize(counts.T).T.tocsr(), show_progress=False)
+    return recommender.similarity
+
+
+def _build_matrix(histories: Sequence[History], weights: Scores, item_count: int) -> csr_matrix:
+    """Build a matrix with a row for each history, with the weight of each of its interactions."""
+    positions = np.array([position for history in histories for position in history], dtype=np.intp)
+    row_starts = np.cumsum([0, *map(len, histories)])
+    return csr_matrix((weights, positions, row_starts), shape=(len(histories), item_count))
+
+
+def evaluate(model: Model, histories: Sequence[History]) -> dict[str, float]:
     """Compute the metrics of GetSolutionMetrics, each a mean over users between 0 and 1.
 
     Each history belongs to a user who was held out of the training. The newest interactions of the
     user are hidden, and the model ranks all items that are not in the rest of the history. A hit
     is a hidden item among the first ranks.
     """
-    known = []
-    hidden = []
-    for history in histories:
-        hidden_count = math.ceil(len(history) * HELD_OUT_INTERACTIONS)
-        known.append(history[:-hidden_count])
-        hidden.append(history[-hidden_count:])
+    hidden_counts = [math.ceil(len(history) * HELD_OUT_INTERACTIONS) for history in histories]
+    splits = [*zip(histories, hidden_counts, strict=True)]
+    hidden = [history[-count:] for history, count in splits]
 
-    ranked = _rank_unknown_items(model, known)
+    ranked = _rank_unknown_items(model, [history[:-count] for history, count in splits])
     hits = np.array([np.isin(row, items) for row, items in zip(ranked, hidden, strict=True)])
+
     metrics = _compute_metrics(hits, [len(set(items)) for items in hidden])
-    metrics["coverage"] = len(np.unique(ranked)) / len(model.items)
-    return {name: round(value, 4) for name, value in metrics.items()}
+    metrics["coverage"] = _compute_coverage(model, ranked)
+    return metrics
+
+
+def _rank_unknown_items(model: Model, histories: Sequence[History]) -> NDArray[np.intp]:
+    """Rank, in a row for each history, the best items that are not in it, best first."""
+    scores = model.score_items(histories)
+    for row, history in zip(scores, histories, strict=True):
+        row[list(history)] = -1  # less than every other score
+    ranked: NDArray[np.intp] = np.argsort(-scores, axis=1, kind="stable")[:, :RANKS]
+    return ranked
+
+
+def _compute_coverage(model: Model, ranked: NDArray[np.intp]) -> float:
+    """Compute the share of the items that the model recommends to anybody."""
+    return round(len(np.unique(ranked)) / len(model.items), 4)
 
 
 def _compute_metrics(hits: NDArray[np.bool_], hidden_counts: Sequence[int]) -> dict[str, float]:
@@ -193,63 +236,18 @@ def _compute_metrics(hits: NDArray[np.bool_], hidden_counts: Sequence[int]) -> d
     `hidden_counts` has the number of items that each user could hit.
     """
     reciprocal_ranks = np.where(hits.any(axis=1), 1 / (1 + hits.argmax(axis=1)), 0)
-    metrics = {"mean_reciprocal_rank_at_25": float(reciprocal_ranks.mean())}
+    metrics = {"mean_reciprocal_rank_at_25": reciprocal_ranks.mean()}
     for rank in (5, 10, 25):
         first_hits = hits[:, :rank]
         gain = _compute_cumulative_gain(first_hits, hidden_counts)
         metrics[f"normalized_discounted_cumulative_gain_at_{rank}"] = gain
-        metrics[f"precision_at_{rank}"] = float(first_hits.sum(axis=1).mean() / rank)
-    return metrics
+        metrics[f"precision_at_{rank}"] = first_hits.sum(axis=1).mean() / rank
+    return {name: round(float(value), 4) for name, value in metrics.items()}
 
 
-def _rank_unknown_items(model: Model, histories: Sequence[Sequence[int]]) -> NDArray[np.intp]:
-    """Rank, in a row for each history, the best items that are not in it, best first."""
-    scores = model.scores(histories)
-    for row, history in zip(scores, histories, strict=True):
-        row[list(history)] = -1  # less than every other score
-    ranked: NDArray[np.intp] = np.argsort(-scores, axis=1, kind="stable")[:, :RANKS]
-    return ranked
-
-
-def _choose_held_out_users(histories: Histories) -> dict[str, None]:
-    """Choose a tenth of the users with at least two interactions, as the keys of a dict.
-
-    A dict keeps their order, and finds a user faster than a list. They are selected by a hash of
-    their ids, so that the other users make no difference to the order.
-    """
-    users = [user for user, history in histories.items() if len(history) > 1]
-    users.sort(key=lambda user: hashlib.sha256(user.encode()).digest())
-    held_out_count = math.ceil(len(users) * HELD_OUT_USERS)
-    return dict.fromkeys(users[:held_out_count])
-
-
-def _compute_similarity(histories: Sequence[Sequence[int]], item_count: int) -> csr_matrix:
-    """Compute the cosine similarity of each item to its nearest neighbours.
-
-    The vector of an item has an entry for each user, which is the number of interactions.
-    """
-    counts = _build_matrix(histories, np.ones(sum(map(len, histories))), item_count)
-    counts.sum_duplicates()
-
-    lengths = np.sqrt(np.asarray(counts.power(2).sum(axis=0)).ravel())
-    lengths[lengths == 0] = 1  # an item that only held-out users have
-
-    recommender = ItemItemRecommender(K=NEIGHBOURS, num_threads=1)
-    recommender.fit((counts @ diags(1 / lengths)).tocsr(), show_progress=False)
-    return recommender.similarity
-
-
-def _build_matrix(
-    histories: Sequence[Sequence[int]], weights: Scores, item_count: int
-) -> csr_matrix:
-    """Build a matrix with a row for each history, with the weight of each of its interactions."""
-    positions = np.array([position for history in histories for position in history], dtype=np.intp)
-    row_starts = np.cumsum([0, *map(len, histories)])
-    return csr_matrix((weights, positions, row_starts), shape=(len(histories), item_count))
-
-
-def _compute_cumulative_gain(hits: NDArray[np.bool_], hidden_counts: Sequence[int]) -> float:
+def _compute_cumulative_gain(hits: NDArray[np.bool_], hidden_counts: Sequence[int]) -> Scores:
     """Compute the normalized discounted cumulative gain, a mean over users."""
     gains = 1 / np.log2(np.arange(2, hits.shape[1] + 2))
     best_sums = np.array([gains[:count].sum() for count in hidden_counts])
-    return float(((hits * gains).sum(axis=1) / best_sums).mean())
+    mean: Scores = ((hits * gains).sum(axis=1) / best_sums).mean()
+    return mean
