@@ -1,7 +1,7 @@
 """The operations of Personalize's services in botocore's models, and the check of a request."""
 
 from collections.abc import Mapping
-from functools import cache, lru_cache
+from functools import cache
 
 from botocore.model import OperationModel
 
@@ -39,17 +39,6 @@ def find_operation_model(name: str) -> OperationModel:
 
 def validate(operation_name: str, request: Mapping[str, object]) -> None:
     """Reject a request that breaks the model of its operation."""
-    try:
-        errors = _format_errors_of_poll(operation_name, **request)
-    except TypeError:
-        # A list or a structure can't be a key of the cache, but the request of a poll has neither.
-        errors = format_errors(find_operation_model(operation_name), request)
-
+    errors = format_errors(find_operation_model(operation_name), request)
     if errors:
         raise invalid_input(errors)
-
-
-@lru_cache(maxsize=1024, typed=True)
-def _format_errors_of_poll(operation_name: str, /, **request: object) -> str:
-    """Format the errors of a request. They're cached, because most requests repeat a poll."""
-    return format_errors(find_operation_model(operation_name), request)

@@ -1,9 +1,11 @@
 """The rows of a dataset, and their Avro schema."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+import math
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from emulator.personalize.errors import invalid_input
 
@@ -25,20 +27,37 @@ MIN_INTERACTIONS = 1000
 MIN_USERS = 25
 MIN_SHARE_OF_USERS = 0.01
 MIN_INTERACTIONS_PER_USER = 2
-AVRO_TYPES = ("string", "int", "long", "float", "double", "boolean")
+MAX_TEXT_LENGTH = 1000
+WHOLE_NUMBER = re.compile(rf"-?[0-9]{{1,{MAX_TEXT_LENGTH}}}")
+DECIMAL_NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
+
+
+class AvroType(NamedTuple):
+    """The pattern of a type's texts, the function that parses them, and the end of its range."""
+
+    pattern: re.Pattern[str]
+    parse: Callable[[str], str | float]
+    range_end: float = math.inf
+
+
+AVRO_TYPES = {
+    "string": AvroType(re.compile(r"(?s).+"), str),
+    "int": AvroType(WHOLE_NUMBER, int, 2**31),
+    "long": AvroType(WHOLE_NUMBER, int, 2**63),
+    "float": AvroType(DECIMAL_NUMBER, float),
+    "double": AvroType(DECIMAL_NUMBER, float),
+    "boolean": AvroType(re.compile(r"(?ai)true|false"), lambda text: text.lower() == "true"),
+}
 
 
 @dataclass(frozen=True)
 class Field:
-    """One column: its Avro type, whether a value may be missing, and its attributes.
-
-    The attributes are the keys of the schema with the value true, for example "textual".
-    """
+    """One column: its Avro type, whether a value may be missing, and whether it is free text."""
 
     name: str
     type: str
     nullable: bool
-    attributes: frozenset[str] = frozenset()
+    textual: bool = False
 
 
 def parse_schema(text: str) -> tuple[Field, ...]:
@@ -68,8 +87,12 @@ def _parse_field(entry: Mapping[str, Any]) -> Field:
     if len(primitives) != 1 or primitives[0] not in AVRO_TYPES:
         raise ValueError(f"field {entry['name']} has the unknown type {avro_type!r}")
 
-    attributes = frozenset(key for key, value in entry.items() if value is True)
-    return Field(entry["name"], primitives[0], "null" in types, attributes)
+    return Field(
+        entry["name"],
+        primitives[0],
+        nullable="null" in types,
+        textual=entry.get("textual") is True,
+    )
 
 
 @dataclass(frozen=True)

@@ -204,11 +204,14 @@ def evaluate(model: Model, histories: Sequence[History]) -> dict[str, float]:
     user are hidden, and the model ranks all items that are not in the rest of the history. A hit
     is a hidden item among the first ranks.
     """
-    hidden_counts = [math.ceil(len(history) * HELD_OUT_INTERACTIONS) for history in histories]
-    splits = [*zip(histories, hidden_counts, strict=True)]
-    hidden = [history[-count:] for history, count in splits]
+    known = []
+    hidden = []
+    for history in histories:
+        hidden_count = math.ceil(len(history) * HELD_OUT_INTERACTIONS)
+        known.append(history[:-hidden_count])
+        hidden.append(history[-hidden_count:])
 
-    ranked = _rank_unknown_items(model, [history[:-count] for history, count in splits])
+    ranked = _rank_unknown_items(model, known)
     hits = np.array([np.isin(row, items) for row, items in zip(ranked, hidden, strict=True)])
 
     metrics = _compute_metrics(hits, [len(set(items)) for items in hidden])
