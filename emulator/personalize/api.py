@@ -77,6 +77,10 @@ DEFAULT_TIMINGS = FixedTimings()
 DEFAULT_SWITCHES = Switches()
 
 
+def _allow_everything(_caller: Caller, _action: str, _resources: list[str], /) -> None:
+    pass
+
+
 class Call(NamedTuple):
     """A call that arrived, successful or not."""
 
@@ -98,8 +102,7 @@ class Personalize:
         timings: How long jobs take.
         authorize: Called before an operation with each action and its resources. It raises
             ApiError (AccessDeniedException) if the caller lacks the permission. `iam:PassRole` is
-            the action for a role in the request. Without this function every caller may do
-            everything.
+            the action for a role in the request. By default every caller may do everything.
         switches: The choices where the behaviour of the service is not documented.
 
     Attributes:
@@ -113,7 +116,7 @@ class Personalize:
         objects: Objects,
         clock: Callable[[], datetime] = REAL_CLOCK,
         timings: Timings = DEFAULT_TIMINGS,
-        authorize: Callable[[Caller, str, list[str]], None] | None = None,
+        authorize: Callable[[Caller, str, list[str]], None] = _allow_everything,
         switches: Switches = DEFAULT_SWITCHES,
     ) -> None:
         self.faults = Faults()
@@ -141,6 +144,7 @@ class Personalize:
             return self._perform(operation_name, request, caller)
 
     def _perform(self, operation_name: str, request: Request, caller: Caller) -> Response:
+        """Perform an operation, or let an injected fault happen to it."""
         fault = self.faults.take_for_call(operation_name, request)
         fault.raise_before_operation()
 
@@ -151,12 +155,11 @@ class Personalize:
 
         if operation_name.startswith(("Describe", "List")):
             store.now -= timedelta(seconds=fault.stale_seconds)
-        response = _build_response(operation(store, request))
+        response = fault.change_response(_build_response(operation(store, request)))
         fault.raise_after_operation()
 
         output_shape = find_operation_model(operation_name).output_shape
-        shown_fields = select_fields(output_shape, fault.change_response(response))
-        return cast("Response", shown_fields)
+        return cast("Response", select_fields(output_shape, response))
 
     def resources(self, kind: type[R], caller: Caller) -> dict[str, R]:
         """Return the resources of a kind by ARN, oldest first, with all that they store.
@@ -180,10 +183,10 @@ class Personalize:
     def _check_permissions(
         self, operation_name: str, request: Request, caller: Caller, store: Store
     ) -> None:
+        """Refuse a call for which the caller lacks a permission."""
         permissions = list_required_permissions(operation_name, request, store)
-        if self._authorize is not None:
-            for action, resources in permissions.items():
-                self._authorize(caller, action, resources)
+        for action, resources in permissions.items():
+            self._authorize(caller, action, resources)
 
 
 def _find_operation(name: str) -> Operation:

@@ -1,6 +1,7 @@
 """The operations on campaigns: deploy a version, and replace it."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from emulator.personalize.errors import invalid_input
@@ -8,18 +9,18 @@ from emulator.personalize.lifecycle import create, find_active, find_updatable, 
 from emulator.personalize.resources import Campaign, Solution, SolutionVersion
 from emulator.personalize.store import Request, Store
 
-DEFAULTS: dict[str, object] = {"minProvisionedTPS": 1, "campaignConfig": {}}
+DEFAULT_SETTINGS: Mapping[str, Any] = {"minProvisionedTPS": 1, "campaignConfig": {}}
+LATEST = "/$LATEST"
 
 
 def create_campaign(store: Store, request: Request) -> Campaign:
     """Create a campaign that serves an ACTIVE version."""
-    version_arn = request["solutionVersionArn"]
-    version = _find_active_version(store, version_arn, sync=_is_syncing(request))
+    version = _find_active_version(store, request["solutionVersionArn"], sync=_is_syncing(request))
     recipe = version.solution.recipe
     if recipe.type == "USER_SEGMENTATION":
         raise invalid_input(f"The recipe {recipe.name} does not support campaigns")
 
-    details = {**DEFAULTS, **request, "solutionVersionArn": version.arn}
+    details = {**DEFAULT_SETTINGS, **request, "solutionVersionArn": version.arn}
     belongs_to = [version.solution.arn, version.solution.group_arn]
     return create(store, Campaign, details, belongs_to=belongs_to)
 
@@ -35,20 +36,19 @@ def update_campaign(store: Store, request: Request) -> Campaign:
         raise invalid_input("itemExplorationConfig must not be empty")
 
     old_settings = campaign.settings(store.now)
-    settings = {**DEFAULTS, **request}
+    new_settings = {**DEFAULT_SETTINGS, **request}
     if store.switches.update_keeps_settings:
-        settings = {**DEFAULTS, **old_settings, **request}
-    if _is_syncing(old_settings) and not _is_syncing(settings):
+        new_settings = {**old_settings, **request}
+    if _is_syncing(old_settings) and not _is_syncing(new_settings):
         _check_sync_is_turned_off(request)
 
-    version = _choose_version(store, campaign, request, sync=_is_syncing(settings))
-    _deploy(store, campaign, version, settings)
+    _deploy(store, campaign, new_settings, version_arn=request.get("solutionVersionArn"))
     return campaign
 
 
 def _check_sync_is_turned_off(request: Request) -> None:
     """Reject an update that ends the sync in passing (guide, "Updating a campaign")."""
-    config: Mapping[str, Any] = request.get("campaignConfig", {})
+    config = request.get("campaignConfig", {})
     is_explicit = config.get("syncWithLatestSolutionVersion") is False
     if not is_explicit or not request.get("solutionVersionArn"):
         raise invalid_input(
@@ -57,35 +57,32 @@ def _check_sync_is_turned_off(request: Request) -> None:
         )
 
 
-def _choose_version(
-    store: Store, campaign: Campaign, request: Request, *, sync: bool
-) -> SolutionVersion:
-    """Choose the version that an update names, or the served one if it names none."""
-    if "solutionVersionArn" in request:
-        return _find_active_version(store, request["solutionVersionArn"], sync=sync)
-    return store.get(SolutionVersion, campaign.served_version_arn(store.now))
-
-
 def _deploy(
-    store: Store, campaign: Campaign, version: SolutionVersion, settings: Mapping[str, object]
+    store: Store, campaign: Campaign, settings: Mapping[str, Any], version_arn: str | None
 ) -> None:
-    """Start an update of a campaign to a version and to the other settings of a campaign."""
-    details = {key: settings[key] for key in DEFAULTS}
+    """Start an update of a campaign to a version, by default the served one, and to settings."""
+    if version_arn is None:
+        version = store.get(SolutionVersion, campaign.served_version_arn(store.now))
+    else:
+        version = _find_active_version(store, version_arn, sync=_is_syncing(settings))
+
+    details = {key: settings[key] for key in DEFAULT_SETTINGS}
     details["solutionVersionArn"] = version.arn
-    deployment = update(store, campaign, details)
+    timeline = update(store, campaign, details)
+    timeline.when_active(partial(_move_to_solution, campaign, version.solution))
 
-    def move_to_solution() -> None:
-        campaign.belongs_to = (version.solution.arn, version.solution.group_arn)
 
-    deployment.when_active(move_to_solution)
+def _move_to_solution(campaign: Campaign, solution: Solution) -> None:
+    """Let a campaign belong to the solution of the version that it serves now."""
+    campaign.belongs_to = (solution.arn, solution.group_arn)
 
 
 def _find_active_version(store: Store, arn: str, *, sync: bool) -> SolutionVersion:
     """Find the ACTIVE version that a request names.
 
-    If the campaign follows the latest version (`sync`), the ARN must be `<solution>/$LATEST`.
+    If the campaign syncs with the latest version, the ARN must be `<solution>/$LATEST`.
     """
-    if sync != arn.endswith("/$LATEST"):
+    if sync != arn.endswith(LATEST):
         raise invalid_input(
             "solutionVersionArn must be in SolutionArn/$LATEST format if"
             " syncWithLatestSolutionVersion is true, and only then"
@@ -93,7 +90,7 @@ def _find_active_version(store: Store, arn: str, *, sync: bool) -> SolutionVersi
     if not sync:
         return find_active(store, SolutionVersion, arn)
 
-    solution = store.get(Solution, arn.removesuffix("/$LATEST"))
+    solution = store.get(Solution, arn.removesuffix(LATEST))
     # The versions are sorted, oldest first.
     for version in reversed(store.list_resources(SolutionVersion, solution.arn)):
         if version.is_active(store.now):

@@ -24,16 +24,8 @@ def create_dataset(store: Store, request: Request) -> Dataset:
     group = find_active(store, DatasetGroup, request["datasetGroupArn"])
     schema = store.get(Schema, request["schemaArn"])
     dataset_type = request["datasetType"].upper()
-
-    if dataset_type not in REQUIRED_FIELDS:
-        known = ", ".join(REQUIRED_FIELDS)
-        raise invalid_input(f"Invalid dataset type {dataset_type}; it must be one of {known}")
-    names = tuple(column.name for column in schema.columns)
-    missing = [name for name in REQUIRED_FIELDS[dataset_type] if name not in names]
-    if missing:
-        raise invalid_input(
-            f"Schema of the {dataset_type} dataset is missing the fields: [{', '.join(missing)}]"
-        )
+    column_names = tuple(column.name for column in schema.columns)
+    _check_required_fields(dataset_type, column_names)
 
     return create(
         store,
@@ -43,8 +35,21 @@ def create_dataset(store: Store, request: Request) -> Dataset:
         belongs_to=[schema.arn, group.arn],
         type=dataset_type,
         schema=schema,
-        table=Table(names),
+        table=Table(column_names),
     )
+
+
+def _check_required_fields(dataset_type: str, column_names: tuple[str, ...]) -> None:
+    """Reject a dataset of an unknown type, or whose schema lacks a field that its type requires."""
+    if dataset_type not in REQUIRED_FIELDS:
+        known_types = ", ".join(REQUIRED_FIELDS)
+        raise invalid_input(f"Invalid dataset type {dataset_type}; it must be one of {known_types}")
+
+    missing = [name for name in REQUIRED_FIELDS[dataset_type] if name not in column_names]
+    if missing:
+        raise invalid_input(
+            f"Schema of the {dataset_type} dataset is missing the fields: [{', '.join(missing)}]"
+        )
 
 
 def create_event_tracker(store: Store, request: Request) -> EventTracker:
@@ -53,8 +58,8 @@ def create_event_tracker(store: Store, request: Request) -> EventTracker:
     It receives no events, because the emulator has no PutEvents.
     """
     group = find_active(store, DatasetGroup, request["datasetGroupArn"])
-    for tracker in store.list_resources(EventTracker, group.arn):
-        raise already_exists(tracker.arn)
+    for other_tracker in store.list_resources(EventTracker, group.arn):
+        raise already_exists(other_tracker.arn)
 
     tracking_id = str(uuid5(NAMESPACE_URL, f"{group.arn} {request['name']}"))
     details = {**request, "accountId": store.account, "trackingId": tracking_id}

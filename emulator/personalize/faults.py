@@ -55,15 +55,14 @@ COMMON_DEFAULTS = {"of": None, "times": 1, "rate": 1}
 
 @dataclass(frozen=True)
 class Fault:
-    """One injected fault, for calls or for jobs. emulator/README.md explains its values."""
+    """One injected fault, for calls or for jobs.
+
+    `kind` is its name in `FAULTS`. `values` are all fields that emulator/README.md explains.
+    """
 
     id: str
+    kind: str
     values: dict[str, Any]
-
-    @property
-    def kind(self) -> str:
-        """The name of the fault in `FAULTS`, or "" for a fault that does nothing."""
-        return str(self.values["fault"])
 
     @property
     def stale_seconds(self) -> float:
@@ -99,7 +98,7 @@ class Fault:
         return response
 
     def change_course(self, timeline: Timeline, stop_seconds: float) -> None:
-        """Change the timeline of a new job."""
+        """Let a new job take another course than planned."""
         _pending, progress, end = timeline.moments
         timeline.fault = self.kind
 
@@ -116,11 +115,14 @@ class Fault:
                 end.time = progress.time + timedelta(seconds=self.values["seconds"])
 
 
-class Faults:
-    """The faults that are waiting for a call or job. The oldest one that matches is used.
+NO_FAULT = Fault("", "", {})
 
-    The same calls always meet the same faults, also if they have a `rate`. `operations` are the
-    operations that calls can have, by default those of Personalize.
+
+class Faults:
+    """The faults that wait for a call or job. Of those that match, the oldest one happens.
+
+    The same calls always meet the same faults, even if these have a `rate`. `operations` are those
+    that a fault can name, by default those of Personalize.
     """
 
     def __init__(self, operations: Sequence[str] | None = None) -> None:
@@ -139,8 +141,9 @@ class Faults:
                 lists the known ones.
         """
         values = _complete_values(document, self._operations)
-        self._faults.append(Fault(f"fault-{next(self._ids)}", values))
-        return self._faults[-1].id
+        fault = Fault(f"fault-{next(self._ids)}", values["fault"], values)
+        self._faults.append(fault)
+        return fault.id
 
     def list(self) -> list[dict[str, object]]:
         """Return the waiting faults, oldest first, with their `id` and the remaining `times`."""
@@ -151,17 +154,11 @@ class Faults:
         self._faults = [fault for fault in self._faults if fault_id not in (None, fault.id)]
 
     def take_for_call(self, operation: str, request: Mapping[str, object]) -> Fault:
-        """Take the oldest fault that happens to a call, or one that does nothing.
-
-        It happens once less after that.
-        """
-        fault = self._take("operation", ("*", operation), request.values())
-        if fault is None:
-            return Fault("", {"fault": ""})
-        return fault
+        """Take the oldest fault that happens to a call, or one that does nothing."""
+        return self._take("operation", ("*", operation), request.values()) or NO_FAULT
 
     def take_for_job(self, job_kind: str, names: Collection[str]) -> Fault | None:
-        """Take the oldest fault that happens to a new job. It happens once less after that.
+        """Take the oldest fault that happens to a new job.
 
         `names` are the name and the ARN of the job, and the ARNs of the resources that it belongs
         to.
@@ -171,6 +168,7 @@ class Faults:
     def _take(
         self, scope_key: str, scopes: Collection[str], names: Collection[object]
     ) -> Fault | None:
+        """Take the oldest fault with one of the scopes, and perhaps only `of` one of the names."""
         for fault in self._faults:
             values = fault.values
             matches = values.get(scope_key) in scopes and values["of"] in (None, *names)
@@ -180,9 +178,11 @@ class Faults:
         return None
 
     def _count_down(self, fault: Fault) -> None:
-        """Remove a fault after its last time. One whose `times` is None stays for ever."""
-        if fault.values["times"] is not None:
-            fault.values["times"] -= 1
+        """Remove a fault after its last time."""
+        if fault.values["times"] is None:
+            return  # It happens for ever.
+
+        fault.values["times"] -= 1
         if fault.values["times"] == 0:
             self.clear(fault.id)
 

@@ -25,7 +25,7 @@ def load_service_model(service_name: str) -> ServiceModel:
 
 
 def list_members(shape: Shape | None) -> Mapping[str, Shape]:
-    """Return the shapes of a structure's fields by name, or nothing for any other shape.
+    """List the fields of a structure with their shapes, or nothing for any other shape.
 
     An operation without input or output has None as its shape.
     """
@@ -36,18 +36,18 @@ def list_members(shape: Shape | None) -> Mapping[str, Shape]:
 
 def format_errors(operation: OperationModel, request: Mapping[str, object]) -> str:
     """Format everything that is wrong with a request as AWS does, or "" if nothing is."""
-    messages = _find_errors(operation, request)
-    if not messages:
+    errors = _find_errors(operation, request)
+    if not errors:
         return ""
 
-    noun = "errors"
-    if len(messages) == 1:
-        noun = "error"
-    return f"{len(messages)} validation {noun} detected: {'; '.join(messages)}"
+    count = "1 validation error"
+    if len(errors) > 1:
+        count = f"{len(errors)} validation errors"
+    return f"{count} detected: {'; '.join(errors)}"
 
 
 def _find_errors(operation: OperationModel, request: Mapping[str, object]) -> list[str]:
-    """Find what botocore itself would reject, and then the limits that only the service checks."""
+    """Find what botocore itself would reject, and which limits of the service are broken."""
     if operation.input_shape is None:
         return []
 
@@ -85,12 +85,13 @@ def _find_broken_limits(value: object, limits: Mapping[str, Any]) -> Iterator[st
         yield f"have {subject} less than or equal to {limits['max']}"
     if value not in limits.get("enum", [value]):
         yield f"satisfy enum value set: [{', '.join(limits['enum'])}]"
-    if "pattern" in limits and not _python_pattern(limits["pattern"]).fullmatch(str(value)):
+    if "pattern" in limits and not _compile(limits["pattern"]).fullmatch(str(value)):
         yield f"satisfy regular expression pattern: {limits['pattern']}"
 
 
 @cache
-def _python_pattern(java_pattern: str) -> re.Pattern[str]:
+def _compile(java_pattern: str) -> re.Pattern[str]:
+    """Compile one of the model's patterns, after replacing what only Java knows."""
     for java_class, python_class in JAVA_CLASSES.items():
         java_pattern = java_pattern.replace(java_class, python_class)
     return re.compile(java_pattern)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import partial
 from io import BytesIO
 from typing import Any, NamedTuple, cast
@@ -34,25 +35,29 @@ class Response(NamedTuple):
 def respond(
     perform: Callable[[Mapping[str, object]], Mapping[str, object]], service_name: str, body: bytes
 ) -> Response:
-    """Turn a request into the response of `perform`, or into that of its ApiError.
+    """Perform the request in a body, and turn the result or the ApiError into an HTTP response.
 
     Raises:
         NoResponse: The server must close the connection without a response.
     """
     headers = {"Content-Type": CONTENT_TYPES[service_name], "x-amzn-RequestId": str(uuid4())}
+    status = 200
     try:
         fields = perform(_parse_body(body))
-        status = 200
     except ApiError as error:
+        status = _find_status(service_name, error)
         # AWS JSON reads the code of an error from the body, and REST JSON from the header.
         fields = {"__type": error.code, "message": error.message}
         headers["x-amzn-ErrorType"] = error.code
-        status = _find_status(service_name, error)
 
-    # Both protocols have times in seconds since 1970, rounded to milliseconds.
-    content = json.dumps(fields, default=lambda time: round(time.timestamp(), 3)).encode()
+    content = json.dumps(fields, default=_format_time).encode()
     headers["Content-Length"] = str(len(content))
     return Response(status, headers, content)
+
+
+def _format_time(time: datetime) -> float:
+    """Format a time as both protocols have it: in seconds since 1970, rounded to milliseconds."""
+    return round(time.timestamp(), 3)
 
 
 def _parse_body(body: bytes) -> dict[str, object]:
@@ -64,7 +69,7 @@ def _parse_body(body: bytes) -> dict[str, object]:
 
 
 def _find_status(service_name: str, error: ApiError) -> int:
-    """Find the HTTP status of an error. A status in the service model replaces the error's own."""
+    """Find the HTTP status of an error, for which the service model takes precedence."""
     for shape in load_service_model(service_name).error_shapes:
         if shape.name == error.code:
             return int(shape.metadata.get("error", {}).get("httpStatusCode", error.status))
@@ -74,10 +79,11 @@ def _find_status(service_name: str, error: ApiError) -> int:
 def intercept(
     client: BaseClient, call: Callable[[str, Mapping[str, Any]], Mapping[str, object]]
 ) -> None:
-    """Let a function respond to a boto3 client. Its arguments are the operation and the request.
+    """Let a function answer the requests of a boto3 client, so that none of them is sent.
 
-    botocore still validates, serialises, signs, parses and retries. Only the sending is replaced.
-    If the response is lost, botocore gets a ReadTimeoutError, which it retries.
+    `call` gets the operation and the fields of the request. Botocore still validates, serialises,
+    signs, parses and retries. If the response is lost, it gets a ReadTimeoutError, which it
+    retries.
     """
     service_name = client.meta.service_model.service_name
 
