@@ -7,18 +7,18 @@ from typing import Any, TypeVar
 
 from emulator.personalize.errors import already_exists, in_use, invalid_input
 from emulator.personalize.resources import (
-    Change,
-    Changeable,
     Job,
     Resource,
     Solution,
     SolutionVersion,
+    Updatable,
+    Update,
 )
 from emulator.personalize.store import R, Request, Response, Store
 from emulator.personalize.timeline import Timeline
 from emulator.protocol.errors import ApiError
 
-C = TypeVar("C", bound=Changeable)
+C = TypeVar("C", bound=Updatable)
 TAGS_PER_RESOURCE = 50  # guide, "Amazon Personalize endpoints and quotas"
 
 
@@ -115,19 +115,19 @@ def find_updatable(store: Store, kind: type[C], arn: str) -> C:
     status = resource.status(store.now)
     if status not in ("ACTIVE", "CREATE FAILED"):
         raise in_use(f"Resource {resource.arn} cannot be updated, its status is {status}")
-    if resource.is_changing(store.now):
+    if resource.is_updating(store.now):
         raise in_use(f"Resource {resource.arn} is being updated")
     return resource
 
 
-def update(store: Store, resource: Changeable, details: dict[str, Any]) -> Timeline:
+def update(store: Store, resource: Updatable, details: dict[str, Any]) -> Timeline:
     """Start an update of a resource. Its details are in force when the update is ACTIVE."""
     update_kind = f"{resource.resource_type}-update"
     name = str(resource.details["name"])
     timeline = store.start_job(update_kind, resource.arn, name, verb=store.switches.update_verb)
 
     visible_from = store.now + timedelta(seconds=store.switches.update_visible_after)
-    resource.changes.append(Change(details, timeline, visible_from))
+    resource.updates.append(Update(details, timeline, visible_from))
     return timeline
 
 

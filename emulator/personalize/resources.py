@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True, eq=False)
 class Resource:
-    """Anything that has an ARN.
+    """Anything that has an ARN, and that the API can describe.
 
     `resource_type` is the word for the resource in ARNs. Timings and faults use it for the job that
     creates the resource, and the names of operations and of fields are made of it. A region has at
@@ -85,7 +85,7 @@ class Job(Resource):
 
 
 @dataclass(eq=False)
-class Change:
+class Update:
     """An update of a resource's settings.
 
     The settings in `details` are in force when the timeline is ACTIVE. Describe does not show the
@@ -98,25 +98,25 @@ class Change:
 
 
 @dataclass(kw_only=True, eq=False)
-class Changeable(Resource):
+class Updatable(Resource):
     """A resource whose settings can be updated while it stays ACTIVE."""
 
-    changes: list[Change] = field(default_factory=list)
+    updates: list[Update] = field(default_factory=list)
 
     def settings(self, time: datetime) -> dict[str, Any]:
-        """Find the settings that are in force at a time: those of the last ACTIVE change.
+        """Find the settings that are in force at a time: those of the last ACTIVE update.
 
-        Until a change is ACTIVE, they are those of the creation.
+        Until an update is ACTIVE, they are those of the creation.
         """
         settings = self.details
-        for change in self.changes:
-            if change.timeline.is_active(time):
-                settings = {**self.details, **change.details}
+        for update in self.updates:
+            if update.timeline.is_active(time):
+                settings = {**self.details, **update.details}
         return settings
 
-    def is_changing(self, time: datetime) -> bool:
+    def is_updating(self, time: datetime) -> bool:
         """Return True if an update is pending or in progress."""
-        return any(not change.timeline.has_ended(time) for change in self.changes)
+        return any(not update.timeline.has_ended(time) for update in self.updates)
 
     def fields_at(self, time: datetime) -> dict[str, object]:
         """Collect all fields at a time, with the newest update that Describe shows.
@@ -126,17 +126,18 @@ class Changeable(Resource):
         fields = {**super().fields_at(time), **self.settings(time)}
         fields["lastUpdatedDateTime"] = self._last_updated(time)
 
-        for change in self.changes:
-            if change.visible_from <= time:
-                newest_update = {**change.details, **change.timeline.fields_at(time)}
+        for update in self.updates:
+            if update.visible_from <= time:
+                newest_update = {**update.details, **update.timeline.fields_at(time)}
                 fields[f"latest{self.noun()}Update"] = newest_update
         return fields
 
     def _last_updated(self, time: datetime) -> datetime:
+        """Find the last time at which an update became ACTIVE, or the resource itself changed."""
         last_updated = self.timeline.moment_at(time).time
-        for change in self.changes:
-            if change.timeline.is_active(time):
-                last_updated = max(last_updated, change.timeline.moment_at(time).time)
+        for update in self.updates:
+            if update.timeline.is_active(time):
+                last_updated = max(last_updated, update.timeline.moment_at(time).time)
         return last_updated
 
 
@@ -184,7 +185,7 @@ class ImportJob(Job):
 
 
 @dataclass(kw_only=True, eq=False)
-class Solution(Changeable):
+class Solution(Updatable):
     """A recipe with its configuration."""
 
     resource_type = "solution"
@@ -217,7 +218,7 @@ class SolutionVersion(Job):
         return fields
 
 
-class Campaign(Changeable):
+class Campaign(Updatable):
     """An endpoint that serves one solution version.
 
     During an update it serves the old version, until the update is ACTIVE.
@@ -234,7 +235,7 @@ class Campaign(Changeable):
         if creation_status.startswith("DELETE"):
             return creation_status
 
-        if any(change.timeline.is_active(time) for change in self.changes):
+        if any(update.timeline.is_active(time) for update in self.updates):
             return "ACTIVE"
         return creation_status
 

@@ -26,11 +26,8 @@ SUPPORTED_FIELDS = (
 
 
 def recommend(operation: str, store: Store, request: Request) -> Response:
-    """Return the best results of the version that a campaign serves now."""
-    for name in request:
-        if name not in SUPPORTED_FIELDS:
-            raise invalid_input(f"{name} is not supported by this emulator")
-
+    """Recommend the best results of the version that a campaign serves now."""
+    _check_fields_are_supported(request)
     version = _find_served_version(operation, store, request)
     item_filter = find_active_filter(store, request, version.solution.group_arn)
     scores = filter_scores(item_filter, request, compute_scores(store, version, request))
@@ -48,9 +45,16 @@ def recommend(operation: str, store: Store, request: Request) -> Response:
     return {**response, "recommendationId": f"RID-{uuid4()}"}
 
 
+def _check_fields_are_supported(request: Request) -> None:
+    """Reject a request with fields that would change a real response, but none of the emulator."""
+    for name in request:
+        if name not in SUPPORTED_FIELDS:
+            raise invalid_input(f"{name} is not supported by this emulator")
+
+
 def _find_served_version(operation: str, store: Store, request: Request) -> SolutionVersion:
     """Find the version that a campaign serves, if its recipe supports the operation."""
-    campaign = store.get(Campaign, _required(request, "campaignArn"))
+    campaign = store.get(Campaign, _require(request, "campaignArn"))
     if not campaign.is_active(store.now):
         raise invalid_input(f"Campaign {campaign.arn} is {campaign.status(store.now)}")
 
@@ -70,23 +74,23 @@ def compute_scores(store: Store, version: SolutionVersion, request: Request) -> 
         return {}
 
     model = version.model
-    recipe_type = version.solution.recipe.type
-    if recipe_type == "RELATED_ITEMS":
-        return model.similar_items(_required(request, "itemId"))
-    if recipe_type == "POPULAR_ITEMS" and "userId" not in request:
-        # Popular items need no user (guide, "Choosing a recipe").
-        return model.recommend_to_user("")
+    match version.solution.recipe.type:
+        case "RELATED_ITEMS":
+            return model.similar_items(_require(request, "itemId"))
+        case "PERSONALIZED_RANKING":
+            return model.rank_items(_require(request, "userId"), request.get("inputList", []))
+        case "POPULAR_ITEMS" if "userId" not in request:
+            # Popular items need no user (guide, "Choosing a recipe").
+            return model.recommend_to_user("")
 
-    user_id = _required(request, "userId")
-    if recipe_type == "PERSONALIZED_RANKING":
-        return model.rank_items(user_id, request.get("inputList", []))
+    user_id = _require(request, "userId")
     if user_id not in model.histories and store.switches.unknown_user == "nothing":
         return {}
     return model.recommend_to_user(user_id)
 
 
-def _required(request: Request, name: str) -> str:
-    """Return a field of a request, which must have one that is not empty."""
+def _require(request: Request, name: str) -> str:
+    """Return a field of a request, or reject a request without it."""
     if not request.get(name):
         raise invalid_input(f"{name} is required")
     return str(request[name])

@@ -118,6 +118,10 @@ def _build_version_id(store: Store, solution: Solution) -> str:
 def _take_data(store: Store, version: SolutionVersion, dataset: Dataset) -> None:
     """Take the rows to train on. An import that ends later makes no difference to the version."""
     version.data = dataset.table
+    event_type = version.solution.details.get("eventType")
+    if event_type is not None:
+        version.data = dataset.table.where("EVENT_TYPE", event_type)
+
     for group_dataset in store.list_resources(Dataset, version.group_arn):
         version.learned[group_dataset.arn] = group_dataset.imports
 
@@ -177,24 +181,25 @@ def _train(version: SolutionVersion) -> None:
     from emulator.personalize.training import train  # noqa: PLC0415
 
     recipe = version.solution.recipe
-    data = version.data
-    version.data = Table()
-    event_type = version.solution.details.get("eventType")
-    if event_type is not None:
-        data = data.where("EVENT_TYPE", event_type)
-
-    if recipe.method != "words":
-        _check_enough_interactions(data, event_type)
-        _check_enough_users(data)
-    elif not len(data):
-        raise JobFailed("Dataset has no items")
+    if recipe.method == "words":
+        _check_has_items(version.data)
+    else:
+        _check_enough_interactions(version.data, version.solution.details.get("eventType"))
+        _check_enough_users(version.data)
 
     if version.timeline.fault == "only-popularity":
         recipe = replace(recipe, method="popularity")
-    version.model = train(data, recipe)
+    version.model = train(version.data, recipe)
+    version.data = Table()
 
 
-def _check_enough_interactions(interactions: Table, event_type: object) -> None:
+def _check_has_items(items: Table) -> None:
+    """Fail a training on texts without any."""
+    if not len(items):
+        raise JobFailed("Dataset has no items")
+
+
+def _check_enough_interactions(interactions: Table, event_type: str | None) -> None:
     """Fail a training with too few interactions."""
     if len(interactions) < MIN_INTERACTIONS:
         suffix = ""
