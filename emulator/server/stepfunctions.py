@@ -23,7 +23,7 @@ from emulator.protocol.wire import respond
 from emulator.server import http, iam, ministack
 from emulator.server.clients import client
 from emulator.states.documents import StateFailed
-from emulator.states.execution import Execution, invoke_failure
+from emulator.states.execution import Execution, explain_refused_invocation
 from emulator.states.service import StepFunctions as Service
 
 SERVICE = "states.amazonaws.com"
@@ -121,7 +121,7 @@ def _invoke(execution: Execution, resource: str, payload: str) -> dict[str, Any]
 def _build_failure(error: ClientError) -> StateFailed:
     """Build the failure of a Task from the error with which Lambda refused the call."""
     metadata = error.response["ResponseMetadata"]
-    return invoke_failure(
+    return explain_refused_invocation(
         error.response["Error"]["Code"],
         error.response["Error"]["Message"],
         metadata["HTTPStatusCode"],

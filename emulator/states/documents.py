@@ -1,7 +1,7 @@
 """Reads and writes the JSON documents that travel between states.
 
-A document is never changed after it was created. A state that adds a field copies the objects on
-the way to the field. So states, branches and events can share documents.
+A document is never changed after it was created, so that states, branches and events can share it.
+A state that adds a field copies the objects on the way to the field.
 """
 
 import functools
@@ -23,7 +23,7 @@ ARRAY_CONTAINS = re.compile(r"States\.ArrayContains\((\$.*), *'([^']*)'\)")
 
 
 class StateFailed(Exception):  # noqa: N818  # the word of the histories
-    """A state failed with the name of an error and its cause. Both may be missing."""
+    """A state failed. Both the name of the error and its cause may be missing."""
 
     def __init__(self, error: str | None, cause: str | None) -> None:
         super().__init__(error, cause)
@@ -32,7 +32,7 @@ class StateFailed(Exception):  # noqa: N818  # the word of the histories
 
 
 class RuntimeFailed(StateFailed):
-    """A state failed because its definition does not fit its document."""
+    """A state failed because its definition doesn't fit the document that it got."""
 
     def __init__(self, cause: str) -> None:
         super().__init__("States.Runtime", cause)
@@ -46,18 +46,22 @@ class StateInput(NamedTuple):
 
 
 @functools.lru_cache(4096)
-def parse_path(text: str) -> tuple[str | int, ...]:
-    """Return the steps of a path. Raise ValueError for a filter, a slice or any other text."""
+def parse_path(path: str) -> tuple[str | int, ...]:
+    """Split a path like `$.plan.jobs[0]` into its steps. Raise ValueError for any other text.
+
+    Filters and slices of JSONPath are not supported.
+    """
     position = 1
-    if text.startswith("$$"):
+    if path.startswith("$$"):
         position = 2
 
     steps: list[str | int] = []
-    while match := STEP.match(text, position):
+    while match := STEP.match(path, position):
         steps.append(_parse_step(match))
         position = match.end()
-    if position < len(text) or not text.startswith("$"):
-        raise ValueError(text)
+
+    if position < len(path) or not path.startswith("$"):
+        raise ValueError(path)
     return tuple(steps)
 
 
@@ -66,61 +70,88 @@ def _parse_step(match: re.Match[str]) -> str | int:
     name, quoted_name, index = match.groups()
     if index:
         return int(index)
-    if name:
-        return str(name)
-    if quoted_name:
-        return str(quoted_name)
-    return EVERY
+    return name or quoted_name or EVERY
 
 
-def read(text: str, state_input: StateInput) -> Json:
-    """Return the value at a path, or for a path with `[*]` the list of the values.
+def read(path: str, state_input: StateInput) -> Json:
+    """Read the value at a path, or for a path with `[*]` the list of the values.
 
     Raise LookupError if there is no value. A list may be empty.
     """
-    steps = parse_path(text)
-    values: list[Json] = [_find_root(text, state_input)]
+    steps = parse_path(path)
+    values: list[Json] = [_find_root(path, state_input)]
     for step in steps:
-        values = [child for value in values for child in _children(value, step)]
+        parents = values
+        values = []
+        for parent in parents:
+            values += _find_children(parent, step)
 
     if EVERY in steps:
         return values
     if not values:
-        raise LookupError(text)
+        raise LookupError(path)
     return values[0]
 
 
-def read_field(text: str, state_input: StateInput, field: str) -> Json:
-    """Return the value at the path in a field of a state. Raise RuntimeFailed if there is none."""
+def read_field(path: str, state_input: StateInput, field: str) -> Json:
+    """Read the value at the path in a field of a state. Raise RuntimeFailed if there is none."""
     try:
-        return read(text, state_input)
+        return read(path, state_input)
     except LookupError:
-        searched = to_json(_find_root(text, state_input))
+        searched = to_json(_find_root(path, state_input))
         raise RuntimeFailed(
-            f"The JSONPath '{text}' specified for the field '{field}' could not be found in the"
+            f"The JSONPath '{path}' specified for the field '{field}' could not be found in the"
             f" input '{searched}'"
         ) from None
 
 
-def _find_root(text: str, state_input: StateInput) -> Json:
+def _find_root(path: str, state_input: StateInput) -> Json:
     """Find where a path begins: `$$` is the context object, and `$` the document."""
-    if text.startswith("$$"):
+    if path.startswith("$$"):
         return state_input.context
     return state_input.document
 
 
+def _find_children(parent: Json, step: str | int) -> Iterable[Json]:
+    """Find the values that a step leads to: none, one, or all of a list or an object."""
+    if isinstance(parent, list):
+        if step == EVERY:
+            return parent
+        if isinstance(step, int):
+            return parent[step : step + 1]  # A missing item is an empty list, not an error.
+
+    if isinstance(parent, Mapping):
+        if step == EVERY:
+            return parent.values()
+        if step in parent:
+            return [parent[step]]
+    return ()
+
+
 def write(document: Json, path: str | None, value: Json) -> Json:
-    """Return the document with a value at a ResultPath. Without a path, return it as it is.
+    """Put a value into a copy of the document, at a ResultPath. Without a path, drop the value.
 
     Raise StateFailed if the path leads through a value that is not an object.
     """
     if path is None:
         return document
-    return _with_value(document, parse_path(path), value)
+    return _write_at(document, parse_path(path), value)
+
+
+def _write_at(document: Json, steps: tuple[str | int, ...], value: Json) -> Json:
+    """Copy only the objects on the way to the value. All others are shared with the document."""
+    if not steps:
+        return value
+
+    field, *inner_steps = steps
+    if not isinstance(document, dict):
+        cause = f"the ResultPath leads to {field!r} in {to_json(document)}, which is no object"
+        raise StateFailed("States.ResultPathMatchFailure", cause)
+    return {**document, field: _write_at(document.get(field, {}), tuple(inner_steps), value)}
 
 
 def fill(template: Json, state_input: StateInput) -> Json:
-    """Return a template with its values. The value of a key that ends with `.$` is an expression.
+    """Fill in a template. The value of a key that ends with `.$` is an expression.
 
     Raise StateFailed if an expression has no value.
     """
@@ -138,34 +169,8 @@ def fill(template: Json, state_input: StateInput) -> Json:
     return filled
 
 
-def expressions(template: Json) -> Iterator[Json]:
-    """Yield the values of the keys of a template that end with `.$`."""
-    if isinstance(template, dict):
-        for key, value in template.items():
-            if key.endswith(".$"):
-                yield value
-            else:
-                yield from expressions(value)
-    elif isinstance(template, list):
-        for item in template:
-            yield from expressions(item)
-
-
-def check_expression(text: str) -> None:
-    """Raise ValueError if a text is neither a path nor `States.ArrayContains(path, 'text')`."""
-    call = ARRAY_CONTAINS.fullmatch(text)
-    if call is None:
-        parse_path(text)
-    else:
-        parse_path(call[1])
-
-
-def to_json(document: Json) -> str:
-    """Return a document as JSON without spaces."""
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
-
-
 def _evaluate(expression: str, state_input: StateInput, field: str) -> Json:
+    """Evaluate an expression that `check_expression` has accepted."""
     call = ARRAY_CONTAINS.fullmatch(expression)
     if call is None:
         return read_field(expression, state_input, field)
@@ -177,27 +182,28 @@ def _evaluate(expression: str, state_input: StateInput, field: str) -> Json:
     return call[2] in items
 
 
-def _children(value: Json, step: str | int) -> Iterable[Json]:
-    """List the values that a step leads to: none, one, or all of a list or an object."""
-    if isinstance(value, list):
-        if step == EVERY:
-            return value
-        if isinstance(step, int):
-            return value[step : step + 1]  # A missing item is an empty list, not an error.
-
-    if isinstance(value, Mapping):
-        if step == EVERY:
-            return value.values()
-        if step in value:
-            return [value[step]]
-    return ()
+def find_expressions(template: Json) -> Iterator[Json]:
+    """Yield the values of all keys of a template that end with `.$`, at any depth."""
+    if isinstance(template, list):
+        for item in template:
+            yield from find_expressions(item)
+    elif isinstance(template, dict):
+        for key, value in template.items():
+            if key.endswith(".$"):
+                yield value
+            else:
+                yield from find_expressions(value)
 
 
-def _with_value(document: Json, steps: tuple[str | int, ...], value: Json) -> Json:
-    if not steps:
-        return value
-    if not isinstance(document, dict):
-        cause = f"the ResultPath leads to {steps[0]!r} in {to_json(document)}, which is no object"
-        raise StateFailed("States.ResultPathMatchFailure", cause)
-    inner = _with_value(document.get(steps[0], {}), steps[1:], value)
-    return {**document, steps[0]: inner}
+def check_expression(expression: str) -> None:
+    """Raise ValueError for what is neither a path nor `States.ArrayContains(path, 'text')`."""
+    call = ARRAY_CONTAINS.fullmatch(expression)
+    path = expression
+    if call is not None:
+        path = call[1]
+    parse_path(path)
+
+
+def to_json(document: Json) -> str:
+    """Write a document as JSON without spaces."""
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)

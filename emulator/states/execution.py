@@ -51,7 +51,9 @@ class Host(Protocol):
         """Take note that an execution has started or ended."""
 
 
-def invoke_failure(code: str, message: str, status: int, request_id: str) -> StateFailed:
+def explain_refused_invocation(
+    code: str, message: str, status: int, request_id: str
+) -> StateFailed:
     """Return the failure of a call of Lambda's Invoke that did not reach the function."""
     response = f"Status Code: {status}; Error Code: {code}; Request ID: {request_id}; Proxy: null"
     return StateFailed(f"Lambda.{code}", f"{message} (Service: AWSLambda; {response})")

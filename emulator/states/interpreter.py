@@ -1,6 +1,6 @@
 """Runs the states of executions, with the errors of AWS.
 
-`language.problems` has found no problems in the definition.
+`language.find_problems` has found no problems in the definition.
 """
 
 import functools
@@ -364,7 +364,7 @@ def _compare(condition: Object, state_input: StateInput) -> bool:
     if "IsNull" in condition:
         return (value is None) is condition["IsNull"]
 
-    # A condition has exactly one comparison, as language.problems has found.
+    # A condition has exactly one comparison, as language.find_problems has checked.
     name = next(name for name in COMPARISONS if name in condition)
     expected_type, compare = COMPARISONS[name]
     if type(value) is int:

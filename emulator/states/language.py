@@ -12,7 +12,7 @@ from emulator.states.documents import (
     Json,
     Object,
     check_expression,
-    expressions,
+    find_expressions,
     parse_path,
 )
 
@@ -49,142 +49,157 @@ OBJECTS: Mapping[str, str] = {
     "comparison": f"Variable IsPresent|IsNull|StringEquals|BooleanEquals|{NUMBERS}",
 }
 LISTS = {"Retry": "rule of Retry", "Catch": "rule of Catch", "Choices": "", "And": "", "Or": ""}
-"""The fields with lists of objects. The objects of some are combinations or comparisons."""
+"""The fields with lists of objects, and what each object is. Empty stands for a condition, which is
+a combination or a comparison."""
 
 Value = tuple[str, Callable[[Json], object]]
 """What a value has to be, and a function that returns something false or raises ValueError if it
 is not."""
 
 
-def problems(definition: Json) -> list[str]:
-    """Return a message for each part of a definition that cannot be interpreted.
+def find_problems(definition: Json) -> list[str]:
+    """List each part of a definition that cannot be interpreted.
 
     A message begins with the place: `States['Rest'].Seconds: -5 is not a whole number from 0 on`.
     """
-    found = list(_object_problems("state machine", definition, ""))
-    return found or list(_missing_states(definition, ""))
+    kind = "state machine"
+    problems = list(_check_object(kind, OBJECTS[kind], definition, place=""))
+
+    # The next states can only be looked up in a machine that is well-formed.
+    if not problems:
+        problems = list(_find_missing_states(definition, place=""))
+    return problems
 
 
-def _object_problems(
-    noun: str, value: Json, place: str, fields: str | None = None
-) -> Iterator[str]:
-    """Yield the problems of an object. Without `fields`, OBJECTS has the fields of the noun."""
-    here = place
-    if not place:
-        here = "the definition"
+def _check_object(kind: str, field_groups: str, value: Json, place: str) -> Iterator[str]:
+    """Yield the problems of an object with its fields. `kind` is the word for it in messages."""
+    here = place or "the definition"
     if not isinstance(value, dict):
         yield f"{here}: {value!r} is not an object"
         return
 
-    if fields is None:
-        fields = OBJECTS[noun]
-    yield from _count_problems(noun, value, here, fields)
+    yield from _count_fields(kind, field_groups, value, here)
 
-    known = re.findall(r"\w+", fields)
-    for name, item in value.items():
+    known_fields = re.findall(r"\w+", field_groups)
+    for name, field_value in value.items():
         field_place = f"{place}.{name}".lstrip(".")
-        if name in known:
-            yield from _field_problems(name, item, field_place)
+        if name in known_fields:
+            yield from _check_field(name, field_value, field_place)
         else:
-            yield f"{field_place}: a {noun} has only {', '.join(known)} in this emulator"
+            known = ", ".join(known_fields)
+            yield f"{field_place}: a {kind} has only {known} in this emulator"
 
 
-def _count_problems(noun: str, value: Object, here: str, fields: str) -> Iterator[str]:
+def _count_fields(kind: str, field_groups: str, value: Object, here: str) -> Iterator[str]:
     """Yield the groups of fields of which an object has none or more than one."""
-    for group in fields.split():
-        names = group.rstrip("?").split("|")
-        count = len(value.keys() & {*names})
+    for group in field_groups.split():
+        alternatives = group.rstrip("?").split("|")
+        count = len(value.keys() & set(alternatives))
         is_missing = count == 0 and not group.endswith("?")
         if count > 1 or is_missing:
-            yield f"{here}: a {noun} has one {' or '.join(names)}, but this has {count}"
+            yield f"{here}: a {kind} has one {' or '.join(alternatives)}, but this has {count}"
 
 
-def _field_problems(name: str, value: Json, place: str) -> Iterator[str]:
+def _check_field(name: str, value: Json, place: str) -> Iterator[str]:
     """Yield the problems of a field that its object may have."""
     if name in {"ItemProcessor", "ProcessorConfig"}:
-        yield from _object_problems(name, value, place)
+        yield from _check_object(name, OBJECTS[name], value, place)
     elif name == "Not":
-        yield from _condition_problems(value, place)
+        yield from _check_condition(value, place)
     elif name in LISTS:
-        yield from _list_problems(name, value, place)
+        yield from _check_list(name, value, place)
     elif name == "States":
-        yield from _state_problems(value, place)
+        yield from _check_states(value, place)
     else:
-        yield from _value_problems(name, value, place)
+        yield from _check_value(name, value, place)
 
 
-def _list_problems(name: str, value: Json, place: str) -> Iterator[str]:
+def _check_list(name: str, value: Json, place: str) -> Iterator[str]:
     if not isinstance(value, list) or not value:
         yield f"{place}: {value!r} is not a list with at least one object"
         return
 
+    kind = LISTS[name]
     for number, item in enumerate(value):
         item_place = f"{place}[{number}]"
-        if LISTS[name]:
-            yield from _object_problems(LISTS[name], item, item_place)
+        if kind:
+            yield from _check_object(kind, OBJECTS[kind], item, item_place)
         elif name == "Choices":  # Only the outermost condition says what comes next.
-            yield from _condition_problems(item, item_place, "Next")
+            yield from _check_condition(item, item_place, "Next")
         else:
-            yield from _condition_problems(item, item_place)
+            yield from _check_condition(item, item_place)
 
 
-def _condition_problems(value: Json, place: str, more_fields: str = "") -> Iterator[str]:
-    noun = "comparison"
+def _check_condition(value: Json, place: str, more_fields: str = "") -> Iterator[str]:
+    kind = "comparison"
     if isinstance(value, dict) and not {"And", "Or", "Not"}.isdisjoint(value):
-        noun = "combination"
-    yield from _object_problems(noun, value, place, f"{OBJECTS[noun]} {more_fields}")
+        kind = "combination"
+    yield from _check_object(kind, f"{OBJECTS[kind]} {more_fields}", value, place)
 
 
-def _state_problems(states: Json, place: str) -> Iterator[str]:
+def _check_states(states: Json, place: str) -> Iterator[str]:
     if not isinstance(states, dict):
         yield f"{place}: {states!r} is not an object"
         return
+
     for name, state in states.items():
-        here = f"{place}[{name!r}]"
-        kind = ""
+        state_place = f"{place}[{name!r}]"
+        state_type = ""
         if isinstance(state, dict):
-            kind = str(state.get("Type"))
+            state_type = str(state.get("Type"))
 
-        if kind in STATES:
-            yield from _object_problems(kind, state, here, f"Type Comment? {STATES[kind]}")
+        if state_type in STATES:
+            field_groups = f"Type Comment? {STATES[state_type]}"
+            yield from _check_object(state_type, field_groups, state, state_place)
         else:
-            yield f"{here}.Type: {kind!r} is not one of {', '.join(STATES)}"
+            yield f"{state_place}.Type: {state_type!r} is not one of {', '.join(STATES)}"
 
 
-def _value_problems(name: str, value: Json, place: str) -> Iterator[str]:
-    noun, is_valid = VALUES[name]
+def _check_value(name: str, value: Json, place: str) -> Iterator[str]:
+    expected, check = VALUES[name]
     try:
-        valid = is_valid(value)
+        is_valid = check(value)
     except ValueError:
-        valid = False
-    if not valid:
-        yield f"{place}: {value!r} is not {noun}"
+        is_valid = False
+    if not is_valid:
+        yield f"{place}: {value!r} is not {expected}"
 
 
-def _missing_states(machine: Object, place: str) -> Iterator[str]:
-    """Yield the next states that a machine does not have. It has no other problems."""
-    targets = {f"{place}StartAt": machine["StartAt"]}
-    for name, state in machine["States"].items():
-        here = f"{place}States[{name!r}]"
-        targets |= {f"{here}.{key}": state[key] for key in ("Next", "Default") if key in state}
-        for rules in ("Choices", "Catch"):
-            for number, rule in enumerate(state.get(rules, ())):
-                targets[f"{here}.{rules}[{number}].Next"] = rule["Next"]
-        if "ItemProcessor" in state:
-            yield from _missing_states(state["ItemProcessor"], f"{here}.ItemProcessor.")
-
-    for field_place, target in targets.items():
+def _find_missing_states(machine: Object, place: str) -> Iterator[str]:
+    """Yield a problem for each next state that a well-formed machine doesn't have."""
+    for field_place, target in _find_targets(machine, place):
         if target not in machine["States"]:
             yield f"{field_place}: there is no state {target!r}"
 
+    # Inside a Map there is a machine with states of its own.
+    for name, state in machine["States"].items():
+        if "ItemProcessor" in state:
+            inner_place = f"{place}States[{name!r}].ItemProcessor."
+            yield from _find_missing_states(state["ItemProcessor"], inner_place)
+
+
+def _find_targets(machine: Object, place: str) -> Iterator[tuple[str, str]]:
+    """Yield where a machine names a next state, and the name."""
+    yield f"{place}StartAt", machine["StartAt"]
+    for name, state in machine["States"].items():
+        state_place = f"{place}States[{name!r}]"
+        for field in ("Next", "Default"):
+            if field in state:
+                yield f"{state_place}.{field}", state[field]
+
+        for field in ("Choices", "Catch"):
+            for number, rule in enumerate(state.get(field, ())):
+                yield f"{state_place}.{field}[{number}].Next", rule["Next"]
+
 
 def _is_number(value: Json) -> bool:
+    # A bool is an int for isinstance, but not for AWS.
     return type(value) in {int, float}
 
 
-def _whole(lowest: int) -> Value:
-    noun = f"a whole number from {lowest} on"
-    return noun, lambda value: type(value) is int and value >= lowest
+def _whole_number(minimum: int) -> Value:
+    expected = f"a whole number from {minimum} on"
+    return expected, lambda value: type(value) is int and value >= minimum
 
 
 def _is_path(value: Json) -> bool:
@@ -194,15 +209,23 @@ def _is_path(value: Json) -> bool:
 def _is_result_path(value: Json) -> bool:
     if value is None:
         return True  # The state keeps its input and drops the result.
-    steps = parse_path(str(value))
-    is_context = str(value).startswith("$$")
-    return not is_context and all(isinstance(step, str) and step != EVERY for step in steps)
+
+    path = str(value)
+    if path.startswith("$$"):
+        return False  # Nothing can be written into the context object.
+    return all(isinstance(step, str) and step != EVERY for step in parse_path(path))
 
 
 def _is_template(value: Json) -> bool:
-    for expression in expressions(value):
+    for expression in find_expressions(value):
         check_expression(str(expression))
     return True
+
+
+def _are_error_names(value: Json) -> bool:
+    if not isinstance(value, list):
+        return False
+    return bool(value) and all(isinstance(name, str) for name in value)
 
 
 TEXT: Value = ("a text", lambda value: isinstance(value, str))
@@ -223,16 +246,13 @@ VALUES: Mapping[str, Value] = {
     "Resource": ("the ARN of a Lambda function", lambda value: FUNCTION.fullmatch(str(value))),
     "Result": ("a result", lambda _: True),
     "ResultPath": ("a path of names like $.plan.jobs, or null", _is_result_path),
-    "Seconds": _whole(0),
-    "TimeoutSeconds": _whole(1),
+    "Seconds": _whole_number(0),
+    "TimeoutSeconds": _whole_number(1),
     "Mode": ("INLINE", lambda value: value == "INLINE"),
-    "ErrorEquals": (
-        "a list of names",
-        lambda value: isinstance(value, list) and value and all(isinstance(n, str) for n in value),
-    ),
-    "IntervalSeconds": _whole(1),
-    "MaxAttempts": _whole(0),
-    "MaxDelaySeconds": _whole(1),
+    "ErrorEquals": ("a list of names", _are_error_names),
+    "IntervalSeconds": _whole_number(1),
+    "MaxAttempts": _whole_number(0),
+    "MaxDelaySeconds": _whole_number(1),
     "BackoffRate": ("a number from 1 on", lambda value: _is_number(value) and value >= 1),
     "JitterStrategy": ("FULL or NONE", lambda value: value in {"FULL", "NONE"}),
 }

@@ -1,8 +1,8 @@
 """The API of Step Functions: state machines, executions, histories and tags.
 
 Requests and responses have the fields of boto3. An operation is the method of `StepFunctions` that
-has its name in boto3. Not emulated: Express machines, versions and aliases, activities,
-RedriveExecution, Map Runs, and the content of an execution's log group.
+has its name in boto3. Express machines, versions and aliases, activities, RedriveExecution, Map
+Runs, and the content of an execution's log group are not emulated.
 """
 
 import functools
@@ -42,16 +42,16 @@ SUPPORTED = {
 
 
 class Request(NamedTuple):
-    """A request for an operation.
-
-    `scope` is the region and the account, as in an ARN: `eu-west-1:123456789012`. `as_of` is the
-    time as of which DescribeExecution and ListExecutions show the executions, because both are
-    eventually consistent.
-    """
+    """A request for an operation."""
 
     fields: Mapping[str, Any]
     scope: str
+    """The region and the account, as in an ARN: `eu-west-1:123456789012`."""
     as_of: datetime
+    """The time as of which DescribeExecution and ListExecutions show the executions.
+
+    It may be in the past, because both operations are eventually consistent.
+    """
 
 
 class StepFunctions:
@@ -83,17 +83,23 @@ class StepFunctions:
             raise ApiError("ValidationException", errors)
         _check_supported(fields)
 
-        if as_of is None:
-            as_of = self._host.now()
-        response: Row = method(Request(fields, scope, as_of))
+        request = Request(fields, scope, as_of or self._host.now())
+        response: Row = method(request)
         return response
 
     def executions(self) -> list[Execution]:
-        """Return the executions of all state machines, those of the oldest machine first."""
-        return [run for machine in self._machines.values() for run in machine.executions.values()]
+        """List the executions of all state machines, those of the oldest machine first."""
+        executions: list[Execution] = []
+        for machine in self._machines.values():
+            executions += machine.executions.values()
+        return executions
 
     def execution(self, arn: str, as_of: datetime | None = None) -> Execution:
-        """Return an execution. Raise ApiError if it does not exist, or did not at a time."""
+        """Find an execution by its ARN.
+
+        Raises:
+            ApiError: it doesn't exist, or it had not yet started at the time `as_of`.
+        """
         machine_arn, _, name = arn.replace(":execution:", ":stateMachine:").rpartition(":")
         execution = None
         if machine_arn in self._machines:
@@ -113,7 +119,7 @@ class StepFunctions:
         new_machine = Machine(name, arn, settings, self._host.now(), tags)
         machine = self._machines.setdefault(arn, new_machine)
 
-        # The role may differ, because CreateStateMachine does not compare it.
+        # AWS doesn't compare the role, so it may differ in a repeated request.
         if machine.settings != {**settings, "roleArn": machine.settings["roleArn"]}:
             raise ApiError("StateMachineAlreadyExists", f"State Machine Already Exists: '{arn}'")
         return {"stateMachineArn": arn, "creationDate": machine.creation_date}
@@ -137,7 +143,7 @@ class StepFunctions:
         return {"updateDate": self._host.now()}
 
     def delete_state_machine(self, request: Request) -> Row:
-        """Delete a state machine. Its executions end at once, and on AWS at their next state."""
+        """Delete a state machine and abort its executions. On AWS they end at their next state."""
         machine = self._machines.pop(request.fields["stateMachineArn"], None)
         if machine is not None:
             for execution in list(machine.executions.values()):
@@ -184,6 +190,7 @@ class StepFunctions:
         machine = self._machine(request.fields["stateMachineArn"])
         name = request.fields.get("name", str(uuid.uuid4()))
 
+        # Only setdefault makes sure that of two equal requests in two threads, one starts it.
         new_execution = Execution(self._host, machine, name, input_text)
         execution = machine.executions.setdefault(name, new_execution)
         if execution is new_execution:
@@ -191,6 +198,7 @@ class StepFunctions:
         elif execution.status != "RUNNING" or execution.input != input_text:
             message = f"Execution Already Exists: '{execution.arn}'"
             raise ApiError("ExecutionAlreadyExists", message)
+
         return {"executionArn": execution.arn, "startDate": execution.start_date}
 
     def stop_execution(self, request: Request) -> Row:
@@ -202,22 +210,15 @@ class StepFunctions:
     def describe_execution(self, request: Request) -> Row:
         """Describe an execution."""
         execution = self.execution(request.fields["executionArn"], request.as_of)
-        row = _summary(execution, request.as_of)
-        row["input"] = execution.input
-        if row["status"] != "RUNNING":
-            ends = {"output": execution.output, "error": execution.error, "cause": execution.cause}
-            row |= {key: text for key, text in ends.items() if text is not None}
-        return row
+        description = _summarize(execution, request.as_of)
+        description["input"] = execution.input
 
-    def describe_state_machine_for_execution(self, request: Request) -> Row:
-        """Describe the state machine of an execution, as it was when the execution started."""
-        execution = self.execution(request.fields["executionArn"])
-        return {
-            "stateMachineArn": execution.machine.arn,
-            "name": execution.machine.name,
-            **execution.settings,
-            "updateDate": execution.machine.creation_date,
-        }
+        if description["status"] != "RUNNING":
+            for field in ("output", "error", "cause"):
+                text = getattr(execution, field)
+                if text is not None:
+                    description[field] = text
+        return description
 
     def list_executions(self, request: Request) -> Row:
         """List the executions of a state machine, latest first.
@@ -225,16 +226,18 @@ class StepFunctions:
         An execution that has ended is sorted by its end, and a running one by its start.
         """
         machine = self._machine(request.fields.get("stateMachineArn"))
-        rows = [
-            _summary(execution, request.as_of)
+        summaries = [
+            _summarize(execution, request.as_of)
             for execution in reversed(list(machine.executions.values()))
             if execution.start_date <= request.as_of
         ]
-        if "statusFilter" in request.fields:
-            rows = [row for row in rows if row["status"] == request.fields["statusFilter"]]
 
-        rows.sort(key=_last_change, reverse=True)
-        return _page("executions", rows, "executionArn", request)
+        status = request.fields.get("statusFilter")
+        if status is not None:
+            summaries = [summary for summary in summaries if summary["status"] == status]
+
+        summaries.sort(key=_last_change, reverse=True)
+        return _page("executions", summaries, "executionArn", request)
 
     def get_execution_history(self, request: Request) -> Row:
         """List the events of an execution."""
@@ -244,14 +247,14 @@ class StepFunctions:
         return _page("events", events, "id", request)
 
     def _machine(self, arn: str | None) -> Machine:
-        """Return a state machine. Raise ApiError if it does not exist."""
+        """Find a state machine. Raise ApiError if it does not exist."""
         if arn not in self._machines:
             raise ApiError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
         return self._machines[arn]
 
 
 def _check_supported(fields: Mapping[str, Any]) -> None:
-    """Refuse what AWS would accept and this emulator lacks, and names that AWS would refuse."""
+    """Reject what AWS would accept and this emulator lacks, and names that AWS would reject."""
     for name, supported_value in SUPPORTED.items():
         value = fields.get(name, supported_value)
         if value != supported_value:
@@ -262,12 +265,14 @@ def _check_supported(fields: Mapping[str, Any]) -> None:
         raise ApiError("InvalidName", f"Invalid Name: '{fields['name']}'")
 
 
-@functools.lru_cache(64)
-def _check_definition(text: str) -> None:
+@functools.lru_cache(64)  # Tests create the same large state machine again and again.
+def _check_definition(definition: str) -> None:
+    """Reject a definition that is not JSON, or that the emulator could not interpret."""
     try:
-        problems = language.problems(json.loads(text))
+        problems = language.find_problems(json.loads(definition))
     except ValueError as error:
         problems = [f"the definition is not JSON: {error}"]
+
     if problems:
         message = f"Invalid State Machine Definition: '{'; '.join(problems)}'"
         raise ApiError("InvalidDefinition", message)
@@ -286,14 +291,14 @@ def _tags(pairs: Sequence[Row]) -> dict[str, str]:
 
 
 def _settings(request: Request) -> Row:
-    """Return the settings of a state machine in a request. Raise ApiError for its definition."""
+    """Take the settings of a state machine from a request. Raise ApiError for its definition."""
     if "definition" in request.fields:
         _check_definition(request.fields["definition"])
     return {name: request.fields[name] for name in SETTINGS if name in request.fields}
 
 
-def _summary(execution: Execution, as_of: datetime) -> Row:
-    """Return an execution as a list shows it at a time."""
+def _summarize(execution: Execution, as_of: datetime) -> Row:
+    """Summarize an execution as ListExecutions shows it at a time."""
     summary = {
         "executionArn": execution.arn,
         "name": execution.name,
@@ -309,30 +314,27 @@ def _summary(execution: Execution, as_of: datetime) -> Row:
 
 
 def _last_change(summary: Row) -> datetime:
-    """The time by which ListExecutions sorts: the end, or the start while there is no end."""
-    time: datetime = summary["startDate"]
-    if "stopDate" in summary:
-        time = summary["stopDate"]
+    """Return when an execution ended, or when it started if it has not ended."""
+    time: datetime = summary.get("stopDate") or summary["startDate"]
     return time
 
 
 def _page(name: str, rows: Sequence[Row], id_field: str, request: Request) -> Row:
-    """Return the page of rows that `maxResults` and `nextToken` of the request ask for.
+    """Cut out the page of rows that `maxResults` and `nextToken` of the request ask for.
 
-    A token is the id of the first row of its page. The id of a row is in `id_field`.
+    A token is the ID of the first row of its page, so that an execution that starts in the
+    meantime does not move the pages. The ID of a row is in `id_field`.
     """
     ids = [str(row[id_field]) for row in rows]
     start = 0
-    if "nextToken" in request.fields:
-        try:
-            start = ids.index(request.fields["nextToken"])
-        except ValueError:
-            raise ApiError("InvalidToken", "Invalid Token: 'Invalid token'") from None
+    token = request.fields.get("nextToken")
+    if token in ids:
+        start = ids.index(token)
+    elif token is not None:
+        raise ApiError("InvalidToken", "Invalid Token: 'Invalid token'")
 
-    page_size = request.fields.get("maxResults", 0)
-    if page_size == 0:  # AWS reads 0 as the default.
-        page_size = DEFAULT_PAGE_SIZE
-    end = start + page_size
+    # AWS reads 0 as the default.
+    end = start + (request.fields.get("maxResults") or DEFAULT_PAGE_SIZE)
     page: Row = {name: rows[start:end]}
     if end < len(rows):
         page["nextToken"] = ids[end]

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
 
@@ -21,8 +21,8 @@ from emulator.personalize.faults import Faults
 from emulator.protocol.service_models import load_service_model
 from emulator.states import execution as states
 from emulator.states import service
-from emulator.states.documents import StateFailed
-from emulator.states.execution import invoke_failure
+from emulator.states.documents import StateFailed, to_json
+from emulator.states.execution import explain_refused_invocation
 from emulator.states.service import Row
 from emulator.virtual.virtual_time import Event, LimitReached, VirtualClock
 
@@ -38,8 +38,8 @@ MAX_TIMEOUT_SECONDS = 900
 Handler = Callable[[dict[str, object], None], object]
 
 
-class Fails(Exception):  # noqa: N818  # reads as a sentence: the handler fails with ...
-    """Raised by a handler to fail with an error of Lambda itself.
+class LambdaFailure(Exception):  # noqa: N818  # AWS's failure, not an error of the handler
+    """A handler raises this to fail with an error of Lambda itself.
 
     Names like `Lambda.TooManyRequestsException` are errors of the Invoke call, and names like
     `Sandbox.Timedout` are errors of the function.
@@ -49,11 +49,6 @@ class Fails(Exception):  # noqa: N818  # reads as a sentence: the handler fails 
         super().__init__(error, message)
         self.error = error
         self.message = message
-
-
-def function_name(arn: str) -> str:
-    """Return the name of a function. `arn` is its name or ARN, and may end in a version."""
-    return arn.rpartition(":function:")[2].split(":")[0]
 
 
 class Call(NamedTuple):
@@ -69,19 +64,46 @@ class Call(NamedTuple):
 
 @dataclass(frozen=True)
 class Execution:
-    """The state of an execution at one moment. `calls` is sorted by their start."""
+    """An execution on virtual time. While it is running, each property shows its present state."""
 
-    arn: str
-    status: str
-    output: dict[str, object] | None
-    error: str | None
-    cause: str | None
-    events: "list[HistoryEventTypeDef]" = field(repr=False)
-    calls: list[Call] = field(repr=False)
+    interpreted: states.Execution = field(repr=False)
+    """The execution as the interpreter and the API have it, with texts instead of values."""
+    calls: list[Call]
+    """The invocations of functions, sorted by their start."""
+
+    @property
+    def arn(self) -> str:
+        """The ARN of the execution."""
+        return self.interpreted.arn
+
+    @property
+    def status(self) -> str:
+        """RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED."""
+        return self.interpreted.status
+
+    @property
+    def output(self) -> Any:  # noqa: ANN401  # whatever JSON the machine returns
+        """The output, or None if there is none (yet)."""
+        return json.loads(self.interpreted.output or "null")
+
+    @property
+    def error(self) -> str | None:
+        """The name of the error that ended the execution."""
+        return self.interpreted.error
+
+    @property
+    def cause(self) -> str | None:
+        """What the error says about its cause."""
+        return self.interpreted.cause
+
+    @property
+    def events(self) -> "list[HistoryEventTypeDef]":
+        """The history, as boto3's GetExecutionHistory returns it."""
+        return cast("list[HistoryEventTypeDef]", self.interpreted.events)
 
     @property
     def timeline(self) -> list[tuple[datetime, str]]:
-        """Return the time and the name of each state that was entered, in order, even in a Map."""
+        """The time and the name of each state that was entered, in order, even in a Map."""
         return [
             (event["timestamp"], event["stateEnteredEventDetails"]["name"])
             for event in self.events
@@ -90,8 +112,21 @@ class Execution:
 
     @property
     def states(self) -> list[str]:
-        """Return the names of all states that were entered, in order, even inside a Map."""
+        """The names of all states that were entered, in order, even inside a Map."""
         return [name for _, name in self.timeline]
+
+    def wait(self) -> Self:
+        """Let virtual time pass until the execution ends."""
+        self.interpreted.ended.wait()
+        return self
+
+    def abort(self, error: str | None = None, cause: str | None = None) -> None:
+        """Stop the execution as StopExecution does. A function that is running goes on."""
+        self.interpreted.stop(error, cause)
+
+    def time_out(self) -> None:
+        """End the execution immediately, as the TimeoutSeconds of the state machine does."""
+        self.interpreted.time_out()
 
 
 def run(
@@ -128,7 +163,7 @@ class StepFunctions:
         self.service = service.StepFunctions(self)
         self.faults = Faults(load_service_model("stepfunctions").operation_names)
         self._machines: dict[str, Machine] = {}
-        self.calls: defaultdict[str, list[Call]] = defaultdict(list)
+        self._calls: defaultdict[str, list[Call]] = defaultdict(list)
 
     def __enter__(self) -> Self:
         return self
@@ -155,12 +190,16 @@ class StepFunctions:
         self._machines[arn] = Machine(self, arn, functions, timeouts or {})
         return self._machines[arn]
 
-    def executions(self) -> "list[StartedExecution]":
-        """Return the executions of all state machines, those of the oldest machine first."""
-        return [StartedExecution(self, execution) for execution in self.service.executions()]
+    def executions(self) -> list[Execution]:
+        """List the executions of all state machines, those of the oldest machine first."""
+        return [self.view(execution) for execution in self.service.executions()]
+
+    def view(self, execution: states.Execution) -> Execution:
+        """Add to an execution of the interpreter the calls that its Tasks made."""
+        return Execution(execution, self._calls[execution.arn])
 
     def respond(self, operation: str, request: Mapping[str, Any]) -> Row:
-        """Return the response to a request, after the faults of its operation.
+        """Respond to a request, after the faults of its operation.
 
         Raise ApiError if the request is refused, and NoResponse if the response is lost.
         """
@@ -176,10 +215,11 @@ class StepFunctions:
     def call(self, execution: states.Execution, resource: str, payload: str) -> object:
         """Call the handler of a function, and record the call."""
         machine = self._machines[execution.machine.arn]
-        calls = self.calls[execution.arn]
+        calls = self._calls[execution.arn]
 
-        position = len(calls)  # other tasks may append calls before this one has ended
-        calls.append(Call(function_name(resource), json.loads(payload), None))
+        # Remember the position, because other Tasks may call functions before this call ends.
+        position = len(calls)
+        calls.append(Call(_function_name(resource), json.loads(payload), outcome=None))
 
         try:
             outcome = _invoke(machine, self.clock, resource, payload)
@@ -209,56 +249,19 @@ class Machine:
         input: object,  # noqa: A002 - AWS's word
         *,
         name: str | None = None,
-    ) -> "StartedExecution":
+    ) -> Execution:
         """Start an execution. It continues whenever the owner of the clock waits."""
         if name is None:
             name = f"run-{next(self._numbers)}"
         fields = {"stateMachineArn": self.arn, "name": name, "input": json.dumps(input)}
         api = self.step_functions.service
         arn = api.call("StartExecution", fields, SCOPE)["executionArn"]
-        return StartedExecution(self.step_functions, api.execution(arn))
+        return self.step_functions.view(api.execution(arn))
 
 
-@dataclass(frozen=True)
-class StartedExecution:
-    """An execution that may still be running. `running` is the interpreter's object."""
-
-    step_functions: StepFunctions = field(repr=False)
-    running: states.Execution
-
-    @property
-    def arn(self) -> str:
-        """Return the ARN of the execution."""
-        return self.running.arn
-
-    def now(self) -> Execution:
-        """Return the present state of the execution."""
-        output = None
-        if self.running.output is not None:
-            output = json.loads(self.running.output)
-
-        return Execution(
-            arn=self.arn,
-            status=self.running.status,
-            output=output,
-            error=self.running.error,
-            cause=self.running.cause,
-            events=list(self.running.events),  # type: ignore[arg-type]  # in boto3's format
-            calls=list(self.step_functions.calls[self.arn]),
-        )
-
-    def wait(self) -> Execution:
-        """Let virtual time pass until the execution ends, and return the ended execution."""
-        self.running.ended.wait()
-        return self.now()
-
-    def abort(self, error: str | None = None, cause: str | None = None) -> None:
-        """Stop the execution as StopExecution does. A function that is running goes on."""
-        self.running.stop(error, cause)
-
-    def time_out(self) -> None:
-        """End the execution immediately, as the TimeoutSeconds of the state machine does."""
-        self.running.time_out()
+def _function_name(arn: str) -> str:
+    """Cut the name of a function out of its ARN, which may end in a version."""
+    return arn.rpartition(":function:")[2].split(":")[0]
 
 
 def _invoke(machine: Machine, clock: VirtualClock, arn: str, payload: str) -> object:
@@ -266,11 +269,11 @@ def _invoke(machine: Machine, clock: VirtualClock, arn: str, payload: str) -> ob
 
     Raise StateFailed if the function is missing or fails, or sleeps on the clock past its timeout.
     """
-    name = function_name(arn)
+    name = _function_name(arn)
     request_id = _create_request_id(clock)
     if name not in machine.functions:
         message = f"Function not found: {arn}"
-        raise invoke_failure("ResourceNotFoundException", message, 404, "-")
+        raise explain_refused_invocation("ResourceNotFoundException", message, 404, "-")
 
     timeout = machine.timeouts.get(name, MAX_TIMEOUT_SECONDS)
     clock.running.limit = clock.time_after(timeout)  # the task ends with the function
@@ -278,10 +281,25 @@ def _invoke(machine: Machine, clock: VirtualClock, arn: str, payload: str) -> ob
         return _call_handler(machine.functions[name], payload)
     except LimitReached:
         raise _explain_timeout(timeout, request_id) from None
-    except Fails as failure:
-        raise _explain_fault(failure, request_id) from None
+    except LambdaFailure as failure:
+        raise _explain_lambda_failure(failure, request_id) from None
     except Exception as error:
-        raise _explain_error(error, request_id) from error
+        raise _explain_exception(error, request_id) from error
+
+
+def _create_request_id(clock: VirtualClock) -> str:
+    """Create an ID like Lambda's, but from the clock, so that it is the same each time."""
+    return str(uuid.UUID(int=clock.random.getrandbits(128), version=4))
+
+
+def _call_handler(handler: Handler, payload: str) -> object:
+    """Call a handler, with the conversions to and from JSON that Lambda does."""
+    result = handler(json.loads(payload), None)
+    response, _content_type = LambdaMarshaller().marshal_response(result)
+    return json.loads(response)
+
+
+# How a Task sees that its function failed
 
 
 def _explain_timeout(timeout: float, request_id: str) -> StateFailed:
@@ -289,9 +307,20 @@ def _explain_timeout(timeout: float, request_id: str) -> StateFailed:
     return _function_error("Sandbox.Timedout", message)
 
 
-def _explain_error(error: Exception, request_id: str) -> StateFailed:
-    """Turn an error of a handler into the failure that a Task would see."""
-    frames = traceback.extract_tb(error.__traceback__)[2:]  # without the frames of this module
+def _explain_lambda_failure(failure: LambdaFailure, request_id: str) -> StateFailed:
+    if not failure.error.startswith("Lambda."):
+        return _function_error(failure.error, failure.message)
+
+    code = failure.error.removeprefix("Lambda.")
+    status = 500
+    if code == "TooManyRequestsException":
+        status = 429
+    return explain_refused_invocation(code, failure.message, status, request_id)
+
+
+def _explain_exception(error: Exception, request_id: str) -> StateFailed:
+    # The first two frames are of this module, and Lambda's stack trace begins in the handler.
+    frames = traceback.extract_tb(error.__traceback__)[2:]
     return _function_error(
         type(error).__name__,
         str(error),
@@ -300,34 +329,10 @@ def _explain_error(error: Exception, request_id: str) -> StateFailed:
     )
 
 
-def _call_handler(handler: Handler, payload: str) -> object:
-    result = handler(json.loads(payload), None)
-    response, _content_type = LambdaMarshaller().marshal_response(result)
-    return json.loads(response)
-
-
-def _create_request_id(clock: VirtualClock) -> str:
-    """Create an id like Lambda's, but from the clock, so that it is the same each time."""
-    return str(uuid.UUID(int=clock.random.getrandbits(128), version=4))
-
-
-def _explain_fault(failure: Fails, request_id: str) -> StateFailed:
-    """Turn what a handler raised to play Lambda's part into the failure that a Task would see."""
-    if not failure.error.startswith("Lambda."):
-        return _function_error(failure.error, failure.message)
-
-    code = failure.error.removeprefix("Lambda.")
-    status = 500
-    if code == "TooManyRequestsException":
-        status = 429
-    return invoke_failure(code, failure.message, status, request_id)
-
-
 def _function_error(error: str, message: str, **details: object) -> StateFailed:
-    """Return the error of an invocation in which the function itself failed.
+    """Build the failure whose cause is the JSON that Lambda returns with `FunctionError`.
 
-    Its cause is the JSON that Lambda returns with `FunctionError`. An error of the sandbox has no
-    details.
+    An error of the sandbox has no details, because no handler was there to write them.
     """
     cause = {"errorMessage": message, "errorType": error, **details}
-    return StateFailed(error, json.dumps(cause, separators=(",", ":")))
+    return StateFailed(error, to_json(cause))

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from emulator.states import language
-from emulator.virtual.step_functions import Fails, StepFunctions
+from emulator.virtual.step_functions import LambdaFailure, StepFunctions
 from emulator.virtual.virtual_time import DEFAULT_START, VirtualClock
 
 FOLDER = Path(__file__).parent
@@ -55,7 +55,7 @@ def replying(clock, replies):
         if "sleeps" in reply:
             clock.sleep(reply["sleeps"])
         if "fails" in reply:
-            raise Fails(*reply["fails"])
+            raise LambdaFailure(*reply["fails"])
         return expanded(reply["returns"])
 
     return handler

@@ -10,13 +10,13 @@ import pytest
 
 from components.function_configs import FUNCTION_CONFIGS
 from components.state_machine.definition import build_definition
-from emulator.states.language import STATES, problems
+from emulator.states.language import STATES, find_problems
 from tests.world import MOVIES, PREFIX
 
 
 def test_each_definition_of_the_golden_file_is_refused_with_the_place_and_the_name(golden):
     def messages(line):
-        return [message[:100] for message in problems(json.loads(line))] or "is accepted"
+        return [message[:100] for message in find_problems(json.loads(line))] or "is accepted"
 
     golden.answers("states_language.txt", messages)
 
@@ -27,7 +27,7 @@ def test_the_definition_of_the_program_is_accepted():
         for step in FUNCTION_CONFIGS
     }
     document = build_definition(arns, MOVIES.settings(PREFIX), MOVIES.args)
-    assert problems(json.loads(json.dumps(document))) == []
+    assert find_problems(json.loads(json.dumps(document))) == []
 
 
 @pytest.mark.parametrize("kind", STATES)

@@ -51,7 +51,7 @@ def records():
         execution = pipeline.run()
         aborted = pipeline.start()
         aborted.abort()
-        handler("close_run")(event_of(aborted.now()), None)
+        handler("close_run")(event_of(aborted), None)
         arn = pipeline.machine.arn
         handler("watch_pipeline")({"stateMachineArn": arn}, None)
         marker = {"stateMachineArn": arn, "bucket": "exports", "key": "no-marker"}

@@ -23,7 +23,7 @@ from botocore.exceptions import ClientError
 from components.alarms import ALARMS, FUNCTION_ERRORS_PATTERN, build_alarm_inputs
 from components.args import LimitsArgs
 from components.function_configs import FUNCTION_CONFIGS
-from emulator.virtual.step_functions import Fails
+from emulator.virtual.step_functions import LambdaFailure
 from functions.constants import METRICS_NAMESPACE
 from tests.emf import data
 from tests.workflow.alarm_rules import Metrics, matches, ringing
@@ -79,7 +79,7 @@ class Life(logging.Handler):
             if name := self.errors.get(step):
                 if step not in self.silent and name != DELETED:
                     self._read({"errorType": name})
-                raise Fails(name)
+                raise LambdaFailure(name)
             try:
                 return handler(step)(event, context)
             except Exception as error:
@@ -116,7 +116,7 @@ class Life(logging.Handler):
                 self.sleep_until(slots[0])
                 self.start(slots.pop(0))
             self.sleep_until(next_call)
-            with contextlib.suppress(Fails):  # EventBridge only calls again
+            with contextlib.suppress(LambdaFailure):  # EventBridge only calls again
                 self.pipeline.handlers["watch_pipeline"](
                     {"stateMachineArn": self.machine_arn}, None
                 )
@@ -139,8 +139,7 @@ class Life(logging.Handler):
 
     def close_runs(self):
         """Report the runs that have ended without a report, as EventBridge lets `close_run` do."""
-        for execution in self.executions:
-            ended = execution.now()
+        for ended in self.executions:
             if ended.status in STATUSES:
                 self.pipeline.handlers["close_run"](event_of(ended), None)
 
@@ -151,8 +150,7 @@ class Life(logging.Handler):
 
     def first_rings(self, extra=EXTRA_PERIODS):
         """Return the time at which each alarm rings first, by the name of the alarm."""
-        for execution in self.executions:
-            ended = execution.now()
+        for ended in self.executions:
             if ended.status in STATUSES:
                 dimensions = {"StateMachineArn": self.machine_arn}
                 at = ended.events[-1]["timestamp"]

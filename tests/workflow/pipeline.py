@@ -16,10 +16,9 @@ from components.state_machine.definition import build_definition
 from emulator.personalize import Personalize, import_jobs
 from emulator.virtual.step_functions import (
     Execution,
-    Fails,
     Handler,
+    LambdaFailure,
     Machine,
-    StartedExecution,
     StepFunctions,
 )
 from emulator.virtual.virtual_time import VirtualClock
@@ -116,14 +115,14 @@ class Pipeline:
         """Start an execution as the schedule does, with overrides, and wait for its end."""
         return self.start(**request).wait()
 
-    def start(self, **request: object) -> StartedExecution:
+    def start(self, **request: object) -> Execution:
         """Start an execution as the schedule does, with overrides. None removes a key."""
         scheduled = {"trigger": "schedule", "scheduledTime": SLOT, "scheduleArn": SCHEDULE}
         return self.machine.start(
             {key: value for key, value in {**scheduled, **request}.items() if value is not None}
         )
 
-    def start_until(self, operation: str, **request: object) -> StartedExecution:
+    def start_until(self, operation: str, **request: object) -> Execution:
         """Start an execution, and return it when it has sent a request of this operation."""
         started = self.start(**request)
         while not self.requests(operation):
@@ -135,7 +134,7 @@ class Pipeline:
         """Call the watcher, and return the ages that it has measured."""
         return handler("watch_pipeline")({"stateMachineArn": self.machine.arn}, None)
 
-    def executions(self, prefix: str) -> list[StartedExecution]:
+    def executions(self, prefix: str) -> list[Execution]:
         """Return the executions whose names begin with this word, sorted by their names."""
         started = sorted(self.step_functions.executions(), key=lambda started: started.arn)
         return [execution for execution in started if f":{prefix}-" in execution.arn]
@@ -305,7 +304,7 @@ def killed_after_work(
         result = handler(step)(event, context)
         if killed < times:
             killed += 1
-            raise Fails(error)
+            raise LambdaFailure(error)
 
         return result
 

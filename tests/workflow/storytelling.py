@@ -27,7 +27,7 @@ from emulator.personalize.resources import (
     ImportJob,
     SolutionVersion,
 )
-from emulator.virtual.step_functions import Execution, Fails, StartedExecution
+from emulator.virtual.step_functions import Execution, LambdaFailure
 from functions.personalize.approvals import build_approval_tags
 from functions.personalize.campaigns import UNSET_VALUE, build_record_tags, parse_pin
 from functions.personalize.tags import (
@@ -335,9 +335,9 @@ class Storyteller:
         self._tasks += 1
         self.pipeline.clock.start(task)
 
-    def _running(self) -> list[StartedExecution]:
+    def _running(self) -> list[Execution]:
         executions = self.pipeline.step_functions.executions()
-        return [started for started in executions if started.running.status == "RUNNING"]
+        return [started for started in executions if started.status == "RUNNING"]
 
     def _left(self) -> list[str]:
         """Return the campaigns on trial and the trainings of the pipeline that are running."""
@@ -354,7 +354,7 @@ class Storyteller:
         """Note an execution that has ended. Without success, `close_run` gets an event."""
         if running.status == "RUNNING":
             return
-        execution = StartedExecution(self.pipeline.step_functions, running).now()
+        execution = self.pipeline.step_functions.view(running)
         campaigns = [campaign_arn(name) for name in CAMPAIGNS]
         on_trial = [campaign for campaign in campaigns if self.on_trial(campaign)]
         probed = [campaign_arn(name) for name in PROBED_CAMPAIGNS]
@@ -390,10 +390,10 @@ class Storyteller:
         self.runs[self.pipeline.clock.running.group] = event["run"].get("id")
         kind = self._deaths[step].pop() if self._deaths[step] else None
         if kind in ("killed-before", "no-memory"):
-            raise Fails(DEATHS[kind])
+            raise LambdaFailure(DEATHS[kind])
         result = handler(step)(event, context)
         if kind == "killed":
-            raise Fails(DEATHS[kind])
+            raise LambdaFailure(DEATHS[kind])
 
         return handler(step)(event, context) if kind == "twice" else result
 

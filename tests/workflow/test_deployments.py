@@ -6,7 +6,7 @@ tests/model shows the rules. These runs show that the state machine and its func
 import pytest
 
 from emulator.personalize import Switches
-from emulator.virtual.step_functions import Fails
+from emulator.virtual.step_functions import LambdaFailure
 from functions.report import model
 from functions.rules.campaigns import DeploymentRecord
 from tests.workflow.pipeline import NEXT_SLOT, before_step, deploy, handler
@@ -24,7 +24,7 @@ AGAIN = {"skipImport": True, "scheduledTime": NEXT_SLOT}
 
 def die(_event):
     """Kill a function."""
-    raise Fails("Runtime.ExitError")
+    raise LambdaFailure("Runtime.ExitError")
 
 
 def test_a_verdict_is_told_too_if_the_next_run_trains_a_newer_version():
@@ -83,7 +83,7 @@ def test_a_bad_version_is_rolled_back_although_the_function_was_killed_ten_times
         if number == 0 or not is_killed:
             item = handler("deploy_version")(event, context)
         if is_killed:
-            raise Fails(error)
+            raise LambdaFailure(error)
 
         return item
 

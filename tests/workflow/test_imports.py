@@ -3,7 +3,7 @@
 What the function does is tested in `tests/functions/test_import_dataset.py`.
 """
 
-from emulator.virtual.step_functions import Fails
+from emulator.virtual.step_functions import LambdaFailure
 from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, deploy, handler
 from tests.workflow.summaries import (
     DEPLOYED,
@@ -43,7 +43,7 @@ def test_one_failed_import_stops_the_run_before_training():
 def test_a_function_that_is_always_killed_fails_only_its_dataset():
     def killed_for_items(event, context):
         if event["dataset"]["type"] == "items":
-            raise Fails("Runtime.OutOfMemory", "signal: killed")
+            raise LambdaFailure("Runtime.OutOfMemory", "signal: killed")
         return handler("import_dataset")(event, context)
 
     with deploy(handlers={"import_dataset": killed_for_items}) as pipeline:

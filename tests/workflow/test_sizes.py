@@ -9,7 +9,7 @@ import pytest
 from components.args import MAX_CAMPAIGNS, MAX_SOLUTIONS
 from components.constants import EVENT_DATASETS
 from components.rules.several_settings import check_args
-from emulator.virtual.step_functions import Fails
+from emulator.virtual.step_functions import LambdaFailure
 from functions.common.truncation import (
     MAX_LIST_BYTES,
     MAX_TRIALS_BYTES,
@@ -155,7 +155,7 @@ def test_the_history_has_room_for_a_day_in_which_each_campaign_s_function_is_kil
         if arn not in begun:
             begun.add(arn)
             handler("deploy_version")(event, context)
-        raise Fails("Runtime.OutOfMemory")
+        raise LambdaFailure("Runtime.OutOfMemory")
 
     events = []
     for count in (1, 2):
