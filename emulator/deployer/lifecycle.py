@@ -29,29 +29,33 @@ if TYPE_CHECKING:
     from emulator.deployer.translation import Request
 
 
+NOTHING = (None, "", [], {})
+"""What a service returns for an input that is not set."""
+
+
 class ExistingResource(NamedTuple):
-    """A resource that exists."""
+    """A resource that exists, as Pulumi's engine keeps it in its state."""
 
     id: str
     inputs: Properties
     outputs: Properties
 
 
-def planned_outputs(
+def plan_outputs(
     row: Row,
     old_inputs: Mapping[str, object],
     old_outputs: Mapping[str, object],
     new_inputs: Mapping[str, object],
 ) -> Properties:
-    """Return the outputs that a resource will have after an update.
+    """Predict for a preview which outputs a resource will have.
 
-    The outputs that AWS decides again are UNKNOWN. They are all outputs of a new resource, which
-    has no old outputs.
+    An output that AWS decides only during the deployment is UNKNOWN. A new resource has no old
+    outputs, so that is each of them.
     """
-    kept = {name: old_outputs.get(name, UNKNOWN) for name in row.outputs}
+    decided_by_aws = {name: old_outputs.get(name, UNKNOWN) for name in row.outputs}
     if difference(row, old_inputs, new_inputs).changed - {"tags", ALL_TAGS}:
-        kept |= dict.fromkeys(row.recomputed_outputs.split(), UNKNOWN)
-    return {**kept, **without_internal(new_inputs)}
+        decided_by_aws |= dict.fromkeys(row.recomputed_outputs.split(), UNKNOWN)
+    return {**decided_by_aws, **without_internal(new_inputs)}
 
 
 def create(row: Row, inputs: Properties, aws: Aws) -> ExistingResource:
@@ -64,7 +68,7 @@ def create(row: Row, inputs: Properties, aws: Aws) -> ExistingResource:
     response = aws.call(row.service, row.operation, values)
 
     identifier = _identify(row, response, values)
-    resource = _existing_resource(row, identifier, inputs, _inputs_to_set_later(row, inputs))
+    resource = _build_resource(row, identifier, inputs, _inputs_to_set_later(row, inputs))
     _set_own_inputs(row, resource, inputs, aws)
     outputs = _outputs(row, _describe(row, resource, aws), inputs)
     return ExistingResource(identifier, inputs, outputs)
@@ -92,16 +96,18 @@ def _inputs_to_set_later(row: Row, inputs: Properties) -> set[str]:
 def read(
     row: Row, identifier: str, inputs: Properties, default_tags: Mapping[str, str], aws: Aws
 ) -> ExistingResource | None:
-    """Return a resource as it is now, or None if it does not exist."""
+    """Read a resource as it is now, or return None if it does not exist."""
     try:
-        description = _describe(row, _existing_resource(row, identifier, inputs), aws)
+        description = _describe(row, _build_resource(row, identifier, inputs), aws)
     except GoneError:
         return None
-    inputs_now = {
-        **_inputs_now(row, inputs, description),
-        **_tags_now(row, inputs, description, default_tags),
+
+    current_inputs = {
+        **_read_inputs(row, inputs, description),
+        **_read_tags(row, inputs, description, default_tags),
     }
-    return ExistingResource(identifier, inputs_now, _outputs(row, description, inputs_now))
+    outputs = _outputs(row, description, current_inputs)
+    return ExistingResource(identifier, current_inputs, outputs)
 
 
 def update(
@@ -109,7 +115,7 @@ def update(
 ) -> Properties:
     """Change a resource in place and return its outputs."""
     changed = difference(row, old_inputs, new_inputs).changed
-    resource = _existing_resource(row, identifier, new_inputs, changed - {"tags", ALL_TAGS})
+    resource = _build_resource(row, identifier, new_inputs, changed - {"tags", ALL_TAGS})
 
     _set_own_inputs(row, resource, new_inputs, aws)
     if resource.changed - row.own_calls.keys():
@@ -126,17 +132,17 @@ def update(
 
 def delete(row: Row, identifier: str, inputs: Properties, aws: Aws) -> None:
     """Delete a resource. Do nothing if it does not exist."""
+    if row.delete is None:
+        return
     with suppress(GoneError):
-        if row.delete:
-            values = _existing_resource(row, identifier, inputs).values
-            aws.call(row.service, row.delete, values)
+        aws.call(row.service, row.delete, _build_resource(row, identifier, inputs).values)
 
 
 def _api_values(row: Row, inputs: Mapping[str, object]) -> Request:
-    """Return the constants and the inputs under the API's names, without the tags.
+    """Translate the inputs, but not the tags, into values under the API's names.
 
-    The values in the parameter `within` are also values of their own, because operations that read
-    or delete a resource take some of them.
+    The values inside the parameter `within` also stand beside it, because operations that read or
+    delete a resource take some of them as parameters.
     """
     values: object = row.constants
     for name, (path, shape) in row.fields.items():
@@ -144,21 +150,20 @@ def _api_values(row: Row, inputs: Mapping[str, object]) -> Request:
             values = merge(values, nest(path, to_api(inputs[name], shape, name, row.api_names)))
 
     request = cast("Request", values)
-    inner = value_at(values, row.within)
-    if inner is None:
-        return request
-    return {**cast("Request", inner), **request}
+    inner_values = cast("Request", value_at(values, row.within) or {})
+    return {**inner_values, **request}
 
 
-def _existing_resource(
+def _build_resource(
     row: Row,
     identifier: str,
     inputs: Properties,
     changed: AbstractSet[str] = frozenset(),
 ) -> Resource:
-    """Return a resource as the functions of its row need it.
+    """Build what the calls of the row need to know about a resource.
 
-    An input that was removed has the value that removes it.
+    An update keeps what its request leaves out, so an input that the program has removed gets the
+    value that unsets it.
     """
     unset = {name: row.unset[name] for name in row.unset.keys() & (changed - inputs.keys())}
     values = _api_values(row, {**inputs, **unset})
@@ -182,11 +187,11 @@ def _set_own_inputs(row: Row, resource: Resource, inputs: Properties, aws: Aws) 
 
 
 def _describe(row: Row, resource: Resource, aws: Aws) -> Response:
-    """Return the description of a resource, with its tags and its id.
+    """Describe a resource with its tags and its id, whichever calls these take.
 
     Raises GoneError if the resource does not exist.
     """
-    description = _read(row, resource, aws)
+    description = _read_description(row, resource, aws)
     if row.id_parameter:
         description = {**description, row.id_parameter: resource.id}
 
@@ -198,32 +203,37 @@ def _describe(row: Row, resource: Resource, aws: Aws) -> Response:
     return description
 
 
-def _read(row: Row, resource: Resource, aws: Aws) -> Response:
-    """Return what a call says about a resource. Raises GoneError if a list does not contain it."""
+def _read_description(row: Row, resource: Resource, aws: Aws) -> Response:
+    """Make the row's call, and pick the resource if the response lists several.
+
+    Raises GoneError if the list does not contain it.
+    """
     if not isinstance(row.read, str):
         return row.read(resource, aws)
 
-    found = aws.call(row.service, row.read, resource.values)
+    description = aws.call(row.service, row.read, resource.values)
     if row.found_in:
-        found = cast("Response", found[row.found_in])
-    if not isinstance(found, list):
-        return found
-    for item in found:
-        if item[row.name_parameter] == resource.values[row.name_parameter]:
-            return cast("Response", nest(row.within, item))
+        description = cast("Response", description[row.found_in])
+    if not isinstance(description, list):
+        return description
+
+    for listed in description:
+        if listed[row.name_parameter] == resource.values[row.name_parameter]:
+            return cast("Response", nest(row.within, listed))
     raise GoneError(resource.id)
 
 
 def _call_for_tags(
     row: Row, operation: str, resource: Resource, arn: object, *tags: object, aws: Aws
 ) -> Response:
-    """Call an operation for tags, whose parameters are the ARN or name of a resource, and tags.
-
-    `tags` has the tags or the keys of tags, if the operation takes some.
-    """
-    # The first parameter is the ARN or the name.
-    first, *others = models.parameters(row.service, operation)
-    request = {first: resource.values.get(first, arn), **dict(zip(others, tags, strict=False))}
+    """Call an operation for tags. `tags` are its tags or keys of tags, if it takes some."""
+    # The services don't agree on names: the first parameter is always the ARN or the name, and the
+    # other one takes the tags.
+    resource_parameter, *tag_parameters = models.parameters(row.service, operation)
+    request = {
+        resource_parameter: resource.values.get(resource_parameter, arn),
+        **dict(zip(tag_parameters, tags, strict=False)),
+    }
     return aws.call(row.service, operation, request)
 
 
@@ -231,9 +241,9 @@ def _update_tags(
     row: Row, resource: Resource, old_inputs: Properties, outputs: Properties, aws: Aws
 ) -> None:
     """Remove the tags that are not wanted any more, and set those that are new or differ."""
+    arn = outputs["arn"]
     old_tags = cast("Properties", old_inputs.get(ALL_TAGS, {}))
     new_tags = cast("Properties", outputs[ALL_TAGS])
-    arn = outputs["arn"]
 
     removed = sorted(old_tags.keys() - new_tags.keys())
     if removed:
@@ -245,28 +255,26 @@ def _update_tags(
         _call_for_tags(row, row.tag_calls.tag, resource, arn, api_tags, aws=aws)
 
 
-def _inputs_now(row: Row, declared: Properties, description: Response) -> Properties:
-    """Read the inputs that the program declares, with the values that the service has now.
+def _read_inputs(row: Row, declared: Properties, description: Response) -> Properties:
+    """Find the values that the service has now for the inputs.
 
     Nobody can change an input in place that replaces the resource, so it keeps its declared value.
     Of the inputs that the program leaves out, only those are read that people often set by hand,
     because a service has values of its own for most others.
     """
-    inputs = dict(declared)
+    inputs = _find_inputs_set_by_hand(row, description) | declared
     compared = row.fields.keys() - {"tags", *row.replacing.split(), *row.unreadable.split()}
     for name in compared & declared.keys():
-        value = _input_now(row, name, declared[name], description)
+        value = _read_input(row, name, declared[name], description)
         if value is None:
             del inputs[name]
         else:
             inputs[name] = value
-
-    set_by_hand = _set_by_hand(row, description)
-    return {**set_by_hand, **inputs}
+    return inputs
 
 
-def _input_now(row: Row, name: str, declared: object, description: Response) -> object:
-    """Read the value that the service has for an input, or None if it is not set any more.
+def _read_input(row: Row, name: str, declared: object, description: Response) -> object:
+    """Find the value that the service has for an input, or None if it is not set any more.
 
     As long as the service means the same as the program, it is what the program declares.
     Otherwise a refresh would report a document as changed that only has other spaces.
@@ -275,42 +283,44 @@ def _input_now(row: Row, name: str, declared: object, description: Response) -> 
     current = value_at(description, row.read_names.get(name, path))
     if contains(current, to_api(declared, shape, name, row.api_names)):
         return declared
-    if current in (None, "", [], {}):
+    if current in NOTHING:
         return row.defaults.get(name)
     return from_api(current, declared, shape, name, row.api_names)
 
 
-def _set_by_hand(row: Row, description: Response) -> Properties:
-    """Return the inputs of `undeclared` that somebody has set."""
+def _find_inputs_set_by_hand(row: Row, description: Response) -> Properties:
+    """Find the inputs of `undeclared` that somebody has set."""
     inputs: Properties = {}
-    for name, nothing in row.undeclared.items():
+    for name, unset_value in row.undeclared.items():
         path, shape = row.fields[name]
-        current = value_at(description, row.read_names.get(name, path))
-        current = from_api(current, nothing, shape, name, row.api_names)
-        if current not in (None, "", {}, nothing):
+        api_value = value_at(description, row.read_names.get(name, path))
+        current = from_api(api_value, unset_value, shape, name, row.api_names)
+        if current not in (*NOTHING, unset_value):
             inputs[name] = current
     return inputs
 
 
-def _tags_now(
+def _read_tags(
     row: Row, declared: Properties, description: Response, default_tags: Mapping[str, str]
 ) -> Properties:
-    """Return the inputs of a resource that hold its tags, with the tags that it has now.
+    """Build the inputs that hold the tags from those that the resource has now.
 
     `tags` does not have the default tags of the provider, unless the program declares them there.
     """
     if "tags" not in row.fields:
         return {}
+
     path, shape = row.fields["tags"]
     all_tags = tags_from_api(value_at(description, path), shape)
     if "tags" not in declared:
         return {ALL_TAGS: all_tags}
+
     only_default = default_tags.keys() - cast("Properties", declared["tags"]).keys()
     tags = {key: tag for key, tag in all_tags.items() if key not in only_default}
     return {ALL_TAGS: all_tags, "tags": tags}
 
 
 def _outputs(row: Row, description: Response, inputs: Mapping[str, object]) -> Properties:
-    """Return the outputs of a resource: its inputs, and the values that AWS decided."""
+    """Combine the inputs of a resource with the values that AWS decided."""
     decided_by_aws = {name: value_at(description, path) for name, path in row.outputs.items()}
     return {**decided_by_aws, **without_internal(inputs)}

@@ -120,7 +120,7 @@ class Provider:
         row = _row(request.type)
         inputs = from_struct(request.properties)
         if request.preview:
-            outputs = lifecycle.planned_outputs(row, {}, {}, inputs)
+            outputs = lifecycle.plan_outputs(row, {}, {}, inputs)
             return pb.CreateResponse(properties=to_struct(outputs))
         resource = lifecycle.create(row, inputs, self._aws)
         return pb.CreateResponse(id=resource.id, properties=to_struct(resource.outputs))
@@ -150,7 +150,7 @@ class Provider:
 
         if request.preview:
             old_outputs = from_struct(request.olds)
-            outputs = lifecycle.planned_outputs(row, old, old_outputs, new)
+            outputs = lifecycle.plan_outputs(row, old, old_outputs, new)
         else:
             outputs = lifecycle.update(row, request.id, old, new, self._aws)
         return pb.UpdateResponse(properties=to_struct(outputs))

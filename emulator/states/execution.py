@@ -33,13 +33,13 @@ class Host(Protocol):
     """The world in which executions run."""
 
     def now(self) -> datetime:
-        """Return the time in UTC."""
+        """Tell the time in UTC."""
 
     def uniform(self, low: float, high: float) -> float:
-        """Return a random number."""
+        """Draw a random number."""
 
     def event(self) -> Event:
-        """Return a new event."""
+        """Create an event."""
 
     def start(self, work: Callable[[], None], execution_arn: str) -> None:
         """Start work of an execution, which runs at the same time as other work."""
@@ -60,23 +60,24 @@ def explain_refused_invocation(
 
 
 class BranchClosed(Exception):  # noqa: N818  # not an error
-    """The branch was closed. Its work ends where it is."""
+    """The branch was closed, so its work must end where it is."""
 
 
 @dataclass(eq=False)
 class Machine:
-    """A state machine. Its executions are sorted by their start, the oldest first.
-
-    `settings` has the definition, the role, and what else CreateStateMachine takes. It is replaced,
-    not changed, because running executions keep the settings of their start.
-    """
+    """A state machine."""
 
     name: str
     arn: str
     settings: dict[str, Any]
+    """The definition, the role, and what else CreateStateMachine takes.
+
+    An update replaces them, because running executions keep the settings of their start.
+    """
     creation_date: datetime
     tags: dict[str, str]
     executions: "dict[str, Execution]" = field(default_factory=dict)
+    """The executions by name, oldest first."""
 
 
 class Execution:
@@ -93,7 +94,6 @@ class Execution:
         self.machine = machine
         self.name = name
         self.input = input_text
-        self.settings = machine.settings
         self.role = machine.settings["roleArn"]
         self.definition = parse_definition(machine.settings["definition"])
 
@@ -105,12 +105,12 @@ class Execution:
         self.ended = host.event()
         self.lock = threading.RLock()
         self.waits: dict[Event, Branch] = {}
-        """The events for which branches wait at present."""
+        """The events for which branches wait at present. Closing a branch sets them."""
         self._texts: dict[int, tuple[Json, str]] = {}
         self.root = Branch(self)
 
     def start(self, run: "Callable[[Execution], None]") -> None:
-        """Start the execution. `run` runs its machine."""
+        """Start the execution. `run` is the interpreter, which imports this module."""
         self.add_event("ExecutionStarted", 0, input=self.input, roleArn=self.role)
         self.host.status_changed(self)
         self.host.start(functools.partial(run, self), self.arn)
@@ -130,6 +130,7 @@ class Execution:
             if self.status != "RUNNING":
                 return
 
+            # TIMED_OUT, for example, is the event ExecutionTimedOut.
             ending = status.title().replace("_", "")
             self.add_event(f"Execution{ending}", previous, **details)
             self.output = details.get("output")
@@ -145,7 +146,7 @@ class Execution:
         self.host.status_changed(self)
 
     def now(self) -> datetime:
-        """Return the time in whole milliseconds, as the API shows it."""
+        """Tell the time in whole milliseconds, as the API shows it."""
         time = self.host.now()
         return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
@@ -159,7 +160,7 @@ class Execution:
         return self._texts[id(document)][1]
 
     def check_size(self, document: Json, name: str) -> None:
-        """Raise StateFailed if a document of the state or function `name` has more than 256 KiB."""
+        """Raise StateFailed for a document that is too long. `name` is its state or function."""
         if len(self.text(document).encode()) > MAX_DOCUMENT_BYTES:
             raise StateFailed(
                 "States.DataLimitExceeded",
@@ -167,28 +168,28 @@ class Execution:
                 " number of bytes service limit.",
             )
 
-    def add_event(self, kind: str, previous: int, **details: Json) -> int:
-        """Add an event to the history, and return its id. Details that are None are left out.
+    def add_event(self, event_type: str, previous: int, **details: Json) -> int:
+        """Add an event to the history, and return its ID. Details that are None are left out.
 
         Raises:
             BranchClosed: the history was full, so the execution has failed instead.
         """
         with self.lock:
             event_id = len(self.events) + 1
-            is_of_execution = kind.startswith("Execution")
+            is_of_execution = event_type.startswith("Execution")
             if event_id == MAX_EVENTS and not is_of_execution:
                 self._fail_with_full_history(previous)
                 raise BranchClosed
 
             event = {
                 "timestamp": self.now(),
-                "type": kind,
+                "type": event_type,
                 "id": event_id,
                 "previousEventId": previous,
             }
             known_details = {key: value for key, value in details.items() if value is not None}
             if known_details or is_of_execution:
-                event[_details_field(kind)] = known_details
+                event[_details_field(event_type)] = known_details
             self.events.append(event)
             return event_id
 
@@ -207,13 +208,13 @@ class Execution:
             self.time_out()
 
 
-def _details_field(kind: str) -> str:
+def _details_field(event_type: str) -> str:
     """Name the field with the details of an event, such as `lambdaFunctionFailedEventDetails`.
 
     The states of all types share one field: PassStateEntered and TaskStateEntered both have
     `stateEnteredEventDetails`.
     """
-    name = STATE_EVENT.sub("State", kind)
+    name = STATE_EVENT.sub("State", event_type)
     return f"{name[0].lower()}{name[1:]}EventDetails"
 
 
@@ -236,17 +237,18 @@ class Branch:
         """End the work of this branch and of the branches inside it."""
         with self.execution.lock:
             self._closed = True
+            # A branch that waits finds out that it is closed only when it is woken.
             for event, branch in self.execution.waits.items():
                 if branch.is_closed():
                     event.set()
 
-    def add(self, kind: str, *, is_followed: bool = True, **details: Json) -> None:
+    def add(self, event_type: str, *, is_followed: bool = True, **details: Json) -> None:
         """Add an event, which the next event of the branch may follow. Raise BranchClosed."""
         with self.execution.lock:
             self._raise_if_closed()
-            number = self.execution.add_event(kind, self.last_id, **details)
+            event_id = self.execution.add_event(event_type, self.last_id, **details)
             if is_followed:
-                self.last_id = number
+                self.last_id = event_id
 
     def wait(self, event: Event, seconds: float | None = None) -> bool:
         """Return True if an event is set in time. Raise BranchClosed if the branch is closed."""
@@ -267,7 +269,7 @@ class Branch:
         if seconds > 0:
             self.wait(self.execution.host.event(), seconds)
 
-    def together(
+    def run_together(
         self, jobs: "Mapping[Branch, Callable[[Branch], Json]]", seconds: float | None = None
     ) -> list[Json]:
         """Run work in its branches at the same time, and return the results in order.
@@ -276,17 +278,15 @@ class Branch:
         """
         group = _Group(self, jobs)
         is_in_time = group.run(seconds)
+        if is_in_time and not group.failures:
+            return [group.results[branch] for branch in jobs]
 
-        if group.failures or not is_in_time:
-            for branch in jobs:
-                branch.close()
-
+        for branch in jobs:
+            branch.close()
         if group.failures:
             raise group.failures[0]
-        if not is_in_time:
-            self.last_id = max(branch.last_id for branch in jobs)
-            raise TimeoutError
-        return [group.results[branch] for branch in jobs]
+        self.last_id = max(branch.last_id for branch in jobs)
+        raise TimeoutError
 
     def _raise_if_closed(self) -> None:
         if self.is_closed():

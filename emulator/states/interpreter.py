@@ -1,6 +1,6 @@
 """Runs the states of executions, with the errors of AWS.
 
-`language.find_problems` has found no problems in the definition.
+The interpreter relies on `language.find_problems`, which has accepted the definition.
 """
 
 import functools
@@ -39,9 +39,22 @@ class Next(NamedTuple):
 
 def run(execution: Execution) -> None:
     """Run the machine of an execution to its end."""
+    branch = execution.root
     document = json.loads(execution.input)
-    root = execution.root
-    context = {
+    context = _build_context(execution, document)
+
+    try:
+        output = _run_machine(branch, execution.definition, document, context)
+        execution.end("SUCCEEDED", branch.last_id, output=execution.text(output))
+    except StateFailed as failure:
+        execution.end("FAILED", branch.last_id, error=failure.error, cause=failure.cause)
+    except BranchClosed:
+        pass  # Somebody else has ended the execution.
+
+
+def _build_context(execution: Execution, document: Json) -> Object:
+    """Build the part of the context object that is the same in all states."""
+    return {
         "Execution": {
             "Id": execution.arn,
             "Input": document,
@@ -51,14 +64,6 @@ def run(execution: Execution) -> None:
         },
         "StateMachine": {"Id": execution.machine.arn, "Name": execution.machine.name},
     }
-
-    try:
-        output = _run_machine(root, execution.definition, document, context)
-        execution.end("SUCCEEDED", root.last_id, output=execution.text(output))
-    except StateFailed as failure:
-        execution.end("FAILED", root.last_id, error=failure.error, cause=failure.cause)
-    except BranchClosed:
-        pass
 
 
 def _run_machine(branch: Branch, machine: Object, document: Json, context: Object) -> Json:
@@ -73,9 +78,10 @@ def _run_machine(branch: Branch, machine: Object, document: Json, context: Objec
 
 
 def _run_state(branch: Branch, name: str, state: Object, document: Json, context: Object) -> Next:
+    """Run a state between the events with which the history shows its input and its output."""
     execution = branch.execution
-    kind = state["Type"]
-    branch.add(f"{kind}StateEntered", name=name, input=execution.text(document))
+    state_type = state["Type"]
+    branch.add(f"{state_type}StateEntered", name=name, input=execution.text(document))
     entered_id = branch.last_id
 
     state_context = {"EnteredTime": _iso_time(execution.now()), "Name": name}
@@ -83,29 +89,29 @@ def _run_state(branch: Branch, name: str, state: Object, document: Json, context
     try:
         result = _follow_rules(branch, state, state_input)
     except RuntimeFailed as failure:
-        cause = (
+        raise StateFailed(
+            failure.error,
             f"An error occurred while executing the state '{name}' (entered at the event id"
-            f" #{entered_id}). {failure.cause}"
-        )
-        raise StateFailed(failure.error, cause) from failure
+            f" #{entered_id}). {failure.cause}",
+        ) from failure
 
     execution.check_size(result.output, name)
-    branch.add(f"{kind}StateExited", name=name, output=execution.text(result.output))
+    branch.add(f"{state_type}StateExited", name=name, output=execution.text(result.output))
     return result
 
 
 def _follow_rules(branch: Branch, state: Object, state_input: StateInput) -> Next:
-    """Run a state, and follow its rules Retry and Catch after an error."""
-    retry_counts: Counter[int] = Counter()  # each rule counts its own retries
+    """Run a state until it succeeds, or until its Retry has no attempt left and Catch decides."""
+    retry_counts: Counter[int] = Counter()  # Each rule of Retry counts its own retries.
     while True:
         try:
             return STATES[state["Type"]](branch, state, state_input)
         except StateFailed as failure:
-            retry = _first_match(state.get("Retry", ()), failure)
+            retry = _find_rule(state.get("Retry", ()), failure)
             if retry is None or retry_counts[id(retry)] >= retry.get("MaxAttempts", 3):
                 return _catch(branch, state, state_input, failure)
 
-            branch.sleep(_pause(branch, retry, retry_counts[id(retry)]))
+            branch.sleep(_calculate_pause(branch, retry, retry_counts[id(retry)]))
             retry_counts[id(retry)] += 1
 
 
@@ -118,19 +124,16 @@ def _catch(branch: Branch, state: Object, state_input: StateInput, failure: Stat
     if state["Type"] == "Map":
         branch.add("MapStateFailed")
 
-    rule = _first_match(state.get("Catch", ()), failure)
+    rule = _find_rule(state.get("Catch", ()), failure)
     if rule is None:
         raise failure
 
-    cause = ""  # A failure without a cause has an empty one here.
-    if failure.cause is not None:
-        cause = failure.cause
-    error = {"Error": failure.error, "Cause": cause}
+    error = {"Error": failure.error, "Cause": failure.cause or ""}
     output = write(state_input.document, rule.get("ResultPath", "$"), error)
     return Next(output, rule["Next"])
 
 
-def _pause(branch: Branch, rule: Object, retry_count: int) -> float:
+def _calculate_pause(branch: Branch, rule: Object, retry_count: int) -> float:
     """Calculate the seconds before the next attempt: each pause is longer than the last one."""
     seconds: float = rule.get("IntervalSeconds", 1) * rule.get("BackoffRate", 2) ** retry_count
     seconds = min(seconds, rule.get("MaxDelaySeconds", seconds))
@@ -142,51 +145,52 @@ def _pause(branch: Branch, rule: Object, retry_count: int) -> float:
 # The types of states. Each function returns the output and the next state, or raises StateFailed.
 
 
-def _pass(_branch: Branch, state: Object, state_input: StateInput) -> Next:
+def _run_pass(_branch: Branch, state: Object, state_input: StateInput) -> Next:
     if "Result" in state:
-        return _finish(state, state_input, state["Result"])
-    return _finish(state, state_input, _parameters(state, state_input))
+        return _build_result(state, state_input, state["Result"])
+    return _build_result(state, state_input, _build_parameters(state, state_input))
 
 
-def _fail(_branch: Branch, state: Object, state_input: StateInput) -> Next:
+def _run_fail(_branch: Branch, state: Object, state_input: StateInput) -> Next:
     raise StateFailed(
-        _text_field(state, state_input, "Error"), _text_field(state, state_input, "Cause")
+        _read_text(state, state_input, "Error"), _read_text(state, state_input, "Cause")
     )
 
 
-def _choice(_branch: Branch, state: Object, state_input: StateInput) -> Next:
+def _run_choice(_branch: Branch, state: Object, state_input: StateInput) -> Next:
     for rule in state["Choices"]:
-        if _holds(rule, state_input):
+        if _is_true(rule, state_input):
             return Next(state_input.document, rule["Next"])
+
     if "Default" not in state:
-        message = "no condition of the Choice is true, and it has no Default"
-        raise StateFailed("States.NoChoiceMatched", message)
+        cause = "no condition of the Choice is true, and it has no Default"
+        raise StateFailed("States.NoChoiceMatched", cause)
     return Next(state_input.document, state["Default"])
 
 
-def _wait(branch: Branch, state: Object, state_input: StateInput) -> Next:
+def _run_wait(branch: Branch, state: Object, state_input: StateInput) -> Next:
     if "SecondsPath" in state:
-        branch.sleep(_seconds_at_path(state, state_input))
+        branch.sleep(_read_seconds(state, state_input))
     else:
         branch.sleep(state["Seconds"])
     return Next(state_input.document, state.get("Next"))
 
 
-def _task(branch: Branch, state: Object, state_input: StateInput) -> Next:
+def _run_task(branch: Branch, state: Object, state_input: StateInput) -> Next:
     execution = branch.execution
-    parameters = _parameters(state, state_input)
+    parameters = _build_parameters(state, state_input)
     execution.check_size(parameters, state_input.context["State"]["Name"])
 
-    # The call needs a branch of its own, so that a timeout can end it.
+    # The call gets a branch of its own, because a timeout ends the call and not the state.
     work = functools.partial(_call_function, state, execution.text(parameters))
     try:
-        (result,) = branch.together(
+        (result,) = branch.run_together(
             {Branch(execution, branch): work}, seconds=state.get("TimeoutSeconds")
         )
     except TimeoutError:
         branch.add("LambdaFunctionTimedOut", error="States.Timeout")
         raise StateFailed("States.Timeout", None) from None
-    return _finish(state, state_input, result)
+    return _build_result(state, state_input, result)
 
 
 def _call_function(state: Object, payload: str, attempt: Branch) -> Json:
@@ -212,16 +216,19 @@ def _call_function(state: Object, payload: str, attempt: Branch) -> Json:
     return result
 
 
-def _map(branch: Branch, state: Object, state_input: StateInput) -> Next:
+def _run_map(branch: Branch, state: Object, state_input: StateInput) -> Next:
     items = read_field(state.get("ItemsPath", "$"), state_input, "ItemsPath")
     if not isinstance(items, list):
         raise RuntimeFailed(f"The ItemsPath does not reference an array: {to_json(items)}")
-    work = functools.partial(_iterate, items, state, state_input)
-    (result,) = branch.together({Branch(branch.execution, branch): work})
-    return _finish(state, state_input, result)
+
+    work = functools.partial(_run_iterations, items, state, state_input)
+    (result,) = branch.run_together({Branch(branch.execution, branch): work})
+    return _build_result(state, state_input, result)
 
 
-def _iterate(items: list[Json], state: Object, state_input: StateInput, attempt: Branch) -> Json:
+def _run_iterations(
+    items: list[Json], state: Object, state_input: StateInput, attempt: Branch
+) -> Json:
     """Run the iterations of a Map at the same time, and return their outputs."""
     name = state_input.context["State"]["Name"]
     attempt.add("MapStateStarted", length=len(items))
@@ -232,7 +239,7 @@ def _iterate(items: list[Json], state: Object, state_input: StateInput, attempt:
         iteration.add("MapIterationStarted", name=name, index=index)
         jobs[iteration] = functools.partial(_run_iteration, index, item, state, state_input)
 
-    outputs = attempt.together(jobs)
+    outputs = attempt.run_together(jobs)
     attempt.add("MapStateSucceeded", is_followed=False)
     return outputs
 
@@ -257,32 +264,32 @@ def _run_iteration(
 
 
 STATES: Mapping[str, Callable[[Branch, Object, StateInput], Next]] = {
-    "Pass": _pass,
-    "Task": _task,
-    "Choice": _choice,
-    "Wait": _wait,
-    "Map": _map,
-    "Succeed": _pass,
-    "Fail": _fail,
+    "Pass": _run_pass,
+    "Task": _run_task,
+    "Choice": _run_choice,
+    "Wait": _run_wait,
+    "Map": _run_map,
+    "Succeed": _run_pass,
+    "Fail": _run_fail,
 }
 
 
-def _parameters(state: Object, state_input: StateInput) -> Json:
+def _build_parameters(state: Object, state_input: StateInput) -> Json:
     if "Parameters" not in state:
         return state_input.document
     return fill(state["Parameters"], state_input)
 
 
-def _finish(state: Object, state_input: StateInput, result: Json) -> Next:
-    """Return the output of a state with a result, and the next state."""
+def _build_result(state: Object, state_input: StateInput, result: Json) -> Next:
+    """Put the result of a state into its document, as ResultSelector and ResultPath say."""
     if "ResultSelector" in state:
         result = fill(state["ResultSelector"], StateInput(result, state_input.context))
     output = write(state_input.document, state.get("ResultPath", "$"), result)
     return Next(output, state.get("Next"))
 
 
-def _text_field(state: Object, state_input: StateInput, field: str) -> str | None:
-    """Return the Error or the Cause of a Fail, which can be at a path."""
+def _read_text(state: Object, state_input: StateInput, field: str) -> str | None:
+    """Read the Error or the Cause of a Fail, which may be a literal or at a path."""
     path = state.get(f"{field}Path")
     if path is None:
         literal: str | None = state.get(field)
@@ -294,8 +301,8 @@ def _text_field(state: Object, state_input: StateInput, field: str) -> str | Non
     return text
 
 
-def _seconds_at_path(state: Object, state_input: StateInput) -> int:
-    """Return the seconds at the SecondsPath of a Wait."""
+def _read_seconds(state: Object, state_input: StateInput) -> int:
+    """Read the seconds at the SecondsPath of a Wait."""
     path = state["SecondsPath"]
     subject = "The SecondsPath parameter"
     try:
@@ -310,8 +317,8 @@ def _seconds_at_path(state: Object, state_input: StateInput) -> int:
     return seconds
 
 
-def _first_match(rules: Sequence[Object], failure: StateFailed) -> Object | None:
-    """Return the first rule of Retry or Catch that names the error.
+def _find_rule(rules: Sequence[Object], failure: StateFailed) -> Object | None:
+    """Find the first rule of Retry or Catch that names the error.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
     """
@@ -335,21 +342,21 @@ COMPARISONS: Mapping[str, tuple[type, Callable[[Json, Json], bool]]] = {
 """The type of the value that each comparison needs, and the comparison."""
 
 
-def _holds(condition: Object, state_input: StateInput) -> bool:
-    """Return True if a condition of a Choice is true."""
+def _is_true(condition: Object, state_input: StateInput) -> bool:
+    """Evaluate a condition of a Choice."""
     if "And" in condition:
-        return all(_holds(inner, state_input) for inner in condition["And"])
+        return all(_is_true(inner, state_input) for inner in condition["And"])
     if "Or" in condition:
-        return any(_holds(inner, state_input) for inner in condition["Or"])
+        return any(_is_true(inner, state_input) for inner in condition["Or"])
     if "Not" in condition:
-        return not _holds(condition["Not"], state_input)
+        return not _is_true(condition["Not"], state_input)
     return _compare(condition, state_input)
 
 
 def _compare(condition: Object, state_input: StateInput) -> bool:
-    """Return True if the value at the Variable of a condition meets the condition.
+    """Compare the value at the Variable of a condition.
 
-    A comparison with a value of another type is false. Without a value, only IsPresent is no error.
+    Without a value, every comparison but IsPresent is an error.
     """
     variable = condition["Variable"]
     try:
@@ -359,19 +366,26 @@ def _compare(condition: Object, state_input: StateInput) -> bool:
             return not condition["IsPresent"]
         problem = "The choice state's condition path references an invalid value."
         raise RuntimeFailed(f"Invalid path '{variable}': {problem}") from None
+
     if "IsPresent" in condition:
         return bool(condition["IsPresent"])
     if "IsNull" in condition:
         return (value is None) is condition["IsNull"]
+    return _compare_typed(condition, value)
 
+
+def _compare_typed(condition: Object, value: Json) -> bool:
+    """Compare texts, truth values or numbers. A value of another type makes a condition false."""
     # A condition has exactly one comparison, as language.find_problems has checked.
     name = next(name for name in COMPARISONS if name in condition)
     expected_type, compare = COMPARISONS[name]
+
+    # JSON doesn't tell whole numbers from others. A truth value must not become a number here.
     if type(value) is int:
         value = float(value)
     return type(value) is expected_type and compare(value, condition[name])
 
 
 def _iso_time(time: datetime) -> str:
-    """Return a time as the context object shows it: 2026-11-29T03:00:00.000Z."""
+    """Format a time as the context object shows it: 2026-11-29T03:00:00.000Z."""
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -112,7 +112,7 @@ class Engine:
         """Return the outputs that a preview shows for a new resource, or for one that exists."""
         old_inputs, old_outputs = (old.inputs, old.outputs) if old else ({}, {})
         complete = self.checked(type_token, name, inputs, old_inputs)
-        return lifecycle.planned_outputs(ROWS[type_token], old_inputs, old_outputs, complete)
+        return lifecycle.plan_outputs(ROWS[type_token], old_inputs, old_outputs, complete)
 
     def create(self, type_token, name, inputs):
         """Check and create a resource."""
