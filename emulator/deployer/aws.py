@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from emulator.deployer import models
 from emulator.deployer.errors import DeploymentError, GoneError
+from emulator.protocol.service_models import LOADER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +68,7 @@ class Aws:
         The operation gets those values that are its parameters. Raises DeploymentError with the
         message of botocore or of the service, and GoneError if the resource does not exist.
         """
-        request = models.request(service, operation, values)
+        request = models.build_request(service, operation, values)
         try:
             response: Response = getattr(self._client(service), xform_name(operation))(**request)
         except ClientError as error:
@@ -91,7 +92,7 @@ class Aws:
         with self._lock:
             if service not in self._clients:
                 session = Session(session_vars=SESSION_VARIABLES)
-                session.register_component("data_loader", models.loader())
+                session.register_component("data_loader", LOADER)
                 self._clients[service] = session.create_client(
                     service,
                     region_name=self.region,

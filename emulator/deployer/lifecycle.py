@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from emulator.deployer.translation import Request
 
 
-NOTHING = (None, "", [], {})
+NOTHING: tuple[object, ...] = (None, "", [], {})
 """What a service returns for an input that is not set."""
 
 

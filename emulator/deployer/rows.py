@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from emulator.deployer import models
 from emulator.deployer.translation import Field, Names, Request, find_field
+from emulator.protocol.service_models import load_service_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from botocore.model import Shape
+    from botocore.model import OperationModel, Shape
 
     from emulator.deployer.aws import Aws, Response
 
@@ -134,7 +134,7 @@ class Row:
 
     def _field(self, name: str) -> Field:
         """Find an input among the parameters, inside the parameter `within`, or in the response."""
-        response = cast("Shape", models.operation_model(self.service, self.operation).output_shape)
+        response = cast("Shape", self._model(self.operation).output_shape)
         field = (
             self._find_parameter(name)
             or self._find_inside_parameter(name)
@@ -163,4 +163,7 @@ class Row:
 
     def _shape(self, operation: str) -> Shape:
         """Return the shape of the parameters of an operation."""
-        return cast("Shape", models.operation_model(self.service, operation).input_shape)
+        return cast("Shape", self._model(operation).input_shape)
+
+    def _model(self, operation: str) -> OperationModel:
+        return load_service_model(self.service).operation_model(operation)

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 from emulator.deployer.errors import DeploymentError
-from emulator.deployer.models import members
 from emulator.deployer.wire import UNKNOWN, is_archive, zip_file
+from emulator.protocol.service_models import list_members
 
 if TYPE_CHECKING:
     from botocore.model import ListShape, MapShape, Shape, StringShape
@@ -53,7 +53,7 @@ def find_field(parent: Shape, name: str, api_path: str | None = None) -> Field |
 def _find_member(parent: Shape, name: str) -> str | None:
     if parent.type_name == "map":
         return name[0].upper() + name[1:]
-    for member in members(parent):
+    for member in list_members(parent):
         if member.casefold() == name.casefold():
             return member
     return None
@@ -213,7 +213,7 @@ def _pair_names(shape: Shape) -> list[str] | None:
     if shape.type_name != "structure":
         return None
 
-    names = list(members(shape))
+    names = list(list_members(shape))
     if [name.casefold() for name in names] in (["key", "value"], ["name", "value"]):
         return names
     return None
@@ -233,7 +233,7 @@ def _inner_shape(shape: Shape, step: str) -> Shape:
         return cast("ListShape", shape).member
     if shape.type_name == "map":
         return cast("MapShape", shape).value
-    return members(shape)[step]
+    return list_members(shape)[step]
 
 
 def _mapping(value: object, path: str, noun: str) -> Mapping[str, object]:

@@ -18,10 +18,14 @@ JAVA_CLASSES = {
 }
 
 
+LOADER = Loader()
+"""The loader of botocore's files, which parses each file once."""
+
+
 @cache
 def load_service_model(service_name: str) -> ServiceModel:
     """Load botocore's model of a service."""
-    return ServiceModel(Loader().load_service_model(service_name, "service-2"), service_name)
+    return ServiceModel(LOADER.load_service_model(service_name, "service-2"), service_name)
 
 
 def list_members(shape: Shape | None) -> Mapping[str, Shape]:
