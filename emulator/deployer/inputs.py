@@ -30,7 +30,7 @@ class CheckedInputs(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """The changes that an update would make."""
+    """What an update would change in the inputs of a resource."""
 
     changed: frozenset[str]
     """The inputs that were added, removed or given another value."""
@@ -54,27 +54,35 @@ def check_inputs(
     The defaults of the type are added, and the default tags of the provider. If the program leaves
     the physical name out, it gets an automatic one.
     """
+    inputs = _normalize(row, declared)
+    defaults = {**row.defaults}
+    if row.name_pattern:
+        defaults[row.name_input] = _automatic_name(row, logical_name, seed, old_inputs)
+    filled_in = sorted(defaults.keys() - inputs.keys())
+    inputs = {**defaults, **inputs}
+
+    refused = _find_refused(row, inputs)
+
+    # The internal inputs come last, because AWS knows nothing of them.
+    if "tags" in row.fields:
+        inputs[ALL_TAGS] = _merge_tags(inputs.get("tags", {}), default_tags)
+    inputs[DEFAULTS] = filled_in
+    return CheckedInputs(inputs, refused)
+
+
+def _normalize(row: Row, declared: Mapping[str, object]) -> Properties:
+    """Keep what a program can declare, with its JSON documents as text."""
     inputs = without_internal(declared)
     inputs.pop(ALL_TAGS, None)
     for name in inputs.keys() & {*row.documents.split()}:
         inputs[name] = _document_text(inputs[name])
-
-    filled_in = {name: value for name, value in row.defaults.items() if name not in inputs}
-    if row.name_pattern and row.name_input not in inputs:
-        filled_in[row.name_input] = _automatic_name(row, logical_name, seed, old_inputs)
-    inputs |= filled_in
-
-    refused = _find_refused(row, inputs)
-    if "tags" in row.fields:
-        inputs[ALL_TAGS] = _all_tags(inputs.get("tags", {}), default_tags)
-    inputs[DEFAULTS] = sorted(filled_in)
-    return CheckedInputs(inputs, refused)
+    return inputs
 
 
 def _automatic_name(
     row: Row, logical_name: str, seed: bytes, old_inputs: Mapping[str, object]
 ) -> object:
-    """Choose a physical name: the logical name, and 7 digits that depend on `seed`.
+    """Choose a physical name: the logical name, and 7 hexadecimal digits that depend on `seed`.
 
     A resource that has an automatic name keeps it, because a new name means a new resource.
     """
@@ -95,12 +103,12 @@ def _find_refused(row: Row, inputs: Properties) -> dict[str, str]:
 
 
 def without_internal(inputs: Mapping[str, object]) -> Properties:
-    """Return the inputs without the internal ones, whose names begin with two underscores."""
+    """Drop the internal inputs, whose names begin with two underscores."""
     return {name: value for name, value in inputs.items() if not name.startswith("__")}
 
 
 def difference(row: Row, old: Mapping[str, object], new: Mapping[str, object]) -> Difference:
-    """Return the changes between two sets of checked inputs.
+    """Compare two sets of checked inputs.
 
     A resource that the program has named is deleted before its replacement is created, because two
     resources cannot have one name. Pulumi's own provider does the same: pulumi-terraform-bridge,
@@ -116,10 +124,7 @@ def difference(row: Row, old: Mapping[str, object], new: Mapping[str, object]) -
 
 
 def _is_same(row: Row, name: str, old: Mapping[str, object], new: Mapping[str, object]) -> bool:
-    """Return True if an input did not change.
-
-    JSON documents are compared by their contents, and archives by their hashes.
-    """
+    """Compare an input: a JSON document by its content, and an archive by its hash."""
     before = old.get(name)
     after = new.get(name)
     if name in row.documents.split():
@@ -134,23 +139,25 @@ def _check_input(row: Row, name: str, value: object) -> None:
     if name not in row.fields:
         raise DeploymentError(f"{name}: unknown or not supported")
     api_value = to_api(value, row.fields[name].shape, name, row.api_names)
-    is_name = row.name_pattern and name == row.name_input and value != UNKNOWN
-    if is_name and not re.fullmatch(row.name_pattern, str(api_value)):
+
+    is_known_name = row.name_pattern and name == row.name_input and value != UNKNOWN
+    if is_known_name and not re.fullmatch(row.name_pattern, str(api_value)):
         raise DeploymentError(f"{name}: {value!r} does not match AWS's pattern {row.name_pattern}")
 
 
 def _document_text(document: object) -> str:
-    """Return a JSON document as text, because the outputs of a resource have it as text."""
+    """Write a JSON document as text, because the outputs of a resource have it as text."""
     text = document
     if not isinstance(text, str):
         text = json.dumps(document, sort_keys=True)
+
     if UNKNOWN in text:
         return UNKNOWN  # A document with an unknown part is unknown as a whole.
     return text
 
 
-def _all_tags(tags: object, default_tags: Mapping[str, str]) -> object:
-    """Return the default tags and the tags of the resource, which win, or UNKNOWN."""
+def _merge_tags(tags: object, default_tags: Mapping[str, str]) -> object:
+    """Add the provider's default tags to those of the resource, which win."""
     if not isinstance(tags, Mapping):
-        return UNKNOWN
+        return UNKNOWN  # This is a preview, and the tags depend on another resource.
     return {**default_tags, **tags}

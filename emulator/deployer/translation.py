@@ -17,7 +17,7 @@ from emulator.deployer.wire import UNKNOWN, is_archive, zip_file
 from emulator.protocol.service_models import list_members
 
 if TYPE_CHECKING:
-    from botocore.model import ListShape, MapShape, Shape, StringShape
+    from botocore.model import ListShape, MapShape, Shape
 
 Request: TypeAlias = dict[str, object]
 """Values under the API's names."""
@@ -34,7 +34,7 @@ class Field(NamedTuple):
 
 
 def find_field(parent: Shape, name: str, api_path: str | None = None) -> Field | None:
-    """Return the field of a structure that an input sets, or None if it has no such field.
+    """Find the field of a structure that an input sets, or None if it has no such field.
 
     Without a path, the field has the name of the input, in any case of its letters. In a map of
     attributes, the name begins with a capital letter.
@@ -60,7 +60,7 @@ def _find_member(parent: Shape, name: str) -> str | None:
 
 
 def nest(path: str, value: object) -> object:
-    """Return a value as the only one in nested structures and lists."""
+    """Put a value into nested structures and lists, in which it is the only one."""
     for step in reversed(_steps(path)):
         value = _nest_once(step, value)
     return value
@@ -73,7 +73,7 @@ def _nest_once(step: str, value: object) -> object:
 
 
 def merge(first: object, second: object) -> object:
-    """Return two structures, or two lists of one structure each, as one."""
+    """Merge two structures, or two lists of one structure each. They set no value twice."""
     if isinstance(first, list) and isinstance(second, list):
         return [merge(first[0], second[0])]
 
@@ -87,7 +87,7 @@ def merge(first: object, second: object) -> object:
 
 
 def value_at(value: object, path: str) -> object | None:
-    """Return the value at a path in a request or response, or None if there is none."""
+    """Read the value at a path in a request or response, or None if there is none."""
     for step in _steps(path):
         if isinstance(value, list) and value:
             value = value[0]
@@ -99,7 +99,7 @@ def value_at(value: object, path: str) -> object | None:
 
 
 def to_api(value: object, shape: Shape, path: str, names: Names) -> object:
-    """Return the value of an input as the API takes it.
+    """Translate the value of an input into what the API takes.
 
     A value that is not known stays UNKNOWN, and an archive becomes a zip file. Raises
     DeploymentError with the path of a value that has the wrong type or that AWS would refuse.
@@ -128,11 +128,11 @@ def _map_to_api(value: object, item_shape: Shape, path: str, names: Names) -> Re
 
 def _list_to_api(value: object, item_shape: Shape, path: str, names: Names) -> list[object]:
     """Translate the items of a list. A program writes tags, which are pairs, as a mapping."""
-    pair = _pair_names(item_shape)
-    if pair is not None:
-        key_name, value_name = pair
+    pair_names = _find_pair_names(item_shape)
+    if pair_names is not None:
+        key_name, value_name = pair_names
         tags = _mapping(value, path, "mapping")
-        value = [{key_name: key, value_name: item} for key, item in tags.items()]
+        value = [{key_name: key, value_name: tag} for key, tag in tags.items()]
 
     if not isinstance(value, list):
         raise DeploymentError(f"{path}: a list was expected, not {value!r}")
@@ -140,25 +140,30 @@ def _list_to_api(value: object, item_shape: Shape, path: str, names: Names) -> l
 
 
 def from_api(current: object, wanted: object, shape: Shape, path: str, names: Names) -> object:
-    """Return a value of a response under Pulumi's names, so that it can be compared with `wanted`.
-
-    A structure gets only the members that the wanted one has, because services add members.
-    """
+    """Translate a value of a response back, so that it can be compared with the wanted value."""
+    if isinstance(wanted, str):
+        return current
     if isinstance(wanted, Mapping) and shape.type_name == "list":  # for example tags
         return tags_from_api(current, shape)
     if isinstance(wanted, Mapping) and shape.type_name == "structure":
-        found = {}
-        for name, value in wanted.items():
-            field = _field(shape, f"{path}.{name}", names)
-            inner = value_at(current, field.path)
-            if inner is not None:
-                found[name] = from_api(inner, value, field.shape, f"{path}.{name}", names)
-        return found
+        return _structure_from_api(current, wanted, shape, path, names)
 
-    if isinstance(wanted, str):
-        return current
     # Attributes, for example those of SQS, are texts even if they are numbers.
     return parse_document(current)
+
+
+def _structure_from_api(
+    current: object, wanted: Mapping[str, object], shape: Shape, path: str, names: Names
+) -> Request:
+    """Translate only the members that the wanted structure has, because services add members."""
+    structure = {}
+    for name, wanted_value in wanted.items():
+        field_path = f"{path}.{name}"
+        field = _find_known_field(shape, field_path, names)
+        value = value_at(current, field.path)
+        if value is not None:
+            structure[name] = from_api(value, wanted_value, field.shape, field_path, names)
+    return structure
 
 
 def contains(current: object, wanted: object) -> bool:
@@ -174,15 +179,15 @@ def contains(current: object, wanted: object) -> bool:
 
 
 def tags_from_api(tags: object, shape: Shape) -> Request:
-    """Return tags as a mapping. Some services return a list of pairs, or nothing."""
+    """Turn tags into a mapping. Some services return a list of pairs, or nothing."""
     if not isinstance(tags, list):
         return cast("Request", tags or {})
-    key, value = _pair_names(cast("ListShape", shape).member) or []
-    return {tag[key]: tag[value] for tag in tags}
+    key_name, value_name = _find_pair_names(cast("ListShape", shape).member) or []
+    return {tag[key_name]: tag[value_name] for tag in tags}
 
 
 def parse_document(document: object) -> object:
-    """Return the content of a JSON document, or the document itself if it is not JSON."""
+    """Parse a JSON document. Return anything else as it is."""
     if not isinstance(document, str):
         return document
     try:
@@ -196,8 +201,9 @@ def _structure_to_api(
 ) -> object:
     request: object = {}
     for name, value in inputs.items():
-        field = _field(shape, f"{path}.{name}", names)
-        api_value = to_api(value, field.shape, f"{path}.{name}", names)
+        field_path = f"{path}.{name}"
+        field = _find_known_field(shape, field_path, names)
+        api_value = to_api(value, field.shape, field_path, names)
         request = merge(request, nest(field.path, api_value))
     return request
 
@@ -208,8 +214,11 @@ def _steps(path: str) -> list[str]:
     return path.split(".")
 
 
-def _pair_names(shape: Shape) -> list[str] | None:
-    """Return the names of the two parts of a pair, such as `Key` and `Value`, or None."""
+def _find_pair_names(shape: Shape) -> list[str] | None:
+    """Find the names of the two members of a pair, such as `Key` and `Value`.
+
+    Return None if the structure is not a pair.
+    """
     if shape.type_name != "structure":
         return None
 
@@ -219,10 +228,11 @@ def _pair_names(shape: Shape) -> list[str] | None:
     return None
 
 
-def _field(parent: Shape, path: str, names: Names) -> Field:
-    """Return the field of an input in a structure. Raises DeploymentError if there is none."""
-    key = re.sub(r"\[\d+\]", "", path)
-    field = find_field(parent, path.rpartition(".")[2], names.get(key))
+def _find_known_field(parent: Shape, path: str, names: Names) -> Field:
+    """Find the field of an input in a structure. Raises DeploymentError if there is none."""
+    path_without_indexes = re.sub(r"\[\d+\]", "", path)
+    input_name = path.rpartition(".")[2]
+    field = find_field(parent, input_name, names.get(path_without_indexes))
     if field is None:
         raise DeploymentError(f"{path}: unknown or not supported")
     return field
@@ -244,10 +254,9 @@ def _mapping(value: object, path: str, noun: str) -> Mapping[str, object]:
 
 def _check(shape: Shape, value: object, path: str) -> None:
     """Raise DeploymentError for a value that is not allowed, too long, too short or too large."""
-    if shape.type_name == "string":
-        allowed = cast("StringShape", shape).enum
-        if allowed and value not in allowed:
-            raise DeploymentError(f"{path}: {value!r} is not one of {', '.join(allowed)}")
+    allowed_values = getattr(shape, "enum", ())
+    if allowed_values and value not in allowed_values:
+        raise DeploymentError(f"{path}: {value!r} is not one of {', '.join(allowed_values)}")
 
     if isinstance(value, str):
         _check_size(shape, len(value), " characters", path)
