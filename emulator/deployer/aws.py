@@ -37,7 +37,7 @@ Response = dict[str, Any]
 
 
 def emulator_health(endpoint: str) -> dict[str, str]:
-    """Return the `account` and `region` of the emulator at an endpoint.
+    """Ask the emulator at an endpoint for its `account` and `region`.
 
     Raises DeploymentError if no emulator answers there.
     """
@@ -68,9 +68,9 @@ class Aws:
         The operation gets those values that are its parameters. Raises DeploymentError with the
         message of botocore or of the service, and GoneError if the resource does not exist.
         """
-        request = models.build_request(service, operation, values)
+        method = getattr(self._client(service), xform_name(operation))
         try:
-            response: Response = getattr(self._client(service), xform_name(operation))(**request)
+            response: Response = method(**models.build_request(service, operation, values))
         except ClientError as error:
             if NOT_FOUND.search(error.response["Error"]["Code"]):
                 raise GoneError(str(error)) from error
@@ -78,14 +78,13 @@ class Aws:
         except BotoCoreError as error:
             raise DeploymentError(str(error)) from error
 
-        if response.get("FailedEntryCount"):  # EventBridge reports no error.
+        # EventBridge's response to a refused target is a success.
+        if response.get("FailedEntryCount"):
             raise DeploymentError(f"{operation}: {response['FailedEntries']}")
-        if "FunctionError" in response:  # Lambda reports an error of the function.
-            raise DeploymentError(f"{operation}: {response['Payload'].read().decode()}")
         return response
 
     def _client(self, service: str) -> BaseClient:
-        """Return the client of a service. It is created at the first call."""
+        """Return the client of a service, which is created when it is first used."""
         # The import is slow, and the engine waits until the provider has started.
         from botocore.session import Session  # noqa: PLC0415
 

@@ -16,41 +16,40 @@ if TYPE_CHECKING:
 
 
 def read_function(function: Resource, aws: Aws) -> Response:
-    """Return the configuration of a function with its tags, concurrency and latest version.
+    """Describe a function with its tags, its reserved concurrency and its latest version."""
+    description = aws.call("lambda", "GetFunction", function.values)
+    configuration = description["Configuration"]
 
-    The latest version is the last one. Before the first one is published, it is $LATEST.
-    """
-    response = aws.call("lambda", "GetFunction", function.values)
-    versions = aws.call("lambda", "ListVersionsByFunction", {**function.values, "MaxItems": 10000})
-    *_, latest = versions["Versions"]
-    arn = response["Configuration"]["FunctionArn"]
+    # Before the first version is published, the only one is $LATEST.
+    listed = aws.call("lambda", "ListVersionsByFunction", {**function.values, "MaxItems": 10000})
+    latest_version = listed["Versions"][-1]["Version"]
     return {
-        **response["Configuration"],
-        **response.get("Concurrency", {}),
-        "Tags": response.get("Tags", {}),
-        "Version": latest["Version"],
-        "QualifiedArn": f"{arn}:{latest['Version']}",
+        **configuration,
+        **description.get("Concurrency", {}),
+        "Tags": description.get("Tags", {}),
+        "Version": latest_version,
+        "QualifiedArn": f"{configuration['FunctionArn']}:{latest_version}",
     }
 
 
 def update_function(function: Resource, aws: Aws) -> None:
     """Set the inputs that have changed. Then publish a version, if the program wants versions."""
-    publishes = function.values["Publish"]
-    changes_of_code = function.changed & {"code", "codeSha256", "architectures"}
-    values = {name: value for name, value in function.values.items() if name != "Publish"}
+    changed_code = function.changed & {"code", "codeSha256", "architectures"}
 
-    if function.changed - {*changes_of_code, "publish"}:
+    # Without Publish, because PublishVersion publishes both changes together.
+    values = {name: value for name, value in function.values.items() if name != "Publish"}
+    if function.changed - {*changed_code, "publish"}:
         aws.call("lambda", "UpdateFunctionConfiguration", values)
-    if changes_of_code:
+    if changed_code:
         code = cast("Request", values["Code"])
         aws.call("lambda", "UpdateFunctionCode", {**values, **code})
 
-    if publishes:
+    if function.values["Publish"]:
         aws.call("lambda", "PublishVersion", {"FunctionName": function.id})
 
 
 def read_permission(permission: Resource, aws: Aws) -> Response:
-    """Return nothing if the permission exists. AWS cannot change the statement of a permission."""
+    """Check that a permission exists. AWS cannot change its statement, so nothing else is read."""
     policy = json.loads(aws.call("lambda", "GetPolicy", permission.values)["Policy"])
     if permission.id not in [statement["Sid"] for statement in policy["Statement"]]:
         raise GoneError(permission.id)

@@ -64,7 +64,7 @@ class Monitor:
         """The messages of severity error that the program logged."""
 
         self._environment = environment
-        default_provider = _configured_provider(environment, to_struct(settings))
+        default_provider = _configure_provider(environment, to_struct(settings))
         self._providers = {"": default_provider}
         """Reference of a provider in a request -> the provider."""
         self._urn_prefix = f"urn:pulumi:{stack}::{project}::"
@@ -72,7 +72,7 @@ class Monitor:
         self._urns: set[str] = set()
 
     def RegisterResource(self, request: pb.RegisterResourceRequest) -> pb.RegisterResourceResponse:
-        """Create the resource. Raises DeploymentError with the type and name of the resource."""
+        """Deploy a resource. An error gets the type and the name of the resource."""
         try:
             resource = self._deploy(request)
         except DeploymentError as error:
@@ -91,7 +91,7 @@ class Monitor:
         return Empty()
 
     def Invoke(self, request: pb.ResourceInvokeRequest) -> pb.ResourceInvokeResponse:
-        """Return the result of a function of the provider that the program calls."""
+        """Let the provider call one of its functions, such as `aws.get_region()`."""
         response = self._providers[request.provider].Invoke(
             provider_pb2.InvokeRequest(tok=request.tok, args=request.args)
         )
@@ -99,11 +99,11 @@ class Monitor:
         return pb.ResourceInvokeResponse(**{"return": getattr(response, "return")})
 
     def ReadResource(self, request: pb.ReadResourceRequest) -> pb.ReadResourceResponse:
-        """Raise DeploymentError, because the deployer only knows resources that it created."""
+        """Refuse `get()`, because the deployer only knows resources that it created."""
         raise DeploymentError(f"{request.type} {request.name}: get() {UNSUPPORTED}")
 
     def GetDeploymentInfo(self, _request: Empty) -> pb.DeploymentInfo:
-        """Return the supported features. Pulumi itself refuses transforms and hooks."""
+        """List the supported features, so that Pulumi itself refuses transforms and hooks."""
         return pb.DeploymentInfo(supportedFeatures=[pb.RESOURCE_MONITOR_FEATURE_ALIAS_SPECS])
 
     def SignalAndWaitForShutdown(self, _request: Empty) -> Empty:
@@ -118,7 +118,10 @@ class Monitor:
             logger.warning("%s", request.message)
 
     def _claim_urn(self, request: pb.RegisterResourceRequest) -> str:
-        """Return the URN that Pulumi's engine would give to a resource, and remember it."""
+        """Build the URN that Pulumi's engine would give to a resource.
+
+        Raises DeploymentError if another resource has it already.
+        """
         qualified_type = request.type
         if request.parent not in ("", self._stack_urn):
             parent_type = request.parent.split("::")[2]  # after the stack and the project
@@ -128,6 +131,7 @@ class Monitor:
         if urn in self._urns:
             raise DeploymentError(f"duplicate URN {urn}")
         self._urns.add(urn)
+
         if request.type == STACK:
             self._stack_urn = urn
         return urn
@@ -138,14 +142,16 @@ class Monitor:
             raise DeploymentError(f"remote components and import {UNSUPPORTED}")
 
         urn = self._claim_urn(request)
-        declared = from_struct(request.object)
-        if not request.custom:  # It is a component.
-            return DeployedResource(urn, request.type, request.name, declared)
+        if request.custom and request.type != PROVIDER:
+            return self._create(request, urn)
+
+        identifier = ""
         if request.type == PROVIDER:
-            configured = _configured_provider(self._environment, request.object)
-            self._providers[f"{urn}::{request.name}"] = configured
-            return DeployedResource(urn, request.type, request.name, declared, id=request.name)
-        return self._create(request, urn)
+            identifier = request.name
+            provider = _configure_provider(self._environment, request.object)
+            self._providers[f"{urn}::{identifier}"] = provider
+        declared = from_struct(request.object)
+        return DeployedResource(urn, request.type, request.name, declared, identifier)
 
     def _create(self, request: pb.RegisterResourceRequest, urn: str) -> DeployedResource:
         """Let the provider check and create an AWS resource, as the engine would."""
@@ -159,9 +165,7 @@ class Monitor:
             raise DeploymentError("; ".join(failure.reason for failure in checked.failures))
 
         created = provider.Create(
-            provider_pb2.CreateRequest(
-                urn=urn, type=request.type, name=request.name, properties=checked.inputs
-            )
+            provider_pb2.CreateRequest(type=request.type, properties=checked.inputs)
         )
         return DeployedResource(
             urn=urn,
@@ -173,8 +177,8 @@ class Monitor:
         )
 
 
-def _configured_provider(environment: Mapping[str, str], settings: Struct) -> Provider:
-    """Return a provider with these settings. Raises DeploymentError if one is not supported."""
+def _configure_provider(environment: Mapping[str, str], settings: Struct) -> Provider:
+    """Start a provider with these settings. Raises DeploymentError if one is not supported."""
     provider = Provider(environment)
     provider.Configure(provider_pb2.ConfigureRequest(args=settings))
     return provider

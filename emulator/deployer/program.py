@@ -53,11 +53,8 @@ def deploy(
     only Pulumi's engine or the real provider can do something. Do not call this in a running event
     loop, and not in two threads at once, because it changes the working directory.
     """
-    environment = {"AWS_ENDPOINT_URL": endpoint, "AWS_REGION": emulator_health(endpoint)["region"]}
-    provider_settings = {
-        key.removeprefix("aws:"): value for key, value in config.items() if key.startswith("aws:")
-    }
-    monitor = Monitor(project, stack, environment, provider_settings)
+    program = program.resolve()
+    monitor = _create_monitor(stack, project, config, endpoint)
     create_settings = functools.partial(
         Settings,
         project=project,
@@ -66,13 +63,22 @@ def deploy(
         engine=monitor,
         dry_run=False,
         organization="organization",
-        root_directory=str(program.resolve()),
+        root_directory=str(program),
     )
-    _run_program(program.resolve(), config, create_settings)
+    _run_program(program, config, create_settings)
 
     if monitor.errors:
         raise DeploymentError("the program logged errors: " + "; ".join(monitor.errors))
     return Deployment(monitor.outputs, monitor.resources)
+
+
+def _create_monitor(stack: str, project: str, config: Mapping[str, str], endpoint: str) -> Monitor:
+    """Create the monitor of a stack, whose default provider gets the settings `aws:...`."""
+    environment = {"AWS_ENDPOINT_URL": endpoint, "AWS_REGION": emulator_health(endpoint)["region"]}
+    provider_settings = {
+        key.removeprefix("aws:"): value for key, value in config.items() if key.startswith("aws:")
+    }
+    return Monitor(project, stack, environment, provider_settings)
 
 
 def _run_program(
@@ -84,7 +90,7 @@ def _run_program(
         runpy.run_path(str(program), run_name="__main__")
 
     async def run() -> None:
-        # It stores its values in the context, so it is created in the new one.
+        # Settings store their values in the context, so they are created in the new one.
         configure(create_settings())
         set_all_config(dict(config), [])
         await pulumi_stack.run_in_stack(run_main)
@@ -99,7 +105,7 @@ def _run_program(
 
 
 def _loop_without_error_logs() -> asyncio.AbstractEventLoop:
-    """Return an event loop that logs the errors of tasks only as debug messages.
+    """Create an event loop that logs the errors of tasks only as debug messages.
 
     If an output fails, every output that depends on it fails with the same error. Pulumi raises the
     first error, and asyncio would log the other ones later.

@@ -31,12 +31,13 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     """Answers the engine with the capitalised methods of a provider."""
 
     def __init__(self, provider: Provider) -> None:
-        for name in (name for name in vars(Provider) if name[0].isupper()):
-            setattr(self, name, partial(_answer, getattr(provider, name)))
+        for name in vars(Provider):
+            if name[0].isupper():
+                setattr(self, name, partial(_answer, getattr(provider, name)))
 
 
 def serve(provider: Provider) -> tuple[grpc.Server, int]:
-    """Start a server on a free port of 127.0.0.1. Return the server and the port."""
+    """Start a server on a free port of 127.0.0.1, and return it with the port."""
     server = grpc.server(
         ThreadPoolExecutor(max_workers=32),
         options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],
@@ -66,9 +67,9 @@ def main() -> None:
 def _answer(
     method: Callable[[object], object], request: object, context: grpc.ServicerContext
 ) -> object:
-    """Return the response of a method, or end the call with a gRPC error, which the user sees.
+    """Answer with a method, or end the call with a gRPC error, which the user sees.
 
-    Errors that a user cannot cause are bugs of the provider and are not caught.
+    Only errors that a user can cause are caught. All others are bugs of the provider.
     """
     try:
         return method(request)

@@ -24,7 +24,7 @@ LOOPBACK_HOSTS = {"127.0.0.1", "localhost", "::1"}
 
 
 def emulator_endpoint(environment: Mapping[str, str]) -> str:
-    """Return the emulator's endpoint from the environment.
+    """Read the emulator's endpoint from the environment.
 
     Raises DeploymentError if it is not set or not on this machine.
     """
@@ -47,17 +47,21 @@ def check_settings(settings: Mapping[str, object], account: str) -> None:
     VerifyAccountIDAllowed.
     """
     unknown = sorted(settings.keys() - KNOWN_SETTINGS)
-    if names := ", ".join(f"aws:{name}" for name in unknown if not name.startswith("__")):
-        raise DeploymentError(f"{names}: not supported by the emulator's provider")
+    names = [f"aws:{name}" for name in unknown if not name.startswith("__")]
+    if names:
+        raise DeploymentError(f"{', '.join(names)}: not supported by the emulator's provider")
+
     # The CLI passes a list or a mapping as JSON.
-    allowed = re.findall(r"\d+", str(settings.get("allowedAccountIds", account)))
-    if account not in allowed:
-        reason = f"aws:allowedAccountIds has {', '.join(allowed)}"
-        raise DeploymentError(f"AWS account ID not allowed: {account}; {reason}")
+    allowed_accounts = re.findall(r"\d+", str(settings.get("allowedAccountIds", account)))
+    if account not in allowed_accounts:
+        raise DeploymentError(
+            f"AWS account ID not allowed: {account};"
+            f" aws:allowedAccountIds has {', '.join(allowed_accounts)}"
+        )
 
 
 def default_tags(settings: Mapping[str, object]) -> dict[str, str]:
-    """Return the tags of every resource. Raises DeploymentError if they are not a mapping."""
+    """Read the tags of every resource. Raises DeploymentError if they are not a mapping."""
     text = str(settings.get("defaultTags", '{"tags": {}}'))
     try:
         tags = json.loads(text)["tags"].items()

@@ -133,12 +133,15 @@ class Row:
         return {name: self._field(name) for name in self.inputs.split()}
 
     def _field(self, name: str) -> Field:
-        """Find an input among the parameters, inside the parameter `within`, or in the response."""
+        """Find the place of an input: a parameter, a field inside one, or a field of the response.
+
+        An input whose place is in the response, such as the hash of a code, is only compared.
+        """
         response = cast("Shape", self._model(self.operation).output_shape)
         field = (
             self._find_parameter(name)
             or self._find_inside_parameter(name)
-            or find_field(response, name)  # an input that is only compared
+            or find_field(response, name)
         )
         if field is None:
             raise AttributeError(f"{self.operation} has no parameter for {name}")
@@ -147,12 +150,13 @@ class Row:
     def _find_parameter(self, name: str) -> Field | None:
         """Find the parameter for an input, in the creation or in its own operation."""
         api_path = self.api_names.get(name)
-        found = find_field(self._shape(self.operation), name, api_path)
-        if found is None and name in self.own_calls:
-            found = find_field(self._shape(self.own_calls[name].put), name, api_path)
-        return found
+        field = find_field(self._shape(self.operation), name, api_path)
+        if field is None and name in self.own_calls:
+            field = find_field(self._shape(self.own_calls[name].put), name, api_path)
+        return field
 
     def _find_inside_parameter(self, name: str) -> Field | None:
+        """Find the field for an input inside the parameter `within`."""
         container = find_field(self._shape(self.operation), "", self.within)
         if container is None:
             return None
@@ -162,7 +166,7 @@ class Row:
         return Field(f"{container.path}.{inner.path}", inner.shape)
 
     def _shape(self, operation: str) -> Shape:
-        """Return the shape of the parameters of an operation."""
+        """Return the shape with the parameters of an operation."""
         return cast("Shape", self._model(operation).input_shape)
 
     def _model(self, operation: str) -> OperationModel:

@@ -48,7 +48,7 @@ class Provider:
         self._aws: Aws
 
     def GetPluginInfo(self, _request: Empty) -> plugin_pb2.PluginInfo:
-        """Return the version of the provider."""
+        """Name the version, which the engine compares with the one that the program needs."""
         return plugin_pb2.PluginInfo(version=VERSION)
 
     def DiffConfig(self, request: pb.DiffRequest) -> pb.DiffResponse:
@@ -69,26 +69,26 @@ class Provider:
         account = emulator_health(endpoint)["account"]
         settings = from_struct(request.args)
         check_settings(settings, account)
+
         self._default_tags = default_tags(settings)
         self._aws = Aws(endpoint, account, self._find_region(settings))
         return pb.ConfigureResponse(supportsPreview=True)
 
     def _find_region(self, settings: Mapping[str, object]) -> str:
         """Find the region. The setting wins over the environment."""
-        regions = (
-            settings.get("region"),
-            self._environment.get("AWS_REGION"),
-            self._environment.get("AWS_DEFAULT_REGION"),
+        region = (
+            settings.get("region")
+            or self._environment.get("AWS_REGION")
+            or self._environment.get("AWS_DEFAULT_REGION")
         )
-        for region in regions:
-            if region:
-                return str(region)
-        raise DeploymentError(NO_REGION)
+        if not region:
+            raise DeploymentError(NO_REGION)
+        return str(region)
 
     def Check(self, request: pb.CheckRequest) -> pb.CheckResponse:
-        """Return the complete inputs of a resource, and a failure for each refused value."""
+        """Complete the inputs of a resource, and report a failure for each refused value."""
         inputs, refused = check_inputs(
-            _row(request.type),
+            _find_row(request.type),
             from_struct(request.news),
             self._default_tags,
             logical_name=request.name,
@@ -104,10 +104,10 @@ class Provider:
         )
 
     def Diff(self, request: pb.DiffRequest) -> pb.DiffResponse:
-        """Return the inputs that an update would change, and those that need a new resource."""
+        """List the inputs that an update would change, and those that need a new resource."""
         old = from_struct(request.old_inputs)
         new = from_struct(request.news)
-        diff = difference(_row(request.type), old, new)
+        diff = difference(_find_row(request.type), old, new)
         return pb.DiffResponse(
             changes=_changes(is_different=bool(diff.changed)),
             diffs=sorted(diff.changed),
@@ -117,17 +117,18 @@ class Provider:
 
     def Create(self, request: pb.CreateRequest) -> pb.CreateResponse:
         """Create a resource and return its outputs. In a preview, return the planned outputs."""
-        row = _row(request.type)
+        row = _find_row(request.type)
         inputs = from_struct(request.properties)
         if request.preview:
             outputs = lifecycle.plan_outputs(row, {}, {}, inputs)
             return pb.CreateResponse(properties=to_struct(outputs))
+
         resource = lifecycle.create(row, inputs, self._aws)
         return pb.CreateResponse(id=resource.id, properties=to_struct(resource.outputs))
 
     def Read(self, request: pb.ReadRequest) -> pb.ReadResponse:
-        """Return a resource as it is now, or an empty response if it does not exist."""
-        row = _row(request.type)
+        """Read a resource for a refresh. The response is empty if it does not exist any more."""
+        row = _find_row(request.type)
         inputs = from_struct(request.inputs)
         if not inputs:
             raise DeploymentError(f"import and get() of {request.type} {UNSUPPORTED}")
@@ -144,7 +145,7 @@ class Provider:
 
     def Update(self, request: pb.UpdateRequest) -> pb.UpdateResponse:
         """Change a resource and return its outputs. In a preview, return the planned outputs."""
-        row = _row(request.type)
+        row = _find_row(request.type)
         old = from_struct(request.old_inputs)
         new = from_struct(request.news)
 
@@ -156,14 +157,13 @@ class Provider:
         return pb.UpdateResponse(properties=to_struct(outputs))
 
     def Delete(self, request: pb.DeleteRequest) -> Empty:
-        """Delete a resource, and wait until it does not exist any more."""
-        row = _row(request.type)
+        """Delete a resource."""
         inputs = from_struct(request.old_inputs)
-        lifecycle.delete(row, request.id, inputs, self._aws)
+        lifecycle.delete(_find_row(request.type), request.id, inputs, self._aws)
         return Empty()
 
     def Invoke(self, request: pb.InvokeRequest) -> pb.InvokeResponse:
-        """Return the result of a function of the provider that the program calls."""
+        """Call a function of the provider, such as `aws.get_region()` in the program."""
         results = {
             GET_ACCOUNT: {"accountId": self._aws.account},
             GET_REGION: {"region": self._aws.region},
@@ -171,6 +171,7 @@ class Provider:
         arguments = sorted(from_struct(request.args))
         if request.tok not in results or arguments:
             raise DeploymentError(f"{' '.join([request.tok, *arguments])} {UNSUPPORTED}")
+
         # `return` is a keyword of Python, so it cannot be written as the name of an argument.
         return pb.InvokeResponse(**{"return": to_struct(results[request.tok])})
 
@@ -181,7 +182,7 @@ def _changes(*, is_different: bool) -> pb.DiffResponse.DiffChanges.ValueType:
     return pb.DiffResponse.DIFF_NONE
 
 
-def _row(type_token: str) -> Row:
+def _find_row(type_token: str) -> Row:
     if type_token not in ROWS:
         raise DeploymentError(f"{type_token} {UNSUPPORTED}")
     return ROWS[type_token]

@@ -33,12 +33,12 @@ mapping with its signature, its hash and its assets."""
 
 
 def from_struct(struct: struct_pb2.Struct) -> Properties:
-    """Return the properties in a structure. Nulls are left out, and secrets are plain values."""
+    """Read the properties in a structure. Nulls are left out, and secrets are plain values."""
     return cast("Properties", _from_wire(json_format.MessageToDict(struct)))
 
 
 def to_struct(properties: Mapping[str, object]) -> struct_pb2.Struct:
-    """Return a structure with these properties."""
+    """Write properties into a structure."""
     struct = struct_pb2.Struct()
     struct.update(properties)
     return struct
@@ -49,46 +49,55 @@ def is_archive(value: object) -> TypeGuard[Mapping[str, object]]:
     return isinstance(value, Mapping) and value.get(SIGNATURE) == ARCHIVE
 
 
-def zip_file(archive: Mapping[str, object], path: str) -> bytes:
-    """Return the zip file of an archive. `path` is the path of the input.
+def zip_file(archive: Mapping[str, object], input_path: str) -> bytes:
+    """Zip an archive. `input_path` is the path of the input, for error messages.
 
-    A FileArchive of a zip file is that file, as in Pulumi (sdk/go/common/resource/archive). The
-    entries of others have no time, so that equal files give equal bytes, which are unpacked once.
+    A FileArchive of a zip file is that file, as in Pulumi (sdk/go/common/resource/archive).
     """
-    if str(archive.get("path", "")).endswith(".zip"):
-        return Path(str(archive["path"])).read_bytes()
+    archive_path = str(archive.get("path", ""))
+    if archive_path.endswith(".zip"):
+        return Path(archive_path).read_bytes()
+
+    # The entries have no time, so that equal files give equal bytes, which are unpacked once.
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
-        for name, content in sorted(_read_files(archive, path).items()):
+        for name, content in sorted(_read_files(archive, input_path).items()):
             file.writestr(zipfile.ZipInfo(name), content)
     return buffer.getvalue()
 
 
-def _read_files(archive: Mapping[str, object], path: str) -> dict[str, bytes]:
-    """Return the files of an archive that consists of files, texts and archives.
+def _read_files(archive: Mapping[str, object], input_path: str) -> dict[str, bytes]:
+    """Read the files of an archive that consists of files, texts and archives.
 
-    The engine leaves the content of an archive out of its state, so an archive may be empty. Paths
-    of files are relative to the working directory, which is the program's folder.
+    The engine leaves the content of an archive out of its state, so an archive may be empty.
     """
-    files: dict[str, bytes] = {}
     if "path" in archive or "uri" in archive:
-        raise DeploymentError(f"{path}: {NOT_SUPPORTED}")
+        raise DeploymentError(f"{input_path}: {NOT_SUPPORTED}")
 
-    for name, asset in cast("Mapping[str, Mapping[str, str]]", archive.get("assets", {})).items():
+    files: dict[str, bytes] = {}
+    assets = cast("Mapping[str, Mapping[str, str]]", archive.get("assets", {}))
+    for name, asset in assets.items():
+        asset_path = f"{input_path}[{name}]"
         if asset[SIGNATURE] == ARCHIVE:
-            inner_files = _read_files(asset, f"{path}[{name}]")
-            files |= {f"{name}/{inner}": content for inner, content in inner_files.items()}
-        elif "path" in asset:
-            files[name] = Path(asset["path"]).read_bytes()
-        elif "text" in asset:
-            files[name] = asset["text"].encode()
+            for inner_name, content in _read_files(asset, asset_path).items():
+                files[f"{name}/{inner_name}"] = content
         else:
-            raise DeploymentError(f"{path}[{name}]: {NOT_SUPPORTED}")
+            files[name] = _read_asset(asset, asset_path)
     return files
 
 
+def _read_asset(asset: Mapping[str, str], input_path: str) -> bytes:
+    """Read a FileAsset or a StringAsset."""
+    if "path" in asset:
+        # It is relative to the working directory, which is the program's folder.
+        return Path(asset["path"]).read_bytes()
+    if "text" in asset:
+        return asset["text"].encode()
+    raise DeploymentError(f"{input_path}: {NOT_SUPPORTED}")
+
+
 def _from_wire(value: object) -> object:
-    """Return a value as the deployer uses it. Whole floats become int: protobuf has only floats."""
+    """Convert a value for the deployer. Whole floats become int, as protobuf has only floats."""
     if isinstance(value, dict):
         if value.get(SIGNATURE) == SECRET:
             return _from_wire(value["value"])
