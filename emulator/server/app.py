@@ -33,7 +33,7 @@ from emulator.server import (
 from emulator.server.stepfunctions import StepFunctions
 
 CORRECTED = (alarms, events, functions, iam, logs, scheduler)
-"""The services of MiniStack that these modules have corrected."""
+"""The modules that correct MiniStack's services, which they do as soon as they are imported."""
 FORBIDDEN: HTTPResponseStartEvent = {
     "type": "http.response.start",
     "status": call_log.FORBIDDEN,
@@ -47,53 +47,67 @@ class Application:
     """All services of the emulator, on one endpoint of this process."""
 
     def __init__(self, endpoint: str, options: Options) -> None:
-        account = options["account"]
-        region = options["region"]
-        timings = {kind: Duration(*seconds) for kind, seconds in options["timings"].items()}
         self._port = int(endpoint.rpartition(":")[2])
-        self._personalize = Personalize(
-            objects=s3.RoleObjects(region),
-            timings=FixedTimings(**timings),
-            switches=Switches(**options["switches"]),
-            authorize=personalize.authorize,
-        )
-        personalize.mount(self._personalize)
-        self._step_functions = StepFunctions()
+        self._personalize = _create_personalize(options)
         self._scheduler = scheduler.Scheduler()
-        controls: dict[tuple[str, str], admin.Control] = {
-            ("GET", "health"): lambda _: {"status": "ok", "account": account, "region": region},
-            ("GET", "calls"): lambda query: call_log.calls(query.get("action", "")),
+        self._step_functions = StepFunctions()
+        personalize.mount(self._personalize)
+        admin.mount(self._controls(options))
+
+    def _controls(self, options: Options) -> dict[tuple[str, str], admin.Control]:
+        """Return the functions behind the controls that `admin.py` describes."""
+        health = {"status": "ok", "account": options["account"], "region": options["region"]}
+        faults = self._personalize.faults
+        return {
+            ("GET", "health"): lambda _: health,
+            ("GET", "calls"): lambda query: call_log.list_calls(query.get("action", "")),
             ("DELETE", "calls"): lambda _: call_log.CALLS.clear(),
             ("POST", "fire"): self._fire,
-            ("GET", "faults"): lambda _: self._personalize.faults.list(),
-            ("POST", "faults"): lambda fault: {"id": self._personalize.faults.inject(fault)},
-            ("DELETE", "faults"): lambda query: self._personalize.faults.clear(query.get("id")),
+            ("GET", "faults"): lambda _: faults.list(),
+            ("POST", "faults"): lambda fault: {"id": faults.inject(fault)},
+            ("DELETE", "faults"): lambda query: faults.clear(query.get("id")),
         }
-        admin.mount(controls)
 
-    def _fire(self, document: dict[str, Any]) -> dict[str, str]:
-        """Fire the schedule that the control's JSON document names."""
-        slot = dt.datetime.now(dt.UTC)
-        if document.get("scheduledTime"):
-            slot = dt.datetime.fromisoformat(document["scheduledTime"])
+    def _fire(self, request: dict[str, Any]) -> dict[str, str]:
+        """Fire the schedule that the request to the control names."""
+        scheduled_time = dt.datetime.now(dt.UTC)
+        if request.get("scheduledTime"):
+            scheduled_time = dt.datetime.fromisoformat(request["scheduledTime"])
 
-        group = document.get("group", "default")
-        return {"executionArn": self._scheduler.fire(document["schedule"], group, slot)}
+        group = request.get("group", "default")
+        execution_arn = self._scheduler.fire(request["schedule"], group, scheduled_time)
+        return {"executionArn": execution_arn}
 
     async def __call__(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
-        """Let MiniStack respond to a request that no web page could have sent.
+        """Let MiniStack respond to a request, unless a web page could have sent it.
 
         The scope `lifespan` is the start and the end of the server.
         """
+        if scope["type"] == "lifespan":
+            await ministack_app.app(scope, receive, send)
+            return
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": None})
-        elif scope["type"] == "lifespan":
-            await ministack_app.app(scope, receive, send)
-        elif refusal := local_requests.refusal(scope["method"], http.fields(scope), self._port):
+            return
+
+        headers = http.read_headers(scope)
+        refusal = local_requests.explain_refusal(scope["method"], headers, self._port)
+        if refusal is None:
+            await ministack_app.app(scope, receive, http.filter_responses(send))
+        else:
             await send(FORBIDDEN)
             body = f"{refusal}\n".encode()
             await send({"type": "http.response.body", "body": body, "more_body": False})
-        else:
-            await ministack_app.app(scope, receive, http.filtered(send))
+
+
+def _create_personalize(options: Options) -> Personalize:
+    """Create the emulator of Personalize, with the timings and switches of the options."""
+    timings = {kind: Duration(*seconds) for kind, seconds in options["timings"].items()}
+    return Personalize(
+        objects=s3.RoleObjects(options["region"]),
+        timings=FixedTimings(**timings),
+        switches=Switches(**options["switches"]),
+        authorize=personalize.authorize,
+    )

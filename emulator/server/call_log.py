@@ -10,7 +10,7 @@ from ministack.core.iam_actions import extract_iam_action
 from ministack.core.router import detect_service, extract_access_key_id
 
 from emulator.server import http, iam, ministack
-from emulator.server.personalize import operation_of
+from emulator.server.personalize import find_operation
 
 FORBIDDEN = 403
 
@@ -33,34 +33,47 @@ CALLS: deque[Call] = deque(maxlen=20_000)
 
 
 def add(caller: str, action: str, status: int) -> None:
-    """Add a call with the present time. The arguments are the fields of `Call`."""
+    """Log a call that ends now. The arguments are the fields of `Call`."""
     now = dt.datetime.now(dt.UTC).isoformat()
     CALLS.append({"time": now, "caller": caller, "action": action, "status": status})
 
 
-def calls(action: str) -> list[Call]:
-    """Return the calls whose action begins with `action`, oldest first."""
+def list_calls(action: str) -> list[Call]:
+    """List the calls whose action begins with `action`, oldest first."""
     return [call for call in list(CALLS) if call["action"].startswith(action)]
 
 
 @ministack.replace(app, "_dispatch_service_request")
 async def log_call(respond: Callable[..., Any], *request: Any) -> http.Response:  # noqa: ANN401  # as in MiniStack
-    """Return the response of a service to a request, and add the call to the log.
+    """Log a request after the service has responded.
 
     A request without credentials, or without an IAM action, is no call.
     """
     response: http.Response = await respond(*request)
-    method, path, headers, body, query, _ = request
+    status, *_ = response
+    _, _, headers, _, query, _ = request
+
     access_key = extract_access_key_id(headers, query)
-
-    operation = operation_of(headers, path)
-    if operation is not None:
-        action = f"personalize:{operation[1]}"
-    else:
-        query = app._routing_params(method, path, headers, body, query)  # noqa: SLF001  # also the body's
-        service = detect_service(method, path, headers, query)
-        action = extract_iam_action(service, method, path, headers, body, query)
-
+    action = _find_action(*request)
     if action is not None and access_key:
-        add(iam.caller_arn(access_key), action, response[0])
+        add(iam.caller_arn(access_key), action, status)
     return response
+
+
+def _find_action(
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    body: bytes,
+    query: Any,
+    *_: object,  # noqa: ANN401  # as in MiniStack
+) -> str | None:
+    """Find the IAM action of a request. MiniStack knows those of all services but Personalize."""
+    operation = find_operation(headers, path)
+    if operation is not None:
+        return f"personalize:{operation.name}"
+
+    parameters = app._routing_params(method, path, headers, body, query)  # noqa: SLF001  # also the body's
+    service = detect_service(method, path, headers, parameters)
+    action: str | None = extract_iam_action(service, method, path, headers, body, parameters)
+    return action

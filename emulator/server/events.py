@@ -30,6 +30,7 @@ def refuse_other_targets(call: ministack.Call) -> None:
     """Refuse PutTargets with a target that is no function, queue or topic."""
     if call.operation != "PutTargets":
         return
+
     for target in call.document["Targets"]:
         if not TARGET_ARN.match(target["Arn"]):
             message = (
@@ -51,16 +52,14 @@ def invoke_target(
 
     MiniStack checks neither.
     """
-    arn = target["Arn"]
+    target_arn = target["Arn"]
     rule_arn = rule["Arn"]
-    action, find_policy = TARGETS[arn.split(":")[2]]
-    policy = None
-    if found := find_policy(arn):
-        policy, _account = found
+    action, find_policy = TARGETS[target_arn.split(":")[2]]
+    policy, _account = find_policy(target_arn) or (None, "")
 
-    if action.startswith("lambda:") and not functions.can_run(arn):
+    if action == "lambda:InvokeFunction" and not functions.may_assume_role(target_arn):
         call_log.add(functions.SERVICE, "sts:AssumeRole", call_log.FORBIDDEN)
-    elif not iam.service_may(policy, SERVICE, action, arn, rule_arn):
+    elif not iam.service_may(policy, SERVICE, action, target_arn, rule_arn):
         call_log.add(rule_arn, action, call_log.FORBIDDEN)
     else:
         deliver(target, event, rule, view)

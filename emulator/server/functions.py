@@ -25,9 +25,9 @@ from emulator.protocol.errors import ApiError
 from emulator.server import call_log, iam, local_requests, ministack
 
 SERVICE = "lambda.amazonaws.com"
-CREATION = "/2015-03-31/functions"
-INVOCATION = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
-MESSAGE = "The role defined for the function cannot be assumed by Lambda."
+CREATE_PATH = "/2015-03-31/functions"
+INVOKE_PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
+WRONG_ROLE = "The role defined for the function cannot be assumed by Lambda."
 
 # MiniStack writes the headers and the body of an event separately, so Nagle's algorithm would delay
 # each event by 40 ms.
@@ -38,20 +38,26 @@ lambda_runtime.Worker._drain_stderr_bounded.__defaults__ = (0.05, 0.05, 0.25)  #
 
 
 @ministack.guard("lambda")
-def refuse_other_roles(call: ministack.Call) -> None:
-    """Refuse CreateFunction and Invoke if Lambda may not assume the role."""
-    if call.method == "POST" and call.path.rstrip("/") == CREATION:
-        name = call.document["FunctionName"]
-        arn = f"arn:aws:lambda:{get_region()}:{get_account_id()}:function:{name}"
-        if not iam.trusts(call.document["Role"], service=SERVICE, source_arn=arn):
-            raise ApiError("InvalidParameterValueException", MESSAGE)
+def refuse_creation(call: ministack.Call) -> None:
+    """Refuse CreateFunction if Lambda may not assume the role."""
+    if call.method != "POST" or call.path.rstrip("/") != CREATE_PATH:
+        return
 
-    invocation = INVOCATION.fullmatch(call.path)
-    if invocation and not can_run(unquote(invocation[1])):
-        raise ApiError("AccessDeniedException", MESSAGE, 403)
+    name = call.document["FunctionName"]
+    function_arn = f"arn:aws:lambda:{get_region()}:{get_account_id()}:function:{name}"
+    if not iam.trusts(call.document["Role"], service=SERVICE, source_arn=function_arn):
+        raise ApiError("InvalidParameterValueException", WRONG_ROLE)
 
 
-def can_run(function: str) -> bool:
+@ministack.guard("lambda")
+def refuse_invocation(call: ministack.Call) -> None:
+    """Refuse Invoke if Lambda may not assume the role any more."""
+    match = INVOKE_PATH.fullmatch(call.path)
+    if match and not may_assume_role(unquote(match[1])):
+        raise ApiError("AccessDeniedException", WRONG_ROLE, 403)
+
+
+def may_assume_role(function: str) -> bool:
     """Return True if Lambda may assume the role of a function, or if there is no such function."""
     name = lambda_svc._resolve_request_scoped_name(function)  # noqa: SLF001  # knows all spellings
     record = lambda_svc._functions.get(name)  # noqa: SLF001  # GetFunction needs a caller
@@ -62,10 +68,10 @@ def can_run(function: str) -> bool:
 
 
 @ministack.replace(lambda_svc, "_reserved_concurrency")
-def reserved_concurrency(
-    _of_version: object, _version: object, config: dict[str, Any]
+def read_reserved_concurrency(
+    _read: object, _version: object, config: dict[str, Any]
 ) -> int | None:
-    """Return how many executions are reserved for a function, or None.
+    """Read how many executions are reserved for a function now, or None.
 
     MiniStack asks the published version, which has what was reserved when it was published. In AWS
     the limit counts for all versions, so 0 also stops those that are called by their number
@@ -88,17 +94,19 @@ def run_python(
     config = function["config"]
     if not config["Runtime"].startswith("python"):
         return run(function, *invocation)
-    custom = {
+
+    custom_function = {
+        **function,
         "config": {**config, "Runtime": "provided.al2023"},
-        "code_zip": _add_bootstrap(function["code_zip"], _bootstrap(config)),
+        "code_zip": _add_bootstrap(function["code_zip"], _build_bootstrap(config)),
     }
-    invoke = lambda_svc._execute_function_provided_warm  # noqa: SLF001  # knows the Runtime API
-    response: dict[str, Any] = invoke({**function, **custom}, *invocation)
+    run_custom = lambda_svc._execute_function_provided_warm  # noqa: SLF001  # knows the Runtime API
+    response: dict[str, Any] = run_custom(custom_function, *invocation)
     return response
 
 
 @ministack.replace(lambda_runtime.ProvidedWorker, "_await_init")
-def raise_the_error_of_the_import(
+def raise_import_error(
     wait: Callable[..., None], worker: lambda_runtime.ProvidedWorker, *args: object
 ) -> None:
     """Raise the error of AWS's runtime client if it cannot import the function.
@@ -107,17 +115,17 @@ def raise_the_error_of_the_import(
     """
     try:
         wait(worker, *args)
-    except RuntimeError as failure:
-        error = worker._init_error  # noqa: SLF001  # the exception has it only as a text
-        if error is None:
+    except RuntimeError as error:
+        details = worker._init_error  # noqa: SLF001  # the exception has it only as a text
+        if details is None:
             raise
         raise lambda_runtime.ProvidedRuntimeError(
-            error["errorMessage"], error["errorType"]
-        ) from failure
+            details["errorMessage"], details["errorType"]
+        ) from error
 
 
-def _bootstrap(config: dict[str, Any]) -> str:
-    """Return the script that starts a Python function, with the variables that Lambda sets."""
+def _build_bootstrap(config: dict[str, Any]) -> str:
+    """Build the script that starts a Python function, with the variables that Lambda sets."""
     logging = config["LoggingConfig"]
     variables = {
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{config['Runtime']}",
@@ -131,10 +139,11 @@ def _bootstrap(config: dict[str, Any]) -> str:
 
 @functools.lru_cache(maxsize=100)
 def _add_bootstrap(code: bytes, script: str) -> bytes:
-    """Return the zip file of a function with the script that starts the function."""
+    """Add the script that starts a function to its zip file."""
     buffer = io.BytesIO(code)
     with zipfile.ZipFile(buffer, "a") as archive:
-        archive.writestr(zipfile.ZipInfo("bootstrap"), script)  # an equal zip file is unpacked once
+        # ZipInfo has a fixed time, because MiniStack unpacks equal zip files only once.
+        archive.writestr(zipfile.ZipInfo("bootstrap"), script)
     return buffer.getvalue()
 
 
@@ -153,7 +162,12 @@ def write_allowed_logs(
     (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html). A log group that
     does not exist takes another permission.
     """
-    config = function.get("config", function)
+    if _may_write_logs(function.get("config", function)):
+        write(function, *args, **kwargs)
+
+
+def _may_write_logs(config: dict[str, Any]) -> bool:
+    """Check each permission that a function's role needs for its logs, and log a denial."""
     access_key = lambda_runtime.execution_credentials(config)["AWS_ACCESS_KEY_ID"]
     log_group = _log_group(config)
     logs_arn = f"arn:aws:logs:{get_region()}:{get_account_id()}"
@@ -162,12 +176,12 @@ def write_allowed_logs(
     actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
     if log_group not in cloudwatch_logs._log_groups:  # noqa: SLF001  # as above
         actions.append("logs:CreateLogGroup")
+
     for action in actions:
         if not iam.is_allowed(access_key, get_region(), action, stream_arn):
             call_log.add(iam.caller_arn(access_key), action, call_log.FORBIDDEN)
-            return
-
-    write(function, *args, **kwargs)
+            return False
+    return True
 
 
 @ministack.replace(BaseHTTPRequestHandler, "parse_request")
@@ -180,8 +194,9 @@ def refuse_web_pages(
     """
     if not parse_request(handler):
         return False
+
     port = handler.connection.getsockname()[1]
-    message = local_requests.refusal(handler.command, handler.headers.items(), port)
-    if message is not None:
-        handler.send_error(call_log.FORBIDDEN, explain=message)
-    return message is None
+    refusal = local_requests.explain_refusal(handler.command, handler.headers.items(), port)
+    if refusal is not None:
+        handler.send_error(call_log.FORBIDDEN, explain=refusal)
+    return refusal is None

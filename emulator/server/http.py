@@ -15,21 +15,21 @@ NO_RESPONSE: Response = 0, {}, b""
 """The mark of a response that is lost. Nothing of it is sent."""
 
 
-def fields(scope: HTTPScope) -> list[tuple[str, str]]:
-    """Return the headers of a request, with their names in lower case."""
-    return [(name.decode().lower(), value.decode("latin-1")) for name, value in scope["headers"]]
+def read_headers(scope: HTTPScope) -> list[tuple[str, str]]:
+    """Read the headers of a request. ASGI has them as bytes."""
+    return [(name.decode(), value.decode("latin-1")) for name, value in scope["headers"]]
 
 
-def error(code: str, message: str, status: int = 400) -> Response:
-    """Return an error response, as AWS's services with JSON bodies send it."""
+def build_error(code: str, message: str, status: int = 400) -> Response:
+    """Build an error response, as AWS's services with JSON bodies send it."""
     headers = {"Content-Type": "application/x-amz-json-1.0", "x-amzn-errortype": code}
     return status, headers, json.dumps({"__type": code, "message": message}).encode()
 
 
-def filtered(send: ASGISendCallable) -> ASGISendCallable:
-    """Return a function that sends a response without the headers that let web pages read it.
+def filter_responses(send: ASGISendCallable) -> ASGISendCallable:
+    """Wrap `send` so that it leaves out the headers which let web pages read a response.
 
-    Every response has one request id, as on AWS. If a fault loses it, the connection is closed.
+    Every response gets one request ID, as on AWS. If a fault loses it, the connection is closed.
     """
 
     async def send_filtered(message: ASGISendEvent) -> None:
@@ -54,7 +54,10 @@ async def _close_connection(send: ASGISendCallable) -> None:
 
 
 def _filter_headers(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Add a request id if there is none, and drop the headers of CORS."""
-    by_name = {name.lower(): value for name, value in headers}
-    by_name.setdefault(REQUEST_ID, str(uuid.uuid4()).encode())
-    return [item for item in by_name.items() if not item[0].startswith(b"access-control-")]
+    """Add a request ID if there is none, and drop the headers of CORS."""
+    by_name = {REQUEST_ID: str(uuid.uuid4()).encode()}
+    for name, value in headers:
+        by_name[name.lower()] = value
+    return [
+        (name, value) for name, value in by_name.items() if not name.startswith(b"access-control-")
+    ]

@@ -16,8 +16,8 @@ DEFAULT_PORT = 80
 NO_WEB_PAGE = "the emulator answers no web page, use an AWS SDK, the AWS CLI or curl"
 
 
-def refusal(method: str, headers: Iterable[tuple[str, str]], port: int) -> str | None:
-    """Return an error message if a request to a port may be from a web page, else None."""
+def explain_refusal(method: str, headers: Iterable[tuple[str, str]], port: int) -> str | None:
+    """Explain why a request to a port is refused, or return None if no web page could send it."""
     values: dict[str, list[str]] = defaultdict(list)
     for name, value in headers:
         values[name.lower()].append(value)
@@ -33,9 +33,12 @@ def refusal(method: str, headers: Iterable[tuple[str, str]], port: int) -> str |
     origins = values["origin"]
     if origins:
         return f"the request has the Origin {origins[0]!r}; {NO_WEB_PAGE}"
+
+    # A browser says "none" for an address that the user has typed.
     sites = values["sec-fetch-site"]
     if sites and sites != ["none"]:
         return f"the request has the header Sec-Fetch-Site: {sites[0]}; {NO_WEB_PAGE}"
+
     if method == "OPTIONS":
         return f"the method is OPTIONS, which only browsers use; {NO_WEB_PAGE}"
     return None
@@ -45,9 +48,6 @@ def _is_own_host(hosts: list[str], port: int) -> bool:
     """Return True if a request names exactly one host, which is this machine with this port."""
     if len(hosts) != 1:
         return False
+
     match = LOOPBACK_HOST.fullmatch(hosts[0].lower())
-    if match is None:
-        return False
-    if match["port"] is None:
-        return port == DEFAULT_PORT
-    return int(match["port"]) == port
+    return match is not None and int(match["port"] or DEFAULT_PORT) == port

@@ -55,7 +55,7 @@ def guard(service: str) -> Callable[[Guard], Guard]:
             try:
                 return function(Call(*call)) or await handler(*call)
             except ApiError as error:
-                return http.error(error.code, error.message, error.status)
+                return http.build_error(error.code, error.message, error.status)
 
         SERVICE_HANDLERS[service] = guarded
         return function

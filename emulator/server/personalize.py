@@ -10,7 +10,7 @@ the caller must be allowed to pass it to Personalize, and Personalize must be al
 import asyncio
 import functools
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ministack.core import router
 from ministack.core.responses import get_account_id, get_region
@@ -26,8 +26,13 @@ from emulator.server import http, iam, ministack
 
 SERVICE = "personalize.amazonaws.com"
 TARGET = "AmazonPersonalize."
-Operation = tuple[str, str]
-"""The service and the name of an operation."""
+
+
+class Operation(NamedTuple):
+    """An operation of one of Personalize's services."""
+
+    service: str
+    name: str
 
 
 def mount(personalize: Personalize) -> None:
@@ -43,43 +48,42 @@ def mount(personalize: Personalize) -> None:
 
 async def _respond(personalize: Personalize, call: ministack.Call) -> http.Response:
     """Perform a call in a thread, because it may wait for S3, which this process serves too."""
-    operation = operation_of(call.headers, call.path)
+    operation = find_operation(call.headers, call.path)
     if operation is None:
         message = f"{call.path} is not supported by this emulator of Personalize"
-        return http.error("UnknownOperationException", message)
+        return http.build_error("UnknownOperationException", message)
 
-    service, name = operation
     access_key = router.extract_access_key_id(call.headers, call.query)
     caller = Caller(get_account_id(), get_region(), iam.caller_arn(access_key), access_key)
-    perform = functools.partial(personalize.call, name, caller=caller)
+    perform = functools.partial(personalize.call, operation.name, caller=caller)
     try:
-        return await asyncio.to_thread(wire.respond, perform, service, call.body)
+        return await asyncio.to_thread(wire.respond, perform, operation.service, call.body)
     except NoResponse:
         return http.NO_RESPONSE
 
 
-def operation_of(headers: Mapping[str, str], path: str) -> Operation | None:
-    """Return the operation that a request is for, or None if it is not for Personalize."""
+def find_operation(headers: Mapping[str, str], path: str) -> Operation | None:
+    """Find the operation that a request is for, or None if it is not for Personalize."""
     target = headers.get("x-amz-target", "")
     if target.startswith(TARGET):
-        return CONTROL, target.removeprefix(TARGET)
+        return Operation(CONTROL, target.removeprefix(TARGET))
     if "/personalize/aws4_request" not in headers.get("authorization", ""):
         return None
-    return _operations_by_path().get(path)
+    return _runtime_operations().get(path)
 
 
 @functools.cache
-def _operations_by_path() -> dict[str, Operation]:
+def _runtime_operations() -> dict[str, Operation]:
     """Return the operations of the runtime by their paths."""
     model = load_service_model(RUNTIME)
     return {
-        model.operation_model(name).http["requestUri"]: (RUNTIME, name)
+        model.operation_model(name).http["requestUri"]: Operation(RUNTIME, name)
         for name in model.operation_names
     }
 
 
 def authorize(caller: Caller, action: str, resources: list[str]) -> None:
-    """Raise ApiError unless the caller of the request may perform an action on every resource.
+    """Reject a request unless its caller may perform an action on every resource.
 
     A role that the caller passes must be one that Personalize may assume.
     """
@@ -88,11 +92,20 @@ def authorize(caller: Caller, action: str, resources: list[str]) -> None:
     if is_role:
         conditions = {"iam:PassedToService": SERVICE}
 
-    job_arn = f"arn:aws:personalize:{caller.region}:{caller.account}:dataset-import-job/import"
     for resource in resources:
         try:
             iam.authorize(caller.access_key, caller.region, action, resource, conditions)
         except iam.AccessDeniedError as error:
             raise ApiError("AccessDeniedException", error.message) from error
-        if is_role and not iam.trusts(resource, service=SERVICE, source_arn=job_arn):
+
+        source_arn = build_job_arn(caller.region, caller.account)
+        if is_role and not iam.trusts(resource, service=SERVICE, source_arn=source_arn):
             raise invalid_input(f"Amazon Personalize is not allowed to assume the role {resource}.")
+
+
+def build_job_arn(region: str, account: str) -> str:
+    """Build the `aws:SourceArn` that policies see when Personalize works for a job.
+
+    It is always an import job of the account, even if a batch job reads or writes.
+    """
+    return f"arn:aws:personalize:{region}:{account}:dataset-import-job/import"

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from small_stack import create_function, invoke
 
-from emulator.server.local_requests import refusal
+from emulator.server.local_requests import explain_refusal
 
 FUNCTIONS = "/2015-03-31/functions/"
 NO_PAGE = "the emulator answers no web page, use an AWS SDK, the AWS CLI or curl"
@@ -21,7 +21,7 @@ def test_each_request_of_the_golden_file_is_answered_or_refused(golden):
             return []
         method, *texts = line.split(" | ")
         headers = [(name, value.strip()) for name, _, value in (t.partition(":") for t in texts)]
-        return refusal(method, headers, port=4566) or "is answered"
+        return explain_refusal(method, headers, port=4566) or "is answered"
 
     golden.answers("local_requests.txt", answer)
 
