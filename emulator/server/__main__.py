@@ -72,7 +72,7 @@ def _tell_parent(key: str, message: str) -> None:
 
 
 def environment(options: Options, endpoint: str) -> dict[str, str]:
-    """Return the environment variables of MiniStack and of the functions that it runs."""
+    """Build the environment variables of MiniStack and of the functions that it runs."""
     directory = options["directory"]
     account = options["account"]
     region = options["region"]
@@ -104,7 +104,7 @@ def environment(options: Options, endpoint: str) -> dict[str, str]:
         # Functions are started as `python`. This Python has boto3 and AWS's runtime client.
         "PATH": os.pathsep.join(
             [
-                warm_functions.folder_with_python(directory),
+                warm_functions.create_python_folder(directory),
                 os.path.dirname(sys.executable),  # noqa: PTH120
                 os.environ.get("PATH", ""),
             ]

@@ -39,28 +39,26 @@ def mount(controls: Mapping[tuple[str, str], Control]) -> None:
             response: http.Response | None = await handle(*request)
             return response
 
-        name = (method, path.removeprefix(PREFIX))
-        status, document = await asyncio.to_thread(_answer, controls, name, query, body)
+        control = controls.get((method, path.removeprefix(PREFIX)))
+        if control is None:
+            known = ", ".join(f"{method} {PREFIX}{name}" for method, name in controls)
+            status = 404
+            document: object = {"error": f"no {method} {path}; there are {known}"}
+        else:
+            status, document = await asyncio.to_thread(_run_control, control, query, body)
+
         text = json.dumps(document, default=str).encode()
         return status, {"Content-Type": "application/json"}, text
 
 
-def _answer(
-    controls: Mapping[tuple[str, str], Control],
-    name: tuple[str, str],
-    query: dict[str, list[str]],
-    body: bytes,
-) -> tuple[int, object]:
-    """Return the status and the document of the response."""
-    if name not in controls:
-        known = ", ".join(f"{method} {PREFIX}{path}" for method, path in controls)
-        return 404, {"error": f"no {name[0]} {PREFIX}{name[1]}; there are {known}"}
-
-    document = {key: values[0] for key, values in query.items()}
+def _run_control(control: Control, query: dict[str, list[str]], body: bytes) -> tuple[int, object]:
+    """Run a control, and return the status and the document of its response."""
     try:
         if body:
-            document = dict(json.loads(body))
-        return 200, controls[name](document)
+            arguments = dict(json.loads(body))
+        else:
+            arguments = {key: values[0] for key, values in query.items()}
+        return 200, control(arguments)
     except KeyError as error:
         return 400, {"error": f"{error.args[0]} is missing"}
     except ClientError as error:

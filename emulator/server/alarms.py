@@ -52,10 +52,11 @@ def send_and_record(
 
 def _build_history_entry(alarm_name: str, topic_arn: str) -> dict[str, str]:
     """Build what the history says about one action. It fails only if there is no such topic."""
-    state = "Succeeded"
-    error = None
-    summary = f"Successfully executed action {topic_arn}"
-    if not sns._topic_by_arn_any_scope(topic_arn):  # noqa: SLF001  # also of other accounts
+    if sns._topic_by_arn_any_scope(topic_arn):  # noqa: SLF001  # also of other accounts
+        state = "Succeeded"
+        error = None
+        summary = f"Successfully executed action {topic_arn}"
+    else:
         state = "Failed"
         error = "Resource does not exist"
         summary = f'Failed to execute action {topic_arn}. Received error: "{error}"'

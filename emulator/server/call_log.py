@@ -65,8 +65,8 @@ def _find_action(
     path: str,
     headers: dict[str, str],
     body: bytes,
-    query: Any,
-    *_: object,  # noqa: ANN401  # as in MiniStack
+    query: dict[str, list[str]],
+    *_: object,
 ) -> str | None:
     """Find the IAM action of a request. MiniStack knows those of all services but Personalize."""
     operation = find_operation(headers, path)

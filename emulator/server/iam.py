@@ -46,7 +46,7 @@ class AccessDeniedError(ClientError):
 
 
 def caller_arn(access_key: str) -> str:
-    """Return the ARN of the owner of an access key, or the key itself if it belongs to nobody."""
+    """Find the owner of an access key. Return the key itself if it belongs to nobody."""
     identity = iam_evaluator.resolve_caller_identity(access_key)
     if not identity:
         return access_key
@@ -54,10 +54,9 @@ def caller_arn(access_key: str) -> str:
 
 
 def assume_role(role_arn: str, *, service: str, source_arn: str, session_name: str) -> Credentials:
-    """Return the credentials of a role session for a service, for example states.amazonaws.com.
+    """Open a session of a role for a service, for example states.amazonaws.com.
 
-    An equal role, service and session name always get equal credentials. They do not expire. Raise
-    AccessDeniedError unless the role trusts the service.
+    Raise AccessDeniedError unless the role trusts the service.
     """
     if not trusts(role_arn, service=service, source_arn=source_arn):
         raise AccessDeniedError(
@@ -65,14 +64,9 @@ def assume_role(role_arn: str, *, service: str, source_arn: str, session_name: s
             f" (aws:SourceArn: {source_arn})"
         )
 
+    credentials = _derive_credentials(f"{role_arn} {service} {session_name}")
     account = role_arn.split(":")[4]
     role_name = role_arn.rsplit("/", 1)[-1]
-    digest = hashlib.sha256(f"{role_arn} {service} {session_name}".encode()).hexdigest()
-    credentials: Credentials = {
-        "aws_access_key_id": f"ASIA{digest[:16].upper()}",
-        "aws_secret_access_key": hashlib.sha256(f"secret {digest}".encode()).hexdigest(),
-        "aws_session_token": hashlib.sha256(f"token {digest}".encode()).hexdigest(),
-    }
     session = {
         "Arn": f"arn:aws:sts::{account}:assumed-role/{role_name}/{session_name}",
         "UserId": f"{role_name}:{session_name}",
@@ -83,6 +77,22 @@ def assume_role(role_arn: str, *, service: str, source_arn: str, session_name: s
     return credentials
 
 
+def _derive_credentials(session: str) -> Credentials:
+    """Derive the credentials from what identifies a session.
+
+    Equal sessions get equal credentials, which never expire, so that clients can be cached.
+    """
+
+    def digest(purpose: str) -> str:
+        return hashlib.sha256(f"{purpose} {session}".encode()).hexdigest()
+
+    return {
+        "aws_access_key_id": f"ASIA{digest('key')[:16].upper()}",
+        "aws_secret_access_key": digest("secret"),
+        "aws_session_token": digest("token"),
+    }
+
+
 def trusts(role_arn: str, *, service: str, source_arn: str) -> bool:
     """Return True if a role lets `service` assume it when it acts for the resource `source_arn`."""
     account = role_arn.split(":")[4]
@@ -91,20 +101,25 @@ def trusts(role_arn: str, *, service: str, source_arn: str) -> bool:
     if role is None or role["Arn"] != role_arn:
         return False
 
-    statements = json.loads(role["AssumeRolePolicyDocument"])["Statement"]
+    # MiniStack's evaluator has no services as principals, but it lets the account's root stand for
+    # any of them. So evaluate as root, and only the statements that name this service.
+    statements = _select_statements(role["AssumeRolePolicyDocument"], service)
+    root = f"arn:aws:iam::{account}:root"
+    context = _context(root, "sts:AssumeRole", role_arn, source_arn)
+    return bool(iam_evaluator.evaluate_trust_policy({"Statement": statements}, root, context))
+
+
+def _select_statements(trust_policy: str, service: str) -> list[Policy]:
+    """Select the statements of a trust policy that name a service as their principal."""
+    statements = json.loads(trust_policy)["Statement"]
     if not isinstance(statements, list):
         statements = [statements]  # A policy may have its only statement outside a list.
 
-    # MiniStack's evaluator has no services as principals, but it lets the account's root stand for
-    # any of them. So evaluate as root, and only the statements that name this service.
-    own_policy = {"Statement": [each for each in statements if _names_service(each, service)]}
-    root = f"arn:aws:iam::{account}:root"
-    context = _context(root, "sts:AssumeRole", role_arn, source_arn)
-    return bool(iam_evaluator.evaluate_trust_policy(own_policy, root, context))
-
-
-def _names_service(statement: Policy, service: str) -> bool:
-    return f'"{service}"' in json.dumps(statement.get("Principal"))
+    return [
+        statement
+        for statement in statements
+        if f'"{service}"' in json.dumps(statement.get("Principal"))
+    ]
 
 
 def authorize(
@@ -118,13 +133,13 @@ def authorize(
     denial = iam_evaluator.enforce(
         access_key, action, service, region, resource_arn=resource, service_context=conditions
     )
+    if denial is None:
+        return
 
-    if denial is not None:
-        is_explicit = denial.decision == "Deny"
-        message = iam_actions.identity_denial_message(
-            action, denial.principal_arn, resource, is_explicit
-        )
-        raise AccessDeniedError(message)
+    is_explicit = denial.decision == "Deny"
+    raise AccessDeniedError(
+        iam_actions.identity_denial_message(action, denial.principal_arn, resource, is_explicit)
+    )
 
 
 def is_allowed(access_key: str, region: str, action: str, resource: str) -> bool:
@@ -150,7 +165,7 @@ def service_may(
 def _context(
     principal: str, action: str, resource: str, source_arn: str
 ) -> iam_evaluator.EvalContext:
-    """Return the call for MiniStack's evaluator that a service makes for the resource `source_arn`.
+    """Build the context in which MiniStack evaluates a call that a service makes for a resource.
 
     The evaluator expects condition keys in lower case.
     """
@@ -169,14 +184,18 @@ def _context(
 
 
 @ministack.replace(iam, "_extract_simulate_params")
-def simulated_request(extract: Callable[..., Any], query: Policy) -> tuple[list[str], Policy]:
-    """Return the actions of SimulatePrincipalPolicy, and the whole query for the results."""
-    return extract(query)[0], query
+def keep_query(extract: Callable[..., Any], query: Policy) -> tuple[list[str], Policy]:
+    """Keep the whole query of SimulatePrincipalPolicy, which `simulate_actions` needs.
+
+    MiniStack keeps the actions and the first resource.
+    """
+    actions, *_ = extract(query)
+    return actions, query
 
 
 @ministack.replace(iam, "_build_simulate_results_real")
-def simulated_results(_build: object, actions: list[str], query: Policy, *caller: Any) -> str:  # noqa: ANN401  # as in MiniStack
-    """Return the result of each action as XML, which is the most restrictive of all resources.
+def simulate_actions(_build: object, actions: list[str], query: Policy, *caller: Any) -> str:  # noqa: ANN401  # as in MiniStack
+    """Simulate each action on all resources, and write the results as XML.
 
     MiniStack knows only the first resource, and neither a context nor permissions boundaries. The
     context has one key here.
@@ -187,36 +206,38 @@ def simulated_results(_build: object, actions: list[str], query: Policy, *caller
     if ":role/" in principal:
         store = iam._roles  # noqa: SLF001  # as above
     name = principal.rpartition("/")[2]
-    limits = iam_evaluator._permissions_boundary(store, name, account)  # noqa: SLF001  # as above
+    boundary = iam_evaluator._permissions_boundary(store, name, account)  # noqa: SLF001  # as above
 
     xml = ""
     for action in actions:
         decisions = {
-            iam_evaluator.evaluate(context, policies, *limits).decision
-            for context in _simulated_contexts(principal, account, action, query)
+            iam_evaluator.evaluate(context, policies, *boundary).decision
+            for context in _build_contexts(principal, account, action, query)
         }
         xml += f"<member><EvalActionName>{action}</EvalActionName>"
         xml += f"<EvalDecision>{_most_restrictive(decisions)}</EvalDecision></member>"
     return xml
 
 
-def _simulated_contexts(
+def _build_contexts(
     principal: str, account: str, action: str, query: Policy
 ) -> Iterator[iam_evaluator.EvalContext]:
-    """Yield the simulated call of an action on each resource that the query names."""
+    """Yield the context of an action on each resource that the query names."""
     key_field = "ContextEntries.member.1.ContextKey"
     context_key = query.get(f"{key_field}Name", [""])[0]
     context_value = query.get(f"{key_field}Values.member.1", [""])[0]
+    resource_arns = [query[name][0] for name in query if name.startswith("ResourceArns.")]
 
-    arns = [query[name][0] for name in query if name.startswith("ResourceArns.")]
-    if not arns:
-        arns = ["*"]
-    for arn in arns:
-        context = _context(principal, action, arn, ":" * 5)  # no resource makes the call
-        context.principal_type = "User"
-        context.principal_account = account
-        context.service_context = {context_key.lower(): context_value}
-        yield context
+    for resource_arn in resource_arns or ["*"]:
+        yield iam_evaluator.EvalContext(
+            principal_arn=principal,
+            principal_type="User",
+            principal_account=account,
+            action=action,
+            resource_arn=resource_arn,
+            region="",
+            service_context={context_key.lower(): context_value},
+        )
 
 
 def _most_restrictive(decisions: set[str]) -> str:
@@ -228,8 +249,8 @@ def _most_restrictive(decisions: set[str]) -> str:
 
 
 @ministack.replace(iam_actions, "extract_resource_arn")
-def resource_arn(extract: Callable[..., str], service: str, *call: Any) -> str:  # noqa: ANN401  # as in MiniStack
-    """Return the ARN on which a caller needs the permission for a call.
+def extract_resource_arn(extract: Callable[..., str], service: str, *call: Any) -> str:  # noqa: ANN401  # as in MiniStack
+    """Extract the ARN on which a caller needs the permission for a call.
 
     For a schedule, MiniStack takes `schedule/default/NAME`, even if the call names another group.
     For SimulatePrincipalPolicy it takes `*`, which a policy for roles and users does not allow.
@@ -238,5 +259,5 @@ def resource_arn(extract: Callable[..., str], service: str, *call: Any) -> str: 
     if service == "iam" and "PolicySourceArn" in query:
         return query["PolicySourceArn"][0]
 
-    group = query.get("groupName", ["default"])[0]
-    return extract(service, *call).replace(":schedule/default/", f":schedule/{group}/", 1)
+    group_name = query.get("groupName", ["default"])[0]
+    return extract(service, *call).replace(":schedule/default/", f":schedule/{group_name}/", 1)

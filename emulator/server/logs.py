@@ -30,6 +30,7 @@ def store_key(call: ministack.Call) -> http.Response | None:
     """Respond to AssociateKmsKey and DisassociateKmsKey for log groups. MiniStack lacks both."""
     if call.operation not in {"AssociateKmsKey", "DisassociateKmsKey"}:
         return None
+
     name = call.document["logGroupName"]
     group = cloudwatch_logs._log_groups.get(name)  # noqa: SLF001  # no other way to set a key
     if group is None:

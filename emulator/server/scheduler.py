@@ -49,12 +49,10 @@ class Scheduler:
         Raise LookupError if there is no such enabled schedule, and ClientError if the target
         cannot be started.
         """
-        for schedule in _stored_schedules():
-            if schedule["Name"] == name and schedule["GroupName"] == group:
-                if schedule["State"] != "ENABLED":
-                    raise LookupError(f"schedule {name} in group {group} is {schedule['State']}")
-                return self.deliver(schedule, slot.astimezone(dt.UTC))
-        raise LookupError(f"there is no schedule {name} in group {group}")
+        schedule = _find_schedule(name, group)
+        if schedule["State"] != "ENABLED":
+            raise LookupError(f"schedule {name} in group {group} is {schedule['State']}")
+        return self.deliver(schedule, slot.astimezone(dt.UTC))
 
     def deliver(self, schedule: Schedule, slot: dt.datetime) -> str:
         """Start a schedule's target for a slot, and return the ARN of the execution or function.
@@ -62,7 +60,7 @@ class Scheduler:
         Scheduler does not wait for either. If the target cannot be started, the dead-letter queue
         gets the event, and ClientError is raised.
         """
-        context = context_attributes(schedule, slot)
+        context = build_context_attributes(schedule, slot)
         payload = str(schedule["Target"].get("Input", "{}"))
         for attribute, value in context.items():
             payload = payload.replace(f"<aws.scheduler.{attribute}>", value)
@@ -102,27 +100,16 @@ class Scheduler:
             since = now
 
     def _send_to_dead_letter_queue(
-        self, schedule: Schedule, context: dict[str, str], text: str, error: ClientError
+        self, schedule: Schedule, context: dict[str, str], payload: str, error: ClientError
     ) -> None:
         """Send an event that could not be delivered to the schedule's queue."""
-        attributes = {
-            "ERROR_CODE": error.response["Error"]["Code"],
-            "ERROR_MESSAGE": error.response["Error"]["Message"],
-            "EXECUTION_ID": context["execution-id"],
-            "EXHAUSTED_RETRY_CONDITION": "MaximumRetryAttempts",
-            "IS_PAYLOAD_TRUNCATED": "false",
-            "RETRY_ATTEMPTS": "0",
-            "SCHEDULED_TIME": context["scheduled-time"],
-            "SCHEDULE_ARN": schedule["Arn"],
-            "TARGET_ARN": schedule["Target"]["Arn"],
-        }
-
-        account, queue = schedule["Target"]["DeadLetterConfig"]["Arn"].split(":")[4:]
+        account, queue_name = schedule["Target"]["DeadLetterConfig"]["Arn"].split(":")[4:]
+        attributes = _describe_failure(schedule, context, error)
         with suppress(ClientError):  # the log of the calls has the refusal
             sqs = self._client("sqs", schedule, context)
             sqs.send_message(
-                QueueUrl=f"{sqs.meta.endpoint_url}/{account}/{queue}",
-                MessageBody=text,
+                QueueUrl=f"{sqs.meta.endpoint_url}/{account}/{queue_name}",
+                MessageBody=payload,
                 MessageAttributes={
                     name: {"DataType": "String", "StringValue": value}
                     for name, value in attributes.items()
@@ -130,19 +117,37 @@ class Scheduler:
             )
 
     def _client(self, service: str, schedule: Schedule, context: dict[str, str]) -> Any:  # noqa: ANN401  # as in clients.py
-        """Return a client with the credentials of the schedule's role. Raise AccessDeniedError."""
-        head, _, path = schedule["Arn"].partition(":schedule/")
+        """Create a client with the credentials of the schedule's role. Raise AccessDeniedError."""
+        schedule_path = schedule["Arn"].rpartition("/")[0]
         credentials = iam.assume_role(
             schedule["Target"]["RoleArn"],
             service=SERVICE,
-            source_arn=f"{head}:schedule-group/{path.partition('/')[0]}",
+            source_arn=schedule_path.replace(":schedule/", ":schedule-group/"),
             session_name=context["execution-id"],
         )
-        return client(service, head.split(":")[3], credentials)
+        region = schedule["Arn"].split(":")[3]
+        return client(service, region, credentials)
 
 
-def context_attributes(schedule: Schedule, slot: dt.datetime) -> dict[str, str]:
-    """Return the values of `<aws.scheduler.NAME>`. They are equal for all deliveries for a slot."""
+def _describe_failure(
+    schedule: Schedule, context: dict[str, str], error: ClientError
+) -> dict[str, str]:
+    """Describe why an event was not delivered, in the message attributes of Scheduler."""
+    return {
+        "ERROR_CODE": error.response["Error"]["Code"],
+        "ERROR_MESSAGE": error.response["Error"]["Message"],
+        "EXECUTION_ID": context["execution-id"],
+        "EXHAUSTED_RETRY_CONDITION": "MaximumRetryAttempts",
+        "IS_PAYLOAD_TRUNCATED": "false",
+        "RETRY_ATTEMPTS": "0",
+        "SCHEDULED_TIME": context["scheduled-time"],
+        "SCHEDULE_ARN": schedule["Arn"],
+        "TARGET_ARN": schedule["Target"]["Arn"],
+    }
+
+
+def build_context_attributes(schedule: Schedule, slot: dt.datetime) -> dict[str, str]:
+    """Build the values of `<aws.scheduler.NAME>`. They are equal for all deliveries for a slot."""
     scheduled_time = slot.strftime("%Y-%m-%dT%H:%M:%SZ")
     identity = uuid.uuid5(uuid.NAMESPACE_URL, f"{schedule['Arn']} {scheduled_time}")
     return {
@@ -159,22 +164,31 @@ def due_deliveries(since: dt.datetime, now: dt.datetime) -> Iterator[tuple[Sched
     A schedule that was created or changed after `since` starts with its first slot, which can be
     a fraction of a second before its change.
     """
-    for schedule in _stored_schedules():
-        changed = schedule["LastModificationDate"]
+    for schedule in _list_schedules():
+        changed_at = schedule["LastModificationDate"]
+        is_enabled = schedule["State"] == "ENABLED"
+        if not is_enabled or changed_at > now.timestamp():
+            continue
+
         after = None
-        if changed < since.timestamp():
+        if changed_at < since.timestamp():
             after = since
         slot = slots.next_slot(schedule, after)
-
-        while slot is not None and slot <= now and changed <= now.timestamp():
-            if schedule["State"] == "ENABLED":
-                yield schedule, slot
+        while slot is not None and slot <= now:
+            yield schedule, slot
             slot = slots.next_slot(schedule, slot)
 
 
-def _stored_schedules() -> list[Schedule]:
-    """Return MiniStack's records of the schedules of every account and region."""
+def _list_schedules() -> list[Schedule]:
+    """List MiniStack's records of the schedules of every account and region."""
     return [record for _, record in scheduler._schedules.all_items()]  # noqa: SLF001  # ListSchedules has one account
+
+
+def _find_schedule(name: str, group: str) -> Schedule:
+    for schedule in _list_schedules():
+        if schedule["Name"] == name and schedule["GroupName"] == group:
+            return schedule
+    raise LookupError(f"there is no schedule {name} in group {group}")
 
 
 @ministack.replace(scheduler, "start_scheduler")

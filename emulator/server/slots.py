@@ -22,22 +22,23 @@ Timing = Mapping[str, Any]
 
 
 def next_slot(timing: Timing, after: dt.datetime | None = None) -> dt.datetime | None:
-    """Return the first time after `after` at which the schedule is due, in UTC and whole seconds.
+    """Calculate when a schedule is due next after a time, in UTC and whole seconds.
 
     Without `after` it may be the time of the last change itself. Return None if the schedule is
-    never due again. Raise ValueError for an expression or a time zone that
-    Scheduler refuses, and for at() and LW, which the emulator cannot evaluate.
+    never due again. Raise ValueError for an expression or a time zone that Scheduler refuses, and
+    for at() and LW, which the emulator cannot evaluate.
     """
+    changed_at = dt.datetime.fromtimestamp(int(timing["LastModificationDate"]), dt.UTC)
     if after is None:
-        after = _last_change(timing) - dt.timedelta(microseconds=1)
+        after = changed_at - dt.timedelta(microseconds=1)
     zone = _find_zone(timing)  # also a rate must not have a wrong time zone
 
     expression = timing["ScheduleExpression"]
-    if match := RATE.fullmatch(expression):
-        interval = dt.timedelta(**{f"{match[2]}s": int(match[1])})
-        return _next_multiple(_last_change(timing), interval, after)
-    if match := CRON.fullmatch(expression):
-        return _next_match(match[1].split(), zone, after)
+    if rate := RATE.fullmatch(expression):
+        interval = dt.timedelta(**{f"{rate[2]}s": int(rate[1])})
+        return _next_multiple(changed_at, interval, after)
+    if cron := CRON.fullmatch(expression):
+        return _next_match(cron[1].split(), zone, after)
 
     if expression.startswith("at("):
         raise ValueError(f"{expression} is not supported by this emulator, only rate() and cron()")
@@ -46,9 +47,7 @@ def next_slot(timing: Timing, after: dt.datetime | None = None) -> dt.datetime |
 
 def _find_zone(timing: Timing) -> ZoneInfo:
     """Find the time zone of a schedule, which is UTC by default."""
-    zone_name = timing.get("ScheduleExpressionTimezone")
-    if not zone_name:
-        return ZoneInfo("UTC")
+    zone_name = timing.get("ScheduleExpressionTimezone") or "UTC"
     try:
         return ZoneInfo(zone_name)
     except (ZoneInfoNotFoundError, ValueError) as error:
@@ -59,12 +58,13 @@ def _next_multiple(first: dt.datetime, interval: dt.timedelta, after: dt.datetim
     """Find the first time after `after` that is a whole number of intervals after `first`."""
     if after < first:
         return first
+
     passed_intervals = (after - first) // interval
     return first + (passed_intervals + 1) * interval
 
 
 def _next_match(fields: list[str], zone: ZoneInfo, after: dt.datetime) -> dt.datetime | None:
-    """Return the first time after `after` at which a cron expression is due, in UTC, or None.
+    """Find the first time after `after` at which a cron expression is due, in UTC, or None.
 
     The parser knows only UTC, so it gets the local times of the zone as if they were UTC.
     """
@@ -90,8 +90,3 @@ def _parse_cron(fields: list[str]) -> AwsCroniter:
         return AwsCroniter(expression)
     except ValueError as error:
         raise ValueError(f"Invalid Schedule Expression cron({expression}).") from error
-
-
-def _last_change(timing: Timing) -> dt.datetime:
-    """Return the time of a schedule's last change in UTC and whole seconds."""
-    return dt.datetime.fromtimestamp(int(timing["LastModificationDate"]), dt.UTC)

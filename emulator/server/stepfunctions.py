@@ -52,7 +52,7 @@ class StepFunctions:
         ministack.SERVICE_HANDLERS["states"] = self.respond  # instead of MiniStack's
 
     async def respond(self, *fields: Any) -> http.Response:  # noqa: ANN401  # the fields of a Call
-        """Return the response to a call that MiniStack has authorised."""
+        """Respond to a call that MiniStack has authorised."""
         call = ministack.Call(*fields)
         region = get_region()
         scope = f"{region}:{get_account_id()}"
@@ -67,11 +67,11 @@ class StepFunctions:
     # The host of the executions
 
     def now(self) -> dt.datetime:
-        """Return the time in UTC."""
+        """Tell the time in UTC."""
         return dt.datetime.now(dt.UTC)
 
     def start(self, work: Callable[[], None], execution_arn: str) -> None:
-        """Start a thread."""
+        """Start work of an execution in a thread."""
         threading.Thread(target=work, name=execution_arn, daemon=True).start()
 
     def call(self, execution: Execution, resource: str, payload: str) -> object:
@@ -131,9 +131,6 @@ def _build_failure(error: ClientError) -> StateFailed:
 
 def _build_event_detail(execution: Execution) -> dict[str, object]:
     """Describe an execution as its events do: with all keys, and times in milliseconds."""
-    stop_date = None
-    if execution.stop_date is not None:
-        stop_date = _to_milliseconds(execution.stop_date)
     output_details = None
     if execution.output is not None:
         output_details = {"included": True}
@@ -146,7 +143,7 @@ def _build_event_detail(execution: Execution) -> dict[str, object]:
         "name": execution.name,
         "status": execution.status,
         "startDate": _to_milliseconds(execution.start_date),
-        "stopDate": stop_date,
+        "stopDate": _to_milliseconds(execution.stop_date),
         "input": execution.input,
         "inputDetails": {"included": True},
         "output": execution.output,
@@ -156,12 +153,15 @@ def _build_event_detail(execution: Execution) -> dict[str, object]:
     }
 
 
-def _to_milliseconds(time: dt.datetime) -> int:
+def _to_milliseconds(time: dt.datetime | None) -> int | None:
+    if time is None:
+        return None
     return int(time.timestamp() * 1000)
 
 
 def _assume_role(role_arn: str, machine_arn: str) -> iam.Credentials:
-    """Return the credentials of a state machine's role. Raise AccessDeniedError."""
+    """Open a session of a state machine's role. Raise AccessDeniedError."""
+    # STS takes at most 64 characters.
     name = machine_arn.rpartition(":")[2][:64]
     return iam.assume_role(role_arn, service=SERVICE, source_arn=machine_arn, session_name=name)
 
@@ -192,7 +192,10 @@ def _check_execution_role(request: Mapping[str, Any], region: str, scope: str) -
 
 
 def _check_log_delivery(role_arn: str, state_machine_arn: str, region: str) -> None:
-    """Reject an execution role that may not do all of LOGGING_ACTIONS."""
+    """Reject an execution role that may not do all of LOGGING_ACTIONS.
+
+    AWS does not document which of them it checks at creation, so the emulator insists on each.
+    """
     access_key = _assume_role(role_arn, state_machine_arn)["aws_access_key_id"]
     for action in LOGGING_ACTIONS:
         if not iam.is_allowed(access_key, region, action, "*"):

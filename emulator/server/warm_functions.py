@@ -31,15 +31,16 @@ exec {python} "$@"
 """
 
 
-def folder_with_python(directory: str) -> str:
-    """Return a folder with a program `python`, which runs AWS's runtime client as a copy.
+def create_python_folder(directory: str) -> str:
+    """Create a folder with a program `python`, which runs AWS's runtime client as a copy.
 
     The warm process starts with the first function.
     """
-    folder = Path(directory, "bin")
-    folder.mkdir()
     address = f"{directory}/warm"
     warm = shlex.join(warm_process.command(address, "awslambdaric"))
+
+    folder = Path(directory, "bin")
+    folder.mkdir()
     program = folder / "python"
     program.write_text(PYTHON.format(warm=warm, python=shlex.quote(sys.executable)))
     program.chmod(0o755)

@@ -195,7 +195,7 @@ CHANGED = dt.datetime(2026, 11, 24, 10, 0, 30, 700_000, tzinfo=dt.UTC)
 def test_a_tick_delivers_every_slot_since_the_last_tick_once(monkeypatch, state, since, now, slots):
     """The schedule is due every two minutes. Times are seconds after its last change."""
     schedule = {"State": state, **timing("rate(2 minutes)", created=CHANGED.isoformat())}
-    monkeypatch.setattr(scheduler_module, "_stored_schedules", lambda: [schedule])
+    monkeypatch.setattr(scheduler_module, "_list_schedules", lambda: [schedule])
     start, end = (CHANGED + dt.timedelta(seconds=seconds) for seconds in (since, now))
     delivered = [slot.time().isoformat() for _, slot in due_deliveries(start, end)]
     assert delivered == slots
