@@ -17,7 +17,8 @@ from retrain.account.permissions import resource_arns
 from retrain.account.subscriptions import list_subscriptions, read_filter_policies
 from retrain.account.triggers import describe_schedule
 from retrain.check.findings import Finding
-from retrain.check.questions import build_alarms_question, format_actions, judge_policy
+from retrain.check.policy_evaluation import format_actions
+from retrain.check.resource_policies import build_alarm_access, judge_policy
 from retrain.check.role_policies import (
     find_blocking_policies,
     find_denied_requests,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from retrain.check.deployed_account import DeployedAccount
     from retrain.check.examined_pipeline import ExaminedPipeline
     from retrain.check.findings import Level
-    from retrain.check.policies import Request
+    from retrain.check.policy_evaluation import Request
 
     Grants = Mapping[Any, Sequence[str]]
 
@@ -86,7 +87,7 @@ def _check_role(
 
     for policy in list_added_policies(account, role_name):
         text = f"{role_name}: {policy.description} is not from this stack; to take it away:"
-        yield Finding("warn", text, policy.removal)
+        yield Finding("warn", text, policy.removal_command)
 
 
 class RoleNeeds(NamedTuple):
@@ -210,7 +211,7 @@ def _judge_topic_policy(
             f"aws sns set-topic-attributes --topic-arn {topic_arn} --attribute-name Policy "
             "--attribute-value {}"
         )
-    publish = build_alarms_question(pipeline.home, ["sns:Publish"], topic_arn)
+    publish = build_alarm_access(pipeline.home, ["sns:Publish"], topic_arn)
     return judge_policy(f"the policy of {topic_name}", policy, mend, publish)
 
 

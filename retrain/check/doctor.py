@@ -31,7 +31,7 @@ from retrain.account.output import (
 )
 from retrain.account.permissions import policy_of
 from retrain.account.target import PipelineOptions
-from retrain.check import deployed, parts, prerequisites
+from retrain.check import caller, data_access, deployed, deployment, parts, readiness
 from retrain.check.comparison import compare, explain_comparison
 from retrain.check.deployed_account import DeployedAccount
 from retrain.check.examined_pipeline import find_pipeline
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
     Check = Callable[[Any], Iterator[Finding]]
 
+PREREQUISITES = (caller, readiness, data_access, deployment)
 MANY = 4
 """So many resources without a problem are counted instead of named."""
 SYMBOLS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "missing": ("✗", "red")}
@@ -113,11 +114,13 @@ def run_checks(pipeline: ExaminedPipeline) -> Iterator[CheckResult]:
     ):
         # Pulumi takes some seconds, in which the account is checked.
         running_comparison = executor.submit(compare, pipeline)
-        yield from _run_module(prerequisites, Account(pipeline, caller_arn, now), status)
+        account = Account(pipeline, caller_arn, now)
+        for module in PREREQUISITES:
+            yield from _run_module(module, account, status)
 
         if pipeline.target is not None:
-            account = DeployedAccount(pipeline, caller_arn, now, pipeline.target)
-            yield from _check_deployed_pipeline(account, running_comparison, status)
+            deployed_account = DeployedAccount(pipeline, caller_arn, now, pipeline.target)
+            yield from _check_deployed_pipeline(deployed_account, running_comparison, status)
 
 
 def _check_deployed_pipeline(

@@ -1,83 +1,105 @@
-"""Finds the policies that people have added to a role, which Pulumi does not see.
+"""Finds what roles and users may not do, and the policies that forbid it.
 
-The stack gives each role one inline policy, whose name begins like that of the role. All others are
-foreign. A permissions boundary is the stack's own only if its config names it.
+A stack gives each role one inline policy, whose name begins like that of the role. People may have
+added others by hand, and Pulumi doesn't see those. A permissions boundary is from the stack only if
+its config names it.
 """
 
 from __future__ import annotations
 
-import json
 import re
-import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from functions.common.formatting import format_list
 from retrain.account.access import read_if_exists
 from retrain.check.findings import Finding
-from retrain.check.policies import (
+from retrain.check.policy_evaluation import (
     Request,
-    add_statements,
-    find_denying_statements,
-    format_statement_name,
-    judge_request,
-    remove_statements,
+    evaluate_policy,
+    format_actions,
+    name_denials,
 )
-from retrain.check.questions import format_actions, list_denied_actions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from retrain.check.findings import Account
-
+    from retrain.check.policy_evaluation import Policy
 
 AUTOMATIC_SUFFIX = "[0-9a-f]{7}"
-"""What Pulumi adds to the names of resources, so also to those of the policies of a stack."""
-
-
-class AddedPolicy(NamedTuple):
-    """A policy that people have added to a role."""
-
-    description: str
-    """For example `the inline policy emergency`."""
-    document: Any
-    removal: str
-    """The command that takes it away."""
+"""What Pulumi appends to the names of resources, and so to those of a stack's policies."""
+PASSED_TO_PERSONALIZE = {
+    "ContextKeyName": "iam:PassedToService",
+    "ContextKeyValues": ["personalize.amazonaws.com"],
+    "ContextKeyType": "string",
+}
 
 
 def find_denied_requests(
     account: Account,
-    role_arn: str,
+    principal_arn: str,
     grants: Mapping[Any, Sequence[str]],
     arns: Mapping[Any, Sequence[str]],
 ) -> list[Request]:
-    """Find what a role may not do although it needs it. A missing role has no requests."""
-    denied_actions = read_if_exists(
-        list_denied_actions, account=account, principal=role_arn, grants=grants, arns=arns
-    )
-    if denied_actions is None:
+    """Find what a role or a user may not do, although it needs it.
+
+    `grants` and `arns` map a kind of resource to the actions on it, and to the ARNs of that kind.
+    There are no requests of a role that doesn't exist.
+    """
+    denied_requests = []
+    for kind, actions in grants.items():
+        denied_actions = read_if_exists(
+            _simulate,
+            account=account,
+            principal_arn=principal_arn,
+            actions=actions,
+            arns=arns[kind],
+        )
+        for action in denied_actions or ():
+            denied_requests += [Request(principal_arn, action, arn, {}) for arn in arns[kind]]
+    return denied_requests
+
+
+def _simulate(
+    account: Account, principal_arn: str, actions: Sequence[str], arns: Sequence[str]
+) -> list[str]:
+    """List the actions that IAM doesn't let a role or a user call on at least one resource.
+
+    The decision about an action is the most restrictive one of its resources:
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
+    """
+    if not arns:
         return []
 
+    paginator = account.client("iam").get_paginator("simulate_principal_policy")
+    pages = paginator.paginate(
+        PolicySourceArn=principal_arn,
+        ActionNames=[*actions],
+        # The simulation takes no patterns, apart from `*` alone for all resources.
+        ResourceArns=[arn if arn == "*" else arn.replace("*", "any") for arn in arns],
+        ContextEntries=[PASSED_TO_PERSONALIZE],
+    )
     return [
-        Request(role_arn, action, arn, {})
-        for kind, actions in grants.items()
-        for action in actions
-        if action in denied_actions
-        for arn in arns[kind]
+        result["EvalActionName"]
+        for page in pages
+        for result in page["EvaluationResults"]
+        # A condition that the simulation can't decide counts as true.
+        if result["EvalDecision"] != "allowed" and not result.get("MissingContextValues")
     ]
 
 
 def find_blocking_policies(
     account: Account, role_name: str, denied: Sequence[Request]
 ) -> Iterator[Finding]:
-    """Find the policies that take permissions away which a role needs."""
+    """Find the policies that keep a role from what it needs, apart from the stack's own policy."""
     for policy in list_added_policies(account, role_name):
-        denying = find_denying_statements(policy.document, denied)
-        if denying:
-            names = ", ".join(format_statement_name(policy.document, each) for each in denying)
+        statements = name_denials(policy.document, denied)
+        if statements:
             text = (
-                f"{role_name}: {policy.description} denies what the role needs ({names}); to take "
-                "it away:"
+                f"{role_name}: {policy.description} denies what the role needs ({statements}); "
+                "to take it away:"
             )
-            yield Finding("missing", text, policy.removal)
+            yield Finding("missing", text, policy.removal_command)
 
     yield from _check_boundary(account, role_name, denied)
 
@@ -85,79 +107,72 @@ def find_blocking_policies(
 def _check_boundary(
     account: Account, role_name: str, denied: Sequence[Request]
 ) -> Iterator[Finding]:
-    """Check that the permissions boundary of a role, if there is one, allows what it needs."""
+    """Check that a role's permissions boundary, if it has one, allows what the role needs."""
     client = account.client("iam")
     boundary = client.get_role(RoleName=role_name)["Role"].get("PermissionsBoundary")
     if boundary is None:
         return
 
     boundary_arn = boundary["PermissionsBoundaryArn"]
-    document = _read_document(client, boundary_arn)
+    policy = _read_managed_policy(client, boundary_arn)
     lacking = [
-        request for request in denied if judge_request(document, request).result != "allowed"
+        request for request in denied if evaluate_policy(policy, request).result != "allowed"
     ]
-    if lacking:
-        yield _explain_boundary(account, role_name, boundary_arn, document, lacking)
+    if not lacking:
+        return
 
-
-def _explain_boundary(
-    account: Account,
-    role_name: str,
-    boundary_arn: str,
-    document: Mapping[str, object],
-    lacking: Sequence[Request],
-) -> Finding:
-    """Explain what a permissions boundary doesn't allow, and how to mend that.
-
-    The boundary of the config is extended, and one that people have added is taken away.
-    """
-    actions = sorted({request.action for request in lacking})
-    text = (
-        f"{role_name}: the permissions boundary {boundary_arn} does not allow "
-        f"{format_actions(actions)}"
-    )
+    text = f"{role_name}: the permissions boundary {boundary_arn} does not allow"
+    actions = {request.action for request in lacking}
     args = account.pipeline.args
-    if args is None or args.permissions_boundary_arn != boundary_arn:
-        remove = ["aws", "iam", "delete-role-permissions-boundary", "--role-name", role_name]
-        return Finding("missing", f"{text}; to take it away:", shlex.join(remove))
+    if args is not None and args.permissions_boundary_arn == boundary_arn:
+        # The boundary may also limit roles of others, so we print no command that widens it.
+        yield Finding("missing", f"{text} {format_list(sorted(actions))}; extend it")
+    else:
+        remove = f"aws iam delete-role-permissions-boundary --role-name {role_name}"
+        yield Finding("missing", f"{text} {format_actions(actions)}; to take it away:", remove)
 
-    kept = remove_statements(document, find_denying_statements(document, lacking))
-    allow = {"Effect": "Allow", "Action": actions, "Resource": "*"}
-    mended = json.dumps(add_statements(kept, allow))
-    extend = ["aws", "iam", "create-policy-version", "--policy-arn", boundary_arn]
-    extend += ["--set-as-default", "--policy-document", mended]
-    return Finding("missing", f"{text}; to allow it there:", shlex.join(extend))
+
+class AddedPolicy(NamedTuple):
+    """A policy that people have added to a role."""
+
+    description: str
+    """For example `the inline policy emergency`."""
+    document: Policy
+    removal_command: str
 
 
 def list_added_policies(account: Account, role_name: str) -> Iterator[AddedPolicy]:
-    """List the inline policies and the attached policies that the stack doesn't know."""
+    """List the inline and attached policies of a role that aren't from the stack."""
     client = account.client("iam")
     logical_name = role_name.rpartition("-")[0]
     own_name = re.compile(f"{re.escape(logical_name)}-{AUTOMATIC_SUFFIX}")
+
     for policy_name in client.list_role_policies(RoleName=role_name)["PolicyNames"]:
         if not own_name.fullmatch(policy_name):
             yield _read_inline_policy(client, role_name, policy_name)
 
+    # The stack attaches no policy, so people have added all of these.
     attached = client.list_attached_role_policies(RoleName=role_name)["AttachedPolicies"]
     for policy in attached:
-        arn = policy["PolicyArn"]
-        detach = ["aws", "iam", "detach-role-policy", "--role-name", role_name, "--policy-arn", arn]
-        document = _read_document(client, arn)
-        yield AddedPolicy(f"the policy {arn}", document, shlex.join(detach))
+        policy_arn = policy["PolicyArn"]
+        yield AddedPolicy(
+            f"the policy {policy_arn}",
+            _read_managed_policy(client, policy_arn),
+            f"aws iam detach-role-policy --role-name {role_name} --policy-arn {policy_arn}",
+        )
 
 
 def _read_inline_policy(client: Any, role_name: str, policy_name: str) -> AddedPolicy:  # noqa: ANN401  # as in Access
-    """Read an inline policy of a role."""
     policy = client.get_role_policy(RoleName=role_name, PolicyName=policy_name)
-    delete = ["aws", "iam", "delete-role-policy"]
-    delete += ["--role-name", role_name, "--policy-name", policy_name]
     return AddedPolicy(
-        f"the inline policy {policy_name}", policy["PolicyDocument"], shlex.join(delete)
+        f"the inline policy {policy_name}",
+        policy["PolicyDocument"],
+        f"aws iam delete-role-policy --role-name {role_name} --policy-name {policy_name}",
     )
 
 
-def _read_document(client: Any, policy_arn: str) -> Any:  # noqa: ANN401  # as in Access
-    """Read the document of a managed policy, in its default version, because only that counts."""
+def _read_managed_policy(client: Any, policy_arn: str) -> Any:  # noqa: ANN401  # as in Access
+    """Read the document of a managed policy in its default version, which is the only one used."""
     policy = client.get_policy(PolicyArn=policy_arn)["Policy"]
     version = client.get_policy_version(PolicyArn=policy_arn, VersionId=policy["DefaultVersionId"])
     return version["PolicyVersion"]["Document"]

@@ -1,0 +1,63 @@
+"""Checks who runs the commands: the account of the credentials, and their permissions."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from retrain.account.permissions import COMMANDS, merged, resource_arns
+from retrain.check.findings import Finding
+from retrain.check.policy_evaluation import format_actions
+from retrain.check.role_policies import find_denied_requests
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from retrain.check.findings import Account
+
+
+def check_caller(account: Account) -> Iterator[Finding]:
+    """Check that the caller belongs to the pipeline's account, and may run each command."""
+    home = account.pipeline.home
+    if account.caller.split(":")[4] != home.account:
+        text = (
+            f"{account.caller} is not of the pipeline's account {home.account}; choose other "
+            "credentials with --profile"
+        )
+        yield Finding("missing", text)
+        return
+
+    yield Finding("ok", f"{account.caller}, region {home.region}")
+
+    # IAM simulates only users and roles.
+    if not account.caller.endswith(":root"):
+        yield from _check_commands(account, _find_principal_arn(account))
+
+
+def _find_principal_arn(account: Account) -> str:
+    """Find the caller's user or role, because IAM doesn't simulate the session of a role."""
+    if ":assumed-role/" not in account.caller:
+        return account.caller
+
+    # The ARN of a session, which ends with `assumed-role/<role>/<session>`, lacks the role's path.
+    role_name = account.caller.split("/")[1]
+    response = account.client("iam").get_role(RoleName=role_name)
+    return str(response["Role"]["Arn"])
+
+
+def _check_commands(account: Account, principal_arn: str) -> Iterator[Finding]:
+    """Warn of each command that the caller may not run."""
+    grants = merged(*COMMANDS.values())
+    arns = resource_arns(account.pipeline)
+    denied = find_denied_requests(account, principal_arn, grants, arns)
+    if not denied:
+        yield Finding("ok", "every command is allowed")
+        return
+
+    denied_actions = {request.action for request in denied}
+    policy_command = account.pipeline.command("doctor", "--policy")
+    for command, command_grants in COMMANDS.items():
+        lacking = denied_actions.intersection(chain.from_iterable(command_grants.values()))
+        if lacking:
+            text = f"`retrain {command}` lacks {format_actions(lacking)}"
+            yield Finding("warn", text, policy_command)

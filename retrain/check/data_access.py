@@ -1,0 +1,252 @@
+"""Checks that Personalize and other services may use the exports, the import role and the keys."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from components import iam
+from functions.s3.exports import split_location
+from retrain.account.permissions import file_arns, policy_with
+from retrain.account.access import read_if_exists
+from retrain.check.findings import Finding
+from retrain.check.policy_evaluation import build_service_context, format_actions
+from retrain.check.resource_policies import (
+    NO_POLICY,
+    RequiredAccess,
+    build_account_access,
+    build_alarm_access,
+    build_personalize_access,
+    judge_policy,
+)
+from retrain.check.role_policies import find_blocking_policies, find_denied_requests
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from components.args import RetrainingPipelineArgs
+    from components.rules.arns import Environment
+    from retrain.check.examined_pipeline import ExaminedPipeline
+    from retrain.check.findings import Account
+
+DATA_KEY_ACTIONS = [
+    "kms:Decrypt",
+    "kms:GenerateDataKey",
+    "kms:DescribeKey",
+    "kms:CreateGrant",
+    "kms:ListGrants",
+]
+"""What Personalize does with the key of its data:
+https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-key-access.html."""
+LOG_KEY_ACTIONS = [
+    "kms:Encrypt",
+    "kms:Decrypt",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+    "kms:DescribeKey",
+    "kms:GenerateDataKey*",
+]
+"""https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html."""
+MESSAGE_KEY_ACTIONS = ["kms:Decrypt", "kms:GenerateDataKey*"]
+"""What roles and alarms need that publish to an encrypted topic:
+https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html."""
+LOG_GROUP_KEY = "kms:encryptioncontext:aws:logs:arn"
+"""The condition key with the ARN of the log group that is encrypted."""
+
+
+def check_bucket_policies(account: Account) -> Iterator[Finding]:
+    """Check that each bucket's policy lets Personalize import the exports and run batch jobs."""
+    arns_by_action = file_arns(account.pipeline)
+    for bucket_arn in arns_by_action["s3:ListBucket"]:
+        arns_in_bucket = {
+            action: [arn for arn in arns if arn.partition("/")[0] == bucket_arn]
+            for action, arns in arns_by_action.items()
+        }
+        yield _judge_bucket(account, bucket_arn.rpartition(":")[2], arns_in_bucket)
+
+
+def _judge_bucket(
+    account: Account, bucket: str, arns_by_action: Mapping[str, Sequence[str]]
+) -> Finding:
+    """Judge whether a bucket exists, and its policy allows each action on the action's ARNs."""
+    client = account.client("s3")
+    home = account.pipeline.home
+    if read_if_exists(client.head_bucket, Bucket=bucket) is None:
+        create = f"aws s3 mb s3://{bucket} --region {home.region}"
+        return Finding("missing", f"{bucket} does not exist; correct its name, or:", create)
+
+    policy = NO_POLICY
+    response = read_if_exists(client.get_bucket_policy, Bucket=bucket)
+    if response is not None:
+        policy = json.loads(response["Policy"])
+
+    accesses = [
+        build_personalize_access(home, [action], arns)
+        for action, arns in arns_by_action.items()
+        if arns
+    ]
+    write_command = f"aws s3api put-bucket-policy --bucket {bucket} --policy {{}}"
+    return judge_policy(f"the policy of {bucket}", policy, write_command, *accesses)
+
+
+def check_import_role(account: Account) -> Iterator[Finding]:
+    """Check that Personalize may assume the import role, and that the role may read the exports."""
+    pipeline = account.pipeline
+    role_arn = pipeline.settings["importRoleArn"]
+    if not role_arn:
+        yield Finding("ok", "the deployment creates the import role")
+        return
+
+    role_name = role_arn.rpartition("/")[2]
+    response = read_if_exists(account.client("iam").get_role, RoleName=role_name)
+    if response is None:
+        remove_setting = pipeline.config_command("rm importRoleArn")
+        remedy = _choose_role_remedy(pipeline, remove_setting)
+        yield Finding("missing", f"{role_arn} does not exist", remedy)
+        return
+
+    write_command = (
+        f"aws iam update-assume-role-policy --role-name {role_name} --policy-document {{}}"
+    )
+    yield judge_policy(
+        f"the trust policy of {role_name}",
+        response["Role"]["AssumeRolePolicyDocument"],
+        _choose_role_remedy(pipeline, write_command),
+        build_personalize_access(pipeline.home, ["sts:AssumeRole"], []),
+    )
+    yield from _check_import_permissions(account, role_arn, role_name)
+
+
+def _choose_role_remedy(pipeline: ExaminedPipeline, command: str) -> str:
+    """Return the command for an import role in the config.
+
+    For the role that the stack creates, return the deployment, which sets it right.
+    """
+    if pipeline.args is None or pipeline.args.import_role_arn is None:
+        return pipeline.deploy_command
+    return command
+
+
+def _check_import_permissions(account: Account, role_arn: str, role_name: str) -> Iterator[Finding]:
+    """Check that the import role may read the exports, and name the policies that forbid it."""
+    pipeline = account.pipeline
+    locations = [dataset["dataLocation"] for dataset in pipeline.settings["datasets"]]
+    # The role needs no key: https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-key-access.html
+    arns_by_action = iam.map_s3_actions_to_arns(pipeline.home.partition, locations)
+    grants = {action: [action] for action in arns_by_action}
+
+    denied = find_denied_requests(account, role_arn, grants, arns_by_action)
+    if not denied:
+        yield Finding("ok", f"{role_name} may read the exports")
+        return
+
+    blocking = list(find_blocking_policies(account, role_name, denied))
+    if blocking:
+        yield from blocking
+        return
+
+    actions = format_actions(request.action for request in denied)
+    policy = json.dumps(policy_with(grants, arns_by_action))
+    put_policy = (
+        f"aws iam put-role-policy --role-name {role_name} --policy-name read-exports "
+        f"--policy-document {shlex.quote(policy)}"
+    )
+    remedy = _choose_role_remedy(pipeline, put_policy)
+    yield Finding("missing", f"{role_name} may not call {actions}", remedy)
+
+
+def check_keys(account: Account) -> Iterator[Finding]:
+    """Check that everyone who needs a KMS key in the stack's file may use it."""
+    pipeline = account.pipeline
+    if pipeline.args is None:
+        return
+
+    # Both settings may name the same key.
+    accesses_by_key: dict[str, list[RequiredAccess]] = defaultdict(list)
+    if pipeline.args.data_kms_key_arn:
+        key_arn = str(pipeline.args.data_kms_key_arn)
+        accesses_by_key[key_arn] += _list_data_key_access(pipeline.home, key_arn)
+    if pipeline.args.kms_key_arn:
+        key_arn = str(pipeline.args.kms_key_arn)
+        accesses_by_key[key_arn] += _list_log_key_access(pipeline.home, key_arn, pipeline.args)
+
+    for key_arn, accesses in accesses_by_key.items():
+        yield _judge_key(account, key_arn, accesses)
+
+
+def _list_data_key_access(home: Environment, key_arn: str) -> Iterator[RequiredAccess]:
+    """List who needs the key with which Personalize encrypts the data."""
+    yield build_personalize_access(home, DATA_KEY_ACTIONS, [key_arn])
+    yield build_account_access(home, ["kms:Decrypt"], key_arn)
+
+
+def _list_log_key_access(
+    home: Environment, key_arn: str, args: RetrainingPipelineArgs
+) -> Iterator[RequiredAccess]:
+    """List who needs the key that encrypts the logs and the messages."""
+    log_groups = {LOG_GROUP_KEY: iam.build_arn(home, "logs", "log-group:*")}
+    yield RequiredAccess(
+        "CloudWatch Logs",
+        f"logs.{home.region}.amazonaws.com",
+        LOG_KEY_ACTIONS,
+        [key_arn],
+        context={**build_service_context(home, "logs"), **log_groups},
+        condition={"ArnLike": log_groups},
+    )
+    yield build_account_access(home, MESSAGE_KEY_ACTIONS, key_arn)
+    # Only a topic that the deployment creates is encrypted with this key.
+    if args.notifications.topic_arn is None:
+        yield build_alarm_access(home, MESSAGE_KEY_ACTIONS, key_arn)
+
+
+def _judge_key(account: Account, key_arn: str, accesses: Sequence[RequiredAccess]) -> Finding:
+    """Judge whether a key is enabled, and its policy allows the required access."""
+    client = account.client("kms")
+    response = read_if_exists(client.describe_key, KeyId=key_arn)
+    if response is None:
+        return Finding("missing", f"{key_arn} is gone")
+
+    state = response["KeyMetadata"]["KeyState"]
+    if state != "Enabled":
+        enable = f"aws kms enable-key --key-id {key_arn}"
+        if state == "PendingDeletion":
+            enable = f"aws kms cancel-key-deletion --key-id {key_arn} && {enable}"
+        return Finding("missing", f"{key_arn} is {state}", enable)
+
+    response = client.get_key_policy(KeyId=key_arn, PolicyName="default")
+    policy = json.loads(response["Policy"])
+    write_command = f"aws kms put-key-policy --key-id {key_arn} --policy-name default --policy {{}}"
+    return judge_policy(f"the policy of {key_arn}", policy, write_command, *accesses)
+
+
+def check_export_events(account: Account) -> Iterator[Finding]:
+    """Check that the buckets with ready markers send their events to EventBridge.
+
+    If `trigger.onExport` is set, such an event starts a run.
+    """
+    settings = account.pipeline.settings
+    if not settings.get("triggerOnExport"):
+        return
+
+    markers = [dataset["readyMarker"] for dataset in settings["datasets"]]
+    buckets = {split_location(marker).bucket for marker in markers if marker}
+    for bucket in sorted(buckets):
+        yield _judge_bucket_events(account, bucket)
+
+
+def _judge_bucket_events(account: Account, bucket: str) -> Finding:
+    """Judge whether a bucket sends its events to EventBridge."""
+    configuration = account.client("s3").get_bucket_notification_configuration(Bucket=bucket)
+    if "EventBridgeConfiguration" in configuration:
+        return Finding("ok", bucket)
+
+    # The command replaces the bucket's configuration, so it repeats what is in it.
+    configuration["EventBridgeConfiguration"] = {}
+    del configuration["ResponseMetadata"]
+    turn_on = (
+        f"aws s3api put-bucket-notification-configuration --bucket {bucket} "
+        f"--notification-configuration {shlex.quote(json.dumps(configuration))}"
+    )
+    return Finding("missing", f"{bucket} does not send its events to EventBridge", turn_on)
