@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from components import iam
 from functions.s3.exports import split_location
-from retrain.account.permissions import file_arns, policy_with
 from retrain.account.access import read_if_exists
+from retrain.account.permissions import file_arns, policy_with
 from retrain.check.findings import Finding
-from retrain.check.policy_evaluation import build_service_context, format_actions
+from retrain.check.policy_evaluation import build_service_context
 from retrain.check.resource_policies import (
     NO_POLICY,
     RequiredAccess,
@@ -21,7 +21,7 @@ from retrain.check.resource_policies import (
     build_personalize_access,
     judge_policy,
 )
-from retrain.check.role_policies import find_blocking_policies, find_denied_requests
+from retrain.check.role_policies import explain_denied_requests, find_denied_requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -142,19 +142,13 @@ def _check_import_permissions(account: Account, role_arn: str, role_name: str) -
         yield Finding("ok", f"{role_name} may read the exports")
         return
 
-    blocking = list(find_blocking_policies(account, role_name, denied))
-    if blocking:
-        yield from blocking
-        return
-
-    actions = format_actions(request.action for request in denied)
     policy = json.dumps(policy_with(grants, arns_by_action))
     put_policy = (
         f"aws iam put-role-policy --role-name {role_name} --policy-name read-exports "
         f"--policy-document {shlex.quote(policy)}"
     )
     remedy = _choose_role_remedy(pipeline, put_policy)
-    yield Finding("missing", f"{role_name} may not call {actions}", remedy)
+    yield from explain_denied_requests(account, role_name, denied, remedy)
 
 
 def check_keys(account: Account) -> Iterator[Finding]:

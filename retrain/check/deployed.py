@@ -17,10 +17,9 @@ from retrain.account.permissions import resource_arns
 from retrain.account.subscriptions import list_subscriptions, read_filter_policies
 from retrain.account.triggers import describe_schedule
 from retrain.check.findings import Finding
-from retrain.check.policy_evaluation import format_actions
 from retrain.check.resource_policies import build_alarm_access, judge_policy
 from retrain.check.role_policies import (
-    find_blocking_policies,
+    explain_denied_requests,
     find_denied_requests,
     list_added_policies,
 )
@@ -72,19 +71,12 @@ def _check_role(
         yield account.finding(role_name, "does not exist")
         return
 
-    blocking = []
     if denied:
-        blocking = list(find_blocking_policies(account, role_name, denied))
-    if blocking:
-        yield from blocking
+        deploy_command = account.pipeline.deploy_command
+        yield from explain_denied_requests(account, role_name, denied, deploy_command)
         return
 
-    problem = None
-    if denied:
-        denied_actions = {request.action for request in denied}
-        problem = f"may not call {format_actions(denied_actions)}"
-    yield account.finding(role_name, problem)
-
+    yield Finding("ok", role_name)
     for policy in list_added_policies(account, role_name):
         text = f"{role_name}: {policy.description} is not from this stack; to take it away:"
         yield Finding("warn", text, policy.removal_command)

@@ -81,24 +81,20 @@ def evaluate_policy(policy: Policy, request: Request) -> Verdict:
 
     A Deny outweighs each Allow, and what no statement allows isn't allowed.
     """
-    # Effect -> for each statement that may apply, the unknown keys that decide if it does.
-    unknown_keys: dict[str, list[set[str]]] = {"Allow": [], "Deny": []}
-    for statement in _list_statements(policy):
-        deciding_keys = _find_deciding_keys(statement, request)
-        if deciding_keys is not None:
-            unknown_keys[statement["Effect"]].append(deciding_keys)
+    denials = _list_deciding_keys(policy, "Deny", request)
+    permissions = _list_deciding_keys(policy, "Allow", request)
 
-    # An empty set stands for a statement that certainly applies.
-    if set() in unknown_keys["Deny"]:
+    # An empty set is from a statement that certainly applies.
+    if set() in denials:
         return Verdict("denied")
-    if not unknown_keys["Allow"]:
+    if not permissions:
         return Verdict("not allowed")
 
-    uncertain = set().union(*unknown_keys["Deny"])
-    if set() not in unknown_keys["Allow"]:
-        uncertain.update(*unknown_keys["Allow"])
-    if uncertain:
-        return Verdict("uncertain", sorted(uncertain))
+    unknown_keys = set().union(*denials)
+    if set() not in permissions:
+        unknown_keys.update(*permissions)
+    if unknown_keys:
+        return Verdict("uncertain", sorted(unknown_keys))
     return Verdict("allowed")
 
 
@@ -146,6 +142,18 @@ def _as_list(value: Any) -> list[Any]:  # noqa: ANN401  # JSON
     if isinstance(value, list):
         return value
     return [value]
+
+
+def _list_deciding_keys(
+    policy: Policy, effect: Literal["Allow", "Deny"], request: Request
+) -> list[set[str]]:
+    """Find the deciding keys of each statement with this effect that may apply to a request."""
+    keys_of_statements = [
+        _find_deciding_keys(statement, request)
+        for statement in _list_statements(policy)
+        if statement["Effect"] == effect
+    ]
+    return [keys for keys in keys_of_statements if keys is not None]
 
 
 def _find_deciding_keys(statement: Statement, request: Request) -> set[str] | None:

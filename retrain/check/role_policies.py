@@ -21,8 +21,9 @@ from retrain.check.policy_evaluation import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
+    from retrain.check.examined_pipeline import ExaminedPipeline
     from retrain.check.findings import Account
     from retrain.check.policy_evaluation import Policy
 
@@ -79,19 +80,39 @@ def _simulate(
         ResourceArns=[arn if arn == "*" else arn.replace("*", "any") for arn in arns],
         ContextEntries=[PASSED_TO_PERSONALIZE],
     )
-    return [
-        result["EvalActionName"]
-        for page in pages
-        for result in page["EvaluationResults"]
-        # A condition that the simulation can't decide counts as true.
-        if result["EvalDecision"] != "allowed" and not result.get("MissingContextValues")
-    ]
+    results = [result for page in pages for result in page["EvaluationResults"]]
+    return [result["EvalActionName"] for result in results if _is_denied(result)]
 
 
-def find_blocking_policies(
+def _is_denied(result: Mapping[str, Any]) -> bool:
+    """Return True if a result of the simulation denies an action.
+
+    The simulation doesn't know the values of some condition keys, like aws:PrincipalOrgID. We give
+    an action the benefit of the doubt then.
+    """
+    return result["EvalDecision"] != "allowed" and not result.get("MissingContextValues")
+
+
+def explain_denied_requests(
+    account: Account, role_name: str, denied: Sequence[Request], grant_command: str
+) -> Iterator[Finding]:
+    """Name the policies that keep a role from what it needs.
+
+    If there are none, the role simply lacks the permissions, which `grant_command` gives to it.
+    """
+    blocking = list(_find_blocking_policies(account, role_name, denied))
+    if blocking:
+        yield from blocking
+        return
+
+    actions = format_actions(request.action for request in denied)
+    yield Finding("missing", f"{role_name} may not call {actions}", grant_command)
+
+
+def _find_blocking_policies(
     account: Account, role_name: str, denied: Sequence[Request]
 ) -> Iterator[Finding]:
-    """Find the policies that keep a role from what it needs, apart from the stack's own policy."""
+    """Find what was added to a role and denies a request, or limits the role too much."""
     for policy in list_added_policies(account, role_name):
         statements = name_denials(policy.document, denied)
         if statements:
@@ -115,21 +136,25 @@ def _check_boundary(
 
     boundary_arn = boundary["PermissionsBoundaryArn"]
     policy = _read_managed_policy(client, boundary_arn)
-    lacking = [
-        request for request in denied if evaluate_policy(policy, request).result != "allowed"
-    ]
-    if not lacking:
-        return
+    lacking = {
+        request.action for request in denied if evaluate_policy(policy, request).result != "allowed"
+    }
+    if lacking:
+        yield _explain_boundary(account.pipeline, role_name, boundary_arn, lacking)
 
+
+def _explain_boundary(
+    pipeline: ExaminedPipeline, role_name: str, boundary_arn: str, lacking: Collection[str]
+) -> Finding:
+    """Say what a permissions boundary doesn't allow, and what to do about it."""
     text = f"{role_name}: the permissions boundary {boundary_arn} does not allow"
-    actions = {request.action for request in lacking}
-    args = account.pipeline.args
-    if args is not None and args.permissions_boundary_arn == boundary_arn:
+    if pipeline.args is not None and pipeline.args.permissions_boundary_arn == boundary_arn:
         # The boundary may also limit roles of others, so we print no command that widens it.
-        yield Finding("missing", f"{text} {format_list(sorted(actions))}; extend it")
-    else:
-        remove = f"aws iam delete-role-permissions-boundary --role-name {role_name}"
-        yield Finding("missing", f"{text} {format_actions(actions)}; to take it away:", remove)
+        return Finding("missing", f"{text} {format_list(sorted(lacking))}; extend it")
+
+    # Somebody has added this boundary by hand.
+    remove = f"aws iam delete-role-permissions-boundary --role-name {role_name}"
+    return Finding("missing", f"{text} {format_actions(lacking)}; to take it away:", remove)
 
 
 class AddedPolicy(NamedTuple):
