@@ -24,7 +24,7 @@ from retrain.check.resource_policies import (
 from retrain.check.role_policies import explain_denied_requests, find_denied_requests
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator
 
     from components.args import RetrainingPipelineArgs
     from components.rules.arns import Environment
@@ -58,23 +58,24 @@ LOG_GROUP_KEY = "kms:encryptioncontext:aws:logs:arn"
 
 def check_bucket_policies(account: Account) -> Iterator[Finding]:
     """Check that each bucket's policy lets Personalize import the exports and run batch jobs."""
-    arns_by_action = file_arns(account.pipeline)
-    for bucket_arn in arns_by_action["s3:ListBucket"]:
-        arns_in_bucket = {
-            action: [arn for arn in arns if arn.partition("/")[0] == bucket_arn]
-            for action, arns in arns_by_action.items()
-        }
-        yield _judge_bucket(account, bucket_arn.rpartition(":")[2], arns_in_bucket)
+    for bucket_arn in file_arns(account.pipeline)["s3:ListBucket"]:
+        required = _list_bucket_access(account.pipeline, bucket_arn)
+        yield _judge_bucket(account, bucket_arn.rpartition(":")[2], required)
 
 
-def _judge_bucket(
-    account: Account, bucket: str, arns_by_action: Mapping[str, Sequence[str]]
-) -> Finding:
-    """Judge whether a bucket exists, and its policy allows each action on the action's ARNs."""
+def _list_bucket_access(pipeline: ExaminedPipeline, bucket_arn: str) -> Iterator[RequiredAccess]:
+    """List what Personalize has to read and write in a bucket, by action."""
+    for action, arns in file_arns(pipeline).items():
+        arns_in_bucket = [arn for arn in arns if arn.partition("/")[0] == bucket_arn]
+        if arns_in_bucket:
+            yield build_personalize_access(pipeline.home, [action], arns_in_bucket)
+
+
+def _judge_bucket(account: Account, bucket: str, required: Iterable[RequiredAccess]) -> Finding:
+    """Judge whether a bucket exists, and its policy allows the required access."""
     client = account.client("s3")
-    home = account.pipeline.home
     if read_if_exists(client.head_bucket, Bucket=bucket) is None:
-        create = f"aws s3 mb s3://{bucket} --region {home.region}"
+        create = f"aws s3 mb s3://{bucket} --region {account.pipeline.home.region}"
         return Finding("missing", f"{bucket} does not exist; correct its name, or:", create)
 
     policy = NO_POLICY
@@ -82,13 +83,8 @@ def _judge_bucket(
     if response is not None:
         policy = json.loads(response["Policy"])
 
-    accesses = [
-        build_personalize_access(home, [action], arns)
-        for action, arns in arns_by_action.items()
-        if arns
-    ]
     write_command = f"aws s3api put-bucket-policy --bucket {bucket} --policy {{}}"
-    return judge_policy(f"the policy of {bucket}", policy, write_command, *accesses)
+    return judge_policy(f"the policy of {bucket}", policy, write_command, *required)
 
 
 def check_import_role(account: Account) -> Iterator[Finding]:
@@ -158,16 +154,16 @@ def check_keys(account: Account) -> Iterator[Finding]:
         return
 
     # Both settings may name the same key.
-    accesses_by_key: dict[str, list[RequiredAccess]] = defaultdict(list)
+    required_by_key: dict[str, list[RequiredAccess]] = defaultdict(list)
     if pipeline.args.data_kms_key_arn:
         key_arn = str(pipeline.args.data_kms_key_arn)
-        accesses_by_key[key_arn] += _list_data_key_access(pipeline.home, key_arn)
+        required_by_key[key_arn] += _list_data_key_access(pipeline.home, key_arn)
     if pipeline.args.kms_key_arn:
         key_arn = str(pipeline.args.kms_key_arn)
-        accesses_by_key[key_arn] += _list_log_key_access(pipeline.home, key_arn, pipeline.args)
+        required_by_key[key_arn] += _list_log_key_access(pipeline.home, key_arn, pipeline.args)
 
-    for key_arn, accesses in accesses_by_key.items():
-        yield _judge_key(account, key_arn, accesses)
+    for key_arn, required in required_by_key.items():
+        yield _judge_key(account, key_arn, required)
 
 
 def _list_data_key_access(home: Environment, key_arn: str) -> Iterator[RequiredAccess]:
@@ -195,7 +191,7 @@ def _list_log_key_access(
         yield build_alarm_access(home, MESSAGE_KEY_ACTIONS, key_arn)
 
 
-def _judge_key(account: Account, key_arn: str, accesses: Sequence[RequiredAccess]) -> Finding:
+def _judge_key(account: Account, key_arn: str, required: Iterable[RequiredAccess]) -> Finding:
     """Judge whether a key is enabled, and its policy allows the required access."""
     client = account.client("kms")
     response = read_if_exists(client.describe_key, KeyId=key_arn)
@@ -212,7 +208,7 @@ def _judge_key(account: Account, key_arn: str, accesses: Sequence[RequiredAccess
     response = client.get_key_policy(KeyId=key_arn, PolicyName="default")
     policy = json.loads(response["Policy"])
     write_command = f"aws kms put-key-policy --key-id {key_arn} --policy-name default --policy {{}}"
-    return judge_policy(f"the policy of {key_arn}", policy, write_command, *accesses)
+    return judge_policy(f"the policy of {key_arn}", policy, write_command, *required)
 
 
 def check_export_events(account: Account) -> Iterator[Finding]:

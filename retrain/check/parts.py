@@ -50,22 +50,24 @@ def check_rules(account: DeployedAccount) -> Iterator[Finding]:
         expected["start_on_export"] = "starts a run for a new export"
 
     for step, what in expected.items():
-        is_called = bool(account.called_arns[step])
-        problem = None if is_called else "does not exist, is disabled or calls nothing"
+        problem = None
+        if not account.called_arns[step]:
+            problem = "does not exist, is disabled or calls nothing"
         yield account.finding(f"the event rule that {what}", problem)
 
 
 def check_logs(account: DeployedAccount) -> Iterator[Finding]:
-    """Check that the log groups exist."""
+    """Check that the log groups of the functions and of the state machine exist."""
     names = {*account.log_groups}
     logging = account.target.state_machine.get("loggingConfiguration", {})
     for destination in logging.get("destinations", []):
         names.add(destination["cloudWatchLogsLogGroup"]["logGroupArn"].split(":")[6])
 
     for name in sorted(names):
-        groups = account.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
-        exists = name in [group["logGroupName"] for group in groups]
-        yield account.finding(name, None if exists else "does not exist")
+        response = account.client("logs").describe_log_groups(logGroupNamePrefix=name)
+        # Names that are longer have the same prefix.
+        exists = name in [group["logGroupName"] for group in response["logGroups"]]
+        yield _judge_existence(account, name, exists=exists)
 
 
 def check_queue(account: DeployedAccount) -> Iterator[Finding]:
@@ -73,17 +75,24 @@ def check_queue(account: DeployedAccount) -> Iterator[Finding]:
     schedule = account.schedules.get("states", {"Target": {}})
     if letters := schedule["Target"].get("DeadLetterConfig"):
         name = letters["Arn"].rpartition(":")[2]
-        exists = read_if_exists(account.client("sqs").get_queue_url, QueueName=name)
-        yield account.finding(name, None if exists else "does not exist")
+        queue = read_if_exists(account.client("sqs").get_queue_url, QueueName=name)
+        yield _judge_existence(account, name, exists=queue is not None)
+
+
+def _judge_existence(account: DeployedAccount, name: str, *, exists: bool) -> Finding:
+    if exists:
+        return Finding("ok", name)
+    return account.finding(name, "does not exist")
 
 
 def check_alarms(account: DeployedAccount) -> Iterator[Finding]:
     """Check that each alarm exists, with its log filter if it has one, and notifies the topic."""
     for alarm in list_alarms(account.target.settings):
-        yield account.finding(f"the alarm {alarm.name}", _problem_of_alarm(account, alarm))
+        yield account.finding(f"the alarm {alarm.name}", _find_alarm_problem(account, alarm))
 
 
-def _problem_of_alarm(account: DeployedAccount, alarm: Alarm) -> str | None:
+def _find_alarm_problem(account: DeployedAccount, alarm: Alarm) -> str | None:
+    """Say why an alarm would not be heard, or return None if it would."""
     topic_arn = account.pipeline.topic_arn
     is_heard = any(
         topic_arn in deployed_alarm["AlarmActions"] and deployed_alarm["ActionsEnabled"]
@@ -91,13 +100,14 @@ def _problem_of_alarm(account: DeployedAccount, alarm: Alarm) -> str | None:
     )
     if not is_heard:
         return "does not exist or does not notify the topic"
+
+    # Only the alarms that count log records have a pattern.
     if not alarm.pattern:
         return None
-
     response = account.client("logs").describe_metric_filters(
         metricName=alarm.metric, metricNamespace=NAMESPACE_BY_DIMENSION[alarm.dimension]
     )
-    log_groups = {item["logGroupName"] for item in response["metricFilters"]}
+    log_groups = {log_filter["logGroupName"] for log_filter in response["metricFilters"]}
     if log_groups.isdisjoint(account.log_groups):
         return "gets nothing, because its log filter does not exist"
     return None

@@ -77,9 +77,9 @@ def build_service_context(home: Environment, service: str) -> dict[str, str | No
 
 
 def evaluate_policy(policy: Policy, request: Request) -> Verdict:
-    """Decide what a policy says about a request, by AWS's rules.
+    """Decide whether a policy allows a request.
 
-    A Deny outweighs each Allow, and what no statement allows isn't allowed.
+    As in AWS, a Deny outweighs every Allow, and what no statement allows isn't allowed.
     """
     denials = _list_deciding_keys(policy, "Deny", request)
     permissions = _list_deciding_keys(policy, "Allow", request)
@@ -197,7 +197,7 @@ def _matches_principal(statement: Statement, principal: str) -> bool:
     """Return True if a statement names the principal or everybody, or NotPrincipal only others."""
     if "NotPrincipal" in statement:
         return principal not in _list_principals(statement["NotPrincipal"])
-    # The policy of a role names nobody, because it's about the role.
+    # A permissions boundary, for example, names nobody, because it's about the role that has it.
     if "Principal" not in statement:
         return True
 
@@ -237,12 +237,13 @@ def _holds(operator: str, expected_values: Sequence[str], actual: str | None) ->
         return None
 
     if actual is None:
+        # Without the key, a condition holds only if it's negated or has the suffix IfExists:
         # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
         return is_negated or base_operator != operator
 
     takes_patterns = TAKES_PATTERNS[positive_operator]
     results = {_equals(value, actual, is_pattern=takes_patterns) for value in expected_values}
-    # A condition is about any of its values. If it's negated, none of them may be equal.
+    # One of the values has to be equal. If the condition is negated, none of them may be.
     if True in results:
         return not is_negated
     if None in results:
@@ -263,7 +264,8 @@ def _equals(expected: str, actual: str, *, is_pattern: bool) -> bool | None:
     # No value in a request contains a `*`, so it equals one only as a pattern.
     if "*" in expected and not is_pattern:
         return False
-    # Only the beginning of the value is known, so compare that.
+
+    # Only the beginning of the value is known, so compare it with each beginning of the pattern.
     beginning = actual.removesuffix("*")
     lengths = range(len(expected) + 1)
     if any(_matches_pattern(expected[:length], beginning) for length in lengths):

@@ -1,4 +1,7 @@
-"""Checks the policies of buckets, keys, topics and roles that let AWS's services use them."""
+"""Checks whether the policies of buckets, keys, topics and roles let AWS's services use them.
+
+It also builds the policy that would, and the command that puts it in place of the current one.
+"""
 
 from __future__ import annotations
 
@@ -32,10 +35,10 @@ NO_POLICY: Policy = {"Version": "2012-10-17", "Statement": []}
 class RequiredAccess(NamedTuple):
     """The access to a resource that its policy has to allow."""
 
-    user: str
-    """Who needs the access, in words, like `CloudWatch Logs`."""
+    principal_name: str
+    """Who needs the access, as messages call it, like `CloudWatch Logs`."""
     principal: str
-    """The same as a service, like `logs.amazonaws.com`, or as the ARN of an account's root."""
+    """A service, like `logs.eu-west-1.amazonaws.com`, or the ARN of an account's root."""
     actions: Sequence[str]
     resources: Sequence[str]
     """ARNs, or nothing for a trust policy, which only has actions."""
@@ -102,24 +105,25 @@ def build_alarm_access(home: Environment, actions: Sequence[str], arn: str) -> R
 
 
 def judge_policy(
-    name: str, policy: Policy, write_command: str, *accesses: RequiredAccess
+    name: str, policy: Policy, write_command: str, *required: RequiredAccess
 ) -> Finding:
     """Judge whether a policy allows all the required access.
 
-    `write_command` is the command that replaces the policy. `{}` in it stands for the new document.
+    `write_command` is the command to print if it doesn't. `{}` in it stands for a new policy that
+    does, and replaces the current one.
     """
-    decisions = _evaluate_access(policy, accesses)
+    decisions = _evaluate_access(policy, required)
     if denied := decisions["denied"]:
         statements = name_denials(policy, [decision.request for decision in denied])
         text = (
             f"{name} has a Deny, {statements}, that does not let {_format_calls(denied)}; "
             "to take it away:"
         )
-        return Finding("missing", text, _fill_in_policy(write_command, policy, accesses))
+        return Finding("missing", text, _fill_in_policy(write_command, policy, required))
 
     if lacking := decisions["not allowed"]:
         text = f"{name} does not let {_format_calls(lacking)}"
-        return Finding("missing", text, _fill_in_policy(write_command, policy, accesses))
+        return Finding("missing", text, _fill_in_policy(write_command, policy, required))
 
     if uncertain := decisions["uncertain"]:
         keys = {key for decision in uncertain for key in decision.unknown_keys}
@@ -129,26 +133,26 @@ def judge_policy(
         )
         return Finding("warn", text)
 
-    return Finding("ok", f"{name} is enough for {_format_users(decisions['allowed'])}")
+    return Finding("ok", f"{name} is enough for {_format_principals(decisions['allowed'])}")
 
 
 class _Decision(NamedTuple):
-    """What a policy says about a request, and who sends it."""
+    """What a policy says about a request, and the name of the principal that sends it."""
 
-    user: str
+    principal_name: str
     request: Request
     unknown_keys: Sequence[str]
 
 
 def _evaluate_access(
-    policy: Policy, accesses: Sequence[RequiredAccess]
+    policy: Policy, required: Sequence[RequiredAccess]
 ) -> Mapping[Result, Sequence[_Decision]]:
     """Evaluate a policy for each request of the required access, and group them by the result."""
     decisions: dict[Result, list[_Decision]] = defaultdict(list)
-    for access in accesses:
+    for access in required:
         for request in access.requests:
             verdict = evaluate_policy(policy, request)
-            decision = _Decision(access.user, request, verdict.unknown_keys)
+            decision = _Decision(access.principal_name, request, verdict.unknown_keys)
             decisions[verdict.result].append(decision)
     return decisions
 
@@ -156,24 +160,24 @@ def _evaluate_access(
 def _format_calls(decisions: Sequence[_Decision]) -> str:
     """Format who calls what, like `Personalize call s3:GetObject`."""
     actions = format_actions(decision.request.action for decision in decisions)
-    return f"{_format_users(decisions)} call {actions}"
+    return f"{_format_principals(decisions)} call {actions}"
 
 
-def _format_users(decisions: Sequence[_Decision]) -> str:
+def _format_principals(decisions: Sequence[_Decision]) -> str:
     # Unlike a set, a dict keeps the order.
-    users = dict.fromkeys(decision.user for decision in decisions)
-    return format_list(list(users))
+    names = dict.fromkeys(decision.principal_name for decision in decisions)
+    return format_list(list(names))
 
 
-def _fill_in_policy(write_command: str, policy: Policy, accesses: Sequence[RequiredAccess]) -> str:
-    """Complete the command that replaces a policy by one that allows the required access.
+def _fill_in_policy(write_command: str, policy: Policy, required: Sequence[RequiredAccess]) -> str:
+    """Put a policy that allows the required access into the command that replaces a policy.
 
-    The command replaces the whole policy, so the statements of others stay in it, apart from those
-    that deny the access.
+    The new policy also has the statements of the current one, because others may need them. Only
+    those that deny the required access are left out.
     """
-    requests = [request for access in accesses for request in access.requests]
+    requests = [request for access in required for request in access.requests]
     new_policy = remove_denials(policy, requests)
-    for access in accesses:
+    for access in required:
         results = [evaluate_policy(new_policy, request).result for request in access.requests]
         if "not allowed" in results:
             new_policy["Statement"].append(access.statement)
