@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from components.rules.arns import Environment
     from retrain.check.examined_pipeline import ExaminedPipeline
     from retrain.check.findings import Account
+    from retrain.check.policy_evaluation import Policy
 
 DATA_KEY_ACTIONS = [
     "kms:Decrypt",
@@ -98,27 +99,36 @@ def check_import_role(account: Account) -> Iterator[Finding]:
     role_name = role_arn.rpartition("/")[2]
     response = read_if_exists(account.client("iam").get_role, RoleName=role_name)
     if response is None:
+        # Without the setting, the deployment creates a role.
         remove_setting = pipeline.config_command("rm importRoleArn")
         remedy = _choose_role_remedy(pipeline, remove_setting)
         yield Finding("missing", f"{role_arn} does not exist", remedy)
         return
 
-    write_command = (
-        f"aws iam update-assume-role-policy --role-name {role_name} --policy-document {{}}"
-    )
-    yield judge_policy(
-        f"the trust policy of {role_name}",
-        response["Role"]["AssumeRolePolicyDocument"],
-        _choose_role_remedy(pipeline, write_command),
-        build_personalize_access(pipeline.home, ["sts:AssumeRole"], []),
-    )
+    trust_policy = response["Role"]["AssumeRolePolicyDocument"]
+    yield _judge_import_trust(pipeline, role_name, trust_policy)
     yield from _check_import_permissions(account, role_arn, role_name)
 
 
-def _choose_role_remedy(pipeline: ExaminedPipeline, command: str) -> str:
-    """Return the command for an import role in the config.
+def _judge_import_trust(
+    pipeline: ExaminedPipeline, role_name: str, trust_policy: Policy
+) -> Finding:
+    """Judge whether Personalize may assume the import role."""
+    write_command = (
+        f"aws iam update-assume-role-policy --role-name {role_name} --policy-document {{}}"
+    )
+    return judge_policy(
+        f"the trust policy of {role_name}",
+        trust_policy,
+        _choose_role_remedy(pipeline, write_command),
+        build_personalize_access(pipeline.home, ["sts:AssumeRole"], []),
+    )
 
-    For the role that the stack creates, return the deployment, which sets it right.
+
+def _choose_role_remedy(pipeline: ExaminedPipeline, command: str) -> str:
+    """Return the command that repairs an import role in the config.
+
+    If the stack creates the role, the remedy is a deployment, which sets back what was changed.
     """
     if pipeline.args is None or pipeline.args.import_role_arn is None:
         return pipeline.deploy_command
@@ -143,8 +153,8 @@ def _check_import_permissions(account: Account, role_arn: str, role_name: str) -
         f"aws iam put-role-policy --role-name {role_name} --policy-name read-exports "
         f"--policy-document {shlex.quote(policy)}"
     )
-    remedy = _choose_role_remedy(pipeline, put_policy)
-    yield from explain_denied_requests(account, role_name, denied, remedy)
+    grant_command = _choose_role_remedy(pipeline, put_policy)
+    yield from explain_denied_requests(account, role_name, denied, grant_command)
 
 
 def check_keys(account: Account) -> Iterator[Finding]:

@@ -34,6 +34,7 @@ PASSED_TO_PERSONALIZE = {
     "ContextKeyValues": ["personalize.amazonaws.com"],
     "ContextKeyType": "string",
 }
+"""Tells the simulation to which service a role is passed, because only Personalize may get one."""
 
 
 def find_denied_requests(
@@ -42,10 +43,10 @@ def find_denied_requests(
     grants: Mapping[Any, Sequence[str]],
     arns: Mapping[Any, Sequence[str]],
 ) -> list[Request]:
-    """Find what a role or a user may not do, although it needs it.
+    """Find what a role or a user needs to do, but may not.
 
-    `grants` and `arns` map a kind of resource to the actions on it, and to the ARNs of that kind.
-    There are no requests of a role that doesn't exist.
+    `grants` and `arns` map a kind of resource to the actions on it, and to the ARNs of that kind. A
+    role that doesn't exist is denied nothing, because that is a finding of its own.
     """
     denied_requests = []
     for kind, actions in grants.items():
@@ -85,10 +86,10 @@ def _simulate(
 
 
 def _is_denied(result: Mapping[str, Any]) -> bool:
-    """Return True if a result of the simulation denies an action.
+    """Return True if IAM certainly denies an action.
 
-    The simulation doesn't know the values of some condition keys, like aws:PrincipalOrgID. We give
-    an action the benefit of the doubt then.
+    The simulation may lack the value of a condition key, for example of aws:PrincipalOrgID. Then
+    the action gets the benefit of the doubt.
     """
     return result["EvalDecision"] != "allowed" and not result.get("MissingContextValues")
 
@@ -112,7 +113,7 @@ def explain_denied_requests(
 def _find_blocking_policies(
     account: Account, role_name: str, denied: Sequence[Request]
 ) -> Iterator[Finding]:
-    """Find what was added to a role and denies a request, or limits the role too much."""
+    """Find the policies that people have added and that deny a request, and a narrow boundary."""
     for policy in list_added_policies(account, role_name):
         statements = name_denials(policy.document, denied)
         if statements:
@@ -146,7 +147,7 @@ def _check_boundary(
 def _explain_boundary(
     pipeline: ExaminedPipeline, role_name: str, boundary_arn: str, lacking: Collection[str]
 ) -> Finding:
-    """Say what a permissions boundary doesn't allow, and what to do about it."""
+    """Say what a permissions boundary doesn't allow, and how to change that."""
     text = f"{role_name}: the permissions boundary {boundary_arn} does not allow"
     if pipeline.args is not None and pipeline.args.permissions_boundary_arn == boundary_arn:
         # The boundary may also limit roles of others, so we print no command that widens it.
