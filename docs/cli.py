@@ -89,9 +89,9 @@ compares with the state of the stack, so it would mend nothing.
 
 The comparison needs the Pulumi CLI, the file and the passphrase of the stack, and the right to read
 every resource. If something of this is missing, that is a problem (exit code 1), and `doctor` only
-says which parts do not exist. With `--state-machine-arn`, as in the messages of a pipeline, there is no
-stack to compare: the exit code follows from what was found, and the last line says what was not
-compared. In the folder of the project, `retrain doctor -s STACK` compares that too.
+says which parts do not exist. With `--state-machine-arn`, as in the messages of a pipeline, there
+is no stack to compare: the exit code follows from what was found, and the last line says what was
+not compared. In the folder of the project, `retrain doctor -s STACK` compares that too.
 
 What Pulumi does not see is examined in any case: functions that have failed, what the roles may do
 and which policy forbids it, the topic and its subscriptions, alarms that ring, and the datasets,
