@@ -1,26 +1,19 @@
 """The operations on batch jobs, which write recommendations or user segments to S3.
 
 The rules and the formats are from the guide's pages "Preparing input data for batch
-recommendations", "Batch inference job output examples", "Preparing input data for user segments"
-and "Batch recommendations with themes from Content Generator". A line of the input without a result
-has an `error` in the output, because the API reference says that a job generates error messages for
-failed records. What happens if no line has a result is not documented: here the job fails.
+recommendations", "Batch inference job output examples" and "Preparing input data for user
+segments". A line of the input without a result has an `error` in the output, because the API
+reference says that a job generates error messages for failed records. What happens if no line has a
+result is not documented: here the job fails.
 """
 
 import json
-import re
-from collections.abc import Mapping
 from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
 from emulator.personalize.errors import JobFailed, invalid_input
-from emulator.personalize.filters import (
-    filter_scores,
-    find_active_filter,
-    find_column,
-    find_ids_with_values,
-)
+from emulator.personalize.filters import filter_scores, find_active_filter
 from emulator.personalize.lifecycle import check_no_unfinished_job, create, find_active
 from emulator.personalize.recipes import Recipe
 from emulator.personalize.resources import (
@@ -44,23 +37,23 @@ INPUT_KEYS = {
     "POPULAR_ITEMS": ("userId",),
     "PERSONALIZED_RANKING": ("userId", "itemList"),
     "RELATED_ITEMS": ("itemId",),
-    "aws-item-affinity": ("itemId",),
-    "aws-item-attribute-affinity": ("itemAttributes",),
+    "USER_SEGMENTATION": ("itemId",),
 }
-"""The keys that a line of the input needs, by the type of the recipe or by the recipe."""
+"""The keys that a line of the input needs, by the type of the recipe."""
+WITHOUT_BATCH_INFERENCE = ("aws-trending-now", "aws-next-best-action")
 TYPES_WITH_SCORES = ("USER_PERSONALIZATION", "PERSONALIZED_RANKING")
-ATTRIBUTE = re.compile(r'ITEMS\.(?P<column>\w+)\s*=\s*(?P<value>"[^"]*"|-?[\d.]+)', re.IGNORECASE)
-AND = re.compile(r"\s+AND\s+", re.IGNORECASE)
 
 
 def create_batch_inference_job(store: Store, request: Request) -> BatchInferenceJob:
     """Start a job that writes recommendations. It reads its input when it ends."""
     version = find_active(store, SolutionVersion, request["solutionVersionArn"])
     recipe = version.solution.recipe
-    if recipe.type not in INPUT_KEYS or recipe.name == "aws-trending-now":
+    if recipe.type == "USER_SEGMENTATION" or recipe.name in WITHOUT_BATCH_INFERENCE:
         raise invalid_input(f"The recipe {recipe.name} does not support batch inference jobs")
 
     details = {"batchInferenceJobMode": "BATCH_INFERENCE", **request}
+    if details["batchInferenceJobMode"] == "THEME_GENERATION":
+        raise invalid_input("THEME_GENERATION is not supported by this emulator")
     return _create(store, BatchInferenceJob, details, version)
 
 
@@ -70,6 +63,8 @@ def create_batch_segment_job(store: Store, request: Request) -> BatchSegmentJob:
     recipe = version.solution.recipe
     if recipe.type != "USER_SEGMENTATION":
         raise invalid_input(f"The recipe {recipe.name} does not support batch segment jobs")
+    if recipe.name != "aws-item-affinity":
+        raise invalid_input(f"Segments of {recipe.name} are not supported by this emulator")
 
     return _create(store, BatchSegmentJob, request, version)
 
@@ -150,17 +145,15 @@ def _answer_text(store: Store, job: BatchJob, text: str) -> Line:
 def _answer_line(store: Store, job: BatchJob, line: Line) -> Line:
     """Build the output for a line of the input, or reject a line that lacks a key."""
     recipe = job.version.solution.recipe
+    _check_keys(line, recipe)
     if recipe.type == "USER_SEGMENTATION":
-        _check_keys(line, recipe.name, recipe)
-        return _list_segment(store, job, line)
-
-    _check_keys(line, recipe.type, recipe)
+        return _list_segment(job, line)
     return _recommend_items(store, job, line)
 
 
-def _check_keys(line: Line, name_or_type: str, recipe: Recipe) -> None:
+def _check_keys(line: Line, recipe: Recipe) -> None:
     """Reject a line of the input in which a key is missing, empty, or of the wrong type."""
-    for key in INPUT_KEYS[name_or_type]:
+    for key in INPUT_KEYS[recipe.type]:
         value = line.get(key)
         if not value or not isinstance(value, str | list):
             raise invalid_input(f"{key} is required by the recipe {recipe.name}")
@@ -174,49 +167,18 @@ def _recommend_items(store: Store, job: BatchJob, line: Line) -> Line:
         # Only a ranking has all items that were given.
         scores = dict(islice(scores.items(), job.details["numResults"]))
 
-    output_line: Line = {"input": line, "output": _format_items(job, line, scores)}
-    if job.version.solution.recipe.type == "USER_PERSONALIZATION":
-        output_line["error"] = None
+    output: Line = {"recommendedItems": [*scores]}
+    output_line: Line = {"input": line, "output": output}
+    recipe_type = job.version.solution.recipe.type
+    if recipe_type in TYPES_WITH_SCORES:
+        output["scores"] = [round(score, 7) for score in scores.values()]
+    if recipe_type == "USER_PERSONALIZATION":
+        output_line["error"] = None  # as in the guide's examples of these recipes only
     return output_line
 
 
-def _format_items(job: BatchJob, line: Line, scores: Mapping[str, float]) -> Line:
-    """Format the items of an output line, with those extras that the guide shows for such a job."""
-    rounded_scores = [round(score, 7) for score in scores.values()]
-    output: Line = {"recommendedItems": [*scores]}
-
-    if job.version.solution.recipe.type in TYPES_WITH_SCORES:
-        output["scores"] = rounded_scores
-    if job.details["batchInferenceJobMode"] == "THEME_GENERATION":
-        output["theme"] = f"More like {line.get('itemId')}"
-        output["itemsThemeRelevanceScores"] = rounded_scores
-    return output
-
-
-def _list_segment(store: Store, job: BatchJob, line: Line) -> Line:
-    """Build the output with the users who like an item, or items with certain attributes."""
-    if "itemAttributes" in line:
-        item_ids = _find_items(store, job.group_arn, line["itemAttributes"])
-    else:
-        item_ids = {line["itemId"]}
-
-    users = filter_scores(job.filter, line, job.version.model.rank_users(item_ids))
-    output = {"recommendedUsers": [*users][: job.details["numResults"]]}
-    if "itemAttributes" in line:
-        return {**line, "output": output}
-    return {"input": line, "output": output}
-
-
-def _find_items(store: Store, group_arn: str, attributes: str) -> set[str]:
-    """Find the ids of the items that have all attributes of a query."""
-    matching_ids = []
-    for condition in AND.split(attributes.strip()):
-        match = ATTRIBUTE.fullmatch(condition)
-        column = match and find_column(store, group_arn, "ITEMS", match["column"])
-        if not match or not column:
-            raise invalid_input(f'{condition} is not like ITEMS.genre = "Comedy"')
-
-        value = match["value"].strip('"')
-        table = column.dataset.table
-        matching_ids.append(find_ids_with_values(table, "ITEM_ID", column.name, {value}))
-    return set.intersection(*matching_ids)
+def _list_segment(job: BatchJob, line: Line) -> Line:
+    """Build the output with the users who like an item."""
+    user_scores = job.version.model.rank_users({line["itemId"]})
+    users = filter_scores(job.filter, line, user_scores)
+    return {"input": line, "output": {"recommendedUsers": [*users][: job.details["numResults"]]}}

@@ -5,7 +5,7 @@ GetRecommendations.
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from emulator.personalize.errors import invalid_input
 from emulator.personalize.lifecycle import create, find_active
@@ -17,7 +17,6 @@ from emulator.personalize.resources import (
     Filter,
 )
 from emulator.personalize.store import Request, Store
-from emulator.personalize.tables import Table
 
 VALUES = r'"[^"]*"(?:\s*,\s*"[^"]*")*'
 EXPRESSION = re.compile(
@@ -72,20 +71,14 @@ def _find_compared_column(store: Store, group_arn: str, match: re.Match[str]) ->
     has_ids = id_column.replace("_", "") == match["target"].upper()
     is_supported = dataset_type != "INTERACTIONS" or match["field"].upper() == "EVENT_TYPE"
 
-    column = find_column(store, group_arn, dataset_type, match["field"])
-    if column is None or not has_ids or not is_supported:
-        name = f"{match['dataset']}.{match['field']}"
-        raise invalid_input(f"{match['target']} of {group_arn} cannot be filtered by {name}")
-    return column
-
-
-def find_column(store: Store, group_arn: str, dataset_type: str, name: str) -> DatasetColumn | None:
-    """Find a column of a group's dataset by its name in any case."""
     for dataset in store.list_resources(Dataset, group_arn):
         for column in dataset.schema.columns:
-            if dataset.type == dataset_type and column.name.upper() == name.upper():
+            is_named = column.name.upper() == match["field"].upper()
+            if dataset.type == dataset_type and is_named and has_ids and is_supported:
                 return DatasetColumn(dataset, column.name)
-    return None
+
+    name = f"{match['dataset']}.{match['field']}"
+    raise invalid_input(f"{match['target']} of {group_arn} cannot be filtered by {name}")
 
 
 def find_active_filter(store: Store, request: Request, group_arn: str) -> Filter | None:
@@ -146,33 +139,33 @@ def _find_ids(condition: Condition, request: Request) -> set[str]:
     if condition.parameter:
         values = request.get("filterValues", {}).get(condition.parameter, "")
         if not re.fullmatch(VALUES, values):
-            message = (
+            raise invalid_input(
                 f"filterValues must have {condition.parameter} with each value in double quotes"
             )
-            raise invalid_input(message)
 
-    dataset = condition.column.dataset
+    dataset, column_name = condition.column
     table = dataset.table
     if dataset.type == "INTERACTIONS":
         if "userId" not in request:
             raise invalid_input("userId is required, because the filter uses interactions")
         table = table.where("USER_ID", request["userId"])
 
-    wanted = re.findall('"([^"]*)"', values)
-    return find_ids_with_values(table, ID_COLUMNS[dataset.type], condition.column.name, wanted)
+    ids = table.column(ID_COLUMNS[dataset.type])
+    wanted_values = re.findall('"([^"]*)"', values)
+    matches = _match_values(column_name, table.column(column_name), wanted_values)
+    return {row_id for row_id, is_match in zip(ids, matches, strict=True) if is_match}
 
 
-def find_ids_with_values(
-    table: Table, id_column: str, column: str, values: Collection[str]
-) -> set[str]:
-    """Find the ids of the rows that have one of the values in a column.
+def _match_values(
+    column_name: str, values: Iterable[object], wanted_values: Sequence[str]
+) -> list[bool]:
+    """Tell for each value of a column if it is one of the wanted values.
 
-    A text with `|` is a list of values. The case of event types makes no difference, and "*" stands
-    for all of them.
+    The case of event types makes no difference, and "*" stands for all of them. A text with `|` in
+    another column is a list of values.
     """
-    rows = zip(table.column(id_column), map(str, table.column(column)), strict=True)
-    if column != "EVENT_TYPE":
-        return {row_id for row_id, text in rows if not set(text.split("|")).isdisjoint(values)}
+    if column_name == "EVENT_TYPE":
+        event_types = {value.lower() for value in wanted_values}
+        return ["*" in wanted_values or str(value).lower() in event_types for value in values]
 
-    event_types = {value.lower() for value in values}
-    return {row_id for row_id, text in rows if "*" in values or text.lower() in event_types}
+    return [not set(str(value).split("|")).isdisjoint(wanted_values) for value in values]

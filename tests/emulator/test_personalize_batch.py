@@ -9,13 +9,11 @@ import re
 
 import pytest
 from botocore.exceptions import ClientError
-from personalize_world import BATCH, CALLER, World, recipe_arn
+from personalize_world import ARN, BATCH, CALLER, World, recipe_arn
 
 from emulator.personalize import ApiError
 from retrain.rehearsal.films import sample_data, schema
 
-AMERICA = CALLER._replace(region="us-east-1")
-ARN = f"arn:aws:personalize:us-east-1:{CALLER.account}:"
 GENRES = dict(line.split(",")[::2][:2] for line in sample_data()["ITEMS"].decode().splitlines())
 FILTERS = {
     "unseen": 'EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("*")',
@@ -33,21 +31,18 @@ FILTERS = {
 
 
 class Films(World):
-    """A world with the sample data in a region with themes, and a version of any recipe.
+    """A world with the sample data, and a version of any recipe.
 
     The horror films have two genres, and one column is not in capitals.
     """
 
     def __init__(self):
         super().__init__()
-        self.client = self.connect(AMERICA)
-        self.runtime = self.connect(AMERICA, "personalize-runtime")
         self.group = self.create_group()
         self.versions = {}
         self.number = 0
-        title = '"name": "TITLE", "type": "string"'
         for name in ("INTERACTIONS", "ITEMS", "USERS"):
-            avro = schema(name).replace(title, f'{title}, "textual": true').replace("PLAN", "Plan")
+            avro = schema(name).replace("PLAN", "Plan")
             data = sample_data()[name].replace(b"PLAN", b"Plan")
             self.put(f"{name}.csv", data.replace(b",Horror,", b",Horror|Cult,"))
             self.import_file(self.create_dataset(self.group, name, avro=avro), name, f"{name}.csv")
@@ -88,10 +83,10 @@ class Films(World):
             self.put(f"in{name}", "\n".join(texts).encode())
         noun = "Segment" if "affinity" in recipe else "Inference"
         request = self.request(recipe, **fields)
-        [arn] = self.personalize.call(f"CreateBatch{noun}Job", request, AMERICA).values()
+        [arn] = self.personalize.call(f"CreateBatch{noun}Job", request, CALLER).values()
         self.wait()
         field = f"batch{noun}Job"
-        described = self.personalize.call(f"DescribeBatch{noun}Job", {f"{field}Arn": arn}, AMERICA)
+        described = self.personalize.call(f"DescribeBatch{noun}Job", {f"{field}Arn": arn}, CALLER)
         written = [
             f"{key.removeprefix('out/')} {line}"
             for (_, key), content in self.files.items()

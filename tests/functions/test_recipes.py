@@ -19,9 +19,8 @@ def test_the_emulator_has_the_same_recipes_with_the_same_facts(recipe):
     known = RECIPES[recipe.name]
     assert known.operation == OPERATIONS.get(recipe.type)
     assert ("trainingMode UPDATE" in known.features) == recipe.updatable
-    by_name_or_type = INPUT_KEYS.get(recipe.name) or INPUT_KEYS.get(recipe.type, ())
-
-    assert known.batch_line_keys == (by_name_or_type if recipe.name != TRENDING else ())
+    if recipe.name not in (TRENDING, SEGMENTS[1]):  # the emulator has no batch jobs of these
+        assert known.batch_line_keys == INPUT_KEYS.get(recipe.type, ())
 
 
 def test_the_emulator_lacks_no_recipe():
