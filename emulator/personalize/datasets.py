@@ -52,6 +52,14 @@ def _check_required_fields(dataset_type: str, column_names: tuple[str, ...]) -> 
         )
 
 
+def find_dataset(store: Store, group_arn: str, dataset_type: str) -> Dataset | None:
+    """Find the dataset of a type in a group, which has at most one."""
+    for dataset in store.list_resources(Dataset, group_arn):
+        if dataset.type == dataset_type:
+            return dataset
+    return None
+
+
 def create_event_tracker(store: Store, request: Request) -> EventTracker:
     """Create the event tracker of a dataset group, which can have only one.
 

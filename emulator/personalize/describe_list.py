@@ -1,6 +1,7 @@
 """The Describe and List operations. The service model decides which fields each of them shows."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 from emulator.personalize.resources import Campaign, Resource, Solution, SolutionVersion
@@ -32,20 +33,24 @@ def list_page(kind: type[Resource], store: Store, request: Request) -> Response:
     return response
 
 
-def _list_resources(kind: type[Resource], store: Store, request: Request) -> list[Resource]:
-    """List the resources that a request asks for, in the order of the switch `list_order`."""
+def _list_resources(kind: type[Resource], store: Store, request: Request) -> Sequence[Resource]:
+    """List the resources that a request asks for."""
     parent_arns = [value for field, value in request.items() if field.endswith("Arn")]
     parent_arn = next(iter(parent_arns), None)
     if kind is SolutionVersion and parent_arn is not None:
         # Only the model of this List has ResourceNotFoundException.
         store.get(Solution, parent_arn)
 
-    resources: list[Resource] = [*store.list_resources(kind, parent_arn)]
-    match store.switches.list_order:
+    return _order(store.list_resources(kind, parent_arn), store.switches.list_order)
+
+
+def _order(resources: Sequence[Resource], order: str) -> Sequence[Resource]:
+    """Put resources, which come oldest first, into the order of the switch `list_order`."""
+    match order:
         case "newest first":
-            resources.reverse()
+            return resources[::-1]
         case "shuffled":
-            resources.sort(key=lambda resource: hashlib.sha256(resource.arn.encode()).digest())
+            return sorted(resources, key=lambda it: hashlib.sha256(it.arn.encode()).digest())
     return resources
 
 

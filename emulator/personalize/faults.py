@@ -155,19 +155,17 @@ class Faults:
 
     def take_for_call(self, operation: str, request: Mapping[str, object]) -> Fault:
         """Take the oldest fault that happens to a call, or one that does nothing."""
-        return self._take("operation", ("*", operation), request.values()) or NO_FAULT
+        return self._take("operation", ("*", operation), request.values())
 
-    def take_for_job(self, job_kind: str, names: Collection[str]) -> Fault | None:
-        """Take the oldest fault that happens to a new job.
+    def take_for_job(self, job_kind: str, names: Collection[str]) -> Fault:
+        """Take the oldest fault that happens to a new job, or one that does nothing.
 
         `names` are the name and the ARN of the job, and the ARNs of the resources that it belongs
         to.
         """
         return self._take("job", (job_kind,), names)
 
-    def _take(
-        self, scope_key: str, scopes: Collection[str], names: Collection[object]
-    ) -> Fault | None:
+    def _take(self, scope_key: str, scopes: Collection[str], names: Collection[object]) -> Fault:
         """Take the oldest fault with one of the scopes, and perhaps only `of` one of the names."""
         for fault in self._faults:
             values = fault.values
@@ -175,7 +173,7 @@ class Faults:
             if matches and self._random.random() < values["rate"]:
                 self._count_down(fault)
                 return fault
-        return None
+        return NO_FAULT
 
     def _count_down(self, fault: Fault) -> None:
         """Remove a fault after its last time."""

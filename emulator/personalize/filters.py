@@ -7,11 +7,11 @@ GetRecommendations.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from emulator.personalize.datasets import find_dataset
 from emulator.personalize.errors import invalid_input
 from emulator.personalize.lifecycle import create, find_active
 from emulator.personalize.resources import (
     Condition,
-    Dataset,
     DatasetColumn,
     DatasetGroup,
     Filter,
@@ -71,10 +71,10 @@ def _find_compared_column(store: Store, group_arn: str, match: re.Match[str]) ->
     has_ids = id_column.replace("_", "") == match["target"].upper()
     is_supported = dataset_type != "INTERACTIONS" or match["field"].upper() == "EVENT_TYPE"
 
-    for dataset in store.list_resources(Dataset, group_arn):
+    dataset = find_dataset(store, group_arn, dataset_type)
+    if dataset is not None and has_ids and is_supported:
         for column in dataset.schema.columns:
-            is_named = column.name.upper() == match["field"].upper()
-            if dataset.type == dataset_type and is_named and has_ids and is_supported:
+            if column.name.upper() == match["field"].upper():
                 return DatasetColumn(dataset, column.name)
 
     name = f"{match['dataset']}.{match['field']}"
@@ -114,15 +114,21 @@ def filter_scores(
     if includes:
         passing_ids = _find_ids_of_any(includes, request)
 
-    # Without its value, an EXCLUDE expression is not used. INCLUDE needs all its values.
+    passing_ids -= _find_ids_of_any(_list_used_excludes(item_filter, request), request)
+    return {key: score for key, score in scores.items() if key in passing_ids}
+
+
+def _list_used_excludes(item_filter: Filter, request: Request) -> list[Condition]:
+    """List the EXCLUDE expressions. Those whose value is missing are not used.
+
+    INCLUDE needs all its values.
+    """
     present_parameters = {"", *request.get("filterValues", {})}
-    excludes = [
+    return [
         condition
         for condition in item_filter.conditions
         if not condition.includes and condition.parameter in present_parameters
     ]
-    passing_ids -= _find_ids_of_any(excludes, request)
-    return {key: score for key, score in scores.items() if key in passing_ids}
 
 
 def _find_ids_of_any(conditions: Iterable[Condition], request: Request) -> set[str]:
@@ -135,14 +141,6 @@ def _find_ids_of_any(conditions: Iterable[Condition], request: Request) -> set[s
 
 def _find_ids(condition: Condition, request: Request) -> set[str]:
     """Find the ids that fulfil a condition, with the value of its parameter in a request."""
-    values = condition.values
-    if condition.parameter:
-        values = request.get("filterValues", {}).get(condition.parameter, "")
-        if not re.fullmatch(VALUES, values):
-            raise invalid_input(
-                f"filterValues must have {condition.parameter} with each value in double quotes"
-            )
-
     dataset, column_name = condition.column
     table = dataset.table
     if dataset.type == "INTERACTIONS":
@@ -151,9 +149,21 @@ def _find_ids(condition: Condition, request: Request) -> set[str]:
         table = table.where("USER_ID", request["userId"])
 
     ids = table.column(ID_COLUMNS[dataset.type])
-    wanted_values = re.findall('"([^"]*)"', values)
+    wanted_values = _parse_wanted_values(condition, request)
     matches = _match_values(column_name, table.column(column_name), wanted_values)
     return {row_id for row_id, is_match in zip(ids, matches, strict=True) if is_match}
+
+
+def _parse_wanted_values(condition: Condition, request: Request) -> list[str]:
+    """Parse the values of a condition, or those that a request gives to its parameter."""
+    values = condition.values
+    if condition.parameter:
+        values = request.get("filterValues", {}).get(condition.parameter, "")
+        if not re.fullmatch(VALUES, values):
+            raise invalid_input(
+                f"filterValues must have {condition.parameter} with each value in double quotes"
+            )
+    return re.findall('"([^"]*)"', values)
 
 
 def _match_values(

@@ -1,7 +1,7 @@
 """The operations on dataset import jobs, which turn CSV files in S3 into rows of a dataset."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from functools import partial
 
@@ -29,9 +29,10 @@ def create_dataset_import_job(store: Store, request: Request) -> ImportJob:
     belongs_to = [dataset.arn, dataset.group_arn]
     job = create(store, ImportJob, details, belongs_to=belongs_to)
 
+    read = partial(_read_files, store, job, location)
     if store.switches.import_reads == "start":
-        job.timeline.when_in_progress(partial(_read_files, store, job, location))
-    job.timeline.when_active(partial(_import, store, job, dataset, location))
+        job.timeline.when_in_progress(read)
+    job.timeline.when_active(partial(_import, store, job, dataset, read))
     return job
 
 
@@ -51,18 +52,16 @@ def _read_files(store: Store, job: ImportJob, location: Location) -> None:
     job.files = read_csv_files(store.objects, location, role_arn)
 
 
-def _import(store: Store, job: ImportJob, dataset: Dataset, location: Location) -> None:
-    """Import the files of a job into its dataset.
-
-    The mode FULL replaces the rows of the dataset, and INCREMENTAL adds rows.
-    """
+def _import(store: Store, job: ImportJob, dataset: Dataset, read: Callable[[], None]) -> None:
+    """Import the files of a job into its dataset. Read them, unless the job has read them before."""
     if not job.files:
-        _read_files(store, job, location)
+        read()
     is_incremental = job.details["importMode"] == "INCREMENTAL"
     new_rows = _parse_rows(job.files, dataset, store.now.date())
     _check_enough_interactions(len(new_rows), dataset.type, is_incremental=is_incremental)
 
     if not is_incremental:
+        # The mode FULL replaces all rows.
         dataset.table = Table(dataset.table.columns)
         dataset.imports = ()
     dataset.table = dataset.table.with_rows(new_rows, IDENTITY_FIELDS[dataset.type])

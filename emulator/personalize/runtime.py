@@ -1,13 +1,17 @@
 """The operations of the runtime: recommendations, rankings and next best actions."""
 
 from itertools import islice
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from emulator.personalize.errors import invalid_input
 from emulator.personalize.filters import filter_scores, find_active_filter
 from emulator.personalize.operation_models import RESULT_FIELDS
 from emulator.personalize.resources import Campaign, SolutionVersion
-from emulator.personalize.store import Request, Response, Store
+from emulator.personalize.store import Request, Response, Store, Switches
+
+if TYPE_CHECKING:
+    from emulator.personalize.training import Model
 
 DEFAULT_RESULTS = 25  # API reference: numResults defaults to 25
 
@@ -83,8 +87,12 @@ def compute_scores(store: Store, version: SolutionVersion, request: Request) -> 
             # Popular items need no user (guide, "Choosing a recipe").
             return model.recommend_to_user("")
 
-    user_id = _require(request, "userId")
-    if user_id not in model.histories and store.switches.unknown_user == "nothing":
+    return _recommend_to_user(model, _require(request, "userId"), store.switches)
+
+
+def _recommend_to_user(model: "Model", user_id: str, switches: Switches) -> dict[str, float]:
+    """Recommend items to a user, or nothing to an unknown one if the switch says so."""
+    if user_id not in model.histories and switches.unknown_user == "nothing":
         return {}
     return model.recommend_to_user(user_id)
 

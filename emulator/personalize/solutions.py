@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
+from emulator.personalize.datasets import find_dataset
 from emulator.personalize.errors import JobFailed, already_exists, invalid_input, not_found
 from emulator.personalize.lifecycle import (
     check_no_unfinished_job,
@@ -165,14 +166,13 @@ def get_solution_metrics(store: Store, request: Request) -> Response:
 
 def _find_training_dataset(store: Store, solution: Solution) -> Dataset:
     """Find the ACTIVE dataset that the recipe learns from."""
-    required_type = solution.recipe.dataset_type
-    for dataset in store.list_resources(Dataset, solution.group_arn):
-        if dataset.type == required_type:
-            return find_active(store, Dataset, dataset.arn)
-
-    raise invalid_input(
-        f"Dataset group {solution.group_arn} has no {required_type} dataset to train on"
-    )
+    dataset_type = solution.recipe.dataset_type
+    dataset = find_dataset(store, solution.group_arn, dataset_type)
+    if dataset is None:
+        raise invalid_input(
+            f"Dataset group {solution.group_arn} has no {dataset_type} dataset to train on"
+        )
+    return find_active(store, Dataset, dataset.arn)
 
 
 def _train(version: SolutionVersion) -> None:

@@ -78,7 +78,7 @@ class Store:
         return f"arn:aws:personalize:{self.region}:{self.account}:{kind}/{name}"
 
     def get(self, kind: type[R], arn: str) -> R:
-        """Find the resource with an ARN. `Resource` stands for any kind.
+        """Find the resource with an ARN. With `Resource` as the kind, it can be any.
 
         Raises:
             ApiError: ResourceNotFoundException if there is none of this kind at the time `now`.
@@ -113,16 +113,12 @@ class Store:
         progress_time = self.now + timedelta(seconds=pending_seconds)
         end_time = progress_time + timedelta(seconds=progress_seconds)
 
-        moments = [
-            Moment(self.now, f"{verb} PENDING"),
-            Moment(progress_time, f"{verb} IN_PROGRESS"),
-            Moment(end_time, outcome),
-        ]
-        timeline = Timeline(moments, verb)
+        pending = Moment(self.now, f"{verb} PENDING")
+        in_progress = Moment(progress_time, f"{verb} IN_PROGRESS")
+        timeline = Timeline([pending, in_progress, Moment(end_time, outcome)], verb)
 
         fault = self.faults.take_for_job(kind, (arn, *names))
-        if fault is not None:
-            fault.change_course(timeline, self.stop_seconds(arn))
+        fault.change_course(timeline, self.stop_seconds(arn))
         self._jobs.append(timeline)
         return timeline
 
@@ -134,7 +130,7 @@ class Store:
         return self.timings(kind, arn)
 
     def stop_seconds(self, arn: str) -> float:
-        """Look up how long the training of a version is STOPPING."""
+        """Look up for how long the training of a version is STOPPING."""
         return sum(self.timings("stop", arn))
 
     def advance(self, time: datetime) -> None:

@@ -70,7 +70,7 @@ class Timeline:
 
     moments: list[Moment]
     verb: str = "CREATE"
-    fault: str | None = field(default=None, init=False)
+    fault: str = field(default="", init=False)
     failure_reason: str | None = field(default=None, init=False)
 
     @property

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
+from typing import NamedTuple
 
 import numpy as np
 from implicit.nearest_neighbours import ItemItemRecommender, normalize
@@ -24,6 +25,13 @@ DECAY = 0.9  # the weight of an interaction of a user relative to the user's nex
 HELD_OUT_USERS = 0.1  # guide, "Evaluating a solution version": a random 10% of users
 HELD_OUT_INTERACTIONS = 0.1  # of each held-out user, the newest
 RANKS = 25  # the metrics use the first 25 items
+
+
+class SplitHistory(NamedTuple):
+    """A user's history in two parts. The model has to guess the hidden one from the known one."""
+
+    known: History
+    hidden: History
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,10 +123,16 @@ def train(data: Table, recipe: Recipe) -> Model:
         known_users = [user for user in histories if user not in held_out_users]
         similarity = _compute_similarity([histories[user] for user in known_users], len(items))
 
-    popularity = np.bincount(np.concatenate([*histories.values()]), minlength=len(items))
-    model = Model(items, histories, popularity.astype(np.float64), similarity)
+    popularity = _count_interactions(histories, len(items))
+    model = Model(items, histories, popularity, similarity)
     metrics = evaluate(model, [histories[user] for user in held_out_users])
     return replace(model, metrics=metrics)
+
+
+def _count_interactions(histories: Mapping[str, History], item_count: int) -> Scores:
+    """Count the interactions of each item."""
+    positions = np.concatenate([*histories.values()])
+    return np.bincount(positions, minlength=item_count).astype(np.float64)
 
 
 def _list_histories(
@@ -204,19 +218,20 @@ def evaluate(model: Model, histories: Sequence[History]) -> dict[str, float]:
     user are hidden, and the model ranks all items that are not in the rest of the history. A hit
     is a hidden item among the first ranks.
     """
-    known = []
-    hidden = []
-    for history in histories:
-        hidden_count = math.ceil(len(history) * HELD_OUT_INTERACTIONS)
-        known.append(history[:-hidden_count])
-        hidden.append(history[-hidden_count:])
+    splits = [_hide_newest(history) for history in histories]
+    ranked = _rank_unknown_items(model, [split.known for split in splits])
 
-    ranked = _rank_unknown_items(model, known)
+    hidden = [split.hidden for split in splits]
     hits = np.array([np.isin(row, items) for row, items in zip(ranked, hidden, strict=True)])
-
     metrics = _compute_metrics(hits, [len(set(items)) for items in hidden])
     metrics["coverage"] = _compute_coverage(model, ranked)
     return metrics
+
+
+def _hide_newest(history: History) -> SplitHistory:
+    """Hide the newest interactions of a user, at least one."""
+    hidden_count = math.ceil(len(history) * HELD_OUT_INTERACTIONS)
+    return SplitHistory(history[:-hidden_count], history[-hidden_count:])
 
 
 def _rank_unknown_items(model: Model, histories: Sequence[History]) -> NDArray[np.intp]:
@@ -238,19 +253,24 @@ def _compute_metrics(hits: NDArray[np.bool_], hidden_counts: Sequence[int]) -> d
 
     `hidden_counts` has the number of items that each user could hit.
     """
-    reciprocal_ranks = np.where(hits.any(axis=1), 1 / (1 + hits.argmax(axis=1)), 0)
-    metrics = {"mean_reciprocal_rank_at_25": reciprocal_ranks.mean()}
+    metrics = {"mean_reciprocal_rank_at_25": _compute_reciprocal_ranks(hits)}
     for rank in (5, 10, 25):
         first_hits = hits[:, :rank]
-        gain = _compute_cumulative_gain(first_hits, hidden_counts)
-        metrics[f"normalized_discounted_cumulative_gain_at_{rank}"] = gain
-        metrics[f"precision_at_{rank}"] = first_hits.sum(axis=1).mean() / rank
-    return {name: round(float(value), 4) for name, value in metrics.items()}
+        gains = _compute_cumulative_gains(first_hits, hidden_counts)
+        metrics[f"normalized_discounted_cumulative_gain_at_{rank}"] = gains
+        metrics[f"precision_at_{rank}"] = first_hits.sum(axis=1) / rank
+    return {name: round(float(values.mean()), 4) for name, values in metrics.items()}
 
 
-def _compute_cumulative_gain(hits: NDArray[np.bool_], hidden_counts: Sequence[int]) -> Scores:
-    """Compute the normalized discounted cumulative gain, a mean over users."""
+def _compute_reciprocal_ranks(hits: NDArray[np.bool_]) -> Scores:
+    """Compute the reciprocal rank of each user's first hit, which is 0 without a hit."""
+    reciprocal_ranks: Scores = np.where(hits.any(axis=1), 1 / (1 + hits.argmax(axis=1)), 0)
+    return reciprocal_ranks
+
+
+def _compute_cumulative_gains(hits: NDArray[np.bool_], hidden_counts: Sequence[int]) -> Scores:
+    """Compute the normalized discounted cumulative gain of each user."""
     gains = 1 / np.log2(np.arange(2, hits.shape[1] + 2))
     best_sums = np.array([gains[:count].sum() for count in hidden_counts])
-    mean: Scores = ((hits * gains).sum(axis=1) / best_sums).mean()
-    return mean
+    normalized_gains: Scores = (hits * gains).sum(axis=1) / best_sums
+    return normalized_gains

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from functools import partial
 from io import BytesIO
 from typing import Any, NamedTuple, cast
@@ -40,24 +39,28 @@ def respond(
     Raises:
         NoResponse: The server must close the connection without a response.
     """
-    headers = {"Content-Type": CONTENT_TYPES[service_name], "x-amzn-RequestId": str(uuid4())}
-    status = 200
     try:
-        fields = perform(_parse_body(body))
+        return _build_response(service_name, 200, perform(_parse_body(body)))
     except ApiError as error:
         status = _find_status(service_name, error)
-        # AWS JSON reads the code of an error from the body, and REST JSON from the header.
         fields = {"__type": error.code, "message": error.message}
-        headers["x-amzn-ErrorType"] = error.code
+        response = _build_response(service_name, status, fields)
 
-    content = json.dumps(fields, default=_format_time).encode()
-    headers["Content-Length"] = str(len(content))
-    return Response(status, headers, content)
+        # AWS JSON reads the code of an error from the body, and REST JSON from the header.
+        response.headers["x-amzn-ErrorType"] = error.code
+        return response
 
 
-def _format_time(time: datetime) -> float:
-    """Format a time as both protocols have it: in seconds since 1970, rounded to milliseconds."""
-    return round(time.timestamp(), 3)
+def _build_response(service_name: str, status: int, fields: Mapping[str, object]) -> Response:
+    """Build a response with these fields in the protocol of a service."""
+    # Both protocols have times in seconds since 1970, rounded to milliseconds.
+    body = json.dumps(fields, default=lambda time: round(time.timestamp(), 3)).encode()
+    headers = {
+        "Content-Type": CONTENT_TYPES[service_name],
+        "Content-Length": str(len(body)),
+        "x-amzn-RequestId": str(uuid4()),
+    }
+    return Response(status, headers, body)
 
 
 def _parse_body(body: bytes) -> dict[str, object]:
@@ -86,22 +89,28 @@ def intercept(
     retries.
     """
     service_name = client.meta.service_model.service_name
-
-    def send(*, request: AWSPreparedRequest, event_name: str, **_: object) -> AWSResponse:
-        operation_name = event_name.rpartition(".")[2]  # before-send.personalize.ListSchemas
-        perform = partial(call, operation_name)
-        try:
-            response = respond(perform, service_name, cast("bytes", request.body))
-        except NoResponse:
-            raise ReadTimeoutError(endpoint_url=request.url) from None
-        return _build_client_response(request.url, response)
-
     # The stubs don't know that handlers may respond.
-    handler = cast("Callable[..., None]", send)
+    handler = cast("Callable[..., None]", partial(_answer, call, service_name))
     client.meta.events.register_first(f"before-send.{service_name}.*", handler)
 
 
-def _build_client_response(url: str, response: Response) -> AWSResponse:
-    """Build what botocore would get if the response had come over the network."""
+def _answer(
+    call: Callable[[str, Mapping[str, Any]], Mapping[str, object]],
+    service_name: str,
+    *,
+    request: AWSPreparedRequest,
+    event_name: str,
+    **_: object,
+) -> AWSResponse:
+    """Answer a request that botocore is about to send."""
+    operation_name = event_name.rpartition(".")[2]  # before-send.personalize.ListSchemas
+    perform = partial(call, operation_name)
+    try:
+        response = respond(perform, service_name, cast("bytes", request.body))
+    except NoResponse:
+        raise ReadTimeoutError(endpoint_url=request.url) from None
+
+    # This is what botocore would get if the response had come over the network.
     stream = HTTPResponse(BytesIO(response.body), preload_content=False)
-    return AWSResponse(url, response.status, HTTPHeaders.from_dict(response.headers), stream)
+    headers = HTTPHeaders.from_dict(response.headers)
+    return AWSResponse(request.url, response.status, headers, stream)
