@@ -2,23 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
-
-Method = Literal["neighbours", "popularity", "words"]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe: its type in the guide, and how the emulator trains it.
+    """A recipe: its type in the guide, and what it learns from.
 
-    The method "words" compares the texts of items, and the other methods learn from interactions.
     `dataset_type` is the dataset that the recipe learns from, and `item_column` has the ids of what
     it recommends. `updatable` recipes allow trainingMode UPDATE.
     """
 
     name: str
     type: str
-    method: Method = "neighbours"
     updatable: bool = False
     dataset_type: str = "INTERACTIONS"
     item_column: str = "ITEM_ID"
@@ -36,13 +31,13 @@ ALL = (
     Recipe("aws-hrnn", "USER_PERSONALIZATION"),
     Recipe("aws-hrnn-metadata", "USER_PERSONALIZATION"),
     Recipe("aws-hrnn-coldstart", "USER_PERSONALIZATION", updatable=True),
-    Recipe("aws-popularity-count", "POPULAR_ITEMS", method="popularity"),
-    Recipe("aws-trending-now", "POPULAR_ITEMS", method="popularity"),
+    Recipe("aws-popularity-count", "POPULAR_ITEMS"),
+    Recipe("aws-trending-now", "POPULAR_ITEMS"),
     Recipe("aws-personalized-ranking-v2", "PERSONALIZED_RANKING"),
     Recipe("aws-personalized-ranking", "PERSONALIZED_RANKING"),
     Recipe("aws-similar-items", "RELATED_ITEMS"),
     Recipe("aws-sims", "RELATED_ITEMS"),
-    Recipe("aws-semantic-similarity", "RELATED_ITEMS", method="words", dataset_type="ITEMS"),
+    Recipe("aws-semantic-similarity", "RELATED_ITEMS", dataset_type="ITEMS"),
     Recipe("aws-item-affinity", "USER_SEGMENTATION"),
     Recipe("aws-item-attribute-affinity", "USER_SEGMENTATION"),
     Recipe(

@@ -4,7 +4,6 @@ import hashlib
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -181,22 +180,15 @@ def _train(version: SolutionVersion) -> None:
     from emulator.personalize.training import train  # noqa: PLC0415
 
     recipe = version.solution.recipe
-    if recipe.method == "words":
-        _check_has_items(version.data)
-    else:
+    if recipe.dataset_type != "ITEMS":
         _check_enough_interactions(version.data, version.solution.details.get("eventType"))
         _check_enough_users(version.data)
-
-    if version.timeline.fault == "only-popularity":
-        recipe = replace(recipe, method="popularity")
-    version.model = train(version.data, recipe)
-    version.data = Table()
-
-
-def _check_has_items(items: Table) -> None:
-    """Fail a training on texts without any."""
-    if not len(items):
+    elif not version.data:
         raise JobFailed("Dataset has no items")
+
+    only_popularity = version.timeline.fault == "only-popularity"
+    version.model = train(version.data, recipe, only_popularity=only_popularity)
+    version.data = Table()
 
 
 def _check_enough_interactions(interactions: Table, event_type: str | None) -> None:

@@ -109,17 +109,17 @@ class Model:
         }
 
 
-def train(data: Table, recipe: Recipe) -> Model:
+def train(data: Table, recipe: Recipe, *, only_popularity: bool = False) -> Model:
     """Train a model on rows, and evaluate it. Equal rows always give an equal model."""
-    if recipe.method == "words":
-        return _train_on_words(data, recipe.item_column)
-
     items = sorted(set(data.column(recipe.item_column)))
+    if recipe.dataset_type == "ITEMS":
+        return _train_on_items(items)
+
     histories = _list_histories(data, recipe.item_column, items)
     held_out_users = _choose_held_out_users(histories)
 
     similarity = None
-    if recipe.method == "neighbours":
+    if recipe.type != "POPULAR_ITEMS" and not only_popularity:
         known_users = [user for user in histories if user not in held_out_users]
         similarity = _compute_similarity([histories[user] for user in known_users], len(items))
 
@@ -161,33 +161,12 @@ def _choose_held_out_users(histories: Mapping[str, History]) -> dict[str, None]:
     return dict.fromkeys(users[:held_out_count])
 
 
-def _train_on_words(data: Table, item_column: str) -> Model:
-    """Train a model in which items are similar if they have words in common.
+def _train_on_items(items: Sequence[str]) -> Model:
+    """Build a model to which all items are equally similar, because there are no interactions.
 
-    The rows are items. Every word counts as a user who had the items with this word.
+    There is nothing to evaluate either: each item is recommended to somebody.
     """
-    items = data.column(item_column)
-    item_count = len(items)
-    similarity = _compute_similarity(_list_items_by_word(data, item_column), item_count)
-    model = Model(items, {}, np.ones(item_count), similarity)
-
-    # There are no interactions to hold out, so coverage is the only metric.
-    ranked = _rank_unknown_items(model, [[position] for position in range(item_count)])
-    return replace(model, metrics={"coverage": _compute_coverage(model, ranked)})
-
-
-def _list_items_by_word(data: Table, item_column: str) -> list[list[int]]:
-    """List the positions of the items for each word in their other columns."""
-    positions: defaultdict[str, list[int]] = defaultdict(list)
-    for name in data.columns:
-        if name == item_column:
-            continue
-
-        for position, value in enumerate(data.column(name)):
-            # A pipe separates the values of a categorical column.
-            for word in str(value or "").lower().replace("|", " ").split():
-                positions[word].append(position)
-    return [*positions.values()]
+    return Model(items, {}, np.ones(len(items)), similarity=None, metrics={"coverage": 1})
 
 
 def _compute_similarity(histories: Sequence[History], item_count: int) -> csr_matrix:
@@ -224,7 +203,7 @@ def evaluate(model: Model, histories: Sequence[History]) -> dict[str, float]:
     hidden = [split.hidden for split in splits]
     hits = np.array([np.isin(row, items) for row, items in zip(ranked, hidden, strict=True)])
     metrics = _compute_metrics(hits, [len(set(items)) for items in hidden])
-    metrics["coverage"] = _compute_coverage(model, ranked)
+    metrics["coverage"] = round(len(np.unique(ranked)) / len(model.items), 4)
     return metrics
 
 
@@ -241,11 +220,6 @@ def _rank_unknown_items(model: Model, histories: Sequence[History]) -> NDArray[n
         row[list(history)] = -1  # less than every other score
     ranked: NDArray[np.intp] = np.argsort(-scores, axis=1, kind="stable")[:, :RANKS]
     return ranked
-
-
-def _compute_coverage(model: Model, ranked: NDArray[np.intp]) -> float:
-    """Compute the share of the items that the model recommends to anybody."""
-    return round(len(np.unique(ranked)) / len(model.items), 4)
 
 
 def _compute_metrics(hits: NDArray[np.bool_], hidden_counts: Sequence[int]) -> dict[str, float]:
