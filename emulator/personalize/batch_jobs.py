@@ -8,6 +8,7 @@ result is not documented: here the job fails.
 """
 
 import json
+from collections.abc import Mapping
 from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
@@ -167,14 +168,18 @@ def _recommend_items(store: Store, job: BatchJob, line: Line) -> Line:
         # Only a ranking has all items that were given.
         scores = dict(islice(scores.items(), job.details["numResults"]))
 
+    return _format_items(line, scores, job.version.solution.recipe.type)
+
+
+def _format_items(line: Line, scores: Mapping[str, float], recipe_type: str) -> Line:
+    """Format the results of a line as in the guide's examples for a type of recipe."""
     output: Line = {"recommendedItems": [*scores]}
-    output_line: Line = {"input": line, "output": output}
-    recipe_type = job.version.solution.recipe.type
     if recipe_type in TYPES_WITH_SCORES:
         output["scores"] = [round(score, 7) for score in scores.values()]
+
     if recipe_type == "USER_PERSONALIZATION":
-        output_line["error"] = None  # as in the guide's examples of these recipes only
-    return output_line
+        return {"input": line, "output": output, "error": None}
+    return {"input": line, "output": output}
 
 
 def _list_segment(job: BatchJob, line: Line) -> Line:

@@ -62,23 +62,25 @@ def _parse_condition(store: Store, group_arn: str, expression: str) -> Condition
 
 
 def _find_compared_column(store: Store, group_arn: str, match: re.Match[str]) -> DatasetColumn:
-    """Find the column that an expression compares.
-
-    Of the interactions, this emulator compares only the event type.
-    """
-    dataset_type = match["dataset"].upper()
-    id_column = ID_COLUMNS.get(dataset_type, "")
-    has_ids = id_column.replace("_", "") == match["target"].upper()
-    is_supported = dataset_type != "INTERACTIONS" or match["field"].upper() == "EVENT_TYPE"
-
-    dataset = find_dataset(store, group_arn, dataset_type)
-    if dataset is not None and has_ids and is_supported:
+    """Find the column that an expression compares."""
+    dataset = find_dataset(store, group_arn, match["dataset"].upper())
+    if dataset is not None and _can_compare(dataset.type, match):
         for column in dataset.schema.columns:
             if column.name.upper() == match["field"].upper():
                 return DatasetColumn(dataset, column.name)
 
     name = f"{match['dataset']}.{match['field']}"
     raise invalid_input(f"{match['target']} of {group_arn} cannot be filtered by {name}")
+
+
+def _can_compare(dataset_type: str, match: re.Match[str]) -> bool:
+    """Tell if a type of dataset has the ids of an expression, and if its field can be compared.
+
+    Of the interactions, this emulator compares only the event type.
+    """
+    id_column = ID_COLUMNS.get(dataset_type, "")
+    has_ids = id_column.replace("_", "") == match["target"].upper()
+    return has_ids and (dataset_type != "INTERACTIONS" or match["field"].upper() == "EVENT_TYPE")
 
 
 def find_active_filter(store: Store, request: Request, group_arn: str) -> Filter | None:

@@ -39,7 +39,7 @@ def create_dataset_import_job(store: Store, request: Request) -> ImportJob:
 def _check_bulk_data(store: Store, dataset: Dataset) -> None:
     """Reject an incremental import into a dataset without an earlier FULL import."""
     for job in store.list_resources(ImportJob, dataset.arn):
-        if job.details["importMode"] == "FULL" and job.is_active(store.now):
+        if job.is_active(store.now) and not job.is_incremental:
             return
     raise invalid_input(
         f"Dataset {dataset.arn} has no bulk data; import with importMode FULL first"
@@ -53,15 +53,13 @@ def _read_files(store: Store, job: ImportJob, location: Location) -> None:
 
 
 def _import(store: Store, job: ImportJob, dataset: Dataset, read: Callable[[], None]) -> None:
-    """Import the files of a job into its dataset. Read them, unless the job has read them before."""
+    """Import the files of a job into its dataset. A job that reads at its end reads them now."""
     if not job.files:
         read()
-    is_incremental = job.details["importMode"] == "INCREMENTAL"
     new_rows = _parse_rows(job.files, dataset, store.now.date())
-    _check_enough_interactions(len(new_rows), dataset.type, is_incremental=is_incremental)
+    _check_enough_interactions(job, dataset, len(new_rows))
 
-    if not is_incremental:
-        # The mode FULL replaces all rows.
+    if not job.is_incremental:
         dataset.table = Table(dataset.table.columns)
         dataset.imports = ()
     dataset.table = dataset.table.with_rows(new_rows, IDENTITY_FIELDS[dataset.type])
@@ -80,16 +78,16 @@ def _parse_rows(files: Mapping[str, bytes], dataset: Dataset, today: date) -> li
     return [row for csv_file in csv_files for row in csv_file.rows]
 
 
-def _check_enough_interactions(count: int, dataset_type: str, *, is_incremental: bool) -> None:
+def _check_enough_interactions(job: ImportJob, dataset: Dataset, row_count: int) -> None:
     """Fail the job if it has too few interactions.
 
     Item interactions have a minimum in either mode, and action interactions only with INCREMENTAL.
     """
-    has_minimum = dataset_type == "INTERACTIONS"
-    if dataset_type == "ACTION_INTERACTIONS":
-        has_minimum = is_incremental
+    has_minimum = dataset.type == "INTERACTIONS"
+    if dataset.type == "ACTION_INTERACTIONS":
+        has_minimum = job.is_incremental
 
-    if has_minimum and count < MIN_INTERACTIONS:
+    if has_minimum and row_count < MIN_INTERACTIONS:
         raise JobFailed(
-            f"Dataset import job has {count} interactions, fewer than {MIN_INTERACTIONS}"
+            f"Dataset import job has {row_count} interactions, fewer than {MIN_INTERACTIONS}"
         )

@@ -183,6 +183,11 @@ class ImportJob(Job):
     files: dict[str, bytes] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def is_incremental(self) -> bool:
+        """True if the job adds rows to those of the dataset, instead of replacing them."""
+        return bool(self.details["importMode"] == "INCREMENTAL")
+
 
 @dataclass(kw_only=True, eq=False)
 class Solution(Updatable):

@@ -110,12 +110,10 @@ class Store:
         ARN, or for one of `names`, changes its course.
         """
         pending_seconds, progress_seconds = self._plan_duration(kind, arn)
-        progress_time = self.now + timedelta(seconds=pending_seconds)
-        end_time = progress_time + timedelta(seconds=progress_seconds)
-
         pending = Moment(self.now, f"{verb} PENDING")
-        in_progress = Moment(progress_time, f"{verb} IN_PROGRESS")
-        timeline = Timeline([pending, in_progress, Moment(end_time, outcome)], verb)
+        in_progress = Moment(self.now + timedelta(seconds=pending_seconds), f"{verb} IN_PROGRESS")
+        end = Moment(in_progress.time + timedelta(seconds=progress_seconds), outcome)
+        timeline = Timeline([pending, in_progress, end], verb)
 
         fault = self.faults.take_for_job(kind, (arn, *names))
         fault.change_course(timeline, self.stop_seconds(arn))
