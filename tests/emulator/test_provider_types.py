@@ -5,7 +5,6 @@ provider does is cited in the rows. `test_provider_plugin.py` proves the way ove
 """
 
 import itertools
-import json
 import re
 from base64 import b64encode
 from hashlib import sha256
@@ -14,14 +13,14 @@ from pathlib import Path
 import pytest
 from provider_support import UNKNOWN, Engine, Resource, Type, archive, function_inputs
 from ruamel.yaml import YAML
-from small_stack import ACCOUNT, REGION, allow, invoke, policy, trust, waiting
+from small_stack import ACCOUNT, allow, create_role, invoke, policy, trust
 
 from emulator.deployer import wire
 from emulator.deployer.errors import DeploymentError
 from emulator.deployer.resources import ROWS
 from emulator.deployer.translation import parse_document
 
-TYPES = YAML(typ="safe").load(Path(__file__).with_name("resource_types.yaml").read_text())
+LAMBDA_ROLE = f"arn:aws:iam::{ACCOUNT}:role/types-lambda"
 NUMBERS = itertools.count()
 
 
@@ -35,58 +34,31 @@ def code_hash(code):
     return b64encode(sha256(wire.zip_file(code, "code")).digest()).decode()
 
 
-@pytest.fixture(scope="module")
+def read_yaml(name):
+    """Read a file of this folder with the archives of functions, as its first lines explain."""
+    yaml = YAML(typ="safe")
+    yaml.constructor.add_constructor("!code", lambda _, node: returning(node.value))
+    yaml.constructor.add_constructor("!hash", lambda _, node: code_hash(returning(node.value)))
+    return yaml.load(Path(__file__).with_name(name).read_text())
+
+
+TYPES = read_yaml("resource_types.yaml")
+BY_HAND = read_yaml("changes_by_hand.yaml")
+
+
+@pytest.fixture(scope="module", autouse=True)
 def existing(aws, engine):
-    """Create the resources that the inputs of TYPES name. Return the values by name."""
+    """Create the resources that the files name."""
     for name in ("one", "two"):
         aws.client("iam").create_policy(PolicyName=name, PolicyDocument=policy(allow("*")))
-    roles = {
-        name: engine.create(Type.ROLE, name, {"assumeRolePolicy": trust(name.split("-")[-1])})
-        for name in ("lambda", "other-lambda", "states", "other-states", "scheduler")
-    }
-    for role in roles.values():
-        permissions = policy(allow(["logs:*", "lambda:*"]))
-        engine.create(Type.ROLE_POLICY, role.name, {"role": role.id, "policy": permissions})
-    role_arn = roles["lambda"].outputs["arn"]
-    function = engine.create(Type.FUNCTION, "types", function_inputs(role_arn, returning("old")))
-    rule = engine.create(Type.RULE, "types", {"scheduleExpression": "rate(1 day)"})
-    actions = ("s3:GetObject", "s3:PutObject", "sns:Publish", "sns:Subscribe")
-
-    return {
-        **{f"role {name}": role.id for name, role in roles.items()},
-        **{f"arn {name}": role.outputs["arn"] for name, role in roles.items()},
-        **{f"trusts {service}": trust(service) for service in ("lambda", "states")},
-        **{f"allows {action}": policy(allow(action)) for action in actions},
-        **{f"policy {name}": f"arn:aws:iam::{ACCOUNT}:policy/{name}" for name in ("one", "two")},
-        **{f"waits {number}": json.dumps(waiting(number)) for number in (1, 2)},
-        **{f"key {number}": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{number}" for number in (1, 2)},
-        **{f"code {number}": returning(number) for number in (1, 2)},
-        **{f"hash {number}": code_hash(returning(number)) for number in (1, 2)},
-        "function": function.id,
-        "function arn": function.outputs["arn"],
-        "group": engine.create(Type.GROUP, "types", {}).id,
-        "rule": rule.id,
-        "topic": engine.create(Type.TOPIC, "types", {}).id,
-        "queue arn": engine.create(Type.QUEUE, "types", {}).outputs["arn"],
-        "log group": engine.create(Type.LOG_GROUP, "types", {}).id,
-        "spaced trust": json.dumps(json.loads(trust("lambda")), indent=2),
-        "log arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/one:*",
-    }
-
-
-def filled(value, existing):
-    """Return a value in which `[name]` is replaced by the existing value."""
-    if isinstance(value, dict):
-        return {key: filled(item, existing) for key, item in value.items()}
-    if isinstance(value, list):
-        return [filled(item, existing) for item in value]
-    if not isinstance(value, str):
-        return value
-    whole = re.fullmatch(r"\[([\w: -]+)\]", value)
-    if whole:
-        return existing[whole[1]]
-
-    return re.sub(r"\[([a-z ]+)\]", lambda match: existing[match[1]], value)
+    for name in ("lambda", "other-lambda", "states", "other-states", "scheduler"):
+        service = name.removeprefix("other-")
+        create_role(aws, f"types-{name}", trust(service), allow(["logs:*", "lambda:*"]))
+    function = function_inputs(LAMBDA_ROLE, returning("old"), name="types")
+    engine.create(Type.FUNCTION, "types", function)
+    engine.create(Type.RULE, "types", {"name": "types", "scheduleExpression": "rate(1 day)"})
+    for type_token in (Type.GROUP, Type.TOPIC, Type.QUEUE, Type.LOG_GROUP):
+        engine.create(type_token, "types", {"name": "types"})
 
 
 def changed_inputs(inputs, change):
@@ -102,11 +74,9 @@ def assert_current(engine, resource):
 
 
 @pytest.mark.parametrize("type_token", TYPES)
-def test_a_resource_is_created_as_previewed_updated_in_place_and_deleted(
-    engine, existing, type_token
-):
+def test_a_resource_is_created_as_previewed_updated_in_place_and_deleted(engine, type_token):
     row = ROWS[type_token]
-    inputs = filled(TYPES[type_token]["inputs"], existing)
+    inputs = TYPES[type_token]["inputs"]
     previewed = engine.preview(type_token, "sample", inputs)
     resource = engine.create(type_token, "sample", inputs)
     assert previewed.keys() == resource.outputs.keys(), "a preview shows each output"
@@ -119,10 +89,10 @@ def test_a_resource_is_created_as_previewed_updated_in_place_and_deleted(
 
     assert_current(engine, resource)
     for change in TYPES[type_token]["updates"]:
-        new_inputs = changed_inputs(inputs, filled(change, existing))
+        new_inputs = changed_inputs(inputs, change)
         diff = engine.diff(resource, new_inputs)
-        all_tags = {"tagsAll"} & ({"tagsAll"} if "tags" in change else set())
-        assert (diff.changed, diff.replacing) == ({*change} | all_tags, set()), change
+        changed_tags = {"tagsAll"} if "tags" in change else set()
+        assert (diff.changed, diff.replacing) == ({*change} | changed_tags, set()), change
         changed = engine.update(resource, new_inputs)
         assert_current(engine, changed)
         as_before = engine.read(changed._replace(inputs=resource.inputs)).inputs
@@ -138,13 +108,13 @@ def test_a_resource_is_created_as_previewed_updated_in_place_and_deleted(
 
 
 @pytest.mark.parametrize("type_token", TYPES)
-def test_an_input_that_aws_cannot_change_replaces_the_resource(engine, existing, type_token):
-    inputs = filled(TYPES[type_token]["inputs"], existing)
+def test_an_input_that_aws_cannot_change_replaces_the_resource(engine, type_token):
+    inputs = TYPES[type_token]["inputs"]
     row = ROWS[type_token]
     complete = engine.checked(type_token, "replaced", inputs)
     resource = Resource(type_token, "replaced", "the-id", complete, complete)
     for change in TYPES[type_token]["replacements"]:
-        new_inputs = changed_inputs(inputs, filled(change, existing))
+        new_inputs = changed_inputs(inputs, change)
         diff = engine.diff(resource, new_inputs)
         assert (diff.changed, diff.replacing) == ({*change}, {*change})
         has_fixed_name = bool(row.name_pattern) and row.name_input in new_inputs
@@ -185,10 +155,9 @@ def test_a_name_is_checked_against_its_rule(engine, type_token):
 
 
 @pytest.fixture
-def inputs(existing):
+def inputs():
     """Return the inputs of a published function that returns 'old'."""
-    code = returning("old")
-    return function_inputs(existing["arn lambda"], code, publish=True, timeout=20)
+    return function_inputs(LAMBDA_ROLE, returning("old"), publish=True, timeout=20)
 
 
 @pytest.fixture
@@ -223,10 +192,10 @@ def test_only_code_and_configuration_become_a_new_version(aws, engine, function,
     assert first["MemorySize"] == 128, "a published version never changes"
 
 
-def test_a_permission_has_its_id_and_its_source_in_the_policy(aws, engine, existing):
-    inputs = filled(TYPES[Type.PERMISSION]["inputs"], existing)
+def test_a_permission_has_its_id_and_its_source_in_the_policy(aws, engine):
+    inputs = TYPES[Type.PERMISSION]["inputs"]
     permission = engine.create(Type.PERMISSION, "statement", inputs)
-    policy_text = aws.client("lambda").get_policy(FunctionName=existing["function"])["Policy"]
+    policy_text = aws.client("lambda").get_policy(FunctionName="types")["Policy"]
     assert f'"Sid": "{permission.id}"' in policy_text
     assert inputs["sourceArn"] in policy_text
     engine.delete(permission)
@@ -234,30 +203,16 @@ def test_a_permission_has_its_id_and_its_source_in_the_policy(aws, engine, exist
 
 # Changes by hand
 
-MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:one"
-SCHEDULE = {"scheduleExpression": "cron(0 3 * * ? *)", "flexibleTimeWindow": {"mode": "OFF"}}
-TRUST = {"assumeRolePolicy": trust("lambda")}
-DEFAULT_TAG = {"stage": "dev"}
-BY_HAND = YAML(typ="safe").load(Path(__file__).with_name("changes_by_hand.yaml").read_text())
-
 
 @pytest.mark.parametrize("name", BY_HAND)
-def test_a_refresh_finds_a_change_by_hand_and_the_next_update_corrects_it(aws, existing, name):
-    engine = Engine(aws, **DEFAULT_TAG)
-    type_token, inputs, call, found = filled(BY_HAND[name], existing).values()
+def test_a_refresh_finds_a_change_by_hand_and_the_next_update_corrects_it(aws, name):
+    engine = Engine(aws, stage="dev")
+    type_token, inputs, call, found = BY_HAND[name].values()
     resource = engine.create(type_token, "drift", inputs)
     ((operation, fields),) = call.items()
     service, method = operation.split(".")
-    client = aws.client(service)
-    if type_token == Type.SCHEDULE:
-        current = client.get_schedule(Name=resource.inputs["name"])
-        kept = ("Name", "GroupName", "FlexibleTimeWindow", "Target")
-        fields = {**{key: current[key] for key in kept}, **fields}
-    if type_token == Type.GROUP:
-        fields = {"ResourceArn": resource.outputs["arn"], **fields}
-    if type_token == Type.SUBSCRIPTION:
-        fields = {"SubscriptionArn": resource.id, **fields}
-    getattr(client, method)(**fields)
+    fields = {key: resource.id if value == "<id>" else value for key, value in fields.items()}
+    getattr(aws.client(service), method)(**fields)
     refreshed = engine.read(resource)
     states = ((resource.inputs, refreshed.inputs), (resource.outputs, refreshed.outputs))
     for before, after in states:
@@ -299,17 +254,8 @@ def test_a_resource_that_was_deleted_by_hand_is_gone(aws, engine):
 
 
 def test_a_role_with_a_policy_that_was_added_by_hand_is_not_deleted(aws, engine):
-    role = engine.create(Type.ROLE, "held", TRUST)
+    role = engine.create(Type.ROLE, "held", {"assumeRolePolicy": trust("lambda")})
     by_hand = {"PolicyName": "by-hand", "PolicyDocument": policy(allow("s3:*"))}
     aws.client("iam").put_role_policy(RoleName=role.id, **by_hand)
     with pytest.raises(DeploymentError, match="must delete all inline policies first"):
         engine.delete(role)
-
-
-def test_the_schedules_of_a_deleted_group_are_deleted(engine, existing):
-    group = engine.create(Type.GROUP, "left", {})
-    target = {"arn": MACHINE, "roleArn": existing["arn scheduler"]}
-    inputs = {**SCHEDULE, "groupName": group.id, "target": target}
-    schedule = engine.create(Type.SCHEDULE, "left", inputs)
-    engine.delete(group)
-    assert engine.read(schedule) is None
