@@ -54,11 +54,7 @@ def _print_exports(emulator: Emulator) -> None:
 
 
 def _wait(emulator: Emulator, stop: threading.Event) -> None:
-    """Wait for a signal.
-
-    Raises:
-        EmulatorError: the emulator has died meanwhile.
-    """
+    """Wait for a signal. Raise EmulatorError if the emulator dies before."""
     while not stop.wait(0.2):
         if not emulator.alive():
             raise EmulatorError(f"the emulator died\n{log_tail(emulator.log)}")

@@ -41,12 +41,13 @@ INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "SYSTEMROOT", "TZ")
 
 
 class Options(TypedDict):
-    """The options that the server gets as JSON. `directory` is for the files of the process."""
+    """The options that the server gets as JSON."""
 
     port: int
     account: str
     region: str
     directory: str
+    """The folder for all files of the server, which is removed when it ends."""
     timings: dict[str, tuple[float, float]]
     switches: dict[str, Any]
 
@@ -101,7 +102,7 @@ class Emulator:
         return self.process.poll() is None
 
     def client(self, service: str) -> BaseClient:
-        """Return the boto3 client of a service for the account's root.
+        """Create a boto3 client for the account's root, once for each service.
 
         Typed code calls `boto3.client("s3", **emulator.connection)`, which has the exact type.
         """
@@ -112,17 +113,17 @@ class Emulator:
         return self._clients[service]
 
     def fire(self, schedule: str, group: str = "default", scheduled_time: str | None = None) -> str:
-        """Fire a schedule and return the ARN of the execution.
+        """Fire a schedule now, and return the ARN of the execution.
 
-        `scheduled_time` (ISO 8601) is the time for which it fires, by default the present. Raise
-        EmulatorError if the schedule cannot start its target.
+        `scheduled_time` (ISO 8601) is the time that the execution sees, by default the present.
+        Raise EmulatorError if the schedule cannot start its target.
         """
         request = {"schedule": schedule, "group": group, "scheduledTime": scheduled_time}
         response = self.control("POST", "fire", request)
         return str(cast("dict[str, object]", response)["executionArn"])
 
     def calls(self, action: str = "") -> list[Call]:
-        """Return the AWS calls whose action begins with `action`, for example "states:Start"."""
+        """List the AWS calls whose action begins with `action`, for example "states:Start"."""
         return cast("list[Call]", self.control("GET", f"calls?{urlencode({'action': action})}"))
 
     def control(
@@ -164,20 +165,16 @@ def running(
     documented. Raise EmulatorError if the emulator cannot start.
     """
     directory = Path(tempfile.mkdtemp(prefix="emulator-"))
+    log = directory / "log"
     options: Options = {
         "port": port,
         "account": account,
         "region": region,
         "directory": str(directory),
-        "timings": {},
-        "switches": {},
+        "timings": _to_json_object(timings),
+        "switches": _to_json_object(switches),
     }
-    if timings is not None:
-        options["timings"] = asdict(timings)
-    if switches is not None:
-        options["switches"] = asdict(switches)
 
-    log = directory / "log"
     with _start_server(options, log) as process:
         try:
             endpoint = _wait_for_endpoint(process, port, log)
@@ -185,6 +182,12 @@ def running(
         finally:
             _stop(process)
             shutil.rmtree(directory, ignore_errors=True)
+
+
+def _to_json_object(settings: FixedTimings | Switches | None) -> dict[str, Any]:
+    if settings is None:
+        return {}  # The server has the defaults.
+    return asdict(settings)
 
 
 def _start_server(options: Options, log: Path) -> subprocess.Popen[str]:
@@ -203,18 +206,11 @@ def _start_server(options: Options, log: Path) -> subprocess.Popen[str]:
 
 
 def _wait_for_endpoint(process: subprocess.Popen[str], port: int, log: Path) -> str:
-    """Return the endpoint when the server has started. Raise EmulatorError if it cannot start.
+    """Wait until the server has started, and return its endpoint.
 
-    The server writes one line of JSON when it has started, or when the port is taken.
+    Raise EmulatorError if it cannot start.
     """
-    output = cast("IO[str]", process.stdout)
-    ready, _, _ = select.select([output], [], [], START_SECONDS)
-    message: dict[str, str] = {}
-    if ready:
-        line = output.readline()
-        if line.startswith("{"):
-            message = json.loads(line)
-
+    message = _read_message(process)
     if "error" in message:
         raise EmulatorError(
             f"the emulator cannot serve on 127.0.0.1:{port}: {message['error']};"
@@ -225,8 +221,23 @@ def _wait_for_endpoint(process: subprocess.Popen[str], port: int, log: Path) -> 
     return message["endpoint"]
 
 
+def _read_message(process: subprocess.Popen[str]) -> dict[str, str]:
+    """Read what the server says when it has started or when the port is taken, if it says so."""
+    output = cast("IO[str]", process.stdout)
+    ready, _, _ = select.select([output], [], [], START_SECONDS)
+    if not ready:
+        return {}
+
+    # A server that dies closes its output, so the line may be empty.
+    line = output.readline()
+    if not line.startswith("{"):
+        return {}
+    message: dict[str, str] = json.loads(line)
+    return message
+
+
 def log_tail(log: Path) -> str:
-    """Return the end of a log."""
+    """Read the end of a log, which says why the server has ended."""
     return log.read_text(errors="replace")[-LOG_TAIL_CHARACTERS:]
 
 

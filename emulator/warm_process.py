@@ -37,9 +37,9 @@ KILLED = 1
 
 
 def command(address: str, module: str) -> list[str]:
-    """Return the command that runs a module as a copy of the warm process at an address.
+    """Build the command that runs a module as a copy of the warm process at an address.
 
-    The arguments of the module follow.
+    The caller appends the arguments of the module.
     """
     return [sys.executable, "-IS", __file__, "run", address, module]
 
@@ -86,15 +86,21 @@ def serve(
 
 def warm_up(modules: Sequence[str], services: Sequence[str]) -> dict[str, str]:
     """Import modules and read models. Return the environment variables that the imports set."""
-    import botocore.session  # noqa: PLC0415  # `run` does not need it
-
     before = dict(os.environ)
-
-    # All copies share what the loader has read.
-    botocore.session.create_loader = functools.cache(botocore.session.create_loader)
-
     for module in modules:
         importlib.import_module(module)
+    _read_models(services)
+
+    gc.collect()
+    gc.freeze()  # a collection would copy the pages of memory that the processes share
+    return {name: value for name, value in os.environ.items() if before.get(name) != value}
+
+
+def _read_models(services: Sequence[str]) -> None:
+    """Read botocore's models of services into a loader that all copies share."""
+    import botocore.session  # noqa: PLC0415  # `run` does not need it
+
+    botocore.session.create_loader = functools.cache(botocore.session.create_loader)
     for service in services:
         botocore.session.Session().create_client(
             service,
@@ -103,19 +109,15 @@ def warm_up(modules: Sequence[str], services: Sequence[str]) -> dict[str, str]:
             aws_secret_access_key="any",  # noqa: S106  # no call is made
         )
 
-    gc.collect()
-    gc.freeze()  # a collection would copy the pages of memory that the processes share
-    return {name: value for name, value in os.environ.items() if before.get(name) != value}
-
 
 def run_copy(connection: socket.socket, variables: dict[str, str]) -> NoReturn:
     """Run the program that a connection asks for in this process, and end the process."""
-    _, files, _, _ = socket.recv_fds(connection, 1, len(STANDARD_STREAMS))
+    _, streams, _, _ = socket.recv_fds(connection, 1, len(STANDARD_STREAMS))
     with connection.makefile("rb") as reader:
         request: dict[str, Any] = json.loads(reader.readline())
 
-    _replace_standard_streams(files)
-    _move(request["folder"], request["environment"] | variables)
+    _replace_standard_streams(streams)
+    _replace_surroundings(request["folder"], request["environment"] | variables)
     module, *sys.argv[1:] = request["arguments"]
     threading.Thread(target=_end_with_caller, args=(connection,), daemon=True).start()
 
@@ -124,11 +126,11 @@ def run_copy(connection: socket.socket, variables: dict[str, str]) -> NoReturn:
     os._exit(exit_code)
 
 
-def _replace_standard_streams(files: Sequence[int]) -> None:
+def _replace_standard_streams(streams: Sequence[int]) -> None:
     """Use the caller's standard streams, and forget what this process has buffered for its own."""
-    for number, file in enumerate(files):
-        os.dup2(file, number)
-        os.close(file)
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
 
     # They stay open to the end.
     sys.stdin = open(0)  # noqa: SIM115
@@ -136,7 +138,7 @@ def _replace_standard_streams(files: Sequence[int]) -> None:
     sys.stderr = open(2, "w", buffering=1, errors="backslashreplace")  # noqa: SIM115
 
 
-def _move(folder: str, environment: dict[str, str]) -> None:
+def _replace_surroundings(folder: str, environment: dict[str, str]) -> None:
     """Give this process the working directory and the environment of the caller."""
     os.environ.clear()
     os.environ.update(environment)
@@ -152,46 +154,46 @@ def _end_with_caller(connection: socket.socket) -> None:
 
 def _run_module(module: str) -> int:
     """Run a module as `python -m` does, and return the exit code that Python would end with."""
-    code: str | int | None = None
+    exit_code: str | int | None = None
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as end:
-        code = end.code
+        exit_code = end.code
     except BaseException:  # noqa: BLE001  # the copy has no other way to report it
         traceback.print_exc()
-        code = 1
+        exit_code = 1
 
-    if code is None:
-        code = 0
-    if isinstance(code, str):
-        print(code, file=sys.stderr)  # noqa: T201  # as Python does it
-        code = 1
+    if isinstance(exit_code, str):
+        print(exit_code, file=sys.stderr)  # noqa: T201  # as Python does it
+        exit_code = 1
 
     atexit._run_exitfuncs()  # noqa: SLF001  # os._exit does not call them
     sys.stdout.flush()
     sys.stderr.flush()
-    return code & 0xFF
+    return (exit_code or 0) & 0xFF
 
 
 def run(address: str, arguments: Sequence[str]) -> int:
     """Run a module with arguments as a copy of the warm process, and return its exit code."""
+    request = {
+        "arguments": arguments,
+        "environment": dict(os.environ),
+        "folder": os.getcwd(),  # noqa: PTH109  # pathlib is an import more
+    }
     with socket.socket(socket.AF_UNIX) as server:
         try:
             server.connect(address)
         except OSError:
             os.execv(sys.executable, [sys.executable, "-m", *arguments])  # noqa: S606  # no shell
-        request = {
-            "arguments": arguments,
-            "environment": dict(os.environ),
-            "folder": os.getcwd(),  # noqa: PTH109  # pathlib is an import more
-        }
+
         socket.send_fds(server, [b"\n"], STANDARD_STREAMS)
         server.sendall(json.dumps(request).encode() + b"\n")
-        code = server.recv(1)
+        exit_code = server.recv(1)
 
-    if not code:
+    # A copy that was killed has sent nothing.
+    if not exit_code:
         return KILLED
-    return code[0]
+    return exit_code[0]
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ DEFAULT_START = datetime(2026, 11, 29, 3, tzinfo=UTC)
 
 
 class LimitReached(BaseException):
-    """A task has slept to its limit. `except Exception` misses it."""
+    """A task slept to its limit. `except Exception` of the task's code does not catch it."""
 
 
 class StuckError(AssertionError):
@@ -57,7 +57,7 @@ class VirtualClock:
         self._error: BaseException | None = None  # the owner raises it
 
     def now(self) -> datetime:
-        """Return the virtual time, in UTC."""
+        """Tell the virtual time, in UTC."""
         return self._start + timedelta(microseconds=self.elapsed)
 
     def start(self, work: Callable[[], object], group: Hashable = None) -> None:
@@ -69,11 +69,14 @@ class VirtualClock:
 
     def end(self, group: Hashable) -> None:
         """End the tasks of a group where they wait, with `GreenletExit`."""
-        for task in [task for task in self._tasks if task.group == group]:
+        ending_tasks = [task for task in self._tasks if task.group == group]
+        for task in ending_tasks:
             task.ticket = None
             task.greenlet.parent = getcurrent()  # so that the turn comes back here
             task.greenlet.throw(GreenletExit)
             del self._tasks[task]
+
+        # A task that was ready must not get a turn any more.
         self._ready = deque(task for task in self._ready if task.group != group)
 
     def sleep(self, seconds: float) -> None:
@@ -82,12 +85,13 @@ class VirtualClock:
         limit = self.running.limit
         if limit is None or until < limit:
             self.wait(until)
-        else:
-            self.wait(limit)
-            raise LimitReached
+            return
+
+        self.wait(limit)
+        raise LimitReached
 
     def time_after(self, seconds: float) -> int:
-        """Return the value that `elapsed` will have after `seconds`. It is never in the past."""
+        """Calculate the value of `elapsed` after some seconds. It is never in the past."""
         return self.elapsed + max(0, round(seconds * 1_000_000))
 
     def wait(self, until: int | None, waiters: deque[Task] | None = None) -> bool:
@@ -104,11 +108,11 @@ class VirtualClock:
         if until is not None:
             heappush(self._timers, (until, next(self._numbers), task, task.ticket))
 
+        # The switch returns when this task gets its turn back.
         self.running = self._next_task()
         if self.running is not task:
             self.running.greenlet.switch()
 
-        # The turn has come back.
         if waiters is not None and task in waiters:
             waiters.remove(task)
         if task is self._owner:
@@ -150,7 +154,7 @@ class VirtualClock:
             self._ready.append(task)
 
     def _next_task(self) -> Task:
-        """Return the task that gets the turn next, and let time jump if none is ready.
+        """Choose the task that gets the turn next, and let time jump if none is ready.
 
         If every task waits for ever, return the owner, which then raises StuckError.
         """
