@@ -112,10 +112,7 @@ def _read_models(services: Sequence[str]) -> None:
 
 def run_copy(connection: socket.socket, variables: dict[str, str]) -> NoReturn:
     """Run the program that a connection asks for in this process, and end the process."""
-    _, streams, _, _ = socket.recv_fds(connection, 1, len(STANDARD_STREAMS))
-    with connection.makefile("rb") as reader:
-        request: dict[str, Any] = json.loads(reader.readline())
-
+    streams, request = _receive_request(connection)
     _replace_standard_streams(streams)
     _replace_surroundings(request["folder"], request["environment"] | variables)
     module, *sys.argv[1:] = request["arguments"]
@@ -124,6 +121,13 @@ def run_copy(connection: socket.socket, variables: dict[str, str]) -> NoReturn:
     exit_code = _run_module(module)
     connection.send(bytes([exit_code]))
     os._exit(exit_code)
+
+
+def _receive_request(connection: socket.socket) -> tuple[Sequence[int], dict[str, Any]]:
+    """Receive the caller's standard streams, and what `run` sends after them."""
+    _, streams, _, _ = socket.recv_fds(connection, 1, len(STANDARD_STREAMS))
+    with connection.makefile("rb") as reader:
+        return streams, json.loads(reader.readline())
 
 
 def _replace_standard_streams(streams: Sequence[int]) -> None:

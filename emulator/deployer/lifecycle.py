@@ -262,8 +262,9 @@ def _read_inputs(row: Row, declared: Properties, description: Response) -> Prope
     Of the inputs that the program leaves out, only those are read that people often set by hand,
     because a service has values of its own for most others.
     """
-    inputs = _find_inputs_set_by_hand(row, description) | declared
+    inputs = {**_find_inputs_set_by_hand(row, description), **declared}
     compared = row.fields.keys() - {"tags", *row.replacing.split(), *row.unreadable.split()}
+
     for name in compared & declared.keys():
         value = _read_input(row, name, declared[name], description)
         if value is None:

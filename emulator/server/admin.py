@@ -42,13 +42,16 @@ def mount(controls: Mapping[tuple[str, str], Control]) -> None:
         control = controls.get((method, path.removeprefix(PREFIX)))
         if control is None:
             known = ", ".join(f"{method} {PREFIX}{name}" for method, name in controls)
-            status = 404
-            document: object = {"error": f"no {method} {path}; there are {known}"}
-        else:
-            status, document = await asyncio.to_thread(_run_control, control, query, body)
+            return _build_response(404, {"error": f"no {method} {path}; there are {known}"})
 
-        text = json.dumps(document, default=str).encode()
-        return status, {"Content-Type": "application/json"}, text
+        # A thread, because a control may call a service of this process.
+        status, document = await asyncio.to_thread(_run_control, control, query, body)
+        return _build_response(status, document)
+
+
+def _build_response(status: int, document: object) -> http.Response:
+    content = json.dumps(document, default=str).encode()
+    return status, {"Content-Type": "application/json"}, content
 
 
 def _run_control(control: Control, query: dict[str, list[str]], body: bytes) -> tuple[int, object]:

@@ -97,9 +97,13 @@ class Application:
         if refusal is None:
             await ministack_app.app(scope, receive, http.filter_responses(send))
         else:
-            await send(FORBIDDEN)
-            body = f"{refusal}\n".encode()
-            await send({"type": "http.response.body", "body": body, "more_body": False})
+            await _refuse(send, refusal)
+
+
+async def _refuse(send: ASGISendCallable, message: str) -> None:
+    await send(FORBIDDEN)
+    body = f"{message}\n".encode()
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def _create_personalize(options: Options) -> Personalize:

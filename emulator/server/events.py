@@ -52,14 +52,19 @@ def invoke_target(
 
     MiniStack checks neither.
     """
-    target_arn = target["Arn"]
-    rule_arn = rule["Arn"]
+    if _may_deliver(target["Arn"], rule["Arn"]):
+        deliver(target, event, rule, view)
+
+
+def _may_deliver(target_arn: str, rule_arn: str) -> bool:
+    """Check whether a rule may send its events to a target, and log a denial."""
     action, find_policy = TARGETS[target_arn.split(":")[2]]
     policy, _account = find_policy(target_arn) or (None, "")
 
     if action == "lambda:InvokeFunction" and not functions.may_assume_role(target_arn):
         call_log.add(functions.SERVICE, "sts:AssumeRole", call_log.FORBIDDEN)
-    elif not iam.service_may(policy, SERVICE, action, target_arn, rule_arn):
+        return False
+    if not iam.service_may(policy, SERVICE, action, target_arn, rule_arn):
         call_log.add(rule_arn, action, call_log.FORBIDDEN)
-    else:
-        deliver(target, event, rule, view)
+        return False
+    return True

@@ -105,6 +105,7 @@ class Scheduler:
         """Send an event that could not be delivered to the schedule's queue."""
         account, queue_name = schedule["Target"]["DeadLetterConfig"]["Arn"].split(":")[4:]
         attributes = _describe_failure(schedule, context, error)
+
         with suppress(ClientError):  # the log of the calls has the refusal
             sqs = self._client("sqs", schedule, context)
             sqs.send_message(

@@ -104,6 +104,7 @@ class StepFunctions:
             "Resources": [execution.arn],
             "Detail": json.dumps(_build_event_detail(execution)),
         }
+
         region, account = execution.arn.split(":")[3:5]
         with request_scope(account, region):  # PutEvents refuses events of AWS's services
             eventbridge._put_events({"Entries": [event]}, allow_aws_source=True)  # noqa: SLF001

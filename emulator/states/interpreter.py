@@ -89,15 +89,20 @@ def _run_state(branch: Branch, name: str, state: Object, document: Json, context
     try:
         result = _follow_rules(branch, state, state_input)
     except RuntimeFailed as failure:
-        raise StateFailed(
-            failure.error,
-            f"An error occurred while executing the state '{name}' (entered at the event id"
-            f" #{entered_id}). {failure.cause}",
-        ) from failure
+        raise _locate(failure, name, entered_id) from failure
 
     execution.check_size(result.output, name)
     branch.add(f"{state_type}StateExited", name=name, output=execution.text(result.output))
     return result
+
+
+def _locate(failure: RuntimeFailed, name: str, entered_id: int) -> StateFailed:
+    """Say in which state the definition did not fit its document, as AWS does."""
+    cause = (
+        f"An error occurred while executing the state '{name}' (entered at the event id"
+        f" #{entered_id}). {failure.cause}"
+    )
+    return StateFailed(failure.error, cause)
 
 
 def _follow_rules(branch: Branch, state: Object, state_input: StateInput) -> Next:

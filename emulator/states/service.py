@@ -306,6 +306,8 @@ def _summarize(execution: Execution, as_of: datetime) -> Row:
         "startDate": execution.start_date,
         "status": "RUNNING",
     }
+
+    # The status and the date are set one after the other, so wait until the end is complete.
     with execution.lock:
         if execution.stop_date is not None and execution.stop_date <= as_of:
             summary["status"] = execution.status
