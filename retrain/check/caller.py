@@ -47,14 +47,16 @@ def _find_principal_arn(account: Account) -> str:
 
 def _check_commands(account: Account, principal_arn: str) -> Iterator[Finding]:
     """Warn of each command that the caller may not run."""
-    grants = merged(*COMMANDS.values())
-    arns = resource_arns(account.pipeline)
-    denied = find_denied_requests(account, principal_arn, grants, arns)
-    if not denied:
+    arns_by_kind = resource_arns(account.pipeline)
+    denied_actions: set[str] = set()
+    for kind, actions in merged(*COMMANDS.values()).items():
+        denied = find_denied_requests(account, principal_arn, actions, arns_by_kind[kind])
+        denied_actions.update(request.action for request in denied)
+
+    if not denied_actions:
         yield Finding("ok", "every command is allowed")
         return
 
-    denied_actions = {request.action for request in denied}
     policy_command = account.pipeline.command("doctor", "--policy")
     for command, command_grants in COMMANDS.items():
         lacking = denied_actions.intersection(chain.from_iterable(command_grants.values()))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from components.rules.arns import Environment
     from retrain.check.examined_pipeline import ExaminedPipeline
     from retrain.check.findings import Account
-    from retrain.check.policy_evaluation import Policy
+    from retrain.check.policy_evaluation import Policy, Request
 
 DATA_KEY_ACTIONS = [
     "kms:Decrypt",
@@ -141,13 +141,14 @@ def _check_import_permissions(account: Account, role_arn: str, role_name: str) -
     locations = [dataset["dataLocation"] for dataset in pipeline.settings["datasets"]]
     # The role needs no key: https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-key-access.html
     arns_by_action = iam.map_s3_actions_to_arns(pipeline.home.partition, locations)
-    grants = {action: [action] for action in arns_by_action}
-
-    denied = find_denied_requests(account, role_arn, grants, arns_by_action)
+    denied: list[Request] = []
+    for action, arns in arns_by_action.items():
+        denied += find_denied_requests(account, role_arn, [action], arns)
     if not denied:
         yield Finding("ok", f"{role_name} may read the exports")
         return
 
+    grants = {action: [action] for action in arns_by_action}
     policy = json.dumps(policy_with(grants, arns_by_action))
     put_policy = (
         f"aws iam put-role-policy --role-name {role_name} --policy-name read-exports "

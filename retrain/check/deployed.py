@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from components import iam
 from components.alarms import list_alarms
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from retrain.check.findings import Level
     from retrain.check.policy_evaluation import Request
 
-    Grants = Mapping[Any, Sequence[str]]
-
 CALLS_OF_SCHEDULES = {"states": "states:StartExecution", "lambda": "lambda:InvokeFunction"}
 """Service -> the action with which a schedule calls it."""
 STEPS_OF_HANDLERS = {f"functions.{name}.handler": step for name, step in FUNCTION_CONFIGS.items()}
@@ -54,10 +52,8 @@ def check_functions(account: DeployedAccount) -> Iterator[Finding]:
 def check_roles(account: DeployedAccount) -> Iterator[Finding]:
     """Check that the roles may do what is needed, and name the policies that forbid it."""
     denied_requests: dict[str, list[Request]] = defaultdict(list)
-    for needs in _list_role_needs(account):
-        denied_requests[needs.role_arn] += find_denied_requests(
-            account, needs.role_arn, needs.grants, needs.arns
-        )
+    for needed in _list_needed_permissions(account):
+        denied_requests[needed.role_arn] += find_denied_requests(account, *needed)
 
     for role_arn, denied in sorted(denied_requests.items()):
         yield from _check_role(account, role_arn.rpartition("/")[2], denied)
@@ -82,38 +78,31 @@ def _check_role(
         yield Finding("warn", text, policy.removal_command)
 
 
-class RoleNeeds(NamedTuple):
+class NeededPermission(NamedTuple):
     """What a role has to be allowed."""
 
     role_arn: str
-    grants: Grants
-    """Kind of resource -> the actions on it."""
-    arns: Grants
-    """Kind of resource -> the ARNs of these resources."""
+    actions: Sequence[str]
+    arns: Sequence[str]
+    """The resources of the actions. Perhaps there are none."""
 
 
-def _list_role_needs(account: DeployedAccount) -> Iterator[RoleNeeds]:
+def _list_needed_permissions(account: DeployedAccount) -> Iterator[NeededPermission]:
     """List what the roles of the state machine, the schedules and the functions need."""
-    grants = {"function": ["lambda:InvokeFunction"]}
-    arns = {"function": account.published_arns}
-    yield RoleNeeds(account.target.state_machine["roleArn"], grants, arns)
+    machine_role_arn = account.target.state_machine["roleArn"]
+    yield NeededPermission(machine_role_arn, ["lambda:InvokeFunction"], account.published_arns)
 
     for service, schedule in account.schedules.items():
-        yield _build_schedule_needs(CALLS_OF_SCHEDULES[service], schedule["Target"])
+        target = schedule["Target"]
+        yield NeededPermission(target["RoleArn"], [CALLS_OF_SCHEDULES[service]], [target["Arn"]])
+        if "DeadLetterConfig" in target:
+            queue_arn = target["DeadLetterConfig"]["Arn"]
+            yield NeededPermission(target["RoleArn"], ["sqs:SendMessage"], [queue_arn])
 
-    yield from _list_function_needs(account)
-
-
-def _build_schedule_needs(action: str, target: Mapping[str, Any]) -> RoleNeeds:
-    """Build the needs of a schedule: to call its target, and to keep what it couldn't deliver."""
-    queue_arns = []
-    if "DeadLetterConfig" in target:
-        queue_arns.append(target["DeadLetterConfig"]["Arn"])
-    grants = {"target": [action], "queue": ["sqs:SendMessage"]}
-    return RoleNeeds(target["RoleArn"], grants, {"target": [target["Arn"]], "queue": queue_arns})
+    yield from _list_function_permissions(account)
 
 
-def _list_function_needs(account: DeployedAccount) -> Iterator[RoleNeeds]:
+def _list_function_permissions(account: DeployedAccount) -> Iterator[NeededPermission]:
     """List what each function's newest code needs, according to the component's own table."""
     # The deployment has granted what the deployed settings need, not those in the stack's file.
     arns_by_kind = resource_arns(replace(account.pipeline, settings=account.target.settings))
@@ -124,10 +113,13 @@ def _list_function_needs(account: DeployedAccount) -> Iterator[RoleNeeds]:
         if step is None:
             continue
 
+        role_arn = newest_config["Role"]
+        for kind, actions in step.permissions.items():
+            yield NeededPermission(role_arn, actions, arns_by_kind[kind])
+
         log_stream = f"log-group:{newest_config['LoggingConfig']['LogGroup']}:log-stream:any"
-        log_arns = [iam.build_arn(account.pipeline.home, "logs", log_stream)]
-        grants: Grants = {**step.permissions, "logs": ["logs:PutLogEvents"]}
-        yield RoleNeeds(newest_config["Role"], grants, {**arns_by_kind, "logs": log_arns})
+        log_arn = iam.build_arn(account.pipeline.home, "logs", log_stream)
+        yield NeededPermission(role_arn, ["logs:PutLogEvents"], [log_arn])
 
 
 def check_schedule(account: DeployedAccount) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from functions.common.formatting import format_list
+from retrain.check.findings import abridge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -40,7 +41,6 @@ TAKES_PATTERNS = {
 }
 """Condition operator -> whether it compares with patterns. The results of other operators are
 uncertain."""
-SHOWN_ACTIONS = 3
 
 
 class Request(NamedTuple):
@@ -118,12 +118,7 @@ def remove_denials(policy: Policy, requests: Sequence[Request]) -> dict[str, Any
 
 def format_actions(actions: Iterable[str]) -> str:
     """Format actions for a sentence, and only count the rest if there are many."""
-    names = sorted(set(actions))
-    hidden_count = len(names) - SHOWN_ACTIONS
-    # "1 more actions" would not be shorter than the action.
-    if hidden_count > 1:
-        names = [*names[:SHOWN_ACTIONS], f"{hidden_count} more actions"]
-    return format_list(names)
+    return format_list(abridge(sorted(set(actions))))
 
 
 def _denies_any(statement: Statement, requests: Sequence[Request]) -> bool:

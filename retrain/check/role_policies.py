@@ -38,41 +38,34 @@ PASSED_TO_PERSONALIZE = {
 
 
 def find_denied_requests(
-    account: Account,
-    principal_arn: str,
-    grants: Mapping[Any, Sequence[str]],
-    arns: Mapping[Any, Sequence[str]],
-) -> list[Request]:
-    """Find what a role or a user needs to do, but may not.
-
-    `grants` and `arns` map a kind of resource to the actions on it, and to the ARNs of that kind. A
-    role that doesn't exist is denied nothing, because that is a finding of its own.
-    """
-    denied_requests = []
-    for kind, actions in grants.items():
-        denied_actions = read_if_exists(
-            _simulate,
-            account=account,
-            principal_arn=principal_arn,
-            actions=actions,
-            arns=arns[kind],
-        )
-        for action in denied_actions or ():
-            denied_requests += [Request(principal_arn, action, arn, {}) for arn in arns[kind]]
-    return denied_requests
-
-
-def _simulate(
     account: Account, principal_arn: str, actions: Sequence[str], arns: Sequence[str]
-) -> list[str]:
-    """List the actions that IAM doesn't let a role or a user call on at least one resource.
+) -> list[Request]:
+    """Find what a role or a user may not do, of these actions on these resources.
 
-    The decision about an action is the most restrictive one of its resources:
-    https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
+    A role that doesn't exist is denied nothing, because that is a finding of its own.
     """
     if not arns:
         return []
 
+    results = read_if_exists(
+        _simulate, account=account, principal_arn=principal_arn, actions=actions, arns=arns
+    )
+    return [
+        Request(principal_arn, result["EvalActionName"], arn, {})
+        for result in results or ()
+        if _is_denied(result)
+        for arn in arns
+    ]
+
+
+def _simulate(
+    account: Account, principal_arn: str, actions: Sequence[str], arns: Sequence[str]
+) -> list[Mapping[str, Any]]:
+    """Let IAM simulate the policies of a role or a user. Return its decision about each action.
+
+    It is the most restrictive one of all resources:
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
+    """
     paginator = account.client("iam").get_paginator("simulate_principal_policy")
     pages = paginator.paginate(
         PolicySourceArn=principal_arn,
@@ -81,15 +74,14 @@ def _simulate(
         ResourceArns=[arn if arn == "*" else arn.replace("*", "any") for arn in arns],
         ContextEntries=[PASSED_TO_PERSONALIZE],
     )
-    results = [result for page in pages for result in page["EvaluationResults"]]
-    return [result["EvalActionName"] for result in results if _is_denied(result)]
+    return [result for page in pages for result in page["EvaluationResults"]]
 
 
 def _is_denied(result: Mapping[str, Any]) -> bool:
-    """Return True if IAM certainly denies an action.
+    """Return True if the simulation certainly denies an action.
 
-    The simulation may lack the value of a condition key, for example of aws:PrincipalOrgID. Then
-    the action gets the benefit of the doubt.
+    It may lack the value of a condition key, for example of aws:PrincipalOrgID. Then the action
+    gets the benefit of the doubt.
     """
     return result["EvalDecision"] != "allowed" and not result.get("MissingContextValues")
 
