@@ -259,54 +259,50 @@ ONLY_OTHERS = {"StringEquals": {"aws:SourceAccount": "1"}}
 UNKNOWN = {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}
 
 
-@pytest.mark.parametrize("kept", [[], [a.READ[0]], [a.READ[1], {**DENY, "Condition": ONLY_OTHERS}]])
-def test_a_bucket_policy_is_mended_by_the_printed_policy(prod, kept):
-    answer(prod, "bucket", a.text(a.document(*kept)) if kept else "NoSuchBucketPolicy")
-    ((level, text, fix),) = findings(prod, "bucket policies")
-    lacking = {0: BOTH, 1: "s3:ListBucket", 2: "s3:GetObject"}
-    shown = f"the policy of exports does not let Personalize call {lacking[len(kept)]}"
-    assert (level, text) == ("missing", shown)
-    assert fix.startswith("aws s3api put-bucket-policy --bucket exports --policy ")
-
-    mended = document_in(fix)
-    assert mended["Statement"][: len(kept)] == kept, "nothing is lost"
-    assert len(mended["Statement"]) == 2 + (len(kept) == 2), "nothing is added twice"
-
-    answer(prod, "bucket", a.text(mended))
-    assert findings(prod, "bucket policies") == []
-
-
-UNJUDGED = "aws:PrincipalOrgID in the policy of exports cannot be judged from here"
 NO_VPC = {"StringNotEquals": {"aws:SourceVpc": "vpc-1"}}
+NOT_TO_OTHERS = {**DENY, "Condition": ONLY_OTHERS}
+BY_NUMBER = [{**DENY, "Condition": NO_VPC}, *a.READ, {**DENY, "Sid": "B"}]
+
+
+def denies(names):
+    return f"has a Deny, {names}, that does not let Personalize call {BOTH}; to take it away:"
 
 
 @pytest.mark.parametrize(
-    "statements, names, kept",
+    "statements, problem, kept, added",
     [
-        ([{**DENY, "Sid": "Freeze"}], "statement Freeze", []),
+        ([], f"does not let Personalize call {BOTH}", [], 2),
+        ([a.READ[0]], "does not let Personalize call s3:ListBucket", [a.READ[0]], 1),
         (
-            [{**DENY, "Condition": NO_VPC}, *a.READ, {**DENY, "Sid": "B"}],
-            "statement number 1 and statement B",
-            [*a.READ],
+            [a.READ[1], NOT_TO_OTHERS],
+            "does not let Personalize call s3:GetObject",
+            [a.READ[1], NOT_TO_OTHERS],
+            1,
         ),
+        ([{**DENY, "Sid": "Freeze"}], denies("statement Freeze"), [], 2),
+        (BY_NUMBER, denies("statement number 1 and statement B"), [*a.READ], 0),
     ],
-    ids=["named", "by number"],
+    ids=["no policy", "no list", "no get", "a named Deny", "two Denys"],
 )
-def test_a_deny_is_named_and_taken_away_by_the_printed_policy(prod, statements, names, kept):
-    answer(prod, "bucket", a.text(a.document(*statements)))
+def test_a_bucket_policy_is_mended_by_the_printed_policy(prod, statements, problem, kept, added):
+    answer(prod, "bucket", a.text(a.document(*statements)) if statements else "NoSuchBucketPolicy")
     ((level, text, fix),) = findings(prod, "bucket policies")
-    denies = f"the policy of exports has a Deny, {names}, that does not let Personalize call {BOTH}"
-    assert (level, text) == ("missing", f"{denies}; to take it away:")
+    assert (level, text) == ("missing", f"the policy of exports {problem}")
+    assert fix.startswith("aws s3api put-bucket-policy --bucket exports --policy ")
 
     mended = document_in(fix)
     assert mended["Statement"][: len(kept)] == kept, "nothing else is lost"
+    assert len(mended["Statement"]) == len(kept) + added, "nothing is added twice"
     answer(prod, "bucket", a.text(mended))
     assert findings(prod, "bucket policies") == []
 
 
 def test_a_condition_that_cannot_be_judged_is_a_warning(prod):
     answer(prod, "bucket", a.text(a.document(*a.READ, {**DENY, "Condition": UNKNOWN})))
-    text = f"{UNJUDGED}; ignore this if imports and messages work"
+    text = (
+        "aws:PrincipalOrgID in the policy of exports cannot be judged from here; ignore this if "
+        "imports and messages work"
+    )
     assert findings(prod, "bucket policies") == [("warn", text, None)]
 
 
@@ -382,21 +378,6 @@ def test_a_filter_lets_no_alarm_through(prod):
         assert findings(prod, "messages") == [(level, text, remove)]
 
 
-def test_updates_that_no_gate_judges_are_named_with_the_command_that_stops_them():
-    with account(MOVIES) as prod:
-        prod.services = a.services(prod.pipeline.bucket)
-        assert findings(prod, "incremental updates") == []
-
-        arn = solution_arn()
-        prod.pipeline.client.update_solution(solutionArn=arn, performIncrementalUpdate=True)
-        prod.pipeline.sleep(HOUR)
-        ((level, text, command),) = findings(prod, "incremental updates")
-    passes = "updates its versions by itself, which costs money and passes by every gate"
-    assert (level, text) == ("warn", f"{arn}: {passes}; turn that off:")
-    stop = "aws personalize update-solution --solution-arn"
-    assert command == f"{stop} {arn} --no-perform-incremental-update"
-
-
 def test_the_topic_of_the_user_is_mended_by_the_printed_policy(encrypted):
     answer(encrypted, "topic", a.topic(a.document()))
     ((level, text, fix),) = findings(encrypted, "messages")
@@ -444,18 +425,6 @@ def test_a_key_policy_is_mended_by_the_printed_policy(encrypted, arn, who):
     assert ("missing", f"{arn} is gone", None) in findings(encrypted, title)
 
 
-def test_batch_jobs_need_a_policy_with_which_personalize_writes_their_results():
-    job = BatchJobArgs(input="s3://exports/in/users.json", output="s3://exports/out/")
-    with account(MOVIES.with_solutions(solution(batch_jobs=[job]))) as prod:
-        prod.services = a.services(prod.pipeline.bucket)
-        ((level, text, fix),) = findings(prod, "bucket policies")
-        answer(prod, "bucket", a.text(document_in(fix)))
-        assert findings(prod, "bucket policies") == []
-    shown = "the policy of exports does not let Personalize call s3:PutObject"
-
-    assert (level, text) == ("missing", shown), "it may read all of the bucket"
-
-
 FOUR_BUCKETS = MOVIES.with_solutions(
     solution(batch_jobs=[BatchJobArgs(input="s3://batch/in.json", output="s3://results/out/")])
 ).with_dataset("items", ready_marker="s3://markers/items.DONE")
@@ -498,9 +467,14 @@ def test_the_policy_for_doctor_names_each_bucket_whose_policy_it_reads():
     with account(FOUR_BUCKETS) as prod:
         prod.services = a.services(prod.pipeline.bucket)
         answer(prod, "bucket", read_policy)
-        assert len(findings(prod, "bucket policies")) == 3, "Personalize reads no marker"
+        lacking = {
+            text.split()[3]: text.rpartition(" call ")[2]
+            for _, text, _ in findings(prod, "bucket policies")
+        }
         policy = prod.retrain("doctor -s prod --policy").document
     assert allowed_on(policy, "s3:GetBucketPolicy") == read
+    writes = "s3:ListBucket and s3:PutObject"
+    assert lacking == {"batch": BOTH, "exports": BOTH, "results": writes}, "no marker is read"
 
 
 def test_alarms_need_the_key_of_a_topic_that_it_encrypts():
@@ -727,22 +701,28 @@ def test_without_the_pulumi_cli_its_address_is_the_remedy(prod, monkeypatch):
     assert result.code == 1, "nobody knows what was deleted there"
 
 
-def test_the_messages_of_guards_are_findings_with_their_commands():
+def test_what_would_harm_a_run_is_named_with_the_command_that_ends_it():
+    arn = solution_arn()
     with account(MOVIES) as prod:
         prod.services = a.services(prod.pipeline.bucket)
-        prod.pipeline.bucket.put("items.csv", b"ITEM_ID,GENRE\n")
-        arn = solution_arn()
-        prod.pipeline.client.update_solution(solutionArn=arn, performAutoTraining=True)
-        prod.pipeline.sleep(HOUR)
-        command = f"aws personalize update-solution --solution-arn {arn} --no-perform-auto-training"
+        assert findings(prod, "incremental updates") == []
 
+        prod.pipeline.bucket.put("items.csv", b"ITEM_ID,GENRE\n")
+        automatic = {"performAutoTraining": True, "performIncrementalUpdate": True}
+        prod.pipeline.client.update_solution(solutionArn=arn, **automatic)
+        prod.pipeline.sleep(HOUR)
+        update = f"aws personalize update-solution --solution-arn {arn}"
+        trains = f"{arn}: also trains automatically; turn that off"
+        empty = "datasets.items: s3://exports/items.csv has no rows; repeat the export"
         assert findings(prod, "guards") == [
-            ("warn", f"{arn}: also trains automatically; turn that off", command),
-            (
-                "missing",
-                "datasets.items: s3://exports/items.csv has no rows; repeat the export",
-                None,
-            ),
+            ("warn", trains, f"{update} --no-perform-auto-training"),
+            ("missing", empty, None),
+        ]
+
+        passes = "updates its versions by itself, which costs money and passes by every gate"
+        off = f"{update} --no-perform-incremental-update"
+        assert findings(prod, "incremental updates") == [
+            ("warn", f"{arn}: {passes}; turn that off:", off)
         ]
 
 
