@@ -138,13 +138,14 @@ class _JsonConstructor(SafeConstructor):
         raise MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
 
 
-for _names, _construct in (
-    (("map",), _JsonConstructor.construct_json_object),
-    (("float", "int"), _JsonConstructor.construct_number),
-    (("binary", "omap", "pairs", "set", "timestamp"), _JsonConstructor.refuse),
-):
-    for _name in _names:
-        _JsonConstructor.add_constructor(f"{YAML_TAG}{_name}", _construct)
+_CONSTRUCTORS = {
+    "map": _JsonConstructor.construct_json_object,
+    "float": _JsonConstructor.construct_number,
+    "int": _JsonConstructor.construct_number,
+    **dict.fromkeys(("binary", "omap", "pairs", "set", "timestamp"), _JsonConstructor.refuse),
+}
+for _name, _construct in _CONSTRUCTORS.items():
+    _JsonConstructor.add_constructor(f"{YAML_TAG}{_name}", _construct)
 
 
 def _format_values(values: Mapping[str, object], project_name: str, file: Path) -> dict[str, str]:

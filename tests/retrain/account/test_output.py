@@ -19,19 +19,14 @@ from retrain.account.output import (
 LONG = " ".join(["[bold]movies[/bold]"] * 12)
 
 
-def test_results_go_to_stdout_and_messages_to_stderr_as_they_are(capsys):
-    print_result(LONG)
-    print_message(LONG)
-    assert capsys.readouterr() == (f"{LONG}\n", f"{LONG}\n"), "neither wrapped nor marked up"
-
-
 @pytest.mark.parametrize("variables", [{}, {"FORCE_COLOR": "1"}, {"COLUMNS": "40"}])
-def test_a_pipe_gets_lines_that_are_neither_cut_nor_wrapped(monkeypatch, capsys, variables):
+def test_a_pipe_gets_results_and_messages_as_they_are(monkeypatch, capsys, variables):
     monkeypatch.delenv("COLUMNS", raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     print_result(LONG)
-    assert capsys.readouterr().out == f"{LONG}\n"
+    print_message(LONG)
+    assert capsys.readouterr() == (f"{LONG}\n", f"{LONG}\n"), "neither wrapped nor marked up"
 
 
 def test_a_terminal_breaks_texts_between_words_and_breaks_no_command(monkeypatch, capsys):

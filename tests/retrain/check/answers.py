@@ -6,14 +6,8 @@ from types import SimpleNamespace
 
 from botocore.exceptions import ClientError
 
-from components.alarms import (
-    ALARMS,
-    NAMESPACE_BY_DIMENSION,
-    build_alarm_inputs,
-    compute_max_age_hours,
-)
-from components.schedules import SCHEDULED_EXECUTION_INPUT
-from tests.world import ACCOUNT, MOVIES, REGION, TOPIC
+from components.alarms import ALARMS
+from tests.world import ACCOUNT, REGION, TOPIC
 
 NAME = "retraining"
 MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{NAME}-0a1b2c3d"
@@ -66,8 +60,7 @@ READ = (
     statement("s3:GetObject", "arn:aws:s3:::exports/*"),
     statement("s3:ListBucket", "arn:aws:s3:::exports"),
 )
-SERVICES = [f"{name}.amazonaws.com" for name in ("personalize", "lambda", "scheduler", "states")]
-TRUST = document(statement("sts:AssumeRole", "*", {"Service": SERVICES}))
+TRUST = document(statement("sts:AssumeRole", "*"))
 TOPIC_POLICY = document(
     statement("sns:Publish", TOPIC, {"Service": "cloudwatch.amazonaws.com"}, Condition=ALARM_SOURCE)
 )
@@ -92,7 +85,6 @@ def function(FunctionName, **changes):  # noqa: N803  # boto3's name
     step = FunctionName.split(":")[6]
     return {
         "State": "Active",
-        "CodeSha256": "good",
         "Role": f"{ROLE}-{step}",
         "Handler": f"functions.{step}.handler",
         "LoggingConfig": {"LogGroup": "functions"},
@@ -107,7 +99,6 @@ def subscription(address, arn="arn"):
 def schedule(GroupName, Name, **changes):  # noqa: N803  # boto3's names
     arn = MACHINE if Name == "runs" else f"{LAMBDA}:watch_pipeline"
     target = {"Arn": arn, "RoleArn": f"{ROLE}-schedule", "DeadLetterConfig": {"Arn": QUEUE}}
-    target["Input"] = json.dumps(SCHEDULED_EXECUTION_INPUT)
     expression = {"ScheduleExpression": "rate(7 days)", "ScheduleExpressionTimezone": "UTC"}
     fields = {"Target": target, "GroupName": GroupName, "LastModificationDate": CHANGED_AT}
     return {"State": "ENABLED", **expression, **fields, **changes}
@@ -128,12 +119,7 @@ def rules(*rows):
 
 
 def alarm(name, **changes):
-    row = next(row for row in ALARMS if row.name == name)
-    dimensions = dict.fromkeys(NAMESPACE_BY_DIMENSION, NAME)
-    age = compute_max_age_hours(MOVIES.settings())
-    inputs = build_alarm_inputs(row, NAME, dimensions, age).items()
     return {
-        **{key.title().replace("_", ""): value for key, value in inputs},
         "AlarmName": f"{NAME}-{name}-0a1b2c3",
         "StateReason": "too many",
         "Dimensions": [{"Name": "StateMachineArn", "Value": MACHINE}],
@@ -174,9 +160,7 @@ def services(bucket):
         ),
         "logs": Client(
             describe_metric_filters={"metricFilters": [{"logGroupName": "functions"}]},
-            describe_log_groups={
-                "logGroups": [{"logGroupName": "functions", "retentionInDays": 90}]
-            },
+            describe_log_groups={"logGroups": [{"logGroupName": "functions"}]},
         ),
         "sqs": Client(get_queue_url={"QueueUrl": "https://sqs"}),
         "cloudwatch": Client(describe_alarms={"MetricAlarms": [alarm(row.name) for row in ALARMS]}),

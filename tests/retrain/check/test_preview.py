@@ -96,24 +96,28 @@ def test_a_property_was_changed_by_hand_or_is_not_deployed(steps, expected):
     assert changes(*steps) == expected
 
 
-def test_what_mentions_a_resource_that_is_created_again_follows_from_it():
-    topic = [
-        {"op": "refresh", "urn": TOPIC, "oldState": {"modified": "today"}},
-        {"op": "create", "urn": TOPIC, "newState": {}},
-    ]
+CREATED_TOPIC = [
+    {"op": "refresh", "urn": TOPIC, "oldState": {"modified": "today"}},
+    {"op": "create", "urn": TOPIC, "newState": {}},
+]
+
+
+@pytest.mark.parametrize(
+    "topic, expected",
+    [
+        (CREATED_TOPIC, [("deleted", ""), ("follows", "it")]),
+        (CREATED_TOPIC[1:], [("not deployed", "a new resource"), ("follows", "it")]),
+        (
+            change("a", "b", op="replace", urn=TOPIC),
+            [("not deployed", "it: a -> b"), ("follows", "it")],
+        ),
+        ([], [("not deployed", "it: reports-1 -> reports-2")]),
+    ],
+    ids=["deleted", "new", "replaced", "unchanged"],
+)
+def test_what_mentions_a_resource_that_gets_another_arn_follows_from_it(topic, expected):
     alarm = change("reports-1", "reports-2", propertyDependencies={"it": [TOPIC]})
-    assert changes(*topic, *alarm) == [("deleted", ""), ("follows", "it")]
-
-    assert changes(topic[1], *alarm)[0] == ("not deployed", "a new resource")
-    assert changes(*change(1, 2, propertyDependencies={"it": [TOPIC]})) == [
-        ("not deployed", "it: 1 -> 2")
-    ], "the topic stays the same"
-
-
-def test_what_mentions_a_resource_that_is_replaced_follows_from_it():
-    topic = change("a", "b", op="replace", urn=TOPIC)
-    alarm = change("reports-1", "reports-2", propertyDependencies={"it": [TOPIC]})
-    assert changes(*topic, *alarm) == [("not deployed", "it: a -> b"), ("follows", "it")]
+    assert changes(*topic, *alarm) == expected
 
 
 def test_a_property_that_the_program_leaves_out_is_compared_by_the_outputs():
