@@ -1,4 +1,4 @@
-"""Reads what `status` shows. All requests that don't need another's response are sent at once."""
+"""Reads what `status` shows: everything at once that doesn't depend on another response."""
 
 from __future__ import annotations
 
@@ -27,22 +27,33 @@ from retrain.look.runs import list_executions, parse_execution
 from retrain.look.versions import find_open_request
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
     from datetime import datetime
 
     from mypy_boto3_events.type_defs import RuleTypeDef
     from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef
 
-    from functions.contract import ApprovalSettings, SolutionSettings, StartedExecution
+    from functions.contract import ApprovalSettings, Settings, SolutionSettings
     from functions.report.model import Report
     from functions.rules.campaigns import CampaignState
     from retrain.account.target import Target
     from retrain.look.runs import Execution
 
 THREADS = 10
-"""botocore keeps as many connections of a client."""
+"""The number of requests at a time, because botocore keeps as many connections of a client."""
+MAX_REQUESTS = 25
+"""The most requests for each solution, including those of PIPELINE_REQUESTS."""
+PIPELINE_REQUESTS = 9
+"""The requests about a pipeline without its solutions, if one run is under way: the state machine,
+two for the schedule, the alarms, the list of the runs, and four runs."""
+TRIGGER_REQUESTS = 2
+"""The requests about the event rule for new exports, if there is one."""
+CAMPAIGN_REQUESTS = 2
+"""Personalize describes one campaign at a time, and returns its tags separately."""
 SHOWN_RUNS = 3
+"""How many of the last runs that have ended are shown."""
 SHOWN_VERSIONS = 10
+"""The most versions of a solution whose metric is shown."""
 ASKED_VERSIONS = 2
 """How many of the newest versions may be waiting for approval: the last two that were trained."""
 
@@ -73,7 +84,7 @@ class SolutionStatus(NamedTuple):
     versions: Sequence[MeasuredVersion]
     """The newest comes first."""
     created: Mapping[str, datetime]
-    """The ARN of each version, however old, and the start of its training."""
+    """The ARN of each version, however old -> the start of its training."""
     waiting: Sequence[WaitingVersion]
     campaigns: dict[str, CampaignState | OperatorError | None]
     """None if the campaign doesn't exist."""
@@ -112,12 +123,14 @@ class StatusReader:
 
     async def _read(self) -> PipelineStatus:
         target = self._target
+        version_count = choose_version_count(target.settings)
+
         schedule, trigger, runs, alarms, solutions = await asyncio.gather(
-            _part(to_thread(find_schedule, target)),
-            _part(to_thread(find_trigger, target)),
-            _part(_read_runs(target)),
-            _part(to_thread(_read_ringing_alarms, target)),
-            _part(self._read_solutions(SHOWN_VERSIONS)),
+            _or_error(to_thread(find_schedule, target)),
+            _or_error(to_thread(find_trigger, target)),
+            _or_error(_read_runs(target)),
+            _or_error(to_thread(_read_ringing_alarms, target)),
+            _or_error(self._read_solutions(version_count)),
         )
         return PipelineStatus(clock.now(), schedule, trigger, runs, alarms, solutions)
 
@@ -132,22 +145,22 @@ class StatusReader:
         arn = solution["solutionArn"]
         # The campaigns are read at the same time as the versions.
         campaigns = asyncio.create_task(self._read_campaigns(solution))
-        summaries = await to_thread(list_versions, self._personalize, arn)
-        created = {item["solutionVersionArn"]: item["creationDateTime"] for item in summaries}
-        active = [item["solutionVersionArn"] for item in summaries if is_active(item["status"])]
 
-        newest = active[:version_count]
+        versions = await to_thread(list_versions, self._personalize, arn)
+        created = {item["solutionVersionArn"]: item["creationDateTime"] for item in versions}
+        active_arns = [item["solutionVersionArn"] for item in versions if is_active(item["status"])]
+
         metric = choose_metric(solution)
-        metrics = await _read_each(self._read_metrics, newest)
+        metrics = await _read_each(self._read_metrics, active_arns[:version_count])
         return SolutionStatus(
             arn=arn,
             metric=metric,
             versions=[
                 MeasuredVersion(version_arn, created[version_arn], values.get(metric))
-                for version_arn, values in zip(newest, metrics, strict=True)
+                for version_arn, values in metrics.items()
             ],
             created=created,
-            waiting=await self._read_waiting(solution["approval"], newest[:ASKED_VERSIONS]),
+            waiting=await self._read_waiting(solution["approval"], active_arns[:ASKED_VERSIONS]),
             campaigns=await campaigns,
         )
 
@@ -155,8 +168,7 @@ class StatusReader:
         self, solution: SolutionSettings
     ) -> dict[str, CampaignState | OperatorError | None]:
         arns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
-        read = partial(self._read_campaign, solution["solutionArn"])
-        return dict(zip(arns, await _read_each(read, arns), strict=True))
+        return await _read_each(partial(self._read_campaign, solution["solutionArn"]), arns)
 
     def _read_campaign(
         self, solution_arn: str, campaign_arn: str
@@ -174,23 +186,39 @@ class StatusReader:
         """Find the versions that are waiting for a person's approval."""
         if settings is None:
             return []
-        approvals = await _read_each(partial(self._read_approval, settings), version_arns)
-        return [version for version in approvals if version is not None]
 
-    def _read_approval(self, settings: ApprovalSettings, arn: str) -> WaitingVersion | None:
-        """Read whether a version is waiting for a person's approval."""
-        expires_at = find_open_request(read_tags(self._personalize, arn), settings)
-        if expires_at is None:
-            return None
-        return WaitingVersion(arn, expires_at)
+        tags_by_arn = await _read_each(partial(read_tags, self._personalize), version_arns)
+        requests = {arn: find_open_request(tags, settings) for arn, tags in tags_by_arn.items()}
+        return [WaitingVersion(arn, until) for arn, until in requests.items() if until is not None]
+
+
+def choose_version_count(settings: Settings) -> int:
+    """Choose of how many versions of each solution the metric is read.
+
+    Each takes a request. Old versions matter less than campaigns, so the more campaigns there are,
+    the fewer versions are shown. With the five that the config allows, there is still one.
+    """
+    solutions = settings["solutions"]
+    if not solutions:
+        return 0
+
+    request_count = PIPELINE_REQUESTS
+    if settings.get("triggerOnExport"):
+        request_count += TRIGGER_REQUESTS
+    for solution in solutions:
+        request_count += 1 + CAMPAIGN_REQUESTS * len(solution["campaigns"])
+        if solution["approval"]:
+            request_count += ASKED_VERSIONS
+
+    spare_requests = MAX_REQUESTS * len(solutions) - request_count
+    return min(spare_requests // len(solutions), SHOWN_VERSIONS)
 
 
 def read_last_reports(target: Target) -> list[Report]:
     """Read the reports of the last runs, newest first. A run that failed has none in its output."""
     ended = [execution for execution in _list_last_executions(target) if not execution.is_running]
-    with ThreadPoolExecutor(THREADS) as pool:
-        views = [*pool.map(partial(_read_ended, target), ended)]
-    return [view.report for view in views if view.report]
+    runs = _run(_read_each(partial(_read_ended, target), ended))
+    return [run.report for run in runs.values() if run.report]
 
 
 def _run(read: Coroutine[None, None, Value]) -> Value:
@@ -201,13 +229,14 @@ def _run(read: Coroutine[None, None, Value]) -> Value:
 
 
 async def _read_each(
-    read: Callable[[Argument], Value], arguments: Iterable[Argument]
-) -> list[Value]:
-    """Call a function with each argument, all at once, and return the results in their order."""
-    return await asyncio.gather(*(to_thread(read, argument) for argument in arguments))
+    read: Callable[[Argument], Value], arguments: Sequence[Argument]
+) -> dict[Argument, Value]:
+    """Call a function with each argument, all at once. The results have the arguments' order."""
+    results = await asyncio.gather(*(to_thread(read, argument) for argument in arguments))
+    return dict(zip(arguments, results, strict=True))
 
 
-async def _part(request: Awaitable[Value]) -> Value | OperatorError:
+async def _or_error(request: Awaitable[Value]) -> Value | OperatorError:
     """Wait for a part of the screen. An error of AWS takes its place, and the rest is shown."""
     try:
         return await request
@@ -217,26 +246,26 @@ async def _part(request: Awaitable[Value]) -> Value | OperatorError:
 
 async def _read_runs(target: Target) -> list[ShownRun]:
     """Read the runs that are under way from their events, and the last ended ones from reports."""
-    listed = await to_thread(_list_last_executions, target)
-    running = [execution for execution in listed if execution.is_running]
-    ended = [execution for execution in listed if not execution.is_running]
+    executions = await to_thread(_list_last_executions, target)
+    running = [execution for execution in executions if execution.is_running]
+    ended = [execution for execution in executions if not execution.is_running]
 
-    running_views, ended_views = await asyncio.gather(
+    running_runs, ended_runs = await asyncio.gather(
         _read_each(partial(_read_running, target), running),
         _read_each(partial(_read_ended, target), ended[:SHOWN_RUNS]),
     )
-    return running_views + ended_views
+    return [*running_runs.values(), *ended_runs.values()]
 
 
-def _list_last_executions(target: Target) -> Sequence[Execution]:
+def _list_last_executions(target: Target) -> list[Execution]:
     # One page, and enough to find the runs that are under way.
     return list(islice(list_executions(target), MAX_LISTED_EXECUTIONS))
 
 
 def _read_running(target: Target, execution: Execution) -> ShownRun:
-    view = ShownRun(execution, target.options)
-    EventReader(target.access.step_functions, view).read_new_events()
-    return view
+    run = ShownRun(execution, target.options)
+    EventReader(target.access.step_functions, run).read_new_events()
+    return run
 
 
 def _read_ended(target: Target, execution: Execution) -> ShownRun:
@@ -245,12 +274,13 @@ def _read_ended(target: Target, execution: Execution) -> ShownRun:
     Its events would have more, but they take another request for each run.
     """
     described = target.access.step_functions.describe_execution(executionArn=execution.arn)
-    view = ShownRun(parse_execution(described), target.options)
+    run = ShownRun(parse_execution(described), target.options)
+
     if "output" in described:
-        view.read_report(json.loads(described["output"])["report"])
+        run.read_report(json.loads(described["output"])["report"])
     else:
-        view.run_id = _derive_run_id(view.execution, described["input"])
-    return view
+        run.run_id = _derive_run_id(execution, described["input"])
+    return run
 
 
 def _derive_run_id(execution: Execution, execution_input: str) -> str | None:
@@ -259,18 +289,20 @@ def _derive_run_id(execution: Execution, execution_input: str) -> str | None:
     Another run has the name of its execution as its ID, or one that its input doesn't show.
     """
     request = parse_request(json.loads(execution_input))
-    if not parse_scheduled_time(request):
+    if parse_scheduled_time(request) is None:
         return None
 
-    started: StartedExecution = {
-        "request": request,
-        "executionArn": execution.arn,
-        "startedAt": execution.started_at.isoformat(),
-    }
-    return identify_run(started)["id"]
+    run = identify_run(
+        {
+            "request": request,
+            "executionArn": execution.arn,
+            "startedAt": execution.started_at.isoformat(),
+        }
+    )
+    return run["id"]
 
 
-def _read_ringing_alarms(target: Target) -> Sequence[RingingAlarm]:
+def _read_ringing_alarms(target: Target) -> list[RingingAlarm]:
     prefix = f"{pipeline_name(target.settings)}-"
     client = target.access.client("cloudwatch")
     response = client.describe_alarms(AlarmNamePrefix=prefix, StateValue="ALARM")

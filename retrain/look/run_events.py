@@ -42,6 +42,8 @@ USUAL_UPDATE_SECONDS = 900
 """An update takes 8 to 25 minutes, as users of Personalize have seen."""
 PAGE_SIZE = 200
 """The number of events in a request. A busy run adds fewer between two polls."""
+FIRST_PAGE_SIZE = 1000
+"""The number of events in the first request, which reads those of many hours."""
 
 
 @dataclass
@@ -68,11 +70,12 @@ class EventReader:
         The history is read backwards, so that old events are not read again.
         """
         newest_first: list[HistoryEventTypeDef] = []
+        page_size = PAGE_SIZE if self.last_event_id else FIRST_PAGE_SIZE
         pages = self.client.get_paginator("get_execution_history").paginate(
             executionArn=self.run.execution.arn,
             reverseOrder=True,
             includeExecutionData=True,
-            PaginationConfig={"PageSize": PAGE_SIZE},
+            PaginationConfig={"PageSize": page_size},
         )
         for page in pages:
             for event in page["events"]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -34,6 +36,7 @@ from retrain.options import JsonOption, PlotOption, command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import datetime
 
     from mypy_boto3_events.type_defs import RuleTypeDef
     from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef
@@ -43,7 +46,7 @@ if TYPE_CHECKING:
     from retrain.look.run_view import ShownRun
 
 PAUSE_SECONDS = 15
-"""A new screen takes a dozen requests, and little happens more often."""
+"""How long a screen stays. A new one takes a dozen requests, and little happens more often."""
 Part = TypeVar("Part")
 
 
@@ -61,8 +64,8 @@ def status(
 
     For example: retrain status --stack prod
 
-    It also shows whether the schedule is on and when it fires, the last outcomes, the metric of the
-    last ten versions, and the alarms that ring.
+    It also shows whether the schedule is on and when it fires, the last outcomes, the metric of up
+    to ten versions of each solution, and the alarms that ring.
 
     Exit code 0: the screen was shown, whatever it shows.
     Exit code 2: the pipeline was not found, or cannot be read.
@@ -71,12 +74,11 @@ def status(
     if watch:
         return _watch(target, reader)
 
-    shown = reader.read()
+    pipeline_status = reader.read()
     if as_json:
-        print_json(_document(target, shown))
+        print_json(_build_document(target, pipeline_status))
     else:
-        print_lines(Screen(target, shown).lines())
-
+        print_lines(Screen(target, pipeline_status).lines())
     if plot is not None:
         write_plot(target, read_last_reports(target), plot)
     return 0
@@ -97,24 +99,24 @@ def _watch(target: Target, reader: StatusReader) -> int:
 
 
 class Screen:
-    """The screen about what was read of a pipeline."""
+    """The screen about a pipeline at one time."""
 
-    def __init__(self, target: Target, shown: PipelineStatus) -> None:
+    def __init__(self, target: Target, pipeline_status: PipelineStatus) -> None:
         self._target = target
-        self._shown = shown
-        self._now = shown.read_at
+        self._status = pipeline_status
+        self._now = pipeline_status.read_at
 
     def lines(self) -> Iterator[Line]:
-        """Yield the lines of all parts."""
-        shown = self._shown
-        text = f"{self._target.name} at {format_time(self._now)} UTC"
-        yield Line(0, "pipeline", text, label_style="bold")
+        """Yield the lines of all parts. A part that can't be read has a line with the reason."""
+        heading = f"{self._target.name} at {format_time(self._now)} UTC"
+        yield Line(0, "pipeline", heading, label_style="bold")
 
-        yield from _part_lines("schedule", shown.schedule, self._schedule_lines)
-        yield from _part_lines("new export", shown.trigger, _trigger_lines)
-        yield from _part_lines("runs", shown.runs, self._run_lines)
-        yield from _part_lines("solutions", shown.solutions, self._solution_lines)
-        yield from _part_lines("alarms", shown.alarms, _alarm_lines)
+        status = self._status
+        yield from _part_lines("schedule", status.schedule, self._schedule_lines)
+        yield from _part_lines("new export", status.trigger, _trigger_lines)
+        yield from _part_lines("runs", status.runs, self._run_lines)
+        yield from _part_lines("solutions", status.solutions, self._solution_lines)
+        yield from _part_lines("alarms", status.alarms, _alarm_lines)
 
     def _schedule_lines(self, schedule: GetScheduleOutputTypeDef | None) -> Iterator[Line]:
         if schedule is None:
@@ -133,8 +135,9 @@ class Screen:
         yield _heading("running", running, "nothing")
         for run in running:
             yield self._run_line(run)
-            _, *jobs = run.lines()
-            yield from (line._replace(depth=line.depth + 1) for line in jobs)
+            # The first of these lines is about the run itself.
+            for line in islice(run.lines(), 1, None):
+                yield line._replace(depth=line.depth + 1)
 
         yield _heading("last runs", ended, "none")
         for run in ended:
@@ -142,24 +145,28 @@ class Screen:
             yield Line(2, "", _describe_end(run))
 
     def _run_line(self, run: ShownRun) -> Line:
-        took = format_duration(run.execution.seconds(self._now))
-        time = f"{format_time(run.execution.started_at)} UTC, {took}"
-        return Line(1, run.id, run.outcome, STYLES.get(run.outcome, ""), time)
+        execution = run.execution
+        duration = format_duration(execution.seconds(self._now))
+        start_and_duration = f"{format_time(execution.started_at)} UTC, {duration}"
+        return Line(1, run.id, run.outcome, STYLES.get(run.outcome, ""), start_and_duration)
 
     def _solution_lines(self, solutions: Sequence[SolutionStatus]) -> Iterator[Line]:
-        """Yield each solution's metric, its campaigns, and what waits for a person."""
+        """Yield each solution's metric, its campaigns, and the versions that wait for a person."""
         for solution in solutions:
             yield Line(0, short_name(solution.arn), _describe_metric(solution), label_style="bold")
-            for arn, campaign in solution.campaigns.items():
-                yield self._campaign_line(arn, campaign, solution)
+            for campaign_arn, campaign in solution.campaigns.items():
+                yield self._campaign_line(campaign_arn, campaign, solution)
             for version in solution.waiting:
-                text = describe_waiting(self._target, version.arn, version.until)
-                yield Line(1, short_name(version.arn), text, "cyan")
+                waiting = describe_waiting(self._target, version.arn, version.until)
+                yield Line(1, short_name(version.arn), waiting, "cyan")
 
     def _campaign_line(
-        self, arn: str, campaign: CampaignState | OperatorError | None, solution: SolutionStatus
+        self,
+        campaign_arn: str,
+        campaign: CampaignState | OperatorError | None,
+        solution: SolutionStatus,
     ) -> Line:
-        name = short_name(arn)
+        name = short_name(campaign_arn)
         if campaign is None:
             return Line(1, name, "does not exist, so requests to it fail", "red")
         if isinstance(campaign, OperatorError):
@@ -170,42 +177,37 @@ class Screen:
         self, solution: SolutionStatus, campaign: CampaignState
     ) -> Iterator[str]:
         """Yield what a campaign serves since when, its model, and what happens to it."""
-        served = campaign.served_version_arn or "nothing"
-        update = campaign.update
-        since = ""
-        if not update.is_running and update.version_arn == served:
-            since = f" since {format_time(update.ended_at)} UTC"
-        yield f"serves {resource_name(served)}{since}"
+        served_arn = campaign.served_version_arn or "nothing"
+        yield _describe_service(campaign, served_arn)
+        if served_arn in solution.created:
+            yield self._describe_model(solution, served_arn)
 
-        yield from self._describe_model(solution, served)
-        if update.is_running:
-            yield f"is being updated to {resource_name(update.version_arn)}"
+        if campaign.update.is_running:
+            yield f"is being updated to {resource_name(campaign.update.version_arn)}"
         if campaign.record.trial is not None:
             yield _describe_trial(campaign.record.trial)
-        if served == campaign.record.blocked_version_arn:
+        if served_arn == campaign.record.blocked_version_arn:
             yield "was rolled back from this version before"
         if campaign.pin is not None:
             yield campaign.pin
 
-    def _describe_model(self, solution: SolutionStatus, version_arn: str) -> Iterator[str]:
-        if version_arn not in solution.created:
-            return
-
+    def _describe_model(self, solution: SolutionStatus, version_arn: str) -> str:
         age = self._now - solution.created[version_arn]
         text = f"model {format_duration(age.total_seconds())} old"
+
         for version in solution.versions:
             if version.arn == version_arn and version.value is not None:
                 text += f", {format_metric_name(solution.metric)} {version.value:.4f}"
-        yield text
+        return text
 
 
 def _part_lines(
-    label: str, part: Part | OperatorError, lines: Callable[[Part], Iterable[Line]]
+    label: str, part: Part | OperatorError, build_lines: Callable[[Part], Iterable[Line]]
 ) -> Iterable[Line]:
-    """Format a part of the screen, or say why it can't be read."""
+    """Build the lines of a part of the screen, or say why it can't be read."""
     if isinstance(part, OperatorError):
         return [Line(0, label, f"cannot be read: {part}", "yellow")]
-    return lines(part)
+    return build_lines(part)
 
 
 def _describe_pause(target: Target) -> str:
@@ -227,8 +229,8 @@ def _describe_end(run: ShownRun) -> str:
         return format_headline(run.report)
 
     # The cause of a run that has failed is the text of its message.
-    failure = run.execution.failure
-    return failure.splitlines()[0].removeprefix(f"{REPORTED_ERROR}: FAILED: ").rstrip(".")
+    first_line, *_ = run.execution.failure.splitlines()
+    return first_line.removeprefix(f"{REPORTED_ERROR}: FAILED: ").rstrip(".")
 
 
 def _trigger_lines(trigger: RuleTypeDef | None) -> Iterator[Line]:
@@ -242,11 +244,11 @@ def _alarm_lines(alarms: Sequence[RingingAlarm]) -> Iterator[Line]:
         yield Line(1, alarm.name, f"rings since {format_time(alarm.since)} UTC", "red")
 
 
-def _heading(label: str, items: Sequence[object], text_without: str) -> Line:
+def _heading(label: str, items: Sequence[object], text_without_items: str) -> Line:
     """Build the line above the lines of some items, or the only one if there are none."""
     if items:
         return Line(0, label)
-    return Line(0, label, text_without)
+    return Line(0, label, text_without_items)
 
 
 def _describe_metric(solution: SolutionStatus) -> str:
@@ -262,6 +264,16 @@ def _describe_metric(solution: SolutionStatus) -> str:
     return f"{name} {oldest} {draw_sparkline(newest_first[::-1])} {newest}, {count}"
 
 
+def _describe_service(campaign: CampaignState, served_arn: str) -> str:
+    """Say what a campaign serves, and since when if it is the version of the last update."""
+    served = f"serves {resource_name(served_arn)}"
+    update = campaign.update
+    # An update that failed has left the campaign with another version.
+    if update.is_running or update.version_arn != served_arn:
+        return served
+    return f"{served} since {format_time(update.ended_at)} UTC"
+
+
 def _describe_trial(trial: Trial) -> str:
     name = resource_name(trial.version_arn)
     text = f"{name} on trial since {format_time(trial.began_at)} UTC"
@@ -273,38 +285,42 @@ def _describe_trial(trial: Trial) -> str:
 # The JSON document
 
 
-def _document(target: Target, shown: PipelineStatus) -> dict[str, object]:
+def _build_document(target: Target, pipeline_status: PipelineStatus) -> dict[str, object]:
     """Describe for programs what the screen shows. An unreadable part is `{"error": ...}`."""
+    read_at = pipeline_status.read_at
     return {
         "stateMachineArn": target.state_machine_arn,
-        "readAt": shown.read_at,
-        "schedule": _part_document(shown.schedule, lambda part: _schedule_document(part, shown)),
-        "trigger": _part_document(shown.trigger, lambda rule: rule and rule["State"]),
-        "runs": _part_document(shown.runs, lambda runs: [run.document() for run in runs]),
+        "readAt": read_at,
+        "schedule": _part_document(
+            pipeline_status.schedule, partial(_schedule_document, read_at=read_at)
+        ),
+        "trigger": _part_document(pipeline_status.trigger, lambda rule: rule and rule["State"]),
+        "runs": _part_document(pipeline_status.runs, lambda runs: [run.document() for run in runs]),
         "alarms": _part_document(
-            shown.alarms, lambda alarms: [alarm._asdict() for alarm in alarms]
+            pipeline_status.alarms, lambda alarms: [alarm._asdict() for alarm in alarms]
         ),
         "solutions": _part_document(
-            shown.solutions, lambda solutions: [*map(_solution_document, solutions)]
+            pipeline_status.solutions,
+            lambda solutions: [_solution_document(solution) for solution in solutions],
         ),
     }
 
 
-def _part_document(part: Part | OperatorError, document: Callable[[Part], object]) -> object:
+def _part_document(part: Part | OperatorError, build: Callable[[Part], object]) -> object:
     if isinstance(part, OperatorError):
         return {"error": str(part)}
-    return document(part)
+    return build(part)
 
 
 def _schedule_document(
-    schedule: GetScheduleOutputTypeDef | None, shown: PipelineStatus
+    schedule: GetScheduleOutputTypeDef | None, read_at: datetime
 ) -> dict[str, object] | None:
     if schedule is None:
         return None
 
     next_at = None
     if schedule["State"] == "ENABLED":
-        next_at = find_next_time(schedule, shown.read_at)
+        next_at = find_next_time(schedule, read_at)
     return {
         "state": schedule["State"],
         "expression": schedule["ScheduleExpression"],
