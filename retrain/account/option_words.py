@@ -1,16 +1,21 @@
-"""Translates between the input of a run and the options of the command line."""
+"""Translates between the options of the command line and the input of a run."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from functions.common import clock
 from functions.common.messages import shorten_arns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from functions.contract import RunRequest, StartedExecution
     from functions.run.execution_input import InputProblem
 
+IMAGINED_ARN = "arn:aws:states:::execution:none:none"
+"""The ARN of an execution that nobody has started. Neither the checks of an input nor planning
+depend on it."""
 FLAGS = {
     "skipImport": "--skip-import",
     "force": "--force",
@@ -19,6 +24,24 @@ FLAGS = {
     "exportDate": "--export-date",
 }
 """Key of an input -> the option that sets it."""
+
+
+def build_request(**values: object) -> RunRequest:
+    """Build the input of a run from the options that were given.
+
+    An empty text is kept, because it's a mistake that should be named.
+    """
+    request = {key: value for key, value in values.items() if value or value == ""}
+    return cast("RunRequest", request)
+
+
+def imagine_execution(request: RunRequest) -> StartedExecution:
+    """Build an execution that starts now, so that its input can be checked and planned."""
+    return {
+        "request": request,
+        "executionArn": IMAGINED_ARN,
+        "startedAt": clock.now().isoformat(),
+    }
 
 
 def options_of(request: Mapping[str, object]) -> list[str]:

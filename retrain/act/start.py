@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from json import dumps
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from functions.common import clock
 from functions.common.formatting import (
@@ -14,7 +14,7 @@ from functions.common.formatting import (
 from functions.run.admission import compute_max_wait
 from functions.run.execution_input import find_input_problems
 from retrain.account.errors import OperatorError
-from retrain.account.option_words import in_words_of_options
+from retrain.account.option_words import build_request, imagine_execution, in_words_of_options
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
 from retrain.look.runs import Execution, find_run_id, list_running_executions
@@ -35,7 +35,7 @@ from retrain.options import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from functions.contract import RunRequest, StartedExecution
+    from functions.contract import RunRequest
 
 
 @command
@@ -65,7 +65,7 @@ def start(
     Exit code 2: the input is wrong, or the pipeline cannot be found or read.
     Exit code 130: you pressed Ctrl-C during --watch. The run goes on.
     """
-    request = _build_request(
+    request = build_request(
         skipImport=skip_import,
         datasets=dataset,
         solutions=_find_solution_arns(target, solution or ()),
@@ -73,7 +73,7 @@ def start(
         exportDate=export_date,
     )
     run_id = f"{clock.now():%Y%m%d}-{secrets.token_hex(4)}"
-    _check_request(target, request, run_id)
+    _check_request(target, request)
 
     running = list_running_executions(target)
     if running:
@@ -95,15 +95,6 @@ def start(
     return 0
 
 
-def _build_request(**values: object) -> RunRequest:
-    """Build the input of the run from the options that were given.
-
-    An empty text is kept, because it's a mistake that should be named.
-    """
-    given = {key: value for key, value in values.items() if value or value == ""}
-    return cast("RunRequest", given)
-
-
 def _find_solution_arns(target: Target, names: Sequence[str]) -> list[str]:
     """Find the solutions with these names or ARNs. The check of the input names unknown ones."""
     arns = [solution["solutionArn"] for solution in target.settings["solutions"]]
@@ -111,15 +102,9 @@ def _find_solution_arns(target: Target, names: Sequence[str]) -> list[str]:
     return [arn_by_name.get(name, name) for name in names]
 
 
-def _check_request(target: Target, request: RunRequest, run_id: str) -> None:
+def _check_request(target: Target, request: RunRequest) -> None:
     """Reject an input that the run would reject, too, before anything is started."""
-    execution_prefix = target.state_machine_arn.replace(":stateMachine:", ":execution:")
-    started: StartedExecution = {
-        "request": request,
-        "executionArn": f"{execution_prefix}:{run_id}",
-        "startedAt": clock.now().isoformat(),
-    }
-    problems = find_input_problems(target.settings, started)
+    problems = find_input_problems(target.settings, imagine_execution(request))
     if problems:
         raise OperatorError("\n".join(map(in_words_of_options, problems)))
 

@@ -7,23 +7,23 @@ know besides: the files, the expected hours and the cost.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from functions.common import clock
 from functions.common.errors import RunRefused
 from functions.common.formatting import format_count, format_duration, format_number
-from functions.common.messages import (
-    Message,
-    format_message,
-    shorten_arns,
-)
+from functions.common.messages import Message, format_message, shorten_arns
 from functions.planning.plan_run import plan_run, read_view
 from functions.run.admission import pause_for_deletion
 from functions.run.execution_data import identify_run
 from functions.run.execution_input import find_input_problems
 from retrain.account.errors import EXIT_FAILED
 from retrain.account.function_clients import function_clients
-from retrain.account.option_words import in_words_of_options, options_of
+from retrain.account.option_words import (
+    build_request,
+    imagine_execution,
+    in_words_of_options,
+    options_of,
+)
 from retrain.account.output import print_json, print_message, print_result
 from retrain.account.target import PipelineOptions
 from retrain.check.examined_pipeline import find_pipeline
@@ -38,13 +38,12 @@ if TYPE_CHECKING:
 
     from mypy_boto3_personalize import PersonalizeClient
 
-    from functions.contract import RunRequest, StartedExecution
+    from functions.contract import RunRequest
     from functions.planning.plan_run import RunView
     from retrain.check.examined_pipeline import ExaminedPipeline
-    from retrain.look.plan_steps import Document
+    from retrain.look.plan_steps import Step
 
-NO_MACHINE = "arn:aws:states:::stateMachine:none"
-"""Stands for the state machine of a pipeline that is not deployed."""
+Document: TypeAlias = dict[str, Any]
 ACTIONS = {
     "import": ("+", "green", "to import"),
     "train": ("+", "green", "to train"),
@@ -57,7 +56,7 @@ ACTIONS = {
     "hold back": ("!", "yellow", "held back"),
     "keep": ("=", "dim", "unchanged"),
 }
-"""Action -> its symbol, the colour of the symbol, and how the last line counts it."""
+"""What a run does with a resource -> its symbol and colour, and how the last line counts it."""
 
 
 @command
@@ -82,13 +81,10 @@ def plan(
     """
     pipeline = find_pipeline(*options)
     pipeline.access.require_account(pipeline.home.account, f"the pipeline of {pipeline.source}")
-    values = {"skipImport": skip_import, "exportDate": export_date, "force": force}
-    # An empty date is a mistake, which `find_input_problems()` finds.
-    given = {key: value for key, value in values.items() if value or value == ""}
-    request = cast("RunRequest", given)
+    request = build_request(skipImport=skip_import, exportDate=export_date, force=force)
 
     print_message(f"reading what a run of {pipeline.source} would find")
-    document = _document(pipeline, request)
+    document = _build_document(pipeline, request)
     if as_json:
         print_json(document)
     else:
@@ -102,13 +98,12 @@ def plan(
 # The document
 
 
-def _document(pipeline: ExaminedPipeline, request: RunRequest) -> Document:
+def _build_document(pipeline: ExaminedPipeline, request: RunRequest) -> Document:
     """Plan what a run with this input would do now. A run that is refused has no steps."""
-    started = _build_started_execution(pipeline, request)
     document: Document = {
         "source": pipeline.source,
         "deployed": pipeline.target is not None,
-        "notes": [*_notes(pipeline)],
+        "notes": [*_list_notes(pipeline)],
         "outcome": "REFUSED",
         "reasons": [],
         "problems": [],
@@ -117,36 +112,25 @@ def _document(pipeline: ExaminedPipeline, request: RunRequest) -> Document:
         "expectedCost": None,
     }
 
-    problems = find_input_problems(pipeline.settings, started)
-    if problems:
-        messages = [Message(text=in_words_of_options(problem)) for problem in problems]
-        return {**document, "problems": messages}
+    execution = imagine_execution(request)
+    input_problems = find_input_problems(pipeline.settings, execution)
+    if input_problems:
+        texts = map(in_words_of_options, input_problems)
+        return {**document, "problems": [Message(text=text) for text in texts]}
 
+    with function_clients(pipeline.access) as client:
+        view = read_view(client, pipeline.settings, identify_run(execution))
+        # A run that is refused has these notes too.
+        document["notes"] += _list_notes_about_view(pipeline, view)
+        return {**document, **_plan_steps(client, view)}
+
+
+def _plan_steps(client: PersonalizeClient, view: RunView) -> Document:
+    """Plan what the run does and what it costs, or find why it would be refused."""
     try:
-        with function_clients(pipeline.access) as client:
-            view = read_view(client, pipeline.settings, identify_run(started))
-            # A run that is refused has these notes too.
-            document["notes"] += _notes_about_view(pipeline, view)
-            return {**document, **_plan(client, view)}
+        planned = plan_run(view)
     except RunRefused as refusal:
-        return {**document, "problems": refusal.problems}
-
-
-def _build_started_execution(pipeline: ExaminedPipeline, request: RunRequest) -> StartedExecution:
-    machine_arn = NO_MACHINE
-    if pipeline.target is not None:
-        machine_arn = pipeline.target.state_machine_arn
-    return {
-        "request": request,
-        "executionArn": f"{machine_arn.replace(':stateMachine:', ':execution:')}:plan",
-        "startedAt": clock.now().isoformat(),
-    }
-
-
-def _plan(client: PersonalizeClient, view: RunView) -> Document:
-    """Plan the steps and their cost, which the document of a refused run lacks."""
-    planned = plan_run(view)
-    steps = [*list_steps(client, view, planned)]
+        return {"problems": refusal.problems}
 
     outcome = "RUN"
     if planned["todo"] == "NOTHING":
@@ -154,18 +138,20 @@ def _plan(client: PersonalizeClient, view: RunView) -> Document:
     if pause_for_deletion(view.data_snapshot.deletions, view.run):
         outcome = "WAIT"
 
-    costs = [step["expectedCost"] for step in steps if step.get("expectedCost") is not None]
+    steps = [*list_steps(client, view, planned)]
+    costs = [step.get("expectedCost") for step in steps]
+    known_costs = [cost for cost in costs if cost is not None]
     return {
         "outcome": outcome,
         "reasons": planned["reasons"],
         "steps": steps,
         "warnings": planned["warnings"],
-        "expectedCost": round(sum(costs), 2) if costs else None,
+        "expectedCost": round(sum(known_costs), 2) if known_costs else None,
     }
 
 
-def _notes(pipeline: ExaminedPipeline) -> Iterator[str]:
-    """Yield what has to be known beside the plan."""
+def _list_notes(pipeline: ExaminedPipeline) -> Iterator[str]:
+    """Yield what has to be known beside the plan, before anything is read for it."""
     if pipeline.error:
         yield f"No deployed pipeline was found: {pipeline.error}."
     elif pipeline.has_other_settings:
@@ -178,7 +164,8 @@ def _notes(pipeline: ExaminedPipeline) -> Iterator[str]:
         yield "A run is under way. Another run would wait until it has ended."
 
 
-def _notes_about_view(pipeline: ExaminedPipeline, view: RunView) -> Iterator[str]:
+def _list_notes_about_view(pipeline: ExaminedPipeline, view: RunView) -> Iterator[str]:
+    """Yield what reading for the plan has shown: lost campaigns, and a deletion of users."""
     for message in describe_lost_campaigns(view, pipeline.target):
         yield format_message(message, pipeline.options)
 
@@ -193,12 +180,12 @@ def _notes_about_view(pipeline: ExaminedPipeline, view: RunView) -> Iterator[str
 def _print_plan(pipeline: ExaminedPipeline, document: Document, request: RunRequest) -> None:
     home = pipeline.home
     print_result(f"{pipeline.source}, account {home.account}, {home.region}: a run now")
-    print_lines(_lines(document, pipeline.options))
-    print_result(_conclusion(document, pipeline.options))
-    _print_next(pipeline, document, request)
+    print_lines(_list_lines(document, pipeline.options))
+    print_result(_conclude(document, pipeline.options))
+    _print_next_command(pipeline, document, request)
 
 
-def _lines(document: Document, pipeline_options: Sequence[str]) -> Iterator[Line]:
+def _list_lines(document: Document, pipeline_options: Sequence[str]) -> Iterator[Line]:
     """Yield the lines of the screen: notes, problems, steps and warnings."""
     for note in document["notes"]:
         yield Line(0, "! note", note, label_style="yellow")
@@ -211,10 +198,11 @@ def _lines(document: Document, pipeline_options: Sequence[str]) -> Iterator[Line
         yield from _step_lines(step, pipeline_options)
 
     for warning in document["warnings"]:
-        yield Line(0, "! warning", format_message(warning, pipeline_options), label_style="yellow")
+        text = format_message(warning, pipeline_options)
+        yield Line(0, "! warning", text, label_style="yellow")
 
 
-def _step_lines(step: Document, pipeline_options: Sequence[str]) -> Iterator[Line]:
+def _step_lines(step: Step, pipeline_options: Sequence[str]) -> Iterator[Line]:
     symbol, colour, _ = ACTIONS[step["action"]]
     label = f"{symbol} {step['action']} {step['name']}"
     yield Line(0, label, format_message(step["reason"], pipeline_options), label_style=colour)
@@ -224,16 +212,16 @@ def _step_lines(step: Document, pipeline_options: Sequence[str]) -> Iterator[Lin
         yield Line(0, "", details)
 
 
-def _list_details(step: Document) -> Iterator[str]:
-    """Yield the facts about a step, and what it takes, as far as that is known."""
+def _list_details(step: Step) -> Iterator[str]:
+    """Yield what is known about a step besides its reason, and what it takes."""
     yield from step.get("facts", ())
-    if step.get("expectedSeconds"):
-        yield f"takes about {format_duration(step['expectedSeconds'])}"
-    if step.get("expectedCost"):
-        yield f"${step['expectedCost']:.2f}"
+    if seconds := step.get("expectedSeconds"):
+        yield f"takes about {format_duration(seconds)}"
+    if cost := step.get("expectedCost"):
+        yield f"${cost:.2f}"
 
 
-def _conclusion(document: Document, pipeline_options: Sequence[str]) -> str:
+def _conclude(document: Document, pipeline_options: Sequence[str]) -> str:
     """Sum up in the last line what the run would change."""
     match document["outcome"]:
         case "REFUSED":
@@ -244,12 +232,11 @@ def _conclusion(document: Document, pipeline_options: Sequence[str]) -> str:
             # The steps give the other reasons.
             return f"Plan: skipped: {format_message(document['reasons'][0], pipeline_options)}."
         case _:
-            return f"Plan: {', '.join(_list_totals(document))}."
+            return f"Plan: {', '.join(_list_totals(document['steps']))}."
 
 
-def _list_totals(document: Document) -> Iterator[str]:
+def _list_totals(steps: Sequence[Step]) -> Iterator[str]:
     """Yield how many steps of each kind a run has, and what they take together."""
-    steps = document["steps"]
     counts = Counter(step["action"] for step in steps)
     for action, (_, _, words) in ACTIONS.items():
         if counts[action]:
@@ -260,13 +247,16 @@ def _list_totals(document: Document) -> Iterator[str]:
         yield f"about {format_number(hours)} training hours"
 
     # A step that never costs anything lacks the key.
-    is_known = all(step.get("expectedCost", 0) is not None for step in steps)
-    if document["expectedCost"]:
-        limit = "" if is_known else " for what has a known price"
-        yield f"about ${document['expectedCost']:.2f}{limit}"
+    costs = [step.get("expectedCost", 0) for step in steps]
+    known_costs = [cost for cost in costs if cost is not None]
+    if any(known_costs):
+        restriction = "" if known_costs == costs else " for what has a known price"
+        yield f"about ${sum(known_costs):.2f}{restriction}"
 
 
-def _print_next(pipeline: ExaminedPipeline, document: Document, request: RunRequest) -> None:
+def _print_next_command(
+    pipeline: ExaminedPipeline, document: Document, request: RunRequest
+) -> None:
     """Print the command to use next, unless only somebody's answer is missing."""
     if document["outcome"] == "REFUSED":
         print_message(f"next: correct what is wrong, then `{pipeline.command('plan')}` again")

@@ -7,7 +7,7 @@ long a job will take, and what it costs.
 from __future__ import annotations
 
 from statistics import mean, median
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from functions.common.formatting import (
     describe_export_content,
@@ -20,20 +20,14 @@ from functions.common.formatting import (
     format_size,
     resource_name,
 )
-from functions.common.messages import (
-    Message,
-    add_subject,
-    join_reasons,
-)
-from functions.common.prices import (
-    estimate_import_cost,
-    estimate_training_cost,
-)
+from functions.common.messages import Message, add_subject, join_reasons
+from functions.common.prices import estimate_import_cost, estimate_training_cost
 from functions.personalize.trainings import describe_version
 from functions.rules.recipes import find_recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
+    from typing import NotRequired
 
     from mypy_boto3_personalize import PersonalizeClient
 
@@ -53,36 +47,46 @@ if TYPE_CHECKING:
 
 BILLED_VERSIONS = 3
 """The number of earlier versions from which the training hours are estimated."""
-Document: TypeAlias = dict[str, Any]
+
+
+class Step(TypedDict):
+    """What a run does with a resource. What is not known is null, and costs are in dollars."""
+
+    action: str
+    """One of `ACTIONS` in `plan.py`."""
+    resource: str
+    """The ARN of the resource, or the output of a batch job."""
+    name: str
+    reason: Message
+    facts: NotRequired[list[str]]
+    expectedSeconds: NotRequired[int | None]
+    expectedTrainingHours: NotRequired[float | None]
+    expectedCost: NotRequired[float | None]
+    """Left out for a step that never costs anything."""
 
 
 class _CampaignDecision(NamedTuple):
-    """What a run does with a campaign."""
-
     action: str
     reason: Message
 
 
-def list_steps(client: PersonalizeClient, view: RunView, planned: Plan) -> Iterator[Document]:
-    """Yield what the run does with each dataset, and with each solution and its campaigns.
-
-    The resource is an ARN, or the output of a batch job. Costs are in dollars. What is not known is
-    null.
-    """
-    imports = {item["type"]: item for item in planned["imports"]}
+def list_steps(client: PersonalizeClient, view: RunView, planned: Plan) -> Iterator[Step]:
+    """Yield what the run does with each dataset, and with each solution and its campaigns."""
+    imports_by_type = {item["type"]: item for item in planned["imports"]}
     for dataset in view.datasets:
-        yield _import_step(dataset, imports.get(dataset.dataset_settings["type"]))
+        yield _build_import_step(dataset, imports_by_type.get(dataset.dataset_settings["type"]))
 
     for solution in view.solutions:
         training = solution.plan_work()
-        yield _training_step(client, solution, training)
+        yield _build_training_step(client, solution, training)
         for campaign in solution.solution_settings["campaigns"]:
-            yield _campaign_step(solution, campaign, training)
+            yield _build_campaign_step(solution, campaign, training)
         for batch_job in solution.solution_snapshot.batch_jobs:
-            yield _batch_step(solution, batch_job.settings, is_planned=training is not None)
+            is_planned = training is not None
+            yield _build_batch_step(solution, batch_job.settings, is_planned=is_planned)
 
 
-def _import_step(view: DatasetView, planned: PlannedImport | None) -> Document:
+def _build_import_step(view: DatasetView, planned: PlannedImport | None) -> Step:
     """Describe what the run does with a dataset, and what its export contains."""
     action, reason = view.decision
     cost: float = 0
@@ -109,18 +113,18 @@ def _describe_export(view: DatasetView) -> Iterator[str]:
         yield f"{export.row_count:,} rows"
 
     newest_at = view.dataset_state.export.newest_at
-    if newest_at:
-        age = (view.data_snapshot.now - newest_at).total_seconds()
-        yield f"written {format_duration(age)} ago"
+    if newest_at is not None:
+        age = view.data_snapshot.now - newest_at
+        yield f"written {format_duration(age.total_seconds())} ago"
     yield from describe_export_content(view.content)
 
 
-def _training_step(
+def _build_training_step(
     client: PersonalizeClient, view: SolutionView, planned: PlannedSolution | None
-) -> Document:
+) -> Step:
     """Describe what the run does with a solution, and what the training probably costs."""
     action, reason = view.decision
-    step = {
+    step: Step = {
         "action": action,
         "resource": view.arn,
         "name": resource_name(view.arn),
@@ -129,23 +133,25 @@ def _training_step(
     if planned is None or action != "train":
         return step
 
-    mode = planned["trainingMode"]
-    hours = _estimate_hours(client, view, mode)
-    facts = [f"{mode} training"]
-    if hours is not None:
-        facts.append(f"about {format_number(hours)} training hours")
-    recipe = find_recipe(view.recipe)
-    if recipe and recipe.is_priced_by_interactions:
-        facts.append(f"the recipe {view.recipe} is priced by interactions, not by hours")
-
+    hours = _estimate_hours(client, view, planned["trainingMode"])
     cost = estimate_training_cost(view.recipe, hours, view.settings["trainingHourPrice"])
     return {
         **step,
-        "facts": facts,
+        "facts": [*_describe_training(view, planned["trainingMode"], hours)],
         "expectedSeconds": _expect_seconds(planned),
         "expectedTrainingHours": _round(hours),
         "expectedCost": _round(cost),
     }
+
+
+def _describe_training(view: SolutionView, mode: str, hours: float | None) -> Iterator[str]:
+    yield f"{mode} training"
+    if hours is not None:
+        yield f"about {format_number(hours)} training hours"
+
+    recipe = find_recipe(view.recipe)
+    if recipe and recipe.is_priced_by_interactions:
+        yield f"the recipe {view.recipe} is priced by interactions, not by hours"
 
 
 def _estimate_hours(client: PersonalizeClient, view: SolutionView, mode: str) -> float | None:
@@ -158,23 +164,21 @@ def _estimate_hours(client: PersonalizeClient, view: SolutionView, mode: str) ->
         for version in view.solution_state.versions
         if version.is_active and version.training_mode == mode
     ]
-    billed = [describe_version(client, arn) for arn in arns[:BILLED_VERSIONS]]
-    known = [version["trainingHours"] for version in billed if "trainingHours" in version]
-
-    if not known:
-        return None
-    return mean(known)
+    # The versions are sorted, newest first, and only a description has their hours.
+    billed_versions = [describe_version(client, arn) for arn in arns[:BILLED_VERSIONS]]
+    hours = [version["trainingHours"] for version in billed_versions if "trainingHours" in version]
+    return mean(hours) if hours else None
 
 
-def _campaign_step(
+def _build_campaign_step(
     view: SolutionView, campaign: CampaignSettings, training: PlannedSolution | None
-) -> Document:
-    arn = campaign["campaignArn"]
+) -> Step:
+    campaign_arn = campaign["campaignArn"]
     decision = _decide_campaign(view, campaign, training)
     return {
         "action": decision.action,
-        "resource": arn,
-        "name": f"campaign {resource_name(arn)}",
+        "resource": campaign_arn,
+        "name": f"campaign {resource_name(campaign_arn)}",
         "reason": decision.reason,
     }
 
@@ -183,57 +187,56 @@ def _decide_campaign(
     view: SolutionView, campaign: CampaignSettings, training: PlannedSolution | None
 ) -> _CampaignDecision:
     """Say whether a campaign gets another version, and why."""
-    state = view.earlier_versions.campaign_states[campaign["campaignArn"]]
-    served = f"it serves {resource_name(state.served_version_arn or 'nothing')}"
+    campaign_arn = campaign["campaignArn"]
+    state = view.earlier_versions.campaign_states[campaign_arn]
     if state.record.trial:
-        version = resource_name(state.record.trial.version_arn)
-        text = f"{version} is on trial, which the run ends first"
-        return _CampaignDecision("wait", Message(text=text))
+        trial_name = resource_name(state.record.trial.version_arn)
+        reason = Message(text=f"{trial_name} is on trial, which the run ends first")
+        return _CampaignDecision("wait", reason)
+
+    served = f"it serves {resource_name(state.served_version_arn or 'nothing')}"
     if state.pin:
         return _CampaignDecision("keep", Message(text=f"{served} and is pinned"))
 
+    if training is None or campaign_arn not in _list_campaign_arns(training):
+        return _explain_kept_version(view, campaign_arn, served, action="keep")
+
     update = _describe_update(view, campaign, training)
-    if update is not None:
-        return _CampaignDecision("update", Message(text=f"{served}; {update}"))
-    return _explain_kept_version(
-        view, campaign, served, is_reported=_is_planned(campaign, training)
-    )
+    if update is None:
+        # The run has nothing to do there but to report the verdict on the version.
+        return _explain_kept_version(view, campaign_arn, served, action="report")
+    return _CampaignDecision("update", Message(text=f"{served}; {update}"))
 
 
-def _is_planned(campaign: CampaignSettings, training: PlannedSolution | None) -> bool:
-    if training is None:
-        return False
-    return any(item["campaignArn"] == campaign["campaignArn"] for item in training["campaigns"])
+def _list_campaign_arns(training: PlannedSolution) -> Collection[str]:
+    return [campaign["campaignArn"] for campaign in training["campaigns"]]
 
 
 def _describe_update(
-    view: SolutionView, campaign: CampaignSettings, training: PlannedSolution | None
+    view: SolutionView, campaign: CampaignSettings, training: PlannedSolution
 ) -> str | None:
     """Say which version a campaign gets, or return None if it keeps its version."""
-    if training is None or not _is_planned(campaign, training):
-        return None
-
-    earlier_versions = view.earlier_versions
-    pending = earlier_versions.pending_versions.get(campaign["campaignArn"])
-    if pending and pending != earlier_versions.candidate:
+    pending = view.earlier_versions.pending_versions.get(campaign["campaignArn"])
+    if pending and pending != view.earlier_versions.candidate:
         return f"it gets {resource_name(pending.arn)}, which a person has approved"
-    if pending or training["existingVersionArn"] is None:
+
+    is_trained = training["existingVersionArn"] is None
+    if pending or is_trained:
         return _describe_conditions(view, campaign)
     return None
 
 
 def _explain_kept_version(
-    view: SolutionView, campaign: CampaignSettings, served: str, *, is_reported: bool
+    view: SolutionView, campaign_arn: str, served: str, *, action: str
 ) -> _CampaignDecision:
     """Say what the rules have against the version that the campaign could get, if there is one."""
-    deployment = view.earlier_versions.predicted_deployments.get(campaign["campaignArn"])
+    deployment = view.earlier_versions.predicted_deployments.get(campaign_arn)
     if deployment is None or not deployment.first_step.reasons:
         return _CampaignDecision("keep", Message(text=served))
 
     step = deployment.first_step
-    text = f"{served}, because {resource_name(deployment.version.arn)} is {step.outcome}"
-    action = "report" if is_reported else "keep"
-    return _CampaignDecision(action, add_subject(text, join_reasons(step.reasons)))
+    subject = f"{served}, because {resource_name(deployment.version.arn)} is {step.outcome}"
+    return _CampaignDecision(action, add_subject(subject, join_reasons(step.reasons)))
 
 
 def _describe_conditions(view: SolutionView, campaign: CampaignSettings) -> str:
@@ -245,7 +248,10 @@ def _describe_conditions(view: SolutionView, campaign: CampaignSettings) -> str:
     else:
         text += ", because it has no quality gate"
 
-    text += "; then a probe decides" if campaign["probe"] else ", without a probe"
+    if campaign["probe"]:
+        text += "; then a probe decides"
+    else:
+        text += ", without a probe"
     if campaign["bake"]:
         text += f"; alarms decide for {campaign['bake']['hours']:g} h"
     return text
@@ -253,7 +259,7 @@ def _describe_conditions(view: SolutionView, campaign: CampaignSettings) -> str:
 
 def _list_conditions(solution: SolutionSettings) -> Iterator[str]:
     # A metric may have two rules.
-    metrics = dict.fromkeys(_describe_metric(rule) for rule in solution["qualityGate"])
+    metrics = dict.fromkeys(map(_describe_metric, solution["qualityGate"]))
     if metrics:
         yield f"this passes the quality gate ({format_list([*metrics])})"
     if solution["approval"]:
@@ -267,23 +273,33 @@ def _describe_metric(rule: QualityRule) -> str:
     return f"{name} relative to {resource_name(rule['relativeTo'])}"
 
 
-def _batch_step(view: SolutionView, job: ResolvedBatchJobSettings, *, is_planned: bool) -> Document:
+def _build_batch_step(
+    view: SolutionView, batch_job: ResolvedBatchJobSettings, *, is_planned: bool
+) -> Step:
     """Describe what the run does with a batch job, after it has updated the campaigns."""
-    step = view.earlier_versions.predicted_batch_steps.get(job["output"])
-    if is_planned:
-        reasons: Sequence[Reason] = ["if version, input or settings have changed by then"]
-    elif step is None:
-        reasons = ["no version is trained"]
-    else:
-        reasons = step.reasons or ["version, input and settings have not changed"]
-
-    warnings = step.progress_changes.get("warnings", ()) if step else ()
+    output = batch_job["output"]
+    action = "write" if is_planned else "keep"
+    reasons = _explain_batch_job(view, output, is_planned=is_planned)
     return {
-        "action": "write" if is_planned else "keep",
-        "resource": job["output"],
-        "name": f"batch job to {job['output']}",
-        "reason": join_reasons([*reasons, *warnings]),
+        "action": action,
+        "resource": output,
+        "name": f"batch job to {output}",
+        "reason": join_reasons(reasons),
     }
+
+
+def _explain_batch_job(view: SolutionView, output: str, *, is_planned: bool) -> Sequence[Reason]:
+    step = view.earlier_versions.predicted_batch_steps.get(output)
+    warnings: Sequence[Reason] = ()
+    if step is not None:
+        warnings = step.progress_changes.get("warnings", ())
+
+    if is_planned:
+        # Only a run knows what its training and its campaigns change.
+        return ["if version, input or settings have changed by then", *warnings]
+    if step is None:
+        return ["no version is trained"]
+    return [*(step.reasons or ["version, input and settings have not changed"]), *warnings]
 
 
 def _expect_seconds(planned: PlannedImport | PlannedSolution | None) -> int | None:
@@ -294,4 +310,7 @@ def _expect_seconds(planned: PlannedImport | PlannedSolution | None) -> int | No
 
 
 def _round(value: float | None) -> float | None:
-    return None if value is None else round(value, 2)
+    """Round hours or dollars, unless they are not known."""
+    if value is None:
+        return None
+    return round(value, 2)
