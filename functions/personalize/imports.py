@@ -201,7 +201,7 @@ class ImportReader:
             is_useful = job.ended_at > recent_since or not is_pipeline_import_known
             is_within_limit = index < tag_limit and not is_data_replaced
             if is_required or (is_useful and is_within_limit):
-                job = self._add_tags(job)
+                job = self.add_tags(job)
             result.append(job)
 
             # Without its tags, an import has no `run_id`.
@@ -248,7 +248,7 @@ class ImportReader:
                 jobs.append(_parse_import(response["datasetImportJob"], dataset_arn))
         return jobs
 
-    def _add_tags(self, job: Import) -> Import:
+    def add_tags(self, job: Import) -> Import:
         """Add what an import's tags say.
 
         Tags that can't change are cached, so that a poll doesn't need a request for each import.

@@ -21,7 +21,7 @@ from functions.personalize.campaigns import read_campaign_state
 from functions.personalize.imports import ImportReader
 from functions.personalize.lists import PAGE_SIZE, read_list
 from functions.personalize.statuses import is_active
-from functions.personalize.tags import EXPORT_BYTES_TAG, RUN_TAG, read_tags
+from functions.personalize.tags import RUN_TAG, read_tags
 from functions.personalize.trainings import describe_version, read_metrics
 from functions.rules.imports import list_effective_imports
 from retrain.account.errors import OperatorError
@@ -119,7 +119,8 @@ def _read_datasets(
     client: PersonalizeClient, version: SolutionVersionTypeDef
 ) -> Iterator[Document]:
     """Yield each dataset, with the import jobs that the version has learned, newest first."""
-    imports = ImportReader(client, ()).list_group_imports(version["datasetGroupArn"])
+    reader = ImportReader(client, ())
+    imports = reader.list_group_imports(version["datasetGroupArn"])
     trained_at = version["creationDateTime"]
     earlier_imports = [job for job in imports if job.ended_at <= trained_at]
     newest_first = list_effective_imports(earlier_imports)[::-1]
@@ -129,26 +130,24 @@ def _read_datasets(
         yield {
             "type": dataset_arn.rpartition("/")[2],
             "datasetArn": dataset_arn,
-            "imports": [_describe_import(client, job) for job in learned[:MAX_IMPORTS]],
+            "imports": [
+                _describe_import(client, reader.add_tags(job)) for job in learned[:MAX_IMPORTS]
+            ],
             "olderImports": len(learned[MAX_IMPORTS:]),
         }
 
 
 def _describe_import(client: PersonalizeClient, job: Import) -> Document:
-    """Describe an import job with its location, and with what a run has noted in its tags."""
+    """Describe an import job with its location, which only its description has."""
     response = client.describe_dataset_import_job(datasetImportJobArn=job.arn)
-    tags = read_tags(client, job.arn)
-    # A foreign import has no size, and people can edit tags.
-    size = tags.get(EXPORT_BYTES_TAG, "")
-
     return {
         "datasetImportJobArn": job.arn,
         "importMode": "FULL" if job.is_full else "INCREMENTAL",
         "createdAt": job.created_at,
         "endedAt": job.ended_at,
         "dataLocation": response["datasetImportJob"]["dataSource"].get("dataLocation"),
-        "bytes": int(size) if size.isdecimal() else None,
-        "runId": tags.get(RUN_TAG),
+        "bytes": job.export_bytes,
+        "runId": job.run_id,
     }
 
 
@@ -180,6 +179,14 @@ def _read_verdicts(
 
 def build_lineage_lines(lineage: Document) -> Iterator[Line]:
     """Yield a line for each thing that is known about a version."""
+    yield from _version_lines(lineage)
+    for dataset in lineage["datasets"]:
+        yield from _dataset_lines(dataset)
+    yield from _metric_lines(lineage["metrics"])
+    yield from _campaign_lines(lineage["campaigns"])
+
+
+def _version_lines(lineage: Document) -> Iterator[Line]:
     status = lineage["status"]
     version_name = short_name(lineage["solutionVersionArn"])
     yield Line(0, "version", f"{version_name}  {status}", STYLES.get(status, ""))
@@ -190,11 +197,6 @@ def build_lineage_lines(lineage: Document) -> Iterator[Line]:
     yield Line(0, "by", _describe_trainer(lineage["runId"]))
     if lineage["approval"]:
         yield Line(0, "approval", _describe_approval(lineage["approval"]))
-
-    for dataset in lineage["datasets"]:
-        yield from _dataset_lines(dataset)
-    yield from _metric_lines(lineage["metrics"])
-    yield from _campaign_lines(lineage["campaigns"])
 
 
 def _describe_training(lineage: Document) -> Iterator[str]:

@@ -31,18 +31,14 @@ MAX_REPORTS = 50
 
 def describe_lost_campaigns(view: RunView, target: Target | None) -> Iterator[Message]:
     """Yield a message for each deleted campaign, with the command that creates it again."""
-    missing = find_lost_campaigns(view)
+    lost_campaigns = find_lost_campaigns(view)
     reports = []
-    if missing and target is not None:
+    if lost_campaigns and target is not None:
         reports = _read_reports(target)
 
-    for campaign_arn, solution in missing.items():
-        # The versions are sorted, newest first.
-        active_arns = [
-            version.arn
-            for version in solution.solution_snapshot.state.versions
-            if version.is_active
-        ]
+    for campaign_arn, solution in lost_campaigns.items():
+        versions = solution.solution_state.versions
+        active_arns = [version.arn for version in versions if version.is_active]
         yield describe_lost_campaign(campaign_arn, active_arns, reports)
 
 
@@ -70,36 +66,45 @@ def describe_lost_campaign(
 ) -> Message:
     """Say with which version a campaign can be created again.
 
-    A version that the campaign only had on trial, or that is gone, doesn't count.
+    The versions and the reports come newest first.
     """
     outage = f"{campaign_arn}: was deleted or never created, so its users get errors"
-    for report in reports:
-        for serving in report["serving"]:
-            if serving["campaignArn"] == campaign_arn and _has_passed(serving, active_arns):
-                version_arn = str(serving["servedVersionArn"])
-                ended_at = format_time(datetime.fromisoformat(report["endedAt"]))
-                known = f"{short_name(version_arn)}, which had passed there by {ended_at} UTC"
-                tps = serving.get("minProvisionedTPS")
-                return _creation(
-                    f"{outage}; create it with {known}", campaign_arn, version_arn, tps
-                )
-
     if not active_arns:
         return Message(text=f"{outage}, and its solution has no version yet that it could serve")
-    version_arn = active_arns[0]
+
+    for report in reports:
+        serving = _find_passed_version(report, campaign_arn, active_arns)
+        if serving is None:
+            continue
+        version_arn = str(serving["servedVersionArn"])
+        ended_at = format_time(datetime.fromisoformat(report["endedAt"]))
+        return Message(
+            text=(
+                f"{outage}; create it with {short_name(version_arn)}, which had passed there by "
+                f"{ended_at} UTC"
+            ),
+            command=_build_command(campaign_arn, version_arn, serving.get("minProvisionedTPS")),
+        )
+
     unknown = "no report of a run says which version had passed there, so check the newest one"
-    return _creation(f"{outage}; {unknown}, and create it", campaign_arn, version_arn, None)
+    command = _build_command(campaign_arn, active_arns[0], tps=None)
+    return Message(text=f"{outage}; {unknown}, and create it", command=command)
 
 
-def _has_passed(serving: ServingReport, active_arns: Sequence[str]) -> bool:
-    """Tell whether a campaign served a version that still exists, and whose trial was over."""
-    served_arn = serving["servedVersionArn"]
-    is_judged = served_arn != serving["versionOnTrial"] and not serving["isBad"]
-    return served_arn in active_arns and is_judged
+def _find_passed_version(
+    report: Report, campaign_arn: str, active_arns: Sequence[str]
+) -> ServingReport | None:
+    """Find what a campaign served after a run, if that had passed its trial and still exists."""
+    for serving in report["serving"]:
+        served_arn = serving["servedVersionArn"]
+        is_judged = served_arn != serving["versionOnTrial"] and not serving["isBad"]
+        if serving["campaignArn"] == campaign_arn and is_judged and served_arn in active_arns:
+            return serving
+    return None
 
 
-def _creation(text: str, campaign_arn: str, version_arn: str, tps: int | None) -> Message:
-    """Add the command that creates a campaign to a message.
+def _build_command(campaign_arn: str, version_arn: str, tps: int | None) -> str:
+    """Build the command that creates a campaign.
 
     Without a known capacity, the campaign gets the smallest, and grows with its traffic.
     """
@@ -107,4 +112,4 @@ def _creation(text: str, campaign_arn: str, version_arn: str, tps: int | None) -
     words += ["--solution-version-arn", version_arn]
     if tps:
         words += ["--min-provisioned-tps", str(tps)]
-    return Message(text=text, command=shlex.join(words))
+    return shlex.join(words)

@@ -151,18 +151,22 @@ class StatusReader:
         active_arns = [item["solutionVersionArn"] for item in versions if is_active(item["status"])]
 
         metric = choose_metric(solution)
-        metrics = await _read_each(self._read_metrics, active_arns[:version_count])
+        values = await self._read_metric(metric, active_arns[:version_count])
         return SolutionStatus(
             arn=arn,
             metric=metric,
-            versions=[
-                MeasuredVersion(version_arn, created[version_arn], values.get(metric))
-                for version_arn, values in metrics.items()
-            ],
+            versions=[MeasuredVersion(arn, created[arn], value) for arn, value in values.items()],
             created=created,
             waiting=await self._read_waiting(solution["approval"], active_arns[:ASKED_VERSIONS]),
             campaigns=await campaigns,
         )
+
+    async def _read_metric(
+        self, metric: str, version_arns: Sequence[str]
+    ) -> dict[str, float | None]:
+        """Read a metric of each version. It is None where Personalize hasn't computed it."""
+        metrics = await _read_each(self._read_metrics, version_arns)
+        return {arn: values.get(metric) for arn, values in metrics.items()}
 
     async def _read_campaigns(
         self, solution: SolutionSettings

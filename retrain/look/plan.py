@@ -38,12 +38,21 @@ if TYPE_CHECKING:
 
     from mypy_boto3_personalize import PersonalizeClient
 
-    from functions.contract import RunRequest
+    from functions.contract import Plan, RunRequest
     from functions.planning.plan_run import RunView
     from retrain.check.examined_pipeline import ExaminedPipeline
     from retrain.look.plan_steps import Step
 
 Document: TypeAlias = dict[str, Any]
+REFUSED: Document = {
+    "outcome": "REFUSED",
+    "reasons": [],
+    "problems": [],
+    "steps": [],
+    "warnings": [],
+    "expectedCost": None,
+}
+"""The part of the document about a run that is refused, without its problems."""
 ACTIONS = {
     "import": ("+", "green", "to import"),
     "train": ("+", "green", "to train"),
@@ -104,12 +113,7 @@ def _build_document(pipeline: ExaminedPipeline, request: RunRequest) -> Document
         "source": pipeline.source,
         "deployed": pipeline.target is not None,
         "notes": [*_list_notes(pipeline)],
-        "outcome": "REFUSED",
-        "reasons": [],
-        "problems": [],
-        "steps": [],
-        "warnings": [],
-        "expectedCost": None,
+        **REFUSED,
     }
 
     execution = imagine_execution(request)
@@ -132,22 +136,24 @@ def _plan_steps(client: PersonalizeClient, view: RunView) -> Document:
     except RunRefused as refusal:
         return {"problems": refusal.problems}
 
-    outcome = "RUN"
-    if planned["todo"] == "NOTHING":
-        outcome = "SKIPPED"
-    if pause_for_deletion(view.data_snapshot.deletions, view.run):
-        outcome = "WAIT"
-
     steps = [*list_steps(client, view, planned)]
     costs = [step.get("expectedCost") for step in steps]
     known_costs = [cost for cost in costs if cost is not None]
     return {
-        "outcome": outcome,
+        "outcome": _predict_outcome(view, planned),
         "reasons": planned["reasons"],
         "steps": steps,
         "warnings": planned["warnings"],
         "expectedCost": round(sum(known_costs), 2) if known_costs else None,
     }
+
+
+def _predict_outcome(view: RunView, planned: Plan) -> str:
+    if pause_for_deletion(view.data_snapshot.deletions, view.run):
+        return "WAIT"
+    if planned["todo"] == "NOTHING":
+        return "SKIPPED"
+    return "RUN"
 
 
 def _list_notes(pipeline: ExaminedPipeline) -> Iterator[str]:

@@ -20,7 +20,7 @@ from functions.common.formatting import (
     format_size,
     resource_name,
 )
-from functions.common.messages import Message, add_subject, join_reasons
+from functions.common.messages import Message, add_subject, as_message, join_reasons
 from functions.common.prices import estimate_import_cost, estimate_training_cost
 from functions.personalize.trainings import describe_version
 from functions.rules.recipes import find_recipe
@@ -67,7 +67,7 @@ class Step(TypedDict):
 
 class _CampaignDecision(NamedTuple):
     action: str
-    reason: Message
+    reason: Reason
 
 
 def list_steps(client: PersonalizeClient, view: RunView, planned: Plan) -> Iterator[Step]:
@@ -82,8 +82,7 @@ def list_steps(client: PersonalizeClient, view: RunView, planned: Plan) -> Itera
         for campaign in solution.solution_settings["campaigns"]:
             yield _build_campaign_step(solution, campaign, training)
         for batch_job in solution.solution_snapshot.batch_jobs:
-            is_planned = training is not None
-            yield _build_batch_step(solution, batch_job.settings, is_planned=is_planned)
+            yield _build_batch_step(solution, batch_job.settings, is_planned=training is not None)
 
 
 def _build_import_step(view: DatasetView, planned: PlannedImport | None) -> Step:
@@ -179,7 +178,7 @@ def _build_campaign_step(
         "action": decision.action,
         "resource": campaign_arn,
         "name": f"campaign {resource_name(campaign_arn)}",
-        "reason": decision.reason,
+        "reason": as_message(decision.reason),
     }
 
 
@@ -191,12 +190,11 @@ def _decide_campaign(
     state = view.earlier_versions.campaign_states[campaign_arn]
     if state.record.trial:
         trial_name = resource_name(state.record.trial.version_arn)
-        reason = Message(text=f"{trial_name} is on trial, which the run ends first")
-        return _CampaignDecision("wait", reason)
+        return _CampaignDecision("wait", f"{trial_name} is on trial, which the run ends first")
 
     served = f"it serves {resource_name(state.served_version_arn or 'nothing')}"
     if state.pin:
-        return _CampaignDecision("keep", Message(text=f"{served} and is pinned"))
+        return _CampaignDecision("keep", f"{served} and is pinned")
 
     if training is None or campaign_arn not in _list_campaign_arns(training):
         return _explain_kept_version(view, campaign_arn, served, action="keep")
@@ -205,7 +203,7 @@ def _decide_campaign(
     if update is None:
         # The run has nothing to do there but to report the verdict on the version.
         return _explain_kept_version(view, campaign_arn, served, action="report")
-    return _CampaignDecision("update", Message(text=f"{served}; {update}"))
+    return _CampaignDecision("update", f"{served}; {update}")
 
 
 def _list_campaign_arns(training: PlannedSolution) -> Collection[str]:
@@ -232,7 +230,7 @@ def _explain_kept_version(
     """Say what the rules have against the version that the campaign could get, if there is one."""
     deployment = view.earlier_versions.predicted_deployments.get(campaign_arn)
     if deployment is None or not deployment.first_step.reasons:
-        return _CampaignDecision("keep", Message(text=served))
+        return _CampaignDecision("keep", served)
 
     step = deployment.first_step
     subject = f"{served}, because {resource_name(deployment.version.arn)} is {step.outcome}"

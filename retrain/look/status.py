@@ -135,9 +135,7 @@ class Screen:
         yield _heading("running", running, "nothing")
         for run in running:
             yield self._run_line(run)
-            # The first of these lines is about the run itself.
-            for line in islice(run.lines(), 1, None):
-                yield line._replace(depth=line.depth + 1)
+            yield from _job_lines(run)
 
         yield _heading("last runs", ended, "none")
         for run in ended:
@@ -221,6 +219,12 @@ def _describe_pause(target: Target) -> str:
             args = read_args(pulumi_cli.PROJECT_DIR, target.stack)
             paused = "paused by the stack's file" if args.paused else "paused by hand"
     return f"{paused}: `{target.command('resume')}` turns it on"
+
+
+def _job_lines(run: ShownRun) -> Iterator[Line]:
+    # The first line is about the run itself.
+    for line in islice(run.lines(), 1, None):
+        yield line._replace(depth=line.depth + 1)
 
 
 def _describe_end(run: ShownRun) -> str:

@@ -89,6 +89,10 @@ class VersionNotes:
 
     def __init__(self, target: Target) -> None:
         self._target = target
+        self._approvals = {
+            solution["solutionArn"]: solution["approval"]
+            for solution in target.settings["solutions"]
+        }
         self._newest_arns: dict[str, str] = {}
         """The ARN of a solution -> its newest version that a report names."""
         self._read_tags = cache(self._read_present_tags)
@@ -125,7 +129,7 @@ class VersionNotes:
 
     def _describe_answer(self, solution_arn: str, version_arn: str, *, is_newest: bool) -> str:
         """Say who has answered about a version, or what a person can do now."""
-        settings = self._find_approval_settings(solution_arn)
+        settings = self._approvals.get(solution_arn)
         if settings is None:
             return "the solution needs no approval any more"
 
@@ -136,12 +140,6 @@ class VersionNotes:
         if not is_newest:
             return "nobody has answered, and there is a newer version"
         return f"is {describe_waiting(self._target, version_arn, expires_at)}"
-
-    def _find_approval_settings(self, solution_arn: str) -> ApprovalSettings | None:
-        for solution in self._target.settings["solutions"]:
-            if solution["solutionArn"] == solution_arn:
-                return solution["approval"]
-        return None
 
     def _read_present_tags(self, arn: str) -> Tags:
         """Read the tags of a version or a campaign. One that was deleted has none."""
