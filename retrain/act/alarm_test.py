@@ -24,7 +24,7 @@ TESTED_ALARM = "run-failed"
 DEADLINE = timedelta(seconds=60)
 """CloudWatch executes the actions of an alarm within seconds."""
 POLL_SECONDS = 2
-CLOCKS_DIFFER = timedelta(minutes=5)
+MAX_CLOCK_DIFFERENCE = timedelta(minutes=5)
 
 
 @command
@@ -44,27 +44,28 @@ def test_alarm(target: Target, *, as_json: JsonOption = False) -> int:
     """
     topic_arn = target.settings["notifications"]["topicArn"]
     alarm = _find_alarm(target)
-    _test(target.access, alarm, topic_arn)
+    _ring(target.access, alarm, topic_arn)
 
     subscriptions = list_subscriptions(target.access, topic_arn)
-    pending = [row.address for row in subscriptions if not row.is_confirmed]
     confirmed = [row.address for row in subscriptions if row.is_confirmed]
+    pending = [row.address for row in subscriptions if not row.is_confirmed]
     # SNS evaluates a filter policy after this test. The history of an alarm ends with the topic, so
     # nothing shows whether a message got through.
     filtered = [row.address for row in read_filter_policies(target.access, subscriptions)]
 
     if as_json:
-        document = {"alarm": alarm["AlarmName"], "topicArn": topic_arn, "confirmed": confirmed}
-        print_json({**document, "filtered": filtered, "pending": pending})
+        print_json(
+            {
+                "alarm": alarm["AlarmName"],
+                "topicArn": topic_arn,
+                "confirmed": confirmed,
+                "filtered": filtered,
+                "pending": pending,
+            }
+        )
     elif confirmed:
         print_result(f"{topic_arn} notifies {', '.join(confirmed)}")
-    if filtered:
-        print_message(
-            "an alarm has no message attributes, and gets only through a filter policy that "
-            f"accepts this: {', '.join(filtered)}"
-        )
-    if pending:
-        print_message(f"not confirmed yet, by the link in a mail of AWS: {', '.join(pending)}")
+    _print_doubts(filtered, pending)
 
     if not confirmed:
         raise FailedError(
@@ -74,42 +75,52 @@ def test_alarm(target: Target, *, as_json: JsonOption = False) -> int:
     return 0
 
 
+def _print_doubts(filtered: Sequence[str], pending: Sequence[str]) -> None:
+    """Name the addresses that may not get the messages, and why."""
+    if filtered:
+        print_message(
+            "an alarm has no message attributes, and gets only through a filter policy that "
+            f"accepts this: {', '.join(filtered)}"
+        )
+    if pending:
+        print_message(f"not confirmed yet, by the link in a mail of AWS: {', '.join(pending)}")
+
+
 def _find_alarm(target: Target) -> Mapping[str, str]:
     """Find the alarm about failed runs. Raise OperatorError if somebody has deleted it."""
     prefix = f"{pipeline_name(target.settings)}-{TESTED_ALARM}-"
-    client = target.access.client("cloudwatch")
-    alarms: Sequence[Mapping[str, str]] = client.describe_alarms(AlarmNamePrefix=prefix)[
-        "MetricAlarms"
-    ]
+    response = target.access.client("cloudwatch").describe_alarms(AlarmNamePrefix=prefix)
+    alarms: Sequence[Mapping[str, str]] = response["MetricAlarms"]
     if not alarms:
         raise OperatorError(
             f"there is no alarm whose name begins with {prefix}; create it again with "
             f"`{target.deploy_command} --refresh`"
         )
-
     return alarms[0]
 
 
-def _test(access: Access, alarm: Mapping[str, str], topic_arn: str) -> None:
+def _ring(access: Access, alarm: Mapping[str, str], topic_arn: str) -> None:
     """Set an alarm to ALARM until it has notified the topic, and then back to its former state."""
     client = access.client("cloudwatch")
-    name = alarm["AlarmName"]
+    alarm_name = alarm["AlarmName"]
     reason = f"A test of retrain test-alarm by {access.caller()}. No run failed."
 
     try:
-        # CloudWatch notifies the topic only if the state changes, and it may be ALARM already.
-        for test_state in ("OK", "ALARM"):
-            client.set_alarm_state(AlarmName=name, StateValue=test_state, StateReason=reason)
-        print_message(f"{name} is in ALARM for this test")
-        _wait_for_action(access, name, topic_arn)
+        # CloudWatch only notifies the topic if the state changes, and it may be ALARM already.
+        client.set_alarm_state(AlarmName=alarm_name, StateValue="OK", StateReason=reason)
+        client.set_alarm_state(AlarmName=alarm_name, StateValue="ALARM", StateReason=reason)
+        print_message(f"{alarm_name} is in ALARM for this test")
+        _wait_for_notification(access, alarm_name, topic_arn)
     finally:
         client.set_alarm_state(
-            AlarmName=name, StateValue=alarm["StateValue"], StateReason=alarm["StateReason"]
+            AlarmName=alarm_name,
+            StateValue=alarm["StateValue"],
+            StateReason=alarm["StateReason"],
         )
-        print_message(f"{name} is set back to {alarm['StateValue']}")
+        print_message(f"{alarm_name} is set back to {alarm['StateValue']}")
 
 
-def _wait_for_action(access: Access, alarm_name: str, topic_arn: str) -> None:
+def _wait_for_notification(access: Access, alarm_name: str, topic_arn: str) -> None:
     """Wait until an alarm has notified the topic. Raise FailedError if it does not in time."""
     client = access.client("cloudwatch")
     began_at = clock.now() - timedelta(seconds=1)
@@ -118,19 +129,18 @@ def _wait_for_action(access: Access, alarm_name: str, topic_arn: str) -> None:
             AlarmName=alarm_name,
             HistoryItemType="Action",
             StartDate=began_at,
-            EndDate=clock.now() + CLOCKS_DIFFER,
+            EndDate=clock.now() + MAX_CLOCK_DIFFERENCE,
         )
-        for item in history["AlarmHistoryItems"]:
-            action = loads(item["HistoryData"])
-            state = action.get("actionState")
-            if state == "Succeeded":
-                return
-            if state == "Failed":
+        actions = [loads(item["HistoryData"]) for item in history["AlarmHistoryItems"]]
+        for action in actions:
+            if action.get("actionState") == "Failed":
                 raise FailedError(
                     f"{alarm_name} could not notify {topic_arn}: "
                     f"{action.get('error') or 'no reason'}; check that the topic exists, its "
                     "policy, and the policy of its KMS key"
                 )
+        if any(action.get("actionState") == "Succeeded" for action in actions):
+            return
         clock.sleep(POLL_SECONDS)
 
     raise FailedError(
