@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from components.rules.arns import DATASET_GROUP, Arn, parse_arn
@@ -20,7 +19,6 @@ from retrain.act.new_project import write_project
 from retrain.act.stack_file import format_stack_file
 from retrain.names import short_name
 from retrain.options import DatasetGroupOption, JsonOption, OverwriteOption, StackOption, command
-from retrain.rehearsal.local_commands import EMULATOR_LIBRARIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -66,8 +64,14 @@ def adopt(
     problems = _find_problems(stack)
 
     if as_json:
-        document = {"file": str(stack_file), "config": adopted.config, "notes": adopted.notes}
-        print_json({**document, "problems": problems})
+        print_json(
+            {
+                "file": str(stack_file),
+                "config": adopted.config,
+                "notes": adopted.notes,
+                "problems": problems,
+            }
+        )
     else:
         _print_files(project_files, stack_file.name, adopted, problems)
         _print_next_steps(stack, access, is_new_project=bool(project_files))
@@ -164,13 +168,14 @@ def _print_next_steps(stack: str, access: Access, *, is_new_project: bool) -> No
     commands = {
         "check the account": ["retrain", "doctor", *pipeline_options],
         "see what the first run will do": ["retrain", "plan", *pipeline_options],
+        "run the pipeline on this machine": ["retrain", "rehearse", "--stack", stack],
+        "install the requirements": ["pulumi", "install"],
+        "create the stack": ["pulumi", "stack", "init", stack],
+        "deploy it": ["pulumi", "up", "--stack", stack],
     }
-    if all(map(find_spec, EMULATOR_LIBRARIES)):
-        commands["run the pipeline on this machine"] = ["retrain", "rehearse", "--stack", stack]
-    if is_new_project:
-        commands["install the requirements"] = ["pulumi", "install"]
-    commands["create the stack"] = ["pulumi", "stack", "init", stack]
-    commands["deploy it"] = ["pulumi", "up", "--stack", stack]
+    if not is_new_project:
+        # Whoever has a checkout has installed them.
+        del commands["install the requirements"]
 
     for purpose, words in commands.items():
         print_result(f"  {shlex.join(words):{COMMAND_WIDTH}}  # {purpose}")

@@ -15,7 +15,7 @@ from functions.personalize.imports import list_import_jobs
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import RUN_TAG, read_tags
 from functions.personalize.trainings import list_versions, read_metrics
-from functions.rules.recipes import advise_on_automatic_training, find_recipe
+from functions.rules.recipes import find_recipe
 from functions.s3.exports import read_export
 from retrain.account.errors import OperatorError
 from retrain.names import short_name
@@ -59,11 +59,10 @@ class GroupConfigBuilder:
         self._notes: list[str] = []
 
     def build(self) -> AdoptedGroup:
-        """Build the config. Raise OperatorError if the group has nothing to retrain."""
-        is_domain = self._is_domain_group()
+        """Build the config. Raise OperatorError if there is no such group, or nothing to import."""
+        self._require_group()
         import_jobs = self._read_last_imports()
-        # A Domain dataset group need not have solutions, because recommenders don't use them.
-        solution_arns = self._list_solution_arns(is_required=not is_domain)
+        solution_arns = self._list_solution_arns()
         probe_values = self._read_probe_values(import_jobs.values())
         config: Config = {
             "datasets": {key: self._build_dataset(key, job) for key, job in import_jobs.items()},
@@ -75,27 +74,16 @@ class GroupConfigBuilder:
         }
         return AdoptedGroup(config, self._notes)
 
-    def _build_lack_error(self, lacking: str) -> OperatorError:
-        reason = f"{self._group_arn} has no {lacking}; create one first"
-        return OperatorError("; ".join([reason, *self._notes]))
-
-    def _is_domain_group(self) -> bool:
-        """Check if the group is a Domain dataset group. Raise OperatorError if it doesn't exist."""
+    def _require_group(self) -> None:
+        """Raise OperatorError if the group doesn't exist."""
         region, account = self._group_arn.split(":")[3:5]
         try:
-            response = self._client.describe_dataset_group(datasetGroupArn=self._group_arn)
+            self._client.describe_dataset_group(datasetGroupArn=self._group_arn)
         except self._client.exceptions.ResourceNotFoundException as error:
             raise OperatorError(
                 f"{self._group_arn} does not exist; `aws personalize list-dataset-groups --region "
                 f"{region}` lists the groups of account {account} in {region}"
             ) from error
-
-        is_domain = "domain" in response["datasetGroup"]
-        if is_domain:
-            self._notes.append(
-                "Personalize retrains the recommenders of a Domain dataset group itself"
-            )
-        return is_domain
 
     def _read_last_imports(self) -> dict[str, DatasetImportJobTypeDef]:
         """Read the newest ACTIVE import job of each dataset, by the dataset's config key."""
@@ -112,7 +100,8 @@ class GroupConfigBuilder:
             )
 
         if not import_jobs:
-            raise self._build_lack_error("dataset that was imported from S3")
+            lack = f"{self._group_arn} has no dataset that was imported from S3; import one first"
+            raise OperatorError("; ".join([lack, *self._notes]))
         return import_jobs
 
     def _list_datasets(self) -> dict[str, str]:
@@ -169,36 +158,38 @@ class GroupConfigBuilder:
             return {}
         return {"importRoleArn": role_arns.pop()}
 
-    def _list_solution_arns(self, *, is_required: bool) -> list[str]:
+    def _list_solution_arns(self) -> list[str]:
         pages = self._client.get_paginator("list_solutions").paginate(
             datasetGroupArn=self._group_arn
         )
-        solutions = [solution for page in pages for solution in page["solutions"]]
-        solution_arns = self._list_active_arns(solutions, "solutionArn")
-
-        if is_required and not solution_arns:
-            raise self._build_lack_error("ACTIVE solution")
+        solution_arns = self._list_active_arns("solution", pages)
+        if not solution_arns:
+            self._notes.append(
+                "there is no ACTIVE solution, so runs only import; Personalize itself retrains the "
+                "recommenders of a Domain dataset group"
+            )
         return solution_arns
 
-    def _list_active_arns(self, summaries: Iterable[Any], arn_key: str) -> list[str]:
+    def _list_active_arns(self, resource_type: str, pages: Iterable[Any]) -> list[str]:
         """List the ARNs of the ACTIVE resources, sorted, and note the resources left out."""
-        resource_type = arn_key.removesuffix("Arn")
+        status_by_arn = {
+            summary[f"{resource_type}Arn"]: summary["status"]
+            for page in pages
+            for summary in page[f"{resource_type}s"]
+        }
+
         active_arns = []
-        for summary in sorted(summaries, key=itemgetter(arn_key)):
-            arn = summary[arn_key]
-            if is_active(summary["status"]):
+        for arn, status in sorted(status_by_arn.items()):
+            if is_active(status):
                 active_arns.append(arn)
             else:
-                self._notes.append(
-                    f"{resource_type} {short_name(arn)} is left out: it is {summary['status']}"
-                )
+                self._notes.append(f"{resource_type} {short_name(arn)} is left out: it is {status}")
         return active_arns
 
     def _build_solution(self, solution_arn: str, probe_values: Config) -> Config:
         """Configure a solution with its campaigns, and a gate for a metric that it has."""
         solution = self._client.describe_solution(solutionArn=solution_arn)["solution"]
         recipe = find_recipe(short_name(solution.get("recipeArn", "")))
-        self._note_automatic_training(solution)
 
         gate = self._build_gate(solution, recipe)
         campaigns = self._build_campaigns(solution, _choose_probe(recipe, probe_values))
@@ -206,22 +197,6 @@ class GroupConfigBuilder:
         if campaigns:
             config["campaigns"] = campaigns
         return {**config, **gate}
-
-    def _note_automatic_training(self, solution: SolutionTypeDef) -> None:
-        """Note that Personalize trains a solution as well, because both trainings are paid for."""
-        if not solution.get("performAutoTraining"):
-            return
-
-        # Without a schedule in its configuration, it trains every 7 days:
-        # https://docs.aws.amazon.com/personalize/latest/dg/solution-config-auto-training.html
-        schedule = solution.get("solutionConfig", {}).get("autoTrainingConfig", {})
-        rate = schedule.get("schedulingExpression", "rate(7 days)")
-        advice = advise_on_automatic_training(short_name(solution.get("recipeArn", "")))
-        self._notes.append(
-            f"solution {solution['name']} also trains automatically, {rate}, which is paid for "
-            f"twice; {advice}: `aws personalize update-solution --solution-arn "
-            f"{solution['solutionArn']} --no-perform-auto-training`"
-        )
 
     def _build_gate(self, solution: SolutionTypeDef, recipe: Recipe | None) -> Config:
         """Configure a quality gate for the best metric that the solution has."""
@@ -252,9 +227,7 @@ class GroupConfigBuilder:
         pages = self._client.get_paginator("list_campaigns").paginate(
             solutionArn=solution["solutionArn"]
         )
-        campaigns = [campaign for page in pages for campaign in page["campaigns"]]
-        campaign_arns = self._list_active_arns(campaigns, "campaignArn")
-
+        campaign_arns = self._list_active_arns("campaign", pages)
         if probe is not None:
             return [{"campaignArn": arn, "probe": probe} for arn in campaign_arns]
 

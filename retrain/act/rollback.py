@@ -98,9 +98,15 @@ def rollback(
     _wait_for_update(target, move)
 
     if as_json:
-        served = {"left": move.served_arn, "serves": move.target_arn}
-        print_json({"campaignArn": move.campaign_arn, **served})
+        print_json(
+            {
+                "campaignArn": move.campaign_arn,
+                "left": move.served_arn,
+                "serves": move.target_arn,
+            }
+        )
         return 0
+
     print_result(f"{move.campaign_name} serves {short_name(move.target_arn)}")
     print_message("The data is not rolled back. Replace a bad export before the next run.")
     return 0
@@ -157,7 +163,8 @@ def _choose_version(
     served_arn = campaign["solutionVersionArn"]
     active_versions = [version for version in versions if is_active(version["status"])]
     active_arns = [version["solutionVersionArn"] for version in active_versions]
-    way_out = _find_way_out(target, active_versions, served_arn, record)
+    others = [item for item in active_versions if item["solutionVersionArn"] != served_arn]
+    way_out = _find_way_out(target, others)
 
     if to is None:
         return _find_good_version(campaign, record, active_arns, way_out)
@@ -205,25 +212,16 @@ def _find_named_version(
     raise OperatorError(f"{name!r} is not an ACTIVE version of {solution_name}; {way_out}")
 
 
-def _find_way_out(
-    target: Target,
-    active_versions: Sequence[SolutionVersionSummaryTypeDef],
-    served_arn: str,
-    record: DeploymentRecord,
-) -> str:
-    """List the other versions to choose from, or say how to train one."""
-    others = [item for item in active_versions if item["solutionVersionArn"] != served_arn]
-    if not others:
+def _find_way_out(target: Target, versions: Sequence[SolutionVersionSummaryTypeDef]) -> str:
+    """List the versions to choose from, or say how to train one if there are none."""
+    if not versions:
         train = target.command("start", "--skip-import", "--force")
         return f"no other version is ACTIVE, so train one: `{train}`"
 
     lines = ["choose a version with --to:"]
-    for version in others[:SHOWN_VERSIONS]:
-        version_arn = version["solutionVersionArn"]
-        line = f"{short_name(version_arn)}: trained {format_time(version['creationDateTime'])} UTC"
-        if version_arn == record.blocked_version_arn:
-            line += ", rolled back before"
-        lines.append(line)
+    for version in versions[:SHOWN_VERSIONS]:
+        version_name = short_name(version["solutionVersionArn"])
+        lines.append(f"{version_name}: trained {format_time(version['creationDateTime'])} UTC")
     return "\n  ".join(lines)
 
 

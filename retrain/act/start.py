@@ -90,8 +90,9 @@ def start(
         # Then the only document is the report.
         return watch_execution(target, execution, as_json=as_json)
     if as_json:
-        started = {"executionArn": execution.arn, "startedAt": execution.started_at}
-        print_json({"runId": run_id, **started})
+        print_json(
+            {"runId": run_id, "executionArn": execution.arn, "startedAt": execution.started_at}
+        )
     return 0
 
 

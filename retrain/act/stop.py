@@ -55,8 +55,14 @@ def stop(
     stopped_arns += _stop_trainings(target, _list_trainings(target, run_id))
 
     if as_json:
-        stopped = {"executionArn": execution.arn, "executionStatus": status}
-        print_json({**stopped, "runId": run_id, "stoppedVersions": stopped_arns})
+        print_json(
+            {
+                "executionArn": execution.arn,
+                "executionStatus": status,
+                "runId": run_id,
+                "stoppedVersions": stopped_arns,
+            }
+        )
     else:
         _print_stopped(target, run_id, status, stopped_arns)
     if status != "ABORTED":
