@@ -46,30 +46,10 @@ PANELS = {"A pipeline in an AWS account": ACCOUNT_COMMANDS, "On this machine": L
 """The module of each command, by the panels of the help."""
 MODULES = ACCOUNT_COMMANDS | LOCAL_COMMANDS
 
-COMPLETE = f"_{PROGRAM.upper()}_COMPLETE"
+COMPLETION_VARIABLE = f"_{PROGRAM.upper()}_COMPLETE"
 """The variable that Typer's script for a shell sets to complete a command line."""
-TYPED = ("COMP_WORDS", "_TYPER_COMPLETE_ARGS")
-"""The variables with the command line: in bash, and in zsh and fish."""
-
-
-def build_program(command_names: Container[str] = MODULES) -> typer.Typer:
-    """Build the program with these commands. Only their modules are imported.
-
-    A shell that completes a command line has no time for the other modules, but needs the names of
-    their commands.
-    """
-    settings = {"help_option_names": ["--help", "-h"]}
-    app = typer.Typer(pretty_exceptions_enable=False, context_settings=settings)
-    app.callback()(retrain)
-
-    for panel, modules in PANELS.items():
-        for name, module in modules.items():
-            if name in command_names:
-                import_module(module)
-                app.command(name, rich_help_panel=panel)(commands[name])
-            elif COMPLETE in os.environ:
-                app.command(name)(lambda: None)
-    return app
+COMMAND_LINE_VARIABLES = ("COMP_WORDS", "_TYPER_COMPLETE_ARGS")
+"""The variables with the command line to complete: in bash, and in zsh and fish."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -78,58 +58,55 @@ def main(arguments: Sequence[str]) -> int:
     A mistake in the arguments is a message of one line, and so is every error that a command
     expects. Without arguments, print the help. Raises SystemExit after a signal.
     """
-    command_names = _find_command(arguments)
+    command_name = _find_command(arguments)
     try:
-        exit_code = _run(arguments, command_names)
+        exit_code = _run(arguments, command_name)
     except SystemExit as ended:
         if not ended.code:  # Typer has completed a command line, or installed the completion.
             raise
         if ended.code != EXIT_FAILED:
-            _print_interruption(command_names)
+            _print_interruption(command_name)
             raise
         # Typer and Rich end the program like this if nobody reads the output.
         exit_code = EXIT_CLOSED_OUTPUT
     except BrokenPipeError:
         exit_code = EXIT_CLOSED_OUTPUT
 
-    for stream in filter(None, (sys.stdout, sys.stderr)):
-        exit_code = _flush(stream) or exit_code
+    for stream in (sys.stdout, sys.stderr):
+        # A stream that was closed before the start is None, although its type doesn't say so.
+        if stream:
+            exit_code = _flush(stream) or exit_code
     return exit_code
 
 
-def _find_command(arguments: Sequence[str]) -> list[str]:
-    """Find the command that is called, or that a shell completes. The list may be empty."""
+def _find_command(arguments: Sequence[str]) -> str | None:
+    """Find the name of the command that is called, or whose command line a shell completes."""
     words = arguments
-    if COMPLETE in os.environ:
-        typed = " ".join(os.environ.get(name, "") for name in TYPED)
-        words = typed.split()[1:]
-    return [name for name in words[:1] if name in MODULES]
+    if COMPLETION_VARIABLE in os.environ:
+        command_line = " ".join(os.environ.get(name, "") for name in COMMAND_LINE_VARIABLES)
+        words = command_line.split()[1:]
+
+    if words and words[0] in MODULES:
+        return words[0]
+    return None
 
 
-def _print_interruption(command_names: Sequence[str]) -> None:
-    """Say that the command was interrupted, but that AWS goes on."""
-    # A terminal shows ^C in the present line.
-    start = "\n" if sys.stderr.isatty() else ""
-    message = f"{start}interrupted"
-    if not LOCAL_COMMANDS.keys() & command_names:
-        message += "; AWS goes on with what it was asked for"
-    typer.echo(message, err=True)
-
-
-def _run(arguments: Sequence[str], command_names: Sequence[str]) -> int:
-    """Run a command. Print the errors that commands expect, and return the exit code."""
-    needed_names: Container[str] = command_names
-    if not command_names and COMPLETE not in os.environ:
-        needed_names = MODULES  # for the help, and to suggest the right name
+def _run(arguments: Sequence[str], command_name: str | None) -> int:
+    """Run a command, or print an error that commands expect. Return the exit code."""
+    imported_names: Container[str | None] = {command_name}
+    if command_name is None and COMPLETION_VARIABLE not in os.environ:
+        # The help needs all commands, and so does the suggestion after a misspelled name.
+        imported_names = MODULES
 
     try:
-        exit_code: int | None = build_program(needed_names)(
+        program = build_program(imported_names)
+        exit_code: int | None = program(
             list(arguments) or ["--help"], prog_name=PROGRAM, standalone_mode=False
         )
     except BrokenPipeError:
         raise
     except (typer.TyperException, OperatorError, *AWS_ERRORS, OSError) as error:
-        explained = _explain(error, " ".join([PROGRAM, *command_names]))
+        explained = _explain(error, command_name)
         print_message(str(explained))
         return explained.exit_code
 
@@ -138,14 +115,45 @@ def _run(arguments: Sequence[str], command_names: Sequence[str]) -> int:
     return exit_code or 0
 
 
-def _explain(error: Exception, command: str) -> OperatorError:
+def build_program(imported_names: Container[str | None] = MODULES) -> typer.Typer:
+    """Build the program with these commands, whose modules are imported.
+
+    A shell that completes a command line has no time to import the other modules, but needs the
+    names of their commands.
+    """
+    settings = {"help_option_names": ["--help", "-h"]}
+    app = typer.Typer(pretty_exceptions_enable=False, context_settings=settings)
+    app.callback()(retrain)
+
+    for panel, modules in PANELS.items():
+        for name, module in modules.items():
+            if name in imported_names:
+                import_module(module)
+                app.command(name, rich_help_panel=panel)(commands[name])
+            elif COMPLETION_VARIABLE in os.environ:
+                app.command(name)(lambda: None)
+    return app
+
+
+def _print_interruption(command_name: str | None) -> None:
+    """Say that the command was interrupted, but that AWS goes on."""
+    message = "interrupted"
+    if command_name not in LOCAL_COMMANDS:
+        message += "; AWS goes on with what it was asked for"
+    if sys.stderr.isatty():
+        # A terminal shows ^C in the present line.
+        message = f"\n{message}"
+    typer.echo(message, err=True)
+
+
+def _explain(error: Exception, command_name: str | None) -> OperatorError:
     """Turn an error into one whose message is one line that also says what to do."""
     if isinstance(error, OperatorError):
         return error
     if isinstance(error, AWS_ERRORS):
         return aws_error(error)
     if isinstance(error, typer.TyperException):
-        return _explain_mistake(error, command)
+        return _explain_mistake(error, command_name)
 
     cause = "where the output goes"
     if isinstance(error, OSError) and error.filename:
@@ -153,24 +161,23 @@ def _explain(error: Exception, command: str) -> OperatorError:
     return FailedError(f"{error}; check {cause}")
 
 
-def _explain_mistake(error: typer.TyperException, command: str) -> OperatorError:
+def _explain_mistake(error: typer.TyperException, command_name: str | None) -> OperatorError:
     """Explain a mistake in the arguments, with the help of the option that is missing."""
     message = error.format_message().replace("Value error, ", "")  # the name of a Python class
     if not isinstance(error, typer.BadParameter):
-        return OperatorError(f"{message.rstrip('.')}; `{command} --help` shows what is possible")
+        help_command = " ".join(filter(None, [PROGRAM, command_name, "--help"]))
+        return OperatorError(f"{message.rstrip('.')}; `{help_command}` shows what is possible")
     if message.startswith("Missing option"):
         return OperatorError(f"{message} {getattr(error.param, 'help', '')}")
     return OperatorError(message)
 
 
 def _flush(stream: TextIO) -> int:
-    """Write what a stream has buffered. Return 0, or the exit code if it cannot be written.
-
-    Then the rest is thrown away. Otherwise Python would try again at its end, and complain.
-    """
+    """Write what a stream has buffered. Return 0, or the exit code if it cannot be written."""
     try:
         stream.flush()
     except OSError as error:
+        # Throw the rest away, or else Python would try again at its end, and complain.
         with Path(os.devnull).open("wb") as devnull:
             os.dup2(devnull.fileno(), stream.fileno())
         if isinstance(error, BrokenPipeError):
