@@ -24,8 +24,9 @@ INPUT_PANEL = "For this run only"
 Command = TypeVar("Command", bound="Callable[..., int]")
 
 
-def _complete_stack(start: str) -> list[str]:
-    return [name for name in list_stacks(pulumi_cli.PROJECT_DIR) if name.startswith(start)]
+def _complete_stack(typed: str) -> list[str]:
+    """List the stacks whose names begin with what was typed so far."""
+    return [name for name in list_stacks(pulumi_cli.PROJECT_DIR) if name.startswith(typed)]
 
 
 StackOption: TypeAlias = Annotated[
@@ -148,51 +149,53 @@ ExportDateOption: TypeAlias = Annotated[
 ]
 
 
-def _parse_endpoint(text: str) -> str:
+def _parse_endpoint(url: str) -> str:
     """Reject an address that boto3 cannot use, before it fails in the middle of a request."""
-    if not (text.startswith(("http://", "https://")) and is_valid_endpoint_url(text)):
+    if not (url.startswith(("http://", "https://")) and is_valid_endpoint_url(url)):
         raise typer.BadParameter(
-            f"{text!r} is not the address of an endpoint; write for example http://127.0.0.1:4566"
+            f"{url!r} is not the address of an endpoint; write for example http://127.0.0.1:4566"
         )
-    return text
+    return url
 
 
-def _account_option(
-    name: str, metavar: str, text: str, parser: Callable[[str], str] = str
+def _build_account_option(
+    name: str, metavar: str, explanation: str, parser: Callable[[str], str] = str
 ) -> Parameter:
-    """Build an option that says where a pipeline is, or who asks."""
+    """Build an option that says where a pipeline is, or with which credentials to ask."""
     option = typer.Option(
         f"--{name.replace('_', '-')}",
         metavar=metavar,
-        help=text,
+        help=explanation,
         parser=parser,
         rich_help_panel="Account",
     )
-    kind = Annotated[str | None, option]
-    return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+    return Parameter(
+        name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]
+    )
 
 
-STACK = Parameter("stack", Parameter.KEYWORD_ONLY, default="dev", annotation=StackOption)
-STATE_MACHINE = _account_option(
+STACK_OPTION = Parameter("stack", Parameter.KEYWORD_ONLY, default="dev", annotation=StackOption)
+STATE_MACHINE_OPTION = _build_account_option(
     "state_machine_arn",
     "ARN",
     "The state machine of the pipeline. Without it, the Pulumi CLI reads the ARN from the outputs "
     "of the stack.",
 )
-ACCESS = (
-    _account_option(
+ACCESS_OPTIONS = (
+    _build_account_option(
         "region", "REGION", "The region. Without it, the region of the ARN or of the profile."
     ),
-    _account_option("profile", "NAME", "A profile of the AWS CLI's files."),
-    _account_option(
+    _build_account_option("profile", "NAME", "A profile of the AWS CLI's files."),
+    _build_account_option(
         "endpoint_url",
         "URL",
         "Send all requests to this endpoint, for example to the emulator.",
         _parse_endpoint,
     ),
 )
-WRAPPED_LINE = re.compile(r"(?<!\n)\n(?!\n|Exit code )")
-"""The end of a line within a paragraph. The help would keep it, however wide the terminal is."""
+"""The options that become an `Access`, in the order of its fields."""
+LINE_END_IN_PARAGRAPH = re.compile(r"(?<!\n)\n(?!\n|Exit code )")
+"""The help would keep these line ends, however wide the terminal is."""
 commands: dict[str, Callable[..., int]] = {}
 """Name of each command whose module is imported -> the function that takes all its options."""
 
@@ -205,26 +208,26 @@ def command(function: Command) -> Command:
     it. They are added here, and the function itself stays as it is.
     """
     run = _with_account_options(function)
-    run.__doc__ = WRAPPED_LINE.sub(" ", inspect.getdoc(function) or "")
+    run.__doc__ = LINE_END_IN_PARAGRAPH.sub(" ", inspect.getdoc(function) or "")
     commands[function.__name__.replace("_", "-")] = run
     return function
 
 
 def _with_account_options(function: Callable[..., int]) -> Callable[..., int]:
-    """Give a function options in place of its first parameter, if they lead to it."""
-    first, *own_options = inspect.signature(function, eval_str=True).parameters.values()
-    subject_class = first.annotation
-    if subject_class is Access:
-        options = [*own_options, *ACCESS]
-    elif subject_class in (PipelineOptions, Target):
-        options = [STACK, *own_options, STATE_MACHINE, *ACCESS]
+    """Replace the first parameter of a function by the options that lead to its value."""
+    first_parameter, *own_options = inspect.signature(function, eval_str=True).parameters.values()
+    first_class = first_parameter.annotation
+    if first_class is Access:
+        options = [*own_options, *ACCESS_OPTIONS]
+    elif first_class in (PipelineOptions, Target):
+        options = [STACK_OPTION, *own_options, STATE_MACHINE_OPTION, *ACCESS_OPTIONS]
     else:
         return function
 
     @wraps(function)
     def run(**values: Any) -> int:  # noqa: ANN401  # the values of all options
-        subject = _pop_subject(values, subject_class)
-        return function(subject, **values)
+        first_argument = _build_first_argument(first_class, values)
+        return function(first_argument, **values)
 
     # Typer reads both.
     run.__dict__["__signature__"] = inspect.Signature(options)
@@ -232,13 +235,15 @@ def _with_account_options(function: Callable[..., int]) -> Callable[..., int]:
     return run
 
 
-def _pop_subject(values: dict[str, Any], subject_class: type) -> Access | PipelineOptions | Target:
-    """Take the values of the added options, and find what they lead to."""
-    access = Access(*(values.pop(option.name) for option in ACCESS))
-    if subject_class is Access:
+def _build_first_argument(
+    first_class: type, values: dict[str, Any]
+) -> Access | PipelineOptions | Target:
+    """Take the values of the added options out of `values`, and find what they lead to."""
+    access = Access(*(values.pop(option.name) for option in ACCESS_OPTIONS))
+    if first_class is Access:
         return access
 
     pipeline = PipelineOptions(values.pop("stack"), values.pop("state_machine_arn"), access)
-    if subject_class is Target:
+    if first_class is Target:
         return find_target(*pipeline)
     return pipeline
