@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from json import loads
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from functions.common import clock
 from functions.contract import pipeline_name
@@ -54,19 +54,18 @@ def test_alarm(target: Target, *, as_json: JsonOption = False) -> int:
     filtered = [row.address for row in read_filter_policies(target.access, subscriptions)]
 
     if as_json:
-        print_json(
-            {
-                "alarm": alarm["AlarmName"],
-                "topicArn": topic_arn,
-                "confirmed": confirmed,
-                "filtered": filtered,
-                "pending": pending,
-            }
-        )
+        addresses = {"confirmed": confirmed, "filtered": filtered, "pending": pending}
+        print_json({"alarm": alarm["AlarmName"], "topicArn": topic_arn, **addresses})
     elif confirmed:
         print_result(f"{topic_arn} notifies {', '.join(confirmed)}")
-    _print_doubts(filtered, pending)
 
+    if filtered:
+        print_message(
+            "an alarm has no message attributes, and gets only through a filter policy that "
+            f"accepts this: {', '.join(filtered)}"
+        )
+    if pending:
+        print_message(f"not confirmed yet, by the link in a mail of AWS: {', '.join(pending)}")
     if not confirmed:
         raise FailedError(
             f"the alarm has notified {topic_arn}, but nobody has subscribed and confirmed; add an "
@@ -75,22 +74,12 @@ def test_alarm(target: Target, *, as_json: JsonOption = False) -> int:
     return 0
 
 
-def _print_doubts(filtered: Sequence[str], pending: Sequence[str]) -> None:
-    """Name the addresses that may not get the messages, and why."""
-    if filtered:
-        print_message(
-            "an alarm has no message attributes, and gets only through a filter policy that "
-            f"accepts this: {', '.join(filtered)}"
-        )
-    if pending:
-        print_message(f"not confirmed yet, by the link in a mail of AWS: {', '.join(pending)}")
-
-
 def _find_alarm(target: Target) -> Mapping[str, str]:
     """Find the alarm about failed runs. Raise OperatorError if somebody has deleted it."""
     prefix = f"{pipeline_name(target.settings)}-{TESTED_ALARM}-"
     response = target.access.client("cloudwatch").describe_alarms(AlarmNamePrefix=prefix)
     alarms: Sequence[Mapping[str, str]] = response["MetricAlarms"]
+
     if not alarms:
         raise OperatorError(
             f"there is no alarm whose name begins with {prefix}; create it again with "
@@ -132,14 +121,7 @@ def _wait_for_notification(access: Access, alarm_name: str, topic_arn: str) -> N
             EndDate=clock.now() + MAX_CLOCK_DIFFERENCE,
         )
         actions = [loads(item["HistoryData"]) for item in history["AlarmHistoryItems"]]
-        for action in actions:
-            if action.get("actionState") == "Failed":
-                raise FailedError(
-                    f"{alarm_name} could not notify {topic_arn}: "
-                    f"{action.get('error') or 'no reason'}; check that the topic exists, its "
-                    "policy, and the policy of its KMS key"
-                )
-        if any(action.get("actionState") == "Succeeded" for action in actions):
+        if any(_has_succeeded(action, alarm_name, topic_arn) for action in actions):
             return
         clock.sleep(POLL_SECONDS)
 
@@ -147,3 +129,14 @@ def _wait_for_notification(access: Access, alarm_name: str, topic_arn: str) -> N
         f"the history of {alarm_name} shows no action after {DEADLINE.seconds} seconds; look at it "
         f"with `aws cloudwatch describe-alarm-history --alarm-name {alarm_name}`"
     )
+
+
+def _has_succeeded(action: Mapping[str, Any], alarm_name: str, topic_arn: str) -> bool:
+    """Check if an action of an alarm has succeeded. Raise FailedError if it has failed."""
+    state = action.get("actionState")
+    if state == "Failed":
+        raise FailedError(
+            f"{alarm_name} could not notify {topic_arn}: {action.get('error') or 'no reason'}; "
+            "check that the topic exists, its policy, and the policy of its KMS key"
+        )
+    return bool(state == "Succeeded")

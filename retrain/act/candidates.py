@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from functions.contract import MetricComparison, SolutionSettings, Tags
+    from functions.rules.campaigns import CampaignState
+    from functions.rules.steps import Step
     from retrain.account.target import Target
 
 
@@ -39,14 +41,22 @@ class ExpectedDeployment(NamedTuple):
     """Why no run deploys the version there, or None."""
 
 
+class TrainedVersion(NamedTuple):
+    """A version that a run has trained."""
+
+    arn: str
+    tags: Tags
+    is_active: bool
+
+
 class Candidate(NamedTuple):
     """A version of a solution whose versions need an approval."""
 
     arn: str
     tags: Tags
-    is_approved: bool
     newer_arns: Sequence[str]
     """The newer versions, which runs prefer if they're approved."""
+    is_approved: bool = False
     deployments: Sequence[ExpectedDeployment] = ()
     error: str | None = None
     """Why the version doesn't take the answer of the command, or None if it does."""
@@ -57,12 +67,10 @@ def choose_candidate(target: Target, name: str | None, *, refuse: bool) -> Candi
 
     Raises FailedError if it takes no answer, and OperatorError if it is not clear which is meant.
     """
-    candidates = [
-        candidate
-        for solution in target.settings["solutions"]
-        if solution["approval"]
-        for candidate in _find_candidate(target, solution, name, refuse=refuse)
-    ]
+    candidates: list[Candidate] = []
+    for solution in target.settings["solutions"]:
+        if solution["approval"]:
+            candidates += _find_candidate(target, solution, name, refuse=refuse)
     if name is not None and not candidates:
         raise OperatorError(
             f"{name!r} is not a version of the last month that a run has trained for a solution "
@@ -70,14 +78,13 @@ def choose_candidate(target: Target, name: str | None, *, refuse: bool) -> Candi
         )
 
     waiting = [candidate for candidate in candidates if candidate.error is None]
+    if not waiting:
+        reasons = [f"{short_name(candidate.arn)}: {candidate.error}" for candidate in candidates]
+        raise FailedError("; ".join(["no version is waiting for approval", *reasons]))
     if len(waiting) > 1:
         names = ", ".join(short_name(candidate.arn) for candidate in waiting)
         raise OperatorError(f"{len(waiting)} versions wait for an approval; name one of {names}")
-    if waiting:
-        return waiting[0]
-
-    reasons = [f"{short_name(candidate.arn)}: {candidate.error}" for candidate in candidates]
-    raise FailedError("; ".join(["no version is waiting for approval", *reasons]))
+    return waiting[0]
 
 
 def _find_candidate(
@@ -89,69 +96,59 @@ def _find_candidate(
     """
     candidates: list[Candidate] = []
     newer_arns: list[str] = []
-    for version_arn, status, tags in _list_trained_versions(target, solution):
-        is_meant = name is None or is_named(version_arn, name)
-        if is_active(status) and is_meant:
-            candidate = _judge_version(
-                target, solution, version_arn, tags, [*newer_arns], refuse=refuse
-            )
+    for version in _list_trained_versions(target, solution):
+        is_meant = name is None or is_named(version.arn, name)
+        if version.is_active and is_meant:
+            candidate = Candidate(version.arn, version.tags, [*newer_arns])
+            candidate = _judge_candidate(target, solution, candidate, refuse=refuse)
             if candidate.error is None:
                 return [candidate]
             candidates.append(candidate)
-        newer_arns.append(version_arn)
+        newer_arns.append(version.arn)
 
     return candidates[:1]
 
 
-def _list_trained_versions(
-    target: Target, solution: SolutionSettings
-) -> Iterator[tuple[str, str, Tags]]:
-    """Yield ARN, status and tags of the last month's versions that runs have trained.
+def _list_trained_versions(target: Target, solution: SolutionSettings) -> Iterator[TrainedVersion]:
+    """Yield the versions of the last month that runs have trained, newest first.
 
-    The newest comes first. No run deploys the others any more, even if somebody approves them.
+    No run deploys the others any more, even if somebody approves them.
     """
     client = target.access.personalize
     for version in list_versions(client, solution["solutionArn"]):
         status = version["status"]
         is_recent = version["creationDateTime"] > clock.now() - MONTH
-        is_usable = is_active(status) or is_running(status)
-        if not (is_recent and is_usable):
+        if not is_recent or not (is_active(status) or is_running(status)):
             continue
 
         version_arn = version["solutionVersionArn"]
         tags = read_tags(client, version_arn)
         if RUN_TAG in tags:
-            yield version_arn, status, tags
+            yield TrainedVersion(version_arn, tags, is_active(status))
 
 
-def _judge_version(
-    target: Target,
-    solution: SolutionSettings,
-    version_arn: str,
-    tags: Tags,
-    newer_arns: Sequence[str],
-    *,
-    refuse: bool,
+def _judge_candidate(
+    target: Target, solution: SolutionSettings, candidate: Candidate, *, refuse: bool
 ) -> Candidate:
-    """Find out what speaks against an answer about a version, and against its deployment."""
+    """Add what would become of a version, and whether it takes the answer."""
     approval = solution["approval"]
     assert approval is not None, "the solution needs an approval"
-    answer = find_approval_status(tags, approval, clock.now())
-    candidate = Candidate(version_arn, tags, answer == "APPROVED", newer_arns)
+    answer = find_approval_status(candidate.tags, approval, clock.now())
+    candidate = candidate._replace(is_approved=answer == "APPROVED")
 
     # An approval may be given again, because its execution may not have been started.
     is_repeated_approval = candidate.is_approved and not refuse
     if answer != "REQUESTED" and not is_repeated_approval:
-        return candidate._replace(error=explain_no_answer(tags, approval))
+        return candidate._replace(error=explain_no_answer(candidate.tags, approval))
 
     deployments = [
-        _predict_deployment(target, solution, campaign["campaignArn"], version_arn)
+        _predict_deployment(target, solution, campaign["campaignArn"], candidate.arn)
         for campaign in solution["campaigns"]
     ]
-    candidate = candidate._replace(deployments=deployments)
-    if refuse:
-        return candidate
-    return candidate._replace(error=_explain_useless_approval(deployments))
+    error = None
+    if not refuse:
+        error = _explain_useless_approval(deployments)
+    return candidate._replace(deployments=deployments, error=error)
 
 
 def _explain_useless_approval(deployments: Sequence[ExpectedDeployment]) -> str | None:
@@ -165,21 +162,8 @@ def _explain_useless_approval(deployments: Sequence[ExpectedDeployment]) -> str 
 def _predict_deployment(
     target: Target, solution: SolutionSettings, campaign_arn: str, version_arn: str
 ) -> ExpectedDeployment:
-    """Let the rules decide on the first step of deploying a version, as if it was approved."""
-    client = target.access.personalize
-    now = clock.now()
-    spec = build_deployment_spec(
-        target.settings, solution, campaign_arn, version_arn, is_candidate_from_earlier_run=True
-    )
-    approved_spec = replace(spec, approval=None)
-    campaign = add_versions(
-        read_campaign_state(client, campaign_arn, solution["solutionArn"]),
-        approved_spec,
-        find_version=partial(find_version, client),
-        read_version=partial(read_version, client, solution),
-        now=now,
-    )
-    step = decide(campaign, approved_spec, DeploymentProgress(began_at=now), now)
+    """Predict what a run would do at a campaign if the version was approved."""
+    campaign, step = _decide_first_step(target, solution, campaign_arn, version_arn)
 
     obstacle = None
     if not needs_run(step):
@@ -192,3 +176,28 @@ def _predict_deployment(
         comparisons=step.progress_changes.get("metrics", ()),
         obstacle=obstacle,
     )
+
+
+def _decide_first_step(
+    target: Target, solution: SolutionSettings, campaign_arn: str, version_arn: str
+) -> tuple[CampaignState, Step]:
+    """Read a campaign, and let the rules decide on the first step of deploying a version there.
+
+    It's the code of the pipeline that decides, so that the answer is the same as in the run.
+    """
+    client = target.access.personalize
+    now = clock.now()
+    spec = build_deployment_spec(
+        target.settings, solution, campaign_arn, version_arn, is_candidate_from_earlier_run=True
+    )
+    # The question is what happens once the version is approved.
+    spec = replace(spec, approval=None)
+
+    campaign = add_versions(
+        read_campaign_state(client, campaign_arn, solution["solutionArn"]),
+        spec,
+        find_version=partial(find_version, client),
+        read_version=partial(read_version, client, solution),
+        now=now,
+    )
+    return campaign, decide(campaign, spec, DeploymentProgress(began_at=now), now)

@@ -74,9 +74,12 @@ def _switch(target: Target, state: State, *, as_json: bool) -> None:
     schedule = _switch_schedule(target, state)
 
     if as_json:
-        trigger_state = None if trigger is None else state
-        print_json({"schedule": schedule["Name"], "state": state, "trigger": trigger_state})
+        document = {"schedule": schedule["Name"], "state": state, "trigger": None}
+        if trigger is not None:
+            document["trigger"] = state
+        print_json(document)
         return
+
     print_result(f"the schedule is {describe_schedule(schedule, clock.now())}")
     if trigger is not None:
         print_result(f"a new export {EXPORT_STARTS[state]}")

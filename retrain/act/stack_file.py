@@ -40,11 +40,11 @@ def format_stack_file(
     settings: CommentedMap = YAML().load(_dump(config))
     _add_comments(RetrainingPipelineArgs, settings, INDENT, set())
 
-    # ruamel keeps comments under their key, so they have to move along.
     document = CommentedMap(provider_config)
     for key, value in settings.items():
         pulumi_key = f"{project}:{key}"
         document[pulumi_key] = value
+        # ruamel keeps comments by key, so they have to move along.
         document.ca.items[pulumi_key] = settings.ca.items[key]
 
     paragraphs = [*introduction, *_mention_unused_keys(RetrainingPipelineArgs, config)]
@@ -119,7 +119,7 @@ def _quote_ids(probe: CommentedMap) -> None:
 def _mention_unused_keys(cls: type, value: Any) -> Iterator[str]:  # noqa: ANN401  # YAML
     """Yield a sentence about the keys that a mapping doesn't set, or the first one of a list."""
     if isinstance(value, list):
-        value = value[0] if value else {}
+        value = next(iter(value), {})
 
     unused_keys = [key for key in list_config_keys(cls) if key not in value]
     if unused_keys:
