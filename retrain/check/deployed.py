@@ -33,9 +33,11 @@ if TYPE_CHECKING:
     from retrain.check.findings import Level
     from retrain.check.policy_evaluation import Request
 
-CALLS_OF_SCHEDULES = {"states": "states:StartExecution", "lambda": "lambda:InvokeFunction"}
+ACTIONS_OF_SCHEDULES = {"states": "states:StartExecution", "lambda": "lambda:InvokeFunction"}
 """Service -> the action with which a schedule calls it."""
-STEPS_OF_HANDLERS = {f"functions.{name}.handler": step for name, step in FUNCTION_CONFIGS.items()}
+CONFIGS_BY_HANDLER = {
+    f"functions.{module}.handler": config for module, config in FUNCTION_CONFIGS.items()
+}
 
 
 def check_functions(account: DeployedAccount) -> Iterator[Finding]:
@@ -94,7 +96,8 @@ def _list_needed_permissions(account: DeployedAccount) -> Iterator[NeededPermiss
 
     for service, schedule in account.schedules.items():
         target = schedule["Target"]
-        yield NeededPermission(target["RoleArn"], [CALLS_OF_SCHEDULES[service]], [target["Arn"]])
+        action = ACTIONS_OF_SCHEDULES[service]
+        yield NeededPermission(target["RoleArn"], [action], [target["Arn"]])
         if "DeadLetterConfig" in target:
             queue_arn = target["DeadLetterConfig"]["Arn"]
             yield NeededPermission(target["RoleArn"], ["sqs:SendMessage"], [queue_arn])
@@ -106,18 +109,17 @@ def _list_function_permissions(account: DeployedAccount) -> Iterator[NeededPermi
     """List what each function's newest code needs, according to the component's own table."""
     # The deployment has granted what the deployed settings need, not those in the stack's file.
     arns_by_kind = resource_arns(replace(account.pipeline, settings=account.target.settings))
-    for newest_config, *_ in account.functions.values():
-        if newest_config is None:
-            continue
-        step = STEPS_OF_HANDLERS.get(newest_config["Handler"])
-        if step is None:
+    for deployed_config, *_ in account.functions.values():
+        if deployed_config is None or deployed_config["Handler"] not in CONFIGS_BY_HANDLER:
             continue
 
-        role_arn = newest_config["Role"]
-        for kind, actions in step.permissions.items():
+        role_arn = deployed_config["Role"]
+        config = CONFIGS_BY_HANDLER[deployed_config["Handler"]]
+        for kind, actions in config.permissions.items():
             yield NeededPermission(role_arn, actions, arns_by_kind[kind])
 
-        log_stream = f"log-group:{newest_config['LoggingConfig']['LogGroup']}:log-stream:any"
+        log_group = deployed_config["LoggingConfig"]["LogGroup"]
+        log_stream = f"log-group:{log_group}:log-stream:any"
         log_arn = iam.build_arn(account.pipeline.home, "logs", log_stream)
         yield NeededPermission(role_arn, ["logs:PutLogEvents"], [log_arn])
 

@@ -41,8 +41,8 @@ def build_finding(level: Level, message: Message, pipeline_options: Sequence[str
 
 
 def abridge(texts: Sequence[str]) -> list[str]:
-    """Keep the first texts of a list for a line, and count the others."""
-    shown = [*texts[:SHOWN_TEXTS]]
+    """Keep the first texts of a long list, and count the others, to fit them into a line."""
+    shown = list(texts[:SHOWN_TEXTS])
     hidden_count = len(texts) - len(shown)
     if hidden_count:
         shown.append(f"{hidden_count} more")
@@ -51,7 +51,7 @@ def abridge(texts: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Account:
-    """The pipeline that is examined, in its account. What several checks need is read once."""
+    """The pipeline that is examined, and its account. What several checks need is read once."""
 
     pipeline: ExaminedPipeline
     caller: str
@@ -75,13 +75,18 @@ class Account:
         The input of that plan has `day` and not `exportDate`, by which a person asks for an old
         export on purpose, because then the guards against old and small exports would be silent.
         """
-        today = self._view({})
-        if all(item.export.objects for item in today.datasets if item.dataset_settings["day"]):
-            return today
-        return self._view({"day": (self.now - timedelta(days=1)).date().isoformat()})
+        view_of_today = self._read_view({})
+        daily_datasets = [
+            dataset for dataset in view_of_today.datasets if dataset.dataset_settings["day"]
+        ]
+        if all(dataset.export.objects for dataset in daily_datasets):
+            return view_of_today
 
-    def _view(self, request: RunRequest) -> RunView:
-        """Read what the plan function would find for an input."""
+        yesterday = self.now.date() - timedelta(days=1)
+        return self._read_view({"day": yesterday.isoformat()})
+
+    def _read_view(self, request: RunRequest) -> RunView:
+        """Read what the plan function would find for the input of a run."""
         run = identify_run(
             {
                 "request": request,

@@ -55,19 +55,24 @@ class Change(NamedTuple):
 
 def list_errors(document: Document) -> list[str]:
     """List why there is no preview, or only a part of one."""
-    errors = [item for item in document.get("diagnostics", ()) if item["severity"] == "error"]
+    errors = [
+        diagnostic
+        for diagnostic in document.get("diagnostics", ())
+        if diagnostic["severity"] == "error"
+    ]
+    resource_errors = [
+        f"{_resource_name(error['urn'])}: {_format_error(error)}"
+        for error in errors
+        if "urn" in error
+    ]
     # After the errors of resources, the engine adds one that only says that the preview failed.
-    resource_errors = [_format_resource_error(error) for error in errors if "urn" in error]
     return resource_errors or [_format_error(error) for error in errors]
 
 
 def list_resources(document: Document) -> dict[str, str]:
     """List the pipeline's resources, each with the time when its state was last written."""
-    return {
-        step["urn"]: step["oldState"].get("modified", "")
-        for step in _pipeline_steps(document)
-        if step["op"] == "refresh"
-    }
+    states = _refreshed_states(document)
+    return {urn: state.get("modified", "") for urn, state in states.items()}
 
 
 def list_changes(document: Document) -> list[Change]:
@@ -75,10 +80,12 @@ def list_changes(document: Document) -> list[Change]:
 
     Without `--refresh` Pulumi takes the state for the cloud, so nothing counts as changed by hand.
     """
-    steps = _pipeline_steps(document)
-    states = {step["urn"]: step["oldState"] for step in steps if step["op"] == "refresh"}
-    planned = [step for step in steps if step["op"] in ("create", "update", "replace", "delete")]
-
+    states = _refreshed_states(document)
+    planned = [
+        step
+        for step in _pipeline_steps(document)
+        if step["op"] in ("create", "update", "replace", "delete")
+    ]
     # Whatever mentions one of these changes with it, because they get another name or ARN.
     renamed_urns = {step["urn"] for step in planned if step["op"] in ("create", "replace")}
 
@@ -86,6 +93,15 @@ def list_changes(document: Document) -> list[Change]:
     for step in planned:
         changes += _list_resource_changes(step, states.get(step["urn"]), renamed_urns)
     return changes
+
+
+def _refreshed_states(document: Document) -> dict[str, Document]:
+    """Return the state of each resource of the pipeline that was refreshed, by its URN."""
+    return {
+        step["urn"]: step["oldState"]
+        for step in _pipeline_steps(document)
+        if step["op"] == "refresh"
+    }
 
 
 def _pipeline_steps(document: Document) -> list[Step]:
@@ -203,10 +219,6 @@ def _resource_name(urn: str) -> str:
     """Return type and name, for example `Role retraining-prod-import`."""
     *_, types, name = urn.split("::")
     return f"{types.rpartition(':')[2]} {name}"
-
-
-def _format_resource_error(diagnostic: Mapping[str, str]) -> str:
-    return f"{_resource_name(diagnostic['urn'])}: {_format_error(diagnostic)}"
 
 
 def _format_error(diagnostic: Mapping[str, str]) -> str:
