@@ -49,10 +49,8 @@ MESSAGES: Mapping[type[Exception] | tuple[type[Exception], ...], str] = {
         "there are no AWS credentials; log in, for example with `aws sso login`, or name a profile "
         "of ~/.aws/config with --profile"
     ),
-    exceptions.PartialCredentialsError: "the AWS credentials are incomplete: {text}",
     exceptions.ProfileNotFound: "{text}; `aws configure list-profiles` lists the profiles",
     exceptions.NoRegionError: "there is no region; name it with --region, for example eu-west-1",
-    exceptions.InvalidRegionError: "{text}; name a region like eu-west-1 with --region",
     (
         *(exceptions.UnauthorizedSSOTokenError, exceptions.SSOTokenLoadError),
         *(exceptions.TokenRetrievalError, exceptions.CredentialRetrievalError),

@@ -6,15 +6,13 @@ import json
 import re
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 from retrain.account.access import read_if_exists
 from retrain.account.errors import OperatorError
 from retrain.account.pulumi_cli import NotDeployedError, pulumi_command, stack_outputs, stack_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from mypy_boto3_stepfunctions.type_defs import DescribeStateMachineOutputTypeDef
 
     from functions.contract import Settings
@@ -23,8 +21,8 @@ if TYPE_CHECKING:
 MACHINE_ARN = re.compile(
     r"arn:aws[a-z-]*:states:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):stateMachine:[^:]+"
 )
-KEYS_OF_EVERY_RELEASE = {"prefix", "datasets", "solutions", "limits", "tags"}
-"""The keys that show that settings belong to a pipeline, and not to another program."""
+FIRST_STATE = "Configure run"
+"""The state with the settings. The state machine of another program does not have it."""
 
 
 class PipelineOptions(NamedTuple):
@@ -112,23 +110,12 @@ def _read_target(state_machine_arn: str, access: Access, stack: str | None) -> T
             f"{state_machine_arn} does not exist; name another one, or create it again", restore
         )
 
-    settings = _find_settings(json.loads(state_machine["definition"]))
-    if settings is None:
+    first_state = json.loads(state_machine["definition"])["States"].get(FIRST_STATE)
+    if first_state is None:
         raise OperatorError(
             f"{state_machine_arn} is not the state machine of a pipeline; name another one, or "
             "bring it back",
             restore,
         )
+    settings: Settings = first_state["Parameters"]["settings"]
     return Target(state_machine_arn, settings, access, stack, state_machine)
-
-
-def _find_settings(definition: Mapping[str, Any]) -> Settings | None:
-    """Find the pipeline's settings in its first state. Another program's definition has none."""
-    parameters = definition["States"][definition["StartAt"]].get("Parameters")
-    if not isinstance(parameters, dict):
-        return None
-
-    settings = parameters.get("settings")
-    if not isinstance(settings, dict) or not settings.keys() >= KEYS_OF_EVERY_RELEASE:
-        return None
-    return cast("Settings", settings)

@@ -25,14 +25,14 @@ def refusal(code, message="User: ops is not\nauthorized.", operation="StartExecu
 
 @pytest.fixture
 def describe(monkeypatch):
-    """Return a function that replaces the account by one with this state machine, or an error."""
+    """Return a function that replaces the account by one with these states, or an error."""
 
-    def replace(state, caller=OWNER):
+    def replace(states, caller=OWNER):
         def describe_state_machine(**request):
             assert request == {"stateMachineArn": MACHINE}
-            if isinstance(state, Exception):
-                raise state
-            return {"definition": json.dumps({"StartAt": "A", "States": {"A": state}})}
+            if isinstance(states, Exception):
+                raise states
+            return {"definition": json.dumps({"States": states})}
 
         clients = {
             "stepfunctions": SimpleNamespace(describe_state_machine=describe_state_machine),
@@ -45,7 +45,7 @@ def describe(monkeypatch):
 
 
 def test_the_outputs_of_the_stack_or_an_option_name_the_state_machine(describe, monkeypatch):
-    describe({"Parameters": {"settings": SETTINGS}})
+    describe({"Configure run": {"Parameters": {"settings": SETTINGS}}})
     monkeypatch.setattr(target, "stack_outputs", {"prod": {"state_machine_arn": MACHINE}}.get)
     by_stack = find_target("prod", None, Access(profile="ops team", endpoint_url="http://x"))
     by_arn = find_target("dev", MACHINE, Access())
@@ -71,12 +71,7 @@ NO_PIPELINES = {
         f"--state-machine-arn {MACHINE.replace('stateMachine', 'execution')}:1",
     ),
     "another region": ({}, f"--state-machine-arn {MACHINE} --region us-east-1"),
-    "a machine without input": ({}, f"--state-machine-arn {MACHINE}"),
-    "other parameters": ({"Parameters": ["settings"]}, f"--state-machine-arn {MACHINE}"),
-    "other settings": (
-        {"Parameters": {"settings": {"datasets": []}}},
-        f"--state-machine-arn {MACHINE}",
-    ),
+    "another program": ({"Begin": {}}, f"--state-machine-arn {MACHINE}"),
     "no machine": (MISSING, f"--state-machine-arn {MACHINE}"),
     "no permission": (refusal("AccessDenied"), f"--state-machine-arn {MACHINE}"),
 }
@@ -87,8 +82,8 @@ def test_what_is_no_pipeline_is_refused_as_in_the_golden_file(
 ):
     monkeypatch.setattr(target, "stack_outputs", lambda _: {})
     lines = []
-    for name, (state, options) in NO_PIPELINES.items():
-        describe(state)
+    for name, (states, options) in NO_PIPELINES.items():
+        describe(states)
         code = cli.main(["watch", *options.split()])
         lines.append(f"{name}, exit code {code}:\n  {capsys.readouterr().err}")
 
