@@ -111,7 +111,7 @@ class DeployedAccount(Account):
         """Find the deployed alarms with a name of the component, for example `run-failed`."""
         return [
             alarm
-            for alarm in self._find_alarms_by_name(name)
+            for alarm in self._alarms_by_name.get(name, ())
             if not any(arn in str(alarm["Dimensions"]) for arn in self.other_machine_arns)
         ]
 
@@ -120,26 +120,20 @@ class DeployedAccount(Account):
         """The state machines of other pipelines with the same name, which their alarms name."""
         watched_arns = {
             dimension["Value"]
-            for alarm in self._find_alarms_by_name("run-failed")
+            for alarm in self._alarms_by_name.get("run-failed", ())
             for dimension in alarm["Dimensions"]
         }
         return sorted(watched_arns - {self.target.state_machine_arn})
 
-    def _find_alarms_by_name(self, name: str) -> list[Any]:
-        """Find the alarms with a name of the component, also those of another pipeline.
-
-        In AWS, the name of an alarm may end with random characters, which Pulumi adds.
-        """
-        logical_name = f"{self.pipeline_name}-{name}"
-        return [
-            alarm
-            for alarm in self._alarms
-            if logical_name in (alarm["AlarmName"], alarm["AlarmName"].rpartition("-")[0])
-        ]
-
     @cached_property
-    def _alarms(self) -> list[Any]:
-        """The alarms whose names begin like those of this pipeline."""
+    def _alarms_by_name(self) -> Mapping[str, Sequence[Any]]:
+        """Name of the component -> the alarms, perhaps also those of another pipeline."""
+        prefix = f"{self.pipeline_name}-"
         paginator = self.client("cloudwatch").get_paginator("describe_alarms")
-        pages = paginator.paginate(AlarmNamePrefix=f"{self.pipeline_name}-")
-        return [alarm for page in pages for alarm in page["MetricAlarms"]]
+        alarms_by_name = defaultdict(list)
+        for page in paginator.paginate(AlarmNamePrefix=prefix):
+            for alarm in page["MetricAlarms"]:
+                # Pulumi adds random characters to the names.
+                name = alarm["AlarmName"].removeprefix(prefix).rpartition("-")[0]
+                alarms_by_name[name].append(alarm)
+        return alarms_by_name
