@@ -35,6 +35,7 @@ def function_clients(access: Access) -> Iterator[PersonalizeClient]:
     """
     default_session = boto3.DEFAULT_SESSION
     _clear_clients()
+
     try:
         with restore_environment():
             boto3.DEFAULT_SESSION = access.session

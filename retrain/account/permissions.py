@@ -156,25 +156,20 @@ def resource_arns(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
         name = pipeline_name(pipeline.target.settings)
         machine_name = pipeline.target.name
 
-    data_key_arn: Any = None
-    key_arns: set[Any] = set()
-    if pipeline.args is not None:
-        data_key_arn = pipeline.args.data_kms_key_arn
-        key_arns = {data_key_arn, pipeline.args.kms_key_arn} - {None}
-
     arns = iam.list_resource_arns(
         cast("Mapping[str, Any]", pipeline.settings),
         home,
         unique_name=machine_name,
         kms_key_arn=None,
-        data_kms_key_arn=data_key_arn,
+        data_kms_key_arn=pipeline.data_key_arn,
     )
+    key_arns = {pipeline.data_key_arn, pipeline.log_key_arn}
     return {
         **cast("Mapping[str, list[str]]", arns),
         **_list_arns_by_name(home, name),
         "topic": [pipeline.topic_arn or iam.build_arn(home, "sns", f"{name}-*")],
         "buckets of Personalize": file_arns(pipeline)["s3:ListBucket"],
-        "checked keys": sorted(key_arns),
+        "checked keys": sorted(filter(None, key_arns)),
     }
 
 

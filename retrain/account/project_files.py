@@ -56,11 +56,9 @@ def read_project(directory: Path, stack: str, overrides: Mapping[str, str]) -> P
     stack_file = directory / f"Pulumi.{stack}.yaml"
     stack_config = _check_mapping(read_mapping(stack_file).get("config"), f"{stack_file}: config")
 
-    config = {
-        **_format_values(defaults, name, project_file),
-        **_format_values(stack_config, name, stack_file),
-        **_format_values(overrides, name, stack_file),
-    }
+    config = _format_values(defaults, name, project_file)
+    config |= _format_values(stack_config, name, stack_file)
+    config |= _format_values(overrides, name, stack_file)
     return Project(name, directory / str(project.get("main", ".")), config)
 
 

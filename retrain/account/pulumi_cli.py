@@ -96,6 +96,7 @@ def resolved_config(project_dir: Path, stack: str) -> dict[str, object]:
         project_dir=project_dir,
         way_out="or copy the values of the environment into the stack's file",
     )
+
     config: dict[str, object] = {}
     for key, entry in entries.items():
         config[key] = entry["value"]
@@ -171,6 +172,7 @@ def _explain_unknown_stack(stack: str, project_dir: Path) -> OperatorError:
     file = stack_file_of(project_dir, stack.rpartition("/")[2])
     if not os.path.lexists(file):
         return missing_file_error(file)
+
     return NotDeployedError(
         f"{stack_text(stack)} is not created yet, or it is in another backend than `pulumi whoami "
         "-v` prints; create and deploy it",

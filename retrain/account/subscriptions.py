@@ -32,6 +32,7 @@ def list_subscriptions(access: Access, topic_arn: str) -> list[Subscription]:
     """List the subscriptions of a topic, sorted by their addresses."""
     paginator = access.client("sns").get_paginator("list_subscriptions_by_topic")
     pages = paginator.paginate(TopicArn=topic_arn)
+
     return sorted(
         Subscription(
             subscription["Endpoint"], subscription["SubscriptionArn"], subscription["Protocol"]
@@ -51,6 +52,7 @@ def read_filter_policies(
     """
     client = access.client("sns")
     filter_policies = {}
+
     for subscription in subscriptions:
         if not subscription.is_confirmed:
             continue

@@ -22,7 +22,6 @@ MACHINE_ARN = re.compile(
     r"arn:aws[a-z-]*:states:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):stateMachine:[^:]+"
 )
 FIRST_STATE = "Configure run"
-"""The state with the settings. The state machine of another program does not have it."""
 
 
 class PipelineOptions(NamedTuple):
@@ -110,12 +109,21 @@ def _read_target(state_machine_arn: str, access: Access, stack: str | None) -> T
             f"{state_machine_arn} does not exist; name another one, or create it again", restore
         )
 
-    first_state = json.loads(state_machine["definition"])["States"].get(FIRST_STATE)
-    if first_state is None:
+    settings = _find_settings(state_machine)
+    if settings is None:
         raise OperatorError(
             f"{state_machine_arn} is not the state machine of a pipeline; name another one, or "
             "bring it back",
             restore,
         )
-    settings: Settings = first_state["Parameters"]["settings"]
     return Target(state_machine_arn, settings, access, stack, state_machine)
+
+
+def _find_settings(state_machine: DescribeStateMachineOutputTypeDef) -> Settings | None:
+    """Find the settings in the first state, which another program's state machine doesn't have."""
+    states = json.loads(state_machine["definition"])["States"]
+    if FIRST_STATE not in states:
+        return None
+
+    settings: Settings = states[FIRST_STATE]["Parameters"]["settings"]
+    return settings

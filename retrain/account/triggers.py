@@ -40,6 +40,7 @@ def find_schedule(
     client = target.access.client("scheduler")
     # The group of the schedules has the name of the state machine.
     group = read_if_exists(client.list_schedules, GroupName=target.name) or {"Schedules": []}
+
     for summary in group["Schedules"]:
         if summary["Target"]["Arn"].split(":")[2] == service:
             schedule: GetScheduleOutputTypeDef = client.get_schedule(

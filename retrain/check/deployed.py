@@ -27,6 +27,7 @@ from retrain.check.role_policies import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from retrain.account.access import Access
     from retrain.account.subscriptions import Subscription
     from retrain.check.deployed_account import DeployedAccount
     from retrain.check.examined_pipeline import ExaminedPipeline
@@ -179,11 +180,7 @@ def check_messages(account: DeployedAccount) -> Iterator[Finding]:
     topic_policy = json.loads(response["Attributes"]["Policy"])
     yield _judge_topic_policy(account.pipeline, topic_arn, topic_name, topic_policy)
 
-    subscriptions = list_subscriptions(account.pipeline.access, topic_arn)
-    yield from _check_filters(account, subscriptions)
-    yield from _check_emails(account.pipeline, subscriptions)
-    yield from _list_unconfirmed(topic_arn, subscriptions)
-    yield from _name_recipients(account.pipeline, subscriptions)
+    yield from _check_subscriptions(account.pipeline, topic_arn)
 
 
 def _judge_topic_policy(
@@ -197,21 +194,30 @@ def _judge_topic_policy(
             f"aws sns set-topic-attributes --topic-arn {topic_arn} --attribute-name Policy "
             "--attribute-value {}"
         )
+
     publish = build_alarm_access(pipeline.home, ["sns:Publish"], topic_arn)
     return judge_policy(f"the policy of {topic_name}", policy, mend, publish)
 
 
-def _check_filters(
-    account: DeployedAccount, subscriptions: Sequence[Subscription]
-) -> Iterator[Finding]:
+def _check_subscriptions(pipeline: ExaminedPipeline, topic_arn: str) -> Iterator[Finding]:
+    """Check that all addresses get the messages, and that there are any."""
+    subscriptions = list_subscriptions(pipeline.access, topic_arn)
+    yield from _check_filters(pipeline.access, subscriptions)
+    yield from _check_emails(pipeline, subscriptions)
+    yield from _list_unconfirmed(topic_arn, subscriptions)
+    yield from _name_recipients(pipeline, subscriptions)
+
+
+def _check_filters(access: Access, subscriptions: Sequence[Subscription]) -> Iterator[Finding]:
     """Warn of subscriptions that get no alarms, because they ask for attributes of messages.
 
     If a filter is about the body, nobody can know from here what it lets through.
     """
-    filter_policies = read_filter_policies(account.pipeline.access, subscriptions)
+    filter_policies = read_filter_policies(access, subscriptions)
     confirmed = {subscription for subscription in subscriptions if subscription.is_confirmed}
     # If every subscription has a filter, nobody gets the alarms.
     level: Level = "missing" if filter_policies.keys() == confirmed else "warn"
+
     for subscription, filter_policy in filter_policies.items():
         text = (
             f"{subscription.address} gets no alarms, but only what its filter lets through, "
@@ -257,8 +263,9 @@ def _name_recipients(
     pipeline: ExaminedPipeline, subscriptions: Sequence[Subscription]
 ) -> Iterator[Finding]:
     """Say who gets the messages, and warn if nobody does, nor will after a deployment."""
-    confirmed = [each.address for each in subscriptions if each.is_confirmed]
     emails = pipeline.args.notifications.emails if pipeline.args else ()
+    confirmed = [each.address for each in subscriptions if each.is_confirmed]
+
     if confirmed:
         yield Finding("ok", f"messages and alarms go to {format_list(confirmed)}")
     elif not subscriptions and not emails:

@@ -130,6 +130,7 @@ class DeployedAccount(Account):
         """Name of the component -> the alarms, perhaps also those of another pipeline."""
         prefix = f"{self.pipeline_name}-"
         paginator = self.client("cloudwatch").get_paginator("describe_alarms")
+
         alarms_by_name = defaultdict(list)
         for page in paginator.paginate(AlarmNamePrefix=prefix):
             for alarm in page["MetricAlarms"]:

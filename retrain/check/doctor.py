@@ -161,8 +161,9 @@ def _explain_error(pipeline: ExaminedPipeline, error: Exception) -> Finding:
         text = f"cannot be checked: these credentials may not call {error.operation_name}"
         return Finding("warn", text, pipeline.command("doctor", "--policy"))
 
-    explained = error if isinstance(error, OperatorError) else aws_error(error)
-    return Finding("warn", f"cannot be checked: {explained.text}", explained.command)
+    if not isinstance(error, OperatorError):
+        error = aws_error(error)
+    return Finding("warn", f"cannot be checked: {error.text}", error.command)
 
 
 def _print_screen(results: Sequence[CheckResult]) -> None:
@@ -192,19 +193,25 @@ def _print_gap(pipeline: ExaminedPipeline) -> None:
 
 def _print_check(console: Console, title: str, findings: Sequence[Finding]) -> None:
     """Print the findings of a check. What is intact comes last, in one line."""
-    faults = [finding for finding in findings if finding.level != "ok"]
-    # Faults in a row that the same command mends share one line with it, below the last of them.
-    for command_to_mend, similar_faults in groupby(faults, key=attrgetter("command")):
-        for fault in similar_faults:
-            _print_finding(console, title, fault)
-        if command_to_mend:
-            console.print(f"  {command_to_mend}", style="cyan", soft_wrap=True)
+    _print_faults(console, title, [finding for finding in findings if finding.level != "ok"])
 
     intact = [finding.text for finding in findings if finding.level == "ok"]
     if len(intact) >= MANY:
         intact = [f"{len(intact)} ok"]
     if intact:
         _print_finding(console, title, Finding("ok", "; ".join(intact)))
+
+
+def _print_faults(console: Console, title: str, faults: Sequence[Finding]) -> None:
+    """Print faults with the commands that mend them.
+
+    Faults in a row that the same command mends share one line with it, below the last of them.
+    """
+    for command_to_mend, similar_faults in groupby(faults, key=attrgetter("command")):
+        for fault in similar_faults:
+            _print_finding(console, title, fault)
+        if command_to_mend:
+            console.print(f"  {command_to_mend}", style="cyan", soft_wrap=True)
 
 
 def _print_finding(console: Console, title: str, finding: Finding) -> None:

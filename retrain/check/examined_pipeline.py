@@ -68,6 +68,16 @@ class ExaminedPipeline:
         return self.settings["notifications"]["topicArn"]
 
     @property
+    def data_key_arn(self) -> str | None:
+        """The KMS key of Personalize's data, as far as the stack's file names one."""
+        return cast("str | None", self.args and self.args.data_kms_key_arn)
+
+    @property
+    def log_key_arn(self) -> str | None:
+        """The KMS key of logs and messages, as far as the stack's file names one."""
+        return cast("str | None", self.args and self.args.kms_key_arn)
+
+    @property
     def has_other_settings(self) -> bool:
         """True if the deployed pipeline has other settings than the stack's file."""
         return self.target is not None and self.target.settings != self.settings

@@ -60,6 +60,7 @@ def list_errors(document: Document) -> list[str]:
         for diagnostic in document.get("diagnostics", ())
         if diagnostic["severity"] == "error"
     ]
+
     resource_errors = [
         f"{_resource_name(error['urn'])}: {_format_error(error)}"
         for error in errors
@@ -113,6 +114,7 @@ def _list_resource_changes(
 ) -> Iterator[Change]:
     """Yield the changes of a resource. `state` is None if it is new, or was not refreshed."""
     resource = _resource_name(step["urn"])
+
     if step["op"] == "create" and state is not None:
         yield Change("deleted", resource, "")
     elif step["op"] == "create":
@@ -170,6 +172,7 @@ def _list_differences(path: str, old: object, new: object) -> Iterator[str]:
     """Yield a text for each difference, also inside of lists and JSON documents."""
     old = _parse_document(old)
     new = _parse_document(new)
+
     if isinstance(old, dict) and isinstance(new, dict):
         # Pulumi writes `__defaults` for itself.
         for key in sorted({*old, *new} - {"__defaults"}):
