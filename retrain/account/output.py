@@ -87,11 +87,11 @@ def _print(console: Console, text: str, *, end: str = "\n") -> None:
     """Print a text. A terminal breaks its lines between words, but not within a command."""
     lines = text.split("\n")
     if console.is_terminal:
-        lines = wrapped(text, console.width)
+        lines = wrap_text(text, console.width)
     console.print("\n".join(lines), soft_wrap=True, end=end)
 
 
-def wrapped(text: str, width: int | None) -> list[str]:
+def wrap_text(text: str, width: int | None) -> list[str]:
     """Break a text into lines of at most this width, but never within a word or a command.
 
     A command is in backticks, or on an indented line of its own. Without a width, no line is too

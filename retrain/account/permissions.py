@@ -89,7 +89,7 @@ ROWS: Sequence[tuple[str, str, str]] = (
 """Kind of resource, the actions on it, and the commands whose caller needs them."""
 
 
-def merged(*grants: Grants) -> dict[str, list[str]]:
+def merge_grants(*grants: Grants) -> dict[str, list[str]]:
     """Merge grants into one, sorted by the names of the actions."""
     actions_by_kind: dict[str, set[str]] = {}
     for grant in grants:
@@ -105,7 +105,7 @@ def _list_grants(command: str) -> dict[str, list[str]]:
     ]
     if command in ("plan", "doctor"):
         grants.append(PLANNED)
-    return merged(*grants)
+    return merge_grants(*grants)
 
 
 COMMANDS: Mapping[str, Grants] = {
@@ -115,12 +115,12 @@ COMMANDS: Mapping[str, Grants] = {
 """Command -> what its caller has to be allowed. `retrain doctor --policy` prints all together."""
 
 
-def policy_of(pipeline: ExaminedPipeline) -> dict[str, object]:
+def build_operator_policy(pipeline: ExaminedPipeline) -> dict[str, object]:
     """Build the IAM policy that allows all commands on a pipeline."""
-    return policy_with(merged(*COMMANDS.values()), resource_arns(pipeline))
+    return build_policy_document(merge_grants(*COMMANDS.values()), list_arns_by_kind(pipeline))
 
 
-def policy_with(grants: Grants, arns: Mapping[str, Sequence[str]]) -> dict[str, object]:
+def build_policy_document(grants: Grants, arns: Mapping[str, Sequence[str]]) -> dict[str, object]:
     """Build the IAM policy that allows these grants on the ARNs of each kind."""
     return {
         "Version": "2012-10-17",
@@ -132,7 +132,7 @@ def policy_with(grants: Grants, arns: Mapping[str, Sequence[str]]) -> dict[str, 
     }
 
 
-def file_arns(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
+def list_file_arns(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
     """List what Personalize needs to read and write for imports and batch jobs."""
     settings = pipeline.settings
     jobs = [job for solution in settings["solutions"] for job in solution["batchJobs"]]
@@ -143,7 +143,7 @@ def file_arns(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
     return iam.map_s3_actions_to_arns(pipeline.home.partition, reads, writes)
 
 
-def resource_arns(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
+def list_arns_by_kind(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
     """List the ARNs of each kind of resource of a pipeline.
 
     The names of a pipeline that is not deployed are patterns, because Pulumi will add characters to
@@ -168,7 +168,7 @@ def resource_arns(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
         **cast("Mapping[str, list[str]]", arns),
         **_list_arns_by_name(home, name),
         "topic": [pipeline.topic_arn or iam.build_arn(home, "sns", f"{name}-*")],
-        "buckets of Personalize": file_arns(pipeline)["s3:ListBucket"],
+        "buckets of Personalize": list_file_arns(pipeline)["s3:ListBucket"],
         "checked keys": sorted(filter(None, key_arns)),
     }
 

@@ -51,7 +51,7 @@ def list_stacks(project_dir: Path) -> list[str]:
     return sorted(name.removeprefix("Pulumi.").removesuffix(".yaml") for name in file_names)
 
 
-def missing_file_error(file: Path) -> OperatorError:
+def build_missing_file_error(file: Path) -> OperatorError:
     """Explain that a stack has no file, and which stacks have one."""
     stack_names = list_stacks(file.parent)
     hint = "this folder has no stack files, so write this file first"
@@ -71,21 +71,21 @@ def pulumi_command(stack: str | None, *words: str) -> str:
     return " ".join(command)
 
 
-def stack_text(stack: str) -> str:
+def describe_stack(stack: str) -> str:
     """Name a stack in a message. The user may not have named the default stack."""
     if stack == "dev":
         return f"stack {stack} (-s names another)"
     return f"stack {stack}"
 
 
-def stack_outputs(stack: str) -> Mapping[str, object]:
+def read_outputs(stack: str) -> Mapping[str, object]:
     """Read the outputs of a stack. They are empty if the stack is not deployed."""
     return _read(
         *("stack", "output", "--json"), stack=stack, project_dir=PROJECT_DIR, way_out=NAME_MACHINE
     )
 
 
-def resolved_config(project_dir: Path, stack: str) -> dict[str, object]:
+def read_resolved_config(project_dir: Path, stack: str) -> dict[str, object]:
     """Read the config of a stack with the values of its ESC environments. It needs no account.
 
     The CLI prints no secrets, so each of them is an encrypted value without text.
@@ -134,7 +134,7 @@ def preview(stack: str, *, refresh: bool, variables: Mapping[str, str]) -> dict[
     raise OperatorError(_find_reason(completed))
 
 
-def state_of(stack: str) -> dict[str, Any]:
+def read_state(stack: str) -> dict[str, Any]:
     """Read the state of a stack: its resources as the last operation has left them."""
     exported = _read(
         *("stack", "export"), stack=stack, project_dir=PROJECT_DIR, way_out=NAME_MACHINE
@@ -161,7 +161,7 @@ def _read(*command: str, stack: str, project_dir: Path, way_out: str) -> dict[st
     if reason.startswith("no stack named"):
         raise _explain_unknown_stack(stack, project_dir)
     raise OperatorError(
-        f"the Pulumi CLI cannot read {stack_text(stack)}: {reason}; "
+        f"the Pulumi CLI cannot read {describe_stack(stack)}: {reason}; "
         f"check --stack and `pulumi whoami`, log in with `pulumi login`, {way_out}"
     )
 
@@ -171,11 +171,11 @@ def _explain_unknown_stack(stack: str, project_dir: Path) -> OperatorError:
     # The name may contain the organization and the project.
     file = stack_file_of(project_dir, stack.rpartition("/")[2])
     if not os.path.lexists(file):
-        return missing_file_error(file)
+        return build_missing_file_error(file)
 
     return NotDeployedError(
-        f"{stack_text(stack)} is not created yet, or it is in another backend than `pulumi whoami "
-        "-v` prints; create and deploy it",
+        f"{describe_stack(stack)} is not created yet, or it is in another backend than `pulumi "
+        "whoami -v` prints; create and deploy it",
         f"pulumi stack init {stack} && {pulumi_command(stack, 'up')}",
     )
 
@@ -203,7 +203,7 @@ def _run(
         )
     except subprocess.TimeoutExpired as error:
         raise OperatorError(
-            f"the Pulumi CLI has not read {stack_text(stack)} within {seconds} seconds; try "
+            f"the Pulumi CLI has not read {describe_stack(stack)} within {seconds} seconds; try "
             f"again, {way_out}"
         ) from error
 
@@ -220,8 +220,8 @@ def _find_cli(stack: str, project_dir: Path, way_out: str) -> str:
     pulumi = shutil.which("pulumi")
     if pulumi is None:
         raise OperatorError(
-            f"the Pulumi CLI is not on the PATH, so {stack_text(stack)} cannot be read; install it "
-            f"(https://www.pulumi.com/docs/install/), {way_out}"
+            f"the Pulumi CLI is not on the PATH, so {describe_stack(stack)} cannot be read; "
+            f"install it (https://www.pulumi.com/docs/install/), {way_out}"
         )
     return pulumi
 

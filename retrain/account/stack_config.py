@@ -14,7 +14,7 @@ import pulumi
 from components import settings
 from retrain.account.errors import OperatorError
 from retrain.account.project_files import read_mapping, read_project
-from retrain.account.pulumi_cli import missing_file_error, resolved_config, stack_file_of
+from retrain.account.pulumi_cli import build_missing_file_error, read_resolved_config, stack_file_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ def readable_project(project_dir: Path, stack: str) -> Iterator[Path]:
     """
     stack_file = stack_file_of(project_dir, stack)
     if not os.path.lexists(stack_file):
-        raise missing_file_error(stack_file)
+        raise build_missing_file_error(stack_file)
     if "environment" not in read_mapping(stack_file):
         yield project_dir
         return
@@ -49,7 +49,7 @@ def _write_resolved_project(resolved_dir: Path, project_dir: Path, stack: str) -
     project_text = json.dumps({**project, "main": str(program)})
     (resolved_dir / "Pulumi.yaml").write_text(project_text)
 
-    stack_text = json.dumps({"config": resolved_config(project_dir, stack)})
+    stack_text = json.dumps({"config": read_resolved_config(project_dir, stack)})
     stack_file_of(resolved_dir, stack).write_text(stack_text)
 
 

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from retrain.account.access import read_if_exists
 from retrain.account.errors import OperatorError
-from retrain.account.pulumi_cli import NotDeployedError, pulumi_command, stack_outputs, stack_text
+from retrain.account.pulumi_cli import (
+    NotDeployedError,
+    describe_stack,
+    pulumi_command,
+    read_outputs,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.type_defs import DescribeStateMachineOutputTypeDef
@@ -78,10 +83,10 @@ def find_target(stack: str, state_machine_arn: str | None, access: Access) -> Ta
     if state_machine_arn:
         return _read_target(state_machine_arn, access, stack=None)
 
-    arn = stack_outputs(stack).get("state_machine_arn")
+    arn = read_outputs(stack).get("state_machine_arn")
     if not isinstance(arn, str):
         raise NotDeployedError(
-            f"{stack_text(stack)} has no output state_machine_arn, so it is not deployed; name "
+            f"{describe_stack(stack)} has no output state_machine_arn, so it is not deployed; name "
             "another stack with --stack, or deploy it",
             pulumi_command(stack, "up"),
         )

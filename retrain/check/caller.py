@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from retrain.account.permissions import COMMANDS, merged, resource_arns
+from retrain.account.permissions import COMMANDS, list_arns_by_kind, merge_grants
 from retrain.check.findings import Finding
 from retrain.check.policy_evaluation import format_actions
 from retrain.check.role_policies import find_denied_requests
@@ -47,9 +47,9 @@ def _find_principal_arn(account: Account) -> str:
 
 def _check_commands(account: Account, principal_arn: str) -> Iterator[Finding]:
     """Warn of each command that the caller may not run."""
-    arns_by_kind = resource_arns(account.pipeline)
+    arns_by_kind = list_arns_by_kind(account.pipeline)
     denied_actions: set[str] = set()
-    for kind, actions in merged(*COMMANDS.values()).items():
+    for kind, actions in merge_grants(*COMMANDS.values()).items():
         denied = find_denied_requests(account, principal_arn, actions, arns_by_kind[kind])
         denied_actions.update(request.action for request in denied)
 

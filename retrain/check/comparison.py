@@ -31,7 +31,7 @@ class Comparison(NamedTuple):
     """What Pulumi says about the resources of a deployed pipeline."""
 
     changes: Sequence[Change]
-    resources: int = 0
+    resource_count: int = 0
     """How many resources were compared with AWS."""
     problem: str | None = None
     """Why they were not compared with AWS, or None if they were. Without AWS, the changes have only
@@ -81,7 +81,7 @@ def _format_errors(errors: Sequence[str]) -> str:
     first_error, *more_errors = errors
     if not more_errors:
         return first_error
-    return f"{first_error} ({len(more_errors)} more errors)"
+    return f"{first_error} ({format_count(len(more_errors), 'more error')})"
 
 
 def _list_undeployed(pipeline: ExaminedPipeline) -> Sequence[Change]:
@@ -98,7 +98,7 @@ def _list_undeployed(pipeline: ExaminedPipeline) -> Sequence[Change]:
 
 def _was_deployed_meanwhile(stack: str, preview: Document) -> bool:
     """Return True if the stack's state is being changed, or isn't the one that was compared."""
-    state = pulumi_cli.state_of(stack)
+    state = pulumi_cli.read_state(stack)
     if state.get("pending_operations"):
         return True
 
@@ -121,7 +121,7 @@ def explain_comparison(
         )
         yield Finding("missing", text)
     elif not comparison.changes:
-        resources = format_count(comparison.resources, "resource")
+        resources = format_count(comparison.resource_count, "resource")
         yield Finding("ok", f"{resources} compared, all are as this program deploys them")
     yield from _explain_changes(comparison.changes, pipeline)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from components import iam
 from functions.s3.exports import split_location
 from retrain.account.access import read_if_exists
-from retrain.account.permissions import file_arns, policy_with
+from retrain.account.permissions import build_policy_document, list_file_arns
 from retrain.check.findings import Finding
 from retrain.check.policy_evaluation import build_service_context
 from retrain.check.resource_policies import (
@@ -59,14 +59,14 @@ LOG_GROUP_KEY = "kms:encryptioncontext:aws:logs:arn"
 
 def check_bucket_policies(account: Account) -> Iterator[Finding]:
     """Check that each bucket's policy lets Personalize import the exports and run batch jobs."""
-    for bucket_arn in file_arns(account.pipeline)["s3:ListBucket"]:
+    for bucket_arn in list_file_arns(account.pipeline)["s3:ListBucket"]:
         required = _list_bucket_access(account.pipeline, bucket_arn)
         yield _judge_bucket(account, bucket_arn.rpartition(":")[2], required)
 
 
 def _list_bucket_access(pipeline: ExaminedPipeline, bucket_arn: str) -> Iterator[RequiredAccess]:
     """List what Personalize has to read and write in a bucket, by action."""
-    for action, arns in file_arns(pipeline).items():
+    for action, arns in list_file_arns(pipeline).items():
         arns_in_bucket = [arn for arn in arns if arn.partition("/")[0] == bucket_arn]
         if arns_in_bucket:
             yield build_personalize_access(pipeline.home, [action], arns_in_bucket)
@@ -149,7 +149,7 @@ def _check_import_permissions(account: Account, role_arn: str, role_name: str) -
         return
 
     grants = {action: [action] for action in arns_by_action}
-    policy = json.dumps(policy_with(grants, arns_by_action))
+    policy = json.dumps(build_policy_document(grants, arns_by_action))
     put_policy = (
         f"aws iam put-role-policy --role-name {role_name} --policy-name read-exports "
         f"--policy-document {shlex.quote(policy)}"

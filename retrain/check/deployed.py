@@ -13,7 +13,7 @@ from components.function_configs import FUNCTION_CONFIGS
 from functions.common.formatting import format_list
 from retrain.account.access import read_if_exists
 from retrain.account.errors import one_line
-from retrain.account.permissions import resource_arns
+from retrain.account.permissions import list_arns_by_kind
 from retrain.account.subscriptions import list_subscriptions, read_filter_policies
 from retrain.account.triggers import describe_schedule
 from retrain.check.findings import Finding
@@ -109,7 +109,7 @@ def _list_needed_permissions(account: DeployedAccount) -> Iterator[NeededPermiss
 def _list_function_permissions(account: DeployedAccount) -> Iterator[NeededPermission]:
     """List what each function's newest code needs, according to the component's own table."""
     # The deployment has granted what the deployed settings need, not those in the stack's file.
-    arns_by_kind = resource_arns(replace(account.pipeline, settings=account.target.settings))
+    arns_by_kind = list_arns_by_kind(replace(account.pipeline, settings=account.target.settings))
     for deployed_config, *_ in account.functions.values():
         if deployed_config is None or deployed_config["Handler"] not in CONFIGS_BY_HANDLER:
             continue

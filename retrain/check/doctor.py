@@ -27,9 +27,9 @@ from retrain.account.output import (
     print_json,
     print_result,
     result_console,
-    wrapped,
+    wrap_text,
 )
-from retrain.account.permissions import policy_of
+from retrain.account.permissions import build_operator_policy
 from retrain.account.target import PipelineOptions
 from retrain.check import caller, data_access, deployed, deployment, parts, readiness
 from retrain.check.comparison import compare, explain_comparison
@@ -88,7 +88,7 @@ def doctor(
     """
     pipeline = find_pipeline(*options)
     if policy:
-        print_json(policy_of(pipeline))
+        print_json(build_operator_policy(pipeline))
         return 0
 
     results = list(run_checks(pipeline))
@@ -181,7 +181,7 @@ def _print_screen(results: Sequence[CheckResult]) -> None:
 
 
 def _print_gap(pipeline: ExaminedPipeline) -> None:
-    """Say what was not checked, because nobody would miss its lines on the screen."""
+    """Say what was not checked. Otherwise, nobody would notice that its lines are missing."""
     if pipeline.target is None:
         print_result("The deployed pipeline was not checked, because it was not found.")
     elif pipeline.stack is None:
@@ -220,7 +220,7 @@ def _print_finding(console: Console, title: str, finding: Finding) -> None:
     if not console.is_terminal:
         symbol = f"{finding.level}:"
 
-    first_line, *more_lines = wrapped(f"{title}: {finding.text}", max(console.width - 2, 1))
+    first_line, *more_lines = wrap_text(f"{title}: {finding.text}", max(console.width - 2, 1))
     console.print(Text.assemble((symbol, colour), f" {first_line}"), soft_wrap=True)
     for line in more_lines:
         console.print(f"  {line}", soft_wrap=True)

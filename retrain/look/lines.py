@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
 
-from retrain.account.output import UNLIMITED, result_console, wrapped
+from retrain.account.output import UNLIMITED, result_console, wrap_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -133,7 +133,7 @@ def _render_text(line: Line, head: Text, columns: _Columns, width: int) -> Itera
         return
 
     below_text = " " * len(head)
-    for part in wrapped(line.text, max(width - len(head), MIN_WIDTH)):
+    for part in wrap_text(line.text, max(width - len(head), MIN_WIDTH)):
         head.append(part, line.style)
         head.rstrip()
         yield head

@@ -121,10 +121,10 @@ def account(group: DatasetGroup | None = None, **options: object) -> Iterator[Ac
         with (
             patch.object(access.Access, "session", account),
             patch.object(function_clients, "CACHED_CLIENTS", ()),
-            patch.object(target, "stack_outputs", lambda _: outputs),
+            patch.object(target, "read_outputs", lambda _: outputs),
             patch.object(pulumi_cli, "PROJECT_DIR", folder),
             patch.object(pulumi_cli, "preview", account.preview),
-            patch.object(pulumi_cli, "state_of", lambda _: account.state),
+            patch.object(pulumi_cli, "read_state", lambda _: account.state),
         ):
             yield account
 

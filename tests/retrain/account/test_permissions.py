@@ -11,7 +11,12 @@ import pytest
 from components.args import ApprovalArgs
 from retrain import cli
 from retrain.account.access import Access
-from retrain.account.permissions import COMMANDS, policy_of, policy_with, resource_arns
+from retrain.account.permissions import (
+    COMMANDS,
+    build_operator_policy,
+    build_policy_document,
+    list_arns_by_kind,
+)
 from retrain.check.examined_pipeline import find_pipeline
 from tests.retrain.in_process import account
 from tests.workflow.clients import CURRENT, OPERATOR
@@ -70,8 +75,8 @@ def test_a_command_uses_its_permissions_and_no_others(calls):
         assert prod.retrain(line).code == 0, line
         command = line.split()[0]
         called = [*calls]
-        arns = resource_arns(find_pipeline("prod", None, Access()))
-        policy = policy_with(COMMANDS[command], arns)
+        arns = list_arns_by_kind(find_pipeline("prod", None, Access()))
+        policy = build_policy_document(COMMANDS[command], arns)
         assert [call for call in called if not allows(policy, *call)] == [], command
         used.setdefault(command, set()).update(action for action, _ in called)
 
@@ -107,7 +112,7 @@ def test_a_command_uses_its_permissions_and_no_others(calls):
 @pytest.fixture
 def pipeline():
     """Return a pipeline that is not deployed yet."""
-    with account() as prod, patch("retrain.account.target.stack_outputs", return_value={}):
+    with account() as prod, patch("retrain.account.target.read_outputs", return_value={}):
         yield find_pipeline("prod", None, Access())
     assert prod
 
@@ -131,16 +136,16 @@ def test_every_command_of_an_account_has_permissions():
 
 
 def test_the_policy_of_all_commands_fits_into_a_managed_policy(pipeline):
-    text = json.dumps(policy_of(pipeline), separators=(",", ":"))
+    text = json.dumps(build_operator_policy(pipeline), separators=(",", ":"))
     assert len(text) < MAX_POLICY_CHARACTERS
 
 
 def test_a_kind_without_resources_has_no_statement(pipeline):
     grants = {"data key": ["kms:Decrypt"], "checked keys": ["x:Y"]}
-    assert policy_with(grants, resource_arns(pipeline)) == {
+    assert build_policy_document(grants, list_arns_by_kind(pipeline)) == {
         "Version": "2012-10-17",
         "Statement": [],
     }
-    assert resource_arns(pipeline)["state machine"] == [
+    assert list_arns_by_kind(pipeline)["state machine"] == [
         "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining-prod-*"
     ]

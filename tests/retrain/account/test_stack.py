@@ -6,7 +6,7 @@ import pytest
 
 from retrain.account import pulumi_cli
 from retrain.account.errors import OperatorError
-from retrain.account.pulumi_cli import preview, stack_outputs, state_of
+from retrain.account.pulumi_cli import preview, read_outputs, read_state
 from retrain.account.stack_config import read_args, readable_project
 from tests.program.sample_stack import PROJECT, ROOT, SOLUTION, texts
 
@@ -19,7 +19,7 @@ def message(read, *arguments):
 
 def test_the_cli_reads_the_outputs_without_asking_anything(install_pulumi):
     call = install_pulumi({"state_machine_arn": "arn"})
-    assert stack_outputs("acme/films/prod") == {"state_machine_arn": "arn"}
+    assert read_outputs("acme/films/prod") == {"state_machine_arn": "arn"}
     command = "stack output --json --stack acme/films/prod --non-interactive --color never"
     assert call() == command.split()
     assert pulumi_cli.PROJECT_DIR == ROOT, "which has Pulumi.yaml"
@@ -44,14 +44,14 @@ FAILURES = {
 def test_a_failure_of_the_cli_is_one_line_as_in_the_golden_file(
     install_pulumi, folder, golden, monkeypatch
 ):
-    lines = [f"no CLI:\n  {message(stack_outputs, 'dev')}\n"]
+    lines = [f"no CLI:\n  {message(read_outputs, 'dev')}\n"]
     for name, (stack, code) in FAILURES.items():
         install_pulumi(code=code)
         monkeypatch.setattr(pulumi_cli, "CLI_SECONDS", 0.5 if name == "no end" else 120)
-        lines.append(f"{name}:\n  {message(stack_outputs, stack)}\n")
+        lines.append(f"{name}:\n  {message(read_outputs, stack)}\n")
 
     (folder / "Pulumi.yaml").unlink()
-    lines.append(f"no project:\n  {message(stack_outputs, 'dev')}\n")
+    lines.append(f"no project:\n  {message(read_outputs, 'dev')}\n")
     golden("pulumi_cli.txt", "".join(lines).replace(str(folder), "FOLDER"))
 
 
@@ -96,7 +96,7 @@ def preview_of(stack):
 
 def test_the_state_of_a_stack_is_what_the_cli_exports(install_pulumi):
     call = install_pulumi({"version": 3, "deployment": {"resources": []}})
-    assert state_of("prod") == {"resources": []}
+    assert read_state("prod") == {"resources": []}
     assert call()[:2] == ["stack", "export"]
 
 

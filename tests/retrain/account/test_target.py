@@ -46,7 +46,7 @@ def describe(monkeypatch):
 
 def test_the_outputs_of_the_stack_or_an_option_name_the_state_machine(describe, monkeypatch):
     describe({"Configure run": {"Parameters": {"settings": SETTINGS}}})
-    monkeypatch.setattr(target, "stack_outputs", {"prod": {"state_machine_arn": MACHINE}}.get)
+    monkeypatch.setattr(target, "read_outputs", {"prod": {"state_machine_arn": MACHINE}}.get)
     by_stack = find_target("prod", None, Access(profile="ops team", endpoint_url="http://x"))
     by_arn = find_target("dev", MACHINE, Access())
 
@@ -80,7 +80,7 @@ NO_PIPELINES = {
 def test_what_is_no_pipeline_is_refused_as_in_the_golden_file(
     describe, golden, monkeypatch, capsys
 ):
-    monkeypatch.setattr(target, "stack_outputs", lambda _: {})
+    monkeypatch.setattr(target, "read_outputs", lambda _: {})
     lines = []
     for name, (states, options) in NO_PIPELINES.items():
         describe(states)

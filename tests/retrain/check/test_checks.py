@@ -571,7 +571,7 @@ def test_a_state_machine_that_cannot_run_is_named(prod, monkeypatch):
 
     _, _, last = prod.retrain("doctor -s prod").out.strip().rpartition("\n")
     assert last == NOT_CHECKED
-    monkeypatch.setattr("retrain.account.target.stack_outputs", lambda _: {})
+    monkeypatch.setattr("retrain.account.target.read_outputs", lambda _: {})
     reason = (
         "stack prod has no output state_machine_arn, so it is not deployed; name another stack "
         "with --stack, or deploy it"
@@ -682,7 +682,7 @@ def test_a_version_on_trial_without_a_run_is_named():
 
 
 def test_without_the_pulumi_cli_its_address_is_the_remedy(prod, monkeypatch):
-    monkeypatch.setattr("retrain.account.target.stack_outputs", pulumi_cli.stack_outputs)
+    monkeypatch.setattr("retrain.account.target.read_outputs", pulumi_cli.read_outputs)
     monkeypatch.setenv("PATH", "")
     reason = "the Pulumi CLI is not on the PATH, so stack prod cannot be read"
     install = "install it (https://www.pulumi.com/docs/install/)"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from retrain.account.output import wrapped
+from retrain.account.output import wrap_text
 from retrain.look.lines import Line, render_lines, shorten
 
 LINES = [
@@ -44,7 +44,7 @@ def test_a_terminal_wraps_a_text_below_its_beginning():
     ],
 )
 def test_no_word_and_no_command_is_broken(text, parts):
-    assert wrapped(text, 12) == parts
+    assert wrap_text(text, 12) == parts
 
 
 @pytest.mark.parametrize("width, bar", [(80, "━━━━━━        "), (50, "")])

@@ -56,7 +56,7 @@ def test_golden_plans_of_campaigns(golden, monkeypatch):
         waiting = prod.transcript("plan -s prod")
         run.wait()
         prod.pipeline.bucket.put("items.csv", b"ITEM_ID\n")
-        monkeypatch.setattr(target, "stack_outputs", not_deployed)
+        monkeypatch.setattr(target, "read_outputs", not_deployed)
         refused = prod.transcript("plan -s prod", "plan -s prod --export-date 2026-13-01")
     golden("plan_of_campaigns.txt", f"{waiting}\n{refused}")
 

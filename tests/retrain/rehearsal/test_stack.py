@@ -86,7 +86,7 @@ def test_a_stack_that_cannot_be_read_is_refused(project, tmp_path):
 def test_a_stack_that_imports_environments_is_rehearsed_with_their_values(tmp_path, monkeypatch):
     (tmp_path / "Pulumi.dev.yaml").write_text("environment:\n  - retraining/dev\n")
     resolved = {**texts({"tags.cost": "42"}), "aws:accessKey": {"secure": ""}}
-    monkeypatch.setattr(stack_config, "resolved_config", lambda *_: resolved)
+    monkeypatch.setattr(stack_config, "read_resolved_config", lambda *_: resolved)
     with open_stack(tmp_path, "dev", None) as stack:
         project = read_project(stack.folder, "dev", {})
 
