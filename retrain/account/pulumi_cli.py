@@ -191,6 +191,7 @@ def _run(
     """Run a command of the CLI on a stack. Raise OperatorError if it does not run to its end."""
     pulumi = _find_cli(stack, project_dir, way_out)
     options = ("--stack", stack, "--non-interactive", "--color", "never")
+
     try:
         return subprocess.run(  # noqa: S603  # the Pulumi CLI on the PATH
             [pulumi, *command, *options],

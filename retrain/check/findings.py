@@ -94,5 +94,6 @@ class Account:
                 "startedAt": self.now.isoformat(),
             }
         )
+
         with function_clients(self.pipeline.access) as client:
             return read_view(client, self.pipeline.settings, run)
