@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 import typer
 from botocore.utils import is_valid_endpoint_url
 
-from retrain.account import pulumi_cli
 from retrain.account.access import Access
 from retrain.account.pulumi_cli import list_stacks
 from retrain.account.target import PipelineOptions, Target, find_target
@@ -26,7 +25,7 @@ Command = TypeVar("Command", bound="Callable[..., int]")
 
 def _complete_stack(typed: str) -> list[str]:
     """List the stacks whose names begin with what was typed so far."""
-    return [name for name in list_stacks(pulumi_cli.PROJECT_DIR) if name.startswith(typed)]
+    return [name for name in list_stacks() if name.startswith(typed)]
 
 
 StackOption: TypeAlias = Annotated[

@@ -35,25 +35,25 @@ class NotDeployedError(OperatorError):
     """A stack was never created or deployed, or was destroyed, as the Pulumi CLI says."""
 
 
-def stack_file_of(project_dir: Path, stack: str) -> Path:
+def stack_file_of(stack: str) -> Path:
     """Return the path of a stack's file. Raise OperatorError if no stack can have this name."""
     if not STACK_NAME.fullmatch(stack):
         raise OperatorError(
             f"--stack {stack!r}: a stack's name has 1 to 100 letters, digits, hyphens, underscores "
             "and periods; choose another name, for example prod"
         )
-    return project_dir / f"Pulumi.{stack}.yaml"
+    return PROJECT_DIR / f"Pulumi.{stack}.yaml"
 
 
-def list_stacks(project_dir: Path) -> list[str]:
+def list_stacks() -> list[str]:
     """List the stacks that have a file."""
-    file_names = [path.name for path in project_dir.glob("Pulumi.*.yaml")]
+    file_names = [path.name for path in PROJECT_DIR.glob("Pulumi.*.yaml")]
     return sorted(name.removeprefix("Pulumi.").removesuffix(".yaml") for name in file_names)
 
 
 def build_missing_file_error(file: Path) -> OperatorError:
     """Explain that a stack has no file, and which stacks have one."""
-    stack_names = list_stacks(file.parent)
+    stack_names = list_stacks()
     hint = "this folder has no stack files, so write this file first"
     if stack_names:
         hint = f"name one of the stacks of this folder: {', '.join(stack_names)}"
@@ -80,12 +80,10 @@ def describe_stack(stack: str) -> str:
 
 def read_outputs(stack: str) -> Mapping[str, object]:
     """Read the outputs of a stack. They are empty if the stack is not deployed."""
-    return _read(
-        *("stack", "output", "--json"), stack=stack, project_dir=PROJECT_DIR, way_out=NAME_MACHINE
-    )
+    return _read("stack", "output", "--json", stack=stack, way_out=NAME_MACHINE)
 
 
-def read_resolved_config(project_dir: Path, stack: str) -> dict[str, object]:
+def read_resolved_config(stack: str) -> dict[str, object]:
     """Read the config of a stack with the values of its ESC environments. It needs no account.
 
     The CLI prints no secrets, so each of them is an encrypted value without text.
@@ -93,7 +91,6 @@ def read_resolved_config(project_dir: Path, stack: str) -> dict[str, object]:
     entries = _read(
         *("config", "--open", "--json"),
         stack=stack,
-        project_dir=project_dir,
         way_out="or copy the values of the environment into the stack's file",
     )
 
@@ -119,7 +116,6 @@ def preview(stack: str, *, refresh: bool, variables: Mapping[str, str]) -> dict[
     completed = _run(
         *command,
         stack=stack,
-        project_dir=PROJECT_DIR,
         way_out="or see what `pulumi preview --refresh` says",
         seconds=PREVIEW_SECONDS,
         variables=variables,
@@ -136,19 +132,16 @@ def preview(stack: str, *, refresh: bool, variables: Mapping[str, str]) -> dict[
 
 def read_state(stack: str) -> dict[str, Any]:
     """Read the state of a stack: its resources as the last operation has left them."""
-    exported = _read(
-        *("stack", "export"), stack=stack, project_dir=PROJECT_DIR, way_out=NAME_MACHINE
-    )
+    exported = _read("stack", "export", stack=stack, way_out=NAME_MACHINE)
     deployment: dict[str, Any] = exported["deployment"]
     return deployment
 
 
-def _read(*command: str, stack: str, project_dir: Path, way_out: str) -> dict[str, Any]:
+def _read(*command: str, stack: str, way_out: str) -> dict[str, Any]:
     """Read the document that a command of the CLI prints. Raise OperatorError if it fails."""
     completed = _run(
         *command,
         stack=stack,
-        project_dir=project_dir,
         way_out=way_out,
         seconds=CLI_SECONDS,
         variables={},
@@ -159,17 +152,17 @@ def _read(*command: str, stack: str, project_dir: Path, way_out: str) -> dict[st
 
     reason = _find_reason(completed)
     if reason.startswith("no stack named"):
-        raise _explain_unknown_stack(stack, project_dir)
+        raise _explain_unknown_stack(stack)
     raise OperatorError(
         f"the Pulumi CLI cannot read {describe_stack(stack)}: {reason}; "
         f"check --stack and `pulumi whoami`, log in with `pulumi login`, {way_out}"
     )
 
 
-def _explain_unknown_stack(stack: str, project_dir: Path) -> OperatorError:
+def _explain_unknown_stack(stack: str) -> OperatorError:
     """Explain that the CLI's backend does not know a stack, whose name may be misspelled."""
     # The name may contain the organization and the project.
-    file = stack_file_of(project_dir, stack.rpartition("/")[2])
+    file = stack_file_of(stack.rpartition("/")[2])
     if not os.path.lexists(file):
         return build_missing_file_error(file)
 
@@ -183,19 +176,18 @@ def _explain_unknown_stack(stack: str, project_dir: Path) -> OperatorError:
 def _run(
     *command: str,
     stack: str,
-    project_dir: Path,
     way_out: str,
     seconds: float,
     variables: Mapping[str, str],
 ) -> subprocess.CompletedProcess[str]:
     """Run a command of the CLI on a stack. Raise OperatorError if it does not run to its end."""
-    pulumi = _find_cli(stack, project_dir, way_out)
+    pulumi = _find_cli(stack, way_out)
     options = ("--stack", stack, "--non-interactive", "--color", "never")
 
     try:
         return subprocess.run(  # noqa: S603  # the Pulumi CLI on the PATH
             [pulumi, *command, *options],
-            cwd=project_dir,
+            cwd=PROJECT_DIR,
             env={**os.environ, **variables},
             capture_output=True,
             text=True,
@@ -209,11 +201,11 @@ def _run(
         ) from error
 
 
-def _find_cli(stack: str, project_dir: Path, way_out: str) -> str:
+def _find_cli(stack: str, way_out: str) -> str:
     """Find the Pulumi CLI. Raise OperatorError if it's missing, or has no project to work on."""
-    if not (project_dir / "Pulumi.yaml").exists():
+    if not (PROJECT_DIR / "Pulumi.yaml").exists():
         raise OperatorError(
-            f"{project_dir} has no Pulumi.yaml; run the command in the folder of the project, or "
+            f"{PROJECT_DIR} has no Pulumi.yaml; run the command in the folder of the project, or "
             "create the project with `retrain adopt --dataset-group-arn ARN --stack STACK`, "
             f"{way_out}"
         )

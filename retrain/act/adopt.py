@@ -83,7 +83,7 @@ def adopt(
 
 def _choose_file(stack: str, *, may_overwrite: bool) -> Path:
     """Choose the file of the stack, before anything is asked of AWS."""
-    stack_file = stack_file_of(pulumi_cli.PROJECT_DIR, stack)
+    stack_file = stack_file_of(stack)
     if os.path.lexists(stack_file) and not may_overwrite:
         raise OperatorError(
             f"{stack_file.name} exists already; choose another name with --stack, or overwrite it "
@@ -123,7 +123,7 @@ def _format_file(group: Arn, adopted: AdoptedGroup) -> str:
 def _find_problems(stack: str) -> list[str]:
     """List what `pulumi preview` would refuse in the file that was just written."""
     try:
-        read_args(pulumi_cli.PROJECT_DIR, stack)
+        read_args(stack)
     except OperatorError as refused:
         return [line.strip() for line in str(refused).splitlines()]
     return []

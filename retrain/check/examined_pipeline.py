@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from components.rules.arns import parse_arn
 from components.workflow_settings import build_workflow_settings
-from retrain.account import pulumi_cli
 from retrain.account.errors import OperatorError
 from retrain.account.pulumi_cli import pulumi_command, stack_file_of
 from retrain.account.stack_config import read_args
@@ -114,11 +113,11 @@ def find_pipeline(stack: str, state_machine_arn: str | None, access: Access) -> 
 
     A stack without a file has to be deployed. Raises OperatorError if there is no pipeline.
     """
-    file = stack_file_of(pulumi_cli.PROJECT_DIR, stack)
+    file = stack_file_of(stack)
     if state_machine_arn or not os.path.lexists(file):
         return _find_deployed_pipeline(stack, state_machine_arn, access)
 
-    args = read_args(pulumi_cli.PROJECT_DIR, stack)
+    args = read_args(stack)
     region = args.first_dataset_arn.split(":")[3]
     access = access.in_region(region, f"the stack of {file.name}")
 

@@ -21,7 +21,6 @@ from functions.common.formatting import (
 )
 from functions.constants import REPORTED_ERROR
 from functions.report.mail import format_headline
-from retrain.account import pulumi_cli
 from retrain.account.errors import OperatorError
 from retrain.account.output import print_json, result_console
 from retrain.account.target import Target
@@ -216,7 +215,7 @@ def _describe_pause(target: Target) -> str:
     paused = "paused"
     with suppress(OperatorError):
         if target.stack is not None:
-            args = read_args(pulumi_cli.PROJECT_DIR, target.stack)
+            args = read_args(target.stack)
             paused = "paused by the stack's file" if args.paused else "paused by hand"
     return f"{paused}: `{target.command('resume')}` turns it on"
 

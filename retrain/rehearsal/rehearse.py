@@ -20,7 +20,7 @@ from emulator.personalize.timeline import Duration, FixedTimings
 from functions.common.aws import NO_RESPONSE_ERRORS
 from functions.common.messages import format_message
 from functions.report.mail import format_report
-from retrain.account import output, pulumi_cli
+from retrain.account import output
 from retrain.account.errors import AWS_ERRORS, EXIT_FAILED, FailedError, OperatorError
 from retrain.look.lines import Line, print_lines
 from retrain.rehearsal.play import POLL_SECONDS, Result, deploy_stack
@@ -274,7 +274,7 @@ def _emulate_stack(
     The emulator has the account and the region of the stack, so that the ARNs in the stack's config
     work unchanged. By default, it listens on any free port.
     """
-    with _explain_errors(), open_stack(pulumi_cli.PROJECT_DIR, stack_name, data_dir) as stack:
+    with _explain_errors(), open_stack(stack_name, data_dir) as stack:
         region, account = stack.args.first_dataset_arn.split(":")[3:5]
         with running(port=port, account=account, region=region, timings=timings) as emulator:
             output.print_progress(f"account {account}, {region}: {emulator.endpoint}")

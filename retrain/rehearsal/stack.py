@@ -83,19 +83,19 @@ def _drop_unknown_settings(batch_job: dict[str, Any]) -> None:
 
 
 @contextmanager
-def open_stack(project_dir: Path, name: str, data_dir: Path | None) -> Iterator[Stack]:
+def open_stack(name: str, data_dir: Path | None) -> Iterator[Stack]:
     """Read a stack, and yield it for as long as the block runs. Raise OperatorError if it is wrong.
 
     `data_dir` contains CSV files to use instead of the sample data (`data.py`).
     """
-    args = read_args(project_dir, name)
+    args = read_args(name)
     _check_partition(name, args)
     data = _read_data(args, data_dir)
 
     # The program of an installed package imports the modules that this process has already.
     sys.modules.setdefault("personalize_retraining", components)
 
-    with readable_project(project_dir, name) as folder, restore_environment():
+    with readable_project(name) as folder, restore_environment():
         _hide_real_account()
         # When the emulator has ended, threads of an interrupted deployment give up at once.
         os.environ["AWS_MAX_ATTEMPTS"] = "2"

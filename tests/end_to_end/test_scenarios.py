@@ -11,13 +11,12 @@ from retrain.rehearsal.play import DeployedStack
 from retrain.rehearsal.scenarios import SCENARIOS
 from retrain.rehearsal.stack import open_stack
 from retrain.rehearsal.world import World
-from tests.end_to_end.stack import PROJECT
 
 
 @pytest.fixture(scope="module")
 def deployed(stack):
     """Return the sample stack as the rehearsal uses it."""
-    with open_stack(PROJECT, "dev", None) as rehearsed:
+    with open_stack("dev", None) as rehearsed:
         os.environ.update(stack.emulator.exports)
         world = World(stack.emulator, rehearsed.args, rehearsed.data)
         # The stack has imported the first of these exports already.

@@ -6,6 +6,7 @@ import pytest
 
 from retrain.account import pulumi_cli
 from retrain.account.errors import OperatorError
+from retrain.account.project_files import read_project
 from retrain.account.pulumi_cli import preview, read_outputs, read_state
 from retrain.account.stack_config import read_args, readable_project
 from tests.program.sample_stack import PROJECT, ROOT, SOLUTION, texts
@@ -100,8 +101,9 @@ def test_the_state_of_a_stack_is_what_the_cli_exports(install_pulumi):
     assert call()[:2] == ["stack", "export"]
 
 
-def test_the_file_and_the_defaults_of_the_project_are_read(folder):
-    args = read_args(folder, "prod")
+@pytest.mark.usefixtures("folder")
+def test_the_file_and_the_defaults_of_the_project_are_read():
+    args = read_args("prod")
     assert (args.solutions[0].solution_arn, args.log_retention_days) == (SOLUTION, 90)
 
 
@@ -118,10 +120,10 @@ def test_a_config_that_cannot_be_used_is_refused_as_in_the_golden_file(folder, g
     for name, (stack, changes) in CONFIGS.items():
         config = {**texts({}), **{f"{PROJECT}:{key}": value for key, value in changes.items()}}
         (folder / "Pulumi.prod.yaml").write_text(json.dumps({"config": config}))
-        lines.append(f"{name}:\n  {message(read_args, folder, stack)}\n")
+        lines.append(f"{name}:\n  {message(read_args, stack)}\n")
 
     (folder / "Pulumi.prod.yaml").unlink()
-    lines.append(f"no stacks at all:\n  {message(read_args, folder, 'qa')}\n")
+    lines.append(f"no stacks at all:\n  {message(read_args, 'qa')}\n")
     golden("configs.txt", "".join(lines).replace(f"{folder}/", ""))
 
 
@@ -131,8 +133,8 @@ def test_the_cli_resolves_an_environment_and_secrets_stay_encrypted(folder, inst
     entries = {key: {"value": value, "secret": False} for key, value in texts({}).items()}
     token = {"datadog:apiKey": {"value": "", "secret": True}}
     call = install_pulumi({**entries, **token})
-    with readable_project(folder, "prod") as resolved:
-        assert read_args(resolved, "prod") == read_args(folder, "prod")
+    with readable_project("prod") as resolved:
+        assert read_project(resolved, "prod", {}).config.items() >= texts({}).items()
         document = json.loads((resolved / "Pulumi.prod.yaml").read_text())
         assert document["config"]["datadog:apiKey"] == {"secure": ""}
         main = json.loads((resolved / "Pulumi.yaml").read_text())["main"]

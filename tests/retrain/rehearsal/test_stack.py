@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from retrain.account import stack_config
+from retrain.account import pulumi_cli, stack_config
 from retrain.account.errors import OperatorError
 from retrain.account.project_files import read_project
 from retrain.rehearsal.films import film_service
@@ -15,8 +15,14 @@ from tests.program.sample_stack import CONFIG, ROOT, texts
 PROBE = "solutions[0].campaigns[0].probe"
 
 
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """Let the command be called in the folder of the project."""
+    monkeypatch.setattr(pulumi_cli, "PROJECT_DIR", tmp_path)
+
+
 def error_message(folder, name="dev", data_dir=None):
-    with pytest.raises(OperatorError) as caught, open_stack(folder, name, data_dir) as stack:
+    with pytest.raises(OperatorError) as caught, open_stack(name, data_dir) as stack:
         pytest.fail(f"{stack.name} was read")
     return str(caught.value).replace(f"{folder}/", "")
 
@@ -31,7 +37,7 @@ def test_a_rehearsal_has_short_probes_and_bakes_old_events_and_no_filters_themes
     named = {"filterArn": "arn:aws:personalize:eu-west-1:123456789012:filter/x", "themes": "TITLE"}
     jobs = {"solutions[0].batchJobs": [{**kept, **named}]}
     folder = project(**{PROBE: probe, "limits": limits, **age, **baked, **jobs})
-    with open_stack(folder, "dev", None) as stack:
+    with open_stack("dev", None) as stack:
         datasets, solutions, rehearsed_limits = map(json.loads, stack.overrides.values())
         read_project(folder, "dev", stack.overrides)
     assert list(stack.overrides) == ["datasets", "solutions", "limits"]
@@ -54,7 +60,8 @@ def test_the_csv_files_of_the_user_replace_the_sample_data(tmp_path, project):
     data = film_service()
     for key in CONFIG["datasets"]:
         (tmp_path / f"{key}.csv").write_bytes(data.older[key.upper()])
-    with open_stack(project(), "dev", tmp_path) as stack:
+    project()
+    with open_stack("dev", tmp_path) as stack:
         assert stack.data.newer["USERS"] == data.newer["USERS"]
         assert stack.data.newer["INTERACTIONS"] == data.older["INTERACTIONS"]
 
@@ -63,7 +70,8 @@ def test_nothing_in_a_rehearsal_reaches_a_real_account(project, monkeypatch):
     before = {"AWS_PROFILE": "prod", "AWS_REGION": "eu-west-1", "https_proxy": "http://proxy"}
     for name, value in before.items():
         monkeypatch.setenv(name, value)
-    with open_stack(project(), "dev", None):
+    project()
+    with open_stack("dev", None):
         assert not before.keys() & os.environ.keys()
         assert os.environ["AWS_CONFIG_FILE"] == os.environ["AWS_SHARED_CREDENTIALS_FILE"]
         assert os.environ["AWS_CONFIG_FILE"] == os.devnull
@@ -87,7 +95,7 @@ def test_a_stack_that_imports_environments_is_rehearsed_with_their_values(tmp_pa
     (tmp_path / "Pulumi.dev.yaml").write_text("environment:\n  - retraining/dev\n")
     resolved = {**texts({"tags.cost": "42"}), "aws:accessKey": {"secure": ""}}
     monkeypatch.setattr(stack_config, "read_resolved_config", lambda *_: resolved)
-    with open_stack(tmp_path, "dev", None) as stack:
+    with open_stack("dev", None) as stack:
         project = read_project(stack.folder, "dev", {})
 
     assert (project.config, project.program) == (texts({"tags.cost": "42"}), ROOT)
