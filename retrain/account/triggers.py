@@ -25,14 +25,11 @@ if TYPE_CHECKING:
 
 State: TypeAlias = Literal["ENABLED", "DISABLED"]
 """The state of a schedule or a rule. Both services use the same words."""
-ScheduledService: TypeAlias = Literal["states", "lambda"]
 EXPORT_STARTS: Mapping[str, str] = {"ENABLED": "starts a run", "DISABLED": "starts no run"}
 """What a new export does, by the state of the trigger."""
 
 
-def find_schedule(
-    target: Target, service: ScheduledService = "states"
-) -> GetScheduleOutputTypeDef | None:
+def find_schedule(target: Target, service: str = "states") -> GetScheduleOutputTypeDef | None:
     """Find the schedule of a pipeline that calls a service, unless somebody has deleted it.
 
     The one for `states` starts runs, and the one for `lambda` calls the watcher.

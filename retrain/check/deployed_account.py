@@ -24,12 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from retrain.account.target import Target
-    from retrain.account.triggers import ScheduledService
 
 PUBLISHED_ARN = re.compile(r"arn:[\w-]+:lambda:[\w-]+:\d+:function:[\w-]+:\d+")
 """The ARN of a published version of a function."""
-
-SCHEDULED_SERVICES: tuple[ScheduledService, ...] = ("states", "lambda")
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,9 @@ class DeployedAccount(Account):
     @cached_property
     def schedules(self) -> Mapping[str, Any]:
         """Service -> the schedule that calls it, unless somebody has deleted the schedule."""
-        schedules = {service: find_schedule(self.target, service) for service in SCHEDULED_SERVICES}
+        schedules = {
+            service: find_schedule(self.target, service) for service in ("states", "lambda")
+        }
         return {service: schedule for service, schedule in schedules.items() if schedule}
 
     @property
