@@ -29,15 +29,15 @@ COMMAND = re.compile("`[^`]*`")
 
 def result_console() -> Console:
     """Create the console for results, which go to stdout."""
-    return _console(is_stderr=False)
+    return _create_console(is_stderr=False)
 
 
 def message_console() -> Console:
     """Create the console for progress and messages, which go to stderr."""
-    return _console(is_stderr=True)
+    return _create_console(is_stderr=True)
 
 
-def _console(*, is_stderr: bool) -> Console:
+def _create_console(*, is_stderr: bool) -> Console:
     """Create a console that prints texts as they are. A file or a pipe has lines of any length.
 
     Rich uses no colours if NO_COLOR is set, and none without a terminal unless FORCE_COLOR is set.

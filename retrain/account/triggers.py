@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
 from aws_croniter import AwsCroniter
@@ -14,7 +14,7 @@ from functions.contract import pipeline_name
 from retrain.account.access import read_if_exists
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mypy_boto3_events.type_defs import RuleTypeDef
     from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef
@@ -27,6 +27,13 @@ State: TypeAlias = Literal["ENABLED", "DISABLED"]
 """The state of a schedule or a rule. Both services use the same words."""
 EXPORT_STARTS: Mapping[str, str] = {"ENABLED": "starts a run", "DISABLED": "starts no run"}
 """What a new export does, by the state of the trigger."""
+
+
+class CallingRule(NamedTuple):
+    """An event rule, and what it calls."""
+
+    rule: RuleTypeDef
+    called_arns: Sequence[str]
 
 
 def find_schedule(target: Target, service: str = "states") -> GetScheduleOutputTypeDef | None:
@@ -56,7 +63,7 @@ def find_trigger(target: Target) -> RuleTypeDef | None:
     return None
 
 
-def find_rules(target: Target, module: str) -> Iterator[tuple[RuleTypeDef, list[str]]]:
+def find_rules(target: Target, module: str) -> Iterator[CallingRule]:
     """Find the event rules for a function of this pipeline, each with the ARNs that it calls.
 
     A stack of another project may have the same name. But only our own rules have the ARN of the
@@ -67,7 +74,7 @@ def find_rules(target: Target, module: str) -> Iterator[tuple[RuleTypeDef, list[
     for rule in client.list_rules(NamePrefix=prefix)["Rules"]:
         rule_targets = client.list_targets_by_rule(Rule=rule["Name"])["Targets"]
         if target.state_machine_arn in f"{rule} {rule_targets}":
-            yield rule, [rule_target["Arn"] for rule_target in rule_targets]
+            yield CallingRule(rule, [rule_target["Arn"] for rule_target in rule_targets])
 
 
 def switch_schedule(access: Access, schedule: GetScheduleOutputTypeDef, state: State) -> None:

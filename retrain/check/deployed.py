@@ -49,7 +49,7 @@ def check_functions(account: DeployedAccount) -> Iterator[Finding]:
             problem = "does not exist, or lacks the version that runs call"
         elif any(config["State"] == "Failed" for config in configs):
             problem = "is Failed"
-        yield account.finding(name, problem)
+        yield account.judge(name, problem)
 
 
 def check_roles(account: DeployedAccount) -> Iterator[Finding]:
@@ -67,7 +67,7 @@ def _check_role(
 ) -> Iterator[Finding]:
     """Say what a role lacks and why, and which policies don't belong to the stack."""
     if read_if_exists(account.client("iam").get_role, RoleName=role_name) is None:
-        yield account.finding(role_name, "does not exist")
+        yield account.judge(role_name, "does not exist")
         return
 
     if denied:
@@ -173,7 +173,7 @@ def check_messages(account: DeployedAccount) -> Iterator[Finding]:
     topic_name = f"the topic {topic_arn.rpartition(':')[2]}"
     response = read_if_exists(account.client("sns").get_topic_attributes, TopicArn=topic_arn)
     if response is None:
-        yield account.finding(topic_name, "does not exist")
+        yield account.judge(topic_name, "does not exist")
         return
 
     yield Finding("ok", topic_name)

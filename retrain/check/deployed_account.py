@@ -65,15 +65,13 @@ class DeployedAccount(Account):
     @cached_property
     def called_arns(self) -> Mapping[str, Sequence[str]]:
         """Module of a function -> the ARNs that enabled event rules call for it."""
-        return {
-            module: [
-                arn
-                for rule, arns in find_rules(self.target, module)
-                if rule["State"] == "ENABLED"
-                for arn in arns
-            ]
-            for module in sorted(FUNCTIONS_CALLED_BY_EVENTS)
-        }
+        called_arns: dict[str, list[str]] = {}
+        for module in sorted(FUNCTIONS_CALLED_BY_EVENTS):
+            called_arns[module] = []
+            for rule, arns in find_rules(self.target, module):
+                if rule["State"] == "ENABLED":
+                    called_arns[module] += arns
+        return called_arns
 
     @cached_property
     def functions(self) -> Mapping[str, Sequence[Any]]:

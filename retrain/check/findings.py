@@ -62,8 +62,8 @@ class Account:
         """Create boto3's client of a service in the region of the pipeline."""
         return self.pipeline.access.client(service)
 
-    def finding(self, name: str, problem: str | None) -> Finding:
-        """Build the finding about a resource. A deployment brings back what is missing."""
+    def judge(self, name: str, problem: str | None) -> Finding:
+        """Judge a resource by its problem, if it has one. A deployment solves the problem."""
         if problem is None:
             return Finding("ok", name)
         return Finding("missing", f"{name} {problem}", self.pipeline.deploy_command)

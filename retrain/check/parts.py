@@ -35,9 +35,9 @@ def check_schedules(account: DeployedAccount) -> Iterator[Finding]:
         name = f"the schedule that {what}"
         schedule = account.schedules.get(service)
         if schedule is None:
-            yield account.finding(name, "does not exist")
+            yield account.judge(name, "does not exist")
         elif schedule["State"] != "ENABLED" and service == "lambda":
-            yield account.finding(name, "is turned off")
+            yield account.judge(name, "is turned off")
         else:
             yield Finding("ok", name)
 
@@ -53,7 +53,7 @@ def check_rules(account: DeployedAccount) -> Iterator[Finding]:
         problem = None
         if not account.called_arns[step]:
             problem = "does not exist, is disabled or calls nothing"
-        yield account.finding(f"the event rule that {what}", problem)
+        yield account.judge(f"the event rule that {what}", problem)
 
 
 def check_logs(account: DeployedAccount) -> Iterator[Finding]:
@@ -82,13 +82,13 @@ def check_queue(account: DeployedAccount) -> Iterator[Finding]:
 def _judge_existence(account: DeployedAccount, name: str, *, exists: bool) -> Finding:
     if exists:
         return Finding("ok", name)
-    return account.finding(name, "does not exist")
+    return account.judge(name, "does not exist")
 
 
 def check_alarms(account: DeployedAccount) -> Iterator[Finding]:
     """Check that each alarm exists, with its log filter if it has one, and notifies the topic."""
     for alarm in list_alarms(account.target.settings):
-        yield account.finding(f"the alarm {alarm.name}", _find_alarm_problem(account, alarm))
+        yield account.judge(f"the alarm {alarm.name}", _find_alarm_problem(account, alarm))
 
 
 def _find_alarm_problem(account: DeployedAccount, alarm: Alarm) -> str | None:
