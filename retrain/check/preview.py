@@ -35,7 +35,7 @@ COMPONENT = "personalize-retraining:index:RetrainingPipeline"
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """What the engine writes for a value that only the deployment will know
 (https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/plugin/rpc.go)."""
-UNTELLING_PROPERTIES = {"tagsAll", "code"}
+UNINFORMATIVE_PROPERTIES = {"tagsAll", "code"}
 """`tagsAll` repeats `tags`. `code` has the path of a temporary file, and `codeSha256` says more."""
 ABSENT = "(none)"
 SHOWN_CHARACTERS = 60
@@ -62,7 +62,7 @@ def list_errors(document: Document) -> list[str]:
     ]
 
     resource_errors = [
-        f"{_resource_name(error['urn'])}: {_format_error(error)}"
+        f"{_format_resource_name(error['urn'])}: {_format_error(error)}"
         for error in errors
         if "urn" in error
     ]
@@ -72,7 +72,7 @@ def list_errors(document: Document) -> list[str]:
 
 def list_resources(document: Document) -> dict[str, str]:
     """List the pipeline's resources, each with the time when its state was last written."""
-    states = _refreshed_states(document)
+    states = _find_refreshed_states(document)
     return {urn: state.get("modified", "") for urn, state in states.items()}
 
 
@@ -81,31 +81,31 @@ def list_changes(document: Document) -> list[Change]:
 
     Without `--refresh` Pulumi takes the state for the cloud, so nothing counts as changed by hand.
     """
-    states = _refreshed_states(document)
-    planned = [
+    states = _find_refreshed_states(document)
+    planned_steps = [
         step
-        for step in _pipeline_steps(document)
+        for step in _list_pipeline_steps(document)
         if step["op"] in ("create", "update", "replace", "delete")
     ]
     # Whatever mentions one of these changes with it, because they get another name or ARN.
-    renamed_urns = {step["urn"] for step in planned if step["op"] in ("create", "replace")}
+    renamed_urns = {step["urn"] for step in planned_steps if step["op"] in ("create", "replace")}
 
     changes: list[Change] = []
-    for step in planned:
+    for step in planned_steps:
         changes += _list_resource_changes(step, states.get(step["urn"]), renamed_urns)
     return changes
 
 
-def _refreshed_states(document: Document) -> dict[str, Document]:
+def _find_refreshed_states(document: Document) -> dict[str, Document]:
     """Return the state of each resource of the pipeline that was refreshed, by its URN."""
     return {
         step["urn"]: step["oldState"]
-        for step in _pipeline_steps(document)
+        for step in _list_pipeline_steps(document)
         if step["op"] == "refresh"
     }
 
 
-def _pipeline_steps(document: Document) -> list[Step]:
+def _list_pipeline_steps(document: Document) -> list[Step]:
     return [step for step in document.get("steps", ()) if f"{COMPONENT}$" in step["urn"]]
 
 
@@ -113,7 +113,7 @@ def _list_resource_changes(
     step: Step, state: Document | None, renamed_urns: AbstractSet[str]
 ) -> Iterator[Change]:
     """Yield the changes of a resource. `state` is None if it is new, or was not refreshed."""
-    resource = _resource_name(step["urn"])
+    resource = _format_resource_name(step["urn"])
 
     if step["op"] == "create" and state is not None:
         yield Change("deleted", resource, "")
@@ -123,7 +123,7 @@ def _list_resource_changes(
         yield Change("not deployed", resource, "no longer in the program")
     else:
         properties = {*step.get("diffReasons", ()), *step.get("replaceReasons", ())}
-        for name in sorted(properties - UNTELLING_PROPERTIES):
+        for name in sorted(properties - UNINFORMATIVE_PROPERTIES):
             yield from _list_property_changes(step, name, state or step["oldState"], renamed_urns)
 
 
@@ -131,9 +131,9 @@ def _list_property_changes(
     step: Step, name: str, state: Document, renamed_urns: AbstractSet[str]
 ) -> Iterator[Change]:
     """Yield the changes of one property, which may also be changed by hand and not deployed."""
-    resource = _resource_name(step["urn"])
-    cloud_value = _current_value(step["oldState"], name)
-    by_hand = _describe_differences(name, _current_value(state, name), cloud_value)
+    resource = _format_resource_name(step["urn"])
+    cloud_value = _get_current_value(step["oldState"], name)
+    by_hand = _describe_differences(name, _get_current_value(state, name), cloud_value)
     if by_hand:
         yield Change("by hand", resource, by_hand)
 
@@ -158,7 +158,7 @@ def _is_consequence(name: str, program: Document, renamed_urns: AbstractSet[str]
     return UNKNOWN in str(program["inputs"].get(name)) or not renamed_urns.isdisjoint(dependencies)
 
 
-def _current_value(state: Document, name: str) -> object:
+def _get_current_value(state: Document, name: str) -> object:
     """Return a property of a resource that exists, even if the program doesn't declare it."""
     return state["outputs"].get(name, state["inputs"].get(name, ABSENT))
 
@@ -218,7 +218,7 @@ def _format_value(value: object) -> str:
     return json.dumps(value)
 
 
-def _resource_name(urn: str) -> str:
+def _format_resource_name(urn: str) -> str:
     """Return type and name, for example `Role retraining-prod-import`."""
     *_, types, name = urn.split("::")
     return f"{types.rpartition(':')[2]} {name}"
