@@ -109,10 +109,10 @@ class Job:
     # What the screen shows
 
     def elapsed_seconds(self, now: datetime) -> float:
-        """Return how long the job has been running, or 0 if it isn't running."""
-        if self.began_at is None or self.outcome:
+        """Return how long ago the job began, or 0 if it hasn't begun."""
+        if self.began_at is None:
             return 0
-        return max((now - self.began_at).total_seconds(), 0)
+        return (now - self.began_at).total_seconds()
 
     def lines(self, now: datetime, pipeline_options: Sequence[str], note: str = "") -> list[Line]:
         """Build the line of the job, then its metrics, and a note or the reasons for its outcome.

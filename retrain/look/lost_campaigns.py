@@ -9,12 +9,11 @@ from __future__ import annotations
 import json
 import shlex
 from datetime import datetime
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from functions.common.formatting import format_time, resource_name
 from functions.common.messages import Message
-from retrain.look.runs import list_executions
+from retrain.look.runs import list_latest_executions
 from retrain.names import short_name
 
 if TYPE_CHECKING:
@@ -55,9 +54,11 @@ def find_lost_campaigns(view: RunView) -> dict[str, SolutionView]:
 def _read_reports(target: Target) -> list[Report]:
     """Read the reports of the last runs, newest first. A run without success has none."""
     client = target.access.step_functions
+    executions = list_latest_executions(target)
+    succeeded = [execution for execution in executions if execution.status == "SUCCEEDED"]
     return [
         json.loads(client.describe_execution(executionArn=execution.arn)["output"])["report"]
-        for execution in islice(list_executions(target, "SUCCEEDED"), MAX_REPORTS)
+        for execution in succeeded[:MAX_REPORTS]
     ]
 
 

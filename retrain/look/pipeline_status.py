@@ -7,7 +7,6 @@ import json
 from asyncio import to_thread
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
-from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from functions.common import clock
@@ -17,13 +16,12 @@ from functions.personalize.statuses import is_active
 from functions.personalize.tags import read_tags
 from functions.personalize.trainings import list_versions, read_metrics
 from functions.run.execution_data import identify_run, parse_request, parse_scheduled_time
-from functions.run.executions import MAX_LISTED_EXECUTIONS
 from retrain.account.errors import AWS_ERRORS, OperatorError, aws_error
 from retrain.account.triggers import find_schedule, find_trigger
 from retrain.look.measured import MeasuredVersion, choose_metric
 from retrain.look.run_events import EventReader
 from retrain.look.run_view import ShownRun
-from retrain.look.runs import list_executions, parse_execution
+from retrain.look.runs import list_latest_executions, parse_execution
 from retrain.look.versions import find_open_request
 
 if TYPE_CHECKING:
@@ -220,7 +218,7 @@ def choose_version_count(settings: Settings) -> int:
 
 def read_last_reports(target: Target) -> list[Report]:
     """Read the reports of the last runs, newest first. A run that failed has none in its output."""
-    ended = [execution for execution in _list_last_executions(target) if not execution.is_running]
+    ended = [execution for execution in list_latest_executions(target) if not execution.is_running]
     runs = _run(_read_each(partial(_read_ended, target), ended))
     return [run.report for run in runs.values() if run.report]
 
@@ -250,7 +248,7 @@ async def _or_error(request: Awaitable[Value]) -> Value | OperatorError:
 
 async def _read_runs(target: Target) -> list[ShownRun]:
     """Read the runs that are under way from their events, and the last ended ones from reports."""
-    executions = await to_thread(_list_last_executions, target)
+    executions = await to_thread(list_latest_executions, target)
     running = [execution for execution in executions if execution.is_running]
     ended = [execution for execution in executions if not execution.is_running]
 
@@ -259,11 +257,6 @@ async def _read_runs(target: Target) -> list[ShownRun]:
         _read_each(partial(_read_ended, target), ended[:SHOWN_RUNS]),
     )
     return [*running_runs.values(), *ended_runs.values()]
-
-
-def _list_last_executions(target: Target) -> list[Execution]:
-    # One page, and enough to find the runs that are under way.
-    return list(islice(list_executions(target), MAX_LISTED_EXECUTIONS))
 
 
 def _read_running(target: Target, execution: Execution) -> ShownRun:

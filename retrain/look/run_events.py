@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import takewhile
 from statistics import median_high
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -69,7 +70,6 @@ class EventReader:
 
         The history is read backwards, so that old events are not read again.
         """
-        newest_first: list[HistoryEventTypeDef] = []
         page_size = PAGE_SIZE if self.last_event_id else FIRST_PAGE_SIZE
         pages = self.client.get_paginator("get_execution_history").paginate(
             executionArn=self.run.execution.arn,
@@ -77,12 +77,9 @@ class EventReader:
             includeExecutionData=True,
             PaginationConfig={"PageSize": page_size},
         )
-        for page in pages:
-            for event in page["events"]:
-                if event["id"] <= self.last_event_id:
-                    return newest_first[::-1]
-                newest_first.append(event)
-        return newest_first[::-1]
+        events = (event for page in pages for event in page["events"])
+        newest_first = takewhile(lambda event: event["id"] > self.last_event_id, events)
+        return list(newest_first)[::-1]
 
     def _read_event(self, event: HistoryEventTypeDef) -> None:
         if "stateEnteredEventDetails" in event:

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
-    from mypy_boto3_stepfunctions.literals import ExecutionStatusType
-    from mypy_boto3_stepfunctions.type_defs import ListExecutionsInputPaginateTypeDef
-
     from retrain.account.target import Target
 
 
@@ -70,23 +67,21 @@ def parse_execution(described: Mapping[str, Any]) -> Execution:
     )
 
 
-def list_executions(
-    target: Target, status: ExecutionStatusType | None = None
-) -> Iterator[Execution]:
-    """Yield the executions of a pipeline, newest first. `status` leaves out all others."""
-    request: ListExecutionsInputPaginateTypeDef = {"stateMachineArn": target.state_machine_arn}
-    if status:
-        request["statusFilter"] = status
-
+def list_executions(target: Target) -> Iterator[Execution]:
+    """Yield the executions of a pipeline, newest first."""
     paginator = target.access.step_functions.get_paginator("list_executions")
-    for page in paginator.paginate(**request):
-        for item in page["executions"]:
-            yield parse_execution(item)
+    for page in paginator.paginate(stateMachineArn=target.state_machine_arn):
+        yield from map(parse_execution, page["executions"])
+
+
+def list_latest_executions(target: Target) -> list[Execution]:
+    """List the latest executions of a pipeline, newest first, as many as one request returns."""
+    return list(islice(list_executions(target), MAX_LISTED_EXECUTIONS))
 
 
 def list_running_executions(target: Target) -> list[Execution]:
     """List the executions that are running, newest first."""
-    return list(list_executions(target, "RUNNING"))
+    return [execution for execution in list_latest_executions(target) if execution.is_running]
 
 
 def find_execution(target: Target, run: str | None) -> Execution:
@@ -96,22 +91,22 @@ def find_execution(target: Target, run: str | None) -> Execution:
     Of a run with several executions, because its event came twice, the newest is returned. Raises
     OperatorError if there is none.
     """
-    searched = list(islice(list_executions(target), MAX_LISTED_EXECUTIONS))
-    if not searched:
+    executions = list_latest_executions(target)
+    if not executions:
         raise build_no_run_error(target)
 
     if run is None:
-        running = (execution for execution in searched if execution.is_running)
-        return next(running, searched[0])
+        running = [execution for execution in executions if execution.is_running]
+        return [*running, *executions][0]
 
-    for execution in searched:
+    for execution in executions:
         # Events and messages have the ARN.
         if run in (execution.name, execution.arn):
             return execution
 
     # Each id costs a request, so other texts are not compared with the ids.
     if RUN_ID_PATTERN.fullmatch(run):
-        for execution in searched:
+        for execution in executions:
             if find_run_id(target, execution) == run:
                 return execution
 

@@ -128,7 +128,7 @@ def _poll(target: Target, events: EventReader, screen: Screen) -> None:
         execution = parse_execution(events.client.describe_execution(executionArn=execution.arn))
         events.read_new_events()
     except NO_RESPONSE_ERRORS as error:
-        screen.show(f"{aws_error(error)}; trying again")
+        screen.print_once(Line(0, f"{aws_error(error)}; trying again"))
     except AWS_ERRORS as error:
         goes_on = "the run goes on: " if execution.is_running else ""
         again = target.command("watch", "--run", run.id)
@@ -146,7 +146,6 @@ class Screen:
         self._console = console
         self._run = run
         self._is_brief = is_brief
-        self._note = ""
         self._printed: set[str] = set()
         self._has_bars = console.is_terminal and not (console.is_dumb_terminal or is_brief)
 
@@ -161,23 +160,20 @@ class Screen:
             transient=is_transient,
         )
 
-    def show(self, note: str = "") -> None:
-        """Print what is new, or a note that isn't about the run. Bars are drawn by themselves."""
-        self._note = note
-        if self._has_bars:
+    def show(self) -> None:
+        """Print the lines that are new. Bars are drawn by themselves."""
+        if not self._has_bars:
+            for line in self._list_lines():
+                self.print_once(line)
+
+    def print_once(self, line: Line) -> None:
+        """Print a line, above the bars if there are any. Print none twice."""
+        # Times grow with each poll, so they aren't a reason to print a line again.
+        unchanging_part = f"{line.label} {line.text}"
+        if unchanging_part in self._printed:
             return
 
-        lines = self._list_lines()
-        if note:
-            lines = [Line(0, note)]
-        for line in lines:
-            # Times grow with each poll, so they aren't a reason to print a line again.
-            known_part = f"{line.label} {line.text}"
-            if known_part not in self._printed:
-                self._printed.add(known_part)
-                self._print(line)
-
-    def _print(self, line: Line) -> None:
+        self._printed.add(unchanging_part)
         clock_time = f"{clock.now().astimezone(UTC):%H:%M:%S}"
         text = GAP.join(filter(None, [line.label, line.text, line.time]))
         self._console.print(f"{clock_time} {INDENT * line.depth}{text}", soft_wrap=True)
@@ -198,8 +194,6 @@ class Screen:
         lines = self._list_lines()
         if self._run.execution.is_running and len(lines) > height - LINES_AROUND:
             lines = self._list_lines(only_running=True)
-        if self._note:
-            lines.append(Line(2, "", self._note, "yellow"))
 
         texts = render_lines(lines, width, has_bars=True)
         # A line that the terminal wraps couldn't be drawn again.

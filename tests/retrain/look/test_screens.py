@@ -121,12 +121,11 @@ def test_the_golden_screens_of_versions_that_people_and_the_gate_judge(golden):
     golden("judged_versions.txt", "\n".join(screens))
 
 
-def frame(prod, run, *, width=80, height=24, note=""):
+def frame(prod, run, *, width=80, height=24):
     """Return what is drawn in a terminal while a run is followed."""
     file = io.StringIO()
     console = Console(file=file, width=width, height=height, force_terminal=True, _environ={})
     bars = watch.Screen(console, read_run(prod.client("stepfunctions"), run.arn))
-    bars.show(note)
     console.print(Group(bars.render()))
     text = Text.from_ansi(file.getvalue()).plain
     lines = [line.rstrip() for line in text.splitlines()]
@@ -148,7 +147,7 @@ def test_the_golden_screens_of_a_terminal(golden, monkeypatch):
         pipeline.sleep(60)
         frames.append(frame(prod, older))
         pipeline.sleep(840)
-        frames.append(frame(prod, run, width=100, note="AWS did not respond; trying again"))
+        frames.append(frame(prod, run, width=100))
         pipeline.sleep(3600)
         frames += [frame(prod, run), frame(prod, run, width=40, height=9)]
         run.wait()

@@ -140,10 +140,12 @@ def test_a_terminal_breaks_no_word_and_no_command_of_a_report(states, capsys, mo
 
 @pytest.mark.parametrize("is_rehearsal", [True, False])
 def test_the_bars_of_a_rehearsal_are_gone_when_its_run_has_ended(states, is_rehearsal):
-    states("SUCCEEDED")
+    states(NO_RESPONSE, "SUCCEEDED")
     console = Console(file=io.StringIO(), force_terminal=True, width=80, _environ={})
     watch.follow(TARGET, EXECUTION, console, is_rehearsal=is_rehearsal)
-    assert (ERASE_LINE in console.file.getvalue().splitlines()[-1]) == is_rehearsal
+    drawn = console.file.getvalue()
+    assert "AWS did not respond" in drawn, "such a line stays above the bars"
+    assert (ERASE_LINE in drawn.splitlines()[-1]) == is_rehearsal
 
 
 def test_with_json_the_only_result_is_the_run(states, capsys):
