@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
@@ -18,7 +17,7 @@ GAP = " " * 2
 MIN_WIDTH = 16
 """The narrowest column, even if a line then is longer than the terminal is wide."""
 MAX_LABEL_WIDTH = 30
-"""The widest label beside which a text is wrapped. A longer one moves only its own text."""
+"""The widest label that moves the texts of other lines. A longer one moves only its own text."""
 BAR_WIDTH = 12
 TIME_WIDTH = len("1 h 30 min, until ~05:10")
 STYLES = {
@@ -65,17 +64,14 @@ def render_lines(
 ) -> Iterator[Text]:
     """Yield the lines as texts, in which all lines of one depth have the same columns.
 
-    A text that is too long is wrapped between words, but not within a command. Jobs have bars only
-    if there is room. Otherwise, their labels are shortened so that the ids fit into the line.
+    A text that is too long is wrapped between words, but not within a command. A job's line can't
+    be wrapped: it has a bar only if there is room, and a label that is too long is shortened.
     """
-    lines_by_depth = defaultdict[int, list[Line]](list)
     all_lines = list(lines)
-    for line in all_lines:
-        lines_by_depth[line.depth].append(line)
-    columns_by_depth = {
-        depth: _measure_columns(lines_of_depth, width - len(INDENT) * depth)
-        for depth, lines_of_depth in lines_by_depth.items()
-    }
+    columns_by_depth = {}
+    for depth in {line.depth for line in all_lines}:
+        lines_of_depth = [line for line in all_lines if line.depth == depth]
+        columns_by_depth[depth] = _measure_columns(lines_of_depth, width - len(INDENT) * depth)
 
     for line in all_lines:
         columns = columns_by_depth[line.depth]
@@ -86,16 +82,11 @@ def render_lines(
 
 
 def _measure_columns(lines: Sequence[Line], width: int) -> _Columns:
-    timed_lines = [line for line in lines if line.time]
-    text_width = max((len(line.text) for line in timed_lines), default=0)
+    """Fit the columns of one depth into `width`, which is without the indent."""
+    label_width = max(map(_needed_label_width, lines))
+    text_width = max((len(line.text) for line in lines if line.time), default=0)
     # While a run is followed, its times grow, and the other columns must not change with them.
-    time_width = max([TIME_WIDTH, *(len(line.time) for line in timed_lines)])
-
-    label_width = max((len(line.label) for line in timed_lines), default=0)
-    for line in lines:
-        # A text without a time may be wrapped, so a long label doesn't move the other texts.
-        if line.text and not line.time:
-            label_width = max(label_width, min(len(line.label), MAX_LABEL_WIDTH))
+    time_width = max(TIME_WIDTH, *(len(line.time) for line in lines))
 
     room = width - text_width - time_width - 2 * len(GAP)
     return _Columns(
@@ -103,6 +94,15 @@ def _measure_columns(lines: Sequence[Line], width: int) -> _Columns:
         text_width=text_width,
         has_room_for_bars=label_width + BAR_WIDTH + len(GAP) <= room,
     )
+
+
+def _needed_label_width(line: Line) -> int:
+    if line.time:
+        return len(line.label)
+    # A text without a time may be wrapped, so one long label must not narrow all texts.
+    if line.text:
+        return min(len(line.label), MAX_LABEL_WIDTH)
+    return 0
 
 
 def _render_label(line: Line, columns: _Columns) -> Text:
@@ -125,7 +125,7 @@ def _draw_bar(share: float) -> str:
 def _render_text(line: Line, head: Text, columns: _Columns, width: int) -> Iterator[Text]:
     """Yield the text of a line beside its label, and the rest below the beginning of the text."""
     if line.time:
-        # A line that would be too long gives up its column. Otherwise the terminal would break it.
+        # A line that is too long leaves its column, so that the terminal doesn't break it.
         text_width = min(columns.text_width, width - len(head) - len(GAP + line.time))
         head.append(line.text.ljust(text_width), line.style)
         head.append(GAP + line.time, "dim")
@@ -141,11 +141,15 @@ def _render_text(line: Line, head: Text, columns: _Columns, width: int) -> Itera
 
 
 def shorten(text: str, width: int) -> str:
-    """Cut a text in the middle if it is too long. Its bucket is left out first."""
+    """Cut a text in the middle if it is too long, because names differ at both ends.
+
+    If it has an S3 bucket, that is left out first.
+    """
     if len(text) > width:
         text = re.sub("s3://[^/]+/", "", text)
     if len(text) <= width:
         return text
 
-    end = (width - 1) // 2
-    return f"{text[: width - 1 - end]}…{text[-end:]}"
+    end_width = (width - 1) // 2
+    start_width = width - 1 - end_width
+    return f"{text[:start_width]}…{text[-end_width:]}"

@@ -77,10 +77,14 @@ def draw_figure(
     """
     from matplotlib.figure import Figure  # noqa: PLC0415  # as in write_plot()
 
+    created: dict[str | None, datetime] = {}
+    for solution in solutions:
+        created.update(solution.created)
+
     figure = Figure()
     metric_axes, age_axes, hour_axes = figure.subplots(3, sharex=True, height_ratios=(3, 1, 1))
     _draw_metrics(metric_axes, solutions, find_outcomes(reports, solutions))
-    _draw_ages(age_axes, _list_served_models(reports, solutions), now)
+    _draw_ages(age_axes, reports, created, now)
     _draw_training_hours(hour_axes, reports)
 
     for axes in (metric_axes, age_axes):
@@ -116,22 +120,22 @@ def _draw_metrics(
     axes: Axes, solutions: Iterable[SolutionStatus], outcomes: Mapping[str | None, str]
 ) -> None:
     """Draw a line for each solution, and on it a marker for what became of each version."""
-    measured: list[MeasuredVersion] = []
+    axes.set_ylabel("metric")
+    all_versions: list[MeasuredVersion] = []
     for solution in solutions:
         versions = [version for version in solution.versions if version.value is not None]
         name = f"{resource_name(solution.arn)} {format_metric_name(solution.metric)}"
         axes.plot(*_list_points(versions), linewidth=1, label=name)
-        measured += versions
+        all_versions += versions
 
     for outcome, (marker, color) in MARKERS.items():
-        judged = [
-            version for version in measured if outcomes.get(version.arn, NO_VERDICT) == outcome
+        versions = [
+            version for version in all_versions if outcomes.get(version.arn, NO_VERDICT) == outcome
         ]
-        if judged:
+        if versions:
             label = outcome.lower().replace("_", " ")
-            points = _list_points(judged)
+            points = _list_points(versions)
             axes.scatter(*points, marker=marker, color=color, label=label, zorder=2)
-    axes.set_ylabel("metric")
 
 
 def _list_points(versions: Sequence[MeasuredVersion]) -> tuple[Any, Any]:
@@ -139,45 +143,42 @@ def _list_points(versions: Sequence[MeasuredVersion]) -> tuple[Any, Any]:
     return [version.created_at for version in versions], [version.value for version in versions]
 
 
-def _list_served_models(
-    reports: Iterable[Report], solutions: Iterable[SolutionStatus]
-) -> dict[str, list[tuple[datetime, datetime]]]:
-    """List for each campaign when runs ended, and when the model was created that it served then.
+def _draw_ages(
+    axes: Axes, reports: Iterable[Report], created: Mapping[str | None, datetime], now: datetime
+) -> None:
+    """Draw how old the model of each campaign was. It ages until a run deploys a newer one.
 
-    A model whose solution isn't in the stack any more is left out.
+    `created` has the ARN of each version, and when it was created.
     """
-    created: dict[str | None, datetime] = {}
-    for solution in solutions:
-        created.update(solution.created)
-
+    axes.set_ylabel("model age in days")
     models = defaultdict[str, list[tuple[datetime, datetime]]](list)
     for report in reports:
         ended_at = datetime.fromisoformat(report["endedAt"])
         for serving in report["serving"]:
-            if serving["servedVersionArn"] in created:
-                created_at = created[serving["servedVersionArn"]]
+            # A solution that was taken out of the stack isn't read, so its models are unknown.
+            created_at = created.get(serving["servedVersionArn"])
+            if created_at is not None:
                 models[resource_name(serving["campaignArn"])].append((ended_at, created_at))
-    return models
+
+    for campaign_name, served in models.items():
+        axes.plot(*_list_ages([*served, (now, now)]), label=campaign_name)
 
 
-def _draw_ages(
-    axes: Axes, served_models: Mapping[str, Sequence[tuple[datetime, datetime]]], now: datetime
-) -> None:
-    """Draw how old the model of each campaign was. It ages until a run deploys a newer one."""
-    for campaign_name, models in served_models.items():
-        times: list[Any] = []
-        ages = []
-        # The line rises from each run to the next one, and falls there if the model is newer.
-        for (begins_at, created_at), (ends_at, _) in pairwise([*models, (now, now)]):
-            times += [begins_at, ends_at]
-            ages += [(begins_at - created_at) / DAY, (ends_at - created_at) / DAY]
-        axes.plot(times, ages, label=campaign_name)
+def _list_ages(served: Sequence[tuple[datetime, datetime]]) -> tuple[Any, Any]:
+    """List times and ages in days, by when runs ended and their served models were created.
 
-    axes.set_ylabel("model age in days")
+    The line rises from each run to the next one, and falls there if a newer model is served.
+    """
+    times = []
+    ages = []
+    for (begins_at, created_at), (ends_at, _) in pairwise(served):
+        times += [begins_at, ends_at]
+        ages += [(begins_at - created_at) / DAY, (ends_at - created_at) / DAY]
+    return times, ages
 
 
 def _draw_training_hours(axes: Axes, reports: Sequence[Report]) -> None:
-    starts: list[Any] = [datetime.fromisoformat(report["startedAt"]) for report in reports]
+    axes.set_ylabel("training hours")
+    starts: Any = [datetime.fromisoformat(report["startedAt"]) for report in reports]
     hours = [report["trainingHours"] for report in reports]
     axes.vlines(starts, 0, hours, linewidth=3)
-    axes.set_ylabel("training hours")

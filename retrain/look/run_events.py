@@ -131,7 +131,7 @@ class EventReader:
         return None
 
     def _read_plan(self, plan: Document, settings: Settings, time: datetime) -> None:
-        """Add the jobs of a plan, or what the run does before it is planned."""
+        """Add what a plan makes the run do: wait, end trials of earlier runs, or its own jobs."""
         self.campaign_kind = "update"
         self.run.waiting_reasons = ()
 
@@ -142,11 +142,15 @@ class EventReader:
             self.run.stage = f"waiting until {format_time(end)} UTC or longer"
             self.run.waiting_reasons = plan["reasons"]
         elif plan["todo"] == "WORK":
-            for dataset in plan["imports"]:
-                job = self.run.job("import", dataset["type"])
-                job.expected_seconds = median_high(dataset["durations"] or [0])
-            for solution in plan["solutions"]:
-                self._read_planned_solution(solution, settings)
+            self._read_planned_jobs(plan, settings)
+
+    def _read_planned_jobs(self, plan: Document, settings: Settings) -> None:
+        """Add the jobs of a plan. Each one is expected to take as long as the last of its kind."""
+        for dataset in plan["imports"]:
+            job = self.run.job("import", dataset["type"])
+            job.expected_seconds = median_high(dataset["durations"] or [0])
+        for solution in plan["solutions"]:
+            self._read_planned_solution(solution, settings)
 
     def _read_planned_solution(self, solution: Document, settings: Settings) -> None:
         if solution["existingVersionArn"] is None:

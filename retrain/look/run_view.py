@@ -1,4 +1,4 @@
-"""What the commands know of a run and show of it: its execution, its jobs and its report."""
+"""What the commands show of a run: when it ran, what it does or why it ended, and its jobs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ShownRun:
     trigger: str | None = None
     """What started the run (`functions/contract.py`), or None like the id."""
     stage: str = "starting"
-    """What the run does now, or did when it ended without a report."""
+    """What the run does now, or did last if it has ended without a report."""
     waiting_reasons: Sequence[Message] = ()
     """Why the run waits before it begins."""
     report: Report | None = None
@@ -67,7 +67,10 @@ class ShownRun:
         return self.jobs.setdefault((kind, subject), Job(kind, subject))
 
     def read_report(self, report: Report) -> None:
-        """Add what the report says about the run and its jobs, unless it lacks a key."""
+        """Add what the report says about the run and its jobs.
+
+        A report of another release may lack a key. Then only its outcome is shown.
+        """
         self.run_id = report["runId"]
         self.trigger = report["trigger"]
 
@@ -86,6 +89,7 @@ class ShownRun:
     def _read_solution_report(self, solution: SolutionReport) -> None:
         # A version that was ready needs no line: its campaigns say what became of it.
         if solution["isTrained"] or solution["reasons"]:
+            # The outcome is that of the campaigns, unless there is a reason at the solution itself.
             outcome = solution["outcome"] if solution["reasons"] else "TRAINED"
             self.job("train", solution["solutionArn"]).read_result(solution, outcome)
 
@@ -96,7 +100,7 @@ class ShownRun:
             self.job("write", batch_job["output"]).read_result(batch_job, batch_job["outcome"])
 
     def read_execution(self, execution: Execution) -> None:
-        """Add the status of the execution. Once it has ended, no job goes on with it."""
+        """Add the status of the execution. Once it has ended, it doesn't go on with any job."""
         self.execution = execution
         if not execution.is_running:
             for job in self.jobs.values():
@@ -134,12 +138,12 @@ class ShownRun:
         yield Line(0, self.id, self.outcome, style, times, label_style="bold")
         yield from self._explain(style)
 
-        jobs = [job for job in self.jobs.values() if job.is_running or not only_running]
-        for job in jobs:
+        shown_jobs = [job for job in self.jobs.values() if job.is_running or not only_running]
+        for job in shown_jobs:
             note = (notes or {}).get(job.subject, "")
             yield from job.lines(now, self.pipeline_options, note)
 
-        hidden_count = len(self.jobs) - len(jobs)
+        hidden_count = len(self.jobs) - len(shown_jobs)
         if hidden_count:
             yield Line(1, f"and {hidden_count} more jobs")
 

@@ -42,7 +42,7 @@ POLL_SECONDS = 5
 EMULATED_POLL_SECONDS = 0.3
 EMULATED_UPDATE_SECONDS = 2
 LINES_AROUND = 3
-"""The lines of the terminal for a note and the prompt."""
+"""The lines of a terminal that are left for an error and the prompt."""
 
 
 @command
@@ -73,16 +73,22 @@ def watch_execution(target: Target, execution: Execution, *, as_json: bool) -> i
 
     if as_json:
         print_json(run.document())
-    elif run.report is not None:
-        print_result(format_report(run.report, pipeline_options=run.pipeline_options).rstrip())
     else:
-        # A report of another release can't be read, which the stage says.
-        reasons = [reason["text"] for reason in run.reasons] or [run.stage]
-        print_result(f"{run.outcome}: {'; '.join(reasons)}")
+        print_result(_format_result(run))
 
     if run.execution.status == "SUCCEEDED":
         return 0
     return EXIT_FAILED
+
+
+def _format_result(run: ShownRun) -> str:
+    """Format the report of a run, or why it has none that can be read."""
+    if run.report is not None:
+        return format_report(run.report, pipeline_options=run.pipeline_options).rstrip()
+
+    # If the report is of another release, the stage says so.
+    reasons = [reason["text"] for reason in run.reasons] or [run.stage]
+    return f"{run.outcome}: {'; '.join(reasons)}"
 
 
 def follow(
@@ -130,10 +136,11 @@ def _poll(target: Target, events: EventReader, screen: Screen) -> None:
     except NO_RESPONSE_ERRORS as error:
         screen.print_once(Line(0, f"{aws_error(error)}; trying again"))
     except AWS_ERRORS as error:
-        goes_on = "the run goes on: " if execution.is_running else ""
-        again = target.command("watch", "--run", run.id)
-        text = f"{aws_error(error)}; {goes_on}`{again}` shows it again"
-        raise OperatorError(text) from error
+        watch_command = target.command("watch", "--run", run.id)
+        way_out = f"`{watch_command}` shows it again"
+        if execution.is_running:
+            way_out = f"the run goes on: {way_out}"
+        raise OperatorError(f"{aws_error(error)}; {way_out}") from error
     else:
         run.read_execution(execution)
         screen.show()
@@ -150,7 +157,7 @@ class Screen:
         self._has_bars = console.is_terminal and not (console.is_dumb_terminal or is_brief)
 
     def draw(self, *, is_transient: bool) -> AbstractContextManager[object]:
-        """Draw the bars during a block, if there are any. Transient bars are gone after it."""
+        """Draw the bars during a block if the terminal can. Transient bars vanish after it."""
         if not self._has_bars:
             return nullcontext()
         return Live(
@@ -179,14 +186,15 @@ class Screen:
         self._console.print(f"{clock_time} {INDENT * line.depth}{text}", soft_wrap=True)
 
     def _list_lines(self, *, only_running: bool = False) -> list[Line]:
-        """List the lines of the run. The report that follows has the reasons and the metrics."""
-        deepest = 2
+        """List the lines of the run, without what is printed after its end anyway."""
+        max_depth = 2
         if self._run.report:
-            deepest = 1
+            max_depth = 1  # The report has the reasons and the metrics.
         if self._is_brief:
-            deepest = 0
+            max_depth = 0
+
         lines = self._run.lines(only_running=only_running)
-        return [line for line in lines if line.depth <= deepest]
+        return [line for line in lines if line.depth <= max_depth]
 
     def render(self) -> Text:
         """Render what is drawn now. If the terminal is small, only the running jobs are."""
