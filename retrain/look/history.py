@@ -1,4 +1,4 @@
-"""The command `history`: lists the last runs of a pipeline, as their reports say."""
+"""The command `history`: lists the last runs of a pipeline, or traces one of its versions."""
 
 from __future__ import annotations
 
@@ -66,10 +66,10 @@ def history(
 
 
 def _show_runs(target: Target, limit: int, plot: Path | None, *, as_json: bool) -> None:
-    """Print the last runs, and write their plot."""
+    """Print the last runs, and write their plot if there is a file for it."""
     client = target.access.step_functions
-    last_executions = islice(list_executions(target), limit)
-    runs = [read_run(client, execution.arn, target.options) for execution in last_executions]
+    executions = islice(list_executions(target), limit)
+    runs = [read_run(client, execution.arn, target.options) for execution in executions]
 
     _print_runs(target, runs, as_json=as_json)
     if plot is not None:
@@ -77,7 +77,7 @@ def _show_runs(target: Target, limit: int, plot: Path | None, *, as_json: bool) 
 
 
 def _print_runs(target: Target, runs: Sequence[ShownRun], *, as_json: bool) -> None:
-    """Print the runs, and what has happened to their versions since."""
+    """Print the runs, and what happened to their versions afterwards."""
     notes = VersionNotes(target)
     if as_json:
         print_json([{**run.document(), "since": notes.about(run.report)} for run in runs])
@@ -88,7 +88,10 @@ def _print_runs(target: Target, runs: Sequence[ShownRun], *, as_json: bool) -> N
 
 
 def _show_version(options: PipelineOptions, version: str, *, as_json: bool) -> None:
-    """Print where a version comes from. Its ARN says enough to find it without the pipeline."""
+    """Print where a version comes from.
+
+    With its ARN, it's found without the pipeline, which may have been destroyed.
+    """
     access = options.access
     version_arn = version
     if not version.startswith("arn:"):

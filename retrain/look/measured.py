@@ -1,4 +1,4 @@
-"""Reads the metric of a solution's versions, for the small line of `status` and for plots."""
+"""The metric of a solution's versions that `status` shows as a small line, and plots."""
 
 from __future__ import annotations
 
@@ -26,17 +26,19 @@ class MeasuredVersion(NamedTuple):
 
 def choose_metric(solution: SolutionSettings) -> str:
     """Choose the metric that the quality gate compares first, or NDCG@10 without a gate."""
-    for rule in solution["qualityGate"]:
-        return rule["metric"]
-    return f"{NDCG}_at_10"
+    rules = solution["qualityGate"]
+    if not rules:
+        return f"{NDCG}_at_10"
+    return rules[0]["metric"]
 
 
 def draw_sparkline(values: Sequence[float]) -> str:
-    """Draw values as a line of blocks, from the lowest to the highest one."""
+    """Draw values as a line of blocks. The lowest value gets the lowest block."""
     lowest = min(values)
     span = max(values) - lowest
     if not span:
         return BLOCKS[0] * len(values)
 
-    highest_block = len(BLOCKS) - 1
-    return "".join(BLOCKS[round((value - lowest) / span * highest_block)] for value in values)
+    block_height = span / (len(BLOCKS) - 1)
+    heights = [round((value - lowest) / block_height) for value in values]
+    return "".join(BLOCKS[height] for height in heights)

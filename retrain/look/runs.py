@@ -34,11 +34,11 @@ class Execution:
     started_at: datetime
     stopped_at: datetime | None
     error: str = ""
-    """The error and the cause of an execution that has not succeeded, if it has any."""
+    """The error and the cause of an execution that didn't succeed, as far as they're known."""
 
     @property
     def name(self) -> str:
-        """The name of the execution."""
+        """The last part of the ARN."""
         return self.arn.rpartition(":")[2]
 
     @property
@@ -48,22 +48,24 @@ class Execution:
 
     @property
     def failure(self) -> str:
-        """Why the execution has not succeeded."""
+        """Why the execution didn't succeed. One that timed out, for example, has no error."""
         return self.error or ERROR_HEADLINES.get(self.status, "no cause given")
 
     def seconds(self, now: datetime) -> float:
         """Return how long the execution has been running, or ran."""
-        return ((self.stopped_at or now) - self.started_at).total_seconds()
+        end = self.stopped_at or now
+        return (end - self.started_at).total_seconds()
 
 
-def parse_execution(described: Mapping[str, Any]) -> Execution:
-    """Build an execution from its description, or from an item of a list."""
+def parse_execution(description: Mapping[str, Any]) -> Execution:
+    """Parse an execution that Step Functions describes or lists. A list lacks the error."""
+    error_parts = [description.get("error"), description.get("cause")]
     return Execution(
-        described["executionArn"],
-        described["status"],
-        described["startDate"],
-        described.get("stopDate"),
-        ": ".join(filter(None, [described.get("error"), described.get("cause")])),
+        arn=description["executionArn"],
+        status=description["status"],
+        started_at=description["startDate"],
+        stopped_at=description.get("stopDate"),
+        error=": ".join(filter(None, error_parts)),
     )
 
 
@@ -85,10 +87,10 @@ def list_running_executions(target: Target) -> list[Execution]:
 
 
 def find_execution(target: Target, run: str | None) -> Execution:
-    """Find the execution of the run with this id, or with this name.
+    """Find the execution that a person means by the id of its run, its name or its ARN.
 
-    Without one, it is the newest run that is under way, or the newest of all.
-    Of a run with several executions, because its event came twice, the newest is returned. Raises
+    If the event of a run came twice, the run has two executions, and the newer one is returned.
+    Without `run`, it's the newest execution that is running, or else the newest of all. Raises
     OperatorError if there is none.
     """
     executions = list_latest_executions(target)
@@ -100,11 +102,11 @@ def find_execution(target: Target, run: str | None) -> Execution:
         return [*running, *executions][0]
 
     for execution in executions:
-        # Events and messages have the ARN.
+        # Events and mails have the ARN, from which a person copies it.
         if run in (execution.name, execution.arn):
             return execution
 
-    # Each id costs a request, so other texts are not compared with the ids.
+    # To find out the id of a run takes a request, so don't do that for what can't be an id.
     if RUN_ID_PATTERN.fullmatch(run):
         for execution in executions:
             if find_run_id(target, execution) == run:
@@ -117,14 +119,16 @@ def find_execution(target: Target, run: str | None) -> Execution:
 
 
 def find_run_id(target: Target, execution: Execution) -> str:
-    """Find the id of a run. An execution that has only just begun has no id, but a name."""
-    configured = read_first_state_output(target.access.step_functions, execution.arn)
-    if configured is None:
+    """Find the id of a run, or return the execution's name if it has only just begun."""
+    first_output = read_first_state_output(target.access.step_functions, execution.arn)
+    if first_output is None:
         return execution.name
-    return identify_run(configured["run"])["id"]
+    return identify_run(first_output["run"])["id"]
 
 
 def build_no_run_error(target: Target) -> OperatorError:
-    """Build the error for a pipeline without runs. Step Functions lists a run for 90 days."""
-    start = target.command("start")
-    return OperatorError(f"{target.name} has no run of the last 90 days; `{start}` starts a run")
+    """Build the error for a pipeline without runs. Step Functions forgets a run after 90 days."""
+    start_command = target.command("start")
+    return OperatorError(
+        f"{target.name} has no run of the last 90 days; `{start_command}` starts a run"
+    )

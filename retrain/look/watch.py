@@ -64,7 +64,7 @@ def watch(target: Target, *, run: RunOption = None, as_json: JsonOption = False)
 
 
 def watch_execution(target: Target, execution: Execution, *, as_json: bool) -> int:
-    """Follow an execution as `watch` does. Return the exit code of `watch`."""
+    """Follow a run, print its report, and return the exit code of `watch`."""
     run = follow(target, execution, message_console(), is_brief=as_json)
     if run.execution.is_running:
         print_command("The run goes on. To follow it", target.command("watch", "--run", run.id))
@@ -101,8 +101,8 @@ def follow(
 ) -> ShownRun:
     """Show what a run does until it ends, or until Ctrl-C or SIGTERM. Return what was seen.
 
-    A brief display has a line for each status. In a rehearsal, jobs take seconds, and the bars are
-    gone when the run has ended, so that the caller can print the whole run in their place.
+    A brief display has a line for each status, but none for the jobs. In a rehearsal, jobs take
+    seconds, and the bars vanish when the run has ended, because all of it is printed then.
 
     While AWS doesn't respond, the requests are repeated. Raises OperatorError if AWS refuses a
     request, for example because the credentials expire.
@@ -115,7 +115,7 @@ def follow(
         poll_seconds = EMULATED_POLL_SECONDS
     screen = Screen(console, run, is_brief=is_brief)
 
-    # A signal is a SystemExit, unless something else than `python -m retrain` has called this.
+    # The command line turns SIGTERM into SystemExit.
     with suppress(KeyboardInterrupt, SystemExit), screen.draw(is_transient=is_rehearsal):
         _poll(target, events, screen)
         while run.execution.is_running:
@@ -130,7 +130,7 @@ def _poll(target: Target, events: EventReader, screen: Screen) -> None:
     execution = run.execution
 
     try:
-        # The status is read first, so that no event is missed when the execution ends.
+        # If the events were read first, those between them and the end would be missed.
         execution = parse_execution(events.client.describe_execution(executionArn=execution.arn))
         events.read_new_events()
     except NO_RESPONSE_ERRORS as error:

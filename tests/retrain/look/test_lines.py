@@ -72,6 +72,15 @@ def test_the_label_of_a_job_is_cut_so_that_its_ids_stay_in_the_line():
     assert update.plain.startswith("    update home  ")
 
 
+def test_a_line_leaves_its_column_rather_than_be_longer_than_the_terminal():
+    lines = [
+        Line(0, "b", "AWAITING_APPROVAL", time="2 h"),
+        Line(0, "a", "RUNNING", time="1 h, " * 6),
+    ]
+    texts = [line.plain for line in render_lines(lines, 42)]
+    assert texts == ["b  AWAITING_APPROVAL  2 h", f"a  RUNNING  {'1 h, ' * 6}"]
+
+
 def test_a_text_is_cut_in_the_middle():
     assert [shorten("abcdefgh", width) for width in (8, 7, 4)] == ["abcdefgh", "abc…fgh", "ab…h"]
     outputs = [f"write s3://movies-batch/results/{name}/2026-11-29/" for name in ("home", "mail")]

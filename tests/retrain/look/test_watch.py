@@ -1,21 +1,19 @@
 """Proves that a run is followed through errors of AWS, and that it can be left."""
 
 import io
-import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore import exceptions
 from rich.console import Console
-from rich.text import Text
 
-from functions.report.mail import format_report
 from retrain.account.access import Access
 from retrain.account.errors import OperatorError
 from retrain.account.output import message_console
 from retrain.account.target import Target
 from retrain.look import watch
+from retrain.look.jobs import format_expected_end
 from retrain.look.lines import Line
 from retrain.look.run_view import ShownRun
 from retrain.look.runs import Execution
@@ -83,12 +81,6 @@ def entered(number, state):
     return {"id": number, "timestamp": EXECUTION.started_at, "stateEnteredEventDetails": details}
 
 
-def reported(report):
-    output = {"report": report, "text": format_report(report)}
-    details = {"name": "Report outcome", "output": json.dumps(output)}
-    return {"id": 1, "timestamp": EXECUTION.started_at, "stateExitedEventDetails": details}
-
-
 def test_an_event_is_read_once(states):
     double = states("RUNNING", "RUNNING", "SUCCEEDED")
     double.events = [entered(1, "Plan retraining"), entered(2, "Choose")]
@@ -122,22 +114,6 @@ def test_a_run_can_be_left_even_while_a_request_waits(states, capsys, error):
     assert capsys.readouterr() == ("", COMMANDS)
 
 
-def test_a_terminal_breaks_no_word_and_no_command_of_a_report(states, capsys, monkeypatch):
-    for name, value in {"FORCE_COLOR": "1", "NO_COLOR": "1", "COLUMNS": "40"}.items():
-        monkeypatch.setenv(name, value)
-    failed = {**report(), "outcome": "FAILED", "error": "X", "reasons": [{"text": "no data " * 20}]}
-    states("FAILED").events = [reported(failed)]
-    assert watch.watch_execution(TARGET, EXECUTION, as_json=False) == 1
-
-    out, _ = capsys.readouterr()
-    printed = Text.from_ansi(out).plain.splitlines()
-    expected = format_report(failed, pipeline_options=TARGET.options)
-    assert " ".join(printed).split() == expected.split()
-
-    long = [line for line in printed if len(line) > 40 and " " in line.strip()]
-    assert long == ["  retrain rollback --campaign home --stack prod"]
-
-
 @pytest.mark.parametrize("is_rehearsal", [True, False])
 def test_the_bars_of_a_rehearsal_are_gone_when_its_run_has_ended(states, is_rehearsal):
     states(NO_RESPONSE, "SUCCEEDED")
@@ -146,15 +122,6 @@ def test_the_bars_of_a_rehearsal_are_gone_when_its_run_has_ended(states, is_rehe
     drawn = console.file.getvalue()
     assert "AWS did not respond" in drawn, "such a line stays above the bars"
     assert (ERASE_LINE in drawn.splitlines()[-1]) == is_rehearsal
-
-
-def test_with_json_the_only_result_is_the_run(states, capsys):
-    states("SUCCEEDED").events = [reported(report())]
-    assert watch.watch_execution(TARGET, EXECUTION, as_json=True) == 0
-    out, err = capsys.readouterr()
-    document = json.loads(out)
-    assert (document["report"], document["stage"]) == (report(), None)
-    assert err.count("\n") == 1, "a line says that the run is followed"
 
 
 def test_a_job_whose_usual_duration_is_not_known_has_no_expected_end():
@@ -179,16 +146,14 @@ def test_of_a_report_that_lacks_a_key_the_outcome_is_shown():
     assert lines == ["20261129T030000Z", "DEPLOYED, says a report of another release"]
 
 
-def test_a_version_that_the_run_did_not_train_is_used():
-    no_data = [{"text": "no data"}]
-    trained_before = ("a", "a/1", no_data)
-    not_created = ("b", None, no_data)
-    names = ("solutionArn", "solutionVersionArn", "reasons", "isTrained", "campaigns")
-    solutions = [
-        {**solution(), **dict(zip(names, (*values, False, []), strict=True))}
-        for values in (trained_before, not_created, ("c", "c/1", []))
-    ]
-    view = ShownRun(EXECUTION)
-    view.read_report({**report(), "imports": [], "solutions": solutions})
-    subjects = [subject for _, subject in view.jobs]
-    assert subjects == ["a", "b"], "a version that was ready has no line"
+def test_a_version_that_the_run_did_not_train_has_a_line_only_with_a_reason():
+    unused = {**solution(), "isTrained": False, "campaigns": []}
+    failed = {**unused, "solutionArn": "failed", "reasons": [{"text": "no data"}]}
+    run = ShownRun(EXECUTION)
+    run.read_report({**report(), "imports": [], "solutions": [unused, failed]})
+    assert [*run.jobs] == [("train", "failed")]
+
+
+@pytest.mark.parametrize("hours, text", [(23, "until ~02:00"), (25, "until ~2026-11-30 04:00")])
+def test_an_end_within_a_day_fits_into_80_columns(hours, text):
+    assert format_expected_end(hours * 3600, EXECUTION.started_at) == text
