@@ -6,7 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from functions.common.formatting import format_duration, format_metric_lines, format_time
+from functions.common.formatting import (
+    format_duration,
+    format_metric_lines,
+    format_time,
+    resource_name,
+)
 from functions.common.messages import Message, format_message
 from functions.report.model import explain_error
 from retrain.look.lines import STYLES, Line
@@ -93,7 +98,7 @@ class Job:
         arns = [result.get("versionArn"), result.get("solutionVersionArn")]
         if outcome == "DEPLOYED":
             arns.insert(0, result.get("previousVersionArn"))
-        self.versions = " → ".join(arn.rpartition("/")[2] for arn in arns if arn)
+        self.versions = " → ".join(resource_name(arn) for arn in arns if arn)
 
     def close(self) -> None:
         """Say how far the job came if the run has ended without its outcome."""
@@ -114,25 +119,26 @@ class Job:
             return 0
         return (now - self.began_at).total_seconds()
 
-    def lines(self, now: datetime, pipeline_options: Sequence[str], note: str = "") -> list[Line]:
-        """Build the line of the job, then its metrics, and a note or the reasons for its outcome.
+    def lines(
+        self, now: datetime, pipeline_options: Sequence[str], note: str = ""
+    ) -> Iterator[Line]:
+        """Yield the line of the job, its metrics, and why it has this outcome.
 
-        A note says what has happened to the version since the run.
+        A note replaces the reasons. It says what happened to the version after the run.
         """
-        details = [format_message(reason, pipeline_options) for reason in self.reasons]
-        if note:
-            details = [note]
+        yield self._build_line(now)
 
-        metric_lines = self.metric_lines
-        if self.outcome == "REJECTED":
-            metric_lines = []  # The reason has the metrics that decided.
+        # If the metrics are why a version was rejected, the reason has them.
+        if self.outcome != "REJECTED":
+            for metric_line in self.metric_lines:
+                yield Line(2, "", metric_line)
 
-        lines = [self._line(now), *(Line(2, "", text) for text in metric_lines)]
-        if details:
-            lines.append(Line(2, "", "; ".join(details)))
-        return lines
+        reasons = [format_message(reason, pipeline_options) for reason in self.reasons]
+        explanation = note or "; ".join(reasons)
+        if explanation:
+            yield Line(2, "", explanation)
 
-    def _line(self, now: datetime) -> Line:
+    def _build_line(self, now: datetime) -> Line:
         """Build the line with the phase or outcome, and how long the job takes or took."""
         name = self.subject
         if name.startswith("arn:"):

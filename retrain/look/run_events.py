@@ -37,7 +37,7 @@ STAGES = {
     "Retrain solutions": "retraining the solutions",
     "Report outcome": "reporting the outcome",
 }
-"""Each state outside the Maps that takes a while -> what the run does there."""
+"""Each state that takes a while, outside the Maps -> what the run does there."""
 ENDING_TRIALS = "finishing the trials of earlier runs"
 USUAL_UPDATE_SECONDS = 900
 """An update takes 8 to 25 minutes, as users of Personalize have seen."""
@@ -56,7 +56,7 @@ class EventReader:
     usual_update_seconds: float = USUAL_UPDATE_SECONDS
     """How long the first update of a campaign probably takes, without its trial."""
     campaign_kind: Kind = "update"
-    """`trial at` while the run ends the trials of earlier runs, before all else."""
+    """`trial at` while the run ends the trials of earlier runs, which it does before all else."""
     last_event_id: int = 0
 
     def read_new_events(self) -> None:
@@ -70,7 +70,10 @@ class EventReader:
 
         The history is read backwards, so that old events are not read again.
         """
-        page_size = PAGE_SIZE if self.last_event_id else FIRST_PAGE_SIZE
+        page_size = FIRST_PAGE_SIZE
+        if self.last_event_id:
+            page_size = PAGE_SIZE
+
         pages = self.client.get_paginator("get_execution_history").paginate(
             executionArn=self.run.execution.arn,
             reverseOrder=True,
@@ -124,7 +127,8 @@ class EventReader:
         if "batchJob" in document:
             return self.run.job("write", document["batchJob"])
 
-        # Only a solution to train has the key, and null there means that no version is ready.
+        # A solution whose trials are ended lacks the key. In the others, null means that no version
+        # is ready, so the run trains one.
         solution = document.get("solution", {})
         if solution.get("existingVersionArn", "ready") is None:
             return self.run.job("train", solution["solutionArn"])

@@ -128,10 +128,10 @@ def test_a_job_whose_usual_duration_is_not_known_has_no_expected_end():
     view = ShownRun(EXECUTION)
     job = view.job("train", "arn:aws:personalize:eu-west-1:123456789012:solution/movies")
     now = EXECUTION.started_at + timedelta(hours=1)
-    assert job.lines(now, ()) == [Line(1, "train movies", "planned", "yellow", share=0)]
+    assert [*job.lines(now, ())] == [Line(1, "train movies", "planned", "yellow", share=0)]
 
     job.read_state({"status": None, "error": None}, EXECUTION.started_at)
-    assert job.lines(now, ()) == [Line(1, "train movies", "in progress", time="1 h", share=0)]
+    assert [*job.lines(now, ())] == [Line(1, "train movies", "in progress", time="1 h", share=0)]
     assert view.estimate_remaining_seconds(now) == 0
 
     error = {"Error": "Denied", "Cause": '{"errorMessage": "the name is taken"}'}
