@@ -109,17 +109,12 @@ FACTS = [
     ({"approval": ASKED}, "approval requested by the run at 2026-11-29 04:00 UTC"),
     ({"approval": ANSWERED}, "approval refused by ops at 2026-11-29 04:00 UTC"),
     ({"datasets": [ITEMS, USERS]}, f"items {IMPORTED * 5}{OLDER}"),
-    ({"metrics": {"precision_at_5": 0.2, "coverage": 1}}, "metrics coverage 1.0000 precision@5 0"),
     ({"campaigns": [VERDICTS]}, "campaigns home does not serve it"),
     (
         {"campaigns": [{**VERDICTS, "good": True, "bad": True}]},
         "campaigns home rolls back to it, was rolled back from it",
     ),
     ({"campaigns": [{**VERDICTS, "pin": "pinned by ops"}]}, "campaigns home does not serve it"),
-    (
-        {"campaigns": [{**VERDICTS, "serves": True, "pin": "pinned by ops"}]},
-        "campaigns home serves it, is pinned by ops",
-    ),
 ]
 
 
