@@ -30,6 +30,7 @@ from retrain.names import short_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef
@@ -121,20 +122,23 @@ def _read_datasets(
     """Yield each dataset, with the import jobs that the version has learned, newest first."""
     reader = ImportReader(client, ())
     imports = reader.list_group_imports(version["datasetGroupArn"])
-    trained_at = version["creationDateTime"]
-    earlier_imports = [job for job in imports if job.ended_at <= trained_at]
-    newest_first = list_effective_imports(earlier_imports)[::-1]
+    learned_imports = _list_learned_imports(imports, version["creationDateTime"])
 
     for dataset_arn in sorted({job.dataset_arn for job in imports}):
-        learned = [job for job in newest_first if job.dataset_arn == dataset_arn]
+        learned = [job for job in learned_imports if job.dataset_arn == dataset_arn]
+        shown = map(reader.add_tags, learned[:MAX_IMPORTS])
         yield {
             "type": dataset_arn.rpartition("/")[2],
             "datasetArn": dataset_arn,
-            "imports": [
-                _describe_import(client, reader.add_tags(job)) for job in learned[:MAX_IMPORTS]
-            ],
+            "imports": [_describe_import(client, job) for job in shown],
             "olderImports": len(learned[MAX_IMPORTS:]),
         }
+
+
+def _list_learned_imports(imports: Sequence[Import], trained_at: datetime) -> list[Import]:
+    """List the imports whose rows were in the datasets when a training began, newest first."""
+    earlier_imports = [job for job in imports if job.ended_at <= trained_at]
+    return list_effective_imports(earlier_imports)[::-1]
 
 
 def _describe_import(client: PersonalizeClient, job: Import) -> Document:

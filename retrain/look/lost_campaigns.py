@@ -75,17 +75,8 @@ def describe_lost_campaign(
 
     for report in reports:
         serving = _find_passed_version(report, campaign_arn, active_arns)
-        if serving is None:
-            continue
-        version_arn = str(serving["servedVersionArn"])
-        ended_at = format_time(datetime.fromisoformat(report["endedAt"]))
-        return Message(
-            text=(
-                f"{outage}; create it with {short_name(version_arn)}, which had passed there by "
-                f"{ended_at} UTC"
-            ),
-            command=_build_command(campaign_arn, version_arn, serving.get("minProvisionedTPS")),
-        )
+        if serving is not None:
+            return _name_passed_version(outage, serving, report["endedAt"])
 
     unknown = "no report of a run says which version had passed there, so check the newest one"
     command = _build_command(campaign_arn, active_arns[0], tps=None)
@@ -102,6 +93,15 @@ def _find_passed_version(
         if serving["campaignArn"] == campaign_arn and is_judged and served_arn in active_arns:
             return serving
     return None
+
+
+def _name_passed_version(outage: str, serving: ServingReport, ended_at: str) -> Message:
+    version_arn = str(serving["servedVersionArn"])
+    time = format_time(datetime.fromisoformat(ended_at))
+    text = f"create it with {short_name(version_arn)}, which had passed there by {time} UTC"
+    tps = serving.get("minProvisionedTPS")
+    command = _build_command(serving["campaignArn"], version_arn, tps)
+    return Message(text=f"{outage}; {text}", command=command)
 
 
 def _build_command(campaign_arn: str, version_arn: str, tps: int | None) -> str:

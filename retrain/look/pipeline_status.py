@@ -82,7 +82,7 @@ class SolutionStatus(NamedTuple):
     versions: Sequence[MeasuredVersion]
     """The newest comes first."""
     created: Mapping[str, datetime]
-    """The ARN of each version, however old -> the start of its training."""
+    """The ARN of each ACTIVE version, however old -> the start of its training."""
     waiting: Sequence[WaitingVersion]
     campaigns: dict[str, CampaignState | OperatorError | None]
     """None if the campaign doesn't exist."""
@@ -144,20 +144,27 @@ class StatusReader:
         # The campaigns are read at the same time as the versions.
         campaigns = asyncio.create_task(self._read_campaigns(solution))
 
-        versions = await to_thread(list_versions, self._personalize, arn)
-        created = {item["solutionVersionArn"]: item["creationDateTime"] for item in versions}
-        active_arns = [item["solutionVersionArn"] for item in versions if is_active(item["status"])]
-
+        created = await to_thread(self._list_active_versions, arn)
+        newest_arns = [*created]
         metric = choose_metric(solution)
-        values = await self._read_metric(metric, active_arns[:version_count])
+        values = await self._read_metric(metric, newest_arns[:version_count])
         return SolutionStatus(
             arn=arn,
             metric=metric,
             versions=[MeasuredVersion(arn, created[arn], value) for arn, value in values.items()],
             created=created,
-            waiting=await self._read_waiting(solution["approval"], active_arns[:ASKED_VERSIONS]),
+            waiting=await self._read_waiting(solution["approval"], newest_arns[:ASKED_VERSIONS]),
             campaigns=await campaigns,
         )
+
+    def _list_active_versions(self, solution_arn: str) -> dict[str, datetime]:
+        """List the ACTIVE versions, newest first, and when the training of each began."""
+        versions = list_versions(self._personalize, solution_arn)
+        return {
+            version["solutionVersionArn"]: version["creationDateTime"]
+            for version in versions
+            if is_active(version["status"])
+        }
 
     async def _read_metric(
         self, metric: str, version_arns: Sequence[str]

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from functions.contract import Plan, RunRequest
     from functions.planning.plan_run import RunView
+    from functions.run.execution_input import InputProblem
     from retrain.check.examined_pipeline import ExaminedPipeline
     from retrain.look.plan_steps import Step
 
@@ -119,14 +120,17 @@ def _build_document(pipeline: ExaminedPipeline, request: RunRequest) -> Document
     execution = imagine_execution(request)
     input_problems = find_input_problems(pipeline.settings, execution)
     if input_problems:
-        texts = map(in_words_of_options, input_problems)
-        return {**document, "problems": [Message(text=text) for text in texts]}
+        return {**document, "problems": [*map(_name_option, input_problems)]}
 
     with function_clients(pipeline.access) as client:
         view = read_view(client, pipeline.settings, identify_run(execution))
         # A run that is refused has these notes too.
         document["notes"] += _list_notes_about_view(pipeline, view)
         return {**document, **_plan_steps(client, view)}
+
+
+def _name_option(problem: InputProblem) -> Message:
+    return Message(text=in_words_of_options(problem))
 
 
 def _plan_steps(client: PersonalizeClient, view: RunView) -> Document:
