@@ -144,6 +144,7 @@ def _list_learned_imports(imports: Sequence[Import], trained_at: datetime) -> li
 def _describe_import(client: PersonalizeClient, job: Import) -> Document:
     """Describe an import job with its location, which only its description has."""
     response = client.describe_dataset_import_job(datasetImportJobArn=job.arn)
+
     return {
         "datasetImportJobArn": job.arn,
         "importMode": "FULL" if job.is_full else "INCREMENTAL",

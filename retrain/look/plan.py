@@ -238,6 +238,7 @@ def _conclude(document: Document, pipeline_options: Sequence[str]) -> str:
             return f"Plan: refused, {format_count(len(document['problems']), 'problem')}."
         case "WAIT":
             return "Plan: wait until the users are deleted, and then train every solution again."
+
         case "SKIPPED":
             # The steps give the other reasons.
             return f"Plan: skipped: {format_message(document['reasons'][0], pipeline_options)}."

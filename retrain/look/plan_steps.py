@@ -163,6 +163,7 @@ def _estimate_hours(client: PersonalizeClient, view: SolutionView, mode: str) ->
         for version in view.solution_state.versions
         if version.is_active and version.training_mode == mode
     ]
+
     # The versions are sorted, newest first, and only a description has their hours.
     billed_versions = [describe_version(client, arn) for arn in arns[:BILLED_VERSIONS]]
     hours = [version["trainingHours"] for version in billed_versions if "trainingHours" in version]
@@ -174,6 +175,7 @@ def _build_campaign_step(
 ) -> Step:
     campaign_arn = campaign["campaignArn"]
     decision = _decide_campaign(view, campaign, training)
+
     return {
         "action": decision.action,
         "resource": campaign_arn,
@@ -278,6 +280,7 @@ def _build_batch_step(
     output = batch_job["output"]
     action = "write" if is_planned else "keep"
     reasons = _explain_batch_job(view, output, is_planned=is_planned)
+
     return {
         "action": action,
         "resource": output,

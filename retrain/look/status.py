@@ -291,6 +291,7 @@ def _describe_trial(trial: Trial) -> str:
 def _build_document(target: Target, pipeline_status: PipelineStatus) -> dict[str, object]:
     """Describe for programs what the screen shows. An unreadable part is `{"error": ...}`."""
     read_at = pipeline_status.read_at
+
     return {
         "stateMachineArn": target.state_machine_arn,
         "readAt": read_at,

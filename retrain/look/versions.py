@@ -93,6 +93,7 @@ class VersionNotes:
             solution["solutionArn"]: solution["approval"]
             for solution in target.settings["solutions"]
         }
+
         self._newest_arns: dict[str, str] = {}
         """The ARN of a solution -> its newest version that a report names."""
         self._read_tags = cache(self._read_present_tags)

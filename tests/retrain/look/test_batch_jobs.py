@@ -1,7 +1,5 @@
 """Proves how batch jobs look in `plan`, `watch`, `history` and the message of a run."""
 
-import json
-
 from components import BatchJobArgs
 from tests.retrain.in_process import account
 from tests.workflow.pipeline import NEXT_SLOT
@@ -41,7 +39,7 @@ def test_a_plan_warns_of_the_results_of_a_version_that_was_rolled_back():
         bad = prod.pipeline.versions()[-1]
         assert prod.retrain("rollback --yes").code == 0
         result = prod.retrain("plan -s prod --json")
-    (step,) = [step for step in json.loads(result.out)["steps"] if step["action"] == "write"]
+    (step,) = [step for step in result.document["steps"] if step["action"] == "write"]
 
     assert step["reason"]["text"] == (
         f"if version, input or settings have changed by then; its last results were made by {bad}, "

@@ -38,8 +38,12 @@ def create(prod, command):
     """Run a printed command of the AWS CLI."""
     aws, service, operation, *options = shlex.split(command)
     assert (aws, service, operation) == ("aws", "personalize", "create-campaign")
-    names = {"--name": "name", "--solution-version-arn": "solutionVersionArn"}
-    names["--min-provisioned-tps"] = "minProvisionedTPS"
+
+    names = {
+        "--name": "name",
+        "--solution-version-arn": "solutionVersionArn",
+        "--min-provisioned-tps": "minProvisionedTPS",
+    }
     request = {names[key]: value for key, value in zip(options[::2], options[1::2], strict=True)}
     if "minProvisionedTPS" in request:
         request["minProvisionedTPS"] = int(request["minProvisionedTPS"])

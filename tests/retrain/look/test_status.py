@@ -179,6 +179,11 @@ def test_the_screen_needs_at_most_25_requests_a_solution(requests, solutions, sh
     assert shown == shown_versions
 
 
+def test_a_pipeline_may_have_no_solutions():
+    with account(MOVIES.with_solutions()) as prod:
+        assert prod.retrain("status --json").document["solutions"] == []
+
+
 def test_a_small_line_goes_from_the_lowest_to_the_highest_value():
     assert draw_sparkline([0.1, 0.2, 0.8, 0.45]) == "▁▂█▄"
     assert draw_sparkline([0.3]) == draw_sparkline([0.3, 0.3])[0] == "▁"
