@@ -24,8 +24,8 @@ def pin(target: Target, *, campaign: CampaignOption = None, as_json: JsonOption 
     Exit code 0: the campaign is pinned, perhaps since an earlier time.
     Exit code 2: the pipeline or the campaign was not found.
     """
-    by = target.access.caller_in_tag()
-    return _pin(target, campaign, f"since {format_time(clock.now())} UTC by {by}", as_json=as_json)
+    since = f"since {format_time(clock.now())} UTC by {target.access.caller_in_tag()}"
+    return _write_pin(target, campaign, since, as_json=as_json)
 
 
 @command
@@ -40,26 +40,27 @@ def unpin(target: Target, *, campaign: CampaignOption = None, as_json: JsonOptio
     Exit code 0: the campaign is not pinned.
     Exit code 2: the pipeline or the campaign was not found.
     """
-    return _pin(target, campaign, UNSET_VALUE, as_json=as_json)
+    return _write_pin(target, campaign, UNSET_VALUE, as_json=as_json)
 
 
-def _pin(target: Target, campaign: str | None, value: str, *, as_json: bool) -> int:
-    """Write the tag unless the campaign is in this state already. Print the state, and return 0."""
+def _write_pin(target: Target, campaign: str | None, tag_value: str, *, as_json: bool) -> int:
+    """Pin or unpin a campaign with a value of its tag, print its state, and return exit code 0."""
     client = target.access.personalize
     campaign_arn = find_campaign_arn(target, campaign)
     current_pin = parse_pin(read_tags(client, campaign_arn))
-    wanted_pin = parse_pin({PIN_TAG: value})
+    wanted_pin = parse_pin({PIN_TAG: tag_value})
 
     # A campaign that is pinned already keeps the time since when, and by whom.
     if bool(current_pin) != bool(wanted_pin):
-        write_tags(client, campaign_arn, {PIN_TAG: value})
+        write_tags(client, campaign_arn, {PIN_TAG: tag_value})
         current_pin = wanted_pin
 
+    campaign_name = short_name(campaign_arn)
     if as_json:
         print_json({"campaignArn": campaign_arn, "pin": current_pin})
     elif current_pin:
-        print_result(f"{short_name(campaign_arn)} is {current_pin}")
+        print_result(f"{campaign_name} is {current_pin}")
     else:
-        print_result(f"{short_name(campaign_arn)} is not pinned")
+        print_result(f"{campaign_name} is not pinned")
         print_command("To deploy a version that waits, start a run", target.command("start"))
     return 0

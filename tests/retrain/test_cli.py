@@ -120,16 +120,6 @@ def test_a_shell_completes_commands_options_and_stacks(
     assert loaded == ["retrain.look.watch"] * ("watch" in line), "all modules would take seconds"
 
 
-def test_one_command_installs_the_completion(monkeypatch, capsys, tmp_path):
-    monkeypatch.setenv("HOME", str(tmp_path))
-    # The tests may run without a shell, for example in CI.
-    monkeypatch.setattr("shellingham.detect_shell", lambda: ("bash", "/bin/bash"))
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["--install-completion"])
-    assert (ended.value.code, capsys.readouterr().err) == (0, "")
-    assert "_RETRAIN_COMPLETE" in (tmp_path / ".bash_completions" / "retrain.sh").read_text()
-
-
 def test_without_a_command_the_help_is_printed(capsys):
     assert cli.main([]) == 2, "nothing was done"
     assert set(re.findall(r"│ ([a-z][a-z-]+) ", capsys.readouterr().out)) == cli.MODULES.keys()
