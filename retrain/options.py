@@ -216,11 +216,7 @@ def _with_account_options(function: Callable[..., int]) -> Callable[..., int]:
     """Replace the first parameter of a function by the options that lead to its value."""
     first_parameter, *own_options = inspect.signature(function, eval_str=True).parameters.values()
     first_class = first_parameter.annotation
-    if first_class is Access:
-        options = [*own_options, *ACCESS_OPTIONS]
-    elif first_class in (PipelineOptions, Target):
-        options = [STACK_OPTION, *own_options, STATE_MACHINE_OPTION, *ACCESS_OPTIONS]
-    else:
+    if first_class not in (Access, PipelineOptions, Target):
         return function
 
     @wraps(function)
@@ -228,6 +224,9 @@ def _with_account_options(function: Callable[..., int]) -> Callable[..., int]:
         first_argument = _build_first_argument(first_class, values)
         return function(first_argument, **values)
 
+    options = [*own_options, *ACCESS_OPTIONS]
+    if first_class is not Access:
+        options = [STACK_OPTION, *own_options, STATE_MACHINE_OPTION, *ACCESS_OPTIONS]
     # Typer reads both.
     run.__dict__["__signature__"] = inspect.Signature(options)
     run.__annotations__ = {option.name: option.annotation for option in options}

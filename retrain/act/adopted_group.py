@@ -64,6 +64,7 @@ class GroupConfigBuilder:
         import_jobs = self._read_last_imports()
         solution_arns = self._list_solution_arns()
         probe_values = self._read_probe_values(import_jobs.values())
+
         config: Config = {
             "datasets": {key: self._build_dataset(key, job) for key, job in import_jobs.items()},
             "solutions": [self._build_solution(arn, probe_values) for arn in solution_arns],
@@ -163,6 +164,7 @@ class GroupConfigBuilder:
             datasetGroupArn=self._group_arn
         )
         solution_arns = self._list_active_arns("solution", pages)
+
         if not solution_arns:
             self._notes.append(
                 "there is no ACTIVE solution, so runs only import; Personalize itself retrains the "

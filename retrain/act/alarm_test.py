@@ -46,16 +46,29 @@ def test_alarm(target: Target, *, as_json: JsonOption = False) -> int:
     alarm = _find_alarm(target)
     _ring(target.access, alarm, topic_arn)
 
-    subscriptions = list_subscriptions(target.access, topic_arn)
+    confirmed = _print_subscribers(target.access, alarm["AlarmName"], topic_arn, as_json=as_json)
+    if not confirmed:
+        raise FailedError(
+            f"the alarm has notified {topic_arn}, but nobody has subscribed and confirmed; add an "
+            "address with notifications.emails"
+        )
+    return 0
+
+
+def _print_subscribers(
+    access: Access, alarm_name: str, topic_arn: str, *, as_json: bool
+) -> list[str]:
+    """Print who gets the messages of the topic, and return the confirmed addresses."""
+    subscriptions = list_subscriptions(access, topic_arn)
     confirmed = [row.address for row in subscriptions if row.is_confirmed]
     pending = [row.address for row in subscriptions if not row.is_confirmed]
     # SNS evaluates a filter policy after this test. The history of an alarm ends with the topic, so
     # nothing shows whether a message got through.
-    filtered = [row.address for row in read_filter_policies(target.access, subscriptions)]
+    filtered = [row.address for row in read_filter_policies(access, subscriptions)]
 
     if as_json:
         addresses = {"confirmed": confirmed, "filtered": filtered, "pending": pending}
-        print_json({"alarm": alarm["AlarmName"], "topicArn": topic_arn, **addresses})
+        print_json({"alarm": alarm_name, "topicArn": topic_arn, **addresses})
     elif confirmed:
         print_result(f"{topic_arn} notifies {', '.join(confirmed)}")
 
@@ -66,12 +79,7 @@ def test_alarm(target: Target, *, as_json: JsonOption = False) -> int:
         )
     if pending:
         print_message(f"not confirmed yet, by the link in a mail of AWS: {', '.join(pending)}")
-    if not confirmed:
-        raise FailedError(
-            f"the alarm has notified {topic_arn}, but nobody has subscribed and confirmed; add an "
-            "address with notifications.emails"
-        )
-    return 0
+    return confirmed
 
 
 def _find_alarm(target: Target) -> Mapping[str, str]:

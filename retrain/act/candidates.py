@@ -67,16 +67,7 @@ def choose_candidate(target: Target, name: str | None, *, refuse: bool) -> Candi
 
     Raises FailedError if it takes no answer, and OperatorError if it is not clear which is meant.
     """
-    candidates: list[Candidate] = []
-    for solution in target.settings["solutions"]:
-        if solution["approval"]:
-            candidates += _find_candidate(target, solution, name, refuse=refuse)
-    if name is not None and not candidates:
-        raise OperatorError(
-            f"{name!r} is not a version of the last month that a run has trained for a solution "
-            "with an approval; retrain history lists the versions"
-        )
-
+    candidates = _list_candidates(target, name, refuse=refuse)
     waiting = [candidate for candidate in candidates if candidate.error is None]
     if not waiting:
         reasons = [f"{short_name(candidate.arn)}: {candidate.error}" for candidate in candidates]
@@ -85,6 +76,24 @@ def choose_candidate(target: Target, name: str | None, *, refuse: bool) -> Candi
         names = ", ".join(short_name(candidate.arn) for candidate in waiting)
         raise OperatorError(f"{len(waiting)} versions wait for an approval; name one of {names}")
     return waiting[0]
+
+
+def _list_candidates(target: Target, name: str | None, *, refuse: bool) -> list[Candidate]:
+    """List a candidate for each solution with an approval, or only the one with this name.
+
+    Raises OperatorError if there is none with this name.
+    """
+    candidates: list[Candidate] = []
+    for solution in target.settings["solutions"]:
+        if solution["approval"]:
+            candidates += _find_candidate(target, solution, name, refuse=refuse)
+
+    if name is not None and not candidates:
+        raise OperatorError(
+            f"{name!r} is not a version of the last month that a run has trained for a solution "
+            "with an approval; retrain history lists the versions"
+        )
+    return candidates
 
 
 def _find_candidate(
@@ -99,8 +108,8 @@ def _find_candidate(
     for version in _list_trained_versions(target, solution):
         is_meant = name is None or is_named(version.arn, name)
         if version.is_active and is_meant:
-            candidate = Candidate(version.arn, version.tags, [*newer_arns])
-            candidate = _judge_candidate(target, solution, candidate, refuse=refuse)
+            unjudged = Candidate(version.arn, version.tags, [*newer_arns])
+            candidate = _judge_candidate(target, solution, unjudged, refuse=refuse)
             if candidate.error is None:
                 return [candidate]
             candidates.append(candidate)

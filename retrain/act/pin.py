@@ -55,12 +55,17 @@ def _write_pin(target: Target, campaign: str | None, tag_value: str, *, as_json:
         write_tags(client, campaign_arn, {PIN_TAG: tag_value})
         current_pin = wanted_pin
 
-    campaign_name = short_name(campaign_arn)
     if as_json:
         print_json({"campaignArn": campaign_arn, "pin": current_pin})
-    elif current_pin:
-        print_result(f"{campaign_name} is {current_pin}")
     else:
-        print_result(f"{campaign_name} is not pinned")
-        print_command("To deploy a version that waits, start a run", target.command("start"))
+        _print_pin(target, short_name(campaign_arn), current_pin)
     return 0
+
+
+def _print_pin(target: Target, campaign_name: str, current_pin: str | None) -> None:
+    if current_pin is not None:
+        print_result(f"{campaign_name} is {current_pin}")
+        return
+
+    print_result(f"{campaign_name} is not pinned")
+    print_command("To deploy a version that waits, start a run", target.command("start"))

@@ -41,15 +41,19 @@ def format_stack_file(
     _add_comments(RetrainingPipelineArgs, settings, INDENT, set())
 
     document = CommentedMap(provider_config)
-    for key, value in settings.items():
-        pulumi_key = f"{project}:{key}"
-        document[pulumi_key] = value
-        # ruamel keeps comments by key, so they have to move along.
-        document.ca.items[pulumi_key] = settings.ca.items[key]
-
+    _move_settings(settings, document, namespace=project)
     paragraphs = [*introduction, *_mention_unused_keys(RetrainingPipelineArgs, config)]
     document.yaml_set_start_comment(_wrap(paragraphs, INDENT), indent=INDENT)
     return _dump({"config": document})
+
+
+def _move_settings(settings: CommentedMap, document: CommentedMap, *, namespace: str) -> None:
+    """Put settings and their comments into a document whose keys have a namespace."""
+    for key, value in settings.items():
+        pulumi_key = f"{namespace}:{key}"
+        document[pulumi_key] = value
+        # ruamel keeps comments by key.
+        document.ca.items[pulumi_key] = settings.ca.items[key]
 
 
 def _dump(document: Mapping[str, Any]) -> str:
