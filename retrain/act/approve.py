@@ -15,14 +15,14 @@ from functions.personalize.trainings import read_metrics
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
-from retrain.act.candidates import choose_candidate
+from retrain.act.candidates import choose_candidate, predict_deployments
 from retrain.look.runs import find_run_id, list_running_executions
 from retrain.look.versions import build_deletion_warning
 from retrain.names import short_name
 from retrain.options import JsonOption, RefuseOption, VersionArgument, YesOption, command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from functions.contract import MetricComparison, Tags
     from functions.personalize.approvals import ApprovalStatus
@@ -50,10 +50,13 @@ def approve(
     Exit code 2: the pipeline or the version was not found.
     """
     candidate = choose_candidate(target, version, refuse=refuse)
-    if not yes:
-        _print_metrics(target, candidate)
+    deployments = predict_deployments(target, candidate)
     if not refuse:
-        for warning in _list_warnings(target, candidate):
+        _require_deployment(candidate, deployments)
+    if not yes:
+        _print_metrics(target, candidate, deployments)
+    if not refuse:
+        for warning in _list_warnings(target, candidate, deployments):
             print_message(f"warning: {warning}")
 
     verb = "Never deploy" if refuse else "Deploy"
@@ -65,19 +68,29 @@ def approve(
     return 0
 
 
-def _print_metrics(target: Target, candidate: Candidate) -> None:
+def _require_deployment(candidate: Candidate, deployments: Sequence[ExpectedDeployment]) -> None:
+    """Raise FailedError if no campaign would get the version, so that nobody waits for it."""
+    obstacles = [deployment.obstacle for deployment in deployments if deployment.obstacle]
+    if len(obstacles) == len(deployments):
+        reason = "; ".join(obstacles) or "its solution has no campaign"
+        name = short_name(candidate.arn)
+        raise FailedError(f"no version is waiting for approval; {name}: {reason}")
+
+
+def _print_metrics(
+    target: Target, candidate: Candidate, deployments: Sequence[ExpectedDeployment]
+) -> None:
     """Print the offline metrics of a version beside those of the version at each campaign."""
     client = target.access.personalize
     metrics = read_metrics(client, candidate.arn)
-    for deployment in candidate.deployments:
-        served_name = "nothing"
-        served_metrics: dict[str, float] = {}
-        if deployment.served_arn is not None:
-            served_name = short_name(deployment.served_arn)
-            served_metrics = read_metrics(client, deployment.served_arn)
+    for deployment in deployments:
+        served_arn = deployment.served_arn
+        if served_arn is None:
+            continue
 
         campaign_name = short_name(deployment.campaign_arn)
-        print_message(f"{campaign_name}: {served_name} → {short_name(candidate.arn)}")
+        print_message(f"{campaign_name}: {short_name(served_arn)} → {short_name(candidate.arn)}")
+        served_metrics = read_metrics(client, served_arn)
         for line in format_metric_lines(_compare_metrics(deployment, metrics, served_metrics)):
             print_message(f"  {line}")
 
@@ -97,9 +110,11 @@ def _compare_metrics(
     return sorted([*deployment.comparisons, *others], key=itemgetter("metric"))
 
 
-def _list_warnings(target: Target, candidate: Candidate) -> Iterator[str]:
+def _list_warnings(
+    target: Target, candidate: Candidate, deployments: Sequence[ExpectedDeployment]
+) -> Iterator[str]:
     """Yield what speaks against an approval, or delays the deployment."""
-    for deployment in candidate.deployments:
+    for deployment in deployments:
         if deployment.obstacle is not None:
             yield deployment.obstacle
 
@@ -134,7 +149,7 @@ def _refuse_version(target: Target, candidate: Candidate, *, as_json: bool) -> N
 def _approve_version(target: Target, candidate: Candidate, *, as_json: bool) -> None:
     """Write the approval on the version, unless it is there already, and start the deployment."""
     tags = candidate.tags
-    if not candidate.is_approved:
+    if candidate.answer != "APPROVED":
         tags = _write_answer(target, candidate, "APPROVED")
     execution_arn = _start_deployment(target, candidate.arn, tags)
 

@@ -25,20 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from functions.contract import MetricComparison, SolutionSettings, Tags
+    from functions.personalize.approvals import ApprovalStatus
     from functions.rules.campaigns import CampaignState
     from functions.rules.steps import Step
     from retrain.account.target import Target
-
-
-class ExpectedDeployment(NamedTuple):
-    """What a run would do at a campaign if the version was approved."""
-
-    campaign_arn: str
-    served_arn: str | None
-    comparisons: Sequence[MetricComparison]
-    """What the quality gate compares. Empty if another rule decides before the gate does."""
-    obstacle: str | None
-    """Why no run deploys the version there, or None."""
 
 
 class TrainedVersion(NamedTuple):
@@ -52,14 +42,37 @@ class TrainedVersion(NamedTuple):
 class Candidate(NamedTuple):
     """A version of a solution whose versions need an approval."""
 
+    solution: SolutionSettings
     arn: str
     tags: Tags
+    answer: ApprovalStatus | None
+    """What a run or a person has written on the version, unless it has expired."""
     newer_arns: Sequence[str]
     """The newer versions, which runs prefer if they're approved."""
-    is_approved: bool = False
-    deployments: Sequence[ExpectedDeployment] = ()
-    error: str | None = None
-    """Why the version doesn't take the answer of the command, or None if it does."""
+
+    def takes_answer(self, *, refuse: bool) -> bool:
+        """Return True if a person can still approve or refuse the version.
+
+        An approval may be given again, because its execution may not have been started.
+        """
+        return self.answer == "REQUESTED" or (self.answer == "APPROVED" and not refuse)
+
+    def explain_no_answer(self) -> str:
+        """Explain why the version takes no answer."""
+        approval = self.solution["approval"]
+        assert approval is not None, "the solution needs an approval"
+        return f"{short_name(self.arn)}: {explain_no_answer(self.tags, approval)}"
+
+
+class ExpectedDeployment(NamedTuple):
+    """What a run would do at a campaign if the version was approved."""
+
+    campaign_arn: str
+    served_arn: str | None
+    comparisons: Sequence[MetricComparison]
+    """What the quality gate compares. Empty if another rule decides before the gate does."""
+    obstacle: str | None
+    """Why no run deploys the version there, or None."""
 
 
 def choose_candidate(target: Target, name: str | None, *, refuse: bool) -> Candidate:
@@ -68,9 +81,9 @@ def choose_candidate(target: Target, name: str | None, *, refuse: bool) -> Candi
     Raises FailedError if it takes no answer, and OperatorError if it is not clear which is meant.
     """
     candidates = _list_candidates(target, name, refuse=refuse)
-    waiting = [candidate for candidate in candidates if candidate.error is None]
+    waiting = [candidate for candidate in candidates if candidate.takes_answer(refuse=refuse)]
     if not waiting:
-        reasons = [f"{short_name(candidate.arn)}: {candidate.error}" for candidate in candidates]
+        reasons = [candidate.explain_no_answer() for candidate in candidates]
         raise FailedError("; ".join(["no version is waiting for approval", *reasons]))
     if len(waiting) > 1:
         names = ", ".join(short_name(candidate.arn) for candidate in waiting)
@@ -85,7 +98,7 @@ def _list_candidates(target: Target, name: str | None, *, refuse: bool) -> list[
     """
     candidates: list[Candidate] = []
     for solution in target.settings["solutions"]:
-        if solution["approval"]:
+        if solution["approval"] is not None:
             candidates += _find_candidate(target, solution, name, refuse=refuse)
 
     if name is not None and not candidates:
@@ -108,9 +121,9 @@ def _find_candidate(
     for version in _list_trained_versions(target, solution):
         is_meant = name is None or is_named(version.arn, name)
         if version.is_active and is_meant:
-            unjudged = Candidate(version.arn, version.tags, [*newer_arns])
-            candidate = _judge_candidate(target, solution, unjudged, refuse=refuse)
-            if candidate.error is None:
+            answer = find_approval_status(version.tags, solution["approval"], clock.now())
+            candidate = Candidate(solution, version.arn, version.tags, answer, [*newer_arns])
+            if candidate.takes_answer(refuse=refuse):
                 return [candidate]
             candidates.append(candidate)
         newer_arns.append(version.arn)
@@ -136,49 +149,24 @@ def _list_trained_versions(target: Target, solution: SolutionSettings) -> Iterat
             yield TrainedVersion(version_arn, tags, is_active(status))
 
 
-def _judge_candidate(
-    target: Target, solution: SolutionSettings, candidate: Candidate, *, refuse: bool
-) -> Candidate:
-    """Add what would become of a version, and whether it takes the answer."""
-    approval = solution["approval"]
-    assert approval is not None, "the solution needs an approval"
-    answer = find_approval_status(candidate.tags, approval, clock.now())
-    candidate = candidate._replace(is_approved=answer == "APPROVED")
-
-    # An approval may be given again, because its execution may not have been started.
-    is_repeated_approval = candidate.is_approved and not refuse
-    if answer != "REQUESTED" and not is_repeated_approval:
-        return candidate._replace(error=explain_no_answer(candidate.tags, approval))
-
-    deployments = [
-        _predict_deployment(target, solution, campaign["campaignArn"], candidate.arn)
-        for campaign in solution["campaigns"]
+def predict_deployments(target: Target, candidate: Candidate) -> list[ExpectedDeployment]:
+    """Predict what a run would do at each campaign if the version was approved."""
+    return [
+        _predict_deployment(target, candidate, campaign["campaignArn"])
+        for campaign in candidate.solution["campaigns"]
     ]
-    error = None
-    if not refuse:
-        error = _explain_useless_approval(deployments)
-    return candidate._replace(deployments=deployments, error=error)
-
-
-def _explain_useless_approval(deployments: Sequence[ExpectedDeployment]) -> str | None:
-    """Explain why no campaign would get the version, or return None if one would."""
-    obstacles = [deployment.obstacle for deployment in deployments if deployment.obstacle]
-    if len(obstacles) < len(deployments):
-        return None
-    return "; ".join(obstacles) or "its solution has no campaign"
 
 
 def _predict_deployment(
-    target: Target, solution: SolutionSettings, campaign_arn: str, version_arn: str
+    target: Target, candidate: Candidate, campaign_arn: str
 ) -> ExpectedDeployment:
-    """Predict what a run would do at a campaign if the version was approved."""
-    campaign, step = _decide_first_step(target, solution, campaign_arn, version_arn)
-
+    campaign, step = _decide_first_step(target, candidate, campaign_arn)
     obstacle = None
     if not needs_run(step):
         reason = join_reasons(step.reasons or [str(step.outcome)])
         reason_text = format_message(reason, target.options)
         obstacle = f"no run deploys it to {short_name(campaign_arn)}: {reason_text}"
+
     return ExpectedDeployment(
         campaign_arn=campaign_arn,
         served_arn=campaign.served_version_arn,
@@ -188,7 +176,7 @@ def _predict_deployment(
 
 
 def _decide_first_step(
-    target: Target, solution: SolutionSettings, campaign_arn: str, version_arn: str
+    target: Target, candidate: Candidate, campaign_arn: str
 ) -> tuple[CampaignState, Step]:
     """Read a campaign, and let the rules decide on the first step of deploying a version there.
 
@@ -196,8 +184,9 @@ def _decide_first_step(
     """
     client = target.access.personalize
     now = clock.now()
+    solution = candidate.solution
     spec = build_deployment_spec(
-        target.settings, solution, campaign_arn, version_arn, is_candidate_from_earlier_run=True
+        target.settings, solution, campaign_arn, candidate.arn, is_candidate_from_earlier_run=True
     )
     # The question is what happens once the version is approved.
     spec = replace(spec, approval=None)
