@@ -168,6 +168,7 @@ def _build_account_option(
         parser=parser,
         rich_help_panel="Account",
     )
+
     return Parameter(
         name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]
     )

@@ -78,6 +78,7 @@ class GroupConfigBuilder:
     def _require_group(self) -> None:
         """Raise OperatorError if the group doesn't exist."""
         region, account = self._group_arn.split(":")[3:5]
+
         try:
             self._client.describe_dataset_group(datasetGroupArn=self._group_arn)
         except self._client.exceptions.ResourceNotFoundException as error:

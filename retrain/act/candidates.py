@@ -82,6 +82,7 @@ def choose_candidate(target: Target, name: str | None, *, refuse: bool) -> Candi
     """
     candidates = _list_candidates(target, name, refuse=refuse)
     waiting = [candidate for candidate in candidates if candidate.takes_answer(refuse=refuse)]
+
     if not waiting:
         reasons = [candidate.explain_no_answer() for candidate in candidates]
         raise FailedError("; ".join(["no version is waiting for approval", *reasons]))

@@ -37,6 +37,7 @@ def pause(target: Target, *, as_json: JsonOption = False) -> int:
     Exit code 2: the pipeline or its schedule was not found, or cannot be changed.
     """
     _switch(target, "DISABLED", as_json=as_json)
+
     print_message("A run that is under way goes on. `pulumi up --refresh` would end the pause.")
     print_command(
         "To keep the pause, deploy the setting too", target.config_command("paused", "true")
@@ -56,6 +57,7 @@ def resume(target: Target, *, as_json: JsonOption = False) -> int:
     Exit code 2: the pipeline or its schedule was not found, or cannot be changed.
     """
     _switch(target, "ENABLED", as_json=as_json)
+
     print_message(
         "If the stack's file has `paused: true`, `pulumi up --refresh` would pause again."
     )

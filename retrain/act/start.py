@@ -125,6 +125,7 @@ def _start_execution(target: Target, run_id: str, request: RunRequest) -> Execut
     response = target.access.step_functions.start_execution(
         stateMachineArn=target.state_machine_arn, name=run_id, input=dumps(request)
     )
+
     return Execution(
         arn=response["executionArn"],
         status="RUNNING",

@@ -85,6 +85,7 @@ class Account:
             "sts": SimpleNamespace(get_caller_identity=lambda: {"Arn": CALLER}),
             **self.services,
         }
+
         return clients[service] if service in clients else _denied(service)
 
     def preview(self, _stack: str, *, refresh: bool, **_: object):
@@ -116,6 +117,7 @@ def account(group: DatasetGroup | None = None, **options: object) -> Iterator[Ac
         keys = {f"{project['name']}:{key}": value for key, value in config.items()}
         stack = {"config": {"aws:region": REGION, **keys}}
         (folder / f"Pulumi.{STACK}.yaml").write_text(json.dumps(stack))
+
         account = Account(pipeline, folder)
         outputs = {"state_machine_arn": pipeline.machine.arn}
         with (

@@ -111,6 +111,7 @@ def test_a_shell_completes_commands_options_and_stacks(
     typed = {"COMP_WORDS": line, "COMP_CWORD": str(position)}
     for name, value in {**typed, "_RETRAIN_COMPLETE": "complete_bash"}.items():
         monkeypatch.setenv(name, value)
+
     loaded = []
     load = importlib.import_module
     monkeypatch.setattr(cli, "import_module", lambda name: loaded.append(name) or load(name))
@@ -256,6 +257,7 @@ def test_a_signal_ends_the_command_line_and_further_signals_are_ignored(
     monkeypatch.setattr(sys, "argv", ["retrain", command])
     with pytest.raises(SystemExit) as caught:
         retrain.__main__.main()
+
     assert caught.value.code == 128 + number
     assert capsys.readouterr().err == f"interrupted{rest}\n"
     assert signal.getsignal(signal.SIGINT) == signal.getsignal(signal.SIGTERM) == signal.SIG_IGN

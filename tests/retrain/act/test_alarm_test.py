@@ -39,6 +39,7 @@ def outcome_of(cloudwatch, subscription="arn:a", options="", **attributes):
     """Run the command in an account with this alarm, and with one subscription to the topic."""
     rows = [{"Endpoint": "a@x.org", "SubscriptionArn": subscription, "Protocol": "email"}]
     pages = SimpleNamespace(paginate=lambda **_: [{"Subscriptions": rows}])
+
     with account() as prod:
         prod.services["cloudwatch"] = cloudwatch
         prod.services["sns"] = SimpleNamespace(
@@ -58,6 +59,7 @@ def outcome_of(cloudwatch, subscription="arn:a", options="", **attributes):
 def test_the_alarm_gets_its_former_state_back(former):
     cloudwatch = CloudWatch(*former)
     result = outcome_of(cloudwatch)
+
     assert (result.code, result.out) == (0, f"{TOPIC} notifies a@x.org\n")
     assert result.err.splitlines() == [
         f"{NAME} is in ALARM for this test",

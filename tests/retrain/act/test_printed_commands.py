@@ -116,6 +116,7 @@ def test_a_command_of_a_message_does_what_it_is_for(name, group, happening, effe
             prod.pipeline.bucket.put("interactions.csv", interactions(shift=1))
             happening(prod.pipeline)
             prod.pipeline.run(scheduledTime=NEXT_SLOT)
+
         prod.pipeline.sleep(600)
         lines = commands_in(prod.pipeline.inbox.messages[-1].body)
         (command,) = (line for line in lines if named(line) == name)

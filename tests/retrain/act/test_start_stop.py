@@ -89,4 +89,5 @@ def test_a_training_that_begins_while_the_run_is_stopped_is_stopped_too(monkeypa
         prod.pipeline.sleep(IN_TRAINING)
         lists = iter([[{"status": "ACTIVE"}]])
         document = prod.retrain("stop --yes --json").document
+
         assert document["stoppedVersions"] == prod.pipeline.versions()[1:]
