@@ -57,7 +57,7 @@ class Candidate(NamedTuple):
         """
         return self.answer == "REQUESTED" or (self.answer == "APPROVED" and not refuse)
 
-    def explain_no_answer(self) -> str:
+    def explain_unanswerable(self) -> str:
         """Explain why the version takes no answer."""
         approval = self.solution["approval"]
         assert approval is not None, "the solution needs an approval"
@@ -84,7 +84,7 @@ def choose_candidate(target: Target, name: str | None, *, refuse: bool) -> Candi
     waiting = [candidate for candidate in candidates if candidate.takes_answer(refuse=refuse)]
 
     if not waiting:
-        reasons = [candidate.explain_no_answer() for candidate in candidates]
+        reasons = [candidate.explain_unanswerable() for candidate in candidates]
         raise FailedError("; ".join(["no version is waiting for approval", *reasons]))
     if len(waiting) > 1:
         names = ", ".join(short_name(candidate.arn) for candidate in waiting)

@@ -8,7 +8,13 @@ from botocore.exceptions import ClientError
 
 from components.args import ApprovalArgs
 from functions.personalize.approvals import parse_approval
-from functions.personalize.tags import BLOCKED_VERSION_TAG, GOOD_VERSION_TAG, read_tags, write_tags
+from functions.personalize.tags import (
+    BLOCKED_VERSION_TAG,
+    GOOD_VERSION_TAG,
+    PIN_TAG,
+    read_tags,
+    write_tags,
+)
 from tests.retrain.in_process import CALLER, account
 from tests.workflow import test_baselines as baselines
 from tests.workflow.pipeline import NEXT_SLOT
@@ -130,9 +136,14 @@ def move_back(pipeline):
     pipeline.sleep(HOUR)
 
 
+def pin(pipeline):
+    write_tags(pipeline.client, campaign_arn(), {PIN_TAG: "by the film festival"})
+
+
 @pytest.mark.parametrize(
     "happening, reason",
     [
+        (pin, "no run deploys it to home: the campaign is pinned by the film festival, so it"),
         (lambda at: at.sleep(25 * HOUR), "a run asks about it when it has passed"),
         (take_back, "no run deploys it to home: a run or a person has rolled taste/{new} back"),
         (move_back, "no run deploys it to home: somebody has moved the campaign to taste/{live}"),

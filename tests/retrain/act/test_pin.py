@@ -1,6 +1,5 @@
 """Proves that no run deploys to a pinned campaign, and that the next run after `unpin` does."""
 
-from components.args import ApprovalArgs
 from functions.personalize.campaigns import UNSET_VALUE
 from functions.personalize.tags import PIN_TAG, read_tags, write_tags
 from tests.retrain.in_process import CALLER, account
@@ -9,7 +8,6 @@ from tests.workflow.summaries import outcomes
 from tests.world import HOUR, MOVIES, campaign_arn, interactions, solution
 
 ARN = campaign_arn()
-ASKING = MOVIES.with_solutions(solution(approval=ApprovalArgs(timeout_hours=24)))
 TWO = MOVIES.with_solutions(solution(campaigns=["home", "tv"]))
 PIN = f"pinned since 2026-11-29 05:08 UTC by {CALLER}"
 SKIPPED = {"interactions": "IMPORTED", "taste": "SKIPPED", "home": "SKIPPED"}
@@ -19,7 +17,7 @@ def test_golden_runs_train_and_judge_and_leave_a_pinned_campaign_alone(golden):
     with account() as prod:
         prod.pipeline.run()
         first = prod.pipeline.served_version()
-        pinned = prod.transcript("pin", "pin --json")
+        pinned = prod.transcript("pin", "pin --json", "rollback")
         prod.pipeline.bucket.put("interactions.csv", interactions(shift=1))
         planned = prod.transcript("plan")
         execution = prod.pipeline.run(scheduledTime=NEXT_SLOT)
@@ -57,23 +55,3 @@ def test_any_value_of_the_tag_pins_a_campaign_and_a_pin_keeps_its_time():
     assert (kept.code, kept.out) == (0, "home is pinned by the film festival\n")
     assert other.document == {"campaignArn": campaign_arn("tv"), "pin": None}
     assert (unknown.code, unknown.err) == (2, f"--campaign 'film' is unknown; {names}")
-
-
-def test_rollback_moves_a_pinned_campaign_and_says_that_it_stays_pinned():
-    with account() as prod:
-        prod.pipeline.run()
-        prod.retrain("pin")
-        result = prod.retrain("rollback --yes")
-        assert prod.pipeline.served_version() == prod.pipeline.versions()[0]
-        assert read_tags(prod.pipeline.client, ARN)[PIN_TAG].startswith("since ")
-    (said,) = (line for line in result.err.splitlines() if "pinned" in line)
-
-    assert (result.code, said) == (0, f"home is {PIN}, and stays pinned")
-
-
-def test_a_version_for_pinned_campaigns_takes_no_approval():
-    with account(ASKING) as prod:
-        prod.pipeline.run()
-        prod.retrain("pin")
-        result = prod.retrain("approve --yes")
-    assert (result.code, "`retrain unpin --campaign home --stack dev`" in result.err) == (1, True)
