@@ -262,7 +262,7 @@ def _equals(expected: str, actual: str, *, is_pattern: bool) -> bool | None:
 
     # Only the beginning of the value is known, so compare it with each beginning of the pattern.
     beginning = actual.removesuffix("*")
-    lengths = range(len(expected) + 1)
+    lengths = range(len(expected))
     if any(_matches_pattern(expected[:length], beginning) for length in lengths):
         return None
     return False

@@ -25,6 +25,7 @@ from tests.components.sample import NAME
 from tests.retrain.check import answers as a
 from tests.retrain.in_process import account
 from tests.world import (
+    ACCOUNT,
     HOUR,
     IMPORT_ROLE,
     MOVIES,
@@ -378,8 +379,11 @@ def test_the_topic_of_the_user_is_mended_by_the_printed_policy(encrypted):
 
     start = f"aws sns set-topic-attributes --topic-arn {TOPIC} --attribute-name Policy "
     assert fix.startswith(f"{start}--attribute-value ")
-    answer(encrypted, "topic", a.topic(document_in(fix)))
-    assert findings(encrypted, "messages") == []
+    by_default = {"StringEquals": {"AWS:SourceOwner": ACCOUNT}}
+    open_to_account = a.statement("sns:Publish", TOPIC, {"AWS": "*"}, Condition=by_default)
+    for mended in (document_in(fix), a.document(open_to_account)):
+        answer(encrypted, "topic", a.topic(mended))
+        assert findings(encrypted, "messages") == []
 
 
 @pytest.fixture
@@ -395,26 +399,48 @@ def encrypted():
 LOGS_KEY = KEY.replace("/1", "/2")
 
 
+def test_key_policies_are_mended_by_the_printed_policies(encrypted):
+    (_, data_text, data_fix), (_, log_text, log_fix) = findings(encrypted, "keys")
+    lets = "does not let {} and IAM policies call kms:"
+    assert data_text.startswith(f"the policy of {KEY} {lets.format('Personalize')}")
+    assert log_text.startswith(f"the policy of {LOGS_KEY} {lets.format('CloudWatch Logs')}")
+
+    commands = {KEY: data_fix, LOGS_KEY: log_fix}
+    for arn, command in commands.items():
+        put = f"aws kms put-key-policy --key-id {arn} --policy-name default --policy "
+        assert command.startswith(put)
+
+    logs, root = document_in(commands[LOGS_KEY])["Statement"]
+    assert logs["Principal"] == {"Service": "logs.eu-west-1.amazonaws.com"}
+    assert "log-group:*" in str(logs["Condition"]), "only the logs of this account"
+    assert root["Principal"] == {"AWS": "arn:aws:iam::123456789012:root"}
+
+    kms = encrypted.services["kms"].answers
+    kms["get_key_policy"] = lambda KeyId, **_: a.text(document_in(commands[KeyId]))  # noqa: N803
+    assert findings(encrypted, "keys") == []
+
+
+ENABLE = f"aws kms enable-key --key-id {KEY}"
+CANCEL = f"aws kms cancel-key-deletion --key-id {KEY}"
+
+
 @pytest.mark.parametrize(
-    "arn, who",
-    [(KEY, "Personalize and IAM policies"), (LOGS_KEY, "CloudWatch Logs and IAM policies")],
+    "key, problem, command",
+    [
+        ({"KeyMetadata": {"KeyState": "Disabled"}}, "Disabled", ENABLE),
+        (
+            {"KeyMetadata": {"KeyState": "PendingDeletion"}},
+            "PendingDeletion",
+            f"{CANCEL} && {ENABLE}",
+        ),
+        ("NotFoundException", "gone", None),
+    ],
+    ids=["disabled", "to be deleted", "deleted"],
 )
-def test_a_key_policy_is_mended_by_the_printed_policy(encrypted, arn, who):
-    kms = encrypted.services["kms"]
-    title = "keys"
-    both = {text.split()[3]: (text, fix) for _, text, fix in findings(encrypted, title)}
-    text, fix = both[arn]
-    assert text.startswith(f"the policy of {arn} does not let {who} call kms:")
-    assert fix.startswith(f"aws kms put-key-policy --key-id {arn} --policy-name default --policy ")
-
-    kms.answers["get_key_policy"] = lambda **request: a.text(document_in(both[request["KeyId"]][1]))
-    assert findings(encrypted, title) == []
-    kms.answers["describe_key"] = {"KeyMetadata": {"KeyState": "PendingDeletion"}}
-    cancel = f"aws kms cancel-key-deletion --key-id {arn} && aws kms enable-key --key-id {arn}"
-    assert ("missing", f"{arn} is PendingDeletion", cancel) in findings(encrypted, title)
-
-    kms.answers["describe_key"] = "NotFoundException"
-    assert ("missing", f"{arn} is gone", None) in findings(encrypted, title)
+def test_a_key_that_cannot_be_used_is_named(encrypted, key, problem, command):
+    encrypted.services["kms"].answers["describe_key"] = key
+    first, _ = findings(encrypted, "keys")
+    assert first == ("missing", f"{KEY} is {problem}", command)
 
 
 FOUR_BUCKETS = MOVIES.with_solutions(

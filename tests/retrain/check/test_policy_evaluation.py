@@ -10,6 +10,7 @@ from retrain.check.policy_evaluation import (
     Verdict,
     build_service_context,
     evaluate_policy,
+    remove_denials,
 )
 
 HOME = Environment("aws", "eu-west-1", "123456789012")
@@ -58,7 +59,10 @@ def test_what_cannot_be_judged_is_named_unless_another_statement_is_enough():
     unknown = {**ALLOW, "Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}}
     assert evaluate(unknown) == Verdict("uncertain", ["aws:SourceIp"])
     assert evaluate(ALLOW, unknown) == Verdict("allowed"), "the first statement is enough"
-    assert evaluate({**unknown, "Effect": "Deny"}) == Verdict("not allowed"), "nothing allows it"
+
+    denial = {**unknown, "Effect": "Deny"}
+    assert evaluate(denial) == Verdict("not allowed"), "nothing allows it"
+    assert remove_denials({"Statement": denial}, [REQUEST]) == {"Statement": [denial]}
 
 
 @pytest.mark.parametrize("name", ["arn:aws:iam::123456789012:root", "123456789012", "*"])
