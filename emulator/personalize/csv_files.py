@@ -94,7 +94,9 @@ def _check_header(columns: Sequence[str], schema: Sequence[Field]) -> None:
 def _reject_columns(problem: str, columns: Sequence[str]) -> None:
     """Fail the job if any columns have a problem."""
     if columns:
-        raise JobFailed(f"Input csv {problem}: [{', '.join(columns)}]")
+        # The failure reason may be shown on a terminal.
+        shown_names = [name if name.isprintable() else repr(name) for name in columns]
+        raise JobFailed(f"Input csv {problem}: [{', '.join(shown_names)}]")
 
 
 def _build_readers(
