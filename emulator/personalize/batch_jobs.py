@@ -116,7 +116,7 @@ def _read_input_files(objects: Objects, job: BatchJob) -> dict[str, bytes]:
 
 
 def _answer_file(store: Store, job: BatchJob, file_name: str, content: bytes) -> list[Line]:
-    """Answer each line of an input file. The job fails if none of them has a result."""
+    """Answer each line of an input file, or fail the job if none of them has a result."""
     input_lines = content.decode(errors="replace").split("\n")
     output_lines = [_answer_text(store, job, text) for text in input_lines if text.strip()]
     if not output_lines:
@@ -184,6 +184,5 @@ def _format_items(line: Line, scores: Mapping[str, float], recipe_type: str) -> 
 
 def _list_segment(job: BatchJob, line: Line) -> Line:
     """Build the output with the users who like an item."""
-    user_scores = job.version.model.rank_users({line["itemId"]})
-    users = filter_scores(job.filter, line, user_scores)
+    users = filter_scores(job.filter, line, job.version.model.rank_users(line["itemId"]))
     return {"input": line, "output": {"recommendedUsers": [*users][: job.details["numResults"]]}}

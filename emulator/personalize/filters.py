@@ -121,9 +121,9 @@ def filter_scores(
 
 
 def _list_used_excludes(item_filter: Filter, request: Request) -> list[Condition]:
-    """List the EXCLUDE expressions. Those whose value is missing are not used.
+    """List the EXCLUDE expressions that have the values of their parameters.
 
-    INCLUDE needs all its values.
+    The others are not used (guide, "Creating filter expressions"), while INCLUDE needs its values.
     """
     present_parameters = {"", *request.get("filterValues", {})}
     return [

@@ -57,7 +57,7 @@ class Resource:
         return f"{cls.response_field()}Arn"
 
     def status(self, time: datetime) -> str:
-        """Tell the status at a time."""
+        """Tell the status at a time, in the words of the API."""
         return self.timeline.status(time)
 
     def is_active(self, time: datetime) -> bool:
@@ -289,7 +289,7 @@ class Condition(NamedTuple):
 
 @dataclass(kw_only=True, eq=False)
 class Filter(Resource):
-    """A filter of recommendations or user segments."""
+    """A filter of recommendations or user segments, with one condition for each expression."""
 
     resource_type = "filter"
     conditions: tuple[Condition, ...]

@@ -80,7 +80,7 @@ def compute_scores(store: Store, version: SolutionVersion, request: Request) -> 
     model = version.model
     match version.solution.recipe.type:
         case "RELATED_ITEMS":
-            return model.similar_items(_require(request, "itemId"))
+            return model.recommend_similar_items(_require(request, "itemId"))
         case "PERSONALIZED_RANKING":
             return model.rank_items(_require(request, "userId"), request.get("inputList", []))
         case "POPULAR_ITEMS" if "userId" not in request:

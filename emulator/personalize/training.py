@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import NamedTuple
@@ -53,18 +53,19 @@ class Model:
         """Recommend items that are new to a user. A user without a history gets popular items."""
         return self._rank_new_items(self.histories.get(user_id, []))
 
-    def similar_items(self, item_id: str) -> dict[str, float]:
+    def recommend_similar_items(self, item_id: str) -> dict[str, float]:
         """Recommend items that are similar to an item. For an unknown item they are popular."""
         history = []
         if item_id in self.items:
             history.append(self.items.index(item_id))
         return self._rank_new_items(history)
 
-    def rank_users(self, item_ids: Collection[str]) -> dict[str, float]:
-        """Rank the users who like any of the items by the sum of their scores, best first."""
-        positions = [position for position, item in enumerate(self.items) if item in item_ids]
-        scores = self.score_items([*self.histories.values()])[:, positions].sum(axis=1)
+    def rank_users(self, item_id: str) -> dict[str, float]:
+        """Rank the users who like an item by their scores. Nobody likes an unknown item."""
+        if item_id not in self.items:
+            return {}
 
+        scores = self.score_items([*self.histories.values()])[:, self.items.index(item_id)]
         users = list(self.histories)
         best_first = np.argsort(-scores, kind="stable")
         return {users[row]: float(scores[row]) for row in best_first if scores[row] > 0}
@@ -129,6 +130,14 @@ def train(data: Table, recipe: Recipe, *, only_popularity: bool = False) -> Mode
     return replace(model, metrics=metrics)
 
 
+def _train_on_items(items: Sequence[str]) -> Model:
+    """Build a model to which all items are equally similar, because there are no interactions.
+
+    There is nothing to evaluate either: each item is recommended to somebody.
+    """
+    return Model(items, {}, np.ones(len(items)), similarity=None, metrics={"coverage": 1})
+
+
 def _count_interactions(histories: Mapping[str, History], item_count: int) -> Scores:
     """Count the interactions of each item."""
     positions = np.concatenate([*histories.values()])
@@ -159,14 +168,6 @@ def _choose_held_out_users(histories: Mapping[str, History]) -> dict[str, None]:
     users.sort(key=lambda user: hashlib.sha256(user.encode()).digest())
     held_out_count = math.ceil(len(users) * HELD_OUT_USERS)
     return dict.fromkeys(users[:held_out_count])
-
-
-def _train_on_items(items: Sequence[str]) -> Model:
-    """Build a model to which all items are equally similar, because there are no interactions.
-
-    There is nothing to evaluate either: each item is recommended to somebody.
-    """
-    return Model(items, {}, np.ones(len(items)), similarity=None, metrics={"coverage": 1})
 
 
 def _compute_similarity(histories: Sequence[History], item_count: int) -> csr_matrix:
