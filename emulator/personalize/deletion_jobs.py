@@ -14,7 +14,7 @@ from emulator.personalize.resources import (
     ImportJob,
     SolutionVersion,
 )
-from emulator.personalize.s3_files import Location, parse_location, read_csv_files
+from emulator.personalize.s3_files import parse_location, read_csv_files
 from emulator.personalize.store import Request, Store
 from emulator.personalize.tables import Field, Value
 
@@ -30,14 +30,14 @@ def create_data_deletion_job(store: Store, request: Request) -> DataDeletionJob:
     location = parse_location(request["dataSource"].get("dataLocation", ""))
     check_no_unfinished_job(store, group.arn, ImportJob, SolutionVersion, BatchJob)
 
-    job = create(store, DataDeletionJob, request, belongs_to=[group.arn])
-    job.timeline.when_active(partial(_delete_users, store, job, location))
+    job = create(store, DataDeletionJob, request, belongs_to=[group.arn], location=location)
+    job.timeline.when_active(partial(_delete_users, store, job))
     return job
 
 
-def _delete_users(store: Store, job: DataDeletionJob, location: Location) -> None:
+def _delete_users(store: Store, job: DataDeletionJob) -> None:
     """Delete the users in a job's files from all datasets of the group, and count the rows."""
-    files = read_csv_files(store.objects, location, job.details["roleArn"])
+    files = read_csv_files(store.objects, job.location, job.details["roleArn"])
     user_ids = _parse_user_ids(files, store.now.date())
 
     deleted_count = 0

@@ -1,7 +1,6 @@
 """The operations on dataset import jobs, which turn CSV files in S3 into rows of a dataset."""
 
 import hashlib
-from collections.abc import Callable, Mapping
 from datetime import date
 from functools import partial
 
@@ -9,7 +8,7 @@ from emulator.personalize.csv_files import read_csv
 from emulator.personalize.errors import JobFailed, invalid_input
 from emulator.personalize.lifecycle import check_no_unfinished_job, create, find_active
 from emulator.personalize.resources import DataDeletionJob, Dataset, ImportJob
-from emulator.personalize.s3_files import Location, parse_location, read_csv_files
+from emulator.personalize.s3_files import parse_location, read_csv_files
 from emulator.personalize.store import Request, Store
 from emulator.personalize.tables import IDENTITY_FIELDS, MIN_INTERACTIONS, Row, Table
 
@@ -25,14 +24,17 @@ def create_dataset_import_job(store: Store, request: Request) -> ImportJob:
     if request.get("importMode") == "INCREMENTAL":
         _check_bulk_data(store, dataset)
 
-    details = {"importMode": "FULL", **request}
-    belongs_to = [dataset.arn, dataset.group_arn]
-    job = create(store, ImportJob, details, belongs_to=belongs_to)
-
-    read = partial(_read_files, store, job, location)
+    job = create(
+        store,
+        ImportJob,
+        {"importMode": "FULL", **request},
+        belongs_to=[dataset.arn, dataset.group_arn],
+        dataset=dataset,
+        location=location,
+    )
     if store.switches.import_reads == "start":
-        job.timeline.when_in_progress(read)
-    job.timeline.when_active(partial(_import, store, job, dataset, read))
+        job.timeline.when_in_progress(partial(_read_files, store, job))
+    job.timeline.when_active(partial(_import, store, job))
     return job
 
 
@@ -46,19 +48,20 @@ def _check_bulk_data(store: Store, dataset: Dataset) -> None:
     )
 
 
-def _read_files(store: Store, job: ImportJob, location: Location) -> None:
+def _read_files(store: Store, job: ImportJob) -> None:
     """Read the files of a job as its role."""
     role_arn = job.details.get("roleArn", "")
-    job.files = read_csv_files(store.objects, location, role_arn)
+    job.files = read_csv_files(store.objects, job.location, role_arn)
 
 
-def _import(store: Store, job: ImportJob, dataset: Dataset, read: Callable[[], None]) -> None:
+def _import(store: Store, job: ImportJob) -> None:
     """Import the files of a job into its dataset. A job that reads at its end reads them now."""
     if not job.files:
-        read()
-    new_rows = _parse_rows(job.files, dataset, store.now.date())
-    _check_enough_interactions(job, dataset, len(new_rows))
+        _read_files(store, job)
+    new_rows = _parse_rows(job, store.now.date())
+    _check_enough_interactions(job, len(new_rows))
 
+    dataset = job.dataset
     if not job.is_incremental:
         dataset.table = Table(dataset.table.columns)
         dataset.imports = ()
@@ -69,22 +72,22 @@ def _import(store: Store, job: ImportJob, dataset: Dataset, read: Callable[[], N
     job.files = {}
 
 
-def _parse_rows(files: Mapping[str, bytes], dataset: Dataset, today: date) -> list[Row]:
+def _parse_rows(job: ImportJob, today: date) -> list[Row]:
     """Parse the rows of all files, which must have the same columns."""
-    schema = dataset.schema.columns
-    csv_files = [read_csv(url, data, schema, today) for url, data in files.items()]
+    schema = job.dataset.schema.columns
+    csv_files = [read_csv(url, data, schema, today) for url, data in job.files.items()]
     if len({frozenset(csv_file.columns) for csv_file in csv_files}) > 1:
         raise JobFailed("Input csv files do not have the same columns")
     return [row for csv_file in csv_files for row in csv_file.rows]
 
 
-def _check_enough_interactions(job: ImportJob, dataset: Dataset, row_count: int) -> None:
+def _check_enough_interactions(job: ImportJob, row_count: int) -> None:
     """Fail the job if it has too few interactions.
 
     Item interactions have a minimum in either mode, and action interactions only with INCREMENTAL.
     """
-    has_minimum = dataset.type == "INTERACTIONS"
-    if dataset.type == "ACTION_INTERACTIONS":
+    has_minimum = job.dataset.type == "INTERACTIONS"
+    if job.dataset.type == "ACTION_INTERACTIONS":
         has_minimum = job.is_incremental
 
     if has_minimum and row_count < MIN_INTERACTIONS:

@@ -180,6 +180,8 @@ class ImportJob(Job):
 
     resource_type = "dataset-import-job"
     unfinished_quota = 5
+    dataset: Dataset
+    location: "Location"
     files: dict[str, bytes] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
 
@@ -255,10 +257,12 @@ class EventTracker(Resource):
     resource_type = "event-tracker"
 
 
+@dataclass(kw_only=True, eq=False)
 class DataDeletionJob(Job):
     """A job that deletes users from all datasets of a dataset group."""
 
     resource_type = "data-deletion-job"
+    location: "Location"
 
     def status(self, time: datetime) -> str:
         """Tell the status at a time. Its words are not those of other jobs."""

@@ -128,7 +128,7 @@ def _take_data(store: Store, version: SolutionVersion, dataset: Dataset) -> None
 
 def _check_name_is_new(versions: Sequence[SolutionVersion], request: Request) -> None:
     """Reject the name of another version of the solution."""
-    for version in reversed(versions):
+    for version in versions:
         if "name" in request and version.details["name"] == request["name"]:
             raise already_exists(version.arn)
 

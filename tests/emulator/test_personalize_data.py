@@ -212,6 +212,7 @@ TOO_FEW = "Dataset has fewer than 1000 interactions"
             "Dataset has fewer than 26 users with at least 2 interactions each",
         ),
     ],
+    ids=["no rows", "few purchases", "purchases", "24 users", "25 of 2500", "25 of 2501"],
 )
 def test_a_training_with_too_few_interactions_or_users_fails(world, data, event_type, reason):
     dataset = world.create_dataset()

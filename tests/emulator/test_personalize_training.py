@@ -3,7 +3,7 @@
 from datetime import date
 
 import pytest
-from personalize_world import FIRST_TIME, INTERACTION_COLUMNS, World, interactions
+from personalize_world import FIRST_TIME, INTERACTION_COLUMNS, interactions
 
 from emulator.personalize.csv_files import read_csv
 from emulator.personalize.recipes import RECIPES
@@ -84,10 +84,3 @@ def test_recommendations_are_new_to_the_user_and_of_the_favourite_genre(model):
 
     assert not set(recommended) & set(watched)
     assert [genres[item] for item in recommended].count(favourite) >= 4
-
-
-def test_get_solution_metrics_returns_the_metrics_of_the_model(model):
-    world = World()
-    version = world.train(world.create_trainable_solution(data=interactions()))
-    response = world.client.get_solution_metrics(solutionVersionArn=version)
-    assert response["metrics"] == model.metrics
