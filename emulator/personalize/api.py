@@ -141,7 +141,9 @@ class Personalize:
         request = {name: value for name, value in fields.items() if value is not None}
         with self._lock:
             self.calls.append(Call(operation_name, caller.arn, request))
-            return self._perform(operation_name, request, caller)
+            response = self._perform(operation_name, request, caller)
+            output_shape = find_operation_model(operation_name).output_shape
+            return cast("Response", select_fields(output_shape, response))
 
     def _perform(self, operation_name: str, request: Request, caller: Caller) -> Response:
         """Perform an operation, or let an injected fault happen to it."""
@@ -157,9 +159,7 @@ class Personalize:
             store.now -= timedelta(seconds=fault.stale_seconds)
         response = fault.change_response(_build_response(operation(store, request)))
         fault.raise_after_operation()
-
-        output_shape = find_operation_model(operation_name).output_shape
-        return cast("Response", select_fields(output_shape, response))
+        return response
 
     def resources(self, kind: type[R], caller: Caller) -> dict[str, R]:
         """Return the resources of a kind by ARN, oldest first, with all that they store.

@@ -1,6 +1,7 @@
 """The operations on dataset import jobs, which turn CSV files in S3 into rows of a dataset."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import date
 from functools import partial
 
@@ -61,15 +62,20 @@ def _import(store: Store, job: ImportJob) -> None:
     new_rows = _parse_rows(job, store.now.date())
     _check_enough_interactions(job, len(new_rows))
 
-    dataset = job.dataset
     if not job.is_incremental:
-        dataset.table = Table(dataset.table.columns)
-        dataset.imports = ()
-    dataset.table = dataset.table.with_rows(new_rows, IDENTITY_FIELDS[dataset.type])
-    dataset.imports = (*dataset.imports, job.arn)
+        job.dataset.table = Table(job.dataset.table.columns)
+        job.dataset.imports = ()
+    _add_rows(job, new_rows)
 
     job.hashes = {url: hashlib.sha256(data).hexdigest() for url, data in job.files.items()}
     job.files = {}
+
+
+def _add_rows(job: ImportJob, new_rows: Sequence[Row]) -> None:
+    """Add the rows of a job to its dataset, and remember where they came from."""
+    dataset = job.dataset
+    dataset.table = dataset.table.with_rows(new_rows, IDENTITY_FIELDS[dataset.type])
+    dataset.imports = (*dataset.imports, job.arn)
 
 
 def _parse_rows(job: ImportJob, today: date) -> list[Row]:

@@ -110,10 +110,9 @@ class Store:
         ARN, or for one of `names`, changes its course.
         """
         pending_seconds, progress_seconds = self._plan_duration(kind, arn)
-        pending = Moment(self.now, f"{verb} PENDING")
-        in_progress = Moment(self.now + timedelta(seconds=pending_seconds), f"{verb} IN_PROGRESS")
-        end = Moment(in_progress.time + timedelta(seconds=progress_seconds), outcome)
-        timeline = Timeline([pending, in_progress, end], verb)
+        progress_time = self.now + timedelta(seconds=pending_seconds)
+        end_time = progress_time + timedelta(seconds=progress_seconds)
+        timeline = Timeline.plan(self.now, progress_time, end_time, verb=verb, outcome=outcome)
 
         fault = self.faults.take_for_job(kind, (arn, *names))
         fault.change_course(timeline, self.stop_seconds(arn))

@@ -73,6 +73,18 @@ class Timeline:
     fault: str = field(default="", init=False)
     failure_reason: str | None = field(default=None, init=False)
 
+    @classmethod
+    def plan(
+        cls, start: datetime, progress: datetime, end: datetime, *, verb: str, outcome: str
+    ) -> "Timeline":
+        """Plan a job that is PENDING from its start, then IN_PROGRESS, and ends in an outcome."""
+        moments = [
+            Moment(start, f"{verb} PENDING"),
+            Moment(progress, f"{verb} IN_PROGRESS"),
+            Moment(end, outcome),
+        ]
+        return cls(moments, verb)
+
     @property
     def created(self) -> datetime:
         """The time of the call that created the job."""

@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import NamedTuple
@@ -46,7 +46,7 @@ class Model:
     items: Sequence[str]
     histories: Mapping[str, History]
     popularity: Scores
-    similarity: csr_matrix | None
+    similarity: csr_matrix | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
 
     def recommend_to_user(self, user_id: str) -> dict[str, float]:
@@ -74,7 +74,7 @@ class Model:
         """Rank the given items for a user. An unknown item has the score 0."""
         [scores] = self.score_items([self.histories.get(user_id, [])])
         score_by_item = dict(zip(self.items, scores, strict=True))
-        requested = {item: float(score_by_item.get(item, 0)) for item in item_ids}
+        requested = {item: score_by_item.get(item, 0) for item in item_ids}
 
         # If none of the items is known, each of them keeps the score 0.
         total = sum(requested.values()) or 1
@@ -119,13 +119,10 @@ def train(data: Table, recipe: Recipe, *, only_popularity: bool = False) -> Mode
     histories = _list_histories(data, recipe.item_column, items)
     held_out_users = _choose_held_out_users(histories)
 
-    similarity = None
+    model = Model(items, histories, _count_interactions(histories, len(items)))
     if recipe.type != "POPULAR_ITEMS" and not only_popularity:
-        known_users = [user for user in histories if user not in held_out_users]
-        similarity = _compute_similarity([histories[user] for user in known_users], len(items))
+        model = _learn_similarity(model, held_out_users)
 
-    popularity = _count_interactions(histories, len(items))
-    model = Model(items, histories, popularity, similarity)
     metrics = evaluate(model, [histories[user] for user in held_out_users])
     return replace(model, metrics=metrics)
 
@@ -135,11 +132,11 @@ def _train_on_items(items: Sequence[str]) -> Model:
 
     There is nothing to evaluate either: each item is recommended to somebody.
     """
-    return Model(items, {}, np.ones(len(items)), similarity=None, metrics={"coverage": 1})
+    return Model(items, {}, np.ones(len(items)), metrics={"coverage": 1})
 
 
 def _count_interactions(histories: Mapping[str, History], item_count: int) -> Scores:
-    """Count the interactions of each item."""
+    """Count the interactions of each item, which are its popularity."""
     positions = np.concatenate([*histories.values()])
     return np.bincount(positions, minlength=item_count).astype(np.float64)
 
@@ -168,6 +165,13 @@ def _choose_held_out_users(histories: Mapping[str, History]) -> dict[str, None]:
     users.sort(key=lambda user: hashlib.sha256(user.encode()).digest())
     held_out_count = math.ceil(len(users) * HELD_OUT_USERS)
     return dict.fromkeys(users[:held_out_count])
+
+
+def _learn_similarity(model: Model, held_out_users: Collection[str]) -> Model:
+    """Learn which items are similar, from all users who are not held out."""
+    known_users = [user for user in model.histories if user not in held_out_users]
+    known_histories = [model.histories[user] for user in known_users]
+    return replace(model, similarity=_compute_similarity(known_histories, len(model.items)))
 
 
 def _compute_similarity(histories: Sequence[History], item_count: int) -> csr_matrix:
@@ -201,9 +205,8 @@ def evaluate(model: Model, histories: Sequence[History]) -> dict[str, float]:
     splits = [_hide_newest(history) for history in histories]
     ranked = _rank_unknown_items(model, [split.known for split in splits])
 
-    hidden = [split.hidden for split in splits]
-    hits = np.array([np.isin(row, items) for row, items in zip(ranked, hidden, strict=True)])
-    metrics = _compute_metrics(hits, [len(set(items)) for items in hidden])
+    hits = _find_hits(ranked, splits)
+    metrics = _compute_metrics(hits, [len(set(split.hidden)) for split in splits])
     metrics["coverage"] = round(len(np.unique(ranked)) / len(model.items), 4)
     return metrics
 
@@ -221,6 +224,12 @@ def _rank_unknown_items(model: Model, histories: Sequence[History]) -> NDArray[n
         row[list(history)] = -1  # less than every other score
     ranked: NDArray[np.intp] = np.argsort(-scores, axis=1, kind="stable")[:, :RANKS]
     return ranked
+
+
+def _find_hits(ranked: NDArray[np.intp], splits: Sequence[SplitHistory]) -> NDArray[np.bool_]:
+    """Tell for each user, in a row, and for each rank if the item there is a hidden one."""
+    pairs = zip(ranked, splits, strict=True)
+    return np.array([np.isin(items, split.hidden) for items, split in pairs])
 
 
 def _compute_metrics(hits: NDArray[np.bool_], hidden_counts: Sequence[int]) -> dict[str, float]:

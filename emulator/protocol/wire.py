@@ -104,13 +104,15 @@ def _answer(
 ) -> AWSResponse:
     """Answer a request that botocore is about to send."""
     operation_name = event_name.rpartition(".")[2]  # before-send.personalize.ListSchemas
-    perform = partial(call, operation_name)
+    body = cast("bytes", request.body)
     try:
-        response = respond(perform, service_name, cast("bytes", request.body))
+        response = respond(partial(call, operation_name), service_name, body)
     except NoResponse:
         raise ReadTimeoutError(endpoint_url=request.url) from None
+    return _build_client_response(request.url, response)
 
-    # This is what botocore would get if the response had come over the network.
+
+def _build_client_response(url: str, response: Response) -> AWSResponse:
+    """Build what botocore would get if the response had come over the network."""
     stream = HTTPResponse(BytesIO(response.body), preload_content=False)
-    headers = HTTPHeaders.from_dict(response.headers)
-    return AWSResponse(request.url, response.status, headers, stream)
+    return AWSResponse(url, response.status, HTTPHeaders.from_dict(response.headers), stream)
