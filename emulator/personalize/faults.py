@@ -18,7 +18,6 @@ def _refusal(code: str, message: str, status: int = 400) -> dict[str, object]:
     return {"code": code, "message": message, "status": status}
 
 
-# emulator/README.md says what each fault does, and shows these defaults of its parameters.
 CALL_FAULTS: Mapping[str, Mapping[str, object]] = {
     "throttle": _refusal("ThrottlingException", "Rate exceeded"),
     "server-error": _refusal(
@@ -31,38 +30,55 @@ CALL_FAULTS: Mapping[str, Mapping[str, object]] = {
     "resource-in-use": _refusal("ResourceInUseException", "Resource is in use."),
     "too-many-tags": _refusal("TooManyTagsException", "A resource can have at most 50 tags"),
     "error": _refusal("InvalidInputException", "The input is not valid."),
+    # The operation is performed, but without a response, or with an error status.
     "lost-answer": {"status": None},
+    # A Describe or List shows the resources as they were before.
     "stale": {"seconds": 30},
+    # A response of the runtime lacks its list of results.
     "no-item-list": {},
+    # GetSolutionMetrics has these values, without those that are null.
     "metrics": {"values": {}},
 }
+"""The faults of calls, with their parameters and their defaults, as emulator/README.md has them."""
+
 JOB_FAULTS: Mapping[str, Mapping[str, object]] = {
     "fail": {"reason": "Internal service error"},
+    # The job is STOPPING at its planned end.
     "stop": {},
+    # The job is IN_PROGRESS without an end.
     "hang": {},
+    # The job has this status instead of IN_PROGRESS.
     "unknown-status": {"status": "CREATE PAUSED"},
+    # The job is IN_PROGRESS for this time.
     "take": {"seconds": 60},
+    # A version never has a result for a request.
     "no-results": {},
+    # A version only learns which items are popular.
     "only-popularity": {},
 }
+"""The faults of jobs, with their parameters and their defaults, as emulator/README.md has them."""
+
 FAULTS = {**CALL_FAULTS, **JOB_FAULTS}
 JOB_KINDS = (
     *(kind.resource_type for kind in RESOURCE_CLASSES.values()),
-    *("campaign-update", "solution-update"),
+    "campaign-update",
+    "solution-update",
 )
 COMMON_DEFAULTS = {"of": None, "times": 1, "rate": 1}
+"""The parameters of every fault."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One injected fault, for calls or for jobs.
-
-    `kind` is its name in `FAULTS`. `values` are all fields that emulator/README.md explains.
-    """
+    """One injected fault, for calls or for jobs."""
 
     id: str
+
     kind: str
+    """The name of the fault in `FAULTS`."""
+
     values: dict[str, Any]
+    """The fields of its document (emulator/README.md), and the defaults of those that it lacks."""
 
     @property
     def stale_seconds(self) -> float:
@@ -116,6 +132,7 @@ class Fault:
 
 
 NO_FAULT = Fault("", "", {})
+"""What happens to most calls and jobs."""
 
 
 class Faults:
@@ -173,6 +190,7 @@ class Faults:
             if matches and self._random.random() < values["rate"]:
                 self._count_down(fault)
                 return fault
+
         return NO_FAULT
 
     def _count_down(self, fault: Fault) -> None:
@@ -202,6 +220,7 @@ def _complete_values(document: Mapping[str, Any], operations: Sequence[str]) -> 
     for key in document:
         if key not in defaults:
             raise ValueError(f"the fault {fault_kind} has no {key!r}; it has {', '.join(defaults)}")
+
     return {**defaults, **document}
 
 

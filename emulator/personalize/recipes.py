@@ -6,17 +6,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe: its type in the guide, and what it learns from.
-
-    `dataset_type` is the dataset that the recipe learns from, and `item_column` has the ids of what
-    it recommends. `updatable` recipes allow trainingMode UPDATE.
-    """
+    """A recipe, which is the algorithm of a solution."""
 
     name: str
+
     type: str
+    """The type in the guide, which decides what its campaigns and batch jobs are asked."""
+
     updatable: bool = False
+    """True if the recipe allows trainingMode UPDATE."""
+
     dataset_type: str = "INTERACTIONS"
+    """The type of the dataset that the recipe learns from."""
+
     item_column: str = "ITEM_ID"
+    """The column with the ids of what it recommends."""
 
     @property
     def arn(self) -> str:

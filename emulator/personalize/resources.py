@@ -15,25 +15,33 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True, eq=False)
 class Resource:
-    """Anything that has an ARN, and that the API can describe.
-
-    `resource_type` is the word for the resource in ARNs. Timings and faults use it for the job that
-    creates the resource, and the names of operations and of fields are made of it. A region has at
-    most `unfinished_quota` resources that are unfinished (guide, "Amazon Personalize endpoints and
-    quotas").
-
-    `details` are the fields of Describe that do not change, named as in the API. The status and
-    the times come from the timeline. `belongs_to` has the ARNs of the resources that contain this
-    resource, or that it uses. If one of them is a dataset group, it is the last one.
-    """
+    """Anything that has an ARN, and that the API can describe."""
 
     resource_type: ClassVar[str]
+    """The word for the resource in ARNs.
+
+    Timings and faults use it for the job that creates the resource. The names of operations and of
+    fields are made of it.
+    """
+
     unfinished_quota: ClassVar[float] = float("inf")
+    """The most resources of this kind that can be unfinished in a region (guide, "Amazon
+    Personalize endpoints and quotas")."""
 
     arn: str
+
     details: dict[str, Any]
+    """The fields of Describe that do not change, named as in the API."""
+
     timeline: Timeline
+    """The status of the creation, and then of the deletion, over time."""
+
     belongs_to: tuple[str, ...] = ()
+    """The ARNs of the resources that contain this resource, or that it uses.
+
+    If one of them is a dataset group, it is the last one.
+    """
+
     tags: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -86,15 +94,15 @@ class Job(Resource):
 
 @dataclass(eq=False)
 class Update:
-    """An update of a resource's settings.
-
-    The settings in `details` are in force when the timeline is ACTIVE. Describe does not show the
-    update before `visible_from`.
-    """
+    """An update of a resource's settings."""
 
     details: dict[str, Any]
+    """The settings that are in force when the timeline is ACTIVE."""
+
     timeline: Timeline
+
     visible_from: datetime
+    """The time before which Describe does not show the update."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -157,33 +165,34 @@ class Schema(Resource):
 
 @dataclass(kw_only=True, eq=False)
 class Dataset(Resource):
-    """A dataset of one of the five types, with its rows.
-
-    `imports` has the ARNs of the import jobs that brought the rows, oldest first. A FULL import
-    replaces those before it.
-    """
+    """A dataset of one of the five types, with its rows."""
 
     resource_type = "dataset"
     type: str
     schema: Schema
     table: Table
+
     imports: tuple[str, ...] = ()
+    """The ARNs of the import jobs that brought the rows, oldest first.
+
+    A FULL import replaces those before it.
+    """
 
 
 @dataclass(kw_only=True, eq=False)
 class ImportJob(Job):
-    """A job that imports the rows of a dataset.
-
-    `hashes` has the SHA-256 hash of each file that the job imported, by the file's URL. `files` has
-    their bytes between reading and importing.
-    """
+    """A job that imports the rows of a dataset."""
 
     resource_type = "dataset-import-job"
     unfinished_quota = 5
     dataset: Dataset
     location: "Location"
+
     files: dict[str, bytes] = field(default_factory=dict)
+    """The bytes of each file by its URL, between reading and importing."""
+
     hashes: dict[str, str] = field(default_factory=dict)
+    """The SHA-256 hash of each file that was imported, by its URL."""
 
     @property
     def is_incremental(self) -> bool:
@@ -201,19 +210,20 @@ class Solution(Updatable):
 
 @dataclass(kw_only=True, eq=False)
 class SolutionVersion(Job):
-    """A trained model, or a model in training. It is only deleted together with its solution.
-
-    `data` has rows only during the training. `learned` has the imports of each dataset of the group
-    at the time when the training took its data, by the ARN of the dataset. Only a version that has
-    been ACTIVE has a `model`.
-    """
+    """A trained model, or a model in training. It is only deleted together with its solution."""
 
     resource_type = "solution-version"
     unfinished_quota = 20
     solution: Solution
+
     data: Table = field(default_factory=Table)
+    """The rows to learn from, which it only has during the training."""
+
     learned: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The imports of each dataset of the group when the training took its data, by the dataset."""
+
     model: "Model" = field(init=False, repr=False)
+    """What an ACTIVE version has learned. Other versions don't have this attribute."""
 
     def fields_at(self, time: datetime) -> dict[str, object]:
         """Collect all fields at a time. An ACTIVE version also has `trainingHours`."""
@@ -280,15 +290,18 @@ class DatasetColumn(NamedTuple):
 
 
 class Condition(NamedTuple):
-    """One expression of a filter, which compares a column of a dataset.
-
-    `values` is a list of texts in quotes. It is empty if there is a parameter like "GENRE" instead.
-    """
+    """One expression of a filter, which compares a column of a dataset."""
 
     includes: bool
+    """True for INCLUDE, and False for EXCLUDE."""
+
     column: DatasetColumn
+
     values: str
+    """Texts in double quotes, separated by commas. Empty if there is a parameter instead."""
+
     parameter: str
+    """The name of the parameter whose values are in the request, for example "GENRE"."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -332,8 +345,18 @@ class BatchSegmentJob(BatchJob):
 RESOURCE_CLASSES: dict[str, type[Resource]] = {
     resource_class.noun(): resource_class
     for resource_class in (
-        *(BatchInferenceJob, BatchSegmentJob, Campaign, DataDeletionJob, Dataset, DatasetGroup),
-        *(EventTracker, Filter, ImportJob, Schema, Solution, SolutionVersion),
+        BatchInferenceJob,
+        BatchSegmentJob,
+        Campaign,
+        DataDeletionJob,
+        Dataset,
+        DatasetGroup,
+        EventTracker,
+        Filter,
+        ImportJob,
+        Schema,
+        Solution,
+        SolutionVersion,
     )
 }
 """The classes by the noun of their operations."""

@@ -24,8 +24,14 @@ OPERATIONS = {
     "PERSONALIZED_ACTIONS": "GetActionRecommendations",
 }
 SUPPORTED_FIELDS = (
-    *("campaignArn", "userId", "itemId", "inputList", "numResults"),
-    *("context", "filterArn", "filterValues"),
+    "campaignArn",
+    "userId",
+    "itemId",
+    "inputList",
+    "numResults",
+    "context",
+    "filterArn",
+    "filterValues",
 )
 
 

@@ -37,41 +37,71 @@ class Objects(Protocol):
 class Switches:
     """Behaviours of the service that are not documented, so that both ways can be tried.
 
-    The README of the emulator explains them. The defaults follow AWS's own samples. Where the
-    samples show nothing, the default is the behaviour that is harder for a client.
+    The defaults follow AWS's own samples. Where the samples show nothing, the default is the
+    behaviour that is harder for a client.
     """
 
     unique_version_names: bool = False
+    """A second version of a solution with the same name is refused."""
+
     update_visible_after: float = 0
+    """The seconds until Describe shows an update that was just accepted."""
+
     update_keeps_settings: bool = True
+    """An UpdateCampaign with only a version keeps the other settings."""
+
     update_verb: Literal["CREATE", "UPDATE"] = "CREATE"
+    """The first word in the status of an update."""
+
     senseless_campaign_settings: bool = False
+    """Describe shows settings that UpdateCampaign refuses."""
+
     underscore_in_stop_status: bool = False
+    """The statuses are CREATE_STOPPING and CREATE_STOPPED."""
+
     list_order: Literal["oldest first", "newest first", "shuffled"] = "oldest first"
+    """The order of all lists."""
+
     page_size: int = 100
+    """The most resources on a page, even if the request asks for more."""
+
     import_reads: Literal["start", "end"] = "end"
+    """An import job reads its files at the start or the end of its work."""
+
     deletions_exclude_jobs: bool = True
+    """A data deletion job excludes imports, trainings and batch jobs, and the other way round."""
+
     unknown_user: Literal["popular", "nothing"] = "popular"
+    """What a user without interactions gets."""
 
 
 @dataclass(eq=False)
 class Store:
-    """The resources of one account and region by their ARNs, oldest first, and the time.
+    """The resources of one account and region, and the time.
 
     Nothing runs in the background. `advance` performs everything that is due, oldest first, and
-    the service calls it before it responds to a call. `now` is the time of the call, or the time
-    of the effect that `advance` performs. It is earlier in a call whose response is stale.
+    the service calls it before it responds to a call.
     """
 
     account: str
     region: str
+
     now: datetime
+    """The time of the call, or of the effect that `advance` performs.
+
+    It is earlier in a call whose response is stale.
+    """
+
     objects: Objects
     timings: Timings
     switches: Switches
     faults: Faults
+
     resources: dict[str, Resource] = field(default_factory=dict)
+    """The resources by their ARNs, oldest first."""
+
     _jobs: list[Timeline] = field(default_factory=list)
+    """The jobs that may still have an effect."""
 
     def build_arn(self, kind: str, name: str) -> str:
         """Build the ARN of a resource in this account and region."""

@@ -33,11 +33,13 @@ DECIMAL_NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
 class AvroType(NamedTuple):
-    """The pattern of a type's texts, the function that parses them, and the end of its range."""
+    """How a CSV file has the values of a type."""
 
     pattern: re.Pattern[str]
     parse: Callable[[str], str | float]
+
     range_end: float = math.inf
+    """The first number that is too large for the type."""
 
 
 AVRO_TYPES = {
@@ -52,12 +54,18 @@ AVRO_TYPES = {
 
 @dataclass(frozen=True)
 class Field:
-    """One column: its Avro type, whether a value may be missing, and whether it is free text."""
+    """A field of a schema, which is a column of a dataset."""
 
     name: str
+
     type: str
+    """A primitive Avro type, for example "long"."""
+
     nullable: bool
+    """True if a value may be missing."""
+
     textual: bool = False
+    """True for free text, from which a recipe may learn."""
 
 
 def parse_schema(text: str) -> tuple[Field, ...]:

@@ -21,9 +21,13 @@ DURATION_OF_JOB = Duration(pending=1, in_progress=2)
 DURATION_OF_CONTAINER = Duration(pending=0.1, in_progress=0.2)
 DURATION_OF_STOP = Duration(pending=0, in_progress=1)
 SLOW_JOB_KINDS = (
-    *("dataset-import-job", "data-deletion-job", "solution-version"),
-    *("campaign", "campaign-update"),
-    *("batch-inference-job", "batch-segment-job"),
+    "dataset-import-job",
+    "data-deletion-job",
+    "solution-version",
+    "campaign",
+    "campaign-update",
+    "batch-inference-job",
+    "batch-segment-job",
 )
 
 
@@ -62,15 +66,17 @@ class Moment:
 
 @dataclass
 class Timeline:
-    """The moments of one job, oldest first. They alone decide the status at any time.
-
-    `verb` is the first word of the statuses on the way. `fault` is the kind of the injected fault
-    that the job has met, because some faults only show in what a trained version recommends.
-    """
+    """The course of one job. Its moments alone decide the status at any time."""
 
     moments: list[Moment]
+    """The moments of the job, oldest first."""
+
     verb: str = "CREATE"
+    """The first word of the statuses on the way."""
+
     fault: str = field(default="", init=False)
+    """The kind of the injected fault that the job met. Some only show in what a version returns."""
+
     failure_reason: str | None = field(default=None, init=False)
 
     @classmethod
@@ -153,4 +159,5 @@ class Timeline:
         if not is_pending:
             self.moments.append(Moment(time, f"{self.verb} STOPPING"))
             end_time += timedelta(seconds=seconds)
+
         self.moments.append(Moment(end_time, f"{self.verb} STOPPED"))

@@ -38,16 +38,23 @@ class SplitHistory(NamedTuple):
 class Model:
     """The model of a solution version.
 
-    `popularity` is the number of interactions of each item. `similarity` has a row and a column
-    for each item. It is None for a model that knows only popularity. The items that a method
-    returns have scores that add up to 1, and the best one is first.
+    The items that a method returns have scores that add up to 1, and the best one is first.
     """
 
     items: Sequence[str]
+    """The ids of the items, in the order of the columns of all matrices."""
+
     histories: Mapping[str, History]
+    """The histories of all users by their ids."""
+
     popularity: Scores
+    """The number of interactions of each item."""
+
     similarity: csr_matrix | None = None
+    """A matrix with a row and a column for each item. A model of popularity has None."""
+
     metrics: Mapping[str, float] = field(default_factory=dict)
+    """The metrics of GetSolutionMetrics, which `evaluate` explains."""
 
     def recommend_to_user(self, user_id: str) -> dict[str, float]:
         """Recommend items that are new to a user. A user without a history gets popular items."""
