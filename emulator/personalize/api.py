@@ -78,7 +78,7 @@ DEFAULT_SWITCHES = Switches()
 
 
 def _allow_everything(_caller: Caller, _action: str, _resources: list[str], /) -> None:
-    pass
+    """Authorize every call, like an account whose users are all administrators."""
 
 
 class Call(NamedTuple):
@@ -121,13 +121,15 @@ class Personalize:
     ) -> None:
         self.faults = Faults()
         self.calls: deque[Call] = deque(maxlen=10_000)
+
         self._clock = clock
+        self._authorize = authorize
+        self._lock = RLock()
+
+        self._stores: dict[tuple[str, str], Store] = {}
         self._new_store = partial(
             Store, objects=objects, timings=timings, switches=switches, faults=self.faults
         )
-        self._authorize = authorize
-        self._stores: dict[tuple[str, str], Store] = {}
-        self._lock = RLock()
 
     def call(self, operation_name: str, request: Request, caller: Caller) -> Response:
         """Perform an operation of one of the services. Times in the response are datetimes.
@@ -139,6 +141,7 @@ class Personalize:
         # The caller may change its request later, so keep a copy.
         fields = deepcopy(dict(request))
         request = {name: value for name, value in fields.items() if value is not None}
+
         with self._lock:
             self.calls.append(Call(operation_name, caller.arn, request))
             response = self._perform(operation_name, request, caller)
@@ -157,6 +160,7 @@ class Personalize:
 
         if operation_name.startswith(("Describe", "List")):
             store.now -= timedelta(seconds=fault.stale_seconds)
+
         response = fault.change_response(_build_response(operation(store, request)))
         fault.raise_after_operation()
         return response
@@ -203,6 +207,7 @@ def _build_response(result: Resource | Response | None) -> Response:
         return {}
     if isinstance(result, Resource):
         return result.details
+
     return result
 
 

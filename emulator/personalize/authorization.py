@@ -45,6 +45,7 @@ def list_required_permissions(
         permissions["personalize:TagResource"] = [new_arn]
     if "roleArn" in request:
         permissions["iam:PassRole"] = [request["roleArn"]]
+
     return permissions
 
 
@@ -64,6 +65,7 @@ def _find_target_arn(operation: str, request: Request) -> str:
     if arn_field not in request:
         # GetRecommendations also accepts a recommenderArn, but the emulator has no recommenders.
         raise invalid_input(f"{arn_field} is required")
+
     return str(request[arn_field])
 
 
@@ -74,9 +76,11 @@ def _build_new_arn(noun: str, request: Request, store: Store) -> str:
         case "SolutionVersion":
             # Nobody knows the id of a version before its creation, so its ARN is a pattern.
             return f"{request['solutionArn']}/*"
+
         case "Dataset":
             group_name = request["datasetGroupArn"].rpartition("/")[2]
             name = f"{group_name}/{request['datasetType'].upper()}"
+
     return store.build_arn(RESOURCE_CLASSES[noun].resource_type, name)
 
 

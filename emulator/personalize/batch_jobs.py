@@ -55,6 +55,7 @@ def create_batch_inference_job(store: Store, request: Request) -> BatchInference
     details = {"batchInferenceJobMode": "BATCH_INFERENCE", **request}
     if details["batchInferenceJobMode"] == "THEME_GENERATION":
         raise invalid_input("THEME_GENERATION is not supported by this emulator")
+
     return _create(store, BatchInferenceJob, details, version)
 
 
@@ -85,6 +86,7 @@ def _create(store: Store, kind: type[B], request: Request, version: SolutionVers
         source=parse_location(request["jobInput"]["s3DataSource"]["path"]),
         destination=parse_location(request["jobOutput"]["s3DataDestination"]["path"]),
     )
+
     job.timeline.when_active(partial(_write_results, store, job))
     return job
 
@@ -112,6 +114,7 @@ def _read_input_files(objects: Objects, job: BatchJob) -> dict[str, bytes]:
     keys = [key for key in all_keys if not key.endswith("/")]
     if not keys:
         raise JobFailed(f"There is no input file at s3://{bucket}/{prefix}")
+
     return {key: objects.read(bucket, key, role_arn) for key in keys}
 
 
@@ -125,6 +128,7 @@ def _answer_file(store: Store, job: BatchJob, file_name: str, content: bytes) ->
     errors = [line["error"] for line in output_lines if line.get("error")]
     if len(errors) == len(output_lines):
         raise JobFailed(f"{file_name} has no valid line: {errors[0]}")
+
     return output_lines
 
 
@@ -149,6 +153,7 @@ def _answer_line(store: Store, job: BatchJob, line: Line) -> Line:
     _check_keys(line, recipe)
     if recipe.type == "USER_SEGMENTATION":
         return _list_segment(job, line)
+
     return _recommend_items(store, job, line)
 
 
@@ -179,6 +184,7 @@ def _format_items(line: Line, scores: Mapping[str, float], recipe_type: str) -> 
 
     if recipe_type == "USER_PERSONALIZATION":
         return {"input": line, "output": output, "error": None}
+
     return {"input": line, "output": output}
 
 

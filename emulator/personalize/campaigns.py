@@ -95,6 +95,7 @@ def _find_active_version(store: Store, arn: str, *, sync: bool) -> SolutionVersi
     for version in reversed(store.list_resources(SolutionVersion, solution.arn)):
         if version.is_active(store.now):
             return version
+
     raise invalid_input(f"Solution {solution.arn} has no ACTIVE solution version")
 
 

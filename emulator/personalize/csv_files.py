@@ -73,6 +73,7 @@ def _decode(name: str, data: bytes) -> str:
 
     if "\0" in text:
         raise JobFailed(f"{name} is not a CSV file in UTF-8")
+
     return text
 
 
@@ -117,6 +118,7 @@ def _build_readers(
         # Most texts occur in many lines, so each column remembers their values.
         read = cache(partial(_read_value, field, end_of_tomorrow))
         readers.append(ColumnReader(position, read))
+
     return readers
 
 
@@ -135,6 +137,7 @@ def _read_rows(
             rows.append(tuple([read(values[position]) for position, read in readers]))
         except JobFailed as failure:
             raise JobFailed(f"{name}, line {number}: {failure}") from None
+
     return rows
 
 
@@ -171,6 +174,7 @@ def _read_value(field: Field, end_of_tomorrow: float, text: str) -> Value:
         raise JobFailed(f"{shown} is not a {field.type}")
     if not _is_possible_time(field.name, value, end_of_tomorrow):
         raise JobFailed(f"{shown} is not a time in seconds since 1970")
+
     return value
 
 
@@ -190,4 +194,5 @@ def _is_possible_time(field_name: str, value: float, end_of_tomorrow: float) -> 
     if field_name == "CREATION_TIMESTAMP":
         # An item may be much older than its interactions.
         return value < FIRST_MILLISECONDS
+
     return True

@@ -45,6 +45,7 @@ def _delete_users(store: Store, job: DataDeletionJob) -> None:
         old_count = len(dataset.table)
         dataset.table = dataset.table.without("USER_ID", user_ids)
         deleted_count += old_count - len(dataset.table)
+
     job.details["numDeleted"] = deleted_count
 
 

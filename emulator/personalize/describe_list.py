@@ -30,6 +30,7 @@ def list_page(kind: type[Resource], store: Store, request: Request) -> Response:
     response: Response = {f"{kind.response_field()}s": page, f"{kind.noun()}s": page}
     if end < len(resources):
         response["nextToken"] = str(end)
+
     return response
 
 
@@ -76,6 +77,7 @@ def _collect_fields(store: Store, resource: Resource) -> dict[str, Any]:
     for name in ("latestCampaignUpdate", "latestSolutionVersion"):
         if name in fields:
             _apply_switches(resource, fields[name], store.switches)
+
     return fields
 
 

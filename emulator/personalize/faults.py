@@ -100,6 +100,7 @@ class Fault:
         status = self.values["status"]
         if status is None:
             raise NoResponse
+
         raise ApiError("InternalServerError", "The response is lost.", status)
 
     def change_response(self, response: dict[str, Any]) -> dict[str, object]:
@@ -111,6 +112,7 @@ class Fault:
             metrics = {**response["metrics"], **self.values["values"]}
             present = {name: value for name, value in metrics.items() if value is not None}
             return {**response, "metrics": present}
+
         return response
 
     def change_course(self, timeline: Timeline, stop_seconds: float) -> None:
@@ -145,6 +147,7 @@ class Faults:
     def __init__(self, operations: Sequence[str] | None = None) -> None:
         if operations is None:
             operations = list_operation_names()
+
         self._operations = operations
         self._faults: list[Fault] = []
         self._ids = count(1)
@@ -229,4 +232,5 @@ def _check_known(document: Mapping[str, object], key: str, known: Sequence[str])
     value = document.get(key)
     if not isinstance(value, str) or value not in known:
         raise ValueError(f"unknown {key} {value!r}; known are {', '.join(known)}")
+
     return value

@@ -96,6 +96,7 @@ def find_active_filter(store: Store, request: Request, group_arn: str) -> Filter
         raise invalid_input(f"Filter {item_filter.arn} is {item_filter.status(store.now)}")
     if group_arn not in item_filter.belongs_to:
         raise invalid_input(f"Filter {item_filter.arn} does not belong to {group_arn}")
+
     return item_filter
 
 
@@ -138,6 +139,7 @@ def _find_ids_of_any(conditions: Iterable[Condition], request: Request) -> set[s
     ids: set[str] = set()
     for condition in conditions:
         ids |= _find_ids(condition, request)
+
     return ids
 
 
@@ -165,6 +167,7 @@ def _parse_wanted_values(condition: Condition, request: Request) -> list[str]:
             raise invalid_input(
                 f"filterValues must have {condition.parameter} with each value in double quotes"
             )
+
     return re.findall('"([^"]*)"', values)
 
 

@@ -22,6 +22,7 @@ def create_dataset_import_job(store: Store, request: Request) -> ImportJob:
     dataset = find_active(store, Dataset, request["datasetArn"])
     location = parse_location(request["dataSource"].get("dataLocation", ""))
     check_no_unfinished_job(store, dataset.group_arn, DataDeletionJob)
+
     if request.get("importMode") == "INCREMENTAL":
         _check_bulk_data(store, dataset)
 
@@ -35,6 +36,7 @@ def create_dataset_import_job(store: Store, request: Request) -> ImportJob:
     )
     if store.switches.import_reads == "start":
         job.timeline.when_in_progress(partial(_read_files, store, job))
+
     job.timeline.when_active(partial(_import, store, job))
     return job
 
@@ -59,12 +61,14 @@ def _import(store: Store, job: ImportJob) -> None:
     """Import the files of a job into its dataset. A job that reads at its end reads them now."""
     if not job.files:
         _read_files(store, job)
+
     new_rows = _parse_rows(job, store.now.date())
     _check_enough_interactions(job, len(new_rows))
 
     if not job.is_incremental:
         job.dataset.table = Table(job.dataset.table.columns)
         job.dataset.imports = ()
+
     _add_rows(job, new_rows)
 
     job.hashes = {url: hashlib.sha256(data).hexdigest() for url, data in job.files.items()}
@@ -84,6 +88,7 @@ def _parse_rows(job: ImportJob, today: date) -> list[Row]:
     csv_files = [read_csv(url, data, schema, today) for url, data in job.files.items()]
     if len({frozenset(csv_file.columns) for csv_file in csv_files}) > 1:
         raise JobFailed("Input csv files do not have the same columns")
+
     return [row for csv_file in csv_files for row in csv_file.rows]
 
 

@@ -52,6 +52,7 @@ def create(
         tags=tags,
         **fields,
     )
+
     store.resources[arn] = resource
     return resource
 
@@ -64,6 +65,7 @@ def _build_free_arn(store: Store, kind: type[Resource], path: str) -> str:
     arn = store.build_arn(arn_type, path)
     if arn in store.resources:
         raise already_exists(arn)
+
     return arn
 
 
@@ -106,6 +108,7 @@ def find_active(store: Store, kind: type[R], arn: str) -> R:
     message = f"Resource {resource.arn} is not ACTIVE, its status is {resource.status(store.now)}"
     if resource.is_unfinished(store.now):
         raise in_use(message)
+
     raise invalid_input(message)
 
 
@@ -117,6 +120,7 @@ def find_updatable(store: Store, kind: type[C], arn: str) -> C:
         raise in_use(f"Resource {resource.arn} cannot be updated, its status is {status}")
     if resource.is_updating(store.now):
         raise in_use(f"Resource {resource.arn} is being updated")
+
     return resource
 
 
@@ -176,9 +180,11 @@ def _merge_tags(
     for key in tags:
         if key.lower().startswith("aws:"):
             raise invalid_input(f"Tag keys must not start with aws: {key}")
+
     if len(tags) > TAGS_PER_RESOURCE:
         message = f"A resource can have at most {TAGS_PER_RESOURCE} tags"
         raise ApiError("TooManyTagsException", message)
+
     return tags
 
 

@@ -120,6 +120,7 @@ class Updatable(Resource):
         for update in self.updates:
             if update.timeline.is_active(time):
                 settings = {**self.details, **update.details}
+
         return settings
 
     def is_updating(self, time: datetime) -> bool:
@@ -138,6 +139,7 @@ class Updatable(Resource):
             if update.visible_from <= time:
                 newest_update = {**update.details, **update.timeline.fields_at(time)}
                 fields[f"latest{self.noun()}Update"] = newest_update
+
         return fields
 
     def _last_updated(self, time: datetime) -> datetime:
@@ -146,6 +148,7 @@ class Updatable(Resource):
         for update in self.updates:
             if update.timeline.is_active(time):
                 last_updated = max(last_updated, update.timeline.moment_at(time).time)
+
         return last_updated
 
 
@@ -232,6 +235,7 @@ class SolutionVersion(Job):
             *_, in_progress, active = self.timeline.moments
             hours = (active.time - in_progress.time).total_seconds() / 3600
             fields["trainingHours"] = round(hours, 6)
+
         return fields
 
 
@@ -254,6 +258,7 @@ class Campaign(Updatable):
 
         if any(update.timeline.is_active(time) for update in self.updates):
             return "ACTIVE"
+
         return creation_status
 
     def served_version_arn(self, time: datetime) -> str:
@@ -279,6 +284,7 @@ class DataDeletionJob(Job):
         status = super().status(time)
         if status == "ACTIVE":
             return "COMPLETED"
+
         return status.removeprefix("CREATE ")
 
 
@@ -327,6 +333,7 @@ class BatchJob(Job):
         status = super().status(time)
         if self.is_unfinished(time):
             return status.removeprefix("CREATE ").replace("_", " ")
+
         return status
 
 

@@ -52,6 +52,7 @@ def recommend(operation: str, store: Store, request: Request) -> Response:
         for result_id, score in islice(scores.items(), limit)
     ]
     response: Response = dict.fromkeys(RESULT_FIELDS, results)
+
     return {**response, "recommendationId": f"RID-{uuid4()}"}
 
 
@@ -75,6 +76,7 @@ def _find_served_version(operation: str, store: Store, request: Request) -> Solu
             f"{operation} is not supported by the recipe {recipe.name} of {campaign.arn}; "
             f"use {OPERATIONS[recipe.type]}"
         )
+
     return version
 
 

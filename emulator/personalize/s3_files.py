@@ -20,6 +20,7 @@ def parse_location(url: str) -> Location:
     bucket, _, key = path.partition("/")
     if scheme != "s3" or not bucket:
         raise invalid_input("Invalid Data location.")
+
     return Location(bucket, key)
 
 
@@ -40,6 +41,7 @@ def read_csv_files(objects: Objects, location: Location, role_arn: str) -> dict[
     for key in keys:
         content = objects.read(bucket, key, role_arn)
         files[f"s3://{bucket}/{key}"] = content.removeprefix(BOM_UTF8)
+
     return files
 
 
@@ -56,4 +58,5 @@ def _list_csv_keys(objects: Objects, location: Location, role_arn: str) -> list[
     for key in keys:
         if not key.endswith(".csv"):
             raise JobFailed(f"s3://{location.bucket}/{key} is not a CSV file")
+
     return keys

@@ -48,6 +48,7 @@ def create_solution(store: Store, request: Request) -> Solution:
     details = {**DEFAULT_SETTINGS, **request}
     if details["performAutoTraining"]:
         details["solutionConfig"] = {**EVERY_WEEK, **request.get("solutionConfig", {})}
+
     return create(store, Solution, details, belongs_to=[group.arn], recipe=recipe)
 
 
@@ -58,6 +59,7 @@ def _find_recipe(request: Request) -> Recipe:
         raise invalid_input("recipeArn is missing; this emulator does not perform AutoML")
     if recipe_arn not in RECIPES:
         raise not_found(recipe_arn)
+
     return RECIPES[recipe_arn]
 
 
@@ -154,6 +156,7 @@ def stop_solution_version_creation(store: Store, request: Request) -> None:
     status = version.status(store.now)
     if not version.is_unfinished(store.now) or status == "CREATE STOPPING":
         raise invalid_input(f"Solution version {version.arn} is {status} and cannot be stopped")
+
     version.timeline.stop(store.now, store.stop_seconds(version.arn))
 
 
@@ -171,6 +174,7 @@ def _find_training_dataset(store: Store, solution: Solution) -> Dataset:
         raise invalid_input(
             f"Dataset group {solution.group_arn} has no {dataset_type} dataset to train on"
         )
+
     return find_active(store, Dataset, dataset.arn)
 
 

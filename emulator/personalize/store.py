@@ -116,6 +116,7 @@ class Store:
         resource = self.resources.get(arn)
         if not isinstance(resource, kind) or resource.timeline.created > self.now:
             raise not_found(arn)
+
         return resource
 
     def list_resources(self, kind: type[R], belonging_to: str | None = None) -> list[R]:

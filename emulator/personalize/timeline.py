@@ -45,6 +45,7 @@ class FixedTimings:
             return self.stop
         if kind in SLOW_JOB_KINDS:
             return self.jobs
+
         return self.containers
 
 
@@ -101,6 +102,7 @@ class Timeline:
         reached = [moment for moment in self.moments if moment.time <= time]
         if not reached:
             return self.moments[0]
+
         return reached[-1]
 
     def status(self, time: datetime) -> str:
@@ -126,6 +128,7 @@ class Timeline:
 
         if moment.status.endswith("FAILED"):
             fields["failureReason"] = self.failure_reason
+
         return fields
 
     def when_in_progress(self, effect: Callable[[], None]) -> None:

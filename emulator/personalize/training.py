@@ -65,6 +65,7 @@ class Model:
         history = []
         if item_id in self.items:
             history.append(self.items.index(item_id))
+
         return self._rank_new_items(history)
 
     def rank_users(self, item_id: str) -> dict[str, float]:
@@ -159,6 +160,7 @@ def _list_histories(
     histories: defaultdict[str, list[int]] = defaultdict(list)
     for _, user, item in oldest_first:
         histories[user].append(positions[item])
+
     return dict(histories)
 
 
@@ -229,6 +231,7 @@ def _rank_unknown_items(model: Model, histories: Sequence[History]) -> NDArray[n
     scores = model.score_items(histories)
     for row, history in zip(scores, histories, strict=True):
         row[list(history)] = -1  # less than every other score
+
     ranked: NDArray[np.intp] = np.argsort(-scores, axis=1, kind="stable")[:, :RANKS]
     return ranked
 
@@ -250,6 +253,7 @@ def _compute_metrics(hits: NDArray[np.bool_], hidden_counts: Sequence[int]) -> d
         gains = _compute_cumulative_gains(first_hits, hidden_counts)
         metrics[f"normalized_discounted_cumulative_gain_at_{rank}"] = gains
         metrics[f"precision_at_{rank}"] = first_hits.sum(axis=1) / rank
+
     return {name: round(float(values.mean()), 4) for name, values in metrics.items()}
 
 

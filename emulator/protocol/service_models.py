@@ -47,6 +47,7 @@ def format_errors(operation: OperationModel, request: Mapping[str, object]) -> s
     count = "1 validation error"
     if len(errors) > 1:
         count = f"{len(errors)} validation errors"
+
     return f"{count} detected: {'; '.join(errors)}"
 
 
@@ -115,4 +116,5 @@ def select_fields(shape: Shape | None, value: object) -> object:
 
     if isinstance(value, list) and isinstance(shape, ListShape):
         return [select_fields(shape.member, item) for item in value]
+
     return value

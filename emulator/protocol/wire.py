@@ -60,6 +60,7 @@ def _build_response(service_name: str, status: int, fields: Mapping[str, object]
         "Content-Length": str(len(body)),
         "x-amzn-RequestId": str(uuid4()),
     }
+
     return Response(status, headers, body)
 
 
@@ -109,6 +110,7 @@ def _answer(
         response = respond(partial(call, operation_name), service_name, body)
     except NoResponse:
         raise ReadTimeoutError(endpoint_url=request.url) from None
+
     return _build_client_response(request.url, response)
 
 
