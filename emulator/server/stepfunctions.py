@@ -133,7 +133,7 @@ def _build_failure(error: ClientError) -> StateFailed:
 def _build_event_detail(execution: Execution) -> dict[str, object]:
     """Describe an execution as its events do: with all keys, and times in milliseconds."""
     output_details = None
-    if execution.output is not None:
+    if execution.output_text is not None:
         output_details = {"included": True}
 
     return {
@@ -147,7 +147,7 @@ def _build_event_detail(execution: Execution) -> dict[str, object]:
         "stopDate": _to_milliseconds(execution.stop_date),
         "input": execution.input,
         "inputDetails": {"included": True},
-        "output": execution.output,
+        "output": execution.output_text,
         "outputDetails": output_details,
         "error": execution.error,
         "cause": execution.cause,

@@ -84,7 +84,7 @@ class Execution:
     """An execution of a state machine. It keeps the definition and the role of its start."""
 
     status = "RUNNING"
-    output: str | None = None
+    output_text: str | None = None
     error: str | None = None
     cause: str | None = None
     stop_date: datetime | None = None
@@ -116,7 +116,7 @@ class Execution:
         self.host.start(functools.partial(run, self), self.arn)
         self.host.start(self._time_out_later, self.arn)
 
-    def stop(self, error: str | None = None, cause: str | None = None) -> None:
+    def abort(self, error: str | None = None, cause: str | None = None) -> None:
         """Abort the execution, as StopExecution does. Functions that are running go on."""
         self.end("ABORTED", 0, error=error, cause=cause)
 
@@ -133,7 +133,7 @@ class Execution:
             # TIMED_OUT, for example, is the event ExecutionTimedOut.
             ending = status.title().replace("_", "")
             self.add_event(f"Execution{ending}", previous, **details)
-            self.output = details.get("output")
+            self.output_text = details.get("output")
             self.error = details.get("error")
             self.cause = details.get("cause")
             self.stop_date = self.now()

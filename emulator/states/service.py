@@ -57,8 +57,9 @@ class Request(NamedTuple):
 class StepFunctions:
     """The Step Functions of all accounts and regions. Its executions run on a host."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, execution_class: type[Execution] = Execution) -> None:
         self._host = host
+        self._execution_class = execution_class
         self._machines: dict[str, Machine] = {}
 
     def call(
@@ -147,7 +148,7 @@ class StepFunctions:
         machine = self._machines.pop(request.fields["stateMachineArn"], None)
         if machine is not None:
             for execution in list(machine.executions.values()):
-                execution.stop()
+                execution.abort()
         return {}
 
     def list_state_machines(self, request: Request) -> Row:
@@ -191,7 +192,7 @@ class StepFunctions:
         name = request.fields.get("name", str(uuid.uuid4()))
 
         # Only setdefault makes sure that of two equal requests in two threads, one starts it.
-        new_execution = Execution(self._host, machine, name, input_text)
+        new_execution = self._execution_class(self._host, machine, name, input_text)
         execution = machine.executions.setdefault(name, new_execution)
         if execution is new_execution:
             execution.start(interpreter.run)
@@ -204,7 +205,7 @@ class StepFunctions:
     def stop_execution(self, request: Request) -> Row:
         """Abort an execution."""
         execution = self.execution(request.fields["executionArn"])
-        execution.stop(request.fields.get("error"), request.fields.get("cause"))
+        execution.abort(request.fields.get("error"), request.fields.get("cause"))
         return {"stopDate": execution.stop_date}
 
     def describe_execution(self, request: Request) -> Row:
@@ -214,10 +215,12 @@ class StepFunctions:
         description["input"] = execution.input
 
         if description["status"] != "RUNNING":
-            for field in ("output", "error", "cause"):
-                text = getattr(execution, field)
-                if text is not None:
-                    description[field] = text
+            end = {
+                "output": execution.output_text,
+                "error": execution.error,
+                "cause": execution.cause,
+            }
+            description |= {name: text for name, text in end.items() if text is not None}
         return description
 
     def list_executions(self, request: Request) -> Row:

@@ -9,11 +9,10 @@ import itertools
 import json
 import traceback
 import uuid
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
+from typing import Any, NamedTuple, Self, cast
 
 from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
 
@@ -25,9 +24,6 @@ from emulator.states.documents import StateFailed, to_json
 from emulator.states.execution import explain_refused_invocation
 from emulator.states.service import Row
 from emulator.virtual.virtual_time import Event, LimitReached, VirtualClock
-
-if TYPE_CHECKING:
-    from mypy_boto3_stepfunctions.type_defs import HistoryEventTypeDef
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
@@ -62,44 +58,18 @@ class Call(NamedTuple):
     outcome: object
 
 
-@dataclass(frozen=True)
-class Execution:
-    """An execution on virtual time. While it is running, each property shows its present state."""
+class Execution(states.Execution):
+    """An execution on virtual time, which also knows the calls of its Tasks."""
 
-    interpreted: states.Execution = field(repr=False)
-    """The execution as the interpreter and the API have it, with texts instead of values."""
-    calls: list[Call]
-    """The invocations of functions, sorted by their start."""
-
-    @property
-    def arn(self) -> str:
-        """The ARN of the execution."""
-        return self.interpreted.arn
-
-    @property
-    def status(self) -> str:
-        """RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED."""
-        return self.interpreted.status
+    @functools.cached_property
+    def calls(self) -> list[Call]:
+        """The invocations of functions, sorted by their start."""
+        return []
 
     @property
     def output(self) -> Any:  # noqa: ANN401  # whatever JSON the machine returns
-        """The output, or None if there is none (yet)."""
-        return json.loads(self.interpreted.output or "null")
-
-    @property
-    def error(self) -> str | None:
-        """The name of the error that ended the execution."""
-        return self.interpreted.error
-
-    @property
-    def cause(self) -> str | None:
-        """What the error says about its cause."""
-        return self.interpreted.cause
-
-    @property
-    def events(self) -> "list[HistoryEventTypeDef]":
-        """The history, as boto3's GetExecutionHistory returns it."""
-        return cast("list[HistoryEventTypeDef]", self.interpreted.events)
+        """The output, or None while there is none."""
+        return json.loads(self.output_text or "null")
 
     @property
     def timeline(self) -> list[tuple[datetime, str]]:
@@ -117,16 +87,8 @@ class Execution:
 
     def wait(self) -> Self:
         """Let virtual time pass until the execution ends."""
-        self.interpreted.ended.wait()
+        self.ended.wait()
         return self
-
-    def abort(self, error: str | None = None, cause: str | None = None) -> None:
-        """Stop the execution as StopExecution does. A function that is running goes on."""
-        self.interpreted.stop(error, cause)
-
-    def time_out(self) -> None:
-        """End the execution immediately, as the TimeoutSeconds of the state machine does."""
-        self.interpreted.time_out()
 
 
 def run(
@@ -160,10 +122,9 @@ class StepFunctions:
         self.event = functools.partial(Event, clock)
         self.start = clock.start
 
-        self.service = service.StepFunctions(self)
+        self.service = service.StepFunctions(self, Execution)
         self.faults = Faults(load_service_model("stepfunctions").operation_names)
         self._machines: dict[str, Machine] = {}
-        self._calls: defaultdict[str, list[Call]] = defaultdict(list)
 
     def __enter__(self) -> Self:
         return self
@@ -192,11 +153,7 @@ class StepFunctions:
 
     def executions(self) -> list[Execution]:
         """List the executions of all state machines, those of the oldest machine first."""
-        return [self.view(execution) for execution in self.service.executions()]
-
-    def view(self, execution: states.Execution) -> Execution:
-        """Add to an execution of the interpreter the calls that its Tasks made."""
-        return Execution(execution, self._calls[execution.arn])
+        return cast("list[Execution]", self.service.executions())
 
     def respond(self, operation: str, request: Mapping[str, Any]) -> Row:
         """Respond to a request, after the faults of its operation.
@@ -215,7 +172,7 @@ class StepFunctions:
     def call(self, execution: states.Execution, resource: str, payload: str) -> object:
         """Call the handler of a function, and record the call."""
         machine = self._machines[execution.machine.arn]
-        calls = self._calls[execution.arn]
+        calls = cast("Execution", execution).calls
 
         # Remember the position, because other Tasks may call functions before this call ends.
         position = len(calls)
@@ -256,7 +213,7 @@ class Machine:
         fields = {"stateMachineArn": self.arn, "name": name, "input": json.dumps(input)}
         api = self.step_functions.service
         arn = api.call("StartExecution", fields, SCOPE)["executionArn"]
-        return self.step_functions.view(api.execution(arn))
+        return cast("Execution", api.execution(arn))
 
 
 def _function_name(arn: str) -> str:

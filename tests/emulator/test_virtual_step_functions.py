@@ -115,7 +115,7 @@ def test_an_execution_can_be_ended_immediately(long_state):
             getattr(execution, end)()
             events = list(execution.wait().events)
             clock.sleep(0)
-            assert execution.interpreted.waits == {}, "nothing waits for the end of a state"
+            assert execution.waits == {}, "nothing waits for the end of a state"
             assert {call.outcome for call in execution.calls} <= {None}, "they go on"
             clock.sleep(1000)
             assert execution.events == events, "no event comes after the last one"

@@ -350,11 +350,10 @@ class Storyteller:
         is_over = self.now - time > timedelta(hours=WATCHED_HOURS)
         return bool(self._left()) and not is_over
 
-    def _status_changed(self, running) -> None:
+    def _status_changed(self, execution: Execution) -> None:
         """Note an execution that has ended. Without success, `close_run` gets an event."""
-        if running.status == "RUNNING":
+        if execution.status == "RUNNING":
             return
-        execution = self.pipeline.step_functions.view(running)
         campaigns = [campaign_arn(name) for name in CAMPAIGNS]
         on_trial = [campaign for campaign in campaigns if self.on_trial(campaign)]
         probed = [campaign_arn(name) for name in PROBED_CAMPAIGNS]
