@@ -6,13 +6,11 @@
   emulator below `/_emulator/` to `admin.py`.
 """
 
-import datetime as dt
-from typing import Any
-
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPResponseStartEvent, Scope
 from ministack import app as ministack_app
 
 from emulator.personalize.api import Personalize
+from emulator.personalize.faults import Faults
 from emulator.personalize.store import Switches
 from emulator.personalize.timeline import Duration, FixedTimings
 from emulator.process import Options
@@ -48,35 +46,11 @@ class Application:
 
     def __init__(self, endpoint: str, options: Options) -> None:
         self._port = int(endpoint.rpartition(":")[2])
-        self._personalize = _create_personalize(options)
-        self._scheduler = scheduler.Scheduler()
-        self._step_functions = StepFunctions()
-        personalize.mount(self._personalize)
-        admin.mount(self._controls(options))
-
-    def _controls(self, options: Options) -> dict[tuple[str, str], admin.Control]:
-        """Return the functions behind the controls that `admin.py` describes."""
-        health = {"status": "ok", "account": options["account"], "region": options["region"]}
-        faults = self._personalize.faults
-        return {
-            ("GET", "health"): lambda _: health,
-            ("GET", "calls"): lambda query: call_log.list_calls(query.get("action", "")),
-            ("DELETE", "calls"): lambda _: call_log.CALLS.clear(),
-            ("POST", "fire"): self._fire,
-            ("GET", "faults"): lambda _: faults.list(),
-            ("POST", "faults"): lambda fault: {"id": faults.inject(fault)},
-            ("DELETE", "faults"): lambda query: faults.clear(query.get("id")),
-        }
-
-    def _fire(self, request: dict[str, Any]) -> dict[str, str]:
-        """Fire the schedule that the request to the control names."""
-        scheduled_time = dt.datetime.now(dt.UTC)
-        if request.get("scheduledTime"):
-            scheduled_time = dt.datetime.fromisoformat(request["scheduledTime"])
-
-        group = request.get("group", "default")
-        execution_arn = self._scheduler.fire(request["schedule"], group, scheduled_time)
-        return {"executionArn": execution_arn}
+        personalize_service = _create_personalize(options)
+        personalize.mount(personalize_service)
+        StepFunctions().mount()
+        scheduler.start()
+        admin.mount(_list_controls(options, personalize_service.faults))
 
     async def __call__(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
@@ -104,6 +78,20 @@ async def _refuse(send: ASGISendCallable, message: str) -> None:
     await send(FORBIDDEN)
     body = f"{message}\n".encode()
     await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _list_controls(options: Options, faults: Faults) -> dict[tuple[str, str], admin.Control]:
+    """List the functions behind the controls that `admin.py` describes."""
+    health = {"status": "ok", "account": options["account"], "region": options["region"]}
+    return {
+        ("GET", "health"): lambda _: health,
+        ("GET", "calls"): lambda query: call_log.list_calls(query.get("action", "")),
+        ("DELETE", "calls"): lambda _: call_log.CALLS.clear(),
+        ("POST", "fire"): scheduler.fire,
+        ("GET", "faults"): lambda _: faults.list(),
+        ("POST", "faults"): lambda fault: {"id": faults.inject(fault)},
+        ("DELETE", "faults"): lambda query: faults.clear(query.get("id")),
+    }
 
 
 def _create_personalize(options: Options) -> Personalize:

@@ -37,97 +37,107 @@ Schedule = dict[str, Any]
 """MiniStack's record of a schedule, with the field names of the API."""
 
 
-class Scheduler:
-    """The scheduler of every account and region in MiniStack's store."""
+def start() -> None:
+    """Fire the schedules of every account and region in MiniStack's store from now on."""
+    threading.Thread(target=_run, daemon=True, name="scheduler").start()
 
-    def __init__(self) -> None:
-        threading.Thread(target=self._run, daemon=True, name="scheduler").start()
 
-    def fire(self, name: str, group: str, slot: dt.datetime) -> str:
-        """Start the target of a schedule for a slot, and return the ARN of the execution.
+def fire(request: dict[str, Any]) -> dict[str, str]:
+    """Start the target of a schedule, as the control `fire` in `admin.py` asks.
 
-        Raise LookupError if there is no such enabled schedule, and ClientError if the target
-        cannot be started.
-        """
-        schedule = _find_schedule(name, group)
-        if schedule["State"] != "ENABLED":
-            raise LookupError(f"schedule {name} in group {group} is {schedule['State']}")
-        return self.deliver(schedule, slot.astimezone(dt.UTC))
+    Raise LookupError if there is no such enabled schedule, and ClientError if the target cannot be
+    started.
+    """
+    name = request["schedule"]
+    group = request.get("group", "default")
+    slot = dt.datetime.now(dt.UTC)
+    if request.get("scheduledTime"):
+        slot = dt.datetime.fromisoformat(request["scheduledTime"]).astimezone(dt.UTC)
 
-    def deliver(self, schedule: Schedule, slot: dt.datetime) -> str:
-        """Start a schedule's target for a slot, and return the ARN of the execution or function.
+    schedule = _find_schedule(name, group)
+    if schedule["State"] != "ENABLED":
+        raise LookupError(f"schedule {name} in group {group} is {schedule['State']}")
+    return {"executionArn": _deliver(schedule, slot)}
 
-        Scheduler does not wait for either. If the target cannot be started, the dead-letter queue
-        gets the event, and ClientError is raised.
-        """
-        context = build_context_attributes(schedule, slot)
-        payload = str(schedule["Target"].get("Input", "{}"))
-        for attribute, value in context.items():
-            payload = payload.replace(f"<aws.scheduler.{attribute}>", value)
 
-        try:
-            return self._start_target(schedule, context, payload)
-        except ClientError as error:
-            if "DeadLetterConfig" in schedule["Target"]:
-                self._send_to_dead_letter_queue(schedule, context, payload, error)
-            raise
+def _deliver(schedule: Schedule, slot: dt.datetime) -> str:
+    """Start a schedule's target for a slot, and return the ARN of the execution or function.
 
-    def _start_target(self, schedule: Schedule, context: dict[str, str], payload: str) -> str:
-        """Invoke the function or start the state machine of a schedule, with the schedule's role.
+    Scheduler does not wait for either. If the target cannot be started, the dead-letter queue gets
+    the event, and ClientError is raised.
+    """
+    context = build_context_attributes(schedule, slot)
+    payload = str(schedule["Target"].get("Input", "{}"))
+    for attribute, value in context.items():
+        payload = payload.replace(f"<aws.scheduler.{attribute}>", value)
 
-        A second delivery for a slot finds the first execution, because it has the same name.
-        """
-        target_arn = str(schedule["Target"]["Arn"])
-        if target_arn.split(":")[2] == "lambda":
-            lambda_client = self._client("lambda", schedule, context)
-            lambda_client.invoke(FunctionName=target_arn, InvocationType="Event", Payload=payload)
-            return target_arn
+    try:
+        return _start_target(schedule, context, payload)
+    except ClientError as error:
+        if "DeadLetterConfig" in schedule["Target"]:
+            _send_to_dead_letter_queue(schedule, context, payload, error)
+        raise
 
-        states_client = self._client("stepfunctions", schedule, context)
-        execution = states_client.start_execution(
-            stateMachineArn=target_arn, name=context["execution-id"], input=payload
+
+def _start_target(schedule: Schedule, context: dict[str, str], payload: str) -> str:
+    """Invoke the function or start the state machine of a schedule, with the schedule's role.
+
+    A second delivery for a slot finds the first execution, because it has the same name.
+    """
+    target_arn = str(schedule["Target"]["Arn"])
+    if target_arn.split(":")[2] == "lambda":
+        lambda_client = _client("lambda", schedule, context)
+        lambda_client.invoke(FunctionName=target_arn, InvocationType="Event", Payload=payload)
+        return target_arn
+
+    states_client = _client("stepfunctions", schedule, context)
+    execution = states_client.start_execution(
+        stateMachineArn=target_arn, name=context["execution-id"], input=payload
+    )
+    return str(execution["executionArn"])
+
+
+def _run() -> None:
+    """Start a thread for each delivery when it is due. The log shows the error of a thread."""
+    since = dt.datetime.now(dt.UTC)
+    while True:
+        time.sleep(SECONDS_BETWEEN_TICKS)
+        now = dt.datetime.now(dt.UTC)
+        for delivery in due_deliveries(since, now):
+            threading.Thread(target=_deliver, args=delivery, daemon=True).start()
+        since = now
+
+
+def _send_to_dead_letter_queue(
+    schedule: Schedule, context: dict[str, str], payload: str, error: ClientError
+) -> None:
+    """Send an event that could not be delivered to the schedule's queue."""
+    account, queue_name = schedule["Target"]["DeadLetterConfig"]["Arn"].split(":")[4:]
+    attributes = _describe_failure(schedule, context, error)
+
+    with suppress(ClientError):  # the log of the calls has the refusal
+        sqs = _client("sqs", schedule, context)
+        sqs.send_message(
+            QueueUrl=f"{sqs.meta.endpoint_url}/{account}/{queue_name}",
+            MessageBody=payload,
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": value}
+                for name, value in attributes.items()
+            },
         )
-        return str(execution["executionArn"])
 
-    def _run(self) -> None:
-        """Start a thread for each delivery when it is due. The log shows the error of a thread."""
-        since = dt.datetime.now(dt.UTC)
-        while True:
-            time.sleep(SECONDS_BETWEEN_TICKS)
-            now = dt.datetime.now(dt.UTC)
-            for delivery in due_deliveries(since, now):
-                threading.Thread(target=self.deliver, args=delivery, daemon=True).start()
-            since = now
 
-    def _send_to_dead_letter_queue(
-        self, schedule: Schedule, context: dict[str, str], payload: str, error: ClientError
-    ) -> None:
-        """Send an event that could not be delivered to the schedule's queue."""
-        account, queue_name = schedule["Target"]["DeadLetterConfig"]["Arn"].split(":")[4:]
-        attributes = _describe_failure(schedule, context, error)
-
-        with suppress(ClientError):  # the log of the calls has the refusal
-            sqs = self._client("sqs", schedule, context)
-            sqs.send_message(
-                QueueUrl=f"{sqs.meta.endpoint_url}/{account}/{queue_name}",
-                MessageBody=payload,
-                MessageAttributes={
-                    name: {"DataType": "String", "StringValue": value}
-                    for name, value in attributes.items()
-                },
-            )
-
-    def _client(self, service: str, schedule: Schedule, context: dict[str, str]) -> Any:  # noqa: ANN401  # as in clients.py
-        """Create a client with the credentials of the schedule's role. Raise AccessDeniedError."""
-        schedule_path = schedule["Arn"].rpartition("/")[0]
-        credentials = iam.assume_role(
-            schedule["Target"]["RoleArn"],
-            service=SERVICE,
-            source_arn=schedule_path.replace(":schedule/", ":schedule-group/"),
-            session_name=context["execution-id"],
-        )
-        region = schedule["Arn"].split(":")[3]
-        return client(service, region, credentials)
+def _client(service: str, schedule: Schedule, context: dict[str, str]) -> Any:  # noqa: ANN401  # as in clients.py
+    """Create a client with the credentials of the schedule's role. Raise AccessDeniedError."""
+    schedule_path = schedule["Arn"].rpartition("/")[0]
+    credentials = iam.assume_role(
+        schedule["Target"]["RoleArn"],
+        service=SERVICE,
+        source_arn=schedule_path.replace(":schedule/", ":schedule-group/"),
+        session_name=context["execution-id"],
+    )
+    region = schedule["Arn"].split(":")[3]
+    return client(service, region, credentials)
 
 
 def _describe_failure(

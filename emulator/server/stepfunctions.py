@@ -49,9 +49,12 @@ class StepFunctions:
         self._service = Service(self)
         self.event = threading.Event
         self.uniform = random.uniform
-        ministack.SERVICE_HANDLERS["states"] = self.respond  # instead of MiniStack's
 
-    async def respond(self, *fields: Any) -> http.Response:  # noqa: ANN401  # the fields of a Call
+    def mount(self) -> None:
+        """Let MiniStack pass the calls of Step Functions to this object."""
+        ministack.SERVICE_HANDLERS["states"] = self._respond
+
+    async def _respond(self, *fields: Any) -> http.Response:  # noqa: ANN401  # the fields of a Call
         """Respond to a call that MiniStack has authorised."""
         call = ministack.Call(*fields)
         region = get_region()

@@ -18,9 +18,9 @@ from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
 
 from emulator.personalize.faults import Faults
 from emulator.protocol.service_models import load_service_model
-from emulator.states import execution as states
 from emulator.states import service
 from emulator.states.documents import StateFailed, to_json
+from emulator.states.execution import Execution as InterpretedExecution
 from emulator.states.execution import explain_refused_invocation
 from emulator.states.service import Row
 from emulator.virtual.virtual_time import Event, LimitReached, VirtualClock
@@ -58,7 +58,7 @@ class Call(NamedTuple):
     outcome: object
 
 
-class Execution(states.Execution):
+class Execution(InterpretedExecution):
     """An execution on virtual time, which also knows the calls of its Tasks."""
 
     @functools.cached_property
@@ -169,7 +169,7 @@ class StepFunctions:
 
     # The host of the interpreter, with `now`, `uniform`, `event` and `start`
 
-    def call(self, execution: states.Execution, resource: str, payload: str) -> object:
+    def call(self, execution: InterpretedExecution, resource: str, payload: str) -> object:
         """Call the handler of a function, and record the call."""
         machine = self._machines[execution.machine.arn]
         calls = cast("Execution", execution).calls
@@ -187,7 +187,7 @@ class StepFunctions:
         calls[position] = calls[position]._replace(outcome=outcome)
         return outcome
 
-    def status_changed(self, execution: states.Execution) -> None:
+    def status_changed(self, execution: InterpretedExecution) -> None:
         """Do nothing. Virtual time has no EventBridge."""
 
 
