@@ -73,6 +73,7 @@ def default_tags(settings: Mapping[str, object]) -> dict[str, str]:
 
 
 def _tag_text(tag: object) -> str:
+    """Write the value of a tag as text: YAML has numbers and truth values too."""
     if isinstance(tag, str):
         return tag
     return json.dumps(tag)

@@ -183,6 +183,7 @@ def _changes(*, is_different: bool) -> pb.DiffResponse.DiffChanges.ValueType:
 
 
 def _find_row(type_token: str) -> Row:
+    """Find the row of a resource type. Raises DeploymentError if the table has none."""
     if type_token not in ROWS:
         raise DeploymentError(f"{type_token} {UNSUPPORTED}")
     return ROWS[type_token]

@@ -51,6 +51,7 @@ def find_field(parent: Shape, name: str, api_path: str | None = None) -> Field |
 
 
 def _find_member(parent: Shape, name: str) -> str | None:
+    """Find the member of a structure with the name of an input, in any case of its letters."""
     if parent.type_name == "map":
         return name[0].upper() + name[1:]
     for member in list_members(parent):
@@ -199,6 +200,7 @@ def parse_document(document: object) -> object:
 def _structure_to_api(
     inputs: Mapping[str, object], shape: Shape, path: str, names: Names
 ) -> object:
+    """Translate a block of inputs. Several inputs may be parts of one member in the API."""
     request: object = {}
     for name, value in inputs.items():
         field_path = f"{path}.{name}"
@@ -209,6 +211,7 @@ def _structure_to_api(
 
 
 def _steps(path: str) -> list[str]:
+    """Split a path into its steps. An empty path has none."""
     if not path:
         return []
     return path.split(".")
@@ -239,6 +242,7 @@ def _find_known_field(parent: Shape, path: str, names: Names) -> Field:
 
 
 def _inner_shape(shape: Shape, step: str) -> Shape:
+    """Follow one step of a path from a shape to the shape inside it."""
     if shape.type_name == "list":
         return cast("ListShape", shape).member
     if shape.type_name == "map":
@@ -247,6 +251,7 @@ def _inner_shape(shape: Shape, step: str) -> Shape:
 
 
 def _mapping(value: object, path: str, noun: str) -> Mapping[str, object]:
+    """Reject a value that should be a mapping and is none."""
     if not isinstance(value, Mapping):
         raise DeploymentError(f"{path}: a {noun} was expected, not {value!r}")
     return value
@@ -267,6 +272,7 @@ def _check(shape: Shape, value: object, path: str) -> None:
 
 
 def _check_size(shape: Shape, size: int, unit: str, path: str) -> None:
+    """Raise DeploymentError for a size outside the limits of the model."""
     maximum = shape.metadata.get("max")
     if maximum is not None and size > maximum:
         raise DeploymentError(f"{path}: {size}{unit} is more than AWS allows, {maximum}")

@@ -241,6 +241,7 @@ def _build_contexts(
 
 
 def _most_restrictive(decisions: set[str]) -> str:
+    """Sum up the decisions about several resources, in the words of SimulatePrincipalPolicy."""
     if "Deny" in decisions:
         return "explicitDeny"
     if decisions == {"Allow"}:

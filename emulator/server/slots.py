@@ -83,6 +83,7 @@ def _next_match(fields: list[str], zone: ZoneInfo, after: dt.datetime) -> dt.dat
 
 
 def _parse_cron(fields: list[str]) -> AwsCroniter:
+    """Parse the fields of a cron expression. Raise ValueError for what Scheduler refuses."""
     if fields[4:5] == ["L"]:
         fields[4] = "SAT"  # The parser accepts L as day of the week, but never finds a match.
     expression = " ".join(fields)

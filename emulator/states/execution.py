@@ -54,7 +54,7 @@ class Host(Protocol):
 def explain_refused_invocation(
     code: str, message: str, status: int, request_id: str
 ) -> StateFailed:
-    """Return the failure of a call of Lambda's Invoke that did not reach the function."""
+    """Build the failure of a Task whose call of Lambda's Invoke did not reach the function."""
     response = f"Status Code: {status}; Error Code: {code}; Request ID: {request_id}; Proxy: null"
     return StateFailed(f"Lambda.{code}", f"{message} (Service: AWSLambda; {response})")
 
@@ -313,6 +313,7 @@ class _Group:
         return not self._jobs or self._parent.wait(self._is_over, seconds)
 
     def _run_branch(self, branch: Branch) -> None:
+        """Do the work of one branch, and end the group after a failure or the last result."""
         try:
             self.results[branch] = self._jobs[branch](branch)
         except StateFailed as failure:

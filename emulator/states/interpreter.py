@@ -151,18 +151,21 @@ def _calculate_pause(branch: Branch, rule: Object, retry_count: int) -> float:
 
 
 def _run_pass(_branch: Branch, state: Object, state_input: StateInput) -> Next:
+    """Pass a fixed result or the parameters on. Also a Succeed does nothing else."""
     if "Result" in state:
         return _build_result(state, state_input, state["Result"])
     return _build_result(state, state_input, _build_parameters(state, state_input))
 
 
 def _run_fail(_branch: Branch, state: Object, state_input: StateInput) -> Next:
+    """Fail with the error that the state names."""
     raise StateFailed(
         _read_text(state, state_input, "Error"), _read_text(state, state_input, "Cause")
     )
 
 
 def _run_choice(_branch: Branch, state: Object, state_input: StateInput) -> Next:
+    """Go on where the first true condition says."""
     for rule in state["Choices"]:
         if _is_true(rule, state_input):
             return Next(state_input.document, rule["Next"])
@@ -182,6 +185,7 @@ def _run_wait(branch: Branch, state: Object, state_input: StateInput) -> Next:
 
 
 def _run_task(branch: Branch, state: Object, state_input: StateInput) -> Next:
+    """Call the function of a Task, and wait until it ends or the Task times out."""
     execution = branch.execution
     parameters = _build_parameters(state, state_input)
     execution.check_size(parameters, state_input.context["State"]["Name"])
@@ -222,6 +226,7 @@ def _call_function(state: Object, payload: str, attempt: Branch) -> Json:
 
 
 def _run_map(branch: Branch, state: Object, state_input: StateInput) -> Next:
+    """Run the machine inside a Map for each item."""
     items = read_field(state.get("ItemsPath", "$"), state_input, "ItemsPath")
     if not isinstance(items, list):
         raise RuntimeFailed(f"The ItemsPath does not reference an array: {to_json(items)}")

@@ -115,6 +115,7 @@ def _check_field(name: str, value: Json, place: str) -> Iterator[str]:
 
 
 def _check_list(name: str, value: Json, place: str) -> Iterator[str]:
+    """Yield the problems of a list of rules or conditions."""
     if not isinstance(value, list) or not value:
         yield f"{place}: {value!r} is not a list with at least one object"
         return
@@ -131,6 +132,7 @@ def _check_list(name: str, value: Json, place: str) -> Iterator[str]:
 
 
 def _check_condition(value: Json, place: str, more_fields: str = "") -> Iterator[str]:
+    """Yield the problems of a condition of a Choice: a combination, or one comparison."""
     kind = "comparison"
     if isinstance(value, dict) and not {"And", "Or", "Not"}.isdisjoint(value):
         kind = "combination"
@@ -138,6 +140,7 @@ def _check_condition(value: Json, place: str, more_fields: str = "") -> Iterator
 
 
 def _check_states(states: Json, place: str) -> Iterator[str]:
+    """Yield the problems of the states of a machine. Each type of state has fields of its own."""
     if not isinstance(states, dict):
         yield f"{place}: {states!r} is not an object"
         return
@@ -156,6 +159,7 @@ def _check_states(states: Json, place: str) -> Iterator[str]:
 
 
 def _check_value(name: str, value: Json, place: str) -> Iterator[str]:
+    """Yield the problem of a value that is not what VALUES says about its field."""
     expected, check = VALUES[name]
     try:
         is_valid = check(value)
@@ -207,6 +211,7 @@ def _is_path(value: Json) -> bool:
 
 
 def _is_result_path(value: Json) -> bool:
+    """Return True if a result can be written at a path, or dropped."""
     if value is None:
         return True  # The state keeps its input and drops the result.
 
