@@ -99,7 +99,7 @@ def value_at(value: object, path: str) -> object | None:
     return value
 
 
-def to_api(value: object, shape: Shape, path: str, names: Names) -> object:
+def to_api(value: object, shape: Shape, path: str, api_names: Names) -> object:
     """Translate the value of an input into what the API takes.
 
     A value that is not known stays UNKNOWN, and an archive becomes a zip file. Raises
@@ -110,24 +110,24 @@ def to_api(value: object, shape: Shape, path: str, names: Names) -> object:
     if is_archive(value):
         return {"ZipFile": zip_file(value, path)}
     if shape.type_name == "structure":
-        return _structure_to_api(_mapping(value, path, "block"), shape, path, names)
+        return _structure_to_api(_mapping(value, path, "block"), shape, path, api_names)
     if shape.type_name == "map":
-        return _map_to_api(value, cast("MapShape", shape).value, path, names)
+        return _map_to_api(value, cast("MapShape", shape).value, path, api_names)
 
     if shape.type_name == "list":
-        value = _list_to_api(value, cast("ListShape", shape).member, path, names)
+        value = _list_to_api(value, cast("ListShape", shape).member, path, api_names)
     elif shape.type_name == "string" and not isinstance(value, str):
         value = json.dumps(value)
     _check(shape, value, path)
     return value
 
 
-def _map_to_api(value: object, item_shape: Shape, path: str, names: Names) -> Request:
+def _map_to_api(value: object, item_shape: Shape, path: str, api_names: Names) -> Request:
     items = _mapping(value, path, "mapping").items()
-    return {key: to_api(item, item_shape, f"{path}.{key}", names) for key, item in items}
+    return {key: to_api(item, item_shape, f"{path}.{key}", api_names) for key, item in items}
 
 
-def _list_to_api(value: object, item_shape: Shape, path: str, names: Names) -> list[object]:
+def _list_to_api(value: object, item_shape: Shape, path: str, api_names: Names) -> list[object]:
     """Translate the items of a list. A program writes tags, which are pairs, as a mapping."""
     pair_names = _find_pair_names(item_shape)
     if pair_names is not None:
@@ -137,33 +137,35 @@ def _list_to_api(value: object, item_shape: Shape, path: str, names: Names) -> l
 
     if not isinstance(value, list):
         raise DeploymentError(f"{path}: a list was expected, not {value!r}")
-    return [to_api(item, item_shape, f"{path}[{index}]", names) for index, item in enumerate(value)]
+    return [
+        to_api(item, item_shape, f"{path}[{index}]", api_names) for index, item in enumerate(value)
+    ]
 
 
-def from_api(current: object, wanted: object, shape: Shape, path: str, names: Names) -> object:
+def from_api(current: object, wanted: object, shape: Shape, path: str, api_names: Names) -> object:
     """Translate a value of a response back, so that it can be compared with the wanted value."""
     if isinstance(wanted, str):
         return current
     if isinstance(wanted, Mapping) and shape.type_name == "list":  # for example tags
         return tags_from_api(current, shape)
     if isinstance(wanted, Mapping) and shape.type_name == "structure":
-        return _structure_from_api(current, wanted, shape, path, names)
+        return _structure_from_api(current, wanted, shape, path, api_names)
 
     # Attributes, for example those of SQS, are texts even if they are numbers.
     return parse_document(current)
 
 
 def _structure_from_api(
-    current: object, wanted: Mapping[str, object], shape: Shape, path: str, names: Names
+    current: object, wanted: Mapping[str, object], shape: Shape, path: str, api_names: Names
 ) -> Request:
     """Translate only the members that the wanted structure has, because services add members."""
     structure = {}
     for name, wanted_value in wanted.items():
         field_path = f"{path}.{name}"
-        field = _find_known_field(shape, field_path, names)
+        field = _find_known_field(shape, field_path, api_names)
         value = value_at(current, field.path)
         if value is not None:
-            structure[name] = from_api(value, wanted_value, field.shape, field_path, names)
+            structure[name] = from_api(value, wanted_value, field.shape, field_path, api_names)
     return structure
 
 
@@ -198,14 +200,14 @@ def parse_document(document: object) -> object:
 
 
 def _structure_to_api(
-    inputs: Mapping[str, object], shape: Shape, path: str, names: Names
+    inputs: Mapping[str, object], shape: Shape, path: str, api_names: Names
 ) -> object:
     """Translate a block of inputs. Several inputs may be parts of one member in the API."""
     request: object = {}
     for name, value in inputs.items():
         field_path = f"{path}.{name}"
-        field = _find_known_field(shape, field_path, names)
-        api_value = to_api(value, field.shape, field_path, names)
+        field = _find_known_field(shape, field_path, api_names)
+        api_value = to_api(value, field.shape, field_path, api_names)
         request = merge(request, nest(field.path, api_value))
     return request
 
@@ -231,11 +233,11 @@ def _find_pair_names(shape: Shape) -> list[str] | None:
     return None
 
 
-def _find_known_field(parent: Shape, path: str, names: Names) -> Field:
+def _find_known_field(parent: Shape, path: str, api_names: Names) -> Field:
     """Find the field of an input in a structure. Raises DeploymentError if there is none."""
     path_without_indexes = re.sub(r"\[\d+\]", "", path)
     input_name = path.rpartition(".")[2]
-    field = find_field(parent, input_name, names.get(path_without_indexes))
+    field = find_field(parent, input_name, api_names.get(path_without_indexes))
     if field is None:
         raise DeploymentError(f"{path}: unknown or not supported")
     return field
