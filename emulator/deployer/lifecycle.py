@@ -245,13 +245,13 @@ def _update_tags(
     old_tags = cast("Properties", old_inputs.get(ALL_TAGS, {}))
     new_tags = cast("Properties", outputs[ALL_TAGS])
 
-    removed = sorted(old_tags.keys() - new_tags.keys())
-    if removed:
-        _call_for_tags(row, row.tag_calls.untag, resource, arn, removed, aws=aws)
+    removed_keys = sorted(old_tags.keys() - new_tags.keys())
+    if removed_keys:
+        _call_for_tags(row, row.tag_calls.untag, resource, arn, removed_keys, aws=aws)
 
-    changed = {key: tag for key, tag in new_tags.items() if old_tags.get(key) != tag}
-    if changed:
-        api_tags = to_api(changed, row.fields["tags"].shape, "tags", {})
+    changed_tags = {key: tag for key, tag in new_tags.items() if old_tags.get(key) != tag}
+    if changed_tags:
+        api_tags = to_api(changed_tags, row.fields["tags"].shape, "tags", {})
         _call_for_tags(row, row.tag_calls.tag, resource, arn, api_tags, aws=aws)
 
 

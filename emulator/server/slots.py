@@ -40,9 +40,14 @@ def next_slot(timing: Timing, after: dt.datetime | None = None) -> dt.datetime |
     if cron := CRON.fullmatch(expression):
         return _next_match(cron[1].split(), zone, after)
 
+    raise ValueError(_explain_refusal(expression))
+
+
+def _explain_refusal(expression: str) -> str:
+    """Tell what Scheduler would refuse from what only this emulator does."""
     if expression.startswith("at("):
-        raise ValueError(f"{expression} is not supported by this emulator, only rate() and cron()")
-    raise ValueError(f"Invalid Schedule Expression {expression}.")
+        return f"{expression} is not supported by this emulator, only rate() and cron()"
+    return f"Invalid Schedule Expression {expression}."
 
 
 def _find_zone(timing: Timing) -> ZoneInfo:

@@ -231,6 +231,8 @@ def _run_map(branch: Branch, state: Object, state_input: StateInput) -> Next:
     if not isinstance(items, list):
         raise RuntimeFailed(f"The ItemsPath does not reference an array: {to_json(items)}")
 
+    # The events of the Map are in a branch of their own, because a timeout of the execution follows
+    # MapStateEntered in the history, however far the iterations have come.
     work = functools.partial(_run_iterations, items, state, state_input)
     (result,) = branch.run_together({Branch(branch.execution, branch): work})
     return _build_result(state, state_input, result)
