@@ -84,8 +84,7 @@ def _run_state(branch: Branch, name: str, state: Object, document: Json, context
     branch.add(f"{state_type}StateEntered", name=name, input=execution.text(document))
     entered_id = branch.last_id
 
-    state_context = {"EnteredTime": _iso_time(execution.now()), "Name": name}
-    state_input = StateInput(document, {**context, "State": state_context})
+    state_input = _build_state_input(execution, name, document, context)
     try:
         result = _follow_rules(branch, state, state_input)
     except RuntimeFailed as failure:
@@ -94,6 +93,14 @@ def _run_state(branch: Branch, name: str, state: Object, document: Json, context
     execution.check_size(result.output, name)
     branch.add(f"{state_type}StateExited", name=name, output=execution.text(result.output))
     return result
+
+
+def _build_state_input(
+    execution: Execution, name: str, document: Json, context: Object
+) -> StateInput:
+    """Add to the context object which state was entered, and when."""
+    state_context = {"EnteredTime": _iso_time(execution.now()), "Name": name}
+    return StateInput(document, {**context, "State": state_context})
 
 
 def _locate(failure: RuntimeFailed, name: str, entered_id: int) -> StateFailed:
