@@ -1,7 +1,8 @@
-"""The data of a rehearsal: two exports of each dataset, from the user's CSV files or made up.
+"""The data of a rehearsal: two exports of each dataset, made from CSV files.
 
-The user's file is the newer export, byte for byte. The older export, on which the first version is
-trained, has the older 80% of its rows by TIMESTAMP. An export without a TIMESTAMP never changes.
+The files are the user's, or those in `sample_data/`, which describe a film service that does not
+exist. Each file is the newer export, byte for byte. The older export, on which the first version is
+trained, has the older 80% of its rows by TIMESTAMP. Without a TIMESTAMP, both are the same.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from components.rules.arns import to_dataset_type
@@ -29,19 +31,16 @@ from functions.planning.export_values import (
     find_first_value_error,
     find_value_error,
 )
-from functions.s3.csv_files import (
-    FileSample,
-    parse_sample,
-    split_values,
-)
+from functions.s3.csv_files import FileSample, parse_sample
 from retrain.account.errors import OperatorError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from functions.planning.snapshot import SchemaField
 
+SAMPLE_FOLDER = Path(__file__).with_name("sample_data")
+"""Large enough for INCREMENTAL imports: the newer 20% of its interactions are still 1,000 rows."""
 RESERVED_TYPES: Mapping[str, str | list[str]] = {
     "USER_ID": "string",
     "ITEM_ID": "string",
@@ -55,8 +54,9 @@ RESERVED_TYPES: Mapping[str, str | list[str]] = {
 }
 """The columns that Personalize knows, and their types (guide: "Creating schema JSON files")."""
 LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+"""A line with its line break, which the last line may lack."""
 OLDER_PERCENT = 80
-"""The percentage of the user's interactions on which the first version is trained."""
+"""The percentage of the interactions on which the first version is trained."""
 TRUNCATED_PERCENT = 20
 """The percentage of the rows that remains in a truncated export."""
 MIN_ITEMS = 3
@@ -66,54 +66,52 @@ Damage: TypeAlias = Literal["none", "truncated", "renamed", "shuffled"]
 
 
 class User(NamedTuple):
-    """A user and the ids of the items in the user's interactions, the newest interaction first."""
+    """A user with the IDs of the items that the user chose, the last choice first."""
 
     id: str
     item_ids: list[str]
 
 
-class CustomFile(NamedTuple):
-    """A CSV file of the user, as it is and as its rows."""
+class ExportFile(NamedTuple):
+    """A CSV file from the folder, as its bytes and as its rows."""
 
     content: bytes
     parsed: FileSample
 
 
 @dataclass(frozen=True)
-class Data:
-    """Two exports of each dataset type in Personalize."""
+class RehearsalData:
+    """Two exports of each dataset type."""
 
     schemas: Mapping[str, str]
-    """The Avro schemas in JSON, as CreateSchema expects them."""
+    """Dataset type -> its Avro schema in JSON, as CreateSchema expects it."""
     older: Mapping[str, bytes]
-    """The exports on which the first version is trained."""
+    """Dataset type -> the export on which the first version is trained."""
     newer: Mapping[str, bytes]
-    """Later exports. They contain every row of the older exports, and more."""
+    """Dataset type -> a later export. It contains every row of the older export, and more."""
 
     def build_export(
         self, dataset_type: str, *, only_new_rows: bool, rotate_by: int, damage: Damage
     ) -> bytes:
-        """Build an export with every row, or with the new rows alone for an INCREMENTAL import.
+        """Build an export that a run can import, or one that it should refuse.
 
-        `rotate_by` rows move from the beginning to the end, so that the exports differ. Only
-        interactions are damaged.
+        `rotate_by` rows move from the beginning to the end, so that the bytes differ from those of
+        the export before. Only interactions are damaged.
         """
         header, *rows = split_lines(self.newer[dataset_type])
         if only_new_rows:
             older_rows = set(split_lines(self.older[dataset_type]))
-            new_rows = [row for row in rows if row not in older_rows]
-            # A file without rows would import nothing.
-            if new_rows:
-                rows = new_rows
+            # A file without rows would import nothing, so repeat all rows if none is new.
+            rows = [row for row in rows if row not in older_rows] or rows
 
         start = rotate_by % len(rows)
-        content = b"".join([header, *rows[start:], *rows[:start]])
+        export = b"".join([header, *rows[start:], *rows[:start]])
         if dataset_type == "INTERACTIONS":
-            return damage_export(damage, content)
-        return content
+            return damage_export(damage, export)
+        return export
 
     def build_item_labels(self) -> dict[str, str]:
-        """Map the id of each item to its title and genres, if items.csv has them."""
+        """Map the ID of each item to its title and genres, if the file of the items has them."""
         labels = {}
         for item in read_records(self.newer.get("ITEMS", b"ITEM_ID")):
             label = item.get("TITLE") or item["ITEM_ID"]
@@ -129,7 +127,7 @@ class Data:
         interactions = read_records(self.newer["INTERACTIONS"])
         interactions.sort(key=lambda interaction: int(interaction["TIMESTAMP"]), reverse=True)
 
-        # The keys of a dict keep their order and occur once.
+        # A dict keeps the order of its keys, and has an item only once.
         items_by_user: dict[str, dict[str, None]] = {}
         for interaction in interactions:
             items = items_by_user.setdefault(interaction["USER_ID"], {})
@@ -140,8 +138,8 @@ class Data:
         return typical_users or users
 
 
-def read_custom_data(folder: Path, import_modes: Mapping[str, str]) -> Data:
-    """Read `<key>.csv` for each key of the setting `datasets`.
+def read_data(folder: Path, import_modes: Mapping[str, str]) -> RehearsalData:
+    """Read `<key>.csv` for each key of the setting `datasets`, and build schemas that fit.
 
     `import_modes` has the import mode of each key. Interactions are read even if they are not among
     the keys, because Personalize cannot train without them. Raises OperatorError with the first
@@ -149,9 +147,9 @@ def read_custom_data(folder: Path, import_modes: Mapping[str, str]) -> Data:
     """
     files = _read_files(folder, {"interactions": "FULL", **import_modes})
 
-    return Data(
+    return RehearsalData(
         schemas={
-            dataset_type: build_schema(dataset_type, _build_fields(file.parsed, dataset_type))
+            dataset_type: _build_schema(dataset_type, file.parsed)
             for dataset_type, file in files.items()
         },
         older={dataset_type: _select_older_part(file) for dataset_type, file in files.items()},
@@ -159,14 +157,13 @@ def read_custom_data(folder: Path, import_modes: Mapping[str, str]) -> Data:
     )
 
 
-def _read_files(folder: Path, import_modes: Mapping[str, str]) -> dict[str, CustomFile]:
+def _read_files(folder: Path, import_modes: Mapping[str, str]) -> dict[str, ExportFile]:
     """Read all files before any problem is reported, so that the user learns of all at once."""
     files = {}
     problems = []
     for key, import_mode in import_modes.items():
-        dataset_type = to_dataset_type(key)
         try:
-            files[dataset_type] = _read_file(folder / f"{key}.csv", key, dataset_type, import_mode)
+            files[to_dataset_type(key)] = _read_file(folder / f"{key}.csv", key, import_mode)
         except OperatorError as error:
             problems.append(str(error))
 
@@ -175,8 +172,8 @@ def _read_files(folder: Path, import_modes: Mapping[str, str]) -> dict[str, Cust
     return files
 
 
-def _read_file(path: Path, key: str, dataset_type: str, import_mode: str) -> CustomFile:
-    """Read a file of the user. Raises OperatorError with its first problem."""
+def _read_file(path: Path, key: str, import_mode: str) -> ExportFile:
+    """Read a CSV file. Raises OperatorError with its first problem."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -184,29 +181,18 @@ def _read_file(path: Path, key: str, dataset_type: str, import_mode: str) -> Cus
         raise OperatorError(f"{path}: {reason}; export the {key} to this file") from error
 
     parsed = parse_sample(path.name, content, is_whole_file=True, max_rows=None)
-    problem = _find_problem(parsed, dataset_type, import_mode)
+    problem = _find_problem(parsed, to_dataset_type(key), import_mode)
     if problem:
         raise OperatorError(f"{path}: {problem}")
-    return CustomFile(content, parsed)
+    return ExportFile(content, parsed)
 
 
 def _find_problem(file: FileSample, dataset_type: str, import_mode: str) -> str | None:
-    """Explain why Personalize could not import a file or not train on it, or return None."""
-    problem = _find_header_problem(file, dataset_type)
-    if problem:
+    """Explain why Personalize could not import a file or train on it, or return None."""
+    problem = _find_header_problem(file, dataset_type) or _find_row_problem(file, dataset_type)
+    if problem or dataset_type != "INTERACTIONS":
         return problem
-
-    known_names = [name for name in file.header if name in RESERVED_TYPES]
-    known_fields = [_build_known_field(dataset_type, name) for name in known_names]
-    problem = find_first_value_error(file, known_fields, datetime.now(UTC))
-    if problem or file.error:
-        return problem or file.error
-
-    if not file.rows:
-        return "has no rows below its header; repeat the export"
-    if dataset_type == "INTERACTIONS":
-        return _find_training_problem(file, import_mode)
-    return None
+    return _find_lack_of_interactions(file, import_mode) or _find_lack_of_users(file)
 
 
 def _find_header_problem(file: FileSample, dataset_type: str) -> str | None:
@@ -214,42 +200,65 @@ def _find_header_problem(file: FileSample, dataset_type: str) -> str | None:
     if file.error and not file.header:
         return file.error
 
-    missing = [name for name in REQUIRED_FIELDS[dataset_type] if name not in file.header]
-    if missing:
+    missing_columns = [name for name in REQUIRED_FIELDS[dataset_type] if name not in file.header]
+    if missing_columns:
         return (
-            f"the header lacks {', '.join(missing)}; it is {','.join(file.header)!r}; rename the "
-            "columns to the names that Personalize requires"
+            f"the header lacks {', '.join(missing_columns)}; it is {','.join(file.header)!r}; "
+            "rename the columns to the names that Personalize requires"
         )
     if "" in file.header:
         return f"column {file.header.index('') + 1} of the header has no name; name it"
     return None
 
 
-def _find_training_problem(file: FileSample, import_mode: str) -> str | None:
-    """Explain why too few interactions or users remain to train the first version, or None."""
+def _find_row_problem(file: FileSample, dataset_type: str) -> str | None:
+    """Explain what Personalize could not read in a file's rows, or return None.
+
+    Only the columns that Personalize knows can have a wrong value. The schema of the other columns
+    is made to fit their values.
+    """
+    known_fields = [
+        _build_known_field(dataset_type, name) for name in file.header if name in RESERVED_TYPES
+    ]
+    value_error = find_first_value_error(file, known_fields, datetime.now(UTC))
+    if value_error:
+        return value_error
+
+    if not file.rows and not file.error:
+        return "has no rows below its header; repeat the export"
+    return file.error
+
+
+def _find_lack_of_interactions(file: FileSample, import_mode: str) -> str | None:
+    """Explain that one of the two exports would have too few interactions, or return None."""
     percent = OLDER_PERCENT
     reason = f"the first version is trained on the older {percent}%"
     if import_mode == "INCREMENTAL":
         percent = 100 - OLDER_PERCENT
         reason = f"an INCREMENTAL import gets the newer {percent}%"
 
-    needed = MIN_INTERACTIONS * 100 // percent
-    if len(file.rows) < needed:
-        return (
-            f"has {len(file.rows)} interactions; export at least {needed}, because "
-            f"{reason}, and Personalize needs {MIN_INTERACTIONS}"
-        )
+    needed_count = MIN_INTERACTIONS * 100 // percent
+    if len(file.rows) >= needed_count:
+        return None
+    return (
+        f"has {len(file.rows)} interactions; export at least {needed_count}, because {reason}, and "
+        f"Personalize needs {MIN_INTERACTIONS}"
+    )
 
+
+def _find_lack_of_users(file: FileSample) -> str | None:
+    """Explain that the first version could not be trained on so few users, or return None."""
     user_column = file.header.index("USER_ID")
-    counts = Counter(file.rows[index].values[user_column] for index in _find_older_rows(file))
-    returning_users = sum(count >= MIN_INTERACTIONS_PER_USER for count in counts.values())
-    if returning_users < MIN_USERS:
-        return (
-            f"has {returning_users} users with {MIN_INTERACTIONS_PER_USER} or more interactions "
-            f"among the older {OLDER_PERCENT}%; export at least {MIN_USERS}, which Personalize "
-            "needs to train"
-        )
-    return None
+    counts = Counter(file.rows[position].values[user_column] for position in _find_older_rows(file))
+    returning_users = [user for user in counts if counts[user] >= MIN_INTERACTIONS_PER_USER]
+
+    if len(returning_users) >= MIN_USERS:
+        return None
+    return (
+        f"has {len(returning_users)} users with {MIN_INTERACTIONS_PER_USER} or more interactions "
+        f"among the older {OLDER_PERCENT}%; export at least {MIN_USERS}, which Personalize needs "
+        "to train"
+    )
 
 
 def _find_older_rows(file: FileSample) -> list[int]:
@@ -260,7 +269,7 @@ def _find_older_rows(file: FileSample) -> list[int]:
     return positions[: len(times) * OLDER_PERCENT // 100]
 
 
-def _select_older_part(file: CustomFile) -> bytes:
+def _select_older_part(file: ExportFile) -> bytes:
     """Keep the header and the older rows of a file, or the whole file if it has no TIMESTAMP."""
     if "TIMESTAMP" not in file.parsed.header:
         return file.content
@@ -270,28 +279,35 @@ def _select_older_part(file: CustomFile) -> bytes:
     return b"".join([header, *older_rows])
 
 
-def _build_fields(file: FileSample, dataset_type: str) -> list[SchemaField]:
-    """Build the fields of an Avro schema that fits the header and all values."""
-    fields = []
-    for position, name in enumerate(file.header):
+def _build_schema(dataset_type: str, file: FileSample) -> str:
+    """Build an Avro schema in JSON that fits the header and all values of a file."""
+    fields: list[SchemaField] = []
+    for name in file.header:
         if name in RESERVED_TYPES:
             fields.append(_build_known_field(dataset_type, name))
         else:
-            values = [row.values[position] for row in file.rows]
-            fields.append(_build_field(dataset_type, name, values))
-    return fields
+            fields.append(_build_other_field(dataset_type, name, file.value_counts[name]))
+
+    schema = {
+        "type": "record",
+        "name": dataset_type.title().replace("_", ""),
+        "namespace": "com.amazonaws.personalize.schema",
+        "fields": fields,
+        "version": "1.0",
+    }
+    return json.dumps(schema)
 
 
 def _build_known_field(dataset_type: str, name: str) -> SchemaField:
     """Build the field of a column that Personalize knows."""
-    # It may be missing in interactions, whose field has null as well.
+    # Only actions require an EVENT_TYPE, so the field of interactions has null as well.
     if name == "EVENT_TYPE" and name in REQUIRED_FIELDS[dataset_type]:
         return {"name": name, "type": "string"}
     return {"name": name, "type": RESERVED_TYPES[name]}
 
 
-def _build_field(dataset_type: str, name: str, values: Sequence[str]) -> SchemaField:
-    """Build the field of a column that only the user knows, with the narrowest type."""
+def _build_other_field(dataset_type: str, name: str, values: Collection[str]) -> SchemaField:
+    """Build the field of a column that Personalize doesn't know, with the narrowest type."""
     avro_type = _find_narrowest_type([value for value in values if value])
     field: SchemaField = {"name": name, "type": avro_type}
     if "" in values:
@@ -314,18 +330,6 @@ def _find_narrowest_type(values: Sequence[str]) -> str:
     return "string"
 
 
-def build_schema(dataset_type: str, fields: Sequence[Mapping[str, object]]) -> str:
-    """Build an Avro schema in JSON, as CreateSchema expects it."""
-    record = {
-        "type": "record",
-        "name": dataset_type.title().replace("_", ""),
-        "namespace": "com.amazonaws.personalize.schema",
-        "fields": fields,
-        "version": "1.0",
-    }
-    return json.dumps(record)
-
-
 def split_lines(export: bytes) -> list[bytes]:
     """Split a CSV file into the lines that are not empty, each with its line break.
 
@@ -335,15 +339,10 @@ def split_lines(export: bytes) -> list[bytes]:
     return [line if line.endswith((b"\r", b"\n")) else line + b"\n" for line in lines]
 
 
-def read_rows(export: bytes) -> list[tuple[str, ...]]:
-    """Read the values of each row of a CSV file, the header first."""
-    return [split_values(line.decode("utf-8-sig").rstrip("\r\n")) for line in split_lines(export)]
-
-
 def read_records(export: bytes) -> list[dict[str, str]]:
     """Read each row of a CSV file as a dict, whose keys are the columns of the header."""
-    header, *rows = read_rows(export)
-    return [dict(zip(header, row, strict=True)) for row in rows]
+    file = parse_sample("", export, is_whole_file=True, max_rows=None)
+    return [dict(zip(file.header, row.values, strict=True)) for row in file.rows]
 
 
 def to_csv(header: Iterable[str], rows: Iterable[Sequence[object]]) -> bytes:
@@ -375,7 +374,7 @@ def _shuffle_items(interactions: bytes) -> bytes:
     """Give the items to the users in a random order, which is always the same."""
     records = read_records(interactions)
     item_ids = [record["ITEM_ID"] for record in records]
-    random.Random(1).shuffle(item_ids)  # noqa: S311  # sample data
+    random.Random(1).shuffle(item_ids)  # noqa: S311  # no secret
 
     for record, item_id in zip(records, item_ids, strict=True):
         record["ITEM_ID"] = item_id

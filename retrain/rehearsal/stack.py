@@ -14,15 +14,14 @@ from components.args import to_config
 from retrain.account.environment import restore_environment
 from retrain.account.errors import OperatorError
 from retrain.account.stack_config import read_args, readable_project
-from retrain.rehearsal.data import read_custom_data
-from retrain.rehearsal.films import film_service
+from retrain.rehearsal.data import SAMPLE_FOLDER, read_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from components.args import RetrainingPipelineArgs
-    from retrain.rehearsal.data import Data
+    from retrain.rehearsal.data import RehearsalData
 
 PROBE_MINUTES = 0.02
 """About a second. A real probe takes minutes."""
@@ -39,7 +38,7 @@ class Stack:
     """The folder of a project in which the stack's file imports no environment."""
     args: RetrainingPipelineArgs
     """The arguments in the stack's file."""
-    data: Data
+    data: RehearsalData
 
     @property
     def overrides(self) -> dict[str, str]:
@@ -90,7 +89,10 @@ def open_stack(name: str, data_dir: Path | None) -> Iterator[Stack]:
     """
     args = read_args(name)
     _check_partition(name, args)
-    data = _read_data(args, data_dir)
+
+    datasets = args.datasets.configured()
+    import_modes = {key: dataset.import_mode for key, dataset in datasets.items()}
+    data = read_data(data_dir or SAMPLE_FOLDER, import_modes)
 
     # The program of an installed package imports the modules that this process has already.
     sys.modules.setdefault("personalize_retraining", components)
@@ -110,16 +112,6 @@ def _check_partition(stack_name: str, args: RetrainingPipelineArgs) -> None:
             f"stack {stack_name} is in the partition {partition}, but the emulator has only aws; "
             "use a copy of the stack's file with arn:aws: and a region of this partition"
         )
-
-
-def _read_data(args: RetrainingPipelineArgs, data_dir: Path | None) -> Data:
-    """Read the user's CSV files, or take the sample data if there are none."""
-    if data_dir is None:
-        return film_service()
-
-    datasets = args.datasets.configured()
-    import_modes = {key: dataset.import_mode for key, dataset in datasets.items()}
-    return read_custom_data(data_dir, import_modes)
 
 
 def _hide_real_account() -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from emulator import Emulator
     from functions.rules.recipes import Recipe
     from functions.s3.exports import S3Location
-    from retrain.rehearsal.data import Damage, Data, User
+    from retrain.rehearsal.data import Damage, RehearsalData, User
 
 PERSONALIZE = "personalize.amazonaws.com"
 FILE_ACTIONS = ("s3:GetObject", "s3:ListBucket", "s3:PutObject")
@@ -69,7 +69,9 @@ class World:
     request.
     """
 
-    def __init__(self, emulator: Emulator, args: RetrainingPipelineArgs, data: Data) -> None:
+    def __init__(
+        self, emulator: Emulator, args: RetrainingPipelineArgs, data: RehearsalData
+    ) -> None:
         self.emulator = emulator
         self.args = args
         self.data = data

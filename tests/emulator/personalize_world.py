@@ -11,7 +11,7 @@ from botocore.config import Config
 
 from emulator.personalize import Caller, JobFailed, Personalize, attach
 from retrain.rehearsal.data import to_csv
-from retrain.rehearsal.films import sample_data, schema
+from tests.sample_data import sample_data
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
@@ -157,13 +157,15 @@ class World:
 
     def create_schema(self, dataset_type, name="schema"):
         """Create the schema of the sample data for a type of dataset."""
-        return self.client.create_schema(name=name, schema=schema(dataset_type))["schemaArn"]
+        schema = sample_data().schemas[dataset_type]
+        return self.client.create_schema(name=name, schema=schema)["schemaArn"]
 
     def create_dataset(self, group=None, dataset_type="INTERACTIONS", avro=None):
         """Create a dataset with its schema, by default in a new group."""
         group = group or self.create_group()
         name = f"{group.rpartition('/')[2]}-{dataset_type}"
-        created = self.client.create_schema(name=name, schema=avro or schema(dataset_type))
+        schema = avro or sample_data().schemas[dataset_type]
+        created = self.client.create_schema(name=name, schema=schema)
         arn = self.client.create_dataset(
             name=name,
             schemaArn=created["schemaArn"],
@@ -240,7 +242,7 @@ class World:
 @cache
 def interactions():
     """Return the interactions of the sample data as CSV."""
-    return sample_data()["INTERACTIONS"]
+    return sample_data().newer["INTERACTIONS"]
 
 
 @cache

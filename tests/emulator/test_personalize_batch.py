@@ -12,9 +12,10 @@ from botocore.exceptions import ClientError
 from personalize_world import ARN, BATCH, CALLER, World, recipe_arn
 
 from emulator.personalize import ApiError
-from retrain.rehearsal.films import sample_data, schema
+from tests.sample_data import sample_data
 
-GENRES = dict(line.split(",")[::2][:2] for line in sample_data()["ITEMS"].decode().splitlines())
+ITEMS = sample_data().newer["ITEMS"].decode()
+GENRES = dict(line.split(",")[::2][:2] for line in ITEMS.splitlines())
 FILTERS = {
     "unseen": 'EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("*")',
     "seen": 'INCLUDE ItemID WHERE INTERACTIONS.event_type IN ("Watch")',
@@ -42,8 +43,8 @@ class Films(World):
         self.versions = {}
         self.number = 0
         for name in ("INTERACTIONS", "ITEMS", "USERS"):
-            avro = schema(name).replace("PLAN", "Plan")
-            data = sample_data()[name].replace(b"PLAN", b"Plan")
+            avro = sample_data().schemas[name].replace("PLAN", "Plan")
+            data = sample_data().newer[name].replace(b"PLAN", b"Plan")
             self.put(f"{name}.csv", data.replace(b",Horror,", b",Horror|Cult,"))
             self.import_file(self.create_dataset(self.group, name, avro=avro), name, f"{name}.csv")
 

@@ -13,7 +13,7 @@ from personalize_world import CALLER, GROUP, INTERACTIONS, World, error_of, numb
 
 from emulator.personalize import Switches
 from emulator.personalize.resources import Dataset, ImportJob, SolutionVersion
-from retrain.rehearsal.films import FIELDS, sample_data, schema
+from tests.sample_data import sample_data
 
 ACTIONS = "USER_ID,ACTION_ID,EVENT_TYPE,TIMESTAMP\nu1,a1,Taken,1790000000\n"
 ESCAPE = "surrogateescape"
@@ -100,7 +100,8 @@ def test_only_an_incremental_import_of_action_interactions_needs_1000_rows(world
 
 def test_numbers_and_booleans_are_read(world):
     avro = (
-        schema("ITEMS")
+        sample_data()
+        .schemas["ITEMS"]
         .replace('"long"', '"double"')
         .replace('{"name": "GENRE", "type": "string"', '{"name": "GENRE", "type": "boolean"')
     )
@@ -176,7 +177,7 @@ def test_a_training_uses_the_data_of_the_time_when_it_came_into_progress(world):
     second = world.start_training(solution)
     world.wait(2)
     world.describe_version(second)
-    world.put("interactions.csv", sample_data()["INTERACTIONS"])
+    world.put("interactions.csv", sample_data().newer["INTERACTIONS"])
     world.start_import(INTERACTIONS, "second")
     world.wait()
     third = world.train(solution)
@@ -224,12 +225,9 @@ def test_a_training_with_too_few_interactions_or_users_fails(world, data, event_
 
 
 def test_an_event_type_without_its_column_fails_the_training(world):
-    fields = [
-        {"name": name, "type": avro_type}
-        for name, avro_type in FIELDS["INTERACTIONS"].items()
-        if name != "EVENT_TYPE"
-    ]
-    avro = json.dumps({"type": "record", "fields": fields})
+    schema = json.loads(sample_data().schemas["INTERACTIONS"])
+    schema["fields"] = [field for field in schema["fields"] if field["name"] != "EVENT_TYPE"]
+    avro = json.dumps(schema)
     world.put("interactions.csv", numbered_interactions(1000))
     world.import_file(world.create_dataset(avro=avro))
     solution = world.create_solution(GROUP, eventType="watch")

@@ -15,7 +15,7 @@ from personalize_world import (
 )
 
 from emulator.personalize import Switches
-from retrain.rehearsal.films import sample_data
+from tests.sample_data import sample_data
 
 ITEM_REQUIRED = ("InvalidInputException", "itemId is required")
 
@@ -70,7 +70,7 @@ def test_each_known_user_gets_different_items_with_falling_scores(personalizatio
 def test_unknown_users_get_as_many_popular_items_as_they_ask_for(
     personalization, num_results, length
 ):
-    lines = sample_data()["INTERACTIONS"].decode().splitlines()[1:]
+    lines = sample_data().newer["INTERACTIONS"].decode().splitlines()[1:]
     watched = [line.split(",")[1] for line in lines]
     popular = sorted(set(watched), key=lambda film: (-watched.count(film), film))
     for user in ("nobody", "nobody-else"):
@@ -118,7 +118,7 @@ def test_a_ranking_orders_the_items_of_the_request_for_the_user():
 def test_the_recipe_for_actions_recommends_actions():
     world = World()
     group = world.create_group()
-    world.put("actions.csv", sample_data()["ACTION_INTERACTIONS"])
+    world.put("actions.csv", sample_data().newer["ACTION_INTERACTIONS"])
     world.import_file(world.create_dataset(group, "ACTION_INTERACTIONS"), key="actions.csv")
     solution = world.create_solution(group, recipe=recipe_arn("next-best-action"))
     campaign = world.create_campaign(world.train(solution))

@@ -10,7 +10,7 @@ from emulator.personalize.recipes import RECIPES
 from emulator.personalize.tables import IDENTITY_FIELDS, Table, parse_schema
 from emulator.personalize.training import train
 from retrain.rehearsal.data import damage_export, to_csv
-from retrain.rehearsal.films import sample_data, schema
+from tests.sample_data import sample_data
 
 NDCG = "normalized_discounted_cumulative_gain_at_10"
 TODAY = date(2026, 11, 1)
@@ -18,7 +18,7 @@ RECIPE_BY_NAME = {recipe.name: recipe for recipe in RECIPES.values()}
 
 
 def table(csv, dataset_type="INTERACTIONS"):
-    columns = parse_schema(schema(dataset_type))
+    columns = parse_schema(sample_data().schemas[dataset_type])
     rows = read_csv("file.csv", csv, columns, TODAY).rows
     return Table(tuple(column.name for column in columns)).with_rows(
         rows, IDENTITY_FIELDS[dataset_type]
@@ -75,12 +75,12 @@ def test_metrics_of_perfect_predictions_are_1():
 
 
 def test_recommendations_are_new_to_the_user_and_of_the_favourite_genre(model):
-    lines = sample_data()["ITEMS"].decode().splitlines()[1:]
+    lines = sample_data().newer["ITEMS"].decode().splitlines()[1:]
     genres = {line.split(",")[0]: line.split(",")[2] for line in lines}
-    watched = [model.items[position] for position in model.histories["user-007"]]
+    watched = [model.items[position] for position in model.histories["user-003"]]
     watched_genres = [genres[item] for item in watched]
     favourite = max(watched_genres, key=watched_genres.count)
-    recommended = list(model.recommend_to_user("user-007"))[:10]
+    recommended = list(model.recommend_to_user("user-003"))[:10]
 
     assert not set(recommended) & set(watched)
     assert [genres[item] for item in recommended].count(favourite) >= 4

@@ -7,19 +7,19 @@ from functions.bake_alarms import list_alarm_names
 from retrain.account.access import Access
 from retrain.account.target import find_target
 from retrain.rehearsal import stack as rehearsal
-from retrain.rehearsal.films import film_service
 from retrain.rehearsal.play import DeployedStack
 from retrain.rehearsal.scenarios import SCENARIOS
 from retrain.rehearsal.world import World
 from tests.end_to_end.sample_runs import changed_settings
 from tests.end_to_end.stack import PROJECT
+from tests.sample_data import sample_data
 
 
 def test_an_alarm_that_goes_off_during_the_bake_moves_the_campaign_back(films, monkeypatch):
     for name, value in films.emulator.exports.items():
         monkeypatch.setitem(os.environ, name, value)
     (scenario,) = (scenario for scenario in SCENARIOS if "bake" in scenario.needs)
-    data = film_service()
+    data = sample_data()
     rehearsed = rehearsal.Stack("films", PROJECT, films.args, data)
     world = World(films.emulator, films.args, data)
     target = find_target("films", films.output("state_machine_arn"), Access())

@@ -15,8 +15,8 @@ from emulator.personalize import Duration, FixedTimings
 from retrain import cli
 from retrain.account import pulumi_cli
 from retrain.rehearsal import rehearse
-from retrain.rehearsal.films import film_service
 from tests.program.sample_stack import CONFIG, PROJECT_FILE, ROOT, texts
+from tests.sample_data import sample_data
 
 SHORT = FixedTimings(jobs=Duration(0.1, 0.1), containers=Duration(0, 0.1))
 SECOND_SOLUTION = f"{CONFIG['solutions'][0]['solutionArn']}-2"
@@ -43,7 +43,7 @@ def document(tmp_path, monkeypatch, capsys):
     (tmp_path / "Pulumi.yaml").write_text(json.dumps({**PROJECT_FILE, "main": str(ROOT)}))
     (tmp_path / "Pulumi.dev.yaml").write_text(json.dumps({"config": texts(OPTIONS)}))
     for key in CONFIG["datasets"]:
-        (tmp_path / f"{key}.csv").write_bytes(film_service().newer[key.upper()])
+        (tmp_path / f"{key}.csv").write_bytes(sample_data().newer[key.upper()])
     monkeypatch.setattr(rehearse, "REHEARSED_JOBS", SHORT)
     monkeypatch.setattr(pulumi_cli, "PROJECT_DIR", tmp_path)
     assert cli.main(["rehearse", "--data", str(tmp_path), "--json"]) == 0

@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from retrain.rehearsal.films import film_service
 from retrain.rehearsal.world import World
 from tests.end_to_end.stack import eventually
 from tests.engine.conftest import emulator_with_resources
 from tests.engine.stacks import ROOT, Stack, environment
 from tests.pages import commands
+from tests.sample_data import sample_data
 
 STACK = "prod"
 ARN = "arn:aws:personalize:eu-west-1:123456789012"
@@ -54,7 +54,7 @@ SHORT_WAITS = {"solutions[0].campaigns[0].probe.minutes": "0.001"}
 def emulator(sample):
     """Run an emulator with a dataset group that no pipeline has retrained yet, and new exports."""
     with emulator_with_resources(sample) as emulator:
-        World(emulator, sample, film_service()).write_newer_exports(datetime.now(UTC).date())
+        World(emulator, sample, sample_data()).write_newer_exports(datetime.now(UTC).date())
         yield emulator
 
 

@@ -47,16 +47,17 @@ EXTRAS = PROJECT["optional-dependencies"]
 
 
 def test_the_wheel_has_the_folders_of_a_checkout_below_one_name(wheel):
-    modules = {
+    modules_and_sample_data = {
         f"personalize_retraining/{file.relative_to(ROOT)}"
         for folder in FOLDERS
-        for file in (ROOT / folder).rglob("*.py")
+        for file in (ROOT / folder).rglob("*.*")
+        if file.suffix in (".py", ".csv")
     }
     metadata = f"personalize_retraining-{PROJECT['version']}.dist-info"
     files = ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")
 
     assert set(ZipFile(wheel).namelist()) == {
-        *modules,
+        *modules_and_sample_data,
         *(f"personalize_retraining/emulator/{file}" for file in EMULATOR),
         *(f"personalize_retraining/project/{file}" for file in ("__main__.py", "Pulumi.yaml")),
         *(f"personalize_retraining/{file}" for file in ("__init__.py", "py.typed")),

@@ -1,15 +1,20 @@
-"""Proves which CSV files of the user become the data of a rehearsal, and how exports differ."""
+"""Proves which CSV files become the data of a rehearsal, and how exports differ."""
 
-import csv
-import io
 import json
 
 import pytest
 
 from functions.s3.csv_files import MAX_CHECKED_ROWS
 from retrain.account.errors import OperatorError
-from retrain.rehearsal.data import Data, damage_export, read_custom_data, read_rows, to_csv
-from retrain.rehearsal.films import DAYS, FIELDS, NEWER_DAYS, film_service, sample_data
+from retrain.rehearsal.data import (
+    SAMPLE_FOLDER,
+    RehearsalData,
+    damage_export,
+    read_data,
+    read_records,
+    to_csv,
+)
+from tests.sample_data import KEYS, sample_data
 
 HEADER = ("USER_ID", "ITEM_ID", "TIMESTAMP", "RATING")
 ITEMS = 'ITEM_ID,TITLE,YEAR,SCORE\n1,"The ""Train"", part \\\\ II",1999,\n2,The Ship,2001,1.5\n'
@@ -23,6 +28,11 @@ RENAME = "rename the columns to the names that Personalize requires"
 def interactions(number):
     """Return a CSV file with `number` interactions, the newest first."""
     return to_csv(HEADER, [(i % 50, 2, 10**9 - i, 3) for i in range(number)])
+
+
+def lines_of(content):
+    """Return the values of each line of a CSV file without quotation marks."""
+    return [line.split(",") for line in content.decode().splitlines()]
 
 
 def export(data, dataset_type="INTERACTIONS", rotate_by=0, damage="none", *, only_new_rows=False):
@@ -40,7 +50,7 @@ def folder(tmp_path):
 
 
 def read(folder, *keys, **import_modes):
-    return read_custom_data(folder, {**dict.fromkeys(keys, "FULL"), **import_modes})
+    return read_data(folder, {**dict.fromkeys(keys, "FULL"), **import_modes})
 
 
 def problems(folder, *keys, **import_modes):
@@ -77,7 +87,7 @@ def test_columns_that_personalize_knows_have_its_types(folder):
         "IMPRESSION": ["null", "string"],
         "RECOMMENDATION_ID": ["null", "string"],
     }
-    header, *rows = read_rows(interactions(1250))
+    header, *rows = lines_of(interactions(1250))
     content = to_csv([*header, *known], [[*row, "1", "2", "3", ""] for row in rows])
     (folder / "interactions.csv").write_bytes(content)
     (folder / "items.csv").write_text("ITEM_ID,CREATION_TIMESTAMP\n1,-5\n")
@@ -165,7 +175,7 @@ def rows_of(user, number, newest):
 def test_recommendations_are_for_the_last_user_with_some_items(rows, user):
     for ordered in (rows, rows[::-1]):
         newer = {"INTERACTIONS": to_csv(HEADER[:3], ordered)}
-        typical = Data({}, {}, newer).list_typical_users()[0]
+        typical = RehearsalData({}, {}, newer).list_typical_users()[0]
         items = dict.fromkeys(item for name, item, _ in rows if name == user)
         assert typical == (user, list(items)), "its items, the newest first"
 
@@ -203,7 +213,7 @@ def test_a_file_that_personalize_could_not_import_is_refused(folder, content, pr
 
 
 def test_a_wrong_value_is_named_with_its_line_even_beyond_the_rows_that_a_run_checks(folder):
-    header, *rows = (list(row) for row in read_rows(interactions(1250)))
+    header, *rows = lines_of(interactions(1250))
     rows[MAX_CHECKED_ROWS + 100][2] = "-5"
     text = to_csv(header, rows).decode()
     (folder / "interactions.csv").write_text(text.replace("\n", "\n\n", 1))
@@ -254,48 +264,42 @@ ROWS = b"1,a\n2,b\n3,c\n4,d\n5,e\n"
 )
 def test_only_interactions_are_damaged(damage, damaged):
     content = dict.fromkeys(("INTERACTIONS", "ITEMS"), b"USER_ID,ITEM_ID\n" + ROWS)
-    data = Data({}, {}, content)
+    data = RehearsalData({}, {}, content)
     assert export(data, damage=damage) == damaged
     assert export(data, "ITEMS", damage=damage) == content["ITEMS"]
 
 
-def dicts(content):
-    return list(csv.DictReader(io.StringIO(content.decode())))
+def column(content, name):
+    return [record[name] for record in read_records(content)]
 
 
 def test_a_shuffled_export_has_the_same_users_and_items_in_other_pairs():
-    content = sample_data()["INTERACTIONS"]
-    original = dicts(content)
-    shuffled = dicts(damage_export("shuffled", content))
-    for column in ("USER_ID", "TIMESTAMP"):
-        assert [row[column] for row in shuffled] == [row[column] for row in original]
-    films, shuffled_films = ([row["ITEM_ID"] for row in rows] for rows in (original, shuffled))
+    content = sample_data().newer["INTERACTIONS"]
+    shuffled = damage_export("shuffled", content)
+    for name in ("USER_ID", "TIMESTAMP"):
+        assert column(shuffled, name) == column(content, name)
+    films = column(content, "ITEM_ID")
+    shuffled_films = column(shuffled, "ITEM_ID")
     assert sorted(films) == sorted(shuffled_films)
 
     unchanged = sum(a == b for a, b in zip(films, shuffled_films, strict=True))
     assert unchanged < len(films) / 50
 
 
-def test_the_sample_data_are_always_the_same_and_fit_together():
-    data = sample_data()
-    assert sample_data.__wrapped__() == data, "without the cache"
-    assert sample_data(seed=2) != data
+def test_the_sample_data_fit_together_and_are_large_enough_for_incremental_imports():
+    data = read_data(SAMPLE_FOLDER, dict.fromkeys(KEYS, "INCREMENTAL"))
+    for kind in ("INTERACTIONS", "ACTION_INTERACTIONS"):
+        increment = read_records(export(data, kind, only_new_rows=True))
+        assert 1000 <= len(increment) < len(read_records(data.newer[kind])) / 2
 
-    rows = {kind: dicts(content) for kind, content in data.items()}
-    assert {kind: tuple(rows[kind][0]) for kind in rows} == {
-        kind: tuple(fields) for kind, fields in FIELDS.items()
-    }
+    for kind, key, dataset in [
+        ("INTERACTIONS", "USER_ID", "USERS"),
+        ("INTERACTIONS", "ITEM_ID", "ITEMS"),
+        ("ACTION_INTERACTIONS", "USER_ID", "USERS"),
+        ("ACTION_INTERACTIONS", "ACTION_ID", "ACTIONS"),
+    ]:
+        assert {*column(data.newer[kind], key)} <= {*column(data.newer[dataset], key)}
 
-    watched = [(row["USER_ID"], row["ITEM_ID"]) for row in rows["INTERACTIONS"]]
-    assert {user for user, _ in watched} <= {row["USER_ID"] for row in rows["USERS"]}
-    assert {film for _, film in watched} <= {row["ITEM_ID"] for row in rows["ITEMS"]}
-    assert len(set(watched)) == len(watched), "nobody watches a film twice"
-
-
-def test_the_newer_sample_data_have_more_days():
-    service = film_service()
-    older = service.older["INTERACTIONS"]
-    newer = service.newer["INTERACTIONS"]
-    assert newer.startswith(older)
-    assert len(newer) > len(older) * 1.1, f"{NEWER_DAYS - DAYS} days more"
-    assert service.build_item_labels()["film-001"] == "The Lost Island (Adventure)"
+    pairs = [(row["USER_ID"], row["ITEM_ID"]) for row in read_records(data.newer["INTERACTIONS"])]
+    assert len(set(pairs)) == len(pairs), "nobody watches a film twice"
+    assert data.build_item_labels()["film-001"] == "The Lost Island (Adventure)"

@@ -19,13 +19,13 @@ from retrain.look.lines import Line
 from retrain.look.run_view import ShownRun
 from retrain.look.runs import Execution
 from retrain.rehearsal import play, rehearse
-from retrain.rehearsal.films import film_service
 from retrain.rehearsal.play import DeployedStack, Result
 from retrain.rehearsal.recommendations import RECOMMENDED_ITEMS, list_recommendation_lines
 from retrain.rehearsal.scenarios import SCENARIOS, Check, Name, Snapshot
 from tests.functions import samples as s
 from tests.functions.test_report import report
 from tests.program.sample_stack import CAMPAIGN, ROOT
+from tests.sample_data import sample_data
 
 STATE_MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining-dev"
 SCHEDULE = "arn:aws:scheduler:eu-west-1:123456789012:schedule/retraining-dev/nightly"
@@ -377,7 +377,7 @@ def test_a_rehearsal_shows_the_first_results_of_a_batch_job():
         s3=s3,
         emulator=SimpleNamespace(connection={"region_name": "eu-west-1"}),
         args=SimpleNamespace(solutions=[]),
-        data=film_service(),
+        data=sample_data(),
     )
     run = {"solutions": [{"batchJobs": [{"output": "s3://batch/out/"}]}]}
     _, *shown = list_recommendation_lines(world, run)

@@ -8,9 +8,9 @@ import pytest
 from retrain.account import pulumi_cli, stack_config
 from retrain.account.errors import OperatorError
 from retrain.account.project_files import read_project
-from retrain.rehearsal.films import film_service
 from retrain.rehearsal.stack import open_stack
 from tests.program.sample_stack import CONFIG, ROOT, texts
+from tests.sample_data import sample_data
 
 PROBE = "solutions[0].campaigns[0].probe"
 
@@ -57,7 +57,7 @@ def test_a_rehearsal_has_short_probes_and_bakes_old_events_and_no_filters_themes
 
 
 def test_the_csv_files_of_the_user_replace_the_sample_data(tmp_path, project):
-    data = film_service()
+    data = sample_data()
     for key in CONFIG["datasets"]:
         (tmp_path / f"{key}.csv").write_bytes(data.older[key.upper()])
     project()

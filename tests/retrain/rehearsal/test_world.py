@@ -10,7 +10,7 @@ import pytest
 from components.args import BatchJobArgs, CampaignArgs, ProbeArgs, QualityRuleArgs
 from retrain.account.errors import OperatorError
 from retrain.rehearsal import world
-from retrain.rehearsal.data import Data
+from retrain.rehearsal.data import RehearsalData
 from retrain.rehearsal.world import World, choose_recipe, wait_until_active
 from tests.world import MOVIES, campaign, dataset_arn, solution
 
@@ -39,7 +39,7 @@ def uploads(monkeypatch):
 def world_of(region="eu-west-1", key="interactions", **dataset):
     emulator = SimpleNamespace(region=region, account="123456789012", connection={})
     args = MOVIES.with_datasets(key, **dataset).args
-    return World(emulator, args, Data({}, {}, {"INTERACTIONS": CONTENT}))
+    return World(emulator, args, RehearsalData({}, {}, {"INTERACTIONS": CONTENT}))
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_batch_job_has_an_input_with_queries_for_its_recipe(uploads, probe, ke
     group = MOVIES.with_datasets("interactions", data_location="s3://existing/a.csv")
     args = group.with_solutions(solution("other"), batches).args
     emulator = SimpleNamespace(region="us-east-1", account="123456789012", connection={})
-    World(emulator, args, Data({}, {}, {"INTERACTIONS": rows})).write_newer_exports(
+    World(emulator, args, RehearsalData({}, {}, {"INTERACTIONS": rows})).write_newer_exports(
         date(2026, 11, 29)
     )
     assert uploads[:2] == [{"Bucket": "in"}, {"Bucket": "out"}]
