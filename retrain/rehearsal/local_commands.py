@@ -7,10 +7,11 @@ import typer
 
 from retrain.account.libraries import require_libraries
 from retrain.options import JsonOption, StackOption, command
-from retrain.rehearsal.scenarios import SCENARIOS, Name
+from retrain.rehearsal.scenarios import SCENARIOS, ScenarioName
 
 EMULATOR_LIBRARIES = ("awslambdaric", "hypercorn", "implicit", "ministack")
 """Libraries that only the emulator needs."""
+SCENARIO_NAMES = [scenario.name for scenario in SCENARIOS]
 DataOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(
@@ -33,12 +34,12 @@ def rehearse(
     stack: StackOption = "dev",
     *,
     scenario: Annotated[
-        list[Name] | None,
+        list[ScenarioName] | None,
         typer.Option(
             metavar="NAME",
-            help=f"What goes wrong in a run after the {Name.HAPPY_PATH}, which is always played: "
-            f"{', '.join(scenario.name for scenario in SCENARIOS[1:])}, or {Name.ALL} of these. "
-            "Repeat the option for several.",
+            help=f"What goes wrong in a run after the {SCENARIO_NAMES[0]}, which is always played: "
+            f"{', '.join(SCENARIO_NAMES[1:])}, or {ScenarioName.ALL} of these. Repeat the option "
+            "for several.",
         ),
     ] = None,
     data: DataOption = None,

@@ -15,10 +15,8 @@ from botocore.exceptions import ClientError
 from emulator import Emulator, EmulatorError
 from emulator.deployer.program import deploy
 from functions.bake_alarms import list_alarm_names
-from functions.personalize.campaigns import UNSET_VALUE, describe_campaign, find_served_version_arn
-from functions.personalize.imports import list_import_jobs
+from functions.personalize.campaigns import UNSET_VALUE
 from functions.personalize.tags import BAKE_TAG, read_tags
-from functions.personalize.trainings import list_versions
 from retrain.account.access import Access
 from retrain.account.errors import EXIT_INTERRUPTED, FailedError, OperatorError
 from retrain.account.output import message_console, print_progress
@@ -26,7 +24,7 @@ from retrain.account.project_files import read_project
 from retrain.account.target import find_target
 from retrain.look.runs import parse_execution
 from retrain.look.watch import follow
-from retrain.rehearsal.scenarios import Check, Scenario, Snapshot, judge, list_campaigns
+from retrain.rehearsal.scenarios import Check, Scenario, judge, list_campaigns
 from retrain.rehearsal.world import World, today
 
 if TYPE_CHECKING:
@@ -78,7 +76,6 @@ class DeployedStack:
 
     def play(self, scenario: Scenario) -> Result:
         """Play a scenario, and judge what happened. Raise SystemExit after Ctrl-C."""
-        before = self._take_snapshot()
         day = today() if self.stack.args.paused else next(self.days)
         self._prepare(scenario, day)
 
@@ -87,8 +84,7 @@ class DeployedStack:
 
         if run.execution.is_running:
             raise SystemExit(EXIT_INTERRUPTED)
-        checks = judge(scenario, run.report, before, self._take_snapshot())
-        return Result(scenario, list(checks), run)
+        return Result(scenario, list(judge(scenario, self.stack.args, run.report)), run)
 
     def _prepare(self, scenario: Scenario, day: date) -> None:
         """Bring about what happens before a run: its exports, or a deletion."""
@@ -176,42 +172,6 @@ class DeployedStack:
         """List the campaigns as the deployed pipeline knows them."""
         solutions = self.target.settings["solutions"]
         return [campaign for solution in solutions for campaign in solution["campaigns"]]
-
-    def _take_snapshot(self) -> Snapshot:
-        """Read what Personalize has now."""
-        approved_campaigns = []
-        for solution in self.target.settings["solutions"]:
-            if solution["approval"]:
-                approved_campaigns += [item["campaignArn"] for item in solution["campaigns"]]
-
-        return Snapshot(
-            imports=self._count_imports(),
-            version_statuses=self._read_version_statuses(),
-            served_versions=self._read_served_versions(),
-            approved_campaigns=approved_campaigns,
-        )
-
-    def _count_imports(self) -> dict[str, int]:
-        """Count the import jobs of each dataset."""
-        datasets = self.target.settings["datasets"]
-        arns = [dataset["datasetArn"] for dataset in datasets]
-        return {arn: len(list_import_jobs(self.world.personalize, arn)) for arn in arns}
-
-    def _read_version_statuses(self) -> dict[str, str]:
-        """Read the status of each version of all solutions."""
-        statuses = {}
-        for solution in self.target.settings["solutions"]:
-            for version in list_versions(self.world.personalize, solution["solutionArn"]):
-                statuses[version["solutionVersionArn"]] = version["status"]
-        return statuses
-
-    def _read_served_versions(self) -> dict[str, str | None]:
-        """Read which version each campaign serves."""
-        served_versions = {}
-        for campaign in self._list_campaign_settings():
-            description = describe_campaign(self.world.personalize, campaign["campaignArn"])
-            served_versions[campaign["campaignArn"]] = find_served_version_arn(description)
-        return served_versions
 
 
 def deploy_stack(stack: Stack, emulator: Emulator) -> DeployedStack:

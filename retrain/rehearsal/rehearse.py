@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from functions.report.model import Report
     from retrain.look.run_view import ShownRun
     from retrain.rehearsal.play import DeployedStack
-    from retrain.rehearsal.scenarios import Name, Scenario
+    from retrain.rehearsal.scenarios import Scenario, ScenarioName
     from retrain.rehearsal.stack import Stack
 
 PROVIDER_FOLDER = Path(__file__).resolve().parents[2] / "emulator" / "deployer" / "plugin"
@@ -58,7 +58,7 @@ NEXT_COMMANDS = (
 def rehearse(
     stack_name: str,
     *,
-    scenarios: Sequence[Name] = (),
+    scenarios: Sequence[ScenarioName] = (),
     keep: bool = False,
     as_json: bool = False,
     data_dir: Path | None = None,
@@ -89,7 +89,7 @@ def rehearse(
     return 0 if all(result.is_as_designed for result in results) else EXIT_FAILED
 
 
-def _choose_scenarios(stack: Stack, names: Sequence[Name]) -> list[Scenario]:
+def _choose_scenarios(stack: Stack, names: Sequence[ScenarioName]) -> list[Scenario]:
     """Choose the happy path and the scenarios with these names that the stack can play.
 
     ALL leaves out the others. Raises OperatorError if one of them is requested by its name.
@@ -100,7 +100,7 @@ def _choose_scenarios(stack: Stack, names: Sequence[Name]) -> list[Scenario]:
     for scenario in list_scenarios(names):
         obstacle = scenario.find_obstacle(stack.args)
         if obstacle is None:
-            playable.append(scenario.adapt_to(stack.args))
+            playable.append(scenario)
         elif scenario.name in names:
             refused.append(f"  {scenario.name}: {obstacle}")
         else:

@@ -21,7 +21,7 @@ from retrain.look.runs import Execution
 from retrain.rehearsal import play, rehearse
 from retrain.rehearsal.play import DeployedStack, Result
 from retrain.rehearsal.recommendations import RECOMMENDED_ITEMS, list_recommendation_lines
-from retrain.rehearsal.scenarios import SCENARIOS, Check, Name, Snapshot
+from retrain.rehearsal.scenarios import SCENARIOS, Check, ScenarioName
 from tests.functions import samples as s
 from tests.functions.test_report import report
 from tests.program.sample_stack import CAMPAIGN, ROOT
@@ -47,8 +47,8 @@ def view(report_of_run, status="SUCCEEDED", error=None):
 
 
 RUNS = {
-    Name.HAPPY_PATH: view(report()),
-    Name.WRONG_HEADER: view(
+    ScenarioName.HAPPY_PATH: view(report()),
+    ScenarioName.WRONG_HEADER: view(
         {**report(), "imports": [], "solutions": [], "outcome": "FAILED", **REFUSED}
     ),
 }
@@ -136,32 +136,20 @@ def retrain(*arguments, capsys):
 
 
 def test_the_golden_screens_of_a_rehearsal(results, golden, capsys):
-    names = (Name.WRONG_HEADER, Name.NOTHING_NEW, Name.BAD_PROBE)
+    names = (ScenarioName.WRONG_HEADER, ScenarioName.NOTHING_NEW, ScenarioName.BAD_PROBE)
     options = [word for name in names for word in ("--scenario", name)]
     good = retrain("rehearse", *options, capsys=capsys)
     rejected = s.campaign_result("REJECTED", "NDCG@10 fell from 0.4 to 0.1")
     worse = view(report(solutions=[s.solution_result(campaigns=[rejected])]))
-    results[Name.HAPPY_PATH] = Result(BY_NAME[Name.HAPPY_PATH], NOT_MET, worse)
-    results[Name.NOTHING_NEW] = EmulatorError("no such schedule")
+    results[ScenarioName.HAPPY_PATH] = Result(BY_NAME[ScenarioName.HAPPY_PATH], NOT_MET, worse)
+    results[ScenarioName.NOTHING_NEW] = EmulatorError("no such schedule")
     died = view(None, "FAILED", "States.Runtime: no a")
-    results[Name.BAD_PROBE] = Result(BY_NAME[Name.BAD_PROBE], NOT_MET, died)
+    results[ScenarioName.BAD_PROBE] = Result(BY_NAME[ScenarioName.BAD_PROBE], NOT_MET, died)
     bad = retrain("rehearse", *options, capsys=capsys)
     assert (good[0], bad[0]) == (0, 1), "the others are played although the first one ended badly"
 
     text = "\n".join(f"$ retrain rehearse\n{err}{out}" for _, out, err in (good, bad))
     golden("rehearse.txt", text)
-
-
-@pytest.mark.usefixtures("results")
-def test_a_stack_that_only_imports_is_promised_no_training(project, capsys):
-    project(solutions=[])
-    code, out, _ = retrain("rehearse", "--scenario", "nothing-new", capsys=capsys)
-    promises = [line for line in out.splitlines() if line.strip().startswith("expected")]
-    assert code == 0
-    assert [promise.split(maxsplit=1)[1] for promise in promises] == [
-        "Every dataset is imported.",
-        "The run is SKIPPED. It imports nothing.",
-    ]
 
 
 def test_a_good_rehearsal_shows_its_trials_and_its_warnings(results, project, capsys):
@@ -170,7 +158,7 @@ def test_a_good_rehearsal_shows_its_trials_and_its_warnings(results, project, ca
     deployed = s.campaign_result(campaign=s.planned_campaign(campaignArn=CAMPAIGN))
     solutions = [s.solution_result(campaigns=[deployed])]
     warned = report(solutions=solutions, plan=s.plan(warnings=[{"text": "it is pinned"}]))
-    results[Name.HAPPY_PATH] = Result(BY_NAME[Name.HAPPY_PATH], MET, view(warned))
+    results[ScenarioName.HAPPY_PATH] = Result(BY_NAME[ScenarioName.HAPPY_PATH], MET, view(warned))
     code, out, _ = retrain("rehearse", capsys=capsys)
     words = " ".join(out.split())
 
@@ -187,7 +175,7 @@ def test_a_terminal_shows_why_a_run_was_refused_and_what_rejected_a_version(
         monkeypatch.setenv(name, value)
     rejected = s.campaign_result("REJECTED", "NDCG@10 fell from 0.4 to 0.1")
     worse = view(report(solutions=[s.solution_result(campaigns=[rejected])]))
-    results[Name.WORSE_MODEL] = Result(BY_NAME[Name.WORSE_MODEL], MET, worse)
+    results[ScenarioName.WORSE_MODEL] = Result(BY_NAME[ScenarioName.WORSE_MODEL], MET, worse)
     options = ("--scenario", "wrong-header", "--scenario", "worse-model")
     _, out, _ = retrain("rehearse", *options, capsys=capsys)
     for reason in ("no files", "NDCG@10 fell from 0.4 to 0.1"):
@@ -195,7 +183,7 @@ def test_a_terminal_shows_why_a_run_was_refused_and_what_rejected_a_version(
 
 
 def test_json_is_the_only_result(results, capsys):
-    results[Name.BAD_PROBE] = EmulatorError("no such schedule")
+    results[ScenarioName.BAD_PROBE] = EmulatorError("no such schedule")
     arguments = ("rehearse", "--scenario", "bad-probe", "--json")
     code, out, _ = retrain(*arguments, capsys=capsys)
     document = json.loads(out)
@@ -206,7 +194,7 @@ def test_json_is_the_only_result(results, capsys):
     assert good["run"]["outcome"] == "DEPLOYED"
     assert good["checks"] == [{"text": MET[0].text, "isMet": True}]
     assert (bad["error"], bad["run"]) == ("the scenario did not end: no such schedule", None)
-    assert bad["wayOut"] == BY_NAME[Name.BAD_PROBE].way_out
+    assert bad["wayOut"] == BY_NAME[ScenarioName.BAD_PROBE].way_out
 
 
 @pytest.mark.usefixtures("results")
@@ -220,19 +208,19 @@ def test_scenarios_that_the_stack_cannot_play_are_refused_or_left_out(emulator, 
 
     code, out, err = retrain("rehearse", "--scenario", "all", capsys=capsys)
     assert f"left out: bad-probe: {reason}" in err
-    left_out = (Name.BAD_PROBE, Name.RINGING_ALARM)
+    left_out = (ScenarioName.BAD_PROBE, ScenarioName.RINGING_ALARM)
     assert emulator.requests == [row.name for row in SCENARIOS if row.name not in left_out]
     assert code == 0
 
 
 def test_the_rehearsal_ends_if_the_emulator_dies(emulator, results, capsys):
-    results[Name.HAPPY_PATH] = URLError("refused")
+    results[ScenarioName.HAPPY_PATH] = URLError("refused")
     code, _, err = retrain("rehearse", capsys=capsys)
     message = "the emulator does not answer (<urlopen error refused>); start the command again"
     assert (code, err.splitlines()[-1]) == (1, message)
 
     emulator.answers = []
-    results[Name.HAPPY_PATH] = EmulatorError("died")
+    results[ScenarioName.HAPPY_PATH] = EmulatorError("died")
     code, _, err = retrain("rehearse", "--scenario", "all", capsys=capsys)
     assert (code, err.splitlines()[-1]) == (2, "died")
 
@@ -310,7 +298,6 @@ def states(emulator, monkeypatch):
         return view(None, "FAILED", "no a")
 
     monkeypatch.setattr(play, "follow", follow)
-    monkeypatch.setattr(DeployedStack, "_take_snapshot", lambda _: Snapshot({}, {}, {}))
     return calls
 
 
@@ -328,7 +315,7 @@ def test_each_run_of_the_schedule_belongs_to_the_next_of_the_last_days(emulator,
 
 def test_the_fault_of_a_scenario_ends_with_it(emulator, states, capsys):
     retrain("rehearse", "--scenario", "bad-probe", capsys=capsys)
-    fault = ("POST", "faults", BY_NAME[Name.BAD_PROBE].fault)
+    fault = ("POST", "faults", BY_NAME[ScenarioName.BAD_PROBE].fault)
     assert (emulator.requests[-3], emulator.requests[-1]) == (fault, ("DELETE", "faults"))
     assert states == [], "nothing is started by hand"
 
