@@ -49,7 +49,8 @@ LOG_KEY_ACTIONS = [
     "kms:DescribeKey",
     "kms:GenerateDataKey*",
 ]
-"""https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html."""
+"""What CloudWatch Logs does with the key of a log group:
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html."""
 MESSAGE_KEY_ACTIONS = ["kms:Decrypt", "kms:GenerateDataKey*"]
 """What roles and alarms need that publish to an encrypted topic:
 https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html."""
@@ -58,14 +59,14 @@ LOG_GROUP_KEY = "kms:encryptioncontext:aws:logs:arn"
 
 
 def check_bucket_policies(account: Account) -> Iterator[Finding]:
-    """Check that each bucket's policy lets Personalize import the exports and run batch jobs."""
+    """Check that the bucket policies let Personalize import the exports and run the batch jobs."""
     for bucket_arn in list_file_arns(account.pipeline)["s3:ListBucket"]:
         required = _list_bucket_access(account.pipeline, bucket_arn)
         yield _judge_bucket(account, bucket_arn.rpartition(":")[2], required)
 
 
 def _list_bucket_access(pipeline: ExaminedPipeline, bucket_arn: str) -> Iterator[RequiredAccess]:
-    """List what Personalize has to read and write in a bucket, by action."""
+    """List what Personalize has to read or write in a bucket."""
     for action, arns in list_file_arns(pipeline).items():
         arns_in_bucket = [arn for arn in arns if arn.partition("/")[0] == bucket_arn]
         if arns_in_bucket:
@@ -117,6 +118,7 @@ def _judge_import_trust(
     write_command = (
         f"aws iam update-assume-role-policy --role-name {role_name} --policy-document {{}}"
     )
+
     return judge_policy(
         f"the trust policy of {role_name}",
         trust_policy,
@@ -126,9 +128,9 @@ def _judge_import_trust(
 
 
 def _choose_role_remedy(pipeline: ExaminedPipeline, command: str) -> str:
-    """Return the command that repairs an import role in the config.
+    """Return the command that repairs an import role which the config names.
 
-    If the stack creates the role, the remedy is a deployment, which sets back what was changed.
+    If the stack creates the role instead, a deployment sets it right.
     """
     if pipeline.args is None or pipeline.args.import_role_arn is None:
         return pipeline.deploy_command
@@ -141,6 +143,7 @@ def _check_import_permissions(account: Account, role_arn: str, role_name: str) -
     locations = [dataset["dataLocation"] for dataset in pipeline.settings["datasets"]]
     # The role needs no key: https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-key-access.html
     arns_by_action = iam.map_s3_actions_to_arns(pipeline.home.partition, locations)
+
     denied: list[Request] = []
     for action, arns in arns_by_action.items():
         denied += find_denied_requests(account, role_arn, [action], arns)
@@ -159,12 +162,12 @@ def _check_import_permissions(account: Account, role_arn: str, role_name: str) -
 
 
 def check_keys(account: Account) -> Iterator[Finding]:
-    """Check that everyone who needs a KMS key in the stack's file may use it."""
+    """Check that the services and roles that need a KMS key in the stack's file may use it."""
     pipeline = account.pipeline
     if pipeline.args is None:
         return
 
-    # Both settings may name the same key.
+    # Both settings may name the same key. Its policy is judged once, as a single command writes it.
     required_by_key: dict[str, list[RequiredAccess]] = defaultdict(list)
     if pipeline.args.data_kms_key_arn:
         key_arn = str(pipeline.args.data_kms_key_arn)
@@ -188,6 +191,7 @@ def _list_log_key_access(
 ) -> Iterator[RequiredAccess]:
     """List who needs the key that encrypts the logs and the messages."""
     log_groups = {LOG_GROUP_KEY: iam.build_arn(home, "logs", "log-group:*")}
+
     yield RequiredAccess(
         "CloudWatch Logs",
         f"logs.{home.region}.amazonaws.com",
@@ -197,6 +201,7 @@ def _list_log_key_access(
         condition={"ArnLike": log_groups},
     )
     yield build_account_access(home, MESSAGE_KEY_ACTIONS, key_arn)
+
     # Only a topic that the deployment creates is encrypted with this key.
     if args.notifications.topic_arn is None:
         yield build_alarm_access(home, MESSAGE_KEY_ACTIONS, key_arn)

@@ -20,7 +20,8 @@ def check_deployment(account: Account) -> Iterator[Finding]:
         # A pipeline that was deployed and can't be read may have lost any of its parts.
         level: Level = "warn" if isinstance(pipeline.error, NotDeployedError) else "missing"
         yield Finding(level, pipeline.error.text, pipeline.error.command)
-    elif pipeline.target is not None:
+
+    if pipeline.target is not None:
         name = pipeline.target.name
         status = pipeline.target.state_machine["status"]
         if status == "ACTIVE":

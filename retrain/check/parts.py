@@ -34,12 +34,14 @@ def check_schedules(account: DeployedAccount) -> Iterator[Finding]:
     for service, what in (("states", "starts runs"), ("lambda", "watches the pipeline")):
         name = f"the schedule that {what}"
         schedule = account.schedules.get(service)
+
+        problem = None
         if schedule is None:
-            yield account.judge(name, "does not exist")
+            problem = "does not exist"
         elif schedule["State"] != "ENABLED" and service == "lambda":
-            yield account.judge(name, "is turned off")
-        else:
-            yield Finding("ok", name)
+            # Runs may be paused on purpose, but the watcher may not.
+            problem = "is turned off"
+        yield account.judge(name, problem)
 
 
 def check_rules(account: DeployedAccount) -> Iterator[Finding]:
@@ -65,7 +67,7 @@ def check_logs(account: DeployedAccount) -> Iterator[Finding]:
 
     for name in sorted(names):
         response = account.client("logs").describe_log_groups(logGroupNamePrefix=name)
-        # Names that are longer have the same prefix.
+        # The prefix also matches the longer names of other groups.
         exists = name in [group["logGroupName"] for group in response["logGroups"]]
         yield _judge_existence(account, name, exists=exists)
 
@@ -73,8 +75,9 @@ def check_logs(account: DeployedAccount) -> Iterator[Finding]:
 def check_queue(account: DeployedAccount) -> Iterator[Finding]:
     """Check that the queue for runs that could not start exists."""
     schedule = account.schedules.get("states", {"Target": {}})
-    if letters := schedule["Target"].get("DeadLetterConfig"):
-        name = letters["Arn"].rpartition(":")[2]
+    dead_letters = schedule["Target"].get("DeadLetterConfig")
+    if dead_letters:
+        name = dead_letters["Arn"].rpartition(":")[2]
         queue = read_if_exists(account.client("sqs").get_queue_url, QueueName=name)
         yield _judge_existence(account, name, exists=queue is not None)
 

@@ -61,6 +61,7 @@ def check_incremental_updates(account: Account) -> Iterator[Finding]:
                 f"{solution.arn}: updates its versions by itself, which costs money and passes by "
                 "every gate; turn that off:"
             )
+
             turn_off = (
                 f"aws personalize update-solution --solution-arn {solution.arn} "
                 "--no-perform-incremental-update"
@@ -109,6 +110,7 @@ def _check_trial(account: Account, campaign_name: str, trial: Trial) -> Iterator
         f"{short_name(trial.version_arn)} is on trial at {campaign_name}, but no run is active; "
         "the watcher starts one soon, or start one:"
     )
+
     start = (
         'aws stepfunctions start-execution --input \'{"only": "trials"}\' '
         f"--state-machine-arn {target.state_machine_arn}"
@@ -128,6 +130,7 @@ def _judge_rollback_target(
     status = "gone"
     if response is not None:
         status = response["solutionVersion"]["status"]
+
     if is_active(status):
         return Finding("ok", short_name(version_arn))
 
@@ -138,12 +141,14 @@ def _judge_rollback_target(
 
 
 def check_bakes(account: Account) -> Iterator[Finding]:
-    """Check the alarms in the config. A deployment creates those of `createAlarms`."""
-    alarm_arns = set()
-    for solution_settings in account.pipeline.settings["solutions"]:
-        for campaign_settings in solution_settings["campaigns"]:
-            if campaign_settings["bake"]:
-                alarm_arns.update(campaign_settings["bake"]["alarms"])
+    """Check the alarms that the config names. A deployment creates those of `createAlarms`."""
+    campaigns = [
+        campaign
+        for solution in account.pipeline.settings["solutions"]
+        for campaign in solution["campaigns"]
+    ]
+    bakes = [campaign["bake"] for campaign in campaigns if campaign["bake"]]
+    alarm_arns = {alarm_arn for bake in bakes for alarm_arn in bake["alarms"]}
 
     for alarm_arn in sorted(alarm_arns):
         yield from _check_bake_alarm(account, alarm_arn.partition(":alarm:")[2])

@@ -100,6 +100,7 @@ def build_alarm_access(home: Environment, actions: Sequence[str], arn: str) -> R
         # The policy that SNS gives to a new topic allows the account's requests by this key.
         "aws:sourceowner": home.account,
     }
+
     condition = {"StringEquals": {"aws:SourceAccount": home.account}}
     return RequiredAccess("alarms", "cloudwatch.amazonaws.com", actions, [arn], context, condition)
 

@@ -74,6 +74,7 @@ def _simulate(
         ResourceArns=[arn if arn == "*" else arn.replace("*", "any") for arn in arns],
         ContextEntries=[PASSED_TO_PERSONALIZE],
     )
+
     return [result for page in pages for result in page["EvaluationResults"]]
 
 

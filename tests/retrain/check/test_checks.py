@@ -310,16 +310,21 @@ def test_a_bucket_is_created_before_its_policy(prod):
 
 STEP = "retraining-train_solution"
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
-LIMITS = f": the permissions boundary {BOUNDARY} does not allow {STOP_TRAINING}; extend it"
+LIMITS = f": the permissions boundary {BOUNDARY} does not allow {STOP_TRAINING}; "
+REMOVE_BOUNDARY = f"aws iam delete-role-permissions-boundary --role-name {STEP}"
 
 
 @pytest.mark.parametrize(
-    "action, problem, command",
-    [("iam:*", LIMITS, None), ("*", f" may not call {STOP_TRAINING}", RESTORE)],
-    ids=["too narrow", "wide enough"],
+    "action, configured, problem, command",
+    [
+        ("*", BOUNDARY, f" may not call {STOP_TRAINING}", RESTORE),
+        ("iam:*", BOUNDARY, f"{LIMITS}extend it", None),
+        ("iam:*", None, f"{LIMITS}to take it away:", REMOVE_BOUNDARY),
+    ],
+    ids=["wide enough", "of the stack", "by hand"],
 )
-def test_the_boundary_of_the_stack_is_named_if_it_is_the_reason(action, problem, command):
-    with account(MOVIES.with_options(permissions_boundary_arn=BOUNDARY)) as prod:
+def test_a_boundary_is_named_if_it_does_not_allow_enough(action, configured, problem, command):
+    with account(MOVIES.with_options(permissions_boundary_arn=configured)) as prod:
         prod.services = a.services(prod.pipeline.bucket)
         answer(prod, "simulation", simulate(STEP, STOP_TRAINING))
         role = a.role(a.TRUST)
