@@ -101,7 +101,7 @@ def evaluate_policy(policy: Policy, request: Request) -> Verdict:
 def name_denials(policy: Policy, requests: Sequence[Request]) -> str:
     """Name the statements that deny one of the requests, by their Sid or their position."""
     names = []
-    for position, statement in enumerate(_list_statements(policy), start=1):
+    for position, statement in enumerate(_as_list(policy["Statement"]), start=1):
         if _denies_any(statement, requests):
             name = statement.get("Sid") or f"number {position}"
             names.append(f"statement {name}")
@@ -111,7 +111,9 @@ def name_denials(policy: Policy, requests: Sequence[Request]) -> str:
 def remove_denials(policy: Policy, requests: Sequence[Request]) -> dict[str, Any]:
     """Copy a policy without the statements that deny one of the requests."""
     other_statements = [
-        statement for statement in _list_statements(policy) if not _denies_any(statement, requests)
+        statement
+        for statement in _as_list(policy["Statement"])
+        if not _denies_any(statement, requests)
     ]
     return {**policy, "Statement": other_statements}
 
@@ -128,10 +130,6 @@ def _denies_any(statement: Statement, requests: Sequence[Request]) -> bool:
     return any(_find_deciding_keys(statement, request) == set() for request in requests)
 
 
-def _list_statements(policy: Policy) -> list[Statement]:
-    return _as_list(policy["Statement"])
-
-
 def _as_list(value: Any) -> list[Any]:  # noqa: ANN401  # JSON
     """Return a value of a policy as a list, because AWS accepts a single element without one."""
     if isinstance(value, list):
@@ -145,7 +143,7 @@ def _list_deciding_keys(
     """Find the deciding keys of each statement with this effect that may apply to a request."""
     keys_of_statements = [
         _find_deciding_keys(statement, request)
-        for statement in _list_statements(policy)
+        for statement in _as_list(policy["Statement"])
         if statement["Effect"] == effect
     ]
     return [keys for keys in keys_of_statements if keys is not None]

@@ -106,7 +106,7 @@ def explain_denied_requests(
 def _find_blocking_policies(
     account: Account, role_name: str, denied: Sequence[Request]
 ) -> Iterator[Finding]:
-    """Find the policies that people have added and that deny a request, and a narrow boundary."""
+    """Find added policies that deny a request, and a boundary that doesn't allow it."""
     for policy in list_added_policies(account, role_name):
         statements = name_denials(policy.document, denied)
         if statements:
@@ -146,7 +146,7 @@ def _explain_boundary(
         # The boundary may also limit roles of others, so we print no command that widens it.
         return Finding("missing", f"{text} {format_list(sorted(lacking))}; extend it")
 
-    # Somebody has added this boundary by hand.
+    # The stack has not set this boundary, so people may take it away.
     remove = f"aws iam delete-role-permissions-boundary --role-name {role_name}"
     return Finding("missing", f"{text} {format_actions(lacking)}; to take it away:", remove)
 

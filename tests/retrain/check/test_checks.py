@@ -667,6 +667,17 @@ def test_the_caller_is_named_and_a_role_counts_instead_of_its_session(prod):
     assert result.err.startswith("there are no AWS credentials; log in, ")
 
 
+@pytest.mark.parametrize(
+    "protection",
+    [{"user_id": "u1"}, {"bake": BakeArgs(hours=1, create_alarms=True)}],
+    ids=["probe", "bake"],
+)
+def test_a_probe_or_a_bake_is_enough_to_notice_a_bad_version(protection):
+    with account(MOVIES.with_solutions(solution(campaigns=[campaign(**protection)]))) as prod:
+        prod.services = a.services(prod.pipeline.bucket)
+        assert findings(prod, "way back") == []
+
+
 def test_a_way_back_that_is_blocked_is_named_before_it_is_needed():
     with account(MOVIES) as prod:
         first = prod.pipeline.served_version()
