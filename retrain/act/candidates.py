@@ -31,14 +31,6 @@ if TYPE_CHECKING:
     from retrain.account.target import Target
 
 
-class TrainedVersion(NamedTuple):
-    """A version that a run has trained."""
-
-    arn: str
-    tags: Tags
-    is_active: bool
-
-
 class Candidate(NamedTuple):
     """A version of a solution whose versions need an approval."""
 
@@ -117,27 +109,22 @@ def _find_candidate(
 
     With a name, only the version with this name counts. The list is empty if there is none.
     """
-    candidates: list[Candidate] = []
-    newer_arns: list[str] = []
-    for version in _list_trained_versions(target, solution):
-        is_meant = name is None or is_named(version.arn, name)
-        if version.is_active and is_meant:
-            answer = find_approval_status(version.tags, solution["approval"], clock.now())
-            candidate = Candidate(solution, version.arn, version.tags, answer, [*newer_arns])
-            if candidate.takes_answer(refuse=refuse):
-                return [candidate]
-            candidates.append(candidate)
-        newer_arns.append(version.arn)
-
-    return candidates[:1]
+    candidates = [
+        candidate
+        for candidate in _list_deployable_versions(target, solution)
+        if name is None or is_named(candidate.arn, name)
+    ]
+    waiting = [candidate for candidate in candidates if candidate.takes_answer(refuse=refuse)]
+    return (waiting or candidates)[:1]
 
 
-def _list_trained_versions(target: Target, solution: SolutionSettings) -> Iterator[TrainedVersion]:
-    """Yield the versions of the last month that runs have trained, newest first.
+def _list_deployable_versions(target: Target, solution: SolutionSettings) -> Iterator[Candidate]:
+    """Yield the ACTIVE versions of the last month that runs have trained, newest first.
 
-    No run deploys the others any more, even if somebody approves them.
+    No run deploys any other version, even if somebody approves it.
     """
     client = target.access.personalize
+    newer_arns: list[str] = []
     for version in list_versions(client, solution["solutionArn"]):
         status = version["status"]
         is_recent = version["creationDateTime"] > clock.now() - MONTH
@@ -146,8 +133,13 @@ def _list_trained_versions(target: Target, solution: SolutionSettings) -> Iterat
 
         version_arn = version["solutionVersionArn"]
         tags = read_tags(client, version_arn)
-        if RUN_TAG in tags:
-            yield TrainedVersion(version_arn, tags, is_active(status))
+        if RUN_TAG not in tags:
+            continue
+
+        if is_active(status):
+            answer = find_approval_status(tags, solution["approval"], clock.now())
+            yield Candidate(solution, version_arn, tags, answer, [*newer_arns])
+        newer_arns.append(version_arn)
 
 
 def predict_deployments(target: Target, candidate: Candidate) -> list[ExpectedDeployment]:

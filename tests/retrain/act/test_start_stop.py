@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from unittest.mock import DEFAULT, patch
 
 import pytest
 
@@ -80,14 +81,13 @@ def test_an_export_date_without_a_day_is_refused(command):
         assert '"" is not a day' in "".join(prod.retrain(f"{command} --export-date ''")[1:])
 
 
-def test_a_training_that_begins_while_the_run_is_stopped_is_stopped_too(monkeypatch):
-    lists = iter([[]])
-    late = stop.list_versions
-    monkeypatch.setattr(stop, "list_versions", lambda *of: next(lists, None) or late(*of))
+def test_a_training_that_begins_while_the_run_is_stopped_is_stopped_too():
     with account() as prod:
         prod.retrain("start")
         prod.pipeline.sleep(IN_TRAINING)
-        lists = iter([[{"status": "ACTIVE"}]])
-        document = prod.retrain("stop --yes --json").document
+        # The first list does not have the training yet.
+        answers = [[], DEFAULT]
+        with patch.object(stop, "list_versions", wraps=stop.list_versions, side_effect=answers):
+            document = prod.retrain("stop --yes --json").document
 
         assert document["stoppedVersions"] == prod.pipeline.versions()[1:]
