@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cached_property
 from itertools import count
 from threading import Event, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.exceptions import ClientError
 
 from emulator import Emulator, EmulatorError
@@ -24,15 +24,17 @@ from retrain.account.project_files import read_project
 from retrain.account.target import find_target
 from retrain.look.runs import parse_execution
 from retrain.look.watch import follow
-from retrain.rehearsal.scenarios import Check, Scenario, judge, list_campaigns
+from retrain.rehearsal.results import Result
+from retrain.rehearsal.scenarios import judge
 from retrain.rehearsal.world import World, today
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from functions.contract import CampaignSettings
     from retrain.account.target import Target
     from retrain.look.run_view import ShownRun
+    from retrain.rehearsal.scenarios import Scenario
     from retrain.rehearsal.stack import Stack
 
 POLL_SECONDS = 0.3
@@ -41,23 +43,6 @@ PAST_DAYS = 20
 
 So each run has another folder if the location contains `{date}`, and a run that the user starts by
 hand belongs to a later day than all of them."""
-ALARM_REASON = "a rehearsal"
-
-
-@dataclass(frozen=True)
-class Result:
-    """A scenario that was played."""
-
-    scenario: Scenario
-    checks: Sequence[Check] = ()
-    run: ShownRun | None = None
-    error: str | None = None
-    """Why the scenario did not end, or None."""
-
-    @property
-    def is_as_designed(self) -> bool:
-        """True if the scenario ended, and everything is as it should be."""
-        return self.error is None and all(check.is_met for check in self.checks)
 
 
 @dataclass(frozen=True)
@@ -74,17 +59,30 @@ class DeployedStack:
     )
     """The days of the next runs of the schedule."""
 
+    @cached_property
+    def cloudwatch(self) -> Any:  # noqa: ANN401  # boto3's types for it are not installed
+        """The client of CloudWatch."""
+        return self.target.access.client("cloudwatch")
+
     def play(self, scenario: Scenario) -> Result:
         """Play a scenario, and judge what happened. Raise SystemExit after Ctrl-C."""
-        day = today() if self.stack.args.paused else next(self.days)
+        day = self._choose_day()
         self._prepare(scenario, day)
 
         with self._play_faults(scenario):
-            run = self._follow_run(self._start_run(day))
+            execution_arn = self._start_run(day)
+            run = self._follow_run(execution_arn)
 
         if run.execution.is_running:
             raise SystemExit(EXIT_INTERRUPTED)
-        return Result(scenario, list(judge(scenario, self.stack.args, run.report)), run)
+        checks = list(judge(scenario, self.stack.args, run.report))
+        return Result(scenario, checks, run)
+
+    def _choose_day(self) -> date:
+        """Choose the day of the next run. A run by hand belongs to today."""
+        if self.stack.args.paused:
+            return today()
+        return next(self.days)
 
     def _prepare(self, scenario: Scenario, day: date) -> None:
         """Bring about what happens before a run: its exports, or a deletion."""
@@ -96,8 +94,7 @@ class DeployedStack:
             print_progress("deleting a user")
             self.world.delete_user(self.stack.data.list_typical_users()[0].id)
 
-        if any(campaign.bake for campaign in list_campaigns(self.stack.args)):
-            self._calm_alarms()
+        self._calm_alarms()
 
     @contextmanager
     def _play_faults(self, scenario: Scenario) -> Iterator[None]:
@@ -119,16 +116,16 @@ class DeployedStack:
         """Start a run through the schedule, or by hand if the stack is paused. Return its ARN."""
         if self.stack.args.paused:
             print_progress("starting a run by hand, because the stack is paused")
-            response = self.target.access.step_functions.start_execution(
+            execution = self.target.access.step_functions.start_execution(
                 stateMachineArn=self.target.state_machine_arn, input="{}"
             )
-            return response["executionArn"]
+            return execution["executionArn"]
 
+        scheduled_time = f"{day}T03:00:00Z"
+        print_progress(f"firing the schedule for {scheduled_time}")
         group, schedule = self.schedule_arn.split("/")[1:]
-        slot = f"{day}T03:00:00Z"
-        print_progress(f"firing the schedule for {slot}")
         try:
-            return self.world.emulator.fire(schedule, group, slot)
+            return self.world.emulator.fire(schedule, group, scheduled_time)
         except EmulatorError as error:
             raise FailedError(f"the schedule starts no run: {error}") from error
 
@@ -146,27 +143,28 @@ class DeployedStack:
 
         On AWS, the users of a campaign are the data. The run would warn that they are missing.
         """
-        cloudwatch = boto3.client("cloudwatch", **self.world.emulator.connection)
         for campaign in self._list_campaign_settings():
             for alarm_name in list_alarm_names(self.target.settings, campaign):
-                cloudwatch.set_alarm_state(
-                    AlarmName=alarm_name, StateValue="OK", StateReason=ALARM_REASON
-                )
+                self._set_alarm(alarm_name, "OK")
 
     def _set_off_alarms(self, has_ended: Event) -> None:
         """Keep an alarm of each campaign in ALARM during its bake, until the run has ended."""
-        cloudwatch = boto3.client("cloudwatch", **self.world.emulator.connection)
-
         while not has_ended.wait(POLL_SECONDS):
             for campaign in self._list_campaign_settings():
                 alarm_name = list_alarm_names(self.target.settings, campaign)[-1]
-                tags = read_tags(self.world.personalize, campaign["campaignArn"])
-                is_baking = tags.get(BAKE_TAG, UNSET_VALUE) != UNSET_VALUE
-                cloudwatch.set_alarm_state(
-                    AlarmName=alarm_name,
-                    StateValue="ALARM" if is_baking else "OK",
-                    StateReason=ALARM_REASON,
-                )
+                if self._is_baking(campaign["campaignArn"]):
+                    self._set_alarm(alarm_name, "ALARM")
+                else:
+                    self._set_alarm(alarm_name, "OK")
+
+    def _is_baking(self, campaign_arn: str) -> bool:
+        tags = read_tags(self.world.personalize, campaign_arn)
+        return tags.get(BAKE_TAG, UNSET_VALUE) != UNSET_VALUE
+
+    def _set_alarm(self, alarm_name: str, state: str) -> None:
+        self.cloudwatch.set_alarm_state(
+            AlarmName=alarm_name, StateValue=state, StateReason="a rehearsal"
+        )
 
     def _list_campaign_settings(self) -> list[CampaignSettings]:
         """List the campaigns as the deployed pipeline knows them."""

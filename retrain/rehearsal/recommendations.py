@@ -11,15 +11,9 @@ from functions.common.formatting import format_duration, format_hours, format_li
 from functions.report.model import list_campaign_reports
 from retrain.look.lines import Line
 from retrain.names import short_name
+from retrain.rehearsal.recipes import RANKING, build_query, choose_recipe
 from retrain.rehearsal.scenarios import list_campaigns
-from retrain.rehearsal.world import (
-    BATCH_USERS,
-    RANKING,
-    build_query,
-    choose_recipe,
-    find_location,
-    today,
-)
+from retrain.rehearsal.world import BATCH_USERS, find_location, today
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,22 +18,23 @@ from emulator import Emulator, EmulatorError, running
 from emulator.deployer.errors import DeploymentError
 from emulator.personalize.timeline import Duration, FixedTimings
 from functions.common.aws import NO_RESPONSE_ERRORS
-from functions.common.messages import format_message
-from functions.report.mail import format_report
 from retrain.account import output
 from retrain.account.errors import AWS_ERRORS, EXIT_FAILED, FailedError, OperatorError
-from retrain.look.lines import Line, print_lines
-from retrain.rehearsal.play import POLL_SECONDS, Result, deploy_stack
-from retrain.rehearsal.recommendations import list_recommendation_lines, list_trial_lines
-from retrain.rehearsal.scenarios import Check, list_scenarios
+from retrain.rehearsal.play import POLL_SECONDS, deploy_stack
+from retrain.rehearsal.results import (
+    Result,
+    build_document,
+    print_result,
+    print_story,
+    print_summary,
+)
+from retrain.rehearsal.scenarios import list_scenarios
 from retrain.rehearsal.stack import open_stack
 from retrain.rehearsal.world import World, today
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from functions.report.model import Report
-    from retrain.look.run_view import ShownRun
     from retrain.rehearsal.play import DeployedStack
     from retrain.rehearsal.scenarios import Scenario, ScenarioName
     from retrain.rehearsal.stack import Stack
@@ -65,28 +66,23 @@ def rehearse(
 ) -> int:
     """Play the happy path and other scenarios on a stack. Return the exit code of the command."""
     with _emulate_stack(stack_name, data_dir, REHEARSED_JOBS) as (stack, emulator):
-        chosen = _choose_scenarios(stack, scenarios)
+        playable_scenarios = _choose_scenarios(stack, scenarios)
         deployed = deploy_stack(stack, emulator)
-
-        results = []
-        for scenario in chosen:
-            if not as_json:
-                _print_story(scenario)
-
-            result = _play_to_the_end(deployed, scenario)
-            results.append(result)
-            if not as_json:
-                _print_result(result, deployed)
+        results = [
+            _play(deployed, scenario, is_shown=not as_json) for scenario in playable_scenarios
+        ]
 
         if as_json:
-            output.print_json(_build_document(stack_name, results))
+            output.print_json(build_document(stack_name, results))
         else:
-            _print_summary(results)
+            print_summary(results)
 
         if keep:
             _keep_running(deployed)
 
-    return 0 if all(result.is_as_designed for result in results) else EXIT_FAILED
+    if all(result.is_as_designed for result in results):
+        return 0
+    return EXIT_FAILED
 
 
 def _choose_scenarios(stack: Stack, names: Sequence[ScenarioName]) -> list[Scenario]:
@@ -114,6 +110,16 @@ def _choose_scenarios(stack: Stack, names: Sequence[ScenarioName]) -> list[Scena
     return playable
 
 
+def _play(deployed: DeployedStack, scenario: Scenario, *, is_shown: bool) -> Result:
+    """Play a scenario, and print its story before and its result after it, unless JSON follows."""
+    if is_shown:
+        print_story(scenario)
+    result = _play_to_the_end(deployed, scenario)
+    if is_shown:
+        print_result(result, deployed)
+    return result
+
+
 def _play_to_the_end(deployed: DeployedStack, scenario: Scenario) -> Result:
     """Play a scenario. An error is its result, so that the other scenarios are still played."""
     try:
@@ -122,108 +128,6 @@ def _play_to_the_end(deployed: DeployedStack, scenario: Scenario) -> Result:
         if not deployed.world.emulator.alive():
             raise
         return Result(scenario, error=f"the scenario did not end: {error}")
-
-
-def _print_story(scenario: Scenario) -> None:
-    """Print what is about to go wrong, and what the pipeline should do about it."""
-    print_lines(
-        [
-            Line(0, ""),
-            Line(0, f"Scenario {scenario.name}", label_style="bold"),
-            Line(1, "what happens", scenario.story),
-            Line(1, "expected", scenario.promise),
-        ]
-    )
-
-
-def _print_result(result: Result, deployed: DeployedStack) -> None:
-    """Print what happened in a scenario, whether it went as designed, and what that prevented."""
-    run = result.run
-    if run:
-        print_lines([Line(0, ""), *run.lines()])
-
-        if run.report and not result.is_as_designed:
-            # The report says what to do. A line break within one of its commands would be pasted
-            # with it.
-            text = format_report(run.report, pipeline_options=run.pipeline_options)
-            output.result_console().print(f"\n{text.rstrip()}", soft_wrap=True)
-        elif run.report and not result.scenario.prevented:
-            _print_success(run, run.report, deployed)
-
-    print_lines([Line(0, ""), *_list_check_lines(result)])
-    print_lines(_list_verdict_lines(result))
-
-
-def _print_success(run: ShownRun, report: Report, deployed: DeployedStack) -> None:
-    """Print what the report still warns of, what the trials took, and what users get now."""
-    warnings = [format_message(warning, run.pipeline_options) for warning in report["warnings"]]
-    warning_lines = [Line(1, "warning", text, label_style="yellow") for text in warnings]
-    print_lines([*warning_lines, *list_trial_lines(deployed.stack.args, report)])
-    print_lines([Line(0, ""), *list_recommendation_lines(deployed.world, report)])
-
-
-def _list_check_lines(result: Result) -> Iterator[Line]:
-    """Yield a line with a mark for each sentence that had to be true after the scenario."""
-    checks = [*result.checks]
-    if result.error:
-        checks.insert(0, Check(result.error, is_met=False))
-
-    for check in checks:
-        if check.is_met:
-            yield Line(1, "", f"✓ {check.text}", "green")
-        else:
-            yield Line(1, "", f"✗ {check.text}", "bold red")
-
-
-def _list_verdict_lines(result: Result) -> Iterator[Line]:
-    """Yield what the scenario shows about the pipeline, and what to do if that is bad."""
-    prevented = result.scenario.prevented
-
-    if result.is_as_designed:
-        if prevented:
-            yield Line(1, "prevented", prevented, label_style="green")
-        return
-
-    # If the scenario did not end, nobody knows what it would have prevented.
-    if prevented and not result.error:
-        yield Line(1, "NOT PREVENTED", prevented, label_style="bold red")
-    yield Line(1, "what to do", result.scenario.way_out)
-
-
-def _print_summary(results: Sequence[Result]) -> None:
-    """Print how many scenarios ended as designed, and which did not."""
-    failed_names = [result.scenario.name for result in results if not result.is_as_designed]
-    passed_count = len(results) - len(failed_names)
-    text = f"{passed_count} of {len(results)} scenarios ended as designed"
-
-    if failed_names:
-        line = Line(0, "", f"{text}, but not {', '.join(failed_names)}.", "red")
-    else:
-        line = Line(0, "", f"{text}.", "green")
-    print_lines([Line(0, ""), line])
-
-
-def _build_document(stack_name: str, results: Sequence[Result]) -> dict[str, object]:
-    """Build what `--json` prints."""
-    return {
-        "stack": stack_name,
-        "succeeded": all(result.is_as_designed for result in results),
-        "scenarios": [_build_scenario_document(result) for result in results],
-    }
-
-
-def _build_scenario_document(result: Result) -> dict[str, object]:
-    """Build what `--json` prints about a scenario."""
-    scenario = result.scenario
-    return {
-        "scenario": scenario.name,
-        "isAsDesigned": result.is_as_designed,
-        "prevented": scenario.prevented or None,
-        "wayOut": None if result.is_as_designed else scenario.way_out,
-        "checks": [{"text": check.text, "isMet": check.is_met} for check in result.checks],
-        "error": result.error,
-        "run": result.run and result.run.document(),
-    }
 
 
 def _keep_running(deployed: DeployedStack) -> None:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from components.args import DatasetArgs, to_config
+from components.args import DatasetArgs
 from components.rules.arns import to_dataset_type
 from functions.constants import DATE_PLACEHOLDER
-from functions.rules.recipes import FEATURES, RECIPES
-from functions.s3.exports import split_location
+from functions.s3.exports import S3Location, split_location
 from retrain.account.errors import OperatorError
 from retrain.account.output import print_progress
 from retrain.names import short_name
+from retrain.rehearsal.recipes import POPULARITY, build_query, choose_recipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -25,41 +25,18 @@ if TYPE_CHECKING:
 
     from components.args import RetrainingPipelineArgs, SolutionArgs
     from emulator import Emulator
-    from functions.rules.recipes import Recipe
-    from functions.s3.exports import S3Location
-    from retrain.rehearsal.data import Damage, RehearsalData, User
+    from retrain.rehearsal.data import Damage, RehearsalData
 
 PERSONALIZE = "personalize.amazonaws.com"
 FILE_ACTIONS = ("s3:GetObject", "s3:ListBucket", "s3:PutObject")
 BATCH_USERS = 3
 """The lines in the input of a batch job."""
 RECIPE_ARN_PREFIX = "arn:aws:personalize:::recipe/"
-POPULARITY = "aws-popularity-count"
-RANKING = "aws-personalized-ranking-v2"
-RELATED_ITEMS = "aws-similar-items"
-REHEARSED_RECIPES = (
-    "aws-user-personalization-v2",
-    "aws-user-personalization",
-    RANKING,
-    RELATED_ITEMS,
-    POPULARITY,
-    "aws-trending-now",
-)
-"""The recipes of solutions in a rehearsal, the best first. A solution has the first that fits."""
-REQUEST_KEYS = {"userId", "itemId", "inputList"}
-"""What a probe may ask about. Not every recipe knows each of them."""
 US_EAST_1 = "us-east-1"
 """The only region that CreateBucket does not accept as a LocationConstraint."""
 MAX_NAME_LENGTH = 63
 """The longest name in Personalize."""
-DEADLINE_SECONDS = 300
-"""A resource becomes ACTIVE in less time."""
 POLL_SECONDS = 0.1
-
-
-def find_location(url: object, day: date) -> S3Location:
-    """Split the URL of a file or a folder, with a day in place of `{date}`."""
-    return split_location(str(url).replace(DATE_PLACEHOLDER, str(day)))
 
 
 class World:
@@ -79,24 +56,26 @@ class World:
         self.iam = boto3.client("iam", **emulator.connection)
         self.s3 = boto3.client("s3", **emulator.connection)
 
-        # The name of the dataset group is in the ARN of every dataset.
-        self.group = args.first_dataset_arn.split("/")[1]
-        arn_prefix = f"arn:aws:personalize:{emulator.region}:{emulator.account}"
-        self.group_arn = f"{arn_prefix}:dataset-group/{self.group}"
+        # The ARN of each dataset has the name of the dataset group, and ends with the type.
+        self.group_name = args.first_dataset_arn.split("/")[1]
+        self.dataset_arn_prefix = args.first_dataset_arn.rpartition("/")[0]
+        self.group_arn = self.dataset_arn_prefix.replace(":dataset/", ":dataset-group/")
+        self.datasets = self._list_datasets()
+        """Dataset type -> its settings."""
 
-        self.datasets = self._list_datasets(f"{arn_prefix}:dataset/{self.group}/INTERACTIONS")
-        """Type of each dataset -> its settings."""
+        default_role = f"arn:aws:iam::{emulator.account}:role/{self._build_name('rehearsal')}"
+        self.import_role_arn = str(args.import_role_arn or default_role)
         self._upload_count = 0
-        """The number of newer exports that have been written."""
+        """How often newer exports were uploaded."""
 
-    def _list_datasets(self, interactions_arn: str) -> dict[str, DatasetArgs]:
+    def _list_datasets(self) -> dict[str, DatasetArgs]:
         """List the stack's datasets. Without interactions, Personalize could not train."""
         configured = self.args.datasets.configured()
         datasets = {to_dataset_type(key): dataset for key, dataset in configured.items()}
 
         if "INTERACTIONS" not in datasets:
             datasets["INTERACTIONS"] = DatasetArgs(
-                dataset_arn=interactions_arn,
+                dataset_arn=f"{self.dataset_arn_prefix}/INTERACTIONS",
                 # Only the rehearsal uses this location.
                 data_location="s3://rehearsal-interactions/interactions.csv",
             )
@@ -107,17 +86,21 @@ class World:
         print_progress("writing exports to S3")
         yesterday = today() - timedelta(days=1)
         self._upload(yesterday, self.data.older)
-        import_role_arn = self._create_roles()
 
         print_progress("creating the dataset group and its datasets")
+        self._create_roles()
+        self._create_permissions_boundary()
         self._create_dataset_group()
+        self._create_datasets()
 
         print_progress("importing the datasets for the first time")
-        self._import(yesterday, import_role_arn)
+        self._import(yesterday)
 
         if self.args.solutions:
             print_progress("training the first solution versions, and creating the campaigns")
-            self._create_solutions()
+            recipe_names = self._choose_recipes()
+            self._create_solutions(recipe_names)
+            self._create_campaigns(self._train(recipe_names))
 
     def write_newer_exports(self, day: date, damage: Damage = "none") -> None:
         """Upload the next export of each dataset to where the stack expects it on a day.
@@ -141,60 +124,56 @@ class World:
 
     def delete_user(self, user_id: str) -> None:
         """Start a data deletion job, which deletes a user from the dataset group."""
-        name = "rehearsal-deletion"
-        self._create_bucket(name)
-        self.s3.put_object(Bucket=name, Key="users.csv", Body=f"USER_ID\n{user_id}\n".encode())
+        file = S3Location("rehearsal-deletion", "users.csv")
+        self._put_file(file, f"USER_ID\n{user_id}\n".encode())
         self.personalize.create_data_deletion_job(
-            jobName=name,
+            jobName="rehearsal-deletion",
             datasetGroupArn=self.group_arn,
-            dataSource={"dataLocation": f"s3://{name}/users.csv"},
-            roleArn=self._create_role(f"/{name}"),
+            dataSource={"dataLocation": f"s3://{file.bucket}/{file.key}"},
+            roleArn=self.import_role_arn,
         )
 
+    # Files in S3
+
     def _upload(self, day: date, exports: Mapping[str, bytes]) -> None:
-        """Upload what a run reads on a day, to buckets that also have room for what it writes."""
-        files = self._build_files(day, exports)
-        jobs = [job for solution in self.args.solutions for job in solution.batch_jobs]
-        outputs = [find_location(job.output, day) for job in jobs]
-        self._create_missing_buckets([*files, *outputs])
-
-        for (bucket, key), content in files.items():
-            file_key = f"{key}part-0.csv" if key.endswith("/") else key
-            self.s3.put_object(Bucket=bucket, Key=file_key, Body=content)
-
-    def _build_files(self, day: date, exports: Mapping[str, bytes]) -> dict[S3Location, bytes]:
-        """Build the inputs of batch jobs, the exports and their markers.
-
-        The markers are last, because a marker says that its export is complete.
-        """
-        files = {}
+        """Upload what a run reads on a day, and create the buckets to which it writes."""
         for solution in self.args.solutions:
             for job in solution.batch_jobs:
-                files[find_location(job.input, day)] = self._build_batch_input(solution)
+                self._put_file(find_location(job.input, day), self._build_batch_input(solution))
+                self._create_bucket(find_location(job.output, day).bucket)
 
         for dataset_type, dataset in self.datasets.items():
-            files[find_location(dataset.data_location, day)] = exports[dataset_type]
+            self._put_file(find_location(dataset.data_location, day), exports[dataset_type])
 
+        # A marker says that its export is complete, so the markers are last.
         for dataset in self.datasets.values():
             if dataset.ready_marker:
-                files[find_location(dataset.ready_marker, day)] = b""
-        return files
+                self._put_file(find_location(dataset.ready_marker, day), b"")
 
     def _build_batch_input(self, solution: SolutionArgs) -> bytes:
         """Build the input of a solution's batch jobs, with a line for each of a few users."""
-        recipe = choose_recipe(solution)
+        recipe_name = choose_recipe(solution)
         users = self.data.list_typical_users()[:BATCH_USERS]
-        lines = [json.dumps(build_query(user, recipe)) for user in users]
+        lines = [json.dumps(build_query(user, recipe_name)) for user in users]
         return "".join(f"{line}\n" for line in lines).encode()
 
-    def _create_missing_buckets(self, locations: Iterable[S3Location]) -> None:
-        existing = {bucket["Name"] for bucket in self.s3.list_buckets()["Buckets"]}
-        needed = {location.bucket for location in locations}
-        for bucket in sorted(needed - existing):
-            self._create_bucket(bucket)
+    def _put_file(self, location: S3Location, content: bytes) -> None:
+        """Write a file, or the only file of a folder, to a bucket that may not exist yet."""
+        bucket, key = location
+        self._create_bucket(bucket)
+        if key.endswith("/"):
+            key += "part-0.csv"
+        self.s3.put_object(Bucket=bucket, Key=key, Body=content)
 
     def _create_bucket(self, bucket: str) -> None:
-        """Create a bucket that Personalize may use. Its policy is the policy of the guide."""
+        """Create a bucket that Personalize may use, unless it exists.
+
+        Its policy is the policy of the guide.
+        """
+        existing_buckets = self.s3.list_buckets()["Buckets"]
+        if any(existing["Name"] == bucket for existing in existing_buckets):
+            return
+
         request: dict[str, Any] = {"Bucket": bucket}
         region = self.emulator.region
         if region != US_EAST_1:
@@ -208,65 +187,61 @@ class World:
         )
         self.s3.put_bucket_policy(Bucket=bucket, Policy=policy)
 
-    def _create_roles(self) -> str:
-        """Create the roles and the boundary that the settings name. Return the import role's ARN.
+    # IAM
 
-        Without a setting, the role is named after the dataset group.
-        """
-        default_role = f"role/rehearsal-import-{self.group}"[:MAX_NAME_LENGTH]
-        import_role_arn = self._create_role(str(self.args.import_role_arn or default_role))
+    def _create_roles(self) -> None:
+        """Create the roles with which Personalize may use every bucket."""
+        role_arns = {self.import_role_arn, str(self.args.batch_role_arn or self.import_role_arn)}
+        trust_policy = build_policy(Principal={"Service": PERSONALIZE}, Action="sts:AssumeRole")
+        # Each bucket's own policy says which files Personalize may use.
+        file_policy = build_policy(Action=FILE_ACTIONS, Resource="*")
 
-        if self.args.batch_role_arn not in (None, self.args.import_role_arn):
-            self._create_role(str(self.args.batch_role_arn))
+        for role_arn in sorted(role_arns):
+            path, name = _split_iam_arn(role_arn)
+            self.iam.create_role(Path=path, RoleName=name, AssumeRolePolicyDocument=trust_policy)
+            self.iam.put_role_policy(RoleName=name, PolicyName="files", PolicyDocument=file_policy)
 
-        # The policies of AWS itself have no account in their ARNs.
+    def _create_permissions_boundary(self) -> None:
+        """Create the policy that the settings name, unless it is one of AWS itself."""
         boundary_arn = str(self.args.permissions_boundary_arn)
+        # The policies of AWS itself have no account in their ARNs.
         if boundary_arn.startswith(f"arn:aws:iam::{self.emulator.account}:"):
             path, name = _split_iam_arn(boundary_arn)
             policy = build_policy(Action="*", Resource="*")
             self.iam.create_policy(Path=path, PolicyName=name, PolicyDocument=policy)
 
-        return import_role_arn
-
-    def _create_role(self, arn: str) -> str:
-        """Create a role with which Personalize may use every bucket. Return its ARN."""
-        path, name = _split_iam_arn(arn)
-        trust_policy = build_policy(Principal={"Service": PERSONALIZE}, Action="sts:AssumeRole")
-        role = self.iam.create_role(Path=path, RoleName=name, AssumeRolePolicyDocument=trust_policy)
-
-        # Each bucket's own policy says which files Personalize may use.
-        policy = build_policy(Action=FILE_ACTIONS, Resource="*")
-        self.iam.put_role_policy(RoleName=name, PolicyName="files", PolicyDocument=policy)
-        return role["Role"]["Arn"]
+    # Personalize
 
     def _create_dataset_group(self) -> None:
-        """Create the dataset group with its schemas and datasets."""
-        personalize = self.personalize
-        personalize.create_dataset_group(name=self.group)
-        wait_until_active(personalize.describe_dataset_group, "datasetGroup", self.group_arn)
+        self.personalize.create_dataset_group(name=self.group_name)
+        describe = self.personalize.describe_dataset_group
+        wait_until_active(describe, "datasetGroup", self.group_arn)
 
+    def _create_datasets(self) -> None:
+        """Create the datasets, each with a schema that fits its exports."""
         for dataset_type in self.datasets:
             name = self._build_name(dataset_type)
-            schema = personalize.create_schema(name=name, schema=self.data.schemas[dataset_type])
-            personalize.create_dataset(
+            schema = self.data.schemas[dataset_type]
+            schema_arn = self.personalize.create_schema(name=name, schema=schema)["schemaArn"]
+            self.personalize.create_dataset(
                 name=name,
-                schemaArn=schema["schemaArn"],
+                schemaArn=schema_arn,
                 datasetGroupArn=self.group_arn,
                 datasetType=dataset_type.title(),
             )
-        dataset_arns = [str(dataset.dataset_arn) for dataset in self.datasets.values()]
-        wait_until_active(personalize.describe_dataset, "dataset", *dataset_arns)
 
-    def _import(self, day: date, role_arn: str) -> None:
+        dataset_arns = [str(dataset.dataset_arn) for dataset in self.datasets.values()]
+        wait_until_active(self.personalize.describe_dataset, "dataset", *dataset_arns)
+
+    def _import(self, day: date) -> None:
         """Import the exports of a day, and wait until the import jobs are ACTIVE."""
         job_arns = []
         for dataset_type, dataset in self.datasets.items():
-            location = str(dataset.data_location).replace(DATE_PLACEHOLDER, str(day))
             job = self.personalize.create_dataset_import_job(
                 jobName=self._build_name(f"first-{dataset_type}"),
                 datasetArn=str(dataset.dataset_arn),
-                dataSource={"dataLocation": location},
-                roleArn=role_arn,
+                dataSource={"dataLocation": _insert_day(dataset.data_location, day)},
+                roleArn=self.import_role_arn,
                 importMode="FULL",
             )
             job_arns.append(job["datasetImportJobArn"])
@@ -274,38 +249,40 @@ class World:
         describe = self.personalize.describe_dataset_import_job
         wait_until_active(describe, "datasetImportJob", *job_arns)
 
-    def _create_solutions(self) -> None:
-        """Create each solution with a version, and the campaigns, which serve these versions."""
-        personalize = self.personalize
-        recipes = self._choose_recipes()
-        for solution_arn, recipe in recipes.items():
-            personalize.create_solution(
-                name=short_name(solution_arn),
-                datasetGroupArn=self.group_arn,
-                recipeArn=f"{RECIPE_ARN_PREFIX}{recipe}",
-                performAutoTraining=False,
-            )
-        wait_until_active(personalize.describe_solution, "solution", *recipes)
-
-        version_arns = {}
-        for solution_arn in recipes:
-            version = personalize.create_solution_version(
-                solutionArn=solution_arn, trainingMode="FULL"
-            )
-            version_arns[solution_arn] = version["solutionVersionArn"]
-        describe_version = personalize.describe_solution_version
-        wait_until_active(describe_version, "solutionVersion", *version_arns.values())
-
-        self._create_campaigns(version_arns)
-
     def _choose_recipes(self) -> dict[str, str]:
         """Choose the recipe of each solution. One that a gate compares with is a baseline."""
         solutions = self.args.solutions
         rules = [rule for solution in solutions for rule in solution.quality_gate]
         baseline_arns = {str(rule.relative_to) for rule in rules}
 
-        recipes = {str(solution.solution_arn): choose_recipe(solution) for solution in solutions}
-        return recipes | {arn: POPULARITY for arn in recipes if arn in baseline_arns}
+        recipe_names = {
+            str(solution.solution_arn): choose_recipe(solution) for solution in solutions
+        }
+        return recipe_names | {arn: POPULARITY for arn in recipe_names if arn in baseline_arns}
+
+    def _create_solutions(self, recipe_names: Mapping[str, str]) -> None:
+        """Create the solutions. `recipe_names` has the recipe of each."""
+        for solution_arn, recipe_name in recipe_names.items():
+            self.personalize.create_solution(
+                name=short_name(solution_arn),
+                datasetGroupArn=self.group_arn,
+                recipeArn=f"{RECIPE_ARN_PREFIX}{recipe_name}",
+                performAutoTraining=False,
+            )
+        wait_until_active(self.personalize.describe_solution, "solution", *recipe_names)
+
+    def _train(self, solution_arns: Iterable[str]) -> dict[str, str]:
+        """Train a version of each solution. Return the versions by their solutions."""
+        version_arns = {}
+        for solution_arn in solution_arns:
+            version = self.personalize.create_solution_version(
+                solutionArn=solution_arn, trainingMode="FULL"
+            )
+            version_arns[solution_arn] = version["solutionVersionArn"]
+
+        describe = self.personalize.describe_solution_version
+        wait_until_active(describe, "solutionVersion", *version_arns.values())
+        return version_arns
 
     def _create_campaigns(self, version_arns: Mapping[str, str]) -> None:
         """Create the campaigns. `version_arns` has the version of each solution."""
@@ -324,7 +301,16 @@ class World:
     def _build_name(self, prefix: str) -> str:
         """Name a resource after the dataset group."""
         name_prefix = prefix.lower().replace("_", "-")
-        return f"{name_prefix}-{self.group}"[:MAX_NAME_LENGTH]
+        return f"{name_prefix}-{self.group_name}"[:MAX_NAME_LENGTH]
+
+
+def find_location(url: object, day: date) -> S3Location:
+    """Split the URL of a file or a folder, with a day in place of `{date}`."""
+    return split_location(_insert_day(url, day))
+
+
+def _insert_day(url: object, day: date) -> str:
+    return str(url).replace(DATE_PLACEHOLDER, str(day))
 
 
 def _split_iam_arn(arn: str) -> tuple[str, str]:
@@ -333,69 +319,28 @@ def _split_iam_arn(arn: str) -> tuple[str, str]:
     return f"{path}/", name
 
 
-def choose_recipe(solution: SolutionArgs) -> str:
-    """Choose a recipe that supports the settings of a solution, if there is one.
-
-    The settings only name the solution, which normally exists before the stack.
-    """
-    for recipe_name in REHEARSED_RECIPES:
-        if _supports(RECIPES[recipe_name], solution):
-            return recipe_name
-    return REHEARSED_RECIPES[0]
-
-
-def _supports(recipe: Recipe, solution: SolutionArgs) -> bool:
-    """Return True if a recipe has the features, the requests and the metrics of a solution."""
-    config = to_config(solution, keep_none=False)
-    batch_jobs = config["batchJobs"]
-
-    settings = {key for job in batch_jobs for key in job}
-    settings.add(f"trainingMode {config['trainingMode']}")
-    if not settings & FEATURES <= {*recipe.features}:
-        return False
-    if batch_jobs and not recipe.batch_line_keys:
-        return False
-
-    for campaign in config["campaigns"]:
-        probe = campaign.get("probe")
-        if probe and not recipe.accepts_request_keys(REQUEST_KEYS & probe.keys()):
-            return False
-    return not any(recipe.lacks_metric(rule["metric"]) for rule in config["qualityGate"])
-
-
-def build_query(user: User, recipe: str) -> dict[str, Any]:
-    """Build what a recipe is asked about a user, as a line in the input of a batch job."""
-    if recipe == RELATED_ITEMS:
-        return {"itemId": user.item_ids[0]}
-    if recipe == RANKING:
-        return {"userId": user.id, "itemList": user.item_ids}
-    return {"userId": user.id}
+def build_policy(**statement: object) -> str:
+    """Build a policy in JSON that allows what the statement describes."""
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]})
 
 
 def wait_until_active(describe: Callable[..., Mapping[str, Any]], key: str, *arns: str) -> None:
     """Wait until resources of Personalize are ACTIVE.
 
     `describe` is the client's method that describes a resource, and `key` is the key of the
-    resource in the response. Raises OperatorError if a resource fails or is not ACTIVE in time.
+    resource in the response. Raises OperatorError if a resource fails.
     """
-    deadline = time.monotonic() + DEADLINE_SECONDS
     for arn in arns:
-        while not _is_active(describe(**{f"{key}Arn": arn})[key], arn, deadline):
+        while not _is_active(describe(**{f"{key}Arn": arn})[key], arn):
             time.sleep(POLL_SECONDS)
 
 
-def _is_active(resource: Mapping[str, Any], arn: str, deadline: float) -> bool:
-    """Return True if a resource is ACTIVE. Raise OperatorError if it won't be, or not in time."""
+def _is_active(resource: Mapping[str, Any], arn: str) -> bool:
+    """Return True if a resource is ACTIVE. Raise OperatorError if it never will be."""
     status = resource["status"]
-    if status.endswith("FAILED") or (status != "ACTIVE" and time.monotonic() > deadline):
-        late = f"not ACTIVE after {DEADLINE_SECONDS} seconds"
-        raise OperatorError(f"{arn}: {status}: {resource.get('failureReason', late)}")
+    if status.endswith("FAILED"):
+        raise OperatorError(f"{arn}: {status}: {resource.get('failureReason')}")
     return bool(status == "ACTIVE")
-
-
-def build_policy(**statement: object) -> str:
-    """Build a policy in JSON that allows what the statement describes."""
-    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]})
 
 
 def today() -> date:

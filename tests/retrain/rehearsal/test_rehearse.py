@@ -19,8 +19,10 @@ from retrain.look.lines import Line
 from retrain.look.run_view import ShownRun
 from retrain.look.runs import Execution
 from retrain.rehearsal import play, rehearse
-from retrain.rehearsal.play import DeployedStack, Result
+from retrain.rehearsal import results as results_module
+from retrain.rehearsal.play import DeployedStack
 from retrain.rehearsal.recommendations import RECOMMENDED_ITEMS, list_recommendation_lines
+from retrain.rehearsal.results import Result
 from retrain.rehearsal.scenarios import SCENARIOS, Check, ScenarioName
 from tests.functions import samples as s
 from tests.functions.test_report import report
@@ -100,7 +102,9 @@ def emulator(monkeypatch, project):
         write_newer_exports=lambda *_: None,
     )
     fake.target = SimpleNamespace(
-        command=lambda *words: " ".join(["retrain", *words]), state_machine_arn=STATE_MACHINE
+        command=lambda *words: " ".join(["retrain", *words]),
+        settings={"solutions": []},
+        state_machine_arn=STATE_MACHINE,
     )
     monkeypatch.setattr(rehearse, "running", running)
     monkeypatch.setattr(play, "deploy", lambda *_, **__: SimpleNamespace(outputs=outputs))
@@ -108,7 +112,7 @@ def emulator(monkeypatch, project):
     for module in (play, rehearse):
         monkeypatch.setattr(module, "World", lambda *_: fake.world)
     lines = [Line(1, "home", "film")]
-    monkeypatch.setattr(rehearse, "list_recommendation_lines", lambda *_: lines)
+    monkeypatch.setattr(results_module, "list_recommendation_lines", lambda *_: lines)
     monkeypatch.setattr(pulumi_cli, "PROJECT_DIR", project())
     return fake
 
@@ -330,13 +334,13 @@ def test_a_paused_stack_is_started_by_hand_with_the_exports_of_today(
 
 
 @pytest.mark.usefixtures("states")
-def test_the_alarms_of_bakes_have_data_before_a_run(emulator, project, monkeypatch, capsys):
+def test_the_alarms_of_bakes_have_data_before_a_run(emulator, project, capsys):
     project(**{"solutions[0].campaigns[0].bake": {"hours": 2, "createAlarms": True}})
     baked = s.campaign_settings(bake={"hours": 2, "alarms": [], "createAlarms": True})
     emulator.target.settings = s.settings(solutions=[s.solution_settings(campaigns=[baked])])
     alarms = []
     cloudwatch = SimpleNamespace(set_alarm_state=lambda **request: alarms.append(request))
-    monkeypatch.setattr(play.boto3, "client", lambda *_, **__: cloudwatch)
+    emulator.target.access.client = lambda _service: cloudwatch
     retrain("rehearse", capsys=capsys)
 
     assert [alarm["StateValue"] for alarm in alarms] == ["OK"] * 3, "no warning says they lack data"

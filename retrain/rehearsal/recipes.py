@@ -1,0 +1,70 @@
+"""Chooses the recipe of each solution in a rehearsal, and what to ask it about a user.
+
+The settings only name a solution, which normally exists before the stack.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from components.args import to_config
+from functions.rules.recipes import FEATURES, RECIPES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from components.args import SolutionArgs
+    from functions.rules.recipes import Recipe
+    from retrain.rehearsal.data import User
+
+POPULARITY = "aws-popularity-count"
+RANKING = "aws-personalized-ranking-v2"
+RELATED_ITEMS = "aws-similar-items"
+REHEARSED_RECIPES = (
+    "aws-user-personalization-v2",
+    "aws-user-personalization",
+    RANKING,
+    RELATED_ITEMS,
+    POPULARITY,
+    "aws-trending-now",
+)
+"""The recipes of solutions in a rehearsal, the best first."""
+REQUEST_KEYS = {"userId", "itemId", "inputList"}
+"""What a probe may ask about. Not every recipe knows each of them."""
+
+
+def choose_recipe(solution: SolutionArgs) -> str:
+    """Choose the best recipe that supports the settings of a solution.
+
+    If none does, the run reports which settings do not fit the recipe.
+    """
+    config = to_config(solution, keep_none=False)
+    for recipe_name in REHEARSED_RECIPES:
+        if _supports(RECIPES[recipe_name], config):
+            return recipe_name
+    return REHEARSED_RECIPES[0]
+
+
+def _supports(recipe: Recipe, config: Mapping[str, Any]) -> bool:
+    """Return True if a solution with this config can have the recipe."""
+    used_settings = {key for batch_job in config["batchJobs"] for key in batch_job}
+    used_settings.add(f"trainingMode {config['trainingMode']}")
+    if not used_settings & FEATURES <= {*recipe.features}:
+        return False
+
+    if config["batchJobs"] and not recipe.batch_line_keys:
+        return False
+    if any(recipe.lacks_metric(rule["metric"]) for rule in config["qualityGate"]):
+        return False
+
+    probes = [campaign["probe"] for campaign in config["campaigns"] if "probe" in campaign]
+    return all(recipe.accepts_request_keys(REQUEST_KEYS & probe.keys()) for probe in probes)
+
+
+def build_query(user: User, recipe_name: str) -> dict[str, Any]:
+    """Build what a recipe is asked about a user, as a line in the input of a batch job."""
+    if recipe_name == RELATED_ITEMS:
+        return {"itemId": user.item_ids[0]}
+    if recipe_name == RANKING:
+        return {"userId": user.id, "itemList": user.item_ids}
+    return {"userId": user.id}

@@ -1,0 +1,152 @@
+"""The result of a scenario, and how a rehearsal shows it on the screen and in JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from functions.common.messages import format_message
+from functions.report.mail import format_report
+from retrain.account import output
+from retrain.look.lines import Line, print_lines
+from retrain.rehearsal.recommendations import list_recommendation_lines, list_trial_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from functions.report.model import Report
+    from retrain.look.run_view import ShownRun
+    from retrain.rehearsal.play import DeployedStack
+    from retrain.rehearsal.scenarios import Check, Scenario
+
+
+@dataclass(frozen=True)
+class Result:
+    """A scenario that was played."""
+
+    scenario: Scenario
+    checks: Sequence[Check] = ()
+    run: ShownRun | None = None
+    error: str | None = None
+    """Why the scenario did not end, or None."""
+
+    @property
+    def is_as_designed(self) -> bool:
+        """True if the scenario ended, and everything is as it should be."""
+        return self.error is None and all(check.is_met for check in self.checks)
+
+
+def print_story(scenario: Scenario) -> None:
+    """Print what is about to go wrong, and what the pipeline should do about it."""
+    print_lines(
+        [
+            Line(0, ""),
+            Line(0, f"Scenario {scenario.name}", label_style="bold"),
+            Line(1, "what happens", scenario.story),
+            Line(1, "expected", scenario.promise),
+        ]
+    )
+
+
+def print_result(result: Result, deployed: DeployedStack) -> None:
+    """Print what happened in a scenario, whether it went as designed, and what that prevented."""
+    run = result.run
+    if run:
+        print_lines([Line(0, ""), *run.lines()])
+    if run and run.report:
+        _print_report(result, run, run.report, deployed)
+
+    print_lines([Line(0, ""), *_list_check_lines(result)])
+    print_lines(_list_verdict_lines(result))
+
+
+def _print_report(result: Result, run: ShownRun, report: Report, deployed: DeployedStack) -> None:
+    """Print what to do after a bad end, or else what a run has brought that prevented nothing."""
+    if not result.is_as_designed:
+        # A line break within a command of the report would be pasted with it.
+        text = format_report(report, pipeline_options=run.pipeline_options)
+        output.result_console().print(f"\n{text.rstrip()}", soft_wrap=True)
+    elif not result.scenario.prevented:
+        _print_success(run, report, deployed)
+
+
+def _print_success(run: ShownRun, report: Report, deployed: DeployedStack) -> None:
+    """Print what the report still warns of, what the trials took, and what users get now."""
+    warnings = [format_message(warning, run.pipeline_options) for warning in report["warnings"]]
+    warning_lines = [Line(1, "warning", text, label_style="yellow") for text in warnings]
+
+    print_lines([*warning_lines, *list_trial_lines(deployed.stack.args, report)])
+    print_lines([Line(0, ""), *list_recommendation_lines(deployed.world, report)])
+
+
+def _list_check_lines(result: Result) -> Iterator[Line]:
+    """Yield a line with a mark for each sentence that had to be true after the scenario."""
+    if result.error:
+        yield _build_failed_line(result.error)
+
+    for check in result.checks:
+        if check.is_met:
+            yield Line(1, "", f"✓ {check.text}", "green")
+        else:
+            yield _build_failed_line(check.text)
+
+
+def _build_failed_line(text: str) -> Line:
+    return Line(1, "", f"✗ {text}", "bold red")
+
+
+def _list_verdict_lines(result: Result) -> Iterator[Line]:
+    """Yield what the scenario shows about the pipeline, and what to do if that is bad."""
+    prevented = result.scenario.prevented
+
+    if result.is_as_designed:
+        if prevented:
+            yield Line(1, "prevented", prevented, label_style="green")
+        return
+
+    # If the scenario did not end, nobody knows what it would have prevented.
+    if prevented and not result.error:
+        yield Line(1, "NOT PREVENTED", prevented, label_style="bold red")
+    yield Line(1, "what to do", result.scenario.way_out)
+
+
+def print_summary(results: Sequence[Result]) -> None:
+    """Print how many scenarios ended as designed, and which did not."""
+    failed_names = [result.scenario.name for result in results if not result.is_as_designed]
+    passed_count = len(results) - len(failed_names)
+    text = f"{passed_count} of {len(results)} scenarios ended as designed"
+
+    if failed_names:
+        line = Line(0, "", f"{text}, but not {', '.join(failed_names)}.", "red")
+    else:
+        line = Line(0, "", f"{text}.", "green")
+    print_lines([Line(0, ""), line])
+
+
+def build_document(stack_name: str, results: Sequence[Result]) -> dict[str, object]:
+    """Build what `--json` prints."""
+    return {
+        "stack": stack_name,
+        "succeeded": all(result.is_as_designed for result in results),
+        "scenarios": [_build_scenario_document(result) for result in results],
+    }
+
+
+def _build_scenario_document(result: Result) -> dict[str, object]:
+    """Build what `--json` prints about a scenario."""
+    scenario = result.scenario
+    document: dict[str, object] = {
+        "scenario": scenario.name,
+        "isAsDesigned": result.is_as_designed,
+        "prevented": scenario.prevented or None,
+        "wayOut": None,
+        "checks": [{"text": check.text, "isMet": check.is_met} for check in result.checks],
+        "error": result.error,
+        "run": None,
+    }
+
+    if not result.is_as_designed:
+        document["wayOut"] = scenario.way_out
+    if result.run:
+        document["run"] = result.run.document()
+    return document
