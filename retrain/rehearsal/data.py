@@ -11,8 +11,6 @@ import csv
 import io
 import json
 import random
-import re
-from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -20,12 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from components.rules.arns import to_dataset_type
-from emulator.personalize.tables import (
-    MIN_INTERACTIONS,
-    MIN_INTERACTIONS_PER_USER,
-    MIN_USERS,
-    REQUIRED_FIELDS,
-)
+from emulator.personalize.tables import MIN_INTERACTIONS, REQUIRED_FIELDS
 from functions.planning.export_values import (
     MAX_TEXT_LENGTH,
     find_first_value_error,
@@ -53,8 +46,6 @@ RESERVED_TYPES: Mapping[str, str | list[str]] = {
     "IMPRESSION": ["null", "string"],
 }
 """The columns that Personalize knows, and their types (guide: "Creating schema JSON files")."""
-LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
-"""A line with its line break, which the last line may lack."""
 OLDER_PERCENT = 80
 """The percentage of the interactions on which the first version is trained."""
 TRUNCATED_PERCENT = 20
@@ -192,7 +183,7 @@ def _find_problem(file: FileSample, dataset_type: str, import_mode: str) -> str 
     problem = _find_header_problem(file, dataset_type) or _find_row_problem(file, dataset_type)
     if problem or dataset_type != "INTERACTIONS":
         return problem
-    return _find_lack_of_interactions(file, import_mode) or _find_lack_of_users(file)
+    return _find_lack_of_interactions(file, import_mode)
 
 
 def _find_header_problem(file: FileSample, dataset_type: str) -> str | None:
@@ -243,21 +234,6 @@ def _find_lack_of_interactions(file: FileSample, import_mode: str) -> str | None
     return (
         f"has {len(file.rows)} interactions; export at least {needed_count}, because {reason}, and "
         f"Personalize needs {MIN_INTERACTIONS}"
-    )
-
-
-def _find_lack_of_users(file: FileSample) -> str | None:
-    """Explain that the first version could not be trained on so few users, or return None."""
-    user_column = file.header.index("USER_ID")
-    counts = Counter(file.rows[position].values[user_column] for position in _find_older_rows(file))
-    returning_users = [user for user in counts if counts[user] >= MIN_INTERACTIONS_PER_USER]
-
-    if len(returning_users) >= MIN_USERS:
-        return None
-    return (
-        f"has {len(returning_users)} users with {MIN_INTERACTIONS_PER_USER} or more interactions "
-        f"among the older {OLDER_PERCENT}%; export at least {MIN_USERS}, which Personalize needs "
-        "to train"
     )
 
 
@@ -335,7 +311,7 @@ def split_lines(export: bytes) -> list[bytes]:
 
     The first line is the header. A line break is added to the last line if it has none.
     """
-    lines = (line for line in LINE.findall(export) if line.strip(b"\r\n"))
+    lines = [line for line in export.splitlines(keepends=True) if line.strip(b"\r\n")]
     return [line if line.endswith((b"\r", b"\n")) else line + b"\n" for line in lines]
 
 

@@ -92,7 +92,6 @@ def _choose_scenarios(stack: Stack, names: Sequence[ScenarioName]) -> list[Scena
     """
     playable = []
     refused = []
-    left_out = []
     for scenario in list_scenarios(names):
         obstacle = scenario.find_obstacle(stack.args)
         if obstacle is None:
@@ -100,13 +99,10 @@ def _choose_scenarios(stack: Stack, names: Sequence[ScenarioName]) -> list[Scena
         elif scenario.name in names:
             refused.append(f"  {scenario.name}: {obstacle}")
         else:
-            left_out.append(f"left out: {scenario.name}: {obstacle}")
+            output.print_message(f"left out: {scenario.name}: {obstacle}")
 
     if refused:
         raise OperatorError("\n".join([f"stack {stack.name} cannot play:", *refused]))
-
-    for message in left_out:
-        output.print_message(message)
     return playable
 
 

@@ -223,7 +223,7 @@ def test_a_wrong_value_is_named_with_its_line_even_beyond_the_rows_that_a_run_ch
     assert problems(folder) == [f"{place}: {reason}"]
 
 
-def test_too_few_interactions_or_users_to_train_on_are_refused(folder):
+def test_too_few_interactions_to_train_on_are_refused(folder):
     (folder / "interactions.csv").write_bytes(interactions(1249))
     (message,) = problems(folder)
     assert message == (
@@ -240,15 +240,6 @@ def test_too_few_interactions_or_users_to_train_on_are_refused(folder):
 
     (folder / "interactions.csv").write_bytes(interactions(5000))
     assert read(folder, interactions="INCREMENTAL")
-    rows = [
-        (min(i, 2000 - i) // 2 % 24 if i < 1000 else f"once-{i}", 2, 10**9) for i in range(1250)
-    ]
-    (folder / "interactions.csv").write_bytes(to_csv(HEADER[:3], rows))
-    (message,) = problems(folder)
-    assert message == (
-        "interactions.csv: has 24 users with 2 or more interactions among the older 80%; export at "
-        "least 25, which Personalize needs to train"
-    )
 
 
 ROWS = b"1,a\n2,b\n3,c\n4,d\n5,e\n"
