@@ -115,16 +115,7 @@ class RehearsalData:
 
     def list_typical_users(self) -> list[User]:
         """List the users who have enough items, or else all. The last active user is first."""
-        interactions = read_records(self.newer["INTERACTIONS"])
-        interactions.sort(key=lambda interaction: int(interaction["TIMESTAMP"]), reverse=True)
-
-        # A dict keeps the order of its keys, and has an item only once.
-        items_by_user: dict[str, dict[str, None]] = {}
-        for interaction in interactions:
-            items = items_by_user.setdefault(interaction["USER_ID"], {})
-            items[interaction["ITEM_ID"]] = None
-
-        users = [User(user_id, list(items)) for user_id, items in items_by_user.items()]
+        users = _list_users(read_records(self.newer["INTERACTIONS"]))
         typical_users = [user for user in users if len(user.item_ids) >= MIN_ITEMS]
         return typical_users or users
 
@@ -328,6 +319,18 @@ def to_csv(header: Iterable[str], rows: Iterable[Sequence[object]]) -> bytes:
     writer.writerow(header)
     writer.writerows(rows)
     return text.getvalue().encode()
+
+
+def _list_users(interactions: Sequence[Mapping[str, str]]) -> list[User]:
+    """List all users with their items, in the order of their last interactions, newest first."""
+    newest_first = sorted(interactions, key=lambda row: int(row["TIMESTAMP"]), reverse=True)
+
+    # A dict keeps the order of its keys, and has an item only once.
+    items_by_user: dict[str, dict[str, None]] = {}
+    for interaction in newest_first:
+        items = items_by_user.setdefault(interaction["USER_ID"], {})
+        items[interaction["ITEM_ID"]] = None
+    return [User(user_id, list(items)) for user_id, items in items_by_user.items()]
 
 
 def damage_export(damage: Damage, interactions: bytes) -> bytes:

@@ -24,12 +24,12 @@ from retrain.account.project_files import read_project
 from retrain.account.target import find_target
 from retrain.look.runs import parse_execution
 from retrain.look.watch import follow
+from retrain.rehearsal.resources import StackResources, today
 from retrain.rehearsal.results import Result
 from retrain.rehearsal.scenarios import judge
-from retrain.rehearsal.world import World, today
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from functions.contract import CampaignSettings
     from retrain.account.target import Target
@@ -50,7 +50,7 @@ class DeployedStack:
     """A stack that is deployed to the emulator."""
 
     stack: Stack
-    world: World
+    resources: StackResources
     target: Target
     """The pipeline, as the other commands find it."""
     schedule_arn: str
@@ -88,18 +88,18 @@ class DeployedStack:
         """Bring about what happens before a run: its exports, or a deletion."""
         if scenario.writes_exports:
             print_progress("writing newer exports to S3")
-            self.world.write_newer_exports(day, scenario.damage)
+            self.resources.write_newer_exports(day, scenario.damage)
 
         if scenario.deletes_user:
             print_progress("deleting a user")
-            self.world.delete_user(self.stack.data.list_typical_users()[0].id)
+            self.resources.delete_user(self.stack.data.list_typical_users()[0].id)
 
         self._calm_alarms()
 
     @contextmanager
     def _play_faults(self, scenario: Scenario) -> Iterator[None]:
         """Let what goes wrong in a scenario happen for as long as the block runs."""
-        emulator = self.world.emulator
+        emulator = self.resources.emulator
         if scenario.fault:
             emulator.control("POST", "faults", scenario.fault)
 
@@ -125,7 +125,7 @@ class DeployedStack:
         print_progress(f"firing the schedule for {scheduled_time}")
         group, schedule = self.schedule_arn.split("/")[1:]
         try:
-            return self.world.emulator.fire(schedule, group, scheduled_time)
+            return self.resources.emulator.fire(schedule, group, scheduled_time)
         except EmulatorError as error:
             raise FailedError(f"the schedule starts no run: {error}") from error
 
@@ -158,7 +158,7 @@ class DeployedStack:
                     self._set_alarm(alarm_name, "OK")
 
     def _is_baking(self, campaign_arn: str) -> bool:
-        tags = read_tags(self.world.personalize, campaign_arn)
+        tags = read_tags(self.resources.personalize, campaign_arn)
         return tags.get(BAKE_TAG, UNSET_VALUE) != UNSET_VALUE
 
     def _set_alarm(self, alarm_name: str, state: str) -> None:
@@ -174,20 +174,26 @@ class DeployedStack:
 
 def deploy_stack(stack: Stack, emulator: Emulator) -> DeployedStack:
     """Create what a stack names, and deploy the stack. Raises OperatorError if that fails."""
-    world = World(emulator, stack.args, stack.data)
+    resources = StackResources(emulator, stack.args, stack.data)
     try:
-        world.create()
+        resources.create()
         print_progress(f"deploying stack {stack.name}")
-        project = read_project(stack.folder, stack.name, stack.overrides)
-        outputs = deploy(
-            stack.name,
-            project=project.name,
-            program=project.program,
-            config=project.config,
-            endpoint=emulator.endpoint,
-        ).outputs
+        outputs = _deploy(stack, emulator.endpoint)
     except ClientError as error:
         raise OperatorError(f"the emulator cannot deploy this stack: {error}") from error
 
     target = find_target(stack.name, str(outputs["state_machine_arn"]), Access())
-    return DeployedStack(stack, world, target, str(outputs["schedule_arn"]))
+    return DeployedStack(stack, resources, target, str(outputs["schedule_arn"]))
+
+
+def _deploy(stack: Stack, endpoint: str) -> Mapping[str, Any]:
+    """Deploy a stack with the settings of a rehearsal, and return its outputs."""
+    project = read_project(stack.folder, stack.name, stack.overrides)
+    deployment = deploy(
+        stack.name,
+        project=project.name,
+        program=project.program,
+        config=project.config,
+        endpoint=endpoint,
+    )
+    return deployment.outputs

@@ -47,9 +47,8 @@ def choose_recipe(solution: SolutionArgs) -> str:
 
 def _supports(recipe: Recipe, config: Mapping[str, Any]) -> bool:
     """Return True if a solution with this config can have the recipe."""
-    used_settings = {key for batch_job in config["batchJobs"] for key in batch_job}
-    used_settings.add(f"trainingMode {config['trainingMode']}")
-    if not used_settings & FEATURES <= {*recipe.features}:
+    used_features = _collect_used_settings(config) & FEATURES
+    if not used_features <= {*recipe.features}:
         return False
 
     if config["batchJobs"] and not recipe.batch_line_keys:
@@ -59,6 +58,14 @@ def _supports(recipe: Recipe, config: Mapping[str, Any]) -> bool:
 
     probes = [campaign["probe"] for campaign in config["campaigns"] if "probe" in campaign]
     return all(recipe.accepts_request_keys(REQUEST_KEYS & probe.keys()) for probe in probes)
+
+
+def _collect_used_settings(config: Mapping[str, Any]) -> set[str]:
+    """Collect the training mode and the keys of the batch jobs, named as in FEATURES."""
+    used_settings = {f"trainingMode {config['trainingMode']}"}
+    for batch_job in config["batchJobs"]:
+        used_settings.update(batch_job)
+    return used_settings
 
 
 def build_query(user: User, recipe_name: str) -> dict[str, Any]:

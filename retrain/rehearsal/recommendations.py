@@ -12,8 +12,8 @@ from functions.report.model import list_campaign_reports
 from retrain.look.lines import Line
 from retrain.names import short_name
 from retrain.rehearsal.recipes import RANKING, build_query, choose_recipe
+from retrain.rehearsal.resources import BATCH_USERS, find_location, today
 from retrain.rehearsal.scenarios import list_campaigns
-from retrain.rehearsal.world import BATCH_USERS, find_location, today
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from components.args import CampaignArgs, RetrainingPipelineArgs
     from functions.report.model import Report
     from retrain.rehearsal.data import User
-    from retrain.rehearsal.world import World
+    from retrain.rehearsal.resources import StackResources
 
 SHOWN_ITEMS = 3
 RECOMMENDED_ITEMS = 5
@@ -47,28 +47,28 @@ def _describe_trial(campaign: CampaignArgs) -> Iterator[str]:
         yield f"its bake ({format_hours(campaign.bake.hours)} on AWS)"
 
 
-def list_recommendation_lines(world: World, report: Report) -> Iterator[Line]:
+def list_recommendation_lines(resources: StackResources, report: Report) -> Iterator[Line]:
     """Yield what a typical user chose last, and what campaigns and batch jobs recommend.
 
     Items may be related to the last item.
     """
-    user = world.data.list_typical_users()[0]
-    recommended = _request_recommendations(world, user) | _read_batch_results(world, report)
+    user = resources.data.list_typical_users()[0]
+    recommended = _request_recommendations(resources, user) | _read_batch_results(resources, report)
     if not recommended:
         return
 
-    labels = world.data.build_item_labels()
+    labels = resources.data.build_item_labels()
     chosen = {f"{user.id} chose last": user.item_ids[:SHOWN_ITEMS]}
     for heading, item_ids in (chosen | recommended).items():
         item_labels = [labels.get(item_id, item_id) for item_id in item_ids]
         yield Line(1, heading, "\n".join(item_labels))
 
 
-def _request_recommendations(world: World, user: User) -> dict[str, list[str]]:
+def _request_recommendations(resources: StackResources, user: User) -> dict[str, list[str]]:
     """Ask each campaign about a user. Return the items of each, by a heading."""
-    runtime = boto3.client("personalize-runtime", **world.emulator.connection)
+    runtime = boto3.client("personalize-runtime", **resources.emulator.connection)
     recommended = {}
-    for solution in world.args.solutions:
+    for solution in resources.args.solutions:
         recipe = choose_recipe(solution)
         if recipe == RANKING:
             continue  # A ranking has only the items that the request names.
@@ -86,24 +86,24 @@ def _request_recommendations(world: World, user: User) -> dict[str, list[str]]:
     return recommended
 
 
-def _read_batch_results(world: World, report: Report) -> dict[str, list[str]]:
+def _read_batch_results(resources: StackResources, report: Report) -> dict[str, list[str]]:
     """Read the first results of a run's batch jobs, each by the user or item that it is for."""
     results = {}
     for solution in report["solutions"]:
         for batch_job in solution["batchJobs"]:
-            for line in _read_output(world, batch_job["output"])[:BATCH_USERS]:
+            for line in _read_output(resources, batch_job["output"])[:BATCH_USERS]:
                 subject = next(iter(line["input"].values()))
                 item_ids = line["output"]["recommendedItems"]
                 results[f"a batch job wrote for {subject}"] = item_ids[:RECOMMENDED_ITEMS]
     return results
 
 
-def _read_output(world: World, output: str) -> list[dict[str, Any]]:
+def _read_output(resources: StackResources, output: str) -> list[dict[str, Any]]:
     """Read the lines of the files that a batch job has written."""
     bucket, folder = find_location(output, today())
 
     lines = []
-    for file in world.s3.list_objects_v2(Bucket=bucket, Prefix=folder).get("Contents", ()):
-        content = world.s3.get_object(Bucket=bucket, Key=file["Key"])["Body"].read()
+    for file in resources.s3.list_objects_v2(Bucket=bucket, Prefix=folder).get("Contents", ()):
+        content = resources.s3.get_object(Bucket=bucket, Key=file["Key"])["Body"].read()
         lines += [json.loads(line) for line in content.splitlines()]
     return lines

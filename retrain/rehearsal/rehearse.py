@@ -21,6 +21,7 @@ from functions.common.aws import NO_RESPONSE_ERRORS
 from retrain.account import output
 from retrain.account.errors import AWS_ERRORS, EXIT_FAILED, FailedError, OperatorError
 from retrain.rehearsal.play import POLL_SECONDS, deploy_stack
+from retrain.rehearsal.resources import StackResources, today
 from retrain.rehearsal.results import (
     Result,
     build_document,
@@ -30,7 +31,6 @@ from retrain.rehearsal.results import (
 )
 from retrain.rehearsal.scenarios import list_scenarios
 from retrain.rehearsal.stack import open_stack
-from retrain.rehearsal.world import World, today
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -66,16 +66,10 @@ def rehearse(
 ) -> int:
     """Play the happy path and other scenarios on a stack. Return the exit code of the command."""
     with _emulate_stack(stack_name, data_dir, REHEARSED_JOBS) as (stack, emulator):
-        playable_scenarios = _choose_scenarios(stack, scenarios)
+        playable = _choose_scenarios(stack, scenarios)
         deployed = deploy_stack(stack, emulator)
-        results = [
-            _play(deployed, scenario, is_shown=not as_json) for scenario in playable_scenarios
-        ]
-
-        if as_json:
-            output.print_json(build_document(stack_name, results))
-        else:
-            print_summary(results)
+        results = [_play(deployed, scenario, is_shown=not as_json) for scenario in playable]
+        _print_end(stack_name, results, as_json=as_json)
 
         if keep:
             _keep_running(deployed)
@@ -121,18 +115,25 @@ def _play_to_the_end(deployed: DeployedStack, scenario: Scenario) -> Result:
     try:
         return deployed.play(scenario)
     except (*AWS_ERRORS, OperatorError, EmulatorError) as error:
-        if not deployed.world.emulator.alive():
+        if not deployed.resources.emulator.alive():
             raise
         return Result(scenario, error=f"the scenario did not end: {error}")
 
 
+def _print_end(stack_name: str, results: Sequence[Result], *, as_json: bool) -> None:
+    if as_json:
+        output.print_json(build_document(stack_name, results))
+    else:
+        print_summary(results)
+
+
 def _keep_running(deployed: DeployedStack) -> None:
     """Keep the emulator with newer exports, so that the user can start the next run."""
-    deployed.world.write_newer_exports(today())
+    deployed.resources.write_newer_exports(today())
 
     command = deployed.target.command
     _wait(
-        deployed.world.emulator,
+        deployed.resources.emulator,
         {NEXT_COMMANDS: [command("plan"), command("start", "--watch"), command("history")]},
     )
 
@@ -141,10 +142,10 @@ def emulate(stack_name: str, *, port: int = 4566, data_dir: Path | None = None) 
     """Run the emulator with what a stack names until Ctrl-C. Return the command's exit code."""
     emulated = _emulate_stack(stack_name, data_dir, EMULATED_JOBS, port)
     with emulated as (stack, emulator):
-        world = World(emulator, stack.args, stack.data)
-        world.create()
-        world.write_newer_exports(today())
-        _wait(emulator, _list_ways_to_deploy(stack_name, world.group_arn))
+        resources = StackResources(emulator, stack.args, stack.data)
+        resources.create()
+        resources.write_newer_exports(today())
+        _wait(emulator, _list_ways_to_deploy(stack_name, resources.group_arn))
     return 0
 
 

@@ -76,7 +76,7 @@ def _print_success(run: ShownRun, report: Report, deployed: DeployedStack) -> No
     warning_lines = [Line(1, "warning", text, label_style="yellow") for text in warnings]
 
     print_lines([*warning_lines, *list_trial_lines(deployed.stack.args, report)])
-    print_lines([Line(0, ""), *list_recommendation_lines(deployed.world, report)])
+    print_lines([Line(0, ""), *list_recommendation_lines(deployed.resources, report)])
 
 
 def _list_check_lines(result: Result) -> Iterator[Line]:

@@ -11,7 +11,7 @@ from components import settings
 from emulator import running
 from emulator.personalize import Duration, FixedTimings
 from retrain.account.project_files import read_project
-from retrain.rehearsal.world import World
+from retrain.rehearsal.resources import StackResources
 from tests.end_to_end.stack import PROJECT, SHORT_WAITS, Run, Stack, deploy_stack
 from tests.sample_data import sample_data
 
@@ -95,7 +95,7 @@ def first_runs(emulator, tmp_path_factory):
     for name, project_dir in (("dev", PROJECT), ("films", folder)):
         project = read_project(project_dir, name, {})
         args = settings.parse_stack_config(project.name, name, project.config)
-        World(emulator, args, sample_data()).create()
+        StackResources(emulator, args, sample_data()).create()
 
     emulator.client("personalize").create_filter(
         name="films",

@@ -8,8 +8,8 @@ from retrain.account.access import Access
 from retrain.account.target import find_target
 from retrain.rehearsal import stack as rehearsal
 from retrain.rehearsal.play import DeployedStack
+from retrain.rehearsal.resources import StackResources
 from retrain.rehearsal.scenarios import SCENARIOS
-from retrain.rehearsal.world import World
 from tests.end_to_end.sample_runs import changed_settings
 from tests.end_to_end.stack import PROJECT
 from tests.sample_data import sample_data
@@ -21,10 +21,10 @@ def test_an_alarm_that_goes_off_during_the_bake_moves_the_campaign_back(films, m
     (scenario,) = (scenario for scenario in SCENARIOS if "bake" in scenario.needs)
     data = sample_data()
     rehearsed = rehearsal.Stack("films", PROJECT, films.args, data)
-    world = World(films.emulator, films.args, data)
+    resources = StackResources(films.emulator, films.args, data)
     target = find_target("films", films.output("state_machine_arn"), Access())
-    world.write_newer_exports(date(2026, 1, 1))  # the stack has imported these already
-    deployed = DeployedStack(rehearsed, world, target, films.output("schedule_arn"))
+    resources.write_newer_exports(date(2026, 1, 1))  # the stack has imported these already
+    deployed = DeployedStack(rehearsed, resources, target, films.output("schedule_arn"))
 
     def bake_longer(settings):
         settings["solutions"][0]["campaigns"][0]["bake"]["hours"] = rehearsal.BAKE_HOURS

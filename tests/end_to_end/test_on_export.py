@@ -8,7 +8,7 @@ import pytest
 from components import settings
 from retrain import cli
 from retrain.account.project_files import read_project
-from retrain.rehearsal.world import World
+from retrain.rehearsal.resources import StackResources
 from tests.end_to_end.stack import PROJECT, deploy_stack, eventually
 from tests.sample_data import sample_data
 
@@ -41,7 +41,7 @@ def daily(emulator, tmp_path_factory):
     (folder / "Pulumi.daily.yaml").write_text(DAILY)
     project = read_project(folder, "daily", {})
     args = settings.parse_stack_config(project.name, "daily", project.config)
-    World(emulator, args, sample_data()).create()
+    StackResources(emulator, args, sample_data()).create()
     stack = deploy_stack(emulator, "daily", folder)
     stack.client("s3").put_bucket_notification_configuration(
         Bucket=BUCKET, NotificationConfiguration={"EventBridgeConfiguration": {}}

@@ -8,9 +8,9 @@ import pytest
 from retrain.account.access import Access
 from retrain.account.target import find_target
 from retrain.rehearsal.play import DeployedStack
+from retrain.rehearsal.resources import StackResources
 from retrain.rehearsal.scenarios import SCENARIOS
 from retrain.rehearsal.stack import open_stack
-from retrain.rehearsal.world import World
 
 
 @pytest.fixture(scope="module")
@@ -18,11 +18,11 @@ def deployed(stack):
     """Return the sample stack as the rehearsal uses it."""
     with open_stack("dev", None) as rehearsed:
         os.environ.update(stack.emulator.exports)
-        world = World(stack.emulator, rehearsed.args, rehearsed.data)
+        resources = StackResources(stack.emulator, rehearsed.args, rehearsed.data)
         # The stack has imported the first of these exports already.
-        world.write_newer_exports(date(2026, 1, 1))
+        resources.write_newer_exports(date(2026, 1, 1))
         target = find_target("dev", stack.output("state_machine_arn"), Access())
-        yield DeployedStack(rehearsed, world, target, stack.output("schedule_arn"))
+        yield DeployedStack(rehearsed, resources, target, stack.output("schedule_arn"))
 
 
 WITHOUT_BAKE = [scenario for scenario in SCENARIOS if "bake" not in scenario.needs]

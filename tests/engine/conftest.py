@@ -14,7 +14,7 @@ from components import settings
 from emulator import running
 from emulator.personalize import Duration, FixedTimings
 from retrain.account.project_files import read_project
-from retrain.rehearsal.world import World
+from retrain.rehearsal.resources import StackResources
 from tests.engine.cli import tools
 from tests.engine.stacks import ROOT, copy_program
 from tests.sample_data import sample_data
@@ -91,7 +91,7 @@ def sample():
 def emulator_with_resources(sample):
     """Run an emulator with all resources that the sample stack names and an active campaign."""
     with running(timings=TIMINGS) as emulator:
-        World(emulator, sample, sample_data()).create()
+        StackResources(emulator, sample, sample_data()).create()
         yield emulator
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from retrain.rehearsal.world import World
+from retrain.rehearsal.resources import StackResources
 from tests.end_to_end.stack import eventually
 from tests.engine.conftest import emulator_with_resources
 from tests.engine.stacks import ROOT, Stack, environment
@@ -54,7 +54,8 @@ SHORT_WAITS = {"solutions[0].campaigns[0].probe.minutes": "0.001"}
 def emulator(sample):
     """Run an emulator with a dataset group that no pipeline has retrained yet, and new exports."""
     with emulator_with_resources(sample) as emulator:
-        World(emulator, sample, sample_data()).write_newer_exports(datetime.now(UTC).date())
+        resources = StackResources(emulator, sample, sample_data())
+        resources.write_newer_exports(datetime.now(UTC).date())
         yield emulator
 
 

@@ -95,7 +95,7 @@ def emulator(monkeypatch, project):
         yield fake
 
     outputs = {"state_machine_arn": STATE_MACHINE, "schedule_arn": SCHEDULE}
-    fake.world = SimpleNamespace(
+    fake.resources = SimpleNamespace(
         emulator=fake,
         group_arn="arn:group",
         create=lambda: None,
@@ -110,7 +110,7 @@ def emulator(monkeypatch, project):
     monkeypatch.setattr(play, "deploy", lambda *_, **__: SimpleNamespace(outputs=outputs))
     monkeypatch.setattr(play, "find_target", lambda *_: fake.target)
     for module in (play, rehearse):
-        monkeypatch.setattr(module, "World", lambda *_: fake.world)
+        monkeypatch.setattr(module, "StackResources", lambda *_: fake.resources)
     lines = [Line(1, "home", "film")]
     monkeypatch.setattr(results_module, "list_recommendation_lines", lambda *_: lines)
     monkeypatch.setattr(pulumi_cli, "PROJECT_DIR", project())
@@ -233,7 +233,7 @@ def test_an_emulator_or_a_stack_that_cannot_be_used_is_one_line(emulator, monkey
     def fail(*_, **__):
         raise LIMIT
 
-    emulator.world.create = fail
+    emulator.resources.create = fail
     code, _, err = retrain("rehearse", capsys=capsys)
     assert (code, err.splitlines()[-1]) == (2, f"the emulator cannot deploy this stack: {LIMIT}")
 
@@ -294,7 +294,11 @@ def states(emulator, monkeypatch):
         describe_execution=lambda **request: request,
     )
     emulator.target.access = SimpleNamespace(step_functions=client)
-    emulator.world.write_newer_exports = lambda day, _="none": emulator.requests.append(str(day))
+
+    def write_newer_exports(day, _damage="none"):
+        emulator.requests.append(str(day))
+
+    emulator.resources.write_newer_exports = write_newer_exports
     monkeypatch.setattr(play, "parse_execution", lambda described: described["executionArn"])
 
     def follow(_target, _execution, console, **_):
@@ -364,15 +368,16 @@ def test_a_rehearsal_shows_the_first_results_of_a_batch_job():
         list_objects_v2=lambda **request: {"Contents": [{"Key": f"{request['Prefix']}a.out"}]},
         get_object=lambda **_: {"Body": io.BytesIO(text.encode())},
     )
-    world = SimpleNamespace(
+    resources = SimpleNamespace(
         s3=s3,
         emulator=SimpleNamespace(connection={"region_name": "eu-west-1"}),
         args=SimpleNamespace(solutions=[]),
         data=sample_data(),
     )
     run = {"solutions": [{"batchJobs": [{"output": "s3://batch/out/"}]}]}
-    _, *shown = list_recommendation_lines(world, run)
-    assert [*list_recommendation_lines(world, {"solutions": []})] == [], "nothing was recommended"
+    _, *shown = list_recommendation_lines(resources, run)
+    nothing = list_recommendation_lines(resources, {"solutions": []})
+    assert [*nothing] == [], "nothing was recommended"
 
     assert [(line.label, line.text.split("\n")) for line in shown] == [
         (f"a batch job wrote for u{user}", [f"i{user}"] * RECOMMENDED_ITEMS) for user in range(3)

@@ -39,7 +39,7 @@ MAX_NAME_LENGTH = 63
 POLL_SECONDS = 0.1
 
 
-class World:
+class StackResources:
     """The resources around a stack in the emulator.
 
     Every method raises OperatorError if a resource fails, and ClientError if the emulator refuses a
@@ -56,17 +56,20 @@ class World:
         self.iam = boto3.client("iam", **emulator.connection)
         self.s3 = boto3.client("s3", **emulator.connection)
 
-        # The ARN of each dataset has the name of the dataset group, and ends with the type.
-        self.group_name = args.first_dataset_arn.split("/")[1]
+        # The ARN of a dataset is that of its dataset group, except for `dataset` and the type.
         self.dataset_arn_prefix = args.first_dataset_arn.rpartition("/")[0]
         self.group_arn = self.dataset_arn_prefix.replace(":dataset/", ":dataset-group/")
+        self.group_name = short_name(self.group_arn)
         self.datasets = self._list_datasets()
         """Dataset type -> its settings."""
-
-        default_role = f"arn:aws:iam::{emulator.account}:role/{self._build_name('rehearsal')}"
-        self.import_role_arn = str(args.import_role_arn or default_role)
         self._upload_count = 0
         """How often newer exports were uploaded."""
+
+    @property
+    def import_role_arn(self) -> str:
+        """The role with which Personalize imports: the stack's own, or one of the rehearsal."""
+        default_role = f"arn:aws:iam::{self.emulator.account}:role/{self._build_name('rehearsal')}"
+        return str(self.args.import_role_arn or default_role)
 
     def _list_datasets(self) -> dict[str, DatasetArgs]:
         """List the stack's datasets. Without interactions, Personalize could not train."""
@@ -137,11 +140,7 @@ class World:
 
     def _upload(self, day: date, exports: Mapping[str, bytes]) -> None:
         """Upload what a run reads on a day, and create the buckets to which it writes."""
-        for solution in self.args.solutions:
-            for job in solution.batch_jobs:
-                self._put_file(find_location(job.input, day), self._build_batch_input(solution))
-                self._create_bucket(find_location(job.output, day).bucket)
-
+        self._upload_batch_inputs(day)
         for dataset_type, dataset in self.datasets.items():
             self._put_file(find_location(dataset.data_location, day), exports[dataset_type])
 
@@ -149,6 +148,12 @@ class World:
         for dataset in self.datasets.values():
             if dataset.ready_marker:
                 self._put_file(find_location(dataset.ready_marker, day), b"")
+
+    def _upload_batch_inputs(self, day: date) -> None:
+        for solution in self.args.solutions:
+            for job in solution.batch_jobs:
+                self._put_file(find_location(job.input, day), self._build_batch_input(solution))
+                self._create_bucket(find_location(job.output, day).bucket)
 
     def _build_batch_input(self, solution: SolutionArgs) -> bytes:
         """Build the input of a solution's batch jobs, with a line for each of a few users."""
@@ -170,8 +175,8 @@ class World:
 
         Its policy is the policy of the guide.
         """
-        existing_buckets = self.s3.list_buckets()["Buckets"]
-        if any(existing["Name"] == bucket for existing in existing_buckets):
+        existing_buckets = [existing["Name"] for existing in self.s3.list_buckets()["Buckets"]]
+        if bucket in existing_buckets:
             return
 
         request: dict[str, Any] = {"Bucket": bucket}

@@ -11,7 +11,7 @@ from components.args import BatchJobArgs, CampaignArgs, ProbeArgs, QualityRuleAr
 from retrain.account.errors import OperatorError
 from retrain.rehearsal.data import RehearsalData
 from retrain.rehearsal.recipes import choose_recipe
-from retrain.rehearsal.world import World, wait_until_active
+from retrain.rehearsal.resources import StackResources, wait_until_active
 from tests.world import MOVIES, campaign, dataset_arn, solution
 
 CONTENT = b'\xef\xbb\xbfA,B\r\n1,"x"\r\n2,\\,\n3,\xc3\xa9\n'
@@ -41,10 +41,9 @@ def uploads(monkeypatch):
     return requests
 
 
-def world_of(region="eu-west-1", key="interactions", **dataset):
+def resources_of(group, content=CONTENT, region="us-east-1"):
     emulator = SimpleNamespace(region=region, account="123456789012", connection={})
-    args = MOVIES.with_datasets(key, **dataset).args
-    return World(emulator, args, RehearsalData({}, {}, {"INTERACTIONS": CONTENT}))
+    return StackResources(emulator, group.args, RehearsalData({}, {}, {"INTERACTIONS": content}))
 
 
 @pytest.mark.parametrize(
@@ -54,7 +53,8 @@ def world_of(region="eu-west-1", key="interactions", **dataset):
 def test_the_export_of_a_day_is_written_byte_for_byte_and_then_its_marker(uploads, key, files):
     location = f"s3://existing/{key}"
     marker = "s3://new/{date}.ready"
-    aws = world_of(data_location=location, ready_marker=marker)
+    group = MOVIES.with_datasets("interactions", data_location=location, ready_marker=marker)
+    aws = resources_of(group, region="eu-west-1")
     aws.write_newer_exports(date(2026, 11, 29))
     bucket = {"CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}}
     written = [("existing", name, content) for name, content in files.items()]
@@ -67,7 +67,8 @@ def test_the_export_of_a_day_is_written_byte_for_byte_and_then_its_marker(upload
 
 
 def test_a_bucket_in_us_east_1_has_no_location(uploads):
-    world_of("us-east-1", data_location="s3://new/a.csv").write_newer_exports(date(2026, 11, 29))
+    group = MOVIES.with_datasets("interactions", data_location="s3://new/a.csv")
+    resources_of(group).write_newer_exports(date(2026, 11, 29))
     assert uploads[0] == {"Bucket": "new"}
 
 
@@ -88,11 +89,8 @@ def test_a_batch_job_has_an_input_with_queries_for_its_recipe(uploads, probe, ke
     job = BatchJobArgs(input=f"s3://in/{key}", output="s3://out/")
     batches = solution(campaigns=[campaign(**probe)], batch_jobs=[job])
     group = MOVIES.with_datasets("interactions", data_location="s3://existing/a.csv")
-    args = group.with_solutions(solution("other"), batches).args
-    emulator = SimpleNamespace(region="us-east-1", account="123456789012", connection={})
-    World(emulator, args, RehearsalData({}, {}, {"INTERACTIONS": rows})).write_newer_exports(
-        date(2026, 11, 29)
-    )
+    group = group.with_solutions(solution("other"), batches)
+    resources_of(group, rows).write_newer_exports(date(2026, 11, 29))
     assert (uploads[0], uploads[2]) == ({"Bucket": "in"}, {"Bucket": "out"})
 
     bucket, written, content = uploads[1]
@@ -102,7 +100,7 @@ def test_a_batch_job_has_an_input_with_queries_for_its_recipe(uploads, probe, ke
 
 @pytest.mark.usefixtures("uploads")
 def test_a_stack_without_interactions_gets_an_export_of_interactions():
-    datasets = world_of(key="users", data_location="s3://bucket/a.csv").datasets
+    datasets = resources_of(MOVIES.with_datasets("users")).datasets
     assert list(datasets) == ["USERS", "INTERACTIONS"]
     assert datasets["INTERACTIONS"].dataset_arn == dataset_arn("interactions")
     location = datasets["INTERACTIONS"].data_location
