@@ -64,7 +64,7 @@ class User(NamedTuple):
 
 
 class ExportFile(NamedTuple):
-    """A CSV file from the folder, as its bytes and as its rows."""
+    """A CSV file of one dataset, as bytes and as rows."""
 
     content: bytes
     parsed: FileSample
@@ -92,7 +92,7 @@ class RehearsalData:
         header, *rows = split_lines(self.newer[dataset_type])
         if only_new_rows:
             older_rows = set(split_lines(self.older[dataset_type]))
-            # A file without rows would import nothing, so repeat all rows if none is new.
+            # A file needs rows, so if none is new, it has all of them.
             rows = [row for row in rows if row not in older_rows] or rows
 
         start = rotate_by % len(rows)
@@ -228,22 +228,20 @@ def _find_lack_of_interactions(file: FileSample, import_mode: str) -> str | None
     )
 
 
-def _find_older_rows(file: FileSample) -> list[int]:
-    """Find the positions of the oldest OLDER_PERCENT of the rows by TIMESTAMP."""
-    time_column = file.header.index("TIMESTAMP")
-    times = [int(row.values[time_column]) for row in file.rows]
-    positions = sorted(range(len(times)), key=times.__getitem__)
-    return positions[: len(times) * OLDER_PERCENT // 100]
-
-
 def _select_older_part(file: ExportFile) -> bytes:
     """Keep the header and the older rows of a file, or the whole file if it has no TIMESTAMP."""
     if "TIMESTAMP" not in file.parsed.header:
         return file.content
 
-    header, *rows = split_lines(file.content)
-    older_rows = [rows[position] for position in sorted(_find_older_rows(file.parsed))]
-    return b"".join([header, *older_rows])
+    header, *lines = split_lines(file.content)
+    time_column = file.parsed.header.index("TIMESTAMP")
+    times = [int(row.values[time_column]) for row in file.parsed.rows]
+
+    positions_by_time = sorted(range(len(times)), key=times.__getitem__)
+    older_count = len(times) * OLDER_PERCENT // 100
+    # The rows that remain keep their order.
+    older_positions = sorted(positions_by_time[:older_count])
+    return b"".join([header, *(lines[position] for position in older_positions)])
 
 
 def _build_schema(dataset_type: str, file: FileSample) -> str:
@@ -267,7 +265,7 @@ def _build_schema(dataset_type: str, file: FileSample) -> str:
 
 def _build_known_field(dataset_type: str, name: str) -> SchemaField:
     """Build the field of a column that Personalize knows."""
-    # Only actions require an EVENT_TYPE, so the field of interactions has null as well.
+    # Interactions may have no EVENT_TYPE, but action interactions need one.
     if name == "EVENT_TYPE" and name in REQUIRED_FIELDS[dataset_type]:
         return {"name": name, "type": "string"}
     return {"name": name, "type": RESERVED_TYPES[name]}
@@ -322,7 +320,7 @@ def to_csv(header: Iterable[str], rows: Iterable[Sequence[object]]) -> bytes:
 
 
 def _list_users(interactions: Sequence[Mapping[str, str]]) -> list[User]:
-    """List all users with their items, in the order of their last interactions, newest first."""
+    """List all users with their items. The users and their items are sorted, the newest first."""
     newest_first = sorted(interactions, key=lambda row: int(row["TIMESTAMP"]), reverse=True)
 
     # A dict keeps the order of its keys, and has an item only once.

@@ -41,8 +41,14 @@ POLL_SECONDS = 0.3
 PAST_DAYS = 20
 """How many days ago the schedule's first run was due. Each later run belongs to the day after.
 
-So each run has another folder if the location contains `{date}`, and a run that the user starts by
-hand belongs to a later day than all of them."""
+So every run has a separate folder if the location contains `{date}`, and a run that the user starts
+by hand belongs to a later day than all of them."""
+
+
+def _generate_days() -> Iterator[date]:
+    """Yield the days on which the schedule fires, of which the first is PAST_DAYS ago."""
+    for days in count(-PAST_DAYS):
+        yield today() + timedelta(days=days)
 
 
 @dataclass(frozen=True)
@@ -54,9 +60,7 @@ class DeployedStack:
     target: Target
     """The pipeline, as the other commands find it."""
     schedule_arn: str
-    days: Iterator[date] = field(
-        default_factory=lambda: (today() + timedelta(days=days) for days in count(-PAST_DAYS))
-    )
+    days: Iterator[date] = field(default_factory=_generate_days)
     """The days of the next runs of the schedule."""
 
     @cached_property
@@ -85,7 +89,7 @@ class DeployedStack:
         return next(self.days)
 
     def _prepare(self, scenario: Scenario, day: date) -> None:
-        """Bring about what happens before a run: its exports, or a deletion."""
+        """Do what happens before a run: write newer exports, or delete a user."""
         if scenario.writes_exports:
             print_progress("writing newer exports to S3")
             self.resources.write_newer_exports(day, scenario.damage)
@@ -98,7 +102,7 @@ class DeployedStack:
 
     @contextmanager
     def _play_faults(self, scenario: Scenario) -> Iterator[None]:
-        """Let what goes wrong in a scenario happen for as long as the block runs."""
+        """Inject the scenario's fault, or let alarms go off, until the block ends."""
         emulator = self.resources.emulator
         if scenario.fault:
             emulator.control("POST", "faults", scenario.fault)
@@ -139,9 +143,10 @@ class DeployedStack:
         return follow(self.target, execution, console, is_rehearsal=True)
 
     def _calm_alarms(self) -> None:
-        """Set the alarms of all bakes to OK, because alarms without data would watch nothing.
+        """Set the alarms of all bakes to OK, as if people used the campaigns.
 
-        On AWS, the users of a campaign are the data. The run would warn that they are missing.
+        Without any use, the alarms would have no data, and the run would warn that nothing watched
+        the new version.
         """
         for campaign in self._list_campaign_settings():
             for alarm_name in list_alarm_names(self.target.settings, campaign):

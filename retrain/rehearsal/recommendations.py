@@ -1,4 +1,4 @@
-"""Shows what a good run has brought: what each version passed, and what users get now."""
+"""Lists what a good run achieved: what each version passed, and what users get now."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from functions.common.formatting import format_duration, format_hours, format_list
-from functions.report.model import list_campaign_reports
+from functions.report.model import list_batch_job_reports, list_campaign_reports
 from retrain.look.lines import Line
 from retrain.names import short_name
 from retrain.rehearsal.recipes import RANKING, build_query, choose_recipe
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from retrain.rehearsal.resources import StackResources
 
 SHOWN_ITEMS = 3
+"""How many of the items to show that the user chose last."""
 RECOMMENDED_ITEMS = 5
 
 
@@ -50,7 +51,7 @@ def _describe_trial(campaign: CampaignArgs) -> Iterator[str]:
 def list_recommendation_lines(resources: StackResources, report: Report) -> Iterator[Line]:
     """Yield what a typical user chose last, and what campaigns and batch jobs recommend.
 
-    Items may be related to the last item.
+    A campaign for related items is asked about the item that the user chose last.
     """
     user = resources.data.list_typical_users()[0]
     recommended = _request_recommendations(resources, user) | _read_batch_results(resources, report)
@@ -65,41 +66,41 @@ def list_recommendation_lines(resources: StackResources, report: Report) -> Iter
 
 
 def _request_recommendations(resources: StackResources, user: User) -> dict[str, list[str]]:
-    """Ask each campaign about a user. Return the items of each, by a heading."""
+    """Ask each campaign about a user. Map a heading for each to the items that it recommends."""
     runtime = boto3.client("personalize-runtime", **resources.emulator.connection)
+
     recommended = {}
     for solution in resources.args.solutions:
-        recipe = choose_recipe(solution)
-        if recipe == RANKING:
-            continue  # A ranking has only the items that the request names.
+        recipe_name = choose_recipe(solution)
+        # A ranking has only the items that the request names.
+        if recipe_name == RANKING:
+            continue
 
+        query = build_query(user, recipe_name)
         for campaign in solution.campaigns:
             campaign_arn = str(campaign.campaign_arn)
             response = runtime.get_recommendations(
-                campaignArn=campaign_arn,
-                numResults=RECOMMENDED_ITEMS,
-                **build_query(user, recipe),
+                campaignArn=campaign_arn, numResults=RECOMMENDED_ITEMS, **query
             )
-            item_ids = [item["itemId"] for item in response["itemList"]]
-            recommended[f"{short_name(campaign_arn)} recommends"] = item_ids
-
+            heading = f"{short_name(campaign_arn)} recommends"
+            recommended[heading] = [item["itemId"] for item in response["itemList"]]
     return recommended
 
 
 def _read_batch_results(resources: StackResources, report: Report) -> dict[str, list[str]]:
-    """Read the first results of a run's batch jobs, each by the user or item that it is for."""
+    """Read the results of a run's batch jobs. Map a heading for each to the items in it."""
     results = {}
-    for solution in report["solutions"]:
-        for batch_job in solution["batchJobs"]:
-            for line in _read_output(resources, batch_job["output"])[:BATCH_USERS]:
-                subject = next(iter(line["input"].values()))
-                item_ids = line["output"]["recommendedItems"]
-                results[f"a batch job wrote for {subject}"] = item_ids[:RECOMMENDED_ITEMS]
+    for batch_job in list_batch_job_reports(report["solutions"]):
+        for line in _read_output(resources, batch_job["output"])[:BATCH_USERS]:
+            # The input is a user or an item, and perhaps items to rank.
+            subject = next(iter(line["input"].values()))
+            item_ids = line["output"]["recommendedItems"]
+            results[f"a batch job wrote for {subject}"] = item_ids[:RECOMMENDED_ITEMS]
     return results
 
 
 def _read_output(resources: StackResources, output: str) -> list[dict[str, Any]]:
-    """Read the lines of the files that a batch job has written."""
+    """Read the lines of the files that a batch job wrote today."""
     bucket, folder = find_location(output, today())
 
     lines = []

@@ -66,10 +66,12 @@ def rehearse(
 ) -> int:
     """Play the happy path and other scenarios on a stack. Return the exit code of the command."""
     with _emulate_stack(stack_name, data_dir, REHEARSED_JOBS) as (stack, emulator):
-        playable = _choose_scenarios(stack, scenarios)
+        playable_scenarios = _choose_scenarios(stack, scenarios)
         deployed = deploy_stack(stack, emulator)
-        results = [_play(deployed, scenario, is_shown=not as_json) for scenario in playable]
-        _print_end(stack_name, results, as_json=as_json)
+        results = [
+            _play(deployed, scenario, is_shown=not as_json) for scenario in playable_scenarios
+        ]
+        _print_results(stack_name, results, as_json=as_json)
 
         if keep:
             _keep_running(deployed)
@@ -120,7 +122,7 @@ def _play_to_the_end(deployed: DeployedStack, scenario: Scenario) -> Result:
         return Result(scenario, error=f"the scenario did not end: {error}")
 
 
-def _print_end(stack_name: str, results: Sequence[Result], *, as_json: bool) -> None:
+def _print_results(stack_name: str, results: Sequence[Result], *, as_json: bool) -> None:
     if as_json:
         output.print_json(build_document(stack_name, results))
     else:

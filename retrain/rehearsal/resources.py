@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 PERSONALIZE = "personalize.amazonaws.com"
 FILE_ACTIONS = ("s3:GetObject", "s3:ListBucket", "s3:PutObject")
+"""What Personalize needs to read exports and to write the results of batch jobs."""
 BATCH_USERS = 3
 """The lines in the input of a batch job."""
 RECIPE_ARN_PREFIX = "arn:aws:personalize:::recipe/"
@@ -40,7 +41,7 @@ POLL_SECONDS = 0.1
 
 
 class StackResources:
-    """The resources around a stack in the emulator.
+    """The resources that a stack's settings name, in the emulator.
 
     Every method raises OperatorError if a resource fails, and ClientError if the emulator refuses a
     request.
@@ -56,7 +57,7 @@ class StackResources:
         self.iam = boto3.client("iam", **emulator.connection)
         self.s3 = boto3.client("s3", **emulator.connection)
 
-        # The ARN of a dataset is that of its dataset group, except for `dataset` and the type.
+        # The dataset `dataset/<group>/<type>` is in the group `dataset-group/<group>`.
         self.dataset_arn_prefix = args.first_dataset_arn.rpartition("/")[0]
         self.group_arn = self.dataset_arn_prefix.replace(":dataset/", ":dataset-group/")
         self.group_name = short_name(self.group_arn)
@@ -67,7 +68,7 @@ class StackResources:
 
     @property
     def import_role_arn(self) -> str:
-        """The role with which Personalize imports: the stack's own, or one of the rehearsal."""
+        """The role with which Personalize imports: that of the settings, or one just for this."""
         default_role = f"arn:aws:iam::{self.emulator.account}:role/{self._build_name('rehearsal')}"
         return str(self.args.import_role_arn or default_role)
 
@@ -173,7 +174,7 @@ class StackResources:
     def _create_bucket(self, bucket: str) -> None:
         """Create a bucket that Personalize may use, unless it exists.
 
-        Its policy is the policy of the guide.
+        AWS's guide has the same policy.
         """
         existing_buckets = [existing["Name"] for existing in self.s3.list_buckets()["Buckets"]]
         if bucket in existing_buckets:
@@ -195,7 +196,7 @@ class StackResources:
     # IAM
 
     def _create_roles(self) -> None:
-        """Create the roles with which Personalize may use every bucket."""
+        """Create the roles with which Personalize imports and runs batch jobs."""
         role_arns = {self.import_role_arn, str(self.args.batch_role_arn or self.import_role_arn)}
         trust_policy = build_policy(Principal={"Service": PERSONALIZE}, Action="sts:AssumeRole")
         # Each bucket's own policy says which files Personalize may use.
@@ -207,9 +208,9 @@ class StackResources:
             self.iam.put_role_policy(RoleName=name, PolicyName="files", PolicyDocument=file_policy)
 
     def _create_permissions_boundary(self) -> None:
-        """Create the policy that the settings name, unless it is one of AWS itself."""
+        """Create the policy that the settings name as a boundary, unless AWS provides it."""
         boundary_arn = str(self.args.permissions_boundary_arn)
-        # The policies of AWS itself have no account in their ARNs.
+        # The ARNs of AWS's own policies have no account.
         if boundary_arn.startswith(f"arn:aws:iam::{self.emulator.account}:"):
             path, name = _split_iam_arn(boundary_arn)
             policy = build_policy(Action="*", Resource="*")
@@ -256,17 +257,20 @@ class StackResources:
 
     def _choose_recipes(self) -> dict[str, str]:
         """Choose the recipe of each solution. One that a gate compares with is a baseline."""
-        solutions = self.args.solutions
-        rules = [rule for solution in solutions for rule in solution.quality_gate]
+        rules = [rule for solution in self.args.solutions for rule in solution.quality_gate]
         baseline_arns = {str(rule.relative_to) for rule in rules}
 
-        recipe_names = {
-            str(solution.solution_arn): choose_recipe(solution) for solution in solutions
-        }
-        return recipe_names | {arn: POPULARITY for arn in recipe_names if arn in baseline_arns}
+        recipe_names = {}
+        for solution in self.args.solutions:
+            solution_arn = str(solution.solution_arn)
+            if solution_arn in baseline_arns:
+                recipe_names[solution_arn] = POPULARITY
+            else:
+                recipe_names[solution_arn] = choose_recipe(solution)
+        return recipe_names
 
     def _create_solutions(self, recipe_names: Mapping[str, str]) -> None:
-        """Create the solutions. `recipe_names` has the recipe of each."""
+        """Create the solutions. `recipe_names` maps the ARN of each to its recipe."""
         for solution_arn, recipe_name in recipe_names.items():
             self.personalize.create_solution(
                 name=short_name(solution_arn),
@@ -277,7 +281,7 @@ class StackResources:
         wait_until_active(self.personalize.describe_solution, "solution", *recipe_names)
 
     def _train(self, solution_arns: Iterable[str]) -> dict[str, str]:
-        """Train a version of each solution. Return the versions by their solutions."""
+        """Train a version of each solution. Map the solutions' ARNs to those of the versions."""
         version_arns = {}
         for solution_arn in solution_arns:
             version = self.personalize.create_solution_version(
@@ -290,7 +294,7 @@ class StackResources:
         return version_arns
 
     def _create_campaigns(self, version_arns: Mapping[str, str]) -> None:
-        """Create the campaigns. `version_arns` has the version of each solution."""
+        """Create the campaigns. `version_arns` maps each solution to the version to serve."""
         campaign_arns = []
         for solution in self.args.solutions:
             for campaign in solution.campaigns:
@@ -342,10 +346,10 @@ def wait_until_active(describe: Callable[..., Mapping[str, Any]], key: str, *arn
 
 def _is_active(resource: Mapping[str, Any], arn: str) -> bool:
     """Return True if a resource is ACTIVE. Raise OperatorError if it never will be."""
-    status = resource["status"]
+    status = str(resource["status"])
     if status.endswith("FAILED"):
         raise OperatorError(f"{arn}: {status}: {resource.get('failureReason')}")
-    return bool(status == "ACTIVE")
+    return status == "ACTIVE"
 
 
 def today() -> date:

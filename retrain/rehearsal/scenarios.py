@@ -79,7 +79,7 @@ class Scenario:
     fault: Mapping[str, object] | None = None
     """The fault that the emulator plays."""
     needs: Sequence[Need] = ()
-    """If a stack lacks several of them, the first one is reported."""
+    """What a stack needs to play this. If several are missing, only the first one is reported."""
 
     @property
     def trains(self) -> bool:
@@ -124,9 +124,11 @@ def _list_approved_campaigns(args: RetrainingPipelineArgs) -> list[str]:
 
 
 def _list_unmet_needs(args: RetrainingPipelineArgs) -> Iterator[Need]:
+    """Yield what a stack lacks to play every scenario."""
     interactions = args.datasets.interactions
     if interactions is None or interactions.import_mode != "FULL":
         yield "FULL import"
+
     datasets = args.datasets.configured().values()
     if any(DATE_PLACEHOLDER in str(dataset.data_location) for dataset in datasets):
         yield "fixed locations"
@@ -138,6 +140,7 @@ def _list_unmet_needs(args: RetrainingPipelineArgs) -> Iterator[Need]:
         yield "probe"
     if not all(campaign.bake for campaign in campaigns):
         yield "bake"
+
     if _list_approved_campaigns(args):
         yield "no approval"
 
@@ -266,6 +269,7 @@ def judge(
 
 
 def _check_imports(scenario: Scenario, args: RetrainingPipelineArgs, report: Report) -> Check:
+    """Check that every dataset was imported, or none if the exports were refused or not newer."""
     # After a deletion, the run trains without an import.
     if not scenario.trains or scenario.deletes_user:
         return Check("nothing was imported", not report["imports"])
@@ -275,6 +279,7 @@ def _check_imports(scenario: Scenario, args: RetrainingPipelineArgs, report: Rep
 
 
 def _check_trainings(scenario: Scenario, args: RetrainingPipelineArgs, report: Report) -> Check:
+    """Check that every solution was trained, or none if the run should not have trained."""
     if not scenario.trains:
         is_trained = any(solution["isTrained"] for solution in report["solutions"])
         return Check("no training was paid for", not is_trained)
@@ -300,11 +305,11 @@ def _check_campaigns(
 
     for serving in report["serving"]:
         campaign_name = short_name(serving["campaignArn"])
-        serves_new_version = serving["servedVersionArn"] in new_version_arns
+        version_arn = serving["servedVersionArn"]
+        is_new = version_arn in new_version_arns
 
         if scenario.outcome == "DEPLOYED" and serving["campaignArn"] not in approved_arns:
-            yield Check(f"{campaign_name} serves its new version", serves_new_version)
+            yield Check(f"{campaign_name} serves its new version", is_new)
         else:
-            serves_version = serving["servedVersionArn"] is not None
-            keeps_version = serves_version and not serves_new_version
-            yield Check(f"{campaign_name} serves its previous version", keeps_version)
+            is_previous = version_arn is not None and not is_new
+            yield Check(f"{campaign_name} serves its previous version", is_previous)

@@ -309,22 +309,21 @@ def states(emulator, monkeypatch):
     return calls
 
 
-def test_each_run_of_the_schedule_belongs_to_the_next_of_the_last_days(emulator, states, capsys):
-    code, out, err = retrain("rehearse", "--scenario", "wrong-header", capsys=capsys)
+def test_each_run_of_the_schedule_belongs_to_the_next_day_and_a_fault_ends_with_its_scenario(
+    emulator, states, capsys
+):
+    code, out, err = retrain("rehearse", "--scenario", "bad-probe", capsys=capsys)
     assert (code, out.count("no a")) == (1, 2), "the runs have no reports"
     assert "a change" not in err, "without a terminal, each run is printed once, when it has ended"
 
     first = datetime.now(UTC).date() - timedelta(days=play.PAST_DAYS)
-    days = [str(first + timedelta(days=number)) for number in range(2)]
-    slots = [(day, f"{day}T03:00:00Z", ("DELETE", "faults")) for day in days]
-    assert emulator.requests == [request for slot in slots for request in slot]
-    assert states == [], "nothing is started by hand"
-
-
-def test_the_fault_of_a_scenario_ends_with_it(emulator, states, capsys):
-    retrain("rehearse", "--scenario", "bad-probe", capsys=capsys)
+    second = first + timedelta(days=1)
     fault = ("POST", "faults", BY_NAME[ScenarioName.BAD_PROBE].fault)
-    assert (emulator.requests[-3], emulator.requests[-1]) == (fault, ("DELETE", "faults"))
+    end = ("DELETE", "faults")
+    assert emulator.requests == [
+        *(str(first), f"{first}T03:00:00Z", end),
+        *(str(second), fault, f"{second}T03:00:00Z", end),
+    ]
     assert states == [], "nothing is started by hand"
 
 
