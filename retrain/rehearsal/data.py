@@ -234,14 +234,19 @@ def _select_older_part(file: ExportFile) -> bytes:
         return file.content
 
     header, *lines = split_lines(file.content)
-    time_column = file.parsed.header.index("TIMESTAMP")
-    times = [int(row.values[time_column]) for row in file.parsed.rows]
+    times = _read_times(file.parsed)
+    numbered_lines = sorted(enumerate(lines), key=lambda numbered: times[numbered[0]])
+    older_count = len(lines) * OLDER_PERCENT // 100
 
-    positions_by_time = sorted(range(len(times)), key=times.__getitem__)
-    older_count = len(times) * OLDER_PERCENT // 100
-    # The rows that remain keep their order.
-    older_positions = sorted(positions_by_time[:older_count])
-    return b"".join([header, *(lines[position] for position in older_positions)])
+    # The lines that remain keep their order.
+    older_lines = [line for _, line in sorted(numbered_lines[:older_count])]
+    return b"".join([header, *older_lines])
+
+
+def _read_times(file: FileSample) -> list[int]:
+    """Read the TIMESTAMP of each row."""
+    time_column = file.header.index("TIMESTAMP")
+    return [int(row.values[time_column]) for row in file.rows]
 
 
 def _build_schema(dataset_type: str, file: FileSample) -> str:
@@ -292,6 +297,7 @@ def _find_narrowest_type(values: Sequence[str]) -> str:
         find_error = partial(find_value_error, field=field, now=datetime.now(UTC))
         if values and not any(map(find_error, values)):
             return avro_type
+
     return "string"
 
 
@@ -300,8 +306,9 @@ def split_lines(export: bytes) -> list[bytes]:
 
     The first line is the header. A line break is added to the last line if it has none.
     """
-    lines = [line for line in export.splitlines(keepends=True) if line.strip(b"\r\n")]
-    return [line if line.endswith((b"\r", b"\n")) else line + b"\n" for line in lines]
+    if not export.endswith((b"\r", b"\n")):
+        export += b"\n"
+    return [line for line in export.splitlines(keepends=True) if line.strip(b"\r\n")]
 
 
 def read_records(export: bytes) -> list[dict[str, str]]:

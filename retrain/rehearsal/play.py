@@ -201,4 +201,5 @@ def _deploy(stack: Stack, endpoint: str) -> Mapping[str, Any]:
         config=project.config,
         endpoint=endpoint,
     )
+
     return deployment.outputs

@@ -9,10 +9,11 @@ import boto3
 
 from functions.common.formatting import format_duration, format_hours, format_list
 from functions.report.model import list_batch_job_reports, list_campaign_reports
+from functions.s3.exports import split_location
 from retrain.look.lines import Line
 from retrain.names import short_name
 from retrain.rehearsal.recipes import RANKING, build_query, choose_recipe
-from retrain.rehearsal.resources import BATCH_USERS, find_location, today
+from retrain.rehearsal.resources import BATCH_USERS
 from retrain.rehearsal.scenarios import list_campaigns
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def _request_recommendations(resources: StackResources, user: User) -> dict[str,
             )
             heading = f"{short_name(campaign_arn)} recommends"
             recommended[heading] = [item["itemId"] for item in response["itemList"]]
+
     return recommended
 
 
@@ -96,12 +98,13 @@ def _read_batch_results(resources: StackResources, report: Report) -> dict[str, 
             subject = next(iter(line["input"].values()))
             item_ids = line["output"]["recommendedItems"]
             results[f"a batch job wrote for {subject}"] = item_ids[:RECOMMENDED_ITEMS]
+
     return results
 
 
 def _read_output(resources: StackResources, output: str) -> list[dict[str, Any]]:
-    """Read the lines of the files that a batch job wrote today."""
-    bucket, folder = find_location(output, today())
+    """Read the lines of the files that a batch job wrote."""
+    bucket, folder = split_location(output)
 
     lines = []
     for file in resources.s3.list_objects_v2(Bucket=bucket, Prefix=folder).get("Contents", ()):

@@ -106,7 +106,9 @@ def _play(deployed: DeployedStack, scenario: Scenario, *, is_shown: bool) -> Res
     """Play a scenario, and print its story before and its result after it, unless JSON follows."""
     if is_shown:
         print_story(scenario)
+
     result = _play_to_the_end(deployed, scenario)
+
     if is_shown:
         print_result(result, deployed)
     return result
@@ -157,7 +159,11 @@ def _list_ways_to_deploy(stack_name: str, group_arn: str) -> dict[str, list[str]
     # finds the same stack.
     state = f"export PULUMI_BACKEND_URL=file://{mkdtemp()} PULUMI_CONFIG_PASSPHRASE="
 
-    new_stack = "adopted" if stack_name == "prod" else "prod"
+    # `adopt` overwrites no file.
+    new_stack = "prod"
+    if stack_name == new_stack:
+        new_stack = "adopted"
+
     return {
         f"It has everything that stack {stack_name} names, and newer exports for the next run. "
         "Keep the state of Pulumi in a new folder": [state],

@@ -58,13 +58,16 @@ class StackResources:
         self.s3 = boto3.client("s3", **emulator.connection)
 
         # The dataset `dataset/<group>/<type>` is in the group `dataset-group/<group>`.
-        self.dataset_arn_prefix = args.first_dataset_arn.rpartition("/")[0]
-        self.group_arn = self.dataset_arn_prefix.replace(":dataset/", ":dataset-group/")
-        self.group_name = short_name(self.group_arn)
+        self.group_name = args.first_dataset_arn.split("/")[1]
         self.datasets = self._list_datasets()
         """Dataset type -> its settings."""
         self._upload_count = 0
         """How often newer exports were uploaded."""
+
+    @property
+    def group_arn(self) -> str:
+        """The dataset group."""
+        return self._build_arn(f"dataset-group/{self.group_name}")
 
     @property
     def import_role_arn(self) -> str:
@@ -79,7 +82,7 @@ class StackResources:
 
         if "INTERACTIONS" not in datasets:
             datasets["INTERACTIONS"] = DatasetArgs(
-                dataset_arn=f"{self.dataset_arn_prefix}/INTERACTIONS",
+                dataset_arn=self._build_arn(f"dataset/{self.group_name}/INTERACTIONS"),
                 # Only the rehearsal uses this location.
                 data_location="s3://rehearsal-interactions/interactions.csv",
             )
@@ -123,6 +126,7 @@ class StackResources:
             )
             for dataset_type, dataset in self.datasets.items()
         }
+
         self._upload(day, exports)
         self._upload_count += 1
 
@@ -130,6 +134,7 @@ class StackResources:
         """Start a data deletion job, which deletes a user from the dataset group."""
         file = S3Location("rehearsal-deletion", "users.csv")
         self._put_file(file, f"USER_ID\n{user_id}\n".encode())
+
         self.personalize.create_data_deletion_job(
             jobName="rehearsal-deletion",
             datasetGroupArn=self.group_arn,
@@ -143,18 +148,18 @@ class StackResources:
         """Upload what a run reads on a day, and create the buckets to which it writes."""
         self._upload_batch_inputs(day)
         for dataset_type, dataset in self.datasets.items():
-            self._put_file(find_location(dataset.data_location, day), exports[dataset_type])
+            self._put_file(_find_location(dataset.data_location, day), exports[dataset_type])
 
         # A marker says that its export is complete, so the markers are last.
         for dataset in self.datasets.values():
             if dataset.ready_marker:
-                self._put_file(find_location(dataset.ready_marker, day), b"")
+                self._put_file(_find_location(dataset.ready_marker, day), b"")
 
     def _upload_batch_inputs(self, day: date) -> None:
         for solution in self.args.solutions:
             for job in solution.batch_jobs:
-                self._put_file(find_location(job.input, day), self._build_batch_input(solution))
-                self._create_bucket(find_location(job.output, day).bucket)
+                self._put_file(_find_location(job.input, day), self._build_batch_input(solution))
+                self._create_bucket(_find_location(job.output, day).bucket)
 
     def _build_batch_input(self, solution: SolutionArgs) -> bytes:
         """Build the input of a solution's batch jobs, with a line for each of a few users."""
@@ -166,9 +171,10 @@ class StackResources:
     def _put_file(self, location: S3Location, content: bytes) -> None:
         """Write a file, or the only file of a folder, to a bucket that may not exist yet."""
         bucket, key = location
-        self._create_bucket(bucket)
         if key.endswith("/"):
             key += "part-0.csv"
+
+        self._create_bucket(bucket)
         self.s3.put_object(Bucket=bucket, Key=key, Body=content)
 
     def _create_bucket(self, bucket: str) -> None:
@@ -210,6 +216,7 @@ class StackResources:
     def _create_permissions_boundary(self) -> None:
         """Create the policy that the settings name as a boundary, unless AWS provides it."""
         boundary_arn = str(self.args.permissions_boundary_arn)
+
         # The ARNs of AWS's own policies have no account.
         if boundary_arn.startswith(f"arn:aws:iam::{self.emulator.account}:"):
             path, name = _split_iam_arn(boundary_arn)
@@ -278,6 +285,7 @@ class StackResources:
                 recipeArn=f"{RECIPE_ARN_PREFIX}{recipe_name}",
                 performAutoTraining=False,
             )
+
         wait_until_active(self.personalize.describe_solution, "solution", *recipe_names)
 
     def _train(self, solution_arns: Iterable[str]) -> dict[str, str]:
@@ -307,13 +315,17 @@ class StackResources:
 
         wait_until_active(self.personalize.describe_campaign, "campaign", *campaign_arns)
 
+    def _build_arn(self, resource: str) -> str:
+        """Build the ARN of a resource in Personalize."""
+        return f"arn:aws:personalize:{self.emulator.region}:{self.emulator.account}:{resource}"
+
     def _build_name(self, prefix: str) -> str:
         """Name a resource after the dataset group."""
         name_prefix = prefix.lower().replace("_", "-")
         return f"{name_prefix}-{self.group_name}"[:MAX_NAME_LENGTH]
 
 
-def find_location(url: object, day: date) -> S3Location:
+def _find_location(url: object, day: date) -> S3Location:
     """Split the URL of a file or a folder, with a day in place of `{date}`."""
     return split_location(_insert_day(url, day))
 

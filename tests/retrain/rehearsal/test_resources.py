@@ -100,7 +100,7 @@ def test_a_batch_job_has_an_input_with_queries_for_its_recipe(uploads, probe, ke
 
 @pytest.mark.usefixtures("uploads")
 def test_a_stack_without_interactions_gets_an_export_of_interactions():
-    datasets = resources_of(MOVIES.with_datasets("users")).datasets
+    datasets = resources_of(MOVIES.with_datasets("users"), region="eu-west-1").datasets
     assert list(datasets) == ["USERS", "INTERACTIONS"]
     assert datasets["INTERACTIONS"].dataset_arn == dataset_arn("interactions")
     location = datasets["INTERACTIONS"].data_location
