@@ -28,31 +28,37 @@ def error_message(folder, name="dev", data_dir=None):
 
 
 def test_a_rehearsal_has_short_probes_and_bakes_old_events_and_no_filters_themes_or_limit(project):
-    probe = {"userId": "42", "minutes": 10}
-    limits = {"maxTrainingsPerMonth": 3, "maxImportHours": 5}
-    age = {"datasets.interactions.maxEventAge": "3 days"}
-    bake = {"hours": 2, "alarms": ["arn:aws:cloudwatch:eu-west-1:123456789012:alarm:orders"]}
-    baked = {"solutions[0].campaigns[0].bake": bake}
     kept = {"input": "s3://batch/users.json", "output": "s3://batch/out/", "numResults": 5}
     named = {"filterArn": "arn:aws:personalize:eu-west-1:123456789012:filter/x", "themes": "TITLE"}
-    jobs = {"solutions[0].batchJobs": [{**kept, **named}]}
-    folder = project(**{PROBE: probe, "limits": limits, **age, **baked, **jobs})
+    alarm = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:orders"
+    options = {
+        PROBE: {"userId": "42", "minutes": 10},
+        "solutions[0].campaigns[0].bake": {"hours": 2, "alarms": [alarm]},
+        "solutions[0].batchJobs": [{**kept, **named}],
+        "datasets.interactions.maxEventAge": "3 days",
+        "limits": {"maxTrainingsPerMonth": 3, "maxImportHours": 5},
+    }
+    project(**options)
     with open_stack("dev", None) as stack:
-        datasets, solutions, rehearsed_limits = map(json.loads, stack.overrides.values())
-        read_project(folder, "dev", stack.overrides)
-    assert list(stack.overrides) == ["datasets", "solutions", "limits"]
-    assert datasets["interactions"].items() >= CONFIG["datasets"]["interactions"].items()
-    assert "maxEventAge" not in datasets["interactions"]
+        read_project(stack.folder, "dev", stack.overrides)
+        rehearsed = {key: json.loads(value) for key, value in stack.overrides.items()}
 
-    (campaign,) = solutions[0].pop("campaigns")
+    assert list(rehearsed) == ["datasets", "solutions", "limits"]
+    interactions = rehearsed["datasets"]["interactions"]
+    assert interactions.items() >= CONFIG["datasets"]["interactions"].items()
+    assert "maxEventAge" not in interactions
+
+    (solution,) = rehearsed["solutions"]
+    assert solution["solutionArn"] == CONFIG["solutions"][0]["solutionArn"]
+    (campaign,) = solution["campaigns"]
     assert campaign["probe"] == {"userId": "42", "minResults": 1, "minutes": 0.02}
     assert campaign["bake"] == {"hours": 0.0015, "createAlarms": True}
-
-    [job] = solutions[0]["batchJobs"]
+    (job,) = solution["batchJobs"]
     assert kept.items() <= job.items()
     assert not named.keys() & job.keys()
-    assert solutions[0]["solutionArn"] == CONFIG["solutions"][0]["solutionArn"]
-    assert (rehearsed_limits["maxTrainingsPerMonth"], rehearsed_limits["maxImportHours"]) == (0, 5)
+
+    limits = rehearsed["limits"]
+    assert (limits["maxTrainingsPerMonth"], limits["maxImportHours"]) == (0, 5)
     assert stack.args.limits.max_trainings_per_month == 3, "the settings of the file are checked"
 
 
