@@ -76,7 +76,7 @@ def update_solution(store: Store, request: Request) -> Solution:
 
 
 def create_solution_version(store: Store, request: Request) -> SolutionVersion:
-    """Start the training that a caller asks for."""
+    """Start a training that the caller asks for, so that it is not an automatic one."""
     solution = find_active(store, Solution, request["solutionArn"])
     check_no_unfinished_job(store, solution.group_arn, DataDeletionJob)
 
@@ -88,44 +88,6 @@ def create_solution_version(store: Store, request: Request) -> SolutionVersion:
 
     details = {"trainingMode": "FULL", **request, "trainingType": "MANUAL"}
     return _start_training(store, solution, details)
-
-
-def _start_training(
-    store: Store, solution: Solution, details: Mapping[str, object]
-) -> SolutionVersion:
-    """Start to train a version of a solution, with the solution's settings and these details."""
-    dataset = _find_training_dataset(store, solution)
-    inherited = {**solution.details, "name": None, "tags": ()}
-    version = create(
-        store,
-        SolutionVersion,
-        {**inherited, **details},
-        path=f"{solution.details['name']}/{_build_version_id(store, solution)}",
-        belongs_to=[dataset.arn, solution.arn, solution.group_arn],
-        solution=solution,
-    )
-
-    version.timeline.when_in_progress(partial(_take_data, store, version, dataset))
-    version.timeline.when_active(partial(_train, version))
-    return version
-
-
-def _build_version_id(store: Store, solution: Solution) -> str:
-    """Build the id of a new version. The same history of calls gives the same ids."""
-    version_count = len(store.list_resources(SolutionVersion, solution.arn))
-    history = f"{solution.arn} {solution.timeline.created.isoformat()} {version_count}"
-    return hashlib.sha256(history.encode()).hexdigest()[:8]
-
-
-def _take_data(store: Store, version: SolutionVersion, dataset: Dataset) -> None:
-    """Take the rows to train on. An import that ends later makes no difference to the version."""
-    version.data = dataset.table
-    event_type = version.solution.details.get("eventType")
-    if event_type is not None:
-        version.data = dataset.table.where("EVENT_TYPE", event_type)
-
-    for group_dataset in store.list_resources(Dataset, version.group_arn):
-        version.learned[group_dataset.arn] = group_dataset.imports
 
 
 def _check_name_is_new(versions: Sequence[SolutionVersion], request: Request) -> None:
@@ -150,20 +112,28 @@ def _check_update_mode(
     )
 
 
-def stop_solution_version_creation(store: Store, request: Request) -> None:
-    """Stop a training. If it is IN_PROGRESS it becomes CREATE STOPPING before CREATE STOPPED."""
-    version = store.get(SolutionVersion, request["solutionVersionArn"])
-    status = version.status(store.now)
-    if not version.is_unfinished(store.now) or status == "CREATE STOPPING":
-        raise invalid_input(f"Solution version {version.arn} is {status} and cannot be stopped")
+def _start_training(
+    store: Store, solution: Solution, details: Mapping[str, object]
+) -> SolutionVersion:
+    """Start to train a version of a solution. It takes its data when it is IN_PROGRESS.
 
-    version.timeline.stop(store.now, store.stop_seconds(version.arn))
+    `details` are the fields of Describe that a version does not inherit from its solution.
+    """
+    dataset = _find_training_dataset(store, solution)
+    inherited = {**solution.details, "name": None, "tags": ()}
 
+    version = create(
+        store,
+        SolutionVersion,
+        {**inherited, **details},
+        path=f"{solution.details['name']}/{_build_version_id(store, solution)}",
+        belongs_to=[dataset.arn, solution.arn, solution.group_arn],
+        solution=solution,
+    )
 
-def get_solution_metrics(store: Store, request: Request) -> Response:
-    """Return the metrics of an ACTIVE version. `training.evaluate` explains them."""
-    version = find_active(store, SolutionVersion, request["solutionVersionArn"])
-    return {"solutionVersionArn": version.arn, "metrics": version.model.metrics}
+    version.timeline.when_in_progress(partial(_take_data, store, version, dataset))
+    version.timeline.when_active(partial(_train, version))
+    return version
 
 
 def _find_training_dataset(store: Store, solution: Solution) -> Dataset:
@@ -176,6 +146,24 @@ def _find_training_dataset(store: Store, solution: Solution) -> Dataset:
         )
 
     return find_active(store, Dataset, dataset.arn)
+
+
+def _build_version_id(store: Store, solution: Solution) -> str:
+    """Build the id of a new version. The same history of calls gives the same ids."""
+    version_count = len(store.list_resources(SolutionVersion, solution.arn))
+    history = f"{solution.arn} {solution.timeline.created.isoformat()} {version_count}"
+    return hashlib.sha256(history.encode()).hexdigest()[:8]
+
+
+def _take_data(store: Store, version: SolutionVersion, dataset: Dataset) -> None:
+    """Take the rows to train on. An import that ends later makes no difference to the version."""
+    version.data = dataset.table
+    event_type = version.solution.details.get("eventType")
+    if event_type is not None:
+        version.data = dataset.table.where("EVENT_TYPE", event_type)
+
+    for group_dataset in store.list_resources(Dataset, version.group_arn):
+        version.learned[group_dataset.arn] = group_dataset.imports
 
 
 def _train(version: SolutionVersion) -> None:
@@ -213,3 +201,19 @@ def _check_enough_users(interactions: Table) -> None:
             f"Dataset has fewer than {required_users} users with at least"
             f" {MIN_INTERACTIONS_PER_USER} interactions each"
         )
+
+
+def stop_solution_version_creation(store: Store, request: Request) -> None:
+    """Stop a training. One that is IN_PROGRESS becomes CREATE STOPPING before CREATE STOPPED."""
+    version = store.get(SolutionVersion, request["solutionVersionArn"])
+    status = version.status(store.now)
+    if not version.is_unfinished(store.now) or status == "CREATE STOPPING":
+        raise invalid_input(f"Solution version {version.arn} is {status} and cannot be stopped")
+
+    version.timeline.stop(store.now, store.stop_seconds(version.arn))
+
+
+def get_solution_metrics(store: Store, request: Request) -> Response:
+    """Show the metrics of an ACTIVE version, which `training.evaluate` explains."""
+    version = find_active(store, SolutionVersion, request["solutionVersionArn"])
+    return {"solutionVersionArn": version.arn, "metrics": version.model.metrics}

@@ -180,7 +180,9 @@ def _learn_similarity(model: Model, held_out_users: Collection[str]) -> Model:
     """Learn which items are similar, from all users who are not held out."""
     known_users = [user for user in model.histories if user not in held_out_users]
     known_histories = [model.histories[user] for user in known_users]
-    return replace(model, similarity=_compute_similarity(known_histories, len(model.items)))
+
+    similarity = _compute_similarity(known_histories, len(model.items))
+    return replace(model, similarity=similarity)
 
 
 def _compute_similarity(histories: Sequence[History], item_count: int) -> csr_matrix:
