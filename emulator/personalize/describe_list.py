@@ -36,8 +36,11 @@ def list_page(kind: type[Resource], store: Store, request: Request) -> Response:
 
 def _list_resources(kind: type[Resource], store: Store, request: Request) -> Sequence[Resource]:
     """List the resources that a request asks for."""
-    parent_arns = [value for field, value in request.items() if field.endswith("Arn")]
-    parent_arn = next(iter(parent_arns), None)
+    parent_arn = None
+    for field, value in request.items():
+        if field.endswith("Arn"):
+            parent_arn = value
+
     if kind is SolutionVersion and parent_arn is not None:
         # Only the model of this List has ResourceNotFoundException.
         store.get(Solution, parent_arn)

@@ -6,6 +6,7 @@ GetRecommendations.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress
 
 from emulator.personalize.datasets import find_dataset
 from emulator.personalize.errors import invalid_input
@@ -155,7 +156,7 @@ def _find_ids(condition: Condition, request: Request) -> set[str]:
     ids = table.column(ID_COLUMNS[dataset.type])
     wanted_values = _parse_wanted_values(condition, request)
     matches = _match_values(column_name, table.column(column_name), wanted_values)
-    return {row_id for row_id, is_match in zip(ids, matches, strict=True) if is_match}
+    return set(compress(ids, matches))
 
 
 def _parse_wanted_values(condition: Condition, request: Request) -> list[str]:

@@ -232,6 +232,7 @@ class SolutionVersion(Job):
         """Collect all fields at a time. An ACTIVE version also has `trainingHours`."""
         fields = super().fields_at(time)
         if self.is_active(time):
+            # Nothing happens to a version after it has become ACTIVE.
             *_, in_progress, active = self.timeline.moments
             hours = (active.time - in_progress.time).total_seconds() / 3600
             fields["trainingHours"] = round(hours, 6)

@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any, NamedTuple
 
 from emulator.personalize.errors import invalid_input
@@ -126,15 +127,15 @@ class Table:
 
     def where(self, name: str, wanted: object) -> "Table":
         """Select the rows that have the wanted value in a column."""
-        rows = zip(self.rows.items(), self.column(name), strict=True)
-        return Table(self.columns, {key: row for (key, row), value in rows if value == wanted})
+        return self._select(value == wanted for value in self.column(name))
 
     def without(self, name: str, unwanted: Collection[object]) -> "Table":
         """Leave out the rows that have one of the unwanted values in a column."""
-        rows = zip(self.rows.items(), self.column(name), strict=True)
-        return Table(
-            self.columns, {key: row for (key, row), value in rows if value not in unwanted}
-        )
+        return self._select(value not in unwanted for value in self.column(name))
+
+    def _select(self, is_selected: Iterable[bool]) -> "Table":
+        """Select the rows for which there is a True, in the order of the rows."""
+        return Table(self.columns, dict(compress(self.rows.items(), is_selected)))
 
     def with_rows(self, rows: Iterable[Row], identity: Iterable[str]) -> "Table":
         """Merge new rows into the old ones.
