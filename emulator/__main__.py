@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 
-from emulator.process import Emulator, EmulatorError, log_tail, running
+from emulator.process import Emulator, EmulatorError, read_log_tail, running
 
 HELP = "Run an AWS on this machine until Ctrl-C, as emulator/README.md explains."
 
@@ -57,7 +57,7 @@ def _wait(emulator: Emulator, stop: threading.Event) -> None:
     """Wait for a signal. Raise EmulatorError if the emulator dies before."""
     while not stop.wait(0.2):
         if not emulator.alive():
-            raise EmulatorError(f"the emulator died\n{log_tail(emulator.log)}")
+            raise EmulatorError(f"the emulator died\n{read_log_tail(emulator.log)}")
 
 
 if __name__ == "__main__":

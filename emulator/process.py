@@ -217,7 +217,7 @@ def _wait_for_endpoint(process: subprocess.Popen[str], port: int, log: Path) -> 
             " name another port with --port, or 0 for a free one"
         )
     if "endpoint" not in message:
-        raise EmulatorError(f"the emulator did not start; its log ends\n{log_tail(log)}")
+        raise EmulatorError(f"the emulator did not start; its log ends\n{read_log_tail(log)}")
     return message["endpoint"]
 
 
@@ -236,7 +236,7 @@ def _read_message(process: subprocess.Popen[str]) -> dict[str, str]:
     return message
 
 
-def log_tail(log: Path) -> str:
+def read_log_tail(log: Path) -> str:
     """Read the end of a log, which says why the server has ended."""
     return log.read_text(errors="replace")[-LOG_TAIL_CHARACTERS:]
 

@@ -36,7 +36,7 @@ Response = dict[str, Any]
 """The response of a service. Its keys are those of the operation in the AWS API."""
 
 
-def emulator_health(endpoint: str) -> dict[str, str]:
+def read_health(endpoint: str) -> dict[str, str]:
     """Ask the emulator at an endpoint for its `account` and `region`.
 
     Raises DeploymentError if no emulator answers there.

@@ -57,7 +57,7 @@ def check_inputs(
     inputs = _normalize(row, declared)
     defaults = {**row.defaults}
     if row.name_pattern:
-        defaults[row.name_input] = _automatic_name(row, logical_name, seed, old_inputs)
+        defaults[row.name_input] = _choose_name(row, logical_name, seed, old_inputs)
     filled_in = sorted(defaults.keys() - inputs.keys())
     inputs = {**defaults, **inputs}
 
@@ -72,14 +72,14 @@ def check_inputs(
 
 def _normalize(row: Row, declared: Mapping[str, object]) -> Properties:
     """Keep what a program can declare, with its JSON documents as text."""
-    inputs = without_internal(declared)
+    inputs = drop_internal(declared)
     inputs.pop(ALL_TAGS, None)
     for name in inputs.keys() & {*row.documents.split()}:
-        inputs[name] = _document_text(inputs[name])
+        inputs[name] = _write_document(inputs[name])
     return inputs
 
 
-def _automatic_name(
+def _choose_name(
     row: Row, logical_name: str, seed: bytes, old_inputs: Mapping[str, object]
 ) -> object:
     """Choose a physical name: the logical name, and 7 hexadecimal digits that depend on `seed`.
@@ -102,12 +102,12 @@ def _find_refused(row: Row, inputs: Properties) -> dict[str, str]:
     return refused
 
 
-def without_internal(inputs: Mapping[str, object]) -> Properties:
+def drop_internal(inputs: Mapping[str, object]) -> Properties:
     """Drop the internal inputs, whose names begin with two underscores."""
     return {name: value for name, value in inputs.items() if not name.startswith("__")}
 
 
-def difference(row: Row, old: Mapping[str, object], new: Mapping[str, object]) -> Difference:
+def compare_inputs(row: Row, old: Mapping[str, object], new: Mapping[str, object]) -> Difference:
     """Compare two sets of checked inputs.
 
     A resource that the program has named is deleted before its replacement is created, because two
@@ -145,7 +145,7 @@ def _check_input(row: Row, name: str, value: object) -> None:
         raise DeploymentError(f"{name}: {value!r} does not match AWS's pattern {row.name_pattern}")
 
 
-def _document_text(document: object) -> str:
+def _write_document(document: object) -> str:
     """Write a JSON document as text, because the outputs of a resource have it as text."""
     text = document
     if not isinstance(text, str):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from emulator.deployer import models
 from emulator.deployer.errors import GoneError
-from emulator.deployer.inputs import ALL_TAGS, difference, without_internal
+from emulator.deployer.inputs import ALL_TAGS, compare_inputs, drop_internal
 from emulator.deployer.rows import Resource
 from emulator.deployer.translation import (
     contains,
@@ -53,14 +53,14 @@ def plan_outputs(
     outputs, so that is each of them.
     """
     decided_by_aws = {name: old_outputs.get(name, UNKNOWN) for name in row.outputs}
-    if difference(row, old_inputs, new_inputs).changed - {"tags", ALL_TAGS}:
+    if compare_inputs(row, old_inputs, new_inputs).changed - {"tags", ALL_TAGS}:
         decided_by_aws |= dict.fromkeys(row.recomputed_outputs.split(), UNKNOWN)
-    return {**decided_by_aws, **without_internal(new_inputs)}
+    return {**decided_by_aws, **drop_internal(new_inputs)}
 
 
 def create(row: Row, inputs: Properties, aws: Aws) -> ExistingResource:
     """Create a resource from its complete inputs."""
-    values = _api_values(row, inputs)
+    values = _translate_inputs(row, inputs)
     tags = inputs.get(ALL_TAGS)
     if tags:
         path, shape = row.fields["tags"]
@@ -70,7 +70,7 @@ def create(row: Row, inputs: Properties, aws: Aws) -> ExistingResource:
     identifier = _identify(row, response, values)
     resource = _build_resource(row, identifier, inputs, _inputs_to_set_later(row, inputs))
     _set_own_inputs(row, resource, inputs, aws)
-    outputs = _outputs(row, _describe(row, resource, aws), inputs)
+    outputs = _build_outputs(row, _describe(row, resource, aws), inputs)
     return ExistingResource(identifier, inputs, outputs)
 
 
@@ -85,7 +85,7 @@ def _identify(row: Row, response: Response, values: Request) -> str:
 
 def _inputs_to_set_later(row: Row, inputs: Properties) -> set[str]:
     """List the inputs that the creation does not take, so that they need their own calls."""
-    parameters = models.parameters(row.service, row.operation)
+    parameters = models.list_parameters(row.service, row.operation)
     return {
         name
         for name in row.own_calls.keys() & inputs.keys()
@@ -106,7 +106,7 @@ def read(
         **_read_inputs(row, inputs, description),
         **_read_tags(row, inputs, description, default_tags),
     }
-    outputs = _outputs(row, description, current_inputs)
+    outputs = _build_outputs(row, description, current_inputs)
     return ExistingResource(identifier, current_inputs, outputs)
 
 
@@ -114,7 +114,7 @@ def update(
     row: Row, identifier: str, old_inputs: Properties, new_inputs: Properties, aws: Aws
 ) -> Properties:
     """Change a resource in place and return its outputs."""
-    changed = difference(row, old_inputs, new_inputs).changed
+    changed = compare_inputs(row, old_inputs, new_inputs).changed
     resource = _build_resource(row, identifier, new_inputs, changed - {"tags", ALL_TAGS})
 
     _set_own_inputs(row, resource, new_inputs, aws)
@@ -124,7 +124,7 @@ def update(
         else:
             aws.call(row.service, row.update, resource.values)
 
-    outputs = _outputs(row, _describe(row, resource, aws), new_inputs)
+    outputs = _build_outputs(row, _describe(row, resource, aws), new_inputs)
     if ALL_TAGS in changed:
         _update_tags(row, resource, old_inputs, outputs, aws)
     return outputs
@@ -138,7 +138,7 @@ def delete(row: Row, identifier: str, inputs: Properties, aws: Aws) -> None:
         aws.call(row.service, row.delete, _build_resource(row, identifier, inputs).values)
 
 
-def _api_values(row: Row, inputs: Mapping[str, object]) -> Request:
+def _translate_inputs(row: Row, inputs: Mapping[str, object]) -> Request:
     """Translate the inputs, but not the tags, into values under the API's names.
 
     The values inside the parameter `within` also stand beside it, because operations that read or
@@ -166,7 +166,7 @@ def _build_resource(
     value that unsets it.
     """
     unset = {name: row.unset[name] for name in row.unset.keys() & (changed - inputs.keys())}
-    values = _api_values(row, {**inputs, **unset})
+    values = _translate_inputs(row, {**inputs, **unset})
     if row.id_parameter:
         values[row.id_parameter] = identifier
     return Resource(identifier, values, frozenset(changed))
@@ -229,7 +229,7 @@ def _call_for_tags(
     """Call an operation for tags. `tags` are its tags or keys of tags, if it takes some."""
     # The services don't agree on names: the first parameter is always the ARN or the name, and the
     # other one takes the tags.
-    resource_parameter, *tag_parameters = models.parameters(row.service, operation)
+    resource_parameter, *tag_parameters = models.list_parameters(row.service, operation)
     request = {
         resource_parameter: resource.values.get(resource_parameter, arn),
         **dict(zip(tag_parameters, tags, strict=False)),
@@ -321,7 +321,7 @@ def _read_tags(
     return {ALL_TAGS: all_tags, "tags": tags}
 
 
-def _outputs(row: Row, description: Response, inputs: Mapping[str, object]) -> Properties:
+def _build_outputs(row: Row, description: Response, inputs: Mapping[str, object]) -> Properties:
     """Combine the inputs of a resource with the values that AWS decided."""
     decided_by_aws = {name: value_at(description, path) for name, path in row.outputs.items()}
-    return {**decided_by_aws, **without_internal(inputs)}
+    return {**decided_by_aws, **drop_internal(inputs)}

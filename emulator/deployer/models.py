@@ -7,7 +7,7 @@ from botocore.model import Shape
 from emulator.protocol.service_models import list_members, load_service_model
 
 
-def parameters(service: str, operation: str) -> Mapping[str, Shape]:
+def list_parameters(service: str, operation: str) -> Mapping[str, Shape]:
     """Return the parameters of an operation by name, in the order of the model."""
     return list_members(load_service_model(service).operation_model(operation).input_shape)
 
@@ -18,7 +18,7 @@ def build_request(service: str, operation: str, values: Mapping[str, object]) ->
     A value may also be the only item of a list, or the prefix of a name: `AlarmName` is a value for
     the parameter `AlarmNames`, and `logGroupName` is one for `logGroupNamePrefix`.
     """
-    shapes = parameters(service, operation)
+    shapes = list_parameters(service, operation)
     request: dict[str, object] = {}
     for name, value in values.items():
         if name in shapes:

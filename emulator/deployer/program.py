@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pulumi.runtime import Settings, configure, set_all_config
 from pulumi.runtime import stack as pulumi_stack
 
-from emulator.deployer.aws import emulator_health
+from emulator.deployer.aws import read_health
 from emulator.deployer.errors import DeploymentError
 from emulator.deployer.monitor import DeployedResource, Monitor
 
@@ -74,7 +74,7 @@ def deploy(
 
 def _create_monitor(stack: str, project: str, config: Mapping[str, str], endpoint: str) -> Monitor:
     """Create the monitor of a stack, whose default provider gets the settings `aws:...`."""
-    environment = {"AWS_ENDPOINT_URL": endpoint, "AWS_REGION": emulator_health(endpoint)["region"]}
+    environment = {"AWS_ENDPOINT_URL": endpoint, "AWS_REGION": read_health(endpoint)["region"]}
     provider_settings = {
         key.removeprefix("aws:"): value for key, value in config.items() if key.startswith("aws:")
     }

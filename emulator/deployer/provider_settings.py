@@ -23,7 +23,7 @@ KNOWN_SETTINGS = {
 LOOPBACK_HOSTS = {"127.0.0.1", "localhost", "::1"}
 
 
-def emulator_endpoint(environment: Mapping[str, str]) -> str:
+def find_endpoint(environment: Mapping[str, str]) -> str:
     """Read the emulator's endpoint from the environment.
 
     Raises DeploymentError if it is not set or not on this machine.
@@ -60,7 +60,7 @@ def check_settings(settings: Mapping[str, object], account: str) -> None:
         )
 
 
-def default_tags(settings: Mapping[str, object]) -> dict[str, str]:
+def read_default_tags(settings: Mapping[str, object]) -> dict[str, str]:
     """Read the tags of every resource. Raises DeploymentError if they are not a mapping."""
     text = str(settings.get("defaultTags", '{"tags": {}}'))
     try:
@@ -69,10 +69,10 @@ def default_tags(settings: Mapping[str, object]) -> dict[str, str]:
         example = '{"tags": {"team": "data"}}'
         raise DeploymentError(f"aws:defaultTags: {text!r}; expected {example}") from error
 
-    return {key: _tag_text(tag) for key, tag in tags}
+    return {key: _write_tag(tag) for key, tag in tags}
 
 
-def _tag_text(tag: object) -> str:
+def _write_tag(tag: object) -> str:
     """Write the value of a tag as text: YAML has numbers and truth values too."""
     if isinstance(tag, str):
         return tag

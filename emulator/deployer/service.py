@@ -15,10 +15,10 @@ from pulumi.runtime.proto import plugin_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
 
 from emulator.deployer import lifecycle
-from emulator.deployer.aws import Aws, emulator_health
+from emulator.deployer.aws import Aws, read_health
 from emulator.deployer.errors import DeploymentError
-from emulator.deployer.inputs import check_inputs, difference
-from emulator.deployer.provider_settings import check_settings, default_tags, emulator_endpoint
+from emulator.deployer.inputs import check_inputs, compare_inputs
+from emulator.deployer.provider_settings import check_settings, find_endpoint, read_default_tags
 from emulator.deployer.resources import ROWS
 from emulator.deployer.wire import from_struct, to_struct
 
@@ -65,12 +65,12 @@ class Provider:
 
         Fail if there is no emulator or no region, and if a setting is not supported.
         """
-        endpoint = emulator_endpoint(self._environment)
-        account = emulator_health(endpoint)["account"]
+        endpoint = find_endpoint(self._environment)
+        account = read_health(endpoint)["account"]
         settings = from_struct(request.args)
         check_settings(settings, account)
 
-        self._default_tags = default_tags(settings)
+        self._default_tags = read_default_tags(settings)
         self._aws = Aws(endpoint, account, self._find_region(settings))
         return pb.ConfigureResponse(supportsPreview=True)
 
@@ -107,7 +107,7 @@ class Provider:
         """List the inputs that an update would change, and those that need a new resource."""
         old = from_struct(request.old_inputs)
         new = from_struct(request.news)
-        diff = difference(_find_row(request.type), old, new)
+        diff = compare_inputs(_find_row(request.type), old, new)
         return pb.DiffResponse(
             changes=_changes(is_different=bool(diff.changed)),
             diffs=sorted(diff.changed),

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 from emulator.deployer.errors import DeploymentError
-from emulator.deployer.wire import UNKNOWN, is_archive, zip_file
+from emulator.deployer.wire import UNKNOWN, build_zip, is_archive
 from emulator.protocol.service_models import list_members
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def find_field(parent: Shape, name: str, api_path: str | None = None) -> Field |
         return None
 
     shape = parent
-    for step in _steps(api_path):
-        shape = _inner_shape(shape, step)
+    for step in _split_path(api_path):
+        shape = _follow_step(shape, step)
     return Field(api_path, shape)
 
 
@@ -62,7 +62,7 @@ def _find_member(parent: Shape, name: str) -> str | None:
 
 def nest(path: str, value: object) -> object:
     """Put a value into nested structures and lists, in which it is the only one."""
-    for step in reversed(_steps(path)):
+    for step in reversed(_split_path(path)):
         value = _nest_once(step, value)
     return value
 
@@ -89,7 +89,7 @@ def merge(first: object, second: object) -> object:
 
 def value_at(value: object, path: str) -> object | None:
     """Read the value at a path in a request or response, or None if there is none."""
-    for step in _steps(path):
+    for step in _split_path(path):
         if isinstance(value, list) and value:
             value = value[0]
         elif isinstance(value, Mapping):
@@ -108,9 +108,9 @@ def to_api(value: object, shape: Shape, path: str, api_names: Names) -> object:
     if value == UNKNOWN:
         return value
     if is_archive(value):
-        return {"ZipFile": zip_file(value, path)}
+        return {"ZipFile": build_zip(value, path)}
     if shape.type_name == "structure":
-        return _structure_to_api(_mapping(value, path, "block"), shape, path, api_names)
+        return _structure_to_api(_require_mapping(value, path, "block"), shape, path, api_names)
     if shape.type_name == "map":
         return _map_to_api(value, cast("MapShape", shape).value, path, api_names)
 
@@ -123,7 +123,7 @@ def to_api(value: object, shape: Shape, path: str, api_names: Names) -> object:
 
 
 def _map_to_api(value: object, item_shape: Shape, path: str, api_names: Names) -> Request:
-    items = _mapping(value, path, "mapping").items()
+    items = _require_mapping(value, path, "mapping").items()
     return {key: to_api(item, item_shape, f"{path}.{key}", api_names) for key, item in items}
 
 
@@ -132,7 +132,7 @@ def _list_to_api(value: object, item_shape: Shape, path: str, api_names: Names) 
     pair_names = _find_pair_names(item_shape)
     if pair_names is not None:
         key_name, value_name = pair_names
-        tags = _mapping(value, path, "mapping")
+        tags = _require_mapping(value, path, "mapping")
         value = [{key_name: key, value_name: tag} for key, tag in tags.items()]
 
     if not isinstance(value, list):
@@ -212,7 +212,7 @@ def _structure_to_api(
     return request
 
 
-def _steps(path: str) -> list[str]:
+def _split_path(path: str) -> list[str]:
     """Split a path into its steps. An empty path has none."""
     if not path:
         return []
@@ -243,7 +243,7 @@ def _find_known_field(parent: Shape, path: str, api_names: Names) -> Field:
     return field
 
 
-def _inner_shape(shape: Shape, step: str) -> Shape:
+def _follow_step(shape: Shape, step: str) -> Shape:
     """Follow one step of a path from a shape to the shape inside it."""
     if shape.type_name == "list":
         return cast("ListShape", shape).member
@@ -252,7 +252,7 @@ def _inner_shape(shape: Shape, step: str) -> Shape:
     return list_members(shape)[step]
 
 
-def _mapping(value: object, path: str, noun: str) -> Mapping[str, object]:
+def _require_mapping(value: object, path: str, noun: str) -> Mapping[str, object]:
     """Reject a value that should be a mapping and is none."""
     if not isinstance(value, Mapping):
         raise DeploymentError(f"{path}: a {noun} was expected, not {value!r}")

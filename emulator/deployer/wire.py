@@ -49,7 +49,7 @@ def is_archive(value: object) -> TypeGuard[Mapping[str, object]]:
     return isinstance(value, Mapping) and value.get(SIGNATURE) == ARCHIVE
 
 
-def zip_file(archive: Mapping[str, object], input_path: str) -> bytes:
+def build_zip(archive: Mapping[str, object], input_path: str) -> bytes:
     """Zip an archive. `input_path` is the path of the input, for error messages.
 
     A FileArchive of a zip file is that file, as in Pulumi (sdk/go/common/resource/archive).

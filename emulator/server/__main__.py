@@ -55,7 +55,7 @@ def main() -> None:
 def _run_application(options: Options, listener: socket.socket) -> None:
     """Set up all services, tell the parent where they are, and serve until the process ends."""
     endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    os.environ.update(environment(options, endpoint))
+    os.environ.update(build_environment(options, endpoint))
     # MiniStack reads the environment when it is imported.
     from emulator.server.app import Application  # noqa: PLC0415
 
@@ -71,7 +71,7 @@ def _tell_parent(key: str, message: str) -> None:
     sys.stdout.flush()
 
 
-def environment(options: Options, endpoint: str) -> dict[str, str]:
+def build_environment(options: Options, endpoint: str) -> dict[str, str]:
     """Build the environment variables of MiniStack and of the functions that it runs."""
     directory = options["directory"]
     account = options["account"]

@@ -56,7 +56,7 @@ async def log_call(respond: Callable[..., Any], *request: Any) -> http.Response:
     access_key = extract_access_key_id(headers, query)
     action = _find_action(*request)
     if action is not None and access_key:
-        add(iam.caller_arn(access_key), action, status)
+        add(iam.find_caller_arn(access_key), action, status)
     return response
 
 

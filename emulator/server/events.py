@@ -64,7 +64,7 @@ def _may_deliver(target_arn: str, rule_arn: str) -> bool:
     if action == "lambda:InvokeFunction" and not functions.may_assume_role(target_arn):
         call_log.add(functions.SERVICE, "sts:AssumeRole", call_log.FORBIDDEN)
         return False
-    if not iam.service_may(policy, SERVICE, action, target_arn, rule_arn):
+    if not iam.is_service_allowed(policy, SERVICE, action, target_arn, rule_arn):
         call_log.add(rule_arn, action, call_log.FORBIDDEN)
         return False
     return True

@@ -129,7 +129,7 @@ def _build_bootstrap(config: dict[str, Any]) -> str:
     logging = config["LoggingConfig"]
     variables = {
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{config['Runtime']}",
-        "AWS_LAMBDA_LOG_GROUP_NAME": _log_group(config),
+        "AWS_LAMBDA_LOG_GROUP_NAME": _find_log_group(config),
         "AWS_LAMBDA_LOG_FORMAT": logging.get("LogFormat", "Text"),
         "AWS_LAMBDA_LOG_LEVEL": logging.get("ApplicationLogLevel", ""),
     }
@@ -147,7 +147,7 @@ def _add_bootstrap(code: bytes, script: str) -> bytes:
     return buffer.getvalue()
 
 
-def _log_group(config: dict[str, Any]) -> str:
+def _find_log_group(config: dict[str, Any]) -> str:
     default = f"/aws/lambda/{config['FunctionName']}"
     return str(config["LoggingConfig"].get("LogGroup", default))
 
@@ -169,7 +169,7 @@ def write_allowed_logs(
 def _may_write_logs(config: dict[str, Any]) -> bool:
     """Check each permission that a function's role needs for its logs, and log a denial."""
     access_key = lambda_runtime.execution_credentials(config)["AWS_ACCESS_KEY_ID"]
-    log_group = _log_group(config)
+    log_group = _find_log_group(config)
     logs_arn = f"arn:aws:logs:{get_region()}:{get_account_id()}"
     stream_arn = f"{logs_arn}:log-group:{log_group}:log-stream:1"
 
@@ -179,7 +179,7 @@ def _may_write_logs(config: dict[str, Any]) -> bool:
 
     for action in actions:
         if not iam.is_allowed(access_key, get_region(), action, stream_arn):
-            call_log.add(iam.caller_arn(access_key), action, call_log.FORBIDDEN)
+            call_log.add(iam.find_caller_arn(access_key), action, call_log.FORBIDDEN)
             return False
     return True
 

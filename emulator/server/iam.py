@@ -45,7 +45,7 @@ class AccessDeniedError(ClientError):
         self.message = message
 
 
-def caller_arn(access_key: str) -> str:
+def find_caller_arn(access_key: str) -> str:
     """Find the owner of an access key. Return the key itself if it belongs to nobody."""
     identity = iam_evaluator.resolve_caller_identity(access_key)
     if not identity:
@@ -105,7 +105,7 @@ def trusts(role_arn: str, *, service: str, source_arn: str) -> bool:
     # any of them. So evaluate as root, and only the statements that name this service.
     statements = _select_statements(role["AssumeRolePolicyDocument"], service)
     root = f"arn:aws:iam::{account}:root"
-    context = _context(root, "sts:AssumeRole", role_arn, source_arn)
+    context = _build_context(root, "sts:AssumeRole", role_arn, source_arn)
     return bool(iam_evaluator.evaluate_trust_policy({"Statement": statements}, root, context))
 
 
@@ -151,18 +151,18 @@ def is_allowed(access_key: str, region: str, action: str, resource: str) -> bool
     return True
 
 
-def service_may(
+def is_service_allowed(
     policy: Policy | None, service: str, action: str, resource: str, source_arn: str
 ) -> bool:
     """Return True if the policy of a resource lets `service` act on it for another resource."""
     if policy is None:
         return False
-    context = _context(service, action, resource, source_arn)
+    context = _build_context(service, action, resource, source_arn)
     result = iam_evaluator.evaluate_resource_policy(policy, context, service=service)
     return bool(result.decision == "Allow")
 
 
-def _context(
+def _build_context(
     principal: str, action: str, resource: str, source_arn: str
 ) -> iam_evaluator.EvalContext:
     """Build the context in which MiniStack evaluates a call that a service makes for a resource.

@@ -54,7 +54,7 @@ async def _respond(personalize: Personalize, call: ministack.Call) -> http.Respo
         return http.build_error("UnknownOperationException", message)
 
     access_key = router.extract_access_key_id(call.headers, call.query)
-    caller = Caller(get_account_id(), get_region(), iam.caller_arn(access_key), access_key)
+    caller = Caller(get_account_id(), get_region(), iam.find_caller_arn(access_key), access_key)
     perform = functools.partial(personalize.call, operation.name, caller=caller)
     try:
         return await asyncio.to_thread(wire.respond, perform, operation.service, call.body)

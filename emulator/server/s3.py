@@ -80,7 +80,7 @@ def _check_bucket_policy(
     """Raise JobFailed if the policy of a bucket does not allow an action to Personalize."""
     document = s3._bucket_policies.get_scoped(account, None, bucket)  # noqa: SLF001  # GetBucketPolicy needs a caller
     policy = json.loads(document or "null")
-    if not iam.service_may(policy, SERVICE, action, resource, job_arn):
+    if not iam.is_service_allowed(policy, SERVICE, action, resource, job_arn):
         raise JobFailed(
             f"{DENIED}: the policy of bucket {bucket} does not allow {SERVICE} to perform:"
             f" {action} on resource: {resource}"

@@ -103,7 +103,7 @@ def _run() -> None:
     while True:
         time.sleep(SECONDS_BETWEEN_TICKS)
         now = dt.datetime.now(dt.UTC)
-        for delivery in due_deliveries(since, now):
+        for delivery in find_due_deliveries(since, now):
             threading.Thread(target=_deliver, args=delivery, daemon=True).start()
         since = now
 
@@ -169,7 +169,9 @@ def build_context_attributes(schedule: Schedule, slot: dt.datetime) -> dict[str,
     }
 
 
-def due_deliveries(since: dt.datetime, now: dt.datetime) -> Iterator[tuple[Schedule, dt.datetime]]:
+def find_due_deliveries(
+    since: dt.datetime, now: dt.datetime
+) -> Iterator[tuple[Schedule, dt.datetime]]:
     """Yield the schedules, and the slots that became due after `since` and are due at `now`.
 
     A schedule that was created or changed after `since` starts with its first slot, which can be
@@ -184,10 +186,10 @@ def due_deliveries(since: dt.datetime, now: dt.datetime) -> Iterator[tuple[Sched
         after = None
         if changed_at < since.timestamp():
             after = since
-        slot = slots.next_slot(schedule, after)
+        slot = slots.find_next_slot(schedule, after)
         while slot is not None and slot <= now:
             yield schedule, slot
-            slot = slots.next_slot(schedule, slot)
+            slot = slots.find_next_slot(schedule, slot)
 
 
 def _list_schedules() -> list[Schedule]:
@@ -245,7 +247,7 @@ def _find_problem(schedule: Schedule) -> str | None:
         return "StartDate and EndDate are not supported by this emulator"
 
     try:
-        slots.next_slot({**schedule, "LastModificationDate": time.time()})
+        slots.find_next_slot({**schedule, "LastModificationDate": time.time()})
     except ValueError as error:
         return str(error)
     return None

@@ -21,7 +21,7 @@ Timing = Mapping[str, Any]
 """The fields of a schedule that say when it is due. Times are seconds since 1970."""
 
 
-def next_slot(timing: Timing, after: dt.datetime | None = None) -> dt.datetime | None:
+def find_next_slot(timing: Timing, after: dt.datetime | None = None) -> dt.datetime | None:
     """Calculate when a schedule is due next after a time, in UTC and whole seconds.
 
     Without `after` it may be the time of the last change itself. Return None if the schedule is

@@ -189,7 +189,7 @@ class Execution:
             }
             known_details = {key: value for key, value in details.items() if value is not None}
             if known_details or is_of_execution:
-                event[_details_field(event_type)] = known_details
+                event[_name_details_field(event_type)] = known_details
             self.events.append(event)
             return event_id
 
@@ -208,7 +208,7 @@ class Execution:
             self.time_out()
 
 
-def _details_field(event_type: str) -> str:
+def _name_details_field(event_type: str) -> str:
     """Name the field with the details of an event, such as `lambdaFunctionFailedEventDetails`.
 
     The states of all types share one field: PassStateEntered and TaskStateEntered both have

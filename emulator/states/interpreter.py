@@ -60,7 +60,7 @@ def _build_context(execution: Execution, document: Json) -> Object:
             "Input": document,
             "Name": execution.name,
             "RoleArn": execution.role,
-            "StartTime": _iso_time(execution.start_date),
+            "StartTime": _format_time(execution.start_date),
         },
         "StateMachine": {"Id": execution.machine.arn, "Name": execution.machine.name},
     }
@@ -99,7 +99,7 @@ def _build_state_input(
     execution: Execution, name: str, document: Json, context: Object
 ) -> StateInput:
     """Add to the context object which state was entered, and when."""
-    state_context = {"EnteredTime": _iso_time(execution.now()), "Name": name}
+    state_context = {"EnteredTime": _format_time(execution.now()), "Name": name}
     return StateInput(document, {**context, "State": state_context})
 
 
@@ -405,6 +405,6 @@ def _compare_typed(condition: Object, value: Json) -> bool:
     return type(value) is expected_type and compare(value, condition[name])
 
 
-def _iso_time(time: datetime) -> str:
+def _format_time(time: datetime) -> str:
     """Format a time as the context object shows it: 2026-11-29T03:00:00.000Z."""
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -114,8 +114,8 @@ class StepFunctions:
         """Create a state machine, or return the one that was created with the same request."""
         name = request.fields["name"]
         arn = f"arn:aws:states:{request.scope}:stateMachine:{name}"
-        settings = _settings(request)
-        tags = _tags(request.fields.get("tags", ()))
+        settings = _read_settings(request)
+        tags = _read_tags(request.fields.get("tags", ()))
 
         new_machine = Machine(name, arn, settings, self._host.now(), tags)
         machine = self._machines.setdefault(arn, new_machine)
@@ -127,7 +127,7 @@ class StepFunctions:
 
     def describe_state_machine(self, request: Request) -> Row:
         """Describe a state machine."""
-        machine = self._machine(request.fields["stateMachineArn"])
+        machine = self._find_machine(request.fields["stateMachineArn"])
         return {
             "stateMachineArn": machine.arn,
             "name": machine.name,
@@ -139,8 +139,8 @@ class StepFunctions:
 
     def update_state_machine(self, request: Request) -> Row:
         """Change a state machine. Its running executions keep their definition and their role."""
-        machine = self._machine(request.fields["stateMachineArn"])
-        machine.settings = {**machine.settings, **_settings(request)}
+        machine = self._find_machine(request.fields["stateMachineArn"])
+        machine.settings = {**machine.settings, **_read_settings(request)}
         return {"updateDate": self._host.now()}
 
     def delete_state_machine(self, request: Request) -> Row:
@@ -164,31 +164,31 @@ class StepFunctions:
             if machine.arn.startswith(f"arn:aws:states:{request.scope}:")
         ]
 
-        return _page("stateMachines", rows, "stateMachineArn", request)
+        return _cut_page("stateMachines", rows, "stateMachineArn", request)
 
     def tag_resource(self, request: Request) -> Row:
         """Add tags to a state machine."""
-        machine = self._machine(request.fields["resourceArn"])
-        machine.tags.update(_tags(request.fields["tags"]))
+        machine = self._find_machine(request.fields["resourceArn"])
+        machine.tags.update(_read_tags(request.fields["tags"]))
         return {}
 
     def untag_resource(self, request: Request) -> Row:
         """Remove tags from a state machine."""
-        machine = self._machine(request.fields["resourceArn"])
+        machine = self._find_machine(request.fields["resourceArn"])
         for key in request.fields["tagKeys"]:
             machine.tags.pop(key, None)
         return {}
 
     def list_tags_for_resource(self, request: Request) -> Row:
         """List the tags of a state machine."""
-        tags = self._machine(request.fields["resourceArn"]).tags
+        tags = self._find_machine(request.fields["resourceArn"]).tags
         return {"tags": [{"key": key, "value": value} for key, value in tags.items()]}
 
     def start_execution(self, request: Request) -> Row:
         """Start an execution. The same request again returns the execution while it is running."""
         input_text = request.fields.get("input", "{}")
         _check_execution_input(input_text)
-        machine = self._machine(request.fields["stateMachineArn"])
+        machine = self._find_machine(request.fields["stateMachineArn"])
         name = request.fields.get("name", str(uuid.uuid4()))
 
         # Only setdefault makes sure that of two equal requests in two threads, one starts it.
@@ -228,7 +228,7 @@ class StepFunctions:
 
         An execution that has ended is sorted by its end, and a running one by its start.
         """
-        machine = self._machine(request.fields.get("stateMachineArn"))
+        machine = self._find_machine(request.fields.get("stateMachineArn"))
         summaries = [
             _summarize(execution, request.as_of)
             for execution in reversed(list(machine.executions.values()))
@@ -240,16 +240,16 @@ class StepFunctions:
             summaries = [summary for summary in summaries if summary["status"] == status]
 
         summaries.sort(key=_last_change, reverse=True)
-        return _page("executions", summaries, "executionArn", request)
+        return _cut_page("executions", summaries, "executionArn", request)
 
     def get_execution_history(self, request: Request) -> Row:
         """List the events of an execution."""
         events = list(self.execution(request.fields["executionArn"]).events)
         if request.fields.get("reverseOrder"):
             events.reverse()
-        return _page("events", events, "id", request)
+        return _cut_page("events", events, "id", request)
 
-    def _machine(self, arn: str | None) -> Machine:
+    def _find_machine(self, arn: str | None) -> Machine:
         """Find a state machine. Raise ApiError if it does not exist."""
         if arn not in self._machines:
             raise ApiError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
@@ -289,11 +289,11 @@ def _check_execution_input(text: str) -> None:
         raise ApiError("InvalidExecutionInput", message) from None
 
 
-def _tags(pairs: Sequence[Row]) -> dict[str, str]:
+def _read_tags(pairs: Sequence[Row]) -> dict[str, str]:
     return {pair["key"]: pair["value"] for pair in pairs}
 
 
-def _settings(request: Request) -> Row:
+def _read_settings(request: Request) -> Row:
     """Take the settings of a state machine from a request. Raise ApiError for its definition."""
     if "definition" in request.fields:
         _check_definition(request.fields["definition"])
@@ -324,7 +324,7 @@ def _last_change(summary: Row) -> datetime:
     return time
 
 
-def _page(name: str, rows: Sequence[Row], id_field: str, request: Request) -> Row:
+def _cut_page(name: str, rows: Sequence[Row], id_field: str, request: Request) -> Row:
     """Cut out the page of rows that `maxResults` and `nextToken` of the request ask for.
 
     A token is the ID of the first row of its page, so that an execution that starts in the

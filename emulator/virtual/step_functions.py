@@ -100,7 +100,7 @@ def run(
 ) -> Execution:
     """Run one execution of a state machine to its end, and return it."""
     with StepFunctions(clock) as step_functions:
-        return step_functions.machine(definition, functions).start(input).wait()
+        return step_functions.create_machine(definition, functions).start(input).wait()
 
 
 class StepFunctions:
@@ -133,7 +133,7 @@ class StepFunctions:
         for execution in self.service.executions():
             self.clock.end(execution.arn)
 
-    def machine(
+    def create_machine(
         self,
         definition: Mapping[str, object],
         functions: Mapping[str, Handler],
@@ -193,7 +193,7 @@ class StepFunctions:
 
 @dataclass(frozen=True)
 class Machine:
-    """A state machine and its functions, created by `StepFunctions.machine`."""
+    """A state machine and its functions, created by `StepFunctions.create_machine`."""
 
     step_functions: StepFunctions = field(repr=False)
     arn: str

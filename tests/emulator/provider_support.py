@@ -9,7 +9,7 @@ from pulumi.runtime.proto import provider_pb2_grpc
 
 from emulator.deployer import lifecycle, wire
 from emulator.deployer.aws import Aws
-from emulator.deployer.inputs import check_inputs, difference
+from emulator.deployer.inputs import check_inputs, compare_inputs
 from emulator.deployer.provider import serve
 from emulator.deployer.resources import ROWS
 from emulator.deployer.service import Provider
@@ -106,7 +106,7 @@ class Engine:
     def diff(self, resource, inputs):
         """Return the changes between a resource and new inputs."""
         new_inputs = self.checked(resource.type, resource.name, inputs, resource.inputs)
-        return difference(ROWS[resource.type], resource.inputs, short(new_inputs))
+        return compare_inputs(ROWS[resource.type], resource.inputs, short(new_inputs))
 
     def preview(self, type_token, name, inputs, old=None):
         """Return the outputs that a preview shows for a new resource, or for one that exists."""

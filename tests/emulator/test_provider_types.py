@@ -31,7 +31,7 @@ def returning(value):
 
 def code_hash(code):
     """Return the hash of an archive as Lambda shows it."""
-    return b64encode(sha256(wire.zip_file(code, "code")).digest()).decode()
+    return b64encode(sha256(wire.build_zip(code, "code")).digest()).decode()
 
 
 def read_yaml(name):
@@ -229,7 +229,7 @@ def test_code_that_was_changed_by_hand_is_found_by_its_hash_and_mended(
 ):
     inputs = inputs | {"codeSha256": code_hash(returning("old"))}
     function = engine.update(function, inputs)
-    changed = {"ZipFile": wire.zip_file(returning("by hand"), "code"), "Publish": True}
+    changed = {"ZipFile": wire.build_zip(returning("by hand"), "code"), "Publish": True}
     aws.client("lambda").update_function_code(FunctionName=function.id, **changed)
     refreshed = engine.read(function)
 

@@ -10,8 +10,8 @@ from ruamel.yaml import YAML
 
 import emulator
 from emulator.server import scheduler as scheduler_module
-from emulator.server.scheduler import due_deliveries
-from emulator.server.slots import next_slot
+from emulator.server.scheduler import find_due_deliveries
+from emulator.server.slots import find_next_slot
 
 SLOT = "2026-11-29T02:00:00Z"
 ATTRIBUTES = ("schedule-arn", "scheduled-time", "execution-id", "attempt-number")
@@ -197,7 +197,7 @@ def test_a_tick_delivers_every_slot_since_the_last_tick_once(monkeypatch, state,
     schedule = {"State": state, **timing("rate(2 minutes)", created=CHANGED.isoformat())}
     monkeypatch.setattr(scheduler_module, "_list_schedules", lambda: [schedule])
     start, end = (CHANGED + dt.timedelta(seconds=seconds) for seconds in (since, now))
-    delivered = [slot.time().isoformat() for _, slot in due_deliveries(start, end)]
+    delivered = [slot.time().isoformat() for _, slot in find_due_deliveries(start, end)]
     assert delivered == slots
 
 
@@ -218,7 +218,7 @@ def test_each_slot_of_the_golden_file_is_as_the_guide_of_scheduler_says(golden):
         fields = dict(option.split(" ", 1) for option in options)
         after = [dt.datetime.fromisoformat(fields.pop("after"))] if "after" in fields else []
         try:
-            slot = next_slot(timing(expression, **fields), *after)
+            slot = find_next_slot(timing(expression, **fields), *after)
         except ValueError as error:
             return str(error)
 

@@ -104,7 +104,7 @@ class Pipeline:
     @functools.cached_property
     def machine(self) -> Machine:
         """Return the state machine. The first use fixes its definition and its functions."""
-        return self.step_functions.machine(
+        return self.step_functions.create_machine(
             definition_of(self.group, prefix=self.prefix),
             {**{step: handler(step) for step in FUNCTION_CONFIGS}, **self.handlers},
             name=f"retraining-{self.prefix}",
