@@ -54,7 +54,11 @@ ROWS: Sequence[tuple[str, str, str]] = (
     ("all import jobs", "personalize:ListTagsForResource", "adopt history"),
     ("solutions", "personalize:DescribeSolution", "adopt rollback approve"),
     ("solution versions", "personalize:DescribeSolutionVersion", "stop history rollback approve"),
-    ("solution versions", "personalize:GetSolutionMetrics", "status adopt history approve"),
+    (
+        "solution versions",
+        "personalize:GetSolutionMetrics",
+        "status adopt history approve rollback",
+    ),
     (
         "solution versions",
         "personalize:ListTagsForResource",

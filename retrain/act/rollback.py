@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from functions.common import clock
-from functions.common.formatting import format_time
+from functions.common.formatting import format_metric_name, format_time
 from functions.contract import find_solution_of_campaign
 from functions.personalize.campaigns import (
     LATEST_VERSION_SUFFIX,
@@ -19,11 +20,12 @@ from functions.personalize.campaigns import (
 )
 from functions.personalize.statuses import is_active, is_running
 from functions.personalize.tags import read_tags, write_tags
-from functions.personalize.trainings import list_versions
+from functions.personalize.trainings import list_versions, read_metrics
 from functions.rules.campaigns import DeploymentRecord
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
+from retrain.look.measured import choose_metric
 from retrain.look.runs import find_run_id, list_running_executions
 from retrain.look.versions import SHOWN_VERSIONS, build_deletion_warning
 from retrain.names import find_campaign_arn, is_named, short_name
@@ -121,12 +123,20 @@ def plan_move(target: Target, campaign_arn: str, to: str | None = None) -> Move:
     campaign = describe_campaign(client, campaign_arn)
     served_arn = _find_served_version(campaign)
 
-    solution_arn = find_solution_of_campaign(target.settings, campaign_arn)["solutionArn"]
+    solution = find_solution_of_campaign(target.settings, campaign_arn)
     tags = read_tags(client, campaign_arn)
-    record = parse_record(tags, solution_arn)
-    versions = list_versions(client, solution_arn)
+    record = parse_record(tags, solution["solutionArn"])
+    versions = list_versions(client, solution["solutionArn"])
 
-    target_arn = _choose_version(target, campaign, record, versions, to)
+    active_versions = [version for version in versions if is_active(version["status"])]
+    try:
+        target_arn = _choose_version(campaign, record, active_versions, to)
+    except OperatorError as error:
+        # The others are only read and listed if the command needs a choice.
+        others = [item for item in active_versions if item["solutionVersionArn"] != served_arn]
+        way_out = _find_way_out(target, others, choose_metric(solution), record)
+        raise type(error)(f"{error.text}; {way_out}") from None
+
     created_at = {item["solutionVersionArn"]: item["creationDateTime"] for item in versions}
     blocked_arn = _find_blocked_version(record, served_arn, target_arn, created_at)
     return Move(campaign, record, served_arn, target_arn, blocked_arn, parse_pin(tags))
@@ -153,26 +163,20 @@ def _find_served_version(campaign: CampaignTypeDef) -> str:
 
 
 def _choose_version(
-    target: Target,
     campaign: CampaignTypeDef,
     record: DeploymentRecord,
-    versions: Sequence[SolutionVersionSummaryTypeDef],
+    active_versions: Sequence[SolutionVersionSummaryTypeDef],
     to: str | None,
 ) -> str:
-    """Choose the ACTIVE version named `to`, or the last good one. Errors list the others."""
-    served_arn = campaign["solutionVersionArn"]
-    active_versions = [version for version in versions if is_active(version["status"])]
+    """Choose the ACTIVE version named `to`, or the last good one."""
     active_arns = [version["solutionVersionArn"] for version in active_versions]
-    others = [item for item in active_versions if item["solutionVersionArn"] != served_arn]
-    way_out = _find_way_out(target, others)
-
     if to is None:
-        return _find_good_version(campaign, record, active_arns, way_out)
-    return _find_named_version(campaign, to, active_arns, way_out)
+        return _find_good_version(campaign, record, active_arns)
+    return _find_named_version(campaign, to, active_arns)
 
 
 def _find_good_version(
-    campaign: CampaignTypeDef, record: DeploymentRecord, active_arns: Sequence[str], way_out: str
+    campaign: CampaignTypeDef, record: DeploymentRecord, active_arns: Sequence[str]
 ) -> str:
     """Find the last good version in a campaign's tags. Raise FailedError if it isn't ACTIVE."""
     campaign_name = short_name(campaign["campaignArn"])
@@ -181,20 +185,17 @@ def _find_good_version(
     good_arn = record.find_rollback_target_arn(served_arn)
     if good_arn is None:
         raise FailedError(
-            f"no run has noted what {campaign_name} served before {short_name(served_arn)}; "
-            f"{way_out}"
+            f"no run has noted what {campaign_name} served before {short_name(served_arn)}"
         )
     if good_arn not in active_arns:
         raise FailedError(
             f"{short_name(good_arn)}, which {campaign_name} served before, is no ACTIVE version "
-            f"any more; {way_out}"
+            "any more"
         )
     return good_arn
 
 
-def _find_named_version(
-    campaign: CampaignTypeDef, name: str, active_arns: Sequence[str], way_out: str
-) -> str:
+def _find_named_version(campaign: CampaignTypeDef, name: str, active_arns: Sequence[str]) -> str:
     """Find the ACTIVE version with this name or ARN.
 
     Raises OperatorError if there is none, and FailedError if the campaign serves it already.
@@ -205,14 +206,19 @@ def _find_named_version(
             continue
         if version_arn == served_arn:
             campaign_name = short_name(campaign["campaignArn"])
-            raise FailedError(f"{campaign_name} serves {short_name(served_arn)} already; {way_out}")
+            raise FailedError(f"{campaign_name} serves {short_name(served_arn)} already")
         return version_arn
 
     solution_name = short_name(served_arn).partition("/")[0]
-    raise OperatorError(f"{name!r} is not an ACTIVE version of {solution_name}; {way_out}")
+    raise OperatorError(f"{name!r} is not an ACTIVE version of {solution_name}")
 
 
-def _find_way_out(target: Target, versions: Sequence[SolutionVersionSummaryTypeDef]) -> str:
+def _find_way_out(
+    target: Target,
+    versions: Sequence[SolutionVersionSummaryTypeDef],
+    metric: str,
+    record: DeploymentRecord,
+) -> str:
     """List the versions to choose from, or say how to train one if there are none."""
     if not versions:
         train = target.command("start", "--skip-import", "--force")
@@ -220,8 +226,16 @@ def _find_way_out(target: Target, versions: Sequence[SolutionVersionSummaryTypeD
 
     lines = ["choose a version with --to:"]
     for version in versions[:SHOWN_VERSIONS]:
-        version_name = short_name(version["solutionVersionArn"])
-        lines.append(f"{version_name}: trained {format_time(version['creationDateTime'])} UTC")
+        version_arn = version["solutionVersionArn"]
+        facts = [f"trained {format_time(version['creationDateTime'])} UTC"]
+        # A rollback is urgent, so a version is listed even if its metric can't be read.
+        with suppress(*AWS_ERRORS):
+            metrics = read_metrics(target.access.personalize, version_arn)
+            if metric in metrics:
+                facts.append(f"{format_metric_name(metric)} {metrics[metric]:.4f}")
+        if version_arn == record.blocked_version_arn:
+            facts.append("rolled back before")
+        lines.append(f"{short_name(version_arn)}: {', '.join(facts)}")
     return "\n  ".join(lines)
 
 

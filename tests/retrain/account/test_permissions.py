@@ -104,7 +104,7 @@ def test_a_command_uses_its_permissions_and_no_others(calls):
         "start": {"states:DescribeExecution", "states:GetExecutionHistory"},
         "history": {"states:GetExecutionHistory"},
         # Only a rollback without a way back lists the versions with their metrics.
-        "rollback": {"states:GetExecutionHistory"},
+        "rollback": {"personalize:GetSolutionMetrics", "states:GetExecutionHistory"},
         "approve": {"states:GetExecutionHistory"},
     }, "--watch and history read a run without a report, and the others the id of a running one"
 
