@@ -11,6 +11,7 @@ from functions.common.messages import add_pipeline_options
 from functions.planning.plan_run import read_view
 from functions.run.execution_data import identify_run
 from retrain.account.function_clients import function_clients
+from retrain.account.option_words import imagine_execution
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,13 +88,6 @@ class Account:
 
     def _read_view(self, request: RunRequest) -> RunView:
         """Read what the plan function would find for the input of a run."""
-        run = identify_run(
-            {
-                "request": request,
-                "executionArn": "arn:aws:states:::execution:none:doctor",
-                "startedAt": self.now.isoformat(),
-            }
-        )
-
+        run = identify_run(imagine_execution(request))
         with function_clients(self.pipeline.access) as client:
             return read_view(client, self.pipeline.settings, run)
