@@ -164,13 +164,12 @@ def execute(aws, machine_arn, document):
     return finished(aws, started["executionArn"])
 
 
-def finished(aws, execution_arn, seconds=30):
+def finished(aws, execution_arn):
     """Wait until an execution has ended, and return it."""
     client = aws.client("stepfunctions")
     execution = eventually(
         lambda: client.describe_execution(executionArn=execution_arn),
         lambda execution: execution["status"] != "RUNNING",
-        seconds,
     )
     execution.pop("ResponseMetadata")
     return execution
