@@ -91,18 +91,13 @@ def _print(console: Console, text: str, *, end: str = "\n") -> None:
     console.print("\n".join(lines), soft_wrap=True, end=end)
 
 
-def wrap_text(text: str, width: int | None) -> list[str]:
+def wrap_text(text: str, width: int) -> list[str]:
     """Break a text into lines of at most this width, but never within a word or a command.
 
-    A command is in backticks, or on an indented line of its own. Without a width, no line is too
-    long.
+    A command is in backticks, or on an indented line of its own.
     """
-    lines = text.split("\n")
-    if width is None:
-        return lines
-
     wrapped_lines: list[str] = []
-    for line in lines:
+    for line in text.split("\n"):
         if line.startswith(INDENT):
             wrapped_lines.append(line)
         else:

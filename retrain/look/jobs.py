@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -41,7 +41,7 @@ class Job:
     subject: str
     """The type of the dataset, the ARN of the solution or campaign, or the batch job's output."""
     phase: str = "PLANNED"
-    """What the job is waiting for, in the words of `functions/rules`."""
+    """What the job is doing or waiting for, in the words of `functions/rules`."""
     outcome: str | None = None
     """The outcome, or how far the job came if the run ended first."""
     expected_seconds: float = 0
@@ -50,18 +50,19 @@ class Job:
     seconds_taken: float | None = None
     reasons: Sequence[Message] = ()
     versions: str = ""
-    """The ids of the version, and of the version that the campaign served before."""
-    metric_lines: list[str] = field(default_factory=list)
+    """The id of the version, after that of the version that the campaign served before."""
+    metric_lines: Sequence[str] = ()
+    """What the quality gate compared."""
 
     @property
     def is_running(self) -> bool:
-        """True if the job has begun and has not ended."""
+        """True if the job has begun and hasn't ended."""
         return self.outcome is None and self.began_at is not None
 
     # What the run says about the job
 
     def read_state(self, document: Mapping[str, Any], time: datetime) -> None:
-        """Add what the document of a state says when the state begins or ends."""
+        """Add what the document says with which a state of the job begins or ends."""
         # Once a solution is finished, its training is under `version`.
         status = document.get("status") or document.get("version")
         if status:
@@ -88,20 +89,20 @@ class Job:
             ended_at = datetime.fromisoformat(status["endedAt"])
             self.seconds_taken = (ended_at - self.began_at).total_seconds()
 
-    def read_result(self, result: Mapping[str, Any], outcome: str) -> None:
-        """Add what the report says, which has the last word."""
-        self.outcome = outcome
+    def read_result(self, result: Mapping[str, Any]) -> None:
+        """Add what the report says. It's written last, so it replaces what the events said."""
+        self.outcome = result["outcome"]
         self.seconds_taken = result["seconds"]
         self.reasons = result["reasons"]
         self.metric_lines = format_metric_lines(result.get("metrics", []))
 
         arns = [result.get("versionArn"), result.get("solutionVersionArn")]
-        if outcome == "DEPLOYED":
+        if self.outcome == "DEPLOYED":
             arns.insert(0, result.get("previousVersionArn"))
         self.versions = " → ".join(resource_name(arn) for arn in arns if arn)
 
     def close(self) -> None:
-        """Say how far the job came if the run has ended without its outcome."""
+        """Record how far the job came, because its run ended. A job with an outcome keeps it."""
         if self.outcome:
             return
 
@@ -147,8 +148,8 @@ class Job:
         status = self._describe_status()
         other_style = "" if self.is_running else "yellow"
         style = STYLES.get(status, other_style)
-        times = ", ".join(self._describe_times(now))
-        return Line(1, f"{self.kind} {name}", status, style, times, self._estimate_share(now))
+        time = self._describe_time(now)
+        return Line(1, f"{self.kind} {name}", status, style, time, self._estimate_share(now))
 
     def _describe_status(self) -> str:
         if self.outcome:
@@ -158,22 +159,30 @@ class Job:
             return "updating or on trial"
         return self.phase.lower().replace("_", " ")
 
-    def _describe_times(self, now: datetime) -> Iterator[str]:
-        """Yield how long the job took, or has been running, and when it probably ends."""
+    def _describe_time(self, now: datetime) -> str:
+        """Describe how long the job took and which version it was about, or when it should end."""
         if self.outcome:
+            duration = ""
             if self.seconds_taken is not None:
-                yield format_duration(self.seconds_taken)
-            if self.versions:
-                yield self.versions
-        elif self.is_running:
-            seconds = self.elapsed_seconds(now)
-            yield format_duration(seconds)
-            if seconds > self.expected_seconds > 0:
-                yield f"{format_duration(seconds - self.expected_seconds)} late"
-            elif self.expected_seconds:
-                yield format_expected_end(self.expected_seconds - seconds, now)
-        elif self.expected_seconds:
-            yield f"takes about {format_duration(self.expected_seconds)}"
+                duration = format_duration(self.seconds_taken)
+            return ", ".join(filter(None, [duration, self.versions]))
+
+        if self.is_running:
+            return self._describe_progress(now)
+        if self.expected_seconds:
+            return f"takes about {format_duration(self.expected_seconds)}"
+        return ""
+
+    def _describe_progress(self, now: datetime) -> str:
+        """Describe how long the job has been running, and when it should end or should have."""
+        elapsed = format_duration(self.elapsed_seconds(now))
+        if not self.expected_seconds:
+            return elapsed
+
+        remaining_seconds = self.expected_seconds - self.elapsed_seconds(now)
+        if remaining_seconds < 0:
+            return f"{elapsed}, {format_duration(-remaining_seconds)} late"
+        return f"{elapsed}, {format_expected_end(remaining_seconds, now)}"
 
     def _estimate_share(self, now: datetime) -> float:
         """Estimate how much of the job is done, so that a terminal can draw a bar."""

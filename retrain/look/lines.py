@@ -56,7 +56,7 @@ class _Columns(NamedTuple):
 
     label_width: int
     text_width: int
-    has_room_for_bars: bool
+    has_bars: bool
 
 
 def render_lines(
@@ -71,18 +71,20 @@ def render_lines(
     columns_by_depth = {}
     for depth in {line.depth for line in all_lines}:
         lines_of_depth = [line for line in all_lines if line.depth == depth]
-        columns_by_depth[depth] = _measure_columns(lines_of_depth, width - len(INDENT) * depth)
+        available_width = width - len(INDENT) * depth
+        columns_by_depth[depth] = _fit_columns(lines_of_depth, available_width, has_bars=has_bars)
 
     for line in all_lines:
         columns = columns_by_depth[line.depth]
-        head = _render_label(line, columns)
-        if has_bars and columns.has_room_for_bars and line.share is not None:
-            head.append(_draw_bar(line.share) + GAP, "green")
-        yield from _render_text(line, head, columns, width)
+        head = _render_head(line, columns)
+        if line.time:
+            yield _add_text_and_time(head, line, columns, width)
+        else:
+            yield from _add_wrapped_text(head, line, width)
 
 
-def _measure_columns(lines: Sequence[Line], width: int) -> _Columns:
-    """Fit the columns of one depth into `width`, which is without the indent."""
+def _fit_columns(lines: Sequence[Line], width: int, *, has_bars: bool) -> _Columns:
+    """Fit the columns of one depth into the width beside its indent."""
     label_width = max(map(_needed_label_width, lines))
     text_width = max((len(line.text) for line in lines if line.time), default=0)
     # While a run is followed, its times grow, and the other columns must not change with them.
@@ -92,7 +94,7 @@ def _measure_columns(lines: Sequence[Line], width: int) -> _Columns:
     return _Columns(
         label_width=min(label_width, max(room, MIN_WIDTH)),
         text_width=text_width,
-        has_room_for_bars=label_width + BAR_WIDTH + len(GAP) <= room,
+        has_bars=has_bars and label_width + BAR_WIDTH + len(GAP) <= room,
     )
 
 
@@ -105,7 +107,8 @@ def _needed_label_width(line: Line) -> int:
     return 0
 
 
-def _render_label(line: Line, columns: _Columns) -> Text:
+def _render_head(line: Line, columns: _Columns) -> Text:
+    """Render what stands before the text of a line: its label, and the bar of a job."""
     label = line.label
     if line.share is not None:
         label = shorten(label, columns.label_width)
@@ -114,6 +117,9 @@ def _render_label(line: Line, columns: _Columns) -> Text:
     head.append(label.ljust(columns.label_width), line.label_style)
     if columns.label_width:
         head.append(GAP)
+
+    if columns.has_bars and line.share is not None:
+        head.append(_draw_bar(line.share) + GAP, "green")
     return head
 
 
@@ -122,16 +128,15 @@ def _draw_bar(share: float) -> str:
     return done.ljust(BAR_WIDTH)
 
 
-def _render_text(line: Line, head: Text, columns: _Columns, width: int) -> Iterator[Text]:
-    """Yield the text of a line beside its label, and the rest below the beginning of the text."""
-    if line.time:
-        # A line that is too long leaves its column, so that the terminal doesn't break it.
-        text_width = min(columns.text_width, width - len(head) - len(GAP + line.time))
-        head.append(line.text.ljust(text_width), line.style)
-        head.append(GAP + line.time, "dim")
-        yield head
-        return
+def _add_text_and_time(head: Text, line: Line, columns: _Columns, width: int) -> Text:
+    # A line that is too long leaves its column, so that the terminal doesn't break it.
+    text_width = min(columns.text_width, width - len(head) - len(GAP + line.time))
+    head.append(line.text.ljust(text_width), line.style)
+    return head.append(GAP + line.time, "dim")
 
+
+def _add_wrapped_text(head: Text, line: Line, width: int) -> Iterator[Text]:
+    """Yield the beginning of a text beside its label, and the rest below that beginning."""
     below_text = " " * len(head)
     for part in wrap_text(line.text, max(width - len(head), MIN_WIDTH)):
         head.append(part, line.style)

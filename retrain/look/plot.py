@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from functions.common import clock
 from functions.common.formatting import format_metric_name, format_time, resource_name
@@ -49,6 +49,8 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "retrain",
 }
 DAY = timedelta(days=1)
+ServedModels: TypeAlias = dict[str, list[tuple[datetime, datetime]]]
+"""The name of a campaign -> when each run ended, and when the model was created that it served."""
 
 
 def write_plot(target: Target, reports: Sequence[Report], file: Path) -> None:
@@ -77,14 +79,10 @@ def draw_figure(
     """
     from matplotlib.figure import Figure  # noqa: PLC0415  # as in write_plot()
 
-    created: dict[str | None, datetime] = {}
-    for solution in solutions:
-        created.update(solution.created)
-
     figure = Figure()
     metric_axes, age_axes, hour_axes = figure.subplots(3, sharex=True, height_ratios=(3, 1, 1))
     _draw_metrics(metric_axes, solutions, find_outcomes(reports, solutions))
-    _draw_ages(age_axes, reports, created, now)
+    _draw_ages(age_axes, _list_served_models(reports, solutions), now)
     _draw_training_hours(hour_axes, reports)
 
     for axes in (metric_axes, age_axes):
@@ -110,10 +108,17 @@ def find_outcomes(
 
     # If a person has rolled back a version, no report says so.
     for status in solutions:
-        for campaign in status.campaigns.values():
-            if isinstance(campaign, CampaignState):
-                outcomes[campaign.record.blocked_version_arn] = "ROLLED_BACK"
+        outcomes.update(dict.fromkeys(_list_blocked_arns(status), "ROLLED_BACK"))
     return outcomes
+
+
+def _list_blocked_arns(solution: SolutionStatus) -> list[str | None]:
+    """List the versions that were rolled back last at the campaigns of a solution."""
+    return [
+        campaign.record.blocked_version_arn
+        for campaign in solution.campaigns.values()
+        if isinstance(campaign, CampaignState)
+    ]
 
 
 def _draw_metrics(
@@ -127,7 +132,13 @@ def _draw_metrics(
         name = f"{resource_name(solution.arn)} {format_metric_name(solution.metric)}"
         axes.plot(*_list_points(versions), linewidth=1, label=name)
         all_versions += versions
+    _mark_outcomes(axes, all_versions, outcomes)
 
+
+def _mark_outcomes(
+    axes: Axes, all_versions: Iterable[MeasuredVersion], outcomes: Mapping[str | None, str]
+) -> None:
+    """Draw the markers of each outcome at once, so that the legend has it once."""
     for outcome, (marker, color) in MARKERS.items():
         versions = [
             version for version in all_versions if outcomes.get(version.arn, NO_VERDICT) == outcome
@@ -143,15 +154,15 @@ def _list_points(versions: Sequence[MeasuredVersion]) -> tuple[Any, Any]:
     return [version.created_at for version in versions], [version.value for version in versions]
 
 
-def _draw_ages(
-    axes: Axes, reports: Iterable[Report], created: Mapping[str | None, datetime], now: datetime
-) -> None:
-    """Draw how old the model of each campaign was. It ages until a run deploys a newer one.
+def _list_served_models(
+    reports: Iterable[Report], solutions: Iterable[SolutionStatus]
+) -> ServedModels:
+    """List the models that campaigns served. The oldest report comes first."""
+    created: dict[str | None, datetime] = {}
+    for solution in solutions:
+        created.update(solution.created)
 
-    `created` has the ARN of each version, and when it was created.
-    """
-    axes.set_ylabel("model age in days")
-    models = defaultdict[str, list[tuple[datetime, datetime]]](list)
+    models: ServedModels = defaultdict(list)
     for report in reports:
         ended_at = datetime.fromisoformat(report["endedAt"])
         for serving in report["serving"]:
@@ -159,19 +170,24 @@ def _draw_ages(
             created_at = created.get(serving["servedVersionArn"])
             if created_at is not None:
                 models[resource_name(serving["campaignArn"])].append((ended_at, created_at))
-
-    for campaign_name, served in models.items():
-        axes.plot(*_list_ages([*served, (now, now)]), label=campaign_name)
+    return models
 
 
-def _list_ages(served: Sequence[tuple[datetime, datetime]]) -> tuple[Any, Any]:
-    """List times and ages in days, by when runs ended and their served models were created.
+def _draw_ages(axes: Axes, served_models: ServedModels, now: datetime) -> None:
+    """Draw how old the model of each campaign was. It ages until a run deploys a newer one."""
+    axes.set_ylabel("model age in days")
+    for campaign_name, models in served_models.items():
+        axes.plot(*_list_ages([*models, (now, now)]), label=campaign_name)
+
+
+def _list_ages(models: Sequence[tuple[datetime, datetime]]) -> tuple[Any, Any]:
+    """List the times and ages in days between which the line of a campaign is drawn.
 
     The line rises from each run to the next one, and falls there if a newer model is served.
     """
     times = []
     ages = []
-    for (begins_at, created_at), (ends_at, _) in pairwise(served):
+    for (begins_at, created_at), (ends_at, _) in pairwise(models):
         times += [begins_at, ends_at]
         ages += [(begins_at - created_at) / DAY, (ends_at - created_at) / DAY]
     return times, ages

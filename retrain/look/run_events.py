@@ -85,31 +85,38 @@ class EventReader:
         return list(newest_first)[::-1]
 
     def _read_event(self, event: HistoryEventTypeDef) -> None:
+        time = event["timestamp"]
         if "stateEnteredEventDetails" in event:
             entry = event["stateEnteredEventDetails"]
             # The first state begins with what somebody wrote, which may have any keys.
             if entry["name"] != FIRST_STATE:
-                self._enter_state(entry["name"], json.loads(entry["input"]), event["timestamp"])
-        elif "stateExitedEventDetails" in event:
+                self._enter_state(entry["name"], json.loads(entry["input"]), time)
+
+        if "stateExitedEventDetails" in event:
             end = event["stateExitedEventDetails"]
-            self._leave_state(end["name"], json.loads(end["output"]), event["timestamp"])
+            self._leave_state(end["name"], json.loads(end["output"]), time)
 
     def _enter_state(self, name: str, document: Document, time: datetime) -> None:
         job = self._find_job(document)
         if job is not None:
             job.read_state(document, time)
-        # After a failure, the stage that failed is still of interest.
-        elif name in STAGES and "error" not in document:
-            self.run.waiting_reasons = ()
-            self.run.stage = STAGES[name]
-            if name == "Retrain solutions" and self.campaign_kind == "trial at":
-                self.run.stage = ENDING_TRIALS
+            return
+
+        # After an error, a person wants to know the stage that failed.
+        if name not in STAGES or "error" in document:
+            return
+        self.run.waiting_reasons = ()
+        self.run.stage = STAGES[name]
+        if name == "Retrain solutions" and self.campaign_kind == "trial at":
+            self.run.stage = ENDING_TRIALS
 
     def _leave_state(self, name: str, document: Document, time: datetime) -> None:
         job = self._find_job(document)
         if job is not None:
             job.read_state(document, time)
-        elif name == FIRST_STATE:
+            return
+
+        if name == FIRST_STATE:
             run = identify_run(document["run"])
             self.run.run_id = run["id"]
             self.run.trigger = run["trigger"]
@@ -177,6 +184,7 @@ def _estimate_trial_seconds(settings: Settings, campaign_arn: str) -> float:
     for campaign in find_solution_of_campaign(settings, campaign_arn)["campaigns"]:
         if campaign["campaignArn"] != campaign_arn:
             continue
+
         if campaign["probe"]:
             durations.append(campaign["probe"]["minutes"] * 60)
         if campaign["bake"]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from retrain.look.jobs import Kind
     from retrain.look.runs import Execution
 
+NO_NOTES: Mapping[str, str] = {}
+
 
 @dataclass
 class ShownRun:
@@ -75,29 +77,32 @@ class ShownRun:
         self.trigger = report["trigger"]
 
         try:
-            for dataset in report["imports"]:
-                self.job("import", dataset["type"]).read_result(dataset, dataset["outcome"])
-            for trial in report["trials"]:
-                self.job("trial at", trial["campaignArn"]).read_result(trial, trial["outcome"])
-            for solution in report["solutions"]:
-                self._read_solution_report(solution)
+            self._read_results(report)
         except KeyError:
             self.stage = f"{report['outcome']}, says a report of another release"
         else:
             self.report = report
+
+    def _read_results(self, report: Report) -> None:
+        for dataset in report["imports"]:
+            self.job("import", dataset["type"]).read_result(dataset)
+        for trial in report["trials"]:
+            self.job("trial at", trial["campaignArn"]).read_result(trial)
+        for solution in report["solutions"]:
+            self._read_solution_report(solution)
 
     def _read_solution_report(self, solution: SolutionReport) -> None:
         # A version that was ready needs no line: its campaigns say what became of it.
         if solution["isTrained"] or solution["reasons"]:
             # The outcome is that of the campaigns, unless there is a reason at the solution itself.
             outcome = solution["outcome"] if solution["reasons"] else "TRAINED"
-            self.job("train", solution["solutionArn"]).read_result(solution, outcome)
+            job = self.job("train", solution["solutionArn"])
+            job.read_result({**solution, "outcome": outcome})
 
         for campaign in solution["campaigns"]:
-            job = self.job("update", campaign["campaignArn"])
-            job.read_result(campaign, campaign["outcome"])
+            self.job("update", campaign["campaignArn"]).read_result(campaign)
         for batch_job in solution["batchJobs"]:
-            self.job("write", batch_job["output"]).read_result(batch_job, batch_job["outcome"])
+            self.job("write", batch_job["output"]).read_result(batch_job)
 
     def read_execution(self, execution: Execution) -> None:
         """Add the status of the execution. Once it has ended, it doesn't go on with any job."""
@@ -125,27 +130,31 @@ class ShownRun:
         }
 
     def lines(
-        self, notes: Mapping[str, str] | None = None, *, only_running: bool = False
+        self, notes: Mapping[str, str] = NO_NOTES, *, only_running: bool = False
     ) -> Iterator[Line]:
         """Yield the lines of a run: when it ran, why it ended, and its jobs.
 
-        `notes`: the ARN of a campaign -> what has happened there to the version since the run.
-        `only_running`: leave out the jobs that are not running.
+        `notes` maps the ARN of a campaign to what happened there to the version after the run.
+        With `only_running`, the other jobs are only counted.
         """
         now = clock.now()
-        style = STYLES.get(self.outcome, "")
-        times = ", ".join(self._describe_times(now))
-        yield Line(0, self.id, self.outcome, style, times, label_style="bold")
-        yield from self._explain(style)
+        yield self._build_header(now)
+        yield from self._explain()
 
         shown_jobs = [job for job in self.jobs.values() if job.is_running or not only_running]
         for job in shown_jobs:
-            note = (notes or {}).get(job.subject, "")
-            yield from job.lines(now, self.pipeline_options, note)
-
+            yield from job.lines(now, self.pipeline_options, notes.get(job.subject, ""))
         hidden_count = len(self.jobs) - len(shown_jobs)
         if hidden_count:
             yield Line(1, f"and {hidden_count} more jobs")
+
+    def _build_header(self, now: datetime) -> Line:
+        times = ", ".join(self._describe_times(now))
+        return Line(0, self.id, self.outcome, self._style, times, label_style="bold")
+
+    @property
+    def _style(self) -> str:
+        return STYLES.get(self.outcome, "")
 
     def _describe_times(self, now: datetime) -> Iterator[str]:
         """Yield when the run began, how long it took, and when it probably ends or its trigger."""
@@ -171,18 +180,19 @@ class ShownRun:
                 continue
             if not job.expected_seconds:
                 return 0
+
             seconds = job.expected_seconds - job.elapsed_seconds(now)
             seconds_by_kind[job.kind] = max(seconds, seconds_by_kind.get(job.kind, 0))
 
         return sum(seconds_by_kind.values())
 
-    def _explain(self, style: str) -> Iterator[Line]:
+    def _explain(self) -> Iterator[Line]:
         """Yield what the run does now and why, or why it ended."""
         report = self.report
         if report is None or report["error"]:
             yield Line(1, self.stage)
         for reason in self.reasons or self.waiting_reasons:
-            yield Line(2, "", format_message(reason, self.pipeline_options), style)
+            yield Line(2, "", format_message(reason, self.pipeline_options), self._style)
 
         if report is not None and report["dataDeletionJobArn"]:
             deletion_name = short_name(report["dataDeletionJobArn"])
