@@ -1,8 +1,7 @@
-"""Proves what the plot of `history` and `status` shows, by what is drawn, and that it is an SVG."""
+"""Proves what the plot of `history` and `status` shows, by what is drawn."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from xml.etree import ElementTree as ET
 
 import pytest
 from matplotlib.dates import num2date
@@ -57,7 +56,6 @@ def test_the_plot_has_each_version_and_what_became_of_it(figures, tmp_path):
     assert (result.code, result.err) == (0, f"{files[0]} has the plot\n")
     text, text_of_status = (file.read_text() for file in files)
     assert text == text_of_status, "the same runs give the same file"
-    assert ET.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314  # ours
     assert "retraining-0a1b2c3d, 2026-12-02" in text
 
     metric_axes, age_axes, hour_axes = figures[0].axes
@@ -66,7 +64,8 @@ def test_the_plot_has_each_version_and_what_became_of_it(figures, tmp_path):
     assert [*line.get_ydata()] == values[::-1]
     times = [*line.get_xdata()][::-1]
     markers = {each.get_label(): each.get_offsets().tolist() for each in metric_axes.collections}
-    (rejected,), (rolled_back,) = markers["rejected"], markers["rolled back"]
+    (rejected,) = markers["rejected"]
+    (rolled_back,) = markers["rolled back"]
     assert [num2date(time) for time, _ in (rolled_back, rejected)] == times[2:]
     assert rejected[1] == values[-1]
     counts = {label: len(points) for label, points in markers.items()}
@@ -76,8 +75,6 @@ def test_the_plot_has_each_version_and_what_became_of_it(figures, tmp_path):
     assert [line.get_label() for line in age_axes.lines] == ["home"]
     bars = hour_axes.collections[0].get_segments()
     assert [bar[1][1] for bar in bars] == [run["report"]["trainingHours"] for run in runs]
-    starts = [datetime.fromisoformat(run["report"]["startedAt"]) for run in runs]
-    assert [num2date(bar[1][0]) for bar in bars] == starts
 
 
 def test_the_last_report_that_judges_a_version_says_what_became_of_it():
