@@ -1,6 +1,7 @@
 """Proves that a run is followed through errors of AWS, and that it can be left."""
 
 import io
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -76,9 +77,16 @@ def states(monkeypatch):
     return answer
 
 
-def entered(number, state):
-    details = {"name": state, "input": "{}"}
+def entered(number, state, **document):
+    details = {"name": state, "input": json.dumps(document)}
     return {"id": number, "timestamp": EXECUTION.started_at, "stateEnteredEventDetails": details}
+
+
+def planned(number, todo, **document):
+    plan = {"todo": todo, "seconds": 60, "reasons": [], "imports": [], "solutions": []}
+    output = json.dumps({"plan": plan, "settings": {}, **document})
+    details = {"name": "Plan retraining", "output": output}
+    return {"id": number, "timestamp": EXECUTION.started_at, "stateExitedEventDetails": details}
 
 
 def test_an_event_is_read_once(states):
@@ -87,6 +95,21 @@ def test_an_event_is_read_once(states):
     double.answers[1] = lambda: double.events.append(entered(3, "Import datasets")) or "RUNNING"
     assert watch.follow(TARGET, EXECUTION, message_console()).stage == "importing the datasets"
     assert double.pages_read == 2 + 2 + 1, "each poll stops at the last event that it knows"
+
+
+def test_a_run_ends_trials_of_earlier_runs_before_its_own_updates(states):
+    home = {"campaign": {"campaignArn": "home"}}
+    states("SUCCEEDED").events = [
+        *[planned(1, "TRIALS"), entered(2, "Deploy version", **home)],
+        *[planned(3, "WORK"), entered(4, "Deploy version", **home)],
+    ]
+    run = watch.follow(TARGET, EXECUTION, message_console())
+    assert [*run.jobs] == [("trial at", "home"), ("update", "home")]
+
+
+def test_a_plan_that_fails_is_the_stage_that_failed_even_after_a_wait(states):
+    states("FAILED").events = [entered(1, "Plan retraining"), planned(2, "WAIT", error={})]
+    assert watch.follow(TARGET, EXECUTION, message_console()).stage == "planning"
 
 
 def test_while_aws_does_not_respond_the_requests_are_repeated(states, capsys):
@@ -133,6 +156,11 @@ def test_a_job_whose_usual_duration_is_not_known_has_no_expected_end():
     job.read_state({"status": None, "error": None}, EXECUTION.started_at)
     assert [*job.lines(now, ())] == [Line(1, "train movies", "in progress", time="1 h", share=0)]
     assert view.estimate_remaining_seconds(now) == 0
+
+    times = {"createdAt": None, "endedAt": None}
+    waiting = {"phase": "WAITING", "outcome": None, "reasons": [], **times}
+    job.read_state({"status": waiting}, now)
+    assert not job.is_running, "Personalize has no such job yet"
 
     error = {"Error": "Denied", "Cause": '{"errorMessage": "the name is taken"}'}
     job.read_state({"status": None, "error": error}, now)
