@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from retrain.check.findings import Account
+    from retrain.check.policy_evaluation import Request
 
 
 def check_caller(account: Account) -> Iterator[Finding]:
@@ -47,19 +48,23 @@ def _find_principal_arn(account: Account) -> str:
 
 def _check_commands(account: Account, principal_arn: str) -> Iterator[Finding]:
     """Warn of each command that the caller may not run."""
-    arns_by_kind = list_arns_by_kind(account.pipeline)
-    denied_actions: set[str] = set()
-    for kind, actions in merge_grants(*COMMANDS.values()).items():
-        denied = find_denied_requests(account, principal_arn, actions, arns_by_kind[kind])
-        denied_actions.update(request.action for request in denied)
-
+    denied_actions = _find_denied_actions(account, principal_arn)
     if not denied_actions:
         yield Finding("ok", "every command is allowed")
         return
 
     policy_command = account.pipeline.command("doctor", "--policy")
-    for command, command_grants in COMMANDS.items():
-        lacking = denied_actions.intersection(chain.from_iterable(command_grants.values()))
+    for command, grants in COMMANDS.items():
+        lacking = denied_actions.intersection(chain.from_iterable(grants.values()))
         if lacking:
             text = f"`retrain {command}` lacks {format_actions(lacking)}"
             yield Finding("warn", text, policy_command)
+
+
+def _find_denied_actions(account: Account, principal_arn: str) -> set[str]:
+    """Find the actions of all commands that the caller may not call."""
+    arns_by_kind = list_arns_by_kind(account.pipeline)
+    denied_requests: list[Request] = []
+    for kind, actions in merge_grants(*COMMANDS.values()).items():
+        denied_requests += find_denied_requests(account, principal_arn, actions, arns_by_kind[kind])
+    return {request.action for request in denied_requests}

@@ -24,7 +24,7 @@ from retrain.check.resource_policies import (
 from retrain.check.role_policies import explain_denied_requests, find_denied_requests
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from components.args import RetrainingPipelineArgs
     from components.rules.arns import Environment
@@ -151,14 +151,21 @@ def _check_import_permissions(account: Account, role_arn: str, role_name: str) -
         yield Finding("ok", f"{role_name} may read the exports")
         return
 
+    grant_command = _choose_role_remedy(pipeline, _build_grant_command(role_name, arns_by_action))
+    yield from explain_denied_requests(account, role_name, denied, grant_command)
+
+
+def _build_grant_command(role_name: str, arns_by_action: Mapping[str, Sequence[str]]) -> str:
+    """Build the command that gives a role a policy with all these permissions.
+
+    It also has those that the role has already, because the policy may replace one of that name.
+    """
     grants = {action: [action] for action in arns_by_action}
     policy = json.dumps(build_policy_document(grants, arns_by_action))
-    put_policy = (
+    return (
         f"aws iam put-role-policy --role-name {role_name} --policy-name read-exports "
         f"--policy-document {shlex.quote(policy)}"
     )
-    grant_command = _choose_role_remedy(pipeline, put_policy)
-    yield from explain_denied_requests(account, role_name, denied, grant_command)
 
 
 def check_keys(account: Account) -> Iterator[Finding]:

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     Check = Callable[[Any], Iterator[Finding]]
 
 PREREQUISITES = (caller, readiness, data_access, deployment)
+"""The modules whose checks do not need a deployed pipeline, in the order of the screen."""
 MANY = 4
 """So many resources without a problem are counted instead of named."""
 SYMBOLS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "missing": ("✗", "red")}

@@ -16,11 +16,14 @@ from retrain.look.runs import list_running_executions
 from retrain.names import short_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from functions.planning.guards import Effect
     from functions.planning.snapshot import SolutionSnapshot
     from functions.rules.campaigns import Trial
     from retrain.check.findings import Account, Level
+
+LEVEL_BY_EFFECT: Mapping[Effect, Level] = {"REFUSE": "missing", "WARN": "warn"}
 
 
 def check_campaigns(account: Account) -> Iterator[Finding]:
@@ -44,7 +47,7 @@ def check_guards(account: Account) -> Iterator[Finding]:
     for guard, message in problems:
         # `check_campaigns` has named it, with the command that creates it again.
         if message["text"].partition(": ")[0] not in lost_campaigns:
-            level: Level = "warn" if guard.effect == "WARN" else "missing"
+            level = LEVEL_BY_EFFECT[guard.effect]
             yield build_finding(level, message, account.pipeline.options)
 
 
