@@ -68,11 +68,7 @@ def render_lines(
     be wrapped: it has a bar only if there is room, and a label that is too long is shortened.
     """
     all_lines = list(lines)
-    columns_by_depth = {}
-    for depth in {line.depth for line in all_lines}:
-        lines_of_depth = [line for line in all_lines if line.depth == depth]
-        available_width = width - len(INDENT) * depth
-        columns_by_depth[depth] = _fit_columns(lines_of_depth, available_width, has_bars=has_bars)
+    columns_by_depth = _fit_all_columns(all_lines, width, has_bars=has_bars)
 
     for line in all_lines:
         columns = columns_by_depth[line.depth]
@@ -81,6 +77,18 @@ def render_lines(
             yield _add_text_and_time(head, line, columns, width)
         else:
             yield from _add_wrapped_text(head, line, width)
+
+
+def _fit_all_columns(
+    all_lines: Sequence[Line], width: int, *, has_bars: bool
+) -> dict[int, _Columns]:
+    columns_by_depth = {}
+    for depth in {line.depth for line in all_lines}:
+        lines = [line for line in all_lines if line.depth == depth]
+        columns_by_depth[depth] = _fit_columns(
+            lines, width - len(INDENT) * depth, has_bars=has_bars
+        )
+    return columns_by_depth
 
 
 def _fit_columns(lines: Sequence[Line], width: int, *, has_bars: bool) -> _Columns:

@@ -127,23 +127,27 @@ def follow(
 def _poll(target: Target, events: EventReader, screen: Screen) -> None:
     """Read what has happened to a run since the last poll, and show it."""
     run = events.run
-    execution = run.execution
-
     try:
         # If the events were read first, those between them and the end would be missed.
-        execution = parse_execution(events.client.describe_execution(executionArn=execution.arn))
+        description = events.client.describe_execution(executionArn=run.execution.arn)
         events.read_new_events()
     except NO_RESPONSE_ERRORS as error:
         screen.print_once(Line(0, f"{aws_error(error)}; trying again"))
     except AWS_ERRORS as error:
-        watch_command = target.command("watch", "--run", run.id)
-        way_out = f"`{watch_command}` shows it again"
-        if execution.is_running:
-            way_out = f"the run goes on: {way_out}"
+        way_out = _describe_way_back(target, run)
         raise OperatorError(f"{aws_error(error)}; {way_out}") from error
     else:
-        run.read_execution(execution)
+        run.read_execution(parse_execution(description))
         screen.show()
+
+
+def _describe_way_back(target: Target, run: ShownRun) -> str:
+    """Say how to follow a run again, for example with new credentials."""
+    watch_command = target.command("watch", "--run", run.id)
+    way_back = f"`{watch_command}` shows it again"
+    if run.execution.is_running:
+        return f"the run goes on: {way_back}"
+    return way_back
 
 
 class Screen:
