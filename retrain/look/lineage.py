@@ -24,6 +24,7 @@ from functions.personalize.statuses import is_active
 from functions.personalize.tags import RUN_TAG, read_tags
 from functions.personalize.trainings import describe_version, read_metrics
 from functions.rules.imports import list_effective_imports
+from retrain.account.access import read_if_exists
 from retrain.account.errors import OperatorError
 from retrain.look.lines import STYLES, Line
 from retrain.names import short_name
@@ -46,7 +47,7 @@ VERSION_ARN = re.compile(
 MAX_IMPORTS = 5
 """The number of import jobs of a dataset that are shown, newest first. Each takes two requests, and
 a version of an INCREMENTAL dataset may have learned hundreds."""
-VERDICTS = {
+RELATIONS = {
     "serves": "serves it",
     "onTrial": "has it on trial",
     "good": "rolls back to it",
@@ -66,13 +67,12 @@ def read_lineage(access: Access, version_arn: str) -> Document:
         )
 
     client = access.in_region(match["region"], "the version").personalize
-    try:
-        version = describe_version(client, version_arn)
-    except client.exceptions.ResourceNotFoundException as error:
+    version = read_if_exists(describe_version, client=client, arn=version_arn)
+    if version is None:
         raise OperatorError(
             f"--version {version_arn} does not exist; it was deleted with its solution, or the "
             "credentials are of another account"
-        ) from error
+        )
     return _build_lineage(client, version)
 
 
@@ -100,7 +100,7 @@ def _build_lineage(client: PersonalizeClient, version: SolutionVersionTypeDef) -
         "approval": _build_approval(tags),
         "datasets": [*_read_datasets(client, version)],
         "metrics": metrics,
-        "campaigns": [*_read_verdicts(client, version_arn, solution_arn)],
+        "campaigns": [*_read_campaigns(client, version_arn, solution_arn)],
     }
 
 
@@ -156,10 +156,10 @@ def _describe_import(client: PersonalizeClient, job: Import) -> Document:
     }
 
 
-def _read_verdicts(
+def _read_campaigns(
     client: PersonalizeClient, version_arn: str, solution_arn: str
 ) -> Iterator[Document]:
-    """Yield for each campaign of the solution which of the VERDICTS are true of the version."""
+    """Yield for each campaign of the solution which of the RELATIONS it has with the version."""
     pages = client.get_paginator("list_campaigns").paginate(
         solutionArn=solution_arn, PaginationConfig=PAGE_SIZE
     )
@@ -262,13 +262,13 @@ def _campaign_lines(campaigns: Sequence[Document]) -> Iterator[Line]:
     """Yield what each campaign has to do with a version."""
     label = "campaigns"
     for campaign in campaigns:
-        verdicts = ", ".join(_list_verdicts(campaign)) or "does not serve it"
-        yield Line(0, label, f"{short_name(campaign['campaignArn'])} {verdicts}")
+        relations = ", ".join(_list_relations(campaign)) or "does not serve it"
+        yield Line(0, label, f"{short_name(campaign['campaignArn'])} {relations}")
         label = ""
 
 
-def _list_verdicts(campaign: Document) -> Iterator[str]:
-    for key, text in VERDICTS.items():
+def _list_relations(campaign: Document) -> Iterator[str]:
+    for key, text in RELATIONS.items():
         # After its trial, the served version is also the good one, but there is no way back to it.
         is_served_good = key == "good" and campaign["serves"]
         if campaign[key] and not is_served_good:

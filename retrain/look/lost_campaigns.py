@@ -76,7 +76,7 @@ def describe_lost_campaign(
     for report in reports:
         serving = _find_passed_version(report, campaign_arn, active_arns)
         if serving is not None:
-            return _name_passed_version(outage, serving, report["endedAt"])
+            return _build_advice(outage, serving, report["endedAt"])
 
     unknown = "no report of a run says which version had passed there, so check the newest one"
     command = _build_command(campaign_arn, active_arns[0], tps=None)
@@ -95,7 +95,7 @@ def _find_passed_version(
     return None
 
 
-def _name_passed_version(outage: str, serving: ServingReport, ended_at: str) -> Message:
+def _build_advice(outage: str, serving: ServingReport, ended_at: str) -> Message:
     version_arn = str(serving["servedVersionArn"])
     time = format_time(datetime.fromisoformat(ended_at))
     text = f"create it with {short_name(version_arn)}, which had passed there by {time} UTC"

@@ -16,6 +16,7 @@ from functions.personalize.statuses import is_active
 from functions.personalize.tags import read_tags
 from functions.personalize.trainings import list_versions, read_metrics
 from functions.run.execution_data import identify_run, parse_request, parse_scheduled_time
+from retrain.account.access import read_if_exists
 from retrain.account.errors import AWS_ERRORS, OperatorError, aws_error
 from retrain.account.triggers import find_schedule, find_trigger
 from retrain.look.measured import MeasuredVersion, choose_metric
@@ -113,22 +114,22 @@ class StatusReader:
 
     def read(self) -> PipelineStatus:
         """Read everything that the screen shows."""
-        return _run(self._read())
+        return _run_in_threads(self._read())
 
     def read_solutions(self, version_count: int) -> list[SolutionStatus]:
         """Read only the solutions, with so many of their newest versions."""
-        return _run(self._read_solutions(version_count))
+        return _run_in_threads(self._read_solutions(version_count))
 
     async def _read(self) -> PipelineStatus:
         target = self._target
         version_count = choose_version_count(target.settings)
 
         schedule, trigger, runs, alarms, solutions = await asyncio.gather(
-            _or_error(to_thread(find_schedule, target)),
-            _or_error(to_thread(find_trigger, target)),
-            _or_error(_read_runs(target)),
-            _or_error(to_thread(_read_ringing_alarms, target)),
-            _or_error(self._read_solutions(version_count)),
+            _capture_error(to_thread(find_schedule, target)),
+            _capture_error(to_thread(find_trigger, target)),
+            _capture_error(_read_runs(target)),
+            _capture_error(to_thread(_read_ringing_alarms, target)),
+            _capture_error(self._read_solutions(version_count)),
         )
         return PipelineStatus(clock.now(), schedule, trigger, runs, alarms, solutions)
 
@@ -176,18 +177,16 @@ class StatusReader:
     async def _read_campaigns(
         self, solution: SolutionSettings
     ) -> dict[str, CampaignState | OperatorError | None]:
+        """Read the state of each campaign. Another campaign's error or absence is no obstacle."""
         arns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
-        return await _read_each(partial(self._read_campaign, solution["solutionArn"]), arns)
-
-    def _read_campaign(
-        self, solution_arn: str, campaign_arn: str
-    ) -> CampaignState | OperatorError | None:
-        try:
-            return read_campaign_state(self._personalize, campaign_arn, solution_arn)
-        except self._personalize.exceptions.ResourceNotFoundException:
-            return None
-        except AWS_ERRORS as error:
-            return aws_error(error)
+        read = partial(
+            read_if_exists,
+            read_campaign_state,
+            client=self._personalize,
+            solution_arn=solution["solutionArn"],
+        )
+        reads = (_capture_error(to_thread(read, campaign_arn=arn)) for arn in arns)
+        return dict(zip(arns, await asyncio.gather(*reads), strict=True))
 
     async def _read_waiting(
         self, settings: ApprovalSettings | None, version_arns: Sequence[str]
@@ -197,8 +196,12 @@ class StatusReader:
             return []
 
         tags_by_arn = await _read_each(partial(read_tags, self._personalize), version_arns)
-        requests = {arn: find_open_request(tags, settings) for arn, tags in tags_by_arn.items()}
-        return [WaitingVersion(arn, until) for arn, until in requests.items() if until is not None]
+        waiting = []
+        for version_arn, tags in tags_by_arn.items():
+            expires_at = find_open_request(tags, settings)
+            if expires_at is not None:
+                waiting.append(WaitingVersion(version_arn, expires_at))
+        return waiting
 
 
 def choose_version_count(settings: Settings) -> int:
@@ -226,12 +229,12 @@ def choose_version_count(settings: Settings) -> int:
 def read_last_reports(target: Target) -> list[Report]:
     """Read the reports of the last runs, newest first. A run that failed has none in its output."""
     ended = [execution for execution in list_latest_executions(target) if not execution.is_running]
-    runs = _run(_read_each(partial(_read_ended, target), ended))
+    runs = _run_in_threads(_read_each(partial(_read_ended, target), ended))
     return [run.report for run in runs.values() if run.report]
 
 
-def _run(read: Coroutine[None, None, Value]) -> Value:
-    """Run a coroutine with our number of threads."""
+def _run_in_threads(read: Coroutine[None, None, Value]) -> Value:
+    """Run a coroutine whose requests share THREADS threads."""
     with asyncio.Runner() as runner:
         runner.get_loop().set_default_executor(ThreadPoolExecutor(THREADS))
         return runner.run(read)
@@ -245,8 +248,8 @@ async def _read_each(
     return dict(zip(arguments, results, strict=True))
 
 
-async def _or_error(request: Awaitable[Value]) -> Value | OperatorError:
-    """Wait for a part of the screen. An error of AWS takes its place, and the rest is shown."""
+async def _capture_error(request: Awaitable[Value]) -> Value | OperatorError:
+    """Wait for a part of the screen. AWS's error takes its place, so that the rest is shown."""
     try:
         return await request
     except AWS_ERRORS as error:

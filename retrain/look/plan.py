@@ -120,7 +120,7 @@ def _build_document(pipeline: ExaminedPipeline, request: RunRequest) -> Document
     execution = imagine_execution(request)
     input_problems = find_input_problems(pipeline.settings, execution)
     if input_problems:
-        return {**document, "problems": [*map(_name_option, input_problems)]}
+        return {**document, "problems": [*map(_explain_input_problem, input_problems)]}
 
     with function_clients(pipeline.access) as client:
         view = read_view(client, pipeline.settings, identify_run(execution))
@@ -129,7 +129,7 @@ def _build_document(pipeline: ExaminedPipeline, request: RunRequest) -> Document
         return {**document, **_plan_steps(client, view)}
 
 
-def _name_option(problem: InputProblem) -> Message:
+def _explain_input_problem(problem: InputProblem) -> Message:
     return Message(text=in_words_of_options(problem))
 
 
@@ -191,7 +191,7 @@ def _print_plan(pipeline: ExaminedPipeline, document: Document, request: RunRequ
     home = pipeline.home
     print_result(f"{pipeline.source}, account {home.account}, {home.region}: a run now")
     print_lines(_list_lines(document, pipeline.options))
-    print_result(_conclude(document, pipeline.options))
+    print_result(_summarize(document, pipeline.options))
     _print_next_command(pipeline, document, request)
 
 
@@ -231,7 +231,7 @@ def _list_details(step: Step) -> Iterator[str]:
         yield f"${cost:.2f}"
 
 
-def _conclude(document: Document, pipeline_options: Sequence[str]) -> str:
+def _summarize(document: Document, pipeline_options: Sequence[str]) -> str:
     """Sum up in the last line what the run would change."""
     match document["outcome"]:
         case "REFUSED":

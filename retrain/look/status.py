@@ -175,7 +175,7 @@ class Screen:
     ) -> Iterator[str]:
         """Yield what a campaign serves since when, its model, and what happens to it."""
         served_arn = campaign.served_version_arn or "nothing"
-        yield _describe_service(campaign, served_arn)
+        yield _describe_served_version(campaign, served_arn)
         if served_arn in solution.created:
             yield self._describe_model(solution, served_arn)
 
@@ -267,7 +267,7 @@ def _describe_metric(solution: SolutionStatus) -> str:
     return f"{name} {oldest} {draw_sparkline(newest_first[::-1])} {newest}, {count}"
 
 
-def _describe_service(campaign: CampaignState, served_arn: str) -> str:
+def _describe_served_version(campaign: CampaignState, served_arn: str) -> str:
     """Say what a campaign serves, and since when if it is the version of the last update."""
     served = f"serves {resource_name(served_arn)}"
     update = campaign.update

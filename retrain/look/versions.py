@@ -13,6 +13,7 @@ from functions.personalize.lists import list_deletions
 from functions.personalize.tags import BLOCKED_VERSION_TAG, read_tags
 from functions.personalize.trainings import SolutionReader, describe_version, list_versions
 from functions.rules.trainings import find_later_deletion
+from retrain.account.access import read_if_exists
 from retrain.account.errors import AWS_ERRORS, OperatorError, aws_error
 from retrain.names import is_named, short_name
 
@@ -144,11 +145,8 @@ class VersionNotes:
 
     def _read_present_tags(self, arn: str) -> Tags:
         """Read the tags of a version or a campaign. One that was deleted has none."""
-        client = self._target.access.personalize
-        try:
-            return read_tags(client, arn)
-        except client.exceptions.ResourceNotFoundException:
-            return {}
+        tags = read_if_exists(read_tags, client=self._target.access.personalize, arn=arn)
+        return tags or {}
 
 
 def find_open_request(tags: Tags, settings: ApprovalSettings) -> datetime | None:

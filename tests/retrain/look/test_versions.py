@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 from retrain import cli
 from retrain.look import versions
-from retrain.look.lineage import VERDICTS, build_lineage_lines
+from retrain.look.lineage import RELATIONS, build_lineage_lines
 from retrain.look.lines import render_lines
 from retrain.names import short_name
 from tests.functions.samples import CAMPAIGN, SOLUTION, campaign_result, solution_result
@@ -23,7 +23,7 @@ IMPORT = {
     "runId": None,
     "dataLocation": None,
 }
-RELATION = {"campaignArn": CAMPAIGN, **dict.fromkeys(VERDICTS, False), "pin": "pinned by ops"}
+UNRELATED = {"campaignArn": CAMPAIGN, **dict.fromkeys(RELATIONS, False), "pin": "pinned by ops"}
 LINEAGE = {
     "solutionVersionArn": NEW,
     "status": "CREATE FAILED",
@@ -40,7 +40,7 @@ LINEAGE = {
         {"type": "USERS", "imports": [], "olderImports": 0},
     ],
     "metrics": {},
-    "campaigns": [RELATION, {**RELATION, "good": True, "bad": True}],
+    "campaigns": [UNRELATED, {**UNRELATED, "good": True, "bad": True}],
 }
 """A version with what the versions in `good_run.txt` and `pin.txt` lack."""
 
@@ -67,7 +67,7 @@ def test_a_version_is_traced_to_its_data():
             for arn in prod.pipeline.versions()
         ]
 
-    for document, run_id, verdicts in zip(
+    for document, run_id, relations in zip(
         documents, (None, RUN_ID), (["previous"], ["serves", "good"]), strict=True
     ):
         assert document["runId"] == run_id
@@ -76,7 +76,7 @@ def test_a_version_is_traced_to_its_data():
         assert list(imports) == ["INTERACTIONS", "ITEMS", "USERS"]
         assert [[job["runId"] for job in jobs] for jobs in imports.values()] == [[run_id]] * 3
         (campaign,) = document["campaigns"]
-        assert [key for key in VERDICTS if campaign[key]] == verdicts
+        assert [key for key in RELATIONS if campaign[key]] == relations
 
 
 def test_a_version_is_found_by_its_names():
