@@ -77,17 +77,6 @@ def test_the_expected_hours_are_those_of_trainings_in_the_same_mode():
     assert hours == 1, "a FULL training takes longer"
 
 
-def test_an_export_is_as_old_as_its_newest_file():
-    with account(MOVIES.with_dataset("items", data_location="s3://exports/new/")) as prod:
-        for name in ("a.csv", "b.csv"):
-            prod.pipeline.bucket.put(f"new/{name}", b"ITEM_ID,GENRE\ni1,g1")
-            prod.pipeline.sleep(HOUR)
-        steps = {step["name"]: step for step in prod.retrain("plan --json").document["steps"]}
-    (fact,) = steps["items"]["facts"]
-
-    assert "written 1 h ago" in fact
-
-
 def test_a_verdict_that_people_know_is_not_reported_beside_a_campaign_that_is_updated():
     with account(MOVIES.with_solutions(solution(campaigns=["home", "mail"]))) as prod:
         prod.pipeline.run()
