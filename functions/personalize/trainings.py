@@ -79,6 +79,11 @@ def list_versions(
     return sorted(summaries, key=lambda summary: summary["creationDateTime"], reverse=True)
 
 
+def list_untagged_versions(client: PersonalizeClient, solution_arn: str) -> list[SolutionVersion]:
+    """List the versions of a solution, newest first, without what their tags say."""
+    return [_parse_version(summary) for summary in list_versions(client, solution_arn)]
+
+
 def describe_version(client: PersonalizeClient, arn: str) -> SolutionVersionTypeDef:
     """Describe a solution version."""
     return client.describe_solution_version(solutionVersionArn=arn)["solutionVersion"]
@@ -152,7 +157,7 @@ def _find_versions_around(
 
     The nearer one comes first. The second one's tags are only read if the caller goes on.
     """
-    versions = [_parse_version(summary) for summary in list_versions(client, solution_arn)]
+    versions = list_untagged_versions(client, solution_arn)
     versions.sort(key=lambda version: abs(version.created_at - time))
 
     # Only the nearest version on each side of the time counts.

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from functions.common import clock
 from functions.contract import pipeline_name
 from functions.personalize.campaigns import read_campaign_state
-from functions.personalize.statuses import is_active
 from functions.personalize.tags import read_tags
-from functions.personalize.trainings import list_versions, read_metrics
+from functions.personalize.trainings import list_untagged_versions, read_metrics
 from functions.run.execution_data import identify_run, parse_request, parse_scheduled_time
 from retrain.account.access import read_if_exists
 from retrain.account.errors import AWS_ERRORS, OperatorError, aws_error
@@ -160,12 +159,8 @@ class StatusReader:
 
     def _list_active_versions(self, solution_arn: str) -> dict[str, datetime]:
         """List the ACTIVE versions, newest first, and when the training of each began."""
-        versions = list_versions(self._personalize, solution_arn)
-        return {
-            version["solutionVersionArn"]: version["creationDateTime"]
-            for version in versions
-            if is_active(version["status"])
-        }
+        versions = list_untagged_versions(self._personalize, solution_arn)
+        return {version.arn: version.created_at for version in versions if version.is_active}
 
     async def _read_metric(
         self, metric: str, version_arns: Sequence[str]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from operator import itemgetter
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from functions.common import clock
@@ -11,8 +11,8 @@ from functions.common.formatting import format_hours, format_time
 from functions.personalize.approvals import find_approval_status, parse_approval
 from functions.personalize.lists import list_deletions
 from functions.personalize.tags import BLOCKED_VERSION_TAG, read_tags
-from functions.personalize.trainings import SolutionReader, describe_version, list_versions
-from functions.rules.trainings import find_later_deletion
+from functions.personalize.trainings import describe_version, list_untagged_versions
+from functions.rules.trainings import SolutionState, find_later_deletion
 from retrain.account.access import read_if_exists
 from retrain.account.errors import AWS_ERRORS, OperatorError, aws_error
 from retrain.names import is_named, short_name
@@ -35,15 +35,15 @@ def find_version(target: Target, name: str) -> str:
     """Find the ARN of the version with this short name or id, or raise OperatorError."""
     versions = []
     for solution in target.settings["solutions"]:
-        versions += list_versions(target.access.personalize, solution["solutionArn"])
-    versions.sort(key=itemgetter("creationDateTime"), reverse=True)
-    newest_first = [version["solutionVersionArn"] for version in versions]
+        versions += list_untagged_versions(target.access.personalize, solution["solutionArn"])
+    versions.sort(key=attrgetter("created_at"), reverse=True)
 
-    for version_arn in newest_first:
-        if is_named(version_arn, name):
-            return version_arn
+    for version in versions:
+        if is_named(version.arn, name):
+            return version.arn
 
-    newest_names = ", ".join(map(short_name, newest_first[:SHOWN_VERSIONS])) or "none"
+    newest_arns = [version.arn for version in versions[:SHOWN_VERSIONS]]
+    newest_names = ", ".join(map(short_name, newest_arns)) or "none"
     raise OperatorError(
         f"{name!r} is not a version of this pipeline; its newest versions: {newest_names}"
     )
@@ -68,24 +68,23 @@ def build_deletion_warning(client: PersonalizeClient, version_arn: str) -> str |
 
 def _find_later_deletion(client: PersonalizeClient, version_arn: str) -> Deletion | None:
     """Find the last deletion of users that a version may have learned from, or return None."""
-    version = describe_version(client, version_arn)
-    deletions = list_deletions(client, version["datasetGroupArn"])
-    solution = client.describe_solution(solutionArn=version["solutionArn"])["solution"]
-
+    description = describe_version(client, version_arn)
     # With training mode UPDATE, a version keeps what an earlier FULL version has learned, so the
     # rule needs all versions of the solution.
-    state = SolutionReader(client).read_state(solution, (), deletions)
-    for listed_version in state.versions:
-        if listed_version.arn == version_arn:
-            return find_later_deletion(listed_version, state)
+    versions = list_untagged_versions(client, description["solutionArn"])
+    deletions = list_deletions(client, description["datasetGroupArn"])
+
+    state = SolutionState(versions=versions, deletions=deletions)
+    for version in versions:
+        if version.arn == version_arn:
+            return find_later_deletion(version, state)
     return None
 
 
 class VersionNotes:
     """Says what has happened to the versions of runs since their reports.
 
-    The reports have to come newest first, because runs only ask about the newest version of a
-    solution.
+    The reports have to come newest first, so that a newer version is known before an older one.
     """
 
     def __init__(self, target: Target) -> None:
