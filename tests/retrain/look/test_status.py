@@ -100,6 +100,14 @@ def test_the_golden_screens_of_a_pipeline(golden):
         screens.append(prod.transcript("status -s prod"))
         (taste, _) = prod.retrain("status -s prod --json").document["solutions"]
         assert taste["campaigns"][0]["error"] == "the campaign does not exist"
+
+        prod.services["scheduler"] = answers.Client(list_schedules={"Schedules": []})
+        for _ in range(4):
+            prod.pipeline.inject_fault("deny", operation="DescribeCampaign")
+        screens.append(prod.transcript("status -s prod"))
+        document = prod.retrain("status -s prod --json").document
+        assert document["schedule"] is None
+        assert document["solutions"][1]["campaigns"][0].keys() == {"campaignArn", "error"}
     golden("status.txt", "\n".join(screens))
 
 
@@ -162,8 +170,8 @@ TWO_SOLUTIONS = (solution(campaigns=["a", "b", "c"]), solution("shop", campaigns
 def test_the_screen_needs_at_most_25_requests_a_solution(requests, solutions, shown_versions):
     """More campaigns leave fewer requests for the metrics of versions."""
     with eager_account(*solutions) as prod:
-        for _ in range(3):
-            prod.pipeline.start(datasets=["films"]).wait()
+        for changes in ({}, {}, BY_HAND):
+            prod.pipeline.start(datasets=["films"], **changes).wait()
         for name in [item.solution_arn for item in solutions] * 10:
             prod.pipeline.client.create_solution_version(solutionArn=name)
             prod.pipeline.sleep(2 * HOUR)
