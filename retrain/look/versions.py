@@ -74,9 +74,11 @@ def _find_later_deletion(client: PersonalizeClient, version_arn: str) -> Deletio
     versions = list_untagged_versions(client, description["solutionArn"])
     deletions = list_deletions(client, description["datasetGroupArn"])
 
-    # Whoever rolls back or approves has chosen the version from the same list.
-    (version,) = [version for version in versions if version.arn == version_arn]
-    return find_later_deletion(version, SolutionState(versions=versions, deletions=deletions))
+    state = SolutionState(versions=versions, deletions=deletions)
+    for version in versions:
+        if version.arn == version_arn:
+            return find_later_deletion(version, state)
+    return None
 
 
 class VersionNotes:
