@@ -1,1 +1,5 @@
-"""Deploys an unchanged Pulumi program to the emulator, in this process or with Pulumi's engine."""
+"""Deploys an unmodified Pulumi program to the emulator.
+
+`program.py` does that in this process, without Pulumi's engine. `provider.py` serves a plugin that
+the engine uses instead of the real AWS provider.
+"""

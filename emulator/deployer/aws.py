@@ -1,4 +1,4 @@
-"""Calls the AWS services at the emulator's endpoint."""
+"""Calls AWS services through the emulator, never through a real account."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
 from emulator.deployer import models
-from emulator.deployer.errors import DeploymentError, GoneError
+from emulator.deployer.errors import DeploymentError, NotFoundError
 from emulator.protocol.service_models import LOADER
 
 if TYPE_CHECKING:
@@ -21,22 +21,21 @@ if TYPE_CHECKING:
 
     from botocore.client import BaseClient
 
-SESSION_VARIABLES = {
+NO_USER_CONFIG = {
     "profile": (None, None, None, None),
     **dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None)),
 }
-"""The session variables of botocore that name the profile and the files of the user. They are
-switched off here. Each value is the key in the config file, the environment variable, the default
-and the conversion."""
+"""Overrides botocore's session variables, so that it ignores the user's profile and config files.
+Each value consists of a config file key, an environment variable, a default and a conversion."""
 
 NOT_FOUND = re.compile("NoSuchEntity|NotFound|DoesNotExist|NonExistent")
-"""A part of the error codes of all services for a resource that does not exist."""
+"""Matches the error codes of all services for a resource that doesn't exist."""
 
 Response = dict[str, Any]
-"""The response of a service. Its keys are those of the operation in the AWS API."""
+"""A service's response, with the field names of the AWS API."""
 
 
-def read_health(endpoint: str) -> dict[str, str]:
+def fetch_health(endpoint: str) -> dict[str, str]:
     """Ask the emulator at an endpoint for its `account` and `region`.
 
     Raises DeploymentError if no emulator answers there.
@@ -49,10 +48,10 @@ def read_health(endpoint: str) -> dict[str, str]:
 
 
 class Aws:
-    """The AWS services of one region at the emulator's endpoint. Several threads may use it.
+    """Calls the AWS services of one region at the emulator's endpoint. It's thread-safe.
 
-    Requests are signed as the root user of the emulated account, whose access key is the account
-    number. The credentials of the user are never used, because no request may reach a real account.
+    Requests are signed as the emulated account's root user, whose access key ID is the account
+    number. The user's own credentials are never used, so that no request can reach a real account.
     """
 
     def __init__(self, endpoint: str, account: str, region: str) -> None:
@@ -62,35 +61,36 @@ class Aws:
         self._clients: dict[str, BaseClient] = {}
         self._lock = Lock()
 
-    def call(self, service: str, operation: str, values: Mapping[str, object]) -> Response:
-        """Call an operation, for example `CreateRole`, and return the response.
+    def call(self, service: str, operation: str, parameters: Mapping[str, object]) -> Response:
+        """Call an operation, for example `CreateRole`, with those parameters that it accepts.
 
-        The operation gets those values that are its parameters. Raises DeploymentError with the
-        message of botocore or of the service, and GoneError if the resource does not exist.
+        Raises NotFoundError if the resource doesn't exist, and DeploymentError with the message of
+        botocore or the service if the call fails for another reason.
         """
-        method = getattr(self._client(service), xform_name(operation))
+        method = getattr(self._get_client(service), xform_name(operation))
+        request = models.select_parameters(service, operation, parameters)
         try:
-            response: Response = method(**models.build_request(service, operation, values))
+            response: Response = method(**request)
         except ClientError as error:
             if NOT_FOUND.search(error.response["Error"]["Code"]):
-                raise GoneError(str(error)) from error
+                raise NotFoundError(str(error)) from error
             raise DeploymentError(str(error)) from error
         except BotoCoreError as error:
             raise DeploymentError(str(error)) from error
 
-        # EventBridge's response to a refused target is a success.
+        # EventBridge reports a rejected target in a response that is otherwise a success.
         if response.get("FailedEntryCount"):
             raise DeploymentError(f"{operation}: {response['FailedEntries']}")
         return response
 
-    def _client(self, service: str) -> BaseClient:
-        """Return the client of a service, which is created when it is first used."""
-        # The import is slow, and the engine waits until the provider has started.
+    def _get_client(self, service: str) -> BaseClient:
+        """Return the cached client for a service, creating it on first use."""
+        # This import is slow, and the engine waits for the provider to start, so it's done late.
         from botocore.session import Session  # noqa: PLC0415
 
         with self._lock:
             if service not in self._clients:
-                session = Session(session_vars=SESSION_VARIABLES)
+                session = Session(session_vars=NO_USER_CONFIG)
                 session.register_component("data_loader", LOADER)
                 self._clients[service] = session.create_client(
                     service,

@@ -1,74 +1,82 @@
-"""The calls of the rows that are more than one operation."""
+"""Reads and updates resources that need more than one operation of the AWS API."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, cast
 
-from emulator.deployer.errors import GoneError
+from emulator.deployer.errors import NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from emulator.deployer.aws import Aws, Response
-    from emulator.deployer.rows import Resource
-    from emulator.deployer.translation import Request
+    from emulator.deployer.resource_type import Resource
+    from emulator.deployer.translation import ApiStructure
 
 
 def read_function(function: Resource, aws: Aws) -> Response:
-    """Describe a function with its tags, its reserved concurrency and its latest version."""
-    description = aws.call("lambda", "GetFunction", function.values)
-    configuration = description["Configuration"]
+    """Describe a Lambda function with its tags, reserved concurrency and latest version."""
+    response = aws.call("lambda", "GetFunction", function.parameters)
+    configuration = response["Configuration"]
 
-    # Before the first version is published, the only one is $LATEST.
-    listed = aws.call("lambda", "ListVersionsByFunction", {**function.values, "MaxItems": 10000})
-    latest_version = listed["Versions"][-1]["Version"]
+    list_parameters = {**function.parameters, "MaxItems": 10000}
+    versions = aws.call("lambda", "ListVersionsByFunction", list_parameters)["Versions"]
+    # As long as no version has been published, the only one is $LATEST.
+    latest_version = versions[-1]["Version"]
+
     return {
         **configuration,
-        **description.get("Concurrency", {}),
-        "Tags": description.get("Tags", {}),
+        **response.get("Concurrency", {}),
+        "Tags": response.get("Tags", {}),
         "Version": latest_version,
         "QualifiedArn": f"{configuration['FunctionArn']}:{latest_version}",
     }
 
 
 def update_function(function: Resource, aws: Aws) -> None:
-    """Set the inputs that have changed. Then publish a version, if the program wants versions."""
-    changed_code = function.changed & {"code", "codeSha256", "architectures"}
+    """Update a Lambda function's configuration and code, then publish a version if declared."""
+    changed_code_inputs = function.changed_inputs & {"code", "codeSha256", "architectures"}
+    changed_configuration = function.changed_inputs - {*changed_code_inputs, "publish"}
 
-    # Without Publish, because PublishVersion publishes both changes together.
-    values = {name: value for name, value in function.values.items() if name != "Publish"}
-    if function.changed - {*changed_code, "publish"}:
-        aws.call("lambda", "UpdateFunctionConfiguration", values)
-    if changed_code:
-        code = cast("Request", values["Code"])
-        aws.call("lambda", "UpdateFunctionCode", {**values, **code})
+    # Without Publish, because otherwise UpdateFunctionCode would publish a version itself.
+    # PublishVersion does it below, whether the code has changed, the configuration or both.
+    parameters = {key: value for key, value in function.parameters.items() if key != "Publish"}
+    if changed_configuration:
+        aws.call("lambda", "UpdateFunctionConfiguration", parameters)
+    if changed_code_inputs:
+        code = cast("ApiStructure", parameters["Code"])
+        aws.call("lambda", "UpdateFunctionCode", {**parameters, **code})
 
-    if function.values["Publish"]:
+    if function.parameters["Publish"]:
         aws.call("lambda", "PublishVersion", {"FunctionName": function.id})
 
 
 def read_permission(permission: Resource, aws: Aws) -> Response:
-    """Check that a permission exists. AWS cannot change its statement, so nothing else is read."""
-    policy = json.loads(aws.call("lambda", "GetPolicy", permission.values)["Policy"])
-    if permission.id not in [statement["Sid"] for statement in policy["Statement"]]:
-        raise GoneError(permission.id)
+    """Raise NotFoundError if the function's policy no longer has the permission's statement.
+
+    The description is empty, because AWS can't change a statement, so there's nothing to compare.
+    """
+    policy = json.loads(aws.call("lambda", "GetPolicy", permission.parameters)["Policy"])
+    statement_ids = [statement["Sid"] for statement in policy["Statement"]]
+    if permission.id not in statement_ids:
+        raise NotFoundError(permission.id)
     return {}
 
 
 def set_topic_attributes(topic: Resource, aws: Aws) -> None:
-    """Set the attributes of a topic."""
+    """Set all attributes of an SNS topic, one call each."""
     _set_attributes("SetTopicAttributes", topic, aws)
 
 
 def set_subscription_attributes(subscription: Resource, aws: Aws) -> None:
-    """Set the attributes of a subscription."""
+    """Set all attributes of an SNS subscription, one call each."""
     _set_attributes("SetSubscriptionAttributes", subscription, aws)
 
 
 def _set_attributes(operation: str, resource: Resource, aws: Aws) -> None:
-    """Set attributes of a resource of SNS, which takes only one in each call."""
-    attributes = cast("Mapping[str, object]", resource.values.get("Attributes", {}))
+    """Set all attributes of an SNS resource, one by one, because SNS takes one per call."""
+    attributes = cast("Mapping[str, object]", resource.parameters.get("Attributes", {}))
     for name, value in attributes.items():
         attribute = {"AttributeName": name, "AttributeValue": value}
-        aws.call("sns", operation, {**resource.values, **attribute})
+        aws.call("sns", operation, {**resource.parameters, **attribute})

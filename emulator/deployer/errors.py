@@ -1,9 +1,9 @@
-"""The errors of the deployer that a user can cause."""
+"""Errors of the deployer that its users can cause, so they get a message instead of a traceback."""
 
 
 class DeploymentError(Exception):
-    """The program or a file needs something that the deployer or a service cannot do."""
+    """The program needs something that the deployer doesn't support, or that a service rejects."""
 
 
-class GoneError(DeploymentError):
-    """A resource does not exist."""
+class NotFoundError(DeploymentError):
+    """The resource doesn't exist, or no longer."""

@@ -1,4 +1,4 @@
-"""Checks, completes and compares the inputs of a resource."""
+"""Completes, validates and compares the inputs of a resource, for Pulumi's `Check` and `Diff`."""
 
 from __future__ import annotations
 
@@ -13,35 +13,37 @@ from emulator.deployer.translation import parse_document, to_api
 from emulator.deployer.wire import UNKNOWN, Properties, is_archive
 
 if TYPE_CHECKING:
-    from emulator.deployer.rows import Row
+    from emulator.deployer.resource_type import ResourceType
 
 DEFAULTS = "__defaults"
-"""The internal input that lists the inputs that the provider has filled in. Pulumi's providers have
-it too: https://github.com/pulumi/pulumi-terraform-bridge/blob/main/pkg/tfbridge/schema.go"""
+"""The internal input that lists which inputs the provider has filled in, as in Pulumi's providers:
+https://github.com/pulumi/pulumi-terraform-bridge/blob/main/pkg/tfbridge/schema.go"""
 ALL_TAGS = "tagsAll"
-"""The input that holds the tags of the resource and the provider's default tags."""
+"""The input with the resource's own tags and the provider's default tags."""
 
 
 class CheckedInputs(NamedTuple):
-    """The complete inputs of a resource, and a reason for each input that AWS would refuse."""
+    """The result of a `Check`."""
 
     inputs: Properties
-    refused: dict[str, str]
+    """The complete inputs, including those that the provider has filled in."""
+    failures: dict[str, str]
+    """Why AWS or the emulator would reject an input, by the input's name."""
 
 
-class Difference(NamedTuple):
-    """What an update would change in the inputs of a resource."""
+class InputDiff(NamedTuple):
+    """How new inputs differ from a resource's old ones."""
 
     changed: frozenset[str]
     """The inputs that were added, removed or given another value."""
     replacing: frozenset[str]
-    """The changed inputs that need a new resource."""
-    delete_first: bool
-    """True if the old resource must be deleted before the new one can be created."""
+    """The changed inputs that force a replacement of the resource."""
+    delete_before_replace: bool
+    """Whether the old resource has to be deleted before its replacement is created."""
 
 
 def check_inputs(
-    row: Row,
+    resource_type: ResourceType,
     declared: Mapping[str, object],
     default_tags: Mapping[str, str],
     *,
@@ -49,115 +51,134 @@ def check_inputs(
     seed: bytes,
     old_inputs: Mapping[str, object],
 ) -> CheckedInputs:
-    """Complete the inputs that a program declares, and find the values that AWS would refuse.
+    """Fill in the inputs that a program leaves out, and validate all of them.
 
-    The defaults of the type are added, and the default tags of the provider. If the program leaves
-    the physical name out, it gets an automatic one.
+    That's what Pulumi expects of a `Check`. The provider fills in the type's default values, a
+    generated physical name, and its default tags.
     """
-    inputs = _normalize(row, declared)
-    defaults = {**row.defaults}
-    if row.name_pattern:
-        defaults[row.name_input] = _choose_name(row, logical_name, seed, old_inputs)
-    filled_in = sorted(defaults.keys() - inputs.keys())
-    inputs = {**defaults, **inputs}
+    declared_inputs = _normalize(resource_type, declared)
+    defaults = dict(resource_type.defaults)
+    if resource_type.name_pattern:
+        generated_name = _choose_name(resource_type, logical_name, seed, old_inputs)
+        defaults[resource_type.name_input] = generated_name
 
-    refused = _find_refused(row, inputs)
+    complete_inputs = {**defaults, **declared_inputs}
+    failures = _find_failures(resource_type, complete_inputs)
 
-    # The internal inputs come last, because AWS knows nothing of them.
-    if "tags" in row.fields:
-        inputs[ALL_TAGS] = _merge_tags(inputs.get("tags", {}), default_tags)
-    inputs[DEFAULTS] = filled_in
-    return CheckedInputs(inputs, refused)
+    # Added after the validation, because they aren't inputs of the resource type.
+    added_inputs: Properties = {DEFAULTS: sorted(defaults.keys() - declared_inputs.keys())}
+    if "tags" in resource_type.fields:
+        added_inputs[ALL_TAGS] = _merge_tags(declared_inputs.get("tags", {}), default_tags)
+
+    return CheckedInputs({**complete_inputs, **added_inputs}, failures)
 
 
-def _normalize(row: Row, declared: Mapping[str, object]) -> Properties:
-    """Keep what a program can declare, with its JSON documents as text."""
+def _normalize(resource_type: ResourceType, declared: Mapping[str, object]) -> Properties:
+    """Serialize JSON documents among the declared inputs, and drop inputs that `Check` adds."""
     inputs = drop_internal(declared)
     inputs.pop(ALL_TAGS, None)
-    for name in inputs.keys() & {*row.documents.split()}:
-        inputs[name] = _write_document(inputs[name])
+    for name in inputs.keys() & {*resource_type.json_inputs.split()}:
+        inputs[name] = _serialize_document(inputs[name])
     return inputs
 
 
 def _choose_name(
-    row: Row, logical_name: str, seed: bytes, old_inputs: Mapping[str, object]
+    resource_type: ResourceType, logical_name: str, seed: bytes, old_inputs: Mapping[str, object]
 ) -> object:
-    """Choose a physical name: the logical name, and 7 hexadecimal digits that depend on `seed`.
+    """Generate a physical name: the logical name and seven hex digits that depend on `seed`.
 
-    A resource that has an automatic name keeps it, because a new name means a new resource.
+    If the resource already has a generated name, keep it, because a new name would force a
+    replacement.
     """
-    if row.name_input in cast("list[str]", old_inputs.get(DEFAULTS, [])):
-        return old_inputs[row.name_input]
+    previously_filled_in = cast("list[str]", old_inputs.get(DEFAULTS, []))
+    if resource_type.name_input in previously_filled_in:
+        return old_inputs[resource_type.name_input]
     return f"{logical_name}-{hashlib.sha256(seed).hexdigest()[:7]}"
 
 
-def _find_refused(row: Row, inputs: Properties) -> dict[str, str]:
-    """Find the reason for each input that AWS would refuse."""
-    refused = {}
+def _find_failures(resource_type: ResourceType, inputs: Properties) -> dict[str, str]:
+    """Validate each input, and map the invalid ones to the reason."""
+    failures = {}
     for name, value in inputs.items():
         try:
-            _check_input(row, name, value)
+            _check_input(resource_type, name, value)
         except DeploymentError as error:
-            refused[name] = str(error)
-    return refused
+            failures[name] = str(error)
+    return failures
 
 
 def drop_internal(inputs: Mapping[str, object]) -> Properties:
-    """Drop the internal inputs, whose names begin with two underscores."""
+    """Drop Pulumi's internal inputs, whose names start with two underscores."""
     return {name: value for name, value in inputs.items() if not name.startswith("__")}
 
 
-def compare_inputs(row: Row, old: Mapping[str, object], new: Mapping[str, object]) -> Difference:
-    """Compare two sets of checked inputs.
+def compare_inputs(
+    resource_type: ResourceType, old: Mapping[str, object], new: Mapping[str, object]
+) -> InputDiff:
+    """Compare the old and new inputs of a resource. Both come from a `Check`.
 
-    A resource that the program has named is deleted before its replacement is created, because two
-    resources cannot have one name. Pulumi's own provider does the same: pulumi-terraform-bridge,
-    pkg/tfbridge/schema.go, nameRequiresDeleteBeforeReplace.
+    If the program chose the physical name, the old resource is deleted first, because there can't
+    be two resources with that name. Pulumi's own provider does the same, see
+    nameRequiresDeleteBeforeReplace in pulumi-terraform-bridge, pkg/tfbridge/schema.go.
     """
     changed = frozenset(
-        name for name in (*row.fields, ALL_TAGS) if not _is_same(row, name, old, new)
+        name
+        for name in (*resource_type.fields, ALL_TAGS)
+        if not _is_unchanged(resource_type, name, old, new)
     )
-    replacing = changed & {*row.replacing.split()}
+    replacing = changed & {*resource_type.replace_on_changes.split()}
+
     filled_in = cast("list[str]", new.get(DEFAULTS, []))
-    has_fixed_name = bool(row.name_pattern) and row.name_input not in filled_in
-    return Difference(changed, replacing, bool(replacing) and has_fixed_name)
+    has_fixed_name = bool(resource_type.name_pattern) and resource_type.name_input not in filled_in
+    return InputDiff(
+        changed=changed,
+        replacing=replacing,
+        delete_before_replace=bool(replacing) and has_fixed_name,
+    )
 
 
-def _is_same(row: Row, name: str, old: Mapping[str, object], new: Mapping[str, object]) -> bool:
-    """Compare an input: a JSON document by its content, and an archive by its hash."""
-    before = old.get(name)
-    after = new.get(name)
-    if name in row.documents.split():
-        return parse_document(before) == parse_document(after)
-    if is_archive(before) and is_archive(after):
-        return before["hash"] == after["hash"]
-    return before == after
+def _is_unchanged(
+    resource_type: ResourceType, name: str, old: Mapping[str, object], new: Mapping[str, object]
+) -> bool:
+    """Compare the two values of an input, JSON documents by content and archives by hash."""
+    old_value = old.get(name)
+    new_value = new.get(name)
+    if name in resource_type.json_inputs.split():
+        return parse_document(old_value) == parse_document(new_value)
+    if is_archive(old_value) and is_archive(new_value):
+        return old_value["hash"] == new_value["hash"]
+    return old_value == new_value
 
 
-def _check_input(row: Row, name: str, value: object) -> None:
-    """Raise DeploymentError if AWS or the emulator would refuse an input."""
-    if name not in row.fields:
+def _check_input(resource_type: ResourceType, name: str, value: object) -> None:
+    """Raise DeploymentError if AWS would reject an input, or if the deployer doesn't support it."""
+    if name not in resource_type.fields:
         raise DeploymentError(f"{name}: unknown or not supported")
-    api_value = to_api(value, row.fields[name].shape, name, row.api_names)
 
-    is_known_name = row.name_pattern and name == row.name_input and value != UNKNOWN
-    if is_known_name and not re.fullmatch(row.name_pattern, str(api_value)):
-        raise DeploymentError(f"{name}: {value!r} does not match AWS's pattern {row.name_pattern}")
+    api_value = to_api(value, resource_type.fields[name].shape, name, resource_type.api_paths)
+
+    name_pattern = resource_type.name_pattern
+    is_known_name = name_pattern and name == resource_type.name_input and value != UNKNOWN
+    if is_known_name and not re.fullmatch(name_pattern, str(api_value)):
+        raise DeploymentError(f"{name}: {value!r} does not match AWS's pattern {name_pattern}")
 
 
-def _write_document(document: object) -> str:
-    """Write a JSON document as text, because the outputs of a resource have it as text."""
+def _serialize_document(document: object) -> str:
+    """Serialize a JSON document, unless it's already a string.
+
+    During a preview, a document with an unknown part becomes unknown as a whole.
+    """
     text = document
     if not isinstance(text, str):
         text = json.dumps(document, sort_keys=True)
 
     if UNKNOWN in text:
-        return UNKNOWN  # A document with an unknown part is unknown as a whole.
+        return UNKNOWN
     return text
 
 
 def _merge_tags(tags: object, default_tags: Mapping[str, str]) -> object:
-    """Add the provider's default tags to those of the resource, which win."""
+    """Combine a resource's tags with the provider's default tags. Its own tags take precedence."""
     if not isinstance(tags, Mapping):
-        return UNKNOWN  # This is a preview, and the tags depend on another resource.
+        return UNKNOWN  # During a preview, the tags may depend on an unknown output.
     return {**default_tags, **tags}

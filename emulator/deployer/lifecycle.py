@@ -1,4 +1,4 @@
-"""Creates, reads, updates and deletes a resource with the calls of its row."""
+"""Creates, reads, updates and deletes a resource with the API operations of its type."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from emulator.deployer import models
-from emulator.deployer.errors import GoneError
+from emulator.deployer.errors import NotFoundError
 from emulator.deployer.inputs import ALL_TAGS, compare_inputs, drop_internal
-from emulator.deployer.rows import Resource
+from emulator.deployer.resource_type import Resource
 from emulator.deployer.translation import (
-    contains,
+    find_value,
     from_api,
     merge,
     nest,
+    satisfies,
     tags_from_api,
     to_api,
-    value_at,
 )
 from emulator.deployer.wire import UNKNOWN, Properties
 
@@ -25,248 +25,346 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from emulator.deployer.aws import Aws, Response
-    from emulator.deployer.rows import Row
-    from emulator.deployer.translation import Request
+    from emulator.deployer.resource_type import ResourceType
+    from emulator.deployer.translation import ApiStructure
 
 
-NOTHING: tuple[object, ...] = (None, "", [], {})
-"""What a service returns for an input that is not set."""
+UNSET_VALUES: tuple[object, ...] = (None, "", [], {})
+"""What services return for an input that isn't set."""
 
 
-class ExistingResource(NamedTuple):
-    """A resource that exists, as Pulumi's engine keeps it in its state."""
+class ResourceState(NamedTuple):
+    """An existing resource, as Pulumi's engine stores it in the stack's state."""
 
     id: str
     inputs: Properties
     outputs: Properties
 
 
+# The operations of Pulumi's engine
+
+
 def plan_outputs(
-    row: Row,
+    resource_type: ResourceType,
     old_inputs: Mapping[str, object],
     old_outputs: Mapping[str, object],
     new_inputs: Mapping[str, object],
 ) -> Properties:
-    """Predict for a preview which outputs a resource will have.
+    """Predict, for a preview, the outputs that a resource will have.
 
-    An output that AWS decides only during the deployment is UNKNOWN. A new resource has no old
-    outputs, so that is each of them.
+    Outputs that AWS won't decide before the deployment are UNKNOWN. A new resource has neither old
+    inputs nor old outputs, so for it, these are all outputs that AWS decides.
     """
-    decided_by_aws = {name: old_outputs.get(name, UNKNOWN) for name in row.outputs}
-    if compare_inputs(row, old_inputs, new_inputs).changed - {"tags", ALL_TAGS}:
-        decided_by_aws |= dict.fromkeys(row.recomputed_outputs.split(), UNKNOWN)
-    return {**decided_by_aws, **drop_internal(new_inputs)}
+    aws_outputs = {name: old_outputs.get(name, UNKNOWN) for name in resource_type.outputs}
+
+    changed_inputs = compare_inputs(resource_type, old_inputs, new_inputs).changed
+    if changed_inputs - {"tags", ALL_TAGS}:
+        aws_outputs |= dict.fromkeys(resource_type.recomputed_outputs.split(), UNKNOWN)
+
+    return {**aws_outputs, **drop_internal(new_inputs)}
 
 
-def create(row: Row, inputs: Properties, aws: Aws) -> ExistingResource:
-    """Create a resource from its complete inputs."""
-    values = _translate_inputs(row, inputs)
-    tags = inputs.get(ALL_TAGS)
+def create_resource(resource_type: ResourceType, inputs: Properties, aws: Aws) -> ResourceState:
+    """Create a resource from inputs that `Check` has completed, and read its outputs."""
+    parameters = _translate_inputs(resource_type, inputs)
+    tags = inputs.get(ALL_TAGS)  # Unlike `tags`, they include the provider's default tags.
     if tags:
-        path, shape = row.fields["tags"]
-        values[path] = to_api(tags, shape, "tags", {})
-    response = aws.call(row.service, row.operation, values)
+        path, shape = resource_type.fields["tags"]
+        parameters[path] = to_api(tags, shape, "tags", {})
+    response = aws.call(resource_type.service, resource_type.create, parameters)
 
-    identifier = _identify(row, response, values)
-    resource = _build_resource(row, identifier, inputs, _inputs_to_set_later(row, inputs))
-    _set_own_inputs(row, resource, inputs, aws)
-    outputs = _build_outputs(row, _describe(row, resource, aws), inputs)
-    return ExistingResource(identifier, inputs, outputs)
+    resource_id = _choose_id(resource_type, response, parameters)
 
+    remaining_inputs = _list_remaining_inputs(resource_type, inputs)
+    resource = _build_resource(resource_type, resource_id, inputs, remaining_inputs)
+    _apply_input_operations(resource_type, resource, inputs, aws)
 
-def _identify(row: Row, response: Response, values: Request) -> str:
-    """Choose Pulumi's id of a new resource: the id from AWS, a template, or the physical name."""
-    if row.id_parameter:
-        return str(response[row.id_parameter])
-    if row.id:
-        return row.id.format_map(values)
-    return str(values[row.name_parameter])
+    outputs = _build_outputs(resource_type, _describe(resource_type, resource, aws), inputs)
+    return ResourceState(resource_id, inputs, outputs)
 
 
-def _inputs_to_set_later(row: Row, inputs: Properties) -> set[str]:
-    """List the inputs that the creation does not take, so that they need their own calls."""
-    parameters = models.list_parameters(row.service, row.operation)
+def _choose_id(resource_type: ResourceType, response: Response, parameters: ApiStructure) -> str:
+    """Return Pulumi's ID for a new resource: AWS's ID, a filled-in template or the name."""
+    if resource_type.id_parameter:
+        return str(response[resource_type.id_parameter])
+    if resource_type.id_template:
+        return resource_type.id_template.format_map(parameters)
+    return str(parameters[resource_type.name_parameter])
+
+
+def _list_remaining_inputs(resource_type: ResourceType, inputs: Properties) -> set[str]:
+    """List the inputs that `create` doesn't accept, so their own operations have to set them."""
+    parameters = models.list_parameters(resource_type.service, resource_type.create)
     return {
         name
-        for name in row.own_calls.keys() & inputs.keys()
-        if row.fields[name].path not in parameters
+        for name in resource_type.input_operations.keys() & inputs.keys()
+        if resource_type.fields[name].path not in parameters
     }
 
 
-def read(
-    row: Row, identifier: str, inputs: Properties, default_tags: Mapping[str, str], aws: Aws
-) -> ExistingResource | None:
-    """Read a resource as it is now, or return None if it does not exist."""
+def read_resource(
+    resource_type: ResourceType,
+    resource_id: str,
+    inputs: Properties,
+    default_tags: Mapping[str, str],
+    aws: Aws,
+) -> ResourceState | None:
+    """Read a resource's current state for a refresh, or return None if it no longer exists.
+
+    `inputs` are those that the engine has stored.
+    """
     try:
-        description = _describe(row, _build_resource(row, identifier, inputs), aws)
-    except GoneError:
+        resource = _build_resource(resource_type, resource_id, inputs)
+        description = _describe(resource_type, resource, aws)
+    except NotFoundError:
         return None
 
     current_inputs = {
-        **_read_inputs(row, inputs, description),
-        **_read_tags(row, inputs, description, default_tags),
+        **_read_inputs(resource_type, inputs, description),
+        **_read_tags(resource_type, inputs, description, default_tags),
     }
-    outputs = _build_outputs(row, description, current_inputs)
-    return ExistingResource(identifier, current_inputs, outputs)
+    outputs = _build_outputs(resource_type, description, current_inputs)
+    return ResourceState(resource_id, current_inputs, outputs)
 
 
-def update(
-    row: Row, identifier: str, old_inputs: Properties, new_inputs: Properties, aws: Aws
+def update_resource(
+    resource_type: ResourceType,
+    resource_id: str,
+    old_inputs: Properties,
+    new_inputs: Properties,
+    aws: Aws,
 ) -> Properties:
-    """Change a resource in place and return its outputs."""
-    changed = compare_inputs(row, old_inputs, new_inputs).changed
-    resource = _build_resource(row, identifier, new_inputs, changed - {"tags", ALL_TAGS})
+    """Update a resource in place, and return its new outputs."""
+    changed_inputs = compare_inputs(resource_type, old_inputs, new_inputs).changed
+    changed_except_tags = changed_inputs - {"tags", ALL_TAGS}
+    resource = _build_resource(resource_type, resource_id, new_inputs, changed_except_tags)
 
-    _set_own_inputs(row, resource, new_inputs, aws)
-    if resource.changed - row.own_calls.keys():
-        if callable(row.update):
-            row.update(resource, aws)
+    _apply_input_operations(resource_type, resource, new_inputs, aws)
+    if changed_except_tags - resource_type.input_operations.keys():
+        if callable(resource_type.update):
+            resource_type.update(resource, aws)
         else:
-            aws.call(row.service, row.update, resource.values)
+            aws.call(resource_type.service, resource_type.update, resource.parameters)
 
-    outputs = _build_outputs(row, _describe(row, resource, aws), new_inputs)
-    if ALL_TAGS in changed:
-        _update_tags(row, resource, old_inputs, outputs, aws)
+    outputs = _build_outputs(resource_type, _describe(resource_type, resource, aws), new_inputs)
+    if ALL_TAGS in changed_inputs:
+        _update_tags(resource_type, resource, old_inputs, outputs, aws)
     return outputs
 
 
-def delete(row: Row, identifier: str, inputs: Properties, aws: Aws) -> None:
-    """Delete a resource. Do nothing if it does not exist."""
-    if row.delete is None:
+def delete_resource(
+    resource_type: ResourceType, resource_id: str, inputs: Properties, aws: Aws
+) -> None:
+    """Delete a resource, unless it's already gone."""
+    if resource_type.delete is None:
         return
-    with suppress(GoneError):
-        aws.call(row.service, row.delete, _build_resource(row, identifier, inputs).values)
+
+    resource = _build_resource(resource_type, resource_id, inputs)
+    with suppress(NotFoundError):
+        aws.call(resource_type.service, resource_type.delete, resource.parameters)
 
 
-def _translate_inputs(row: Row, inputs: Mapping[str, object]) -> Request:
-    """Translate the inputs, but not the tags, into values under the API's names.
-
-    The values inside the parameter `within` also stand beside it, because operations that read or
-    delete a resource take some of them as parameters.
-    """
-    values: object = row.constants
-    for name, (path, shape) in row.fields.items():
-        if name in inputs and name != "tags":  # tags have operations of their own
-            values = merge(values, nest(path, to_api(inputs[name], shape, name, row.api_names)))
-
-    request = cast("Request", values)
-    inner_values = cast("Request", value_at(values, row.within) or {})
-    return {**inner_values, **request}
+# The parameters of API calls
 
 
 def _build_resource(
-    row: Row,
-    identifier: str,
+    resource_type: ResourceType,
+    resource_id: str,
     inputs: Properties,
-    changed: AbstractSet[str] = frozenset(),
+    changed_inputs: AbstractSet[str] = frozenset(),
 ) -> Resource:
-    """Build what the calls of the row need to know about a resource.
+    """Collect the parameters for calls about an existing resource.
 
-    An update keeps what its request leaves out, so an input that the program has removed gets the
-    value that unsets it.
+    Inputs that the program has removed get the values that unset them. Otherwise, an update would
+    keep them, because its request would just leave them out.
     """
-    unset = {name: row.unset[name] for name in row.unset.keys() & (changed - inputs.keys())}
-    values = _translate_inputs(row, {**inputs, **unset})
-    if row.id_parameter:
-        values[row.id_parameter] = identifier
-    return Resource(identifier, values, frozenset(changed))
+    removed_inputs = changed_inputs - inputs.keys()
+    removal_values = {
+        name: value
+        for name, value in resource_type.removal_values.items()
+        if name in removed_inputs
+    }
+
+    parameters = _translate_inputs(resource_type, {**inputs, **removal_values})
+    if resource_type.id_parameter:
+        parameters[resource_type.id_parameter] = resource_id
+    return Resource(resource_id, parameters, frozenset(changed_inputs))
 
 
-def _set_own_inputs(row: Row, resource: Resource, inputs: Properties, aws: Aws) -> None:
+def _translate_inputs(resource_type: ResourceType, inputs: Mapping[str, object]) -> ApiStructure:
+    """Translate all inputs except the tags into parameters.
+
+    Values in the type's container appear a second time at the top level, because operations that
+    read or delete a resource take some of them as parameters.
+    """
+    nested_values: object = resource_type.fixed_parameters
+    for name, (path, shape) in resource_type.fields.items():
+        if name in inputs and name != "tags":  # Tags have operations of their own.
+            value = to_api(inputs[name], shape, name, resource_type.api_paths)
+            nested_values = merge(nested_values, nest(path, value))
+
+    parameters = cast("ApiStructure", nested_values)
+    container = cast("ApiStructure", find_value(parameters, resource_type.container_path) or {})
+    return {**container, **parameters}
+
+
+def _apply_input_operations(
+    resource_type: ResourceType, resource: Resource, inputs: Properties, aws: Aws
+) -> None:
     """Set or remove the changed inputs that have operations of their own."""
-    for name in sorted(resource.changed & row.own_calls.keys()):
-        call = row.own_calls[name]
+    for name in sorted(resource.changed_inputs & resource_type.input_operations.keys()):
+        operations = resource_type.input_operations[name]
         if name not in inputs:
-            aws.call(row.service, call.remove, resource.values)
+            aws.call(resource_type.service, operations.remove, resource.parameters)
             continue
 
-        values = dict(resource.values)
-        if call.parameter:
-            values[call.parameter] = values[row.fields[name].path]
-        aws.call(row.service, call.put, values)
+        parameters = dict(resource.parameters)
+        if operations.parameter:
+            parameters[operations.parameter] = parameters[resource_type.fields[name].path]
+        aws.call(resource_type.service, operations.put, parameters)
 
 
-def _describe(row: Row, resource: Resource, aws: Aws) -> Response:
-    """Describe a resource with its tags and its id, whichever calls these take.
+# Descriptions
 
-    Raises GoneError if the resource does not exist.
+
+def _describe(resource_type: ResourceType, resource: Resource, aws: Aws) -> Response:
+    """Describe a resource, and add its ID and tags if the response of `read` lacks them.
+
+    Raises NotFoundError if the resource doesn't exist.
     """
-    description = _read_description(row, resource, aws)
-    if row.id_parameter:
-        description = {**description, row.id_parameter: resource.id}
+    description = _read_description(resource_type, resource, aws)
+    if resource_type.id_parameter:
+        description = {**description, resource_type.id_parameter: resource.id}
 
-    if "tags" in row.fields and row.tag_calls.list:
-        arn = value_at(description, row.outputs["arn"])
-        response = _call_for_tags(row, row.tag_calls.list, resource, arn, aws=aws)
-        tags = response.get("Tags", response.get("tags"))  # the services do not agree on the case
-        description = {**description, row.fields["tags"].path: tags}
+    list_tags = resource_type.tag_operations.list
+    if "tags" in resource_type.fields and list_tags:
+        arn = find_value(description, resource_type.outputs["arn"])
+        response = _call_for_tags(resource_type, list_tags, resource, arn, aws=aws)
+        tags = response.get("Tags", response.get("tags"))  # The spelling depends on the service.
+        description = {**description, resource_type.fields["tags"].path: tags}
     return description
 
 
-def _read_description(row: Row, resource: Resource, aws: Aws) -> Response:
-    """Make the row's call, and pick the resource if the response lists several.
+def _read_description(resource_type: ResourceType, resource: Resource, aws: Aws) -> Response:
+    """Call the type's `read`, and extract the resource's description from the response.
 
-    Raises GoneError if the list does not contain it.
+    Raises NotFoundError if the response lists several resources, but not this one.
     """
-    if not isinstance(row.read, str):
-        return row.read(resource, aws)
+    if not isinstance(resource_type.read, str):
+        return resource_type.read(resource, aws)
 
-    description = aws.call(row.service, row.read, resource.values)
-    if row.found_in:
-        description = cast("Response", description[row.found_in])
+    description = aws.call(resource_type.service, resource_type.read, resource.parameters)
+    if resource_type.response_field:
+        description = cast("Response", description[resource_type.response_field])
     if not isinstance(description, list):
         return description
 
-    for listed in description:
-        if listed[row.name_parameter] == resource.values[row.name_parameter]:
-            return cast("Response", nest(row.within, listed))
-    raise GoneError(resource.id)
+    name_parameter = resource_type.name_parameter
+    for listed_resource in description:
+        if listed_resource[name_parameter] == resource.parameters[name_parameter]:
+            return cast("Response", nest(resource_type.container_path, listed_resource))
+    raise NotFoundError(resource.id)
+
+
+def _build_outputs(
+    resource_type: ResourceType, description: Response, inputs: Mapping[str, object]
+) -> Properties:
+    """Combine a resource's inputs with the outputs that AWS decides."""
+    aws_outputs = {
+        name: find_value(description, path) for name, path in resource_type.outputs.items()
+    }
+    return {**aws_outputs, **drop_internal(inputs)}
+
+
+# Tags
 
 
 def _call_for_tags(
-    row: Row, operation: str, resource: Resource, arn: object, *tags: object, aws: Aws
+    resource_type: ResourceType,
+    operation: str,
+    resource: Resource,
+    arn: object,
+    *tags_or_keys: object,
+    aws: Aws,
 ) -> Response:
-    """Call an operation for tags. `tags` are its tags or keys of tags, if it takes some."""
-    # The services don't agree on names: the first parameter is always the ARN or the name, and the
-    # other one takes the tags.
-    resource_parameter, *tag_parameters = models.list_parameters(row.service, operation)
-    request = {
-        resource_parameter: resource.values.get(resource_parameter, arn),
-        **dict(zip(tag_parameters, tags, strict=False)),
+    """Call one of the type's tag operations.
+
+    Services name the parameters differently, so they're filled in by position: the first one takes
+    the resource's ARN or name, and the second one, if any, takes tags or tag keys.
+    """
+    resource_parameter, *tag_parameters = models.list_parameters(resource_type.service, operation)
+    parameters = {
+        resource_parameter: resource.parameters.get(resource_parameter, arn),
+        **dict(zip(tag_parameters, tags_or_keys, strict=False)),
     }
-    return aws.call(row.service, operation, request)
+    return aws.call(resource_type.service, operation, parameters)
 
 
 def _update_tags(
-    row: Row, resource: Resource, old_inputs: Properties, outputs: Properties, aws: Aws
+    resource_type: ResourceType,
+    resource: Resource,
+    old_inputs: Properties,
+    outputs: Properties,
+    aws: Aws,
 ) -> None:
-    """Remove the tags that are not wanted any more, and set those that are new or differ."""
+    """Remove the tags that are no longer declared, then set those that are new or changed."""
     arn = outputs["arn"]
     old_tags = cast("Properties", old_inputs.get(ALL_TAGS, {}))
     new_tags = cast("Properties", outputs[ALL_TAGS])
 
     removed_keys = sorted(old_tags.keys() - new_tags.keys())
     if removed_keys:
-        _call_for_tags(row, row.tag_calls.untag, resource, arn, removed_keys, aws=aws)
+        untag = resource_type.tag_operations.untag
+        _call_for_tags(resource_type, untag, resource, arn, removed_keys, aws=aws)
 
-    changed_tags = {key: tag for key, tag in new_tags.items() if old_tags.get(key) != tag}
+    changed_tags = {key: value for key, value in new_tags.items() if old_tags.get(key) != value}
     if changed_tags:
-        api_tags = to_api(changed_tags, row.fields["tags"].shape, "tags", {})
-        _call_for_tags(row, row.tag_calls.tag, resource, arn, api_tags, aws=aws)
+        tag = resource_type.tag_operations.tag
+        api_tags = to_api(changed_tags, resource_type.fields["tags"].shape, "tags", {})
+        _call_for_tags(resource_type, tag, resource, arn, api_tags, aws=aws)
 
 
-def _read_inputs(row: Row, declared: Properties, description: Response) -> Properties:
-    """Find the values that the service has now for the inputs.
+def _read_tags(
+    resource_type: ResourceType,
+    declared: Properties,
+    description: Response,
+    default_tags: Mapping[str, str],
+) -> Properties:
+    """Build the inputs `tags` and `tagsAll` from a resource's current tags.
 
-    Nobody can change an input in place that replaces the resource, so it keeps its declared value.
-    Of the inputs that the program leaves out, only those are read that people often set by hand,
-    because a service has values of its own for most others.
+    `tags` leaves out the provider's default tags, unless the program declares them there, too.
     """
-    inputs = {**_find_inputs_set_by_hand(row, description), **declared}
-    compared = row.fields.keys() - {"tags", *row.replacing.split(), *row.unreadable.split()}
+    if "tags" not in resource_type.fields:
+        return {}
 
-    for name in compared & declared.keys():
-        value = _read_input(row, name, declared[name], description)
+    path, shape = resource_type.fields["tags"]
+    all_tags = tags_from_api(find_value(description, path), shape)
+    if "tags" not in declared:
+        return {ALL_TAGS: all_tags}
+
+    default_keys = default_tags.keys() - cast("Properties", declared["tags"]).keys()
+    own_tags = {key: value for key, value in all_tags.items() if key not in default_keys}
+    return {ALL_TAGS: all_tags, "tags": own_tags}
+
+
+# The inputs that a refresh finds
+
+
+def _read_inputs(
+    resource_type: ResourceType, declared: Properties, description: Response
+) -> Properties:
+    """Return a resource's current inputs, except its tags.
+
+    Inputs that AWS can't change in place keep their declared values. Among the undeclared inputs,
+    only `drift_inputs` are read, because services choose values for most others themselves.
+    """
+    inputs = {**_read_undeclared_inputs(resource_type, description), **declared}
+    unchangeable = {*resource_type.replace_on_changes.split()}
+    write_only = {*resource_type.write_only.split()}
+    readable = resource_type.fields.keys() - {"tags"} - unchangeable - write_only
+
+    for name in readable & declared.keys():
+        value = _read_input(resource_type, name, declared[name], description)
         if value is None:
             del inputs[name]
         else:
@@ -274,54 +372,30 @@ def _read_inputs(row: Row, declared: Properties, description: Response) -> Prope
     return inputs
 
 
-def _read_input(row: Row, name: str, declared: object, description: Response) -> object:
-    """Find the value that the service has for an input, or None if it is not set any more.
+def _read_input(
+    resource_type: ResourceType, name: str, declared: object, description: Response
+) -> object:
+    """Return an input's current value, or None if it's no longer set.
 
-    As long as the service means the same as the program, it is what the program declares.
-    Otherwise a refresh would report a document as changed that only has other spaces.
+    If the current value is equivalent to the declared one, the declared one is returned. Otherwise,
+    a refresh would report a change even if a service merely formats a JSON document differently.
     """
-    path, shape = row.fields[name]
-    current = value_at(description, row.read_names.get(name, path))
-    if contains(current, to_api(declared, shape, name, row.api_names)):
+    path, shape = resource_type.fields[name]
+    current = find_value(description, resource_type.response_paths.get(name, path))
+    if satisfies(current, to_api(declared, shape, name, resource_type.api_paths)):
         return declared
-    if current in NOTHING:
-        return row.defaults.get(name)
-    return from_api(current, declared, shape, name, row.api_names)
+    if current in UNSET_VALUES:
+        return resource_type.defaults.get(name)
+    return from_api(current, declared, shape, name, resource_type.api_paths)
 
 
-def _find_inputs_set_by_hand(row: Row, description: Response) -> Properties:
-    """Find the inputs of `undeclared` that somebody has set."""
+def _read_undeclared_inputs(resource_type: ResourceType, description: Response) -> Properties:
+    """Return those `drift_inputs` that somebody has set."""
     inputs: Properties = {}
-    for name, unset_value in row.undeclared.items():
-        path, shape = row.fields[name]
-        api_value = value_at(description, row.read_names.get(name, path))
-        current = from_api(api_value, unset_value, shape, name, row.api_names)
-        if current not in (*NOTHING, unset_value):
+    for name, unset_value in resource_type.drift_inputs.items():
+        path, shape = resource_type.fields[name]
+        api_value = find_value(description, resource_type.response_paths.get(name, path))
+        current = from_api(api_value, unset_value, shape, name, resource_type.api_paths)
+        if current not in (*UNSET_VALUES, unset_value):
             inputs[name] = current
     return inputs
-
-
-def _read_tags(
-    row: Row, declared: Properties, description: Response, default_tags: Mapping[str, str]
-) -> Properties:
-    """Build the inputs that hold the tags from those that the resource has now.
-
-    `tags` does not have the default tags of the provider, unless the program declares them there.
-    """
-    if "tags" not in row.fields:
-        return {}
-
-    path, shape = row.fields["tags"]
-    all_tags = tags_from_api(value_at(description, path), shape)
-    if "tags" not in declared:
-        return {ALL_TAGS: all_tags}
-
-    only_default = default_tags.keys() - cast("Properties", declared["tags"]).keys()
-    tags = {key: tag for key, tag in all_tags.items() if key not in only_default}
-    return {ALL_TAGS: all_tags, "tags": tags}
-
-
-def _build_outputs(row: Row, description: Response, inputs: Mapping[str, object]) -> Properties:
-    """Combine the inputs of a resource with the values that AWS decided."""
-    decided_by_aws = {name: value_at(description, path) for name, path in row.outputs.items()}
-    return {**decided_by_aws, **drop_internal(inputs)}

@@ -1,4 +1,4 @@
-"""Reads the parameters of operations from botocore's models, without a client."""
+"""Looks up the parameters of operations in botocore's models, which needs no client."""
 
 from collections.abc import Mapping
 
@@ -8,23 +8,27 @@ from emulator.protocol.service_models import list_members, load_service_model
 
 
 def list_parameters(service: str, operation: str) -> Mapping[str, Shape]:
-    """Return the parameters of an operation by name, in the order of the model."""
+    """Map the parameters of an operation, in the order of the model, to their shapes."""
     return list_members(load_service_model(service).operation_model(operation).input_shape)
 
 
-def build_request(service: str, operation: str, values: Mapping[str, object]) -> dict[str, object]:
-    """Pick those values that are parameters of an operation.
+def select_parameters(
+    service: str, operation: str, candidates: Mapping[str, object]
+) -> dict[str, object]:
+    """Select the parameters that an operation accepts, and drop all others.
 
-    A value may also be the only item of a list, or the prefix of a name: `AlarmName` is a value for
-    the parameter `AlarmNames`, and `logGroupName` is one for `logGroupNamePrefix`.
+    Some operations take a parameter in another form: `DescribeAlarms` has `AlarmNames`, a list,
+    instead of `AlarmName`, and `DescribeLogGroups` has `logGroupNamePrefix` instead of
+    `logGroupName`.
     """
-    shapes = list_parameters(service, operation)
-    request: dict[str, object] = {}
-    for name, value in values.items():
-        if name in shapes:
-            request[name] = value
-        elif f"{name}s" in shapes:
-            request[f"{name}s"] = [value]
-        elif f"{name}Prefix" in shapes:
-            request[f"{name}Prefix"] = value
-    return request
+    accepted_names = list_parameters(service, operation)
+    parameters: dict[str, object] = {}
+    for name, value in candidates.items():
+        if name in accepted_names:
+            parameters[name] = value
+        elif f"{name}s" in accepted_names:
+            parameters[f"{name}s"] = [value]
+        elif f"{name}Prefix" in accepted_names:
+            parameters[f"{name}Prefix"] = value
+
+    return parameters

@@ -1,4 +1,7 @@
-"""A Pulumi resource monitor that creates each registered resource in the emulator."""
+"""Replaces Pulumi's engine: creates each resource that a program registers, in the emulator.
+
+A *resource monitor* is the part of the engine that Pulumi's SDK calls while a program runs.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +24,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-STACK = "pulumi:pulumi:Stack"
-PROVIDER = "pulumi:providers:aws"
+STACK_TYPE = "pulumi:pulumi:Stack"
+PROVIDER_TYPE = "pulumi:providers:aws"
 
 
 @dataclass(frozen=True)
 class DeployedResource:
-    """A resource of the program, as it was declared and as it exists."""
+    """A resource of the program, after it was deployed."""
 
     urn: str
     type: str
@@ -35,18 +38,19 @@ class DeployedResource:
     name: str
     """The logical name."""
     inputs: Mapping[str, object]
-    """The inputs, completed by the provider."""
+    """The inputs, including those that the provider filled in."""
     id: str = ""
-    """It is empty for a component."""
+    """Empty for a component."""
     outputs: Mapping[str, object] = field(default_factory=dict)
-    """The inputs, and the values that AWS decided."""
+    """The inputs, and the outputs that AWS decided."""
 
 
 class Monitor:
-    """Creates the resources of a program while the program runs.
+    """Creates a program's resources while the program runs.
 
-    Pulumi's SDK calls the capitalised methods, which are the protocol ResourceMonitor, from several
-    threads. Each provider of the program is the one that the engine would start.
+    The capitalized methods are Pulumi's gRPC service ResourceMonitor. Pulumi's SDK calls them from
+    several threads. Providers run in this process, but are otherwise those that the engine would
+    start as plugins.
     """
 
     def __init__(
@@ -59,72 +63,81 @@ class Monitor:
         self.outputs: Mapping[str, object] = {}
         """The program's exports."""
         self.resources: list[DeployedResource] = []
-        """All resources but the stack, in the order in which they were deployed."""
+        """All resources except the stack, in the order of their deployment."""
         self.errors: list[str] = []
-        """The messages of severity error that the program logged."""
+        """The errors that the program logged."""
 
         self._environment = environment
         default_provider = _configure_provider(environment, to_struct(settings))
         self._providers = {"": default_provider}
-        """Reference of a provider in a request -> the provider."""
+        """The providers, by the reference with which a request names one. The default is ""."""
         self._urn_prefix = f"urn:pulumi:{stack}::{project}::"
         self._stack_urn = ""
         self._urns: set[str] = set()
 
     def RegisterResource(self, request: pb.RegisterResourceRequest) -> pb.RegisterResourceResponse:
-        """Deploy a resource. An error gets the type and the name of the resource."""
+        """Deploy a resource, and respond with its URN, ID and outputs.
+
+        A DeploymentError names the resource.
+        """
         try:
             resource = self._deploy(request)
         except DeploymentError as error:
             raise DeploymentError(f"{request.type} {request.name}: {error}") from error
 
-        if request.type != STACK:
+        if request.type != STACK_TYPE:
             self.resources.append(resource)
         return pb.RegisterResourceResponse(
             urn=resource.urn, id=resource.id, object=to_struct(resource.outputs)
         )
 
     def RegisterResourceOutputs(self, request: pb.RegisterResourceOutputsRequest) -> Empty:
-        """Keep the stack's outputs, which are the program's exports."""
+        """Store the program's exports, which it registers as the stack's outputs."""
         if request.urn == self._stack_urn:
             self.outputs = from_struct(request.outputs)
         return Empty()
 
     def Invoke(self, request: pb.ResourceInvokeRequest) -> pb.ResourceInvokeResponse:
-        """Let the provider call one of its functions, such as `aws.get_region()`."""
+        """Let a provider call one of its functions, such as `aws.get_region()`."""
         response = self._providers[request.provider].Invoke(
             provider_pb2.InvokeRequest(tok=request.tok, args=request.args)
         )
-        # `return` is a keyword of Python, so it cannot be written as the name of an argument.
+        # `return` is a Python keyword, so it can't be a literal keyword argument.
         return pb.ResourceInvokeResponse(**{"return": getattr(response, "return")})
 
     def ReadResource(self, request: pb.ReadResourceRequest) -> pb.ReadResourceResponse:
-        """Refuse `get()`, because the deployer only knows resources that it created."""
+        """Reject `get()`, because the deployer only knows resources that it created."""
         raise DeploymentError(f"{request.type} {request.name}: get() {UNSUPPORTED}")
 
     def GetDeploymentInfo(self, _request: Empty) -> pb.DeploymentInfo:
-        """List the supported features, so that Pulumi itself refuses transforms and hooks."""
+        """List the supported features, so that Pulumi's SDK itself rejects transforms and hooks."""
         return pb.DeploymentInfo(supportedFeatures=[pb.RESOURCE_MONITOR_FEATURE_ALIAS_SPECS])
 
     def SignalAndWaitForShutdown(self, _request: Empty) -> Empty:
-        """Return at once, because there is nothing to wait for."""
+        """Return immediately, because nothing is left to wait for."""
         return Empty()
 
     def Log(self, request: engine_pb2.LogRequest) -> None:
-        """Log a warning in place of Pulumi's engine, and keep an error."""
+        """Log the program's warnings, as the engine would, and collect its errors in `errors`.
+
+        Messages of other severities are dropped.
+        """
         if request.severity == engine_pb2.ERROR:
             self.errors.append(request.message)
         elif request.severity == engine_pb2.WARNING:
             logger.warning("%s", request.message)
 
     def _claim_urn(self, request: pb.RegisterResourceRequest) -> str:
-        """Build the URN that Pulumi's engine would give to a resource.
+        """Reserve the URN that Pulumi's engine would assign to a resource, and return it.
 
-        Raises DeploymentError if another resource has it already.
+        The stack's URN is remembered, because the URNs of the stack's children leave it out.
+
+        Raises DeploymentError if another resource already has it.
         """
         qualified_type = request.type
         if request.parent not in ("", self._stack_urn):
-            parent_type = request.parent.split("::")[2]  # after the stack and the project
+            # A URN consists of urn:pulumi:<stack>::<project>::<qualified type>::<name>.
+            parent_type = request.parent.split("::")[2]
             qualified_type = f"{parent_type}${request.type}"
 
         urn = f"{self._urn_prefix}{qualified_type}::{request.name}"
@@ -132,29 +145,32 @@ class Monitor:
             raise DeploymentError(f"duplicate URN {urn}")
         self._urns.add(urn)
 
-        if request.type == STACK:
+        if request.type == STACK_TYPE:
             self._stack_urn = urn
         return urn
 
     def _deploy(self, request: pb.RegisterResourceRequest) -> DeployedResource:
-        """Deploy a component, a provider or an AWS resource. Only an AWS resource needs calls."""
+        """Create an AWS resource, configure a provider, or just record a component."""
         if request.remote or request.importId:
             raise DeploymentError(f"remote components and import {UNSUPPORTED}")
 
         urn = self._claim_urn(request)
-        if request.custom and request.type != PROVIDER:
-            return self._create(request, urn)
+        if request.custom and request.type != PROVIDER_TYPE:
+            return self._create_resource(request, urn)
 
-        identifier = ""
-        if request.type == PROVIDER:
-            identifier = request.name
+        resource_id = ""
+        if request.type == PROVIDER_TYPE:
+            resource_id = request.name
             provider = _configure_provider(self._environment, request.object)
-            self._providers[f"{urn}::{identifier}"] = provider
-        declared = from_struct(request.object)
-        return DeployedResource(urn, request.type, request.name, declared, identifier)
+            self._providers[f"{urn}::{resource_id}"] = provider
+        declared_inputs = from_struct(request.object)
+        return DeployedResource(urn, request.type, request.name, declared_inputs, resource_id)
 
-    def _create(self, request: pb.RegisterResourceRequest, urn: str) -> DeployedResource:
-        """Let the provider check and create an AWS resource, as the engine would."""
+    def _create_resource(self, request: pb.RegisterResourceRequest, urn: str) -> DeployedResource:
+        """Let the provider check the inputs of an AWS resource and create it, as the engine would.
+
+        Raises DeploymentError with all failures if the provider rejects any inputs.
+        """
         provider = self._providers[request.provider]
         checked = provider.Check(
             provider_pb2.CheckRequest(
@@ -178,7 +194,7 @@ class Monitor:
 
 
 def _configure_provider(environment: Mapping[str, str], settings: Struct) -> Provider:
-    """Start a provider with these settings. Raises DeploymentError if one is not supported."""
+    """Create a provider and configure it. Raises DeploymentError if a setting isn't supported."""
     provider = Provider(environment)
     provider.Configure(provider_pb2.ConfigureRequest(args=settings))
     return provider

@@ -1,4 +1,4 @@
-"""Runs an unchanged Pulumi program against the emulator."""
+"""Deploys a Pulumi program to the emulator in this process, without Pulumi's engine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pulumi.runtime import Settings, configure, set_all_config
 from pulumi.runtime import stack as pulumi_stack
 
-from emulator.deployer.aws import read_health
+from emulator.deployer.aws import fetch_health
 from emulator.deployer.errors import DeploymentError
 from emulator.deployer.monitor import DeployedResource, Monitor
 
@@ -24,34 +24,37 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Pulumi waits again for all outputs whenever one of them is known, which takes a fifth of the time
-# of a deployment. Waiting for the first error has the same result.
+# Whenever an output becomes known, Pulumi starts to wait for all others again, which takes up a
+# fifth of a deployment's time. Waiting for the first error has the same result.
 vars(pulumi_stack)["asyncio"] = SimpleNamespace(
     **{**vars(asyncio), "FIRST_COMPLETED": asyncio.FIRST_EXCEPTION}
 )
 
 
 class Deployment(NamedTuple):
-    """The outputs and the resources of a program after it has run."""
+    """What a program created."""
 
     outputs: Mapping[str, object]
     """The program's exports, as plain values."""
     resources: Sequence[DeployedResource]
-    """All resources but the stack, in the order in which they were deployed."""
+    """All resources except the stack, in the order of their deployment."""
 
 
 def deploy(
     stack: str, *, project: str, program: Path, config: Mapping[str, str], endpoint: str
 ) -> Deployment:
-    """Run a program, the `__main__.py` in a folder, and create its resources in the emulator.
+    """Run `__main__.py` in the folder `program`, and create its resources in the emulator.
 
-    The keys of `config` have their namespaces, such as `aws:region`. A value is text, as Pulumi
-    hands it to a program. A stack can be deployed once to an emulator, because there is no preview,
-    diff, update or delete. The checks of the real AWS provider do not run.
+    The keys of `config` include the namespace, for example `aws:region`, and the values are
+    strings, because that's how Pulumi passes them to a program. A stack can be deployed only once
+    to an emulator, since there's no preview, diff, update or delete. The real AWS provider's own
+    checks don't run.
 
-    Raises the errors of the program, and DeploymentError if the emulator refuses a resource or if
-    only Pulumi's engine or the real provider can do something. Do not call this in a running event
-    loop, and not in two threads at once, because it changes the working directory.
+    Don't call this in a running event loop, nor in two threads at once, because it changes the
+    working directory.
+
+    Raises DeploymentError if the emulator rejects a resource, or if the program needs a feature
+    that only Pulumi's engine or the real provider has. The program's own errors are passed through.
     """
     program = program.resolve()
     monitor = _create_monitor(stack, project, config, endpoint)
@@ -73,8 +76,8 @@ def deploy(
 
 
 def _create_monitor(stack: str, project: str, config: Mapping[str, str], endpoint: str) -> Monitor:
-    """Create the monitor of a stack, whose default provider gets the settings `aws:...`."""
-    environment = {"AWS_ENDPOINT_URL": endpoint, "AWS_REGION": read_health(endpoint)["region"]}
+    """Create a stack's monitor, and configure its default provider with the `aws:` settings."""
+    environment = {"AWS_ENDPOINT_URL": endpoint, "AWS_REGION": fetch_health(endpoint)["region"]}
     provider_settings = {
         key.removeprefix("aws:"): value for key, value in config.items() if key.startswith("aws:")
     }
@@ -84,31 +87,31 @@ def _create_monitor(stack: str, project: str, config: Mapping[str, str], endpoin
 def _run_program(
     program: Path, config: Mapping[str, str], create_settings: Callable[[], Settings]
 ) -> None:
-    """Run the program of a stack until it ends and all its resources are deployed."""
+    """Run a program in an event loop of its own, and wait until all resources are deployed."""
 
     def run_main() -> None:
         runpy.run_path(str(program), run_name="__main__")
 
     async def run() -> None:
-        # Settings store their values in the context, so they are created in the new one.
+        # Settings store their values in the current context, so they're created inside this one.
         configure(create_settings())
         set_all_config(dict(config), [])
         await pulumi_stack.run_in_stack(run_main)
 
     # Pulumi keeps global state in the event loop and in the context. A new loop and a new context
-    # keep it away from the caller.
+    # prevent it from leaking to the caller.
     with (
         contextlib.chdir(program),
-        asyncio.Runner(loop_factory=_loop_without_error_logs) as runner,
+        asyncio.Runner(loop_factory=_create_quiet_loop) as runner,
     ):
         runner.run(run(), context=contextvars.Context())
 
 
-def _loop_without_error_logs() -> asyncio.AbstractEventLoop:
-    """Create an event loop that logs the errors of tasks only as debug messages.
+def _create_quiet_loop() -> asyncio.AbstractEventLoop:
+    """Create an event loop that logs unhandled task errors at debug level only.
 
-    If an output fails, every output that depends on it fails with the same error. Pulumi raises the
-    first error, and asyncio would log the other ones later.
+    If an output fails, all outputs that depend on it fail with the same error. Pulumi raises the
+    first one, but asyncio would log the others later, even though they add nothing.
     """
     loop = asyncio.new_event_loop()
     loop.set_exception_handler(lambda _, context: logger.debug("%s", context["message"]))

@@ -1,7 +1,7 @@
-"""Starts the AWS provider for the emulator as a plugin of the Pulumi engine.
+"""Runs the emulator's AWS provider as a plugin of Pulumi's engine, which talks to it over gRPC.
 
-The engine runs `plugin/pulumi-resource-aws` and reads the port that it prints. The engine shows the
-user everything that the plugin prints later.
+The engine starts `plugin/pulumi-resource-aws`, and reads from its output the port that it listens
+on. After that, the plugin must be silent, because the engine shows users whatever else it prints.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PARENT_CHECK_SECONDS = 1.0
-"""Seconds between two checks that the engine is still running."""
+"""How often the plugin checks that the engine is still running."""
 
 
 class Servicer(provider_pb2_grpc.ResourceProviderServicer):
-    """Answers the engine with the capitalised methods of a provider."""
+    """Exposes a provider's capitalized methods to the engine as a gRPC service."""
 
     def __init__(self, provider: Provider) -> None:
         for name in vars(Provider):
             if name[0].isupper():
-                setattr(self, name, partial(_answer, getattr(provider, name)))
+                setattr(self, name, partial(_respond, getattr(provider, name)))
 
 
 def serve(provider: Provider) -> tuple[grpc.Server, int]:
-    """Start a server on a free port of 127.0.0.1, and return it with the port."""
+    """Start a gRPC server on a free port of 127.0.0.1, and return it together with the port."""
     server = grpc.server(
         ThreadPoolExecutor(max_workers=32),
         options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],
@@ -49,27 +49,27 @@ def serve(provider: Provider) -> tuple[grpc.Server, int]:
 
 
 def main() -> None:
-    """Serve until the engine interrupts this process, or until the engine itself has ended."""
-    engine = os.getppid()
+    """Serve until the engine interrupts this process, or until the engine itself is gone."""
+    engine_pid = os.getppid()
     interrupted = Event()
-    # Without a handler, Python does not see the signal if the engine runs in a background job of a
-    # shell, which ignores it.
+    # A shell's background jobs start with SIGINT ignored. Without a handler of its own, the plugin
+    # wouldn't notice the engine's signal there.
     signal.signal(signal.SIGINT, lambda _signal, _frame: interrupted.set())
 
     server, port = serve(Provider(os.environ))
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    while os.getppid() == engine and not interrupted.wait(PARENT_CHECK_SECONDS):
+    while os.getppid() == engine_pid and not interrupted.wait(PARENT_CHECK_SECONDS):
         pass
     server.stop(None)
 
 
-def _answer(
+def _respond(
     method: Callable[[object], object], request: object, context: grpc.ServicerContext
 ) -> object:
-    """Answer with a method, or end the call with a gRPC error, which the user sees.
+    """Respond with a method's result, or with a gRPC error whose message the engine shows to users.
 
-    Only errors that a user can cause are caught. All others are bugs of the provider.
+    Only errors that users can cause are turned into messages. All others are bugs in the provider.
     """
     try:
         return method(request)

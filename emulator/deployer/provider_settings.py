@@ -1,4 +1,4 @@
-"""Reads the settings of the AWS provider, and finds those that the emulator does not support."""
+"""Reads the AWS provider's settings, and rejects those that the emulator doesn't support."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 KNOWN_SETTINGS = {
     *("region", "allowedAccountIds", "defaultTags"),
-    # These are only needed for a real account.
+    # These matter only with a real account, so the emulator ignores them.
     *("profile", "skipCredentialsValidation", "skipMetadataApiCheck", "skipRegionValidation"),
     "skipRequestingAccountId",
-    # The engine finds the plugin by these properties.
+    # The engine itself uses these to find the plugin.
     *("version", "pluginDownloadURL"),
 }
 LOOPBACK_HOSTS = {"127.0.0.1", "localhost", "::1"}
 
 
 def find_endpoint(environment: Mapping[str, str]) -> str:
-    """Read the emulator's endpoint from the environment.
+    """Read the emulator's endpoint from the environment variable AWS_ENDPOINT_URL.
 
-    Raises DeploymentError if it is not set or not on this machine.
+    Raises DeploymentError if it isn't set, or if it points to another machine.
     """
     endpoint = environment.get("AWS_ENDPOINT_URL", "")
     if urlsplit(endpoint).hostname not in LOOPBACK_HOSTS:
@@ -40,18 +40,18 @@ def find_endpoint(environment: Mapping[str, str]) -> str:
 
 
 def check_settings(settings: Mapping[str, object], account: str) -> None:
-    """Raise DeploymentError for unsupported settings, and if they do not allow the account.
+    """Raise DeploymentError if a setting isn't supported, or if the account isn't allowed.
 
-    Names that begin with two underscores are internal to Pulumi. The real provider has the first
-    words about the account: hashicorp/aws-sdk-go-base, internal/config/config.go,
-    VerifyAccountIDAllowed.
+    The error for the account starts like the real provider's, see VerifyAccountIDAllowed in
+    hashicorp/aws-sdk-go-base, internal/config/config.go.
     """
-    unknown = sorted(settings.keys() - KNOWN_SETTINGS)
-    names = [f"aws:{name}" for name in unknown if not name.startswith("__")]
+    unknown_settings = sorted(settings.keys() - KNOWN_SETTINGS)
+    # Names that start with two underscores are internal to Pulumi.
+    names = [f"aws:{name}" for name in unknown_settings if not name.startswith("__")]
     if names:
         raise DeploymentError(f"{', '.join(names)}: not supported by the emulator's provider")
 
-    # The CLI passes a list or a mapping as JSON.
+    # Pulumi's CLI passes lists and mappings as JSON.
     allowed_accounts = re.findall(r"\d+", str(settings.get("allowedAccountIds", account)))
     if account not in allowed_accounts:
         raise DeploymentError(
@@ -61,7 +61,7 @@ def check_settings(settings: Mapping[str, object], account: str) -> None:
 
 
 def read_default_tags(settings: Mapping[str, object]) -> dict[str, str]:
-    """Read the tags of every resource. Raises DeploymentError if they are not a mapping."""
+    """Parse the tags that all resources get. Raises DeploymentError if they aren't a mapping."""
     text = str(settings.get("defaultTags", '{"tags": {}}'))
     try:
         tags = json.loads(text)["tags"].items()
@@ -69,11 +69,11 @@ def read_default_tags(settings: Mapping[str, object]) -> dict[str, str]:
         example = '{"tags": {"team": "data"}}'
         raise DeploymentError(f"aws:defaultTags: {text!r}; expected {example}") from error
 
-    return {key: _write_tag(tag) for key, tag in tags}
+    return {key: _format_tag_value(value) for key, value in tags}
 
 
-def _write_tag(tag: object) -> str:
-    """Write the value of a tag as text: YAML has numbers and truth values too."""
-    if isinstance(tag, str):
-        return tag
-    return json.dumps(tag)
+def _format_tag_value(value: object) -> str:
+    """Convert a tag's value to a string, since in YAML it may also be a number or a boolean."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value)

@@ -1,173 +1,176 @@
-"""The table of the resource types that the deployer supports.
+"""Defines the resource types that the deployer supports.
 
-It has the inputs that the program of this repository uses, and the outputs that connect resources.
+They have the inputs that this repository's program uses, and the outputs that connect resources.
+The comment above a type names the source file of the real provider, relative to internal/service
+in hashicorp/terraform-provider-aws.
 """
 
 from collections.abc import Mapping
 
 from emulator.deployer import calls
-from emulator.deployer.rows import OwnCall, Row, TagCalls
+from emulator.deployer.resource_type import InputOperations, ResourceType, TagOperations
 
-NAME = r"[0-9a-zA-Z\-_.]+"
-"""The pattern of the names in EventBridge."""
+EVENTBRIDGE_NAME = r"[0-9a-zA-Z\-_.]+"
+"""Matches the names of rules and targets, and in EventBridge Scheduler, of schedules and groups."""
 IAM_NAME = r"[\w+=,.@-]+"
 ALARM_NAME = r"[^\x00-\x1f\x7f]+"
 PERMISSION_INPUTS = "statementId function action principal sourceArn"
 
-ROWS: Mapping[str, Row] = {
-    # terraform-provider-aws, internal/service/iam/role.go. IAM does not delete a role that has
-    # policies, and its error is DeleteConflict.
-    "aws:iam/role:Role": Row(
+RESOURCE_TYPES: Mapping[str, ResourceType] = {
+    # iam/role.go. IAM refuses to delete a role that still has policies (DeleteConflict).
+    "aws:iam/role:Role": ResourceType(
         service="iam",
-        operation="CreateRole",
+        create="CreateRole",
         inputs="name assumeRolePolicy permissionsBoundary tags",
-        api_names={"name": "RoleName", "assumeRolePolicy": "AssumeRolePolicyDocument"},
-        documents="assumeRolePolicy",
+        api_paths={"name": "RoleName", "assumeRolePolicy": "AssumeRolePolicyDocument"},
+        json_inputs="assumeRolePolicy",
         name_pattern=IAM_NAME,
         read="GetRole",
-        found_in="Role",
-        read_names={"permissionsBoundary": "PermissionsBoundary.PermissionsBoundaryArn"},
-        undeclared={"permissionsBoundary": None},
+        response_field="Role",
+        response_paths={"permissionsBoundary": "PermissionsBoundary.PermissionsBoundaryArn"},
+        drift_inputs={"permissionsBoundary": None},
         outputs={"arn": "Arn"},
-        own_calls={
-            "assumeRolePolicy": OwnCall("UpdateAssumeRolePolicy", parameter="PolicyDocument"),
-            "permissionsBoundary": OwnCall(
+        input_operations={
+            "assumeRolePolicy": InputOperations(
+                "UpdateAssumeRolePolicy", parameter="PolicyDocument"
+            ),
+            "permissionsBoundary": InputOperations(
                 "PutRolePermissionsBoundary", "DeleteRolePermissionsBoundary"
             ),
         },
-        replacing="name",
-        tag_calls=TagCalls("TagRole", "UntagRole", list=""),
+        replace_on_changes="name",
+        tag_operations=TagOperations("TagRole", "UntagRole", list=""),
         delete="DeleteRole",
     ),
-    # internal/service/iam/role_policy.go
-    "aws:iam/rolePolicy:RolePolicy": Row(
+    # iam/role_policy.go
+    "aws:iam/rolePolicy:RolePolicy": ResourceType(
         service="iam",
-        operation="PutRolePolicy",
+        create="PutRolePolicy",
         inputs="name role policy",
-        api_names={"name": "PolicyName", "role": "RoleName", "policy": "PolicyDocument"},
-        documents="policy",
+        api_paths={"name": "PolicyName", "role": "RoleName", "policy": "PolicyDocument"},
+        json_inputs="policy",
         name_pattern=IAM_NAME,
-        id="{RoleName}:{PolicyName}",
+        id_template="{RoleName}:{PolicyName}",
         read="GetRolePolicy",
         update="PutRolePolicy",
-        replacing="name role",
+        replace_on_changes="name role",
         delete="DeleteRolePolicy",
     ),
-    # internal/service/scheduler/schedule_group.go
-    "aws:scheduler/scheduleGroup:ScheduleGroup": Row(
+    # scheduler/schedule_group.go
+    "aws:scheduler/scheduleGroup:ScheduleGroup": ResourceType(
         service="scheduler",
-        operation="CreateScheduleGroup",
+        create="CreateScheduleGroup",
         inputs="name tags",
-        name_pattern=NAME,
+        name_pattern=EVENTBRIDGE_NAME,
         read="GetScheduleGroup",
         outputs={"arn": "Arn"},
-        replacing="name",
+        replace_on_changes="name",
         delete="DeleteScheduleGroup",
     ),
-    # internal/service/scheduler/schedule.go. UpdateSchedule sets what the request leaves out to its
-    # default: https://docs.aws.amazon.com/scheduler/latest/APIReference/API_UpdateSchedule.html
-    "aws:scheduler/schedule:Schedule": Row(
+    # scheduler/schedule.go. UpdateSchedule resets whatever the request leaves out to its default:
+    # https://docs.aws.amazon.com/scheduler/latest/APIReference/API_UpdateSchedule.html
+    "aws:scheduler/schedule:Schedule": ResourceType(
         service="scheduler",
-        operation="CreateSchedule",
+        create="CreateSchedule",
         inputs="name groupName description scheduleExpression scheduleExpressionTimezone state "
         "flexibleTimeWindow target",
-        name_pattern=NAME,
+        name_pattern=EVENTBRIDGE_NAME,
         defaults={"groupName": "default", "state": "ENABLED", "scheduleExpressionTimezone": "UTC"},
-        id="{GroupName}/{Name}",
+        id_template="{GroupName}/{Name}",
         read="GetSchedule",
         outputs={"arn": "Arn"},
         update="UpdateSchedule",
-        replacing="name groupName",
+        replace_on_changes="name groupName",
         delete="DeleteSchedule",
     ),
-    # internal/service/events/rule.go
-    "aws:cloudwatch/eventRule:EventRule": Row(
+    # events/rule.go
+    "aws:cloudwatch/eventRule:EventRule": ResourceType(
         service="events",
-        operation="PutRule",
+        create="PutRule",
         inputs="name description eventPattern scheduleExpression state tags",
-        documents="eventPattern",
-        name_pattern=NAME,
+        json_inputs="eventPattern",
+        name_pattern=EVENTBRIDGE_NAME,
         read="DescribeRule",
         outputs={"arn": "Arn"},
         update="PutRule",
-        unset={"description": ""},
-        replacing="name",
+        removal_values={"description": ""},
+        replace_on_changes="name",
         delete="DeleteRule",
     ),
-    # internal/service/events/target.go
-    "aws:cloudwatch/eventTarget:EventTarget": Row(
+    # events/target.go
+    "aws:cloudwatch/eventTarget:EventTarget": ResourceType(
         service="events",
-        operation="PutTargets",
+        create="PutTargets",
         inputs="targetId rule arn input inputTransformer",
-        api_names={
+        api_paths={
             "targetId": "Targets.0.Id",
             "inputTransformer.inputPaths": "InputPathsMap",
             "inputTransformer.inputTemplate": "InputTemplate",
         },
-        within="Targets.0",
+        container_path="Targets.0",
         name_input="targetId",
-        name_pattern=NAME,
-        id="{Rule}-{Id}",
+        name_pattern=EVENTBRIDGE_NAME,
+        id_template="{Rule}-{Id}",
         read="ListTargetsByRule",
-        found_in="Targets",
+        response_field="Targets",
         update="PutTargets",
-        replacing="rule targetId",
+        replace_on_changes="rule targetId",
         delete="RemoveTargets",
     ),
-    # internal/service/cloudwatch/metric_alarm.go
-    "aws:cloudwatch/metricAlarm:MetricAlarm": Row(
+    # cloudwatch/metric_alarm.go
+    "aws:cloudwatch/metricAlarm:MetricAlarm": ResourceType(
         service="cloudwatch",
-        operation="PutMetricAlarm",
+        create="PutMetricAlarm",
         inputs="name actionsEnabled alarmActions alarmDescription okActions tags "
         "comparisonOperator dimensions evaluationPeriods metricName namespace period statistic "
         "threshold treatMissingData warmUpConfiguration",
-        api_names={"name": "AlarmName"},
+        api_paths={"name": "AlarmName"},
         name_pattern=ALARM_NAME,
         defaults={"actionsEnabled": True, "treatMissingData": "missing"},
         read="DescribeAlarms",
-        found_in="MetricAlarms",
+        response_field="MetricAlarms",
         outputs={"arn": "AlarmArn"},
         update="PutMetricAlarm",
-        replacing="name",
+        replace_on_changes="name",
         delete="DeleteAlarms",
     ),
-    # internal/service/cloudwatch/dashboard.go
-    "aws:cloudwatch/dashboard:Dashboard": Row(
+    # cloudwatch/dashboard.go
+    "aws:cloudwatch/dashboard:Dashboard": ResourceType(
         service="cloudwatch",
-        operation="PutDashboard",
+        create="PutDashboard",
         inputs="dashboardName dashboardBody",
-        documents="dashboardBody",
+        json_inputs="dashboardBody",
         name_input="dashboardName",
         # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutDashboard.html
         name_pattern=r"[A-Za-z0-9_-]{1,255}",
         read="GetDashboard",
         update="PutDashboard",
-        replacing="dashboardName",
+        replace_on_changes="dashboardName",
         delete="DeleteDashboards",
     ),
-    # internal/service/logs/group.go
-    "aws:cloudwatch/logGroup:LogGroup": Row(
+    # logs/group.go
+    "aws:cloudwatch/logGroup:LogGroup": ResourceType(
         service="logs",
-        operation="CreateLogGroup",
+        create="CreateLogGroup",
         inputs="name kmsKeyId retentionInDays tags",
-        api_names={"name": "logGroupName"},
+        api_paths={"name": "logGroupName"},
         name_pattern=r"[.\-_/#A-Za-z0-9]+",
         read="DescribeLogGroups",
-        found_in="logGroups",
+        response_field="logGroups",
         outputs={"arn": "logGroupArn"},
-        own_calls={
-            "kmsKeyId": OwnCall("AssociateKmsKey", "DisassociateKmsKey"),
-            "retentionInDays": OwnCall("PutRetentionPolicy", "DeleteRetentionPolicy"),
+        input_operations={
+            "kmsKeyId": InputOperations("AssociateKmsKey", "DisassociateKmsKey"),
+            "retentionInDays": InputOperations("PutRetentionPolicy", "DeleteRetentionPolicy"),
         },
-        replacing="name",
+        replace_on_changes="name",
         delete="DeleteLogGroup",
     ),
-    # internal/service/logs/metric_filter.go
-    "aws:cloudwatch/logMetricFilter:LogMetricFilter": Row(
+    # logs/metric_filter.go
+    "aws:cloudwatch/logMetricFilter:LogMetricFilter": ResourceType(
         service="logs",
-        operation="PutMetricFilter",
+        create="PutMetricFilter",
         inputs="name logGroupName pattern metricTransformation",
-        api_names={
+        api_paths={
             "name": "filterName",
             "pattern": "filterPattern",
             "metricTransformation": "metricTransformations.0",
@@ -175,99 +178,99 @@ ROWS: Mapping[str, Row] = {
             "metricTransformation.namespace": "metricNamespace",
             "metricTransformation.value": "metricValue",
         },
-        # botocore's model also allows control characters, which no console shows.
+        # botocore's model also allows control characters, which no console displays.
         name_pattern=r"[^:*\x00-\x1f\x7f]+",
         read="DescribeMetricFilters",
-        found_in="metricFilters",
+        response_field="metricFilters",
         update="PutMetricFilter",
-        replacing="name logGroupName",
+        replace_on_changes="name logGroupName",
         delete="DeleteMetricFilter",
     ),
-    # internal/service/sqs/queue.go
-    "aws:sqs/queue:Queue": Row(
+    # sqs/queue.go
+    "aws:sqs/queue:Queue": ResourceType(
         service="sqs",
-        operation="CreateQueue",
+        create="CreateQueue",
         inputs="name kmsMasterKeyId messageRetentionSeconds sqsManagedSseEnabled tags",
-        api_names={
+        api_paths={
             "name": "QueueName",
             "messageRetentionSeconds": "Attributes.MessageRetentionPeriod",
         },
-        within="Attributes",
+        container_path="Attributes",
         # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
         name_pattern=r"[A-Za-z0-9_-]{1,80}",
         defaults={"messageRetentionSeconds": 345600},
-        constants={"AttributeNames": ["All"]},
+        fixed_parameters={"AttributeNames": ["All"]},
         id_parameter="QueueUrl",
         read="GetQueueAttributes",
         outputs={"arn": "Attributes.QueueArn", "url": "QueueUrl"},
         update="SetQueueAttributes",
-        unset={"kmsMasterKeyId": "", "sqsManagedSseEnabled": False},
-        replacing="name",
-        tag_calls=TagCalls("TagQueue", "UntagQueue", "ListQueueTags"),
+        removal_values={"kmsMasterKeyId": "", "sqsManagedSseEnabled": False},
+        replace_on_changes="name",
+        tag_operations=TagOperations("TagQueue", "UntagQueue", "ListQueueTags"),
         delete="DeleteQueue",
     ),
-    # internal/service/sns/topic.go
-    "aws:sns/topic:Topic": Row(
+    # sns/topic.go
+    "aws:sns/topic:Topic": ResourceType(
         service="sns",
-        operation="CreateTopic",
+        create="CreateTopic",
         inputs="name displayName kmsMasterKeyId tags",
-        within="Attributes",
+        container_path="Attributes",
         # https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
         name_pattern=r"[A-Za-z0-9_-]{1,256}",
         id_parameter="TopicArn",
         read="GetTopicAttributes",
         outputs={"arn": "TopicArn"},
         update=calls.set_topic_attributes,
-        unset={"displayName": "", "kmsMasterKeyId": ""},
-        replacing="name",
+        removal_values={"displayName": "", "kmsMasterKeyId": ""},
+        replace_on_changes="name",
         delete="DeleteTopic",
     ),
-    # internal/service/sns/topic_policy.go. A policy is deleted with its topic.
-    "aws:sns/topicPolicy:TopicPolicy": Row(
+    # sns/topic_policy.go. A policy is deleted together with its topic.
+    "aws:sns/topicPolicy:TopicPolicy": ResourceType(
         service="sns",
-        operation="SetTopicAttributes",
+        create="SetTopicAttributes",
         inputs="arn policy",
-        api_names={"arn": "TopicArn", "policy": "AttributeValue"},
-        documents="policy",
-        constants={"AttributeName": "Policy"},
-        id="{TopicArn}",
+        api_paths={"arn": "TopicArn", "policy": "AttributeValue"},
+        json_inputs="policy",
+        fixed_parameters={"AttributeName": "Policy"},
+        id_template="{TopicArn}",
         read="GetTopicAttributes",
-        read_names={"policy": "Attributes.Policy"},
+        response_paths={"policy": "Attributes.Policy"},
         update="SetTopicAttributes",
-        replacing="arn",
+        replace_on_changes="arn",
         delete=None,
     ),
-    # internal/service/sns/topic_subscription.go
-    "aws:sns/topicSubscription:TopicSubscription": Row(
+    # sns/topic_subscription.go
+    "aws:sns/topicSubscription:TopicSubscription": ResourceType(
         service="sns",
-        operation="Subscribe",
+        create="Subscribe",
         inputs="topic protocol endpoint filterPolicy",
-        api_names={"topic": "TopicArn", "filterPolicy": "Attributes.FilterPolicy"},
-        documents="filterPolicy",
-        constants={"ReturnSubscriptionArn": True},
+        api_paths={"topic": "TopicArn", "filterPolicy": "Attributes.FilterPolicy"},
+        json_inputs="filterPolicy",
+        fixed_parameters={"ReturnSubscriptionArn": True},
         id_parameter="SubscriptionArn",
         read="GetSubscriptionAttributes",
-        undeclared={"filterPolicy": "{}"},
+        drift_inputs={"filterPolicy": "{}"},
         outputs={"arn": "SubscriptionArn"},
         update=calls.set_subscription_attributes,
-        unset={"filterPolicy": "{}"},
-        replacing="topic protocol endpoint",
+        removal_values={"filterPolicy": "{}"},
+        replace_on_changes="topic protocol endpoint",
         delete="Unsubscribe",
     ),
-    # internal/service/lambda/function.go
-    "aws:lambda/function:Function": Row(
+    # lambda/function.go
+    "aws:lambda/function:Function": ResourceType(
         service="lambda",
-        operation="CreateFunction",
+        create="CreateFunction",
         inputs="name code codeSha256 handler runtime architectures role timeout memorySize "
         "environment loggingConfig tracingConfig publish reservedConcurrentExecutions tags",
-        api_names={"name": "FunctionName"},
-        # The model's limit is for an ARN:
+        api_paths={"name": "FunctionName"},
+        # botocore's limit is longer, because it applies to ARNs, too:
         # https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
         name_pattern=r"[A-Za-z0-9_-]{1,64}",
         defaults={"timeout": 3, "memorySize": 128, "publish": False},
         read=calls.read_function,
-        undeclared={"environment": {"variables": {}}, "reservedConcurrentExecutions": None},
-        unreadable="code publish",
+        drift_inputs={"environment": {"variables": {}}, "reservedConcurrentExecutions": None},
+        write_only="code publish",
         outputs={
             "arn": "FunctionArn",
             "codeSha256": "CodeSha256",
@@ -275,35 +278,35 @@ ROWS: Mapping[str, Row] = {
             "version": "Version",
         },
         update=calls.update_function,
-        own_calls={
-            "reservedConcurrentExecutions": OwnCall(
+        input_operations={
+            "reservedConcurrentExecutions": InputOperations(
                 "PutFunctionConcurrency", "DeleteFunctionConcurrency"
             ),
         },
-        unset={"environment": {}},
-        replacing="name",
+        removal_values={"environment": {}},
+        replace_on_changes="name",
         recomputed_outputs="version qualifiedArn",
-        tag_calls=TagCalls(list=""),
+        tag_operations=TagOperations(list=""),
         delete="DeleteFunction",
     ),
-    # internal/service/lambda/permission.go
-    "aws:lambda/permission:Permission": Row(
+    # lambda/permission.go
+    "aws:lambda/permission:Permission": ResourceType(
         service="lambda",
-        operation="AddPermission",
+        create="AddPermission",
         inputs=PERMISSION_INPUTS,
-        api_names={"function": "FunctionName"},
+        api_paths={"function": "FunctionName"},
         name_input="statementId",
         name_pattern=r"[A-Za-z0-9_-]+",
         read=calls.read_permission,
-        replacing=PERMISSION_INPUTS,
+        replace_on_changes=PERMISSION_INPUTS,
         delete="RemovePermission",
     ),
-    # internal/service/sfn/state_machine.go
-    "aws:sfn/stateMachine:StateMachine": Row(
+    # sfn/state_machine.go
+    "aws:sfn/stateMachine:StateMachine": ResourceType(
         service="stepfunctions",
-        operation="CreateStateMachine",
+        create="CreateStateMachine",
         inputs="name definition roleArn type loggingConfiguration tracingConfiguration tags",
-        api_names={
+        api_paths={
             "loggingConfiguration.logDestination": (
                 "destinations.0.cloudWatchLogsLogGroup.logGroupArn"
             )
@@ -315,8 +318,8 @@ ROWS: Mapping[str, Row] = {
         read="DescribeStateMachine",
         outputs={"arn": "stateMachineArn"},
         update="UpdateStateMachine",
-        replacing="name type",
+        replace_on_changes="name type",
         delete="DeleteStateMachine",
     ),
 }
-"""Pulumi's type tokens -> rows."""
+"""The supported resource types, by Pulumi's type token."""

@@ -1,8 +1,8 @@
-"""The AWS provider that the Pulumi engine uses with the emulator.
+"""Implements the gRPC service of a Pulumi provider for AWS resources in the emulator.
 
-The engine's client of providers shows what each response must hold: pulumi/pulumi, sdk/go/common/
-resource/plugin/provider_plugin.go. This provider does not accept secrets. The engine therefore
-sends the plain values of secrets, and itself marks the values in the responses as secret.
+What each response has to contain can be seen in the engine's client, pulumi/pulumi, sdk/go/common/
+resource/plugin/provider_plugin.go. This provider doesn't accept secrets. The engine therefore sends
+their plain values, and marks the values in responses as secret itself.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from pulumi.runtime.proto import plugin_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
 
 from emulator.deployer import lifecycle
-from emulator.deployer.aws import Aws, read_health
+from emulator.deployer.aws import Aws, fetch_health
 from emulator.deployer.errors import DeploymentError
 from emulator.deployer.inputs import check_inputs, compare_inputs
 from emulator.deployer.provider_settings import check_settings, find_endpoint, read_default_tags
-from emulator.deployer.resources import ROWS
+from emulator.deployer.resources import RESOURCE_TYPES
 from emulator.deployer.wire import from_struct, to_struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from emulator.deployer.rows import Row
+    from emulator.deployer.resource_type import ResourceType
 
 VERSION = version("pulumi-aws")
-"""The version of the real provider that this provider replaces."""
+"""The version of the real provider that this one stands in for."""
 NO_REGION = "missing region information; run 'pulumi config set aws:region eu-west-1'"
 GET_ACCOUNT = "aws:index/getCallerIdentity:getCallerIdentity"
 GET_REGION = "aws:index/getRegion:getRegion"
@@ -36,10 +36,10 @@ UNSUPPORTED = "is not supported by the emulator's provider"
 
 
 class Provider:
-    """One AWS provider of a program, for example the default provider.
+    """One of a program's AWS providers, for example the default provider.
 
-    The capitalised methods are those of Pulumi's protocol ResourceProvider. They are called in
-    several threads, and raise DeploymentError.
+    The capitalized methods are Pulumi's gRPC service ResourceProvider. They're called from several
+    threads, and raise DeploymentError for errors that users can cause.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -48,25 +48,26 @@ class Provider:
         self._aws: Aws
 
     def GetPluginInfo(self, _request: Empty) -> plugin_pb2.PluginInfo:
-        """Name the version, which the engine compares with the one that the program needs."""
+        """Report the version, which the engine compares with the one that the program requires."""
         return plugin_pb2.PluginInfo(version=VERSION)
 
     def DiffConfig(self, request: pb.DiffRequest) -> pb.DiffResponse:
-        """Compare the settings. Another region replaces the provider's resources."""
+        """Compare the provider's old and new settings. A new region replaces all its resources."""
         old = from_struct(request.old_inputs)
         new = from_struct(request.news)
-        response = pb.DiffResponse(changes=_changes(is_different=old != new))
+        response = pb.DiffResponse(changes=_build_changes(is_different=old != new))
         if old.get("region") != new.get("region"):
             response.replaces.append("region")
         return response
 
     def Configure(self, request: pb.ConfigureRequest) -> pb.ConfigureResponse:
-        """Keep the settings for the other methods.
+        """Connect to the emulator, and store the settings for all later calls.
 
-        Fail if there is no emulator or no region, and if a setting is not supported.
+        Raises DeploymentError if no emulator answers, no region is known, or a setting isn't
+        supported.
         """
         endpoint = find_endpoint(self._environment)
-        account = read_health(endpoint)["account"]
+        account = fetch_health(endpoint)["account"]
         settings = from_struct(request.args)
         check_settings(settings, account)
 
@@ -75,7 +76,10 @@ class Provider:
         return pb.ConfigureResponse(supportsPreview=True)
 
     def _find_region(self, settings: Mapping[str, object]) -> str:
-        """Find the region. The setting wins over the environment."""
+        """Read the region from the settings or else from the environment.
+
+        Raises DeploymentError if neither has one.
+        """
         region = (
             settings.get("region")
             or self._environment.get("AWS_REGION")
@@ -86,9 +90,9 @@ class Provider:
         return str(region)
 
     def Check(self, request: pb.CheckRequest) -> pb.CheckResponse:
-        """Complete the inputs of a resource, and report a failure for each refused value."""
-        inputs, refused = check_inputs(
-            _find_row(request.type),
+        """Complete and validate a resource's inputs, and report a failure for each invalid one."""
+        inputs, failures = check_inputs(
+            _find_resource_type(request.type),
             from_struct(request.news),
             self._default_tags,
             logical_name=request.name,
@@ -99,41 +103,47 @@ class Provider:
         return pb.CheckResponse(
             inputs=to_struct(inputs),
             failures=[
-                pb.CheckFailure(property=name, reason=reason) for name, reason in refused.items()
+                pb.CheckFailure(property=name, reason=reason) for name, reason in failures.items()
             ],
         )
 
     def Diff(self, request: pb.DiffRequest) -> pb.DiffResponse:
-        """List the inputs that an update would change, and those that need a new resource."""
+        """List the inputs that have changed, and those that force a replacement."""
         old = from_struct(request.old_inputs)
         new = from_struct(request.news)
-        diff = compare_inputs(_find_row(request.type), old, new)
+        resource_type = _find_resource_type(request.type)
+        diff = compare_inputs(resource_type, old, new)
         return pb.DiffResponse(
-            changes=_changes(is_different=bool(diff.changed)),
+            changes=_build_changes(is_different=bool(diff.changed)),
             diffs=sorted(diff.changed),
             replaces=sorted(diff.replacing),
-            deleteBeforeReplace=diff.delete_first,
+            deleteBeforeReplace=diff.delete_before_replace,
         )
 
     def Create(self, request: pb.CreateRequest) -> pb.CreateResponse:
-        """Create a resource and return its outputs. In a preview, return the planned outputs."""
-        row = _find_row(request.type)
+        """Create a resource, or predict its outputs in a preview."""
+        resource_type = _find_resource_type(request.type)
         inputs = from_struct(request.properties)
         if request.preview:
-            outputs = lifecycle.plan_outputs(row, {}, {}, inputs)
+            outputs = lifecycle.plan_outputs(resource_type, {}, {}, inputs)
             return pb.CreateResponse(properties=to_struct(outputs))
 
-        resource = lifecycle.create(row, inputs, self._aws)
+        resource = lifecycle.create_resource(resource_type, inputs, self._aws)
         return pb.CreateResponse(id=resource.id, properties=to_struct(resource.outputs))
 
     def Read(self, request: pb.ReadRequest) -> pb.ReadResponse:
-        """Read a resource for a refresh. The response is empty if it does not exist any more."""
-        row = _find_row(request.type)
+        """Read a resource's current state for a refresh.
+
+        The response is empty if the resource no longer exists.
+        """
+        resource_type = _find_resource_type(request.type)
         inputs = from_struct(request.inputs)
         if not inputs:
             raise DeploymentError(f"import and get() of {request.type} {UNSUPPORTED}")
 
-        resource = lifecycle.read(row, request.id, inputs, self._default_tags, self._aws)
+        resource = lifecycle.read_resource(
+            resource_type, request.id, inputs, self._default_tags, self._aws
+        )
         if resource is None:
             return pb.ReadResponse()
 
@@ -144,26 +154,27 @@ class Provider:
         )
 
     def Update(self, request: pb.UpdateRequest) -> pb.UpdateResponse:
-        """Change a resource and return its outputs. In a preview, return the planned outputs."""
-        row = _find_row(request.type)
+        """Update a resource in place, or predict its outputs in a preview."""
+        resource_type = _find_resource_type(request.type)
         old = from_struct(request.old_inputs)
         new = from_struct(request.news)
 
         if request.preview:
             old_outputs = from_struct(request.olds)
-            outputs = lifecycle.plan_outputs(row, old, old_outputs, new)
+            outputs = lifecycle.plan_outputs(resource_type, old, old_outputs, new)
         else:
-            outputs = lifecycle.update(row, request.id, old, new, self._aws)
+            outputs = lifecycle.update_resource(resource_type, request.id, old, new, self._aws)
         return pb.UpdateResponse(properties=to_struct(outputs))
 
     def Delete(self, request: pb.DeleteRequest) -> Empty:
-        """Delete a resource."""
+        """Delete a resource, unless it's already gone."""
+        resource_type = _find_resource_type(request.type)
         inputs = from_struct(request.old_inputs)
-        lifecycle.delete(_find_row(request.type), request.id, inputs, self._aws)
+        lifecycle.delete_resource(resource_type, request.id, inputs, self._aws)
         return Empty()
 
     def Invoke(self, request: pb.InvokeRequest) -> pb.InvokeResponse:
-        """Call a function of the provider, such as `aws.get_region()` in the program."""
+        """Return the result of a provider function, such as `aws.get_region()` in a program."""
         results = {
             GET_ACCOUNT: {"accountId": self._aws.account},
             GET_REGION: {"region": self._aws.region},
@@ -172,18 +183,19 @@ class Provider:
         if request.tok not in results or arguments:
             raise DeploymentError(f"{' '.join([request.tok, *arguments])} {UNSUPPORTED}")
 
-        # `return` is a keyword of Python, so it cannot be written as the name of an argument.
+        # `return` is a Python keyword, so it can't be a literal keyword argument.
         return pb.InvokeResponse(**{"return": to_struct(results[request.tok])})
 
 
-def _changes(*, is_different: bool) -> pb.DiffResponse.DiffChanges.ValueType:
+def _build_changes(*, is_different: bool) -> pb.DiffResponse.DiffChanges.ValueType:
+    """Translate a boolean into the enum that a DiffResponse uses instead."""
     if is_different:
         return pb.DiffResponse.DIFF_SOME
     return pb.DiffResponse.DIFF_NONE
 
 
-def _find_row(type_token: str) -> Row:
-    """Find the row of a resource type. Raises DeploymentError if the table has none."""
-    if type_token not in ROWS:
+def _find_resource_type(type_token: str) -> ResourceType:
+    """Look up a resource type by its token. Raises DeploymentError if it isn't supported."""
+    if type_token not in RESOURCE_TYPES:
         raise DeploymentError(f"{type_token} {UNSUPPORTED}")
-    return ROWS[type_token]
+    return RESOURCE_TYPES[type_token]

@@ -1,8 +1,8 @@
-"""Translates Pulumi's inputs into requests of the AWS API, and compares them with responses.
+"""Translates a program's inputs into API requests, and compares them with the API's responses.
 
-Names and types come from botocore's models. The model of a value also says which values AWS
-refuses: botocore itself checks no allowed values, lengths and ranges. Patterns are not checked,
-because they are written for the regular expressions of another language.
+Names and types come from botocore's models. So do the allowed values, lengths and ranges, which
+botocore itself doesn't check. Patterns aren't checked, because they're written for the regular
+expressions of another language.
 """
 
 from __future__ import annotations
@@ -13,31 +13,36 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 from emulator.deployer.errors import DeploymentError
-from emulator.deployer.wire import UNKNOWN, build_zip, is_archive
+from emulator.deployer.wire import UNKNOWN, Properties, build_zip, is_archive
 from emulator.protocol.service_models import list_members
 
 if TYPE_CHECKING:
     from botocore.model import ListShape, MapShape, Shape
 
-Request: TypeAlias = dict[str, object]
-"""Values under the API's names."""
-Names: TypeAlias = Mapping[str, str]
-"""Path of an input, for example `target.input` -> path in the API below the parent's path."""
+ApiStructure: TypeAlias = dict[str, object]
+"""A request, or a structure inside one, with the field names of the AWS API."""
+ApiPaths: TypeAlias = Mapping[str, str]
+"""The API paths of inputs. A key is an input's full path, for example `target.input`, but its API
+path is relative to the enclosing block."""
 
 
-class Field(NamedTuple):
-    """The place of an input in the API."""
+class ApiField(NamedTuple):
+    """A field of the API that corresponds to an input."""
 
     path: str
-    """Names of members, with dots between them. `0` stands for the only item of a list."""
+    """The names of the fields that lead to it, separated by dots. A step `0` is a list's only
+    item."""
     shape: Shape
+    """The field's type in botocore's model."""
 
 
-def find_field(parent: Shape, name: str, api_path: str | None = None) -> Field | None:
-    """Find the field of a structure that an input sets, or None if it has no such field.
+# From Pulumi to the API
 
-    Without a path, the field has the name of the input, in any case of its letters. In a map of
-    attributes, the name begins with a capital letter.
+
+def find_field(parent: Shape, name: str, api_path: str | None = None) -> ApiField | None:
+    """Find the field that corresponds to an input, or None if the structure doesn't have it.
+
+    Without `api_path`, the field's name differs from the input's in capitalization at most.
     """
     if api_path is None:
         api_path = _find_member(parent, name)
@@ -47,11 +52,15 @@ def find_field(parent: Shape, name: str, api_path: str | None = None) -> Field |
     shape = parent
     for step in _split_path(api_path):
         shape = _follow_step(shape, step)
-    return Field(api_path, shape)
+    return ApiField(api_path, shape)
 
 
 def _find_member(parent: Shape, name: str) -> str | None:
-    """Find the member of a structure with the name of an input, in any case of its letters."""
+    """Find the member of a structure that has an input's name, ignoring case.
+
+    If `parent` is a map of attributes, such as SQS's, the model doesn't list their names, so the
+    input's name is capitalized.
+    """
     if parent.type_name == "map":
         return name[0].upper() + name[1:]
     for member in list_members(parent):
@@ -61,25 +70,29 @@ def _find_member(parent: Shape, name: str) -> str | None:
 
 
 def nest(path: str, value: object) -> object:
-    """Put a value into nested structures and lists, in which it is the only one."""
+    """Wrap a value in structures and lists: `a.0.b` and 1 become `{"a": [{"b": 1}]}`."""
     for step in reversed(_split_path(path)):
         value = _nest_once(step, value)
     return value
 
 
 def _nest_once(step: str, value: object) -> object:
+    """Wrap a value in a list if the step is `0`, otherwise in a structure."""
     if step == "0":
         return [value]
     return {step: value}
 
 
 def merge(first: object, second: object) -> object:
-    """Merge two structures, or two lists of one structure each. They set no value twice."""
+    """Merge two nested structures that have no value in common.
+
+    If both are lists, they have one item each, and their items are merged.
+    """
     if isinstance(first, list) and isinstance(second, list):
         return [merge(first[0], second[0])]
 
-    merged = dict(cast("Request", first))
-    for name, value in cast("Request", second).items():
+    merged = dict(cast("ApiStructure", first))
+    for name, value in cast("ApiStructure", second).items():
         if name in merged:
             merged[name] = merge(merged[name], value)
         else:
@@ -87,8 +100,73 @@ def merge(first: object, second: object) -> object:
     return merged
 
 
-def value_at(value: object, path: str) -> object | None:
-    """Read the value at a path in a request or response, or None if there is none."""
+def to_api(value: object, shape: Shape, path: str, api_paths: ApiPaths) -> object:
+    """Translate an input's value into the form that the API expects.
+
+    An unknown value stays UNKNOWN, and an archive becomes a zip file. `path` is the input's path,
+    which error messages start with.
+
+    Raises DeploymentError if the value has the wrong type or AWS would reject it.
+    """
+    if value == UNKNOWN:
+        return value
+    if is_archive(value):
+        return {"ZipFile": build_zip(value, path)}
+    if shape.type_name == "structure":
+        return _structure_to_api(_require_mapping(value, path, "block"), shape, path, api_paths)
+    if shape.type_name == "map":
+        return _map_to_api(value, cast("MapShape", shape).value, path, api_paths)
+
+    if shape.type_name == "list":
+        value = _list_to_api(value, cast("ListShape", shape).member, path, api_paths)
+    elif shape.type_name == "string" and not isinstance(value, str):
+        value = json.dumps(value)
+    _check_limits(shape, value, path)
+    return value
+
+
+def _structure_to_api(
+    block: Mapping[str, object], shape: Shape, path: str, api_paths: ApiPaths
+) -> object:
+    """Translate a block of inputs, several of which may end up in the same nested structure."""
+    structure: object = {}
+    for name, value in block.items():
+        input_path = f"{path}.{name}"
+        field = _require_field(shape, input_path, api_paths)
+        api_value = to_api(value, field.shape, input_path, api_paths)
+        structure = merge(structure, nest(field.path, api_value))
+    return structure
+
+
+def _map_to_api(value: object, item_shape: Shape, path: str, api_paths: ApiPaths) -> ApiStructure:
+    """Translate the values of a mapping, but not its keys."""
+    items = _require_mapping(value, path, "mapping").items()
+    return {key: to_api(item, item_shape, f"{path}.{key}", api_paths) for key, item in items}
+
+
+def _list_to_api(value: object, item_shape: Shape, path: str, api_paths: ApiPaths) -> list[object]:
+    """Translate the items of a list.
+
+    If the API expects a list of pairs, for example tags, a program declares a mapping.
+    """
+    pair_names = _find_pair_names(item_shape)
+    if pair_names is not None:
+        key_name, value_name = pair_names
+        pairs = _require_mapping(value, path, "mapping")
+        value = [{key_name: key, value_name: item} for key, item in pairs.items()]
+
+    if not isinstance(value, list):
+        raise DeploymentError(f"{path}: a list was expected, not {value!r}")
+    return [
+        to_api(item, item_shape, f"{path}[{index}]", api_paths) for index, item in enumerate(value)
+    ]
+
+
+# From the API to Pulumi
+
+
+def find_value(value: object, path: str) -> object | None:
+    """Return the value at a path in a request or response, or None if there's none."""
     for step in _split_path(path):
         if isinstance(value, list) and value:
             value = value[0]
@@ -99,130 +177,91 @@ def value_at(value: object, path: str) -> object | None:
     return value
 
 
-def to_api(value: object, shape: Shape, path: str, api_names: Names) -> object:
-    """Translate the value of an input into what the API takes.
-
-    A value that is not known stays UNKNOWN, and an archive becomes a zip file. Raises
-    DeploymentError with the path of a value that has the wrong type or that AWS would refuse.
-    """
-    if value == UNKNOWN:
-        return value
-    if is_archive(value):
-        return {"ZipFile": build_zip(value, path)}
-    if shape.type_name == "structure":
-        return _structure_to_api(_require_mapping(value, path, "block"), shape, path, api_names)
-    if shape.type_name == "map":
-        return _map_to_api(value, cast("MapShape", shape).value, path, api_names)
-
-    if shape.type_name == "list":
-        value = _list_to_api(value, cast("ListShape", shape).member, path, api_names)
-    elif shape.type_name == "string" and not isinstance(value, str):
-        value = json.dumps(value)
-    _check(shape, value, path)
-    return value
-
-
-def _map_to_api(value: object, item_shape: Shape, path: str, api_names: Names) -> Request:
-    items = _require_mapping(value, path, "mapping").items()
-    return {key: to_api(item, item_shape, f"{path}.{key}", api_names) for key, item in items}
-
-
-def _list_to_api(value: object, item_shape: Shape, path: str, api_names: Names) -> list[object]:
-    """Translate the items of a list. A program writes tags, which are pairs, as a mapping."""
-    pair_names = _find_pair_names(item_shape)
-    if pair_names is not None:
-        key_name, value_name = pair_names
-        tags = _require_mapping(value, path, "mapping")
-        value = [{key_name: key, value_name: tag} for key, tag in tags.items()]
-
-    if not isinstance(value, list):
-        raise DeploymentError(f"{path}: a list was expected, not {value!r}")
-    return [
-        to_api(item, item_shape, f"{path}[{index}]", api_names) for index, item in enumerate(value)
-    ]
-
-
-def from_api(current: object, wanted: object, shape: Shape, path: str, api_names: Names) -> object:
-    """Translate a value of a response back, so that it can be compared with the wanted value."""
-    if isinstance(wanted, str):
+def from_api(
+    current: object, declared: object, shape: Shape, path: str, api_paths: ApiPaths
+) -> object:
+    """Translate a value from a response back into the form of the declared input."""
+    if isinstance(declared, str):
         return current
-    if isinstance(wanted, Mapping) and shape.type_name == "list":  # for example tags
+    if isinstance(declared, Mapping) and shape.type_name == "list":  # for example tags
         return tags_from_api(current, shape)
-    if isinstance(wanted, Mapping) and shape.type_name == "structure":
-        return _structure_from_api(current, wanted, shape, path, api_names)
+    if isinstance(declared, Mapping) and shape.type_name == "structure":
+        return _structure_from_api(current, declared, shape, path, api_paths)
 
-    # Attributes, for example those of SQS, are texts even if they are numbers.
+    # Attributes, for example those of SQS, are strings even if they hold numbers.
     return parse_document(current)
 
 
 def _structure_from_api(
-    current: object, wanted: Mapping[str, object], shape: Shape, path: str, api_names: Names
-) -> Request:
-    """Translate only the members that the wanted structure has, because services add members."""
-    structure = {}
-    for name, wanted_value in wanted.items():
-        field_path = f"{path}.{name}"
-        field = _find_known_field(shape, field_path, api_names)
-        value = value_at(current, field.path)
-        if value is not None:
-            structure[name] = from_api(value, wanted_value, field.shape, field_path, api_names)
-    return structure
+    current: object, declared: Mapping[str, object], shape: Shape, path: str, api_paths: ApiPaths
+) -> Properties:
+    """Translate a structure, skipping any fields that the program doesn't declare.
 
-
-def contains(current: object, wanted: object) -> bool:
-    """Return True if a value of a response has every value that a request sets.
-
-    A service may add members to a structure, and write a document in another way.
+    Services add such fields to their responses.
     """
-    if isinstance(current, Mapping) and isinstance(wanted, Mapping):
-        return all(contains(current.get(name), value) for name, value in wanted.items())
-    if isinstance(current, list) and isinstance(wanted, list):
-        return len(current) == len(wanted) and all(map(contains, current, wanted))
-    return parse_document(current) == parse_document(wanted)
+    block = {}
+    for name, declared_value in declared.items():
+        input_path = f"{path}.{name}"
+        field = _require_field(shape, input_path, api_paths)
+        value = find_value(current, field.path)
+        if value is not None:
+            block[name] = from_api(value, declared_value, field.shape, input_path, api_paths)
+    return block
 
 
-def tags_from_api(tags: object, shape: Shape) -> Request:
-    """Turn tags into a mapping. Some services return a list of pairs, or nothing."""
+def tags_from_api(tags: object, shape: Shape) -> Properties:
+    """Turn a response's tags into a mapping. Depending on the service, they're a list of pairs."""
     if not isinstance(tags, list):
-        return cast("Request", tags or {})
+        return cast("Properties", tags or {})
     key_name, value_name = _find_pair_names(cast("ListShape", shape).member) or []
     return {tag[key_name]: tag[value_name] for tag in tags}
 
 
+def satisfies(current: object, requested: object) -> bool:
+    """Check whether a value from a response has everything that a request would set.
+
+    A service may add fields to a structure, or format a JSON document differently.
+    """
+    if isinstance(current, Mapping) and isinstance(requested, Mapping):
+        return all(satisfies(current.get(name), value) for name, value in requested.items())
+    if isinstance(current, list) and isinstance(requested, list):
+        return len(current) == len(requested) and all(map(satisfies, current, requested))
+    return parse_document(current) == parse_document(requested)
+
+
 def parse_document(document: object) -> object:
-    """Parse a JSON document. Return anything else as it is."""
+    """Parse a string as JSON. Return any other value, or a string that isn't JSON, unchanged."""
     if not isinstance(document, str):
         return document
     try:
         return json.loads(document)
-    except ValueError:  # A service may accept text that is not JSON.
+    except ValueError:  # Services accept some strings that aren't JSON.
         return document
 
 
-def _structure_to_api(
-    inputs: Mapping[str, object], shape: Shape, path: str, api_names: Names
-) -> object:
-    """Translate a block of inputs. Several inputs may be parts of one member in the API."""
-    request: object = {}
-    for name, value in inputs.items():
-        field_path = f"{path}.{name}"
-        field = _find_known_field(shape, field_path, api_names)
-        api_value = to_api(value, field.shape, field_path, api_names)
-        request = merge(request, nest(field.path, api_value))
-    return request
+# The fields of a model
 
 
 def _split_path(path: str) -> list[str]:
-    """Split a path into its steps. An empty path has none."""
+    """Split an API path into its steps. The empty path has none."""
     if not path:
         return []
     return path.split(".")
 
 
-def _find_pair_names(shape: Shape) -> list[str] | None:
-    """Find the names of the two members of a pair, such as `Key` and `Value`.
+def _follow_step(shape: Shape, step: str) -> Shape:
+    """Return the shape that one step of an API path leads to."""
+    if shape.type_name == "list":
+        return cast("ListShape", shape).member
+    if shape.type_name == "map":
+        return cast("MapShape", shape).value
+    return list_members(shape)[step]
 
-    Return None if the structure is not a pair.
+
+def _find_pair_names(shape: Shape) -> list[str] | None:
+    """Return the two field names of a key-value pair, such as `Key` and `Value`.
+
+    Return None if the shape isn't a pair.
     """
     if shape.type_name != "structure":
         return None
@@ -233,34 +272,25 @@ def _find_pair_names(shape: Shape) -> list[str] | None:
     return None
 
 
-def _find_known_field(parent: Shape, path: str, api_names: Names) -> Field:
-    """Find the field of an input in a structure. Raises DeploymentError if there is none."""
-    path_without_indexes = re.sub(r"\[\d+\]", "", path)
-    input_name = path.rpartition(".")[2]
-    field = find_field(parent, input_name, api_names.get(path_without_indexes))
+def _require_field(parent: Shape, input_path: str, api_paths: ApiPaths) -> ApiField:
+    """Find the field for an input in a block. Raises DeploymentError if it isn't supported."""
+    path_without_indexes = re.sub(r"\[\d+\]", "", input_path)
+    input_name = input_path.rpartition(".")[2]
+    field = find_field(parent, input_name, api_paths.get(path_without_indexes))
     if field is None:
-        raise DeploymentError(f"{path}: unknown or not supported")
+        raise DeploymentError(f"{input_path}: unknown or not supported")
     return field
 
 
-def _follow_step(shape: Shape, step: str) -> Shape:
-    """Follow one step of a path from a shape to the shape inside it."""
-    if shape.type_name == "list":
-        return cast("ListShape", shape).member
-    if shape.type_name == "map":
-        return cast("MapShape", shape).value
-    return list_members(shape)[step]
-
-
 def _require_mapping(value: object, path: str, noun: str) -> Mapping[str, object]:
-    """Reject a value that should be a mapping and is none."""
+    """Reject a value that isn't a mapping. The error message calls the expected value `noun`."""
     if not isinstance(value, Mapping):
         raise DeploymentError(f"{path}: a {noun} was expected, not {value!r}")
     return value
 
 
-def _check(shape: Shape, value: object, path: str) -> None:
-    """Raise DeploymentError for a value that is not allowed, too long, too short or too large."""
+def _check_limits(shape: Shape, value: object, path: str) -> None:
+    """Raise DeploymentError if a value isn't in the model's enum, or exceeds its limits."""
     allowed_values = getattr(shape, "enum", ())
     if allowed_values and value not in allowed_values:
         raise DeploymentError(f"{path}: {value!r} is not one of {', '.join(allowed_values)}")
@@ -274,7 +304,7 @@ def _check(shape: Shape, value: object, path: str) -> None:
 
 
 def _check_size(shape: Shape, size: int, unit: str, path: str) -> None:
-    """Raise DeploymentError for a size outside the limits of the model."""
+    """Raise DeploymentError if a number or a length is outside the model's range."""
     maximum = shape.metadata.get("max")
     if maximum is not None and size > maximum:
         raise DeploymentError(f"{path}: {size}{unit} is more than AWS allows, {maximum}")

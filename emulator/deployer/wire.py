@@ -1,4 +1,8 @@
-"""Reads and writes Pulumi's wire format, in which properties are protobuf structures."""
+"""Converts between Python values and Pulumi's wire format, which uses protobuf structs.
+
+Values that JSON doesn't have, such as secrets and archives, are structs with a special key, the
+*signature*.
+"""
 
 from __future__ import annotations
 
@@ -15,61 +19,62 @@ from google.protobuf import (  # type: ignore[import-untyped]  # protobuf brings
 
 from emulator.deployer.errors import DeploymentError
 
-# Each constant is also in Pulumi's Go SDK: sdk/go/common/resource/sig/sig.go.
+# These three are also in Pulumi's Go SDK: sdk/go/common/resource/sig/sig.go.
 SIGNATURE = "4dabf18193072939515e22adb298388d"
-"""The key of the mark in a mapping that is a secret, an asset or an archive. The next two constants
-are its values."""
+"""The signature's key. Its value says whether the mapping is a secret, an asset or an archive."""
 SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105  # the signature of any secret
 ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7"
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""The value of a property that is not known yet, because this is a preview."""
+"""Stands for a value that isn't known during a preview."""
 
 NOT_SUPPORTED = "is not supported, only a zip file, or an AssetArchive of files and texts"
 
 Properties: TypeAlias = dict[str, object]
-"""Pulumi's names of properties -> JSON values, in which there may be UNKNOWN. An archive is a
-mapping with its signature, its hash and its assets."""
+"""JSON values, or UNKNOWN, by their names in Pulumi. An archive is a mapping with a signature, a
+hash and assets."""
 
 
 def from_struct(struct: struct_pb2.Struct) -> Properties:
-    """Read the properties in a structure. Nulls are left out, and secrets are plain values."""
+    """Convert a struct to properties. Nulls are dropped, and secrets become plain values."""
     return cast("Properties", _from_wire(json_format.MessageToDict(struct)))
 
 
 def to_struct(properties: Mapping[str, object]) -> struct_pb2.Struct:
-    """Write properties into a structure."""
+    """Convert properties to a struct."""
     struct = struct_pb2.Struct()
     struct.update(properties)
     return struct
 
 
 def is_archive(value: object) -> TypeGuard[Mapping[str, object]]:
-    """Return True if a value is an archive. The engine leaves its content out of its state."""
+    """Check whether a value is an archive, even one that came without its content."""
     return isinstance(value, Mapping) and value.get(SIGNATURE) == ARCHIVE
 
 
 def build_zip(archive: Mapping[str, object], input_path: str) -> bytes:
-    """Zip an archive. `input_path` is the path of the input, for error messages.
+    """Turn an archive into the bytes of a zip file. Errors start with `input_path`.
 
-    A FileArchive of a zip file is that file, as in Pulumi (sdk/go/common/resource/archive).
+    A FileArchive that already is a zip file is used as it is. Pulumi does the same, see
+    sdk/go/common/resource/archive.
     """
     archive_path = str(archive.get("path", ""))
     if archive_path.endswith(".zip"):
         return Path(archive_path).read_bytes()
 
-    # The entries have no time, so that equal files give equal bytes, which are unpacked once.
+    # Entries get ZipInfo's default timestamp, so that the same files result in the same bytes. The
+    # emulator unpacks those only once.
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as file:
+    with zipfile.ZipFile(buffer, "w") as zip_file:
         for name, content in sorted(_read_files(archive, input_path).items()):
-            file.writestr(zipfile.ZipInfo(name), content)
+            zip_file.writestr(zipfile.ZipInfo(name), content)
     return buffer.getvalue()
 
 
 def _read_files(archive: Mapping[str, object], input_path: str) -> dict[str, bytes]:
-    """Read the files of an archive that consists of files, texts and archives.
+    """Read all files of an AssetArchive, including nested archives, by their path in the zip file.
 
-    The engine leaves the content of an archive out of its state, so an archive may be empty.
+    There are none if the archive comes from the engine's state, which doesn't store the content.
     """
     if "path" in archive or "uri" in archive:
         raise DeploymentError(f"{input_path}: {NOT_SUPPORTED}")
@@ -87,9 +92,9 @@ def _read_files(archive: Mapping[str, object], input_path: str) -> dict[str, byt
 
 
 def _read_asset(asset: Mapping[str, str], input_path: str) -> bytes:
-    """Read a FileAsset or a StringAsset."""
+    """Read a FileAsset or a StringAsset. Raises DeploymentError for a RemoteAsset."""
     if "path" in asset:
-        # It is relative to the working directory, which is the program's folder.
+        # It's relative to the working directory, which is the program's folder.
         return Path(asset["path"]).read_bytes()
     if "text" in asset:
         return asset["text"].encode()
@@ -97,7 +102,10 @@ def _read_asset(asset: Mapping[str, str], input_path: str) -> bytes:
 
 
 def _from_wire(value: object) -> object:
-    """Convert a value for the deployer. Whole floats become int, as protobuf has only floats."""
+    """Convert a decoded JSON value: unwrap secrets, drop nulls, and turn whole floats into ints.
+
+    Protobuf structs have only floats.
+    """
     if isinstance(value, dict):
         if value.get(SIGNATURE) == SECRET:
             return _from_wire(value["value"])

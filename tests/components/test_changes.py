@@ -1,14 +1,15 @@
 """Proves which inputs of which resources a change of the arguments changes.
 
-`golden/changes.txt` has what is removed and added. Nothing is replaced: the rows of the emulator's
-deployer say which inputs replace a resource, as the source of the AWS provider does. Changes of the
-code are made on the real engine (`tests/engine`). `python -m tests.golden` rewrites the file.
+`golden/changes.txt` has what is removed and added. Nothing is replaced: the resource types
+of the emulator's deployer say which inputs replace a resource, as the source of the AWS provider
+does. Changes of the code are made on the real engine (`tests/engine`). `python -m tests.golden`
+rewrites the file.
 """
 
 from dataclasses import replace
 
 from components import CampaignArgs, LimitsArgs, ProbeArgs, QualityRuleArgs
-from emulator.deployer.resources import ROWS
+from emulator.deployer.resources import RESOURCE_TYPES
 from tests.components.conftest import deploy
 from tests.components.documents import changes
 from tests.components.sample import BOUNDARY, minimal
@@ -45,8 +46,8 @@ def replaced(before, after):
     return [
         resource.name
         for urn, resource in before.registered.items()
-        if resource.type in ROWS and urn in after.registered
-        for name in ROWS[resource.type].replacing.split()
+        if resource.type in RESOURCE_TYPES and urn in after.registered
+        for name in RESOURCE_TYPES[resource.type].replace_on_changes.split()
         if resource.inputs.get(name) != after.registered[urn].inputs.get(name)
     ]
 

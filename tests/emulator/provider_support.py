@@ -11,7 +11,7 @@ from emulator.deployer import lifecycle, wire
 from emulator.deployer.aws import Aws
 from emulator.deployer.inputs import check_inputs, compare_inputs
 from emulator.deployer.provider import serve
-from emulator.deployer.resources import ROWS
+from emulator.deployer.resources import RESOURCE_TYPES
 from emulator.deployer.service import Provider
 
 UNKNOWN = wire.UNKNOWN
@@ -89,7 +89,7 @@ class Engine:
     def check(self, type_token, name, inputs, old_inputs=None, seed=b"seed"):
         """Return the complete inputs, and a reason for each input that is refused."""
         return check_inputs(
-            ROWS[type_token],
+            RESOURCE_TYPES[type_token],
             inputs,
             self.default_tags,
             logical_name=name,
@@ -106,37 +106,43 @@ class Engine:
     def diff(self, resource, inputs):
         """Return the changes between a resource and new inputs."""
         new_inputs = self.checked(resource.type, resource.name, inputs, resource.inputs)
-        return compare_inputs(ROWS[resource.type], resource.inputs, short(new_inputs))
+        return compare_inputs(RESOURCE_TYPES[resource.type], resource.inputs, short(new_inputs))
 
     def preview(self, type_token, name, inputs, old=None):
         """Return the outputs that a preview shows for a new resource, or for one that exists."""
         old_inputs, old_outputs = (old.inputs, old.outputs) if old else ({}, {})
         complete = self.checked(type_token, name, inputs, old_inputs)
-        return lifecycle.plan_outputs(ROWS[type_token], old_inputs, old_outputs, complete)
+        return lifecycle.plan_outputs(RESOURCE_TYPES[type_token], old_inputs, old_outputs, complete)
 
     def create(self, type_token, name, inputs):
         """Check and create a resource."""
         complete = self.checked(type_token, name, inputs)
-        identifier, _, outputs = lifecycle.create(ROWS[type_token], complete, self.aws)
+        identifier, _, outputs = lifecycle.create_resource(
+            RESOURCE_TYPES[type_token], complete, self.aws
+        )
         return Resource(type_token, name, identifier, short(complete), short(outputs))
 
     def update(self, resource, inputs):
         """Check and update a resource. Return it as it is now."""
         complete = self.checked(resource.type, resource.name, inputs, resource.inputs)
-        row = ROWS[resource.type]
-        outputs = lifecycle.update(row, resource.id, resource.inputs, complete, self.aws)
+        resource_type = RESOURCE_TYPES[resource.type]
+        outputs = lifecycle.update_resource(
+            resource_type, resource.id, resource.inputs, complete, self.aws
+        )
         return resource._replace(inputs=short(complete), outputs=short(outputs))
 
     def read(self, resource):
         """Return the inputs and the outputs of a resource now, or None if it does not exist."""
-        found = lifecycle.read(
-            ROWS[resource.type], resource.id, resource.inputs, self.default_tags, self.aws
+        found = lifecycle.read_resource(
+            RESOURCE_TYPES[resource.type], resource.id, resource.inputs, self.default_tags, self.aws
         )
         return found and resource._replace(inputs=found.inputs, outputs=found.outputs)
 
     def delete(self, resource):
         """Delete a resource."""
-        lifecycle.delete(ROWS[resource.type], resource.id, resource.inputs, self.aws)
+        lifecycle.delete_resource(
+            RESOURCE_TYPES[resource.type], resource.id, resource.inputs, self.aws
+        )
 
 
 @contextlib.contextmanager

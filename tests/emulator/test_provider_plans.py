@@ -10,7 +10,7 @@ from provider_support import UNKNOWN, Engine, Resource, Type, archive, function_
 from ruamel.yaml import YAML
 from small_stack import policy
 
-from emulator.deployer.translation import contains
+from emulator.deployer.translation import satisfies
 
 TRUST = policy()
 FUNCTION = function_inputs("arn:aws:iam::123456789012:role/one", archive("sha-1", work="x = 1\n"))
@@ -82,7 +82,7 @@ def test_each_input_of_the_golden_file_is_refused_with_the_reason(engine, golden
         type_name, _, text = line.partition(" ")
         inputs = YAML(typ="safe").load(text)
         inputs |= {key: archives.get(str(value), value) for key, value in inputs.items()}
-        refused = engine.check(Type[type_name], "r", {**inputs, "secret": 1}).refused
+        refused = engine.check(Type[type_name], "r", {**inputs, "secret": 1}).failures
         assert refused.pop("secret") == "secret: unknown or not supported", "each one is reported"
         assert refused.keys() == inputs.keys()
         return [*refused.values()]
@@ -106,7 +106,11 @@ def test_only_another_meaning_is_a_difference(engine):
         (machine, {"tags": {"a": "2"}, "definition": "{}"}, {"tags", "tagsAll"}, set()),
     ):
         diff = engine.diff(resource, inputs)
-        assert (diff.changed, diff.replacing, diff.delete_first) == (changed, replacing, False)
+        assert (diff.changed, diff.replacing, diff.delete_before_replace) == (
+            changed,
+            replacing,
+            False,
+        )
 
 
 OLD_OUTPUTS = {"arn": "arn:f", "version": "3", "qualifiedArn": "arn:f:3", "codeSha256": "abc"}
@@ -133,10 +137,10 @@ def test_a_new_version_of_a_function_is_not_known_before_it_is_published(engine,
 
 def test_a_refresh_accepts_more_members_of_a_block_and_another_spelling_of_a_document():
     block = {"a": [{"b": 1, "more": 2}], "more": 3}
-    assert contains(block, {"a": [{"b": 1}]})
-    assert contains({"policy": '{"a": 1}'}, {"policy": '{"a":1}'})
+    assert satisfies(block, {"a": [{"b": 1}]})
+    assert satisfies({"policy": '{"a": 1}'}, {"policy": '{"a":1}'})
     for wanted in ({"a": [{"b": 2}]}, {"a": []}, {"c": 1}, {"a": {"b": 1}}):
-        assert not contains(block, wanted), wanted
+        assert not satisfies(block, wanted), wanted
 
 
 def test_a_refresh_only_reads(aws, engine):

@@ -1,7 +1,7 @@
-"""Proves that each resource type is created, read, updated, replaced and deleted as its row says.
+"""Proves that each resource type is created, read, updated, replaced and deleted as defined.
 
 `resource_types.yaml` has the inputs of a resource of each type, and changes of them. What the real
-provider does is cited in the rows. `test_provider_plugin.py` proves the way over gRPC.
+provider does is cited in `resources.py`. `test_provider_plugin.py` proves the way over gRPC.
 """
 
 import itertools
@@ -17,7 +17,7 @@ from small_stack import ACCOUNT, allow, create_role, invoke, policy, trust
 
 from emulator.deployer import wire
 from emulator.deployer.errors import DeploymentError
-from emulator.deployer.resources import ROWS
+from emulator.deployer.resources import RESOURCE_TYPES
 from emulator.deployer.translation import parse_document
 
 LAMBDA_ROLE = f"arn:aws:iam::{ACCOUNT}:role/types-lambda"
@@ -75,7 +75,7 @@ def assert_current(engine, resource):
 
 @pytest.mark.parametrize("type_token", TYPES)
 def test_a_resource_is_created_as_previewed_updated_in_place_and_deleted(engine, type_token):
-    row = ROWS[type_token]
+    resource_type = RESOURCE_TYPES[type_token]
     inputs = TYPES[type_token]["inputs"]
     previewed = engine.preview(type_token, "sample", inputs)
     resource = engine.create(type_token, "sample", inputs)
@@ -96,8 +96,11 @@ def test_a_resource_is_created_as_previewed_updated_in_place_and_deleted(engine,
         changed = engine.update(resource, new_inputs)
         assert_current(engine, changed)
         as_before = engine.read(changed._replace(inputs=resource.inputs)).inputs
-        for name in inputs.keys() - new_inputs.keys() - {"tags", *row.unreadable.split()}:
-            unset = (row.defaults.get(name), parse_document(row.unset.get(name)))
+        for name in inputs.keys() - new_inputs.keys() - {"tags", *resource_type.write_only.split()}:
+            unset = (
+                resource_type.defaults.get(name),
+                parse_document(resource_type.removal_values.get(name)),
+            )
             assert parse_document(as_before.get(name)) in unset, f"{name} was removed"
         resource = engine.update(changed, inputs)
         assert_current(engine, resource)
@@ -110,45 +113,52 @@ def test_a_resource_is_created_as_previewed_updated_in_place_and_deleted(engine,
 @pytest.mark.parametrize("type_token", TYPES)
 def test_an_input_that_aws_cannot_change_replaces_the_resource(engine, type_token):
     inputs = TYPES[type_token]["inputs"]
-    row = ROWS[type_token]
+    resource_type = RESOURCE_TYPES[type_token]
     complete = engine.checked(type_token, "replaced", inputs)
     resource = Resource(type_token, "replaced", "the-id", complete, complete)
     for change in TYPES[type_token]["replacements"]:
         new_inputs = changed_inputs(inputs, change)
         diff = engine.diff(resource, new_inputs)
         assert (diff.changed, diff.replacing) == ({*change}, {*change})
-        has_fixed_name = bool(row.name_pattern) and row.name_input in new_inputs
-        assert diff.delete_first == has_fixed_name, "two resources cannot have one name"
+        has_fixed_name = bool(resource_type.name_pattern) and resource_type.name_input in new_inputs
+        assert diff.delete_before_replace == has_fixed_name, "two resources cannot have one name"
 
 
 def test_each_type_and_each_input_is_tried():
-    assert TYPES.keys() == ROWS.keys()
-    for type_token, row in ROWS.items():
+    assert TYPES.keys() == RESOURCE_TYPES.keys()
+    for type_token, resource_type in RESOURCE_TYPES.items():
         inputs, updates, replacements = TYPES[type_token].values()
         replacing = {name for change in replacements for name in change}
         updated = {name for change in updates for name in change}
-        assert {*inputs} | updated | replacing == {*row.inputs.split()}
-        assert replacing == {*row.replacing.split()}
+        assert {*inputs} | updated | replacing == {*resource_type.inputs.split()}
+        assert replacing == {*resource_type.replace_on_changes.split()}
 
 
-@pytest.mark.parametrize("type_token", [name for name, row in ROWS.items() if row.name_pattern])
+@pytest.mark.parametrize(
+    "type_token",
+    [name for name, resource_type in RESOURCE_TYPES.items() if resource_type.name_pattern],
+)
 def test_a_name_is_checked_against_its_rule(engine, type_token):
-    row = ROWS[type_token]
+    resource_type = RESOURCE_TYPES[type_token]
 
     def refusal(name):
-        refused = engine.check(type_token, "named", {row.name_input: name}).refused
-        return refused.get(row.name_input)
+        refused = engine.check(type_token, "named", {resource_type.name_input: name}).failures
+        return refused.get(resource_type.name_input)
 
-    reason = f"does not match AWS's pattern {row.name_pattern}"
-    in_pattern = re.search(r"1,(\d+)}$", row.name_pattern)
-    longest = int(in_pattern[1]) if in_pattern else row.fields[row.name_input].shape.metadata["max"]
+    reason = f"does not match AWS's pattern {resource_type.name_pattern}"
+    in_pattern = re.search(r"1,(\d+)}$", resource_type.name_pattern)
+    longest = (
+        int(in_pattern[1])
+        if in_pattern
+        else resource_type.fields[resource_type.name_input].shape.metadata["max"]
+    )
     long_name = "n" * (longest + 1)
     limit = f"{longest + 1} characters is more than AWS allows, {longest}"
     too_long = f"{long_name!r} {reason}" if in_pattern else limit
-    assert refusal(long_name) == f"{row.name_input}: {too_long}"
+    assert refusal(long_name) == f"{resource_type.name_input}: {too_long}"
     assert refusal("n" * longest) is None, "the limit itself is allowed"
     assert refusal("a-name") is None, "letters and hyphens are allowed in each name"
-    assert refusal("a\tname") == f"{row.name_input}: 'a\\tname' {reason}"
+    assert refusal("a\tname") == f"{resource_type.name_input}: 'a\\tname' {reason}"
 
 
 # Functions and state machines
