@@ -56,7 +56,7 @@ def check_inputs(
     That's what Pulumi expects of a `Check`. The provider fills in the type's default values, a
     generated physical name, and its default tags.
     """
-    declared_inputs = _normalize(resource_type, declared)
+    declared_inputs = _normalize_inputs(resource_type, declared)
     defaults = dict(resource_type.defaults)
     if resource_type.name_pattern:
         generated_name = _choose_name(resource_type, logical_name, seed, old_inputs)
@@ -73,7 +73,7 @@ def check_inputs(
     return CheckedInputs({**complete_inputs, **added_inputs}, failures)
 
 
-def _normalize(resource_type: ResourceType, declared: Mapping[str, object]) -> Properties:
+def _normalize_inputs(resource_type: ResourceType, declared: Mapping[str, object]) -> Properties:
     """Serialize JSON documents among the declared inputs, and drop inputs that `Check` adds."""
     inputs = drop_internal(declared)
     inputs.pop(ALL_TAGS, None)

@@ -67,19 +67,20 @@ def plan_outputs(
 def create_resource(resource_type: ResourceType, inputs: Properties, aws: Aws) -> ResourceState:
     """Create a resource from inputs that `Check` has completed, and read its outputs."""
     parameters = _translate_inputs(resource_type, inputs)
-    tags = inputs.get(ALL_TAGS)  # Unlike `tags`, they include the provider's default tags.
+    # Unlike `tags`, these include the provider's default tags.
+    tags = inputs.get(ALL_TAGS)
     if tags:
         path, shape = resource_type.fields["tags"]
         parameters[path] = to_api(tags, shape, "tags", {})
     response = aws.call(resource_type.service, resource_type.create, parameters)
-
     resource_id = _choose_id(resource_type, response, parameters)
 
     remaining_inputs = _list_remaining_inputs(resource_type, inputs)
     resource = _build_resource(resource_type, resource_id, inputs, remaining_inputs)
     _apply_input_operations(resource_type, resource, inputs, aws)
 
-    outputs = _build_outputs(resource_type, _describe(resource_type, resource, aws), inputs)
+    description = _describe(resource_type, resource, aws)
+    outputs = _build_outputs(resource_type, description, inputs)
     return ResourceState(resource_id, inputs, outputs)
 
 
@@ -146,7 +147,8 @@ def update_resource(
         else:
             aws.call(resource_type.service, resource_type.update, resource.parameters)
 
-    outputs = _build_outputs(resource_type, _describe(resource_type, resource, aws), new_inputs)
+    description = _describe(resource_type, resource, aws)
+    outputs = _build_outputs(resource_type, description, new_inputs)
     if ALL_TAGS in changed_inputs:
         _update_tags(resource_type, resource, old_inputs, outputs, aws)
     return outputs
@@ -239,7 +241,7 @@ def _describe(resource_type: ResourceType, resource: Resource, aws: Aws) -> Resp
     list_tags = resource_type.tag_operations.list
     if "tags" in resource_type.fields and list_tags:
         arn = find_value(description, resource_type.outputs["arn"])
-        response = _call_for_tags(resource_type, list_tags, resource, arn, aws=aws)
+        response = _call_tag_operation(resource_type, list_tags, resource, arn, aws=aws)
         tags = response.get("Tags", response.get("tags"))  # The spelling depends on the service.
         description = {**description, resource_type.fields["tags"].path: tags}
     return description
@@ -279,7 +281,7 @@ def _build_outputs(
 # Tags
 
 
-def _call_for_tags(
+def _call_tag_operation(
     resource_type: ResourceType,
     operation: str,
     resource: Resource,
@@ -315,13 +317,13 @@ def _update_tags(
     removed_keys = sorted(old_tags.keys() - new_tags.keys())
     if removed_keys:
         untag = resource_type.tag_operations.untag
-        _call_for_tags(resource_type, untag, resource, arn, removed_keys, aws=aws)
+        _call_tag_operation(resource_type, untag, resource, arn, removed_keys, aws=aws)
 
     changed_tags = {key: value for key, value in new_tags.items() if old_tags.get(key) != value}
     if changed_tags:
         tag = resource_type.tag_operations.tag
         api_tags = to_api(changed_tags, resource_type.fields["tags"].shape, "tags", {})
-        _call_for_tags(resource_type, tag, resource, arn, api_tags, aws=aws)
+        _call_tag_operation(resource_type, tag, resource, arn, api_tags, aws=aws)
 
 
 def _read_tags(

@@ -30,7 +30,7 @@ PROVIDER_TYPE = "pulumi:providers:aws"
 
 @dataclass(frozen=True)
 class DeployedResource:
-    """A resource of the program, after it was deployed."""
+    """A deployed resource of a program."""
 
     urn: str
     type: str

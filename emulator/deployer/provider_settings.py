@@ -51,7 +51,7 @@ def check_settings(settings: Mapping[str, object], account: str) -> None:
     if names:
         raise DeploymentError(f"{', '.join(names)}: not supported by the emulator's provider")
 
-    # Pulumi's CLI passes lists and mappings as JSON.
+    # Pulumi's CLI passes a list as JSON, so search the text for account numbers.
     allowed_accounts = re.findall(r"\d+", str(settings.get("allowedAccountIds", account)))
     if account not in allowed_accounts:
         raise DeploymentError(

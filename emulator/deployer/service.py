@@ -53,10 +53,12 @@ class Provider:
 
     def DiffConfig(self, request: pb.DiffRequest) -> pb.DiffResponse:
         """Compare the provider's old and new settings. A new region replaces all its resources."""
-        old = from_struct(request.old_inputs)
-        new = from_struct(request.news)
-        response = pb.DiffResponse(changes=_build_changes(is_different=old != new))
-        if old.get("region") != new.get("region"):
+        old_settings = from_struct(request.old_inputs)
+        new_settings = from_struct(request.news)
+        response = pb.DiffResponse(
+            changes=_build_changes(is_different=old_settings != new_settings)
+        )
+        if old_settings.get("region") != new_settings.get("region"):
             response.replaces.append("region")
         return response
 
@@ -109,10 +111,11 @@ class Provider:
 
     def Diff(self, request: pb.DiffRequest) -> pb.DiffResponse:
         """List the inputs that have changed, and those that force a replacement."""
-        old = from_struct(request.old_inputs)
-        new = from_struct(request.news)
         resource_type = _find_resource_type(request.type)
-        diff = compare_inputs(resource_type, old, new)
+        old_inputs = from_struct(request.old_inputs)
+        new_inputs = from_struct(request.news)
+        diff = compare_inputs(resource_type, old_inputs, new_inputs)
+
         return pb.DiffResponse(
             changes=_build_changes(is_different=bool(diff.changed)),
             diffs=sorted(diff.changed),
@@ -156,14 +159,16 @@ class Provider:
     def Update(self, request: pb.UpdateRequest) -> pb.UpdateResponse:
         """Update a resource in place, or predict its outputs in a preview."""
         resource_type = _find_resource_type(request.type)
-        old = from_struct(request.old_inputs)
-        new = from_struct(request.news)
+        old_inputs = from_struct(request.old_inputs)
+        new_inputs = from_struct(request.news)
 
         if request.preview:
             old_outputs = from_struct(request.olds)
-            outputs = lifecycle.plan_outputs(resource_type, old, old_outputs, new)
+            outputs = lifecycle.plan_outputs(resource_type, old_inputs, old_outputs, new_inputs)
         else:
-            outputs = lifecycle.update_resource(resource_type, request.id, old, new, self._aws)
+            outputs = lifecycle.update_resource(
+                resource_type, request.id, old_inputs, new_inputs, self._aws
+            )
         return pb.UpdateResponse(properties=to_struct(outputs))
 
     def Delete(self, request: pb.DeleteRequest) -> Empty:
