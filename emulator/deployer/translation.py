@@ -69,9 +69,9 @@ def _find_member(parent: Shape, name: str) -> str | None:
     return None
 
 
-def nest(path: str, value: object) -> object:
+def nest(api_path: str, value: object) -> object:
     """Wrap a value in structures and lists: `a.0.b` and 1 become `{"a": [{"b": 1}]}`."""
-    for step in reversed(_split_path(path)):
+    for step in reversed(_split_path(api_path)):
         value = _nest_once(step, value)
     return value
 
@@ -100,51 +100,56 @@ def merge(first: object, second: object) -> object:
     return merged
 
 
-def to_api(value: object, shape: Shape, path: str, api_paths: ApiPaths) -> object:
+def to_api(value: object, shape: Shape, input_path: str, api_paths: ApiPaths) -> object:
     """Translate an input's value into the form that the API expects.
 
-    An unknown value stays UNKNOWN, and an archive becomes a zip file. `path` is the input's path,
-    which error messages start with.
+    An unknown value stays UNKNOWN, and an archive becomes a zip file. Error messages start with
+    `input_path`.
 
     Raises DeploymentError if the value has the wrong type or AWS would reject it.
     """
     if value == UNKNOWN:
         return value
     if is_archive(value):
-        return {"ZipFile": build_zip(value, path)}
+        return {"ZipFile": build_zip(value, input_path)}
     if shape.type_name == "structure":
-        return _structure_to_api(_require_mapping(value, path, "block"), shape, path, api_paths)
+        block = _require_mapping(value, input_path, "block")
+        return _structure_to_api(block, shape, input_path, api_paths)
     if shape.type_name == "map":
-        return _map_to_api(value, cast("MapShape", shape).value, path, api_paths)
+        return _map_to_api(value, cast("MapShape", shape).value, input_path, api_paths)
 
     if shape.type_name == "list":
-        value = _list_to_api(value, cast("ListShape", shape).member, path, api_paths)
+        value = _list_to_api(value, cast("ListShape", shape).member, input_path, api_paths)
     elif shape.type_name == "string" and not isinstance(value, str):
         value = json.dumps(value)
-    _check_limits(shape, value, path)
+    _check_limits(shape, value, input_path)
     return value
 
 
 def _structure_to_api(
-    block: Mapping[str, object], shape: Shape, path: str, api_paths: ApiPaths
+    block: Mapping[str, object], shape: Shape, block_path: str, api_paths: ApiPaths
 ) -> object:
     """Translate a block of inputs, several of which may end up in the same nested structure."""
     structure: object = {}
     for name, value in block.items():
-        input_path = f"{path}.{name}"
+        input_path = f"{block_path}.{name}"
         field = _require_field(shape, input_path, api_paths)
         api_value = to_api(value, field.shape, input_path, api_paths)
         structure = merge(structure, nest(field.path, api_value))
     return structure
 
 
-def _map_to_api(value: object, item_shape: Shape, path: str, api_paths: ApiPaths) -> ApiStructure:
+def _map_to_api(
+    value: object, item_shape: Shape, input_path: str, api_paths: ApiPaths
+) -> ApiStructure:
     """Translate the values of a mapping, but not its keys."""
-    items = _require_mapping(value, path, "mapping").items()
-    return {key: to_api(item, item_shape, f"{path}.{key}", api_paths) for key, item in items}
+    items = _require_mapping(value, input_path, "mapping").items()
+    return {key: to_api(item, item_shape, f"{input_path}.{key}", api_paths) for key, item in items}
 
 
-def _list_to_api(value: object, item_shape: Shape, path: str, api_paths: ApiPaths) -> list[object]:
+def _list_to_api(
+    value: object, item_shape: Shape, input_path: str, api_paths: ApiPaths
+) -> list[object]:
     """Translate the items of a list.
 
     If the API expects a list of pairs, for example tags, a program declares a mapping.
@@ -152,22 +157,23 @@ def _list_to_api(value: object, item_shape: Shape, path: str, api_paths: ApiPath
     pair_names = _find_pair_names(item_shape)
     if pair_names is not None:
         key_name, value_name = pair_names
-        pairs = _require_mapping(value, path, "mapping")
+        pairs = _require_mapping(value, input_path, "mapping")
         value = [{key_name: key, value_name: item} for key, item in pairs.items()]
 
     if not isinstance(value, list):
-        raise DeploymentError(f"{path}: a list was expected, not {value!r}")
+        raise DeploymentError(f"{input_path}: a list was expected, not {value!r}")
     return [
-        to_api(item, item_shape, f"{path}[{index}]", api_paths) for index, item in enumerate(value)
+        to_api(item, item_shape, f"{input_path}[{index}]", api_paths)
+        for index, item in enumerate(value)
     ]
 
 
 # From the API to Pulumi
 
 
-def find_value(value: object, path: str) -> object | None:
+def find_value(value: object, api_path: str) -> object | None:
     """Return the value at a path in a request or response, or None if there's none."""
-    for step in _split_path(path):
+    for step in _split_path(api_path):
         if isinstance(value, list) and value:
             value = value[0]
         elif isinstance(value, Mapping):
@@ -178,7 +184,7 @@ def find_value(value: object, path: str) -> object | None:
 
 
 def from_api(
-    current: object, declared: object, shape: Shape, path: str, api_paths: ApiPaths
+    current: object, declared: object, shape: Shape, input_path: str, api_paths: ApiPaths
 ) -> object:
     """Translate a value from a response back into the form of the declared input."""
     if isinstance(declared, str):
@@ -186,14 +192,18 @@ def from_api(
     if isinstance(declared, Mapping) and shape.type_name == "list":  # for example tags
         return tags_from_api(current, shape)
     if isinstance(declared, Mapping) and shape.type_name == "structure":
-        return _structure_from_api(current, declared, shape, path, api_paths)
+        return _structure_from_api(current, declared, shape, input_path, api_paths)
 
     # Attributes, for example those of SQS, are strings even if they hold numbers.
     return parse_document(current)
 
 
 def _structure_from_api(
-    current: object, declared: Mapping[str, object], shape: Shape, path: str, api_paths: ApiPaths
+    current: object,
+    declared: Mapping[str, object],
+    shape: Shape,
+    block_path: str,
+    api_paths: ApiPaths,
 ) -> Properties:
     """Translate a structure, skipping any fields that the program doesn't declare.
 
@@ -201,7 +211,7 @@ def _structure_from_api(
     """
     block = {}
     for name, declared_value in declared.items():
-        input_path = f"{path}.{name}"
+        input_path = f"{block_path}.{name}"
         field = _require_field(shape, input_path, api_paths)
         value = find_value(current, field.path)
         if value is not None:
@@ -242,11 +252,11 @@ def parse_document(document: object) -> object:
 # The fields of a model
 
 
-def _split_path(path: str) -> list[str]:
+def _split_path(api_path: str) -> list[str]:
     """Split an API path into its steps. The empty path has none."""
-    if not path:
+    if not api_path:
         return []
-    return path.split(".")
+    return api_path.split(".")
 
 
 def _follow_step(shape: Shape, step: str) -> Shape:
@@ -282,33 +292,33 @@ def _require_field(parent: Shape, input_path: str, api_paths: ApiPaths) -> ApiFi
     return field
 
 
-def _require_mapping(value: object, path: str, noun: str) -> Mapping[str, object]:
+def _require_mapping(value: object, input_path: str, noun: str) -> Mapping[str, object]:
     """Reject a value that isn't a mapping. The error message calls the expected value `noun`."""
     if not isinstance(value, Mapping):
-        raise DeploymentError(f"{path}: a {noun} was expected, not {value!r}")
+        raise DeploymentError(f"{input_path}: a {noun} was expected, not {value!r}")
     return value
 
 
-def _check_limits(shape: Shape, value: object, path: str) -> None:
+def _check_limits(shape: Shape, value: object, input_path: str) -> None:
     """Raise DeploymentError if a value isn't in the model's enum, or exceeds its limits."""
     allowed_values = getattr(shape, "enum", ())
     if allowed_values and value not in allowed_values:
-        raise DeploymentError(f"{path}: {value!r} is not one of {', '.join(allowed_values)}")
+        raise DeploymentError(f"{input_path}: {value!r} is not one of {', '.join(allowed_values)}")
 
     if isinstance(value, str):
-        _check_size(shape, len(value), " characters", path)
+        _check_size(shape, len(value), " characters", input_path)
     elif isinstance(value, list):
-        _check_size(shape, len(value), " items", path)
+        _check_size(shape, len(value), " items", input_path)
     elif isinstance(value, int) and shape.type_name in ("integer", "long"):
-        _check_size(shape, value, "", path)
+        _check_size(shape, value, "", input_path)
 
 
-def _check_size(shape: Shape, size: int, unit: str, path: str) -> None:
+def _check_size(shape: Shape, size: int, unit: str, input_path: str) -> None:
     """Raise DeploymentError if a number or a length is outside the model's range."""
     maximum = shape.metadata.get("max")
     if maximum is not None and size > maximum:
-        raise DeploymentError(f"{path}: {size}{unit} is more than AWS allows, {maximum}")
+        raise DeploymentError(f"{input_path}: {size}{unit} is more than AWS allows, {maximum}")
 
     minimum = shape.metadata.get("min")
     if minimum is not None and size < minimum:
-        raise DeploymentError(f"{path}: {size}{unit} is less than AWS allows, {minimum}")
+        raise DeploymentError(f"{input_path}: {size}{unit} is less than AWS allows, {minimum}")
