@@ -1,4 +1,4 @@
-"""An AWS on this machine, with Amazon Personalize, for tests and rehearsals."""
+"""Emulates AWS, including Amazon Personalize, on this machine, for tests and rehearsals."""
 
 from emulator.process import Emulator, EmulatorError, running
 

@@ -1,4 +1,4 @@
-"""The command `python -m emulator`: run the emulator until it is interrupted."""
+"""The command `python -m emulator`, which runs the emulator until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ HELP = "Run an AWS on this machine until Ctrl-C, as emulator/README.md explains.
 def main() -> int:
     """Run the emulator until SIGINT or SIGTERM, and return the exit status.
 
-    It is 0 after a signal, and 1 if the emulator cannot start or dies.
+    The status is 0 after a signal, or 1 if the emulator can't start or dies.
     """
     arguments = _parse_arguments()
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop_requested = threading.Event()
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, lambda *_: stop_requested.set())
 
     try:
         with running(**vars(arguments)) as emulator:
             _print_exports(emulator)
-            _wait(emulator, stop)
+            _wait_for_signal(emulator, stop_requested)
     except EmulatorError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 1
@@ -40,8 +40,8 @@ def _parse_arguments() -> argparse.Namespace:
 
 
 def _print_exports(emulator: Emulator) -> None:
-    """Print the lines that point a shell to the emulator."""
-    print(  # noqa: T201  # this is a command
+    """Print the `export` lines that point a shell's AWS CLI and boto3 at the emulator."""
+    print(  # noqa: T201  # a command prints
         f"The emulator serves on {emulator.endpoint} (log: {emulator.log}).",
         "In the shells that use it:",
         "",
@@ -53,10 +53,10 @@ def _print_exports(emulator: Emulator) -> None:
     )
 
 
-def _wait(emulator: Emulator, stop: threading.Event) -> None:
-    """Wait for a signal. Raise EmulatorError if the emulator dies before."""
-    while not stop.wait(0.2):
-        if not emulator.alive():
+def _wait_for_signal(emulator: Emulator, stop_requested: threading.Event) -> None:
+    """Block until a signal arrives. Raise EmulatorError if the emulator dies first."""
+    while not stop_requested.wait(0.2):
+        if not emulator.is_alive():
             raise EmulatorError(f"the emulator died\n{read_log_tail(emulator.log)}")
 
 

@@ -1,8 +1,8 @@
-"""Starts the emulator in a separate process, and ends it with everything that it started.
+"""Runs the emulator in a process of its own, and ends it together with everything that it started.
 
-The emulator needs a process because MiniStack keeps its state in modules and reads the environment
-when it is imported. It ends when the `with` block ends, and also when the process of the block
-dies.
+It needs its own process because MiniStack, which it's built on, keeps its state in modules and
+reads environment variables when it's imported. The process ends with the `with` block of `running`,
+or when the process that runs this block dies.
 """
 
 from __future__ import annotations
@@ -33,27 +33,27 @@ if TYPE_CHECKING:
     from emulator.server.call_log import Call
 
 ROOT = Path(__file__).resolve().parent.parent
-START_SECONDS = 60
-STOP_SECONDS = 10
+START_TIMEOUT_SECONDS = 60
+STOP_TIMEOUT_SECONDS = 10
 LOG_TAIL_CHARACTERS = 4000
-# The environment variables that the emulator and its functions inherit. They get no others.
-INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "SYSTEMROOT", "TZ")
+# The emulator and its functions inherit no other environment variables than these.
+INHERITED_VARIABLES = ("HOME", "LANG", "LC_ALL", "PATH", "SYSTEMROOT", "TZ")
 
 
 class Options(TypedDict):
-    """The options that the server gets as JSON."""
+    """The options of the server, which takes them as a single JSON argument."""
 
     port: int
     account: str
     region: str
     directory: str
-    """The folder for all files of the server, which is removed when it ends."""
+    """Holds all files of the server, which removes it at the end."""
     timings: dict[str, tuple[float, float]]
     switches: dict[str, Any]
 
 
 class Connection(TypedDict):
-    """The arguments with which boto3.client calls the emulator as the account's root."""
+    """Keyword arguments with which a boto3 client calls the emulator as the account's root user."""
 
     endpoint_url: str
     region_name: str
@@ -62,12 +62,12 @@ class Connection(TypedDict):
 
 
 class EmulatorError(Exception):
-    """The emulator did not start, or refused a control. The message says why."""
+    """The emulator didn't start, or it rejected a control request. The message says why."""
 
 
 @dataclass(frozen=True)
 class Emulator:
-    """A running emulator."""
+    """A running emulator, from the point of view of the process that started it."""
 
     endpoint: str
     account: str
@@ -78,7 +78,7 @@ class Emulator:
 
     @property
     def connection(self) -> Connection:
-        """The arguments of boto3.client for the account's root."""
+        """Keyword arguments for `boto3.client`, to call the emulator as the account's root user."""
         return {
             "endpoint_url": self.endpoint,
             "region_name": self.region,
@@ -88,7 +88,7 @@ class Emulator:
 
     @property
     def exports(self) -> dict[str, str]:
-        """The environment variables for the AWS CLI and boto3."""
+        """Environment variables that point the AWS CLI and boto3 at the emulator."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": self.account,
@@ -97,14 +97,15 @@ class Emulator:
             "AWS_DEFAULT_REGION": self.region,
         }
 
-    def alive(self) -> bool:
-        """Return True while the process of the server is running."""
+    def is_alive(self) -> bool:
+        """Tell whether the server's process is still running."""
         return self.process.poll() is None
 
     def client(self, service: str) -> BaseClient:
-        """Create a boto3 client for the account's root, once for each service.
+        """Return a boto3 client for a service, which calls as the account's root user.
 
-        Typed code calls `boto3.client("s3", **emulator.connection)`, which has the exact type.
+        There's only one client per service. Code with type hints should rather call
+        `boto3.client("s3", **emulator.connection)`, which returns the exact type.
         """
         import boto3  # noqa: PLC0415  # `python -m emulator` starts faster without it
 
@@ -113,26 +114,27 @@ class Emulator:
         return self._clients[service]
 
     def fire(self, schedule: str, group: str = "default", scheduled_time: str | None = None) -> str:
-        """Fire a schedule now, and return the ARN of the execution.
+        """Fire a schedule now, and return the ARN of the execution that it started.
 
-        `scheduled_time` (ISO 8601) is the time that the execution sees, by default the present.
-        Raise EmulatorError if the schedule cannot start its target.
+        `scheduled_time` (ISO 8601) is what the execution takes for the scheduled time, by default
+        now. Raise EmulatorError if the schedule can't start its target.
         """
         request = {"schedule": schedule, "group": group, "scheduledTime": scheduled_time}
         response = self.control("POST", "fire", request)
         return str(cast("dict[str, object]", response)["executionArn"])
 
-    def calls(self, action: str = "") -> list[Call]:
-        """List the AWS calls whose action begins with `action`, for example "states:Start"."""
-        return cast("list[Call]", self.control("GET", f"calls?{urlencode({'action': action})}"))
+    def calls(self, action_prefix: str = "") -> list[Call]:
+        """List the AWS calls whose action starts with a prefix, for example "states:Start"."""
+        query = urlencode({"action": action_prefix})
+        return cast("list[Call]", self.control("GET", f"calls?{query}"))
 
     def control(
         self, method: str, path: str, document: Mapping[str, object] | None = None
     ) -> object:
-        """Send a request to a control, and return the JSON of the response.
+        """Send a control request to the emulator, and return the parsed JSON of the response.
 
-        `path` is the part below `/_emulator/`. `emulator/server/admin.py` lists the controls. Raise
-        EmulatorError if the control refuses the request.
+        `path` is relative to `/_emulator/`. `emulator/server/admin.py` lists all control requests.
+        Raise EmulatorError if the emulator rejects the request.
         """
         body = None
         if document is not None:
@@ -158,11 +160,11 @@ def running(
     timings: FixedTimings | None = None,
     switches: Switches | None = None,
 ) -> Iterator[Emulator]:
-    """Run the emulator on 127.0.0.1 during a `with` block, and yield an `Emulator`.
+    """Run the emulator on 127.0.0.1 until the `with` block ends.
 
-    The port 0 is a free one, and an account has 12 digits. `timings` are the durations of the jobs
-    of Personalize, by default a few seconds. `switches` are the choices where its behaviour is not
-    documented. Raise EmulatorError if the emulator cannot start.
+    Port 0 stands for any free port, and an account ID has 12 digits. `timings` say how long
+    Personalize's jobs take, by default a few seconds. Where AWS doesn't document how Personalize
+    behaves, `switches` select a behavior. Raise EmulatorError if the emulator can't start.
     """
     directory = Path(tempfile.mkdtemp(prefix="emulator-"))
     log = directory / "log"
@@ -180,23 +182,23 @@ def running(
             endpoint = _wait_for_endpoint(process, port, log)
             yield Emulator(endpoint, account, region, process, log)
         finally:
-            _stop(process)
+            _stop_server(process)
             shutil.rmtree(directory, ignore_errors=True)
 
 
 def _to_json_object(settings: FixedTimings | Switches | None) -> dict[str, Any]:
     if settings is None:
-        return {}  # The server has the defaults.
+        return {}  # The server then uses its defaults.
     return asdict(settings)
 
 
 def _start_server(options: Options, log: Path) -> subprocess.Popen[str]:
-    """Start the server as the leader of a group, so that its functions can be killed with it."""
+    """Start the server as the leader of a process group, so that we can kill its functions, too."""
     with log.open("w") as stderr:
         return subprocess.Popen(  # noqa: S603  # the emulator's own module
             [sys.executable, "-m", "emulator.server", json.dumps(options)],
             cwd=ROOT,
-            env={name: os.environ[name] for name in INHERITED if name in os.environ},
+            env={name: os.environ[name] for name in INHERITED_VARIABLES if name in os.environ},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
@@ -208,9 +210,9 @@ def _start_server(options: Options, log: Path) -> subprocess.Popen[str]:
 def _wait_for_endpoint(process: subprocess.Popen[str], port: int, log: Path) -> str:
     """Wait until the server has started, and return its endpoint.
 
-    Raise EmulatorError if it cannot start.
+    Raise EmulatorError if it can't start.
     """
-    message = _read_message(process)
+    message = _read_startup_message(process)
     if "error" in message:
         raise EmulatorError(
             f"the emulator cannot serve on 127.0.0.1:{port}: {message['error']};"
@@ -221,14 +223,17 @@ def _wait_for_endpoint(process: subprocess.Popen[str], port: int, log: Path) -> 
     return message["endpoint"]
 
 
-def _read_message(process: subprocess.Popen[str]) -> dict[str, str]:
-    """Read what the server says when it has started or when the port is taken, if it says so."""
+def _read_startup_message(process: subprocess.Popen[str]) -> dict[str, str]:
+    """Read the server's message that it has started, or why it can't use the port.
+
+    Return {} if it times out or dies without a message.
+    """
     output = cast("IO[str]", process.stdout)
-    ready, _, _ = select.select([output], [], [], START_SECONDS)
+    ready, _, _ = select.select([output], [], [], START_TIMEOUT_SECONDS)
     if not ready:
         return {}
 
-    # A server that dies closes its output, so the line may be empty.
+    # A dying server closes its output, which is then ready, but only with an empty line.
     line = output.readline()
     if not line.startswith("{"):
         return {}
@@ -237,14 +242,18 @@ def _read_message(process: subprocess.Popen[str]) -> dict[str, str]:
 
 
 def read_log_tail(log: Path) -> str:
-    """Read the end of a log, which says why the server has ended."""
+    """Read the end of the server's log, which should say why the server has ended."""
     return log.read_text(errors="replace")[-LOG_TAIL_CHARACTERS:]
 
 
-def _stop(process: subprocess.Popen[str]) -> None:
-    """End the server by closing its standard input. After STOP_SECONDS, kill what still runs."""
+def _stop_server(process: subprocess.Popen[str]) -> None:
+    """Ask the server to end by closing its standard input, and then kill what's left of its group.
+
+    The server has STOP_TIMEOUT_SECONDS to end on its own.
+    """
     cast("IO[str]", process.stdin).close()
     with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(STOP_SECONDS)
+        process.wait(STOP_TIMEOUT_SECONDS)
+
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)

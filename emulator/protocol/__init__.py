@@ -1,1 +1,1 @@
-"""What every emulated service needs: its errors, botocore's model of it, and JSON over HTTP."""
+"""What all emulated services share: error types, botocore's service models, and JSON over HTTP."""

@@ -1,11 +1,11 @@
-"""The two ways in which a call to an emulated service fails: an error response, or none at all."""
+"""The two ways a call to an emulated service can fail: an error response, or no response at all."""
 
 
 class ApiError(Exception):
-    """An error response of the API with its code, its message and its HTTP status.
+    """An error response, with AWS's error code, a message and an HTTP status.
 
-    The service model lists the codes of each operation. Every AWS service also has codes like
-    ThrottlingException and AccessDeniedException.
+    botocore's service model lists the error codes of each operation. Codes that every AWS service
+    has, like ThrottlingException and AccessDeniedException, needn't be listed there.
     """
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
@@ -16,4 +16,4 @@ class ApiError(Exception):
 
 
 class NoResponse(Exception):  # noqa: N818  # not an error of the service
-    """The service performs the operation, but the response never arrives."""
+    """The service has performed the operation, but its response never reaches the caller."""

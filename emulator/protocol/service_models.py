@@ -1,4 +1,4 @@
-"""botocore's models of AWS services: they validate requests and select the fields of responses."""
+"""Validates requests and trims responses with botocore's models of AWS services."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -9,8 +9,9 @@ from botocore.loaders import Loader
 from botocore.model import ListShape, OperationModel, ServiceModel, Shape, StructureShape
 from botocore.validate import ParamValidator
 
-# The patterns are Java's. Python's \w is \p{L}, \p{N} and the underscore, which they allow too.
-JAVA_CLASSES = {
+# The models' patterns are Java's, with character classes that Python's `re` doesn't know. \w stands
+# for both \p{L} and \p{N}. It also matches an underscore, but those patterns allow that anyway.
+PYTHON_CLASSES = {
     r"\p{L}": r"\w",
     r"\p{N}": r"\w",
     r"\p{Z}": "\u0020\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000",
@@ -19,19 +20,19 @@ JAVA_CLASSES = {
 
 
 LOADER = Loader()
-"""The loader of botocore's files, which parses each file once."""
+"""Loads botocore's data files, and parses each one only once."""
 
 
 @cache
 def load_service_model(service_name: str) -> ServiceModel:
-    """Load botocore's model of a service."""
+    """Load botocore's model of a service, for example `stepfunctions`."""
     return ServiceModel(LOADER.load_service_model(service_name, "service-2"), service_name)
 
 
 def list_members(shape: Shape | None) -> Mapping[str, Shape]:
-    """List the fields of a structure with their shapes, or nothing for any other shape.
+    """Map the names of a structure's fields to their shapes. Any other shape has no fields.
 
-    An operation without input or output has None as its shape.
+    The shape is None if an operation has no input or no output.
     """
     if isinstance(shape, StructureShape):
         return shape.members
@@ -39,7 +40,7 @@ def list_members(shape: Shape | None) -> Mapping[str, Shape]:
 
 
 def format_errors(operation: OperationModel, request: Mapping[str, object]) -> str:
-    """Format everything that is wrong with a request as AWS does, or "" if nothing is."""
+    """List all errors in a request in a single message, worded like AWS's, or "" if it's valid."""
     errors = _find_errors(operation, request)
     if not errors:
         return ""
@@ -52,60 +53,67 @@ def format_errors(operation: OperationModel, request: Mapping[str, object]) -> s
 
 
 def _find_errors(operation: OperationModel, request: Mapping[str, object]) -> list[str]:
-    """Find what botocore itself would reject, and which limits of the service are broken."""
+    """Find what botocore's own validator would reject, and which constraints are violated."""
     if operation.input_shape is None:
         return []
 
     validator = _Validator()
     report = validator.validate(request, operation.input_shape).generate_report()
-    return [*report.splitlines(), *validator.broken_limits]
+    return [*report.splitlines(), *validator.violations]
 
 
 class _Validator(ParamValidator):
-    """botocore's validator. It also lists the broken maxima, enums and patterns of the model."""
+    """botocore's validator, which also collects violations of maxima, enums and patterns.
+
+    botocore itself leaves these constraints to the service.
+    """
 
     VALIDATED_METADATA_ATTRS = ParamValidator.VALIDATED_METADATA_ATTRS | {"max", "enum", "pattern"}
 
     def __init__(self) -> None:
-        self.broken_limits: list[str] = []
+        self.violations: list[str] = []
 
     def _validate(self, params: object, shape: Shape, errors: object, name: str) -> None:
         super()._validate(params, shape, errors, name)  # type: ignore[misc]  # not in the stubs
-        place = name.lstrip(".")
-        self.broken_limits += [
-            f"Value '{params}' at '{place}' failed to satisfy constraint: Member must {limit}"
-            for limit in _find_broken_limits(params, shape.metadata)
+        field_path = name.lstrip(".")
+        self.violations += [
+            f"Value '{params}' at '{field_path}' failed to satisfy constraint: Member must {rule}"
+            for rule in _find_violated_rules(params, shape.metadata)
         ]
 
 
-def _find_broken_limits(value: object, limits: Mapping[str, Any]) -> Iterator[str]:
-    """Yield each limit of a shape that a value breaks, in the words of AWS's services."""
+def _find_violated_rules(value: object, constraints: Mapping[str, Any]) -> Iterator[str]:
+    """Yield each rule that a value violates, worded like AWS's error messages."""
     subject = "value"
     size = value
     if isinstance(value, str | list | dict):
         subject = "length"
         size = len(value)
 
-    if isinstance(size, int | float) and size > limits.get("max", size):
-        yield f"have {subject} less than or equal to {limits['max']}"
-    if value not in limits.get("enum", [value]):
-        yield f"satisfy enum value set: [{', '.join(limits['enum'])}]"
-    if "pattern" in limits and not _compile(limits["pattern"]).fullmatch(str(value)):
-        yield f"satisfy regular expression pattern: {limits['pattern']}"
+    if isinstance(size, int | float) and size > constraints.get("max", size):
+        yield f"have {subject} less than or equal to {constraints['max']}"
+
+    if value not in constraints.get("enum", [value]):
+        yield f"satisfy enum value set: [{', '.join(constraints['enum'])}]"
+
+    pattern = constraints.get("pattern")
+    if pattern is not None and not _compile_pattern(pattern).fullmatch(str(value)):
+        yield f"satisfy regular expression pattern: {pattern}"
 
 
 @cache
-def _compile(java_pattern: str) -> re.Pattern[str]:
-    """Compile one of the model's patterns, after replacing what only Java knows."""
-    for java_class, python_class in JAVA_CLASSES.items():
+def _compile_pattern(java_pattern: str) -> re.Pattern[str]:
+    """Compile a pattern from a service model, after replacing character classes of Java."""
+    for java_class, python_class in PYTHON_CLASSES.items():
         java_pattern = java_pattern.replace(java_class, python_class)
     return re.compile(java_pattern)
 
 
 def select_fields(shape: Shape | None, value: object) -> object:
-    """Keep only those fields of a value that the shape has, at every depth, without nulls.
+    """Drop the fields that a response shape doesn't have, and those that are None, at every depth.
 
-    The resources offer all their fields, and the shape of a List has fewer than that of a Describe.
+    Resources offer all their fields, but the response of a List operation has fewer of them than
+    that of a Describe operation.
     """
     if isinstance(value, dict) and (shape is None or isinstance(shape, StructureShape)):
         return {

@@ -1,4 +1,4 @@
-"""JSON over HTTP, for a server or for a boto3 client in the same process."""
+"""Speaks AWS's JSON protocols, for an HTTP server or for a boto3 client in the same process."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -34,10 +34,10 @@ class Response(NamedTuple):
 def respond(
     perform: Callable[[Mapping[str, object]], Mapping[str, object]], service_name: str, body: bytes
 ) -> Response:
-    """Perform the request in a body, and turn the result or the ApiError into an HTTP response.
+    """Call `perform` with the parsed request, and turn its result or ApiError into a response.
 
     Raises:
-        NoResponse: The server must close the connection without a response.
+        NoResponse: the server must close the connection without a response.
     """
     try:
         return _build_response(service_name, 200, perform(_parse_body(body)))
@@ -46,14 +46,15 @@ def respond(
         fields = {"__type": error.code, "message": error.message}
         response = _build_response(service_name, status, fields)
 
-        # AWS JSON reads the code of an error from the body, and REST JSON from the header.
+        # Clients that speak REST JSON take the error code from this header. Those that speak AWS
+        # JSON take it from the body.
         response.headers["x-amzn-ErrorType"] = error.code
         return response
 
 
 def _build_response(service_name: str, status: int, fields: Mapping[str, object]) -> Response:
-    """Build a response with these fields in the protocol of a service."""
-    # Both protocols have times in seconds since 1970, rounded to milliseconds.
+    """Serialize the fields of a response in a service's protocol."""
+    # Both protocols represent a time as seconds since 1970, rounded to milliseconds.
     body = json.dumps(fields, default=lambda time: round(time.timestamp(), 3)).encode()
     headers = {
         "Content-Type": CONTENT_TYPES[service_name],
@@ -65,7 +66,7 @@ def _build_response(service_name: str, status: int, fields: Mapping[str, object]
 
 
 def _parse_body(body: bytes) -> dict[str, object]:
-    """Parse the JSON object of a request. An empty body is an empty object."""
+    """Parse the JSON object in a request's body. An empty body means no fields."""
     try:
         return dict(json.loads(body or b"{}"))
     except (TypeError, ValueError) as error:
@@ -73,7 +74,7 @@ def _parse_body(body: bytes) -> dict[str, object]:
 
 
 def _find_status(service_name: str, error: ApiError) -> int:
-    """Find the HTTP status of an error, for which the service model takes precedence."""
+    """Look up an error's HTTP status in the service model, or else use the status it came with."""
     for shape in load_service_model(service_name).error_shapes:
         if shape.name == error.code:
             return int(shape.metadata.get("error", {}).get("httpStatusCode", error.status))
@@ -83,14 +84,14 @@ def _find_status(service_name: str, error: ApiError) -> int:
 def intercept(
     client: BaseClient, call: Callable[[str, Mapping[str, Any]], Mapping[str, object]]
 ) -> None:
-    """Let a function answer the requests of a boto3 client, so that none of them is sent.
+    """Answer a boto3 client's requests in this process, instead of sending them.
 
-    `call` gets the operation and the fields of the request. Botocore still validates, serialises,
-    signs, parses and retries. If the response is lost, it gets a ReadTimeoutError, which it
-    retries.
+    `call` takes an operation name and the fields of a request, and returns the response's fields.
+    botocore still validates, serializes, signs, parses and retries. If `call` raises NoResponse,
+    botocore gets a ReadTimeoutError, and retries.
     """
     service_name = client.meta.service_model.service_name
-    # The stubs don't know that handlers may respond.
+    # botocore's type stubs don't know that an event handler may return a response.
     handler = cast("Callable[..., None]", partial(_answer, call, service_name))
     client.meta.events.register_first(f"before-send.{service_name}.*", handler)
 
@@ -103,8 +104,11 @@ def _answer(
     event_name: str,
     **_: object,
 ) -> AWSResponse:
-    """Answer a request that botocore is about to send."""
-    operation_name = event_name.rpartition(".")[2]  # before-send.personalize.ListSchemas
+    """Answer a request that botocore was about to send.
+
+    `event_name` is, for example, `before-send.personalize.ListSchemas`.
+    """
+    operation_name = event_name.rpartition(".")[2]
     body = cast("bytes", request.body)
     try:
         response = respond(partial(call, operation_name), service_name, body)
@@ -115,6 +119,6 @@ def _answer(
 
 
 def _build_client_response(url: str, response: Response) -> AWSResponse:
-    """Build what botocore would get if the response had come over the network."""
+    """Convert a response to the type that botocore would have received from the network."""
     stream = HTTPResponse(BytesIO(response.body), preload_content=False)
     return AWSResponse(url, response.status, HTTPHeaders.from_dict(response.headers), stream)

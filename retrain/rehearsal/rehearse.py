@@ -119,7 +119,7 @@ def _play_to_the_end(deployed: DeployedStack, scenario: Scenario) -> Result:
     try:
         return deployed.play(scenario)
     except (*AWS_ERRORS, OperatorError, EmulatorError) as error:
-        if not deployed.resources.emulator.alive():
+        if not deployed.resources.emulator.is_alive():
             raise
         return Result(scenario, error=f"the scenario did not end: {error}")
 
@@ -219,7 +219,7 @@ def _wait(emulator: Emulator, purposes: Mapping[str, Sequence[str]]) -> None:
         for purpose, commands in {PASTE_EXPORTS: _list_exports(emulator), **purposes}.items():
             output.print_command(f"\n{purpose}", "\n".join(commands))
 
-        while emulator.alive():
+        while emulator.is_alive():
             time.sleep(POLL_SECONDS)
         raise FailedError("the emulator ended unexpectedly; start the command again")
 

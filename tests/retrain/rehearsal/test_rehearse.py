@@ -69,7 +69,7 @@ class FakeEmulator:
         self.answers = [True]
         self.requests = []
 
-    def alive(self):
+    def is_alive(self):
         """Return the next answer, or False."""
         return self.answers.pop(0) if self.answers else False
 
