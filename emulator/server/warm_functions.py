@@ -1,6 +1,9 @@
-"""Starts the processes of functions as copies of a warm process, which has imported boto3.
+"""Starts Lambda functions by forking a warm process, which has already imported boto3.
 
-Without it, each cold start of a function would import boto3 and read the models of its services.
+Otherwise, each cold start would import boto3 and read botocore's service models again. A function
+starts as `python -m awslambdaric`, AWS's Lambda runtime client (see `functions.py`). Here, `python`
+is the *shim*: a script that has the warm process fork to run awslambdaric, and starts a new
+interpreter for anything else.
 """
 
 import select
@@ -23,37 +26,49 @@ SERVICES = (
     "sns",
     "stepfunctions",
 )
-"""The services that functions call. The warm process reads their models."""
-PYTHON = """\
+"""The services that functions call. The warm process reads their models in advance."""
+SHIM_TEMPLATE = """\
 #!/bin/sh
-[ "$1 $2" = "-m awslambdaric" ] && shift 2 && exec {warm} "$@"
+[ "$1 $2" = "-m awslambdaric" ] && shift 2 && exec {fork_command} "$@"
 exec {python} "$@"
 """
 
 
-def create_python_folder(directory: str) -> str:
-    """Create a folder with a program `python`, which runs AWS's runtime client as a copy.
+def enable_warm_starts(directory: str) -> str:
+    """Make warm starts possible, and return the folder that functions need first in their PATH.
 
-    The warm process starts with the first function.
+    The warm process itself starts when the first function does.
     """
-    address = f"{directory}/warm"
-    warm = shlex.join(warm_process.command(address, "awslambdaric"))
+    socket_path = f"{directory}/warm"
+    shim_folder = _create_shim(directory, socket_path)
+    _listen_for_functions(socket_path)
+    return shim_folder
+
+
+def _create_shim(directory: str, socket_path: str) -> str:
+    """Write the script `python`, and return the folder that contains it."""
+    fork_command = shlex.join(warm_process.command(socket_path, "awslambdaric"))
+    script = SHIM_TEMPLATE.format(fork_command=fork_command, python=shlex.quote(sys.executable))
 
     folder = Path(directory, "bin")
     folder.mkdir()
-    program = folder / "python"
-    program.write_text(PYTHON.format(warm=warm, python=shlex.quote(sys.executable)))
-    program.chmod(0o755)
-
-    listener = socket.socket(socket.AF_UNIX)
-    with suppress(OSError):  # the path is too long for a socket, so functions start cold
-        listener.bind(address)
-        listener.listen(100)
-        threading.Thread(target=_start_with_first_function, args=(listener,), daemon=True).start()
+    shim = folder / "python"
+    shim.write_text(script)
+    shim.chmod(0o755)
     return str(folder)
 
 
+def _listen_for_functions(socket_path: str) -> None:
+    """Bind the socket of the warm process, and start a thread that waits for the first function."""
+    listener = socket.socket(socket.AF_UNIX)
+    # The path may be too long for a Unix socket. Then every function is a cold start.
+    with suppress(OSError):
+        listener.bind(socket_path)
+        listener.listen(100)
+        threading.Thread(target=_start_with_first_function, args=(listener,), daemon=True).start()
+
+
 def _start_with_first_function(listener: socket.socket) -> None:
-    """Start the warm process when a function connects to its socket."""
+    """Wait until a function connects to the socket, then start the warm process to serve it."""
     select.select([listener], [], [])
     warm_process.start(listener, MODULES, SERVICES)
