@@ -1,15 +1,17 @@
-"""The controls of the emulator, as JSON below /_emulator. These requests are not signed.
+"""The emulator's controls: HTTP endpoints below /_emulator/ that AWS doesn't have.
+
+Requests and responses contain JSON, and the requests aren't signed.
 
     GET    /_emulator/health             {"status": "ok", "account": ..., "region": ...}
-    GET    /_emulator/calls?action=s3:   the AWS calls, oldest first (`call_log.py`)
-    DELETE /_emulator/calls              forget the calls
+    GET    /_emulator/calls?action=s3:   the logged AWS calls, oldest first (`call_log.py`)
+    DELETE /_emulator/calls              empty the log
     POST   /_emulator/fire               {"schedule": NAME, "group": "default", "scheduledTime":
                                          ISO 8601, by default now}; returns {"executionArn": ...}
-    GET    /_emulator/faults             the waiting faults (`emulator.personalize.faults`)
+    GET    /_emulator/faults             the pending faults (`emulator.personalize.faults`)
     POST   /_emulator/faults             inject a fault; returns {"id": ...}
-    DELETE /_emulator/faults?id=fault-1  remove a fault, or without an id all of them
+    DELETE /_emulator/faults?id=fault-1  remove a fault, or all faults if there's no id
 
-An error is `{"error": "..."}` with status 400 or 404.
+An error has the status 400 or 404, and the body `{"error": "..."}`.
 """
 
 import asyncio
@@ -22,29 +24,32 @@ from ministack import app
 
 from emulator.server import http, ministack
 
-PREFIX = "/_emulator/"
+PATH_PREFIX = "/_emulator/"
 Control = Callable[[dict[str, Any]], object]
-"""A function that gets the JSON object in the body of a request, or the parameters of its query.
+"""Implements a control.
 
-It returns a value that JSON has."""
+The argument is the JSON object in the request body or, if there's no body, the query parameters.
+The result is what the response contains as JSON."""
 
 
 def mount(controls: Mapping[tuple[str, str], Control]) -> None:
-    """Let MiniStack pass the requests for controls to them. They are by method and path."""
+    """Route requests below /_emulator/ to the controls, each registered by method and path."""
 
+    # MiniStack calls this function before it looks for a service, and before it checks signatures.
     @ministack.replace(app, "_handle_post_body_shortcuts")
     async def respond(handle: Callable[..., Any], *request: Any) -> http.Response | None:  # noqa: ANN401  # as in MiniStack
         method, path, _, body, query, _ = request
-        if not path.startswith(PREFIX):
+        if not path.startswith(PATH_PREFIX):
             response: http.Response | None = await handle(*request)
             return response
 
-        control = controls.get((method, path.removeprefix(PREFIX)))
+        control = controls.get((method, path.removeprefix(PATH_PREFIX)))
         if control is None:
-            known = ", ".join(f"{method} {PREFIX}{name}" for method, name in controls)
+            known = ", ".join(f"{method} {PATH_PREFIX}{name}" for method, name in controls)
             return _build_response(404, {"error": f"no {method} {path}; there are {known}"})
 
-        # A thread, because a control may call a service of this process.
+        # A control may call a service of this process, which couldn't respond if the event loop
+        # were blocked.
         status, document = await asyncio.to_thread(_run_control, control, query, body)
         return _build_response(status, document)
 
@@ -55,7 +60,10 @@ def _build_response(status: int, document: object) -> http.Response:
 
 
 def _run_control(control: Control, query: dict[str, list[str]], body: bytes) -> tuple[int, object]:
-    """Run a control, and return the status and the document of its response."""
+    """Run a control, and return the status and the JSON document of its response.
+
+    An invalid request, or an error from AWS, becomes the status 400 with an error message.
+    """
     try:
         if body:
             arguments = dict(json.loads(body))

@@ -1,4 +1,7 @@
-"""CloudWatch's alarms: they keep all of their inputs, and record their actions in their history."""
+"""Corrects MiniStack's CloudWatch alarms.
+
+They keep their warm-up periods, and their histories contain the actions that were executed.
+"""
 
 import datetime as dt
 import json
@@ -11,17 +14,17 @@ from emulator.server import ministack
 from emulator.server.http import Response
 
 Alarm = dict[str, Any]
-"""MiniStack's record of an alarm, with the field names of the API."""
+"""MiniStack's record of an alarm, with the same field names as in the API."""
 
-ACTIONS = {"ALARM": "AlarmActions", "OK": "OKActions"}
-"""The field with the actions of a state, if it is not InsufficientDataActions."""
+ACTION_FIELDS = {"ALARM": "AlarmActions", "OK": "OKActions"}
+"""Alarm state -> the field that lists its actions. Any other state has InsufficientDataActions."""
 
 
 @ministack.replace(cloudwatch, "_put_metric_alarm")
-def put_whole_alarm(
+def keep_warm_up_period(
     put_alarm: Callable[..., Response], params: object, cbor_data: Alarm, *form: bool
 ) -> Response:
-    """Keep the warm-up period of an alarm, which MiniStack forgets."""
+    """Create or update an alarm together with its warm-up period, which MiniStack would drop."""
     response = put_alarm(params, cbor_data, *form)
     alarm = cloudwatch._alarms.get(cbor_data.get("AlarmName"))  # noqa: SLF001  # no other way
     if alarm is not None and "WarmUpConfiguration" in cbor_data:
@@ -30,29 +33,33 @@ def put_whole_alarm(
 
 
 @ministack.replace(cloudwatch, "_dispatch_alarm_actions")
-def send_and_record(
-    send: Callable[..., None], alarm: Alarm, old_state: str, new_state: str, reason: str
+def record_actions(
+    execute_actions: Callable[..., None],
+    alarm: Alarm,
+    old_state: str,
+    new_state: str,
+    reason: str,
 ) -> None:
-    """Record in the history of an alarm whether each of its actions was executed.
+    """Execute an alarm's actions, and record in its history whether each of them succeeded.
 
-    MiniStack sends the messages and records the changes of the state only. The texts are AWS's:
+    MiniStack only records state changes. The texts are the ones that AWS documents:
     https://docs.aws.amazon.com/sns/latest/dg/sns-troubleshooting.html
     """
-    send(alarm, old_state, new_state, reason)
+    execute_actions(alarm, old_state, new_state, reason)
     if not alarm.get("ActionsEnabled", True):
         return
 
-    topic_arns = alarm.get(ACTIONS.get(new_state, "InsufficientDataActions"))
+    topic_arns = alarm.get(ACTION_FIELDS.get(new_state, "InsufficientDataActions"))
     if topic_arns is None:
         return
     for topic_arn in topic_arns:
         entry = _build_history_entry(alarm["AlarmName"], topic_arn)
-        cloudwatch._history_entries().append(entry)  # noqa: SLF001
+        cloudwatch._history_entries().append(entry)  # noqa: SLF001  # no other way
 
 
 def _build_history_entry(alarm_name: str, topic_arn: str) -> dict[str, str]:
-    """Build what the history says about one action. It fails only if there is no such topic."""
-    if sns._topic_by_arn_any_scope(topic_arn):  # noqa: SLF001  # also of other accounts
+    """Build the history entry for one action, which fails only if its topic doesn't exist."""
+    if sns._topic_by_arn_any_scope(topic_arn):  # noqa: SLF001  # also finds other accounts' topics
         state = "Succeeded"
         error = None
         summary = f"Successfully executed action {topic_arn}"

@@ -1,9 +1,9 @@
-"""The ASGI app of the emulator. It passes each request to the right service.
+"""The emulator's ASGI application, which every request goes through.
 
-- A request that a web page could have sent is refused (`local_requests.py`), and every websocket.
-- Every other request goes to MiniStack, which authorises it. It passes the calls to Personalize and
-  Step Functions on to `personalize.py` and `stepfunctions.py`, and those to the controls of the
-  emulator below `/_emulator/` to `admin.py`.
+- It rejects websockets, and requests that a web page could have sent (`local_requests.py`).
+- It passes all other requests on to MiniStack, which checks the signatures of AWS calls.
+- MiniStack routes calls to Personalize and Step Functions back to `personalize.py` and
+  `stepfunctions.py`, and requests below /_emulator/ to `admin.py`. It handles the rest itself.
 """
 
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPResponseStartEvent, Scope
@@ -30,19 +30,19 @@ from emulator.server import (
 )
 from emulator.server.stepfunctions import StepFunctions
 
-CORRECTED = (alarms, events, functions, iam, logs, scheduler)
-"""The modules that correct MiniStack's services, which they do as soon as they are imported."""
-FORBIDDEN: HTTPResponseStartEvent = {
+CORRECTIONS = (alarms, events, functions, iam, logs, scheduler)
+"""The modules that correct MiniStack's services, just by being imported."""
+FORBIDDEN_RESPONSE_START: HTTPResponseStartEvent = {
     "type": "http.response.start",
     "status": call_log.FORBIDDEN,
     "headers": [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")],
     "trailers": False,
 }
-POLICY_VIOLATION = 1008  # RFC 6455, status codes of a websocket that is closed
+POLICY_VIOLATION = 1008  # a websocket close code of RFC 6455
 
 
 class Application:
-    """All services of the emulator, on one endpoint of this process."""
+    """All services of the emulator, on one endpoint. Creating it also starts the scheduler."""
 
     def __init__(self, endpoint: str, options: Options) -> None:
         self._port = int(endpoint.rpartition(":")[2])
@@ -55,10 +55,8 @@ class Application:
     async def __call__(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
-        """Let MiniStack respond to a request, unless a web page could have sent it.
-
-        The scope `lifespan` is the start and the end of the server.
-        """
+        """Pass a request on to MiniStack, unless a web page could have sent it."""
+        # This isn't a request: hypercorn announces that the server is starting or shutting down.
         if scope["type"] == "lifespan":
             await ministack_app.app(scope, receive, send)
             return
@@ -75,13 +73,13 @@ class Application:
 
 
 async def _refuse(send: ASGISendCallable, message: str) -> None:
-    await send(FORBIDDEN)
+    await send(FORBIDDEN_RESPONSE_START)
     body = f"{message}\n".encode()
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def _list_controls(options: Options, faults: Faults) -> dict[tuple[str, str], admin.Control]:
-    """List the functions behind the controls that `admin.py` describes."""
+    """Map the method and path of each control to its implementation. `admin.py` describes them."""
     health = {"status": "ok", "account": options["account"], "region": options["region"]}
     return {
         ("GET", "health"): lambda _: health,
@@ -95,7 +93,7 @@ def _list_controls(options: Options, faults: Faults) -> dict[tuple[str, str], ad
 
 
 def _create_personalize(options: Options) -> Personalize:
-    """Create the emulator of Personalize, with the timings and switches of the options."""
+    """Create the emulator of Personalize, with the timings and switches from the options."""
     timings = {kind: Duration(*seconds) for kind, seconds in options["timings"].items()}
     return Personalize(
         objects=s3.RoleObjects(options["region"]),
