@@ -1,4 +1,4 @@
-"""The log of the last calls: who called what, and the status of the response."""
+"""Logs the most recent AWS calls: who called what, and the status of the response."""
 
 import datetime as dt
 from collections import deque
@@ -16,47 +16,48 @@ FORBIDDEN = 403
 
 
 class Call(TypedDict):
-    """One call to AWS.
-
-    `time` is the time of the response (UTC, ISO 8601), `caller` an ARN, `action` the IAM action
-    ("s3:GetObject"), and `status` the HTTP status. The status is 0 if there was no response.
-    """
+    """A call to an AWS service."""
 
     time: str
+    """When the service responded (ISO 8601, UTC)."""
     caller: str
+    """The caller's ARN, or the service principal or access key of a caller that has no ARN."""
     action: str
+    """The IAM action, for example s3:GetObject."""
     status: int
+    """The HTTP status, or 0 if the response was lost."""
 
 
 CALLS: deque[Call] = deque(maxlen=20_000)
-"""The last calls, oldest first."""
+"""The most recent calls, oldest first."""
 
 
-def add(caller: str, action: str, status: int) -> None:
-    """Log a call that ends now. The arguments are the fields of `Call`."""
+def add_call(caller: str, action: str, status: int) -> None:
+    """Log a call that has just ended."""
     now = dt.datetime.now(dt.UTC).isoformat()
     CALLS.append({"time": now, "caller": caller, "action": action, "status": status})
 
 
-def list_calls(action: str) -> list[Call]:
-    """List the calls whose action begins with `action`, oldest first."""
-    return [call for call in list(CALLS) if call["action"].startswith(action)]
+def list_calls(action_prefix: str) -> list[Call]:
+    """List the logged calls whose action begins with a prefix, oldest first."""
+    # Another thread may add a call in the meantime, so iterate over a copy.
+    return [call for call in list(CALLS) if call["action"].startswith(action_prefix)]
 
 
 @ministack.replace(app, "_dispatch_service_request")
-async def log_call(respond: Callable[..., Any], *request: Any) -> http.Response:  # noqa: ANN401  # as in MiniStack
-    """Log a request after the service has responded.
+async def log_call(dispatch: Callable[..., Any], *request: Any) -> http.Response:  # noqa: ANN401  # as in MiniStack
+    """Pass a request on to its service, and log it with the status of the response.
 
-    A request without credentials, or without an IAM action, is no call.
+    A request without credentials or without an IAM action isn't an AWS call, so it isn't logged.
     """
-    response: http.Response = await respond(*request)
+    response: http.Response = await dispatch(*request)
     status, *_ = response
     _, _, headers, _, query, _ = request
 
     access_key = extract_access_key_id(headers, query)
     action = _find_action(*request)
     if action is not None and access_key:
-        add(iam.find_caller_arn(access_key), action, status)
+        add_call(iam.find_caller_arn(access_key), action, status)
     return response
 
 
@@ -68,12 +69,15 @@ def _find_action(
     query: dict[str, list[str]],
     *_: object,
 ) -> str | None:
-    """Find the IAM action of a request. MiniStack knows those of all services but Personalize."""
+    """Find the IAM action of a request, or None if there isn't one.
+
+    MiniStack knows the actions of all services except Personalize.
+    """
     operation = find_operation(headers, path)
     if operation is not None:
         return f"personalize:{operation.name}"
 
-    parameters = app._routing_params(method, path, headers, body, query)  # noqa: SLF001  # also the body's
+    parameters = app._routing_params(method, path, headers, body, query)  # noqa: SLF001  # they may be in the body
     service = detect_service(method, path, headers, parameters)
     action: str | None = extract_iam_action(service, method, path, headers, body, parameters)
     return action

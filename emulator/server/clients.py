@@ -1,4 +1,4 @@
-"""The boto3 clients that call the emulator with the credentials of a session."""
+"""Caches boto3 clients that call the emulator with the credentials of a role."""
 
 from functools import cache
 from threading import Lock
@@ -9,8 +9,7 @@ from botocore.config import Config
 
 from emulator.server.iam import Credentials
 
-# The code that uses a client decides about retries and deadlines. Lambda's Invoke may take 15
-# minutes.
+# Retries and deadlines are up to the caller, and Lambda's Invoke may take 15 minutes.
 CONFIG = Config(
     parameter_validation=False,
     retries={"total_max_attempts": 1},
@@ -21,12 +20,14 @@ CONFIG = Config(
 _LOCK = Lock()
 
 
-def client(service: str, region: str, credentials: Credentials) -> Any:  # noqa: ANN401  # the type depends on the service
-    """Return the client of a service, for example "lambda". Each client is created once."""
+def get_client(service: str, region: str, credentials: Credentials) -> Any:  # noqa: ANN401  # the type depends on the service
+    """Return the cached boto3 client of a service, for example "lambda", or create it."""
+    # Without the lock, two threads could create the same client.
     with _LOCK:
-        return _client(service, region_name=region, **credentials)
+        return _create_client(service, region_name=region, **credentials)
 
 
 @cache
-def _client(service: str, **session: Any) -> object:  # noqa: ANN401  # the fields of a session
+def _create_client(service: str, **session: Any) -> object:  # noqa: ANN401  # boto3.Session has more types
+    """Create a client in a new boto3 session with these arguments."""
     return boto3.Session(**session).client(service, config=CONFIG)  # type: ignore[call-overload]  # the overloads need a literal

@@ -1,7 +1,7 @@
-"""EventBridge: a rule reaches a target only if the target's policy allows it.
+"""Corrects MiniStack's EventBridge: a target only gets events if its resource policy allows that.
 
-The resource policy of a function, a queue or a topic must let `events.amazonaws.com` act for the
-rule. PutTargets refuses all other targets.
+The policy of a function, queue or topic must let `events.amazonaws.com` act on behalf of the rule.
+PutTargets rejects all other kinds of targets.
 """
 
 import re
@@ -15,8 +15,8 @@ from emulator.server import call_log, functions, iam, ministack
 
 SERVICE = "events.amazonaws.com"
 
-# By service: the action that delivers an event, and the function that returns a policy and its
-# account.
+# Service of the target -> the IAM action that delivers an event to it, and a function that looks up
+# the target's resource policy and account.
 TARGETS: Mapping[str, tuple[str, Callable[[str], tuple[Any, str] | None]]] = {
     "lambda": ("lambda:InvokeFunction", lambda_svc.function_policy_for_arn),
     "sns": ("sns:Publish", sns.topic_policy_for_arn),
@@ -26,8 +26,8 @@ TARGET_ARN = re.compile(f"arn:[^:]+:({'|'.join(TARGETS)}):")
 
 
 @ministack.guard("events")
-def refuse_other_targets(call: ministack.Call) -> None:
-    """Refuse PutTargets with a target that is no function, queue or topic."""
+def reject_unsupported_targets(call: ministack.Call) -> None:
+    """Reject PutTargets if a target isn't a function, queue or topic."""
     if call.operation != "PutTargets":
         return
 
@@ -41,30 +41,33 @@ def refuse_other_targets(call: ministack.Call) -> None:
 
 
 @ministack.replace(eventbridge, "_invoke_target")
-def invoke_target(
+def deliver_if_allowed(
     deliver: Callable[..., None],
     target: dict[str, Any],
     event: dict[str, Any],
     rule: dict[str, Any],
     view: object = None,
 ) -> None:
-    """Deliver an event only if the policy of the target, and the role of a function, allow it.
+    """Deliver an event to a target only if the target's resource policy allows it.
 
-    MiniStack checks neither.
+    A function must also have a role that Lambda may assume. MiniStack checks neither.
     """
     if _may_deliver(target["Arn"], rule["Arn"]):
         deliver(target, event, rule, view)
 
 
 def _may_deliver(target_arn: str, rule_arn: str) -> bool:
-    """Check whether a rule may send its events to a target, and log a denial."""
+    """Return whether EventBridge may deliver a rule's events to a target.
+
+    If not, the denied call is added to the call log.
+    """
     action, find_policy = TARGETS[target_arn.split(":")[2]]
     policy, _account = find_policy(target_arn) or (None, "")
 
     if action == "lambda:InvokeFunction" and not functions.may_assume_role(target_arn):
-        call_log.add(functions.SERVICE, "sts:AssumeRole", call_log.FORBIDDEN)
+        call_log.add_call(functions.SERVICE, "sts:AssumeRole", call_log.FORBIDDEN)
         return False
     if not iam.is_service_allowed(policy, SERVICE, action, target_arn, rule_arn):
-        call_log.add(rule_arn, action, call_log.FORBIDDEN)
+        call_log.add_call(rule_arn, action, call_log.FORBIDDEN)
         return False
     return True

@@ -179,7 +179,7 @@ def _may_write_logs(config: dict[str, Any]) -> bool:
 
     for action in actions:
         if not iam.is_allowed(access_key, get_region(), action, stream_arn):
-            call_log.add(iam.find_caller_arn(access_key), action, call_log.FORBIDDEN)
+            call_log.add_call(iam.find_caller_arn(access_key), action, call_log.FORBIDDEN)
             return False
     return True
 

@@ -16,7 +16,7 @@ from ministack.services import s3
 
 from emulator.personalize.errors import JobFailed
 from emulator.server import iam
-from emulator.server.clients import client
+from emulator.server.clients import get_client
 from emulator.server.personalize import SERVICE, build_job_arn
 
 DENIED = "Insufficient privileges for accessing data in S3"
@@ -65,7 +65,7 @@ class RoleObjects:
             credentials = iam.assume_role(
                 role_arn, service=SERVICE, source_arn=job_arn, session_name="Personalize"
             )
-            yield client("s3", self._region, credentials)
+            yield get_client("s3", self._region, credentials)
         except ClientError as error:
             details = error.response["Error"]
             reason = DENIED

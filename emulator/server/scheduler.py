@@ -28,7 +28,7 @@ from ministack.services import scheduler
 
 from emulator.protocol.errors import ApiError
 from emulator.server import http, iam, ministack, slots
-from emulator.server.clients import client
+from emulator.server.clients import get_client
 
 SERVICE = "scheduler.amazonaws.com"
 TARGET_ARN = re.compile("arn:[^:]+:(states|lambda):")
@@ -137,7 +137,7 @@ def _client(service: str, schedule: Schedule, context: dict[str, str]) -> Any:  
         session_name=context["execution-id"],
     )
     region = schedule["Arn"].split(":")[3]
-    return client(service, region, credentials)
+    return get_client(service, region, credentials)
 
 
 def _describe_failure(

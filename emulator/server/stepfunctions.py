@@ -21,7 +21,7 @@ from ministack.services import eventbridge
 from emulator.protocol.errors import ApiError
 from emulator.protocol.wire import respond
 from emulator.server import http, iam, ministack
-from emulator.server.clients import client
+from emulator.server.clients import get_client
 from emulator.states.documents import StateFailed
 from emulator.states.execution import Execution, explain_refused_invocation
 from emulator.states.service import StepFunctions as Service
@@ -117,7 +117,7 @@ def _invoke(execution: Execution, resource: str, payload: str) -> dict[str, Any]
     """Invoke a function in a session of the state machine's role."""
     credentials = _assume_role(execution.role, execution.machine.arn)
     region = execution.arn.split(":")[3]
-    lambda_client = client("lambda", region, credentials)
+    lambda_client = get_client("lambda", region, credentials)
     response: dict[str, Any] = lambda_client.invoke(FunctionName=resource, Payload=payload.encode())
     return response
 
