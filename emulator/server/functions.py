@@ -1,9 +1,11 @@
-"""Lambda: functions run with their roles, and write their logs with them.
+"""Corrects MiniStack's Lambda: execution roles are enforced, and functions run as on AWS.
 
-MiniStack opens a session of any role for its functions, even of a role that does not exist. AWS
-refuses the creation. It also refuses an invocation when it has to assume the role again, and the
-emulator checks each invocation
+MiniStack runs a function with any role, even with one that doesn't exist. AWS rejects such a role
+in CreateFunction, and rejects an invocation when Lambda has to assume the role again. The emulator
+checks the role at every invocation
 (https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html).
+
+Python functions run under awslambdaric, AWS's own runtime client.
 """
 
 import functools
@@ -27,42 +29,44 @@ from emulator.server import call_log, iam, local_requests, ministack
 SERVICE = "lambda.amazonaws.com"
 CREATE_PATH = "/2015-03-31/functions"
 INVOKE_PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
-WRONG_ROLE = "The role defined for the function cannot be assumed by Lambda."
+ROLE_ERROR = "The role defined for the function cannot be assumed by Lambda."
 
-# MiniStack writes the headers and the body of an event separately, so Nagle's algorithm would delay
-# each event by 40 ms.
+# MiniStack sends the headers and the body of an event separately, so Nagle's algorithm would delay
+# every event by 40 ms.
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
-# MiniStack stops reading the log after 5 ms without a line, so on a busy machine it loses lines.
-# Seconds for the first line, between two lines, and in all:
+# MiniStack stops reading a function's log after 5 ms without a line, so it loses lines on a busy
+# machine. These are the seconds to wait for the first line, between two lines, and in total.
 lambda_runtime.Worker._drain_stderr_bounded.__defaults__ = (0.05, 0.05, 0.25)  # noqa: SLF001
 
 
 @ministack.guard("lambda")
-def refuse_creation(call: ministack.Call) -> None:
-    """Refuse CreateFunction if Lambda may not assume the role."""
+def reject_creation(call: ministack.Call) -> None:
+    """Reject CreateFunction if Lambda may not assume the execution role."""
     if call.method != "POST" or call.path.rstrip("/") != CREATE_PATH:
         return
 
     name = call.document["FunctionName"]
     function_arn = f"arn:aws:lambda:{get_region()}:{get_account_id()}:function:{name}"
     if not iam.trusts(call.document["Role"], service=SERVICE, source_arn=function_arn):
-        raise ApiError("InvalidParameterValueException", WRONG_ROLE)
+        raise ApiError("InvalidParameterValueException", ROLE_ERROR)
 
 
 @ministack.guard("lambda")
-def refuse_invocation(call: ministack.Call) -> None:
-    """Refuse Invoke if Lambda may not assume the role any more."""
+def reject_invocation(call: ministack.Call) -> None:
+    """Reject Invoke if Lambda may no longer assume the function's execution role."""
     match = INVOKE_PATH.fullmatch(call.path)
     if match and not may_assume_role(unquote(match[1])):
-        raise ApiError("AccessDeniedException", WRONG_ROLE, 403)
+        raise ApiError("AccessDeniedException", ROLE_ERROR, 403)
 
 
-def may_assume_role(function: str) -> bool:
-    """Return True if Lambda may assume the role of a function, or if there is no such function."""
-    name = lambda_svc._resolve_request_scoped_name(function)  # noqa: SLF001  # knows all spellings
-    record = lambda_svc._functions.get(name)  # noqa: SLF001  # GetFunction needs a caller
+def may_assume_role(name_or_arn: str) -> bool:
+    """Return whether Lambda may assume a function's execution role."""
+    name = lambda_svc._resolve_request_scoped_name(name_or_arn)  # noqa: SLF001  # it knows all forms
+    record = lambda_svc._functions.get(name)  # noqa: SLF001  # GetFunction would need a caller
     if record is None:
+        # MiniStack has another error for a function that doesn't exist.
         return True
+
     config = record["config"]
     return iam.trusts(config["Role"], service=SERVICE, source_arn=config["FunctionArn"])
 
@@ -71,13 +75,13 @@ def may_assume_role(function: str) -> bool:
 def read_reserved_concurrency(
     _read: object, _version: object, config: dict[str, Any]
 ) -> int | None:
-    """Read how many executions are reserved for a function now, or None.
+    """Return a function's current reserved concurrency, or None if nothing is reserved.
 
-    MiniStack asks the published version, which has what was reserved when it was published. In AWS
-    the limit counts for all versions, so 0 also stops those that are called by their number
+    MiniStack returns what was reserved when the invoked version was published. On AWS, the limit
+    applies to all versions of a function, so 0 also stops invocations that name a version
     (https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html).
     """
-    record = lambda_svc._functions.get(config["FunctionName"], {})  # noqa: SLF001  # as above
+    record = lambda_svc._functions.get(config["FunctionName"], {})  # noqa: SLF001  # see may_assume_role
     reserved: int | None = record.get("concurrency")
     return reserved
 
@@ -86,10 +90,10 @@ def read_reserved_concurrency(
 def run_python(
     run: Callable[..., dict[str, Any]], function: dict[str, Any], *invocation: object
 ) -> dict[str, Any]:
-    """Run a Python function under AWS's runtime client, which is a custom runtime for MiniStack.
+    """Run a Python function under awslambdaric, as a custom runtime of MiniStack.
 
-    MiniStack has a runner of its own for Python. An error there has no class and no stack trace, so
-    no Retry or Catch of a state machine would match it.
+    Errors from MiniStack's own Python runner have no class and no stack trace, so they wouldn't
+    match any Retry or Catch of a state machine.
     """
     config = function["config"]
     if not config["Runtime"].startswith("python"):
@@ -100,23 +104,23 @@ def run_python(
         "config": {**config, "Runtime": "provided.al2023"},
         "code_zip": _add_bootstrap(function["code_zip"], _build_bootstrap(config)),
     }
-    run_custom = lambda_svc._execute_function_provided_warm  # noqa: SLF001  # knows the Runtime API
+    run_custom = lambda_svc._execute_function_provided_warm  # noqa: SLF001  # it serves the Runtime API
     response: dict[str, Any] = run_custom(custom_function, *invocation)
     return response
 
 
 @ministack.replace(lambda_runtime.ProvidedWorker, "_await_init")
-def raise_import_error(
+def raise_init_error(
     wait: Callable[..., None], worker: lambda_runtime.ProvidedWorker, *args: object
 ) -> None:
-    """Raise the error of AWS's runtime client if it cannot import the function.
+    """Wait until awslambdaric has imported the function, or raise the error that it reports.
 
-    In MiniStack the type of each of these errors is Runtime.Unknown.
+    MiniStack would report all of these errors as Runtime.Unknown.
     """
     try:
         wait(worker, *args)
     except RuntimeError as error:
-        details = worker._init_error  # noqa: SLF001  # the exception has it only as a text
+        details = worker._init_error  # noqa: SLF001  # the exception only contains a text
         if details is None:
             raise
         raise lambda_runtime.ProvidedRuntimeError(
@@ -125,7 +129,7 @@ def raise_import_error(
 
 
 def _build_bootstrap(config: dict[str, Any]) -> str:
-    """Build the script that starts a Python function, with the variables that Lambda sets."""
+    """Build the script that sets Lambda's environment variables and starts awslambdaric."""
     logging = config["LoggingConfig"]
     variables = {
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{config['Runtime']}",
@@ -138,43 +142,47 @@ def _build_bootstrap(config: dict[str, Any]) -> str:
 
 
 @functools.lru_cache(maxsize=100)
-def _add_bootstrap(code: bytes, script: str) -> bytes:
+def _add_bootstrap(code_zip: bytes, script: str) -> bytes:
     """Add the script that starts a function to its zip file."""
-    buffer = io.BytesIO(code)
+    buffer = io.BytesIO(code_zip)
     with zipfile.ZipFile(buffer, "a") as archive:
-        # ZipInfo has a fixed time, because MiniStack unpacks equal zip files only once.
+        # ZipInfo has a fixed date, so the same code always gives the same zip file. MiniStack
+        # unpacks equal zip files only once.
         archive.writestr(zipfile.ZipInfo("bootstrap"), script)
     return buffer.getvalue()
 
 
 def _find_log_group(config: dict[str, Any]) -> str:
+    """Return the name of the log group in a function's config, or Lambda's default."""
     default = f"/aws/lambda/{config['FunctionName']}"
     return str(config["LoggingConfig"].get("LogGroup", default))
 
 
 @ministack.replace(lambda_svc, "_emit_lambda_logs")
-def write_allowed_logs(
+def write_logs_if_allowed(
     write: Callable[..., None], function: dict[str, Any], *args: object, **kwargs: object
 ) -> None:
-    """Store the log lines of a function only if its role may write them.
+    """Store a function's log lines only if its execution role may write them.
 
-    Without the permission the invocation continues, and its lines are lost
-    (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html). A log group that
-    does not exist takes another permission.
+    Without the permission, the invocation goes on, but its log lines are lost
+    (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html).
     """
     if _may_write_logs(function.get("config", function)):
         write(function, *args, **kwargs)
 
 
 def _may_write_logs(config: dict[str, Any]) -> bool:
-    """Check each permission that a function's role needs for its logs, and log a denial."""
+    """Return whether an execution role has all permissions to write a function's logs.
+
+    The first action that it lacks is added to the call log as a denied call.
+    """
     access_key = lambda_runtime.execution_credentials(config)["AWS_ACCESS_KEY_ID"]
     log_group = _find_log_group(config)
-    logs_arn = f"arn:aws:logs:{get_region()}:{get_account_id()}"
-    stream_arn = f"{logs_arn}:log-group:{log_group}:log-stream:1"
+    log_group_arn = f"arn:aws:logs:{get_region()}:{get_account_id()}:log-group:{log_group}"
+    stream_arn = f"{log_group_arn}:log-stream:1"
 
     actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    if log_group not in cloudwatch_logs._log_groups:  # noqa: SLF001  # as above
+    if log_group not in cloudwatch_logs._log_groups:  # noqa: SLF001  # an API call would need a caller
         actions.append("logs:CreateLogGroup")
 
     for action in actions:
@@ -185,12 +193,12 @@ def _may_write_logs(config: dict[str, Any]) -> bool:
 
 
 @ministack.replace(BaseHTTPRequestHandler, "parse_request")
-def refuse_web_pages(
+def reject_web_pages(
     parse_request: Callable[[BaseHTTPRequestHandler], bool], handler: BaseHTTPRequestHandler
 ) -> bool:
-    """Refuse a request to MiniStack's Lambda Runtime API that a web page could have sent.
+    """Reject a request to MiniStack's Lambda Runtime API that a web page could have sent.
 
-    Each process of a function has a server on a port of its own.
+    `Application` can't do that, because MiniStack opens a separate port for each function process.
     """
     if not parse_request(handler):
         return False
