@@ -1,4 +1,4 @@
-"""HTTP for this server: headers, the errors of AWS, and what is kept of a response."""
+"""HTTP for all services: request headers, error responses, and the response headers we change."""
 
 import json
 import uuid
@@ -9,27 +9,28 @@ from hypercorn.protocol.events import StreamClosed
 from hypercorn.typing import ASGISendCallable, ASGISendEvent, HTTPScope
 
 Response = tuple[int, dict[str, str], bytes]
-"""The status, the headers and the body of a response, as MiniStack has it."""
-REQUEST_ID = b"x-amzn-requestid"
+"""The status, headers and body of a response, as MiniStack's handlers return them."""
+REQUEST_ID_HEADER = b"x-amzn-requestid"
 NO_RESPONSE: Response = 0, {}, b""
-"""The mark of a response that is lost. Nothing of it is sent."""
+"""Stands for a response that a fault has lost. Nothing is sent, and the connection is closed."""
 
 
 def read_headers(scope: HTTPScope) -> list[tuple[str, str]]:
-    """Read the headers of a request. ASGI has them as bytes."""
+    """Decode the headers of a request, which ASGI passes as bytes."""
     return [(name.decode(), value.decode("latin-1")) for name, value in scope["headers"]]
 
 
 def build_error(code: str, message: str, status: int = 400) -> Response:
-    """Build an error response, as AWS's services with JSON bodies send it."""
+    """Build an error response like those of AWS services with a JSON protocol."""
     headers = {"Content-Type": "application/x-amz-json-1.0", "x-amzn-errortype": code}
     return status, headers, json.dumps({"__type": code, "message": message}).encode()
 
 
 def filter_responses(send: ASGISendCallable) -> ASGISendCallable:
-    """Wrap `send` so that it leaves out the headers which let web pages read a response.
+    """Wrap ASGI's `send` so that every response has a request ID, but none has CORS headers.
 
-    Every response gets one request ID, as on AWS. If a fault loses it, the connection is closed.
+    With CORS headers, a web page could read the response. For NO_RESPONSE, the wrapper closes the
+    connection instead.
     """
 
     async def send_filtered(message: ASGISendEvent) -> None:
@@ -44,18 +45,21 @@ def filter_responses(send: ASGISendCallable) -> ASGISendCallable:
 
 
 async def _close_connection(send: ASGISendCallable) -> None:
-    """Close a connection without a response.
+    """Close a connection without sending a response.
 
-    ASGI has no message for this, so use hypercorn's own object of the connection, to which `send`
-    belongs. Tried with hypercorn 0.18.0.
+    ASGI has no message for this, so we need the hypercorn object that represents the request, of
+    which `send` is a method. This works with hypercorn 0.18.0.
     """
-    stream: Any = getattr(send, "__self__")  # noqa: B009  # mypy sees no method
+    stream: Any = getattr(send, "__self__")  # noqa: B009  # mypy doesn't know that it's a method
     await stream.send(StreamClosed(stream_id=stream.stream_id))
 
 
 def _filter_headers(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Add a request ID if there is none, and drop the headers of CORS."""
-    by_name = {REQUEST_ID: str(uuid.uuid4()).encode()}
+    """Remove CORS headers, and add a request ID unless there is one.
+
+    If several headers have the same name, only the last one is kept.
+    """
+    by_name = {REQUEST_ID_HEADER: str(uuid.uuid4()).encode()}
     for name, value in headers:
         by_name[name.lower()] = value
     return [

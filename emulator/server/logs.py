@@ -1,8 +1,8 @@
-"""CloudWatch Logs: the keys of log groups, and the filter patterns that MiniStack understands.
+"""Corrects MiniStack's CloudWatch Logs: filter patterns are checked, and log groups have KMS keys.
 
-MiniStack filters by words only. For a pattern of JSON, of fields or of a regular expression
-(https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html) it would
-return wrong lines, and an error is better than that.
+MiniStack can only filter by words. For a pattern with JSON, fields or a regular expression
+(https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html), it would
+return the wrong lines, and an error is better than that.
 """
 
 from ministack.services import cloudwatch_logs
@@ -12,10 +12,10 @@ from emulator.server import http, ministack
 
 
 @ministack.guard("logs")
-def refuse_other_patterns(call: ministack.Call) -> None:
-    """Refuse to search lines with a pattern that is not plain words."""
+def reject_unsupported_patterns(call: ministack.Call) -> None:
+    """Reject a search for log lines if its filter pattern isn't plain words."""
     pattern = str(call.document.get("filterPattern", "")).strip()
-    is_stored_filter = "filterName" in call.document  # MiniStack never filters by it
+    is_stored_filter = "filterName" in call.document  # which MiniStack never applies
 
     if pattern.startswith(("{", "[", "%")) and not is_stored_filter:
         message = (
@@ -26,13 +26,16 @@ def refuse_other_patterns(call: ministack.Call) -> None:
 
 
 @ministack.guard("logs")
-def store_key(call: ministack.Call) -> http.Response | None:
-    """Respond to AssociateKmsKey and DisassociateKmsKey for log groups. MiniStack lacks both."""
+def store_kms_key(call: ministack.Call) -> http.Response | None:
+    """Respond to AssociateKmsKey and DisassociateKmsKey, because MiniStack lacks both operations.
+
+    The key is only stored. Nothing is encrypted with it.
+    """
     if call.operation not in {"AssociateKmsKey", "DisassociateKmsKey"}:
         return None
 
     name = call.document["logGroupName"]
-    group = cloudwatch_logs._log_groups.get(name)  # noqa: SLF001  # no other way to set a key
+    group = cloudwatch_logs._log_groups.get(name)  # noqa: SLF001  # there's no other way to set a key
     if group is None:
         message = f"The specified log group does not exist: {name}"
         raise ApiError("ResourceNotFoundException", message)

@@ -1,8 +1,12 @@
-"""Puts the emulator's code in the place of MiniStack's functions and handlers.
+"""Decorators with which the emulator's code replaces or precedes MiniStack's.
 
-Each module of this folder corrects one service, when it is imported. Written for ministack 1.5.33.
-None of what the emulator reads or replaces is a public interface, so any release may move it.
-Then the emulator does not start, or a test of the service fails.
+MiniStack has a *handler* for each service, which responds to its calls. A *guard* is a function of
+ours that sees a call before the handler does. The modules in this folder use these decorators to
+correct MiniStack's services, and do so as soon as they're imported.
+
+All of this was written for ministack 1.5.33. None of what the emulator reads or replaces there is a
+public interface, so any release may move it. Then either the emulator won't start, or a test of the
+service will fail.
 """
 
 import functools
@@ -22,7 +26,7 @@ SERVICE_HANDLERS = app.SERVICE_HANDLERS
 
 
 class Call(NamedTuple):
-    """A call that MiniStack has authorised, as it passes it to the handler of a service."""
+    """An authorized call to a service, with the arguments that MiniStack passes to its handler."""
 
     method: str
     path: str
@@ -32,39 +36,43 @@ class Call(NamedTuple):
 
     @property
     def document(self) -> dict[str, Any]:
-        """The JSON in the body."""
+        """The JSON object in the request body, which is {} if there's no body."""
         document: dict[str, Any] = json.loads(self.body or b"{}")
         return document
 
     @property
     def operation(self) -> str:
-        """The operation, if a header names it."""
+        """The operation that the X-Amz-Target header names, or "" if there's no such header."""
         return self.headers.get("x-amz-target", "").rpartition(".")[2]
 
 
 def guard(service: str) -> Callable[[Guard], Guard]:
-    """Let the decorated function respond to a service's calls, or refuse them with ApiError.
+    """Let the decorated function see a service's calls before MiniStack's handler does.
 
-    If it returns None, MiniStack responds.
+    It may return a response, raise ApiError to reject the call, or return None to leave the call to
+    the handler.
     """
 
     def decorate(function: Guard) -> Guard:
         handler = SERVICE_HANDLERS[service]
 
-        async def guarded(*call: Any) -> Response:  # noqa: ANN401  # the fields of a Call
+        async def guarded_handler(*call: Any) -> Response:  # noqa: ANN401  # the fields of a Call
             try:
                 return function(Call(*call)) or await handler(*call)
             except ApiError as error:
                 return http.build_error(error.code, error.message, error.status)
 
-        SERVICE_HANDLERS[service] = guarded
+        SERVICE_HANDLERS[service] = guarded_handler
         return function
 
     return decorate
 
 
 def replace(owner: object, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Let the decorated function replace a function of MiniStack, which is its first argument."""
+    """Replace a function with the decorated one, which gets the original as its first argument.
+
+    `owner` is the module or class that has the function.
+    """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         original = getattr(owner, name)
