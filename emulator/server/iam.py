@@ -1,13 +1,18 @@
-"""The IAM decisions that MiniStack does not make by itself.
+"""Makes the IAM decisions that MiniStack doesn't make by itself.
 
-MiniStack (with `AUTH=true`) authorises every call to its own services. This module asks
-MiniStack's evaluator three other questions. May a service assume a role? May a caller perform an
-action of a service that MiniStack lacks? Does a resource's policy let a service in? The root
-credentials of the account (the access key is the account's number) may do everything.
+With `AUTH=true`, MiniStack authorizes every call to its own services. This module uses MiniStack's
+policy evaluator to answer three more questions:
 
-Some permissions are not enforced. No part of the emulator makes the calls `xray:Put*` and
-`xray:GetSampling*`, and KMS keys are not used. `logs:CreateLogDelivery` and the other actions for
-the logs of a state machine are checked when the state machine is created, and not later.
+- May a service assume a role?
+- May a caller perform an action that MiniStack doesn't check, for example one of Personalize?
+- Does a resource policy let a service act on behalf of another resource?
+
+The module also corrects SimulatePrincipalPolicy. The account's root user, whose access key is the
+account ID, may do everything.
+
+Some permissions aren't enforced. Nothing in the emulator calls `xray:Put*` or `xray:GetSampling*`,
+and KMS keys aren't used. The actions with which a state machine delivers its logs, such as
+`logs:CreateLogDelivery`, are only checked when the state machine is created or updated.
 """
 
 import hashlib
@@ -22,11 +27,13 @@ from ministack.services import iam, sts
 from emulator.server import ministack
 
 Policy = Mapping[str, Any]
-"""A policy document."""
+"""A policy document, parsed from JSON."""
+Query = Mapping[str, Any]
+"""The parameters of a request to IAM, each with a list of values."""
 
 
 class Credentials(TypedDict):
-    """The credentials of a session, named like the arguments of boto3."""
+    """The credentials of an assumed role, named like the arguments of boto3.Session."""
 
     aws_access_key_id: str
     aws_secret_access_key: str
@@ -34,7 +41,7 @@ class Credentials(TypedDict):
 
 
 class AccessDeniedError(ClientError):
-    """A caller or a service may not perform an action. The message is like AWS's."""
+    """A caller or a service may not perform an action. The message reads like AWS's."""
 
     def __init__(self, message: str) -> None:
         response: Any = {
@@ -46,7 +53,7 @@ class AccessDeniedError(ClientError):
 
 
 def find_caller_arn(access_key: str) -> str:
-    """Find the owner of an access key. Return the key itself if it belongs to nobody."""
+    """Return the ARN of the caller with this access key, or the key itself if it's unknown."""
     identity = iam_evaluator.resolve_caller_identity(access_key)
     if not identity:
         return access_key
@@ -54,9 +61,10 @@ def find_caller_arn(access_key: str) -> str:
 
 
 def assume_role(role_arn: str, *, service: str, source_arn: str, session_name: str) -> Credentials:
-    """Open a session of a role for a service, for example states.amazonaws.com.
+    """Assume a role as a service that works on behalf of the resource `source_arn`.
 
-    Raise AccessDeniedError unless the role trusts the service.
+    `service` is a service principal, for example states.amazonaws.com. Raise AccessDeniedError
+    unless the role trusts it.
     """
     if not trusts(role_arn, service=service, source_arn=source_arn):
         raise AccessDeniedError(
@@ -78,9 +86,9 @@ def assume_role(role_arn: str, *, service: str, source_arn: str, session_name: s
 
 
 def _derive_credentials(session: str) -> Credentials:
-    """Derive the credentials from what identifies a session.
+    """Derive a session's credentials from a string that identifies the session.
 
-    Equal sessions get equal credentials, which never expire, so that clients can be cached.
+    Equal sessions have equal credentials, which never expire, so that clients can be cached.
     """
 
     def digest(purpose: str) -> str:
@@ -94,26 +102,29 @@ def _derive_credentials(session: str) -> Credentials:
 
 
 def trusts(role_arn: str, *, service: str, source_arn: str) -> bool:
-    """Return True if a role lets `service` assume it when it acts for the resource `source_arn`."""
+    """Return whether a service may assume a role on behalf of the resource `source_arn`.
+
+    A role that doesn't exist trusts nobody.
+    """
     account = role_arn.split(":")[4]
     name = role_arn.rsplit("/", 1)[-1]
-    role = iam._roles.get_scoped(account, None, name)  # noqa: SLF001  # GetRole needs a caller
+    role = iam._roles.get_scoped(account, None, name)  # noqa: SLF001  # GetRole would need a caller
     if role is None or role["Arn"] != role_arn:
         return False
 
-    # MiniStack's evaluator has no services as principals, but it lets the account's root stand for
-    # any of them. So evaluate as root, and only the statements that name this service.
-    statements = _select_statements(role["AssumeRolePolicyDocument"], service)
+    # MiniStack's evaluator doesn't know service principals, but lets the account's root stand for
+    # any of them. So evaluate only the statements that name this service, as root.
+    statements = _select_service_statements(role["AssumeRolePolicyDocument"], service)
     root = f"arn:aws:iam::{account}:root"
     context = _build_context(root, "sts:AssumeRole", role_arn, source_arn)
     return bool(iam_evaluator.evaluate_trust_policy({"Statement": statements}, root, context))
 
 
-def _select_statements(trust_policy: str, service: str) -> list[Policy]:
-    """Select the statements of a trust policy that name a service as their principal."""
+def _select_service_statements(trust_policy: str, service: str) -> list[Policy]:
+    """Parse a trust policy, and return the statements whose principal includes the service."""
     statements = json.loads(trust_policy)["Statement"]
     if not isinstance(statements, list):
-        statements = [statements]  # A policy may have its only statement outside a list.
+        statements = [statements]  # A policy's only statement needn't be in a list.
 
     return [
         statement
@@ -123,11 +134,16 @@ def _select_statements(trust_policy: str, service: str) -> list[Policy]:
 
 
 def authorize(
-    access_key: str, region: str, action: str, resource: str, conditions: Policy | None = None
+    access_key: str,
+    region: str,
+    action: str,
+    resource: str,
+    conditions: Mapping[str, Any] | None = None,
 ) -> None:
-    """Raise AccessDeniedError unless the owner of an access key may perform an action.
+    """Raise AccessDeniedError unless a caller may perform an action on a resource.
 
-    `conditions` are the condition keys of the service. The key must be authenticated already.
+    `conditions` contains the values of the service's condition keys. The access key must have been
+    authenticated already.
     """
     service = action.partition(":")[0]
     denial = iam_evaluator.enforce(
@@ -143,7 +159,7 @@ def authorize(
 
 
 def is_allowed(access_key: str, region: str, action: str, resource: str) -> bool:
-    """Return True if the owner of an access key may perform an action on a resource."""
+    """Return whether the caller with this access key may perform an action on a resource."""
     try:
         authorize(access_key, region, action, resource)
     except AccessDeniedError:
@@ -154,7 +170,7 @@ def is_allowed(access_key: str, region: str, action: str, resource: str) -> bool
 def is_service_allowed(
     policy: Policy | None, service: str, action: str, resource: str, source_arn: str
 ) -> bool:
-    """Return True if the policy of a resource lets `service` act on it for another resource."""
+    """Return whether a resource policy allows a service an action on behalf of `source_arn`."""
     if policy is None:
         return False
     context = _build_context(service, action, resource, source_arn)
@@ -165,7 +181,7 @@ def is_service_allowed(
 def _build_context(
     principal: str, action: str, resource: str, source_arn: str
 ) -> iam_evaluator.EvalContext:
-    """Build the context in which MiniStack evaluates a call that a service makes for a resource.
+    """Build the evaluator's context for a call that a service makes on behalf of `source_arn`.
 
     The evaluator expects condition keys in lower case.
     """
@@ -184,45 +200,45 @@ def _build_context(
 
 
 @ministack.replace(iam, "_extract_simulate_params")
-def keep_query(extract: Callable[..., Any], query: Policy) -> tuple[list[str], Policy]:
-    """Keep the whole query of SimulatePrincipalPolicy, which `simulate_actions` needs.
+def pass_whole_query(extract: Callable[..., Any], query: Query) -> tuple[list[str], Query]:
+    """Pass the whole query of SimulatePrincipalPolicy on to `simulate_actions`.
 
-    MiniStack keeps the actions and the first resource.
+    MiniStack would only pass on the actions and the first resource.
     """
     actions, *_ = extract(query)
     return actions, query
 
 
 @ministack.replace(iam, "_build_simulate_results_real")
-def simulate_actions(_build: object, actions: list[str], query: Policy, *caller: Any) -> str:  # noqa: ANN401  # as in MiniStack
-    """Simulate each action on all resources, and write the results as XML.
+def simulate_actions(_build: object, actions: list[str], query: Query, *caller: Any) -> str:  # noqa: ANN401  # as in MiniStack
+    """Evaluate each action on all resources, and return the results as XML.
 
-    MiniStack knows only the first resource, and neither a context nor permissions boundaries. The
-    context has one key here.
+    MiniStack would only evaluate the first resource, and ignore context entries and permissions
+    boundaries. Here, only the first context entry counts.
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
     """
     principal, account, policies = caller
-    store = iam._users  # noqa: SLF001  # as above
+    store = iam._users  # noqa: SLF001  # see trusts
     if ":role/" in principal:
-        store = iam._roles  # noqa: SLF001  # as above
+        store = iam._roles  # noqa: SLF001  # see trusts
     name = principal.rpartition("/")[2]
-    boundary = iam_evaluator._permissions_boundary(store, name, account)  # noqa: SLF001  # as above
+    boundary = iam_evaluator._permissions_boundary(store, name, account)  # noqa: SLF001  # see trusts
 
     xml = ""
     for action in actions:
         decisions = {
             iam_evaluator.evaluate(context, policies, *boundary).decision
-            for context in _build_contexts(principal, account, action, query)
+            for context in _build_simulation_contexts(principal, account, action, query)
         }
         xml += f"<member><EvalActionName>{action}</EvalActionName>"
-        xml += f"<EvalDecision>{_most_restrictive(decisions)}</EvalDecision></member>"
+        xml += f"<EvalDecision>{_combine_decisions(decisions)}</EvalDecision></member>"
     return xml
 
 
-def _build_contexts(
-    principal: str, account: str, action: str, query: Policy
+def _build_simulation_contexts(
+    principal: str, account: str, action: str, query: Query
 ) -> Iterator[iam_evaluator.EvalContext]:
-    """Yield the context of an action on each resource that the query names."""
+    """Yield the evaluator's context for each resource in the query, or for `*` if it has none."""
     key_field = "ContextEntries.member.1.ContextKey"
     context_key = query.get(f"{key_field}Name", [""])[0]
     context_value = query.get(f"{key_field}Values.member.1", [""])[0]
@@ -240,8 +256,8 @@ def _build_contexts(
         )
 
 
-def _most_restrictive(decisions: set[str]) -> str:
-    """Sum up the decisions about several resources, in the words of SimulatePrincipalPolicy."""
+def _combine_decisions(decisions: set[str]) -> str:
+    """Return the most restrictive of several decisions, as SimulatePrincipalPolicy spells it."""
     if "Deny" in decisions:
         return "explicitDeny"
     if decisions == {"Allow"}:
@@ -250,11 +266,12 @@ def _most_restrictive(decisions: set[str]) -> str:
 
 
 @ministack.replace(iam_actions, "extract_resource_arn")
-def extract_resource_arn(extract: Callable[..., str], service: str, *call: Any) -> str:  # noqa: ANN401  # as in MiniStack
-    """Extract the ARN on which a caller needs the permission for a call.
+def find_resource_arn(extract: Callable[..., str], service: str, *call: Any) -> str:  # noqa: ANN401  # as in MiniStack
+    """Return the ARN on which a caller needs a permission for a call.
 
-    For a schedule, MiniStack takes `schedule/default/NAME`, even if the call names another group.
-    For SimulatePrincipalPolicy it takes `*`, which a policy for roles and users does not allow.
+    For a schedule, MiniStack returns `schedule/default/NAME`, even if the call names another group.
+    For SimulatePrincipalPolicy, it returns `*`, which isn't allowed by a policy that names roles or
+    users.
     """
     query: dict[str, list[str]] = call[4]
     if service == "iam" and "PolicySourceArn" in query:
