@@ -96,7 +96,7 @@ def _create_personalize(options: Options) -> Personalize:
     """Create the emulator of Personalize, with the timings and switches from the options."""
     timings = {kind: Duration(*seconds) for kind, seconds in options["timings"].items()}
     return Personalize(
-        objects=s3.RoleObjects(options["region"]),
+        objects=s3.JobObjects(options["region"]),
         timings=FixedTimings(**timings),
         switches=Switches(**options["switches"]),
         authorize=personalize.authorize,

@@ -1,10 +1,10 @@
-"""Amazon Personalize as a service of MiniStack, which checks the signatures of its requests.
+"""Adds Amazon Personalize to MiniStack, which checks the signatures of requests.
 
-Personalize's services share the port. A request to `personalize` has an X-Amz-Target, and a request
-to `personalize-runtime` is recognised by its path. `personalize-events` is not emulated.
+Personalize has several APIs. A request to `personalize` has the header X-Amz-Target, and a request
+to `personalize-runtime` is recognized by its path. `personalize-events` isn't emulated.
 
-The policies of the caller must allow every action on every resource. If a request passes a role,
-the caller must be allowed to pass it to Personalize, and Personalize must be allowed to assume it.
+The caller's policies must allow every action on every resource. If a request contains a role, the
+caller needs iam:PassRole for it, and Personalize must be allowed to assume it.
 """
 
 import asyncio
@@ -25,29 +25,30 @@ from emulator.protocol.service_models import load_service_model
 from emulator.server import http, iam, ministack
 
 SERVICE = "personalize.amazonaws.com"
-TARGET = "AmazonPersonalize."
+TARGET_PREFIX = "AmazonPersonalize."
 
 
 class Operation(NamedTuple):
-    """An operation of one of Personalize's services."""
+    """An operation of `personalize` or `personalize-runtime`."""
 
     service: str
     name: str
 
 
 def mount(personalize: Personalize) -> None:
-    """Let MiniStack pass the requests that are signed for Personalize to `personalize`."""
+    """Make `personalize` the handler for requests that are signed for Personalize."""
 
     async def respond(*fields: Any) -> http.Response:  # noqa: ANN401  # the fields of a Call
         return await _respond(personalize, ministack.Call(*fields))
 
-    # A request to S3 can have an equal path, so the signature decides about paths.
-    router.SERVICE_PATTERNS["personalize"] = {"target_prefixes": [TARGET]}
+    # There's no pattern for the runtime's paths, because a request to S3 could have the same path.
+    # The signature tells them apart.
+    router.SERVICE_PATTERNS["personalize"] = {"target_prefixes": [TARGET_PREFIX]}
     ministack.SERVICE_HANDLERS["personalize"] = respond
 
 
 async def _respond(personalize: Personalize, call: ministack.Call) -> http.Response:
-    """Perform a call in a thread, because it may wait for S3, which this process serves too."""
+    """Perform a call in a thread, because it may wait for S3, which this process serves as well."""
     operation = find_operation(call.headers, call.path)
     if operation is None:
         message = f"{call.path} is not supported by this emulator of Personalize"
@@ -63,18 +64,18 @@ async def _respond(personalize: Personalize, call: ministack.Call) -> http.Respo
 
 
 def find_operation(headers: Mapping[str, str], path: str) -> Operation | None:
-    """Find the operation that a request is for, or None if it is not for Personalize."""
+    """Return the operation that a request calls, or None if Personalize doesn't have it."""
     target = headers.get("x-amz-target", "")
-    if target.startswith(TARGET):
-        return Operation(CONTROL, target.removeprefix(TARGET))
+    if target.startswith(TARGET_PREFIX):
+        return Operation(CONTROL, target.removeprefix(TARGET_PREFIX))
     if "/personalize/aws4_request" not in headers.get("authorization", ""):
         return None
-    return _runtime_operations().get(path)
+    return _map_runtime_paths().get(path)
 
 
 @functools.cache
-def _runtime_operations() -> dict[str, Operation]:
-    """Return the operations of the runtime by their paths."""
+def _map_runtime_paths() -> dict[str, Operation]:
+    """Map the request paths of `personalize-runtime` to its operations."""
     model = load_service_model(RUNTIME)
     return {
         model.operation_model(name).http["requestUri"]: Operation(RUNTIME, name)
@@ -82,30 +83,30 @@ def _runtime_operations() -> dict[str, Operation]:
     }
 
 
-def authorize(caller: Caller, action: str, resources: list[str]) -> None:
+def authorize(caller: Caller, action: str, resource_arns: list[str]) -> None:
     """Reject a request unless its caller may perform an action on every resource.
 
-    A role that the caller passes must be one that Personalize may assume.
+    For iam:PassRole, Personalize must also be allowed to assume the role.
     """
-    is_role = action == "iam:PassRole"
+    is_pass_role = action == "iam:PassRole"
     conditions = None
-    if is_role:
+    if is_pass_role:
         conditions = {"iam:PassedToService": SERVICE}
 
-    for resource in resources:
+    for arn in resource_arns:
         try:
-            iam.authorize(caller.access_key, caller.region, action, resource, conditions)
+            iam.authorize(caller.access_key, caller.region, action, arn, conditions)
         except iam.AccessDeniedError as error:
             raise ApiError("AccessDeniedException", error.message) from error
 
         source_arn = build_job_arn(caller.region, caller.account)
-        if is_role and not iam.trusts(resource, service=SERVICE, source_arn=source_arn):
-            raise invalid_input(f"Amazon Personalize is not allowed to assume the role {resource}.")
+        if is_pass_role and not iam.trusts(arn, service=SERVICE, source_arn=source_arn):
+            raise invalid_input(f"Amazon Personalize is not allowed to assume the role {arn}.")
 
 
 def build_job_arn(region: str, account: str) -> str:
-    """Build the `aws:SourceArn` that policies see when Personalize works for a job.
+    """Return the `aws:SourceArn` that policies see when Personalize runs a job.
 
-    It is always an import job of the account, even if a batch job reads or writes.
+    It's always the ARN of an import job in the account, even for a batch job.
     """
     return f"arn:aws:personalize:{region}:{account}:dataset-import-job/import"

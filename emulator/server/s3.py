@@ -1,8 +1,8 @@
-"""The S3 objects of Personalize's jobs, read and written as the role of the job.
+"""Reads and writes S3 objects for Personalize's jobs, with the permissions of each job's role.
 
-The role must trust `personalize.amazonaws.com` and allow `s3:ListBucket` and `s3:GetObject`, and
-`s3:PutObject` for the output of a batch job. MiniStack checks this for each object. The policy of
-the bucket must allow the same actions to the service
+The role must trust `personalize.amazonaws.com`. It must also allow `s3:ListBucket`, `s3:GetObject`
+and, for the output of a batch job, `s3:PutObject`, which MiniStack checks for each object. The
+bucket policy must allow the service the same actions
 (https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-s3-access.html).
 """
 
@@ -19,20 +19,20 @@ from emulator.server import iam
 from emulator.server.clients import get_client
 from emulator.server.personalize import SERVICE, build_job_arn
 
-DENIED = "Insufficient privileges for accessing data in S3"
-MISSING = {"NoSuchBucket", "NoSuchKey", "404"}
+DENIED_REASON = "Insufficient privileges for accessing data in S3"
+MISSING_CODES = {"NoSuchBucket", "NoSuchKey", "404"}
 
 
-class RoleObjects:
-    """The S3 objects as the jobs of one region see them. Each call uses a role."""
+class JobObjects:
+    """Access to S3 for the jobs of one region. Each call uses the role of a job."""
 
     def __init__(self, region: str) -> None:
         self._region = region
 
     def keys(self, bucket: str, prefix: str, role_arn: str) -> list[str]:
-        """List the keys that begin with a prefix.
+        """List the keys in a bucket that begin with a prefix.
 
-        Raise JobFailed if a policy does not allow it, or there is no such bucket.
+        Raise JobFailed if a policy doesn't allow that, or if the bucket doesn't exist.
         """
         with self._client(role_arn, "s3:ListBucket", bucket) as s3_client:
             paginator = s3_client.get_paginator("list_objects_v2")
@@ -40,21 +40,22 @@ class RoleObjects:
             return [listed["Key"] for page in pages for listed in page.get("Contents", [])]
 
     def read(self, bucket: str, key: str, role_arn: str) -> bytes:
-        """Read an object. Raise JobFailed if it does not exist or a policy does not allow it."""
+        """Read an object. Raise JobFailed if it doesn't exist, or if a policy doesn't allow it."""
         with self._client(role_arn, "s3:GetObject", bucket, f"/{key}") as s3_client:
             content: bytes = s3_client.get_object(Bucket=bucket, Key=key)["Body"].read()
         return content
 
     def write(self, bucket: str, key: str, content: bytes, role_arn: str) -> None:
-        """Write an object. Raise JobFailed if a policy does not allow it."""
+        """Write an object. Raise JobFailed if a policy doesn't allow it."""
         with self._client(role_arn, "s3:PutObject", bucket, f"/{key}") as s3_client:
             s3_client.put_object(Bucket=bucket, Key=key, Body=content)
 
     @contextmanager
     def _client(self, role_arn: str, action: str, bucket: str, path: str = "") -> Iterator[Any]:
-        """Yield a client for one action, which the bucket's policy and the role must allow.
+        """Yield an S3 client that has the permissions of a job's role.
 
-        Raise JobFailed if one of them does not, and for an error of the client.
+        First, check that the bucket policy allows the action. The job fails if it doesn't, or if
+        the client gets an error from S3.
         """
         account = role_arn.split(":")[4]
         resource = f"arn:aws:s3:::{bucket}{path}"
@@ -68,8 +69,8 @@ class RoleObjects:
             yield get_client("s3", self._region, credentials)
         except ClientError as error:
             details = error.response["Error"]
-            reason = DENIED
-            if details["Code"] in MISSING:
+            reason = DENIED_REASON
+            if details["Code"] in MISSING_CODES:
                 reason = "Invalid Data location"
             raise JobFailed(f"{reason}: {resource}: {details['Message']}") from error
 
@@ -77,11 +78,11 @@ class RoleObjects:
 def _check_bucket_policy(
     account: str, bucket: str, action: str, resource: str, job_arn: str
 ) -> None:
-    """Raise JobFailed if the policy of a bucket does not allow an action to Personalize."""
-    document = s3._bucket_policies.get_scoped(account, None, bucket)  # noqa: SLF001  # GetBucketPolicy needs a caller
+    """Raise JobFailed unless the bucket policy allows Personalize an action."""
+    document = s3._bucket_policies.get_scoped(account, None, bucket)  # noqa: SLF001  # GetBucketPolicy would need a caller
     policy = json.loads(document or "null")
     if not iam.is_service_allowed(policy, SERVICE, action, resource, job_arn):
         raise JobFailed(
-            f"{DENIED}: the policy of bucket {bucket} does not allow {SERVICE} to perform:"
+            f"{DENIED_REASON}: the policy of bucket {bucket} does not allow {SERVICE} to perform:"
             f" {action} on resource: {resource}"
         )
