@@ -1,15 +1,16 @@
-"""EventBridge Scheduler: MiniStack stores the schedules, and this module fires them.
+"""Fires the schedules of EventBridge Scheduler, which MiniStack only stores.
 
-A slot is a time at which a schedule is due (`slots.py`). A schedule fires at each slot, and when
-`fire` is called. The module fills in the context attributes of the input, opens a session of the
-schedule's role, and starts the execution or invokes the function. In the role's trust policy,
-`aws:SourceArn` is the ARN of the schedule **group**. The name of the execution comes from the
-schedule and the slot, so a second delivery for a slot finds the first execution. There is one
-attempt. An event that cannot be delivered is sent to the dead-letter queue, with the schedule's
-role too.
+A *slot* is a time at which a schedule is due (`slots.py`). A *delivery* starts the schedule's
+target for a slot: a state machine or a function. *Context attributes*, such as the scheduled time,
+replace placeholders like `<aws.scheduler.scheduled-time>` in the target's input.
 
-As on AWS, Scheduler refuses a schedule at its creation or change if its role does not trust the
-group, or if its expression is invalid.
+A delivery assumes the schedule's role, whose trust policy sees the ARN of the schedule **group** as
+`aws:SourceArn`. The schedule and the slot determine the name of the execution, so that a second
+delivery for a slot doesn't start a second execution. There's only one attempt, and if it fails, the
+event is sent to the dead-letter queue, also with the schedule's role.
+
+Like on AWS, a schedule can't be created or updated if its role doesn't trust Scheduler, or if its
+expression is invalid.
 """
 
 import datetime as dt
@@ -32,21 +33,21 @@ from emulator.server.clients import get_client
 
 SERVICE = "scheduler.amazonaws.com"
 TARGET_ARN = re.compile("arn:[^:]+:(states|lambda):")
-SECONDS_BETWEEN_TICKS = 0.5
+SECONDS_BETWEEN_POLLS = 0.5
 Schedule = dict[str, Any]
-"""MiniStack's record of a schedule, with the field names of the API."""
+"""MiniStack's record of a schedule, with the same field names as in the API."""
 
 
 def start() -> None:
-    """Fire the schedules of every account and region in MiniStack's store from now on."""
-    threading.Thread(target=_run, daemon=True, name="scheduler").start()
+    """Start a thread that fires the schedules of all accounts and regions when they're due."""
+    threading.Thread(target=_fire_due_schedules, daemon=True, name="scheduler").start()
 
 
 def fire(request: dict[str, Any]) -> dict[str, str]:
-    """Start the target of a schedule, as the control `fire` in `admin.py` asks.
+    """Fire a schedule now: this is the control `fire` of `admin.py`.
 
-    Raise LookupError if there is no such enabled schedule, and ClientError if the target cannot be
-    started.
+    Raise LookupError if the schedule doesn't exist or is disabled, and ClientError if its target
+    can't be started.
     """
     name = request["schedule"]
     group = request.get("group", "default")
@@ -63,8 +64,8 @@ def fire(request: dict[str, Any]) -> dict[str, str]:
 def _deliver(schedule: Schedule, slot: dt.datetime) -> str:
     """Start a schedule's target for a slot, and return the ARN of the execution or function.
 
-    Scheduler does not wait for either. If the target cannot be started, the dead-letter queue gets
-    the event, and ClientError is raised.
+    Scheduler doesn't wait for the target to finish. If it can't be started, send the event to the
+    dead-letter queue and raise ClientError.
     """
     context = build_context_attributes(schedule, slot)
     payload = str(schedule["Target"].get("Input", "{}"))
@@ -80,28 +81,29 @@ def _deliver(schedule: Schedule, slot: dt.datetime) -> str:
 
 
 def _start_target(schedule: Schedule, context: dict[str, str], payload: str) -> str:
-    """Invoke the function or start the state machine of a schedule, with the schedule's role.
-
-    A second delivery for a slot finds the first execution, because it has the same name.
-    """
+    """Invoke a schedule's function or start its state machine, with the schedule's role."""
     target_arn = str(schedule["Target"]["Arn"])
     if target_arn.split(":")[2] == "lambda":
-        lambda_client = _client("lambda", schedule, context)
+        lambda_client = _get_role_client("lambda", schedule, context)
         lambda_client.invoke(FunctionName=target_arn, InvocationType="Event", Payload=payload)
         return target_arn
 
-    states_client = _client("stepfunctions", schedule, context)
+    states_client = _get_role_client("stepfunctions", schedule, context)
+    # A second delivery for the slot has the same name, so it doesn't start a second execution.
     execution = states_client.start_execution(
         stateMachineArn=target_arn, name=context["execution-id"], input=payload
     )
     return str(execution["executionArn"])
 
 
-def _run() -> None:
-    """Start a thread for each delivery when it is due. The log shows the error of a thread."""
+def _fire_due_schedules() -> None:
+    """Poll for due deliveries forever, and start each of them in a thread.
+
+    If a delivery fails, the error is in the server's log.
+    """
     since = dt.datetime.now(dt.UTC)
     while True:
-        time.sleep(SECONDS_BETWEEN_TICKS)
+        time.sleep(SECONDS_BETWEEN_POLLS)
         now = dt.datetime.now(dt.UTC)
         for delivery in find_due_deliveries(since, now):
             threading.Thread(target=_deliver, args=delivery, daemon=True).start()
@@ -111,12 +113,12 @@ def _run() -> None:
 def _send_to_dead_letter_queue(
     schedule: Schedule, context: dict[str, str], payload: str, error: ClientError
 ) -> None:
-    """Send an event that could not be delivered to the schedule's queue."""
+    """Send an event that couldn't be delivered to the schedule's dead-letter queue."""
     account, queue_name = schedule["Target"]["DeadLetterConfig"]["Arn"].split(":")[4:]
     attributes = _describe_failure(schedule, context, error)
 
-    with suppress(ClientError):  # the log of the calls has the refusal
-        sqs = _client("sqs", schedule, context)
+    with suppress(ClientError):  # The call log contains the failed call.
+        sqs = _get_role_client("sqs", schedule, context)
         sqs.send_message(
             QueueUrl=f"{sqs.meta.endpoint_url}/{account}/{queue_name}",
             MessageBody=payload,
@@ -127,13 +129,17 @@ def _send_to_dead_letter_queue(
         )
 
 
-def _client(service: str, schedule: Schedule, context: dict[str, str]) -> Any:  # noqa: ANN401  # as in clients.py
-    """Create a client with the credentials of the schedule's role. Raise AccessDeniedError."""
-    schedule_path = schedule["Arn"].rpartition("/")[0]
+def _get_role_client(service: str, schedule: Schedule, context: dict[str, str]) -> Any:  # noqa: ANN401  # as in clients.py
+    """Assume a schedule's role, and return a client that uses it.
+
+    Raise AccessDeniedError if the role doesn't trust Scheduler.
+    """
+    # The ARN of a schedule ends with /GROUP/NAME, and that of its group with /GROUP.
+    group_arn = schedule["Arn"].rpartition("/")[0].replace(":schedule/", ":schedule-group/")
     credentials = iam.assume_role(
         schedule["Target"]["RoleArn"],
         service=SERVICE,
-        source_arn=schedule_path.replace(":schedule/", ":schedule-group/"),
+        source_arn=group_arn,
         session_name=context["execution-id"],
     )
     region = schedule["Arn"].split(":")[3]
@@ -143,7 +149,7 @@ def _client(service: str, schedule: Schedule, context: dict[str, str]) -> Any:  
 def _describe_failure(
     schedule: Schedule, context: dict[str, str], error: ClientError
 ) -> dict[str, str]:
-    """Describe why an event was not delivered, in the message attributes of Scheduler."""
+    """Return the attributes that Scheduler adds to a message in a dead-letter queue."""
     return {
         "ERROR_CODE": error.response["Error"]["Code"],
         "ERROR_MESSAGE": error.response["Error"]["Message"],
@@ -158,13 +164,16 @@ def _describe_failure(
 
 
 def build_context_attributes(schedule: Schedule, slot: dt.datetime) -> dict[str, str]:
-    """Build the values of `<aws.scheduler.NAME>`. They are equal for all deliveries for a slot."""
+    """Return the value of each `<aws.scheduler.NAME>`.
+
+    The values are the same for every delivery for a slot.
+    """
     scheduled_time = slot.strftime("%Y-%m-%dT%H:%M:%SZ")
-    identity = uuid.uuid5(uuid.NAMESPACE_URL, f"{schedule['Arn']} {scheduled_time}")
+    execution_id = uuid.uuid5(uuid.NAMESPACE_URL, f"{schedule['Arn']} {scheduled_time}")
     return {
         "schedule-arn": schedule["Arn"],
         "scheduled-time": scheduled_time,
-        "execution-id": identity.hex[:16],
+        "execution-id": execution_id.hex[:16],
         "attempt-number": "1",
     }
 
@@ -172,10 +181,10 @@ def build_context_attributes(schedule: Schedule, slot: dt.datetime) -> dict[str,
 def find_due_deliveries(
     since: dt.datetime, now: dt.datetime
 ) -> Iterator[tuple[Schedule, dt.datetime]]:
-    """Yield the schedules, and the slots that became due after `since` and are due at `now`.
+    """Yield each schedule with each of its slots that became due after `since`, up to `now`.
 
-    A schedule that was created or changed after `since` starts with its first slot, which can be
-    a fraction of a second before its change.
+    A schedule that was created or updated after `since` starts with its first slot. That can be a
+    fraction of a second before the update, because a slot is in whole seconds.
     """
     for schedule in _list_schedules():
         changed_at = schedule["LastModificationDate"]
@@ -193,11 +202,12 @@ def find_due_deliveries(
 
 
 def _list_schedules() -> list[Schedule]:
-    """List MiniStack's records of the schedules of every account and region."""
-    return [record for _, record in scheduler._schedules.all_items()]  # noqa: SLF001  # ListSchedules has one account
+    """List MiniStack's records of the schedules in all accounts and regions."""
+    return [record for _, record in scheduler._schedules.all_items()]  # noqa: SLF001  # ListSchedules is limited to one account
 
 
 def _find_schedule(name: str, group: str) -> Schedule:
+    """Find a schedule in any account and region. Raise LookupError if there's none."""
     for schedule in _list_schedules():
         if schedule["Name"] == name and schedule["GroupName"] == group:
             return schedule
@@ -205,23 +215,27 @@ def _find_schedule(name: str, group: str) -> Schedule:
 
 
 @ministack.replace(scheduler, "start_scheduler")
-def leave_schedules_alone(_start: Callable[[], None]) -> None:
-    """Let MiniStack fire no schedules. It would check no role and fill in no attributes."""
+def disable_ministack_scheduler(_start: Callable[[], None]) -> None:
+    """Keep MiniStack from firing schedules itself.
+
+    It would neither check their roles nor fill in context attributes.
+    """
 
 
 @ministack.guard("scheduler")
-def remove_every_named_tag(call: ministack.Call) -> http.Response | None:
-    """Respond to UntagResource. MiniStack removes the first of several tags only."""
+def remove_all_named_tags(call: ministack.Call) -> http.Response | None:
+    """Respond to UntagResource, because MiniStack would only remove the first of several tags."""
     if call.method != "DELETE" or not call.path.startswith("/tags/"):
         return None
+
     arn = unquote(call.path.removeprefix("/tags/"))
-    response: http.Response = scheduler._untag_resource(arn, call.query)  # noqa: SLF001
+    response: http.Response = scheduler._untag_resource(arn, call.query)  # noqa: SLF001  # no other way
     return response
 
 
 @ministack.guard("scheduler")
-def refuse_schedule(call: ministack.Call) -> None:
-    """Refuse to create or change a schedule with a wrong role, target, time or expression."""
+def reject_schedule(call: ministack.Call) -> None:
+    """Reject a new or changed schedule that AWS would reject or that the emulator can't fire."""
     if call.method not in {"POST", "PUT"} or not call.path.startswith("/schedules/"):
         return
 
@@ -231,7 +245,7 @@ def refuse_schedule(call: ministack.Call) -> None:
 
 
 def _find_problem(schedule: Schedule) -> str | None:
-    """Find the first reason to refuse a schedule, or None."""
+    """Return the first reason to reject a schedule, or None if there's none."""
     target = schedule["Target"]
     group_name = schedule.get("GroupName", "default")
     group_arn = f"arn:aws:scheduler:{get_region()}:{get_account_id()}:schedule-group/{group_name}"

@@ -1,8 +1,9 @@
-"""Calculates when a schedule of EventBridge Scheduler is due: rate and cron expressions.
+"""Calculates when a schedule of EventBridge Scheduler is due, from its rate or cron expression.
 
-A `rate()` is due as soon as the schedule is created or changed, and again every so many minutes,
-hours or days of 24 hours. A `cron()` is due at its matches in the time zone of the schedule. A time
-that daylight saving skips is left out, and a time that it repeats is due once
+A schedule with `rate()` is due as soon as it's created or updated, and then again after each
+interval, where a day always has 24 hours. A schedule with `cron()` is due when the expression
+matches the local time in the schedule's time zone. It skips a local time that doesn't exist because
+of daylight saving time, and is due only once if a local time occurs twice
 (https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html).
 """
 
@@ -18,40 +19,40 @@ RATE = re.compile(r"rate\(\s*([1-9]\d*) (minute|hour|day)s?\s*\)")
 CRON = re.compile(r"cron\(\s*(.*?)\s*\)")
 
 Timing = Mapping[str, Any]
-"""The fields of a schedule that say when it is due. Times are seconds since 1970."""
+"""The fields of a schedule that determine when it's due. Times are Unix timestamps."""
 
 
 def find_next_slot(timing: Timing, after: dt.datetime | None = None) -> dt.datetime | None:
-    """Calculate when a schedule is due next after a time, in UTC and whole seconds.
+    """Return the next time after `after` at which a schedule is due, in UTC and whole seconds.
 
-    Without `after` it may be the time of the last change itself. Return None if the schedule is
-    never due again. Raise ValueError for an expression or a time zone that Scheduler refuses, and
-    for at() and LW, which the emulator cannot evaluate.
+    Without `after`, that may be the time of the schedule's last update itself. Return None if the
+    schedule is never due again. Raise ValueError if Scheduler would reject the expression or the
+    time zone, and for at() and LW, which the emulator doesn't support.
     """
     changed_at = dt.datetime.fromtimestamp(int(timing["LastModificationDate"]), dt.UTC)
     if after is None:
         after = changed_at - dt.timedelta(microseconds=1)
-    zone = _find_zone(timing)  # also a rate must not have a wrong time zone
+    zone = _find_zone(timing)  # Even for a rate, it has to be valid.
 
     expression = timing["ScheduleExpression"]
     if rate := RATE.fullmatch(expression):
         interval = dt.timedelta(**{f"{rate[2]}s": int(rate[1])})
-        return _next_multiple(changed_at, interval, after)
+        return _find_next_rate_slot(changed_at, interval, after)
     if cron := CRON.fullmatch(expression):
-        return _next_match(cron[1].split(), zone, after)
+        return _find_next_cron_slot(cron[1].split(), zone, after)
 
     raise ValueError(_explain_refusal(expression))
 
 
 def _explain_refusal(expression: str) -> str:
-    """Tell what Scheduler would refuse from what only this emulator does."""
+    """Say whether an expression is invalid, or valid but not supported by the emulator."""
     if expression.startswith("at("):
         return f"{expression} is not supported by this emulator, only rate() and cron()"
     return f"Invalid Schedule Expression {expression}."
 
 
 def _find_zone(timing: Timing) -> ZoneInfo:
-    """Find the time zone of a schedule, which is UTC by default."""
+    """Return a schedule's time zone, which is UTC by default."""
     zone_name = timing.get("ScheduleExpressionTimezone") or "UTC"
     try:
         return ZoneInfo(zone_name)
@@ -59,28 +60,32 @@ def _find_zone(timing: Timing) -> ZoneInfo:
         raise ValueError(f"Invalid Schedule Expression Timezone {zone_name}.") from error
 
 
-def _next_multiple(first: dt.datetime, interval: dt.timedelta, after: dt.datetime) -> dt.datetime:
-    """Find the first time after `after` that is a whole number of intervals after `first`."""
-    if after < first:
-        return first
+def _find_next_rate_slot(
+    first_slot: dt.datetime, interval: dt.timedelta, after: dt.datetime
+) -> dt.datetime:
+    """Return the first slot after `after`, given that slots are one interval apart."""
+    if after < first_slot:
+        return first_slot
 
-    passed_intervals = (after - first) // interval
-    return first + (passed_intervals + 1) * interval
+    passed_intervals = (after - first_slot) // interval
+    return first_slot + (passed_intervals + 1) * interval
 
 
-def _next_match(fields: list[str], zone: ZoneInfo, after: dt.datetime) -> dt.datetime | None:
-    """Find the first time after `after` at which a cron expression is due, in UTC, or None.
+def _find_next_cron_slot(
+    fields: list[str], zone: ZoneInfo, after: dt.datetime
+) -> dt.datetime | None:
+    """Return the first slot after `after` in UTC, or None if the expression never matches again.
 
-    The parser knows only UTC, so it gets the local times of the zone as if they were UTC.
+    The cron library only supports UTC, so we pass it local times and pretend that they're UTC.
     """
     cron = _parse_cron(fields)
 
-    # The search begins one hour earlier, because the clocks may have gone back in the meantime.
+    # Start one hour early, because the clocks may have gone back in the meantime.
     local_time = after.astimezone(zone).replace(tzinfo=dt.UTC) - dt.timedelta(hours=1)
     while (local_time := cron.occurrence(local_time).next()) is not None:
         slot: dt.datetime = local_time.replace(tzinfo=zone).astimezone(dt.UTC)
 
-        # If daylight saving skips a local time, it comes back from UTC as another one.
+        # If daylight saving time skips a local time, converting it to UTC and back changes it.
         is_skipped = slot.astimezone(zone).replace(tzinfo=dt.UTC) != local_time
         if slot > after and not is_skipped:
             return slot
@@ -88,9 +93,9 @@ def _next_match(fields: list[str], zone: ZoneInfo, after: dt.datetime) -> dt.dat
 
 
 def _parse_cron(fields: list[str]) -> AwsCroniter:
-    """Parse the fields of a cron expression. Raise ValueError for what Scheduler refuses."""
+    """Parse the fields of a cron expression. Raise ValueError if the expression is invalid."""
     if fields[4:5] == ["L"]:
-        fields[4] = "SAT"  # The parser accepts L as day of the week, but never finds a match.
+        fields[4] = "SAT"  # The library accepts L as the day of the week, but never finds a match.
     expression = " ".join(fields)
     try:
         return AwsCroniter(expression)

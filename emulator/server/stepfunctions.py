@@ -1,9 +1,11 @@
-"""AWS Step Functions in real time, with the role of every state machine enforced.
+"""Adds Step Functions to MiniStack: executions in real time, with the state machine's role.
 
-MiniStack authenticates and authorises each call first (`states:StartExecution` on the machine,
-`states:DescribeExecution` on the execution, ...). The Tasks of a machine call functions with a
-session of the machine's role. The session needs a trust policy that lets Step Functions assume the
-role. `emulator/states` has the API and the interpreter.
+MiniStack authenticates and authorizes each call, for example `states:StartExecution` on the state
+machine, or `states:DescribeExecution` on the execution. Tasks invoke functions with the execution
+role of the state machine, which must trust Step Functions.
+
+`emulator/states` has the API and the interpreter. It leaves the clock, the threads and the function
+calls to a *host*, which is implemented here.
 """
 
 import asyncio
@@ -28,9 +30,7 @@ from emulator.states.service import StepFunctions as Service
 
 SERVICE = "states.amazonaws.com"
 
-# The guide lists these actions for the role of a machine that logs. It does not say which of them
-# are needed at creation. https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
-LOGGING_ACTIONS = (
+LOG_DELIVERY_ACTIONS = (
     "logs:CreateLogDelivery",
     "logs:GetLogDelivery",
     "logs:UpdateLogDelivery",
@@ -40,10 +40,12 @@ LOGGING_ACTIONS = (
     "logs:DescribeResourcePolicies",
     "logs:DescribeLogGroups",
 )
+"""The actions that the execution role of a state machine needs to write logs:
+https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html"""
 
 
 class StepFunctions:
-    """The responder to `AWSStepFunctions.*`, and the host of the executions."""
+    """Responds to calls of Step Functions, and is the host of the executions."""
 
     def __init__(self) -> None:
         self._service = Service(self)
@@ -51,11 +53,11 @@ class StepFunctions:
         self.uniform = random.uniform
 
     def mount(self) -> None:
-        """Let MiniStack pass the calls of Step Functions to this object."""
+        """Make this object MiniStack's handler for Step Functions."""
         ministack.SERVICE_HANDLERS["states"] = self._respond
 
     async def _respond(self, *fields: Any) -> http.Response:  # noqa: ANN401  # the fields of a Call
-        """Respond to a call that MiniStack has authorised."""
+        """Respond to a call that MiniStack has authorized."""
         call = ministack.Call(*fields)
         region = get_region()
         scope = f"{region}:{get_account_id()}"
@@ -70,18 +72,17 @@ class StepFunctions:
     # The host of the executions
 
     def now(self) -> dt.datetime:
-        """Tell the time in UTC."""
+        """Return the current time in UTC."""
         return dt.datetime.now(dt.UTC)
 
     def start(self, work: Callable[[], None], execution_arn: str) -> None:
-        """Start work of an execution in a thread."""
+        """Start a thread that does some work for an execution."""
         threading.Thread(target=work, name=execution_arn, daemon=True).start()
 
     def call(self, execution: Execution, resource: str, payload: str) -> object:
-        """Invoke a function with the role of the state machine, and return its result.
+        """Invoke a function with the state machine's role, and return its result.
 
-        Raises:
-            StateFailed: the function fails, or is not invoked.
+        Raise StateFailed if the function fails or can't be invoked.
         """
         try:
             response = _invoke(execution, resource, payload)
@@ -97,7 +98,7 @@ class StepFunctions:
         return json.loads(result)
 
     def status_changed(self, execution: Execution) -> None:
-        """Publish the event that an execution has started or ended.
+        """Publish an event to EventBridge, because an execution has started or ended.
 
         https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
         """
@@ -109,12 +110,12 @@ class StepFunctions:
         }
 
         region, account = execution.arn.split(":")[3:5]
-        with request_scope(account, region):  # PutEvents refuses events of AWS's services
+        with request_scope(account, region):  # PutEvents rejects the source aws.states
             eventbridge._put_events({"Entries": [event]}, allow_aws_source=True)  # noqa: SLF001
 
 
 def _invoke(execution: Execution, resource: str, payload: str) -> dict[str, Any]:
-    """Invoke a function in a session of the state machine's role."""
+    """Assume the state machine's role, and invoke a function with it."""
     credentials = _assume_role(execution.role, execution.machine.arn)
     region = execution.arn.split(":")[3]
     lambda_client = get_client("lambda", region, credentials)
@@ -123,7 +124,7 @@ def _invoke(execution: Execution, resource: str, payload: str) -> dict[str, Any]
 
 
 def _build_failure(error: ClientError) -> StateFailed:
-    """Build the failure of a Task from the error with which Lambda refused the call."""
+    """Turn Lambda's error for a rejected invocation into the failure of a Task."""
     metadata = error.response["ResponseMetadata"]
     return explain_refused_invocation(
         error.response["Error"]["Code"],
@@ -134,7 +135,7 @@ def _build_failure(error: ClientError) -> StateFailed:
 
 
 def _build_event_detail(execution: Execution) -> dict[str, object]:
-    """Describe an execution as its events do: with all keys, and times in milliseconds."""
+    """Return an execution's fields as in its events: none is missing, times are in milliseconds."""
     output_details = None
     if execution.output_text is not None:
         output_details = {"included": True}
@@ -164,23 +165,24 @@ def _to_milliseconds(time: dt.datetime | None) -> int | None:
 
 
 def _assume_role(role_arn: str, machine_arn: str) -> iam.Credentials:
-    """Open a session of a state machine's role. Raise AccessDeniedError."""
-    # STS takes at most 64 characters.
-    name = machine_arn.rpartition(":")[2][:64]
-    return iam.assume_role(role_arn, service=SERVICE, source_arn=machine_arn, session_name=name)
+    """Assume a state machine's role. Raise AccessDeniedError if it doesn't trust Step Functions."""
+    session_name = machine_arn.rpartition(":")[2][:64]  # STS accepts at most 64 characters.
+    return iam.assume_role(
+        role_arn, service=SERVICE, source_arn=machine_arn, session_name=session_name
+    )
 
 
 def _check_execution_role(request: Mapping[str, Any], region: str, scope: str) -> None:
     """Reject a new or changed state machine whose execution role lacks permissions.
 
-    `scope` is the region and the account, as in an ARN.
+    `scope` is REGION:ACCOUNT, as in an ARN.
     """
     role_arn = request.get("roleArn")
     if role_arn is None:
         return  # An update without a role keeps the current one.
 
-    # A new state machine has no ARN yet, but the role's trust policy may require one in a condition
-    # on aws:SourceArn, so predict it.
+    # A new state machine doesn't have an ARN yet, but the role's trust policy may require one in a
+    # condition on aws:SourceArn, so predict it.
     future_arn = f"arn:aws:states:{scope}:stateMachine:{request.get('name')}"
     state_machine_arn = request.get("stateMachineArn", future_arn)
     if not iam.trusts(role_arn, service=SERVICE, source_arn=state_machine_arn):
@@ -196,12 +198,13 @@ def _check_execution_role(request: Mapping[str, Any], region: str, scope: str) -
 
 
 def _check_log_delivery(role_arn: str, state_machine_arn: str, region: str) -> None:
-    """Reject an execution role that may not do all of LOGGING_ACTIONS.
+    """Reject an execution role that doesn't allow all of LOG_DELIVERY_ACTIONS.
 
-    AWS does not document which of them it checks at creation, so the emulator insists on each.
+    AWS doesn't document which of them it checks when a state machine is created, so the emulator
+    insists on all of them.
     """
     access_key = _assume_role(role_arn, state_machine_arn)["aws_access_key_id"]
-    for action in LOGGING_ACTIONS:
+    for action in LOG_DELIVERY_ACTIONS:
         if not iam.is_allowed(access_key, region, action, "*"):
             raise ApiError(
                 "AccessDeniedException",
