@@ -29,8 +29,8 @@ from hypercorn.typing import ASGIFramework
 from emulator.process import Options
 from emulator.server import warm_functions
 
-# This process creates several boto3 sessions, and each of them would read botocore's data files
-# again.
+# All boto3 sessions of this process share a loader. Otherwise, each of them would read botocore's
+# data files again.
 botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 # Personalize, S3 and Step Functions respond in threads. A thread may wait for another one, so if
 # there were too few, all of them could be waiting.
@@ -40,7 +40,7 @@ MAX_THREADS = 100
 def main() -> None:
     """Serve requests until the server fails or the parent closes standard input.
 
-    In both cases, the whole process group is killed.
+    In both cases, the whole process group is killed. If the port isn't available, exit with 1.
     """
     options: Options = json.loads(sys.argv[1])
     try:
@@ -69,7 +69,7 @@ def _run_application(options: Options, listener: socket.socket) -> None:
     application = Application(endpoint, options)
     # Until the server is running, requests wait in the listener's queue.
     _report_to_parent("endpoint", endpoint)
-    os.dup2(2, 1)  # Standard error is the log.
+    os.dup2(2, 1)  # From now on, print to the log, which is standard error.
     asyncio.run(_serve(application, listener))
 
 
@@ -99,7 +99,7 @@ def _build_environment(options: Options, endpoint: str, shim_folder: str) -> dic
         "GATEWAY_PORT": endpoint.rsplit(":", 1)[-1],
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
-        "LISTS_LAG_SECONDS": "0",  # AWS's lists may lag behind, but the emulator's don't
+        "LISTS_LAG_SECONDS": "0",  # AWS's lists lag behind, but the emulator's don't
         "LOG_LEVEL": "WARNING",
         "MINISTACK_ACCOUNT_ID": account,
         "MINISTACK_REGION": region,
@@ -122,7 +122,7 @@ def _build_environment(options: Options, endpoint: str, shim_folder: str) -> dic
 
 
 def _end_with_parent(directory: str) -> None:
-    """Wait until the parent closes standard input, then clean up and kill the process group."""
+    """When the parent closes standard input, remove the directory and kill the process group."""
     while os.read(0, 1024):
         pass
     shutil.rmtree(directory, ignore_errors=True)

@@ -35,7 +35,7 @@ The result is what the response contains as JSON."""
 def mount(controls: Mapping[tuple[str, str], Control]) -> None:
     """Route requests below /_emulator/ to the controls, each registered by method and path."""
 
-    # MiniStack calls this function before it looks for a service, and before it checks signatures.
+    # MiniStack calls this function before it looks for the service and checks the signature.
     @ministack.replace(app, "_handle_post_body_shortcuts")
     async def respond(handle: Callable[..., Any], *request: Any) -> http.Response | None:  # noqa: ANN401  # as in MiniStack
         method, path, _, body, query, _ = request

@@ -73,13 +73,14 @@ class Application:
 
 
 async def _refuse(send: ASGISendCallable, message: str) -> None:
+    """Respond to a request with the status 403 and a message in plain text."""
     await send(FORBIDDEN_RESPONSE_START)
     body = f"{message}\n".encode()
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def _list_controls(options: Options, faults: Faults) -> dict[tuple[str, str], admin.Control]:
-    """Map the method and path of each control to its implementation. `admin.py` describes them."""
+    """Map the method and path of each control to its implementation (see `admin.py`)."""
     health = {"status": "ok", "account": options["account"], "region": options["region"]}
     return {
         ("GET", "health"): lambda _: health,

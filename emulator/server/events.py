@@ -15,7 +15,7 @@ from emulator.server import call_log, functions, iam, ministack
 
 SERVICE = "events.amazonaws.com"
 
-# Service of the target -> the IAM action that delivers an event to it, and a function that looks up
+# The target's service -> the IAM action that delivers an event to it, and a function that looks up
 # the target's resource policy and account.
 TARGETS: Mapping[str, tuple[str, Callable[[str], tuple[Any, str] | None]]] = {
     "lambda": ("lambda:InvokeFunction", lambda_svc.function_policy_for_arn),
@@ -59,7 +59,7 @@ def deliver_if_allowed(
 def _may_deliver(target_arn: str, rule_arn: str) -> bool:
     """Return whether EventBridge may deliver a rule's events to a target.
 
-    If not, the denied call is added to the call log.
+    A denial is added to the call log here, because there's no request that could be logged.
     """
     action, find_policy = TARGETS[target_arn.split(":")[2]]
     policy, _account = find_policy(target_arn) or (None, "")

@@ -1,8 +1,8 @@
 """Corrects MiniStack's Lambda: execution roles are enforced, and functions run as on AWS.
 
-MiniStack runs a function with any role, even with one that doesn't exist. AWS rejects such a role
-in CreateFunction, and rejects an invocation when Lambda has to assume the role again. The emulator
-checks the role at every invocation
+MiniStack runs a function with any role, even with one that doesn't exist. On AWS, CreateFunction
+fails if Lambda can't assume the role. Invocations fail, too, but only when Lambda has to assume the
+role again, whereas the emulator checks the role at every invocation
 (https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html).
 
 Python functions run under awslambdaric, AWS's own runtime client.
@@ -64,7 +64,7 @@ def may_assume_role(name_or_arn: str) -> bool:
     name = lambda_svc._resolve_request_scoped_name(name_or_arn)  # noqa: SLF001  # it knows all forms
     record = lambda_svc._functions.get(name)  # noqa: SLF001  # GetFunction would need a caller
     if record is None:
-        # MiniStack has another error for a function that doesn't exist.
+        # The function doesn't exist, for which MiniStack has an error of its own.
         return True
 
     config = record["config"]
@@ -174,7 +174,7 @@ def write_logs_if_allowed(
 def _may_write_logs(config: dict[str, Any]) -> bool:
     """Return whether an execution role has all permissions to write a function's logs.
 
-    The first action that it lacks is added to the call log as a denied call.
+    A denial is added to the call log here, because MiniStack stores log lines without a request.
     """
     access_key = lambda_runtime.execution_credentials(config)["AWS_ACCESS_KEY_ID"]
     log_group = _find_log_group(config)

@@ -1,4 +1,4 @@
-"""HTTP for all services: request headers, error responses, and the response headers we change."""
+"""HTTP helpers: decode request headers, build error responses, and filter response headers."""
 
 import json
 import uuid

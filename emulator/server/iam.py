@@ -267,11 +267,11 @@ def _combine_decisions(decisions: set[str]) -> str:
 
 @ministack.replace(iam_actions, "extract_resource_arn")
 def find_resource_arn(extract: Callable[..., str], service: str, *call: Any) -> str:  # noqa: ANN401  # as in MiniStack
-    """Return the ARN on which a caller needs a permission for a call.
+    """Return the ARN of the resource on which the caller needs a permission.
 
-    For a schedule, MiniStack returns `schedule/default/NAME`, even if the call names another group.
-    For SimulatePrincipalPolicy, it returns `*`, which isn't allowed by a policy that names roles or
-    users.
+    MiniStack gets two cases wrong. For a schedule, it returns `schedule/default/NAME`, even if the
+    call names another group. For SimulatePrincipalPolicy, it returns `*`, which a policy that names
+    roles or users doesn't allow.
     """
     query: dict[str, list[str]] = call[4]
     if service == "iam" and "PolicySourceArn" in query:

@@ -1,4 +1,4 @@
-"""Corrects MiniStack's CloudWatch Logs: filter patterns are checked, and log groups have KMS keys.
+"""Corrects MiniStack's CloudWatch Logs: filter patterns are checked, and log groups keep KMS keys.
 
 MiniStack can only filter by words. For a pattern with JSON, fields or a regular expression
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html), it would
@@ -40,5 +40,6 @@ def store_kms_key(call: ministack.Call) -> http.Response | None:
         message = f"The specified log group does not exist: {name}"
         raise ApiError("ResourceNotFoundException", message)
 
+    # DisassociateKmsKey doesn't have this field, so it resets the key.
     group["kmsKeyId"] = call.document.get("kmsKeyId")
     return 200, {"Content-Type": "application/x-amz-json-1.1"}, b"{}"

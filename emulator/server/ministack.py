@@ -21,6 +21,7 @@ from emulator.server import http
 from emulator.server.http import Response
 
 Guard = Callable[["Call"], Response | None]
+"""Returns a response, or None to leave the call to MiniStack's handler."""
 
 SERVICE_HANDLERS = app.SERVICE_HANDLERS
 
@@ -47,9 +48,9 @@ class Call(NamedTuple):
 
 
 def guard(service: str) -> Callable[[Guard], Guard]:
-    """Let the decorated function see a service's calls before MiniStack's handler does.
+    """Call the decorated function before MiniStack's handler, for every call to a service.
 
-    It may return a response, raise ApiError to reject the call, or return None to leave the call to
+    The function may respond to the call, raise ApiError to reject it, or return None to leave it to
     the handler.
     """
 

@@ -34,28 +34,30 @@ class JobObjects:
 
         Raise JobFailed if a policy doesn't allow that, or if the bucket doesn't exist.
         """
-        with self._client(role_arn, "s3:ListBucket", bucket) as s3_client:
+        with self._open_client(role_arn, "s3:ListBucket", bucket) as s3_client:
             paginator = s3_client.get_paginator("list_objects_v2")
             pages = paginator.paginate(Bucket=bucket, Prefix=prefix)
             return [listed["Key"] for page in pages for listed in page.get("Contents", [])]
 
     def read(self, bucket: str, key: str, role_arn: str) -> bytes:
         """Read an object. Raise JobFailed if it doesn't exist, or if a policy doesn't allow it."""
-        with self._client(role_arn, "s3:GetObject", bucket, f"/{key}") as s3_client:
+        with self._open_client(role_arn, "s3:GetObject", bucket, f"/{key}") as s3_client:
             content: bytes = s3_client.get_object(Bucket=bucket, Key=key)["Body"].read()
         return content
 
     def write(self, bucket: str, key: str, content: bytes, role_arn: str) -> None:
         """Write an object. Raise JobFailed if a policy doesn't allow it."""
-        with self._client(role_arn, "s3:PutObject", bucket, f"/{key}") as s3_client:
+        with self._open_client(role_arn, "s3:PutObject", bucket, f"/{key}") as s3_client:
             s3_client.put_object(Bucket=bucket, Key=key, Body=content)
 
     @contextmanager
-    def _client(self, role_arn: str, action: str, bucket: str, path: str = "") -> Iterator[Any]:
-        """Yield an S3 client that has the permissions of a job's role.
+    def _open_client(
+        self, role_arn: str, action: str, bucket: str, path: str = ""
+    ) -> Iterator[Any]:
+        """Check the bucket policy for an action, then yield an S3 client with the job's role.
 
-        First, check that the bucket policy allows the action. The job fails if it doesn't, or if
-        the client gets an error from S3.
+        Raise JobFailed if the policy doesn't allow the action, and turn errors from AWS in the
+        block into JobFailed, too.
         """
         account = role_arn.split(":")[4]
         resource = f"arn:aws:s3:::{bucket}{path}"

@@ -44,7 +44,7 @@ def start() -> None:
 
 
 def fire(request: dict[str, Any]) -> dict[str, str]:
-    """Fire a schedule now: this is the control `fire` of `admin.py`.
+    """Fire a schedule at once, as the control `fire` of `admin.py`.
 
     Raise LookupError if the schedule doesn't exist or is disabled, and ClientError if its target
     can't be started.
@@ -117,7 +117,7 @@ def _send_to_dead_letter_queue(
     account, queue_name = schedule["Target"]["DeadLetterConfig"]["Arn"].split(":")[4:]
     attributes = _describe_failure(schedule, context, error)
 
-    with suppress(ClientError):  # The call log contains the failed call.
+    with suppress(ClientError):  # The caller is about to raise the original error.
         sqs = _get_role_client("sqs", schedule, context)
         sqs.send_message(
             QueueUrl=f"{sqs.meta.endpoint_url}/{account}/{queue_name}",
@@ -181,7 +181,7 @@ def build_context_attributes(schedule: Schedule, slot: dt.datetime) -> dict[str,
 def find_due_deliveries(
     since: dt.datetime, now: dt.datetime
 ) -> Iterator[tuple[Schedule, dt.datetime]]:
-    """Yield each schedule with each of its slots that became due after `since`, up to `now`.
+    """Yield pairs of a schedule and a slot that became due after `since`, up to `now`.
 
     A schedule that was created or updated after `since` starts with its first slot. That can be a
     fraction of a second before the update, because a slot is in whole seconds.
@@ -260,6 +260,7 @@ def _find_problem(schedule: Schedule) -> str | None:
     if schedule.keys() & {"StartDate", "EndDate"}:
         return "StartDate and EndDate are not supported by this emulator"
 
+    # An invalid expression raises ValueError as soon as it's evaluated.
     try:
         slots.find_next_slot({**schedule, "LastModificationDate": time.time()})
     except ValueError as error:

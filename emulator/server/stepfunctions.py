@@ -45,10 +45,11 @@ https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html"""
 
 
 class StepFunctions:
-    """Responds to calls of Step Functions, and is the host of the executions."""
+    """Handles the calls to Step Functions, and is the host that runs the executions."""
 
     def __init__(self) -> None:
         self._service = Service(self)
+        # These two methods of a host already exist in Python.
         self.event = threading.Event
         self.uniform = random.uniform
 
@@ -98,7 +99,7 @@ class StepFunctions:
         return json.loads(result)
 
     def status_changed(self, execution: Execution) -> None:
-        """Publish an event to EventBridge, because an execution has started or ended.
+        """Publish the event that tells EventBridge about the start or end of an execution.
 
         https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
         """
@@ -135,7 +136,10 @@ def _build_failure(error: ClientError) -> StateFailed:
 
 
 def _build_event_detail(execution: Execution) -> dict[str, object]:
-    """Return an execution's fields as in its events: none is missing, times are in milliseconds."""
+    """Return the detail of an execution's event.
+
+    It always has all fields, even if they're None. Times are in milliseconds.
+    """
     output_details = None
     if execution.output_text is not None:
         output_details = {"included": True}
