@@ -140,7 +140,7 @@ def list_file_arns(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
 
     reads = [*exports, *(job["input"] for job in jobs)]
     writes = [job["output"] for job in jobs]
-    return iam.map_s3_actions_to_arns(pipeline.home.partition, reads, writes)
+    return iam.map_s3_actions_to_arns(pipeline.environment.partition, reads, writes)
 
 
 def list_arns_by_kind(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
@@ -149,7 +149,7 @@ def list_arns_by_kind(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
     The names of a pipeline that is not deployed are patterns, because Pulumi will add characters to
     them.
     """
-    home = pipeline.home
+    home = pipeline.environment
     name = f"retraining-{pipeline.stack}"
     machine_name = f"{name}-*"
     if pipeline.target is not None:

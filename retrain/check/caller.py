@@ -1,4 +1,7 @@
-"""Checks who runs the commands: the account of the credentials, and their permissions."""
+"""Checks the caller's credentials: the account they belong to, and the commands they allow.
+
+The *caller* is the IAM user or role whose credentials the commands use.
+"""
 
 from __future__ import annotations
 
@@ -18,36 +21,40 @@ if TYPE_CHECKING:
 
 
 def check_caller(account: Account) -> Iterator[Finding]:
-    """Check that the caller belongs to the pipeline's account, and may run each command."""
-    home = account.pipeline.home
-    if account.caller.split(":")[4] != home.account:
+    """Check that the caller belongs to the pipeline's account and may run every command."""
+    environment = account.pipeline.environment
+    if account.caller_arn.split(":")[4] != environment.account:
         text = (
-            f"{account.caller} is not of the pipeline's account {home.account}; choose other "
-            "credentials with --profile"
+            f"{account.caller_arn} is not of the pipeline's account {environment.account}; choose "
+            "other credentials with --profile"
         )
         yield Finding("missing", text)
         return
 
-    yield Finding("ok", f"{account.caller}, region {home.region}")
+    yield Finding("ok", f"{account.caller_arn}, region {environment.region}")
 
-    # IAM simulates only users and roles.
-    if not account.caller.endswith(":root"):
+    # IAM can't simulate the permissions of an account's root user.
+    if not account.caller_arn.endswith(":root"):
         yield from _check_commands(account, _find_principal_arn(account))
 
 
 def _find_principal_arn(account: Account) -> str:
-    """Find the caller's user or role, because IAM doesn't simulate the session of a role."""
-    if ":assumed-role/" not in account.caller:
-        return account.caller
+    """Find the ARN of the user or role behind the credentials.
 
-    # The ARN of a session, which ends with `assumed-role/<role>/<session>`, lacks the role's path.
-    role_name = account.caller.split("/")[1]
+    Credentials of a role belong to one of its sessions, but IAM can only simulate the role itself.
+    """
+    if ":assumed-role/" not in account.caller_arn:
+        return account.caller_arn
+
+    # A session's ARN, which ends with `assumed-role/<role>/<session>`, lacks the role's path, so
+    # we can't derive the role's ARN from it.
+    role_name = account.caller_arn.split("/")[1]
     response = account.client("iam").get_role(RoleName=role_name)
     return str(response["Role"]["Arn"])
 
 
 def _check_commands(account: Account, principal_arn: str) -> Iterator[Finding]:
-    """Warn of each command that the caller may not run."""
+    """Warn about commands for which the caller lacks permissions."""
     denied_actions = _find_denied_actions(account, principal_arn)
     if not denied_actions:
         yield Finding("ok", "every command is allowed")
@@ -55,14 +62,14 @@ def _check_commands(account: Account, principal_arn: str) -> Iterator[Finding]:
 
     policy_command = account.pipeline.command("doctor", "--policy")
     for command, grants in COMMANDS.items():
-        lacking = denied_actions.intersection(chain.from_iterable(grants.values()))
-        if lacking:
-            text = f"`retrain {command}` lacks {format_actions(lacking)}"
+        missing_actions = denied_actions.intersection(chain.from_iterable(grants.values()))
+        if missing_actions:
+            text = f"`retrain {command}` lacks {format_actions(missing_actions)}"
             yield Finding("warn", text, policy_command)
 
 
 def _find_denied_actions(account: Account, principal_arn: str) -> set[str]:
-    """Find the actions of all commands that the caller may not call."""
+    """Find the IAM actions that our commands need, but the caller isn't allowed to call."""
     arns_by_kind = list_arns_by_kind(account.pipeline)
     denied_requests: list[Request] = []
     for kind, actions in merge_grants(*COMMANDS.values()).items():

@@ -1,8 +1,8 @@
-"""Lets Pulumi compare what is deployed with the program, and says what it could not compare.
+"""Compares a deployed stack with AWS and with this checkout, and explains the differences.
 
-The stack is compared with AWS and with this checkout by `pulumi preview --refresh`, because Pulumi
-knows each resource and each property of it. It compares all or nothing: a single read that is
-denied, for example, leaves no plan. See docs/adr/0050-doctor-compares-with-pulumi.md.
+We leave the comparison to `pulumi preview --refresh`, because Pulumi knows every property of every
+resource. But it's all or nothing: if AWS denies a single read, for example, there's no plan. See
+docs/adr/0050-doctor-compares-with-pulumi.md.
 """
 
 from __future__ import annotations
@@ -14,35 +14,36 @@ from components.naming import build_function_name
 from functions.common.formatting import format_count, format_list
 from retrain.account import pulumi_cli
 from retrain.account.errors import OperatorError
-from retrain.check.findings import Finding, abridge
-from retrain.check.preview import Change, list_changes, list_errors, list_resources
+from retrain.check.findings import Finding, shorten_list
+from retrain.check.preview import Change, find_modified_times, list_changes, list_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from retrain.check.examined_pipeline import ExaminedPipeline
-    from retrain.check.preview import Document
+    from retrain.check.preview import PreviewDocument
 
-STARTS_RUNS = ("-schedule", build_function_name("", "start_on_export"))
-"""The ends of the names of the schedule and the event rule that start runs."""
+TRIGGER_SUFFIXES = ("-schedule", build_function_name("", "start_on_export"))
+"""The logical names of the two resources that start runs, the schedule and the event rule, end with
+these."""
 
 
 class Comparison(NamedTuple):
-    """What Pulumi says about the resources of a deployed pipeline."""
+    """The result of comparing a deployed stack with AWS and with this checkout."""
 
     changes: Sequence[Change]
     resource_count: int = 0
-    """How many resources were compared with AWS."""
+    """The number of resources that were compared with AWS."""
     problem: str | None = None
-    """Why they were not compared with AWS, or None if they were. Without AWS, the changes have only
-    what is not deployed yet."""
+    """Why the stack couldn't be compared with AWS, or None. With a problem, `changes` has at most
+    what isn't deployed yet."""
 
 
 def compare(pipeline: ExaminedPipeline) -> Comparison | None:
-    """Compare the resources of a deployed pipeline with AWS and with this checkout.
+    """Compare a deployed stack with AWS and with this checkout.
 
-    It's None if there is nothing to compare: the pipeline is not deployed, or only the ARN of its
-    state machine is known, but not its stack.
+    Returns None if there's nothing to compare, because the pipeline isn't deployed, or because only
+    its state machine's ARN is known, but not its stack.
     """
     if pipeline.target is None or pipeline.stack is None:
         return None
@@ -59,25 +60,34 @@ def compare(pipeline: ExaminedPipeline) -> Comparison | None:
 
 
 def _compare_stack(pipeline: ExaminedPipeline, stack: str) -> Comparison:
-    preview = _preview(pipeline, refresh=True)
+    """Preview the stack, and turn the preview into a comparison.
+
+    If the refresh failed, fall back to a preview that doesn't read AWS.
+
+    Raises:
+        OperatorError: the Pulumi CLI returned no preview, or couldn't read the stack's state.
+    """
+    preview = _run_preview(pipeline, refresh=True)
     errors = list_errors(preview)
     if errors:
         return Comparison(_list_undeployed(pipeline), problem=_format_errors(errors))
 
     changes = list_changes(preview)
-    # During an update, the preview would show the work of the update as damage.
+    # While an update is running, its own changes would look as if they were made by hand.
     if changes and _was_deployed_meanwhile(stack, preview):
         problem = "the stack is being deployed just now; ask again when that has ended"
         return Comparison([], problem=problem)
-    return Comparison(changes, len(list_resources(preview)))
+    return Comparison(changes, len(find_modified_times(preview)))
 
 
-def _preview(pipeline: ExaminedPipeline, *, refresh: bool) -> Document:
+def _run_preview(pipeline: ExaminedPipeline, *, refresh: bool) -> PreviewDocument:
+    """Run `pulumi preview` with this command's AWS profile and endpoint, and parse its output."""
     variables = pipeline.access.variables()
     return pulumi_cli.preview(str(pipeline.stack), refresh=refresh, variables=variables)
 
 
 def _format_errors(errors: Sequence[str]) -> str:
+    """Quote the first error, and count the others."""
     first_error, *more_errors = errors
     if not more_errors:
         return first_error
@@ -85,9 +95,13 @@ def _format_errors(errors: Sequence[str]) -> str:
 
 
 def _list_undeployed(pipeline: ExaminedPipeline) -> Sequence[Change]:
-    """List what isn't deployed yet, which Pulumi knows without asking AWS."""
+    """List what isn't deployed yet.
+
+    For this, Pulumi only compares this checkout with the stack's state, so it works without read
+    access to AWS. If even that fails, the list is empty.
+    """
     try:
-        preview = _preview(pipeline, refresh=False)
+        preview = _run_preview(pipeline, refresh=False)
     except OperatorError:
         return []
 
@@ -96,21 +110,23 @@ def _list_undeployed(pipeline: ExaminedPipeline) -> Sequence[Change]:
     return list_changes(preview)
 
 
-def _was_deployed_meanwhile(stack: str, preview: Document) -> bool:
-    """Return True if the stack's state is being changed, or isn't the one that was compared."""
+def _was_deployed_meanwhile(stack: str, preview: PreviewDocument) -> bool:
+    """Return True if the stack is being updated now, or has been since the preview was made."""
     state = pulumi_cli.read_state(stack)
     if state.get("pending_operations"):
         return True
 
-    compared = list_resources(preview)
-    current = {row["urn"]: row.get("modified") for row in state.get("resources", ())}
-    return any(current.get(urn) != modified for urn, modified in compared.items())
+    previewed_times = find_modified_times(preview)
+    current_times = {
+        resource["urn"]: resource.get("modified") for resource in state.get("resources", ())
+    }
+    return any(current_times.get(urn) != time for urn, time in previewed_times.items())
 
 
 def explain_comparison(
     comparison: Comparison | None, pipeline: ExaminedPipeline
 ) -> Iterator[Finding]:
-    """Explain what was compared, each fault with the command that mends it."""
+    """Turn a comparison into findings, with commands that undo or deploy the changes."""
     if comparison is None:
         return
 
@@ -127,7 +143,11 @@ def explain_comparison(
 
 
 def _explain_changes(changes: Sequence[Change], pipeline: ExaminedPipeline) -> Iterator[Finding]:
-    """Explain the changes, first those not deployed yet, because every remedy deploys them."""
+    """Explain the changes, beginning with what isn't deployed yet.
+
+    The command that undoes changes made by hand also deploys whatever isn't deployed yet, so users
+    must know about that first.
+    """
     not_deployed = [change for change in changes if change.kind == "not deployed"]
     by_hand = [change for change in changes if change.kind in ("deleted", "by hand")]
 
@@ -145,18 +165,18 @@ def _explain_changes(changes: Sequence[Change], pipeline: ExaminedPipeline) -> I
     yield from _count_consequences(len(changes) - len(not_deployed) - len(by_hand))
 
 
-def _count_consequences(count: int) -> Iterator[Finding]:
-    """Count the changes that the same command makes because of the others."""
-    if count == 1:
+def _count_consequences(consequence_count: int) -> Iterator[Finding]:
+    """Only count the changes that follow from others, because they need no attention."""
+    if consequence_count == 1:
         yield Finding("ok", "1 more change follows from these")
-    elif count:
-        yield Finding("ok", f"{count} more changes follow from these")
+    elif consequence_count:
+        yield Finding("ok", f"{consequence_count} more changes follow from these")
 
 
 def _explain_pauses(by_hand: Sequence[Change], pipeline: ExaminedPipeline) -> Iterator[Finding]:
-    """Say what somebody has turned off, and that the deployment would turn it on again."""
+    """Warn about an event rule that was turned off by hand, since a deployment would enable it."""
     for change in by_hand:
-        # Another check says in any case whether the schedule is on.
+        # `check_schedule` already reports a schedule that is off.
         if _is_pause(change) and not change.resource.startswith("Schedule "):
             text = (
                 f"turned off by hand, so it starts no run: {change.resource}; "
@@ -166,7 +186,7 @@ def _explain_pauses(by_hand: Sequence[Change], pipeline: ExaminedPipeline) -> It
 
 
 def _explain_damage(by_hand: Sequence[Change], deploy_command: str) -> Iterator[Finding]:
-    """Name what was deleted or changed by hand, except what was only turned off."""
+    """Report what was deleted or changed by hand, except for pauses."""
     for change in by_hand:
         if change.kind == "deleted":
             yield Finding("missing", f"deleted by hand: {change.resource}", deploy_command)
@@ -177,19 +197,19 @@ def _explain_damage(by_hand: Sequence[Change], deploy_command: str) -> Iterator[
 
 
 def _is_pause(change: Change) -> bool:
-    """Return True if somebody has turned off what starts runs, which is no damage.
+    """Return True if somebody only turned off a trigger of runs, perhaps as a deliberate pause.
 
-    The other schedule watches the pipeline, and another rule reports runs that were stopped.
+    For other schedules and rules it's damage: they watch the pipeline and report stopped runs.
     """
     is_off = change.details == "state: ENABLED -> DISABLED"
-    return change.kind == "by hand" and is_off and change.resource.endswith(STARTS_RUNS)
+    return change.kind == "by hand" and is_off and change.resource.endswith(TRIGGER_SUFFIXES)
 
 
 def _group_by_details(changes: Sequence[Change]) -> Iterator[str]:
-    """Describe each change once, with all resources that have it."""
+    """Describe the changes, grouping resources that changed in the same way."""
     resources_by_details: dict[str, list[str]] = defaultdict(list)
     for change in changes:
         resources_by_details[change.details].append(change.resource)
 
     for details, resources in resources_by_details.items():
-        yield f"{format_list(abridge(resources))}, {details}"
+        yield f"{format_list(shorten_list(resources))}, {details}"

@@ -1,4 +1,4 @@
-"""Checks that Personalize and other services may use the exports, the import role and the keys."""
+"""Checks access to the data: buckets, the import role, KMS keys, and events for new exports."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ DATA_KEY_ACTIONS = [
     "kms:CreateGrant",
     "kms:ListGrants",
 ]
-"""What Personalize does with the key of its data:
+"""The actions that Personalize performs with the key that encrypts its data:
 https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-key-access.html."""
 LOG_KEY_ACTIONS = [
     "kms:Encrypt",
@@ -49,44 +49,46 @@ LOG_KEY_ACTIONS = [
     "kms:DescribeKey",
     "kms:GenerateDataKey*",
 ]
-"""What CloudWatch Logs does with the key of a log group:
+"""The actions that CloudWatch Logs performs with the key that encrypts a log group:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html."""
-MESSAGE_KEY_ACTIONS = ["kms:Decrypt", "kms:GenerateDataKey*"]
-"""What roles and alarms need that publish to an encrypted topic:
+TOPIC_KEY_ACTIONS = ["kms:Decrypt", "kms:GenerateDataKey*"]
+"""The actions that roles and alarms need to publish to an encrypted topic:
 https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html."""
-LOG_GROUP_KEY = "kms:encryptioncontext:aws:logs:arn"
-"""The condition key with the ARN of the log group that is encrypted."""
+LOG_GROUP_CONDITION_KEY = "kms:encryptioncontext:aws:logs:arn"
+"""The condition key that contains the ARN of the encrypted log group."""
 
 
 def check_bucket_policies(account: Account) -> Iterator[Finding]:
-    """Check that the bucket policies let Personalize import the exports and run the batch jobs."""
+    """Check that the bucket policies let Personalize import the exports and run batch jobs."""
     for bucket_arn in list_file_arns(account.pipeline)["s3:ListBucket"]:
-        required = _list_bucket_access(account.pipeline, bucket_arn)
-        yield _judge_bucket(account, bucket_arn.rpartition(":")[2], required)
+        required_access = _list_bucket_access(account.pipeline, bucket_arn)
+        yield _judge_bucket(account, bucket_arn.rpartition(":")[2], required_access)
 
 
 def _list_bucket_access(pipeline: ExaminedPipeline, bucket_arn: str) -> Iterator[RequiredAccess]:
-    """List what Personalize has to read or write in a bucket."""
+    """List the access that Personalize needs to a bucket and its objects."""
     for action, arns in list_file_arns(pipeline).items():
         arns_in_bucket = [arn for arn in arns if arn.partition("/")[0] == bucket_arn]
         if arns_in_bucket:
-            yield build_personalize_access(pipeline.home, [action], arns_in_bucket)
+            yield build_personalize_access(pipeline.environment, [action], arns_in_bucket)
 
 
-def _judge_bucket(account: Account, bucket: str, required: Iterable[RequiredAccess]) -> Finding:
-    """Judge whether a bucket exists, and its policy allows the required access."""
+def _judge_bucket(
+    account: Account, bucket: str, required_access: Iterable[RequiredAccess]
+) -> Finding:
+    """Report whether a bucket exists, and whether its policy allows the required access."""
     client = account.client("s3")
     if read_if_exists(client.head_bucket, Bucket=bucket) is None:
-        create = f"aws s3 mb s3://{bucket} --region {account.pipeline.home.region}"
-        return Finding("missing", f"{bucket} does not exist; correct its name, or:", create)
+        create_command = f"aws s3 mb s3://{bucket} --region {account.pipeline.environment.region}"
+        return Finding("missing", f"{bucket} does not exist; correct its name, or:", create_command)
 
     policy = NO_POLICY
     response = read_if_exists(client.get_bucket_policy, Bucket=bucket)
     if response is not None:
         policy = json.loads(response["Policy"])
 
-    write_command = f"aws s3api put-bucket-policy --bucket {bucket} --policy {{}}"
-    return judge_policy(f"the policy of {bucket}", policy, write_command, *required)
+    command_template = f"aws s3api put-bucket-policy --bucket {bucket} --policy {{}}"
+    return judge_policy(f"the policy of {bucket}", policy, command_template, *required_access)
 
 
 def check_import_role(account: Account) -> Iterator[Finding]:
@@ -100,10 +102,10 @@ def check_import_role(account: Account) -> Iterator[Finding]:
     role_name = role_arn.rpartition("/")[2]
     response = read_if_exists(account.client("iam").get_role, RoleName=role_name)
     if response is None:
-        # Without the setting, the deployment creates a role.
-        remove_setting = pipeline.config_command("rm importRoleArn")
-        remedy = _choose_role_remedy(pipeline, remove_setting)
-        yield Finding("missing", f"{role_arn} does not exist", remedy)
+        # Without the setting, a deployment creates the role.
+        remove_setting_command = pipeline.config_command("rm importRoleArn")
+        repair_command = _choose_role_command(pipeline, remove_setting_command)
+        yield Finding("missing", f"{role_arn} does not exist", repair_command)
         return
 
     trust_policy = response["Role"]["AssumeRolePolicyDocument"]
@@ -114,51 +116,55 @@ def check_import_role(account: Account) -> Iterator[Finding]:
 def _judge_import_trust(
     pipeline: ExaminedPipeline, role_name: str, trust_policy: Policy
 ) -> Finding:
-    """Judge whether Personalize may assume the import role."""
-    write_command = (
+    """Report whether Personalize may assume the import role."""
+    command_template = (
         f"aws iam update-assume-role-policy --role-name {role_name} --policy-document {{}}"
     )
 
     return judge_policy(
         f"the trust policy of {role_name}",
         trust_policy,
-        _choose_role_remedy(pipeline, write_command),
-        build_personalize_access(pipeline.home, ["sts:AssumeRole"], []),
+        _choose_role_command(pipeline, command_template),
+        build_personalize_access(pipeline.environment, ["sts:AssumeRole"], []),
     )
 
 
-def _choose_role_remedy(pipeline: ExaminedPipeline, command: str) -> str:
-    """Return the command that repairs an import role which the config names.
+def _choose_role_command(pipeline: ExaminedPipeline, manual_command: str) -> str:
+    """Choose how to repair the import role: with a deployment, or with `manual_command`.
 
-    If the stack creates the role instead, a deployment sets it right.
+    A deployment only repairs a role that the stack has created. It doesn't touch a role that the
+    stack's config names.
     """
     if pipeline.args is None or pipeline.args.import_role_arn is None:
         return pipeline.deploy_command
-    return command
+    return manual_command
 
 
 def _check_import_permissions(account: Account, role_arn: str, role_name: str) -> Iterator[Finding]:
-    """Check that the import role may read the exports, and name the policies that forbid it."""
+    """Check that the import role may read the exports, and explain why if it may not."""
     pipeline = account.pipeline
     locations = [dataset["dataLocation"] for dataset in pipeline.settings["datasets"]]
-    # The role needs no key: https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-key-access.html
-    arns_by_action = iam.map_s3_actions_to_arns(pipeline.home.partition, locations)
+    # The role doesn't need permissions for a KMS key:
+    # https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-key-access.html
+    arns_by_action = iam.map_s3_actions_to_arns(pipeline.environment.partition, locations)
 
-    denied: list[Request] = []
+    denied_requests: list[Request] = []
     for action, arns in arns_by_action.items():
-        denied += find_denied_requests(account, role_arn, [action], arns)
-    if not denied:
+        denied_requests += find_denied_requests(account, role_arn, [action], arns)
+    if not denied_requests:
         yield Finding("ok", f"{role_name} may read the exports")
         return
 
-    grant_command = _choose_role_remedy(pipeline, _build_grant_command(role_name, arns_by_action))
-    yield from explain_denied_requests(account, role_name, denied, grant_command)
+    put_policy_command = _build_put_policy_command(role_name, arns_by_action)
+    grant_command = _choose_role_command(pipeline, put_policy_command)
+    yield from explain_denied_requests(account, role_name, denied_requests, grant_command)
 
 
-def _build_grant_command(role_name: str, arns_by_action: Mapping[str, Sequence[str]]) -> str:
-    """Build the command that gives a role a policy with all these permissions.
+def _build_put_policy_command(role_name: str, arns_by_action: Mapping[str, Sequence[str]]) -> str:
+    """Build the command that adds an inline policy with these permissions to a role.
 
-    It also has those that the role has already, because the policy may replace one of that name.
+    `arns_by_action` should include permissions that the role already has, because the command
+    replaces an earlier policy of the same name.
     """
     grants = {action: [action] for action in arns_by_action}
     policy = json.dumps(build_policy_document(grants, arns_by_action))
@@ -169,53 +175,58 @@ def _build_grant_command(role_name: str, arns_by_action: Mapping[str, Sequence[s
 
 
 def check_keys(account: Account) -> Iterator[Finding]:
-    """Check that the services and roles that need a KMS key in the stack's file may use it."""
+    """Check that services and roles may use the KMS keys that the stack's file names."""
     pipeline = account.pipeline
     if pipeline.args is None:
         return
 
-    # Both settings may name the same key. Its policy is judged once, as a single command writes it.
+    # Both settings may name the same key. Collect all of a key's requirements first, because a
+    # single command replaces its whole policy.
     required_by_key: dict[str, list[RequiredAccess]] = defaultdict(list)
     if pipeline.args.data_kms_key_arn:
         key_arn = str(pipeline.args.data_kms_key_arn)
-        required_by_key[key_arn] += _list_data_key_access(pipeline.home, key_arn)
+        required_by_key[key_arn] += _list_data_key_access(pipeline.environment, key_arn)
     if pipeline.args.kms_key_arn:
         key_arn = str(pipeline.args.kms_key_arn)
-        required_by_key[key_arn] += _list_log_key_access(pipeline.home, key_arn, pipeline.args)
+        required_by_key[key_arn] += _list_log_key_access(
+            pipeline.environment, key_arn, pipeline.args
+        )
 
-    for key_arn, required in required_by_key.items():
-        yield _judge_key(account, key_arn, required)
+    for key_arn, required_access in required_by_key.items():
+        yield _judge_key(account, key_arn, required_access)
 
 
-def _list_data_key_access(home: Environment, key_arn: str) -> Iterator[RequiredAccess]:
-    """List who needs the key with which Personalize encrypts the data."""
-    yield build_personalize_access(home, DATA_KEY_ACTIONS, [key_arn])
-    yield build_account_access(home, ["kms:Decrypt"], key_arn)
+def _list_data_key_access(environment: Environment, key_arn: str) -> Iterator[RequiredAccess]:
+    """List the access that Personalize and roles need to the key that encrypts the data."""
+    yield build_personalize_access(environment, DATA_KEY_ACTIONS, [key_arn])
+    yield build_account_access(environment, ["kms:Decrypt"], key_arn)
 
 
 def _list_log_key_access(
-    home: Environment, key_arn: str, args: RetrainingPipelineArgs
+    environment: Environment, key_arn: str, args: RetrainingPipelineArgs
 ) -> Iterator[RequiredAccess]:
-    """List who needs the key that encrypts the logs and the messages."""
-    log_groups = {LOG_GROUP_KEY: iam.build_arn(home, "logs", "log-group:*")}
+    """List the access that services and roles need to the key that encrypts logs and messages."""
+    log_group_pattern = {LOG_GROUP_CONDITION_KEY: iam.build_arn(environment, "logs", "log-group:*")}
 
     yield RequiredAccess(
         "CloudWatch Logs",
-        f"logs.{home.region}.amazonaws.com",
+        f"logs.{environment.region}.amazonaws.com",
         LOG_KEY_ACTIONS,
         [key_arn],
-        context={**build_service_context(home, "logs"), **log_groups},
-        condition={"ArnLike": log_groups},
+        context={**build_service_context(environment, "logs"), **log_group_pattern},
+        condition={"ArnLike": log_group_pattern},
     )
-    yield build_account_access(home, MESSAGE_KEY_ACTIONS, key_arn)
+    yield build_account_access(environment, TOPIC_KEY_ACTIONS, key_arn)
 
-    # Only a topic that the deployment creates is encrypted with this key.
+    # A topic that the deployment doesn't create isn't encrypted with this key.
     if args.notifications.topic_arn is None:
-        yield build_alarm_access(home, MESSAGE_KEY_ACTIONS, key_arn)
+        yield build_alarm_access(environment, TOPIC_KEY_ACTIONS, key_arn)
 
 
-def _judge_key(account: Account, key_arn: str, required: Iterable[RequiredAccess]) -> Finding:
-    """Judge whether a key is enabled, and its policy allows the required access."""
+def _judge_key(
+    account: Account, key_arn: str, required_access: Iterable[RequiredAccess]
+) -> Finding:
+    """Report whether a key is enabled, and whether its policy allows the required access."""
     client = account.client("kms")
     response = read_if_exists(client.describe_key, KeyId=key_arn)
     if response is None:
@@ -223,21 +234,24 @@ def _judge_key(account: Account, key_arn: str, required: Iterable[RequiredAccess
 
     state = response["KeyMetadata"]["KeyState"]
     if state != "Enabled":
-        enable = f"aws kms enable-key --key-id {key_arn}"
+        enable_command = f"aws kms enable-key --key-id {key_arn}"
         if state == "PendingDeletion":
-            enable = f"aws kms cancel-key-deletion --key-id {key_arn} && {enable}"
-        return Finding("missing", f"{key_arn} is {state}", enable)
+            # Canceling the deletion leaves the key disabled.
+            enable_command = f"aws kms cancel-key-deletion --key-id {key_arn} && {enable_command}"
+        return Finding("missing", f"{key_arn} is {state}", enable_command)
 
     response = client.get_key_policy(KeyId=key_arn, PolicyName="default")
     policy = json.loads(response["Policy"])
-    write_command = f"aws kms put-key-policy --key-id {key_arn} --policy-name default --policy {{}}"
-    return judge_policy(f"the policy of {key_arn}", policy, write_command, *required)
+    command_template = (
+        f"aws kms put-key-policy --key-id {key_arn} --policy-name default --policy {{}}"
+    )
+    return judge_policy(f"the policy of {key_arn}", policy, command_template, *required_access)
 
 
 def check_export_events(account: Account) -> Iterator[Finding]:
-    """Check that the buckets with ready markers send their events to EventBridge.
+    """Check that buckets with ready markers send their events to EventBridge.
 
-    If `trigger.onExport` is set, such an event starts a run.
+    If `trigger.onExport` is set, such an event starts a run. Otherwise, there's nothing to check.
     """
     settings = account.pipeline.settings
     if not settings.get("triggerOnExport"):
@@ -250,16 +264,16 @@ def check_export_events(account: Account) -> Iterator[Finding]:
 
 
 def _judge_bucket_events(account: Account, bucket: str) -> Finding:
-    """Judge whether a bucket sends its events to EventBridge."""
+    """Report whether a bucket sends its events to EventBridge."""
     configuration = account.client("s3").get_bucket_notification_configuration(Bucket=bucket)
     if "EventBridgeConfiguration" in configuration:
         return Finding("ok", bucket)
 
-    # The command replaces the bucket's configuration, so it repeats what is in it.
+    # The command replaces the bucket's whole configuration, so it has to repeat the current one.
     configuration["EventBridgeConfiguration"] = {}
     del configuration["ResponseMetadata"]
-    turn_on = (
+    enable_command = (
         f"aws s3api put-bucket-notification-configuration --bucket {bucket} "
         f"--notification-configuration {shlex.quote(json.dumps(configuration))}"
     )
-    return Finding("missing", f"{bucket} does not send its events to EventBridge", turn_on)
+    return Finding("missing", f"{bucket} does not send its events to EventBridge", enable_command)

@@ -1,4 +1,8 @@
-"""Checks what a deployed pipeline needs, and what Pulumi does not see of it."""
+"""Checks problems of a deployed pipeline that Pulumi's comparison doesn't reveal.
+
+For example, Pulumi doesn't notice that a function has failed, that an alarm has gone off, or that
+somebody has added a policy to a role that denies what the role needs.
+"""
 
 from __future__ import annotations
 
@@ -34,29 +38,30 @@ if TYPE_CHECKING:
     from retrain.check.findings import Level
     from retrain.check.policy_evaluation import Request
 
-ACTIONS_OF_SCHEDULES = {"states": "states:StartExecution", "lambda": "lambda:InvokeFunction"}
-"""Service -> the action with which a schedule calls it."""
+SCHEDULED_ACTIONS = {"states": "states:StartExecution", "lambda": "lambda:InvokeFunction"}
+"""Service -> the IAM action that a schedule needs to call it."""
 CONFIGS_BY_HANDLER = {
     f"functions.{module}.handler": config for module, config in FUNCTION_CONFIGS.items()
 }
+"""Handler of a Lambda function -> its configuration, which includes its permissions."""
 
 
 def check_functions(account: DeployedAccount) -> Iterator[Finding]:
-    """Check that each function can be called."""
-    for name, configs in account.functions.items():
+    """Check that each function exists and can be invoked."""
+    for name, configs in account.function_configs.items():
         problem = None
         if None in configs:
             problem = "does not exist, or lacks the version that runs call"
         elif any(config["State"] == "Failed" for config in configs):
             problem = "is Failed"
-        yield account.judge(name, problem)
+        yield account.report_resource(name, problem)
 
 
 def check_roles(account: DeployedAccount) -> Iterator[Finding]:
-    """Check that the roles may do what is needed, and name the policies that forbid it."""
+    """Check that each role has the permissions that it needs, and explain why if it doesn't."""
     denied_requests: dict[str, list[Request]] = defaultdict(list)
-    for needed in _list_needed_permissions(account):
-        denied_requests[needed.role_arn] += find_denied_requests(account, *needed)
+    for permission in _list_needed_permissions(account):
+        denied_requests[permission.role_arn] += find_denied_requests(account, *permission)
 
     for role_arn, denied in sorted(denied_requests.items()):
         yield from _check_role(account, role_arn.rpartition("/")[2], denied)
@@ -65,9 +70,9 @@ def check_roles(account: DeployedAccount) -> Iterator[Finding]:
 def _check_role(
     account: DeployedAccount, role_name: str, denied: Sequence[Request]
 ) -> Iterator[Finding]:
-    """Say what a role lacks and why, and which policies don't belong to the stack."""
+    """Report a role's missing permissions, or any policies that don't belong to the stack."""
     if read_if_exists(account.client("iam").get_role, RoleName=role_name) is None:
-        yield account.judge(role_name, "does not exist")
+        yield account.report_resource(role_name, "does not exist")
         return
 
     if denied:
@@ -82,22 +87,24 @@ def _check_role(
 
 
 class NeededPermission(NamedTuple):
-    """What a role has to be allowed."""
+    """IAM actions that a role has to be allowed on certain resources."""
 
     role_arn: str
     actions: Sequence[str]
     arns: Sequence[str]
-    """The resources of the actions. Perhaps there are none."""
+    """The ARNs of the resources. Empty if the pipeline has no such resource."""
 
 
 def _list_needed_permissions(account: DeployedAccount) -> Iterator[NeededPermission]:
-    """List what the roles of the state machine, the schedules and the functions need."""
+    """List the permissions that the state machine, the schedules and the functions need."""
     machine_role_arn = account.target.state_machine["roleArn"]
-    yield NeededPermission(machine_role_arn, ["lambda:InvokeFunction"], account.published_arns)
+    yield NeededPermission(
+        machine_role_arn, ["lambda:InvokeFunction"], account.published_version_arns
+    )
 
     for service, schedule in account.schedules.items():
         target = schedule["Target"]
-        action = ACTIONS_OF_SCHEDULES[service]
+        action = SCHEDULED_ACTIONS[service]
         yield NeededPermission(target["RoleArn"], [action], [target["Arn"]])
         if "DeadLetterConfig" in target:
             queue_arn = target["DeadLetterConfig"]["Arn"]
@@ -107,10 +114,10 @@ def _list_needed_permissions(account: DeployedAccount) -> Iterator[NeededPermiss
 
 
 def _list_function_permissions(account: DeployedAccount) -> Iterator[NeededPermission]:
-    """List what each function's newest code needs, according to the component's own table."""
-    # The deployment has granted what the deployed settings need, not those in the stack's file.
+    """List the permissions that the latest code of each function needs, as in FUNCTION_CONFIGS."""
+    # The roles were created for the deployed settings. Those in the stack's file may differ.
     arns_by_kind = list_arns_by_kind(replace(account.pipeline, settings=account.target.settings))
-    for deployed_config, *_ in account.functions.values():
+    for deployed_config, *_ in account.function_configs.values():
         if deployed_config is None or deployed_config["Handler"] not in CONFIGS_BY_HANDLER:
             continue
 
@@ -121,12 +128,12 @@ def _list_function_permissions(account: DeployedAccount) -> Iterator[NeededPermi
 
         log_group = deployed_config["LoggingConfig"]["LogGroup"]
         log_stream = f"log-group:{log_group}:log-stream:any"
-        log_arn = iam.build_arn(account.pipeline.home, "logs", log_stream)
+        log_arn = iam.build_arn(account.pipeline.environment, "logs", log_stream)
         yield NeededPermission(role_arn, ["logs:PutLogEvents"], [log_arn])
 
 
 def check_schedule(account: DeployedAccount) -> Iterator[Finding]:
-    """Say when runs start by themselves, and warn if the pipeline is paused."""
+    """Say when the schedule starts the next run, or warn that the pipeline is paused."""
     pipeline = account.pipeline
     schedule = account.schedules.get("states")
     if schedule is None:
@@ -141,39 +148,44 @@ def check_schedule(account: DeployedAccount) -> Iterator[Finding]:
         )
         yield Finding("warn", text, pipeline.command("resume"))
     else:
-        resume = pipeline.config_command("set paused false")
-        yield Finding("warn", "the pipeline is paused, so no run starts by itself", resume)
+        unpause_command = pipeline.config_command("set paused false")
+        yield Finding("warn", "the pipeline is paused, so no run starts by itself", unpause_command)
 
 
 def check_other_pipelines(account: DeployedAccount) -> Iterator[Finding]:
-    """Warn of pipelines with the same name, perhaps of a stack that was removed by force."""
-    for arn in account.other_machine_arns:
+    """Warn about other pipelines with the same name.
+
+    One may be left over from a stack that was removed by force, without deleting its resources.
+    """
+    for machine_arn in account.other_state_machine_arns:
         text = (
-            f"{arn} has the name {account.pipeline_name} too, so their alarms and charts mix; "
-            "rename one stack, or if the other one was removed, end its schedules:"
+            f"{machine_arn} has the name {account.pipeline_name} too, so their alarms and charts "
+            "mix; rename one stack, or if the other one was removed, end its schedules:"
         )
-        command = f"aws scheduler delete-schedule-group --name {arn.rpartition(':')[2]}"
-        yield Finding("warn", text, command)
+        delete_command = (
+            f"aws scheduler delete-schedule-group --name {machine_arn.rpartition(':')[2]}"
+        )
+        yield Finding("warn", text, delete_command)
 
 
 def check_ringing_alarms(account: DeployedAccount) -> Iterator[Finding]:
-    """Warn of each alarm that is in ALARM, and say what to do about it."""
+    """Warn about alarms in the state ALARM, with advice from the alarms' definitions."""
     for alarm in list_alarms(account.target.settings):
-        # The commands of the advice contain STACK instead of the stack's name.
+        # The advice may contain commands with the placeholder STACK.
         advice = alarm.what_to_do.replace("STACK", account.pipeline.stack or "STACK")
-        for deployed_alarm in account.find_alarms(alarm.name):
+        for deployed_alarm in account.find_deployed_alarms(alarm.name):
             if deployed_alarm["StateValue"] == "ALARM":
                 reason = one_line(deployed_alarm["StateReason"])
                 yield Finding("warn", f"{alarm.name} is in ALARM: {reason}. {advice}")
 
 
 def check_messages(account: DeployedAccount) -> Iterator[Finding]:
-    """Check that the topic exists, takes messages of alarms, and has subscribers."""
+    """Check that the SNS topic exists, alarms may publish to it, and somebody gets its messages."""
     topic_arn = account.pipeline.topic_arn
     topic_name = f"the topic {topic_arn.rpartition(':')[2]}"
     response = read_if_exists(account.client("sns").get_topic_attributes, TopicArn=topic_arn)
     if response is None:
-        yield account.judge(topic_name, "does not exist")
+        yield account.report_resource(topic_name, "does not exist")
         return
 
     yield Finding("ok", topic_name)
@@ -186,36 +198,37 @@ def check_messages(account: DeployedAccount) -> Iterator[Finding]:
 def _judge_topic_policy(
     pipeline: ExaminedPipeline, topic_arn: str, topic_name: str, policy: Mapping[str, object]
 ) -> Finding:
-    """Judge whether the topic's policy lets the alarms publish."""
-    mend = pipeline.deploy_command
+    """Report whether the topic's policy lets alarms publish messages."""
+    repair_command = pipeline.deploy_command
     if pipeline.args and pipeline.args.notifications.topic_arn:
-        # The topic isn't from the deployment, which leaves its policy as it is.
-        mend = (
+        # A deployment doesn't change the policy of a topic that it didn't create.
+        repair_command = (
             f"aws sns set-topic-attributes --topic-arn {topic_arn} --attribute-name Policy "
             "--attribute-value {}"
         )
 
-    publish = build_alarm_access(pipeline.home, ["sns:Publish"], topic_arn)
-    return judge_policy(f"the policy of {topic_name}", policy, mend, publish)
+    publish_access = build_alarm_access(pipeline.environment, ["sns:Publish"], topic_arn)
+    return judge_policy(f"the policy of {topic_name}", policy, repair_command, publish_access)
 
 
 def _check_subscriptions(pipeline: ExaminedPipeline, topic_arn: str) -> Iterator[Finding]:
-    """Check that all addresses get the messages, and that there are any."""
+    """Check that the topic has subscribers, and that all of them get the messages."""
     subscriptions = list_subscriptions(pipeline.access, topic_arn)
     yield from _check_filters(pipeline.access, subscriptions)
     yield from _check_emails(pipeline, subscriptions)
-    yield from _list_unconfirmed(topic_arn, subscriptions)
-    yield from _name_recipients(pipeline, subscriptions)
+    yield from _check_confirmations(topic_arn, subscriptions)
+    yield from _report_recipients(pipeline, subscriptions)
 
 
 def _check_filters(access: Access, subscriptions: Sequence[Subscription]) -> Iterator[Finding]:
-    """Warn of subscriptions that get no alarms, because they ask for attributes of messages.
+    """Report subscriptions with a filter policy, because it may keep out messages from alarms.
 
-    If a filter is about the body, nobody can know from here what it lets through.
+    Messages from alarms don't have attributes that a filter could match. If a filter applies to the
+    body instead, we can't tell from here what it lets through.
     """
     filter_policies = read_filter_policies(access, subscriptions)
     confirmed = {subscription for subscription in subscriptions if subscription.is_confirmed}
-    # If every subscription has a filter, nobody gets the alarms.
+    # If every confirmed subscription has a filter, nobody may be getting the alarms.
     level: Level = "missing" if filter_policies.keys() == confirmed else "warn"
 
     for subscription, filter_policy in filter_policies.items():
@@ -223,27 +236,33 @@ def _check_filters(access: Access, subscriptions: Sequence[Subscription]) -> Ite
             f"{subscription.address} gets no alarms, but only what its filter lets through, "
             f"{filter_policy}; to remove it:"
         )
-        remove = (
+        remove_command = (
             f"aws sns set-subscription-attributes --subscription-arn {subscription.arn} "
             "--attribute-name FilterPolicy --attribute-value '{}'"
         )
-        yield Finding(level, text, remove)
+        yield Finding(level, text, remove_command)
 
 
 def _check_emails(
     pipeline: ExaminedPipeline, subscriptions: Sequence[Subscription]
 ) -> Iterator[Finding]:
-    """Check that each email address in the stack's file is subscribed."""
+    """Check that the topic has a subscription for each email address in the stack's file."""
     if pipeline.args is None:
         return
 
-    subscribed = {subscription.address for subscription in subscriptions}
-    for address in sorted(set(pipeline.args.notifications.emails) - subscribed):
+    subscribed_addresses = {subscription.address for subscription in subscriptions}
+    for address in sorted(set(pipeline.args.notifications.emails) - subscribed_addresses):
         yield Finding("missing", f"{address} is not subscribed", pipeline.deploy_command)
 
 
-def _list_unconfirmed(topic_arn: str, subscriptions: Sequence[Subscription]) -> Iterator[Finding]:
-    """List the addresses to which SNS sends nothing until somebody follows its link."""
+def _check_confirmations(
+    topic_arn: str, subscriptions: Sequence[Subscription]
+) -> Iterator[Finding]:
+    """Report unconfirmed subscriptions.
+
+    SNS doesn't send any messages to them until somebody follows the link in its first email. If at
+    least one other subscription is confirmed, it's only a warning.
+    """
     is_anybody_confirmed = any(subscription.is_confirmed for subscription in subscriptions)
     level: Level = "warn" if is_anybody_confirmed else "missing"
     for subscription in subscriptions:
@@ -252,23 +271,25 @@ def _list_unconfirmed(topic_arn: str, subscriptions: Sequence[Subscription]) -> 
 
         address = subscription.address
         text = f"{address} has not confirmed its subscription; to send the link again:"
-        subscribe_again = (
+        subscribe_command = (
             f"aws sns subscribe --topic-arn {topic_arn} --protocol {subscription.protocol} "
             f"--notification-endpoint {address}"
         )
-        yield Finding(level, text, subscribe_again)
+        yield Finding(level, text, subscribe_command)
 
 
-def _name_recipients(
+def _report_recipients(
     pipeline: ExaminedPipeline, subscriptions: Sequence[Subscription]
 ) -> Iterator[Finding]:
-    """Say who gets the messages, and warn if nobody does, nor will after a deployment."""
+    """Say who gets the messages, or warn that nobody does and no deployment will change that."""
     emails = pipeline.args.notifications.emails if pipeline.args else ()
-    confirmed = [each.address for each in subscriptions if each.is_confirmed]
+    confirmed = [
+        subscription.address for subscription in subscriptions if subscription.is_confirmed
+    ]
 
     if confirmed:
         yield Finding("ok", f"messages and alarms go to {format_list(confirmed)}")
     elif not subscriptions and not emails:
         text = "nobody gets the messages and alarms; with your address:"
-        change = "set --path 'notifications.emails[0]' team@example.com"
-        yield Finding("warn", text, pipeline.config_command(change))
+        config_change = "set --path 'notifications.emails[0]' team@example.com"
+        yield Finding("warn", text, pipeline.config_command(config_change))

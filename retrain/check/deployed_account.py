@@ -1,8 +1,8 @@
-"""Reads the parts of a deployed pipeline.
+"""Reads the resources of a deployed pipeline.
 
-The parts name each other: the state machine names its functions, its role and its log group, and a
-schedule names its target, its role and its queue. So the ARN of the state machine is enough to find
-them, without the state of the stack.
+They refer to each other: the state machine refers to its functions, its role and its log group, and
+a schedule to its target, its role and its queue. So we can find them by the state machine's ARN
+alone, without the stack's state.
 """
 
 from __future__ import annotations
@@ -25,31 +25,35 @@ if TYPE_CHECKING:
 
     from retrain.account.target import Target
 
-PUBLISHED_ARN = re.compile(r"arn:[\w-]+:lambda:[\w-]+:\d+:function:[\w-]+:\d+")
+PUBLISHED_VERSION_ARN = re.compile(r"arn:[\w-]+:lambda:[\w-]+:\d+:function:[\w-]+:\d+")
 """The ARN of a published version of a function."""
 
 
 @dataclass(frozen=True)
 class DeployedAccount(Account):
-    """An account with the pipeline that is deployed in it. Each part is read once."""
+    """The input of checks of a deployed pipeline. Its resources are read once, and then cached."""
 
     target: Target
     """The deployed pipeline."""
 
     @property
     def pipeline_name(self) -> str:
-        """The name of the pipeline, with which the names of its resources begin."""
+        """The pipeline's name, which is the prefix of its resources' names."""
         return pipeline_name(self.target.settings)
 
     @cached_property
-    def published_arns(self) -> list[str]:
-        """The versions of functions that the state machine calls."""
+    def published_version_arns(self) -> list[str]:
+        """The ARNs of the published function versions that the state machine invokes."""
         definition = self.target.state_machine["definition"]
-        return sorted(set(PUBLISHED_ARN.findall(definition)))
+        return sorted(set(PUBLISHED_VERSION_ARN.findall(definition)))
 
     @cached_property
     def schedules(self) -> Mapping[str, Any]:
-        """Service -> the schedule that calls it, unless somebody has deleted the schedule."""
+        """Service -> the schedule that calls it, if the schedule exists.
+
+        Step Functions (`states`) has the schedule that starts runs, and Lambda (`lambda`) has the
+        one that invokes the watcher.
+        """
         schedules = {
             service: find_schedule(self.target, service) for service in ("states", "lambda")
         }
@@ -57,64 +61,72 @@ class DeployedAccount(Account):
 
     @property
     def is_paused_by_hand(self) -> bool:
-        """True if no run starts by itself, although the stack's file does not say so."""
+        """True if the schedule for runs is off, but the stack's file doesn't pause the pipeline."""
         schedule = self.schedules.get("states")
         is_off = schedule is not None and schedule["State"] != "ENABLED"
         return is_off and not self.pipeline.is_paused
 
     @cached_property
-    def called_arns(self) -> Mapping[str, Sequence[str]]:
-        """Module of a function -> the ARNs that enabled event rules call for it."""
-        called_arns: dict[str, list[str]] = {}
+    def rule_target_arns(self) -> Mapping[str, Sequence[str]]:
+        """Function module -> the ARNs that its enabled event rules invoke."""
+        rule_target_arns: dict[str, list[str]] = {}
         for module in sorted(FUNCTIONS_CALLED_BY_EVENTS):
-            called_arns[module] = []
+            rule_target_arns[module] = []
             for rule, arns in find_rules(self.target, module):
                 if rule["State"] == "ENABLED":
-                    called_arns[module] += arns
-        return called_arns
+                    rule_target_arns[module] += arns
+        return rule_target_arns
 
     @cached_property
-    def functions(self) -> Mapping[str, Sequence[Any]]:
-        """Name of a function -> the configurations of its newest code and of what runs call.
+    def function_configs(self) -> Mapping[str, Sequence[Any]]:
+        """Function name -> the configuration of its latest code, then those of published versions.
 
-        A configuration that does not exist is None.
+        A configuration is None if the function or the version doesn't exist.
         """
         client = self.client("lambda")
-        configs = defaultdict(list)
-        # An ARN without a version, which means the newest code, is sorted before those with one.
+        configs_by_name = defaultdict(list)
+        # The latest code is read first, because an ARN without a version sorts before those with
+        # one.
         for arn in sorted(self._list_function_arns()):
             config = read_if_exists(client.get_function_configuration, FunctionName=arn)
-            configs[arn.split(":")[6]].append(config)
-        return configs
+            configs_by_name[arn.split(":")[6]].append(config)
+        return configs_by_name
 
     def _list_function_arns(self) -> set[str]:
-        """List the functions that the state machine, the rules and the schedules call.
+        """List the functions and versions that the state machine, event rules and schedule invoke.
 
-        A version that the state machine calls also stands for the newest code of its function.
+        For each version, this includes the function's ARN without a version, which stands for its
+        latest code.
         """
-        arns = {*self.published_arns, *chain.from_iterable(self.called_arns.values())}
-        arns.update(published_arn.rpartition(":")[0] for published_arn in self.published_arns)
+        arns = {*self.published_version_arns, *chain.from_iterable(self.rule_target_arns.values())}
+        arns.update(version_arn.rpartition(":")[0] for version_arn in self.published_version_arns)
         if "lambda" in self.schedules:
             arns.add(self.schedules["lambda"]["Target"]["Arn"])
         return arns
 
     @property
-    def log_groups(self) -> set[str]:
-        """The names of the log groups of the functions."""
-        configs = filter(None, chain.from_iterable(self.functions.values()))
+    def log_group_names(self) -> set[str]:
+        """The names of the functions' log groups."""
+        configs = filter(None, chain.from_iterable(self.function_configs.values()))
         return {config["LoggingConfig"]["LogGroup"] for config in configs}
 
-    def find_alarms(self, name: str) -> list[Any]:
-        """Find the deployed alarms with a name of the component, for example `run-failed`."""
+    def find_deployed_alarms(self, name: str) -> list[Any]:
+        """Find deployed alarms by the end of their name, for example `run-failed`.
+
+        Alarms of other pipelines with the same name are left out.
+        """
         return [
             alarm
             for alarm in self._alarms_by_name.get(name, ())
-            if not any(arn in str(alarm["Dimensions"]) for arn in self.other_machine_arns)
+            if not any(arn in str(alarm["Dimensions"]) for arn in self.other_state_machine_arns)
         ]
 
     @cached_property
-    def other_machine_arns(self) -> list[str]:
-        """The state machines of other pipelines with the same name, which their alarms name."""
+    def other_state_machine_arns(self) -> list[str]:
+        """The state machines of other pipelines with the same name.
+
+        We find them by their `run-failed` alarms, which have a state machine's ARN as a dimension.
+        """
         watched_arns = {
             dimension["Value"]
             for alarm in self._alarms_by_name.get("run-failed", ())
@@ -124,14 +136,17 @@ class DeployedAccount(Account):
 
     @cached_property
     def _alarms_by_name(self) -> Mapping[str, Sequence[Any]]:
-        """Name of the component -> the alarms, perhaps also those of another pipeline."""
+        """Alarm name, as in `components/alarms.py` -> the deployed alarms.
+
+        There may be several, because another pipeline may have the same name.
+        """
         prefix = f"{self.pipeline_name}-"
         paginator = self.client("cloudwatch").get_paginator("describe_alarms")
 
         alarms_by_name = defaultdict(list)
         for page in paginator.paginate(AlarmNamePrefix=prefix):
             for alarm in page["MetricAlarms"]:
-                # Pulumi adds random characters to the names.
+                # Remove the random suffix that Pulumi appends.
                 name = alarm["AlarmName"].removeprefix(prefix).rpartition("-")[0]
                 alarms_by_name[name].append(alarm)
         return alarms_by_name

@@ -14,17 +14,19 @@ if TYPE_CHECKING:
 
 
 def check_deployment(account: Account) -> Iterator[Finding]:
-    """Check that the pipeline was found, and that its state machine can run."""
+    """Check that the deployed pipeline was found, and that its state machine is active."""
     pipeline = account.pipeline
-    if pipeline.error is not None:
-        # A pipeline that was deployed and can't be read may have lost any of its parts.
-        level: Level = "warn" if isinstance(pipeline.error, NotDeployedError) else "missing"
-        yield Finding(level, pipeline.error.text, pipeline.error.command)
+    error = pipeline.lookup_error
+    if error is not None:
+        # A pipeline that was never deployed is fine. Any other error may mean that resources of a
+        # deployed pipeline are gone.
+        level: Level = "warn" if isinstance(error, NotDeployedError) else "missing"
+        yield Finding(level, error.text, error.command)
 
     if pipeline.target is not None:
-        name = pipeline.target.name
+        machine_name = pipeline.target.name
         status = pipeline.target.state_machine["status"]
         if status == "ACTIVE":
-            yield Finding("ok", f"{name} is deployed")
+            yield Finding("ok", f"{machine_name} is deployed")
         else:
-            yield Finding("missing", f"{name} is {status}", pipeline.deploy_command)
+            yield Finding("missing", f"{machine_name} is {status}", pipeline.deploy_command)

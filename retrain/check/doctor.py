@@ -1,4 +1,8 @@
-"""The command `doctor`: checks what a pipeline needs in its account, and says how to mend it."""
+"""The command `doctor`: checks all that a pipeline needs, and prints commands that repair it.
+
+A *check* is a function named `check_<title>` that yields *findings*. Adding one to a module is
+enough, because `doctor` runs all checks that it finds in these modules.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +35,7 @@ from retrain.account.output import (
 )
 from retrain.account.permissions import build_operator_policy
 from retrain.account.target import PipelineOptions
-from retrain.check import caller, data_access, deployed, deployment, parts, readiness
+from retrain.check import caller, data_access, deployed, deployment, readiness, resources
 from retrain.check.comparison import compare, explain_comparison
 from retrain.check.deployed_account import DeployedAccount
 from retrain.check.examined_pipeline import find_pipeline
@@ -52,14 +56,14 @@ if TYPE_CHECKING:
     Check = Callable[[Any], Iterator[Finding]]
 
 PREREQUISITES = (caller, readiness, data_access, deployment)
-"""The modules whose checks do not need a deployed pipeline, in the order of the screen."""
-MANY = 4
-"""So many resources without a problem are counted instead of named."""
+"""The modules whose checks don't need a deployed pipeline, in the order of the output."""
+MAX_NAMED = 3
+"""If a check has more findings without a problem, the output only counts them."""
 SYMBOLS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "missing": ("✗", "red")}
 
 
 class CheckResult(NamedTuple):
-    """One finding of a check, and the title of the check."""
+    """A finding, with the title of the check that found it."""
 
     title: str
     finding: Finding
@@ -97,8 +101,8 @@ def doctor(
         checks = [{"check": result.title, **result.finding._asdict()} for result in results]
         print_json({"source": pipeline.source, "checks": checks})
     else:
-        _print_screen(results)
-        _print_gap(pipeline)
+        _print_results(results)
+        _explain_skipped_checks(pipeline)
 
     if any(result.finding.level == "missing" for result in results):
         return EXIT_FAILED
@@ -106,41 +110,43 @@ def doctor(
 
 
 def run_checks(pipeline: ExaminedPipeline) -> Iterator[CheckResult]:
-    """Run all checks. What cannot be read is a warning."""
+    """Run all checks. If AWS denies a read or it fails, that's only a warning."""
     caller_arn = pipeline.access.caller()
     now = clock.now()
     with (
         message_console().status("checking the account") as status,
         ThreadPoolExecutor(max_workers=1) as executor,
     ):
-        # Pulumi takes some seconds, in which the account is checked.
-        running_comparison = executor.submit(compare, pipeline)
+        # Pulumi takes several seconds, so check the account in the meantime.
+        future_comparison = executor.submit(compare, pipeline)
         account = Account(pipeline, caller_arn, now)
         for module in PREREQUISITES:
-            yield from _run_module(module, account, status)
+            yield from _run_module_checks(module, account, status)
 
         if pipeline.target is not None:
             deployed_account = DeployedAccount(pipeline, caller_arn, now, pipeline.target)
-            yield from _check_deployed_pipeline(deployed_account, running_comparison, status)
+            yield from _check_deployed_pipeline(deployed_account, future_comparison, status)
 
 
 def _check_deployed_pipeline(
-    account: DeployedAccount, running_comparison: Future[Comparison | None], status: Status
+    account: DeployedAccount, future_comparison: Future[Comparison | None], status: Status
 ) -> Iterator[CheckResult]:
-    """Check what exists only after a deployment, as far as Pulumi does not compare it."""
+    """Report what Pulumi's comparison of the stack found, then check what Pulumi can't see."""
     status.update("comparing: pulumi preview --refresh")
-    comparison = running_comparison.result()
+    comparison = future_comparison.result()
     for finding in explain_comparison(comparison, account.pipeline):
         yield CheckResult("stack", finding)
 
-    # Pulumi knows better than we do whether each part of the stack still exists.
+    # If Pulumi could compare, it has already reported every resource that is gone.
     if comparison is None or comparison.problem:
-        yield from _run_module(parts, account, status)
-    yield from _run_module(deployed, account, status)
+        yield from _run_module_checks(resources, account, status)
+    yield from _run_module_checks(deployed, account, status)
 
 
-def _run_module(module: ModuleType, account: Account, status: Status) -> Iterator[CheckResult]:
-    """Run each check of a module, in the module's order."""
+def _run_module_checks(
+    module: ModuleType, account: Account, status: Status
+) -> Iterator[CheckResult]:
+    """Run the checks of a module in the order of their definitions, and show progress."""
     for name, check in list(vars(module).items()):
         if name.startswith("check_"):
             title = name.removeprefix("check_").replace("_", " ")
@@ -149,6 +155,7 @@ def _run_module(module: ModuleType, account: Account, status: Status) -> Iterato
 
 
 def _run_check(title: str, check: Check, account: Account) -> Iterator[CheckResult]:
+    """Run a check. If it fails, keep what it found so far, and yield the error as a warning."""
     try:
         for finding in check(account):
             yield CheckResult(title, finding)
@@ -157,7 +164,10 @@ def _run_check(title: str, check: Check, account: Account) -> Iterator[CheckResu
 
 
 def _explain_error(pipeline: ExaminedPipeline, error: Exception) -> Finding:
-    """Build the finding of a check that an error has ended."""
+    """Turn the error that ended a check into a warning.
+
+    If a permission is missing, the warning comes with the command that prints the required policy.
+    """
     if isinstance(error, ClientError) and code_of(error) in DENIED_CODES:
         text = f"cannot be checked: these credentials may not call {error.operation_name}"
         return Finding("warn", text, pipeline.command("doctor", "--policy"))
@@ -167,11 +177,14 @@ def _explain_error(pipeline: ExaminedPipeline, error: Exception) -> Finding:
     return Finding("warn", f"cannot be checked: {error.text}", error.command)
 
 
-def _print_screen(results: Sequence[CheckResult]) -> None:
-    """Print a line for each finding, and below it how to mend it. The last line counts them."""
+def _print_results(results: Sequence[CheckResult]) -> None:
+    """Print the findings check by check, each with its repair command, and count them at the end.
+
+    The results of a check are adjacent, as `groupby` requires.
+    """
     console = result_console()
-    for title, results_of_check in groupby(results, key=attrgetter("title")):
-        _print_check(console, title, [result.finding for result in results_of_check])
+    for title, check_results in groupby(results, key=attrgetter("title")):
+        _print_check(console, title, [result.finding for result in check_results])
 
     counts = Counter(result.finding.level for result in results)
     problems = "No problems"
@@ -181,8 +194,8 @@ def _print_screen(results: Sequence[CheckResult]) -> None:
     console.print(f"{problems}, {warnings}, {counts['ok']} ok.")
 
 
-def _print_gap(pipeline: ExaminedPipeline) -> None:
-    """Say what was not checked. Otherwise, nobody would notice that its lines are missing."""
+def _explain_skipped_checks(pipeline: ExaminedPipeline) -> None:
+    """Say what wasn't checked. Otherwise, its absence from the output would look like a success."""
     if pipeline.target is None:
         print_result("The deployed pipeline was not checked, because it was not found.")
     elif pipeline.stack is None:
@@ -193,35 +206,38 @@ def _print_gap(pipeline: ExaminedPipeline) -> None:
 
 
 def _print_check(console: Console, title: str, findings: Sequence[Finding]) -> None:
-    """Print the findings of a check. What is intact comes last, in one line."""
-    _print_faults(console, title, [finding for finding in findings if finding.level != "ok"])
+    """Print the findings of a check: first the problems, then all the rest in one line."""
+    _print_problems(console, title, [finding for finding in findings if finding.level != "ok"])
 
-    intact = [finding.text for finding in findings if finding.level == "ok"]
-    if len(intact) >= MANY:
-        intact = [f"{len(intact)} ok"]
-    if intact:
-        _print_finding(console, title, Finding("ok", "; ".join(intact)))
+    ok_texts = [finding.text for finding in findings if finding.level == "ok"]
+    if len(ok_texts) > MAX_NAMED:
+        ok_texts = [f"{len(ok_texts)} ok"]
+    if ok_texts:
+        _print_finding(console, title, Finding("ok", "; ".join(ok_texts)))
 
 
-def _print_faults(console: Console, title: str, faults: Sequence[Finding]) -> None:
-    """Print faults with the commands that mend them.
+def _print_problems(console: Console, title: str, problems: Sequence[Finding]) -> None:
+    """Print problems, and below each one the command that repairs it.
 
-    Faults in a row that the same command mends share one line with it, below the last of them.
+    If the same command repairs several problems in a row, it's printed once, below the last one.
     """
-    for command_to_mend, similar_faults in groupby(faults, key=attrgetter("command")):
-        for fault in similar_faults:
-            _print_finding(console, title, fault)
-        if command_to_mend:
-            console.print(f"  {command_to_mend}", style="cyan", soft_wrap=True)
+    for repair_command, similar_problems in groupby(problems, key=attrgetter("command")):
+        for problem in similar_problems:
+            _print_finding(console, title, problem)
+        if repair_command:
+            console.print(f"  {repair_command}", style="cyan", soft_wrap=True)
 
 
 def _print_finding(console: Console, title: str, finding: Finding) -> None:
-    """Print a finding. A terminal shows its level as a symbol, and breaks its lines."""
-    symbol, colour = SYMBOLS[finding.level]
+    """Print a finding, wrapped to the console's width.
+
+    On a terminal, a colored symbol shows the level. Anywhere else, it's a word.
+    """
+    symbol, style = SYMBOLS[finding.level]
     if not console.is_terminal:
         symbol = f"{finding.level}:"
 
     first_line, *more_lines = wrap_text(f"{title}: {finding.text}", max(console.width - 2, 1))
-    console.print(Text.assemble((symbol, colour), f" {first_line}"), soft_wrap=True)
+    console.print(Text.assemble((symbol, style), f" {first_line}"), soft_wrap=True)
     for line in more_lines:
         console.print(f"  {line}", soft_wrap=True)

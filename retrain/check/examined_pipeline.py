@@ -1,4 +1,7 @@
-"""Finds the pipeline that a command examines, which need not be deployed yet."""
+"""Finds the pipeline that a command examines, whether it's deployed or not.
+
+The *target* is the deployed pipeline. Without one, a pipeline only exists in its stack's file.
+"""
 
 from __future__ import annotations
 
@@ -24,134 +27,142 @@ if TYPE_CHECKING:
     from retrain.account.access import Access
     from retrain.account.target import Target
 
-NO_PREFIX = "00000000"
-"""The prefix of the jobs of a pipeline that is not deployed. It creates none."""
+PLACEHOLDER_PREFIX = "00000000"
+"""The job prefix of a pipeline that isn't deployed. It will never be used, since no job exists."""
 DEPLOYED_SETTINGS = ("prefix", "tags", "notifications")
-"""The settings that get some of their values from the deployment."""
+"""The settings that are only complete after a deployment, such as the topic's ARN."""
 
 
 @dataclass(frozen=True)
 class ExaminedPipeline:
-    """A pipeline as its stack's file or its state machine describes it."""
+    """A pipeline, with settings from its stack's file or from its deployed state machine."""
 
     settings: Settings
-    """The settings in the stack's file, or those of the state machine if it was named."""
     access: Access
-    """The access in the region of the pipeline."""
+    """The AWS credentials, in the pipeline's region."""
     source: str
-    """Where the settings are from, for example `Pulumi.prod.yaml`."""
+    """Where the settings come from, for example `Pulumi.prod.yaml`."""
     stack: str | None
-    """The stack, or None if the ARN of the state machine was given."""
+    """The name of the stack, or None if the command was given the state machine's ARN instead."""
     args: RetrainingPipelineArgs | None = None
-    """The arguments in the stack's file, or None if the settings are from the state machine."""
+    """The component's arguments from the stack's file, or None if the settings come from the state
+    machine."""
     target: Target | None = None
-    """The deployed pipeline, or None if it was not found."""
-    error: OperatorError | None = None
-    """Why the deployed pipeline was not found, or None if it was found."""
+    """The deployed pipeline, or None if it wasn't found."""
+    lookup_error: OperatorError | None = None
+    """Why the deployed pipeline wasn't found, or None if it was."""
 
     @property
-    def home(self) -> Environment:
-        """The partition, the account and the region of the ARNs in the settings."""
+    def environment(self) -> Environment:
+        """The pipeline's partition, account and region, which are part of all its ARNs."""
         arn = parse_arn(self.settings["datasets"][0]["datasetArn"])
         assert arn is not None, "the settings were checked"
         return arn.environment
 
     @property
     def is_paused(self) -> bool:
-        """True if the stack's file pauses the pipeline, or if the file is not known."""
+        """True if the stack's file pauses the pipeline, or if we don't have that file."""
         return self.args is None or self.args.paused
 
     @property
     def topic_arn(self) -> str:
-        """The topic of the messages. It's empty if a future deployment creates it."""
+        """The ARN of the SNS topic for messages. It's empty if the topic is yet to be created."""
         return self.settings["notifications"]["topicArn"]
 
     @property
     def data_key_arn(self) -> str | None:
-        """The KMS key of Personalize's data, as far as the stack's file names one."""
+        """The KMS key of the data in Personalize, if the stack's file names one."""
         return cast("str | None", self.args and self.args.data_kms_key_arn)
 
     @property
     def log_key_arn(self) -> str | None:
-        """The KMS key of logs and messages, as far as the stack's file names one."""
+        """The KMS key of logs and messages, if the stack's file names one."""
         return cast("str | None", self.args and self.args.kms_key_arn)
 
     @property
     def has_other_settings(self) -> bool:
-        """True if the deployed pipeline has other settings than the stack's file."""
+        """True if the deployed settings differ from those in the stack's file."""
         return self.target is not None and self.target.settings != self.settings
 
     @property
     def deploy_command(self) -> str:
-        """The command that deploys the pipeline, and creates its stack if there is none yet.
+        """The command that deploys the pipeline, and creates its stack if necessary.
 
-        A deployed pipeline needs `--refresh`, because `pulumi up` alone compares with the state of
-        the stack. So it does not notice what was deleted or changed by hand.
+        For a deployed pipeline, it includes `--refresh`. Otherwise, Pulumi would only compare with
+        the stack's state, and wouldn't notice what was deleted or changed by hand.
         """
-        if self.error is None:
+        if self.lookup_error is None:
             return pulumi_command(self.stack, "up", "--refresh")
-        return self.error.command or pulumi_command(self.stack, "up")
+        return self.lookup_error.command or pulumi_command(self.stack, "up")
 
     def config_command(self, change: str) -> str:
-        """Build the command that changes the stack's config, for example `rm paused`."""
+        """Build the command that changes the stack's config and deploys the change.
+
+        `change` contains the words after `pulumi config`, for example `rm paused`.
+        """
         return f"{pulumi_command(self.stack, 'config', change)} && {self.deploy_command}"
 
     @property
     def options(self) -> list[str]:
-        """The options that name the pipeline, as words of a command."""
+        """The command-line options that select the pipeline."""
         if self.target is not None:
             return self.target.options
         return ["--stack", str(self.stack), *self.access.options()]
 
     def command(self, *words: str) -> str:
-        """Build a command of this program for the same pipeline, to be pasted into a shell."""
+        """Build a `retrain` command for this pipeline that can be pasted into a shell."""
         return shlex.join(["retrain", *words, *self.options])
 
 
 def find_pipeline(stack: str, state_machine_arn: str | None, access: Access) -> ExaminedPipeline:
-    """Find the pipeline in the file of a stack, or the pipeline with this state machine.
+    """Find a pipeline by its stack, or by its state machine's ARN if one is given.
 
-    A stack without a file has to be deployed. Raises OperatorError if there is no pipeline.
+    If the stack has no file in this folder, the pipeline must be deployed.
+
+    Raises:
+        OperatorError: the pipeline wasn't found, or its stack's file is invalid.
     """
-    file = stack_file_of(stack)
-    if state_machine_arn or not os.path.lexists(file):
+    stack_file = stack_file_of(stack)
+    if state_machine_arn or not os.path.lexists(stack_file):
         return _find_deployed_pipeline(stack, state_machine_arn, access)
 
     args = read_args(stack)
     region = args.first_dataset_arn.split(":")[3]
-    access = access.in_region(region, f"the stack of {file.name}")
+    access = access.in_region(region, f"the stack of {stack_file.name}")
 
     target = None
-    error = None
+    lookup_error = None
     try:
         target = find_target(stack, None, access)
-    except OperatorError as not_found:
-        # The pipeline need not be deployed, and doctor says why it was not found.
-        error = not_found
+    except OperatorError as error:
+        # Perhaps it just isn't deployed yet, so let the command decide how bad this is.
+        lookup_error = error
 
     settings = _build_settings(args, target)
-    return ExaminedPipeline(settings, access, file.name, stack, args, target, error)
+    return ExaminedPipeline(settings, access, stack_file.name, stack, args, target, lookup_error)
 
 
 def _find_deployed_pipeline(
     stack: str, state_machine_arn: str | None, access: Access
 ) -> ExaminedPipeline:
-    """Find a pipeline without its stack's file, so with the settings of its state machine."""
+    """Find a pipeline without its stack's file, and take the settings from its state machine."""
     target = find_target(stack, state_machine_arn, access)
     source = f"state machine {target.name}"
     return ExaminedPipeline(target.settings, target.access, source, target.stack, target=target)
 
 
 def _build_settings(args: RetrainingPipelineArgs, target: Target | None) -> Settings:
-    """Build the settings that a deployment of the stack's file would have."""
-    # What the deployment creates is known only afterwards.
+    """Build the settings that a deployment of the stack's file would result in.
+
+    Values that only a deployment creates, such as ARNs, come from the last one, if there was one.
+    """
     deployed: Mapping[str, Any] = {}
     if target is not None:
         deployed = cast("Mapping[str, Any]", target.settings)
 
     settings = build_workflow_settings(
         args,
-        job_prefix=NO_PREFIX,
+        job_prefix=PLACEHOLDER_PREFIX,
         import_role_arn=args.import_role_arn or deployed.get("importRoleArn", ""),
         topic_arn=args.notifications.topic_arn or "",
         dashboard_url="",
@@ -159,5 +170,6 @@ def _build_settings(args: RetrainingPipelineArgs, target: Target | None) -> Sett
     )
     settings |= {key: deployed[key] for key in DEPLOYED_SETTINGS if key in deployed}
 
-    # As in the definition of the state machine, there are only JSON's types.
+    # The deployed settings were JSON in the state machine's definition, so let these have only
+    # JSON's types as well. Otherwise, settings that mean the same might not be equal.
     return cast("Settings", json.loads(json.dumps(settings)))

@@ -1,4 +1,4 @@
-"""What a check finds, and what the checks read of an account."""
+"""Defines the findings that checks yield, and the account that they read."""
 
 from __future__ import annotations
 
@@ -21,29 +21,35 @@ if TYPE_CHECKING:
     from functions.planning.plan_run import RunView
     from retrain.check.examined_pipeline import ExaminedPipeline
 
-SHOWN_TEXTS = 3
+MAX_SHOWN_TEXTS = 3
 Level: TypeAlias = Literal["ok", "warn", "missing"]
+"""Only `missing` is a problem, and results in a non-zero exit code."""
 
 
 class Finding(NamedTuple):
-    """One line of the result, and the command that mends what is not ok, if there is one."""
+    """A result of a check, which `doctor` prints as one line."""
 
     level: Level
     text: str
     command: str | None = None
+    """A shell command that repairs the problem, if there is one."""
 
 
 def build_finding(level: Level, message: Message, pipeline_options: Sequence[str]) -> Finding:
-    """Build a finding from a message of the functions, which don't know the pipeline's options."""
+    """Turn a message from the pipeline's functions into a finding.
+
+    Functions don't know which options select the pipeline on the command line, so add those to the
+    message's command.
+    """
     command = message.get("command")
     if command is not None:
         command = add_pipeline_options(command, pipeline_options)
     return Finding(level, message["text"], command)
 
 
-def abridge(texts: Sequence[str]) -> list[str]:
-    """Keep the first texts of a long list, and count the others, to fit them into a line."""
-    shown = list(texts[:SHOWN_TEXTS])
+def shorten_list(texts: Sequence[str]) -> list[str]:
+    """Shorten a list of texts to fit into a line. The rest is only counted, like `5 more`."""
+    shown = list(texts[:MAX_SHOWN_TEXTS])
     hidden_count = len(texts) - len(shown)
     if hidden_count:
         shown.append(f"{hidden_count} more")
@@ -52,42 +58,49 @@ def abridge(texts: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Account:
-    """The pipeline that is examined, and its account. What several checks need is read once."""
+    """The input of every check: a pipeline and its AWS account.
+
+    Data that several checks need is read only once, in cached properties.
+    """
 
     pipeline: ExaminedPipeline
-    caller: str
-    """The ARN of the caller."""
+    caller_arn: str
+    """The user, role or session whose credentials `doctor` uses."""
     now: datetime
 
     def client(self, service: str) -> Any:  # noqa: ANN401  # as in Access
-        """Create boto3's client of a service in the region of the pipeline."""
+        """Create a boto3 client in the pipeline's region."""
         return self.pipeline.access.client(service)
 
-    def judge(self, name: str, problem: str | None) -> Finding:
-        """Judge a resource by its problem, if it has one. A deployment solves the problem."""
+    def report_resource(self, name: str, problem: str | None) -> Finding:
+        """Report that a resource is ok, or that it has a problem, which a deployment would solve.
+
+        The problem follows the resource's name in a sentence, so it's a text like `does not exist`.
+        """
         if problem is None:
             return Finding("ok", name)
         return Finding("missing", f"{name} {problem}", self.pipeline.deploy_command)
 
     @cached_property
-    def view(self) -> RunView:
-        """What the plan function would find. Exports of yesterday count if today's are missing.
+    def run_view(self) -> RunView:
+        """What a run would find if it started now.
 
-        The input of that plan has `day` and not `exportDate`, by which a person asks for an old
-        export on purpose, because then the guards against old and small exports would be silent.
+        If some of today's daily exports don't exist yet, this is the view of a run for yesterday.
         """
-        view_of_today = self._read_view({})
+        today_view = self._read_run_view({})
         daily_datasets = [
-            dataset for dataset in view_of_today.datasets if dataset.dataset_settings["day"]
+            dataset for dataset in today_view.datasets if dataset.dataset_settings["day"]
         ]
         if all(dataset.export.objects for dataset in daily_datasets):
-            return view_of_today
+            return today_view
 
+        # With `exportDate`, the guards against old and small exports would stay silent, because a
+        # person uses it to request an old export on purpose. So request the `day` instead.
         yesterday = self.now.date() - timedelta(days=1)
-        return self._read_view({"day": yesterday.isoformat()})
+        return self._read_run_view({"day": yesterday.isoformat()})
 
-    def _read_view(self, request: RunRequest) -> RunView:
-        """Read what the plan function would find for the input of a run."""
+    def _read_run_view(self, request: RunRequest) -> RunView:
+        """Read what the plan function would find in a run with this request."""
         run = identify_run(imagine_execution(request))
         with function_clients(self.pipeline.access) as client:
             return read_view(client, self.pipeline.settings, run)

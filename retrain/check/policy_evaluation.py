@@ -1,10 +1,12 @@
-"""Evaluates IAM policies like AWS does, and removes what denies a request. All functions are pure.
+"""Evaluates IAM policies like AWS does, and removes statements that deny a request.
 
-IAM's own simulation evaluates what a role or a user may do, but not what a bucket's policy, for
-example, lets a service do.
+We need this for resource policies, such as a bucket's, because IAM's simulator can only tell what a
+role or a user may do, but not what a policy lets a service do.
 
-From here, the values of some condition keys in a request are unknown. If the result depends on
-them, it's "uncertain".
+We don't know the values that some condition keys will have in a real request. If the result depends
+on such an *unknown key*, it's "uncertain".
+
+All functions are pure.
 """
 
 from __future__ import annotations
@@ -12,8 +14,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
+from components.iam import build_arn
 from functions.common.formatting import format_list
-from retrain.check.findings import abridge
+from retrain.check.findings import shorten_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,15 +26,15 @@ if TYPE_CHECKING:
 Policy: TypeAlias = "Mapping[str, Any]"
 """A policy document."""
 Statement: TypeAlias = "Mapping[str, Any]"
-Context: TypeAlias = "Mapping[str, str | None]"
-"""Condition key in lower case -> its value in a request, or None if the request doesn't have it.
+RequestContext: TypeAlias = "Mapping[str, str | None]"
+"""Condition key in lower case -> its value in a request, or None if the request lacks the key.
 
-If a value ends with `*`, only its beginning is known. A key that isn't in the mapping may have any
-value."""
+If a value ends with `*`, we only know how it begins. If a key isn't in the mapping, it's unknown,
+and may have any value or none."""
 Result: TypeAlias = Literal["allowed", "denied", "not allowed", "uncertain"]
-"""What AWS calls an explicit deny is "denied", and an implicit deny is "not allowed"."""
+"""What AWS calls an explicit deny is "denied" here, and an implicit deny is "not allowed"."""
 
-TAKES_PATTERNS = {
+SUPPORTED_OPERATORS = {
     "arnequals": True,
     "arnlike": True,
     "bool": False,
@@ -39,38 +42,40 @@ TAKES_PATTERNS = {
     "stringequalsignorecase": False,
     "stringlike": True,
 }
-"""Condition operator -> whether it compares with patterns. The results of other operators are
-uncertain."""
+"""Condition operator -> whether its values are patterns. Conditions with other operators are
+uncertain, because we don't evaluate them."""
 
 
 class Request(NamedTuple):
-    """A request that a policy may allow or deny."""
+    """A request to AWS that a policy may allow or deny."""
 
     principal: str
-    """A service, like `personalize.amazonaws.com`, or the ARN of a role or an account's root."""
+    """A service, like `personalize.amazonaws.com`, or the ARN of a role or an account's root
+    user."""
     action: str
     resource: str
-    context: Context
+    context: RequestContext
 
 
 class Verdict(NamedTuple):
-    """What a policy says about a request."""
+    """Whether a policy allows a request."""
 
     result: Result
     unknown_keys: Sequence[str] = ()
-    """The condition keys whose values would have to be known for a certain result."""
+    """The condition keys that make the result uncertain."""
 
 
-def build_service_context(home: Environment, service: str) -> dict[str, str | None]:
+def build_service_context(environment: Environment, service: str) -> dict[str, str | None]:
     """Build the context of a request that a service sends on behalf of the pipeline's account.
 
-    Services use TLS, and no VPC endpoint of the account. The source keys of Personalize are in
+    A service always uses TLS, and doesn't go through a VPC endpoint of the account. Personalize's
+    values of `aws:SourceAccount` and `aws:SourceArn` are documented in
     https://docs.aws.amazon.com/personalize/latest/dg/cross-service-confused-deputy-prevention.html.
     """
     return {
         "aws:securetransport": "true",
-        "aws:sourceaccount": home.account,
-        "aws:sourcearn": f"arn:{home.partition}:{service}:{home.region}:{home.account}:*",
+        "aws:sourceaccount": environment.account,
+        "aws:sourcearn": build_arn(environment, service, "*"),
         "aws:sourcevpc": None,
         "aws:sourcevpce": None,
     }
@@ -79,95 +84,95 @@ def build_service_context(home: Environment, service: str) -> dict[str, str | No
 def evaluate_policy(policy: Policy, request: Request) -> Verdict:
     """Decide whether a policy allows a request.
 
-    As in AWS, a Deny outweighs every Allow, and what no statement allows isn't allowed.
+    As in AWS, a Deny overrides every Allow, and by default, nothing is allowed.
     """
-    denials = _list_deciding_keys(policy, "Deny", request)
-    permissions = _list_deciding_keys(policy, "Allow", request)
+    deny_keys = _list_unknown_keys(policy, "Deny", request)
+    allow_keys = _list_unknown_keys(policy, "Allow", request)
 
-    # An empty set is from a statement that certainly applies.
-    if set() in denials:
+    # An empty set means that a statement applies whatever the values of unknown keys are.
+    if set() in deny_keys:
         return Verdict("denied")
-    if not permissions:
+    if not allow_keys:
         return Verdict("not allowed")
 
-    unknown_keys = set().union(*denials)
-    if set() not in permissions:
-        unknown_keys.update(*permissions)
+    unknown_keys = set().union(*deny_keys)
+    if set() not in allow_keys:
+        unknown_keys.update(*allow_keys)
     if unknown_keys:
         return Verdict("uncertain", sorted(unknown_keys))
     return Verdict("allowed")
 
 
-def name_denials(policy: Policy, requests: Sequence[Request]) -> str:
-    """Name the statements that deny one of the requests, by their Sid or their position."""
+def name_denying_statements(policy: Policy, requests: Sequence[Request]) -> str:
+    """Name the statements that deny any of the requests, by their Sid or their position."""
     names = []
-    for position, statement in enumerate(_as_list(policy["Statement"]), start=1):
+    for position, statement in enumerate(_wrap_in_list(policy["Statement"]), start=1):
         if _denies_any(statement, requests):
             name = statement.get("Sid") or f"number {position}"
             names.append(f"statement {name}")
     return format_list(names)
 
 
-def remove_denials(policy: Policy, requests: Sequence[Request]) -> dict[str, Any]:
-    """Copy a policy without the statements that deny one of the requests."""
+def remove_denying_statements(policy: Policy, requests: Sequence[Request]) -> dict[str, Any]:
+    """Copy a policy, leaving out the statements that deny any of the requests."""
     other_statements = [
         statement
-        for statement in _as_list(policy["Statement"])
+        for statement in _wrap_in_list(policy["Statement"])
         if not _denies_any(statement, requests)
     ]
     return {**policy, "Statement": other_statements}
 
 
 def format_actions(actions: Iterable[str]) -> str:
-    """Format actions for a sentence, and only count the rest if there are many."""
-    return format_list(abridge(sorted(set(actions))))
+    """Format actions for a sentence. If there are many, some of them are only counted."""
+    return format_list(shorten_list(sorted(set(actions))))
 
 
 def _denies_any(statement: Statement, requests: Sequence[Request]) -> bool:
-    """Return True if a statement certainly denies one of the requests."""
+    """Return True if a statement is certain to deny any of the requests."""
     if statement["Effect"] != "Deny":
         return False
-    return any(_find_deciding_keys(statement, request) == set() for request in requests)
+    return any(_find_unknown_keys(statement, request) == set() for request in requests)
 
 
-def _as_list(value: Any) -> list[Any]:  # noqa: ANN401  # JSON
-    """Return a value of a policy as a list, because AWS accepts a single element without one."""
+def _wrap_in_list(value: Any) -> list[Any]:  # noqa: ANN401  # JSON
+    """Wrap a value in a list if it isn't one. In a policy, a single element may stand alone."""
     if isinstance(value, list):
         return value
     return [value]
 
 
-def _list_deciding_keys(
+def _list_unknown_keys(
     policy: Policy, effect: Literal["Allow", "Deny"], request: Request
 ) -> list[set[str]]:
-    """Find the deciding keys of each statement with this effect that may apply to a request."""
-    keys_of_statements = [
-        _find_deciding_keys(statement, request)
-        for statement in _as_list(policy["Statement"])
+    """List the unknown keys of each statement with this effect that may apply to a request."""
+    keys_by_statement = [
+        _find_unknown_keys(statement, request)
+        for statement in _wrap_in_list(policy["Statement"])
         if statement["Effect"] == effect
     ]
-    return [keys for keys in keys_of_statements if keys is not None]
+    return [keys for keys in keys_by_statement if keys is not None]
 
 
-def _find_deciding_keys(statement: Statement, request: Request) -> set[str] | None:
-    """Find the unknown condition keys that decide whether a statement applies to a request.
+def _find_unknown_keys(statement: Statement, request: Request) -> set[str] | None:
+    """Find the unknown keys that decide whether a statement applies to a request.
 
-    There are none if it certainly applies. Return None if it certainly doesn't apply.
+    The set is empty if the statement certainly applies. Returns None if it certainly doesn't.
     """
     if not _matches(statement, request):
         return None
 
-    deciding_keys = set()
-    for key, holds in _evaluate_conditions(statement, request.context):
-        if holds is None:
-            deciding_keys.add(key)
-        elif not holds:
+    unknown_keys = set()
+    for key, is_met in _evaluate_conditions(statement, request.context):
+        if is_met is None:
+            unknown_keys.add(key)
+        elif not is_met:
             return None
-    return deciding_keys
+    return unknown_keys
 
 
 def _matches(statement: Statement, request: Request) -> bool:
-    """Return True if a statement applies to a request, apart from its conditions."""
+    """Return True if a statement applies to a request, leaving its conditions aside."""
     return (
         _matches_principal(statement, request.principal)
         and _matches_element(statement, "Action", request.action)
@@ -176,27 +181,27 @@ def _matches(statement: Statement, request: Request) -> bool:
 
 
 def _matches_element(statement: Statement, element: str, requested: str) -> bool:
-    """Return True if `Action`, for example, lists what is requested, or `NotAction` doesn't.
+    """Return True if an element like `Action` or its opposite `NotAction` covers a requested value.
 
-    A statement may have neither: trust policies don't have resources.
+    A statement may have neither. In a trust policy, for example, there's no `Resource`.
     """
     if element in statement:
         return _matches_any(statement[element], requested)
-    excluded = statement.get(f"Not{element}", [])
-    return not _matches_any(excluded, requested)
+    excluded_patterns = statement.get(f"Not{element}", [])
+    return not _matches_any(excluded_patterns, requested)
 
 
 def _matches_principal(statement: Statement, principal: str) -> bool:
-    """Return True if a statement names the principal or everybody, or NotPrincipal only others."""
+    """Return True if a statement's `Principal` or `NotPrincipal` covers a principal."""
     if "NotPrincipal" in statement:
         return principal not in _list_principals(statement["NotPrincipal"])
-    # A permissions boundary, for example, names nobody, because it's about the role that has it.
+    # A permissions boundary, for example, has no principal, because it applies to whoever has it.
     if "Principal" not in statement:
         return True
 
     principals = _list_principals(statement["Principal"])
     if principal.startswith("arn:") and principal.split(":")[4] in principals:
-        # An account's number is a short form of the ARN of its root.
+        # In a policy, an account ID is short for the ARN of the account's root user.
         return True
     return principal in principals or "*" in principals
 
@@ -204,39 +209,48 @@ def _matches_principal(statement: Statement, principal: str) -> bool:
 def _list_principals(element: Any) -> list[str]:  # noqa: ANN401  # JSON
     """List the principals in `"*"`, or in `{"AWS": ["arn:...", "..."], "Service": "..."}`."""
     if not isinstance(element, dict):
-        return _as_list(element)
-    return [principal for names in element.values() for principal in _as_list(names)]
+        return _wrap_in_list(element)
+    return [principal for names in element.values() for principal in _wrap_in_list(names)]
 
 
 def _evaluate_conditions(
-    statement: Statement, context: Context
+    statement: Statement, context: RequestContext
 ) -> Iterator[tuple[str, bool | None]]:
-    """Yield the key of each condition, and whether the condition holds, or None if it may."""
+    """Yield each condition's key, and whether the condition is met, or None if that's uncertain."""
     for operator, values_by_key in statement.get("Condition", {}).items():
         for key, values in values_by_key.items():
-            holds = None
+            is_met = None
             if key.lower() in context:
-                expected_values = [str(value) for value in _as_list(values)]
-                holds = _holds(operator.lower(), expected_values, context[key.lower()])
-            yield key, holds
+                expected_values = [str(value) for value in _wrap_in_list(values)]
+                is_met = _evaluate_condition(
+                    operator.lower(), expected_values, context[key.lower()]
+                )
+            yield key, is_met
 
 
-def _holds(operator: str, expected_values: Sequence[str], actual: str | None) -> bool | None:
-    """Return whether a condition holds for a key's value, or None if it may."""
+def _evaluate_condition(
+    operator: str, expected_values: Sequence[str], actual: str | None
+) -> bool | None:
+    """Return whether a key's value meets a condition, or None if that's uncertain.
+
+    `actual` is None if the request lacks the key.
+    """
     base_operator = operator.removesuffix("ifexists")
     positive_operator = base_operator.replace("not", "")
     is_negated = positive_operator != base_operator
-    if positive_operator not in TAKES_PATTERNS:
+    if positive_operator not in SUPPORTED_OPERATORS:
         return None
 
     if actual is None:
-        # Without the key, a condition holds only if it's negated or has the suffix IfExists:
+        # A missing key only meets a condition that is negated or has the suffix IfExists:
         # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
         return is_negated or base_operator != operator
 
-    takes_patterns = TAKES_PATTERNS[positive_operator]
-    results = {_equals(value, actual, is_pattern=takes_patterns) for value in expected_values}
-    # One of the values has to be equal. If the condition is negated, none of them may be.
+    takes_patterns = SUPPORTED_OPERATORS[positive_operator]
+    results = {
+        _compare_values(value, actual, is_pattern=takes_patterns) for value in expected_values
+    }
+    # One match is enough to meet a condition, or to violate a negated one.
     if True in results:
         return not is_negated
     if None in results:
@@ -244,9 +258,9 @@ def _holds(operator: str, expected_values: Sequence[str], actual: str | None) ->
     return is_negated
 
 
-def _equals(expected: str, actual: str, *, is_pattern: bool) -> bool | None:
-    """Compare a value in a condition with that of a request. Return None if they may be equal."""
-    # A policy variable, like ${aws:username}, has another value in each request.
+def _compare_values(expected: str, actual: str, *, is_pattern: bool) -> bool | None:
+    """Compare a condition's value with a request's. Return None if the result is uncertain."""
+    # AWS replaces a policy variable, like ${aws:username}, with a value from the request.
     if "${" in expected:
         return None
     if is_pattern and _matches_pattern(expected, actual):
@@ -254,23 +268,24 @@ def _equals(expected: str, actual: str, *, is_pattern: bool) -> bool | None:
     if not actual.endswith("*"):
         return expected.lower() == actual.lower()
 
-    # No value in a request contains a `*`, so it equals one only as a pattern.
+    # Without patterns, a `*` is an ordinary character, but no value in a request contains one.
     if "*" in expected and not is_pattern:
         return False
 
-    # Only the beginning of the value is known, so compare it with each beginning of the pattern.
-    beginning = actual.removesuffix("*")
+    # We only know how the value begins, so compare that with the possible beginnings of the
+    # expected value. If one matches, the rest may match as well.
+    known_prefix = actual.removesuffix("*")
     lengths = range(len(expected))
-    if any(_matches_pattern(expected[:length], beginning) for length in lengths):
+    if any(_matches_pattern(expected[:length], known_prefix) for length in lengths):
         return None
     return False
 
 
 def _matches_any(patterns: Any, text: str) -> bool:  # noqa: ANN401  # JSON
-    return any(_matches_pattern(pattern, text) for pattern in _as_list(patterns))
+    return any(_matches_pattern(pattern, text) for pattern in _wrap_in_list(patterns))
 
 
 def _matches_pattern(pattern: str, text: str) -> bool:
-    """Return True if a text matches a pattern with the wildcards `*` and `?`. Ignore the case."""
+    """Return True if a text matches a pattern with the wildcards `*` and `?`, ignoring case."""
     regex = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
     return re.fullmatch(regex, text, re.IGNORECASE) is not None

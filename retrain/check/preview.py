@@ -1,12 +1,15 @@
-"""Reads what Pulumi would change, from the document of `pulumi preview --refresh --json`.
+"""Parses the JSON output of `pulumi preview --refresh` into changes. All functions are pure.
 
-A resource has up to three lives: the *state* is what the last `pulumi up` left, the *cloud* is what
-the refresh has just read, and the *program* is what this checkout deploys. Pulumi's document has
-them in two steps. The step `refresh` has the state in `oldState`. (Its `newState` is a copy.) The
-step of the program has the cloud in `oldState` and the program in `newState`.
+A preview has up to three versions of a resource: the *state* is what the last `pulumi up` left
+behind, the *cloud* is what the refresh has just read from AWS, and the *program* is what this
+checkout would deploy. They're spread over two steps:
 
-So a resource was changed by hand if state and cloud differ, and is not deployed if state and
-program differ. All functions are pure.
+- The step `refresh` has the state as `oldState`. (Its `newState` is a copy.)
+- The *planned step* (create, update, replace or delete) has the cloud as `oldState` and the program
+  as `newState`.
+
+If state and cloud differ, somebody changed the resource by hand. If state and program differ, the
+change isn't deployed yet. Both may be true.
 """
 
 from __future__ import annotations
@@ -18,46 +21,52 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from functions.common.formatting import format_count
 from retrain.account.errors import one_line
-from retrain.check.findings import abridge
+from retrain.check.findings import shorten_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
-    Document: TypeAlias = Mapping[str, Any]
-    Step: TypeAlias = Mapping[str, Any]
-    """One step of a preview."""
+    PreviewDocument: TypeAlias = Mapping[str, Any]
+    """The JSON output of `pulumi preview`."""
+    PreviewStep: TypeAlias = Mapping[str, Any]
+    """A step of the preview: one operation on one resource."""
+    ResourceState: TypeAlias = Mapping[str, Any]
+    """The inputs and outputs of a resource in the state, the cloud or the program."""
 
 Kind: TypeAlias = Literal["not deployed", "deleted", "by hand", "follows"]
 
-COMPONENT = "personalize-retraining:index:RetrainingPipeline"
-"""The type of the component. A stack may have other resources too, which are not ours to judge."""
-UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""What the engine writes for a value that only the deployment will know
-(https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/plugin/rpc.go)."""
+COMPONENT_TYPE = "personalize-retraining:index:RetrainingPipeline"
+"""We only report resources of this component, because a stack may also have others."""
+UNKNOWN_VALUE = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""The engine's placeholder for a value that isn't known before the deployment:
+https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/plugin/rpc.go"""
 UNINFORMATIVE_PROPERTIES = {"tagsAll", "code"}
-"""`tagsAll` repeats `tags`. `code` has the path of a temporary file, and `codeSha256` says more."""
+"""`tagsAll` repeats `tags`. `code` is only the path of a temporary file, while `codeSha256` shows
+whether the code has changed."""
 ABSENT = "(none)"
-SHOWN_CHARACTERS = 60
+MAX_SHOWN_CHARACTERS = 60
 CONTEXT_CHARACTERS = 12
-"""The characters before the first difference of two long texts that are shown."""
+"""The number of characters to show before the first difference between two long texts."""
 
 
 class Change(NamedTuple):
-    """What Pulumi would change about a resource, and who made that necessary."""
+    """A change that `pulumi up --refresh` would make, and its cause."""
 
     kind: Kind
-    """`follows` is a consequence of another change, for example another name of a log group."""
+    """`follows` means that it's a consequence of another change. If a log group gets a new name,
+    for example, whatever mentions that name changes, too."""
     resource: str
     """For example `MetricAlarm retraining-prod-run-failed`."""
     details: str
+    """For example `threshold: 1 -> 2`. Empty for a deleted resource."""
 
 
-def list_errors(document: Document) -> list[str]:
-    """List why there is no preview, or only a part of one."""
+def list_errors(preview: PreviewDocument) -> list[str]:
+    """List the errors that prevented the preview, or left it incomplete."""
     errors = [
         diagnostic
-        for diagnostic in document.get("diagnostics", ())
+        for diagnostic in preview.get("diagnostics", ())
         if diagnostic["severity"] == "error"
     ]
 
@@ -66,28 +75,29 @@ def list_errors(document: Document) -> list[str]:
         for error in errors
         if "urn" in error
     ]
-    # After the errors of resources, the engine adds one that only says that the preview failed.
+    # After errors about resources, the engine adds one that only says that the preview failed.
     return resource_errors or [_format_error(error) for error in errors]
 
 
-def list_resources(document: Document) -> dict[str, str]:
-    """List the pipeline's resources, each with the time when its state was last written."""
-    states = _find_refreshed_states(document)
+def find_modified_times(preview: PreviewDocument) -> dict[str, str]:
+    """Find when the state of each refreshed resource was last written. The keys are URNs."""
+    states = _find_refreshed_states(preview)
     return {urn: state.get("modified", "") for urn, state in states.items()}
 
 
-def list_changes(document: Document) -> list[Change]:
-    """List what Pulumi would change about the pipeline.
+def list_changes(preview: PreviewDocument) -> list[Change]:
+    """List the changes that Pulumi would make to the pipeline.
 
-    Without `--refresh` Pulumi takes the state for the cloud, so nothing counts as changed by hand.
+    In a preview without `--refresh`, the state stands in for the cloud, so no change counts as made
+    by hand.
     """
-    states = _find_refreshed_states(document)
+    states = _find_refreshed_states(preview)
     planned_steps = [
         step
-        for step in _list_pipeline_steps(document)
+        for step in _list_pipeline_steps(preview)
         if step["op"] in ("create", "update", "replace", "delete")
     ]
-    # Whatever mentions one of these changes with it, because they get another name or ARN.
+    # These resources get a new name or ARN, so properties that refer to them change, too.
     renamed_urns = {step["urn"] for step in planned_steps if step["op"] in ("create", "replace")}
 
     changes: list[Change] = []
@@ -96,26 +106,31 @@ def list_changes(document: Document) -> list[Change]:
     return changes
 
 
-def _find_refreshed_states(document: Document) -> dict[str, Document]:
-    """Return the state of each resource of the pipeline that was refreshed, by its URN."""
+def _find_refreshed_states(preview: PreviewDocument) -> dict[str, ResourceState]:
+    """Map the URN of each resource that was refreshed to its state before the refresh."""
     return {
         step["urn"]: step["oldState"]
-        for step in _list_pipeline_steps(document)
+        for step in _list_pipeline_steps(preview)
         if step["op"] == "refresh"
     }
 
 
-def _list_pipeline_steps(document: Document) -> list[Step]:
-    return [step for step in document.get("steps", ()) if f"{COMPONENT}$" in step["urn"]]
+def _list_pipeline_steps(preview: PreviewDocument) -> list[PreviewStep]:
+    """List the steps for resources inside our component, whose type is part of their URNs."""
+    return [step for step in preview.get("steps", ()) if f"{COMPONENT_TYPE}$" in step["urn"]]
 
 
 def _list_resource_changes(
-    step: Step, state: Document | None, renamed_urns: AbstractSet[str]
+    step: PreviewStep, state: ResourceState | None, renamed_urns: AbstractSet[str]
 ) -> Iterator[Change]:
-    """Yield the changes of a resource. `state` is None if it is new, or was not refreshed."""
+    """Yield the changes that a planned step makes to a resource.
+
+    `state` is None if the resource is new, or if the preview didn't refresh it.
+    """
     resource = _format_resource_name(step["urn"])
 
     if step["op"] == "create" and state is not None:
+        # The state has the resource, but it's no longer in AWS.
         yield Change("deleted", resource, "")
     elif step["op"] == "create":
         yield Change("not deployed", resource, "a new resource")
@@ -128,9 +143,12 @@ def _list_resource_changes(
 
 
 def _list_property_changes(
-    step: Step, name: str, state: Document, renamed_urns: AbstractSet[str]
+    step: PreviewStep, name: str, state: ResourceState, renamed_urns: AbstractSet[str]
 ) -> Iterator[Change]:
-    """Yield the changes of one property, which may also be changed by hand and not deployed."""
+    """Yield the changes of one property.
+
+    There are two if it was changed by hand and its new value isn't deployed yet either.
+    """
     resource = _format_resource_name(step["urn"])
     cloud_value = _get_current_value(step["oldState"], name)
     by_hand = _describe_differences(name, _get_current_value(state, name), cloud_value)
@@ -148,33 +166,35 @@ def _list_property_changes(
     if not_deployed:
         yield Change("not deployed", resource, not_deployed)
     elif not by_hand:
-        # The engine compares more than its document shows, for example the values of secrets.
+        # The engine also compares values that its output doesn't contain, such as secrets.
         yield Change("not deployed", resource, f"{name}, whose values are not shown")
 
 
-def _is_consequence(name: str, program: Document, renamed_urns: AbstractSet[str]) -> bool:
-    """Return True if a property changes only because another resource gets a new name or ARN."""
+def _is_consequence(name: str, program: ResourceState, renamed_urns: AbstractSet[str]) -> bool:
+    """Return True if a property changes because it refers to a resource's new name or ARN."""
     dependencies = program.get("propertyDependencies", {}).get(name, ())
-    return UNKNOWN in str(program["inputs"].get(name)) or not renamed_urns.isdisjoint(dependencies)
+    return UNKNOWN_VALUE in str(program["inputs"].get(name)) or not renamed_urns.isdisjoint(
+        dependencies
+    )
 
 
-def _get_current_value(state: Document, name: str) -> object:
-    """Return a property of a resource that exists, even if the program doesn't declare it."""
-    return state["outputs"].get(name, state["inputs"].get(name, ABSENT))
+def _get_current_value(resource_state: ResourceState, name: str) -> object:
+    """Look up the actual value of a property, which may be a default that isn't in the program."""
+    return resource_state["outputs"].get(name, resource_state["inputs"].get(name, ABSENT))
 
 
 def _describe_differences(name: str, old: object, new: object) -> str:
-    """Describe where two values of a property differ. The text is empty if they are equal."""
-    return "; ".join(abridge([*_list_differences(name, old, new)]))
+    """Describe where two values of a property differ. Return "" if they're equal."""
+    return "; ".join(shorten_list([*_list_differences(name, old, new)]))
 
 
 def _list_differences(path: str, old: object, new: object) -> Iterator[str]:
-    """Yield a text for each difference, also inside of lists and JSON documents."""
-    old = _parse_document(old)
-    new = _parse_document(new)
+    """Yield a text for each difference, including those nested in lists and JSON documents."""
+    old = _parse_if_json(old)
+    new = _parse_if_json(new)
 
     if isinstance(old, dict) and isinstance(new, dict):
-        # Pulumi writes `__defaults` for itself.
+        # `__defaults` is internal to Pulumi.
         for key in sorted({*old, *new} - {"__defaults"}):
             yield from _list_differences(
                 f"{path}.{key}", old.get(key, ABSENT), new.get(key, ABSENT)
@@ -186,8 +206,8 @@ def _list_differences(path: str, old: object, new: object) -> Iterator[str]:
         yield f"{path}: {_shorten(old, new)} -> {_shorten(new, old)}"
 
 
-def _parse_document(value: object) -> object:
-    """Return the content of a JSON document, for example of a policy, and other values as is."""
+def _parse_if_json(value: object) -> object:
+    """Parse a property that is a JSON document, such as a policy, and return any other as it is."""
     if isinstance(value, str) and value.startswith(("{", "[")):
         with suppress(ValueError):
             return json.loads(value)
@@ -195,18 +215,18 @@ def _parse_document(value: object) -> object:
 
 
 def _shorten(value: object, other: object) -> str:
-    """Shorten a value for a line. Of two long texts, the part in which they differ is shown."""
+    """Shorten a value to fit into a line, but show where it differs from the other value."""
     if isinstance(value, list) and isinstance(other, list):
-        # Long lists often begin alike, so a part would say nothing.
+        # Long lists often begin with the same items, so an excerpt wouldn't show a difference.
         return format_count(len(value), "item")
 
     text = _format_value(value)
-    if len(text) <= SHOWN_CHARACTERS:
+    if len(text) <= MAX_SHOWN_CHARACTERS:
         return text
 
     common_prefix = os.path.commonprefix([text, _format_value(other)])  # noqa: RUF071  # of texts
     start = max(len(common_prefix) - CONTEXT_CHARACTERS, 0)
-    end = start + SHOWN_CHARACTERS
+    end = start + MAX_SHOWN_CHARACTERS
     prefix = "..." if start > 0 else ""
     suffix = "..." if end < len(text) else ""
     return f"{prefix}{text[start:end]}{suffix}"
@@ -219,7 +239,7 @@ def _format_value(value: object) -> str:
 
 
 def _format_resource_name(urn: str) -> str:
-    """Return type and name, for example `Role retraining-prod-import`."""
+    """Return a resource's type and name, for example `Role retraining-prod-import`."""
     *_, types, name = urn.split("::")
     return f"{types.rpartition(':')[2]} {name}"
 

@@ -1,4 +1,8 @@
-"""Checks whether the datasets, solutions and campaigns are ready for a run and for a rollback."""
+"""Checks whether the datasets, solutions and campaigns are ready for a run and for a rollback.
+
+After a campaign is updated to a new version, the version is *on trial* there. If it fails a
+*probe*, or if an alarm goes off during its *bake*, the campaign is rolled back.
+"""
 
 from __future__ import annotations
 
@@ -27,37 +31,41 @@ LEVEL_BY_EFFECT: Mapping[Effect, Level] = {"REFUSE": "missing", "WARN": "warn"}
 
 
 def check_campaigns(account: Account) -> Iterator[Finding]:
-    """Check that each campaign exists, because the users of a deleted one get errors now."""
-    for message in describe_lost_campaigns(account.view, account.pipeline.target):
+    """Report campaigns that don't exist, because their users are getting errors right now."""
+    for message in describe_lost_campaigns(account.run_view, account.pipeline.target):
         yield build_finding("missing", message, account.pipeline.options)
 
 
 def check_guards(account: Account) -> Iterator[Finding]:
-    """Yield each message of a guard, or say that no guard would stop a run."""
-    if day := account.view.run["request"].get("day"):
+    """Report every problem that the guards would find if a run started now.
+
+    Guards check a run before it imports or trains anything. Some refuse it, others only warn.
+    """
+    if day := account.run_view.run["request"].get("day"):
         yield Finding("ok", f"today's exports are not all there, so those of {day} were checked")
 
     problems = [
-        (guard, message) for guard in GUARDS for message in find_problems(guard, account.view)
+        (guard, message) for guard in GUARDS for message in find_problems(guard, account.run_view)
     ]
     if not problems:
         yield Finding("ok", "the datasets, exports, solutions and campaigns are ready for a run")
 
-    lost_campaigns = find_lost_campaigns(account.view)
+    lost_campaigns = find_lost_campaigns(account.run_view)
     for guard, message in problems:
-        # `check_campaigns` has named it, with the command that creates it again.
-        if message["text"].partition(": ")[0] not in lost_campaigns:
+        # `check_campaigns` already reports a lost campaign, with the command that recreates it.
+        subject = message["text"].partition(": ")[0]
+        if subject not in lost_campaigns:
             level = LEVEL_BY_EFFECT[guard.effect]
             yield build_finding(level, message, account.pipeline.options)
 
 
 def check_incremental_updates(account: Account) -> Iterator[Finding]:
-    """Warn of solutions whose versions Personalize updates by itself.
+    """Warn about solutions whose versions Personalize updates automatically.
 
-    Each update is billed, and no gate and no probe judges it:
+    Each update is billed, and neither the quality gate nor a probe checks it:
     https://docs.aws.amazon.com/personalize/latest/dg/native-recipe-semantic-similarity.html
     """
-    for solution in account.view.solutions:
+    for solution in account.run_view.solutions:
         description = solution.solution_snapshot.description
         if description and description.get("performIncrementalUpdate"):
             text = (
@@ -65,16 +73,16 @@ def check_incremental_updates(account: Account) -> Iterator[Finding]:
                 "every gate; turn that off:"
             )
 
-            turn_off = (
+            update_command = (
                 f"aws personalize update-solution --solution-arn {solution.arn} "
                 "--no-perform-incremental-update"
             )
-            yield Finding("warn", text, turn_off)
+            yield Finding("warn", text, update_command)
 
 
 def check_way_back(account: Account) -> Iterator[Finding]:
-    """Check that each campaign has a probe or a bake, and a version to be rolled back to."""
-    for solution in account.view.solutions:
+    """Check that a bad version would be noticed by a probe or a bake, and could be rolled back."""
+    for solution in account.run_view.solutions:
         for campaign_settings in solution.solution_settings["campaigns"]:
             campaign_arn = campaign_settings["campaignArn"]
             if campaign_settings["probe"] is None and campaign_settings["bake"] is None:
@@ -92,19 +100,23 @@ def check_way_back(account: Account) -> Iterator[Finding]:
 def _check_record(
     account: Account, snapshot: SolutionSnapshot, campaign_arn: str
 ) -> Iterator[Finding]:
-    """Check the versions in the record that runs keep in the tags of a campaign."""
-    name = short_name(campaign_arn)
+    """Check a campaign's deployment record, which runs keep in its tags.
+
+    It contains the version on trial, if any, and the version to roll back to.
+    """
+    campaign_name = short_name(campaign_arn)
     solution_arn = snapshot.solution_settings["solutionArn"]
     record = parse_record(snapshot.campaign_tags[campaign_arn], solution_arn)
     if record.trial is not None:
-        yield from _check_trial(account, name, record.trial)
+        yield from _check_trial(account, campaign_name, record.trial)
 
-    served_arn = find_served_version_arn(snapshot.campaigns[campaign_arn])
-    yield _judge_rollback_target(account, name, record.find_rollback_target_arn(served_arn))
+    served_version_arn = find_served_version_arn(snapshot.campaigns[campaign_arn])
+    target_arn = record.find_rollback_target_arn(served_version_arn)
+    yield _judge_rollback_target(account, campaign_name, target_arn)
 
 
 def _check_trial(account: Account, campaign_name: str, trial: Trial) -> Iterator[Finding]:
-    """Warn of a version on trial if no run is active that would finish the trial."""
+    """Warn about a version on trial if no run is active to finish the trial."""
     target = account.pipeline.target
     if target is None or list_running_executions(target):
         return
@@ -114,17 +126,20 @@ def _check_trial(account: Account, campaign_name: str, trial: Trial) -> Iterator
         "the watcher starts one soon, or start one:"
     )
 
-    start = (
+    start_command = (
         'aws stepfunctions start-execution --input \'{"only": "trials"}\' '
         f"--state-machine-arn {target.state_machine_arn}"
     )
-    yield Finding("warn", text, start)
+    yield Finding("warn", text, start_command)
 
 
 def _judge_rollback_target(
     account: Account, campaign_name: str, version_arn: str | None
 ) -> Finding:
-    """Judge whether a campaign could still be rolled back to its last good version."""
+    """Report whether the version to which a campaign would be rolled back is still usable.
+
+    `version_arn` is None if the campaign doesn't have such a version yet.
+    """
     if version_arn is None:
         return Finding("ok", f"{campaign_name} gets a way back with its next version")
 
@@ -138,13 +153,13 @@ def _judge_rollback_target(
         return Finding("ok", short_name(version_arn))
 
     text = f"{short_name(version_arn)} is {status}, so {campaign_name} cannot be rolled back to it"
-    # A training needs no import, and the run would be refused if the next export isn't there yet.
-    train = account.pipeline.command("start", "--skip-import", "--force")
-    return Finding("missing", text, train)
+    # Training doesn't need an import, and without the next export, an import would be refused.
+    start_command = account.pipeline.command("start", "--skip-import", "--force")
+    return Finding("missing", text, start_command)
 
 
 def check_bakes(account: Account) -> Iterator[Finding]:
-    """Check the alarms that the config names. A deployment creates those of `createAlarms`."""
+    """Check the bake alarms that the config names. Any others are created by the deployment."""
     campaigns = [
         campaign
         for solution in account.pipeline.settings["solutions"]
@@ -158,9 +173,10 @@ def check_bakes(account: Account) -> Iterator[Finding]:
 
 
 def _check_bake_alarm(account: Account, alarm_name: str) -> Iterator[Finding]:
-    """Check that an alarm can still go off during a bake."""
+    """Check that an alarm exists, and isn't in ALARM before a bake has even begun."""
     (alarm,) = read_alarms(account.client("cloudwatch"), [alarm_name])
-    # If the alarm doesn't exist or can't be read, its state is the reason in words.
+    # If the alarm doesn't exist or couldn't be read, its time is this default, and its state is a
+    # text that says why.
     if alarm.state_changed_at == LONG_AGO:
         text = (
             f"the alarm {alarm_name} {alarm.state}, so it moves nothing back; create the alarm, or "

@@ -1,6 +1,6 @@
-"""Checks whether the policies of buckets, keys, topics and roles let AWS's services use them.
+"""Checks whether the policies of buckets, keys, topics and roles let AWS services use them.
 
-It also builds the policy that would, and the command that puts it in place of the current one.
+If a policy doesn't, we build one that does, and the command that replaces the current policy.
 """
 
 from __future__ import annotations
@@ -18,39 +18,40 @@ from retrain.check.policy_evaluation import (
     build_service_context,
     evaluate_policy,
     format_actions,
-    name_denials,
-    remove_denials,
+    name_denying_statements,
+    remove_denying_statements,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from components.rules.arns import Environment
-    from retrain.check.policy_evaluation import Context, Policy, Result
+    from retrain.check.policy_evaluation import Policy, RequestContext, Result
 
 NO_POLICY: Policy = {"Version": "2012-10-17", "Statement": []}
-"""Stands for the policy of a resource that doesn't have one."""
+"""Stands in for the policy of a resource without one."""
 
 
 class RequiredAccess(NamedTuple):
-    """The access to a resource that its policy has to allow."""
+    """What a resource's policy has to allow to one principal."""
 
     principal_name: str
-    """Who needs the access, as messages call it, like `CloudWatch Logs`."""
+    """What messages call the principal, for example `CloudWatch Logs`."""
     principal: str
-    """A service, like `logs.eu-west-1.amazonaws.com`, or the ARN of an account's root."""
+    """A service, like `logs.eu-west-1.amazonaws.com`, or the ARN of an account's root user."""
     actions: Sequence[str]
     resources: Sequence[str]
-    """ARNs, or nothing for a trust policy, which only has actions."""
-    context: Context
+    """ARNs. Empty for a trust policy, whose statements don't name resources."""
+    context: RequestContext
     condition: Mapping[str, object] = {}
-    """The condition of the statement to add if the policy doesn't allow the access."""
+    """The condition of the statement that we add if the policy doesn't allow the access."""
 
     @property
     def requests(self) -> list[Request]:
         """The requests that the policy has to allow."""
         return [
-            # A request has no wildcard, so kms:GenerateDataKey stands for `kms:GenerateDataKey*`.
+            # Only policies contain wildcards, so kms:GenerateDataKey stands for all actions that
+            # match `kms:GenerateDataKey*`.
             Request(self.principal, action.rstrip("*"), resource, self.context)
             for action in self.actions
             for resource in self.resources or [""]
@@ -58,14 +59,14 @@ class RequiredAccess(NamedTuple):
 
     @property
     def statement(self) -> dict[str, object]:
-        """The statement that allows the requests."""
-        kind = "Service"
+        """The policy statement that allows the requests."""
+        principal_type = "Service"
         if self.principal.startswith("arn:"):
-            kind = "AWS"
+            principal_type = "AWS"
 
         statement: dict[str, object] = {
             "Effect": "Allow",
-            "Principal": {kind: self.principal},
+            "Principal": {principal_type: self.principal},
             "Action": self.actions,
         }
         if self.resources:
@@ -76,55 +77,59 @@ class RequiredAccess(NamedTuple):
 
 
 def build_personalize_access(
-    home: Environment, actions: Sequence[str], arns: Sequence[str]
+    environment: Environment, actions: Sequence[str], arns: Sequence[str]
 ) -> RequiredAccess:
-    """Build the access that Personalize needs on behalf of the pipeline's account."""
-    context = build_service_context(home, "personalize")
+    """Describe access that Personalize needs when it works on behalf of the pipeline's account."""
+    context = build_service_context(environment, "personalize")
     return RequiredAccess("Personalize", "personalize.amazonaws.com", actions, arns, context)
 
 
-def build_account_access(home: Environment, actions: Sequence[str], arn: str) -> RequiredAccess:
-    """Build the access that lets the IAM policies of the account decide.
+def build_account_access(
+    environment: Environment, actions: Sequence[str], arn: str
+) -> RequiredAccess:
+    """Describe the access with which a key's policy leaves the decision to IAM policies.
 
-    Without it, no role of the account may use a key, even if the role's own policy allows that.
+    Without it, the account's roles couldn't use the key, even if their own policies allowed that.
     """
-    root_arn = f"arn:{home.partition}:iam::{home.account}:root"
+    root_arn = f"arn:{environment.partition}:iam::{environment.account}:root"
     return RequiredAccess("IAM policies", root_arn, actions, [arn], context={})
 
 
-def build_alarm_access(home: Environment, actions: Sequence[str], arn: str) -> RequiredAccess:
-    """Build the access that the alarms of the account need to a topic, or to the topic's key."""
+def build_alarm_access(
+    environment: Environment, actions: Sequence[str], arn: str
+) -> RequiredAccess:
+    """Describe the access that the account's alarms need to a topic, or to the topic's KMS key."""
     context = {
-        **build_service_context(home, "cloudwatch"),
-        "aws:sourcearn": build_arn(home, "cloudwatch", "alarm:any"),
-        # The policy that SNS gives to a new topic allows the account's requests by this key.
-        "aws:sourceowner": home.account,
+        **build_service_context(environment, "cloudwatch"),
+        "aws:sourcearn": build_arn(environment, "cloudwatch", "alarm:any"),
+        # A topic's default policy allows the account's requests by this condition key.
+        "aws:sourceowner": environment.account,
     }
 
-    condition = {"StringEquals": {"aws:SourceAccount": home.account}}
+    condition = {"StringEquals": {"aws:SourceAccount": environment.account}}
     return RequiredAccess("alarms", "cloudwatch.amazonaws.com", actions, [arn], context, condition)
 
 
 def judge_policy(
-    name: str, policy: Policy, write_command: str, *required: RequiredAccess
+    name: str, policy: Policy, command_template: str, *required: RequiredAccess
 ) -> Finding:
-    """Judge whether a policy allows all the required access.
+    """Report whether a policy allows all the required access.
 
-    `write_command` is the command to print if it doesn't. `{}` in it stands for a new policy that
-    does, and replaces the current one.
+    If it doesn't, the finding's command is `command_template`, in which `{}` is replaced with a
+    policy that allows the access.
     """
     decisions = _evaluate_access(policy, required)
     if denied := decisions["denied"]:
-        statements = name_denials(policy, [decision.request for decision in denied])
+        statements = name_denying_statements(policy, [decision.request for decision in denied])
         text = (
             f"{name} has a Deny, {statements}, that does not let {_format_calls(denied)}; "
             "to take it away:"
         )
-        return Finding("missing", text, _fill_in_policy(write_command, policy, required))
+        return Finding("missing", text, _fill_in_policy(command_template, policy, required))
 
-    if lacking := decisions["not allowed"]:
-        text = f"{name} does not let {_format_calls(lacking)}"
-        return Finding("missing", text, _fill_in_policy(write_command, policy, required))
+    if not_allowed := decisions["not allowed"]:
+        text = f"{name} does not let {_format_calls(not_allowed)}"
+        return Finding("missing", text, _fill_in_policy(command_template, policy, required))
 
     if uncertain := decisions["uncertain"]:
         keys = {key for decision in uncertain for key in decision.unknown_keys}
@@ -138,7 +143,7 @@ def judge_policy(
 
 
 class _Decision(NamedTuple):
-    """What a policy says about a request, and the name of the principal that sends it."""
+    """A request that a policy was evaluated for, and who would send it."""
 
     principal_name: str
     request: Request
@@ -148,7 +153,7 @@ class _Decision(NamedTuple):
 def _evaluate_access(
     policy: Policy, required: Sequence[RequiredAccess]
 ) -> Mapping[Result, Sequence[_Decision]]:
-    """Evaluate a policy for each request of the required access, and group them by the result."""
+    """Evaluate a policy for every required request, and group the decisions by their result."""
     decisions: dict[Result, list[_Decision]] = defaultdict(list)
     for access in required:
         for request in access.requests:
@@ -159,27 +164,30 @@ def _evaluate_access(
 
 
 def _format_calls(decisions: Sequence[_Decision]) -> str:
-    """Format who calls what, like `Personalize call s3:GetObject`."""
+    """Say who makes which calls, as in `Personalize call s3:GetObject`, to follow "let"."""
     actions = format_actions(decision.request.action for decision in decisions)
     return f"{_format_principals(decisions)} call {actions}"
 
 
 def _format_principals(decisions: Sequence[_Decision]) -> str:
-    # Unlike a set, a dict keeps the order.
+    """List the principals of some decisions, each one once."""
+    # Unlike a set, a dict preserves the order.
     names = dict.fromkeys(decision.principal_name for decision in decisions)
     return format_list(list(names))
 
 
-def _fill_in_policy(write_command: str, policy: Policy, required: Sequence[RequiredAccess]) -> str:
-    """Put a policy that allows the required access into the command that replaces a policy.
+def _fill_in_policy(
+    command_template: str, policy: Policy, required: Sequence[RequiredAccess]
+) -> str:
+    """Fill in a command that replaces a policy with one that allows the required access.
 
-    The new policy also has the statements of the current one, because others may need them. Only
-    those that deny the required access are left out.
+    The new policy keeps the current statements, because others may rely on them. Only those that
+    deny the required access are left out.
     """
     requests = [request for access in required for request in access.requests]
-    new_policy = remove_denials(policy, requests)
+    new_policy = remove_denying_statements(policy, requests)
     for access in required:
         results = [evaluate_policy(new_policy, request).result for request in access.requests]
         if "not allowed" in results:
             new_policy["Statement"].append(access.statement)
-    return write_command.replace("{}", shlex.quote(json.dumps(new_policy)))
+    return command_template.replace("{}", shlex.quote(json.dumps(new_policy)))

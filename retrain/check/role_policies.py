@@ -1,8 +1,8 @@
-"""Finds what roles and users may not do, and the policies that forbid it.
+"""Finds permissions that roles and users lack, and the policies that are to blame.
 
-A stack gives each role one inline policy, whose name begins like that of the role. People may have
-added others by hand, and Pulumi doesn't see those. A permissions boundary is from the stack only if
-its config names it.
+A stack gives each role a single inline policy, named after the role. Anything else is an *added
+policy*: somebody has added it by hand, and Pulumi doesn't notice it. Roles may also have a
+permissions boundary, which is from the stack only if the stack's config names it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from retrain.check.policy_evaluation import (
     Request,
     evaluate_policy,
     format_actions,
-    name_denials,
+    name_denying_statements,
 )
 
 if TYPE_CHECKING:
@@ -27,28 +27,29 @@ if TYPE_CHECKING:
     from retrain.check.findings import Account
     from retrain.check.policy_evaluation import Policy
 
-AUTOMATIC_SUFFIX = "[0-9a-f]{7}"
-"""What Pulumi appends to the names of resources, and so to those of a stack's policies."""
+PULUMI_SUFFIX = "[0-9a-f]{7}"
+"""The random suffix that Pulumi appends to the names of resources, including a stack's policies."""
 PASSED_TO_PERSONALIZE = {
     "ContextKeyName": "iam:PassedToService",
     "ContextKeyValues": ["personalize.amazonaws.com"],
     "ContextKeyType": "string",
 }
-"""Tells the simulation to which service a role is passed, because only Personalize may get one."""
+"""Makes the simulator assume that roles are passed to Personalize, because our policies allow
+iam:PassRole only for this service."""
 
 
 def find_denied_requests(
     account: Account, principal_arn: str, actions: Sequence[str], arns: Sequence[str]
 ) -> list[Request]:
-    """Find what a role or a user may not do, of these actions on these resources.
+    """Find which of these actions on these resources a role or a user isn't allowed to perform.
 
-    A role that doesn't exist is denied nothing, because that is a finding of its own.
+    If the role doesn't exist, the list is empty, because another finding says so.
     """
     if not arns:
         return []
 
     results = read_if_exists(
-        _simulate, account=account, principal_arn=principal_arn, actions=actions, arns=arns
+        _simulate_actions, account=account, principal_arn=principal_arn, actions=actions, arns=arns
     )
     return [
         Request(principal_arn, result["EvalActionName"], arn, {})
@@ -58,19 +59,20 @@ def find_denied_requests(
     ]
 
 
-def _simulate(
+def _simulate_actions(
     account: Account, principal_arn: str, actions: Sequence[str], arns: Sequence[str]
 ) -> list[Mapping[str, Any]]:
-    """Let IAM simulate the policies of a role or a user. Return its decision about each action.
+    """Let IAM's policy simulator decide about each action for a role or a user.
 
-    It is the most restrictive one of all resources:
+    If the decision differs between the resources, the result has the most restrictive one:
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
     """
     paginator = account.client("iam").get_paginator("simulate_principal_policy")
     pages = paginator.paginate(
         PolicySourceArn=principal_arn,
         ActionNames=[*actions],
-        # The simulation takes no patterns, apart from `*` alone for all resources.
+        # The simulator doesn't accept patterns, except `*` alone for all resources, so replace each
+        # wildcard by some text that it matches.
         ResourceArns=[arn if arn == "*" else arn.replace("*", "any") for arn in arns],
         ContextEntries=[PASSED_TO_PERSONALIZE],
     )
@@ -79,10 +81,10 @@ def _simulate(
 
 
 def _is_denied(result: Mapping[str, Any]) -> bool:
-    """Return True if the simulation certainly denies an action.
+    """Return True if the simulator is certain that an action is denied.
 
-    It may lack the value of a condition key, for example of aws:PrincipalOrgID. Then the action
-    gets the benefit of the doubt.
+    If it lacks the value of a condition key, such as aws:PrincipalOrgID, we give the action the
+    benefit of the doubt.
     """
     return result["EvalDecision"] != "allowed" and not result.get("MissingContextValues")
 
@@ -90,9 +92,10 @@ def _is_denied(result: Mapping[str, Any]) -> bool:
 def explain_denied_requests(
     account: Account, role_name: str, denied: Sequence[Request], grant_command: str
 ) -> Iterator[Finding]:
-    """Name the policies that keep a role from what it needs.
+    """Explain why a role lacks permissions, and how to grant them.
 
-    If there are none, the role simply lacks the permissions, which `grant_command` gives to it.
+    Either added policies block the requests and should be removed, or nothing allows them, and
+    `grant_command` does.
     """
     blocking = list(_find_blocking_policies(account, role_name, denied))
     if blocking:
@@ -106,9 +109,9 @@ def explain_denied_requests(
 def _find_blocking_policies(
     account: Account, role_name: str, denied: Sequence[Request]
 ) -> Iterator[Finding]:
-    """Find added policies that deny a request, and a boundary that doesn't allow it."""
+    """Find added policies that deny any of the requests, and a boundary that doesn't allow it."""
     for policy in list_added_policies(account, role_name):
-        statements = name_denials(policy.document, denied)
+        statements = name_denying_statements(policy.document, denied)
         if statements:
             text = (
                 f"{role_name}: {policy.description} denies what the role needs ({statements}); "
@@ -122,7 +125,7 @@ def _find_blocking_policies(
 def _check_boundary(
     account: Account, role_name: str, denied: Sequence[Request]
 ) -> Iterator[Finding]:
-    """Check that a role's permissions boundary, if it has one, allows what the role needs."""
+    """Check that a role's permissions boundary, if any, allows the denied requests."""
     client = account.client("iam")
     boundary = client.get_role(RoleName=role_name)["Role"].get("PermissionsBoundary")
     if boundary is None:
@@ -130,29 +133,31 @@ def _check_boundary(
 
     boundary_arn = boundary["PermissionsBoundaryArn"]
     policy = _read_managed_policy(client, boundary_arn)
-    lacking = {
+    blocked_actions = {
         request.action for request in denied if evaluate_policy(policy, request).result != "allowed"
     }
-    if lacking:
-        yield _explain_boundary(account.pipeline, role_name, boundary_arn, lacking)
+    if blocked_actions:
+        yield _explain_boundary(account.pipeline, role_name, boundary_arn, blocked_actions)
 
 
 def _explain_boundary(
-    pipeline: ExaminedPipeline, role_name: str, boundary_arn: str, lacking: Collection[str]
+    pipeline: ExaminedPipeline, role_name: str, boundary_arn: str, blocked_actions: Collection[str]
 ) -> Finding:
-    """Say what a permissions boundary doesn't allow, and how to change that."""
+    """Report a permissions boundary that blocks actions, and say how to change that."""
     text = f"{role_name}: the permissions boundary {boundary_arn} does not allow"
     if pipeline.args is not None and pipeline.args.permissions_boundary_arn == boundary_arn:
-        # The boundary may also limit roles of others, so we print no command that widens it.
-        return Finding("missing", f"{text} {format_list(sorted(lacking))}; extend it")
+        # The boundary may also limit roles of other people, so don't print a command to extend it.
+        return Finding("missing", f"{text} {format_list(sorted(blocked_actions))}; extend it")
 
-    # The stack has not set this boundary, so people may take it away.
-    remove = f"aws iam delete-role-permissions-boundary --role-name {role_name}"
-    return Finding("missing", f"{text} {format_actions(lacking)}; to take it away:", remove)
+    # The stack didn't set this boundary, so it may be removed.
+    remove_command = f"aws iam delete-role-permissions-boundary --role-name {role_name}"
+    return Finding(
+        "missing", f"{text} {format_actions(blocked_actions)}; to take it away:", remove_command
+    )
 
 
 class AddedPolicy(NamedTuple):
-    """A policy that people have added to a role."""
+    """A policy that somebody has added to a role by hand."""
 
     description: str
     """For example `the inline policy emergency`."""
@@ -161,16 +166,17 @@ class AddedPolicy(NamedTuple):
 
 
 def list_added_policies(account: Account, role_name: str) -> Iterator[AddedPolicy]:
-    """List the inline and attached policies of a role that aren't from the stack."""
+    """List the inline and managed policies of a role that aren't from the stack."""
     client = account.client("iam")
+    # The stack's own policy has the logical name of the role, but another random suffix.
     logical_name = role_name.rpartition("-")[0]
-    own_name = re.compile(f"{re.escape(logical_name)}-{AUTOMATIC_SUFFIX}")
+    stack_policy_name = re.compile(f"{re.escape(logical_name)}-{PULUMI_SUFFIX}")
 
     for policy_name in client.list_role_policies(RoleName=role_name)["PolicyNames"]:
-        if not own_name.fullmatch(policy_name):
+        if not stack_policy_name.fullmatch(policy_name):
             yield _read_inline_policy(client, role_name, policy_name)
 
-    # The stack attaches no policy, so people have added all of these.
+    # Stacks only use inline policies, so somebody must have attached these.
     attached = client.list_attached_role_policies(RoleName=role_name)["AttachedPolicies"]
     for policy in attached:
         policy_arn = policy["PolicyArn"]
@@ -182,6 +188,7 @@ def list_added_policies(account: Account, role_name: str) -> Iterator[AddedPolic
 
 
 def _read_inline_policy(client: Any, role_name: str, policy_name: str) -> AddedPolicy:  # noqa: ANN401  # as in Access
+    """Read an added inline policy of a role."""
     policy = client.get_role_policy(RoleName=role_name, PolicyName=policy_name)
     return AddedPolicy(
         f"the inline policy {policy_name}",
@@ -191,7 +198,7 @@ def _read_inline_policy(client: Any, role_name: str, policy_name: str) -> AddedP
 
 
 def _read_managed_policy(client: Any, policy_arn: str) -> Any:  # noqa: ANN401  # as in Access
-    """Read the document of a managed policy in its default version, which is the only one used."""
+    """Read a managed policy's default version, which is the only one that IAM applies."""
     policy = client.get_policy(PolicyArn=policy_arn)["Policy"]
     version = client.get_policy_version(PolicyArn=policy_arn, VersionId=policy["DefaultVersionId"])
     return version["PolicyVersion"]["Document"]

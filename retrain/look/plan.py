@@ -90,7 +90,9 @@ def plan(
     Exit code 2: there is no plan, for example without credentials.
     """
     pipeline = find_pipeline(*options)
-    pipeline.access.require_account(pipeline.home.account, f"the pipeline of {pipeline.source}")
+    pipeline.access.require_account(
+        pipeline.environment.account, f"the pipeline of {pipeline.source}"
+    )
     request = build_request(skipImport=skip_import, exportDate=export_date, force=force)
 
     print_message(f"reading what a run of {pipeline.source} would find")
@@ -162,8 +164,8 @@ def _predict_outcome(view: RunView, planned: Plan) -> str:
 
 def _list_notes(pipeline: ExaminedPipeline) -> Iterator[str]:
     """Yield what has to be known beside the plan, before anything is read for it."""
-    if pipeline.error:
-        yield f"No deployed pipeline was found: {pipeline.error}."
+    if pipeline.lookup_error:
+        yield f"No deployed pipeline was found: {pipeline.lookup_error}."
     elif pipeline.has_other_settings:
         yield (
             f"The deployed pipeline has other settings than {pipeline.source}. "
@@ -188,8 +190,10 @@ def _list_notes_about_view(pipeline: ExaminedPipeline, view: RunView) -> Iterato
 
 
 def _print_plan(pipeline: ExaminedPipeline, document: Document, request: RunRequest) -> None:
-    home = pipeline.home
-    print_result(f"{pipeline.source}, account {home.account}, {home.region}: a run now")
+    environment = pipeline.environment
+    print_result(
+        f"{pipeline.source}, account {environment.account}, {environment.region}: a run now"
+    )
     print_lines(_list_lines(document, pipeline.options))
     print_result(_summarize(document, pipeline.options))
     _print_next_command(pipeline, document, request)

@@ -8,7 +8,7 @@ from retrain.account.access import Access
 from retrain.account.errors import OperatorError
 from retrain.check.comparison import compare, explain_comparison
 from retrain.check.examined_pipeline import find_pipeline
-from retrain.check.preview import list_resources
+from retrain.check.preview import find_modified_times
 from tests.retrain.check import answers as a
 from tests.retrain.check.test_preview import recorded
 from tests.retrain.in_process import STACK, UNCHANGED, account
@@ -47,7 +47,7 @@ def state_in(document):
     """Return the state that a preview has read."""
     if isinstance(document, OperatorError):
         return {}
-    times = list_resources(document)
+    times = find_modified_times(document)
     return {"resources": [{"urn": urn, "modified": time} for urn, time in times.items()]}
 
 

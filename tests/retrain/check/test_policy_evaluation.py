@@ -10,7 +10,7 @@ from retrain.check.policy_evaluation import (
     Verdict,
     build_service_context,
     evaluate_policy,
-    remove_denials,
+    remove_denying_statements,
 )
 
 HOME = Environment("aws", "eu-west-1", "123456789012")
@@ -62,7 +62,7 @@ def test_what_cannot_be_judged_is_named_unless_another_statement_is_enough():
 
     denial = {**unknown, "Effect": "Deny"}
     assert evaluate(denial) == Verdict("not allowed"), "nothing allows it"
-    assert remove_denials({"Statement": denial}, [REQUEST]) == {"Statement": [denial]}
+    assert remove_denying_statements({"Statement": denial}, [REQUEST]) == {"Statement": [denial]}
 
 
 @pytest.mark.parametrize("name", ["arn:aws:iam::123456789012:root", "123456789012", "*"])

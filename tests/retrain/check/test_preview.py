@@ -10,7 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from retrain.check.preview import UNKNOWN, Change, list_changes, list_errors, list_resources
+from retrain.check.preview import (
+    UNKNOWN_VALUE,
+    Change,
+    find_modified_times,
+    list_changes,
+    list_errors,
+)
 
 PREVIEWS = Path(__file__).with_name("previews")
 PARENT = "urn:pulumi:prod::films::personalize-retraining:index:RetrainingPipeline"
@@ -69,8 +75,8 @@ START = "arn:aws:logs:eu-west-1:123456789012:log-group:" + "a" * 40
         (change(1, 2, op="replace"), [("not deployed", "it: 1 -> 2")]),
         (change(9, 1, state=1), [("by hand", "it: 1 -> 9")]),
         (change(9, 2, state=1), [("by hand", "it: 1 -> 9"), ("not deployed", "it: 1 -> 2")]),
-        (change(9, UNKNOWN, state=1), [("by hand", "it: 1 -> 9")]),
-        (change(1, UNKNOWN), [("follows", "it")]),
+        (change(9, UNKNOWN_VALUE, state=1), [("by hand", "it: 1 -> 9")]),
+        (change(1, UNKNOWN_VALUE), [("follows", "it")]),
         (change('{"a": [1, 2]}', '{"a": [1, 3]}'), [("not deployed", "it.a[1]: 2 -> 3")]),
         (change([1, 2], [1]), [("not deployed", "it: 2 items -> 1 item")]),
         (change("{no document", "x"), [("not deployed", "it: {no document -> x")]),
@@ -133,7 +139,7 @@ def test_other_resources_of_the_stack_are_not_examined():
     steps = [*change(1, 2, urn=other), *change(3, 4)]
     document = {"steps": [*steps, {"op": "same", "urn": TOPIC, "oldState": {}}]}
     assert list_changes(document) == [Change("not deployed", "MetricAlarm late", "it: 3 -> 4")]
-    assert [*list_resources(document)] == [ALARM]
+    assert [*find_modified_times(document)] == [ALARM]
 
 
 def test_without_a_refresh_the_state_stands_for_the_cloud():

@@ -1,9 +1,7 @@
-"""Checks that each part of a deployed pipeline exists, if Pulumi cannot compare the parts.
+"""Checks that each resource of a deployed pipeline exists, if Pulumi couldn't compare the stack.
 
-What has to exist follows from two sources. The tables of the component name the steps and the
-alarms. The resources name each other: the state machine names its functions, its role and its log
-group, and a schedule names its target, its role and its queue. So the ARN of the state machine is
-enough to find what is missing, without the state of the stack.
+Without the stack's state, we derive the resources that should exist from tables in `components/`,
+and from references between resources (see `deployed_account.py`).
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def check_settings(account: DeployedAccount) -> Iterator[Finding]:
-    """Check that the deployed pipeline has the settings of the stack's file."""
+    """Warn if the deployed settings differ from those in the stack's file."""
     pipeline = account.pipeline
     if pipeline.has_other_settings:
         text = f"the deployed pipeline has other settings than {pipeline.source}"
@@ -30,87 +28,90 @@ def check_settings(account: DeployedAccount) -> Iterator[Finding]:
 
 
 def check_schedules(account: DeployedAccount) -> Iterator[Finding]:
-    """Check that both schedules exist, and that the watcher's is on."""
-    for service, what in (("states", "starts runs"), ("lambda", "watches the pipeline")):
-        name = f"the schedule that {what}"
+    """Check that both schedules exist, and that the watcher's is enabled."""
+    for service, purpose in (("states", "starts runs"), ("lambda", "watches the pipeline")):
+        name = f"the schedule that {purpose}"
         schedule = account.schedules.get(service)
 
         problem = None
         if schedule is None:
             problem = "does not exist"
         elif schedule["State"] != "ENABLED" and service == "lambda":
-            # Runs may be paused on purpose, but the watcher may not.
+            # Somebody may pause runs on purpose, but the watcher should never be off.
             problem = "is turned off"
-        yield account.judge(name, problem)
+        yield account.report_resource(name, problem)
 
 
 def check_rules(account: DeployedAccount) -> Iterator[Finding]:
-    """Check that the event rules are enabled and call their functions."""
-    expected = {"close_run": "reports runs that were stopped"}
+    """Check that the event rules exist, are enabled, and have a target."""
+    purpose_by_module = {"close_run": "reports runs that were stopped"}
     is_paused = account.pipeline.is_paused or account.is_paused_by_hand
     if account.target.settings.get("triggerOnExport") and not is_paused:
-        expected["start_on_export"] = "starts a run for a new export"
+        purpose_by_module["start_on_export"] = "starts a run for a new export"
 
-    for step, what in expected.items():
+    for module, purpose in purpose_by_module.items():
         problem = None
-        if not account.called_arns[step]:
+        if not account.rule_target_arns[module]:
             problem = "does not exist, is disabled or calls nothing"
-        yield account.judge(f"the event rule that {what}", problem)
+        yield account.report_resource(f"the event rule that {purpose}", problem)
 
 
 def check_logs(account: DeployedAccount) -> Iterator[Finding]:
-    """Check that the log groups of the functions and of the state machine exist."""
-    names = {*account.log_groups}
+    """Check that the log groups of the functions and the state machine exist."""
+    names = {*account.log_group_names}
     logging = account.target.state_machine.get("loggingConfiguration", {})
     for destination in logging.get("destinations", []):
         names.add(destination["cloudWatchLogsLogGroup"]["logGroupArn"].split(":")[6])
 
     for name in sorted(names):
         response = account.client("logs").describe_log_groups(logGroupNamePrefix=name)
-        # The prefix also matches the longer names of other groups.
+        # The response may also contain other groups, whose names only begin like this one.
         exists = name in [group["logGroupName"] for group in response["logGroups"]]
-        yield _judge_existence(account, name, exists=exists)
+        yield _report_existence(account, name, exists=exists)
 
 
 def check_queue(account: DeployedAccount) -> Iterator[Finding]:
-    """Check that the queue for runs that could not start exists."""
+    """Check that the dead-letter queue for runs that couldn't be started exists."""
     schedule = account.schedules.get("states", {"Target": {}})
-    dead_letters = schedule["Target"].get("DeadLetterConfig")
-    if dead_letters:
-        name = dead_letters["Arn"].rpartition(":")[2]
+    dead_letter_config = schedule["Target"].get("DeadLetterConfig")
+    if dead_letter_config:
+        name = dead_letter_config["Arn"].rpartition(":")[2]
         queue = read_if_exists(account.client("sqs").get_queue_url, QueueName=name)
-        yield _judge_existence(account, name, exists=queue is not None)
+        yield _report_existence(account, name, exists=queue is not None)
 
 
-def _judge_existence(account: DeployedAccount, name: str, *, exists: bool) -> Finding:
+def _report_existence(account: DeployedAccount, name: str, *, exists: bool) -> Finding:
+    """Report that a resource is ok if it exists, or that a deployment has to create it again."""
     if exists:
         return Finding("ok", name)
-    return account.judge(name, "does not exist")
+    return account.report_resource(name, "does not exist")
 
 
 def check_alarms(account: DeployedAccount) -> Iterator[Finding]:
-    """Check that each alarm exists, with its log filter if it has one, and notifies the topic."""
+    """Check that each alarm exists, gets data, and notifies the topic."""
     for alarm in list_alarms(account.target.settings):
-        yield account.judge(f"the alarm {alarm.name}", _find_alarm_problem(account, alarm))
+        yield account.report_resource(
+            f"the alarm {alarm.name}", _find_alarm_problem(account, alarm)
+        )
 
 
 def _find_alarm_problem(account: DeployedAccount, alarm: Alarm) -> str | None:
-    """Say why an alarm would not be heard, or return None if it would."""
+    """Explain why an alarm would never send a message, or return None if it would."""
     topic_arn = account.pipeline.topic_arn
-    is_heard = any(
+    notifies_topic = any(
         topic_arn in deployed_alarm["AlarmActions"] and deployed_alarm["ActionsEnabled"]
-        for deployed_alarm in account.find_alarms(alarm.name)
+        for deployed_alarm in account.find_deployed_alarms(alarm.name)
     )
-    if not is_heard:
+    if not notifies_topic:
         return "does not exist or does not notify the topic"
 
-    # Only the alarms that count log records have a pattern.
+    # An alarm with a pattern counts log records, so it depends on a metric filter of the log group.
     if not alarm.pattern:
         return None
     response = account.client("logs").describe_metric_filters(
         metricName=alarm.metric, metricNamespace=NAMESPACE_BY_DIMENSION[alarm.dimension]
     )
-    log_groups = {log_filter["logGroupName"] for log_filter in response["metricFilters"]}
-    if log_groups.isdisjoint(account.log_groups):
+    filtered_groups = {log_filter["logGroupName"] for log_filter in response["metricFilters"]}
+    if filtered_groups.isdisjoint(account.log_group_names):
         return "gets nothing, because its log filter does not exist"
     return None
