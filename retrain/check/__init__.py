@@ -1,1 +1,1 @@
-"""Checks an account, and everything that is deployed there."""
+"""The command `doctor`, which checks a pipeline and the AWS account that it needs."""

@@ -16,10 +16,10 @@ from retrain.check.policy_evaluation import build_service_context
 from retrain.check.resource_policies import (
     NO_POLICY,
     RequiredAccess,
+    assess_policy,
     build_account_access,
     build_alarm_access,
     build_personalize_access,
-    judge_policy,
 )
 from retrain.check.role_policies import explain_denied_requests, find_denied_requests
 
@@ -62,7 +62,7 @@ def check_bucket_policies(account: Account) -> Iterator[Finding]:
     """Check that the bucket policies let Personalize import the exports and run batch jobs."""
     for bucket_arn in list_file_arns(account.pipeline)["s3:ListBucket"]:
         required_access = _list_bucket_access(account.pipeline, bucket_arn)
-        yield _judge_bucket(account, bucket_arn.rpartition(":")[2], required_access)
+        yield _check_bucket(account, bucket_arn.rpartition(":")[2], required_access)
 
 
 def _list_bucket_access(pipeline: ExaminedPipeline, bucket_arn: str) -> Iterator[RequiredAccess]:
@@ -73,10 +73,10 @@ def _list_bucket_access(pipeline: ExaminedPipeline, bucket_arn: str) -> Iterator
             yield build_personalize_access(pipeline.environment, [action], arns_in_bucket)
 
 
-def _judge_bucket(
+def _check_bucket(
     account: Account, bucket: str, required_access: Iterable[RequiredAccess]
 ) -> Finding:
-    """Report whether a bucket exists, and whether its policy allows the required access."""
+    """Check that a bucket exists, and that its policy allows the required access."""
     client = account.client("s3")
     if read_if_exists(client.head_bucket, Bucket=bucket) is None:
         create_command = f"aws s3 mb s3://{bucket} --region {account.pipeline.environment.region}"
@@ -88,7 +88,7 @@ def _judge_bucket(
         policy = json.loads(response["Policy"])
 
     command_template = f"aws s3api put-bucket-policy --bucket {bucket} --policy {{}}"
-    return judge_policy(f"the policy of {bucket}", policy, command_template, *required_access)
+    return assess_policy(f"the policy of {bucket}", policy, command_template, *required_access)
 
 
 def check_import_role(account: Account) -> Iterator[Finding]:
@@ -109,19 +109,19 @@ def check_import_role(account: Account) -> Iterator[Finding]:
         return
 
     trust_policy = response["Role"]["AssumeRolePolicyDocument"]
-    yield _judge_import_trust(pipeline, role_name, trust_policy)
+    yield _check_import_trust(pipeline, role_name, trust_policy)
     yield from _check_import_permissions(account, role_arn, role_name)
 
 
-def _judge_import_trust(
+def _check_import_trust(
     pipeline: ExaminedPipeline, role_name: str, trust_policy: Policy
 ) -> Finding:
-    """Report whether Personalize may assume the import role."""
+    """Check that Personalize may assume the import role."""
     command_template = (
         f"aws iam update-assume-role-policy --role-name {role_name} --policy-document {{}}"
     )
 
-    return judge_policy(
+    return assess_policy(
         f"the trust policy of {role_name}",
         trust_policy,
         _choose_role_command(pipeline, command_template),
@@ -193,7 +193,7 @@ def check_keys(account: Account) -> Iterator[Finding]:
         )
 
     for key_arn, required_access in required_by_key.items():
-        yield _judge_key(account, key_arn, required_access)
+        yield _check_key(account, key_arn, required_access)
 
 
 def _list_data_key_access(environment: Environment, key_arn: str) -> Iterator[RequiredAccess]:
@@ -223,10 +223,10 @@ def _list_log_key_access(
         yield build_alarm_access(environment, TOPIC_KEY_ACTIONS, key_arn)
 
 
-def _judge_key(
+def _check_key(
     account: Account, key_arn: str, required_access: Iterable[RequiredAccess]
 ) -> Finding:
-    """Report whether a key is enabled, and whether its policy allows the required access."""
+    """Check that a key is enabled, and that its policy allows the required access."""
     client = account.client("kms")
     response = read_if_exists(client.describe_key, KeyId=key_arn)
     if response is None:
@@ -245,7 +245,7 @@ def _judge_key(
     command_template = (
         f"aws kms put-key-policy --key-id {key_arn} --policy-name default --policy {{}}"
     )
-    return judge_policy(f"the policy of {key_arn}", policy, command_template, *required_access)
+    return assess_policy(f"the policy of {key_arn}", policy, command_template, *required_access)
 
 
 def check_export_events(account: Account) -> Iterator[Finding]:
@@ -260,11 +260,11 @@ def check_export_events(account: Account) -> Iterator[Finding]:
     markers = [dataset["readyMarker"] for dataset in settings["datasets"]]
     buckets = {split_location(marker).bucket for marker in markers if marker}
     for bucket in sorted(buckets):
-        yield _judge_bucket_events(account, bucket)
+        yield _check_bucket_events(account, bucket)
 
 
-def _judge_bucket_events(account: Account, bucket: str) -> Finding:
-    """Report whether a bucket sends its events to EventBridge."""
+def _check_bucket_events(account: Account, bucket: str) -> Finding:
+    """Check that a bucket sends its events to EventBridge."""
     configuration = account.client("s3").get_bucket_notification_configuration(Bucket=bucket)
     if "EventBridgeConfiguration" in configuration:
         return Finding("ok", bucket)

@@ -21,7 +21,7 @@ from retrain.account.permissions import list_arns_by_kind
 from retrain.account.subscriptions import list_subscriptions, read_filter_policies
 from retrain.account.triggers import describe_schedule
 from retrain.check.findings import Finding
-from retrain.check.resource_policies import build_alarm_access, judge_policy
+from retrain.check.resource_policies import assess_policy, build_alarm_access
 from retrain.check.role_policies import (
     explain_denied_requests,
     find_denied_requests,
@@ -70,7 +70,7 @@ def check_roles(account: DeployedAccount) -> Iterator[Finding]:
 def _check_role(
     account: DeployedAccount, role_name: str, denied: Sequence[Request]
 ) -> Iterator[Finding]:
-    """Report a role's missing permissions, or any policies that don't belong to the stack."""
+    """Report the permissions that a role lacks. If it has them all, report any added policies."""
     if read_if_exists(account.client("iam").get_role, RoleName=role_name) is None:
         yield account.report_resource(role_name, "does not exist")
         return
@@ -114,9 +114,10 @@ def _list_needed_permissions(account: DeployedAccount) -> Iterator[NeededPermiss
 
 
 def _list_function_permissions(account: DeployedAccount) -> Iterator[NeededPermission]:
-    """List the permissions that the latest code of each function needs, as in FUNCTION_CONFIGS."""
+    """List the permissions that FUNCTION_CONFIGS defines for the latest code of each function."""
     # The roles were created for the deployed settings. Those in the stack's file may differ.
     arns_by_kind = list_arns_by_kind(replace(account.pipeline, settings=account.target.settings))
+    # Each function's first configuration belongs to its latest code.
     for deployed_config, *_ in account.function_configs.values():
         if deployed_config is None or deployed_config["Handler"] not in CONFIGS_BY_HANDLER:
             continue
@@ -190,15 +191,15 @@ def check_messages(account: DeployedAccount) -> Iterator[Finding]:
 
     yield Finding("ok", topic_name)
     topic_policy = json.loads(response["Attributes"]["Policy"])
-    yield _judge_topic_policy(account.pipeline, topic_arn, topic_name, topic_policy)
+    yield _check_topic_policy(account.pipeline, topic_arn, topic_name, topic_policy)
 
     yield from _check_subscriptions(account.pipeline, topic_arn)
 
 
-def _judge_topic_policy(
+def _check_topic_policy(
     pipeline: ExaminedPipeline, topic_arn: str, topic_name: str, policy: Mapping[str, object]
 ) -> Finding:
-    """Report whether the topic's policy lets alarms publish messages."""
+    """Check that the topic's policy lets alarms publish messages."""
     repair_command = pipeline.deploy_command
     if pipeline.args and pipeline.args.notifications.topic_arn:
         # A deployment doesn't change the policy of a topic that it didn't create.
@@ -208,7 +209,7 @@ def _judge_topic_policy(
         )
 
     publish_access = build_alarm_access(pipeline.environment, ["sns:Publish"], topic_arn)
-    return judge_policy(f"the policy of {topic_name}", policy, repair_command, publish_access)
+    return assess_policy(f"the policy of {topic_name}", policy, repair_command, publish_access)
 
 
 def _check_subscriptions(pipeline: ExaminedPipeline, topic_arn: str) -> Iterator[Finding]:
@@ -228,7 +229,7 @@ def _check_filters(access: Access, subscriptions: Sequence[Subscription]) -> Ite
     """
     filter_policies = read_filter_policies(access, subscriptions)
     confirmed = {subscription for subscription in subscriptions if subscription.is_confirmed}
-    # If every confirmed subscription has a filter, nobody may be getting the alarms.
+    # If every confirmed subscription has a filter, perhaps nobody gets the alarms.
     level: Level = "missing" if filter_policies.keys() == confirmed else "warn"
 
     for subscription, filter_policy in filter_policies.items():

@@ -1,7 +1,7 @@
 """The command `doctor`: checks all that a pipeline needs, and prints commands that repair it.
 
-A *check* is a function named `check_<title>` that yields *findings*. Adding one to a module is
-enough, because `doctor` runs all checks that it finds in these modules.
+A *check* is a function named `check_<title>` that yields *findings*. Checks aren't registered
+anywhere: we run every such function in the modules of PREREQUISITES, `resources` and `deployed`.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def doctor(
 
 
 def run_checks(pipeline: ExaminedPipeline) -> Iterator[CheckResult]:
-    """Run all checks. If AWS denies a read or it fails, that's only a warning."""
+    """Run all checks. A check that can't read what it needs ends with a warning."""
     caller_arn = pipeline.access.caller()
     now = clock.now()
     with (
@@ -195,7 +195,7 @@ def _print_results(results: Sequence[CheckResult]) -> None:
 
 
 def _explain_skipped_checks(pipeline: ExaminedPipeline) -> None:
-    """Say what wasn't checked. Otherwise, its absence from the output would look like a success."""
+    """Say what wasn't checked. Otherwise, users would think that nothing is wrong with it."""
     if pipeline.target is None:
         print_result("The deployed pipeline was not checked, because it was not found.")
     elif pipeline.stack is None:
@@ -229,9 +229,9 @@ def _print_problems(console: Console, title: str, problems: Sequence[Finding]) -
 
 
 def _print_finding(console: Console, title: str, finding: Finding) -> None:
-    """Print a finding, wrapped to the console's width.
+    """Print a finding and its level, which is a colored symbol on a terminal, and a word elsewhere.
 
-    On a terminal, a colored symbol shows the level. Anywhere else, it's a word.
+    Long texts are wrapped to the console's width.
     """
     symbol, style = SYMBOLS[finding.level]
     if not console.is_terminal:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from retrain.account.target import Target
 
 PLACEHOLDER_PREFIX = "00000000"
-"""The job prefix of a pipeline that isn't deployed. It will never be used, since no job exists."""
+"""The job prefix of a pipeline that isn't deployed, and so can't create jobs."""
 DEPLOYED_SETTINGS = ("prefix", "tags", "notifications")
 """The settings that are only complete after a deployment, such as the topic's ARN."""
 

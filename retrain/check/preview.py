@@ -116,7 +116,7 @@ def _find_refreshed_states(preview: PreviewDocument) -> dict[str, ResourceState]
 
 
 def _list_pipeline_steps(preview: PreviewDocument) -> list[PreviewStep]:
-    """List the steps for resources inside our component, whose type is part of their URNs."""
+    """List the steps for our component's resources, whose URNs contain the component's type."""
     return [step for step in preview.get("steps", ()) if f"{COMPONENT_TYPE}$" in step["urn"]]
 
 
@@ -171,11 +171,10 @@ def _list_property_changes(
 
 
 def _is_consequence(name: str, program: ResourceState, renamed_urns: AbstractSet[str]) -> bool:
-    """Return True if a property changes because it refers to a resource's new name or ARN."""
+    """Return True if a property changes only because another resource gets a new name or ARN."""
+    is_unknown = UNKNOWN_VALUE in str(program["inputs"].get(name))
     dependencies = program.get("propertyDependencies", {}).get(name, ())
-    return UNKNOWN_VALUE in str(program["inputs"].get(name)) or not renamed_urns.isdisjoint(
-        dependencies
-    )
+    return is_unknown or not renamed_urns.isdisjoint(dependencies)
 
 
 def _get_current_value(resource_state: ResourceState, name: str) -> object:
@@ -233,6 +232,7 @@ def _shorten(value: object, other: object) -> str:
 
 
 def _format_value(value: object) -> str:
+    """Return a text as it is, and any other value as JSON."""
     if isinstance(value, str):
         return value
     return json.dumps(value)
@@ -245,4 +245,5 @@ def _format_resource_name(urn: str) -> str:
 
 
 def _format_error(diagnostic: Mapping[str, str]) -> str:
+    """Return the engine's error message in one line."""
     return one_line(diagnostic["message"]).removeprefix("error: ")

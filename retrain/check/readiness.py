@@ -112,7 +112,7 @@ def _check_record(
 
     served_version_arn = find_served_version_arn(snapshot.campaigns[campaign_arn])
     target_arn = record.find_rollback_target_arn(served_version_arn)
-    yield _judge_rollback_target(account, campaign_name, target_arn)
+    yield _check_rollback_target(account, campaign_name, target_arn)
 
 
 def _check_trial(account: Account, campaign_name: str, trial: Trial) -> Iterator[Finding]:
@@ -133,10 +133,10 @@ def _check_trial(account: Account, campaign_name: str, trial: Trial) -> Iterator
     yield Finding("warn", text, start_command)
 
 
-def _judge_rollback_target(
+def _check_rollback_target(
     account: Account, campaign_name: str, version_arn: str | None
 ) -> Finding:
-    """Report whether the version to which a campaign would be rolled back is still usable.
+    """Check that the version to which a campaign would be rolled back is still usable.
 
     `version_arn` is None if the campaign doesn't have such a version yet.
     """

@@ -110,10 +110,10 @@ def build_alarm_access(
     return RequiredAccess("alarms", "cloudwatch.amazonaws.com", actions, [arn], context, condition)
 
 
-def judge_policy(
+def assess_policy(
     name: str, policy: Policy, command_template: str, *required: RequiredAccess
 ) -> Finding:
-    """Report whether a policy allows all the required access.
+    """Check that a policy allows all the required access.
 
     If it doesn't, the finding's command is `command_template`, in which `{}` is replaced with a
     policy that allows the access.

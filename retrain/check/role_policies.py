@@ -55,6 +55,7 @@ def find_denied_requests(
         Request(principal_arn, result["EvalActionName"], arn, {})
         for result in results or ()
         if _is_denied(result)
+        # The decision is about all resources at once, so assume that each of them is affected.
         for arn in arns
     ]
 
@@ -92,14 +93,14 @@ def _is_denied(result: Mapping[str, Any]) -> bool:
 def explain_denied_requests(
     account: Account, role_name: str, denied: Sequence[Request], grant_command: str
 ) -> Iterator[Finding]:
-    """Explain why a role lacks permissions, and how to grant them.
+    """Explain why a role's requests are denied, and how to change that.
 
-    Either added policies block the requests and should be removed, or nothing allows them, and
-    `grant_command` does.
+    Usually, no policy allows them, and `grant_command` adds the permissions. But if an added policy
+    or a permissions boundary blocks the requests, more permissions wouldn't help.
     """
-    blocking = list(_find_blocking_policies(account, role_name, denied))
-    if blocking:
-        yield from blocking
+    blocking_policies = list(_find_blocking_policies(account, role_name, denied))
+    if blocking_policies:
+        yield from blocking_policies
         return
 
     actions = format_actions(request.action for request in denied)
@@ -109,7 +110,7 @@ def explain_denied_requests(
 def _find_blocking_policies(
     account: Account, role_name: str, denied: Sequence[Request]
 ) -> Iterator[Finding]:
-    """Find added policies that deny any of the requests, and a boundary that doesn't allow it."""
+    """Find added policies that deny any of the requests, or a boundary that doesn't allow them."""
     for policy in list_added_policies(account, role_name):
         statements = name_denying_statements(policy.document, denied)
         if statements:
