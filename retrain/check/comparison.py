@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from retrain.check.preview import PreviewDocument
 
 TRIGGER_SUFFIXES = ("-schedule", build_function_name("", "start_on_export"))
-"""The logical names of the two resources that start runs, the schedule and the event rule, end with
-these."""
+"""How the logical names of the schedule and the event rule end that start runs."""
 
 
 class Comparison(NamedTuple):
@@ -87,7 +86,7 @@ def _run_preview(pipeline: ExaminedPipeline, *, refresh: bool) -> PreviewDocumen
 
 
 def _format_errors(errors: Sequence[str]) -> str:
-    """Quote the first error, and count the others."""
+    """Quote the first error, and only count the others."""
     first_error, *more_errors = errors
     if not more_errors:
         return first_error

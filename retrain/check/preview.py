@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     """The inputs and outputs of a resource in the state, the cloud or the program."""
 
 Kind: TypeAlias = Literal["not deployed", "deleted", "by hand", "follows"]
+"""Why Pulumi would change a resource: the change isn't deployed yet, somebody deleted or changed the
+resource by hand, or it follows from another change. If a log group gets a new name, for example,
+whatever mentions that name changes, too."""
 
 COMPONENT_TYPE = "personalize-retraining:index:RetrainingPipeline"
 """We only report resources of this component, because a stack may also have others."""
@@ -51,11 +54,9 @@ CONTEXT_CHARACTERS = 12
 
 
 class Change(NamedTuple):
-    """A change that `pulumi up --refresh` would make, and its cause."""
+    """A change that `pulumi up --refresh` would make to a resource."""
 
     kind: Kind
-    """`follows` means that it's a consequence of another change. If a log group gets a new name,
-    for example, whatever mentions that name changes, too."""
     resource: str
     """For example `MetricAlarm retraining-prod-run-failed`."""
     details: str
