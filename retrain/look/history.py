@@ -15,7 +15,7 @@ from retrain.look.lines import print_lines
 from retrain.look.plot import write_plot
 from retrain.look.run_events import read_run
 from retrain.look.runs import build_no_run_error, list_executions
-from retrain.look.versions import VersionNotes, find_version
+from retrain.look.versions import VersionNotes, find_version_arn
 from retrain.options import JsonOption, PlotOption, command
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _show_version(options: PipelineOptions, version: str, *, as_json: bool) -> N
     if not version.startswith("arn:"):
         target = find_target(*options)
         access = target.access
-        version_arn = find_version(target, version)
+        version_arn = find_version_arn(target, version)
 
     lineage = read_lineage(access, version_arn)
     if as_json:

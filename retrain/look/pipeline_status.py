@@ -1,4 +1,8 @@
-"""Reads what `status` shows: everything at once that doesn't depend on another response."""
+"""Reads the status of a pipeline from AWS.
+
+Requests that don't depend on each other's responses are sent at the same time, in threads, because
+boto3 has no asynchronous client.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ from retrain.look.measured import MeasuredVersion, choose_metric
 from retrain.look.run_events import EventReader
 from retrain.look.run_view import ShownRun
 from retrain.look.runs import list_latest_executions, parse_execution
-from retrain.look.versions import find_open_request
+from retrain.look.versions import find_request_expiry
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -37,33 +41,33 @@ if TYPE_CHECKING:
     from retrain.account.target import Target
     from retrain.look.runs import Execution
 
-THREADS = 10
-"""The number of requests at a time, because botocore keeps as many connections of a client."""
-MAX_REQUESTS = 25
-"""The most requests for each solution, including those of PIPELINE_REQUESTS."""
+MAX_CONCURRENT_REQUESTS = 10
+"""The size of botocore's connection pool. More threads would have to wait for a connection."""
+REQUESTS_PER_SOLUTION = 25
+"""Times the number of solutions, this is the most requests that one reading may take."""
 PIPELINE_REQUESTS = 9
-"""The requests about a pipeline without its solutions, if one run is under way: the state machine,
-two for the schedule, the alarms, the list of the runs, and four runs."""
+"""The requests that aren't about a solution, if one run is in progress: one for the state machine,
+two for the schedule, one for the alarms, one for the list of runs, and four for runs."""
 TRIGGER_REQUESTS = 2
-"""The requests about the event rule for new exports, if there is one."""
+"""The additional requests if there's an event rule for new exports."""
 CAMPAIGN_REQUESTS = 2
-"""Personalize describes one campaign at a time, and returns its tags separately."""
+"""A campaign takes two requests, because its description doesn't include its tags."""
 SHOWN_RUNS = 3
-"""How many of the last runs that have ended are shown."""
-SHOWN_VERSIONS = 10
+"""How many finished runs are shown."""
+MAX_SHOWN_VERSIONS = 10
 """The most versions of a solution whose metric is shown."""
-ASKED_VERSIONS = 2
-"""How many of the newest versions may be waiting for approval: the last two that were trained."""
+APPROVAL_CANDIDATES = 2
+"""How many of a solution's newest versions are checked for an open approval request."""
 
 Value = TypeVar("Value")
 Argument = TypeVar("Argument")
 
 
 class RingingAlarm(NamedTuple):
-    """An alarm of the pipeline in the state ALARM."""
+    """One of the pipeline's alarms that is in the state ALARM."""
 
     name: str
-    """The name as in the guide, like `run-failed`."""
+    """The name as in our documentation, for example `run-failed`."""
     since: datetime
 
 
@@ -75,35 +79,35 @@ class WaitingVersion(NamedTuple):
 
 
 class SolutionStatus(NamedTuple):
-    """The last versions of a solution, and its campaigns."""
+    """A solution with its newest versions and its campaigns."""
 
     arn: str
     metric: str
     versions: Sequence[MeasuredVersion]
-    """The newest comes first."""
-    created: Mapping[str, datetime]
-    """The ARN of each ACTIVE version, however old -> the start of its training."""
-    waiting: Sequence[WaitingVersion]
+    """The newest ACTIVE versions, newest first."""
+    creation_times: Mapping[str, datetime]
+    """ARN of each ACTIVE version, including those too old for `versions` -> its creation time."""
+    waiting_versions: Sequence[WaitingVersion]
     campaigns: dict[str, CampaignState | OperatorError | None]
     """None if the campaign doesn't exist."""
 
 
 class PipelineStatus(NamedTuple):
-    """What `status` shows. A part that can't be read is the error instead."""
+    """What `status` shows. A section that couldn't be read is replaced by the error."""
 
     read_at: datetime
     schedule: GetScheduleOutputTypeDef | OperatorError | None
     trigger: RuleTypeDef | OperatorError | None
     runs: Sequence[ShownRun] | OperatorError
-    """The runs that are under way, then the last ones that have ended."""
+    """The runs in progress, then the latest finished ones."""
     alarms: Sequence[RingingAlarm] | OperatorError
     solutions: Sequence[SolutionStatus] | OperatorError
 
 
 class StatusReader:
-    """Reads the status of a pipeline, as often as it is asked to.
+    """Reads the status of a pipeline, again at each call.
 
-    The metrics of a version never change, so they are read once.
+    Only a version's metrics are cached, because they never change.
     """
 
     def __init__(self, target: Target) -> None:
@@ -112,11 +116,11 @@ class StatusReader:
         self._read_metrics = cache(partial(read_metrics, self._personalize))
 
     def read(self) -> PipelineStatus:
-        """Read everything that the screen shows."""
+        """Read everything that `status` shows."""
         return _run_in_threads(self._read())
 
     def read_solutions(self, version_count: int) -> list[SolutionStatus]:
-        """Read only the solutions, with so many of their newest versions."""
+        """Read only the solutions, with the metric of their `version_count` newest versions."""
         return _run_in_threads(self._read_solutions(version_count))
 
     async def _read(self) -> PipelineStatus:
@@ -141,69 +145,79 @@ class StatusReader:
         self, solution: SolutionSettings, version_count: int
     ) -> SolutionStatus:
         arn = solution["solutionArn"]
-        # The campaigns are read at the same time as the versions.
+        # Start reading the campaigns now, while the versions are being read below.
         campaigns = asyncio.create_task(self._read_campaigns(solution))
 
-        created = await to_thread(self._list_active_versions, arn)
-        newest_arns = [*created]
+        creation_times = await to_thread(self._read_creation_times, arn)
+        newest_arns = [*creation_times]
         metric = choose_metric(solution)
         values = await self._read_metric(metric, newest_arns[:version_count])
         return SolutionStatus(
             arn=arn,
             metric=metric,
-            versions=[MeasuredVersion(arn, created[arn], value) for arn, value in values.items()],
-            created=created,
-            waiting=await self._read_waiting(solution["approval"], newest_arns[:ASKED_VERSIONS]),
+            versions=[
+                MeasuredVersion(version_arn, creation_times[version_arn], value)
+                for version_arn, value in values.items()
+            ],
+            creation_times=creation_times,
+            waiting_versions=await self._read_waiting_versions(
+                solution["approval"], newest_arns[:APPROVAL_CANDIDATES]
+            ),
             campaigns=await campaigns,
         )
 
-    def _list_active_versions(self, solution_arn: str) -> dict[str, datetime]:
-        """List the ACTIVE versions, newest first, and when the training of each began."""
+    def _read_creation_times(self, solution_arn: str) -> dict[str, datetime]:
+        """Map the ARN of each ACTIVE version to its creation time, newest first."""
         versions = list_untagged_versions(self._personalize, solution_arn)
         return {version.arn: version.created_at for version in versions if version.is_active}
 
     async def _read_metric(
         self, metric: str, version_arns: Sequence[str]
     ) -> dict[str, float | None]:
-        """Read a metric of each version. It is None where Personalize hasn't computed it."""
+        """Read a metric of each version. It's None if Personalize hasn't computed it."""
         metrics = await _read_each(self._read_metrics, version_arns)
         return {arn: values.get(metric) for arn, values in metrics.items()}
 
     async def _read_campaigns(
         self, solution: SolutionSettings
     ) -> dict[str, CampaignState | OperatorError | None]:
-        """Read the state of each campaign. Another campaign's error or absence is no obstacle."""
+        """Read the state of each campaign.
+
+        The value is None for a campaign that doesn't exist, and the error for one that can't be
+        read, so that the screen still shows the others.
+        """
         arns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
-        read = partial(
+        read_state = partial(
             read_if_exists,
             read_campaign_state,
             client=self._personalize,
             solution_arn=solution["solutionArn"],
         )
-        reads = (_capture_error(to_thread(read, campaign_arn=arn)) for arn in arns)
+        reads = (_capture_error(to_thread(read_state, campaign_arn=arn)) for arn in arns)
         return dict(zip(arns, await asyncio.gather(*reads), strict=True))
 
-    async def _read_waiting(
+    async def _read_waiting_versions(
         self, settings: ApprovalSettings | None, version_arns: Sequence[str]
     ) -> list[WaitingVersion]:
-        """Find the versions that are waiting for a person's approval."""
+        """Find those of the versions that are waiting for a person's approval."""
         if settings is None:
             return []
 
         tags_by_arn = await _read_each(partial(read_tags, self._personalize), version_arns)
-        waiting = []
+        waiting_versions = []
         for version_arn, tags in tags_by_arn.items():
-            expires_at = find_open_request(tags, settings)
+            expires_at = find_request_expiry(tags, settings)
             if expires_at is not None:
-                waiting.append(WaitingVersion(version_arn, expires_at))
-        return waiting
+                waiting_versions.append(WaitingVersion(version_arn, expires_at))
+        return waiting_versions
 
 
 def choose_version_count(settings: Settings) -> int:
-    """Choose of how many versions of each solution the metric is read.
+    """Choose how many versions of each solution have their metric shown.
 
-    Each takes a request. Old versions matter less than campaigns, so the more campaigns there are,
-    the fewer versions are shown. With the five that the config allows, there is still one.
+    Each of them takes a request. Old versions matter less than campaigns, so the more campaigns
+    there are, the fewer versions are shown. With five campaigns, which is the most that the config
+    allows, there's still one.
     """
     solutions = settings["solutions"]
     if not solutions:
@@ -215,36 +229,44 @@ def choose_version_count(settings: Settings) -> int:
     for solution in solutions:
         request_count += 1 + CAMPAIGN_REQUESTS * len(solution["campaigns"])
         if solution["approval"]:
-            request_count += ASKED_VERSIONS
+            request_count += APPROVAL_CANDIDATES
 
-    spare_requests = MAX_REQUESTS * len(solutions) - request_count
-    return min(spare_requests // len(solutions), SHOWN_VERSIONS)
+    spare_requests = REQUESTS_PER_SOLUTION * len(solutions) - request_count
+    return min(spare_requests // len(solutions), MAX_SHOWN_VERSIONS)
 
 
 def read_last_reports(target: Target) -> list[Report]:
-    """Read the reports of the last runs, newest first. A run that failed has none in its output."""
-    ended = [execution for execution in list_latest_executions(target) if not execution.is_running]
-    runs = _run_in_threads(_read_each(partial(_read_ended, target), ended))
+    """Read the reports of the latest finished runs, newest first.
+
+    Failed runs are left out, because a failed execution has no output, which would contain the
+    report.
+    """
+    executions = list_latest_executions(target)
+    finished = [execution for execution in executions if not execution.is_running]
+    runs = _run_in_threads(_read_each(partial(_read_finished, target), finished))
     return [run.report for run in runs.values() if run.report]
 
 
-def _run_in_threads(read: Coroutine[None, None, Value]) -> Value:
-    """Run a coroutine whose requests share THREADS threads."""
+def _run_in_threads(coroutine: Coroutine[None, None, Value]) -> Value:
+    """Run a coroutine that sends its requests with `to_thread()`, and return its result."""
     with asyncio.Runner() as runner:
-        runner.get_loop().set_default_executor(ThreadPoolExecutor(THREADS))
-        return runner.run(read)
+        runner.get_loop().set_default_executor(ThreadPoolExecutor(MAX_CONCURRENT_REQUESTS))
+        return runner.run(coroutine)
 
 
 async def _read_each(
     read: Callable[[Argument], Value], arguments: Sequence[Argument]
 ) -> dict[Argument, Value]:
-    """Call a function with each argument, all at once. The results have the arguments' order."""
+    """Call a function with each argument, in parallel, and map the arguments to the results."""
     results = await asyncio.gather(*(to_thread(read, argument) for argument in arguments))
     return dict(zip(arguments, results, strict=True))
 
 
 async def _capture_error(request: Awaitable[Value]) -> Value | OperatorError:
-    """Wait for a part of the screen. AWS's error takes its place, so that the rest is shown."""
+    """Wait for a request, and return an error from AWS instead of raising it.
+
+    Otherwise, a single missing permission would prevent the whole screen.
+    """
     try:
         return await request
     except AWS_ERRORS as error:
@@ -252,28 +274,29 @@ async def _capture_error(request: Awaitable[Value]) -> Value | OperatorError:
 
 
 async def _read_runs(target: Target) -> list[ShownRun]:
-    """Read the runs that are under way from their events, and the last ended ones from reports."""
+    """Read all runs in progress and the latest finished ones."""
     executions = await to_thread(list_latest_executions, target)
     running = [execution for execution in executions if execution.is_running]
-    ended = [execution for execution in executions if not execution.is_running]
+    finished = [execution for execution in executions if not execution.is_running]
 
-    running_runs, ended_runs = await asyncio.gather(
+    running_runs, finished_runs = await asyncio.gather(
         _read_each(partial(_read_running, target), running),
-        _read_each(partial(_read_ended, target), ended[:SHOWN_RUNS]),
+        _read_each(partial(_read_finished, target), finished[:SHOWN_RUNS]),
     )
-    return [*running_runs.values(), *ended_runs.values()]
+    return [*running_runs.values(), *finished_runs.values()]
 
 
 def _read_running(target: Target, execution: Execution) -> ShownRun:
+    """Read a run in progress from the history of its execution, because it has no report yet."""
     run = ShownRun(execution, target.options)
     EventReader(target.access.step_functions, run).read_new_events()
     return run
 
 
-def _read_ended(target: Target, execution: Execution) -> ShownRun:
-    """Read a run with one request: from its report or, if it has none, from its input.
+def _read_finished(target: Target, execution: Execution) -> ShownRun:
+    """Read a finished run from the report in its output or, if it has none, from its input.
 
-    Its events would have more, but they take another request for each run.
+    The history of the execution would tell more, but it'd take another request for each run.
     """
     described = target.access.step_functions.describe_execution(executionArn=execution.arn)
     run = ShownRun(parse_execution(described), target.options)
@@ -286,9 +309,10 @@ def _read_ended(target: Target, execution: Execution) -> ShownRun:
 
 
 def _derive_run_id(execution: Execution, execution_input: str) -> str | None:
-    """Derive the ID of a scheduled run from its input.
+    """Derive the ID of a scheduled run from its execution's input.
 
-    Another run has the name of its execution as its ID, or one that its input doesn't show.
+    For any other run, return None, because its ID is the name of its execution or doesn't follow
+    from the input.
     """
     request = parse_request(json.loads(execution_input))
     if parse_scheduled_time(request) is None:
@@ -310,12 +334,12 @@ def _read_ringing_alarms(target: Target) -> list[RingingAlarm]:
     response = client.describe_alarms(AlarmNamePrefix=prefix, StateValue="ALARM")
 
     return [
-        # Pulumi adds a suffix to the names of alarms.
         RingingAlarm(
-            alarm["AlarmName"].removeprefix(prefix).rpartition("-")[0],
-            alarm["StateTransitionedTimestamp"],
+            # Pulumi adds a random suffix to the names of alarms.
+            name=alarm["AlarmName"].removeprefix(prefix).rpartition("-")[0],
+            since=alarm["StateTransitionedTimestamp"],
         )
         for alarm in response["MetricAlarms"]
-        # The name of another stack may begin with that of this one.
+        # An alarm of `movies-test` also has the prefix of `movies`, but another topic.
         if target.settings["notifications"]["topicArn"] in alarm["AlarmActions"]
     ]

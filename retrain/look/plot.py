@@ -160,7 +160,7 @@ def _list_served_models(
     """List the models that campaigns served. The oldest report comes first."""
     created: dict[str | None, datetime] = {}
     for solution in solutions:
-        created.update(solution.created)
+        created.update(solution.creation_times)
 
     models: ServedModels = defaultdict(list)
     for report in reports:

@@ -1,4 +1,8 @@
-"""The command `status`: one screen about the schedule, the runs, the campaigns and the alarms."""
+"""The command `status`: shows the schedule, runs, campaigns and alarms of a pipeline on one screen.
+
+The screen has a *section* for each of them. If AWS denies access to one, the others are shown
+nevertheless.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +33,7 @@ from retrain.look.lines import STYLES, Line, print_lines, render_lines
 from retrain.look.measured import draw_sparkline
 from retrain.look.pipeline_status import StatusReader, read_last_reports
 from retrain.look.plot import write_plot
-from retrain.look.versions import describe_waiting
+from retrain.look.versions import describe_open_request
 from retrain.names import short_name
 from retrain.options import JsonOption, PlotOption, command
 
@@ -44,9 +48,10 @@ if TYPE_CHECKING:
     from retrain.look.pipeline_status import PipelineStatus, RingingAlarm, SolutionStatus
     from retrain.look.run_view import ShownRun
 
-PAUSE_SECONDS = 15
-"""How long a screen stays. A new one takes a dozen requests, and little happens more often."""
-Part = TypeVar("Part")
+REFRESH_SECONDS = 15
+"""The pause between two refreshes with --watch. A refresh takes a dozen requests, and the pipeline
+rarely changes faster."""
+Section = TypeVar("Section")
 
 
 @command
@@ -84,7 +89,7 @@ def status(
 
 
 def _watch(target: Target, reader: StatusReader) -> int:
-    """Draw the screen again and again, until Ctrl-C or SIGTERM."""
+    """Refresh the screen every few seconds, until Ctrl-C or SIGTERM."""
     console = result_console()
     if not console.is_terminal:
         raise OperatorError("--watch needs a terminal; without one, repeat `retrain status`")
@@ -93,12 +98,12 @@ def _watch(target: Target, reader: StatusReader) -> int:
         while True:
             lines = Screen(target, reader.read()).lines()
             live.update(Group(*render_lines(lines, console.width, has_bars=True)))
-            clock.sleep(PAUSE_SECONDS)
+            clock.sleep(REFRESH_SECONDS)
     return 0
 
 
 class Screen:
-    """The screen about a pipeline at one time."""
+    """Turns the status of a pipeline into lines of text."""
 
     def __init__(self, target: Target, pipeline_status: PipelineStatus) -> None:
         self._target = target
@@ -106,16 +111,16 @@ class Screen:
         self._now = pipeline_status.read_at
 
     def lines(self) -> Iterator[Line]:
-        """Yield the lines of all parts. A part that can't be read has a line with the reason."""
+        """Yield the lines of all sections, or the error if a section couldn't be read."""
         heading = f"{self._target.name} at {format_time(self._now)} UTC"
         yield Line(0, "pipeline", heading, label_style="bold")
 
         status = self._status
-        yield from _part_lines("schedule", status.schedule, self._schedule_lines)
-        yield from _part_lines("new export", status.trigger, _trigger_lines)
-        yield from _part_lines("runs", status.runs, self._run_lines)
-        yield from _part_lines("solutions", status.solutions, self._solution_lines)
-        yield from _part_lines("alarms", status.alarms, _alarm_lines)
+        yield from _section_lines("schedule", status.schedule, self._schedule_lines)
+        yield from _section_lines("new export", status.trigger, _trigger_lines)
+        yield from _section_lines("runs", status.runs, self._run_lines)
+        yield from _section_lines("solutions", status.solutions, self._solution_lines)
+        yield from _section_lines("alarms", status.alarms, _alarm_lines)
 
     def _schedule_lines(self, schedule: GetScheduleOutputTypeDef | None) -> Iterator[Line]:
         if schedule is None:
@@ -127,7 +132,7 @@ class Screen:
             yield Line(0, "", _describe_pause(self._target), "yellow")
 
     def _run_lines(self, runs: Sequence[ShownRun]) -> Iterator[Line]:
-        """Yield the jobs of the runs that are under way, and the outcomes of those that ended."""
+        """Yield the runs in progress with their jobs, then the latest finished runs."""
         running = [run for run in runs if run.execution.is_running]
         ended = [run for run in runs if not run.execution.is_running]
 
@@ -148,14 +153,14 @@ class Screen:
         return Line(1, run.id, run.outcome, STYLES.get(run.outcome, ""), start_and_duration)
 
     def _solution_lines(self, solutions: Sequence[SolutionStatus]) -> Iterator[Line]:
-        """Yield each solution's metric, its campaigns, and the versions that wait for a person."""
+        """Yield each solution's metric, its campaigns, and its versions that need approval."""
         for solution in solutions:
             yield Line(0, short_name(solution.arn), _describe_metric(solution), label_style="bold")
             for campaign_arn, campaign in solution.campaigns.items():
                 yield self._campaign_line(campaign_arn, campaign, solution)
-            for version in solution.waiting:
-                waiting = describe_waiting(self._target, version.arn, version.until)
-                yield Line(1, short_name(version.arn), waiting, "cyan")
+            for version in solution.waiting_versions:
+                text = describe_open_request(self._target, version.arn, version.until)
+                yield Line(1, short_name(version.arn), text, "cyan")
 
     def _campaign_line(
         self,
@@ -173,10 +178,10 @@ class Screen:
     def _describe_campaign(
         self, solution: SolutionStatus, campaign: CampaignState
     ) -> Iterator[str]:
-        """Yield what a campaign serves since when, its model, and what happens to it."""
+        """Yield what the campaign serves, then any update, trial, rollback or pin."""
         served_arn = campaign.served_version_arn or "nothing"
         yield _describe_served_version(campaign, served_arn)
-        if served_arn in solution.created:
+        if served_arn in solution.creation_times:
             yield self._describe_model(solution, served_arn)
 
         if campaign.update.is_running:
@@ -189,7 +194,8 @@ class Screen:
             yield campaign.pin
 
     def _describe_model(self, solution: SolutionStatus, version_arn: str) -> str:
-        age = self._now - solution.created[version_arn]
+        """Describe how old a version's model is and, if it's one of the shown ones, its metric."""
+        age = self._now - solution.creation_times[version_arn]
         text = f"model {format_duration(age.total_seconds())} old"
 
         for version in solution.versions:
@@ -198,18 +204,18 @@ class Screen:
         return text
 
 
-def _part_lines(
-    label: str, part: Part | OperatorError, build_lines: Callable[[Part], Iterable[Line]]
+def _section_lines(
+    label: str, section: Section | OperatorError, build_lines: Callable[[Section], Iterable[Line]]
 ) -> Iterable[Line]:
-    """Build the lines of a part of the screen, or say why it can't be read."""
-    if isinstance(part, OperatorError):
-        return [Line(0, label, f"cannot be read: {part}", "yellow")]
-    return build_lines(part)
+    """Build the lines of a section, or a line with the error if it couldn't be read."""
+    if isinstance(section, OperatorError):
+        return [Line(0, label, f"cannot be read: {section}", "yellow")]
+    return build_lines(section)
 
 
 def _describe_pause(target: Target) -> str:
-    """Say who has turned the schedule off: the stack's file, or a person."""
-    # Reading the file imports the component, which takes a second.
+    """Say whether the stack's file or a person paused the schedule, and how to resume it."""
+    # Imported only if needed, because the Pulumi component behind it takes a second to load.
     from retrain.account.stack_config import read_args  # noqa: PLC0415
 
     paused = "paused"
@@ -221,17 +227,17 @@ def _describe_pause(target: Target) -> str:
 
 
 def _job_lines(run: ShownRun) -> Iterator[Line]:
-    # The first line is about the run itself.
+    # The first line is about the run itself, which `_run_line()` has already described.
     for line in islice(run.lines(), 1, None):
         yield line._replace(depth=line.depth + 1)
 
 
 def _describe_end(run: ShownRun) -> str:
-    """Say in a few words how a run has ended."""
+    """Summarize in a few words how a finished run ended."""
     if run.report:
         return format_headline(run.report)
 
-    # The cause of a run that has failed is the text of its message.
+    # The cause of a failed execution is the whole report, which starts with the headline.
     first_line, *_ = run.execution.failure.splitlines()
     return first_line.removeprefix(f"{REPORTED_ERROR}: FAILED: ").rstrip(".")
 
@@ -247,15 +253,15 @@ def _alarm_lines(alarms: Sequence[RingingAlarm]) -> Iterator[Line]:
         yield Line(1, alarm.name, f"rings since {format_time(alarm.since)} UTC", "red")
 
 
-def _heading(label: str, items: Sequence[object], text_without_items: str) -> Line:
-    """Build the line above the lines of some items, or the only one if there are none."""
+def _heading(label: str, items: Sequence[object], text_if_empty: str) -> Line:
+    """Build the heading of a list. If the list is empty, the heading says so itself."""
     if items:
         return Line(0, label)
-    return Line(0, label, text_without_items)
+    return Line(0, label, text_if_empty)
 
 
 def _describe_metric(solution: SolutionStatus) -> str:
-    """Describe how a metric went from the oldest shown version to the newest one."""
+    """Describe how the metric developed from the oldest shown version to the newest."""
     name = format_metric_name(solution.metric)
     newest_first = [version.value for version in solution.versions if version.value is not None]
     if not newest_first:
@@ -268,10 +274,11 @@ def _describe_metric(solution: SolutionStatus) -> str:
 
 
 def _describe_served_version(campaign: CampaignState, served_arn: str) -> str:
-    """Say what a campaign serves, and since when if it is the version of the last update."""
+    """Say which version a campaign serves and, if that's known, since when."""
     served = f"serves {resource_name(served_arn)}"
     update = campaign.update
-    # An update that failed has left the campaign with another version.
+    # While an update is running or after it failed, the campaign serves an earlier version, and
+    # Personalize doesn't say when that one was deployed.
     if update.is_running or update.version_arn != served_arn:
         return served
     return f"{served} since {format_time(update.ended_at)} UTC"
@@ -289,31 +296,35 @@ def _describe_trial(trial: Trial) -> str:
 
 
 def _build_document(target: Target, pipeline_status: PipelineStatus) -> dict[str, object]:
-    """Describe for programs what the screen shows. An unreadable part is `{"error": ...}`."""
+    """Build the document for --json. A section that couldn't be read is `{"error": ...}`."""
     read_at = pipeline_status.read_at
 
     return {
         "stateMachineArn": target.state_machine_arn,
         "readAt": read_at,
-        "schedule": _part_document(
+        "schedule": _section_document(
             pipeline_status.schedule, partial(_schedule_document, read_at=read_at)
         ),
-        "trigger": _part_document(pipeline_status.trigger, lambda rule: rule and rule["State"]),
-        "runs": _part_document(pipeline_status.runs, lambda runs: [run.document() for run in runs]),
-        "alarms": _part_document(
+        "trigger": _section_document(pipeline_status.trigger, lambda rule: rule and rule["State"]),
+        "runs": _section_document(
+            pipeline_status.runs, lambda runs: [run.document() for run in runs]
+        ),
+        "alarms": _section_document(
             pipeline_status.alarms, lambda alarms: [alarm._asdict() for alarm in alarms]
         ),
-        "solutions": _part_document(
+        "solutions": _section_document(
             pipeline_status.solutions,
             lambda solutions: [_solution_document(solution) for solution in solutions],
         ),
     }
 
 
-def _part_document(part: Part | OperatorError, build: Callable[[Part], object]) -> object:
-    if isinstance(part, OperatorError):
-        return {"error": str(part)}
-    return build(part)
+def _section_document(
+    section: Section | OperatorError, build_document: Callable[[Section], object]
+) -> object:
+    if isinstance(section, OperatorError):
+        return {"error": str(section)}
+    return build_document(section)
 
 
 def _schedule_document(
@@ -341,7 +352,9 @@ def _solution_document(solution: SolutionStatus) -> dict[str, object]:
             {"solutionVersionArn": arn, "createdAt": created_at, "value": value}
             for arn, created_at, value in solution.versions
         ],
-        "waiting": [{"solutionVersionArn": arn, "until": until} for arn, until in solution.waiting],
+        "waiting": [
+            {"solutionVersionArn": arn, "until": until} for arn, until in solution.waiting_versions
+        ],
         "campaigns": [
             {"campaignArn": arn, **_campaign_document(campaign)}
             for arn, campaign in solution.campaigns.items()

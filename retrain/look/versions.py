@@ -1,4 +1,4 @@
-"""Finds solution versions by name, and says what people have to know before they decide on one."""
+"""Finds solution versions by name, and tells people what they need to know to decide about one."""
 
 from __future__ import annotations
 
@@ -31,8 +31,11 @@ SHOWN_VERSIONS = 5
 """The number of versions that an error message lists."""
 
 
-def find_version(target: Target, name: str) -> str:
-    """Find the ARN of the version with this short name or id, or raise OperatorError."""
+def find_version_arn(target: Target, name: str) -> str:
+    """Find a version of the pipeline by its short name or ID.
+
+    Raises OperatorError if there's no such version, and suggests the newest ones.
+    """
     versions = []
     for solution in target.settings["solutions"]:
         versions += list_untagged_versions(target.access.personalize, solution["solutionArn"])
@@ -50,9 +53,9 @@ def find_version(target: Target, name: str) -> str:
 
 
 def build_deletion_warning(client: PersonalizeClient, version_arn: str) -> str | None:
-    """Warn if a version may still know users who were deleted after its training.
+    """Build a warning if the version may have learned from users who were deleted since.
 
-    A rollback is urgent, so it goes on if this cannot be read.
+    If AWS returns an error, that's a warning too, because it mustn't prevent an urgent rollback.
     """
     try:
         deletion = _find_later_deletion(client, version_arn)
@@ -67,10 +70,10 @@ def build_deletion_warning(client: PersonalizeClient, version_arn: str) -> str |
 
 
 def _find_later_deletion(client: PersonalizeClient, version_arn: str) -> Deletion | None:
-    """Find the last deletion of users that a version may have learned from, or return None."""
+    """Find the last deletion of users from whom the version may have learned, or return None."""
     description = describe_version(client, version_arn)
-    # With training mode UPDATE, a version keeps what an earlier FULL version has learned, so the
-    # rule needs all versions of the solution.
+    # A version with training mode UPDATE keeps what an earlier FULL version learned, so the rule
+    # needs all versions of the solution.
     versions = list_untagged_versions(client, description["solutionArn"])
     deletions = list_deletions(client, description["datasetGroupArn"])
 
@@ -82,7 +85,7 @@ def _find_later_deletion(client: PersonalizeClient, version_arn: str) -> Deletio
 
 
 class VersionNotes:
-    """Says what has happened to the versions of runs since their reports.
+    """Describes what happened to versions after the runs that trained them had ended.
 
     The reports have to come newest first, so that a newer version is known before an older one.
     """
@@ -95,17 +98,20 @@ class VersionNotes:
         }
 
         self._newest_arns: dict[str, str] = {}
-        """The ARN of a solution -> its newest version that a report names."""
-        self._read_tags = cache(self._read_present_tags)
+        """Solution ARN -> the ARN of its newest version in any report."""
+        self._read_tags = cache(self._read_tags_if_exists)
 
     def about(self, report: Report | None) -> dict[str, str]:
-        """Map each campaign to what has happened there to the run's version since, if anything."""
+        """Map the ARN of a campaign to a note on what happened there to the version of a run.
+
+        Campaigns where nothing happened are left out.
+        """
         notes: dict[str, str] = {}
         if report is None:
             return notes
 
         for solution in report["solutions"]:
-            # A training with reasons has failed or was skipped, so it has brought no version.
+            # A solution with reasons was skipped or failed to train, so its version isn't new.
             if solution["solutionVersionArn"] is not None and not solution["reasons"]:
                 notes |= self._list_notes(solution, solution["solutionVersionArn"])
         return notes
@@ -121,43 +127,44 @@ class VersionNotes:
                 notes[campaign_arn] = self._describe_answer(
                     solution_arn, version_arn, is_newest=version_arn == newest_arn
                 )
-            elif campaign["outcome"] == "DEPLOYED" and self._blocks(campaign_arn, version_arn):
+            elif campaign["outcome"] == "DEPLOYED" and self._is_blocked(campaign_arn, version_arn):
                 notes[campaign_arn] = "rolled back since, so no run deploys it again"
         return notes
 
-    def _blocks(self, campaign_arn: str, version_arn: str) -> bool:
+    def _is_blocked(self, campaign_arn: str, version_arn: str) -> bool:
+        """Return True if the version was rolled back at the campaign, so runs don't redeploy it."""
         return self._read_tags(campaign_arn).get(BLOCKED_VERSION_TAG) == version_arn
 
     def _describe_answer(self, solution_arn: str, version_arn: str, *, is_newest: bool) -> str:
-        """Say who has answered about a version, or what a person can do now."""
+        """Describe the answer to a version's approval request, or say how to answer it."""
         settings = self._approvals.get(solution_arn)
         if settings is None:
             return "the solution needs no approval any more"
 
         tags = self._read_tags(version_arn)
-        expires_at = find_open_request(tags, settings)
+        expires_at = find_request_expiry(tags, settings)
         if expires_at is None:
             return explain_no_answer(tags, settings)
         if not is_newest:
             return "nobody has answered, and there is a newer version"
-        return f"is {describe_waiting(self._target, version_arn, expires_at)}"
+        return f"is {describe_open_request(self._target, version_arn, expires_at)}"
 
-    def _read_present_tags(self, arn: str) -> Tags:
-        """Read the tags of a version or a campaign. One that was deleted has none."""
+    def _read_tags_if_exists(self, arn: str) -> Tags:
+        """Read the tags of a version or a campaign, or return none if it was deleted."""
         tags = read_if_exists(read_tags, client=self._target.access.personalize, arn=arn)
         return tags or {}
 
 
-def find_open_request(tags: Tags, settings: ApprovalSettings) -> datetime | None:
-    """Find when the request for a version's approval expires, or return None if none is open."""
+def find_request_expiry(tags: Tags, settings: ApprovalSettings) -> datetime | None:
+    """Return when a version's open approval request expires, or None if there isn't one."""
     approval = parse_approval(tags)
     if approval is None or find_approval_status(tags, settings, clock.now()) != "REQUESTED":
         return None
     return approval.expires_at(settings)
 
 
-def describe_waiting(target: Target, version_arn: str, expires_at: datetime) -> str:
-    """Say how long a version is waiting for approval, and with which commands a person answers."""
+def describe_open_request(target: Target, version_arn: str, expires_at: datetime) -> str:
+    """Say until when a version is waiting for approval, with the commands that answer."""
     name = short_name(version_arn)
     approve = target.command("approve", name)
     refuse = target.command("approve", "--refuse", name)
@@ -165,9 +172,9 @@ def describe_waiting(target: Target, version_arn: str, expires_at: datetime) -> 
 
 
 def explain_no_answer(tags: Tags, settings: ApprovalSettings) -> str:
-    """Explain why nobody can answer about a version now, which has no open request."""
+    """Explain why a version without an open approval request can't be approved or refused now."""
     approval = parse_approval(tags)
-    # The only request has expired, so the next run asks again.
+    # Nobody has requested approval yet, or the request has expired.
     if approval is None or approval.status == "REQUESTED":
         return (
             "a run asks about it when it has passed the gate, and an answer is then possible for "

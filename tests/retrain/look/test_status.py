@@ -219,5 +219,5 @@ def test_a_terminal_is_kept_up_to_date_until_ctrl_c(monkeypatch):
         for name, value in {"FORCE_COLOR": "1", "COLUMNS": "80", "TERM": "xterm"}.items():
             monkeypatch.setenv(name, value)
         result = prod.retrain("status --watch")
-    assert (result.code, slept) == (0, [status.PAUSE_SECONDS] * 2)
+    assert (result.code, slept) == (0, [status.REFRESH_SECONDS] * 2)
     assert "2026-11-29 03:00 UTC" in result.out
