@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from emulator.personalize.store import Switches
     from emulator.personalize.timeline import FixedTimings
-    from emulator.server.call_log import Call
+    from emulator.server.call_log import LoggedCall
 
 ROOT = Path(__file__).resolve().parent.parent
 START_TIMEOUT_SECONDS = 60
@@ -123,10 +123,10 @@ class Emulator:
         response = self.control("POST", "fire", request)
         return str(cast("dict[str, object]", response)["executionArn"])
 
-    def calls(self, action_prefix: str = "") -> list[Call]:
+    def calls(self, action_prefix: str = "") -> list[LoggedCall]:
         """List the AWS calls whose action starts with a prefix, for example "states:Start"."""
         query = urlencode({"action": action_prefix})
-        return cast("list[Call]", self.control("GET", f"calls?{query}"))
+        return cast("list[LoggedCall]", self.control("GET", f"calls?{query}"))
 
     def control(
         self, method: str, path: str, document: Mapping[str, object] | None = None

@@ -64,7 +64,7 @@ class Application:
             await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": None})
             return
 
-        headers = http.read_headers(scope)
+        headers = http.decode_headers(scope)
         refusal = local_requests.explain_refusal(scope["method"], headers, self._port)
         if refusal is None:
             await ministack_app.app(scope, receive, http.filter_responses(send))

@@ -15,7 +15,7 @@ from emulator.server.personalize import find_operation
 FORBIDDEN = 403
 
 
-class Call(TypedDict):
+class LoggedCall(TypedDict):
     """A call to an AWS service."""
 
     time: str
@@ -28,7 +28,7 @@ class Call(TypedDict):
     """The HTTP status, or 0 if the response was lost."""
 
 
-CALLS: deque[Call] = deque(maxlen=20_000)
+CALLS: deque[LoggedCall] = deque(maxlen=20_000)
 """The most recent calls, oldest first."""
 
 
@@ -38,7 +38,7 @@ def add_call(caller: str, action: str, status: int) -> None:
     CALLS.append({"time": now, "caller": caller, "action": action, "status": status})
 
 
-def list_calls(action_prefix: str) -> list[Call]:
+def list_calls(action_prefix: str) -> list[LoggedCall]:
     """List the logged calls whose action begins with a prefix, oldest first."""
     # Another thread may add a call in the meantime, so iterate over a copy.
     return [call for call in list(CALLS) if call["action"].startswith(action_prefix)]

@@ -193,12 +193,13 @@ def _may_write_logs(config: dict[str, Any]) -> bool:
 
 
 @ministack.replace(BaseHTTPRequestHandler, "parse_request")
-def reject_web_pages(
+def reject_web_page_requests(
     parse_request: Callable[[BaseHTTPRequestHandler], bool], handler: BaseHTTPRequestHandler
 ) -> bool:
-    """Reject a request to MiniStack's Lambda Runtime API that a web page could have sent.
+    """Parse a request to the Lambda Runtime API, and reject it if a web page could have sent it.
 
-    `Application` can't do that, because MiniStack opens a separate port for each function process.
+    `Application` never sees these requests, because MiniStack opens a separate port for each
+    function process. Return whether the request is to be handled.
     """
     if not parse_request(handler):
         return False

@@ -15,7 +15,7 @@ NO_RESPONSE: Response = 0, {}, b""
 """Stands for a response that a fault has lost. Nothing is sent, and the connection is closed."""
 
 
-def read_headers(scope: HTTPScope) -> list[tuple[str, str]]:
+def decode_headers(scope: HTTPScope) -> list[tuple[str, str]]:
     """Decode the headers of a request, which ASGI passes as bytes."""
     return [(name.decode(), value.decode("latin-1")) for name, value in scope["headers"]]
 

@@ -60,9 +60,9 @@ class JobObjects:
         block into JobFailed, too.
         """
         account = role_arn.split(":")[4]
-        resource = f"arn:aws:s3:::{bucket}{path}"
+        resource_arn = f"arn:aws:s3:::{bucket}{path}"
         job_arn = build_job_arn(self._region, account)
-        _check_bucket_policy(account, bucket, action, resource, job_arn)
+        _check_bucket_policy(account, bucket, action, resource_arn, job_arn)
 
         try:
             credentials = iam.assume_role(
@@ -74,17 +74,17 @@ class JobObjects:
             reason = DENIED_REASON
             if details["Code"] in MISSING_CODES:
                 reason = "Invalid Data location"
-            raise JobFailed(f"{reason}: {resource}: {details['Message']}") from error
+            raise JobFailed(f"{reason}: {resource_arn}: {details['Message']}") from error
 
 
 def _check_bucket_policy(
-    account: str, bucket: str, action: str, resource: str, job_arn: str
+    account: str, bucket: str, action: str, resource_arn: str, job_arn: str
 ) -> None:
     """Raise JobFailed unless the bucket policy allows Personalize an action."""
     document = s3._bucket_policies.get_scoped(account, None, bucket)  # noqa: SLF001  # GetBucketPolicy would need a caller
     policy = json.loads(document or "null")
-    if not iam.is_service_allowed(policy, SERVICE, action, resource, job_arn):
+    if not iam.is_service_allowed(policy, SERVICE, action, resource_arn, job_arn):
         raise JobFailed(
             f"{DENIED_REASON}: the policy of bucket {bucket} does not allow {SERVICE} to perform:"
-            f" {action} on resource: {resource}"
+            f" {action} on resource: {resource_arn}"
         )

@@ -67,31 +67,31 @@ def _deliver(schedule: Schedule, slot: dt.datetime) -> str:
     Scheduler doesn't wait for the target to finish. If it can't be started, send the event to the
     dead-letter queue and raise ClientError.
     """
-    context = build_context_attributes(schedule, slot)
+    context_attributes = _build_context_attributes(schedule, slot)
     payload = str(schedule["Target"].get("Input", "{}"))
-    for attribute, value in context.items():
+    for attribute, value in context_attributes.items():
         payload = payload.replace(f"<aws.scheduler.{attribute}>", value)
 
     try:
-        return _start_target(schedule, context, payload)
+        return _start_target(schedule, context_attributes["execution-id"], payload)
     except ClientError as error:
         if "DeadLetterConfig" in schedule["Target"]:
-            _send_to_dead_letter_queue(schedule, context, payload, error)
+            _send_to_dead_letter_queue(schedule, context_attributes, payload, error)
         raise
 
 
-def _start_target(schedule: Schedule, context: dict[str, str], payload: str) -> str:
+def _start_target(schedule: Schedule, execution_id: str, payload: str) -> str:
     """Invoke a schedule's function or start its state machine, with the schedule's role."""
     target_arn = str(schedule["Target"]["Arn"])
     if target_arn.split(":")[2] == "lambda":
-        lambda_client = _get_role_client("lambda", schedule, context)
+        lambda_client = _get_role_client("lambda", schedule, execution_id)
         lambda_client.invoke(FunctionName=target_arn, InvocationType="Event", Payload=payload)
         return target_arn
 
-    states_client = _get_role_client("stepfunctions", schedule, context)
+    states_client = _get_role_client("stepfunctions", schedule, execution_id)
     # A second delivery for the slot has the same name, so it doesn't start a second execution.
     execution = states_client.start_execution(
-        stateMachineArn=target_arn, name=context["execution-id"], input=payload
+        stateMachineArn=target_arn, name=execution_id, input=payload
     )
     return str(execution["executionArn"])
 
@@ -111,25 +111,25 @@ def _fire_due_schedules() -> None:
 
 
 def _send_to_dead_letter_queue(
-    schedule: Schedule, context: dict[str, str], payload: str, error: ClientError
+    schedule: Schedule, context_attributes: dict[str, str], payload: str, error: ClientError
 ) -> None:
     """Send an event that couldn't be delivered to the schedule's dead-letter queue."""
     account, queue_name = schedule["Target"]["DeadLetterConfig"]["Arn"].split(":")[4:]
-    attributes = _describe_failure(schedule, context, error)
+    message_attributes = _describe_failure(schedule, context_attributes, error)
 
     with suppress(ClientError):  # The caller is about to raise the original error.
-        sqs = _get_role_client("sqs", schedule, context)
+        sqs = _get_role_client("sqs", schedule, context_attributes["execution-id"])
         sqs.send_message(
             QueueUrl=f"{sqs.meta.endpoint_url}/{account}/{queue_name}",
             MessageBody=payload,
             MessageAttributes={
                 name: {"DataType": "String", "StringValue": value}
-                for name, value in attributes.items()
+                for name, value in message_attributes.items()
             },
         )
 
 
-def _get_role_client(service: str, schedule: Schedule, context: dict[str, str]) -> Any:  # noqa: ANN401  # as in clients.py
+def _get_role_client(service: str, schedule: Schedule, session_name: str) -> Any:  # noqa: ANN401  # as in clients.py
     """Assume a schedule's role, and return a client that uses it.
 
     Raise AccessDeniedError if the role doesn't trust Scheduler.
@@ -140,30 +140,30 @@ def _get_role_client(service: str, schedule: Schedule, context: dict[str, str]) 
         schedule["Target"]["RoleArn"],
         service=SERVICE,
         source_arn=group_arn,
-        session_name=context["execution-id"],
+        session_name=session_name,
     )
     region = schedule["Arn"].split(":")[3]
     return get_client(service, region, credentials)
 
 
 def _describe_failure(
-    schedule: Schedule, context: dict[str, str], error: ClientError
+    schedule: Schedule, context_attributes: dict[str, str], error: ClientError
 ) -> dict[str, str]:
     """Return the attributes that Scheduler adds to a message in a dead-letter queue."""
     return {
         "ERROR_CODE": error.response["Error"]["Code"],
         "ERROR_MESSAGE": error.response["Error"]["Message"],
-        "EXECUTION_ID": context["execution-id"],
+        "EXECUTION_ID": context_attributes["execution-id"],
         "EXHAUSTED_RETRY_CONDITION": "MaximumRetryAttempts",
         "IS_PAYLOAD_TRUNCATED": "false",
         "RETRY_ATTEMPTS": "0",
-        "SCHEDULED_TIME": context["scheduled-time"],
+        "SCHEDULED_TIME": context_attributes["scheduled-time"],
         "SCHEDULE_ARN": schedule["Arn"],
         "TARGET_ARN": schedule["Target"]["Arn"],
     }
 
 
-def build_context_attributes(schedule: Schedule, slot: dt.datetime) -> dict[str, str]:
+def _build_context_attributes(schedule: Schedule, slot: dt.datetime) -> dict[str, str]:
     """Return the value of each `<aws.scheduler.NAME>`.
 
     The values are the same for every delivery for a slot.
