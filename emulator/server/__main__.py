@@ -99,7 +99,7 @@ def _build_environment(options: Options, endpoint: str, shim_folder: str) -> dic
         "GATEWAY_PORT": endpoint.rsplit(":", 1)[-1],
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
-        "LISTS_LAG_SECONDS": "0",  # AWS's lists lag behind, but the emulator's don't
+        "LISTS_LAG_SECONDS": "0",  # AWS's lists may lag behind, but the emulator's don't
         "LOG_LEVEL": "WARNING",
         "MINISTACK_ACCOUNT_ID": account,
         "MINISTACK_REGION": region,

@@ -2,9 +2,9 @@
 
 The emulator's access key is public, and it runs the code of Lambda functions. So any web page that
 can send requests to it could run code on this machine. A page could either send them to 127.0.0.1,
-or to its own host name after making that resolve to 127.0.0.1 (DNS rebinding). But browsers tell in
-the headers which host they think they're talking to, and which page makes them do it. No AWS client
-sends headers like that.
+or to its own host name after making that resolve to 127.0.0.1 (DNS rebinding). But browsers send
+headers that say which host they think they're talking to, and which page made them do so. No AWS
+client sends these headers with such values.
 """
 
 import re
