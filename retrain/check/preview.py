@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     """The inputs and outputs of a resource in the state, the cloud or the program."""
 
 Kind: TypeAlias = Literal["not deployed", "deleted", "by hand", "follows"]
-"""Why Pulumi would change a resource: the change isn't deployed yet, somebody deleted or changed the
-resource by hand, or it follows from another change. If a log group gets a new name, for example,
-whatever mentions that name changes, too."""
+"""Why Pulumi would change a resource: because the change isn't deployed yet, because somebody
+deleted or changed the resource by hand, or because it follows from another change. If a log group
+gets a new name, for example, whatever mentions that name changes, too."""
 
 COMPONENT_TYPE = "personalize-retraining:index:RetrainingPipeline"
 """We only report resources of this component, because a stack may also have others."""
