@@ -1,4 +1,4 @@
-"""The emulated service: it checks a call, lets time pass, and calls the operation.
+"""The emulated service: it checks each API call, catches up on due jobs, and runs the operation.
 
 To add an operation, write a function in the module of its resource, and add it to `OPERATIONS`.
 Describe, List and Delete operations need only the class of the resource in `resources.py`.
@@ -31,10 +31,10 @@ from emulator.personalize.faults import Faults
 from emulator.personalize.operation_models import find_operation_model, validate
 from emulator.personalize.resources import RESOURCE_CLASSES, Resource
 from emulator.personalize.store import (
-    Objects,
-    R,
     Request,
+    ResourceT,
     Response,
+    S3Objects,
     Store,
     Switches,
 )
@@ -44,7 +44,9 @@ from emulator.protocol.errors import ApiError
 from emulator.protocol.service_models import select_fields
 
 Operation = Callable[[Store, Request], Resource | Response | None]
-"""`validate` has checked the request. A resource stands for the fields that describe it."""
+"""The implementation of an API operation, which receives a request that `validate` has accepted.
+
+A Create or Update operation may return its resource, whose ARN is then in the response."""
 
 OPERATIONS: Mapping[str, Operation] = {
     "CreateSchema": datasets.create_schema,
@@ -66,23 +68,28 @@ OPERATIONS: Mapping[str, Operation] = {
     "TagResource": lifecycle.tag_resource,
     "UntagResource": lifecycle.untag_resource,
     "ListTagsForResource": lifecycle.list_tags_for_resource,
-    **{name: partial(runtime.recommend, name) for name in runtime.OPERATIONS.values()},
-    **{f"Describe{noun}": partial(describe, kind) for noun, kind in RESOURCE_CLASSES.items()},
-    **{f"List{noun}s": partial(list_page, kind) for noun, kind in RESOURCE_CLASSES.items()},
-    **{f"Delete{noun}": partial(lifecycle.delete, kind) for noun, kind in RESOURCE_CLASSES.items()},
+    **{
+        name: partial(runtime.recommend, name) for name in runtime.OPERATION_BY_RECIPE_TYPE.values()
+    },
+    **{f"Describe{noun}": partial(describe, cls) for noun, cls in RESOURCE_CLASSES.items()},
+    **{f"List{noun}s": partial(list_page, cls) for noun, cls in RESOURCE_CLASSES.items()},
+    **{
+        f"Delete{noun}": partial(lifecycle.delete_resource, cls)
+        for noun, cls in RESOURCE_CLASSES.items()
+    },
 }
 
-REAL_CLOCK = partial(datetime.now, UTC)
+SYSTEM_CLOCK = partial(datetime.now, UTC)
 DEFAULT_TIMINGS = FixedTimings()
 DEFAULT_SWITCHES = Switches()
 
 
 def _allow_everything(_caller: Caller, _action: str, _resources: list[str], /) -> None:
-    """Authorize every call, like an account whose users are all administrators."""
+    """Allow every call, as in an account where everybody is an administrator."""
 
 
 class Call(NamedTuple):
-    """A call that arrived, successful or not."""
+    """An API call that was received, whether or not it succeeded."""
 
     operation: str
     caller: str
@@ -90,31 +97,32 @@ class Call(NamedTuple):
 
 
 class Personalize:
-    """Amazon Personalize for any number of accounts and regions, in memory.
+    """An in-memory Amazon Personalize with any number of accounts and regions.
 
-    Threads can share it, and it performs their calls one after the other. Import jobs and
-    trainings do their work in the first call after their end.
+    It's thread-safe, because calls are performed one at a time. The actual work of an import or a
+    training happens during the first call after it should have ended.
 
     Args:
-        objects: The S3 objects that import jobs read.
-        clock: Returns the time in UTC, by default the real time. It must not go backwards.
-            Everything that takes time in the service takes time on this clock.
-        timings: How long jobs take.
-        authorize: Called before an operation with each action and its resources. It raises
-            ApiError (AccessDeniedException) if the caller lacks the permission. `iam:PassRole` is
-            the action for a role in the request. By default every caller may do everything.
-        switches: The choices where the behaviour of the service is not documented.
+        objects: The S3 objects that jobs read and write.
+        clock: Returns the current UTC time, by default that of the system. It must not go
+            backwards. Jobs take their time on this clock, so a test can skip the waiting.
+        timings: Returns how long each job takes.
+        authorize: Is called before each operation, with the caller, an IAM action and its
+            resources. It raises ApiError (AccessDeniedException) if the caller isn't allowed to.
+            If a request contains a role, it's also called for `iam:PassRole`. By default,
+            everything is allowed.
+        switches: Select behaviours that AWS doesn't document.
 
     Attributes:
         faults: The injected faults.
-        calls: The last calls, oldest first.
+        calls: The most recent calls, oldest first.
     """
 
     def __init__(
         self,
         *,
-        objects: Objects,
-        clock: Callable[[], datetime] = REAL_CLOCK,
+        objects: S3Objects,
+        clock: Callable[[], datetime] = SYSTEM_CLOCK,
         timings: Timings = DEFAULT_TIMINGS,
         authorize: Callable[[Caller, str, list[str]], None] = _allow_everything,
         switches: Switches = DEFAULT_SWITCHES,
@@ -132,13 +140,13 @@ class Personalize:
         )
 
     def call(self, operation_name: str, request: Request, caller: Caller) -> Response:
-        """Perform an operation of one of the services. Times in the response are datetimes.
+        """Perform an API call, and return the response, with timestamps as datetimes.
 
         Raises:
-            ApiError: The service refuses the call.
+            ApiError: The service rejects the call.
             NoResponse: An injected fault loses the response.
         """
-        # The caller may change its request later, so keep a copy.
+        # Resources keep parts of their request, so it must not change when the caller reuses it.
         fields = deepcopy(dict(request))
         request = {name: value for name, value in fields.items() if value is not None}
 
@@ -149,7 +157,7 @@ class Personalize:
             return cast("Response", select_fields(output_shape, response))
 
     def _perform(self, operation_name: str, request: Request, caller: Caller) -> Response:
-        """Perform an operation, or let an injected fault happen to it."""
+        """Check a call and run its operation, unless an injected fault interferes."""
         fault = self.faults.take_for_call(operation_name, request)
         fault.raise_before_operation()
 
@@ -165,17 +173,17 @@ class Personalize:
         fault.raise_after_operation()
         return response
 
-    def resources(self, kind: type[R], caller: Caller) -> dict[str, R]:
-        """Return the resources of a kind by ARN, oldest first, with all that they store.
+    def resources(self, resource_class: type[ResourceT], caller: Caller) -> dict[str, ResourceT]:
+        """Return the caller's resources of a class by ARN, oldest first.
 
-        The API shows only a part of it, for example not what a version has learned.
+        Tests use this for what the API doesn't show, such as the rows of a dataset.
         """
         with self._lock:
-            resources = self._advance_store(caller).list_resources(kind)
+            resources = self._advance_store(caller).list_resources(resource_class)
             return {resource.arn: resource for resource in resources}
 
     def _advance_store(self, caller: Caller) -> Store:
-        """Return the store of the caller's account and region, after everything that is due now."""
+        """Return the store of the caller's account and region, after all due jobs have run."""
         key = (caller.account, caller.region)
         if key not in self._stores:
             self._stores[key] = self._new_store(*key, self._clock())
@@ -187,14 +195,14 @@ class Personalize:
     def _check_permissions(
         self, operation_name: str, request: Request, caller: Caller, store: Store
     ) -> None:
-        """Refuse a call for which the caller lacks a permission."""
+        """Reject a call if the caller lacks any of the permissions that it needs."""
         permissions = list_required_permissions(operation_name, request, store)
         for action, resources in permissions.items():
             self._authorize(caller, action, resources)
 
 
 def _find_operation(name: str) -> Operation:
-    """Find the function for an operation of the services, which may have more than the emulator."""
+    """Find the implementation of an operation, or reject one that the emulator doesn't have."""
     if name not in OPERATIONS:
         message = f"{name} is not supported by this emulator of Personalize."
         raise ApiError("UnknownOperationException", message)
@@ -202,7 +210,7 @@ def _find_operation(name: str) -> Operation:
 
 
 def _build_response(result: Resource | Response | None) -> Response:
-    """Build the response from what an operation returns."""
+    """Turn the return value of an operation into a response."""
     if result is None:
         return {}
     if isinstance(result, Resource):
@@ -212,5 +220,5 @@ def _build_response(result: Resource | Response | None) -> Response:
 
 
 def attach(client: BaseClient, personalize: Personalize, caller: Caller) -> None:
-    """Let `personalize` respond to the requests of a boto3 client in this process."""
+    """Redirect a boto3 client of this process to `personalize`, so that it no longer calls AWS."""
     wire.intercept(client, lambda operation, request: personalize.call(operation, request, caller))

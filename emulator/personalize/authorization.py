@@ -1,7 +1,7 @@
-"""The IAM actions and resources for which the caller of each operation needs a permission.
+"""The IAM permissions that a caller needs for each operation.
 
-The reference is the page "Actions, resources, and condition keys for Amazon Personalize" of the
-Service Authorization Reference. An action has the name of its operation.
+They come from the page "Actions, resources, and condition keys for Amazon Personalize" in the
+Service Authorization Reference. Each operation has an action of the same name.
 """
 
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from emulator.protocol.service_models import list_members
 
 
 class Caller(NamedTuple):
-    """The caller's account and region, and the ARN and the access key of the principal."""
+    """The IAM principal that makes a call, and the account and region in which it does."""
 
     account: str
     region: str
@@ -25,10 +25,10 @@ class Caller(NamedTuple):
 def list_required_permissions(
     operation: str, request: Request, store: Store
 ) -> dict[str, list[str]]:
-    """List the IAM actions that a call needs, each with the ARNs of its resources.
+    """Map each IAM action that the caller must be allowed to the ARNs of its resources.
 
     Raises:
-        ApiError: InvalidInputException if the request lacks a resource's ARN.
+        ApiError: InvalidInputException if the request lacks the ARN of the resource.
     """
     action = f"personalize:{operation}"
     noun = operation.removeprefix("Create")
@@ -36,8 +36,8 @@ def list_required_permissions(
         return {action: [_find_target_arn(operation, request)]}
 
     new_arn = _build_new_arn(noun, request, store)
-    resource_arns = _list_containers(noun, request)
-    if noun != "SolutionVersion":  # for which IAM asks for the solution alone
+    resource_arns = _list_container_arns(noun, request)
+    if noun != "SolutionVersion":  # CreateSolutionVersion only needs the solution.
         resource_arns.insert(0, new_arn)
 
     permissions = {action: resource_arns}
@@ -50,13 +50,13 @@ def list_required_permissions(
 
 
 def _find_target_arn(operation: str, request: Request) -> str:
-    """Find the ARN that a policy has to allow for an operation that creates nothing.
+    """Find the ARN that the caller's policy has to allow for anything but a Create operation.
 
-    In the service model that is always the first ARN. UpdateCampaign, for example, takes a
+    In the service model, that's always the first ARN. UpdateCampaign, for example, takes a
     campaignArn followed by a solutionVersionArn.
     """
-    # IAM cannot restrict the List operations to a resource, even if they take the ARN of a parent.
-    # ListTagsForResource is different: despite its name, it is about a single resource.
+    # IAM can't restrict List operations to a resource, even if they take the ARN of a parent.
+    # ListTagsForResource is different: despite its name, it's about a single resource.
     if operation.startswith("List") and operation != "ListTagsForResource":
         return "*"
 
@@ -70,11 +70,11 @@ def _find_target_arn(operation: str, request: Request) -> str:
 
 
 def _build_new_arn(noun: str, request: Request, store: Store) -> str:
-    """Build the ARN of the resource that a Create operation would create."""
+    """Predict the ARN of the resource that a Create operation will create."""
     name = request.get("name", request.get("jobName"))
     match noun:
         case "SolutionVersion":
-            # Nobody knows the id of a version before its creation, so its ARN is a pattern.
+            # The ID of a version isn't known before its creation, so use a pattern.
             return f"{request['solutionArn']}/*"
 
         case "Dataset":
@@ -84,13 +84,13 @@ def _build_new_arn(noun: str, request: Request, store: Store) -> str:
     return store.build_arn(RESOURCE_CLASSES[noun].resource_type, name)
 
 
-def _list_containers(noun: str, request: Request) -> list[str]:
-    """List the ARN of the resource that contains a new one, if IAM asks for that too."""
+def _list_container_arns(noun: str, request: Request) -> list[str]:
+    """List the existing resources on which the caller must be allowed to create the new one."""
     match noun:
         case "BatchSegmentJob":
             return []
         case "Campaign" | "BatchInferenceJob":
-            # The solution contains them, not its version.
+            # IAM expects the ARN of the solution instead of its version.
             return [request["solutionVersionArn"].rpartition("/")[0]]
 
     container_fields = ("datasetGroupArn", "datasetArn", "solutionArn")

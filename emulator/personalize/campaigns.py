@@ -1,53 +1,62 @@
-"""The operations on campaigns: deploy a version, and replace it."""
+"""The operations on campaigns: CreateCampaign and UpdateCampaign."""
 
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from emulator.personalize.errors import invalid_input
-from emulator.personalize.lifecycle import create, find_active, find_updatable, update
+from emulator.personalize.lifecycle import (
+    create_resource,
+    find_active,
+    find_updatable,
+    start_update,
+)
 from emulator.personalize.resources import Campaign, Solution, SolutionVersion
 from emulator.personalize.store import Request, Store
 
 DEFAULT_SETTINGS: Mapping[str, Any] = {"minProvisionedTPS": 1, "campaignConfig": {}}
 LATEST = "/$LATEST"
+"""The suffix of a solution's ARN that stands for its newest ACTIVE version."""
 
 
 def create_campaign(store: Store, request: Request) -> Campaign:
-    """Create a campaign that serves an ACTIVE version."""
+    """Create a campaign that serves an ACTIVE solution version."""
     version = _find_active_version(store, request["solutionVersionArn"], sync=_is_syncing(request))
     recipe = version.solution.recipe
     if recipe.type == "USER_SEGMENTATION":
         raise invalid_input(f"The recipe {recipe.name} does not support campaigns")
 
     details = {**DEFAULT_SETTINGS, **request, "solutionVersionArn": version.arn}
-    belongs_to = [version.solution.arn, version.solution.group_arn]
-    return create(store, Campaign, details, belongs_to=belongs_to)
+    parent_arns = [version.solution.arn, version.solution.group_arn]
+    return create_resource(store, Campaign, details, parent_arns=parent_arns)
 
 
 def update_campaign(store: Store, request: Request) -> Campaign:
-    """Start to deploy another version or other settings.
+    """Start an update of a campaign to another solution version or other settings.
 
-    The old version and settings are in use until the update is ACTIVE.
+    The campaign keeps its old version and settings until the update is ACTIVE.
     """
     campaign = find_updatable(store, Campaign, request["campaignArn"])
     if request.get("campaignConfig", {}).get("itemExplorationConfig") == {}:
-        # Describe may return such a configuration.
+        # DescribeCampaign may return such a configuration, but UpdateCampaign rejects it.
         raise invalid_input("itemExplorationConfig must not be empty")
 
-    old_settings = campaign.settings(store.now)
+    old_settings = campaign.settings_at(store.now)
     new_settings = {**DEFAULT_SETTINGS, **request}
     if store.switches.update_keeps_settings:
         new_settings = {**old_settings, **request}
     if _is_syncing(old_settings) and not _is_syncing(new_settings):
-        _check_sync_is_turned_off(request)
+        _require_explicit_end_of_sync(request)
 
     _deploy(store, campaign, new_settings, version_arn=request.get("solutionVersionArn"))
     return campaign
 
 
-def _check_sync_is_turned_off(request: Request) -> None:
-    """Reject an update that ends the sync in passing (guide, "Updating a campaign")."""
+def _require_explicit_end_of_sync(request: Request) -> None:
+    """Reject an update that stops syncing with the latest version without saying so.
+
+    See the guide, "Updating a campaign".
+    """
     config = request.get("campaignConfig", {})
     is_explicit = config.get("syncWithLatestSolutionVersion") is False
     if not is_explicit or not request.get("solutionVersionArn"):
@@ -60,7 +69,7 @@ def _check_sync_is_turned_off(request: Request) -> None:
 def _deploy(
     store: Store, campaign: Campaign, settings: Mapping[str, Any], version_arn: str | None
 ) -> None:
-    """Start an update of a campaign to a version, by default the served one, and to settings."""
+    """Start an update of a campaign. Without a version ARN, it keeps the version that it serves."""
     if version_arn is None:
         version = store.get(SolutionVersion, campaign.served_version_arn(store.now))
     else:
@@ -68,19 +77,20 @@ def _deploy(
 
     details = {key: settings[key] for key in DEFAULT_SETTINGS}
     details["solutionVersionArn"] = version.arn
-    timeline = update(store, campaign, details)
-    timeline.when_active(partial(_move_to_solution, campaign, version.solution))
+    timeline = start_update(store, campaign, details)
+    timeline.on_active(partial(_move_to_solution, campaign, version.solution))
 
 
 def _move_to_solution(campaign: Campaign, solution: Solution) -> None:
-    """Let a campaign belong to the solution of the version that it serves now."""
-    campaign.belongs_to = (solution.arn, solution.group_arn)
+    """Record that a campaign now uses this solution, which can differ from the previous one."""
+    campaign.parent_arns = (solution.arn, solution.group_arn)
 
 
 def _find_active_version(store: Store, arn: str, *, sync: bool) -> SolutionVersion:
-    """Find the ACTIVE version that a request names.
+    """Look up the ACTIVE solution version that a request asks for.
 
-    If the campaign syncs with the latest version, the ARN must be `<solution>/$LATEST`.
+    If the campaign syncs with the latest version, the ARN must be `<solution>/$LATEST`, and the
+    newest ACTIVE version is returned.
     """
     if sync != arn.endswith(LATEST):
         raise invalid_input(
@@ -100,5 +110,5 @@ def _find_active_version(store: Store, arn: str, *, sync: bool) -> SolutionVersi
 
 
 def _is_syncing(settings: Mapping[str, Any]) -> bool:
-    """Return True if a campaign with these settings shall deploy each new version by itself."""
+    """Return True if a campaign with these settings follows the solution's latest version."""
     return settings.get("campaignConfig", {}).get("syncWithLatestSolutionVersion") is True

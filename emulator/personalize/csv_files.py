@@ -1,7 +1,7 @@
-"""Reads the CSV files of an import job, and fails the job if a file breaks a rule of the service.
+"""Parses CSV files, and raises JobFailed if Personalize wouldn't accept them.
 
-Sources: the pages "Preparing training data", "Preparing item metadata for training", "Creating
-schema JSON files" and "Endpoints and quotas" of the guide of Amazon Personalize.
+The rules come from these pages of the guide: "Preparing training data", "Preparing item metadata
+for training", "Creating schema JSON files" and "Endpoints and quotas".
 """
 
 import csv
@@ -15,57 +15,62 @@ from typing import NamedTuple
 from emulator.personalize.errors import JobFailed
 from emulator.personalize.tables import AVRO_TYPES, MAX_TEXT_LENGTH, Field, Row, Value
 
-SHOWN_CHARACTERS = 20  # of a value in a failure reason
+MAX_SHOWN_CHARACTERS = 20
+"""How much of a wrong value a failure reason quotes."""
 MAX_ID_LENGTH = 256
 ID_FIELDS = ("USER_ID", "ITEM_ID", "ACTION_ID")
-EARLIEST = datetime(1990, 1, 1, tzinfo=UTC).timestamp()
-FIRST_MILLISECONDS = 10**11  # in seconds it would be the year 5138
+EARLIEST_INTERACTION = datetime(1990, 1, 1, tzinfo=UTC).timestamp()
+MIN_MILLISECONDS = 10**11
+"""From here on, a timestamp must be in milliseconds. In seconds, it would be in the year 5138."""
 LINE_BREAK = re.compile(r"\r\n|\n|\r")
-TOO_LONG = (
+TOO_LONG_MESSAGE = (
     "Length cannot be more than {length} characters for {name}. If no values exceed the character "
     "limit, make sure your data follows the formatting guidelines listed in "
     "https://docs.aws.amazon.com/personalize/latest/dg/data-prep-formatting.html."
 )
-"""The words of the service."""
+"""The error message that Personalize itself uses."""
 
 
 class CsvFile(NamedTuple):
-    """The columns of a file, and its rows. The rows have the columns of the schema."""
+    """The contents of a parsed file."""
 
     columns: list[str]
+    """The columns in the file's header."""
+
     rows: list[Row]
+    """The rows, whose values are in the order of the schema instead of the header."""
 
 
-class ColumnReader(NamedTuple):
-    """The position of a column's values in a line, and the function that reads one of them."""
+class ColumnParser(NamedTuple):
+    """Where the values of a column are in each line, and how to parse them."""
 
     position: int
-    read: Callable[[str], Value]
+    parse: Callable[[str], Value]
 
 
 def read_csv(name: str, data: bytes, schema: Sequence[Field], today: date) -> CsvFile:
-    """Read a CSV file with a header, or fail the job if the file breaks a rule.
+    """Parse a CSV file with a header, or raise JobFailed if it's invalid.
 
-    The rows lack other columns of the file, and a missing nullable column is None in every row.
-    Empty lines are left out. `name` stands for the file in messages. `today` is the day of the
-    import in UTC.
+    Columns that aren't in the schema are dropped, and missing nullable columns are filled with
+    None. Empty lines are skipped. `name` is what messages call the file, and `today` is the date
+    in UTC, which limits the timestamps.
     """
     text = _decode(name, data)
     numbered_lines = enumerate(LINE_BREAK.split(text), start=1)
     lines = [(number, line) for number, line in numbered_lines if line]
     if not lines:
-        lines = [(1, "")]  # the header of an empty file is empty
+        lines = [(1, "")]  # An empty file has an empty header.
 
     header = lines[0][1]
     columns = header.split(",")
     _check_header(columns, schema)
 
-    readers = _build_readers(columns, schema, today)
-    return CsvFile(columns, _read_rows(name, lines[1:], len(columns), readers))
+    parsers = _build_parsers(columns, schema, today)
+    return CsvFile(columns, _parse_rows(name, lines[1:], len(columns), parsers))
 
 
 def _decode(name: str, data: bytes) -> str:
-    """Decode a file, which must be text."""
+    """Decode a file, and fail the job if it isn't UTF-8 text."""
     try:
         text = data.decode()
     except UnicodeDecodeError:
@@ -78,11 +83,11 @@ def _decode(name: str, data: bytes) -> str:
 
 
 def _check_header(columns: Sequence[str], schema: Sequence[Field]) -> None:
-    """Fail the job if a file cannot have these columns."""
+    """Fail the job if the header is malformed, or lacks a required column."""
     quoted = [name for name in columns if '"' in name]
     _reject_columns("has quotation marks in its header", quoted)
 
-    # Two names are equal if they differ only in underscores.
+    # Names that only differ in underscores count as duplicates.
     counts = Counter(name.replace("_", "") for name in columns)
     repeated = [name for name in columns if counts[name.replace("_", "")] > 1]
     _reject_columns("has duplicate columns", repeated)
@@ -93,48 +98,49 @@ def _check_header(columns: Sequence[str], schema: Sequence[Field]) -> None:
 
 
 def _reject_columns(problem: str, columns: Sequence[str]) -> None:
-    """Fail the job if any columns have a problem."""
+    """Fail the job if there are any columns with this problem."""
     if columns:
-        # The failure reason may be shown on a terminal.
+        # Escape control characters, because the failure reason may be shown on a terminal.
         shown_names = [name if name.isprintable() else repr(name) for name in columns]
         raise JobFailed(f"Input csv {problem}: [{', '.join(shown_names)}]")
 
 
-def _build_readers(
+def _build_parsers(
     columns: Sequence[str], schema: Sequence[Field], today: date
-) -> list[ColumnReader]:
-    """Build the reader of each field of the schema.
+) -> list[ColumnParser]:
+    """Build a parser for each field of the schema.
 
-    A missing column is nullable, so it reads the empty value that is appended to each line.
+    Only a nullable column can be missing. Its parser gets the empty value that `_parse_rows`
+    appends to each line, and turns it into None.
     """
     end_of_tomorrow = (datetime.combine(today, time(), UTC) + timedelta(days=2)).timestamp()
 
-    readers = []
+    parsers = []
     for field in schema:
         position = -1
         if field.name in columns:
             position = columns.index(field.name)
 
-        # Most texts occur in many lines, so each column remembers their values.
-        read = cache(partial(_read_value, field, end_of_tomorrow))
-        readers.append(ColumnReader(position, read))
+        # Most values occur in many lines, so cache the results for each column.
+        parse = cache(partial(_parse_value, field, end_of_tomorrow))
+        parsers.append(ColumnParser(position, parse))
 
-    return readers
+    return parsers
 
 
-def _read_rows(
-    name: str, lines: Iterable[tuple[int, str]], count: int, readers: Sequence[ColumnReader]
+def _parse_rows(
+    name: str, lines: Iterable[tuple[int, str]], column_count: int, parsers: Sequence[ColumnParser]
 ) -> list[Row]:
-    """Read the lines of a file, which come with their numbers and have `count` values each."""
+    """Parse numbered lines, and fail the job at the first one that's invalid."""
     rows = []
     for number, line in lines:
         values = _split_line(line)
-        if len(values) != count:
-            raise JobFailed(f"{name}, line {number} does not have {count} values")
+        if len(values) != column_count:
+            raise JobFailed(f"{name}, line {number} does not have {column_count} values")
 
-        values.append("")  # for missing columns
+        values.append("")  # This is what missing columns get.
         try:
-            rows.append(tuple([read(values[position]) for position, read in readers]))
+            rows.append(tuple([parse(values[position]) for position, parse in parsers]))
         except JobFailed as failure:
             raise JobFailed(f"{name}, line {number}: {failure}") from None
 
@@ -142,10 +148,10 @@ def _read_rows(
 
 
 def _split_line(line: str) -> list[str]:
-    r"""Split a line into its values. `\` is the escape character.
+    r"""Split a line into its values, where `\` is the escape character.
 
-    The list is empty if the line is not one record: a quotation mark is not closed, text follows
-    the mark that closes a value, or the line ends in the escape character.
+    If the line is malformed, return an empty list: a quotation mark isn't closed, text follows a
+    closing one, or the line ends with the escape character.
     """
     if '"' not in line and "\\" not in line:
         return line.split(",")
@@ -155,13 +161,13 @@ def _split_line(line: str) -> list[str]:
         return []
 
 
-def _read_value(field: Field, end_of_tomorrow: float, text: str) -> Value:
-    """Read the text of a value, or fail the job if it breaks a rule."""
+def _parse_value(field: Field, end_of_tomorrow: float, text: str) -> Value:
+    """Parse a value as its Avro type, and fail the job if that isn't possible."""
     if text == "" and field.nullable:
         return None
 
     avro_type = AVRO_TYPES[field.type]
-    shown = f"{field.name} {text[:SHOWN_CHARACTERS]!r}"
+    shown = f"{field.name} {text[:MAX_SHOWN_CHARACTERS]!r}"
     if not avro_type.pattern.fullmatch(text):
         raise JobFailed(f"{shown} is not a {field.type}")
 
@@ -179,20 +185,20 @@ def _read_value(field: Field, end_of_tomorrow: float, text: str) -> Value:
 
 
 def _check_length(field: Field, value: str) -> None:
-    """Fail the job if a text is too long, unless it's textual: those, the service cuts off."""
+    """Fail the job if a string is too long, except in a textual field, which AWS truncates."""
     max_length = MAX_TEXT_LENGTH
     if field.name in ID_FIELDS:
         max_length = MAX_ID_LENGTH
     if len(value) > max_length and not field.textual:
-        raise JobFailed(TOO_LONG.format(length=max_length, name=field.name))
+        raise JobFailed(TOO_LONG_MESSAGE.format(length=max_length, name=field.name))
 
 
 def _is_possible_time(field_name: str, value: float, end_of_tomorrow: float) -> bool:
-    """Return False for a time in milliseconds, or for an interaction in the wrong era."""
+    """Return False for a timestamp in milliseconds, or for an interaction at an impossible time."""
     if field_name == "TIMESTAMP":
-        return EARLIEST <= value < end_of_tomorrow
+        return EARLIEST_INTERACTION <= value < end_of_tomorrow
     if field_name == "CREATION_TIMESTAMP":
         # An item may be much older than its interactions.
-        return value < FIRST_MILLISECONDS
+        return value < MIN_MILLISECONDS
 
     return True

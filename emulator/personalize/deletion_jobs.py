@@ -1,11 +1,11 @@
-"""The operation that deletes users from a dataset group (guide, "Deleting users")."""
+"""Data deletion jobs, which delete users from a dataset group (guide, "Deleting users")."""
 
 from collections.abc import Mapping
 from datetime import date
 from functools import partial
 
 from emulator.personalize.csv_files import read_csv
-from emulator.personalize.lifecycle import check_no_unfinished_job, create, find_active
+from emulator.personalize.lifecycle import check_no_unfinished_job, create_resource, find_active
 from emulator.personalize.resources import (
     BatchJob,
     DataDeletionJob,
@@ -18,25 +18,28 @@ from emulator.personalize.s3_files import parse_location, read_csv_files
 from emulator.personalize.store import Request, Store
 from emulator.personalize.tables import Field, Value
 
-COLUMNS = (Field("USER_ID", "string", nullable=False),)
+USER_ID_SCHEMA = (Field("USER_ID", "string", nullable=False),)
 
 
 def create_data_deletion_job(store: Store, request: Request) -> DataDeletionJob:
-    """Start a job that deletes the users in CSV files. It fails if they are not valid.
+    """Start a job that deletes the users who are listed in CSV files.
 
-    It reads the files when it ends. Models keep what they have learned.
+    The files aren't read until the job ends, and if one is invalid, the job fails. Models that were
+    trained on these users aren't changed.
     """
     group = find_active(store, DatasetGroup, request["datasetGroupArn"])
     location = parse_location(request["dataSource"].get("dataLocation", ""))
     check_no_unfinished_job(store, group.arn, ImportJob, SolutionVersion, BatchJob)
 
-    job = create(store, DataDeletionJob, request, belongs_to=[group.arn], location=location)
-    job.timeline.when_active(partial(_delete_users, store, job))
+    job = create_resource(
+        store, DataDeletionJob, request, parent_arns=[group.arn], location=location
+    )
+    job.timeline.on_active(partial(_delete_users, store, job))
     return job
 
 
 def _delete_users(store: Store, job: DataDeletionJob) -> None:
-    """Delete the users in a job's files from all datasets of the group, and count the rows."""
+    """Delete the users from all datasets of the group, and record how many rows are gone."""
     files = read_csv_files(store.objects, job.location, job.details["roleArn"])
     user_ids = _parse_user_ids(files, store.now.date())
 
@@ -50,9 +53,9 @@ def _delete_users(store: Store, job: DataDeletionJob) -> None:
 
 
 def _parse_user_ids(files: Mapping[str, bytes], today: date) -> set[Value]:
-    """Parse the ids in the one column of each file."""
+    """Parse the user IDs in all files, which only need that one column."""
     return {
         user_id
         for url, data in files.items()
-        for (user_id,) in read_csv(url, data, COLUMNS, today).rows
+        for (user_id,) in read_csv(url, data, USER_ID_SCHEMA, today).rows
     }

@@ -1,4 +1,8 @@
-"""The Describe and List operations. The service model decides which fields each of them shows."""
+"""The Describe and List operations of all resources.
+
+They return all fields of a resource. Afterwards, `api.py` drops those that the service model of the
+operation doesn't have.
+"""
 
 import hashlib
 from collections.abc import Sequence
@@ -9,47 +13,52 @@ from emulator.personalize.store import Request, Response, Store, Switches
 from emulator.protocol.errors import ApiError
 
 
-def describe(kind: type[Resource], store: Store, request: Request) -> Response:
-    """Show one resource."""
-    resource = store.get(kind, request[kind.arn_field()])
-    return {kind.response_field(): _collect_fields(store, resource)}
+def describe(resource_class: type[Resource], store: Store, request: Request) -> Response:
+    """Describe the resource that a request names."""
+    resource = store.get(resource_class, request[resource_class.arn_field()])
+    return {resource_class.response_field(): _collect_fields(store, resource)}
 
 
-def list_page(kind: type[Resource], store: Store, request: Request) -> Response:
-    """Show one page of the resources of a kind.
-
-    If the request has an ARN, only the resources that belong to this ARN are listed.
-    """
-    resources = _list_resources(kind, store, request)
+def list_page(resource_class: type[Resource], store: Store, request: Request) -> Response:
+    """Return one page of the resources of a class, and a token for the next page, if any."""
+    resources = _list_resources(resource_class, store, request)
     start = _parse_token(request.get("nextToken", "0"))
     page_size = store.switches.page_size
     end = start + min(request.get("maxResults", page_size), page_size)
 
-    # ListFilters calls its field `Filters`. In all other responses it begins in lower case.
+    # In the response of ListFilters, the field is called `Filters`. All other operations use lower
+    # camel case.
     page = [_collect_fields(store, resource) for resource in resources[start:end]]
-    response: Response = {f"{kind.response_field()}s": page, f"{kind.noun()}s": page}
+    response: Response = {
+        f"{resource_class.response_field()}s": page,
+        f"{resource_class.noun()}s": page,
+    }
     if end < len(resources):
         response["nextToken"] = str(end)
 
     return response
 
 
-def _list_resources(kind: type[Resource], store: Store, request: Request) -> Sequence[Resource]:
-    """List the resources that a request asks for."""
+def _list_resources(
+    resource_class: type[Resource], store: Store, request: Request
+) -> Sequence[Resource]:
+    """List the resources for all pages, filtered by the request's ARN, if it has one."""
     parent_arn = None
     for field, value in request.items():
         if field.endswith("Arn"):
             parent_arn = value
 
-    if kind is SolutionVersion and parent_arn is not None:
-        # Only the model of this List has ResourceNotFoundException.
+    if resource_class is SolutionVersion and parent_arn is not None:
+        # Unlike the other List operations, this one can raise ResourceNotFoundException according
+        # to the service model.
         store.get(Solution, parent_arn)
 
-    return _order(store.list_resources(kind, parent_arn), store.switches.list_order)
+    resources = store.list_resources(resource_class, parent_arn)
+    return _sort_resources(resources, store.switches.list_order)
 
 
-def _order(resources: Sequence[Resource], order: str) -> Sequence[Resource]:
-    """Put resources, which come oldest first, into the order of the switch `list_order`."""
+def _sort_resources(resources: Sequence[Resource], order: str) -> Sequence[Resource]:
+    """Sort resources, which are still oldest first, as the switch `list_order` demands."""
     match order:
         case "newest first":
             return resources[::-1]
@@ -59,16 +68,16 @@ def _order(resources: Sequence[Resource], order: str) -> Sequence[Resource]:
 
 
 def _parse_token(token: str) -> int:
-    """Parse the token of a page, which is the position in the list at which it begins."""
+    """Parse a nextToken, which is the position of the page's first resource in the whole list."""
     if not token.isdecimal():
         raise ApiError("InvalidNextTokenException", "The token is not valid.")
     return int(token)
 
 
 def _collect_fields(store: Store, resource: Resource) -> dict[str, Any]:
-    """Collect the fields that Describe and List show of a resource.
+    """Collect all fields that Describe or List could show of a resource.
 
-    Where AWS's documentation leaves it open what they show, the switches decide.
+    AWS doesn't document some of their values, so these depend on the switches.
     """
     fields: dict[str, Any] = resource.fields_at(store.now)
     if isinstance(resource, Solution):
@@ -85,11 +94,11 @@ def _collect_fields(store: Store, resource: Resource) -> dict[str, Any]:
 
 
 def _apply_switches(resource: Resource, fields: dict[str, Any], switches: Switches) -> None:
-    """Change the status and the settings that are shown, if a switch says so."""
+    """Change the status and the campaign settings in place, as the switches demand."""
     if switches.underscore_in_stop_status and "STOP" in fields["status"]:
         fields["status"] = fields["status"].replace(" ", "_")
 
-    if isinstance(resource, Campaign) and switches.senseless_campaign_settings:
+    if isinstance(resource, Campaign) and switches.describe_shows_invalid_settings:
         fields["campaignConfig"] = {"itemExplorationConfig": {}, **fields["campaignConfig"]}
         if fields["minProvisionedTPS"] == 1:
             fields["minProvisionedTPS"] = 0

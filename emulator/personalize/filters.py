@@ -1,7 +1,8 @@
-"""The operation that creates filters, and how a filter is applied to results.
+"""Creates filters, and applies them to recommendations and user segments.
 
-The rules are from the guide's pages about filter expressions and from the API reference of
-GetRecommendations.
+A filter consists of one or more *expressions*. Each one includes or excludes items or users, and
+its *condition* compares a dataset's column with some values. The rules come from the guide's pages
+about filter expressions, and from the API reference of GetRecommendations.
 """
 
 import re
@@ -10,7 +11,7 @@ from itertools import compress
 
 from emulator.personalize.datasets import find_dataset
 from emulator.personalize.errors import invalid_input
-from emulator.personalize.lifecycle import create, find_active
+from emulator.personalize.lifecycle import create_resource, find_active
 from emulator.personalize.resources import (
     Condition,
     DatasetColumn,
@@ -19,32 +20,33 @@ from emulator.personalize.resources import (
 )
 from emulator.personalize.store import Request, Store
 
-VALUES = r'"[^"]*"(?:\s*,\s*"[^"]*")*'
+QUOTED_VALUES = r'"[^"]*"(?:\s*,\s*"[^"]*")*'
 EXPRESSION = re.compile(
     r"\s*(?P<verb>INCLUDE|EXCLUDE)\s+(?P<target>ItemID|UserID)\s+WHERE"
     rf"\s+(?P<dataset>\w+)\.(?P<field>\w+)\s+IN"
-    rf"\s*\(\s*(?:(?P<values>{VALUES})|\$(?P<parameter>\w+))\s*\)\s*",
+    rf"\s*\(\s*(?:(?P<values>{QUOTED_VALUES})|\$(?P<parameter>\w+))\s*\)\s*",
     re.IGNORECASE,
 )
-PIPE = re.compile(r'\|(?=(?:[^"]*"[^"]*")*[^"]*$)')
-"""A separator of expressions, which has an even number of quotes behind it."""
+SEPARATOR = re.compile(r'\|(?=(?:[^"]*"[^"]*")*[^"]*$)')
+"""A pipe between two expressions. One with an odd number of quotes after it is within a value."""
 ID_COLUMNS = {"INTERACTIONS": "ITEM_ID", "ITEMS": "ITEM_ID", "USERS": "USER_ID"}
-"""The column with the ids that the data of each type of dataset can include or exclude."""
+"""Type of dataset -> the column with the IDs of the items or users that it can filter."""
 
 
 def create_filter(store: Store, request: Request) -> Filter:
-    """Create a filter of one or more expressions, which are separated by a pipe.
+    """Create a filter from one or more expressions, which are separated by pipes.
 
-    Each expression has one condition, which compares a field with IN.
+    AWS supports more complex expressions. In the emulator, each one must have a single condition
+    with the operator IN.
     """
     group = find_active(store, DatasetGroup, request["datasetGroupArn"])
-    texts = PIPE.split(request["filterExpression"])
+    texts = SEPARATOR.split(request["filterExpression"])
     conditions = tuple(_parse_condition(store, group.arn, text) for text in texts)
-    return create(store, Filter, request, belongs_to=[group.arn], conditions=conditions)
+    return create_resource(store, Filter, request, parent_arns=[group.arn], conditions=conditions)
 
 
 def _parse_condition(store: Store, group_arn: str, expression: str) -> Condition:
-    """Parse the condition of one expression, and find its column in the group's datasets."""
+    """Parse an expression, and reject one that isn't supported or names an unknown column."""
     match = EXPRESSION.fullmatch(expression)
     if match is None:
         raise invalid_input(
@@ -63,7 +65,7 @@ def _parse_condition(store: Store, group_arn: str, expression: str) -> Condition
 
 
 def _find_compared_column(store: Store, group_arn: str, match: re.Match[str]) -> DatasetColumn:
-    """Find the column that an expression compares."""
+    """Look up the column that an expression compares, in the datasets of a group."""
     dataset = find_dataset(store, group_arn, match["dataset"].upper())
     if dataset is not None and _can_compare(dataset.type, match):
         for column in dataset.schema.columns:
@@ -75,9 +77,10 @@ def _find_compared_column(store: Store, group_arn: str, match: re.Match[str]) ->
 
 
 def _can_compare(dataset_type: str, match: re.Match[str]) -> bool:
-    """Tell if a type of dataset has the ids of an expression, and if its field can be compared.
+    """Return True if a dataset of this type can filter what the expression is about.
 
-    Of the interactions, this emulator compares only the event type.
+    Items and interactions can filter ItemID, and users can filter UserID. In interactions, the
+    emulator can only compare the event type.
     """
     id_column = ID_COLUMNS.get(dataset_type, "")
     has_ids = id_column.replace("_", "") == match["target"].upper()
@@ -85,9 +88,9 @@ def _can_compare(dataset_type: str, match: re.Match[str]) -> bool:
 
 
 def find_active_filter(store: Store, request: Request, group_arn: str) -> Filter | None:
-    """Find the filter that a request names, or return None if it names none.
+    """Look up the filter of a request, or return None if the request doesn't have one.
 
-    It must be ACTIVE and of the same dataset group.
+    It must be ACTIVE, and belong to the given dataset group.
     """
     if "filterArn" not in request:
         return None
@@ -95,7 +98,7 @@ def find_active_filter(store: Store, request: Request, group_arn: str) -> Filter
     item_filter = store.get(Filter, request["filterArn"])
     if not item_filter.is_active(store.now):
         raise invalid_input(f"Filter {item_filter.arn} is {item_filter.status(store.now)}")
-    if group_arn not in item_filter.belongs_to:
+    if group_arn not in item_filter.parent_arns:
         raise invalid_input(f"Filter {item_filter.arn} does not belong to {group_arn}")
 
     return item_filter
@@ -104,11 +107,11 @@ def find_active_filter(store: Store, request: Request, group_arn: str) -> Filter
 def filter_scores(
     item_filter: Filter | None, request: Request, scores: Mapping[str, float]
 ) -> dict[str, float]:
-    """Keep the items or users that pass a filter, in the same order, with their scores.
+    """Keep the scores of the items or users that pass a filter, in the same order.
 
-    The request has the values of the filter's parameters in `filterValues`. What any INCLUDE
-    expression includes passes, unless an EXCLUDE expression excludes it (guide, "Combining multiple
-    expressions").
+    To pass, an item must match at least one INCLUDE expression, if there are any, and no EXCLUDE
+    expression (guide, "Combining multiple expressions"). The request provides the values of
+    parameters in `filterValues`.
     """
     if item_filter is None:
         return dict(scores)
@@ -116,36 +119,41 @@ def filter_scores(
     passing_ids = set(scores)
     includes = [condition for condition in item_filter.conditions if condition.includes]
     if includes:
-        passing_ids = _find_ids_of_any(includes, request)
+        passing_ids = _find_ids_matching_any(includes, request)
 
-    passing_ids -= _find_ids_of_any(_list_used_excludes(item_filter, request), request)
-    return {key: score for key, score in scores.items() if key in passing_ids}
+    passing_ids -= _find_ids_matching_any(_list_usable_excludes(item_filter, request), request)
+    return {result_id: score for result_id, score in scores.items() if result_id in passing_ids}
 
 
-def _list_used_excludes(item_filter: Filter, request: Request) -> list[Condition]:
-    """List the EXCLUDE expressions that have the values of their parameters.
+def _list_usable_excludes(item_filter: Filter, request: Request) -> list[Condition]:
+    """List the EXCLUDE expressions for whose parameters the request provides values.
 
-    The others are not used (guide, "Creating filter expressions"), while INCLUDE needs its values.
+    The others are ignored (guide, "Creating filter expressions"). An INCLUDE expression, on the
+    other hand, always requires its values.
     """
-    present_parameters = {"", *request.get("filterValues", {})}
+    # Expressions without a parameter have an empty string instead.
+    provided_parameters = {"", *request.get("filterValues", {})}
     return [
         condition
         for condition in item_filter.conditions
-        if not condition.includes and condition.parameter in present_parameters
+        if not condition.includes and condition.parameter in provided_parameters
     ]
 
 
-def _find_ids_of_any(conditions: Iterable[Condition], request: Request) -> set[str]:
-    """Find the ids that fulfil at least one of the conditions."""
+def _find_ids_matching_any(conditions: Iterable[Condition], request: Request) -> set[str]:
+    """Find the IDs of items or users that match at least one of the conditions."""
     ids: set[str] = set()
     for condition in conditions:
-        ids |= _find_ids(condition, request)
+        ids |= _find_matching_ids(condition, request)
 
     return ids
 
 
-def _find_ids(condition: Condition, request: Request) -> set[str]:
-    """Find the ids that fulfil a condition, with the value of its parameter in a request."""
+def _find_matching_ids(condition: Condition, request: Request) -> set[str]:
+    """Find the IDs of items or users that match a condition.
+
+    In interactions, only those of the request's user count.
+    """
     dataset, column_name = condition.column
     table = dataset.table
     if dataset.type == "INTERACTIONS":
@@ -160,11 +168,11 @@ def _find_ids(condition: Condition, request: Request) -> set[str]:
 
 
 def _parse_wanted_values(condition: Condition, request: Request) -> list[str]:
-    """Parse the values of a condition, or those that a request gives to its parameter."""
+    """Parse the values of a condition, which are in the request if there's a parameter."""
     values = condition.values
     if condition.parameter:
         values = request.get("filterValues", {}).get(condition.parameter, "")
-        if not re.fullmatch(VALUES, values):
+        if not re.fullmatch(QUOTED_VALUES, values):
             raise invalid_input(
                 f"filterValues must have {condition.parameter} with each value in double quotes"
             )
@@ -175,10 +183,10 @@ def _parse_wanted_values(condition: Condition, request: Request) -> list[str]:
 def _match_values(
     column_name: str, values: Iterable[object], wanted_values: Sequence[str]
 ) -> list[bool]:
-    """Tell for each value of a column if it is one of the wanted values.
+    """Return, for each value of a column, whether it's one of the wanted values.
 
-    The case of event types makes no difference, and "*" stands for all of them. A text with `|` in
-    another column is a list of values.
+    Event types are compared regardless of case, and "*" matches all of them. In other columns, a
+    value can be a list that is separated by `|`, and a single match is enough.
     """
     if column_name == "EVENT_TYPE":
         event_types = {value.lower() for value in wanted_values}

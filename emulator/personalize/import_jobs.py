@@ -1,4 +1,4 @@
-"""The operations on dataset import jobs, which turn CSV files in S3 into rows of a dataset."""
+"""Dataset import jobs, which read rows from CSV files in S3 into a dataset."""
 
 import hashlib
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from functools import partial
 
 from emulator.personalize.csv_files import read_csv
 from emulator.personalize.errors import JobFailed, invalid_input
-from emulator.personalize.lifecycle import check_no_unfinished_job, create, find_active
+from emulator.personalize.lifecycle import check_no_unfinished_job, create_resource, find_active
 from emulator.personalize.resources import DataDeletionJob, Dataset, ImportJob
 from emulator.personalize.s3_files import parse_location, read_csv_files
 from emulator.personalize.store import Request, Store
@@ -15,9 +15,10 @@ from emulator.personalize.tables import IDENTITY_FIELDS, MIN_INTERACTIONS, Row, 
 
 
 def create_dataset_import_job(store: Store, request: Request) -> ImportJob:
-    """Start an import job. It fails if the files are not valid.
+    """Start a job that imports CSV files into a dataset, and fails if they're invalid.
 
-    It reads them when it ends, or when it is IN_PROGRESS if the switch `import_reads` is "start".
+    The switch `import_reads` decides if the files are read when the job becomes IN_PROGRESS, or
+    when it ends.
     """
     dataset = find_active(store, Dataset, request["datasetArn"])
     location = parse_location(request["dataSource"].get("dataLocation", ""))
@@ -26,23 +27,23 @@ def create_dataset_import_job(store: Store, request: Request) -> ImportJob:
     if request.get("importMode") == "INCREMENTAL":
         _check_bulk_data(store, dataset)
 
-    job = create(
+    job = create_resource(
         store,
         ImportJob,
         {"importMode": "FULL", **request},
-        belongs_to=[dataset.arn, dataset.group_arn],
+        parent_arns=[dataset.arn, dataset.group_arn],
         dataset=dataset,
         location=location,
     )
     if store.switches.import_reads == "start":
-        job.timeline.when_in_progress(partial(_read_files, store, job))
+        job.timeline.on_in_progress(partial(_read_files, store, job))
 
-    job.timeline.when_active(partial(_import, store, job))
+    job.timeline.on_active(partial(_import, store, job))
     return job
 
 
 def _check_bulk_data(store: Store, dataset: Dataset) -> None:
-    """Reject an incremental import into a dataset without an earlier FULL import."""
+    """Reject an incremental import into a dataset that never had a successful FULL import."""
     for job in store.list_resources(ImportJob, dataset.arn):
         if job.is_active(store.now) and not job.is_incremental:
             return
@@ -52,13 +53,13 @@ def _check_bulk_data(store: Store, dataset: Dataset) -> None:
 
 
 def _read_files(store: Store, job: ImportJob) -> None:
-    """Read the files of a job as its role."""
+    """Read the files of a job from S3, with the permissions of its role."""
     role_arn = job.details.get("roleArn", "")
     job.files = read_csv_files(store.objects, job.location, role_arn)
 
 
 def _import(store: Store, job: ImportJob) -> None:
-    """Import the files of a job into its dataset. A job that reads at its end reads them now."""
+    """Import the rows of a job into its dataset, after reading the files if that's still to do."""
     if not job.files:
         _read_files(store, job)
 
@@ -67,7 +68,7 @@ def _import(store: Store, job: ImportJob) -> None:
 
     if not job.is_incremental:
         job.dataset.table = Table(job.dataset.table.columns)
-        job.dataset.imports = ()
+        job.dataset.import_arns = ()
 
     _add_rows(job, new_rows)
 
@@ -76,14 +77,14 @@ def _import(store: Store, job: ImportJob) -> None:
 
 
 def _add_rows(job: ImportJob, new_rows: Sequence[Row]) -> None:
-    """Add the rows of a job to its dataset, and remember where they came from."""
+    """Add the rows of a job to its dataset, and record that they came from this job."""
     dataset = job.dataset
     dataset.table = dataset.table.with_rows(new_rows, IDENTITY_FIELDS[dataset.type])
-    dataset.imports = (*dataset.imports, job.arn)
+    dataset.import_arns = (*dataset.import_arns, job.arn)
 
 
 def _parse_rows(job: ImportJob, today: date) -> list[Row]:
-    """Parse the rows of all files, which must have the same columns."""
+    """Parse the rows of all files, and fail the job if the files have different columns."""
     schema = job.dataset.schema.columns
     csv_files = [read_csv(url, data, schema, today) for url, data in job.files.items()]
     if len({frozenset(csv_file.columns) for csv_file in csv_files}) > 1:
@@ -93,9 +94,9 @@ def _parse_rows(job: ImportJob, today: date) -> list[Row]:
 
 
 def _check_enough_interactions(job: ImportJob, row_count: int) -> None:
-    """Fail the job if it has too few interactions.
+    """Fail the job if it contains too few interactions.
 
-    Item interactions have a minimum in either mode, and action interactions only with INCREMENTAL.
+    For action interactions, there's only a minimum in the mode INCREMENTAL.
     """
     has_minimum = job.dataset.type == "INTERACTIONS"
     if job.dataset.type == "ACTION_INTERACTIONS":

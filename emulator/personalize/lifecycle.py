@@ -1,4 +1,4 @@
-"""What the operations on all resources have in common: create, update, delete and tag them."""
+"""What all kinds of resources have in common: how they are created, updated, deleted and tagged."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -14,94 +14,97 @@ from emulator.personalize.resources import (
     Updatable,
     Update,
 )
-from emulator.personalize.store import R, Request, Response, Store
+from emulator.personalize.store import Request, ResourceT, Response, Store
 from emulator.personalize.timeline import Timeline
 from emulator.protocol.errors import ApiError
 
-C = TypeVar("C", bound=Updatable)
-TAGS_PER_RESOURCE = 50  # guide, "Amazon Personalize endpoints and quotas"
+UpdatableT = TypeVar("UpdatableT", bound=Updatable)
+
+MAX_TAGS = 50
+"""The maximum number of tags of a resource (guide, "Amazon Personalize endpoints and quotas")."""
 
 
-def create(
+def create_resource(
     store: Store,
-    kind: type[R],
+    resource_class: type[ResourceT],
     details: Mapping[str, Any],
     *,
-    path: str | None = None,
-    belongs_to: Sequence[str] = (),
-    **fields: object,
-) -> R:
-    """Add a resource, start the job that creates it, and return it.
+    arn_suffix: str | None = None,
+    parent_arns: Sequence[str] = (),
+    **attributes: object,
+) -> ResourceT:
+    """Add a resource to the store, and start the job that creates it.
 
-    `details` are the fields of the request, perhaps with others that Describe shows. The ARN ends
-    in `path`, by default in the name. `fields` are those that only this kind of resource has.
+    `details` are the fields of the request, completed by whatever else Describe returns. The
+    `attributes` are those that only this class has. The ARN ends in the name by default.
 
     Raises:
-        ApiError: The name is taken, a quota is used up, or a tag is not valid.
+        ApiError: The name is already taken, too many jobs are unfinished, or a tag is invalid.
     """
     name = str(details.get("name", details.get("jobName")))
-    arn = _build_free_arn(store, kind, path or name)
-    _check_quota(store, kind)
+    arn = _build_unused_arn(store, resource_class, arn_suffix or name)
+    _check_quota(store, resource_class)
     tags = _merge_tags({}, details.get("tags", ()))
 
-    resource = kind(
+    resource = resource_class(
         arn=arn,
-        details={kind.arn_field(): arn, **details},
-        timeline=store.start_job(kind.resource_type, arn, *belongs_to, name),
-        belongs_to=tuple(belongs_to),
+        details={resource_class.arn_field(): arn, **details},
+        timeline=store.start_job(resource_class.resource_type, arn, *parent_arns, name),
+        parent_arns=tuple(parent_arns),
         tags=tags,
-        **fields,
+        **attributes,
     )
 
     store.resources[arn] = resource
     return resource
 
 
-def _build_free_arn(store: Store, kind: type[Resource], path: str) -> str:
-    """Build the ARN of a new resource, or reject a name that is taken."""
-    # The ARN of a version begins like that of its solution.
-    arn_type = kind.resource_type.removesuffix("-version")
+def _build_unused_arn(store: Store, resource_class: type[Resource], suffix: str) -> str:
+    """Build the ARN of a new resource, and reject one that already exists."""
+    # The ARN of a solution version starts with the ARN of its solution.
+    arn_type = resource_class.resource_type.removesuffix("-version")
 
-    arn = store.build_arn(arn_type, path)
+    arn = store.build_arn(arn_type, suffix)
     if arn in store.resources:
         raise already_exists(arn)
 
     return arn
 
 
-def _check_quota(store: Store, kind: type[Resource]) -> None:
-    """Reject a job if too many of its kind are unfinished in the region."""
-    resources = store.list_resources(kind)
+def _check_quota(store: Store, resource_class: type[Resource]) -> None:
+    """Reject a new job if its region already has the maximum number of unfinished ones."""
+    resources = store.list_resources(resource_class)
     unfinished = [resource for resource in resources if resource.is_unfinished(store.now)]
-    if len(unfinished) >= kind.unfinished_quota:
+    if len(unfinished) >= resource_class.unfinished_quota:
         raise ApiError(
             "LimitExceededException",
-            f"More than {kind.unfinished_quota} resources with PENDING or IN_PROGRESS status",
+            f"More than {resource_class.unfinished_quota} resources with PENDING or IN_PROGRESS"
+            " status",
         )
 
 
-def check_no_unfinished_job(store: Store, group_arn: str, *kinds: type[Job]) -> None:
-    """Reject a request while a job of one of these kinds is unfinished in a dataset group.
+def check_no_unfinished_job(store: Store, group_arn: str, *job_classes: type[Job]) -> None:
+    """Reject a request while the dataset group has an unfinished job of one of these classes.
 
-    A data deletion job excludes imports, trainings and batch jobs, and each of these excludes it.
-    The guide only advises against running them together, so a switch decides.
+    A data deletion job can't run together with an import, a training or a batch job. The guide
+    only advises against it, so a switch can allow it.
     """
     if not store.switches.deletions_exclude_jobs:
         return
 
     for job in store.list_resources(Job, group_arn):
-        if isinstance(job, kinds) and job.is_unfinished(store.now):
+        if isinstance(job, job_classes) and job.is_unfinished(store.now):
             raise in_use(f"Resource {group_arn} is in use by {job.arn}")
 
 
-def find_active(store: Store, kind: type[R], arn: str) -> R:
-    """Find the ACTIVE resource with an ARN.
+def find_active(store: Store, resource_class: type[ResourceT], arn: str) -> ResourceT:
+    """Look up a resource that has to be ACTIVE.
 
     Raises:
-        ApiError: ResourceInUseException while the resource is unfinished, so the call may succeed
-            later. InvalidInputException when it has failed.
+        ApiError: ResourceInUseException if the resource is unfinished, so that it makes sense to
+            try again later. InvalidInputException if it isn't ACTIVE for another reason.
     """
-    resource = store.get(kind, arn)
+    resource = store.get(resource_class, arn)
     if resource.is_active(store.now):
         return resource
 
@@ -112,9 +115,9 @@ def find_active(store: Store, kind: type[R], arn: str) -> R:
     raise invalid_input(message)
 
 
-def find_updatable(store: Store, kind: type[C], arn: str) -> C:
-    """Find the resource with an ARN, if neither its status nor another update forbids an update."""
-    resource = store.get(kind, arn)
+def find_updatable(store: Store, resource_class: type[UpdatableT], arn: str) -> UpdatableT:
+    """Look up a resource, and reject an update while its status or another update forbids it."""
+    resource = store.get(resource_class, arn)
     status = resource.status(store.now)
     if status not in ("ACTIVE", "CREATE FAILED"):
         raise in_use(f"Resource {resource.arn} cannot be updated, its status is {status}")
@@ -124,41 +127,41 @@ def find_updatable(store: Store, kind: type[C], arn: str) -> C:
     return resource
 
 
-def update(store: Store, resource: Updatable, details: dict[str, Any]) -> Timeline:
-    """Start an update of a resource. Its details are in force when the update is ACTIVE."""
-    update_kind = f"{resource.resource_type}-update"
+def start_update(store: Store, resource: Updatable, new_settings: dict[str, Any]) -> Timeline:
+    """Start an update of a resource. The new settings apply once the update is ACTIVE."""
+    job_kind = f"{resource.resource_type}-update"
     name = str(resource.details["name"])
-    timeline = store.start_job(update_kind, resource.arn, name, verb=store.switches.update_verb)
+    timeline = store.start_job(job_kind, resource.arn, name, verb=store.switches.update_verb)
 
     visible_from = store.now + timedelta(seconds=store.switches.update_visible_after)
-    resource.updates.append(Update(details, timeline, visible_from))
+    resource.updates.append(Update(new_settings, timeline, visible_from))
     return timeline
 
 
-def delete(kind: type[Resource], store: Store, request: Request) -> None:
-    """Start to delete a resource that is finished and not in use."""
-    resource = store.get(kind, request[kind.arn_field()])
+def delete_resource(resource_class: type[Resource], store: Store, request: Request) -> None:
+    """Start to delete a resource, unless it's unfinished or in use."""
+    resource = store.get(resource_class, request[resource_class.arn_field()])
     _check_deletable(store, resource)
 
     deletion = store.start_job("deletion", resource.arn, verb="DELETE", outcome="DELETED")
-    deletion.moments[-1].effect = partial(_remove, store, resource)
-    resource.timeline.moments += deletion.moments
+    deletion.transitions[-1].callback = partial(_remove_from_store, store, resource)
+    resource.timeline.transitions += deletion.transitions
 
 
 def _check_deletable(store: Store, resource: Resource) -> None:
-    """Reject a deletion while the resource is unfinished, or while anything belongs to it."""
+    """Reject the deletion of a resource that's unfinished, or that another resource uses."""
     if resource.is_unfinished(store.now):
         status = resource.status(store.now)
         raise in_use(f"Resource {resource.arn} cannot be deleted, its status is {status}")
 
     for user in store.list_resources(Resource, resource.arn):
-        # Nobody can delete a job, so one that has ended must not keep the resource forever.
+        # Jobs can't be deleted, so a finished one must not block the deletion forever.
         if not isinstance(user, Job) or user.is_unfinished(store.now):
             raise in_use(f"Resource {resource.arn} is in use by {user.arn}")
 
 
-def _remove(store: Store, resource: Resource) -> None:
-    """Remove a resource at the end of its deletion. A solution takes its versions with it."""
+def _remove_from_store(store: Store, resource: Resource) -> None:
+    """Remove a deleted resource from the store. If it's a solution, remove its versions, too."""
     del store.resources[resource.arn]
     if isinstance(resource, Solution):
         for version in store.list_resources(SolutionVersion, resource.arn):
@@ -168,10 +171,10 @@ def _remove(store: Store, resource: Resource) -> None:
 def _merge_tags(
     current_tags: Mapping[str, str], requested_tags: Sequence[Mapping[str, str]]
 ) -> dict[str, str]:
-    """Merge the tags of a request into those of a resource. If both have a key, the request wins.
+    """Add the requested tags to the current ones, replacing values of the same keys.
 
     Raises:
-        ApiError: Personalize would not let a resource have these tags.
+        ApiError: A key is reserved, or there would be too many tags.
     """
     tags = dict(current_tags)
     for tag in requested_tags:
@@ -181,27 +184,27 @@ def _merge_tags(
         if key.lower().startswith("aws:"):
             raise invalid_input(f"Tag keys must not start with aws: {key}")
 
-    if len(tags) > TAGS_PER_RESOURCE:
-        message = f"A resource can have at most {TAGS_PER_RESOURCE} tags"
+    if len(tags) > MAX_TAGS:
+        message = f"A resource can have at most {MAX_TAGS} tags"
         raise ApiError("TooManyTagsException", message)
 
     return tags
 
 
 def tag_resource(store: Store, request: Request) -> None:
-    """Add tags to a resource. If it already has a tag with the same key, replace the value."""
+    """Add tags to a resource. If a key already exists, replace its value."""
     resource = store.get(Resource, request["resourceArn"])
     resource.tags = _merge_tags(resource.tags, request["tags"])
 
 
 def untag_resource(store: Store, request: Request) -> None:
-    """Remove tags from a resource. Ignore the keys that it does not have."""
+    """Remove tags from a resource. Keys that it doesn't have are ignored."""
     resource = store.get(Resource, request["resourceArn"])
     for key in request["tagKeys"]:
         resource.tags.pop(key, None)
 
 
 def list_tags_for_resource(store: Store, request: Request) -> Response:
-    """List all tags of a resource. This List has no pages."""
+    """Return all tags of a resource. Unlike the other List operations, this one isn't paginated."""
     tags = store.get(Resource, request["resourceArn"]).tags
     return {"tags": [{"tagKey": key, "tagValue": value} for key, value in tags.items()]}

@@ -1,4 +1,4 @@
-"""The recipes that the emulator can train, with the names that AWS gives them."""
+"""The recipes that the emulator supports, under the same names as in AWS."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,30 +6,30 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe, which is the algorithm of a solution."""
+    """A recipe, which is the algorithm that a solution's versions are trained with."""
 
     name: str
 
     type: str
-    """The type in the guide, which decides what its campaigns and batch jobs are asked."""
+    """The recipe type in the guide. It decides which requests campaigns and batch jobs accept."""
 
     updatable: bool = False
-    """True if the recipe allows trainingMode UPDATE."""
+    """True if the recipe supports trainingMode UPDATE."""
 
     dataset_type: str = "INTERACTIONS"
-    """The type of the dataset that the recipe learns from."""
+    """The type of the dataset that versions are trained on."""
 
     item_column: str = "ITEM_ID"
-    """The column with the ids of what it recommends."""
+    """The column with the IDs of what is recommended."""
 
     @property
     def arn(self) -> str:
-        """The ARN, which has no account and no region."""
+        """The ARN, which contains neither a region nor an account, as in AWS."""
         return f"arn:aws:personalize:::recipe/{self.name}"
 
 
-# The names, the types and the recipes for trainingMode UPDATE are from the guide's recipe pages.
-ALL = (
+# The names, types and support of UPDATE come from the guide's pages about the recipes.
+ALL_RECIPES = (
     Recipe("aws-user-personalization-v2", "USER_PERSONALIZATION"),
     Recipe("aws-user-personalization", "USER_PERSONALIZATION", updatable=True),
     Recipe("aws-hrnn", "USER_PERSONALIZATION"),
@@ -51,4 +51,4 @@ ALL = (
         item_column="ACTION_ID",
     ),
 )
-RECIPES: Mapping[str, Recipe] = {recipe.arn: recipe for recipe in ALL}
+RECIPES: Mapping[str, Recipe] = {recipe.arn: recipe for recipe in ALL_RECIPES}

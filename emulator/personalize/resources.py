@@ -1,4 +1,8 @@
-"""The resources of Personalize: what each of them stores, and what it shows at a time."""
+"""The classes of resources, with the fields that Describe returns at a given time.
+
+A resource is created by a job, whose timeline tells its status. Methods take the time as an
+argument, because a stale response shows the past.
+"""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,152 +19,150 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True, eq=False)
 class Resource:
-    """Anything that has an ARN, and that the API can describe."""
+    """A resource in an account, such as a dataset or a campaign."""
 
     resource_type: ClassVar[str]
-    """The word for the resource in ARNs.
+    """The resource type in ARNs, for example "dataset-import-job".
 
-    Timings and faults use it for the job that creates the resource. The names of operations and of
-    fields are made of it.
+    The names of operations and fields are derived from it. Timings and faults use it as the kind
+    of the job that creates the resource.
     """
 
     unfinished_quota: ClassVar[float] = float("inf")
-    """The most resources of this kind that can be unfinished in a region (guide, "Amazon
+    """The maximum number of unfinished resources of this class in a region (guide, "Amazon
     Personalize endpoints and quotas")."""
 
     arn: str
 
     details: dict[str, Any]
-    """The fields of Describe that do not change, named as in the API."""
+    """The fields of Describe that don't depend on the time, named as in the API."""
 
     timeline: Timeline
-    """The status of the creation, and then of the deletion, over time."""
+    """The statuses during the creation, and later during the deletion."""
 
-    belongs_to: tuple[str, ...] = ()
-    """The ARNs of the resources that contain this resource, or that it uses.
+    parent_arns: tuple[str, ...] = ()
+    """The ARNs of the resources that this one belongs to or uses.
 
-    If one of them is a dataset group, it is the last one.
+    The dataset group, if there is one, comes last.
     """
 
     tags: dict[str, str] = field(default_factory=dict)
 
     @property
     def group_arn(self) -> str:
-        """The ARN of the dataset group."""
-        return self.belongs_to[-1]
+        """The ARN of the dataset group that the resource belongs to."""
+        return self.parent_arns[-1]
 
     @classmethod
     def noun(cls) -> str:
-        """Name the resource as operations do, for example "DatasetImportJob"."""
+        """Return the noun in the names of operations, for example "DatasetImportJob"."""
         return cls.resource_type.title().replace("-", "")
 
     @classmethod
     def response_field(cls) -> str:
-        """Name the field of responses with the resource, for example "datasetImportJob"."""
+        """Return the field that contains the resource in a response: "datasetImportJob"."""
         return f"{cls.noun()[0].lower()}{cls.noun()[1:]}"
 
     @classmethod
     def arn_field(cls) -> str:
-        """Name the field of requests and responses with the ARN."""
+        """Return the field that contains the ARN: "datasetImportJobArn"."""
         return f"{cls.response_field()}Arn"
 
     def status(self, time: datetime) -> str:
-        """Tell the status at a time, in the words of the API."""
+        """Return the status that the API shows at a given time."""
         return self.timeline.status(time)
 
     def is_active(self, time: datetime) -> bool:
-        """Return True if other resources can use this resource."""
+        """Return True if other resources can use this one at a given time."""
         return self.status(time) == "ACTIVE"
 
     def is_unfinished(self, time: datetime) -> bool:
-        """Return True if the creation of this resource is PENDING, IN_PROGRESS or STOPPING."""
+        """Return True while a job is still creating or deleting the resource."""
         return not self.timeline.has_ended(time)
 
     def fields_at(self, time: datetime) -> dict[str, object]:
-        """Collect all fields of the resource at a time, named as in the API.
+        """Return all fields that Describe or List could show at a given time.
 
-        A response contains only those that its shape in the service model has.
+        Which of them a response actually contains depends on its shape in the service model.
         """
         fields = {**self.details, **self.timeline.fields_at(time)}
         return {**fields, "status": self.status(time)}
 
 
 class Job(Resource):
-    """Work that is done once, like an import or a training. It uses other resources until it ends.
+    """A resource that stands for work that's done once, such as an import or a training.
 
-    It cannot be deleted, so its name can never be used again.
+    It can't be deleted, so its name is taken forever. Once it has ended, it no longer prevents the
+    deletion of the resources that it used.
     """
 
 
 @dataclass(eq=False)
 class Update:
-    """An update of a resource's settings."""
+    """An update of a resource, which takes effect once its timeline is ACTIVE."""
 
-    details: dict[str, Any]
-    """The settings that are in force when the timeline is ACTIVE."""
+    settings: dict[str, Any]
+    """The new settings, named as in the API."""
 
     timeline: Timeline
 
     visible_from: datetime
-    """The time before which Describe does not show the update."""
+    """When Describe starts to show the update."""
 
 
 @dataclass(kw_only=True, eq=False)
 class Updatable(Resource):
-    """A resource whose settings can be updated while it stays ACTIVE."""
+    """A resource that stays ACTIVE while its settings are updated."""
 
     updates: list[Update] = field(default_factory=list)
 
-    def settings(self, time: datetime) -> dict[str, Any]:
-        """Find the settings that are in force at a time: those of the last ACTIVE update.
+    def settings_at(self, time: datetime) -> dict[str, Any]:
+        """Return the settings in effect at a given time.
 
-        Until an update is ACTIVE, they are those of the creation.
+        They come from the last ACTIVE update or, before the first one, from the Create request.
         """
         settings = self.details
         for update in self.updates:
             if update.timeline.is_active(time):
-                settings = {**self.details, **update.details}
+                settings = {**self.details, **update.settings}
 
         return settings
 
     def is_updating(self, time: datetime) -> bool:
-        """Return True if an update is pending or in progress."""
+        """Return True if an update is PENDING or IN_PROGRESS at a given time."""
         return any(not update.timeline.has_ended(time) for update in self.updates)
 
     def fields_at(self, time: datetime) -> dict[str, object]:
-        """Collect all fields at a time, with the newest update that Describe shows.
-
-        `lastUpdatedDateTime` is the time at which the last update became ACTIVE, if there was one.
-        """
-        fields = {**super().fields_at(time), **self.settings(time)}
-        fields["lastUpdatedDateTime"] = self._last_updated(time)
+        """Return all fields at a given time, including the newest update that's visible by then."""
+        fields = {**super().fields_at(time), **self.settings_at(time)}
+        fields["lastUpdatedDateTime"] = self._find_last_update_time(time)
 
         for update in self.updates:
             if update.visible_from <= time:
-                newest_update = {**update.details, **update.timeline.fields_at(time)}
+                newest_update = {**update.settings, **update.timeline.fields_at(time)}
                 fields[f"latest{self.noun()}Update"] = newest_update
 
         return fields
 
-    def _last_updated(self, time: datetime) -> datetime:
-        """Find the last time at which an update became ACTIVE, or the resource itself changed."""
-        last_updated = self.timeline.moment_at(time).time
+    def _find_last_update_time(self, time: datetime) -> datetime:
+        """Return when the resource last changed its own status, or an update became ACTIVE."""
+        last_updated = self.timeline.find_transition(time).time
         for update in self.updates:
             if update.timeline.is_active(time):
-                last_updated = max(last_updated, update.timeline.moment_at(time).time)
+                last_updated = max(last_updated, update.timeline.find_transition(time).time)
 
         return last_updated
 
 
 class DatasetGroup(Resource):
-    """A group of datasets, solutions and an event tracker. It may have a domain."""
+    """A container for datasets, solutions and their campaigns, and an event tracker."""
 
     resource_type = "dataset-group"
 
 
 @dataclass(kw_only=True, eq=False)
 class Schema(Resource):
-    """The columns of a dataset."""
+    """An Avro schema, which defines the columns of datasets."""
 
     resource_type = "schema"
     columns: tuple[Field, ...]
@@ -168,23 +170,25 @@ class Schema(Resource):
 
 @dataclass(kw_only=True, eq=False)
 class Dataset(Resource):
-    """A dataset of one of the five types, with its rows."""
+    """A dataset, with all rows that have been imported so far."""
 
     resource_type = "dataset"
     type: str
+    """The type in upper case, for example "INTERACTIONS"."""
+
     schema: Schema
     table: Table
 
-    imports: tuple[str, ...] = ()
-    """The ARNs of the import jobs that brought the rows, oldest first.
+    import_arns: tuple[str, ...] = ()
+    """The ARNs of the import jobs that the rows came from, oldest first.
 
-    A FULL import replaces those before it.
+    A FULL import replaces all earlier rows, so it's always the first.
     """
 
 
 @dataclass(kw_only=True, eq=False)
 class ImportJob(Job):
-    """A job that imports the rows of a dataset."""
+    """A dataset import job, which reads rows from CSV files in S3."""
 
     resource_type = "dataset-import-job"
     unfinished_quota = 5
@@ -192,20 +196,20 @@ class ImportJob(Job):
     location: "Location"
 
     files: dict[str, bytes] = field(default_factory=dict)
-    """The bytes of each file by its URL, between reading and importing."""
+    """The contents of the files by S3 URL. It's empty before they are read and after the import."""
 
     hashes: dict[str, str] = field(default_factory=dict)
-    """The SHA-256 hash of each file that was imported, by its URL."""
+    """The SHA-256 hashes of the imported files by S3 URL."""
 
     @property
     def is_incremental(self) -> bool:
-        """True if the job adds rows to those of the dataset, instead of replacing them."""
+        """True if the job keeps the dataset's existing rows, instead of replacing all of them."""
         return bool(self.details["importMode"] == "INCREMENTAL")
 
 
 @dataclass(kw_only=True, eq=False)
 class Solution(Updatable):
-    """A recipe with its configuration."""
+    """A recipe with a configuration, from which solution versions are trained."""
 
     resource_type = "solution"
     recipe: "Recipe"
@@ -213,27 +217,27 @@ class Solution(Updatable):
 
 @dataclass(kw_only=True, eq=False)
 class SolutionVersion(Job):
-    """A trained model, or a model in training. It is only deleted together with its solution."""
+    """A model that is being trained or was trained. It can only be deleted with its solution."""
 
     resource_type = "solution-version"
     unfinished_quota = 20
     solution: Solution
 
-    data: Table = field(default_factory=Table)
-    """The rows to learn from, which it only has during the training."""
+    training_data: Table = field(default_factory=Table)
+    """A snapshot of the rows to train on. It's empty before and after the training."""
 
-    learned: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """The imports of each dataset of the group when the training took its data, by the dataset."""
+    trained_imports: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Dataset ARN -> the ARNs of the import jobs whose rows were there when the training began."""
 
     model: "Model" = field(init=False, repr=False)
-    """What an ACTIVE version has learned. Other versions don't have this attribute."""
+    """The trained model. Only ACTIVE versions have this attribute."""
 
     def fields_at(self, time: datetime) -> dict[str, object]:
-        """Collect all fields at a time. An ACTIVE version also has `trainingHours`."""
+        """Return all fields at a given time. An ACTIVE version also has `trainingHours`."""
         fields = super().fields_at(time)
         if self.is_active(time):
-            # Nothing happens to a version after it has become ACTIVE.
-            *_, in_progress, active = self.timeline.moments
+            # An ACTIVE version is never updated or deleted alone, so nothing comes after ACTIVE.
+            *_, in_progress, active = self.timeline.transitions
             hours = (active.time - in_progress.time).total_seconds() / 3600
             fields["trainingHours"] = round(hours, 6)
 
@@ -241,17 +245,18 @@ class SolutionVersion(Job):
 
 
 class Campaign(Updatable):
-    """An endpoint that serves one solution version.
+    """An endpoint that serves recommendations from one solution version.
 
-    During an update it serves the old version, until the update is ACTIVE.
+    While it's being updated, it keeps serving the old version.
     """
 
     resource_type = "campaign"
 
     def status(self, time: datetime) -> str:
-        """Tell the status at a time. An ACTIVE campaign stays ACTIVE during updates.
+        """Return the status that the API shows at a given time.
 
-        A campaign whose creation failed becomes ACTIVE when an update succeeds.
+        Updates don't change it, with one exception: a campaign whose creation failed becomes ACTIVE
+        with its first successful update.
         """
         creation_status = super().status(time)
         if creation_status.startswith("DELETE"):
@@ -263,25 +268,25 @@ class Campaign(Updatable):
         return creation_status
 
     def served_version_arn(self, time: datetime) -> str:
-        """Return the ARN of the solution version that the campaign serves at a time."""
-        return str(self.settings(time)["solutionVersionArn"])
+        """Return the ARN of the solution version that the campaign serves at a given time."""
+        return str(self.settings_at(time)["solutionVersionArn"])
 
 
 class EventTracker(Resource):
-    """The receiver of streamed interactions. A dataset group has at most one."""
+    """An endpoint that receives interactions in real time. A dataset group has at most one."""
 
     resource_type = "event-tracker"
 
 
 @dataclass(kw_only=True, eq=False)
 class DataDeletionJob(Job):
-    """A job that deletes users from all datasets of a dataset group."""
+    """A job that deletes certain users from all datasets of a dataset group."""
 
     resource_type = "data-deletion-job"
     location: "Location"
 
     def status(self, time: datetime) -> str:
-        """Tell the status at a time. Its words are not those of other jobs."""
+        """Return the status at a given time. Unlike other jobs, this one ends as COMPLETED."""
         status = super().status(time)
         if status == "ACTIVE":
             return "COMPLETED"
@@ -290,14 +295,14 @@ class DataDeletionJob(Job):
 
 
 class DatasetColumn(NamedTuple):
-    """A column of a dataset."""
+    """A column that a filter compares, and its dataset."""
 
     dataset: Dataset
     name: str
 
 
 class Condition(NamedTuple):
-    """One expression of a filter, which compares a column of a dataset."""
+    """A parsed filter expression, which compares one column with a list of values."""
 
     includes: bool
     """True for INCLUDE, and False for EXCLUDE."""
@@ -305,15 +310,17 @@ class Condition(NamedTuple):
     column: DatasetColumn
 
     values: str
-    """Texts in double quotes, separated by commas. Empty if there is a parameter instead."""
+    """The values in double quotes, separated by commas. It's empty if there's a parameter."""
 
     parameter: str
-    """The name of the parameter whose values are in the request, for example "GENRE"."""
+    """The name of the placeholder whose values each request provides: "GENRE" for $GENRE.
+
+    It's empty if the expression contains the values itself."""
 
 
 @dataclass(kw_only=True, eq=False)
 class Filter(Resource):
-    """A filter of recommendations or user segments, with one condition for each expression."""
+    """A filter for recommendations or user segments, with one condition per expression."""
 
     resource_type = "filter"
     conditions: tuple[Condition, ...]
@@ -321,7 +328,7 @@ class Filter(Resource):
 
 @dataclass(kw_only=True, eq=False)
 class BatchJob(Job):
-    """A job that writes a result for each line of its input to S3. It cannot be stopped."""
+    """A job that reads lines from S3, and writes a result for each of them."""
 
     unfinished_quota = 5
     version: SolutionVersion
@@ -330,7 +337,7 @@ class BatchJob(Job):
     destination: "Location"
 
     def status(self, time: datetime) -> str:
-        """Tell the status at a time, for example IN PROGRESS. Only CREATE FAILED has CREATE."""
+        """Return the status at a given time: IN PROGRESS, for example, not CREATE IN_PROGRESS."""
         status = super().status(time)
         if self.is_unfinished(time):
             return status.removeprefix("CREATE ").replace("_", " ")
@@ -339,13 +346,13 @@ class BatchJob(Job):
 
 
 class BatchInferenceJob(BatchJob):
-    """A batch job that recommends items."""
+    """A batch job that recommends items, for each user or item in its input."""
 
     resource_type = "batch-inference-job"
 
 
 class BatchSegmentJob(BatchJob):
-    """A batch job that lists the users who like an item, or items with an attribute."""
+    """A batch job that lists the users with an affinity for each item or attribute in its input."""
 
     resource_type = "batch-segment-job"
 
@@ -367,4 +374,4 @@ RESOURCE_CLASSES: dict[str, type[Resource]] = {
         SolutionVersion,
     )
 }
-"""The classes by the noun of their operations."""
+"""Noun in the names of operations -> resource class."""

@@ -1,4 +1,4 @@
-"""The operations of the runtime: recommendations, rankings and next best actions."""
+"""The operations of the service `personalize-runtime`, which ask a campaign for results."""
 
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -13,16 +13,18 @@ from emulator.personalize.store import Request, Response, Store, Switches
 if TYPE_CHECKING:
     from emulator.personalize.training import Model
 
-DEFAULT_RESULTS = 25  # API reference: numResults defaults to 25
+DEFAULT_RESULTS = 25
+"""The default of numResults according to the API reference."""
 
-# The operation for each type of recipe (guide, "Choosing a recipe").
-OPERATIONS = {
+OPERATION_BY_RECIPE_TYPE = {
     "USER_PERSONALIZATION": "GetRecommendations",
     "POPULAR_ITEMS": "GetRecommendations",
     "RELATED_ITEMS": "GetRecommendations",
     "PERSONALIZED_RANKING": "GetPersonalizedRanking",
     "PERSONALIZED_ACTIONS": "GetActionRecommendations",
 }
+"""Which operation a campaign supports (guide, "Choosing a recipe")."""
+
 SUPPORTED_FIELDS = (
     "campaignArn",
     "userId",
@@ -36,7 +38,7 @@ SUPPORTED_FIELDS = (
 
 
 def recommend(operation: str, store: Store, request: Request) -> Response:
-    """Recommend the best results of the version that a campaign serves now."""
+    """Return what the solution version that a campaign serves recommends."""
     _check_fields_are_supported(request)
     version = _find_served_version(operation, store, request)
     item_filter = find_active_filter(store, request, version.solution.group_arn)
@@ -44,9 +46,10 @@ def recommend(operation: str, store: Store, request: Request) -> Response:
 
     limit = request.get("numResults") or DEFAULT_RESULTS
     if "inputList" in request:
-        limit = None  # a ranking has all items that were given
+        limit = None  # A ranking contains all of the given items.
 
-    # An operation has one of these fields, and one of these ids. The service model selects them.
+    # Fill the fields of all three operations. Afterwards, only those in the service model of this
+    # operation remain.
     results = [
         {"itemId": result_id, "actionId": result_id, "score": score}
         for result_id, score in islice(scores.items(), limit)
@@ -57,56 +60,56 @@ def recommend(operation: str, store: Store, request: Request) -> Response:
 
 
 def _check_fields_are_supported(request: Request) -> None:
-    """Reject a request with fields that would change a real response, but none of the emulator."""
+    """Reject a field that the emulator would have to ignore, although AWS wouldn't."""
     for name in request:
         if name not in SUPPORTED_FIELDS:
             raise invalid_input(f"{name} is not supported by this emulator")
 
 
 def _find_served_version(operation: str, store: Store, request: Request) -> SolutionVersion:
-    """Find the version that a campaign serves, if its recipe supports the operation."""
-    campaign = store.get(Campaign, _require(request, "campaignArn"))
+    """Look up the version that a campaign serves, and reject an operation that its recipe lacks."""
+    campaign = store.get(Campaign, _require_field(request, "campaignArn"))
     if not campaign.is_active(store.now):
         raise invalid_input(f"Campaign {campaign.arn} is {campaign.status(store.now)}")
 
     version = store.get(SolutionVersion, campaign.served_version_arn(store.now))
     recipe = version.solution.recipe
-    if OPERATIONS[recipe.type] != operation:
+    if OPERATION_BY_RECIPE_TYPE[recipe.type] != operation:
         raise invalid_input(
             f"{operation} is not supported by the recipe {recipe.name} of {campaign.arn}; "
-            f"use {OPERATIONS[recipe.type]}"
+            f"use {OPERATION_BY_RECIPE_TYPE[recipe.type]}"
         )
 
     return version
 
 
 def compute_scores(store: Store, version: SolutionVersion, request: Request) -> dict[str, float]:
-    """Compute the results of a version by their ids, best first."""
+    """Return the scores of a solution version's results by ID, best first."""
     if version.timeline.fault == "no-results":
         return {}
 
     model = version.model
     match version.solution.recipe.type:
         case "RELATED_ITEMS":
-            return model.recommend_similar_items(_require(request, "itemId"))
+            return model.recommend_similar_items(_require_field(request, "itemId"))
         case "PERSONALIZED_RANKING":
-            return model.rank_items(_require(request, "userId"), request.get("inputList", []))
+            return model.rank_items(_require_field(request, "userId"), request.get("inputList", []))
         case "POPULAR_ITEMS" if "userId" not in request:
-            # Popular items need no user (guide, "Choosing a recipe").
+            # For this type of recipe, the user is optional (guide, "Choosing a recipe").
             return model.recommend_to_user("")
 
-    return _recommend_to_user(model, _require(request, "userId"), store.switches)
+    return _recommend_to_user(model, _require_field(request, "userId"), store.switches)
 
 
 def _recommend_to_user(model: "Model", user_id: str, switches: Switches) -> dict[str, float]:
-    """Recommend items to a user, or nothing to an unknown one if the switch says so."""
+    """Recommend items to a user. What an unknown user gets depends on the switch."""
     if user_id not in model.histories and switches.unknown_user == "nothing":
         return {}
     return model.recommend_to_user(user_id)
 
 
-def _require(request: Request, name: str) -> str:
-    """Return a field of a request, or reject a request without it."""
+def _require_field(request: Request, name: str) -> str:
+    """Return a field of a request, and reject a request in which it's missing or empty."""
     if not request.get(name):
         raise invalid_input(f"{name} is required")
     return str(request[name])

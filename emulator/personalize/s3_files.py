@@ -1,21 +1,21 @@
-"""The files in S3 that jobs read, and where they are."""
+"""S3 locations in requests, and the CSV files that jobs read from them."""
 
 from codecs import BOM_UTF8
 from typing import NamedTuple
 
 from emulator.personalize.errors import JobFailed, invalid_input
-from emulator.personalize.store import Objects
+from emulator.personalize.store import S3Objects
 
 
 class Location(NamedTuple):
-    """A location in S3. The key may also be a prefix of keys."""
+    """A bucket, and either the key of a file or a prefix, such as that of a folder."""
 
     bucket: str
     key: str
 
 
 def parse_location(url: str) -> Location:
-    """Parse a location like `s3://bucket/key`."""
+    """Parse a URL like s3://bucket/key, and reject anything else."""
     scheme, _, path = url.partition("://")
     bucket, _, key = path.partition("/")
     if scheme != "s3" or not bucket:
@@ -24,11 +24,11 @@ def parse_location(url: str) -> Location:
     return Location(bucket, key)
 
 
-def read_csv_files(objects: Objects, location: Location, role_arn: str) -> dict[str, bytes]:
-    """Read the CSV files of a job by their URLs, for example "s3://bucket/folder/users.csv".
+def read_csv_files(objects: S3Objects, location: Location, role_arn: str) -> dict[str, bytes]:
+    """Read a CSV file, or all CSV files in a folder, and return their contents by URL.
 
-    A byte-order mark is left out. The job fails if there is no file, or another file in a folder,
-    or if a file cannot be read.
+    The job fails if there is no file, a file can't be read, or a folder contains other files. A
+    byte-order mark is removed.
     """
     bucket = location.bucket
     keys = _list_csv_keys(objects, location, role_arn)
@@ -45,15 +45,15 @@ def read_csv_files(objects: Objects, location: Location, role_arn: str) -> dict[
     return files
 
 
-def _list_csv_keys(objects: Objects, location: Location, role_arn: str) -> list[str]:
-    """List the key at a location, or the keys in a folder, all of which must end in ".csv"."""
+def _list_csv_keys(objects: S3Objects, location: Location, role_arn: str) -> list[str]:
+    """List the key of a single file, or the keys in a folder, which must all end with ".csv"."""
     prefix = location.key
     all_keys = objects.keys(location.bucket, prefix, role_arn)
     if prefix and not prefix.endswith("/"):
         return [key for key in all_keys if key == prefix]
 
-    # Only the files in the first level of a folder are imported (guide: "Importing bulk data").
-    # The key of the folder itself doesn't count, because the S3 console creates it to show one.
+    # Subfolders aren't imported (guide, "Importing bulk data"). The key of the folder itself
+    # doesn't count either. It exists because the S3 console creates it to show the folder.
     keys = [key for key in all_keys if key != prefix and "/" not in key.removeprefix(prefix)]
     for key in keys:
         if not key.endswith(".csv"):

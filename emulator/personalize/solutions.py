@@ -1,4 +1,4 @@
-"""The operations on solutions and their versions: configure, train, stop, read metrics."""
+"""The operations on solutions and solution versions, including the training of a version."""
 
 import hashlib
 import math
@@ -11,10 +11,10 @@ from emulator.personalize.datasets import find_dataset
 from emulator.personalize.errors import JobFailed, already_exists, invalid_input, not_found
 from emulator.personalize.lifecycle import (
     check_no_unfinished_job,
-    create,
+    create_resource,
     find_active,
     find_updatable,
-    update,
+    start_update,
 )
 from emulator.personalize.recipes import RECIPES, Recipe
 from emulator.personalize.resources import (
@@ -34,26 +34,27 @@ from emulator.personalize.tables import (
 )
 
 DEFAULT_SETTINGS = {"performHPO": False, "performAutoML": False, "performAutoTraining": True}
-EVERY_WEEK = {"autoTrainingConfig": {"schedulingExpression": "rate(7 days)"}}
+WEEKLY_TRAINING = {"autoTrainingConfig": {"schedulingExpression": "rate(7 days)"}}
 
 
 def create_solution(store: Store, request: Request) -> Solution:
-    """Create a solution. By default it has automatic training every 7 days, as in the service.
+    """Create a solution.
 
-    The emulator starts no training by itself.
+    As in AWS, its settings show automatic training every 7 days by default, but the emulator never
+    starts a training by itself.
     """
     group = find_active(store, DatasetGroup, request["datasetGroupArn"])
     recipe = _find_recipe(request)
 
     details = {**DEFAULT_SETTINGS, **request}
     if details["performAutoTraining"]:
-        details["solutionConfig"] = {**EVERY_WEEK, **request.get("solutionConfig", {})}
+        details["solutionConfig"] = {**WEEKLY_TRAINING, **request.get("solutionConfig", {})}
 
-    return create(store, Solution, details, belongs_to=[group.arn], recipe=recipe)
+    return create_resource(store, Solution, details, parent_arns=[group.arn], recipe=recipe)
 
 
 def _find_recipe(request: Request) -> Recipe:
-    """Find the recipe that a new solution names."""
+    """Look up the recipe of a new solution."""
     recipe_arn = request.get("recipeArn")
     if recipe_arn is None:
         raise invalid_input("recipeArn is missing; this emulator does not perform AutoML")
@@ -64,19 +65,19 @@ def _find_recipe(request: Request) -> Recipe:
 
 
 def update_solution(store: Store, request: Request) -> Solution:
-    """Start an update of a solution. Its settings are in force when the update is ACTIVE."""
+    """Start an update of a solution. The new settings apply once the update is ACTIVE."""
     solution = find_updatable(store, Solution, request["solutionArn"])
-    settings = {**solution.settings(store.now), **request}
+    settings = {**solution.settings_at(store.now), **request}
 
-    # The request has only those parts of the configuration that change.
+    # The request only has to contain the parts of the configuration that should change.
     old_config = settings.get("solutionConfig", {})
     settings["solutionConfig"] = {**old_config, **request.get("solutionUpdateConfig", {})}
-    update(store, solution, settings)
+    start_update(store, solution, settings)
     return solution
 
 
 def create_solution_version(store: Store, request: Request) -> SolutionVersion:
-    """Start a training that the caller asks for, so that it is not an automatic one."""
+    """Start the training of a new solution version."""
     solution = find_active(store, Solution, request["solutionArn"])
     check_no_unfinished_job(store, solution.group_arn, DataDeletionJob)
 
@@ -91,7 +92,7 @@ def create_solution_version(store: Store, request: Request) -> SolutionVersion:
 
 
 def _check_name_is_new(versions: Sequence[SolutionVersion], request: Request) -> None:
-    """Reject the name of another version of the solution."""
+    """Reject a name that another version of the same solution already has."""
     for version in versions:
         if "name" in request and version.details["name"] == request["name"]:
             raise already_exists(version.arn)
@@ -100,7 +101,7 @@ def _check_name_is_new(versions: Sequence[SolutionVersion], request: Request) ->
 def _check_update_mode(
     solution: Solution, versions: Sequence[SolutionVersion], now: datetime
 ) -> None:
-    """Reject trainingMode UPDATE if there is nothing to update, or no recipe that can do it."""
+    """Reject trainingMode UPDATE if the recipe doesn't support it, or there's nothing to update."""
     if solution.recipe.updatable:
         for version in versions:
             if version.is_active(now) and version.details["trainingMode"] == "FULL":
@@ -115,29 +116,29 @@ def _check_update_mode(
 def _start_training(
     store: Store, solution: Solution, details: Mapping[str, object]
 ) -> SolutionVersion:
-    """Start to train a version of a solution. It takes its data when it is IN_PROGRESS.
+    """Start a training, which takes a snapshot of the data when it becomes IN_PROGRESS.
 
-    `details` are the fields of Describe that a version does not inherit from its solution.
+    `details` are the fields of Describe that a version doesn't inherit from its solution.
     """
     dataset = _find_training_dataset(store, solution)
     inherited = {**solution.details, "name": None, "tags": ()}
 
-    version = create(
+    version = create_resource(
         store,
         SolutionVersion,
         {**inherited, **details},
-        path=f"{solution.details['name']}/{_build_version_id(store, solution)}",
-        belongs_to=[dataset.arn, solution.arn, solution.group_arn],
+        arn_suffix=f"{solution.details['name']}/{_build_version_id(store, solution)}",
+        parent_arns=[dataset.arn, solution.arn, solution.group_arn],
         solution=solution,
     )
 
-    version.timeline.when_in_progress(partial(_take_data, store, version, dataset))
-    version.timeline.when_active(partial(_train, version))
+    version.timeline.on_in_progress(partial(_take_data, store, version, dataset))
+    version.timeline.on_active(partial(_train, version))
     return version
 
 
 def _find_training_dataset(store: Store, solution: Solution) -> Dataset:
-    """Find the ACTIVE dataset that the recipe learns from."""
+    """Look up the dataset that the recipe learns from, and reject one that isn't ACTIVE."""
     dataset_type = solution.recipe.dataset_type
     dataset = find_dataset(store, solution.group_arn, dataset_type)
     if dataset is None:
@@ -149,42 +150,45 @@ def _find_training_dataset(store: Store, solution: Solution) -> Dataset:
 
 
 def _build_version_id(store: Store, solution: Solution) -> str:
-    """Build the id of a new version. The same history of calls gives the same ids."""
+    """Build the ID of a new version.
+
+    It isn't random, so that a test always gets the same ARNs.
+    """
     version_count = len(store.list_resources(SolutionVersion, solution.arn))
     history = f"{solution.arn} {solution.timeline.created.isoformat()} {version_count}"
     return hashlib.sha256(history.encode()).hexdigest()[:8]
 
 
 def _take_data(store: Store, version: SolutionVersion, dataset: Dataset) -> None:
-    """Take the rows to train on. An import that ends later makes no difference to the version."""
-    version.data = dataset.table
+    """Take a snapshot of the training data, so that later imports don't affect the version."""
+    version.training_data = dataset.table
     event_type = version.solution.details.get("eventType")
     if event_type is not None:
-        version.data = dataset.table.where("EVENT_TYPE", event_type)
+        version.training_data = dataset.table.where("EVENT_TYPE", event_type)
 
     for group_dataset in store.list_resources(Dataset, version.group_arn):
-        version.learned[group_dataset.arn] = group_dataset.imports
+        version.trained_imports[group_dataset.arn] = group_dataset.import_arns
 
 
 def _train(version: SolutionVersion) -> None:
-    """Train the model of a version on the data that it has taken, and drop the data."""
-    # numpy and implicit take long to import, and only trainings need them.
+    """Train the model of a version on its snapshot of the data, and then free the snapshot."""
+    # This import is slow because of numpy and implicit, so only trainings pay for it.
     from emulator.personalize.training import train  # noqa: PLC0415
 
     recipe = version.solution.recipe
     if recipe.dataset_type != "ITEMS":
-        _check_enough_interactions(version.data, version.solution.details.get("eventType"))
-        _check_enough_users(version.data)
-    elif not version.data:
+        _check_enough_interactions(version.training_data, version.solution.details.get("eventType"))
+        _check_enough_users(version.training_data)
+    elif not version.training_data:
         raise JobFailed("Dataset has no items")
 
     only_popularity = version.timeline.fault == "only-popularity"
-    version.model = train(version.data, recipe, only_popularity=only_popularity)
-    version.data = Table()
+    version.model = train(version.training_data, recipe, only_popularity=only_popularity)
+    version.training_data = Table()
 
 
 def _check_enough_interactions(interactions: Table, event_type: str | None) -> None:
-    """Fail a training with too few interactions."""
+    """Fail the training if there are too few interactions."""
     if len(interactions) < MIN_INTERACTIONS:
         suffix = ""
         if event_type:
@@ -193,7 +197,7 @@ def _check_enough_interactions(interactions: Table, event_type: str | None) -> N
 
 
 def _check_enough_users(interactions: Table) -> None:
-    """Fail a training with too few users who have several interactions."""
+    """Fail the training if too few users have several interactions."""
     counts = Counter(interactions.column("USER_ID")).values()
     required_users = max(MIN_USERS, math.ceil(len(counts) * MIN_SHARE_OF_USERS))
     if sum(count >= MIN_INTERACTIONS_PER_USER for count in counts) < required_users:
@@ -204,16 +208,16 @@ def _check_enough_users(interactions: Table) -> None:
 
 
 def stop_solution_version_creation(store: Store, request: Request) -> None:
-    """Stop a training. One that is IN_PROGRESS becomes CREATE STOPPING before CREATE STOPPED."""
+    """Stop an unfinished training. If it's IN_PROGRESS, it goes through CREATE STOPPING."""
     version = store.get(SolutionVersion, request["solutionVersionArn"])
     status = version.status(store.now)
     if not version.is_unfinished(store.now) or status == "CREATE STOPPING":
         raise invalid_input(f"Solution version {version.arn} is {status} and cannot be stopped")
 
-    version.timeline.stop(store.now, store.stop_seconds(version.arn))
+    version.timeline.stop(store.now, store.look_up_stopping_seconds(version.arn))
 
 
 def get_solution_metrics(store: Store, request: Request) -> Response:
-    """Show the metrics of an ACTIVE version, which `training.evaluate` explains."""
+    """Return the offline metrics of an ACTIVE version, which `training.evaluate` computes."""
     version = find_active(store, SolutionVersion, request["solutionVersionArn"])
     return {"solutionVersionArn": version.arn, "metrics": version.model.metrics}

@@ -1,4 +1,4 @@
-"""The resources of one account in one region, and the agenda of what happens to them."""
+"""The state of the emulated service in one account and region: resources and unfinished jobs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,184 +8,194 @@ from typing import Any, Literal, Protocol, TypeVar
 from emulator.personalize.errors import JobFailed, not_found
 from emulator.personalize.faults import Faults
 from emulator.personalize.resources import Resource
-from emulator.personalize.timeline import Moment, Timeline, Timings
+from emulator.personalize.timeline import Timeline, Timings, Transition
 
-R = TypeVar("R", bound=Resource)
+ResourceT = TypeVar("ResourceT", bound=Resource)
 Request = Mapping[str, Any]
-"""The fields of a request. They are those of the service model."""
+"""The fields of a request, named as in the service model."""
 Response = dict[str, object]
-"""The fields of a response, perhaps with others that the service model does not have."""
+"""The fields of a response. Those that aren't in the service model are dropped before it's sent."""
 
 
-class Objects(Protocol):
-    """The S3 objects that jobs read and write. Each call names the role of the job."""
+class S3Objects(Protocol):
+    """The S3 objects that jobs read and write, always with the permissions of the job's role."""
 
     def keys(self, bucket: str, prefix: str, role_arn: str) -> list[str]:
-        """List every key that begins with the prefix.
+        """List all keys that begin with the prefix.
 
-        The job fails if its role may not list the bucket, or if there is no such bucket.
+        Raises JobFailed if the bucket doesn't exist, or the role isn't allowed to list it.
         """
 
     def read(self, bucket: str, key: str, role_arn: str) -> bytes:
-        """Read an object. The job fails if that is not possible."""
+        """Read an object. Raises JobFailed if it doesn't exist or the role isn't allowed to."""
 
     def write(self, bucket: str, key: str, content: bytes, role_arn: str) -> None:
-        """Write an object. The job fails if its role may not do that."""
+        """Write an object. Raises JobFailed if the role isn't allowed to."""
 
 
 @dataclass(frozen=True)
 class Switches:
-    """Behaviours of the service that are not documented, so that both ways can be tried.
+    """Behaviours that AWS doesn't document, so that clients can be tested with either variant.
 
     The defaults follow AWS's own samples. Where the samples show nothing, the default is the
     behaviour that is harder for a client.
     """
 
     unique_version_names: bool = False
-    """A second version of a solution with the same name is refused."""
+    """Two versions of the same solution can't have the same name."""
 
     update_visible_after: float = 0
-    """The seconds until Describe shows an update that was just accepted."""
+    """How many seconds it takes until Describe shows an accepted update."""
 
     update_keeps_settings: bool = True
-    """An UpdateCampaign with only a version keeps the other settings."""
+    """UpdateCampaign keeps the settings that aren't in the request, instead of resetting them."""
 
     update_verb: Literal["CREATE", "UPDATE"] = "CREATE"
-    """The first word in the status of an update."""
+    """The first word of an update's status, for example of CREATE PENDING."""
 
-    senseless_campaign_settings: bool = False
-    """Describe shows settings that UpdateCampaign refuses."""
+    describe_shows_invalid_settings: bool = False
+    """DescribeCampaign returns settings that UpdateCampaign wouldn't accept."""
 
     underscore_in_stop_status: bool = False
-    """The statuses are CREATE_STOPPING and CREATE_STOPPED."""
+    """The statuses of a stopped training are CREATE_STOPPING and CREATE_STOPPED."""
 
     list_order: Literal["oldest first", "newest first", "shuffled"] = "oldest first"
-    """The order of all lists."""
+    """The order in which List operations return resources."""
 
     page_size: int = 100
-    """The most resources on a page, even if the request asks for more."""
+    """The maximum number of resources on a page, even if the request asks for more."""
 
     import_reads: Literal["start", "end"] = "end"
-    """An import job reads its files at the start or the end of its work."""
+    """Whether an import job reads its files when it starts or when it ends."""
 
     deletions_exclude_jobs: bool = True
-    """A data deletion job excludes imports, trainings and batch jobs, and the other way round."""
+    """A data deletion job can't run at the same time as imports, trainings and batch jobs."""
 
     unknown_user: Literal["popular", "nothing"] = "popular"
-    """What a user without interactions gets."""
+    """What is recommended to a user without interactions."""
 
 
 @dataclass(eq=False)
 class Store:
-    """The resources of one account and region, and the time.
+    """The resources in one account and region.
 
-    Nothing runs in the background. `advance` performs everything that is due, oldest first, and
-    the service calls it before it responds to a call.
+    Nothing runs in the background. Instead, the service calls `advance` at the start of each API
+    call, to catch up on everything that jobs should have done since the previous call.
     """
 
     account: str
     region: str
 
     now: datetime
-    """The time of the call, or of the effect that `advance` performs.
+    """The time of the current API call or, while `advance` runs a callback, of its transition.
 
-    It is earlier in a call whose response is stale.
+    If a fault makes the response stale, it's the earlier time that the response shows.
     """
 
-    objects: Objects
+    objects: S3Objects
     timings: Timings
     switches: Switches
     faults: Faults
 
     resources: dict[str, Resource] = field(default_factory=dict)
-    """The resources by their ARNs, oldest first."""
+    """The resources by ARN, oldest first."""
 
     _jobs: list[Timeline] = field(default_factory=list)
-    """The jobs that may still have an effect."""
+    """The jobs that still have callbacks to run."""
 
-    def build_arn(self, kind: str, name: str) -> str:
+    def build_arn(self, resource_type: str, suffix: str) -> str:
         """Build the ARN of a resource in this account and region."""
-        return f"arn:aws:personalize:{self.region}:{self.account}:{kind}/{name}"
+        return f"arn:aws:personalize:{self.region}:{self.account}:{resource_type}/{suffix}"
 
-    def get(self, kind: type[R], arn: str) -> R:
-        """Find the resource with an ARN. With `Resource` as the kind, it can be any.
+    def get(self, resource_class: type[ResourceT], arn: str) -> ResourceT:
+        """Look up a resource by its ARN. To accept any class, pass `Resource`.
 
         Raises:
-            ApiError: ResourceNotFoundException if there is none of this kind at the time `now`.
+            ApiError: ResourceNotFoundException if no such resource exists at the time `now`.
         """
         resource = self.resources.get(arn)
-        if not isinstance(resource, kind) or resource.timeline.created > self.now:
+        if not isinstance(resource, resource_class) or resource.timeline.created > self.now:
             raise not_found(arn)
 
         return resource
 
-    def list_resources(self, kind: type[R], belonging_to: str | None = None) -> list[R]:
-        """List the resources of a kind that exist at the time `now`, oldest first.
+    def list_resources(
+        self, resource_class: type[ResourceT], parent_arn: str | None = None
+    ) -> list[ResourceT]:
+        """List the resources of a class that exist at the time `now`, oldest first.
 
-        `belonging_to` is the ARN of the resource that contains them. With None, list all.
+        With `parent_arn`, list only those that belong to that resource or use it.
         """
         return [
             resource
             for resource in self.resources.values()
-            if isinstance(resource, kind)
-            and belonging_to in (None, *resource.belongs_to)
+            if isinstance(resource, resource_class)
+            and parent_arn in (None, *resource.parent_arns)
             and resource.timeline.created <= self.now
         ]
 
     def start_job(
-        self, kind: str, arn: str, *names: str, verb: str = "CREATE", outcome: str = "ACTIVE"
+        self,
+        job_kind: str,
+        arn: str,
+        *related_names: str,
+        verb: str = "CREATE",
+        outcome: str = "ACTIVE",
     ) -> Timeline:
-        """Start a job that is PENDING, then IN_PROGRESS, and ends in `outcome`.
+        """Start a job, and return its timeline, already changed by an injected fault, if any.
 
-        `verb` is the first word of the status before the outcome. An injected fault for the job's
-        ARN, or for one of `names`, changes its course.
+        A fault can target the job by its `arn`, or by any of the `related_names`, such as the name
+        of the resource, and the ARNs of the resources that it uses.
         """
-        pending_seconds, progress_seconds = self._plan_duration(kind, arn)
+        pending_seconds, progress_seconds = self._look_up_duration(job_kind, arn)
         progress_time = self.now + timedelta(seconds=pending_seconds)
         end_time = progress_time + timedelta(seconds=progress_seconds)
         timeline = Timeline.plan(self.now, progress_time, end_time, verb=verb, outcome=outcome)
 
-        fault = self.faults.take_for_job(kind, (arn, *names))
-        fault.change_course(timeline, self.stop_seconds(arn))
+        fault = self.faults.take_for_job(job_kind, (arn, *related_names))
+        fault.change_timeline(timeline, self.look_up_stopping_seconds(arn))
+
         self._jobs.append(timeline)
         return timeline
 
-    def _plan_duration(self, kind: str, arn: str) -> tuple[float, float]:
-        """Choose the seconds that a job will be PENDING and IN_PROGRESS."""
-        if kind == "schema":
-            # A schema has no status, and exists at once.
+    def _look_up_duration(self, job_kind: str, arn: str) -> tuple[float, float]:
+        """Look up for how many seconds a job will be PENDING, and then IN_PROGRESS."""
+        if job_kind == "schema":
+            # Schemas have no status in the API, so they have to be usable immediately.
             return 0, 0
-        return self.timings(kind, arn)
+        return self.timings(job_kind, arn)
 
-    def stop_seconds(self, arn: str) -> float:
-        """Look up for how long the training of a version is STOPPING."""
+    def look_up_stopping_seconds(self, arn: str) -> float:
+        """Look up for how many seconds a training stays in CREATE STOPPING."""
         return sum(self.timings("stop", arn))
 
     def advance(self, time: datetime) -> None:
-        """Perform every effect that is due at `time` or earlier, once, and set `now` to `time`.
+        """Move the clock forward to `time`, and run all callbacks that are due by then.
 
-        The oldest effect comes first. Each effect sees its own time as `now`. If it raises
-        JobFailed, the job ends there.
+        They run in order of time, and `now` is the time at which each of them was due. If a
+        callback raises JobFailed, its job fails.
         """
-        # Look again after each effect, because a job that fails loses its later moments.
-        while due_moments := self._list_due_moments(time):
-            timeline, moment = min(due_moments, key=lambda due: due[1].time)
-            self.now = moment.time
+        # Search again after each callback, because a job that fails loses its later transitions.
+        while due := self._list_due_transitions(time):
+            timeline, transition = min(due, key=lambda pair: pair[1].time)
+            self.now = transition.time
             try:
-                moment.take_effect()
+                transition.run_callback()
             except JobFailed as failure:
-                timeline.fail(moment, str(failure))
+                timeline.fail(transition, str(failure))
 
         self._jobs = [
-            timeline for timeline in self._jobs if any(moment.effect for moment in timeline.moments)
+            timeline
+            for timeline in self._jobs
+            if any(transition.callback for transition in timeline.transitions)
         ]
         self.now = time
 
-    def _list_due_moments(self, time: datetime) -> list[tuple[Timeline, Moment]]:
-        """List the moments until `time` that have an effect, each with its job."""
+    def _list_due_transitions(self, time: datetime) -> list[tuple[Timeline, Transition]]:
+        """List all transitions up to `time` whose callbacks haven't run yet, with their jobs."""
         return [
-            (timeline, moment)
+            (timeline, transition)
             for timeline in self._jobs
-            for moment in timeline.moments
-            if moment.effect and moment.time <= time
+            for transition in timeline.transitions
+            if transition.callback and transition.time <= time
         ]

@@ -1,4 +1,4 @@
-"""The rows of a dataset, and their Avro schema."""
+"""The rows of a dataset in memory, and the Avro schema that defines their columns."""
 
 import json
 import math
@@ -13,7 +13,6 @@ from emulator.personalize.errors import invalid_input
 Value = str | int | float | bool | None
 Row = tuple[Value, ...]
 
-# Rows with equal values in these fields are one record. The newer row replaces the older one.
 IDENTITY_FIELDS: Mapping[str, tuple[str, ...]] = {
     "INTERACTIONS": ("USER_ID", "ITEM_ID", "EVENT_TYPE", "TIMESTAMP"),
     "USERS": ("USER_ID",),
@@ -21,26 +20,32 @@ IDENTITY_FIELDS: Mapping[str, tuple[str, ...]] = {
     "ACTIONS": ("ACTION_ID",),
     "ACTION_INTERACTIONS": ("USER_ID", "ACTION_ID", "EVENT_TYPE", "TIMESTAMP"),
 }
-# The fields that a schema must have, by type of dataset (guide: datasets and schemas).
+"""Type of dataset -> the fields that identify a row, like a primary key.
+
+A new row replaces an old one with the same values in these fields."""
+
 REQUIRED_FIELDS = {**IDENTITY_FIELDS, "INTERACTIONS": ("USER_ID", "ITEM_ID", "TIMESTAMP")}
-# What a training needs (guide, "Amazon Personalize endpoints and quotas").
+"""Type of dataset -> the fields that its schema must have (guide: datasets and schemas)."""
+
+# The minimum data for a training (guide, "Amazon Personalize endpoints and quotas").
 MIN_INTERACTIONS = 1000
 MIN_USERS = 25
 MIN_SHARE_OF_USERS = 0.01
 MIN_INTERACTIONS_PER_USER = 2
+
 MAX_TEXT_LENGTH = 1000
 WHOLE_NUMBER = re.compile(rf"-?[0-9]{{1,{MAX_TEXT_LENGTH}}}")
 DECIMAL_NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
 class AvroType(NamedTuple):
-    """How a CSV file has the values of a type."""
+    """How the values of an Avro type are written in a CSV file."""
 
     pattern: re.Pattern[str]
     parse: Callable[[str], str | float]
 
     range_end: float = math.inf
-    """The first number that is too large for the type."""
+    """The smallest number that is too large for the type."""
 
 
 AVRO_TYPES = {
@@ -55,7 +60,7 @@ AVRO_TYPES = {
 
 @dataclass(frozen=True)
 class Field:
-    """A field of a schema, which is a column of a dataset."""
+    """A field of an Avro schema, which becomes a column of the dataset."""
 
     name: str
 
@@ -63,22 +68,22 @@ class Field:
     """A primitive Avro type, for example "long"."""
 
     nullable: bool
-    """True if a value may be missing."""
+    """True if the value may be null."""
 
     textual: bool = False
-    """True for free text, from which a recipe may learn."""
+    """True for free text, such as the description of an item."""
 
 
 def parse_schema(text: str) -> tuple[Field, ...]:
-    """Parse the columns that an Avro JSON text describes, as CreateSchema receives it.
+    """Parse the Avro schema in a CreateSchema request.
 
-    It must be a record with fields of primitive types, which may be nullable.
+    It must be a record whose fields have primitive types, or unions of a primitive type with null.
     """
     try:
         record = json.loads(text)
         fields = tuple(_parse_field(entry) for entry in record["fields"])
         if record["type"] != "record" or not fields:
-            raise ValueError("not a record with fields")  # noqa: TRY301  # one handler for all
+            raise ValueError("not a record with fields")  # noqa: TRY301  # handled like the others
     except (ValueError, KeyError, TypeError) as error:
         raise invalid_input(f"Input schema is not a valid Avro record: {error}") from error
 
@@ -86,7 +91,7 @@ def parse_schema(text: str) -> tuple[Field, ...]:
 
 
 def _parse_field(entry: Mapping[str, Any]) -> Field:
-    """Parse the field of a primitive Avro type, or of a union of one with "null"."""
+    """Parse a field, and raise ValueError if it isn't a primitive type, or a union with null."""
     avro_type = entry["type"]
     types = avro_type
     if not isinstance(avro_type, list):
@@ -106,19 +111,20 @@ def _parse_field(entry: Mapping[str, Any]) -> Field:
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of a dataset, by the values of their identity fields.
+    """The rows of a dataset.
 
-    A table never changes. An import creates a new table.
+    Tables are immutable, so a snapshot of a dataset doesn't need a copy.
     """
 
     columns: tuple[str, ...] = ()
     rows: Mapping[Row, Row] = field(default_factory=dict)
+    """Values of the identity fields -> row."""
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def column(self, name: str) -> list[Any]:
-        """List the values of a column in the order of the rows. A missing column is all None."""
+        """Return a column's value in each row. If there's no such column, all values are None."""
         if name not in self.columns:
             return [None] * len(self.rows)
 
@@ -126,21 +132,21 @@ class Table:
         return [row[position] for row in self.rows.values()]
 
     def where(self, name: str, wanted: object) -> "Table":
-        """Select the rows that have the wanted value in a column."""
+        """Return a table of the rows that have this value in a column."""
         return self._select(value == wanted for value in self.column(name))
 
     def without(self, name: str, unwanted: Collection[object]) -> "Table":
-        """Leave out the rows that have one of the unwanted values in a column."""
+        """Return a table without the rows that have one of these values in a column."""
         return self._select(value not in unwanted for value in self.column(name))
 
     def _select(self, is_selected: Iterable[bool]) -> "Table":
-        """Select the rows for which there is a True, in the order of the rows."""
+        """Return a table of the selected rows, given a bool for each row."""
         return Table(self.columns, dict(compress(self.rows.items(), is_selected)))
 
     def with_rows(self, rows: Iterable[Row], identity: Iterable[str]) -> "Table":
-        """Merge new rows into the old ones.
+        """Return a table to which rows were added, replacing those with the same identity.
 
-        A new row replaces the old row that has equal values in the columns `identity`.
+        `identity` names the columns whose values identify a row.
         """
         positions = [self.columns.index(name) for name in identity if name in self.columns]
         new_rows = {tuple(row[position] for position in positions): row for row in rows}

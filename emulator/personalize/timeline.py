@@ -1,4 +1,8 @@
-"""The status of a job over time, as a list of moments with the effect of each."""
+"""The timeline of a job: which status it has at which time.
+
+A job's statuses are planned when the job is created, as a list of transitions. A transition may
+have a callback that does the work of the job, for example imports the rows.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,19 +11,22 @@ from typing import NamedTuple
 
 
 class Duration(NamedTuple):
-    """The seconds that a job stays PENDING and then IN_PROGRESS."""
+    """How many seconds a job stays PENDING, and then IN_PROGRESS."""
 
     pending: float
     in_progress: float
 
 
 Timings = Callable[[str, str], Duration | tuple[float, float]]
-"""Returns how long a job takes. The first argument is the kind of the job, for example
-"dataset-import-job" or "campaign-update". It is "deletion" for the deletion of a resource, and
-"stop" for the time in CREATE STOPPING. The second argument is the ARN of the resource."""
-DURATION_OF_JOB = Duration(pending=1, in_progress=2)
-DURATION_OF_CONTAINER = Duration(pending=0.1, in_progress=0.2)
-DURATION_OF_STOP = Duration(pending=0, in_progress=1)
+"""Returns the duration of a job, given the kind of the job and the ARN of its resource.
+
+The kind is, for example, "dataset-import-job" or "campaign-update". It's "deletion" for the
+deletion of any resource, and "stop" for the time that a training stays in CREATE STOPPING."""
+
+JOB_DURATION = Duration(pending=1, in_progress=2)
+CONTAINER_DURATION = Duration(pending=0.1, in_progress=0.2)
+STOP_DURATION = Duration(pending=0, in_progress=1)
+
 SLOW_JOB_KINDS = (
     "dataset-import-job",
     "data-deletion-job",
@@ -33,50 +40,55 @@ SLOW_JOB_KINDS = (
 
 @dataclass(frozen=True)
 class FixedTimings:
-    """One duration for all slow jobs, and a shorter one for resources like dataset groups."""
+    """The same duration for all slow jobs, and a shorter one for resources like dataset groups."""
 
-    jobs: Duration = DURATION_OF_JOB
-    containers: Duration = DURATION_OF_CONTAINER
-    stop: Duration = DURATION_OF_STOP
+    jobs: Duration = JOB_DURATION
+    containers: Duration = CONTAINER_DURATION
+    stop: Duration = STOP_DURATION
 
-    def __call__(self, kind: str, _arn: str, /) -> Duration:
-        """Choose the duration of a kind of job, whichever resource it is for."""
-        if kind == "stop":
+    def __call__(self, job_kind: str, _arn: str, /) -> Duration:
+        """Return the duration of this kind of job, regardless of its resource."""
+        if job_kind == "stop":
             return self.stop
-        if kind in SLOW_JOB_KINDS:
+        if job_kind in SLOW_JOB_KINDS:
             return self.jobs
 
         return self.containers
 
 
 @dataclass
-class Moment:
-    """The time from which a job has a status. `effect` is called once at this time."""
+class Transition:
+    """A change of a job's status, with an optional callback."""
 
     time: datetime
-    status: str
-    effect: Callable[[], None] | None = None
 
-    def take_effect(self) -> None:
-        """Call the effect, and forget it first, so that it happens only once even if it fails."""
-        effect = self.effect
-        self.effect = None
-        if effect is not None:
-            effect()
+    status: str
+    """The status from this time on."""
+
+    callback: Callable[[], None] | None = None
+
+    def run_callback(self) -> None:
+        """Run the callback once. If it raises an exception, it isn't retried."""
+        callback = self.callback
+        self.callback = None
+        if callback is not None:
+            callback()
 
 
 @dataclass
 class Timeline:
-    """The course of one job. Its moments alone decide the status at any time."""
+    """The past and planned statuses of one job."""
 
-    moments: list[Moment]
-    """The moments of the job, oldest first."""
+    transitions: list[Transition]
+    """The transitions of the job, oldest first. The first one is its creation."""
 
     verb: str = "CREATE"
-    """The first word of the statuses on the way."""
+    """The first word of the statuses before the outcome, for example of CREATE PENDING."""
 
     fault: str = field(default="", init=False)
-    """The kind of the injected fault that the job met. Some only show in what a version returns."""
+    """The kind of fault that was injected into the job, if any.
+
+    Some faults only affect what a solution version returns later."""
 
     failure_reason: str | None = field(default=None, init=False)
 
@@ -84,83 +96,91 @@ class Timeline:
     def plan(
         cls, start: datetime, progress: datetime, end: datetime, *, verb: str, outcome: str
     ) -> "Timeline":
-        """Plan a job that is PENDING from its start, then IN_PROGRESS, and ends in an outcome."""
-        moments = [
-            Moment(start, f"{verb} PENDING"),
-            Moment(progress, f"{verb} IN_PROGRESS"),
-            Moment(end, outcome),
+        """Plan a job that's PENDING at `start`, IN_PROGRESS at `progress`, and done at `end`."""
+        transitions = [
+            Transition(start, f"{verb} PENDING"),
+            Transition(progress, f"{verb} IN_PROGRESS"),
+            Transition(end, outcome),
         ]
-        return cls(moments, verb)
+        return cls(transitions, verb)
 
     @property
     def created(self) -> datetime:
-        """The time of the call that created the job."""
-        return self.moments[0].time
+        """The time at which the job was created."""
+        return self.transitions[0].time
 
-    def moment_at(self, time: datetime) -> Moment:
-        """Find the last moment that is not after `time`, or the first one if all are after it."""
-        reached = [moment for moment in self.moments if moment.time <= time]
-        if not reached:
-            return self.moments[0]
+    def find_transition(self, time: datetime) -> Transition:
+        """Find the last transition up to `time`, or the first one if the job is created later.
 
-        return reached[-1]
+        A stale Describe, for example, asks about a time before the newest update of a campaign.
+        """
+        past_transitions = [
+            transition for transition in self.transitions if transition.time <= time
+        ]
+        if not past_transitions:
+            return self.transitions[0]
+
+        return past_transitions[-1]
 
     def status(self, time: datetime) -> str:
-        """Tell the status at a time."""
-        return self.moment_at(time).status
+        """Return the job's status at a given time."""
+        return self.find_transition(time).status
 
     def is_active(self, time: datetime) -> bool:
-        """Return True if the job has succeeded."""
+        """Return True if the job had succeeded by then."""
         return self.status(time) == "ACTIVE"
 
     def has_ended(self, time: datetime) -> bool:
-        """Return True if the status no longer changes by itself."""
+        """Return True if the job had succeeded, failed or been stopped by then."""
         return self.status(time).endswith(("ACTIVE", "FAILED", "STOPPED"))
 
     def fields_at(self, time: datetime) -> dict[str, object]:
-        """Collect the status, the times and the failure reason, named as in the API."""
-        moment = self.moment_at(time)
+        """Return the response fields for the job's status, times and failure reason."""
+        transition = self.find_transition(time)
         fields: dict[str, object] = {
-            "status": moment.status,
+            "status": transition.status,
             "creationDateTime": self.created,
-            "lastUpdatedDateTime": moment.time,
+            "lastUpdatedDateTime": transition.time,
         }
 
-        if moment.status.endswith("FAILED"):
+        if transition.status.endswith("FAILED"):
             fields["failureReason"] = self.failure_reason
 
         return fields
 
-    def when_in_progress(self, effect: Callable[[], None]) -> None:
-        """Call `effect` when the job becomes IN_PROGRESS. If it raises JobFailed, the job fails."""
-        self.moments[1].effect = effect
+    def on_in_progress(self, callback: Callable[[], None]) -> None:
+        """Run `callback` once the job is IN_PROGRESS. It may raise JobFailed to fail the job."""
+        self.transitions[1].callback = callback
 
-    def when_active(self, effect: Callable[[], None]) -> None:
-        """Call `effect` when the job becomes ACTIVE. If it raises JobFailed, the job fails instead.
+    def on_active(self, callback: Callable[[], None]) -> None:
+        """Run `callback` when the job would become ACTIVE. It may raise JobFailed to fail the job.
 
-        A job that an injected fault lets fail, stop or hang never gets there.
+        If an injected fault makes the job fail, stop or hang, the callback never runs.
         """
-        end = self.moments[-1]
+        end = self.transitions[-1]
         if end.status == "ACTIVE":
-            end.effect = effect
+            end.callback = callback
 
-    def fail(self, moment: Moment, reason: str) -> None:
-        """End the job as failed at `moment`, and drop all later moments.
-
-        They may have the same time, if the job takes no time.
-        """
-        del self.moments[self.moments.index(moment) + 1 :]
-        moment.status = f"{self.verb} FAILED"
+    def fail(self, transition: Transition, reason: str) -> None:
+        """Turn a transition into the failure of the job, and cancel all later ones."""
+        # Compare positions instead of times, which are all the same for a job that takes no time.
+        del self.transitions[self.transitions.index(transition) + 1 :]
+        transition.status = f"{self.verb} FAILED"
         self.failure_reason = reason
 
-    def stop(self, time: datetime, seconds: float) -> None:
-        """Stop the job at `time`. A job in progress is first STOPPING, for `seconds` seconds."""
+    def stop(self, time: datetime, stopping_seconds: float) -> None:
+        """Stop the job at `time`.
+
+        A job that's still PENDING is STOPPED immediately. Otherwise, it's STOPPING first.
+        """
         is_pending = self.status(time).endswith("PENDING")
-        self.moments = [moment for moment in self.moments if moment.time <= time]
+        self.transitions = [
+            transition for transition in self.transitions if transition.time <= time
+        ]
 
         end_time = time
         if not is_pending:
-            self.moments.append(Moment(time, f"{self.verb} STOPPING"))
-            end_time += timedelta(seconds=seconds)
+            self.transitions.append(Transition(time, f"{self.verb} STOPPING"))
+            end_time += timedelta(seconds=stopping_seconds)
 
-        self.moments.append(Moment(end_time, f"{self.verb} STOPPED"))
+        self.transitions.append(Transition(end_time, f"{self.verb} STOPPED"))

@@ -1,4 +1,8 @@
-"""A small item-to-item model, trained on interactions and evaluated on held-out users."""
+"""A small item-to-item model: how it's trained, evaluated and asked for recommendations.
+
+Like in Personalize, some users are *held out* of the training. The model is evaluated by whether it
+predicts their newest interactions.
+"""
 
 import hashlib
 import math
@@ -18,17 +22,22 @@ from emulator.personalize.tables import Table
 
 Scores = NDArray[np.float64]
 History = Sequence[int]
-"""The items of a user, oldest first, as positions in a list of items."""
+"""The items that a user interacted with, oldest first. An item is an index into `Model.items`."""
 
-NEIGHBOURS = 100  # items that an item is compared with
-DECAY = 0.9  # the weight of an interaction of a user relative to the user's next one
-HELD_OUT_USERS = 0.1  # guide, "Evaluating a solution version": a random 10% of users
-HELD_OUT_INTERACTIONS = 0.1  # of each held-out user, the newest
-RANKS = 25  # the metrics use the first 25 items
+NEIGHBOURS = 100
+"""How many of the most similar items the model keeps for each item."""
+DECAY = 0.9
+"""How much each interaction weighs, relative to the user's next one."""
+HELD_OUT_USER_SHARE = 0.1
+"""Personalize holds out a random 10% of users (guide, "Evaluating a solution version")."""
+HELD_OUT_INTERACTION_SHARE = 0.1
+"""The newest interactions of each held-out user, which the model has to predict."""
+MAX_RANK = 25
+"""The metrics ignore items that are ranked lower."""
 
 
 class SplitHistory(NamedTuple):
-    """A user's history in two parts. The model has to guess the hidden one from the known one."""
+    """A held-out user's history. The model is shown the older part, and has to predict the rest."""
 
     known: History
     hidden: History
@@ -36,32 +45,33 @@ class SplitHistory(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """The model of a solution version.
+    """The trained model of a solution version.
 
-    The items that a method returns have scores that add up to 1, and the best one is first.
+    Methods that recommend or rank items return their scores, best item first. The scores add up
+    to 1.
     """
 
     items: Sequence[str]
-    """The ids of the items, in the order of the columns of all matrices."""
+    """The IDs of all items. Matrices have their columns in the same order."""
 
     histories: Mapping[str, History]
-    """The histories of all users by their ids."""
+    """User ID -> history."""
 
     popularity: Scores
     """The number of interactions of each item."""
 
     similarity: csr_matrix | None = None
-    """A matrix with a row and a column for each item. A model of popularity has None."""
+    """A matrix with a row and a column per item. It's None if only popularity matters."""
 
     metrics: Mapping[str, float] = field(default_factory=dict)
-    """The metrics of GetSolutionMetrics, which `evaluate` explains."""
+    """The offline metrics that GetSolutionMetrics returns."""
 
     def recommend_to_user(self, user_id: str) -> dict[str, float]:
-        """Recommend items that are new to a user. A user without a history gets popular items."""
+        """Recommend items that are new to a user. Unknown users get popular items."""
         return self._rank_new_items(self.histories.get(user_id, []))
 
     def recommend_similar_items(self, item_id: str) -> dict[str, float]:
-        """Recommend items that are similar to an item. For an unknown item they are popular."""
+        """Recommend items that are similar to an item. If it's unknown, recommend popular ones."""
         history = []
         if item_id in self.items:
             history.append(self.items.index(item_id))
@@ -69,7 +79,7 @@ class Model:
         return self._rank_new_items(history)
 
     def rank_users(self, item_id: str) -> dict[str, float]:
-        """Rank the users who like an item by their scores. Nobody likes an unknown item."""
+        """Rank the users who have an affinity for an item. If it's unknown, there are none."""
         if item_id not in self.items:
             return {}
 
@@ -79,21 +89,20 @@ class Model:
         return {users[row]: float(scores[row]) for row in best_first if scores[row] > 0}
 
     def rank_items(self, user_id: str, item_ids: Sequence[str]) -> dict[str, float]:
-        """Rank the given items for a user. An unknown item has the score 0."""
+        """Rank the given items for a user. Unknown items get a score of 0, so they come last."""
         [scores] = self.score_items([self.histories.get(user_id, [])])
         score_by_item = dict(zip(self.items, scores, strict=True))
         requested = {item: score_by_item.get(item, 0) for item in item_ids}
 
-        # If none of the items is known, each of them keeps the score 0.
+        # If all items are unknown, don't divide by 0.
         total = sum(requested.values()) or 1
         best_first = sorted(requested.items(), key=itemgetter(1), reverse=True)
         return {item: score / total for item, score in best_first}
 
     def score_items(self, histories: Sequence[History]) -> Scores:
-        """Compute a matrix of scores, with a row for each history and a column for each item.
+        """Compute a matrix of scores, with a row per history and a column per item.
 
-        If the model has `similarity`, popularity only decides between items that are equally
-        similar to the history.
+        If the model knows about similarity, popularity only serves as a tie-breaker.
         """
         popularity = self.popularity / self.popularity.sum()
         if self.similarity is None:
@@ -105,7 +114,7 @@ class Model:
         return scores
 
     def _rank_new_items(self, history: History) -> dict[str, float]:
-        """Rank the items that are not in a history and have a positive score, best first."""
+        """Rank all items with a positive score that aren't in the history, best first."""
         [scores] = self.score_items([history])
         scores[list(history)] = 0
 
@@ -119,7 +128,7 @@ class Model:
 
 
 def train(data: Table, recipe: Recipe, *, only_popularity: bool = False) -> Model:
-    """Train a model on rows, and evaluate it. Equal rows always give an equal model."""
+    """Train and evaluate a model. It isn't random, so the same data gives the same model."""
     items = sorted(set(data.column(recipe.item_column)))
     if recipe.dataset_type == "ITEMS":
         return _train_on_items(items)
@@ -136,15 +145,15 @@ def train(data: Table, recipe: Recipe, *, only_popularity: bool = False) -> Mode
 
 
 def _train_on_items(items: Sequence[str]) -> Model:
-    """Build a model to which all items are equally similar, because there are no interactions.
+    """Build a model without interactions, which finds all items equally similar.
 
-    There is nothing to evaluate either: each item is recommended to somebody.
+    Without interactions, there's nothing to predict either, so coverage is the only metric.
     """
     return Model(items, {}, np.ones(len(items)), metrics={"coverage": 1})
 
 
 def _count_interactions(histories: Mapping[str, History], item_count: int) -> Scores:
-    """Count the interactions of each item, which are its popularity."""
+    """Count the interactions of each item, as a measure of its popularity."""
     positions = np.concatenate([*histories.values()])
     return np.bincount(positions, minlength=item_count).astype(np.float64)
 
@@ -152,7 +161,7 @@ def _count_interactions(histories: Mapping[str, History], item_count: int) -> Sc
 def _list_histories(
     interactions: Table, item_column: str, items: Sequence[str]
 ) -> dict[str, list[int]]:
-    """List the history of each user."""
+    """Group the interactions by user. Each history is a list of indexes into `items`."""
     columns = [interactions.column(name) for name in ("TIMESTAMP", "USER_ID", item_column)]
     oldest_first = sorted(zip(*columns, strict=True), key=itemgetter(0))
     positions = {item: position for position, item in enumerate(items)}
@@ -167,17 +176,17 @@ def _list_histories(
 def _choose_held_out_users(histories: Mapping[str, History]) -> dict[str, None]:
     """Choose a tenth of the users with at least two interactions, as the keys of a dict.
 
-    A dict keeps their order, and finds a user faster than a list. They are selected by a hash of
-    their ids, so that the other users make no difference to the order.
+    A dict keeps their order, and looks up a user faster than a list. The users are ordered by a
+    hash of their IDs, which mixes them, but doesn't depend on which other users there are.
     """
     users = [user for user, history in histories.items() if len(history) > 1]
     users.sort(key=lambda user: hashlib.sha256(user.encode()).digest())
-    held_out_count = math.ceil(len(users) * HELD_OUT_USERS)
+    held_out_count = math.ceil(len(users) * HELD_OUT_USER_SHARE)
     return dict.fromkeys(users[:held_out_count])
 
 
 def _learn_similarity(model: Model, held_out_users: Collection[str]) -> Model:
-    """Learn which items are similar, from all users who are not held out."""
+    """Add the similarity of items to a model, learned from all users who aren't held out."""
     known_users = [user for user in model.histories if user not in held_out_users]
     known_histories = [model.histories[user] for user in known_users]
 
@@ -188,7 +197,7 @@ def _learn_similarity(model: Model, held_out_users: Collection[str]) -> Model:
 def _compute_similarity(histories: Sequence[History], item_count: int) -> csr_matrix:
     """Compute the cosine similarity of each item to its nearest neighbours.
 
-    The vector of an item has an entry for each user, which is the number of interactions.
+    An item is represented by a vector with the number of interactions of each user.
     """
     interaction_count = sum(map(len, histories))
     counts = _build_matrix(histories, np.ones(interaction_count), item_count)
@@ -200,21 +209,24 @@ def _compute_similarity(histories: Sequence[History], item_count: int) -> csr_ma
 
 
 def _build_matrix(histories: Sequence[History], weights: Scores, item_count: int) -> csr_matrix:
-    """Build a matrix with a row for each history, with the weight of each of its interactions."""
+    """Build a sparse matrix with a row per history and a column per item.
+
+    `weights` contains the weight of each interaction, one history after the other.
+    """
     positions = np.array([position for history in histories for position in history], dtype=np.intp)
     row_starts = np.cumsum([0, *map(len, histories)])
     return csr_matrix((weights, positions, row_starts), shape=(len(histories), item_count))
 
 
 def evaluate(model: Model, histories: Sequence[History]) -> dict[str, float]:
-    """Compute the metrics of GetSolutionMetrics, each a mean over users between 0 and 1.
+    """Compute the offline metrics, each of which is an average over users between 0 and 1.
 
-    Each history belongs to a user who was held out of the training. The newest interactions of the
-    user are hidden, and the model ranks all items that are not in the rest of the history. A hit
-    is a hidden item among the first ranks.
+    The histories are those of held-out users. The newest interactions of each user are hidden, and
+    the model ranks all items that are new to the user. If a hidden item is ranked high enough,
+    that's a hit.
     """
     splits = [_hide_newest(history) for history in histories]
-    ranked = _rank_unknown_items(model, [split.known for split in splits])
+    ranked = _rank_new_items_by_row(model, [split.known for split in splits])
 
     hits = _find_hits(ranked, splits)
     metrics = _compute_metrics(hits, [len(set(split.hidden)) for split in splits])
@@ -223,31 +235,31 @@ def evaluate(model: Model, histories: Sequence[History]) -> dict[str, float]:
 
 
 def _hide_newest(history: History) -> SplitHistory:
-    """Hide the newest interactions of a user, at least one."""
-    hidden_count = math.ceil(len(history) * HELD_OUT_INTERACTIONS)
+    """Split off a user's newest interactions, at least one."""
+    hidden_count = math.ceil(len(history) * HELD_OUT_INTERACTION_SHARE)
     return SplitHistory(history[:-hidden_count], history[-hidden_count:])
 
 
-def _rank_unknown_items(model: Model, histories: Sequence[History]) -> NDArray[np.intp]:
-    """Rank, in a row for each history, the best items that are not in it, best first."""
+def _rank_new_items_by_row(model: Model, histories: Sequence[History]) -> NDArray[np.intp]:
+    """Return a matrix with a row per history: the best items that aren't in it, best first."""
     scores = model.score_items(histories)
     for row, history in zip(scores, histories, strict=True):
-        row[list(history)] = -1  # less than every other score
+        row[list(history)] = -1  # All other scores are higher.
 
-    ranked: NDArray[np.intp] = np.argsort(-scores, axis=1, kind="stable")[:, :RANKS]
+    ranked: NDArray[np.intp] = np.argsort(-scores, axis=1, kind="stable")[:, :MAX_RANK]
     return ranked
 
 
 def _find_hits(ranked: NDArray[np.intp], splits: Sequence[SplitHistory]) -> NDArray[np.bool_]:
-    """Tell for each user, in a row, and for each rank if the item there is a hidden one."""
+    """Return a matrix of booleans: whether the item of each user and rank is a hidden one."""
     pairs = zip(ranked, splits, strict=True)
     return np.array([np.isin(items, split.hidden) for items, split in pairs])
 
 
 def _compute_metrics(hits: NDArray[np.bool_], hidden_counts: Sequence[int]) -> dict[str, float]:
-    """Compute the metrics of hits, which have a row for each user and a column for each rank.
+    """Compute the metrics from the hits, a matrix with a row per user and a column per rank.
 
-    `hidden_counts` has the number of items that each user could hit.
+    `hidden_counts` contains how many hits each user could have had.
     """
     metrics = {"mean_reciprocal_rank_at_25": _compute_reciprocal_ranks(hits)}
     for rank in (5, 10, 25):
@@ -260,13 +272,13 @@ def _compute_metrics(hits: NDArray[np.bool_], hidden_counts: Sequence[int]) -> d
 
 
 def _compute_reciprocal_ranks(hits: NDArray[np.bool_]) -> Scores:
-    """Compute the reciprocal rank of each user's first hit, which is 0 without a hit."""
+    """Compute the reciprocal rank of each user's first hit, or 0 for a user without a hit."""
     reciprocal_ranks: Scores = np.where(hits.any(axis=1), 1 / (1 + hits.argmax(axis=1)), 0)
     return reciprocal_ranks
 
 
 def _compute_cumulative_gains(hits: NDArray[np.bool_], hidden_counts: Sequence[int]) -> Scores:
-    """Compute the normalized discounted cumulative gain of each user."""
+    """Compute each user's normalized discounted cumulative gain."""
     gains = 1 / np.log2(np.arange(2, hits.shape[1] + 2))
     best_sums = np.array([gains[:count].sum() for count in hidden_counts])
     normalized_gains: Scores = (hits * gains).sum(axis=1) / best_sums

@@ -18,7 +18,7 @@ from ministack.core.responses import get_account_id, get_region
 from emulator.personalize.api import Personalize
 from emulator.personalize.authorization import Caller
 from emulator.personalize.errors import invalid_input
-from emulator.personalize.operation_models import CONTROL, RUNTIME
+from emulator.personalize.operation_models import CONTROL_SERVICE, RUNTIME_SERVICE
 from emulator.protocol import wire
 from emulator.protocol.errors import ApiError, NoResponse
 from emulator.protocol.service_models import load_service_model
@@ -67,7 +67,7 @@ def find_operation(headers: Mapping[str, str], path: str) -> Operation | None:
     """Return the operation that a request calls, or None if Personalize doesn't have it."""
     target = headers.get("x-amz-target", "")
     if target.startswith(TARGET_PREFIX):
-        return Operation(CONTROL, target.removeprefix(TARGET_PREFIX))
+        return Operation(CONTROL_SERVICE, target.removeprefix(TARGET_PREFIX))
     if "/personalize/aws4_request" not in headers.get("authorization", ""):
         return None
     return _map_runtime_paths().get(path)
@@ -76,9 +76,9 @@ def find_operation(headers: Mapping[str, str], path: str) -> Operation | None:
 @functools.cache
 def _map_runtime_paths() -> dict[str, Operation]:
     """Map the request paths of `personalize-runtime` to its operations."""
-    model = load_service_model(RUNTIME)
+    model = load_service_model(RUNTIME_SERVICE)
     return {
-        model.operation_model(name).http["requestUri"]: Operation(RUNTIME, name)
+        model.operation_model(name).http["requestUri"]: Operation(RUNTIME_SERVICE, name)
         for name in model.operation_names
     }
 

@@ -132,9 +132,9 @@ def test_the_emulator_knows_what_each_import_read_and_what_each_version_learned(
     world.import_file(dataset, "bad", "bad.csv")
     again = world.import_file(dataset, "again")["datasetImportJobArn"]
     versions = world.personalize.resources(SolutionVersion, CALLER)
-    learned = [versions[arn].learned for arn in (full, both)]
+    learned = [versions[arn].trained_imports for arn in (full, both)]
     assert learned == [{dataset: (first,)}, {dataset: (first, more)}]
-    assert world.personalize.resources(Dataset, CALLER)[dataset].imports == (again,), (
+    assert world.personalize.resources(Dataset, CALLER)[dataset].import_arns == (again,), (
         "a FULL import replaces the others, and a failed one brings nothing"
     )
 

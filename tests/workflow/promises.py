@@ -79,7 +79,7 @@ def _paid_twice(teller: Storyteller) -> Iterator[str]:
         if not is_mixed and not any(since <= created <= end for since, end in forced):
             config = version.tags[DIGEST_TAG].partition("-")[2]
             deleted = sum(end <= created for end in deletion_ends)
-            keys.append((solution, config, deleted, *sorted(version.learned.items())))
+            keys.append((solution, config, deleted, *sorted(version.trained_imports.items())))
         for key in keys:
             if key in paid:
                 yield f"{version.arn} was paid for although there was {paid[key]}: {key}"
@@ -121,7 +121,7 @@ def learned_unconfirmed(teller: Storyteller, *, accepts_foreign: bool = False) -
         if jobs[arn].tags[CONFIRMED_TAG] != TAINTED_VALUE:
             yield f"{arn} was tainted, and then confirmed"
     for version in teller.versions("ACTIVE"):
-        for arn in (arn for arns in version.learned.values() for arn in arns):
+        for arn in (arn for arns in version.trained_imports.values() for arn in arns):
             tags = jobs[arn].tags
             ended = end_of(jobs[arn])
             is_confirmed = tags.get(CONFIRMED_TAG) == tags.get(FINGERPRINT_TAG)
@@ -137,7 +137,7 @@ def wrongly_appended(teller: Storyteller) -> Iterator[str]:
     yield from {f"{source} was appended twice" for source in sources if sources.count(source) > 1}
     stray = {job.arn for job in appended if any("stray" in url for url in job.hashes)}
     for version in teller.versions("ACTIVE"):
-        if any(stray.intersection(arns) for arns in version.learned.values()):
+        if any(stray.intersection(arns) for arns in version.trained_imports.values()):
             yield f"{version.arn} has learned a stray file"
 
 
@@ -238,7 +238,7 @@ def _outdated_data(teller: Storyteller) -> Iterator[str]:
         own = [item for item in versions if item.solution.arn == arn and RUN_TAG in item.tags]
         newest = own[-1]
         for dataset in DATASETS:
-            if newest.learned[dataset_arn(dataset)] != teller.held(dataset):
+            if newest.trained_imports[dataset_arn(dataset)] != teller.held(dataset):
                 yield f"{newest.arn} has learned other data than {dataset} holds"
         described = teller.pipeline.client.describe_solution(solutionArn=arn)["solution"]
         if not newest.tags[DIGEST_TAG].endswith(hash_config(described)):

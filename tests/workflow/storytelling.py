@@ -132,7 +132,7 @@ Slot = Sequence[Happening]
 
 def end_of(job: Any) -> datetime:
     """Return when a job of the emulator ends."""
-    return job.timeline.moments[-1].time
+    return job.timeline.transitions[-1].time
 
 
 @dataclass
@@ -258,7 +258,7 @@ class Storyteller:
 
     def held(self, dataset: str) -> tuple[str, ...]:
         """Return the ARNs of the imports whose data a dataset holds."""
-        return tuple(self.resources(Dataset)[dataset_arn(dataset)].imports)
+        return tuple(self.resources(Dataset)[dataset_arn(dataset)].import_arns)
 
     def holds_export(self, dataset: str) -> bool:
         """Return True if the newest import of a dataset has read its newest export."""

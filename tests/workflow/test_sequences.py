@@ -172,7 +172,7 @@ def draw_switches(random: Random) -> Switches:
         update_visible_after=random.choice((0, 30, 90)),
         update_keeps_settings=random.random() < 0.5,
         update_verb=random.choice(("CREATE", "UPDATE")),
-        senseless_campaign_settings=random.random() < 0.5,
+        describe_shows_invalid_settings=random.random() < 0.5,
         page_size=random.choice((2, 100, 100)),
         unknown_user=random.choice(("popular", "nothing")),
         underscore_in_stop_status=random.random() < 0.5,

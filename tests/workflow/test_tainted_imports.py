@@ -38,7 +38,7 @@ def run_beside_a_stray_file(pipeline, folder):
 def learned_files(pipeline, version):
     """Return the keys of the files that a version has learned from, in order."""
     jobs = pipeline.personalize.resources(ImportJob, OPERATOR)
-    learned = pipeline.personalize.resources(SolutionVersion, OPERATOR)[version].learned
+    learned = pipeline.personalize.resources(SolutionVersion, OPERATOR)[version].trained_imports
 
     return [
         url.partition("exports/")[2] for arn in learned[INTERACTIONS] for url in jobs[arn].hashes
