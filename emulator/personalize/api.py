@@ -28,7 +28,7 @@ from emulator.personalize import (
 from emulator.personalize.authorization import Caller, list_required_permissions
 from emulator.personalize.describe_list import describe, list_page
 from emulator.personalize.faults import Faults
-from emulator.personalize.operation_models import find_operation_model, validate
+from emulator.personalize.operation_models import find_operation_model, validate_request
 from emulator.personalize.resources import RESOURCE_CLASSES, Resource
 from emulator.personalize.store import (
     Request,
@@ -44,7 +44,7 @@ from emulator.protocol.errors import ApiError
 from emulator.protocol.service_models import select_fields
 
 Operation = Callable[[Store, Request], Resource | Response | None]
-"""The implementation of an API operation, which receives a request that `validate` has accepted.
+"""The implementation of an API operation. It can rely on what `validate_request` has checked.
 
 A Create or Update operation may return its resource, whose ARN is then in the response."""
 
@@ -161,7 +161,7 @@ class Personalize:
         fault = self.faults.take_for_call(operation_name, request)
         fault.raise_before_operation()
 
-        validate(operation_name, request)
+        validate_request(operation_name, request)
         operation = _find_operation(operation_name)
         store = self._advance_store(caller)
         self._check_permissions(operation_name, request, caller, store)

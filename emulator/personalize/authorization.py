@@ -25,7 +25,7 @@ class Caller(NamedTuple):
 def list_required_permissions(
     operation: str, request: Request, store: Store
 ) -> dict[str, list[str]]:
-    """Map each IAM action that the caller must be allowed to the ARNs of its resources.
+    """Return the IAM actions that a call requires, each with the ARNs of its resources.
 
     Raises:
         ApiError: InvalidInputException if the request lacks the ARN of the resource.

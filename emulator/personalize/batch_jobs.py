@@ -94,7 +94,7 @@ def _create_batch_job(
 
 
 def _write_results(store: Store, job: BatchJob) -> None:
-    """Write an output file per input file. For users.json, for example, it's users.json.out."""
+    """Write an output file per input file, for example users.json.out for users.json."""
     for key, content in _read_input_files(store.objects, job).items():
         file_name = key.rpartition("/")[2]
         output_lines = _process_file(store, job, file_name, content)
@@ -135,7 +135,7 @@ def _process_file(store: Store, job: BatchJob, file_name: str, content: bytes) -
 
 
 def _process_text(store: Store, job: BatchJob, text: str) -> Line:
-    """Compute the output line for an unparsed input line. If it's invalid, it gets an `error`."""
+    """Compute the output line for an unparsed input line. An invalid one results in an `error`."""
     line: Any = text
     try:
         line = json.loads(text)

@@ -21,7 +21,9 @@ LATEST = "/$LATEST"
 
 def create_campaign(store: Store, request: Request) -> Campaign:
     """Create a campaign that serves an ACTIVE solution version."""
-    version = _find_active_version(store, request["solutionVersionArn"], sync=_is_syncing(request))
+    version = _find_active_version(
+        store, request["solutionVersionArn"], is_syncing=_is_syncing(request)
+    )
     recipe = version.solution.recipe
     if recipe.type == "USER_SEGMENTATION":
         raise invalid_input(f"The recipe {recipe.name} does not support campaigns")
@@ -48,15 +50,14 @@ def update_campaign(store: Store, request: Request) -> Campaign:
     if _is_syncing(old_settings) and not _is_syncing(new_settings):
         _require_explicit_end_of_sync(request)
 
-    _deploy(store, campaign, new_settings, version_arn=request.get("solutionVersionArn"))
+    _start_campaign_update(
+        store, campaign, new_settings, version_arn=request.get("solutionVersionArn")
+    )
     return campaign
 
 
 def _require_explicit_end_of_sync(request: Request) -> None:
-    """Reject an update that stops syncing with the latest version without saying so.
-
-    See the guide, "Updating a campaign".
-    """
+    """Reject an update that would turn off syncing implicitly (guide, "Updating a campaign")."""
     config = request.get("campaignConfig", {})
     is_explicit = config.get("syncWithLatestSolutionVersion") is False
     if not is_explicit or not request.get("solutionVersionArn"):
@@ -66,14 +67,14 @@ def _require_explicit_end_of_sync(request: Request) -> None:
         )
 
 
-def _deploy(
+def _start_campaign_update(
     store: Store, campaign: Campaign, settings: Mapping[str, Any], version_arn: str | None
 ) -> None:
     """Start an update of a campaign. Without a version ARN, it keeps the version that it serves."""
     if version_arn is None:
         version = store.get(SolutionVersion, campaign.served_version_arn(store.now))
     else:
-        version = _find_active_version(store, version_arn, sync=_is_syncing(settings))
+        version = _find_active_version(store, version_arn, is_syncing=_is_syncing(settings))
 
     details = {key: settings[key] for key in DEFAULT_SETTINGS}
     details["solutionVersionArn"] = version.arn
@@ -86,18 +87,18 @@ def _move_to_solution(campaign: Campaign, solution: Solution) -> None:
     campaign.parent_arns = (solution.arn, solution.group_arn)
 
 
-def _find_active_version(store: Store, arn: str, *, sync: bool) -> SolutionVersion:
+def _find_active_version(store: Store, arn: str, *, is_syncing: bool) -> SolutionVersion:
     """Look up the ACTIVE solution version that a request asks for.
 
     If the campaign syncs with the latest version, the ARN must be `<solution>/$LATEST`, and the
     newest ACTIVE version is returned.
     """
-    if sync != arn.endswith(LATEST):
+    if is_syncing != arn.endswith(LATEST):
         raise invalid_input(
             "solutionVersionArn must be in SolutionArn/$LATEST format if"
             " syncWithLatestSolutionVersion is true, and only then"
         )
-    if not sync:
+    if not is_syncing:
         return find_active(store, SolutionVersion, arn)
 
     solution = store.get(Solution, arn.removesuffix(LATEST))

@@ -48,14 +48,14 @@ class ColumnParser(NamedTuple):
     parse: Callable[[str], Value]
 
 
-def read_csv(name: str, data: bytes, schema: Sequence[Field], today: date) -> CsvFile:
+def read_csv(file_name: str, content: bytes, schema: Sequence[Field], today: date) -> CsvFile:
     """Parse a CSV file with a header, or raise JobFailed if it's invalid.
 
     Columns that aren't in the schema are dropped, and missing nullable columns are filled with
-    None. Empty lines are skipped. `name` is what messages call the file, and `today` is the date
-    in UTC, which limits the timestamps.
+    None. Empty lines are skipped. `file_name` is only used in failure reasons. `today` is the date
+    in UTC, so that interactions after tomorrow can be rejected.
     """
-    text = _decode(name, data)
+    text = _decode(file_name, content)
     numbered_lines = enumerate(LINE_BREAK.split(text), start=1)
     lines = [(number, line) for number, line in numbered_lines if line]
     if not lines:
@@ -66,18 +66,18 @@ def read_csv(name: str, data: bytes, schema: Sequence[Field], today: date) -> Cs
     _check_header(columns, schema)
 
     parsers = _build_parsers(columns, schema, today)
-    return CsvFile(columns, _parse_rows(name, lines[1:], len(columns), parsers))
+    return CsvFile(columns, _parse_rows(file_name, lines[1:], len(columns), parsers))
 
 
-def _decode(name: str, data: bytes) -> str:
+def _decode(file_name: str, content: bytes) -> str:
     """Decode a file, and fail the job if it isn't UTF-8 text."""
     try:
-        text = data.decode()
+        text = content.decode()
     except UnicodeDecodeError:
         text = "\0"
 
     if "\0" in text:
-        raise JobFailed(f"{name} is not a CSV file in UTF-8")
+        raise JobFailed(f"{file_name} is not a CSV file in UTF-8")
 
     return text
 
@@ -98,7 +98,7 @@ def _check_header(columns: Sequence[str], schema: Sequence[Field]) -> None:
 
 
 def _reject_columns(problem: str, columns: Sequence[str]) -> None:
-    """Fail the job if there are any columns with this problem."""
+    """Fail the job if any columns have this problem."""
     if columns:
         # Escape control characters, because the failure reason may be shown on a terminal.
         shown_names = [name if name.isprintable() else repr(name) for name in columns]
@@ -129,20 +129,23 @@ def _build_parsers(
 
 
 def _parse_rows(
-    name: str, lines: Iterable[tuple[int, str]], column_count: int, parsers: Sequence[ColumnParser]
+    file_name: str,
+    lines: Iterable[tuple[int, str]],
+    column_count: int,
+    parsers: Sequence[ColumnParser],
 ) -> list[Row]:
     """Parse numbered lines, and fail the job at the first one that's invalid."""
     rows = []
     for number, line in lines:
         values = _split_line(line)
         if len(values) != column_count:
-            raise JobFailed(f"{name}, line {number} does not have {column_count} values")
+            raise JobFailed(f"{file_name}, line {number} does not have {column_count} values")
 
-        values.append("")  # This is what missing columns get.
+        values.append("")  # the value of missing columns
         try:
             rows.append(tuple([parse(values[position]) for position, parse in parsers]))
         except JobFailed as failure:
-            raise JobFailed(f"{name}, line {number}: {failure}") from None
+            raise JobFailed(f"{file_name}, line {number}: {failure}") from None
 
     return rows
 
@@ -162,14 +165,14 @@ def _split_line(line: str) -> list[str]:
 
 
 def _parse_value(field: Field, end_of_tomorrow: float, text: str) -> Value:
-    """Parse a value as its Avro type, and fail the job if that isn't possible."""
+    """Parse a value as its Avro type, and fail the job if it's invalid."""
     if text == "" and field.nullable:
         return None
 
     avro_type = AVRO_TYPES[field.type]
-    shown = f"{field.name} {text[:MAX_SHOWN_CHARACTERS]!r}"
+    quoted_value = f"{field.name} {text[:MAX_SHOWN_CHARACTERS]!r}"
     if not avro_type.pattern.fullmatch(text):
-        raise JobFailed(f"{shown} is not a {field.type}")
+        raise JobFailed(f"{quoted_value} is not a {field.type}")
 
     value = avro_type.parse(text)
     if isinstance(value, str):
@@ -177,9 +180,9 @@ def _parse_value(field: Field, end_of_tomorrow: float, text: str) -> Value:
         return value
 
     if not -avro_type.range_end - 1 < value < avro_type.range_end:
-        raise JobFailed(f"{shown} is not a {field.type}")
+        raise JobFailed(f"{quoted_value} is not a {field.type}")
     if not _is_possible_time(field.name, value, end_of_tomorrow):
-        raise JobFailed(f"{shown} is not a time in seconds since 1970")
+        raise JobFailed(f"{quoted_value} is not a time in seconds since 1970")
 
     return value
 

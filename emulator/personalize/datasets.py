@@ -53,7 +53,7 @@ def _check_required_fields(dataset_type: str, column_names: tuple[str, ...]) -> 
 
 
 def find_dataset(store: Store, group_arn: str, dataset_type: str) -> Dataset | None:
-    """Find a group's dataset of this type, if it has one. It can't have two."""
+    """Return a group's dataset of this type, or None. A group has at most one of each type."""
     for dataset in store.list_resources(Dataset, group_arn):
         if dataset.type == dataset_type:
             return dataset

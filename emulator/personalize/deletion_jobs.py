@@ -24,8 +24,8 @@ USER_ID_SCHEMA = (Field("USER_ID", "string", nullable=False),)
 def create_data_deletion_job(store: Store, request: Request) -> DataDeletionJob:
     """Start a job that deletes the users who are listed in CSV files.
 
-    The files aren't read until the job ends, and if one is invalid, the job fails. Models that were
-    trained on these users aren't changed.
+    The job reads the files when it ends, and fails if they're invalid. It doesn't change models
+    that were trained on these users.
     """
     group = find_active(store, DatasetGroup, request["datasetGroupArn"])
     location = parse_location(request["dataSource"].get("dataLocation", ""))
@@ -39,7 +39,7 @@ def create_data_deletion_job(store: Store, request: Request) -> DataDeletionJob:
 
 
 def _delete_users(store: Store, job: DataDeletionJob) -> None:
-    """Delete the users from all datasets of the group, and record how many rows are gone."""
+    """Delete the users from all datasets of the group, and count their rows in `numDeleted`."""
     files = read_csv_files(store.objects, job.location, job.details["roleArn"])
     user_ids = _parse_user_ids(files, store.now.date())
 
@@ -53,9 +53,9 @@ def _delete_users(store: Store, job: DataDeletionJob) -> None:
 
 
 def _parse_user_ids(files: Mapping[str, bytes], today: date) -> set[Value]:
-    """Parse the user IDs in all files, which only need that one column."""
+    """Parse the user IDs in all files. Other columns are ignored."""
     return {
         user_id
-        for url, data in files.items()
-        for (user_id,) in read_csv(url, data, USER_ID_SCHEMA, today).rows
+        for url, content in files.items()
+        for (user_id,) in read_csv(url, content, USER_ID_SCHEMA, today).rows
     }

@@ -28,7 +28,7 @@ EXPRESSION = re.compile(
     re.IGNORECASE,
 )
 SEPARATOR = re.compile(r'\|(?=(?:[^"]*"[^"]*")*[^"]*$)')
-"""A pipe between two expressions. One with an odd number of quotes after it is within a value."""
+"""A pipe between two expressions. A pipe within quotes is followed by an odd number of quotes."""
 ID_COLUMNS = {"INTERACTIONS": "ITEM_ID", "ITEMS": "ITEM_ID", "USERS": "USER_ID"}
 """Type of dataset -> the column with the IDs of the items or users that it can filter."""
 
@@ -131,7 +131,7 @@ def _list_usable_excludes(item_filter: Filter, request: Request) -> list[Conditi
     The others are ignored (guide, "Creating filter expressions"). An INCLUDE expression, on the
     other hand, always requires its values.
     """
-    # Expressions without a parameter have an empty string instead.
+    # A condition without a parameter has an empty one, which is always provided.
     provided_parameters = {"", *request.get("filterValues", {})}
     return [
         condition
@@ -152,7 +152,7 @@ def _find_ids_matching_any(conditions: Iterable[Condition], request: Request) ->
 def _find_matching_ids(condition: Condition, request: Request) -> set[str]:
     """Find the IDs of items or users that match a condition.
 
-    In interactions, only those of the request's user count.
+    If the condition is about interactions, only those of the user in the request count.
     """
     dataset, column_name = condition.column
     table = dataset.table

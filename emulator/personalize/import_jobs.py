@@ -25,7 +25,7 @@ def create_dataset_import_job(store: Store, request: Request) -> ImportJob:
     check_no_unfinished_job(store, dataset.group_arn, DataDeletionJob)
 
     if request.get("importMode") == "INCREMENTAL":
-        _check_bulk_data(store, dataset)
+        _require_full_import(store, dataset)
 
     job = create_resource(
         store,
@@ -38,11 +38,11 @@ def create_dataset_import_job(store: Store, request: Request) -> ImportJob:
     if store.switches.import_reads == "start":
         job.timeline.on_in_progress(partial(_read_files, store, job))
 
-    job.timeline.on_active(partial(_import, store, job))
+    job.timeline.on_active(partial(_import_rows, store, job))
     return job
 
 
-def _check_bulk_data(store: Store, dataset: Dataset) -> None:
+def _require_full_import(store: Store, dataset: Dataset) -> None:
     """Reject an incremental import into a dataset that never had a successful FULL import."""
     for job in store.list_resources(ImportJob, dataset.arn):
         if job.is_active(store.now) and not job.is_incremental:
@@ -53,13 +53,13 @@ def _check_bulk_data(store: Store, dataset: Dataset) -> None:
 
 
 def _read_files(store: Store, job: ImportJob) -> None:
-    """Read the files of a job from S3, with the permissions of its role."""
+    """Read the files of a job from S3 as its role, and keep their contents until the import."""
     role_arn = job.details.get("roleArn", "")
     job.files = read_csv_files(store.objects, job.location, role_arn)
 
 
-def _import(store: Store, job: ImportJob) -> None:
-    """Import the rows of a job into its dataset, after reading the files if that's still to do."""
+def _import_rows(store: Store, job: ImportJob) -> None:
+    """Import the rows into the dataset. Unless the files were read at the start, read them now."""
     if not job.files:
         _read_files(store, job)
 
@@ -72,7 +72,7 @@ def _import(store: Store, job: ImportJob) -> None:
 
     _add_rows(job, new_rows)
 
-    job.hashes = {url: hashlib.sha256(data).hexdigest() for url, data in job.files.items()}
+    job.hashes = {url: hashlib.sha256(content).hexdigest() for url, content in job.files.items()}
     job.files = {}
 
 
@@ -86,7 +86,7 @@ def _add_rows(job: ImportJob, new_rows: Sequence[Row]) -> None:
 def _parse_rows(job: ImportJob, today: date) -> list[Row]:
     """Parse the rows of all files, and fail the job if the files have different columns."""
     schema = job.dataset.schema.columns
-    csv_files = [read_csv(url, data, schema, today) for url, data in job.files.items()]
+    csv_files = [read_csv(url, content, schema, today) for url, content in job.files.items()]
     if len({frozenset(csv_file.columns) for csv_file in csv_files}) > 1:
         raise JobFailed("Input csv files do not have the same columns")
 

@@ -154,10 +154,10 @@ def _check_deletable(store: Store, resource: Resource) -> None:
         status = resource.status(store.now)
         raise in_use(f"Resource {resource.arn} cannot be deleted, its status is {status}")
 
-    for user in store.list_resources(Resource, resource.arn):
+    for dependent in store.list_resources(Resource, resource.arn):
         # Jobs can't be deleted, so a finished one must not block the deletion forever.
-        if not isinstance(user, Job) or user.is_unfinished(store.now):
-            raise in_use(f"Resource {resource.arn} is in use by {user.arn}")
+        if not isinstance(dependent, Job) or dependent.is_unfinished(store.now):
+            raise in_use(f"Resource {resource.arn} is in use by {dependent.arn}")
 
 
 def _remove_from_store(store: Store, resource: Resource) -> None:

@@ -37,7 +37,7 @@ def find_operation_model(name: str) -> OperationModel:
     raise ApiError("UnknownOperationException", f"Amazon Personalize has no operation {name}.")
 
 
-def validate(operation_name: str, request: Mapping[str, object]) -> None:
+def validate_request(operation_name: str, request: Mapping[str, object]) -> None:
     """Reject a request that doesn't match the service model of its operation."""
     errors = format_errors(find_operation_model(operation_name), request)
     if errors:

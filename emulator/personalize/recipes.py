@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe, which is the algorithm that a solution's versions are trained with."""
+    """An algorithm that solution versions are trained with."""
 
     name: str
 

@@ -23,7 +23,7 @@ OPERATION_BY_RECIPE_TYPE = {
     "PERSONALIZED_RANKING": "GetPersonalizedRanking",
     "PERSONALIZED_ACTIONS": "GetActionRecommendations",
 }
-"""Which operation a campaign supports (guide, "Choosing a recipe")."""
+"""Type of recipe -> the operation that its campaigns support (guide, "Choosing a recipe")."""
 
 SUPPORTED_FIELDS = (
     "campaignArn",
@@ -38,7 +38,7 @@ SUPPORTED_FIELDS = (
 
 
 def recommend(operation: str, store: Store, request: Request) -> Response:
-    """Return what the solution version that a campaign serves recommends."""
+    """Return recommendations from the solution version that a campaign currently serves."""
     _check_fields_are_supported(request)
     version = _find_served_version(operation, store, request)
     item_filter = find_active_filter(store, request, version.solution.group_arn)
@@ -84,7 +84,7 @@ def _find_served_version(operation: str, store: Store, request: Request) -> Solu
 
 
 def compute_scores(store: Store, version: SolutionVersion, request: Request) -> dict[str, float]:
-    """Return the scores of a solution version's results by ID, best first."""
+    """Compute a version's results: the scores of the items or actions by ID, best first."""
     if version.timeline.fault == "no-results":
         return {}
 
@@ -102,7 +102,7 @@ def compute_scores(store: Store, version: SolutionVersion, request: Request) -> 
 
 
 def _recommend_to_user(model: "Model", user_id: str, switches: Switches) -> dict[str, float]:
-    """Recommend items to a user. What an unknown user gets depends on the switch."""
+    """Recommend items to a user. An unknown user gets what `unknown_user` says."""
     if user_id not in model.histories and switches.unknown_user == "nothing":
         return {}
     return model.recommend_to_user(user_id)

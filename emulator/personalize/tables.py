@@ -39,7 +39,7 @@ DECIMAL_NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
 class AvroType(NamedTuple):
-    """How the values of an Avro type are written in a CSV file."""
+    """How to recognize and parse the values of an Avro type in a CSV file."""
 
     pattern: re.Pattern[str]
     parse: Callable[[str], str | float]
@@ -131,22 +131,22 @@ class Table:
         position = self.columns.index(name)
         return [row[position] for row in self.rows.values()]
 
-    def where(self, name: str, wanted: object) -> "Table":
-        """Return a table of the rows that have this value in a column."""
-        return self._select(value == wanted for value in self.column(name))
+    def where(self, column_name: str, wanted: object) -> "Table":
+        """Return a table of the rows with the wanted value in a column."""
+        return self._select(value == wanted for value in self.column(column_name))
 
-    def without(self, name: str, unwanted: Collection[object]) -> "Table":
-        """Return a table without the rows that have one of these values in a column."""
-        return self._select(value not in unwanted for value in self.column(name))
+    def without(self, column_name: str, unwanted: Collection[object]) -> "Table":
+        """Return a table without the rows that have an unwanted value in a column."""
+        return self._select(value not in unwanted for value in self.column(column_name))
 
     def _select(self, is_selected: Iterable[bool]) -> "Table":
-        """Return a table of the selected rows, given a bool for each row."""
+        """Return a table of the rows for which `is_selected` yields True."""
         return Table(self.columns, dict(compress(self.rows.items(), is_selected)))
 
     def with_rows(self, rows: Iterable[Row], identity: Iterable[str]) -> "Table":
-        """Return a table to which rows were added, replacing those with the same identity.
+        """Return a table with additional rows, which replace old ones with the same identity.
 
-        `identity` names the columns whose values identify a row.
+        Two rows have the same identity if their values in the columns `identity` are equal.
         """
         positions = [self.columns.index(name) for name in identity if name in self.columns]
         new_rows = {tuple(row[position] for position in positions): row for row in rows}

@@ -22,16 +22,18 @@ from emulator.personalize.tables import Table
 
 Scores = NDArray[np.float64]
 History = Sequence[int]
-"""The items that a user interacted with, oldest first. An item is an index into `Model.items`."""
+"""The items that a user interacted with, oldest first.
+
+An item is represented by its position in `Model.items`."""
 
 NEIGHBOURS = 100
 """How many of the most similar items the model keeps for each item."""
-DECAY = 0.9
+RECENCY_DECAY = 0.9
 """How much each interaction weighs, relative to the user's next one."""
 HELD_OUT_USER_SHARE = 0.1
 """Personalize holds out a random 10% of users (guide, "Evaluating a solution version")."""
 HELD_OUT_INTERACTION_SHARE = 0.1
-"""The newest interactions of each held-out user, which the model has to predict."""
+"""How much of a held-out user's history the model has to predict: the newest interactions."""
 MAX_RANK = 25
 """The metrics ignore items that are ranked lower."""
 
@@ -47,8 +49,7 @@ class SplitHistory(NamedTuple):
 class Model:
     """The trained model of a solution version.
 
-    Methods that recommend or rank items return their scores, best item first. The scores add up
-    to 1.
+    Recommended and ranked items come with scores that add up to 1, best item first.
     """
 
     items: Sequence[str]
@@ -102,13 +103,13 @@ class Model:
     def score_items(self, histories: Sequence[History]) -> Scores:
         """Compute a matrix of scores, with a row per history and a column per item.
 
-        If the model knows about similarity, popularity only serves as a tie-breaker.
+        If the model knows about similarity, popularity is little more than a tie-breaker.
         """
         popularity = self.popularity / self.popularity.sum()
         if self.similarity is None:
             return np.tile(popularity, (len(histories), 1))
 
-        weights = [DECAY ** np.arange(len(history) - 1, -1, -1) for history in histories]
+        weights = [RECENCY_DECAY ** np.arange(len(history) - 1, -1, -1) for history in histories]
         weighted = _build_matrix(histories, np.concatenate(weights), len(self.items))
         scores: Scores = (weighted @ self.similarity).toarray() + popularity / 1000
         return scores
@@ -161,7 +162,7 @@ def _count_interactions(histories: Mapping[str, History], item_count: int) -> Sc
 def _list_histories(
     interactions: Table, item_column: str, items: Sequence[str]
 ) -> dict[str, list[int]]:
-    """Group the interactions by user. Each history is a list of indexes into `items`."""
+    """Group the interactions by user. Each history is a list of positions in `items`."""
     columns = [interactions.column(name) for name in ("TIMESTAMP", "USER_ID", item_column)]
     oldest_first = sorted(zip(*columns, strict=True), key=itemgetter(0))
     positions = {item: position for position, item in enumerate(items)}
@@ -225,8 +226,8 @@ def evaluate(model: Model, histories: Sequence[History]) -> dict[str, float]:
     the model ranks all items that are new to the user. If a hidden item is ranked high enough,
     that's a hit.
     """
-    splits = [_hide_newest(history) for history in histories]
-    ranked = _rank_new_items_by_row(model, [split.known for split in splits])
+    splits = [_split_history(history) for history in histories]
+    ranked = _rank_new_items_per_user(model, [split.known for split in splits])
 
     hits = _find_hits(ranked, splits)
     metrics = _compute_metrics(hits, [len(set(split.hidden)) for split in splits])
@@ -234,14 +235,14 @@ def evaluate(model: Model, histories: Sequence[History]) -> dict[str, float]:
     return metrics
 
 
-def _hide_newest(history: History) -> SplitHistory:
-    """Split off a user's newest interactions, at least one."""
+def _split_history(history: History) -> SplitHistory:
+    """Hide a user's newest interactions, at least one, from the model."""
     hidden_count = math.ceil(len(history) * HELD_OUT_INTERACTION_SHARE)
     return SplitHistory(history[:-hidden_count], history[-hidden_count:])
 
 
-def _rank_new_items_by_row(model: Model, histories: Sequence[History]) -> NDArray[np.intp]:
-    """Return a matrix with a row per history: the best items that aren't in it, best first."""
+def _rank_new_items_per_user(model: Model, histories: Sequence[History]) -> NDArray[np.intp]:
+    """Return, in a row per history, the positions of the best items that aren't in it."""
     scores = model.score_items(histories)
     for row, history in zip(scores, histories, strict=True):
         row[list(history)] = -1  # All other scores are higher.
@@ -263,10 +264,10 @@ def _compute_metrics(hits: NDArray[np.bool_], hidden_counts: Sequence[int]) -> d
     """
     metrics = {"mean_reciprocal_rank_at_25": _compute_reciprocal_ranks(hits)}
     for rank in (5, 10, 25):
-        first_hits = hits[:, :rank]
-        gains = _compute_cumulative_gains(first_hits, hidden_counts)
+        hits_up_to_rank = hits[:, :rank]
+        gains = _compute_cumulative_gains(hits_up_to_rank, hidden_counts)
         metrics[f"normalized_discounted_cumulative_gain_at_{rank}"] = gains
-        metrics[f"precision_at_{rank}"] = first_hits.sum(axis=1) / rank
+        metrics[f"precision_at_{rank}"] = hits_up_to_rank.sum(axis=1) / rank
 
     return {name: round(float(values.mean()), 4) for name, values in metrics.items()}
 
