@@ -1,4 +1,4 @@
-"""An Amazon Personalize in memory that validates requests, trains models and recommends items."""
+"""An in-memory Amazon Personalize that validates requests, trains models and recommends items."""
 
 from emulator.personalize.api import Personalize, attach
 from emulator.personalize.authorization import Caller

@@ -166,6 +166,7 @@ class Personalize:
         store = self._advance_store(caller)
         self._check_permissions(operation_name, request, caller, store)
 
+        # A stale response shows the past, but only a read can be stale.
         if operation_name.startswith(("Describe", "List")):
             store.now -= timedelta(seconds=fault.stale_seconds)
 

@@ -14,7 +14,7 @@ from emulator.protocol.service_models import list_members
 
 
 class Caller(NamedTuple):
-    """The IAM principal that makes a call, and the account and region in which it does."""
+    """The IAM principal that makes a call, and the account and region of the call."""
 
     account: str
     region: str

@@ -171,7 +171,7 @@ def _recommend_items(store: Store, job: BatchJob, line: Line) -> Line:
     """Recommend or rank items for an input line, and return the output line."""
     # The runtime operations use another name for the items to rank.
     query = {**line, "inputList": line.get("itemList", [])}
-    scores = filter_scores(job.filter, line, compute_scores(store, job.version, query))
+    scores = filter_scores(job.filter, line, compute_scores(job.version, query, store.switches))
     if "itemList" not in line:
         # numResults doesn't limit a ranking, which contains all of the given items.
         scores = dict(islice(scores.items(), job.details["numResults"]))

@@ -197,7 +197,7 @@ def _check_length(field: Field, value: str) -> None:
 
 
 def _is_possible_time(field_name: str, value: float, end_of_tomorrow: float) -> bool:
-    """Return False for a timestamp in milliseconds, or for an interaction at an impossible time."""
+    """Return False for a time in milliseconds, or an interaction before 1990 or after tomorrow."""
     if field_name == "TIMESTAMP":
         return EARLIEST_INTERACTION <= value < end_of_tomorrow
     if field_name == "CREATION_TIMESTAMP":

@@ -59,7 +59,7 @@ def _parse_condition(store: Store, group_arn: str, expression: str) -> Condition
     return Condition(
         includes=match["verb"].upper() == "INCLUDE",
         column=_find_compared_column(store, group_arn, match),
-        values=groups["values"],
+        quoted_values=groups["values"],
         parameter=groups["parameter"],
     )
 
@@ -169,15 +169,15 @@ def _find_matching_ids(condition: Condition, request: Request) -> set[str]:
 
 def _parse_wanted_values(condition: Condition, request: Request) -> list[str]:
     """Parse the values of a condition, which are in the request if there's a parameter."""
-    values = condition.values
+    quoted_values = condition.quoted_values
     if condition.parameter:
-        values = request.get("filterValues", {}).get(condition.parameter, "")
-        if not re.fullmatch(QUOTED_VALUES, values):
+        quoted_values = request.get("filterValues", {}).get(condition.parameter, "")
+        if not re.fullmatch(QUOTED_VALUES, quoted_values):
             raise invalid_input(
                 f"filterValues must have {condition.parameter} with each value in double quotes"
             )
 
-    return re.findall('"([^"]*)"', values)
+    return re.findall('"([^"]*)"', quoted_values)
 
 
 def _match_values(

@@ -41,6 +41,7 @@ def create_resource(
     Raises:
         ApiError: The name is already taken, too many jobs are unfinished, or a tag is invalid.
     """
+    # Most jobs call their name jobName.
     name = str(details.get("name", details.get("jobName")))
     arn = _build_unused_arn(store, resource_class, arn_suffix or name)
     _check_quota(store, resource_class)

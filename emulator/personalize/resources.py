@@ -309,8 +309,8 @@ class Condition(NamedTuple):
 
     column: DatasetColumn
 
-    values: str
-    """The values in double quotes, separated by commas. It's empty if there's a parameter."""
+    quoted_values: str
+    """The values, each in double quotes, separated by commas. Empty if there's a parameter."""
 
     parameter: str
     """The name of the placeholder whose values each request provides: "GENRE" for $GENRE.

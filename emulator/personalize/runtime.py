@@ -42,7 +42,7 @@ def recommend(operation: str, store: Store, request: Request) -> Response:
     _check_fields_are_supported(request)
     version = _find_served_version(operation, store, request)
     item_filter = find_active_filter(store, request, version.solution.group_arn)
-    scores = filter_scores(item_filter, request, compute_scores(store, version, request))
+    scores = filter_scores(item_filter, request, compute_scores(version, request, store.switches))
 
     limit = request.get("numResults") or DEFAULT_RESULTS
     if "inputList" in request:
@@ -83,7 +83,9 @@ def _find_served_version(operation: str, store: Store, request: Request) -> Solu
     return version
 
 
-def compute_scores(store: Store, version: SolutionVersion, request: Request) -> dict[str, float]:
+def compute_scores(
+    version: SolutionVersion, request: Request, switches: Switches
+) -> dict[str, float]:
     """Compute a version's results: the scores of the items or actions by ID, best first."""
     if version.timeline.fault == "no-results":
         return {}
@@ -98,7 +100,7 @@ def compute_scores(store: Store, version: SolutionVersion, request: Request) -> 
             # For this type of recipe, the user is optional (guide, "Choosing a recipe").
             return model.recommend_to_user("")
 
-    return _recommend_to_user(model, _require_field(request, "userId"), store.switches)
+    return _recommend_to_user(model, _require_field(request, "userId"), switches)
 
 
 def _recommend_to_user(model: "Model", user_id: str, switches: Switches) -> dict[str, float]:

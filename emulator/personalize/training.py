@@ -188,10 +188,10 @@ def _choose_held_out_users(histories: Mapping[str, History]) -> dict[str, None]:
 
 def _learn_similarity(model: Model, held_out_users: Collection[str]) -> Model:
     """Add the similarity of items to a model, learned from all users who aren't held out."""
-    known_users = [user for user in model.histories if user not in held_out_users]
-    known_histories = [model.histories[user] for user in known_users]
+    training_users = [user for user in model.histories if user not in held_out_users]
+    training_histories = [model.histories[user] for user in training_users]
 
-    similarity = _compute_similarity(known_histories, len(model.items))
+    similarity = _compute_similarity(training_histories, len(model.items))
     return replace(model, similarity=similarity)
 
 
