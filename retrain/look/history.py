@@ -66,7 +66,7 @@ def history(
 
 
 def _show_runs(target: Target, limit: int, plot: Path | None, *, as_json: bool) -> None:
-    """Print the last runs, and write their plot if there is a file for it."""
+    """Print the latest runs, and also plot them if `plot` names a file."""
     client = target.access.step_functions
     executions = islice(list_executions(target), limit)
     runs = [read_run(client, execution.arn, target.options) for execution in executions]
@@ -77,7 +77,10 @@ def _show_runs(target: Target, limit: int, plot: Path | None, *, as_json: bool) 
 
 
 def _print_runs(target: Target, runs: Sequence[ShownRun], *, as_json: bool) -> None:
-    """Print the runs, and what happened to their versions afterwards."""
+    """Print the runs, and what happened to their versions afterwards.
+
+    Raises OperatorError if there are no runs, except with --json, which prints an empty list.
+    """
     notes = VersionNotes(target)
     if as_json:
         print_json([{**run.document(), "since": notes.about(run.report)} for run in runs])
@@ -88,9 +91,9 @@ def _print_runs(target: Target, runs: Sequence[ShownRun], *, as_json: bool) -> N
 
 
 def _show_version(options: PipelineOptions, version: str, *, as_json: bool) -> None:
-    """Print where a version comes from.
+    """Print the lineage of a version.
 
-    With its ARN, it's found without the pipeline, which may have been destroyed.
+    If `version` is an ARN, no pipeline is looked up, because it may already have been destroyed.
     """
     access = options.access
     version_arn = version

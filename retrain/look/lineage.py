@@ -1,6 +1,6 @@
-"""Traces a solution version to its data, and to what the campaigns have made of it.
+"""Traces the lineage of a solution version: its run, its data, and the campaigns that deployed it.
 
-Everything is read from Personalize, so a version can be traced after its stack was destroyed.
+Everything is read from Personalize, so a version can be traced even after its stack was destroyed.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ VERSION_ARN = re.compile(
     r"arn:[^:]+:personalize:(?P<region>[a-z0-9-]+):\d{12}:solution/[^/]+/[^/$]+"
 )
 MAX_IMPORTS = 5
-"""The number of import jobs of a dataset that are shown, newest first. Each takes two requests, and
-a version of an INCREMENTAL dataset may have learned hundreds."""
+"""How many import jobs of each dataset are shown. Each takes two requests, and if a dataset is
+imported with INCREMENTAL, a version may have been trained on hundreds of imports."""
 RELATIONS = {
     "serves": "serves it",
     "onTrial": "has it on trial",
@@ -54,11 +54,14 @@ RELATIONS = {
     "previous": "had it before",
     "bad": "was rolled back from it",
 }
-"""What a campaign has to do with a version, by the key in the JSON document."""
+"""Key in the JSON document -> how a campaign is related to the version, in words."""
 
 
 def read_lineage(access: Access, version_arn: str) -> Document:
-    """Trace a version to where it comes from, for JSON. Raise OperatorError if it is gone."""
+    """Read a version's lineage as a JSON document.
+
+    Raises OperatorError if the ARN isn't that of a solution version, or if it no longer exists.
+    """
     match = VERSION_ARN.fullmatch(version_arn)
     if match is None:
         raise OperatorError(
@@ -95,7 +98,7 @@ def _build_lineage(client: PersonalizeClient, version: SolutionVersionTypeDef) -
         "trainingHours": version.get("trainingHours"),
         "createdAt": version["creationDateTime"],
         "endedAt": version["lastUpdatedDateTime"],
-        # Without this tag, a person or Personalize itself has trained the version.
+        # Without this tag, a person or Personalize itself trained the version.
         "runId": tags.get(RUN_TAG),
         "approval": _build_approval(tags),
         "datasets": [*_read_datasets(client, version)],
@@ -119,30 +122,30 @@ def _build_approval(tags: Tags) -> Document | None:
 def _read_datasets(
     client: PersonalizeClient, version: SolutionVersionTypeDef
 ) -> Iterator[Document]:
-    """Yield each dataset, with the import jobs that the version has learned, newest first."""
+    """Yield each dataset, with the import jobs that the version was trained on, newest first."""
     reader = ImportReader(client, ())
     imports = reader.list_group_imports(version["datasetGroupArn"])
-    learned_imports = _list_learned_imports(imports, version["creationDateTime"])
+    trained_imports = _list_trained_imports(imports, version["creationDateTime"])
 
     for dataset_arn in sorted({job.dataset_arn for job in imports}):
-        learned = [job for job in learned_imports if job.dataset_arn == dataset_arn]
-        shown = map(reader.add_tags, learned[:MAX_IMPORTS])
+        dataset_imports = [job for job in trained_imports if job.dataset_arn == dataset_arn]
+        shown_imports = map(reader.add_tags, dataset_imports[:MAX_IMPORTS])
         yield {
             "type": dataset_arn.rpartition("/")[2],
             "datasetArn": dataset_arn,
-            "imports": [_describe_import(client, job) for job in shown],
-            "olderImports": len(learned[MAX_IMPORTS:]),
+            "imports": [_describe_import(client, job) for job in shown_imports],
+            "olderImports": len(dataset_imports[MAX_IMPORTS:]),
         }
 
 
-def _list_learned_imports(imports: Sequence[Import], trained_at: datetime) -> list[Import]:
-    """List the imports whose rows were in the datasets when a training began, newest first."""
-    earlier_imports = [job for job in imports if job.ended_at <= trained_at]
+def _list_trained_imports(imports: Sequence[Import], training_began_at: datetime) -> list[Import]:
+    """List the imports whose rows were in the datasets when the training began, newest first."""
+    earlier_imports = [job for job in imports if job.ended_at <= training_began_at]
     return list_effective_imports(earlier_imports)[::-1]
 
 
 def _describe_import(client: PersonalizeClient, job: Import) -> Document:
-    """Describe an import job with its location, which only its description has."""
+    """Describe an import job. Only DescribeDatasetImportJob returns its data location."""
     response = client.describe_dataset_import_job(datasetImportJobArn=job.arn)
 
     return {
@@ -159,7 +162,7 @@ def _describe_import(client: PersonalizeClient, job: Import) -> Document:
 def _read_campaigns(
     client: PersonalizeClient, version_arn: str, solution_arn: str
 ) -> Iterator[Document]:
-    """Yield for each campaign of the solution which of the RELATIONS it has with the version."""
+    """Yield the campaigns of the solution, each with a flag for each of the RELATIONS."""
     pages = client.get_paginator("list_campaigns").paginate(
         solutionArn=solution_arn, PaginationConfig=PAGE_SIZE
     )
@@ -183,7 +186,7 @@ def _read_campaigns(
 
 
 def build_lineage_lines(lineage: Document) -> Iterator[Line]:
-    """Yield a line for each thing that is known about a version."""
+    """Yield the lines of the screen that shows a version's lineage."""
     yield from _version_lines(lineage)
     for dataset in lineage["datasets"]:
         yield from _dataset_lines(dataset)
@@ -223,13 +226,13 @@ def _describe_trainer(run_id: str | None) -> str:
 
 
 def _describe_approval(approval: Document) -> str:
-    # A run requests an approval, and a person answers.
+    # A run requests the approval, so only an answer is by a person.
     person = approval["by"] or "the run"
     return f"{approval['answer'].lower()} by {person} at {format_time(approval['at'])} UTC"
 
 
 def _dataset_lines(dataset: Document) -> Iterator[Line]:
-    """Yield the import jobs of a dataset that a version was trained on."""
+    """Yield the import jobs of a dataset. Only the first line is labelled with its type."""
     label = dataset["type"].lower()
     if not dataset["imports"]:
         yield Line(0, label, "no import before the training")
@@ -259,7 +262,7 @@ def _metric_lines(metrics: Mapping[str, float]) -> Iterator[Line]:
 
 
 def _campaign_lines(campaigns: Sequence[Document]) -> Iterator[Line]:
-    """Yield what each campaign has to do with a version."""
+    """Yield how each campaign is related to the version."""
     label = "campaigns"
     for campaign in campaigns:
         relations = ", ".join(_list_relations(campaign)) or "does not serve it"
@@ -268,8 +271,10 @@ def _campaign_lines(campaigns: Sequence[Document]) -> Iterator[Line]:
 
 
 def _list_relations(campaign: Document) -> Iterator[str]:
+    """Yield the relations of a campaign to the version, as verbs that follow its name."""
     for key, text in RELATIONS.items():
-        # After its trial, the served version is also the good one, but there is no way back to it.
+        # After its trial, the served version is also the good one, but a campaign can't roll back
+        # to the version that it already serves.
         is_served_good = key == "good" and campaign["serves"]
         if campaign[key] and not is_served_good:
             yield text

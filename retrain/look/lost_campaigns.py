@@ -1,7 +1,7 @@
-"""Finds how to create a campaign again that somebody has deleted.
+"""Finds *lost campaigns*, which are configured but don't exist, and how to create them again.
 
-Such a campaign is an outage for its users. Its tags are gone with it, but the report of each run
-says what each campaign served when the run ended.
+Somebody may have deleted such a campaign, which is an outage for its users. Its tags were deleted,
+too, but the reports of earlier runs still say which version it served.
 """
 
 from __future__ import annotations
@@ -25,11 +25,14 @@ if TYPE_CHECKING:
     from retrain.account.target import Target
 
 MAX_REPORTS = 50
-"""The number of reports that are searched, newest first. Each one costs a request."""
+"""How many of the newest reports are searched. Each one takes a request."""
 
 
 def describe_lost_campaigns(view: RunView, target: Target | None) -> Iterator[Message]:
-    """Yield a message for each deleted campaign, with the command that creates it again."""
+    """Yield a message for each lost campaign, with the command that creates it.
+
+    If the pipeline isn't deployed, `target` is None, and there are no reports to consult.
+    """
     lost_campaigns = find_lost_campaigns(view)
     reports = []
     if lost_campaigns and target is not None:
@@ -42,7 +45,7 @@ def describe_lost_campaigns(view: RunView, target: Target | None) -> Iterator[Me
 
 
 def find_lost_campaigns(view: RunView) -> dict[str, SolutionView]:
-    """Find the configured campaigns that do not exist, by ARN, each with its solution."""
+    """Map the ARN of each configured campaign that doesn't exist to its solution."""
     return {
         campaign["campaignArn"]: solution
         for solution in view.solutions
@@ -52,7 +55,7 @@ def find_lost_campaigns(view: RunView) -> dict[str, SolutionView]:
 
 
 def _read_reports(target: Target) -> list[Report]:
-    """Read the reports of the last runs, newest first. A run without success has none."""
+    """Read the reports of the latest successful runs, newest first. Other runs have none."""
     client = target.access.step_functions
     executions = list_latest_executions(target)
     succeeded = [execution for execution in executions if execution.status == "SUCCEEDED"]
@@ -65,52 +68,58 @@ def _read_reports(target: Target) -> list[Report]:
 def describe_lost_campaign(
     campaign_arn: str, active_arns: Sequence[str], reports: Sequence[Report]
 ) -> Message:
-    """Say with which version a campaign can be created again.
+    """Build the message about a lost campaign, with the command that creates it.
 
-    The versions and the reports come newest first.
+    The command deploys the version that last passed a trial there, or if no report tells, the
+    newest one. `active_arns` and `reports` are sorted, newest first.
     """
     outage = f"{campaign_arn}: was deleted or never created, so its users get errors"
     if not active_arns:
         return Message(text=f"{outage}, and its solution has no version yet that it could serve")
 
     for report in reports:
-        serving = _find_passed_version(report, campaign_arn, active_arns)
+        serving = _find_good_serving(report, campaign_arn, active_arns)
         if serving is not None:
             return _build_advice(outage, serving, report["endedAt"])
 
     unknown = "no report of a run says which version had passed there, so check the newest one"
-    command = _build_command(campaign_arn, active_arns[0], tps=None)
+    command = _build_create_command(campaign_arn, active_arns[0], min_tps=None)
     return Message(text=f"{outage}; {unknown}, and create it", command=command)
 
 
-def _find_passed_version(
+def _find_good_serving(
     report: Report, campaign_arn: str, active_arns: Sequence[str]
 ) -> ServingReport | None:
-    """Find what a campaign served after a run, if that had passed its trial and still exists."""
+    """Find what a campaign served when a run ended, if it's worth deploying again.
+
+    The version must have passed its trial, and must still exist.
+    """
     for serving in report["serving"]:
         served_arn = serving["servedVersionArn"]
-        is_judged = served_arn != serving["versionOnTrial"] and not serving["isBad"]
-        if serving["campaignArn"] == campaign_arn and is_judged and served_arn in active_arns:
+        has_passed = served_arn != serving["versionOnTrial"] and not serving["isBad"]
+        if serving["campaignArn"] == campaign_arn and has_passed and served_arn in active_arns:
             return serving
     return None
 
 
-def _build_advice(outage: str, serving: ServingReport, ended_at: str) -> Message:
+def _build_advice(outage: str, serving: ServingReport, run_ended_at: str) -> Message:
+    """Advise to create the campaign with the version and capacity that it had after a run."""
     version_arn = str(serving["servedVersionArn"])
-    time = format_time(datetime.fromisoformat(ended_at))
-    text = f"create it with {short_name(version_arn)}, which had passed there by {time} UTC"
-    tps = serving.get("minProvisionedTPS")
-    command = _build_command(serving["campaignArn"], version_arn, tps)
-    return Message(text=f"{outage}; {text}", command=command)
+    time = format_time(datetime.fromisoformat(run_ended_at))
+    advice = f"create it with {short_name(version_arn)}, which had passed there by {time} UTC"
+    command = _build_create_command(
+        serving["campaignArn"], version_arn, serving.get("minProvisionedTPS")
+    )
+    return Message(text=f"{outage}; {advice}", command=command)
 
 
-def _build_command(campaign_arn: str, version_arn: str, tps: int | None) -> str:
-    """Build the command that creates a campaign.
+def _build_create_command(campaign_arn: str, version_arn: str, min_tps: int | None) -> str:
+    """Build the AWS CLI command that creates a campaign.
 
-    Without a known capacity, the campaign gets the smallest, and grows with its traffic.
+    Without `min_tps`, the campaign starts with the smallest capacity, and scales with its traffic.
     """
     words = ["aws", "personalize", "create-campaign", "--name", resource_name(campaign_arn)]
     words += ["--solution-version-arn", version_arn]
-    if tps:
-        words += ["--min-provisioned-tps", str(tps)]
+    if min_tps:
+        words += ["--min-provisioned-tps", str(min_tps)]
     return shlex.join(words)

@@ -1,4 +1,4 @@
-"""The metric of a solution's versions that `status` shows as a small line, and plots."""
+"""The metric that is shown for the versions of a solution, and its sparkline."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from functions.contract import SolutionSettings
 
 BLOCKS = "▁▂▃▄▅▆▇█"
+"""The characters of a sparkline, from the lowest value to the highest."""
 
 
 class MeasuredVersion(NamedTuple):
@@ -21,11 +22,11 @@ class MeasuredVersion(NamedTuple):
     arn: str
     created_at: datetime
     value: float | None
-    """The metric, or None if Personalize has not computed it, for example during the training."""
+    """The metric, or None if Personalize hasn't computed it, for example during the training."""
 
 
 def choose_metric(solution: SolutionSettings) -> str:
-    """Choose the metric that the quality gate compares first, or NDCG@10 without a gate."""
+    """Return the metric of the quality gate's first rule, or NDCG@10 if there's no gate."""
     rules = solution["qualityGate"]
     if not rules:
         return f"{NDCG}_at_10"
@@ -33,7 +34,7 @@ def choose_metric(solution: SolutionSettings) -> str:
 
 
 def draw_sparkline(values: Sequence[float]) -> str:
-    """Draw values as a line of blocks. The lowest value gets the lowest block."""
+    """Draw values as a line of block characters, from ▁ for the lowest to █ for the highest."""
     lowest = min(values)
     span = max(values) - lowest
     if not span:

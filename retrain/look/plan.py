@@ -1,7 +1,8 @@
-"""The command `plan`: prints what a run would do now, and changes nothing.
+"""The command `plan`: prints what a run would do now, without changing anything.
 
-The code of the pipeline decides, and gives the reasons. `plan_steps.py` adds what a person wants to
-know besides: the files, the expected hours and the cost.
+The decisions and their reasons come from the code that also plans real runs. `plan_steps.py` adds
+what a person wants to know as well, such as the expected duration and cost. The result is a
+*document*, which is printed as a screen or, with --json, as it is.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ REFUSED: Document = {
     "warnings": [],
     "expectedCost": None,
 }
-"""The part of the document about a run that is refused, without its problems."""
+"""The document's fields about a refused run, without its problems."""
 ACTIONS = {
     "import": ("+", "green", "to import"),
     "train": ("+", "green", "to train"),
@@ -66,7 +67,7 @@ ACTIONS = {
     "hold back": ("!", "yellow", "held back"),
     "keep": ("=", "dim", "unchanged"),
 }
-"""What a run does with a resource -> its symbol and colour, and how the last line counts it."""
+"""Action of a step -> its symbol, its colour, and the words after its count in the summary."""
 
 
 @command
@@ -111,11 +112,14 @@ def plan(
 
 
 def _build_document(pipeline: ExaminedPipeline, request: RunRequest) -> Document:
-    """Plan what a run with this input would do now. A run that is refused has no steps."""
+    """Plan a run with this input, and build the document about it.
+
+    A refused run has problems instead of steps.
+    """
     document: Document = {
         "source": pipeline.source,
         "deployed": pipeline.target is not None,
-        "notes": [*_list_notes(pipeline)],
+        "notes": [*_list_deployment_notes(pipeline)],
         **REFUSED,
     }
 
@@ -126,8 +130,8 @@ def _build_document(pipeline: ExaminedPipeline, request: RunRequest) -> Document
 
     with function_clients(pipeline.access) as client:
         view = read_view(client, pipeline.settings, identify_run(execution))
-        # A run that is refused has these notes too.
-        document["notes"] += _list_notes_about_view(pipeline, view)
+        # A refused run has these notes, too.
+        document["notes"] += _list_data_notes(pipeline, view)
         return {**document, **_plan_steps(client, view)}
 
 
@@ -136,7 +140,7 @@ def _explain_input_problem(problem: InputProblem) -> Message:
 
 
 def _plan_steps(client: PersonalizeClient, view: RunView) -> Document:
-    """Plan what the run does and what it costs, or find why it would be refused."""
+    """Return the document's fields about the steps, or the problems if the run would be refused."""
     try:
         planned = plan_run(view)
     except RunRefused as refusal:
@@ -162,8 +166,8 @@ def _predict_outcome(view: RunView, planned: Plan) -> str:
     return "RUN"
 
 
-def _list_notes(pipeline: ExaminedPipeline) -> Iterator[str]:
-    """Yield what has to be known beside the plan, before anything is read for it."""
+def _list_deployment_notes(pipeline: ExaminedPipeline) -> Iterator[str]:
+    """Yield how the deployed pipeline differs from the planned one, and if it's busy."""
     if pipeline.lookup_error:
         yield f"No deployed pipeline was found: {pipeline.lookup_error}."
     elif pipeline.has_other_settings:
@@ -176,8 +180,8 @@ def _list_notes(pipeline: ExaminedPipeline) -> Iterator[str]:
         yield "A run is under way. Another run would wait until it has ended."
 
 
-def _list_notes_about_view(pipeline: ExaminedPipeline, view: RunView) -> Iterator[str]:
-    """Yield what reading for the plan has shown: lost campaigns, and a deletion of users."""
+def _list_data_notes(pipeline: ExaminedPipeline, view: RunView) -> Iterator[str]:
+    """Yield notes about lost campaigns, and about users who are being deleted."""
     for message in describe_lost_campaigns(view, pipeline.target):
         yield format_message(message, pipeline.options)
 
@@ -200,7 +204,7 @@ def _print_plan(pipeline: ExaminedPipeline, document: Document, request: RunRequ
 
 
 def _list_lines(document: Document, pipeline_options: Sequence[str]) -> Iterator[Line]:
-    """Yield the lines of the screen: notes, problems, steps and warnings."""
+    """Yield the notes, problems, steps and warnings of the document as lines."""
     for note in document["notes"]:
         yield Line(0, "! note", note, label_style="yellow")
 
@@ -227,7 +231,7 @@ def _step_lines(step: Step, pipeline_options: Sequence[str]) -> Iterator[Line]:
 
 
 def _list_details(step: Step) -> Iterator[str]:
-    """Yield what is known about a step besides its reason, and what it takes."""
+    """Yield the facts about a step, then its expected duration and cost."""
     yield from step.get("facts", ())
     if seconds := step.get("expectedSeconds"):
         yield f"takes about {format_duration(seconds)}"
@@ -236,7 +240,7 @@ def _list_details(step: Step) -> Iterator[str]:
 
 
 def _summarize(document: Document, pipeline_options: Sequence[str]) -> str:
-    """Sum up in the last line what the run would change."""
+    """Build the last line, which sums up what the run would do."""
     match document["outcome"]:
         case "REFUSED":
             return f"Plan: refused, {format_count(len(document['problems']), 'problem')}."
@@ -251,7 +255,7 @@ def _summarize(document: Document, pipeline_options: Sequence[str]) -> str:
 
 
 def _list_totals(steps: Sequence[Step]) -> Iterator[str]:
-    """Yield how many steps of each kind a run has, and what they take together."""
+    """Yield the number of steps by action, then their total training hours and cost."""
     counts = Counter(step["action"] for step in steps)
     for action, (_, _, words) in ACTIONS.items():
         if counts[action]:
@@ -261,7 +265,7 @@ def _list_totals(steps: Sequence[Step]) -> Iterator[str]:
     if hours:
         yield f"about {format_number(hours)} training hours"
 
-    # A step that never costs anything lacks the key.
+    # Without the key, a step is free. With None, its cost is unknown.
     costs = [step.get("expectedCost", 0) for step in steps]
     known_costs = [cost for cost in costs if cost is not None]
     if any(known_costs):
@@ -272,7 +276,7 @@ def _list_totals(steps: Sequence[Step]) -> Iterator[str]:
 def _print_next_command(
     pipeline: ExaminedPipeline, document: Document, request: RunRequest
 ) -> None:
-    """Print the command to use next, unless only somebody's answer is missing."""
+    """Suggest the next command. If a run would only be skipped or wait, there's none."""
     if document["outcome"] == "REFUSED":
         print_message(f"next: correct what is wrong, then `{pipeline.command('plan')}` again")
     elif pipeline.target is None:

@@ -1,7 +1,8 @@
-"""Describes what a run does with each resource, for the command `plan`.
+"""Describes the steps of a planned run for the command `plan`.
 
-The code of the pipeline has planned the run. Here a person also learns what an export contains, how
-long a job will take, and what it costs.
+A *step* is what the run does with one dataset, solution, campaign or batch job. The pipeline's own
+code has already planned it. This module adds what a person wants to know as well: what an export
+contains, how long a job will probably take, and what it will cost.
 """
 
 from __future__ import annotations
@@ -46,11 +47,11 @@ if TYPE_CHECKING:
     from functions.planning.solutions import SolutionView
 
 BILLED_VERSIONS = 3
-"""The number of earlier versions from which the training hours are estimated."""
+"""How many earlier versions the estimate of the training hours is based on."""
 
 
 class Step(TypedDict):
-    """What a run does with a resource. What is not known is null, and costs are in dollars."""
+    """What a run does with one resource. Unknown values are None, and costs are in dollars."""
 
     action: str
     """One of `ACTIONS` in `plan.py`."""
@@ -66,27 +67,31 @@ class Step(TypedDict):
 
 
 class _CampaignDecision(NamedTuple):
+    """What a run does with a campaign, and why."""
+
     action: str
     reason: Reason
 
 
 def list_steps(client: PersonalizeClient, view: RunView, planned: Plan) -> Iterator[Step]:
-    """Yield what the run does with each dataset, and with each solution and its campaigns."""
+    """Yield a step for each dataset, then for each solution with its campaigns and batch jobs."""
     imports_by_type = {item["type"]: item for item in planned["imports"]}
     for dataset in view.datasets:
         yield _build_import_step(dataset, imports_by_type.get(dataset.dataset_settings["type"]))
 
     for solution in view.solutions:
-        training = solution.plan_work()
-        yield _build_training_step(client, solution, training)
+        planned_solution = solution.plan_work()
+        yield _build_solution_step(client, solution, planned_solution)
+
         for campaign in solution.solution_settings["campaigns"]:
-            yield _build_campaign_step(solution, campaign, training)
+            yield _build_campaign_step(solution, campaign, planned_solution)
         for batch_job in solution.solution_snapshot.batch_jobs:
-            yield _build_batch_step(solution, batch_job.settings, is_planned=training is not None)
+            is_planned = planned_solution is not None
+            yield _build_batch_step(solution, batch_job.settings, is_planned=is_planned)
 
 
 def _build_import_step(view: DatasetView, planned: PlannedImport | None) -> Step:
-    """Describe what the run does with a dataset, and what its export contains."""
+    """Describe whether the run imports a dataset, and what its export contains."""
     action, reason = view.decision
     cost: float = 0
     if action == "import":
@@ -99,12 +104,13 @@ def _build_import_step(view: DatasetView, planned: PlannedImport | None) -> Step
         "name": view.dataset_settings["type"],
         "reason": Message(text=reason),
         "facts": [f"{location}: {', '.join(_describe_export(view))}"],
-        "expectedSeconds": _expect_seconds(planned),
+        "expectedSeconds": _estimate_seconds(planned),
         "expectedCost": cost,
     }
 
 
 def _describe_export(view: DatasetView) -> Iterator[str]:
+    """Yield the size and age of a dataset's export, and what's known about its rows."""
     export = view.export
     yield format_count(len(export.objects), "file")
     yield format_size(export.total_bytes)
@@ -118,10 +124,10 @@ def _describe_export(view: DatasetView) -> Iterator[str]:
     yield from describe_export_content(view.content)
 
 
-def _build_training_step(
+def _build_solution_step(
     client: PersonalizeClient, view: SolutionView, planned: PlannedSolution | None
 ) -> Step:
-    """Describe what the run does with a solution, and what the training probably costs."""
+    """Describe whether the run trains a solution, and what that probably takes and costs."""
     action, reason = view.decision
     step: Step = {
         "action": action,
@@ -137,7 +143,7 @@ def _build_training_step(
     return {
         **step,
         "facts": [*_describe_training(view, planned["trainingMode"], hours)],
-        "expectedSeconds": _expect_seconds(planned),
+        "expectedSeconds": _estimate_seconds(planned),
         "expectedTrainingHours": _round(hours),
         "expectedCost": _round(cost),
     }
@@ -154,9 +160,9 @@ def _describe_training(view: SolutionView, mode: str, hours: float | None) -> It
 
 
 def _estimate_hours(client: PersonalizeClient, view: SolutionView, mode: str) -> float | None:
-    """Estimate the training hours by the last versions that were trained in this mode.
+    """Estimate the training hours as the average of the last versions trained in this mode.
 
-    Without such a version, nobody knows them.
+    If there are no such versions, return None.
     """
     arns = [
         version.arn
@@ -164,17 +170,17 @@ def _estimate_hours(client: PersonalizeClient, view: SolutionView, mode: str) ->
         if version.is_active and version.training_mode == mode
     ]
 
-    # The versions are sorted, newest first, and only a description has their hours.
+    # The versions are sorted, newest first. Only DescribeSolutionVersion returns their hours.
     billed_versions = [describe_version(client, arn) for arn in arns[:BILLED_VERSIONS]]
     hours = [version["trainingHours"] for version in billed_versions if "trainingHours" in version]
     return mean(hours) if hours else None
 
 
 def _build_campaign_step(
-    view: SolutionView, campaign: CampaignSettings, training: PlannedSolution | None
+    view: SolutionView, campaign: CampaignSettings, planned: PlannedSolution | None
 ) -> Step:
     campaign_arn = campaign["campaignArn"]
-    decision = _decide_campaign(view, campaign, training)
+    decision = _predict_campaign_decision(view, campaign, planned)
 
     return {
         "action": decision.action,
@@ -184,10 +190,10 @@ def _build_campaign_step(
     }
 
 
-def _decide_campaign(
-    view: SolutionView, campaign: CampaignSettings, training: PlannedSolution | None
+def _predict_campaign_decision(
+    view: SolutionView, campaign: CampaignSettings, planned: PlannedSolution | None
 ) -> _CampaignDecision:
-    """Say whether a campaign gets another version, and why."""
+    """Predict whether the run updates a campaign, and why."""
     campaign_arn = campaign["campaignArn"]
     state = view.earlier_versions.campaign_states[campaign_arn]
     if state.record.trial:
@@ -198,29 +204,29 @@ def _decide_campaign(
     if state.pin:
         return _CampaignDecision("keep", f"{served} and is pinned")
 
-    if training is None or campaign_arn not in _list_campaign_arns(training):
+    if planned is None or campaign_arn not in _list_campaign_arns(planned):
         return _explain_kept_version(view, campaign_arn, served, action="keep")
 
-    update = _describe_update(view, campaign, training)
+    update = _describe_update(view, campaign, planned)
     if update is None:
-        # The run has nothing to do there but to report the verdict on the version.
+        # The run leaves the campaign alone and only reports the verdict on the version.
         return _explain_kept_version(view, campaign_arn, served, action="report")
     return _CampaignDecision("update", f"{served}; {update}")
 
 
-def _list_campaign_arns(training: PlannedSolution) -> Collection[str]:
-    return [campaign["campaignArn"] for campaign in training["campaigns"]]
+def _list_campaign_arns(planned: PlannedSolution) -> Collection[str]:
+    return [campaign["campaignArn"] for campaign in planned["campaigns"]]
 
 
 def _describe_update(
-    view: SolutionView, campaign: CampaignSettings, training: PlannedSolution
+    view: SolutionView, campaign: CampaignSettings, planned: PlannedSolution
 ) -> str | None:
-    """Say which version a campaign gets, or return None if it keeps its version."""
+    """Say which version a campaign gets and on what conditions, or return None if it gets none."""
     pending = view.earlier_versions.pending_versions.get(campaign["campaignArn"])
     if pending and pending != view.earlier_versions.candidate:
         return f"it gets {resource_name(pending.arn)}, which a person has approved"
 
-    is_trained = training["existingVersionArn"] is None
+    is_trained = planned["existingVersionArn"] is None
     if pending or is_trained:
         return _describe_conditions(view, campaign)
     return None
@@ -229,7 +235,11 @@ def _describe_update(
 def _explain_kept_version(
     view: SolutionView, campaign_arn: str, served: str, *, action: str
 ) -> _CampaignDecision:
-    """Say what the rules have against the version that the campaign could get, if there is one."""
+    """Explain why a campaign keeps its version.
+
+    If the rules would turn the candidate down, the decision has their reasons and `action`.
+    Otherwise, there's nothing to deploy, so it's just "keep".
+    """
     deployment = view.earlier_versions.predicted_deployments.get(campaign_arn)
     if deployment is None or not deployment.first_step.reasons:
         return _CampaignDecision("keep", served)
@@ -240,7 +250,7 @@ def _explain_kept_version(
 
 
 def _describe_conditions(view: SolutionView, campaign: CampaignSettings) -> str:
-    """Say what the new version of a campaign has to pass."""
+    """Describe the checks that a new version has to pass, before and after its deployment."""
     text = "it gets the new version"
     conditions = [*_list_conditions(view.solution_settings)]
     if conditions:
@@ -258,7 +268,8 @@ def _describe_conditions(view: SolutionView, campaign: CampaignSettings) -> str:
 
 
 def _list_conditions(solution: SolutionSettings) -> Iterator[str]:
-    # A metric may have two rules.
+    """Yield the conditions for the deployment of a new version."""
+    # If two rules compare the same metric, it's named once.
     metrics = dict.fromkeys(map(_describe_metric, solution["qualityGate"]))
     if metrics:
         yield f"this passes the quality gate ({format_list([*metrics])})"
@@ -276,7 +287,7 @@ def _describe_metric(rule: QualityRule) -> str:
 def _build_batch_step(
     view: SolutionView, batch_job: ResolvedBatchJobSettings, *, is_planned: bool
 ) -> Step:
-    """Describe what the run does with a batch job, after it has updated the campaigns."""
+    """Describe whether the run starts a batch job, which it does after updating the campaigns."""
     output = batch_job["output"]
     action = "write" if is_planned else "keep"
     reasons = _explain_batch_job(view, output, is_planned=is_planned)
@@ -296,22 +307,22 @@ def _explain_batch_job(view: SolutionView, output: str, *, is_planned: bool) -> 
         warnings = step.progress_changes.get("warnings", ())
 
     if is_planned:
-        # Only a run knows what its training and its campaigns change.
+        # It depends on the run which version the job will use, and whether it's a new one.
         return ["if version, input or settings have changed by then", *warnings]
     if step is None:
         return ["no version is trained"]
     return [*(step.reasons or ["version, input and settings have not changed"]), *warnings]
 
 
-def _expect_seconds(planned: PlannedImport | PlannedSolution | None) -> int | None:
-    """Expect a job to take as long as the median of the last ones, if there were any."""
+def _estimate_seconds(planned: PlannedImport | PlannedSolution | None) -> int | None:
+    """Estimate a job's duration as the median of earlier ones, or return None without any."""
     if planned is None or not planned["durations"]:
         return None
     return round(median(planned["durations"]))
 
 
 def _round(value: float | None) -> float | None:
-    """Round hours or dollars, unless they are not known."""
+    """Round hours or dollars to two digits, unless they're unknown."""
     if value is None:
         return None
     return round(value, 2)

@@ -34,31 +34,31 @@ class Execution:
     started_at: datetime
     stopped_at: datetime | None
     error: str = ""
-    """The error and the cause of an execution that didn't succeed, as far as they're known."""
+    """The error and its cause, or "" if the execution has none or they're unknown."""
 
     @property
     def name(self) -> str:
-        """The last part of the ARN."""
+        """The name of the execution, which is the last part of its ARN."""
         return self.arn.rpartition(":")[2]
 
     @property
     def is_running(self) -> bool:
-        """True if the execution has not ended."""
+        """True if the execution hasn't ended yet."""
         return self.status == "RUNNING"
 
     @property
     def failure(self) -> str:
-        """Why the execution didn't succeed. One that timed out, for example, has no error."""
+        """Why the execution failed: its error, or for example after a timeout, its status."""
         return self.error or ERROR_HEADLINES.get(self.status, "no cause given")
 
     def seconds(self, now: datetime) -> float:
-        """Return how long the execution has been running, or ran."""
+        """Return how long the execution has been running or, if it has ended, how long it ran."""
         end = self.stopped_at or now
         return (end - self.started_at).total_seconds()
 
 
 def parse_execution(description: Mapping[str, Any]) -> Execution:
-    """Parse an execution that Step Functions describes or lists. A list lacks the error."""
+    """Parse an execution from DescribeExecution, or from ListExecutions, which omits the error."""
     error_parts = [description.get("error"), description.get("cause")]
     return Execution(
         arn=description["executionArn"],
@@ -70,28 +70,30 @@ def parse_execution(description: Mapping[str, Any]) -> Execution:
 
 
 def list_executions(target: Target) -> Iterator[Execution]:
-    """Yield the executions of a pipeline, newest first."""
+    """Yield all executions of a pipeline, newest first."""
     paginator = target.access.step_functions.get_paginator("list_executions")
     for page in paginator.paginate(stateMachineArn=target.state_machine_arn):
         yield from map(parse_execution, page["executions"])
 
 
 def list_latest_executions(target: Target) -> list[Execution]:
-    """List the latest executions of a pipeline, newest first, as many as one request returns."""
+    """List the latest executions, newest first, but no more than one request returns."""
     return list(islice(list_executions(target), MAX_LISTED_EXECUTIONS))
 
 
 def list_running_executions(target: Target) -> list[Execution]:
-    """List the executions that are running, newest first."""
+    """List the executions that are still running, newest first."""
     return [execution for execution in list_latest_executions(target) if execution.is_running]
 
 
 def find_execution(target: Target, run: str | None) -> Execution:
-    """Find the execution that a person means by the id of its run, its name or its ARN.
+    """Find an execution by the id of its run, its own name or its ARN.
 
-    If the event of a run came twice, the run has two executions, and the newer one is returned.
-    Without `run`, it's the newest execution that is running, or else the newest of all. Raises
-    OperatorError if there is none.
+    Without `run`, find the newest execution that is still running or, if none is, the newest of
+    all. If the event that starts a run was delivered twice, two executions have the same run id,
+    and the newer one is returned.
+
+    Raises OperatorError if there's no such execution.
     """
     executions = list_latest_executions(target)
     if not executions:
@@ -102,11 +104,11 @@ def find_execution(target: Target, run: str | None) -> Execution:
         return [*running, *executions][0]
 
     for execution in executions:
-        # Events and mails have the ARN, from which a person copies it.
+        # The ARN is accepted because events and emails contain it.
         if run in (execution.name, execution.arn):
             return execution
 
-    # To find out the id of a run takes a request, so don't do that for what can't be an id.
+    # Each run id takes a request to look up, so don't search for a text that can't be one.
     if RUN_ID_PATTERN.fullmatch(run):
         for execution in executions:
             if find_run_id(target, execution) == run:
@@ -119,7 +121,7 @@ def find_execution(target: Target, run: str | None) -> Execution:
 
 
 def find_run_id(target: Target, execution: Execution) -> str:
-    """Find the id of a run, or return the execution's name if it has only just begun."""
+    """Look up the id of an execution's run, or return the execution's name if it's too new."""
     first_output = read_first_state_output(target.access.step_functions, execution.arn)
     if first_output is None:
         return execution.name
@@ -127,7 +129,7 @@ def find_run_id(target: Target, execution: Execution) -> str:
 
 
 def build_no_run_error(target: Target) -> OperatorError:
-    """Build the error for a pipeline without runs. Step Functions forgets a run after 90 days."""
+    """Build the error for a pipeline without runs, as far as Step Functions remembers."""
     start_command = target.command("start")
     return OperatorError(
         f"{target.name} has no run of the last 90 days; `{start_command}` starts a run"
