@@ -1,14 +1,17 @@
-"""Runs Python programs as copies of a warm process, which has imported their modules already.
+"""Starts Python programs quickly, by forking a process that has already imported their modules.
 
-An import of boto3 takes longer than most programs that use it. A warm process imports it once, and
-forks for each program. It has one thread, and it knows nothing about a program before the fork.
+Importing boto3 takes longer than most of our programs that use it. A *warm process* imports it only
+once, and then forks a *copy* of itself for each program. The warm process has a single thread,
+because a fork in the middle of another thread's work could copy a lock that never opens again. It
+learns nothing about a program until after the fork.
 
-    python -P warm_process.py serve FD PARENT MODULES SERVICES     the warm process
-    python -IS warm_process.py run ADDRESS MODULE ARGUMENT...
+    python -P warm_process.py serve FD PARENT_PID MODULES SERVICES
+    python -IS warm_process.py run SOCKET_PATH MODULE ARGUMENT...
 
-`run` is `python -m MODULE ARGUMENT...` in a copy. The copy has the environment, the working
-directory and the standard streams of `run`, and ends with it. `run` returns the copy's exit code,
-or 1 if the copy is killed. If no warm process listens, `run` becomes a new Python process.
+`serve` is the warm process. `run` stands in for `python -m MODULE ARGUMENT...`: it asks the warm
+process for a copy, which takes over the environment, the working directory and the standard streams
+of `run`. The copy ends when its caller does, and `run` exits with the copy's exit code, or with 1
+if the copy was killed. If no warm process is listening, `run` turns into a new Python process.
 """
 
 from __future__ import annotations
@@ -32,45 +35,47 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 STANDARD_STREAMS = (0, 1, 2)
-KILLED = 1
-"""The exit code of a program whose copy was killed."""
+KILLED_EXIT_CODE = 1
 
 
-def command(address: str, module: str) -> list[str]:
-    """Build the command that runs a module as a copy of the warm process at an address.
+def build_command(socket_path: str, module: str) -> list[str]:
+    """Build the command that runs a module in a copy of the warm process behind a Unix socket.
 
-    The caller appends the arguments of the module.
+    The caller appends the module's own arguments.
     """
-    return [sys.executable, "-IS", __file__, "run", address, module]
+    return [sys.executable, "-IS", __file__, "run", socket_path, module]
 
 
 def start(
-    listener: socket.socket, modules: Sequence[str], services: Sequence[str], folder: str = ""
+    listener: socket.socket,
+    modules: Sequence[str],
+    services: Sequence[str],
+    module_folder: str = "",
 ) -> subprocess.Popen[bytes]:
-    """Start a warm process for the programs that connect to a Unix socket.
+    """Start a warm process that forks for each connection to a Unix socket.
 
-    It imports the modules, and reads botocore's models of the services. The programs find modules
-    in their working directory, in `folder`, and where this Python has its packages.
+    Before that, it imports `modules` and loads botocore's models of `services`. Programs can import
+    modules from their working directory, from `module_folder`, and from this Python's packages.
     """
     descriptor = listener.fileno()
     arguments = [descriptor, os.getpid(), modules, services]
     return subprocess.Popen(  # noqa: S603  # this file
         [sys.executable, "-P", __file__, "serve", *map(json.dumps, arguments)],
-        env={**os.environ, "PYTHONPATH": folder},
+        env={**os.environ, "PYTHONPATH": module_folder},
         pass_fds=[descriptor],
         stdin=subprocess.DEVNULL,
     )
 
 
 def serve(
-    listener: socket.socket, parent: int, modules: Sequence[str], services: Sequence[str]
+    listener: socket.socket, parent_pid: int, modules: Sequence[str], services: Sequence[str]
 ) -> NoReturn:
-    """Run each program that arrives in a copy of this process, until its parent ends."""
-    variables = warm_up(modules, services)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # copies that have ended disappear
-    listener.settimeout(1)
+    """Fork a copy of this process for each program that connects, until the parent process ends."""
+    import_variables = warm_up(modules, services)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # The kernel removes copies that have ended.
+    listener.settimeout(1)  # so that the loop soon notices the parent's end
 
-    while os.getppid() == parent:
+    while os.getppid() == parent_pid:
         try:
             connection, _ = listener.accept()
         except TimeoutError:
@@ -78,27 +83,34 @@ def serve(
 
         if os.fork() == 0:
             listener.close()
+            # Otherwise, the program would never learn the exit codes of its own subprocesses.
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            run_copy(connection, variables)
+            run_copy(connection, import_variables)
         connection.close()
     sys.exit()
 
 
 def warm_up(modules: Sequence[str], services: Sequence[str]) -> dict[str, str]:
-    """Import modules and read models. Return the environment variables that the imports set."""
-    before = dict(os.environ)
+    """Import modules and load models, and return the environment variables that the imports set.
+
+    Each copy needs these variables, too, but starts with its caller's environment instead.
+    """
+    original_environment = dict(os.environ)
     for module in modules:
         importlib.import_module(module)
-    _read_models(services)
+    _load_models(services)
 
     gc.collect()
-    gc.freeze()  # a collection would copy the pages of memory that the processes share
-    return {name: value for name, value in os.environ.items() if before.get(name) != value}
+    # Otherwise, garbage collections in the copies would duplicate the memory that they share.
+    gc.freeze()
+    return {
+        name: value for name, value in os.environ.items() if original_environment.get(name) != value
+    }
 
 
-def _read_models(services: Sequence[str]) -> None:
-    """Read botocore's models of services into a loader that all copies share."""
-    import botocore.session  # noqa: PLC0415  # `run` does not need it
+def _load_models(services: Sequence[str]) -> None:
+    """Load botocore's models of services into a loader that all copies share."""
+    import botocore.session  # noqa: PLC0415  # `run` doesn't need it
 
     botocore.session.create_loader = functools.cache(botocore.session.create_loader)
     for service in services:
@@ -106,15 +118,18 @@ def _read_models(services: Sequence[str]) -> None:
             service,
             region_name="eu-west-1",
             aws_access_key_id="any",
-            aws_secret_access_key="any",  # noqa: S106  # no call is made
+            aws_secret_access_key="any",  # noqa: S106  # the client never calls AWS
         )
 
 
-def run_copy(connection: socket.socket, variables: dict[str, str]) -> NoReturn:
-    """Run the program that a connection asks for in this process, and end the process."""
-    streams, request = _receive_request(connection)
-    _replace_standard_streams(streams)
-    _replace_surroundings(request["folder"], request["environment"] | variables)
+def run_copy(connection: socket.socket, import_variables: dict[str, str]) -> NoReturn:
+    """Turn this process, a fresh copy, into the program that the caller wants to run.
+
+    The process ends with the program, after it has sent the exit code to the caller.
+    """
+    descriptors, request = _receive_request(connection)
+    _replace_standard_streams(descriptors)
+    _adopt_environment(request["folder"], request["environment"] | import_variables)
     module, *sys.argv[1:] = request["arguments"]
     threading.Thread(target=_end_with_caller, args=(connection,), daemon=True).start()
 
@@ -124,88 +139,95 @@ def run_copy(connection: socket.socket, variables: dict[str, str]) -> NoReturn:
 
 
 def _receive_request(connection: socket.socket) -> tuple[Sequence[int], dict[str, Any]]:
-    """Receive the caller's standard streams, and what `run` sends after them."""
-    _, streams, _, _ = socket.recv_fds(connection, 1, len(STANDARD_STREAMS))
+    """Receive the file descriptors of the caller's standard streams, and then its request."""
+    _, descriptors, _, _ = socket.recv_fds(connection, 1, len(STANDARD_STREAMS))
     with connection.makefile("rb") as reader:
-        return streams, json.loads(reader.readline())
+        return descriptors, json.loads(reader.readline())
 
 
-def _replace_standard_streams(streams: Sequence[int]) -> None:
-    """Use the caller's standard streams, and forget what this process has buffered for its own."""
-    for number, stream in enumerate(streams):
-        os.dup2(stream, number)
-        os.close(stream)
+def _replace_standard_streams(descriptors: Sequence[int]) -> None:
+    """Switch to the caller's standard streams, without what the warm process has buffered."""
+    for number, descriptor in enumerate(descriptors):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
 
-    # They stay open to the end.
+    # These stay open until the process ends.
     sys.stdin = open(0)  # noqa: SIM115
     sys.stdout = open(1, "w")  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, errors="backslashreplace")  # noqa: SIM115
 
 
-def _replace_surroundings(folder: str, environment: dict[str, str]) -> None:
-    """Give this process the working directory and the environment of the caller."""
+def _adopt_environment(folder: str, environment: dict[str, str]) -> None:
+    """Take over the caller's working directory and environment variables."""
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
-    sys.path.insert(0, folder)
-    atexit._clear()  # noqa: SLF001  # what is registered here is for the end of the warm process
+    sys.path.insert(0, folder)  # as `python -m` does
+    atexit._clear()  # noqa: SLF001  # handlers of the warm process
 
 
 def _end_with_caller(connection: socket.socket) -> None:
-    connection.recv(1)  # returns when the other side has ended
-    os._exit(KILLED)
+    """Kill this process as soon as the caller has ended."""
+    connection.recv(1)  # Returns only then, because the caller sends nothing else.
+    os._exit(KILLED_EXIT_CODE)
 
 
 def _run_module(module: str) -> int:
-    """Run a module as `python -m` does, and return the exit code that Python would end with."""
+    """Run a module like `python -m`, and return the exit code that Python would have ended with."""
     exit_code: str | int | None = None
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as end:
         exit_code = end.code
-    except BaseException:  # noqa: BLE001  # the copy has no other way to report it
+    except BaseException:  # noqa: BLE001  # Python would print it, too
         traceback.print_exc()
         exit_code = 1
 
     if isinstance(exit_code, str):
-        print(exit_code, file=sys.stderr)  # noqa: T201  # as Python does it
+        print(exit_code, file=sys.stderr)  # noqa: T201  # as Python does
         exit_code = 1
 
-    atexit._run_exitfuncs()  # noqa: SLF001  # os._exit does not call them
+    atexit._run_exitfuncs()  # noqa: SLF001  # `os._exit` skips them
     sys.stdout.flush()
     sys.stderr.flush()
     return (exit_code or 0) & 0xFF
 
 
-def run(address: str, arguments: Sequence[str]) -> int:
-    """Run a module with arguments as a copy of the warm process, and return its exit code."""
+def run(socket_path: str, arguments: Sequence[str]) -> int:
+    """Run a module in a copy of the warm process, and return the copy's exit code.
+
+    `arguments` start with the module's name. If no warm process is listening, replace this process
+    with a new Python process that runs the module, and never return.
+    """
     request = {
         "arguments": arguments,
         "environment": dict(os.environ),
-        "folder": os.getcwd(),  # noqa: PTH109  # pathlib is an import more
+        "folder": os.getcwd(),  # noqa: PTH109  # importing pathlib takes time
     }
-    with socket.socket(socket.AF_UNIX) as server:
+    with socket.socket(socket.AF_UNIX) as connection:
         try:
-            server.connect(address)
+            connection.connect(socket_path)
         except OSError:
             os.execv(sys.executable, [sys.executable, "-m", *arguments])  # noqa: S606  # no shell
 
-        socket.send_fds(server, [b"\n"], STANDARD_STREAMS)
-        server.sendall(json.dumps(request).encode() + b"\n")
-        exit_code = server.recv(1)
+        socket.send_fds(connection, [b"\n"], STANDARD_STREAMS)
+        connection.sendall(json.dumps(request).encode() + b"\n")
+        exit_code = connection.recv(1)
 
-    # A copy that was killed has sent nothing.
+    # If the copy was killed, the connection was closed without an exit code.
     if not exit_code:
-        return KILLED
+        return KILLED_EXIT_CODE
     return exit_code[0]
 
 
 def main() -> None:
-    """Run this file as the docstring above says."""
+    """Run `serve` or `run`, as the first argument says."""
     if sys.argv[1] == "serve":
-        descriptor, parent, modules, services = map(json.loads, sys.argv[2:])
-        serve(socket.socket(fileno=descriptor), parent, modules, services)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the copy ends too, and nothing is printed
+        descriptor, parent_pid, modules, services = map(json.loads, sys.argv[2:])
+        serve(socket.socket(fileno=descriptor), parent_pid, modules, services)
+
+    # On Ctrl-C, end at once and without a traceback. The copy notices, and ends too.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(run(sys.argv[2], sys.argv[3:]))
 
 

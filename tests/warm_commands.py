@@ -22,10 +22,10 @@ def warm_command(folder, name, module, modules, services=()):
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen()
-        process = warm_process.start(listener, modules, services, folder=str(ROOT))
+        process = warm_process.start(listener, modules, services, module_folder=str(ROOT))
     program = folder / name
     program.write_text(
-        f'#!/bin/sh\nexec {shlex.join(warm_process.command(address, module))} "$@"\n'
+        f'#!/bin/sh\nexec {shlex.join(warm_process.build_command(address, module))} "$@"\n'
     )
     program.chmod(0o755)
     try:

@@ -47,7 +47,7 @@ def enable_warm_starts(directory: str) -> str:
 
 def _create_shim(directory: str, socket_path: str) -> str:
     """Write the script `python`, and return the folder that contains it."""
-    fork_command = shlex.join(warm_process.command(socket_path, "awslambdaric"))
+    fork_command = shlex.join(warm_process.build_command(socket_path, "awslambdaric"))
     script = SHIM_TEMPLATE.format(fork_command=fork_command, python=shlex.quote(sys.executable))
 
     folder = Path(directory, "bin")
