@@ -25,7 +25,7 @@ from emulator.protocol.wire import respond
 from emulator.server import http, iam, ministack
 from emulator.server.clients import get_client
 from emulator.states.documents import StateFailed
-from emulator.states.execution import Execution, explain_refused_invocation
+from emulator.states.execution import Execution, build_invoke_failure
 from emulator.states.service import StepFunctions as Service
 
 SERVICE = "states.amazonaws.com"
@@ -117,7 +117,7 @@ class StepFunctions:
 
 def _invoke(execution: Execution, resource: str, payload: str) -> dict[str, Any]:
     """Assume the state machine's role, and invoke a function with it."""
-    credentials = _assume_role(execution.role, execution.machine.arn)
+    credentials = _assume_role(execution.role, execution.state_machine.arn)
     region = execution.arn.split(":")[3]
     lambda_client = get_client("lambda", region, credentials)
     response: dict[str, Any] = lambda_client.invoke(FunctionName=resource, Payload=payload.encode())
@@ -127,7 +127,7 @@ def _invoke(execution: Execution, resource: str, payload: str) -> dict[str, Any]
 def _build_failure(error: ClientError) -> StateFailed:
     """Turn Lambda's error for a rejected invocation into the failure of a Task."""
     metadata = error.response["ResponseMetadata"]
-    return explain_refused_invocation(
+    return build_invoke_failure(
         error.response["Error"]["Code"],
         error.response["Error"]["Message"],
         metadata["HTTPStatusCode"],
@@ -146,7 +146,7 @@ def _build_event_detail(execution: Execution) -> dict[str, object]:
 
     return {
         "executionArn": execution.arn,
-        "stateMachineArn": execution.machine.arn,
+        "stateMachineArn": execution.state_machine.arn,
         "stateMachineVersionArn": None,
         "stateMachineAliasArn": None,
         "name": execution.name,

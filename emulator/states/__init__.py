@@ -1,1 +1,1 @@
-"""Step Functions without HTTP and IAM: a language, its interpreter, and the API."""
+"""Step Functions without HTTP and IAM: the States Language, its interpreter, and the API."""

@@ -1,7 +1,7 @@
-"""Reads and writes the JSON documents that travel between states.
+"""Reads and writes the JSON documents that a state machine's states pass on to each other.
 
-A document is never changed after it was created, so that states, branches and events can share it.
-A state that adds a field copies the objects on the way to the field.
+Once created, a document never changes, so that states, branches and events can share it. A state
+that adds a field copies only the objects on the way to that field.
 """
 
 import functools
@@ -12,18 +12,19 @@ from typing import Any, NamedTuple, TypeAlias
 
 Json: TypeAlias = Any
 """A value that `json.loads` returns."""
-Object: TypeAlias = Mapping[str, Any]
+JsonObject: TypeAlias = Mapping[str, Any]
 
-STEP = re.compile(r"\.([^\W\d][\w-]*)|\['([^']+)'\]|\[(\d+)\]|\[\*\]")
+PATH_STEP = re.compile(r"\.([^\W\d][\w-]*)|\['([^']+)'\]|\[(\d+)\]|\[\*\]")
 """One step of a path: `.name`, `['any name']`, `[0]` or `[*]`."""
-EVERY = "[*]"
-"""The step to every item. Names in paths have no brackets, so no name is equal."""
+WILDCARD = "[*]"
+"""The step to all items of a list, or to all values of an object."""
 ARRAY_CONTAINS = re.compile(r"States\.ArrayContains\((\$.*), *'([^']*)'\)")
-"""https://docs.aws.amazon.com/step-functions/latest/dg/intrinsic-functions.html."""
+"""The only intrinsic function that the emulator supports:
+https://docs.aws.amazon.com/step-functions/latest/dg/intrinsic-functions.html."""
 
 
-class StateFailed(Exception):  # noqa: N818  # the word of the histories
-    """A state failed. Both the name of the error and its cause may be missing."""
+class StateFailed(Exception):  # noqa: N818  # as execution histories call it
+    """A state failed. The error's name and its cause are both optional."""
 
     def __init__(self, error: str | None, cause: str | None) -> None:
         super().__init__(error, cause)
@@ -32,31 +33,31 @@ class StateFailed(Exception):  # noqa: N818  # the word of the histories
 
 
 class RuntimeFailed(StateFailed):
-    """A state failed because its definition doesn't fit the document that it got."""
+    """A state failed because its definition doesn't fit its input."""
 
     def __init__(self, cause: str) -> None:
         super().__init__("States.Runtime", cause)
 
 
 class StateInput(NamedTuple):
-    """What the paths of a state can read: its document, and with `$$` the context object."""
+    """What a state's paths refer to: `$` is the document, and `$$` is the context object."""
 
     document: Json
-    context: Object
+    context: JsonObject
 
 
 @functools.lru_cache(4096)
 def parse_path(path: str) -> tuple[str | int, ...]:
-    """Split a path like `$.plan.jobs[0]` into its steps. Raise ValueError for any other text.
+    """Split a path like `$.plan.jobs[0]` into its steps. Raise ValueError if it isn't valid.
 
-    Filters and slices of JSONPath are not supported.
+    JSONPath's filters and slices aren't supported.
     """
     position = 1
     if path.startswith("$$"):
         position = 2
 
     steps: list[str | int] = []
-    while match := STEP.match(path, position):
+    while match := PATH_STEP.match(path, position):
         steps.append(_parse_step(match))
         position = match.end()
 
@@ -66,17 +67,17 @@ def parse_path(path: str) -> tuple[str | int, ...]:
 
 
 def _parse_step(match: re.Match[str]) -> str | int:
-    """Turn one step of a path into the name of a field, the index of an item, or EVERY."""
+    """Turn a step of a path into a field name, a list index, or WILDCARD."""
     name, quoted_name, index = match.groups()
     if index:
         return int(index)
-    return name or quoted_name or EVERY
+    return name or quoted_name or WILDCARD
 
 
-def read(path: str, state_input: StateInput) -> Json:
-    """Read the value at a path, or for a path with `[*]` the list of the values.
+def read_path(path: str, state_input: StateInput) -> Json:
+    """Read the value at a path. If the path contains `[*]`, read a list of all matching values.
 
-    Raise LookupError if there is no value. A list may be empty.
+    That list may be empty, but any other path without a value raises LookupError.
     """
     steps = parse_path(path)
     values: list[Json] = [_find_root(path, state_input)]
@@ -86,17 +87,20 @@ def read(path: str, state_input: StateInput) -> Json:
         for parent in parents:
             values += _find_children(parent, step)
 
-    if EVERY in steps:
+    if WILDCARD in steps:
         return values
     if not values:
         raise LookupError(path)
     return values[0]
 
 
-def read_field(path: str, state_input: StateInput, field: str) -> Json:
-    """Read the value at the path in a field of a state. Raise RuntimeFailed if there is none."""
+def read_field_path(path: str, state_input: StateInput, field: str) -> Json:
+    """Read the value at the path that a state has in `field`, such as ItemsPath.
+
+    Raise RuntimeFailed with AWS's message if there's no value.
+    """
     try:
-        return read(path, state_input)
+        return read_path(path, state_input)
     except LookupError:
         searched = to_json(_find_root(path, state_input))
         raise RuntimeFailed(
@@ -106,40 +110,42 @@ def read_field(path: str, state_input: StateInput, field: str) -> Json:
 
 
 def _find_root(path: str, state_input: StateInput) -> Json:
-    """Find where a path begins: `$$` is the context object, and `$` the document."""
+    """Return the value at which a path starts."""
     if path.startswith("$$"):
         return state_input.context
     return state_input.document
 
 
 def _find_children(parent: Json, step: str | int) -> Iterable[Json]:
-    """Find the values that a step leads to: none, one, or all of a list or an object."""
+    """Return the values to which a step leads from a list or an object. There may be none."""
     if isinstance(parent, list):
-        if step == EVERY:
+        if step == WILDCARD:
             return parent
         if isinstance(step, int):
-            return parent[step : step + 1]  # A missing item is an empty list, not an error.
+            # Unlike an index, a slice doesn't raise an error for a missing item.
+            return parent[step : step + 1]
 
     if isinstance(parent, Mapping):
-        if step == EVERY:
+        if step == WILDCARD:
             return parent.values()
         if step in parent:
             return [parent[step]]
     return ()
 
 
-def write(document: Json, path: str | None, value: Json) -> Json:
-    """Put a value into a copy of the document, at a ResultPath. Without a path, drop the value.
+def write_path(document: Json, path: str | None, value: Json) -> Json:
+    """Return a copy of the document that has a value at a ResultPath.
 
-    Raise StateFailed if the path leads through a value that is not an object.
+    The path None means that the document stays as it is, without the value. Raise StateFailed if
+    the path leads through a value that isn't an object.
     """
     if path is None:
         return document
-    return _write_at(document, parse_path(path), value)
+    return _write_at_steps(document, parse_path(path), value)
 
 
-def _write_at(document: Json, steps: tuple[str | int, ...], value: Json) -> Json:
-    """Copy only the objects on the way to the value. All others are shared with the document."""
+def _write_at_steps(document: Json, steps: tuple[str | int, ...], value: Json) -> Json:
+    """Write a value, but copy only the objects on the way to it, and share all others."""
     if not steps:
         return value
 
@@ -147,16 +153,17 @@ def _write_at(document: Json, steps: tuple[str | int, ...], value: Json) -> Json
     if not isinstance(document, dict):
         cause = f"the ResultPath leads to {field!r} in {to_json(document)}, which is no object"
         raise StateFailed("States.ResultPathMatchFailure", cause)
-    return {**document, field: _write_at(document.get(field, {}), tuple(inner_steps), value)}
+    inner_document = document.get(field, {})
+    return {**document, field: _write_at_steps(inner_document, tuple(inner_steps), value)}
 
 
-def fill(template: Json, state_input: StateInput) -> Json:
-    """Fill in a template. The value of a key that ends with `.$` is an expression.
+def fill_template(template: Json, state_input: StateInput) -> Json:
+    """Evaluate the expressions in a template: the values of all keys that end with `.$`.
 
-    Raise StateFailed if an expression has no value.
+    Raise StateFailed if an expression can't be evaluated.
     """
     if isinstance(template, list):
-        return [fill(item, state_input) for item in template]
+        return [fill_template(item, state_input) for item in template]
     if not isinstance(template, dict):
         return template
 
@@ -165,17 +172,17 @@ def fill(template: Json, state_input: StateInput) -> Json:
         if key.endswith(".$"):
             filled[key.removesuffix(".$")] = _evaluate(value, state_input, key)
         else:
-            filled[key] = fill(value, state_input)
+            filled[key] = fill_template(value, state_input)
     return filled
 
 
 def _evaluate(expression: str, state_input: StateInput, field: str) -> Json:
-    """Evaluate an expression that `check_expression` has accepted."""
+    """Evaluate a path or an intrinsic function, which `check_expression` has already accepted."""
     call = ARRAY_CONTAINS.fullmatch(expression)
     if call is None:
-        return read_field(expression, state_input, field)
+        return read_field_path(expression, state_input, field)
 
-    items = read_field(call[1], state_input, "ArgumentJsonPath")
+    items = read_field_path(call[1], state_input, "ArgumentJsonPath")
     if not isinstance(items, list):
         cause = f"the first argument of {expression} is not an array: {to_json(items)}"
         raise StateFailed("States.IntrinsicFailure", cause)
@@ -183,7 +190,7 @@ def _evaluate(expression: str, state_input: StateInput, field: str) -> Json:
 
 
 def find_expressions(template: Json) -> Iterator[Json]:
-    """Yield the values of all keys of a template that end with `.$`, at any depth."""
+    """Yield the values of a template's keys that end with `.$`, at any depth."""
     if isinstance(template, list):
         for item in template:
             yield from find_expressions(item)
@@ -196,7 +203,7 @@ def find_expressions(template: Json) -> Iterator[Json]:
 
 
 def check_expression(expression: str) -> None:
-    """Raise ValueError for what is neither a path nor `States.ArrayContains(path, 'text')`."""
+    """Raise ValueError unless it's a path or `States.ArrayContains(path, 'text')`."""
     call = ARRAY_CONTAINS.fullmatch(expression)
     path = expression
     if call is not None:
@@ -205,5 +212,5 @@ def check_expression(expression: str) -> None:
 
 
 def to_json(document: Json) -> str:
-    """Write a document as JSON without spaces."""
+    """Serialize a document as JSON without spaces."""
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False)

@@ -1,6 +1,7 @@
-"""Runs the states of executions, with the errors of AWS.
+"""Runs an execution's states, which fail with the same errors as in AWS.
 
-The interpreter relies on `language.find_problems`, which has accepted the definition.
+It doesn't validate anything, because `language.find_problems` has already accepted the definition.
+A *retrier* is an element of a state's Retry, and a *catcher* is an element of its Catch.
 """
 
 import functools
@@ -13,46 +14,46 @@ from typing import NamedTuple
 
 from emulator.states.documents import (
     Json,
-    Object,
+    JsonObject,
     RuntimeFailed,
     StateFailed,
     StateInput,
-    fill,
-    read,
-    read_field,
+    fill_template,
+    read_field_path,
+    read_path,
     to_json,
-    write,
+    write_path,
 )
 from emulator.states.execution import Branch, BranchClosed, Execution
 
 TERMINAL_ERRORS = frozenset({"States.Runtime", "States.DataLimitExceeded"})
-"""The errors that Retry and Catch do not match.
+"""Errors that no retrier or catcher can match, not even with States.ALL:
 https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html"""
 
 
-class Next(NamedTuple):
-    """The output of a state, and the name of the next state. None ends the machine."""
+class Transition(NamedTuple):
+    """A state's output, and the name of the state that gets it, or None after the last state."""
 
     output: Json
-    name: str | None
+    next_state: str | None
 
 
 def run(execution: Execution) -> None:
-    """Run the machine of an execution to its end."""
+    """Run an execution from its first state until it ends."""
     branch = execution.root
     document = json.loads(execution.input)
     context = _build_context(execution, document)
 
     try:
         output = _run_machine(branch, execution.definition, document, context)
-        execution.end("SUCCEEDED", branch.last_id, output=execution.text(output))
+        execution.end("SUCCEEDED", branch.last_event_id, output=execution.serialize(output))
     except StateFailed as failure:
-        execution.end("FAILED", branch.last_id, error=failure.error, cause=failure.cause)
+        execution.end("FAILED", branch.last_event_id, error=failure.error, cause=failure.cause)
     except BranchClosed:
-        pass  # Somebody else has ended the execution.
+        pass  # Something else has ended the execution, such as StopExecution or its timeout.
 
 
-def _build_context(execution: Execution, document: Json) -> Object:
+def _build_context(execution: Execution, document: Json) -> JsonObject:
     """Build the part of the context object that is the same in all states."""
     return {
         "Execution": {
@@ -62,227 +63,239 @@ def _build_context(execution: Execution, document: Json) -> Object:
             "RoleArn": execution.role,
             "StartTime": _format_time(execution.start_date),
         },
-        "StateMachine": {"Id": execution.machine.arn, "Name": execution.machine.name},
+        "StateMachine": {"Id": execution.state_machine.arn, "Name": execution.state_machine.name},
     }
 
 
-def _run_machine(branch: Branch, machine: Object, document: Json, context: Object) -> Json:
-    """Run a machine from its first state to its end, and return its output.
+def _run_machine(branch: Branch, machine: JsonObject, document: Json, context: JsonObject) -> Json:
+    """Run a state machine, or the one inside a Map, and return the output of its last state.
 
-    Raise StateFailed if a state fails and nothing catches the error.
+    Raise StateFailed if a state fails and none of its catchers matches the error.
     """
-    name = machine["StartAt"]
-    while name is not None:
-        document, name = _run_state(branch, name, machine["States"][name], document, context)
+    state_name = machine["StartAt"]
+    while state_name is not None:
+        state = machine["States"][state_name]
+        document, state_name = _run_state(branch, state_name, state, document, context)
     return document
 
 
-def _run_state(branch: Branch, name: str, state: Object, document: Json, context: Object) -> Next:
-    """Run a state between the events with which the history shows its input and its output."""
+def _run_state(
+    branch: Branch, name: str, state: JsonObject, document: Json, context: JsonObject
+) -> Transition:
+    """Run a state, and record its input and its output in the history."""
     execution = branch.execution
     state_type = state["Type"]
-    branch.add(f"{state_type}StateEntered", name=name, input=execution.text(document))
-    entered_id = branch.last_id
+    branch.add_event(f"{state_type}StateEntered", name=name, input=execution.serialize(document))
+    entered_event_id = branch.last_event_id
 
     state_input = _build_state_input(execution, name, document, context)
     try:
-        result = _follow_rules(branch, state, state_input)
+        transition = _run_with_retries(branch, state, state_input)
     except RuntimeFailed as failure:
-        raise _locate(failure, name, entered_id) from failure
+        raise _add_state_to_cause(failure, name, entered_event_id) from failure
 
-    execution.check_size(result.output, name)
-    branch.add(f"{state_type}StateExited", name=name, output=execution.text(result.output))
-    return result
+    output = transition.output
+    execution.check_size(output, name)
+    branch.add_event(f"{state_type}StateExited", name=name, output=execution.serialize(output))
+    return transition
 
 
 def _build_state_input(
-    execution: Execution, name: str, document: Json, context: Object
+    execution: Execution, name: str, document: Json, context: JsonObject
 ) -> StateInput:
-    """Add to the context object which state was entered, and when."""
+    """Complete the context object with the state's name and the time at which it was entered."""
     state_context = {"EnteredTime": _format_time(execution.now()), "Name": name}
     return StateInput(document, {**context, "State": state_context})
 
 
-def _locate(failure: RuntimeFailed, name: str, entered_id: int) -> StateFailed:
-    """Say in which state the definition did not fit its document, as AWS does."""
+def _add_state_to_cause(failure: RuntimeFailed, name: str, entered_event_id: int) -> StateFailed:
+    """Return a copy of the failure that says which state failed, as AWS does."""
     cause = (
         f"An error occurred while executing the state '{name}' (entered at the event id"
-        f" #{entered_id}). {failure.cause}"
+        f" #{entered_event_id}). {failure.cause}"
     )
     return StateFailed(failure.error, cause)
 
 
-def _follow_rules(branch: Branch, state: Object, state_input: StateInput) -> Next:
-    """Run a state until it succeeds, or until its Retry has no attempt left and Catch decides."""
-    retry_counts: Counter[int] = Counter()  # Each rule of Retry counts its own retries.
+def _run_with_retries(branch: Branch, state: JsonObject, state_input: StateInput) -> Transition:
+    """Run a state, and retry it if it fails. When no retry is left, try its catchers."""
+    retry_counts: Counter[int] = Counter()  # Each retrier counts its own retries.
     while True:
         try:
-            return STATES[state["Type"]](branch, state, state_input)
+            return STATE_FUNCTIONS[state["Type"]](branch, state, state_input)
         except StateFailed as failure:
-            retry = _find_rule(state.get("Retry", ()), failure)
-            if retry is None or retry_counts[id(retry)] >= retry.get("MaxAttempts", 3):
+            retrier = _find_matching_rule(state.get("Retry", ()), failure)
+            if retrier is None or retry_counts[id(retrier)] >= retrier.get("MaxAttempts", 3):
                 return _catch(branch, state, state_input, failure)
 
-            branch.sleep(_calculate_pause(branch, retry, retry_counts[id(retry)]))
-            retry_counts[id(retry)] += 1
+            branch.sleep(_calculate_delay(branch, retrier, retry_counts[id(retrier)]))
+            retry_counts[id(retrier)] += 1
 
 
-def _catch(branch: Branch, state: Object, state_input: StateInput, failure: StateFailed) -> Next:
-    """Go on where the state's Catch says, with the error in the document.
+def _catch(
+    branch: Branch, state: JsonObject, state_input: StateInput, failure: StateFailed
+) -> Transition:
+    """Add the error to the document, and go to the next state of the catcher that matches it.
 
     Raises:
-        StateFailed: nothing catches the error.
+        StateFailed: no catcher matches the error.
     """
     if state["Type"] == "Map":
-        branch.add("MapStateFailed")
+        branch.add_event("MapStateFailed")
 
-    rule = _find_rule(state.get("Catch", ()), failure)
-    if rule is None:
+    catcher = _find_matching_rule(state.get("Catch", ()), failure)
+    if catcher is None:
         raise failure
 
     error = {"Error": failure.error, "Cause": failure.cause or ""}
-    output = write(state_input.document, rule.get("ResultPath", "$"), error)
-    return Next(output, rule["Next"])
+    output = write_path(state_input.document, catcher.get("ResultPath", "$"), error)
+    return Transition(output, catcher["Next"])
 
 
-def _calculate_pause(branch: Branch, rule: Object, retry_count: int) -> float:
-    """Calculate the seconds before the next attempt: each pause is longer than the last one."""
-    seconds: float = rule.get("IntervalSeconds", 1) * rule.get("BackoffRate", 2) ** retry_count
-    seconds = min(seconds, rule.get("MaxDelaySeconds", seconds))
-    if rule.get("JitterStrategy") == "FULL":
+def _calculate_delay(branch: Branch, retrier: JsonObject, retry_count: int) -> float:
+    """Calculate the delay before the next retry, with exponential backoff, in seconds."""
+    interval = retrier.get("IntervalSeconds", 1)
+    seconds: float = interval * retrier.get("BackoffRate", 2) ** retry_count
+    seconds = min(seconds, retrier.get("MaxDelaySeconds", seconds))
+    if retrier.get("JitterStrategy") == "FULL":
         return branch.execution.host.uniform(0, seconds)
     return seconds
 
 
-# The types of states. Each function returns the output and the next state, or raises StateFailed.
+# A function for each type of state. It runs the state once, and may raise StateFailed.
 
 
-def _run_pass(_branch: Branch, state: Object, state_input: StateInput) -> Next:
-    """Pass a fixed result or the parameters on. Also a Succeed does nothing else."""
+def _run_pass(_branch: Branch, state: JsonObject, state_input: StateInput) -> Transition:
+    """Pass on the Result, the Parameters, or the input, which is all that a Succeed state does."""
     if "Result" in state:
-        return _build_result(state, state_input, state["Result"])
-    return _build_result(state, state_input, _build_parameters(state, state_input))
+        return _build_transition(state, state_input, state["Result"])
+    return _build_transition(state, state_input, _build_parameters(state, state_input))
 
 
-def _run_fail(_branch: Branch, state: Object, state_input: StateInput) -> Next:
-    """Fail with the error that the state names."""
+def _run_fail(_branch: Branch, state: JsonObject, state_input: StateInput) -> Transition:
+    """Fail with the state's Error and Cause."""
     raise StateFailed(
         _read_text(state, state_input, "Error"), _read_text(state, state_input, "Cause")
     )
 
 
-def _run_choice(_branch: Branch, state: Object, state_input: StateInput) -> Next:
-    """Go on where the first true condition says."""
+def _run_choice(_branch: Branch, state: JsonObject, state_input: StateInput) -> Transition:
+    """Go to the next state of the first rule that is true, or else to the Default."""
     for rule in state["Choices"]:
         if _is_true(rule, state_input):
-            return Next(state_input.document, rule["Next"])
+            return Transition(state_input.document, rule["Next"])
 
     if "Default" not in state:
         cause = "no condition of the Choice is true, and it has no Default"
         raise StateFailed("States.NoChoiceMatched", cause)
-    return Next(state_input.document, state["Default"])
+    return Transition(state_input.document, state["Default"])
 
 
-def _run_wait(branch: Branch, state: Object, state_input: StateInput) -> Next:
+def _run_wait(branch: Branch, state: JsonObject, state_input: StateInput) -> Transition:
     if "SecondsPath" in state:
         branch.sleep(_read_seconds(state, state_input))
     else:
         branch.sleep(state["Seconds"])
-    return Next(state_input.document, state.get("Next"))
+    return Transition(state_input.document, state.get("Next"))
 
 
-def _run_task(branch: Branch, state: Object, state_input: StateInput) -> Next:
-    """Call the function of a Task, and wait until it ends or the Task times out."""
+def _run_task(branch: Branch, state: JsonObject, state_input: StateInput) -> Transition:
+    """Call a Task's function, and wait until it returns or the Task times out."""
     execution = branch.execution
     parameters = _build_parameters(state, state_input)
     execution.check_size(parameters, state_input.context["State"]["Name"])
 
-    # The call gets a branch of its own, because a timeout ends the call and not the state.
-    work = functools.partial(_call_function, state, execution.text(parameters))
+    # The call needs a branch of its own, because a timeout closes the call, but not the state.
+    work = functools.partial(_call_function, state, execution.serialize(parameters))
     try:
-        (result,) = branch.run_together(
-            {Branch(execution, branch): work}, seconds=state.get("TimeoutSeconds")
+        (result,) = branch.run_in_parallel(
+            {Branch(execution, branch): work}, timeout=state.get("TimeoutSeconds")
         )
     except TimeoutError:
-        branch.add("LambdaFunctionTimedOut", error="States.Timeout")
+        branch.add_event("LambdaFunctionTimedOut", error="States.Timeout")
         raise StateFailed("States.Timeout", None) from None
-    return _build_result(state, state_input, result)
+    return _build_transition(state, state_input, result)
 
 
-def _call_function(state: Object, payload: str, attempt: Branch) -> Json:
-    """Call the function of a Task, and record how the call went."""
+def _call_function(state: JsonObject, payload: str, attempt: Branch) -> Json:
+    """Call a Task's function, and record the call and its outcome in the history."""
     execution = attempt.execution
     resource = state["Resource"]
-    attempt.add(
+    attempt.add_event(
         "LambdaFunctionScheduled",
         resource=resource,
         input=payload,
         timeoutInSeconds=state.get("TimeoutSeconds"),
     )
-    attempt.add("LambdaFunctionStarted")
+    attempt.add_event("LambdaFunctionStarted")
 
     try:
         result = execution.host.call(execution, resource, payload)
         execution.check_size(result, resource)
     except StateFailed as failure:
-        attempt.add("LambdaFunctionFailed", error=failure.error, cause=failure.cause)
+        attempt.add_event("LambdaFunctionFailed", error=failure.error, cause=failure.cause)
         raise
 
-    attempt.add("LambdaFunctionSucceeded", output=execution.text(result))
+    attempt.add_event("LambdaFunctionSucceeded", output=execution.serialize(result))
     return result
 
 
-def _run_map(branch: Branch, state: Object, state_input: StateInput) -> Next:
-    """Run the machine inside a Map for each item."""
-    items = read_field(state.get("ItemsPath", "$"), state_input, "ItemsPath")
+def _run_map(branch: Branch, state: JsonObject, state_input: StateInput) -> Transition:
+    """Run the state machine inside a Map once for each item."""
+    items = read_field_path(state.get("ItemsPath", "$"), state_input, "ItemsPath")
     if not isinstance(items, list):
         raise RuntimeFailed(f"The ItemsPath does not reference an array: {to_json(items)}")
 
-    # The events of the Map are in a branch of their own, because a timeout of the execution follows
-    # MapStateEntered in the history, however far the iterations have come.
+    # The Map's events need a branch of their own. If the execution times out, this event must
+    # follow MapStateEntered in the history, no matter how far the iterations have got.
     work = functools.partial(_run_iterations, items, state, state_input)
-    (result,) = branch.run_together({Branch(branch.execution, branch): work})
-    return _build_result(state, state_input, result)
+    (result,) = branch.run_in_parallel({Branch(branch.execution, branch): work})
+    return _build_transition(state, state_input, result)
 
 
 def _run_iterations(
-    items: list[Json], state: Object, state_input: StateInput, attempt: Branch
+    items: list[Json], state: JsonObject, state_input: StateInput, attempt: Branch
 ) -> Json:
-    """Run the iterations of a Map at the same time, and return their outputs."""
+    """Run all iterations of a Map in parallel, and return their outputs in order."""
     name = state_input.context["State"]["Name"]
-    attempt.add("MapStateStarted", length=len(items))
+    attempt.add_event("MapStateStarted", length=len(items))
 
-    jobs: dict[Branch, Callable[[Branch], Json]] = {}
+    work_by_iteration: dict[Branch, Callable[[Branch], Json]] = {}
     for index, item in enumerate(items):
         iteration = Branch(attempt.execution, attempt)
-        iteration.add("MapIterationStarted", name=name, index=index)
-        jobs[iteration] = functools.partial(_run_iteration, index, item, state, state_input)
+        iteration.add_event("MapIterationStarted", name=name, index=index)
+        work = functools.partial(_run_iteration, index, item, state, state_input)
+        work_by_iteration[iteration] = work
 
-    outputs = attempt.run_together(jobs)
-    attempt.add("MapStateSucceeded", is_followed=False)
+    outputs = attempt.run_in_parallel(work_by_iteration)
+    attempt.add_event("MapStateSucceeded", is_followed=False)
     return outputs
 
 
 def _run_iteration(
-    index: int, item: Json, state: Object, state_input: StateInput, iteration: Branch
+    index: int, item: Json, state: JsonObject, state_input: StateInput, iteration: Branch
 ) -> Json:
-    """Run the machine inside a Map for one item, which ItemSelector may put into a document."""
+    """Run the state machine inside a Map for one item, and return the output.
+
+    Its input is the item, or what ItemSelector builds from it.
+    """
     name = state_input.context["State"]["Name"]
     context = {**state_input.context, "Map": {"Item": {"Index": index, "Value": item}}}
     document = item
     try:
         if "ItemSelector" in state:
-            document = fill(state["ItemSelector"], StateInput(state_input.document, context))
+            selector_input = StateInput(state_input.document, context)
+            document = fill_template(state["ItemSelector"], selector_input)
         output = _run_machine(iteration, state["ItemProcessor"], document, context)
     except StateFailed:
-        iteration.add("MapIterationFailed", is_followed=False, name=name, index=index)
+        iteration.add_event("MapIterationFailed", is_followed=False, name=name, index=index)
         raise
 
-    iteration.add("MapIterationSucceeded", name=name, index=index)
+    iteration.add_event("MapIterationSucceeded", name=name, index=index)
     return output
 
 
-STATES: Mapping[str, Callable[[Branch, Object, StateInput], Next]] = {
+STATE_FUNCTIONS: Mapping[str, Callable[[Branch, JsonObject, StateInput], Transition]] = {
     "Pass": _run_pass,
     "Task": _run_task,
     "Choice": _run_choice,
@@ -293,39 +306,39 @@ STATES: Mapping[str, Callable[[Branch, Object, StateInput], Next]] = {
 }
 
 
-def _build_parameters(state: Object, state_input: StateInput) -> Json:
+def _build_parameters(state: JsonObject, state_input: StateInput) -> Json:
     if "Parameters" not in state:
         return state_input.document
-    return fill(state["Parameters"], state_input)
+    return fill_template(state["Parameters"], state_input)
 
 
-def _build_result(state: Object, state_input: StateInput, result: Json) -> Next:
-    """Put the result of a state into its document, as ResultSelector and ResultPath say."""
+def _build_transition(state: JsonObject, state_input: StateInput, result: Json) -> Transition:
+    """Apply the state's ResultSelector and ResultPath to its result, and go to its Next."""
     if "ResultSelector" in state:
-        result = fill(state["ResultSelector"], StateInput(result, state_input.context))
-    output = write(state_input.document, state.get("ResultPath", "$"), result)
-    return Next(output, state.get("Next"))
+        result = fill_template(state["ResultSelector"], StateInput(result, state_input.context))
+    output = write_path(state_input.document, state.get("ResultPath", "$"), result)
+    return Transition(output, state.get("Next"))
 
 
-def _read_text(state: Object, state_input: StateInput, field: str) -> str | None:
-    """Read the Error or the Cause of a Fail, which may be a literal or at a path."""
+def _read_text(state: JsonObject, state_input: StateInput, field: str) -> str | None:
+    """Read the Error or Cause of a Fail state, either directly or at its ErrorPath or CausePath."""
     path = state.get(f"{field}Path")
     if path is None:
         literal: str | None = state.get(field)
         return literal
 
-    text = read_field(path, state_input, f"{field}Path")
+    text = read_field_path(path, state_input, f"{field}Path")
     if text is not None and not isinstance(text, str):
         raise RuntimeFailed(f"The {field}Path does not reference a text: {path} == {to_json(text)}")
     return text
 
 
-def _read_seconds(state: Object, state_input: StateInput) -> int:
-    """Read the seconds at the SecondsPath of a Wait."""
+def _read_seconds(state: JsonObject, state_input: StateInput) -> int:
+    """Read the value at the SecondsPath of a Wait state. Raise RuntimeFailed if AWS would."""
     path = state["SecondsPath"]
     subject = "The SecondsPath parameter"
     try:
-        seconds = read(path, state_input)
+        seconds = read_path(path, state_input)
     except LookupError:
         raise RuntimeFailed(f"{subject} does not reference an input value: {path}") from None
 
@@ -336,17 +349,23 @@ def _read_seconds(state: Object, state_input: StateInput) -> int:
     return seconds
 
 
-def _find_rule(rules: Sequence[Object], failure: StateFailed) -> Object | None:
-    """Find the first rule of Retry or Catch that names the error.
+def _find_matching_rule(rules: Sequence[JsonObject], failure: StateFailed) -> JsonObject | None:
+    """Find the first retrier or catcher that matches the error, either by name or by wildcard.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
     """
     if failure.error in TERMINAL_ERRORS:
         return None
-    names = {failure.error, "States.ALL"}
+
+    # States.TaskFailed matches every error except a timeout.
+    matching_names = {failure.error, "States.ALL"}
     if failure.error != "States.Timeout":
-        names.add("States.TaskFailed")
-    return next((rule for rule in rules if not names.isdisjoint(rule["ErrorEquals"])), None)
+        matching_names.add("States.TaskFailed")
+
+    for rule in rules:
+        if not matching_names.isdisjoint(rule["ErrorEquals"]):
+            return rule
+    return None
 
 
 COMPARISONS: Mapping[str, tuple[type, Callable[[Json, Json], bool]]] = {
@@ -358,11 +377,11 @@ COMPARISONS: Mapping[str, tuple[type, Callable[[Json, Json], bool]]] = {
     "NumericGreaterThan": (float, operator.gt),
     "NumericGreaterThanEquals": (float, operator.ge),
 }
-"""The type of the value that each comparison needs, and the comparison."""
+"""Comparison operator -> the type of value that it compares, and the function that compares."""
 
 
-def _is_true(condition: Object, state_input: StateInput) -> bool:
-    """Evaluate a condition of a Choice."""
+def _is_true(condition: JsonObject, state_input: StateInput) -> bool:
+    """Evaluate a Choice state's condition, including those inside And, Or and Not."""
     if "And" in condition:
         return all(_is_true(inner, state_input) for inner in condition["And"])
     if "Or" in condition:
@@ -372,14 +391,14 @@ def _is_true(condition: Object, state_input: StateInput) -> bool:
     return _compare(condition, state_input)
 
 
-def _compare(condition: Object, state_input: StateInput) -> bool:
-    """Compare the value at the Variable of a condition.
+def _compare(condition: JsonObject, state_input: StateInput) -> bool:
+    """Evaluate a single comparison with the value at its Variable.
 
-    Without a value, every comparison but IsPresent is an error.
+    Raise RuntimeFailed if there's no value, unless the operator is IsPresent.
     """
     variable = condition["Variable"]
     try:
-        value = read(variable, state_input)
+        value = read_path(variable, state_input)
     except LookupError:
         if "IsPresent" in condition:
             return not condition["IsPresent"]
@@ -393,18 +412,19 @@ def _compare(condition: Object, state_input: StateInput) -> bool:
     return _compare_typed(condition, value)
 
 
-def _compare_typed(condition: Object, value: Json) -> bool:
-    """Compare texts, truth values or numbers. A value of another type makes a condition false."""
-    # A condition has exactly one comparison, as language.find_problems has checked.
-    name = next(name for name in COMPARISONS if name in condition)
-    expected_type, compare = COMPARISONS[name]
+def _compare_typed(condition: JsonObject, value: Json) -> bool:
+    """Compare strings, booleans or numbers. The condition is false if the value's type is wrong."""
+    # `language.find_problems` has made sure that there's exactly one operator.
+    comparison = next(name for name in COMPARISONS if name in condition)
+    expected_type, compare = COMPARISONS[comparison]
 
-    # JSON doesn't tell whole numbers from others. A truth value must not become a number here.
+    # JSON doesn't distinguish integers from other numbers. With `isinstance`, this would also turn
+    # booleans into numbers.
     if type(value) is int:
         value = float(value)
-    return type(value) is expected_type and compare(value, condition[name])
+    return type(value) is expected_type and compare(value, condition[comparison])
 
 
 def _format_time(time: datetime) -> str:
-    """Format a time as the context object shows it: 2026-11-29T03:00:00.000Z."""
+    """Format a time like AWS's context object, for example 2026-11-29T03:00:00.000Z."""
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,26 +1,27 @@
-"""The part of the Amazon States Language (https://states-language.net) that can be interpreted.
+"""Validates definitions: which part of the Amazon States Language the emulator supports.
 
-A state machine with anything else is refused at its creation. To add a field, add it to `STATES`
-or `OBJECTS` and to `VALUES`, and interpret it in `interpreter.py`.
+A state machine with anything else can't be created, so no field is silently ignored. To support
+another field, add it to `STATE_FIELDS` or `OBJECT_FIELDS` and to `VALUE_CHECKS`, and interpret it
+in `interpreter.py`. The language's specification is at https://states-language.net.
 """
 
 import re
 from collections.abc import Callable, Iterator, Mapping
 
 from emulator.states.documents import (
-    EVERY,
+    WILDCARD,
     Json,
-    Object,
+    JsonObject,
     check_expression,
     find_expressions,
     parse_path,
 )
 
-FUNCTION = re.compile(r"arn:aws[\w-]*:lambda:[\w-]+:\d{12}:function:[\w-]+(:[\w$-]+)?")
+FUNCTION_ARN = re.compile(r"arn:aws[\w-]*:lambda:[\w-]+:\d{12}:function:[\w-]+(:[\w$-]+)?")
 
-# The fields of each type of state and of each other object. `A?` may be absent. `A|B` is exactly
-# one of the two, and `A|B?` is at most one.
-STATES: Mapping[str, str] = {
+# The groups of fields that each type of state and each other kind of object has. `A?` is optional.
+# `A|B` stands for exactly one of the two, and `A|B?` for at most one.
+STATE_FIELDS: Mapping[str, str] = {
     "Pass": "Result? Parameters? ResultPath? Next|End",
     "Task": (
         "Resource Parameters? TimeoutSeconds? ResultSelector? ResultPath? Retry? Catch? Next|End"
@@ -33,11 +34,11 @@ STATES: Mapping[str, str] = {
     "Succeed": "",
     "Fail": "Error|ErrorPath? Cause|CausePath?",
 }
-NUMBERS = (
+NUMERIC_COMPARISONS = (
     "NumericEquals|NumericLessThan|NumericLessThanEquals"
     "|NumericGreaterThan|NumericGreaterThanEquals"
 )
-OBJECTS: Mapping[str, str] = {
+OBJECT_FIELDS: Mapping[str, str] = {
     "state machine": "StartAt States Comment? TimeoutSeconds?",
     "ItemProcessor": "ProcessorConfig? StartAt States",
     "ProcessorConfig": "Mode",
@@ -46,182 +47,191 @@ OBJECTS: Mapping[str, str] = {
     ),
     "rule of Catch": "ErrorEquals ResultPath? Next",
     "combination": "And|Or|Not",
-    "comparison": f"Variable IsPresent|IsNull|StringEquals|BooleanEquals|{NUMBERS}",
+    "comparison": f"Variable IsPresent|IsNull|StringEquals|BooleanEquals|{NUMERIC_COMPARISONS}",
 }
-LISTS = {"Retry": "rule of Retry", "Catch": "rule of Catch", "Choices": "", "And": "", "Or": ""}
-"""The fields with lists of objects, and what each object is. Empty stands for a condition, which is
+LIST_ITEM_KINDS = {
+    "Retry": "rule of Retry",
+    "Catch": "rule of Catch",
+    "Choices": "",
+    "And": "",
+    "Or": "",
+}
+"""List field -> the kind of its items, or "" for conditions, which can be of either of two kinds:
 a combination or a comparison."""
 
-Value = tuple[str, Callable[[Json], object]]
-"""What a value has to be, and a function that returns something false or raises ValueError if it
-is not."""
+ValueCheck = tuple[str, Callable[[Json], object]]
+"""What a field's value must be, and the predicate that checks it. For an invalid value, the
+predicate either returns something falsy or raises ValueError."""
 
 
 def find_problems(definition: Json) -> list[str]:
-    """List each part of a definition that cannot be interpreted.
+    """List everything in a definition that's wrong or that the emulator doesn't support.
 
-    A message begins with the place: `States['Rest'].Seconds: -5 is not a whole number from 0 on`.
+    A message starts with a location: `States['Rest'].Seconds: -5 is not a whole number from 0 on`.
     """
     kind = "state machine"
-    problems = list(_check_object(kind, OBJECTS[kind], definition, place=""))
+    problems = list(_check_object(kind, OBJECT_FIELDS[kind], definition, location=""))
 
-    # The next states can only be looked up in a machine that is well-formed.
+    # Finding missing states requires a well-formed definition.
     if not problems:
-        problems = list(_find_missing_states(definition, place=""))
+        problems = list(_find_missing_states(definition, location=""))
     return problems
 
 
-def _check_object(kind: str, field_groups: str, value: Json, place: str) -> Iterator[str]:
-    """Yield the problems of an object with its fields. `kind` is the word for it in messages."""
-    here = place or "the definition"
+def _check_object(kind: str, field_groups: str, value: Json, location: str) -> Iterator[str]:
+    """Yield all problems with an object and its fields. Messages refer to the object as `kind`."""
+    object_location = location or "the definition"
     if not isinstance(value, dict):
-        yield f"{here}: {value!r} is not an object"
+        yield f"{object_location}: {value!r} is not an object"
         return
 
-    yield from _count_fields(kind, field_groups, value, here)
+    yield from _count_fields(kind, field_groups, value, object_location)
 
     known_fields = re.findall(r"\w+", field_groups)
     for name, field_value in value.items():
-        field_place = f"{place}.{name}".lstrip(".")
+        field_location = f"{location}.{name}".lstrip(".")
         if name in known_fields:
-            yield from _check_field(name, field_value, field_place)
+            yield from _check_field(name, field_value, field_location)
         else:
             known = ", ".join(known_fields)
-            yield f"{field_place}: a {kind} has only {known} in this emulator"
+            yield f"{field_location}: a {kind} has only {known} in this emulator"
 
 
-def _count_fields(kind: str, field_groups: str, value: Object, here: str) -> Iterator[str]:
-    """Yield the groups of fields of which an object has none or more than one."""
+def _count_fields(kind: str, field_groups: str, value: JsonObject, location: str) -> Iterator[str]:
+    """Yield a problem for each group of which an object has too few or too many fields."""
     for group in field_groups.split():
         alternatives = group.rstrip("?").split("|")
         count = len(value.keys() & set(alternatives))
         is_missing = count == 0 and not group.endswith("?")
         if count > 1 or is_missing:
-            yield f"{here}: a {kind} has one {' or '.join(alternatives)}, but this has {count}"
+            yield f"{location}: a {kind} has one {' or '.join(alternatives)}, but this has {count}"
 
 
-def _check_field(name: str, value: Json, place: str) -> Iterator[str]:
-    """Yield the problems of a field that its object may have."""
+def _check_field(name: str, value: Json, location: str) -> Iterator[str]:
+    """Yield all problems with the value of a supported field."""
     if name in {"ItemProcessor", "ProcessorConfig"}:
-        yield from _check_object(name, OBJECTS[name], value, place)
+        yield from _check_object(name, OBJECT_FIELDS[name], value, location)
     elif name == "Not":
-        yield from _check_condition(value, place)
-    elif name in LISTS:
-        yield from _check_list(name, value, place)
+        yield from _check_condition(value, location)
+    elif name in LIST_ITEM_KINDS:
+        yield from _check_list(name, value, location)
     elif name == "States":
-        yield from _check_states(value, place)
+        yield from _check_states(value, location)
     else:
-        yield from _check_value(name, value, place)
+        yield from _check_value(name, value, location)
 
 
-def _check_list(name: str, value: Json, place: str) -> Iterator[str]:
-    """Yield the problems of a list of rules or conditions."""
+def _check_list(name: str, value: Json, location: str) -> Iterator[str]:
+    """Yield all problems with a list of retriers, catchers or conditions."""
     if not isinstance(value, list) or not value:
-        yield f"{place}: {value!r} is not a list with at least one object"
+        yield f"{location}: {value!r} is not a list with at least one object"
         return
 
-    kind = LISTS[name]
-    for number, item in enumerate(value):
-        item_place = f"{place}[{number}]"
+    kind = LIST_ITEM_KINDS[name]
+    for index, item in enumerate(value):
+        item_location = f"{location}[{index}]"
         if kind:
-            yield from _check_object(kind, OBJECTS[kind], item, item_place)
-        elif name == "Choices":  # Only the outermost condition says what comes next.
-            yield from _check_condition(item, item_place, "Next")
+            yield from _check_object(kind, OBJECT_FIELDS[kind], item, item_location)
+        elif name == "Choices":  # Unlike an inner condition, an outermost one has a next state.
+            yield from _check_condition(item, item_location, "Next")
         else:
-            yield from _check_condition(item, item_place)
+            yield from _check_condition(item, item_location)
 
 
-def _check_condition(value: Json, place: str, more_fields: str = "") -> Iterator[str]:
-    """Yield the problems of a condition of a Choice: a combination, or one comparison."""
+def _check_condition(value: Json, location: str, extra_fields: str = "") -> Iterator[str]:
+    """Yield all problems with a Choice state's condition: either a combination or a comparison."""
     kind = "comparison"
     if isinstance(value, dict) and not {"And", "Or", "Not"}.isdisjoint(value):
         kind = "combination"
-    yield from _check_object(kind, f"{OBJECTS[kind]} {more_fields}", value, place)
+    yield from _check_object(kind, f"{OBJECT_FIELDS[kind]} {extra_fields}", value, location)
 
 
-def _check_states(states: Json, place: str) -> Iterator[str]:
-    """Yield the problems of the states of a machine. Each type of state has fields of its own."""
+def _check_states(states: Json, location: str) -> Iterator[str]:
+    """Yield all problems with a state machine's states, whose types decide about their fields."""
     if not isinstance(states, dict):
-        yield f"{place}: {states!r} is not an object"
+        yield f"{location}: {states!r} is not an object"
         return
 
     for name, state in states.items():
-        state_place = f"{place}[{name!r}]"
+        state_location = f"{location}[{name!r}]"
         state_type = ""
         if isinstance(state, dict):
             state_type = str(state.get("Type"))
 
-        if state_type in STATES:
-            field_groups = f"Type Comment? {STATES[state_type]}"
-            yield from _check_object(state_type, field_groups, state, state_place)
+        if state_type in STATE_FIELDS:
+            field_groups = f"Type Comment? {STATE_FIELDS[state_type]}"
+            yield from _check_object(state_type, field_groups, state, state_location)
         else:
-            yield f"{state_place}.Type: {state_type!r} is not one of {', '.join(STATES)}"
+            known = ", ".join(STATE_FIELDS)
+            yield f"{state_location}.Type: {state_type!r} is not one of {known}"
 
 
-def _check_value(name: str, value: Json, place: str) -> Iterator[str]:
-    """Yield the problem of a value that is not what VALUES says about its field."""
-    expected, check = VALUES[name]
+def _check_value(name: str, value: Json, location: str) -> Iterator[str]:
+    """Yield a problem if a field's value fails its check in VALUE_CHECKS."""
+    expected, is_valid_value = VALUE_CHECKS[name]
     try:
-        is_valid = check(value)
+        is_valid = is_valid_value(value)
     except ValueError:
         is_valid = False
     if not is_valid:
-        yield f"{place}: {value!r} is not {expected}"
+        yield f"{location}: {value!r} is not {expected}"
 
 
-def _find_missing_states(machine: Object, place: str) -> Iterator[str]:
-    """Yield a problem for each next state that a well-formed machine doesn't have."""
-    for field_place, target in _find_targets(machine, place):
-        if target not in machine["States"]:
-            yield f"{field_place}: there is no state {target!r}"
+def _find_missing_states(machine: JsonObject, location: str) -> Iterator[str]:
+    """Yield a problem for each transition to a state that doesn't exist."""
+    for field_location, next_state in _list_transitions(machine, location):
+        if next_state not in machine["States"]:
+            yield f"{field_location}: there is no state {next_state!r}"
 
-    # Inside a Map there is a machine with states of its own.
+    # Each Map contains a state machine, which can only refer to its own states.
     for name, state in machine["States"].items():
         if "ItemProcessor" in state:
-            inner_place = f"{place}States[{name!r}].ItemProcessor."
-            yield from _find_missing_states(state["ItemProcessor"], inner_place)
+            inner_location = f"{location}States[{name!r}].ItemProcessor."
+            yield from _find_missing_states(state["ItemProcessor"], inner_location)
 
 
-def _find_targets(machine: Object, place: str) -> Iterator[tuple[str, str]]:
-    """Yield where a machine names a next state, and the name."""
-    yield f"{place}StartAt", machine["StartAt"]
+def _list_transitions(machine: JsonObject, location: str) -> Iterator[tuple[str, str]]:
+    """Yield the location of each field that names a next state, and that state's name."""
+    yield f"{location}StartAt", machine["StartAt"]
     for name, state in machine["States"].items():
-        state_place = f"{place}States[{name!r}]"
+        state_location = f"{location}States[{name!r}]"
         for field in ("Next", "Default"):
             if field in state:
-                yield f"{state_place}.{field}", state[field]
+                yield f"{state_location}.{field}", state[field]
 
         for field in ("Choices", "Catch"):
-            for number, rule in enumerate(state.get(field, ())):
-                yield f"{state_place}.{field}[{number}].Next", rule["Next"]
+            for index, rule in enumerate(state.get(field, ())):
+                yield f"{state_location}.{field}[{index}].Next", rule["Next"]
 
 
 def _is_number(value: Json) -> bool:
-    # A bool is an int for isinstance, but not for AWS.
+    # `isinstance` would accept a bool as an int, but AWS doesn't.
     return type(value) in {int, float}
 
 
-def _whole_number(minimum: int) -> Value:
+def _build_integer_check(minimum: int) -> ValueCheck:
     expected = f"a whole number from {minimum} on"
     return expected, lambda value: type(value) is int and value >= minimum
 
 
 def _is_path(value: Json) -> bool:
+    """Return True for a supported path. Otherwise, `parse_path` raises ValueError."""
     return parse_path(str(value)) is not None
 
 
 def _is_result_path(value: Json) -> bool:
-    """Return True if a result can be written at a path, or dropped."""
+    """Tell whether `write_path` can write a result at a path."""
     if value is None:
-        return True  # The state keeps its input and drops the result.
+        return True  # The state discards its result.
 
     path = str(value)
     if path.startswith("$$"):
-        return False  # Nothing can be written into the context object.
-    return all(isinstance(step, str) and step != EVERY for step in parse_path(path))
+        return False  # The context object is read-only.
+    return all(isinstance(step, str) and step != WILDCARD for step in parse_path(path))
 
 
 def _is_template(value: Json) -> bool:
+    """Return True for supported expressions. Otherwise, `check_expression` raises ValueError."""
     for expression in find_expressions(value):
         check_expression(str(expression))
     return True
@@ -233,31 +243,31 @@ def _are_error_names(value: Json) -> bool:
     return bool(value) and all(isinstance(name, str) for name in value)
 
 
-TEXT: Value = ("a text", lambda value: isinstance(value, str))
-TRUTH: Value = ("true or false", lambda value: isinstance(value, bool))
-PATH: Value = ("a path of names, indexes and [*] like $.plan.jobs[0]", _is_path)
-TEMPLATE: Value = (
+STRING: ValueCheck = ("a text", lambda value: isinstance(value, str))
+BOOLEAN: ValueCheck = ("true or false", lambda value: isinstance(value, bool))
+PATH: ValueCheck = ("a path of names, indexes and [*] like $.plan.jobs[0]", _is_path)
+TEMPLATE: ValueCheck = (
     "a template of paths like $.plan.jobs[0] and States.ArrayContains(path, 'text')",
     _is_template,
 )
-VALUES: Mapping[str, Value] = {
-    **dict.fromkeys(("Type", "Comment", "StartAt", "Next", "Default", "Error", "Cause"), TEXT),
+VALUE_CHECKS: Mapping[str, ValueCheck] = {
+    **dict.fromkeys(("Type", "Comment", "StartAt", "Next", "Default", "Error", "Cause"), STRING),
     **dict.fromkeys(("SecondsPath", "ItemsPath", "Variable", "ErrorPath", "CausePath"), PATH),
     **dict.fromkeys(("Parameters", "ItemSelector", "ResultSelector"), TEMPLATE),
-    **dict.fromkeys(("IsPresent", "IsNull", "BooleanEquals"), TRUTH),
-    **dict.fromkeys(NUMBERS.split("|"), ("a number", _is_number)),
-    "StringEquals": TEXT,
+    **dict.fromkeys(("IsPresent", "IsNull", "BooleanEquals"), BOOLEAN),
+    **dict.fromkeys(NUMERIC_COMPARISONS.split("|"), ("a number", _is_number)),
+    "StringEquals": STRING,
     "End": ("true", lambda value: value is True),
-    "Resource": ("the ARN of a Lambda function", lambda value: FUNCTION.fullmatch(str(value))),
+    "Resource": ("the ARN of a Lambda function", lambda value: FUNCTION_ARN.fullmatch(str(value))),
     "Result": ("a result", lambda _: True),
     "ResultPath": ("a path of names like $.plan.jobs, or null", _is_result_path),
-    "Seconds": _whole_number(0),
-    "TimeoutSeconds": _whole_number(1),
+    "Seconds": _build_integer_check(0),
+    "TimeoutSeconds": _build_integer_check(1),
     "Mode": ("INLINE", lambda value: value == "INLINE"),
     "ErrorEquals": ("a list of names", _are_error_names),
-    "IntervalSeconds": _whole_number(1),
-    "MaxAttempts": _whole_number(0),
-    "MaxDelaySeconds": _whole_number(1),
+    "IntervalSeconds": _build_integer_check(1),
+    "MaxAttempts": _build_integer_check(0),
+    "MaxDelaySeconds": _build_integer_check(1),
     "BackoffRate": ("a number from 1 on", lambda value: _is_number(value) and value >= 1),
     "JitterStrategy": ("FULL or NONE", lambda value: value in {"FULL", "NONE"}),
 }

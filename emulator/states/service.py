@@ -1,8 +1,8 @@
-"""The API of Step Functions: state machines, executions, histories and tags.
+"""Step Functions' API: state machines, executions, histories and tags.
 
-Requests and responses have the fields of boto3. An operation is the method of `StepFunctions` that
-has its name in boto3. Express machines, versions and aliases, activities, RedriveExecution, Map
-Runs, and the content of an execution's log group are not emulated.
+Requests and responses have boto3's format, and each operation is a method of `StepFunctions` with
+the same name as in boto3. The emulator doesn't have Express workflows, versions and aliases,
+activities, RedriveExecution or Map Runs, and it doesn't log to an execution's log group.
 """
 
 import functools
@@ -18,61 +18,62 @@ from botocore import xform_name
 from emulator.protocol.errors import ApiError
 from emulator.protocol.service_models import format_errors, load_service_model
 from emulator.states import interpreter, language
-from emulator.states.execution import Execution, Host, Machine
+from emulator.states.execution import Execution, Host, StateMachine
 
-Row = dict[str, Any]
+Fields = dict[str, Any]
+"""The fields of a response, or of an item in one."""
 
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html
 DEFAULT_PAGE_SIZE = 100
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
 NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]+")
-# Of these, only the definition and the role have an effect in the emulator.
+# Only the definition and the role have an effect in the emulator. The others are just stored.
 SETTINGS = (
     *("definition", "roleArn"),
     *("loggingConfiguration", "tracingConfiguration", "encryptionConfiguration"),
 )
-SUPPORTED = {
+SUPPORTED_VALUES = {
     "type": "STANDARD",
     "publish": False,
     "includeExecutionData": True,
     "mapRunArn": None,
     "redriveFilter": None,
 }
-"""The only values that these fields of requests can have."""
+"""Request field -> the only value that the emulator supports."""
 
 
 class Request(NamedTuple):
-    """A request for an operation."""
+    """A request, and where and when it's made."""
 
     fields: Mapping[str, Any]
     scope: str
     """The region and the account, as in an ARN: `eu-west-1:123456789012`."""
     as_of: datetime
-    """The time as of which DescribeExecution and ListExecutions show the executions.
+    """DescribeExecution and ListExecutions show executions as they were at this time.
 
     It may be in the past, because both operations are eventually consistent.
     """
 
 
 class StepFunctions:
-    """The Step Functions of all accounts and regions. Its executions run on a host."""
+    """Step Functions in all accounts and regions. Its executions run on `host`."""
 
     def __init__(self, host: Host, execution_class: type[Execution] = Execution) -> None:
         self._host = host
         self._execution_class = execution_class
-        self._machines: dict[str, Machine] = {}
+        self._state_machines: dict[str, StateMachine] = {}
 
     def call(
         self, operation: str, fields: Mapping[str, Any], scope: str, as_of: datetime | None = None
-    ) -> Row:
-        """Respond to a request for an operation, for example `StartExecution`.
+    ) -> Fields:
+        """Perform an operation, for example `StartExecution`, and return its response.
 
-        `Request` explains the scope, and `as_of`, which is the present by default.
+        `Request` explains `scope` and `as_of`, which defaults to now.
 
         Raises:
-            ApiError: the request is refused.
+            ApiError: the request is rejected.
         """
-        # Look the operation up in the model too, because not every method is an operation.
+        # Check the service model, too, because not every method is an operation.
         model = load_service_model("stepfunctions")
         method = getattr(self, xform_name(operation), None)
         if operation not in model.operation_names or method is None:
@@ -82,118 +83,122 @@ class StepFunctions:
         errors = format_errors(model.operation_model(operation), fields)
         if errors:
             raise ApiError("ValidationException", errors)
-        _check_supported(fields)
+        _check_fields(fields)
 
         request = Request(fields, scope, as_of or self._host.now())
-        response: Row = method(request)
+        response: Fields = method(request)
         return response
 
     def executions(self) -> list[Execution]:
-        """List the executions of all state machines, those of the oldest machine first."""
+        """List all executions, oldest first, state machine by state machine."""
         executions: list[Execution] = []
-        for machine in self._machines.values():
-            executions += machine.executions.values()
+        for state_machine in self._state_machines.values():
+            executions += state_machine.executions.values()
         return executions
 
-    def execution(self, arn: str, as_of: datetime | None = None) -> Execution:
+    def find_execution(self, arn: str, as_of: datetime | None = None) -> Execution:
         """Find an execution by its ARN.
 
         Raises:
-            ApiError: it doesn't exist, or it had not yet started at the time `as_of`.
+            ApiError: it doesn't exist, or didn't exist yet at the time `as_of`.
         """
-        machine_arn, _, name = arn.replace(":execution:", ":stateMachine:").rpartition(":")
+        state_machine_arn, _, name = arn.replace(":execution:", ":stateMachine:").rpartition(":")
         execution = None
-        if machine_arn in self._machines:
-            execution = self._machines[machine_arn].executions.get(name)
+        if state_machine_arn in self._state_machines:
+            execution = self._state_machines[state_machine_arn].executions.get(name)
 
         if execution is None or (as_of is not None and execution.start_date > as_of):
             raise ApiError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
         return execution
 
-    def create_state_machine(self, request: Request) -> Row:
-        """Create a state machine, or return the one that was created with the same request."""
+    def create_state_machine(self, request: Request) -> Fields:
+        """Create a state machine. If the request is repeated, return the existing one."""
         name = request.fields["name"]
         arn = f"arn:aws:states:{request.scope}:stateMachine:{name}"
         settings = _read_settings(request)
         tags = _read_tags(request.fields.get("tags", ()))
 
-        new_machine = Machine(name, arn, settings, self._host.now(), tags)
-        machine = self._machines.setdefault(arn, new_machine)
+        new_state_machine = StateMachine(name, arn, settings, self._host.now(), tags)
+        state_machine = self._state_machines.setdefault(arn, new_state_machine)
 
         # AWS doesn't compare the role, so it may differ in a repeated request.
-        if machine.settings != {**settings, "roleArn": machine.settings["roleArn"]}:
+        if state_machine.settings != {**settings, "roleArn": state_machine.settings["roleArn"]}:
             raise ApiError("StateMachineAlreadyExists", f"State Machine Already Exists: '{arn}'")
-        return {"stateMachineArn": arn, "creationDate": machine.creation_date}
+        return {"stateMachineArn": arn, "creationDate": state_machine.creation_date}
 
-    def describe_state_machine(self, request: Request) -> Row:
-        """Describe a state machine."""
-        machine = self._find_machine(request.fields["stateMachineArn"])
+    def describe_state_machine(self, request: Request) -> Fields:
+        """Describe a state machine and its settings."""
+        state_machine = self._find_state_machine(request.fields["stateMachineArn"])
         return {
-            "stateMachineArn": machine.arn,
-            "name": machine.name,
-            **machine.settings,
+            "stateMachineArn": state_machine.arn,
+            "name": state_machine.name,
+            **state_machine.settings,
             "status": "ACTIVE",
             "type": "STANDARD",
-            "creationDate": machine.creation_date,
+            "creationDate": state_machine.creation_date,
         }
 
-    def update_state_machine(self, request: Request) -> Row:
-        """Change a state machine. Its running executions keep their definition and their role."""
-        machine = self._find_machine(request.fields["stateMachineArn"])
-        machine.settings = {**machine.settings, **_read_settings(request)}
+    def update_state_machine(self, request: Request) -> Fields:
+        """Update a state machine. Running executions keep their definition and role."""
+        state_machine = self._find_state_machine(request.fields["stateMachineArn"])
+        state_machine.settings = {**state_machine.settings, **_read_settings(request)}
         return {"updateDate": self._host.now()}
 
-    def delete_state_machine(self, request: Request) -> Row:
-        """Delete a state machine and abort its executions. On AWS they end at their next state."""
-        machine = self._machines.pop(request.fields["stateMachineArn"], None)
-        if machine is not None:
-            for execution in list(machine.executions.values()):
+    def delete_state_machine(self, request: Request) -> Fields:
+        """Delete a state machine, and abort its executions.
+
+        In AWS, an execution only ends at its next transition.
+        """
+        state_machine = self._state_machines.pop(request.fields["stateMachineArn"], None)
+        if state_machine is not None:
+            for execution in list(state_machine.executions.values()):
                 execution.abort()
         return {}
 
-    def list_state_machines(self, request: Request) -> Row:
-        """List the state machines of the account and region, oldest first."""
-        rows = [
+    def list_state_machines(self, request: Request) -> Fields:
+        """List the state machines in the request's account and region, oldest first."""
+        items = [
             {
-                "stateMachineArn": machine.arn,
-                "name": machine.name,
+                "stateMachineArn": state_machine.arn,
+                "name": state_machine.name,
                 "type": "STANDARD",
-                "creationDate": machine.creation_date,
+                "creationDate": state_machine.creation_date,
             }
-            for machine in list(self._machines.values())
-            if machine.arn.startswith(f"arn:aws:states:{request.scope}:")
+            for state_machine in list(self._state_machines.values())
+            if state_machine.arn.startswith(f"arn:aws:states:{request.scope}:")
         ]
 
-        return _cut_page("stateMachines", rows, "stateMachineArn", request)
+        return _paginate("stateMachines", items, "stateMachineArn", request)
 
-    def tag_resource(self, request: Request) -> Row:
-        """Add tags to a state machine."""
-        machine = self._find_machine(request.fields["resourceArn"])
-        machine.tags.update(_read_tags(request.fields["tags"]))
+    def tag_resource(self, request: Request) -> Fields:
+        """Add tags to a state machine, or change their values."""
+        state_machine = self._find_state_machine(request.fields["resourceArn"])
+        state_machine.tags.update(_read_tags(request.fields["tags"]))
         return {}
 
-    def untag_resource(self, request: Request) -> Row:
+    def untag_resource(self, request: Request) -> Fields:
         """Remove tags from a state machine."""
-        machine = self._find_machine(request.fields["resourceArn"])
+        state_machine = self._find_state_machine(request.fields["resourceArn"])
         for key in request.fields["tagKeys"]:
-            machine.tags.pop(key, None)
+            state_machine.tags.pop(key, None)
         return {}
 
-    def list_tags_for_resource(self, request: Request) -> Row:
+    def list_tags_for_resource(self, request: Request) -> Fields:
         """List the tags of a state machine."""
-        tags = self._find_machine(request.fields["resourceArn"]).tags
+        tags = self._find_state_machine(request.fields["resourceArn"]).tags
         return {"tags": [{"key": key, "value": value} for key, value in tags.items()]}
 
-    def start_execution(self, request: Request) -> Row:
-        """Start an execution. The same request again returns the execution while it is running."""
+    def start_execution(self, request: Request) -> Fields:
+        """Start an execution. If it's already running with the same input, return that one."""
         input_text = request.fields.get("input", "{}")
         _check_execution_input(input_text)
-        machine = self._find_machine(request.fields["stateMachineArn"])
+        state_machine = self._find_state_machine(request.fields["stateMachineArn"])
         name = request.fields.get("name", str(uuid.uuid4()))
 
-        # Only setdefault makes sure that of two equal requests in two threads, one starts it.
-        new_execution = self._execution_class(self._host, machine, name, input_text)
-        execution = machine.executions.setdefault(name, new_execution)
+        # `setdefault` is atomic, so of two threads with equal requests, only one starts the
+        # execution.
+        new_execution = self._execution_class(self._host, state_machine, name, input_text)
+        execution = state_machine.executions.setdefault(name, new_execution)
         if execution is new_execution:
             execution.start(interpreter.run)
         elif execution.status != "RUNNING" or execution.input != input_text:
@@ -202,36 +207,33 @@ class StepFunctions:
 
         return {"executionArn": execution.arn, "startDate": execution.start_date}
 
-    def stop_execution(self, request: Request) -> Row:
-        """Abort an execution."""
-        execution = self.execution(request.fields["executionArn"])
+    def stop_execution(self, request: Request) -> Fields:
+        """Abort an execution. Do nothing if it has already ended."""
+        execution = self.find_execution(request.fields["executionArn"])
         execution.abort(request.fields.get("error"), request.fields.get("cause"))
         return {"stopDate": execution.stop_date}
 
-    def describe_execution(self, request: Request) -> Row:
-        """Describe an execution."""
-        execution = self.execution(request.fields["executionArn"], request.as_of)
+    def describe_execution(self, request: Request) -> Fields:
+        """Describe an execution as it was at the time `as_of`."""
+        execution = self.find_execution(request.fields["executionArn"], request.as_of)
         description = _summarize(execution, request.as_of)
         description["input"] = execution.input
 
         if description["status"] != "RUNNING":
-            end = {
+            results = {
                 "output": execution.output_text,
                 "error": execution.error,
                 "cause": execution.cause,
             }
-            description |= {name: text for name, text in end.items() if text is not None}
+            description |= {name: text for name, text in results.items() if text is not None}
         return description
 
-    def list_executions(self, request: Request) -> Row:
-        """List the executions of a state machine, latest first.
-
-        An execution that has ended is sorted by its end, and a running one by its start.
-        """
-        machine = self._find_machine(request.fields.get("stateMachineArn"))
+    def list_executions(self, request: Request) -> Fields:
+        """List a state machine's executions, the most recently started or ended first."""
+        state_machine = self._find_state_machine(request.fields.get("stateMachineArn"))
         summaries = [
             _summarize(execution, request.as_of)
-            for execution in reversed(list(machine.executions.values()))
+            for execution in reversed(list(state_machine.executions.values()))
             if execution.start_date <= request.as_of
         ]
 
@@ -239,26 +241,26 @@ class StepFunctions:
         if status is not None:
             summaries = [summary for summary in summaries if summary["status"] == status]
 
-        summaries.sort(key=_last_change, reverse=True)
-        return _cut_page("executions", summaries, "executionArn", request)
+        summaries.sort(key=_get_last_change, reverse=True)
+        return _paginate("executions", summaries, "executionArn", request)
 
-    def get_execution_history(self, request: Request) -> Row:
-        """List the events of an execution."""
-        events = list(self.execution(request.fields["executionArn"]).events)
+    def get_execution_history(self, request: Request) -> Fields:
+        """List an execution's events, oldest first unless the request wants the reverse."""
+        events = list(self.find_execution(request.fields["executionArn"]).events)
         if request.fields.get("reverseOrder"):
             events.reverse()
-        return _cut_page("events", events, "id", request)
+        return _paginate("events", events, "id", request)
 
-    def _find_machine(self, arn: str | None) -> Machine:
-        """Find a state machine. Raise ApiError if it does not exist."""
-        if arn not in self._machines:
+    def _find_state_machine(self, arn: str | None) -> StateMachine:
+        """Find a state machine by its ARN. Raise ApiError if it doesn't exist."""
+        if arn not in self._state_machines:
             raise ApiError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
-        return self._machines[arn]
+        return self._state_machines[arn]
 
 
-def _check_supported(fields: Mapping[str, Any]) -> None:
-    """Reject what AWS would accept and this emulator lacks, and names that AWS would reject."""
-    for name, supported_value in SUPPORTED.items():
+def _check_fields(fields: Mapping[str, Any]) -> None:
+    """Reject values that AWS accepts but the emulator doesn't support, and invalid names."""
+    for name, supported_value in SUPPORTED_VALUES.items():
         value = fields.get(name, supported_value)
         if value != supported_value:
             message = f"{name}: this emulator supports only {supported_value!r}, not {value!r}"
@@ -270,7 +272,7 @@ def _check_supported(fields: Mapping[str, Any]) -> None:
 
 @functools.lru_cache(64)  # Tests create the same large state machine again and again.
 def _check_definition(definition: str) -> None:
-    """Reject a definition that is not JSON, or that the emulator could not interpret."""
+    """Reject a definition that isn't JSON or that the emulator can't interpret."""
     try:
         problems = language.find_problems(json.loads(definition))
     except ValueError as error:
@@ -289,28 +291,28 @@ def _check_execution_input(text: str) -> None:
         raise ApiError("InvalidExecutionInput", message) from None
 
 
-def _read_tags(pairs: Sequence[Row]) -> dict[str, str]:
-    return {pair["key"]: pair["value"] for pair in pairs}
+def _read_tags(tags: Sequence[Fields]) -> dict[str, str]:
+    return {tag["key"]: tag["value"] for tag in tags}
 
 
-def _read_settings(request: Request) -> Row:
-    """Take the settings of a state machine from a request. Raise ApiError for its definition."""
+def _read_settings(request: Request) -> Fields:
+    """Pick a state machine's settings from a request. Raise ApiError for an invalid definition."""
     if "definition" in request.fields:
         _check_definition(request.fields["definition"])
     return {name: request.fields[name] for name in SETTINGS if name in request.fields}
 
 
-def _summarize(execution: Execution, as_of: datetime) -> Row:
-    """Summarize an execution as ListExecutions shows it at a time."""
+def _summarize(execution: Execution, as_of: datetime) -> Fields:
+    """Summarize an execution as ListExecutions showed it at the time `as_of`."""
     summary = {
         "executionArn": execution.arn,
         "name": execution.name,
-        "stateMachineArn": execution.machine.arn,
+        "stateMachineArn": execution.state_machine.arn,
         "startDate": execution.start_date,
         "status": "RUNNING",
     }
 
-    # The status and the date are set one after the other, so wait until the end is complete.
+    # Without the lock, a thread that's ending the execution may have set only one of the two.
     with execution.lock:
         if execution.stop_date is not None and execution.stop_date <= as_of:
             summary["status"] = execution.status
@@ -318,19 +320,21 @@ def _summarize(execution: Execution, as_of: datetime) -> Row:
     return summary
 
 
-def _last_change(summary: Row) -> datetime:
-    """Return when an execution ended, or when it started if it has not ended."""
+def _get_last_change(summary: Fields) -> datetime:
+    """Return when an execution ended, or if it's still running, when it started."""
     time: datetime = summary.get("stopDate") or summary["startDate"]
     return time
 
 
-def _cut_page(name: str, rows: Sequence[Row], id_field: str, request: Request) -> Row:
-    """Cut out the page of rows that `maxResults` and `nextToken` of the request ask for.
+def _paginate(
+    response_field: str, items: Sequence[Fields], id_field: str, request: Request
+) -> Fields:
+    """Return the page that a request's `maxResults` and `nextToken` ask for.
 
-    A token is the ID of the first row of its page, so that an execution that starts in the
-    meantime does not move the pages. The ID of a row is in `id_field`.
+    A token is the ID of the first item on the next page, which is in the item's `id_field`. So the
+    pages don't shift if an execution starts between two requests.
     """
-    ids = [str(row[id_field]) for row in rows]
+    ids = [str(item[id_field]) for item in items]
     start = 0
     token = request.fields.get("nextToken")
     if token in ids:
@@ -338,9 +342,11 @@ def _cut_page(name: str, rows: Sequence[Row], id_field: str, request: Request) -
     elif token is not None:
         raise ApiError("InvalidToken", "Invalid Token: 'Invalid token'")
 
-    # AWS reads 0 as the default.
-    end = start + (request.fields.get("maxResults") or DEFAULT_PAGE_SIZE)
-    page: Row = {name: rows[start:end]}
-    if end < len(rows):
+    # For AWS, 0 means the default page size.
+    page_size = request.fields.get("maxResults") or DEFAULT_PAGE_SIZE
+    end = start + page_size
+
+    page: Fields = {response_field: items[start:end]}
+    if end < len(items):
         page["nextToken"] = ids[end]
     return page

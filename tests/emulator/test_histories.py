@@ -80,7 +80,7 @@ def test_a_small_machine_has_the_history_that_was_recorded(case):
     clock = VirtualClock()
     functions = {name: replying(clock, rows) for name, rows in case.get("replies", {}).items()}
     with StepFunctions(clock) as step_functions:
-        machine = step_functions.create_machine(case["definition"], functions)
+        machine = step_functions.create_state_machine(case["definition"], functions)
         started = machine.start(expanded(case["input"]), name="run")
         if "abort" in case:
             clock.sleep(case["abort"]["after"])
@@ -110,7 +110,7 @@ def test_the_run_of_the_sample_has_the_history_that_was_recorded():
 
     functions = {step: function(step) for step in {key.split()[0] for key in replies}}
     with StepFunctions(clock) as step_functions:
-        machine = step_functions.create_machine(
+        machine = step_functions.create_state_machine(
             SAMPLE["definition"], functions, name="retraining-0a1b2c3d"
         )
         execution = machine.start(SAMPLE["input"], name="run").wait()
@@ -123,6 +123,6 @@ def test_the_run_of_the_sample_has_the_history_that_was_recorded():
 
 def test_there_is_a_machine_for_every_field_of_the_language():
     text = json.dumps([case["definition"] for case in MACHINES.values()])
-    groups = " ".join([*language.STATES.values(), *language.OBJECTS.values()])
+    groups = " ".join([*language.STATE_FIELDS.values(), *language.OBJECT_FIELDS.values()])
     fields = set(groups.replace("|", " ").replace("?", "").split())
     assert {field for field in fields if f'"{field}"' not in text} == set()

@@ -34,7 +34,7 @@ class Story:
     def __init__(self, step_functions):
         self.step_functions = step_functions
         self.names = dict(NAMES)
-        step_functions.create_machine(REST, {}, name="rest")
+        step_functions.create_state_machine(REST, {}, name="rest")
 
     def long(self, value):
         """Return a value of a request in which the short names are replaced."""
@@ -106,7 +106,9 @@ def test_each_story_of_the_golden_file_is_as_it_was(golden):
 
 def test_a_history_can_be_read_in_pages_from_both_ends():
     with StepFunctions() as step_functions:
-        mapped = step_functions.create_machine(machine(Each=map_over("$.items", Rest=wait(0))), {})
+        mapped = step_functions.create_state_machine(
+            machine(Each=map_over("$.items", Rest=wait(0))), {}
+        )
         execution = mapped.start({"items": list(range(30))}).wait()
 
         def history(**fields):
@@ -140,7 +142,10 @@ def test_a_history_has_at_most_25000_events_and_the_last_one_is_the_end(monkeypa
 def test_a_year_and_262144_bytes_are_the_limits_of_an_execution():
     with StepFunctions() as step_functions:
         definition = {**machine(A=wait(50_000_000)), "TimeoutSeconds": 90_000_000}
-        assert step_functions.create_machine(definition, {}).start({}).wait().status == "TIMED_OUT"
+        assert (
+            step_functions.create_state_machine(definition, {}).start({}).wait().status
+            == "TIMED_OUT"
+        )
         assert step_functions.clock.now() - DEFAULT_START == timedelta(days=365)
     for count, status in ((131_071, "SUCCEEDED"), (131_072, "FAILED")):  # with two quotes
         execution = run(machine(Work=task("work")), {"work": replies("ü" * count)}, {})

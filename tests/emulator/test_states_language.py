@@ -10,7 +10,7 @@ import pytest
 
 from components.function_configs import FUNCTION_CONFIGS
 from components.state_machine.definition import build_definition
-from emulator.states.language import STATES, find_problems
+from emulator.states.language import STATE_FIELDS, find_problems
 from tests.world import MOVIES, PREFIX
 
 
@@ -30,9 +30,9 @@ def test_the_definition_of_the_program_is_accepted():
     assert find_problems(json.loads(json.dumps(document))) == []
 
 
-@pytest.mark.parametrize("kind", STATES)
+@pytest.mark.parametrize("kind", STATE_FIELDS)
 def test_the_readme_has_the_fields_of_a_state(kind):
     lines = Path("emulator/README.md").read_text().splitlines()
     (row,) = [line for line in lines if line.startswith(f"| {kind} |")]
-    fields = set(STATES[kind].replace("|", " ").replace("?", "").split()) - {"Next", "End"}
+    fields = set(STATE_FIELDS[kind].replace("|", " ").replace("?", "").split()) - {"Next", "End"}
     assert {field for field in fields if f"`{field}`" not in row} == set()

@@ -51,7 +51,7 @@ def test_a_function_is_stopped_at_its_timeout():
     with StepFunctions(clock) as step_functions:
         definition = machine(Work=task("work"))
         functions = {"work": work}
-        created = step_functions.create_machine(definition, functions, timeouts={"work": 30})
+        created = step_functions.create_state_machine(definition, functions, timeouts={"work": 30})
         execution = created.start({}).wait()
     assert (execution.error, elapsed(clock)) == ("Sandbox.Timedout", 30), execution
     assert times == [20]
@@ -106,7 +106,7 @@ def test_an_execution_can_be_ended_immediately(long_state):
     clock = VirtualClock()
     functions = {"work": lambda _event, _context: clock.sleep(800)}
     with StepFunctions(clock) as step_functions:
-        created = step_functions.create_machine(machine(Long=long_state), functions)
+        created = step_functions.create_state_machine(machine(Long=long_state), functions)
         for status, end in (("ABORTED", "abort"), ("TIMED_OUT", "time_out")):
             start = elapsed(clock)
             execution = created.start({"items": [1]})
@@ -115,7 +115,7 @@ def test_an_execution_can_be_ended_immediately(long_state):
             getattr(execution, end)()
             events = list(execution.wait().events)
             clock.sleep(0)
-            assert execution.waits == {}, "nothing waits for the end of a state"
+            assert execution.waiting_branches == {}, "nothing waits for the end of a state"
             assert {call.outcome for call in execution.calls} <= {None}, "they go on"
             clock.sleep(1000)
             assert execution.events == events, "no event comes after the last one"
@@ -129,7 +129,7 @@ def test_executions_overlap_and_each_machine_has_its_own_functions():
             definition = machine(Rest=wait(seconds, Next="Work"), Work=task("work"))
             functions = {"work": replies(name)}
             started.append(
-                step_functions.create_machine(definition, functions, name=name).start({})
+                step_functions.create_state_machine(definition, functions, name=name).start({})
             )
         ends = [execution.wait() for execution in reversed(started)]
 
@@ -168,7 +168,7 @@ def test_functions_end_with_the_block_and_the_clock_is_forgotten():
 
     with StepFunctions(clocks[0]) as step_functions:
         definition = machine(Each=map_over("$", Work=task("work")))
-        step_functions.create_machine(definition, {"work": work}).start([1, 2, 3])
+        step_functions.create_state_machine(definition, {"work": work}).start([1, 2, 3])
         clocks[0].sleep(1)
         assert ends == [], "they sleep"
     assert ends == [1, 2, 3]

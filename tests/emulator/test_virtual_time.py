@@ -6,8 +6,8 @@ import pytest
 from small_machines import elapsed
 
 from emulator.virtual.virtual_time import (
+    DeadlineReached,
     Event,
-    LimitReached,
     StuckError,
     VirtualClock,
 )
@@ -49,11 +49,11 @@ def test_an_event_wakes_the_tasks_whose_timeout_is_not_over():
     assert elapsed(clock) == 110
 
 
-def test_a_sleep_ends_exactly_at_the_limit_and_except_exception_does_not_catch_it():
+def test_a_sleep_ends_exactly_at_the_deadline_and_except_exception_does_not_catch_it():
     clock = VirtualClock()
-    clock.running.limit = clock.time_after(10)
+    clock.current_task.deadline = clock.time_after(10)
     clock.sleep(4)
-    with pytest.raises(LimitReached), suppress(Exception):
+    with pytest.raises(DeadlineReached), suppress(Exception):
         clock.sleep(7)
     assert elapsed(clock) == 10
 
@@ -72,7 +72,7 @@ def test_the_end_of_a_group_runs_its_finally_blocks_and_no_other_task():
         clock.start(lambda name=name: work(name), name)
     clock.sleep(10)
     clock.start(lambda: work("late"), "first")
-    clock.end("first")
+    clock.kill_group("first")
     assert ends == [("first", 10)], "the late task has not begun"
     clock.sleep(100)
     assert ends == [("first", 10), ("second", 100)]

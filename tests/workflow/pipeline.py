@@ -18,7 +18,7 @@ from emulator.virtual.step_functions import (
     Execution,
     Handler,
     LambdaFailure,
-    Machine,
+    StateMachine,
     StepFunctions,
 )
 from emulator.virtual.virtual_time import VirtualClock
@@ -102,9 +102,9 @@ class Pipeline:
         return replace(self, group=group, prefix=prefix)
 
     @functools.cached_property
-    def machine(self) -> Machine:
+    def machine(self) -> StateMachine:
         """Return the state machine. The first use fixes its definition and its functions."""
-        return self.step_functions.create_machine(
+        return self.step_functions.create_state_machine(
             definition_of(self.group, prefix=self.prefix),
             {**{step: handler(step) for step in FUNCTION_CONFIGS}, **self.handlers},
             name=f"retraining-{self.prefix}",

@@ -283,7 +283,7 @@ class Storyteller:
     @property
     def current_run(self) -> str | None:
         """Return the id of the run whose function is calling."""
-        return self.runs.get(self.pipeline.clock.running.group)
+        return self.runs.get(self.pipeline.clock.current_task.group)
 
     def _call(self, send, operation, request, caller):
         """Send a request to Personalize, and note what it changes or proves."""
@@ -301,7 +301,7 @@ class Storyteller:
             response = send(operation, request, caller)
         finally:
             if not is_person and operation.startswith(CHANGES):
-                self.changes.append((self.now, self.pipeline.clock.running.group, operation))
+                self.changes.append((self.now, self.pipeline.clock.current_task.group, operation))
             if operation == PROBE:
                 witness.note_answer(response)
             if witness and witness.record != record:
@@ -386,7 +386,7 @@ class Storyteller:
 
     def _invoke(self, step: str, event, context):
         """Invoke a function. Perhaps it is killed, or invoked twice."""
-        self.runs[self.pipeline.clock.running.group] = event["run"].get("id")
+        self.runs[self.pipeline.clock.current_task.group] = event["run"].get("id")
         kind = self._deaths[step].pop() if self._deaths[step] else None
         if kind in ("killed-before", "no-memory"):
             raise LambdaFailure(DEATHS[kind])
