@@ -77,7 +77,7 @@ def _parse_step(match: re.Match[str]) -> str | int:
 def read_path(path: str, state_input: StateInput) -> Json:
     """Read the value at a path. If the path contains `[*]`, read a list of all matching values.
 
-    That list may be empty, but any other path without a value raises LookupError.
+    Raise LookupError if a path without `[*]` leads to no value.
     """
     steps = parse_path(path)
     values: list[Json] = [_find_root(path, state_input)]
@@ -117,7 +117,7 @@ def _find_root(path: str, state_input: StateInput) -> Json:
 
 
 def _find_children(parent: Json, step: str | int) -> Iterable[Json]:
-    """Return the values to which a step leads from a list or an object. There may be none."""
+    """Return the values that a step selects from a list or an object. There may be none."""
     if isinstance(parent, list):
         if step == WILDCARD:
             return parent
@@ -134,10 +134,10 @@ def _find_children(parent: Json, step: str | int) -> Iterable[Json]:
 
 
 def write_path(document: Json, path: str | None, value: Json) -> Json:
-    """Return a copy of the document that has a value at a ResultPath.
+    """Return a copy of the document with a value inserted at a ResultPath.
 
-    The path None means that the document stays as it is, without the value. Raise StateFailed if
-    the path leads through a value that isn't an object.
+    If the path is null, discard the value and return the document unchanged. Raise StateFailed if
+    the path leads through something that isn't an object.
     """
     if path is None:
         return document

@@ -32,7 +32,7 @@ https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.htm
 
 
 class Transition(NamedTuple):
-    """A state's output, and the name of the state that gets it, or None after the last state."""
+    """A state's output, and the name of the next state, which is None at the end."""
 
     output: Json
     next_state: str | None
@@ -166,7 +166,10 @@ def _calculate_delay(branch: Branch, retrier: JsonObject, retry_count: int) -> f
 
 
 def _run_pass(_branch: Branch, state: JsonObject, state_input: StateInput) -> Transition:
-    """Pass on the Result, the Parameters, or the input, which is all that a Succeed state does."""
+    """Pass on the Result, or else the Parameters, or else the input.
+
+    A Succeed state runs here, too. It has neither Result nor Parameters.
+    """
     if "Result" in state:
         return _build_transition(state, state_input, state["Result"])
     return _build_transition(state, state_input, _build_parameters(state, state_input))
@@ -182,7 +185,7 @@ def _run_fail(_branch: Branch, state: JsonObject, state_input: StateInput) -> Tr
 def _run_choice(_branch: Branch, state: JsonObject, state_input: StateInput) -> Transition:
     """Go to the next state of the first rule that is true, or else to the Default."""
     for rule in state["Choices"]:
-        if _is_true(rule, state_input):
+        if _evaluate_condition(rule, state_input):
             return Transition(state_input.document, rule["Next"])
 
     if "Default" not in state:
@@ -246,8 +249,8 @@ def _run_map(branch: Branch, state: JsonObject, state_input: StateInput) -> Tran
     if not isinstance(items, list):
         raise RuntimeFailed(f"The ItemsPath does not reference an array: {to_json(items)}")
 
-    # The Map's events need a branch of their own. If the execution times out, this event must
-    # follow MapStateEntered in the history, no matter how far the iterations have got.
+    # The Map's events need a branch of their own. Otherwise, if the execution timed out, the event
+    # for that would follow the latest of them in the history, instead of MapStateEntered.
     work = functools.partial(_run_iterations, items, state, state_input)
     (result,) = branch.run_in_parallel({Branch(branch.execution, branch): work})
     return _build_transition(state, state_input, result)
@@ -334,7 +337,10 @@ def _read_text(state: JsonObject, state_input: StateInput, field: str) -> str | 
 
 
 def _read_seconds(state: JsonObject, state_input: StateInput) -> int:
-    """Read the value at the SecondsPath of a Wait state. Raise RuntimeFailed if AWS would."""
+    """Read the value at a Wait state's SecondsPath.
+
+    Raise RuntimeFailed unless it's an integer, and at least 0.
+    """
     path = state["SecondsPath"]
     subject = "The SecondsPath parameter"
     try:
@@ -380,18 +386,18 @@ COMPARISONS: Mapping[str, tuple[type, Callable[[Json, Json], bool]]] = {
 """Comparison operator -> the type of value that it compares, and the function that compares."""
 
 
-def _is_true(condition: JsonObject, state_input: StateInput) -> bool:
-    """Evaluate a Choice state's condition, including those inside And, Or and Not."""
+def _evaluate_condition(condition: JsonObject, state_input: StateInput) -> bool:
+    """Evaluate a condition of a Choice state, which may combine others with And, Or and Not."""
     if "And" in condition:
-        return all(_is_true(inner, state_input) for inner in condition["And"])
+        return all(_evaluate_condition(inner, state_input) for inner in condition["And"])
     if "Or" in condition:
-        return any(_is_true(inner, state_input) for inner in condition["Or"])
+        return any(_evaluate_condition(inner, state_input) for inner in condition["Or"])
     if "Not" in condition:
-        return not _is_true(condition["Not"], state_input)
-    return _compare(condition, state_input)
+        return not _evaluate_condition(condition["Not"], state_input)
+    return _evaluate_comparison(condition, state_input)
 
 
-def _compare(condition: JsonObject, state_input: StateInput) -> bool:
+def _evaluate_comparison(condition: JsonObject, state_input: StateInput) -> bool:
     """Evaluate a single comparison with the value at its Variable.
 
     Raise RuntimeFailed if there's no value, unless the operator is IsPresent.
@@ -409,10 +415,10 @@ def _compare(condition: JsonObject, state_input: StateInput) -> bool:
         return bool(condition["IsPresent"])
     if "IsNull" in condition:
         return (value is None) is condition["IsNull"]
-    return _compare_typed(condition, value)
+    return _compare_value(condition, value)
 
 
-def _compare_typed(condition: JsonObject, value: Json) -> bool:
+def _compare_value(condition: JsonObject, value: Json) -> bool:
     """Compare strings, booleans or numbers. The condition is false if the value's type is wrong."""
     # `language.find_problems` has made sure that there's exactly one operator.
     comparison = next(name for name in COMPARISONS if name in condition)
