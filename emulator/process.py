@@ -41,7 +41,7 @@ INHERITED_VARIABLES = ("HOME", "LANG", "LC_ALL", "PATH", "SYSTEMROOT", "TZ")
 
 
 class Options(TypedDict):
-    """The options of the server, which takes them as a single JSON argument."""
+    """The server's options, which are passed to it as a single JSON argument."""
 
     port: int
     account: str
@@ -116,8 +116,8 @@ class Emulator:
     def fire(self, schedule: str, group: str = "default", scheduled_time: str | None = None) -> str:
         """Fire a schedule now, and return the ARN of the execution that it started.
 
-        `scheduled_time` (ISO 8601) is what the execution takes for the scheduled time, by default
-        now. Raise EmulatorError if the schedule can't start its target.
+        `scheduled_time` (ISO 8601) is the scheduled time that the execution sees, by default now.
+        Raise EmulatorError if the schedule can't start its target.
         """
         request = {"schedule": schedule, "group": group, "scheduledTime": scheduled_time}
         response = self.control("POST", "fire", request)
@@ -164,7 +164,7 @@ def running(
 
     Port 0 stands for any free port, and an account ID has 12 digits. `timings` say how long
     Personalize's jobs take, by default a few seconds. Where AWS doesn't document how Personalize
-    behaves, `switches` select a behavior. Raise EmulatorError if the emulator can't start.
+    behaves, `switches` select a behaviour. Raise EmulatorError if the emulator can't start.
     """
     directory = Path(tempfile.mkdtemp(prefix="emulator-"))
     log = directory / "log"

@@ -103,7 +103,7 @@ def _find_violated_rules(value: object, constraints: Mapping[str, Any]) -> Itera
 
 @cache
 def _compile_pattern(java_pattern: str) -> re.Pattern[str]:
-    """Compile a pattern from a service model, after replacing character classes of Java."""
+    """Compile a service model's pattern, after replacing Java's character classes."""
     for java_class, python_class in PYTHON_CLASSES.items():
         java_pattern = java_pattern.replace(java_class, python_class)
     return re.compile(java_pattern)

@@ -1,6 +1,6 @@
-"""Validates definitions: which part of the Amazon States Language the emulator supports.
+"""Checks that a definition uses only the supported part of the Amazon States Language.
 
-A state machine with anything else can't be created, so no field is silently ignored. To support
+A state machine that uses more can't be created, so no field is silently ignored. To support
 another field, add it to `STATE_FIELDS` or `OBJECT_FIELDS` and to `VALUE_CHECKS`, and interpret it
 in `interpreter.py`. The language's specification is at https://states-language.net.
 """
